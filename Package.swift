@@ -1,0 +1,57 @@
+// swift-tools-version:6.1
+import PackageDescription
+
+/// Every module is checked the same way: complete concurrency checking (Swift 6), explicit `any`, imports that say what
+/// they show to others.
+let settings: [SwiftSetting] = [
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+func module(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .target(name: "Holdfast" + name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func tests(of name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .testTarget(
+    name: "Holdfast\(name)Tests",
+    dependencies: [.target(name: "Holdfast" + name), "HoldfastTestSupport"] + dependencies,
+    swiftSettings: settings)
+}
+
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+  name: "holdfast",
+  products: [.executable(name: "holdfast", targets: ["holdfast"])],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+  ],
+  targets: [
+    .target(name: "CLinux", cSettings: [.define("_GNU_SOURCE")]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
+    .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+
+    module("Model", []),
+    module("System", ["HoldfastModel", "CLinux"]),
+    module("Codec", ["HoldfastModel", "CZlib", "CISAL", "CZstd", crypto]),
+    module("Archive", ["HoldfastModel", "HoldfastSystem", "HoldfastCodec"]),
+    module("Source", ["HoldfastModel", "HoldfastSystem", "HoldfastCodec"]),
+    module("Store", ["HoldfastModel", "HoldfastSystem"]),
+    module(
+      "Engine",
+      ["HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastSource", "HoldfastStore"]),
+    module(
+      "CLI",
+      [
+        "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastSource", "HoldfastStore",
+        "HoldfastEngine", argumentParser,
+      ]),
+    .executableTarget(name: "holdfast", dependencies: ["HoldfastCLI"], swiftSettings: settings),
+  ],
+  swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,664 @@
+#!/usr/bin/env python3
+"""Restores snapshots of a holdfast repository where no holdfast runs. Needs nothing but Python 3.8 on Linux.
+
+    rescue.py REPOSITORY list                       which snapshots there are
+    rescue.py REPOSITORY restore SNAPSHOT TARGET    restore one; TARGET is a new or an empty directory
+    rescue.py REPOSITORY verify [SNAPSHOT]          check one and what it builds upon, or all; write nothing
+
+SNAPSHOT is `latest`, an ID as `list` shows it or its beginning, or NAME/SEQUENCE; --name NAME says of which source.
+Owners and devices come back for root only. A file that cannot have its owner does not get setuid and setgid either.
+
+Exit status: 0 all is well; 1 refused or damaged (what is sound was restored); 2 wrong usage; 3 something is left out
+that the snapshot does not have (an unreadable file) or that this user or file system may not have. It says each.
+
+Written from docs/format.md alone, in its words; "section" means one of it. Reads what is not sealed, in frames stored
+or zlib. All entries of a snapshot are in memory, about 1 KiB each, contents of files are not; the plain bytes of the
+bodies go to a temporary file ($TMPDIR, else /tmp).
+"""
+from __future__ import annotations
+
+import argparse, contextlib, functools, hashlib, json, mmap, os, re, stat, struct, sys, tempfile, zlib
+from pathlib import Path
+from typing import Any, BinaryIO, Iterator, NamedTuple, NoReturn
+
+MOST_PLAIN, MOST_STORED, MOST_FRAMES = 4 << 20, (4 << 20) + (64 << 10), 1_048_576  # limits: section 8
+MOST_ENVELOPE, MOST_CHAIN, MOST_SIZE, MOST_ID = 64 << 20, 100_000, 1 << 62, (1 << 32) - 2
+MOST_PATH, MOST_COMPONENT, MOST_ATTRIBUTES, MOST_VALUE, MOST_VALUES = 4095, 255, 1024, 65_536, 1 << 20
+
+HEADER, FRAME, TRAILER = struct.Struct("<8sHBBI16s16s16s"), struct.Struct("<QIIB7s32s"), struct.Struct("<QIIQ8s")
+ARCHIVE, BODY = 1, 2
+STORED, ZLIB, ZSTANDARD = 0, 1, 2
+END, ENTRY, REMOVED, PAGES, ZEROS = 0, 1, 2, 3, 4
+DIRECTORY, FILE, SYMBOLIC_LINK, HARD_LINK, FIFO, CHARACTER_DEVICE, BLOCK_DEVICE = 1, 2, 3, 4, 5, 6, 7
+CLASSES, TORN, UNREADABLE = ["", "stable", "retried", "torn", "unreadable"], 3, 4
+
+TITLE = re.compile(r"([A-Za-z0-9_][A-Za-z0-9._-]{0,63})/(?!0{10})[0-9]{10}")  # NAME/SEQUENCE
+ID, DIGEST, TEXT = re.compile("[0-9a-f]{32}"), re.compile("[0-9a-f]{64}"), re.compile("(?s).*")
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]00:00)", re.ASCII)
+OBJECT = {"id": ID, "length": int, "digest": DIGEST}
+DESCRIPTOR = {"repository": ID, "created": TIME, "sealing": TEXT}
+PARENT = {"snapshot": ID, "sequence": int, "digest": DIGEST}
+ENVELOPE = {
+    "repository": ID, "snapshot": ID, "source": {"name": TEXT, "path": TEXT}, "sequence": int,
+    "kind": re.compile("full|differential|incremental"), "time": {"started": TIME, "finished": TIME},
+    "archives": [{"number": int, "sequence": int, **OBJECT}], "body": OBJECT,
+    "state": {"root": DIGEST, "entries": int, "files": int, "bytes": int},
+    "changes": {"added": int, "changed": int, "removed": int, "pages": int, "pageBytes": int, "readBytes": int},
+    "consistency": re.compile("|".join(CLASSES[1:])), "incomplete": int, "program": TEXT,
+}
+
+# An archive or a body: where it lies, and what its envelope says of it.
+Object = NamedTuple("Object", [("key", str), ("kind", int), ("id", str), ("length", int), ("digest", str)])
+# Pages of a file, `first` to before `end`, and where they and their digests are. In no archive (-1), they are zero.
+Run = NamedTuple("Run", [(name, int) for name in ("first", "end", "archive", "frame", "offset", "digests")])
+
+
+class Refused(Exception):
+    """What is asked cannot be done; the text says what and where."""
+    status = 1
+
+
+class Damaged(Refused):
+    """Something is not as the format says. A restore leaves out the file that needs it, and goes on."""
+
+
+class LeftOut(Refused):
+    """Something cannot be restored, and nothing is damaged."""
+    status = 3
+
+
+PROBLEMS: list[int] = []  # the exit status that each problem calls for; 1 comes before 3
+
+
+def note(text: str, status: int = 1) -> None:
+    PROBLEMS.append(status)
+    print(f"rescue: {text}", file=sys.stderr)
+
+
+@contextlib.contextmanager
+def noting(what: str) -> Iterator[None]:
+    """Tells a problem instead of giving up."""
+    try:
+        yield
+    except Refused as error:
+        note(f"{what}: {error}", error.status)
+
+
+def demand(right: object, problem: str) -> None:
+    if not right:
+        raise Damaged(problem)
+
+
+def show(name: bytes) -> str:
+    """A name or path fit for a terminal: what is not printable UTF-8 appears as \\xNN."""
+    text = name.decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text) or "."
+
+
+def path_order(path: bytes) -> bytes:
+    return path.replace(b"/", b"\0")  # section 3: `/` is smaller than every other byte; no path has a NUL in it
+
+
+def check_shape(value: Any, shape: Any, where: str) -> None:
+    """That a JSON value has the fields of the shape, each of the right form."""
+    if isinstance(shape, dict):
+        demand(isinstance(value, dict), f"{where} is not an object")
+        for name in shape:
+            check_shape(value.get(name), shape[name], f"{where}: {name}")
+    elif isinstance(shape, list):
+        demand(isinstance(value, list), f"{where} is not an array")
+        for number, item in enumerate(value):
+            check_shape(item, shape[0], f"{where} {number}")
+    elif shape is int:
+        demand(type(value) is int and 0 <= value <= MOST_SIZE, f"{where} is not a number in range")
+    else:
+        demand(isinstance(value, str) and shape.fullmatch(value), f"{where} is {str(value)[:80]!r}")
+
+
+class Snapshot:
+    """An envelope (section 5). Its title is NAME/SEQUENCE."""
+
+    def __init__(self, title: str, value: dict[str, Any], digest: str):
+        self.title, self.value, self.digest, self.name = title, value, digest, title.partition("/")[0]
+        self.id, self.kind, self.parent = value["snapshot"], value["kind"], value.get("parent", "")
+        if self.kind != "full":
+            check_shape(self.parent, PARENT, f"{title}: parent")
+        elif self.parent is not None:
+            raise Damaged(f"{title}: is a full and has a parent")
+        body, place = value["body"], f"sources/{self.name}/%010d/archive-%s"
+        self.body = Object(f"sources/{title}/body-{body['id']}", BODY, body["id"], body["length"], body["digest"])
+        self.archives = [Object(place % (archive["sequence"], archive["id"]), ARCHIVE, archive["id"], archive["length"],
+                                archive["digest"]) for archive in value["archives"]]
+
+
+class Repository:
+    """Sections 1, 2, 4. Hands out only what was checked."""
+
+    def __init__(self, path: str):
+        self.path = os.path.abspath(path)
+        if not os.path.isfile(os.path.join(self.path, "holdfast.json")):
+            raise Refused(f"{self.path}: is no repository: there is no holdfast.json")
+        descriptor, _ = self.read_json("holdfast.json", DESCRIPTOR)
+        if descriptor["sealing"] != "none":
+            raise Refused("holdfast.json: the repository is sealed; only holdfast itself can open it")
+        self.id = descriptor["repository"]
+        self.index = functools.lru_cache(maxsize=8)(self.read_index)
+        self.frame = functools.lru_cache(maxsize=8)(self.read_frame)
+        self.sound: dict[str, bytearray] = {}  # by key: 1 for each frame that was read and found sound
+
+    def read(self, key: str, start: int, length: int) -> bytes:
+        """Up to so many bytes of an object; whatever keeps it from being read is damage."""
+        try:
+            with open(os.path.join(self.path, key), "rb") as file:
+                file.seek(start)
+                return file.read(length)
+        except OSError as error:
+            raise Damaged(f"{key}: {error.strerror}") from None
+
+    def read_json(self, key: str, shape: Any) -> tuple[dict[str, Any], bytes]:
+        """A descriptor or envelope, and its bytes."""
+        data = self.read(key, 0, MOST_ENVELOPE + 1)
+        demand(len(data) <= MOST_ENVELOPE, f"{key}: is longer than {MOST_ENVELOPE} bytes")
+        try:
+            value = json.loads(data.decode("utf-8"))
+        except (ValueError, RecursionError) as error:
+            raise Damaged(f"{key}: is not JSON: {error}") from None
+        check_shape(value, {}, key)
+        if value.get("format") != 1 or value.get("features") != []:
+            raise Refused(f"{key}: format {value.get('format')!r} with features {value.get('features')!r}; "
+                          "this tool knows format 1 without features")
+        check_shape(value, shape, key)
+        return value, data
+
+    def titles(self) -> list[str]:
+        """All snapshots, by source and sequence. A directory without manifest.json is none, nor is one with a dot."""
+        found = ("/".join(path.parts[-3:-1]) for path in Path(self.path, "sources").glob("*/*/manifest.json"))
+        return sorted(title for title in found if TITLE.fullmatch(title))
+
+    def snapshot(self, title: str) -> Snapshot:
+        key = f"sources/{title}/manifest.json"
+        value, data = self.read_json(key, ENVELOPE)
+        demand(data.endswith(b"}\n"), f"{key}: does not end with a newline")
+        demand(value["repository"] == self.id and f"{value['source']['name']}/{value['sequence']:010d}" == title,
+               f"{key}: is the envelope of another snapshot")
+        return Snapshot(title, value, hashlib.sha256(data).hexdigest())
+
+    def snapshots(self) -> Iterator[Snapshot]:
+        """All whose envelope can be read."""
+        for title in self.titles():
+            with noting(title):
+                yield self.snapshot(title)
+
+    def find(self, wanted: str, name: str | None) -> Snapshot:
+        """The snapshot that a person means."""
+        titles = [title for title in self.titles() if name in (None, title.partition("/")[0])]
+        if wanted == "latest":
+            found = list({title.partition("/")[0]: title for title in titles}.values())
+        elif "/" in wanted:
+            found = [title for title in titles if title == "{0}/{2:0>10}".format(*wanted.partition("/"))]
+        else:
+            found = [each.title for each in self.snapshots()
+                     if wanted and each.title in titles and each.id.startswith(wanted)]
+            PROBLEMS.clear()  # a damaged envelope elsewhere was told, and is no problem here
+        if len(found) != 1:
+            raise Refused(f"{wanted}: " + (f"can be {', '.join(found)}; say which" if found else "no such snapshot"))
+        return self.snapshot(found[0])
+
+    def read_index(self, of: Object) -> bytes:
+        """The index of a container, after all checks of the outer form (section 4)."""
+        def check(right: object, problem: str) -> None:
+            demand(right, f"{of.key}: {problem}")
+        check(of.length >= HEADER.size + TRAILER.size, "is too short for a header and a trailer")
+        trailer = self.read(of.key, of.length - TRAILER.size, TRAILER.size + 1)
+        check(len(trailer) == TRAILER.size, f"is not {of.length} bytes long, as its envelope says")
+        start, frames, entry, length, magic = TRAILER.unpack(trailer)
+        check((magic, entry, length) == (b"TSAFDLOH", FRAME.size, of.length), "its trailer is damaged")
+        check(frames <= MOST_FRAMES, f"has more than {MOST_FRAMES} frames")
+        check(start + frames * entry + TRAILER.size == length, "its index is not in its place")
+        header, index = self.read(of.key, 0, HEADER.size), self.read(of.key, start, frames * entry)
+        check(hashlib.sha256(header + index + trailer).hexdigest() == of.digest, "does not have its object digest")
+        expected = b"HOLDFAST", 1, of.kind, 0, 0, bytes.fromhex(self.id), bytes.fromhex(of.id), bytes(16)
+        check(HEADER.unpack(header) == expected, "its header is that of another object")
+        end = HEADER.size
+        for offset, stored, plain, codec, zero, _ in sorted(FRAME.iter_unpack(index)):
+            check(offset == end, f"gap or overlap of frames at byte {end}")
+            check(1 <= plain <= MOST_PLAIN and stored <= MOST_STORED, "a frame is beyond the limit")
+            check(codec <= ZSTANDARD and not any(zero), "a frame has an unknown codec")
+            check(codec != STORED or stored == plain, "a stored frame has two lengths")
+            if codec == ZSTANDARD:
+                raise Refused(f"{of.key}: is compressed with Zstandard, which this tool does not read; take the "
+                              "repository to a machine where holdfast runs, and use `holdfast restore` there")
+            end += stored
+        check(end == start, f"gap or overlap of frames at byte {end}")
+        return index
+
+    def read_frame(self, of: Object, number: int) -> bytes:
+        """The plain bytes of a frame."""
+        index, where = self.index(of), f"{of.key}: frame {number}"
+        demand(number < len(index) // FRAME.size, f"{where}: there is no such frame")
+        offset, stored, plain, codec, _, digest = FRAME.unpack_from(index, number * FRAME.size)
+        data = self.read(of.key, offset, stored)
+        demand(hashlib.sha256(data).digest() == digest, f"{where}: damaged, {stored} bytes from byte {offset}")
+        if codec == ZLIB:
+            stream = zlib.decompressobj()
+            try:
+                data = stream.decompress(data, plain + 1)
+            except zlib.error as error:
+                raise Damaged(f"{where}: {error}") from None
+            demand(len(data) == plain and stream.eof and not stream.unused_data, f"{where}: not {plain} plain bytes")
+        self.sound.setdefault(of.key, bytearray(len(index) // FRAME.size))[number] = 1
+        return data
+
+
+class Cursor:
+    """Reads the primitives of section 3 from the plain bytes of one body, and never beyond its end."""
+
+    def __init__(self, plain: mmap.mmap, position: int, stop: int, where: str, archives: int):
+        self.plain, self.position, self.stop, self.where, self.archives = plain, position, stop, where, archives
+
+    def at(self, position: int) -> Cursor:
+        return Cursor(self.plain, position, self.stop, self.where, self.archives)
+
+    def fail(self, problem: str) -> NoReturn:
+        raise Damaged(f"{self.where}: {problem}")
+
+    def skip(self, count: int) -> int:
+        """Passes over that many bytes; where they are."""
+        if count > self.stop - self.position:
+            self.fail("ends too early")
+        self.position += count
+        return self.position - count
+
+    def byte(self, what: str, least: int, most: int) -> int:
+        value = self.plain[self.skip(1)]
+        return value if least <= value <= most else self.fail(f"unknown {what} {value}")
+
+    def varint(self, what: str, most: int = 2**64 - 1) -> int:
+        value, shift, byte = 0, 0, 0x80
+        while byte >= 0x80:
+            byte = self.plain[self.skip(1)]
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if value > most or shift > 70 or (byte == 0 and shift > 7):
+                self.fail(f"{what} is beyond {most}, or not in its shortest form")
+        return value
+
+    def bytes(self, what: str, most: int) -> bytes:
+        length = self.varint(f"length of {what}", most)
+        start = self.skip(length)
+        return self.plain[start:start + length]
+
+    def name(self, what: str, most: int) -> bytes:
+        """Bytes that the system takes for a name: some, and none of them NUL."""
+        name = self.bytes(what, most)
+        return name if name and b"\0" not in name else self.fail(f"{what} is empty or has a NUL")
+
+    def path(self, before: bytes = b"") -> bytes:
+        """The rest of a path reference, or (after nothing) a path. It cannot lead out of the target."""
+        path = before + self.bytes("path", MOST_PATH - len(before))
+        for name in path.split(b"/") if path else ():
+            if name in (b"", b".", b"..") or b"\0" in name or len(name) > MOST_COMPONENT:
+                self.fail(f"forbidden path {show(path)}")
+        return path
+
+    def time(self) -> int:
+        seconds = self.varint("seconds")
+        return ((seconds >> 1) ^ -(seconds & 1)) * 10**9 + self.varint("nanoseconds", 10**9 - 1)
+
+
+class Entry:
+    """A record of kind 1 (section 6). `encoded` are its bytes that enter the state root; runs are read when needed."""
+
+    def __init__(self, cursor: Cursor, path: bytes, before: Entry | None):
+        start = cursor.position
+        self.path, self.body, self.link, self.size, self.page_size = path, cursor, b"", 0, 512
+        self.type, mode = cursor.byte("type", DIRECTORY, BLOCK_DEVICE), cursor.varint("mode", 0o7777)
+        user, group, modified = cursor.varint("user ID", MOST_ID), cursor.varint("group ID", MOST_ID), cursor.time()
+        extended = [(cursor.name("extended attribute", 255), cursor.bytes("value", MOST_VALUE))
+                    for _ in range(cursor.varint("number of extended attributes", MOST_ATTRIBUTES))]
+        if extended != sorted(dict(extended).items()) or sum(len(value) for _, value in extended) > MOST_VALUES:
+            cursor.fail(f"{show(path)}: its extended attributes are not in order, or too long")
+        self.attributes = mode, user, group, modified, extended
+        if self.type == FILE:
+            self.size, self.page_size = cursor.varint("size", MOST_SIZE), cursor.varint("page size", 1 << 20)
+            self.consistency, digest = cursor.byte("consistency class", 1, UNREADABLE), cursor.skip(32)
+            self.digest = cursor.plain[digest:digest + 32]
+            if self.page_size < 512 or self.page_size & (self.page_size - 1):
+                cursor.fail(f"{show(path)}: page size {self.page_size}")
+            if self.consistency == UNREADABLE and self.size:
+                cursor.fail(f"{show(path)}: is unreadable and has a size")
+        elif self.type == SYMBOLIC_LINK:
+            self.link = cursor.name("target", MOST_PATH)
+        elif self.type == HARD_LINK:
+            self.link = cursor.path()
+        elif self.type in (CHARACTER_DEVICE, BLOCK_DEVICE):
+            self.device = cursor.varint("major", MOST_ID), cursor.varint("minor", MOST_ID)
+        self.encoded = slice(start, cursor.position)
+        cursor.time(), cursor.varint("device"), cursor.varint("inode number")
+        inherits = cursor.byte("inherits", 0, 1 if self.type == FILE else 0)
+        self.start_of_runs, self.base = cursor.position, before if inherits else None
+        covered = sum(run.end - run.first for run in self.runs(cursor))
+        if inherits and not (before and before.type == FILE and before.page_size == self.page_size):
+            cursor.fail(f"{show(path)}: there is no such file to inherit pages from")
+        if not inherits and covered != self.pages:
+            cursor.fail(f"{show(path)}: its runs cover {covered} of {self.pages} pages")
+
+    @property
+    def pages(self) -> int:
+        return -(-self.size // self.page_size)
+
+    def position(self, page: int) -> int:
+        """Where a page begins in the file, and the one before it ends."""
+        return min(page * self.page_size, self.size)
+
+    def runs(self, cursor: Cursor) -> Iterator[Run]:
+        """Those that this entry itself brought."""
+        end = 0
+        while self.type == FILE and cursor.position < cursor.stop and cursor.plain[cursor.position] in (PAGES, ZEROS):
+            kind = cursor.byte("record", PAGES, ZEROS)
+            first = end + cursor.varint("gap", self.pages - end)
+            end = first + cursor.varint("count", self.pages - first)
+            if first == end:
+                cursor.fail(f"{show(self.path)}: a run of no pages")
+            if kind == ZEROS:
+                yield Run(first, end, -1, 0, 0, 0)
+            else:
+                archive, frame = cursor.varint("archive", cursor.archives - 1), cursor.varint("frame", MOST_FRAMES - 1)
+                offset = cursor.varint("offset", MOST_PLAIN - (self.position(end) - self.position(first)))
+                yield Run(first, end, archive, frame, offset, cursor.skip(16 * (end - first)))
+
+    def all_runs(self) -> Iterator[tuple[Run, bool]]:
+        """All pages of a file in order, each from the newest entry that brought it; and whether this is that entry."""
+        layers = [self]
+        while layers[-1].base:
+            layers.append(layers[-1].base)
+        runs = [layer.runs(layer.body.at(layer.start_of_runs)) for layer in layers]
+        heads = [next(run, None) for run in runs]
+        first = 0
+        while first < self.pages:
+            end, whole = self.pages, MOST_SIZE  # pages before `whole` have the same length in all layers
+            for depth, layer in enumerate(layers):
+                if depth and layers[depth - 1].size != layer.size:
+                    whole = min(whole, layers[depth - 1].size // self.page_size, layer.size // self.page_size)
+                while heads[depth] and heads[depth].end <= first:
+                    heads[depth] = next(runs[depth], None)
+                head = heads[depth] or Run(end, end, -1, 0, 0, 0)
+                end = min(end, head.end if head.first <= first else head.first)
+                if head.first <= first:
+                    break
+            demand(head.first <= first and end <= whole, f"inherits page {end - 1}, which was not there in this length")
+            skipped = first - head.first
+            yield Run(first, end, head.archive, head.frame, head.offset + skipped * self.page_size,
+                      head.digests + skipped * 16), depth == 0
+            first = end
+
+
+class Chain:
+    """A snapshot and all those that it builds upon; `state` is what the bodies make so far (section 7)."""
+
+    def __init__(self, repository: Repository, snapshot: Snapshot):
+        self.repository, self.snapshots = repository, [snapshot]
+        while snapshot.parent:
+            child, claim = snapshot, snapshot.parent
+            snapshot = repository.snapshot(f"{child.name}/{claim['sequence']:010d}")
+            demand((snapshot.digest, snapshot.id) == (claim["digest"], claim["snapshot"]),
+                   f"{snapshot.title}: is not what {child.title} says its parent is: other manifest digest or ID")
+            demand(child.kind == "incremental" or snapshot.kind == "full", f"{child.title}: its parent is not a full")
+            self.snapshots.insert(0, snapshot)
+            demand(len(self.snapshots) <= MOST_CHAIN, f"{child.title}: the chain is too long")
+        with tempfile.TemporaryFile() as file:
+            ends = [self.unpack(snapshot.body, file) for snapshot in self.snapshots]
+            self.plain = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        self.archives: list[Object] = []
+        self.bodies: list[Cursor] = []
+        self.state: dict[bytes, Entry] = {}
+        for snapshot, start, end in zip(self.snapshots, [0] + ends, ends):
+            for number, archive in enumerate(snapshot.value["archives"], len(self.archives)):
+                demand(archive["number"] == number, f"{snapshot.title}: archive {archive['number']} should be {number}")
+            self.archives += snapshot.archives
+            self.bodies.append(Cursor(self.plain, start, end, snapshot.body.key, len(self.archives)))
+
+    def unpack(self, body: Object, file: BinaryIO) -> int:
+        """Appends the plain bytes of a body to a file; where they end."""
+        frames = len(self.repository.index(body)) // FRAME.size
+        demand(frames, f"{body.key}: has no frames")
+        for number in range(frames):
+            file.write(self.repository.frame(body, number))
+        file.flush()
+        return file.tell()
+
+    def states(self) -> Iterator[tuple[Snapshot, dict[str, int], list[Entry]]]:
+        """Applies one body after the other to `state`; after each: what it changed, and the files that it brought."""
+        for snapshot, cursor in zip(self.snapshots, self.bodies):
+            changes, files, path = {"added": 0, "changed": 0, "removed": 0}, [], None
+            while True:
+                kind, last = cursor.byte("record", END, REMOVED), path
+                if kind == END:
+                    break
+                path = cursor.path((last or b"")[:cursor.varint("shared length", len(last or b""))])
+                if last is not None and path_order(path) <= path_order(last):
+                    cursor.fail(f"{show(path)}: not in path order")
+                before = self.state.pop(path, None)
+                changes["removed" if kind == REMOVED else "changed" if before else "added"] += 1
+                if kind == ENTRY:
+                    entry = self.state[path] = Entry(cursor, path, before)
+                    files += [entry] if entry.type == FILE else []
+                elif not before:
+                    cursor.fail(f"{show(path)}: removed, but it was not there")
+            if cursor.varint("number of records") != sum(changes.values()) or cursor.position != cursor.stop:
+                cursor.fail("does not end where it says")
+            yield snapshot, changes, files
+
+    def entries(self) -> list[Entry]:
+        return [self.state[path] for path in sorted(self.state, key=path_order)]
+
+    def check_state(self, snapshot: Snapshot) -> None:
+        """The state root, and that the entries make a tree."""
+        root = hashlib.sha256()
+        for entry in self.entries():
+            path, length = entry.path, len(entry.path)
+            root.update(bytes([length] if length < 128 else [length & 0x7F | 0x80, length >> 7]))
+            root.update(path + self.plain[entry.encoded])
+            above, file = self.state.get(path.rpartition(b"/")[0]), self.state.get(entry.link)
+            if not above or above.type != DIRECTORY:
+                raise Damaged(f"{snapshot.title}: {show(path)} lies in no directory")
+            if entry.type == HARD_LINK and not (file and file.type == FILE and file.attributes == entry.attributes
+                                                and path_order(file.path) < path_order(path)):
+                raise Damaged(f"{snapshot.title}: {show(path)} is a hard link to no such file as {show(entry.link)}")
+        demand(root.hexdigest() == snapshot.value["state"]["root"], f"{snapshot.title}: does not have its state root")
+
+    def contents(self, entry: Entry, inherited: bool = True) -> Iterator[tuple[int, bytes]]:
+        """Position and bytes of each page that is not zero, checked; at the end the file digest is checked too."""
+        digest = hashlib.sha256()
+        for run, own in entry.all_runs():
+            if run.archive < 0:
+                for page in range(run.first, run.end, 65_536):
+                    digest.update(bytes(16 * min(65_536, run.end - page)))
+                continue
+            digests = self.plain[run.digests:run.digests + 16 * (run.end - run.first)]
+            digest.update(digests)
+            if own or inherited:
+                archive = self.archives[run.archive]
+                frame, start = self.repository.frame(archive, run.frame), entry.position(run.first)
+                for page in range(run.first, run.end):
+                    position, end, skipped = entry.position(page), entry.position(page + 1), page - run.first
+                    data = frame[run.offset + position - start:run.offset + end - start]
+                    demand(len(data) == end - position and hashlib.sha256(data).digest()[:16]
+                           == digests[16 * skipped:16 * skipped + 16],
+                           f"page {page}, in frame {run.frame} of {archive.key}, does not have its page digest")
+                    yield position, data
+        digest.update(struct.pack("<QI", entry.size, entry.page_size))
+        demand(digest.digest() == entry.digest, "its pages do not have its file digest")
+
+
+def list_snapshots(repository: Repository) -> None:
+    for each in repository.snapshots():
+        state, path = each.value["state"], each.value["source"]["path"].encode("utf-8", "replace")
+        print(f"{each.title}  {each.id}  {each.kind:12}  {each.value['time']['started']}  {state['files']} files  "
+              f"{state['bytes']} bytes  {each.value['consistency']}  {show(path)}")
+
+
+def verify(repository: Repository, snapshots: list[Snapshot]) -> None:
+    """These snapshots and their chains; what several have in common is checked once."""
+    parents, done = {each.parent["digest"] for each in snapshots if each.parent}, set()
+    for last in snapshots:
+        with noting(last.title):
+            chain = Chain(repository, last) if last.digest not in parents else None  # a parent comes with its children
+            for snapshot, changes, files in chain.states() if chain else ():
+                if snapshot.digest not in done:
+                    chain.check_state(snapshot)
+                    verify_one(chain, snapshot, changes, files)
+                    done.add(snapshot.digest)
+
+
+def verify_one(chain: Chain, snapshot: Snapshot, changes: dict[str, int], brought: list[Entry]) -> None:
+    """What one snapshot brought: counts, files, archives."""
+    before, value, repository = len(PROBLEMS), snapshot.value, chain.repository
+    files = [entry for entry in chain.state.values() if entry.type == FILE]
+    found = {"entries": len(chain.state), "files": len(files), "bytes": sum(file.size for file in files), **changes,
+             "incomplete": sum(file.consistency >= TORN for file in files),
+             "consistency": CLASSES[max((file.consistency for file in files), default=1)]}
+    for name, said in {**value, **value["state"], **value["changes"]}.items():
+        if said != found.get(name, said):
+            note(f"{snapshot.title}: {name} is {said!r} in the envelope, {found[name]!r} in the bodies")
+    for file in brought:
+        with noting(f"{snapshot.title}: {show(file.path)}"):
+            for _ in chain.contents(file, inherited=False):
+                pass
+    for archive in snapshot.archives:
+        with noting(snapshot.title):
+            for number in range(len(repository.index(archive)) // FRAME.size):
+                if not repository.sound.get(archive.key, {number: 0})[number]:  # no page was read from it
+                    repository.frame(archive, number)
+    if len(PROBLEMS) == before:
+        print(f"{snapshot.title}  {snapshot.id}  is sound: {found['entries']} entries, {found['bytes']} bytes")
+
+
+def restore(repository: Repository, snapshot: Snapshot, target: str) -> None:
+    """Checks everything but the contents of files, and only then touches the target."""
+    if os.path.lexists(target) and (os.path.islink(target) or not os.path.isdir(target) or os.listdir(target)):
+        raise Refused(f"{target}: is there, and is not an empty directory")
+    chain = Chain(repository, snapshot)
+    for _ in chain.states():
+        pass
+    chain.check_state(snapshot)
+    for archive in chain.archives:
+        with contextlib.suppress(Damaged):  # the files that need it will say so
+            repository.index(archive)
+    os.makedirs(target, 0o700, exist_ok=True)
+    os.chdir(target)  # so that the longest path is short enough
+    os.chmod(b".", 0o700)
+    for name in ("system.posix_acl_access", "system.posix_acl_default"):  # nothing is handed down from outside
+        with contextlib.suppress(OSError):
+            os.removexattr(b".", name)
+    phase = {DIRECTORY: 0, FILE: 1, HARD_LINK: 2}  # symbolic links come last: nothing is written through one
+    for entry in sorted(chain.entries(), key=lambda entry: phase.get(entry.type, 3)):
+        with noting(f"left out: {show(entry.path)}"):
+            write(chain, entry)
+    for entry in reversed(chain.entries()):
+        if entry.type == DIRECTORY:
+            write_attributes(entry)
+    print(f"{snapshot.title}  {snapshot.id}  is restored" + (", but not all: see above" if any(PROBLEMS) else "")
+          + (", without owners" if os.geteuid() else ""))
+
+
+def write(chain: Chain, entry: Entry) -> None:
+    """Makes one entry; directories get their attributes later."""
+    if entry.type == DIRECTORY:
+        return os.mkdir(entry.path, 0o700) if entry.path else None
+    if entry.type == FILE:
+        write_file(chain, entry)
+    try:
+        if entry.type == HARD_LINK:
+            return os.link(entry.link, entry.path)
+        if entry.type == SYMBOLIC_LINK:
+            os.symlink(entry.link, entry.path)
+        elif entry.type == FIFO:
+            os.mkfifo(entry.path, 0o600)
+        elif entry.type != FILE:
+            kind = stat.S_IFCHR if entry.type == CHARACTER_DEVICE else stat.S_IFBLK
+            os.mknod(entry.path, 0o600 | kind, os.makedev(*entry.device))
+    except OSError as error:
+        raise LeftOut(f"{error.strerror}" + (f": {show(entry.link)}" if entry.link else "")) from None
+    write_attributes(entry)
+
+
+def write_file(chain: Chain, entry: Entry) -> None:
+    if entry.consistency == UNREADABLE:
+        raise LeftOut("could not be read when the snapshot was taken")
+    file = os.open(entry.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    try:
+        os.ftruncate(file, entry.size)  # what is not written stays a hole
+        for position, data in chain.contents(entry):
+            while data:
+                written = os.pwrite(file, data, position)
+                data, position = data[written:], position + written
+    except Damaged:
+        os.unlink(entry.path)
+        raise
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, entry.path) from None
+    finally:
+        os.close(file)
+    if entry.consistency == TORN:
+        note(f"torn: {show(entry.path)}: was changing when the snapshot was taken", 0)
+
+
+def write_attributes(entry: Entry) -> None:
+    """The order matters: a new owner drops setuid and capabilities, a mode can forbid extended attributes."""
+    @contextlib.contextmanager
+    def trying(what: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            note(f"left out: {show(entry.path)}: {what}: {error.strerror}", 3)
+    path, (mode, user, group, modified, extended) = entry.path or b".", entry.attributes
+    if os.geteuid() == 0:
+        with trying("owner"):
+            os.chown(path, user, group, follow_symlinks=False)
+    for name, value in extended:
+        with trying(f"extended attribute {show(name)}"):
+            os.setxattr(path, name, value, follow_symlinks=False)
+    if entry.type != SYMBOLIC_LINK:
+        with trying("mode"):
+            is_owned = (os.stat(path).st_uid, os.stat(path).st_gid) == (user, group)
+            os.chmod(path, mode if is_owned else mode & ~(stat.S_ISUID | stat.S_ISGID))
+    with trying("time"):
+        os.utime(path, ns=(modified, modified), follow_symlinks=False)
+
+
+def main(arguments: list[str]) -> int:
+    _, usage, text = (__doc__ or "").split("\n\n", 2)
+    parser = argparse.ArgumentParser("rescue.py", usage=usage.strip(), epilog=text,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("repository")
+    parser.add_argument("command", choices=["list", "restore", "verify"])
+    parser.add_argument("snapshot", nargs="?")
+    parser.add_argument("target", nargs="?")
+    parser.add_argument("--name")
+    options = parser.parse_args(arguments)
+    given = (options.snapshot is not None) + (options.target is not None)
+    if given not in {"list": [0], "restore": [2], "verify": [0, 1]}[options.command]:
+        parser.error(f"{options.command} takes other arguments")
+    PROBLEMS.clear()
+    try:
+        repository = Repository(options.repository)
+        if options.command == "list":
+            list_snapshots(repository)
+        elif options.command == "restore":
+            restore(repository, repository.find(options.snapshot, options.name), options.target)
+        elif options.snapshot:
+            verify(repository, [repository.find(options.snapshot, options.name)])
+        else:
+            verify(repository, [each for each in repository.snapshots() if options.name in (None, each.name)])
+    except Refused as error:
+        note(str(error))
+    except OSError as error:
+        note(f"{show(os.fsencode(error.filename or tempfile.gettempdir()))}: {error.strerror}")
+    return 1 if 1 in PROBLEMS else max(PROBLEMS, default=0)
+
+
+if __name__ == "__main__":
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,110 @@
+package import HoldfastCodec
+package import HoldfastModel
+
+/// What a container holds (format.md, section 4).
+package enum ContainerKind: UInt8, Sendable {
+  case archive = 1
+  case body = 2
+}
+
+/// How an object is reached from an envelope: its length and the digest that covers its every byte.
+package struct ObjectReference: Hashable, Sendable, Codable {
+  package var id: Identifier
+  /// Bytes.
+  package var length: UInt64
+  /// Over header, preamble, index and trailer; the index covers the frames.
+  package var digest: Digest
+
+  package init(id: Identifier, length: UInt64, digest: Digest) {
+    self.id = id
+    self.length = length
+    self.digest = digest
+  }
+}
+
+/// One frame's entry in the index.
+package struct FrameEntry: Hashable, Sendable {
+  /// Bytes from the start of the object.
+  package var offset: UInt64
+  package var storedCount: UInt32
+  package var plainCount: UInt32
+  package var codec: FrameCodec
+  /// SHA-256 of the stored bytes.
+  package var digest: Digest
+
+  package var end: UInt64 { offset + UInt64(storedCount) }
+}
+
+/// The fixed parts of a container, byte for byte.
+enum ContainerLayout {
+  static let headerCount = 64
+  static let trailerCount = 32
+  static let indexEntryCount = 56
+  static let formatVersion: UInt16 = 1
+  static let headerMagic = Array("HOLDFAST".utf8)
+  static let trailerMagic = Array("TSAFDLOH".utf8)
+
+  static func header(kind: ContainerKind, repository: Identifier, object: Identifier) -> [UInt8] {
+    var bytes = headerMagic
+    bytes.appendLittleEndian(formatVersion)
+    bytes.append(kind.rawValue)
+    bytes.append(0)
+    bytes.appendLittleEndian(UInt32(0))
+    bytes += repository.bytes
+    bytes += object.bytes
+    bytes += [UInt8](repeating: 0, count: 16)
+    return bytes
+  }
+
+  static func indexEntry(_ frame: FrameEntry) -> [UInt8] {
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(indexEntryCount)
+    bytes.appendLittleEndian(frame.offset)
+    bytes.appendLittleEndian(frame.storedCount)
+    bytes.appendLittleEndian(frame.plainCount)
+    bytes.append(frame.codec.rawValue)
+    bytes += [UInt8](repeating: 0, count: 7)
+    bytes += frame.digest.bytes
+    return bytes
+  }
+
+  /// `nil` when a field is out of its bounds.
+  static func frameEntry(_ bytes: ArraySlice<UInt8>) -> FrameEntry? {
+    let start = bytes.startIndex
+    let storedCount: UInt32 = bytes.littleEndian(at: start + 8)
+    let plainCount: UInt32 = bytes.littleEndian(at: start + 12)
+    guard let codec = FrameCodec(rawValue: bytes[start + 16]), bytes[start + 17..<start + 24].allSatisfy({ $0 == 0 }),
+      let digest = Digest(bytes: bytes[start + 24..<start + 56]),
+      (1...UInt32(Limits.frameStoredBytesMax)).contains(storedCount),
+      (1...UInt32(Limits.framePlainBytesMax)).contains(plainCount)
+    else { return nil }
+    return FrameEntry(
+      offset: bytes.littleEndian(at: start), storedCount: storedCount, plainCount: plainCount, codec: codec,
+      digest: digest)
+  }
+
+  static func trailer(indexOffset: UInt64, frameCount: UInt32, length: UInt64) -> [UInt8] {
+    var bytes: [UInt8] = []
+    bytes.appendLittleEndian(indexOffset)
+    bytes.appendLittleEndian(frameCount)
+    bytes.appendLittleEndian(UInt32(indexEntryCount))
+    bytes.appendLittleEndian(length)
+    bytes += trailerMagic
+    return bytes
+  }
+}
+
+extension [UInt8] {
+  mutating func appendLittleEndian(_ value: some FixedWidthInteger) {
+    Swift.withUnsafeBytes(of: value.littleEndian) { append(contentsOf: $0) }
+  }
+}
+
+extension Collection where Element == UInt8, Index == Int {
+  /// The caller has checked that the bytes are there.
+  func littleEndian<Value: FixedWidthInteger & UnsignedInteger>(at index: Int) -> Value {
+    var value: Value = 0
+    for position in (0..<MemoryLayout<Value>.size).reversed() { value = value << 8 | Value(self[index + position]) }
+    return value
+  }
+}

@@ -1,0 +1,32 @@
+package import HoldfastModel
+
+/// Stored bytes that are not what they should be: which object, and what is wrong with it.
+package struct DamageError: OperatorError, Equatable {
+  /// The object's key, or the name of a part of it.
+  package let object: String
+  package let finding: String
+
+  package init(_ object: String, _ finding: String) {
+    self.object = object
+    self.finding = finding
+  }
+
+  package var message: String { "\(object) is damaged: \(finding)" }
+  package var hint: String? { "Run `holdfast verify --data` to see everything that is damaged and what can still be restored." }
+  package var exitStatus: ExitStatus { .dataLoss }
+}
+
+/// A repository or snapshot that this version does not understand.
+package struct FormatError: OperatorError, Equatable {
+  package let object: String
+  package let finding: String
+
+  package init(_ object: String, _ finding: String) {
+    self.object = object
+    self.finding = finding
+  }
+
+  package var message: String { "\(object) cannot be read by this version of holdfast: \(finding)" }
+  package var hint: String? { "Install a newer holdfast." }
+  package var exitStatus: ExitStatus { .failed }
+}

@@ -1,0 +1,213 @@
+internal import FoundationEssentials
+package import HoldfastModel
+internal import HoldfastSystem
+
+/// The small clear part of a manifest (format.md, section 5): what a snapshot is and what it rests on.
+package struct Envelope: Hashable, Sendable, Codable {
+  package static let formatVersion = 1
+
+  package struct Source: Hashable, Sendable, Codable {
+    package var name: SourceName
+    /// Where it lay, as text.
+    package var path: String
+
+    package init(name: SourceName, path: String) {
+      self.name = name
+      self.path = path
+    }
+  }
+
+  package struct Parent: Hashable, Sendable, Codable {
+    package var snapshot: Identifier
+    package var sequence: UInt64
+    /// The parent's manifest digest.
+    package var digest: Digest
+  }
+
+  package struct Time: Hashable, Sendable, Codable {
+    /// Before the first entry was looked at.
+    package var started: String
+    package var finished: String
+
+    package init(started: String, finished: String) {
+      self.started = started
+      self.finished = finished
+    }
+  }
+
+  package struct Archive: Hashable, Sendable, Codable {
+    /// Counts on along the chain.
+    package var number: UInt64
+    /// The snapshot in whose directory it lies.
+    package var sequence: UInt64
+    package var id: Identifier
+    package var length: UInt64
+    package var digest: Digest
+
+    package init(number: UInt64, sequence: UInt64, id: Identifier, length: UInt64, digest: Digest) {
+      self.number = number
+      self.sequence = sequence
+      self.id = id
+      self.length = length
+      self.digest = digest
+    }
+
+    package var reference: ObjectReference { ObjectReference(id: id, length: length, digest: digest) }
+  }
+
+  package struct State: Hashable, Sendable, Codable {
+    package var root: Digest
+    package var entries: UInt64
+    package var files: UInt64
+    /// The sum of the files' sizes.
+    package var bytes: UInt64
+
+    package init(root: Digest, entries: UInt64, files: UInt64, bytes: UInt64) {
+      self.root = root
+      self.entries = entries
+      self.files = files
+      self.bytes = bytes
+    }
+  }
+
+  package struct Changes: Hashable, Sendable, Codable {
+    package var added: UInt64
+    package var changed: UInt64
+    package var removed: UInt64
+    /// Pages that this snapshot stored, and their bytes before compression.
+    package var pages: UInt64
+    package var pageBytes: UInt64
+    /// Bytes that were read from the source.
+    package var readBytes: UInt64
+
+    package init() { (added, changed, removed, pages, pageBytes, readBytes) = (0, 0, 0, 0, 0, 0) }
+  }
+
+  package var format: Int
+  package var features: [String]
+  package var repository: Identifier
+  package var snapshot: Identifier
+  package var source: Source
+  package var sequence: UInt64
+  package var kind: SnapshotKind
+  package var parent: Parent?
+  package var time: Time
+  package var archives: [Archive]
+  package var body: ObjectReference
+  package var state: State
+  package var changes: Changes
+  package var consistency: String
+  package var incomplete: UInt64
+  package var program: String
+  package var signature: String?
+
+  package init(
+    repository: Identifier, snapshot: Identifier, source: Source, sequence: UInt64, kind: SnapshotKind, parent: Parent?,
+    time: Time, archives: [Archive], body: ObjectReference, state: State, changes: Changes,
+    consistency: ConsistencyClass, incomplete: UInt64, program: String
+  ) {
+    self.format = Self.formatVersion
+    self.features = []
+    self.repository = repository
+    self.snapshot = snapshot
+    self.source = source
+    self.sequence = sequence
+    self.kind = kind
+    self.parent = parent
+    self.time = time
+    self.archives = archives
+    self.body = body
+    self.state = state
+    self.changes = changes
+    self.consistency = consistency.name
+    self.incomplete = incomplete
+    self.program = program
+    self.signature = nil
+  }
+
+  /// Bytes that the snapshot added to the repository, the envelope itself left out.
+  package var storedBytes: UInt64 { archives.reduce(body.length) { $0 &+ $1.length } }
+
+  package var consistencyClass: ConsistencyClass { ConsistencyClass(name: consistency) ?? .unreadable }
+}
+
+// MARK: - Bytes
+
+extension Envelope {
+  /// Optional fields are written as `null`, never left out: the bytes are the same for every writer.
+  package func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(format, forKey: .format)
+    try container.encode(features, forKey: .features)
+    try container.encode(repository, forKey: .repository)
+    try container.encode(snapshot, forKey: .snapshot)
+    try container.encode(source, forKey: .source)
+    try container.encode(sequence, forKey: .sequence)
+    try container.encode(kind, forKey: .kind)
+    try container.encode(parent, forKey: .parent)
+    try container.encode(time, forKey: .time)
+    try container.encode(archives, forKey: .archives)
+    try container.encode(body, forKey: .body)
+    try container.encode(state, forKey: .state)
+    try container.encode(changes, forKey: .changes)
+    try container.encode(consistency, forKey: .consistency)
+    try container.encode(incomplete, forKey: .incomplete)
+    try container.encode(program, forKey: .program)
+    try container.encode(signature, forKey: .signature)
+  }
+
+  /// The bytes of `manifest.json`.
+  package func serialized() throws -> [UInt8] {
+    try ManifestJSON.encode(self)
+  }
+
+  /// - Throws: `FormatError` for a newer format, `DamageError` for what is no sound envelope.
+  fileprivate init(parsing line: [UInt8], name: String) throws {
+    try ManifestJSON.refuseNewer(line, name: name)
+    self = try ManifestJSON.decode(Envelope.self, from: line, name: name)
+    try check(name)
+  }
+
+  private func check(_ name: String) throws {
+    guard (parent == nil) == (kind == .full), parent.map({ $0.sequence < sequence }) ?? true, sequence >= 1 else {
+      throw DamageError(name, "its kind and its parent contradict each other")
+    }
+    guard ConsistencyClass(name: consistency) != nil else { throw DamageError(name, "its consistency class is unknown") }
+    for (number, archive) in archives.enumerated() {
+      guard archive.number == (archives[0].number &+ UInt64(number)), archive.sequence <= sequence,
+        archive.length <= Limits.sizeMax, archive.number <= Limits.sizeMax
+      else { throw DamageError(name, "its list of archives is not sound") }
+    }
+    guard body.length <= Limits.sizeMax, state.bytes <= Limits.sizeMax else {
+      throw DamageError(name, "a size is out of its bounds")
+    }
+    guard TimeText.parse(time.started) != nil, TimeText.parse(time.finished) != nil else {
+      throw DamageError(name, "its times are not sound")
+    }
+  }
+
+  /// When the snapshot was begun. The text was checked when the envelope was read.
+  package var started: Timestamp { TimeText.parse(time.started) ?? Timestamp(seconds: 0, nanoseconds: 0) }
+}
+
+/// A snapshot as it stands in the repository: its envelope and the digest of that.
+package struct Snapshot: Hashable, Sendable {
+  package let envelope: Envelope
+  /// The manifest digest, by which children name this snapshot.
+  package let digest: Digest
+
+  /// - Throws: `FormatError` for a newer format, `DamageError` for what is no sound manifest.
+  package init(parsing bytes: [UInt8], name: String) throws {
+    let (line, digest) = try ManifestJSON.prove(bytes, name: name)
+    envelope = try Envelope(parsing: line, name: name)
+    self.digest = digest
+  }
+
+  package var id: Identifier { envelope.snapshot }
+  package var sequence: UInt64 { envelope.sequence }
+  package var sourceName: SourceName { envelope.source.name }
+
+  package var asParent: Envelope.Parent {
+    Envelope.Parent(snapshot: id, sequence: sequence, digest: digest)
+  }
+}

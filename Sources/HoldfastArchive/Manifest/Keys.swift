@@ -1,0 +1,35 @@
+package import HoldfastModel
+
+/// What lies where (format.md, section 1): the one place that knows the keys of objects.
+package enum Keys {
+  package static let descriptor = "holdfast.json"
+  package static let sources = "sources/"
+  package static let manifestName = "manifest.json"
+
+  package static func source(_ name: SourceName) -> String { "\(sources)\(name)/" }
+
+  package static func snapshot(_ name: SourceName, _ sequence: UInt64) -> String {
+    let digits = String(sequence)
+    return source(name) + String(repeating: "0", count: max(0, 10 - digits.count)) + digits + "/"
+  }
+
+  package static func manifest(_ name: SourceName, _ sequence: UInt64) -> String {
+    snapshot(name, sequence) + manifestName
+  }
+
+  package static func body(_ name: SourceName, _ sequence: UInt64, _ id: Identifier) -> String {
+    snapshot(name, sequence) + "body-\(id)"
+  }
+
+  package static func archive(_ name: SourceName, _ sequence: UInt64, _ id: Identifier) -> String {
+    snapshot(name, sequence) + "archive-\(id)"
+  }
+
+  /// The number that a name below `source(_:)` spells; `nil` for anything else.
+  package static func sequence(_ text: some StringProtocol) -> UInt64? {
+    guard text.utf8.count == 10, text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) else {
+      return nil
+    }
+    return UInt64(text)
+  }
+}

@@ -1,0 +1,80 @@
+package import HoldfastModel
+
+/// Reads the records of a body (format.md, section 6), one by one, and refuses what is not in order.
+package final class BodyReader: ChangeReader {
+  private let cursor: ByteCursor
+  private var path = Path.root
+  private var recordCount: UInt64 = 0
+  /// The record byte that was read ahead.
+  private var pending: UInt8?
+  private var file: FileContent?
+  private var runEnd: UInt64 = 0
+
+  package init(_ container: ContainerReader) {
+    cursor = ByteCursor(FrameSupply(container))
+  }
+
+  package var name: String { cursor.name }
+
+  package func next() throws -> Change? {
+    while try nextRun() != nil {}
+    let record = try takeRecord()
+    switch record {
+    case 0:
+      guard try cursor.varint() == recordCount, try cursor.isAtEnd() else {
+        throw cursor.damage("it does not end where it says")
+      }
+      pending = 0
+      return nil
+    case 1:
+      let entry = try cursor.entry(at: try nextPath())
+      let inherits = try cursor.byte()
+      guard inherits == 0 || (inherits == 1 && entry.file != nil) else {
+        throw cursor.damage("\(entry.path) inherits what it cannot")
+      }
+      file = entry.file
+      runEnd = 0
+      return .put(entry, inherits: inherits == 1)
+    case 2: return .remove(try nextPath())
+    default: throw cursor.damage("a record of kind \(record) is out of place")
+    }
+  }
+
+  package func runs() -> any PageMapReader { Runs(reader: self) }
+
+  private struct Runs: PageMapReader {
+    let reader: BodyReader
+    func next() throws -> PageRun? { try reader.nextRun() }
+  }
+
+  private func nextRun() throws -> PageRun? {
+    guard let file else { return nil }
+    let record = try takeRecord()
+    guard record == RunCoding.dataRecord || record == RunCoding.zeroRecord else {
+      pending = record
+      self.file = nil
+      return nil
+    }
+    let run = try cursor.run(record: record, after: runEnd, file: file)
+    runEnd = run.end
+    return run
+  }
+
+  private func takeRecord() throws -> UInt8 {
+    if let record = pending {
+      pending = nil
+      return record
+    }
+    return try cursor.byte()
+  }
+
+  private func nextPath() throws -> Path {
+    let shared = try cursor.varint(as: Int.self, max: path.bytes.count)
+    let rest = try cursor.counted(max: Limits.pathBytesMax)
+    let next = try cursor.entryPath(Array(path.bytes[..<shared]) + rest)
+    guard recordCount == 0 || path < next else { throw cursor.damage("\(next) is out of order") }
+    recordCount += 1
+    path = next
+    return next
+  }
+}

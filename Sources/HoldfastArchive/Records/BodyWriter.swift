@@ -1,0 +1,78 @@
+package import HoldfastCodec
+package import HoldfastModel
+package import HoldfastSystem
+
+/// Writes the records of a body (format.md, section 6) and compresses them, frame by frame.
+package final class BodyWriter {
+  private let container: ContainerWriter
+  private let compressor: Compressor
+  private let stored = Buffer(capacity: Limits.bodyFrameBytes)
+  private var encoder = ByteEncoder()
+  private var path = Path.root
+  private var recordCount: UInt64 = 0
+  private var runEnd: UInt64 = 0
+
+  package init(_ container: ContainerWriter, compression: Compression) throws {
+    self.container = container
+    compressor = try Compressor(compression)
+  }
+
+  /// An entry that was added or changed; the runs of a file follow.
+  package func put(_ entry: Entry, inherits: Bool) throws {
+    encoder.byte(1)
+    reference(entry.path)
+    encoder.state(of: entry)
+    encoder.identity(entry.identity)
+    encoder.byte(inherits ? 1 : 0)
+    runEnd = 0
+    try flushFull()
+  }
+
+  /// An entry of the parent that is no more.
+  package func remove(_ path: Path) throws {
+    encoder.byte(2)
+    reference(path)
+    try flushFull()
+  }
+
+  /// The next run of the file that was put last.
+  package func append(_ run: PageRun) throws {
+    encoder.run(run, after: runEnd)
+    runEnd = run.end
+    try flushFull()
+  }
+
+  package func finish() throws -> ObjectReference {
+    encoder.byte(0)
+    encoder.varint(recordCount)
+    try flushFull()
+    if !encoder.bytes.isEmpty { try flush(encoder.bytes.count) }
+    return try container.finish()
+  }
+
+  private func reference(_ next: Path) {
+    var shared = 0
+    let limit = min(path.bytes.count, next.bytes.count)
+    while shared < limit, path.bytes[shared] == next.bytes[shared] { shared += 1 }
+    encoder.varint(UInt(shared))
+    encoder.counted(next.bytes[shared...])
+    path = next
+    recordCount += 1
+  }
+
+  private func flushFull() throws {
+    while encoder.bytes.count >= Limits.bodyFrameBytes { try flush(Limits.bodyFrameBytes) }
+  }
+
+  private func flush(_ count: Int) throws {
+    try encoder.bytes.withUnsafeBytes { bytes in
+      let plain = UnsafeRawBufferPointer(rebasing: bytes[..<count])
+      let (codec, storedCount) = try compressor.compress(plain, into: stored.bytes)
+      let compressed = UnsafeRawBufferPointer(rebasing: stored.bytes[..<storedCount])
+      try container.write(
+        frame: container.reserveFrame(), stored: compressed, plainCount: count, codec: codec,
+        digest: Hasher.digest(compressed))
+    }
+    encoder.bytes.removeFirst(count)
+  }
+}

@@ -1,0 +1,156 @@
+internal import HoldfastCodec
+internal import HoldfastModel
+internal import HoldfastSystem
+
+/// Blocks of bytes that follow one another.
+protocol ByteSupply: AnyObject {
+  /// What is read, for messages.
+  var name: String { get }
+  /// The next block, valid until the next call; `nil` at the end.
+  func next() throws -> UnsafeRawBufferPointer?
+}
+
+/// Reads the primitives of format.md, section 3, from blocks that follow one another. The bytes may be hostile.
+final class ByteCursor {
+  private let supply: any ByteSupply
+  private var block = UnsafeRawBufferPointer(start: nil, count: 0)
+  private var position = 0
+  /// Bytes in the blocks before this one.
+  private var consumedBlocks: UInt64 = 0
+
+  init(_ supply: any ByteSupply) {
+    self.supply = supply
+  }
+
+  var name: String { supply.name }
+
+  /// Bytes read so far.
+  var consumed: UInt64 { consumedBlocks + UInt64(position) }
+
+  func damage(_ finding: String) -> DamageError { DamageError(name, finding) }
+
+  /// Whether nothing follows.
+  func isAtEnd() throws -> Bool {
+    while position == block.count {
+      guard let next = try supply.next() else { return true }
+      consumedBlocks += UInt64(block.count)
+      block = next
+      position = 0
+    }
+    return false
+  }
+
+  func byte() throws -> UInt8 {
+    if position == block.count, try isAtEnd() { throw damage("it ends in the middle of a record") }
+    defer { position += 1 }
+    return block[position]
+  }
+
+  func varint() throws -> UInt64 {
+    var value: UInt64 = 0
+    var shift: UInt64 = 0
+    while true {
+      let next = try byte()
+      let bits = UInt64(next & 0x7f)
+      guard shift < 63 || (shift == 63 && bits <= 1) else { throw damage("a number is too long") }
+      value |= bits << shift
+      if next < 0x80 { return value }
+      shift += 7
+    }
+  }
+
+  func varint<Value: FixedWidthInteger>(as type: Value.Type, max: Value = .max) throws -> Value {
+    guard let value = Value(exactly: try varint()), value <= max else { throw damage("a number is out of its bounds") }
+    return value
+  }
+
+  func signedVarint() throws -> Int64 {
+    let value = try varint()
+    return Int64(bitPattern: value >> 1) ^ -Int64(bitPattern: value & 1)
+  }
+
+  func raw(count: Int) throws -> [UInt8] {
+    if block.count - position >= count {
+      defer { position += count }
+      return Array(block[position..<position + count])
+    }
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(min(count, 1 << 16))
+    while bytes.count < count {
+      guard try !isAtEnd() else { throw damage("it ends in the middle of a record") }
+      let taken = min(count - bytes.count, block.count - position)
+      bytes.append(contentsOf: block[position..<position + taken])
+      position += taken
+    }
+    return bytes
+  }
+
+  func counted(max: Int) throws -> [UInt8] {
+    try raw(count: try varint(as: Int.self, max: max))
+  }
+
+  func skip(_ count: Int) throws {
+    var rest = count
+    while rest > 0 {
+      guard try !isAtEnd() else { throw damage("it ends in the middle of a record") }
+      let taken = min(rest, block.count - position)
+      position += taken
+      rest -= taken
+    }
+  }
+
+  func time() throws -> Timestamp {
+    let seconds = try signedVarint()
+    return Timestamp(
+      seconds: seconds, nanoseconds: try varint(as: UInt32.self, max: Timestamp.nanosecondsPerSecond - 1))
+  }
+}
+
+/// The plain bytes of a body, frame after frame, each proved against its digest.
+final class FrameSupply: ByteSupply {
+  private let container: ContainerReader
+  private let decompressor = Decompressor()
+  private let stored: Buffer
+  private let plain: Buffer
+  private var number: UInt32 = 0
+
+  init(_ container: ContainerReader) {
+    self.container = container
+    stored = Buffer(capacity: container.frames.reduce(0) { max($0, Int($1.storedCount)) })
+    plain = Buffer(capacity: container.frames.reduce(0) { max($0, Int($1.plainCount)) })
+  }
+
+  var name: String { container.name }
+
+  func next() throws -> UnsafeRawBufferPointer? {
+    guard number < container.frames.count else { return nil }
+    try container.readFrame(number, stored: stored, plain: plain, decompressor: decompressor, proving: true)
+    number += 1
+    return plain.used
+  }
+}
+
+/// The bytes of a file of our own, block after block.
+final class RangeSupply: ByteSupply {
+  private let bytes: any ReadableBytes
+  private let block: Buffer
+  private var offset: UInt64
+  private let end: UInt64
+
+  init(_ bytes: any ReadableBytes, from offset: UInt64, to end: UInt64, blockCount: Int = 64 << 10) {
+    self.bytes = bytes
+    self.offset = offset
+    self.end = end
+    block = Buffer(capacity: blockCount)
+  }
+
+  var name: String { bytes.name }
+
+  func next() throws -> UnsafeRawBufferPointer? {
+    guard offset < end else { return nil }
+    block.count = Int(min(UInt64(block.capacity), end - offset))
+    try bytes.read(into: UnsafeMutableRawBufferPointer(rebasing: block.bytes[..<block.count]), at: offset)
+    offset += UInt64(block.count)
+    return block.used
+  }
+}

@@ -1,0 +1,140 @@
+internal import HoldfastModel
+
+/// The bytes of an entry: type, attributes, content, identity (format.md, section 6).
+enum EntryType: UInt8 {
+  case directory = 1
+  case file = 2
+  case symbolicLink = 3
+  case hardLink = 4
+  case fifo = 5
+  case characterDevice = 6
+  case blockDevice = 7
+}
+
+extension ByteEncoder {
+  /// What the state root covers of an entry, beside its path.
+  mutating func state(of entry: Entry) {
+    byte(entry.content.type.rawValue)
+    attributes(entry.attributes)
+    content(entry.content)
+  }
+
+  private mutating func attributes(_ attributes: Attributes) {
+    varint(attributes.mode)
+    varint(attributes.userID)
+    varint(attributes.groupID)
+    time(attributes.modified)
+    varint(UInt(attributes.extended.count))
+    for attribute in attributes.extended {
+      counted(attribute.name)
+      counted(attribute.value)
+    }
+  }
+
+  private mutating func content(_ content: Content) {
+    switch content {
+    case .directory, .fifo: break
+    case .file(let file):
+      varint(file.size)
+      varint(file.pageSize)
+      byte(file.consistency.rawValue)
+      raw(file.digest.bytes)
+    case .symbolicLink(let target): counted(target)
+    case .hardLink(let path): counted(path.bytes)
+    case .characterDevice(let major, let minor), .blockDevice(let major, let minor):
+      varint(major)
+      varint(minor)
+    }
+  }
+
+  mutating func identity(_ identity: Identity) {
+    time(identity.changed)
+    varint(identity.device)
+    varint(identity.inode)
+  }
+}
+
+extension Content {
+  var type: EntryType {
+    switch self {
+    case .directory: .directory
+    case .file: .file
+    case .symbolicLink: .symbolicLink
+    case .hardLink: .hardLink
+    case .fifo: .fifo
+    case .characterDevice: .characterDevice
+    case .blockDevice: .blockDevice
+    }
+  }
+}
+
+extension ByteCursor {
+  /// An entry without its path: type, attributes, content, identity.
+  func entry(at path: Path) throws -> Entry {
+    guard let type = EntryType(rawValue: try byte()) else { throw damage("\(path) is of an unknown type") }
+    let attributes = try attributes()
+    let content = try content(type)
+    return Entry(path: path, attributes: attributes, content: content, identity: try identity())
+  }
+
+  private func attributes() throws -> Attributes {
+    let mode = try varint(as: UInt32.self, max: 0o7777)
+    let userID = try varint(as: UInt32.self)
+    let groupID = try varint(as: UInt32.self)
+    let modified = try time()
+    let count = try varint(as: Int.self, max: Limits.extendedAttributesMax)
+    var extended: [ExtendedAttribute] = []
+    var total = 0
+    for _ in 0..<count {
+      let name = try counted(max: Limits.nameBytesMax)
+      let value = try counted(max: Limits.extendedAttributeBytesMax)
+      total += name.count + value.count
+      guard total <= Limits.extendedAttributesBytesMax, !name.isEmpty, !name.contains(0) else {
+        throw damage("its extended attributes are not sound")
+      }
+      extended.append(ExtendedAttribute(name: name, value: value))
+    }
+    return Attributes(mode: mode, userID: userID, groupID: groupID, modified: modified, extended: extended)
+  }
+
+  private func content(_ type: EntryType) throws -> Content {
+    switch type {
+    case .directory: .directory
+    case .fifo: .fifo
+    case .file: .file(try fileContent())
+    case .symbolicLink: .symbolicLink(target: try linkTarget())
+    case .hardLink: .hardLink(to: try entryPath(counted(max: Limits.pathBytesMax)))
+    case .characterDevice: .characterDevice(major: try varint(as: UInt32.self), minor: try varint(as: UInt32.self))
+    case .blockDevice: .blockDevice(major: try varint(as: UInt32.self), minor: try varint(as: UInt32.self))
+    }
+  }
+
+  private func fileContent() throws -> FileContent {
+    let size = try varint(as: UInt64.self, max: Limits.sizeMax)
+    let pageSize = try varint(as: UInt32.self)
+    guard (Limits.pageSizeMin...Limits.pageSizeMax).contains(Int(pageSize)), pageSize.nonzeroBitCount == 1 else {
+      throw damage("a page size of \(pageSize) is not possible")
+    }
+    guard let consistency = ConsistencyClass(rawValue: try byte()),
+      let digest = Digest(bytes: try raw(count: Digest.byteCount))
+    else { throw damage("a consistency class is unknown") }
+    return FileContent(size: size, pageSize: pageSize, consistency: consistency, digest: digest)
+  }
+
+  private func linkTarget() throws -> [UInt8] {
+    let target = try counted(max: Limits.pathBytesMax)
+    guard !target.isEmpty, !target.contains(0) else { throw damage("the target of a symbolic link is not sound") }
+    return target
+  }
+
+  func entryPath(_ bytes: [UInt8]) throws -> Path {
+    let path = Path(bytes: bytes)
+    guard path.isSoundEntryPath else { throw damage("\(path) is not a possible path of an entry") }
+    return path
+  }
+
+  private func identity() throws -> Identity {
+    let changed = try time()
+    return Identity(changed: changed, device: try varint(), inode: try varint())
+  }
+}

@@ -1,0 +1,44 @@
+internal import HoldfastModel
+
+/// The bytes of runs (format.md, section 6, records 3 and 4).
+enum RunCoding {
+  static let dataRecord: UInt8 = 3
+  static let zeroRecord: UInt8 = 4
+}
+
+extension ByteEncoder {
+  /// - Parameter end: where the previous run of this file ended.
+  mutating func run(_ run: PageRun, after end: UInt64) {
+    byte(run.location == nil ? RunCoding.zeroRecord : RunCoding.dataRecord)
+    varint(run.first - end)
+    varint(run.count)
+    guard let location = run.location else { return }
+    varint(location.archive)
+    varint(location.frame)
+    varint(location.offset)
+    raw(run.digests)
+  }
+}
+
+extension ByteCursor {
+  /// A run whose record byte was read already. Everything in it is checked against the file's bounds.
+  func run(record: UInt8, after end: UInt64, file: FileContent) throws -> PageRun {
+    let gap = try varint()
+    let count = try varint()
+    let (first, overflow) = end.addingReportingOverflow(gap)
+    let pageCount = file.pageCount
+    guard !overflow, first <= pageCount, count >= 1, count <= pageCount - first else {
+      throw damage("a run of pages lies outside its file")
+    }
+    if record == RunCoding.zeroRecord { return PageRun(first: first, count: count, location: nil, digests: []) }
+    let location = PageLocation(
+      archive: try varint(), frame: try varint(as: UInt32.self, max: UInt32(Limits.framesPerContainerMax)),
+      offset: try varint(as: UInt32.self, max: UInt32(Limits.framePlainBytesMax)))
+    let bytes = Pages.bytes(first: first, count: count, size: file.size, pageSize: file.pageSize)
+    guard bytes <= UInt64(Limits.framePlainBytesMax) - UInt64(location.offset) else {
+      throw damage("a run of pages lies outside its frame")
+    }
+    return PageRun(
+      first: first, count: count, location: location, digests: try raw(count: Int(count) * PageDigest.byteCount))
+  }
+}

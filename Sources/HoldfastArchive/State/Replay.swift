@@ -1,0 +1,126 @@
+package import HoldfastModel
+
+/// Applies the bodies of a chain to a state: for every path the newest snapshot that says something about it, for every page the newest
+/// run (format.md, section 7). All layers are read side by side in path order, so memory does not grow with the source.
+package struct Replay {
+  /// One layer, and where it stands.
+  private final class Layer {
+    let reader: any ChangeReader
+    /// 0 is the newest.
+    let age: Int
+    var change: Change
+
+    init(reader: any ChangeReader, age: Int, change: Change) {
+      self.reader = reader
+      self.age = age
+      self.change = change
+    }
+  }
+
+  /// Sorted so that the next one is last: by path, and for the same path the newest first.
+  private var layers: [Layer] = []
+  private var ancestors: [Path] = []
+
+  /// - Parameter readers: the oldest first: a state, or the body of a full; then the bodies of the snapshots after it.
+  package init(_ readers: [any ChangeReader]) throws {
+    for (index, reader) in readers.enumerated() {
+      if let change = try reader.next() {
+        insert(Layer(reader: reader, age: readers.count - 1 - index, change: change))
+      }
+    }
+  }
+
+  /// Writes the resulting state.
+  /// - Throws: `DamageError` where the layers do not fit on each other.
+  package mutating func write(to writer: StateWriter) throws {
+    while let newest = layers.last {
+      let path = newest.change.path
+      var group: [Layer] = []
+      while let layer = layers.last, layer.change.path == path { group.append(layers.removeLast()) }
+      try resolve(group, to: writer)
+      for layer in group {
+        if let change = try layer.reader.next() {
+          layer.change = change
+          insert(layer)
+        }
+      }
+    }
+  }
+
+  private mutating func insert(_ layer: Layer) {
+    var low = 0
+    var high = layers.count
+    while low < high {
+      let middle = (low + high) / 2
+      if Self.isBefore(layers[middle], layer) { high = middle } else { low = middle + 1 }
+    }
+    layers.insert(layer, at: low)
+  }
+
+  private static func isBefore(_ left: Layer, _ right: Layer) -> Bool {
+    if left.change.path == right.change.path { return left.age < right.age }
+    return left.change.path < right.change.path
+  }
+
+  /// - Parameter group: everything that is said about one path, the newest first.
+  private mutating func resolve(_ group: [Layer], to writer: StateWriter) throws {
+    guard let newest = group.first, case .put(let entry, let inherits) = newest.change else {
+      if group.count < 2 { throw damage(group, "it removes what is not there") }
+      return
+    }
+    try checkPlace(of: entry, in: newest)
+    guard let file = entry.file else { return try writer.append(entry, map: nil) }
+    if group.count == 1, !inherits, let state = newest.reader as? StateReader {
+      return try writer.copy(entry, from: state)
+    }
+    var maps: [any PageMapReader] = []
+    for layer in group {
+      guard case .put(let older, let continues) = layer.change, let content = older.file,
+        content.pageSize == file.pageSize
+      else { throw damage(group, "\(entry.path) inherits pages from what has none") }
+      maps.append(try layer.reader.runs())
+      if !continues { break }
+      if layer === group.last { throw damage(group, "\(entry.path) inherits pages from nothing") }
+    }
+    let overlay = try PageMapOverlay(layers: maps, file: file, coversAll: true, name: newest.reader.name)
+    let map = ProvingMap(overlay, digester: FileDigester())
+    try writer.append(entry, map: map)
+    guard map.digester.finish(size: file.size, pageSize: file.pageSize) == file.digest else {
+      throw damage(group, "the pages of \(entry.path) do not add up to its digest")
+    }
+  }
+
+  /// Whether the directory that holds the entry is there. Entries come in path order, so it is one of the last ones.
+  private mutating func checkPlace(of entry: Entry, in layer: Layer) throws {
+    while let last = ancestors.last, !last.contains(entry.path) || last == entry.path { ancestors.removeLast() }
+    if let parent = entry.path.parent, ancestors.last != parent {
+      throw damage([layer], "\(entry.path) lies in no directory")
+    }
+    if entry.path.isEmpty, entry.content != .directory { throw damage([layer], "its root is not a directory") }
+    if entry.content == .directory { ancestors.append(entry.path) }
+    if case .hardLink(let file) = entry.content, !(file < entry.path) {
+      throw damage([layer], "\(entry.path) links to what comes after it")
+    }
+  }
+
+  private func damage(_ group: [Layer], _ finding: String) -> DamageError {
+    DamageError(group.first?.reader.name ?? "the chain", finding)
+  }
+}
+
+/// A map that digests what passes.
+private struct ProvingMap: PageMapReader {
+  private var map: PageMapOverlay
+  let digester: FileDigester
+
+  init(_ map: PageMapOverlay, digester: FileDigester) {
+    self.map = map
+    self.digester = digester
+  }
+
+  mutating func next() throws -> PageRun? {
+    guard let run = try map.next() else { return nil }
+    digester.add(run)
+    return run
+  }
+}

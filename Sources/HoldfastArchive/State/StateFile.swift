@@ -1,0 +1,132 @@
+internal import HoldfastCodec
+package import HoldfastModel
+package import HoldfastSystem
+
+/// The complete state of a snapshot in a file of our own: what a replay results in, and what the local cache keeps.
+///
+/// Entries in path order, each as in a body with its full path; behind a file its page map in blocks of at most about 1 MiB, each with its
+/// length before it and an empty one after the last, so that a map can be skipped or copied without being understood. The
+/// form is private to one version of holdfast: whoever finds another one replays the chain.
+package struct StateFile: Sendable {
+  package let bytes: any ReadableBytes
+  package let summary: Envelope.State
+
+  package init(bytes: any ReadableBytes, summary: Envelope.State) {
+    self.bytes = bytes
+    self.summary = summary
+  }
+
+  /// The state before the first snapshot.
+  package static func empty() -> StateFile {
+    StateFile(
+      bytes: MemoryBytes(), summary: Envelope.State(root: Hasher().finish(), entries: 0, files: 0, bytes: 0))
+  }
+
+  package func makeReader(from offset: UInt64 = 0) -> StateReader { StateReader(self, from: offset) }
+
+  /// The runs of a file whose map begins at `offset`.
+  package func runs(at offset: UInt64, of file: FileContent) -> any PageMapReader {
+    StateReader.runs(of: self, at: offset, file: file)
+  }
+}
+
+/// The state root, entry by entry (format.md, section 7), and what is counted along the way.
+package struct StateSummarizer {
+  private var hasher = Hasher()
+  private var entries: UInt64 = 0
+  private var files: UInt64 = 0
+  private var bytes: UInt64 = 0
+  /// The weakest class of any file.
+  package private(set) var consistency = ConsistencyClass.stable
+  /// Files that are torn or unreadable.
+  package private(set) var incomplete: UInt64 = 0
+
+  package init() {}
+
+  package mutating func add(_ entry: Entry) {
+    var encoder = ByteEncoder()
+    encoder.counted(entry.path.bytes)
+    encoder.state(of: entry)
+    hasher.update(encoder.bytes)
+    entries += 1
+    guard let file = entry.file else { return }
+    files += 1
+    bytes &+= file.size
+    consistency = max(consistency, file.consistency)
+    if !file.consistency.isComplete { incomplete += 1 }
+  }
+
+  package var summary: Envelope.State {
+    Envelope.State(root: hasher.finish(), entries: entries, files: files, bytes: bytes)
+  }
+}
+
+/// Writes a state, entry by entry, to a sink.
+package final class StateWriter {
+  private static let blockBytes = 1 << 20
+  private let sink: any ByteSink
+  private var encoder = ByteEncoder()
+  private var summarizer = StateSummarizer()
+
+  package init(_ sink: any ByteSink) {
+    self.sink = sink
+  }
+
+  /// - Parameter map: the complete page map of a file; `nil` for everything else.
+  package func append(_ entry: Entry, map: (any PageMapReader)?) throws {
+    try begin(entry)
+    guard entry.file != nil else { return }
+    var end: UInt64 = 0
+    var block = ByteEncoder()
+    if var map {
+      while let run = try map.next() {
+        block.run(run, after: end)
+        end = run.end
+        if block.bytes.count >= Self.blockBytes { try flush(&block) }
+      }
+    }
+    if !block.bytes.isEmpty { try flush(&block) }
+    encoder.varint(UInt(0))
+  }
+
+  /// An entry whose map is taken over as it lies in another state.
+  package func copy(_ entry: Entry, from reader: StateReader) throws {
+    try begin(entry)
+    guard entry.file != nil else { return }
+    try reader.copyMap { block in
+      encoder.varint(UInt(block.count))
+      encoder.raw(block)
+      try flushFull()
+    }
+    encoder.varint(UInt(0))
+  }
+
+  package func finish() throws -> Envelope.State {
+    try flushAll()
+    return summarizer.summary
+  }
+
+  private func begin(_ entry: Entry) throws {
+    summarizer.add(entry)
+    encoder.counted(entry.path.bytes)
+    encoder.state(of: entry)
+    encoder.identity(entry.identity)
+    try flushFull()
+  }
+
+  private func flush(_ block: inout ByteEncoder) throws {
+    encoder.varint(UInt(block.bytes.count))
+    encoder.raw(block.bytes)
+    block.bytes.removeAll(keepingCapacity: true)
+    try flushFull()
+  }
+
+  private func flushFull() throws {
+    if encoder.bytes.count >= Self.blockBytes { try flushAll() }
+  }
+
+  private func flushAll() throws {
+    try encoder.bytes.withUnsafeBytes { try sink.append($0) }
+    encoder.bytes.removeAll(keepingCapacity: true)
+  }
+}

@@ -1,0 +1,113 @@
+package import HoldfastModel
+internal import HoldfastSystem
+
+/// Reads a state: entry by entry, and the page map of an entry where it is wanted. Seen as changes, every entry is put anew.
+package final class StateReader: ChangeReader {
+  private static let mapBlockBytesMax = 16 << 20
+  private let state: StateFile
+  private let cursor: ByteCursor
+  private var isMapPending = false
+  private var file: FileContent?
+  private var openRuns: Runs?
+  private let start: UInt64
+  /// Where the entry that came last begins, and its map: for `StateFile.makeReader(from:)` and `StateFile.runs(at:of:)`.
+  package private(set) var entryOffset: UInt64 = 0
+  package private(set) var mapOffset: UInt64 = 0
+
+  init(_ state: StateFile, from offset: UInt64) {
+    self.state = state
+    start = offset
+    cursor = ByteCursor(RangeSupply(state.bytes, from: offset, to: state.bytes.length))
+  }
+
+  package var name: String { state.bytes.name }
+
+  /// The next entry; `nil` after the last.
+  package func nextEntry() throws -> Entry? {
+    while try openRuns?.next() != nil {}
+    openRuns = nil
+    if isMapPending { try copyMap { _ in } }
+    guard try !cursor.isAtEnd() else { return nil }
+    entryOffset = start + cursor.consumed
+    let entry = try cursor.entry(at: try cursor.entryPath(cursor.counted(max: Limits.pathBytesMax)))
+    file = entry.file
+    isMapPending = file != nil
+    mapOffset = start + cursor.consumed
+    return entry
+  }
+
+  package func next() throws -> Change? {
+    try nextEntry().map { .put($0, inherits: false) }
+  }
+
+  /// The runs of the file that came last.
+  package func runs() -> any PageMapReader {
+    isMapPending = false
+    let runs = Runs(cursor: cursor, file: file)
+    openRuns = runs
+    return runs
+  }
+
+  /// Passes on the blocks of the map of the file that came last.
+  func copyMap(_ body: ([UInt8]) throws -> Void) throws {
+    isMapPending = false
+    while true {
+      let count = try cursor.varint(as: Int.self, max: Self.mapBlockBytesMax)
+      if count == 0 { return }
+      try body(try cursor.raw(count: count))
+    }
+  }
+
+  /// The runs of a map that lies elsewhere in the same state.
+  static func runs(of state: StateFile, at offset: UInt64, file: FileContent) -> any PageMapReader {
+    Runs(cursor: ByteCursor(RangeSupply(state.bytes, from: offset, to: state.bytes.length)), file: file)
+  }
+
+  private final class Runs: PageMapReader {
+    let cursor: ByteCursor
+    let file: FileContent?
+    var end: UInt64 = 0
+    var block: ByteCursor?
+    var isDone = false
+
+    init(cursor: ByteCursor, file: FileContent?) {
+      self.cursor = cursor
+      self.file = file
+      isDone = file == nil
+    }
+
+    func next() throws -> PageRun? {
+      guard !isDone, let file else { return nil }
+      while try block?.isAtEnd() ?? true {
+        let count = try cursor.varint(as: Int.self, max: StateReader.mapBlockBytesMax)
+        if count == 0 {
+          isDone = true
+          return nil
+        }
+        block = ByteCursor(BlockSupply(try cursor.raw(count: count), name: cursor.name))
+      }
+      guard let block else { return nil }
+      let run = try block.run(record: try block.byte(), after: end, file: file)
+      end = run.end
+      return run
+    }
+  }
+}
+
+/// One block of bytes in memory.
+final class BlockSupply: ByteSupply {
+  let name: String
+  private let buffer: Buffer
+  private var isTaken = false
+
+  init(_ bytes: [UInt8], name: String) {
+    self.name = name
+    buffer = Buffer(capacity: bytes.count)
+    bytes.withUnsafeBytes { buffer.append($0) }
+  }
+
+  func next() -> UnsafeRawBufferPointer? {
+    defer { isTaken = true }
+    return isTaken ? nil : buffer.used
+  }
+}

@@ -1,0 +1,69 @@
+internal import ArgumentParser
+package import HoldfastModel
+internal import HoldfastSystem
+
+/// The program: parses, runs, and is the one place where an error becomes a message and an exit status.
+package enum CommandLineTool {
+  package static func run(_ arguments: some Collection<String>) -> Int32 {
+    do {
+      var command = try Holdfast.parseAsRoot(Array(arguments))
+      try command.run()
+      return ExitStatus.done.rawValue
+    } catch let outcome as Outcome {
+      return outcome.status.rawValue
+    } catch let error as any OperatorError {
+      if let refused = error as? SystemError, refused.isBrokenPipe { return ExitStatus.failed.rawValue }
+      Console.error("holdfast: \(error)")
+      return error.exitStatus.rawValue
+    } catch {
+      return report(error)
+    }
+  }
+
+  /// What the argument parser has to say: help on standard output, everything else is wrong usage.
+  private static func report(_ error: any Error) -> Int32 {
+    let text = Holdfast.fullMessage(for: error)
+    if Holdfast.exitCode(for: error) == .success {
+      Console.output(text)
+      return ExitStatus.done.rawValue
+    }
+    if Holdfast.exitCode(for: error) == .validationFailure {
+      Console.error(text)
+      return ExitStatus.usage.rawValue
+    }
+    Console.error("holdfast: \(error)")
+    return ExitStatus.failed.rawValue
+  }
+}
+
+/// The end of a command that has said everything itself.
+struct Outcome: Error {
+  let status: ExitStatus
+
+  /// Returns normally for `done`.
+  static func end(_ status: ExitStatus) throws {
+    if status != .done { throw Outcome(status: status) }
+  }
+}
+
+struct Holdfast: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "holdfast",
+    abstract: "Back up and restore the directory that holds an order database.",
+    discussion: ExitStatusTable.text,
+    version: Program.nameAndVersion,
+    subcommands: [
+      Init.self, BackupCommand.self, ListCommand.self, Show.self, Diff.self, RestoreCommand.self, CatCommand.self,
+      VerifyCommand.self,
+    ])
+}
+
+/// The table of exit statuses, in every command's help.
+enum ExitStatusTable {
+  static let text = "EXIT STATUS:\n" + ExitStatus.allCases.map(line).joined(separator: "\n")
+
+  private static func line(_ status: ExitStatus) -> String {
+    let number = String(status.rawValue)
+    return "  " + number + String(repeating: " ", count: 5 - number.count) + status.meaning
+  }
+}

@@ -1,0 +1,123 @@
+internal import ArgumentParser
+internal import HoldfastArchive
+internal import HoldfastCodec
+internal import HoldfastEngine
+internal import HoldfastModel
+internal import HoldfastSystem
+
+extension Compression: ExpressibleByArgument {
+  package init?(argument: String) { self.init(argument) }
+}
+
+struct BackupCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "backup", abstract: "Take a snapshot of a directory.",
+    discussion: """
+      Without a kind it takes an incremental where a sound parent exists, else a full.
+
+      \(ExitStatusTable.text)
+      """)
+
+  @Argument(help: "The directory to protect.", completion: .directory)
+  var source: String
+
+  @OptionGroup var place: RepositoryOptions
+
+  @Option(help: ArgumentHelp("The name of the source in the repository. (default: the directory's name)", valueName: "name"))
+  var name: SourceName?
+
+  @Flag(help: "Start a new chain.")
+  var full = false
+
+  @Flag(help: "Store what differs from the full of the chain.")
+  var differential = false
+
+  @Flag(help: "Store what differs from the newest snapshot.")
+  var incremental = false
+
+  @Option(help: ArgumentHelp("Leave out what matches: a name, or a path when it has a slash. May be repeated.", valueName: "glob"))
+  var exclude: [String] = []
+
+  @Option(help: ArgumentHelp("none, deflate, deflate:1-9 or zstd:1-19.", valueName: "how"))
+  var compression = Compression.standard
+
+  @Flag(help: "Read and compare every file, whatever its times say.")
+  var paranoid = false
+
+  @Flag(name: .long, help: "Do everything but store.")
+  var dryRun = false
+
+  @Flag(help: "Wait for another run on the same source instead of giving up.")
+  var wait = false
+
+  @OptionGroup var output: OutputOptions
+
+  func validate() throws {
+    guard [full, differential, incremental].filter({ $0 }).count <= 1 else {
+      throw ValidationError("--full, --differential and --incremental exclude each other.")
+    }
+  }
+
+  func run() throws {
+    let host = Environment.makeHost()
+    let repository = try place.open(host)
+    var options = Backup.Options(source: try Environment.absolute(source))
+    options.name = name
+    options.kind = full ? .full : differential ? .differential : incremental ? .incremental : nil
+    options.exclusions = exclude.map { Glob($0) }
+    options.compression = compression
+    options.isParanoid = paranoid
+    options.isDryRun = dryRun
+    options.waitsForLock = wait
+    options.repositoryDirectory = try place.directory()
+    let progress = ConsoleProgress(isQuiet: output.quiet, isTerminal: Console.isErrorTerminal, clock: host.clock)
+    defer { progress.end() }
+    let backup = Backup(
+      repository: repository, options: options, cache: StateCache(directory: try Environment.cacheDirectory()),
+      progress: progress)
+    let report = try backup.run()
+    progress.end()
+    for problem in report.problems { Console.error("holdfast: INCOMPLETE: \(problem.path): \(problem.reason)") }
+    if output.json {
+      try Console.json(BackupJSON(report))
+    } else if !output.quiet {
+      show(report)
+    }
+    try Outcome.end(report.exitStatus)
+  }
+
+  private func show(_ report: Backup.Report) {
+    let envelope = report.envelope
+    let changes = envelope.changes
+    let because = report.reason.map { " (\($0))" } ?? ""
+    Console.output(
+      (report.isDryRun ? "would take " : "took ") + "\(envelope.kind.rawValue) \(envelope.snapshot.short) of "
+        + "\(envelope.source.name), number \(envelope.sequence)\(because)")
+    Console.output(
+      "  \(changes.added) added, \(changes.changed) changed, \(changes.removed) removed; "
+        + "\(Amount.bytes(changes.pageBytes)) in \(Amount.count(changes.pages, "page")) new")
+    let stored = report.isDryRun ? "would store about" : "stored"
+    Console.output(
+      "  \(stored) \(Amount.bytes(envelope.storedBytes)) for \(Amount.bytes(envelope.state.bytes)) in "
+        + "\(Amount.count(envelope.state.files, "file")), in \(Amount.duration(report.seconds))")
+    if !report.problems.isEmpty {
+      Console.output("  INCOMPLETE: \(Amount.count(UInt64(report.problems.count), "path")) could not be captured whole")
+    }
+  }
+}
+
+private struct BackupJSON: Encodable {
+  let snapshot: SnapshotJSON
+  let committed: Bool
+  let reason: String?
+  let problems: [ProblemJSON]
+  let seconds: Double
+
+  init(_ report: Backup.Report) {
+    snapshot = SnapshotJSON(report.envelope)
+    committed = !report.isDryRun
+    reason = report.reason
+    problems = report.problems.map { ProblemJSON(path: $0.path.description, reason: $0.reason) }
+    seconds = report.seconds
+  }
+}

@@ -1,0 +1,29 @@
+internal import ArgumentParser
+internal import HoldfastArchive
+internal import HoldfastEngine
+internal import HoldfastModel
+internal import HoldfastSystem
+
+struct CatCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "cat", abstract: "Write one file of a snapshot to standard output.", discussion: ExitStatusTable.text)
+
+  @Argument(help: "latest, an ID, or the beginning of one.")
+  var snapshot: String
+
+  @Argument(help: "The file, as `show --files` prints it.")
+  var path: String
+
+  @OptionGroup var place: RepositoryOptions
+  @OptionGroup var source: SourceOptions
+
+  func run() throws {
+    let host = Environment.makeHost()
+    let repository = try place.open(host)
+    let chosen = try SnapshotSelector(snapshot, source: source.name).choose(in: repository) {
+      Console.error("holdfast: WARNING: \($0.message)")
+    }
+    let output = try host.files.duplicate(descriptor: 1, name: "standard output")
+    try Cat(repository: repository).write(PathArgument.entryPath(path), of: chosen, to: output)
+  }
+}

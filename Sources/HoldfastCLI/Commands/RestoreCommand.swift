@@ -1,0 +1,147 @@
+internal import ArgumentParser
+internal import HoldfastArchive
+internal import HoldfastEngine
+internal import HoldfastModel
+internal import HoldfastSystem
+
+struct RestoreCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "restore", abstract: "Bring a snapshot back.",
+    discussion: """
+      Everything is made whole in TARGET/.holdfast-restore before anything gets its name. With --delta, files that are there are compared page by \
+      page, only what differs is written, and what the snapshot does not have is removed: see it first with --dry-run.
+
+      \(ExitStatusTable.text)
+      """)
+
+  @Argument(help: "latest, an ID, or the beginning of one.")
+  var snapshot = "latest"
+
+  @Option(help: ArgumentHelp("The directory to restore into: empty or not there, unless with --delta.", valueName: "dir"), completion: .directory)
+  var target: String
+
+  @Option(help: ArgumentHelp("The newest snapshot begun at or before this, such as 2026-11-22T14:05 or 2026-11-22.", valueName: "time"))
+  var at: String?
+
+  @Option(help: ArgumentHelp("Only this path of the snapshot and what lies below it. May be repeated.", valueName: "path"))
+  var path: [String] = []
+
+  @Flag(help: "Restore over what is in the target.")
+  var delta = false
+
+  @Flag(name: .long, help: "Only show what would be read, written and removed.")
+  var dryRun = false
+
+  @OptionGroup var place: RepositoryOptions
+  @OptionGroup var source: SourceOptions
+  @OptionGroup var output: OutputOptions
+
+  func validate() throws {
+    if let at, TimeText.parse(at) == nil {
+      throw ValidationError("--at \(at) is not a time such as 2026-11-22T14:05, 2026-11-22T14:05:03+01:00 or 2026-11-22.")
+    }
+  }
+
+  func run() throws {
+    let host = Environment.makeHost()
+    let repository = try place.open(host)
+    let progress = ConsoleProgress(isQuiet: output.quiet, isTerminal: Console.isErrorTerminal, clock: host.clock)
+    defer { progress.end() }
+    let chosen = try SnapshotSelector(snapshot, source: source.name, at: at.flatMap { TimeText.parse($0) })
+      .choose(in: repository) { progress.warn($0.message) }
+    var options = Restore.Options(target: try Environment.absolute(target))
+    options.paths = try path.map { try PathArgument.entryPath($0) }
+    options.isDelta = delta
+    options.isDryRun = dryRun
+    options.setsOwner = Environment.isRoot
+    options.repositoryDirectory = try place.directory()
+    let report = try Restore(repository: repository, snapshot: chosen, options: options, progress: progress).run()
+    progress.end()
+    for problem in report.problems { Console.error("holdfast: INCOMPLETE: \(problem.path): \(problem.reason)") }
+    if output.json {
+      try Console.json(RestoreJSON(report))
+    } else if !output.quiet || dryRun {
+      show(report)
+    }
+    try Outcome.end(report.exitStatus)
+  }
+
+  private func show(_ report: Restore.Report) {
+    let envelope = report.snapshot.envelope
+    let verb = report.isDryRun ? "would restore" : "restored"
+    Console.output(
+      "\(verb) \(envelope.snapshot.short) of \(envelope.source.name), taken \(TimeText.local(envelope.started)), into \(report.target)")
+    Console.output(
+      "  holds \(Amount.bytes(report.bytes)) in \(Amount.count(report.entries, "entry", "entries"))")
+    Console.output("  \(report.isDryRun ? "would read" : "read") \(Amount.bytes(report.readBytes)) from the repository")
+    Console.output(
+      "  \(report.isDryRun ? "would write" : "wrote") \(Amount.bytes(report.writtenBytes)) to \(Amount.count(report.writtenFiles, "file"))")
+    Console.output("  \(report.isDryRun ? "would remove" : "removed") \(Amount.count(UInt64(report.removed.count), "path")) that the snapshot does not have")
+    if report.isDryRun { for path in report.removed { Console.output("    - \(path)") } }
+    if !report.isDryRun { Console.output("  took \(Amount.duration(report.seconds)); every page was proved against its digest, and the target is durable") }
+  }
+}
+
+/// Paths of entries as an operator types them.
+enum PathArgument {
+  /// Without slashes at the ends; `\xNN` as `list` and `show` print it is taken as that byte.
+  static func entryPath(_ text: String) throws -> Path {
+    var bytes = try unescape(Array(text.utf8), text)
+    while bytes.first == Path.separator { bytes.removeFirst() }
+    while bytes.last == Path.separator { bytes.removeLast() }
+    if bytes == [UInt8(ascii: ".")] { bytes = [] }
+    let path = Path(bytes: bytes)
+    guard path.isSoundEntryPath else {
+      throw EngineError("\"\(text)\" is not a path within a snapshot", hint: "Give it as `holdfast show --files` prints it.", exitStatus: .usage)
+    }
+    return path
+  }
+
+  private static func unescape(_ bytes: [UInt8], _ text: String) throws -> [UInt8] {
+    var result: [UInt8] = []
+    var rest = bytes[...]
+    while let byte = rest.popFirst() {
+      guard byte == UInt8(ascii: "\\") else {
+        result.append(byte)
+        continue
+      }
+      if rest.first == UInt8(ascii: "\\") {
+        result.append(rest.removeFirst())
+      } else if rest.first == UInt8(ascii: "x"), let value = Hex.decode(String(decoding: rest.dropFirst().prefix(2), as: UTF8.self)), value.count == 1 {
+        result += value
+        rest = rest.dropFirst(3)
+      } else {
+        result.append(byte)
+      }
+    }
+    return result
+  }
+}
+
+private struct RestoreJSON: Encodable {
+  let snapshot: String
+  let target: String
+  let dryRun: Bool
+  let entries: UInt64
+  let bytes: UInt64
+  let readBytes: UInt64
+  let writtenFiles: UInt64
+  let writtenBytes: UInt64
+  let removed: [String]
+  let problems: [ProblemJSON]
+  let seconds: Double
+
+  init(_ report: Restore.Report) {
+    snapshot = report.snapshot.id.description
+    target = report.target.description
+    dryRun = report.isDryRun
+    entries = report.entries
+    bytes = report.bytes
+    readBytes = report.readBytes
+    writtenFiles = report.writtenFiles
+    writtenBytes = report.writtenBytes
+    removed = report.removed.map(\.description)
+    problems = report.problems.map { ProblemJSON(path: $0.path.description, reason: $0.reason) }
+    seconds = report.seconds
+  }
+}

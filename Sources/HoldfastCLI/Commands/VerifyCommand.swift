@@ -1,0 +1,120 @@
+internal import ArgumentParser
+internal import HoldfastArchive
+internal import HoldfastEngine
+internal import HoldfastModel
+internal import HoldfastSystem
+
+/// `5%` or `5`: a share of all frames.
+struct Percentage: ExpressibleByArgument {
+  let share: Double
+
+  init?(argument: String) {
+    guard let number = Double(argument.hasSuffix("%") ? String(argument.dropLast()) : argument), number > 0, number <= 100 else {
+      return nil
+    }
+    share = number / 100
+  }
+}
+
+struct VerifyCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "verify", abstract: "Prove that snapshots can be restored.",
+    discussion: """
+      Without --data: manifests, chains, states, and that every object is there. With --data also every stored byte, by the code that restores.
+
+      \(ExitStatusTable.text)
+      """)
+
+  @Argument(help: "latest, an ID, or the beginning of one, with everything it builds on. (default: all snapshots)")
+  var snapshot: String?
+
+  @Flag(help: "Read and prove every stored byte.")
+  var data = false
+
+  @Option(help: ArgumentHelp("Read and prove a random share of the frames, such as 5%.", valueName: "n%"))
+  var sample: Percentage?
+
+  @Option(help: ArgumentHelp("Write the result as JUnit XML.", valueName: "file"), completion: .file())
+  var junit: String?
+
+  @OptionGroup var place: RepositoryOptions
+  @OptionGroup var source: SourceOptions
+  @OptionGroup var output: OutputOptions
+
+  func run() throws {
+    let host = Environment.makeHost()
+    let repository = try place.open(host)
+    let progress = ConsoleProgress(isQuiet: output.quiet, isTerminal: Console.isErrorTerminal, clock: host.clock)
+    defer { progress.end() }
+    var options = Verify.Options()
+    options.provesData = data || sample != nil
+    options.share = sample?.share ?? 1
+    let chosen = try snapshot.map {
+      try SnapshotSelector($0, source: source.name).choose(in: repository) { progress.warn($0.message) }
+    }
+    let report = try Verify(repository: repository, options: options, progress: progress).run(chosen, source: source.name)
+    progress.end()
+    if let junit { try JUnitReport.write(report, to: try Environment.absolute(junit), files: host.files) }
+    if output.json { try Console.json(VerifyJSON(report)) }
+    show(report)
+    try Outcome.end(report.exitStatus)
+  }
+
+  /// Findings on standard error; the result on standard output, unless that is for JSON.
+  private func show(_ report: Verify.Report) {
+    for damage in report.unreadable { Console.error("holdfast: DAMAGED: \(damage.message)") }
+    for result in report.snapshots {
+      let name = "\(result.snapshot.id.short) (\(result.snapshot.sourceName), number \(result.snapshot.sequence))"
+      for finding in result.findings {
+        Console.error("holdfast: \(finding.costsData ? "DAMAGED" : "REPAIRABLE"): \(name): \(finding.message)")
+      }
+      for path in result.damagedFiles { Console.error("holdfast:   loses data: \(path)") }
+    }
+    if report.exitStatus == .dataLoss {
+      let sound = report.snapshots.filter(\.isSound)
+      Console.error(
+        sound.isEmpty
+          ? "HINT: No snapshot is sound. Take a new one at once: `holdfast backup SOURCE --full`."
+          : "HINT: \(Amount.count(UInt64(sound.count), "snapshot is", "snapshots are")) sound, the newest \(sound.last?.snapshot.id.short ?? ""). Take a new full: `holdfast backup SOURCE --full`.")
+    }
+    guard !output.json, !output.quiet else { return }
+    let soundCount = report.snapshots.count { $0.isSound }
+    let proved = data || sample != nil
+      ? "; \(Amount.bytes(report.provenBytes)) in \(Amount.count(report.provenFrames, "frame")) read and proved" : ""
+    Console.output(
+      "\(soundCount) of \(Amount.count(UInt64(report.snapshots.count + report.unreadable.count), "snapshot")) sound\(proved), in \(Amount.duration(report.seconds))")
+  }
+}
+
+private struct VerifyJSON: Encodable {
+  struct Result: Encodable {
+    let id: String
+    let sequence: UInt64
+    let source: String
+    let sound: Bool
+    let findings: [String]
+    let damagedFiles: [String]
+    let seconds: Double
+  }
+
+  let sound: Bool
+  let snapshots: [Result]
+  let unreadable: [String]
+  let provenBytes: UInt64
+  let provenFrames: UInt64
+  let seconds: Double
+
+  init(_ report: Verify.Report) {
+    sound = report.exitStatus == .done
+    snapshots = report.snapshots.map {
+      Result(
+        id: $0.snapshot.id.description, sequence: $0.snapshot.sequence, source: $0.snapshot.sourceName.text,
+        sound: $0.isSound, findings: $0.findings.map(\.message), damagedFiles: $0.damagedFiles.map(\.description),
+        seconds: $0.seconds)
+    }
+    unreadable = report.unreadable.map(\.message)
+    provenBytes = report.provenBytes
+    provenFrames = report.provenFrames
+    seconds = report.seconds
+  }
+}

@@ -1,0 +1,90 @@
+internal import ArgumentParser
+internal import Glibc
+internal import HoldfastArchive
+internal import HoldfastEngine
+internal import HoldfastModel
+internal import HoldfastStore
+internal import HoldfastSystem
+
+/// Where the repository is.
+struct RepositoryOptions: ParsableArguments {
+  @Option(name: [.short, .long], help: ArgumentHelp("The repository: a directory. (environment: HOLDFAST_REPOSITORY)", valueName: "dir"))
+  var repository: String?
+
+  /// - Throws: with exit status 2 when none is named.
+  func directory() throws -> Path {
+    guard let text = repository ?? Environment.value("HOLDFAST_REPOSITORY"), !text.isEmpty else {
+      throw EngineError(
+        "no repository is named", hint: "Say --repository DIR, or set HOLDFAST_REPOSITORY.", exitStatus: .usage)
+    }
+    return try Environment.absolute(text)
+  }
+
+  func store(_ host: Host) throws -> LocalStore { LocalStore(directory: try directory(), host: host) }
+
+  func open(_ host: Host) throws -> Repository { try Repository.open(store(host), host: host) }
+}
+
+/// What every command understands about its output.
+struct OutputOptions: ParsableArguments {
+  @Flag(name: .long, help: "Print results as JSON on standard output.")
+  var json = false
+
+  @Flag(name: [.short, .long], help: "No progress, no remarks: only errors and warnings.")
+  var quiet = false
+}
+
+/// Of which source.
+struct SourceOptions: ParsableArguments {
+  @Option(name: .long, help: ArgumentHelp("Only snapshots of this source.", valueName: "name"))
+  var name: SourceName?
+}
+
+extension SourceName: ExpressibleByArgument {
+  package init?(argument: String) { self.init(argument) }
+}
+
+/// The environment, read here and nowhere else.
+enum Environment {
+  static func value(_ name: String) -> String? {
+    getenv(name).map { String(cString: $0) }
+  }
+
+  static func absolute(_ text: String) throws -> Path {
+    let path = Path(text)
+    guard !path.isAbsolute else { return path }
+    guard let current = getcwd(nil, 0) else { throw EngineError("the current directory does not exist", hint: "Change into one that does.") }
+    defer { free(current) }
+    return Path(String(cString: current)).appending(path.bytes)
+  }
+
+  /// Where the local state cache lies: `HOLDFAST_CACHE_DIR`, `XDG_CACHE_HOME/holdfast`, `~/.cache/holdfast`, for root without a home `/var/cache/holdfast`.
+  static func cacheDirectory() throws -> Path? {
+    if let directory = value("HOLDFAST_CACHE_DIR"), !directory.isEmpty { return try absolute(directory) }
+    if let directory = value("XDG_CACHE_HOME"), directory.hasPrefix("/") { return Path(directory).appending("holdfast") }
+    if let home = value("HOME"), home.hasPrefix("/") { return Path(home).appending(".cache").appending("holdfast") }
+    return geteuid() == 0 ? Path("/var/cache/holdfast") : nil
+  }
+
+  static var isRoot: Bool { geteuid() == 0 }
+
+  /// The machine to work on, with signals turned into a cancellation.
+  static func makeHost() -> Host {
+    raiseOpenFileLimit()
+    let cancellation = Cancellation()
+    cancellation.raiseOnSignals()
+    let processors = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+    let temporary = value("TMPDIR").map { Path($0) } ?? Path("/tmp")
+    return Host(
+      cancellation: cancellation, workers: min(16, processors),
+      scratchDirectories: [temporary, Path("/tmp"), Path("/var/tmp"), Path("/dev/shm")])
+  }
+
+  /// A deep source needs an open directory a level.
+  private static func raiseOpenFileLimit() {
+    var limit = rlimit()
+    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+    limit.rlim_cur = min(limit.rlim_max, 65_536)
+    _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+  }
+}

@@ -1,0 +1,60 @@
+internal import FoundationEssentials
+internal import Glibc
+
+/// Results go to standard output, everything else to standard error.
+enum Console {
+  static func output(_ text: String) { write(text + "\n", to: STDOUT_FILENO) }
+  static func error(_ text: String) { write(text + "\n", to: STDERR_FILENO) }
+  static func errorFragment(_ text: String) { write(text, to: STDERR_FILENO) }
+
+  static var isErrorTerminal: Bool { isatty(STDERR_FILENO) == 1 }
+
+  /// One JSON value on standard output, keys sorted.
+  static func json(_ value: some Encodable) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
+    output(String(decoding: try encoder.encode(value), as: UTF8.self))
+  }
+
+  /// One JSON value on a line of its own, for output that is streamed.
+  static func jsonLine(_ value: some Encodable) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    output(String(decoding: try encoder.encode(value), as: UTF8.self))
+  }
+
+  private static func write(_ text: String, to descriptor: Int32) {
+    var bytes = Array(text.utf8)[...]
+    while !bytes.isEmpty {
+      let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+      if count < 0 && errno == EINTR { continue }
+      guard count > 0 else { return }
+      bytes = bytes.dropFirst(count)
+    }
+  }
+}
+
+/// Text in columns, padded with blanks.
+struct Table {
+  private var rows: [[String]] = []
+  private let rightAligned: Set<Int>
+
+  init(rightAligned: Set<Int> = []) { self.rightAligned = rightAligned }
+
+  mutating func add(_ cells: [String]) { rows.append(cells) }
+
+  var lines: [String] {
+    let columns = rows.map(\.count).max() ?? 0
+    let widths = (0..<columns).map { column in rows.map { $0.count > column ? $0[column].count : 0 }.max() ?? 0 }
+    return rows.map { row in
+      var line = ""
+      for (column, cell) in row.enumerated() {
+        let padding = String(repeating: " ", count: widths[column] - cell.count)
+        let isLast = column == row.count - 1
+        line += rightAligned.contains(column) ? padding + cell : (isLast ? cell : cell + padding)
+        if !isLast { line += "  " }
+      }
+      return line
+    }
+  }
+}

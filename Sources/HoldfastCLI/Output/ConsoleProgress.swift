@@ -1,0 +1,79 @@
+internal import HoldfastEngine
+internal import HoldfastModel
+internal import HoldfastSystem
+
+/// Progress on standard error: a line that changes on a terminal, a new line now and then elsewhere, nothing when quiet.
+final class ConsoleProgress: ProgressObserver {
+  private static let terminalSeconds = 0.1
+  private static let logSeconds = 30.0
+  private let isQuiet: Bool
+  private let isTerminal: Bool
+  private let clock: Clock
+  private var phase = ""
+  private var totalBytes: UInt64?
+  private var bytes: UInt64 = 0
+  private var files: UInt64 = 0
+  private var begun = 0.0
+  private var lastShown = 0.0
+  private var isLineOpen = false
+
+  init(isQuiet: Bool, isTerminal: Bool, clock: Clock) {
+    self.isQuiet = isQuiet
+    self.isTerminal = isTerminal
+    self.clock = clock
+  }
+
+  func begin(phase: String, totalBytes: UInt64?) {
+    end()
+    self.phase = phase
+    self.totalBytes = totalBytes
+    (bytes, files) = (0, 0)
+    begun = clock.uptime()
+    lastShown = begun
+  }
+
+  func advance(bytes: UInt64, files: UInt64) {
+    self.bytes &+= bytes
+    self.files &+= files
+    guard !isQuiet else { return }
+    let now = clock.uptime()
+    guard now - lastShown >= (isTerminal ? Self.terminalSeconds : Self.logSeconds) else { return }
+    lastShown = now
+    if isTerminal {
+      Console.errorFragment("\r\u{1B}[K" + line(now))
+      isLineOpen = true
+    } else {
+      Console.error("holdfast: " + line(now))
+    }
+  }
+
+  func note(_ message: String) {
+    if !isQuiet { say(message) }
+  }
+
+  func warn(_ message: String) { say("WARNING: " + message) }
+
+  /// Takes the changing line away.
+  func end() {
+    if isLineOpen { Console.errorFragment("\r\u{1B}[K") }
+    isLineOpen = false
+  }
+
+  private func say(_ message: String) {
+    end()
+    Console.error("holdfast: " + message)
+  }
+
+  /// `reading  234.1 MiB of 505 MiB  12 files  380 MiB/s  2 s left`
+  private func line(_ now: Double) -> String {
+    let rate = Double(bytes) / max(now - begun, 0.001)
+    var parts = [phase, Amount.bytes(bytes)]
+    if let totalBytes, totalBytes > 0 { parts[1] += " of " + Amount.bytes(totalBytes) }
+    if files > 0 { parts.append(Amount.count(files, "file")) }
+    parts.append(Amount.bytes(UInt64(rate)) + "/s")
+    if let totalBytes, totalBytes > bytes, rate > 0 {
+      parts.append(Amount.duration((Double(totalBytes - bytes) / rate).rounded()) + " left")
+    }
+    return parts.joined(separator: "  ")
+  }
+}

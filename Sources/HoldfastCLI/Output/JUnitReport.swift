@@ -1,0 +1,57 @@
+internal import HoldfastArchive
+internal import HoldfastEngine
+internal import HoldfastModel
+internal import HoldfastSystem
+
+/// The result of a verify as JUnit XML: a test case a snapshot.
+enum JUnitReport {
+  static func write(_ report: Verify.Report, to path: Path, files: FileSystem) throws {
+    let bytes = Array(xml(report).utf8)
+    let temporary = Path(bytes: path.bytes + Array(".unfinished".utf8))
+    if try files.statusIfPresent(of: temporary) != nil { try files.removeFile(temporary) }
+    try bytes.withUnsafeBytes { try files.open(temporary, .create, permissions: 0o644).write($0, at: 0) }
+    try files.rename(temporary, to: path, replacing: true)
+  }
+
+  static func xml(_ report: Verify.Report) -> String {
+    let failures = report.snapshots.count { !$0.findings.isEmpty } + report.unreadable.count
+    let count = report.snapshots.count + report.unreadable.count
+    var lines = [
+      #"<?xml version="1.0" encoding="UTF-8"?>"#,
+      #"<testsuite name="holdfast verify" tests="\#(count)" failures="\#(failures)" errors="0" skipped="0" time="\#(report.seconds)">"#,
+    ]
+    for result in report.snapshots {
+      let name = "\(result.snapshot.sequence) \(result.snapshot.id)"
+      let start = #"  <testcase classname="\#(escape(result.snapshot.sourceName.text))" name="\#(escape(name))" time="\#(result.seconds)""#
+      guard !result.findings.isEmpty else {
+        lines.append(start + "/>")
+        continue
+      }
+      let message = result.findings.map(\.message).joined(separator: "; ")
+      lines += [start + ">", #"    <failure message="\#(escape(message))"/>"#, "  </testcase>"]
+    }
+    for damage in report.unreadable {
+      lines += [
+        #"  <testcase classname="envelope" name="\#(escape(damage.object))">"#,
+        #"    <failure message="\#(escape(damage.message))"/>"#, "  </testcase>",
+      ]
+    }
+    return lines.joined(separator: "\n") + "\n</testsuite>\n"
+  }
+
+  private static func escape(_ text: String) -> String {
+    var escaped = ""
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "&": escaped += "&amp;"
+      case "<": escaped += "&lt;"
+      case ">": escaped += "&gt;"
+      case "\"": escaped += "&quot;"
+      case "\n", "\t": escaped += " "
+      case _ where scalar.value < 0x20: escaped += "?"
+      default: escaped.unicodeScalars.append(scalar)
+      }
+    }
+    return escaped
+  }
+}

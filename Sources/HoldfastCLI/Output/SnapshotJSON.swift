@@ -1,0 +1,50 @@
+internal import HoldfastArchive
+internal import HoldfastModel
+
+/// A snapshot as `--json` shows it.
+struct SnapshotJSON: Encodable {
+  let id: String
+  let sequence: UInt64
+  let kind: String
+  let parent: String?
+  let source: String
+  let path: String
+  /// When it was begun.
+  let time: String
+  let finished: String
+  let consistency: String
+  let incompleteFiles: UInt64
+  /// Bytes that it added to the repository.
+  let storedBytes: UInt64
+  /// Bytes of all files in its state.
+  let stateBytes: UInt64
+  let stateFiles: UInt64
+  let stateEntries: UInt64
+  let stateRoot: String
+  let changes: Envelope.Changes
+
+  init(_ envelope: Envelope) {
+    id = envelope.snapshot.description
+    sequence = envelope.sequence
+    kind = envelope.kind.rawValue
+    parent = envelope.parent?.snapshot.description
+    source = envelope.source.name.text
+    path = envelope.source.path
+    time = envelope.time.started
+    finished = envelope.time.finished
+    consistency = envelope.consistency
+    incompleteFiles = envelope.incomplete
+    storedBytes = envelope.storedBytes
+    stateBytes = envelope.state.bytes
+    stateFiles = envelope.state.files
+    stateEntries = envelope.state.entries
+    stateRoot = envelope.state.root.description
+    changes = envelope.changes
+  }
+}
+
+/// Something that could not be captured or restored, as `--json` shows it.
+struct ProblemJSON: Encodable {
+  let path: String
+  let reason: String
+}

@@ -1,0 +1,56 @@
+package import HoldfastModel
+
+/// How new frames are compressed: `none`, `deflate` (ISA-L), `deflate:1` to `deflate:9` (libz), `zstd:1` to `zstd:19`.
+package enum Compression: Hashable, Sendable, CustomStringConvertible {
+  case none
+  /// `nil` is ISA-L's level 1, the default: the fastest that libz can decode.
+  case deflate(level: Int?)
+  case zstd(level: Int)
+
+  package static let standard = Compression.deflate(level: nil)
+
+  /// `nil` for what the command line does not know.
+  package init?(_ text: String) {
+    let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+    let level = parts.count == 2 ? Int(parts[1]) : nil
+    switch (parts[0], parts.count, level) {
+    case ("none", 1, _): self = .none
+    case ("deflate", 1, _): self = .deflate(level: nil)
+    case ("deflate", 2, .some(let level)) where (1...9).contains(level): self = .deflate(level: level)
+    case ("zstd", 1, _): self = .zstd(level: 1)
+    case ("zstd", 2, .some(let level)) where (1...19).contains(level): self = .zstd(level: level)
+    default: return nil
+    }
+  }
+
+  package var description: String {
+    switch self {
+    case .none: "none"
+    case .deflate(nil): "deflate"
+    case .deflate(.some(let level)): "deflate:\(level)"
+    case .zstd(let level): "zstd:\(level)"
+    }
+  }
+}
+
+/// How one frame's bytes are stored; recorded in its index entry (format.md, section 4).
+package enum FrameCodec: UInt8, Sendable, CaseIterable {
+  case stored = 0
+  case zlib = 1
+  case zstd = 2
+}
+
+/// A frame that its codec cannot make or read.
+package struct CodecError: OperatorError, Equatable {
+  package let message: String
+  package let hint: String?
+  package let exitStatus: ExitStatus
+
+  static func damaged(_ what: String) -> CodecError {
+    CodecError(message: "compressed bytes are damaged: \(what)", hint: nil, exitStatus: .dataLoss)
+  }
+
+  static func internalFailure(_ library: String, code: Int) -> CodecError {
+    CodecError(message: "\(library) failed with code \(code)", hint: "This is a defect: please report it.", exitStatus: .failed)
+  }
+}

@@ -1,0 +1,52 @@
+internal import CISAL
+internal import CZstd
+
+/// Decompresses frames, one after the other, with memory that is allocated once. Not for two threads at a time. The input may be
+/// hostile: nothing is written beyond the output, and whatever is not exactly one whole stream of the expected length is an error.
+package final class Decompressor {
+  private let inflater = UnsafeMutablePointer<inflate_state>.allocate(capacity: 1)
+  private var zstdContext: OpaquePointer?
+
+  package init() {}
+
+  deinit {
+    inflater.deallocate()
+    if let zstdContext { ZSTD_freeDCtx(zstdContext) }
+  }
+
+  /// Fills exactly `plain`.
+  /// - Throws: `CodecError` when `stored` is not a stream of `plain.count` bytes.
+  package func decompress(
+    _ stored: UnsafeRawBufferPointer, codec: FrameCodec, into plain: UnsafeMutableRawBufferPointer
+  ) throws(CodecError) {
+    switch codec {
+    case .stored:
+      guard stored.count == plain.count else { throw CodecError.damaged("a stored frame has another length") }
+      plain.copyMemory(from: stored)
+    case .zlib: try inflate(stored, into: plain)
+    case .zstd: try decompressZstd(stored, into: plain)
+    }
+  }
+
+  private func inflate(_ stored: UnsafeRawBufferPointer, into plain: UnsafeMutableRawBufferPointer) throws(CodecError) {
+    isal_inflate_init(inflater)
+    inflater.pointee.crc_flag = UInt32(ISAL_ZLIB)
+    inflater.pointee.next_in = UnsafeMutablePointer(mutating: stored.baseAddress?.assumingMemoryBound(to: UInt8.self))
+    inflater.pointee.avail_in = UInt32(stored.count)
+    inflater.pointee.next_out = plain.baseAddress?.assumingMemoryBound(to: UInt8.self)
+    inflater.pointee.avail_out = UInt32(plain.count)
+    let status = isal_inflate(inflater)
+    guard status == ISAL_DECOMP_OK else { throw CodecError.damaged("zlib stream, code \(status)") }
+    guard inflater.pointee.block_state == ISAL_BLOCK_FINISH, inflater.pointee.avail_out == 0 else {
+      throw CodecError.damaged("a zlib stream ends too early or too late")
+    }
+  }
+
+  private func decompressZstd(_ stored: UnsafeRawBufferPointer, into plain: UnsafeMutableRawBufferPointer) throws(CodecError) {
+    let context = zstdContext ?? ZSTD_createDCtx()
+    zstdContext = context
+    guard let context else { throw CodecError.internalFailure("libzstd", code: 0) }
+    let count = ZSTD_decompressDCtx(context, plain.baseAddress, plain.count, stored.baseAddress, stored.count)
+    guard ZSTD_isError(count) == 0, count == plain.count else { throw CodecError.damaged("Zstandard frame") }
+  }
+}

@@ -1,0 +1,246 @@
+package import HoldfastArchive
+package import HoldfastCodec
+package import HoldfastModel
+package import HoldfastSource
+internal import HoldfastStore
+package import HoldfastSystem
+
+/// Takes one snapshot of a source: choose the parent, capture what changed, prove the result, commit.
+package struct Backup {
+  package struct Options: Sendable {
+    package var source: Path
+    /// `nil`: named after the directory.
+    package var name: SourceName?
+    /// `nil`: an incremental where a sound parent exists, else a full.
+    package var kind: SnapshotKind?
+    package var exclusions: [Glob] = []
+    package var compression = Compression.standard
+    /// Whether every file is read and compared, whatever its metadata says.
+    package var isParanoid = false
+    /// Whether everything is done but storing.
+    package var isDryRun = false
+    /// Whether to wait for another run on the same source.
+    package var waitsForLock = false
+    /// Where the repository lies, if on this machine.
+    package var repositoryDirectory: Path?
+
+    package init(source: Path) { self.source = source }
+  }
+
+  package struct Report: Sendable {
+    /// As committed, or as it would have been.
+    package let envelope: Envelope
+    /// Why this kind was taken, where it was not asked for.
+    package let reason: String?
+    package let problems: [Problem]
+    package let seconds: Double
+    package let isDryRun: Bool
+
+    package var exitStatus: ExitStatus { problems.isEmpty ? .done : .incomplete }
+  }
+
+  /// What a snapshot builds on.
+  private struct Base {
+    let kind: SnapshotKind
+    let chain: Chain?
+    let state: StateFile?
+    let reason: String?
+  }
+
+  private let repository: Repository
+  private let options: Options
+  private let cache: StateCache
+  private let progress: any ProgressObserver
+  private let host: Host
+
+  package init(repository: Repository, options: Options, cache: StateCache, progress: any ProgressObserver) {
+    self.repository = repository
+    self.options = options
+    self.cache = cache
+    self.progress = progress
+    self.host = repository.host
+  }
+
+  package func run() throws -> Report {
+    let begun = host.clock.uptime()
+    let (root, path) = try openSource()
+    let name = options.name ?? SourceName(from: path)
+    let lock = try options.isDryRun ? nil : lock(name)
+    defer { withExtendedLifetime(lock) {} }
+    let newest = try newestSnapshot(of: name)
+    try checkPath(path, of: name, against: newest)
+    let base = try chooseBase(newest, of: name)
+    progress.begin(phase: "reading", totalBytes: base.state?.summary.bytes)
+
+    let draft = try Draft(repository: repository, name: name, newest: newest, base: base.chain, options: options)
+    let started = host.clock.now()
+    let record = ChangeRecord(body: draft.body, archives: draft.archives)
+    let pipeline = try CapturePipeline(
+      host: host, root: root, exclusions: options.exclusions,
+      detection: ChangeDetection(parentStarted: base.chain?.tip.envelope.started, isParanoid: options.isParanoid),
+      parent: base.state, compression: options.compression, record: record, progress: progress)
+    try pipeline.run()
+    let objects = try record.finish()
+    let envelope = Envelope(
+      repository: repository.id, snapshot: draft.snapshot,
+      source: Envelope.Source(name: name, path: path.description), sequence: draft.sequence, kind: base.kind,
+      parent: base.chain?.tip.asParent,
+      time: Envelope.Time(started: TimeText.utc(started), finished: TimeText.utc(host.clock.now())),
+      archives: objects.archives, body: objects.body, state: record.summarizer.summary, changes: record.changes,
+      consistency: record.summarizer.consistency, incomplete: record.summarizer.incomplete, program: Program.nameAndVersion)
+    if !options.isDryRun {
+      try commit(envelope, body: draft.commitBody, base: base)
+    }
+    return Report(
+      envelope: envelope, reason: base.reason, problems: record.problems,
+      seconds: host.clock.uptime() - begun, isDryRun: options.isDryRun)
+  }
+
+  // MARK: Source
+
+  private func openSource() throws -> (root: OpenFile, path: Path) {
+    let path: Path
+    let root: OpenFile
+    do throws(SystemError) {
+      path = try host.files.resolve(options.source)
+      root = try host.files.open(path, .directory)
+    } catch {
+      if error.isNotFound {
+        let status = try? host.files.status(of: options.source, followLink: true)
+        throw EngineError(
+          status == nil ? "the source \(options.source) does not exist" : "the source \(options.source) is not a directory",
+          hint: "Name the directory that holds the order database.")
+      }
+      throw error
+    }
+    if let repositoryDirectory = options.repositoryDirectory, let resolved = try? host.files.resolve(repositoryDirectory) {
+      guard !path.contains(resolved), !resolved.contains(path) else {
+        throw EngineError(
+          "the repository \(resolved) and the source \(path) lie in one another",
+          hint: "Keep the repository on another disk than the source.")
+      }
+    }
+    return (root, path)
+  }
+
+  /// A name that nobody chose must not join two directories into one history.
+  private func checkPath(_ path: Path, of name: SourceName, against newest: Snapshot?) throws {
+    guard options.name == nil, let newest, newest.envelope.source.path != path.description else { return }
+    throw EngineError(
+      "the source \(name) of this repository is \(newest.envelope.source.path), not \(path)",
+      hint: "Say `--name \(name)` if it has moved here, or another --name if it is another one.")
+  }
+
+  // MARK: Parent
+
+  private func lock(_ name: SourceName) throws -> any StoreLock {
+    if let lock = try repository.store.lock(name.text, wait: false, cancellation: host.cancellation) { return lock }
+    if options.waitsForLock {
+      progress.note("another run is backing up \(name); waiting for it")
+      if let lock = try repository.store.lock(name.text, wait: true, cancellation: host.cancellation) { return lock }
+    }
+    throw EngineError(
+      "another run is backing up \(name)", hint: "Wait for it, or say --wait.", exitStatus: .locked)
+  }
+
+  /// The newest committed snapshot; what killed runs left after it is removed. Its envelope may be damaged: then a full is taken.
+  private func newestSnapshot(of name: SourceName) throws -> Snapshot? {
+    for sequence in try repository.sequences(of: name).reversed() {
+      do {
+        if let snapshot = try repository.snapshotIfCommitted(name, sequence) { return snapshot }
+        if !options.isDryRun { try repository.store.removeAll(below: Keys.snapshot(name, sequence)) }
+      } catch let damage as DamageError {
+        progress.warn(damage.message)
+      }
+    }
+    return nil
+  }
+
+  private func chooseBase(_ newest: Snapshot?, of name: SourceName) throws -> Base {
+    guard options.kind != .full else { return Base(kind: .full, chain: nil, state: nil, reason: nil) }
+    let wanted = options.kind ?? .incremental
+    guard let newest else {
+      return Base(kind: .full, chain: nil, state: nil, reason: "\(name) has no snapshot yet")
+    }
+    do {
+      var chain = try repository.chain(to: newest)
+      if wanted == .differential { chain = try repository.chain(to: chain.full) }
+      try repository.checkPresence(of: chain)
+      let state = try cache.load(chain, in: repository) ?? repository.replay(chain)
+      let reason = options.kind == nil ? "its chain is sound up to \(chain.tip.id.short)" : nil
+      return Base(kind: wanted, chain: chain, state: state, reason: reason)
+    } catch let damage as DamageError {
+      progress.warn(damage.message)
+      return Base(kind: .full, chain: nil, state: nil, reason: "the chain of \(newest.id.short) is damaged")
+    }
+  }
+
+  // MARK: Commit
+
+  /// Proves that the new manifest, replayed, gives what was seen; then makes the snapshot exist.
+  private func commit(_ envelope: Envelope, body: () throws -> Void, base: Base) throws {
+    try host.cancellation.check()
+    try body()
+    let kept = try prove(envelope, base: base)
+    try host.cancellation.check()
+    let writer = try repository.store.create(Keys.manifest(envelope.source.name, envelope.sequence))
+    try envelope.serialized().withUnsafeBytes { try writer.append($0) }
+    try writer.commit()
+    // The snapshot exists from here on; without the cache the next run is only slower.
+    try? kept?.keep()
+  }
+
+  private func prove(_ envelope: Envelope, base: Base) throws -> StateCache.Draft? {
+    if envelope.kind != .full, envelope.changes.isEmpty, envelope.state == base.state?.summary { return nil }
+    let key = Keys.body(envelope.source.name, envelope.sequence, envelope.body.id)
+    let container = try ContainerReader(
+      repository.store.open(key), kind: .body, repository: repository.id, reference: envelope.body)
+    let older: [any ChangeReader] = base.state.map { [$0.makeReader()] } ?? []
+    var replay = try Replay(older + [BodyReader(container)])
+    let draft = cache.begin(repository, source: envelope.source.name, snapshot: envelope.snapshot)
+    let sink: any ByteSink = try draft ?? host.makeScratchFile()
+    let writer = StateWriter(sink)
+    try replay.write(to: writer)
+    guard try writer.finish() == envelope.state else {
+      throw EngineError(
+        "the new manifest does not give back what was captured; nothing was committed",
+        hint: "Check this machine's memory, and run with --full. Please report it.")
+    }
+    return draft
+  }
+}
+
+/// The objects of a snapshot that is being made.
+private struct Draft {
+  let snapshot: Identifier
+  let sequence: UInt64
+  let archives: ArchiveSeries
+  let body: BodyWriter
+  let commitBody: () throws -> Void
+
+  init(repository: Repository, name: SourceName, newest: Snapshot?, base: Chain?, options: Backup.Options) throws {
+    let random = repository.host.random
+    let sequence = try (repository.sequences(of: name).last ?? newest?.sequence ?? 0) + 1
+    let makeObject: (String) throws -> any ObjectWriter = { key in
+      options.isDryRun ? DiscardingWriter() : try repository.store.create(key)
+    }
+    let bodyID = random.identifier()
+    let bodyObject = try makeObject(Keys.body(name, sequence, bodyID))
+    snapshot = random.identifier()
+    self.sequence = sequence
+    archives = try ArchiveSeries(
+      repository: repository, source: name, sequence: sequence, firstNumber: base?.nextArchiveNumber ?? 0,
+      compression: options.compression, makeObject: makeObject)
+    body = try BodyWriter(
+      ContainerWriter(kind: .body, repository: repository.id, id: bodyID, sink: bodyObject),
+      compression: options.compression)
+    commitBody = { try bodyObject.commit() }
+  }
+}
+
+/// Takes the place of an object when nothing is to be stored.
+private final class DiscardingWriter: ObjectWriter {
+  func append(_ bytes: UnsafeRawBufferPointer) {}
+  func commit() {}
+  func abort() {}
+}

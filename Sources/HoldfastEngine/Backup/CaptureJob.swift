@@ -1,0 +1,201 @@
+internal import HoldfastCodec
+internal import HoldfastModel
+internal import HoldfastSource
+internal import HoldfastSystem
+
+/// One step of the walk over the source, in path order. What needs reading is read by a worker; the rest only keeps its place.
+enum CaptureStep {
+  case unchanged(Entry)
+  /// Something without contents that was added or changed.
+  case put(Entry, previous: Entry?)
+  case removed(Path)
+  case smallFile(SmallFile)
+  case chunk(Chunk)
+  /// A hole in a large file: so many pages of zeros, and those of them that were none before.
+  case hole(LargeFile, pageCount: UInt64, changed: [PageRun])
+  /// The last step of a large file.
+  case end(LargeFile)
+}
+
+/// A file that fits into a job beside others.
+final class SmallFile {
+  enum Outcome {
+    case captured(Entry, runs: [PageRun])
+    case vanished
+    case unreadable(reason: String)
+    /// It is too large for the job by now.
+    case outgrown
+  }
+
+  let item: ScannedItem
+  let previous: Entry?
+  let base: BaseFile?
+  let baseDigests: BaseDigests
+  var outcome = Outcome.vanished
+
+  init(item: ScannedItem, previous: Entry?, base: BaseFile?, baseDigests: BaseDigests) {
+    self.item = item
+    self.previous = previous
+    self.base = base
+    self.baseDigests = baseDigests
+  }
+}
+
+/// A stretch of a large file.
+final class Chunk {
+  let file: LargeFile
+  let offset: UInt64
+  let length: Int
+  let baseDigests: BaseDigests
+  /// Set by the worker.
+  var digests: [UInt8] = []
+  var runs: [PageRun] = []
+  var isCutShort = false
+  var failure: SystemError?
+
+  init(file: LargeFile, offset: UInt64, length: Int, baseDigests: BaseDigests) {
+    self.file = file
+    self.offset = offset
+    self.length = length
+    self.baseDigests = baseDigests
+  }
+}
+
+/// A few steps that are done together, with the memory to do them. The pages to store end up in `buffer`; where they fill most of a frame, the
+/// worker compresses them at once, else they are gathered with those of other jobs.
+final class CaptureJob {
+  static let stepsMax = 256
+  /// Up to here pages are gathered instead of making a frame of their own.
+  private static let gatheredBytesMax = Limits.archiveFrameBytes / 2
+  private static let attemptsMax = 3
+
+  var steps: [CaptureStep] = []
+  /// Bytes that the steps are going to read, as far as the scan knows.
+  var plannedBytes = 0
+  private(set) var readBytes: UInt64 = 0
+  private(set) var frame: CompressedFrame?
+  private(set) var failure: (any Error)?
+  let buffer = Buffer(capacity: Limits.archiveFrameBytes)
+  private let stored = Buffer(capacity: Limits.archiveFrameBytes)
+  private let compressor: Compressor
+  private let files: FileSystem
+  private let root: OpenFile
+
+  init(files: FileSystem, root: OpenFile, compression: Compression) throws {
+    self.files = files
+    self.root = root
+    compressor = try Compressor(compression)
+  }
+
+  func reset() {
+    steps.removeAll(keepingCapacity: true)
+    plannedBytes = 0
+    readBytes = 0
+    frame = nil
+    failure = nil
+    buffer.count = 0
+  }
+
+  /// Runs on a worker.
+  func perform() {
+    do {
+      for step in steps {
+        switch step {
+        case .smallFile(let file): capture(file)
+        case .chunk(let chunk): capture(chunk)
+        default: break
+        }
+      }
+      guard buffer.count > Self.gatheredBytesMax else { return }
+      let (codec, count) = try compressor.compress(buffer.used, into: stored.bytes)
+      stored.count = count
+      frame = CompressedFrame(
+        stored: stored.used, plainCount: buffer.count, codec: codec, digest: Hasher.digest(stored.used))
+    } catch {
+      failure = error
+    }
+  }
+
+  // MARK: Large files
+
+  private func capture(_ chunk: Chunk) {
+    guard chunk.file.failure == nil else { return }
+    do throws(SystemError) {
+      let room = UnsafeMutableRawBufferPointer(rebasing: buffer.free[..<chunk.length])
+      let count = try chunk.file.handle.read(into: room, at: chunk.offset)
+      readBytes += UInt64(count)
+      if count < chunk.length {
+        chunk.isCutShort = true
+        UnsafeMutableRawBufferPointer(rebasing: room[count...]).initializeMemory(as: UInt8.self, repeating: 0)
+      }
+    } catch {
+      chunk.failure = error
+      return
+    }
+    let pageSize = Int(chunk.file.pageSize)
+    let comparison = PageComparison(
+      buffer: buffer, length: chunk.length, firstPage: chunk.offset / UInt64(pageSize), pageSize: pageSize,
+      base: chunk.baseDigests)
+    chunk.digests = comparison.digests
+    chunk.runs = comparison.runs
+  }
+
+  // MARK: Small files
+
+  private func capture(_ file: SmallFile) {
+    do throws(SystemError) {
+      let handle = try files.openForCapture(file.item.path, in: root)
+      for attempt in 1...Self.attemptsMax {
+        let before = try handle.status()
+        guard before.kind == .file else {
+          file.outcome = .unreadable(reason: "it was replaced by something that is no file while it was read")
+          return
+        }
+        guard before.size <= UInt64(room(for: file)) else {
+          file.outcome = .outgrown
+          return
+        }
+        let length = Int(before.size)
+        let count = try handle.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer.free[..<length]), at: 0)
+        readBytes += UInt64(count)
+        let isWhole = try handle.status().isUntouched(since: before) && count == length
+        guard isWhole || attempt == Self.attemptsMax else { continue }
+        if count < length {
+          UnsafeMutableRawBufferPointer(rebasing: buffer.free[count..<length]).initializeMemory(
+            as: UInt8.self, repeating: 0)
+        }
+        let consistency: ConsistencyClass = !isWhole ? .torn : (attempt == 1 ? .stable : .retried)
+        try finish(file, status: before, extended: handle.extendedAttributes(), consistency: consistency)
+        return
+      }
+    } catch {
+      file.outcome = error.isNotFound ? .vanished : .unreadable(reason: error.reason)
+    }
+  }
+
+  /// How much a file may have grown since the scan without taking the room of those after it.
+  private func room(for file: SmallFile) -> Int {
+    steps.count == 1 ? buffer.free.count : min(Int(clamping: file.item.status.size), buffer.free.count)
+  }
+
+  private func finish(
+    _ file: SmallFile, status: FileStatus, extended: [ExtendedAttribute], consistency: ConsistencyClass
+  ) {
+    let length = Int(status.size)
+    let head = UnsafeRawBufferPointer(rebasing: buffer.free[..<min(length, PageSize.headCount)])
+    let pageSize =
+      file.base?.file.pageSize
+      ?? PageSize.choose(head: head, size: status.size, isInPostgreSQL: file.item.isInPostgreSQL)
+    let comparison = PageComparison(
+      buffer: buffer, length: length, firstPage: 0, pageSize: Int(pageSize), base: file.baseDigests)
+    var digest = PageDigestStream()
+    digest.add(comparison.digests)
+    let content = FileContent(
+      size: status.size, pageSize: pageSize, consistency: consistency,
+      digest: digest.finish(size: status.size, pageSize: pageSize))
+    let entry = Entry(
+      path: file.item.path, attributes: status.attributes(extended: extended), content: .file(content),
+      identity: status.identity)
+    file.outcome = .captured(entry, runs: comparison.runs)
+  }
+}

@@ -1,0 +1,358 @@
+internal import HoldfastArchive
+internal import HoldfastCodec
+internal import HoldfastModel
+internal import HoldfastSource
+internal import HoldfastSystem
+
+/// Walks the source beside the parent's state, lets workers read, digest, compare and compress what may have changed, and writes down the changes in
+/// path order.
+final class CapturePipeline {
+  private static let attemptsMax = 3
+  private let host: Host
+  private let root: OpenFile
+  private let scanner: Scanner
+  private let detection: ChangeDetection
+  private let parent: StateFile?
+  private let record: ChangeRecord
+  private let progress: any ProgressObserver
+  private let pool: OrderedPool<CaptureJob>
+  private let spareJob: CaptureJob
+  private var renames: RenameIndex?
+  /// The first name of every file with several, by device and inode.
+  private var linkedFiles: [LinkKey: Path] = [:]
+
+  private struct LinkKey: Hashable {
+    let device: UInt64
+    let inode: UInt64
+  }
+
+  init(
+    host: Host, root: OpenFile, exclusions: [Glob], detection: ChangeDetection, parent: StateFile?,
+    compression: Compression, record: ChangeRecord, progress: any ProgressObserver
+  ) throws {
+    self.host = host
+    self.root = root
+    self.detection = detection
+    self.parent = parent
+    self.record = record
+    self.progress = progress
+    scanner = Scanner(files: host.files, root: root, exclusions: exclusions)
+    spareJob = try CaptureJob(files: host.files, root: root, compression: compression)
+    pool = try OrderedPool(
+      workers: host.workers, capacity: host.workers * 3 + 2,
+      makeJob: { try CaptureJob(files: host.files, root: root, compression: compression) },
+      perform: { $0.perform() })
+  }
+
+  /// Captures everything.
+  func run() throws {
+    defer { pool.stop() }
+    pool.consume = { [unowned self] job in try finish(job) }
+    let known = parent?.makeReader()
+    var previous = try known?.nextEntry()
+    while let finding = try scanner.next() {
+      try host.cancellation.check()
+      switch finding {
+      case .problem(let problem): record.add(problem)
+      case .socket(let path): progress.note("\(path) is a socket: sockets have no content and are left out")
+      case .item(let item):
+        while let gone = previous, gone.path < item.path {
+          try add(.removed(gone.path))
+          previous = try known?.nextEntry()
+        }
+        if let same = previous, same.path == item.path {
+          try examine(item, previous: same, mapOffset: known?.mapOffset ?? 0)
+          previous = try known?.nextEntry()
+        } else {
+          try examine(item, previous: nil, mapOffset: 0)
+        }
+      }
+    }
+    while let gone = previous {
+      try add(.removed(gone.path))
+      previous = try known?.nextEntry()
+    }
+    if try !pool.next().steps.isEmpty { try pool.submit() }
+    try pool.drain()
+  }
+
+  // MARK: Steps
+
+  private func add(_ step: CaptureStep, bytes: Int = 0) throws {
+    if try pool.next().plannedBytes + bytes > Limits.archiveFrameBytes { try pool.submit() }
+    let job = try pool.next()
+    job.steps.append(step)
+    job.plannedBytes += bytes
+    if job.steps.count >= CaptureJob.stepsMax { try pool.submit() }
+  }
+
+  private func examine(_ item: ScannedItem, previous: Entry?, mapOffset: UInt64) throws {
+    if let link = otherName(of: item) {
+      let content = Content.hardLink(to: link)
+      if let previous, previous.content == content, detection.isUnchanged(item.status, since: previous) {
+        return try add(.unchanged(previous))
+      }
+      return try put(item, content: content, previous: previous)
+    }
+    if let previous, detection.isUnchanged(item.status, since: previous), !previous.content.isHardLink {
+      return try add(.unchanged(previous))
+    }
+    if item.status.kind == .file { return try capture(item, previous: previous, mapOffset: mapOffset) }
+    if let content = try content(of: item) { return try put(item, content: content, previous: previous) }
+    try recordVanished(item.path, previous: previous, isInTurn: false)
+  }
+
+  /// The name under which a file with several names is captured; `nil` for the first of them.
+  private func otherName(of item: ScannedItem) -> Path? {
+    guard item.status.kind == .file, item.status.linkCount > 1 else { return nil }
+    let key = LinkKey(device: item.status.device, inode: item.status.inode)
+    if let first = linkedFiles[key] { return first }
+    linkedFiles[key] = item.path
+    return nil
+  }
+
+  /// `nil` when it vanished or cannot be read; the latter is recorded.
+  private func content(of item: ScannedItem) throws -> Content? {
+    switch item.status.kind {
+    case .directory: return .directory
+    case .fifo: return .fifo
+    case .characterDevice: return .characterDevice(major: item.status.deviceMajor, minor: item.status.deviceMinor)
+    case .blockDevice: return .blockDevice(major: item.status.deviceMajor, minor: item.status.deviceMinor)
+    case .symbolicLink:
+      do throws(SystemError) {
+        return .symbolicLink(target: try host.files.readSymbolicLink(item.path, in: root))
+      } catch {
+        if !error.isNotFound { record.add(Problem(path: item.path, reason: error.reason)) }
+        return nil
+      }
+    case .file, .socket, .unknown: return nil
+    }
+  }
+
+  private func put(_ item: ScannedItem, content: Content, previous: Entry?) throws {
+    var extended: [ExtendedAttribute] = []
+    do {
+      let path = root.path.appending(item.path.bytes)
+      extended = try item.directory?.extendedAttributes() ?? host.files.extendedAttributes(of: path)
+    } catch let error as SystemError {
+      if error.isNotFound { return try recordVanished(item.path, previous: previous, isInTurn: false) }
+      record.add(Problem(path: item.path, reason: error.reason))
+    }
+    let entry = Entry(
+      path: item.path, attributes: item.status.attributes(extended: extended), content: content,
+      identity: item.status.identity)
+    try add(entry == previous ? .unchanged(entry) : .put(entry, previous: previous))
+  }
+
+  // MARK: Files
+
+  private func capture(_ item: ScannedItem, previous: Entry?, mapOffset: UInt64) throws {
+    var base: BaseFile?
+    if let file = previous?.file, file.consistency != .unreadable, let parent {
+      base = BaseFile(state: parent, file: file, mapOffset: mapOffset, isSamePath: true)
+    } else if item.status.size > 0 {
+      base = try renameIndex()?.find(inode: item.status.inode)
+    }
+    guard item.status.size <= UInt64(Limits.archiveFrameBytes) else {
+      if let file = try openLarge(item, previous: previous, base: base, isInTurn: false) {
+        try forEachStep(of: file) { step, bytes in try add(step, bytes: bytes) }
+      }
+      return
+    }
+    var digests = BaseDigests.none
+    if let base {
+      var feed = DigestFeed(base.runs())
+      digests = try feed.take(Int(Pages.count(size: item.status.size, pageSize: base.file.pageSize)))
+    }
+    try add(
+      .smallFile(SmallFile(item: item, previous: previous, base: base, baseDigests: digests)),
+      bytes: Int(item.status.size))
+  }
+
+  private func renameIndex() throws -> RenameIndex? {
+    if renames == nil, let parent, parent.summary.files > 0 { renames = try RenameIndex(parent) }
+    return renames
+  }
+
+  /// Opens a file that is read chunk by chunk; `nil` when it vanished or cannot be read, which is recorded.
+  /// - Parameter isInTurn: whether everything before it in path order is written down; else what is recorded is queued.
+  private func openLarge(
+    _ item: ScannedItem, previous: Entry?, base: BaseFile?, after earlier: LargeFile? = nil, isInTurn: Bool
+  ) throws -> LargeFile? {
+    let opened: Result<OpenedFile, SystemError> = Result { () throws(SystemError) in
+      try OpenedFile(item.path, in: root, files: host.files)
+    }
+    let file: OpenedFile
+    switch opened {
+    case .success(let success): file = success
+    case .failure(let error):
+      if error.isNotFound {
+        try recordVanished(item.path, previous: previous, isInTurn: isInTurn)
+      } else {
+        try recordUnreadable(item, reason: error.reason, previous: previous, isInTurn: isInTurn)
+      }
+      return nil
+    }
+    let found = try base ?? renamed(file)
+    let pageSize =
+      found?.file.pageSize
+      ?? PageSize.choose(
+        head: file.page.used, size: file.status.size, isInPostgreSQL: item.isInPostgreSQL)
+    return try LargeFile(
+      item: item, handle: file.handle, before: file.status, pageSize: pageSize, previous: previous, base: found,
+      after: earlier, host: host)
+  }
+
+  /// The file of the parent's state that begins with the same page, where there is one: a log that was copied and truncated, say.
+  private func renamed(_ file: OpenedFile) throws -> BaseFile? {
+    guard let index = try renameIndex() else { return nil }
+    for pageSize in [Int(PageSize.standard)] where file.page.count >= pageSize {
+      var digest = [UInt8](repeating: 0, count: PageDigest.byteCount)
+      digest.withUnsafeMutableBytes {
+        PageHasher.hash(UnsafeRawBufferPointer(rebasing: file.page.bytes[..<pageSize]), pageSize: pageSize, into: $0)
+      }
+      if let base = try index.find(firstPage: digest) { return base }
+    }
+    return nil
+  }
+
+  /// Hands out the steps that capture a large file: chunks of data, holes between them, and the end.
+  private func forEachStep(of file: LargeFile, _ body: (CaptureStep, _ bytes: Int) throws -> Void) throws {
+    let size = file.before.size
+    let page = UInt64(file.pageSize)
+    let isSparse = file.before.allocated < size
+    var offset: UInt64 = 0
+    while offset < size {
+      let data = isSparse ? try file.handle.nextData(from: offset, size: size) : offset..<size
+      let start = (data?.lowerBound).map { max(offset, $0 / page * page) } ?? size
+      if start > offset {
+        let pageCount = Pages.count(size: start - offset, pageSize: file.pageSize)
+        let changed = try file.takeHole(firstPage: offset / page, pageCount: pageCount)
+        try body(.hole(file, pageCount: pageCount, changed: changed), 0)
+      }
+      offset = start
+      let end = data.map { Pages.count(size: $0.upperBound, pageSize: file.pageSize) * page } ?? size
+      while offset < min(end, size) {
+        try host.cancellation.check()
+        let length = Int(min(UInt64(Limits.archiveFrameBytes), min(end, size) - offset))
+        let base = try file.takeBase(Int(Pages.count(size: UInt64(length), pageSize: file.pageSize)))
+        try body(.chunk(Chunk(file: file, offset: offset, length: length, baseDigests: base)), length)
+        offset += UInt64(length)
+      }
+    }
+    try body(.end(file), 0)
+  }
+
+  /// Captures a file at once on this thread, while the jobs of what comes after it may be under way.
+  private func captureInline(_ file: LargeFile) throws {
+    try forEachStep(of: file) { step, _ in
+      spareJob.steps = [step]
+      spareJob.perform()
+      try finish(spareJob)
+    }
+  }
+
+  // MARK: Results
+
+  /// Writes down what a job brought, in order.
+  private func finish(_ job: CaptureJob) throws {
+    defer { job.reset() }
+    if let failure = job.failure { throw failure }
+    let location = try record.place(job)
+    var files: UInt64 = 0
+    let readBytes = job.readBytes
+    for step in job.steps {
+      switch step {
+      case .unchanged(let entry): record.keep(entry)
+      case .put(let entry, let previous): try record.put(entry, previous: previous, inherits: false, runs: nil)
+      case .removed(let path): try record.remove(path)
+      case .smallFile(let file):
+        files += 1
+        try finish(file, at: location)
+      case .chunk(let chunk):
+        record.count(chunk.runs)
+        try chunk.file.add(chunk, at: location)
+      case .hole(let file, let pageCount, let changed): try file.addHole(pageCount: pageCount, changed: changed)
+      case .end(let file):
+        files += 1
+        try finish(file)
+      }
+    }
+    record.changes.readBytes += readBytes
+    progress.advance(bytes: readBytes, files: files)
+  }
+
+  private func finish(_ file: SmallFile, at location: PageLocation?) throws {
+    switch file.outcome {
+    case .vanished: try recordVanished(file.item.path, previous: file.previous, isInTurn: true)
+    case .unreadable(let reason):
+      try recordUnreadable(file.item, reason: reason, previous: file.previous, isInTurn: true)
+    case .outgrown:
+      if let large = try openLarge(file.item, previous: file.previous, base: file.base, isInTurn: true) { try captureInline(large) }
+    case .captured(let entry, let runs):
+      record.count(runs)
+      let moved = ListedRuns(runs.map { $0.moved(to: location) })
+      guard let base = file.base, !base.isSamePath, let content = entry.file else {
+        return try record.put(entry, previous: file.previous, inherits: file.base != nil, runs: moved)
+      }
+      let all = try PageMapOverlay(layers: [moved, base.runs()], file: content, coversAll: true, name: "the capture")
+      try record.put(entry, previous: file.previous, inherits: false, runs: all)
+    }
+  }
+
+  private func finish(_ file: LargeFile) throws {
+    if let failure = file.failure {
+      return try recordUnreadable(file.item, reason: failure.reason, previous: file.previous, isInTurn: true)
+    }
+    let after = try file.handle.status()
+    let isWhole = !file.isCutShort && after.isUntouched(since: file.before)
+    if !isWhole, file.attempt < Self.attemptsMax {
+      let again = try openLarge(file.item, previous: file.previous, base: file.base, after: file, isInTurn: true)
+      if let again { try captureInline(again) }
+      return
+    }
+    let consistency: ConsistencyClass = !isWhole ? .torn : (file.attempt == 1 ? .stable : .retried)
+    let entry = file.entry(extended: try file.handle.extendedAttributes(), consistency: consistency)
+    try record.put(
+      entry, previous: file.previous, inherits: file.base?.isSamePath ?? false, runs: try file.runs())
+  }
+
+  private func recordVanished(_ path: Path, previous: Entry?, isInTurn: Bool) throws {
+    guard previous != nil else { return }
+    if isInTurn { try record.remove(path) } else { try add(.removed(path)) }
+  }
+
+  /// Names a file that cannot be read: in the report, and in the snapshot as a file without content.
+  private func recordUnreadable(_ item: ScannedItem, reason: String, previous: Entry?, isInTurn: Bool) throws {
+    record.add(Problem(path: item.path, reason: reason))
+    let content = FileContent(
+      size: 0, pageSize: PageSize.standard, consistency: .unreadable,
+      digest: PageDigestStream().finish(size: 0, pageSize: PageSize.standard))
+    let entry = Entry(
+      path: item.path, attributes: item.status.attributes(extended: []), content: .file(content),
+      identity: item.status.identity)
+    if isInTurn {
+      try record.put(entry, previous: previous, inherits: false, runs: nil)
+    } else {
+      try add(.put(entry, previous: previous))
+    }
+  }
+}
+
+/// A file with its status and its first page.
+private struct OpenedFile {
+  let handle: OpenFile
+  let status: FileStatus
+  let page = Buffer(capacity: Int(PageSize.standard))
+
+  init(_ path: Path, in root: OpenFile, files: FileSystem) throws(SystemError) {
+    handle = try files.openForCapture(path, in: root)
+    status = try handle.status()
+    guard status.kind == .file else { throw .notAFile(path) }
+    page.count = try handle.read(into: page.bytes, at: 0)
+  }
+}
+
+extension Content {
+  var isHardLink: Bool { if case .hardLink = self { true } else { false } }
+}

@@ -1,0 +1,66 @@
+internal import HoldfastArchive
+internal import HoldfastModel
+internal import HoldfastSource
+internal import HoldfastSystem
+
+/// What a backup writes down, in path order: the body of its manifest, the state root along the way, and what could not be captured.
+final class ChangeRecord {
+  private let body: BodyWriter
+  private let archives: ArchiveSeries
+  private(set) var summarizer = StateSummarizer()
+  private(set) var problems: [Problem] = []
+  var changes = Envelope.Changes()
+
+  init(body: BodyWriter, archives: ArchiveSeries) {
+    self.body = body
+    self.archives = archives
+  }
+
+  /// Stores the pages that a job brought.
+  /// - Returns: where the first of them lies; `nil` when there are none.
+  func place(_ job: CaptureJob) throws -> PageLocation? {
+    guard job.buffer.count > 0 else { return nil }
+    changes.pageBytes += UInt64(job.buffer.count)
+    if let frame = job.frame { return try archives.place(frame) }
+    return try archives.gather(job.buffer.used)
+  }
+
+  /// Counts the pages that are stored now.
+  func count(_ runs: [PageRun]) {
+    for run in runs where run.location != nil { changes.pages += run.count }
+  }
+
+  /// An entry that is as the parent has it.
+  func keep(_ entry: Entry) {
+    summarizer.add(entry)
+  }
+
+  /// - Parameter runs: of a file; all of them, or with `inherits` what differs from the parent.
+  func put(_ entry: Entry, previous: Entry?, inherits: Bool, runs: (any PageMapReader)?) throws {
+    summarizer.add(entry)
+    if let file = entry.file, file.consistency == .torn {
+      add(Problem(path: entry.path, reason: "it changed each time it was read; its pages may be of different moments"))
+    }
+    guard entry != previous else { return }
+    if previous == nil { changes.added += 1 } else { changes.changed += 1 }
+    try body.put(entry, inherits: inherits)
+    guard var runs else { return }
+    while let run = try runs.next() {
+      try body.append(run)
+    }
+  }
+
+  func remove(_ path: Path) throws {
+    changes.removed += 1
+    try body.remove(path)
+  }
+
+  func add(_ problem: Problem) {
+    problems.append(problem)
+  }
+
+  /// Ends the archives, then the body.
+  func finish() throws -> (archives: [Envelope.Archive], body: ObjectReference) {
+    (try archives.finish(), try body.finish())
+  }
+}

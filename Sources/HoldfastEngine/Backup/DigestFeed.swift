@@ -1,0 +1,46 @@
+internal import HoldfastArchive
+internal import HoldfastModel
+
+/// Hands out the digests of a known page map, stretch by stretch, in the order of pages.
+struct DigestFeed {
+  private var map: any PageMapReader
+  private var run: PageRun?
+  private var used: UInt64 = 0
+
+  init(_ map: any PageMapReader) {
+    self.map = map
+  }
+
+  enum Stretch {
+    case zeros(UInt64)
+    case data([UInt8])
+  }
+
+  /// The next pages, at most `max` of them and all of one kind; `nil` when the map ends.
+  mutating func next(max: UInt64) throws -> Stretch? {
+    while run.map({ used >= $0.count }) ?? true {
+      guard let following = try map.next() else { return nil }
+      run = following
+      used = 0
+    }
+    guard let run else { return nil }
+    let count = min(max, run.count - used)
+    defer { used += count }
+    if run.location == nil { return .zeros(count) }
+    let range = Int(used) * PageDigest.byteCount..<Int(used + count) * PageDigest.byteCount
+    return .data(Array(run.digests[range]))
+  }
+
+  /// The digests of the next `count` pages, fewer where the map ends.
+  mutating func take(_ count: Int) throws -> BaseDigests {
+    var base = BaseDigests()
+    base.digests.reserveCapacity(count * PageDigest.byteCount)
+    while base.count < count, let stretch = try next(max: UInt64(count - base.count)) {
+      switch stretch {
+      case .zeros(let zeros): base.digests += [UInt8](repeating: 0, count: Int(zeros) * PageDigest.byteCount)
+      case .data(let digests): base.digests += digests
+      }
+    }
+    return base
+  }
+}

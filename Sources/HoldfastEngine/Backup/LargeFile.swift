@@ -1,0 +1,127 @@
+internal import HoldfastArchive
+internal import HoldfastCodec
+internal import HoldfastModel
+internal import HoldfastSource
+internal import HoldfastSystem
+
+/// A file that is captured chunk by chunk. Between its first step and its last, results come back in order and are collected here.
+final class LargeFile {
+  let item: ScannedItem
+  let previous: Entry?
+  let base: BaseFile?
+  let handle: OpenFile
+  /// As it was when this attempt began.
+  let before: FileStatus
+  let pageSize: UInt32
+  let attempt: Int
+  /// What this attempt is compared with: the base, overlaid by earlier attempts.
+  private(set) var feed: DigestFeed?
+  private var digest = PageDigestStream()
+  private var spools: [PageMapSpool]
+  private let spool: PageMapSpool
+  private(set) var isCutShort = false
+  private(set) var failure: SystemError?
+
+  init(
+    item: ScannedItem, handle: OpenFile, before: FileStatus, pageSize: UInt32, previous: Entry?, base: BaseFile?,
+    after earlier: LargeFile? = nil, host: Host
+  ) throws {
+    self.item = item
+    self.handle = handle
+    self.before = before
+    self.pageSize = pageSize
+    self.previous = previous
+    self.base = base
+    attempt = (earlier?.attempt ?? 0) + 1
+    spool = PageMapSpool(host: host)
+    spools = earlier.map { [$0.spool] + $0.spools } ?? []
+    // An earlier attempt may have seen more pages than there are now: the larger of both bounds its map.
+    let size = max(before.size, earlier?.before.size ?? 0, base?.file.size ?? 0)
+    if base != nil || !spools.isEmpty { feed = DigestFeed(try Self.overlay(spools, base, size: size, pageSize, coversAll: false)) }
+  }
+
+  /// The digests that the next `count` pages are compared with.
+  func takeBase(_ count: Int) throws -> BaseDigests {
+    try feed?.take(count) ?? .none
+  }
+
+  func add(_ chunk: Chunk, at location: PageLocation?) throws {
+    if let failure = chunk.failure { self.failure = failure }
+    isCutShort = isCutShort || chunk.isCutShort
+    digest.add(chunk.digests)
+    for run in chunk.runs { try spool.append(run.moved(to: location)) }
+  }
+
+  /// The part of a hole that was no hole before.
+  func takeHole(firstPage: UInt64, pageCount: UInt64) throws -> [PageRun] {
+    var changed: [PageRun] = []
+    let end = firstPage + pageCount
+    var page = firstPage
+    while page < end {
+      switch try feed?.next(max: end - page) {
+      case .zeros(let count): page += count
+      case .data(let digests):
+        let count = UInt64(digests.count / PageDigest.byteCount)
+        changed.append(PageRun(first: page, count: count, location: nil, digests: []))
+        page += count
+      case nil:
+        changed.append(PageRun(first: page, count: end - page, location: nil, digests: []))
+        page = end
+      }
+    }
+    return changed
+  }
+
+  /// Pages of zeros that the file system does not store.
+  func addHole(pageCount: UInt64, changed: [PageRun]) throws {
+    digest.addZeros(pageCount)
+    for run in changed { try spool.append(run) }
+  }
+
+  /// The entry with everything that was read.
+  func entry(extended: [ExtendedAttribute], consistency: ConsistencyClass) -> Entry {
+    let content = FileContent(
+      size: before.size, pageSize: pageSize, consistency: consistency,
+      digest: digest.finish(size: before.size, pageSize: pageSize))
+    return Entry(
+      path: item.path, attributes: before.attributes(extended: extended), content: .file(content),
+      identity: before.identity)
+  }
+
+  /// The runs that the manifest records: what changed where it inherits, else all of them.
+  func runs() throws -> any PageMapReader {
+    let inherits = base?.isSamePath ?? false
+    return try Self.overlay(
+      [spool] + spools, inherits ? nil : base, size: before.size, pageSize, coversAll: !inherits)
+  }
+
+  private static func overlay(
+    _ spools: [PageMapSpool], _ base: BaseFile?, size: UInt64, _ pageSize: UInt32, coversAll: Bool
+  ) throws -> any PageMapReader {
+    let bounds = FileContent(
+      size: Limits.sizeMax, pageSize: pageSize, consistency: .stable, digest: Hasher().finish())
+    var layers = try spools.map { try $0.runs(of: bounds) }
+    if let base { layers.append(base.runs()) }
+    var file = bounds
+    file.size = size
+    return try PageMapOverlay(layers: layers, file: file, coversAll: coversAll, name: "the capture")
+  }
+}
+
+extension PageRun {
+  /// The run with its place in the job's buffer turned into its place in an archive.
+  func moved(to start: PageLocation?) -> PageRun {
+    guard let location, let start else { return self }
+    return PageRun(
+      first: first, count: count,
+      location: PageLocation(archive: start.archive, frame: start.frame, offset: start.offset + location.offset),
+      digests: digests)
+  }
+}
+
+/// Runs in memory.
+struct ListedRuns: PageMapReader {
+  private var rest: ArraySlice<PageRun>
+  init(_ runs: [PageRun]) { rest = runs[...] }
+  mutating func next() -> PageRun? { rest.popFirst() }
+}

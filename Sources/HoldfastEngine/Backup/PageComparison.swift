@@ -1,0 +1,56 @@
+internal import HoldfastCodec
+internal import HoldfastModel
+internal import HoldfastSystem
+
+/// What is known of a stretch of pages from an earlier capture.
+struct BaseDigests {
+  /// 16 bytes a page, zeros for a page of zeros; for the first `count` pages of the stretch. Pages beyond were not there.
+  var digests: [UInt8] = []
+  var count: Int { digests.count / PageDigest.byteCount }
+
+  static let none = BaseDigests()
+}
+
+/// Takes a stretch of pages apart: what is new is moved together, what was there before is dropped.
+struct PageComparison {
+  /// The digests of all pages of the stretch.
+  private(set) var digests: [UInt8]
+  /// What differs from the base. Locations are offsets in the buffer, with archive and frame still unknown.
+  private(set) var runs: [PageRun] = []
+
+  /// Digests `buffer.bytes[buffer.count..<buffer.count + length]`, compares page by page, and moves the pages to store together
+  /// behind `buffer.count`, which grows by them.
+  init(buffer: Buffer, length: Int, firstPage: UInt64, pageSize: Int, base: BaseDigests) {
+    let pageCount = (length + pageSize - 1) / pageSize
+    let start = buffer.count
+    digests = [UInt8](repeating: 0, count: pageCount * PageDigest.byteCount)
+    digests.withUnsafeMutableBytes {
+      PageHasher.hash(
+        UnsafeRawBufferPointer(rebasing: buffer.bytes[start..<start + length]), pageSize: pageSize, into: $0)
+    }
+    for page in 0..<pageCount {
+      let digest = page * PageDigest.byteCount..<(page + 1) * PageDigest.byteCount
+      if page < base.count, base.digests[digest] == digests[digest] { continue }
+      let isZero = digests[digest].allSatisfy { $0 == 0 }
+      let from = start + page * pageSize
+      let bytes = min(pageSize, start + length - from)
+      append(page: firstPage + UInt64(page), offset: isZero ? nil : buffer.count, digest: digests[digest], pageSize)
+      if isZero { continue }
+      if from != buffer.count, let base = buffer.bytes.baseAddress {
+        (base + buffer.count).copyMemory(from: base + from, byteCount: bytes)
+      }
+      buffer.count += bytes
+    }
+  }
+
+  private mutating func append(page: UInt64, offset: Int?, digest: ArraySlice<UInt8>, _ pageSize: Int) {
+    let last = runs.count - 1
+    if last >= 0, runs[last].end == page, (runs[last].location == nil) == (offset == nil) {
+      runs[last].count += 1
+      if offset != nil { runs[last].digests.append(contentsOf: digest) }
+      return
+    }
+    let location = offset.map { PageLocation(archive: 0, frame: 0, offset: UInt32($0)) }
+    runs.append(PageRun(first: page, count: 1, location: location, digests: offset == nil ? [] : Array(digest)))
+  }
+}

@@ -1,0 +1,65 @@
+internal import HoldfastArchive
+internal import HoldfastModel
+
+/// Finds a file of the parent's state that now has another name: by inode, then by the digest of its first page. Built once, when the first new
+/// file appears; eight bytes of key and eight of place a file.
+struct RenameIndex {
+  private struct Key {
+    let value: UInt64
+    let entryOffset: UInt64
+  }
+
+  private let state: StateFile
+  private var inodes: [Key] = []
+  private var firstPages: [Key] = []
+
+  init(_ state: StateFile) throws {
+    self.state = state
+    let reader = state.makeReader()
+    while let entry = try reader.nextEntry() {
+      guard let file = entry.file, file.size > 0, file.consistency != .unreadable else { continue }
+      let offset = reader.entryOffset
+      inodes.append(Key(value: entry.identity.inode, entryOffset: offset))
+      guard file.size > UInt64(Limits.archiveFrameBytes) else { continue }
+      var runs = reader.runs()
+      if let first = try runs.next(), first.location != nil {
+        firstPages.append(Key(value: Self.prefix(first.digests), entryOffset: offset))
+      }
+      while try runs.next() != nil {}
+    }
+    inodes.sort { $0.value < $1.value }
+    firstPages.sort { $0.value < $1.value }
+  }
+
+  func find(inode: UInt64) throws -> BaseFile? { try find(inode, in: inodes) }
+
+  func find(firstPage digest: [UInt8]) throws -> BaseFile? { try find(Self.prefix(digest), in: firstPages) }
+
+  private func find(_ value: UInt64, in keys: [Key]) throws -> BaseFile? {
+    var low = 0
+    var high = keys.count
+    while low < high {
+      let middle = (low + high) / 2
+      if keys[middle].value < value { low = middle + 1 } else { high = middle }
+    }
+    guard low < keys.count, keys[low].value == value else { return nil }
+    let reader = state.makeReader(from: keys[low].entryOffset)
+    guard let file = try reader.nextEntry()?.file else { return nil }
+    return BaseFile(state: state, file: file, mapOffset: reader.mapOffset, isSamePath: false)
+  }
+
+  private static func prefix(_ digest: [UInt8]) -> UInt64 {
+    digest.prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
+  }
+}
+
+/// A file as the parent's state has it: what a capture is compared with.
+struct BaseFile {
+  let state: StateFile
+  let file: FileContent
+  let mapOffset: UInt64
+  /// Whether the manifest may say `inherits`; else its runs are written out.
+  let isSamePath: Bool
+
+  func runs() -> any PageMapReader { state.runs(at: mapOffset, of: file) }
+}

@@ -1,0 +1,84 @@
+package import HoldfastArchive
+package import HoldfastModel
+package import HoldfastSystem
+
+/// Writes one file of a snapshot to a sink, in order, every page proved.
+package struct Cat {
+  /// Bytes that are fetched before they are written.
+  private static let windowBytes: UInt64 = 8 << 20
+  private let repository: Repository
+
+  package init(repository: Repository) {
+    self.repository = repository
+  }
+
+  package func write(_ path: Path, of snapshot: Snapshot, to sink: OpenFile) throws {
+    let chain = try repository.chain(to: snapshot)
+    let state = try repository.replay(chain)
+    let (file, mapOffset) = try find(path, in: state)
+    let window = Window(bytes: Self.windowBytes)
+    let fetcher = PageFetcher(readers: ArchiveReaders(chain, in: repository), host: repository.host, isProving: false) {
+      if let failure = $2 { throw failure }
+    }
+    var runs = state.runs(at: mapOffset, of: file)
+    var plan = PagePlan()
+    while let run = try runs.next() {
+      var start = run.first
+      while start < run.end {
+        let offset = start * UInt64(file.pageSize)
+        if offset >= window.start + Self.windowBytes {
+          try fetcher.fetch(&plan)
+          try window.write(upTo: offset, to: sink)
+        }
+        let room = (window.start + Self.windowBytes - offset) / UInt64(file.pageSize)
+        let end = min(run.end, start + max(room, 1))
+        plan.add(run.slice(from: start, to: end, pageSize: file.pageSize), of: file, to: window)
+        start = end
+      }
+    }
+    try fetcher.fetch(&plan)
+    try window.write(upTo: file.size, to: sink)
+  }
+
+  private func find(_ path: Path, in state: StateFile) throws -> (FileContent, mapOffset: UInt64) {
+    let reader = state.makeReader()
+    while let entry = try reader.nextEntry() {
+      guard entry.path == path else { continue }
+      switch entry.content {
+      case .file(let file) where file.consistency != .unreadable: return (file, reader.mapOffset)
+      case .file:
+        throw EngineError("\(path) could not be read when the snapshot was taken", hint: "Try an older snapshot.", exitStatus: .incomplete)
+      case .hardLink(let original): return try find(original, in: state)
+      default: throw EngineError("\(path) is not a file", hint: "Run `holdfast restore --path` for directories and links.")
+      }
+    }
+    throw EngineError("the snapshot has no \(path)", hint: "Run `holdfast show SNAPSHOT --files` to see what it has.")
+  }
+
+  /// A stretch of the file in memory; what no page is fetched for is zero.
+  private final class Window: PageTarget, @unchecked Sendable {
+    // Workers write disjoint ranges; the owner moves it only between two fetches.
+    private let bytes: UnsafeMutableRawBufferPointer
+    private(set) var start: UInt64 = 0
+
+    init(bytes count: UInt64) {
+      bytes = .allocate(byteCount: Int(count) + Limits.pageSizeMax, alignment: 64)
+      bytes.initializeMemory(as: UInt8.self, repeating: 0)
+    }
+
+    deinit { bytes.deallocate() }
+
+    func write(_ pages: UnsafeRawBufferPointer, at offset: UInt64) {
+      UnsafeMutableRawBufferPointer(rebasing: bytes[Int(offset - start)...]).copyMemory(from: pages)
+    }
+
+    func write(upTo end: UInt64, to sink: OpenFile) throws {
+      while start < end {
+        let count = Int(min(end - start, Cat.windowBytes))
+        try sink.append(UnsafeRawBufferPointer(rebasing: bytes[..<count]))
+        bytes.initializeMemory(as: UInt8.self, repeating: 0)
+        start += UInt64(count)
+      }
+    }
+  }
+}

@@ -1,0 +1,73 @@
+package import HoldfastArchive
+package import HoldfastModel
+internal import HoldfastSystem
+
+/// Proves that snapshots can be restored: structure, chain and presence always; with `provesData` every stored byte, fetched by the code that
+/// restores, into nothing.
+package struct Verify {
+  package struct Options: Sendable {
+    package var provesData = false
+    /// 0 to 1: which share of the frames is read.
+    package var share = 1.0
+    package init() {}
+  }
+
+  /// Something that is not as it should be.
+  package struct Finding: Sendable, Hashable {
+    package let message: String
+    /// Whether a snapshot loses data by it.
+    package let costsData: Bool
+  }
+
+  package struct SnapshotResult: Sendable {
+    package let snapshot: Snapshot
+    package internal(set) var findings: [Finding] = []
+    /// Files that cannot be restored whole, the first of them.
+    package internal(set) var damagedFiles: [Path] = []
+    package internal(set) var seconds = 0.0
+    package var isSound: Bool { !findings.contains { $0.costsData } }
+  }
+
+  package struct Report: Sendable {
+    package internal(set) var snapshots: [SnapshotResult] = []
+    /// Envelopes that could not be read at all.
+    package internal(set) var unreadable: [DamageError] = []
+    package internal(set) var provenBytes: UInt64 = 0
+    package internal(set) var provenFrames: UInt64 = 0
+    package internal(set) var seconds = 0.0
+
+    package var exitStatus: ExitStatus {
+      if !unreadable.isEmpty || snapshots.contains(where: { !$0.isSound }) { return .dataLoss }
+      return snapshots.allSatisfy(\.findings.isEmpty) ? .done : .repairableDamage
+    }
+  }
+
+  private let repository: Repository
+  private let options: Options
+  private let progress: any ProgressObserver
+
+  package init(repository: Repository, options: Options, progress: any ProgressObserver) {
+    self.repository = repository
+    self.options = options
+    self.progress = progress
+  }
+
+  /// - Parameters:
+  ///   - snapshot: this one with everything it builds on; `nil`: all.
+  ///   - source: of this source only.
+  package func run(_ snapshot: Snapshot?, source: SourceName? = nil) throws -> Report {
+    let begun = repository.host.clock.uptime()
+    var report = Report()
+    let snapshots =
+      try snapshot.map { try repository.chain(to: $0).snapshots }
+      ?? repository.allSnapshots(of: source) { report.unreadable.append($0) }
+    let total = snapshots.reduce(0) { $0 &+ (options.provesData ? $1.envelope.storedBytes : $1.envelope.body.length) }
+    progress.begin(phase: "verifying", totalBytes: total)
+    var walk = VerifyWalk(repository: repository, options: options, progress: progress)
+    for snapshot in snapshots { report.snapshots.append(try walk.verify(snapshot)) }
+    report.provenBytes = walk.provenBytes
+    report.provenFrames = walk.provenFrames
+    report.seconds = repository.host.clock.uptime() - begun
+    return report
+  }
+}

@@ -1,0 +1,192 @@
+internal import HoldfastArchive
+internal import HoldfastModel
+internal import HoldfastSystem
+
+/// Verifies snapshots in the order in which they build on each other, each from its parent's state, so that a chain costs one pass.
+struct VerifyWalk {
+  private struct Verified {
+    let snapshot: Snapshot
+    let state: StateFile?
+    let isSound: Bool
+  }
+
+  private static let namedFilesMax = 20
+  private let repository: Repository
+  private let options: Verify.Options
+  private let progress: any ProgressObserver
+  private let sampler: FrameSampler
+  /// The newest, and the full of its chain: the only ones that later snapshots build on.
+  private var newest: Verified?
+  private var full: Verified?
+  private(set) var provenBytes: UInt64 = 0
+  private(set) var provenFrames: UInt64 = 0
+
+  init(repository: Repository, options: Verify.Options, progress: any ProgressObserver) {
+    self.repository = repository
+    self.options = options
+    self.progress = progress
+    sampler = FrameSampler(share: options.share, random: repository.host.random)
+  }
+
+  mutating func verify(_ snapshot: Snapshot) throws -> Verify.SnapshotResult {
+    let begun = repository.host.clock.uptime()
+    var result = Verify.SnapshotResult(snapshot: snapshot)
+    var state: StateFile?
+    do {
+      try repository.host.cancellation.check()
+      let chain = try repository.chain(to: snapshot)
+      try repository.checkPresence(of: snapshot)
+      let parent = snapshot.envelope.parent.flatMap { known($0) }
+      if let parent, !parent.isSound {
+        result.findings.append(
+          Verify.Finding(message: "it builds on \(parent.snapshot.id.short), which is damaged", costsData: true))
+      }
+      state = try replay(chain, from: parent?.state)
+      if options.provesData {
+        try proveData(of: snapshot, chain, into: &result)
+      } else {
+        progress.advance(bytes: snapshot.envelope.body.length, files: 0)
+      }
+    } catch let error as any OperatorError where !(error is Interrupted) {
+      result.findings.append(Verify.Finding(message: error.message, costsData: true))
+    }
+    let verified = Verified(snapshot: snapshot, state: state, isSound: result.isSound)
+    newest = verified
+    if snapshot.envelope.kind == .full { full = verified }
+    result.seconds = repository.host.clock.uptime() - begun
+    return result
+  }
+
+  private func known(_ parent: Envelope.Parent) -> Verified? {
+    [newest, full].compactMap { $0 }.first { $0.snapshot.digest == parent.digest }
+  }
+
+  /// The state from that of the parent where it is at hand; else from the beginning of the chain.
+  private func replay(_ chain: Chain, from parent: StateFile?) throws -> StateFile {
+    guard let parent else { return try repository.replay(chain) }
+    let scratch = try repository.host.makeScratchFile()
+    var replay = try Replay([parent.makeReader(), BodyReader(repository.openBody(of: chain.tip))])
+    let writer = StateWriter(scratch)
+    try replay.write(to: writer)
+    let summary = try writer.finish()
+    guard summary == chain.tip.envelope.state else {
+      throw DamageError(
+        Keys.manifest(chain.tip.sourceName, chain.tip.sequence), "replaying its chain gives another state than it records")
+    }
+    return StateFile(bytes: scratch, summary: summary)
+  }
+
+  // MARK: Data
+
+  private struct FrameName: Hashable {
+    let archive: UInt64
+    let frame: UInt32
+  }
+
+  /// Fetches every page that the manifest refers to, then every frame that none of them lies in.
+  private mutating func proveData(of snapshot: Snapshot, _ chain: Chain, into result: inout Verify.SnapshotResult) throws {
+    let readers = ArchiveReaders(chain, in: repository)
+    let damage = FrameLog()
+    let fetcher = PageFetcher(readers: readers, host: repository.host, isProving: true) { [progress] frame, bytes, failure in
+      try damage.add(FrameName(archive: frame.archive, frame: frame.frame), bytes: bytes, failure)
+      progress.advance(bytes: bytes, files: 0)
+    }
+    try forEachRun(of: snapshot) { _, file, run, plan in
+      guard let location = run.location, sampler.isChosen(location.archive, location.frame) else { return }
+      damage.visited.insert(FrameName(archive: location.archive, frame: location.frame))
+      plan.add(run, of: file, to: damage.nowhere)
+      if plan.isFull { try fetcher.fetch(&plan) }
+    } end: { plan in
+      try fetcher.fetch(&plan)
+    }
+    let needed = damage.failures
+    for archive in snapshot.envelope.archives {
+      guard let reader = try? readers.reader(archive.number) else {
+        try damage.add(FrameName(archive: archive.number, frame: 0), bytes: 0, openFailure(archive.number, readers))
+        continue
+      }
+      for frame in 0..<UInt32(reader.frames.count) where sampler.isChosen(archive.number, frame) {
+        let name = FrameName(archive: archive.number, frame: frame)
+        if damage.visited.insert(name).inserted { try fetcher.prove(archive: archive.number, frame: frame) }
+      }
+    }
+    try fetcher.drain()
+    provenBytes += damage.bytes
+    provenFrames += damage.frames
+    for (name, message) in damage.failures.sorted(by: { ($0.key.archive, $0.key.frame) < ($1.key.archive, $1.key.frame) }) {
+      result.findings.append(Verify.Finding(message: message, costsData: needed[name] != nil))
+    }
+    if !needed.isEmpty { result.damagedFiles = try files(of: snapshot, in: needed) }
+  }
+
+  private func openFailure(_ number: UInt64, _ readers: ArchiveReaders) -> (any Error)? {
+    do {
+      _ = try readers.reader(number)
+      return nil
+    } catch {
+      return error
+    }
+  }
+
+  private func forEachRun(
+    of snapshot: Snapshot, _ body: (Entry, FileContent, PageRun, inout PagePlan) throws -> Void,
+    end: (inout PagePlan) throws -> Void
+  ) throws {
+    var plan = PagePlan()
+    let reader = BodyReader(try repository.openBody(of: snapshot))
+    while let change = try reader.next() {
+      guard case .put(let entry, _) = change, let file = entry.file else { continue }
+      var runs = reader.runs()
+      while let run = try runs.next() { try body(entry, file, run, &plan) }
+    }
+    try end(&plan)
+  }
+
+  private func files(of snapshot: Snapshot, in frames: [FrameName: String]) throws -> [Path] {
+    var damaged: [Path] = []
+    try forEachRun(of: snapshot) { entry, _, run, _ in
+      guard let location = run.location, damaged.last != entry.path, damaged.count < Self.namedFilesMax,
+        frames[FrameName(archive: location.archive, frame: location.frame)] != nil
+      else { return }
+      damaged.append(entry.path)
+    } end: { _ in }
+    return damaged
+  }
+
+  /// What was read, and what was wrong with it.
+  private final class FrameLog {
+    var visited: Set<FrameName> = []
+    var failures: [FrameName: String] = [:]
+    var bytes: UInt64 = 0
+    var frames: UInt64 = 0
+    let nowhere = NullTarget()
+
+    func add(_ frame: FrameName, bytes: UInt64, _ failure: (any Error)?) throws {
+      self.bytes += bytes
+      frames += 1
+      guard let failure else { return }
+      guard let known = failure as? any OperatorError, !(failure is Interrupted) else { throw failure }
+      failures[frame] = known.message
+    }
+  }
+}
+
+/// Chooses frames for a sample: each run other ones, within a run always the same.
+private struct FrameSampler {
+  private let threshold: UInt64
+  private let seed: UInt64
+
+  init(share: Double, random: Randomness) {
+    threshold = share >= 1 ? .max : UInt64(max(0, share) * 0x1p64)
+    seed = random.bytes(8).reduce(0) { $0 << 8 | UInt64($1) }
+  }
+
+  func isChosen(_ archive: UInt64, _ frame: UInt32) -> Bool {
+    if threshold == .max { return true }
+    // SplitMix64's finalizer spreads neighbours over the whole range.
+    var mixed = seed &+ (archive &<< 32 | UInt64(frame)) &* 0x9e37_79b9_7f4a_7c15
+    mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
+    mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
+    return (mixed ^ (mixed >> 31)) < threshold
+  }
+}

@@ -1,0 +1,101 @@
+package import HoldfastArchive
+package import HoldfastModel
+internal import HoldfastSystem
+
+/// A snapshot with everything it builds on: full → … → tip, each one's parent proved by digest.
+package struct Chain: Sendable {
+  /// The full first.
+  package let snapshots: [Snapshot]
+  /// By number: where the pages of the tip's state lie.
+  let archives: [UInt64: Envelope.Archive]
+
+  package var tip: Snapshot { snapshots[snapshots.count - 1] }
+  package var full: Snapshot { snapshots[0] }
+
+  /// The number that the next archive of this chain gets.
+  var nextArchiveNumber: UInt64 { (archives.keys.max().map { $0 + 1 }) ?? 0 }
+
+  /// The newest snapshot with changes of its own: the state after it is the tip's state.
+  var lastChanging: Snapshot {
+    snapshots.last { $0.envelope.kind == .full || !$0.envelope.changes.isEmpty } ?? full
+  }
+
+  /// Follows the parents of `tip`.
+  /// - Throws: `DamageError` where one is missing or is not what its child recorded.
+  init(to tip: Snapshot, in repository: Repository) throws {
+    var snapshots = [tip]
+    var newest = tip
+    while let parent = newest.envelope.parent {
+      let key = Keys.manifest(tip.sourceName, parent.sequence)
+      guard snapshots.count < Limits.chainLengthMax else { throw DamageError(key, "the chain is too long") }
+      guard let snapshot = try repository.snapshotIfCommitted(tip.sourceName, parent.sequence) else {
+        throw DamageError(key, "it is missing, and snapshot \(newest.id.short) builds on it")
+      }
+      guard snapshot.digest == parent.digest, snapshot.id == parent.snapshot else {
+        throw DamageError(key, "it is not the manifest that snapshot \(newest.id.short) builds on")
+      }
+      snapshots.append(snapshot)
+      newest = snapshot
+    }
+    self.snapshots = snapshots.reversed()
+    archives = try Self.table(of: self.snapshots)
+  }
+
+  private static func table(of snapshots: [Snapshot]) throws -> [UInt64: Envelope.Archive] {
+    var table: [UInt64: Envelope.Archive] = [:]
+    for snapshot in snapshots {
+      for archive in snapshot.envelope.archives {
+        guard archive.number == UInt64(table.count) else {
+          throw DamageError(
+            Keys.manifest(snapshot.sourceName, snapshot.sequence), "its archives do not continue those of its parent")
+        }
+        table[archive.number] = archive
+      }
+    }
+    return table
+  }
+}
+
+extension Envelope.Changes {
+  /// Whether nothing differs from the parent.
+  package var isEmpty: Bool { added == 0 && changed == 0 && removed == 0 }
+}
+
+extension Repository {
+  package func chain(to snapshot: Snapshot) throws -> Chain { try Chain(to: snapshot, in: self) }
+
+  /// Checks that everything a chain consists of is there and as long as recorded.
+  func checkPresence(of chain: Chain) throws {
+    for snapshot in chain.snapshots { try checkPresence(of: snapshot) }
+  }
+
+  /// Checks that the objects of one snapshot are there and as long as recorded.
+  func checkPresence(of snapshot: Snapshot) throws {
+    let body = snapshot.envelope.body
+    try checkPresence(Keys.body(snapshot.sourceName, snapshot.sequence, body.id), length: body.length)
+    for archive in snapshot.envelope.archives {
+      try checkPresence(Keys.archive(snapshot.sourceName, archive.sequence, archive.id), length: archive.length)
+    }
+  }
+
+  /// The state of a chain's tip, replayed from the bodies and proved against the state root.
+  func replay(_ chain: Chain, into sink: any ByteSink) throws -> Envelope.State {
+    var replay = try Replay(chain.snapshots.map { BodyReader(try openBody(of: $0)) })
+    let writer = StateWriter(sink)
+    try replay.write(to: writer)
+    let summary = try writer.finish()
+    let tip = chain.tip
+    guard summary == tip.envelope.state else {
+      throw DamageError(
+        Keys.manifest(tip.sourceName, tip.sequence), "replaying its chain gives another state than it records")
+    }
+    return summary
+  }
+
+  /// The same in a scratch file.
+  package func replay(_ chain: Chain) throws -> StateFile {
+    let scratch = try host.makeScratchFile()
+    let summary = try replay(chain, into: scratch)
+    return StateFile(bytes: scratch, summary: summary)
+  }
+}

@@ -1,0 +1,39 @@
+internal import HoldfastArchive
+internal import HoldfastModel
+internal import HoldfastSystem
+
+/// Refuses combinations of places that would harm one of them.
+struct Places {
+  let files: FileSystem
+  let repositoryDirectory: Path?
+
+  /// The absolute path of a directory that need not exist yet.
+  func resolve(_ path: Path) throws -> Path {
+    do throws(SystemError) {
+      return try files.resolve(path)
+    } catch {
+      guard error.isNotFound, let parent = path.parent, !path.lastComponent.isEmpty else { throw error }
+      let base = try resolve(parent.isEmpty && path.isAbsolute ? Path("/") : (parent.isEmpty ? Path(".") : parent))
+      return base.appending(path.lastComponent)
+    }
+  }
+
+  /// - Parameter source: where the snapshot's source lay, as text.
+  func check(restoreTarget target: Path, source: String) throws {
+    guard target != Path("/") else {
+      throw EngineError("the target is the root of the file system", hint: "Name a directory that the snapshot may fill.")
+    }
+    if let repositoryDirectory, let repository = try? files.resolve(repositoryDirectory) {
+      guard !repository.contains(target), !target.contains(repository) else {
+        throw EngineError(
+          "the target \(target) and the repository \(repository) lie in one another",
+          hint: "Name a --target elsewhere.")
+      }
+    }
+    if Path(source).contains(target), Path(source) != target, (try? files.status(of: Path(source))) != nil {
+      throw EngineError(
+        "the target \(target) lies in the source \(source): the next backup would capture it",
+        hint: "Name a --target elsewhere.")
+    }
+  }
+}

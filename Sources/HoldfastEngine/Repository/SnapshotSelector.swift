@@ -1,0 +1,59 @@
+package import HoldfastArchive
+package import HoldfastModel
+internal import HoldfastStore
+package import HoldfastSystem
+
+/// How an operator names a snapshot: `latest`, an ID, a unique prefix of one; of one source, at or before a time.
+package struct SnapshotSelector: Sendable {
+  package var text: String
+  package var source: SourceName?
+  /// The newest that was begun at or before this.
+  package var at: Timestamp?
+
+  package init(_ text: String, source: SourceName? = nil, at: Timestamp? = nil) {
+    self.text = text
+    self.source = source
+    self.at = at
+  }
+
+  /// - Parameter onDamage: gets the envelopes that cannot be read: a snapshot behind one of them cannot be chosen.
+  package func choose(in repository: Repository, onDamage: (DamageError) -> Void) throws -> Snapshot {
+    if let source, try !repository.sourceNames().contains(source) {
+      throw EngineError("there is no source \(source) in \(repository.store.location)", hint: "Run `holdfast list` to see all sources.")
+    }
+    var candidates = try repository.allSnapshots(of: source, onDamage: onDamage)
+    guard !candidates.isEmpty else {
+      throw EngineError("there is no snapshot in \(repository.store.location)", hint: "Run `holdfast backup SOURCE` to take the first.")
+    }
+    if let at {
+      candidates = candidates.filter { $0.envelope.started <= at }
+      guard !candidates.isEmpty else {
+        throw EngineError("no snapshot is as old as \(TimeText.local(at))", hint: "Run `holdfast list` to see which there are.")
+      }
+    }
+    return text == "latest" ? try latest(candidates) : try match(candidates)
+  }
+
+  private func latest(_ candidates: [Snapshot]) throws -> Snapshot {
+    let sources = Set(candidates.map(\.sourceName)).sorted()
+    guard sources.count == 1 else {
+      throw EngineError(
+        "\"latest\" is ambiguous: the repository holds the sources " + sources.map(\.text).joined(separator: ", "),
+        hint: "Say which one with --name NAME, or name a snapshot by its ID.", exitStatus: .usage)
+    }
+    guard let newest = candidates.max(by: { $0.sequence < $1.sequence }) else { preconditionFailure("not empty") }
+    return newest
+  }
+
+  private func match(_ candidates: [Snapshot]) throws -> Snapshot {
+    let matches = candidates.filter { $0.id.description.hasPrefix(text.lowercased()) && !text.isEmpty }
+    if matches.count == 1 { return matches[0] }
+    if matches.isEmpty {
+      throw EngineError("there is no snapshot \"\(Path(text))\"", hint: "Run `holdfast list` to see which there are.")
+    }
+    let shown = matches.prefix(10).map { "\n  \($0.id)  \($0.sourceName)/\($0.sequence)  \(TimeText.local($0.envelope.started))" }
+    throw EngineError(
+      "\"\(text)\" fits \(matches.count) snapshots:" + shown.joined() + (matches.count > 10 ? "\n  …" : ""),
+      hint: "Type more digits of the ID.", exitStatus: .usage)
+  }
+}

@@ -1,0 +1,36 @@
+internal import HoldfastArchive
+internal import HoldfastModel
+internal import Synchronization
+
+/// The opened archives of a chain, the last few of them kept. For all threads.
+final class ArchiveReaders: Sendable {
+  private static let keptMax = 32
+  private let repository: Repository
+  private let source: SourceName
+  private let archives: [UInt64: Envelope.Archive]
+  private let kept = Mutex<[(number: UInt64, reader: ContainerReader)]>([])
+
+  init(_ chain: Chain, in repository: Repository) {
+    self.repository = repository
+    source = chain.tip.sourceName
+    archives = chain.archives
+  }
+
+  /// - Throws: `DamageError` when the archive is missing or is not what its envelope says.
+  func reader(_ number: UInt64) throws -> ContainerReader {
+    try kept.withLock { kept in
+      if let index = kept.lastIndex(where: { $0.number == number }) {
+        let found = kept.remove(at: index)
+        kept.append(found)
+        return found.reader
+      }
+      guard let archive = archives[number] else {
+        throw DamageError("the chain of \(source)", "it refers to archive \(number), which it does not have")
+      }
+      let reader = try repository.openArchive(archive, of: source)
+      if kept.count >= Self.keptMax { kept.removeFirst() }
+      kept.append((number, reader))
+      return reader
+    }
+  }
+}

@@ -1,0 +1,144 @@
+internal import HoldfastArchive
+internal import HoldfastCodec
+internal import HoldfastModel
+internal import HoldfastSystem
+
+/// Compares files of the target with what the snapshot has, page by page, on all workers, and tells in order which pages differ.
+final class ExistingComparison {
+  private let pool: OrderedPool<ComparisonJob>
+
+  init(host: Host) {
+    pool = OrderedPool(
+      workers: host.workers, capacity: host.workers * 2 + 2, makeJob: { ComparisonJob() }, perform: { $0.perform() })
+    pool.consume = { job in try job.deliver() }
+  }
+
+  deinit { pool.stop() }
+
+  /// - Parameters:
+  ///   - runs: the complete map of the file.
+  ///   - size: bytes of the existing file.
+  ///   - differing: gets what has to be written, in the order of pages; perhaps later, at the latest in `drain()`.
+  ///   - end: called after the last of them.
+  func compare(
+    _ runs: any PageMapReader, of content: FileContent, with file: OpenFile, size: UInt64,
+    differing: @escaping (PageRun) throws -> Void, end: @escaping () throws -> Void
+  ) throws {
+    var runs = runs
+    var batch: [PageRun] = []
+    var batchPages: UInt64 = 0
+    let pagesMax = UInt64(ComparisonJob.bytesMax) / UInt64(content.pageSize)
+    func submit(isLast: Bool) throws {
+      let job = try pool.next()
+      job.prepare(
+        batch, of: content, in: file, size: size, differing: differing, end: isLast ? end : nil)
+      batch.removeAll(keepingCapacity: true)
+      batchPages = 0
+      try pool.submit()
+    }
+    while let run = try runs.next() {
+      var start = run.first
+      while start < run.end {
+        if run.location == nil, try isHole(file, size, run, content) {
+          break
+        }
+        let last = batch.last?.end ?? start
+        if last != start || batchPages >= pagesMax { try submit(isLast: false) }
+        let end = min(run.end, start + (pagesMax - batchPages))
+        batch.append(run.slice(from: start, to: end, pageSize: content.pageSize))
+        batchPages += end - start
+        start = end
+      }
+    }
+    try submit(isLast: true)
+  }
+
+  func drain() throws { try pool.drain() }
+
+  /// Whether the file system says that there is no data where the snapshot has zeros.
+  private func isHole(_ file: OpenFile, _ size: UInt64, _ run: PageRun, _ content: FileContent) throws -> Bool {
+    let start = run.first * UInt64(content.pageSize)
+    guard start < size else { return true }
+    guard let data = try file.nextData(from: start, size: size) else { return true }
+    return data.lowerBound >= run.end * UInt64(content.pageSize)
+  }
+}
+
+/// A stretch of consecutive pages of one file.
+private final class ComparisonJob {
+  static let bytesMax = 1 << 20
+  private let buffer = Buffer(capacity: bytesMax + Limits.pageSizeMax)
+  private var runs: [PageRun] = []
+  private var content: FileContent?
+  private var file: OpenFile?
+  private var size: UInt64 = 0
+  private var result: [PageRun] = []
+  private var failure: SystemError?
+  private var differing: (PageRun) throws -> Void = { _ in }
+  private var end: (() throws -> Void)?
+
+  func prepare(
+    _ runs: [PageRun], of content: FileContent, in file: OpenFile, size: UInt64,
+    differing: @escaping (PageRun) throws -> Void, end: (() throws -> Void)?
+  ) {
+    self.runs = runs
+    self.content = content
+    self.file = file
+    self.size = size
+    self.differing = differing
+    self.end = end
+    result = []
+    failure = nil
+  }
+
+  func deliver() throws {
+    if let failure { throw failure }
+    for run in result { try differing(run) }
+    try end?()
+    (file, end, differing) = (nil, nil, { _ in })
+  }
+
+  func perform() {
+    guard let content, let file, let first = runs.first, let last = runs.last else { return }
+    let pageSize = Int(content.pageSize)
+    let start = first.first * UInt64(pageSize)
+    let length = Int(Pages.bytes(first: first.first, count: last.end - first.first, size: content.size, pageSize: content.pageSize))
+    do throws(SystemError) {
+      let room = UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[..<length])
+      let present = try file.read(into: room, at: start)
+      var digests = [UInt8](repeating: 0, count: (length + pageSize - 1) / pageSize * PageDigest.byteCount)
+      digests.withUnsafeMutableBytes {
+        PageHasher.hash(UnsafeRawBufferPointer(rebasing: room[..<present]), pageSize: pageSize, into: $0)
+      }
+      for run in runs { compare(run, digests: digests, firstPage: first.first, presentBytes: present, content) }
+    } catch {
+      failure = error
+    }
+  }
+
+  private func compare(_ run: PageRun, digests: [UInt8], firstPage: UInt64, presentBytes: Int, _ content: FileContent) {
+    let pageSize = UInt64(content.pageSize)
+    var start: UInt64?
+    for page in run.first..<run.end {
+      let index = Int(page - firstPage)
+      let end = min((page + 1) * pageSize, content.size) - firstPage * pageSize
+      let found = digests[index * PageDigest.byteCount..<(index + 1) * PageDigest.byteCount]
+      let wanted = Int(page - run.first) * PageDigest.byteCount
+      let isSame =
+        end <= UInt64(presentBytes)
+        && (run.location == nil
+          ? found.allSatisfy { $0 == 0 }
+          : found == run.digests[wanted..<wanted + PageDigest.byteCount])
+      // Zeros beyond the end of the existing file appear when it is resized.
+      let isDone = isSame || (run.location == nil && end > UInt64(presentBytes) && firstPage * pageSize + UInt64(presentBytes) == size
+        && (page * pageSize >= size))
+      if isDone {
+        if let begun = start { result.append(run.slice(from: begun, to: page, pageSize: content.pageSize)) }
+        start = nil
+      } else if start == nil {
+        start = page
+      }
+    }
+    if let begun = start { result.append(run.slice(from: begun, to: run.end, pageSize: content.pageSize)) }
+  }
+}

@@ -1,0 +1,187 @@
+internal import HoldfastArchive
+internal import HoldfastCodec
+internal import HoldfastModel
+internal import HoldfastSystem
+
+/// Where fetched pages go. Called from several threads.
+protocol PageTarget: AnyObject {
+  /// Takes the bytes of one planned run.
+  func write(_ pages: UnsafeRawBufferPointer, at offset: UInt64) throws
+}
+
+/// Runs that are fetched together, so that each frame they need is read once. Bounded: what does not fit goes into the next.
+struct PagePlan {
+  struct Run {
+    let target: any PageTarget
+    let location: PageLocation
+    /// Bytes in the file, and how many.
+    let fileOffset: UInt64
+    let byteCount: Int
+    let pageSize: Int
+    let firstDigest: Int
+  }
+
+  /// 4 GiB of 4 KiB pages: 16 MiB of digests.
+  private static let pagesMax = 1 << 20
+  private static let runsMax = 1 << 18
+  private(set) var runs: [Run] = []
+  private(set) var digests: [UInt8] = []
+
+  var isEmpty: Bool { runs.isEmpty }
+  var isFull: Bool { runs.count >= Self.runsMax || digests.count >= Self.pagesMax * PageDigest.byteCount }
+
+  /// - Parameter run: pages that are stored; pages of zeros need no fetching.
+  mutating func add(_ run: PageRun, of file: FileContent, to target: any PageTarget) {
+    guard let location = run.location else { return }
+    let bytes = Pages.bytes(first: run.first, count: run.count, size: file.size, pageSize: file.pageSize)
+    runs.append(
+      Run(
+        target: target, location: location, fileOffset: run.first * UInt64(file.pageSize), byteCount: Int(bytes),
+        pageSize: Int(file.pageSize), firstDigest: digests.count))
+    digests += run.digests
+  }
+
+  mutating func removeAll() {
+    runs.removeAll(keepingCapacity: true)
+    digests.removeAll(keepingCapacity: true)
+  }
+
+  /// Puts the runs in the order of frames.
+  mutating func sort() {
+    if zip(runs, runs.dropFirst()).allSatisfy({ !Self.isBefore($1, $0) }) { return }
+    runs.sort(by: Self.isBefore)
+  }
+
+  private static func isBefore(_ left: Run, _ right: Run) -> Bool {
+    let (left, right) = (left.location, right.location)
+    return (left.archive, left.frame, left.offset) < (right.archive, right.frame, right.offset)
+  }
+}
+
+/// Fetches planned pages: reads each frame once, decompresses it, proves every page against its digest, hands it to its target. The one
+/// way in which pages leave a repository: restore, cat and verify differ in their targets only.
+final class PageFetcher {
+  private let readers: ArchiveReaders
+  private let pool: OrderedPool<FetchJob>
+  private let cancellation: Cancellation
+  /// What is told of every frame: its stored bytes, and what was wrong with it. Throws to stop.
+  private let onFrame: (PageLocation, _ storedBytes: UInt64, (any Error)?) throws -> Void
+
+  /// - Parameter isProving: whether the stored bytes are checked against the index as well as the pages against their digests.
+  init(
+    readers: ArchiveReaders, host: Host, isProving: Bool,
+    onFrame: @escaping (PageLocation, _ storedBytes: UInt64, (any Error)?) throws -> Void
+  ) {
+    self.readers = readers
+    self.cancellation = host.cancellation
+    self.onFrame = onFrame
+    pool = OrderedPool(
+      workers: host.workers, capacity: host.workers * 2 + 2, makeJob: { FetchJob(isProving: isProving) },
+      perform: { $0.perform() })
+    pool.consume = { job in try onFrame(job.frame, job.storedBytes, job.failure) }
+  }
+
+  deinit { pool.stop() }
+
+  /// Fetches everything in `plan`, and empties it.
+  func fetch(_ plan: inout PagePlan) throws {
+    plan.sort()
+    var start = 0
+    while start < plan.runs.count {
+      try cancellation.check()
+      let first = plan.runs[start].location
+      var end = start + 1
+      while end < plan.runs.count, plan.runs[end].location.archive == first.archive,
+        plan.runs[end].location.frame == first.frame
+      { end += 1 }
+      try fetch(frame: first, runs: plan.runs[start..<end], digests: plan.digests)
+      start = end
+    }
+    try pool.drain()
+    plan.removeAll()
+  }
+
+  /// Reads one frame that no page needs, to prove its stored bytes.
+  func prove(archive: UInt64, frame: UInt32) throws {
+    try cancellation.check()
+    try fetch(frame: PageLocation(archive: archive, frame: frame, offset: 0), runs: [], digests: [])
+  }
+
+  func drain() throws { try pool.drain() }
+
+  private func fetch(frame: PageLocation, runs: ArraySlice<PagePlan.Run>, digests: [UInt8]) throws {
+    let job = try pool.next()
+    do {
+      job.prepare(frame, reader: try readers.reader(frame.archive), runs: runs, digests: digests)
+    } catch {
+      return try onFrame(frame, 0, error)
+    }
+    try pool.submit()
+  }
+}
+
+/// One frame on its way to its targets.
+private final class FetchJob {
+  private(set) var frame = PageLocation(archive: 0, frame: 0, offset: 0)
+  private(set) var storedBytes: UInt64 = 0
+  private(set) var failure: (any Error)?
+  private var reader: ContainerReader?
+  private var runs: ArraySlice<PagePlan.Run> = []
+  private var digests: [UInt8] = []
+  private var computed: [UInt8] = []
+  private let stored = Buffer(capacity: Limits.frameStoredBytesMax)
+  private let plain = Buffer(capacity: Limits.framePlainBytesMax)
+  private let decompressor = Decompressor()
+  private let isProving: Bool
+
+  init(isProving: Bool) {
+    self.isProving = isProving
+  }
+
+  func prepare(_ frame: PageLocation, reader: ContainerReader, runs: ArraySlice<PagePlan.Run>, digests: [UInt8]) {
+    self.frame = frame
+    self.reader = reader
+    self.runs = runs
+    self.digests = digests
+    storedBytes = 0
+    failure = nil
+  }
+
+  func perform() {
+    guard let reader else { return }
+    defer {
+      self.reader = nil
+      runs = []
+      digests = []
+    }
+    do {
+      try reader.readFrame(frame.frame, stored: stored, plain: plain, decompressor: decompressor, proving: isProving)
+      storedBytes = UInt64(stored.count)
+      for run in runs { try deliver(run, name: reader.name) }
+    } catch {
+      failure = error
+    }
+  }
+
+  private func deliver(_ run: PagePlan.Run, name: String) throws {
+    let start = Int(run.location.offset)
+    guard start + run.byteCount <= plain.count else {
+      throw DamageError(name, "frame \(frame.frame) is shorter than its manifest says")
+    }
+    let pages = UnsafeRawBufferPointer(rebasing: plain.bytes[start..<start + run.byteCount])
+    let count = (run.byteCount + run.pageSize - 1) / run.pageSize * PageDigest.byteCount
+    if computed.count < count { computed = [UInt8](repeating: 0, count: count) }
+    computed.withUnsafeMutableBytes {
+      PageHasher.hash(pages, pageSize: run.pageSize, into: UnsafeMutableRawBufferPointer(rebasing: $0[..<count]))
+    }
+    guard computed[..<count] == digests[run.firstDigest..<run.firstDigest + count] else {
+      throw DamageError(name, "a page in frame \(frame.frame) does not have its digest")
+    }
+    try run.target.write(pages, at: run.fileOffset)
+  }
+}
+
+/// Lets pages go: verify runs the restore into it.
+final class NullTarget: PageTarget {
+  func write(_ pages: UnsafeRawBufferPointer, at offset: UInt64) {}
+}

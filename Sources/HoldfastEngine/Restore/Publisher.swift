@@ -1,0 +1,115 @@
+internal import HoldfastArchive
+internal import HoldfastModel
+internal import HoldfastSystem
+
+/// The last pass of a restore: gives staged files their names, makes links and special files, and sets the attributes of directories from
+/// the inside out. Links come only now, so no page was ever written through one.
+final class Publisher {
+  private let state: StateFile
+  private let selection: Selection
+  private let root: OpenFile
+  private let staging: StagingArea
+  private let isDelta: Bool
+  private let host: Host
+  private var open: [Entry] = []
+
+  /// - Parameter root: where the tree is: the target of a delta, else the staging directory.
+  init(
+    state: StateFile, selection: Selection, root: OpenFile, staging: StagingArea, isDelta: Bool, host: Host
+  ) {
+    self.state = state
+    self.selection = selection
+    self.root = root
+    self.staging = staging
+    self.isDelta = isDelta
+    self.host = host
+  }
+
+  func run() throws {
+    let reader = state.makeReader()
+    var links: [Entry] = []
+    while let entry = try reader.nextEntry() {
+      guard let wanted = selection.resolve(entry) else { continue }
+      // A file that takes the place of a link may come before the directory it goes into.
+      if wanted.path != entry.path {
+        links.append(wanted)
+        continue
+      }
+      try close(above: wanted.path)
+      try publish(wanted)
+    }
+    for late in links { try publish(late) }
+    try close(above: nil)
+  }
+
+  private func publish(_ entry: Entry) throws {
+    switch entry.content {
+    case .directory:
+      if isDelta, !entry.path.isEmpty, try status(entry.path) == nil {
+        try host.files.makeDirectory(entry.path, in: root)
+      }
+      open.append(entry)
+    case .file(let file): if isDelta, file.consistency != .unreadable { try publishFile(entry) }
+    case .hardLink(let file): try publishLink(entry, to: file)
+    case .symbolicLink(let target):
+      if isDelta, try status(entry.path) != nil {
+        if try host.files.readSymbolicLink(entry.path, in: root) == target { return try applyIfDifferent(entry) }
+        try host.files.removeFile(entry.path, in: root)
+      }
+      try host.files.makeSymbolicLink(entry.path, in: root, target: target)
+      try staging.attributes.apply(entry, in: root)
+    case .fifo: try replace(entry) { try host.files.makeFifo(entry.path, in: root) }
+    case .characterDevice(let major, let minor):
+      try replace(entry) {
+        try host.files.makeDevice(entry.path, in: root, block: false, major: major, minor: minor)
+      }
+    case .blockDevice(let major, let minor):
+      try replace(entry) { try host.files.makeDevice(entry.path, in: root, block: true, major: major, minor: minor) }
+    }
+  }
+
+  private func publishFile(_ entry: Entry) throws {
+    if try staging.publish(entry.path) { return }
+    let handle = try host.files.openBeneath(entry.path, in: root, .read)
+    guard try !staging.attributes.matches(entry, handle.status())
+      || handle.extendedAttributes() != entry.attributes.extended
+    else { return }
+    try staging.attributes.apply(entry, to: handle)
+  }
+
+  private func publishLink(_ entry: Entry, to file: Path) throws {
+    if let present = try status(entry.path) {
+      if let original = try status(file), original.inode == present.inode, original.device == present.device { return }
+      try host.files.removeFile(entry.path, in: root)
+    }
+    do throws(SystemError) {
+      try host.files.makeHardLink(entry.path, to: file, in: root)
+    } catch {
+      // Its file could not be read when the snapshot was taken, and is reported already.
+      if !error.isNotFound { throw error }
+    }
+  }
+
+  private func replace(_ entry: Entry, make: () throws -> Void) throws {
+    if try status(entry.path) != nil { try host.files.removeFile(entry.path, in: root) }
+    try make()
+    try staging.attributes.apply(entry, in: root)
+  }
+
+  private func applyIfDifferent(_ entry: Entry) throws {
+    if let present = try status(entry.path), !staging.attributes.matches(entry, present) {
+      try staging.attributes.apply(entry, in: root)
+    }
+  }
+
+  private func status(_ path: Path) throws -> FileStatus? { try host.files.statusIfPresent(of: path, in: root) }
+
+  /// Sets the attributes of the directories that `path` does not lie in.
+  private func close(above path: Path?) throws {
+    while let last = open.last, path.map({ !last.path.contains($0) }) ?? true {
+      open.removeLast()
+      guard !last.path.isEmpty, selection.isSelected(last.path) else { continue }
+      try staging.attributes.apply(last, to: host.files.openBeneath(last.path, in: root, .directory))
+    }
+  }
+}

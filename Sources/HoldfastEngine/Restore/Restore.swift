@@ -1,0 +1,193 @@
+package import HoldfastArchive
+package import HoldfastModel
+package import HoldfastSource
+package import HoldfastSystem
+
+/// Brings a snapshot back: replay and prove its state, plan, fetch, publish.
+package struct Restore {
+  package struct Options: Sendable {
+    package var target: Path
+    /// Empty: everything.
+    package var paths: [Path] = []
+    /// Whether to restore over what is there.
+    package var isDelta = false
+    package var isDryRun = false
+    /// Whether owners are restored: only root can.
+    package var setsOwner = false
+    package var repositoryDirectory: Path?
+
+    package init(target: Path) { self.target = target }
+  }
+
+  package struct Report: Sendable {
+    package var snapshot: Snapshot
+    package var target: Path
+    package var isDryRun: Bool
+    /// Entries that the snapshot has, of those that were asked for, and the bytes of the files among them.
+    package var entries: UInt64 = 0
+    package var bytes: UInt64 = 0
+    /// Stored bytes read from the repository.
+    package var readBytes: UInt64 = 0
+    /// Files written anew or in parts, and the bytes written to them.
+    package var writtenFiles: UInt64 = 0
+    package var writtenBytes: UInt64 = 0
+    /// What the target had and the snapshot has not.
+    package var removed: [Path] = []
+    package var problems: [Problem] = []
+    package var seconds = 0.0
+
+    package var exitStatus: ExitStatus { problems.isEmpty ? .done : .incomplete }
+  }
+
+  private let repository: Repository
+  private let snapshot: Snapshot
+  private let options: Options
+  private let progress: any ProgressObserver
+  private let host: Host
+
+  package init(
+    repository: Repository, snapshot: Snapshot, options: Options, progress: any ProgressObserver
+  ) {
+    self.repository = repository
+    self.snapshot = snapshot
+    self.options = options
+    self.progress = progress
+    self.host = repository.host
+  }
+
+  package func run() throws -> Report {
+    let begun = host.clock.uptime()
+    let places = Places(files: host.files, repositoryDirectory: options.repositoryDirectory)
+    let targetPath = try places.resolve(options.target)
+    try places.check(restoreTarget: targetPath, source: snapshot.envelope.source.path)
+    let existing = try examineTarget(targetPath)
+
+    let chain = try repository.chain(to: snapshot)
+    try repository.checkPresence(of: chain)
+    let state = try repository.replay(chain)
+    let selection = try Selection(paths: options.paths, of: state)
+    var report = Report(snapshot: snapshot, target: targetPath, isDryRun: options.isDryRun)
+    let stored = try measure(state, selection, into: &report)
+    progress.begin(phase: options.isDryRun ? "examining" : "restoring", totalBytes: report.bytes)
+    if !options.isDelta { try checkSpace(stored, at: existing?.path ?? targetPath) }
+
+    let readers = ArchiveReaders(chain, in: repository)
+    if options.isDryRun {
+      let plan = try RestorePlan(
+        state: state, selection: selection, existing: options.isDelta ? existing : nil, staging: nil, host: host,
+        progress: progress)
+      try plan.run(readers: readers, isDryRun: true)
+      plan.fill(&report)
+    } else {
+      try execute(state, selection, readers, targetPath, existing, &report)
+    }
+    report.seconds = host.clock.uptime() - begun
+    return report
+  }
+
+  // MARK: Target
+
+  /// The target as it is; `nil` when it does not exist.
+  private func examineTarget(_ path: Path) throws -> OpenFile? {
+    guard let status = try host.files.statusIfPresent(of: path) else { return nil }
+    guard status.kind == .directory else {
+      throw EngineError("the target \(path) is not a directory", hint: "Name a --target that is one, or does not exist.")
+    }
+    let target = try host.files.open(path, .directory)
+    let listing = try target.listing()
+    let foreign = (0..<listing.count).filter { !listing[$0].elementsEqual(StagingArea.name.bytes) }
+    guard foreign.isEmpty || options.isDelta else {
+      throw EngineError(
+        "the target \(path) is not empty (\(Amount.count(UInt64(foreign.count), "entry", "entries")))",
+        hint: "Name an empty --target, or say --delta to restore over what is there: it removes what the snapshot does not have.")
+    }
+    return target
+  }
+
+  private func checkSpace(_ needed: UInt64, at path: Path) throws {
+    var place = path
+    while try host.files.statusIfPresent(of: place) == nil, let parent = place.parent {
+      place = parent.isEmpty ? Path("/") : parent
+    }
+    let available = try host.files.open(place, .directoryFollowingLinks).availableBytes()
+    guard needed <= available else {
+      throw EngineError(
+        "the file system of \(path) is too small: the restore needs \(Amount.bytes(needed)), and \(Amount.bytes(available)) are free",
+        hint: "Free space there, name another --target, or restore a part with --path.")
+    }
+  }
+
+  /// Counts what is selected.
+  /// - Returns: bytes of pages that are not zero: what has to be stored.
+  private func measure(_ state: StateFile, _ selection: Selection, into report: inout Report) throws -> UInt64 {
+    let reader = state.makeReader()
+    var needed: UInt64 = 0
+    while let entry = try reader.nextEntry() {
+      guard let wanted = selection.resolve(entry) else { continue }
+      report.entries += 1
+      guard let file = wanted.file else { continue }
+      report.bytes += file.size
+      if !file.consistency.isComplete {
+        report.problems.append(Problem(path: wanted.path, reason: "\(file.consistency.name) when the snapshot was taken"))
+      }
+      var runs = reader.runs()
+      while let run = try runs.next() {
+        if run.location != nil {
+          needed += Pages.bytes(first: run.first, count: run.count, size: file.size, pageSize: file.pageSize)
+        }
+      }
+    }
+    return needed
+  }
+
+  // MARK: Execution
+
+  private func execute(
+    _ state: StateFile, _ selection: Selection, _ readers: ArchiveReaders, _ path: Path, _ existing: OpenFile?,
+    _ report: inout Report
+  ) throws {
+    let target = try existing ?? makeTarget(path)
+    let staging = try StagingArea(
+      in: target, files: host.files, setsOwner: options.setsOwner, isDelta: options.isDelta)
+    let plan = try RestorePlan(
+      state: state, selection: selection, existing: options.isDelta ? target : nil, staging: staging, host: host,
+      progress: progress)
+    do {
+      try plan.run(readers: readers, isDryRun: false)
+      try target.synchronizeFileSystem()
+    } catch {
+      try giveUp(staging, target: path, error)
+    }
+    plan.fill(&report)
+    let root = options.isDelta ? target : staging.directory
+    for gone in plan.removed { try TreeRemoval.remove(gone, in: target, files: host.files) }
+    try Publisher(
+      state: state, selection: selection, root: root, staging: staging, isDelta: options.isDelta, host: host
+    ).run()
+    if options.isDelta { try staging.remove() } else { try staging.publishAll() }
+    if selection.isEverything { try applyRootAttributes(state, to: target, staging) }
+    try target.synchronizeFileSystem()
+    report.problems += staging.attributes.problems
+  }
+
+  private func makeTarget(_ path: Path) throws -> OpenFile {
+    if let parent = path.parent, !parent.isEmpty, try host.files.statusIfPresent(of: parent) == nil {
+      _ = try makeTarget(parent)
+    }
+    try host.files.makeDirectory(path)
+    return try host.files.open(path, .directory)
+  }
+
+  /// A failed restore into an empty target leaves it empty; one over existing content has to be run again.
+  private func giveUp(_ staging: StagingArea, target: Path, _ error: any Error) throws -> Never {
+    if !options.isDelta { try? staging.remove() }
+    if options.isDelta {
+      progress.warn("\(target) is unfinished: files that were being changed are in \(target.appending(StagingArea.name.bytes)); run the same restore again")
+    }
+    throw error
+  }
+
+  private func applyRootAttributes(_ state: StateFile, to target: OpenFile, _ staging: StagingArea) throws {
+    if let entry = try state.makeReader().nextEntry() { try staging.attributes.apply(entry, to: target) }
+  }
+}

@@ -1,0 +1,86 @@
+internal import HoldfastArchive
+internal import HoldfastModel
+internal import HoldfastSystem
+internal import Synchronization
+
+/// A file on its way back: made, or moved into the staging directory, when its first page arrives, and given its attributes after its last.
+final class RestoredFile: PageTarget, Sendable {
+  /// What is there before.
+  enum Origin: Sendable {
+    case nothing
+    /// A file of the target, to be moved into the staging directory and changed there.
+    case target
+    /// A file in the staging directory that an interrupted restore left.
+    case staging
+  }
+
+  private struct Progress {
+    var handle: OpenFile?
+    var isPrepared = false
+    /// Runs to come, and one for the planner as long as it may add more.
+    var pending = 1
+    var zeroRanges: [Range<UInt64>] = []
+  }
+
+  let entry: Entry
+  let content: FileContent
+  private let staging: StagingArea
+  private let origin: Origin
+  private let progress = Mutex(Progress())
+
+  init(_ entry: Entry, content: FileContent, origin: Origin, staging: StagingArea) {
+    self.entry = entry
+    self.content = content
+    self.origin = origin
+    self.staging = staging
+  }
+
+  /// Announces one more run.
+  func expectRun() { progress.withLock { $0.pending += 1 } }
+
+  /// Announces pages of zeros over what was there.
+  func expectZeros(_ range: Range<UInt64>) { progress.withLock { $0.zeroRanges.append(range) } }
+
+  /// The planner has announced everything.
+  func allAnnounced() throws { try countDown() }
+
+  func write(_ pages: UnsafeRawBufferPointer, at offset: UInt64) throws {
+    try opened().write(pages, at: offset)
+    try countDown()
+  }
+
+  private func countDown() throws {
+    let isLast = progress.withLock { progress in
+      progress.pending -= 1
+      return progress.pending == 0
+    }
+    guard isLast else { return }
+    let handle = try opened()
+    try staging.attributes.apply(entry, to: handle)
+    progress.withLock { $0.handle = nil }
+    staging.closed()
+  }
+
+  private func opened() throws -> OpenFile {
+    try progress.withLock { progress in
+      if let handle = progress.handle { return handle }
+      if progress.isPrepared { return try staging.reopen(entry.path) }
+      let handle = try prepare()
+      for range in progress.zeroRanges { try handle.makeZero(at: range.lowerBound, count: UInt64(range.count)) }
+      progress.isPrepared = true
+      if staging.mayKeepOpen() { progress.handle = handle }
+      return handle
+    }
+  }
+
+  private func prepare() throws -> OpenFile {
+    let handle: OpenFile
+    switch origin {
+    case .nothing: handle = try staging.create(entry.path)
+    case .target: handle = try staging.moveIn(entry.path)
+    case .staging: handle = try staging.reopen(entry.path)
+    }
+    try handle.truncate(to: content.size)
+    return handle
+  }
+}

@@ -1,0 +1,29 @@
+/// How a run of holdfast ends. The numbers are a promise to cron, CI and monitoring: they never change their meaning.
+package enum ExitStatus: Int32, CaseIterable, Sendable {
+  case done = 0
+  case failed = 1
+  case usage = 2
+  case incomplete = 3
+  case noRepository = 10
+  case locked = 11
+  case wrongKey = 12
+  case repairableDamage = 20
+  case dataLoss = 21
+  case interrupted = 130
+
+  /// What the status means, in the words of the one table that every command's help shows.
+  package var meaning: String {
+    switch self {
+    case .done: "done, and durable"
+    case .failed: "failed; nothing was committed, or what was asked could not be done"
+    case .usage: "the command line is wrong"
+    case .incomplete: "done, but incomplete: the named files could not be captured or restored"
+    case .noRepository: "there is no repository at that place"
+    case .locked: "another run holds the lock"
+    case .wrongKey: "wrong key"
+    case .repairableDamage: "damage that costs no snapshot any data"
+    case .dataLoss: "damage that costs data"
+    case .interrupted: "interrupted by a signal; partial work was dropped"
+    }
+  }
+}

@@ -1,0 +1,18 @@
+/// An error that an operator may meet: what happened, to what, and the next command to type.
+///
+/// Every module has its own error type; all of them conform. What `description` says is shown as it is, and `exitStatus` is
+/// the one place where an error is mapped to how the process ends.
+package protocol OperatorError: Error, CustomStringConvertible, Sendable {
+  /// A fact in lower case, with the object it is about, without a full stop.
+  var message: String { get }
+  /// The next thing to do, as a sentence; `nil` where nothing better is known.
+  var hint: String? { get }
+  var exitStatus: ExitStatus { get }
+}
+
+extension OperatorError {
+  package var description: String {
+    guard let hint else { return message }
+    return message + "\nHINT: " + hint
+  }
+}

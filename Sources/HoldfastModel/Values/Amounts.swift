@@ -1,0 +1,31 @@
+/// Amounts as people read them.
+package enum Amount {
+  /// Bytes with a binary unit and three digits or so: `512 B`, `28.4 MiB`.
+  package static func bytes(_ count: UInt64) -> String {
+    let units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]
+    var value = Double(count)
+    var unit = 0
+    while value >= 1024, unit < units.count - 1 {
+      value /= 1024
+      unit += 1
+    }
+    if unit == 0 { return "\(count) B" }
+    let tenths = (value * 10).rounded() / 10
+    return "\(tenths) \(units[unit])"
+  }
+
+  /// A number and its noun: `1 file`, `2 files`.
+  package static func count(_ number: UInt64, _ singular: String, _ plural: String? = nil) -> String {
+    "\(number) " + (number == 1 ? singular : plural ?? singular + "s")
+  }
+
+  /// Seconds as `0.42 s`, `12 s`, `3 min 5 s`, `2 h 10 min`.
+  package static func duration(_ seconds: Double) -> String {
+    guard seconds.isFinite, seconds >= 0, seconds < 1e12 else { return "?" }
+    if seconds < 10 { return "\((seconds * 100).rounded() / 100) s" }
+    let whole = Int(seconds.rounded())
+    if whole < 60 { return "\(whole) s" }
+    if whole < 3600 { return "\(whole / 60) min \(whole % 60) s" }
+    return "\(whole / 3600) h \(whole % 3600 / 60) min"
+  }
+}

@@ -1,0 +1,136 @@
+/// One thing in a source: a directory, a file, a link. Everything about it but the bytes of its pages.
+package struct Entry: Hashable, Sendable {
+  package var path: Path
+  package var attributes: Attributes
+  package var content: Content
+  package var identity: Identity
+
+  package init(path: Path, attributes: Attributes, content: Content, identity: Identity) {
+    self.path = path
+    self.attributes = attributes
+    self.content = content
+    self.identity = identity
+  }
+
+  package var file: FileContent? {
+    if case .file(let file) = content { file } else { nil }
+  }
+}
+
+/// What comes back on restore beside the contents.
+package struct Attributes: Hashable, Sendable {
+  /// The low twelve bits of st_mode.
+  package var mode: UInt32
+  package var userID: UInt32
+  package var groupID: UInt32
+  package var modified: Timestamp
+  /// Sorted by name. ACLs are among them.
+  package var extended: [ExtendedAttribute]
+
+  package init(
+    mode: UInt32, userID: UInt32, groupID: UInt32, modified: Timestamp, extended: [ExtendedAttribute] = []
+  ) {
+    self.mode = mode
+    self.userID = userID
+    self.groupID = groupID
+    self.modified = modified
+    self.extended = extended
+  }
+}
+
+package struct ExtendedAttribute: Hashable, Sendable {
+  package var name: [UInt8]
+  package var value: [UInt8]
+
+  package init(name: [UInt8], value: [UInt8]) {
+    self.name = name
+    self.value = value
+  }
+}
+
+package enum Content: Hashable, Sendable {
+  case directory
+  case file(FileContent)
+  case symbolicLink(target: [UInt8])
+  /// Another name of a file that comes earlier in path order.
+  case hardLink(to: Path)
+  case fifo
+  case characterDevice(major: UInt32, minor: UInt32)
+  case blockDevice(major: UInt32, minor: UInt32)
+}
+
+package struct FileContent: Hashable, Sendable {
+  /// Bytes.
+  package var size: UInt64
+  /// Bytes: a power of two, fixed when the file is first captured and never derived again.
+  package var pageSize: UInt32
+  package var consistency: ConsistencyClass
+  /// format.md, section 6: over the page digests, the size and the page size.
+  package var digest: Digest
+
+  package init(size: UInt64, pageSize: UInt32, consistency: ConsistencyClass, digest: Digest) {
+    self.size = size
+    self.pageSize = pageSize
+    self.consistency = consistency
+    self.digest = digest
+  }
+
+  package var pageCount: UInt64 { Pages.count(size: size, pageSize: pageSize) }
+}
+
+package enum Pages {
+  package static func count(size: UInt64, pageSize: UInt32) -> UInt64 {
+    size / UInt64(pageSize) + (size.isMultiple(of: UInt64(pageSize)) ? 0 : 1)
+  }
+
+  /// The bytes that `count` pages from `first` on have in a file of `size` bytes. All arguments must have passed the limits.
+  package static func bytes(first: UInt64, count: UInt64, size: UInt64, pageSize: UInt32) -> UInt64 {
+    let start = first * UInt64(pageSize)
+    return min(start + count * UInt64(pageSize), size) - min(start, size)
+  }
+}
+
+/// What change detection compares: not part of the state, never restored.
+package struct Identity: Hashable, Sendable {
+  /// Last status change (st_ctime).
+  package var changed: Timestamp
+  package var device: UInt64
+  package var inode: UInt64
+
+  package init(changed: Timestamp, device: UInt64, inode: UInt64) {
+    self.changed = changed
+    self.device = device
+    self.inode = inode
+  }
+}
+
+/// How far a file's content is known to be one state of that file. Ordered from the best to the weakest.
+package enum ConsistencyClass: UInt8, Hashable, Sendable, Comparable, CaseIterable {
+  /// Nothing about the file changed while it was read.
+  case stable = 1
+  /// It changed while it was read, was read again, and held still.
+  case retried = 2
+  /// It never held still: its pages may be of different moments.
+  case torn = 3
+  /// It could not be read: there is no content.
+  case unreadable = 4
+
+  package var name: String {
+    switch self {
+    case .stable: "stable"
+    case .retried: "retried"
+    case .torn: "torn"
+    case .unreadable: "unreadable"
+    }
+  }
+
+  package init?(name: String) {
+    guard let match = Self.allCases.first(where: { $0.name == name }) else { return nil }
+    self = match
+  }
+
+  /// Whether a snapshot that holds such a file is complete.
+  package var isComplete: Bool { self < .torn }
+
+  package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
+}

@@ -1,0 +1,23 @@
+/// What a reader refuses to exceed before it allocates (format.md, section 8), and the habits of the writer.
+package enum Limits {
+  package static let framePlainBytesMax = 4 << 20
+  package static let frameStoredBytesMax = (4 << 20) + (64 << 10)
+  package static let framesPerContainerMax = 1 << 20
+  package static let envelopeBytesMax = 64 << 20
+  package static let pathBytesMax = 4095
+  package static let nameBytesMax = 255
+  package static let extendedAttributesMax = 1024
+  package static let extendedAttributeBytesMax = 65_536
+  package static let extendedAttributesBytesMax = 1 << 20
+  package static let chainLengthMax = 100_000
+  package static let sizeMax: UInt64 = 1 << 62
+  package static let pageSizeMin = 512
+  package static let pageSizeMax = 1 << 20
+
+  /// Plain bytes of pages that the writer gathers into a frame of an archive.
+  package static let archiveFrameBytes = 256 << 10
+  /// Plain bytes of records in a frame of a body: small, because a replay holds one frame of every snapshot of the chain.
+  package static let bodyFrameBytes = 64 << 10
+  /// Stored bytes at which the writer begins the next archive.
+  package static let archiveBytes: UInt64 = 1 << 30
+}

@@ -1,0 +1,44 @@
+/// Where the first page of a run lies: in the frame `frame` of the archive `archive`, `offset` bytes into its plain bytes.
+package struct PageLocation: Hashable, Sendable {
+  /// The number of the archive along the chain (format.md, section 5).
+  package var archive: UInt64
+  package var frame: UInt32
+  package var offset: UInt32
+
+  package init(archive: UInt64, frame: UInt32, offset: UInt32) {
+    self.archive = archive
+    self.frame = frame
+    self.offset = offset
+  }
+}
+
+/// Consecutive pages of a file that lie together in one frame, or that are all zero.
+package struct PageRun: Hashable, Sendable {
+  package var first: UInt64
+  package var count: UInt64
+  /// `nil`: pages of zeros, which are stored nowhere.
+  package var location: PageLocation?
+  /// `count` × 16 bytes; empty for zeros.
+  package var digests: [UInt8]
+
+  package init(first: UInt64, count: UInt64, location: PageLocation?, digests: [UInt8]) {
+    self.first = first
+    self.count = count
+    self.location = location
+    self.digests = digests
+  }
+
+  package var end: UInt64 { first + count }
+
+  /// The part of the run between two pages that both lie in it.
+  package func slice(from start: UInt64, to end: UInt64, pageSize: UInt32) -> PageRun {
+    guard start != first || end != self.end else { return self }
+    guard let location else { return PageRun(first: start, count: end - start, location: nil, digests: []) }
+    let skipped = Int(start - first)
+    let kept = Int(end - start)
+    let moved = PageLocation(
+      archive: location.archive, frame: location.frame, offset: location.offset + UInt32(skipped) * pageSize)
+    let digestRange = skipped * PageDigest.byteCount..<(skipped + kept) * PageDigest.byteCount
+    return PageRun(first: start, count: end - start, location: moved, digests: Array(digests[digestRange]))
+  }
+}

@@ -1,0 +1,141 @@
+/// A path as the bytes that the kernel knows. Never text: two names that Unicode calls equal are two files.
+///
+/// The paths of entries are relative to the source, joined by `/`; the source itself is the empty path (format.md, section 3).
+package struct Path: Hashable, Sendable {
+  package var bytes: [UInt8]
+
+  package static let separator = UInt8(ascii: "/")
+  package static let root = Path(bytes: [])
+
+  package init(bytes: [UInt8]) {
+    self.bytes = bytes
+  }
+
+  package init(_ text: some StringProtocol) {
+    self.bytes = Array(text.utf8)
+  }
+
+  package var isEmpty: Bool { bytes.isEmpty }
+  package var isAbsolute: Bool { bytes.first == Self.separator }
+
+  package func appending(_ component: some Sequence<UInt8>) -> Path {
+    guard !bytes.isEmpty else { return Path(bytes: Array(component)) }
+    var joined = bytes
+    if joined.last != Self.separator { joined.append(Self.separator) }
+    joined.append(contentsOf: component)
+    return Path(bytes: joined)
+  }
+
+  package func appending(_ component: some StringProtocol) -> Path {
+    appending(Array(component.utf8))
+  }
+
+  /// Everything before the last component; the empty path has no parent.
+  package var parent: Path? {
+    guard !bytes.isEmpty else { return nil }
+    guard let slash = bytes.lastIndex(of: Self.separator) else { return .root }
+    return Path(bytes: Array(bytes[..<slash]))
+  }
+
+  package var lastComponent: ArraySlice<UInt8> {
+    guard let slash = bytes.lastIndex(of: Self.separator) else { return bytes[...] }
+    return bytes[(slash + 1)...]
+  }
+
+  /// Whether `other` is this path or lies below it.
+  package func contains(_ other: Path) -> Bool {
+    if bytes.isEmpty || other.bytes == bytes { return true }
+    return other.bytes.count > bytes.count && other.bytes.starts(with: bytes)
+      && (other.bytes[bytes.count] == Self.separator || bytes.last == Self.separator)
+  }
+
+  /// Runs `body` with the path as a C string; the empty path becomes `.`.
+  package func withCString<Result, Failure: Error>(
+    _ body: (UnsafePointer<CChar>) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    var terminated = [CChar]()
+    terminated.reserveCapacity(bytes.count + 2)
+    for byte in bytes { terminated.append(CChar(bitPattern: byte)) }
+    if terminated.isEmpty { terminated.append(CChar(bitPattern: UInt8(ascii: "."))) }
+    terminated.append(0)
+    return try terminated.withUnsafeBufferPointer { (buffer) throws(Failure) -> Result in
+      guard let start = buffer.baseAddress else { preconditionFailure("a terminated string is never empty") }
+      return try body(start)
+    }
+  }
+}
+
+// MARK: - Path order
+
+extension Path: Comparable {
+  /// Path order (format.md, section 3): by bytes, with `/` below every other byte, so that what lies below a directory follows
+  /// it at once.
+  package static func < (left: Path, right: Path) -> Bool {
+    left.bytes.withUnsafeBufferPointer { left in
+      right.bytes.withUnsafeBufferPointer { right in
+        let common = Swift.min(left.count, right.count)
+        for index in 0..<common where left[index] != right[index] {
+          if left[index] == separator { return true }
+          if right[index] == separator { return false }
+          return left[index] < right[index]
+        }
+        return left.count < right.count
+      }
+    }
+  }
+}
+
+// MARK: - Hostile paths
+
+extension Path {
+  /// Whether this can be the path of an entry: relative, without empty, `.`, `..` or overlong components, without NUL.
+  package var isSoundEntryPath: Bool {
+    if bytes.isEmpty { return true }
+    guard bytes.count <= Limits.pathBytesMax else { return false }
+    for component in bytes.split(separator: Self.separator, omittingEmptySubsequences: false) {
+      guard !component.isEmpty, component.count <= Limits.nameBytesMax else { return false }
+      if component.elementsEqual([UInt8(ascii: ".")]) || component.elementsEqual([UInt8(ascii: "."), UInt8(ascii: ".")]) {
+        return false
+      }
+      if component.contains(0) { return false }
+    }
+    return true
+  }
+}
+
+// MARK: - Showing a path
+
+extension Path: CustomStringConvertible {
+  /// The path for people and JSON: printable UTF-8 as it is, other bytes as `\xNN`, a backslash doubled. A name can so never
+  /// send a control sequence to a terminal, and no two names look alike here.
+  package var description: String {
+    if bytes.isEmpty { return "." }
+    var shown = ""
+    var rest = bytes[...]
+    while !rest.isEmpty {
+      if let (scalar, length) = Self.decodeScalar(rest), Self.isPrintable(scalar) {
+        shown.unicodeScalars.append(scalar)
+        if scalar == "\\" { shown.unicodeScalars.append(scalar) }
+        rest = rest.dropFirst(length)
+      } else {
+        let byte = rest.removeFirst()
+        shown += "\\x" + Hex.encode([byte])
+      }
+    }
+    return shown
+  }
+
+  private static func isPrintable(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar.properties.generalCategory {
+    case .control, .format, .surrogate, .privateUse, .unassigned, .lineSeparator, .paragraphSeparator: false
+    default: true
+    }
+  }
+
+  private static func decodeScalar(_ bytes: ArraySlice<UInt8>) -> (Unicode.Scalar, Int)? {
+    var decoder = UTF8()
+    var iterator = bytes.makeIterator()
+    guard case .scalarValue(let scalar) = decoder.decode(&iterator) else { return nil }
+    return (scalar, UTF8.width(scalar))
+  }
+}

@@ -1,0 +1,10 @@
+/// Something that could not be captured, or not be restored as it was: it is named, and the run is incomplete.
+package struct Problem: Sendable, Hashable {
+  package let path: Path
+  package let reason: String
+
+  package init(path: Path, reason: String) {
+    self.path = path
+    self.reason = reason
+  }
+}

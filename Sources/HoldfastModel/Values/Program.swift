@@ -1,0 +1,5 @@
+/// What this program calls itself.
+package enum Program {
+  package static let version = "0.1.0"
+  package static let nameAndVersion = "holdfast \(version)"
+}

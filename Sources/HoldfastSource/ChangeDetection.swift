@@ -1,0 +1,64 @@
+package import HoldfastModel
+package import HoldfastSystem
+
+/// Decides from metadata alone whether something is as the parent recorded it.
+package struct ChangeDetection: Sendable {
+  /// How close to the parent's scan a timestamp may be and still hide a later write: kernels stamp with the last timer tick (at most
+  /// 10 ms); a stamp without any nanoseconds comes from a file system that counts seconds, or pairs of them.
+  private static let windowSeconds = 0.05
+  private static let coarseWindowSeconds = 2.0
+
+  private let parentStarted: Timestamp?
+  private let isParanoid: Bool
+
+  /// - Parameters:
+  ///   - parentStarted: when the parent's scan began; `nil` without a parent.
+  ///   - isParanoid: whether every file is read, whatever its metadata says.
+  package init(parentStarted: Timestamp?, isParanoid: Bool) {
+    self.parentStarted = parentStarted
+    self.isParanoid = isParanoid
+  }
+
+  /// Whether `entry`, as the parent recorded it, still describes what the scan found. A file must agree in size, mtime, ctime and inode, all to the
+  /// nanosecond, must have been captured whole, and must not have been written within the racy window of the parent's scan.
+  package func isUnchanged(_ status: FileStatus, since entry: Entry) -> Bool {
+    guard !isParanoid, status.kind == entry.content.kind, status.inode == entry.identity.inode,
+      status.modified == entry.attributes.modified, status.changed == entry.identity.changed,
+      status.mode == entry.attributes.mode, status.userID == entry.attributes.userID,
+      status.groupID == entry.attributes.groupID
+    else { return false }
+    if let file = entry.file {
+      guard status.size == file.size, file.consistency.isComplete else { return false }
+    }
+    return !isRacy(status)
+  }
+
+  private func isRacy(_ status: FileStatus) -> Bool {
+    guard let parentStarted else { return true }
+    return [status.modified, status.changed].contains { stamp in
+      let window = stamp.nanoseconds == 0 ? Self.coarseWindowSeconds : Self.windowSeconds
+      return stamp.secondsUntil(parentStarted) < window
+    }
+  }
+}
+
+extension Content {
+  var kind: FileStatus.Kind {
+    switch self {
+    case .directory: .directory
+    case .file, .hardLink: .file
+    case .symbolicLink: .symbolicLink
+    case .fifo: .fifo
+    case .characterDevice: .characterDevice
+    case .blockDevice: .blockDevice
+    }
+  }
+}
+
+extension FileStatus {
+  package func attributes(extended: [ExtendedAttribute]) -> Attributes {
+    Attributes(mode: mode, userID: userID, groupID: groupID, modified: modified, extended: extended)
+  }
+
+  package var identity: Identity { Identity(changed: changed, device: device, inode: inode) }
+}

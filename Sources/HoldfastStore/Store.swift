@@ -1,0 +1,41 @@
+package import HoldfastSystem
+
+/// Immutable objects under keys, on one target. The whole contract: a local directory, S3 and SFTP fit under it, and `StoreConformance`
+/// in the tests is what every implementation must pass.
+///
+/// Keys are ASCII, their parts joined by `/` (format.md, section 1). No call depends on the order or the time of another one, beyond this:
+/// an object whose `commit` has returned is there for every later call.
+package protocol Store: Sendable {
+  /// Where it is, for people.
+  var location: String { get }
+
+  /// The names directly below `prefix`, which ends with `/` or is empty, in ascending order; the name of something that has more below
+  /// ends with `/`. Unfinished objects are not among them. Empty when there is nothing.
+  func names(below prefix: String) throws -> [String]
+
+  /// - Throws: `StoreError.notFound`.
+  func open(_ key: String) throws -> any ReadableBytes
+
+  /// Begins an object. It appears, whole and durable, with `commit`.
+  func create(_ key: String) throws -> any ObjectWriter
+
+  /// Removes everything below `prefix`, unfinished objects included. Nothing there is no error.
+  func removeAll(below prefix: String) throws
+
+  /// Keeps others out as long as the result lives.
+  /// - Parameter wait: whether to wait for another holder; else `nil` is returned.
+  func lock(_ name: String, wait: Bool, cancellation: Cancellation) throws -> (any StoreLock)?
+}
+
+/// An object on its way. Dropped without `commit`, it never was.
+package protocol ObjectWriter: ByteSink {
+  /// Returns when the object is durable and visible under its key.
+  /// - Throws: `StoreError.alreadyExists` when the key is taken: an object is never replaced.
+  func commit() throws
+
+  /// Drops what was written.
+  func abort()
+}
+
+/// Held as long as it lives.
+package protocol StoreLock: AnyObject {}

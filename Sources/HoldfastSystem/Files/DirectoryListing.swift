@@ -1,0 +1,68 @@
+package import HoldfastModel
+internal import CLinux
+internal import Glibc
+
+/// The names in a directory, sorted by bytes. One block of memory for all of them: a directory may hold a million.
+package struct DirectoryListing: Sendable {
+  private var bytes: [UInt8] = []
+  private var ranges: [(start: UInt32, count: UInt16)] = []
+
+  package var count: Int { ranges.count }
+
+  package subscript(index: Int) -> ArraySlice<UInt8> {
+    let range = ranges[index]
+    return bytes[Int(range.start)..<Int(range.start) + Int(range.count)]
+  }
+
+  mutating func append(_ name: UnsafeRawBufferPointer) {
+    ranges.append((UInt32(bytes.count), UInt16(name.count)))
+    bytes.append(contentsOf: name)
+  }
+
+  mutating func sort() {
+    bytes.withUnsafeBytes { bytes in
+      guard let base = bytes.baseAddress else { return }
+      ranges.sort { left, right in
+        let order = memcmp(
+          base + Int(left.start), base + Int(right.start), Int(min(left.count, right.count)))
+        return order == 0 ? left.count < right.count : order < 0
+      }
+    }
+  }
+
+  /// Whether the directory has an entry of exactly this name.
+  package func contains(_ name: StaticString) -> Bool {
+    let wanted = name.withUTF8Buffer { Array($0) }
+    return (0..<count).contains { self[$0].elementsEqual(wanted) }
+  }
+}
+
+extension OpenFile {
+  /// All names in this directory but `.` and `..`.
+  package func listing() throws(SystemError) -> DirectoryListing {
+    try probe?.willPerform(.list, path)
+    let copy = holdfast_openat(descriptor, ".", O_RDONLY | holdfast_o_directory | O_CLOEXEC, 0)
+    guard copy >= 0 else { throw .last("list", path) }
+    guard let stream = fdopendir(copy) else {
+      _ = Glibc.close(copy)
+      throw .last("list", path)
+    }
+    defer { closedir(stream) }
+    var listing = DirectoryListing()
+    while true {
+      errno = 0
+      guard let entry = readdir(stream) else {
+        guard errno == 0 else { throw .last("list", path) }
+        break
+      }
+      withUnsafeBytes(of: &entry.pointee.d_name) { field in
+        let name = UnsafeRawBufferPointer(rebasing: field[..<(field.firstIndex(of: 0) ?? field.count)])
+        if !name.elementsEqual([UInt8(ascii: ".")]), !name.elementsEqual([UInt8(ascii: "."), UInt8(ascii: ".")]) {
+          listing.append(name)
+        }
+      }
+    }
+    listing.sort()
+    return listing
+  }
+}

@@ -1,0 +1,84 @@
+package import HoldfastModel
+internal import CLinux
+internal import Glibc
+
+/// Extended attributes, ACLs (`system.posix_acl_*`) among them; xattr(7).
+extension OpenFile {
+  /// All attributes, sorted by name; empty where the file system has none.
+  package func extendedAttributes() throws(SystemError) -> [ExtendedAttribute] {
+    try ExtendedAttributes.read(path) { list, size in
+      flistxattr(descriptor, list, size)
+    } get: { name, value, size in
+      fgetxattr(descriptor, name, value, size)
+    }
+  }
+
+  package func setExtendedAttribute(_ attribute: ExtendedAttribute) throws(SystemError) {
+    _ = try perform(.attributes, "set an extended attribute of") { descriptor in
+      Path(bytes: attribute.name).withCString { name in
+        attribute.value.withUnsafeBytes { Int(fsetxattr(descriptor, name, $0.baseAddress, $0.count, 0)) }
+      }
+    }
+  }
+
+  package func removeExtendedAttribute(_ name: [UInt8]) throws(SystemError) {
+    _ = try perform(.attributes, "remove an extended attribute of") { descriptor in
+      Path(bytes: name).withCString { Int(fremovexattr(descriptor, $0)) }
+    }
+  }
+}
+
+extension FileSystem {
+  /// The attributes of something that cannot be opened, such as a symbolic link; `path` is absolute.
+  package func extendedAttributes(of path: Path) throws(SystemError) -> [ExtendedAttribute] {
+    try probe?.willPerform(.attributes, path)
+    return try path.withCString { (text) throws(SystemError) in
+      try ExtendedAttributes.read(path) { list, size in
+        llistxattr(text, list, size)
+      } get: { name, value, size in
+        lgetxattr(text, name, value, size)
+      }
+    }
+  }
+
+  package func setExtendedAttribute(_ path: Path, _ attribute: ExtendedAttribute) throws(SystemError) {
+    _ = try perform(.attributes, "set an extended attribute of", path) { text in
+      Path(bytes: attribute.name).withCString { name in
+        attribute.value.withUnsafeBytes { lsetxattr(text, name, $0.baseAddress, $0.count, 0) }
+      }
+    }
+  }
+}
+
+private enum ExtendedAttributes {
+  /// Lists, then gets each; what vanishes in between is left out.
+  static func read(
+    _ path: Path,
+    list: (UnsafeMutablePointer<CChar>?, Int) -> Int,
+    get: (UnsafePointer<CChar>, UnsafeMutableRawPointer?, Int) -> Int
+  ) throws(SystemError) -> [ExtendedAttribute] {
+    let length = list(nil, 0)
+    if length == 0 || (length < 0 && (errno == ENOTSUP || errno == ENOSYS)) { return [] }
+    guard length > 0 else { throw .last("read the extended attributes of", path) }
+    var names = [CChar](repeating: 0, count: length + 256)
+    let listed = list(&names, names.count)
+    guard listed >= 0 else { throw .last("read the extended attributes of", path) }
+    var attributes: [ExtendedAttribute] = []
+    for name in names[..<listed].split(separator: 0) {
+      let name = Path(bytes: name.map { UInt8(bitPattern: $0) })
+      let value = try name.withCString { (text) throws(SystemError) in try readValue(path, text, get) }
+      if let value { attributes.append(ExtendedAttribute(name: name.bytes, value: value)) }
+    }
+    return attributes.sorted { $0.name.lexicographicallyPrecedes($1.name) }
+  }
+
+  private static func readValue(
+    _ path: Path, _ name: UnsafePointer<CChar>, _ get: (UnsafePointer<CChar>, UnsafeMutableRawPointer?, Int) -> Int
+  ) throws(SystemError) -> [UInt8]? {
+    var value = [UInt8](repeating: 0, count: Limits.extendedAttributeBytesMax)
+    let count = value.withUnsafeMutableBytes { get(name, $0.baseAddress, $0.count) }
+    if count < 0, errno == ENODATA { return nil }
+    guard count >= 0 else { throw .last("read an extended attribute of", path) }
+    return Array(value.prefix(count))
+  }
+}

@@ -1,0 +1,227 @@
+package import HoldfastModel
+internal import CLinux
+internal import Glibc
+
+/// The only door to files. Paths are taken relative to `directory` where one is given.
+package struct FileSystem: Sendable {
+  let probe: (any OperationProbe)?
+
+  /// - Parameter probe: the seam for tests; `nil` in production.
+  package init(probe: (any OperationProbe)? = nil) {
+    self.probe = probe
+  }
+
+  func perform(
+    _ operation: Operation, _ action: String, _ path: Path, newPath: Path? = nil,
+    _ call: (UnsafePointer<CChar>) -> Int32
+  ) throws(SystemError) -> Int32 {
+    try probe?.willPerform(operation, path)
+    let result = try path.withCString { (text) throws(SystemError) -> Int32 in
+      while true {
+        let result = call(text)
+        if result >= 0 { return result }
+        guard errno == EINTR else { throw SystemError.last(action, path) }
+      }
+    }
+    probe?.didPerform(operation, path, newPath: newPath)
+    return result
+  }
+
+  // MARK: Opening
+
+  package enum Mode: Sendable {
+    /// An existing file, for reading; a symbolic link at the end is refused (ELOOP), a fifo does not block.
+    case read
+    /// An existing file, for reading and writing, with the same care.
+    case readWrite
+    /// A new file, for reading and writing: EEXIST when the name exists.
+    case create
+    /// An existing file, or a new one.
+    case openOrCreate
+    /// An existing directory; a symbolic link at the end is refused.
+    case directory
+    /// An existing directory, wherever a symbolic link leads.
+    case directoryFollowingLinks
+    /// A file without a name in the directory `path`, gone when it is closed.
+    case unnamed
+
+    var flags: Int32 {
+      switch self {
+      case .read: O_RDONLY | holdfast_o_nofollow | O_NONBLOCK | O_NOCTTY
+      case .readWrite: O_RDWR | holdfast_o_nofollow | O_NONBLOCK | O_NOCTTY
+      case .create: O_RDWR | O_CREAT | O_EXCL | holdfast_o_nofollow
+      case .openOrCreate: O_RDWR | O_CREAT | holdfast_o_nofollow
+      case .directory: O_RDONLY | holdfast_o_directory | holdfast_o_nofollow
+      case .directoryFollowingLinks: O_RDONLY | holdfast_o_directory
+      case .unnamed: O_RDWR | holdfast_o_tmpfile
+      }
+    }
+  }
+
+  package func open(
+    _ path: Path, in directory: OpenFile? = nil, _ mode: Mode, permissions: UInt32 = 0o600
+  ) throws(SystemError) -> OpenFile {
+    let operation: Operation = if case .create = mode { .create } else { .open }
+    let action = operation == .create ? "create" : "open"
+    let descriptor = try perform(operation, action, path) {
+      holdfast_openat(directory?.descriptor ?? AT_FDCWD, $0, mode.flags | O_CLOEXEC, permissions)
+    }
+    return OpenFile(descriptor: descriptor, path: path, probe: probe)
+  }
+
+  /// Opens for reading, beneath `directory` and without symbolic links on the way, and leaves no trace in the access time where we may.
+  package func openForCapture(_ path: Path, in directory: OpenFile) throws(SystemError) -> OpenFile {
+    let flags = Mode.read.flags | O_CLOEXEC
+    let descriptor = try perform(.open, "open", path) {
+      let quiet = holdfast_openat_beneath(directory.descriptor, $0, flags | holdfast_o_noatime, 0)
+      return quiet < 0 && errno == EPERM ? holdfast_openat_beneath(directory.descriptor, $0, flags, 0) : quiet
+    }
+    return OpenFile(descriptor: descriptor, path: path, probe: probe)
+  }
+
+  /// Like `open`, but refuses every symbolic link on the way and every way out of `directory` (openat2(2), RESOLVE_BENEATH).
+  package func openBeneath(
+    _ path: Path, in directory: OpenFile, _ mode: Mode, permissions: UInt32 = 0o600
+  ) throws(SystemError) -> OpenFile {
+    let operation: Operation = if case .create = mode { .create } else { .open }
+    let descriptor = try perform(operation, "open", path) {
+      holdfast_openat_beneath(directory.descriptor, $0, mode.flags | O_CLOEXEC, permissions)
+    }
+    return OpenFile(descriptor: descriptor, path: path, probe: probe)
+  }
+
+  /// Wraps a descriptor that is open already, such as standard output; the wrapper owns a duplicate.
+  package func duplicate(descriptor: Int32, name: String) throws(SystemError) -> OpenFile {
+    let copy = dup(descriptor)
+    guard copy >= 0 else { throw .last("open", Path(name)) }
+    return OpenFile(descriptor: copy, path: Path(name), probe: probe)
+  }
+
+  // MARK: Names
+
+  package func status(of path: Path, in directory: OpenFile? = nil, followLink: Bool = false) throws(SystemError)
+    -> FileStatus
+  {
+    var raw = stat()
+    _ = try perform(.status, "examine", path) {
+      fstatat(directory?.descriptor ?? AT_FDCWD, $0, &raw, followLink ? 0 : AT_SYMLINK_NOFOLLOW)
+    }
+    return FileStatus(raw)
+  }
+
+  /// The status, or `nil` where nothing is.
+  package func statusIfPresent(of path: Path, in directory: OpenFile? = nil) throws(SystemError) -> FileStatus? {
+    do {
+      return try status(of: path, in: directory)
+    } catch {
+      if error.isNotFound { return nil }
+      throw error
+    }
+  }
+
+  package func makeDirectory(_ path: Path, in directory: OpenFile? = nil, permissions: UInt32 = 0o700)
+    throws(SystemError)
+  {
+    _ = try perform(.makeDirectory, "make directory", path) {
+      mkdirat(directory?.descriptor ?? AT_FDCWD, $0, permissions)
+    }
+  }
+
+  /// - Parameter replacing: whether a file at the new name may go; without, EEXIST.
+  package func rename(
+    _ path: Path, in directory: OpenFile? = nil, to newPath: Path, in newDirectory: OpenFile? = nil, replacing: Bool
+  ) throws(SystemError) {
+    let from = directory?.descriptor ?? AT_FDCWD
+    let to = newDirectory?.descriptor ?? AT_FDCWD
+    _ = try perform(.rename, "rename", path, newPath: newPath) { old in
+      newPath.withCString { new in
+        replacing ? renameat(from, old, to, new) : holdfast_rename_exclusive(from, old, to, new)
+      }
+    }
+  }
+
+  package func removeFile(_ path: Path, in directory: OpenFile? = nil) throws(SystemError) {
+    _ = try perform(.remove, "remove", path) { unlinkat(directory?.descriptor ?? AT_FDCWD, $0, 0) }
+  }
+
+  package func removeDirectory(_ path: Path, in directory: OpenFile? = nil) throws(SystemError) {
+    _ = try perform(.remove, "remove", path) { unlinkat(directory?.descriptor ?? AT_FDCWD, $0, AT_REMOVEDIR) }
+  }
+
+  /// The absolute path without symbolic links, `.` or `..`.
+  package func resolve(_ path: Path) throws(SystemError) -> Path {
+    try probe?.willPerform(.status, path)
+    return try path.withCString { (text) throws(SystemError) -> Path in
+      guard let resolved = realpath(text, nil) else { throw .last("examine", path) }
+      defer { free(resolved) }
+      return Path(bytes: UnsafeBufferPointer(start: resolved, count: strlen(resolved)).map { UInt8(bitPattern: $0) })
+    }
+  }
+
+  // MARK: Links and special files
+
+  package func makeSymbolicLink(_ path: Path, in directory: OpenFile, target: [UInt8]) throws(SystemError) {
+    let target = Path(bytes: target)
+    _ = try perform(.link, "make symbolic link", path) { name in
+      target.withCString { symlinkat($0, directory.descriptor, name) }
+    }
+  }
+
+  package func makeHardLink(_ path: Path, to existing: Path, in directory: OpenFile) throws(SystemError) {
+    _ = try perform(.link, "make hard link", path) { name in
+      existing.withCString { linkat(directory.descriptor, $0, directory.descriptor, name, 0) }
+    }
+  }
+
+  package func makeFifo(_ path: Path, in directory: OpenFile) throws(SystemError) {
+    _ = try perform(.create, "make fifo", path) { mkfifoat(directory.descriptor, $0, 0o600) }
+  }
+
+  package func makeDevice(_ path: Path, in directory: OpenFile, block: Bool, major: UInt32, minor: UInt32)
+    throws(SystemError)
+  {
+    _ = try perform(.create, "make device", path) {
+      mknodat(directory.descriptor, $0, (block ? 0o060000 : 0o020000) | 0o600, holdfast_makedev(major, minor))
+    }
+  }
+
+  package func readSymbolicLink(_ path: Path, in directory: OpenFile) throws(SystemError) -> [UInt8] {
+    var target = [UInt8](repeating: 0, count: Limits.pathBytesMax + 1)
+    let count = try perform(.read, "read", path) { name in
+      target.withUnsafeMutableBytes { buffer in
+        buffer.withMemoryRebound(to: CChar.self) { characters in
+          guard let start = characters.baseAddress else { return -1 }
+          return Int32(readlinkat(directory.descriptor, name, start, characters.count))
+        }
+      }
+    }
+    return Array(target.prefix(Int(count)))
+  }
+
+  // MARK: Attributes of what cannot be opened
+
+  package func setOwner(_ path: Path, in directory: OpenFile, userID: UInt32, groupID: UInt32) throws(SystemError) {
+    _ = try perform(.attributes, "set the owner of", path) {
+      fchownat(directory.descriptor, $0, userID, groupID, AT_SYMLINK_NOFOLLOW)
+    }
+  }
+
+  /// Never for symbolic links: Linux follows them here.
+  package func setMode(_ path: Path, in directory: OpenFile, mode: UInt32) throws(SystemError) {
+    _ = try perform(.attributes, "set the mode of", path) { fchmodat(directory.descriptor, $0, mode, 0) }
+  }
+
+  package func setModified(_ path: Path, in directory: OpenFile, time: Timestamp) throws(SystemError) {
+    var times = Self.times(modified: time)
+    _ = try perform(.attributes, "set the times of", path) {
+      utimensat(directory.descriptor, $0, &times, AT_SYMLINK_NOFOLLOW)
+    }
+  }
+
+  static func times(modified: Timestamp) -> [timespec] {
+    [
+      timespec(tv_sec: 0, tv_nsec: Int(holdfast_utime_omit)),
+      timespec(tv_sec: Int(modified.seconds), tv_nsec: Int(modified.nanoseconds)),
+    ]
+  }
+}

@@ -1,0 +1,24 @@
+/// Bytes in memory with the interfaces of a file: written by one owner first, and only read after that.
+package final class MemoryBytes: ByteSink, ReadableBytes, @unchecked Sendable {
+  private var bytes: [UInt8] = []
+  package let name: String
+
+  package init(_ bytes: [UInt8] = [], name: String = "memory") {
+    self.bytes = bytes
+    self.name = name
+  }
+
+  package var length: UInt64 { UInt64(bytes.count) }
+  package var contents: [UInt8] { bytes }
+
+  package func append(_ more: UnsafeRawBufferPointer) {
+    bytes.append(contentsOf: more)
+  }
+
+  package func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws {
+    guard offset <= length, UInt64(buffer.count) <= length - offset else { throw SystemError.endOfFile(name) }
+    bytes.withUnsafeBytes {
+      buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[Int(offset)..<Int(offset) + buffer.count]))
+    }
+  }
+}

@@ -1,0 +1,164 @@
+package import HoldfastModel
+internal import CLinux
+internal import Glibc
+
+/// An open file or directory. Closed when the last reference goes.
+///
+/// Reads and writes name their offset, so several threads may share one.
+package final class OpenFile: Sendable {
+  package let descriptor: Int32
+  /// What it was opened as: for messages.
+  package let path: Path
+  let probe: (any OperationProbe)?
+
+  init(descriptor: Int32, path: Path, probe: (any OperationProbe)?) {
+    self.descriptor = descriptor
+    self.path = path
+    self.probe = probe
+  }
+
+  deinit {
+    _ = Glibc.close(descriptor)
+  }
+
+  func perform(
+    _ operation: Operation, _ action: String, _ call: (Int32) -> Int
+  ) throws(SystemError) -> Int {
+    try probe?.willPerform(operation, path)
+    while true {
+      let result = call(descriptor)
+      if result >= 0 {
+        probe?.didPerform(operation, path, newPath: nil)
+        return result
+      }
+      guard errno == EINTR else { throw .last(action, path) }
+    }
+  }
+
+  // MARK: Contents
+
+  /// Fills `buffer` from `offset` on; fewer bytes only at the end of the file.
+  package func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(SystemError) -> Int {
+    var filled = 0
+    while filled < buffer.count {
+      let rest = UnsafeMutableRawBufferPointer(rebasing: buffer[filled...])
+      let position = off_t(clamping: offset + UInt64(filled))
+      let count = try perform(.read, "read") { pread($0, rest.baseAddress, rest.count, position) }
+      if count == 0 { break }
+      filled += count
+    }
+    return filled
+  }
+
+  /// Writes all of `buffer` at `offset`.
+  package func write(_ buffer: UnsafeRawBufferPointer, at offset: UInt64) throws(SystemError) {
+    var written = 0
+    while written < buffer.count {
+      let rest = UnsafeRawBufferPointer(rebasing: buffer[written...])
+      let position = off_t(clamping: offset + UInt64(written))
+      written += try perform(.write, "write") { pwrite($0, rest.baseAddress, rest.count, position) }
+    }
+  }
+
+  /// Writes all of `buffer` where the descriptor stands: for pipes and terminals.
+  package func append(_ buffer: UnsafeRawBufferPointer) throws(SystemError) {
+    var written = 0
+    while written < buffer.count {
+      let rest = UnsafeRawBufferPointer(rebasing: buffer[written...])
+      written += try perform(.write, "write") { Glibc.write($0, rest.baseAddress, rest.count) }
+    }
+  }
+
+  package func truncate(to size: UInt64) throws(SystemError) {
+    _ = try perform(.truncate, "resize") { Int(ftruncate($0, off_t(clamping: size))) }
+  }
+
+  /// Makes the range read as zeros, without storage where the file system can.
+  package func makeZero(at offset: UInt64, count: UInt64) throws(SystemError) {
+    do throws(SystemError) {
+      _ = try perform(.write, "write") {
+        Int(holdfast_punch_hole($0, off_t(clamping: offset), off_t(clamping: count)))
+      }
+    } catch {
+      guard error.isUnsupported else { throw error }
+      let zeros = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 64)
+      defer { zeros.deallocate() }
+      zeros.initializeMemory(as: UInt8.self, repeating: 0)
+      var done: UInt64 = 0
+      while done < count {
+        let length = Int(min(UInt64(zeros.count), count - done))
+        try write(UnsafeRawBufferPointer(rebasing: zeros[..<length]), at: offset + done)
+        done += UInt64(length)
+      }
+    }
+  }
+
+  /// The first range with data at or after `offset`, as far as the file system knows; `nil` when only holes follow.
+  package func nextData(from offset: UInt64, size: UInt64) throws(SystemError) -> Range<UInt64>? {
+    guard offset < size else { return nil }
+    let start = lseek(descriptor, off_t(clamping: offset), holdfast_seek_data)
+    if start < 0 {
+      if errno == ENXIO { return nil }
+      return offset..<size
+    }
+    let end = lseek(descriptor, start, holdfast_seek_hole)
+    let sound = end > start ? min(UInt64(end), size) : size
+    return UInt64(start) < size ? UInt64(start)..<sound : nil
+  }
+
+  /// Returns when the contents are on stable storage. A failure is final: the caller discards the file and writes anew.
+  package func synchronize() throws(SystemError) {
+    _ = try perform(.synchronize, "synchronize") { Int(fsync($0)) }
+  }
+
+  /// Returns when the names in this directory are on stable storage.
+  package func synchronizeDirectory() throws(SystemError) {
+    _ = try perform(.synchronizeDirectory, "synchronize") { Int(fsync($0)) }
+  }
+
+  /// Returns when everything written to the file system that holds this file is on stable storage.
+  package func synchronizeFileSystem() throws(SystemError) {
+    _ = try perform(.synchronize, "synchronize") { Int(syncfs($0)) }
+  }
+
+  /// Takes the whole-file lock that the kernel frees when the last descriptor goes.
+  /// - Returns: `false` when another holder has it and `wait` is false.
+  package func lock(exclusively: Bool, wait: Bool) throws(SystemError) -> Bool {
+    let mode = (exclusively ? LOCK_EX : LOCK_SH) | (wait ? 0 : LOCK_NB)
+    do throws(SystemError) {
+      _ = try perform(.lock, "lock") { Int(flock($0, mode)) }
+      return true
+    } catch {
+      if error.code == EWOULDBLOCK { return false }
+      throw error
+    }
+  }
+
+  // MARK: Attributes
+
+  package func status() throws(SystemError) -> FileStatus {
+    var raw = stat()
+    _ = try perform(.status, "examine") { Int(fstat($0, &raw)) }
+    return FileStatus(raw)
+  }
+
+  package func setOwner(userID: UInt32, groupID: UInt32) throws(SystemError) {
+    _ = try perform(.attributes, "set the owner of") { Int(fchown($0, userID, groupID)) }
+  }
+
+  package func setMode(_ mode: UInt32) throws(SystemError) {
+    _ = try perform(.attributes, "set the mode of") { Int(fchmod($0, mode)) }
+  }
+
+  package func setModified(_ time: Timestamp) throws(SystemError) {
+    var times = FileSystem.times(modified: time)
+    _ = try perform(.attributes, "set the times of") { Int(futimens($0, &times)) }
+  }
+
+  /// Bytes that an unprivileged writer may still store on the file system that holds this file.
+  package func availableBytes() throws(SystemError) -> UInt64 {
+    var raw = statvfs()
+    _ = try perform(.status, "examine") { Int(fstatvfs($0, &raw)) }
+    return UInt64(raw.f_bavail) &* UInt64(raw.f_frsize)
+  }
+}

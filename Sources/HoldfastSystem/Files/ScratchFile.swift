@@ -1,0 +1,34 @@
+package import HoldfastModel
+
+/// A file without a name that goes when its last reference goes: for what is too large for memory and of no use afterwards.
+package final class ScratchFile: ByteSink, ReadableBytes, @unchecked Sendable {
+  // Sendable without a lock: it is written by one owner first, and only read after that.
+  private let file: OpenFile
+  package private(set) var length: UInt64 = 0
+  package let name = "scratch file"
+
+  /// - Parameter directories: tried in this order; the first that is writable takes the file.
+  package init(files: FileSystem, directories: [Path]) throws {
+    var failure: SystemError?
+    for directory in directories {
+      do {
+        file = try files.open(directory, .unnamed)
+        return
+      } catch {
+        failure = failure ?? error
+      }
+    }
+    throw failure ?? SystemError("create a scratch file in", Path("/tmp"), code: 2)
+  }
+
+  package func append(_ bytes: UnsafeRawBufferPointer) throws {
+    try file.write(bytes, at: length)
+    length += UInt64(bytes.count)
+  }
+
+  package func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws {
+    guard try file.read(into: buffer, at: offset) == buffer.count else {
+      throw SystemError.endOfFile(name)
+    }
+  }
+}

@@ -1,0 +1,54 @@
+package import HoldfastModel
+internal import Glibc
+
+/// A refusal of the operating system: which action, on what, with which errno.
+package struct SystemError: OperatorError, Equatable {
+  /// A verb with its object's place: `open`, `write`, `synchronize`.
+  package let action: String
+  package let path: Path
+  /// errno
+  package let code: Int32
+
+  package init(_ action: String, _ path: Path, code: Int32) {
+    self.action = action
+    self.path = path
+    self.code = code
+  }
+
+  /// The error of the system call that has just failed on this thread.
+  static func last(_ action: String, _ path: Path) -> SystemError {
+    SystemError(action, path, code: errno)
+  }
+
+  /// Fewer bytes than there should be.
+  package static func endOfFile(_ name: String) -> SystemError { SystemError("read the end of", Path(name), code: EIO) }
+
+  /// Something else than a regular file where one is needed.
+  package static func notAFile(_ path: Path) -> SystemError { SystemError("read", path, code: EINVAL) }
+
+  package var reason: String { String(cString: strerror(code)) }
+  package var message: String { "cannot \(action) \(path): \(reason)" }
+
+  package var hint: String? {
+    switch code {
+    case ENOSPC, EDQUOT: "Free space on the file system of \(path), then run the same command again."
+    case EROFS: "The file system is mounted read-only: remount it, or name another directory."
+    case EACCES, EPERM: "Run as a user who may do that, or correct the permissions."
+    case EIO: "The device reports errors: look at the kernel's log (dmesg) before you trust it again."
+    case EMFILE, ENFILE: "Raise the limit of open files (ulimit -n)."
+    default: nil
+    }
+  }
+
+  package var exitStatus: ExitStatus { .failed }
+
+  package var isNotFound: Bool { code == ENOENT || code == ENOTDIR }
+  package var isExisting: Bool { code == EEXIST }
+  package var isNotEmpty: Bool { code == ENOTEMPTY || code == EEXIST }
+  package var isOutOfSpace: Bool { code == ENOSPC || code == EDQUOT }
+  package var isPermission: Bool { code == EACCES || code == EPERM }
+  package var isReadOnly: Bool { code == EROFS }
+  package var isUnsupported: Bool { code == ENOTSUP || code == ENOSYS || code == EINVAL || code == EISDIR }
+  package var isLink: Bool { code == ELOOP }
+  package var isBrokenPipe: Bool { code == EPIPE }
+}

@@ -1,0 +1,39 @@
+package import HoldfastModel
+internal import Glibc
+internal import Synchronization
+
+/// A flag that a signal raises. Work looks at it between two steps and stops by throwing `Interrupted`.
+package final class Cancellation: Sendable {
+  private let raised = Atomic(false)
+
+  package init() {}
+
+  package var isRaised: Bool { raised.load(ordering: .relaxed) }
+
+  package func raise() { raised.store(true, ordering: .relaxed) }
+
+  package func check() throws {
+    if isRaised { throw Interrupted() }
+  }
+
+  /// Turns SIGINT, SIGTERM and SIGHUP into this flag, and SIGPIPE into EPIPE. The second signal ends the process at once: nothing
+  /// that is committed can be harmed by that.
+  ///
+  /// Call it once, before any other thread exists: threads inherit the mask.
+  package func raiseOnSignals() {
+    signal(SIGPIPE, SIG_IGN)
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    for number in [SIGINT, SIGTERM, SIGHUP] { sigaddset(&signals, number) }
+    pthread_sigmask(SIG_BLOCK, &signals, nil)
+    let waited = signals
+    WorkerThread.detach { [self] in
+      var waited = waited
+      var received: Int32 = 0
+      sigwait(&waited, &received)
+      raise()
+      sigwait(&waited, &received)
+      _exit(ExitStatus.interrupted.rawValue)
+    }
+  }
+}

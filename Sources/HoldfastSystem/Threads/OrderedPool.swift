@@ -1,0 +1,119 @@
+internal import Glibc
+
+/// Does jobs on a fixed number of threads and hands them back in the order in which they were submitted.
+///
+/// The owner, one thread, takes a free job with `next()`, fills it and gives it to `submit(_:)`. Workers run `perform` on it, in any
+/// order; `consume` then gets the jobs on the owner's thread, in the order of submission. There are as many jobs as
+/// `capacity`, made once: they carry the buffers, so memory is bounded and nothing is allocated on the way.
+package final class OrderedPool<Job: AnyObject>: @unchecked Sendable {
+  // Everything the workers touch (`queue`, `isDone`, `isStopping`) is guarded by `mutex`; the rest belongs to the owner.
+  private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+  private let workArrived = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+  private let workFinished = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+  private var threads: [WorkerThread] = []
+  private var isStopping = false
+
+  private final class Slot {
+    let job: Job
+    var isDone = false
+    init(_ job: Job) { self.job = job }
+  }
+
+  private var queue: [Slot] = []
+  private var submitted: [Slot] = []
+  private var free: [Slot] = []
+  private let perform: (Job) -> Void
+  /// Gets every job back, on the owner's thread.
+  package var consume: (Job) throws -> Void = { _ in }
+
+  /// - Parameter perform: runs on a worker; it keeps an error in the job.
+  package init(
+    workers: Int, capacity: Int, makeJob: () throws -> Job, perform: @escaping (Job) -> Void
+  ) rethrows {
+    self.perform = perform
+    pthread_mutex_init(mutex, nil)
+    pthread_cond_init(workArrived, nil)
+    pthread_cond_init(workFinished, nil)
+    for _ in 0..<capacity { free.append(Slot(try makeJob())) }
+    for _ in 0..<workers {
+      if let thread = WorkerThread.start({ [unowned self] in work() }) { threads.append(thread) }
+    }
+  }
+
+  deinit {
+    stop()
+    mutex.deallocate()
+    workArrived.deallocate()
+    workFinished.deallocate()
+  }
+
+  /// A job to fill. Waits for the oldest submitted one, and consumes it, when none is free.
+  package func next() throws -> Job {
+    while free.isEmpty { try consumeOldest() }
+    guard let slot = free.last else { preconditionFailure("a pool has at least one job") }
+    return slot.job
+  }
+
+  /// Hands the job that `next()` gave to the workers.
+  package func submit() throws {
+    guard let slot = free.popLast() else { preconditionFailure("submit follows next") }
+    slot.isDone = false
+    submitted.append(slot)
+    if threads.isEmpty {
+      perform(slot.job)
+      slot.isDone = true
+    } else {
+      pthread_mutex_lock(mutex)
+      queue.append(slot)
+      pthread_cond_signal(workArrived)
+      pthread_mutex_unlock(mutex)
+    }
+    while let oldest = submitted.first, isDone(oldest) { try consumeOldest() }
+  }
+
+  /// Consumes everything that was submitted.
+  package func drain() throws {
+    while !submitted.isEmpty { try consumeOldest() }
+  }
+
+  /// Ends the threads after the jobs they are at. Called in any case, also after an error; jobs not yet begun are dropped.
+  package func stop() {
+    pthread_mutex_lock(mutex)
+    isStopping = true
+    queue.removeAll()
+    pthread_cond_broadcast(workArrived)
+    pthread_mutex_unlock(mutex)
+    for thread in threads { thread.join() }
+    threads.removeAll()
+  }
+
+  private func isDone(_ slot: Slot) -> Bool {
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    return slot.isDone
+  }
+
+  private func consumeOldest() throws {
+    let slot = submitted.removeFirst()
+    pthread_mutex_lock(mutex)
+    while !slot.isDone { pthread_cond_wait(workFinished, mutex) }
+    pthread_mutex_unlock(mutex)
+    free.append(slot)
+    try consume(slot.job)
+  }
+
+  private func work() {
+    pthread_mutex_lock(mutex)
+    while true {
+      while queue.isEmpty, !isStopping { pthread_cond_wait(workArrived, mutex) }
+      if isStopping { break }
+      let slot = queue.removeFirst()
+      pthread_mutex_unlock(mutex)
+      perform(slot.job)
+      pthread_mutex_lock(mutex)
+      slot.isDone = true
+      pthread_cond_signal(workFinished)
+    }
+    pthread_mutex_unlock(mutex)
+  }
+}

@@ -1,0 +1,38 @@
+internal import Glibc
+
+/// A thread of the operating system: blocking work never runs on Swift's cooperative pool.
+package struct WorkerThread: @unchecked Sendable {
+  // pthread_t is a number here; Swift does not know that it may cross threads.
+  private let handle: pthread_t
+
+  private final class Work {
+    let body: @Sendable () -> Void
+    init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+  }
+
+  /// `nil` when the system has no thread left.
+  package static func start(_ body: @escaping @Sendable () -> Void) -> WorkerThread? {
+    var handle = pthread_t()
+    let work = Unmanaged.passRetained(Work(body))
+    let status = pthread_create(
+      &handle, nil,
+      { context in
+        guard let context else { return nil }
+        Unmanaged<Work>.fromOpaque(context).takeRetainedValue().body()
+        return nil
+      }, work.toOpaque())
+    guard status == 0 else {
+      work.release()
+      return nil
+    }
+    return WorkerThread(handle: handle)
+  }
+
+  package static func detach(_ body: @escaping @Sendable () -> Void) {
+    if let thread = start(body) { pthread_detach(thread.handle) }
+  }
+
+  package func join() {
+    pthread_join(handle, nil)
+  }
+}

@@ -1,0 +1,4 @@
+internal import Glibc
+internal import HoldfastCLI
+
+exit(CommandLineTool.run(CommandLine.arguments.dropFirst()))
