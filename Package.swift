@@ -31,7 +31,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
   ],
   targets: [
-    .target(name: "CLinux", cSettings: [.define("_GNU_SOURCE")]),
+    .target(name: "CLinux"),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
@@ -52,6 +52,26 @@ let package = Package(
         "HoldfastEngine", argumentParser,
       ]),
     .executableTarget(name: "holdfast", dependencies: ["HoldfastCLI"], swiftSettings: settings),
+
+    .target(
+      name: "HoldfastTestSupport",
+      dependencies: [
+        "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastSource", "HoldfastStore",
+        "HoldfastEngine", "CLinux",
+      ],
+      path: "Tests/HoldfastTestSupport", swiftSettings: settings),
+    tests(of: "Model"),
+    tests(of: "System", ["HoldfastModel"]),
+    tests(of: "Codec", ["HoldfastModel", "HoldfastSystem"]),
+    tests(of: "Archive", ["HoldfastModel", "HoldfastSystem", "HoldfastCodec"]),
+    tests(of: "Source", ["HoldfastModel", "HoldfastSystem"]),
+    tests(of: "Store", ["HoldfastModel", "HoldfastSystem"]),
+    tests(
+      of: "Engine",
+      [
+        "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastSource", "HoldfastStore",
+      ]),
+    tests(of: "CLI", ["HoldfastModel", "HoldfastSystem", "HoldfastArchive", "HoldfastEngine"]),
   ],
   swiftLanguageModes: [.v6]
 )

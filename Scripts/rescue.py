@@ -155,12 +155,15 @@ class Repository:
         except OSError as error:
             raise Damaged(f"{key}: {error.strerror}") from None
 
-    def read_json(self, key: str, shape: Any) -> tuple[dict[str, Any], bytes]:
-        """A descriptor or envelope, and its bytes."""
+    def read_json(self, key: str, shape: Any) -> tuple[dict[str, Any], str]:
+        """A descriptor or envelope, proved against the digest on its second line, and that digest."""
         data = self.read(key, 0, MOST_ENVELOPE + 1)
         demand(len(data) <= MOST_ENVELOPE, f"{key}: is longer than {MOST_ENVELOPE} bytes")
+        line, newline, rest = data.partition(b"\n")
+        digest = hashlib.sha256(line + newline).hexdigest()
+        demand(rest == f'"{digest}"\n'.encode(), f"{key}: its first line does not have the digest on its second")
         try:
-            value = json.loads(data.decode("utf-8"))
+            value = json.loads(line.decode("utf-8"))
         except (ValueError, RecursionError) as error:
             raise Damaged(f"{key}: is not JSON: {error}") from None
         check_shape(value, {}, key)
@@ -168,7 +171,7 @@ class Repository:
             raise Refused(f"{key}: format {value.get('format')!r} with features {value.get('features')!r}; "
                           "this tool knows format 1 without features")
         check_shape(value, shape, key)
-        return value, data
+        return value, digest
 
     def titles(self) -> list[str]:
         """All snapshots, by source and sequence. A directory without manifest.json is none, nor is one with a dot."""
@@ -177,11 +180,10 @@ class Repository:
 
     def snapshot(self, title: str) -> Snapshot:
         key = f"sources/{title}/manifest.json"
-        value, data = self.read_json(key, ENVELOPE)
-        demand(data.endswith(b"}\n"), f"{key}: does not end with a newline")
+        value, digest = self.read_json(key, ENVELOPE)
         demand(value["repository"] == self.id and f"{value['source']['name']}/{value['sequence']:010d}" == title,
                f"{key}: is the envelope of another snapshot")
-        return Snapshot(title, value, hashlib.sha256(data).hexdigest())
+        return Snapshot(title, value, digest)
 
     def snapshots(self) -> Iterator[Snapshot]:
         """All whose envelope can be read."""

@@ -1,8 +1,19 @@
+#define _GNU_SOURCE 1
 #include "CLinux.h"
 
 #include <linux/falloc.h>
+#include <linux/openat2.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
+
+const int holdfast_o_tmpfile = O_TMPFILE;
+const int holdfast_o_noatime = O_NOATIME;
+const int holdfast_o_directory = O_DIRECTORY;
+const int holdfast_o_nofollow = O_NOFOLLOW;
+const int holdfast_seek_data = SEEK_DATA;
+const int holdfast_seek_hole = SEEK_HOLE;
+const long holdfast_utime_omit = UTIME_OMIT;
 
 int holdfast_openat(int directory, const char *path, int flags, mode_t permissions) {
     return openat(directory, path, flags, permissions);
@@ -23,4 +34,12 @@ int holdfast_rename_exclusive(int old_directory, const char *old_path, int new_d
 
 int holdfast_punch_hole(int descriptor, off_t offset, off_t length) {
     return fallocate(descriptor, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length);
+}
+
+int holdfast_syncfs(int descriptor) { return syncfs(descriptor); }
+
+unsigned int holdfast_major(dev_t device) { return major(device); }
+unsigned int holdfast_minor(dev_t device) { return minor(device); }
+dev_t holdfast_makedev(unsigned int major_number, unsigned int minor_number) {
+    return makedev(major_number, minor_number);
 }

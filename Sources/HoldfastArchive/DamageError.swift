@@ -12,7 +12,9 @@ package struct DamageError: OperatorError, Equatable {
   }
 
   package var message: String { "\(object) is damaged: \(finding)" }
-  package var hint: String? { "Run `holdfast verify --data` to see everything that is damaged and what can still be restored." }
+  package var hint: String? {
+    "Run `holdfast verify --data` to see everything that is damaged and what can still be restored."
+  }
   package var exitStatus: ExitStatus { .dataLoss }
 }
 

@@ -8,7 +8,9 @@ internal import HoldfastSystem
 
 /// Where the repository is.
 struct RepositoryOptions: ParsableArguments {
-  @Option(name: [.short, .long], help: ArgumentHelp("The repository: a directory. (environment: HOLDFAST_REPOSITORY)", valueName: "dir"))
+  @Option(
+    name: [.short, .long],
+    help: ArgumentHelp("The repository: a directory. (environment: HOLDFAST_REPOSITORY)", valueName: "dir"))
   var repository: String?
 
   /// - Throws: with exit status 2 when none is named.
@@ -53,7 +55,9 @@ enum Environment {
   static func absolute(_ text: String) throws -> Path {
     let path = Path(text)
     guard !path.isAbsolute else { return path }
-    guard let current = getcwd(nil, 0) else { throw EngineError("the current directory does not exist", hint: "Change into one that does.") }
+    guard let current = getcwd(nil, 0) else {
+      throw EngineError("the current directory does not exist", hint: "Change into one that does.")
+    }
     defer { free(current) }
     return Path(String(cString: current)).appending(path.bytes)
   }
@@ -61,7 +65,9 @@ enum Environment {
   /// Where the local state cache lies: `HOLDFAST_CACHE_DIR`, `XDG_CACHE_HOME/holdfast`, `~/.cache/holdfast`, for root without a home `/var/cache/holdfast`.
   static func cacheDirectory() throws -> Path? {
     if let directory = value("HOLDFAST_CACHE_DIR"), !directory.isEmpty { return try absolute(directory) }
-    if let directory = value("XDG_CACHE_HOME"), directory.hasPrefix("/") { return Path(directory).appending("holdfast") }
+    if let directory = value("XDG_CACHE_HOME"), directory.hasPrefix("/") {
+      return Path(directory).appending("holdfast")
+    }
     if let home = value("HOME"), home.hasPrefix("/") { return Path(home).appending(".cache").appending("holdfast") }
     return geteuid() == 0 ? Path("/var/cache/holdfast") : nil
   }

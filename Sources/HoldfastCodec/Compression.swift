@@ -51,6 +51,7 @@ package struct CodecError: OperatorError, Equatable {
   }
 
   static func internalFailure(_ library: String, code: Int) -> CodecError {
-    CodecError(message: "\(library) failed with code \(code)", hint: "This is a defect: please report it.", exitStatus: .failed)
+    CodecError(
+      message: "\(library) failed with code \(code)", hint: "This is a defect: please report it.", exitStatus: .failed)
   }
 }

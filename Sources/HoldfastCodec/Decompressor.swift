@@ -42,7 +42,9 @@ package final class Decompressor {
     }
   }
 
-  private func decompressZstd(_ stored: UnsafeRawBufferPointer, into plain: UnsafeMutableRawBufferPointer) throws(CodecError) {
+  private func decompressZstd(
+    _ stored: UnsafeRawBufferPointer, into plain: UnsafeMutableRawBufferPointer
+  ) throws(CodecError) {
     let context = zstdContext ?? ZSTD_createDCtx()
     zstdContext = context
     guard let context else { throw CodecError.internalFailure("libzstd", code: 0) }

@@ -1,4 +1,5 @@
 package import HoldfastModel
+
 internal import struct Crypto.SHA256
 
 /// SHA-256, bit by bit.

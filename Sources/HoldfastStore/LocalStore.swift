@@ -33,7 +33,9 @@ package struct LocalStore: Store {
     var names: [String] = []
     for index in 0..<listing.count {
       let name = Path(bytes: Array(listing[index]))
-      guard name.bytes.first != UInt8(ascii: "."), let text = String(validating: name.bytes, as: UTF8.self) else { continue }
+      guard name.bytes.first != UInt8(ascii: "."), let text = String(validating: name.bytes, as: UTF8.self) else {
+        continue
+      }
       guard let status = try files.statusIfPresent(of: name, in: folder) else { continue }
       names.append(status.kind == .directory ? text + "/" : text)
     }
@@ -57,7 +59,8 @@ package struct LocalStore: Store {
     try makeDirectories(parent)
     let temporary = parent.appending(".unfinished-\(random.identifier())")
     return LocalObjectWriter(
-      file: try files.open(temporary, .create), temporary: temporary, path: path, key: key, location: location, files: files)
+      file: try files.open(temporary, .create), temporary: temporary, path: path, key: key, location: location,
+      files: files)
   }
 
   package func removeAll(below prefix: String) throws {

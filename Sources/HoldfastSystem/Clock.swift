@@ -1,5 +1,5 @@
-package import HoldfastModel
 internal import Glibc
+package import HoldfastModel
 
 /// Where the time comes from. Order never depends on it.
 package struct Clock: Sendable {
@@ -47,7 +47,8 @@ package enum TimeText {
   }
 
   private static func date(_ fields: tm) -> String {
-    padded(Int(fields.tm_year) + 1900, 4) + "-" + padded(Int(fields.tm_mon) + 1, 2) + "-" + padded(Int(fields.tm_mday), 2)
+    padded(Int(fields.tm_year) + 1900, 4) + "-" + padded(Int(fields.tm_mon) + 1, 2) + "-"
+      + padded(Int(fields.tm_mday), 2)
   }
 
   private static func clock(_ fields: tm) -> String {

@@ -1,5 +1,5 @@
-package import HoldfastModel
 internal import CLinux
+package import HoldfastModel
 
 /// Where IDs come from.
 package struct Randomness: Sendable {

@@ -81,6 +81,11 @@ def pages_of(data: bytes) -> List[bytes]:
     return [data[i:i + PAGE] for i in range(0, len(data), PAGE)]
 
 
+def proved(line: bytes) -> bytes:
+    """A line and, behind it, its digest as a second line."""
+    return line + b'"%s"\n' % hashlib.sha256(line).hexdigest().encode()
+
+
 def page_digest(page: bytes) -> bytes:
     return hashlib.sha256(page).digest()[:16] if any(page) else bytes(16)
 
@@ -105,7 +110,7 @@ class Writer:
 
     def descriptor(self, **change: Any) -> None:
         value = {"format": 1, "features": [], "repository": self.id, "created": TIME, "sealing": "none", **change}
-        (self.path / "holdfast.json").write_text(json.dumps(value))
+        (self.path / "holdfast.json").write_bytes(proved(json.dumps(value).encode() + b"\n"))
 
     def identifier(self) -> str:
         self.serial += 1
@@ -172,7 +177,7 @@ class Writer:
         }
         edit(envelope)
         data = json.dumps(envelope, sort_keys=True, separators=(",", ":")).encode() + b"\n"
-        (place / "manifest.json").write_bytes(data)
+        (place / "manifest.json").write_bytes(proved(data))
         self.snapshots[source, sequence] = {"state": state, "archives": number + len(archives), "envelope": envelope,
                                             "digest": hashlib.sha256(data).hexdigest()}
         return sequence

@@ -169,10 +169,13 @@ extension Envelope {
   }
 
   private func check(_ name: String) throws {
+    guard signature == nil else { throw FormatError(name, "it is signed") }
     guard (parent == nil) == (kind == .full), parent.map({ $0.sequence < sequence }) ?? true, sequence >= 1 else {
       throw DamageError(name, "its kind and its parent contradict each other")
     }
-    guard ConsistencyClass(name: consistency) != nil else { throw DamageError(name, "its consistency class is unknown") }
+    guard ConsistencyClass(name: consistency) != nil else {
+      throw DamageError(name, "its consistency class is unknown")
+    }
     for (number, archive) in archives.enumerated() {
       guard archive.number == (archives[0].number &+ UInt64(number)), archive.sequence <= sequence,
         archive.length <= Limits.sizeMax, archive.number <= Limits.sizeMax

@@ -43,7 +43,8 @@ enum ManifestJSON {
     }
     let version = try decode(Version.self, from: bytes, name: name)
     guard version.format == Envelope.formatVersion else {
-      throw FormatError(name, "it has format \(version.format), and this version reads format \(Envelope.formatVersion)")
+      throw FormatError(
+        name, "it has format \(version.format), and this version reads format \(Envelope.formatVersion)")
     }
     if let feature = version.features.first {
       throw FormatError(name, "it needs the feature \"\(Path(feature))\"")

@@ -1,4 +1,4 @@
-package import HoldfastModel
+internal import HoldfastModel
 
 /// Reads the records of a body (format.md, section 6), one by one, and refuses what is not in order.
 package final class BodyReader: ChangeReader {

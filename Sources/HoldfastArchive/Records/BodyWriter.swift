@@ -1,6 +1,6 @@
 package import HoldfastCodec
 package import HoldfastModel
-package import HoldfastSystem
+internal import HoldfastSystem
 
 /// Writes the records of a body (format.md, section 6) and compresses them, frame by frame.
 package final class BodyWriter {

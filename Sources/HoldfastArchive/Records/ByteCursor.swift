@@ -54,7 +54,10 @@ final class ByteCursor {
       let bits = UInt64(next & 0x7f)
       guard shift < 63 || (shift == 63 && bits <= 1) else { throw damage("a number is too long") }
       value |= bits << shift
-      if next < 0x80 { return value }
+      if next < 0x80 {
+        guard next != 0 || shift == 0 else { throw damage("a number is not in its shortest form") }
+        return value
+      }
       shift += 7
     }
   }

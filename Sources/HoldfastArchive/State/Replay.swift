@@ -1,4 +1,4 @@
-package import HoldfastModel
+internal import HoldfastModel
 
 /// Applies the bodies of a chain to a state: for every path the newest snapshot that says something about it, for every page the newest
 /// run (format.md, section 7). All layers are read side by side in path order, so memory does not grow with the source.

@@ -23,7 +23,8 @@ struct BackupCommand: ParsableCommand {
 
   @OptionGroup var place: RepositoryOptions
 
-  @Option(help: ArgumentHelp("The name of the source in the repository. (default: the directory's name)", valueName: "name"))
+  @Option(
+    help: ArgumentHelp("The name of the source in the repository. (default: the directory's name)", valueName: "name"))
   var name: SourceName?
 
   @Flag(help: "Start a new chain.")
@@ -35,7 +36,9 @@ struct BackupCommand: ParsableCommand {
   @Flag(help: "Store what differs from the newest snapshot.")
   var incremental = false
 
-  @Option(help: ArgumentHelp("Leave out what matches: a name, or a path when it has a slash. May be repeated.", valueName: "glob"))
+  @Option(
+    help: ArgumentHelp(
+      "Leave out what matches: a name, or a path when it has a slash. May be repeated.", valueName: "glob"))
   var exclude: [String] = []
 
   @Option(help: ArgumentHelp("none, deflate, deflate:1-9 or zstd:1-19.", valueName: "how"))

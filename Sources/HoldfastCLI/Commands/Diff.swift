@@ -49,7 +49,8 @@ struct Diff: ParsableCommand {
     guard !output.json, !output.quiet else { return }
     Console.error(
       "holdfast: from \(before.id.short) to \(after.id.short): \(counts[.added] ?? 0) added, \(counts[.removed] ?? 0) removed, "
-        + "\((counts[.changed] ?? 0) + (counts[.type] ?? 0)) changed, \(counts[.attributes] ?? 0) with other attributes")
+        + "\((counts[.changed] ?? 0) + (counts[.type] ?? 0)) changed, \(counts[.attributes] ?? 0) with other attributes"
+    )
   }
 
   private func mark(_ kind: Difference.Kind) -> String {

@@ -57,7 +57,9 @@ struct SnapshotTree {
         }
       depths[envelope.snapshot] = depth
       let branch = depth == 0 ? "" : String(repeating: "   ", count: depth - 1) + "└─ "
-      let remark = envelope.incomplete > 0 ? "INCOMPLETE: \(Amount.count(envelope.incomplete, "file")) \(envelope.consistency)" : ""
+      let remark =
+        envelope.incomplete > 0
+        ? "INCOMPLETE: \(Amount.count(envelope.incomplete, "file")) \(envelope.consistency)" : ""
       table.add([
         branch + envelope.snapshot.short, envelope.kind.rawValue, TimeText.local(envelope.started),
         "#\(envelope.sequence)", Amount.bytes(envelope.storedBytes), Amount.bytes(envelope.state.bytes), remark,

@@ -17,13 +17,18 @@ struct RestoreCommand: ParsableCommand {
   @Argument(help: "latest, an ID, or the beginning of one.")
   var snapshot = "latest"
 
-  @Option(help: ArgumentHelp("The directory to restore into: empty or not there, unless with --delta.", valueName: "dir"), completion: .directory)
+  @Option(
+    help: ArgumentHelp("The directory to restore into: empty or not there, unless with --delta.", valueName: "dir"),
+    completion: .directory)
   var target: String
 
-  @Option(help: ArgumentHelp("The newest snapshot begun at or before this, such as 2026-11-22T14:05 or 2026-11-22.", valueName: "time"))
+  @Option(
+    help: ArgumentHelp(
+      "The newest snapshot begun at or before this, such as 2026-11-22T14:05 or 2026-11-22.", valueName: "time"))
   var at: String?
 
-  @Option(help: ArgumentHelp("Only this path of the snapshot and what lies below it. May be repeated.", valueName: "path"))
+  @Option(
+    help: ArgumentHelp("Only this path of the snapshot and what lies below it. May be repeated.", valueName: "path"))
   var path: [String] = []
 
   @Flag(help: "Restore over what is in the target.")
@@ -38,7 +43,8 @@ struct RestoreCommand: ParsableCommand {
 
   func validate() throws {
     if let at, TimeText.parse(at) == nil {
-      throw ValidationError("--at \(at) is not a time such as 2026-11-22T14:05, 2026-11-22T14:05:03+01:00 or 2026-11-22.")
+      throw ValidationError(
+        "--at \(at) is not a time such as 2026-11-22T14:05, 2026-11-22T14:05:03+01:00 or 2026-11-22.")
     }
   }
 
@@ -70,15 +76,23 @@ struct RestoreCommand: ParsableCommand {
     let envelope = report.snapshot.envelope
     let verb = report.isDryRun ? "would restore" : "restored"
     Console.output(
-      "\(verb) \(envelope.snapshot.short) of \(envelope.source.name), taken \(TimeText.local(envelope.started)), into \(report.target)")
+      "\(verb) \(envelope.snapshot.short) of \(envelope.source.name), taken \(TimeText.local(envelope.started)), into \(report.target)"
+    )
     Console.output(
       "  holds \(Amount.bytes(report.bytes)) in \(Amount.count(report.entries, "entry", "entries"))")
     Console.output("  \(report.isDryRun ? "would read" : "read") \(Amount.bytes(report.readBytes)) from the repository")
     Console.output(
-      "  \(report.isDryRun ? "would write" : "wrote") \(Amount.bytes(report.writtenBytes)) to \(Amount.count(report.writtenFiles, "file"))")
-    Console.output("  \(report.isDryRun ? "would remove" : "removed") \(Amount.count(UInt64(report.removed.count), "path")) that the snapshot does not have")
+      "  \(report.isDryRun ? "would write" : "wrote") \(Amount.bytes(report.writtenBytes)) to \(Amount.count(report.writtenFiles, "file"))"
+    )
+    Console.output(
+      "  \(report.isDryRun ? "would remove" : "removed") \(Amount.count(UInt64(report.removed.count), "path")) that the snapshot does not have"
+    )
     if report.isDryRun { for path in report.removed { Console.output("    - \(path)") } }
-    if !report.isDryRun { Console.output("  took \(Amount.duration(report.seconds)); every page was proved against its digest, and the target is durable") }
+    if !report.isDryRun {
+      Console.output(
+        "  took \(Amount.duration(report.seconds)); every page was proved against its digest, and the target is durable"
+      )
+    }
   }
 }
 
@@ -92,7 +106,9 @@ enum PathArgument {
     if bytes == [UInt8(ascii: ".")] { bytes = [] }
     let path = Path(bytes: bytes)
     guard path.isSoundEntryPath else {
-      throw EngineError("\"\(text)\" is not a path within a snapshot", hint: "Give it as `holdfast show --files` prints it.", exitStatus: .usage)
+      throw EngineError(
+        "\"\(text)\" is not a path within a snapshot", hint: "Give it as `holdfast show --files` prints it.",
+        exitStatus: .usage)
     }
     return path
   }
@@ -107,7 +123,9 @@ enum PathArgument {
       }
       if rest.first == UInt8(ascii: "\\") {
         result.append(rest.removeFirst())
-      } else if rest.first == UInt8(ascii: "x"), let value = Hex.decode(String(decoding: rest.dropFirst().prefix(2), as: UTF8.self)), value.count == 1 {
+      } else if rest.first == UInt8(ascii: "x"),
+        let value = Hex.decode(String(decoding: rest.dropFirst().prefix(2), as: UTF8.self)), value.count == 1
+      {
         result += value
         rest = rest.dropFirst(3)
       } else {

@@ -43,10 +43,23 @@ struct Show: ParsableCommand {
     table.add(["taken", TimeText.local(envelope.started)])
     table.add(["parent", envelope.parent.map { "\($0.snapshot.short), number \($0.sequence)" } ?? "none"])
     table.add(["chain", chain.snapshots.map(\.id.short).joined(separator: " → ")])
-    table.add(["stands for", "\(Amount.bytes(envelope.state.bytes)) in \(Amount.count(envelope.state.files, "file")), \(Amount.count(envelope.state.entries, "entry", "entries"))"])
-    table.add(["stored", "\(Amount.bytes(envelope.storedBytes)) in \(Amount.count(UInt64(envelope.archives.count), "archive")) and a manifest"])
-    table.add(["changes", "\(envelope.changes.added) added, \(envelope.changes.changed) changed, \(envelope.changes.removed) removed"])
-    table.add(["consistency", envelope.consistency + (envelope.incomplete > 0 ? ", \(Amount.count(envelope.incomplete, "file")) incomplete" : "")])
+    table.add([
+      "stands for",
+      "\(Amount.bytes(envelope.state.bytes)) in \(Amount.count(envelope.state.files, "file")), \(Amount.count(envelope.state.entries, "entry", "entries"))",
+    ])
+    table.add([
+      "stored",
+      "\(Amount.bytes(envelope.storedBytes)) in \(Amount.count(UInt64(envelope.archives.count), "archive")) and a manifest",
+    ])
+    table.add([
+      "changes",
+      "\(envelope.changes.added) added, \(envelope.changes.changed) changed, \(envelope.changes.removed) removed",
+    ])
+    table.add([
+      "consistency",
+      envelope.consistency
+        + (envelope.incomplete > 0 ? ", \(Amount.count(envelope.incomplete, "file")) incomplete" : ""),
+    ])
     table.add(["state root", envelope.state.root.description])
     table.add(["written by", Path(envelope.program).description])
     return table.lines
@@ -58,7 +71,8 @@ enum EntryLine {
   static func text(_ entry: Entry) -> String {
     let size = entry.file.map { String($0.size) } ?? "-"
     let owner = "\(entry.attributes.userID):\(entry.attributes.groupID)"
-    var line = "\(type(entry.content))\(permissions(entry.attributes.mode))  \(padded(owner, 11))  \(leftPadded(size, 13))  "
+    var line =
+      "\(type(entry.content))\(permissions(entry.attributes.mode))  \(padded(owner, 11))  \(leftPadded(size, 13))  "
     line += "\(TimeText.local(entry.attributes.modified))  \(entry.path)"
     switch entry.content {
     case .symbolicLink(let target): line += " -> \(Path(bytes: target))"

@@ -9,7 +9,9 @@ struct Percentage: ExpressibleByArgument {
   let share: Double
 
   init?(argument: String) {
-    guard let number = Double(argument.hasSuffix("%") ? String(argument.dropLast()) : argument), number > 0, number <= 100 else {
+    guard let number = Double(argument.hasSuffix("%") ? String(argument.dropLast()) : argument), number > 0,
+      number <= 100
+    else {
       return nil
     }
     share = number / 100
@@ -52,7 +54,8 @@ struct VerifyCommand: ParsableCommand {
     let chosen = try snapshot.map {
       try SnapshotSelector($0, source: source.name).choose(in: repository) { progress.warn($0.message) }
     }
-    let report = try Verify(repository: repository, options: options, progress: progress).run(chosen, source: source.name)
+    let report = try Verify(repository: repository, options: options, progress: progress).run(
+      chosen, source: source.name)
     progress.end()
     if let junit { try JUnitReport.write(report, to: try Environment.absolute(junit), files: host.files) }
     if output.json { try Console.json(VerifyJSON(report)) }
@@ -75,14 +78,17 @@ struct VerifyCommand: ParsableCommand {
       Console.error(
         sound.isEmpty
           ? "HINT: No snapshot is sound. Take a new one at once: `holdfast backup SOURCE --full`."
-          : "HINT: \(Amount.count(UInt64(sound.count), "snapshot is", "snapshots are")) sound, the newest \(sound.last?.snapshot.id.short ?? ""). Take a new full: `holdfast backup SOURCE --full`.")
+          : "HINT: \(Amount.count(UInt64(sound.count), "snapshot is", "snapshots are")) sound, the newest \(sound.last?.snapshot.id.short ?? ""). Take a new full: `holdfast backup SOURCE --full`."
+      )
     }
     guard !output.json, !output.quiet else { return }
     let soundCount = report.snapshots.count { $0.isSound }
-    let proved = data || sample != nil
+    let proved =
+      data || sample != nil
       ? "; \(Amount.bytes(report.provenBytes)) in \(Amount.count(report.provenFrames, "frame")) read and proved" : ""
     Console.output(
-      "\(soundCount) of \(Amount.count(UInt64(report.snapshots.count + report.unreadable.count), "snapshot")) sound\(proved), in \(Amount.duration(report.seconds))")
+      "\(soundCount) of \(Amount.count(UInt64(report.snapshots.count + report.unreadable.count), "snapshot")) sound\(proved), in \(Amount.duration(report.seconds))"
+    )
   }
 }
 

@@ -22,7 +22,8 @@ enum JUnitReport {
     ]
     for result in report.snapshots {
       let name = "\(result.snapshot.sequence) \(result.snapshot.id)"
-      let start = #"  <testcase classname="\#(escape(result.snapshot.sourceName.text))" name="\#(escape(name))" time="\#(result.seconds)""#
+      let start =
+        #"  <testcase classname="\#(escape(result.snapshot.sourceName.text))" name="\#(escape(name))" time="\#(result.seconds)""#
       guard !result.findings.isEmpty else {
         lines.append(start + "/>")
         continue

@@ -1,7 +1,7 @@
 package import HoldfastArchive
 package import HoldfastCodec
 package import HoldfastModel
-package import HoldfastSource
+internal import HoldfastSource
 internal import HoldfastStore
 package import HoldfastSystem
 
@@ -87,7 +87,8 @@ package struct Backup {
       parent: base.chain?.tip.asParent,
       time: Envelope.Time(started: TimeText.utc(started), finished: TimeText.utc(host.clock.now())),
       archives: objects.archives, body: objects.body, state: record.summarizer.summary, changes: record.changes,
-      consistency: record.summarizer.consistency, incomplete: record.summarizer.incomplete, program: Program.nameAndVersion)
+      consistency: record.summarizer.consistency, incomplete: record.summarizer.incomplete,
+      program: Program.nameAndVersion)
     if !options.isDryRun {
       try commit(envelope, body: draft.commitBody, base: base)
     }
@@ -108,12 +109,15 @@ package struct Backup {
       if error.isNotFound {
         let status = try? host.files.status(of: options.source, followLink: true)
         throw EngineError(
-          status == nil ? "the source \(options.source) does not exist" : "the source \(options.source) is not a directory",
+          status == nil
+            ? "the source \(options.source) does not exist" : "the source \(options.source) is not a directory",
           hint: "Name the directory that holds the order database.")
       }
       throw error
     }
-    if let repositoryDirectory = options.repositoryDirectory, let resolved = try? host.files.resolve(repositoryDirectory) {
+    if let repositoryDirectory = options.repositoryDirectory,
+      let resolved = try? host.files.resolve(repositoryDirectory)
+    {
       guard !path.contains(resolved), !resolved.contains(path) else {
         throw EngineError(
           "the repository \(resolved) and the source \(path) lie in one another",

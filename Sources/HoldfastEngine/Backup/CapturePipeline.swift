@@ -288,7 +288,9 @@ final class CapturePipeline {
     case .unreadable(let reason):
       try recordUnreadable(file.item, reason: reason, previous: file.previous, isInTurn: true)
     case .outgrown:
-      if let large = try openLarge(file.item, previous: file.previous, base: file.base, isInTurn: true) { try captureInline(large) }
+      if let large = try openLarge(file.item, previous: file.previous, base: file.base, isInTurn: true) {
+        try captureInline(large)
+      }
     case .captured(let entry, let runs):
       record.count(runs)
       let moved = ListedRuns(runs.map { $0.moved(to: location) })

@@ -37,7 +37,9 @@ final class LargeFile {
     spools = earlier.map { [$0.spool] + $0.spools } ?? []
     // An earlier attempt may have seen more pages than there are now: the larger of both bounds its map.
     let size = max(before.size, earlier?.before.size ?? 0, base?.file.size ?? 0)
-    if base != nil || !spools.isEmpty { feed = DigestFeed(try Self.overlay(spools, base, size: size, pageSize, coversAll: false)) }
+    if base != nil || !spools.isEmpty {
+      feed = DigestFeed(try Self.overlay(spools, base, size: size, pageSize, coversAll: false))
+    }
   }
 
   /// The digests that the next `count` pages are compared with.

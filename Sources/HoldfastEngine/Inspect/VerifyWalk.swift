@@ -71,7 +71,8 @@ struct VerifyWalk {
     let summary = try writer.finish()
     guard summary == chain.tip.envelope.state else {
       throw DamageError(
-        Keys.manifest(chain.tip.sourceName, chain.tip.sequence), "replaying its chain gives another state than it records")
+        Keys.manifest(chain.tip.sourceName, chain.tip.sequence),
+        "replaying its chain gives another state than it records")
     }
     return StateFile(bytes: scratch, summary: summary)
   }
@@ -84,10 +85,13 @@ struct VerifyWalk {
   }
 
   /// Fetches every page that the manifest refers to, then every frame that none of them lies in.
-  private mutating func proveData(of snapshot: Snapshot, _ chain: Chain, into result: inout Verify.SnapshotResult) throws {
+  private mutating func proveData(
+    of snapshot: Snapshot, _ chain: Chain, into result: inout Verify.SnapshotResult
+  ) throws {
     let readers = ArchiveReaders(chain, in: repository)
     let damage = FrameLog()
-    let fetcher = PageFetcher(readers: readers, host: repository.host, isProving: true) { [progress] frame, bytes, failure in
+    let fetcher = PageFetcher(readers: readers, host: repository.host, isProving: true) {
+      [progress] frame, bytes, failure in
       try damage.add(FrameName(archive: frame.archive, frame: frame.frame), bytes: bytes, failure)
       progress.advance(bytes: bytes, files: 0)
     }
@@ -113,7 +117,9 @@ struct VerifyWalk {
     try fetcher.drain()
     provenBytes += damage.bytes
     provenFrames += damage.frames
-    for (name, message) in damage.failures.sorted(by: { ($0.key.archive, $0.key.frame) < ($1.key.archive, $1.key.frame) }) {
+    for (name, message) in damage.failures.sorted(by: {
+      ($0.key.archive, $0.key.frame) < ($1.key.archive, $1.key.frame)
+    }) {
       result.findings.append(Verify.Finding(message: message, costsData: needed[name] != nil))
     }
     if !needed.isEmpty { result.damagedFiles = try files(of: snapshot, in: needed) }
@@ -149,7 +155,8 @@ struct VerifyWalk {
         frames[FrameName(archive: location.archive, frame: location.frame)] != nil
       else { return }
       damaged.append(entry.path)
-    } end: { _ in }
+    } end: { _ in
+    }
     return damaged
   }
 

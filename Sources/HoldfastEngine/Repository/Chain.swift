@@ -1,5 +1,5 @@
 package import HoldfastArchive
-package import HoldfastModel
+internal import HoldfastModel
 internal import HoldfastSystem
 
 /// A snapshot with everything it builds on: full → … → tip, each one's parent proved by digest.

@@ -21,7 +21,8 @@ struct Places {
   /// - Parameter source: where the snapshot's source lay, as text.
   func check(restoreTarget target: Path, source: String) throws {
     guard target != Path("/") else {
-      throw EngineError("the target is the root of the file system", hint: "Name a directory that the snapshot may fill.")
+      throw EngineError(
+        "the target is the root of the file system", hint: "Name a directory that the snapshot may fill.")
     }
     if let repositoryDirectory, let repository = try? files.resolve(repositoryDirectory) {
       guard !repository.contains(target), !target.contains(repository) else {

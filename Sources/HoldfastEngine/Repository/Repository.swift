@@ -56,7 +56,8 @@ package struct Repository: Sendable {
 
   /// The sequence numbers for which there is a directory, in ascending order; committed or not.
   func sequences(of source: SourceName) throws -> [UInt64] {
-    try store.names(below: Keys.source(source)).compactMap { $0.hasSuffix("/") ? Keys.sequence($0.dropLast()) : nil }.sorted()
+    try store.names(below: Keys.source(source)).compactMap { $0.hasSuffix("/") ? Keys.sequence($0.dropLast()) : nil }
+      .sorted()
   }
 
   /// `nil` when there is no such snapshot: never committed.

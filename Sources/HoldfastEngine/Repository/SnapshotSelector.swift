@@ -1,7 +1,7 @@
 package import HoldfastArchive
 package import HoldfastModel
 internal import HoldfastStore
-package import HoldfastSystem
+internal import HoldfastSystem
 
 /// How an operator names a snapshot: `latest`, an ID, a unique prefix of one; of one source, at or before a time.
 package struct SnapshotSelector: Sendable {
@@ -19,16 +19,19 @@ package struct SnapshotSelector: Sendable {
   /// - Parameter onDamage: gets the envelopes that cannot be read: a snapshot behind one of them cannot be chosen.
   package func choose(in repository: Repository, onDamage: (DamageError) -> Void) throws -> Snapshot {
     if let source, try !repository.sourceNames().contains(source) {
-      throw EngineError("there is no source \(source) in \(repository.store.location)", hint: "Run `holdfast list` to see all sources.")
+      throw EngineError(
+        "there is no source \(source) in \(repository.store.location)", hint: "Run `holdfast list` to see all sources.")
     }
     var candidates = try repository.allSnapshots(of: source, onDamage: onDamage)
     guard !candidates.isEmpty else {
-      throw EngineError("there is no snapshot in \(repository.store.location)", hint: "Run `holdfast backup SOURCE` to take the first.")
+      throw EngineError(
+        "there is no snapshot in \(repository.store.location)", hint: "Run `holdfast backup SOURCE` to take the first.")
     }
     if let at {
       candidates = candidates.filter { $0.envelope.started <= at }
       guard !candidates.isEmpty else {
-        throw EngineError("no snapshot is as old as \(TimeText.local(at))", hint: "Run `holdfast list` to see which there are.")
+        throw EngineError(
+          "no snapshot is as old as \(TimeText.local(at))", hint: "Run `holdfast list` to see which there are.")
       }
     }
     return text == "latest" ? try latest(candidates) : try match(candidates)
@@ -51,7 +54,9 @@ package struct SnapshotSelector: Sendable {
     if matches.isEmpty {
       throw EngineError("there is no snapshot \"\(Path(text))\"", hint: "Run `holdfast list` to see which there are.")
     }
-    let shown = matches.prefix(10).map { "\n  \($0.id)  \($0.sourceName)/\($0.sequence)  \(TimeText.local($0.envelope.started))" }
+    let shown = matches.prefix(10).map {
+      "\n  \($0.id)  \($0.sourceName)/\($0.sequence)  \(TimeText.local($0.envelope.started))"
+    }
     throw EngineError(
       "\"\(text)\" fits \(matches.count) snapshots:" + shown.joined() + (matches.count > 10 ? "\n  …" : ""),
       hint: "Type more digits of the ID.", exitStatus: .usage)

@@ -48,7 +48,8 @@ final class AttributeSetter: Sendable {
         try files.setExtendedAttribute(directory.path.appending(entry.path.bytes), attribute)
       }
     }
-    if case .symbolicLink = entry.content {} else {
+    if case .symbolicLink = entry.content {
+    } else {
       try files.setMode(entry.path, in: directory, mode: attributes.mode)
     }
     try files.setModified(entry.path, in: directory, time: attributes.modified)

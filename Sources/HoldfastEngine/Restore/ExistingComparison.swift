@@ -102,7 +102,8 @@ private final class ComparisonJob {
     guard let content, let file, let first = runs.first, let last = runs.last else { return }
     let pageSize = Int(content.pageSize)
     let start = first.first * UInt64(pageSize)
-    let length = Int(Pages.bytes(first: first.first, count: last.end - first.first, size: content.size, pageSize: content.pageSize))
+    let length = Int(
+      Pages.bytes(first: first.first, count: last.end - first.first, size: content.size, pageSize: content.pageSize))
     do throws(SystemError) {
       let room = UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[..<length])
       let present = try file.read(into: room, at: start)
@@ -130,8 +131,10 @@ private final class ComparisonJob {
           ? found.allSatisfy { $0 == 0 }
           : found == run.digests[wanted..<wanted + PageDigest.byteCount])
       // Zeros beyond the end of the existing file appear when it is resized.
-      let isDone = isSame || (run.location == nil && end > UInt64(presentBytes) && firstPage * pageSize + UInt64(presentBytes) == size
-        && (page * pageSize >= size))
+      let isDone =
+        isSame
+        || (run.location == nil && end > UInt64(presentBytes) && firstPage * pageSize + UInt64(presentBytes) == size
+          && (page * pageSize >= size))
       if isDone {
         if let begun = start { result.append(run.slice(from: begun, to: page, pageSize: content.pageSize)) }
         start = nil

@@ -71,23 +71,24 @@ final class Publisher {
   private func publishFile(_ entry: Entry) throws {
     if try staging.publish(entry.path) { return }
     let handle = try host.files.openBeneath(entry.path, in: root, .read)
-    guard try !staging.attributes.matches(entry, handle.status())
-      || handle.extendedAttributes() != entry.attributes.extended
+    guard
+      try !staging.attributes.matches(entry, handle.status())
+        || handle.extendedAttributes() != entry.attributes.extended
     else { return }
     try staging.attributes.apply(entry, to: handle)
   }
 
   private func publishLink(_ entry: Entry, to file: Path) throws {
+    // A file that could not be read when the snapshot was taken is not there, and is reported already.
+    guard let original = try status(file) else { return }
+    guard original.kind == .file else {
+      throw DamageError("the state", "\(entry.path) links to \(file), which is no file")
+    }
     if let present = try status(entry.path) {
-      if let original = try status(file), original.inode == present.inode, original.device == present.device { return }
+      if original.inode == present.inode, original.device == present.device { return }
       try host.files.removeFile(entry.path, in: root)
     }
-    do throws(SystemError) {
-      try host.files.makeHardLink(entry.path, to: file, in: root)
-    } catch {
-      // Its file could not be read when the snapshot was taken, and is reported already.
-      if !error.isNotFound { throw error }
-    }
+    try host.files.makeHardLink(entry.path, to: file, in: root)
   }
 
   private func replace(_ entry: Entry, make: () throws -> Void) throws {

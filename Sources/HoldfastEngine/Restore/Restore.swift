@@ -1,7 +1,7 @@
 package import HoldfastArchive
 package import HoldfastModel
-package import HoldfastSource
-package import HoldfastSystem
+internal import HoldfastSource
+internal import HoldfastSystem
 
 /// Brings a snapshot back: replay and prove its state, plan, fetch, publish.
 package struct Restore {
@@ -91,7 +91,8 @@ package struct Restore {
   private func examineTarget(_ path: Path) throws -> OpenFile? {
     guard let status = try host.files.statusIfPresent(of: path) else { return nil }
     guard status.kind == .directory else {
-      throw EngineError("the target \(path) is not a directory", hint: "Name a --target that is one, or does not exist.")
+      throw EngineError(
+        "the target \(path) is not a directory", hint: "Name a --target that is one, or does not exist.")
     }
     let target = try host.files.open(path, .directory)
     let listing = try target.listing()
@@ -99,7 +100,9 @@ package struct Restore {
     guard foreign.isEmpty || options.isDelta else {
       throw EngineError(
         "the target \(path) is not empty (\(Amount.count(UInt64(foreign.count), "entry", "entries")))",
-        hint: "Name an empty --target, or say --delta to restore over what is there: it removes what the snapshot does not have.")
+        hint:
+          "Name an empty --target, or say --delta to restore over what is there: it removes what the snapshot does not have."
+      )
     }
     return target
   }
@@ -128,7 +131,8 @@ package struct Restore {
       guard let file = wanted.file else { continue }
       report.bytes += file.size
       if !file.consistency.isComplete {
-        report.problems.append(Problem(path: wanted.path, reason: "\(file.consistency.name) when the snapshot was taken"))
+        report.problems.append(
+          Problem(path: wanted.path, reason: "\(file.consistency.name) when the snapshot was taken"))
       }
       var runs = reader.runs()
       while let run = try runs.next() {
@@ -182,7 +186,9 @@ package struct Restore {
   private func giveUp(_ staging: StagingArea, target: Path, _ error: any Error) throws -> Never {
     if !options.isDelta { try? staging.remove() }
     if options.isDelta {
-      progress.warn("\(target) is unfinished: files that were being changed are in \(target.appending(StagingArea.name.bytes)); run the same restore again")
+      progress.warn(
+        "\(target) is unfinished: files that were being changed are in \(target.appending(StagingArea.name.bytes)); run the same restore again"
+      )
     }
     throw error
   }

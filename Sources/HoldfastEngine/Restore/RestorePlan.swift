@@ -94,7 +94,9 @@ final class RestorePlan {
   // MARK: Over existing content
 
   /// The file of the target, or the one that an interrupted restore left, whose pages can be kept; `nil` when there is none.
-  private func openExisting(_ entry: Entry, _ status: FileStatus?, in target: OpenFile) throws
+  private func openExisting(
+    _ entry: Entry, _ status: FileStatus?, in target: OpenFile
+  ) throws
     -> (file: OpenFile, status: FileStatus, origin: RestoredFile.Origin)?
   {
     if let staging, let left = try staging.status(of: entry.path), left.kind == .file, left.linkCount == 1 {

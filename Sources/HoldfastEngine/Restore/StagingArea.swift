@@ -35,7 +35,8 @@ final class StagingArea: Sendable {
   private static func lock(_ directory: OpenFile, target: Path) throws {
     guard try directory.lock(exclusively: true, wait: false) else {
       throw EngineError(
-        "another restore into \(target) is running", hint: "Wait for it, or name another --target.", exitStatus: .locked)
+        "another restore into \(target) is running", hint: "Wait for it, or name another --target.", exitStatus: .locked
+      )
     }
   }
 

@@ -94,7 +94,9 @@ extension Path {
     guard bytes.count <= Limits.pathBytesMax else { return false }
     for component in bytes.split(separator: Self.separator, omittingEmptySubsequences: false) {
       guard !component.isEmpty, component.count <= Limits.nameBytesMax else { return false }
-      if component.elementsEqual([UInt8(ascii: ".")]) || component.elementsEqual([UInt8(ascii: "."), UInt8(ascii: ".")]) {
+      if component.elementsEqual([UInt8(ascii: ".")])
+        || component.elementsEqual([UInt8(ascii: "."), UInt8(ascii: ".")])
+      {
         return false
       }
       if component.contains(0) { return false }

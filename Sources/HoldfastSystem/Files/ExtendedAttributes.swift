@@ -1,6 +1,6 @@
-package import HoldfastModel
 internal import CLinux
 internal import Glibc
+package import HoldfastModel
 
 /// Extended attributes, ACLs (`system.posix_acl_*`) among them; xattr(7).
 extension OpenFile {

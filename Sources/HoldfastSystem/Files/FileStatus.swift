@@ -1,6 +1,6 @@
-package import HoldfastModel
 internal import CLinux
 internal import Glibc
+package import HoldfastModel
 
 /// What the kernel says of one file.
 package struct FileStatus: Sendable, Equatable {

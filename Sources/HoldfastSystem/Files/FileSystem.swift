@@ -1,6 +1,6 @@
-package import HoldfastModel
 internal import CLinux
 internal import Glibc
+package import HoldfastModel
 
 /// The only door to files. Paths are taken relative to `directory` where one is given.
 package struct FileSystem: Sendable {
@@ -99,7 +99,9 @@ package struct FileSystem: Sendable {
 
   // MARK: Names
 
-  package func status(of path: Path, in directory: OpenFile? = nil, followLink: Bool = false) throws(SystemError)
+  package func status(
+    of path: Path, in directory: OpenFile? = nil, followLink: Bool = false
+  ) throws(SystemError)
     -> FileStatus
   {
     var raw = stat()
@@ -119,7 +121,9 @@ package struct FileSystem: Sendable {
     }
   }
 
-  package func makeDirectory(_ path: Path, in directory: OpenFile? = nil, permissions: UInt32 = 0o700)
+  package func makeDirectory(
+    _ path: Path, in directory: OpenFile? = nil, permissions: UInt32 = 0o700
+  )
     throws(SystemError)
   {
     _ = try perform(.makeDirectory, "make directory", path) {
@@ -177,7 +181,9 @@ package struct FileSystem: Sendable {
     _ = try perform(.create, "make fifo", path) { mkfifoat(directory.descriptor, $0, 0o600) }
   }
 
-  package func makeDevice(_ path: Path, in directory: OpenFile, block: Bool, major: UInt32, minor: UInt32)
+  package func makeDevice(
+    _ path: Path, in directory: OpenFile, block: Bool, major: UInt32, minor: UInt32
+  )
     throws(SystemError)
   {
     _ = try perform(.create, "make device", path) {

@@ -1,5 +1,5 @@
-package import HoldfastModel
 internal import CLinux
+package import HoldfastModel
 
 /// A pattern of `--exclude`: with a `/` in it, it is matched against the whole path; without, against every name (fnmatch(3)).
 package struct Glob: Sendable, Hashable {

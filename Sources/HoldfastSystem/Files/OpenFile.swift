@@ -1,6 +1,6 @@
-package import HoldfastModel
 internal import CLinux
 internal import Glibc
+package import HoldfastModel
 
 /// An open file or directory. Closed when the last reference goes.
 ///
@@ -118,7 +118,7 @@ package final class OpenFile: Sendable {
 
   /// Returns when everything written to the file system that holds this file is on stable storage.
   package func synchronizeFileSystem() throws(SystemError) {
-    _ = try perform(.synchronize, "synchronize") { Int(syncfs($0)) }
+    _ = try perform(.synchronize, "synchronize") { Int(holdfast_syncfs($0)) }
   }
 
   /// Takes the whole-file lock that the kernel frees when the last descriptor goes.

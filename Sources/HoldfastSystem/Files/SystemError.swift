@@ -1,5 +1,5 @@
-package import HoldfastModel
 internal import Glibc
+package import HoldfastModel
 
 /// A refusal of the operating system: which action, on what, with which errno.
 package struct SystemError: OperatorError, Equatable {
