@@ -1,5 +1,5 @@
 internal import ArgumentParser
-package import HoldfastModel
+internal import HoldfastModel
 internal import HoldfastSystem
 
 /// The program: parses, runs, and is the one place where an error becomes a message and an exit status.

@@ -1,4 +1,4 @@
-package import HoldfastModel
+internal import HoldfastModel
 internal import HoldfastSystem
 
 /// Chooses the page of a file that is captured for the first time: the unit in which whoever writes it changes it.

@@ -1,4 +1,4 @@
-package import HoldfastModel
+internal import HoldfastModel
 package import HoldfastStore
 package import HoldfastSystem
 internal import Synchronization

@@ -1,5 +1,5 @@
 package import HoldfastArchive
-package import HoldfastCodec
+internal import HoldfastCodec
 package import HoldfastEngine
 package import HoldfastModel
 package import HoldfastStore

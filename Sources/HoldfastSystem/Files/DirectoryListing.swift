@@ -1,6 +1,6 @@
 internal import CLinux
 internal import Glibc
-package import HoldfastModel
+internal import HoldfastModel
 
 /// The names in a directory, sorted by bytes. One block of memory for all of them: a directory may hold a million.
 package struct DirectoryListing: Sendable {

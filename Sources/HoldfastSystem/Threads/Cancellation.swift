@@ -1,5 +1,5 @@
 internal import Glibc
-package import HoldfastModel
+internal import HoldfastModel
 internal import Synchronization
 
 /// A flag that a signal raises. Work looks at it between two steps and stops by throwing `Interrupted`.
