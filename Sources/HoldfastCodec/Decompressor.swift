@@ -15,20 +15,37 @@ package final class Decompressor {
   }
 
   /// Fills exactly `plain`.
-  /// - Throws: `CodecError` when `stored` is not a stream of `plain.count` bytes.
+  /// - Parameter prefixCount: how many bytes from the beginning are needed; a codec that can stops after them. Default: all.
+  /// - Throws: `CodecError` when `stored` is not a stream of `plain.count` bytes, as far as it was looked at.
   package func decompress(
-    _ stored: UnsafeRawBufferPointer, codec: FrameCodec, into plain: UnsafeMutableRawBufferPointer
+    _ stored: UnsafeRawBufferPointer, codec: FrameCodec, into plain: UnsafeMutableRawBufferPointer,
+    prefixCount: Int? = nil
   ) throws(CodecError) {
     switch codec {
     case .stored:
       guard stored.count == plain.count else { throw CodecError.damaged("a stored frame has another length") }
       plain.copyMemory(from: stored)
-    case .zlib: try inflate(stored, into: plain)
+    case .zlib:
+      if let prefixCount, prefixCount < plain.count {
+        try inflateStart(of: stored, into: UnsafeMutableRawBufferPointer(rebasing: plain[..<prefixCount]))
+      } else {
+        try inflate(stored, into: plain)
+      }
     case .zstd: try decompressZstd(stored, into: plain)
     }
   }
 
   private func inflate(_ stored: UnsafeRawBufferPointer, into plain: UnsafeMutableRawBufferPointer) throws(CodecError) {
+    try inflateStart(of: stored, into: plain)
+    guard inflater.pointee.block_state == ISAL_BLOCK_FINISH else {
+      throw CodecError.damaged("a zlib stream ends too late")
+    }
+  }
+
+  /// Inflates until `plain` is full.
+  private func inflateStart(
+    of stored: UnsafeRawBufferPointer, into plain: UnsafeMutableRawBufferPointer
+  ) throws(CodecError) {
     isal_inflate_init(inflater)
     inflater.pointee.crc_flag = UInt32(ISAL_ZLIB)
     inflater.pointee.next_in = UnsafeMutablePointer(mutating: stored.baseAddress?.assumingMemoryBound(to: UInt8.self))
@@ -37,9 +54,7 @@ package final class Decompressor {
     inflater.pointee.avail_out = UInt32(plain.count)
     let status = isal_inflate(inflater)
     guard status == ISAL_DECOMP_OK else { throw CodecError.damaged("zlib stream, code \(status)") }
-    guard inflater.pointee.block_state == ISAL_BLOCK_FINISH, inflater.pointee.avail_out == 0 else {
-      throw CodecError.damaged("a zlib stream ends too early or too late")
-    }
+    guard inflater.pointee.avail_out == 0 else { throw CodecError.damaged("a zlib stream ends too early") }
   }
 
   private func decompressZstd(

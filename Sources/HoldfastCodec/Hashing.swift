@@ -77,33 +77,52 @@ package enum PageHasher {
   }
 }
 
-/// The file digest of page digests that come in order (format.md, section 6).
+/// The file digest of page digests that come in order (format.md, section 6): a page with data adds its digest, a whole stretch of pages of
+/// zeros sixteen zero bytes and its length, so that holes cost nothing.
 package struct PageDigestStream {
-  private static let zeroDigests = [UInt8](repeating: 0, count: 1024 * PageDigest.byteCount)
   private var hasher = Hasher()
+  private var zeroCount: UInt64 = 0
 
   package init() {}
 
-  package mutating func add(_ digests: [UInt8]) { hasher.update(digests) }
-
-  package mutating func add(_ digests: UnsafeRawBufferPointer) { hasher.update(digests) }
-
-  /// Pages of zeros have digests of zeros.
-  package mutating func addZeros(_ count: UInt64) {
-    var rest = count
-    while rest > 0 {
-      let block = min(rest, 1024)
-      Self.zeroDigests.withUnsafeBytes {
-        hasher.update(UnsafeRawBufferPointer(rebasing: $0[..<(Int(block) * PageDigest.byteCount)]))
+  /// - Parameter digests: 16 bytes a page; zeros for a page of zeros.
+  package mutating func add(_ digests: [UInt8]) {
+    digests.withUnsafeBytes { digests in
+      var start = 0
+      var page = 0
+      while page < digests.count {
+        let end = page + PageDigest.byteCount
+        if PageHasher.isZero(UnsafeRawBufferPointer(rebasing: digests[page..<end])) {
+          addData(UnsafeRawBufferPointer(rebasing: digests[start..<page]))
+          zeroCount += 1
+          start = end
+        }
+        page = end
       }
-      rest -= block
+      addData(UnsafeRawBufferPointer(rebasing: digests[start...]))
     }
   }
 
+  package mutating func addZeros(_ count: UInt64) { zeroCount += count }
+
   package func finish(size: UInt64, pageSize: UInt32) -> Digest {
-    var last = hasher
-    withUnsafeBytes(of: size.littleEndian) { last.update($0) }
-    withUnsafeBytes(of: pageSize.littleEndian) { last.update($0) }
-    return last.finish()
+    var last = self
+    last.flushZeros()
+    withUnsafeBytes(of: size.littleEndian) { last.hasher.update($0) }
+    withUnsafeBytes(of: pageSize.littleEndian) { last.hasher.update($0) }
+    return last.hasher.finish()
+  }
+
+  private mutating func addData(_ digests: UnsafeRawBufferPointer) {
+    guard !digests.isEmpty else { return }
+    flushZeros()
+    hasher.update(digests)
+  }
+
+  private mutating func flushZeros() {
+    guard zeroCount > 0 else { return }
+    hasher.update([UInt8](repeating: 0, count: PageDigest.byteCount))
+    withUnsafeBytes(of: zeroCount.littleEndian) { hasher.update($0) }
+    zeroCount = 0
   }
 }

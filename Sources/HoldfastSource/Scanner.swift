@@ -9,13 +9,21 @@ package struct ScannedItem: Sendable {
   package let directory: OpenFile?
   /// Whether it lies in a PostgreSQL data directory, whose files have pages of 8 KiB.
   package let isInPostgreSQL: Bool
+
+  package init(path: Path, status: FileStatus, directory: OpenFile?, isInPostgreSQL: Bool) {
+    self.path = path
+    self.status = status
+    self.directory = directory
+    self.isInPostgreSQL = isInPostgreSQL
+  }
 }
 
 /// Walks a source in path order without reading contents. Symbolic links are never followed.
 package final class Scanner {
   package enum Finding: Sendable {
     case item(ScannedItem)
-    case problem(Problem)
+    /// It, or of a directory what lies in it, could not be examined. `item` is what is known of a directory.
+    case problem(Problem, item: ScannedItem?)
     /// A socket, which has no content that could come back.
     case socket(Path)
   }
@@ -28,6 +36,8 @@ package final class Scanner {
     var next = 0
   }
 
+  /// The directory in which a restore makes files whole: never part of a source.
+  package static let unfinishedRestore = Path(".holdfast-restore")
   private let files: FileSystem
   private let root: OpenFile
   private let exclusions: [Glob]
@@ -67,31 +77,43 @@ package final class Scanner {
   /// `nil` when it vanished since the directory was listed.
   private func examine(_ path: Path, name: Path, in level: Level) -> Finding? {
     guard path.isSoundEntryPath else {
-      return .problem(Problem(path: path, reason: "the path is longer than \(Limits.pathBytesMax) bytes"))
+      return .problem(Problem(path: path, reason: "the path is longer than \(Limits.pathBytesMax) bytes"), item: nil)
     }
     do {
       let status = try files.status(of: name, in: level.directory)
       switch status.kind {
       case .socket: return .socket(path)
-      case .unknown: return .problem(Problem(path: path, reason: "it is of an unknown type"))
-      case .directory:
-        let directory = try files.open(name, in: level.directory, .directory)
-        try descend(into: path, directory: directory, isInPostgreSQL: level.isInPostgreSQL)
-        return .item(
-          ScannedItem(
-            path: path, status: try directory.status(), directory: directory, isInPostgreSQL: level.isInPostgreSQL))
+      case .unknown: return .problem(Problem(path: path, reason: "it is of an unknown type"), item: nil)
+      case .directory: return enter(path, name: name, status: status, in: level)
       default:
         return .item(
           ScannedItem(path: path, status: status, directory: nil, isInPostgreSQL: level.isInPostgreSQL))
       }
     } catch let error as SystemError {
-      return error.isNotFound ? nil : .problem(Problem(path: path, reason: error.reason))
+      return error.isNotFound ? nil : .problem(Problem(path: path, reason: error.reason), item: nil)
     } catch {
-      return .problem(Problem(path: path, reason: "\(error)"))
+      return .problem(Problem(path: path, reason: "\(error)"), item: nil)
     }
   }
 
-  private func descend(into path: Path, directory: OpenFile, isInPostgreSQL: Bool) throws {
+  private func enter(_ path: Path, name: Path, status: FileStatus, in level: Level) -> Finding? {
+    var item = ScannedItem(path: path, status: status, directory: nil, isInPostgreSQL: level.isInPostgreSQL)
+    guard name != Self.unfinishedRestore else {
+      return .problem(
+        Problem(path: path, reason: "it is what an unfinished restore left; run that restore again"), item: nil)
+    }
+    do throws(SystemError) {
+      let directory = try files.open(name, in: level.directory, .directory)
+      item = ScannedItem(
+        path: path, status: try directory.status(), directory: directory, isInPostgreSQL: level.isInPostgreSQL)
+      try descend(into: path, directory: directory, isInPostgreSQL: level.isInPostgreSQL)
+      return .item(item)
+    } catch {
+      return error.isNotFound ? nil : .problem(Problem(path: path, reason: error.reason), item: item)
+    }
+  }
+
+  private func descend(into path: Path, directory: OpenFile, isInPostgreSQL: Bool) throws(SystemError) {
     let listing = try directory.listing()
     levels.append(
       Level(

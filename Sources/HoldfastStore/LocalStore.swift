@@ -1,14 +1,17 @@
 package import HoldfastModel
 package import HoldfastSystem
+internal import Synchronization
 
 /// A store in a directory: a key is a path below it.
 ///
 /// Commit is write, fsync, close, rename without replacing, fsync of the directory; directories that are made on the way are
 /// synchronized in theirs. An unfinished object has a name that begins with a dot.
-package struct LocalStore: Store {
+package final class LocalStore: Store {
   private let files: FileSystem
   private let random: Randomness
   private let directory: Path
+  /// Directories that this process has made durable.
+  private let durable = Mutex<Set<Path>>([])
 
   /// - Parameter directory: absolute.
   package init(directory: Path, host: Host) {
@@ -64,7 +67,9 @@ package struct LocalStore: Store {
   }
 
   package func removeAll(below prefix: String) throws {
-    try removeTree(try resolve(String(prefix.dropLast())))
+    let path = try resolve(String(prefix.dropLast()))
+    durable.withLock { durable in durable = durable.filter { !path.contains($0) } }
+    try removeTree(path)
   }
 
   package func lock(_ name: String, wait: Bool, cancellation: Cancellation) throws -> (any StoreLock)? {
@@ -86,10 +91,13 @@ package struct LocalStore: Store {
     return directory.appending(path.bytes)
   }
 
-  /// Makes what is missing, and makes it durable.
+  /// Makes what is missing up to the store's directory and one above it, and makes it durable: also what is there already, because a run
+  /// that was killed may have made it and not synchronized it.
   private func makeDirectories(_ path: Path) throws {
-    if try files.statusIfPresent(of: path) != nil { return }
+    guard durable.withLock({ $0.insert(path).inserted }) else { return }
     guard let parent = path.parent else { return }
+    let isAbove = !directory.contains(path)
+    if isAbove, try files.statusIfPresent(of: path) != nil { return }
     try makeDirectories(parent)
     do throws(SystemError) {
       try files.makeDirectory(path)
@@ -154,7 +162,13 @@ private final class LocalObjectWriter: ObjectWriter {
       throw error
     }
     self.file = nil
-    try files.open(parent, .directoryFollowingLinks).synchronizeDirectory()
+    do {
+      try files.open(parent, .directoryFollowingLinks).synchronizeDirectory()
+    } catch {
+      // An object that may not last must not be seen: who sees it would build on it.
+      try? files.removeFile(path)
+      throw error
+    }
   }
 
   func abort() {

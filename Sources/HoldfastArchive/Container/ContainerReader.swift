@@ -48,8 +48,9 @@ package final class ContainerReader: Sendable {
   /// - Parameters:
   ///   - stored: room for the stored bytes.
   ///   - proving: whether the stored bytes are checked against the index. Pages carry digests of their own, so a restore need not.
+  ///   - prefixCount: how many plain bytes from the beginning are needed. Default: all; the rest of `plain` is undefined.
   package func readFrame(
-    _ number: UInt32, stored: Buffer, plain: Buffer, decompressor: Decompressor, proving: Bool
+    _ number: UInt32, stored: Buffer, plain: Buffer, decompressor: Decompressor, proving: Bool, prefixCount: Int? = nil
   ) throws {
     guard number < frames.count else { throw DamageError(name, "it has no frame \(number)") }
     let frame = frames[Int(number)]
@@ -63,7 +64,8 @@ package final class ContainerReader: Sendable {
     }
     do {
       try decompressor.decompress(
-        stored.used, codec: frame.codec, into: UnsafeMutableRawBufferPointer(rebasing: plain.bytes[..<plain.count]))
+        stored.used, codec: frame.codec, into: UnsafeMutableRawBufferPointer(rebasing: plain.bytes[..<plain.count]),
+        prefixCount: prefixCount)
     } catch {
       throw DamageError(name, "frame \(number): \(error.message)")
     }

@@ -184,6 +184,9 @@ extension Envelope {
     guard body.length <= Limits.sizeMax, state.bytes <= Limits.sizeMax else {
       throw DamageError(name, "a size is out of its bounds")
     }
+    guard source.path.unicodeScalars.allSatisfy(Path.isPrintable) else {
+      throw DamageError(name, "the path of its source is not printable")
+    }
     guard TimeText.parse(time.started) != nil, TimeText.parse(time.finished) != nil else {
       throw DamageError(name, "its times are not sound")
     }

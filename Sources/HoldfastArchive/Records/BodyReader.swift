@@ -10,8 +10,9 @@ package final class BodyReader: ChangeReader {
   private var file: FileContent?
   private var runEnd: UInt64 = 0
 
-  package init(_ container: ContainerReader) {
-    cursor = ByteCursor(FrameSupply(container))
+  /// - Parameter scratch: shared by readers that are used on one thread.
+  package init(_ container: ContainerReader, scratch: FrameScratch = FrameScratch()) {
+    cursor = ByteCursor(FrameSupply(container, scratch: scratch))
   }
 
   package var name: String { cursor.name }

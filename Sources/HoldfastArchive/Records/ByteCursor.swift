@@ -109,27 +109,40 @@ final class ByteCursor {
   }
 }
 
+/// What reads frames one after the other can share between many readers: a long chain has as many bodies open as snapshots.
+package final class FrameScratch {
+  fileprivate let decompressor = Decompressor()
+  fileprivate let stored = Buffer(capacity: Limits.frameStoredBytesMax)
+
+  package init() {}
+}
+
 /// The plain bytes of a body, frame after frame, each proved against its digest.
 final class FrameSupply: ByteSupply {
   private let container: ContainerReader
-  private let decompressor = Decompressor()
-  private let stored: Buffer
-  private let plain: Buffer
+  private let scratch: FrameScratch
+  private var plain: Buffer?
   private var number: UInt32 = 0
 
-  init(_ container: ContainerReader) {
+  init(_ container: ContainerReader, scratch: FrameScratch) {
     self.container = container
-    stored = Buffer(capacity: container.frames.reduce(0) { max($0, Int($1.storedCount)) })
-    plain = Buffer(capacity: container.frames.reduce(0) { max($0, Int($1.plainCount)) })
+    self.scratch = scratch
   }
 
   var name: String { container.name }
 
   func next() throws -> UnsafeRawBufferPointer? {
-    guard number < container.frames.count else { return nil }
-    try container.readFrame(number, stored: stored, plain: plain, decompressor: decompressor, proving: true)
+    guard number < container.frames.count else {
+      plain = nil
+      return nil
+    }
+    let needed = Int(container.frames[Int(number)].plainCount)
+    let block = plain.flatMap { $0.capacity >= needed ? $0 : nil } ?? Buffer(capacity: needed)
+    plain = block
+    try container.readFrame(
+      number, stored: scratch.stored, plain: block, decompressor: scratch.decompressor, proving: true)
     number += 1
-    return plain.used
+    return block.used
   }
 }
 

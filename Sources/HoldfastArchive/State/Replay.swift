@@ -1,4 +1,5 @@
 internal import HoldfastModel
+package import HoldfastSystem
 
 /// Applies the bodies of a chain to a state: for every path the newest snapshot that says something about it, for every page the newest
 /// run (format.md, section 7). All layers are read side by side in path order, so memory does not grow with the source.
@@ -32,8 +33,9 @@ package struct Replay {
 
   /// Writes the resulting state.
   /// - Throws: `DamageError` where the layers do not fit on each other.
-  package mutating func write(to writer: StateWriter) throws {
+  package mutating func write(to writer: StateWriter, cancellation: Cancellation) throws {
     while let newest = layers.last {
+      try cancellation.check()
       let path = newest.change.path
       var group: [Layer] = []
       while let layer = layers.last, layer.change.path == path { group.append(layers.removeLast()) }

@@ -24,6 +24,22 @@ package struct StateFile: Sendable {
 
   package func makeReader(from offset: UInt64 = 0) -> StateReader { StateReader(self, from: offset) }
 
+  /// Checks that every hard link leads to a file of this state. Memory grows with the number of files that have several names.
+  /// - Parameter name: what the state came from, for messages.
+  package func checkLinks(name: String) throws {
+    var wanted: Set<Path> = []
+    let links = makeReader()
+    while let entry = try links.nextEntry() {
+      if case .hardLink(let file) = entry.content { wanted.insert(file) }
+    }
+    guard !wanted.isEmpty else { return }
+    let files = makeReader()
+    while let entry = try files.nextEntry() {
+      if entry.file != nil { wanted.remove(entry.path) }
+    }
+    if let path = wanted.min() { throw DamageError(name, "a hard link leads to \(path), which is no file") }
+  }
+
   /// The runs of a file whose map begins at `offset`.
   package func runs(at offset: UInt64, of file: FileContent) -> any PageMapReader {
     StateReader.runs(of: self, at: offset, file: file)

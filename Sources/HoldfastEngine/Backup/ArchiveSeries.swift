@@ -12,8 +12,8 @@ final class ArchiveSeries {
   private let sequence: UInt64
   private let makeObject: (String) throws -> any ObjectWriter
   private let compressor: Compressor
-  private let gathered = Buffer(capacity: Limits.archiveFrameBytes)
-  private let stored = Buffer(capacity: Limits.archiveFrameBytes)
+  private let gathered = Buffer(capacity: Limits.gatheredFrameBytes)
+  private let stored = Buffer(capacity: Limits.gatheredFrameBytes)
   private var gatheredFrame: UInt32?
   private var object: (any ObjectWriter)?
   private var container: ContainerWriter?
@@ -45,7 +45,7 @@ final class ArchiveSeries {
     return PageLocation(archive: nextNumber, frame: number, offset: 0)
   }
 
-  /// Adds pages to the frame that is being gathered.
+  /// Adds pages, at most `Limits.gatheredFrameBytes`, to the frame that is being gathered.
   /// - Returns: where their first byte lies.
   func gather(_ pages: UnsafeRawBufferPointer) throws -> PageLocation {
     if gathered.count + pages.count > gathered.capacity { try flushGathered() }
@@ -64,7 +64,11 @@ final class ArchiveSeries {
   }
 
   private func currentContainer() throws -> ContainerWriter {
-    if let container, container.length >= Limits.archiveBytes { try endArchive() }
+    if let container,
+      container.length >= Limits.archiveBytes || container.frameCount >= Limits.framesPerContainerMax - 1
+    {
+      try endArchive()
+    }
     if let container { return container }
     let id = repository.host.random.identifier()
     let object = try makeObject(Keys.archive(source, sequence, id))

@@ -87,7 +87,7 @@ package struct Backup {
       parent: base.chain?.tip.asParent,
       time: Envelope.Time(started: TimeText.utc(started), finished: TimeText.utc(host.clock.now())),
       archives: objects.archives, body: objects.body, state: record.summarizer.summary, changes: record.changes,
-      consistency: record.summarizer.consistency, incomplete: record.summarizer.incomplete,
+      consistency: record.completeness.consistency, incomplete: record.completeness.incomplete,
       program: Program.nameAndVersion)
     if !options.isDryRun {
       try commit(envelope, body: draft.commitBody, base: base)
@@ -123,6 +123,11 @@ package struct Backup {
           "the repository \(resolved) and the source \(path) lie in one another",
           hint: "Keep the repository on another disk than the source.")
       }
+    }
+    guard try root.listing().count > 0 else {
+      throw EngineError(
+        "the source \(path) is empty",
+        hint: "Is its disk mounted? Nothing was recorded; earlier snapshots are as they were.")
     }
     return (root, path)
   }
@@ -173,8 +178,10 @@ package struct Backup {
       let state = try cache.load(chain, in: repository) ?? repository.replay(chain)
       let reason = options.kind == nil ? "its chain is sound up to \(chain.tip.id.short)" : nil
       return Base(kind: wanted, chain: chain, state: state, reason: reason)
-    } catch let damage as DamageError {
-      progress.warn(damage.message)
+    } catch let error as any OperatorError
+      where error is DamageError || (error as? SystemError)?.isDeviceFailure == true
+    {
+      progress.warn(error.message)
       return Base(kind: .full, chain: nil, state: nil, reason: "the chain of \(newest.id.short) is damaged")
     }
   }
@@ -187,11 +194,27 @@ package struct Backup {
     try body()
     let kept = try prove(envelope, base: base)
     try host.cancellation.check()
+    try checkObjects(of: envelope)
     let writer = try repository.store.create(Keys.manifest(envelope.source.name, envelope.sequence))
     try envelope.serialized().withUnsafeBytes { try writer.append($0) }
     try writer.commit()
     // The snapshot exists from here on; without the cache the next run is only slower.
     try? kept?.keep()
+  }
+
+  /// Another host that shares the repository but not its locks may have taken this run's objects for leftovers.
+  private func checkObjects(of envelope: Envelope) throws {
+    let (name, sequence) = (envelope.source.name, envelope.sequence)
+    try repository.checkPresence(Keys.body(name, sequence, envelope.body.id), length: envelope.body.length)
+    for archive in envelope.archives {
+      try repository.checkPresence(Keys.archive(name, sequence, archive.id), length: archive.length)
+    }
+  }
+
+  /// Nothing is ever written into the source, not even a cache.
+  private var usableCache: StateCache {
+    guard let source = try? host.files.resolve(options.source) else { return StateCache(directory: nil) }
+    return cache.lies(in: source) ? StateCache(directory: nil) : cache
   }
 
   private func prove(_ envelope: Envelope, base: Base) throws -> StateCache.Draft? {
@@ -201,10 +224,10 @@ package struct Backup {
       repository.store.open(key), kind: .body, repository: repository.id, reference: envelope.body)
     let older: [any ChangeReader] = base.state.map { [$0.makeReader()] } ?? []
     var replay = try Replay(older + [BodyReader(container)])
-    let draft = cache.begin(repository, source: envelope.source.name, snapshot: envelope.snapshot)
+    let draft = usableCache.begin(repository, source: envelope.source.name, snapshot: envelope.snapshot)
     let sink: any ByteSink = try draft ?? host.makeScratchFile()
     let writer = StateWriter(sink)
-    try replay.write(to: writer)
+    try replay.write(to: writer, cancellation: host.cancellation)
     guard try writer.finish() == envelope.state else {
       throw EngineError(
         "the new manifest does not give back what was captured; nothing was committed",

@@ -32,6 +32,10 @@ final class SmallFile {
   let base: BaseFile?
   let baseDigests: BaseDigests
   var outcome = Outcome.vanished
+  /// Whether the name still leads to the file that the scan saw; its other names lead there too.
+  var isSameFile = false
+  /// Why its extended attributes are not captured, where they cannot be read.
+  var attributeProblem: SystemError?
 
   init(item: ScannedItem, previous: Entry?, base: BaseFile?, baseDigests: BaseDigests) {
     self.item = item
@@ -66,7 +70,7 @@ final class Chunk {
 final class CaptureJob {
   static let stepsMax = 256
   /// Up to here pages are gathered instead of making a frame of their own.
-  private static let gatheredBytesMax = Limits.archiveFrameBytes / 2
+  private static let gatheredBytesMax = Limits.gatheredFrameBytes
   private static let attemptsMax = 3
 
   var steps: [CaptureStep] = []
@@ -119,7 +123,6 @@ final class CaptureJob {
   // MARK: Large files
 
   private func capture(_ chunk: Chunk) {
-    guard chunk.file.failure == nil else { return }
     do throws(SystemError) {
       let room = UnsafeMutableRawBufferPointer(rebasing: buffer.free[..<chunk.length])
       let count = try chunk.file.handle.read(into: room, at: chunk.offset)
@@ -145,6 +148,7 @@ final class CaptureJob {
   private func capture(_ file: SmallFile) {
     do throws(SystemError) {
       let handle = try files.openForCapture(file.item.path, in: root)
+      file.isSameFile = try handle.status().isSameFile(as: file.item.status)
       for attempt in 1...Self.attemptsMax {
         let before = try handle.status()
         guard before.kind == .file else {
@@ -165,11 +169,20 @@ final class CaptureJob {
             as: UInt8.self, repeating: 0)
         }
         let consistency: ConsistencyClass = !isWhole ? .torn : (attempt == 1 ? .stable : .retried)
-        try finish(file, status: before, extended: handle.extendedAttributes(), consistency: consistency)
+        finish(file, status: before, extended: extendedAttributes(of: file, handle), consistency: consistency)
         return
       }
     } catch {
       file.outcome = error.isNotFound ? .vanished : .unreadable(reason: error.reason)
+    }
+  }
+
+  private func extendedAttributes(of file: SmallFile, _ handle: OpenFile) -> [ExtendedAttribute] {
+    do throws(SystemError) {
+      return try handle.extendedAttributes()
+    } catch {
+      file.attributeProblem = error
+      return []
     }
   }
 

@@ -18,8 +18,15 @@ final class CapturePipeline {
   private let pool: OrderedPool<CaptureJob>
   private let spareJob: CaptureJob
   private var renames: RenameIndex?
-  /// The first name of every file with several, by device and inode.
-  private var linkedFiles: [LinkKey: Path] = [:]
+  /// The first name of every file with several, by device and inode, until all of them were seen.
+  private var linkedFiles: [LinkKey: LinkedFile] = [:]
+  /// First names that led elsewhere when their turn came, and the name that takes their place, once there is one.
+  private var lostFirstNames: [Path: Path?] = [:]
+
+  private struct LinkedFile {
+    let first: Path
+    var namesToCome: UInt64
+  }
 
   private struct LinkKey: Hashable {
     let device: UInt64
@@ -53,7 +60,13 @@ final class CapturePipeline {
     while let finding = try scanner.next() {
       try host.cancellation.check()
       switch finding {
-      case .problem(let problem): record.add(problem)
+      case .problem(let problem, let item):
+        record.add(problem)
+        while let gone = previous, gone.path < problem.path {
+          try add(.removed(gone.path))
+          previous = try known?.nextEntry()
+        }
+        previous = try keepUnexamined(problem.path, item, previous: previous, known)
       case .socket(let path): progress.note("\(path) is a socket: sockets have no content and are left out")
       case .item(let item):
         while let gone = previous, gone.path < item.path {
@@ -74,6 +87,24 @@ final class CapturePipeline {
     }
     if try !pool.next().steps.isEmpty { try pool.submit() }
     try pool.drain()
+  }
+
+  /// What could not be examined is not gone: what the parent has of it stays.
+  /// - Returns: the first entry of the parent behind it.
+  private func keepUnexamined(
+    _ path: Path, _ item: ScannedItem?, previous: Entry?, _ known: StateReader?
+  ) throws -> Entry? {
+    var previous = previous
+    if let item {
+      let same = previous?.path == path ? previous : nil
+      try examine(item, previous: same, mapOffset: 0)
+      if same != nil { previous = try known?.nextEntry() }
+    }
+    while let kept = previous, path.contains(kept.path) {
+      try add(.unchanged(kept))
+      previous = try known?.nextEntry()
+    }
+    return previous
   }
 
   // MARK: Steps
@@ -98,21 +129,24 @@ final class CapturePipeline {
       return try add(.unchanged(previous))
     }
     if item.status.kind == .file { return try capture(item, previous: previous, mapOffset: mapOffset) }
-    if let content = try content(of: item) { return try put(item, content: content, previous: previous) }
-    try recordVanished(item.path, previous: previous, isInTurn: false)
+    if let content = try content(of: item, previous: previous) { try put(item, content: content, previous: previous) }
   }
 
   /// The name under which a file with several names is captured; `nil` for the first of them.
   private func otherName(of item: ScannedItem) -> Path? {
     guard item.status.kind == .file, item.status.linkCount > 1 else { return nil }
     let key = LinkKey(device: item.status.device, inode: item.status.inode)
-    if let first = linkedFiles[key] { return first }
-    linkedFiles[key] = item.path
+    if var linked = linkedFiles[key] {
+      linked.namesToCome -= 1
+      linkedFiles[key] = linked.namesToCome == 0 ? nil : linked
+      return linked.first
+    }
+    linkedFiles[key] = LinkedFile(first: item.path, namesToCome: item.status.linkCount - 1)
     return nil
   }
 
-  /// `nil` when it vanished or cannot be read; the latter is recorded.
-  private func content(of item: ScannedItem) throws -> Content? {
+  /// `nil` when it vanished or cannot be read, which is recorded.
+  private func content(of item: ScannedItem, previous: Entry?) throws -> Content? {
     switch item.status.kind {
     case .directory: return .directory
     case .fifo: return .fifo
@@ -122,7 +156,12 @@ final class CapturePipeline {
       do throws(SystemError) {
         return .symbolicLink(target: try host.files.readSymbolicLink(item.path, in: root))
       } catch {
-        if !error.isNotFound { record.add(Problem(path: item.path, reason: error.reason)) }
+        if error.isNotFound {
+          try recordVanished(item.path, previous: previous, isInTurn: false)
+        } else {
+          record.add(Problem(path: item.path, reason: error.reason))
+          if let previous { try add(.unchanged(previous)) }
+        }
         return nil
       }
     case .file, .socket, .unknown: return nil
@@ -184,8 +223,11 @@ final class CapturePipeline {
     }
     let file: OpenedFile
     switch opened {
-    case .success(let success): file = success
+    case .success(let success):
+      file = success
+      if item.status.linkCount > 1, !file.status.isSameFile(as: item.status) { forgetLink(item) }
     case .failure(let error):
+      if item.status.linkCount > 1 { forgetLink(item) }
       if error.isNotFound {
         try recordVanished(item.path, previous: previous, isInTurn: isInTurn)
       } else {
@@ -203,17 +245,18 @@ final class CapturePipeline {
       after: earlier, host: host)
   }
 
+  /// The names that the scan saw as links to this one must find another first name.
+  private func forgetLink(_ item: ScannedItem) {
+    lostFirstNames[item.path] = .some(nil)
+  }
+
   /// The file of the parent's state that begins with the same page, where there is one: a log that was copied and truncated, say.
   private func renamed(_ file: OpenedFile) throws -> BaseFile? {
     guard let index = try renameIndex() else { return nil }
-    for pageSize in [Int(PageSize.standard)] where file.page.count >= pageSize {
-      var digest = [UInt8](repeating: 0, count: PageDigest.byteCount)
-      digest.withUnsafeMutableBytes {
-        PageHasher.hash(UnsafeRawBufferPointer(rebasing: file.page.bytes[..<pageSize]), pageSize: pageSize, into: $0)
-      }
-      if let base = try index.find(firstPage: digest) { return base }
-    }
-    return nil
+    guard file.page.count == Int(PageSize.standard) else { return nil }
+    var digest = [UInt8](repeating: 0, count: PageDigest.byteCount)
+    digest.withUnsafeMutableBytes { PageHasher.hash(file.page.used, pageSize: file.page.count, into: $0) }
+    return try index.find(firstPage: digest)
   }
 
   /// Hands out the steps that capture a large file: chunks of data, holes between them, and the end.
@@ -263,8 +306,12 @@ final class CapturePipeline {
     let readBytes = job.readBytes
     for step in job.steps {
       switch step {
-      case .unchanged(let entry): record.keep(entry)
-      case .put(let entry, let previous): try record.put(entry, previous: previous, inherits: false, runs: nil)
+      case .unchanged(let entry):
+        if try !finishLostLink(entry, previous: entry) { record.keep(entry) }
+      case .put(let entry, let previous):
+        if try !finishLostLink(entry, previous: previous) {
+          try record.put(entry, previous: previous, inherits: false, runs: nil)
+        }
       case .removed(let path): try record.remove(path)
       case .smallFile(let file):
         files += 1
@@ -282,7 +329,33 @@ final class CapturePipeline {
     progress.advance(bytes: readBytes, files: files)
   }
 
+  /// A hard link to a name that vanished or was replaced since the scan is captured as the file itself, and is the first name of those after it.
+  /// - Returns: whether it was one, and is written down.
+  private func finishLostLink(_ entry: Entry, previous: Entry?) throws -> Bool {
+    guard case .hardLink(let first) = entry.content, let replacement = lostFirstNames[first] else { return false }
+    if let replacement {
+      var link = entry
+      link.content = .hardLink(to: replacement)
+      try record.put(link, previous: previous, inherits: false, runs: nil)
+      return true
+    }
+    lostFirstNames[first] = .some(entry.path)
+    let status: FileStatus
+    do throws(SystemError) {
+      status = try host.files.status(of: entry.path, in: root)
+    } catch {
+      if !error.isNotFound { record.add(Problem(path: entry.path, reason: error.reason)) }
+      try recordVanished(entry.path, previous: previous, isInTurn: true)
+      return true
+    }
+    let item = ScannedItem(path: entry.path, status: status, directory: nil, isInPostgreSQL: false)
+    if let file = try openLarge(item, previous: previous, base: nil, isInTurn: true) { try captureInline(file) }
+    return true
+  }
+
   private func finish(_ file: SmallFile, at location: PageLocation?) throws {
+    if file.item.status.linkCount > 1, !file.isSameFile { lostFirstNames[file.item.path] = .some(nil) }
+    if let problem = file.attributeProblem { record.add(Problem(path: file.item.path, reason: problem.message)) }
     switch file.outcome {
     case .vanished: try recordVanished(file.item.path, previous: file.previous, isInTurn: true)
     case .unreadable(let reason):
@@ -314,7 +387,13 @@ final class CapturePipeline {
       return
     }
     let consistency: ConsistencyClass = !isWhole ? .torn : (file.attempt == 1 ? .stable : .retried)
-    let entry = file.entry(extended: try file.handle.extendedAttributes(), consistency: consistency)
+    var extended: [ExtendedAttribute] = []
+    do throws(SystemError) {
+      extended = try file.handle.extendedAttributes()
+    } catch {
+      record.add(Problem(path: file.item.path, reason: error.message))
+    }
+    let entry = file.entry(extended: extended, consistency: consistency)
     try record.put(
       entry, previous: file.previous, inherits: file.base?.isSamePath ?? false, runs: try file.runs())
   }

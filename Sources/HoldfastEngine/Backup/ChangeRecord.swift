@@ -59,6 +59,13 @@ final class ChangeRecord {
     problems.append(problem)
   }
 
+  /// The weakest class of the state, and how many paths were not captured whole.
+  var completeness: (consistency: ConsistencyClass, incomplete: UInt64) {
+    let named = Set(problems.map(\.path)).count
+    let hasOtherProblems = UInt64(named) > summarizer.incomplete
+    return (hasOtherProblems ? .unreadable : summarizer.consistency, max(UInt64(named), summarizer.incomplete))
+  }
+
   /// Ends the archives, then the body.
   func finish() throws -> (archives: [Envelope.Archive], body: ObjectReference) {
     (try archives.finish(), try body.finish())

@@ -6,6 +6,7 @@ internal import HoldfastSystem
 struct VerifyWalk {
   private struct Verified {
     let snapshot: Snapshot
+    let chain: Chain?
     let state: StateFile?
     let isSound: Bool
   }
@@ -32,11 +33,13 @@ struct VerifyWalk {
     let begun = repository.host.clock.uptime()
     var result = Verify.SnapshotResult(snapshot: snapshot)
     var state: StateFile?
+    var itsChain: Chain?
     do {
       try repository.host.cancellation.check()
-      let chain = try repository.chain(to: snapshot)
+      let parent = snapshot.envelope.parent.flatMap { verified($0) }
+      let chain = try parent?.chain.map { try Chain($0, followedBy: snapshot) } ?? repository.chain(to: snapshot)
+      itsChain = chain
       try repository.checkPresence(of: snapshot)
-      let parent = snapshot.envelope.parent.flatMap { known($0) }
       if let parent, !parent.isSound {
         result.findings.append(
           Verify.Finding(message: "it builds on \(parent.snapshot.id.short), which is damaged", costsData: true))
@@ -47,18 +50,24 @@ struct VerifyWalk {
       } else {
         progress.advance(bytes: snapshot.envelope.body.length, files: 0)
       }
-    } catch let error as any OperatorError where !(error is Interrupted) {
+    } catch let error as any OperatorError where Self.isOfTheRepository(error) {
       result.findings.append(Verify.Finding(message: error.message, costsData: true))
     }
-    let verified = Verified(snapshot: snapshot, state: state, isSound: result.isSound)
-    newest = verified
-    if snapshot.envelope.kind == .full { full = verified }
+    let outcome = Verified(snapshot: snapshot, chain: itsChain, state: state, isSound: result.isSound)
+    newest = outcome
+    if snapshot.envelope.kind == .full { full = outcome }
     result.seconds = repository.host.clock.uptime() - begun
     return result
   }
 
-  private func known(_ parent: Envelope.Parent) -> Verified? {
+  private func verified(_ parent: Envelope.Parent) -> Verified? {
     [newest, full].compactMap { $0 }.first { $0.snapshot.digest == parent.digest }
+  }
+
+  /// Whether an error speaks of the repository, and not of this machine or of this run.
+  private static func isOfTheRepository(_ error: any OperatorError) -> Bool {
+    if let refused = error as? SystemError { return refused.isDeviceFailure }
+    return !(error is Interrupted)
   }
 
   /// The state from that of the parent where it is at hand; else from the beginning of the chain.
@@ -67,14 +76,16 @@ struct VerifyWalk {
     let scratch = try repository.host.makeScratchFile()
     var replay = try Replay([parent.makeReader(), BodyReader(repository.openBody(of: chain.tip))])
     let writer = StateWriter(scratch)
-    try replay.write(to: writer)
+    try replay.write(to: writer, cancellation: repository.host.cancellation)
     let summary = try writer.finish()
     guard summary == chain.tip.envelope.state else {
       throw DamageError(
         Keys.manifest(chain.tip.sourceName, chain.tip.sequence),
         "replaying its chain gives another state than it records")
     }
-    return StateFile(bytes: scratch, summary: summary)
+    let state = StateFile(bytes: scratch, summary: summary)
+    try state.checkLinks(name: Keys.manifest(chain.tip.sourceName, chain.tip.sequence))
+    return state
   }
 
   // MARK: Data
@@ -172,7 +183,7 @@ struct VerifyWalk {
       self.bytes += bytes
       frames += 1
       guard let failure else { return }
-      guard let known = failure as? any OperatorError, !(failure is Interrupted) else { throw failure }
+      guard let known = failure as? any OperatorError, VerifyWalk.isOfTheRepository(known) else { throw failure }
       failures[frame] = known.message
     }
   }

@@ -41,8 +41,18 @@ package struct Chain: Sendable {
     archives = try Self.table(of: self.snapshots)
   }
 
-  private static func table(of snapshots: [Snapshot]) throws -> [UInt64: Envelope.Archive] {
-    var table: [UInt64: Envelope.Archive] = [:]
+  /// The chain of a snapshot whose parent's chain is known.
+  init(_ parent: Chain, followedBy snapshot: Snapshot) throws {
+    snapshots = parent.snapshots + [snapshot]
+    archives = try Self.table(of: [snapshot], after: parent.archives)
+  }
+
+  private static func table(
+    of snapshots: [Snapshot], after known: [UInt64: Envelope.Archive] = [:]
+  ) throws
+    -> [UInt64: Envelope.Archive]
+  {
+    var table = known
     for snapshot in snapshots {
       for archive in snapshot.envelope.archives {
         guard archive.number == UInt64(table.count) else {
@@ -80,9 +90,10 @@ extension Repository {
 
   /// The state of a chain's tip, replayed from the bodies and proved against the state root.
   func replay(_ chain: Chain, into sink: any ByteSink) throws -> Envelope.State {
-    var replay = try Replay(chain.snapshots.map { BodyReader(try openBody(of: $0)) })
+    let scratch = FrameScratch()
+    var replay = try Replay(chain.snapshots.map { BodyReader(try openBody(of: $0), scratch: scratch) })
     let writer = StateWriter(sink)
-    try replay.write(to: writer)
+    try replay.write(to: writer, cancellation: host.cancellation)
     let summary = try writer.finish()
     let tip = chain.tip
     guard summary == tip.envelope.state else {
@@ -95,7 +106,8 @@ extension Repository {
   /// The same in a scratch file.
   package func replay(_ chain: Chain) throws -> StateFile {
     let scratch = try host.makeScratchFile()
-    let summary = try replay(chain, into: scratch)
-    return StateFile(bytes: scratch, summary: summary)
+    let state = StateFile(bytes: scratch, summary: try replay(chain, into: scratch))
+    try state.checkLinks(name: Keys.manifest(chain.tip.sourceName, chain.tip.sequence))
+    return state
   }
 }

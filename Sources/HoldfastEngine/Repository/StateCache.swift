@@ -15,6 +15,8 @@ package struct StateCache: Sendable {
     self.directory = directory
   }
 
+  func lies(in source: Path) -> Bool { directory.map { source.contains($0) } ?? false }
+
   private func path(_ repository: Repository, _ source: SourceName) -> Path? {
     directory?.appending(repository.id.description).appending(source.text + ".state")
   }
@@ -59,7 +61,7 @@ package struct StateCache: Sendable {
       for folder in [parent.parent?.parent, parent.parent, parent].compactMap({ $0 }) where !folder.isEmpty {
         if try files.statusIfPresent(of: folder) == nil { try files.makeDirectory(folder) }
       }
-      return try Draft(path: path, files: files, header: Self.magic + snapshot.bytes, random: repository.host.random)
+      return try Draft(path: path, files: files, header: Self.magic + snapshot.bytes)
     } catch {
       return nil
     }
@@ -74,22 +76,31 @@ package struct StateCache: Sendable {
     private var hasher = Hasher()
     private var offset: UInt64 = 0
     private var isKept = false
+    /// Set when the disk of the cache fails or is full: then there will be none.
+    private var isGivenUp = false
 
-    init(path: Path, files: FileSystem, header: [UInt8], random: Randomness) throws {
+    init(path: Path, files: FileSystem, header: [UInt8]) throws {
       self.path = path
       self.files = files
-      temporary = Path(bytes: path.bytes + Array(".\(random.identifier().short)".utf8))
+      temporary = Path(bytes: path.bytes + Array(".unfinished".utf8))
+      // What a killed run left: the lock on the source keeps others away.
+      if try files.statusIfPresent(of: temporary) != nil { try files.removeFile(temporary) }
       file = try files.open(temporary, .create)
-      try header.withUnsafeBytes { try append($0) }
+      header.withUnsafeBytes { append($0) }
     }
 
     deinit {
       if !isKept { try? files.removeFile(temporary) }
     }
 
-    func append(_ bytes: UnsafeRawBufferPointer) throws {
+    func append(_ bytes: UnsafeRawBufferPointer) {
+      guard !isGivenUp else { return }
       hasher.update(bytes)
-      try write(bytes)
+      do {
+        try write(bytes)
+      } catch {
+        isGivenUp = true
+      }
     }
 
     private func write(_ bytes: UnsafeRawBufferPointer) throws {
@@ -99,6 +110,7 @@ package struct StateCache: Sendable {
 
     /// Puts the state in the place of the older one. Not synchronized: its digest tells whether it is whole.
     func keep() throws {
+      guard !isGivenUp else { return }
       try hasher.finish().bytes.withUnsafeBytes { try write($0) }
       try files.rename(temporary, to: path, replacing: true)
       isKept = true

@@ -15,6 +15,8 @@ final class ExistingComparison {
 
   deinit { pool.stop() }
 
+  func stop() { pool.stop() }
+
   /// - Parameters:
   ///   - runs: the complete map of the file.
   ///   - size: bytes of the existing file.

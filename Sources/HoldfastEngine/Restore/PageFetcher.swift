@@ -83,6 +83,8 @@ final class PageFetcher {
 
   deinit { pool.stop() }
 
+  func stop() { pool.stop() }
+
   /// Fetches everything in `plan`, and empties it.
   func fetch(_ plan: inout PagePlan) throws {
     plan.sort()
@@ -155,7 +157,10 @@ private final class FetchJob {
       digests = []
     }
     do {
-      try reader.readFrame(frame.frame, stored: stored, plain: plain, decompressor: decompressor, proving: isProving)
+      // What lies behind the last byte that is needed is not decompressed.
+      let needed = isProving ? nil : runs.map { Int($0.location.offset) + $0.byteCount }.max()
+      try reader.readFrame(
+        frame.frame, stored: stored, plain: plain, decompressor: decompressor, proving: isProving, prefixCount: needed)
       storedBytes = UInt64(stored.count)
       for run in runs { try deliver(run, name: reader.name) }
     } catch {

@@ -2,16 +2,15 @@ internal import HoldfastArchive
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// The last pass of a restore: gives staged files their names, makes links and special files, and sets the attributes of directories from
-/// the inside out. Links come only now, so no page was ever written through one.
+/// The last steps of a restore: makes links and special files, gives staged files their names, and sets the attributes of
+/// directories from the inside out. Links come only now, so no page was ever written through one.
 final class Publisher {
   private let state: StateFile
   private let selection: Selection
   private let root: OpenFile
   private let staging: StagingArea
   private let isDelta: Bool
-  private let host: Host
-  private var open: [Entry] = []
+  private let files: FileSystem
 
   /// - Parameter root: where the tree is: the target of a delta, else the staging directory.
   init(
@@ -22,95 +21,136 @@ final class Publisher {
     self.root = root
     self.staging = staging
     self.isDelta = isDelta
-    self.host = host
+    self.files = host.files
   }
 
   func run() throws {
-    let reader = state.makeReader()
-    var links: [Entry] = []
-    while let entry = try reader.nextEntry() {
-      guard let wanted = selection.resolve(entry) else { continue }
-      // A file that takes the place of a link may come before the directory it goes into.
-      if wanted.path != entry.path {
-        links.append(wanted)
-        continue
+    var staged: [Path] = []
+    try forEachEntry { entry in
+      if isDelta, entry.file != nil, try staging.status(of: entry.path) != nil {
+        staged.append(entry.path)
+      } else {
+        try make(entry)
       }
-      try close(above: wanted.path)
-      try publish(wanted)
     }
-    for late in links { try publish(late) }
-    try close(above: nil)
+    // In descending order: `x-wal` before `x`, PG_VERSION after what a server would look for behind it.
+    for path in staged.reversed() { try staging.publish(path) }
+    try forEachEntry { entry in
+      if case .hardLink(let file) = entry.content { try makeLink(entry, to: file) }
+    }
+    try finishDirectories()
   }
 
-  private func publish(_ entry: Entry) throws {
+  /// The attributes of the directories directly in the target. Apart, because a directory that must not be written cannot be
+  /// moved there.
+  /// - Parameter target: where they are by now.
+  func finishTopDirectories(in target: OpenFile) throws {
+    try forEachEntry { entry in
+      guard entry.content == .directory, !entry.path.isEmpty, entry.path.parent == .root else { return }
+      try finish(entry, in: target)
+    }
+  }
+
+  private func forEachEntry(_ body: (Entry) throws -> Void) throws {
+    let reader = state.makeReader()
+    while let entry = try reader.nextEntry() {
+      if let wanted = selection.resolve(entry) { try body(wanted) }
+    }
+  }
+
+  // MARK: Entries
+
+  private func make(_ entry: Entry) throws {
     switch entry.content {
     case .directory:
-      if isDelta, !entry.path.isEmpty, try status(entry.path) == nil {
-        try host.files.makeDirectory(entry.path, in: root)
-      }
-      open.append(entry)
-    case .file(let file): if isDelta, file.consistency != .unreadable { try publishFile(entry) }
-    case .hardLink(let file): try publishLink(entry, to: file)
+      guard isDelta, !entry.path.isEmpty, try status(entry.path) == nil else { return }
+      let (parent, name) = try files.locate(entry.path, beneath: root)
+      try files.makeDirectory(name, in: parent)
+    case .file(let file): if isDelta, file.consistency != .unreadable { try adjustFile(entry) }
+    case .hardLink: return
     case .symbolicLink(let target):
       if isDelta, try status(entry.path) != nil {
-        if try host.files.readSymbolicLink(entry.path, in: root) == target { return try applyIfDifferent(entry) }
-        try host.files.removeFile(entry.path, in: root)
+        let (parent, name) = try files.locate(entry.path, beneath: root)
+        if try files.readSymbolicLink(name, in: parent) == target { return try adjust(entry) }
       }
-      try host.files.makeSymbolicLink(entry.path, in: root, target: target)
-      try staging.attributes.apply(entry, in: root)
-    case .fifo: try replace(entry) { try host.files.makeFifo(entry.path, in: root) }
+      try replace(entry) { parent, name in try files.makeSymbolicLink(name, in: parent, target: target) }
+    case .fifo: try replace(entry) { parent, name in try files.makeFifo(name, in: parent) }
     case .characterDevice(let major, let minor):
-      try replace(entry) {
-        try host.files.makeDevice(entry.path, in: root, block: false, major: major, minor: minor)
+      try replace(entry) { parent, name in
+        try files.makeDevice(name, in: parent, block: false, major: major, minor: minor)
       }
     case .blockDevice(let major, let minor):
-      try replace(entry) { try host.files.makeDevice(entry.path, in: root, block: true, major: major, minor: minor) }
+      try replace(entry) { parent, name in
+        try files.makeDevice(name, in: parent, block: true, major: major, minor: minor)
+      }
     }
   }
 
-  private func publishFile(_ entry: Entry) throws {
-    if try staging.publish(entry.path) { return }
-    let handle = try host.files.openBeneath(entry.path, in: root, .read)
+  /// A file whose content was right already.
+  private func adjustFile(_ entry: Entry) throws {
+    let handle = try files.openBeneath(entry.path, in: root, .read)
     guard
       try !staging.attributes.matches(entry, handle.status())
         || handle.extendedAttributes() != entry.attributes.extended
     else { return }
-    try staging.attributes.apply(entry, to: handle)
+    staging.attributes.apply(entry, to: handle)
   }
 
-  private func publishLink(_ entry: Entry, to file: Path) throws {
+  private func makeLink(_ entry: Entry, to file: Path) throws {
     // A file that could not be read when the snapshot was taken is not there, and is reported already.
     guard let original = try status(file) else { return }
     guard original.kind == .file else {
       throw DamageError("the state", "\(entry.path) links to \(file), which is no file")
     }
-    if let present = try status(entry.path) {
-      if original.inode == present.inode, original.device == present.device { return }
-      try host.files.removeFile(entry.path, in: root)
+    let (parent, name) = try files.locate(entry.path, beneath: root)
+    if let present = try files.statusIfPresent(of: name, in: parent) {
+      if original.isSameFile(as: present) { return }
+      try files.removeFile(name, in: parent)
     }
-    try host.files.makeHardLink(entry.path, to: file, in: root)
+    let (fileParent, fileName) = try files.locate(file, beneath: root)
+    try files.makeHardLink(name, in: parent, to: fileName, in: fileParent)
   }
 
-  private func replace(_ entry: Entry, make: () throws -> Void) throws {
-    if try status(entry.path) != nil { try host.files.removeFile(entry.path, in: root) }
-    try make()
-    try staging.attributes.apply(entry, in: root)
+  /// What the system refuses, such as a device to all but root, is noted and left out.
+  private func replace(_ entry: Entry, make: (OpenFile, Path) throws -> Void) throws {
+    let (parent, name) = try files.locate(entry.path, beneath: root)
+    if try files.statusIfPresent(of: name, in: parent) != nil { try files.removeFile(name, in: parent) }
+    do {
+      try make(parent, name)
+    } catch let error as SystemError where error.isRefused {
+      return staging.attributes.note(entry.path, error)
+    }
+    staging.attributes.apply(entry, in: root)
   }
 
-  private func applyIfDifferent(_ entry: Entry) throws {
+  private func adjust(_ entry: Entry) throws {
     if let present = try status(entry.path), !staging.attributes.matches(entry, present) {
-      try staging.attributes.apply(entry, in: root)
+      staging.attributes.apply(entry, in: root)
     }
   }
 
-  private func status(_ path: Path) throws -> FileStatus? { try host.files.statusIfPresent(of: path, in: root) }
+  private func status(_ path: Path) throws -> FileStatus? { try files.statusIfPresent(of: path, beneath: root) }
 
-  /// Sets the attributes of the directories that `path` does not lie in.
-  private func close(above path: Path?) throws {
-    while let last = open.last, path.map({ !last.path.contains($0) }) ?? true {
-      open.removeLast()
-      guard !last.path.isEmpty, selection.isSelected(last.path) else { continue }
-      try staging.attributes.apply(last, to: host.files.openBeneath(last.path, in: root, .directory))
+  // MARK: Directories
+
+  /// Sets attributes when everything below a directory is done, but for the directories that are still to be moved.
+  private func finishDirectories() throws {
+    var open: [Entry] = []
+    func close(above path: Path?) throws {
+      while let last = open.last, path.map({ !last.path.contains($0) }) ?? true {
+        open.removeLast()
+        if isDelta || last.path.parent != .root { try finish(last, in: root) }
+      }
     }
+    try forEachEntry { entry in
+      try close(above: entry.path)
+      if entry.content == .directory { open.append(entry) }
+    }
+    try close(above: nil)
+  }
+
+  private func finish(_ entry: Entry, in root: OpenFile) throws {
+    guard !entry.path.isEmpty, selection.isSelected(entry.path) else { return }
+    staging.attributes.apply(entry, to: try files.openBeneath(entry.path, in: root, .directory))
   }
 }

@@ -68,6 +68,7 @@ package struct Restore {
     let selection = try Selection(paths: options.paths, of: state)
     var report = Report(snapshot: snapshot, target: targetPath, isDryRun: options.isDryRun)
     let stored = try measure(state, selection, into: &report)
+    try noteIncomplete(&report)
     progress.begin(phase: options.isDryRun ? "examining" : "restoring", totalBytes: report.bytes)
     if !options.isDelta { try checkSpace(stored, at: existing?.path ?? targetPath) }
 
@@ -144,6 +145,22 @@ package struct Restore {
     return needed
   }
 
+  /// What could not be read when the snapshot was taken, and is not a file, is only counted in it.
+  private func noteIncomplete(_ report: inout Report) throws {
+    let incomplete = snapshot.envelope.incomplete
+    guard options.paths.isEmpty, incomplete > report.problems.count else { return }
+    report.problems.append(
+      Problem(
+        path: .root,
+        reason: "\(Amount.count(incomplete, "path")) could not be read when the snapshot was taken: "
+          + "what lies there is from an earlier snapshot, or is missing"))
+    guard !options.isDelta else {
+      throw EngineError(
+        "the snapshot did not see all of its source, so what is missing in it may not be removed from the target",
+        hint: "Restore into an empty --target, or take an earlier snapshot.", exitStatus: .incomplete)
+    }
+  }
+
   // MARK: Execution
 
   private func execute(
@@ -152,26 +169,41 @@ package struct Restore {
   ) throws {
     let target = try existing ?? makeTarget(path)
     let staging = try StagingArea(
-      in: target, files: host.files, setsOwner: options.setsOwner, isDelta: options.isDelta)
+      in: target, files: host.files, setsOwner: options.setsOwner, isDelta: options.isDelta,
+      isPartial: options.isDelta && !selection.isEverything)
     let plan = try RestorePlan(
       state: state, selection: selection, existing: options.isDelta ? target : nil, staging: staging, host: host,
       progress: progress)
     do {
       try plan.run(readers: readers, isDryRun: false)
       try target.synchronizeFileSystem()
+      plan.fill(&report)
+      try publish(state, selection, plan, staging, in: target)
     } catch {
-      try giveUp(staging, target: path, error)
+      plan.stop()
+      try giveUp(staging, target: target, error)
     }
-    plan.fill(&report)
-    let root = options.isDelta ? target : staging.directory
-    for gone in plan.removed { try TreeRemoval.remove(gone, in: target, files: host.files) }
-    try Publisher(
-      state: state, selection: selection, root: root, staging: staging, isDelta: options.isDelta, host: host
-    ).run()
-    if options.isDelta { try staging.remove() } else { try staging.publishAll() }
-    if selection.isEverything { try applyRootAttributes(state, to: target, staging) }
-    try target.synchronizeFileSystem()
     report.problems += staging.attributes.problems
+  }
+
+  private func publish(
+    _ state: StateFile, _ selection: Selection, _ plan: RestorePlan, _ staging: StagingArea, in target: OpenFile
+  ) throws {
+    for gone in plan.removed { try TreeRemoval.remove(gone, in: target, files: host.files) }
+    let publisher = Publisher(
+      state: state, selection: selection, root: options.isDelta ? target : staging.directory, staging: staging,
+      isDelta: options.isDelta, host: host)
+    try publisher.run()
+    if options.isDelta {
+      try staging.remove()
+    } else {
+      try staging.publishAll()
+      try publisher.finishTopDirectories(in: target)
+    }
+    if selection.isEverything, let root = try state.makeReader().nextEntry() {
+      staging.attributes.apply(root, to: target)
+    }
+    try target.synchronizeFileSystem()
   }
 
   private func makeTarget(_ path: Path) throws -> OpenFile {
@@ -182,18 +214,16 @@ package struct Restore {
     return try host.files.open(path, .directory)
   }
 
-  /// A failed restore into an empty target leaves it empty; one over existing content has to be run again.
-  private func giveUp(_ staging: StagingArea, target: Path, _ error: any Error) throws -> Never {
-    if !options.isDelta { try? staging.remove() }
-    if options.isDelta {
+  /// A restore into an empty target that fails before its files get their names leaves it empty; else it has to be run again.
+  private func giveUp(_ staging: StagingArea, target: OpenFile, _ error: any Error) throws -> Never {
+    let isPublished = (try? target.listing().count) ?? 0 > 1
+    if options.isDelta || isPublished {
       progress.warn(
-        "\(target) is unfinished: files that were being changed are in \(target.appending(StagingArea.name.bytes)); run the same restore again"
-      )
+        "\(target.path) is unfinished, the rest is in \(StagingArea.name) in it; run the same restore again"
+          + (options.isDelta ? "" : " with --delta"))
+    } else {
+      try? staging.remove()
     }
     throw error
-  }
-
-  private func applyRootAttributes(_ state: StateFile, to target: OpenFile, _ staging: StagingArea) throws {
-    if let entry = try state.makeReader().nextEntry() { try staging.attributes.apply(entry, to: target) }
   }
 }

@@ -38,6 +38,12 @@ final class RestorePlan {
     comparison = existing == nil ? nil : ExistingComparison(host: host)
   }
 
+  /// Ends the threads: nothing is written to the target any more.
+  func stop() {
+    fetcher?.stop()
+    comparison?.stop()
+  }
+
   func fill(_ report: inout Restore.Report) {
     report.removed = removed
     report.writtenFiles = writtenFiles
@@ -57,13 +63,20 @@ final class RestorePlan {
     while let entry = try reader.nextEntry() {
       try host.cancellation.check()
       guard let wanted = selection.resolve(entry) else { continue }
-      let kind = try leftovers?.advance(to: wanted)
-      try plan(wanted, runs: { reader.runs() }, over: kind ?? nil)
+      // A file in the place of a link to it comes out of order: what is there is found without the walk.
+      let present =
+        wanted.path == entry.path ? try leftovers?.advance(to: wanted) ?? nil : try existingStatus(wanted.path)
+      try plan(wanted, runs: { reader.runs() }, over: present)
     }
     try leftovers?.finish()
     removed = leftovers?.removed ?? []
     try comparison?.drain()
     try fetchPages(readers, isDryRun: isDryRun)
+  }
+
+  private func existingStatus(_ path: Path) throws -> FileStatus? {
+    guard let existing else { return nil }
+    return try host.files.statusIfPresent(of: path, beneath: existing)
   }
 
   private func plan(_ entry: Entry, runs: () -> any PageMapReader, over status: FileStatus?) throws {
@@ -72,7 +85,7 @@ final class RestorePlan {
     }
     guard let content = entry.file, content.consistency != .unreadable else { return }
     if let existing, let found = try openExisting(entry, status, in: existing) {
-      return try compare(entry, content, runs(), found)
+      return try compare(entry, content, runs(), found, in: existing)
     }
     let file = staging.map { RestoredFile(entry, content: content, origin: .nothing, staging: $0) }
     writtenFiles += 1
@@ -99,7 +112,7 @@ final class RestorePlan {
   ) throws
     -> (file: OpenFile, status: FileStatus, origin: RestoredFile.Origin)?
   {
-    if let staging, let left = try staging.status(of: entry.path), left.kind == .file, left.linkCount == 1 {
+    if let staging, let left = try staging.takeOver(entry.path) {
       return (try staging.reopen(entry.path), left, .staging)
     }
     // A file with other names would change under them too.
@@ -109,17 +122,21 @@ final class RestorePlan {
 
   private func compare(
     _ entry: Entry, _ content: FileContent, _ runs: any PageMapReader,
-    _ found: (file: OpenFile, status: FileStatus, origin: RestoredFile.Origin)
+    _ found: (file: OpenFile, status: FileStatus, origin: RestoredFile.Origin), in target: OpenFile
   ) throws {
     guard let comparison else { return }
     let file = staging.map { RestoredFile(entry, content: content, origin: found.origin, staging: $0) }
     var isTouched = found.status.size != content.size
     if case .staging = found.origin { isTouched = true }
+    if case .target = found.origin, try Gate.isGate(entry.path, files: host.files, beneath: target) {
+      isTouched = true
+      try file?.takeAway()
+    }
     try comparison.compare(runs, of: content, with: found.file, size: found.status.size) { [self] run in
       isTouched = true
       if run.location == nil {
         let start = run.first * UInt64(content.pageSize)
-        file?.expectZeros(start..<min(run.end * UInt64(content.pageSize), content.size))
+        try file?.expectZeros(start..<min(run.end * UInt64(content.pageSize), content.size))
       }
       try add(run, of: content, to: file)
     } end: { [self] in
@@ -167,7 +184,14 @@ private struct Leftovers {
     }
     guard let found = item, found.path == entry.path else { return nil }
     let status = found.status
-    if !isSameKind(entry.content, status.kind) { remove(found) }
+    if !isSameKind(entry.content, status.kind) {
+      guard selection.isSelected(entry.path) else {
+        throw EngineError(
+          "\(entry.path) in the target is no directory, and what is to be restored lies in it",
+          hint: "Move it away, or restore without --path.")
+      }
+      remove(found)
+    }
     try step()
     return isSameKind(entry.content, status.kind) ? status : nil
   }
@@ -190,7 +214,7 @@ private struct Leftovers {
         item = found
         return
       case .socket(let path): if selection.isSelected(path) { removed.append(path) }
-      case .problem(let problem):
+      case .problem(let problem, _):
         throw EngineError(
           "cannot examine \(problem.path) in the target: \(problem.reason)",
           hint: "Correct its permissions, or restore into an empty --target.")

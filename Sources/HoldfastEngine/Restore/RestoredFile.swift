@@ -39,7 +39,16 @@ final class RestoredFile: PageTarget, Sendable {
   func expectRun() { progress.withLock { $0.pending += 1 } }
 
   /// Announces pages of zeros over what was there.
-  func expectZeros(_ range: Range<UInt64>) { progress.withLock { $0.zeroRanges.append(range) } }
+  func expectZeros(_ range: Range<UInt64>) throws {
+    try progress.withLock { progress in
+      guard progress.isPrepared else { return progress.zeroRanges.append(range) }
+      let handle = try progress.handle ?? staging.reopen(entry.path)
+      try handle.makeZero(at: range.lowerBound, count: UInt64(range.count))
+    }
+  }
+
+  /// Takes the file away from under its name before anything else changes.
+  func takeAway() throws { _ = try opened() }
 
   /// The planner has announced everything.
   func allAnnounced() throws { try countDown() }
@@ -56,7 +65,7 @@ final class RestoredFile: PageTarget, Sendable {
     }
     guard isLast else { return }
     let handle = try opened()
-    try staging.attributes.apply(entry, to: handle)
+    staging.attributes.apply(entry, to: handle)
     progress.withLock { $0.handle = nil }
     staging.closed()
   }

@@ -3,7 +3,7 @@ package enum Limits {
   package static let framePlainBytesMax = 4 << 20
   package static let frameStoredBytesMax = (4 << 20) + (64 << 10)
   package static let framesPerContainerMax = 1 << 20
-  package static let envelopeBytesMax = 64 << 20
+  package static let envelopeBytesMax = 8 << 20
   package static let pathBytesMax = 4095
   package static let nameBytesMax = 255
   package static let extendedAttributesMax = 1024
@@ -12,10 +12,13 @@ package enum Limits {
   package static let chainLengthMax = 100_000
   package static let sizeMax: UInt64 = 1 << 62
   package static let pageSizeMin = 512
-  package static let pageSizeMax = 1 << 20
+  package static let pageSizeMax = 256 << 10
 
   /// Plain bytes of pages that the writer gathers into a frame of an archive.
   package static let archiveFrameBytes = 256 << 10
+  /// Plain bytes of scattered pages that are gathered into a frame: small, because a restore has to decompress a frame for the last of its
+  /// pages that no later snapshot replaced.
+  package static let gatheredFrameBytes = 16 << 10
   /// Plain bytes of records in a frame of a body: small, because a replay holds one frame of every snapshot of the chain.
   package static let bodyFrameBytes = 64 << 10
   /// Stored bytes at which the writer begins the next archive.

@@ -69,6 +69,10 @@ private enum ExtendedAttributes {
       let value = try name.withCString { (text) throws(SystemError) in try readValue(path, text, get) }
       if let value { attributes.append(ExtendedAttribute(name: name.bytes, value: value)) }
     }
+    let total = attributes.reduce(0) { $0 + $1.name.count + $1.value.count }
+    guard attributes.count <= Limits.extendedAttributesMax, total <= Limits.extendedAttributesBytesMax else {
+      throw SystemError("keep the many extended attributes of", path, code: E2BIG)
+    }
     return attributes.sorted { $0.name.lexicographicallyPrecedes($1.name) }
   }
 

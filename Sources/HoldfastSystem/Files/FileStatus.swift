@@ -51,6 +51,11 @@ package struct FileStatus: Sendable, Equatable {
     deviceMinor = holdfast_minor(raw.st_rdev)
   }
 
+  /// Whether the two are names of the same file.
+  package func isSameFile(as other: FileStatus) -> Bool {
+    kind == other.kind && device == other.device && inode == other.inode
+  }
+
   /// Whether the two describe the same file, untouched in between.
   package func isUntouched(since earlier: FileStatus) -> Bool {
     kind == earlier.kind && device == earlier.device && inode == earlier.inode && size == earlier.size

@@ -90,6 +90,13 @@ package struct FileSystem: Sendable {
     return OpenFile(descriptor: descriptor, path: path, probe: probe)
   }
 
+  /// The directory that holds `path`, reached beneath `directory` without following a symbolic link, and the name in it: for the
+  /// calls that cannot be confined themselves.
+  package func locate(_ path: Path, beneath directory: OpenFile) throws(SystemError) -> (OpenFile, Path) {
+    guard let parent = path.parent, !parent.isEmpty else { return (directory, path) }
+    return (try openBeneath(parent, in: directory, .directory), Path(bytes: Array(path.lastComponent)))
+  }
+
   /// Wraps a descriptor that is open already, such as standard output; the wrapper owns a duplicate.
   package func duplicate(descriptor: Int32, name: String) throws(SystemError) -> OpenFile {
     let copy = dup(descriptor)
@@ -115,6 +122,17 @@ package struct FileSystem: Sendable {
   package func statusIfPresent(of path: Path, in directory: OpenFile? = nil) throws(SystemError) -> FileStatus? {
     do {
       return try status(of: path, in: directory)
+    } catch {
+      if error.isNotFound { return nil }
+      throw error
+    }
+  }
+
+  /// The status, or `nil` where nothing is; without following a symbolic link on the way.
+  package func statusIfPresent(of path: Path, beneath directory: OpenFile) throws(SystemError) -> FileStatus? {
+    do throws(SystemError) {
+      let (parent, name) = try locate(path, beneath: directory)
+      return try statusIfPresent(of: name, in: parent)
     } catch {
       if error.isNotFound { return nil }
       throw error
@@ -171,9 +189,13 @@ package struct FileSystem: Sendable {
     }
   }
 
-  package func makeHardLink(_ path: Path, to existing: Path, in directory: OpenFile) throws(SystemError) {
+  package func makeHardLink(
+    _ path: Path, in directory: OpenFile, to existing: Path, in existingDirectory: OpenFile
+  )
+    throws(SystemError)
+  {
     _ = try perform(.link, "make hard link", path) { name in
-      existing.withCString { linkat(directory.descriptor, $0, directory.descriptor, name, 0) }
+      existing.withCString { linkat(existingDirectory.descriptor, $0, directory.descriptor, name, 0) }
     }
   }
 

@@ -44,11 +44,10 @@ package struct SystemError: OperatorError, Equatable {
 
   package var isNotFound: Bool { code == ENOENT || code == ENOTDIR }
   package var isExisting: Bool { code == EEXIST }
-  package var isNotEmpty: Bool { code == ENOTEMPTY || code == EEXIST }
-  package var isOutOfSpace: Bool { code == ENOSPC || code == EDQUOT }
-  package var isPermission: Bool { code == EACCES || code == EPERM }
-  package var isReadOnly: Bool { code == EROFS }
   package var isUnsupported: Bool { code == ENOTSUP || code == ENOSYS || code == EINVAL || code == EISDIR }
-  package var isLink: Bool { code == ELOOP }
+  /// This user or this file system does not do that.
+  package var isRefused: Bool { code == EPERM || code == EACCES || isUnsupported }
+  /// The device itself failed, not this machine's resources.
+  package var isDeviceFailure: Bool { code == EIO }
   package var isBrokenPipe: Bool { code == EPIPE }
 }

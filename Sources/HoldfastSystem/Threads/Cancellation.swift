@@ -16,7 +16,7 @@ package final class Cancellation: Sendable {
     if isRaised { throw Interrupted() }
   }
 
-  /// Turns SIGINT, SIGTERM and SIGHUP into this flag, and SIGPIPE into EPIPE. The second signal ends the process at once: nothing
+  /// Turns SIGINT, SIGTERM and SIGHUP into this flag, and SIGPIPE into EPIPE; what is ignored already (nohup) stays so. The second signal ends the process at once: nothing
   /// that is committed can be harmed by that.
   ///
   /// Call it once, before any other thread exists: threads inherit the mask.
@@ -24,7 +24,7 @@ package final class Cancellation: Sendable {
     signal(SIGPIPE, SIG_IGN)
     var signals = sigset_t()
     sigemptyset(&signals)
-    for number in [SIGINT, SIGTERM, SIGHUP] { sigaddset(&signals, number) }
+    for number in [SIGINT, SIGTERM, SIGHUP] where !Self.isIgnored(number) { sigaddset(&signals, number) }
     pthread_sigmask(SIG_BLOCK, &signals, nil)
     let waited = signals
     WorkerThread.detach { [self] in
@@ -35,5 +35,11 @@ package final class Cancellation: Sendable {
       sigwait(&waited, &received)
       _exit(ExitStatus.interrupted.rawValue)
     }
+  }
+
+  private static func isIgnored(_ number: Int32) -> Bool {
+    var action = sigaction()
+    sigaction(number, nil, &action)
+    return unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self)
   }
 }
