@@ -37,9 +37,10 @@ package final class Decompressor {
     inflater.pointee.avail_out = UInt32(plain.count)
     let status = isal_inflate(inflater)
     guard status == ISAL_DECOMP_OK else { throw CodecError.damaged("zlib stream, code \(status)") }
-    guard inflater.pointee.block_state == ISAL_BLOCK_FINISH, inflater.pointee.avail_out == 0 else {
-      throw CodecError.damaged("a zlib stream ends too early or too late")
-    }
+    // Whole bytes in `read_in` were taken from the input and belong to no stream.
+    guard inflater.pointee.block_state == ISAL_BLOCK_FINISH, inflater.pointee.avail_out == 0,
+      inflater.pointee.avail_in == 0, inflater.pointee.read_in_length < 8
+    else { throw CodecError.damaged("a zlib stream ends too early or too late") }
   }
 
   private func decompressZstd(
@@ -48,6 +49,10 @@ package final class Decompressor {
     let context = zstdContext ?? ZSTD_createDCtx()
     zstdContext = context
     guard let context else { throw CodecError.internalFailure("libzstd", code: 0) }
+    // Else libzstd would take several frames, one after the other, as one.
+    guard ZSTD_findFrameCompressedSize(stored.baseAddress, stored.count) == stored.count else {
+      throw CodecError.damaged("it is not exactly one Zstandard frame")
+    }
     let count = ZSTD_decompressDCtx(context, plain.baseAddress, plain.count, stored.baseAddress, stored.count)
     guard ZSTD_isError(count) == 0, count == plain.count else { throw CodecError.damaged("Zstandard frame") }
   }
