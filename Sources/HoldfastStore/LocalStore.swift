@@ -154,7 +154,13 @@ private final class LocalObjectWriter: ObjectWriter {
       throw error
     }
     self.file = nil
-    try files.open(parent, .directoryFollowingLinks).synchronizeDirectory()
+    do {
+      try files.open(parent, .directoryFollowingLinks).synchronizeDirectory()
+    } catch {
+      // The name may not survive a power cut: nobody may build on it. The fsync is not tried again.
+      try? files.removeFile(path)
+      throw error
+    }
   }
 
   func abort() {
