@@ -2,8 +2,8 @@ import HoldfastCodec
 import HoldfastTestSupport
 import Testing
 
-/// Stored bytes may be hostile: whatever is not exactly one whole stream of the expected length is an error, and never a crash or a write behind
-/// the end of the output (which `decompress` in CodecSupport.swift looks for).
+/// Stored bytes may be hostile: whatever is not exactly one whole stream of the expected length is an error, and never
+/// a crash or a write behind the end of the output (which `decompress` in CodecSupport.swift looks for).
 @Suite(.timeLimit(.minutes(1))) struct HostileStreamTests {
   private static let compressed: [Compression] = [.deflate(level: nil), .deflate(level: 6), .zstd(level: 3)]
 
@@ -71,7 +71,8 @@ import Testing
     }
   }
 
-  /// zlib streams carry a checksum: no flipped bit may give other bytes. (Zstandard frames here have none; the index has.)
+  /// zlib streams carry a checksum: no flipped bit may give other bytes. (Zstandard frames have
+  /// none here; the index has.)
   @Test(arguments: [Compression.deflate(level: nil), .deflate(level: 6)])
   func aFlippedBitIsAnError(_ compression: Compression) throws {
     let (plain, codec, stored) = try sample(compression, count: 600)

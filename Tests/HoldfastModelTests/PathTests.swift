@@ -105,7 +105,8 @@ import Testing
     }
   }
 
-  /// What `\xNN` and `\\` stand for; `nil` for a backslash that is neither. That there is an inverse means that no two paths look alike.
+  /// What `\xNN` and `\\` stand for; `nil` for a backslash that is neither. That there is an inverse
+  /// means that no two paths look alike.
   private func unescaped(_ text: String) -> [UInt8]? {
     var bytes: [UInt8] = []
     var rest = Array(text.utf8)[...]

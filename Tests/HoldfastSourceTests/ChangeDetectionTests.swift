@@ -4,7 +4,8 @@ import HoldfastSystem
 import HoldfastTestSupport
 import Testing
 
-/// Only a file that agrees in everything, and could not have been written unseen, is taken as unchanged without being read.
+/// Only a file that agrees in everything, and could not have been written unseen, is taken as unchanged
+/// without being read.
 @Suite struct ChangeDetectionTests {
   private let directory = TemporaryDirectory()
 
@@ -84,7 +85,8 @@ import Testing
     #expect(try !ChangeDetection(parentStarted: nil, isParanoid: false).isUnchanged(status, since: entry(status)))
   }
 
-  /// Milliseconds from the last write (ctime) to the parent's scan: within 50 ms a later write may carry the same stamp.
+  /// Milliseconds from the last write (ctime) to the parent's scan: within 50 ms a later write may carry
+  /// the same stamp.
   @Test(arguments: [(-1000, false), (0, false), (49, false), (51, true), (1000, true)])
   func aStampWithinTheRacyWindowIsNotTrusted(_ milliseconds: Int64, _ isUnchanged: Bool) throws {
     var status = try makeStatus()
