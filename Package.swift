@@ -62,7 +62,7 @@ let package = Package(
       path: "Tests/HoldfastTestSupport", swiftSettings: settings),
     tests(of: "Model"),
     tests(of: "System", ["HoldfastModel"]),
-    tests(of: "Codec", ["HoldfastModel", "HoldfastSystem"]),
+    tests(of: "Codec", ["HoldfastModel", "HoldfastSystem", "CZlib"]),
     tests(of: "Archive", ["HoldfastModel", "HoldfastSystem", "HoldfastCodec"]),
     tests(of: "Source", ["HoldfastModel", "HoldfastSystem"]),
     tests(of: "Store", ["HoldfastModel", "HoldfastSystem"]),

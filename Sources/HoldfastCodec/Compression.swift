@@ -12,7 +12,7 @@ package enum Compression: Hashable, Sendable, CustomStringConvertible {
   /// `nil` for what the command line does not know.
   package init?(_ text: String) {
     let parts = text.split(separator: ":", omittingEmptySubsequences: false)
-    let level = parts.count == 2 ? Int(parts[1]) : nil
+    let level = parts.count == 2 ? (1...19).first { parts[1] == String($0) } : nil
     switch (parts[0], parts.count, level) {
     case ("none", 1, _): self = .none
     case ("deflate", 1, _): self = .deflate(level: nil)

@@ -37,9 +37,11 @@ package final class Decompressor {
 
   private func inflate(_ stored: UnsafeRawBufferPointer, into plain: UnsafeMutableRawBufferPointer) throws(CodecError) {
     try inflateStart(of: stored, into: plain)
-    guard inflater.pointee.block_state == ISAL_BLOCK_FINISH else {
-      throw CodecError.damaged("a zlib stream ends too late")
-    }
+    // Whole bytes in `read_in` were taken from the input and belong to no stream.
+    guard inflater.pointee.block_state == ISAL_BLOCK_FINISH, inflater.pointee.avail_in == 0,
+      inflater.pointee.read_in_length < 8
+    else { throw CodecError.damaged("a zlib stream ends too early or too late") }
+  }
   }
 
   /// Inflates until `plain` is full.
@@ -63,6 +65,10 @@ package final class Decompressor {
     let context = zstdContext ?? ZSTD_createDCtx()
     zstdContext = context
     guard let context else { throw CodecError.internalFailure("libzstd", code: 0) }
+    // Else libzstd would take several frames, one after the other, as one.
+    guard ZSTD_findFrameCompressedSize(stored.baseAddress, stored.count) == stored.count else {
+      throw CodecError.damaged("it is not exactly one Zstandard frame")
+    }
     let count = ZSTD_decompressDCtx(context, plain.baseAddress, plain.count, stored.baseAddress, stored.count)
     guard ZSTD_isError(count) == 0, count == plain.count else { throw CodecError.damaged("Zstandard frame") }
   }

@@ -165,7 +165,7 @@ private final class LocalObjectWriter: ObjectWriter {
     do {
       try files.open(parent, .directoryFollowingLinks).synchronizeDirectory()
     } catch {
-      // An object that may not last must not be seen: who sees it would build on it.
+      // The name may not survive a power cut: nobody may build on it. The fsync is not tried again.
       try? files.removeFile(path)
       throw error
     }

@@ -60,11 +60,19 @@ package enum TimeText {
     return String(repeating: "0", count: max(0, width - digits.count)) + digits
   }
 
+  private static func days(in month: Int, of year: Int) -> Int {
+    switch month {
+    case 2: year.isMultiple(of: 4) && (!year.isMultiple(of: 100) || year.isMultiple(of: 400)) ? 29 : 28
+    case 4, 6, 9, 11: 30
+    default: 31
+    }
+  }
+
   /// Reads `YYYY-MM-DD[T ]HH:MM[:SS[.fff]]` with `Z` or `±HH[:]MM` behind it, or in local time; a date alone means its last instant.
   package static func parse(_ text: String) -> Timestamp? {
     var reader = FieldReader(text: Array(text.utf8))
     guard let year = reader.number(4), reader.skip("-"), let month = reader.number(2), reader.skip("-"),
-      let day = reader.number(2), (1...12).contains(month), (1...31).contains(day)
+      let day = reader.number(2), (1...12).contains(month), (1...days(in: month, of: year)).contains(day)
     else { return nil }
     var fields = tm()
     fields.tm_year = Int32(year - 1900)

@@ -5,24 +5,56 @@ internal import Glibc
 /// The owner, one thread, takes a free job with `next()`, fills it and gives it to `submit(_:)`. Workers run `perform` on it, in any
 /// order; `consume` then gets the jobs on the owner's thread, in the order of submission. There are as many jobs as
 /// `capacity`, made once: they carry the buffers, so memory is bounded and nothing is allocated on the way.
-package final class OrderedPool<Job: AnyObject>: @unchecked Sendable {
-  // Everything the workers touch (`queue`, `isDone`, `isStopping`) is guarded by `mutex`; the rest belongs to the owner.
-  private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-  private let workArrived = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
-  private let workFinished = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
-  private var threads: [WorkerThread] = []
-  private var isStopping = false
-
+package final class OrderedPool<Job: AnyObject> {
   private final class Slot {
     let job: Job
     var isDone = false
     init(_ job: Job) { self.job = job }
   }
 
-  private var queue: [Slot] = []
+  /// What the workers touch. They hold it and not the pool, so a pool that is dropped can end them.
+  private final class Shared: @unchecked Sendable {
+    // `queue`, `isStopping` and every slot's `isDone` are guarded by `mutex`.
+    let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+    let workArrived = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+    let workFinished = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+    let perform: (Job) -> Void
+    var queue: [Slot] = []
+    var isStopping = false
+
+    init(perform: @escaping (Job) -> Void) {
+      self.perform = perform
+      pthread_mutex_init(mutex, nil)
+      pthread_cond_init(workArrived, nil)
+      pthread_cond_init(workFinished, nil)
+    }
+
+    deinit {
+      mutex.deallocate()
+      workArrived.deallocate()
+      workFinished.deallocate()
+    }
+
+    func work() {
+      pthread_mutex_lock(mutex)
+      while true {
+        while queue.isEmpty, !isStopping { pthread_cond_wait(workArrived, mutex) }
+        if isStopping { break }
+        let slot = queue.removeFirst()
+        pthread_mutex_unlock(mutex)
+        perform(slot.job)
+        pthread_mutex_lock(mutex)
+        slot.isDone = true
+        pthread_cond_signal(workFinished)
+      }
+      pthread_mutex_unlock(mutex)
+    }
+  }
+
+  private let shared: Shared
+  private var threads: [WorkerThread] = []
   private var submitted: [Slot] = []
   private var free: [Slot] = []
-  private let perform: (Job) -> Void
   /// Gets every job back, on the owner's thread.
   package var consume: (Job) throws -> Void = { _ in }
 
@@ -30,22 +62,14 @@ package final class OrderedPool<Job: AnyObject>: @unchecked Sendable {
   package init(
     workers: Int, capacity: Int, makeJob: () throws -> Job, perform: @escaping (Job) -> Void
   ) rethrows {
-    self.perform = perform
-    pthread_mutex_init(mutex, nil)
-    pthread_cond_init(workArrived, nil)
-    pthread_cond_init(workFinished, nil)
+    shared = Shared(perform: perform)
     for _ in 0..<capacity { free.append(Slot(try makeJob())) }
     for _ in 0..<workers {
-      if let thread = WorkerThread.start({ [unowned self] in work() }) { threads.append(thread) }
+      if let thread = WorkerThread.start({ [shared] in shared.work() }) { threads.append(thread) }
     }
   }
 
-  deinit {
-    stop()
-    mutex.deallocate()
-    workArrived.deallocate()
-    workFinished.deallocate()
-  }
+  deinit { stop() }
 
   /// A job to fill. Waits for the oldest submitted one, and consumes it, when none is free.
   package func next() throws -> Job {
@@ -60,13 +84,13 @@ package final class OrderedPool<Job: AnyObject>: @unchecked Sendable {
     slot.isDone = false
     submitted.append(slot)
     if threads.isEmpty {
-      perform(slot.job)
+      shared.perform(slot.job)
       slot.isDone = true
     } else {
-      pthread_mutex_lock(mutex)
-      queue.append(slot)
-      pthread_cond_signal(workArrived)
-      pthread_mutex_unlock(mutex)
+      pthread_mutex_lock(shared.mutex)
+      shared.queue.append(slot)
+      pthread_cond_signal(shared.workArrived)
+      pthread_mutex_unlock(shared.mutex)
     }
     while let oldest = submitted.first, isDone(oldest) { try consumeOldest() }
   }
@@ -78,42 +102,27 @@ package final class OrderedPool<Job: AnyObject>: @unchecked Sendable {
 
   /// Ends the threads after the jobs they are at. Called in any case, also after an error; jobs not yet begun are dropped.
   package func stop() {
-    pthread_mutex_lock(mutex)
-    isStopping = true
-    queue.removeAll()
-    pthread_cond_broadcast(workArrived)
-    pthread_mutex_unlock(mutex)
+    pthread_mutex_lock(shared.mutex)
+    shared.isStopping = true
+    shared.queue.removeAll()
+    pthread_cond_broadcast(shared.workArrived)
+    pthread_mutex_unlock(shared.mutex)
     for thread in threads { thread.join() }
     threads.removeAll()
   }
 
   private func isDone(_ slot: Slot) -> Bool {
-    pthread_mutex_lock(mutex)
-    defer { pthread_mutex_unlock(mutex) }
+    pthread_mutex_lock(shared.mutex)
+    defer { pthread_mutex_unlock(shared.mutex) }
     return slot.isDone
   }
 
   private func consumeOldest() throws {
     let slot = submitted.removeFirst()
-    pthread_mutex_lock(mutex)
-    while !slot.isDone { pthread_cond_wait(workFinished, mutex) }
-    pthread_mutex_unlock(mutex)
+    pthread_mutex_lock(shared.mutex)
+    while !slot.isDone { pthread_cond_wait(shared.workFinished, shared.mutex) }
+    pthread_mutex_unlock(shared.mutex)
     free.append(slot)
     try consume(slot.job)
-  }
-
-  private func work() {
-    pthread_mutex_lock(mutex)
-    while true {
-      while queue.isEmpty, !isStopping { pthread_cond_wait(workArrived, mutex) }
-      if isStopping { break }
-      let slot = queue.removeFirst()
-      pthread_mutex_unlock(mutex)
-      perform(slot.job)
-      pthread_mutex_lock(mutex)
-      slot.isDone = true
-      pthread_cond_signal(workFinished)
-    }
-    pthread_mutex_unlock(mutex)
   }
 }

@@ -1,0 +1,94 @@
+import HoldfastCodec
+import HoldfastModel
+import HoldfastTestSupport
+import Testing
+
+/// Digests are what format.md, section 6, says. The expected values were computed with Python's hashlib.
+@Suite struct HashingTests {
+  /// Two equal pages, a page of zeros and a short last one, of 512 bytes.
+  private static let sample =
+    Array(repeating: (0...255).map { UInt8($0) }, count: 4).flatMap { $0 } + [UInt8](repeating: 0, count: 512)
+    + Array("abc".utf8)
+  private static let samplePageDigests = [
+    "110009dcee21620b166f3abfecb5eff7", "110009dcee21620b166f3abfecb5eff7", "00000000000000000000000000000000",
+    "ba7816bf8f01cfea414140de5dae2223",
+  ]
+
+  private func pageDigests(_ bytes: [UInt8], pageSize: Int) -> [UInt8] {
+    let count = (bytes.count + pageSize - 1) / pageSize
+    var digests = [UInt8](repeating: 0xee, count: count * PageDigest.byteCount)
+    bytes.withUnsafeBytes { bytes in
+      digests.withUnsafeMutableBytes { PageHasher.hash(bytes, pageSize: pageSize, into: $0) }
+    }
+    return digests
+  }
+
+  @Test func pagesHaveTheirDocumentedDigests() {
+    #expect(
+      pageDigests(Self.sample, pageSize: 512) == Self.samplePageDigests.compactMap { Hex.decode($0) }.flatMap { $0 })
+  }
+
+  @Test func aShortLastPageOfZerosIsAZeroPage() {
+    #expect(pageDigests([UInt8](repeating: 0, count: 513), pageSize: 512) == [UInt8](repeating: 0, count: 32))
+  }
+
+  @Test func oneByteMakesAPageNotZero() {
+    for position in [0, 1, 7, 8, 511] {
+      var page = [UInt8](repeating: 0, count: 512)
+      page[position] = 1
+      #expect(pageDigests(page, pageSize: 512) != [UInt8](repeating: 0, count: 16), "byte \(position)")
+    }
+  }
+
+  @Test func zerosAreRecognisedAtEveryLengthAndPlace() {
+    for count in 0...40 {
+      for start in 0..<8 {
+        var bytes = [UInt8](repeating: 0, count: 64)
+        let range = start..<start + count
+        for index in bytes.indices where !range.contains(index) { bytes[index] = 0xff }
+        #expect(bytes.withUnsafeBytes { PageHasher.isZero(UnsafeRawBufferPointer(rebasing: $0[range])) })
+        guard let last = range.last else { continue }
+        bytes[last] = 1
+        #expect(!bytes.withUnsafeBytes { PageHasher.isZero(UnsafeRawBufferPointer(rebasing: $0[range])) })
+      }
+    }
+  }
+
+  @Test func aFileHasItsDocumentedDigest() {
+    var stream = PageDigestStream()
+    stream.add(pageDigests(Self.sample, pageSize: 512))
+    #expect(
+      stream.finish(size: 1539, pageSize: 512).description
+        == "5b9f955c9baf99c5f1268d4dd13e21efc7ef06942a7707a40e25b8a9b97f2388")
+  }
+
+  @Test func anEmptyFileHasItsDocumentedDigest() {
+    #expect(
+      PageDigestStream().finish(size: 0, pageSize: 4096).description
+        == "da1e758bead73354ccc8db47bde0fb99ee70fe3a07eb655486c9fce95ab68320")
+  }
+
+  @Test func aFileOfZerosHasItsDocumentedDigest() {
+    var stream = PageDigestStream()
+    stream.addZeros(3000)
+    #expect(
+      stream.finish(size: 3000 * 4096, pageSize: 4096).description
+        == "213484a4e45927e8b6470fa5753651f584506aaf3fd061f0b79e976dbff91d7f")
+  }
+
+  @Test func piecesAddUpToTheWhole() {
+    #expect(
+      Hasher.digest(Array("abc".utf8)).description
+        == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
+    var random = SeededRandom(seed: 81)
+    let bytes = random.bytes(10_000)
+    var hasher = Hasher()
+    var offset = 0
+    while offset < bytes.count {
+      let count = min(Int.random(in: 0...700, using: &random), bytes.count - offset)
+      hasher.update(Array(bytes[offset..<offset + count]))
+      offset += count
+    }
+    #expect(hasher.finish() == Hasher.digest(bytes), "seed 81")
+  }
+}

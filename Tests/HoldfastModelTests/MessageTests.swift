@@ -1,0 +1,54 @@
+import HoldfastModel
+import Testing
+
+/// What people, cron and monitoring read.
+@Suite struct MessageTests {
+  /// The numbers are a promise: this table changes only when a status is added.
+  @Test func exitStatusesKeepTheirNumbers() {
+    let promised: [HoldfastModel.ExitStatus: Int32] = [
+      .done: 0, .failed: 1, .usage: 2, .incomplete: 3, .noRepository: 10, .locked: 11, .wrongKey: 12,
+      .repairableDamage: 20, .dataLoss: 21, .interrupted: 130,
+    ]
+    #expect(HoldfastModel.ExitStatus.allCases.count == promised.count)
+    for status in HoldfastModel.ExitStatus.allCases {
+      #expect(status.rawValue == promised[status])
+      #expect(!status.meaning.isEmpty)
+    }
+    #expect(Set(HoldfastModel.ExitStatus.allCases.map(\.meaning)).count == promised.count)
+  }
+
+  @Test(
+    arguments: [
+      (0, "0 B"), (1, "1 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (1536, "1.5 KiB"), (29_779_558, "28.4 MiB"),
+      (1 << 30, "1.0 GiB"), (1 << 40, "1.0 TiB"), (1 << 50, "1.0 PiB"), (1 << 60, "1.0 EiB"), (.max, "16.0 EiB"),
+    ] as [(UInt64, String)])
+  func bytesAreShownWithABinaryUnit(_ count: UInt64, _ shown: String) {
+    #expect(Amount.bytes(count) == shown)
+  }
+
+  @Test(
+    arguments: [
+      (0, "0.0 s"), (0.42, "0.42 s"), (9.9, "9.9 s"), (12.3, "12 s"), (59.7, "1 min 0 s"), (185, "3 min 5 s"),
+      (3599.6, "1 h 0 min"), (7800, "2 h 10 min"), (-1, "?"), (.nan, "?"), (.infinity, "?"), (1e300, "?"),
+    ] as [(Double, String)])
+  func durationsAreShownInTheUnitThatFits(_ seconds: Double, _ shown: String) {
+    #expect(Amount.duration(seconds) == shown)
+  }
+
+  @Test func countsAgreeWithTheirNoun() {
+    #expect(Amount.count(0, "file") == "0 files")
+    #expect(Amount.count(1, "file") == "1 file")
+    #expect(Amount.count(2, "entry", "entries") == "2 entries")
+  }
+
+  @Test func anErrorIsShownWithItsHint() {
+    struct Plain: OperatorError {
+      var message: String { "the disk is full" }
+      var hint: String?
+      var exitStatus: HoldfastModel.ExitStatus { .failed }
+    }
+    #expect("\(Plain(hint: nil))" == "the disk is full")
+    #expect("\(Plain(hint: "Free some space."))" == "the disk is full\nHINT: Free some space.")
+    #expect(Interrupted().exitStatus == .interrupted)
+  }
+}

@@ -1,0 +1,19 @@
+import HoldfastModel
+import HoldfastStore
+import HoldfastTestSupport
+import Testing
+
+/// Every store passes the one suite (StoreConformance.swift).
+@Suite(.timeLimit(.minutes(1))) struct ConformanceTests {
+  private let directory = TemporaryDirectory()
+
+  @Test(arguments: StoreConformance.allCases)
+  func aLocalDirectoryKeeps(_ promise: StoreConformance) throws {
+    try promise.check(LocalStore(directory: directory.appending("new"), host: TestShop.host()))
+  }
+
+  @Test(arguments: StoreConformance.allCases)
+  func memoryKeeps(_ promise: StoreConformance) throws {
+    try promise.check(MemoryStore())
+  }
+}

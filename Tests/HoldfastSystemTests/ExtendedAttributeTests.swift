@@ -1,0 +1,48 @@
+import HoldfastModel
+import HoldfastSystem
+import HoldfastTestSupport
+import Testing
+
+private let sample = ExtendedAttribute(name: Array("user.shop".utf8), value: [0, 255, 10])
+
+private let areExtendedAttributesSupported: Bool = {
+  let directory = TemporaryDirectory()
+  return (try? FileSystem().open(directory.path, .directory).setExtendedAttribute(sample)) != nil
+}()
+
+/// Extended attributes come back byte for byte, on what can be opened and on what cannot.
+@Suite(.enabled(if: areExtendedAttributesSupported, "the file system of /tmp has no extended attributes"))
+struct ExtendedAttributeTests {
+  private let directory = TemporaryDirectory()
+  private let files = FileSystem()
+
+  @Test func attributesRoundTripSortedByName() throws {
+    TestFiles.write("x", to: directory.appending("file"))
+    let file = try files.open(directory.appending("file"), .readWrite)
+    var random = SeededRandom(seed: 51)
+    let attributes = [
+      ExtendedAttribute(name: Array("user.a".utf8), value: []),
+      ExtendedAttribute(name: Array("user.b".utf8), value: random.bytes(1000)),
+      ExtendedAttribute(name: Array("user.\u{e4}".utf8), value: Array("text".utf8)),
+    ]
+    for attribute in attributes.reversed() { try file.setExtendedAttribute(attribute) }
+    #expect(try file.extendedAttributes() == attributes)
+    #expect(try files.extendedAttributes(of: directory.appending("file")) == attributes)
+    try file.setExtendedAttribute(ExtendedAttribute(name: Array("user.a".utf8), value: [1]))
+    try file.removeExtendedAttribute(Array("user.b".utf8))
+    #expect(try file.extendedAttributes().map(\.value) == [[1], Array("text".utf8)])
+  }
+
+  @Test func whatHasNoneGivesNone() throws {
+    TestFiles.write("x", to: directory.appending("file"))
+    #expect(try files.open(directory.appending("file"), .read).extendedAttributes() == [])
+  }
+
+  @Test func attributesOfALinkAreNotThoseOfItsTarget() throws {
+    TestFiles.write("x", to: directory.appending("file"))
+    TestFiles.symbolicLink("file", at: directory.appending("link"))
+    try files.setExtendedAttribute(directory.appending("file"), sample)
+    #expect(try files.extendedAttributes(of: directory.appending("file")) == [sample])
+    #expect(try files.extendedAttributes(of: directory.appending("link")) == [])
+  }
+}

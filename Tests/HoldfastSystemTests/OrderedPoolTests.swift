@@ -1,0 +1,117 @@
+import Dispatch
+import HoldfastSystem
+import Synchronization
+import Testing
+
+/// Work is done by several threads and comes back in the order in which it was given out, with bounded memory.
+@Suite(.timeLimit(.minutes(1))) struct OrderedPoolTests {
+  private final class Job {
+    var number = -1
+    var result = -1
+  }
+
+  private struct Stop: Error {}
+
+  @Test(arguments: [0, 1, 2, 5])
+  func jobsComeBackInOrder(_ workers: Int) throws {
+    var consumed: [Int] = []
+    let pool = OrderedPool(workers: workers, capacity: 4, makeJob: Job.init) { $0.result = $0.number * $0.number }
+    pool.consume = { consumed.append($0.result) }
+    for number in 0..<500 {
+      try pool.next().number = number
+      try pool.submit()
+    }
+    try pool.drain()
+    pool.stop()
+    #expect(consumed == (0..<500).map { $0 * $0 })
+  }
+
+  @Test func aJobThatFinishesEarlyWaitsForTheOneBeforeIt() throws {
+    let secondIsDone = DispatchSemaphore(value: 0)
+    var consumed: [Int] = []
+    let pool = OrderedPool(workers: 2, capacity: 2, makeJob: Job.init) { job in
+      if job.number == 0 { secondIsDone.wait() } else { secondIsDone.signal() }
+    }
+    pool.consume = { consumed.append($0.number) }
+    for number in 0..<2 {
+      try pool.next().number = number
+      try pool.submit()
+    }
+    try pool.drain()
+    pool.stop()
+    #expect(consumed == [0, 1])
+  }
+
+  @Test func thereAreNeverMoreJobsThanTheCapacity() throws {
+    var made = 0
+    var inFlight = 0
+    var most = 0
+    let pool = OrderedPool(
+      workers: 2, capacity: 3,
+      makeJob: {
+        made += 1
+        return Job()
+      }, perform: { $0.result = $0.number })
+    pool.consume = { _ in inFlight -= 1 }
+    for number in 0..<200 {
+      try pool.next().number = number
+      inFlight += 1
+      most = max(most, inFlight)
+      try pool.submit()
+    }
+    try pool.drain()
+    pool.stop()
+    #expect(made == 3)
+    #expect(most <= 3)
+    #expect(inFlight == 0)
+  }
+
+  @Test func anErrorOfTheConsumerReachesTheOwnerAndNothingAfterItIsConsumed() {
+    var consumed: [Int] = []
+    let pool = OrderedPool(workers: 2, capacity: 4, makeJob: Job.init) { $0.result = $0.number }
+    pool.consume = { job in
+      if job.number == 5 { throw Stop() }
+      consumed.append(job.number)
+    }
+    #expect(throws: Stop.self) {
+      for number in 0..<100 {
+        try pool.next().number = number
+        try pool.submit()
+      }
+    }
+    pool.stop()
+    #expect(consumed == [0, 1, 2, 3, 4])
+  }
+
+  @Test func afterStopNothingRunsAndNothingIsConsumed() throws {
+    let begun = Atomic(0)
+    let ended = Atomic(0)
+    var consumed = 0
+    let pool = OrderedPool(workers: 1, capacity: 100, makeJob: Job.init) { _ in
+      begun.add(1, ordering: .sequentiallyConsistent)
+      ended.add(1, ordering: .sequentiallyConsistent)
+    }
+    for _ in 0..<100 {
+      _ = try pool.next()
+      try pool.submit()
+    }
+    pool.consume = { _ in consumed += 1 }
+    pool.stop()
+    let atStop = begun.load(ordering: .sequentiallyConsistent)
+    #expect(ended.load(ordering: .sequentiallyConsistent) == atStop, "stop returned while a job was at work")
+    #expect(consumed == 0)
+    pool.stop()
+    #expect(begun.load(ordering: .sequentiallyConsistent) == atStop)
+  }
+
+  @Test func aPoolThatIsDroppedEndsItsThreads() throws {
+    weak var dropped: OrderedPool<Job>?
+    do {
+      let pool = OrderedPool(workers: 2, capacity: 2, makeJob: Job.init) { _ in }
+      _ = try pool.next()
+      try pool.submit()
+      dropped = pool
+    }
+    #expect(dropped == nil)
+  }
+}
