@@ -18,10 +18,6 @@ package struct SnapshotSelector: Sendable {
 
   /// - Parameter onDamage: gets the envelopes that cannot be read: a snapshot behind one of them cannot be chosen.
   package func choose(in repository: Repository, onDamage: (DamageError) -> Void) throws -> Snapshot {
-    if let source, try !repository.sourceNames().contains(source) {
-      throw EngineError(
-        "there is no source \(source) in \(repository.store.location)", hint: "Run `holdfast list` to see all sources.")
-    }
     var candidates = try repository.allSnapshots(of: source, onDamage: onDamage)
     guard !candidates.isEmpty else {
       throw EngineError(
