@@ -48,7 +48,9 @@ package struct SnapshotSelector: Sendable {
     let matches = candidates.filter { $0.id.description.hasPrefix(text.lowercased()) && !text.isEmpty }
     if matches.count == 1 { return matches[0] }
     if matches.isEmpty {
-      throw EngineError("there is no snapshot \"\(text.isEmpty ? "" : Path(text).description)\"", hint: "Run `holdfast list` to see which there are.")
+      throw EngineError(
+        "there is no snapshot \"\(text.isEmpty ? "" : Path(text).description)\"",
+        hint: "Run `holdfast list` to see which there are.")
     }
     let shown = matches.prefix(10).map {
       "\n  \($0.id)  \($0.sourceName)/\($0.sequence)  \(TimeText.local($0.envelope.started))"
