@@ -1,20 +1,26 @@
 internal import FoundationEssentials
 internal import Glibc
+internal import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastSystem
 internal import Synchronization
 
 /// Results go to standard output, everything else to standard error.
 enum Console {
-  private static let outputFailure = Mutex<SystemError?>(nil)
+  private static let outputFailure = Mutex<EngineError?>(nil)
 
   /// The first refusal of a result: it must not be mistaken for success. A reader that went away is none.
-  static var lostOutput: SystemError? { outputFailure.withLock { $0 } }
+  static var lostOutput: EngineError? { outputFailure.withLock { $0 } }
 
   static func output(_ text: String) {
     let code = write(text + "\n", to: STDOUT_FILENO)
     guard code != 0, code != EPIPE else { return }
-    outputFailure.withLock { $0 = $0 ?? SystemError("write", Path("standard output"), code: code) }
+    let reason = SystemError("write", Path("standard output"), code: code).reason
+    outputFailure.withLock {
+      $0 = EngineError(
+        "the results could not be written to standard output: \(reason)",
+        hint: "What was asked is done; send the output elsewhere to see it.")
+    }
   }
 
   static func error(_ text: String) { _ = write(text + "\n", to: STDERR_FILENO) }
