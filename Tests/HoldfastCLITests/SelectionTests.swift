@@ -102,7 +102,7 @@ import Testing
     #expect(result.exitStatus == 1)
     #expect(
       result.error == """
-        holdfast: no snapshot is as old as 2001-01-01 00:00:00 +0000
+        holdfast: no snapshot is as old as 2001-01-01 23:59:59 +0000
         HINT: Run `holdfast list` to see which there are.
 
         """)
