@@ -140,7 +140,9 @@ package final class RunningProcess {
   private static func withStrings<Result>(
     _ strings: [[UInt8]], _ body: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> Result
   ) -> Result {
-    var copies: [UnsafeMutablePointer<CChar>?] = strings.map { Path(bytes: $0).withCString { strdup($0) } }
+    var copies: [UnsafeMutablePointer<CChar>?] = strings.map { bytes in
+      (bytes + [0]).map { CChar(bitPattern: $0) }.withUnsafeBufferPointer { $0.baseAddress.flatMap { strdup($0) } }
+    }
     defer { for copy in copies { free(copy) } }
     copies.append(nil)
     return copies.withUnsafeMutableBufferPointer { buffer in
