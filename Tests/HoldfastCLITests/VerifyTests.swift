@@ -6,10 +6,10 @@ import Testing
 
 /// Verify finds what is wrong, says what it costs, and ends with a status that monitoring can read.
 @Suite struct VerifyTests {
-  private func shop(bytes: Int = 600_000) -> Tool {
+  private func shop() -> Tool {
     let tool = Tool()
     var random = SeededRandom(seed: 51)
-    TestFiles.write(random.bytes(bytes), to: tool.source.appending("orders.db"))
+    TestFiles.write(random.bytes(600_000), to: tool.source.appending("orders.db"))
     tool.run("init")
     tool.run("backup", "source")
     return tool
@@ -66,8 +66,14 @@ import Testing
   }
 
   @Test func damageEndsARestoreAndLeavesTheTargetEmpty() throws {
-    // Many frames: others are still on their way when the first turns out to be damaged.
-    let tool = shop(bytes: 4_000_000)
+    // Many files in many frames: workers are still making some when the first frame turns out to be damaged.
+    let tool = Tool()
+    var random = SeededRandom(seed: 52)
+    for number in 100..<400 {
+      TestFiles.write(random.bytes(16_384), to: tool.source.appending("invoice-\(number)"))
+    }
+    tool.run("init")
+    tool.run("backup", "source")
     try flip(archive(tool), at: 1000)
     let result = tool.run("restore", "--target", "restored")
     #expect(result.exitStatus == 21)
@@ -79,7 +85,11 @@ import Testing
 
         """)
     #expect(TestFiles.names(in: tool.directory.appending("restored")) == [])
-    #expect(tool.run("cat", "latest", "orders.db").exitStatus == 21)
+    for _ in 0..<8 {
+      #expect(tool.run("restore", "--target", "restored").exitStatus == 21)
+      #expect(TestFiles.names(in: tool.directory.appending("restored")) == [])
+    }
+    #expect(tool.run("cat", "latest", "invoice-100").exitStatus == 21)
   }
 
   @Test func aMissingArchiveIsFoundWithoutReading() throws {
