@@ -8,6 +8,7 @@ package enum CommandLineTool {
     do {
       var command = try Holdfast.parseAsRoot(Array(arguments))
       try command.run()
+      if let lost = Console.lostOutput { throw lost }
       return ExitStatus.done.rawValue
     } catch let outcome as Outcome {
       return outcome.status.rawValue

@@ -76,6 +76,7 @@ enum Environment {
 
   /// The machine to work on, with signals turned into a cancellation.
   static func makeHost() -> Host {
+    occupyStandardDescriptors()
     raiseOpenFileLimit()
     let cancellation = Cancellation()
     cancellation.raiseOnSignals()
@@ -84,6 +85,15 @@ enum Environment {
     return Host(
       cancellation: cancellation, workers: min(16, processors),
       scratchDirectories: [temporary, Path("/tmp"), Path("/var/tmp"), Path("/dev/shm")])
+  }
+
+  /// Whoever starts us may have closed them. Then the next file that is opened gets the number, and messages would be written into it:
+  /// into the repository, say.
+  private static func occupyStandardDescriptors() {
+    for descriptor in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO] where fcntl(descriptor, F_GETFD) < 0 {
+      // The lowest free number is taken, and those below are taken already.
+      _ = open("/dev/null", O_RDWR)
+    }
   }
 
   /// A deep source needs an open directory a level.

@@ -42,7 +42,6 @@ package final class Decompressor {
       inflater.pointee.read_in_length < 8
     else { throw CodecError.damaged("a zlib stream ends too early or too late") }
   }
-  }
 
   /// Inflates until `plain` is full.
   private func inflateStart(

@@ -24,7 +24,9 @@ struct Show: ParsableCommand {
       Console.error("holdfast: WARNING: \($0.message)")
     }
     if output.json {
-      try Console.json(SnapshotJSON(chosen.envelope))
+      let snapshot = SnapshotJSON(chosen.envelope)
+      // Followed by its files, it is the first line of a stream of lines.
+      if files { try Console.jsonLine(snapshot) } else { try Console.json(snapshot) }
     } else {
       summary(chosen, chain: try repository.chain(to: chosen)).forEach(Console.output)
     }

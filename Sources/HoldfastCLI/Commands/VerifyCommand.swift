@@ -57,9 +57,14 @@ struct VerifyCommand: ParsableCommand {
     let report = try Verify(repository: repository, options: options, progress: progress).run(
       chosen, source: source.name)
     progress.end()
-    if let junit { try JUnitReport.write(report, to: try Environment.absolute(junit), files: host.files) }
     if output.json { try Console.json(VerifyJSON(report)) }
     show(report)
+    do {
+      if let junit { try JUnitReport.write(report, to: try Environment.absolute(junit), files: host.files) }
+    } catch let error as any OperatorError where report.exitStatus != .done {
+      // What was found matters more than where it could not be written.
+      Console.error("holdfast: \(error)")
+    }
     try Outcome.end(report.exitStatus)
   }
 

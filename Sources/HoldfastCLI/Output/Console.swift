@@ -1,11 +1,30 @@
 internal import FoundationEssentials
 internal import Glibc
+internal import HoldfastEngine
+internal import HoldfastModel
+internal import HoldfastSystem
+internal import Synchronization
 
 /// Results go to standard output, everything else to standard error.
 enum Console {
-  static func output(_ text: String) { write(text + "\n", to: STDOUT_FILENO) }
-  static func error(_ text: String) { write(text + "\n", to: STDERR_FILENO) }
-  static func errorFragment(_ text: String) { write(text, to: STDERR_FILENO) }
+  private static let outputFailure = Mutex<EngineError?>(nil)
+
+  /// The first refusal of a result: it must not be mistaken for success. A reader that went away is none.
+  static var lostOutput: EngineError? { outputFailure.withLock { $0 } }
+
+  static func output(_ text: String) {
+    let code = write(text + "\n", to: STDOUT_FILENO)
+    guard code != 0, code != EPIPE else { return }
+    let reason = SystemError("write", Path("standard output"), code: code).reason
+    outputFailure.withLock {
+      $0 = EngineError(
+        "the results could not be written to standard output: \(reason)",
+        hint: "What was asked is done; send the output elsewhere to see it.")
+    }
+  }
+
+  static func error(_ text: String) { _ = write(text + "\n", to: STDERR_FILENO) }
+  static func errorFragment(_ text: String) { _ = write(text, to: STDERR_FILENO) }
 
   static var isErrorTerminal: Bool { isatty(STDERR_FILENO) == 1 }
 
@@ -23,14 +42,16 @@ enum Console {
     output(String(decoding: try encoder.encode(value), as: UTF8.self))
   }
 
-  private static func write(_ text: String, to descriptor: Int32) {
+  /// - Returns: errno where not everything could be written, else 0.
+  private static func write(_ text: String, to descriptor: Int32) -> Int32 {
     var bytes = Array(text.utf8)[...]
     while !bytes.isEmpty {
       let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
       if count < 0 && errno == EINTR { continue }
-      guard count > 0 else { return }
+      guard count > 0 else { return count < 0 ? errno : EIO }
       bytes = bytes.dropFirst(count)
     }
+    return 0
   }
 }
 

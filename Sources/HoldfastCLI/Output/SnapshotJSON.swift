@@ -41,6 +41,32 @@ struct SnapshotJSON: Encodable {
     stateRoot = envelope.state.root.description
     changes = envelope.changes
   }
+
+  private enum CodingKeys: String, CodingKey {
+    case id, sequence, kind, parent, source, path, time, finished, consistency, incompleteFiles, storedBytes, stateBytes
+    case stateFiles, stateEntries, stateRoot, changes
+  }
+
+  /// By hand, because every field is always there: a full's parent is `null`, not absent.
+  func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(id, forKey: .id)
+    try container.encode(sequence, forKey: .sequence)
+    try container.encode(kind, forKey: .kind)
+    try container.encode(parent, forKey: .parent)
+    try container.encode(source, forKey: .source)
+    try container.encode(path, forKey: .path)
+    try container.encode(time, forKey: .time)
+    try container.encode(finished, forKey: .finished)
+    try container.encode(consistency, forKey: .consistency)
+    try container.encode(incompleteFiles, forKey: .incompleteFiles)
+    try container.encode(storedBytes, forKey: .storedBytes)
+    try container.encode(stateBytes, forKey: .stateBytes)
+    try container.encode(stateFiles, forKey: .stateFiles)
+    try container.encode(stateEntries, forKey: .stateEntries)
+    try container.encode(stateRoot, forKey: .stateRoot)
+    try container.encode(changes, forKey: .changes)
+  }
 }
 
 /// Something that could not be captured or restored, as `--json` shows it.

@@ -93,7 +93,7 @@ package struct Backup {
       try commit(envelope, body: draft.commitBody, base: base)
     }
     return Report(
-      envelope: envelope, reason: base.reason, problems: record.problems,
+      envelope: envelope, reason: base.reason, problems: record.problems.sorted { $0.path < $1.path },
       seconds: host.clock.uptime() - begun, isDryRun: options.isDryRun)
   }
 

@@ -88,8 +88,13 @@ package struct Repository: Sendable {
     }
   }
 
-  /// All snapshots of all sources. Damaged envelopes are handed to `onDamage`.
+  /// All snapshots of all sources, or of one. Damaged envelopes are handed to `onDamage`.
+  /// - Throws: when there is no source of that name: a name mistyped is not an empty history.
   package func allSnapshots(of name: SourceName? = nil, onDamage: (DamageError) -> Void) throws -> [Snapshot] {
+    if let name, try !sourceNames().contains(name) {
+      throw EngineError(
+        "there is no source \(name) in \(location)", hint: "Run `holdfast list` to see all sources.")
+    }
     let names = try name.map { [$0] } ?? sourceNames()
     return try names.flatMap { name in
       try snapshots(of: name).compactMap { result in

@@ -18,10 +18,6 @@ package struct SnapshotSelector: Sendable {
 
   /// - Parameter onDamage: gets the envelopes that cannot be read: a snapshot behind one of them cannot be chosen.
   package func choose(in repository: Repository, onDamage: (DamageError) -> Void) throws -> Snapshot {
-    if let source, try !repository.sourceNames().contains(source) {
-      throw EngineError(
-        "there is no source \(source) in \(repository.store.location)", hint: "Run `holdfast list` to see all sources.")
-    }
     var candidates = try repository.allSnapshots(of: source, onDamage: onDamage)
     guard !candidates.isEmpty else {
       throw EngineError(
@@ -52,7 +48,9 @@ package struct SnapshotSelector: Sendable {
     let matches = candidates.filter { $0.id.description.hasPrefix(text.lowercased()) && !text.isEmpty }
     if matches.count == 1 { return matches[0] }
     if matches.isEmpty {
-      throw EngineError("there is no snapshot \"\(Path(text))\"", hint: "Run `holdfast list` to see which there are.")
+      throw EngineError(
+        "there is no snapshot \"\(text.isEmpty ? "" : Path(text).description)\"",
+        hint: "Run `holdfast list` to see which there are.")
     }
     let shown = matches.prefix(10).map {
       "\n  \($0.id)  \($0.sourceName)/\($0.sequence)  \(TimeText.local($0.envelope.started))"

@@ -52,6 +52,7 @@ final class RestorePlan {
   }
 
   func run(readers: ArchiveReaders, isDryRun: Bool) throws {
+    // Also after an error: what is staged is removed then, and no worker may go on adding to it.
     if !isDryRun {
       fetcher = PageFetcher(readers: readers, host: host, isProving: false) { [unowned self] _, storedBytes, failure in
         if let failure { throw failure }

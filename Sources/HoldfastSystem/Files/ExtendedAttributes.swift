@@ -6,7 +6,7 @@ package import HoldfastModel
 extension OpenFile {
   /// All attributes, sorted by name; empty where the file system has none.
   package func extendedAttributes() throws(SystemError) -> [ExtendedAttribute] {
-    try ExtendedAttributes.read(path) { list, size in
+    try ExtendedAttributes.read(place) { list, size in
       flistxattr(descriptor, list, size)
     } get: { name, value, size in
       fgetxattr(descriptor, name, value, size)

@@ -11,8 +11,9 @@ package struct FileSystem: Sendable {
     self.probe = probe
   }
 
+  /// - Parameter directory: what `path` is relative to; an error names both.
   func perform(
-    _ operation: Operation, _ action: String, _ path: Path, newPath: Path? = nil,
+    _ operation: Operation, _ action: String, _ path: Path, in directory: OpenFile? = nil, newPath: Path? = nil,
     _ call: (UnsafePointer<CChar>) -> Int32
   ) throws(SystemError) -> Int32 {
     try probe?.willPerform(operation, path)
@@ -20,7 +21,8 @@ package struct FileSystem: Sendable {
       while true {
         let result = call(text)
         if result >= 0 { return result }
-        guard errno == EINTR else { throw SystemError.last(action, path) }
+        let code = errno
+        guard code == EINTR else { throw SystemError(action, directory?.place(of: path) ?? path, code: code) }
       }
     }
     probe?.didPerform(operation, path, newPath: newPath)
@@ -63,20 +65,20 @@ package struct FileSystem: Sendable {
   ) throws(SystemError) -> OpenFile {
     let operation: Operation = if case .create = mode { .create } else { .open }
     let action = operation == .create ? "create" : "open"
-    let descriptor = try perform(operation, action, path) {
+    let descriptor = try perform(operation, action, path, in: directory) {
       holdfast_openat(directory?.descriptor ?? AT_FDCWD, $0, mode.flags | O_CLOEXEC, permissions)
     }
-    return OpenFile(descriptor: descriptor, path: path, probe: probe)
+    return OpenFile(descriptor: descriptor, path: path, in: directory, probe: probe)
   }
 
   /// Opens for reading, beneath `directory` and without symbolic links on the way, and leaves no trace in the access time where we may.
   package func openForCapture(_ path: Path, in directory: OpenFile) throws(SystemError) -> OpenFile {
     let flags = Mode.read.flags | O_CLOEXEC
-    let descriptor = try perform(.open, "open", path) {
+    let descriptor = try perform(.open, "open", path, in: directory) {
       let quiet = holdfast_openat_beneath(directory.descriptor, $0, flags | holdfast_o_noatime, 0)
       return quiet < 0 && errno == EPERM ? holdfast_openat_beneath(directory.descriptor, $0, flags, 0) : quiet
     }
-    return OpenFile(descriptor: descriptor, path: path, probe: probe)
+    return OpenFile(descriptor: descriptor, path: path, in: directory, probe: probe)
   }
 
   /// Like `open`, but refuses every symbolic link on the way and every way out of `directory` (openat2(2), RESOLVE_BENEATH).
@@ -84,10 +86,10 @@ package struct FileSystem: Sendable {
     _ path: Path, in directory: OpenFile, _ mode: Mode, permissions: UInt32 = 0o600
   ) throws(SystemError) -> OpenFile {
     let operation: Operation = if case .create = mode { .create } else { .open }
-    let descriptor = try perform(operation, "open", path) {
+    let descriptor = try perform(operation, "open", path, in: directory) {
       holdfast_openat_beneath(directory.descriptor, $0, mode.flags | O_CLOEXEC, permissions)
     }
-    return OpenFile(descriptor: descriptor, path: path, probe: probe)
+    return OpenFile(descriptor: descriptor, path: path, in: directory, probe: probe)
   }
 
   /// The directory that holds `path`, reached beneath `directory` without following a symbolic link, and the name in it: for the
@@ -112,7 +114,7 @@ package struct FileSystem: Sendable {
     -> FileStatus
   {
     var raw = stat()
-    _ = try perform(.status, "examine", path) {
+    _ = try perform(.status, "examine", path, in: directory) {
       fstatat(directory?.descriptor ?? AT_FDCWD, $0, &raw, followLink ? 0 : AT_SYMLINK_NOFOLLOW)
     }
     return FileStatus(raw)
@@ -144,7 +146,7 @@ package struct FileSystem: Sendable {
   )
     throws(SystemError)
   {
-    _ = try perform(.makeDirectory, "make directory", path) {
+    _ = try perform(.makeDirectory, "make directory", path, in: directory) {
       mkdirat(directory?.descriptor ?? AT_FDCWD, $0, permissions)
     }
   }
@@ -155,7 +157,7 @@ package struct FileSystem: Sendable {
   ) throws(SystemError) {
     let from = directory?.descriptor ?? AT_FDCWD
     let to = newDirectory?.descriptor ?? AT_FDCWD
-    _ = try perform(.rename, "rename", path, newPath: newPath) { old in
+    _ = try perform(.rename, "rename", path, in: directory, newPath: newPath) { old in
       newPath.withCString { new in
         replacing ? renameat(from, old, to, new) : holdfast_rename_exclusive(from, old, to, new)
       }
@@ -163,11 +165,13 @@ package struct FileSystem: Sendable {
   }
 
   package func removeFile(_ path: Path, in directory: OpenFile? = nil) throws(SystemError) {
-    _ = try perform(.remove, "remove", path) { unlinkat(directory?.descriptor ?? AT_FDCWD, $0, 0) }
+    _ = try perform(.remove, "remove", path, in: directory) { unlinkat(directory?.descriptor ?? AT_FDCWD, $0, 0) }
   }
 
   package func removeDirectory(_ path: Path, in directory: OpenFile? = nil) throws(SystemError) {
-    _ = try perform(.remove, "remove", path) { unlinkat(directory?.descriptor ?? AT_FDCWD, $0, AT_REMOVEDIR) }
+    _ = try perform(.remove, "remove", path, in: directory) {
+      unlinkat(directory?.descriptor ?? AT_FDCWD, $0, AT_REMOVEDIR)
+    }
   }
 
   /// The absolute path without symbolic links, `.` or `..`.
@@ -184,7 +188,7 @@ package struct FileSystem: Sendable {
 
   package func makeSymbolicLink(_ path: Path, in directory: OpenFile, target: [UInt8]) throws(SystemError) {
     let target = Path(bytes: target)
-    _ = try perform(.link, "make symbolic link", path) { name in
+    _ = try perform(.link, "make symbolic link", path, in: directory) { name in
       target.withCString { symlinkat($0, directory.descriptor, name) }
     }
   }
@@ -194,13 +198,13 @@ package struct FileSystem: Sendable {
   )
     throws(SystemError)
   {
-    _ = try perform(.link, "make hard link", path) { name in
+    _ = try perform(.link, "make hard link", path, in: directory) { name in
       existing.withCString { linkat(existingDirectory.descriptor, $0, directory.descriptor, name, 0) }
     }
   }
 
   package func makeFifo(_ path: Path, in directory: OpenFile) throws(SystemError) {
-    _ = try perform(.create, "make fifo", path) { mkfifoat(directory.descriptor, $0, 0o600) }
+    _ = try perform(.create, "make fifo", path, in: directory) { mkfifoat(directory.descriptor, $0, 0o600) }
   }
 
   package func makeDevice(
@@ -208,14 +212,14 @@ package struct FileSystem: Sendable {
   )
     throws(SystemError)
   {
-    _ = try perform(.create, "make device", path) {
+    _ = try perform(.create, "make device", path, in: directory) {
       mknodat(directory.descriptor, $0, (block ? 0o060000 : 0o020000) | 0o600, holdfast_makedev(major, minor))
     }
   }
 
   package func readSymbolicLink(_ path: Path, in directory: OpenFile) throws(SystemError) -> [UInt8] {
     var target = [UInt8](repeating: 0, count: Limits.pathBytesMax + 1)
-    let count = try perform(.read, "read", path) { name in
+    let count = try perform(.read, "read", path, in: directory) { name in
       target.withUnsafeMutableBytes { buffer in
         buffer.withMemoryRebound(to: CChar.self) { characters in
           guard let start = characters.baseAddress else { return -1 }
@@ -229,19 +233,19 @@ package struct FileSystem: Sendable {
   // MARK: Attributes of what cannot be opened
 
   package func setOwner(_ path: Path, in directory: OpenFile, userID: UInt32, groupID: UInt32) throws(SystemError) {
-    _ = try perform(.attributes, "set the owner of", path) {
+    _ = try perform(.attributes, "set the owner of", path, in: directory) {
       fchownat(directory.descriptor, $0, userID, groupID, AT_SYMLINK_NOFOLLOW)
     }
   }
 
   /// Never for symbolic links: Linux follows them here.
   package func setMode(_ path: Path, in directory: OpenFile, mode: UInt32) throws(SystemError) {
-    _ = try perform(.attributes, "set the mode of", path) { fchmodat(directory.descriptor, $0, mode, 0) }
+    _ = try perform(.attributes, "set the mode of", path, in: directory) { fchmodat(directory.descriptor, $0, mode, 0) }
   }
 
   package func setModified(_ path: Path, in directory: OpenFile, time: Timestamp) throws(SystemError) {
     var times = Self.times(modified: time)
-    _ = try perform(.attributes, "set the times of", path) {
+    _ = try perform(.attributes, "set the times of", path, in: directory) {
       utimensat(directory.descriptor, $0, &times, AT_SYMLINK_NOFOLLOW)
     }
   }

@@ -7,15 +7,23 @@ package import HoldfastModel
 /// Reads and writes name their offset, so several threads may share one.
 package final class OpenFile: Sendable {
   package let descriptor: Int32
-  /// What it was opened as: for messages.
+  /// What it was opened as.
   package let path: Path
+  private let directory: Path
   let probe: (any OperationProbe)?
 
-  init(descriptor: Int32, path: Path, probe: (any OperationProbe)?) {
+  /// - Parameter directory: what `path` is relative to.
+  init(descriptor: Int32, path: Path, in directory: OpenFile? = nil, probe: (any OperationProbe)?) {
     self.descriptor = descriptor
     self.path = path
+    self.directory = directory?.place ?? .root
     self.probe = probe
   }
+
+  /// Where it lies, with the directory it was opened in: for messages.
+  var place: Path { path.isEmpty ? directory : directory.appending(path.bytes) }
+
+  func place(of entry: Path) -> Path { entry.isEmpty ? place : place.appending(entry.bytes) }
 
   deinit {
     _ = Glibc.close(descriptor)
@@ -31,7 +39,8 @@ package final class OpenFile: Sendable {
         probe?.didPerform(operation, path, newPath: nil)
         return result
       }
-      guard errno == EINTR else { throw .last(action, path) }
+      let code = errno
+      guard code == EINTR else { throw SystemError(action, place, code: code) }
     }
   }
 

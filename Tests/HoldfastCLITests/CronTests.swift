@@ -1,0 +1,174 @@
+import Foundation
+import HoldfastModel
+import HoldfastTestSupport
+import Testing
+
+/// What cron and other minimal surroundings give is enough.
+@Suite struct CronTests {
+  /// No HOME, no locale, a strict umask, `/` as directory, no standard input.
+  private func underCron(_ tool: Tool, _ arguments: [String]) -> ProcessResult {
+    var start = RunningProcess.Start(
+      ["/bin/sh", "-c", #"cd / && umask 077 && exec "$@" <&-"#, "sh", Tool.binary.text] + arguments)
+    start.environment = ["PATH": "/usr/bin:/bin"]
+    start.input = .closed
+    return RunningProcess(start).wait()
+  }
+
+  @Test func backupWorksInTheEnvironmentOfCron() throws {
+    let tool = Tool()
+    TestFiles.write("an order", to: tool.source.appending("orders"))
+    #expect(underCron(tool, ["init", "-r", tool.repository.text, "--quiet"]).exitStatus == 0)
+    let descriptor = try #require(TestFiles.read(tool.repository.appending("holdfast.json")))
+    let identifier = try #require(String(decoding: descriptor, as: UTF8.self).firstMatch(of: /"repository":"(\w+)"/)).1
+    defer { removeDefaultCache(String(identifier)) }
+    for _ in 0..<2 {
+      let result = underCron(tool, ["backup", tool.source.text, "-r", tool.repository.text, "--quiet"])
+      #expect(result.exitStatus == 0)
+      #expect(result.output == "")
+      #expect(result.error == "")
+    }
+    #expect(tool.run("verify", "--data").exitStatus == 0)
+    #expect(tool.run("restore", "--target", "restored").exitStatus == 0)
+    #expect(TreeDescription(of: tool.directory.appending("restored")) == TreeDescription(of: tool.source))
+  }
+
+  /// Root without a HOME keeps its cache where it belongs to the machine.
+  private func removeDefaultCache(_ repository: String) {
+    guard Tool.isRoot else { return }
+    TestFiles.removeTree(Path("/var/cache/holdfast").appending(repository))
+  }
+
+  /// A closed descriptor is given to the next file that is opened: what is said must not end in the repository.
+  @Test func closedDescriptorsDoNoHarm() {
+    let tool = Tool()
+    TestFiles.write("an order", to: tool.source.appending("orders"))
+    // A socket is remarked upon while the objects are open.
+    tool.other(
+      "python3", "-c", "import socket\nfor n in range(9): socket.socket(socket.AF_UNIX).bind('source/socket%d' % n)")
+    let closed: (inout RunningProcess.Start) -> Void = { ($0.input, $0.output, $0.error) = (.closed, .closed, .closed) }
+    #expect(tool.run("init", configure: closed).exitStatus == 0)
+    #expect(tool.run("backup", "source", configure: closed).exitStatus == 0)
+    #expect(tool.run("verify", "--data").exitStatus == 0)
+    #expect(tool.run("cat", "latest", "orders").output == "an order")
+    for file in TestFiles.allFiles(in: tool.repository) {
+      #expect(TestFiles.read(file)?.starts(with: Array("holdfast: ".utf8)) == false, "\(file)")
+    }
+  }
+
+  /// What an unprivileged user may not read is named, the rest is captured, and the run is no success.
+  @Test func whatCannotBeReadIsNamed() throws {
+    let tool = Tool()
+    TestFiles.setMode(tool.directory.path, 0o777)
+    TestFiles.write("an order", to: tool.source.appending("orders"))
+    TestFiles.write("secret", to: tool.source.appending("secret"))
+    TestFiles.setMode(tool.source.appending("secret"), 0)
+    TestFiles.makeDirectory(tool.source.appending("vault"), mode: 0)
+    defer { TestFiles.setMode(tool.source.appending("vault"), 0o700) }
+    let nobody = try Unprivileged(tool)
+    guard nobody.isPossible else { return }
+    #expect(nobody.run("init").exitStatus == 0)
+    let result = nobody.run("backup", "source")
+    #expect(result.exitStatus == 3)
+    #expect(
+      result.error == """
+        holdfast: INCOMPLETE: secret: Permission denied
+        holdfast: INCOMPLETE: vault: Permission denied
+
+        """)
+    #expect(result.output.hasSuffix("\n  INCOMPLETE: 2 paths could not be captured whole\n"))
+    #expect(nobody.run("cat", "latest", "orders").output == "an order")
+
+    let json = try #require(
+      try JSONSerialization.jsonObject(with: Data(nobody.run("backup", "source", "--json").outputBytes))
+        as? [String: Any])
+    let problems = try #require(json["problems"] as? [[String: String]])
+    #expect(
+      problems == [
+        ["path": "secret", "reason": "Permission denied"], ["path": "vault", "reason": "Permission denied"],
+      ])
+    #expect(json["committed"] as? Bool == true)
+    #expect(nobody.run("list").output.contains("  INCOMPLETE: 1 file unreadable\n"))
+
+    let cat = nobody.run("cat", "latest", "secret")
+    #expect(cat.exitStatus == 3)
+    #expect(
+      cat.error == "holdfast: secret could not be read when the snapshot was taken\nHINT: Try an older snapshot.\n")
+
+    let restored = nobody.run("restore", "--target", "restored")
+    #expect(restored.exitStatus == 3, "a part of the source is not in the snapshot")
+    #expect(restored.error == "holdfast: INCOMPLETE: secret: unreadable when the snapshot was taken\n")
+    #expect(TestFiles.names(in: tool.directory.appending("restored")) == ["orders"])
+  }
+
+  /// Owners are root's to give: without, a restore brings back everything else, and that is a success.
+  @Test func aRestoreNeedsNoPrivilege() throws {
+    let tool = Tool()
+    TestFiles.setMode(tool.directory.path, 0o777)
+    TestFiles.write("an order", to: tool.source.appending("orders"))
+    TestFiles.setMode(tool.source.appending("orders"), 0o4751)
+    let nobody = try Unprivileged(tool)
+    guard nobody.isPossible else { return }
+    tool.run("init")
+    tool.run("backup", "source")
+    tool.other("chmod", "-R", "a+rX", "repository")
+    let restored = nobody.run("restore", "--target", "restored")
+    #expect(restored.exitStatus == 0, "\(restored.error)")
+    let node = try #require(TreeDescription(of: tool.directory.appending("restored")).nodes["orders"])
+    #expect(node.content == Array("an order".utf8))
+    #expect(node.mode & 0o777 == 0o751)
+    if Tool.isRoot { #expect(node.userID == Unprivileged.userID) }
+  }
+
+  @Test func aSourceThatMayNotBeReadAtAllFails() throws {
+    let tool = Tool()
+    TestFiles.setMode(tool.directory.path, 0o777)
+    let nobody = try Unprivileged(tool)
+    guard nobody.isPossible else { return }
+    nobody.run("init")
+    TestFiles.setMode(tool.source, 0)
+    let result = nobody.run("backup", "source")
+    TestFiles.setMode(tool.source, 0o700)
+    #expect(result.exitStatus == 1)
+    #expect(
+      tool.plain(result.error) == """
+        holdfast: cannot open DIR/source: Permission denied
+        HINT: Run as a user who may do that, or correct the permissions.
+
+        """)
+    #expect(tool.run("list").output.hasPrefix("no snapshots in "))
+  }
+}
+
+/// `holdfast` run by a user without privileges: nobody where the tests run as root, else who runs them.
+private struct Unprivileged {
+  static let userID: UInt32 = 65534
+  private let tool: Tool
+  private let binary: String
+
+  init(_ tool: Tool) throws {
+    self.tool = tool
+    // The build may lie where only its owner gets.
+    binary = Tool.isRoot ? tool.directory.appending("holdfast").text : Tool.binary.text
+    if Tool.isRoot { try #require(tool.other("cp", Tool.binary.text, binary).exitStatus == 0) }
+  }
+
+  /// Whether that user can run it at all; the reason is printed where not.
+  var isPossible: Bool {
+    let result = run("--version")
+    if result.exitStatus != 0 { print("skipped: nobody cannot run the binary: \(result.error)") }
+    return result.exitStatus == 0
+  }
+
+  @discardableResult
+  func run(_ arguments: String...) -> ProcessResult {
+    let user =
+      Tool.isRoot
+      ? ["setpriv", "--reuid=\(Self.userID)", "--regid=\(Self.userID)", "--clear-groups", "--inh-caps=-all"] : []
+    var start = RunningProcess.Start(user + [binary] + arguments)
+    start.environment = tool.environment
+    start.environment["HOLDFAST_CACHE_DIR"] = nil
+    start.environment["XDG_CACHE_HOME"] = tool.directory.appending("nobody").text
+    start.directory = tool.directory.path
+    return RunningProcess(start).wait()
+  }
+}

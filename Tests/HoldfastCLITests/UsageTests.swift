@@ -1,0 +1,79 @@
+import HoldfastModel
+import HoldfastTestSupport
+import Testing
+
+/// What is typed wrongly is told at once, with the usage and exit status 2; every help says what the exit statuses mean.
+@Suite struct UsageTests {
+  private static let exitStatusTable = """
+    EXIT STATUS:
+      0    done, and durable
+      1    failed; nothing was committed, or what was asked could not be done
+      2    the command line is wrong
+      3    done, but incomplete: the named files could not be captured or restored
+      10   there is no repository at that place
+      11   another run holds the lock
+      12   wrong key
+      20   damage that costs no snapshot any data
+      21   damage that costs data
+      130  interrupted by a signal; partial work was dropped
+
+    """
+
+  @Test(arguments: [[], ["init"], ["backup"], ["list"], ["show"], ["diff"], ["restore"], ["cat"], ["verify"]])
+  func everyHelpHasTheTableOfExitStatuses(command: [String]) {
+    let tool = Tool()
+    let result = RunningProcess(tool.start(command + ["--help"])).wait()
+    #expect(result.exitStatus == 0)
+    #expect(result.output.contains(Self.exitStatusTable), "\(result.output)")
+    #expect(result.output.contains("USAGE: holdfast " + command.joined()))
+    #expect(result.error == "")
+  }
+
+  @Test func theVersionIsOneLineOfOutput() {
+    let result = Tool().run("--version")
+    #expect(result.exitStatus == 0)
+    #expect(result.output == Program.nameAndVersion + "\n")
+    #expect(result.error == "")
+  }
+
+  struct Wrong: Sendable, CustomTestStringConvertible {
+    let arguments: [String]
+    let message: String
+    var testDescription: String { arguments.joined(separator: " ") }
+    init(_ arguments: String..., says message: String) { (self.arguments, self.message) = (arguments, message) }
+  }
+
+  @Test(arguments: [
+    Wrong("frobnicate", says: "Error: Unexpected argument 'frobnicate'"),
+    Wrong("--frobnicate", says: "Error: Unknown option '--frobnicate'"),
+    Wrong("backup", says: "Error: Missing expected argument '<source>'"),
+    Wrong("backup", "source", "--frobnicate", says: "Error: Unknown option '--frobnicate'"),
+    Wrong("backup", "source", "-r", says: "Error: Missing value for '-r <dir>'"),
+    Wrong("backup", "source", "other", says: "Error: Unexpected argument 'other'"),
+    Wrong(
+      "backup", "source", "--full", "--incremental",
+      says: "Error: --full, --differential and --incremental exclude each other."),
+    Wrong(
+      "backup", "source", "--compression", "lz4", says: "Error: The value 'lz4' is invalid for '--compression <how>'"),
+    Wrong("backup", "source", "--compression", "zstd:20", says: "none, deflate, deflate:1-9 or zstd:1-19."),
+    Wrong("backup", "source", "--name", "a/b", says: "Error: The value 'a/b' is invalid for '--name <name>'"),
+    Wrong("diff", "latest", says: "Error: Missing expected argument '<newer>'"),
+    Wrong("cat", "latest", says: "Error: Missing expected argument '<path>'"),
+    Wrong("restore", says: "Error: Missing expected argument '--target <dir>'"),
+    Wrong(
+      "restore", "--target", "new", "--at", "yesterday",
+      says: "Error: --at yesterday is not a time such as 2026-11-22T14:05, 2026-11-22T14:05:03+01:00 or 2026-11-22."),
+    Wrong("verify", "--sample", "0%", says: "Error: The value '0%' is invalid for '--sample <n%>'"),
+    Wrong("verify", "--sample", "101", says: "Error: The value '101' is invalid for '--sample <n%>'"),
+    Wrong("verify", "--sample", "half", says: "Read and prove a random share of the frames, such as 5%."),
+  ])
+  func whatIsTypedWronglyIsToldWithTheUsage(wrong: Wrong) {
+    let tool = Tool()
+    let result = RunningProcess(tool.start(wrong.arguments)).wait()
+    #expect(result.exitStatus == 2)
+    #expect(result.output == "")
+    #expect(result.error.contains(wrong.message), "\(result.error)")
+    #expect(result.error.contains("\nUsage: holdfast "), "\(result.error)")
+    #expect(result.error.contains("--help' for more information.\n"), "\(result.error)")
+  }
+}

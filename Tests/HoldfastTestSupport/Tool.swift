@@ -1,0 +1,121 @@
+internal import Glibc
+package import HoldfastModel
+
+/// The built `holdfast`, as its users run it: with a source, a repository and a cache in a temporary directory.
+package struct Tool: Sendable {
+  package let directory = TemporaryDirectory()
+
+  package var source: Path { directory.appending("source") }
+  package var repository: Path { directory.appending("repository") }
+  package var cache: Path { directory.appending("cache") }
+
+  /// Where the package lies.
+  package static let root: Path = {
+    var path = Path(#filePath)
+    for _ in 0..<3 { path = path.parent ?? .root }
+    return path
+  }()
+
+  /// HOLDFAST_BINARY, else what `swift build` makes.
+  package static let binary: Path = {
+    let named = environmentValue("HOLDFAST_BINARY").map { Path($0) }
+    let path = named ?? root.appending(".build/debug/holdfast")
+    print("testing \(path)" + (named == nil ? " (HOLDFAST_BINARY is not set)" : ""))
+    return path
+  }()
+
+  /// Makes the directory and an empty source.
+  package init() {
+    TestFiles.makeDirectory(source)
+  }
+
+  /// What `run` gives a process, beside which nothing of the test's own environment gets in.
+  package var environment: [String: String] {
+    [
+      "PATH": Self.environmentValue("PATH") ?? "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC",
+      "HOLDFAST_REPOSITORY": repository.text, "HOLDFAST_CACHE_DIR": cache.text,
+    ]
+  }
+
+  /// How `holdfast` is started: change what should be otherwise.
+  package func start(_ arguments: [String]) -> RunningProcess.Start {
+    var start = RunningProcess.Start([Self.binary.text] + arguments)
+    start.environment = environment
+    start.directory = directory.path
+    return start
+  }
+
+  /// Runs `holdfast` to its end, in the temporary directory.
+  @discardableResult
+  package func run(_ arguments: String..., configure: (inout RunningProcess.Start) -> Void = { _ in }) -> ProcessResult
+  {
+    var start = start(arguments)
+    configure(&start)
+    return RunningProcess(start).wait()
+  }
+
+  /// Runs another program, with the same environment.
+  @discardableResult
+  package func other(
+    _ arguments: String..., configure: (inout RunningProcess.Start) -> Void = { _ in }
+  ) -> ProcessResult {
+    var start = RunningProcess.Start(arguments)
+    start.environment = environment
+    start.directory = directory.path
+    configure(&start)
+    return RunningProcess(start).wait()
+  }
+
+  /// `text` with what differs from run to run substituted: the directory, IDs, times, durations; and blanks between columns made two.
+  package func plain(_ text: String) -> String {
+    var plain = text
+    plain.replace(directory.path.text, with: "DIR")
+    plain.replace(/\b[0-9a-f]{64}\b/, with: "DIGEST")
+    plain.replace(/\b[0-9a-f]{32}\b/, with: "LONGID")
+    plain.replace(/\b[0-9a-f]{8}\b/, with: "ID")
+    plain.replace(/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4}/, with: "TIME")
+    plain.replace(/\b\d+(\.\d+)? s\b/, with: "SECONDS")
+    plain.replace(/[ ]{2,}/, with: "  ")
+    return plain
+  }
+
+  /// The objects of the repository that were begun and not committed.
+  package var unfinishedObjects: [Path] {
+    TestFiles.allFiles(in: repository).filter { $0.text.contains("/.unfinished-") }
+  }
+
+  package static func environmentValue(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
+  package static var isRoot: Bool { geteuid() == 0 }
+}
+
+extension Path {
+  /// As text, for command lines; only for paths that a test has made of text.
+  package var text: String { String(decoding: bytes, as: UTF8.self) }
+}
+
+/// A small file system in memory, mounted as long as it lives. Only root can.
+package final class SmallDisk {
+  package let path: Path
+
+  /// `nil`, and the reason printed, where mounting is not allowed.
+  package init?(at path: Path, mebibytes: Int) {
+    self.path = path
+    TestFiles.makeDirectory(path)
+    guard Self.mount("-t", "tmpfs", "-o", "size=\(mebibytes)m", "tmpfs", path.text) else {
+      print("skipped: a file system cannot be mounted here")
+      return nil
+    }
+  }
+
+  deinit {
+    _ = path.withCString { umount2($0, Int32(MNT_DETACH)) }
+  }
+
+  package func makeReadOnly() -> Bool { Self.mount("-o", "remount,ro", path.text) }
+
+  private static func mount(_ arguments: String...) -> Bool {
+    var start = RunningProcess.Start(["mount"] + arguments)
+    start.environment = ["PATH": "/usr/sbin:/usr/bin:/sbin:/bin"]
+    return RunningProcess(start).wait().exitStatus == 0
+  }
+}
