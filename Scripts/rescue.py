@@ -388,7 +388,8 @@ class Entry:
                 end = min(end, head.end if head.first <= first else head.first)
                 if head.first <= first:
                     break
-            demand(head.first <= first and end <= whole, f"inherits page {end - 1}, which was not there in this length")
+            demand(head.first <= first and (end <= whole or head.archive < 0),  # zeros may have had another length
+                   f"inherits page {end - 1}, which was not there in this length")
             skipped = first - head.first
             yield Run(first, end, head.archive, head.frame, head.offset + skipped * self.page_size,
                       head.digests + skipped * 16), depth == 0
