@@ -20,6 +20,8 @@ final class CapturePipeline {
   private var renames: RenameIndex?
   /// The first name of every file with several, by device and inode.
   private var linkedFiles: [LinkKey: Path] = [:]
+  /// First names that vanished, or stood for something else, when they were captured: with the name that took over, once there is one.
+  private var lostNames: [Path: Path?] = [:]
 
   private struct LinkKey: Hashable {
     let device: UInt64
@@ -90,7 +92,7 @@ final class CapturePipeline {
     if let link = otherName(of: item) {
       let content = Content.hardLink(to: link)
       if let previous, previous.content == content, detection.isUnchanged(item.status, since: previous) {
-        return try add(.unchanged(previous))
+        return try add(.link(previous, item, previous: previous))
       }
       return try put(item, content: content, previous: previous)
     }
@@ -99,7 +101,7 @@ final class CapturePipeline {
     }
     if item.status.kind == .file { return try capture(item, previous: previous, mapOffset: mapOffset) }
     if let content = try content(of: item) { return try put(item, content: content, previous: previous) }
-    try recordVanished(item.path, previous: previous, isInTurn: false)
+    try recordVanished(item, previous: previous, isInTurn: false)
   }
 
   /// The name under which a file with several names is captured; `nil` for the first of them.
@@ -135,12 +137,13 @@ final class CapturePipeline {
       let path = root.path.appending(item.path.bytes)
       extended = try item.directory?.extendedAttributes() ?? host.files.extendedAttributes(of: path)
     } catch let error as SystemError {
-      if error.isNotFound { return try recordVanished(item.path, previous: previous, isInTurn: false) }
+      if error.isNotFound { return try recordVanished(item, previous: previous, isInTurn: false) }
       record.add(Problem(path: item.path, reason: error.reason))
     }
     let entry = Entry(
       path: item.path, attributes: item.status.attributes(extended: extended), content: content,
       identity: item.status.identity)
+    if content.isHardLink { return try add(.link(entry, item, previous: previous)) }
     try add(entry == previous ? .unchanged(entry) : .put(entry, previous: previous))
   }
 
@@ -187,7 +190,7 @@ final class CapturePipeline {
     case .success(let success): file = success
     case .failure(let error):
       if error.isNotFound {
-        try recordVanished(item.path, previous: previous, isInTurn: isInTurn)
+        try recordVanished(item, previous: previous, isInTurn: isInTurn)
       } else {
         try recordUnreadable(item, reason: error.reason, previous: previous, isInTurn: isInTurn)
       }
@@ -265,6 +268,7 @@ final class CapturePipeline {
       switch step {
       case .unchanged(let entry): record.keep(entry)
       case .put(let entry, let previous): try record.put(entry, previous: previous, inherits: false, runs: nil)
+      case .link(let entry, let item, let previous): try finish(link: entry, to: item, previous: previous)
       case .removed(let path): try record.remove(path)
       case .smallFile(let file):
         files += 1
@@ -282,9 +286,31 @@ final class CapturePipeline {
     progress.advance(bytes: readBytes, files: files)
   }
 
+  /// Writes down a further name of a file. Where the name before it was lost meanwhile, this one is captured as the file.
+  private func finish(link entry: Entry, to item: ScannedItem, previous: Entry?) throws {
+    guard case .hardLink(var first) = entry.content else { return }
+    while let heir = lostNames[first] {
+      guard let name = heir else {
+        lostNames[first] = .some(item.path)
+        let base = try renameIndex()?.find(inode: item.status.inode)
+        if let file = try openLarge(item, previous: previous, base: base, isInTurn: true) { try captureInline(file) }
+        return
+      }
+      first = name
+    }
+    var link = entry
+    link.content = .hardLink(to: first)
+    if link == previous { record.keep(link) } else { try record.put(link, previous: previous, inherits: false, runs: nil) }
+  }
+
+  /// Other names of the file must not become links to what was found at this one.
+  private func loseName(_ item: ScannedItem) {
+    if item.status.linkCount > 1 { lostNames[item.path] = .some(nil) }
+  }
+
   private func finish(_ file: SmallFile, at location: PageLocation?) throws {
     switch file.outcome {
-    case .vanished: try recordVanished(file.item.path, previous: file.previous, isInTurn: true)
+    case .vanished: try recordVanished(file.item, previous: file.previous, isInTurn: true)
     case .unreadable(let reason):
       try recordUnreadable(file.item, reason: reason, previous: file.previous, isInTurn: true)
     case .outgrown:
@@ -292,6 +318,7 @@ final class CapturePipeline {
         try captureInline(large)
       }
     case .captured(let entry, let runs):
+      if entry.identity.inode != file.item.status.inode { loseName(file.item) }
       record.count(runs)
       let moved = ListedRuns(runs.map { $0.moved(to: location) })
       guard let base = file.base, !base.isSamePath, let content = entry.file else {
@@ -314,19 +341,22 @@ final class CapturePipeline {
       return
     }
     let consistency: ConsistencyClass = !isWhole ? .torn : (file.attempt == 1 ? .stable : .retried)
+    if file.before.inode != file.item.status.inode { loseName(file.item) }
     let entry = file.entry(extended: try file.handle.extendedAttributes(), consistency: consistency)
     try record.put(
       entry, previous: file.previous, inherits: file.base?.isSamePath ?? false, runs: try file.runs())
   }
 
-  private func recordVanished(_ path: Path, previous: Entry?, isInTurn: Bool) throws {
+  private func recordVanished(_ item: ScannedItem, previous: Entry?, isInTurn: Bool) throws {
+    loseName(item)
     guard previous != nil else { return }
-    if isInTurn { try record.remove(path) } else { try add(.removed(path)) }
+    if isInTurn { try record.remove(item.path) } else { try add(.removed(item.path)) }
   }
 
   /// Names a file that cannot be read: in the report, and in the snapshot as a file without content.
   private func recordUnreadable(_ item: ScannedItem, reason: String, previous: Entry?, isInTurn: Bool) throws {
     record.add(Problem(path: item.path, reason: reason))
+    loseName(item)
     let content = FileContent(
       size: 0, pageSize: PageSize.standard, consistency: .unreadable,
       digest: PageDigestStream().finish(size: 0, pageSize: PageSize.standard))
