@@ -27,18 +27,11 @@ final class Publisher {
 
   func run() throws {
     let reader = state.makeReader()
-    var links: [Entry] = []
     while let entry = try reader.nextEntry() {
       guard let wanted = selection.resolve(entry) else { continue }
-      // A file that takes the place of a link may come before the directory it goes into.
-      if wanted.path != entry.path {
-        links.append(wanted)
-        continue
-      }
       try close(above: wanted.path)
       try publish(wanted)
     }
-    for late in links { try publish(late) }
     try close(above: nil)
   }
 

@@ -58,7 +58,7 @@ final class RestorePlan {
       try host.cancellation.check()
       guard let wanted = selection.resolve(entry) else { continue }
       let kind = try leftovers?.advance(to: wanted)
-      try plan(wanted, runs: { reader.runs() }, over: kind ?? nil)
+      try plan(wanted, runs: { selection.runs(of: wanted, from: reader) }, over: kind ?? nil)
     }
     try leftovers?.finish()
     removed = leftovers?.removed ?? []
@@ -167,7 +167,14 @@ private struct Leftovers {
     }
     guard let found = item, found.path == entry.path else { return nil }
     let status = found.status
-    if !isSameKind(entry.content, status.kind) { remove(found) }
+    if !isSameKind(entry.content, status.kind) {
+      // What lies behind it may be outside of the target.
+      guard selection.isSelected(entry.path) else {
+        throw EngineError(
+          "\(entry.path) in the target is not a directory", hint: "Remove it, or restore it too with --path \(entry.path).")
+      }
+      remove(found)
+    }
     try step()
     return isSameKind(entry.content, status.kind) ? status : nil
   }
