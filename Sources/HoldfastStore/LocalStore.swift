@@ -63,6 +63,19 @@ package struct LocalStore: Store {
       files: files)
   }
 
+  package func settle(below prefix: String) throws {
+    var folder = prefix.isEmpty ? directory : try resolve(String(prefix.dropLast()))
+    while directory.contains(folder) {
+      do throws(SystemError) {
+        try files.open(folder, .directoryFollowingLinks).synchronizeDirectory()
+      } catch {
+        if !error.isNotFound { throw error }
+      }
+      guard let parent = folder.parent, !parent.isEmpty else { return }
+      folder = parent
+    }
+  }
+
   package func removeAll(below prefix: String) throws {
     try removeTree(try resolve(String(prefix.dropLast())))
   }
