@@ -74,22 +74,29 @@ package struct StateCache: Sendable {
     private var hasher = Hasher()
     private var offset: UInt64 = 0
     private var isKept = false
+    /// Why it cannot be kept: a backup does not depend on it.
+    private var failure: (any Error)?
 
     init(path: Path, files: FileSystem, header: [UInt8], random: Randomness) throws {
       self.path = path
       self.files = files
       temporary = Path(bytes: path.bytes + Array(".\(random.identifier().short)".utf8))
       file = try files.open(temporary, .create)
-      try header.withUnsafeBytes { try append($0) }
+      header.withUnsafeBytes { append($0) }
     }
 
     deinit {
       if !isKept { try? files.removeFile(temporary) }
     }
 
-    func append(_ bytes: UnsafeRawBufferPointer) throws {
+    func append(_ bytes: UnsafeRawBufferPointer) {
+      guard failure == nil else { return }
       hasher.update(bytes)
-      try write(bytes)
+      do {
+        try write(bytes)
+      } catch {
+        failure = error
+      }
     }
 
     private func write(_ bytes: UnsafeRawBufferPointer) throws {
@@ -99,6 +106,7 @@ package struct StateCache: Sendable {
 
     /// Puts the state in the place of the older one. Not synchronized: its digest tells whether it is whole.
     func keep() throws {
+      if let failure { throw failure }
       try hasher.finish().bytes.withUnsafeBytes { try write($0) }
       try files.rename(temporary, to: path, replacing: true)
       isKept = true
