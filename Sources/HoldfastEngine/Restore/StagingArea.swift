@@ -43,19 +43,26 @@ final class StagingArea: Sendable {
   // MARK: Files
 
   func create(_ path: Path) throws -> OpenFile {
-    do {
+    do throws(SystemError) {
       return try files.openBeneath(path, in: directory, .create)
-    } catch let error where error.isNotFound {
-      try makeDirectories(to: path)
-      return try files.openBeneath(path, in: directory, .create)
+    } catch {
+      guard error.isNotFound || error.isExisting else { throw error }
     }
+    try clear(path)
+    return try files.openBeneath(path, in: directory, .create)
+  }
+
+  /// Makes the directories above, and removes what an interrupted restore of another snapshot left in the way.
+  private func clear(_ path: Path) throws {
+    try makeDirectories(to: path)
+    try TreeRemoval.remove(path, in: directory, files: files)
   }
 
   func reopen(_ path: Path) throws -> OpenFile { try files.openBeneath(path, in: directory, .readWrite) }
 
   /// Takes a file of the target away from under its name.
   func moveIn(_ path: Path) throws -> OpenFile {
-    try makeDirectories(to: path)
+    try clear(path)
     try files.rename(path, in: target, to: path, in: directory, replacing: false)
     try files.setMode(path, in: directory, mode: 0o600)
     return try reopen(path)
@@ -63,12 +70,26 @@ final class StagingArea: Sendable {
 
   func status(of path: Path) throws -> FileStatus? { try files.statusIfPresent(of: path, in: directory) }
 
-  /// A directory that is there already is no error.
+  /// A directory that is there already is no error; something else there was left by an interrupted restore of another snapshot. Called from
+  /// several threads, so nothing but that is removed.
   func makeDirectory(_ path: Path) throws {
+    if try tryMakingDirectory(path) || status(of: path)?.kind == .directory { return }
+    do throws(SystemError) {
+      try files.removeFile(path, in: directory)
+    } catch {
+      guard error.isNotFound || error.isUnsupported else { throw error }
+    }
+    _ = try tryMakingDirectory(path)
+  }
+
+  /// - Returns: `false` when something is there.
+  private func tryMakingDirectory(_ path: Path) throws(SystemError) -> Bool {
     do throws(SystemError) {
       try files.makeDirectory(path, in: directory)
+      return true
     } catch {
-      if !error.isExisting { throw error }
+      if error.isExisting { return false }
+      throw error
     }
   }
 
@@ -99,7 +120,7 @@ final class StagingArea: Sendable {
 
   /// Gives one file its name in the target; `false` when it is not staged.
   func publish(_ path: Path) throws -> Bool {
-    guard try status(of: path) != nil else { return false }
+    guard try status(of: path)?.kind == .file else { return false }
     try files.rename(path, in: directory, to: path, in: target, replacing: true)
     return true
   }
