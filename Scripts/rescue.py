@@ -465,8 +465,7 @@ class Chain:
             above, file = self.state.get(path.rpartition(b"/")[0]), self.state.get(entry.link)
             if not above or above.type != DIRECTORY:
                 raise Damaged(f"{snapshot.title}: {show(path)} lies in no directory")
-            if entry.type == HARD_LINK and not (file and file.type == FILE and file.attributes == entry.attributes
-                                                and path_order(file.path) < path_order(path)):
+            if entry.type == HARD_LINK and not (file and file.type == FILE and path_order(file.path) < path_order(path)):
                 raise Damaged(f"{snapshot.title}: {show(path)} is a hard link to no such file as {show(entry.link)}")
         demand(root.hexdigest() == snapshot.value["state"]["root"], f"{snapshot.title}: does not have its state root")
 
