@@ -64,17 +64,7 @@ struct VerifyWalk {
   /// The state from that of the parent where it is at hand; else from the beginning of the chain.
   private func replay(_ chain: Chain, from parent: StateFile?) throws -> StateFile {
     guard let parent else { return try repository.replay(chain) }
-    let scratch = try repository.host.makeScratchFile()
-    var replay = try Replay([parent.makeReader(), BodyReader(repository.openBody(of: chain.tip))])
-    let writer = StateWriter(scratch)
-    try replay.write(to: writer)
-    let summary = try writer.finish()
-    guard summary == chain.tip.envelope.state else {
-      throw DamageError(
-        Keys.manifest(chain.tip.sourceName, chain.tip.sequence),
-        "replaying its chain gives another state than it records")
-    }
-    return StateFile(bytes: scratch, summary: summary)
+    return try repository.replay([parent.makeReader(), BodyReader(repository.openBody(of: chain.tip))], to: chain.tip)
   }
 
   // MARK: Data

@@ -78,24 +78,23 @@ extension Repository {
     }
   }
 
-  /// The state of a chain's tip, replayed from the bodies and proved against the state root.
-  func replay(_ chain: Chain, into sink: any ByteSink) throws -> Envelope.State {
-    var replay = try Replay(chain.snapshots.map { BodyReader(try openBody(of: $0)) })
-    let writer = StateWriter(sink)
-    try replay.write(to: writer)
-    let summary = try writer.finish()
-    let tip = chain.tip
-    guard summary == tip.envelope.state else {
-      throw DamageError(
-        Keys.manifest(tip.sourceName, tip.sequence), "replaying its chain gives another state than it records")
-    }
-    return summary
+  /// The state of a chain's tip in a scratch file, replayed from the bodies and proved against the state root.
+  package func replay(_ chain: Chain) throws -> StateFile {
+    try replay(chain.snapshots.map { BodyReader(try openBody(of: $0)) }, to: chain.tip)
   }
 
-  /// The same in a scratch file.
-  package func replay(_ chain: Chain) throws -> StateFile {
+  /// The same from layers that lead to `tip`.
+  func replay(_ layers: [any ChangeReader], to tip: Snapshot) throws -> StateFile {
     let scratch = try host.makeScratchFile()
-    let summary = try replay(chain, into: scratch)
-    return StateFile(bytes: scratch, summary: summary)
+    let name = Keys.manifest(tip.sourceName, tip.sequence)
+    var replay = try Replay(layers)
+    let writer = StateWriter(scratch)
+    try replay.write(to: writer)
+    let state = StateFile(bytes: scratch, summary: try writer.finish())
+    guard state.summary == tip.envelope.state else {
+      throw DamageError(name, "replaying its chain gives another state than it records")
+    }
+    try replay.checkLinks(in: state, name: name)
+    return state
   }
 }
