@@ -160,6 +160,7 @@ package struct Restore {
       try plan.run(readers: readers, isDryRun: false)
       try target.synchronizeFileSystem()
     } catch {
+      plan.stop()
       try giveUp(staging, target: path, error)
     }
     plan.fill(&report)

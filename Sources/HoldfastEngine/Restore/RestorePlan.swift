@@ -66,6 +66,9 @@ final class RestorePlan {
     try fetchPages(readers, isDryRun: isDryRun)
   }
 
+  /// After an error: workers may be writing still.
+  func stop() { fetcher?.stop() }
+
   private func plan(_ entry: Entry, runs: () -> any PageMapReader, over status: FileStatus?) throws {
     if entry.content == .directory, existing == nil, let staging, !entry.path.isEmpty {
       return try staging.makeDirectory(entry.path)
