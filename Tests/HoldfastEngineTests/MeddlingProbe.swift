@@ -13,7 +13,8 @@ final class MeddlingProbe: OperationProbe {
   ///   - path: as the capture names it, relative to the source.
   ///   - meddle: gets how often it was called before; what it throws takes the place of the operation.
   init(
-    before operation: Operation, of path: String, _ meddle: @escaping @Sendable (_ time: Int) throws(SystemError) -> Void
+    before operation: Operation, of path: String,
+    _ meddle: @escaping @Sendable (_ time: Int) throws(SystemError) -> Void
   ) {
     self.operation = operation
     self.name = Path(path)

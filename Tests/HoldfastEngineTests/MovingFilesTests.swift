@@ -42,12 +42,15 @@ import Testing
   @Test(arguments: Size.allCases, [0, 1])
   func aFileThatIsAppendedToOnceIsReadAgain(size: Size, time: Int) throws {
     let (shop, file) = try makeShop(size)
+    TestFiles.link(file, as: shop.source.appending("other name"))
     let report = try backup(shop, before: .read) {
       if $0 == time { TestFiles.overwrite(file, at: TestFiles.status(file)?.size ?? 0, with: [1, 2, 3]) }
     }
     #expect(report.exitStatus == .done)
     #expect(report.envelope.consistencyClass <= .retried)
     #expect(try shop.differencesAfterRestore() == [])
+    let rescue = try RescueScript.run([shop.repositoryPath.description, "verify"])
+    #expect(rescue.status == 0, "\(rescue.output)")
   }
 
   @Test(arguments: Size.allCases, [9, 500_000])
@@ -178,7 +181,9 @@ import Testing
     try expectHealed(shop)
   }
 
-  @Test(arguments: Size.allCases, [0, 1]) func anUnreadableFileIsNamedAndTheRestCaptured(size: Size, parents: Int) throws {
+  @Test(arguments: Size.allCases, [0, 1]) func anUnreadableFileIsNamedAndTheRestCaptured(
+    size: Size, parents: Int
+  ) throws {
     let (shop, file) = try makeShop(size)
     if parents == 1 {
       try shop.backup(.full)

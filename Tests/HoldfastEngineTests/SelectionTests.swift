@@ -26,7 +26,8 @@ import Testing
   }
 
   private func restore(
-    _ shop: TestShop, _ paths: [String], to name: String = "target", configure: (inout Restore.Options) -> Void = { _ in }
+    _ shop: TestShop, _ paths: [String], to name: String = "target",
+    configure: (inout Restore.Options) -> Void = { _ in }
   ) throws -> Restore.Report {
     try shop.restore(to: name) {
       $0.paths = paths.map { Path($0) }

@@ -11,12 +11,16 @@ struct SourceMutator {
     random = SeededRandom(seed: seed)
     self.root = root
     var names = (0..<10).map { Array("f\($0)".utf8) }
-    names += ["e\u{301}", "\u{e9}", "new\nline", "\u{1b}[31mred", "back\\slash", "a", "a.b", "a b"].map { Array($0.utf8) }
+    names += ["e\u{301}", "\u{e9}", "new\nline", "\u{1b}[31mred", "back\\slash", "a", "a.b", "a b"].map {
+      Array($0.utf8)
+    }
     names += [[0xff, 0xfe, 0x80], [0xc3, 0x28]]
     let directories = [root, root.appending("d0"), root.appending("d0/sub"), root.appending("a")]
-    slots = names.map { root.appending($0) } + directories.dropFirst().flatMap { directory in
-      [directory] + ["x", "y", "z.log"].map { directory.appending($0) }
-    }
+    slots =
+      names.map { root.appending($0) }
+      + directories.dropFirst().flatMap { directory in
+        [directory] + ["x", "y", "z.log"].map { directory.appending($0) }
+      }
   }
 
   private var largeFile: Path { root.appending("orders.db") }

@@ -300,7 +300,11 @@ final class CapturePipeline {
     }
     var link = entry
     link.content = .hardLink(to: first)
-    if link == previous { record.keep(link) } else { try record.put(link, previous: previous, inherits: false, runs: nil) }
+    if link == previous {
+      record.keep(link)
+    } else {
+      try record.put(link, previous: previous, inherits: false, runs: nil)
+    }
   }
 
   /// Other names of the file must not become links to what was found at this one.

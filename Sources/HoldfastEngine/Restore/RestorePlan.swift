@@ -174,7 +174,8 @@ private struct Leftovers {
       // What lies behind it may be outside of the target.
       guard selection.isSelected(entry.path) else {
         throw EngineError(
-          "\(entry.path) in the target is not a directory", hint: "Remove it, or restore it too with --path \(entry.path).")
+          "\(entry.path) in the target is not a directory",
+          hint: "Remove it, or restore it too with --path \(entry.path).")
       }
       remove(found)
     }
