@@ -12,6 +12,8 @@ final class Publisher {
   private let isDelta: Bool
   private let host: Host
   private var open: [Entry] = []
+  /// Directories at the top that may not be written to: only root could still move them to the target, so they get their attributes there.
+  private(set) var late: [Entry] = []
 
   /// - Parameter root: where the tree is: the target of a delta, else the staging directory.
   init(
@@ -103,6 +105,10 @@ final class Publisher {
     while let last = open.last, path.map({ !last.path.contains($0) }) ?? true {
       open.removeLast()
       guard !last.path.isEmpty, selection.isSelected(last.path) else { continue }
+      if !isDelta, last.path.parent == .root, last.attributes.mode & 0o200 == 0 {
+        late.append(last)
+        continue
+      }
       try staging.attributes.apply(last, to: host.files.openBeneath(last.path, in: root, .directory))
     }
   }

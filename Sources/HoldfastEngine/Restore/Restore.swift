@@ -166,10 +166,10 @@ package struct Restore {
     plan.fill(&report)
     let root = options.isDelta ? target : staging.directory
     for gone in plan.removed { try TreeRemoval.remove(gone, in: target, files: host.files) }
-    try Publisher(
-      state: state, selection: selection, root: root, staging: staging, isDelta: options.isDelta, host: host
-    ).run()
-    if options.isDelta { try staging.remove() } else { try staging.publishAll() }
+    let publisher = Publisher(
+      state: state, selection: selection, root: root, staging: staging, isDelta: options.isDelta, host: host)
+    try publisher.run()
+    if options.isDelta { try staging.remove() } else { try staging.publishAll(late: publisher.late) }
     if selection.isEverything { try applyRootAttributes(state, to: target, staging) }
     try target.synchronizeFileSystem()
     report.problems += staging.attributes.problems

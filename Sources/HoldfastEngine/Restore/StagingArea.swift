@@ -109,12 +109,14 @@ final class StagingArea: Sendable {
   // MARK: End
 
   /// Gives everything in the staging directory its name in the target, and removes the staging directory.
-  func publishAll() throws {
+  /// - Parameter late: directories that get their attributes when they are there.
+  func publishAll(late: [Entry]) throws {
     let listing = try directory.listing()
     for index in 0..<listing.count {
       let name = Path(bytes: Array(listing[index]))
       try files.rename(name, in: directory, to: name, in: target, replacing: false)
     }
+    for entry in late { try attributes.apply(entry, to: files.openBeneath(entry.path, in: target, .directory)) }
     try remove()
   }
 
