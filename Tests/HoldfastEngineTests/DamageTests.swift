@@ -6,7 +6,8 @@ import Testing
 
 /// Whatever happens to stored bytes is found, costs what it must and no more, and never comes back as content.
 @Suite struct DamageTests {
-  /// Three snapshots: a full, an incremental and a differential, both on the full; in memory, where objects can be damaged.
+  /// Three snapshots: a full, an incremental and a differential, both on the full; in memory, where objects can be
+  /// damaged.
   private struct Shop {
     let store = MemoryStore()
     let shop: TestShop

@@ -5,7 +5,8 @@ import HoldfastSystem
 import HoldfastTestSupport
 import Testing
 
-/// Files that grow, shrink, vanish or are replaced while they are read are captured whole, or named: never silently wrong.
+/// Files that grow, shrink, vanish or are replaced while they are read are captured whole, or named: never silently
+/// wrong.
 @Suite struct MovingFilesTests {
   enum Size: Int, CaseIterable, Sendable {
     case small = 20_000

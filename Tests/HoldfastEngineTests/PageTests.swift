@@ -178,7 +178,8 @@ import Testing
     #expect(paranoid.envelope.changes.pages == 0)
   }
 
-  /// A write in the same tick of the kernel's clock leaves no trace in the metadata, so what was written near the scan is read again.
+  /// A write in the same tick of the kernel's clock leaves no trace in the metadata, so what was written near the scan
+  /// is read again.
   @Test func whatWasWrittenNearTheScanIsReadAgain() throws {
     let shop = try TestShop(clock: TestShop.clock(ahead: 0))
     TestFiles.write("orders", to: shop.source.appending("orders"))

@@ -146,7 +146,8 @@ import Testing
     TestFiles.write("mine", to: shop.directory.appending("target/mine"))
     #expect(
       message { try shop.restore(to: "target") }
-        == "the target \(shop.directory.appending("target")) is not empty (1 entry)\nHINT: Name an empty --target, or say --delta to restore over what is there: it removes what the snapshot does not have."
+        == "the target \(shop.directory.appending("target")) is not empty (1 entry)\nHINT: Name an empty --target, "
+        + "or say --delta to restore over what is there: it removes what the snapshot does not have."
     )
     #expect(TestFiles.names(in: shop.directory.appending("target")) == ["mine"])
   }
@@ -157,7 +158,8 @@ import Testing
     TestFiles.write("mine", to: shop.directory.appending("target"))
     #expect(
       message { try shop.restore(to: "target") }
-        == "the target \(shop.directory.appending("target")) is not a directory\nHINT: Name a --target that is one, or does not exist."
+        == "the target \(shop.directory.appending("target")) is not a directory"
+        + "\nHINT: Name a --target that is one, or does not exist."
     )
   }
 

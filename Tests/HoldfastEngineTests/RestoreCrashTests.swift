@@ -3,9 +3,11 @@ import HoldfastEngine
 import HoldfastModel
 import HoldfastSystem
 import HoldfastTestSupport
+import Synchronization
 import Testing
 
-/// A restore that is killed at any instruction leaves nothing half-written under a final name, and running it again finishes it.
+/// A restore that is killed at any instruction leaves nothing half-written under a final name, and running it again
+/// finishes it.
 @Suite struct RestoreCrashTests {
   private struct Shop {
     let shop: TestShop
@@ -81,7 +83,26 @@ import Testing
     }
   }
 
-  /// Running the same again finishes the restore; where names were being given already, the operator is told to say `--delta`.
+  /// Only root can move a directory that it may not write to: nobody else could restore one that had its mode before its name.
+  @Test func aReadOnlyDirectoryGetsItsModeAfterItsName() throws {
+    let shop = try TestShop(workers: 1)
+    TestFiles.makeDirectory(shop.source.appending("invoices"))
+    TestFiles.write("1", to: shop.source.appending("invoices/1"))
+    TestFiles.setMode(shop.source.appending("invoices"), 0o555)
+    try shop.backup(.full)
+    let staged = shop.directory.appending("target/.holdfast-restore/invoices")
+    let mode = Mutex<UInt32?>(nil)
+    let probe = MeddlingProbe(before: .rename, of: "invoices") { _ in
+      mode.withLock { $0 = TreeDescription(of: staged).nodes["."]?.mode }
+    }
+    try shop.restore(to: "target", in: shop.repository(probe: probe))
+    #expect(mode.withLock { $0 } == 0o040700)
+    let target = TreeDescription(of: shop.directory.appending("target"))
+    #expect(target.differences(from: TreeDescription(of: shop.source)) == [])
+  }
+
+  /// Running the same again finishes the restore; where names were being given already, the operator is told to say
+  /// `--delta`.
   private func finish(_ shop: inout Shop, _ place: String) throws {
     let foreign = TestFiles.names(in: shop.target).filter { $0 != ".holdfast-restore" }
     do {

@@ -35,7 +35,8 @@ import Testing
     }
   }
 
-  /// The differences between a part of the target and the same part of the source, hard links to what lies elsewhere left out.
+  /// The differences between a part of the target and the same part of the source, hard links to what lies elsewhere
+  /// left out.
   private func differences(_ shop: TestShop, _ path: String) -> [String] {
     TreeDescription(of: shop.directory.appending("target").appending(path)).differences(
       from: TreeDescription(of: shop.source.appending(path)))

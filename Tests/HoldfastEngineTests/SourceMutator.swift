@@ -1,7 +1,8 @@
 import HoldfastModel
 import HoldfastTestSupport
 
-/// Changes a source as days of work do, and worse, by a seed: everything that the change detection, the chain and the restore must cope with.
+/// Changes a source as days of work do, and worse, by a seed: everything that the change detection, the chain and the
+/// restore must cope with.
 struct SourceMutator {
   private var random: SeededRandom
   private let root: Path

@@ -96,7 +96,8 @@ package struct TestShop {
     return entries
   }
 
-  /// What a restore of the snapshot into an empty directory gives, compared with the source as it is now; empty when it is the same.
+  /// What a restore of the snapshot into an empty directory gives, compared with the source as it is now; empty when
+  /// it is the same.
   package func differencesAfterRestore(_ text: String = "latest") throws -> [String] {
     let target = TemporaryDirectory()
     var options = Restore.Options(target: target.appending("restored"))
