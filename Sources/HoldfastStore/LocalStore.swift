@@ -66,6 +66,19 @@ package final class LocalStore: Store {
       files: files)
   }
 
+  package func settle(below prefix: String) throws {
+    var folder = prefix.isEmpty ? directory : try resolve(String(prefix.dropLast()))
+    while directory.contains(folder) {
+      do throws(SystemError) {
+        try files.open(folder, .directoryFollowingLinks).synchronizeDirectory()
+      } catch {
+        if !error.isNotFound { throw error }
+      }
+      guard let parent = folder.parent, !parent.isEmpty else { return }
+      folder = parent
+    }
+  }
+
   package func removeAll(below prefix: String) throws {
     let path = try resolve(String(prefix.dropLast()))
     durable.withLock { durable in durable = durable.filter { !path.contains($0) } }

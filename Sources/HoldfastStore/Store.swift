@@ -19,12 +19,21 @@ package protocol Store: Sendable {
   /// Begins an object. It appears, whole and durable, with `commit`.
   func create(_ key: String) throws -> any ObjectWriter
 
+  /// Returns when everything that is visible at and directly below `prefix` is durable: a killed run may have left names that never became so,
+  /// and nothing may be built on them before. Nothing there is no error.
+  func settle(below prefix: String) throws
+
   /// Removes everything below `prefix`, unfinished objects included. Nothing there is no error.
   func removeAll(below prefix: String) throws
 
   /// Keeps others out as long as the result lives.
   /// - Parameter wait: whether to wait for another holder; else `nil` is returned.
   func lock(_ name: String, wait: Bool, cancellation: Cancellation) throws -> (any StoreLock)?
+}
+
+extension Store {
+  /// Where what is visible is durable, there is nothing to do.
+  package func settle(below prefix: String) {}
 }
 
 /// An object on its way. Dropped without `commit`, it never was.

@@ -40,6 +40,15 @@ package final class FaultProbe: OperationProbe {
     self.operations = operations
   }
 
+  /// Watches on after a run that was cut off: what that one did not synchronize is still not synchronized.
+  package init(after earlier: FaultProbe) {
+    index = nil
+    fault = .cut
+    operations = Self.changing
+    let (files, names, order) = earlier.state.withLock { ($0.unsyncedFiles, $0.unsyncedNames, $0.order) }
+    state.withLock { ($0.unsyncedFiles, $0.unsyncedNames, $0.order) = (files, names, order) }
+  }
+
   /// Everything that changes what is stored.
   package static let changing: Set<Operation> = [
     .create, .write, .synchronize, .synchronizeDirectory, .rename, .link, .remove, .makeDirectory, .truncate,

@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Glibc
 package import HoldfastModel
 
@@ -40,6 +41,15 @@ package enum TestFiles {
     }
   }
 
+  /// A part of a file; `nil` when it is shorter.
+  package static func read(_ path: Path, at offset: Int, count: Int) -> [UInt8]? {
+    let descriptor = path.withCString { open($0, O_RDONLY) }
+    guard descriptor >= 0 else { return nil }
+    defer { close(descriptor) }
+    var bytes = [UInt8](repeating: 0, count: count)
+    return pread(descriptor, &bytes, count, offset) == count ? bytes : nil
+  }
+
   package static func makeDirectory(_ path: Path, mode: UInt32 = 0o755) {
     _ = path.withCString { mkdir($0, mode) }
   }
@@ -73,6 +83,70 @@ package enum TestFiles {
 
   package static func exists(_ path: Path) -> Bool {
     path.withCString { access($0, F_OK) } == 0
+  }
+
+  package static func setExtendedAttribute(_ path: Path, _ name: String, _ value: [UInt8]) {
+    _ = path.withCString { lsetxattr($0, name, value, value.count, 0) }
+  }
+
+  package static func setOwner(_ path: Path, userID: UInt32, groupID: UInt32) {
+    _ = path.withCString { lchown($0, userID, groupID) }
+  }
+
+  package static func punchHole(_ path: Path, at offset: Int, count: Int) {
+    let descriptor = path.withCString { open($0, O_WRONLY) }
+    guard descriptor >= 0 else { return }
+    defer { close(descriptor) }
+    _ = holdfast_punch_hole(descriptor, offset, count)
+  }
+
+  /// What a name stands for, without following it.
+  package struct Status: Equatable {
+    package enum Kind: Sendable { case directory, file, symbolicLink, other }
+    package let kind: Kind
+    package let size: Int
+    /// Bytes that it occupies.
+    package let allocated: Int
+    package let linkCount: Int
+    package let inode: UInt64
+    package let modifiedSeconds: Int
+  }
+
+  /// `nil` where nothing is.
+  package static func status(_ path: Path) -> Status? {
+    var raw = stat()
+    guard path.withCString({ lstat($0, &raw) }) == 0 else { return nil }
+    let kind: Status.Kind =
+      switch raw.st_mode & 0o170000 {
+      case 0o040000: .directory
+      case 0o100000: .file
+      case 0o120000: .symbolicLink
+      default: .other
+      }
+    return Status(
+      kind: kind, size: Int(raw.st_size), allocated: Int(raw.st_blocks) * 512, linkCount: Int(raw.st_nlink),
+      inode: UInt64(raw.st_ino), modifiedSeconds: raw.st_mtim.tv_sec)
+  }
+
+  /// Copies a tree with modes, owners and times; without hard links and extended attributes.
+  package static func copyTree(_ path: Path, to newPath: Path) {
+    guard let status = status(path) else { return }
+    switch status.kind {
+    case .directory:
+      makeDirectory(newPath)
+      for name in rawNames(in: path) { copyTree(path.appending(name), to: newPath.appending(name)) }
+    case .file: write(read(path) ?? [], to: newPath)
+    case .symbolicLink:
+      var target = [CChar](repeating: 0, count: 4096)
+      _ = path.withCString { readlink($0, &target, target.count - 1) }
+      _ = newPath.withCString { symlink(target, $0) }
+    case .other: makeFifo(newPath)
+    }
+    var raw = stat()
+    guard path.withCString({ lstat($0, &raw) }) == 0 else { return }
+    setOwner(newPath, userID: raw.st_uid, groupID: raw.st_gid)
+    if status.kind != .symbolicLink { setMode(newPath, raw.st_mode & 0o7777) }
+    setModified(newPath, seconds: raw.st_mtim.tv_sec, nanoseconds: raw.st_mtim.tv_nsec)
   }
 
   /// Names directly in a directory, unsorted.

@@ -15,16 +15,35 @@ package struct TestShop {
   package var repositoryPath: Path { directory.appending("repository") }
   package var cachePath: Path { directory.appending("cache") }
 
-  /// - Parameter probe: watches the files of the repository and the cache from here on.
-  package init(workers: Int = 2, probe: (any OperationProbe)? = nil, store: (any Store)? = nil) throws {
+  /// - Parameters:
+  ///   - store: where the repository is; `nil` for a directory.
+  ///   - clock: what the runs take for the time.
+  ///   - random: where IDs come from.
+  package init(
+    workers: Int = 2, store: (any Store)? = nil, clock: Clock = .system, random: Randomness = .system
+  ) throws {
     TestFiles.makeDirectory(directory.appending("source"))
-    host = Self.host(workers: workers)
+    host = Self.host(workers: workers, clock: clock, random: random)
     let local = LocalStore(directory: directory.appending("repository"), host: host)
     repository = try Repository.create(in: store ?? local, host: host)
   }
 
-  package static func host(workers: Int = 2, probe: (any OperationProbe)? = nil) -> Host {
-    Host(files: FileSystem(probe: probe), workers: workers, scratchDirectories: [Path("/tmp")])
+  package static func host(
+    workers: Int = 2, probe: (any OperationProbe)? = nil, clock: Clock = .system, random: Randomness = .system
+  ) -> Host {
+    Host(
+      files: FileSystem(probe: probe), clock: clock, random: random, workers: workers,
+      scratchDirectories: [Path("/tmp")])
+  }
+
+  /// A clock that is ahead by so many seconds: to it, everything that a test has just written is old and settled.
+  package static func clock(ahead seconds: Int64) -> Clock {
+    Clock(
+      now: {
+        var now = Clock.system.now()
+        now.seconds += seconds
+        return now
+      }, uptime: Clock.system.uptime)
   }
 
   /// The same repository seen through a probe.
@@ -70,7 +89,15 @@ package struct TestShop {
     return try Verify(repository: repository, options: options, progress: QuietProgress()).run(nil)
   }
 
-  /// What a restore of the snapshot into an empty directory gives, compared with the source as it is now; empty when it is the same.
+  /// The entries of a snapshot's state by path as it is shown.
+  package func entries(_ text: String = "latest") throws -> [String: Entry] {
+    var entries: [String: Entry] = [:]
+    try repository.forEachEntry(of: snapshot(text)) { entries[$0.path.description] = $0 }
+    return entries
+  }
+
+  /// What a restore of the snapshot into an empty directory gives, compared with the source as it is now; empty when
+  /// it is the same.
   package func differencesAfterRestore(_ text: String = "latest") throws -> [String] {
     let target = TemporaryDirectory()
     var options = Restore.Options(target: target.appending("restored"))

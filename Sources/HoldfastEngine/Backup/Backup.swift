@@ -68,6 +68,9 @@ package struct Backup {
     let lock = try options.isDryRun ? nil : lock(name)
     defer { withExtendedLifetime(lock) {} }
     let newest = try newestSnapshot(of: name)
+    if !options.isDryRun {
+      try repository.store.settle(below: newest.map { Keys.snapshot(name, $0.sequence) } ?? Keys.source(name))
+    }
     try checkPath(path, of: name, against: newest)
     let base = try chooseBase(newest, of: name)
     progress.begin(phase: "reading", totalBytes: base.state?.summary.bytes)

@@ -135,7 +135,7 @@ package struct Restore {
         report.problems.append(
           Problem(path: wanted.path, reason: "\(file.consistency.name) when the snapshot was taken"))
       }
-      var runs = reader.runs()
+      var runs = selection.runs(of: wanted, from: reader)
       while let run = try runs.next() {
         if run.location != nil {
           needed += Pages.bytes(first: run.first, count: run.count, size: file.size, pageSize: file.pageSize)
