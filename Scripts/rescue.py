@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Iterator, NamedTuple, NoReturn
 
 MOST_PLAIN, MOST_STORED, MOST_FRAMES = 4 << 20, (4 << 20) + (64 << 10), 1_048_576  # limits: section 8
-MOST_ENVELOPE, MOST_CHAIN, MOST_SIZE, MOST_ID = 64 << 20, 100_000, 1 << 62, (1 << 32) - 2
+MOST_ENVELOPE, MOST_CHAIN, MOST_SIZE, MOST_ID = 8 << 20, 100_000, 1 << 62, (1 << 32) - 1
 MOST_PATH, MOST_COMPONENT, MOST_ATTRIBUTES, MOST_VALUE, MOST_VALUES = 4095, 255, 1024, 65_536, 1 << 20
 
 HEADER, FRAME, TRAILER = struct.Struct("<8sHBBI16s16s16s"), struct.Struct("<QIIB7s32s"), struct.Struct("<QIIQ8s")
@@ -318,11 +318,11 @@ class Entry:
         user, group, modified = cursor.varint("user ID", MOST_ID), cursor.varint("group ID", MOST_ID), cursor.time()
         extended = [(cursor.name("extended attribute", 255), cursor.bytes("value", MOST_VALUE))
                     for _ in range(cursor.varint("number of extended attributes", MOST_ATTRIBUTES))]
-        if extended != sorted(dict(extended).items()) or sum(len(value) for _, value in extended) > MOST_VALUES:
+        if extended != sorted(dict(extended).items()) or sum(map(len, sum(extended, ()))) > MOST_VALUES:
             cursor.fail(f"{show(path)}: its extended attributes are not in order, or too long")
         self.attributes = mode, user, group, modified, extended
         if self.type == FILE:
-            self.size, self.page_size = cursor.varint("size", MOST_SIZE), cursor.varint("page size", 1 << 20)
+            self.size, self.page_size = cursor.varint("size", MOST_SIZE), cursor.varint("page size", 1 << 18)
             self.consistency, digest = cursor.byte("consistency class", 1, UNREADABLE), cursor.skip(32)
             self.digest = cursor.plain[digest:digest + 32]
             if self.page_size < 512 or self.page_size & (self.page_size - 1):
@@ -471,12 +471,14 @@ class Chain:
 
     def contents(self, entry: Entry, inherited: bool = True) -> Iterator[tuple[int, bytes]]:
         """Position and bytes of each page that is not zero, checked; at the end the file digest is checked too."""
-        digest = hashlib.sha256()
+        digest, zeros = hashlib.sha256(), 0
         for run, own in entry.all_runs():
             if run.archive < 0:
-                for page in range(run.first, run.end, 65_536):
-                    digest.update(bytes(16 * min(65_536, run.end - page)))
+                zeros += run.end - run.first
                 continue
+            if zeros:
+                digest.update(bytes(16) + struct.pack("<Q", zeros))
+                zeros = 0
             digests = self.plain[run.digests:run.digests + 16 * (run.end - run.first)]
             digest.update(digests)
             if own or inherited:
@@ -489,6 +491,8 @@ class Chain:
                            == digests[16 * skipped:16 * skipped + 16],
                            f"page {page}, in frame {run.frame} of {archive.key}, does not have its page digest")
                     yield position, data
+        if zeros:
+            digest.update(bytes(16) + struct.pack("<Q", zeros))
         digest.update(struct.pack("<QI", entry.size, entry.page_size))
         demand(digest.digest() == entry.digest, "its pages do not have its file digest")
 

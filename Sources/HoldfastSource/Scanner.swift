@@ -79,7 +79,7 @@ package final class Scanner {
     guard path.isSoundEntryPath else {
       return .problem(Problem(path: path, reason: "the path is longer than \(Limits.pathBytesMax) bytes"), item: nil)
     }
-    do {
+    do throws(SystemError) {
       let status = try files.status(of: name, in: level.directory)
       switch status.kind {
       case .socket: return .socket(path)
@@ -89,10 +89,8 @@ package final class Scanner {
         return .item(
           ScannedItem(path: path, status: status, directory: nil, isInPostgreSQL: level.isInPostgreSQL))
       }
-    } catch let error as SystemError {
-      return error.isNotFound ? nil : .problem(Problem(path: path, reason: error.reason), item: nil)
     } catch {
-      return .problem(Problem(path: path, reason: "\(error)"), item: nil)
+      return error.isNotFound ? nil : .problem(Problem(path: path, reason: error.reason), item: nil)
     }
   }
 

@@ -1,17 +1,14 @@
 package import HoldfastModel
 package import HoldfastSystem
-internal import Synchronization
 
 /// A store in a directory: a key is a path below it.
 ///
 /// Commit is write, fsync, close, rename without replacing, fsync of the directory; directories that are made on the way are
 /// synchronized in theirs. An unfinished object has a name that begins with a dot.
-package final class LocalStore: Store {
+package struct LocalStore: Store {
   private let files: FileSystem
   private let random: Randomness
   private let directory: Path
-  /// Directories that this process has made durable.
-  private let durable = Mutex<Set<Path>>([])
 
   /// - Parameter directory: absolute.
   package init(directory: Path, host: Host) {
@@ -80,9 +77,7 @@ package final class LocalStore: Store {
   }
 
   package func removeAll(below prefix: String) throws {
-    let path = try resolve(String(prefix.dropLast()))
-    durable.withLock { durable in durable = durable.filter { !path.contains($0) } }
-    try removeTree(path)
+    try removeTree(try resolve(String(prefix.dropLast())))
   }
 
   package func lock(_ name: String, wait: Bool, cancellation: Cancellation) throws -> (any StoreLock)? {
@@ -104,13 +99,10 @@ package final class LocalStore: Store {
     return directory.appending(path.bytes)
   }
 
-  /// Makes what is missing up to the store's directory and one above it, and makes it durable: also what is there already, because a run
-  /// that was killed may have made it and not synchronized it.
+  /// Makes what is missing, and makes it durable.
   private func makeDirectories(_ path: Path) throws {
-    guard durable.withLock({ $0.insert(path).inserted }) else { return }
+    if try files.statusIfPresent(of: path) != nil { return }
     guard let parent = path.parent else { return }
-    let isAbove = !directory.contains(path)
-    if isAbove, try files.statusIfPresent(of: path) != nil { return }
     try makeDirectories(parent)
     do throws(SystemError) {
       try files.makeDirectory(path)

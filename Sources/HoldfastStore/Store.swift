@@ -19,8 +19,8 @@ package protocol Store: Sendable {
   /// Begins an object. It appears, whole and durable, with `commit`.
   func create(_ key: String) throws -> any ObjectWriter
 
-  /// Returns when everything that is visible at and directly below `prefix` is durable: a killed run may have left names that never became so,
-  /// and nothing may be built on them before. Nothing there is no error.
+  /// Returns when everything that is visible at and directly below `prefix` is durable: a killed run may have left names that never
+  /// became so, and nothing may be built on them before. Nothing there is no error.
   func settle(below prefix: String) throws
 
   /// Removes everything below `prefix`, unfinished objects included. Nothing there is no error.

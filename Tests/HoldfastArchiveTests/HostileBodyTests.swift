@@ -88,21 +88,23 @@ import Testing
     #expect(throws: DamageError.self, "\(name)") { _ = try readAll(records.makeReader()) }
   }
 
-  @Test(arguments: [
-    Attributes(mode: 0o10000, userID: 0, groupID: 0, modified: Timestamp(seconds: 0, nanoseconds: 0)),
-    Attributes(mode: 0, userID: 0, groupID: 0, modified: Timestamp(seconds: 0, nanoseconds: 1_000_000_000)),
-    attributes([ExtendedAttribute(name: [], value: [1])]),
-    attributes([ExtendedAttribute(name: [0x61, 0], value: [1])]),
-    attributes([ExtendedAttribute(name: [UInt8](repeating: 0x61, count: 256), value: [1])]),
-    attributes([ExtendedAttribute(name: [0x61], value: [UInt8](repeating: 0, count: 65_537))]),
-    attributes((0..<1025).map { ExtendedAttribute(name: Array("\($0)".utf8), value: []) }),
-    attributes((0..<17).map { ExtendedAttribute(name: [$0 + 1], value: [UInt8](repeating: 0, count: 65_536)) }),
-  ])
-  func attributesBeyondTheirLimitsAreRefused(_ attributes: Attributes) {
-    var entry = Self.entry("a")
-    entry.attributes = attributes
-    let records = Self.records.put(entry).end(1)
-    #expect(throws: DamageError.self) { _ = try readAll(records.makeReader(frameBytes: 1 << 20)) }
+  @Test func attributesBeyondTheirLimitsAreRefused() throws {
+    let beyond = [
+      Attributes(mode: 0o10000, userID: 0, groupID: 0, modified: Timestamp(seconds: 0, nanoseconds: 0)),
+      Attributes(mode: 0, userID: 0, groupID: 0, modified: Timestamp(seconds: 0, nanoseconds: 1_000_000_000)),
+      Self.attributes([ExtendedAttribute(name: [], value: [1])]),
+      Self.attributes([ExtendedAttribute(name: [0x61, 0], value: [1])]),
+      Self.attributes([ExtendedAttribute(name: [UInt8](repeating: 0x61, count: 256), value: [1])]),
+      Self.attributes([ExtendedAttribute(name: [0x61], value: [UInt8](repeating: 0, count: 65_537))]),
+      Self.attributes((0..<1025).map { ExtendedAttribute(name: Array("\($0)".utf8), value: []) }),
+      Self.attributes((0..<17).map { ExtendedAttribute(name: [$0 + 1], value: [UInt8](repeating: 0, count: 65_536)) }),
+    ]
+    for (index, attributes) in beyond.enumerated() {
+      var entry = Self.entry("a")
+      entry.attributes = attributes
+      let records = Self.records.put(entry).end(1)
+      #expect(throws: DamageError.self, "case \(index)") { _ = try readAll(records.makeReader(frameBytes: 1 << 20)) }
+    }
   }
 
   private static func attributes(_ extended: [ExtendedAttribute]) -> Attributes {

@@ -16,7 +16,17 @@ struct NaiveState {
       guard case .file(var file) = entry.content else { return }
       file.size = size
       var hasher = Hasher()
-      for page in pages { hasher.update(page?.digest ?? [UInt8](repeating: 0, count: 16)) }
+      var rest = pages[...]
+      while let page = rest.first {
+        let zeros = rest.prefix { $0 == nil }.count
+        if let page {
+          hasher.update(page.digest)
+        } else {
+          hasher.update([UInt8](repeating: 0, count: 16))
+          hasher.update((0..<8).map { UInt8(truncatingIfNeeded: zeros >> (8 * $0)) })
+        }
+        rest = rest.dropFirst(max(zeros, 1))
+      }
       hasher.update((0..<8).map { UInt8(truncatingIfNeeded: size >> (8 * $0)) })
       hasher.update((0..<4).map { UInt8(truncatingIfNeeded: file.pageSize >> (8 * $0)) })
       file.digest = hasher.finish()

@@ -116,7 +116,7 @@ func expand(_ runs: [PageRun], pageSize: UInt32) -> [UInt64: MappedPage?] {
         first: 3002, count: 3, location: PageLocation(archive: 0, frame: 1, offset: 0), digests: Array(digests[32...])))
     let size: [UInt8] = [0x34, 0x12, 0, 0, 0, 0, 0, 0]
     let pageSize: [UInt8] = [0, 2, 0, 0]
-    let zeros = [UInt8](repeating: 0, count: 3000 * 16)
+    let zeros = [UInt8](repeating: 0, count: 16) + [0xb8, 0x0b, 0, 0, 0, 0, 0, 0]
     #expect(
       digester.finish(size: 0x1234, pageSize: 512)
         == Hasher.digest(digests[..<32] + zeros + digests[32...] + size + pageSize))

@@ -70,7 +70,7 @@ extension SeededRandom {
       default: number(0...100_000)
       }
     return FileContent(
-      size: size, pageSize: 512 << number(0...11), consistency: ConsistencyClass.allCases[number(0...3)],
+      size: size, pageSize: 512 << number(0...9), consistency: ConsistencyClass.allCases[number(0...3)],
       digest: Digest(bytes: bytes(32)) ?? digest(0))
   }
 

@@ -10,7 +10,7 @@ import Testing
     let sink = MemoryBytes(name: "state")
     let writer = StateWriter(sink)
     var replay = try Replay(readers)
-    try replay.write(to: writer)
+    try replay.write(to: writer, cancellation: Cancellation())
     return StateFile(bytes: sink, summary: try writer.finish())
   }
 

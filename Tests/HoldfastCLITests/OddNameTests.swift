@@ -40,6 +40,7 @@ import Testing
 
   @Test func aPathThatIsNotInTheSnapshotIsRefusedAsItWasTyped() {
     let tool = Tool()
+    TestFiles.write("an order", to: tool.source.appending("orders"))
     tool.run("init")
     tool.run("backup", "source")
     let missing = tool.run("restore", "--target", "restored", "--path", "no\\x1bthing")

@@ -67,7 +67,7 @@ import Testing
         SNAPSHOT  TAKEN  STORED  STANDS FOR
         source  (DIR/source)
         ID  full  TIME  #1  SIZE  97.7 KiB
-        └─ ID  incremental  TIME  #2  SIZE  97.7 KiB
+        ├─ ID  incremental  TIME  #2  SIZE  97.7 KiB
         └─ ID  differential  TIME  #3  SIZE  97.7 KiB
           └─ ID  incremental  TIME  #4  SIZE  97.7 KiB
 

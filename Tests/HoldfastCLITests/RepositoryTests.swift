@@ -26,7 +26,7 @@ import Testing
     #expect(
       tool.plain(result.error) == """
         holdfast: there is no repository in DIR/repository
-        HINT: Run `holdfast init --repository DIR/repository`, or name another place with --repository.
+        HINT: Is its disk mounted? If it is new, run `holdfast init --repository DIR/repository`; else name another place with --repository.
 
         """)
     #expect(TestFiles.names(in: tool.directory.path) == ["source"], "nothing may be made")
@@ -47,6 +47,7 @@ import Testing
 
   @Test func initLeavesAnExistingRepositoryAlone() {
     let tool = Tool()
+    TestFiles.write("an order", to: tool.source.appending("orders"))
     tool.run("init")
     let before = TreeDescription(of: tool.repository)
     let result = tool.run("init")
@@ -118,6 +119,7 @@ import Testing
   ])
   func aTargetThatWouldHarmIsRefused(target: String, message: String) {
     let tool = Tool()
+    TestFiles.write("an order", to: tool.source.appending("orders"))
     tool.run("init")
     tool.run("backup", "source")
     let result = tool.run("restore", "--target", target)
@@ -128,6 +130,7 @@ import Testing
 
   @Test func aTargetWithForeignContentIsRefusedUnlessToldOtherwise() {
     let tool = Tool()
+    TestFiles.write("an order", to: tool.source.appending("orders"))
     tool.run("init")
     TestFiles.write("an order", to: tool.source.appending("orders"))
     tool.run("backup", "source")

@@ -7,6 +7,7 @@ import Testing
 @Suite struct SelectionTests {
   @Test func anAmbiguousPrefixShowsTheCandidates() throws {
     let tool = Tool()
+    TestFiles.write("an order", to: tool.source.appending("orders"))
     tool.run("init")
     var byDigit: [Character: String] = [:]
     // Of seventeen IDs two begin with the same digit.
@@ -34,6 +35,7 @@ import Testing
   @Test(arguments: ["ffffffffffffffff", "yesterday", ""])
   func anUnknownSnapshotIsNamedWithAHint(text: String) {
     let tool = Tool()
+    TestFiles.write("an order", to: tool.source.appending("orders"))
     tool.run("init")
     tool.run("backup", "source")
     let result = tool.run("show", text)
@@ -48,6 +50,7 @@ import Testing
 
   @Test func anEmptyRepositorySaysHowToTakeTheFirst() {
     let tool = Tool()
+    TestFiles.write("an order", to: tool.source.appending("orders"))
     tool.run("init")
     let result = tool.run("restore", "--target", "restored")
     #expect(result.exitStatus == 1)
@@ -61,6 +64,7 @@ import Testing
 
   @Test func ofTwoSourcesLatestNeedsAName() {
     let tool = Tool()
+    TestFiles.write("an order", to: tool.source.appending("orders"))
     tool.run("init")
     TestFiles.write("an order", to: tool.source.appending("orders"))
     tool.run("backup", "source")
@@ -81,6 +85,7 @@ import Testing
   @Test(arguments: [["list"], ["show"], ["verify"], ["restore", "--target", "restored"]])
   func aNameThatDoesNotExistIsNoEmptyHistory(command: [String]) {
     let tool = Tool()
+    TestFiles.write("an order", to: tool.source.appending("orders"))
     tool.run("init")
     tool.run("backup", "source")
     let result = RunningProcess(tool.start(command + ["--name", "typo"])).wait()
@@ -96,6 +101,7 @@ import Testing
 
   @Test func aTimeBeforeTheFirstSnapshotIsRefused() {
     let tool = Tool()
+    TestFiles.write("an order", to: tool.source.appending("orders"))
     tool.run("init")
     tool.run("backup", "source")
     let result = tool.run("restore", "--target", "restored", "--at", "2001-01-01")

@@ -117,8 +117,7 @@ import Testing
       #expect(result.exitStatus == 130)
       #expect(
         tool.plain(result.error) == """
-          holdfast: WARNING: DIR/restored is unfinished: files that were being changed are in DIR/restored/.holdfast-restore; \
-          run the same restore again
+          holdfast: WARNING: DIR/restored is unfinished, the rest is in .holdfast-restore in it; run the same restore again
           holdfast: interrupted
 
           """)

@@ -166,7 +166,8 @@ import Testing
     #expect(error?.exitStatus == .noRepository)
     #expect(
       error?.description == "there is no repository in memory"
-        + "\nHINT: Run `holdfast init --repository memory`, or name another place with --repository.")
+        + "\nHINT: Is its disk mounted? If it is new, run `holdfast init --repository memory`; else name another place with --repository."
+    )
   }
 
   @Test func aRepositoryWhereOneIsAlready() throws {

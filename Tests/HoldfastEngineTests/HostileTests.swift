@@ -78,7 +78,7 @@ import Testing
     let path = target == "s" ? outside.appending("secret") : outside
     let link = Handmade.item("s", .symbolicLink(target: path.bytes))
     try hostile.add([Handmade.root, link, Handmade.item("t", .hardLink(to: Path(target)))])
-    try expectRefused("t links to")
+    try expectRefused(target == "z" ? "t links to" : "a hard link leads to")
   }
 
   @Test(arguments: ["../outside/secret", "/etc/passwd"]) func aHardLinkThatLeadsOut(target: String) throws {
@@ -96,15 +96,15 @@ import Testing
 
   /// Eight tebibytes of zeros cost nothing.
   @Test func manyZeros() throws {
-    let zeros = PageRun(first: 0, count: 1 << 23, location: nil, digests: [])
-    try hostile.add([Handmade.root, Handmade.file("zeros", size: 1 << 43, pageSize: 1 << 20, runs: [zeros])])
+    let zeros = PageRun(first: 0, count: 1 << 25, location: nil, digests: [])
+    try hostile.add([Handmade.root, Handmade.file("zeros", size: 1 << 43, pageSize: 1 << 18, runs: [zeros])])
     try hostile.shop.restore(to: "target")
     let status = TestFiles.status(hostile.shop.directory.appending("target/zeros"))
     #expect(status?.size == 1 << 43)
     #expect(status?.allocated == 0)
   }
 
-  @Test(arguments: [100, 513, 2 << 20, 0]) func anImpossiblePageSize(pageSize: UInt32) throws {
+  @Test(arguments: [100, 513, 1 << 19, 0]) func anImpossiblePageSize(pageSize: UInt32) throws {
     let content = FileContent(
       size: 0, pageSize: pageSize, consistency: .stable, digest: Handmade.digest([]))
     try hostile.add([Handmade.root, Handmade.item("file", .file(content))])

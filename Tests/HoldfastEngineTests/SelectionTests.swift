@@ -129,7 +129,8 @@ import Testing
     TestFiles.symbolicLink(outside.description, at: target.appending("b"))
     let error = #expect(throws: EngineError.self) { try restore(shop, ["b/1"]) { $0.isDelta = true } }
     #expect(
-      error?.description == "b in the target is not a directory\nHINT: Remove it, or restore it too with --path b.")
+      error?.description == "b in the target is no directory, and what is to be restored lies in it"
+        + "\nHINT: Move it away, or restore without --path.")
     #expect(TestFiles.names(in: outside) == [])
     _ = try restore(shop, ["b"]) { $0.isDelta = true }
     #expect(TestFiles.names(in: outside) == [])

@@ -20,6 +20,7 @@ import Testing
       now: { Timestamp(seconds: 1_800_000_000 + 3600 * Int64(hours.next()), nanoseconds: 500_000_000) },
       uptime: Clock.system.uptime)
     let shop = try TestShop(clock: clock, random: random)
+    TestFiles.write("an order", to: shop.source.appending("orders"))
     for source in sources { try shop.backup(.full) { $0.name = SourceName(source) } }
     return (shop, try shop.repository.allSnapshots { _ in })
   }
@@ -75,7 +76,8 @@ import Testing
     let (shop, _) = try makeShop()
     #expect(
       error(shop, SnapshotSelector(text))?.description
-        == "there is no snapshot \"\(Path(text))\"\nHINT: Run `holdfast list` to see which there are.")
+        == "there is no snapshot \"\(text.isEmpty ? "" : Path(text).description)\"\nHINT: Run `holdfast list` to see which there are."
+    )
   }
 
   @Test func theLatestOfSeveralSources() throws {

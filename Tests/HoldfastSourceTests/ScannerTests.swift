@@ -29,7 +29,7 @@ import Testing
         scan.items.append(item.path.description)
         if item.isInPostgreSQL { scan.inPostgreSQL.append(item.path.description) }
         #expect((item.directory != nil) == (item.status.kind == .directory))
-      case .problem(let problem): scan.problems.append("\(problem.path): \(problem.reason)")
+      case .problem(let problem, _): scan.problems.append("\(problem.path): \(problem.reason)")
       case .socket(let path): scan.sockets.append(path.description)
       }
     }

@@ -18,7 +18,7 @@ import tempfile
 import unittest
 import zlib
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
 
 SCRIPT = Path(__file__).resolve().parents[2] / "Scripts" / "rescue.py"
 SPECIFICATION = importlib.util.spec_from_file_location("rescue", SCRIPT)
@@ -86,14 +86,19 @@ def proved(line: bytes) -> bytes:
     return line + b'"%s"\n' % hashlib.sha256(line).hexdigest().encode()
 
 
+def joined(digests: Iterable[bytes]) -> bytes:
+    """Digests of pages as a file digest takes them: each longest stretch of zeros once, with its length."""
+    return b"".join(digest + struct.pack("<Q", len(list(same))) if not any(digest) else b"".join(same)
+                    for digest, same in itertools.groupby(digests))
+
+
 def page_digest(page: bytes) -> bytes:
     return hashlib.sha256(page).digest()[:16] if any(page) else bytes(16)
 
 
 def file(path: bytes, data: bytes, keep: Optional[List[int]] = None, attribute: Optional[bytes] = None,
          consistency: int = 1) -> Item:
-    digests = b"".join(map(page_digest, pages_of(data)))
-    digest = hashlib.sha256(digests + struct.pack("<QI", len(data), PAGE)).digest()
+    digest = hashlib.sha256(joined(map(page_digest, pages_of(data))) + struct.pack("<QI", len(data), PAGE)).digest()
     item = Item(path, 2, varint(len(data)) + varint(PAGE) + bytes([consistency]) + digest, attribute)
     item.data, item.keep, item.bytes, item.consistency = data, keep, len(data), consistency
     return item
@@ -346,7 +351,7 @@ class RescueTests(unittest.TestCase):
         size = 1 << 30
         data = bytes(100 * PAGE) + b"x" + bytes(5 * PAGE + 3)
         self.writer.snapshot([root(), file(b"a", data), file(b"z", bytes(10))])
-        digest = hashlib.sha256(bytes(16 * (size // PAGE)) + struct.pack("<QI", size, PAGE)).digest()
+        digest = hashlib.sha256(bytes(16) + struct.pack("<Q", size // PAGE) + struct.pack("<QI", size, PAGE)).digest()
         huge = Item(b"huge", 2, varint(size) + varint(PAGE) + b"\1" + digest)
         huge.bytes = size
         run = b"\4\0" + varint(size // PAGE)

@@ -21,8 +21,6 @@ package struct Replay {
   /// Sorted so that the next one is last: by path, and for the same path the newest first.
   private var layers: [Layer] = []
   private var ancestors: [Path] = []
-  /// What hard links lead to, and one of the links.
-  private var linked: [Path: Path] = [:]
 
   /// - Parameter readers: the oldest first: a state, or the body of a full; then the bodies of the snapshots after it.
   package init(_ readers: [any ChangeReader]) throws {
@@ -48,20 +46,6 @@ package struct Replay {
           insert(layer)
         }
       }
-    }
-  }
-
-  /// Whether every hard link leads to a file of the state that was written.
-  /// - Throws: `DamageError` where one does not: a restore would follow it to something else.
-  package func checkLinks(in state: StateFile, name: String) throws {
-    guard !linked.isEmpty else { return }
-    var missing = linked
-    let reader = state.makeReader()
-    while !missing.isEmpty, let entry = try reader.nextEntry() {
-      if entry.file != nil { missing[entry.path] = nil }
-    }
-    if let (file, link) = missing.min(by: { $0.key < $1.key }) {
-      throw DamageError(name, "\(link) links to \(file), which is no file")
     }
   }
 
@@ -116,9 +100,8 @@ package struct Replay {
     }
     if entry.path.isEmpty, entry.content != .directory { throw damage([layer], "its root is not a directory") }
     if entry.content == .directory { ancestors.append(entry.path) }
-    if case .hardLink(let file) = entry.content {
-      guard file < entry.path else { throw damage([layer], "\(entry.path) links to what comes after it") }
-      linked[file] = entry.path
+    if case .hardLink(let file) = entry.content, !(file < entry.path) {
+      throw damage([layer], "\(entry.path) links to what comes after it")
     }
   }
 

@@ -24,6 +24,10 @@ struct CatCommand: ParsableCommand {
       Console.error("holdfast: WARNING: \($0.message)")
     }
     let output = try host.files.duplicate(descriptor: 1, name: "standard output")
-    try Cat(repository: repository).write(PathArgument.entryPath(path), of: chosen, to: output)
+    let consistency = try Cat(repository: repository).write(PathArgument.entryPath(path), of: chosen, to: output)
+    guard consistency.isComplete else {
+      Console.error("holdfast: INCOMPLETE: \(path): \(consistency.name) when the snapshot was taken")
+      throw Outcome(status: .incomplete)
+    }
   }
 }

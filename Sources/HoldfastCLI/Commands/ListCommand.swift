@@ -40,37 +40,48 @@ struct SnapshotTree {
   init(_ snapshots: [Snapshot]) {
     var table = Table(rightAligned: [4, 5])
     table.add(["SNAPSHOT", "", "TAKEN", "", "STORED", "STANDS FOR", ""])
-    var depths: [Identifier: Int] = [:]
+    let depths = Self.depths(of: snapshots)
     var lastSource: SourceName?
-    for snapshot in snapshots {
+    for (index, snapshot) in snapshots.enumerated() {
       let envelope = snapshot.envelope
       if envelope.source.name != lastSource {
         lastSource = envelope.source.name
         table.add(["\(envelope.source.name)  (\(envelope.source.path))"])
       }
-      let parentDepth = envelope.parent.flatMap { depths[$0.snapshot] } ?? 0
-      let depth =
-        switch envelope.kind {
-        case .full: 0
-        case .differential: 1
-        case .incremental: max(parentDepth, 1) + (Self.isDifferential(envelope.parent, in: snapshots) ? 1 : 0)
-        }
-      depths[envelope.snapshot] = depth
-      let branch = depth == 0 ? "" : String(repeating: "   ", count: depth - 1) + "└─ "
       let remark =
         envelope.incomplete > 0
-        ? "INCOMPLETE: \(Amount.count(envelope.incomplete, "file")) \(envelope.consistency)" : ""
+        ? "INCOMPLETE: \(Amount.count(envelope.incomplete, "path")), \(envelope.consistency)" : ""
       table.add([
-        branch + envelope.snapshot.short, envelope.kind.rawValue, TimeText.local(envelope.started),
-        "#\(envelope.sequence)", Amount.bytes(envelope.storedBytes), Amount.bytes(envelope.state.bytes), remark,
+        Self.branch(at: index, depths) + envelope.snapshot.short, envelope.kind.rawValue,
+        TimeText.local(envelope.started), "#\(envelope.sequence)", Amount.bytes(envelope.storedBytes),
+        Amount.bytes(envelope.state.bytes), remark,
       ])
     }
     lines = table.lines.map { $0.trimmingTrailingBlanks() }
   }
 
-  private static func isDifferential(_ parent: Envelope.Parent?, in snapshots: [Snapshot]) -> Bool {
-    guard let parent else { return false }
-    return snapshots.first { $0.id == parent.snapshot }?.envelope.kind == .differential
+  private static func depths(of snapshots: [Snapshot]) -> [Int] {
+    var known: [Identifier: (depth: Int, kind: SnapshotKind)] = [:]
+    return snapshots.map { snapshot in
+      let envelope = snapshot.envelope
+      let parent = envelope.parent.flatMap { known[$0.snapshot] }
+      let depth =
+        switch envelope.kind {
+        case .full: 0
+        case .differential: 1
+        case .incremental: max(parent?.depth ?? 0, 1) + (parent?.kind == .differential ? 1 : 0)
+        }
+      known[envelope.snapshot] = (depth, envelope.kind)
+      return depth
+    }
+  }
+
+  /// `├─` where more follows at the same depth before the tree goes back beyond it, `└─` for the last.
+  private static func branch(at index: Int, _ depths: [Int]) -> String {
+    let depth = depths[index]
+    guard depth > 0 else { return "" }
+    let next = depths[(index + 1)...].first { $0 <= depth }
+    return String(repeating: "   ", count: depth - 1) + (next == depth ? "├─ " : "└─ ")
   }
 }
 

@@ -60,7 +60,7 @@ struct Show: ParsableCommand {
     table.add([
       "consistency",
       envelope.consistency
-        + (envelope.incomplete > 0 ? ", \(Amount.count(envelope.incomplete, "file")) incomplete" : ""),
+        + (envelope.incomplete > 0 ? ", \(Amount.count(envelope.incomplete, "path")) incomplete" : ""),
     ])
     table.add(["state root", envelope.state.root.description])
     table.add(["written by", Path(envelope.program).description])

@@ -8,8 +8,6 @@ enum CaptureStep {
   case unchanged(Entry)
   /// Something without contents that was added or changed.
   case put(Entry, previous: Entry?)
-  /// A further name of a file with several, new or as it was.
-  case link(Entry, ScannedItem, previous: Entry?)
   case removed(Path)
   case smallFile(SmallFile)
   case chunk(Chunk)

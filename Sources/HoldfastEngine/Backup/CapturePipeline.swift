@@ -121,7 +121,7 @@ final class CapturePipeline {
     if let link = otherName(of: item) {
       let content = Content.hardLink(to: link)
       if let previous, previous.content == content, detection.isUnchanged(item.status, since: previous) {
-        return try add(.link(previous, item, previous: previous))
+        return try add(.unchanged(previous))
       }
       return try put(item, content: content, previous: previous)
     }
@@ -174,13 +174,12 @@ final class CapturePipeline {
       let path = root.path.appending(item.path.bytes)
       extended = try item.directory?.extendedAttributes() ?? host.files.extendedAttributes(of: path)
     } catch let error as SystemError {
-      if error.isNotFound { return try recordVanished(item, previous: previous, isInTurn: false) }
+      if error.isNotFound { return try recordVanished(item.path, previous: previous, isInTurn: false) }
       record.add(Problem(path: item.path, reason: error.reason))
     }
     let entry = Entry(
       path: item.path, attributes: item.status.attributes(extended: extended), content: content,
       identity: item.status.identity)
-    if content.isHardLink { return try add(.link(entry, item, previous: previous)) }
     try add(entry == previous ? .unchanged(entry) : .put(entry, previous: previous))
   }
 
@@ -230,7 +229,7 @@ final class CapturePipeline {
     case .failure(let error):
       if item.status.linkCount > 1 { forgetLink(item) }
       if error.isNotFound {
-        try recordVanished(item, previous: previous, isInTurn: isInTurn)
+        try recordVanished(item.path, previous: previous, isInTurn: isInTurn)
       } else {
         try recordUnreadable(item, reason: error.reason, previous: previous, isInTurn: isInTurn)
       }
@@ -358,7 +357,7 @@ final class CapturePipeline {
     if file.item.status.linkCount > 1, !file.isSameFile { lostFirstNames[file.item.path] = .some(nil) }
     if let problem = file.attributeProblem { record.add(Problem(path: file.item.path, reason: problem.message)) }
     switch file.outcome {
-    case .vanished: try recordVanished(file.item, previous: file.previous, isInTurn: true)
+    case .vanished: try recordVanished(file.item.path, previous: file.previous, isInTurn: true)
     case .unreadable(let reason):
       try recordUnreadable(file.item, reason: reason, previous: file.previous, isInTurn: true)
     case .outgrown:
@@ -366,7 +365,6 @@ final class CapturePipeline {
         try captureInline(large)
       }
     case .captured(let entry, let runs):
-      if entry.identity.inode != file.item.status.inode { loseName(file.item) }
       record.count(runs)
       let moved = ListedRuns(runs.map { $0.moved(to: location) })
       guard let base = file.base, !base.isSamePath, let content = entry.file else {
@@ -400,16 +398,14 @@ final class CapturePipeline {
       entry, previous: file.previous, inherits: file.base?.isSamePath ?? false, runs: try file.runs())
   }
 
-  private func recordVanished(_ item: ScannedItem, previous: Entry?, isInTurn: Bool) throws {
-    loseName(item)
+  private func recordVanished(_ path: Path, previous: Entry?, isInTurn: Bool) throws {
     guard previous != nil else { return }
-    if isInTurn { try record.remove(item.path) } else { try add(.removed(item.path)) }
+    if isInTurn { try record.remove(path) } else { try add(.removed(path)) }
   }
 
   /// Names a file that cannot be read: in the report, and in the snapshot as a file without content.
   private func recordUnreadable(_ item: ScannedItem, reason: String, previous: Entry?, isInTurn: Bool) throws {
     record.add(Problem(path: item.path, reason: reason))
-    loseName(item)
     let content = FileContent(
       size: 0, pageSize: PageSize.standard, consistency: .unreadable,
       digest: PageDigestStream().finish(size: 0, pageSize: PageSize.standard))

@@ -12,7 +12,8 @@ package struct Cat {
     self.repository = repository
   }
 
-  package func write(_ path: Path, of snapshot: Snapshot, to sink: OpenFile) throws {
+  /// - Returns: the file's consistency class.
+  package func write(_ path: Path, of snapshot: Snapshot, to sink: OpenFile) throws -> ConsistencyClass {
     let chain = try repository.chain(to: snapshot)
     let state = try repository.replay(chain)
     let (file, mapOffset) = try find(path, in: state)
@@ -38,6 +39,7 @@ package struct Cat {
     }
     try fetcher.fetch(&plan)
     try window.write(upTo: file.size, to: sink)
+    return file.consistency
   }
 
   private func find(_ path: Path, in state: StateFile) throws -> (FileContent, mapOffset: UInt64) {

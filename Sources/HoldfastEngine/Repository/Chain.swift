@@ -103,8 +103,8 @@ extension Repository {
     return summary
   }
 
-  /// The same from layers that lead to `tip`.
-  func replay(_ layers: [any ChangeReader], to tip: Snapshot) throws -> StateFile {
+  /// The same in a scratch file.
+  package func replay(_ chain: Chain) throws -> StateFile {
     let scratch = try host.makeScratchFile()
     let state = StateFile(bytes: scratch, summary: try replay(chain, into: scratch))
     try state.checkLinks(name: Keys.manifest(chain.tip.sourceName, chain.tip.sequence))

@@ -15,7 +15,8 @@ package struct Repository: Sendable {
 
   /// Makes a new repository. The target may hold nothing yet.
   package static func create(in store: any Store, host: Host) throws -> Repository {
-    if try !store.names(below: "").isEmpty {
+    // A new file system is not empty either.
+    if try store.names(below: "") != [], try store.names(below: "") != ["lost+found/"] {
       let isRepository = (try? store.open(Keys.descriptor)) != nil
       throw EngineError(
         isRepository ? "\(store.location) is a repository already" : "\(store.location) is not empty",
@@ -40,7 +41,8 @@ package struct Repository: Sendable {
       }
       throw EngineError(
         "there is no repository in \(store.location)",
-        hint: "Run `holdfast init --repository \(store.location)`, or name another place with --repository.",
+        hint:
+          "Is its disk mounted? If it is new, run `holdfast init --repository \(store.location)`; else name another place with --repository.",
         exitStatus: .noRepository)
     }
     let descriptor = try Descriptor(parsing: object.contents(max: Limits.envelopeBytesMax), name: Keys.descriptor)

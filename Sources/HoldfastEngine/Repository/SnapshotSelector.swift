@@ -18,7 +18,11 @@ package struct SnapshotSelector: Sendable {
 
   /// - Parameter onDamage: gets the envelopes that cannot be read: a snapshot behind one of them cannot be chosen.
   package func choose(in repository: Repository, onDamage: (DamageError) -> Void) throws -> Snapshot {
-    var candidates = try repository.allSnapshots(of: source, onDamage: onDamage)
+    var damaged: [DamageError] = []
+    var candidates = try repository.allSnapshots(of: source) {
+      damaged.append($0)
+      onDamage($0)
+    }
     guard !candidates.isEmpty else {
       throw EngineError(
         "there is no snapshot in \(repository.store.location)", hint: "Run `holdfast backup SOURCE` to take the first.")
@@ -30,10 +34,10 @@ package struct SnapshotSelector: Sendable {
           "no snapshot is as old as \(TimeText.local(at))", hint: "Run `holdfast list` to see which there are.")
       }
     }
-    return text == "latest" ? try latest(candidates) : try match(candidates)
+    return text == "latest" ? try latest(candidates, damaged: damaged) : try match(candidates)
   }
 
-  private func latest(_ candidates: [Snapshot]) throws -> Snapshot {
+  private func latest(_ candidates: [Snapshot], damaged: [DamageError]) throws -> Snapshot {
     let sources = Set(candidates.map(\.sourceName)).sorted()
     guard sources.count == 1 else {
       throw EngineError(
@@ -41,6 +45,17 @@ package struct SnapshotSelector: Sendable {
         hint: "Say which one with --name NAME, or name a snapshot by its ID.", exitStatus: .usage)
     }
     guard let newest = candidates.max(by: { $0.sequence < $1.sequence }) else { preconditionFailure("not empty") }
+    // An older snapshot must not be taken for the newest without a word.
+    let newestKey = Keys.manifest(newest.sourceName, newest.sequence)
+    if at == nil,
+      let behind = damaged.last(where: { $0.object > newestKey && $0.object.hasPrefix(Keys.source(newest.sourceName)) })
+    {
+      throw EngineError(
+        "the latest snapshot cannot be read: \(behind.message)",
+        hint:
+          "The newest that can be read is \(newest.id.short), of \(TimeText.local(newest.envelope.started)): name it by its ID.",
+        exitStatus: .dataLoss)
+    }
     return newest
   }
 

@@ -111,9 +111,6 @@ final class PageFetcher {
 
   func drain() throws { try pool.drain() }
 
-  /// Ends all fetching: no target is written to any more.
-  func stop() { pool.stop() }
-
   private func fetch(frame: PageLocation, runs: ArraySlice<PagePlan.Run>, digests: [UInt8]) throws {
     let job = try pool.next()
     do {

@@ -64,20 +64,13 @@ final class RestorePlan {
     while let entry = try reader.nextEntry() {
       try host.cancellation.check()
       guard let wanted = selection.resolve(entry) else { continue }
-      // A file in the place of a link to it comes out of order: what is there is found without the walk.
-      let present =
-        wanted.path == entry.path ? try leftovers?.advance(to: wanted) ?? nil : try existingStatus(wanted.path)
-      try plan(wanted, runs: { reader.runs() }, over: present)
+      let present = try leftovers?.advance(to: wanted)
+      try plan(wanted, runs: { selection.runs(of: wanted, from: reader) }, over: present ?? nil)
     }
     try leftovers?.finish()
     removed = leftovers?.removed ?? []
     try comparison?.drain()
     try fetchPages(readers, isDryRun: isDryRun)
-  }
-
-  private func existingStatus(_ path: Path) throws -> FileStatus? {
-    guard let existing else { return nil }
-    return try host.files.statusIfPresent(of: path, beneath: existing)
   }
 
   private func plan(_ entry: Entry, runs: () -> any PageMapReader, over status: FileStatus?) throws {

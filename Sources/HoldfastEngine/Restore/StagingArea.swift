@@ -51,17 +51,7 @@ final class StagingArea: Sendable {
       if error.isExisting { try TreeRemoval.remove(path, in: directory, files: files) }
       try makeDirectories(to: path)
       return try files.openBeneath(path, in: directory, .create)
-    } catch {
-      guard error.isNotFound || error.isExisting else { throw error }
     }
-    try clear(path)
-    return try files.openBeneath(path, in: directory, .create)
-  }
-
-  /// Makes the directories above, and removes what an interrupted restore of another snapshot left in the way.
-  private func clear(_ path: Path) throws {
-    try makeDirectories(to: path)
-    try TreeRemoval.remove(path, in: directory, files: files)
   }
 
   func reopen(_ path: Path) throws -> OpenFile { try files.openBeneath(path, in: directory, .readWrite) }
@@ -122,7 +112,6 @@ final class StagingArea: Sendable {
       let name = Path(bytes: Array(listing[index]))
       try files.rename(name, in: directory, to: name, in: target, replacing: false)
     }
-    for entry in late { try attributes.apply(entry, to: files.openBeneath(entry.path, in: target, .directory)) }
     try remove()
   }
 

@@ -52,7 +52,9 @@ for compression in [Compression.standard, .deflate(level: 1), .deflate(level: 6)
     stored.append((codec, Array(output[..<count])))
   }
   let ratio = Double(length) / Double(stored.reduce(0) { $0 + $1.bytes.count })
-  try measure("\(compression), ratio \((ratio * 100).rounded() / 100)") { _ = try compressor.compress($0, into: output) }
+  try measure("\(compression), ratio \((ratio * 100).rounded() / 100)") {
+    _ = try compressor.compress($0, into: output)
+  }
   let decompressor = Decompressor()
   var next = 0
   try measure("\(compression), back") { _ in
