@@ -2,4 +2,4 @@
 #include <isa-l/igzip_lib.h>
 
 // The sizes are nested macros that Swift does not import.
-static const int holdfast_isal_level1_buffer_length = ISAL_DEF_LVL1_SMALL;
+static const int holdfast_isal_level1_buffer_length = ISAL_DEF_LVL1_DEFAULT;

@@ -119,6 +119,22 @@ import Testing
     #expect(try shop.differencesAfterRestore() == [])
   }
 
+  /// logrotate's ordinary way: every name exists before and after, and each has the next one's content.
+  @Test func rotatedLogsAreNotStoredAgain() throws {
+    var random = random
+    let shop = try TestShop()
+    let logs = ["shop.log", "shop.log.1", "shop.log.2"].map { shop.source.appending($0) }
+    for log in logs { TestFiles.write(random.bytes(mebibyte), to: log) }
+    try shop.backup(.full)
+    TestFiles.rename(logs[1], to: logs[2])
+    TestFiles.rename(logs[0], to: logs[1])
+    TestFiles.write(random.bytes(5000), to: logs[0])
+    let report = try shop.backup()
+    #expect(report.envelope.changes.pages == 2, "only the new log is stored")
+    #expect(try shop.differencesAfterRestore() == [])
+    #expect(try shop.verify().exitStatus == .done)
+  }
+
   /// logrotate's copytruncate: the copy is another file with the same pages.
   @Test func aCopiedAndTruncatedLogIsNotStoredAgain() throws {
     var random = random

@@ -186,12 +186,7 @@ final class CapturePipeline {
   // MARK: Files
 
   private func capture(_ item: ScannedItem, previous: Entry?, mapOffset: UInt64) throws {
-    var base: BaseFile?
-    if let file = previous?.file, file.consistency != .unreadable, let parent {
-      base = BaseFile(state: parent, file: file, mapOffset: mapOffset, isSamePath: true)
-    } else if item.status.size > 0 {
-      base = try renameIndex()?.find(inode: item.status.inode)
-    }
+    let base = try base(for: item, previous: previous, mapOffset: mapOffset)
     guard item.status.size <= UInt64(Limits.archiveFrameBytes) else {
       if let file = try openLarge(item, previous: previous, base: base, isInTurn: false) {
         try forEachStep(of: file) { step, bytes in try add(step, bytes: bytes) }
@@ -206,6 +201,17 @@ final class CapturePipeline {
     try add(
       .smallFile(SmallFile(item: item, previous: previous, base: base, baseDigests: digests)),
       bytes: Int(item.status.size))
+  }
+
+  /// What a file is compared with: the file that had this inode, else the one that had this path. A log that was rotated has both, and
+  /// its pages are where its inode was.
+  private func base(for item: ScannedItem, previous: Entry?, mapOffset: UInt64) throws -> BaseFile? {
+    guard let parent, item.status.size > 0 else { return nil }
+    if previous?.identity.inode != item.status.inode, let moved = try renameIndex()?.find(inode: item.status.inode) {
+      return moved
+    }
+    guard let file = previous?.file, file.consistency != .unreadable else { return nil }
+    return BaseFile(state: parent, file: file, mapOffset: mapOffset, isSamePath: true)
   }
 
   private func renameIndex() throws -> RenameIndex? {
@@ -235,7 +241,8 @@ final class CapturePipeline {
       }
       return nil
     }
-    let found = try base ?? renamed(file)
+    let isReplaced = previous.map { $0.identity.inode != file.status.inode } ?? true
+    let found = try base?.isSamePath == false || !isReplaced ? base : renamed(file) ?? base
     let pageSize =
       found?.file.pageSize
       ?? PageSize.choose(
