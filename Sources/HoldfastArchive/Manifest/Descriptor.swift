@@ -21,7 +21,6 @@ package struct Descriptor: Hashable, Sendable, Codable {
   /// - Throws: `FormatError` for a newer format, `DamageError` for what is no sound descriptor.
   package init(parsing bytes: [UInt8], name: String) throws {
     let (line, _) = try ManifestJSON.prove(bytes, name: name)
-    try ManifestJSON.refuseNewer(line, name: name)
     self = try ManifestJSON.decode(Descriptor.self, from: line, name: name)
     guard sealing == "none" else { throw FormatError(name, "its sealing is \"\(sealing)\"") }
   }

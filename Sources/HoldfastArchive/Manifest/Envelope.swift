@@ -163,7 +163,6 @@ extension Envelope {
 
   /// - Throws: `FormatError` for a newer format, `DamageError` for what is no sound envelope.
   fileprivate init(parsing line: [UInt8], name: String) throws {
-    try ManifestJSON.refuseNewer(line, name: name)
     self = try ManifestJSON.decode(Envelope.self, from: line, name: name)
     try check(name)
   }

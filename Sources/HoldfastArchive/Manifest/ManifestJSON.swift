@@ -25,23 +25,27 @@ enum ManifestJSON {
     return (line, digest)
   }
 
-  static func decode<Value: Decodable>(_ type: Value.Type, from bytes: [UInt8], name: String) throws -> Value {
+  /// - Throws: `FormatError` for a newer format, `DamageError` for what is not sound.
+  static func decode<Value: VersionedManifest>(_ type: Value.Type, from line: [UInt8], name: String) throws -> Value {
     do {
-      return try JSONDecoder().decode(type, from: Data(bytes))
+      let value = try JSONDecoder().decode(type, from: Data(line))
+      try refuseNewer(value, name: name)
+      return value
     } catch let error as DecodingError {
+      // Fields of a newer format may be others: its version speaks before what is missing.
+      if let version = try? JSONDecoder().decode(Version.self, from: Data(line)) {
+        try refuseNewer(version, name: name)
+      }
       throw DamageError(name, explanation(error))
-    } catch {
-      throw DamageError(name, "it is not sound JSON")
     }
   }
 
-  /// Looks at the version before anything else: fields of a newer format may mean something else.
-  static func refuseNewer(_ bytes: [UInt8], name: String) throws {
-    struct Version: Decodable {
-      let format: Int
-      let features: [String]
-    }
-    let version = try decode(Version.self, from: bytes, name: name)
+  private struct Version: VersionedManifest {
+    let format: Int
+    let features: [String]
+  }
+
+  private static func refuseNewer(_ version: some VersionedManifest, name: String) throws {
     guard version.format == Envelope.formatVersion else {
       throw FormatError(
         name, "it has format \(version.format), and this version reads format \(Envelope.formatVersion)")
@@ -63,3 +67,12 @@ enum ManifestJSON {
     return "its field \(path.map(\.stringValue).joined(separator: ".")) is missing or not sound"
   }
 }
+
+/// What says which version of the format it is of.
+protocol VersionedManifest: Decodable {
+  var format: Int { get }
+  var features: [String] { get }
+}
+
+extension Envelope: VersionedManifest {}
+extension Descriptor: VersionedManifest {}
