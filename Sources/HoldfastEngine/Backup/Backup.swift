@@ -155,7 +155,8 @@ package struct Backup {
       "another run is backing up \(name)", hint: "Wait for it, or say --wait.", exitStatus: .locked)
   }
 
-  /// The newest committed snapshot; what killed runs left after it is removed. Its envelope may be damaged: then a full is taken.
+  /// The newest committed snapshot whose envelope can be read; a damaged one is warned of and passed over. What killed runs left is
+  /// removed.
   private func newestSnapshot(of name: SourceName) throws -> Snapshot? {
     for sequence in try repository.sequences(of: name).reversed() {
       do {

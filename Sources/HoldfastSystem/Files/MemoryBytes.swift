@@ -1,5 +1,6 @@
 /// Bytes in memory with the interfaces of a file: written by one owner first, and only read after that.
 package final class MemoryBytes: ByteSink, ReadableBytes, @unchecked Sendable {
+  // Sendable without a lock for that reason.
   private var bytes: [UInt8] = []
   package let name: String
 
