@@ -32,13 +32,14 @@ let package = Package(
   ],
   targets: [
     .target(name: "CLinux"),
+    .target(name: "CSHA256"),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
 
     module("Model", []),
     module("System", ["HoldfastModel", "CLinux"]),
-    module("Codec", ["HoldfastModel", "CZlib", "CISAL", "CZstd", crypto]),
+    module("Codec", ["HoldfastModel", "CSHA256", "CZlib", "CISAL", "CZstd", crypto]),
     module("Archive", ["HoldfastModel", "HoldfastSystem", "HoldfastCodec"]),
     module("Source", ["HoldfastModel", "HoldfastSystem", "HoldfastCodec"]),
     module("Store", ["HoldfastModel", "HoldfastSystem"]),

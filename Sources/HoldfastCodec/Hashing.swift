@@ -1,3 +1,4 @@
+internal import CSHA256
 package import HoldfastModel
 
 internal import struct Crypto.SHA256
@@ -36,30 +37,56 @@ package struct Hasher {
 
 /// The digests of pages (format.md, section 6).
 package enum PageHasher {
+  /// Whether the processor digests two pages at a time faster than one after the other.
+  private static let canPair = holdfast_sha256_pair_is_supported()
+
   /// Writes the digest of each page of `pages` to `digests`, 16 bytes a page; the last page may be short.
   package static func hash(
     _ pages: UnsafeRawBufferPointer, pageSize: Int, into digests: UnsafeMutableRawBufferPointer
   ) {
-    var page = 0
-    var offset = 0
-    while offset < pages.count {
-      let length = min(pageSize, pages.count - offset)
-      let output = UnsafeMutableRawBufferPointer(
-        rebasing: digests[page * PageDigest.byteCount..<(page + 1) * PageDigest.byteCount])
-      hash(page: UnsafeRawBufferPointer(rebasing: pages[offset..<offset + length]), into: output)
-      page += 1
-      offset += length
+    /// A whole page whose digest waits for a second one.
+    var waiting: (offset: Int, page: Int)?
+    for page in 0..<(pages.count + pageSize - 1) / pageSize {
+      let offset = page * pageSize
+      let bytes = UnsafeRawBufferPointer(rebasing: pages[offset..<min(offset + pageSize, pages.count)])
+      if isZero(bytes) {
+        output(page, of: digests).initializeMemory(as: UInt8.self, repeating: 0)
+      } else if !canPair || bytes.count < pageSize {
+        hash(bytes, into: output(page, of: digests))
+      } else if let first = waiting {
+        let other = UnsafeRawBufferPointer(rebasing: pages[first.offset..<first.offset + pageSize])
+        hashPair(other, bytes, into: output(first.page, of: digests), output(page, of: digests))
+        waiting = nil
+      } else {
+        waiting = (offset, page)
+      }
     }
+    guard let last = waiting else { return }
+    let bytes = UnsafeRawBufferPointer(rebasing: pages[last.offset..<last.offset + pageSize])
+    hash(bytes, into: output(last.page, of: digests))
   }
 
-  private static func hash(page: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer) {
-    if isZero(page) {
-      output.initializeMemory(as: UInt8.self, repeating: 0)
-      return
-    }
+  private static func output(_ page: Int, of digests: UnsafeMutableRawBufferPointer) -> UnsafeMutableRawBufferPointer {
+    UnsafeMutableRawBufferPointer(rebasing: digests[page * PageDigest.byteCount..<(page + 1) * PageDigest.byteCount])
+  }
+
+  private static func hash(_ page: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer) {
     var state = SHA256()
     state.update(bufferPointer: page)
     state.finalize().withUnsafeBytes { output.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[..<output.count])) }
+  }
+
+  private static func hashPair(
+    _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer,
+    into firstOutput: UnsafeMutableRawBufferPointer, _ secondOutput: UnsafeMutableRawBufferPointer
+  ) {
+    withUnsafeTemporaryAllocation(byteCount: 2 * Digest.byteCount, alignment: 16) { both in
+      guard let room = both.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return }
+      holdfast_sha256_pair(
+        first.baseAddress, second.baseAddress, first.count, room, room + Digest.byteCount)
+      firstOutput.copyMemory(from: UnsafeRawBufferPointer(start: room, count: firstOutput.count))
+      secondOutput.copyMemory(from: UnsafeRawBufferPointer(start: room + Digest.byteCount, count: secondOutput.count))
+    }
   }
 
   /// Whether all bytes are zero.

@@ -13,13 +13,16 @@ let package = Package(
   name: "benchmarks",
   dependencies: [.package(url: "https://github.com/apple/swift-crypto", from: "4.5.2")],
   targets: [
+    .target(name: "CSHA256"),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib"),
     .systemLibrary(name: "CISAL", pkgConfig: "libisal"),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd"),
     .target(name: "HoldfastModel", swiftSettings: settings),
     .target(
       name: "HoldfastCodec",
-      dependencies: ["HoldfastModel", "CZlib", "CISAL", "CZstd", .product(name: "Crypto", package: "swift-crypto")],
+      dependencies: [
+        "HoldfastModel", "CSHA256", "CZlib", "CISAL", "CZstd", .product(name: "Crypto", package: "swift-crypto"),
+      ],
       swiftSettings: settings),
     .executableTarget(
       name: "Benchmarks", dependencies: ["HoldfastModel", "HoldfastCodec"], swiftSettings: settings),

@@ -28,6 +28,24 @@ import Testing
       pageDigests(Self.sample, pageSize: 512) == Self.samplePageDigests.compactMap { Hex.decode($0) }.flatMap { $0 })
   }
 
+  /// Pages are digested two at a time where the processor can, and a page of zeros or a short one comes between: each must have the
+  /// digest that it has alone.
+  @Test(arguments: [512, 1000, 4096, 4151, 4152, 4159, 65_536]) func everyPageHasItsOwnDigest(pageSize: Int) {
+    var random = SeededRandom(seed: 83)
+    for pageCount in 1...7 {
+      var pages = (0..<pageCount).map { _ in random.bytes(pageSize) }
+      if pageCount > 3 { pages[Int.random(in: 0..<pageCount, using: &random)] = [UInt8](repeating: 0, count: pageSize) }
+      pages[pageCount - 1].removeLast(Int.random(in: 0..<pageSize, using: &random))
+      let alone = pages.map { page in
+        page.allSatisfy { $0 == 0 }
+          ? [UInt8](repeating: 0, count: PageDigest.byteCount)
+          : Array(Hasher.digest(page).bytes.prefix(PageDigest.byteCount))
+      }
+      #expect(
+        pageDigests(Array(pages.joined()), pageSize: pageSize) == Array(alone.joined()), "seed 83, \(pageCount) pages")
+    }
+  }
+
   @Test func aShortLastPageOfZerosIsAZeroPage() {
     #expect(pageDigests([UInt8](repeating: 0, count: 513), pageSize: 512) == [UInt8](repeating: 0, count: 32))
   }

@@ -1,0 +1,13 @@
+// SHA-256 of two messages of the same length at a time (FIPS 180-4). One message keeps the processor's SHA unit waiting for its own results half of
+// the time; two that take turns do not.
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/// Whether this processor can: x86-64 with the SHA extensions.
+bool holdfast_sha256_pair_is_supported(void);
+
+/// Digests `first` and `second`, each of `length` bytes. Only where it is supported.
+void holdfast_sha256_pair(
+    const uint8_t *first, const uint8_t *second, size_t length, uint8_t first_digest[32], uint8_t second_digest[32]);
