@@ -21,6 +21,7 @@ func tests(of name: String, _ dependencies: [Target.Dependency] = []) -> Target 
 }
 
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let cryptoExtras: Target.Dependency = .product(name: "CryptoExtras", package: "swift-crypto")
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
 let package = Package(
@@ -39,7 +40,7 @@ let package = Package(
 
     module("Model", []),
     module("System", ["HoldfastModel", "CLinux"]),
-    module("Codec", ["HoldfastModel", "CSHA256", "CZlib", "CISAL", "CZstd", crypto]),
+    module("Codec", ["HoldfastModel", "CSHA256", "CZlib", "CISAL", "CZstd", crypto, cryptoExtras]),
     module("Archive", ["HoldfastModel", "HoldfastSystem", "HoldfastCodec"]),
     module("Source", ["HoldfastModel", "HoldfastSystem", "HoldfastCodec"]),
     module("Store", ["HoldfastModel", "HoldfastSystem"]),

@@ -17,6 +17,12 @@ package struct Hasher {
     bytes.withUnsafeBytes { state.update(bufferPointer: $0) }
   }
 
+  /// The digest of what came so far; more may follow.
+  package func snapshot() -> Digest {
+    let copy = self
+    return copy.finish()
+  }
+
   package consuming func finish() -> Digest {
     guard let digest = Digest(bytes: Array(state.finalize())) else {
       preconditionFailure("SHA-256 has 32 bytes")

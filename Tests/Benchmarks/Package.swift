@@ -22,6 +22,7 @@ let package = Package(
       name: "HoldfastCodec",
       dependencies: [
         "HoldfastModel", "CSHA256", "CZlib", "CISAL", "CZstd", .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "CryptoExtras", package: "swift-crypto"),
       ],
       swiftSettings: settings),
     .executableTarget(

@@ -1,0 +1,74 @@
+internal import HoldfastModel
+
+/// How keys are written (format.md, section 9): what it is, the key in hexadecimal, and a checksum, so that a key that was cut or mistyped is
+/// noticed before it is used.
+package enum KeyText {
+  package enum Kind: String, CaseIterable, Sendable {
+    case identity = "holdfast-identity-"
+    case recipient = "holdfast-recipient-"
+    case writerSecret = "holdfast-writer-secret-"
+    case writer = "holdfast-writer-"
+
+    var byteCount: Int { self == .recipient ? 64 : 32 }
+
+    /// What it is called in messages.
+    package var title: String {
+      switch self {
+      case .identity: "an identity"
+      case .recipient: "a recipient"
+      case .writerSecret: "a writer key"
+      case .writer: "a writer"
+      }
+    }
+  }
+
+  private static let checksumDigits = 8
+
+  static func encode(_ kind: Kind, _ bytes: some Sequence<UInt8>) -> String {
+    let text = kind.rawValue + Hex.encode(bytes)
+    return text + "-" + checksum(text)
+  }
+
+  /// - Parameter name: where the text came from, for messages; the text itself may be secret and is never shown.
+  /// - Throws: `KeyError` when it is not such a key, whole.
+  static func decode(_ text: some StringProtocol, as kind: Kind, name: String) throws(KeyError) -> [UInt8] {
+    guard let found = Kind.allCases.filter({ text.hasPrefix($0.rawValue) }).max(by: { $0.rawValue < $1.rawValue })
+    else {
+      throw KeyError.notAKey(name, expected: kind)
+    }
+    guard found == kind else { throw KeyError.otherKind(name, expected: kind, found: found) }
+    let digits = kind.byteCount * 2
+    guard text.utf8.count == kind.rawValue.utf8.count + digits + 1 + checksumDigits,
+      text.dropLast(checksumDigits).hasSuffix("-"),
+      checksum(String(text.dropLast(checksumDigits + 1))) == text.suffix(checksumDigits),
+      let bytes = Hex.decode(text.dropFirst(kind.rawValue.count).prefix(digits))
+    else { throw KeyError.damaged(name, kind: kind) }
+    return bytes
+  }
+
+  /// The one secret in the text of a key file: on a line of its own, beside comments.
+  static func decodeFile(_ text: SecretBytes, as kind: Kind, name: String) throws(KeyError) -> [UInt8] {
+    let lines = text.withUnsafeBytes { bytes in
+      bytes.split(separator: UInt8(ascii: "\n")).map { line in
+        String(decoding: line, as: UTF8.self).trimmingBlanks()
+      }
+    }.filter { !$0.isEmpty && !$0.hasPrefix("#") }
+    guard let line = lines.first else { throw KeyError.notAKey(name, expected: kind) }
+    guard lines.count == 1 else { throw KeyError.severalKeys(name) }
+    return try decode(line, as: kind, name: name)
+  }
+
+  private static func checksum(_ text: String) -> String {
+    String(Hasher.digest(Array(text.utf8)).description.prefix(checksumDigits))
+  }
+}
+
+extension String {
+  fileprivate func trimmingBlanks() -> String {
+    let blanks: Set<Character> = [" ", "\t", "\r"]
+    guard let first = firstIndex(where: { !blanks.contains($0) }),
+      let last = lastIndex(where: { !blanks.contains($0) })
+    else { return "" }
+    return String(self[first...last])
+  }
+}

@@ -1,0 +1,128 @@
+internal import Crypto
+internal import FoundationEssentials
+package import HoldfastModel
+
+/// HPKE as this format uses it.
+private let suite = HPKE.Ciphersuite(kem: .Curve25519_HKDF_SHA256, kdf: .HKDF_SHA256, aead: .AES_GCM_256)
+
+/// What opens a repository, and signs its keyring: one secret seed, kept away from the machines that take backups.
+package struct RecoveryIdentity: Sendable {
+  private let seed: SecretBytes
+  private let opening: Curve25519.KeyAgreement.PrivateKey
+  /// Signs revisions of the keyring.
+  package let authority: SigningKey
+  package let recipient: Recipient
+
+  /// A fresh one.
+  package init() throws {
+    try self.init(seed: SecretBytes.random(count: 32))
+  }
+
+  init(seed: SecretBytes) throws {
+    self.seed = seed
+    opening = try seed.derive("identity opening").withUnsafeBytes {
+      try Curve25519.KeyAgreement.PrivateKey(rawRepresentation: $0)
+    }
+    authority = try SigningKey(derived: seed.derive("identity authority"))
+    recipient = Recipient(opening: PublicKey(opening.publicKey.rawRepresentation), authority: authority.publicKey)
+  }
+
+  /// - Parameter name: where the text came from, for messages.
+  package init(file text: SecretBytes, name: String) throws {
+    var bytes = try KeyText.decodeFile(text, as: .identity, name: name)
+    try self.init(seed: SecretBytes(taking: &bytes))
+  }
+
+  /// The text of its key file: the secret with comments that say what it is.
+  package func fileText(created: String) -> SecretBytes {
+    let secret = seed.withUnsafeBytes { KeyText.encode(.identity, $0) }
+    var text = Array(
+      """
+      # A holdfast identity: it opens every snapshot that was sealed to it. Keep it away from the machines that take backups, twice.
+      # created: \(created)
+      # recipient: \(recipient.text)
+      \(secret)
+
+      """.utf8)
+    return SecretBytes(taking: &text)
+  }
+
+  /// Opens the key of an object from its slot. `nil` when it was not sealed to this identity, for this object.
+  package func open(_ slot: KeySlot, info: [UInt8]) -> SealingKey? {
+    guard
+      var context = try? HPKE.Recipient(
+        privateKey: opening, ciphersuite: suite, info: Data(info), encapsulatedKey: Data(slot.encapsulatedKey)),
+      let key = try? context.open(slot.sealedKey), key.count == SealingKey.byteCount
+    else { return nil }
+    return SealingKey(SymmetricKey(data: key))
+  }
+
+  /// Seals the seed under a passphrase.
+  func sealed(by key: SealingKey, associated: [UInt8]) throws -> [UInt8] {
+    var plain = seed.withUnsafeBytes { Array($0) }
+    defer { SecretBytes.wipe(&plain) }
+    return try key.seal(plain, number: 0, associated: associated)
+  }
+}
+
+/// Whom objects are sealed to: what is public of an identity.
+package struct Recipient: Hashable, Sendable {
+  /// X25519.
+  package let opening: PublicKey
+  /// Ed25519.
+  package let authority: PublicKey
+
+  package init(opening: PublicKey, authority: PublicKey) {
+    self.opening = opening
+    self.authority = authority
+  }
+
+  package init(text: String) throws {
+    let bytes = try KeyText.decode(text, as: .recipient, name: "the recipient")
+    guard let opening = PublicKey(bytes: Array(bytes[..<32])), let authority = PublicKey(bytes: Array(bytes[32...]))
+    else {
+      throw KeyError.unusable("the recipient")
+    }
+    self.init(opening: opening, authority: authority)
+    _ = try openingKey()
+  }
+
+  package var text: String { KeyText.encode(.recipient, opening.bytes + authority.bytes) }
+
+  package var id: Identifier {
+    guard let id = Identifier(bytes: Hasher.digest(opening.bytes + authority.bytes).bytes.prefix(Identifier.byteCount))
+    else {
+      preconditionFailure("a digest is longer than an ID")
+    }
+    return id
+  }
+
+  /// Seals the key of an object to this recipient.
+  package func seal(_ key: SealingKey, info: [UInt8]) throws -> KeySlot {
+    var sender = try HPKE.Sender(recipientKey: openingKey(), ciphersuite: suite, info: Data(info))
+    let sealed = try key.withUnsafeBytes { try sender.seal($0) }
+    return KeySlot(recipient: id, encapsulatedKey: Array(sender.encapsulatedKey), sealedKey: Array(sealed))
+  }
+
+  private func openingKey() throws -> Curve25519.KeyAgreement.PublicKey {
+    guard let key = try? Curve25519.KeyAgreement.PublicKey(rawRepresentation: opening.bytes) else {
+      throw KeyError.unusable("the recipient")
+    }
+    return key
+  }
+}
+
+/// The key of an object, sealed to one recipient.
+package struct KeySlot: Hashable, Sendable {
+  package static let encapsulatedByteCount = 32
+  package static let sealedByteCount = SealingKey.byteCount + SealingKey.tagByteCount
+  package let recipient: Identifier
+  package let encapsulatedKey: [UInt8]
+  package let sealedKey: [UInt8]
+
+  package init(recipient: Identifier, encapsulatedKey: [UInt8], sealedKey: [UInt8]) {
+    self.recipient = recipient
+    self.encapsulatedKey = encapsulatedKey
+    self.sealedKey = sealedKey
+  }
+}

@@ -1,0 +1,50 @@
+internal import Crypto
+internal import Glibc
+
+/// Bytes that must not outlive their use: overwritten when the last reference to them goes. How far that helps is in docs/security.md.
+package final class SecretBytes: @unchecked Sendable {
+  // Written once, in `init`, and then only read: that is what makes it safe to share.
+  private let bytes: UnsafeMutableRawBufferPointer
+
+  /// Takes the bytes over: `source` is overwritten.
+  package init(taking source: inout [UInt8]) {
+    bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: source.count, alignment: 16)
+    bytes.copyBytes(from: source)
+    Self.wipe(&source)
+  }
+
+  /// Random bytes from the kernel.
+  static func random(count: Int) -> SecretBytes {
+    var bytes = SymmetricKey(size: SymmetricKeySize(bitCount: count * 8)).withUnsafeBytes { Array($0) }
+    return SecretBytes(taking: &bytes)
+  }
+
+  deinit {
+    Self.wipe(bytes)
+    bytes.deallocate()
+  }
+
+  package var count: Int { bytes.count }
+
+  package func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+    try body(UnsafeRawBufferPointer(bytes))
+  }
+
+  /// Overwrites the bytes in place; the array is empty then.
+  package static func wipe(_ bytes: inout [UInt8]) {
+    bytes.withUnsafeMutableBytes { wipe($0) }
+    bytes = []
+  }
+
+  private static func wipe(_ bytes: UnsafeMutableRawBufferPointer) {
+    if let start = bytes.baseAddress { explicit_bzero(start, bytes.count) }
+  }
+
+  /// HKDF with an empty salt: one key for each use (format.md, section 9).
+  func derive(_ purpose: String) -> SymmetricKey {
+    withUnsafeBytes { secret in
+      HKDF<SHA256>.deriveKey(
+        inputKeyMaterial: SymmetricKey(data: secret), info: Array("holdfast-1 \(purpose)".utf8), outputByteCount: 32)
+    }
+  }
+}

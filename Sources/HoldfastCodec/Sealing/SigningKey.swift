@@ -1,0 +1,136 @@
+internal import Crypto
+internal import FoundationEssentials
+internal import HoldfastModel
+
+/// An Ed25519 key that signs.
+package struct SigningKey: Sendable {
+  private let key: Curve25519.Signing.PrivateKey
+  package let publicKey: PublicKey
+
+  init(derived key: SymmetricKey) throws {
+    self.key = try key.withUnsafeBytes { try Curve25519.Signing.PrivateKey(rawRepresentation: $0) }
+    publicKey = PublicKey(self.key.publicKey.rawRepresentation)
+  }
+
+  package func sign(_ message: [UInt8]) throws -> Signature {
+    Signature(key: publicKey, value: Array(try key.signature(for: message)))
+  }
+}
+
+/// A public key of Ed25519 or X25519; 64 hexadecimal digits in JSON.
+package struct PublicKey: Hashable, Sendable, Codable, CustomStringConvertible {
+  package static let byteCount = 32
+  package let bytes: [UInt8]
+
+  /// `nil` unless there are exactly 32 bytes.
+  package init?(bytes: [UInt8]) {
+    guard bytes.count == Self.byteCount else { return nil }
+    self.bytes = bytes
+  }
+
+  /// Of a key that the library made.
+  init(_ raw: Data) {
+    precondition(raw.count == Self.byteCount, "such a key has 32 bytes")
+    bytes = Array(raw)
+  }
+
+  package init(from decoder: any Decoder) throws {
+    let container = try decoder.singleValueContainer()
+    guard let bytes = Hex.decode(try container.decode(String.self)), let key = PublicKey(bytes: bytes) else {
+      throw DecodingError.dataCorruptedError(in: container, debugDescription: "a key is 64 hexadecimal digits")
+    }
+    self = key
+  }
+
+  package func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    try container.encode(description)
+  }
+
+  package var description: String { Hex.encode(bytes) }
+  /// The first eight digits, for people.
+  package var short: String { String(description.prefix(8)) }
+
+  /// Its text as a writer's public key.
+  package var writerText: String { KeyText.encode(.writer, bytes) }
+
+  package init(writerText: String) throws {
+    let bytes = try KeyText.decode(writerText, as: .writer, name: "the writer")
+    guard let key = PublicKey(bytes: bytes) else { throw KeyError.unusable("the writer") }
+    self = key
+  }
+}
+
+/// Who signed, and the 64 bytes that say so.
+package struct Signature: Hashable, Sendable, Codable {
+  package let key: PublicKey
+  package let value: [UInt8]
+
+  private enum CodingKeys: String, CodingKey { case key, value }
+
+  init(key: PublicKey, value: [UInt8]) {
+    self.key = key
+    self.value = value
+  }
+
+  package init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    key = try container.decode(PublicKey.self, forKey: .key)
+    guard let value = Hex.decode(try container.decode(String.self, forKey: .value)), value.count == 64 else {
+      throw DecodingError.dataCorruptedError(
+        forKey: .value, in: container, debugDescription: "a signature is 128 hexadecimal digits")
+    }
+    self.value = value
+  }
+
+  package func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(key, forKey: .key)
+    try container.encode(Hex.encode(value), forKey: .value)
+  }
+
+  /// Whether its key made it over `message`.
+  package func isValid(for message: [UInt8]) -> Bool {
+    guard let key = try? Curve25519.Signing.PublicKey(rawRepresentation: key.bytes) else { return false }
+    return key.isValidSignature(value, for: message)
+  }
+}
+
+/// What a machine that takes backups holds: it signs its snapshots, and seals what the machine keeps for itself. It opens nothing.
+package struct WriterKey: Sendable {
+  private let seed: SecretBytes
+  package let signing: SigningKey
+  /// For the local cache of states.
+  package let cacheKey: SealingKey
+
+  /// A fresh one.
+  package init() throws {
+    try self.init(seed: SecretBytes.random(count: 32))
+  }
+
+  private init(seed: SecretBytes) throws {
+    self.seed = seed
+    signing = try seed.withUnsafeBytes { try SigningKey(derived: SymmetricKey(data: $0)) }
+    cacheKey = SealingKey(seed.derive("writer cache"))
+  }
+
+  /// - Parameter name: where the text came from, for messages.
+  package init(file text: SecretBytes, name: String) throws {
+    var bytes = try KeyText.decodeFile(text, as: .writerSecret, name: name)
+    try self.init(seed: SecretBytes(taking: &bytes))
+  }
+
+  /// The text of its key file: the secret with comments that say what it is.
+  package func fileText(created: String) -> SecretBytes {
+    let secret = seed.withUnsafeBytes { KeyText.encode(.writerSecret, $0) }
+    var text = Array(
+      """
+      # A holdfast writer key: this machine signs its snapshots with it. It opens nothing.
+      # created: \(created)
+      # writer: \(signing.publicKey.writerText)
+      \(secret)
+
+      """.utf8)
+    return SecretBytes(taking: &text)
+  }
+}
