@@ -4,6 +4,8 @@
 #include <linux/falloc.h>
 #include <linux/openat2.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 
@@ -37,6 +39,13 @@ int holdfast_punch_hole(int descriptor, off_t offset, off_t length) {
 }
 
 int holdfast_syncfs(int descriptor) { return syncfs(descriptor); }
+
+int holdfast_forbid_dumps(void) {
+    struct rlimit none = {0, 0};
+    int result = setrlimit(RLIMIT_CORE, &none);
+    // The limit does not bind where the kernel pipes dumps to a program.
+    return prctl(PR_SET_DUMPABLE, 0) == 0 ? result : -1;
+}
 
 unsigned int holdfast_major(dev_t device) { return major(device); }
 unsigned int holdfast_minor(dev_t device) { return minor(device); }

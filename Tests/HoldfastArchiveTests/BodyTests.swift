@@ -19,8 +19,7 @@ import Testing
 
   private func write(_ changes: [RecordedChange], _ compression: Compression) throws -> SampleContainer {
     let sink = MemoryBytes()
-    let container = try ContainerWriter(
-      kind: .body, repository: SampleContainer.repository, id: SampleContainer.id, sink: sink)
+    let container = try ContainerWriter(SampleContainer.bodyHead, sink: sink)
     let writer = try BodyWriter(container, compression: compression)
     for change in changes {
       if let path = change.removed { try writer.remove(path) }

@@ -21,6 +21,9 @@ func digest(_ byte: UInt8) -> Digest {
 struct SampleContainer {
   static let repository = identifier(0xaa)
   static let id = identifier(0xbb)
+  static var bodyHead: ContainerHead {
+    ContainerHead(ContainerName(kind: .body, repository: repository, id: id))
+  }
 
   var bytes: [UInt8]
   var reference: ObjectReference
@@ -35,20 +38,12 @@ struct SampleContainer {
     kind: ContainerKind = .archive, frames: [[UInt8]], compression: Compression = .none, order: [Int]? = nil
   ) throws {
     let sink = MemoryBytes()
-    let writer = try ContainerWriter(kind: kind, repository: Self.repository, id: Self.id, sink: sink)
+    let head = ContainerHead(ContainerName(kind: kind, repository: Self.repository, id: Self.id))
+    let writer = try ContainerWriter(head, sink: sink)
     for _ in frames { _ = writer.reserveFrame() }
-    let compressor = try Compressor(compression)
+    let maker = try FrameMaker(compression, capacity: frames.map(\.count).max() ?? 0)
     for number in order ?? Array(frames.indices) {
-      let plain = frames[number]
-      var output = [UInt8](repeating: 0, count: plain.count)
-      let (codec, count) = try plain.withUnsafeBytes { plain in
-        try output.withUnsafeMutableBytes { try compressor.compress(plain, into: $0) }
-      }
-      let stored = Array(output.prefix(count))
-      try stored.withUnsafeBytes {
-        try writer.write(
-          frame: UInt32(number), stored: $0, plainCount: plain.count, codec: codec, digest: Hasher.digest(stored))
-      }
+      try frames[number].withUnsafeBytes { try writer.write(frame: UInt32(number), maker.make($0, for: head)) }
     }
     reference = try writer.finish()
     bytes = sink.contents
@@ -56,7 +51,8 @@ struct SampleContainer {
 
   func open(_ kind: ContainerKind = .archive) throws -> ContainerReader {
     try ContainerReader(
-      MemoryBytes(bytes, name: "sample"), kind: kind, repository: Self.repository, reference: reference)
+      MemoryBytes(bytes, name: "sample"), kind: kind, repository: Self.repository, reference: reference,
+      access: .unsealed)
   }
 
   /// All frames, each proved.

@@ -69,13 +69,17 @@ import Testing
     var otherID = container.reference
     otherID.id = identifier(0x01)
     #expect(throws: foreign) {
-      try ContainerReader(bytes, kind: .body, repository: SampleContainer.repository, reference: container.reference)
+      try ContainerReader(
+        bytes, kind: .body, repository: SampleContainer.repository, reference: container.reference, access: .unsealed)
     }
     #expect(throws: foreign) {
-      try ContainerReader(bytes, kind: .archive, repository: identifier(0x01), reference: container.reference)
+      try ContainerReader(
+        bytes, kind: .archive, repository: identifier(0x01), reference: container.reference,
+        access: .unsealed)
     }
     #expect(throws: foreign) {
-      try ContainerReader(bytes, kind: .archive, repository: SampleContainer.repository, reference: otherID)
+      try ContainerReader(
+        bytes, kind: .archive, repository: SampleContainer.repository, reference: otherID, access: .unsealed)
     }
   }
 

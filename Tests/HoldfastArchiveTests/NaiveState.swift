@@ -157,7 +157,7 @@ extension NaiveState {
   func body(since parent: NaiveState, _ random: inout SeededRandom) throws -> SampleContainer {
     let sink = MemoryBytes()
     let writer = try BodyWriter(
-      ContainerWriter(kind: .body, repository: SampleContainer.repository, id: SampleContainer.id, sink: sink),
+      ContainerWriter(SampleContainer.bodyHead, sink: sink),
       compression: .none)
     for path in Set(nodes.keys).union(parent.nodes.keys).sorted() {
       let old = parent.nodes[path]

@@ -94,13 +94,11 @@ struct HandmadeRepository {
   private func addArchive(_ frames: [[UInt8]], sequence: UInt64) throws -> ObjectReference {
     let id = shop.host.random.identifier()
     let bytes = MemoryBytes()
-    let writer = try ContainerWriter(kind: .archive, repository: shop.repository.id, id: id, sink: bytes)
+    let head = ContainerHead(ContainerName(kind: .archive, repository: shop.repository.id, id: id))
+    let writer = try ContainerWriter(head, sink: bytes)
+    let maker = try FrameMaker(.none, capacity: frames.map(\.count).max() ?? 0)
     for frame in frames {
-      try frame.withUnsafeBytes {
-        try writer.write(
-          frame: writer.reserveFrame(), stored: $0, plainCount: frame.count, codec: .stored,
-          digest: Hasher.digest(frame))
-      }
+      try frame.withUnsafeBytes { try writer.write(frame: writer.reserveFrame(), maker.make($0, for: head)) }
     }
     let reference = try writer.finish()
     store.contents[Keys.archive(name, sequence, id)] = bytes.contents
@@ -111,7 +109,9 @@ struct HandmadeRepository {
     let id = shop.host.random.identifier()
     let bytes = MemoryBytes()
     let writer = try BodyWriter(
-      ContainerWriter(kind: .body, repository: shop.repository.id, id: id, sink: bytes), compression: .none)
+      ContainerWriter(
+        ContainerHead(ContainerName(kind: .body, repository: shop.repository.id, id: id)), sink: bytes),
+      compression: .none)
     for item in items {
       try writer.put(item.entry, inherits: item.inherits)
       for run in item.runs { try writer.append(run) }

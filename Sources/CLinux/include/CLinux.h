@@ -24,6 +24,9 @@ int holdfast_rename_exclusive(int old_directory, const char *old_path, int new_d
 int holdfast_punch_hole(int descriptor, off_t offset, off_t length);
 int holdfast_syncfs(int descriptor);
 
+/// Keeps this process out of core dumps, and other processes of the same user out of its memory.
+int holdfast_forbid_dumps(void);
+
 unsigned int holdfast_major(dev_t device);
 unsigned int holdfast_minor(dev_t device);
 dev_t holdfast_makedev(unsigned int major, unsigned int minor);

@@ -29,6 +29,8 @@ package struct FrameEntry: Hashable, Sendable {
   package var storedCount: UInt32
   package var plainCount: UInt32
   package var codec: FrameCodec
+  /// Under which its bytes were sealed; 0 without sealing.
+  package var sealNumber: UInt32
   /// SHA-256 of the stored bytes.
   package var digest: Digest
 
@@ -44,12 +46,14 @@ enum ContainerLayout {
   static let headerMagic = Array("HOLDFAST".utf8)
   static let trailerMagic = Array("TSAFDLOH".utf8)
 
-  static func header(kind: ContainerKind, repository: Identifier, object: Identifier) -> [UInt8] {
+  static func header(
+    kind: ContainerKind, repository: Identifier, object: Identifier, isSealed: Bool, preambleCount: Int
+  ) -> [UInt8] {
     var bytes = headerMagic
     bytes.appendLittleEndian(formatVersion)
     bytes.append(kind.rawValue)
-    bytes.append(0)
-    bytes.appendLittleEndian(UInt32(0))
+    bytes.append(isSealed ? 1 : 0)
+    bytes.appendLittleEndian(UInt32(preambleCount))
     bytes += repository.bytes
     bytes += object.bytes
     bytes += [UInt8](repeating: 0, count: 16)
@@ -63,7 +67,8 @@ enum ContainerLayout {
     bytes.appendLittleEndian(frame.storedCount)
     bytes.appendLittleEndian(frame.plainCount)
     bytes.append(frame.codec.rawValue)
-    bytes += [UInt8](repeating: 0, count: 7)
+    bytes += [UInt8](repeating: 0, count: 3)
+    bytes.appendLittleEndian(frame.sealNumber)
     bytes += frame.digest.bytes
     return bytes
   }
@@ -73,14 +78,14 @@ enum ContainerLayout {
     let start = bytes.startIndex
     let storedCount: UInt32 = bytes.littleEndian(at: start + 8)
     let plainCount: UInt32 = bytes.littleEndian(at: start + 12)
-    guard let codec = FrameCodec(rawValue: bytes[start + 16]), bytes[start + 17..<start + 24].allSatisfy({ $0 == 0 }),
+    guard let codec = FrameCodec(rawValue: bytes[start + 16]), bytes[start + 17..<start + 20].allSatisfy({ $0 == 0 }),
       let digest = Digest(bytes: bytes[start + 24..<start + 56]),
       (1...UInt32(Limits.frameStoredBytesMax)).contains(storedCount),
       (1...UInt32(Limits.framePlainBytesMax)).contains(plainCount)
     else { return nil }
     return FrameEntry(
       offset: bytes.littleEndian(at: start), storedCount: storedCount, plainCount: plainCount, codec: codec,
-      digest: digest)
+      sealNumber: bytes.littleEndian(at: start + 20), digest: digest)
   }
 
   static func trailer(indexOffset: UInt64, frameCount: UInt32, length: UInt64) -> [UInt8] {

@@ -2,46 +2,70 @@ package import HoldfastCodec
 package import HoldfastModel
 package import HoldfastSystem
 
+/// How a container is read: what sealing it must have, and who opens it.
+package enum ContainerAccess: Sendable {
+  /// It must not be sealed.
+  case unsealed
+  /// It must be sealed; the closure finds its key among the slots, or throws.
+  case opening(@Sendable (ContainerName, [KeySlot]) throws -> SealingKey)
+  /// It must be sealed, and stays so: its stored bytes can be proved, and nothing read.
+  case closed
+}
+
 /// Reads the frames of one archive or body. Nothing in it is believed before the envelope's digest has vouched for it.
 package final class ContainerReader: Sendable {
   package let frames: [FrameEntry]
+  /// Where it is sealed and opened.
+  package let key: SealingKey?
   private let bytes: any ReadableBytes
+  private let header: [UInt8]
+  private let preamble: Preamble?
 
   package var name: String { bytes.name }
+  /// Whether it is sealed and was not opened: then only its stored bytes can be proved.
+  package var isClosed: Bool { preamble != nil && key == nil }
+  /// To whom it is sealed.
+  package var recipients: [Identifier] { preamble?.slots.map(\.recipient) ?? [] }
 
   /// Reads header, index and trailer, and checks them against `reference`.
-  /// - Throws: `DamageError` when the object is not what the envelope says.
+  /// - Throws: `DamageError` when the object is not what the envelope says; `KeyError` when there is no key for it.
   package init(
-    _ bytes: any ReadableBytes, kind: ContainerKind, repository: Identifier, reference: ObjectReference
+    _ bytes: any ReadableBytes, kind: ContainerKind, repository: Identifier, reference: ObjectReference,
+    access: ContainerAccess
   ) throws {
     self.bytes = bytes
-    let minimum = UInt64(ContainerLayout.headerCount + ContainerLayout.trailerCount)
-    guard bytes.length == reference.length, bytes.length >= minimum else {
-      throw DamageError(bytes.name, "it has \(bytes.length) bytes instead of \(reference.length)")
+    let outline = try Outline(bytes, reference: reference)
+    let isSealed = if case .unsealed = access { false } else { true }
+    let name = ContainerName(kind: kind, repository: repository, id: reference.id)
+    header = ContainerLayout.header(
+      kind: kind, repository: repository, object: reference.id, isSealed: isSealed,
+      preambleCount: outline.preamble.count)
+    guard outline.header == header else {
+      throw DamageError(
+        bytes.name,
+        outline.isSealed == isSealed
+          ? "its header belongs to another object"
+          : "it is \(outline.isSealed ? "sealed in an unsealed" : "not sealed in a sealed") repository")
     }
-    let header = try Self.read(bytes, at: 0, count: ContainerLayout.headerCount)
-    let trailer = try Self.read(
-      bytes, at: bytes.length - UInt64(ContainerLayout.trailerCount), count: ContainerLayout.trailerCount)
-    let indexOffset: UInt64 = trailer.littleEndian(at: 0)
-    let frameCount: UInt32 = trailer.littleEndian(at: 8)
-    let indexCount = Int(frameCount) * ContainerLayout.indexEntryCount
-    guard frameCount <= Limits.framesPerContainerMax,
-      indexOffset == bytes.length - UInt64(ContainerLayout.trailerCount) &- UInt64(indexCount),
-      indexOffset >= UInt64(ContainerLayout.headerCount), indexOffset < bytes.length
-    else { throw DamageError(bytes.name, "its trailer is not sound") }
-    let index = try Self.read(bytes, at: indexOffset, count: indexCount)
-    var hasher = Hasher()
-    hasher.update(header)
-    hasher.update(index)
-    hasher.update(trailer)
-    guard hasher.finish() == reference.digest else {
-      throw DamageError(bytes.name, "its index does not have the digest that the manifest records")
+    preamble = isSealed ? Preamble(outline.preamble) : nil
+    guard isSealed ? preamble != nil : outline.preamble.isEmpty else {
+      throw DamageError(bytes.name, "its preamble is not sound")
     }
-    guard header == ContainerLayout.header(kind: kind, repository: repository, object: reference.id),
-      trailer == ContainerLayout.trailer(indexOffset: indexOffset, frameCount: frameCount, length: bytes.length)
-    else { throw DamageError(bytes.name, "its header belongs to another object") }
-    frames = try Self.parse(index, name: bytes.name)
-    try checkTiling(from: UInt64(ContainerLayout.headerCount), to: indexOffset)
+    frames = try Self.parse(outline.index, isSealed: isSealed, name: bytes.name)
+    key =
+      if case .opening(let find) = access, let preamble { try find(name, preamble.slots) } else { nil }
+    try checkSeal(outline)
+    try checkTiling(from: UInt64(header.count + outline.preamble.count), to: outline.indexOffset)
+  }
+
+  /// What only who can open the container reads of it; empty where it is not sealed, or stays closed.
+  package func label() throws -> [UInt8] {
+    guard let key, let preamble else { return [] }
+    guard
+      let label = key.open(
+        preamble.label, number: SealedPart.labelNumber, associated: SealedPart.label.associated(header))
+    else { throw DamageError(name, "its label cannot be opened") }
+    return Array(label.prefix { $0 != 0 })
   }
 
   /// Reads one frame and decompresses it into `plain`, whose `count` is set.
@@ -52,16 +76,10 @@ package final class ContainerReader: Sendable {
   package func readFrame(
     _ number: UInt32, stored: Buffer, plain: Buffer, decompressor: Decompressor, proving: Bool, prefixCount: Int? = nil
   ) throws {
-    guard number < frames.count else { throw DamageError(name, "it has no frame \(number)") }
-    let frame = frames[Int(number)]
-    stored.count = Int(frame.storedCount)
+    let frame = try readStored(number, into: stored, proving: proving)
+    if isClosed { throw DamageError(name, "it is sealed and was not opened") }
+    if let key { try open(frame, number, with: key, in: stored) }
     plain.count = Int(frame.plainCount)
-    try bytes.read(into: UnsafeMutableRawBufferPointer(rebasing: stored.bytes[..<stored.count]), at: frame.offset)
-    if proving {
-      guard Hasher.digest(stored.used) == frame.digest else {
-        throw DamageError(name, "frame \(number) does not have its digest")
-      }
-    }
     do {
       try decompressor.decompress(
         stored.used, codec: frame.codec, into: UnsafeMutableRawBufferPointer(rebasing: plain.bytes[..<plain.count]),
@@ -71,9 +89,49 @@ package final class ContainerReader: Sendable {
     }
   }
 
-  private static func parse(_ index: [UInt8], name: String) throws -> [FrameEntry] {
+  /// Reads the stored bytes of one frame and checks them against the index: all that can be proved without a key.
+  package func proveStored(_ number: UInt32, into stored: Buffer) throws {
+    _ = try readStored(number, into: stored, proving: true)
+  }
+
+  private func readStored(_ number: UInt32, into stored: Buffer, proving: Bool) throws -> FrameEntry {
+    guard number < frames.count else { throw DamageError(name, "it has no frame \(number)") }
+    let frame = frames[Int(number)]
+    stored.count = Int(frame.storedCount)
+    try bytes.read(into: UnsafeMutableRawBufferPointer(rebasing: stored.bytes[..<stored.count]), at: frame.offset)
+    if proving {
+      guard Hasher.digest(stored.used) == frame.digest else {
+        throw DamageError(name, "frame \(number) does not have its digest")
+      }
+    }
+    return frame
+  }
+
+  /// Leaves what the codec made in `stored`.
+  private func open(_ frame: FrameEntry, _ number: UInt32, with key: SealingKey, in stored: Buffer) throws {
+    let part = SealedPart.frame(plainCount: frame.plainCount, codec: frame.codec)
+    guard
+      let count = key.open(
+        stored.used, number: frame.sealNumber, associated: part.associated(header), into: stored.bytes)
+    else { throw DamageError(name, "frame \(number) cannot be opened: its seal does not fit") }
+    stored.count = count
+  }
+
+  private func checkSeal(_ outline: Outline) throws {
+    guard let key else { return }
+    let part = SealedPart.index(outline.indexDigest)
+    guard key.open(outline.seal, number: SealedPart.indexNumber, associated: part.associated(header)) != nil else {
+      throw DamageError(name, "the seal over its index does not fit")
+    }
+  }
+
+  private static func parse(_ index: [UInt8], isSealed: Bool, name: String) throws -> [FrameEntry] {
     try stride(from: 0, to: index.count, by: ContainerLayout.indexEntryCount).map { start in
-      guard let frame = ContainerLayout.frameEntry(index[start..<start + ContainerLayout.indexEntryCount]) else {
+      guard let frame = ContainerLayout.frameEntry(index[start..<start + ContainerLayout.indexEntryCount]),
+        isSealed
+          ? frame.sealNumber <= SealedPart.frameNumberMax && Int(frame.storedCount) > SealingKey.tagByteCount
+          : frame.sealNumber == 0
+      else {
         throw DamageError(name, "an entry of its index is not sound")
       }
       return frame
@@ -88,6 +146,52 @@ package final class ContainerReader: Sendable {
       position = frame.end
     }
     guard position == end else { throw DamageError(name, "its frames overlap or leave gaps") }
+  }
+}
+
+/// Everything in a container that is no frame, proved against its digest.
+private struct Outline {
+  let header: [UInt8]
+  let preamble: [UInt8]
+  let index: [UInt8]
+  let seal: [UInt8]
+  let indexOffset: UInt64
+  /// Over all of it but the seal.
+  let indexDigest: Digest
+
+  var isSealed: Bool { header[11] == 1 }
+
+  init(_ bytes: any ReadableBytes, reference: ObjectReference) throws {
+    let minimum = UInt64(ContainerLayout.headerCount + ContainerLayout.trailerCount)
+    guard bytes.length == reference.length, bytes.length >= minimum else {
+      throw DamageError(bytes.name, "it has \(bytes.length) bytes instead of \(reference.length)")
+    }
+    header = try Self.read(bytes, at: 0, count: ContainerLayout.headerCount)
+    let trailerOffset = bytes.length - UInt64(ContainerLayout.trailerCount)
+    let trailer = try Self.read(bytes, at: trailerOffset, count: ContainerLayout.trailerCount)
+    indexOffset = trailer.littleEndian(at: 0)
+    let frameCount: UInt32 = trailer.littleEndian(at: 8)
+    let preambleCount: UInt32 = header.littleEndian(at: 12)
+    let indexCount = Int(frameCount) * ContainerLayout.indexEntryCount
+    let sealCount = header[11] == 1 ? SealingKey.tagByteCount : 0
+    guard frameCount <= Limits.framesPerContainerMax, preambleCount <= Limits.preambleBytesMax,
+      indexOffset == trailerOffset &- UInt64(indexCount + sealCount),
+      indexOffset >= UInt64(ContainerLayout.headerCount) + UInt64(preambleCount), indexOffset < bytes.length
+    else { throw DamageError(bytes.name, "its trailer is not sound") }
+    preamble = try Self.read(bytes, at: UInt64(ContainerLayout.headerCount), count: Int(preambleCount))
+    index = try Self.read(bytes, at: indexOffset, count: indexCount)
+    seal = try Self.read(bytes, at: indexOffset + UInt64(indexCount), count: sealCount)
+    var hasher = Hasher()
+    for part in [header, preamble, index, trailer] { hasher.update(part) }
+    indexDigest = hasher.snapshot()
+    hasher.update(seal)
+    guard hasher.finish() == reference.digest else {
+      throw DamageError(bytes.name, "its index does not have the digest that the manifest records")
+    }
+    guard
+      trailer
+        == ContainerLayout.trailer(indexOffset: indexOffset, frameCount: frameCount, length: bytes.length)
+    else { throw DamageError(bytes.name, "its trailer is not sound") }
   }
 
   private static func read(_ bytes: any ReadableBytes, at offset: UInt64, count: Int) throws -> [UInt8] {

@@ -1,21 +1,20 @@
-package import HoldfastCodec
-package import HoldfastModel
+internal import HoldfastCodec
+internal import HoldfastModel
 package import HoldfastSystem
 
 /// Writes one archive or body: frames as they come, the index at the end.
 package final class ContainerWriter {
-  package let id: Identifier
-  private let header: [UInt8]
+  package let head: ContainerHead
   private let sink: any ByteSink
   private var frames: [FrameEntry?] = []
   /// Bytes written so far.
   package private(set) var length: UInt64 = 0
 
-  package init(kind: ContainerKind, repository: Identifier, id: Identifier, sink: any ByteSink) throws {
-    self.id = id
+  package init(_ head: ContainerHead, sink: any ByteSink) throws {
+    self.head = head
     self.sink = sink
-    header = ContainerLayout.header(kind: kind, repository: repository, object: id)
-    try write(header)
+    try write(head.header)
+    try write(head.preamble)
   }
 
   package var frameCount: Int { frames.count }
@@ -26,18 +25,16 @@ package final class ContainerWriter {
     return UInt32(frames.count - 1)
   }
 
-  /// Writes the bytes of a reserved frame.
-  /// - Parameter digest: SHA-256 of `stored`.
-  package func write(
-    frame number: UInt32, stored: UnsafeRawBufferPointer, plainCount: Int, codec: FrameCodec, digest: Digest
-  ) throws {
+  /// Writes the bytes of a reserved frame, which was made for this container.
+  package func write(frame number: UInt32, _ frame: StoredFrame) throws {
     frames[Int(number)] = FrameEntry(
-      offset: length, storedCount: UInt32(stored.count), plainCount: UInt32(plainCount), codec: codec, digest: digest)
-    try sink.append(stored)
-    length += UInt64(stored.count)
+      offset: length, storedCount: UInt32(frame.bytes.count), plainCount: UInt32(frame.plainCount), codec: frame.codec,
+      sealNumber: frame.sealNumber, digest: frame.digest)
+    try sink.append(frame.bytes)
+    length += UInt64(frame.bytes.count)
   }
 
-  /// Writes index and trailer. Every reserved frame must have been written.
+  /// Writes index, seal and trailer. Every reserved frame must have been written.
   package func finish() throws -> ObjectReference {
     let indexOffset = length
     var index: [UInt8] = []
@@ -46,16 +43,16 @@ package final class ContainerWriter {
       guard let frame else { preconditionFailure("a reserved frame was never written") }
       index += ContainerLayout.indexEntry(frame)
     }
+    let sealCount = head.key == nil ? 0 : SealingKey.tagByteCount
     let trailer = ContainerLayout.trailer(
       indexOffset: indexOffset, frameCount: UInt32(frames.count),
-      length: indexOffset + UInt64(index.count + ContainerLayout.trailerCount))
+      length: indexOffset + UInt64(index.count + sealCount + ContainerLayout.trailerCount))
     var hasher = Hasher()
-    hasher.update(header)
-    hasher.update(index)
-    hasher.update(trailer)
-    try write(index)
-    try write(trailer)
-    return ObjectReference(id: id, length: length, digest: hasher.finish())
+    for part in [head.header, head.preamble, index, trailer] { hasher.update(part) }
+    let seal = try head.seal(over: hasher.snapshot())
+    hasher.update(seal)
+    for part in [index, seal, trailer] { try write(part) }
+    return ObjectReference(id: head.name.id, length: length, digest: hasher.finish())
   }
 
   private func write(_ bytes: [UInt8]) throws {

@@ -7,13 +7,16 @@ package struct Descriptor: Hashable, Sendable, Codable {
   package var repository: Identifier
   package var created: String
   package var sealing: String
+  /// The digest of the first revision of the keyring, where it is sealed.
+  package var keyring: Digest?
 
-  package init(repository: Identifier, created: String) {
+  package init(repository: Identifier, created: String, keyring: Digest? = nil) {
     self.format = Envelope.formatVersion
-    self.features = []
+    self.features = keyring == nil ? [] : [Feature.sealed]
     self.repository = repository
     self.created = created
-    self.sealing = "none"
+    self.sealing = keyring == nil ? "none" : "sealed"
+    self.keyring = keyring
   }
 
   package func serialized() throws -> [UInt8] { try ManifestJSON.encode(self) }
@@ -22,6 +25,9 @@ package struct Descriptor: Hashable, Sendable, Codable {
   package init(parsing bytes: [UInt8], name: String) throws {
     let (line, _) = try ManifestJSON.prove(bytes, name: name)
     self = try ManifestJSON.decode(Descriptor.self, from: line, name: name)
-    guard sealing == "none" else { throw FormatError(name, "its sealing is \"\(sealing)\"") }
+    guard ["none", "sealed"].contains(sealing) else { throw FormatError(name, "its sealing is \"\(Path(sealing))\"") }
+    guard (sealing == "sealed") == isSealed, isSealed == (keyring != nil) else {
+      throw DamageError(name, "what it says about sealing contradicts itself")
+    }
   }
 }

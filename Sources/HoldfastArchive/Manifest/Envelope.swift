@@ -1,4 +1,4 @@
-internal import FoundationEssentials
+package import HoldfastCodec
 package import HoldfastModel
 internal import HoldfastSystem
 
@@ -83,6 +83,16 @@ package struct Envelope: Hashable, Sendable, Codable {
     package init() { (added, changed, removed, pages, pageBytes, readBytes) = (0, 0, 0, 0, 0, 0) }
   }
 
+  package struct KeyringReference: Hashable, Sendable, Codable {
+    package var revision: UInt64
+    package var digest: Digest
+
+    package init(revision: UInt64, digest: Digest) {
+      self.revision = revision
+      self.digest = digest
+    }
+  }
+
   package var format: Int
   package var features: [String]
   package var repository: Identifier
@@ -99,15 +109,17 @@ package struct Envelope: Hashable, Sendable, Codable {
   package var consistency: String
   package var incomplete: UInt64
   package var program: String
-  package var signature: String?
+  /// The revision under which it was taken, where it is sealed.
+  package var keyring: KeyringReference?
+  package var signature: Signature?
 
   package init(
     repository: Identifier, snapshot: Identifier, source: Source, sequence: UInt64, kind: SnapshotKind, parent: Parent?,
     time: Time, archives: [Archive], body: ObjectReference, state: State, changes: Changes,
-    consistency: ConsistencyClass, incomplete: UInt64, program: String
+    consistency: ConsistencyClass, incomplete: UInt64, program: String, keyring: KeyringReference? = nil
   ) {
     self.format = Self.formatVersion
-    self.features = []
+    self.features = keyring == nil ? [] : [Feature.sealed]
     self.repository = repository
     self.snapshot = snapshot
     self.source = source
@@ -122,6 +134,7 @@ package struct Envelope: Hashable, Sendable, Codable {
     self.consistency = consistency.name
     self.incomplete = incomplete
     self.program = program
+    self.keyring = keyring
     self.signature = nil
   }
 
@@ -134,7 +147,7 @@ package struct Envelope: Hashable, Sendable, Codable {
 // MARK: - Bytes
 
 extension Envelope {
-  /// Optional fields are written as `null`, never left out: the bytes are the same for every writer.
+  /// Optional fields are written as `null`, never left out, but for what only a sealed repository has.
   package func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: CodingKeys.self)
     try container.encode(format, forKey: .format)
@@ -153,22 +166,26 @@ extension Envelope {
     try container.encode(consistency, forKey: .consistency)
     try container.encode(incomplete, forKey: .incomplete)
     try container.encode(program, forKey: .program)
+    try container.encodeIfPresent(keyring, forKey: .keyring)
     try container.encode(signature, forKey: .signature)
   }
 
   /// The bytes of `manifest.json`.
-  package func serialized() throws -> [UInt8] {
-    try ManifestJSON.encode(self)
+  /// - Parameter key: of the writer, where the repository is sealed.
+  package func serialized(signedBy key: SigningKey? = nil) throws -> [UInt8] {
+    try ManifestJSON.encode(key.map { try signed(by: $0) } ?? self)
   }
 
   /// - Throws: `FormatError` for a newer format, `DamageError` for what is no sound envelope.
   fileprivate init(parsing line: [UInt8], name: String) throws {
     self = try ManifestJSON.decode(Envelope.self, from: line, name: name)
+    guard isSealed || signature == nil else { throw FormatError(name, "it is signed and not sealed") }
+    guard isSealed == (keyring != nil) else { throw DamageError(name, "what it says about sealing contradicts itself") }
+    if isSealed { try checkSignature(line: line, name: name) }
     try check(name)
   }
 
   private func check(_ name: String) throws {
-    guard signature == nil else { throw FormatError(name, "it is signed") }
     guard (parent == nil) == (kind == .full), parent.map({ $0.sequence < sequence }) ?? true, sequence >= 1 else {
       throw DamageError(name, "its kind and its parent contradict each other")
     }
@@ -193,6 +210,10 @@ extension Envelope {
 
   /// When the snapshot was begun. The text was checked when the envelope was read.
   package var started: Timestamp { TimeText.parse(time.started) ?? Timestamp(seconds: 0, nanoseconds: 0) }
+}
+
+extension Envelope: SignedManifest {
+  static var domain: String { "holdfast-1 manifest" }
 }
 
 /// A snapshot as it stands in the repository: its envelope and the digest of that.

@@ -4,13 +4,20 @@ package import HoldfastModel
 package enum Keys {
   package static let descriptor = "holdfast.json"
   package static let sources = "sources/"
+  package static let keyring = "keyring/"
   package static let manifestName = "manifest.json"
 
   package static func source(_ name: SourceName) -> String { "\(sources)\(name)/" }
 
   package static func snapshot(_ name: SourceName, _ sequence: UInt64) -> String {
-    let digits = String(sequence)
-    return source(name) + String(repeating: "0", count: max(0, 10 - digits.count)) + digits + "/"
+    source(name) + digits(sequence) + "/"
+  }
+
+  package static func keyring(_ revision: UInt64) -> String { keyring + digits(revision) + ".json" }
+
+  private static func digits(_ number: UInt64) -> String {
+    let digits = String(number)
+    return String(repeating: "0", count: max(0, 10 - digits.count)) + digits
   }
 
   package static func manifest(_ name: SourceName, _ sequence: UInt64) -> String {

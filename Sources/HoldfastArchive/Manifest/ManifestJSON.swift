@@ -2,15 +2,20 @@ internal import FoundationEssentials
 internal import HoldfastCodec
 internal import HoldfastModel
 
-/// The two lines of descriptor and manifest: an object with sorted keys and no white space, and the SHA-256 of that line.
+/// The two lines of descriptor, manifest and keyring: an object with sorted keys and no white space, and the SHA-256 of that line.
 enum ManifestJSON {
   private static let newline = UInt8(ascii: "\n")
 
   static func encode(_ value: some Encodable) throws -> [UInt8] {
+    let line = try self.line(of: value)
+    return line + Array("\"\(Hasher.digest(line))\"\n".utf8)
+  }
+
+  /// The first line.
+  static func line(of value: some Encodable) throws -> [UInt8] {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    let line = Array(try encoder.encode(value)) + [newline]
-    return line + Array("\"\(Hasher.digest(line))\"\n".utf8)
+    return Array(try encoder.encode(value)) + [newline]
   }
 
   /// The first line, proved against the second, and its digest.
@@ -50,7 +55,7 @@ enum ManifestJSON {
       throw FormatError(
         name, "it has format \(version.format), and this version reads format \(Envelope.formatVersion)")
     }
-    if let feature = version.features.first {
+    if let feature = version.features.first(where: { !Feature.known.contains($0) }) {
       throw FormatError(name, "it needs the feature \"\(Path(feature))\"")
     }
   }
@@ -68,11 +73,69 @@ enum ManifestJSON {
   }
 }
 
+/// What a reader must understand beyond the format's version.
+package enum Feature {
+  /// Objects are sealed, and manifests are signed (format.md, section 9).
+  package static let sealed = "sealed"
+  static let known: Set = [sealed]
+}
+
 /// What says which version of the format it is of.
 protocol VersionedManifest: Decodable {
   var format: Int { get }
   var features: [String] { get }
 }
 
-extension Envelope: VersionedManifest {}
-extension Descriptor: VersionedManifest {}
+extension Envelope: VersionedManifest {
+  package var isSealed: Bool { features.contains(Feature.sealed) }
+}
+
+extension Descriptor: VersionedManifest {
+  package var isSealed: Bool { features.contains(Feature.sealed) }
+}
+
+extension Keyring: VersionedManifest {}
+
+/// A manifest that carries a signature over its own line (format.md, section 9).
+protocol SignedManifest: VersionedManifest, Encodable {
+  var signature: Signature? { get set }
+  /// What is signed is told apart by it.
+  static var domain: String { get }
+}
+
+extension SignedManifest {
+  private static func message(_ line: [UInt8]) -> [UInt8] { Array("\(domain)\n".utf8) + line }
+
+  func signed(by key: SigningKey) throws -> Self {
+    var copy = self
+    copy.signature = nil
+    copy.signature = try key.sign(Self.message(ManifestJSON.line(of: copy)))
+    return copy
+  }
+
+  /// Checks that the signature's key signed this line. Whether that key may is for the keyring to say.
+  func checkSignature(line: [UInt8], name: String) throws {
+    guard let signature else { throw DamageError(name, "it is not signed") }
+    let field = Array("\"signature\":".utf8)
+    let written = field + (try ManifestJSON.line(of: signature)).dropLast()
+    guard let place = line.onlyRange(of: written) else { throw DamageError(name, "its signature is not sound") }
+    let unsigned = line[..<place.lowerBound] + field + Array("null".utf8) + line[place.upperBound...]
+    guard signature.isValid(for: Self.message(Array(unsigned))) else {
+      throw DamageError(name, "its signature does not fit what it signs")
+    }
+  }
+}
+
+extension [UInt8] {
+  /// Where `part` occurs; `nil` unless it does so once.
+  fileprivate func onlyRange(of part: [UInt8]) -> Range<Int>? {
+    var found: Range<Int>?
+    guard let first = part.first, count >= part.count else { return nil }
+    for start in 0...(count - part.count) where self[start] == first {
+      guard self[start..<start + part.count].elementsEqual(part) else { continue }
+      guard found == nil else { return nil }
+      found = start..<start + part.count
+    }
+    return found
+  }
+}

@@ -1,12 +1,10 @@
 package import HoldfastCodec
 package import HoldfastModel
-internal import HoldfastSystem
 
 /// Writes the records of a body (format.md, section 6) and compresses them, frame by frame.
 package final class BodyWriter {
   private let container: ContainerWriter
-  private let compressor: Compressor
-  private let stored = Buffer(capacity: Limits.bodyFrameBytes)
+  private let frames: FrameMaker
   private var encoder = ByteEncoder()
   private var path = Path.root
   private var recordCount: UInt64 = 0
@@ -14,7 +12,7 @@ package final class BodyWriter {
 
   package init(_ container: ContainerWriter, compression: Compression) throws {
     self.container = container
-    compressor = try Compressor(compression)
+    frames = try FrameMaker(compression, capacity: Limits.bodyFrameBytes)
   }
 
   /// An entry that was added or changed; the runs of a file follow.
@@ -67,11 +65,7 @@ package final class BodyWriter {
   private func flush(_ count: Int) throws {
     try encoder.bytes.withUnsafeBytes { bytes in
       let plain = UnsafeRawBufferPointer(rebasing: bytes[..<count])
-      let (codec, storedCount) = try compressor.compress(plain, into: stored.bytes)
-      let compressed = UnsafeRawBufferPointer(rebasing: stored.bytes[..<storedCount])
-      try container.write(
-        frame: container.reserveFrame(), stored: compressed, plainCount: count, codec: codec,
-        digest: Hasher.digest(compressed))
+      try container.write(frame: container.reserveFrame(), frames.make(plain, for: container.head))
     }
     encoder.bytes.removeFirst(count)
   }

@@ -1,18 +1,19 @@
 package import HoldfastModel
-package import HoldfastSystem
+internal import HoldfastSystem
 
 /// Runs that are kept until the file they belong to is whole: in memory, and beyond some MiB in a scratch file.
 package final class PageMapSpool {
   private static let memoryBytesMax: UInt64 = 4 << 20
   private static let blockBytes = 64 << 10
-  private let host: Host
+  private let space: ScratchSpace
   private var memory: MemoryBytes? = MemoryBytes()
-  private var scratch: ScratchFile?
+  private var scratch: (any ScratchBytes)?
   private var block = ByteEncoder()
   private var end: UInt64 = 0
+  private var isFinished = false
 
-  package init(host: Host) {
-    self.host = host
+  package init(_ space: ScratchSpace) {
+    self.space = space
   }
 
   package func append(_ run: PageRun) throws {
@@ -23,14 +24,18 @@ package final class PageMapSpool {
 
   /// The runs from the first on; nothing may be appended any more.
   package func runs(of file: FileContent) throws -> any PageMapReader {
-    try flush()
+    if !isFinished {
+      try flush()
+      try scratch?.finish()
+      isFinished = true
+    }
     let bytes: any ReadableBytes = scratch ?? memory ?? MemoryBytes()
     return Runs(cursor: ByteCursor(RangeSupply(bytes, from: 0, to: bytes.length)), file: file)
   }
 
   private func flush() throws {
     if let memory, memory.length > Self.memoryBytesMax {
-      let file = try host.makeScratchFile()
+      let file = try space.make()
       try memory.contents.withUnsafeBytes { try file.append($0) }
       scratch = file
       self.memory = nil

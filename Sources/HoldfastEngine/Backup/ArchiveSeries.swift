@@ -6,19 +6,33 @@ internal import HoldfastSystem
 
 /// The archives of one snapshot on their way: places frames, gathers scattered pages into common ones, and begins the next archive when
 /// one is long enough.
+///
+/// A frame is made, and sealed, for one archive, by a worker that knows not yet where in it the frame will lie. So when an archive is long
+/// enough the next frames are made for another one, while some that were made for it are still to come: it ends when the archive after the next begins.
 final class ArchiveSeries {
+  private struct OpenArchive {
+    let number: UInt64
+    let container: ContainerWriter
+    let object: any ObjectWriter
+
+    var isLongEnough: Bool {
+      container.length >= Limits.archiveBytes || container.frameCount >= Limits.framesPerContainerMax / 2
+    }
+  }
+
+  private static let openMax = 2
   private let repository: Repository
   private let source: SourceName
   private let sequence: UInt64
   private let makeObject: (String) throws -> any ObjectWriter
-  private let compressor: Compressor
+  private let frames: FrameMaker
   private let gathered = Buffer(capacity: Limits.gatheredFrameBytes)
-  private let stored = Buffer(capacity: Limits.gatheredFrameBytes)
-  private var gatheredFrame: UInt32?
-  private var object: (any ObjectWriter)?
-  private var container: ContainerWriter?
+  private var gatheredPlace: (archive: OpenArchive, frame: UInt32)?
+  private var newestHead: ContainerHead?
+  /// The oldest first.
+  private var open: [OpenArchive] = []
   private var nextNumber: UInt64
-  private(set) var finished: [Envelope.Archive] = []
+  private var finished: [Envelope.Archive] = []
 
   /// - Parameters:
   ///   - firstNumber: what the first archive is called along the chain.
@@ -32,80 +46,78 @@ final class ArchiveSeries {
     self.sequence = sequence
     self.nextNumber = firstNumber
     self.makeObject = makeObject
-    compressor = try Compressor(compression)
+    frames = try FrameMaker(compression, capacity: Limits.gatheredFrameBytes)
   }
 
-  /// Writes a frame that a worker has compressed.
+  /// The archive for which the next frame is to be made.
+  func headForNextFrame() throws -> ContainerHead {
+    if let newestHead, !(open.last.map { $0.container.head === newestHead && $0.isLongEnough } ?? false) {
+      return newestHead
+    }
+    let head = try repository.makeHead(.archive, label: [])
+    newestHead = head
+    return head
+  }
+
+  /// Writes a frame that a worker has made for `head`.
   /// - Returns: where its first byte lies.
-  func place(_ frame: CompressedFrame) throws -> PageLocation {
-    let container = try currentContainer()
-    let number = container.reserveFrame()
-    try container.write(
-      frame: number, stored: frame.stored, plainCount: frame.plainCount, codec: frame.codec, digest: frame.digest)
-    return PageLocation(archive: nextNumber, frame: number, offset: 0)
+  func place(_ frame: StoredFrame, for head: ContainerHead) throws -> PageLocation {
+    let archive = try archive(for: head)
+    let number = archive.container.reserveFrame()
+    try archive.container.write(frame: number, frame)
+    return PageLocation(archive: archive.number, frame: number, offset: 0)
   }
 
   /// Adds pages, at most `Limits.gatheredFrameBytes`, to the frame that is being gathered.
   /// - Returns: where their first byte lies.
   func gather(_ pages: UnsafeRawBufferPointer) throws -> PageLocation {
     if gathered.count + pages.count > gathered.capacity { try flushGathered() }
-    let container = try currentContainer()
-    let frame = gatheredFrame ?? container.reserveFrame()
-    gatheredFrame = frame
-    let location = PageLocation(archive: nextNumber, frame: frame, offset: UInt32(gathered.count))
+    let place: (archive: OpenArchive, frame: UInt32)
+    if let gatheredPlace {
+      place = gatheredPlace
+    } else {
+      let archive = try archive(for: headForNextFrame())
+      place = (archive, archive.container.reserveFrame())
+    }
+    gatheredPlace = place
+    let location = PageLocation(archive: place.archive.number, frame: place.frame, offset: UInt32(gathered.count))
     gathered.append(pages)
     return location
   }
 
-  /// Ends the last archive. All of them are durable then.
+  /// Ends all archives. They are durable then.
   func finish() throws -> [Envelope.Archive] {
-    try endArchive()
+    while !open.isEmpty { try endOldest() }
     return finished
   }
 
-  private func currentContainer() throws -> ContainerWriter {
-    if let container,
-      container.length >= Limits.archiveBytes || container.frameCount >= Limits.framesPerContainerMax - 1
-    {
-      try endArchive()
-    }
-    if let container { return container }
-    let id = repository.host.random.identifier()
-    let object = try makeObject(Keys.archive(source, sequence, id))
-    let container = try ContainerWriter(kind: .archive, repository: repository.id, id: id, sink: object)
-    self.object = object
-    self.container = container
-    return container
+  private func archive(for head: ContainerHead) throws -> OpenArchive {
+    if let archive = open.last(where: { $0.container.head === head }) { return archive }
+    if open.count == Self.openMax { try endOldest() }
+    let object = try makeObject(Keys.archive(source, sequence, head.name.id))
+    let archive = OpenArchive(
+      number: nextNumber, container: try ContainerWriter(head, sink: object), object: object)
+    open.append(archive)
+    nextNumber += 1
+    return archive
   }
 
-  private func endArchive() throws {
-    try flushGathered()
-    guard let container, let object else { return }
-    let reference = try container.finish()
-    try object.commit()
+  private func endOldest() throws {
+    let archive = open[0]
+    if gatheredPlace?.archive.number == archive.number { try flushGathered() }
+    let reference = try archive.container.finish()
+    try archive.object.commit()
     finished.append(
       Envelope.Archive(
-        number: nextNumber, sequence: sequence, id: reference.id, length: reference.length, digest: reference.digest))
-    nextNumber += 1
-    self.container = nil
-    self.object = nil
+        number: archive.number, sequence: sequence, id: reference.id, length: reference.length,
+        digest: reference.digest))
+    open.removeFirst()
   }
 
   private func flushGathered() throws {
-    guard let frame = gatheredFrame, let container else { return }
-    let (codec, count) = try compressor.compress(gathered.used, into: stored.bytes)
-    stored.count = count
-    try container.write(
-      frame: frame, stored: stored.used, plainCount: gathered.count, codec: codec, digest: Hasher.digest(stored.used))
+    guard let (archive, number) = gatheredPlace else { return }
+    try archive.container.write(frame: number, frames.make(gathered.used, for: archive.container.head))
     gathered.count = 0
-    gatheredFrame = nil
+    gatheredPlace = nil
   }
-}
-
-/// A frame as a worker leaves it.
-struct CompressedFrame {
-  let stored: UnsafeRawBufferPointer
-  let plainCount: Int
-  let codec: FrameCodec
-  let digest: Digest
 }

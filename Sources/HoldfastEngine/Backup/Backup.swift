@@ -63,6 +63,7 @@ package struct Backup {
 
   package func run() throws -> Report {
     let begun = host.clock.uptime()
+    let writer = try repository.sealed?.writer()
     let (root, path) = try openSource()
     let name = options.name ?? SourceName(from: path)
     let lock = try options.isDryRun ? nil : lock(name)
@@ -72,28 +73,33 @@ package struct Backup {
       try repository.store.settle(below: newest.map { Keys.snapshot(name, $0.sequence) } ?? Keys.source(name))
     }
     try checkPath(path, of: name, against: newest)
-    let base = try chooseBase(newest, of: name)
+    let base = try chooseBase(newest, of: name, cacheKey: writer?.cacheKey)
     progress.begin(phase: "reading", totalBytes: base.state?.summary.bytes)
 
-    let draft = try Draft(repository: repository, name: name, newest: newest, base: base.chain, options: options)
+    let draft = try Draft(
+      repository: repository, name: name, path: path, newest: newest, base: base.chain, options: options)
     let started = host.clock.now()
     let record = ChangeRecord(body: draft.body, archives: draft.archives)
     let pipeline = try CapturePipeline(
       host: host, root: root, exclusions: options.exclusions,
       detection: ChangeDetection(parentStarted: base.chain?.tip.envelope.started, isParanoid: options.isParanoid),
-      parent: base.state, compression: options.compression, record: record, progress: progress)
+      parent: base.state, compression: options.compression, scratch: repository.scratch, record: record,
+      progress: progress)
     try pipeline.run()
     let objects = try record.finish()
+    let state = record.summarizer.summary
     let envelope = Envelope(
       repository: repository.id, snapshot: draft.snapshot,
-      source: Envelope.Source(name: name, path: path.description), sequence: draft.sequence, kind: base.kind,
+      source: Envelope.Source(name: name, path: repository.sealed == nil ? path.description : ""),
+      sequence: draft.sequence, kind: base.kind,
       parent: base.chain?.tip.asParent,
       time: Envelope.Time(started: TimeText.utc(started), finished: TimeText.utc(host.clock.now())),
-      archives: objects.archives, body: objects.body, state: record.summarizer.summary, changes: record.changes,
+      archives: objects.archives, body: objects.body, state: state.recorded(under: draft.bodyHead.key),
+      changes: record.changes,
       consistency: record.completeness.consistency, incomplete: record.completeness.incomplete,
-      program: Program.nameAndVersion)
+      program: Program.nameAndVersion, keyring: repository.sealed?.revision.reference)
     if !options.isDryRun {
-      try commit(envelope, body: draft.commitBody, base: base)
+      try commit(envelope, state: state, draft, path: path, base: base, writer: writer)
     }
     return Report(
       envelope: envelope, reason: base.reason, problems: record.problems.sorted { $0.path < $1.path },
@@ -137,9 +143,12 @@ package struct Backup {
 
   /// A name that nobody chose must not join two directories into one history.
   private func checkPath(_ path: Path, of name: SourceName, against newest: Snapshot?) throws {
-    guard options.name == nil, let newest, newest.envelope.source.path != path.description else { return }
+    let sealedPath = repository.memory?.head(of: name)?.path
+    guard options.name == nil, let newest,
+      let known = newest.envelope.isSealed ? sealedPath : newest.envelope.source.path, known != path.description
+    else { return }
     throw EngineError(
-      "the source \(name) of this repository is \(newest.envelope.source.path), not \(path)",
+      "the source \(name) of this repository is \(known), not \(path)",
       hint: "Say `--name \(name)` if it has moved here, or another --name if it is another one.")
   }
 
@@ -158,6 +167,16 @@ package struct Backup {
   /// The newest committed snapshot whose envelope can be read; a damaged one is warned of and passed over. What killed runs left is
   /// removed.
   private func newestSnapshot(of name: SourceName) throws -> Snapshot? {
+    let newest = try newestReadable(of: name)
+    if let head = repository.memory?.head(of: name), newest.map({ $0.sequence < head.sequence }) ?? true {
+      progress.warn(
+        "snapshot number \(head.sequence) of \(name), which this machine has seen, is not there: the repository was put back, or has lost its newest snapshots"
+      )
+    }
+    return newest
+  }
+
+  private func newestReadable(of name: SourceName) throws -> Snapshot? {
     for sequence in try repository.sequences(of: name).reversed() {
       do {
         if let snapshot = try repository.snapshotIfCommitted(name, sequence) { return snapshot }
@@ -169,7 +188,7 @@ package struct Backup {
     return nil
   }
 
-  private func chooseBase(_ newest: Snapshot?, of name: SourceName) throws -> Base {
+  private func chooseBase(_ newest: Snapshot?, of name: SourceName, cacheKey: SealingKey?) throws -> Base {
     guard options.kind != .full else { return Base(kind: .full, chain: nil, state: nil, reason: nil) }
     let wanted = options.kind ?? .incremental
     guard let newest else {
@@ -178,8 +197,15 @@ package struct Backup {
     do {
       var chain = try repository.chain(to: newest)
       if wanted == .differential { chain = try repository.chain(to: chain.full) }
+      if let sealed = repository.sealed, try !sealed.hasSameRecipients(as: chain.full) {
+        return Base(kind: .full, chain: nil, state: nil, reason: "the recipients have changed since the last full")
+      }
       try repository.checkPresence(of: chain)
-      let state = try cache.load(chain, in: repository) ?? repository.replay(chain)
+      guard let state = try cache.load(chain, in: repository, key: cacheKey) ?? replay(chain) else {
+        let lost = "the local cache of \(chain.tip.id.short) is lost, and this machine cannot open what is sealed"
+        if options.kind != nil { progress.warn(lost + ": taking a full") }
+        return Base(kind: .full, chain: nil, state: nil, reason: lost)
+      }
       let reason = options.kind == nil ? "its chain is sound up to \(chain.tip.id.short)" : nil
       return Base(kind: wanted, chain: chain, state: state, reason: reason)
     } catch let error as any OperatorError
@@ -190,20 +216,31 @@ package struct Backup {
     }
   }
 
+  /// `nil` where the chain is sealed and no identity is at hand.
+  private func replay(_ chain: Chain) throws -> StateFile? {
+    if let sealed = repository.sealed, try sealed.identities().isEmpty { return nil }
+    return try repository.replay(chain)
+  }
+
   // MARK: Commit
 
   /// Proves that the new manifest, replayed, gives what was seen; then makes the snapshot exist.
-  private func commit(_ envelope: Envelope, body: () throws -> Void, base: Base) throws {
+  private func commit(
+    _ envelope: Envelope, state: Envelope.State, _ draft: Draft, path: Path, base: Base, writer: WriterKey?
+  ) throws {
     try host.cancellation.check()
-    try body()
-    let kept = try prove(envelope, base: base)
+    try draft.commitBody()
+    let kept = try prove(envelope, state: state, base: base, cacheKey: writer?.cacheKey)
     try host.cancellation.check()
     try checkObjects(of: envelope)
-    let writer = try repository.store.create(Keys.manifest(envelope.source.name, envelope.sequence))
-    try envelope.serialized().withUnsafeBytes { try writer.append($0) }
-    try writer.commit()
+    try Repository.write(
+      envelope.serialized(signedBy: writer?.signing), to: Keys.manifest(envelope.source.name, envelope.sequence),
+      of: repository.store)
     // The snapshot exists from here on; without the cache the next run is only slower.
-    try? kept?.keep()
+    if let committed = try? repository.snapshotIfCommitted(envelope.source.name, envelope.sequence) {
+      repository.memory?.remember(committed, path: path)
+    }
+    try? kept?.keep(beside: base.kind == .full ? envelope.snapshot : (base.chain?.full.id ?? envelope.snapshot))
   }
 
   /// Another host that shares the repository but not its locks may have taken this run's objects for leftovers.
@@ -221,22 +258,26 @@ package struct Backup {
     return cache.lies(in: source) ? StateCache(directory: nil) : cache
   }
 
-  private func prove(_ envelope: Envelope, base: Base) throws -> StateCache.Draft? {
-    if envelope.kind != .full, envelope.changes.isEmpty, envelope.state == base.state?.summary { return nil }
+  private func prove(
+    _ envelope: Envelope, state: Envelope.State, base: Base, cacheKey: SealingKey?
+  ) throws -> StateCache.Draft? {
+    if envelope.kind != .full, envelope.changes.isEmpty, state == base.state?.summary { return nil }
     let key = Keys.body(envelope.source.name, envelope.sequence, envelope.body.id)
     let container = try ContainerReader(
-      repository.store.open(key), kind: .body, repository: repository.id, reference: envelope.body)
+      repository.store.open(key), kind: .body, repository: repository.id, reference: envelope.body,
+      access: repository.access)
     let older: [any ChangeReader] = base.state.map { [$0.makeReader()] } ?? []
     var replay = try Replay(older + [BodyReader(container)])
-    let draft = usableCache.begin(repository, source: envelope.source.name, snapshot: envelope.snapshot)
-    let sink: any ByteSink = try draft ?? host.makeScratchFile()
+    let draft = usableCache.begin(repository, source: envelope.source.name, snapshot: envelope.snapshot, key: cacheKey)
+    let sink: any ByteSink = try draft ?? repository.scratch.make()
     let writer = StateWriter(sink)
     try replay.write(to: writer, cancellation: host.cancellation)
-    guard try writer.finish() == envelope.state else {
+    guard try writer.finish() == state else {
       throw EngineError(
         "the new manifest does not give back what was captured; nothing was committed",
         hint: "Check this machine's memory, and run with --full. Please report it.")
     }
+    draft?.end(state)
     return draft
   }
 }
@@ -247,23 +288,29 @@ private struct Draft {
   let sequence: UInt64
   let archives: ArchiveSeries
   let body: BodyWriter
+  /// Under which the body is written.
+  let bodyHead: ContainerHead
   let commitBody: () throws -> Void
 
-  init(repository: Repository, name: SourceName, newest: Snapshot?, base: Chain?, options: Backup.Options) throws {
+  init(
+    repository: Repository, name: SourceName, path: Path, newest: Snapshot?, base: Chain?, options: Backup.Options
+  ) throws {
     let random = repository.host.random
-    let sequence = try (repository.sequences(of: name).last ?? newest?.sequence ?? 0) + 1
+    // A number that was seen is never used again, also where its snapshot is gone.
+    let seen = try [repository.sequences(of: name).last, newest?.sequence, repository.memory?.head(of: name)?.sequence]
+    let sequence = (seen.compactMap { $0 }.max() ?? 0) + 1
     let makeObject: (String) throws -> any ObjectWriter = { key in
       options.isDryRun ? DiscardingWriter() : try repository.store.create(key)
     }
-    let bodyID = random.identifier()
-    let bodyObject = try makeObject(Keys.body(name, sequence, bodyID))
+    bodyHead = try repository.makeHead(.body, label: Array(path.description.utf8))
+    let bodyObject = try makeObject(Keys.body(name, sequence, bodyHead.name.id))
     snapshot = random.identifier()
     self.sequence = sequence
     archives = try ArchiveSeries(
       repository: repository, source: name, sequence: sequence, firstNumber: base?.nextArchiveNumber ?? 0,
       compression: options.compression, makeObject: makeObject)
     body = try BodyWriter(
-      ContainerWriter(kind: .body, repository: repository.id, id: bodyID, sink: bodyObject),
+      ContainerWriter(bodyHead, sink: bodyObject),
       compression: options.compression)
     commitBody = { try bodyObject.commit() }
   }

@@ -1,3 +1,4 @@
+internal import HoldfastArchive
 internal import HoldfastCodec
 internal import HoldfastModel
 internal import HoldfastSource
@@ -77,18 +78,19 @@ final class CaptureJob {
   /// Bytes that the steps are going to read, as far as the scan knows.
   var plannedBytes = 0
   private(set) var readBytes: UInt64 = 0
-  private(set) var frame: CompressedFrame?
+  private(set) var frame: StoredFrame?
+  /// The archive for which the frame is made. Set before the job is performed.
+  var head: ContainerHead?
   private(set) var failure: (any Error)?
   let buffer = Buffer(capacity: Limits.archiveFrameBytes)
-  private let stored = Buffer(capacity: Limits.archiveFrameBytes)
-  private let compressor: Compressor
+  private let frames: FrameMaker
   private let files: FileSystem
   private let root: OpenFile
 
   init(files: FileSystem, root: OpenFile, compression: Compression) throws {
     self.files = files
     self.root = root
-    compressor = try Compressor(compression)
+    frames = try FrameMaker(compression, capacity: Limits.archiveFrameBytes)
   }
 
   func reset() {
@@ -96,6 +98,7 @@ final class CaptureJob {
     plannedBytes = 0
     readBytes = 0
     frame = nil
+    head = nil
     failure = nil
     buffer.count = 0
   }
@@ -110,11 +113,8 @@ final class CaptureJob {
         default: break
         }
       }
-      guard buffer.count > Self.gatheredBytesMax else { return }
-      let (codec, count) = try compressor.compress(buffer.used, into: stored.bytes)
-      stored.count = count
-      frame = CompressedFrame(
-        stored: stored.used, plainCount: buffer.count, codec: codec, digest: Hasher.digest(stored.used))
+      guard let head, buffer.count > Self.gatheredBytesMax else { return }
+      frame = try frames.make(buffer.used, for: head)
     } catch {
       failure = error
     }

@@ -12,6 +12,7 @@ final class CapturePipeline {
   private let root: OpenFile
   private let scanner: Scanner
   private let detection: ChangeDetection
+  private let scratch: ScratchSpace
   private let parent: StateFile?
   private let record: ChangeRecord
   private let progress: any ProgressObserver
@@ -35,9 +36,10 @@ final class CapturePipeline {
 
   init(
     host: Host, root: OpenFile, exclusions: [Glob], detection: ChangeDetection, parent: StateFile?,
-    compression: Compression, record: ChangeRecord, progress: any ProgressObserver
+    compression: Compression, scratch: ScratchSpace, record: ChangeRecord, progress: any ProgressObserver
   ) throws {
     self.host = host
+    self.scratch = scratch
     self.root = root
     self.detection = detection
     self.parent = parent
@@ -85,7 +87,7 @@ final class CapturePipeline {
       try add(.removed(gone.path))
       previous = try known?.nextEntry()
     }
-    if try !pool.next().steps.isEmpty { try pool.submit() }
+    if try !pool.next().steps.isEmpty { try submit() }
     try pool.drain()
   }
 
@@ -110,11 +112,16 @@ final class CapturePipeline {
   // MARK: Steps
 
   private func add(_ step: CaptureStep, bytes: Int = 0) throws {
-    if try pool.next().plannedBytes + bytes > Limits.archiveFrameBytes { try pool.submit() }
+    if try pool.next().plannedBytes + bytes > Limits.archiveFrameBytes { try submit() }
     let job = try pool.next()
     job.steps.append(step)
     job.plannedBytes += bytes
-    if job.steps.count >= CaptureJob.stepsMax { try pool.submit() }
+    if job.steps.count >= CaptureJob.stepsMax { try submit() }
+  }
+
+  private func submit() throws {
+    try pool.next().head = record.headForNextJob()
+    try pool.submit()
   }
 
   private func examine(_ item: ScannedItem, previous: Entry?, mapOffset: UInt64) throws {
@@ -249,7 +256,7 @@ final class CapturePipeline {
         head: file.page.used, size: file.status.size, isInPostgreSQL: item.isInPostgreSQL)
     return try LargeFile(
       item: item, handle: file.handle, before: file.status, pageSize: pageSize, previous: previous, base: found,
-      after: earlier, host: host)
+      after: earlier, scratch: scratch)
   }
 
   /// The names that the scan saw as links to this one must find another first name.
@@ -297,6 +304,7 @@ final class CapturePipeline {
   private func captureInline(_ file: LargeFile) throws {
     try forEachStep(of: file) { step, _ in
       spareJob.steps = [step]
+      spareJob.head = try record.headForNextJob()
       spareJob.perform()
       try finish(spareJob)
     }

@@ -16,12 +16,15 @@ final class ChangeRecord {
     self.archives = archives
   }
 
+  /// The archive for which the frame of the next job is to be made.
+  func headForNextJob() throws -> ContainerHead { try archives.headForNextFrame() }
+
   /// Stores the pages that a job brought.
   /// - Returns: where the first of them lies; `nil` when there are none.
   func place(_ job: CaptureJob) throws -> PageLocation? {
     guard job.buffer.count > 0 else { return nil }
     changes.pageBytes += UInt64(job.buffer.count)
-    if let frame = job.frame { return try archives.place(frame) }
+    if let frame = job.frame, let head = job.head { return try archives.place(frame, for: head) }
     return try archives.gather(job.buffer.used)
   }
 

@@ -24,7 +24,7 @@ final class LargeFile {
 
   init(
     item: ScannedItem, handle: OpenFile, before: FileStatus, pageSize: UInt32, previous: Entry?, base: BaseFile?,
-    after earlier: LargeFile? = nil, host: Host
+    after earlier: LargeFile? = nil, scratch: ScratchSpace
   ) throws {
     self.item = item
     self.handle = handle
@@ -33,7 +33,7 @@ final class LargeFile {
     self.previous = previous
     self.base = base
     attempt = (earlier?.attempt ?? 0) + 1
-    spool = PageMapSpool(host: host)
+    spool = PageMapSpool(scratch)
     spools = earlier.map { [$0.spool] + $0.spools } ?? []
     // An earlier attempt may have seen more pages than there are now: the larger of both bounds its map.
     let size = max(before.size, earlier?.before.size ?? 0, base?.file.size ?? 0)

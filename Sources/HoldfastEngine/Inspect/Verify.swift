@@ -9,6 +9,8 @@ package struct Verify {
     package var provesData = false
     /// 0 to 1: which share of the frames is read.
     package var share = 1.0
+    /// The ID of a snapshot that must be the newest of its source, or its manifest digest, or the beginning of one.
+    package var expectedHead: String?
     package init() {}
   }
 
@@ -35,6 +37,8 @@ package struct Verify {
     package internal(set) var provenBytes: UInt64 = 0
     package internal(set) var provenFrames: UInt64 = 0
     package internal(set) var seconds = 0.0
+    /// Whether the repository is sealed and no identity was at hand: then signatures, digests and presence were proved, and no plain byte.
+    package internal(set) var isClosed = false
 
     package var exitStatus: ExitStatus {
       if !unreadable.isEmpty || snapshots.contains(where: { !$0.isSound }) { return .dataLoss }
@@ -61,13 +65,35 @@ package struct Verify {
     let snapshots =
       try snapshot.map { try repository.chain(to: $0).snapshots }
       ?? repository.allSnapshots(of: source) { report.unreadable.append($0) }
+    if let expected = options.expectedHead {
+      try check(expectedHead: expected, source: source) { report.unreadable.append($0) }
+    }
     let total = snapshots.reduce(0) { $0 &+ (options.provesData ? $1.envelope.storedBytes : $1.envelope.body.length) }
     progress.begin(phase: "verifying", totalBytes: total)
-    var walk = VerifyWalk(repository: repository, options: options, progress: progress)
+    var opened = repository
+    opened.isClosed = try repository.sealed?.identities().isEmpty ?? false
+    report.isClosed = opened.isClosed
+    var walk = VerifyWalk(repository: opened, options: options, progress: progress)
     for snapshot in snapshots { report.snapshots.append(try walk.verify(snapshot)) }
     report.provenBytes = walk.provenBytes
     report.provenFrames = walk.provenFrames
     report.seconds = repository.host.clock.uptime() - begun
     return report
+  }
+
+  private func check(expectedHead: String, source: SourceName?, onDamage: (DamageError) -> Void) throws {
+    let heads = Dictionary(
+      grouping: try repository.allSnapshots(of: source) { _ in }, by: \.sourceName
+    ).compactMap { $0.value.max { $0.sequence < $1.sequence } }
+    let isThere = heads.contains {
+      $0.id.description.hasPrefix(expectedHead) || $0.digest.description.hasPrefix(expectedHead)
+    }
+    guard expectedHead.isEmpty || !isThere else { return }
+    let found = heads.sorted { $0.sourceName < $1.sourceName }.map { "\($0.id.short) of \($0.sourceName)" }
+    onDamage(
+      DamageError(
+        "the repository",
+        "the newest snapshot is not \(Path(expectedHead)), as expected, but "
+          + (found.isEmpty ? "there is none" : found.joined(separator: ", "))))
   }
 }

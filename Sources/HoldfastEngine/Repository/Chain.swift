@@ -89,25 +89,27 @@ extension Repository {
   }
 
   /// The state of a chain's tip, replayed from the bodies and proved against the state root.
-  func replay(_ chain: Chain, into sink: any ByteSink) throws -> Envelope.State {
-    let scratch = FrameScratch()
-    var replay = try Replay(chain.snapshots.map { BodyReader(try openBody(of: $0), scratch: scratch) })
-    let writer = StateWriter(sink)
-    try replay.write(to: writer, cancellation: host.cancellation)
-    let summary = try writer.finish()
-    let tip = chain.tip
-    guard summary == tip.envelope.state else {
-      throw DamageError(
-        Keys.manifest(tip.sourceName, tip.sequence), "replaying its chain gives another state than it records")
-    }
-    return summary
+  package func replay(_ chain: Chain) throws -> StateFile {
+    let frames = FrameScratch()
+    let bodies = try chain.snapshots.map { try openBody(of: $0) }
+    return try replay(bodies.map { BodyReader($0, scratch: frames) }, to: chain.tip, body: bodies[bodies.count - 1])
   }
 
-  /// The same in a scratch file.
-  package func replay(_ chain: Chain) throws -> StateFile {
-    let scratch = try host.makeScratchFile()
-    let state = StateFile(bytes: scratch, summary: try replay(chain, into: scratch))
-    try state.checkLinks(name: Keys.manifest(chain.tip.sourceName, chain.tip.sequence))
+  /// The state that results from layers, the oldest first, proved to be the one that `tip` records.
+  /// - Parameter body: of `tip`.
+  func replay(_ layers: [any ChangeReader], to tip: Snapshot, body: ContainerReader) throws -> StateFile {
+    let scratch = try self.scratch.make()
+    var replay = try Replay(layers)
+    let writer = StateWriter(scratch)
+    try replay.write(to: writer, cancellation: host.cancellation)
+    let summary = try writer.finish()
+    try scratch.finish()
+    let key = Keys.manifest(tip.sourceName, tip.sequence)
+    guard summary.recorded(under: body.key) == tip.envelope.state else {
+      throw DamageError(key, "replaying its chain gives another state than it records")
+    }
+    let state = StateFile(bytes: scratch, summary: summary)
+    try state.checkLinks(name: key)
     return state
   }
 }

@@ -19,7 +19,7 @@ struct Places {
   }
 
   /// - Parameter source: where the snapshot's source lay, as text.
-  func check(restoreTarget target: Path, source: String) throws {
+  func check(restoreTarget target: Path, source: String?) throws {
     guard target != Path("/") else {
       throw EngineError(
         "the target is the root of the file system", hint: "Name a directory that the snapshot may fill.")
@@ -31,7 +31,9 @@ struct Places {
           hint: "Name a --target elsewhere.")
       }
     }
-    if Path(source).contains(target), Path(source) != target, (try? files.status(of: Path(source))) != nil {
+    if let source = source.map({ Path($0) }), source.contains(target), source != target,
+      (try? files.status(of: source)) != nil
+    {
       throw EngineError(
         "the target \(target) lies in the source \(source): the next backup would capture it",
         hint: "Name a --target elsewhere.")

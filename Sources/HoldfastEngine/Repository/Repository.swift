@@ -1,4 +1,5 @@
 package import HoldfastArchive
+internal import HoldfastCodec
 package import HoldfastModel
 package import HoldfastStore
 package import HoldfastSystem
@@ -8,30 +9,26 @@ package struct Repository: Sendable {
   package let store: any Store
   package let descriptor: Descriptor
   package let host: Host
+  /// Where it is sealed: its keyring, and what this run's keys allow.
+  package let sealed: SealedAccess?
+  /// What this machine remembers of it, where it is sealed.
+  let memory: RepositoryMemory?
+  /// Whether sealed objects stay closed: for whoever has no identity and wants to prove what is stored.
+  var isClosed = false
 
   package var id: Identifier { descriptor.repository }
   /// Where it is, for people.
   package var location: String { store.location }
 
-  /// Makes a new repository. The target may hold nothing yet.
-  package static func create(in store: any Store, host: Host) throws -> Repository {
-    // A new file system is not empty either.
-    if try store.names(below: "") != [], try store.names(below: "") != ["lost+found/"] {
-      let isRepository = (try? store.open(Keys.descriptor)) != nil
-      throw EngineError(
-        isRepository ? "\(store.location) is a repository already" : "\(store.location) is not empty",
-        hint: isRepository
-          ? "Run `holdfast list` to see what is in it." : "Name a directory that is empty or does not exist.")
-    }
-    let descriptor = Descriptor(repository: host.random.identifier(), created: TimeText.utc(host.clock.now()))
-    let writer = try store.create(Keys.descriptor)
-    try descriptor.serialized().withUnsafeBytes { try writer.append($0) }
-    try writer.commit()
-    return Repository(store: store, descriptor: descriptor, host: host)
-  }
-
+  /// - Parameters:
+  ///   - credentials: the keys for a sealed one.
+  ///   - memory: what this machine remembers.
+  ///   - expectedKeyring: the digest of a revision that its keyring must have, or the beginning of it.
   /// - Throws: with exit status 10 when there is no repository.
-  package static func open(_ store: any Store, host: Host) throws -> Repository {
+  package static func open(
+    _ store: any Store, host: Host, credentials: Credentials = .none, memory: ClientMemory = .none,
+    expectedKeyring: String? = nil
+  ) throws -> Repository {
     let object: any ReadableBytes
     do {
       object = try store.open(Keys.descriptor)
@@ -46,7 +43,19 @@ package struct Repository: Sendable {
         exitStatus: .noRepository)
     }
     let descriptor = try Descriptor(parsing: object.contents(max: Limits.envelopeBytesMax), name: Keys.descriptor)
-    return Repository(store: store, descriptor: descriptor, host: host)
+    var history = try KeyringHistory(of: descriptor, in: store).revisions
+    if let expectedKeyring, !history.contains(where: { $0.digest.description.hasPrefix(expectedKeyring) }) {
+      throw EngineError(
+        "the repository in \(store.location) has no revision \(expectedKeyring) of its keyring",
+        hint: "It is not the one that is expected. Compare `holdfast key list` with what you have written down.",
+        exitStatus: .dataLoss)
+    }
+    let remembered = try RepositoryMemory.check(
+      descriptor, history, at: store.location, memory: memory, files: host.files)
+    let newest = history.popLast()
+    return Repository(
+      store: store, descriptor: descriptor, host: host,
+      sealed: newest.map { SealedAccess($0, after: history, credentials: credentials) }, memory: remembered)
   }
 
   // MARK: Snapshots
@@ -76,7 +85,19 @@ package struct Repository: Sendable {
       throw DamageError(key, "it belongs to \(snapshot.sourceName)/\(snapshot.sequence)")
     }
     guard snapshot.envelope.repository == id else { throw DamageError(key, "it belongs to another repository") }
+    try checkSigner(of: snapshot, key: key)
     return snapshot
+  }
+
+  /// A snapshot counts by its signature, where the repository is sealed.
+  private func checkSigner(of snapshot: Snapshot, key: String) throws {
+    guard snapshot.envelope.isSealed == descriptor.isSealed else {
+      throw DamageError(
+        key, "it is \(descriptor.isSealed ? "not sealed in a sealed" : "sealed in an unsealed") repository")
+    }
+    guard let keyring = sealed?.keyring, let signer = snapshot.envelope.signature?.key else { return }
+    if let refusal = keyring.refusal(of: signer, digest: snapshot.digest) { throw DamageError(key, refusal) }
+    _ = try sealed?.revision(of: snapshot)
   }
 
   /// All snapshots of a source in ascending order; a damaged envelope stands as its error.
@@ -99,14 +120,18 @@ package struct Repository: Sendable {
     }
     let names = try name.map { [$0] } ?? sourceNames()
     return try names.flatMap { name in
-      try snapshots(of: name).compactMap { result in
+      var damaged: Set<String> = []
+      let sound = try snapshots(of: name).compactMap { result in
         switch result {
-        case .success(let snapshot): return snapshot
+        case .success(let snapshot): return snapshot as Snapshot?
         case .failure(let damage):
+          damaged.insert(damage.object)
           onDamage(damage)
           return nil
         }
       }
+      if let loss = memory?.check(sound, of: name, damaged: damaged) { onDamage(loss) }
+      return sound
     }
   }
 
@@ -115,12 +140,12 @@ package struct Repository: Sendable {
   func openBody(of snapshot: Snapshot) throws -> ContainerReader {
     let envelope = snapshot.envelope
     let object = try openObject(Keys.body(snapshot.sourceName, snapshot.sequence, envelope.body.id))
-    return try ContainerReader(object, kind: .body, repository: id, reference: envelope.body)
+    return try ContainerReader(object, kind: .body, repository: id, reference: envelope.body, access: access)
   }
 
   func openArchive(_ archive: Envelope.Archive, of source: SourceName) throws -> ContainerReader {
     let object = try openObject(Keys.archive(source, archive.sequence, archive.id))
-    return try ContainerReader(object, kind: .archive, repository: id, reference: archive.reference)
+    return try ContainerReader(object, kind: .archive, repository: id, reference: archive.reference, access: access)
   }
 
   /// Checks that an object is there and as long as recorded, without reading it.

@@ -48,7 +48,8 @@ package struct SnapshotSelector: Sendable {
     // An older snapshot must not be taken for the newest without a word.
     let newestKey = Keys.manifest(newest.sourceName, newest.sequence)
     if at == nil,
-      let behind = damaged.last(where: { $0.object > newestKey && $0.object.hasPrefix(Keys.source(newest.sourceName)) })
+      let behind = damaged.last(where: { $0.object >= newestKey && $0.object.hasPrefix(Keys.source(newest.sourceName)) }
+      )
     {
       throw EngineError(
         "the latest snapshot cannot be read: \(behind.message)",

@@ -3,11 +3,18 @@ internal import HoldfastCodec
 package import HoldfastModel
 internal import HoldfastSystem
 
-/// Keeps the state of each source's newest snapshot on the machine that takes backups, so that an incremental need not replay the chain.
-/// Losing it, or finding it damaged, costs time only. Layout: magic, ID of the snapshot that the state belongs to, state, SHA-256 of all before.
+/// Keeps the states that the next snapshots of a source build on, its newest and the full of its chain, on the machine that takes backups, so that
+/// an incremental or a differential need not replay the chain. Losing one, or finding it damaged, costs time; where the machine cannot open
+/// what it wrote, a full.
+///
+/// Layout: magic, ID of the snapshot that the state belongs to, state, state root, SHA-256 of all before. Of a sealed repository all that is sealed to this
+/// machine: behind another magic and a salt come the sealed blocks of it.
 package struct StateCache: Sendable {
-  private static let magic = Array("HFSTATE1".utf8)
+  private static let magic = Array("HFSTATE2".utf8)
+  private static let sealedMagic = Array("HFSEALED".utf8)
+  private static let saltCount = 32
   private static let headerCount = UInt64(magic.count + Identifier.byteCount)
+  private static let suffix = Array(".state".utf8)
   private let directory: Path?
 
   /// - Parameter directory: `nil` for none.
@@ -17,27 +24,55 @@ package struct StateCache: Sendable {
 
   func lies(in source: Path) -> Bool { directory.map { source.contains($0) } ?? false }
 
-  private func path(_ repository: Repository, _ source: SourceName) -> Path? {
-    directory?.appending(repository.id.description).appending(source.text + ".state")
+  private func folder(_ repository: Repository, _ source: SourceName) -> Path? {
+    directory?.appending(repository.id.description).appending(source.text)
   }
+
+  private static func path(_ snapshot: Identifier, in folder: Path) -> Path {
+    folder.appending(Array(snapshot.description.utf8) + suffix)
+  }
+
+  /// - Parameter key: of this machine, where the repository is sealed.
+  private static func context(_ repository: Repository, _ snapshot: Identifier) -> [UInt8] {
+    Array("state cache".utf8) + repository.id.bytes + snapshot.bytes
+  }
+
+  // MARK: Reading
 
   /// The cached state of a chain's tip; `nil` when there is none that is sound.
-  func load(_ chain: Chain, in repository: Repository) -> StateFile? {
-    guard let path = path(repository, chain.tip.sourceName) else { return nil }
+  /// - Parameter key: of this machine; `nil` where the repository is not sealed.
+  func load(_ chain: Chain, in repository: Repository, key: SealingKey?) -> StateFile? {
+    let snapshot = chain.lastChanging.id
+    guard let folder = folder(repository, chain.tip.sourceName) else { return nil }
     // Whatever is wrong with a cache, the answer is the same: do without.
-    guard let file = try? repository.host.files.open(path, .read), let size = try? file.status().size,
-      let state = try? prove(CacheFile(file: file, length: size), belongsTo: chain.lastChanging.id)
+    guard let file = try? repository.host.files.open(Self.path(snapshot, in: folder), .read),
+      let size = try? file.status().size,
+      let bytes = try? Self.unseal(
+        CacheFile(file: file, length: size), key: key, context: Self.context(repository, snapshot)),
+      let (state, root) = try? prove(bytes, belongsTo: snapshot)
     else { return nil }
-    return StateFile(bytes: state, summary: chain.tip.envelope.state)
+    var summary = chain.tip.envelope.state
+    guard key != nil || summary.root == root else { return nil }
+    summary.root = root
+    return StateFile(bytes: state, summary: summary)
   }
 
-  private func prove(_ bytes: CacheFile, belongsTo snapshot: Identifier) throws -> Section? {
+  private static func unseal(_ file: CacheFile, key: SealingKey?, context: [UInt8]) throws -> any ReadableBytes {
+    guard let key else { return file }
+    let clearCount = sealedMagic.count + saltCount
+    let clear = try file.bytes(at: 0, count: clearCount)
+    guard clear.starts(with: sealedMagic) else { throw DamageError(file.name, "it is not sealed") }
+    let sealed = Section(bytes: file, start: UInt64(clearCount), length: file.length - UInt64(clearCount))
+    return try SealedReader(sealed, key: key.derived(salt: Array(clear[sealedMagic.count...])), context: context)
+  }
+
+  private func prove(
+    _ bytes: any ReadableBytes, belongsTo snapshot: Identifier
+  ) throws -> (state: Section, root: Digest)? {
     let digestCount = UInt64(Digest.byteCount)
-    guard bytes.length >= Self.headerCount + digestCount else { return nil }
+    guard bytes.length >= Self.headerCount + 2 * digestCount else { return nil }
     let end = bytes.length - digestCount
-    var header = [UInt8](repeating: 0, count: Int(Self.headerCount))
-    try header.withUnsafeMutableBytes { try bytes.read(into: $0, at: 0) }
-    guard header == Self.magic + snapshot.bytes else { return nil }
+    guard try bytes.bytes(at: 0, count: Int(Self.headerCount)) == Self.magic + snapshot.bytes else { return nil }
     var hasher = Hasher()
     let block = Buffer(capacity: 1 << 18)
     var offset: UInt64 = 0
@@ -47,21 +82,28 @@ package struct StateCache: Sendable {
       hasher.update(block.used)
       offset += UInt64(block.count)
     }
-    var recorded = [UInt8](repeating: 0, count: Digest.byteCount)
-    try recorded.withUnsafeMutableBytes { try bytes.read(into: $0, at: end) }
-    guard hasher.finish().bytes == recorded else { return nil }
-    return Section(bytes: bytes, start: Self.headerCount, length: end - Self.headerCount)
+    guard try hasher.finish().bytes == bytes.bytes(at: end, count: Digest.byteCount),
+      let root = Digest(bytes: try bytes.bytes(at: end - digestCount, count: Digest.byteCount))
+    else { return nil }
+    let length = end - digestCount - Self.headerCount
+    return (Section(bytes: bytes, start: Self.headerCount, length: length), root)
   }
 
+  // MARK: Writing
+
   /// Begins the state that will follow; `nil` when no directory can be written.
-  func begin(_ repository: Repository, source: SourceName, snapshot: Identifier) -> Draft? {
-    guard let path = path(repository, source), let parent = path.parent else { return nil }
+  /// - Parameter key: of this machine; `nil` where the repository is not sealed.
+  func begin(_ repository: Repository, source: SourceName, snapshot: Identifier, key: SealingKey?) -> Draft? {
+    guard let folder = folder(repository, source) else { return nil }
     let files = repository.host.files
     do {
-      for folder in [parent.parent?.parent, parent.parent, parent].compactMap({ $0 }) where !folder.isEmpty {
-        if try files.statusIfPresent(of: folder) == nil { try files.makeDirectory(folder) }
-      }
-      return try Draft(path: path, files: files, header: Self.magic + snapshot.bytes)
+      try files.makeDirectories(folder)
+      let file = try CacheSink(folder.appending("unfinished"), files: files)
+      guard let key else { return try Draft(file, sealing: nil, header: Self.magic + snapshot.bytes, snapshot, folder) }
+      let salt = repository.host.random.bytes(Self.saltCount)
+      try (Self.sealedMagic + salt).withUnsafeBytes { try file.append($0) }
+      let sealing = SealedWriter(to: file, key: key.derived(salt: salt), context: Self.context(repository, snapshot))
+      return try Draft(file, sealing: sealing, header: Self.magic + snapshot.bytes, snapshot, folder)
     } catch {
       return nil
     }
@@ -69,51 +111,89 @@ package struct StateCache: Sendable {
 
   /// A new cached state on its way.
   final class Draft: ByteSink {
-    private let path: Path
-    private let temporary: Path
-    private let files: FileSystem
-    private let file: OpenFile
+    private let file: CacheSink
+    private let sealing: SealedWriter?
+    private let snapshot: Identifier
+    private let folder: Path
     private var hasher = Hasher()
-    private var offset: UInt64 = 0
-    private var isKept = false
     /// Set when the disk of the cache fails or is full: then there will be none.
     private var isGivenUp = false
 
-    init(path: Path, files: FileSystem, header: [UInt8]) throws {
-      self.path = path
-      self.files = files
-      temporary = Path(bytes: path.bytes + Array(".unfinished".utf8))
-      // What a killed run left: the lock on the source keeps others away.
-      if try files.statusIfPresent(of: temporary) != nil { try files.removeFile(temporary) }
-      file = try files.open(temporary, .create)
-      header.withUnsafeBytes { append($0) }
-    }
-
-    deinit {
-      if !isKept { try? files.removeFile(temporary) }
+    fileprivate init(
+      _ file: CacheSink, sealing: SealedWriter?, header: [UInt8], _ snapshot: Identifier, _ folder: Path
+    ) throws {
+      self.file = file
+      self.sealing = sealing
+      self.snapshot = snapshot
+      self.folder = folder
+      append(header)
     }
 
     func append(_ bytes: UnsafeRawBufferPointer) {
       guard !isGivenUp else { return }
       hasher.update(bytes)
       do {
-        try write(bytes)
+        if let sealing { try sealing.append(bytes) } else { try file.append(bytes) }
       } catch {
         isGivenUp = true
       }
     }
 
-    private func write(_ bytes: UnsafeRawBufferPointer) throws {
-      try file.write(bytes, at: offset)
-      offset += UInt64(bytes.count)
+    private func append(_ bytes: [UInt8]) { bytes.withUnsafeBytes { append($0) } }
+
+    /// Behind the last byte of the state.
+    func end(_ state: Envelope.State) {
+      append(state.root.bytes)
+      append(hasher.snapshot().bytes)
     }
 
-    /// Puts the state in the place of the older one. Not synchronized: its digest tells whether it is whole.
-    func keep() throws {
+    /// Puts the state into its place, and removes those that nothing builds on any more. Not synchronized: its digest tells whether it is
+    /// whole.
+    /// - Parameter full: the full of its chain.
+    func keep(beside full: Identifier) throws {
       guard !isGivenUp else { return }
-      try hasher.finish().bytes.withUnsafeBytes { try write($0) }
-      try files.rename(temporary, to: path, replacing: true)
-      isKept = true
+      try sealing?.finish()
+      try file.rename(to: StateCache.path(snapshot, in: folder))
+      let useful = [snapshot, full].map { Array($0.description.utf8) + StateCache.suffix }
+      try file.removeOthers(in: folder, but: useful)
+    }
+  }
+}
+
+/// The file of a cache that is being written; it goes when it is not renamed.
+private final class CacheSink: ByteSink {
+  private let path: Path
+  private let files: FileSystem
+  private let file: OpenFile
+  private var offset: UInt64 = 0
+  private var isKept = false
+
+  init(_ path: Path, files: FileSystem) throws {
+    self.path = path
+    self.files = files
+    // What a killed run left: the lock on the source keeps others away.
+    if try files.statusIfPresent(of: path) != nil { try files.removeFile(path) }
+    file = try files.open(path, .create)
+  }
+
+  deinit {
+    if !isKept { try? files.removeFile(path) }
+  }
+
+  func append(_ bytes: UnsafeRawBufferPointer) throws {
+    try file.write(bytes, at: offset)
+    offset += UInt64(bytes.count)
+  }
+
+  func rename(to final: Path) throws {
+    try files.rename(path, to: final, replacing: true)
+    isKept = true
+  }
+
+  func removeOthers(in folder: Path, but useful: [[UInt8]]) throws {
+    let names = try files.open(folder, .directory).listing()
+    for index in 0..<names.count where !useful.contains(Array(names[index])) {
+      try files.removeFile(folder.appending(names[index]))
     }
   }
 }
@@ -138,5 +218,13 @@ private struct Section: ReadableBytes {
 
   func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws {
     try bytes.read(into: buffer, at: start + offset)
+  }
+}
+
+extension ReadableBytes {
+  fileprivate func bytes(at offset: UInt64, count: Int) throws -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: count)
+    try bytes.withUnsafeMutableBytes { try read(into: $0, at: offset) }
+    return bytes
   }
 }

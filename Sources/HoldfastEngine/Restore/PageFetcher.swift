@@ -157,6 +157,11 @@ private final class FetchJob {
       digests = []
     }
     do {
+      if reader.isClosed {
+        try reader.proveStored(frame.frame, into: stored)
+        storedBytes = UInt64(stored.count)
+        return
+      }
       // What lies behind the last byte that is needed is not decompressed.
       let needed = isProving ? nil : runs.map { Int($0.location.offset) + $0.byteCount }.max()
       try reader.readFrame(

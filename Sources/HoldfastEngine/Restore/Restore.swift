@@ -59,7 +59,7 @@ package struct Restore {
     let begun = host.clock.uptime()
     let places = Places(files: host.files, repositoryDirectory: options.repositoryDirectory)
     let targetPath = try places.resolve(options.target)
-    try places.check(restoreTarget: targetPath, source: snapshot.envelope.source.path)
+    try places.check(restoreTarget: targetPath, source: repository.sourcePath(of: snapshot))
     let existing = try examineTarget(targetPath)
 
     let chain = try repository.chain(to: snapshot)

@@ -152,6 +152,17 @@ package struct FileSystem: Sendable {
   }
 
   /// - Parameter replacing: whether a file at the new name may go; without, EEXIST.
+  /// Makes a directory and those above it, as far as they are missing.
+  package func makeDirectories(_ path: Path, permissions: UInt32 = 0o700) throws(SystemError) {
+    var missing: [Path] = []
+    var next: Path? = path
+    while let candidate = next, !candidate.isEmpty, try statusIfPresent(of: candidate) == nil {
+      missing.append(candidate)
+      next = candidate.parent
+    }
+    for path in missing.reversed() { try makeDirectory(path, permissions: permissions) }
+  }
+
   package func rename(
     _ path: Path, in directory: OpenFile? = nil, to newPath: Path, in newDirectory: OpenFile? = nil, replacing: Bool
   ) throws(SystemError) {

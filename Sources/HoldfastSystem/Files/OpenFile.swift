@@ -171,3 +171,19 @@ package final class OpenFile: Sendable {
     return UInt64(raw.f_bavail) &* UInt64(raw.f_frsize)
   }
 }
+
+extension OpenFile {
+  /// All bytes from the beginning on.
+  /// - Throws: also when there are more than `max`.
+  package func contents(max: Int) throws(SystemError) -> [UInt8] {
+    var bytes: [UInt8] = []
+    let block = Buffer(capacity: 64 << 10)
+    while true {
+      let count = try read(into: block.bytes, at: UInt64(bytes.count))
+      guard count > 0 else { return bytes }
+      block.count = count
+      bytes.append(contentsOf: block.used)
+      if bytes.count > max { throw SystemError("read", path, code: EFBIG) }
+    }
+  }
+}

@@ -1,0 +1,107 @@
+package import HoldfastCodec
+package import HoldfastModel
+internal import Synchronization
+
+/// Which archive or body something is: what its key is bound to.
+package struct ContainerName: Hashable, Sendable {
+  package let kind: ContainerKind
+  package let repository: Identifier
+  package let id: Identifier
+
+  package init(kind: ContainerKind, repository: Identifier, id: Identifier) {
+    self.kind = kind
+    self.repository = repository
+    self.id = id
+  }
+
+  /// What a slot of its key is sealed for (format.md, section 9).
+  package var keyInfo: [UInt8] {
+    Array("holdfast-1 object key".utf8) + repository.bytes + id.bytes + [kind.rawValue]
+  }
+}
+
+/// The beginning of a container that is being written, header and preamble, and where it is sealed the key of all that follows. For all threads:
+/// workers seal frames before it is known where they will lie.
+package final class ContainerHead: Sendable {
+  package let name: ContainerName
+  /// `nil` without sealing.
+  package let key: SealingKey?
+  let header: [UInt8]
+  let preamble: [UInt8]
+  private let nextNumber = Atomic<UInt32>(0)
+
+  /// Of a container that is not sealed.
+  package init(_ name: ContainerName) {
+    self.name = name
+    key = nil
+    preamble = []
+    header = ContainerLayout.header(
+      kind: name.kind, repository: name.repository, object: name.id, isSealed: false, preambleCount: 0)
+  }
+
+  /// Of a sealed one, under a fresh key.
+  /// - Parameters:
+  ///   - recipients: who shall be able to open it, 1 to 64.
+  ///   - label: what only they shall read of it; at most 4095 bytes.
+  package init(_ name: ContainerName, recipients: [Recipient], label: [UInt8]) throws {
+    self.name = name
+    let key = SealingKey()
+    let info = name.keyInfo
+    let padded = Self.padded(label)
+    let slots = try recipients.map { try $0.seal(key, info: info) }
+    header = ContainerLayout.header(
+      kind: name.kind, repository: name.repository, object: name.id, isSealed: true,
+      preambleCount: Preamble.byteCount(slots: slots.count, label: padded.count + SealingKey.tagByteCount))
+    let sealedLabel = try key.seal(
+      padded, number: SealedPart.labelNumber, associated: SealedPart.label.associated(header))
+    preamble = Preamble(slots: slots, label: sealedLabel).bytes
+    self.key = key
+  }
+
+  /// Its length shall not tell how long it is.
+  private static func padded(_ label: [UInt8]) -> [UInt8] {
+    let count = (label.count / SealedPart.labelUnit + 1) * SealedPart.labelUnit
+    return label + [UInt8](repeating: 0, count: count - label.count)
+  }
+
+  /// A number that no other frame of this container gets.
+  func takeNumber() throws -> UInt32 {
+    guard key != nil else { return 0 }
+    let number = nextNumber.wrappingAdd(1, ordering: .relaxed).oldValue
+    // A container has fewer frames than this by far; a number that came twice would break the seal.
+    guard number <= SealedPart.frameNumberMax else { throw FormatError(name.id.short, "it has too many frames") }
+    return number
+  }
+
+  /// The tag over everything that is no frame; empty without sealing.
+  func seal(over digest: Digest) throws -> [UInt8] {
+    try key?.seal([], number: SealedPart.indexNumber, associated: SealedPart.index(digest).associated(header)) ?? []
+  }
+}
+
+/// What is sealed under the key of a container, and how it is told apart (format.md, section 9).
+enum SealedPart {
+  case frame(plainCount: UInt32, codec: FrameCodec)
+  case label
+  case index(Digest)
+
+  static let frameNumberMax = UInt32.max - 2
+  static let labelUnit = 128
+  static let labelNumber = UInt32.max - 1
+  static let indexNumber = UInt32.max
+
+  func associated(_ header: [UInt8]) -> [UInt8] {
+    var bytes = header
+    switch self {
+    case .frame(let plainCount, let codec):
+      bytes.append(1)
+      bytes.appendLittleEndian(plainCount)
+      bytes.append(codec.rawValue)
+    case .label: bytes.append(2)
+    case .index(let digest):
+      bytes.append(3)
+      bytes += digest.bytes
+    }
+    return bytes
+  }
+}

@@ -1,0 +1,40 @@
+package import HoldfastCodec
+package import HoldfastModel
+internal import HoldfastSystem
+
+/// A frame as it will be stored. Its bytes are those of the `FrameMaker` that made it, valid until its next one.
+package struct StoredFrame {
+  package let bytes: UnsafeRawBufferPointer
+  package let plainCount: Int
+  package let codec: FrameCodec
+  package let sealNumber: UInt32
+  /// SHA-256 of the stored bytes.
+  package let digest: Digest
+}
+
+/// Makes stored frames of plain ones, one after the other: compresses, seals, digests. Not for two threads at a time.
+package final class FrameMaker {
+  private let compressor: Compressor
+  private let stored: Buffer
+
+  /// - Parameter capacity: plain bytes of the largest frame.
+  package init(_ compression: Compression, capacity: Int) throws {
+    compressor = try Compressor(compression)
+    stored = Buffer(capacity: capacity + SealingKey.tagByteCount)
+  }
+
+  /// - Parameter head: of the container that the frame is for.
+  package func make(_ plain: UnsafeRawBufferPointer, for head: ContainerHead) throws -> StoredFrame {
+    let (codec, compressedCount) = try compressor.compress(plain, into: stored.bytes)
+    stored.count = compressedCount
+    let number = try head.takeNumber()
+    if let key = head.key {
+      let part = SealedPart.frame(plainCount: UInt32(plain.count), codec: codec)
+      stored.count = try key.seal(
+        stored.used, number: number, associated: part.associated(head.header), into: stored.bytes)
+    }
+    return StoredFrame(
+      bytes: stored.used, plainCount: plain.count, codec: codec, sealNumber: number,
+      digest: Hasher.digest(stored.used))
+  }
+}

@@ -1,0 +1,192 @@
+package import HoldfastCodec
+package import HoldfastModel
+
+/// One revision of the keyring (format.md, section 9): to whom a repository is sealed, and whose snapshots count.
+package struct Keyring: Hashable, Sendable, Codable {
+  package struct Member: Hashable, Sendable, Codable {
+    package var id: Identifier
+    package var name: String
+    package var opening: PublicKey
+    package var authority: PublicKey
+    /// Where its identity lies in the keyring itself.
+    package var passphrase: PassphraseSeal?
+
+    package init(_ recipient: Recipient, name: String, passphrase: PassphraseSeal? = nil) {
+      id = recipient.id
+      self.name = name
+      opening = recipient.opening
+      authority = recipient.authority
+      self.passphrase = passphrase
+    }
+
+    package var recipient: Recipient { Recipient(opening: opening, authority: authority) }
+
+    /// An optional field is written as `null`, never left out.
+    package func encode(to encoder: any Encoder) throws {
+      var container = encoder.container(keyedBy: CodingKeys.self)
+      try container.encode(id, forKey: .id)
+      try container.encode(name, forKey: .name)
+      try container.encode(opening, forKey: .opening)
+      try container.encode(authority, forKey: .authority)
+      try container.encode(passphrase, forKey: .passphrase)
+    }
+  }
+
+  package struct Writer: Hashable, Sendable, Codable {
+    package struct Revocation: Hashable, Sendable, Codable {
+      /// The digests of the manifests that still count.
+      package var accepted: Set<Digest>
+
+      package init(accepted: Set<Digest>) { self.accepted = accepted }
+
+      private enum CodingKeys: String, CodingKey { case accepted }
+
+      package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        accepted = Set(try container.decode([Digest].self, forKey: .accepted))
+      }
+
+      package func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(accepted.sorted { $0.bytes.lexicographicallyPrecedes($1.bytes) }, forKey: .accepted)
+      }
+    }
+
+    package var name: String
+    package var key: PublicKey
+    package var revoked: Revocation?
+
+    package init(name: String, key: PublicKey) {
+      self.name = name
+      self.key = key
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+      var container = encoder.container(keyedBy: CodingKeys.self)
+      try container.encode(name, forKey: .name)
+      try container.encode(key, forKey: .key)
+      try container.encode(revoked, forKey: .revoked)
+    }
+  }
+
+  package var format = Envelope.formatVersion
+  package var features = [Feature.sealed]
+  package var repository: Identifier
+  package var revision: UInt64
+  /// The digest of the revision before; `nil` in the first.
+  package var previous: Digest?
+  package var time: String
+  package var recipients: [Member]
+  package var writers: [Writer]
+  package var signature: Signature?
+
+  package init(repository: Identifier, time: String, recipients: [Member], writers: [Writer]) {
+    self.repository = repository
+    self.revision = 1
+    self.time = time
+    self.recipients = recipients
+    self.writers = writers
+  }
+
+  package func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(format, forKey: .format)
+    try container.encode(features, forKey: .features)
+    try container.encode(repository, forKey: .repository)
+    try container.encode(revision, forKey: .revision)
+    try container.encode(previous, forKey: .previous)
+    try container.encode(time, forKey: .time)
+    try container.encode(recipients, forKey: .recipients)
+    try container.encode(writers, forKey: .writers)
+    try container.encode(signature, forKey: .signature)
+  }
+
+  /// The bytes of its object, signed.
+  package func serialized(signedBy key: SigningKey) throws -> [UInt8] {
+    try ManifestJSON.encode(signed(by: key))
+  }
+
+  /// Whether a snapshot counts, by who signed it and its manifest digest; and why not.
+  package func refusal(of signer: PublicKey, digest: Digest) -> String? {
+    guard let writer = writers.first(where: { $0.key == signer }) else {
+      return "it is signed by a writer that the keyring does not have (\(signer.short))"
+    }
+    if let revoked = writer.revoked, !revoked.accepted.contains(digest) {
+      return "it is signed by \(Path(writer.name)), whose key was revoked (\(signer.short))"
+    }
+    return nil
+  }
+}
+
+extension Keyring: SignedManifest {
+  static var domain: String { "holdfast-1 keyring" }
+}
+
+/// A revision as it stands in the repository: its contents and its digest.
+package struct KeyringRevision: Hashable, Sendable {
+  package let keyring: Keyring
+  package let digest: Digest
+
+  /// - Parameter previous: the revision before; `nil` for the first.
+  /// - Throws: `DamageError` for what is not sound, or was not made by who may.
+  package init(parsing bytes: [UInt8], after previous: KeyringRevision?, repository: Identifier, name: String) throws {
+    let (line, digest) = try ManifestJSON.prove(bytes, name: name)
+    keyring = try ManifestJSON.decode(Keyring.self, from: line, name: name)
+    self.digest = digest
+    try keyring.checkSignature(line: line, name: name)
+    guard keyring.features == [Feature.sealed], keyring.repository == repository else {
+      throw DamageError(name, "it belongs to another repository")
+    }
+    guard keyring.revision == (previous?.keyring.revision ?? 0) + 1, keyring.previous == previous?.digest else {
+      throw DamageError(name, "it does not follow the revision before it")
+    }
+    try keyring.checkMembers(name)
+    try keyring.checkAuthority(after: previous?.keyring, name)
+  }
+
+  package var reference: Envelope.KeyringReference {
+    Envelope.KeyringReference(revision: keyring.revision, digest: digest)
+  }
+}
+
+extension Keyring {
+  fileprivate func checkMembers(_ name: String) throws {
+    guard (1...Limits.recipientsMax).contains(recipients.count), (1...Limits.writersMax).contains(writers.count) else {
+      throw DamageError(name, "it has too few or too many recipients or writers")
+    }
+    guard recipients.allSatisfy({ $0.id == $0.recipient.id }), Set(recipients.map(\.id)).count == recipients.count,
+      Set(writers.map(\.key)).count == writers.count
+    else { throw DamageError(name, "its recipients or writers are not sound") }
+    guard recipients.allSatisfy({ $0.passphrase?.isSound ?? true }) else {
+      throw DamageError(name, "the parameters of a passphrase are out of their bounds")
+    }
+    guard (recipients.map(\.name) + writers.map(\.name)).allSatisfy(Self.isName) else {
+      throw DamageError(name, "a name in it is not sound")
+    }
+  }
+
+  /// Printable and short: names are shown on terminals.
+  package static func isName(_ name: String) -> Bool {
+    (1...64).contains(name.utf8.count) && name.unicodeScalars.allSatisfy(Path.isPrintable)
+  }
+
+  /// The first revision is its first writer's; later ones are an authority's of the revision before.
+  fileprivate func checkAuthority(after previous: Keyring?, _ name: String) throws {
+    guard let signer = signature?.key else { throw DamageError(name, "it is not signed") }
+    guard let previous else {
+      guard signer == writers[0].key else { throw DamageError(name, "it is not signed by its first writer") }
+      return
+    }
+    guard previous.recipients.contains(where: { $0.authority == signer }) else {
+      throw DamageError(name, "it is signed by a key that had no authority (\(signer.short))")
+    }
+    // A revocation stands: neither can a writer be dropped, and with it the record, nor can it come back.
+    for writer in previous.writers {
+      guard let now = writers.first(where: { $0.key == writer.key }),
+        writer.revoked == nil || now.revoked == writer.revoked
+      else {
+        throw DamageError(name, "it takes back what the revision before it says of the writer \(Path(writer.name))")
+      }
+    }
+  }
+}

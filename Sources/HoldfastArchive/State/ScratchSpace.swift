@@ -1,0 +1,57 @@
+internal import HoldfastCodec
+package import HoldfastSystem
+
+/// Where a run keeps what is too large for memory. Of a sealed repository nothing lies on a disk in the clear: its scratch files are sealed as well,
+/// under keys that are never stored.
+package struct ScratchSpace: Sendable {
+  private let host: Host
+  private let isSealed: Bool
+
+  package init(host: Host, isSealed: Bool) {
+    self.host = host
+    self.isSealed = isSealed
+  }
+
+  package func make() throws -> any ScratchBytes {
+    let file = try host.makeScratchFile()
+    return isSealed ? SealedScratch(file) : file
+  }
+}
+
+/// Written by one owner first, in order; after `finish` only read.
+package protocol ScratchBytes: ByteSink, ReadableBytes {
+  func finish() throws
+}
+
+extension ScratchFile: ScratchBytes {
+  package func finish() {}
+}
+
+private final class SealedScratch: ScratchBytes, @unchecked Sendable {
+  // Sendable without a lock: it is written by one owner first, and only read after that.
+  private static let context = Array("scratch".utf8)
+  private let file: ScratchFile
+  private let key = SealingKey()
+  private let writer: SealedWriter
+  private var reader: SealedReader?
+
+  init(_ file: ScratchFile) {
+    self.file = file
+    writer = SealedWriter(to: file, key: key, context: Self.context)
+  }
+
+  var name: String { file.name }
+  var length: UInt64 { reader?.length ?? 0 }
+
+  func append(_ bytes: UnsafeRawBufferPointer) throws { try writer.append(bytes) }
+
+  func finish() throws {
+    try writer.finish()
+    reader = try SealedReader(file, key: key, context: Self.context)
+  }
+
+  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws {
+    guard let reader else { throw SystemError.endOfFile(name) }
+    try reader.read(into: buffer, at: offset)
+  }
+}

@@ -1,0 +1,158 @@
+package import HoldfastArchive
+package import HoldfastCodec
+internal import HoldfastModel
+internal import HoldfastStore
+internal import HoldfastSystem
+
+/// A change of who may open a repository and who may write to it: made as a value, shown, and then published as the next revision of the keyring.
+package struct KeyringChange: Sendable {
+  private let repository: Repository
+  private let sealed: SealedAccess
+  /// As it will be.
+  package private(set) var keyring: Keyring
+
+  /// - Throws: `EngineError` where the repository is not sealed.
+  package init(_ repository: Repository) throws {
+    guard let sealed = repository.sealed else {
+      throw EngineError(
+        "the repository in \(repository.location) is not sealed: it has no keys",
+        hint: "A sealed one is made by `holdfast init --recipient …`.")
+    }
+    self.repository = repository
+    self.sealed = sealed
+    keyring = sealed.keyring
+  }
+
+  // MARK: Changes
+
+  package mutating func add(_ member: Keyring.Member) throws {
+    try checkName(member.name, isTaken: keyring.recipients.contains { $0.name == member.name })
+    try checkIsNew(member)
+    guard keyring.recipients.count < Limits.recipientsMax else {
+      throw EngineError("a keyring has at most \(Limits.recipientsMax) recipients", hint: "Remove one first.")
+    }
+    keyring.recipients.append(member)
+  }
+
+  package mutating func enrol(_ writer: Keyring.Writer) throws {
+    try checkName(writer.name, isTaken: keyring.writers.contains { $0.name == writer.name && $0.revoked == nil })
+    if let known = keyring.writers.first(where: { $0.key == writer.key }) {
+      throw EngineError(
+        "the writer \(writer.key.short) is in the keyring already" + (known.revoked == nil ? "" : ", and revoked"),
+        hint: known.revoked == nil ? nil : "A revoked key does not come back: generate a new one.")
+    }
+    guard keyring.writers.count < Limits.writersMax else {
+      throw EngineError(
+        "a keyring has at most \(Limits.writersMax) writers, revoked ones among them",
+        hint: "Start a new repository beside this one.")
+    }
+    keyring.writers.append(writer)
+  }
+
+  /// - Parameter name: of a recipient, or its ID, or the beginning of that.
+  /// - Returns: who goes.
+  @discardableResult
+  package mutating func removeRecipient(_ name: String) throws -> Keyring.Member {
+    let index = try indexOfRecipient(name)
+    guard keyring.recipients.count > 1 else {
+      throw EngineError(
+        "\(Path(keyring.recipients[index].name)) is the only recipient",
+        hint: "Nobody could restore any more: add another one first.")
+    }
+    return keyring.recipients.remove(at: index)
+  }
+
+  /// One recipient in the place of another.
+  /// - Parameters:
+  ///   - old: as for `removeRecipient`.
+  ///   - name: for people; `nil`: the old one's.
+  package mutating func replaceRecipient(
+    _ old: String, by recipient: Recipient, name: String?
+  ) throws -> Keyring.Member {
+    let index = try indexOfRecipient(old)
+    let member = Keyring.Member(recipient, name: name ?? keyring.recipients[index].name)
+    try checkName(
+      member.name,
+      isTaken: keyring.recipients.indices.contains { $0 != index && keyring.recipients[$0].name == member.name })
+    try checkIsNew(member)
+    keyring.recipients[index] = member
+    return member
+  }
+
+  /// - Parameter name: of a writer, or its public key, or the beginning of that.
+  /// - Returns: who goes; `nil` when there is no writer of that name.
+  /// - Postcondition: of its snapshots those count that are in the repository now, and no others.
+  package mutating func revokeWriter(_ name: String) throws -> Keyring.Writer? {
+    let found = keyring.writers.indices.filter {
+      keyring.writers[$0].revoked == nil
+        && (keyring.writers[$0].name == name || keyring.writers[$0].key.description.hasPrefix(name))
+    }
+    guard let index = found.first, !name.isEmpty else { return nil }
+    guard found.count == 1 else { throw noSuchMember(name, isAmbiguous: true) }
+    let key = keyring.writers[index].key
+    var lost: DamageError?
+    let snapshots = try repository.allSnapshots { lost = lost ?? $0 }
+    // A snapshot that is hidden or unreadable now would be refused for ever.
+    if let lost { throw lost }
+    let accepted = snapshots.filter { $0.envelope.signature?.key == key }.map(\.digest)
+    keyring.writers[index].revoked = Keyring.Writer.Revocation(accepted: Set(accepted))
+    return keyring.writers[index]
+  }
+
+  // MARK: Publishing
+
+  /// Signs the new revision with the authority of an identity at hand, and makes it durable.
+  /// - Returns: the revision.
+  package func publish() throws -> KeyringRevision {
+    let authorities = Set(sealed.keyring.recipients.map(\.authority))
+    guard let identity = try sealed.identities().first(where: { authorities.contains($0.recipient.authority) }) else {
+      let names = sealed.keyring.recipients.map { "\(Path($0.name)) (\($0.id.short))" }.joined(separator: ", ")
+      throw KeyError(
+        "the keyring is changed by a recipient only, and none of their identities is at hand: \(names)",
+        hint: "Name the identity of one of them with --identity FILE or HOLDFAST_IDENTITY_FILE.")
+    }
+    var next = keyring
+    next.revision = sealed.revision.keyring.revision + 1
+    next.previous = sealed.revision.digest
+    next.time = TimeText.utc(repository.host.clock.now())
+    let key = Keys.keyring(next.revision)
+    let bytes = try next.serialized(signedBy: identity.authority)
+    guard bytes.count <= Limits.envelopeBytesMax else {
+      throw EngineError(
+        "the keyring would be longer than \(Amount.bytes(UInt64(Limits.envelopeBytesMax)))",
+        hint: "Start a new repository beside this one.")
+    }
+    let revision = try KeyringRevision(parsing: bytes, after: sealed.revision, repository: repository.id, name: key)
+    try Repository.write(bytes, to: key, of: repository.store)
+    return revision
+  }
+
+  private func indexOfRecipient(_ name: String) throws -> Int {
+    let found = keyring.recipients.indices.filter {
+      keyring.recipients[$0].name == name || keyring.recipients[$0].id.description.hasPrefix(name)
+    }
+    guard found.count == 1, !name.isEmpty else { throw noSuchMember(name, isAmbiguous: found.count > 1) }
+    return found[0]
+  }
+
+  private func checkIsNew(_ member: Keyring.Member) throws {
+    guard !keyring.recipients.contains(where: { $0.id == member.id }) else {
+      throw EngineError("the recipient \(member.id.short) is in the keyring already", hint: nil)
+    }
+  }
+
+  private func checkName(_ name: String, isTaken: Bool) throws {
+    guard Keyring.isName(name) else {
+      throw EngineError(
+        "\"\(Path(name))\" is no name for a key", hint: "Use 1 to 64 printable characters.", exitStatus: .usage)
+    }
+    if isTaken { throw EngineError("the name \(name) is taken", hint: "Say another --label.", exitStatus: .usage) }
+  }
+
+  private func noSuchMember(_ name: String, isAmbiguous: Bool) -> EngineError {
+    EngineError(
+      isAmbiguous
+        ? "\(Path(name)) is the beginning of more than one key" : "there is no recipient or writer \(Path(name))",
+      hint: "Run `holdfast key list` to see who there is.", exitStatus: .usage)
+  }
+}

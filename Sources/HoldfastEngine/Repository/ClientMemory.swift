@@ -1,0 +1,175 @@
+internal import FoundationEssentials
+internal import HoldfastArchive
+internal import HoldfastCodec
+package import HoldfastModel
+package import HoldfastSystem
+internal import Synchronization
+
+/// What this machine remembers of the sealed repositories that it has used, so that nobody can put another one in the place of one, take
+/// back a revocation, or lose the newest snapshots, without being noticed. A file for each place, written at first use.
+package struct ClientMemory: Sendable {
+  private let directory: Path?
+
+  /// - Parameter directory: `nil` for none.
+  package init(directory: Path?) {
+    self.directory = directory
+  }
+
+  package static let none = ClientMemory(directory: nil)
+
+  /// Of one repository.
+  struct Record: Hashable, Codable {
+    struct Head: Hashable, Codable {
+      var sequence: UInt64
+      var digest: Digest
+      /// Where the source lay, when this machine took the snapshot.
+      var path: String?
+    }
+
+    var location: String
+    var repository: Identifier
+    var keyring: Envelope.KeyringReference
+    /// The newest snapshot that was seen, by source.
+    var heads: [String: Head]
+  }
+
+  private func path(_ location: String) -> Path? {
+    directory?.appending(Hasher.digest(Array(location.utf8)).description.prefix(32) + ".json")
+  }
+
+  func load(_ location: String, files: FileSystem) throws -> Record? {
+    guard let path = path(location) else { return nil }
+    let bytes: [UInt8]
+    do throws(SystemError) {
+      let file = try files.open(path, .read)
+      bytes = try file.contents(max: Limits.envelopeBytesMax)
+    } catch {
+      if error.isNotFound { return nil }
+      throw error
+    }
+    guard let record = try? JSONDecoder().decode(Record.self, from: Data(bytes)), record.location == location else {
+      throw EngineError(
+        "\(path), what this machine remembers of \(location), is damaged",
+        hint: "Compare `holdfast key list` with what you have written down, then run `holdfast key forget`.")
+    }
+    return record
+  }
+
+  /// Replaces the record; nothing where there is no directory.
+  func store(_ record: Record, files: FileSystem) throws {
+    guard let directory, let path = path(record.location) else { return }
+    try files.makeDirectories(directory)
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    let bytes = Array(try encoder.encode(record))
+    let temporary = Path(bytes: path.bytes + Array(".unfinished".utf8))
+    if try files.statusIfPresent(of: temporary) != nil { try files.removeFile(temporary) }
+    let file = try files.open(temporary, .create)
+    try bytes.withUnsafeBytes { try file.write($0, at: 0) }
+    try file.synchronize()
+    try files.rename(temporary, to: path, replacing: true)
+    try files.open(directory, .directory).synchronizeDirectory()
+  }
+
+  /// Drops what is remembered of a place.
+  /// - Returns: whether there was anything.
+  package func forget(_ location: String, files: FileSystem) throws -> Bool {
+    guard let path = path(location), try files.statusIfPresent(of: path) != nil else { return false }
+    try files.removeFile(path)
+    return true
+  }
+}
+
+/// What is remembered of the repository that a run works on; kept up to date as the run sees more.
+final class RepositoryMemory: Sendable {
+  private let memory: ClientMemory
+  private let files: FileSystem
+  private let record: Mutex<ClientMemory.Record>
+
+  /// Checks the repository against what is remembered of its place.
+  /// - Returns: `nil` for a repository that is not sealed, where none was.
+  /// - Throws: `EngineError` when it is not the one that was seen there before.
+  static func check(
+    _ descriptor: Descriptor, _ history: [KeyringRevision], at location: String, memory: ClientMemory,
+    files: FileSystem
+  ) throws -> RepositoryMemory? {
+    let known = try memory.load(location, files: files)
+    guard let newest = history.last else {
+      if known != nil { throw refusal(location, "it is not sealed, and it was when this machine last used it") }
+      return nil
+    }
+    if let known {
+      guard known.repository == descriptor.repository else {
+        throw refusal(location, "it has another ID than the one that this machine knows there")
+      }
+      guard history.contains(where: { $0.reference == known.keyring }) else {
+        throw refusal(
+          location, "its keyring lacks revision \(known.keyring.revision), which this machine has seen")
+      }
+    }
+    var record =
+      known
+      ?? ClientMemory.Record(
+        location: location, repository: descriptor.repository, keyring: newest.reference, heads: [:])
+    record.keyring = newest.reference
+    let result = RepositoryMemory(memory: memory, files: files, record: record)
+    if record != known { result.save(record) }
+    return result
+  }
+
+  private static func refusal(_ location: String, _ finding: String) -> EngineError {
+    EngineError(
+      "the repository in \(location) is not the one that was there: \(finding)",
+      hint:
+        "Somebody may have exchanged it or put back an old copy. Find out; only if that was meant, run `holdfast key forget`.",
+      exitStatus: .dataLoss)
+  }
+
+  private init(memory: ClientMemory, files: FileSystem, record: ClientMemory.Record) {
+    self.memory = memory
+    self.files = files
+    self.record = Mutex(record)
+  }
+
+  func head(of source: SourceName) -> ClientMemory.Record.Head? {
+    record.withLock { $0.heads[source.text] }
+  }
+
+  /// What the snapshots of a source lack of what was seen of them; and remembers the newest.
+  /// - Parameters:
+  ///   - snapshots: all that count, in ascending order.
+  ///   - damaged: the keys of manifests that cannot be read: they are there.
+  func check(_ snapshots: [Snapshot], of source: SourceName, damaged: Set<String>) -> DamageError? {
+    if let head = head(of: source) {
+      let key = Keys.manifest(source, head.sequence)
+      let found = snapshots.last { $0.sequence == head.sequence }
+      if let found, found.digest != head.digest {
+        return DamageError(key, "it is another snapshot than the one that this machine has seen under this number")
+      }
+      if found == nil, !damaged.contains(key), (snapshots.last?.sequence ?? 0) < head.sequence {
+        return DamageError(
+          key,
+          "it is missing, and this machine has seen it: the repository was put back, or has lost its newest snapshots")
+      }
+    }
+    if let newest = snapshots.last { remember(newest, path: nil) }
+    return nil
+  }
+
+  /// - Parameter path: of the source, where this run took the snapshot.
+  func remember(_ snapshot: Snapshot, path: Path?) {
+    let changed: ClientMemory.Record? = record.withLock { record in
+      let known = record.heads[snapshot.sourceName.text]
+      if path == nil, let known, known.sequence >= snapshot.sequence { return nil }
+      record.heads[snapshot.sourceName.text] = ClientMemory.Record.Head(
+        sequence: snapshot.sequence, digest: snapshot.digest, path: path?.description ?? known?.path)
+      return record
+    }
+    if let changed { save(changed) }
+  }
+
+  /// A disk that is full keeps nobody from restoring: what was remembered before still counts.
+  private func save(_ record: ClientMemory.Record) {
+    try? memory.store(record, files: files)
+  }
+}

@@ -1,0 +1,73 @@
+package import HoldfastArchive
+package import HoldfastCodec
+package import HoldfastModel
+package import HoldfastStore
+package import HoldfastSystem
+
+extension Repository {
+  /// How a new repository is sealed.
+  package struct Sealing: Sendable {
+    /// To whom; at least one. The ID of the repository is given because a passphrase is bound to it.
+    package var recipients: @Sendable (Identifier) throws -> [Keyring.Member]
+    /// Of the machine that takes the first backup.
+    package var writer: WriterKey
+    package var writerName: String
+
+    package init(
+      writer: WriterKey, writerName: String, recipients: @escaping @Sendable (Identifier) throws -> [Keyring.Member]
+    ) {
+      self.writer = writer
+      self.writerName = writerName
+      self.recipients = recipients
+    }
+  }
+
+  /// Makes a new repository. The target may hold nothing yet.
+  /// - Parameters:
+  ///   - sealing: `nil`: whoever can read the target can read what is in it.
+  ///   - memory: what this machine remembers.
+  package static func create(
+    in store: any Store, host: Host, sealing: Sealing? = nil, memory: ClientMemory = .none
+  ) throws -> Repository {
+    try checkEmpty(store)
+    let id = host.random.identifier()
+    let created = TimeText.utc(host.clock.now())
+    guard let sealing else {
+      let descriptor = Descriptor(repository: id, created: created)
+      try write(descriptor.serialized(), to: Keys.descriptor, of: store)
+      return Repository(store: store, descriptor: descriptor, host: host, sealed: nil, memory: nil)
+    }
+    let keyring = Keyring(
+      repository: id, time: created, recipients: try sealing.recipients(id),
+      writers: [Keyring.Writer(name: sealing.writerName, key: sealing.writer.signing.publicKey)])
+    let bytes = try keyring.serialized(signedBy: sealing.writer.signing)
+    let revision = try KeyringRevision(parsing: bytes, after: nil, repository: id, name: Keys.keyring(1))
+    // The descriptor last: with it the repository exists.
+    try write(bytes, to: Keys.keyring(1), of: store)
+    let descriptor = Descriptor(repository: id, created: created, keyring: revision.digest)
+    try write(descriptor.serialized(), to: Keys.descriptor, of: store)
+    var credentials = Credentials.none
+    credentials.writer = { sealing.writer }
+    _ = try memory.forget(store.location, files: host.files)
+    return try open(store, host: host, credentials: credentials, memory: memory)
+  }
+
+  private static func checkEmpty(_ store: any Store) throws {
+    // A new file system is not empty either.
+    let names = try store.names(below: "").filter { $0 != "lost+found/" }
+    // A keyring without a descriptor is what a killed run left.
+    if names == [Keys.keyring] { return try store.removeAll(below: Keys.keyring) }
+    guard !names.isEmpty else { return }
+    let isRepository = (try? store.open(Keys.descriptor)) != nil
+    throw EngineError(
+      isRepository ? "\(store.location) is a repository already" : "\(store.location) is not empty",
+      hint: isRepository
+        ? "Run `holdfast list` to see what is in it." : "Name a directory that is empty or does not exist.")
+  }
+
+  static func write(_ bytes: [UInt8], to key: String, of store: any Store) throws {
+    let writer = try store.create(key)
+    try bytes.withUnsafeBytes { try writer.append($0) }
+    try writer.commit()
+  }
+}

@@ -1,0 +1,38 @@
+internal import HoldfastArchive
+internal import HoldfastModel
+internal import HoldfastStore
+internal import HoldfastSystem
+
+/// All revisions of a repository's keyring, each proved to follow the one before it.
+struct KeyringHistory {
+  /// In ascending order; empty where the repository is not sealed.
+  let revisions: [KeyringRevision]
+
+  var newest: KeyringRevision? { revisions.last }
+
+  /// - Throws: `DamageError` where a revision is missing, or was not made by who may.
+  init(of descriptor: Descriptor, in store: any Store) throws {
+    let names = try store.names(below: Keys.keyring)
+    guard let first = descriptor.keyring else {
+      guard names.isEmpty else { throw DamageError(Keys.descriptor, "it says unsealed, and there is a keyring") }
+      revisions = []
+      return
+    }
+    guard !names.isEmpty, names.count <= Limits.revisionsMax else {
+      throw DamageError(Keys.keyring(1), names.isEmpty ? "it is missing" : "there are too many revisions")
+    }
+    var revisions: [KeyringRevision] = []
+    for (index, name) in names.enumerated() {
+      let key = Keys.keyring(UInt64(index) + 1)
+      guard Keys.keyring + name == key else { throw DamageError(key, "it is missing, and \(name) is there") }
+      revisions.append(
+        try KeyringRevision(
+          parsing: store.open(key).contents(max: Limits.envelopeBytesMax), after: revisions.last,
+          repository: descriptor.repository, name: key))
+    }
+    guard revisions.first?.digest == first else {
+      throw DamageError(Keys.keyring(1), "it is not the one that the descriptor records")
+    }
+    self.revisions = revisions
+  }
+}

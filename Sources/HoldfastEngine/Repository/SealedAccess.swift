@@ -1,0 +1,161 @@
+package import HoldfastArchive
+package import HoldfastCodec
+internal import HoldfastModel
+internal import HoldfastSystem
+internal import Synchronization
+
+/// The keys that this run may use, fetched when they are first needed: listing a repository asks for no passphrase.
+package struct Credentials: Sendable {
+  /// The identities at hand; empty where none was named. Throws where one was named that is not usable.
+  package var identities: @Sendable (Keyring) throws -> [RecoveryIdentity]
+  /// The writer key of this machine. Throws where there is none.
+  package var writer: @Sendable () throws -> WriterKey
+
+  package init(
+    identities: @escaping @Sendable (Keyring) throws -> [RecoveryIdentity],
+    writer: @escaping @Sendable () throws -> WriterKey
+  ) {
+    self.identities = identities
+    self.writer = writer
+  }
+
+  /// No key at all.
+  package static let none = Credentials(
+    identities: { _ in [] },
+    writer: {
+      throw KeyError("there is no writer key on this machine", hint: "Run `holdfast key generate --writer FILE`.")
+    })
+}
+
+/// What a sealed repository is to this run: its keyring, and what the run's keys allow.
+package final class SealedAccess: Sendable {
+  private let history: [KeyringRevision]
+  package let revision: KeyringRevision
+  private let credentials: Credentials
+  private let fetched = Mutex<[RecoveryIdentity]?>(nil)
+  /// The keys of the bodies that this run has written: it proves them before it commits, also where it could not open them later.
+  private let own = Mutex<[Identifier: SealingKey]>([:])
+
+  /// - Parameters:
+  ///   - history: all revisions before `revision`, in ascending order.
+  init(_ revision: KeyringRevision, after history: [KeyringRevision], credentials: Credentials) {
+    self.history = history
+    self.revision = revision
+    self.credentials = credentials
+  }
+
+  package var keyring: Keyring { revision.keyring }
+
+  /// The identities at hand; empty where this run can only prove what is stored.
+  package func identities() throws -> [RecoveryIdentity] {
+    try fetched.withLock { fetched in
+      if let fetched { return fetched }
+      let identities = try credentials.identities(keyring)
+      fetched = identities
+      return identities
+    }
+  }
+
+  /// The writer key of this machine, when its snapshots count.
+  package func writer() throws -> WriterKey {
+    let writer = try credentials.writer()
+    let key = writer.signing.publicKey
+    guard let member = keyring.writers.first(where: { $0.key == key }) else {
+      throw KeyError(
+        "this machine's writer key (\(key.short)) is not in the keyring of the repository",
+        hint: "Where the recovery identity is, run `holdfast key add --writer \(key.writerText) --identity FILE`.")
+    }
+    guard member.revoked == nil else {
+      throw KeyError(
+        "this machine's writer key (\(key.short)) was revoked",
+        hint: "Run `holdfast key generate --writer FILE` for a new one, and enrol it with `holdfast key add`.")
+    }
+    return writer
+  }
+
+  /// The keyring under which a snapshot was taken.
+  func revision(of snapshot: Snapshot) throws -> Keyring {
+    guard let then = (history + [revision]).first(where: { $0.reference == snapshot.envelope.keyring }) else {
+      throw DamageError(
+        Keys.manifest(snapshot.sourceName, snapshot.sequence),
+        "it was taken under a revision of the keyring that is not there")
+    }
+    return then.keyring
+  }
+
+  /// Whether a snapshot was sealed to those to whom the next one will be: a chain is opened as a whole, or not at all.
+  func hasSameRecipients(as snapshot: Snapshot) throws -> Bool {
+    Set(try revision(of: snapshot).recipients.map(\.id)) == Set(keyring.recipients.map(\.id))
+  }
+
+  /// Finds the key of an object among its slots.
+  /// - Throws: `KeyError` when no key at hand opens it.
+  func key(of name: ContainerName, slots: [KeySlot]) throws -> SealingKey {
+    if let key = own.withLock({ $0[name.id] }) { return key }
+    let identities = try identities()
+    for identity in identities {
+      for slot in slots where slot.recipient == identity.recipient.id {
+        if let key = identity.open(slot, info: name.keyInfo) { return key }
+        throw DamageError("the key of \(name.id.short)", "its slot for \(identity.recipient.id.short) cannot be opened")
+      }
+    }
+    let wanted = slots.map { title(of: $0.recipient) }.joined(separator: ", ")
+    throw KeyError(
+      identities.isEmpty
+        ? "the repository is sealed, and no identity was named; it is sealed to \(wanted)"
+        : "none of the identities at hand opens this snapshot; it is sealed to \(wanted)",
+      hint: "Name the identity of one of them with --identity FILE or HOLDFAST_IDENTITY_FILE.")
+  }
+
+  func remember(_ head: ContainerHead) {
+    guard let key = head.key else { return }
+    own.withLock { $0[head.name.id] = key }
+  }
+
+  /// A recipient as people know it.
+  private func title(of id: Identifier) -> String {
+    guard let member = keyring.recipients.first(where: { $0.id == id }) else { return id.short }
+    return "\(Path(member.name)) (\(id.short))"
+  }
+}
+
+// MARK: What the repository does with it
+
+extension Repository {
+  /// How its containers are read.
+  var access: ContainerAccess {
+    guard let sealed else { return .unsealed }
+    if isClosed { return .closed }
+    return .opening { try sealed.key(of: $0, slots: $1) }
+  }
+
+  /// Begins an archive or a body under a new ID, and where the repository is sealed under a new key.
+  func makeHead(_ kind: ContainerKind, label: [UInt8]) throws -> ContainerHead {
+    let name = ContainerName(kind: kind, repository: id, id: host.random.identifier())
+    guard let sealed else { return ContainerHead(name) }
+    let head = try ContainerHead(name, recipients: sealed.keyring.recipients.map(\.recipient), label: label)
+    if kind == .body { sealed.remember(head) }
+    return head
+  }
+
+  /// Where the source of a snapshot lay, as text; `nil` where that is sealed and no identity is at hand.
+  package func sourcePath(of snapshot: Snapshot) throws -> String? {
+    guard let sealed else { return snapshot.envelope.source.path }
+    guard try !sealed.identities().isEmpty else { return nil }
+    let path = String(decoding: try openBody(of: snapshot).label(), as: UTF8.self)
+    return path.unicodeScalars.allSatisfy(Path.isPrintable) ? path : nil
+  }
+
+  /// Where a run keeps what is too large for memory.
+  var scratch: ScratchSpace { ScratchSpace(host: host, isSealed: sealed != nil) }
+}
+
+extension Envelope.State {
+  /// The state as an envelope records it, where `key` is that of the sealed body.
+  func recorded(under key: SealingKey?) -> Envelope.State {
+    guard let key else { return self }
+    var state = self
+    state.root = key.sealedRoot(root)
+    return state
+  }
+}
