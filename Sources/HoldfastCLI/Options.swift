@@ -13,6 +13,12 @@ struct RepositoryOptions: ParsableArguments {
     help: ArgumentHelp("The repository: a directory. (environment: HOLDFAST_REPOSITORY)", valueName: "dir"))
   var repository: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Refuse a repository that has no revision of its keyring with this digest. (environment: HOLDFAST_EXPECT_KEYRING)",
+      valueName: "digest"))
+  var expectKeyring: String?
+
   /// - Throws: with exit status 2 when none is named.
   func directory() throws -> Path {
     guard let text = repository ?? Environment.value("HOLDFAST_REPOSITORY"), !text.isEmpty else {
@@ -24,7 +30,14 @@ struct RepositoryOptions: ParsableArguments {
 
   func store(_ host: Host) throws -> LocalStore { LocalStore(directory: try directory(), host: host) }
 
-  func open(_ host: Host) throws -> Repository { try Repository.open(store(host), host: host) }
+  /// - Parameter credentials: the keys for a sealed one.
+  func open(_ host: Host, credentials: Credentials = .none) throws -> Repository {
+    let expected = expectKeyring ?? Environment.value("HOLDFAST_EXPECT_KEYRING")
+    return try Repository.open(
+      store(host), host: host, credentials: credentials,
+      memory: ClientMemory(directory: try Environment.stateDirectory()),
+      expectedKeyring: expected.flatMap { $0.isEmpty ? nil : $0 })
+  }
 }
 
 /// What every command understands about its output.
@@ -72,12 +85,43 @@ enum Environment {
     return geteuid() == 0 ? Path("/var/cache/holdfast") : nil
   }
 
+  /// Where this machine remembers the repositories that it has used: `HOLDFAST_STATE_DIR`, `XDG_STATE_HOME/holdfast`, `~/.local/state/holdfast`, for root without
+  /// a home `/var/lib/holdfast`.
+  static func stateDirectory() throws -> Path? {
+    if let directory = value("HOLDFAST_STATE_DIR"), !directory.isEmpty { return try absolute(directory) }
+    if let directory = value("XDG_STATE_HOME"), directory.hasPrefix("/") {
+      return Path(directory).appending("holdfast")
+    }
+    if let home = value("HOME"), home.hasPrefix("/") {
+      return Path(home).appending(".local").appending("state").appending("holdfast")
+    }
+    return isRoot ? Path("/var/lib/holdfast") : nil
+  }
+
+  /// Where the writer key lies: for root `/etc/holdfast`, else `XDG_CONFIG_HOME/holdfast` or `~/.config/holdfast`.
+  static func configurationDirectory() -> Path? {
+    if isRoot { return Path("/etc/holdfast") }
+    if let directory = value("XDG_CONFIG_HOME"), directory.hasPrefix("/") {
+      return Path(directory).appending("holdfast")
+    }
+    return value("HOME").flatMap { $0.hasPrefix("/") ? Path($0).appending(".config").appending("holdfast") : nil }
+  }
+
+  /// What this machine is called, for people.
+  static func hostName() -> String {
+    var bytes = [CChar](repeating: 0, count: 65)
+    guard gethostname(&bytes, bytes.count - 1) == 0 else { return "first" }
+    let name = String(decoding: bytes.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    return Keyring.isName(name) ? name : "first"
+  }
+
   static var isRoot: Bool { geteuid() == 0 }
 
   /// The machine to work on, with signals turned into a cancellation.
   static func makeHost() -> Host {
     occupyStandardDescriptors()
     raiseOpenFileLimit()
+    Memory.keepFromDumps()
     let cancellation = Cancellation()
     cancellation.raiseOnSignals()
     let processors = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))

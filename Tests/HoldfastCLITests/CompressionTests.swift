@@ -16,7 +16,7 @@ import Testing
     TestFiles.write(random.text(400_000), to: tool.source.appending("orders.db"))
     TestFiles.link(tool.source.appending("orders.db"), as: tool.source.appending("linked.db"))
     TestFiles.symbolicLink("orders.db", at: tool.source.appending("current"))
-    tool.run("init")
+    tool.run("init", "--unsealed")
     return tool
   }
 

@@ -17,7 +17,7 @@ import Testing
   @Test func backupWorksInTheEnvironmentOfCron() throws {
     let tool = Tool()
     TestFiles.write("an order", to: tool.source.appending("orders"))
-    #expect(underCron(tool, ["init", "-r", tool.repository.text, "--quiet"]).exitStatus == 0)
+    #expect(underCron(tool, ["init", "--unsealed", "-r", tool.repository.text, "--quiet"]).exitStatus == 0)
     let descriptor = try #require(TestFiles.read(tool.repository.appending("holdfast.json")))
     let identifier = try #require(String(decoding: descriptor, as: UTF8.self).firstMatch(of: /"repository":"(\w+)"/)).1
     defer { removeDefaultCache(String(identifier)) }
@@ -46,7 +46,7 @@ import Testing
     tool.other(
       "python3", "-c", "import socket\nfor n in range(9): socket.socket(socket.AF_UNIX).bind('source/socket%d' % n)")
     let closed: (inout RunningProcess.Start) -> Void = { ($0.input, $0.output, $0.error) = (.closed, .closed, .closed) }
-    #expect(tool.run("init", configure: closed).exitStatus == 0)
+    #expect(tool.run("init", "--unsealed", configure: closed).exitStatus == 0)
     #expect(tool.run("backup", "source", configure: closed).exitStatus == 0)
     #expect(tool.run("verify", "--data").exitStatus == 0)
     #expect(tool.run("cat", "latest", "orders").output == "an order")
@@ -66,7 +66,7 @@ import Testing
     defer { TestFiles.setMode(tool.source.appending("vault"), 0o700) }
     let nobody = try Unprivileged(tool)
     guard nobody.isPossible else { return }
-    #expect(nobody.run("init").exitStatus == 0)
+    #expect(nobody.run("init", "--unsealed").exitStatus == 0)
     let result = nobody.run("backup", "source")
     #expect(result.exitStatus == 3)
     #expect(
@@ -114,7 +114,7 @@ import Testing
     TestFiles.setMode(tool.source.appending("orders"), 0o4751)
     let nobody = try Unprivileged(tool)
     guard nobody.isPossible else { return }
-    tool.run("init")
+    tool.run("init", "--unsealed")
     tool.run("backup", "source")
     tool.other("chmod", "-R", "a+rX", "repository")
     let restored = nobody.run("restore", "--target", "restored")
@@ -130,7 +130,7 @@ import Testing
     TestFiles.setMode(tool.directory.path, 0o777)
     let nobody = try Unprivileged(tool)
     guard nobody.isPossible else { return }
-    nobody.run("init")
+    nobody.run("init", "--unsealed")
     TestFiles.setMode(tool.source, 0)
     let result = nobody.run("backup", "source")
     TestFiles.setMode(tool.source, 0o700)

@@ -14,7 +14,7 @@ import Testing
   @Test func aBackupThatFillsTheRepositoryLosesNothing() {
     let tool = shop(bytes: 500_000)
     guard let disk = SmallDisk(at: tool.directory.appending("repository"), mebibytes: 2) else { return }
-    tool.run("init")
+    tool.run("init", "--unsealed")
     tool.run("backup", "source")
     let before = tool.run("list").output
     var random = SeededRandom(seed: 32)
@@ -38,7 +38,7 @@ import Testing
   @Test func aTargetThatIsTooSmallIsRefusedBeforeAnythingIsWritten() {
     let tool = shop(bytes: 3 << 20)
     guard let disk = SmallDisk(at: tool.directory.appending("target"), mebibytes: 1) else { return }
-    tool.run("init")
+    tool.run("init", "--unsealed")
     tool.run("backup", "source")
     for target in ["target", "target/new"] {
       let result = tool.run("restore", "--target", target)
@@ -57,7 +57,7 @@ import Testing
   @Test func aRestoreThatFillsTheTargetNamesTheWholePath() {
     let tool = shop(bytes: 3 << 20)
     guard let disk = SmallDisk(at: tool.directory.appending("target"), mebibytes: 1) else { return }
-    tool.run("init")
+    tool.run("init", "--unsealed")
     tool.run("backup", "source")
     let result = tool.run("restore", "--target", "target", "--delta")
     #expect(result.exitStatus == 1)
@@ -74,7 +74,7 @@ import Testing
   @Test func aReadOnlyRepositoryCanBeReadFrom() {
     let tool = shop(bytes: 500_000)
     guard let disk = SmallDisk(at: tool.directory.appending("repository"), mebibytes: 2) else { return }
-    tool.run("init")
+    tool.run("init", "--unsealed")
     tool.run("backup", "source")
     guard disk.makeReadOnly() else { return print("skipped: the file system cannot be made read-only") }
     #expect(tool.run("list").exitStatus == 0)
@@ -96,7 +96,7 @@ import Testing
     let tool = shop(bytes: 5000)
     guard let disk = SmallDisk(at: tool.directory.appending("target"), mebibytes: 1) else { return }
     guard disk.makeReadOnly() else { return print("skipped: the file system cannot be made read-only") }
-    tool.run("init")
+    tool.run("init", "--unsealed")
     tool.run("backup", "source")
     let result = tool.run("restore", "--target", target)
     #expect(result.exitStatus == 1)

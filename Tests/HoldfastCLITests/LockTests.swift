@@ -22,7 +22,7 @@ import Testing
   private func shop() -> Tool {
     let tool = Tool()
     TestFiles.write("an order", to: tool.source.appending("orders"))
-    tool.run("init")
+    tool.run("init", "--unsealed")
     tool.run("backup", "source")
     return tool
   }

@@ -13,7 +13,7 @@ import Testing
   @Test func whatIsPrintedOfAnOddNameIsHarmlessAndTakenBack() {
     let tool = Tool()
     for name in Self.names { TestFiles.write("of " + name.shown, to: tool.source.appending(name.bytes)) }
-    tool.run("init")
+    tool.run("init", "--unsealed")
     let backup = tool.run("backup", "source")
     #expect(backup.exitStatus == 0)
     for command in [["show", "--files"], ["show", "--files", "--json"], ["diff", "latest", "latest"]] {
@@ -41,7 +41,7 @@ import Testing
   @Test func aPathThatIsNotInTheSnapshotIsRefusedAsItWasTyped() {
     let tool = Tool()
     TestFiles.write("an order", to: tool.source.appending("orders"))
-    tool.run("init")
+    tool.run("init", "--unsealed")
     tool.run("backup", "source")
     let missing = tool.run("restore", "--target", "restored", "--path", "no\\x1bthing")
     #expect(missing.exitStatus == 1)

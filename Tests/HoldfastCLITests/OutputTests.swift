@@ -11,7 +11,7 @@ import Testing
     var random = SeededRandom(seed: 11)
     TestFiles.write(random.bytes(100_000), to: tool.source.appending("orders.db"))
     TestFiles.write("first\n", to: tool.source.appending("shop.log"))
-    tool.run("init")
+    tool.run("init", "--unsealed")
     tool.run("backup", "source", "--compression", "none")
     TestFiles.write("first\nsecond\n", to: tool.source.appending("shop.log"))
     TestFiles.symbolicLink("shop.log", at: tool.source.appending("current"))
@@ -31,7 +31,7 @@ import Testing
     let tool = Tool()
     var random = SeededRandom(seed: 12)
     TestFiles.write(random.bytes(100_000), to: tool.source.appending("orders.db"))
-    tool.run("init")
+    tool.run("init", "--unsealed")
     let first = tool.run("backup", "source", "--compression", "none")
     #expect(first.exitStatus == 0)
     #expect(first.error == "")
@@ -215,7 +215,7 @@ import Testing
     let tool = Tool()
     TestFiles.write("an order", to: tool.source.appending("orders"))
     for command in [
-      ["init"], ["backup", "source"], ["backup", "source"], ["restore", "--target", "restored"],
+      ["init", "--unsealed"], ["backup", "source"], ["backup", "source"], ["restore", "--target", "restored"],
       ["restore", "--target", "restored", "--delta"], ["verify", "--data"],
     ] {
       let result = RunningProcess(tool.start(command + ["--quiet"])).wait()

@@ -15,7 +15,7 @@ import Testing
 
   @Test func anAgedOrderDatabaseComesBackSound() throws {
     let tool = Tool()
-    tool.run("init")
+    tool.run("init", "--unsealed")
     _ = try sql(
       tool, "source/orders.db",
       """
@@ -65,7 +65,7 @@ import Testing
     guard made.allSatisfy({ $0.exitStatus == 0 }) else {
       return print("skipped: this file system has no attributes or ACLs: \(made.map(\.error))")
     }
-    tool.run("init")
+    tool.run("init", "--unsealed")
     #expect(tool.run("backup", "source").exitStatus == 0)
     #expect(tool.run("restore", "--target", "restored").exitStatus == 0)
     for command in [["getfattr", "-R", "-d", "-m", "-", "-e", "hex", "."], ["getfacl", "-R", "-n", "."]] {

@@ -34,7 +34,7 @@ import Testing
 
   @Test func initSaysWhatItMadeAndThatItIsNotSealed() {
     let tool = Tool()
-    let result = tool.run("init")
+    let result = tool.run("init", "--unsealed")
     #expect(result.exitStatus == 0)
     #expect(
       tool.plain(result.output) == """
@@ -48,9 +48,9 @@ import Testing
   @Test func initLeavesAnExistingRepositoryAlone() {
     let tool = Tool()
     TestFiles.write("an order", to: tool.source.appending("orders"))
-    tool.run("init")
+    tool.run("init", "--unsealed")
     let before = TreeDescription(of: tool.repository)
-    let result = tool.run("init")
+    let result = tool.run("init", "--unsealed")
     #expect(result.exitStatus == 1)
     #expect(result.output == "")
     #expect(
@@ -65,7 +65,7 @@ import Testing
   @Test func initRefusesADirectoryWithOtherThings() {
     let tool = Tool()
     TestFiles.write("mine", to: tool.source.appending("orders.db"))
-    let result = tool.run("init", "--repository", "source")
+    let result = tool.run("init", "--unsealed", "--repository", "source")
     #expect(result.exitStatus == 1)
     #expect(
       tool.plain(result.error) == """
@@ -83,7 +83,7 @@ import Testing
       $0.environment["HOLDFAST_REPOSITORY"] = "../repository"
       $0.directory = tool.source
     }
-    #expect(tool.run("init", configure: within).exitStatus == 0)
+    #expect(tool.run("init", "--unsealed", configure: within).exitStatus == 0)
     #expect(tool.run("backup", ".", configure: within).exitStatus == 0)
     #expect(tool.run("restore", "--target", "../restored", configure: within).exitStatus == 0)
     #expect(TreeDescription(of: tool.directory.appending("restored")) == TreeDescription(of: tool.source))
@@ -105,7 +105,7 @@ import Testing
   func aSourceThatCannotBeOneIsRefused(source: String, message: String, hint: String) {
     let tool = Tool()
     TestFiles.write("an order", to: tool.source.appending("orders"))
-    tool.run("init")
+    tool.run("init", "--unsealed")
     let result = tool.run("backup", source)
     #expect(result.exitStatus == 1)
     #expect(tool.plain(result.error) == "holdfast: \(message)\nHINT: \(hint)\n")
@@ -120,7 +120,7 @@ import Testing
   func aTargetThatWouldHarmIsRefused(target: String, message: String) {
     let tool = Tool()
     TestFiles.write("an order", to: tool.source.appending("orders"))
-    tool.run("init")
+    tool.run("init", "--unsealed")
     tool.run("backup", "source")
     let result = tool.run("restore", "--target", target)
     #expect(result.exitStatus == 1)
@@ -131,7 +131,7 @@ import Testing
   @Test func aTargetWithForeignContentIsRefusedUnlessToldOtherwise() {
     let tool = Tool()
     TestFiles.write("an order", to: tool.source.appending("orders"))
-    tool.run("init")
+    tool.run("init", "--unsealed")
     TestFiles.write("an order", to: tool.source.appending("orders"))
     tool.run("backup", "source")
     TestFiles.makeDirectory(tool.directory.appending("mine"))

@@ -8,7 +8,7 @@ import Testing
   @Test func anAmbiguousPrefixShowsTheCandidates() throws {
     let tool = Tool()
     TestFiles.write("an order", to: tool.source.appending("orders"))
-    tool.run("init")
+    tool.run("init", "--unsealed")
     var byDigit: [Character: String] = [:]
     // Of seventeen IDs two begin with the same digit.
     for _ in 0..<17 {
@@ -36,7 +36,7 @@ import Testing
   func anUnknownSnapshotIsNamedWithAHint(text: String) {
     let tool = Tool()
     TestFiles.write("an order", to: tool.source.appending("orders"))
-    tool.run("init")
+    tool.run("init", "--unsealed")
     tool.run("backup", "source")
     let result = tool.run("show", text)
     #expect(result.exitStatus == 1)
@@ -51,7 +51,7 @@ import Testing
   @Test func anEmptyRepositorySaysHowToTakeTheFirst() {
     let tool = Tool()
     TestFiles.write("an order", to: tool.source.appending("orders"))
-    tool.run("init")
+    tool.run("init", "--unsealed")
     let result = tool.run("restore", "--target", "restored")
     #expect(result.exitStatus == 1)
     #expect(
@@ -65,7 +65,7 @@ import Testing
   @Test func ofTwoSourcesLatestNeedsAName() {
     let tool = Tool()
     TestFiles.write("an order", to: tool.source.appending("orders"))
-    tool.run("init")
+    tool.run("init", "--unsealed")
     TestFiles.write("an order", to: tool.source.appending("orders"))
     tool.run("backup", "source")
     tool.run("backup", "source", "--name", "shop-2")
@@ -86,7 +86,7 @@ import Testing
   func aNameThatDoesNotExistIsNoEmptyHistory(command: [String]) {
     let tool = Tool()
     TestFiles.write("an order", to: tool.source.appending("orders"))
-    tool.run("init")
+    tool.run("init", "--unsealed")
     tool.run("backup", "source")
     let result = RunningProcess(tool.start(command + ["--name", "typo"])).wait()
     #expect(result.exitStatus == 1)
@@ -102,7 +102,7 @@ import Testing
   @Test func aTimeBeforeTheFirstSnapshotIsRefused() {
     let tool = Tool()
     TestFiles.write("an order", to: tool.source.appending("orders"))
-    tool.run("init")
+    tool.run("init", "--unsealed")
     tool.run("backup", "source")
     let result = tool.run("restore", "--target", "restored", "--at", "2001-01-01")
     #expect(result.exitStatus == 1)

@@ -9,7 +9,7 @@ import Testing
   private func shop() -> Tool {
     let tool = Tool()
     TestFiles.write("an order", to: tool.source.appending("a"))
-    tool.run("init")
+    tool.run("init", "--unsealed")
     tool.run("backup", "source")
     var random = SeededRandom(seed: 21)
     let part = random.bytes(1 << 20)

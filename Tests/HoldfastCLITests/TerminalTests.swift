@@ -12,7 +12,7 @@ import Testing
     var bytes: [UInt8] = []
     for _ in 0..<32 { bytes += part }
     TestFiles.write(bytes, to: tool.source.appending("orders.db"))
-    tool.run("init")
+    tool.run("init", "--unsealed")
     return tool
   }
 

@@ -10,7 +10,7 @@ import Testing
     let tool = Tool()
     var random = SeededRandom(seed: 51)
     TestFiles.write(random.bytes(600_000), to: tool.source.appending("orders.db"))
-    tool.run("init")
+    tool.run("init", "--unsealed")
     tool.run("backup", "source")
     return tool
   }
@@ -72,7 +72,7 @@ import Testing
     for number in 100..<400 {
       TestFiles.write(random.bytes(16_384), to: tool.source.appending("invoice-\(number)"))
     }
-    tool.run("init")
+    tool.run("init", "--unsealed")
     tool.run("backup", "source")
     try flip(archive(tool), at: 1000)
     let result = tool.run("restore", "--target", "restored")

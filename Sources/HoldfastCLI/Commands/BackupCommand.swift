@@ -53,6 +53,8 @@ struct BackupCommand: ParsableCommand {
   @Flag(help: "Wait for another run on the same source instead of giving up.")
   var wait = false
 
+  @OptionGroup var identity: IdentityOptions
+  @OptionGroup var writer: WriterOptions
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
@@ -63,7 +65,8 @@ struct BackupCommand: ParsableCommand {
 
   func run() throws {
     let host = Environment.makeHost()
-    let repository = try place.open(host)
+    let repository = try place.open(
+      host, credentials: identity.credentials(host, writer: writer, asks: false))
     var options = Backup.Options(source: try Environment.absolute(source))
     options.name = name
     options.kind = full ? .full : differential ? .differential : incremental ? .incremental : nil

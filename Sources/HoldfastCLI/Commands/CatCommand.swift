@@ -15,11 +15,12 @@ struct CatCommand: ParsableCommand {
   var path: String
 
   @OptionGroup var place: RepositoryOptions
+  @OptionGroup var identity: IdentityOptions
   @OptionGroup var source: SourceOptions
 
   func run() throws {
     let host = Environment.makeHost()
-    let repository = try place.open(host)
+    let repository = try place.open(host, credentials: identity.credentials(host, asks: true))
     let chosen = try SnapshotSelector(snapshot, source: source.name).choose(in: repository) {
       Console.error("holdfast: WARNING: \($0.message)")
     }

@@ -19,6 +19,7 @@ struct Diff: ParsableCommand {
   var newer: String
 
   @OptionGroup var place: RepositoryOptions
+  @OptionGroup var identity: IdentityOptions
   @OptionGroup var source: SourceOptions
   @OptionGroup var output: OutputOptions
 
@@ -30,7 +31,8 @@ struct Diff: ParsableCommand {
   }
 
   func run() throws {
-    let repository = try place.open(Environment.makeHost())
+    let host = Environment.makeHost()
+    let repository = try place.open(host, credentials: identity.credentials(host, asks: true))
     let warn: (any OperatorError) -> Void = { Console.error("holdfast: WARNING: \($0.message)") }
     let before = try SnapshotSelector(older, source: source.name).choose(in: repository, onDamage: warn)
     let after = try SnapshotSelector(newer, source: source.name).choose(in: repository, onDamage: warn)

@@ -1,27 +1,92 @@
 internal import ArgumentParser
+internal import HoldfastArchive
+internal import HoldfastCodec
 internal import HoldfastEngine
 internal import HoldfastModel
+internal import HoldfastSystem
 
 struct Init: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Make a new repository.", discussion: ExitStatusTable.text)
+    abstract: "Make a new repository.",
+    discussion: """
+      A repository is sealed: say to whom. Make an identity with `holdfast key generate FILE` on another machine, and give --recipient what it prints. \
+      This machine then takes backups that it cannot read.
+
+      \(ExitStatusTable.text)
+      """)
 
   @OptionGroup var place: RepositoryOptions
+
+  @Option(
+    help: ArgumentHelp(
+      "Whom to seal to, as `holdfast key generate` prints it. May be repeated.", valueName: "recipient"))
+  var recipient: [String] = []
+
+  @Flag(help: "Seal to a new passphrase: it is asked for on the terminal, or read from HOLDFAST_PASSPHRASE_FILE.")
+  var passphrase = false
+
+  @Flag(help: "Do not seal: whoever can read the repository can read the orders in it.")
+  var unsealed = false
+
+  @OptionGroup var writer: WriterOptions
   @OptionGroup var output: OutputOptions
 
   private struct JSON: Encodable {
     let repository: String
     let location: String
+    let sealed: Bool
+    let keyring: String?
   }
 
   func run() throws {
-    let host = Environment.makeHost()
-    let repository = try Repository.create(in: place.store(host), host: host)
-    if output.json {
-      try Console.json(JSON(repository: repository.id.description, location: repository.location))
-    } else if !output.quiet {
-      Console.output("made repository \(repository.id.short) in \(repository.location)")
-      Console.output("it is not sealed: whoever can read that directory can read the orders in it")
+    guard unsealed != (passphrase || !recipient.isEmpty) else {
+      throw EngineError(
+        unsealed
+          ? "--unsealed and recipients exclude each other" : "a repository is sealed, and nobody is named to open it",
+        hint: unsealed
+          ? nil
+          : "Run `holdfast key generate FILE` on another machine, and say --recipient with what it prints; or --passphrase; or --unsealed, and whoever can read the repository can read the orders in it.",
+        exitStatus: .usage)
     }
+    let host = Environment.makeHost()
+    let memory = ClientMemory(directory: try Environment.stateDirectory())
+    let made = try unsealed ? nil : writer.readOrMake(host)
+    let sealing = try made.map { try makeSealing(by: $0.key, host) }
+    let repository = try Repository.create(in: place.store(host), host: host, sealing: sealing, memory: memory)
+    try show(repository, madeKey: made?.made)
+  }
+
+  private func makeSealing(by writer: WriterKey, _ host: Host) throws -> Repository.Sealing {
+    let known = try recipient.map { try Recipient(text: $0) }
+    let isByPassphrase = passphrase
+    return Repository.Sealing(writer: writer, writerName: Environment.hostName()) { (id: Identifier) in
+      var members: [Keyring.Member] = []
+      for recipient in known { members.append(Keyring.Member(recipient, name: "recipient-\(members.count + 1)")) }
+      if isByPassphrase {
+        let name = "passphrase-\(members.count + 1)"
+        members.append(try NewRecipients.byPassphrase(name: name, repository: id, host))
+      }
+      return members
+    }
+  }
+
+  private func show(_ repository: Repository, madeKey: Path?) throws {
+    let digest = repository.sealed?.revision.digest.description
+    if output.json {
+      try Console.json(
+        JSON(
+          repository: repository.id.description, location: repository.location, sealed: digest != nil,
+          keyring: digest))
+      return
+    }
+    guard !output.quiet else { return }
+    Console.output("made repository \(repository.id.short) in \(repository.location)")
+    guard let sealed = repository.sealed, let digest else {
+      return Console.output("it is not sealed: whoever can read that directory can read the orders in it")
+    }
+    let names = sealed.keyring.recipients.map { "\($0.name) (\($0.id.short))" }.joined(separator: ", ")
+    Console.output("it is sealed to \(names); keep the identity safe: without it nothing can be restored")
+    if let madeKey { Console.output("this machine signs its snapshots with the new key in \(madeKey)") }
+    Console.output("write down the digest of its keyring: \(digest)")
   }
 }

@@ -46,7 +46,7 @@ struct SnapshotTree {
       let envelope = snapshot.envelope
       if envelope.source.name != lastSource {
         lastSource = envelope.source.name
-        table.add(["\(envelope.source.name)  (\(envelope.source.path))"])
+        table.add(["\(envelope.source.name)  (\(envelope.isSealed ? "sealed" : envelope.source.path))"])
       }
       let remark =
         envelope.incomplete > 0

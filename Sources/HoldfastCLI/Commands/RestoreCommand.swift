@@ -38,6 +38,7 @@ struct RestoreCommand: ParsableCommand {
   var dryRun = false
 
   @OptionGroup var place: RepositoryOptions
+  @OptionGroup var identity: IdentityOptions
   @OptionGroup var source: SourceOptions
   @OptionGroup var output: OutputOptions
 
@@ -50,7 +51,7 @@ struct RestoreCommand: ParsableCommand {
 
   func run() throws {
     let host = Environment.makeHost()
-    let repository = try place.open(host)
+    let repository = try place.open(host, credentials: identity.credentials(host, asks: true))
     let progress = ConsoleProgress(isQuiet: output.quiet, isTerminal: Console.isErrorTerminal, clock: host.clock)
     defer { progress.end() }
     let chosen = try SnapshotSelector(snapshot, source: source.name, at: at.flatMap { TimeText.parse($0) })

@@ -15,11 +15,13 @@ struct Show: ParsableCommand {
   var files = false
 
   @OptionGroup var place: RepositoryOptions
+  @OptionGroup var identity: IdentityOptions
   @OptionGroup var source: SourceOptions
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let repository = try place.open(Environment.makeHost())
+    let host = Environment.makeHost()
+    let repository = try place.open(host, credentials: identity.credentials(host, asks: true))
     let chosen = try SnapshotSelector(snapshot, source: source.name).choose(in: repository) {
       Console.error("holdfast: WARNING: \($0.message)")
     }
@@ -28,7 +30,8 @@ struct Show: ParsableCommand {
       // Followed by its files, it is the first line of a stream of lines.
       if files { try Console.jsonLine(snapshot) } else { try Console.json(snapshot) }
     } else {
-      summary(chosen, chain: try repository.chain(to: chosen)).forEach(Console.output)
+      summary(chosen, chain: try repository.chain(to: chosen), path: try repository.sourcePath(of: chosen)).forEach(
+        Console.output)
     }
     guard files else { return }
     try repository.forEachEntry(of: chosen) { entry in
@@ -36,11 +39,11 @@ struct Show: ParsableCommand {
     }
   }
 
-  private func summary(_ snapshot: Snapshot, chain: Chain) -> [String] {
+  private func summary(_ snapshot: Snapshot, chain: Chain, path: String?) -> [String] {
     let envelope = snapshot.envelope
     var table = Table()
     table.add(["snapshot", envelope.snapshot.description])
-    table.add(["source", "\(envelope.source.name)  (\(envelope.source.path))"])
+    table.add(["source", "\(envelope.source.name)  (\(path ?? "sealed"))"])
     table.add(["kind", "\(envelope.kind.rawValue), number \(envelope.sequence)"])
     table.add(["taken", TimeText.local(envelope.started)])
     table.add(["parent", envelope.parent.map { "\($0.snapshot.short), number \($0.sequence)" } ?? "none"])

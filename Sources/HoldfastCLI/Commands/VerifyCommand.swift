@@ -22,7 +22,8 @@ struct VerifyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "verify", abstract: "Prove that snapshots can be restored.",
     discussion: """
-      Without --data: manifests, chains, states, and that every object is there. With --data also every stored byte, by the code that restores.
+      Without --data: manifests, chains, states, and that every object is there. With --data also every stored byte, by the code that restores. \
+      Of a sealed repository without an identity: signatures, chains, presence, and with --data every stored byte against the signed digests.
 
       \(ExitStatusTable.text)
       """)
@@ -39,18 +40,25 @@ struct VerifyCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Write the result as JUnit XML.", valueName: "file"), completion: .file())
   var junit: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Fail unless this snapshot, by ID or manifest digest, is the newest of its source.", valueName: "snapshot"))
+  var expectHead: String?
+
   @OptionGroup var place: RepositoryOptions
+  @OptionGroup var identity: IdentityOptions
   @OptionGroup var source: SourceOptions
   @OptionGroup var output: OutputOptions
 
   func run() throws {
     let host = Environment.makeHost()
-    let repository = try place.open(host)
+    let repository = try place.open(host, credentials: identity.credentials(host, asks: false))
     let progress = ConsoleProgress(isQuiet: output.quiet, isTerminal: Console.isErrorTerminal, clock: host.clock)
     defer { progress.end() }
     var options = Verify.Options()
     options.provesData = data || sample != nil
     options.share = sample?.share ?? 1
+    options.expectedHead = expectHead
     let chosen = try snapshot.map {
       try SnapshotSelector($0, source: source.name).choose(in: repository) { progress.warn($0.message) }
     }
@@ -91,6 +99,9 @@ struct VerifyCommand: ParsableCommand {
     let proved =
       data || sample != nil
       ? "; \(Amount.bytes(report.provenBytes)) in \(Amount.count(report.provenFrames, "frame")) read and proved" : ""
+    if report.isClosed {
+      Console.output("sealed, and no identity was named: signatures and stored bytes are proved, no page and no state")
+    }
     Console.output(
       "\(soundCount) of \(Amount.count(UInt64(report.snapshots.count + report.unreadable.count), "snapshot")) sound\(proved), in \(Amount.duration(report.seconds))"
     )
@@ -109,6 +120,8 @@ private struct VerifyJSON: Encodable {
   }
 
   let sound: Bool
+  /// Whether plain bytes were out of reach: sealed, and no identity named.
+  let closed: Bool
   let snapshots: [Result]
   let unreadable: [String]
   let provenBytes: UInt64
@@ -117,6 +130,7 @@ private struct VerifyJSON: Encodable {
 
   init(_ report: Verify.Report) {
     sound = report.exitStatus == .done
+    closed = report.isClosed
     snapshots = report.snapshots.map {
       Result(
         id: $0.snapshot.id.description, sequence: $0.snapshot.sequence, source: $0.snapshot.sourceName.text,

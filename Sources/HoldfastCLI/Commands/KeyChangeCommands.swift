@@ -1,0 +1,153 @@
+internal import ArgumentParser
+internal import HoldfastArchive
+internal import HoldfastCodec
+internal import HoldfastEngine
+internal import HoldfastModel
+internal import HoldfastSystem
+
+/// What the commands share that change a keyring.
+private struct KeyringEditor {
+  let host: Host
+  let repository: Repository
+
+  init(_ place: RepositoryOptions, _ identity: IdentityOptions) throws {
+    host = Environment.makeHost()
+    repository = try place.open(host, credentials: identity.credentials(host, asks: true))
+  }
+
+  func publish(_ change: KeyringChange, quiet: Bool, _ said: String) throws {
+    let revision = try change.publish()
+    guard !quiet else { return }
+    Console.output("\(said); the keyring is at revision \(revision.keyring.revision), digest \(revision.digest)")
+  }
+}
+
+struct KeyAdd: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "add", abstract: "Let somebody open what is stored from now on, or let a machine write.",
+    discussion: """
+      It needs the identity of a recipient. A new recipient opens what is stored from the next full on, which the next backup takes.
+
+      \(ExitStatusTable.text)
+      """)
+
+  @Option(help: ArgumentHelp("Whom to seal to, as `holdfast key generate` prints it.", valueName: "recipient"))
+  var recipient: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Whose snapshots shall count, as `holdfast key generate --writer` prints it.", valueName: "writer"))
+  var writer: String?
+
+  @Flag(help: "Seal to a new passphrase: it is asked for on the terminal, or read from HOLDFAST_PASSPHRASE_FILE.")
+  var passphrase = false
+
+  @Option(help: ArgumentHelp("A name for people. (default: one with a number)", valueName: "name"))
+  var label: String?
+
+  @OptionGroup var place: RepositoryOptions
+  @OptionGroup var identity: IdentityOptions
+  @OptionGroup var output: OutputOptions
+
+  func validate() throws {
+    guard [recipient != nil, writer != nil, passphrase].filter({ $0 }).count == 1 else {
+      throw ValidationError("Say one of --recipient, --writer and --passphrase.")
+    }
+  }
+
+  func run() throws {
+    let editor = try KeyringEditor(place, identity)
+    var change = try KeyringChange(editor.repository)
+    if let writer {
+      let name = label ?? "writer-\(change.keyring.writers.count + 1)"
+      let key = try PublicKey(writerText: writer)
+      try change.enrol(Keyring.Writer(name: name, key: key))
+      return try editor.publish(change, quiet: output.quiet, "added the writer \(name) (\(key.short))")
+    }
+    let name = label ?? (passphrase ? "passphrase" : "recipient") + "-\(change.keyring.recipients.count + 1)"
+    let member =
+      try recipient.map { Keyring.Member(try Recipient(text: $0), name: name) }
+      ?? NewRecipients.byPassphrase(name: name, repository: editor.repository.id, editor.host)
+    try change.add(member)
+    try editor.publish(change, quiet: output.quiet, "added the recipient \(name) (\(member.id.short))")
+  }
+}
+
+struct KeyRemove: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "remove", abstract: "Stop sealing to somebody, or let nothing more count that a machine signs.",
+    discussion: """
+      It needs the identity of a recipient. A recipient goes on opening what was sealed to it; what is stored from the next full on is closed to it.
+      Of a writer, the snapshots count that are in the repository now: look at `holdfast list` first.
+
+      \(ExitStatusTable.text)
+      """)
+
+  @Argument(help: "The name of a recipient or a writer, or its ID, or the beginning of that.")
+  var key: String
+
+  @OptionGroup var place: RepositoryOptions
+  @OptionGroup var identity: IdentityOptions
+  @OptionGroup var output: OutputOptions
+
+  func run() throws {
+    let editor = try KeyringEditor(place, identity)
+    var change = try KeyringChange(editor.repository)
+    if let writer = try change.revokeWriter(key) {
+      let count = Amount.count(UInt64(writer.revoked?.accepted.count ?? 0), "snapshot")
+      return try editor.publish(
+        change, quiet: output.quiet,
+        "revoked the writer \(Path(writer.name)) (\(writer.key.short)); \(count) of it count")
+    }
+    let member = try change.removeRecipient(key)
+    try editor.publish(
+      change, quiet: output.quiet, "removed the recipient \(Path(member.name)) (\(member.id.short))")
+  }
+}
+
+struct KeyRotate: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "rotate", abstract: "Seal to a new recipient in the place of another one.",
+    discussion: """
+      Nothing is encrypted again: the old identity goes on opening what was sealed to it. The next backup takes a full for the new one.
+
+      \(ExitStatusTable.text)
+      """)
+
+  @Argument(help: "The name of the recipient that goes, or its ID, or the beginning of that.")
+  var key: String
+
+  @Option(help: ArgumentHelp("The one that comes, as `holdfast key generate` prints it.", valueName: "recipient"))
+  var recipient: String
+
+  @Option(help: ArgumentHelp("A name for people. (default: the old one's)", valueName: "name"))
+  var label: String?
+
+  @OptionGroup var place: RepositoryOptions
+  @OptionGroup var identity: IdentityOptions
+  @OptionGroup var output: OutputOptions
+
+  func run() throws {
+    let editor = try KeyringEditor(place, identity)
+    var change = try KeyringChange(editor.repository)
+    let member = try change.replaceRecipient(key, by: Recipient(text: recipient), name: label)
+    try editor.publish(
+      change, quiet: output.quiet, "sealed to \(Path(member.name)) (\(member.id.short)) from now on")
+  }
+}
+
+/// Recipients that are made here.
+enum NewRecipients {
+  /// An identity that only a passphrase opens, which is asked for.
+  static func byPassphrase(name: String, repository: Identifier, _ host: Host) throws -> Keyring.Member {
+    guard let passphrase = try Passphrase.fromFile(host.files) ?? Passphrase.fromTerminal(isNew: true) else {
+      throw KeyError(
+        "there is no terminal to ask for a passphrase on",
+        hint: "Put it into a file, and set HOLDFAST_PASSPHRASE_FILE.",
+        exitStatus: .usage)
+    }
+    let identity = try RecoveryIdentity()
+    let sealed = try PassphraseSeal(identity, passphrase: passphrase, repository: repository)
+    return Keyring.Member(identity.recipient, name: name, passphrase: sealed)
+  }
+}

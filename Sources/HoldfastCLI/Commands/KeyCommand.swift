@@ -1,0 +1,146 @@
+internal import ArgumentParser
+internal import HoldfastArchive
+internal import HoldfastCodec
+internal import HoldfastEngine
+internal import HoldfastModel
+internal import HoldfastStore
+internal import HoldfastSystem
+
+struct KeyCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "key", abstract: "Make keys, and say who may open a repository and who may write to it.",
+    discussion: ExitStatusTable.text,
+    subcommands: [
+      KeyGenerate.self, KeyList.self, KeyAdd.self, KeyRemove.self, KeyRotate.self, KeyForget.self,
+    ])
+}
+
+struct KeyGenerate: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "generate", abstract: "Make a new key in a file, and print what is public of it.",
+    discussion: """
+      Without --writer an identity: it opens repositories and signs their keyrings. Make it, and keep it, on another machine than the one that \
+      takes backups. With --writer the key with which a machine signs its snapshots.
+
+      \(ExitStatusTable.text)
+      """)
+
+  @Argument(help: "The file; it must not exist.", completion: .file())
+  var file: String
+
+  @Flag(help: "Make a writer key.")
+  var writer = false
+
+  @OptionGroup var output: OutputOptions
+
+  private struct JSON: Encodable {
+    let file: String
+    let publicKey: String
+  }
+
+  func run() throws {
+    let host = Environment.makeHost()
+    let path = try Environment.absolute(file)
+    let created = TimeText.utc(host.clock.now())
+    let publicKey: String
+    if writer {
+      let key = try WriterKey()
+      try KeyFiles.write(key.fileText(created: created), to: path, files: host.files)
+      publicKey = key.signing.publicKey.writerText
+    } else {
+      let identity = try RecoveryIdentity()
+      try KeyFiles.write(identity.fileText(created: created), to: path, files: host.files)
+      publicKey = identity.recipient.text
+    }
+    if output.json {
+      try Console.json(JSON(file: path.description, publicKey: publicKey))
+    } else {
+      Console.output(publicKey)
+      if !writer, !output.quiet {
+        Console.error("holdfast: keep \(path) away from the machines that take backups, and keep a second copy of it")
+      }
+    }
+  }
+}
+
+struct KeyList: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "list", abstract: "Show who may open a repository and who may write to it.",
+    discussion: ExitStatusTable.text)
+
+  @OptionGroup var place: RepositoryOptions
+  @OptionGroup var output: OutputOptions
+
+  func run() throws {
+    let repository = try place.open(Environment.makeHost())
+    let change = try KeyringChange(repository)
+    let digest = repository.sealed?.revision.digest.description ?? ""
+    if output.json { return try Console.json(KeyringJSON(change.keyring, digest: digest)) }
+    Console.output("keyring of \(repository.id.short), revision \(change.keyring.revision), digest \(digest)")
+    var table = Table()
+    for member in change.keyring.recipients {
+      let remark = member.passphrase == nil ? "" : "by passphrase"
+      table.add(["recipient", member.id.short, Path(member.name).description, remark])
+    }
+    for writer in change.keyring.writers {
+      let remark = writer.revoked.map { "revoked; \(Amount.count(UInt64($0.accepted.count), "snapshot")) of it count" }
+      table.add(["writer", writer.key.short, Path(writer.name).description, remark ?? ""])
+    }
+    table.lines.forEach { Console.output("  " + $0.trimmingTrailingBlanks()) }
+  }
+}
+
+private struct KeyringJSON: Encodable {
+  struct Recipient: Encodable {
+    let id: String
+    let name: String
+    let recipient: String
+    let byPassphrase: Bool
+  }
+
+  struct Writer: Encodable {
+    let name: String
+    let writer: String
+    let isRevoked: Bool
+  }
+
+  let repository: String
+  let revision: UInt64
+  let digest: String
+  let recipients: [Recipient]
+  let writers: [Writer]
+
+  init(_ keyring: Keyring, digest: String) {
+    repository = keyring.repository.description
+    revision = keyring.revision
+    self.digest = digest
+    recipients = keyring.recipients.map {
+      Recipient(
+        id: $0.id.description, name: $0.name, recipient: $0.recipient.text, byPassphrase: $0.passphrase != nil)
+    }
+    writers = keyring.writers.map { Writer(name: $0.name, writer: $0.key.writerText, isRevoked: $0.revoked != nil) }
+  }
+}
+
+struct KeyForget: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "forget", abstract: "Drop what this machine remembers of the repository at a place.",
+    discussion: """
+      After this, the next command trusts whatever is there. Compare `holdfast key list` with what you have written down.
+
+      \(ExitStatusTable.text)
+      """)
+
+  @OptionGroup var place: RepositoryOptions
+  @OptionGroup var output: OutputOptions
+
+  func run() throws {
+    let host = Environment.makeHost()
+    let location = try place.store(host).location
+    let memory = ClientMemory(directory: try Environment.stateDirectory())
+    let isForgotten = try memory.forget(location, files: host.files)
+    if !output.quiet {
+      Console.output(isForgotten ? "forgot \(location)" : "nothing was remembered of \(location)")
+    }
+  }
+}

@@ -1,0 +1,65 @@
+internal import Glibc
+internal import HoldfastCodec
+internal import HoldfastModel
+internal import HoldfastSystem
+
+/// Where a passphrase comes from: a file, or the terminal. Never an argument or the environment itself: others can see those.
+enum Passphrase {
+  /// From HOLDFAST_PASSPHRASE_FILE or the systemd credential `holdfast-passphrase`; `nil` where none is named.
+  static func fromFile(_ files: FileSystem) throws -> SecretBytes? {
+    let named = Environment.value("HOLDFAST_PASSPHRASE_FILE").flatMap { $0.isEmpty ? nil : $0 }
+    guard
+      let path = try named.map({ try Environment.absolute($0) })
+        ?? KeyFiles.credential("holdfast-passphrase", files: files)
+    else { return nil }
+    let text = try KeyFiles.read(path, files: files)
+    // The newline that editors leave at the end belongs to the file.
+    var bytes = text.withUnsafeBytes { Array($0.last == UInt8(ascii: "\n") ? $0.dropLast() : $0[...]) }
+    return try checked(SecretBytes(taking: &bytes))
+  }
+
+  /// From the terminal; `nil` where there is none.
+  /// - Parameter isNew: then it is asked for twice.
+  static func fromTerminal(isNew: Bool) throws -> SecretBytes? {
+    guard let terminal = fopen("/dev/tty", "r+") else { return nil }
+    defer { fclose(terminal) }
+    let first = try ask(isNew ? "New passphrase: " : "Passphrase: ", terminal)
+    if isNew {
+      let second = try ask("The same again: ", terminal)
+      let isSame = first.withUnsafeBytes { first in second.withUnsafeBytes { first.elementsEqual($0) } }
+      guard isSame else { throw KeyError("the two passphrases differ", hint: "Run the command again.") }
+    }
+    return try checked(first)
+  }
+
+  private static func checked(_ passphrase: SecretBytes) throws -> SecretBytes {
+    guard passphrase.count > 0 else {
+      throw KeyError("the passphrase is empty", hint: "Use several words that nobody would guess.")
+    }
+    return passphrase
+  }
+
+  /// One line, without showing it.
+  private static func ask(_ prompt: String, _ terminal: UnsafeMutablePointer<FILE>) throws -> SecretBytes {
+    let descriptor = fileno(terminal)
+    var shown = termios()
+    guard tcgetattr(descriptor, &shown) == 0 else { throw SystemError("read", Path("/dev/tty"), code: errno) }
+    var hidden = shown
+    hidden.c_lflag &= ~tcflag_t(ECHO)
+    guard tcsetattr(descriptor, TCSAFLUSH, &hidden) == 0 else {
+      throw SystemError("read", Path("/dev/tty"), code: errno)
+    }
+    defer { tcsetattr(descriptor, TCSAFLUSH, &shown) }
+    _ = prompt.withCString { Glibc.write(descriptor, $0, strlen($0)) }
+    var line: [UInt8] = []
+    var byte: UInt8 = 0
+    while true {
+      let count = Glibc.read(descriptor, &byte, 1)
+      if count < 0, errno == EINTR { throw Interrupted() }
+      guard count == 1, byte != UInt8(ascii: "\n") else { break }
+      line.append(byte)
+    }
+    _ = Glibc.write(descriptor, "\n", 1)
+    return SecretBytes(taking: &line)
+  }
+}
