@@ -1,33 +1,39 @@
 #!/usr/bin/env python3
-"""Restores snapshots of a holdfast repository where no holdfast runs. Needs nothing but Python 3.8 on Linux.
+"""Restores snapshots of a holdfast repository where no holdfast runs. Needs nothing but Python 3.8 on Linux, and for
+a sealed repository the file rescue_sealing.py next to this one and the Python library `cryptography`.
 
     rescue.py REPOSITORY list                       which snapshots there are
     rescue.py REPOSITORY restore SNAPSHOT TARGET    restore one; TARGET is a new or an empty directory
     rescue.py REPOSITORY verify [SNAPSHOT]          check one and what it builds upon, or all; write nothing
 
 SNAPSHOT is `latest`, an ID as `list` shows it or its beginning, or NAME/SEQUENCE; --name NAME says of which source.
+A sealed repository is opened with --identity FILE or --passphrase-file FILE (else HOLDFAST_IDENTITY_FILE and
+HOLDFAST_PASSPHRASE_FILE; on a terminal a passphrase is asked for). `list` and `verify` work without: signatures and all
+stored bytes are checked then, pages are not.
 Owners and devices come back for root only. A file that cannot have its owner does not get setuid and setgid either.
 
 Exit status: 0 all is well; 1 refused or damaged (what is sound was restored); 2 wrong usage; 3 something is left out
 that the snapshot does not have (an unreadable file) or that this user or file system may not have. It says each.
 
-Written from docs/format.md alone, in its words; "section" means one of it. Reads what is not sealed, in frames stored
-or zlib. All entries of a snapshot are in memory, about 1 KiB each, contents of files are not; the plain bytes of the
-bodies go to a temporary file ($TMPDIR, else /tmp).
+Written from docs/format.md alone, in its words; "section" means one of it. Reads frames stored or zlib. All entries of
+a snapshot are in memory, about 1 KiB each, contents of files are not; the plain bytes of the bodies go to a temporary
+file ($TMPDIR, else /tmp), those of a sealed repository as well: names of files and digests of pages.
 """
 from __future__ import annotations
 
-import argparse, contextlib, functools, hashlib, json, mmap, os, re, stat, struct, sys, tempfile, zlib
+import argparse, contextlib, functools, hashlib, itertools, json, mmap, os, re, stat, struct, sys, tempfile, zlib
 from pathlib import Path
 from typing import Any, BinaryIO, Iterator, NamedTuple, NoReturn
 
 MOST_PLAIN, MOST_STORED, MOST_FRAMES = 4 << 20, (4 << 20) + (64 << 10), 1_048_576  # limits: section 8
 MOST_ENVELOPE, MOST_CHAIN, MOST_SIZE, MOST_ID = 8 << 20, 100_000, 1 << 62, (1 << 32) - 1
+MOST_PREAMBLE, MOST_SEAL_NUMBER = 8 + 64 * 96 + 65_535, (1 << 32) - 3
 MOST_PATH, MOST_COMPONENT, MOST_ATTRIBUTES, MOST_VALUE, MOST_VALUES = 4095, 255, 1024, 65_536, 1 << 20
 
-HEADER, FRAME, TRAILER = struct.Struct("<8sHBBI16s16s16s"), struct.Struct("<QIIB7s32s"), struct.Struct("<QIIQ8s")
+HEADER, FRAME, TRAILER = struct.Struct("<8sHBBI16s16s16s"), struct.Struct("<QIIB3sI32s"), struct.Struct("<QIIQ8s")
 ARCHIVE, BODY = 1, 2
 STORED, ZLIB, ZSTANDARD = 0, 1, 2
+TAG = 16  # by so many bytes a sealed frame is longer; the seal of an object has as many
 END, ENTRY, REMOVED, PAGES, ZEROS = 0, 1, 2, 3, 4
 DIRECTORY, FILE, SYMBOLIC_LINK, HARD_LINK, FIFO, CHARACTER_DEVICE, BLOCK_DEVICE = 1, 2, 3, 4, 5, 6, 7
 CLASSES, TORN, UNREADABLE = ["", "stable", "retried", "torn", "unreadable"], 3, 4
@@ -47,8 +53,9 @@ ENVELOPE = {
     "consistency": re.compile("|".join(CLASSES[1:])), "incomplete": int, "program": TEXT,
 }
 
-# An archive or a body: where it lies, and what its envelope says of it.
-Object = NamedTuple("Object", [("key", str), ("kind", int), ("id", str), ("length", int), ("digest", str)])
+# An archive or a body: where it lies, and what its envelope says of it; the revision of the keyring, or 0.
+Object = NamedTuple("Object", [("key", str), ("kind", int), ("id", str), ("length", int), ("digest", str),
+                               ("revision", int)])
 # Pages of a file, `first` to before `end`, and where they and their digests are. In no archive (-1), they are zero.
 Run = NamedTuple("Run", [(name, int) for name in ("first", "end", "archive", "frame", "offset", "digests")])
 
@@ -125,10 +132,23 @@ class Snapshot:
             check_shape(self.parent, PARENT, f"{title}: parent")
         elif self.parent is not None:
             raise Damaged(f"{title}: is a full and has a parent")
-        body, place = value["body"], f"sources/{self.name}/%010d/archive-%s"
-        self.body = Object(f"sources/{title}/body-{body['id']}", BODY, body["id"], body["length"], body["digest"])
-        self.archives = [Object(place % (archive["sequence"], archive["id"]), ARCHIVE, archive["id"], archive["length"],
-                                archive["digest"]) for archive in value["archives"]]
+        self.revision = value["keyring"]["revision"] if value["features"] else 0
+        self.body = self.object(BODY, f"sources/{title}/body-", value["body"])
+        self.archives = [self.object(ARCHIVE, f"sources/{self.name}/{archive['sequence']:010d}/archive-", archive)
+                         for archive in value["archives"]]
+
+    def object(self, kind: int, place: str, said: dict[str, Any]) -> Object:
+        return Object(place + said["id"], kind, said["id"], said["length"], said["digest"], self.revision)
+
+
+class Container(NamedTuple):
+    """An archive or body whose outer form is right; with its object key, where it is sealed and we can open it."""
+    index: bytes
+    key: Any
+
+    @property
+    def frames(self) -> int:
+        return len(self.index) // FRAME.size
 
 
 class Repository:
@@ -138,13 +158,21 @@ class Repository:
         self.path = os.path.abspath(path)
         if not os.path.isfile(os.path.join(self.path, "holdfast.json")):
             raise Refused(f"{self.path}: is no repository: there is no holdfast.json")
-        descriptor, _ = self.read_json("holdfast.json", DESCRIPTOR)
-        if descriptor["sealing"] != "none":
-            raise Refused("holdfast.json: the repository is sealed; only holdfast itself can open it")
-        self.id = descriptor["repository"]
-        self.index = functools.lru_cache(maxsize=8)(self.read_index)
+        self.features, self.keyring = None, None
+        self.otherwise = "is sealed, and the repository is not"  # what is said of anything for which this holds
+        descriptor, _, _ = self.read_json("holdfast.json", DESCRIPTOR)
+        self.id, self.features = descriptor["repository"], descriptor["features"]
+        demand(descriptor["sealing"] == ("sealed" if self.features else "none")
+               and ("keyring" in descriptor) == bool(self.features),
+               "holdfast.json: does not agree with itself on whether the repository is sealed")
+        if self.features:
+            self.otherwise = "is not sealed, and the repository is"
+        self.container = functools.lru_cache(maxsize=8)(self.read_container)
         self.frame = functools.lru_cache(maxsize=8)(self.read_frame)
         self.sound: dict[str, bytearray] = {}  # by key: 1 for each frame that was read and found sound
+        if self.features:
+            check_shape(descriptor.get("keyring"), DIGEST, "holdfast.json: keyring")
+            self.keyring = open_keyring(self, descriptor["keyring"])
 
     def read(self, key: str, start: int, length: int) -> bytes:
         """Up to so many bytes of an object; whatever keeps it from being read is damage."""
@@ -155,8 +183,8 @@ class Repository:
         except OSError as error:
             raise Damaged(f"{key}: {error.strerror}") from None
 
-    def read_json(self, key: str, shape: Any) -> tuple[dict[str, Any], str]:
-        """A descriptor or envelope, proved against the digest on its second line, and that digest."""
+    def read_json(self, key: str, shape: Any) -> tuple[dict[str, Any], str, bytes]:
+        """A descriptor, envelope or revision, proved against the digest on its second line; that digest; its line."""
         data = self.read(key, 0, MOST_ENVELOPE + 1)
         demand(len(data) <= MOST_ENVELOPE, f"{key}: is longer than {MOST_ENVELOPE} bytes")
         line, newline, rest = data.partition(b"\n")
@@ -167,11 +195,12 @@ class Repository:
         except (ValueError, RecursionError) as error:
             raise Damaged(f"{key}: is not JSON: {error}") from None
         check_shape(value, {}, key)
-        if value.get("format") != 1 or value.get("features") != []:
+        if value.get("format") != 1 or value.get("features") not in ([], ["sealed"]):
             raise Refused(f"{key}: format {value.get('format')!r} with features {value.get('features')!r}; "
-                          "this tool knows format 1 without features")
+                          "this tool knows format 1, without features or with 'sealed'")
+        demand(self.features in (None, value["features"]), f"{key}: {self.otherwise}")
         check_shape(value, shape, key)
-        return value, digest
+        return value, digest, line + newline
 
     def titles(self) -> list[str]:
         """All snapshots, by source and sequence. A directory without manifest.json is none, nor is one with a dot."""
@@ -180,9 +209,13 @@ class Repository:
 
     def snapshot(self, title: str) -> Snapshot:
         key = f"sources/{title}/manifest.json"
-        value, digest = self.read_json(key, ENVELOPE)
+        value, digest, line = self.read_json(key, ENVELOPE)
         demand(value["repository"] == self.id and f"{value['source']['name']}/{value['sequence']:010d}" == title,
                f"{key}: is the envelope of another snapshot")
+        if self.keyring:
+            self.keyring.check_envelope(key, value, line, digest)
+        else:
+            demand(value.get("signature") is None and "keyring" not in value, f"{key}: {self.otherwise}")
         return Snapshot(title, value, digest)
 
     def snapshots(self) -> Iterator[Snapshot]:
@@ -206,41 +239,76 @@ class Repository:
             raise Refused(f"{wanted}: " + (f"can be {', '.join(found)}; say which" if found else "no such snapshot"))
         return self.snapshot(found[0])
 
-    def read_index(self, of: Object) -> bytes:
-        """The index of a container, after all checks of the outer form (section 4)."""
+    def opens(self, of: Object | Snapshot) -> bool:
+        """Whether it can be opened: it is not sealed, or we have a key that fits."""
+        return self.keyring is None or self.keyring.opens(of.revision)
+
+    def read_container(self, of: Object) -> Container:
+        """All checks of the outer form (section 4)."""
         def check(right: object, problem: str) -> None:
             demand(right, f"{of.key}: {problem}")
-        check(of.length >= HEADER.size + TRAILER.size, "is too short for a header and a trailer")
+        header = self.read(of.key, 0, HEADER.size)
+        check(len(header) == HEADER.size, "is too short for a header")
+        sealing, ahead = header[11], int.from_bytes(header[12:16], "little")
+        check(sealing == bool(self.keyring), self.otherwise)
+        check(8 <= ahead <= MOST_PREAMBLE if self.keyring else ahead == 0, f"has a preamble of {ahead} bytes")
+        behind = TAG + TRAILER.size if self.keyring else TRAILER.size
+        check(of.length >= HEADER.size + ahead + behind, "is too short for a header and a trailer")
         trailer = self.read(of.key, of.length - TRAILER.size, TRAILER.size + 1)
         check(len(trailer) == TRAILER.size, f"is not {of.length} bytes long, as its envelope says")
         start, frames, entry, length, magic = TRAILER.unpack(trailer)
         check((magic, entry, length) == (b"TSAFDLOH", FRAME.size, of.length), "its trailer is damaged")
         check(frames <= MOST_FRAMES, f"has more than {MOST_FRAMES} frames")
-        check(start + frames * entry + TRAILER.size == length, "its index is not in its place")
-        header, index = self.read(of.key, 0, HEADER.size), self.read(of.key, start, frames * entry)
-        check(hashlib.sha256(header + index + trailer).hexdigest() == of.digest, "does not have its object digest")
-        expected = b"HOLDFAST", 1, of.kind, 0, 0, bytes.fromhex(self.id), bytes.fromhex(of.id), bytes(16)
+        check(start + frames * entry + behind == length, "its index is not in its place")
+        preamble, index = self.read(of.key, HEADER.size, ahead), self.read(of.key, start, frames * entry)
+        seal = self.read(of.key, start + frames * entry, behind - TRAILER.size)
+        outer = hashlib.sha256(header + preamble + index + trailer)
+        proof = outer.copy()
+        proof.update(seal)
+        check(proof.hexdigest() == of.digest, "does not have its object digest")
+        expected = b"HOLDFAST", 1, of.kind, sealing, ahead, bytes.fromhex(self.id), bytes.fromhex(of.id), bytes(16)
         check(HEADER.unpack(header) == expected, "its header is that of another object")
-        end = HEADER.size
-        for offset, stored, plain, codec, zero, _ in sorted(FRAME.iter_unpack(index)):
+        self.check_frames(of, index, HEADER.size + ahead, start)
+        key = self.keyring.open_object(of, header, preamble, outer.digest(), seal) if self.keyring else None
+        return Container(index, key)
+
+    def check_frames(self, of: Object, index: bytes, end: int, stop: int) -> None:
+        """That the frames of an index fill the space from `end` to `stop`, and are of a form that can be read."""
+        def check(right: object, problem: str) -> None:
+            demand(right, f"{of.key}: {problem}")
+        numbers, added = set(), TAG if self.keyring else 0
+        for offset, stored, plain, codec, zero, number, _ in sorted(FRAME.iter_unpack(index)):
             check(offset == end, f"gap or overlap of frames at byte {end}")
-            check(1 <= plain <= MOST_PLAIN and stored <= MOST_STORED, "a frame is beyond the limit")
+            check(1 <= plain <= MOST_PLAIN and added <= stored <= MOST_STORED, "a frame is beyond the limit")
             check(codec <= ZSTANDARD and not any(zero), "a frame has an unknown codec")
-            check(codec != STORED or stored == plain, "a stored frame has two lengths")
-            if codec == ZSTANDARD:
+            check(codec != STORED or stored == plain + added, "a stored frame has two lengths")
+            check(number <= (MOST_SEAL_NUMBER if self.keyring else 0), f"a frame has the seal number {number}")
+            check(not self.keyring or number not in numbers, f"two frames have the seal number {number}")
+            if codec == ZSTANDARD and self.opens(of):
                 raise Refused(f"{of.key}: is compressed with Zstandard, which this tool does not read; take the "
                               "repository to a machine where holdfast runs, and use `holdfast restore` there")
+            numbers.add(number)
             end += stored
-        check(end == start, f"gap or overlap of frames at byte {end}")
-        return index
+        check(end == stop, f"gap or overlap of frames at byte {end}")
+
+    def stored(self, of: Object, number: int) -> bytes:
+        """The stored bytes of a frame, as its index has their digest."""
+        index = self.container(of).index
+        offset, stored, *_, digest = FRAME.unpack_from(index, number * FRAME.size)
+        data = self.read(of.key, offset, stored)
+        demand(hashlib.sha256(data).digest() == digest,
+               f"{of.key}: frame {number}: damaged, {stored} bytes from byte {offset}")
+        return data
 
     def read_frame(self, of: Object, number: int) -> bytes:
         """The plain bytes of a frame."""
-        index, where = self.index(of), f"{of.key}: frame {number}"
-        demand(number < len(index) // FRAME.size, f"{where}: there is no such frame")
-        offset, stored, plain, codec, _, digest = FRAME.unpack_from(index, number * FRAME.size)
-        data = self.read(of.key, offset, stored)
-        demand(hashlib.sha256(data).digest() == digest, f"{where}: damaged, {stored} bytes from byte {offset}")
+        container, where = self.container(of), f"{of.key}: frame {number}"
+        demand(number < container.frames, f"{where}: there is no such frame")
+        _, _, plain, codec, _, seal_number, _ = FRAME.unpack_from(container.index, number * FRAME.size)
+        data = self.stored(of, number)
+        demand(container.key or not self.keyring, f"{where}: there is no key for it")
+        if container.key:
+            data = container.key.open_frame(seal_number, plain, codec, data, f"frame {number}")
         if codec == ZLIB:
             stream = zlib.decompressobj()
             try:
@@ -248,8 +316,19 @@ class Repository:
             except zlib.error as error:
                 raise Damaged(f"{where}: {error}") from None
             demand(len(data) == plain and stream.eof and not stream.unused_data, f"{where}: not {plain} plain bytes")
-        self.sound.setdefault(of.key, bytearray(len(index) // FRAME.size))[number] = 1
+        self.sound.setdefault(of.key, bytearray(container.frames))[number] = 1
         return data
+
+
+def open_keyring(repository: Repository, first: str) -> Any:
+    """Loads the other file, which only a sealed repository needs."""
+    try:
+        import rescue_sealing
+    except ModuleNotFoundError as error:
+        raise Refused(f"the repository is sealed, and {error.name}.py is missing\n"
+                      f"HINT: Copy it from where rescue.py comes from to {os.path.dirname(os.path.abspath(__file__))}"
+                      ) from None
+    return rescue_sealing.Keyring(repository, first)
 
 
 class Cursor:
@@ -409,21 +488,30 @@ class Chain:
             demand(child.kind == "incremental" or snapshot.kind == "full", f"{child.title}: its parent is not a full")
             self.snapshots.insert(0, snapshot)
             demand(len(self.snapshots) <= MOST_CHAIN, f"{child.title}: the chain is too long")
-        with tempfile.TemporaryFile() as file:
-            ends = [self.unpack(snapshot.body, file) for snapshot in self.snapshots]
-            self.plain = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         self.archives: list[Object] = []
-        self.bodies: list[Cursor] = []
-        self.state: dict[bytes, Entry] = {}
-        for snapshot, start, end in zip(self.snapshots, [0] + ends, ends):
+        for snapshot in self.snapshots:
             for number, archive in enumerate(snapshot.value["archives"], len(self.archives)):
                 demand(archive["number"] == number, f"{snapshot.title}: archive {archive['number']} should be {number}")
             self.archives += snapshot.archives
-            self.bodies.append(Cursor(self.plain, start, end, snapshot.body.key, len(self.archives)))
+        self.bodies: list[Cursor] = []
+        self.state: dict[bytes, Entry] = {}
 
-    def unpack(self, body: Object, file: BinaryIO) -> int:
+    def unpack(self) -> None:
+        """Makes the bodies ready to be read, up to the first that we have no key for."""
+        opened = list(itertools.takewhile(self.repository.opens, self.snapshots))
+        if not opened:
+            return
+        with tempfile.TemporaryFile() as file:
+            ends = [self.unpack_body(snapshot.body, file) for snapshot in opened]
+            self.plain = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        archives = 0
+        for snapshot, start, end in zip(opened, [0] + ends, ends):
+            archives += len(snapshot.archives)
+            self.bodies.append(Cursor(self.plain, start, end, snapshot.body.key, archives))
+
+    def unpack_body(self, body: Object, file: BinaryIO) -> int:
         """Appends the plain bytes of a body to a file; where they end."""
-        frames = len(self.repository.index(body)) // FRAME.size
+        frames = self.repository.container(body).frames
         demand(frames, f"{body.key}: has no frames")
         for number in range(frames):
             file.write(self.repository.frame(body, number))
@@ -467,7 +555,9 @@ class Chain:
                 raise Damaged(f"{snapshot.title}: {show(path)} lies in no directory")
             if entry.type == HARD_LINK and not (file and file.type == FILE and path_order(file.path) < path_order(path)):
                 raise Damaged(f"{snapshot.title}: {show(path)} is a hard link to no such file as {show(entry.link)}")
-        demand(root.hexdigest() == snapshot.value["state"]["root"], f"{snapshot.title}: does not have its state root")
+        key, found = self.repository.container(snapshot.body).key, root.digest()
+        demand((key.state_root(found) if key else found).hex() == snapshot.value["state"]["root"],
+               f"{snapshot.title}: does not have its state root")
 
     def contents(self, entry: Entry, inherited: bool = True) -> Iterator[tuple[int, bytes]]:
         """Position and bytes of each page that is not zero, checked; at the end the file digest is checked too."""
@@ -499,22 +589,50 @@ class Chain:
 
 def list_snapshots(repository: Repository) -> None:
     for each in repository.snapshots():
-        state, path = each.value["state"], each.value["source"]["path"].encode("utf-8", "replace")
+        state, path = each.value["state"], show(each.value["source"]["path"].encode("utf-8", "replace"))
+        if repository.keyring:
+            path = "(sealed)"
+            with noting(each.title):
+                key = repository.container(each.body).key if repository.opens(each) else None
+                path = show(key.label) if key else path
         print(f"{each.title}  {each.id}  {each.kind:12}  {each.value['time']['started']}  {state['files']} files  "
-              f"{state['bytes']} bytes  {each.value['consistency']}  {show(path)}")
+              f"{state['bytes']} bytes  {each.value['consistency']}  {path}")
 
 
 def verify(repository: Repository, snapshots: list[Snapshot]) -> None:
     """These snapshots and their chains; what several have in common is checked once."""
+    if repository.keyring:
+        print(repository.keyring.describe())
     parents, done = {each.parent["digest"] for each in snapshots if each.parent}, set()
     for last in snapshots:
         with noting(last.title):
-            chain = Chain(repository, last) if last.digest not in parents else None  # a parent comes with its children
-            for snapshot, changes, files in chain.states() if chain else ():
+            if last.digest in parents:  # a parent comes with its children
+                continue
+            chain = Chain(repository, last)
+            chain.unpack()
+            for snapshot, changes, files in chain.states():
                 if snapshot.digest not in done:
                     chain.check_state(snapshot)
                     verify_one(chain, snapshot, changes, files)
                     done.add(snapshot.digest)
+            for snapshot in chain.snapshots[len(chain.bodies):]:
+                if snapshot.digest not in done:
+                    verify_stored(repository, snapshot)
+                    done.add(snapshot.digest)
+
+
+def verify_stored(repository: Repository, snapshot: Snapshot) -> None:
+    """What can be known of a snapshot that we have no key for: all its stored bytes are those that were signed."""
+    before, objects = len(PROBLEMS), [snapshot.body, *snapshot.archives]
+    for each in objects:
+        with noting(snapshot.title):
+            for number in range(repository.container(each).frames):
+                repository.stored(each, number)
+    if len(PROBLEMS) == before:
+        print(f"{snapshot.title}  {snapshot.id}  is stored as it was signed: {len(objects)} objects, "
+              f"{sum(each.length for each in objects)} bytes; its pages were not proved, for want of a key")
+    if repository.keyring.identities:
+        note(repository.keyring.closed(snapshot), LeftOut.status)
 
 
 def verify_one(chain: Chain, snapshot: Snapshot, changes: dict[str, int], brought: list[Entry]) -> None:
@@ -533,7 +651,7 @@ def verify_one(chain: Chain, snapshot: Snapshot, changes: dict[str, int], brough
                 pass
     for archive in snapshot.archives:
         with noting(snapshot.title):
-            for number in range(len(repository.index(archive)) // FRAME.size):
+            for number in range(repository.container(archive).frames):
                 if not repository.sound.get(archive.key, {number: 0})[number]:  # no page was read from it
                     repository.frame(archive, number)
     if len(PROBLEMS) == before:
@@ -545,12 +663,17 @@ def restore(repository: Repository, snapshot: Snapshot, target: str) -> None:
     if os.path.lexists(target) and (os.path.islink(target) or not os.path.isdir(target) or os.listdir(target)):
         raise Refused(f"{target}: is there, and is not an empty directory")
     chain = Chain(repository, snapshot)
+    for each in chain.snapshots:
+        if not repository.opens(each):
+            raise Refused(f"{repository.keyring.closed(each)}\n"
+                          "HINT: Give --identity FILE or --passphrase-file FILE of one of them.")
+    chain.unpack()
     for _ in chain.states():
         pass
     chain.check_state(snapshot)
     for archive in chain.archives:
         with contextlib.suppress(Damaged):  # the files that need it will say so
-            repository.index(archive)
+            repository.container(archive)
     os.makedirs(target, 0o700, exist_ok=True)
     os.chdir(target)  # so that the longest path is short enough
     os.chmod(b".", 0o700)
@@ -633,6 +756,18 @@ def write_attributes(entry: Entry) -> None:
         os.utime(path, ns=(modified, modified), follow_symlinks=False)
 
 
+def unlock(repository: Repository, options: argparse.Namespace) -> None:
+    """Takes the keys that are given with the command, else in the environment."""
+    given = options.identity, options.passphrase_file
+    if not any(given):
+        given = os.environ.get("HOLDFAST_IDENTITY_FILE"), os.environ.get("HOLDFAST_PASSPHRASE_FILE")
+    if repository.keyring:
+        repository.keyring.unlock(*given, ask=options.command != "list" and bool(sys.stdin and sys.stdin.isatty()))
+    elif any(given):
+        raise Refused("a key is given, and the repository is not sealed: it is another one, or was replaced\n"
+                      "HINT: If you know that it never was sealed, leave the key out.")
+
+
 def main(arguments: list[str]) -> int:
     _, usage, text = (__doc__ or "").split("\n\n", 2)
     parser = argparse.ArgumentParser("rescue.py", usage=usage.strip(), epilog=text,
@@ -641,14 +776,16 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("command", choices=["list", "restore", "verify"])
     parser.add_argument("snapshot", nargs="?")
     parser.add_argument("target", nargs="?")
-    parser.add_argument("--name")
-    options = parser.parse_args(arguments)
+    for name in ("--name", "--identity", "--passphrase-file"):
+        parser.add_argument(name)
+    options = parser.parse_intermixed_args(arguments)
     given = (options.snapshot is not None) + (options.target is not None)
     if given not in {"list": [0], "restore": [2], "verify": [0, 1]}[options.command]:
         parser.error(f"{options.command} takes other arguments")
     PROBLEMS.clear()
     try:
         repository = Repository(options.repository)
+        unlock(repository, options)
         if options.command == "list":
             list_snapshots(repository)
         elif options.command == "restore":
@@ -665,6 +802,7 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    sys.modules["rescue"] = sys.modules[__name__]  # for rescue_sealing.py, which would load this file again
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")
     sys.exit(main(sys.argv[1:]))

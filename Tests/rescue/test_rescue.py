@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import importlib.util
 import io
 import itertools
 import json
@@ -14,16 +13,17 @@ import os
 import shutil
 import stat
 import struct
+import sys
 import tempfile
 import unittest
 import zlib
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
+from unittest import mock
 
-SCRIPT = Path(__file__).resolve().parents[2] / "Scripts" / "rescue.py"
-SPECIFICATION = importlib.util.spec_from_file_location("rescue", SCRIPT)
-rescue = importlib.util.module_from_spec(SPECIFICATION)
-SPECIFICATION.loader.exec_module(rescue)
+SCRIPTS = Path(__file__).resolve().parents[2] / "Scripts"
+sys.path.insert(0, str(SCRIPTS))
+import rescue  # noqa: E402
 
 PAGE = 512
 TIME = "2024-02-29T12:00:00.5Z"
@@ -104,11 +104,24 @@ def file(path: bytes, data: bytes, keep: Optional[List[int]] = None, attribute: 
     return item
 
 
+class Wrapper:
+    """What sealing does to one archive or body: here nothing. `test_sealed.py` has the other one."""
+    sealing, preamble = 0, b""
+
+    def frame(self, number: int, data: bytes, plain: int, codec: int) -> Tuple[bytes, int]:
+        """The stored bytes of a frame, and its seal number."""
+        return data, 0
+
+    def seal(self, outer: bytes) -> bytes:
+        return b""
+
+
 class Writer:
     """Writes one repository; of each snapshot it remembers what the next needs."""
+    ID = "0123456789abcdef" * 2
 
     def __init__(self, path: Path):
-        self.path, self.id, self.serial = path, "0123456789abcdef" * 2, 0
+        self.path, self.id, self.serial = path, self.ID, 0
         path.mkdir()
         self.descriptor()
         self.snapshots: Dict[Tuple[str, int], Dict[str, Any]] = {}
@@ -121,22 +134,38 @@ class Writer:
         self.serial += 1
         return hashlib.md5(b"%d" % self.serial).hexdigest()
 
+    def wrapper(self, kind: int, name: str) -> Wrapper:
+        return Wrapper()
+
+    def complete(self, envelope: Dict[str, Any]) -> None:
+        """Adds to an envelope what sealing asks for: here nothing."""
+
+    def line(self, value: Dict[str, Any]) -> bytes:
+        return json.dumps(value, sort_keys=True, separators=(",", ":")).encode() + b"\n"
+
     def container(self, place: Path, kind: int, frames: List[bytes], codec: Optional[int] = None) -> Dict[str, Any]:
         name = self.identifier()
-        header = b"HOLDFAST" + struct.pack("<HBBI", 1, kind, 0, 0) + bytes.fromhex(self.id + name) + bytes(16)
-        stored = [(zlib.compress(f), 1) if i % 2 else (f, 0) for i, f in enumerate(frames)]
+        wrap = self.wrapper(kind, name)
+        header = b"HOLDFAST" + struct.pack("<HBBI", 1, kind, wrap.sealing, len(wrap.preamble))
+        header += bytes.fromhex(self.id + name) + bytes(16)
+        made = [(zlib.compress(f), 1) if i % 2 else (f, 0) for i, f in enumerate(frames)]
+        made = [(d, c if codec is None else codec) for d, c in made]
+        stored = [wrap.frame(i, d, len(frames[i]), c) for i, (d, c) in enumerate(made)]
         order = sorted(range(len(frames)), reverse=True)  # any order will do
-        offsets, data = {}, b""
+        offsets, data, start = {}, b"", 64 + len(wrap.preamble)
         for i in order:
-            offsets[i] = 64 + len(data)
+            offsets[i] = start + len(data)
             data += stored[i][0]
-        index = b"".join(struct.pack("<QIIB7x", offsets[i], len(d), len(frames[i]), c if codec is None else codec)
-                         + hashlib.sha256(d).digest() for i, (d, c) in enumerate(stored))
-        length = 64 + len(data) + len(index) + 32
-        trailer = struct.pack("<QIIQ8s", 64 + len(data), len(frames), 56, length, b"TSAFDLOH")
+        index = b"".join(struct.pack("<QIIB3xI", offsets[i], len(d), len(frames[i]), made[i][1], number)
+                         + hashlib.sha256(d).digest() for i, (d, number) in enumerate(stored))
+        length = start + len(data) + len(index) + 16 * (wrap.sealing > 0) + 32
+        trailer = struct.pack("<QIIQ8s", start + len(data), len(frames), 56, length, b"TSAFDLOH")
+        outer = header + wrap.preamble + index + trailer
+        seal = wrap.seal(outer)
         place.mkdir(parents=True, exist_ok=True)
-        (place / f"{'body' if kind == 2 else 'archive'}-{name}").write_bytes(header + data + index + trailer)
-        return {"id": name, "length": length, "digest": hashlib.sha256(header + index + trailer).hexdigest()}
+        (place / f"{'body' if kind == 2 else 'archive'}-{name}").write_bytes(
+            header + wrap.preamble + data + index + seal + trailer)
+        return {"id": name, "length": length, "digest": hashlib.sha256(outer + seal).hexdigest()}
 
     def snapshot(self, items: List[Item], removed: Tuple[bytes, ...] = (), parent: Optional[int] = None,
                  kind: Optional[str] = None, source: str = "home", codec: Optional[int] = None,
@@ -180,8 +209,9 @@ class Writer:
             "consistency": CLASSES[max((i.consistency for i in files), default=1) - 1],
             "program": "test", "signature": None,
         }
+        self.complete(envelope)
         edit(envelope)
-        data = json.dumps(envelope, sort_keys=True, separators=(",", ":")).encode() + b"\n"
+        data = self.line(envelope)
         (place / "manifest.json").write_bytes(proved(data))
         self.snapshots[source, sequence] = {"state": state, "archives": number + len(archives), "envelope": envelope,
                                             "digest": hashlib.sha256(data).hexdigest()}
@@ -219,12 +249,20 @@ def root() -> Item:
     return directory(b"")
 
 
-class RescueTests(unittest.TestCase):
+class Case(unittest.TestCase):
+    """What all tests need; without tests of its own."""
+
     def setUp(self) -> None:
         self.home = os.getcwd()
         self.place = Path(tempfile.mkdtemp())
         self.writer = Writer(self.place / "repository")
         self.restored = 0
+        self.keys: Tuple[str, ...] = ()  # options that every run gets
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("HOLDFAST_")}
+        for change in (mock.patch.dict(os.environ, environment, clear=True),
+                       mock.patch("sys.stdin", io.StringIO())):  # no terminal: nothing is asked for
+            change.start()
+            self.addCleanup(change.stop)
 
     def tearDown(self) -> None:
         os.chdir(self.home)
@@ -235,7 +273,7 @@ class RescueTests(unittest.TestCase):
     def run_rescue(self, *arguments: str) -> Tuple[int, str, str]:
         out, err = io.StringIO(), io.StringIO()
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            status = rescue.main([str(self.writer.path), *arguments])
+            status = rescue.main([str(self.writer.path), *arguments, *self.keys])
         os.chdir(self.home)
         return status, out.getvalue(), err.getvalue()
 
@@ -272,6 +310,8 @@ class RescueTests(unittest.TestCase):
         found, = (self.writer.path / "sources" / "home" / f"{sequence:010d}").glob(name + "*")
         return found
 
+
+class RescueTests(Case):
     # What a restore brings back
 
     def test_full(self) -> None:
@@ -497,6 +537,9 @@ class RescueTests(unittest.TestCase):
                 ("another snapshot", put("sequence", 1)),
                 ("another snapshot", put("repository", zero[:32])),
                 ("another snapshot", put("name", "etc", "source")),
+                ("is sealed, and the repository is not", put("features", ["sealed"])),
+                ("is sealed, and the repository is not", put("signature", {})),
+                ("is sealed, and the repository is not", put("keyring", {})),
                 ("'future'", put("features", ["future"])),
                 ("format 2", put("format", 2)),
                 ("kind", put("kind", "other")),
@@ -517,7 +560,8 @@ class RescueTests(unittest.TestCase):
 
     def test_wrong_descriptor(self) -> None:
         self.writer.snapshot([root()])
-        for change in ({"format": 2}, {"features": ["x"]}, {"sealing": "age"}, {"repository": "x"}, {"created": 1}):
+        for change in ({"format": 2}, {"features": ["x"]}, {"sealing": "age"}, {"sealing": "sealed"},
+                       {"features": ["sealed"]}, {"keyring": "0" * 64}, {"repository": "x"}, {"created": 1}):
             self.writer.descriptor(**change)
             self.refused("holdfast.json")
             self.assertEqual(self.run_rescue("list")[0], 1)

@@ -1,0 +1,326 @@
+"""What rescue.py needs besides for a sealed repository: keep the two files next to each other. Not to be run by itself.
+
+Written from section 9 of docs/format.md alone, in its words. Signatures, X25519, AES-256-GCM and scrypt come from the
+Python library `cryptography` (38 or newer); the rest of HPKE (RFC 9180, base mode) and HKDF (RFC 5869) is here.
+"""
+from __future__ import annotations
+
+import contextlib, getpass, hashlib, hmac, os, re, resource, struct
+from typing import Any, NamedTuple
+
+from rescue import (ARCHIVE, DIGEST, ID, TAG, TEXT, TIME, Damaged, Object, Refused, Repository, Snapshot, check_shape,
+                    demand, show)
+
+try:
+    from cryptography.exceptions import InvalidSignature, InvalidTag
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+    from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+except ImportError:
+    raise Refused("the repository is sealed, and this Python has no library `cryptography`\n"
+                  "HINT: As root, run: apt-get install python3-cryptography") from None
+
+MOST_RECIPIENTS, MOST_WRITERS, MOST_REVISIONS, MOST_KEY_FILE = 64, 1024, 100_000, 64 << 10
+LEAST_LOG_N, MOST_LOG_N, BLOCK, PARALLEL = 15, 20, 8, 1  # scrypt: at most 1 GiB of memory
+
+PREAMBLE, SLOT = struct.Struct("<HHI"), struct.Struct("<16s32s48s")
+FRAME_PURPOSE, LABEL_PURPOSE, SEAL_PURPOSE = b"\1", b"\2", b"\3"
+LABEL_NUMBER, SEAL_NUMBER = 2**32 - 2, 2**32 - 1  # seal numbers of frames are below
+
+KEY = re.compile(r"(holdfast-([a-z-]+)-[0-9a-f]{64,128})-([0-9a-f]{8})")  # any kind; this is its name
+IDENTITY = re.compile(r"holdfast-identity-([0-9a-f]{64})")
+REVISION = re.compile(r"(?!0{10})[0-9]{10}\.json", re.ASCII)
+SIGNATURE = {"key": DIGEST, "value": re.compile("[0-9a-f]{128}")}
+PASSPHRASE = {"salt": DIGEST, "logN": int, "r": int, "p": int, "sealed": re.compile("[0-9a-f]{96}")}
+KEYRING = {
+    "repository": ID, "revision": int, "time": TIME,
+    "recipients": [{"id": ID, "name": TEXT, "opening": DIGEST, "authority": DIGEST}],
+    "writers": [{"name": TEXT, "key": DIGEST}], "signature": SIGNATURE,
+}
+SIGNED = {"keyring": {"revision": int, "digest": DIGEST}, "signature": SIGNATURE}  # what a sealed envelope has besides
+
+# A revision of the keyring, as far as it is needed later; recipients and writers are by ID and by key.
+Revision = NamedTuple("Revision", [("digest", str), ("recipients", dict), ("writers", dict)])
+
+
+# ---- Primitives ----
+
+def extract(salt: bytes, secret: bytes) -> bytes:
+    return hmac.digest(salt, secret, "sha256")
+
+
+def expand(key: bytes, info: bytes, length: int = 32) -> bytes:
+    return hmac.digest(key, info + b"\1", "sha256")[:length]  # nothing here is longer than the first block
+
+
+def derive(secret: bytes, text: bytes) -> bytes:
+    return expand(extract(b"", secret), b"holdfast-1 " + text)
+
+
+def labeled_extract(suite: bytes, salt: bytes, label: bytes, secret: bytes) -> bytes:
+    return extract(salt, b"HPKE-v1" + suite + label + secret)
+
+
+def labeled_expand(suite: bytes, key: bytes, label: bytes, info: bytes, length: int = 32) -> bytes:
+    return expand(key, struct.pack(">H", length) + b"HPKE-v1" + suite + label + info, length)
+
+
+def raw(public: Any) -> bytes:
+    return public.public_bytes(Encoding.Raw, PublicFormat.Raw)
+
+
+def hpke_open(private: X25519PrivateKey, encapsulated: bytes, info: bytes, sealed: bytes) -> bytes:
+    """RFC 9180 in base mode, the first message; raises ValueError or InvalidTag."""
+    kem, suite = b"KEM" + struct.pack(">H", 0x20), b"HPKE" + struct.pack(">HHH", 0x20, 1, 2)
+    shared = private.exchange(X25519PublicKey.from_public_bytes(encapsulated))  # refuses points of small order
+    secret = labeled_expand(kem, labeled_extract(kem, b"", b"eae_prk", shared), b"shared_secret",
+                            encapsulated + raw(private.public_key()))
+    context = b"\0" + labeled_extract(suite, b"", b"psk_id_hash", b"") + labeled_extract(suite, b"", b"info_hash", info)
+    secret = labeled_extract(suite, secret, b"secret", b"")
+    nonce = labeled_expand(suite, secret, b"base_nonce", context, 12)
+    return AESGCM(labeled_expand(suite, secret, b"key", context)).decrypt(nonce, sealed, b"")
+
+
+def check_signature(where: str, purpose: bytes, line: bytes, claim: dict[str, str]) -> None:
+    """That the key of the claim made its value over the line, in which `null` stands for the claim."""
+    text = b'"signature":{"key":"%s","value":"%s"}' % (claim["key"].encode(), claim["value"].encode())
+    demand(line.count(text) == 1, f"{where}: its signature is not written as the format says")
+    message = b"holdfast-1 " + purpose + b"\n" + line.replace(text, b'"signature":null')
+    try:
+        key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(claim["key"]))
+        key.verify(bytes.fromhex(claim["value"]), message)
+    except (InvalidSignature, ValueError):
+        raise Damaged(f"{where}: its signature is wrong") from None
+
+
+# ---- Keys ----
+
+class Identity:
+    """A secret seed, and what follows from it."""
+
+    def __init__(self, seed: bytes):
+        self.opening = X25519PrivateKey.from_private_bytes(derive(seed, b"identity opening"))
+        authority = Ed25519PrivateKey.from_private_bytes(derive(seed, b"identity authority"))
+        self.id = hashlib.sha256(raw(self.opening.public_key()) + raw(authority.public_key())).hexdigest()[:32]
+
+
+def read_secret(path: str) -> bytes:
+    """A small file that nobody but its owner may get at."""
+    try:
+        with open(path, "rb") as file:
+            if os.fstat(file.fileno()).st_mode & 0o077:
+                raise Refused(f"{path}: is open to others than its owner\nHINT: Run: chmod 600 {path}")
+            data = file.read(MOST_KEY_FILE + 1)
+    except OSError as error:
+        raise Refused(f"{path}: {error.strerror}") from None
+    if len(data) > MOST_KEY_FILE:
+        raise Refused(f"{path}: is too long for a key or a passphrase")
+    return data
+
+
+def read_identity(path: str) -> Identity:
+    lines = [line.strip() for line in read_secret(path).decode("utf-8", "replace").split("\n")]
+    keys = [line for line in lines if line and not line.startswith("#")]
+    key = KEY.fullmatch(keys[0]) if len(keys) == 1 else None
+    if not key:
+        raise Refused(f"{path}: does not hold one key: a line `holdfast-identity-…`, besides empty ones and comments")
+    if hashlib.sha256(key[1].encode()).hexdigest()[:8] != key[3]:
+        raise Refused(f"{path}: the key is mistyped: its last 8 digits, the checksum, do not fit the others")
+    identity = IDENTITY.fullmatch(key[1])
+    if not identity:
+        raise Refused(f"{path}: holds a `holdfast-{key[2]}-…`, and what opens is an identity, with 64 digits")
+    return Identity(bytes.fromhex(identity[1]))
+
+
+def read_passphrase(path: str) -> bytes:
+    data = read_secret(path)
+    line = data[:-1] if data.endswith(b"\n") else data
+    if not line or b"\n" in line:
+        raise Refused(f"{path}: does not hold one line, the passphrase")
+    return line
+
+
+def name_recipients(recipients: dict[str, Any]) -> str:
+    return ", ".join(f"{show(each['name'].encode('utf-8', 'replace'))} ({each['id']}"
+                     f"{', by passphrase' if each.get('passphrase') else ''})" for each in recipients.values())
+
+
+# ---- The keyring ----
+
+class Keyring:
+    """Who may open and who may write: every revision, proved from the first on; and the identities of who reads."""
+
+    def __init__(self, repository: Repository, first: str):
+        self.repository, self.revisions = repository, []
+        self.identities: dict[str, Identity] = {}
+        self.add_revisions(first)
+
+    def add_revisions(self, first: str) -> None:
+        try:
+            names = sorted(filter(REVISION.fullmatch, os.listdir(os.path.join(self.repository.path, "keyring"))))
+        except OSError as error:
+            raise Damaged(f"keyring: {error.strerror}") from None
+        demand(names, "keyring: has no revision, and the repository is sealed")
+        demand(len(names) <= MOST_REVISIONS, f"keyring: has more than {MOST_REVISIONS} revisions")
+        for number, name in enumerate(names, 1):
+            demand(name == f"{number:010d}.json", f"keyring: revision {number} is missing")
+            self.revisions.append(self.read_revision(number))
+        demand(self.revisions[0].digest == first, "keyring/0000000001.json: is not the one that holdfast.json names")
+
+    def read_revision(self, number: int) -> Revision:
+        key = f"keyring/{number:010d}.json"
+        value, digest, line = self.repository.read_json(key, KEYRING)
+        before = self.revisions[-1] if self.revisions else None
+        demand((value["repository"], value["revision"]) == (self.repository.id, number), f"{key}: is another revision")
+        demand(value.get("previous", "") == (before and before.digest), f"{key}: does not follow the one before it")
+        recipients = {each["id"]: each for each in value["recipients"]}
+        writers = {each["key"]: each for each in value["writers"]}
+        for name, by_id, most in (("recipients", recipients, MOST_RECIPIENTS), ("writers", writers, MOST_WRITERS)):
+            demand(1 <= len(value[name]) <= most, f"{key}: has {len(value[name])} {name}, not 1 to {most}")
+            demand(len(by_id) == len(value[name]), f"{key}: has one of its {name} twice")
+        for each in recipients.values():
+            self.check_recipient(each, f"{key}: recipient {each['id']}")
+        for each in writers.values():
+            if each.get("revoked", "") is not None:
+                check_shape(each.get("revoked"), {"accepted": [DIGEST]}, f"{key}: writer {each['key']}: revoked")
+                each["accepted"] = set(each["revoked"]["accepted"])
+        signer = value["signature"]["key"]
+        if before:
+            demand(before.writers.keys() <= writers.keys(), f"{key}: a writer has left the list")
+            demand(signer in (each["authority"] for each in before.recipients.values()),
+                   f"{key}: is not signed by a recipient of the revision before it")
+            before.writers.clear()  # only those of the highest revision count
+        else:
+            demand(signer == value["writers"][0]["key"], f"{key}: is not signed by the first of its writers")
+        check_signature(key, b"keyring", line, value["signature"])
+        return Revision(digest, recipients, writers)
+
+    @staticmethod
+    def check_recipient(recipient: dict[str, Any], where: str) -> None:
+        public = bytes.fromhex(recipient["opening"] + recipient["authority"])
+        demand(hashlib.sha256(public).hexdigest()[:32] == recipient["id"], f"{where}: its ID is not that of its keys")
+        sealed = recipient.get("passphrase", "")
+        if sealed is not None:
+            check_shape(sealed, PASSPHRASE, f"{where}: passphrase")
+            demand(LEAST_LOG_N <= sealed["logN"] <= MOST_LOG_N and (sealed["r"], sealed["p"]) == (BLOCK, PARALLEL),
+                   f"{where}: passphrase: parameters of scrypt are out of bounds")
+
+    def check_envelope(self, key: str, value: dict[str, Any], line: bytes, digest: str) -> None:
+        """That a writer who counts has signed an envelope, under a revision that there is."""
+        check_shape(value, SIGNED, key)
+        revision, writer = value["keyring"]["revision"], self.revisions[-1].writers.get(value["signature"]["key"])
+        demand(1 <= revision <= len(self.revisions), f"{key}: was taken under revision {revision} of the keyring, "
+               f"and the highest here is {len(self.revisions)}")
+        demand(self.revisions[revision - 1].digest == value["keyring"]["digest"],
+               f"{key}: was taken under another revision {revision} of the keyring")
+        demand(writer, f"{key}: is signed by {value['signature']['key']}, which is no writer of the repository")
+        demand(writer["revoked"] is None or digest in writer["accepted"],
+               f"{key}: is signed by {show(writer['name'].encode('utf-8', 'replace'))}, which is revoked")
+        demand(value["source"]["path"] == "", f"{key}: has the path of its source in the clear")
+        check_signature(key, b"manifest", line, value["signature"])
+
+    def describe(self) -> str:
+        highest = self.revisions[-1]
+        writers = ", ".join(show(each["name"].encode("utf-8", "replace")) + f" ({each['key']}"
+                            + (")" if each["revoked"] is None else ", revoked)") for each in highest.writers.values())
+        return (f"keyring  revision {len(self.revisions)}, which begins with {self.revisions[0].digest}  "
+                f"recipients: {name_recipients(highest.recipients)}  writers: {writers}")
+
+    # Keys of who reads
+
+    def unlock(self, identity: str | None, passphrase: str | None, ask: bool) -> None:
+        """Takes the keys that are given; without any, asks for a passphrase where one would help."""
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a dump of this process would have the keys
+        everyone = {id: each for revision in self.revisions for id, each in revision.recipients.items()}
+        if identity:
+            self.add(read_identity(identity), everyone)
+        if passphrase:
+            self.add(self.open_by_passphrase(read_passphrase(passphrase), everyone), everyone)
+        elif ask and not identity and any(each["passphrase"] for each in everyone.values()):
+            typed = ""
+            with contextlib.suppress(EOFError):
+                typed = getpass.getpass("Passphrase (empty: go on without): ")
+            if typed:
+                self.add(self.open_by_passphrase(typed.encode("utf-8", "surrogateescape"), everyone), everyone)
+
+    def add(self, identity: Identity | None, everyone: dict[str, Any]) -> None:
+        if identity is None or identity.id not in everyone:
+            raise Refused(f"wrong {'key: it is that of ' + identity.id if identity else 'passphrase'}; "
+                          f"the recipients of the repository are {name_recipients(everyone)}")
+        self.identities[identity.id] = identity
+
+    def open_by_passphrase(self, passphrase: bytes, everyone: dict[str, Any]) -> Identity | None:
+        """Whom it opens; the newest come first, and those who are recipients no more are tried as well."""
+        associated = b"holdfast-1 passphrase" + bytes.fromhex(self.repository.id)
+        for id, recipient in reversed(everyone.items()):
+            sealed = recipient["passphrase"]
+            if not sealed:
+                continue
+            try:
+                key = Scrypt(bytes.fromhex(sealed["salt"]), 32, 2 ** sealed["logN"], BLOCK, PARALLEL).derive(passphrase)
+                identity = Identity(AESGCM(key).decrypt(bytes(12), bytes.fromhex(sealed["sealed"]), associated))
+            except MemoryError:
+                raise Refused(f"not enough memory for scrypt: it takes {128 * BLOCK << sealed['logN']} bytes") from None
+            except InvalidTag:
+                continue
+            demand(identity.id == id, f"keyring: the passphrase of {id} opens the identity of somebody else")
+            return identity
+        return None
+
+    def opens(self, revision: int) -> bool:
+        """Whether what was sealed under this revision can be opened."""
+        return not self.identities.keys().isdisjoint(self.revisions[revision - 1].recipients)
+
+    def closed(self, snapshot: Snapshot) -> str:
+        """Why a snapshot does not open."""
+        recipients = name_recipients(self.revisions[snapshot.revision - 1].recipients)
+        given = f", and the key given is that of {', '.join(self.identities)}" if self.identities else ""
+        return f"{snapshot.title}: is sealed to {recipients}{given}"
+
+    # Objects
+
+    def open_object(self, of: Object, header: bytes, preamble: bytes, outer: bytes, seal: bytes) -> ObjectKey | None:
+        """Checks preamble and seal; without an identity that fits, only the outer form of the preamble.
+
+        `outer` is the SHA-256 of header, preamble, index and trailer.
+        """
+        count, length, zero = PREAMBLE.unpack_from(preamble)
+        end = PREAMBLE.size + count * SLOT.size
+        demand(zero == 0 and length >= TAG and len(preamble) == end + length, f"{of.key}: its preamble is damaged")
+        slots = {id.hex(): slot for id, *slot in SLOT.iter_unpack(preamble[PREAMBLE.size:end])}
+        recipients = self.revisions[of.revision - 1].recipients
+        demand(len(slots) == count and slots.keys() == recipients.keys(),
+               f"{of.key}: is not sealed to the recipients of revision {of.revision} of the keyring")
+        for id in filter(slots.__contains__, self.identities):
+            info = b"holdfast-1 object key" + bytes.fromhex(self.repository.id + of.id) + bytes([of.kind])
+            try:
+                secret = hpke_open(self.identities[id].opening, slots[id][0], info, slots[id][1])
+            except (InvalidTag, ValueError):
+                raise Damaged(f"{of.key}: the slot of recipient {id} does not open") from None
+            key = ObjectKey(of, header, secret)
+            demand(key.open(SEAL_NUMBER, seal, SEAL_PURPOSE + outer, "its seal") == b"", f"{of.key}: its seal is wrong")
+            key.label = key.open(LABEL_NUMBER, preamble[end:], LABEL_PURPOSE, "its label")
+            demand(of.kind != ARCHIVE or not key.label, f"{of.key}: is an archive with a label")
+            return key
+        return None
+
+
+class ObjectKey:
+    """The object key of one archive or body; `label` is the path of the source, in a body."""
+
+    def __init__(self, of: Object, header: bytes, secret: bytes):
+        self.of, self.header, self.secret, self.cipher, self.label = of, header, secret, AESGCM(secret), b""
+
+    def open(self, number: int, sealed: bytes, associated: bytes, what: str) -> bytes:
+        try:
+            return self.cipher.decrypt(struct.pack("<I8x", number), sealed, self.header + associated)
+        except InvalidTag:
+            raise Damaged(f"{self.of.key}: {what} does not open with the object key") from None
+
+    def open_frame(self, number: int, plain: int, codec: int, sealed: bytes, what: str) -> bytes:
+        return self.open(number, sealed, FRAME_PURPOSE + struct.pack("<IB", plain, codec), what)
+
+    def state_root(self, root: bytes) -> bytes:
+        return hmac.digest(derive(self.secret, b"state root"), root, "sha256")
