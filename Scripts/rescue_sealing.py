@@ -23,10 +23,11 @@ except ImportError:
                   "HINT: As root, run: apt-get install python3-cryptography") from None
 
 MOST_RECIPIENTS, MOST_WRITERS, MOST_REVISIONS, MOST_KEY_FILE = 64, 1024, 100_000, 64 << 10
-LEAST_LOG_N, MOST_LOG_N, BLOCK, PARALLEL = 15, 20, 8, 1  # scrypt: at most 1 GiB of memory
+LEAST_LOG_N, MOST_LOG_N, BLOCK, PARALLEL = 15, 18, 8, 1  # scrypt: at most 256 MiB of memory
 
 PREAMBLE, SLOT = struct.Struct("<HHI"), struct.Struct("<16s32s48s")
 FRAME_PURPOSE, LABEL_PURPOSE, SEAL_PURPOSE = b"\1", b"\2", b"\3"
+LABEL_UNIT = 128  # labels are padded to a multiple of it
 LABEL_NUMBER, SEAL_NUMBER = 2**32 - 2, 2**32 - 1  # seal numbers of frames are below
 
 KEY = re.compile(r"(holdfast-([a-z-]+)-[0-9a-f]{64,128})-([0-9a-f]{8})")  # any kind; this is its name
@@ -301,7 +302,9 @@ class Keyring:
                 raise Damaged(f"{of.key}: the slot of recipient {id} does not open") from None
             key = ObjectKey(of, header, secret)
             demand(key.open(SEAL_NUMBER, seal, SEAL_PURPOSE + outer, "its seal") == b"", f"{of.key}: its seal is wrong")
-            key.label = key.open(LABEL_NUMBER, preamble[end:], LABEL_PURPOSE, "its label")
+            label = key.open(LABEL_NUMBER, preamble[end:], LABEL_PURPOSE, "its label")
+            key.label = label.rstrip(b"\0")
+            demand(len(label) == len(key.label) // LABEL_UNIT * LABEL_UNIT + LABEL_UNIT, f"{of.key}: its label is damaged")
             demand(of.kind != ARCHIVE or not key.label, f"{of.key}: is an archive with a label")
             return key
         return None

@@ -8,6 +8,8 @@ enum KeyFiles {
   private static let bytesMax = 64 << 10
   /// Group and others: read, write, execute.
   private static let othersMask: UInt32 = 0o077
+  /// systemd lets the user of a unit read a credential by an ACL, which shows as the group's bits.
+  private static let credentialMask: UInt32 = 0o037
 
   static func read(_ path: Path, files: FileSystem) throws -> SecretBytes {
     let file: OpenFile
@@ -19,7 +21,8 @@ enum KeyFiles {
     }
     let status = try file.status()
     guard status.kind == .file else { throw KeyError("\(path) is no file", hint: "Name the file that holds the key.") }
-    guard status.mode & othersMask == 0 else {
+    let isCredential = credentialsDirectory.map { $0.contains(path) } ?? false
+    guard status.mode & (isCredential ? credentialMask : othersMask) == 0 else {
       throw KeyError(
         "the key file \(path) can be used by others (mode 0\(String(status.mode, radix: 8)))",
         hint: "Run `chmod 600 \(path)`, and think about who may have read it.")
@@ -50,8 +53,11 @@ enum KeyFiles {
 
   /// Where systemd puts a credential of this unit; `nil` where there is none.
   static func credential(_ name: String, files: FileSystem) throws -> Path? {
-    guard let directory = Environment.value("CREDENTIALS_DIRECTORY"), directory.hasPrefix("/") else { return nil }
-    let path = Path(directory).appending(name)
+    guard let path = credentialsDirectory?.appending(name) else { return nil }
     return try files.statusIfPresent(of: path) == nil ? nil : path
+  }
+
+  private static var credentialsDirectory: Path? {
+    Environment.value("CREDENTIALS_DIRECTORY").flatMap { $0.hasPrefix("/") ? Path($0) : nil }
   }
 }

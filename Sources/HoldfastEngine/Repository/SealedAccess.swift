@@ -6,7 +6,8 @@ internal import Synchronization
 
 /// The keys that this run may use, fetched when they are first needed: listing a repository asks for no passphrase.
 package struct Credentials: Sendable {
-  /// The identities at hand; empty where none was named. Throws where one was named that is not usable.
+  /// The identities at hand; empty where none was named. The keyring that it is given has former recipients among the others. Throws where
+  /// one was named that is not usable.
   package var identities: @Sendable (Keyring) throws -> [RecoveryIdentity]
   /// The writer key of this machine. Throws where there is none.
   package var writer: @Sendable () throws -> WriterKey
@@ -46,11 +47,21 @@ package final class SealedAccess: Sendable {
 
   package var keyring: Keyring { revision.keyring }
 
+  /// The keyring with those who were recipients once: an older chain is sealed to them.
+  private var everyone: Keyring {
+    var everyone = keyring
+    for revision in history.reversed() {
+      let known = Set(everyone.recipients.map(\.id))
+      everyone.recipients += revision.keyring.recipients.filter { !known.contains($0.id) }
+    }
+    return everyone
+  }
+
   /// The identities at hand; empty where this run can only prove what is stored.
   package func identities() throws -> [RecoveryIdentity] {
     try fetched.withLock { fetched in
       if let fetched { return fetched }
-      let identities = try credentials.identities(keyring)
+      let identities = try credentials.identities(everyone)
       fetched = identities
       return identities
     }
@@ -114,7 +125,7 @@ package final class SealedAccess: Sendable {
 
   /// A recipient as people know it.
   private func title(of id: Identifier) -> String {
-    guard let member = keyring.recipients.first(where: { $0.id == id }) else { return id.short }
+    guard let member = everyone.recipients.first(where: { $0.id == id }) else { return id.short }
     return "\(Path(member.name)) (\(id.short))"
   }
 }
