@@ -42,7 +42,7 @@ package final class ContainerHead: Sendable {
   /// Of a sealed one, under a fresh key.
   /// - Parameters:
   ///   - recipients: who shall be able to open it, 1 to 64.
-  ///   - label: what only they shall read of it; at most 4095 bytes.
+  ///   - label: what only they shall read of it: a path as text.
   package init(_ name: ContainerName, recipients: [Recipient], label: [UInt8]) throws {
     self.name = name
     let key = SealingKey()

@@ -7,8 +7,8 @@ package enum Limits {
   package static let recipientsMax = 64
   package static let writersMax = 1024
   package static let revisionsMax: UInt64 = 100_000
-  /// Of the preamble of a container: all key slots and the longest label.
-  package static let preambleBytesMax = 16 << 10
+  /// Of the preamble of a container: all key slots, and the longest label, a path whose every byte is shown as four.
+  package static let preambleBytesMax = 32 << 10
   package static let pathBytesMax = 4095
   package static let nameBytesMax = 255
   package static let extendedAttributesMax = 1024
