@@ -15,7 +15,7 @@ import Testing
     let tree: TreeDescription
   }
 
-  /// One chain of eight days by a seed. With a clock that is ahead nothing is racy, so change detection works by
+  /// One chain of eight days by a seed; of a sealed repository by a machine that can open none of them. With a clock that is ahead nothing is racy, so change detection works by
   /// metadata alone.
   private func takeDays(_ shop: TestShop, seed: UInt64, cache fate: CacheFate) throws -> [Day] {
     var mutator = SourceMutator(seed: seed, root: shop.source)
@@ -26,7 +26,10 @@ import Testing
       if day > 0 { mutator.change() }
       if day == 4 { spoilCache(of: shop, fate) }
       let kinds: [SnapshotKind?] = [.full, .differential, .incremental, .incremental, nil, .differential, .incremental]
-      let report = try shop.backup(day == 0 ? .full : kinds[Int(random.next() % 7)]) { $0.isParanoid = day == 6 }
+      let repository = try shop.open(as: .backupHost)
+      let report = try shop.backup(day == 0 ? .full : kinds[Int(random.next() % 7)], in: repository) {
+        $0.isParanoid = day == 6
+      }
       #expect(report.problems == [], "seed \(seed), day \(day)")
       days.append(
         Day(
@@ -51,7 +54,17 @@ import Testing
 
   @Test(arguments: zip(seeds, CacheFate.allCases + [.kept]))
   func everySnapshotRestoresToItsDay(seed: UInt64, fate: CacheFate) throws {
-    let shop = try TestShop(clock: seed.isMultiple(of: 2) ? TestShop.clock(ahead: 10) : .system)
+    try checkDays(seed: seed, fate, isSealed: false)
+  }
+
+  @Test(arguments: zip([4, 5, UInt64.random(in: 0 ... .max)], CacheFate.allCases))
+  func everySealedSnapshotRestoresToItsDay(seed: UInt64, fate: CacheFate) throws {
+    try checkDays(seed: seed, fate, isSealed: true)
+  }
+
+  private func checkDays(seed: UInt64, _ fate: CacheFate, isSealed: Bool) throws {
+    let shop = try TestShop(
+      clock: seed.isMultiple(of: 2) ? TestShop.clock(ahead: 10) : .system, isSealed: isSealed)
     let days = try takeDays(shop, seed: seed, cache: fate)
     let report = try shop.verify(data: true)
     #expect(report.exitStatus == .done, "seed \(seed): \(report.snapshots.flatMap(\.findings).map(\.message))")

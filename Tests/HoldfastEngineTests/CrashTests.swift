@@ -22,10 +22,10 @@ import Testing
   }
 
   /// A small shop, with one snapshot and changes since then for the next one.
-  private func makeShop(_ stage: Stage) throws -> (shop: TestShop, tree: TreeDescription?) {
-    let shop = try TestShop(workers: 1)
+  private func makeShop(_ stage: Stage, isSealed: Bool = false) throws -> (shop: TestShop, tree: TreeDescription?) {
+    let shop = try TestShop(workers: 1, isSealed: isSealed)
     var random = SeededRandom(seed: 5)
-    TestFiles.write(random.text(300_000), to: shop.source.appending("orders.db"))
+    TestFiles.write(random.text(isSealed ? 30_000 : 300_000), to: shop.source.appending("orders.db"))
     TestFiles.makeDirectory(shop.source.appending("invoices"))
     TestFiles.write(random.text(100), to: shop.source.appending("invoices/1"))
     TestFiles.link(shop.source.appending("invoices/1"), as: shop.source.appending("one"))
@@ -39,21 +39,31 @@ import Testing
   }
 
   /// How many operations change something in an undisturbed backup.
-  private func countOperations(_ stage: Stage) throws -> Int {
-    let (shop, _) = try makeShop(stage)
+  private func countOperations(_ stage: Stage, isSealed: Bool = false) throws -> Int {
+    let (shop, _) = try makeShop(stage, isSealed: isSealed)
     let probe = FaultProbe()
-    try shop.backup(in: shop.repository(probe: probe))
+    try shop.backup(in: shop.repository(probe: probe, as: .backupHost))
     return probe.count
   }
 
   @Test(arguments: Stage.allCases, Damage.allCases)
   func aBackupThatIsDisturbedAnywhereHarmsNothing(stage: Stage, damage: Damage) throws {
-    let count = try countOperations(stage)
+    try disturb(stage, damage, isSealed: false)
+  }
+
+  /// Among the operations are those on what the machine remembers of the repository.
+  @Test(arguments: zip([Stage.first, .next, .next], [Damage.noSpace, .cut, .cutAndDropped]))
+  func aSealedBackupThatIsDisturbedAnywhereHarmsNothing(stage: Stage, damage: Damage) throws {
+    try disturb(stage, damage, isSealed: true)
+  }
+
+  private func disturb(_ stage: Stage, _ damage: Damage, isSealed: Bool) throws {
+    let count = try countOperations(stage, isSealed: isSealed)
     #expect(count > 15)
     for index in 0..<count {
-      let (shop, tree) = try makeShop(stage)
+      let (shop, tree) = try makeShop(stage, isSealed: isSealed)
       let probe = damage.probe(at: index)
-      let outcome = Result { try shop.backup(in: shop.repository(probe: probe)) }
+      let outcome = Result { try shop.backup(in: shop.repository(probe: probe, as: .backupHost)) }
       if damage == .cutAndDropped { probe.dropUnsynced() }
       let place = "\(stage), \(damage), operation \(index): \(probe.log.last?.operation.rawValue ?? "-")"
       try checkOutcome(outcome, of: shop, before: tree == nil ? 0 : 1, probe, place)
@@ -96,7 +106,7 @@ import Testing
 
   /// The next run works, and collects what the killed one left.
   private func checkNextBackup(of shop: TestShop, _ place: String) throws {
-    let report = try shop.backup()
+    let report = try shop.backup(in: shop.open(as: .backupHost))
     #expect(report.exitStatus == .done, "\(place)")
     #expect(try shop.verify().exitStatus == .done, "\(place)")
     try expect(TreeDescription(of: shop.source), in: shop, sequence: report.envelope.sequence, place)
@@ -116,7 +126,7 @@ import Testing
       let killed = FaultProbe(.cut, at: index)
       _ = try? shop.backup(in: shop.repository(probe: killed))
       let probe = FaultProbe(after: killed)
-      let report = try shop.backup(in: shop.repository(probe: probe))
+      let report = try shop.backup(in: shop.repository(probe: probe, as: .backupHost))
       probe.dropUnsynced()
       try expect(
         TreeDescription(of: shop.source), in: shop, sequence: report.envelope.sequence, "operation \(index)")
@@ -130,7 +140,7 @@ import Testing
     for index in 0..<count {
       let (shop, _) = try makeShop(.first)
       let probe = FaultProbe(.fail(28), at: index)
-      let outcome = Result { try shop.backup(in: shop.repository(probe: probe)) }
+      let outcome = Result { try shop.backup(in: shop.repository(probe: probe, as: .backupHost)) }
       guard shop.cachePath.contains(probe.log[index].path) else { continue }
       tried += 1
       let report = try? outcome.get()

@@ -14,8 +14,8 @@ import Testing
     let snapshots: [Snapshot]
     let trees: [TreeDescription]
 
-    init() throws {
-      shop = try TestShop(workers: 1, store: store)
+    init(isSealed: Bool) throws {
+      shop = try TestShop(workers: 1, store: store, isSealed: isSealed)
       var random = SeededRandom(seed: 23)
       let source = shop.source
       TestFiles.write(random.text(300_000), to: source.appending("orders.db"))
@@ -33,13 +33,13 @@ import Testing
 
     var keys: [String] { store.contents.keys.sorted() }
 
-    /// Verifies, in a repository that is opened anew.
-    func verify() throws -> Verify.Report {
-      var options = Verify.Options()
-      options.provesData = true
-      let repository = try Repository.open(store, host: shop.host)
-      return try Verify(repository: repository, options: options, progress: QuietProgress()).run(nil)
+    /// Verifies, in a repository that is opened anew, by a machine that has never seen it.
+    func verify(as holder: TestKeys.Holder) throws -> Verify.Report {
+      try shop.verify(in: shop.open(as: holder, memory: ClientMemory.none))
     }
+
+    /// Who finds damage: of a sealed repository also a machine without keys.
+    var holders: [TestKeys.Holder] { shop.keys == nil ? [.owner] : [.owner, .nobody] }
 
     /// Restores every snapshot: each comes back exactly or not at all. Returns the indices of those that do.
     func restorable(_ place: String) -> Set<Int> {
@@ -50,7 +50,7 @@ import Testing
         var options = Restore.Options(target: target)
         options.setsOwner = true
         do {
-          let repository = try Repository.open(store, host: shop.host)
+          let repository = try shop.open(as: .owner, memory: ClientMemory.none)
           let chosen = try SnapshotSelector(snapshot.id.description).choose(in: repository) { _ in }
           _ = try Restore(repository: repository, snapshot: chosen, options: options, progress: QuietProgress()).run()
           let differences = TreeDescription(of: target).differences(from: trees[index])
@@ -90,17 +90,17 @@ import Testing
     }
   }
 
-  @Test func everyDamageIsFoundAndNoneComesBackAsContent() throws {
+  @Test(arguments: [false, true]) func everyDamageIsFoundAndNoneComesBackAsContent(isSealed: Bool) throws {
     let seed = UInt64.random(in: 0 ... .max)
     var random = SeededRandom(seed: seed)
-    let shop = try Shop()
+    let shop = try Shop(isSealed: isSealed)
     let whole = shop.store.contents
-    #expect(try shop.verify().exitStatus == .done)
+    for holder in shop.holders { #expect(try shop.verify(as: holder).exitStatus == .done) }
     #expect(shop.restorable("undamaged") == [0, 1, 2])
     for key in shop.keys {
       let bytes = whole[key] ?? []
       var changes: [Change] = [.delete, .truncate(bytes.count / 2), .truncate(0), .append]
-      for _ in 0..<20 {
+      for _ in 0..<(isSealed ? 8 : 20) {
         changes.append(.flip(Int(random.next() % UInt64(bytes.count)), 1 << UInt8(random.next() & 7)))
       }
       for (number, change) in changes.enumerated() {
@@ -114,17 +114,19 @@ import Testing
   private func check(_ shop: Shop, _ key: String, _ change: Change, restores: Bool, _ place: String) throws {
     // A snapshot without its manifest never was: only those that build on it can tell.
     let isTip = key == Keys.manifest(shop.snapshots[2].sourceName, 3)
-    if key == Keys.descriptor {
-      #expect(throws: (any Error).self, "\(place)") { try shop.verify() }
-      return
+    for holder in shop.holders {
+      if key == Keys.descriptor || key.hasPrefix(Keys.keyring) {
+        #expect(throws: (any Error).self, "\(place)") { try shop.verify(as: holder) }
+        continue
+      }
+      let report = try shop.verify(as: holder)
+      if case .delete = change, key.hasSuffix(Keys.manifestName), isTip || key.contains("/0000000002/") {
+        #expect(report.snapshots.count == 2, "\(place)")
+      } else {
+        #expect(report.exitStatus == .dataLoss, "\(place), \(holder)")
+      }
     }
-    let report = try shop.verify()
-    if case .delete = change, key.hasSuffix(Keys.manifestName), isTip || key.contains("/0000000002/") {
-      #expect(report.snapshots.count == 2, "\(place)")
-    } else {
-      #expect(report.exitStatus == .dataLoss, "\(place)")
-    }
-    guard restores else { return }
+    guard restores, key.hasPrefix(Keys.sources) else { return }
     let sound = shop.restorable(place)
     // The differential and the incremental build on the full alone, and not on one another.
     let expected: Set<Int> = key.contains("/0000000001/") ? [] : key.contains("/0000000002/") ? [0, 2] : [0, 1]

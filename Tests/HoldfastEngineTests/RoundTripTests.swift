@@ -6,8 +6,8 @@ import Testing
 
 /// What went in comes out, whatever it is and however the chain was made.
 @Suite struct RoundTripTests {
-  @Test func everyKindOfEntryComesBackAsItWas() throws {
-    let shop = try TestShop()
+  @Test(arguments: [false, true]) func everyKindOfEntryComesBackAsItWas(isSealed: Bool) throws {
+    let shop = try TestShop(isSealed: isSealed)
     var random = SeededRandom(seed: 1)
     TestFiles.write(random.text(300_000), to: shop.source.appending("orders.db"))
     TestFiles.write("", to: shop.source.appending("empty"))

@@ -9,23 +9,37 @@ package import HoldfastSystem
 package struct TestShop {
   package let directory = TemporaryDirectory()
   package let host: Host
+  /// Where it is sealed.
+  package let keys: TestKeys?
+  /// Where it is sealed, as who holds all keys.
   package let repository: Repository
+  private let store: any Store
 
   package var source: Path { directory.appending("source") }
   package var repositoryPath: Path { directory.appending("repository") }
   package var cachePath: Path { directory.appending("cache") }
+  package var memoryPath: Path { directory.appending("memory") }
+  /// What this machine remembers of sealed repositories.
+  package var memory: ClientMemory { ClientMemory(directory: memoryPath) }
 
   /// - Parameters:
   ///   - store: where the repository is; `nil` for a directory.
   ///   - clock: what the runs take for the time.
   ///   - random: where IDs come from.
+  ///   - isSealed: whether the repository is sealed to an owner, and written to by one writer.
   package init(
-    workers: Int = 2, store: (any Store)? = nil, clock: Clock = .system, random: Randomness = .system
+    workers: Int = 2, store: (any Store)? = nil, clock: Clock = .system, random: Randomness = .system,
+    isSealed: Bool = false
   ) throws {
     TestFiles.makeDirectory(directory.appending("source"))
     host = Self.host(workers: workers, clock: clock, random: random)
-    let local = LocalStore(directory: directory.appending("repository"), host: host)
-    repository = try Repository.create(in: store ?? local, host: host)
+    self.store = store ?? LocalStore(directory: directory.appending("repository"), host: host)
+    keys = isSealed ? try TestKeys() : nil
+    let memory = ClientMemory(directory: directory.appending("memory"))
+    let made = try Repository.create(in: self.store, host: host, sealing: keys?.sealing, memory: memory)
+    repository =
+      try keys.map { try Repository.open(made.store, host: made.host, credentials: $0.credentials(), memory: memory) }
+      ?? made
   }
 
   package static func host(
@@ -47,9 +61,27 @@ package struct TestShop {
   }
 
   /// The same repository seen through a probe.
-  package func repository(probe: any OperationProbe, workers: Int = 1) throws -> Repository {
+  package func repository(
+    probe: any OperationProbe, workers: Int = 1, as holder: TestKeys.Holder = .everybody
+  ) throws -> Repository {
     let watched = Self.host(workers: workers, probe: probe)
-    return try Repository.open(LocalStore(directory: repositoryPath, host: watched), host: watched)
+    return try Repository.open(
+      LocalStore(directory: repositoryPath, host: watched), host: watched, credentials: credentials(of: holder),
+      memory: memory)
+  }
+
+  /// The same repository, opened anew.
+  /// - Parameter memory: of the machine that opens it; `nil` for this one's.
+  package func open(
+    as holder: TestKeys.Holder = .everybody, memory other: ClientMemory? = nil, expectedKeyring: String? = nil
+  ) throws -> Repository {
+    try Repository.open(
+      store, host: host, credentials: credentials(of: holder), memory: other ?? memory,
+      expectedKeyring: expectedKeyring)
+  }
+
+  private func credentials(of holder: TestKeys.Holder) -> Credentials {
+    keys?.credentials(of: holder) ?? .none
   }
 
   @discardableResult
@@ -65,8 +97,8 @@ package struct TestShop {
     ).run()
   }
 
-  package func snapshot(_ text: String = "latest") throws -> Snapshot {
-    try SnapshotSelector(text).choose(in: repository) { _ in }
+  package func snapshot(_ text: String = "latest", in other: Repository? = nil) throws -> Snapshot {
+    try SnapshotSelector(text).choose(in: other ?? repository) { _ in }
   }
 
   /// Restores into a directory below the temporary one.
@@ -79,14 +111,17 @@ package struct TestShop {
     options.setsOwner = true
     configure(&options)
     return try Restore(
-      repository: other ?? repository, snapshot: snapshot(text), options: options, progress: QuietProgress()
+      repository: other ?? repository, snapshot: snapshot(text, in: other), options: options, progress: QuietProgress()
     ).run()
   }
 
-  package func verify(data: Bool = true) throws -> Verify.Report {
+  package func verify(
+    data: Bool = true, in other: Repository? = nil, configure: (inout Verify.Options) -> Void = { _ in }
+  ) throws -> Verify.Report {
     var options = Verify.Options()
     options.provesData = data
-    return try Verify(repository: repository, options: options, progress: QuietProgress()).run(nil)
+    configure(&options)
+    return try Verify(repository: other ?? repository, options: options, progress: QuietProgress()).run(nil)
   }
 
   /// The entries of a snapshot's state by path as it is shown.

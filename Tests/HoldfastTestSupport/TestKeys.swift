@@ -1,0 +1,43 @@
+package import HoldfastArchive
+package import HoldfastCodec
+package import HoldfastEngine
+
+/// The keys around one sealed repository, and who holds which of them.
+package struct TestKeys: Sendable {
+  package enum Holder: CaseIterable, Sendable {
+    /// The machine that takes backups: its writer key, and no identity.
+    case backupHost
+    /// Who restores: an identity, and no writer key.
+    case owner
+    /// A machine that verifies: no key.
+    case nobody
+    /// Both, as in a shop with one machine.
+    case everybody
+  }
+
+  package static let ownerName = "owner"
+  package static let writerName = "shop-1"
+  package var identity: RecoveryIdentity
+  package var writer: WriterKey
+
+  package init() throws {
+    identity = try RecoveryIdentity()
+    writer = try WriterKey()
+  }
+
+  /// How `Repository.create` is told of them.
+  package var sealing: Repository.Sealing {
+    let member = member
+    return Repository.Sealing(writer: writer, writerName: Self.writerName) { _ in [member] }
+  }
+
+  package var member: Keyring.Member { Keyring.Member(identity.recipient, name: Self.ownerName) }
+
+  package func credentials(of holder: Holder = .everybody) -> Credentials {
+    var credentials = Credentials.none
+    let (identity, writer) = (identity, writer)
+    if holder == .owner || holder == .everybody { credentials.identities = { _ in [identity] } }
+    if holder == .backupHost || holder == .everybody { credentials.writer = { writer } }
+    return credentials
+  }
+}
