@@ -52,7 +52,7 @@ import Testing
   }
 
   /// Among the operations are those on what the machine remembers of the repository.
-  @Test(arguments: zip([Stage.first, .next, .next], [Damage.noSpace, .cut, .cutAndDropped]))
+  @Test(arguments: zip(Stage.allCases, [Damage.noSpace, .cutAndDropped]))
   func aSealedBackupThatIsDisturbedAnywhereHarmsNothing(stage: Stage, damage: Damage) throws {
     try disturb(stage, damage, isSealed: true)
   }
