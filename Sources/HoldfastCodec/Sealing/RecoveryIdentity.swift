@@ -105,9 +105,12 @@ package struct Recipient: Hashable, Sendable {
   }
 
   private func openingKey() throws -> Curve25519.KeyAgreement.PublicKey {
-    guard let key = try? Curve25519.KeyAgreement.PublicKey(rawRepresentation: opening.bytes) else {
-      throw KeyError.unusable("the recipient")
-    }
+    guard let key = try? Curve25519.KeyAgreement.PublicKey(rawRepresentation: opening.bytes),
+      let secret = try? Curve25519.KeyAgreement.PrivateKey().sharedSecretFromKeyAgreement(with: key),
+      // With a point of low order every agreement gives zero, and everybody could open what is sealed to it. RFC 9180 (7.1.4) asks for
+      // this check, and the library does without.
+      !secret.withUnsafeBytes({ $0.allSatisfy { $0 == 0 } })
+    else { throw KeyError.unusable("the recipient") }
     return key
   }
 }
