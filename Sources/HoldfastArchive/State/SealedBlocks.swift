@@ -63,7 +63,7 @@ package final class SealedReader: ReadableBytes {
   /// The blocks that were opened last.
   private let kept = Mutex<[(number: UInt64, plain: [UInt8])]>([])
 
-  /// - Throws: `DamageError` when the length cannot be that of a sealed file.
+  /// - Throws: `DamageError` when the last block is not the last of such a file: then it was cut.
   package init(_ bytes: any ReadableBytes, key: SealingKey, context: [UInt8]) throws {
     self.bytes = bytes
     seal = BlockSeal(key: key, context: context)
@@ -74,6 +74,8 @@ package final class SealedReader: ReadableBytes {
       bytes.length - (blockCount - 1) * stored >= UInt64(SealingKey.tagByteCount)
     else { throw DamageError(bytes.name, "it is no whole number of sealed blocks") }
     length = bytes.length - tags
+    // Nobody who reads the blocks before it would notice.
+    _ = try block(blockCount - 1)
   }
 
   package func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws {
