@@ -88,7 +88,8 @@ package struct KeyringChange: Sendable {
         && (keyring.writers[$0].name == name || keyring.writers[$0].key.description.hasPrefix(name))
     }
     guard let index = found.first, !name.isEmpty else { return nil }
-    guard found.count == 1 else { throw noSuchMember(name, isAmbiguous: true) }
+    // Nor may a recipient be meant: a revocation is for good.
+    guard found.count == 1, recipients(called: name).isEmpty else { throw noSuchMember(name, isAmbiguous: true) }
     let key = keyring.writers[index].key
     var lost: DamageError?
     let snapshots = try repository.allSnapshots { lost = lost ?? $0 }
@@ -127,10 +128,14 @@ package struct KeyringChange: Sendable {
     return revision
   }
 
-  private func indexOfRecipient(_ name: String) throws -> Int {
-    let found = keyring.recipients.indices.filter {
+  private func recipients(called name: String) -> [Int] {
+    keyring.recipients.indices.filter {
       keyring.recipients[$0].name == name || keyring.recipients[$0].id.description.hasPrefix(name)
     }
+  }
+
+  private func indexOfRecipient(_ name: String) throws -> Int {
+    let found = recipients(called: name)
     guard found.count == 1, !name.isEmpty else { throw noSuchMember(name, isAmbiguous: found.count > 1) }
     return found[0]
   }
