@@ -24,6 +24,7 @@ package struct SnapshotSelector: Sendable {
       onDamage($0)
     }
     guard !candidates.isEmpty else {
+      if let damage = damaged.last { throw damage }
       throw EngineError(
         "there is no snapshot in \(repository.store.location)", hint: "Run `holdfast backup SOURCE` to take the first.")
     }
