@@ -168,9 +168,14 @@ package struct Backup {
   /// removed.
   private func newestSnapshot(of name: SourceName) throws -> Snapshot? {
     let newest = try newestReadable(of: name)
-    if let head = repository.memory?.head(of: name), newest.map({ $0.sequence < head.sequence }) ?? true {
+    guard let head = repository.memory?.head(of: name) else { return newest }
+    if newest.map({ $0.sequence < head.sequence }) ?? true {
       progress.warn(
         "snapshot number \(head.sequence) of \(name), which this machine has seen, is not there: the repository was put back, or has lost its newest snapshots"
+      )
+    } else if let newest, newest.sequence == head.sequence, newest.digest != head.digest {
+      progress.warn(
+        "snapshot number \(head.sequence) of \(name) is another one than this machine has seen: the repository was put back"
       )
     }
     return newest

@@ -125,6 +125,7 @@ package struct KeyringChange: Sendable {
     }
     let revision = try KeyringRevision(parsing: bytes, after: sealed.revision, repository: repository.id, name: key)
     try Repository.write(bytes, to: key, of: repository.store)
+    repository.memory?.remember(revision)
     return revision
   }
 

@@ -31,6 +31,19 @@ package struct ClientMemory: Sendable {
     var keyring: Envelope.KeyringReference
     /// The newest snapshot that was seen, by source.
     var heads: [String: Head]
+
+    /// The newest that either has seen: what a long run saw at its beginning takes nothing back.
+    func merged(with other: Record) -> Record {
+      guard other.repository == repository else { return self }
+      var merged = self
+      if other.keyring.revision > keyring.revision { merged.keyring = other.keyring }
+      merged.heads.merge(other.heads) { mine, others in
+        var newest = others.sequence > mine.sequence ? others : mine
+        newest.path = newest.path ?? mine.path ?? others.path
+        return newest
+      }
+      return merged
+    }
   }
 
   private func path(_ location: String) -> Path? {
@@ -55,10 +68,16 @@ package struct ClientMemory: Sendable {
     return record
   }
 
-  /// Replaces the record; nothing where there is no directory.
+  /// Replaces the record by what comes of it and of what other runs have recorded meanwhile; nothing where there is no directory.
   func store(_ record: Record, files: FileSystem) throws {
     guard let directory, let path = path(record.location) else { return }
     try files.makeDirectories(directory)
+    let folder = try files.open(directory, .directory)
+    // Gone with the descriptor. Two runs at once must not take each other's file for what a killed one left.
+    guard try folder.lock(exclusively: true, wait: true) else { return }
+    let known = try load(record.location, files: files)
+    let record = known.map { record.merged(with: $0) } ?? record
+    guard record != known else { return }
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     let bytes = Array(try encoder.encode(record))
@@ -68,7 +87,7 @@ package struct ClientMemory: Sendable {
     try bytes.withUnsafeBytes { try file.write($0, at: 0) }
     try file.synchronize()
     try files.rename(temporary, to: path, replacing: true)
-    try files.open(directory, .directory).synchronizeDirectory()
+    try folder.synchronizeDirectory()
   }
 
   /// Drops what is remembered of a place.
@@ -87,13 +106,13 @@ final class RepositoryMemory: Sendable {
   private let record: Mutex<ClientMemory.Record>
 
   /// Checks the repository against what is remembered of its place.
+  /// - Parameter known: as it was before the keyring was read: another run may have seen a later one since.
   /// - Returns: `nil` for a repository that is not sealed, where none was.
   /// - Throws: `EngineError` when it is not the one that was seen there before.
   static func check(
-    _ descriptor: Descriptor, _ history: [KeyringRevision], at location: String, memory: ClientMemory,
-    files: FileSystem
+    _ descriptor: Descriptor, _ history: [KeyringRevision], at location: String, known: ClientMemory.Record?,
+    memory: ClientMemory, files: FileSystem
   ) throws -> RepositoryMemory? {
-    let known = try memory.load(location, files: files)
     guard let newest = history.last else {
       if known != nil { throw refusal(location, "it is not sealed, and it was when this machine last used it") }
       return nil
@@ -131,6 +150,9 @@ final class RepositoryMemory: Sendable {
     self.record = Mutex(record)
   }
 
+  /// All that snapshots were seen of.
+  var sources: [SourceName] { record.withLock { $0.heads.keys.compactMap { SourceName($0) } } }
+
   func head(of source: SourceName) -> ClientMemory.Record.Head? {
     record.withLock { $0.heads[source.text] }
   }
@@ -154,6 +176,15 @@ final class RepositoryMemory: Sendable {
     }
     if let newest = snapshots.last { remember(newest, path: nil) }
     return nil
+  }
+
+  /// A revision that this run has made: nobody shall take it back.
+  func remember(_ revision: KeyringRevision) {
+    let changed = record.withLock { record in
+      record.keyring = revision.reference
+      return record
+    }
+    save(changed)
   }
 
   /// - Parameter path: of the source, where this run took the snapshot.

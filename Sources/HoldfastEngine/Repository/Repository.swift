@@ -43,15 +43,19 @@ package struct Repository: Sendable {
         exitStatus: .noRepository)
     }
     let descriptor = try Descriptor(parsing: object.contents(max: Limits.envelopeBytesMax), name: Keys.descriptor)
+    let known = try memory.load(store.location, files: host.files)
     var history = try KeyringHistory(of: descriptor, in: store).revisions
-    if let expectedKeyring, !history.contains(where: { $0.digest.description.hasPrefix(expectedKeyring) }) {
+    if let expectedKeyring,
+      // An empty one is the beginning of any.
+      expectedKeyring.isEmpty || !history.contains(where: { $0.digest.description.hasPrefix(expectedKeyring) })
+    {
       throw EngineError(
         "the repository in \(store.location) has no revision \(expectedKeyring) of its keyring",
         hint: "It is not the one that is expected. Compare `holdfast key list` with what you have written down.",
         exitStatus: .dataLoss)
     }
     let remembered = try RepositoryMemory.check(
-      descriptor, history, at: store.location, memory: memory, files: host.files)
+      descriptor, history, at: store.location, known: known, memory: memory, files: host.files)
     let newest = history.popLast()
     return Repository(
       store: store, descriptor: descriptor, host: host,
@@ -114,12 +118,13 @@ package struct Repository: Sendable {
   /// All snapshots of all sources, or of one. Damaged envelopes are handed to `onDamage`.
   /// - Throws: when there is no source of that name: a name mistyped is not an empty history.
   package func allSnapshots(of name: SourceName? = nil, onDamage: (DamageError) -> Void) throws -> [Snapshot] {
-    if let name, try !sourceNames().contains(name) {
+    // A source of which nothing is left is damage, where this machine has seen snapshots of it.
+    let known = Set(try sourceNames()).union(memory?.sources ?? [])
+    if let name, !known.contains(name) {
       throw EngineError(
         "there is no source \(name) in \(location)", hint: "Run `holdfast list` to see all sources.")
     }
-    let names = try name.map { [$0] } ?? sourceNames()
-    return try names.flatMap { name in
+    return try (name.map { [$0] } ?? known.sorted()).flatMap { name in
       var damaged: Set<String> = []
       let sound = try snapshots(of: name).compactMap { result in
         switch result {
