@@ -140,7 +140,10 @@ struct KeyRotate: ParsableCommand {
 enum NewRecipients {
   /// An identity that only a passphrase opens, which is asked for.
   static func byPassphrase(name: String, repository: Identifier, _ host: Host) throws -> Keyring.Member {
-    guard let passphrase = try Passphrase.fromFile(host.files) ?? Passphrase.fromTerminal(isNew: true) else {
+    guard
+      let passphrase = try Passphrase.fromFile(host.files)
+        ?? Passphrase.fromTerminal(isNew: true, host.cancellation)
+    else {
       throw KeyError(
         "there is no terminal to ask for a passphrase on",
         hint: "Put it into a file, and set HOLDFAST_PASSPHRASE_FILE.",

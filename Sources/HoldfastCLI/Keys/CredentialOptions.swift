@@ -39,7 +39,7 @@ struct IdentityOptions: ParsableArguments {
   /// The identity of a file or a command; `nil` where none is named.
   private func named(_ host: Host) throws -> RecoveryIdentity? {
     if let identityCommand {
-      var output = try ShellCommand.output(of: identityCommand)
+      var output = try ShellCommand.output(of: identityCommand, host.cancellation)
       return try RecoveryIdentity(file: SecretBytes(taking: &output), name: "the output of --identity-command")
     }
     let named = identity ?? Environment.value("HOLDFAST_IDENTITY_FILE").flatMap { $0.isEmpty ? nil : $0 }
@@ -47,13 +47,14 @@ struct IdentityOptions: ParsableArguments {
       let path = try named.map({ try Environment.absolute($0) })
         ?? KeyFiles.credential("holdfast-identity", files: host.files)
     else { return nil }
-    return try RecoveryIdentity(file: KeyFiles.read(path, files: host.files), name: path.description)
+    return try RecoveryIdentity(file: KeyFiles.read(.identity, path, files: host.files), name: path.description)
   }
 
   private func byPassphrase(_ keyring: Keyring, _ host: Host, asks: Bool) throws -> RecoveryIdentity? {
     let members = keyring.recipients.filter { $0.passphrase != nil }
     guard !members.isEmpty,
-      let passphrase = try Passphrase.fromFile(host.files) ?? (asks ? Passphrase.fromTerminal(isNew: false) : nil)
+      let passphrase = try Passphrase.fromFile(host.files)
+        ?? (asks ? Passphrase.fromTerminal(isNew: false, host.cancellation) : nil)
     else { return nil }
     for member in members {
       let identity = try member.passphrase?.open(passphrase: passphrase, repository: keyring.repository)
@@ -75,7 +76,7 @@ struct WriterOptions: ParsableArguments {
 
   func read(_ host: Host) throws -> WriterKey {
     let path = try path(host)
-    return try WriterKey(file: KeyFiles.read(path, files: host.files), name: path.description)
+    return try WriterKey(file: KeyFiles.read(.writerKey, path, files: host.files), name: path.description)
   }
 
   /// The key of this machine; a new one where there is none yet.

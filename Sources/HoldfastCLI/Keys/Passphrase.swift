@@ -12,20 +12,28 @@ enum Passphrase {
       let path = try named.map({ try Environment.absolute($0) })
         ?? KeyFiles.credential("holdfast-passphrase", files: files)
     else { return nil }
-    let text = try KeyFiles.read(path, files: files)
-    // The newline that editors leave at the end belongs to the file.
-    var bytes = text.withUnsafeBytes { Array($0.last == UInt8(ascii: "\n") ? $0.dropLast() : $0[...]) }
+    let text = try KeyFiles.read(.passphrase, path, files: files)
+    // The line ends that editors leave belong to the file: what is in it must be what is typed at a terminal.
+    var bytes = text.withUnsafeBytes { Array($0) }
+    while let last = bytes.last, lineEnds.contains(last) { bytes.removeLast() }
+    guard !bytes.contains(where: { lineEnds.contains($0) }) else {
+      SecretBytes.wipe(&bytes)
+      throw KeyError(
+        "\(path) holds more than one line", hint: "Put the passphrase on one line, so that it can be typed as well.")
+    }
     return try checked(SecretBytes(taking: &bytes))
   }
 
+  private static let lineEnds: Set<UInt8> = [UInt8(ascii: "\n"), UInt8(ascii: "\r")]
+
   /// From the terminal; `nil` where there is none.
   /// - Parameter isNew: then it is asked for twice.
-  static func fromTerminal(isNew: Bool) throws -> SecretBytes? {
+  static func fromTerminal(isNew: Bool, _ cancellation: Cancellation) throws -> SecretBytes? {
     guard let terminal = fopen("/dev/tty", "r+") else { return nil }
     defer { fclose(terminal) }
-    let first = try ask(isNew ? "New passphrase: " : "Passphrase: ", terminal)
+    let first = try ask(isNew ? "New passphrase: " : "Passphrase: ", terminal, cancellation)
     if isNew {
-      let second = try ask("The same again: ", terminal)
+      let second = try ask("The same again: ", terminal, cancellation)
       let isSame = first.withUnsafeBytes { first in second.withUnsafeBytes { first.elementsEqual($0) } }
       guard isSame else { throw KeyError("the two passphrases differ", hint: "Run the command again.") }
     }
@@ -39,8 +47,10 @@ enum Passphrase {
     return passphrase
   }
 
-  /// One line, without showing it.
-  private static func ask(_ prompt: String, _ terminal: UnsafeMutablePointer<FILE>) throws -> SecretBytes {
+  /// One line, without showing it. A signal ends it, and the terminal shows again what is typed.
+  private static func ask(
+    _ prompt: String, _ terminal: UnsafeMutablePointer<FILE>, _ cancellation: Cancellation
+  ) throws -> SecretBytes {
     let descriptor = fileno(terminal)
     var shown = termios()
     guard tcgetattr(descriptor, &shown) == 0 else { throw SystemError("read", Path("/dev/tty"), code: errno) }
@@ -49,17 +59,19 @@ enum Passphrase {
     guard tcsetattr(descriptor, TCSAFLUSH, &hidden) == 0 else {
       throw SystemError("read", Path("/dev/tty"), code: errno)
     }
-    defer { tcsetattr(descriptor, TCSAFLUSH, &shown) }
+    defer {
+      tcsetattr(descriptor, TCSAFLUSH, &shown)
+      _ = Glibc.write(descriptor, "\n", 1)
+    }
     _ = prompt.withCString { Glibc.write(descriptor, $0, strlen($0)) }
     var line: [UInt8] = []
     var byte: UInt8 = 0
     while true {
+      try cancellation.awaitInput(descriptor)
       let count = Glibc.read(descriptor, &byte, 1)
-      if count < 0, errno == EINTR { throw Interrupted() }
       guard count == 1, byte != UInt8(ascii: "\n") else { break }
       line.append(byte)
     }
-    _ = Glibc.write(descriptor, "\n", 1)
     return SecretBytes(taking: &line)
   }
 }

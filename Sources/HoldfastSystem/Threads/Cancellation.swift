@@ -16,6 +16,16 @@ package final class Cancellation: Sendable {
     if isRaised { throw Interrupted() }
   }
 
+  /// Waits until there is something to read, or the other side has gone.
+  ///
+  /// Signals are taken by a thread of their own and interrupt no call: whoever waits for people or programs waits here.
+  package func awaitInput(_ descriptor: Int32) throws {
+    let lookMilliseconds: Int32 = 50
+    var watched = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    repeat { try check() } while poll(&watched, 1, lookMilliseconds) == 0
+    try check()
+  }
+
   /// Turns SIGINT, SIGTERM and SIGHUP into this flag, and SIGPIPE into EPIPE; what is ignored already (nohup) stays so. The second signal ends the process at once: nothing
   /// that is committed can be harmed by that.
   ///
