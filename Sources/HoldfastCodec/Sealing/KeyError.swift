@@ -18,10 +18,14 @@ package struct KeyError: OperatorError, Equatable {
   }
 
   static func otherKind(_ name: String, expected: KeyText.Kind, found: KeyText.Kind) -> KeyError {
-    KeyError(
+    let beginning =
+      "\(expected.title.prefix(1).uppercased() + expected.title.dropFirst()) begins with \"\(expected.rawValue)\"."
+    // What is public is named on the command line, where others see it.
+    let isGivenAway = found.isSecret && !expected.isSecret
+    return KeyError(
       "\(name) holds \(found.title) where \(expected.title) is needed",
-      hint:
-        "\(expected.title.prefix(1).uppercased() + expected.title.dropFirst()) begins with \"\(expected.rawValue)\".")
+      hint: isGivenAway
+        ? beginning + " What was typed is secret, and others may have seen it: make a new one." : beginning)
   }
 
   static func damaged(_ name: String, kind: KeyText.Kind) -> KeyError {

@@ -11,6 +11,8 @@ package enum KeyText {
 
     var byteCount: Int { self == .recipient ? 64 : 32 }
 
+    var isSecret: Bool { self == .identity || self == .writerSecret }
+
     /// What it is called in messages.
     package var title: String {
       switch self {
@@ -23,6 +25,7 @@ package enum KeyText {
   }
 
   private static let checksumDigits = 8
+  private static let byteOrderMark: [UInt8] = [0xef, 0xbb, 0xbf]
 
   static func encode(_ kind: Kind, _ bytes: some Sequence<UInt8>) -> String {
     let text = kind.rawValue + Hex.encode(bytes)
@@ -49,9 +52,9 @@ package enum KeyText {
   /// The one secret in the text of a key file: on a line of its own, beside comments.
   static func decodeFile(_ text: SecretBytes, as kind: Kind, name: String) throws(KeyError) -> [UInt8] {
     let lines = text.withUnsafeBytes { bytes in
-      bytes.split(separator: UInt8(ascii: "\n")).map { line in
-        String(decoding: line, as: UTF8.self).trimmingBlanks()
-      }
+      // Some editors begin a file with a mark of its encoding.
+      (bytes.starts(with: byteOrderMark) ? bytes.dropFirst(byteOrderMark.count) : bytes[...])
+        .split(separator: UInt8(ascii: "\n")).map { String(decoding: $0, as: UTF8.self).trimmingBlanks() }
     }.filter { !$0.isEmpty && !$0.hasPrefix("#") }
     guard let line = lines.first else { throw KeyError.notAKey(name, expected: kind) }
     guard lines.count == 1 else { throw KeyError.severalKeys(name) }

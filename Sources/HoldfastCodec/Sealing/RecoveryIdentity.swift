@@ -78,10 +78,10 @@ package struct Recipient: Hashable, Sendable {
   }
 
   package init(text: String) throws {
-    let bytes = try KeyText.decode(text, as: .recipient, name: "the recipient")
+    let bytes = try KeyText.decode(text, as: .recipient, name: "--recipient")
     guard let opening = PublicKey(bytes: Array(bytes[..<32])), let authority = PublicKey(bytes: Array(bytes[32...]))
     else {
-      throw KeyError.unusable("the recipient")
+      throw KeyError.unusable("--recipient")
     }
     self.init(opening: opening, authority: authority)
     _ = try openingKey()
@@ -110,7 +110,7 @@ package struct Recipient: Hashable, Sendable {
       // With a point of low order every agreement gives zero, and everybody could open what is sealed to it. RFC 9180 (7.1.4) asks for
       // this check, and the library does without.
       !secret.withUnsafeBytes({ $0.allSatisfy { $0 == 0 } })
-    else { throw KeyError.unusable("the recipient") }
+    else { throw KeyError.unusable("--recipient") }
     return key
   }
 }

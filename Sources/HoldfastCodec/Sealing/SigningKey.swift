@@ -55,8 +55,8 @@ package struct PublicKey: Hashable, Sendable, Codable, CustomStringConvertible {
   package var writerText: String { KeyText.encode(.writer, bytes) }
 
   package init(writerText: String) throws {
-    let bytes = try KeyText.decode(writerText, as: .writer, name: "the writer")
-    guard let key = PublicKey(bytes: bytes) else { throw KeyError.unusable("the writer") }
+    let bytes = try KeyText.decode(writerText, as: .writer, name: "--writer")
+    guard let key = PublicKey(bytes: bytes) else { throw KeyError.unusable("--writer") }
     self = key
   }
 }
