@@ -48,20 +48,23 @@ struct Init: ParsableCommand {
           : "Run `holdfast key generate FILE` on another machine, and say --recipient with what it prints; or --passphrase; or --unsealed, and whoever can read the repository can read the orders in it.",
         exitStatus: .usage)
     }
+    let recipients = try recipient.map { try Recipient(text: $0) }
+    guard Set(recipients).count == recipients.count else {
+      throw EngineError("one recipient is named twice", hint: "Name each once.", exitStatus: .usage)
+    }
     let host = Environment.makeHost()
     let memory = ClientMemory(directory: try Environment.stateDirectory())
     let made = try unsealed ? nil : writer.readOrMake(host)
-    let sealing = try made.map { try makeSealing(by: $0.key, host) }
+    let sealing = made.map { makeSealing(to: recipients, by: $0.key, host) }
     let repository = try Repository.create(in: place.store(host), host: host, sealing: sealing, memory: memory)
     try show(repository, madeKey: made?.made)
   }
 
-  private func makeSealing(by writer: WriterKey, _ host: Host) throws -> Repository.Sealing {
-    let known = try recipient.map { try Recipient(text: $0) }
+  private func makeSealing(to recipients: [Recipient], by writer: WriterKey, _ host: Host) -> Repository.Sealing {
     let isByPassphrase = passphrase
     return Repository.Sealing(writer: writer, writerName: Environment.hostName()) { (id: Identifier) in
       var members: [Keyring.Member] = []
-      for recipient in known { members.append(Keyring.Member(recipient, name: "recipient-\(members.count + 1)")) }
+      for recipient in recipients { members.append(Keyring.Member(recipient, name: "recipient-\(members.count + 1)")) }
       if isByPassphrase {
         let name = "passphrase-\(members.count + 1)"
         members.append(try NewRecipients.byPassphrase(name: name, repository: id, host))
@@ -85,7 +88,11 @@ struct Init: ParsableCommand {
       return Console.output("it is not sealed: whoever can read that directory can read the orders in it")
     }
     let names = sealed.keyring.recipients.map { "\($0.name) (\($0.id.short))" }.joined(separator: ", ")
-    Console.output("it is sealed to \(names); keep the identity safe: without it nothing can be restored")
+    let byPassphrase = sealed.keyring.recipients.count { $0.passphrase != nil }
+    let key =
+      byPassphrase == 0
+      ? "the identity" : byPassphrase == sealed.keyring.recipients.count ? "the passphrase" : "identity and passphrase"
+    Console.output("it is sealed to \(names); keep \(key) safe: nothing else can restore")
     if let madeKey { Console.output("this machine signs its snapshots with the new key in \(madeKey)") }
     Console.output("write down the digest of its keyring: \(digest)")
   }

@@ -34,7 +34,7 @@ extension Repository {
     let created = TimeText.utc(host.clock.now())
     guard let sealing else {
       let descriptor = Descriptor(repository: id, created: created)
-      try write(descriptor.serialized(), to: Keys.descriptor, of: store)
+      try publish(descriptor, in: store, memory: memory, host)
       return Repository(store: store, descriptor: descriptor, host: host, sealed: nil, memory: nil)
     }
     let keyring = Keyring(
@@ -45,11 +45,18 @@ extension Repository {
     // The descriptor last: with it the repository exists.
     try write(bytes, to: Keys.keyring(1), of: store)
     let descriptor = Descriptor(repository: id, created: created, keyring: revision.digest)
-    try write(descriptor.serialized(), to: Keys.descriptor, of: store)
+    try publish(descriptor, in: store, memory: memory, host)
     var credentials = Credentials.none
     credentials.writer = { sealing.writer }
-    _ = try memory.forget(store.location, files: host.files)
     return try open(store, host: host, credentials: credentials, memory: memory)
+  }
+
+  /// From here on the repository exists. Whoever makes a new one knows that it is not the one that was there before.
+  private static func publish(
+    _ descriptor: Descriptor, in store: any Store, memory: ClientMemory, _ host: Host
+  ) throws {
+    _ = try memory.forget(store.location, files: host.files)
+    try write(descriptor.serialized(), to: Keys.descriptor, of: store)
   }
 
   private static func checkEmpty(_ store: any Store) throws {
