@@ -19,24 +19,41 @@ struct RepositoryOptions: ParsableArguments {
       valueName: "digest"))
   var expectKeyring: String?
 
+  /// However it is spelled, one place has one path: what this machine remembers is kept by it.
   /// - Throws: with exit status 2 when none is named.
-  func directory() throws -> Path {
+  func directory(_ host: Host) throws -> Path {
     guard let text = repository ?? Environment.value("HOLDFAST_REPOSITORY"), !text.isEmpty else {
       throw EngineError(
         "no repository is named", hint: "Say --repository DIR, or set HOLDFAST_REPOSITORY.", exitStatus: .usage)
     }
+    // What is not there yet is named below what is.
+    var existing = try Environment.absolute(text)
+    var missing: [[UInt8]] = []
+    while !existing.isEmpty {
+      if let resolved = try? host.files.resolve(existing) {
+        return missing.reversed().filter { !$0.isEmpty }.reduce(resolved) { $0.appending($1) }
+      }
+      missing.append(Array(existing.lastComponent))
+      existing = existing.parent ?? Path("")
+    }
     return try Environment.absolute(text)
   }
 
-  func store(_ host: Host) throws -> LocalStore { LocalStore(directory: try directory(), host: host) }
+  func store(_ host: Host) throws -> LocalStore { LocalStore(directory: try directory(host), host: host) }
 
   /// - Parameter credentials: the keys for a sealed one.
   func open(_ host: Host, credentials: Credentials = .none) throws -> Repository {
-    let expected = expectKeyring ?? Environment.value("HOLDFAST_EXPECT_KEYRING")
-    return try Repository.open(
+    let environment = Environment.value("HOLDFAST_EXPECT_KEYRING").flatMap { $0.isEmpty ? nil : $0 }
+    let repository = try Repository.open(
       store(host), host: host, credentials: credentials,
       memory: ClientMemory(directory: try Environment.stateDirectory()),
-      expectedKeyring: expected.flatMap { $0.isEmpty ? nil : $0 })
+      expectedKeyring: expectKeyring ?? environment)
+    if let problem = repository.memoryProblem {
+      Console.error(
+        "holdfast: WARNING: this machine cannot remember the repository, and will not notice if it is exchanged or put back: \(problem); set HOLDFAST_STATE_DIR"
+      )
+    }
+    return repository
   }
 }
 

@@ -75,7 +75,7 @@ struct BackupCommand: ParsableCommand {
     options.isParanoid = paranoid
     options.isDryRun = dryRun
     options.waitsForLock = wait
-    options.repositoryDirectory = try place.directory()
+    options.repositoryDirectory = try place.directory(host)
     let progress = ConsoleProgress(isQuiet: output.quiet, isTerminal: Console.isErrorTerminal, clock: host.clock)
     defer { progress.end() }
     let backup = Backup(

@@ -137,10 +137,12 @@ struct KeyForget: ParsableCommand {
   func run() throws {
     let host = Environment.makeHost()
     let location = try place.store(host).location
-    let memory = ClientMemory(directory: try Environment.stateDirectory())
-    let isForgotten = try memory.forget(location, files: host.files)
+    let directory = try Environment.stateDirectory()
+    let isForgotten = try ClientMemory(directory: directory).forget(location, files: host.files)
     if !output.quiet {
-      Console.output(isForgotten ? "forgot \(location)" : "nothing was remembered of \(location)")
+      // Cron and a login often have another HOME, and with it another memory.
+      let place = directory.map { "in \($0)" } ?? "for lack of a directory"
+      Console.output(isForgotten ? "forgot \(location)" : "nothing was remembered of \(location) \(place)")
     }
   }
 }

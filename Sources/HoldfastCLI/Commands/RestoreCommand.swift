@@ -61,7 +61,7 @@ struct RestoreCommand: ParsableCommand {
     options.isDelta = delta
     options.isDryRun = dryRun
     options.setsOwner = Environment.isRoot
-    options.repositoryDirectory = try place.directory()
+    options.repositoryDirectory = try place.directory(host)
     let report = try Restore(repository: repository, snapshot: chosen, options: options, progress: progress).run()
     progress.end()
     for problem in report.problems { Console.error("holdfast: INCOMPLETE: \(problem.path): \(problem.reason)") }

@@ -70,7 +70,9 @@ package struct ClientMemory: Sendable {
 
   /// Replaces the record by what comes of it and of what other runs have recorded meanwhile; nothing where there is no directory.
   func store(_ record: Record, files: FileSystem) throws {
-    guard let directory, let path = path(record.location) else { return }
+    guard let directory, let path = path(record.location) else {
+      throw EngineError("there is no directory for it", hint: nil)
+    }
     try files.makeDirectories(directory)
     let folder = try files.open(directory, .directory)
     // Gone with the descriptor. Two runs at once must not take each other's file for what a killed one left.
@@ -84,9 +86,14 @@ package struct ClientMemory: Sendable {
     let temporary = Path(bytes: path.bytes + Array(".unfinished".utf8))
     if try files.statusIfPresent(of: temporary) != nil { try files.removeFile(temporary) }
     let file = try files.open(temporary, .create)
-    try bytes.withUnsafeBytes { try file.write($0, at: 0) }
-    try file.synchronize()
-    try files.rename(temporary, to: path, replacing: true)
+    do {
+      try bytes.withUnsafeBytes { try file.write($0, at: 0) }
+      try file.synchronize()
+      try files.rename(temporary, to: path, replacing: true)
+    } catch {
+      try? files.removeFile(temporary)
+      throw error
+    }
     try folder.synchronizeDirectory()
   }
 
@@ -104,6 +111,10 @@ final class RepositoryMemory: Sendable {
   private let memory: ClientMemory
   private let files: FileSystem
   private let record: Mutex<ClientMemory.Record>
+  private let failure = Mutex<String?>(nil)
+
+  /// Why something that was seen could not be remembered.
+  var problem: String? { failure.withLock { $0 } }
 
   /// Checks the repository against what is remembered of its place.
   /// - Parameter known: as it was before the keyring was read: another run may have seen a later one since.
@@ -201,6 +212,11 @@ final class RepositoryMemory: Sendable {
 
   /// A disk that is full keeps nobody from restoring: what was remembered before still counts.
   private func save(_ record: ClientMemory.Record) {
-    try? memory.store(record, files: files)
+    do {
+      try memory.store(record, files: files)
+    } catch {
+      let reason = (error as? any OperatorError)?.message ?? "\(error)"
+      failure.withLock { $0 = reason }
+    }
   }
 }

@@ -20,6 +20,9 @@ package struct Repository: Sendable {
   /// Where it is, for people.
   package var location: String { store.location }
 
+  /// Why this machine would not notice that the repository is exchanged or put back, where it is sealed.
+  package var memoryProblem: String? { memory?.problem }
+
   /// - Parameters:
   ///   - credentials: the keys for a sealed one.
   ///   - memory: what this machine remembers.
