@@ -99,8 +99,15 @@ struct VerifyCommand: ParsableCommand {
     let proved =
       data || sample != nil
       ? "; \(Amount.bytes(report.provenBytes)) in \(Amount.count(report.provenFrames, "frame")) read and proved" : ""
+    let closedCount = report.snapshots.count { $0.isClosed }
+    let closed =
+      (data || sample != nil ? "signatures and stored bytes" : "signatures and presence")
+      + " are proved, no page and no state"
     if report.isClosed {
-      Console.output("sealed, and no identity was named: signatures and stored bytes are proved, no page and no state")
+      Console.output("sealed, and no identity was named: \(closed)")
+    } else if closedCount > 0 {
+      let those = Amount.count(UInt64(closedCount), "snapshot is", "snapshots are")
+      Console.output("\(those) sealed to others than the identity at hand: there \(closed)")
     }
     Console.output(
       "\(soundCount) of \(Amount.count(UInt64(report.snapshots.count + report.unreadable.count), "snapshot")) sound\(proved), in \(Amount.duration(report.seconds))"
@@ -114,13 +121,15 @@ private struct VerifyJSON: Encodable {
     let sequence: UInt64
     let source: String
     let sound: Bool
+    /// Whether its plain bytes were out of reach: sealed, and not to an identity at hand.
+    let closed: Bool
     let findings: [String]
     let damagedFiles: [String]
     let seconds: Double
   }
 
   let sound: Bool
-  /// Whether plain bytes were out of reach: sealed, and no identity named.
+  /// Whether all plain bytes were out of reach: sealed, and no identity named.
   let closed: Bool
   let snapshots: [Result]
   let unreadable: [String]
@@ -134,7 +143,8 @@ private struct VerifyJSON: Encodable {
     snapshots = report.snapshots.map {
       Result(
         id: $0.snapshot.id.description, sequence: $0.snapshot.sequence, source: $0.snapshot.sourceName.text,
-        sound: $0.isSound, findings: $0.findings.map(\.message), damagedFiles: $0.damagedFiles.map(\.description),
+        sound: $0.isSound, closed: $0.isClosed, findings: $0.findings.map(\.message),
+        damagedFiles: $0.damagedFiles.map(\.description),
         seconds: $0.seconds)
     }
     unreadable = report.unreadable.map(\.message)

@@ -9,16 +9,16 @@ internal import HoldfastSystem
 struct IdentityOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "The file of an identity that opens a sealed repository. (environment: HOLDFAST_IDENTITY_FILE)",
+      "The file of an identity that opens a sealed repository. May be repeated. (environment: HOLDFAST_IDENTITY_FILE)",
       valueName: "file"), completion: .file())
-  var identity: String?
+  var identity: [String] = []
 
   @Option(
     help: ArgumentHelp("A command that prints such a file: of a password manager, say.", valueName: "command"))
   var identityCommand: String?
 
   func validate() throws {
-    guard identity == nil || identityCommand == nil else {
+    guard identity.isEmpty || identityCommand == nil else {
       throw ValidationError("--identity and --identity-command exclude each other.")
     }
   }
@@ -29,40 +29,43 @@ struct IdentityOptions: ParsableArguments {
   func credentials(_ host: Host, writer: WriterOptions? = nil, asks: Bool) -> Credentials {
     var credentials = Credentials.none
     credentials.identities = { keyring in
-      if let identity = try named(host) { return [identity] }
-      return try byPassphrase(keyring, host, asks: asks).map { [$0] } ?? []
+      let named = try named(host)
+      return try named.isEmpty ? byPassphrase(keyring, host, asks: asks) : named
     }
     if let writer { credentials.writer = { try writer.read(host) } }
     return credentials
   }
 
-  /// The identity of a file or a command; `nil` where none is named.
-  private func named(_ host: Host) throws -> RecoveryIdentity? {
+  /// The identities of files or of a command; empty where none is named.
+  private func named(_ host: Host) throws -> [RecoveryIdentity] {
     if let identityCommand {
       var output = try ShellCommand.output(of: identityCommand, host.cancellation)
-      return try RecoveryIdentity(file: SecretBytes(taking: &output), name: "the output of --identity-command")
+      return [try RecoveryIdentity(file: SecretBytes(taking: &output), name: "the output of --identity-command")]
     }
-    let named = identity ?? Environment.value("HOLDFAST_IDENTITY_FILE").flatMap { $0.isEmpty ? nil : $0 }
-    guard
-      let path = try named.map({ try Environment.absolute($0) })
-        ?? KeyFiles.credential("holdfast-identity", files: host.files)
-    else { return nil }
-    return try RecoveryIdentity(file: KeyFiles.read(.identity, path, files: host.files), name: path.description)
+    var paths = try identity.map { try Environment.absolute($0) }
+    if paths.isEmpty, let file = Environment.value("HOLDFAST_IDENTITY_FILE"), !file.isEmpty {
+      paths = [try Environment.absolute(file)]
+    }
+    if paths.isEmpty { paths = try KeyFiles.credential("holdfast-identity", files: host.files).map { [$0] } ?? [] }
+    return try paths.map {
+      try RecoveryIdentity(file: KeyFiles.read(.identity, $0, files: host.files), name: $0.description)
+    }
   }
 
-  private func byPassphrase(_ keyring: Keyring, _ host: Host, asks: Bool) throws -> RecoveryIdentity? {
+  /// The identities that a passphrase opens; empty where there is none to be had.
+  private func byPassphrase(_ keyring: Keyring, _ host: Host, asks: Bool) throws -> [RecoveryIdentity] {
     let members = keyring.recipients.filter { $0.passphrase != nil }
     guard !members.isEmpty,
       let passphrase = try Passphrase.fromFile(host.files)
         ?? (asks ? Passphrase.fromTerminal(isNew: false, host.cancellation) : nil)
-    else { return nil }
-    for member in members {
+    else { return [] }
+    let identities = try members.compactMap { member -> RecoveryIdentity? in
       let identity = try member.passphrase?.open(passphrase: passphrase, repository: keyring.repository)
-      if let identity, identity.recipient.id == member.id { return identity }
+      return identity?.recipient.id == member.id ? identity : nil
     }
-    let names = keyring.recipients.map { "\(Path($0.name)) (\($0.id.short))" }.joined(separator: ", ")
-    throw KeyError(
-      "the passphrase is wrong", hint: "The repository is sealed to \(names): try again, or name an --identity.")
+    guard identities.isEmpty else { return identities }
+    let names = members.map { "\(Path($0.name)) (\($0.id.short))" }.joined(separator: ", ")
+    throw KeyError("the passphrase is wrong", hint: "It is that of none of \(names): try again, or name an --identity.")
   }
 }
 

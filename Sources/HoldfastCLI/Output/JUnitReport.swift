@@ -20,6 +20,11 @@ enum JUnitReport {
       #"<?xml version="1.0" encoding="UTF-8"?>"#,
       #"<testsuite name="holdfast verify" tests="\#(count)" failures="\#(failures)" errors="0" skipped="0" time="\#(report.seconds)">"#,
     ]
+    let closed = report.snapshots.count { $0.isClosed }
+    if closed > 0 {
+      // Of these nothing that is sealed was read: who reads the report must not take them for proved as a whole.
+      lines += ["  <properties>", #"    <property name="closed" value="\#(closed)"/>"#, "  </properties>"]
+    }
     for result in report.snapshots {
       let name = "\(result.snapshot.sequence) \(result.snapshot.id)"
       let start =

@@ -27,6 +27,8 @@ package struct Verify {
     /// Files that cannot be restored whole, the first of them.
     package internal(set) var damagedFiles: [Path] = []
     package internal(set) var seconds = 0.0
+    /// Whether it is sealed and no identity at hand opens it: then signature, digests and presence were proved, and no plain byte.
+    package internal(set) var isClosed = false
     package var isSound: Bool { !findings.contains { $0.costsData } }
   }
 
@@ -37,7 +39,7 @@ package struct Verify {
     package internal(set) var provenBytes: UInt64 = 0
     package internal(set) var provenFrames: UInt64 = 0
     package internal(set) var seconds = 0.0
-    /// Whether the repository is sealed and no identity was at hand: then signatures, digests and presence were proved, and no plain byte.
+    /// Whether the repository is sealed and no identity was at hand: then every snapshot stayed closed.
     package internal(set) var isClosed = false
 
     package var exitStatus: ExitStatus {
@@ -62,23 +64,30 @@ package struct Verify {
   package func run(_ snapshot: Snapshot?, source: SourceName? = nil) throws -> Report {
     let begun = repository.host.clock.uptime()
     var report = Report()
+    report.isClosed = try repository.sealed?.identities().isEmpty ?? false
     let snapshots =
       try snapshot.map { try repository.chain(to: $0).snapshots }
       ?? repository.allSnapshots(of: source) { report.unreadable.append($0) }
+    if !report.isClosed { try checkIdentities(for: snapshots) }
     if let expected = options.expectedHead {
       try check(expectedHead: expected, source: source) { report.unreadable.append($0) }
     }
     let total = snapshots.reduce(0) { $0 &+ (options.provesData ? $1.envelope.storedBytes : $1.envelope.body.length) }
     progress.begin(phase: "verifying", totalBytes: total)
-    var opened = repository
-    opened.isClosed = try repository.sealed?.identities().isEmpty ?? false
-    report.isClosed = opened.isClosed
-    var walk = VerifyWalk(repository: opened, options: options, progress: progress)
+    var walk = VerifyWalk(repository: repository, options: options, progress: progress)
     for snapshot in snapshots { report.snapshots.append(try walk.verify(snapshot)) }
     report.provenBytes = walk.provenBytes
     report.provenFrames = walk.provenFrames
     report.seconds = repository.host.clock.uptime() - begun
     return report
+  }
+
+  /// After a change of recipients it takes several identities to open all chains; one that opens none is the wrong one.
+  private func checkIdentities(for snapshots: [Snapshot]) throws {
+    guard let sealed = repository.sealed, let newest = snapshots.last else { return }
+    guard try snapshots.contains(where: { try sealed.opens($0) }) else {
+      throw sealed.refusal(wanted: try sealed.revision(of: newest).recipients.map(\.id), isNamed: true)
+    }
   }
 
   private func check(expectedHead: String, source: SourceName?, onDamage: (DamageError) -> Void) throws {

@@ -13,7 +13,8 @@ struct VerifyWalk {
   }
 
   private static let namedFilesMax = 20
-  private let repository: Repository
+  /// Closed while it stands at a snapshot that no identity at hand opens.
+  private var repository: Repository
   private let options: Verify.Options
   private let progress: any ProgressObserver
   private let sampler: FrameSampler
@@ -37,6 +38,8 @@ struct VerifyWalk {
     var itsChain: Chain?
     do {
       try repository.host.cancellation.check()
+      repository.isClosed = try repository.sealed.map { try !$0.opens(snapshot) } ?? false
+      result.isClosed = repository.isClosed
       let parent = snapshot.envelope.parent.flatMap { verified($0) }
       let chain = try parent?.chain.map { try Chain($0, followedBy: snapshot) } ?? repository.chain(to: snapshot)
       itsChain = chain
@@ -66,10 +69,11 @@ struct VerifyWalk {
     [newest, full].compactMap { $0 }.first { $0.snapshot.digest == parent.digest }
   }
 
-  /// Whether an error speaks of the repository, and not of this machine or of this run.
+  /// Whether an error speaks of the repository, and not of this machine or of this run. Of the repository is also a chain whose parts are sealed to
+  /// different recipients.
   private static func isOfTheRepository(_ error: any OperatorError) -> Bool {
     if let refused = error as? SystemError { return refused.isDeviceFailure }
-    return !(error is Interrupted) && !(error is KeyError)
+    return !(error is Interrupted)
   }
 
   /// The state from that of the parent where it is at hand; else from the beginning of the chain.

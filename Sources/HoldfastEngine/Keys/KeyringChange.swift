@@ -110,7 +110,7 @@ package struct KeyringChange: Sendable {
       let names = sealed.keyring.recipients.map { "\(Path($0.name)) (\($0.id.short))" }.joined(separator: ", ")
       throw KeyError(
         "the keyring is changed by a recipient only, and none of their identities is at hand: \(names)",
-        hint: "Name the identity of one of them with --identity FILE or HOLDFAST_IDENTITY_FILE.")
+        hint: SealedAccess.hint(byPassphrase: sealed.keyring.recipients.contains { $0.passphrase != nil }))
     }
     var next = keyring
     next.revision = sealed.revision.keyring.revision + 1
@@ -150,7 +150,8 @@ package struct KeyringChange: Sendable {
   private func checkName(_ name: String, isTaken: Bool) throws {
     guard Keyring.isName(name) else {
       throw EngineError(
-        "\"\(Path(name))\" is no name for a key", hint: "Use 1 to 64 printable characters.", exitStatus: .usage)
+        "\"\(name.isEmpty ? "" : Path(name).description)\" is no name for a key",
+        hint: "Use 1 to 64 printable characters.", exitStatus: .usage)
     }
     if isTaken { throw EngineError("the name \(name) is taken", hint: "Say another --label.", exitStatus: .usage) }
   }
@@ -158,7 +159,7 @@ package struct KeyringChange: Sendable {
   private func noSuchMember(_ name: String, isAmbiguous: Bool) -> EngineError {
     EngineError(
       isAmbiguous
-        ? "\(Path(name)) is the beginning of more than one key" : "there is no recipient or writer \(Path(name))",
+        ? "\(Path(name)) stands for more than one key" : "there is no recipient or writer \(Path(name))",
       hint: "Run `holdfast key list` to see who there is.", exitStatus: .usage)
   }
 }

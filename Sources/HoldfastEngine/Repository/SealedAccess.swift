@@ -6,8 +6,8 @@ internal import Synchronization
 
 /// The keys that this run may use, fetched when they are first needed: listing a repository asks for no passphrase.
 package struct Credentials: Sendable {
-  /// The identities at hand; empty where none was named. The keyring that it is given has former recipients among the others. Throws where
-  /// one was named that is not usable.
+  /// The identities at hand; empty where none was named. Throws where one was named that is not usable. Is given the keyring, with the recipients
+  /// that were removed behind those that there are.
   package var identities: @Sendable (Keyring) throws -> [RecoveryIdentity]
   /// The writer key of this machine. Throws where there is none.
   package var writer: @Sendable () throws -> WriterKey
@@ -47,24 +47,29 @@ package final class SealedAccess: Sendable {
 
   package var keyring: Keyring { revision.keyring }
 
-  /// The keyring with those who were recipients once: an older chain is sealed to them.
-  private var everyone: Keyring {
-    var everyone = keyring
-    for revision in history.reversed() {
-      let known = Set(everyone.recipients.map(\.id))
-      everyone.recipients += revision.keyring.recipients.filter { !known.contains($0.id) }
-    }
-    return everyone
-  }
-
   /// The identities at hand; empty where this run can only prove what is stored.
   package func identities() throws -> [RecoveryIdentity] {
     try fetched.withLock { fetched in
       if let fetched { return fetched }
-      let identities = try credentials.identities(everyone)
+      // A recipient that was removed goes on opening what was sealed to it, by its passphrase as well.
+      var everybody = keyring
+      everybody.recipients += former
+      let identities = try credentials.identities(everybody)
       fetched = identities
       return identities
     }
+  }
+
+  /// The recipients that were removed, the last first.
+  private var former: [Keyring.Member] {
+    var known = Set(keyring.recipients.map(\.id))
+    return history.reversed().flatMap(\.keyring.recipients).filter { known.insert($0.id).inserted }
+  }
+
+  /// Whether an identity at hand opens what a snapshot consists of.
+  func opens(_ snapshot: Snapshot) throws -> Bool {
+    let recipients = Set(try revision(of: snapshot).recipients.map(\.id))
+    return try identities().contains { recipients.contains($0.recipient.id) }
   }
 
   /// The writer key of this machine, when its snapshots count.
@@ -110,23 +115,33 @@ package final class SealedAccess: Sendable {
         throw DamageError("the key of \(name.id.short)", "its slot for \(identity.recipient.id.short) cannot be opened")
       }
     }
-    let wanted = slots.map { title(of: $0.recipient) }.joined(separator: ", ")
-    throw KeyError(
-      identities.isEmpty
-        ? "the repository is sealed, and no identity was named; it is sealed to \(wanted)"
-        : "none of the identities at hand opens this snapshot; it is sealed to \(wanted)",
-      hint: "Name the identity of one of them with --identity FILE or HOLDFAST_IDENTITY_FILE.")
+    throw refusal(wanted: slots.map(\.recipient), isNamed: !identities.isEmpty)
+  }
+
+  /// That something is sealed to others.
+  /// - Parameter isNamed: whether an identity was.
+  func refusal(wanted: [Identifier], isNamed: Bool) -> KeyError {
+    let members = wanted.map { id in (keyring.recipients + former).first { $0.id == id } }
+    let names = zip(wanted, members).map { id, member in
+      member.map { "\(Path($0.name)) (\(id.short))" } ?? id.short
+    }.joined(separator: ", ")
+    return KeyError(
+      isNamed
+        ? "none of the identities at hand opens this snapshot; it is sealed to \(names)"
+        : "the repository is sealed, and no identity was named; it is sealed to \(names)",
+      hint: Self.hint(byPassphrase: members.contains { $0?.passphrase != nil }))
+  }
+
+  /// How the identity of a recipient is named.
+  static func hint(byPassphrase: Bool) -> String {
+    "Name the identity of one of them with --identity FILE or HOLDFAST_IDENTITY_FILE"
+      + (byPassphrase
+        ? "; or set HOLDFAST_PASSPHRASE_FILE, or run this at a terminal to be asked for a passphrase." : ".")
   }
 
   func remember(_ head: ContainerHead) {
     guard let key = head.key else { return }
     own.withLock { $0[head.name.id] = key }
-  }
-
-  /// A recipient as people know it.
-  private func title(of id: Identifier) -> String {
-    guard let member = everyone.recipients.first(where: { $0.id == id }) else { return id.short }
-    return "\(Path(member.name)) (\(id.short))"
   }
 }
 
