@@ -221,10 +221,15 @@ package struct Backup {
     }
   }
 
-  /// `nil` where the chain is sealed and no identity is at hand.
+  /// `nil` where the chain is sealed and no identity that opens it is at hand: then a full is better than no snapshot.
   private func replay(_ chain: Chain) throws -> StateFile? {
-    if let sealed = repository.sealed, try sealed.identities().isEmpty { return nil }
-    return try repository.replay(chain)
+    do {
+      if let sealed = repository.sealed, try sealed.identities().isEmpty { return nil }
+      return try repository.replay(chain)
+    } catch let error as KeyError {
+      progress.warn(error.message)
+      return nil
+    }
   }
 
   // MARK: Commit
@@ -245,7 +250,19 @@ package struct Backup {
     if let committed = try? repository.snapshotIfCommitted(envelope.source.name, envelope.sequence) {
       repository.memory?.remember(committed, path: path)
     }
-    try? kept?.keep(beside: base.kind == .full ? envelope.snapshot : (base.chain?.full.id ?? envelope.snapshot))
+    guard kept.isNeeded else { return }
+    do {
+      guard let cache = kept.cache else {
+        throw EngineError("no directory for it can be written; set HOLDFAST_CACHE_DIR", hint: nil)
+      }
+      try cache.keep(beside: base.kind == .full ? envelope.snapshot : (base.chain?.full.id ?? envelope.snapshot))
+    } catch {
+      guard repository.sealed != nil else { return }
+      let reason = (error as? any OperatorError)?.message ?? "\(error)"
+      progress.warn(
+        "the local cache could not be written, so the next snapshot of \(envelope.source.name) will be a full: \(reason)"
+      )
+    }
   }
 
   /// Another host that shares the repository but not its locks may have taken this run's objects for leftovers.
@@ -263,10 +280,11 @@ package struct Backup {
     return cache.lies(in: source) ? StateCache(directory: nil) : cache
   }
 
+  /// - Returns: the state for the cache, where there is a place for it, and whether the next snapshot needs it.
   private func prove(
     _ envelope: Envelope, state: Envelope.State, base: Base, cacheKey: SealingKey?
-  ) throws -> StateCache.Draft? {
-    if envelope.kind != .full, envelope.changes.isEmpty, state == base.state?.summary { return nil }
+  ) throws -> (cache: StateCache.Draft?, isNeeded: Bool) {
+    if envelope.kind != .full, envelope.changes.isEmpty, state == base.state?.summary { return (nil, false) }
     let key = Keys.body(envelope.source.name, envelope.sequence, envelope.body.id)
     let container = try ContainerReader(
       repository.store.open(key), kind: .body, repository: repository.id, reference: envelope.body,
@@ -283,7 +301,7 @@ package struct Backup {
         hint: "Check this machine's memory, and run with --full. Please report it.")
     }
     draft?.end(state)
-    return draft
+    return (draft, true)
   }
 }
 

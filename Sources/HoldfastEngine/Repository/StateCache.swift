@@ -117,7 +117,7 @@ package struct StateCache: Sendable {
     private let folder: Path
     private var hasher = Hasher()
     /// Set when the disk of the cache fails or is full: then there will be none.
-    private var isGivenUp = false
+    private var failure: (any Error)?
 
     fileprivate init(
       _ file: CacheSink, sealing: SealedWriter?, header: [UInt8], _ snapshot: Identifier, _ folder: Path
@@ -130,12 +130,12 @@ package struct StateCache: Sendable {
     }
 
     func append(_ bytes: UnsafeRawBufferPointer) {
-      guard !isGivenUp else { return }
+      guard failure == nil else { return }
       hasher.update(bytes)
       do {
         if let sealing { try sealing.append(bytes) } else { try file.append(bytes) }
       } catch {
-        isGivenUp = true
+        failure = error
       }
     }
 
@@ -151,7 +151,7 @@ package struct StateCache: Sendable {
     /// whole.
     /// - Parameter full: the full of its chain.
     func keep(beside full: Identifier) throws {
-      guard !isGivenUp else { return }
+      if let failure { throw failure }
       try sealing?.finish()
       try file.rename(to: StateCache.path(snapshot, in: folder))
       let useful = [snapshot, full].map { Array($0.description.utf8) + StateCache.suffix }
