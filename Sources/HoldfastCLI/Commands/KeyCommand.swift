@@ -76,17 +76,18 @@ struct KeyList: ParsableCommand {
     let change = try KeyringChange(repository)
     let digest = repository.sealed?.revision.digest.description ?? ""
     if output.json { return try Console.json(KeyringJSON(change.keyring, digest: digest)) }
-    Console.output("keyring of \(repository.id.short), revision \(change.keyring.revision), digest \(digest)")
+    Console.output("keyring of \(repository.id), revision \(change.keyring.revision), digest \(digest)")
     var table = Table()
     for member in change.keyring.recipients {
       let remark = member.passphrase == nil ? "" : "by passphrase"
-      table.add(["recipient", member.id.short, Path(member.name).description, remark])
+      table.add(["recipient", member.id.short, Path(member.name).description, remark, member.recipient.text])
     }
     for writer in change.keyring.writers {
       let remark = writer.revoked.map { "revoked; \(Amount.count(UInt64($0.accepted.count), "snapshot")) of it count" }
-      table.add(["writer", writer.key.short, Path(writer.name).description, remark ?? ""])
+      table.add(["writer", writer.key.short, Path(writer.name).description, remark ?? "", writer.key.writerText])
     }
-    table.lines.forEach { Console.output("  " + $0.trimmingTrailingBlanks()) }
+    // The whole keys, because the first digits of one can be forged.
+    table.lines.forEach { Console.output("  " + $0) }
   }
 }
 
