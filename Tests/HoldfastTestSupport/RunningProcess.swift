@@ -4,7 +4,12 @@ package import HoldfastModel
 /// A program that a test has started with an environment and descriptors of its own, and how it ends. Plain system calls: the process can be stopped in
 /// the middle of its work, and can be given a terminal.
 package final class RunningProcess {
-  package enum Input: Sendable { case null, closed }
+  package enum Input: Sendable {
+    case null
+    case closed
+    /// A terminal, by its path: with a session of its own, the process is asked there for what no pipe should give.
+    case terminal(String)
+  }
 
   package enum Output: Sendable {
     /// Kept for the result.
@@ -26,6 +31,8 @@ package final class RunningProcess {
     package var input = Input.null
     package var output = Output.captured
     package var error = Output.captured
+    /// Without, it shares the terminal of whoever runs the tests, if there is one.
+    package var hasOwnSession = false
 
     /// - Parameter arguments: the program, found in the test's own PATH, and its arguments.
     package init(_ arguments: [String]) { self.arguments = arguments.map { Array($0.utf8) } }
@@ -54,6 +61,9 @@ package final class RunningProcess {
   }
 
   package func send(_ signal: Int32) { kill(identifier, signal) }
+
+  /// Of the process, as the kernel knows it.
+  package var processID: Int32 { identifier }
 
   /// Stops the process (SIGSTOP) as soon as `condition` holds.
   /// - Returns: `false` when it ended before.
@@ -104,6 +114,7 @@ package final class RunningProcess {
     switch start.input {
     case .null: posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
     case .closed: posix_spawn_file_actions_addclose(&actions, 0)
+    case .terminal(let name): posix_spawn_file_actions_addopen(&actions, 0, name, O_RDWR, 0)
     }
     for (number, stream) in [(Int32(1), output), (2, error)] {
       if let descriptor = stream.childSide {
@@ -121,7 +132,10 @@ package final class RunningProcess {
     sigfillset(&all)
     posix_spawnattr_setsigmask(&attributes, &none)
     posix_spawnattr_setsigdefault(&attributes, &all)
-    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
+    var flags = Int32(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF)
+    // POSIX_SPAWN_SETSID, which not every header shows. The first terminal that the leader of a session opens becomes its controlling one.
+    if start.hasOwnSession { flags |= 0x80 }
+    posix_spawnattr_setflags(&attributes, Int16(flags))
     var identifier = pid_t()
     let variables = start.environment.map { Array("\($0.key)=\($0.value)".utf8) }
     // `env` becomes the program: the process stays the same.

@@ -128,6 +128,12 @@ package enum TestFiles {
       inode: UInt64(raw.st_ino), modifiedSeconds: raw.st_mtim.tv_sec)
   }
 
+  /// The mode of a file, without its type.
+  package static func permissions(_ path: Path) -> UInt32? {
+    var raw = stat()
+    return path.withCString { lstat($0, &raw) } == 0 ? raw.st_mode & 0o7777 : nil
+  }
+
   /// Copies a tree with modes, owners and times; without hard links and extended attributes.
   package static func copyTree(_ path: Path, to newPath: Path) {
     guard let status = status(path) else { return }
