@@ -36,13 +36,14 @@ let package = Package(
     .target(name: "CSHA256"),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
+    .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
 
     module("Model", []),
     module("System", ["HoldfastModel", "CLinux"]),
     module("Codec", ["HoldfastModel", "CSHA256", "CZlib", "CISAL", "CZstd", crypto, cryptoExtras]),
     module("Archive", ["HoldfastModel", "HoldfastSystem", "HoldfastCodec"]),
-    module("Source", ["HoldfastModel", "HoldfastSystem", "HoldfastCodec"]),
+    module("Source", ["HoldfastModel", "HoldfastSystem", "CSQLite"]),
     module("Store", ["HoldfastModel", "HoldfastSystem"]),
     module(
       "Engine",
@@ -59,7 +60,7 @@ let package = Package(
       name: "HoldfastTestSupport",
       dependencies: [
         "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastSource", "HoldfastStore",
-        "HoldfastEngine", "CLinux",
+        "HoldfastEngine", "CLinux", "CSQLite",
       ],
       path: "Tests/HoldfastTestSupport", swiftSettings: settings),
     tests(of: "Model"),

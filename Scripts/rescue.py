@@ -36,7 +36,9 @@ STORED, ZLIB, ZSTANDARD = 0, 1, 2
 TAG = 16  # by so many bytes a sealed frame is longer; the seal of an object has as many
 END, ENTRY, REMOVED, PAGES, ZEROS = 0, 1, 2, 3, 4
 DIRECTORY, FILE, SYMBOLIC_LINK, HARD_LINK, FIFO, CHARACTER_DEVICE, BLOCK_DEVICE = 1, 2, 3, 4, 5, 6, 7
-CLASSES, TORN, UNREADABLE = ["", "stable", "retried", "torn", "unreadable"], 3, 4
+CLASSES = ["", "stable", "retried", "torn", "unreadable", "sqlite-read-transaction", "sqlite-quiesced"]
+TORN, UNREADABLE, SQLITE_READ_TRANSACTION = 3, 4, 5
+WEAKNESS = [1, 5, 6, 2, 3, 4]  # of these classes, the weakest last
 
 TITLE = re.compile(r"([A-Za-z0-9_][A-Za-z0-9._-]{0,63})/(?!0{10})[0-9]{10}")  # NAME/SEQUENCE
 ID, DIGEST, TEXT = re.compile("[0-9a-f]{32}"), re.compile("[0-9a-f]{64}"), re.compile("(?s).*")
@@ -402,7 +404,7 @@ class Entry:
         self.attributes = mode, user, group, modified, extended
         if self.type == FILE:
             self.size, self.page_size = cursor.varint("size", MOST_SIZE), cursor.varint("page size", 1 << 18)
-            self.consistency, digest = cursor.byte("consistency class", 1, UNREADABLE), cursor.skip(32)
+            self.consistency, digest = cursor.byte("consistency class", 1, len(CLASSES) - 1), cursor.skip(32)
             self.digest = cursor.plain[digest:digest + 32]
             if self.page_size < 512 or self.page_size & (self.page_size - 1):
                 cursor.fail(f"{show(path)}: page size {self.page_size}")
@@ -416,6 +418,8 @@ class Entry:
             self.device = cursor.varint("major", MOST_ID), cursor.varint("minor", MOST_ID)
         self.encoded = slice(start, cursor.position)
         cursor.time(), cursor.varint("device"), cursor.varint("inode number")
+        if self.type == FILE and self.consistency == SQLITE_READ_TRANSACTION:
+            cursor.bytes("mark of its commit", 64)
         inherits = cursor.byte("inherits", 0, 1 if self.type == FILE else 0)
         self.start_of_runs, self.base = cursor.position, before if inherits else None
         covered = sum(run.end - run.first for run in self.runs(cursor))
@@ -640,8 +644,8 @@ def verify_one(chain: Chain, snapshot: Snapshot, changes: dict[str, int], brough
     before, value, repository = len(PROBLEMS), snapshot.value, chain.repository
     files = [entry for entry in chain.state.values() if entry.type == FILE]
     found = {"entries": len(chain.state), "files": len(files), "bytes": sum(file.size for file in files), **changes,
-             "incomplete": sum(file.consistency >= TORN for file in files),
-             "consistency": CLASSES[max((file.consistency for file in files), default=1)]}
+             "incomplete": sum(file.consistency in (TORN, UNREADABLE) for file in files),
+             "consistency": CLASSES[max((file.consistency for file in files), default=1, key=WEAKNESS.index)]}
     for name, said in {**value, **value["state"], **value["changes"]}.items():
         if said != found.get(name, said):
             note(f"{snapshot.title}: {name} is {said!r} in the envelope, {found[name]!r} in the bodies")

@@ -28,9 +28,24 @@ package struct ChangeDetection: Sendable {
       status.groupID == entry.attributes.groupID
     else { return false }
     if let file = entry.file {
-      guard status.size == file.size, file.consistency.isComplete else { return false }
+      // What a WAL had in it is not in the file's metadata.
+      guard status.size == file.size, file.consistency.isComplete, file.consistency != .sqliteReadTransaction else {
+        return false
+      }
     }
     return !isRacy(status)
+  }
+
+  /// The same for a database that is captured in a read transaction. Commits in WAL mode need not touch the main file: the generation of the
+  /// WAL and its last commit must be those of the parent, and the main file untouched.
+  package func isUnchanged(_ status: FileStatus, captured capture: any SQLiteCapture, since entry: Entry) -> Bool {
+    guard let file = entry.file, file.consistency == .sqliteReadTransaction else {
+      return isUnchanged(status, since: entry) && capture.mark.isEmpty && capture.isByMetadata
+    }
+    return !isParanoid && !capture.isByMetadata && file.size == capture.size && entry.identity.mark == capture.mark
+      && status.inode == entry.identity.inode && status.modified == entry.attributes.modified
+      && status.changed == entry.identity.changed && status.mode == entry.attributes.mode
+      && status.userID == entry.attributes.userID && status.groupID == entry.attributes.groupID && !isRacy(status)
   }
 
   private func isRacy(_ status: FileStatus) -> Bool {

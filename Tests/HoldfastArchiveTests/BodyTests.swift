@@ -10,8 +10,7 @@ import Testing
   private func randomChanges(_ random: inout SeededRandom, count: Int) -> [RecordedChange] {
     random.paths(count).map { path in
       if random.number(0...4) == 0 { return RecordedChange(removed: path) }
-      let entry = Entry(
-        path: path, attributes: random.attributes(), content: random.content(), identity: random.identity())
+      let entry = random.entry(path, random.content())
       guard let file = entry.file else { return RecordedChange(entry: entry) }
       return RecordedChange(entry: entry, inherits: Bool.random(using: &random), runs: random.runs(in: file))
     }
@@ -63,8 +62,7 @@ import Testing
   @Test func recordsHaveTheDocumentedBytes() throws {
     var random = SeededRandom(seed: 212)
     for _ in 0..<50 {
-      let entry = Entry(
-        path: Path("a"), attributes: random.attributes(), content: random.content(), identity: random.identity())
+      let entry = random.entry(Path("a"), random.content())
       let expected = RecordBytes().put(entry).end(1)
       let container = try write([RecordedChange(entry: entry)], .none)
       #expect(try container.readAll(.body).flatMap { $0 } == expected.bytes, "seed 212: \(entry)")

@@ -85,7 +85,7 @@ extension NaiveState {
 
   mutating func put(_ path: Path, _ content: Content, _ random: inout SeededRandom) {
     nodes[path] = Node(
-      entry: Entry(path: path, attributes: random.attributes(), content: content, identity: random.identity()))
+      entry: random.entry(path, content))
   }
 
   mutating func removeTree(_ path: Path) { nodes = nodes.filter { !path.contains($0.key) } }

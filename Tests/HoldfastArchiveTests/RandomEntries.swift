@@ -32,6 +32,12 @@ extension SeededRandom {
       mode: number(0...0o7777), userID: edge(.max), groupID: edge(.max), modified: timestamp(), extended: extended)
   }
 
+  mutating func entry(_ path: Path, _ content: Content) -> Entry {
+    var entry = Entry(path: path, attributes: attributes(), content: content, identity: identity())
+    if entry.file?.consistency == .sqliteReadTransaction { entry.identity.mark = bytes(number(0...64)) }
+    return entry
+  }
+
   mutating func identity() -> Identity {
     Identity(changed: timestamp(), device: edge(.max), inode: edge(.max))
   }
@@ -70,7 +76,7 @@ extension SeededRandom {
       default: number(0...100_000)
       }
     return FileContent(
-      size: size, pageSize: 512 << number(0...9), consistency: ConsistencyClass.allCases[number(0...3)],
+      size: size, pageSize: 512 << number(0...9), consistency: ConsistencyClass.allCases[number(0...5)],
       digest: Digest(bytes: bytes(32)) ?? digest(0))
   }
 

@@ -78,6 +78,7 @@ struct RecordBytes {
     record.time(entry.identity.changed)
     record.varint(entry.identity.device)
     record.varint(entry.identity.inode)
+    if entry.file?.consistency == .sqliteReadTransaction { record.counted(entry.identity.mark) }
     return raw(record.bytes + [inherits])
   }
 

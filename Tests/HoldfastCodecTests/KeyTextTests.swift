@@ -31,8 +31,8 @@ import Testing
   private func name(_ kind: KeyText.Kind) -> String {
     switch kind {
     case .identity, .writerSecret: "key file"
-    case .recipient: "the recipient"
-    case .writer: "the writer"
+    case .recipient: "--recipient"
+    case .writer: "--writer"
     }
   }
 
@@ -94,7 +94,7 @@ import Testing
     #expect(error(text + "-" + checksum, as: .identity)?.exitStatus == .wrongKey)
   }
 
-  @Test(arguments: ["", "\n\n", "# nothing\n", "ssh-ed25519 AAAA", "\u{feff}" + KnownKeys.identity])
+  @Test(arguments: ["", "\n\n", "# nothing\n", "ssh-ed25519 AAAA", "holdfast key " + KnownKeys.identity])
   func whatIsNoKey(text: String) {
     #expect(
       error(text, as: .identity)?.description

@@ -16,7 +16,7 @@ import Testing
     "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
   ]
 
-  private let refusal = KeyError("the recipient is not a usable key", hint: "Take another copy of the key.")
+  private let refusal = KeyError("--recipient is not a usable key", hint: "Take another copy of the key.")
 
   @Test(arguments: points) func aRecipientOfLowOrderIsRefused(point: String) throws {
     let authority = try RecoveryIdentity().recipient.authority

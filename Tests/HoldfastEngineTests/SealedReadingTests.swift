@@ -107,10 +107,10 @@ import Testing
     let (before, after) = (sealed.keys.identity, newcomer)
     try open([before]).forEachEntry(of: snapshots[2]) { _ in }
     try open([after]).forEachEntry(of: later) { _ in }
-    // Who is in the keyring no more is named by its ID alone.
     #expect(
       shown { try open([after]).forEachEntry(of: snapshots[2]) { _ in } }.hasPrefix(
-        "none of the identities at hand opens this snapshot; it is sealed to \(before.recipient.id.short)\n"))
+        "none of the identities at hand opens this snapshot; it is sealed to \(TestKeys.ownerName) (\(before.recipient.id.short))\n"
+      ))
     #expect(
       shown { try open([before]).forEachEntry(of: later) { _ in } }.hasPrefix(
         "none of the identities at hand opens this snapshot; it is sealed to newcomer (\(after.recipient.id.short))\n"))

@@ -67,9 +67,10 @@ import Testing
   }
 
   @Test func consistencyClassesAreOrderedFromTheBest() {
-    #expect(ConsistencyClass.allCases.sorted() == [.stable, .retried, .torn, .unreadable])
-    #expect(ConsistencyClass.allCases.map(\.rawValue) == [1, 2, 3, 4])
-    #expect(ConsistencyClass.allCases.map(\.isComplete) == [true, true, false, false])
+    let best: [ConsistencyClass] = [.stable, .sqliteReadTransaction, .sqliteQuiesced, .retried, .torn, .unreadable]
+    #expect(ConsistencyClass.allCases.sorted() == best)
+    #expect(best.map(\.rawValue) == [1, 5, 6, 2, 3, 4])
+    #expect(best.map(\.isComplete) == [true, true, true, true, false, false])
     for consistency in ConsistencyClass.allCases {
       #expect(ConsistencyClass(name: consistency.name) == consistency)
     }

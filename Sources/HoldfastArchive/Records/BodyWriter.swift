@@ -20,7 +20,7 @@ package final class BodyWriter {
     encoder.byte(1)
     reference(entry.path)
     encoder.state(of: entry)
-    encoder.identity(entry.identity)
+    encoder.identity(of: entry)
     encoder.byte(inherits ? 1 : 0)
     runEnd = 0
     try flushFull()

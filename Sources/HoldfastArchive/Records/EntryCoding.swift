@@ -47,11 +47,17 @@ extension ByteEncoder {
     }
   }
 
-  mutating func identity(_ identity: Identity) {
-    time(identity.changed)
-    varint(identity.device)
-    varint(identity.inode)
+  mutating func identity(of entry: Entry) {
+    time(entry.identity.changed)
+    varint(entry.identity.device)
+    varint(entry.identity.inode)
+    if entry.hasMark { counted(entry.identity.mark) }
   }
+}
+
+extension Entry {
+  /// Whether its identity has a capture mark.
+  fileprivate var hasMark: Bool { file?.consistency == .sqliteReadTransaction }
 }
 
 extension Content {
@@ -74,7 +80,9 @@ extension ByteCursor {
     guard let type = EntryType(rawValue: try byte()) else { throw damage("\(path) is of an unknown type") }
     let attributes = try attributes()
     let content = try content(type)
-    return Entry(path: path, attributes: attributes, content: content, identity: try identity())
+    var entry = Entry(path: path, attributes: attributes, content: content, identity: try identity())
+    if entry.hasMark { entry.identity.mark = try counted(max: Limits.captureMarkBytesMax) }
+    return entry
   }
 
   private func attributes() throws -> Attributes {

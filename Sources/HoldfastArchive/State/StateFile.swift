@@ -126,7 +126,7 @@ package final class StateWriter {
     summarizer.add(entry)
     encoder.counted(entry.path.bytes)
     encoder.state(of: entry)
-    encoder.identity(entry.identity)
+    encoder.identity(of: entry)
     try flushFull()
   }
 

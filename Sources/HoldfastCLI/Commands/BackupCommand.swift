@@ -50,6 +50,11 @@ struct BackupCommand: ParsableCommand {
   @Flag(name: .long, help: "Do everything but store.")
   var dryRun = false
 
+  @Flag(
+    name: .long,
+    help: "Capture each SQLite database at an instant of its own, without keeping writers waiting until all are held.")
+  var noGroup = false
+
   @Flag(help: "Wait for another run on the same source instead of giving up.")
   var wait = false
 
@@ -75,6 +80,7 @@ struct BackupCommand: ParsableCommand {
     options.isParanoid = paranoid
     options.isDryRun = dryRun
     options.waitsForLock = wait
+    options.groupsDatabases = !noGroup
     options.repositoryDirectory = try place.directory(host)
     let progress = ConsoleProgress(isQuiet: output.quiet, isTerminal: Console.isErrorTerminal, clock: host.clock)
     defer { progress.end() }
@@ -106,6 +112,9 @@ struct BackupCommand: ParsableCommand {
     Console.output(
       "  \(stored) \(Amount.bytes(envelope.storedBytes)) for \(Amount.bytes(envelope.state.bytes)) in "
         + "\(Amount.count(envelope.state.files, "file")), in \(Amount.duration(report.seconds))")
+    if report.walGrowthBytes > 0 {
+      Console.output("  the WALs of its databases grew by \(Amount.bytes(report.walGrowthBytes)) meanwhile")
+    }
     if !report.problems.isEmpty {
       Console.output("  INCOMPLETE: \(Amount.count(UInt64(report.problems.count), "path")) could not be captured whole")
     }
@@ -118,6 +127,7 @@ private struct BackupJSON: Encodable {
   let reason: String?
   let problems: [ProblemJSON]
   let seconds: Double
+  let walGrowthBytes: UInt64
 
   init(_ report: Backup.Report) {
     snapshot = SnapshotJSON(report.envelope)
@@ -125,5 +135,6 @@ private struct BackupJSON: Encodable {
     reason = report.reason
     problems = report.problems.map { ProblemJSON(path: $0.path.description, reason: $0.reason) }
     seconds = report.seconds
+    walGrowthBytes = report.walGrowthBytes
   }
 }

@@ -21,6 +21,8 @@ package struct Backup {
     package var isDryRun = false
     /// Whether to wait for another run on the same source.
     package var waitsForLock = false
+    /// Whether all databases of the source are captured at one instant.
+    package var groupsDatabases = true
     /// Where the repository lies, if on this machine.
     package var repositoryDirectory: Path?
 
@@ -35,6 +37,8 @@ package struct Backup {
     package let problems: [Problem]
     package let seconds: Double
     package let isDryRun: Bool
+    /// By how much the WALs of the databases grew while they were captured: as long as a capture lasts, nothing of them is reused.
+    package let walGrowthBytes: UInt64
 
     package var exitStatus: ExitStatus { problems.isEmpty ? .done : .incomplete }
   }
@@ -80,12 +84,15 @@ package struct Backup {
       repository: repository, name: name, path: path, newest: newest, base: base.chain, options: options)
     let started = host.clock.now()
     let record = ChangeRecord(body: draft.body, archives: draft.archives)
+    let detection = ChangeDetection(
+      parentStarted: base.chain?.tip.envelope.started, isParanoid: options.isParanoid)
+    let databases = try openDatabases(path, root, detection, base.state, record)
     let pipeline = try CapturePipeline(
-      host: host, root: root, exclusions: options.exclusions,
-      detection: ChangeDetection(parentStarted: base.chain?.tip.envelope.started, isParanoid: options.isParanoid),
-      parent: base.state, compression: options.compression, scratch: repository.scratch, record: record,
+      host: host, root: root, exclusions: options.exclusions, detection: detection, parent: base.state,
+      databases: databases, compression: options.compression, scratch: repository.scratch, record: record,
       progress: progress)
     try pipeline.run()
+    let walGrowth = databases.walGrowth
     let objects = try record.finish()
     let state = record.summarizer.summary
     let envelope = Envelope(
@@ -103,7 +110,7 @@ package struct Backup {
     }
     return Report(
       envelope: envelope, reason: base.reason, problems: record.problems.sorted { $0.path < $1.path },
-      seconds: host.clock.uptime() - begun, isDryRun: options.isDryRun)
+      seconds: host.clock.uptime() - begun, isDryRun: options.isDryRun, walGrowthBytes: walGrowth)
   }
 
   // MARK: Source
@@ -150,6 +157,30 @@ package struct Backup {
     throw EngineError(
       "the source \(name) of this repository is \(known), not \(path)",
       hint: "Say `--name \(name)` if it has moved here, or another --name if it is another one.")
+  }
+
+  /// Opens the databases of the source at one instant. From here on they are read through SQLite only.
+  private func openDatabases(
+    _ path: Path, _ root: OpenFile, _ detection: ChangeDetection, _ parent: StateFile?, _ record: ChangeRecord
+  ) throws -> SQLiteDatabases {
+    let survey = DatabaseSurvey(
+      host: host, root: root, exclusions: options.exclusions, detection: detection, parent: parent)
+    let databases = SQLiteDatabases(
+      try survey.candidates(), root: path, files: host.files, isGroup: options.groupsDatabases)
+    for refusal in databases.refusals {
+      let reason = "it is an SQLite database that could not be opened (\(refusal.reason))"
+      if refusal.isLive {
+        record.tornReasons[refusal.path] = reason + ": a plain copy may be of different moments"
+      } else {
+        progress.warn("\(refusal.path): \(reason): it is captured as a plain file")
+      }
+    }
+    if databases.heldCount > 0 {
+      progress.note(
+        "writers of \(Amount.count(UInt64(databases.heldCount), "database")) in rollback-journal mode wait until the capture ends; --no-group reads each by itself, in slices"
+      )
+    }
+    return databases
   }
 
   // MARK: Parent

@@ -125,7 +125,7 @@ final class CaptureJob {
   private func capture(_ chunk: Chunk) {
     do throws(SystemError) {
       let room = UnsafeMutableRawBufferPointer(rebasing: buffer.free[..<chunk.length])
-      let count = try chunk.file.handle.read(into: room, at: chunk.offset)
+      let count = try chunk.file.source.read(into: room, at: chunk.offset)
       readBytes += UInt64(count)
       if count < chunk.length {
         chunk.isCutShort = true

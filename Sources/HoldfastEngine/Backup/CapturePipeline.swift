@@ -13,6 +13,7 @@ final class CapturePipeline {
   private let scanner: Scanner
   private let detection: ChangeDetection
   private let scratch: ScratchSpace
+  private let databases: SQLiteDatabases
   private let parent: StateFile?
   private let record: ChangeRecord
   private let progress: any ProgressObserver
@@ -36,10 +37,12 @@ final class CapturePipeline {
 
   init(
     host: Host, root: OpenFile, exclusions: [Glob], detection: ChangeDetection, parent: StateFile?,
-    compression: Compression, scratch: ScratchSpace, record: ChangeRecord, progress: any ProgressObserver
+    databases: SQLiteDatabases, compression: Compression, scratch: ScratchSpace, record: ChangeRecord,
+    progress: any ProgressObserver
   ) throws {
     self.host = host
     self.scratch = scratch
+    self.databases = databases
     self.root = root
     self.detection = detection
     self.parent = parent
@@ -132,11 +135,21 @@ final class CapturePipeline {
       }
       return try put(item, content: content, previous: previous)
     }
-    if let previous, detection.isUnchanged(item.status, since: previous), !previous.content.isHardLink {
-      return try add(.unchanged(previous))
+    if let previous, isUnchanged(item, since: previous) { return try add(.unchanged(previous)) }
+    if databases.companions.contains(item.path) {
+      if let previous { try add(.removed(previous.path)) }
+      return
     }
     if item.status.kind == .file { return try capture(item, previous: previous, mapOffset: mapOffset) }
     if let content = try content(of: item, previous: previous) { try put(item, content: content, previous: previous) }
+  }
+
+  private func isUnchanged(_ item: ScannedItem, since previous: Entry) -> Bool {
+    if previous.content.isHardLink { return false }
+    guard let database = databases.capture(of: item.status) else {
+      return detection.isUnchanged(item.status, since: previous)
+    }
+    return detection.isUnchanged(item.status, captured: database, since: previous)
   }
 
   /// The name under which a file with several names is captured; `nil` for the first of them.
@@ -194,7 +207,8 @@ final class CapturePipeline {
 
   private func capture(_ item: ScannedItem, previous: Entry?, mapOffset: UInt64) throws {
     let base = try base(for: item, previous: previous, mapOffset: mapOffset)
-    guard item.status.size <= UInt64(Limits.archiveFrameBytes) else {
+    let isPlain = databases.capture(of: item.status) == nil && record.tornReasons[item.path] == nil
+    guard isPlain, item.status.size <= UInt64(Limits.archiveFrameBytes) else {
       if let file = try openLarge(item, previous: previous, base: base, isInTurn: false) {
         try forEachStep(of: file) { step, bytes in try add(step, bytes: bytes) }
       }
@@ -213,7 +227,7 @@ final class CapturePipeline {
   /// What a file is compared with: the file that had this inode, else the one that had this path. A log that was rotated has both, and
   /// its pages are where its inode was.
   private func base(for item: ScannedItem, previous: Entry?, mapOffset: UInt64) throws -> BaseFile? {
-    guard let parent, item.status.size > 0 else { return nil }
+    guard let parent, item.status.size > 0 || databases.capture(of: item.status) != nil else { return nil }
     if previous?.identity.inode != item.status.inode, let moved = try renameIndex()?.find(inode: item.status.inode) {
       return moved
     }
@@ -231,6 +245,9 @@ final class CapturePipeline {
   private func openLarge(
     _ item: ScannedItem, previous: Entry?, base: BaseFile?, after earlier: LargeFile? = nil, isInTurn: Bool
   ) throws -> LargeFile? {
+    if let database = databases.capture(of: item.status) {
+      return try openDatabase(item, database, previous: previous, base: base, after: earlier)
+    }
     let opened: Result<OpenedFile, SystemError> = Result { () throws(SystemError) in
       try OpenedFile(item.path, in: root, files: host.files)
     }
@@ -255,8 +272,22 @@ final class CapturePipeline {
       ?? PageSize.choose(
         head: file.page.used, size: file.status.size, isInPostgreSQL: item.isInPostgreSQL)
     return try LargeFile(
-      item: item, handle: file.handle, before: file.status, pageSize: pageSize, previous: previous, base: found,
+      item: item, source: PlainBytes(file.handle, before: file.status, attempt: (earlier?.attempt ?? 0) + 1),
+      before: file.status, pageSize: pageSize, previous: previous, base: found,
       after: earlier, scratch: scratch)
+  }
+
+  /// A database is read through SQLite, whatever its size.
+  private func openDatabase(
+    _ item: ScannedItem, _ database: any SQLiteCapture, previous: Entry?, base: BaseFile?, after earlier: LargeFile?
+  ) throws -> LargeFile {
+    let head = Buffer(capacity: PageSize.headCount)
+    head.count = try database.read(into: head.bytes, at: 0)
+    let pageSize =
+      base?.file.pageSize ?? PageSize.choose(head: head.used, size: database.size, isInPostgreSQL: false)
+    return try LargeFile(
+      item: item, source: database, before: item.status.with(size: database.size), pageSize: pageSize,
+      previous: previous, base: base, after: earlier, scratch: scratch)
   }
 
   /// The names that the scan saw as links to this one must find another first name.
@@ -280,7 +311,7 @@ final class CapturePipeline {
     let isSparse = file.before.allocated < size
     var offset: UInt64 = 0
     while offset < size {
-      let data = isSparse ? try file.handle.nextData(from: offset, size: size) : offset..<size
+      let data = isSparse ? try file.source.nextData(from: offset, size: size) : offset..<size
       let start = (data?.lowerBound).map { max(offset, $0 / page * page) } ?? size
       if start > offset {
         let pageCount = Pages.count(size: start - offset, pageSize: file.pageSize)
@@ -394,17 +425,20 @@ final class CapturePipeline {
     if let failure = file.failure {
       return try recordUnreadable(file.item, reason: failure.reason, previous: file.previous, isInTurn: true)
     }
-    let after = try file.handle.status()
-    let isWhole = !file.isCutShort && after.isUntouched(since: file.before)
-    if !isWhole, file.attempt < Self.attemptsMax {
+    let verdict = try file.isCutShort ? .changed : file.source.verdict()
+    if verdict == .changed, file.attempt < Self.attemptsMax {
+      if let database = file.source as? any SQLiteCapture, database.keepsWritersWaiting {
+        progress.note("writers of \(file.item.path) wait until it is captured: others committed each time it was read")
+      }
       let again = try openLarge(file.item, previous: file.previous, base: file.base, after: file, isInTurn: true)
       if let again { try captureInline(again) }
       return
     }
-    let consistency: ConsistencyClass = !isWhole ? .torn : (file.attempt == 1 ? .stable : .retried)
+    var consistency = ConsistencyClass.torn
+    if case .whole(let kind) = verdict, record.tornReasons[file.item.path] == nil { consistency = kind }
     var extended: [ExtendedAttribute] = []
     do throws(SystemError) {
-      extended = try file.handle.extendedAttributes()
+      extended = try file.source.extendedAttributes()
     } catch {
       record.add(Problem(path: file.item.path, reason: error.message))
     }

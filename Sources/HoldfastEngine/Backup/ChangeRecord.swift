@@ -10,6 +10,8 @@ final class ChangeRecord {
   private(set) var summarizer = StateSummarizer()
   private(set) var problems: [Problem] = []
   var changes = Envelope.Changes()
+  /// Why a file is torn, where it is not because it would not hold still.
+  var tornReasons: [Path: String] = [:]
 
   init(body: BodyWriter, archives: ArchiveSeries) {
     self.body = body
@@ -42,7 +44,8 @@ final class ChangeRecord {
   func put(_ entry: Entry, previous: Entry?, inherits: Bool, runs: (any PageMapReader)?) throws {
     summarizer.add(entry)
     if let file = entry.file, file.consistency == .torn {
-      add(Problem(path: entry.path, reason: "it changed each time it was read; its pages may be of different moments"))
+      let reason = tornReasons[entry.path] ?? "it changed each time it was read; its pages may be of different moments"
+      add(Problem(path: entry.path, reason: reason))
     }
     guard entry != previous else { return }
     if previous == nil { changes.added += 1 } else { changes.changed += 1 }

@@ -9,7 +9,7 @@ final class LargeFile {
   let item: ScannedItem
   let previous: Entry?
   let base: BaseFile?
-  let handle: OpenFile
+  let source: any CapturedBytes
   /// As it was when this attempt began.
   let before: FileStatus
   let pageSize: UInt32
@@ -23,11 +23,12 @@ final class LargeFile {
   private(set) var failure: SystemError?
 
   init(
-    item: ScannedItem, handle: OpenFile, before: FileStatus, pageSize: UInt32, previous: Entry?, base: BaseFile?,
+    item: ScannedItem, source: any CapturedBytes, before: FileStatus, pageSize: UInt32, previous: Entry?,
+    base: BaseFile?,
     after earlier: LargeFile? = nil, scratch: ScratchSpace
   ) throws {
     self.item = item
-    self.handle = handle
+    self.source = source
     self.before = before
     self.pageSize = pageSize
     self.previous = previous
@@ -85,9 +86,13 @@ final class LargeFile {
     let content = FileContent(
       size: before.size, pageSize: pageSize, consistency: consistency,
       digest: digest.finish(size: before.size, pageSize: pageSize))
+    var identity = before.identity
+    if consistency == .sqliteReadTransaction, let capture = source as? any SQLiteCapture {
+      identity.mark = capture.mark
+    }
     return Entry(
       path: item.path, attributes: before.attributes(extended: extended), content: .file(content),
-      identity: before.identity)
+      identity: identity)
   }
 
   /// The runs that the manifest records: what changed where it inherits, else all of them.

@@ -158,6 +158,8 @@ final class RestorePlan {
 
 /// Walks the target beside the state and lists what the snapshot does not have, or has as something else.
 private struct Leftovers {
+  private let root: OpenFile
+  private let files: FileSystem
   private let scanner: Scanner
   private let selection: Selection
   private var item: ScannedItem?
@@ -165,6 +167,8 @@ private struct Leftovers {
   private(set) var removed: [Path] = []
 
   init(root: OpenFile, host: Host, selection: Selection) {
+    self.root = root
+    files = host.files
     scanner = Scanner(files: host.files, root: root, exclusions: [Glob("/\(StagingArea.name)")])
     self.selection = selection
   }
@@ -218,7 +222,16 @@ private struct Leftovers {
   }
 
   private mutating func remove(_ found: ScannedItem) {
-    if selection.isSelected(found.path) { removed.append(found.path) }
+    if selection.isSelected(found.path) || belongsToSelectedDatabase(found.path) { removed.append(found.path) }
+  }
+
+  /// Whether SQLite would take the file for a part of a database that is restored: the next reader would write what is in a stale WAL into it.
+  private func belongsToSelectedDatabase(_ path: Path) -> Bool {
+    guard let database = SQLiteCandidate.database(ofCompanion: path), selection.isSelected(database) else {
+      return false
+    }
+    guard let present = try? files.statusIfPresent(of: database, beneath: root) else { return true }
+    return SQLiteCandidate.look(at: database, status: present, in: root, files: files) != nil
   }
 
   private func isSameKind(_ content: Content, _ kind: FileStatus.Kind) -> Bool {

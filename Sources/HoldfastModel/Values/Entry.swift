@@ -96,18 +96,25 @@ package struct Identity: Hashable, Sendable {
   package var changed: Timestamp
   package var device: UInt64
   package var inode: UInt64
+  /// Of a database that was captured in a read transaction: which commit of which WAL it saw; else empty.
+  package var mark: [UInt8]
 
-  package init(changed: Timestamp, device: UInt64, inode: UInt64) {
+  package init(changed: Timestamp, device: UInt64, inode: UInt64, mark: [UInt8] = []) {
     self.changed = changed
     self.device = device
     self.inode = inode
+    self.mark = mark
   }
 }
 
-/// How far a file's content is known to be one state of that file. Ordered from the best to the weakest.
+/// How far a file's content is known to be one state of that file. Ordered from the best to the weakest; the numbers are those of the format.
 package enum ConsistencyClass: UInt8, Hashable, Sendable, Comparable, CaseIterable {
   /// Nothing about the file changed while it was read.
   case stable = 1
+  /// A live SQLite database in WAL mode, as one read transaction saw it.
+  case sqliteReadTransaction = 5
+  /// A live SQLite database in rollback mode, read while nobody committed.
+  case sqliteQuiesced = 6
   /// It changed while it was read, was read again, and held still.
   case retried = 2
   /// It never held still: its pages may be of different moments.
@@ -118,6 +125,8 @@ package enum ConsistencyClass: UInt8, Hashable, Sendable, Comparable, CaseIterab
   package var name: String {
     switch self {
     case .stable: "stable"
+    case .sqliteReadTransaction: "sqlite-read-transaction"
+    case .sqliteQuiesced: "sqlite-quiesced"
     case .retried: "retried"
     case .torn: "torn"
     case .unreadable: "unreadable"
@@ -132,5 +141,19 @@ package enum ConsistencyClass: UInt8, Hashable, Sendable, Comparable, CaseIterab
   /// Whether a snapshot that holds such a file is complete.
   package var isComplete: Bool { self < .torn }
 
-  package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
+  /// Whether it was captured through its database, so that the file's own metadata does not tell its state.
+  package var isThroughDatabase: Bool { self == .sqliteReadTransaction || self == .sqliteQuiesced }
+
+  private var rank: Int {
+    switch self {
+    case .stable: 0
+    case .sqliteReadTransaction: 1
+    case .sqliteQuiesced: 2
+    case .retried: 3
+    case .torn: 4
+    case .unreadable: 5
+    }
+  }
+
+  package static func < (left: Self, right: Self) -> Bool { left.rank < right.rank }
 }

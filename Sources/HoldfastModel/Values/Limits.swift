@@ -4,6 +4,7 @@ package enum Limits {
   package static let frameStoredBytesMax = (4 << 20) + (64 << 10)
   package static let framesPerContainerMax = 1 << 20
   package static let envelopeBytesMax = 8 << 20
+  package static let captureMarkBytesMax = 64
   package static let recipientsMax = 64
   package static let writersMax = 1024
   package static let revisionsMax: UInt64 = 100_000

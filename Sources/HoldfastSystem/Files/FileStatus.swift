@@ -24,6 +24,18 @@ package struct FileStatus: Sendable, Equatable {
   package let deviceMajor: UInt32
   package let deviceMinor: UInt32
 
+  /// The same file with another size and no holes: as a database in it has it.
+  package func with(size: UInt64) -> FileStatus {
+    FileStatus(self, size: size)
+  }
+
+  private init(_ other: FileStatus, size: UInt64) {
+    (kind, mode, userID, groupID, linkCount) = (other.kind, other.mode, other.userID, other.groupID, other.linkCount)
+    (device, inode, modified, changed) = (other.device, other.inode, other.modified, other.changed)
+    (deviceMajor, deviceMinor) = (other.deviceMajor, other.deviceMinor)
+    (self.size, allocated) = (size, size)
+  }
+
   init(_ raw: stat) {
     // The numbers are those of inode(7): both C modules define the macros, and Swift cannot choose.
     kind =

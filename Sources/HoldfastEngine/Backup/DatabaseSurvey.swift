@@ -1,0 +1,35 @@
+internal import HoldfastArchive
+internal import HoldfastModel
+internal import HoldfastSource
+internal import HoldfastSystem
+
+/// Finds the SQLite databases of a source before anything of it is captured: all of them have to be opened at one instant, and once they
+/// are, nobody may open them in another way.
+struct DatabaseSurvey {
+  let host: Host
+  let root: OpenFile
+  let exclusions: [Glob]
+  let detection: ChangeDetection
+  /// What the parent knows of the source.
+  let parent: StateFile?
+
+  /// Walks names and metadata only, beside the parent's state: what is as it was there, and has no WAL and no journal beside it, is not
+  /// looked into.
+  func candidates() throws -> [SQLiteCandidate] {
+    var found: [SQLiteCandidate] = []
+    let scanner = Scanner(files: host.files, root: root, exclusions: exclusions)
+    let known = parent?.makeReader()
+    var previous = try known?.nextEntry()
+    while let finding = try scanner.next() {
+      try host.cancellation.check()
+      guard case .item(let item) = finding else { continue }
+      while let entry = previous, entry.path < item.path { previous = try known?.nextEntry() }
+      guard SQLiteCandidate.isPossible(item.status) else { continue }
+      let isAsBefore = previous.map { $0.path == item.path && detection.isUnchanged(item.status, since: $0) } ?? false
+      if isAsBefore, !SQLiteCandidate.hasCompanion(item.path, in: root, files: host.files) { continue }
+      let candidate = SQLiteCandidate.look(at: item.path, status: item.status, in: root, files: host.files)
+      if let candidate { found.append(candidate) }
+    }
+    return found
+  }
+}
