@@ -13,6 +13,7 @@ private struct KeyringEditor {
   init(_ place: RepositoryOptions, _ identity: IdentityOptions) throws {
     host = Environment.makeHost()
     repository = try place.open(host, credentials: identity.credentials(host, asks: true))
+    try KeyringChange(repository).checkAuthority()
   }
 
   func publish(_ change: KeyringChange, quiet: Bool, _ said: String) throws {

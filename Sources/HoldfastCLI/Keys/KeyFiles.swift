@@ -51,7 +51,7 @@ enum KeyFiles {
     }
     guard status.size <= UInt64(bytesMax) else {
       throw KeyError(
-        "\(path) is too long for a \(kind.rawValue) file", hint: "Name the file that holds the \(kind.rawValue).")
+        "\(path) is too long for a key file", hint: "Name the file that holds the \(kind.rawValue).")
     }
     var bytes = try file.contents(max: bytesMax)
     return SecretBytes(taking: &bytes)

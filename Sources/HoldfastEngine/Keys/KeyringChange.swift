@@ -102,16 +102,24 @@ package struct KeyringChange: Sendable {
 
   // MARK: Publishing
 
+  /// Makes sure that an identity is at hand with which this change can be published, before anything else is asked for.
+  package func checkAuthority() throws { _ = try authority() }
+
+  private func authority() throws -> RecoveryIdentity {
+    let authorities = Set(sealed.keyring.recipients.map(\.authority))
+    if let identity = try sealed.identities().first(where: { authorities.contains($0.recipient.authority) }) {
+      return identity
+    }
+    let names = sealed.keyring.recipients.map { "\(Path($0.name)) (\($0.id.short))" }.joined(separator: ", ")
+    throw KeyError(
+      "the keyring is changed by a recipient only, and none of their identities is at hand: \(names)",
+      hint: SealedAccess.hint(byPassphrase: sealed.keyring.recipients.contains { $0.passphrase != nil }))
+  }
+
   /// Signs the new revision with the authority of an identity at hand, and makes it durable.
   /// - Returns: the revision.
   package func publish() throws -> KeyringRevision {
-    let authorities = Set(sealed.keyring.recipients.map(\.authority))
-    guard let identity = try sealed.identities().first(where: { authorities.contains($0.recipient.authority) }) else {
-      let names = sealed.keyring.recipients.map { "\(Path($0.name)) (\($0.id.short))" }.joined(separator: ", ")
-      throw KeyError(
-        "the keyring is changed by a recipient only, and none of their identities is at hand: \(names)",
-        hint: SealedAccess.hint(byPassphrase: sealed.keyring.recipients.contains { $0.passphrase != nil }))
-    }
+    let identity = try authority()
     var next = keyring
     next.revision = sealed.revision.keyring.revision + 1
     next.previous = sealed.revision.digest
