@@ -159,7 +159,7 @@ import Testing
         "lines", "\(place)/lines holds more than one line",
         "Put the passphrase on one line, so that it can be typed as well."
       ),
-      ("long", "\(place)/long is too long for a passphrase file", "Name the file that holds the passphrase."),
+      ("long", "\(place)/long is too long for a key file", "Name the file that holds the passphrase."),
       ("source", "\(place)/source is no file", "Name the file that holds the passphrase."),
       (
         "open", "the passphrase file \(place)/open can be used by others (mode 0640)",

@@ -76,6 +76,14 @@ package struct SealedTool: Sendable {
     return text.split(separator: "\n").last.map(String.init) ?? ""
   }
 
+  /// The short IDs that `key list` shows of the recipients, or of the writers.
+  package func shortIDs(of kind: String) -> [String] {
+    run("key", "list").output.split(separator: "\n").compactMap { line in
+      let words = line.split(separator: " ")
+      return words.first.map(String.init) == kind ? String(words[1]) : nil
+    }
+  }
+
   /// `text` with what differs from run to run substituted, keys among it.
   package func plain(_ text: String) -> String {
     var plain = text
