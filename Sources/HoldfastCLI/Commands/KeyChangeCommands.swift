@@ -16,9 +16,10 @@ private struct KeyringEditor {
     try KeyringChange(repository).checkAuthority()
   }
 
-  func publish(_ change: KeyringChange, quiet: Bool, _ said: String) throws {
+  func publish(_ change: KeyringChange, _ output: OutputOptions, _ said: String) throws {
     let revision = try change.publish()
-    guard !quiet else { return }
+    if output.json { return try Console.json(KeyringJSON(revision.keyring, digest: revision.digest.description)) }
+    guard !output.quiet else { return }
     Console.output("\(said); the keyring is at revision \(revision.keyring.revision), digest \(revision.digest)")
   }
 }
@@ -63,14 +64,14 @@ struct KeyAdd: ParsableCommand {
       let name = label ?? "writer-\(change.keyring.writers.count + 1)"
       let key = try PublicKey(writerText: writer)
       try change.enrol(Keyring.Writer(name: name, key: key))
-      return try editor.publish(change, quiet: output.quiet, "added the writer \(name) (\(key.short))")
+      return try editor.publish(change, output, "added the writer \(name) (\(key.short))")
     }
     let name = label ?? (passphrase ? "passphrase" : "recipient") + "-\(change.keyring.recipients.count + 1)"
     let member =
       try recipient.map { Keyring.Member(try Recipient(text: $0), name: name) }
       ?? NewRecipients.byPassphrase(name: name, repository: editor.repository.id, editor.host)
     try change.add(member)
-    try editor.publish(change, quiet: output.quiet, "added the recipient \(name) (\(member.id.short))")
+    try editor.publish(change, output, "added the recipient \(name) (\(member.id.short))")
   }
 }
 
@@ -95,14 +96,14 @@ struct KeyRemove: ParsableCommand {
     let editor = try KeyringEditor(place, identity)
     var change = try KeyringChange(editor.repository)
     if let writer = try change.revokeWriter(key) {
-      let count = Amount.count(UInt64(writer.revoked?.accepted.count ?? 0), "snapshot")
+      let counted = KeyList.counted(writer)
       return try editor.publish(
-        change, quiet: output.quiet,
-        "revoked the writer \(Path(writer.name)) (\(writer.key.short)); \(count) of it count")
+        change, output,
+        "revoked the writer \(Path(writer.name)) (\(writer.key.short)); \(counted)")
     }
     let member = try change.removeRecipient(key)
     try editor.publish(
-      change, quiet: output.quiet, "removed the recipient \(Path(member.name)) (\(member.id.short))")
+      change, output, "removed the recipient \(Path(member.name)) (\(member.id.short))")
   }
 }
 
@@ -133,7 +134,7 @@ struct KeyRotate: ParsableCommand {
     var change = try KeyringChange(editor.repository)
     let member = try change.replaceRecipient(key, by: Recipient(text: recipient), name: label)
     try editor.publish(
-      change, quiet: output.quiet, "sealed to \(Path(member.name)) (\(member.id.short)) from now on")
+      change, output, "sealed to \(Path(member.name)) (\(member.id.short)) from now on")
   }
 }
 

@@ -83,15 +83,21 @@ struct KeyList: ParsableCommand {
       table.add(["recipient", member.id.short, Path(member.name).description, remark, member.recipient.text])
     }
     for writer in change.keyring.writers {
-      let remark = writer.revoked.map { "revoked; \(Amount.count(UInt64($0.accepted.count), "snapshot")) of it count" }
-      table.add(["writer", writer.key.short, Path(writer.name).description, remark ?? "", writer.key.writerText])
+      let remark = writer.revoked == nil ? "" : "revoked; \(Self.counted(writer))"
+      table.add(["writer", writer.key.short, Path(writer.name).description, remark, writer.key.writerText])
     }
     // The whole keys, because the first digits of one can be forged.
     table.lines.forEach { Console.output("  " + $0) }
   }
+
+  /// What a revoked writer leaves behind, in words.
+  static func counted(_ writer: Keyring.Writer) -> String {
+    Amount.count(UInt64(writer.revoked?.accepted.count ?? 0), "snapshot of it counts", "snapshots of it count")
+  }
 }
 
-private struct KeyringJSON: Encodable {
+/// A revision of the keyring: what is public of it.
+struct KeyringJSON: Encodable {
   struct Recipient: Encodable {
     let id: String
     let name: String
@@ -135,11 +141,17 @@ struct KeyForget: ParsableCommand {
   @OptionGroup var place: RepositoryOptions
   @OptionGroup var output: OutputOptions
 
+  private struct JSON: Encodable {
+    let location: String
+    let forgotten: Bool
+  }
+
   func run() throws {
     let host = Environment.makeHost()
     let location = try place.store(host).location
     let directory = try Environment.stateDirectory()
     let isForgotten = try ClientMemory(directory: directory).forget(location, files: host.files)
+    if output.json { return try Console.json(JSON(location: location, forgotten: isForgotten)) }
     if !output.quiet {
       // Cron and a login often have another HOME, and with it another memory.
       let place = directory.map { "in \($0)" } ?? "for lack of a directory"

@@ -165,9 +165,9 @@ package struct KeyringChange: Sendable {
   }
 
   private func noSuchMember(_ name: String, isAmbiguous: Bool) -> EngineError {
-    EngineError(
-      isAmbiguous
-        ? "\(Path(name)) stands for more than one key" : "there is no recipient or writer \(Path(name))",
+    let shown = name.isEmpty ? "\"\"" : Path(name).description
+    return EngineError(
+      isAmbiguous ? "\(shown) stands for more than one key" : "there is no recipient or writer \(shown)",
       hint: "Run `holdfast key list` to see who there is.", exitStatus: .usage)
   }
 }
