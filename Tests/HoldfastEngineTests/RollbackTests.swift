@@ -4,7 +4,6 @@ import HoldfastEngine
 import HoldfastModel
 import HoldfastSystem
 import HoldfastTestSupport
-import Synchronization
 import Testing
 
 /// A machine that has seen a snapshot notices when the storage shows less, and goes on saying so until a newer one was taken on purpose.
@@ -152,27 +151,5 @@ import Testing
     sealed.store.contents = whole
     sealed.store.contents[Keys.keyring(2)] = nil
     #expect(throws: EngineError.self) { try shop.open() }
-  }
-
-  /// A record is never seen half-written, and no run takes that of another for what a killed one has left.
-  @Test func manyRunsAtOnceKeepTheRecordWhole() throws {
-    let failures = Mutex<[String]>([])
-    let threads = (0..<4).compactMap { _ in
-      WorkerThread.start { [shop, sealed] in
-        for _ in 0..<60 {
-          do {
-            _ = try shop.open(as: .nobody).allSnapshots { _ in }
-            _ = try? shop.memory.forget(sealed.store.location, files: shop.host.files)
-          } catch {
-            failures.withLock { $0.append("\(error)") }
-          }
-        }
-      }
-    }
-    #expect(threads.count == 4)
-    for thread in threads { thread.join() }
-    #expect(failures.withLock { $0 } == [])
-    _ = try shop.open()
-    #expect(TestFiles.allFiles(in: shop.memoryPath).count == 1)
   }
 }
