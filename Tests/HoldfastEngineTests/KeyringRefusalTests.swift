@@ -1,3 +1,4 @@
+import FoundationEssentials
 import HoldfastArchive
 import HoldfastCodec
 import HoldfastEngine
@@ -101,6 +102,19 @@ import Testing
     #expect(
       shown { _ = try change.revokeWriter(TestKeys.writerName) }
         .hasPrefix("\(key) is damaged: it is missing, and this machine has seen it"))
+  }
+
+  /// What no reader would read is not written.
+  @Test func aKeyringIsNoLongerThanIsRead() throws {
+    let salt = String(repeating: "0", count: Limits.envelopeBytesMax)
+    let text = #"{"logN":17,"p":1,"r":8,"salt":"\#(salt)","sealed":""}"#
+    let seal = try JSONDecoder().decode(PassphraseSeal.self, from: Data(text.utf8))
+    var change = try change()
+    try change.add(Keyring.Member(RecoveryIdentity().recipient, name: "long", passphrase: seal))
+    #expect(
+      shown { _ = try change.publish() }
+        == "the keyring would be longer than 8.0 MiB\nHINT: Start a new repository beside this one.")
+    #expect(sealed.store.contents[Keys.keyring(2)] == nil)
   }
 
   // MARK: Names
