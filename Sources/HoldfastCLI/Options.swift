@@ -43,6 +43,11 @@ struct RepositoryOptions: ParsableArguments {
 
   /// - Parameter credentials: the keys for a sealed one.
   func open(_ host: Host, credentials: Credentials = .none) throws -> Repository {
+    guard expectKeyring != "" else {
+      throw EngineError(
+        "the digest that is expected of the keyring is empty", hint: "Say the one that `holdfast key list` shows.",
+        exitStatus: .usage)
+    }
     let environment = Environment.value("HOLDFAST_EXPECT_KEYRING").flatMap { $0.isEmpty ? nil : $0 }
     let repository = try Repository.open(
       store(host), host: host, credentials: credentials,

@@ -51,6 +51,11 @@ struct VerifyCommand: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() throws {
+    guard expectHead != "" else {
+      throw EngineError(
+        "the snapshot that is expected to be the newest is empty",
+        hint: "Say its ID, as `holdfast backup --json` reports it.", exitStatus: .usage)
+    }
     let host = Environment.makeHost()
     let repository = try place.open(host, credentials: identity.credentials(host, asks: false))
     let progress = ConsoleProgress(isQuiet: output.quiet, isTerminal: Console.isErrorTerminal, clock: host.clock)
