@@ -93,8 +93,11 @@ package struct KeyringChange: Sendable {
     let key = keyring.writers[index].key
     var lost: DamageError?
     let snapshots = try repository.allSnapshots { lost = lost ?? $0 }
-    // A snapshot that is hidden or unreadable now would be refused for ever.
-    if let lost { throw lost }
+    if let lost {
+      throw EngineError(
+        "what is hidden or unreadable when a writer is revoked would be refused for ever: \(lost.message)",
+        hint: "Bring it back; or if it was removed on purpose, run `holdfast key forget` first.", exitStatus: .dataLoss)
+    }
     let accepted = snapshots.filter { $0.envelope.signature?.key == key }.map(\.digest)
     keyring.writers[index].revoked = Keyring.Writer.Revocation(accepted: Set(accepted))
     return keyring.writers[index]
