@@ -26,6 +26,12 @@ struct Unprivileged {
 
   @discardableResult
   func run(_ arguments: [String], configure: (inout RunningProcess.Start) -> Void = { _ in }) -> ProcessResult {
+    var start = start(arguments)
+    configure(&start)
+    return RunningProcess(start).wait()
+  }
+
+  func start(_ arguments: [String]) -> RunningProcess.Start {
     let user =
       Tool.isRoot
       ? ["setpriv", "--reuid=\(Self.userID)", "--regid=\(Self.userID)", "--clear-groups", "--inh-caps=-all"] : []
@@ -34,7 +40,6 @@ struct Unprivileged {
     start.environment["HOLDFAST_CACHE_DIR"] = nil
     start.environment["XDG_CACHE_HOME"] = tool.directory.appending("nobody").text
     start.directory = tool.directory.path
-    configure(&start)
-    return RunningProcess(start).wait()
+    return start
   }
 }

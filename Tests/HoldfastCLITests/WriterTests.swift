@@ -93,6 +93,20 @@ import Testing
     #expect(!TestFiles.exists(tool.directory.appending("restored")))
   }
 
+  /// What does not count when a writer is revoked never counts again: nobody shall decide that unknowingly.
+  @Test func whileSnapshotsAreMissingNobodyIsRevoked() {
+    let tool = shop()
+    tool.run("backup", "source")
+    let machine = tool.shortIDs(of: "writer")[0]
+    TestFiles.removeTree(tool.repository.appending("sources/source/0000000002"))
+    asRecipient(tool, "key", "remove", machine).expectRefusal(
+      21,
+      "what is hidden or unreadable when a writer is revoked would be refused for ever: sources/source/0000000002/manifest.json is damaged: it is missing, and this machine has seen it: the repository was put back, or has lost its newest snapshots",
+      hint: "Bring it back; or if it was removed on purpose, run `holdfast key forget` first.")
+    tool.run("key", "forget")
+    #expect(asRecipient(tool, "key", "remove", machine).exitStatus == 0)
+  }
+
   /// To revoke is for ever: it must not happen to whoever has the name of somebody else.
   @Test func aNameThatIsAlsoARecipientsRevokesNobody() {
     let tool = shop()

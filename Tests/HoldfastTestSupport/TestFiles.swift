@@ -134,6 +134,11 @@ package enum TestFiles {
     return path.withCString { lstat($0, &raw) } == 0 ? raw.st_mode & 0o7777 : nil
   }
 
+  package static func owner(_ path: Path) -> UInt32? {
+    var raw = stat()
+    return path.withCString { lstat($0, &raw) } == 0 ? raw.st_uid : nil
+  }
+
   /// Copies a tree with modes, owners and times; without hard links and extended attributes.
   package static func copyTree(_ path: Path, to newPath: Path) {
     guard let status = status(path) else { return }
