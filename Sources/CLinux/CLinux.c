@@ -3,6 +3,8 @@
 
 #include <linux/falloc.h>
 #include <linux/openat2.h>
+#include <pthread.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -45,6 +47,19 @@ int holdfast_forbid_dumps(void) {
     int result = setrlimit(RLIMIT_CORE, &none);
     // The limit does not bind where the kernel pipes dumps to a program.
     return prctl(PR_SET_DUMPABLE, 0) == 0 ? result : -1;
+}
+
+static pthread_t signal_thread;
+
+static void pass_on(int number) { pthread_kill(signal_thread, number); }
+
+void holdfast_take_signal(int number) {
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = pass_on;
+    action.sa_flags = SA_RESTART;
+    signal_thread = pthread_self();
+    sigaction(number, &action, NULL);
 }
 
 unsigned int holdfast_major(dev_t device) { return major(device); }

@@ -27,6 +27,10 @@ int holdfast_syncfs(int descriptor);
 /// Keeps this process out of core dumps, and other processes of the same user out of its memory.
 int holdfast_forbid_dumps(void);
 
+/// Makes the calling thread, which blocks it, the one that takes a signal: whichever other thread the kernel hands it to passes it on. Threads of libraries
+/// unblock what they like.
+void holdfast_take_signal(int number);
+
 unsigned int holdfast_major(dev_t device);
 unsigned int holdfast_minor(dev_t device);
 dev_t holdfast_makedev(unsigned int major, unsigned int minor);

@@ -58,6 +58,21 @@ struct BackupCommand: ParsableCommand {
   @Flag(help: "Wait for another run on the same source instead of giving up.")
   var wait = false
 
+  @Option(
+    help: ArgumentHelp(
+      "Run this first; without it succeeding there is no backup. It sees HOLDFAST_HOOK and HOLDFAST_SOURCE.",
+      valueName: "command"))
+  var before: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Run this last, whatever happened. It sees HOLDFAST_EXIT_STATUS and HOLDFAST_SNAPSHOT as well.",
+      valueName: "command"))
+  var after: String?
+
+  @Option(help: ArgumentHelp("Run this when there is no snapshot, before --after.", valueName: "command"))
+  var onFailure: String?
+
   @OptionGroup var identity: IdentityOptions
   @OptionGroup var writer: WriterOptions
   @OptionGroup var output: OutputOptions
@@ -87,7 +102,9 @@ struct BackupCommand: ParsableCommand {
     let backup = Backup(
       repository: repository, options: options, cache: StateCache(directory: try Environment.cacheDirectory()),
       progress: progress)
-    let report = try backup.run()
+    let report = try hooks.surround(source: options.source, progress: progress, cancellation: host.cancellation) {
+      try backup.run()
+    }
     progress.end()
     for problem in report.problems { Console.error("holdfast: INCOMPLETE: \(problem.path): \(problem.reason)") }
     if output.json {
@@ -96,6 +113,12 @@ struct BackupCommand: ParsableCommand {
       show(report)
     }
     try Outcome.end(report.exitStatus)
+  }
+
+  private var hooks: Hooks {
+    var hooks = Hooks()
+    (hooks.before, hooks.after, hooks.onFailure) = (before, after, onFailure)
+    return hooks
   }
 
   private func show(_ report: Backup.Report) {

@@ -39,7 +39,7 @@ struct IdentityOptions: ParsableArguments {
   /// The identities of files or of a command; empty where none is named.
   private func named(_ host: Host) throws -> [RecoveryIdentity] {
     if let identityCommand {
-      var output = try ShellCommand.output(of: identityCommand, host.cancellation)
+      var output = try ShellCommand(identityCommand).output(host.cancellation)
       return [try RecoveryIdentity(file: SecretBytes(taking: &output), name: "the output of --identity-command")]
     }
     var paths = try identity.map { try Environment.absolute($0) }

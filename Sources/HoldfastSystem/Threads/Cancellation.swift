@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Glibc
 internal import HoldfastModel
 internal import Synchronization
@@ -34,10 +35,12 @@ package final class Cancellation: Sendable {
     signal(SIGPIPE, SIG_IGN)
     var signals = sigset_t()
     sigemptyset(&signals)
-    for number in [SIGINT, SIGTERM, SIGHUP] where !Self.isIgnored(number) { sigaddset(&signals, number) }
+    let taken = [SIGINT, SIGTERM, SIGHUP].filter { !Self.isIgnored($0) }
+    for number in taken { sigaddset(&signals, number) }
     pthread_sigmask(SIG_BLOCK, &signals, nil)
     let waited = signals
     WorkerThread.detach { [self] in
+      for number in taken { holdfast_take_signal(number) }
       var waited = waited
       var received: Int32 = 0
       sigwait(&waited, &received)

@@ -4,4 +4,7 @@ internal import Glibc
 package enum Pause {
   /// 50 ms.
   package static func briefly() { usleep(50_000) }
+
+  /// The wait between two looks at what another thread does.
+  static func forAnotherThread() { usleep(5000) }
 }
