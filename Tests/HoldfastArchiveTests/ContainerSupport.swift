@@ -61,7 +61,7 @@ struct SampleContainer {
     let decompressor = Decompressor()
     return try reader.frames.indices.map { number in
       let frame = reader.frames[number]
-      let stored = Buffer(capacity: Int(frame.storedCount))
+      let stored = Buffer(capacity: ContainerReader.storedCapacity(Int(frame.storedCount)))
       let plain = Buffer(capacity: Int(frame.plainCount))
       try reader.readFrame(
         UInt32(number), stored: stored, plain: plain, decompressor: decompressor, proving: true)

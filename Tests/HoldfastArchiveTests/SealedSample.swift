@@ -62,7 +62,7 @@ struct SealedSample {
     return try [reader.label()]
       + reader.frames.indices.map { number in
         let frame = reader.frames[number]
-        let stored = Buffer(capacity: Int(frame.storedCount))
+        let stored = Buffer(capacity: ContainerReader.storedCapacity(Int(frame.storedCount)))
         let plain = Buffer(capacity: Int(frame.plainCount))
         try reader.readFrame(
           UInt32(number), stored: stored, plain: plain, decompressor: decompressor, proving: proving)
@@ -74,7 +74,8 @@ struct SealedSample {
   func proveStored() throws {
     let reader = try open(.closed)
     for (number, frame) in reader.frames.enumerated() {
-      try reader.proveStored(UInt32(number), into: Buffer(capacity: Int(frame.storedCount)))
+      try reader.proveStored(
+        UInt32(number), into: Buffer(capacity: ContainerReader.storedCapacity(Int(frame.storedCount))))
     }
   }
 

@@ -70,7 +70,7 @@ package final class ContainerReader: Sendable {
 
   /// Reads one frame and decompresses it into `plain`, whose `count` is set.
   /// - Parameters:
-  ///   - stored: room for the stored bytes.
+  ///   - stored: room for the stored bytes, `storedCapacity` of them.
   ///   - proving: whether the stored bytes are checked against the index. Pages carry digests of their own, so a restore need not.
   ///   - prefixCount: how many plain bytes from the beginning are needed. Default: all; the rest of `plain` is undefined.
   package func readFrame(
@@ -78,15 +78,30 @@ package final class ContainerReader: Sendable {
   ) throws {
     let frame = try readStored(number, into: stored, proving: proving)
     if isClosed { throw DamageError(name, "it is sealed and was not opened") }
-    if let key { try open(frame, number, with: key, in: stored) }
     plain.count = Int(frame.plainCount)
-    do {
-      try decompressor.decompress(
-        stored.used, codec: frame.codec, into: UnsafeMutableRawBufferPointer(rebasing: plain.bytes[..<plain.count]),
-        prefixCount: prefixCount)
-    } catch {
-      throw DamageError(name, "frame \(number): \(error.message)")
+    let decompress = { (bytes: UnsafeRawBufferPointer) throws in
+      do throws(CodecError) {
+        try decompressor.decompress(
+          bytes, codec: frame.codec, into: UnsafeMutableRawBufferPointer(rebasing: plain.bytes[..<plain.count]),
+          prefixCount: prefixCount)
+      } catch {
+        throw DamageError(self.name, "frame \(number): \(error.message)")
+      }
     }
+    guard let key else { return try decompress(stored.used) }
+    let part = SealedPart.frame(plainCount: frame.plainCount, codec: frame.codec)
+    let sealed = UnsafeMutableRawBufferPointer(rebasing: stored.bytes[..<(lead + stored.count)])
+    guard
+      try key.open(inPlace: sealed, number: frame.sealNumber, associated: part.associated(header), decompress) != nil
+    else { throw DamageError(name, "frame \(number) cannot be opened: its seal does not fit") }
+  }
+
+  /// Where a sealed container is opened, the stored bytes of a frame have room for a nonce before them.
+  private var lead: Int { key == nil ? 0 : SealingKey.nonceByteCount }
+
+  /// The bytes of a buffer that holds the stored bytes of any frame of up to `storedCount`.
+  package static func storedCapacity(_ storedCount: Int = Limits.frameStoredBytesMax) -> Int {
+    storedCount + SealingKey.nonceByteCount
   }
 
   /// Reads the stored bytes of one frame and checks them against the index: all that can be proved without a key.
@@ -98,23 +113,14 @@ package final class ContainerReader: Sendable {
     guard number < frames.count else { throw DamageError(name, "it has no frame \(number)") }
     let frame = frames[Int(number)]
     stored.count = Int(frame.storedCount)
-    try bytes.read(into: UnsafeMutableRawBufferPointer(rebasing: stored.bytes[..<stored.count]), at: frame.offset)
+    let room = UnsafeMutableRawBufferPointer(rebasing: stored.bytes[lead..<lead + stored.count])
+    try bytes.read(into: room, at: frame.offset)
     if proving {
-      guard Hasher.digest(stored.used) == frame.digest else {
+      guard Hasher.digest(UnsafeRawBufferPointer(room)) == frame.digest else {
         throw DamageError(name, "frame \(number) does not have its digest")
       }
     }
     return frame
-  }
-
-  /// Leaves what the codec made in `stored`.
-  private func open(_ frame: FrameEntry, _ number: UInt32, with key: SealingKey, in stored: Buffer) throws {
-    let part = SealedPart.frame(plainCount: frame.plainCount, codec: frame.codec)
-    guard
-      let count = key.open(
-        stored.used, number: frame.sealNumber, associated: part.associated(header), into: stored.bytes)
-    else { throw DamageError(name, "frame \(number) cannot be opened: its seal does not fit") }
-    stored.count = count
   }
 
   private func checkSeal(_ outline: Outline) throws {

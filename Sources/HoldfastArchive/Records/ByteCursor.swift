@@ -112,7 +112,7 @@ final class ByteCursor {
 /// What reads frames one after the other can share between many readers: a long chain has as many bodies open as snapshots.
 package final class FrameScratch {
   fileprivate let decompressor = Decompressor()
-  fileprivate let stored = Buffer(capacity: Limits.frameStoredBytesMax)
+  fileprivate let stored = Buffer(capacity: ContainerReader.storedCapacity())
 
   package init() {}
 }

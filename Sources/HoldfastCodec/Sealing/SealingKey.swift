@@ -12,6 +12,7 @@ internal import struct Crypto.SymmetricKeySize
 package struct SealingKey: Sendable {
   package static let byteCount = 32
   package static let tagByteCount = 16
+  package static let nonceByteCount = 12
   private let key: SymmetricKey
 
   /// A fresh one.
@@ -61,6 +62,25 @@ package struct SealingKey: Sendable {
     else { return nil }
     plain.withUnsafeBytes { output.copyMemory(from: $0) }
     return count
+  }
+
+  /// Opens what `seal` made where it lies, and hands the plain bytes to `body`.
+  /// - Parameter sealed: room for the nonce, `nonceByteCount` bytes that are overwritten; then the stored bytes. So the library gets
+  ///   what it wants without a copy.
+  /// - Returns: `nil` when the bytes, the number or what is associated is not what was sealed.
+  package func open<Result>(
+    inPlace sealed: UnsafeMutableRawBufferPointer, number: UInt32, associated: [UInt8],
+    _ body: (UnsafeRawBufferPointer) throws -> Result
+  ) rethrows -> Result? {
+    guard sealed.count >= Self.nonceByteCount + Self.tagByteCount, let start = sealed.baseAddress,
+      let nonce = try? nonce(number)
+    else { return nil }
+    nonce.withUnsafeBytes { sealed.copyMemory(from: $0) }
+    let combined = Data(bytesNoCopy: start, count: sealed.count, deallocator: .none)
+    guard let box = try? AES.GCM.SealedBox(combined: combined),
+      let plain = try? AES.GCM.open(box, using: key, authenticating: associated)
+    else { return nil }
+    return try plain.withUnsafeBytes(body)
   }
 
   package func seal(_ plain: [UInt8], number: UInt32, associated: [UInt8]) throws -> [UInt8] {

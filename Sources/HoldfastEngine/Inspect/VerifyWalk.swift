@@ -156,7 +156,7 @@ struct VerifyWalk {
   /// The frames of a body that nobody here can read.
   private func proveStoredBody(of snapshot: Snapshot, _ damage: FrameLog) throws {
     let body = try repository.openBody(of: snapshot)
-    let stored = Buffer(capacity: Limits.frameStoredBytesMax)
+    let stored = Buffer(capacity: ContainerReader.storedCapacity())
     for (number, frame) in body.frames.enumerated() {
       try repository.host.cancellation.check()
       try body.proveStored(UInt32(number), into: stored)

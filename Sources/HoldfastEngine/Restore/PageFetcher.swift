@@ -131,7 +131,7 @@ private final class FetchJob {
   private var runs: ArraySlice<PagePlan.Run> = []
   private var digests: [UInt8] = []
   private var computed: [UInt8] = []
-  private let stored = Buffer(capacity: Limits.frameStoredBytesMax)
+  private let stored = Buffer(capacity: ContainerReader.storedCapacity())
   private let plain = Buffer(capacity: Limits.framePlainBytesMax)
   private let decompressor = Decompressor()
   private let isProving: Bool
