@@ -57,7 +57,7 @@ struct Init: ParsableCommand {
     let made = try unsealed ? nil : writer.readOrMake(host)
     let sealing = made.map { makeSealing(to: recipients, by: $0.key, host) }
     let repository = try Repository.create(in: place.store(host), host: host, sealing: sealing, memory: memory)
-    try show(repository, madeKey: made?.made)
+    try show(repository, key: made.map { ($0.path, $0.isNew) })
   }
 
   private func makeSealing(to recipients: [Recipient], by writer: WriterKey, _ host: Host) -> Repository.Sealing {
@@ -73,7 +73,7 @@ struct Init: ParsableCommand {
     }
   }
 
-  private func show(_ repository: Repository, madeKey: Path?) throws {
+  private func show(_ repository: Repository, key: (path: Path, isNew: Bool)?) throws {
     let digest = repository.sealed?.revision.digest.description
     if output.json {
       try Console.json(
@@ -89,11 +89,13 @@ struct Init: ParsableCommand {
     }
     let names = sealed.keyring.recipients.map { "\($0.name) (\($0.id.short))" }.joined(separator: ", ")
     let byPassphrase = sealed.keyring.recipients.count { $0.passphrase != nil }
-    let key =
+    let secret =
       byPassphrase == 0
       ? "the identity" : byPassphrase == sealed.keyring.recipients.count ? "the passphrase" : "identity and passphrase"
-    Console.output("it is sealed to \(names); keep \(key) safe: nothing else can restore")
-    if let madeKey { Console.output("this machine signs its snapshots with the new key in \(madeKey)") }
+    Console.output("it is sealed to \(names); keep \(secret) safe: nothing else can restore")
+    if let key {
+      Console.output("this machine signs its snapshots with the \(key.isNew ? "new " : "")key in \(key.path)")
+    }
     Console.output("write down the digest of its keyring: \(digest)")
   }
 }

@@ -83,14 +83,14 @@ struct WriterOptions: ParsableArguments {
   }
 
   /// The key of this machine; a new one where there is none yet.
-  /// - Returns: the key, and where a new one was written.
-  func readOrMake(_ host: Host) throws -> (key: WriterKey, made: Path?) {
+  /// - Returns: the key, where it lies, and whether it is a new one.
+  func readOrMake(_ host: Host) throws -> (key: WriterKey, path: Path, isNew: Bool) {
     let path = try path(host)
-    if try host.files.statusIfPresent(of: path) != nil { return (try read(host), nil) }
+    if try host.files.statusIfPresent(of: path) != nil { return (try read(host), path, false) }
     let key = try WriterKey()
     if let parent = path.parent { try host.files.makeDirectories(parent) }
     try KeyFiles.write(key.fileText(created: TimeText.utc(host.clock.now())), to: path, files: host.files)
-    return (key, path)
+    return (key, path, true)
   }
 
   private func path(_ host: Host) throws -> Path {

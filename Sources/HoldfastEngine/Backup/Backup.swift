@@ -274,6 +274,7 @@ package struct Backup {
     let kept = try prove(envelope, state: state, base: base, cacheKey: writer?.cacheKey)
     try host.cancellation.check()
     try checkObjects(of: envelope)
+    try repository.checkKeyringIsNewest()
     try Repository.write(
       envelope.serialized(signedBy: writer?.signing), to: Keys.manifest(envelope.source.name, envelope.sequence),
       of: repository.store)
@@ -284,7 +285,8 @@ package struct Backup {
     guard kept.isNeeded else { return }
     do {
       guard let cache = kept.cache else {
-        throw EngineError("no directory for it can be written; set HOLDFAST_CACHE_DIR", hint: nil)
+        let reason = isCacheInSource ? "its directory lies in the source" : "no directory for it can be written"
+        throw EngineError(reason + "; set HOLDFAST_CACHE_DIR", hint: nil)
       }
       try cache.keep(beside: base.kind == .full ? envelope.snapshot : (base.chain?.full.id ?? envelope.snapshot))
     } catch {
@@ -306,10 +308,7 @@ package struct Backup {
   }
 
   /// Nothing is ever written into the source, not even a cache.
-  private var usableCache: StateCache {
-    guard let source = try? host.files.resolve(options.source) else { return StateCache(directory: nil) }
-    return cache.lies(in: source) ? StateCache(directory: nil) : cache
-  }
+  private var isCacheInSource: Bool { (try? cache.lies(in: host.files.resolve(options.source))) ?? true }
 
   /// - Returns: the state for the cache, where there is a place for it, and whether the next snapshot needs it.
   private func prove(
@@ -322,7 +321,8 @@ package struct Backup {
       access: repository.access)
     let older: [any ChangeReader] = base.state.map { [$0.makeReader()] } ?? []
     var replay = try Replay(older + [BodyReader(container)])
-    let draft = usableCache.begin(repository, source: envelope.source.name, snapshot: envelope.snapshot, key: cacheKey)
+    let place = isCacheInSource ? StateCache(directory: nil) : cache
+    let draft = place.begin(repository, source: envelope.source.name, snapshot: envelope.snapshot, key: cacheKey)
     let sink: any ByteSink = try draft ?? repository.scratch.make()
     let writer = StateWriter(sink)
     try replay.write(to: writer, cancellation: host.cancellation)

@@ -74,7 +74,7 @@ package struct ClientMemory: Sendable {
       throw EngineError("there is no directory for it", hint: nil)
     }
     try files.makeDirectories(directory)
-    let folder = try files.open(directory, .directory)
+    let folder = try files.open(directory, .directoryFollowingLinks)
     // Gone with the descriptor. Two runs at once must not take each other's file for what a killed one left.
     guard try folder.lock(exclusively: true, wait: true) else { return }
     let known = try load(record.location, files: files)

@@ -1,6 +1,7 @@
 package import HoldfastArchive
 package import HoldfastCodec
 internal import HoldfastModel
+internal import HoldfastStore
 internal import HoldfastSystem
 internal import Synchronization
 
@@ -153,6 +154,21 @@ extension Repository {
     guard let sealed else { return .unsealed }
     if isClosed { return .closed }
     return .opening { try sealed.key(of: $0, slots: $1) }
+  }
+
+  /// Makes sure that this run still knows whom to seal to and whose snapshots count.
+  /// - Throws: `EngineError` where the keyring was changed since the repository was opened.
+  func checkKeyringIsNewest() throws {
+    guard let sealed else { return }
+    let next = Keys.keyring(sealed.revision.keyring.revision + 1)
+    do {
+      _ = try store.open(next)
+    } catch StoreError.notFound {
+      return
+    }
+    throw EngineError(
+      "the keyring was changed while the snapshot was taken; nothing was committed",
+      hint: "Run the same command again.")
   }
 
   /// Begins an archive or a body under a new ID, and where the repository is sealed under a new key.
