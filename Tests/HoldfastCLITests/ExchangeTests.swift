@@ -221,6 +221,22 @@ import Testing
     #expect(tool.run("list").exitStatus == 0)
   }
 
+  /// Cron starts the backups of several sources in the same minute.
+  @Test func runsAtTheSameTimeForgetNothingOfOneAnother() throws {
+    let tool = shop()
+    let names = (1...6).map { "shop\($0)" }
+    for name in names { TestFiles.copyTree(tool.source, to: tool.directory.appending(name)) }
+    for _ in 0..<3 {
+      let runs = names.map { RunningProcess(tool.start(["backup", $0])) }
+      for run in runs { #expect(run.wait().exitStatus == 0) }
+    }
+    let file = try #require(TestFiles.allFiles(in: tool.state).first)
+    let text = String(decoding: TestFiles.read(file) ?? [], as: UTF8.self)
+    #expect(text.ranges(of: "\"sequence\":3").count == names.count, "\(text)")
+    for name in names { TestFiles.removeTree(tool.repository.appending("sources/\(name)/0000000003")) }
+    #expect(tool.run("list").error.ranges(of: lost).count == names.count)
+  }
+
   @Test func aMachineThatCannotRememberSaysSo() throws {
     let tool = SealedTool()
     TestFiles.setMode(tool.directory.path, 0o777)

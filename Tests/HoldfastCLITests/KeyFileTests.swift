@@ -198,10 +198,13 @@ import Testing
 
   @Test func aSignalEndsTheWaitingForACommand() {
     let tool = shop()
-    let process = RunningProcess(tool.start(["verify", "--identity-command", "touch waiting; exec sleep 20"]))
+    TestFiles.makeFifo(tool.directory.appending("go"))
+    let process = RunningProcess(tool.start(["verify", "--identity-command", "touch waiting; read line <go"]))
     #expect(process.stop { TestFiles.exists(tool.directory.appending("waiting")) })
     process.send(SIGTERM)
     process.send(SIGCONT)
     process.wait().expectRefusal(130, "interrupted", hint: nil)
+    // The command is left alone, and would wait for ever.
+    TestFiles.write("go\n", to: tool.directory.appending("go"))
   }
 }

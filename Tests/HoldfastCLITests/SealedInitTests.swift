@@ -88,6 +88,10 @@ import Testing
         """)
     #expect(TestFiles.read(tool.writerKey) == key, "a machine keeps its writer key")
     TestFiles.removeTree(tool.repository)
+    let known = tool.run("init", "--recipient", first)
+    #expect(
+      tool.plain(known.output).contains("\nthis machine signs its snapshots with the key in DIR/writer.key\n"))
+    TestFiles.removeTree(tool.repository)
     let quiet = tool.run("init", "--recipient", first, "--quiet")
     #expect(quiet.exitStatus == 0)
     #expect(quiet.output + quiet.error == "")

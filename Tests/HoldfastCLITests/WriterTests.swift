@@ -1,3 +1,4 @@
+import Glibc
 import HoldfastModel
 import HoldfastTestSupport
 import Testing
@@ -105,6 +106,27 @@ import Testing
       hint: "Bring it back; or if it was removed on purpose, run `holdfast key forget` first.")
     tool.run("key", "forget")
     #expect(asRecipient(tool, "key", "remove", machine).exitStatus == 0)
+  }
+
+  /// Else a run would end well whose snapshot never counts, or that is sealed to somebody who was removed.
+  @Test func aKeyringThatChangesDuringABackupStopsIt() throws {
+    let tool = shop()
+    var random = SeededRandom(seed: 62)
+    let part = random.bytes(1 << 20)
+    TestFiles.write((0..<48).flatMap { _ in part }, to: tool.source.appending("orders.db"))
+    for _ in 0..<5 {
+      let process = RunningProcess(tool.start(["backup", "source", "--full", "--quiet"]))
+      guard process.stop(when: { !tool.tool.unfinishedObjects.isEmpty }) else { continue }
+      #expect(asRecipient(tool, "key", "remove", tool.shortIDs(of: "writer")[0]).exitStatus == 0)
+      process.send(SIGCONT)
+      process.wait().expectRefusal(
+        1, "the keyring was changed while the snapshot was taken; nothing was committed",
+        hint: "Run the same command again.")
+      #expect(tool.run("list").exitStatus == 0)
+      #expect(tool.run("verify", "--data").exitStatus == 0)
+      return
+    }
+    Issue.record("the backup was always too fast")
   }
 
   /// To revoke is for ever: it must not happen to whoever has the name of somebody else.

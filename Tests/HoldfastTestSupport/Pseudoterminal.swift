@@ -53,7 +53,7 @@ package final class Pseudoterminal {
 
   /// Waits until something holds.
   package func waits(until condition: () -> Bool) -> Bool {
-    for _ in 0..<15_000 {
+    for _ in 0..<5000 {
       if condition() { return true }
       usleep(2000)
     }
