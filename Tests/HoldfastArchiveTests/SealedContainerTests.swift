@@ -75,6 +75,28 @@ import Testing
     }
   }
 
+  /// Byte for byte what the document says, for who has the key of the object.
+  @Test func itsPartsAreSealedAsDocumented() throws {
+    let header = Array(sample.bytes[..<64])
+    for (number, plain) in Self.frames.enumerated() {
+      let associated = header + [1] + SealedSample.littleEndian(UInt32(plain.count)) + [0]
+      #expect(try sample.stored(number) == sample.key.seal(plain, number: UInt32(number), associated: associated))
+    }
+    let label = SealedSample.label + [UInt8](repeating: 0, count: 128 - SealedSample.label.count)
+    #expect(
+      try Array(sample.bytes[(sample.framesStart - 144)..<sample.framesStart])
+        == sample.key.seal(label, number: .max - 1, associated: header + [2]))
+    #expect(try sample.sealedAnew().bytes == sample.bytes)
+    let preambleCount = UInt32(8 + 2 * 96 + 144)
+    var expected: [UInt8] = Array("HOLDFAST".utf8)
+    expected += [1, 0, 1, 1] as [UInt8]
+    expected += SealedSample.littleEndian(preambleCount)
+    expected += sample.name.repository.bytes
+    expected += sample.name.id.bytes
+    expected += [UInt8](repeating: 0, count: 16)
+    #expect(header == expected)
+  }
+
   // MARK: What is taken for what
 
   /// Its key is bound to what it is: an archive that is shown as a body opens for nobody.
