@@ -35,6 +35,7 @@ let package = Package(
   ],
   targets: [
     .target(name: "CLinux"),
+    .target(name: "CPostgres"),
     .target(name: "CSHA256"),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
@@ -45,7 +46,7 @@ let package = Package(
     module("System", ["HoldfastModel", "CLinux", subprocess]),
     module("Codec", ["HoldfastModel", "CSHA256", "CZlib", "CISAL", "CZstd", crypto, cryptoExtras]),
     module("Archive", ["HoldfastModel", "HoldfastSystem", "HoldfastCodec"]),
-    module("Source", ["HoldfastModel", "HoldfastSystem", "CSQLite"]),
+    module("Source", ["HoldfastModel", "HoldfastSystem", "CPostgres", "CSQLite"]),
     module("Store", ["HoldfastModel", "HoldfastSystem"]),
     module(
       "Engine",

@@ -36,9 +36,11 @@ STORED, ZLIB, ZSTANDARD = 0, 1, 2
 TAG = 16  # by so many bytes a sealed frame is longer; the seal of an object has as many
 END, ENTRY, REMOVED, PAGES, ZEROS = 0, 1, 2, 3, 4
 DIRECTORY, FILE, SYMBOLIC_LINK, HARD_LINK, FIFO, CHARACTER_DEVICE, BLOCK_DEVICE = 1, 2, 3, 4, 5, 6, 7
-CLASSES = ["", "stable", "retried", "torn", "unreadable", "sqlite-read-transaction", "sqlite-quiesced"]
-TORN, UNREADABLE, SQLITE_READ_TRANSACTION = 3, 4, 5
-WEAKNESS = [1, 5, 6, 2, 3, 4]  # of these classes, the weakest last
+CLASSES = ["", "stable", "retried", "torn", "unreadable", "sqlite-read-transaction", "sqlite-quiesced",
+           "postgres-backup", "bad-pages"]
+TORN, UNREADABLE, SQLITE_READ_TRANSACTION, BAD_PAGES = 3, 4, 5, 8
+WEAKNESS = [1, 5, 6, 7, 2, 8, 3, 4]  # of these classes, the weakest last
+MOST_BAD_PAGES = 1024
 
 TITLE = re.compile(r"([A-Za-z0-9_][A-Za-z0-9._-]{0,63})/(?!0{10})[0-9]{10}")  # NAME/SEQUENCE
 ID, DIGEST, TEXT = re.compile("[0-9a-f]{32}"), re.compile("[0-9a-f]{64}"), re.compile("(?s).*")
@@ -410,6 +412,7 @@ class Entry:
                 cursor.fail(f"{show(path)}: page size {self.page_size}")
             if self.consistency == UNREADABLE and self.size:
                 cursor.fail(f"{show(path)}: is unreadable and has a size")
+            self.bad_pages = self.read_bad_pages(cursor) if self.consistency == BAD_PAGES else []
         elif self.type == SYMBOLIC_LINK:
             self.link = cursor.name("target", MOST_PATH)
         elif self.type == HARD_LINK:
@@ -435,6 +438,14 @@ class Entry:
     def position(self, page: int) -> int:
         """Where a page begins in the file, and the one before it ends."""
         return min(page * self.page_size, self.size)
+
+    def read_bad_pages(self, cursor: Cursor) -> list[int]:
+        pages: list[int] = []
+        for _ in range(cursor.varint("number of bad pages", MOST_BAD_PAGES)):
+            pages.append((pages[-1] + 1 if pages else 0) + cursor.varint("bad page", MOST_SIZE))
+        if not pages or pages[-1] >= self.pages:
+            cursor.fail("its bad pages are none, or behind its end")
+        return pages
 
     def runs(self, cursor: Cursor) -> Iterator[Run]:
         """Those that this entry itself brought."""
@@ -644,7 +655,7 @@ def verify_one(chain: Chain, snapshot: Snapshot, changes: dict[str, int], brough
     before, value, repository = len(PROBLEMS), snapshot.value, chain.repository
     files = [entry for entry in chain.state.values() if entry.type == FILE]
     found = {"entries": len(chain.state), "files": len(files), "bytes": sum(file.size for file in files), **changes,
-             "incomplete": sum(file.consistency in (TORN, UNREADABLE) for file in files),
+             "incomplete": sum(file.consistency in (TORN, UNREADABLE, BAD_PAGES) for file in files),
              "consistency": CLASSES[max((file.consistency for file in files), default=1, key=WEAKNESS.index)]}
     for name, said in {**value, **value["state"], **value["changes"]}.items():
         if said != found.get(name, said):
@@ -733,6 +744,8 @@ def write_file(chain: Chain, entry: Entry) -> None:
         raise OSError(error.errno, error.strerror, entry.path) from None
     finally:
         os.close(file)
+    if entry.consistency == BAD_PAGES:
+        note(f"bad pages: {show(entry.path)}: {', '.join(map(str, entry.bad_pages))}: damaged before the snapshot", 0)
     if entry.consistency == TORN:
         note(f"torn: {show(entry.path)}: was changing when the snapshot was taken", 0)
 

@@ -137,6 +137,12 @@ enum Environment {
     return Keyring.isName(name) ? name : "first"
   }
 
+  /// An empty connection string where libpq's own variables say how to reach a server; `nil` where none does.
+  static var postgres: String? {
+    let names = ["PGHOST", "PGHOSTADDR", "PGPORT", "PGSERVICE", "PGDATABASE", "PGUSER"]
+    return names.contains { !(value($0) ?? "").isEmpty } ? "" : nil
+  }
+
   static var isRoot: Bool { geteuid() == 0 }
 
   /// The machine to work on, with signals turned into a cancellation.

@@ -10,10 +10,17 @@ package protocol CapturedBytes: AnyObject, Sendable {
   /// The next stretch that holds data, from `offset` on; `nil` when only holes follow.
   func nextData(from offset: UInt64, size: UInt64) throws(SystemError) -> Range<UInt64>?
 
+  /// Whether it is as good when it ends earlier by now: what is missing counts as zeros.
+  var mayShrink: Bool { get }
+
   /// What was read since the attempt began: is it of one moment?
   func verdict() throws(SystemError) -> CaptureVerdict
 
   func extendedAttributes() throws(SystemError) -> [ExtendedAttribute]
+}
+
+extension CapturedBytes {
+  package var mayShrink: Bool { false }
 }
 
 /// How an attempt to capture a file ended.

@@ -6,7 +6,7 @@ package enum PageSize {
   /// Bytes of the file's beginning that `choose` wants to see.
   package static let headCount = 100
   package static let standard: UInt32 = 4096
-  static let postgreSQL: UInt32 = 8192
+  package static let postgreSQL: UInt32 = 8192
 
   /// - Parameter head: the first bytes of the file, as far as it has them.
   package static func choose(head: UnsafeRawBufferPointer, size: UInt64, isInPostgreSQL: Bool) -> UInt32 {

@@ -9,16 +9,47 @@ package struct ScannedItem: Sendable {
   package let directory: OpenFile?
   /// Whether it lies in a PostgreSQL data directory, whose files have pages of 8 KiB.
   package let isInPostgreSQL: Bool
+  /// Where a symbolic link leads in the snapshot, if elsewhere than in the source.
+  package private(set) var linkTarget: [UInt8]?
+  /// From where it is reached without following a link.
+  let origin: Origin
 
-  package init(path: Path, status: FileStatus, directory: OpenFile?, isInPostgreSQL: Bool) {
+  struct Origin: Sendable {
+    let directory: OpenFile
+    /// In the source.
+    let path: Path
+
+    func relative(_ path: Path) -> Path {
+      Path(bytes: Array(path.bytes.dropFirst(self.path.isEmpty ? 0 : self.path.bytes.count + 1)))
+    }
+  }
+
+  /// - Parameter root: the source, from which it is reached.
+  package init(path: Path, status: FileStatus, directory: OpenFile?, isInPostgreSQL: Bool, root: OpenFile) {
+    self.init(path, status, directory, isInPostgreSQL, Origin(directory: root, path: .root))
+  }
+
+  init(_ path: Path, _ status: FileStatus, _ directory: OpenFile?, _ isInPostgreSQL: Bool, _ origin: Origin) {
     self.path = path
     self.status = status
     self.directory = directory
     self.isInPostgreSQL = isInPostgreSQL
+    self.origin = origin
+  }
+
+  func leading(to target: [UInt8]) -> ScannedItem {
+    var copy = self
+    copy.linkTarget = target
+    return copy
+  }
+
+  /// Opens the file for reading, without following a link on the way.
+  package func open(_ files: FileSystem) throws(SystemError) -> OpenFile {
+    try files.openForCapture(origin.relative(path), in: origin.directory)
   }
 }
 
-/// Walks a source in path order without reading contents. Symbolic links are never followed.
+/// Walks a source in path order without reading contents. Symbolic links are not followed, but for those that lead to parts of a PostgreSQL cluster.
 package final class Scanner {
   package enum Finding: Sendable {
     case item(ScannedItem)
@@ -33,7 +64,13 @@ package final class Scanner {
     let directory: OpenFile
     let listing: DirectoryListing
     let isInPostgreSQL: Bool
+    let origin: ScannedItem.Origin
+    let rules: ClusterRules?
     var next = 0
+
+    func item(_ path: Path, _ status: FileStatus) -> ScannedItem {
+      ScannedItem(path, status, nil, isInPostgreSQL, origin)
+    }
   }
 
   /// The directory in which a restore makes files whole: never part of a source.
@@ -41,14 +78,18 @@ package final class Scanner {
   private let files: FileSystem
   private let root: OpenFile
   private let exclusions: [Glob]
+  private let clusters: [PostgresCluster]
   private var levels: [Level] = []
   private var hasBegun = false
 
-  /// - Parameter root: the open source directory.
-  package init(files: FileSystem, root: OpenFile, exclusions: [Glob]) {
+  /// - Parameters:
+  ///   - root: the open source directory.
+  ///   - clusters: PostgreSQL data directories in it, of which only what belongs into a snapshot is found.
+  package init(files: FileSystem, root: OpenFile, exclusions: [Glob], clusters: [PostgresCluster] = []) {
     self.files = files
     self.root = root
     self.exclusions = exclusions
+    self.clusters = clusters
   }
 
   /// The next finding in path order; `nil` at the end.
@@ -56,9 +97,10 @@ package final class Scanner {
   package func next() throws -> Finding? {
     if !hasBegun {
       hasBegun = true
-      let status = try root.status()
-      try descend(into: .root, directory: root, isInPostgreSQL: false)
-      return .item(ScannedItem(path: .root, status: status, directory: root, isInPostgreSQL: false))
+      let origin = ScannedItem.Origin(directory: root, path: .root)
+      let item = ScannedItem(.root, try root.status(), root, false, origin)
+      try descend(into: .root, directory: root, origin: origin, isInPostgreSQL: false, rules: nil)
+      return .item(item)
     }
     while let level = levels.last {
       guard level.next < level.listing.count else {
@@ -80,42 +122,73 @@ package final class Scanner {
       return .problem(Problem(path: path, reason: "the path is longer than \(Limits.pathBytesMax) bytes"), item: nil)
     }
     do throws(SystemError) {
+      if let rules = level.rules, rules.isTablespaces(path) { return try enterTablespaces(path, rules, in: level) }
       let status = try files.status(of: name, in: level.directory)
+      switch level.rules?.verdict(on: path, kind: status.kind, listing: level.listing) ?? .capture {
+      case .skip, .late: return nil
+      case .follow: return enter(path, name: name, status: status, in: level, isLink: true)
+      case .link(let target): return .item(level.item(path, status).leading(to: target))
+      case .capture: break
+      }
       switch status.kind {
       case .socket: return .socket(path)
       case .unknown: return .problem(Problem(path: path, reason: "it is of an unknown type"), item: nil)
-      case .directory: return enter(path, name: name, status: status, in: level)
-      default:
-        return .item(
-          ScannedItem(path: path, status: status, directory: nil, isInPostgreSQL: level.isInPostgreSQL))
+      case .directory: return enter(path, name: name, status: status, in: level, isLink: false)
+      default: return .item(level.item(path, status))
       }
     } catch {
       return error.isNotFound ? nil : .problem(Problem(path: path, reason: error.reason), item: nil)
     }
   }
 
-  private func enter(_ path: Path, name: Path, status: FileStatus, in level: Level) -> Finding? {
-    var item = ScannedItem(path: path, status: status, directory: nil, isInPostgreSQL: level.isInPostgreSQL)
+  /// - Parameter isLink: whether it is a link that leads to the directory.
+  private func enter(_ path: Path, name: Path, status: FileStatus, in level: Level, isLink: Bool) -> Finding? {
     guard name != Self.unfinishedRestore else {
       return .problem(
         Problem(path: path, reason: "it is what an unfinished restore left; run that restore again"), item: nil)
     }
     do throws(SystemError) {
-      let directory = try files.open(name, in: level.directory, .directory)
-      item = ScannedItem(
-        path: path, status: try directory.status(), directory: directory, isInPostgreSQL: level.isInPostgreSQL)
-      try descend(into: path, directory: directory, isInPostgreSQL: level.isInPostgreSQL)
+      let directory = try files.open(name, in: level.directory, isLink ? .directoryFollowingLinks : .directory)
+      let origin = isLink ? ScannedItem.Origin(directory: directory, path: path) : level.origin
+      let item = ScannedItem(path, try directory.status(), directory, level.isInPostgreSQL, origin)
+      do throws(SystemError) {
+        try descend(
+          into: path, directory: directory, origin: origin, isInPostgreSQL: level.isInPostgreSQL, rules: level.rules)
+      } catch {
+        return error.isNotFound ? nil : .problem(Problem(path: path, reason: error.reason), item: item)
+      }
       return .item(item)
     } catch {
-      return error.isNotFound ? nil : .problem(Problem(path: path, reason: error.reason), item: item)
+      if isLink { return .problem(Problem(path: path, reason: error.reason), item: nil) }
+      return error.isNotFound
+        ? nil : .problem(Problem(path: path, reason: error.reason), item: level.item(path, status))
     }
   }
 
-  private func descend(into path: Path, directory: OpenFile, isInPostgreSQL: Bool) throws(SystemError) {
-    let listing = try directory.listing()
+  /// A directory that the source has not: in it, the links to the tablespaces of a cluster are followed.
+  private func enterTablespaces(
+    _ path: Path, _ rules: ClusterRules, in level: Level
+  ) throws(SystemError) -> Finding {
+    let directory = try files.open(Path(PostgresCluster.tablespaceLinks), in: level.directory, .directory)
+    let listing = try directory.listing().filtered(rules.isTablespace)
+    levels.append(
+      Level(
+        path: path, directory: directory, listing: listing, isInPostgreSQL: true, origin: level.origin, rules: rules))
+    return .item(ScannedItem(path, try directory.status(), directory, true, level.origin))
+  }
+
+  private func descend(
+    into path: Path, directory: OpenFile, origin: ScannedItem.Origin, isInPostgreSQL: Bool, rules: ClusterRules?
+  ) throws(SystemError) {
+    var listing = try directory.listing()
+    let cluster = clusters.first { $0.root == path }
+    if let cluster, !cluster.tablespaces.isEmpty {
+      listing = listing.inserting(Array(PostgresCluster.tablespaceDirectory.utf8))
+    }
     levels.append(
       Level(
         path: path, directory: directory, listing: listing,
-        isInPostgreSQL: isInPostgreSQL || listing.contains("PG_VERSION")))
+        isInPostgreSQL: isInPostgreSQL || listing.contains("PG_VERSION"), origin: origin,
+        rules: cluster.map { ClusterRules(cluster: $0) } ?? rules))
   }
 }

@@ -75,9 +75,14 @@ extension SeededRandom {
       case 1: Limits.sizeMax
       default: number(0...100_000)
       }
-    return FileContent(
-      size: size, pageSize: 512 << number(0...9), consistency: ConsistencyClass.allCases[number(0...5)],
+    let classes = ConsistencyClass.allCases.filter { $0 != .badPages || size > 0 }
+    var file = FileContent(
+      size: size, pageSize: 512 << number(0...9), consistency: classes[number(0...classes.count - 1)],
       digest: Digest(bytes: bytes(32)) ?? digest(0))
+    if file.consistency == .badPages {
+      file.badPages = Set((0..<number(1...5)).map { _ in number(0...file.pageCount - 1) }).sorted()
+    }
+    return file
   }
 
   /// Runs somewhere in the file, in order.

@@ -53,6 +53,12 @@ struct RecordBytes {
       varint(UInt64(file.pageSize))
       bytes.append(file.consistency.rawValue)
       bytes += file.digest.bytes
+      if file.consistency == .badPages {
+        varint(UInt64(file.badPages.count))
+        for (index, page) in file.badPages.enumerated() {
+          varint(index == 0 ? page : page - file.badPages[index - 1] - 1)
+        }
+      }
     case .symbolicLink(let target): counted(target)
     case .hardLink(let path): counted(path.bytes)
     case .characterDevice(let major, let minor), .blockDevice(let major, let minor):

@@ -67,10 +67,12 @@ import Testing
   }
 
   @Test func consistencyClassesAreOrderedFromTheBest() {
-    let best: [ConsistencyClass] = [.stable, .sqliteReadTransaction, .sqliteQuiesced, .retried, .torn, .unreadable]
+    let best: [ConsistencyClass] = [
+      .stable, .sqliteReadTransaction, .sqliteQuiesced, .postgresBackup, .retried, .badPages, .torn, .unreadable,
+    ]
     #expect(ConsistencyClass.allCases.sorted() == best)
-    #expect(best.map(\.rawValue) == [1, 5, 6, 2, 3, 4])
-    #expect(best.map(\.isComplete) == [true, true, true, true, false, false])
+    #expect(best.map(\.rawValue) == [1, 5, 6, 7, 2, 8, 3, 4])
+    #expect(best.map(\.isComplete) == [true, true, true, true, true, false, false, false])
     for consistency in ConsistencyClass.allCases {
       #expect(ConsistencyClass(name: consistency.name) == consistency)
     }

@@ -83,6 +83,25 @@ package struct Envelope: Hashable, Sendable, Codable {
     package init() { (added, changed, removed, pages, pageBytes, readBytes) = (0, 0, 0, 0, 0, 0) }
   }
 
+  /// Of a snapshot that holds a cluster captured while its server ran.
+  package struct Postgres: Hashable, Sendable, Codable {
+    /// The cluster's system identifier, decimal.
+    package var system: String
+    /// The major version.
+    package var version: Int
+    package var timeline: UInt32
+    /// Where its WAL begins, and where it has become whole.
+    package var start: LogSequenceNumber
+    package var stop: LogSequenceNumber
+
+    package init(
+      system: String, version: Int, timeline: UInt32, start: LogSequenceNumber, stop: LogSequenceNumber
+    ) {
+      (self.system, self.version, self.timeline) = (system, version, timeline)
+      (self.start, self.stop) = (start, stop)
+    }
+  }
+
   package struct KeyringReference: Hashable, Sendable, Codable {
     package var revision: UInt64
     package var digest: Digest
@@ -109,6 +128,7 @@ package struct Envelope: Hashable, Sendable, Codable {
   package var consistency: String
   package var incomplete: UInt64
   package var program: String
+  package var postgres: Postgres?
   /// The revision under which it was taken, where it is sealed.
   package var keyring: KeyringReference?
   package var signature: Signature?
@@ -116,7 +136,8 @@ package struct Envelope: Hashable, Sendable, Codable {
   package init(
     repository: Identifier, snapshot: Identifier, source: Source, sequence: UInt64, kind: SnapshotKind, parent: Parent?,
     time: Time, archives: [Archive], body: ObjectReference, state: State, changes: Changes,
-    consistency: ConsistencyClass, incomplete: UInt64, program: String, keyring: KeyringReference? = nil
+    consistency: ConsistencyClass, incomplete: UInt64, program: String, postgres: Postgres? = nil,
+    keyring: KeyringReference? = nil
   ) {
     self.format = Self.formatVersion
     self.features = keyring == nil ? [] : [Feature.sealed]
@@ -134,6 +155,7 @@ package struct Envelope: Hashable, Sendable, Codable {
     self.consistency = consistency.name
     self.incomplete = incomplete
     self.program = program
+    self.postgres = postgres
     self.keyring = keyring
     self.signature = nil
   }
@@ -147,7 +169,7 @@ package struct Envelope: Hashable, Sendable, Codable {
 // MARK: - Bytes
 
 extension Envelope {
-  /// Optional fields are written as `null`, never left out, but for what only a sealed repository has.
+  /// Optional fields are written as `null`, never left out, but for what only some snapshots have.
   package func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: CodingKeys.self)
     try container.encode(format, forKey: .format)
@@ -166,6 +188,7 @@ extension Envelope {
     try container.encode(consistency, forKey: .consistency)
     try container.encode(incomplete, forKey: .incomplete)
     try container.encode(program, forKey: .program)
+    try container.encodeIfPresent(postgres, forKey: .postgres)
     try container.encodeIfPresent(keyring, forKey: .keyring)
     try container.encode(signature, forKey: .signature)
   }
@@ -196,6 +219,9 @@ extension Envelope {
       guard archive.number == (archives[0].number &+ UInt64(number)), archive.sequence <= sequence,
         archive.length <= Limits.sizeMax, archive.number <= Limits.sizeMax
       else { throw DamageError(name, "its list of archives is not sound") }
+    }
+    guard postgres.map({ UInt64($0.system) != nil && $0.start < $0.stop && $0.timeline > 0 }) ?? true else {
+      throw DamageError(name, "what it says of a PostgreSQL cluster is not sound")
     }
     guard body.length <= Limits.sizeMax, state.bytes <= Limits.sizeMax else {
       throw DamageError(name, "a size is out of its bounds")

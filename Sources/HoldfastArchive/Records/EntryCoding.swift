@@ -39,11 +39,21 @@ extension ByteEncoder {
       varint(file.pageSize)
       byte(file.consistency.rawValue)
       raw(file.digest.bytes)
+      if file.consistency == .badPages { badPages(file.badPages) }
     case .symbolicLink(let target): counted(target)
     case .hardLink(let path): counted(path.bytes)
     case .characterDevice(let major, let minor), .blockDevice(let major, let minor):
       varint(major)
       varint(minor)
+    }
+  }
+
+  private mutating func badPages(_ pages: [UInt64]) {
+    varint(UInt(pages.count))
+    var end: UInt64 = 0
+    for page in pages {
+      varint(page - end)
+      end = page + 1
     }
   }
 
@@ -126,7 +136,22 @@ extension ByteCursor {
     guard let consistency = ConsistencyClass(rawValue: try byte()),
       let digest = Digest(bytes: try raw(count: Digest.byteCount))
     else { throw damage("a consistency class is unknown") }
-    return FileContent(size: size, pageSize: pageSize, consistency: consistency, digest: digest)
+    var file = FileContent(size: size, pageSize: pageSize, consistency: consistency, digest: digest)
+    if consistency == .badPages { file.badPages = try badPages(of: file) }
+    return file
+  }
+
+  private func badPages(of file: FileContent) throws -> [UInt64] {
+    var pages: [UInt64] = []
+    var end: UInt64 = 0
+    for _ in 0..<(try varint(as: Int.self, max: Limits.badPagesMax)) {
+      let page = end + (try varint(as: UInt64.self, max: Limits.sizeMax))
+      guard page < file.pageCount else { throw damage("a bad page lies behind the end of its file") }
+      pages.append(page)
+      end = page + 1
+    }
+    guard !pages.isEmpty else { throw damage("a file of class bad-pages has none") }
+    return pages
   }
 
   private func linkTarget() throws -> [UInt8] {

@@ -55,6 +55,12 @@ struct BackupCommand: ParsableCommand {
     help: "Capture each SQLite database at an instant of its own, without keeping writers waiting until all are held.")
   var noGroup = false
 
+  @Option(
+    help: ArgumentHelp(
+      "Capture the PostgreSQL cluster in the source while its server runs, reached by this connection string. (environment: PGHOST and the like)",
+      valueName: "conninfo"))
+  var postgres: String?
+
   @Flag(help: "Wait for another run on the same source instead of giving up.")
   var wait = false
 
@@ -96,6 +102,7 @@ struct BackupCommand: ParsableCommand {
     options.isDryRun = dryRun
     options.waitsForLock = wait
     options.groupsDatabases = !noGroup
+    options.postgres = postgres ?? Environment.postgres
     options.repositoryDirectory = try place.directory(host)
     let progress = ConsoleProgress(isQuiet: output.quiet, isTerminal: Console.isErrorTerminal, clock: host.clock)
     defer { progress.end() }
@@ -151,6 +158,7 @@ private struct BackupJSON: Encodable {
   let problems: [ProblemJSON]
   let seconds: Double
   let walGrowthBytes: UInt64
+  let badPages: [BadPagesJSON]
 
   init(_ report: Backup.Report) {
     snapshot = SnapshotJSON(report.envelope)
@@ -159,5 +167,14 @@ private struct BackupJSON: Encodable {
     problems = report.problems.map { ProblemJSON(path: $0.path.description, reason: $0.reason) }
     seconds = report.seconds
     walGrowthBytes = report.walGrowthBytes
+    badPages = report.badPages.sorted { $0.key < $1.key }.map {
+      BadPagesJSON(path: $0.key.description, pages: $0.value)
+    }
   }
+}
+
+/// Pages that were damaged before they were captured.
+private struct BadPagesJSON: Encodable {
+  let path: String
+  let pages: [UInt64]
 }

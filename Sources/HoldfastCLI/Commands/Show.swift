@@ -65,6 +65,12 @@ struct Show: ParsableCommand {
       envelope.consistency
         + (envelope.incomplete > 0 ? ", \(Amount.count(envelope.incomplete, "path")) incomplete" : ""),
     ])
+    if let postgres = envelope.postgres {
+      table.add([
+        "PostgreSQL \(postgres.version)",
+        "system \(postgres.system), timeline \(postgres.timeline), WAL from \(postgres.start) to \(postgres.stop)",
+      ])
+    }
     table.add(["state root", envelope.state.root.description])
     table.add(["written by", Path(envelope.program).description])
     return table.lines
@@ -82,6 +88,8 @@ enum EntryLine {
     switch entry.content {
     case .symbolicLink(let target): line += " -> \(Path(bytes: target))"
     case .hardLink(let file): line += " link to \(file)"
+    case .file(let file) where file.consistency == .badPages:
+      line += "  (\(file.consistency.name): \(file.badPages.map(String.init).joined(separator: ", ")))"
     case .file(let file) where file.consistency != .stable: line += "  (\(file.consistency.name))"
     default: break
     }
@@ -129,6 +137,8 @@ struct EntryJSON: Encodable {
   let modified: String
   let size: UInt64?
   let consistency: String?
+  /// Of a file of class bad-pages.
+  let badPages: [UInt64]?
   let target: String?
   let digest: String?
 
@@ -150,6 +160,7 @@ struct EntryJSON: Encodable {
     modified = TimeText.utc(entry.attributes.modified)
     size = entry.file?.size
     consistency = entry.file?.consistency.name
+    badPages = entry.file.flatMap { $0.badPages.isEmpty ? nil : $0.badPages }
     digest = entry.file?.digest.description
     target =
       switch entry.content {

@@ -22,6 +22,8 @@ struct SnapshotJSON: Encodable {
   let stateEntries: UInt64
   let stateRoot: String
   let changes: Envelope.Changes
+  /// Of a PostgreSQL cluster that was captured while its server ran.
+  let postgres: Envelope.Postgres?
 
   init(_ envelope: Envelope) {
     id = envelope.snapshot.description
@@ -40,11 +42,12 @@ struct SnapshotJSON: Encodable {
     stateEntries = envelope.state.entries
     stateRoot = envelope.state.root.description
     changes = envelope.changes
+    postgres = envelope.postgres
   }
 
   private enum CodingKeys: String, CodingKey {
     case id, sequence, kind, parent, source, path, time, finished, consistency, incompleteFiles, storedBytes, stateBytes
-    case stateFiles, stateEntries, stateRoot, changes
+    case stateFiles, stateEntries, stateRoot, changes, postgres
   }
 
   /// By hand, because every field is always there: a full's parent is `null`, not absent.
@@ -66,6 +69,7 @@ struct SnapshotJSON: Encodable {
     try container.encode(stateEntries, forKey: .stateEntries)
     try container.encode(stateRoot, forKey: .stateRoot)
     try container.encode(changes, forKey: .changes)
+    try container.encode(postgres, forKey: .postgres)
   }
 }
 

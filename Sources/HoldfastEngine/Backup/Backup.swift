@@ -23,6 +23,8 @@ package struct Backup {
     package var waitsForLock = false
     /// Whether all databases of the source are captured at one instant.
     package var groupsDatabases = true
+    /// How to reach the server of a PostgreSQL cluster in the source, as libpq understands it; `nil`: no running server is expected.
+    package var postgres: String?
     /// Where the repository lies, if on this machine.
     package var repositoryDirectory: Path?
 
@@ -39,6 +41,8 @@ package struct Backup {
     package let isDryRun: Bool
     /// By how much the WALs of the databases grew while they were captured: as long as a capture lasts, nothing of them is reused.
     package let walGrowthBytes: UInt64
+    /// Pages of databases whose own checksums are wrong.
+    package let badPages: [Path: [UInt64]]
 
     package var exitStatus: ExitStatus { problems.isEmpty ? .done : .incomplete }
   }
@@ -86,12 +90,13 @@ package struct Backup {
     let record = ChangeRecord(body: draft.body, archives: draft.archives)
     let detection = ChangeDetection(
       parentStarted: base.chain?.tip.envelope.started, isParanoid: options.isParanoid)
-    let databases = try openDatabases(path, root, detection, base.state, record)
+    let databases = try openDatabases(name, path, root, detection, base.state, record)
     let pipeline = try CapturePipeline(
       host: host, root: root, exclusions: options.exclusions, detection: detection, parent: base.state,
       databases: databases, compression: options.compression, scratch: repository.scratch, record: record,
       progress: progress)
     try pipeline.run()
+    try databases.checkStopped(root: root, files: host.files)
     let walGrowth = databases.walGrowth
     let objects = try record.finish()
     let state = record.summarizer.summary
@@ -104,13 +109,15 @@ package struct Backup {
       archives: objects.archives, body: objects.body, state: state.recorded(under: draft.bodyHead.key),
       changes: record.changes,
       consistency: record.completeness.consistency, incomplete: record.completeness.incomplete,
-      program: Program.nameAndVersion, keyring: repository.sealed?.revision.reference)
+      program: Program.nameAndVersion, postgres: databases.postgres?.recorded,
+      keyring: repository.sealed?.revision.reference)
     if !options.isDryRun {
       try commit(envelope, state: state, draft, path: path, base: base, writer: writer)
     }
     return Report(
       envelope: envelope, reason: base.reason, problems: record.problems.sorted { $0.path < $1.path },
-      seconds: host.clock.uptime() - begun, isDryRun: options.isDryRun, walGrowthBytes: walGrowth)
+      seconds: host.clock.uptime() - begun, isDryRun: options.isDryRun, walGrowthBytes: walGrowth,
+      badPages: record.badPages)
   }
 
   // MARK: Source
@@ -159,14 +166,23 @@ package struct Backup {
       hint: "Say `--name \(name)` if it has moved here, or another --name if it is another one.")
   }
 
-  /// Opens the databases of the source at one instant. From here on they are read through SQLite only.
+  /// Opens the databases of the source, those of SQLite at one instant. From here on they are read through SQLite only.
   private func openDatabases(
-    _ path: Path, _ root: OpenFile, _ detection: ChangeDetection, _ parent: StateFile?, _ record: ChangeRecord
-  ) throws -> SQLiteDatabases {
+    _ name: SourceName, _ path: Path, _ root: OpenFile, _ detection: ChangeDetection, _ parent: StateFile?,
+    _ record: ChangeRecord
+  ) throws -> LiveDatabases {
     let survey = DatabaseSurvey(
       host: host, root: root, exclusions: options.exclusions, detection: detection, parent: parent)
+    let found = try survey.run()
+    let clusters = ClusterChoice(found.clusters, source: path, connection: options.postgres)
+    let postgres = try clusters.begin(name, host: host, progress: progress)
     let databases = SQLiteDatabases(
-      try survey.candidates(), root: path, files: host.files, isGroup: options.groupsDatabases)
+      found.sqlite, root: path, files: host.files, isGroup: options.groupsDatabases)
+    warn(of: databases, record)
+    return LiveDatabases(sqlite: databases, clusters: clusters.all(with: postgres), postgres: postgres)
+  }
+
+  private func warn(of databases: SQLiteDatabases, _ record: ChangeRecord) {
     for refusal in databases.refusals {
       let reason = "it is an SQLite database that could not be opened (\(refusal.reason))"
       if refusal.isLive {
@@ -180,7 +196,6 @@ package struct Backup {
         "writers of \(Amount.count(UInt64(databases.heldCount), "database")) in rollback-journal mode wait until the capture ends; --no-group reads each by itself, in slices"
       )
     }
-    return databases
   }
 
   // MARK: Parent

@@ -85,11 +85,9 @@ final class CaptureJob {
   let buffer = Buffer(capacity: Limits.archiveFrameBytes)
   private let frames: FrameMaker
   private let files: FileSystem
-  private let root: OpenFile
 
-  init(files: FileSystem, root: OpenFile, compression: Compression) throws {
+  init(files: FileSystem, compression: Compression) throws {
     self.files = files
-    self.root = root
     frames = try FrameMaker(compression, capacity: Limits.archiveFrameBytes)
   }
 
@@ -147,7 +145,7 @@ final class CaptureJob {
 
   private func capture(_ file: SmallFile) {
     do throws(SystemError) {
-      let handle = try files.openForCapture(file.item.path, in: root)
+      let handle = try file.item.open(files)
       file.isSameFile = try handle.status().isSameFile(as: file.item.status)
       for attempt in 1...Self.attemptsMax {
         let before = try handle.status()

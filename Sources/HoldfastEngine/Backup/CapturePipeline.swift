@@ -13,7 +13,7 @@ final class CapturePipeline {
   private let scanner: Scanner
   private let detection: ChangeDetection
   private let scratch: ScratchSpace
-  private let databases: SQLiteDatabases
+  private let databases: LiveDatabases
   private let parent: StateFile?
   private let record: ChangeRecord
   private let progress: any ProgressObserver
@@ -22,6 +22,8 @@ final class CapturePipeline {
   private var renames: RenameIndex?
   /// The first name of every file with several, by device and inode, until all of them were seen.
   private var linkedFiles: [LinkKey: LinkedFile] = [:]
+  /// What the parent has of files that a database server tells at the end only.
+  private var lateKnown: [Entry] = []
   /// First names that led elsewhere when their turn came, and the name that takes their place, once there is one.
   private var lostFirstNames: [Path: Path?] = [:]
 
@@ -37,7 +39,7 @@ final class CapturePipeline {
 
   init(
     host: Host, root: OpenFile, exclusions: [Glob], detection: ChangeDetection, parent: StateFile?,
-    databases: SQLiteDatabases, compression: Compression, scratch: ScratchSpace, record: ChangeRecord,
+    databases: LiveDatabases, compression: Compression, scratch: ScratchSpace, record: ChangeRecord,
     progress: any ProgressObserver
   ) throws {
     self.host = host
@@ -48,11 +50,12 @@ final class CapturePipeline {
     self.parent = parent
     self.record = record
     self.progress = progress
-    scanner = Scanner(files: host.files, root: root, exclusions: exclusions)
-    spareJob = try CaptureJob(files: host.files, root: root, compression: compression)
+    scanner = Scanner(
+      files: host.files, root: root, exclusions: exclusions, clusters: databases.clusters)
+    spareJob = try CaptureJob(files: host.files, compression: compression)
     pool = try OrderedPool(
       workers: host.workers, capacity: host.workers * 3 + 2,
-      makeJob: { try CaptureJob(files: host.files, root: root, compression: compression) },
+      makeJob: { try CaptureJob(files: host.files, compression: compression) },
       perform: { $0.perform() })
   }
 
@@ -60,8 +63,16 @@ final class CapturePipeline {
   func run() throws {
     defer { pool.stop() }
     pool.consume = { [unowned self] job in try finish(job) }
+    if databases.postgres == nil { return try walk() }
+    record.beginPart(scratch)
+    try walk()
+    record.beginPart(scratch)
+    try captureLate()
+  }
+
+  private func walk() throws {
     let known = parent?.makeReader()
-    var previous = try known?.nextEntry()
+    var previous = try nextKnown(known)
     while let finding = try scanner.next() {
       try host.cancellation.check()
       switch finding {
@@ -69,18 +80,18 @@ final class CapturePipeline {
         record.add(problem)
         while let gone = previous, gone.path < problem.path {
           try add(.removed(gone.path))
-          previous = try known?.nextEntry()
+          previous = try nextKnown(known)
         }
         previous = try keepUnexamined(problem.path, item, previous: previous, known)
       case .socket(let path): progress.note("\(path) is a socket: sockets have no content and are left out")
       case .item(let item):
         while let gone = previous, gone.path < item.path {
           try add(.removed(gone.path))
-          previous = try known?.nextEntry()
+          previous = try nextKnown(known)
         }
         if let same = previous, same.path == item.path {
           try examine(item, previous: same, mapOffset: known?.mapOffset ?? 0)
-          previous = try known?.nextEntry()
+          previous = try nextKnown(known)
         } else {
           try examine(item, previous: nil, mapOffset: 0)
         }
@@ -88,10 +99,40 @@ final class CapturePipeline {
     }
     while let gone = previous {
       try add(.removed(gone.path))
-      previous = try known?.nextEntry()
+      previous = try nextKnown(known)
     }
+    try drain()
+  }
+
+  private func drain() throws {
     if try !pool.next().steps.isEmpty { try submit() }
     try pool.drain()
+  }
+
+  /// The next entry of the parent, but for those whose turn comes late.
+  private func nextKnown(_ known: StateReader?) throws -> Entry? {
+    while let entry = try known?.nextEntry() {
+      guard let postgres = databases.postgres, postgres.cluster.isLate(entry.path, entry.content) else { return entry }
+      lateKnown.append(entry)
+    }
+    return nil
+  }
+
+  /// Ends the backup of the live cluster, and captures what its server tells then.
+  private func captureLate() throws {
+    guard let postgres = databases.postgres else { return }
+    let files = try postgres.stop(root: root, files: host.files)
+    var known = lateKnown[...]
+    for late in files {
+      while let gone = known.first, gone.path < late.item.path { try add(.removed(known.removeFirst().path)) }
+      let previous = known.first?.path == late.item.path ? known.removeFirst() : nil
+      let file = try LargeFile(
+        item: late.item, source: late.source, before: late.item.status, pageSize: PageSize.postgreSQL,
+        previous: previous, base: nil, scratch: scratch)
+      try forEachStep(of: file) { step, bytes in try add(step, bytes: bytes) }
+    }
+    for gone in known { try add(.removed(gone.path)) }
+    try drain()
   }
 
   /// What could not be examined is not gone: what the parent has of it stays.
@@ -103,11 +144,11 @@ final class CapturePipeline {
     if let item {
       let same = previous?.path == path ? previous : nil
       try examine(item, previous: same, mapOffset: 0)
-      if same != nil { previous = try known?.nextEntry() }
+      if same != nil { previous = try nextKnown(known) }
     }
     while let kept = previous, path.contains(kept.path) {
       try add(.unchanged(kept))
-      previous = try known?.nextEntry()
+      previous = try nextKnown(known)
     }
     return previous
   }
@@ -136,7 +177,7 @@ final class CapturePipeline {
       return try put(item, content: content, previous: previous)
     }
     if let previous, isUnchanged(item, since: previous) { return try add(.unchanged(previous)) }
-    if databases.companions.contains(item.path) {
+    if databases.sqlite.companions.contains(item.path) {
       if let previous { try add(.removed(previous.path)) }
       return
     }
@@ -146,7 +187,7 @@ final class CapturePipeline {
 
   private func isUnchanged(_ item: ScannedItem, since previous: Entry) -> Bool {
     if previous.content.isHardLink { return false }
-    guard let database = databases.capture(of: item.status) else {
+    guard let database = databases.sqlite.capture(of: item.status) else {
       return detection.isUnchanged(item.status, since: previous)
     }
     return detection.isUnchanged(item.status, captured: database, since: previous)
@@ -173,6 +214,7 @@ final class CapturePipeline {
     case .characterDevice: return .characterDevice(major: item.status.deviceMajor, minor: item.status.deviceMinor)
     case .blockDevice: return .blockDevice(major: item.status.deviceMajor, minor: item.status.deviceMinor)
     case .symbolicLink:
+      if let target = item.linkTarget { return .symbolicLink(target: target) }
       do throws(SystemError) {
         return .symbolicLink(target: try host.files.readSymbolicLink(item.path, in: root))
       } catch {
@@ -207,7 +249,9 @@ final class CapturePipeline {
 
   private func capture(_ item: ScannedItem, previous: Entry?, mapOffset: UInt64) throws {
     let base = try base(for: item, previous: previous, mapOffset: mapOffset)
-    let isPlain = databases.capture(of: item.status) == nil && record.tornReasons[item.path] == nil
+    let isPlain =
+      databases.sqlite.capture(of: item.status) == nil && databases.cluster(of: item.path) == nil
+      && record.tornReasons[item.path] == nil
     guard isPlain, item.status.size <= UInt64(Limits.archiveFrameBytes) else {
       if let file = try openLarge(item, previous: previous, base: base, isInTurn: false) {
         try forEachStep(of: file) { step, bytes in try add(step, bytes: bytes) }
@@ -227,7 +271,7 @@ final class CapturePipeline {
   /// What a file is compared with: the file that had this inode, else the one that had this path. A log that was rotated has both, and
   /// its pages are where its inode was.
   private func base(for item: ScannedItem, previous: Entry?, mapOffset: UInt64) throws -> BaseFile? {
-    guard let parent, item.status.size > 0 || databases.capture(of: item.status) != nil else { return nil }
+    guard let parent, item.status.size > 0 || databases.sqlite.capture(of: item.status) != nil else { return nil }
     if previous?.identity.inode != item.status.inode, let moved = try renameIndex()?.find(inode: item.status.inode) {
       return moved
     }
@@ -245,11 +289,11 @@ final class CapturePipeline {
   private func openLarge(
     _ item: ScannedItem, previous: Entry?, base: BaseFile?, after earlier: LargeFile? = nil, isInTurn: Bool
   ) throws -> LargeFile? {
-    if let database = databases.capture(of: item.status) {
+    if let database = databases.sqlite.capture(of: item.status) {
       return try openDatabase(item, database, previous: previous, base: base, after: earlier)
     }
     let opened: Result<OpenedFile, SystemError> = Result { () throws(SystemError) in
-      try OpenedFile(item.path, in: root, files: host.files)
+      try OpenedFile(item, files: host.files)
     }
     let file: OpenedFile
     switch opened {
@@ -272,7 +316,9 @@ final class CapturePipeline {
       ?? PageSize.choose(
         head: file.page.used, size: file.status.size, isInPostgreSQL: item.isInPostgreSQL)
     return try LargeFile(
-      item: item, source: PlainBytes(file.handle, before: file.status, attempt: (earlier?.attempt ?? 0) + 1),
+      item: item,
+      source: databases.source(
+        of: file.handle, at: item.path, before: file.status, attempt: (earlier?.attempt ?? 0) + 1),
       before: file.status, pageSize: pageSize, previous: previous, base: found,
       after: earlier, scratch: scratch)
   }
@@ -353,7 +399,7 @@ final class CapturePipeline {
     for step in job.steps {
       switch step {
       case .unchanged(let entry):
-        if try !finishLostLink(entry, previous: entry) { record.keep(entry) }
+        if try !finishLostLink(entry, previous: entry) { try record.keep(entry) }
       case .put(let entry, let previous):
         if try !finishLostLink(entry, previous: previous) {
           try record.put(entry, previous: previous, inherits: false, runs: nil)
@@ -394,7 +440,7 @@ final class CapturePipeline {
       try recordVanished(entry.path, previous: previous, isInTurn: true)
       return true
     }
-    let item = ScannedItem(path: entry.path, status: status, directory: nil, isInPostgreSQL: false)
+    let item = ScannedItem(path: entry.path, status: status, directory: nil, isInPostgreSQL: false, root: root)
     if let file = try openLarge(item, previous: previous, base: nil, isInTurn: true) { try captureInline(file) }
     return true
   }
@@ -425,7 +471,7 @@ final class CapturePipeline {
     if let failure = file.failure {
       return try recordUnreadable(file.item, reason: failure.reason, previous: file.previous, isInTurn: true)
     }
-    let verdict = try file.isCutShort ? .changed : file.source.verdict()
+    let verdict = try file.isCutShort && !file.source.mayShrink ? .changed : file.source.verdict()
     if verdict == .changed, file.attempt < Self.attemptsMax {
       if let database = file.source as? any SQLiteCapture, database.keepsWritersWaiting {
         progress.note("writers of \(file.item.path) wait until it is captured: others committed each time it was read")
@@ -475,10 +521,10 @@ private struct OpenedFile {
   let status: FileStatus
   let page = Buffer(capacity: Int(PageSize.standard))
 
-  init(_ path: Path, in root: OpenFile, files: FileSystem) throws(SystemError) {
-    handle = try files.openForCapture(path, in: root)
+  init(_ item: ScannedItem, files: FileSystem) throws(SystemError) {
+    handle = try item.open(files)
     status = try handle.status()
-    guard status.kind == .file else { throw .notAFile(path) }
+    guard status.kind == .file else { throw .notAFile(item.path) }
     page.count = try handle.read(into: page.bytes, at: 0)
   }
 }

@@ -9,9 +9,13 @@ final class ChangeRecord {
   private let archives: ArchiveSeries
   private(set) var summarizer = StateSummarizer()
   private(set) var problems: [Problem] = []
+  /// Of files of class `badPages`.
+  private(set) var badPages: [Path: [UInt64]] = [:]
   var changes = Envelope.Changes()
   /// Why a file is torn, where it is not because it would not hold still.
   var tornReasons: [Path: String] = [:]
+  /// What waits until its place among the rest is known: what was captured first, then what came late.
+  private var spools: [ChangeSpool] = []
 
   init(body: BodyWriter, archives: ArchiveSeries) {
     self.body = body
@@ -35,20 +39,45 @@ final class ChangeRecord {
     for run in runs where run.location != nil { changes.pages += run.count }
   }
 
+  /// From here on changes are in path order among themselves, but not with those before: all wait for `finish()`. To be called before the first change
+  /// as well.
+  func beginPart(_ space: ScratchSpace) {
+    spools.append(ChangeSpool(space))
+  }
+
   /// An entry that is as the parent has it.
-  func keep(_ entry: Entry) {
-    summarizer.add(entry)
+  func keep(_ entry: Entry) throws {
+    if let spool = spools.last { try spool.keep(entry) } else { summarizer.add(entry) }
   }
 
   /// - Parameter runs: of a file; all of them, or with `inherits` what differs from the parent.
   func put(_ entry: Entry, previous: Entry?, inherits: Bool, runs: (any PageMapReader)?) throws {
-    summarizer.add(entry)
-    if let file = entry.file, file.consistency == .torn {
-      let reason = tornReasons[entry.path] ?? "it changed each time it was read; its pages may be of different moments"
-      add(Problem(path: entry.path, reason: reason))
-    }
-    guard entry != previous else { return }
+    if let file = entry.file { noteProblem(of: file, at: entry.path) }
+    guard entry != previous else { return try keep(entry) }
     if previous == nil { changes.added += 1 } else { changes.changed += 1 }
+    if let spool = spools.last { return try spool.put(entry, inherits: inherits, runs: runs) }
+    try write(entry, inherits: inherits, runs: runs)
+  }
+
+  private func noteProblem(of file: FileContent, at path: Path) {
+    switch file.consistency {
+    case .torn:
+      let reason = tornReasons[path] ?? "it changed each time it was read; its pages may be of different moments"
+      add(Problem(path: path, reason: reason))
+    case .badPages:
+      badPages[path] = file.badPages
+      add(Problem(path: path, reason: file.badPagesReason))
+    default: break
+    }
+  }
+
+  func remove(_ path: Path) throws {
+    changes.removed += 1
+    if let spool = spools.last { try spool.remove(path) } else { try body.remove(path) }
+  }
+
+  private func write(_ entry: Entry, inherits: Bool, runs: (any PageMapReader)?) throws {
+    summarizer.add(entry)
     try body.put(entry, inherits: inherits)
     guard var runs else { return }
     while let run = try runs.next() {
@@ -56,9 +85,29 @@ final class ChangeRecord {
     }
   }
 
-  func remove(_ path: Path) throws {
-    changes.removed += 1
-    try body.remove(path)
+  private func write(_ item: ChangeSpool.Item) throws {
+    switch item {
+    case .kept(let entry): summarizer.add(entry)
+    case .put(let entry, let inherits, let runs): try write(entry, inherits: inherits, runs: runs)
+    case .removed(let path): try body.remove(path)
+    }
+  }
+
+  /// Writes what waits in the spools, in path order.
+  private func writeSpooled() throws {
+    let readers = try spools.map { try $0.finish() }
+    var heads = try readers.map { try $0.next() }
+    func next() -> Int? {
+      heads.indices.filter { heads[$0] != nil }.min { left, right in
+        guard let first = heads[left], let second = heads[right] else { return false }
+        return first.path < second.path
+      }
+    }
+    while let index = next(), let item = heads[index] {
+      try write(item)
+      heads[index] = try readers[index].next()
+    }
+    spools = []
   }
 
   func add(_ problem: Problem) {
@@ -74,6 +123,7 @@ final class ChangeRecord {
 
   /// Ends the archives, then the body.
   func finish() throws -> (archives: [Envelope.Archive], body: ObjectReference) {
-    (try archives.finish(), try body.finish())
+    try writeSpooled()
+    return (try archives.finish(), try body.finish())
   }
 }

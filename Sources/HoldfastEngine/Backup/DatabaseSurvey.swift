@@ -3,7 +3,7 @@ internal import HoldfastModel
 internal import HoldfastSource
 internal import HoldfastSystem
 
-/// Finds the SQLite databases of a source before anything of it is captured: all of them have to be opened at one instant, and once they
+/// Finds the databases of a source before anything of it is captured: all of them have to be opened at one instant, and once SQLite's
 /// are, nobody may open them in another way.
 struct DatabaseSurvey {
   let host: Host
@@ -13,10 +13,15 @@ struct DatabaseSurvey {
   /// What the parent knows of the source.
   let parent: StateFile?
 
+  struct Findings {
+    var sqlite: [SQLiteCandidate] = []
+    var clusters: [PostgresCluster] = []
+  }
+
   /// Walks names and metadata only, beside the parent's state: what is as it was there, and has no WAL and no journal beside it, is not
   /// looked into.
-  func candidates() throws -> [SQLiteCandidate] {
-    var found: [SQLiteCandidate] = []
+  func run() throws -> Findings {
+    var found = Findings()
     let scanner = Scanner(files: host.files, root: root, exclusions: exclusions)
     let known = parent?.makeReader()
     var previous = try known?.nextEntry()
@@ -24,11 +29,14 @@ struct DatabaseSurvey {
       try host.cancellation.check()
       guard case .item(let item) = finding else { continue }
       while let entry = previous, entry.path < item.path { previous = try known?.nextEntry() }
+      if let cluster = try PostgresCluster(holding: item.path, in: root, files: host.files) {
+        found.clusters.append(cluster)
+      }
       guard SQLiteCandidate.isPossible(item.status) else { continue }
       let isAsBefore = previous.map { $0.path == item.path && detection.isUnchanged(item.status, since: $0) } ?? false
       if isAsBefore, !SQLiteCandidate.hasCompanion(item.path, in: root, files: host.files) { continue }
       let candidate = SQLiteCandidate.look(at: item.path, status: item.status, in: root, files: host.files)
-      if let candidate { found.append(candidate) }
+      if let candidate { found.sqlite.append(candidate) }
     }
     return found
   }

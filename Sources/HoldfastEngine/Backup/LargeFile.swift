@@ -83,9 +83,12 @@ final class LargeFile {
 
   /// The entry with everything that was read.
   func entry(extended: [ExtendedAttribute], consistency: ConsistencyClass) -> Entry {
-    let content = FileContent(
+    var content = FileContent(
       size: before.size, pageSize: pageSize, consistency: consistency,
       digest: digest.finish(size: before.size, pageSize: pageSize))
+    if consistency == .badPages, let file = source as? PostgresFile {
+      content.badPages = Array(file.badPages.prefix(Limits.badPagesMax))
+    }
     var identity = before.identity
     if consistency == .sqliteReadTransaction, let capture = source as? any SQLiteCapture {
       identity.mark = capture.mark

@@ -133,7 +133,7 @@ package struct Restore {
       report.bytes += file.size
       if !file.consistency.isComplete {
         report.problems.append(
-          Problem(path: wanted.path, reason: "\(file.consistency.name) when the snapshot was taken"))
+          Problem(path: wanted.path, reason: file.incompleteReason))
       }
       var runs = selection.runs(of: wanted, from: reader)
       while let run = try runs.next() {

@@ -67,6 +67,8 @@ package struct FileContent: Hashable, Sendable {
   package var consistency: ConsistencyClass
   /// format.md, section 6: over the page digests, the size and the page size.
   package var digest: Digest
+  /// Of a file of class `badPages`: the numbers of the pages whose own checksums are wrong, ascending; the first of them where they are many.
+  package var badPages: [UInt64] = []
 
   package init(size: UInt64, pageSize: UInt32, consistency: ConsistencyClass, digest: Digest) {
     self.size = size
@@ -76,6 +78,23 @@ package struct FileContent: Hashable, Sendable {
   }
 
   package var pageCount: UInt64 { Pages.count(size: size, pageSize: pageSize) }
+}
+
+extension FileContent {
+  /// What is wrong with a file of class `badPages`, for people.
+  package var badPagesReason: String {
+    let shownMax = 5
+    let shown = badPages.prefix(shownMax).map(String.init).joined(separator: ", ")
+    let rest = badPages.count > shownMax ? " and \(badPages.count - shownMax) more" : ""
+    return badPages.count == 1
+      ? "page \(shown) fails the checksum that its database gave it"
+      : "pages \(shown)\(rest) fail the checksums that their database gave them"
+  }
+
+  /// What a restored file that is not complete is worth, for people.
+  package var incompleteReason: String {
+    "\(consistency == .badPages ? badPagesReason + ", already" : consistency.name) when the snapshot was taken"
+  }
 }
 
 package enum Pages {
@@ -115,8 +134,12 @@ package enum ConsistencyClass: UInt8, Hashable, Sendable, Comparable, CaseIterab
   case sqliteReadTransaction = 5
   /// A live SQLite database in rollback mode, read while nobody committed.
   case sqliteQuiesced = 6
+  /// Of a live PostgreSQL cluster: the WAL in the same snapshot makes it whole when the server starts.
+  case postgresBackup = 7
   /// It changed while it was read, was read again, and held still.
   case retried = 2
+  /// Some of its pages were damaged before they were captured: their own checksums are wrong.
+  case badPages = 8
   /// It never held still: its pages may be of different moments.
   case torn = 3
   /// It could not be read: there is no content.
@@ -127,7 +150,9 @@ package enum ConsistencyClass: UInt8, Hashable, Sendable, Comparable, CaseIterab
     case .stable: "stable"
     case .sqliteReadTransaction: "sqlite-read-transaction"
     case .sqliteQuiesced: "sqlite-quiesced"
+    case .postgresBackup: "postgres-backup"
     case .retried: "retried"
+    case .badPages: "bad-pages"
     case .torn: "torn"
     case .unreadable: "unreadable"
     }
@@ -139,7 +164,7 @@ package enum ConsistencyClass: UInt8, Hashable, Sendable, Comparable, CaseIterab
   }
 
   /// Whether a snapshot that holds such a file is complete.
-  package var isComplete: Bool { self < .torn }
+  package var isComplete: Bool { self < .badPages }
 
   /// Whether it was captured through its database, so that the file's own metadata does not tell its state.
   package var isThroughDatabase: Bool { self == .sqliteReadTransaction || self == .sqliteQuiesced }
@@ -149,9 +174,11 @@ package enum ConsistencyClass: UInt8, Hashable, Sendable, Comparable, CaseIterab
     case .stable: 0
     case .sqliteReadTransaction: 1
     case .sqliteQuiesced: 2
-    case .retried: 3
-    case .torn: 4
-    case .unreadable: 5
+    case .postgresBackup: 3
+    case .retried: 4
+    case .badPages: 5
+    case .torn: 6
+    case .unreadable: 7
     }
   }
 

@@ -5,6 +5,8 @@ package enum Limits {
   package static let framesPerContainerMax = 1 << 20
   package static let envelopeBytesMax = 8 << 20
   package static let captureMarkBytesMax = 64
+  /// Of one file: more are counted as these.
+  package static let badPagesMax = 1024
   package static let recipientsMax = 64
   package static let writersMax = 1024
   package static let revisionsMax: UInt64 = 100_000

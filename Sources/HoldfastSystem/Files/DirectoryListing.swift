@@ -32,8 +32,32 @@ package struct DirectoryListing: Sendable {
 
   /// Whether the directory has an entry of exactly this name.
   package func contains(_ name: StaticString) -> Bool {
-    let wanted = name.withUTF8Buffer { Array($0) }
-    return (0..<count).contains { self[$0].elementsEqual(wanted) }
+    contains(name.withUTF8Buffer { Array($0) })
+  }
+
+  /// The same with one more name.
+  package func inserting(_ name: [UInt8]) -> DirectoryListing {
+    var copy = self
+    name.withUnsafeBytes { copy.append($0) }
+    copy.sort()
+    return copy
+  }
+
+  /// The names among them that are wanted.
+  package func filtered(_ isWanted: (ArraySlice<UInt8>) -> Bool) -> DirectoryListing {
+    var copy = self
+    copy.ranges = (0..<count).filter { isWanted(self[$0]) }.map { ranges[$0] }
+    return copy
+  }
+
+  package func contains(_ name: [UInt8]) -> Bool {
+    // They are sorted.
+    var (low, high) = (0, count)
+    while low < high {
+      let middle = (low + high) / 2
+      if self[middle].lexicographicallyPrecedes(name) { low = middle + 1 } else { high = middle }
+    }
+    return low < count && self[low].elementsEqual(name)
   }
 }
 

@@ -26,6 +26,9 @@ package struct SystemError: OperatorError, Equatable {
   /// Something else than a regular file where one is needed.
   package static func notAFile(_ path: Path) -> SystemError { SystemError("read", path, code: EINVAL) }
 
+  /// A file whose bytes contradict each other.
+  package static func unsound(_ path: Path) -> SystemError { SystemError("understand", path, code: EBADMSG) }
+
   package var reason: String { String(cString: strerror(code)) }
   package var message: String { "cannot \(action) \(path): \(reason)" }
 

@@ -1,0 +1,125 @@
+package import HoldfastModel
+internal import HoldfastSystem
+
+/// What was captured, in path order, kept until it is known what else lies between: a database server tells some of its files only at the end.
+package final class ChangeSpool {
+  package enum Item {
+    /// An entry that is as the parent has it.
+    case kept(Entry)
+    /// An entry that was added or changed; the runs of a file are to be read before the next item.
+    case put(Entry, inherits: Bool, runs: (any PageMapReader)?)
+    case removed(Path)
+
+    package var path: Path {
+      switch self {
+      case .kept(let entry), .put(let entry, _, _): entry.path
+      case .removed(let path): path
+      }
+    }
+  }
+
+  private enum Mark {
+    static let kept: UInt8 = 1
+    static let put: UInt8 = 2
+    static let putInheriting: UInt8 = 3
+    static let removed: UInt8 = 4
+    static let endOfRuns: UInt8 = 0
+  }
+
+  private static let blockBytes = 64 << 10
+  private let bytes: SpooledBytes
+  private var block = ByteEncoder()
+
+  package init(_ space: ScratchSpace) {
+    bytes = SpooledBytes(space)
+  }
+
+  package func keep(_ entry: Entry) throws {
+    try add(Mark.kept, entry)
+  }
+
+  package func put(_ entry: Entry, inherits: Bool, runs: (any PageMapReader)?) throws {
+    try add(inherits ? Mark.putInheriting : Mark.put, entry)
+    guard entry.file != nil else { return }
+    if var runs {
+      var end: UInt64 = 0
+      while let run = try runs.next() {
+        block.run(run, after: end)
+        end = run.end
+        try flushFull()
+      }
+    }
+    block.byte(Mark.endOfRuns)
+  }
+
+  package func remove(_ path: Path) throws {
+    block.byte(Mark.removed)
+    block.counted(path.bytes)
+    try flushFull()
+  }
+
+  /// Everything from the first item on; nothing may be added any more.
+  package func finish() throws -> Reader {
+    try bytes.append(block.bytes)
+    return Reader(cursor: try bytes.finish())
+  }
+
+  private func add(_ mark: UInt8, _ entry: Entry) throws {
+    block.byte(mark)
+    block.counted(entry.path.bytes)
+    block.state(of: entry)
+    block.identity(of: entry)
+    try flushFull()
+  }
+
+  private func flushFull() throws {
+    guard block.bytes.count >= Self.blockBytes else { return }
+    try bytes.append(block.bytes)
+    block.bytes.removeAll(keepingCapacity: true)
+  }
+
+  package final class Reader {
+    private let cursor: ByteCursor
+    private var runs: Runs?
+
+    init(cursor: ByteCursor) {
+      self.cursor = cursor
+    }
+
+    /// The next item; `nil` after the last.
+    package func next() throws -> Item? {
+      while try runs?.next() != nil {}
+      runs = nil
+      guard try !cursor.isAtEnd() else { return nil }
+      let mark = try cursor.byte()
+      let path = try cursor.entryPath(cursor.counted(max: Limits.pathBytesMax))
+      if mark == Mark.removed { return .removed(path) }
+      let entry = try cursor.entry(at: path)
+      if mark == Mark.kept { return .kept(entry) }
+      runs = entry.file.map { Runs(cursor: cursor, file: $0) }
+      return .put(entry, inherits: mark == Mark.putInheriting, runs: runs)
+    }
+  }
+
+  private final class Runs: PageMapReader {
+    private let cursor: ByteCursor
+    private let file: FileContent
+    private var end: UInt64 = 0
+    private var isDone = false
+
+    init(cursor: ByteCursor, file: FileContent) {
+      self.cursor = cursor
+      self.file = file
+    }
+
+    func next() throws -> PageRun? {
+      guard !isDone else { return nil }
+      let record = try cursor.byte()
+      isDone = record == Mark.endOfRuns
+      if isDone { return nil }
+      let run = try cursor.run(record: record, after: end, file: file)
+      end = run.end
+      return run
+    }
+  }
+}

@@ -1,0 +1,115 @@
+internal import HoldfastArchive
+internal import HoldfastModel
+internal import HoldfastSource
+internal import HoldfastSystem
+
+/// The databases of a source that are not captured as plain files.
+struct LiveDatabases {
+  let sqlite: SQLiteDatabases
+  /// PostgreSQL data directories, running or not.
+  let clusters: [PostgresCluster]
+  /// The one among them that is captured while its server runs.
+  let postgres: PostgresBackup?
+
+  /// The cluster that a path lies in.
+  func cluster(of path: Path) -> PostgresCluster? {
+    clusters.first { $0.root.contains(path) }
+  }
+
+  /// How a file is read that is no SQLite database.
+  func source(of handle: OpenFile, at path: Path, before: FileStatus, attempt: Int) -> any CapturedBytes {
+    guard let cluster = cluster(of: path) else { return PlainBytes(handle, before: before, attempt: attempt) }
+    if let postgres, cluster.isLive { return postgres.file(handle, at: path, before: before, attempt: attempt) }
+    return PostgresFile(cold: handle, at: path, in: cluster, before: before, attempt: attempt)
+  }
+
+  /// Bytes by which the WALs of the databases grew while they were captured.
+  var walGrowth: UInt64 {
+    sqlite.walGrowth + (postgres?.span.map { $0.stop.value - $0.start.value } ?? 0)
+  }
+
+  /// Makes sure that no server began to run on what was captured without one.
+  func checkStopped(root: OpenFile, files: FileSystem) throws {
+    for cluster in clusters where !cluster.isLive {
+      let place = cluster.root.appending("PG_VERSION")
+      let now = try PostgresCluster(holding: place, in: root, files: files)
+      guard now?.control == cluster.control, now?.postmaster == nil else {
+        throw EngineError(
+          "a PostgreSQL server was started on \(cluster.root) while it was captured; nothing was committed",
+          hint: "Run the same command again, with --postgres while the server runs.")
+      }
+    }
+  }
+}
+
+/// Decides how each PostgreSQL cluster of a source is captured.
+struct ClusterChoice {
+  private let clusters: [PostgresCluster]
+  private let source: Path
+  private let connection: String?
+
+  /// - Parameters:
+  ///   - source: where the source lies, for messages.
+  ///   - connection: how to reach the server of the one that runs.
+  init(_ clusters: [PostgresCluster], source: Path, connection: String?) {
+    self.clusters = clusters
+    self.source = source
+    self.connection = connection
+  }
+
+  /// Begins the backup of the cluster whose server runs.
+  /// - Returns: `nil` where none does.
+  func begin(_ name: SourceName, host: Host, progress: any ProgressObserver) throws -> PostgresBackup? {
+    let running = clusters.filter { $0.postmaster != nil }
+    for crashed in clusters where crashed.isCrashed {
+      progress.warn(
+        "the PostgreSQL cluster \(place(of: crashed)) was not shut down: it is captured as it lies there, and recovers when it is started"
+      )
+    }
+    guard let first = running.first else {
+      guard connection == nil else {
+        throw EngineError(
+          "no PostgreSQL server runs on a data directory in \(source)",
+          hint: "Name the data directory of the server, or leave out --postgres for one that is stopped.")
+      }
+      return nil
+    }
+    guard let connection else {
+      throw EngineError(
+        "a PostgreSQL server runs on \(place(of: first)): a plain copy of it would be worth nothing",
+        hint:
+          "Say --postgres 'host=/var/run/postgresql user=postgres' to capture it while it runs, or stop it first, or leave it out with --exclude."
+      )
+    }
+    guard running.count == 1 else {
+      throw EngineError(
+        "several PostgreSQL servers run in \(source): on \(running.map { place(of: $0).description }.joined(separator: ", "))",
+        hint: "Give each a source of its own, or leave out the others with --exclude.")
+    }
+    let backup = try PostgresBackup(
+      of: first, info: connection, label: "holdfast \(name)", slot: "holdfast_\(host.random.identifier())",
+      cancellation: host.cancellation)
+    backup.warnings.forEach(progress.warn)
+    return backup
+  }
+
+  /// All clusters, and that of `backup` as a live one.
+  func all(with backup: PostgresBackup?) -> [PostgresCluster] {
+    clusters.map { $0.root == backup?.cluster.root ? $0.live() : $0 }
+  }
+
+  private func place(of cluster: PostgresCluster) -> Path {
+    cluster.root.isEmpty ? source : source.appending(cluster.root.bytes)
+  }
+}
+
+extension PostgresBackup {
+  /// As an envelope records it; `nil` before it has ended.
+  var recorded: Envelope.Postgres? {
+    span.map {
+      Envelope.Postgres(
+        system: String(cluster.control.system), version: cluster.version, timeline: $0.timeline, start: $0.start,
+        stop: $0.stop)
+    }
+  }
+}

@@ -1,0 +1,143 @@
+package import HoldfastModel
+internal import HoldfastSystem
+
+/// What of a cluster is part of a snapshot (PostgreSQL documentation, 26.3.4 "Making a Base Backup Using the Low Level API" and 55.4 "BASE_BACKUP").
+struct ClusterRules {
+  enum Verdict {
+    case capture
+    /// It is no part of a snapshot.
+    case skip
+    /// It is known only when the server has ended the backup.
+    case late
+    /// A link to where a part of the cluster lies: its contents are captured as if they lay here.
+    case follow
+    /// A link that is to lead elsewhere in the snapshot.
+    case link(target: [UInt8])
+  }
+
+  /// Directories whose contents a starting server makes anew.
+  private static let emptied: Set<String> = [
+    "pg_dynshmem", "pg_notify", "pg_replslot", "pg_serial", "pg_snapshots", "pg_stat_tmp", "pg_subtrans",
+  ]
+  private static let skipped: Set<String> = [
+    "backup_manifest", "current_logfiles.tmp", "postgresql.auto.conf.tmp", "postmaster.opts", "postmaster.pid",
+  ]
+  private static let late: Set<String> = ["backup_label", "tablespace_map", ClusterRules.keptTablespaceMap]
+  /// The server's tablespace_map under the name that PostgreSQL gives to one that it does not need any more: the tablespaces lie where their
+  /// links were, so nothing has to be mapped, and still the snapshot tells where they came from.
+  static let keptTablespaceMap = "tablespace_map.old"
+
+  let cluster: PostgresCluster
+
+  /// - Parameters:
+  ///   - path: in the source.
+  ///   - listing: of the directory that it lies in.
+  func verdict(on path: Path, kind: FileStatus.Kind, listing: DirectoryListing) -> Verdict {
+    guard let relative = cluster.relative(path) else { return .capture }
+    let parts = relative.bytes.split(separator: Path.separator).map { String(decoding: $0, as: UTF8.self) }
+    guard let name = parts.last else { return .capture }
+    if kind == .symbolicLink { return verdict(onLink: parts) }
+    if name.hasPrefix("pgsql_tmp") || name.hasPrefix("pg_internal.init") { return .skip }
+    if parts.count == 1, Self.skipped.contains(name) { return .skip }
+    guard cluster.isLive else { return .capture }
+    if Self.isLate(parts, isDirectory: kind == .directory) { return .late }
+    if parts.count > 1, Self.emptied.contains(parts[0]) { return .skip }
+    if parts[0] == "pg_wal", parts.count > 2 { return kind == .directory ? .capture : .skip }
+    return kind == .file && isRebuilt(name, parts, listing: listing) ? .skip : .capture
+  }
+
+  private func verdict(onLink parts: [String]) -> Verdict {
+    if parts == ["pg_wal"] { return .follow }
+    guard parts.count == 2, cluster.tablespaces.contains(where: { $0.name == parts[1] }) else { return .capture }
+    switch parts[0] {
+    case PostgresCluster.tablespaceDirectory: return .follow
+    case PostgresCluster.tablespaceLinks:
+      return .link(target: Array("../\(PostgresCluster.tablespaceDirectory)/\(parts[1])".utf8))
+    default: return .capture
+    }
+  }
+
+  /// - Parameter parts: the components of a path in the cluster.
+  static func isLate(_ parts: [String], isDirectory: Bool) -> Bool {
+    switch parts.count {
+    case 1: late.contains(parts[0])
+    case 2: parts[0] == "pg_wal" && !isDirectory
+    default: false
+    }
+  }
+
+  /// Whether it is where the snapshot has the tablespaces that lie elsewhere.
+  func isTablespaces(_ path: Path) -> Bool {
+    !cluster.tablespaces.isEmpty && path == cluster.root.appending(PostgresCluster.tablespaceDirectory)
+  }
+
+  func isTablespace(_ name: ArraySlice<UInt8>) -> Bool {
+    cluster.tablespaces.contains { name.elementsEqual($0.name.utf8) }
+  }
+
+  /// Whether a relation is one that a starting server drops or empties: a temporary one, or one that is not logged, of which only the initial
+  /// fork counts.
+  private func isRebuilt(_ name: String, _ parts: [String], listing: DirectoryListing) -> Bool {
+    guard let file = RelationFile(parts) else { return false }
+    if file.isTemporary { return true }
+    guard file.fork != "init" else { return false }
+    return listing.contains(Array("\(file.node)_init".utf8))
+  }
+}
+
+/// A file of a relation by its name: `16384`, `16384_fsm`, `16384.1`, `t3_16384` (PostgreSQL documentation, 73.1 "Database File Layout").
+struct RelationFile: Equatable {
+  let node: String
+  let fork: String
+  let segment: UInt32
+  let isTemporary: Bool
+
+  /// - Parameter parts: the components of its path in the cluster.
+  init?(_ parts: [String]) {
+    guard let name = parts.last, Self.isRelationDirectory(parts.dropLast()) else { return nil }
+    var rest = name[...]
+    isTemporary = rest.first == "t"
+    if isTemporary {
+      rest = rest.dropFirst()
+      guard let end = rest.firstIndex(of: "_"), Self.isNumber(rest[..<end]) else { return nil }
+      rest = rest[rest.index(after: end)...]
+    }
+    var segment: UInt32 = 0
+    if let dot = rest.firstIndex(of: ".") {
+      guard let number = UInt32(rest[rest.index(after: dot)...]) else { return nil }
+      segment = number
+      rest = rest[..<dot]
+    }
+    var fork = ""
+    if let line = rest.firstIndex(of: "_") {
+      fork = String(rest[rest.index(after: line)...])
+      guard ["fsm", "vm", "init"].contains(fork) else { return nil }
+      rest = rest[..<line]
+    }
+    guard Self.isNumber(rest) else { return nil }
+    (node, self.fork, self.segment) = (String(rest), fork, segment)
+  }
+
+  private static func isNumber(_ text: Substring) -> Bool {
+    !text.isEmpty && text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+  }
+
+  private static func isRelationDirectory(_ parts: some Collection<String>) -> Bool {
+    let parts = Array(parts)
+    switch parts.count {
+    case 1: return parts[0] == "global"
+    case 2: return parts[0] == "base"
+    case 4: return parts[0] == PostgresCluster.tablespaceDirectory && parts[2].hasPrefix("PG_")
+    default: return false
+    }
+  }
+}
+
+extension PostgresCluster {
+  /// Whether the server tells it only when it has ended the backup.
+  package func isLate(_ path: Path, _ content: Content) -> Bool {
+    guard isLive, let relative = relative(path) else { return false }
+    let parts = relative.bytes.split(separator: Path.separator).map { String(decoding: $0, as: UTF8.self) }
+    return ClusterRules.isLate(parts, isDirectory: content == .directory)
+  }
+}

@@ -1,0 +1,64 @@
+package import HoldfastModel
+internal import HoldfastSystem
+
+/// What `global/pg_control` says of a cluster (PostgreSQL's source, catalog/pg_control.h; the same places from 12 to 17).
+package struct ControlFile: Sendable, Equatable {
+  package static let path = Path("global/pg_control")
+  /// Bytes that PostgreSQL reads and writes at once; only the first few hundred mean something.
+  static let byteCount = 8192
+  private static let attemptsMax = 100
+  /// Where the checksum may lie, which is behind everything that it covers.
+  private static let checksumPlaces = stride(from: 200, through: 508, by: 4)
+  /// From the field that tells whether pages have checksums to the end: itself, and 32 bytes for authentication.
+  private static let tailBytes = 36
+
+  package let system: UInt64
+  let isShutDown: Bool
+  package let hasPageChecksums: Bool
+
+  /// - Returns: `nil` where the bytes are no sound control file.
+  init?(_ bytes: UnsafeRawBufferPointer) {
+    guard let checksum = Self.checksumOffset(bytes) else { return nil }
+    system = bytes.loadUnaligned(fromByteOffset: 0, as: UInt64.self).littleEndian
+    // DB_SHUTDOWNED, DB_SHUTDOWNED_IN_RECOVERY
+    isShutDown = (1...2).contains(bytes.loadUnaligned(fromByteOffset: 16, as: UInt32.self).littleEndian)
+    let kind = bytes.loadUnaligned(fromByteOffset: checksum - Self.tailBytes, as: UInt32.self).littleEndian
+    hasPageChecksums = kind != 0
+  }
+
+  /// Reads until what was read is of one moment: a running server writes into it.
+  /// - Returns: `nil` where it never is sound.
+  static func read(_ file: OpenFile, into buffer: UnsafeMutableRawBufferPointer) throws(SystemError) -> ControlFile? {
+    for _ in 0..<attemptsMax {
+      let count = try file.read(into: buffer, at: 0)
+      if let control = ControlFile(UnsafeRawBufferPointer(rebasing: buffer[..<count])) { return control }
+    }
+    return nil
+  }
+
+  /// The CRC-32C covers everything before it, so it is found where the two agree, whatever the version's length.
+  private static func checksumOffset(_ bytes: UnsafeRawBufferPointer) -> Int? {
+    var crc = CRC32C()
+    var covered = 0
+    for place in checksumPlaces where place + 4 <= bytes.count {
+      crc.add(UnsafeRawBufferPointer(rebasing: bytes[covered..<place]))
+      covered = place
+      if crc.value == bytes.loadUnaligned(fromByteOffset: place, as: UInt32.self).littleEndian { return place }
+    }
+    return nil
+  }
+}
+
+/// The Castagnoli CRC, as PostgreSQL uses it. For small things: a table, a byte at a time.
+struct CRC32C {
+  private static let table: [UInt32] = (0..<256).map { index in
+    (0..<8).reduce(UInt32(index)) { value, _ in value & 1 == 1 ? value >> 1 ^ 0x82F6_3B78 : value >> 1 }
+  }
+  private var state = UInt32.max
+
+  mutating func add(_ bytes: UnsafeRawBufferPointer) {
+    for byte in bytes { state = Self.table[Int(UInt8(truncatingIfNeeded: state) ^ byte)] ^ state >> 8 }
+  }
+
+  var value: UInt32 { ~state }
+}

@@ -1,0 +1,114 @@
+internal import CPostgres
+package import HoldfastModel
+package import HoldfastSystem
+internal import Synchronization
+
+/// A file of a cluster. While its server runs and knows of the backup, the file may change, shrink or vanish as it likes: the WAL of the capture makes it
+/// whole. Pages that have checksums are verified on the way.
+package final class PostgresFile: CapturedBytes {
+  static let pageBytes = Int(holdfast_postgres_page_bytes)
+  /// A relation's file ends here, and the next one begins.
+  private static let blocksPerSegment: UInt64 = 131_072
+  private static let rereadsMax = 20
+
+  private let handle: OpenFile
+  private let plain: PlainBytes
+  private let isLive: Bool
+  private let isControl: Bool
+  /// The block with which the file begins; `nil` where its pages have no checksums.
+  private let firstBlock: UInt64?
+  /// Whether the WAL of the capture holds the record that ends at an LSN.
+  private let isLogged: @Sendable (LogSequenceNumber) -> Bool
+  private let found = Mutex<Set<UInt64>>([])
+
+  /// - Parameters:
+  ///   - path: in the source.
+  ///   - isLogged: whether the WAL of the capture holds the record that ends at an LSN: it makes a page whole that was torn.
+  init(
+    _ handle: OpenFile, at path: Path, in cluster: PostgresCluster, before: FileStatus, attempt: Int,
+    isLogged: @escaping @Sendable (LogSequenceNumber) -> Bool
+  ) {
+    self.handle = handle
+    plain = PlainBytes(handle, before: before, attempt: attempt)
+    isLive = cluster.isLive
+    let relative = cluster.relative(path)
+    isControl = relative == ControlFile.path
+    let parts = relative?.bytes.split(separator: Path.separator).map { String(decoding: $0, as: UTF8.self) } ?? []
+    firstBlock =
+      cluster.control.hasPageChecksums ? RelationFile(parts).map { UInt64($0.segment) * Self.blocksPerSegment } : nil
+    self.isLogged = isLogged
+  }
+
+  /// A file of a cluster whose server does not run.
+  package convenience init(
+    cold handle: OpenFile, at path: Path, in cluster: PostgresCluster, before: FileStatus, attempt: Int
+  ) {
+    self.init(handle, at: path, in: cluster, before: before, attempt: attempt) { _ in false }
+  }
+
+  /// Pages whose checksums are wrong, in ascending order.
+  package var badPages: [UInt64] { found.withLock { $0.sorted() } }
+
+  package var mayShrink: Bool { isLive }
+
+  package func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(SystemError) -> Int {
+    if isControl, offset == 0, buffer.count >= ControlFile.byteCount {
+      let control = UnsafeMutableRawBufferPointer(rebasing: buffer[..<ControlFile.byteCount])
+      guard try ControlFile.read(handle, into: control) != nil else {
+        throw .unsound(handle.path)
+      }
+      return ControlFile.byteCount
+    }
+    let count = try handle.read(into: buffer, at: offset)
+    guard let firstBlock, offset.isMultiple(of: UInt64(Self.pageBytes)) else { return count }
+    for start in stride(from: 0, to: count - count % Self.pageBytes, by: Self.pageBytes) {
+      let page = UnsafeMutableRawBufferPointer(rebasing: buffer[start..<start + Self.pageBytes])
+      let number = (offset + UInt64(start)) / UInt64(Self.pageBytes)
+      if !isSound(page, block: firstBlock + number) { try examine(page, number, block: firstBlock + number) }
+    }
+    return count
+  }
+
+  /// A page that looks wrong may have been read while it was written.
+  private func examine(
+    _ page: UnsafeMutableRawBufferPointer, _ number: UInt64, block: UInt64
+  ) throws(SystemError) {
+    for _ in 0..<Self.rereadsMax {
+      let count = try handle.read(into: page, at: number * UInt64(Self.pageBytes))
+      if count < page.count {
+        // The file ends before it by now.
+        UnsafeMutableRawBufferPointer(rebasing: page[count...]).initializeMemory(as: UInt8.self, repeating: 0)
+        return
+      }
+      if isSound(page, block: block) { return }
+    }
+    if isLive, isLogged(lsn(of: page)) { return }
+    _ = found.withLock { $0.insert(number) }
+  }
+
+  /// A page that is all zero is new.
+  private func isSound(_ page: UnsafeMutableRawBufferPointer, block: UInt64) -> Bool {
+    let upper = page.loadUnaligned(fromByteOffset: 14, as: UInt16.self).littleEndian
+    if upper == 0 { return page.allSatisfy { $0 == 0 } }
+    let stored = page.loadUnaligned(fromByteOffset: 8, as: UInt16.self).littleEndian
+    return stored == holdfast_postgres_checksum(page.baseAddress, UInt32(truncatingIfNeeded: block))
+  }
+
+  /// The page was written last by the record that ends here: two halves of 32 bits, the high one first.
+  private func lsn(of page: UnsafeMutableRawBufferPointer) -> LogSequenceNumber {
+    let high = page.loadUnaligned(fromByteOffset: 0, as: UInt32.self).littleEndian
+    let low = page.loadUnaligned(fromByteOffset: 4, as: UInt32.self).littleEndian
+    return LogSequenceNumber(UInt64(high) << 32 | UInt64(low))
+  }
+
+  package func nextData(from offset: UInt64, size: UInt64) throws(SystemError) -> Range<UInt64>? {
+    try plain.nextData(from: offset, size: size)
+  }
+
+  package func verdict() throws(SystemError) -> CaptureVerdict {
+    if !badPages.isEmpty { return .whole(.badPages) }
+    return isLive ? .whole(.postgresBackup) : try plain.verdict()
+  }
+
+  package func extendedAttributes() throws(SystemError) -> [ExtendedAttribute] { try handle.extendedAttributes() }
+}
