@@ -1,0 +1,174 @@
+internal import Glibc
+package import HoldfastModel
+
+/// A real PostgreSQL cluster on a socket in a temporary directory; stopped when the test lets go of it. The server refuses to run as root: then it, and
+/// whatever a test runs beside it, runs as the user `postgres`.
+package final class TestCluster {
+  package struct Failure: Error, CustomStringConvertible {
+    package let description: String
+  }
+
+  /// Of the socket, of the log, and of whatever the server's user shall be able to read and write.
+  package let directory = TemporaryDirectory()
+  package let data: Path
+  package private(set) var isRunning = false
+  private let programs: Path
+
+  /// Makes a new cluster; it is not started.
+  /// - Parameters:
+  ///   - settings: beside those that keep a test fast.
+  ///   - options: of `initdb`: `--wal-segsize=1`, `--no-data-checksums`.
+  package init(settings: [String: String] = [:], options: [String] = ["--data-checksums"]) throws {
+    data = directory.appending("data")
+    programs = try Self.findPrograms()
+    try Self.giveToServer(directory.path)
+    try run(
+      programs.appending("initdb").text, "--pgdata", data.text, "--no-sync", "--no-instructions", "--auth=trust",
+      "--username=postgres", "--encoding=UTF8", "--locale=C", more: options)
+    set(["fsync": "off", "shared_buffers": "'16MB'", "autovacuum": "off"].merging(settings) { $1 })
+  }
+
+  /// Takes over a data directory that is there: one that was restored.
+  package init(restored data: Path) throws {
+    self.data = data
+    programs = try Self.findPrograms()
+    try Self.giveToServer(directory.path)
+  }
+
+  deinit {
+    if isRunning { try? stop("immediate") }
+  }
+
+  /// The highest version of Debian's packages.
+  private static func findPrograms() throws -> Path {
+    let versions = Path("/usr/lib/postgresql")
+    guard let version = TestFiles.names(in: versions).compactMap({ Int($0) }).max() else {
+      throw Failure(description: "PostgreSQL is not installed: run Scripts/install-deps test")
+    }
+    return versions.appending("\(version)").appending("bin")
+  }
+
+  // MARK: The server's user
+
+  /// What stands before a command so that it runs as the user of the server.
+  package static var asServer: [String] {
+    Tool.isRoot ? ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"] : []
+  }
+
+  /// Makes that user the owner of something, with all that lies in it.
+  package static func giveToServer(_ path: Path) throws {
+    guard Tool.isRoot else { return }
+    var start = RunningProcess.Start(["chown", "-R", "postgres:postgres", path.text])
+    start.environment = Self.environment
+    let result = RunningProcess(start).wait()
+    guard result.exitStatus == 0 else { throw Failure(description: result.error) }
+  }
+
+  /// A program of this test as that user can run it: the build may lie where only its owner gets.
+  package func copy(of program: Path, as name: String) throws -> Path {
+    let copy = directory.appending(name)
+    TestFiles.write(TestFiles.read(program) ?? [], to: copy)
+    TestFiles.setMode(copy, 0o755)
+    return copy
+  }
+
+  private static var environment: [String: String] {
+    ["PATH": Tool.environmentValue("PATH") ?? "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"]
+  }
+
+  /// How a program is started beside the server, as its user, in `directory`.
+  package func start(_ arguments: [String]) -> RunningProcess.Start {
+    var start = RunningProcess.Start(Self.asServer + arguments)
+    start.environment = Self.environment
+    start.directory = directory.path
+    return start
+  }
+
+  /// Runs a program to its end.
+  /// - Returns: its standard output.
+  @discardableResult
+  package func run(_ arguments: String..., more: [String] = []) throws -> String {
+    let result = RunningProcess(start(arguments + more)).wait()
+    guard result.exitStatus == 0 else {
+      throw Failure(description: "\(arguments.joined(separator: " ")): status \(result.exitStatus): \(result.error)")
+    }
+    return result.output
+  }
+
+  // MARK: The server
+
+  /// Adds settings to postgresql.conf; the last of a name counts. They are for the next start, or for a reload.
+  package func set(_ settings: [String: String]) {
+    let file = data.appending("postgresql.conf")
+    let lines = settings.sorted { $0.key < $1.key }.map { "\($0.key) = \($0.value)\n" }.joined()
+    TestFiles.write((TestFiles.read(file) ?? []) + Array(lines.utf8), to: file)
+  }
+
+  /// What the server has said.
+  package var log: String { String(decoding: TestFiles.read(directory.appending("log")) ?? [], as: UTF8.self) }
+
+  /// Starts the server; returns when it answers, after a recovery therefore when a hot standby would.
+  package func start() throws {
+    do {
+      try control(
+        "start", "--log", directory.appending("log").text, "--options",
+        "-c listen_addresses='' -c unix_socket_directories='\(directory.path.text)'")
+    } catch {
+      throw Failure(description: "\(error)\n\(log)")
+    }
+    isRunning = true
+  }
+
+  /// - Parameter mode: `fast`, `smart`, or `immediate`, which is a crash.
+  package func stop(_ mode: String = "fast") throws {
+    isRunning = false
+    try control("stop", "--mode", mode)
+  }
+
+  private func control(_ action: String, _ arguments: String...) throws {
+    try run(
+      programs.appending("pg_ctl").text, action, "--pgdata", data.text, "--wait", "--timeout=100", more: arguments)
+  }
+
+  /// How libpq reaches it.
+  package var connection: String { "host=\(directory.path.text) user=postgres dbname=postgres" }
+
+  /// What a statement answers: columns joined by `|`, rows by newlines.
+  @discardableResult
+  package func psql(_ statement: String, database: String = "postgres") throws -> String {
+    let output = try run(
+      programs.appending("psql").text, "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", "\(connection) dbname=\(database)", "-c",
+      statement)
+    return output.hasSuffix("\n") ? String(output.dropLast()) : output
+  }
+
+  /// A program of PostgreSQL's, such as `pg_waldump`.
+  package func program(_ name: String) -> String { programs.appending(name).text }
+
+  // MARK: Load
+
+  /// Makes the tables of pgbench: 15 MiB for each unit of the scale.
+  package func initializePgbench(scale: Int = 1) throws {
+    try run(program("pgbench"), "-i", "-q", "-s", "\(scale)", connection)
+  }
+
+  /// Runs pgbench to its end.
+  package func pgbench(clients: Int = 2, transactions: Int) throws {
+    try run(program("pgbench"), "-n", "-c", "\(clients)", "-t", "\(transactions)", connection)
+  }
+
+  /// Starts pgbench, which runs until it is stopped (SIGINT) or the seconds are over.
+  package func beginPgbench(clients: Int = 2, seconds: Int) -> RunningProcess {
+    RunningProcess(start([program("pgbench"), "-n", "-c", "\(clients)", "-T", "\(seconds)", connection]))
+  }
+
+  /// The sums of accounts, tellers, branches and history: in every committed state of pgbench the same number, so one element.
+  package func pgbenchSums() throws -> Set<String> {
+    let sums = try psql(
+      """
+      SELECT (SELECT sum(abalance) FROM pgbench_accounts), (SELECT sum(tbalance) FROM pgbench_tellers),
+        (SELECT sum(bbalance) FROM pgbench_branches), (SELECT coalesce(sum(delta), 0) FROM pgbench_history)
+      """)
+    return Set(sums.split(separator: "|").map(String.init))
+  }
+}
