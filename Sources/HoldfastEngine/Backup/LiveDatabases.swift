@@ -35,7 +35,7 @@ struct LiveDatabases {
       let now = try PostgresCluster(holding: place, in: root, files: files)
       guard now?.control == cluster.control, now?.postmaster == nil else {
         throw EngineError(
-          "a PostgreSQL server was started on \(cluster.root) while it was captured; nothing was committed",
+          "a PostgreSQL server was started on \(cluster.place) while it was captured; nothing was committed",
           hint: "Run the same command again, with --postgres while the server runs.")
       }
     }

@@ -1,4 +1,5 @@
 internal import HoldfastModel
+internal import HoldfastSource
 internal import HoldfastSystem
 
 /// Files without which a database server does not start on a directory: an SQLite database whose log lies beside it, and a
@@ -13,5 +14,15 @@ enum Gate {
     return try sqliteLogs.contains { suffix in
       try files.statusIfPresent(of: Path(bytes: path.bytes + Array(suffix.utf8)), beneath: target) != nil
     }
+  }
+
+  /// Refuses to restore over a PostgreSQL cluster whose server runs.
+  static func checkStopped(_ path: Path, files: FileSystem, beneath target: OpenFile) throws {
+    guard path.lastComponent.elementsEqual(postgreSQL), let cluster = path.parent,
+      let server = try PostmasterFile.ofRunningServer(below: cluster, in: target, files: files)
+    else { return }
+    throw EngineError(
+      "a PostgreSQL server, process \(server.process), runs on \(cluster.isEmpty ? target.path : target.path.appending(cluster.bytes))",
+      hint: "Stop it before you restore over its data, or name another --target.")
   }
 }

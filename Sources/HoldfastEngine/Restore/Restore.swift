@@ -67,7 +67,7 @@ package struct Restore {
     let state = try repository.replay(chain)
     let selection = try Selection(paths: options.paths, of: state)
     var report = Report(snapshot: snapshot, target: targetPath, isDryRun: options.isDryRun)
-    let stored = try measure(state, selection, into: &report)
+    let stored = try measure(state, selection, over: options.isDryRun ? nil : existing, into: &report)
     try noteIncomplete(&report)
     progress.begin(phase: options.isDryRun ? "examining" : "restoring", totalBytes: report.bytes)
     if !options.isDelta { try checkSpace(stored, at: existing?.path ?? targetPath) }
@@ -122,14 +122,18 @@ package struct Restore {
   }
 
   /// Counts what is selected.
+  /// - Parameter existing: the target, where something is about to change in it.
   /// - Returns: bytes of pages that are not zero: what has to be stored.
-  private func measure(_ state: StateFile, _ selection: Selection, into report: inout Report) throws -> UInt64 {
+  private func measure(
+    _ state: StateFile, _ selection: Selection, over existing: OpenFile?, into report: inout Report
+  ) throws -> UInt64 {
     let reader = state.makeReader()
     var needed: UInt64 = 0
     while let entry = try reader.nextEntry() {
       guard let wanted = selection.resolve(entry) else { continue }
       report.entries += 1
       guard let file = wanted.file else { continue }
+      if let existing { try Gate.checkStopped(wanted.path, files: host.files, beneath: existing) }
       report.bytes += file.size
       if !file.consistency.isComplete {
         report.problems.append(

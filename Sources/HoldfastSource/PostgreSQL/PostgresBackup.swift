@@ -215,7 +215,7 @@ struct PostgresServer {
     let isSameStart = cluster.postmaster.map { abs($0.started - started) <= startTolerance && $0.port == port } ?? false
     guard system == cluster.control.system, isSameStart else {
       throw PostgresFailure(
-        "the server that --postgres names does not run on the cluster in \(cluster.root)",
+        "the server that --postgres names does not run on \(cluster.place)",
         hint: "Name the server of this data directory: compare its port and socket with the file postmaster.pid there.")
     }
     guard !isStandby else {

@@ -88,6 +88,9 @@ package struct PostgresCluster: Sendable {
     return copy
   }
 
+  /// Where it lies, for messages.
+  package var place: String { root.isEmpty ? "the source" : root.description }
+
   /// A path within the cluster, as PostgreSQL knows it; `nil` where it lies elsewhere.
   func relative(_ path: Path) -> Path? {
     guard root.contains(path) else { return nil }
@@ -100,6 +103,15 @@ package struct PostmasterFile: Sendable, Equatable {
   package let process: Int32
   let started: Int64
   let port: Int
+
+  /// - Parameters:
+  ///   - cluster: the data directory, in `directory`.
+  /// - Returns: `nil` where no server runs.
+  package static func ofRunningServer(
+    below cluster: Path, in directory: OpenFile, files: FileSystem
+  ) throws(SystemError) -> PostmasterFile? {
+    try PostmasterFile(below: cluster, in: directory, files: files)
+  }
 
   /// - Returns: `nil` where there is none, or one whose server is gone.
   init?(below cluster: Path, in source: OpenFile, files: FileSystem) throws(SystemError) {

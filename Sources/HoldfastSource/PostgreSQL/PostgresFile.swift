@@ -24,7 +24,7 @@ package final class PostgresFile: CapturedBytes {
   /// - Parameters:
   ///   - path: in the source.
   ///   - isLogged: whether the WAL of the capture holds the record that ends at an LSN: it makes a page whole that was torn.
-  init(
+  package init(
     _ handle: OpenFile, at path: Path, in cluster: PostgresCluster, before: FileStatus, attempt: Int,
     isLogged: @escaping @Sendable (LogSequenceNumber) -> Bool
   ) {
