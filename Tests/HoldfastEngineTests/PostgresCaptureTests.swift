@@ -151,6 +151,41 @@ import Testing
     #expect(again.problems == [] && again.envelope.consistency == "postgres-backup")
   }
 
+  @Test func aTablespaceCanBeRestoredElsewhere() throws {
+    let cluster = try TestCluster()
+    try cluster.start()
+    let place = cluster.directory.appending("fast")
+    TestFiles.makeDirectory(place)
+    try TestCluster.giveToServer(place)
+    try cluster.psql("CREATE TABLESPACE fast LOCATION '\(place.text)'")
+    try cluster.psql("CREATE TABLE lines TABLESPACE fast AS SELECT generate_series(1, 5000) AS number")
+    try capture(cluster)
+    let name = try cluster.psql("SELECT oid FROM pg_tablespace WHERE spcname = 'fast'")
+    #expect(
+      refusal { try shop.restore(to: "restored") { $0.tablespaces = ["1": Path("/nowhere")] } } == """
+        the snapshot has no tablespace 1
+        HINT: It has \(name); tablespace_map.old in it says where they were.
+        """)
+    let elsewhere = shop.directory.appending("elsewhere")
+    let report = try shop.restore(to: "restored") { $0.tablespaces = [name: elsewhere] }
+    #expect(report.bytes == (try shop.snapshot().envelope.state.bytes))
+    try TestCluster.giveToServer(shop.directory.path)
+    let restored = try TestCluster(restored: shop.directory.appending("restored"))
+    #expect(TestFiles.names(in: restored.data.appending("tablespaces")) == [])
+    try restored.start()
+    #expect(
+      try restored.psql("SELECT count(*), pg_tablespace_location(\(name)) FROM lines") == "5000|\(elsewhere.text)")
+    // Over it again: what has changed since is undone in both places.
+    try restored.psql("DELETE FROM lines")
+    try restored.stop()
+    try shop.restore(to: "restored") { options in
+      options.tablespaces = [name: elsewhere]
+      options.isDelta = true
+    }
+    try restored.start()
+    #expect(try restored.psql("SELECT count(*) FROM lines") == "5000")
+  }
+
   @Test func aWALDirectoryThatLiesElsewhereIsCapturedInItsPlace() throws {
     let elsewhere = TemporaryDirectory()
     try TestCluster.giveToServer(elsewhere.path)

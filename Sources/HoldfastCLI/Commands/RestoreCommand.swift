@@ -31,6 +31,12 @@ struct RestoreCommand: ParsableCommand {
     help: ArgumentHelp("Only this path of the snapshot and what lies below it. May be repeated.", valueName: "path"))
   var path: [String] = []
 
+  @Option(
+    help: ArgumentHelp(
+      "Restore this tablespace of a PostgreSQL cluster into a directory of its own, instead of into the data directory. May be repeated.",
+      valueName: "oid=dir"))
+  var tablespace: [String] = []
+
   @Flag(help: "Restore over what is in the target.")
   var delta = false
 
@@ -58,6 +64,7 @@ struct RestoreCommand: ParsableCommand {
       .choose(in: repository) { progress.warn($0.message) }
     var options = Restore.Options(target: try Environment.absolute(target))
     options.paths = try path.map { try PathArgument.entryPath($0) }
+    options.tablespaces = try tablespaces()
     options.isDelta = delta
     options.isDryRun = dryRun
     options.setsOwner = Environment.isRoot
@@ -71,6 +78,21 @@ struct RestoreCommand: ParsableCommand {
       show(report)
     }
     try Outcome.end(report.exitStatus)
+  }
+
+  private func tablespaces() throws -> [String: Path] {
+    var places: [String: Path] = [:]
+    for text in tablespace {
+      let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
+      guard parts.count == 2, places[parts[0]] == nil else {
+        throw EngineError(
+          "\"\(text)\" does not say where a tablespace goes",
+          hint: "Say it once for each, like --tablespace 16384=/srv/fast.",
+          exitStatus: .usage)
+      }
+      places[parts[0]] = try Environment.absolute(parts[1])
+    }
+    return places
   }
 
   private func show(_ report: Restore.Report) {

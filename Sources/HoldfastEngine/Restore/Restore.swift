@@ -15,6 +15,8 @@ package struct Restore {
     /// Whether owners are restored: only root can.
     package var setsOwner = false
     package var repositoryDirectory: Path?
+    /// Where tablespaces of a PostgreSQL cluster go, by their object identifiers; the others stay in the data directory.
+    package var tablespaces: [String: Path] = [:]
 
     package init(target: Path) { self.target = target }
   }
@@ -39,6 +41,13 @@ package struct Restore {
     package var exitStatus: ExitStatus { problems.isEmpty ? .done : .incomplete }
   }
 
+  /// What goes into one directory.
+  private struct Part {
+    let selection: Selection
+    let target: Path
+    var existing: OpenFile?
+  }
+
   private let repository: Repository
   private let snapshot: Snapshot
   private let options: Options
@@ -58,32 +67,50 @@ package struct Restore {
   package func run() throws -> Report {
     let begun = host.clock.uptime()
     let places = Places(files: host.files, repositoryDirectory: options.repositoryDirectory)
-    let targetPath = try places.resolve(options.target)
-    try places.check(restoreTarget: targetPath, source: repository.sourcePath(of: snapshot))
-    let existing = try examineTarget(targetPath)
+    let source = try repository.sourcePath(of: snapshot)
+    let target = try places.resolve(options.target)
+    try places.check(restoreTarget: target, source: source)
+    _ = try examineTarget(target)
 
     let chain = try repository.chain(to: snapshot)
     try repository.checkPresence(of: chain)
     let state = try repository.replay(chain)
-    let selection = try Selection(paths: options.paths, of: state)
-    var report = Report(snapshot: snapshot, target: targetPath, isDryRun: options.isDryRun)
-    let stored = try measure(state, selection, over: options.isDryRun ? nil : existing, into: &report)
+    let relocations = try Relocation.ofTablespaces(options.tablespaces, in: state, places: places)
+    // The cluster itself comes last: before, no server starts on what is not whole.
+    var parts = relocations.map { Part(selection: Selection(below: $0.directory, of: state), target: $0.place) }
+    parts.append(
+      Part(selection: try Selection(paths: options.paths, of: state, relocations: relocations), target: target))
+    var report = Report(snapshot: snapshot, target: target, isDryRun: options.isDryRun)
+    for index in parts.indices {
+      try places.check(restoreTarget: parts[index].target, source: source)
+      try prepare(&parts[index], state, &report)
+    }
     try noteIncomplete(&report)
     progress.begin(phase: options.isDryRun ? "examining" : "restoring", totalBytes: report.bytes)
-    if !options.isDelta { try checkSpace(stored, at: existing?.path ?? targetPath) }
-
     let readers = ArchiveReaders(chain, in: repository)
-    if options.isDryRun {
-      let plan = try RestorePlan(
-        state: state, selection: selection, existing: options.isDelta ? existing : nil, staging: nil, host: host,
-        progress: progress)
-      try plan.run(readers: readers, isDryRun: true)
-      plan.fill(&report)
-    } else {
-      try execute(state, selection, readers, targetPath, existing, &report)
-    }
+    for part in parts { try restore(part, state, readers, &report) }
     report.seconds = host.clock.uptime() - begun
     return report
+  }
+
+  /// Looks at everything that may speak against it.
+  private func prepare(_ part: inout Part, _ state: StateFile, _ report: inout Report) throws {
+    part.existing = try examineTarget(part.target)
+    let stored = try measure(state, part.selection, over: options.isDryRun ? nil : part.existing, into: &report)
+    if !options.isDelta { try checkSpace(stored, at: part.existing?.path ?? part.target) }
+  }
+
+  private func restore(
+    _ part: Part, _ state: StateFile, _ readers: ArchiveReaders, _ report: inout Report
+  ) throws {
+    guard options.isDryRun else {
+      return try execute(state, part.selection, readers, part.target, part.existing, &report)
+    }
+    let plan = try RestorePlan(
+      state: state, selection: part.selection, existing: options.isDelta ? part.existing : nil, staging: nil,
+      host: host, progress: progress)
+    try plan.run(readers: readers, isDryRun: true)
+    plan.fill(&report)
   }
 
   // MARK: Target
@@ -204,9 +231,7 @@ package struct Restore {
       try staging.publishAll()
       try publisher.finishTopDirectories(in: target)
     }
-    if selection.isEverything, let root = try state.makeReader().nextEntry() {
-      staging.attributes.apply(root, to: target)
-    }
+    if let root = try selection.root() { staging.attributes.apply(root, to: target) }
     try target.synchronizeFileSystem()
   }
 

@@ -44,11 +44,12 @@ final class RestorePlan {
     comparison?.stop()
   }
 
+  /// Adds what was done.
   func fill(_ report: inout Restore.Report) {
-    report.removed = removed
-    report.writtenFiles = writtenFiles
-    report.writtenBytes = writtenBytes
-    report.readBytes = readBytes
+    report.removed += removed
+    report.writtenFiles += writtenFiles
+    report.writtenBytes += writtenBytes
+    report.readBytes += readBytes
   }
 
   func run(readers: ArchiveReaders, isDryRun: Bool) throws {

@@ -1,19 +1,29 @@
 internal import HoldfastArchive
 internal import HoldfastModel
 
-/// Which entries of a state a restore brings back: all, or those at and below some paths, with the directories above them.
+/// Which entries of a state a restore brings back, and where to: all, or those at and below some paths, with the directories above them; or what lies in
+/// one directory, as if that were the root.
 struct Selection {
   private let paths: [Path]
   private let state: StateFile
+  /// The directory that becomes the target.
+  private let base: Path
+  /// Directories that are restored elsewhere.
+  private let relocations: [Relocation]
   /// Files that are not selected themselves but by another name: the first selected link to each takes its place.
   private var heirs: [Path: Path] = [:]
   /// Those links by their paths: the file, and where its page map lies.
   private var inherited: [Path: (file: Entry, mapOffset: UInt64)] = [:]
 
+  /// What lies in one directory of the state.
+  init(below base: Path, of state: StateFile) {
+    (paths, self.state, self.base, relocations) = ([], state, base, [])
+  }
+
+  /// - Parameter paths: empty for everything.
   /// - Throws: when a path is not in the state.
-  init(paths: [Path], of state: StateFile) throws {
-    self.paths = paths
-    self.state = state
+  init(paths: [Path], of state: StateFile, relocations: [Relocation] = []) throws {
+    (self.paths, self.state, base, self.relocations) = (paths, state, .root, relocations)
     var missing = Set(paths)
     guard !paths.isEmpty else { return }
     let reader = state.makeReader()
@@ -50,8 +60,16 @@ struct Selection {
     entry.content == .directory && paths.contains { entry.path.contains($0) && entry.path != $0 }
   }
 
-  /// The entry as it is to be restored, at the same path; `nil` when it is not.
+  /// The entry as it is to be restored, with its path in the target; `nil` when it is not.
   func resolve(_ entry: Entry) -> Entry? {
+    if !base.isEmpty { return entry.relative(to: base) }
+    for relocation in relocations {
+      if relocation.directory.contains(entry.path) { return nil }
+      guard entry.path == relocation.link else { continue }
+      var link = entry
+      link.content = .symbolicLink(target: relocation.place.bytes)
+      return link
+    }
     guard isSelected(entry.path) else { return isAncestor(entry) ? entry : nil }
     guard case .hardLink(let file) = entry.content, let heir = heirs[file] else { return entry }
     var wanted = entry
@@ -68,5 +86,40 @@ struct Selection {
   func runs(of wanted: Entry, from reader: StateReader) -> any PageMapReader {
     guard let found = inherited[wanted.path], let file = found.file.file else { return reader.runs() }
     return state.runs(at: found.mapOffset, of: file)
+  }
+
+  /// What the target itself is to be like; `nil` where only a part is restored.
+  func root() throws -> Entry? {
+    guard isEverything else { return nil }
+    let reader = state.makeReader()
+    while let entry = try reader.nextEntry() {
+      if let wanted = resolve(entry), wanted.path.isEmpty { return wanted }
+    }
+    return nil
+  }
+}
+
+/// A directory of a state that is restored elsewhere, and the symbolic link of the state that is to lead there.
+struct Relocation: Equatable {
+  let directory: Path
+  let link: Path
+  let place: Path
+}
+
+extension Entry {
+  /// The entry as `base` and what lies in it has it; `nil` where it lies elsewhere.
+  fileprivate func relative(to base: Path) -> Entry? {
+    guard base.contains(path) else { return nil }
+    var copy = self
+    copy.path = path.relative(to: base)
+    if case .hardLink(let file) = content { copy.content = .hardLink(to: file.relative(to: base)) }
+    return copy
+  }
+}
+
+extension Path {
+  /// Of a path in `base`.
+  fileprivate func relative(to base: Path) -> Path {
+    Path(bytes: Array(bytes.dropFirst(base.bytes.count + 1)))
   }
 }

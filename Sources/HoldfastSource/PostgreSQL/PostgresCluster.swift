@@ -24,7 +24,7 @@ package struct PostgresCluster: Sendable {
   }
 
   static let versionFile = "PG_VERSION"
-  static let tablespaceLinks = "pg_tblspc"
+  package static let tablespaceLinks = "pg_tblspc"
   /// Where a snapshot has the tablespaces, each under its name: a server takes nothing but links in `pg_tblspc`, and a restore shall touch nothing
   /// outside of its target.
   package static let tablespaceDirectory = "tablespaces"

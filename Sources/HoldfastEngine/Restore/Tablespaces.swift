@@ -1,0 +1,45 @@
+internal import HoldfastArchive
+internal import HoldfastModel
+internal import HoldfastSource
+
+extension Relocation {
+  /// Finds the tablespaces that are to be restored elsewhere than into the data directory.
+  /// - Parameter wanted: places by object identifier.
+  static func ofTablespaces(_ wanted: [String: Path], in state: StateFile, places: Places) throws -> [Relocation] {
+    guard !wanted.isEmpty else { return [] }
+    let known = try tablespaces(of: state)
+    return try wanted.sorted { $0.key < $1.key }.map { name, place in
+      let found = known.filter { $0.lastComponent.elementsEqual(name.utf8) }
+      guard found.count == 1, let cluster = found[0].parent?.parent else {
+        let names = known.map { String(decoding: $0.lastComponent, as: UTF8.self) }
+        throw EngineError(
+          found.isEmpty
+            ? "the snapshot has no tablespace \(Path(name))" : "the snapshot has several tablespaces \(Path(name))",
+          hint: names.isEmpty
+            ? "Leave out --tablespace: it has none at all."
+            : "It has \(names.joined(separator: ", ")); tablespace_map.old in it says where they were.",
+          exitStatus: .usage)
+      }
+      let link = cluster.appending(PostgresCluster.tablespaceLinks).appending(name)
+      return Relocation(directory: found[0], link: link, place: try places.resolve(place))
+    }
+  }
+
+  /// The directories of the tablespaces of all clusters in the state.
+  private static func tablespaces(of state: StateFile) throws -> [Path] {
+    var links: Set<Path> = []
+    var found: [Path] = []
+    let reader = state.makeReader()
+    while let entry = try reader.nextEntry() {
+      guard let directory = entry.path.parent, let cluster = directory.parent else { continue }
+      let name = entry.path.lastComponent
+      if case .symbolicLink = entry.content, directory.lastComponent.elementsEqual(PostgresCluster.tablespaceLinks.utf8)
+      {
+        links.insert(cluster.appending(PostgresCluster.tablespaceDirectory).appending(name))
+      } else if entry.content == .directory, links.contains(entry.path) {
+        found.append(entry.path)
+      }
+    }
+    return found
+  }
+}
