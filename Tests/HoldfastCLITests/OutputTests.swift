@@ -64,12 +64,12 @@ import Testing
     let shown = tool.plain(result.output).replacing(/[0-9.]+ (B|KiB)(?=[ ])/, with: "SIZE")
     #expect(
       shown == """
-        SNAPSHOT  TAKEN  STORED  STANDS FOR
+        SNAPSHOT  TAKEN  STORED  STANDS FOR  CONSISTENCY
         source  (DIR/source)
-        ID  full  TIME  #1  SIZE  97.7 KiB
-        ├─ ID  incremental  TIME  #2  SIZE  97.7 KiB
-        └─ ID  differential  TIME  #3  SIZE  97.7 KiB
-          └─ ID  incremental  TIME  #4  SIZE  97.7 KiB
+        ID  full  TIME  #1  SIZE  97.7 KiB  stable
+        ├─ ID  incremental  TIME  #2  SIZE  97.7 KiB  stable
+        └─ ID  differential  TIME  #3  SIZE  97.7 KiB  stable
+          └─ ID  incremental  TIME  #4  SIZE  97.7 KiB  stable
 
         """)
   }

@@ -379,6 +379,21 @@ import Testing
     _ = try started()
   }
 
+  /// What docs/operations.md grants.
+  @Test func aRoleWithFewRightsIsEnough() throws {
+    let cluster = try TestCluster()
+    try cluster.start()
+    try cluster.psql("CREATE ROLE holdfast LOGIN REPLICATION")
+    let message = refusal {
+      try capture(cluster, connection: cluster.connection + " user=holdfast")
+    }
+    #expect(message == "PostgreSQL says: permission denied for function pg_backup_start")
+    try cluster.psql("GRANT EXECUTE ON FUNCTION pg_backup_start, pg_backup_stop TO holdfast")
+    let progress = QuietProgress()
+    #expect(try capture(cluster, connection: cluster.connection + " user=holdfast", progress: progress).problems == [])
+    #expect(progress.warnings == [])
+  }
+
   @Test func aRunningServerIsNotRestoredOver() throws {
     let cluster = try TestCluster()
     try cluster.start()

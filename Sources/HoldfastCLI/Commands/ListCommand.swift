@@ -39,7 +39,7 @@ struct SnapshotTree {
 
   init(_ snapshots: [Snapshot]) {
     var table = Table(rightAligned: [4, 5])
-    table.add(["SNAPSHOT", "", "TAKEN", "", "STORED", "STANDS FOR", ""])
+    table.add(["SNAPSHOT", "", "TAKEN", "", "STORED", "STANDS FOR", "CONSISTENCY"])
     let depths = Self.depths(of: snapshots)
     var lastSource: SourceName?
     for (index, snapshot) in snapshots.enumerated() {
@@ -50,7 +50,7 @@ struct SnapshotTree {
       }
       let remark =
         envelope.incomplete > 0
-        ? "INCOMPLETE: \(Amount.count(envelope.incomplete, "path")), \(envelope.consistency)" : ""
+        ? "INCOMPLETE: \(Amount.count(envelope.incomplete, "path")), \(envelope.consistency)" : envelope.consistency
       table.add([
         Self.branch(at: index, depths) + envelope.snapshot.short, envelope.kind.rawValue,
         TimeText.local(envelope.started), "#\(envelope.sequence)", Amount.bytes(envelope.storedBytes),
