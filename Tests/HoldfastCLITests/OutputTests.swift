@@ -66,10 +66,10 @@ import Testing
       shown == """
         SNAPSHOT  TAKEN  STORED  STANDS FOR  CONSISTENCY
         source  (DIR/source)
-        ID  full  TIME  #1  SIZE  97.7 KiB  stable
-        ├─ ID  incremental  TIME  #2  SIZE  97.7 KiB  stable
-        └─ ID  differential  TIME  #3  SIZE  97.7 KiB  stable
-          └─ ID  incremental  TIME  #4  SIZE  97.7 KiB  stable
+        ID  full  TIME  #1  SIZE  SIZE  stable
+        ├─ ID  incremental  TIME  #2  SIZE  SIZE  stable
+        └─ ID  differential  TIME  #3  SIZE  SIZE  stable
+          └─ ID  incremental  TIME  #4  SIZE  SIZE  stable
 
         """)
   }
@@ -80,7 +80,7 @@ import Testing
     try #require(list.count == 2)
     let fields: Set = [
       "id", "sequence", "kind", "parent", "source", "path", "time", "finished", "consistency", "incompleteFiles",
-      "storedBytes", "stateBytes", "stateFiles", "stateEntries", "stateRoot", "changes",
+      "storedBytes", "stateBytes", "stateFiles", "stateEntries", "stateRoot", "changes", "postgres",
     ]
     for snapshot in list { #expect(Set(snapshot.keys) == fields) }
     let (full, incremental) = (list[0], list[1])
