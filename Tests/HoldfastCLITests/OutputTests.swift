@@ -81,11 +81,13 @@ import Testing
     let fields: Set = [
       "id", "sequence", "kind", "parent", "source", "path", "time", "finished", "consistency", "incompleteFiles",
       "storedBytes", "stateBytes", "stateFiles", "stateEntries", "stateRoot", "changes", "postgres",
+      "merged",
     ]
     for snapshot in list { #expect(Set(snapshot.keys) == fields) }
     let (full, incremental) = (list[0], list[1])
     #expect(full["kind"] as? String == "full")
     #expect(full["parent"] is NSNull, "a full has no parent, and says so")
+    #expect(full["merged"] is NSNull)
     #expect(full["sequence"] as? Int == 1)
     #expect(full["source"] as? String == "source")
     #expect(full["stateBytes"] as? Int == 100_006)
