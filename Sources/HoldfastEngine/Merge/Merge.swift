@@ -148,7 +148,8 @@ package struct Merge {
       sequence: draft.sequence, kind: .full, parent: nil, time: original.envelope.time, archives: archives, body: body,
       state: state.recorded(under: draft.bodyHead.key), changes: changes,
       consistency: original.envelope.consistencyClass, incomplete: original.envelope.incomplete,
-      program: Program.nameAndVersion, keyring: repository.sealed?.revision.reference)
+      program: Program.nameAndVersion, postgres: original.envelope.postgres,
+      keyring: repository.sealed?.revision.reference)
     envelope.merged = Envelope.Merge(standingFor: original, at: TimeText.utc(host.clock.now()))
     return envelope
   }
