@@ -15,12 +15,13 @@ import Testing
   @discardableResult
   private func capture(
     _ cluster: TestCluster, _ kind: SnapshotKind? = nil, in other: Repository? = nil, connection: String? = nil,
-    progress: QuietProgress = QuietProgress()
+    isExpected: Bool = true, progress: QuietProgress = QuietProgress()
   ) throws -> Backup.Report {
     try shop.backup(kind, in: other, progress: progress) { options in
       options.source = cluster.data
       options.name = SourceName("shop")
       options.postgres = connection ?? cluster.connection
+      options.expectsPostgres = isExpected
     }
   }
 
@@ -337,6 +338,8 @@ import Testing
         no PostgreSQL server runs on a data directory in \(cluster.data)
         HINT: Name the data directory of the server, or leave out --postgres for one that is stopped.
         """)
+    // Variables of the environment may be there for other programs.
+    #expect(try capture(cluster, isExpected: false).envelope.postgres == nil)
   }
 
   @Test func aStandbyIsRefused() throws {

@@ -103,6 +103,7 @@ struct BackupCommand: ParsableCommand {
     options.waitsForLock = wait
     options.groupsDatabases = !noGroup
     options.postgres = postgres ?? Environment.postgres
+    options.expectsPostgres = postgres != nil
     options.repositoryDirectory = try place.directory(host)
     let progress = ConsoleProgress(isQuiet: output.quiet, isTerminal: Console.isErrorTerminal, clock: host.clock)
     defer { progress.end() }

@@ -23,8 +23,10 @@ package struct Backup {
     package var waitsForLock = false
     /// Whether all databases of the source are captured at one instant.
     package var groupsDatabases = true
-    /// How to reach the server of a PostgreSQL cluster in the source, as libpq understands it; `nil`: no running server is expected.
+    /// How to reach the server of a PostgreSQL cluster in the source, as libpq understands it; `nil`: a running one is refused.
     package var postgres: String?
+    /// Whether it is an error when no such server runs.
+    package var expectsPostgres = false
     /// Where the repository lies, if on this machine.
     package var repositoryDirectory: Path?
 
@@ -184,7 +186,7 @@ package struct Backup {
     let survey = DatabaseSurvey(
       host: host, root: root, exclusions: options.exclusions, detection: detection, parent: parent)
     let found = try survey.run()
-    let clusters = ClusterChoice(found.clusters, source: path, connection: options.postgres)
+    let clusters = ClusterChoice(found.clusters, source: path, connection: options.postgres, isExpected: options.expectsPostgres)
     let postgres = try clusters.begin(name, host: host, progress: progress)
     let databases = SQLiteDatabases(
       found.sqlite, root: path, files: host.files, isGroup: options.groupsDatabases)

@@ -47,14 +47,17 @@ struct ClusterChoice {
   private let clusters: [PostgresCluster]
   private let source: Path
   private let connection: String?
+  private let isExpected: Bool
 
   /// - Parameters:
   ///   - source: where the source lies, for messages.
   ///   - connection: how to reach the server of the one that runs.
-  init(_ clusters: [PostgresCluster], source: Path, connection: String?) {
+  ///   - isExpected: whether one must run.
+  init(_ clusters: [PostgresCluster], source: Path, connection: String?, isExpected: Bool) {
     self.clusters = clusters
     self.source = source
     self.connection = connection
+    self.isExpected = isExpected
   }
 
   /// Begins the backup of the cluster whose server runs.
@@ -67,7 +70,7 @@ struct ClusterChoice {
       )
     }
     guard let first = running.first else {
-      guard connection == nil else {
+      guard !isExpected else {
         throw EngineError(
           "no PostgreSQL server runs on a data directory in \(source)",
           hint: "Name the data directory of the server, or leave out --postgres for one that is stopped.")
