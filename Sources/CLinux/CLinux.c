@@ -40,6 +40,8 @@ int holdfast_punch_hole(int descriptor, off_t offset, off_t length) {
     return fallocate(descriptor, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length);
 }
 
+int holdfast_pipe(int *ends) { return pipe2(ends, O_CLOEXEC); }
+
 int holdfast_syncfs(int descriptor) { return syncfs(descriptor); }
 
 int holdfast_forbid_dumps(void) {

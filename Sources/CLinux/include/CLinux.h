@@ -24,6 +24,9 @@ int holdfast_rename_exclusive(int old_directory, const char *old_path, int new_d
 int holdfast_punch_hole(int descriptor, off_t offset, off_t length);
 int holdfast_syncfs(int descriptor);
 
+/// Makes a pipe whose ends no child process inherits: the reading one, then the writing one.
+int holdfast_pipe(int *ends);
+
 /// Keeps this process out of core dumps, and other processes of the same user out of its memory.
 int holdfast_forbid_dumps(void);
 

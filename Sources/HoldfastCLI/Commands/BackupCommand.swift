@@ -19,7 +19,9 @@ struct BackupCommand: ParsableCommand {
       """)
 
   @Argument(help: "The directory to protect.", completion: .directory)
-  var source: String
+  var source: String?
+
+  @OptionGroup var command: CommandOptions
 
   @OptionGroup var place: RepositoryOptions
 
@@ -81,13 +83,16 @@ struct BackupCommand: ParsableCommand {
     guard [full, differential, incremental].filter({ $0 }).count <= 1 else {
       throw ValidationError("--full, --differential and --incremental exclude each other.")
     }
+    try command.check(
+      source: source, name: name, hasDirectoryOptions: !exclude.isEmpty || paranoid || noGroup)
   }
 
   func run() throws {
     let host = Environment.makeHost()
     let repository = try place.open(
       host, credentials: identity.credentials(host, writer: writer, asks: false))
-    var options = Backup.Options(source: try Environment.absolute(source))
+    var options = Backup.Options(source: try command.file ?? Environment.absolute(source ?? ""))
+    options.command = command.shell
     options.name = name
     options.kind = full ? .full : differential ? .differential : incremental ? .incremental : nil
     options.exclusions = exclude.map { Glob($0) }

@@ -9,6 +9,8 @@ package import HoldfastSystem
 package struct Backup {
   package struct Options: Sendable {
     package var source: Path
+    /// What prints the bytes, where they come from no directory: `source` is the name of the file that takes them then.
+    package var command: ShellCommand?
     /// `nil`: named after the directory.
     package var name: SourceName?
     /// `nil`: an incremental where a sound parent exists, else a full.
@@ -80,19 +82,11 @@ package struct Backup {
     let base = try chooseBase(newest, of: name, cacheKey: writer?.cacheKey)
     progress.begin(phase: "reading", totalBytes: base.state?.summary.bytes)
 
-    let draft = try Draft(
+    let draft = try SnapshotDraft(
       repository: repository, name: name, path: path, newest: newest, base: base.chain, options: options)
     let started = host.clock.now()
     let record = ChangeRecord(body: draft.body, archives: draft.archives)
-    let detection = ChangeDetection(
-      parentStarted: base.chain?.tip.envelope.started, isParanoid: options.isParanoid)
-    let databases = try openDatabases(path, root, detection, base.state, record)
-    let pipeline = try CapturePipeline(
-      host: host, root: root, exclusions: options.exclusions, detection: detection, parent: base.state,
-      databases: databases, compression: options.compression, scratch: repository.scratch, record: record,
-      progress: progress)
-    try pipeline.run()
-    let walGrowth = databases.walGrowth
+    let walGrowth = try capture(path, root, base, record)
     let objects = try record.finish()
     let state = record.summarizer.summary
     let envelope = Envelope(
@@ -115,7 +109,30 @@ package struct Backup {
 
   // MARK: Source
 
-  private func openSource() throws -> (root: OpenFile, path: Path) {
+  /// - Returns: by how much the WALs of databases grew meanwhile.
+  private func capture(_ path: Path, _ root: OpenFile?, _ base: Base, _ record: ChangeRecord) throws -> UInt64 {
+    guard let root else {
+      guard let command = options.command else { return 0 }
+      try StreamCapture(
+        command, as: path, host: host, parent: base.state, compression: options.compression,
+        scratch: repository.scratch, record: record, progress: progress
+      ).run()
+      return 0
+    }
+    let detection = ChangeDetection(
+      parentStarted: base.chain?.tip.envelope.started, isParanoid: options.isParanoid)
+    let databases = try openDatabases(path, root, detection, base.state, record)
+    let pipeline = try CapturePipeline(
+      host: host, root: root, exclusions: options.exclusions, detection: detection, parent: base.state,
+      databases: databases, compression: options.compression, scratch: repository.scratch, record: record,
+      progress: progress)
+    try pipeline.run()
+    return databases.walGrowth
+  }
+
+  /// - Returns: no root where a command takes the place of the directory.
+  private func openSource() throws -> (root: OpenFile?, path: Path) {
+    if options.command != nil { return (nil, options.source) }
     let path: Path
     let root: OpenFile
     do throws(SystemError) {
@@ -151,6 +168,10 @@ package struct Backup {
   /// A name that nobody chose must not join two directories into one history.
   private func checkPath(_ path: Path, of name: SourceName, against newest: Snapshot?) throws {
     let sealedPath = repository.memory?.head(of: name)?.path
+    if options.command != nil {
+      return try StreamCapture.check(
+        name, known: newest.flatMap { $0.envelope.isSealed ? sealedPath : $0.envelope.source.path })
+    }
     guard options.name == nil, let newest,
       let known = newest.envelope.isSealed ? sealedPath : newest.envelope.source.path, known != path.description
     else { return }
@@ -165,8 +186,9 @@ package struct Backup {
   ) throws -> SQLiteDatabases {
     let survey = DatabaseSurvey(
       host: host, root: root, exclusions: options.exclusions, detection: detection, parent: parent)
+    let candidates = try survey.candidates()
     let databases = SQLiteDatabases(
-      try survey.candidates(), root: path, files: host.files, isGroup: options.groupsDatabases)
+      candidates, root: path, files: host.files, isGroup: options.groupsDatabases)
     for refusal in databases.refusals {
       let reason = "it is an SQLite database that could not be opened (\(refusal.reason))"
       if refusal.isLive {
@@ -267,7 +289,7 @@ package struct Backup {
 
   /// Proves that the new manifest, replayed, gives what was seen; then makes the snapshot exist.
   private func commit(
-    _ envelope: Envelope, state: Envelope.State, _ draft: Draft, path: Path, base: Base, writer: WriterKey?
+    _ envelope: Envelope, state: Envelope.State, _ draft: SnapshotDraft, path: Path, base: Base, writer: WriterKey?
   ) throws {
     try host.cancellation.check()
     try draft.commitBody()
@@ -308,7 +330,9 @@ package struct Backup {
   }
 
   /// Nothing is ever written into the source, not even a cache.
-  private var isCacheInSource: Bool { (try? cache.lies(in: host.files.resolve(options.source))) ?? true }
+  private var isCacheInSource: Bool {
+    options.command == nil && (try? cache.lies(in: host.files.resolve(options.source))) ?? true
+  }
 
   /// - Returns: the state for the cache, where there is a place for it, and whether the next snapshot needs it.
   private func prove(
@@ -334,45 +358,4 @@ package struct Backup {
     draft?.end(state)
     return (draft, true)
   }
-}
-
-/// The objects of a snapshot that is being made.
-private struct Draft {
-  let snapshot: Identifier
-  let sequence: UInt64
-  let archives: ArchiveSeries
-  let body: BodyWriter
-  /// Under which the body is written.
-  let bodyHead: ContainerHead
-  let commitBody: () throws -> Void
-
-  init(
-    repository: Repository, name: SourceName, path: Path, newest: Snapshot?, base: Chain?, options: Backup.Options
-  ) throws {
-    let random = repository.host.random
-    // A number that was seen is never used again, also where its snapshot is gone.
-    let seen = try [repository.sequences(of: name).last, newest?.sequence, repository.memory?.head(of: name)?.sequence]
-    let sequence = (seen.compactMap { $0 }.max() ?? 0) + 1
-    let makeObject: (String) throws -> any ObjectWriter = { key in
-      options.isDryRun ? DiscardingWriter() : try repository.store.create(key)
-    }
-    bodyHead = try repository.makeHead(.body, label: Array(path.description.utf8))
-    let bodyObject = try makeObject(Keys.body(name, sequence, bodyHead.name.id))
-    snapshot = random.identifier()
-    self.sequence = sequence
-    archives = try ArchiveSeries(
-      repository: repository, source: name, sequence: sequence, firstNumber: base?.nextArchiveNumber ?? 0,
-      compression: options.compression, makeObject: makeObject)
-    body = try BodyWriter(
-      ContainerWriter(bodyHead, sink: bodyObject),
-      compression: options.compression)
-    commitBody = { try bodyObject.commit() }
-  }
-}
-
-/// Takes the place of an object when nothing is to be stored.
-private final class DiscardingWriter: ObjectWriter {
-  func append(_ bytes: UnsafeRawBufferPointer) {}
-  func commit() {}
-  func abort() {}
 }
