@@ -24,6 +24,10 @@ int holdfast_rename_exclusive(int old_directory, const char *old_path, int new_d
 int holdfast_punch_hole(int descriptor, off_t offset, off_t length);
 int holdfast_syncfs(int descriptor);
 
+/// Whether another process holds a POSIX lock on any part of the file: 1 or 0, -1 with errno. `holder` is not above zero where it cannot be told which: a lock
+/// of an open file, of another machine, or of a process in another PID namespace. Nothing is locked by that.
+int holdfast_lock_holder(int descriptor, pid_t *holder);
+
 /// Makes a pipe whose ends no child process inherits: the reading one, then the writing one.
 int holdfast_pipe(int *ends);
 

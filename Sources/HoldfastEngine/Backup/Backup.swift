@@ -121,12 +121,14 @@ package struct Backup {
     }
     let detection = ChangeDetection(
       parentStarted: base.chain?.tip.envelope.started, isParanoid: options.isParanoid)
-    let databases = try openDatabases(path, root, detection, base.state, record)
+    let others = OtherDatabases(root: root, files: host.files)
+    let databases = try openDatabases(path, root, detection, base.state, record, others)
     let pipeline = try CapturePipeline(
       host: host, root: root, exclusions: options.exclusions, detection: detection, parent: base.state,
       databases: databases, compression: options.compression, scratch: repository.scratch, record: record,
       progress: progress)
     try pipeline.run()
+    try others.checkAgain(record)
     return databases.walGrowth
   }
 
@@ -182,11 +184,13 @@ package struct Backup {
 
   /// Opens the databases of the source at one instant. From here on they are read through SQLite only.
   private func openDatabases(
-    _ path: Path, _ root: OpenFile, _ detection: ChangeDetection, _ parent: StateFile?, _ record: ChangeRecord
+    _ path: Path, _ root: OpenFile, _ detection: ChangeDetection, _ parent: StateFile?, _ record: ChangeRecord,
+    _ others: OtherDatabases
   ) throws -> SQLiteDatabases {
     let survey = DatabaseSurvey(
-      host: host, root: root, exclusions: options.exclusions, detection: detection, parent: parent)
+      host: host, root: root, exclusions: options.exclusions, detection: detection, parent: parent, others: others)
     let candidates = try survey.candidates()
+    try others.check(record)
     let databases = SQLiteDatabases(
       candidates, root: path, files: host.files, isGroup: options.groupsDatabases)
     for refusal in databases.refusals {

@@ -145,7 +145,7 @@ final class CapturePipeline {
   }
 
   private func isUnchanged(_ item: ScannedItem, since previous: Entry) -> Bool {
-    if previous.content.isHardLink { return false }
+    if previous.content.isHardLink || record.tornReasons[item.path] != nil { return false }
     guard let database = databases.capture(of: item.status) else {
       return detection.isUnchanged(item.status, since: previous)
     }

@@ -12,6 +12,8 @@ struct DatabaseSurvey {
   let detection: ChangeDetection
   /// What the parent knows of the source.
   let parent: StateFile?
+  /// What databases of other kinds are recognised by is handed to this on the way.
+  let others: OtherDatabases
 
   /// Walks names and metadata only, beside the parent's state: what is as it was there, and has no WAL and no journal beside it, is not
   /// looked into.
@@ -23,6 +25,7 @@ struct DatabaseSurvey {
     while let finding = try scanner.next() {
       try host.cancellation.check()
       guard case .item(let item) = finding else { continue }
+      others.notice(item)
       while let entry = previous, entry.path < item.path { previous = try known?.nextEntry() }
       guard SQLiteCandidate.isPossible(item.status) else { continue }
       let isAsBefore = previous.map { $0.path == item.path && detection.isUnchanged(item.status, since: $0) } ?? false
