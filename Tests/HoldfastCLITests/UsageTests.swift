@@ -69,6 +69,9 @@ import Testing
     Wrong(
       "backup", "--from-command", "true", "--name", "a", "--paranoid",
       says: "Error: --exclude, --paranoid and --no-group are for directories, not for --from-command."),
+    Wrong(
+      "backup", "source", "--limit-rate", "20MB",
+      says: "Error: The value '20MB' is invalid for '--limit-rate <rate>'"),
     Wrong("diff", "latest", says: "Error: Missing expected argument '<newer>'"),
     Wrong("cat", "latest", says: "Error: Missing expected argument '<path>'"),
     Wrong("restore", says: "Error: Missing expected argument '--target <dir>'"),

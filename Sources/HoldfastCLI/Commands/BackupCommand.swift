@@ -75,6 +75,7 @@ struct BackupCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Run this when there is no snapshot, before --after.", valueName: "command"))
   var onFailure: String?
 
+  @OptionGroup var rate: RateOptions
   @OptionGroup var identity: IdentityOptions
   @OptionGroup var writer: WriterOptions
   @OptionGroup var output: OutputOptions
@@ -88,7 +89,8 @@ struct BackupCommand: ParsableCommand {
   }
 
   func run() throws {
-    let host = Environment.makeHost()
+    let machine = Environment.makeHost()
+    let host = machine.reading(within: rate.limit(machine))
     let repository = try place.open(
       host, credentials: identity.credentials(host, writer: writer, asks: false))
     var options = Backup.Options(source: try command.file ?? Environment.absolute(source ?? ""))

@@ -85,10 +85,12 @@ final class CaptureJob {
   let buffer = Buffer(capacity: Limits.archiveFrameBytes)
   private let frames: FrameMaker
   private let files: FileSystem
+  private let limit: RateLimit?
   private let root: OpenFile
 
-  init(files: FileSystem, root: OpenFile, compression: Compression) throws {
-    self.files = files
+  init(host: Host, root: OpenFile, compression: Compression) throws {
+    files = host.files
+    limit = host.readLimit
     self.root = root
     frames = try FrameMaker(compression, capacity: Limits.archiveFrameBytes)
   }
@@ -125,6 +127,7 @@ final class CaptureJob {
   private func capture(_ chunk: Chunk) {
     do throws(SystemError) {
       let room = UnsafeMutableRawBufferPointer(rebasing: buffer.free[..<chunk.length])
+      limit?.take(chunk.length)
       let count = try chunk.file.source.read(into: room, at: chunk.offset)
       readBytes += UInt64(count)
       if count < chunk.length {
@@ -160,6 +163,7 @@ final class CaptureJob {
           return
         }
         let length = Int(before.size)
+        limit?.take(length)
         let count = try handle.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer.free[..<length]), at: 0)
         readBytes += UInt64(count)
         let isWhole = try handle.status().isUntouched(since: before) && count == length

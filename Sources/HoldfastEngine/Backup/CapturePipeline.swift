@@ -49,10 +49,10 @@ final class CapturePipeline {
     self.record = record
     self.progress = progress
     scanner = Scanner(files: host.files, root: root, exclusions: exclusions)
-    spareJob = try CaptureJob(files: host.files, root: root, compression: compression)
+    spareJob = try CaptureJob(host: host, root: root, compression: compression)
     pool = try OrderedPool(
       workers: host.workers, capacity: host.workers * 3 + 2,
-      makeJob: { try CaptureJob(files: host.files, root: root, compression: compression) },
+      makeJob: { try CaptureJob(host: host, root: root, compression: compression) },
       perform: { $0.perform() })
   }
 

@@ -91,6 +91,7 @@ final class StreamCapture {
     let job = try pool.next()
     let count = try output.read(into: job.buffer.bytes)
     guard count > 0 else { return false }
+    host.readLimit?.take(count)
     job.buffer.count = count
     let pageSize = pageSize ?? PageSize.choose(head: job.buffer.used, size: 0, isInPostgreSQL: false)
     self.pageSize = pageSize
