@@ -40,6 +40,15 @@ int holdfast_punch_hole(int descriptor, off_t offset, off_t length) {
     return fallocate(descriptor, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length);
 }
 
+int holdfast_lock_holder(int descriptor, pid_t *holder) {
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    if (fcntl(descriptor, F_GETLK, &lock) != 0) return -1;
+    *holder = lock.l_pid;
+    return lock.l_type != F_UNLCK;
+}
+
+int holdfast_pipe(int *ends) { return pipe2(ends, O_CLOEXEC); }
+
 int holdfast_syncfs(int descriptor) { return syncfs(descriptor); }
 
 int holdfast_forbid_dumps(void) {

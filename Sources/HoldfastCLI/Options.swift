@@ -42,15 +42,17 @@ struct RepositoryOptions: ParsableArguments {
   func store(_ host: Host) throws -> LocalStore { LocalStore(directory: try directory(host), host: host) }
 
   /// - Parameter credentials: the keys for a sealed one.
-  func open(_ host: Host, credentials: Credentials = .none) throws -> Repository {
+  /// - Parameter limit: how fast objects are read.
+  func open(_ host: Host, credentials: Credentials = .none, limit: RateLimit? = nil) throws -> Repository {
     guard expectKeyring != "" else {
       throw EngineError(
         "the digest that is expected of the keyring is empty", hint: "Say the one that `holdfast key list` shows.",
         exitStatus: .usage)
     }
     let environment = Environment.value("HOLDFAST_EXPECT_KEYRING").flatMap { $0.isEmpty ? nil : $0 }
+    let store = try store(host)
     let repository = try Repository.open(
-      store(host), host: host, credentials: credentials,
+      limit.map { RateLimitedStore(store, $0) } ?? store, host: host, credentials: credentials,
       memory: ClientMemory(directory: try Environment.stateDirectory()),
       expectedKeyring: expectKeyring ?? environment)
     if let problem = repository.memoryProblem {
@@ -69,6 +71,23 @@ struct OutputOptions: ParsableArguments {
 
   @Flag(name: [.short, .long], help: "No progress, no remarks: only errors and warnings.")
   var quiet = false
+}
+
+/// How fast to read.
+struct RateOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Read at most so many bytes a second, such as 500K, 20M or 1GiB: a backup from the source, others from the repository.",
+      valueName: "rate"))
+  var limitRate: ByteRate?
+
+  func limit(_ host: Host) -> RateLimit? {
+    limitRate.map { RateLimit($0, clock: host.clock, cancellation: host.cancellation) }
+  }
+}
+
+extension ByteRate: ExpressibleByArgument {
+  package init?(argument: String) { self.init(argument) }
 }
 
 /// Of which source.

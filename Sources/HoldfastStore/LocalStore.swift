@@ -133,6 +133,7 @@ private struct LocalObject: ReadableBytes {
 }
 
 private final class LocalObjectWriter: ObjectWriter {
+  private static let keptBytesMax: UInt64 = 4 << 20
   private var file: OpenFile?
   private var offset: UInt64 = 0
   private let temporary: Path
@@ -160,6 +161,8 @@ private final class LocalObjectWriter: ObjectWriter {
   func commit() throws {
     guard let file, let parent = path.parent else { preconditionFailure("an object is committed once") }
     try file.synchronize()
+    // What is large is not read again soon, and would push what servers need out of the page cache.
+    if offset > Self.keptBytesMax { file.dropFromPageCache() }
     do throws(SystemError) {
       try files.rename(temporary, to: path, replacing: false)
     } catch {

@@ -11,6 +11,8 @@ package struct Host: Sendable {
   package let workers: Int
   /// Where scratch files may lie, best first.
   package let scratchDirectories: [Path]
+  /// Bounds how fast a source is read; `nil` for no bound.
+  package private(set) var readLimit: RateLimit?
 
   package init(
     files: FileSystem = FileSystem(), clock: Clock = .system, random: Randomness = .system,
@@ -22,6 +24,13 @@ package struct Host: Sendable {
     self.cancellation = cancellation
     self.workers = workers
     self.scratchDirectories = scratchDirectories
+  }
+
+  /// The same machine, on which a source is read no faster than this.
+  package func reading(within limit: RateLimit?) -> Host {
+    var host = self
+    host.readLimit = limit
+    return host
   }
 
   package func makeScratchFile() throws -> ScratchFile {

@@ -68,35 +68,85 @@ package struct ShellCommand: Sendable {
         ? "the command printed more than it should: \(text)" : "the command could not be run (\(error)): \(text)")
   }
 
-  /// Waits on this thread for what Swift's own threads do.
+  /// Runs it while `body` takes its standard output as it comes; its standard error is ours. Where `body` throws, the command is ended.
+  /// - Throws: what `body` throws; else `ShellCommandError` where it cannot be run, or fails: what `body` took is worth nothing then.
+  package func stream<Value>(_ cancellation: Cancellation, into body: (CommandOutput) throws -> Value) throws -> Value {
+    let pipe = try CommandOutput.makePipe()
+    let configuration = configuration
+    let running = RunningWork {
+      try await Subprocess.run(
+        configuration, output: .fileDescriptor(Self.descriptor(pipe.writer), closeAfterSpawningProcess: true),
+        error: .currentStandardError
+      ).terminationStatus
+    }
+    let output = CommandOutput(pipe.reader, of: text, cancellation)
+    let value: Value
+    do {
+      value = try body(output)
+    } catch {
+      output.close()
+      running.end()
+      throw error
+    }
+    try check(wait(cancellation, for: running))
+    return value
+  }
+
+  /// Subprocess takes a descriptor as a type of swift-system, of which nothing else is used here.
+  private static func descriptor<Descriptor: RawRepresentable<Int32>>(_ number: Int32) throws -> Descriptor {
+    guard let descriptor = Descriptor(rawValue: number) else {
+      throw SystemError("pass on", Path("a pipe"), code: EBADF)
+    }
+    return descriptor
+  }
+
   private func wait<Value: Sendable>(
     _ cancellation: Cancellation, for work: @escaping @Sendable () async throws -> Value
   ) throws -> Value {
-    let outcome = Outcome<Value>()
-    let task = Task.detached {
-      do {
-        outcome.set(.success(try await work()))
-      } catch {
-        outcome.set(.failure(error))
-      }
+    try wait(cancellation, for: RunningWork(work))
+  }
+
+  private func wait<Value: Sendable>(_ cancellation: Cancellation, for running: RunningWork<Value>) throws -> Value {
+    let result = running.result(cancellation)
+    // At a terminal the command is interrupted as well: that is no failure of its own.
+    try cancellation.check()
+    return try result.mapError { failure($0) }.get()
+  }
+}
+
+/// What Swift's own threads do, while a thread of ours waits for it: never one of Swift's, which may be few.
+private final class RunningWork<Value: Sendable> {
+  private final class Outcome: Sendable {
+    let result = Mutex<Result<Value, any Error>?>(nil)
+  }
+
+  private let outcome: Outcome
+  private let task: Task<Void, Never>
+
+  init(_ work: @escaping @Sendable () async throws -> Value) {
+    let outcome = Outcome()
+    self.outcome = outcome
+    task = Task.detached {
+      let result: Result<Value, any Error>
+      do { result = .success(try await work()) } catch { result = .failure(error) }
+      outcome.result.withLock { $0 = result }
     }
+  }
+
+  /// Waits for the end, which a signal hastens.
+  func result(_ cancellation: Cancellation) -> Result<Value, any Error> {
     while true {
-      if let result = outcome.value {
-        // At a terminal the command is interrupted as well: that is no failure of its own.
-        try cancellation.check()
-        return try result.mapError { failure($0) }.get()
-      }
+      if let result = outcome.result.withLock({ $0 }) { return result }
       if cancellation.isRaised { task.cancel() }
       Pause.forAnotherThread()
     }
   }
-}
 
-/// What a task on another thread ends with.
-private final class Outcome<Value: Sendable>: Sendable {
-  private let result = Mutex<Result<Value, any Error>?>(nil)
-  var value: Result<Value, any Error>? { result.withLock { $0 } }
-  func set(_ value: Result<Value, any Error>) { result.withLock { $0 = value } }
+  /// Ends it, and waits until it has.
+  func end() {
+    task.cancel()
+    _ = result(Cancellation())
+  }
 }
 
 /// A command of the operator's that did not do what it should.

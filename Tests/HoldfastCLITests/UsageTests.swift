@@ -57,6 +57,21 @@ import Testing
       "backup", "source", "--compression", "lz4", says: "Error: The value 'lz4' is invalid for '--compression <how>'"),
     Wrong("backup", "source", "--compression", "zstd:20", says: "none, deflate, deflate:1-9 or zstd:1-19."),
     Wrong("backup", "source", "--name", "a/b", says: "Error: The value 'a/b' is invalid for '--name <name>'"),
+    Wrong(
+      "backup", "source", "--from-command", "true", "--name", "a",
+      says: "Error: --from-command takes the place of the source directory."),
+    Wrong("backup", "--from-command", "true", says: "Error: --from-command needs --name."),
+    Wrong("backup", "--from-command", "", "--name", "a", says: "Error: The command of --from-command is empty."),
+    Wrong("backup", "source", "--file-name", "a", says: "Error: --file-name is for --from-command."),
+    Wrong(
+      "backup", "--from-command", "true", "--name", "a", "--file-name", "a/b",
+      says: "Error: --file-name a/b is not the name of a file."),
+    Wrong(
+      "backup", "--from-command", "true", "--name", "a", "--paranoid",
+      says: "Error: --exclude, --paranoid and --no-group are for directories, not for --from-command."),
+    Wrong(
+      "backup", "source", "--limit-rate", "20MB",
+      says: "Error: The value '20MB' is invalid for '--limit-rate <rate>'"),
     Wrong("diff", "latest", says: "Error: Missing expected argument '<newer>'"),
     Wrong("cat", "latest", says: "Error: Missing expected argument '<path>'"),
     Wrong("restore", says: "Error: Missing expected argument '--target <dir>'"),

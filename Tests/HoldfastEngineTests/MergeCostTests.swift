@@ -2,8 +2,8 @@ import HoldfastArchive
 import HoldfastCodec
 import HoldfastEngine
 import HoldfastModel
-import HoldfastSystem
 import HoldfastStore
+import HoldfastSystem
 import HoldfastTestSupport
 import Testing
 

@@ -1,5 +1,6 @@
 import HoldfastModel
 import HoldfastStore
+import HoldfastSystem
 import HoldfastTestSupport
 import Testing
 
@@ -15,5 +16,12 @@ import Testing
   @Test(arguments: StoreConformance.allCases)
   func memoryKeeps(_ promise: StoreConformance) throws {
     try promise.check(MemoryStore())
+  }
+
+  @Test(arguments: StoreConformance.allCases)
+  func aStoreWithALimitKeeps(_ promise: StoreConformance) throws {
+    let rate = try #require(ByteRate("1G"))
+    let limit = RateLimit(rate, clock: .system, cancellation: Cancellation()) { _ in }
+    try promise.check(RateLimitedStore(MemoryStore(), limit))
   }
 }

@@ -24,6 +24,25 @@ int holdfast_rename_exclusive(int old_directory, const char *old_path, int new_d
 int holdfast_punch_hole(int descriptor, off_t offset, off_t length);
 int holdfast_syncfs(int descriptor);
 
+/// Whether another process holds a POSIX lock on any part of the file: 1 or 0, -1 with errno. `holder` is not above zero where it cannot be told which: a lock
+/// of an open file, of another machine, or of a process in another PID namespace. Nothing is locked by that.
+int holdfast_lock_holder(int descriptor, pid_t *holder);
+
+/// Makes a pipe whose ends no child process inherits: the reading one, then the writing one.
+int holdfast_pipe(int *ends);
+
+/// Like pread(2), but leaves the page cache as it was: what was in it stays, what this call brings in is dropped. The first way that works of the next two.
+ssize_t holdfast_read_sparingly(int descriptor, void *buffer, size_t count, off_t offset);
+
+/// By RWF_DONTCACHE: EOPNOTSUPP before Linux 6.14, and on file systems without it.
+ssize_t holdfast_read_uncached(int descriptor, void *buffer, size_t count, off_t offset);
+
+/// By mincore(2) before and posix_fadvise(2) after. Drops nothing where the kernel does not tell us what is cached: of files that are neither ours nor writable to us.
+ssize_t holdfast_read_and_drop(int descriptor, void *buffer, size_t count, off_t offset);
+
+/// Drops what the page cache has of a file and is on stable storage already.
+int holdfast_drop_cached(int descriptor);
+
 /// Keeps this process out of core dumps, and other processes of the same user out of its memory.
 int holdfast_forbid_dumps(void);
 

@@ -19,7 +19,9 @@ struct BackupCommand: ParsableCommand {
       """)
 
   @Argument(help: "The directory to protect.", completion: .directory)
-  var source: String
+  var source: String?
+
+  @OptionGroup var command: CommandOptions
 
   @OptionGroup var place: RepositoryOptions
 
@@ -79,6 +81,7 @@ struct BackupCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Run this when there is no snapshot, before --after.", valueName: "command"))
   var onFailure: String?
 
+  @OptionGroup var rate: RateOptions
   @OptionGroup var identity: IdentityOptions
   @OptionGroup var writer: WriterOptions
   @OptionGroup var output: OutputOptions
@@ -87,13 +90,17 @@ struct BackupCommand: ParsableCommand {
     guard [full, differential, incremental].filter({ $0 }).count <= 1 else {
       throw ValidationError("--full, --differential and --incremental exclude each other.")
     }
+    try command.check(
+      source: source, name: name, hasDirectoryOptions: !exclude.isEmpty || paranoid || noGroup)
   }
 
   func run() throws {
-    let host = Environment.makeHost()
+    let machine = Environment.makeHost()
+    let host = machine.reading(within: rate.limit(machine))
     let repository = try place.open(
       host, credentials: identity.credentials(host, writer: writer, asks: false))
-    var options = Backup.Options(source: try Environment.absolute(source))
+    var options = Backup.Options(source: try command.file ?? Environment.absolute(source ?? ""))
+    options.command = command.shell
     options.name = name
     options.kind = full ? .full : differential ? .differential : incremental ? .incremental : nil
     options.exclusions = exclude.map { Glob($0) }

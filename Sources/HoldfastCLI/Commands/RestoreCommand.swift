@@ -45,6 +45,7 @@ struct RestoreCommand: ParsableCommand {
 
   @OptionGroup var place: RepositoryOptions
   @OptionGroup var identity: IdentityOptions
+  @OptionGroup var rate: RateOptions
   @OptionGroup var source: SourceOptions
   @OptionGroup var output: OutputOptions
 
@@ -57,7 +58,7 @@ struct RestoreCommand: ParsableCommand {
 
   func run() throws {
     let host = Environment.makeHost()
-    let repository = try place.open(host, credentials: identity.credentials(host, asks: true))
+    let repository = try place.open(host, credentials: identity.credentials(host, asks: true), limit: rate.limit(host))
     let progress = ConsoleProgress(isQuiet: output.quiet, isTerminal: Console.isErrorTerminal, clock: host.clock)
     defer { progress.end() }
     let chosen = try SnapshotSelector(snapshot, source: source.name, at: at.flatMap { TimeText.parse($0) })

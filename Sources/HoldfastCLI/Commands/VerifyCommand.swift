@@ -47,6 +47,7 @@ struct VerifyCommand: ParsableCommand {
 
   @OptionGroup var place: RepositoryOptions
   @OptionGroup var identity: IdentityOptions
+  @OptionGroup var rate: RateOptions
   @OptionGroup var source: SourceOptions
   @OptionGroup var output: OutputOptions
 
@@ -57,7 +58,8 @@ struct VerifyCommand: ParsableCommand {
         hint: "Say its ID, as `holdfast backup --json` reports it.", exitStatus: .usage)
     }
     let host = Environment.makeHost()
-    let repository = try place.open(host, credentials: identity.credentials(host, asks: false))
+    let repository = try place.open(
+      host, credentials: identity.credentials(host, asks: false), limit: rate.limit(host))
     let progress = ConsoleProgress(isQuiet: output.quiet, isTerminal: Console.isErrorTerminal, clock: host.clock)
     defer { progress.end() }
     var options = Verify.Options()

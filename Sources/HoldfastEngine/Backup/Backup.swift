@@ -9,6 +9,8 @@ package import HoldfastSystem
 package struct Backup {
   package struct Options: Sendable {
     package var source: Path
+    /// What prints the bytes, where they come from no directory: `source` is the name of the file that takes them then.
+    package var command: ShellCommand?
     /// `nil`: named after the directory.
     package var name: SourceName?
     /// `nil`: an incremental where a sound parent exists, else a full.
@@ -93,16 +95,8 @@ package struct Backup {
       firstArchive: base.chain?.nextArchiveNumber ?? 0, compression: options.compression, isDryRun: options.isDryRun)
     let started = host.clock.now()
     let record = ChangeRecord(body: draft.body, archives: draft.archives)
-    let detection = ChangeDetection(
-      parentStarted: base.chain?.tip.envelope.started, isParanoid: options.isParanoid)
-    let databases = try openDatabases(name, path, root, detection, base.state, record)
-    let pipeline = try CapturePipeline(
-      host: host, root: root, exclusions: options.exclusions, detection: detection, parent: base.state,
-      databases: databases, compression: options.compression, scratch: repository.scratch, record: record,
-      progress: progress)
-    try pipeline.run()
-    try databases.checkStopped(root: root, files: host.files)
-    let walGrowth = databases.walGrowth
+    let databases = try capture(name, path, root, base, record)
+    let walGrowth = databases?.walGrowth ?? 0
     let objects = try record.finish()
     let state = record.summarizer.summary
     let envelope = Envelope(
@@ -114,12 +108,12 @@ package struct Backup {
       archives: objects.archives, body: objects.body, state: state.recorded(under: draft.bodyHead.key),
       changes: record.changes,
       consistency: record.completeness.consistency, incomplete: record.completeness.incomplete,
-      program: Program.nameAndVersion, postgres: databases.postgres?.recorded,
+      program: Program.nameAndVersion, postgres: databases?.postgres?.recorded,
       keyring: repository.sealed?.revision.reference)
     if !options.isDryRun {
       let commit = SnapshotCommit(
         repository: repository, draft: draft, writer: writer, path: path, cache: cache,
-        isCacheInSource: cache.lies(in: path), progress: progress)
+        isCacheInSource: options.command == nil && cache.lies(in: path), progress: progress)
       try commit.run(
         envelope, state: state, parent: base.state, full: base.kind == .full ? nil : base.chain?.full,
         mismatch: EngineError(
@@ -134,7 +128,35 @@ package struct Backup {
 
   // MARK: Source
 
-  private func openSource() throws -> (root: OpenFile, path: Path) {
+  /// - Returns: the databases that were captured while others wrote to them; `nil` of the output of a command.
+  private func capture(
+    _ name: SourceName, _ path: Path, _ root: OpenFile?, _ base: Base, _ record: ChangeRecord
+  ) throws -> LiveDatabases? {
+    guard let root else {
+      guard let command = options.command else { return nil }
+      try StreamCapture(
+        command, as: path, host: host, parent: base.state, compression: options.compression,
+        scratch: repository.scratch, record: record, progress: progress
+      ).run()
+      return nil
+    }
+    let detection = ChangeDetection(
+      parentStarted: base.chain?.tip.envelope.started, isParanoid: options.isParanoid)
+    let others = OtherDatabases(root: root, files: host.files)
+    let databases = try openDatabases(name, path, root, detection, base.state, record, others)
+    let pipeline = try CapturePipeline(
+      host: host, root: root, exclusions: options.exclusions, detection: detection, parent: base.state,
+      databases: databases, compression: options.compression, scratch: repository.scratch, record: record,
+      progress: progress)
+    try pipeline.run()
+    try databases.checkStopped(root: root, files: host.files)
+    try others.checkAgain(record)
+    return databases
+  }
+
+  /// - Returns: no root where a command takes the place of the directory.
+  private func openSource() throws -> (root: OpenFile?, path: Path) {
+    if options.command != nil { return (nil, options.source) }
     let path: Path
     let root: OpenFile
     do throws(SystemError) {
@@ -170,6 +192,10 @@ package struct Backup {
   /// A name that nobody chose must not join two directories into one history.
   private func checkPath(_ path: Path, of name: SourceName, against newest: Snapshot?) throws {
     let sealedPath = repository.memory?.head(of: name)?.path
+    if options.command != nil {
+      return try StreamCapture.check(
+        name, known: newest.flatMap { $0.envelope.isSealed ? sealedPath : $0.envelope.source.path })
+    }
     guard options.name == nil, let newest,
       let known = newest.envelope.isSealed ? sealedPath : newest.envelope.source.path, known != path.description
     else { return }
@@ -181,12 +207,14 @@ package struct Backup {
   /// Opens the databases of the source, those of SQLite at one instant. From here on they are read through SQLite only.
   private func openDatabases(
     _ name: SourceName, _ path: Path, _ root: OpenFile, _ detection: ChangeDetection, _ parent: StateFile?,
-    _ record: ChangeRecord
+    _ record: ChangeRecord, _ others: OtherDatabases
   ) throws -> LiveDatabases {
     let survey = DatabaseSurvey(
-      host: host, root: root, exclusions: options.exclusions, detection: detection, parent: parent)
+      host: host, root: root, exclusions: options.exclusions, detection: detection, parent: parent, others: others)
     let found = try survey.run()
-    let clusters = ClusterChoice(found.clusters, source: path, connection: options.postgres, isExpected: options.expectsPostgres)
+    try others.check(record)
+    let clusters = ClusterChoice(
+      found.clusters, source: path, connection: options.postgres, isExpected: options.expectsPostgres)
     let postgres = try clusters.begin(name, host: host, progress: progress)
     let databases = SQLiteDatabases(
       found.sqlite, root: path, files: host.files, isGroup: options.groupsDatabases)
@@ -244,7 +272,8 @@ package struct Backup {
 
   /// Nothing is ever written into the source, not even a cache.
   private var keepsCache: Bool {
-    !options.isDryRun && !((try? cache.lies(in: host.files.resolve(options.source))) ?? true)
+    guard options.command == nil else { return !options.isDryRun }
+    return !options.isDryRun && !((try? cache.lies(in: host.files.resolve(options.source))) ?? true)
   }
 
   /// `nil` where the chain is sealed and no identity that opens it is at hand: then a full is better than no snapshot.

@@ -85,9 +85,11 @@ final class CaptureJob {
   let buffer = Buffer(capacity: Limits.archiveFrameBytes)
   private let frames: FrameMaker
   private let files: FileSystem
+  private let limit: RateLimit?
 
-  init(files: FileSystem, compression: Compression) throws {
-    self.files = files
+  init(host: Host, compression: Compression) throws {
+    files = host.files
+    limit = host.readLimit
     frames = try FrameMaker(compression, capacity: Limits.archiveFrameBytes)
   }
 
@@ -123,6 +125,7 @@ final class CaptureJob {
   private func capture(_ chunk: Chunk) {
     do throws(SystemError) {
       let room = UnsafeMutableRawBufferPointer(rebasing: buffer.free[..<chunk.length])
+      limit?.take(chunk.length)
       let count = try chunk.file.source.read(into: room, at: chunk.offset)
       readBytes += UInt64(count)
       if count < chunk.length {
@@ -158,6 +161,7 @@ final class CaptureJob {
           return
         }
         let length = Int(before.size)
+        limit?.take(length)
         let count = try handle.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer.free[..<length]), at: 0)
         readBytes += UInt64(count)
         let isWhole = try handle.status().isUntouched(since: before) && count == length

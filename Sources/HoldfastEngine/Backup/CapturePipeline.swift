@@ -52,10 +52,10 @@ final class CapturePipeline {
     self.progress = progress
     scanner = Scanner(
       files: host.files, root: root, exclusions: exclusions, clusters: databases.clusters)
-    spareJob = try CaptureJob(files: host.files, compression: compression)
+    spareJob = try CaptureJob(host: host, compression: compression)
     pool = try OrderedPool(
       workers: host.workers, capacity: host.workers * 3 + 2,
-      makeJob: { try CaptureJob(files: host.files, compression: compression) },
+      makeJob: { try CaptureJob(host: host, compression: compression) },
       perform: { $0.perform() })
   }
 
@@ -186,7 +186,7 @@ final class CapturePipeline {
   }
 
   private func isUnchanged(_ item: ScannedItem, since previous: Entry) -> Bool {
-    if previous.content.isHardLink { return false }
+    if previous.content.isHardLink || record.tornReasons[item.path] != nil { return false }
     guard let database = databases.sqlite.capture(of: item.status) else {
       return detection.isUnchanged(item.status, since: previous)
     }

@@ -28,10 +28,17 @@ final class ChangeRecord {
   /// Stores the pages that a job brought.
   /// - Returns: where the first of them lies; `nil` when there are none.
   func place(_ job: CaptureJob) throws -> PageLocation? {
-    guard job.buffer.count > 0 else { return nil }
-    changes.pageBytes += UInt64(job.buffer.count)
-    if let frame = job.frame, let head = job.head { return try archives.place(frame, for: head) }
-    return try archives.gather(job.buffer.used)
+    try place(job.buffer, job.frame, for: job.head)
+  }
+
+  /// - Parameters:
+  ///   - pages: what is to be stored.
+  ///   - frame: made of them for `head`, where they fill most of one.
+  func place(_ pages: Buffer, _ frame: StoredFrame?, for head: ContainerHead?) throws -> PageLocation? {
+    guard pages.count > 0 else { return nil }
+    changes.pageBytes += UInt64(pages.count)
+    if let frame, let head { return try archives.place(frame, for: head) }
+    return try archives.gather(pages.used)
   }
 
   /// Counts the pages that are stored now.

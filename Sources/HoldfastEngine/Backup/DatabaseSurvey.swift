@@ -12,6 +12,8 @@ struct DatabaseSurvey {
   let detection: ChangeDetection
   /// What the parent knows of the source.
   let parent: StateFile?
+  /// What databases of other kinds are recognised by is handed to this on the way.
+  let others: OtherDatabases
 
   struct Findings {
     var sqlite: [SQLiteCandidate] = []
@@ -28,6 +30,7 @@ struct DatabaseSurvey {
     while let finding = try scanner.next() {
       try host.cancellation.check()
       guard case .item(let item) = finding else { continue }
+      others.notice(item)
       while let entry = previous, entry.path < item.path { previous = try known?.nextEntry() }
       if let cluster = try PostgresCluster(holding: item.path, in: root, files: host.files) {
         found.clusters.append(cluster)

@@ -105,7 +105,7 @@ final class LargeFile {
       [spool] + spools, inherits ? nil : base, size: before.size, pageSize, coversAll: !inherits)
   }
 
-  private static func overlay(
+  static func overlay(
     _ spools: [PageMapSpool], _ base: BaseFile?, size: UInt64, _ pageSize: UInt32, coversAll: Bool
   ) throws -> any PageMapReader {
     let bounds = FileContent(

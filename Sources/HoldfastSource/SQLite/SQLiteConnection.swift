@@ -18,8 +18,12 @@ final class SQLiteConnection: @unchecked Sendable {
   // Sendable for that reason; the pointer is set once.
   private let database: OpaquePointer
 
+  /// Once for the process, before SQLite opens anything: a capture leaves the page cache to the servers.
+  private static let readsSparingly: Void = holdfast_sqlite_read_through(PageCacheUse.sparingRead)
+
   /// - Parameter busyTimeoutMs: how long to wait for another one's lock.
   init(_ path: Path, readOnly: Bool, busyTimeoutMs: Int32) throws(SQLiteFailure) {
+    Self.readsSparingly
     var opened: OpaquePointer?
     let flags = (readOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE) | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_FULLMUTEX
     let code = path.withCString { sqlite3_open_v2($0, &opened, flags, nil) }

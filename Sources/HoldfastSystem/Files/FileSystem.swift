@@ -71,14 +71,16 @@ package struct FileSystem: Sendable {
     return OpenFile(descriptor: descriptor, path: path, in: directory, probe: probe)
   }
 
-  /// Opens for reading, beneath `directory` and without symbolic links on the way, and leaves no trace in the access time where we may.
-  package func openForCapture(_ path: Path, in directory: OpenFile) throws(SystemError) -> OpenFile {
+  /// Opens for reading, beneath `directory` and without symbolic links on the way, and leaves no trace in the access time where we may, nor in the page cache.
+  package func openForCapture(
+    _ path: Path, in directory: OpenFile, _ cacheUse: PageCacheUse = .sparing
+  ) throws(SystemError) -> OpenFile {
     let flags = Mode.read.flags | O_CLOEXEC
     let descriptor = try perform(.open, "open", path, in: directory) {
       let quiet = holdfast_openat_beneath(directory.descriptor, $0, flags | holdfast_o_noatime, 0)
       return quiet < 0 && errno == EPERM ? holdfast_openat_beneath(directory.descriptor, $0, flags, 0) : quiet
     }
-    return OpenFile(descriptor: descriptor, path: path, in: directory, probe: probe)
+    return OpenFile(descriptor: descriptor, path: path, in: directory, cacheUse: cacheUse, probe: probe)
   }
 
   /// Like `open`, but refuses every symbolic link on the way and every way out of `directory` (openat2(2), RESOLVE_BENEATH).

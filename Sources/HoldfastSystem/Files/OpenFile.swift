@@ -10,10 +10,15 @@ package final class OpenFile: Sendable {
   /// What it was opened as.
   package let path: Path
   private let directory: Path
+  private let cacheUse: PageCacheUse
   let probe: (any OperationProbe)?
 
   /// - Parameter directory: what `path` is relative to.
-  init(descriptor: Int32, path: Path, in directory: OpenFile? = nil, probe: (any OperationProbe)?) {
+  init(
+    descriptor: Int32, path: Path, in directory: OpenFile? = nil, cacheUse: PageCacheUse = .ordinary,
+    probe: (any OperationProbe)?
+  ) {
+    self.cacheUse = cacheUse
     self.descriptor = descriptor
     self.path = path
     self.directory = directory?.place ?? .root
@@ -52,7 +57,7 @@ package final class OpenFile: Sendable {
     while filled < buffer.count {
       let rest = UnsafeMutableRawBufferPointer(rebasing: buffer[filled...])
       let position = off_t(clamping: offset + UInt64(filled))
-      let count = try perform(.read, "read") { pread($0, rest.baseAddress, rest.count, position) }
+      let count = try perform(.read, "read") { cacheUse.read($0, rest, at: position) }
       if count == 0 { break }
       filled += count
     }

@@ -1,0 +1,60 @@
+#define _GNU_SOURCE 1
+#include "CLinux.h"
+
+#include <stdbool.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+
+// In linux/fs.h from Linux 6.14 on.
+#define HOLDFAST_RWF_DONTCACHE 0x80
+enum { PAGES_MAX = 1024 };
+
+ssize_t holdfast_read_uncached(int descriptor, void *buffer, size_t count, off_t offset) {
+    struct iovec part = {buffer, count};
+    return preadv2(descriptor, &part, 1, offset, HOLDFAST_RWF_DONTCACHE);
+}
+
+/// Which pages of a range are in the page cache; false where that is not known.
+static bool look(int descriptor, off_t start, size_t pages, size_t page, unsigned char *present) {
+    // Nothing is read by that: no page of the mapping is ever touched.
+    void *map = mmap(NULL, pages * page, PROT_NONE, MAP_SHARED, descriptor, start);
+    if (map == MAP_FAILED) return false;
+    bool known = mincore(map, pages * page, present) == 0;
+    munmap(map, pages * page);
+    return known;
+}
+
+ssize_t holdfast_read_and_drop(int descriptor, void *buffer, size_t count, off_t offset) {
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    off_t start = offset - offset % (off_t)page;
+    size_t pages = ((size_t)(offset - start) + count + page - 1) / page;
+    unsigned char present[PAGES_MAX];
+    if (count == 0 || pages > PAGES_MAX || !look(descriptor, start, pages, page, present)) {
+        return pread(descriptor, buffer, count, offset);
+    }
+    size_t missing = 0;
+    for (size_t index = 0; index < pages; index++) missing += !(present[index] & 1);
+    if (missing == 0) return pread(descriptor, buffer, count, offset);
+    // Without: the kernel reads ahead, and later we would take what it brought in for somebody else's.
+    posix_fadvise(descriptor, 0, 0, POSIX_FADV_RANDOM);
+    ssize_t result = pread(descriptor, buffer, count, offset);
+    int code = errno;
+    for (size_t index = 0; index < pages;) {
+        size_t end = index;
+        while (end < pages && !(present[end] & 1)) end++;
+        if (end > index) {
+            posix_fadvise(descriptor, start + (off_t)(index * page), (off_t)((end - index) * page), POSIX_FADV_DONTNEED);
+        }
+        index = end + 1;
+    }
+    errno = code;
+    return result;
+}
+
+ssize_t holdfast_read_sparingly(int descriptor, void *buffer, size_t count, off_t offset) {
+    ssize_t result = holdfast_read_uncached(descriptor, buffer, count, offset);
+    if (result >= 0 || (errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL)) return result;
+    return holdfast_read_and_drop(descriptor, buffer, count, offset);
+}
+
+int holdfast_drop_cached(int descriptor) { return posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED); }

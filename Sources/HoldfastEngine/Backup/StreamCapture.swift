@@ -1,0 +1,187 @@
+internal import HoldfastArchive
+internal import HoldfastCodec
+internal import HoldfastModel
+internal import HoldfastSource
+internal import HoldfastSystem
+
+/// Captures what a command prints as the one file of a snapshot. Its bytes come once and in order, and their number is known at the end: so they are taken
+/// here and digested, compared and compressed by workers, and the entries are written down when the command has succeeded.
+final class StreamCapture {
+  // A dump holds what its database protects.
+  private static let fileMode: UInt32 = 0o600
+  private static let directoryMode: UInt32 = 0o700
+
+  private let command: ShellCommand
+  private let path: Path
+  private let host: Host
+  private let parent: StateFile?
+  private let base: BaseFile?
+  private let record: ChangeRecord
+  private let progress: any ProgressObserver
+  private let pool: OrderedPool<StreamJob>
+  private let spool: PageMapSpool
+  private var feed: DigestFeed?
+  private var pageSize: UInt32?
+  private var digest = PageDigestStream()
+  private var size: UInt64 = 0
+
+  /// - Parameters:
+  ///   - path: of the file.
+  ///   - parent: the state that the snapshot builds on, and whose file the output is compared with.
+  init(
+    _ command: ShellCommand, as path: Path, host: Host, parent: StateFile?, compression: Compression,
+    scratch: ScratchSpace, record: ChangeRecord, progress: any ProgressObserver
+  ) throws {
+    self.command = command
+    self.path = path
+    self.host = host
+    self.parent = parent
+    self.record = record
+    self.progress = progress
+    base = try parent.flatMap { try Self.file(of: $0, at: path) }
+    feed = base.map { DigestFeed($0.runs()) }
+    pageSize = base?.file.pageSize
+    spool = PageMapSpool(scratch)
+    pool = try OrderedPool(
+      workers: host.workers, capacity: host.workers * 3 + 2, makeJob: { try StreamJob(compression) },
+      perform: { $0.perform() })
+  }
+
+  /// A name that held a directory must not become the history of a command by mistake.
+  /// - Parameter known: where the source of the newest snapshot lay, as far as this machine knows.
+  static func check(_ name: SourceName, known: String?) throws {
+    guard let known, known.hasPrefix("/") else { return }
+    throw EngineError(
+      "the source \(name) of this repository is the directory \(known), not the output of a command",
+      hint: "Say another --name.")
+  }
+
+  /// The file that the output is compared with: the one at its path, else the first.
+  private static func file(of state: StateFile, at path: Path) throws -> BaseFile? {
+    let reader = state.makeReader()
+    var first: BaseFile?
+    while let entry = try reader.nextEntry() {
+      guard let file = entry.file, file.consistency != .unreadable else { continue }
+      let found = BaseFile(state: state, file: file, mapOffset: reader.mapOffset, isSamePath: entry.path == path)
+      if found.isSamePath { return found }
+      first = first ?? found
+    }
+    return first
+  }
+
+  /// Captures everything, and waits for the command to succeed.
+  func run() throws {
+    defer { pool.stop() }
+    pool.consume = { [unowned self] job in try finish(job) }
+    let owner = try command.stream(host.cancellation) { output in
+      while try take(from: output) {}
+      try pool.drain()
+      return try output.owner()
+    }
+    guard size > 0 else {
+      throw EngineError(
+        "the command printed nothing; nothing was committed", hint: "Run it by itself to see what it says.")
+    }
+    try writeDown(owner)
+  }
+
+  /// Takes the next stretch of the output.
+  /// - Returns: whether there may be more.
+  private func take(from output: CommandOutput) throws -> Bool {
+    let job = try pool.next()
+    let count = try output.read(into: job.buffer.bytes)
+    guard count > 0 else { return false }
+    host.readLimit?.take(count)
+    job.buffer.count = count
+    let pageSize = pageSize ?? PageSize.choose(head: job.buffer.used, size: 0, isInPostgreSQL: false)
+    self.pageSize = pageSize
+    job.pageSize = Int(pageSize)
+    job.firstPage = size / UInt64(pageSize)
+    job.base = try feed?.take(Int(Pages.count(size: UInt64(count), pageSize: pageSize))) ?? .none
+    job.head = try record.headForNextJob()
+    size += UInt64(count)
+    try pool.submit()
+    return count == job.buffer.capacity
+  }
+
+  private func finish(_ job: StreamJob) throws {
+    defer { job.reset() }
+    if let failure = job.failure { throw failure }
+    guard let comparison = job.comparison else { return }
+    let location = try record.place(job.buffer, job.frame, for: job.head)
+    record.count(comparison.runs)
+    digest.add(comparison.digests)
+    for run in comparison.runs { try spool.append(run.moved(to: location)) }
+    record.changes.readBytes += UInt64(job.length)
+    progress.advance(bytes: UInt64(job.length), files: 0)
+  }
+
+  // MARK: Entries
+
+  private func writeDown(_ owner: (userID: UInt32, groupID: UInt32)) throws {
+    let now = host.clock.now()
+    let identity = Identity(changed: Timestamp(seconds: 0, nanoseconds: 0), device: 0, inode: 0)
+    let attributes = { (mode: UInt32) in
+      Attributes(mode: mode, userID: owner.userID, groupID: owner.groupID, modified: now)
+    }
+    let pageSize = pageSize ?? PageSize.standard
+    let content = FileContent(
+      size: size, pageSize: pageSize, consistency: .stable, digest: digest.finish(size: size, pageSize: pageSize))
+    let root = Entry(
+      path: .root, attributes: attributes(Self.directoryMode), content: .directory, identity: identity)
+    let file = Entry(path: path, attributes: attributes(Self.fileMode), content: .file(content), identity: identity)
+    let known = parent?.makeReader()
+    try record.put(root, previous: known?.nextEntry(), inherits: false, runs: nil)
+    var old = try known?.nextEntry()
+    while let gone = old, gone.path < path {
+      try record.remove(gone.path)
+      old = try known?.nextEntry()
+    }
+    let previous = old?.path == path ? old : nil
+    if previous != nil { old = try known?.nextEntry() }
+    try record.put(file, previous: previous, inherits: base?.isSamePath ?? false, runs: runs(pageSize))
+    while let gone = old {
+      try record.remove(gone.path)
+      old = try known?.nextEntry()
+    }
+    progress.advance(bytes: 0, files: 1)
+  }
+
+  private func runs(_ pageSize: UInt32) throws -> any PageMapReader {
+    let inherits = base?.isSamePath ?? false
+    return try LargeFile.overlay([spool], inherits ? nil : base, size: size, pageSize, coversAll: !inherits)
+  }
+}
+
+/// A stretch of the output with the memory to take it apart. The pages to store end up in `buffer`; where they fill most of a frame, the worker makes it.
+private final class StreamJob {
+  let buffer = Buffer(capacity: Limits.archiveFrameBytes)
+  var firstPage: UInt64 = 0
+  var pageSize = 0
+  var base = BaseDigests.none
+  /// The archive for which the frame is made.
+  var head: ContainerHead?
+  private(set) var length = 0
+  private(set) var comparison: PageComparison?
+  private(set) var frame: StoredFrame?
+  private(set) var failure: (any Error)?
+  private let frames: FrameMaker
+
+  init(_ compression: Compression) throws {
+    frames = try FrameMaker(compression, capacity: Limits.archiveFrameBytes)
+  }
+
+  func reset() {
+    (buffer.count, length, base) = (0, 0, .none)
+    (head, comparison, frame, failure) = (nil, nil, nil, nil)
+  }
+
+  /// Runs on a worker.
+  func perform() {
+    length = buffer.count
+    buffer.count = 0
+    comparison = PageComparison(buffer: buffer, length: length, firstPage: firstPage, pageSize: pageSize, base: base)
+    guard let head, buffer.count > Limits.gatheredFrameBytes else { return }
+    do { frame = try frames.make(buffer.used, for: head) } catch { failure = error }
+  }
+}

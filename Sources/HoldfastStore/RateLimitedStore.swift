@@ -1,0 +1,44 @@
+internal import HoldfastModel
+package import HoldfastSystem
+
+/// A store whose objects are read no faster than a limit allows.
+package struct RateLimitedStore: Store {
+  private let store: any Store
+  private let limit: RateLimit
+
+  package init(_ store: any Store, _ limit: RateLimit) {
+    self.store = store
+    self.limit = limit
+  }
+
+  package var location: String { store.location }
+
+  package func names(below prefix: String) throws -> [String] { try store.names(below: prefix) }
+
+  package func open(_ key: String) throws -> any ReadableBytes {
+    RateLimitedObject(object: try store.open(key), limit: limit)
+  }
+
+  package func create(_ key: String) throws -> any ObjectWriter { try store.create(key) }
+
+  package func settle(below prefix: String) throws { try store.settle(below: prefix) }
+
+  package func removeAll(below prefix: String) throws { try store.removeAll(below: prefix) }
+
+  package func lock(_ name: String, wait: Bool, cancellation: Cancellation) throws -> (any StoreLock)? {
+    try store.lock(name, wait: wait, cancellation: cancellation)
+  }
+}
+
+private struct RateLimitedObject: ReadableBytes {
+  let object: any ReadableBytes
+  let limit: RateLimit
+
+  var length: UInt64 { object.length }
+  var name: String { object.name }
+
+  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws {
+    limit.take(buffer.count)
+    try object.read(into: buffer, at: offset)
+  }
+}

@@ -1,0 +1,49 @@
+internal import Glibc
+package import HoldfastModel
+
+/// What the page cache has of files, asked with mincore(2).
+package enum ResidentPages {
+  private static let pageBytes = Int(sysconf(Int32(_SC_PAGESIZE)))
+
+  /// How many pages of a stretch of the file are cached. Opens and closes the file.
+  package static func count(_ path: Path, at offset: Int = 0, bytes: Int) -> Int {
+    let descriptor = path.withCString { open($0, O_RDONLY | O_CLOEXEC) }
+    guard descriptor >= 0 else { fatalError("cannot open \(path): errno \(errno)") }
+    defer { close(descriptor) }
+    guard let map = mmap(nil, bytes, PROT_NONE, MAP_SHARED, descriptor, offset), map != MAP_FAILED else {
+      fatalError("cannot map \(path): errno \(errno)")
+    }
+    defer { munmap(map, bytes) }
+    var present = [UInt8](repeating: 0, count: (bytes + pageBytes - 1) / pageBytes)
+    guard mincore(map, bytes, &present) == 0 else { fatalError("mincore: errno \(errno)") }
+    return present.count { $0 & 1 == 1 }
+  }
+
+  /// Makes the file durable, and takes it out of the page cache.
+  package static func drop(_ path: Path) {
+    let descriptor = path.withCString { open($0, O_RDONLY | O_CLOEXEC) }
+    defer { close(descriptor) }
+    fsync(descriptor)
+    posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED)
+  }
+
+  /// Reads a stretch as any program does, without reading ahead.
+  package static func cache(_ path: Path, at offset: Int, bytes: Int) {
+    let descriptor = path.withCString { open($0, O_RDONLY | O_CLOEXEC) }
+    defer { close(descriptor) }
+    posix_fadvise(descriptor, 0, 0, POSIX_FADV_RANDOM)
+    var block = [UInt8](repeating: 0, count: bytes)
+    pread(descriptor, &block, bytes, offset)
+  }
+
+  /// Whether files below `directory` can be taken out of the page cache: not on a file system in memory. Says so if not.
+  package static func canBeDropped(in directory: Path) -> Bool {
+    let path = directory.appending("page cache")
+    TestFiles.write([UInt8](repeating: 1, count: 1 << 20), to: path)
+    drop(path)
+    let can = count(path, bytes: 1 << 20) == 0
+    TestFiles.remove(path)
+    if !can { print("skipped: \(directory) is on a file system in memory") }
+    return can
+  }
+}
