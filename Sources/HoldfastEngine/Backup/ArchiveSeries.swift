@@ -26,7 +26,7 @@ final class ArchiveSeries {
   private let sequence: UInt64
   private let makeObject: (String) throws -> any ObjectWriter
   private let frames: FrameMaker
-  private let gathered = Buffer(capacity: Limits.gatheredFrameBytes)
+  private let gathered: Buffer
   private var gatheredPlace: (archive: OpenArchive, frame: UInt32)?
   private var newestHead: ContainerHead?
   /// The oldest first.
@@ -36,17 +36,19 @@ final class ArchiveSeries {
 
   /// - Parameters:
   ///   - firstNumber: what the first archive is called along the chain.
+  ///   - gatheredBytes: up to how many plain bytes are gathered into a frame.
   ///   - makeObject: begins an object under a key.
   init(
     repository: Repository, source: SourceName, sequence: UInt64, firstNumber: UInt64, compression: Compression,
-    makeObject: @escaping (String) throws -> any ObjectWriter
+    gatheredBytes: Int = Limits.gatheredFrameBytes, makeObject: @escaping (String) throws -> any ObjectWriter
   ) throws {
     self.repository = repository
     self.source = source
     self.sequence = sequence
     self.nextNumber = firstNumber
     self.makeObject = makeObject
-    frames = try FrameMaker(compression, capacity: Limits.gatheredFrameBytes)
+    gathered = Buffer(capacity: gatheredBytes)
+    frames = try FrameMaker(compression, capacity: gatheredBytes)
   }
 
   /// The archive for which the next frame is to be made.
@@ -68,7 +70,7 @@ final class ArchiveSeries {
     return PageLocation(archive: archive.number, frame: number, offset: 0)
   }
 
-  /// Adds pages, at most `Limits.gatheredFrameBytes`, to the frame that is being gathered.
+  /// Adds pages, at most `gatheredBytes`, to the frame that is being gathered.
   /// - Returns: where their first byte lies.
   func gather(_ pages: UnsafeRawBufferPointer) throws -> PageLocation {
     if gathered.count + pages.count > gathered.capacity { try flushGathered() }

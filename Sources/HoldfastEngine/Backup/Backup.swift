@@ -70,9 +70,11 @@ package struct Backup {
     let writer = try repository.sealed?.writer()
     let (root, path) = try openSource()
     let name = options.name ?? SourceName(from: path)
-    let lock = try options.isDryRun ? nil : lock(name)
+    let lock =
+      try options.isDryRun ? nil : repository.lock(name, waits: options.waitsForLock, progress: progress)
     defer { withExtendedLifetime(lock) {} }
-    let newest = try newestSnapshot(of: name)
+    let newest = try repository.newestSnapshot(
+      of: name, removesLeftovers: !options.isDryRun, progress: progress)
     if !options.isDryRun {
       try repository.store.settle(below: newest.map { Keys.snapshot(name, $0.sequence) } ?? Keys.source(name))
     }
@@ -80,8 +82,9 @@ package struct Backup {
     let base = try chooseBase(newest, of: name, cacheKey: writer?.cacheKey)
     progress.begin(phase: "reading", totalBytes: base.state?.summary.bytes)
 
-    let draft = try Draft(
-      repository: repository, name: name, path: path, newest: newest, base: base.chain, options: options)
+    let draft = try SnapshotDraft(
+      repository: repository, name: name, label: Array(path.description.utf8), newest: newest,
+      firstArchive: base.chain?.nextArchiveNumber ?? 0, compression: options.compression, isDryRun: options.isDryRun)
     let started = host.clock.now()
     let record = ChangeRecord(body: draft.body, archives: draft.archives)
     let detection = ChangeDetection(
@@ -106,7 +109,14 @@ package struct Backup {
       consistency: record.completeness.consistency, incomplete: record.completeness.incomplete,
       program: Program.nameAndVersion, keyring: repository.sealed?.revision.reference)
     if !options.isDryRun {
-      try commit(envelope, state: state, draft, path: path, base: base, writer: writer)
+      let commit = SnapshotCommit(
+        repository: repository, draft: draft, writer: writer, path: path, cache: cache,
+        isCacheInSource: cache.lies(in: path), progress: progress)
+      try commit.run(
+        envelope, state: state, parent: base.state, full: base.kind == .full ? nil : base.chain?.full,
+        mismatch: EngineError(
+          "the new manifest does not give back what was captured; nothing was committed",
+          hint: "Check this machine's memory, and run with --full. Please report it."))
     }
     return Report(
       envelope: envelope, reason: base.reason, problems: record.problems.sorted { $0.path < $1.path },
@@ -185,45 +195,6 @@ package struct Backup {
 
   // MARK: Parent
 
-  private func lock(_ name: SourceName) throws -> any StoreLock {
-    if let lock = try repository.store.lock(name.text, wait: false, cancellation: host.cancellation) { return lock }
-    if options.waitsForLock {
-      progress.note("another run is backing up \(name); waiting for it")
-      if let lock = try repository.store.lock(name.text, wait: true, cancellation: host.cancellation) { return lock }
-    }
-    throw EngineError(
-      "another run is backing up \(name)", hint: "Wait for it, or say --wait.", exitStatus: .locked)
-  }
-
-  /// The newest committed snapshot whose envelope can be read; a damaged one is warned of and passed over. What killed runs left is
-  /// removed.
-  private func newestSnapshot(of name: SourceName) throws -> Snapshot? {
-    let newest = try newestReadable(of: name)
-    guard let head = repository.memory?.head(of: name) else { return newest }
-    if newest.map({ $0.sequence < head.sequence }) ?? true {
-      progress.warn(
-        "snapshot number \(head.sequence) of \(name), which this machine has seen, is not there: the repository was put back, or has lost its newest snapshots"
-      )
-    } else if let newest, newest.sequence == head.sequence, newest.digest != head.digest {
-      progress.warn(
-        "snapshot number \(head.sequence) of \(name) is another one than this machine has seen: the repository was put back"
-      )
-    }
-    return newest
-  }
-
-  private func newestReadable(of name: SourceName) throws -> Snapshot? {
-    for sequence in try repository.sequences(of: name).reversed() {
-      do {
-        if let snapshot = try repository.snapshotIfCommitted(name, sequence) { return snapshot }
-        if !options.isDryRun { try repository.store.removeAll(below: Keys.snapshot(name, sequence)) }
-      } catch let damage as DamageError {
-        progress.warn(damage.message)
-      }
-    }
-    return nil
-  }
-
   private func chooseBase(_ newest: Snapshot?, of name: SourceName, cacheKey: SealingKey?) throws -> Base {
     guard options.kind != .full else { return Base(kind: .full, chain: nil, state: nil, reason: nil) }
     let wanted = options.kind ?? .incremental
@@ -262,117 +233,4 @@ package struct Backup {
       return nil
     }
   }
-
-  // MARK: Commit
-
-  /// Proves that the new manifest, replayed, gives what was seen; then makes the snapshot exist.
-  private func commit(
-    _ envelope: Envelope, state: Envelope.State, _ draft: Draft, path: Path, base: Base, writer: WriterKey?
-  ) throws {
-    try host.cancellation.check()
-    try draft.commitBody()
-    let kept = try prove(envelope, state: state, base: base, cacheKey: writer?.cacheKey)
-    try host.cancellation.check()
-    try checkObjects(of: envelope)
-    try repository.checkKeyringIsNewest()
-    try Repository.write(
-      envelope.serialized(signedBy: writer?.signing), to: Keys.manifest(envelope.source.name, envelope.sequence),
-      of: repository.store)
-    // The snapshot exists from here on; without the cache the next run is only slower.
-    if let committed = try? repository.snapshotIfCommitted(envelope.source.name, envelope.sequence) {
-      repository.memory?.remember(committed, path: path)
-    }
-    guard kept.isNeeded else { return }
-    do {
-      guard let cache = kept.cache else {
-        let reason = isCacheInSource ? "its directory lies in the source" : "no directory for it can be written"
-        throw EngineError(reason + "; set HOLDFAST_CACHE_DIR", hint: nil)
-      }
-      try cache.keep(beside: base.kind == .full ? envelope.snapshot : (base.chain?.full.id ?? envelope.snapshot))
-    } catch {
-      guard repository.sealed != nil else { return }
-      let reason = (error as? any OperatorError)?.message ?? "\(error)"
-      progress.warn(
-        "the local cache could not be written, so the next snapshot of \(envelope.source.name) will be a full: \(reason)"
-      )
-    }
-  }
-
-  /// Another host that shares the repository but not its locks may have taken this run's objects for leftovers.
-  private func checkObjects(of envelope: Envelope) throws {
-    let (name, sequence) = (envelope.source.name, envelope.sequence)
-    try repository.checkPresence(Keys.body(name, sequence, envelope.body.id), length: envelope.body.length)
-    for archive in envelope.archives {
-      try repository.checkPresence(Keys.archive(name, sequence, archive.id), length: archive.length)
-    }
-  }
-
-  /// Nothing is ever written into the source, not even a cache.
-  private var isCacheInSource: Bool { (try? cache.lies(in: host.files.resolve(options.source))) ?? true }
-
-  /// - Returns: the state for the cache, where there is a place for it, and whether the next snapshot needs it.
-  private func prove(
-    _ envelope: Envelope, state: Envelope.State, base: Base, cacheKey: SealingKey?
-  ) throws -> (cache: StateCache.Draft?, isNeeded: Bool) {
-    if envelope.kind != .full, envelope.changes.isEmpty, state == base.state?.summary { return (nil, false) }
-    let key = Keys.body(envelope.source.name, envelope.sequence, envelope.body.id)
-    let container = try ContainerReader(
-      repository.store.open(key), kind: .body, repository: repository.id, reference: envelope.body,
-      access: repository.access)
-    let older: [any ChangeReader] = base.state.map { [$0.makeReader()] } ?? []
-    var replay = try Replay(older + [BodyReader(container)])
-    let place = isCacheInSource ? StateCache(directory: nil) : cache
-    let draft = place.begin(repository, source: envelope.source.name, snapshot: envelope.snapshot, key: cacheKey)
-    let sink: any ByteSink = try draft ?? repository.scratch.make()
-    let writer = StateWriter(sink)
-    try replay.write(to: writer, cancellation: host.cancellation)
-    guard try writer.finish() == state else {
-      throw EngineError(
-        "the new manifest does not give back what was captured; nothing was committed",
-        hint: "Check this machine's memory, and run with --full. Please report it.")
-    }
-    draft?.end(state)
-    return (draft, true)
-  }
-}
-
-/// The objects of a snapshot that is being made.
-private struct Draft {
-  let snapshot: Identifier
-  let sequence: UInt64
-  let archives: ArchiveSeries
-  let body: BodyWriter
-  /// Under which the body is written.
-  let bodyHead: ContainerHead
-  let commitBody: () throws -> Void
-
-  init(
-    repository: Repository, name: SourceName, path: Path, newest: Snapshot?, base: Chain?, options: Backup.Options
-  ) throws {
-    let random = repository.host.random
-    // A number that was seen is never used again, also where its snapshot is gone.
-    let seen = try [repository.sequences(of: name).last, newest?.sequence, repository.memory?.head(of: name)?.sequence]
-    let sequence = (seen.compactMap { $0 }.max() ?? 0) + 1
-    let makeObject: (String) throws -> any ObjectWriter = { key in
-      options.isDryRun ? DiscardingWriter() : try repository.store.create(key)
-    }
-    bodyHead = try repository.makeHead(.body, label: Array(path.description.utf8))
-    let bodyObject = try makeObject(Keys.body(name, sequence, bodyHead.name.id))
-    snapshot = random.identifier()
-    self.sequence = sequence
-    archives = try ArchiveSeries(
-      repository: repository, source: name, sequence: sequence, firstNumber: base?.nextArchiveNumber ?? 0,
-      compression: options.compression, makeObject: makeObject)
-    body = try BodyWriter(
-      ContainerWriter(bodyHead, sink: bodyObject),
-      compression: options.compression)
-    commitBody = { try bodyObject.commit() }
-  }
-}
-
-/// Takes the place of an object when nothing is to be stored.
-private final class DiscardingWriter: ObjectWriter {
-  func append(_ bytes: UnsafeRawBufferPointer) {}
-  func commit() {}
-  func abort() {}
 }

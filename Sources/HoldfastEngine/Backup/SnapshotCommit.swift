@@ -1,0 +1,90 @@
+internal import HoldfastArchive
+internal import HoldfastCodec
+internal import HoldfastModel
+internal import HoldfastStore
+internal import HoldfastSystem
+
+/// The last steps of every run that makes a snapshot: prove that the new manifest, replayed, gives what it stands for; make the snapshot
+/// exist; keep its state for the next run.
+struct SnapshotCommit {
+  let repository: Repository
+  let draft: SnapshotDraft
+  let writer: WriterKey?
+  /// Of the source, where this run has seen it.
+  let path: Path?
+  /// Where the state is kept; `nil` when no run will build on this snapshot.
+  let cache: StateCache?
+  /// Nothing is ever written into the source, not even a cache.
+  let isCacheInSource: Bool
+  let progress: any ProgressObserver
+
+  private var host: Host { repository.host }
+
+  /// - Parameters:
+  ///   - state: what the manifest must give.
+  ///   - parent: the state that it builds on.
+  ///   - full: of its chain; `nil` when that is the snapshot itself.
+  ///   - mismatch: what is thrown when it gives another state.
+  func run(
+    _ envelope: Envelope, state: Envelope.State, parent: StateFile?, full: Snapshot?, mismatch: EngineError
+  ) throws {
+    try host.cancellation.check()
+    try draft.commitBody()
+    let kept = try prove(envelope, state: state, parent: parent, mismatch: mismatch)
+    try host.cancellation.check()
+    try checkObjects(of: envelope)
+    try repository.checkKeyringIsNewest()
+    try Repository.write(
+      envelope.serialized(signedBy: writer?.signing), to: Keys.manifest(envelope.source.name, envelope.sequence),
+      of: repository.store)
+    // The snapshot exists from here on; without the cache the next run is only slower.
+    if let committed = try? repository.snapshotIfCommitted(envelope.source.name, envelope.sequence) {
+      repository.memory?.remember(committed, path: path)
+    }
+    guard kept.isNeeded else { return }
+    do {
+      guard let cache = kept.cache else {
+        let reason = isCacheInSource ? "its directory lies in the source" : "no directory for it can be written"
+        throw EngineError(reason + "; set HOLDFAST_CACHE_DIR", hint: nil)
+      }
+      try cache.keep(beside: full?.id ?? envelope.snapshot)
+    } catch {
+      guard repository.sealed != nil else { return }
+      let reason = (error as? any OperatorError)?.message ?? "\(error)"
+      progress.warn(
+        "the local cache could not be written, so the next snapshot of \(envelope.source.name) will be a full: \(reason)"
+      )
+    }
+  }
+
+  /// Another host that shares the repository but not its locks may have taken this run's objects for leftovers.
+  private func checkObjects(of envelope: Envelope) throws {
+    let (name, sequence) = (envelope.source.name, envelope.sequence)
+    try repository.checkPresence(Keys.body(name, sequence, envelope.body.id), length: envelope.body.length)
+    for archive in envelope.archives {
+      try repository.checkPresence(Keys.archive(name, sequence, archive.id), length: archive.length)
+    }
+  }
+
+  /// - Returns: the state for the cache, where there is a place for it, and whether the next snapshot needs it.
+  private func prove(
+    _ envelope: Envelope, state: Envelope.State, parent: StateFile?, mismatch: EngineError
+  ) throws -> (cache: StateCache.Draft?, isNeeded: Bool) {
+    if envelope.kind != .full, envelope.changes.isEmpty, state == parent?.summary { return (nil, false) }
+    let key = Keys.body(envelope.source.name, envelope.sequence, envelope.body.id)
+    let container = try ContainerReader(
+      repository.store.open(key), kind: .body, repository: repository.id, reference: envelope.body,
+      access: repository.access)
+    let older: [any ChangeReader] = parent.map { [$0.makeReader()] } ?? []
+    var replay = try Replay(older + [BodyReader(container)])
+    let place = isCacheInSource ? nil : cache
+    let kept = place?.begin(
+      repository, source: envelope.source.name, snapshot: envelope.snapshot, key: writer?.cacheKey)
+    let sink: any ByteSink = try kept ?? repository.scratch.make()
+    let proof = StateWriter(sink)
+    try replay.write(to: proof, cancellation: host.cancellation)
+    guard try proof.finish() == state else { throw mismatch }
+    kept?.end(state)
+    return (kept, cache != nil)
+  }
+}

@@ -1,0 +1,50 @@
+internal import HoldfastArchive
+internal import HoldfastCodec
+internal import HoldfastModel
+internal import HoldfastStore
+internal import HoldfastSystem
+
+/// The objects of a snapshot that is being made.
+struct SnapshotDraft {
+  let snapshot: Identifier
+  let sequence: UInt64
+  let archives: ArchiveSeries
+  let body: BodyWriter
+  /// Under which the body is written.
+  let bodyHead: ContainerHead
+  let commitBody: () throws -> Void
+
+  /// - Parameters:
+  ///   - label: where the source lies, as text.
+  ///   - newest: of the source.
+  ///   - firstArchive: what the first archive is called along the chain.
+  ///   - gatheredBytes: up to how many plain bytes are gathered into a frame.
+  init(
+    repository: Repository, name: SourceName, label: [UInt8], newest: Snapshot?, firstArchive: UInt64,
+    compression: Compression, gatheredBytes: Int = Limits.gatheredFrameBytes, isDryRun: Bool
+  ) throws {
+    let random = repository.host.random
+    // A number that was seen is never used again, also where its snapshot is gone.
+    let seen = try [repository.sequences(of: name).last, newest?.sequence, repository.memory?.head(of: name)?.sequence]
+    let sequence = (seen.compactMap { $0 }.max() ?? 0) + 1
+    let makeObject: (String) throws -> any ObjectWriter = { key in
+      isDryRun ? DiscardingWriter() : try repository.store.create(key)
+    }
+    bodyHead = try repository.makeHead(.body, label: label)
+    let bodyObject = try makeObject(Keys.body(name, sequence, bodyHead.name.id))
+    snapshot = random.identifier()
+    self.sequence = sequence
+    archives = try ArchiveSeries(
+      repository: repository, source: name, sequence: sequence, firstNumber: firstArchive, compression: compression,
+      gatheredBytes: gatheredBytes, makeObject: makeObject)
+    body = try BodyWriter(ContainerWriter(bodyHead, sink: bodyObject), compression: compression)
+    commitBody = { try bodyObject.commit() }
+  }
+}
+
+/// Takes the place of an object when nothing is to be stored.
+private final class DiscardingWriter: ObjectWriter {
+  func append(_ bytes: UnsafeRawBufferPointer) {}
+  func commit() {}
+  func abort() {}
+}
