@@ -46,6 +46,7 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]00:00)", re.ASC
 OBJECT = {"id": ID, "length": int, "digest": DIGEST}
 DESCRIPTOR = {"repository": ID, "created": TIME, "sealing": TEXT}
 PARENT = {"snapshot": ID, "sequence": int, "digest": DIGEST}
+MERGED = {**PARENT, "time": TIME}
 ENVELOPE = {
     "repository": ID, "snapshot": ID, "source": {"name": TEXT, "path": TEXT}, "sequence": int,
     "kind": re.compile("full|differential|incremental"), "time": {"started": TIME, "finished": TIME},
@@ -134,6 +135,11 @@ class Snapshot:
             check_shape(self.parent, PARENT, f"{title}: parent")
         elif self.parent is not None:
             raise Damaged(f"{title}: is a full and has a parent")
+        self.place = value["sequence"], value["sequence"]  # in the order of the source
+        if "merged" in value:
+            check_shape(value["merged"], MERGED, f"{title}: merged")
+            self.place = value["merged"]["sequence"], value["sequence"]
+            demand(self.kind == "full" and 1 <= self.place[0] < self.place[1], f"{title}: cannot be merged from that")
         self.revision = value["keyring"]["revision"] if value["features"] else 0
         self.body = self.object(BODY, f"sources/{title}/body-", value["body"])
         self.archives = [self.object(ARCHIVE, f"sources/{self.name}/{archive['sequence']:010d}/archive-", archive)
@@ -231,6 +237,8 @@ class Repository:
         titles = [title for title in self.titles() if name in (None, title.partition("/")[0])]
         if wanted == "latest":
             found = list({title.partition("/")[0]: title for title in titles}.values())
+            if len(found) == 1:
+                return self.latest(titles)
         elif "/" in wanted:
             found = [title for title in titles if title == "{0}/{2:0>10}".format(*wanted.partition("/"))]
         else:
@@ -240,6 +248,15 @@ class Repository:
         if len(found) != 1:
             raise Refused(f"{wanted}: " + (f"can be {', '.join(found)}; say which" if found else "no such snapshot"))
         return self.snapshot(found[0])
+
+    def latest(self, titles: list[str]) -> Snapshot:
+        """Of one source; it is not the last when that is merged from an older one (section 5)."""
+        best = self.snapshot(titles[-1])
+        for title in reversed(titles[:-1]):
+            if int(title.partition("/")[2]) <= best.place[0]:
+                break  # its place is no higher than its sequence
+            best = max(best, self.snapshot(title), key=lambda each: each.place)
+        return best
 
     def opens(self, of: Object | Snapshot) -> bool:
         """Whether it can be opened: it is not sealed, or we have a key that fits."""

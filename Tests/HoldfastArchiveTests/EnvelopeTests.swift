@@ -60,6 +60,22 @@ import Testing
     #expect(envelope.started == Timestamp(seconds: 1_795_356_303, nanoseconds: 123_000_000))
   }
 
+  /// Of a merged snapshot only, so that those from before there were any are written as they were.
+  @Test func whatAMergedSnapshotStandsForIsWrittenDown() throws {
+    var envelope = try sample(kind: .full)
+    envelope.merged = Envelope.Merge(
+      snapshot: identifier(0x55), sequence: 6, digest: digest(0x66), time: "2026-11-23T01:02:03.004Z")
+    let bytes = try envelope.serialized()
+    let written =
+      #","kind":"full","merged":{"digest":"\#(hex("66", 32))","sequence":6,"snapshot":"\#(hex("55", 16))","#
+      + #""time":"2026-11-23T01:02:03.004Z"},"parent":null,"#
+    #expect(String(decoding: bytes, as: UTF8.self).contains(written))
+    let snapshot = try Snapshot(parsing: bytes, name: Self.name)
+    #expect(snapshot.envelope == envelope && snapshot.standsFor == 6)
+    let other = try Snapshot(parsing: sample().serialized(), name: Self.name)
+    #expect(other.standsFor == 7 && Snapshot.isOlder(snapshot, other) && !Snapshot.isOlder(other, snapshot))
+  }
+
   @Test func everyFlippedByteAndEveryTruncationIsDamage() throws {
     let bytes = try sample().serialized()
     for index in bytes.indices {

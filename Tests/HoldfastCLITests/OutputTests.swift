@@ -80,12 +80,13 @@ import Testing
     try #require(list.count == 2)
     let fields: Set = [
       "id", "sequence", "kind", "parent", "source", "path", "time", "finished", "consistency", "incompleteFiles",
-      "storedBytes", "stateBytes", "stateFiles", "stateEntries", "stateRoot", "changes",
+      "storedBytes", "stateBytes", "stateFiles", "stateEntries", "stateRoot", "changes", "merged",
     ]
     for snapshot in list { #expect(Set(snapshot.keys) == fields) }
     let (full, incremental) = (list[0], list[1])
     #expect(full["kind"] as? String == "full")
     #expect(full["parent"] is NSNull, "a full has no parent, and says so")
+    #expect(full["merged"] is NSNull)
     #expect(full["sequence"] as? Int == 1)
     #expect(full["source"] as? String == "source")
     #expect(full["stateBytes"] as? Int == 100_006)

@@ -387,6 +387,28 @@ class RescueTests(Case):
         self.writer.snapshot([], parent=2, kind="differential")
         self.refused("parent is not a full")
 
+    def test_merged(self) -> None:
+        def merged(sequence: Any, kind: str = "full") -> Callable[[Dict[str, Any]], None]:
+            return lambda envelope: envelope.update(kind=kind, merged={
+                "snapshot": "0" * 32, "sequence": sequence, "digest": "0" * 64, "time": TIME})
+        for name in (b"1", b"2", b"3"):
+            self.writer.snapshot([root(), file(name, b"")])
+        self.writer.snapshot([root(), file(b"2 merged", b"")], edit=merged(2))
+        self.assertEqual(os.listdir(self.restore("latest")), ["3"])
+        self.writer.snapshot([root(), file(b"3 merged", b"")], edit=merged(3))
+        self.writer.snapshot([root(), file(b"1 merged", b"")], edit=merged(1))
+        self.assertEqual(os.listdir(self.restore("latest")), ["3 merged"])
+        self.writer.snapshot([file(b"next", b"")], parent=5)
+        self.assertEqual(sorted(os.listdir(self.restore("latest"))), ["3 merged", "next"])
+        self.sound()
+        for sequence in (0, 8, 9):
+            self.writer.snapshot([root()], edit=merged(sequence))
+            self.refused("cannot be merged from that")
+            shutil.rmtree(self.writer.path / "sources/home/0000000008")
+            del self.writer.snapshots["home", 8]
+        self.writer.snapshot([file(b"b", b"")], parent=1, edit=merged(1, "incremental"))
+        self.refused("cannot be merged from that")
+
     def test_zero_runs(self) -> None:
         size = 1 << 30
         data = bytes(100 * PAGE) + b"x" + bytes(5 * PAGE + 3)

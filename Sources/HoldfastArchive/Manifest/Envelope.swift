@@ -93,6 +93,22 @@ package struct Envelope: Hashable, Sendable, Codable {
     }
   }
 
+  /// Which snapshot a merged full stands for, and when it was made.
+  package struct Merge: Hashable, Sendable, Codable {
+    package var snapshot: Identifier
+    package var sequence: UInt64
+    /// The manifest digest of that snapshot.
+    package var digest: Digest
+    package var time: String
+
+    package init(snapshot: Identifier, sequence: UInt64, digest: Digest, time: String) {
+      self.snapshot = snapshot
+      self.sequence = sequence
+      self.digest = digest
+      self.time = time
+    }
+  }
+
   package var format: Int
   package var features: [String]
   package var repository: Identifier
@@ -111,6 +127,8 @@ package struct Envelope: Hashable, Sendable, Codable {
   package var program: String
   /// The revision under which it was taken, where it is sealed.
   package var keyring: KeyringReference?
+  /// Of a full that was made of a chain: its times are those of the snapshot for which it stands.
+  package var merged: Merge?
   package var signature: Signature?
 
   package init(
@@ -135,6 +153,7 @@ package struct Envelope: Hashable, Sendable, Codable {
     self.incomplete = incomplete
     self.program = program
     self.keyring = keyring
+    self.merged = nil
     self.signature = nil
   }
 
@@ -147,7 +166,7 @@ package struct Envelope: Hashable, Sendable, Codable {
 // MARK: - Bytes
 
 extension Envelope {
-  /// Optional fields are written as `null`, never left out, but for what only a sealed repository has.
+  /// Optional fields are written as `null`, never left out, but for what only sealed repositories or merged snapshots have.
   package func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: CodingKeys.self)
     try container.encode(format, forKey: .format)
@@ -167,6 +186,7 @@ extension Envelope {
     try container.encode(incomplete, forKey: .incomplete)
     try container.encode(program, forKey: .program)
     try container.encodeIfPresent(keyring, forKey: .keyring)
+    try container.encodeIfPresent(merged, forKey: .merged)
     try container.encode(signature, forKey: .signature)
   }
 
@@ -206,6 +226,10 @@ extension Envelope {
     guard TimeText.parse(time.started) != nil, TimeText.parse(time.finished) != nil else {
       throw DamageError(name, "its times are not sound")
     }
+    guard let merged else { return }
+    guard kind == .full, (1..<sequence).contains(merged.sequence), TimeText.parse(merged.time) != nil else {
+      throw DamageError(name, "what it says of its merge is not sound")
+    }
   }
 
   /// When the snapshot was begun. The text was checked when the envelope was read.
@@ -232,6 +256,14 @@ package struct Snapshot: Hashable, Sendable {
   package var id: Identifier { envelope.snapshot }
   package var sequence: UInt64 { envelope.sequence }
   package var sourceName: SourceName { envelope.source.name }
+
+  /// The number in whose place it counts: its own, or that of the snapshot for which it stands since a merge.
+  package var standsFor: UInt64 { envelope.merged?.sequence ?? sequence }
+
+  /// The order of one source's snapshots by what they stand for: a merged one comes right behind the one for which it stands.
+  package static func isOlder(_ left: Snapshot, _ right: Snapshot) -> Bool {
+    (left.standsFor, left.sequence) < (right.standsFor, right.sequence)
+  }
 
   package var asParent: Envelope.Parent {
     Envelope.Parent(snapshot: id, sequence: sequence, digest: digest)

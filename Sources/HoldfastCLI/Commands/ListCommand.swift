@@ -48,13 +48,14 @@ struct SnapshotTree {
         lastSource = envelope.source.name
         table.add(["\(envelope.source.name)  (\(envelope.isSealed ? "sealed" : envelope.source.path))"])
       }
-      let remark =
-        envelope.incomplete > 0
-        ? "INCOMPLETE: \(Amount.count(envelope.incomplete, "path")), \(envelope.consistency)" : ""
+      let remarks =
+        (envelope.merged.map { ["merged from \($0.snapshot.short)"] } ?? [])
+        + (envelope.incomplete > 0
+          ? ["INCOMPLETE: \(Amount.count(envelope.incomplete, "path")), \(envelope.consistency)"] : [])
       table.add([
         Self.branch(at: index, depths) + envelope.snapshot.short, envelope.kind.rawValue,
         TimeText.local(envelope.started), "#\(envelope.sequence)", Amount.bytes(envelope.storedBytes),
-        Amount.bytes(envelope.state.bytes), remark,
+        Amount.bytes(envelope.state.bytes), remarks.joined(separator: "; "),
       ])
     }
     lines = table.lines.map { $0.trimmingTrailingBlanks() }

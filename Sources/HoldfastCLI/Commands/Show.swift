@@ -46,6 +46,10 @@ struct Show: ParsableCommand {
     table.add(["source", "\(envelope.source.name)  (\(path ?? "sealed"))"])
     table.add(["kind", "\(envelope.kind.rawValue), number \(envelope.sequence)"])
     table.add(["taken", TimeText.local(envelope.started)])
+    if let merged = envelope.merged {
+      let time = TimeText.parse(merged.time).map { ", " + TimeText.local($0) } ?? ""
+      table.add(["merged", "from \(merged.snapshot.short), number \(merged.sequence)\(time)"])
+    }
     table.add(["parent", envelope.parent.map { "\($0.snapshot.short), number \($0.sequence)" } ?? "none"])
     table.add(["chain", chain.snapshots.map(\.id.short).joined(separator: " → ")])
     table.add([

@@ -22,6 +22,8 @@ struct SnapshotJSON: Encodable {
   let stateEntries: UInt64
   let stateRoot: String
   let changes: Envelope.Changes
+  /// Of a full that was made of a chain: for which snapshot it stands.
+  let merged: MergedJSON?
 
   init(_ envelope: Envelope) {
     id = envelope.snapshot.description
@@ -40,11 +42,14 @@ struct SnapshotJSON: Encodable {
     stateEntries = envelope.state.entries
     stateRoot = envelope.state.root.description
     changes = envelope.changes
+    merged = envelope.merged.map {
+      MergedJSON(snapshot: $0.snapshot.description, sequence: $0.sequence, time: $0.time)
+    }
   }
 
   private enum CodingKeys: String, CodingKey {
     case id, sequence, kind, parent, source, path, time, finished, consistency, incompleteFiles, storedBytes, stateBytes
-    case stateFiles, stateEntries, stateRoot, changes
+    case stateFiles, stateEntries, stateRoot, changes, merged
   }
 
   /// By hand, because every field is always there: a full's parent is `null`, not absent.
@@ -66,7 +71,15 @@ struct SnapshotJSON: Encodable {
     try container.encode(stateEntries, forKey: .stateEntries)
     try container.encode(stateRoot, forKey: .stateRoot)
     try container.encode(changes, forKey: .changes)
+    try container.encode(merged, forKey: .merged)
   }
+}
+
+/// For which snapshot a merged full stands, and when it was made.
+struct MergedJSON: Encodable {
+  let snapshot: String
+  let sequence: UInt64
+  let time: String
 }
 
 /// Something that could not be captured or restored, as `--json` shows it.

@@ -93,7 +93,7 @@ package struct Verify {
   private func check(expectedHead: String, source: SourceName?, onDamage: (DamageError) -> Void) throws {
     let heads = Dictionary(
       grouping: try repository.allSnapshots(of: source) { _ in }, by: \.sourceName
-    ).compactMap { $0.value.max { $0.sequence < $1.sequence } }
+    ).compactMap { $0.value.max(by: Snapshot.isOlder) }
     let isThere = heads.contains {
       $0.id.description.hasPrefix(expectedHead) || $0.digest.description.hasPrefix(expectedHead)
     }

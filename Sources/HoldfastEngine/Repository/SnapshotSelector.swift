@@ -45,7 +45,7 @@ package struct SnapshotSelector: Sendable {
         "\"latest\" is ambiguous: the repository holds the sources " + sources.map(\.text).joined(separator: ", "),
         hint: "Say which one with --name NAME, or name a snapshot by its ID.", exitStatus: .usage)
     }
-    guard let newest = candidates.max(by: { $0.sequence < $1.sequence }) else { preconditionFailure("not empty") }
+    guard let newest = candidates.max(by: Snapshot.isOlder) else { preconditionFailure("not empty") }
     // An older snapshot must not be taken for the newest without a word.
     let newestKey = Keys.manifest(newest.sourceName, newest.sequence)
     if at == nil,

@@ -16,36 +16,46 @@ extension Repository {
       "another run is backing up \(name)", hint: "Wait for it, or say --wait.", exitStatus: .locked)
   }
 
-  /// The newest committed snapshot whose envelope can be read; a damaged one is warned of and passed over.
+  /// The newest committed snapshot whose envelope can be read, by what it stands for; a damaged one is warned of and passed over.
   /// - Parameter removesLeftovers: whether what killed runs left is removed. Only under the lock.
   func newestSnapshot(
     of name: SourceName, removesLeftovers: Bool, progress: any ProgressObserver
   ) throws -> Snapshot? {
-    let newest = try newestReadable(of: name, removesLeftovers: removesLeftovers, progress: progress)
-    guard let head = memory?.head(of: name) else { return newest }
-    if newest.map({ $0.sequence < head.sequence }) ?? true {
+    let found = try newestReadable(of: name, removesLeftovers: removesLeftovers, progress: progress)
+    guard let head = memory?.head(of: name) else { return found.newest }
+    if found.last.map({ $0.sequence < head.sequence }) ?? true {
       progress.warn(
         "snapshot number \(head.sequence) of \(name), which this machine has seen, is not there: the repository was put back, or has lost its newest snapshots"
       )
-    } else if let newest, newest.sequence == head.sequence, newest.digest != head.digest {
+    } else if let last = found.last, last.sequence == head.sequence, last.digest != head.digest {
       progress.warn(
         "snapshot number \(head.sequence) of \(name) is another one than this machine has seen: the repository was put back"
       )
     }
-    return newest
+    return found.newest
   }
 
+  /// - Returns: the newest by what it stands for, and the one with the highest number. They differ when the last that was done was
+  ///   to merge an older one.
   private func newestReadable(
     of name: SourceName, removesLeftovers: Bool, progress: any ProgressObserver
-  ) throws -> Snapshot? {
+  ) throws -> (newest: Snapshot?, last: Snapshot?) {
+    var newest: Snapshot?
+    var last: Snapshot?
     for sequence in try sequences(of: name).reversed() {
+      // No snapshot stands for one that comes after it.
+      if let newest, sequence <= newest.standsFor { break }
       do {
-        if let snapshot = try snapshotIfCommitted(name, sequence) { return snapshot }
-        if removesLeftovers { try store.removeAll(below: Keys.snapshot(name, sequence)) }
+        if let snapshot = try snapshotIfCommitted(name, sequence) {
+          last = last ?? snapshot
+          if newest.map({ Snapshot.isOlder($0, snapshot) }) ?? true { newest = snapshot }
+        } else if removesLeftovers, last == nil {
+          try store.removeAll(below: Keys.snapshot(name, sequence))
+        }
       } catch let damage as DamageError {
         progress.warn(damage.message)
       }
     }
-    return nil
+    return (newest, last)
   }
 }
