@@ -35,6 +35,10 @@ package final class BodyWriter {
 
   /// The next run of the file that was put last.
   package func append(_ run: PageRun) throws {
+    // Nobody could ever find the pages again.
+    guard run.location?.archive != PageLocation.unknownArchive else {
+      throw DamageError("the local cache", "it does not know where the pages of \(path) lie")
+    }
     encoder.run(run, after: runEnd)
     runEnd = run.end
     try flushFull()

@@ -208,7 +208,9 @@ package struct Backup {
         return Base(kind: .full, chain: nil, state: nil, reason: "the recipients have changed since the last full")
       }
       try repository.checkPresence(of: chain)
-      guard let state = try cache.load(chain, in: repository, key: cacheKey) ?? replay(chain) else {
+      let known = try cache.load(chain, in: repository, key: cacheKey) ?? replay(chain)
+      guard let state = try known ?? cache.loadMerged(chain, in: repository, key: cacheKey, keeps: keepsCache)
+      else {
         let lost = "the local cache of \(chain.tip.id.short) is lost, and this machine cannot open what is sealed"
         if options.kind != nil { progress.warn(lost + ": taking a full") }
         return Base(kind: .full, chain: nil, state: nil, reason: lost)
@@ -221,6 +223,11 @@ package struct Backup {
       progress.warn(error.message)
       return Base(kind: .full, chain: nil, state: nil, reason: "the chain of \(newest.id.short) is damaged")
     }
+  }
+
+  /// Nothing is ever written into the source, not even a cache.
+  private var keepsCache: Bool {
+    !options.isDryRun && !((try? cache.lies(in: host.files.resolve(options.source))) ?? true)
   }
 
   /// `nil` where the chain is sealed and no identity that opens it is at hand: then a full is better than no snapshot.

@@ -45,7 +45,8 @@ struct RenameIndex {
     guard low < keys.count, keys[low].value == value else { return nil }
     let reader = state.makeReader(from: keys[low].entryOffset)
     guard let file = try reader.nextEntry()?.file else { return nil }
-    return BaseFile(state: state, file: file, mapOffset: reader.mapOffset, isSamePath: false)
+    let found = BaseFile(state: state, file: file, mapOffset: reader.mapOffset, isSamePath: false)
+    return try found.hasKnownPlaces() ? found : nil
   }
 
   private static func prefix(_ digest: [UInt8]) -> UInt64 {
@@ -62,4 +63,13 @@ struct BaseFile {
   let isSamePath: Bool
 
   func runs() -> any PageMapReader { state.runs(at: mapOffset, of: file) }
+
+  /// Whether its pages can be referred to from another path: where they lie is known.
+  func hasKnownPlaces() throws -> Bool {
+    var runs = runs()
+    while let run = try runs.next() {
+      if run.location?.archive == PageLocation.unknownArchive { return false }
+    }
+    return true
+  }
 }

@@ -89,6 +89,34 @@ package struct StateCache: Sendable {
     return (Section(bytes: bytes, start: Self.headerCount, length: length), root)
   }
 
+  /// The state of a chain that another machine has merged: what this machine keeps of the snapshot for which the full stands, which is the same
+  /// but for where pages lie. Where they lie now only those know who can open the full, so it is marked as unknown: files that stay
+  /// under their names inherit their pages, others are stored anew.
+  /// - Parameter keeps: whether the result takes the place of what was kept of that snapshot.
+  /// - Returns: `nil` when there is none.
+  func loadMerged(_ chain: Chain, in repository: Repository, key: SealingKey?, keeps: Bool) throws -> StateFile? {
+    guard let merged = chain.lastChanging.envelope.merged, chain.lastChanging.id == chain.full.id,
+      let original = try? repository.snapshotIfCommitted(chain.tip.sourceName, merged.sequence),
+      original.digest == merged.digest, let before = try? repository.chain(to: original),
+      let known = load(before, in: repository, key: key),
+      known.summary.hasSameSize(as: chain.full.envelope.state)
+    else { return nil }
+    let scratch = try repository.scratch.make()
+    let writer = StateWriter(scratch)
+    let entries = known.makeReader()
+    while let entry = try entries.nextEntry() {
+      try repository.host.cancellation.check()
+      try writer.append(entry, map: entry.file == nil ? nil : MapWithoutPlaces(map: entries.runs()))
+    }
+    let summary = try writer.finish()
+    try scratch.finish()
+    guard summary == known.summary else { return nil }
+    let state = StateFile(bytes: scratch, summary: summary)
+    // Without it the next run does the same again.
+    if keeps { try? keep(state, of: chain.full, in: repository, key: key) }
+    return state
+  }
+
   // MARK: Writing
 
   /// Begins the state that will follow; `nil` when no directory can be written.
@@ -107,6 +135,20 @@ package struct StateCache: Sendable {
     } catch {
       return nil
     }
+  }
+
+  private func keep(_ state: StateFile, of full: Snapshot, in repository: Repository, key: SealingKey?) throws {
+    guard let draft = begin(repository, source: full.sourceName, snapshot: full.id, key: key) else { return }
+    let block = Buffer(capacity: 1 << 18)
+    var offset: UInt64 = 0
+    while offset < state.bytes.length {
+      block.count = Int(min(UInt64(block.capacity), state.bytes.length - offset))
+      try state.bytes.read(into: UnsafeMutableRawBufferPointer(rebasing: block.bytes[..<block.count]), at: offset)
+      draft.append(block.used)
+      offset += UInt64(block.count)
+    }
+    draft.end(state.summary)
+    try draft.keep(beside: full.id)
   }
 
   /// A new cached state on its way.
@@ -157,6 +199,24 @@ package struct StateCache: Sendable {
       let useful = [snapshot, full].map { Array($0.description.utf8) + StateCache.suffix }
       try file.removeOthers(in: folder, but: useful)
     }
+  }
+}
+
+/// A map with all its pages at places that nobody knows.
+private struct MapWithoutPlaces: PageMapReader {
+  var map: any PageMapReader
+
+  mutating func next() throws -> PageRun? {
+    guard var run = try map.next() else { return nil }
+    run.location?.archive = PageLocation.unknownArchive
+    return run
+  }
+}
+
+extension Envelope.State {
+  /// Whether two states have as many entries, files and bytes: all that can be compared of two sealed ones.
+  fileprivate func hasSameSize(as other: Envelope.State) -> Bool {
+    entries == other.entries && files == other.files && bytes == other.bytes
   }
 }
 

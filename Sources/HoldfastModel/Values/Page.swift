@@ -5,6 +5,9 @@ package struct PageLocation: Hashable, Sendable {
   package var frame: UInt32
   package var offset: UInt32
 
+  /// In the place of an archive: the page is stored, but this machine does not know where. No archive has so high a number.
+  package static let unknownArchive = Limits.sizeMax + 1
+
   package init(archive: UInt64, frame: UInt32, offset: UInt32) {
     self.archive = archive
     self.frame = frame
