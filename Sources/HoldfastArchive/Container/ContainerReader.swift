@@ -73,8 +73,10 @@ package final class ContainerReader: Sendable {
   ///   - stored: room for the stored bytes, `storedCapacity` of them.
   ///   - proving: whether the stored bytes are checked against the index. Pages carry digests of their own, so a restore need not.
   ///   - prefixCount: how many plain bytes from the beginning are needed. Default: all; the rest of `plain` is undefined.
+  ///   - onOpened: gets what the codec made, valid during the call, once that is decompressed.
   package func readFrame(
-    _ number: UInt32, stored: Buffer, plain: Buffer, decompressor: Decompressor, proving: Bool, prefixCount: Int? = nil
+    _ number: UInt32, stored: Buffer, plain: Buffer, decompressor: Decompressor, proving: Bool, prefixCount: Int? = nil,
+    onOpened: ((UnsafeRawBufferPointer, FrameEntry) throws -> Void)? = nil
   ) throws {
     let frame = try readStored(number, into: stored, proving: proving)
     if isClosed { throw DamageError(name, "it is sealed and was not opened") }
@@ -87,6 +89,7 @@ package final class ContainerReader: Sendable {
       } catch {
         throw DamageError(self.name, "frame \(number): \(error.message)")
       }
+      try onOpened?(bytes, frame)
     }
     guard let key else { return try decompress(stored.used) }
     let part = SealedPart.frame(plainCount: frame.plainCount, codec: frame.codec)

@@ -37,4 +37,25 @@ package final class FrameMaker {
       bytes: stored.used, plainCount: plain.count, codec: codec, sealNumber: number,
       digest: Hasher.digest(stored.used))
   }
+
+  /// Takes a frame over from another container: what its codec made is sealed anew, where that is done, and not made anew.
+  /// - Parameters:
+  ///   - compressed: what the codec made, proved against `frame`.
+  ///   - head: of the container that the frame is for now.
+  package func carry(
+    _ compressed: UnsafeRawBufferPointer, of frame: FrameEntry, for head: ContainerHead
+  ) throws -> StoredFrame {
+    let number = try head.takeNumber()
+    guard let key = head.key else {
+      return StoredFrame(
+        bytes: compressed, plainCount: Int(frame.plainCount), codec: frame.codec, sealNumber: number,
+        digest: frame.digest)
+    }
+    let part = SealedPart.frame(plainCount: frame.plainCount, codec: frame.codec)
+    stored.count = try key.seal(
+      compressed, number: number, associated: part.associated(head.header), into: stored.bytes)
+    return StoredFrame(
+      bytes: stored.used, plainCount: Int(frame.plainCount), codec: frame.codec, sealNumber: number,
+      digest: Hasher.digest(stored.used))
+  }
 }

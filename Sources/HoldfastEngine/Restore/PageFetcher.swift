@@ -130,7 +130,7 @@ private final class FetchJob {
   private var reader: ContainerReader?
   private var runs: ArraySlice<PagePlan.Run> = []
   private var digests: [UInt8] = []
-  private var computed: [UInt8] = []
+  private var proof = PageProof()
   private let stored = Buffer(capacity: ContainerReader.storedCapacity())
   private let plain = Buffer(capacity: Limits.framePlainBytesMax)
   private let decompressor = Decompressor()
@@ -180,14 +180,28 @@ private final class FetchJob {
     }
     let pages = UnsafeRawBufferPointer(rebasing: plain.bytes[start..<start + run.byteCount])
     let count = (run.byteCount + run.pageSize - 1) / run.pageSize * PageDigest.byteCount
-    if computed.count < count { computed = [UInt8](repeating: 0, count: count) }
-    computed.withUnsafeMutableBytes {
-      PageHasher.hash(pages, pageSize: run.pageSize, into: UnsafeMutableRawBufferPointer(rebasing: $0[..<count]))
-    }
-    guard computed[..<count] == digests[run.firstDigest..<run.firstDigest + count] else {
+    guard
+      proof.holds(pages, pageSize: run.pageSize, digests: digests[run.firstDigest..<run.firstDigest + count])
+    else {
       throw DamageError(name, "a page in frame \(frame.frame) does not have its digest")
     }
     try run.target.write(pages, at: run.fileOffset)
+  }
+}
+
+/// Compares pages with their digests, with memory that is allocated once.
+struct PageProof {
+  private var computed: [UInt8] = []
+
+  /// Whether every page has its digest; the last page may be short.
+  /// - Parameter digests: 16 bytes a page.
+  mutating func holds(_ pages: UnsafeRawBufferPointer, pageSize: Int, digests: ArraySlice<UInt8>) -> Bool {
+    let count = (pages.count + pageSize - 1) / pageSize * PageDigest.byteCount
+    if computed.count < count { computed = [UInt8](repeating: 0, count: count) }
+    computed.withUnsafeMutableBytes {
+      PageHasher.hash(pages, pageSize: pageSize, into: UnsafeMutableRawBufferPointer(rebasing: $0[..<count]))
+    }
+    return computed[..<count] == digests
   }
 }
 

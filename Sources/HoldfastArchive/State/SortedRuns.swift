@@ -1,0 +1,126 @@
+package import HoldfastModel
+package import HoldfastSystem
+
+/// A run of a state whose pages are stored, apart from its file.
+package struct StoredRun: Sendable {
+  /// Which of all such runs of the state it is, counted in path order.
+  package var ordinal: UInt64
+  package var location: PageLocation
+  package var byteCount: Int
+  package var pageSize: Int
+  package var digests: [UInt8]
+
+  package init(ordinal: UInt64, location: PageLocation, byteCount: Int, pageSize: Int, digests: [UInt8]) {
+    self.ordinal = ordinal
+    self.location = location
+    self.byteCount = byteCount
+    self.pageSize = pageSize
+    self.digests = digests
+  }
+
+  /// Plain bytes of its frame.
+  package var range: Range<Int> { Int(location.offset)..<Int(location.offset) + byteCount }
+
+  /// Tells this run from others by its pages.
+  package var check: UInt64 { Self.check(digests) }
+
+  package static func check(_ digests: [UInt8]) -> UInt64 {
+    digests.prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
+  }
+}
+
+/// The stored runs of a state in the order in which they lie in the archives: so that each frame is met once. Takes no more memory where
+/// the state is large.
+package final class StoredRuns {
+  private let sorter: RecordSorter
+
+  /// - Parameter memoryBytes: beyond which a scratch file is used.
+  package init(of state: StateFile, _ space: ScratchSpace, memoryBytes: Int, cancellation: Cancellation) throws {
+    sorter = RecordSorter(space, memoryBytes: memoryBytes)
+    var ordinal: UInt64 = 0
+    let entries = state.makeReader()
+    while let entry = try entries.nextEntry() {
+      guard let file = entry.file else { continue }
+      var runs = entries.runs()
+      while let run = try runs.next() {
+        try cancellation.check()
+        guard let location = run.location else { continue }
+        try sorter.append(Self.record(run, at: location, of: file, ordinal: ordinal))
+        ordinal += 1
+      }
+    }
+    try sorter.finish()
+  }
+
+  /// From the first one on; several may read side by side.
+  package func makeReader() throws -> Reader { Reader(records: try sorter.makeReader()) }
+
+  private static func record(
+    _ run: PageRun, at location: PageLocation, of file: FileContent, ordinal: UInt64
+  ) -> SortableRecord {
+    var encoder = ByteEncoder()
+    encoder.varint(ordinal)
+    encoder.varint(Pages.bytes(first: run.first, count: run.count, size: file.size, pageSize: file.pageSize))
+    encoder.varint(file.pageSize)
+    encoder.raw(run.digests)
+    return SortableRecord(
+      high: location.archive, low: UInt64(location.frame) << 32 | UInt64(location.offset), payload: encoder.bytes)
+  }
+
+  package struct Reader {
+    fileprivate var records: RecordReader
+
+    package mutating func next() throws -> StoredRun? {
+      guard let record = try records.next() else { return nil }
+      let cursor = ByteCursor(BlockSupply(record.payload, name: "scratch file"))
+      let ordinal = try cursor.varint()
+      let byteCount = try cursor.varint(as: Int.self)
+      let pageSize = try cursor.varint(as: Int.self)
+      return StoredRun(
+        ordinal: ordinal,
+        location: PageLocation(
+          archive: record.high, frame: UInt32(truncatingIfNeeded: record.low >> 32),
+          offset: UInt32(truncatingIfNeeded: record.low)),
+        byteCount: byteCount, pageSize: pageSize,
+        digests: try cursor.raw(count: record.payload.count - Int(cursor.consumed)))
+    }
+  }
+}
+
+/// Where the stored runs of a state lie now: told in any order, read in that of the state.
+package final class NewPlaces {
+  private let sorter: RecordSorter
+
+  /// - Parameter memoryBytes: beyond which a scratch file is used.
+  package init(_ space: ScratchSpace, memoryBytes: Int) {
+    sorter = RecordSorter(space, memoryBytes: memoryBytes)
+  }
+
+  package func append(_ run: StoredRun, at location: PageLocation) throws {
+    var encoder = ByteEncoder()
+    encoder.varint(run.check)
+    encoder.varint(location.frame)
+    encoder.varint(location.offset)
+    // The archive is beside the ordinal, as one of the two numbers: there is one run of each ordinal.
+    try sorter.append(SortableRecord(high: run.ordinal, low: location.archive, payload: encoder.bytes))
+  }
+
+  package func finish() throws { try sorter.finish() }
+
+  package func makeReader() throws -> Reader { Reader(records: try sorter.makeReader()) }
+
+  package struct Reader {
+    fileprivate var records: RecordReader
+
+    package mutating func next() throws -> (ordinal: UInt64, check: UInt64, location: PageLocation)? {
+      guard let record = try records.next() else { return nil }
+      let cursor = ByteCursor(BlockSupply(record.payload, name: "scratch file"))
+      let check = try cursor.varint()
+      return (
+        record.high, check,
+        PageLocation(
+          archive: record.low, frame: try cursor.varint(as: UInt32.self), offset: try cursor.varint(as: UInt32.self))
+      )
+    }
+  }
+}

@@ -1,0 +1,81 @@
+internal import HoldfastArchive
+internal import HoldfastCodec
+internal import HoldfastModel
+internal import HoldfastSystem
+
+/// Moves what a state needs into new archives: reads each frame once, in the order in which the frames lie, and tells where every run is now.
+///
+/// Frames keep their order. So what is old and seldom changes stays together, apart from what was written lately and soon changes again, and the
+/// next merge finds many frames to carry over.
+final class FrameMover {
+  private let readers: ArchiveReaders
+  private let archives: ArchiveSeries
+  private let places: NewPlaces
+  private let pool: OrderedPool<MoveJob>
+  private let cancellation: Cancellation
+  private let progress: any ProgressObserver
+  /// Where the first live byte of the frame that came last lies now.
+  private var origin: PageLocation?
+
+  init(
+    readers: ArchiveReaders, archives: ArchiveSeries, places: NewPlaces, host: Host, compression: Compression,
+    progress: any ProgressObserver
+  ) throws {
+    self.readers = readers
+    self.archives = archives
+    self.places = places
+    self.progress = progress
+    cancellation = host.cancellation
+    pool = try OrderedPool(
+      workers: host.workers, capacity: host.workers * 2 + 2, makeJob: { try MoveJob(compression: compression) },
+      perform: { $0.perform() })
+  }
+
+  func move(_ stored: StoredRuns) throws {
+    defer { pool.stop() }
+    pool.consume = { [unowned self] job in try finish(job) }
+    var uses = try FrameUses(stored)
+    var runs = try stored.makeReader()
+    while let use = try uses.next() {
+      let way = FrameWay(use, of: try readers.entry(of: use))
+      var left = use.runCount
+      while left > 0 {
+        try cancellation.check()
+        let job = try pool.next()
+        let storesFrame = left == use.runCount
+        job.prepare(
+          use, way, reader: try readers.reader(use.archive), storesFrame: storesFrame,
+          head: try storesFrame ? head(for: way) : nil)
+        while left > 0, job.hasRoom, let run = try runs.next() {
+          job.add(run)
+          left -= 1
+        }
+        try pool.submit()
+      }
+    }
+    try pool.drain()
+  }
+
+  private func head(for way: FrameWay) throws -> ContainerHead? {
+    if case .gathered = way { return nil }
+    return try archives.headForNextFrame()
+  }
+
+  /// Jobs come back in the order of frames.
+  private func finish(_ job: MoveJob) throws {
+    if let failure = job.failure { throw failure }
+    if job.storesFrame { origin = try store(job) }
+    guard let origin else { return }
+    for run in job.runs {
+      var place = origin
+      place.offset += UInt32(job.use.position(of: run.range.lowerBound))
+      try places.append(run, at: place)
+    }
+    progress.advance(bytes: job.storesFrame ? job.storedBytes : 0, files: 0)
+  }
+
+  private func store(_ job: MoveJob) throws -> PageLocation {
+    if let frame = job.frame, let head = job.head { return try archives.place(frame, for: head) }
+    return try archives.gather(job.live)
+  }
+}

@@ -1,0 +1,146 @@
+internal import HoldfastArchive
+internal import HoldfastModel
+internal import HoldfastSystem
+
+/// What a state needs of one frame.
+struct FrameUse {
+  let archive: UInt64
+  let frame: UInt32
+  /// Plain bytes that are needed, in ascending order and with gaps between them.
+  private(set) var live: [Range<Int>] = []
+  /// Of each of them, how many live bytes lie before it.
+  private var before: [Int] = []
+  private(set) var liveBytes = 0
+  /// Pages that are needed; one that several files share counts once.
+  private(set) var pageCount: UInt64 = 0
+  private(set) var runCount = 0
+
+  init(archive: UInt64, frame: UInt32) {
+    self.archive = archive
+    self.frame = frame
+  }
+
+  /// Runs come in the order of their offsets.
+  mutating func add(_ run: StoredRun) {
+    runCount += 1
+    let last = live.last ?? 0..<0
+    let start = max(run.range.lowerBound, last.upperBound)
+    guard start < run.range.upperBound else { return }
+    let added = run.range.upperBound - start
+    pageCount += UInt64((added + run.pageSize - 1) / run.pageSize)
+    if !live.isEmpty, start == last.upperBound {
+      live[live.count - 1] = last.lowerBound..<run.range.upperBound
+    } else {
+      live.append(start..<run.range.upperBound)
+      before.append(liveBytes)
+    }
+    liveBytes += added
+  }
+
+  /// Whether every byte of the frame is needed.
+  func isWhole(_ entry: FrameEntry) -> Bool { live == [0..<Int(entry.plainCount)] }
+
+  /// Where a live byte lies when the dead ones before it are left out.
+  func position(of offset: Int) -> Int {
+    var low = 0
+    var high = live.count
+    while low < high {
+      let middle = (low + high) / 2
+      if live[middle].upperBound <= offset { low = middle + 1 } else { high = middle }
+    }
+    return before[low] + offset - live[low].lowerBound
+  }
+}
+
+/// The frames that a state needs, in the order in which they lie.
+struct FrameUses {
+  private var runs: StoredRuns.Reader
+  private var ahead: StoredRun?
+
+  init(_ runs: StoredRuns) throws {
+    self.runs = try runs.makeReader()
+    ahead = try self.runs.next()
+  }
+
+  mutating func next() throws -> FrameUse? {
+    guard let first = ahead?.location else { return nil }
+    var use = FrameUse(archive: first.archive, frame: first.frame)
+    while let run = ahead, run.location.archive == first.archive, run.location.frame == first.frame {
+      use.add(run)
+      ahead = try runs.next()
+    }
+    return use
+  }
+}
+
+/// How a frame gets into the new archives.
+enum FrameWay {
+  /// As it is: every byte of it is live.
+  case carried
+  /// What is live of it becomes a frame of its own.
+  case remade
+  /// What is live of it is gathered with that of others.
+  case gathered
+
+  /// Live bytes up to which they are gathered.
+  private static let gatheredBytesMax = Limits.archiveFrameBytes / 4
+
+  init(_ use: FrameUse, of entry: FrameEntry) {
+    self = use.isWhole(entry) ? .carried : use.liveBytes > Self.gatheredBytesMax ? .remade : .gathered
+  }
+}
+
+/// What a merge reads, carries over and makes anew: known before anything is written.
+package struct MergePlan: Sendable {
+  /// Frames that are read, and their stored bytes.
+  package private(set) var frames: UInt64 = 0
+  package private(set) var readBytes: UInt64 = 0
+  /// Frames of which every byte is live, and their stored bytes.
+  package private(set) var carriedFrames: UInt64 = 0
+  package private(set) var carriedBytes: UInt64 = 0
+  /// Live pages, and their bytes before compression.
+  package private(set) var pages: UInt64 = 0
+  package private(set) var pageBytes: UInt64 = 0
+  /// Plain bytes that are compressed anew.
+  package private(set) var compressedBytes: UInt64 = 0
+  /// Stored bytes of the new archives, if what is compressed anew gets as small as it was.
+  package private(set) var expectedBytes: UInt64 = 0
+
+  init(_ runs: StoredRuns, readers: ArchiveReaders, cancellation: Cancellation) throws {
+    var uses = try FrameUses(runs)
+    while let use = try uses.next() {
+      try cancellation.check()
+      add(use, try readers.entry(of: use))
+    }
+  }
+
+  private mutating func add(_ use: FrameUse, _ entry: FrameEntry) {
+    let stored = UInt64(entry.storedCount)
+    frames += 1
+    readBytes += stored
+    pages += use.pageCount
+    pageBytes += UInt64(use.liveBytes)
+    if case .carried = FrameWay(use, of: entry) {
+      carriedFrames += 1
+      carriedBytes += stored
+      expectedBytes += stored
+    } else {
+      compressedBytes += UInt64(use.liveBytes)
+      expectedBytes += stored * UInt64(use.liveBytes) / UInt64(entry.plainCount)
+    }
+  }
+}
+
+extension ArchiveReaders {
+  /// The frame that is needed.
+  /// - Throws: `DamageError` when there is none, or it is too short.
+  func entry(of use: FrameUse) throws -> FrameEntry {
+    let reader = try reader(use.archive)
+    guard use.frame < reader.frames.count else { throw DamageError(reader.name, "it has no frame \(use.frame)") }
+    let entry = reader.frames[Int(use.frame)]
+    guard use.live.last.map({ $0.upperBound <= Int(entry.plainCount) }) ?? true else {
+      throw DamageError(reader.name, "frame \(use.frame) is shorter than its manifest says")
+    }
+    return entry
+  }
+}

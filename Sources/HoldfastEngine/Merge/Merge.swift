@@ -1,0 +1,166 @@
+package import HoldfastArchive
+package import HoldfastCodec
+internal import HoldfastModel
+internal import HoldfastStore
+internal import HoldfastSystem
+
+/// Makes the chain of a snapshot into a new full, from the repository alone: replay the chain, move its live pages into new archives, write
+/// the state down as the body of a full, prove it, commit. The full stands for the snapshot: it has its state, its times and its marks.
+package struct Merge {
+  package struct Options: Sendable {
+    package var snapshot: SnapshotSelector
+    /// How frames are compressed that cannot be carried over.
+    package var compression = Compression.standard
+    /// Whether only to find out what would be done.
+    package var isDryRun = false
+    /// Whether to wait for another run on the same source.
+    package var waitsForLock = false
+    /// Bytes of memory for each of the two lists of runs, beyond which they go to a scratch file.
+    package var listBytes = 16 << 20
+
+    package init(_ snapshot: SnapshotSelector) { self.snapshot = snapshot }
+  }
+
+  package struct Report: Sendable {
+    /// What was merged, with all that it builds on.
+    package let chain: Chain
+    /// The new full; `nil` when there was nothing to merge, and for a dry run.
+    package let envelope: Envelope?
+    /// `nil` when there was nothing to merge.
+    package let plan: MergePlan?
+    package let seconds: Double
+    package let isDryRun: Bool
+  }
+
+  private let repository: Repository
+  private let options: Options
+  private let cache: StateCache
+  private let progress: any ProgressObserver
+  private let host: Host
+
+  package init(repository: Repository, options: Options, cache: StateCache, progress: any ProgressObserver) {
+    self.repository = repository
+    self.options = options
+    self.cache = cache
+    self.progress = progress
+    self.host = repository.host
+  }
+
+  package func run() throws -> Report {
+    let begun = host.clock.uptime()
+    let writer = try repository.sealed?.writer()
+    let name = try choose { progress.warn($0.message) }.sourceName
+    let lock =
+      try options.isDryRun ? nil : repository.lock(name, waits: options.waitsForLock, progress: progress)
+    defer { withExtendedLifetime(lock) {} }
+    let newest = try repository.newestSnapshot(
+      of: name, removesLeftovers: !options.isDryRun, progress: progress)
+    if !options.isDryRun, let newest { try repository.store.settle(below: Keys.snapshot(name, newest.sequence)) }
+
+    // Again, now that nobody else adds to the source: the latest may be another one.
+    let chain = try repository.chain(to: try choose { _ in })
+    try checkKeys(to: chain)
+    guard try isWorthwhile(chain) else {
+      return Report(
+        chain: chain, envelope: nil, plan: nil, seconds: host.clock.uptime() - begun, isDryRun: options.isDryRun)
+    }
+    try repository.checkPresence(of: chain)
+    let state = try repository.replay(chain)
+    let runs = try StoredRuns(
+      of: state, repository.scratch, memoryBytes: options.listBytes, cancellation: host.cancellation)
+    let readers = ArchiveReaders(chain, in: repository)
+    let plan = try MergePlan(runs, readers: readers, cancellation: host.cancellation)
+    var envelope: Envelope?
+    if !options.isDryRun {
+      progress.begin(phase: "merging", totalBytes: plan.readBytes)
+      envelope = try execute(plan, chain, state, runs, readers, newest: newest, writer: writer)
+    }
+    return Report(
+      chain: chain, envelope: envelope, plan: plan, seconds: host.clock.uptime() - begun,
+      isDryRun: options.isDryRun)
+  }
+
+  // MARK: What is merged
+
+  private func choose(onDamage: (DamageError) -> Void) throws -> Snapshot {
+    try options.snapshot.choose(in: repository, onDamage: onDamage)
+  }
+
+  /// Every page is proved, so every frame is opened.
+  private func checkKeys(to chain: Chain) throws {
+    guard let sealed = repository.sealed, try !sealed.opens(chain.tip) else { return }
+    let refusal = try sealed.refusal(
+      wanted: sealed.revision(of: chain.tip).recipients.map(\.id), isNamed: !sealed.identities().isEmpty)
+    throw KeyError(
+      refusal.message,
+      hint: "A merge opens and proves every page, so it runs where such a key is. " + (refusal.hint ?? ""))
+  }
+
+  /// A full is merged only to seal it to others than it was.
+  private func isWorthwhile(_ chain: Chain) throws -> Bool {
+    guard chain.snapshots.count == 1 else { return true }
+    return try repository.sealed.map { try !$0.hasSameRecipients(as: chain.full) } ?? false
+  }
+
+  // MARK: Execution
+
+  private func execute(
+    _ plan: MergePlan, _ chain: Chain, _ state: StateFile, _ runs: StoredRuns, _ readers: ArchiveReaders,
+    newest: Snapshot?, writer: WriterKey?
+  ) throws -> Envelope {
+    let original = chain.tip
+    let draft = try SnapshotDraft(
+      repository: repository, name: original.sourceName, label: repository.openBody(of: original).label(),
+      newest: newest, firstArchive: 0, compression: options.compression, gatheredBytes: Limits.archiveFrameBytes,
+      isDryRun: false)
+    let mismatch = EngineError(
+      "the merged manifest does not give back the state of \(original.id.short); nothing was committed",
+      hint: "Check this machine's memory, and run the same command again. Please report it.")
+
+    let places = NewPlaces(repository.scratch, memoryBytes: options.listBytes)
+    let mover = try FrameMover(
+      readers: readers, archives: draft.archives, places: places, host: host, compression: options.compression,
+      progress: progress)
+    try mover.move(runs)
+    try places.finish()
+    try MergedBody(body: draft.body, cancellation: host.cancellation, lost: mismatch).write(state, at: places)
+    let archives = try draft.archives.finish()
+    let envelope = envelope(
+      of: original, draft, archives: archives, body: try draft.body.finish(), state: state.summary, plan)
+
+    let commit = SnapshotCommit(
+      repository: repository, draft: draft, writer: writer, path: nil,
+      cache: newest.map { Snapshot.isOlder(original, $0) && original.standsFor < $0.standsFor } ?? false ? nil : cache,
+      isCacheInSource: try repository.sourcePath(of: original).map { cache.lies(in: Path($0)) } ?? false,
+      progress: progress)
+    try commit.run(envelope, state: state.summary, parent: nil, full: nil, mismatch: mismatch)
+    return envelope
+  }
+
+  private func envelope(
+    of original: Snapshot, _ draft: SnapshotDraft, archives: [Envelope.Archive], body: ObjectReference,
+    state: Envelope.State, _ plan: MergePlan
+  ) -> Envelope {
+    var changes = Envelope.Changes()
+    (changes.added, changes.pages, changes.pageBytes) = (state.entries, plan.pages, plan.pageBytes)
+    var envelope = Envelope(
+      repository: repository.id, snapshot: draft.snapshot, source: original.envelope.source,
+      sequence: draft.sequence, kind: .full, parent: nil, time: original.envelope.time, archives: archives, body: body,
+      state: state.recorded(under: draft.bodyHead.key), changes: changes,
+      consistency: original.envelope.consistencyClass, incomplete: original.envelope.incomplete,
+      program: Program.nameAndVersion, keyring: repository.sealed?.revision.reference)
+    envelope.merged = Envelope.Merge(standingFor: original, at: TimeText.utc(host.clock.now()))
+    return envelope
+  }
+}
+
+extension Envelope.Merge {
+  /// What is merged again goes on standing for the snapshot for which it stood.
+  fileprivate init(standingFor original: Snapshot, at time: String) {
+    self =
+      original.envelope.merged
+      ?? Envelope.Merge(
+        snapshot: original.id, sequence: original.sequence, digest: original.digest, time: time)
+    self.time = time
+  }
+}

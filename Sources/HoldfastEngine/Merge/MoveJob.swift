@@ -1,0 +1,104 @@
+internal import HoldfastArchive
+internal import HoldfastCodec
+internal import HoldfastModel
+internal import HoldfastSystem
+
+/// One frame on its way from an old archive into a new one: read, opened, decompressed, every page of it proved where it will lie, and made
+/// ready to be stored. Filled by the owner, performed by a worker.
+final class MoveJob {
+  /// So many runs are proved with one reading of the frame: more are those of a frame that very many files share.
+  private static let runsMax = 4096
+  private static let digestBytesMax = 1 << 20
+  private(set) var use = FrameUse(archive: 0, frame: 0)
+  private(set) var way = FrameWay.gathered
+  private(set) var runs: [StoredRun] = []
+  /// Whether the frame is stored by this job; the jobs behind it prove more runs of the same frame.
+  private(set) var storesFrame = false
+  /// The frame as it is stored now; `nil` where what is live of it is gathered.
+  private(set) var frame: StoredFrame?
+  /// The archive for which it is made.
+  private(set) var head: ContainerHead?
+  private(set) var storedBytes: UInt64 = 0
+  private(set) var failure: (any Error)?
+  private var reader: ContainerReader?
+  private var digestBytes = 0
+  private var proof = PageProof()
+  private let stored = Buffer(capacity: ContainerReader.storedCapacity())
+  private let plain = Buffer(capacity: Limits.framePlainBytesMax)
+  private let decompressor = Decompressor()
+  private let frames: FrameMaker
+
+  init(compression: Compression) throws {
+    frames = try FrameMaker(compression, capacity: Limits.frameStoredBytesMax)
+  }
+
+  /// What is live of the frame, close together.
+  var live: UnsafeRawBufferPointer { plain.used }
+
+  // MARK: The owner's
+
+  /// - Parameter head: the archive for which a frame is to be made; `nil` where none is.
+  func prepare(_ use: FrameUse, _ way: FrameWay, reader: ContainerReader, storesFrame: Bool, head: ContainerHead?) {
+    (self.use, self.way, self.reader, self.storesFrame, self.head) = (use, way, reader, storesFrame, head)
+    runs.removeAll(keepingCapacity: true)
+    digestBytes = 0
+    storedBytes = 0
+    frame = nil
+    failure = nil
+  }
+
+  var hasRoom: Bool { runs.count < Self.runsMax && digestBytes < Self.digestBytesMax }
+
+  func add(_ run: StoredRun) {
+    runs.append(run)
+    digestBytes += run.digests.count
+  }
+
+  // MARK: The worker's
+
+  func perform() {
+    defer { reader = nil }
+    do {
+      guard let reader else { return }
+      try read(from: reader)
+      for run in runs { try prove(run, name: reader.name) }
+      if case .remade = way, storesFrame, let head { frame = try frames.make(live, for: head) }
+    } catch {
+      failure = error
+    }
+  }
+
+  /// Where the frame is carried over its stored bytes are proved as well, and what its codec made is taken as it is.
+  private func read(from reader: ContainerReader) throws {
+    var isCarried = false
+    if case .carried = way { isCarried = true }
+    try reader.readFrame(
+      use.frame, stored: stored, plain: plain, decompressor: decompressor, proving: isCarried,
+      prefixCount: isCarried ? nil : use.live.last?.upperBound
+    ) { [self] compressed, entry in
+      if isCarried, storesFrame, let head { frame = try frames.carry(compressed, of: entry, for: head) }
+    }
+    storedBytes = UInt64(stored.count)
+    if !isCarried { moveLiveTogether() }
+  }
+
+  private func moveLiveTogether() {
+    plain.count = 0
+    guard let base = plain.bytes.baseAddress else { return }
+    for range in use.live {
+      if range.lowerBound != plain.count {
+        (base + plain.count).copyMemory(from: base + range.lowerBound, byteCount: range.count)
+      }
+      plain.count += range.count
+    }
+  }
+
+  /// Pages are proved where they will lie, so that no reckoning of places can be wrong and go unseen.
+  private func prove(_ run: StoredRun, name: String) throws {
+    let start = use.position(of: run.range.lowerBound)
+    let pages = UnsafeRawBufferPointer(rebasing: live[start..<start + run.byteCount])
+    guard proof.holds(pages, pageSize: run.pageSize, digests: run.digests[...]) else {
+      throw DamageError(name, "a page in frame \(use.frame) does not have its digest")
+    }
+  }
+}
