@@ -55,7 +55,7 @@ struct Holdfast: ParsableCommand {
     version: Program.nameAndVersion,
     subcommands: [
       Init.self, BackupCommand.self, ListCommand.self, Show.self, Diff.self, RestoreCommand.self, CatCommand.self,
-      VerifyCommand.self, KeyCommand.self,
+      VerifyCommand.self, MergeCommand.self, KeyCommand.self,
     ])
 }
 

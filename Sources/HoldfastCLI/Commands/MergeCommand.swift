@@ -1,0 +1,117 @@
+internal import ArgumentParser
+internal import HoldfastArchive
+internal import HoldfastCodec
+internal import HoldfastEngine
+internal import HoldfastModel
+internal import HoldfastSystem
+
+struct MergeCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "merge", abstract: "Make the chain of a snapshot into a new full, from the repository alone.",
+    discussion: """
+      The source is not read. Every page is proved; frames of which every page is needed are carried over without being compressed again. The new \
+      full stands for the snapshot: it has its state and its time, and later snapshots build on it. What is sealed is merged where an identity \
+      opens it, by a machine that is enrolled as a writer.
+
+      \(ExitStatusTable.text)
+      """)
+
+  @Argument(help: "latest, an ID, or the beginning of one.")
+  var snapshot = "latest"
+
+  @Option(help: ArgumentHelp("For what is compressed anew: none, deflate, deflate:1-9 or zstd:1-19.", valueName: "how"))
+  var compression = Compression.standard
+
+  @Flag(name: .long, help: "Only show what would be read, carried over, compressed anew and stored.")
+  var dryRun = false
+
+  @Flag(help: "Wait for another run on the same source instead of giving up.")
+  var wait = false
+
+  @OptionGroup var place: RepositoryOptions
+  @OptionGroup var identity: IdentityOptions
+  @OptionGroup var writer: WriterOptions
+  @OptionGroup var source: SourceOptions
+  @OptionGroup var output: OutputOptions
+
+  func run() throws {
+    let host = Environment.makeHost()
+    let repository = try place.open(host, credentials: identity.credentials(host, writer: writer, asks: true))
+    let progress = ConsoleProgress(isQuiet: output.quiet, isTerminal: Console.isErrorTerminal, clock: host.clock)
+    defer { progress.end() }
+    var options = Merge.Options(SnapshotSelector(snapshot, source: source.name))
+    options.compression = compression
+    options.isDryRun = dryRun
+    options.waitsForLock = wait
+    let report = try Merge(
+      repository: repository, options: options, cache: StateCache(directory: try Environment.cacheDirectory()),
+      progress: progress
+    ).run()
+    progress.end()
+    if output.json {
+      try Console.json(MergeJSON(report))
+    } else if !output.quiet || dryRun {
+      lines(report).forEach(Console.output)
+    }
+  }
+
+  private func lines(_ report: Merge.Report) -> [String] {
+    let original = report.chain.tip
+    guard let plan = report.plan else {
+      return ["\(original.id.short) of \(original.sourceName) is a full already: there is nothing to merge"]
+    }
+    let count = Amount.count(UInt64(report.chain.snapshots.count), "snapshot")
+    let made = report.envelope.map { " into full \($0.snapshot.short), number \($0.sequence)" } ?? ""
+    let isDry = report.envelope == nil
+    return [
+      "\(isDry ? "would merge" : "merged") \(count) up to \(original.id.short) of \(original.sourceName)\(made)",
+      "  \(isDry ? "would read" : "read") \(Amount.bytes(plan.readBytes)) in \(Amount.count(plan.frames, "frame"))",
+      "  \(isDry ? "would carry over" : "carried over") \(Amount.bytes(plan.carriedBytes)) in \(Amount.count(plan.carriedFrames, "frame")) as they are",
+      "  \(isDry ? "would compress" : "compressed") \(Amount.bytes(plan.compressedBytes)) anew",
+      stored(report, plan),
+    ] + remark(original.envelope)
+  }
+
+  private func stored(_ report: Merge.Report, _ plan: MergePlan) -> String {
+    guard let envelope = report.envelope else {
+      return "  would store about \(Amount.bytes(plan.expectedBytes)) and a manifest"
+    }
+    return "  stored \(Amount.bytes(envelope.storedBytes)) for \(Amount.bytes(envelope.state.bytes)) in "
+      + "\(Amount.count(envelope.state.files, "file")), in \(Amount.duration(report.seconds)); every page was proved"
+  }
+
+  private func remark(_ envelope: Envelope) -> [String] {
+    guard envelope.incomplete > 0 else { return [] }
+    return ["  incomplete as the snapshot is: \(Amount.count(envelope.incomplete, "path")), \(envelope.consistency)"]
+  }
+}
+
+private struct MergeJSON: Encodable {
+  /// The new full; absent where nothing was committed.
+  let snapshot: SnapshotJSON?
+  let committed: Bool
+  /// What was merged.
+  let merged: String
+  let chain: [String]
+  let readFrames: UInt64
+  let readBytes: UInt64
+  let carriedFrames: UInt64
+  let carriedBytes: UInt64
+  let compressedBytes: UInt64
+  let expectedBytes: UInt64
+  let seconds: Double
+
+  init(_ report: Merge.Report) {
+    snapshot = report.envelope.map { SnapshotJSON($0) }
+    committed = report.envelope != nil
+    merged = report.chain.tip.id.description
+    chain = report.chain.snapshots.map(\.id.description)
+    readFrames = report.plan?.frames ?? 0
+    readBytes = report.plan?.readBytes ?? 0
+    carriedFrames = report.plan?.carriedFrames ?? 0
+    carriedBytes = report.plan?.carriedBytes ?? 0
+    compressedBytes = report.plan?.compressedBytes ?? 0
+    expectedBytes = report.plan?.expectedBytes ?? 0
+    seconds = report.seconds
+  }
+}
