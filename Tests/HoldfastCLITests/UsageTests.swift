@@ -19,7 +19,9 @@ import Testing
 
     """
 
-  @Test(arguments: [[], ["init"], ["backup"], ["list"], ["show"], ["diff"], ["restore"], ["cat"], ["verify"]])
+  @Test(arguments: [
+    [], ["init"], ["backup"], ["list"], ["show"], ["diff"], ["restore"], ["cat"], ["verify"], ["merge"],
+  ])
   func everyHelpHasTheTableOfExitStatuses(command: [String]) {
     let tool = Tool()
     let result = RunningProcess(tool.start(command + ["--help"])).wait()
@@ -59,6 +61,8 @@ import Testing
     Wrong("backup", "source", "--name", "a/b", says: "Error: The value 'a/b' is invalid for '--name <name>'"),
     Wrong("diff", "latest", says: "Error: Missing expected argument '<newer>'"),
     Wrong("cat", "latest", says: "Error: Missing expected argument '<path>'"),
+    Wrong("merge", "latest", "other", says: "Error: Unexpected argument 'other'"),
+    Wrong("merge", "--compression", "lz4", says: "none, deflate, deflate:1-9 or zstd:1-19."),
     Wrong("restore", says: "Error: Missing expected argument '--target <dir>'"),
     Wrong(
       "restore", "--target", "new", "--at", "yesterday",

@@ -3,6 +3,7 @@ import HoldfastCodec
 import HoldfastEngine
 import HoldfastModel
 import HoldfastStore
+import HoldfastSystem
 import HoldfastTestSupport
 import Testing
 
