@@ -19,7 +19,9 @@ import Testing
 
     """
 
-  @Test(arguments: [[], ["init"], ["backup"], ["list"], ["show"], ["diff"], ["restore"], ["cat"], ["verify"]])
+  @Test(arguments: [
+    [], ["init"], ["backup"], ["list"], ["show"], ["diff"], ["restore"], ["cat"], ["verify"], ["merge"],
+  ])
   func everyHelpHasTheTableOfExitStatuses(command: [String]) {
     let tool = Tool()
     let result = RunningProcess(tool.start(command + ["--help"])).wait()
@@ -74,6 +76,8 @@ import Testing
       says: "Error: The value '20MB' is invalid for '--limit-rate <rate>'"),
     Wrong("diff", "latest", says: "Error: Missing expected argument '<newer>'"),
     Wrong("cat", "latest", says: "Error: Missing expected argument '<path>'"),
+    Wrong("merge", "latest", "other", says: "Error: Unexpected argument 'other'"),
+    Wrong("merge", "--compression", "lz4", says: "none, deflate, deflate:1-9 or zstd:1-19."),
     Wrong("restore", says: "Error: Missing expected argument '--target <dir>'"),
     Wrong(
       "restore", "--target", "new", "--at", "yesterday",

@@ -128,9 +128,10 @@ package struct Merge {
     let envelope = envelope(
       of: original, draft, archives: archives, body: try draft.body.finish(), state: state.summary, plan)
 
+    // Nothing is built on the merge of an older snapshot, and the cache of the newest is still needed.
+    let isNewest = newest.map { $0.standsFor <= original.standsFor } ?? true
     let commit = SnapshotCommit(
-      repository: repository, draft: draft, writer: writer, path: nil,
-      cache: newest.map { Snapshot.isOlder(original, $0) && original.standsFor < $0.standsFor } ?? false ? nil : cache,
+      repository: repository, draft: draft, writer: writer, path: nil, cache: isNewest ? cache : nil,
       isCacheInSource: try repository.sourcePath(of: original).map { cache.lies(in: Path($0)) } ?? false,
       progress: progress)
     try commit.run(envelope, state: state.summary, parent: nil, full: nil, mismatch: mismatch)
