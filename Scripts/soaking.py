@@ -37,23 +37,22 @@ class Holdfast:
     def attempt_stalled(self, random: Random, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Runs it, and now and then stops it for a while: then much more happens meanwhile than while a small source is
         read at full speed."""
-        running = subprocess.Popen([self.program, *arguments], env=self.environment, stdout=subprocess.PIPE,
-                                   stderr=subprocess.PIPE, text=True, errors="replace")
         stalls = 0
-        try:
-            while True:
-                try:
-                    left_s = random.random() * RUN_S_MAX if stalls < STALLS else None
-                    output, errors = running.communicate(timeout=left_s)
-                    return subprocess.CompletedProcess(arguments, running.returncode, output, errors)
-                except subprocess.TimeoutExpired:
-                    stalls += 1
-                    running.send_signal(signal.SIGSTOP)
-                    time.sleep(random.random() * STALL_S_MAX)
-                    running.send_signal(signal.SIGCONT)
-        finally:
-            running.kill()
-            running.wait()
+        with subprocess.Popen([self.program, *arguments], env=self.environment, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True, errors="replace") as running:
+            try:
+                while True:
+                    try:
+                        left_s = random.random() * RUN_S_MAX if stalls < STALLS else None
+                        output, errors = running.communicate(timeout=left_s)
+                        return subprocess.CompletedProcess(arguments, running.returncode, output, errors)
+                    except subprocess.TimeoutExpired:
+                        stalls += 1
+                        running.send_signal(signal.SIGSTOP)
+                        time.sleep(random.random() * STALL_S_MAX)
+                        running.send_signal(signal.SIGCONT)
+            finally:
+                running.kill()
 
     def run(self, *arguments: str) -> str:
         """Runs it; it must succeed."""
