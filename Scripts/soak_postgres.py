@@ -150,7 +150,8 @@ class Shop:
             "ORDER BY random() LIMIT 1"))
         os.kill(victim, signal.SIGKILL)
         deadline = time.monotonic() + 60
-        while self.cluster.attempt("psql", "-XAtq", "-c", "SELECT pg_backend_pid()").returncode:
+        # As long as it is there the server does not know, and answers as if nothing had happened.
+        while Path(f"/proc/{victim}").exists() or self.cluster.attempt_psql("SELECT 1").returncode:
             if time.monotonic() > deadline:
                 fail("the server did not come back after one of its processes was killed")
             time.sleep(0.02)
@@ -386,11 +387,12 @@ class PostgresSoak:
 
 def soak(work: Path, program: str, seed: int, captures: int, until: float) -> None:
     """Soaks in a directory that the server's user can enter. Whatever happens, no server is left."""
-    with ExitStack() as stack:
-        try:
-            cluster = stack.enter_context(Cluster(work / "source"))
+    try:
+        with Cluster(work / "source") as cluster, ExitStack() as stack:
             run = PostgresSoak(work, program, seed, cluster)
             stack.callback(run.shop.rest)
             run.soak(captures, until)
-        except PostgresError as error:
-            fail(str(error))
+    except (PostgresError, SystemExit) as error:
+        if isinstance(error, SystemExit) and not isinstance(error.code, str):
+            raise  # a signal
+        fail(f"postgres, seed {seed}: {str(error).removeprefix('soak: ')}")
