@@ -26,7 +26,7 @@ TRANSACTIONS_PER_S = 80  # of each client: what is written grows with the time, 
 ORDERS_MAX = 1500
 UPKEEP_PAUSE_S = 0.15
 REPOSITORY_CAPTURES = 60  # a new repository after so many, or a long soak fills the disk
-SPOIL_EVERY, SPOIL_S_MAX, CRASH_EVERY = 6, 0.15, 5
+SPOIL_EVERY, SPOIL_S_MAX, CRASH_EVERY = 6, 0.5, 5
 
 SETTINGS = {
     "fsync": "off", "shared_buffers": "4MB", "max_connections": 30, "max_prepared_transactions": 4, "work_mem": "64kB",
@@ -107,9 +107,12 @@ class Shop:
         self.writers: list[subprocess.Popen[bytes]] = []
         self.scripts: list[str] = []
 
-    def make(self, segment_mib: int) -> None:
+    def make(self, segment_mib: int, has_wal_elsewhere: bool) -> None:
         """The cluster, its tables and what is written into them."""
-        self.cluster.init(SETTINGS, "--data-checksums", f"--wal-segsize={segment_mib}")
+        place = [f"--waldir={self.work / 'wal'}"] if has_wal_elsewhere else []
+        if has_wal_elsewhere:
+            own_directory(self.work / "wal")
+        self.cluster.init(SETTINGS, "--data-checksums", f"--wal-segsize={segment_mib}", *place)
         own_directory(self.work / "warehouse")
         self.cluster.start()
         self.cluster.psql(f"CREATE TABLESPACE warehouse LOCATION '{self.work / 'warehouse'}'")
@@ -147,7 +150,8 @@ class Shop:
             "ORDER BY random() LIMIT 1"))
         os.kill(victim, signal.SIGKILL)
         deadline = time.monotonic() + 60
-        while self.cluster.attempt("psql", "-XAtq", "-c", "SELECT pg_backend_pid()").returncode:
+        # As long as it is there the server does not know, and answers as if nothing had happened.
+        while Path(f"/proc/{victim}").exists() or self.cluster.attempt_psql("SELECT 1").returncode:
             if time.monotonic() > deadline:
                 fail("the server did not come back after one of its processes was killed")
             time.sleep(0.02)
@@ -243,9 +247,9 @@ def check_invariants(cluster: Cluster, what: str) -> None:
 
 def check_restored(data: Path, before: int, after: int) -> None:
     """A restored capture: starts by itself, is sound, and is of one instant between `before` and `after`."""
-    for link in (data / "pg_tblspc").iterdir():
+    for link in (data / "pg_wal", *(data / "pg_tblspc").iterdir()):
         if not link.resolve().is_relative_to(data):
-            fail(f"the restored tablespace {link.name} is not in the restored directory but in {link.resolve()}")
+            fail(f"the restored {link.relative_to(data)} is not in the restored directory but in {link.resolve()}")
     with Cluster(data) as cluster:
         try:
             cluster.start()
@@ -293,8 +297,9 @@ class PostgresSoak:
     def back_up(self, kind: str) -> subprocess.CompletedProcess[str]:
         """holdfast, whatever it answers."""
         source = self.shop.cluster
-        return self.holdfast.attempt("backup", str(source.data), "--name", "pg", "--json", f"--{kind}", "--postgres",
-                                     source.connection)
+        return self.holdfast.attempt_stalled(
+            self.random, "backup", str(source.data), "--name", "pg", "--json", f"--{kind}", "--postgres",
+            source.connection)
 
     def capture(self, kind: str) -> None:
         """One capture, restored and checked."""
@@ -361,8 +366,8 @@ class PostgresSoak:
 
     def soak(self, captures: int, until: float) -> None:
         """Captures until so many are sound and the time is up."""
-        segment_mib = self.random.choice([1, 1, 16])
-        self.shop.make(segment_mib)
+        segment_mib, has_wal_elsewhere = self.random.choice([1, 1, 16]), self.random.random() < 0.5
+        self.shop.make(segment_mib, has_wal_elsewhere)
         number = 0
         while number < captures or time.monotonic() < until:
             if number % REPOSITORY_CAPTURES == 0:
@@ -377,16 +382,17 @@ class PostgresSoak:
         kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(self.kinds.items()))
         events = ", ".join(f"{count} {name}" for name, count in sorted(self.events.items()))
         print(f"postgres, seed {self.seed}: {number} captures sound ({kinds}); {self.shop.history()} transactions of "
-              f"pgbench; WAL in segments of {segment_mib} MiB; {events}")
+              f"pgbench; WAL in segments of {segment_mib} MiB{' elsewhere' if has_wal_elsewhere else ''}; {events}")
 
 
 def soak(work: Path, program: str, seed: int, captures: int, until: float) -> None:
     """Soaks in a directory that the server's user can enter. Whatever happens, no server is left."""
-    with ExitStack() as stack:
-        try:
-            cluster = stack.enter_context(Cluster(work / "source"))
+    try:
+        with Cluster(work / "source") as cluster, ExitStack() as stack:
             run = PostgresSoak(work, program, seed, cluster)
             stack.callback(run.shop.rest)
             run.soak(captures, until)
-        except PostgresError as error:
-            fail(str(error))
+    except (PostgresError, SystemExit) as error:
+        if isinstance(error, SystemExit) and not isinstance(error.code, str):
+            raise  # a signal
+        fail(f"postgres, seed {seed}: {str(error).removeprefix('soak: ')}")

@@ -2,10 +2,15 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
+from random import Random
 from typing import Any, NoReturn
+
+STALLS, RUN_S_MAX, STALL_S_MAX = 8, 0.05, 0.25
 
 
 def fail(message: str) -> NoReturn:
@@ -28,6 +33,26 @@ class Holdfast:
         """Runs it, whatever it answers."""
         return subprocess.run([self.program, *arguments], env=self.environment, capture_output=True, text=True,
                               errors="replace", check=False)
+
+    def attempt_stalled(self, random: Random, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Runs it, and now and then stops it for a while: then much more happens meanwhile than while a small source is
+        read at full speed."""
+        stalls = 0
+        with subprocess.Popen([self.program, *arguments], env=self.environment, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True, errors="replace") as running:
+            try:
+                while True:
+                    try:
+                        left_s = random.random() * RUN_S_MAX if stalls < STALLS else None
+                        output, errors = running.communicate(timeout=left_s)
+                        return subprocess.CompletedProcess(arguments, running.returncode, output, errors)
+                    except subprocess.TimeoutExpired:
+                        stalls += 1
+                        running.send_signal(signal.SIGSTOP)
+                        time.sleep(random.random() * STALL_S_MAX)
+                        running.send_signal(signal.SIGCONT)
+            finally:
+                running.kill()
 
     def run(self, *arguments: str) -> str:
         """Runs it; it must succeed."""
