@@ -1,0 +1,129 @@
+package import HoldfastModel
+
+/// Why a file is not what an archive of a write-ahead log takes.
+package struct WALFileError: OperatorError, Equatable {
+  package let message: String
+  package let hint: String?
+  package var exitStatus: ExitStatus { .failed }
+
+  init(_ path: Path, _ finding: String) {
+    message = "\(path) is not a file of a write-ahead log that can be archived: \(finding)"
+    hint = "Nothing was stored. Look at what PostgreSQL's log says of it, and at the disk that it lies on."
+  }
+}
+
+/// A file that PostgreSQL hands to its archive: whether it is what its name says.
+package enum WALFile {
+  /// What holds no log is short.
+  package static let textBytesMax = 1 << 20
+  private static let noteBeginning = Array("START WAL LOCATION: ".utf8)
+
+  /// Checks the beginning of a segment against its name.
+  /// - Parameters:
+  ///   - head: the first bytes of the file, 40 at least where it has them.
+  ///   - size: of the file.
+  package static func checkSegment(
+    _ name: WALFileName, head: UnsafeRawBufferPointer, size: UInt64, path: Path
+  ) throws(WALFileError) -> WALPageHeader.Segment {
+    guard let header = WALPageHeader(head), let segment = header.segment else {
+      throw WALFileError(path, "it does not begin with a page of a write-ahead log (PostgreSQL 12 or later)")
+    }
+    guard size == segment.size.bytes else {
+      throw WALFileError(path, "it has \(size) bytes, and the segments of its cluster have \(segment.size.bytes)")
+    }
+    guard let number = name.number(segment.size) else {
+      throw WALFileError(path, "a cluster with segments of \(segment.size.bytes) bytes has none of this name")
+    }
+    guard header.address == segment.size.start(of: number) else {
+      throw WALFileError(
+        path, "it begins at \(header.address) of the log, and its name says \(segment.size.start(of: number))")
+    }
+    // The first segment of a timeline begins with what the one before had in it.
+    guard header.timeline <= name.timeline else {
+      throw WALFileError(path, "it belongs to timeline \(header.timeline), and its name says \(name.timeline)")
+    }
+    return segment
+  }
+
+  /// Checks what a note of a backup, or a timeline history, holds.
+  package static func checkText(_ name: WALFileName, _ bytes: [UInt8], path: Path) throws(WALFileError) {
+    switch name.kind {
+    case .backupNote:
+      guard bytes.starts(with: noteBeginning) else {
+        throw WALFileError(path, "it does not begin as the note of a backup does")
+      }
+    case .timelineHistory:
+      guard TimelineHistory(bytes, of: name.timeline) != nil else {
+        throw WALFileError(path, "it is not the history of timeline \(name.timeline)")
+      }
+    case .segment, .partialSegment: break
+    }
+  }
+}
+
+/// How a timeline came about: from which ones, and where it left each.
+package struct TimelineHistory: Hashable, Sendable {
+  package struct Step: Hashable, Sendable {
+    package let timeline: UInt32
+    /// From here on the next one counts.
+    package let end: LogSequenceNumber
+  }
+
+  package let timeline: UInt32
+  /// The oldest first; empty for the first timeline of a cluster.
+  package let steps: [Step]
+
+  /// Of the first timeline, which has no history file.
+  package init(first timeline: UInt32) {
+    self.timeline = timeline
+    steps = []
+  }
+
+  /// `nil` for what is no history file of that timeline: lines of a timeline, a place and a reason, in ascending order.
+  package init?(_ bytes: [UInt8], of timeline: UInt32) {
+    var steps: [Step] = []
+    for line in bytes.split(separator: UInt8(ascii: "\n")) {
+      let fields = line.split(whereSeparator: { $0 == UInt8(ascii: "\t") || $0 == UInt8(ascii: " ") })
+      guard let first = fields.first, first.first != UInt8(ascii: "#") else { continue }
+      guard fields.count >= 2, let number = UInt32(String(decoding: first, as: UTF8.self)), number > 0,
+        let end = LogSequenceNumber(String(decoding: fields[1], as: UTF8.self)),
+        steps.last.map({ $0.timeline < number }) ?? true
+      else { return nil }
+      steps.append(Step(timeline: number, end: end))
+    }
+    guard let last = steps.last, last.timeline < timeline else { return nil }
+    self.timeline = timeline
+    self.steps = steps
+  }
+
+  /// The timelines on which a segment may lie that holds a place of this history, the newest first: at a switch the newer one has what the older one had.
+  package func timelines(holding number: UInt64, _ size: WALSegmentSize) -> [UInt32] {
+    var begin: UInt64 = 0
+    var found: [UInt32] = []
+    for step in steps {
+      if begin <= number, number <= size.number(of: step.end) { found.append(step.timeline) }
+      begin = size.number(of: step.end)
+    }
+    if begin <= number { found.append(timeline) }
+    return found.reversed()
+  }
+
+  /// Whether a snapshot that was taken on a timeline, up to `stop`, lies on the way to this one.
+  package func contains(_ other: UInt32, upTo stop: LogSequenceNumber) -> Bool {
+    other == timeline || steps.contains { $0.timeline == other && stop <= $0.end }
+  }
+}
+
+/// The beginning of a cluster's `global/pg_control`.
+package enum ClusterControl {
+  package static let path = Path("global/pg_control")
+  package static let byteCount = 16
+
+  /// Which cluster it is; `nil` for what is no control file of PostgreSQL 12 or later.
+  package static func system(_ bytes: UnsafeRawBufferPointer) -> SystemIdentifier? {
+    guard bytes.count >= byteCount else { return nil }
+    let version: UInt32 = bytes.littleEndian(at: 8)
+    let system: UInt64 = bytes.littleEndian(at: 0)
+    return (1200...2999).contains(version) && system > 0 ? SystemIdentifier(system) : nil
+  }
+}

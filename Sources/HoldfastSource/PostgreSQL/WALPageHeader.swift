@@ -1,0 +1,78 @@
+package import HoldfastModel
+
+/// What stands at the beginning of each page of PostgreSQL's write-ahead log; at the beginning of a segment it is longer and names the cluster.
+/// As in PostgreSQL's `access/xlog_internal.h`, of a machine that is little-endian.
+package struct WALPageHeader: Hashable, Sendable {
+  package static let shortCount = 24
+  package static let longCount = 40
+
+  /// What the long form adds.
+  package struct Segment: Hashable, Sendable {
+    package let system: SystemIdentifier
+    package let size: WALSegmentSize
+    /// Bytes of a page.
+    package let pageSize: Int
+  }
+
+  struct Flags: OptionSet, Hashable {
+    let rawValue: UInt16
+    /// The page begins with the rest of a record.
+    static let continuation = Flags(rawValue: 1)
+    static let long = Flags(rawValue: 2)
+    static let removable = Flags(rawValue: 4)
+    /// What the page before ended with will never be completed.
+    static let overwrites = Flags(rawValue: 8)
+    static let known: Flags = [.continuation, .long, .removable, .overwrites]
+  }
+
+  let magic: UInt16
+  let flags: Flags
+  let timeline: UInt32
+  let address: LogSequenceNumber
+  /// Bytes of the record that the page before did not complete.
+  let remaining: UInt32
+  package let segment: Segment?
+
+  /// `nil` for what is no such header.
+  init?(_ bytes: UnsafeRawBufferPointer) {
+    guard bytes.count >= Self.longCount else { return nil }
+    magic = bytes.littleEndian(at: 0)
+    flags = Flags(rawValue: bytes.littleEndian(at: 2))
+    timeline = bytes.littleEndian(at: 4)
+    address = LogSequenceNumber(bytes.littleEndian(at: 8))
+    remaining = bytes.littleEndian(at: 16)
+    guard WALVersion.isMagic(magic), flags.isSubset(of: .known), timeline > 0 else { return nil }
+    guard flags.contains(.long) else {
+      segment = nil
+      return
+    }
+    let system: UInt64 = bytes.littleEndian(at: 24)
+    let segmentSize: UInt32 = bytes.littleEndian(at: 32)
+    let pageSize: UInt32 = bytes.littleEndian(at: 36)
+    guard system > 0, let size = WALSegmentSize(UInt64(segmentSize)), (1024...65536).contains(pageSize),
+      pageSize.nonzeroBitCount == 1
+    else { return nil }
+    segment = Segment(system: SystemIdentifier(system), size: size, pageSize: Int(pageSize))
+  }
+
+  var count: Int { segment == nil ? Self.shortCount : Self.longCount }
+}
+
+/// Which versions of PostgreSQL wrote a log, as far as their records are understood.
+enum WALVersion {
+  private static let understood: ClosedRange<UInt16> = 0xd101...0xd116
+  private static let possible: ClosedRange<UInt16> = 0xd101...0xd1ff
+
+  /// Of PostgreSQL 12 and later. Segments of versions to come are stored as well.
+  static func isMagic(_ magic: UInt16) -> Bool { possible.contains(magic) }
+
+  /// Whether the records behind it are laid out as those of 12 to 17.
+  static func isUnderstood(_ magic: UInt16) -> Bool { understood.contains(magic) }
+}
+
+extension UnsafeRawBufferPointer {
+  /// The caller has checked that the bytes are there.
+  func littleEndian<Value: FixedWidthInteger>(at offset: Int) -> Value {
+    Value(littleEndian: loadUnaligned(fromByteOffset: offset, as: Value.self))
+  }
+}

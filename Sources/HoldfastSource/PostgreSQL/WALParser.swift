@@ -1,0 +1,177 @@
+package import HoldfastModel
+
+/// Follows the records of a write-ahead log through its pages, in order, also from one segment into the next. The bytes may be anything: what is not as
+/// PostgreSQL writes it is where the parser ends, and says so; nothing is believed beyond it.
+package struct WALParser {
+  /// A record whose bytes are being collected.
+  private struct Pending {
+    let start: LogSequenceNumber
+    let total: Int
+    var received = 0
+    /// Its beginning: all that is ever looked at.
+    var kept: [UInt8] = []
+    var head: WALRecordHead?
+    var checksum = Checksum32C()
+  }
+
+  private let pageSize: Int
+  private let segment: WALPageHeader.Segment
+  /// Called for every event, in the order of the log.
+  private let onEvent: (WALEvent) -> Void
+  private var next: LogSequenceNumber
+  private var isFirstPage = true
+  private var pending: Pending?
+  /// Bytes of a record that began before the first page.
+  private var foreignCount = 0
+  /// Behind a switch of segments nothing counts before this.
+  private var resumesAt = LogSequenceNumber(0)
+  private var previousRecord: LogSequenceNumber?
+
+  /// Where the last record begins that began in what was parsed; it may not be complete.
+  package private(set) var lastRecord: LogSequenceNumber?
+  /// Behind the last record that is complete.
+  package private(set) var end: LogSequenceNumber
+  /// Where the log stopped making sense; `nil` as long as it does.
+  package private(set) var stop: LogSequenceNumber?
+
+  /// A record that began and is not complete yet.
+  package var openRecord: LogSequenceNumber? { pending?.start }
+
+  /// - Parameters:
+  ///   - segment: of the header of the first page.
+  ///   - start: where the first page lies in the log.
+  package init(_ segment: WALPageHeader.Segment, from start: LogSequenceNumber, onEvent: @escaping (WALEvent) -> Void) {
+    self.segment = segment
+    self.onEvent = onEvent
+    pageSize = segment.pageSize
+    next = start
+    end = start
+  }
+
+  /// Takes the next pages of the log.
+  /// - Parameter bytes: whole pages; what is behind the last one is left out.
+  package mutating func parse(_ bytes: UnsafeRawBufferPointer) {
+    var offset = 0
+    while offset + pageSize <= bytes.count, stop == nil {
+      parse(page: UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + pageSize]))
+      offset += pageSize
+    }
+  }
+
+  private mutating func parse(page: UnsafeRawBufferPointer) {
+    let address = next
+    let (following, isOver) = address.value.addingReportingOverflow(UInt64(pageSize))
+    defer { next = LogSequenceNumber(following) }
+    if isOver { return halt(address) }
+    if address < resumesAt { return }
+    let startsSegment = address.value.isMultiple(of: segment.size.bytes)
+    guard let header = WALPageHeader(page), WALVersion.isUnderstood(header.magic), header.address == address,
+      startsSegment ? header.segment == segment : header.segment == nil
+    else { return halt(address) }
+    guard var position = resume(header, page) else { return halt(address) }
+    while position < pageSize, pending == nil, stop == nil, next >= resumesAt {
+      guard let after = beginRecord(page, at: position, LogSequenceNumber(address.value + UInt64(position))) else {
+        return
+      }
+      position = after
+    }
+  }
+
+  private mutating func halt(_ place: LogSequenceNumber) { stop = place }
+
+  /// Takes what a page begins with of a record from the pages before.
+  /// - Returns: where the next record begins; `nil` for what cannot be.
+  private mutating func resume(_ header: WALPageHeader, _ page: UnsafeRawBufferPointer) -> Int? {
+    defer { isFirstPage = false }
+    if header.flags.contains(.overwrites) {
+      (pending, foreignCount) = (nil, 0)
+      // Whatever the unfinished record was, the one here follows the one before that.
+      return header.flags.contains(.continuation) ? nil : header.count
+    }
+    guard header.flags.contains(.continuation) else { return pending == nil && foreignCount == 0 ? header.count : nil }
+    let remaining = Int(header.remaining)
+    guard remaining > 0, remaining <= Int(WALRecordHead.totalMax) else { return nil }
+    let here = min(remaining, pageSize - header.count)
+    if let pending {
+      guard remaining == pending.total - pending.received else { return nil }
+      let piece = UnsafeRawBufferPointer(rebasing: page[header.count..<header.count + here])
+      guard receive(piece, upTo: LogSequenceNumber(header.address.value + UInt64(header.count + here))) else {
+        return nil
+      }
+    } else {
+      guard isFirstPage || remaining == foreignCount else { return nil }
+      foreignCount = remaining - here
+    }
+    return Self.aligned(header.count + here)
+  }
+
+  private static func aligned(_ position: Int) -> Int { (position + 7) & ~7 }
+
+  /// - Returns: where the next one begins; `nil` when the log ends here.
+  private mutating func beginRecord(
+    _ page: UnsafeRawBufferPointer, at position: Int, _ place: LogSequenceNumber
+  ) -> Int? {
+    let total: UInt32 = page.littleEndian(at: position)
+    guard total >= UInt32(WALRecordHead.count), total <= WALRecordHead.totalMax else {
+      halt(place)
+      return nil
+    }
+    pending = Pending(start: place, total: Int(total))
+    let here = min(Int(total), pageSize - position)
+    let piece = UnsafeRawBufferPointer(rebasing: page[position..<position + here])
+    lastRecord = place
+    guard receive(piece, upTo: LogSequenceNumber(place.value + UInt64(here))) else {
+      halt(place)
+      return nil
+    }
+    return Self.aligned(position + here)
+  }
+
+  /// Adds bytes to the pending record, and ends it with its last.
+  /// - Returns: `false` when it is none.
+  private mutating func receive(_ bytes: UnsafeRawBufferPointer, upTo end: LogSequenceNumber) -> Bool {
+    guard var record = pending else { return false }
+    pending = nil
+    let known = record.kept.count
+    if known < WALRecordBody.neededCount {
+      record.kept.append(contentsOf: bytes.prefix(WALRecordBody.neededCount - known))
+    }
+    let before = record.received
+    record.received += bytes.count
+    if record.head == nil, record.kept.count >= WALRecordHead.count {
+      let head = record.kept.withUnsafeBytes { WALRecordHead($0) }
+      guard previousRecord.map({ $0 == head.previous }) ?? (head.previous < record.start) else { return false }
+      record.head = head
+    }
+    if let head = record.head, head.meaning == .transactionEnd || head.meaning == .restorePoint {
+      record.checksum.update(UnsafeRawBufferPointer(rebasing: bytes[max(0, WALRecordHead.count - before)...]))
+    }
+    guard record.received == record.total else {
+      pending = record
+      return true
+    }
+    return finish(record, at: end)
+  }
+
+  private mutating func finish(_ record: Pending, at end: LogSequenceNumber) -> Bool {
+    guard let head = record.head else { return false }
+    switch head.meaning {
+    case .transactionEnd, .restorePoint:
+      var checksum = record.checksum
+      record.kept.withUnsafeBytes {
+        checksum.update(UnsafeRawBufferPointer(rebasing: $0[..<WALRecordHead.checksumOffset]))
+      }
+      guard checksum.value == head.checksum,
+        let event = record.kept.withUnsafeBytes({ WALRecordBody.event($0, head, at: record.start) })
+      else { return false }
+      onEvent(event)
+    case .segmentSwitch:
+      let number = segment.size.number(of: record.start)
+      resumesAt = segment.size.start(of: number + 1)
+    case .other: break
+    }
+    previousRecord = record.start
+    self.end = LogSequenceNumber((end.value &+ 7) & ~7)
+    return true
+  }
+}

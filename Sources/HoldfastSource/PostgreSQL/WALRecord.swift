@@ -1,0 +1,129 @@
+package import HoldfastModel
+
+/// What recovery can be told to stop at.
+package enum WALEvent: Hashable, Sendable {
+  /// A transaction ended, by commit or by abort, at this time.
+  case transactionEnd(at: LogSequenceNumber, time: Timestamp)
+  /// `pg_create_restore_point`.
+  case restorePoint(at: LogSequenceNumber, time: Timestamp, name: [UInt8])
+
+  /// Where its record begins.
+  package var place: LogSequenceNumber {
+    switch self {
+    case .transactionEnd(let place, _), .restorePoint(let place, _, _): place
+    }
+  }
+
+  package var time: Timestamp {
+    switch self {
+    case .transactionEnd(_, let time), .restorePoint(_, let time, _): time
+    }
+  }
+}
+
+/// The head of a record (`access/xlogrecord.h`).
+struct WALRecordHead {
+  static let count = 24
+  /// PostgreSQL refuses to write longer ones.
+  static let totalMax: UInt32 = 1020 << 20
+  static let checksumOffset = 20
+
+  let total: UInt32
+  let previous: LogSequenceNumber
+  let info: UInt8
+  let manager: UInt8
+  let checksum: UInt32
+
+  /// - Parameter bytes: 24 of them at least.
+  init(_ bytes: UnsafeRawBufferPointer) {
+    total = bytes.littleEndian(at: 0)
+    previous = LogSequenceNumber(bytes.littleEndian(at: 8))
+    info = bytes[16]
+    manager = bytes[17]
+    checksum = bytes.littleEndian(at: Self.checksumOffset)
+  }
+
+  enum Meaning { case transactionEnd, restorePoint, segmentSwitch, other }
+
+  /// The same numbers in PostgreSQL 12 to 17.
+  var meaning: Meaning {
+    switch (manager, manager == 1 ? info & 0x70 : info & 0xf0) {
+    case (1, 0x00), (1, 0x20), (1, 0x30), (1, 0x40): .transactionEnd
+    case (0, 0x70): .restorePoint
+    case (0, 0x40): .segmentSwitch
+    default: .other
+    }
+  }
+}
+
+/// What of a record is looked at: its beginning. Those that matter here have no pages with them, so their own data come first.
+enum WALRecordBody {
+  /// Bytes of a record that are enough for that: heads of 24, 3, 5 and 5 bytes, then a time and a name.
+  static let neededCount = 128
+  private static let nameCount = 64
+  private static let microsecondsPerSecond: Int64 = 1_000_000
+  /// From 1970 to 2000, where PostgreSQL's time begins.
+  private static let epochSeconds: Int64 = 946_684_800
+
+  /// - Parameter bytes: the record from its head on, as far as it was kept.
+  /// - Returns: `nil` for what is not laid out so.
+  static func event(_ bytes: UnsafeRawBufferPointer, _ head: WALRecordHead, at place: LogSequenceNumber) -> WALEvent? {
+    guard let data = ownData(bytes), data.count >= 8 else { return nil }
+    let time = timestamp(data.littleEndian(at: 0))
+    switch head.meaning {
+    case .transactionEnd: return .transactionEnd(at: place, time: time)
+    case .restorePoint:
+      guard data.count >= 8 + nameCount else { return nil }
+      return .restorePoint(at: place, time: time, name: Array(data[8..<8 + nameCount].prefix { $0 != 0 }))
+    case .segmentSwitch, .other: return nil
+    }
+  }
+
+  /// The data of the record itself, cut off where `bytes` end.
+  private static func ownData(_ bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
+    var position = WALRecordHead.count
+    while position < bytes.count {
+      let start: Int
+      switch bytes[position] {
+      case 255: start = position + 2
+      case 254: start = position + 5
+      case 253:
+        // The origin of a replicated transaction.
+        position += 3
+        continue
+      case 252:
+        // The transaction above a subtransaction.
+        position += 5
+        continue
+      default: return nil
+      }
+      return start <= bytes.count ? UnsafeRawBufferPointer(rebasing: bytes[start...]) : nil
+    }
+    return nil
+  }
+
+  /// - Parameter microseconds: since 2000-01-01 UTC.
+  private static func timestamp(_ microseconds: Int64) -> Timestamp {
+    var (seconds, rest) = microseconds.quotientAndRemainder(dividingBy: microsecondsPerSecond)
+    if rest < 0 { (seconds, rest) = (seconds - 1, rest + microsecondsPerSecond) }
+    return Timestamp(seconds: seconds + epochSeconds, nanoseconds: UInt32(rest) * 1000)
+  }
+}
+
+/// CRC-32C, as PostgreSQL has it over its records.
+struct Checksum32C {
+  private static let table: [UInt32] = (0..<256).map { byte in
+    (0..<8).reduce(UInt32(byte)) { value, _ in value & 1 == 0 ? value >> 1 : value >> 1 ^ 0x82f6_3b78 }
+  }
+  private var state = UInt32.max
+
+  mutating func update(_ bytes: UnsafeRawBufferPointer) {
+    var state = state
+    Self.table.withUnsafeBufferPointer { table in
+      for byte in bytes { state = state >> 8 ^ table[Int(UInt8(truncatingIfNeeded: state) ^ byte)] }
+    }
+    self.state = state
+  }
+
+  var value: UInt32 { ~state }
+}
