@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastSystem
 
@@ -10,15 +11,23 @@ package enum CommandLineTool {
       try command.run()
       if let lost = Console.lostOutput { throw lost }
       return ExitStatus.done.rawValue
-    } catch let outcome as Outcome {
-      return outcome.status.rawValue
-    } catch let error as any OperatorError {
-      if let refused = error as? SystemError, refused.isBrokenPipe { return ExitStatus.failed.rawValue }
-      Console.error("holdfast: \(error)")
-      return error.exitStatus.rawValue
+    } catch let end as NoSuchWAL {
+      // Alone among the failures of `wal fetch` it must not look like one to PostgreSQL.
+      Console.error("holdfast: \(end)")
+      return end.exitStatus.rawValue
     } catch {
-      return report(error)
+      let status = end(error)
+      guard WALFetchCommand.isMeant(by: arguments), status != ExitStatus.done.rawValue else { return status }
+      return max(status, ExitStatus.fetchFailed.rawValue)
     }
+  }
+
+  private static func end(_ error: any Error) -> Int32 {
+    if let outcome = error as? Outcome { return outcome.status.rawValue }
+    guard let known = error as? any OperatorError else { return report(error) }
+    if let refused = known as? SystemError, refused.isBrokenPipe { return ExitStatus.failed.rawValue }
+    Console.error("holdfast: \(known)")
+    return known.exitStatus.rawValue
   }
 
   /// What the argument parser has to say: help on standard output, everything else is wrong usage.
@@ -55,7 +64,7 @@ struct Holdfast: ParsableCommand {
     version: Program.nameAndVersion,
     subcommands: [
       Init.self, BackupCommand.self, ListCommand.self, Show.self, Diff.self, RestoreCommand.self, CatCommand.self,
-      VerifyCommand.self, MergeCommand.self, KeyCommand.self,
+      VerifyCommand.self, MergeCommand.self, KeyCommand.self, WALCommand.self,
     ])
 }
 

@@ -5,6 +5,8 @@ package import HoldfastModel
 package enum ContainerKind: UInt8, Sendable {
   case archive = 1
   case body = 2
+  /// A file of PostgreSQL's write-ahead log.
+  case wal = 3
 }
 
 /// How an object is reached from an envelope: its length and the digest that covers its every byte.

@@ -5,6 +5,7 @@ package enum Keys {
   package static let descriptor = "holdfast.json"
   package static let sources = "sources/"
   package static let keyring = "keyring/"
+  package static let wal = "wal/"
   package static let manifestName = "manifest.json"
 
   package static func source(_ name: SourceName) -> String { "\(sources)\(name)/" }
@@ -31,6 +32,37 @@ package enum Keys {
   package static func archive(_ name: SourceName, _ sequence: UInt64, _ id: Identifier) -> String {
     snapshot(name, sequence) + "archive-\(id)"
   }
+
+  // MARK: The archive of write-ahead logs
+
+  package static func wal(_ name: SourceName) -> String { "\(wal)\(name)/" }
+
+  package static func wal(_ name: SourceName, _ system: SystemIdentifier) -> String { "\(wal(name))\(system)/" }
+
+  /// - Parameter directory: of a file's name.
+  package static func wal(_ name: SourceName, _ system: SystemIdentifier, _ directory: String) -> String {
+    "\(wal(name, system))\(directory)/"
+  }
+
+  package static func walManifest(_ name: SourceName, _ system: SystemIdentifier, _ file: WALFileName) -> String {
+    wal(name, system, file.directory) + file.text + walSuffix
+  }
+
+  package static func walObject(
+    _ name: SourceName, _ system: SystemIdentifier, _ file: WALFileName, _ id: Identifier
+  ) -> String {
+    wal(name, system, file.directory) + "\(file.text)-\(id)"
+  }
+
+  /// The file whose manifest has this name in a directory of the archive; `nil` for anything else.
+  package static func walFile(_ name: some StringProtocol, in directory: String) -> WALFileName? {
+    guard name.hasSuffix(walSuffix), let file = WALFileName(name.dropLast(walSuffix.count)),
+      file.directory == directory
+    else { return nil }
+    return file
+  }
+
+  private static let walSuffix = ".json"
 
   /// The number that a name below `source(_:)` spells; `nil` for anything else.
   package static func sequence(_ text: some StringProtocol) -> UInt64? {

@@ -120,6 +120,9 @@ package struct WriterKey: Sendable {
     try self.init(seed: SecretBytes(taking: &bytes))
   }
 
+  /// For `contentCode`.
+  var contentKey: SymmetricKey { seed.derive("writer content") }
+
   /// The text of its key file: the secret with comments that say what it is.
   package func fileText(created: String) -> SecretBytes {
     let secret = seed.withUnsafeBytes { KeyText.encode(.writerSecret, $0) }

@@ -81,7 +81,7 @@ package struct KeyringChange: Sendable {
 
   /// - Parameter name: of a writer, or its public key, or the beginning of that.
   /// - Returns: who goes; `nil` when there is no writer of that name.
-  /// - Postcondition: of its snapshots those count that are in the repository now, and no others.
+  /// - Postcondition: of its snapshots and archived logs those count that are in the repository now, and no others.
   package mutating func revokeWriter(_ name: String) throws -> Keyring.Writer? {
     let found = keyring.writers.indices.filter {
       keyring.writers[$0].revoked == nil
@@ -99,7 +99,8 @@ package struct KeyringChange: Sendable {
         hint: "Bring it back; or if it was removed on purpose, run `holdfast key forget` first.", exitStatus: .dataLoss)
     }
     let accepted = snapshots.filter { $0.envelope.signature?.key == key }.map(\.digest)
-    keyring.writers[index].revoked = Keyring.Writer.Revocation(accepted: Set(accepted))
+    let logs = try WALArchive.allDigests(in: repository, signedBy: key)
+    keyring.writers[index].revoked = Keyring.Writer.Revocation(accepted: Set(accepted).union(logs))
     return keyring.writers[index]
   }
 

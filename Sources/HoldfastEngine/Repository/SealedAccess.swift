@@ -92,10 +92,13 @@ package final class SealedAccess: Sendable {
 
   /// The keyring under which a snapshot was taken.
   func revision(of snapshot: Snapshot) throws -> Keyring {
-    guard let then = (history + [revision]).first(where: { $0.reference == snapshot.envelope.keyring }) else {
-      throw DamageError(
-        Keys.manifest(snapshot.sourceName, snapshot.sequence),
-        "it was taken under a revision of the keyring that is not there")
+    try revision(snapshot.envelope.keyring, of: Keys.manifest(snapshot.sourceName, snapshot.sequence))
+  }
+
+  /// The keyring under which the manifest at `key` was made.
+  func revision(_ reference: Envelope.KeyringReference?, of key: String) throws -> Keyring {
+    guard let then = (history + [revision]).first(where: { $0.reference == reference }) else {
+      throw DamageError(key, "it was taken under a revision of the keyring that is not there")
     }
     return then.keyring
   }
@@ -116,19 +119,21 @@ package final class SealedAccess: Sendable {
         throw DamageError("the key of \(name.id.short)", "its slot for \(identity.recipient.id.short) cannot be opened")
       }
     }
-    throw refusal(wanted: slots.map(\.recipient), isNamed: !identities.isEmpty)
+    throw refusal(
+      wanted: slots.map(\.recipient), isNamed: !identities.isEmpty,
+      what: name.kind == .wal ? "this part of the log" : "this snapshot")
   }
 
   /// That something is sealed to others.
   /// - Parameter isNamed: whether an identity was.
-  func refusal(wanted: [Identifier], isNamed: Bool) -> KeyError {
+  func refusal(wanted: [Identifier], isNamed: Bool, what: String = "this snapshot") -> KeyError {
     let members = wanted.map { id in (keyring.recipients + former).first { $0.id == id } }
     let names = zip(wanted, members).map { id, member in
       member.map { "\(Path($0.name)) (\(id.short))" } ?? id.short
     }.joined(separator: ", ")
     return KeyError(
       isNamed
-        ? "none of the identities at hand opens this snapshot; it is sealed to \(names)"
+        ? "none of the identities at hand opens \(what); it is sealed to \(names)"
         : "the repository is sealed, and no identity was named; it is sealed to \(names)",
       hint: Self.hint(byPassphrase: members.contains { $0?.passphrase != nil }))
   }
@@ -157,8 +162,9 @@ extension Repository {
   }
 
   /// Makes sure that this run still knows whom to seal to and whose snapshots count.
+  /// - Parameter work: what was done meanwhile.
   /// - Throws: `EngineError` where the keyring was changed since the repository was opened.
-  func checkKeyringIsNewest() throws {
+  func checkKeyringIsNewest(after work: String = "the snapshot was taken") throws {
     guard let sealed else { return }
     let next = Keys.keyring(sealed.revision.keyring.revision + 1)
     do {
@@ -167,7 +173,7 @@ extension Repository {
       return
     }
     throw EngineError(
-      "the keyring was changed while the snapshot was taken; nothing was committed",
+      "the keyring was changed while \(work); nothing was committed",
       hint: "Run the same command again.")
   }
 

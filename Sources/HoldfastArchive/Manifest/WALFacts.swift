@@ -1,0 +1,106 @@
+internal import FoundationEssentials
+package import HoldfastModel
+
+/// What a file of a write-ahead log holds, as far as recovery asks for it: the last frame of its container, so that it is sealed where the file is
+/// (format.md, section 11).
+package struct WALFacts: Hashable, Sendable, Codable {
+  package static let restorePointsMax = 1024
+
+  /// Of a piece of the log. Times are microseconds since 1970-01-01 UTC, as exact as PostgreSQL's.
+  package struct Log: Hashable, Sendable, Codable {
+    /// Behind the last complete record.
+    package var end: LogSequenceNumber
+    /// Where the last record begins that begins here; `nil` where none does.
+    package var lastRecord: LogSequenceNumber?
+    /// Whether that record goes on in the next segment: what it is, only both together tell.
+    package var isOpen: Bool
+    /// Commits and aborts.
+    package var transactions: UInt64
+    /// The latest time of one.
+    package var latest: Int64?
+    package var restorePoints: [RestorePoint]
+
+    package init(
+      end: LogSequenceNumber, lastRecord: LogSequenceNumber?, isOpen: Bool, transactions: UInt64, latest: Int64?,
+      restorePoints: [RestorePoint]
+    ) {
+      self.end = end
+      self.lastRecord = lastRecord
+      self.isOpen = isOpen
+      self.transactions = transactions
+      self.latest = latest
+      self.restorePoints = restorePoints
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+      var container = encoder.container(keyedBy: CodingKeys.self)
+      try container.encode(end, forKey: .end)
+      try container.encode(lastRecord, forKey: .lastRecord)
+      try container.encode(isOpen, forKey: .isOpen)
+      try container.encode(transactions, forKey: .transactions)
+      try container.encode(latest, forKey: .latest)
+      try container.encode(restorePoints, forKey: .restorePoints)
+    }
+  }
+
+  package struct RestorePoint: Hashable, Sendable, Codable {
+    /// As paths are shown: what is not printable UTF-8 is escaped.
+    package var name: String
+    /// Where its record begins.
+    package var place: LogSequenceNumber
+    package var time: Int64
+
+    package init(name: String, place: LogSequenceNumber, time: Int64) {
+      self.name = name
+      self.place = place
+      self.time = time
+    }
+  }
+
+  /// SHA-256 of the file.
+  package var digest: Digest
+  /// `nil` for files that hold no log, and where it was not understood.
+  package var log: Log?
+
+  package init(digest: Digest, log: Log?) {
+    self.digest = digest
+    self.log = log
+  }
+
+  package func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(digest, forKey: .digest)
+    try container.encode(log, forKey: .log)
+  }
+
+  /// The bytes of the frame.
+  package func serialized() throws -> [UInt8] { try ManifestJSON.line(of: self) }
+
+  /// - Throws: `DamageError` for what is no such frame.
+  package init(parsing bytes: [UInt8], name: String) throws {
+    guard let facts = try? JSONDecoder().decode(WALFacts.self, from: Data(bytes)),
+      facts.log.map({ log in
+        log.restorePoints.count <= Self.restorePointsMax
+          && log.restorePoints.allSatisfy { $0.name.unicodeScalars.allSatisfy(Path.isPrintable) }
+      }) ?? true
+    else { throw DamageError(name, "what it says of its log is not sound") }
+    self = facts
+  }
+}
+
+extension Timestamp {
+  private static let microsecondsPerSecond: Int64 = 1_000_000
+
+  package init(microseconds: Int64) {
+    var (seconds, rest) = microseconds.quotientAndRemainder(dividingBy: Self.microsecondsPerSecond)
+    if rest < 0 { (seconds, rest) = (seconds - 1, rest + Self.microsecondsPerSecond) }
+    self.init(seconds: seconds, nanoseconds: UInt32(rest) * 1000)
+  }
+
+  /// Since 1970-01-01 UTC, cut to whole ones; far away times are moved to what can be counted.
+  package var microseconds: Int64 {
+    let (product, isOver) = seconds.multipliedReportingOverflow(by: Self.microsecondsPerSecond)
+    let (sum, isBeyond) = product.addingReportingOverflow(Int64(nanoseconds / 1000))
+    return isOver || isBeyond ? (seconds < 0 ? .min : .max) : sum
+  }
+}

@@ -1,0 +1,117 @@
+internal import ArgumentParser
+internal import HoldfastCodec
+internal import HoldfastEngine
+internal import HoldfastModel
+internal import HoldfastSystem
+
+struct WALCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "wal", abstract: "Archive the write-ahead log of a PostgreSQL cluster, and bring it back.",
+    discussion: ExitStatusTable.text, subcommands: [WALPushCommand.self, WALFetchCommand.self])
+}
+
+/// Which log.
+struct LogOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("The name of the source in the repository.", valueName: "name"))
+  var name: SourceName
+
+  @Option(
+    help: ArgumentHelp(
+      "The system identifier of the cluster. (default: that of the data directory this runs in, or the only one there is)",
+      valueName: "number"))
+  var system: SystemIdentifier?
+
+  /// PostgreSQL runs its commands there.
+  static func clusterDirectory() throws -> Path { try Environment.absolute(".") }
+}
+
+extension SystemIdentifier: ExpressibleByArgument {
+  package init?(argument: String) { self.init(argument) }
+}
+
+extension WALFileName: ExpressibleByArgument {
+  package init?(argument: String) { self.init(argument) }
+}
+
+struct WALPushCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "push", abstract: "Archive one file of the log: PostgreSQL's archive_command.",
+    discussion: """
+      In postgresql.conf: archive_command = 'holdfast wal push %p --name NAME'. When it ends with 0 the file is durable in the repository. The same \
+      file again ends with 0 as well; another one of its name is refused.
+
+      \(ExitStatusTable.text)
+      """)
+
+  @Argument(help: "The file (%p).", completion: .file())
+  var path: String
+
+  @Option(help: ArgumentHelp("none, deflate, deflate:1-9 or zstd:1-19.", valueName: "how"))
+  var compression = Compression.standard
+
+  @OptionGroup var log: LogOptions
+  @OptionGroup var place: RepositoryOptions
+  @OptionGroup var identity: IdentityOptions
+  @OptionGroup var writer: WriterOptions
+  @OptionGroup var output: OutputOptions
+
+  private struct JSON: Encodable {
+    let file: String
+    let system: String
+    let alreadyArchived: Bool
+    let storedBytes: UInt64
+  }
+
+  func run() throws {
+    let host = Environment.makeHost()
+    let repository = try place.open(host, credentials: identity.credentials(host, writer: writer, asks: false))
+    var options = WALPush.Options(
+      path: try Environment.absolute(path), source: log.name, clusterDirectory: try LogOptions.clusterDirectory())
+    options.system = log.system
+    options.compression = compression
+    let report = try WALPush(repository: repository, options: options).run()
+    if output.json {
+      try Console.json(
+        JSON(
+          file: report.file.text, system: report.system.description, alreadyArchived: report.isRepeated,
+          storedBytes: report.storedBytes))
+    }
+  }
+}
+
+struct WALFetchCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "fetch", abstract: "Bring back one file of the log: PostgreSQL's restore_command.",
+    discussion: """
+      In postgresql.conf: restore_command = 'holdfast wal fetch %f %p --name NAME'. The file appears whole or not at all. Status 1 means that the \
+      archive does not have it, and only that: PostgreSQL takes it for the end of the log. Whatever else keeps the file away, a wrong command line among it, ends \
+      with 126 or more, and PostgreSQL stops.
+
+      \(ExitStatusTable.text)
+      """)
+
+  @Argument(help: "What PostgreSQL asks for (%f).")
+  var file: WALFileName
+
+  @Argument(help: "Where it shall appear (%p).", completion: .file())
+  var path: String
+
+  @OptionGroup var log: LogOptions
+  @OptionGroup var place: RepositoryOptions
+  @OptionGroup var identity: IdentityOptions
+
+  func run() throws {
+    let host = Environment.makeHost()
+    let repository = try place.open(host, credentials: identity.credentials(host, asks: false))
+    var options = WALFetch.Options(
+      file: file, target: try Environment.absolute(path), source: log.name,
+      clusterDirectory: try LogOptions.clusterDirectory())
+    options.system = log.system
+    try WALFetch(repository: repository, options: options).run()
+  }
+
+  /// Whether a command line is one of `wal fetch`, also where the rest of it is wrong.
+  static func isMeant(by arguments: some Collection<String>) -> Bool {
+    zip(arguments, arguments.dropFirst()).contains { $0 == "wal" && $1 == "fetch" }
+  }
+}

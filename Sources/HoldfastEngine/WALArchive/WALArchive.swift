@@ -1,0 +1,178 @@
+package import HoldfastArchive
+internal import HoldfastCodec
+package import HoldfastModel
+internal import HoldfastSource
+internal import HoldfastStore
+internal import HoldfastSystem
+
+/// The archived write-ahead log of one source: which files it has, and what is in them. Nobody holds a lock on it: a file appears whole with its manifest,
+/// and is never changed.
+package struct WALArchive: Sendable {
+  let repository: Repository
+  package let source: SourceName
+
+  package init(_ repository: Repository, of source: SourceName) {
+    self.repository = repository
+    self.source = source
+  }
+
+  // MARK: What there is
+
+  /// All sources that have one, in ascending order.
+  package static func sources(in repository: Repository) throws -> [SourceName] {
+    try repository.store.names(below: Keys.wal).compactMap {
+      $0.hasSuffix("/") ? SourceName(String($0.dropLast())) : nil
+    }
+  }
+
+  /// The clusters whose log it has, in ascending order.
+  package func systems() throws -> [SystemIdentifier] {
+    try repository.store.names(below: Keys.wal(source)).compactMap {
+      $0.hasSuffix("/") ? SystemIdentifier(String($0.dropLast())) : nil
+    }.sorted()
+  }
+
+  /// The names of all files of a cluster's log, in ascending order; which of them are sound is not looked at.
+  package func files(of system: SystemIdentifier) throws -> [WALFileName] {
+    let directories = try repository.store.names(below: Keys.wal(source, system)).compactMap {
+      $0.hasSuffix("/") ? String($0.dropLast()) : nil
+    }
+    return try directories.flatMap { try files(of: system, in: $0) }
+  }
+
+  func files(of system: SystemIdentifier, in directory: String) throws -> [WALFileName] {
+    try repository.store.names(below: Keys.wal(source, system, directory)).compactMap {
+      Keys.walFile($0, in: directory)
+    }
+  }
+
+  /// A file of the log; `nil` when it is not archived.
+  /// - Throws: `DamageError` where its manifest is not sound, or nobody who may has signed it.
+  package func find(_ file: WALFileName, of system: SystemIdentifier) throws -> ArchivedWAL? {
+    let key = Keys.walManifest(source, system, file)
+    let object: any ReadableBytes
+    do {
+      object = try repository.store.open(key)
+    } catch StoreError.notFound {
+      return nil
+    }
+    let archived = try ArchivedWAL(parsing: object.contents(max: Limits.envelopeBytesMax), name: key)
+    let manifest = archived.manifest
+    guard manifest.source == source, manifest.system == system, manifest.file == file else {
+      throw DamageError(key, "it belongs to \(manifest.source)/\(manifest.system)/\(manifest.file)")
+    }
+    guard manifest.repository == repository.id else { throw DamageError(key, "it belongs to another repository") }
+    guard manifest.isSealed == repository.descriptor.isSealed else {
+      throw DamageError(
+        key, "it is \(manifest.isSealed ? "sealed in an unsealed" : "not sealed in a sealed") repository")
+    }
+    try checkSigner(of: archived)
+    return archived
+  }
+
+  private func checkSigner(of archived: ArchivedWAL) throws {
+    guard let sealed = repository.sealed, let signer = archived.manifest.signature?.key else { return }
+    if let refusal = sealed.keyring.refusal(of: signer, digest: archived.digest) {
+      throw DamageError(archived.manifest.key, refusal)
+    }
+    _ = try sealed.revision(archived.manifest.keyring, of: archived.manifest.key)
+  }
+
+  /// The digests of all manifests that a writer has signed: what counts of it when it is revoked.
+  static func allDigests(in repository: Repository, signedBy key: PublicKey) throws -> [Digest] {
+    try sources(in: repository).flatMap { source in
+      let archive = WALArchive(repository, of: source)
+      return try archive.systems().flatMap { system in
+        try archive.files(of: system).compactMap { try archive.find($0, of: system) }
+          .filter { $0.manifest.signature?.key == key }.map(\.digest)
+      }
+    }
+  }
+
+  // MARK: What is in it
+
+  /// - Parameter isClosed: whether a sealed one stays so: then only its stored bytes can be proved.
+  func open(_ archived: ArchivedWAL, isClosed: Bool = false) throws -> ContainerReader {
+    let manifest = archived.manifest
+    let object: any ReadableBytes
+    do {
+      object = try repository.store.open(manifest.objectKey)
+    } catch StoreError.notFound {
+      throw DamageError(manifest.objectKey, "it is missing")
+    }
+    let container = try ContainerReader(
+      object, kind: .wal, repository: repository.id, reference: manifest.object,
+      access: isClosed && repository.sealed != nil ? .closed : repository.access)
+    let plain = container.frames.dropLast().reduce(UInt64(0)) { $0 + UInt64($1.plainCount) }
+    guard !container.frames.isEmpty, plain == manifest.size else {
+      throw DamageError(container.name, "its frames do not hold the \(manifest.size) bytes of its manifest")
+    }
+    return container
+  }
+
+  /// What a file holds, as it was recorded when it was archived.
+  package func facts(of archived: ArchivedWAL) throws -> WALFacts {
+    let container = try open(archived)
+    return try WALContents(container, cancellation: repository.host.cancellation).facts()
+  }
+
+  /// Hands out the bytes of a file, in order, each block proved; and proves them as a whole at the end.
+  /// - Returns: what the file holds.
+  @discardableResult
+  package func read(_ archived: ArchivedWAL, _ body: (UnsafeRawBufferPointer) throws -> Void) throws -> WALFacts {
+    let container = try open(archived)
+    return try WALContents(container, cancellation: repository.host.cancellation).read(archived.manifest, body)
+  }
+}
+
+/// Reads the frames of one archived file.
+struct WALContents {
+  private let container: ContainerReader
+  private let cancellation: Cancellation
+  private let stored: Buffer
+  private let plain: Buffer
+  private let decompressor = Decompressor()
+
+  init(_ container: ContainerReader, cancellation: Cancellation) {
+    self.container = container
+    self.cancellation = cancellation
+    // No larger than what the index asks for: its numbers are within the limits.
+    let storedMax = container.frames.map(\.storedCount).max() ?? 0
+    stored = Buffer(capacity: ContainerReader.storedCapacity(Int(storedMax)))
+    plain = Buffer(capacity: Int(container.frames.map(\.plainCount).max() ?? 0))
+  }
+
+  func facts() throws -> WALFacts {
+    try readFrame(container.frames.count - 1)
+    return try WALFacts(parsing: Array(plain.used), name: container.name)
+  }
+
+  func read(_ manifest: WALManifest, _ body: (UnsafeRawBufferPointer) throws -> Void) throws -> WALFacts {
+    var hasher = Hasher()
+    for number in 0..<container.frames.count - 1 {
+      try cancellation.check()
+      try readFrame(number)
+      hasher.update(plain.used)
+      try body(plain.used)
+    }
+    let facts = try facts()
+    let digest = hasher.finish()
+    guard digest == facts.digest, manifest.isSealed || digest == manifest.content else {
+      throw DamageError(container.name, "the file in it does not have its digest")
+    }
+    return facts
+  }
+
+  /// Proves the stored bytes of all frames: what can be done without a key.
+  func proveStored() throws {
+    for number in container.frames.indices {
+      try cancellation.check()
+      try container.proveStored(UInt32(number), into: stored)
+    }
+  }
+
+  private func readFrame(_ number: Int) throws {
+    try container.readFrame(
+      UInt32(number), stored: stored, plain: plain, decompressor: decompressor, proving: true)
+  }
+}

@@ -1,0 +1,130 @@
+internal import HoldfastArchive
+package import HoldfastModel
+internal import HoldfastStore
+internal import HoldfastSystem
+
+/// Brings one file of an archived log back, as PostgreSQL's `restore_command` asks for it: whole, or not at all.
+package struct WALFetch {
+  package struct Options: Sendable {
+    /// What PostgreSQL calls it (%f).
+    package var file: WALFileName
+    /// Where it shall appear, absolute (%p).
+    package var target: Path
+    package var source: SourceName
+    /// The directory of the cluster, whose control file tells which one it is.
+    package var clusterDirectory: Path
+    package var system: SystemIdentifier?
+
+    package init(file: WALFileName, target: Path, source: SourceName, clusterDirectory: Path) {
+      self.file = file
+      self.target = target
+      self.source = source
+      self.clusterDirectory = clusterDirectory
+    }
+  }
+
+  private let repository: Repository
+  private let archive: WALArchive
+  private let options: Options
+
+  package init(repository: Repository, options: Options) {
+    self.repository = repository
+    self.options = options
+    archive = WALArchive(repository, of: options.source)
+  }
+
+  /// - Throws: `NoSuchWAL` when the archive never had the file: the one error that tells PostgreSQL that the log ends here.
+  package func run() throws {
+    let system =
+      try options.system ?? ClusterIdentity.system(of: options.clusterDirectory, files: repository.host.files)
+      ?? ClusterIdentity.only(in: archive)
+    guard let archived = try archive.find(options.file, of: system) else {
+      try checkIsEnd(system)
+      throw NoSuchWAL(file: options.file, source: options.source)
+    }
+    try write(archived)
+  }
+
+  /// A name that was mistyped, a disk that is not mounted and a hole in the log must not look like the end of it.
+  private func checkIsEnd(_ system: SystemIdentifier) throws {
+    let directories = try repository.store.names(below: Keys.wal(options.source, system))
+    guard !directories.isEmpty else {
+      throw EngineError(
+        "no write-ahead log of cluster \(system) is archived for \(options.source)",
+        hint: "Check --name and --repository; `holdfast wal status` shows what there is.")
+    }
+    guard options.file.kind == .segment, let later = try laterSegment(system, directories) else { return }
+    throw EngineError(
+      "\(options.file) is missing in the archive of \(options.source), though \(later) is there: recovery would end before its time",
+      hint:
+        "Archive it if it still lies in a pg_wal; `holdfast wal status` shows all gaps, and how far recovery can reach.",
+      exitStatus: .dataLoss)
+  }
+
+  /// A later segment of the timeline, where an earlier one is archived too: a timeline does not begin with its first segment.
+  private func laterSegment(_ system: SystemIdentifier, _ directories: [String]) throws -> WALFileName? {
+    let file = options.file
+    let timeline = file.text.prefix(8)
+    let own = directories.map { String($0.dropLast()) }.filter { $0.hasPrefix(timeline) && $0 != "history" }
+    func segments(_ directory: String) throws -> [WALFileName] {
+      try archive.files(of: system, in: directory).filter { $0.kind == .segment }
+    }
+    let beside = try own.contains(file.directory) ? segments(file.directory) : []
+    let hasEarlier =
+      try beside.contains { $0.text < file.text }
+      || own.contains { try $0 < file.directory && !segments($0).isEmpty }
+    guard hasEarlier else { return nil }
+    if let later = beside.first(where: { $0.text > file.text }) { return later }
+    for directory in own where directory > file.directory {
+      if let later = try segments(directory).first { return later }
+    }
+    return nil
+  }
+
+  // MARK: Writing
+
+  private func write(_ archived: ArchivedWAL) throws {
+    let files = repository.host.files
+    let target = options.target
+    guard let folderPath = target.parent else { throw SystemError.notAFile(target) }
+    let folder = try files.open(folderPath, .directoryFollowingLinks)
+    let name = Path(bytes: Array(target.lastComponent))
+    let temporary = Path(bytes: name.bytes + Array(".holdfast-unfinished".utf8))
+    let file = try files.open(temporary, in: folder, .openOrCreate)
+    // What a killed fetch left is written over; what a running one writes is its own.
+    guard try file.lock(exclusively: true, wait: false),
+      try files.statusIfPresent(of: temporary, in: folder)?.isSameFile(as: file.status()) == true
+    else {
+      throw EngineError("another fetch to \(target) is running", hint: "Wait for it.", exitStatus: .locked)
+    }
+    do {
+      try file.truncate(to: 0)
+      var offset: UInt64 = 0
+      try archive.read(archived) { bytes in
+        try file.write(bytes, at: offset)
+        offset += UInt64(bytes.count)
+      }
+      try file.synchronize()
+      try files.rename(temporary, in: folder, to: name, in: folder, replacing: true)
+    } catch {
+      try? files.removeFile(temporary, in: folder)
+      throw error
+    }
+    try folder.synchronizeDirectory()
+  }
+}
+
+/// The archive has no such file, and nothing is wrong with that: PostgreSQL asks for what comes next until there is nothing more.
+package struct NoSuchWAL: OperatorError, Equatable {
+  package let file: WALFileName
+  package let source: SourceName
+
+  package init(file: WALFileName, source: SourceName) {
+    self.file = file
+    self.source = source
+  }
+
+  package var message: String { "\(file) is not archived for \(source)" }
+  package var hint: String? { nil }
+  package var exitStatus: ExitStatus { .failed }
+}

@@ -1,0 +1,108 @@
+internal import HoldfastArchive
+internal import HoldfastModel
+internal import HoldfastSource
+internal import HoldfastSystem
+
+/// A file that PostgreSQL wants archived, examined.
+struct WALSourceFile {
+  private static let headBytes = 4096
+  let name: WALFileName
+  /// Bytes.
+  let size: UInt64
+  /// What its first page says; `nil` where it holds no log.
+  let segment: WALPageHeader.Segment?
+  private let path: Path
+  private let file: OpenFile
+
+  /// - Throws: `EngineError` for a name that is none, `WALFileError` where the file is not what its name says.
+  init(_ path: Path, files: FileSystem) throws {
+    let text = String(decoding: path.lastComponent, as: UTF8.self)
+    guard let name = WALFileName(text) else {
+      throw EngineError(
+        "\(path.lastComponentText) is not the name of a file that PostgreSQL archives",
+        hint: "Say archive_command = 'holdfast wal push %p --name NAME'.", exitStatus: .usage)
+    }
+    let file = try files.open(path, .read)
+    let status = try file.status()
+    guard status.kind == .file else { throw SystemError.notAFile(path) }
+    (self.name, self.path, self.file, size) = (name, path, file, status.size)
+    segment = name.isLog ? try Self.checkSegment(name, file, status.size, path) : nil
+    if !name.isLog { try WALFile.checkText(name, file.contents(max: WALFile.textBytesMax), path: path) }
+  }
+
+  private static func checkSegment(
+    _ name: WALFileName, _ file: OpenFile, _ size: UInt64, _ path: Path
+  ) throws -> WALPageHeader.Segment {
+    let head = Buffer(capacity: headBytes)
+    head.count = try file.read(into: head.bytes, at: 0)
+    return try WALFile.checkSegment(name, head: head.used, size: size, path: path)
+  }
+
+  /// Hands out its bytes in the pieces that become frames.
+  func read(_ cancellation: Cancellation, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
+    let block = Buffer(capacity: Limits.archiveFrameBytes)
+    var offset: UInt64 = 0
+    while offset < size {
+      try cancellation.check()
+      let wanted = Int(min(UInt64(block.capacity), size - offset))
+      block.count = try file.read(into: UnsafeMutableRawBufferPointer(rebasing: block.bytes[..<wanted]), at: offset)
+      guard block.count == wanted else { throw SystemError.endOfFile(path.description) }
+      try body(block.used)
+      offset += UInt64(wanted)
+    }
+  }
+
+  /// Of which cluster it is.
+  func system(_ options: WALPush.Options, in archive: WALArchive, files: FileSystem) throws -> SystemIdentifier {
+    if let segment { return segment.system }
+    if let system = options.system { return system }
+    // PostgreSQL archives from `pg_wal`, and the control file lies beside that.
+    let beside = path.parent?.parent
+    for directory in [beside, options.clusterDirectory].compactMap({ $0 }) {
+      if let system = try ClusterIdentity.system(of: directory, files: files) { return system }
+    }
+    return try ClusterIdentity.only(in: archive)
+  }
+}
+
+/// Which cluster a command is about, where nothing in its arguments tells.
+enum ClusterIdentity {
+  /// By the control file of a data directory; `nil` where there is none.
+  static func system(of directory: Path, files: FileSystem) throws -> SystemIdentifier? {
+    let path = directory.appending(ClusterControl.path.bytes)
+    let file: OpenFile
+    do throws(SystemError) {
+      file = try files.open(path, .read)
+    } catch {
+      if error.isNotFound { return nil }
+      throw error
+    }
+    let head = Buffer(capacity: ClusterControl.byteCount)
+    head.count = try file.read(into: head.bytes, at: 0)
+    guard let system = ClusterControl.system(head.used) else {
+      throw EngineError(
+        "\(path) is not the control file of PostgreSQL 12 or later",
+        hint: "Say --system, as `holdfast wal status` shows it.")
+    }
+    return system
+  }
+
+  /// The only one whose log is archived.
+  static func only(in archive: WALArchive) throws -> SystemIdentifier {
+    let systems = try archive.systems()
+    if systems.count == 1 { return systems[0] }
+    throw EngineError(
+      systems.isEmpty
+        ? "no write-ahead log is archived for \(archive.source)"
+        : "the logs of \(systems.count) clusters are archived for \(archive.source)",
+      hint: systems.isEmpty
+        ? "Check --name and --repository; `holdfast wal status` shows what there is."
+        : "Run this in the data directory of the cluster, or say which one with --system: "
+          + systems.map(\.description).joined(separator: ", ") + ".")
+  }
+}
+
+extension Path {
+  /// The last component, for people.
+  var lastComponentText: String { Path(bytes: Array(lastComponent)).description }
+}
