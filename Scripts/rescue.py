@@ -5,8 +5,10 @@ a sealed repository the file rescue_sealing.py next to this one and the Python l
     rescue.py REPOSITORY list                       which snapshots there are
     rescue.py REPOSITORY restore SNAPSHOT TARGET    restore one; TARGET is a new or an empty directory
     rescue.py REPOSITORY verify [SNAPSHOT]          check one and what it builds upon, or all; write nothing
+    rescue.py REPOSITORY wal NAME SEGMENT FILE      write out an archived file of PostgreSQL's log; FILE is a new one
 
 SNAPSHOT is `latest`, an ID as `list` shows it or its beginning, or NAME/SEQUENCE; --name NAME says of which source.
+SEGMENT is the name that PostgreSQL has for it. Where the logs of several clusters are archived, NAME is NAME/SYSTEM.
 A sealed repository is opened with --identity FILE or --passphrase-file FILE (else HOLDFAST_IDENTITY_FILE and
 HOLDFAST_PASSPHRASE_FILE; on a terminal a passphrase is asked for). `list` and `verify` work without: signatures and all
 stored bytes are checked then, pages are not.
@@ -31,7 +33,7 @@ MOST_PREAMBLE, MOST_SEAL_NUMBER = 8 + 64 * 96 + 65_535, (1 << 32) - 3
 MOST_PATH, MOST_COMPONENT, MOST_ATTRIBUTES, MOST_VALUE, MOST_VALUES = 4095, 255, 1024, 65_536, 1 << 20
 
 HEADER, FRAME, TRAILER = struct.Struct("<8sHBBI16s16s16s"), struct.Struct("<QIIB3sI32s"), struct.Struct("<QIIQ8s")
-ARCHIVE, BODY = 1, 2
+ARCHIVE, BODY, WAL = 1, 2, 3
 STORED, ZLIB, ZSTANDARD = 0, 1, 2
 TAG = 16  # by so many bytes a sealed frame is longer; the seal of an object has as many
 END, ENTRY, REMOVED, PAGES, ZEROS = 0, 1, 2, 3, 4
@@ -57,6 +59,13 @@ ENVELOPE = {
     "changes": {"added": int, "changed": int, "removed": int, "pages": int, "pageBytes": int, "readBytes": int},
     "consistency": re.compile("|".join(CLASSES[1:])), "incomplete": int, "program": TEXT,
 }
+
+WAL_MANIFEST = {
+    "repository": ID, "source": TEXT, "system": re.compile("[1-9][0-9]{0,19}"), "file": TEXT, "size": int,
+    "object": OBJECT, "content": DIGEST, "time": TIME, "program": TEXT,
+}
+WAL_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}(/[1-9][0-9]{0,19})?")
+WAL_FILE = re.compile(r"[0-9A-F]{24}(\.partial|\.[0-9A-F]{8}\.backup)?|[0-9A-F]{8}\.history", re.ASCII)
 
 # An archive or a body: where it lies, and what its envelope says of it; the revision of the keyring, or 0.
 Object = NamedTuple("Object", [("key", str), ("kind", int), ("id", str), ("length", int), ("digest", str),
@@ -151,6 +160,14 @@ class Snapshot:
         return Object(place + said["id"], kind, said["id"], said["length"], said["digest"], self.revision)
 
 
+class LogFile(NamedTuple):
+    """The manifest of an archived file of PostgreSQL's log (section 11)."""
+    title: str
+    value: dict[str, Any]
+    object: Object
+    revision: int
+
+
 class Container(NamedTuple):
     """An archive or body whose outer form is right; with its object key, where it is sealed and we can open it."""
     index: bytes
@@ -228,6 +245,28 @@ class Repository:
             demand(value.get("signature") is None and "keyring" not in value, f"{key}: {self.otherwise}")
         return Snapshot(title, value, digest)
 
+    def log_file(self, name: str, file: str) -> LogFile:
+        """A file of the log that is archived under a name, which may be followed by the system (section 11)."""
+        directory = "history" if file.endswith(".history") else file[:16]
+        if not WAL_FILE.fullmatch(file) or not WAL_NAME.fullmatch(name):
+            raise Refused(f"{name} {file}: is not the name of a file of PostgreSQL's log")
+        place = Path(self.path, "wal", name)
+        found = sorted(place.glob(f"{directory}/{file}.json" if "/" in name else f"*/{directory}/{file}.json"))
+        if len(found) != 1:
+            raise Refused(f"{name} {file}: " + (f"is there for {len(found)} clusters; say NAME/SYSTEM: " + ", ".join(
+                f"{name}/{path.parts[-3]}" for path in found) if found else "is not archived"))
+        key = "/".join(found[0].parts[-5:])
+        value, digest, line = self.read_json(key, WAL_MANIFEST)
+        demand(value["repository"] == self.id and key == f"wal/{value['source']}/{value['system']}/{directory}/"
+               f"{value['file']}.json" and value["file"] == file, f"{key}: is the manifest of another file")
+        if self.keyring:
+            self.keyring.check_signed(key, value, line, digest, b"wal")
+        else:
+            demand(value.get("signature") is None and "keyring" not in value, f"{key}: {self.otherwise}")
+        said, revision = value["object"], value["keyring"]["revision"] if value["features"] else 0
+        place = f"{key[:-len('.json')]}-{said['id']}"
+        return LogFile(key, value, Object(place, WAL, said["id"], said["length"], said["digest"], revision), revision)
+
     def snapshots(self) -> Iterator[Snapshot]:
         """All whose envelope can be read."""
         for title in self.titles():
@@ -260,7 +299,7 @@ class Repository:
             best = max(best, self.snapshot(title), key=lambda each: each.place)
         return best
 
-    def opens(self, of: Object | Snapshot) -> bool:
+    def opens(self, of: Object | Snapshot | LogFile) -> bool:
         """Whether it can be opened: it is not sealed, or we have a key that fits."""
         return self.keyring is None or self.keyring.opens(of.revision)
 
@@ -790,6 +829,33 @@ def write_attributes(entry: Entry) -> None:
         os.utime(path, ns=(modified, modified), follow_symlinks=False)
 
 
+def write_log(repository: Repository, name: str, file: str, target: str) -> None:
+    """Writes an archived file of PostgreSQL's log to a new file: whole, or not at all."""
+    found = repository.log_file(name, file)
+    if not repository.opens(found):
+        raise Refused(f"{repository.keyring.closed(found)}\n"
+                      "HINT: Give --identity FILE or --passphrase-file FILE of one of them.")
+    frames, length, digest = repository.container(found.object).frames, 0, hashlib.sha256()
+    demand(frames > 0, f"{found.object.key}: has no frame")
+    with open(target, "xb") as output:
+        try:
+            for number in range(frames - 1):
+                data = repository.frame(found.object, number)
+                digest.update(data)
+                length += output.write(data)
+            facts = json.loads(repository.frame(found.object, frames - 1))
+            demand(length == found.value["size"], f"{found.object.key}: does not have the size in its manifest")
+            demand(isinstance(facts, dict) and facts.get("digest") == digest.hexdigest()
+                   and (repository.keyring or found.value["content"] == digest.hexdigest()),
+                   f"{found.object.key}: the file in it does not have its digest")
+            output.flush()
+            os.fsync(output.fileno())
+        except BaseException:
+            os.unlink(target)
+            raise
+    print(f"{file} of {name} is written to {show(os.fsencode(target))}: {length} bytes")
+
+
 def unlock(repository: Repository, options: argparse.Namespace) -> None:
     """Takes the keys that are given with the command, else in the environment."""
     given = options.identity, options.passphrase_file
@@ -807,14 +873,15 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser("rescue.py", usage=usage.strip(), epilog=text,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("repository")
-    parser.add_argument("command", choices=["list", "restore", "verify"])
+    parser.add_argument("command", choices=["list", "restore", "verify", "wal"])
     parser.add_argument("snapshot", nargs="?")
     parser.add_argument("target", nargs="?")
+    parser.add_argument("file", nargs="?")
     for name in ("--name", "--identity", "--passphrase-file"):
         parser.add_argument(name)
     options = parser.parse_intermixed_args(arguments)
-    given = (options.snapshot is not None) + (options.target is not None)
-    if given not in {"list": [0], "restore": [2], "verify": [0, 1]}[options.command]:
+    given = sum(argument is not None for argument in (options.snapshot, options.target, options.file))
+    if given not in {"list": [0], "restore": [2], "verify": [0, 1], "wal": [3]}[options.command]:
         parser.error(f"{options.command} takes other arguments")
     PROBLEMS.clear()
     try:
@@ -824,6 +891,8 @@ def main(arguments: list[str]) -> int:
             list_snapshots(repository)
         elif options.command == "restore":
             restore(repository, repository.find(options.snapshot, options.name), options.target)
+        elif options.command == "wal":
+            write_log(repository, options.snapshot, options.target, options.file)
         elif options.snapshot:
             verify(repository, [repository.find(options.snapshot, options.name)])
         else:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import contextlib, getpass, hashlib, hmac, os, re, resource, struct
 from typing import Any, NamedTuple
 
-from rescue import (ARCHIVE, DIGEST, ID, TAG, TEXT, TIME, Damaged, Object, Refused, Repository, Snapshot, check_shape,
-                    demand, show)
+from rescue import (ARCHIVE, BODY, DIGEST, ID, TAG, TEXT, TIME, Damaged, LogFile, Object, Refused, Repository, Snapshot,
+                    check_shape, demand, show)
 
 try:
     from cryptography.exceptions import InvalidSignature, InvalidTag
@@ -209,7 +209,11 @@ class Keyring:
                    f"{where}: passphrase: parameters of scrypt are out of bounds")
 
     def check_envelope(self, key: str, value: dict[str, Any], line: bytes, digest: str) -> None:
-        """That a writer who counts has signed an envelope, under a revision that there is."""
+        self.check_signed(key, value, line, digest, b"manifest")
+        demand(value["source"]["path"] == "", f"{key}: has the path of its source in the clear")
+
+    def check_signed(self, key: str, value: dict[str, Any], line: bytes, digest: str, purpose: bytes) -> None:
+        """That a writer who counts has signed a manifest, under a revision that there is."""
         check_shape(value, SIGNED, key)
         revision, writer = value["keyring"]["revision"], self.revisions[-1].writers.get(value["signature"]["key"])
         demand(1 <= revision <= len(self.revisions), f"{key}: was taken under revision {revision} of the keyring, "
@@ -219,8 +223,7 @@ class Keyring:
         demand(writer, f"{key}: is signed by {value['signature']['key']}, which is no writer of the repository")
         demand(writer["revoked"] is None or digest in writer["accepted"],
                f"{key}: is signed by {show(writer['name'].encode('utf-8', 'replace'))}, which is revoked")
-        demand(value["source"]["path"] == "", f"{key}: has the path of its source in the clear")
-        check_signature(key, b"manifest", line, value["signature"])
+        check_signature(key, purpose, line, value["signature"])
 
     def describe(self) -> str:
         highest = self.revisions[-1]
@@ -274,8 +277,8 @@ class Keyring:
         """Whether what was sealed under this revision can be opened."""
         return not self.identities.keys().isdisjoint(self.revisions[revision - 1].recipients)
 
-    def closed(self, snapshot: Snapshot) -> str:
-        """Why a snapshot does not open."""
+    def closed(self, snapshot: Snapshot | LogFile) -> str:
+        """Why a snapshot or a file of a log does not open."""
         recipients = name_recipients(self.revisions[snapshot.revision - 1].recipients)
         given = f", and the key given is that of {', '.join(self.identities)}" if self.identities else ""
         return f"{snapshot.title}: is sealed to {recipients}{given}"
@@ -305,7 +308,8 @@ class Keyring:
             label = key.open(LABEL_NUMBER, preamble[end:], LABEL_PURPOSE, "its label")
             key.label = label.rstrip(b"\0")
             demand(len(label) == len(key.label) // LABEL_UNIT * LABEL_UNIT + LABEL_UNIT, f"{of.key}: its label is damaged")
-            demand(of.kind != ARCHIVE or not key.label, f"{of.key}: is an archive with a label")
+            what = "an archive" if of.kind == ARCHIVE else "a file of a log"
+            demand(of.kind == BODY or not key.label, f"{of.key}: is {what} with a label")
             return key
         return None
 

@@ -36,6 +36,11 @@ package enum TimeText {
     return date(fields) + "T" + clock(fields) + "." + padded(Int(time.nanoseconds / 1_000_000), 3) + "Z"
   }
 
+  /// `2026-11-22T14:05:03.123456Z`: as exact as PostgreSQL's times, and in a spelling that it reads.
+  package static func exact(_ time: Timestamp) -> String {
+    String(utc(time).dropLast(4)) + padded(Int(time.nanoseconds / 1000), 6) + "Z"
+  }
+
   /// `2026-11-22 15:05:03 +0100`
   package static func local(_ time: Timestamp) -> String {
     var seconds = time_t(time.seconds)

@@ -6,6 +6,8 @@ package import HoldfastModel
 package final class TestCluster {
   package struct Failure: Error, CustomStringConvertible {
     package let description: String
+
+    package init(description: String) { self.description = description }
   }
 
   /// Of the socket, of the log, and of whatever the server's user shall be able to read and write.
@@ -67,7 +69,11 @@ package final class TestCluster {
   /// A program of this test as that user can run it: the build may lie where only its owner gets.
   package func copy(of program: Path, as name: String) throws -> Path {
     let copy = directory.appending(name)
-    TestFiles.write(TestFiles.read(program) ?? [], to: copy)
+    // By another process: a child that is started meanwhile would inherit the open file, and nobody could run it.
+    var start = RunningProcess.Start(["cp", program.text, copy.text])
+    start.environment = Self.environment
+    let result = RunningProcess(start).wait()
+    guard result.exitStatus == 0 else { throw Failure(description: result.error) }
     TestFiles.setMode(copy, 0o755)
     return copy
   }

@@ -10,10 +10,10 @@ package struct WALFacts: Hashable, Sendable, Codable {
   package struct Log: Hashable, Sendable, Codable {
     /// Behind the last complete record.
     package var end: LogSequenceNumber
-    /// Where the last record begins that begins here; `nil` where none does.
+    /// Where the last record begins that begins and ends here; `nil` where none does.
     package var lastRecord: LogSequenceNumber?
-    /// Whether that record goes on in the next segment: what it is, only both together tell.
-    package var isOpen: Bool
+    /// Where a record begins that goes on in the next segment: what it is, only both together tell.
+    package var openRecord: LogSequenceNumber?
     /// Commits and aborts.
     package var transactions: UInt64
     /// The latest time of one.
@@ -21,12 +21,13 @@ package struct WALFacts: Hashable, Sendable, Codable {
     package var restorePoints: [RestorePoint]
 
     package init(
-      end: LogSequenceNumber, lastRecord: LogSequenceNumber?, isOpen: Bool, transactions: UInt64, latest: Int64?,
+      end: LogSequenceNumber, lastRecord: LogSequenceNumber?, openRecord: LogSequenceNumber?, transactions: UInt64,
+      latest: Int64?,
       restorePoints: [RestorePoint]
     ) {
       self.end = end
       self.lastRecord = lastRecord
-      self.isOpen = isOpen
+      self.openRecord = openRecord
       self.transactions = transactions
       self.latest = latest
       self.restorePoints = restorePoints
@@ -36,7 +37,7 @@ package struct WALFacts: Hashable, Sendable, Codable {
       var container = encoder.container(keyedBy: CodingKeys.self)
       try container.encode(end, forKey: .end)
       try container.encode(lastRecord, forKey: .lastRecord)
-      try container.encode(isOpen, forKey: .isOpen)
+      try container.encode(openRecord, forKey: .openRecord)
       try container.encode(transactions, forKey: .transactions)
       try container.encode(latest, forKey: .latest)
       try container.encode(restorePoints, forKey: .restorePoints)

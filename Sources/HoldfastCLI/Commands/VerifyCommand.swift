@@ -93,7 +93,13 @@ struct VerifyCommand: ParsableCommand {
       }
       for path in result.damagedFiles { Console.error("holdfast:   loses data: \(path)") }
     }
-    if report.exitStatus == .dataLoss {
+    for log in report.logs {
+      for finding in log.findings {
+        Console.error(
+          "holdfast: \(finding.costsData ? "DAMAGED" : "GAP"): the log of \(log.source): \(finding.message)")
+      }
+    }
+    if !report.unreadable.isEmpty || report.snapshots.contains(where: { !$0.isSound }) {
       let sound = report.snapshots.filter(\.isSound)
       Console.error(
         sound.isEmpty
@@ -101,7 +107,12 @@ struct VerifyCommand: ParsableCommand {
           : "HINT: \(Amount.count(UInt64(sound.count), "snapshot is", "snapshots are")) sound, the newest \(sound.last?.snapshot.id.short ?? ""). Take a new full: `holdfast backup SOURCE --full`."
       )
     }
+    if report.logs.contains(where: { !$0.findings.isEmpty }) {
+      Console.error(
+        "HINT: Recovery reaches no further than a sound log: take a snapshot now. `holdfast wal status` shows how far.")
+    }
     guard !output.json, !output.quiet else { return }
+    showLogs(report)
     let soundCount = report.snapshots.count { $0.isSound }
     let proved =
       data || sample != nil
@@ -122,7 +133,31 @@ struct VerifyCommand: ParsableCommand {
   }
 }
 
+extension VerifyCommand {
+  private func showLogs(_ report: Verify.Report) {
+    for log in report.logs {
+      let proved = data || sample != nil ? "; \(Amount.bytes(log.provenBytes)) read and proved" : ""
+      let closed =
+        log.isClosed ? " (sealed: signatures and \(data || sample != nil ? "stored bytes" : "presence") only)" : ""
+      Console.output(
+        "the log of \(log.source), cluster \(log.system): \(log.soundFiles) of \(Amount.count(log.files, "file")) sound\(proved)\(closed)"
+      )
+    }
+  }
+}
+
 private struct VerifyJSON: Encodable {
+  struct Log: Encodable {
+    let source: String
+    let system: String
+    let files: UInt64
+    let soundFiles: UInt64
+    let closed: Bool
+    let findings: [String]
+    let provenBytes: UInt64
+    let seconds: Double
+  }
+
   struct Result: Encodable {
     let id: String
     let sequence: UInt64
@@ -139,6 +174,7 @@ private struct VerifyJSON: Encodable {
   /// Whether all plain bytes were out of reach: sealed, and no identity named.
   let closed: Bool
   let snapshots: [Result]
+  let logs: [Log]
   let unreadable: [String]
   let provenBytes: UInt64
   let provenFrames: UInt64
@@ -153,6 +189,11 @@ private struct VerifyJSON: Encodable {
         sound: $0.isSound, closed: $0.isClosed, findings: $0.findings.map(\.message),
         damagedFiles: $0.damagedFiles.map(\.description),
         seconds: $0.seconds)
+    }
+    logs = report.logs.map {
+      Log(
+        source: $0.source.text, system: $0.system.description, files: $0.files, soundFiles: $0.soundFiles,
+        closed: $0.isClosed, findings: $0.findings.map(\.message), provenBytes: $0.provenBytes, seconds: $0.seconds)
     }
     unreadable = report.unreadable.map(\.message)
     provenBytes = report.provenBytes

@@ -7,7 +7,7 @@ internal import HoldfastSystem
 struct WALCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "wal", abstract: "Archive the write-ahead log of a PostgreSQL cluster, and bring it back.",
-    discussion: ExitStatusTable.text, subcommands: [WALPushCommand.self, WALFetchCommand.self])
+    discussion: ExitStatusTable.text, subcommands: [WALPushCommand.self, WALFetchCommand.self, WALStatusCommand.self])
 }
 
 /// Which log.

@@ -14,27 +14,24 @@ enum JUnitReport {
   }
 
   static func xml(_ report: Verify.Report) -> String {
-    let failures = report.snapshots.count { !$0.findings.isEmpty } + report.unreadable.count
-    let count = report.snapshots.count + report.unreadable.count
+    let logFailures = report.logs.count { !$0.findings.isEmpty }
+    let failures = report.snapshots.count { !$0.findings.isEmpty } + report.unreadable.count + logFailures
+    let count = report.snapshots.count + report.unreadable.count + report.logs.count
     var lines = [
       #"<?xml version="1.0" encoding="UTF-8"?>"#,
       #"<testsuite name="holdfast verify" tests="\#(count)" failures="\#(failures)" errors="0" skipped="0" time="\#(report.seconds)">"#,
     ]
-    let closed = report.snapshots.count { $0.isClosed }
+    let closed = report.snapshots.count { $0.isClosed } + report.logs.count { $0.isClosed }
     if closed > 0 {
       // Of these nothing that is sealed was read: who reads the report must not take them for proved as a whole.
       lines += ["  <properties>", #"    <property name="closed" value="\#(closed)"/>"#, "  </properties>"]
     }
     for result in report.snapshots {
       let name = "\(result.snapshot.sequence) \(result.snapshot.id)"
-      let start =
-        #"  <testcase classname="\#(escape(result.snapshot.sourceName.text))" name="\#(escape(name))" time="\#(result.seconds)""#
-      guard !result.findings.isEmpty else {
-        lines.append(start + "/>")
-        continue
-      }
-      let message = result.findings.map(\.message).joined(separator: "; ")
-      lines += [start + ">", #"    <failure message="\#(escape(message))"/>"#, "  </testcase>"]
+      lines += testCase(result.snapshot.sourceName.text, name, result.seconds, result.findings)
+    }
+    for log in report.logs {
+      lines += testCase(log.source.text, "log of cluster \(log.system)", log.seconds, log.findings)
     }
     for damage in report.unreadable {
       lines += [
@@ -43,6 +40,15 @@ enum JUnitReport {
       ]
     }
     return lines.joined(separator: "\n") + "\n</testsuite>\n"
+  }
+
+  private static func testCase(
+    _ group: String, _ name: String, _ seconds: Double, _ findings: [Verify.Finding]
+  ) -> [String] {
+    let start = #"  <testcase classname="\#(escape(group))" name="\#(escape(name))" time="\#(seconds)""#
+    guard !findings.isEmpty else { return [start + "/>"] }
+    let message = findings.map(\.message).joined(separator: "; ")
+    return [start + ">", #"    <failure message="\#(escape(message))"/>"#, "  </testcase>"]
   }
 
   private static func escape(_ text: String) -> String {

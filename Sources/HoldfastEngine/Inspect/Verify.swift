@@ -36,6 +36,8 @@ package struct Verify {
     package internal(set) var snapshots: [SnapshotResult] = []
     /// Envelopes that could not be read at all.
     package internal(set) var unreadable: [DamageError] = []
+    /// The archived logs of PostgreSQL clusters; empty where one snapshot was asked for.
+    package internal(set) var logs: [LogResult] = []
     package internal(set) var provenBytes: UInt64 = 0
     package internal(set) var provenFrames: UInt64 = 0
     package internal(set) var seconds = 0.0
@@ -43,8 +45,9 @@ package struct Verify {
     package internal(set) var isClosed = false
 
     package var exitStatus: ExitStatus {
-      if !unreadable.isEmpty || snapshots.contains(where: { !$0.isSound }) { return .dataLoss }
-      return snapshots.allSatisfy(\.findings.isEmpty) ? .done : .repairableDamage
+      let findings = snapshots.flatMap(\.findings) + logs.flatMap(\.findings)
+      if !unreadable.isEmpty || findings.contains(where: \.costsData) { return .dataLoss }
+      return findings.isEmpty ? .done : .repairableDamage
     }
   }
 
@@ -76,6 +79,9 @@ package struct Verify {
     progress.begin(phase: "verifying", totalBytes: total)
     var walk = VerifyWalk(repository: repository, options: options, progress: progress)
     for snapshot in snapshots { report.snapshots.append(try walk.verify(snapshot)) }
+    if snapshot == nil {
+      report.logs = try WALVerify(repository: repository, options: options, progress: progress).run(source)
+    }
     report.provenBytes = walk.provenBytes
     report.provenFrames = walk.provenFrames
     report.seconds = repository.host.clock.uptime() - begun

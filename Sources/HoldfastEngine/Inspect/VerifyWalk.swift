@@ -71,7 +71,7 @@ struct VerifyWalk {
 
   /// Whether an error speaks of the repository, and not of this machine or of this run. Of the repository is also a chain whose parts are sealed to
   /// different recipients.
-  private static func isOfTheRepository(_ error: any OperatorError) -> Bool {
+  static func isOfTheRepository(_ error: any OperatorError) -> Bool {
     if let refused = error as? SystemError { return refused.isDeviceFailure }
     return !(error is Interrupted)
   }

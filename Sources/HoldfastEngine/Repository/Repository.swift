@@ -123,7 +123,7 @@ package struct Repository: Sendable {
   package func allSnapshots(of name: SourceName? = nil, onDamage: (DamageError) -> Void) throws -> [Snapshot] {
     // A source of which nothing is left is damage, where this machine has seen snapshots of it.
     let known = Set(try sourceNames()).union(memory?.sources ?? [])
-    if let name, !known.contains(name) {
+    if let name, !known.contains(name), try !WALArchive.sources(in: self).contains(name) {
       throw EngineError(
         "there is no source \(name) in \(location)", hint: "Run `holdfast list` to see all sources.")
     }

@@ -123,6 +123,12 @@ package struct WALArchive: Sendable {
     let container = try open(archived)
     return try WALContents(container, cancellation: repository.host.cancellation).read(archived.manifest, body)
   }
+
+  /// A part of a file, each block of it proved.
+  func read(_ range: Range<UInt64>, of archived: ArchivedWAL) throws -> [UInt8] {
+    let container = try open(archived)
+    return try WALContents(container, cancellation: repository.host.cancellation).read(range)
+  }
 }
 
 /// Reads the frames of one archived file.
@@ -161,6 +167,21 @@ struct WALContents {
       throw DamageError(container.name, "the file in it does not have its digest")
     }
     return facts
+  }
+
+  func read(_ range: Range<UInt64>) throws -> [UInt8] {
+    var bytes: [UInt8] = []
+    var start: UInt64 = 0
+    for (number, frame) in container.frames.dropLast().enumerated() {
+      let end = start + UInt64(frame.plainCount)
+      if start < range.upperBound, end > range.lowerBound {
+        try readFrame(number)
+        let first = max(start, range.lowerBound) - start
+        bytes += plain.used[Int(first)..<Int(min(end, range.upperBound) - start)]
+      }
+      start = end
+    }
+    return bytes
   }
 
   /// Proves the stored bytes of all frames: what can be done without a key.

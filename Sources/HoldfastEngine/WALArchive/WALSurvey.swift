@@ -9,11 +9,14 @@ final class WALSurvey {
   private let isPartial: Bool
 
   /// What the parser has told so far.
-  private final class Notes {
-    var transactions: UInt64 = 0
-    var latest: Int64?
-    var points: [WALFacts.RestorePoint] = []
-    var isOverfull = false
+  final class Notes {
+    private var transactions: UInt64 = 0
+    private var latest: Int64?
+    private var points: [WALFacts.RestorePoint] = []
+    private(set) var isOverfull = false
+    private let pointsMax: Int
+
+    init(pointsMax: Int = WALFacts.restorePointsMax) { self.pointsMax = pointsMax }
 
     func add(_ event: WALEvent) {
       switch event {
@@ -21,18 +24,23 @@ final class WALSurvey {
         transactions += 1
         latest = max(latest ?? .min, time.microseconds)
       case .restorePoint(let place, let time, let name):
-        guard points.count < WALFacts.restorePointsMax else { return isOverfull = true }
+        guard points.count < pointsMax else { return isOverfull = true }
         points.append(
           WALFacts.RestorePoint(name: Path(bytes: name).description, place: place, time: time.microseconds))
       }
+    }
+
+    func facts(_ parser: WALParser) -> WALFacts.Log {
+      WALFacts.Log(
+        end: parser.end, lastRecord: parser.lastRecord, openRecord: parser.openRecord, transactions: transactions,
+        latest: latest, restorePoints: points)
     }
   }
 
   init(_ source: WALSourceFile) {
     isPartial = source.name.kind == .partialSegment
     guard let segment = source.segment, let number = source.name.number(segment.size) else { return }
-    let notes = notes
-    parser = WALParser(segment, from: segment.size.start(of: number)) { notes.add($0) }
+    parser = WALParser(segment, from: segment.size.start(of: number)) { [notes] in notes.add($0) }
   }
 
   func add(_ bytes: UnsafeRawBufferPointer) { parser?.parse(bytes) }
@@ -40,8 +48,6 @@ final class WALSurvey {
   /// `nil` where the file holds no log, or it was not understood to its end.
   func facts() -> WALFacts.Log? {
     guard let parser, isPartial || parser.stop == nil, !notes.isOverfull else { return nil }
-    return WALFacts.Log(
-      end: parser.end, lastRecord: parser.lastRecord, isOpen: parser.openRecord != nil,
-      transactions: notes.transactions, latest: notes.latest, restorePoints: notes.points)
+    return notes.facts(parser)
   }
 }

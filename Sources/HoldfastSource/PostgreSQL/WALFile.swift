@@ -116,7 +116,7 @@ package struct TimelineHistory: Hashable, Sendable {
 
 /// The beginning of a cluster's `global/pg_control`.
 package enum ClusterControl {
-  package static let path = Path("global/pg_control")
+  package static let path = ControlFile.path
   package static let byteCount = 16
 
   /// Which cluster it is; `nil` for what is no control file of PostgreSQL 12 or later.

@@ -11,7 +11,7 @@ package struct WALParser {
     /// Its beginning: all that is ever looked at.
     var kept: [UInt8] = []
     var head: WALRecordHead?
-    var checksum = Checksum32C()
+    var checksum = CRC32C()
   }
 
   private let pageSize: Int
@@ -25,9 +25,8 @@ package struct WALParser {
   private var foreignCount = 0
   /// Behind a switch of segments nothing counts before this.
   private var resumesAt = LogSequenceNumber(0)
-  private var previousRecord: LogSequenceNumber?
 
-  /// Where the last record begins that began in what was parsed; it may not be complete.
+  /// Where the last record begins that is complete and began in what was parsed.
   package private(set) var lastRecord: LogSequenceNumber?
   /// Behind the last record that is complete.
   package private(set) var end: LogSequenceNumber
@@ -119,7 +118,6 @@ package struct WALParser {
     pending = Pending(start: place, total: Int(total))
     let here = min(Int(total), pageSize - position)
     let piece = UnsafeRawBufferPointer(rebasing: page[position..<position + here])
-    lastRecord = place
     guard receive(piece, upTo: LogSequenceNumber(place.value + UInt64(here))) else {
       halt(place)
       return nil
@@ -140,11 +138,11 @@ package struct WALParser {
     record.received += bytes.count
     if record.head == nil, record.kept.count >= WALRecordHead.count {
       let head = record.kept.withUnsafeBytes { WALRecordHead($0) }
-      guard previousRecord.map({ $0 == head.previous }) ?? (head.previous < record.start) else { return false }
+      guard lastRecord.map({ $0 == head.previous }) ?? (head.previous < record.start) else { return false }
       record.head = head
     }
     if let head = record.head, head.meaning == .transactionEnd || head.meaning == .restorePoint {
-      record.checksum.update(UnsafeRawBufferPointer(rebasing: bytes[max(0, WALRecordHead.count - before)...]))
+      record.checksum.add(UnsafeRawBufferPointer(rebasing: bytes[max(0, WALRecordHead.count - before)...]))
     }
     guard record.received == record.total else {
       pending = record
@@ -159,7 +157,7 @@ package struct WALParser {
     case .transactionEnd, .restorePoint:
       var checksum = record.checksum
       record.kept.withUnsafeBytes {
-        checksum.update(UnsafeRawBufferPointer(rebasing: $0[..<WALRecordHead.checksumOffset]))
+        checksum.add(UnsafeRawBufferPointer(rebasing: $0[..<WALRecordHead.checksumOffset]))
       }
       guard checksum.value == head.checksum,
         let event = record.kept.withUnsafeBytes({ WALRecordBody.event($0, head, at: record.start) })
@@ -170,7 +168,7 @@ package struct WALParser {
       resumesAt = segment.size.start(of: number + 1)
     case .other: break
     }
-    previousRecord = record.start
+    lastRecord = record.start
     self.end = LogSequenceNumber((end.value &+ 7) & ~7)
     return true
   }

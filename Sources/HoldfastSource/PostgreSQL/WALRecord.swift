@@ -109,21 +109,3 @@ enum WALRecordBody {
     return Timestamp(seconds: seconds + epochSeconds, nanoseconds: UInt32(rest) * 1000)
   }
 }
-
-/// CRC-32C, as PostgreSQL has it over its records.
-struct Checksum32C {
-  private static let table: [UInt32] = (0..<256).map { byte in
-    (0..<8).reduce(UInt32(byte)) { value, _ in value & 1 == 0 ? value >> 1 : value >> 1 ^ 0x82f6_3b78 }
-  }
-  private var state = UInt32.max
-
-  mutating func update(_ bytes: UnsafeRawBufferPointer) {
-    var state = state
-    Self.table.withUnsafeBufferPointer { table in
-      for byte in bytes { state = state >> 8 ^ table[Int(UInt8(truncatingIfNeeded: state) ^ byte)] }
-    }
-    self.state = state
-  }
-
-  var value: UInt32 { ~state }
-}

@@ -1,0 +1,131 @@
+package import HoldfastArchive
+package import HoldfastModel
+internal import HoldfastSource
+internal import HoldfastSystem
+
+/// What is archived of each cluster's log, and how far recovery can reach with it.
+package struct WALStatus {
+  package struct Gap: Sendable, Hashable {
+    package let first: WALFileName
+    package let last: WALFileName
+    package let count: UInt64
+  }
+
+  package struct Timeline: Sendable {
+    package let timeline: UInt32
+    package let first: WALFileName
+    package let last: WALFileName
+    package let count: UInt64
+    package let storedBytes: UInt64
+    package let gaps: [Gap]
+    /// Of the last transaction that ended on it: microseconds since 1970-01-01 UTC; `nil` where none is archived, or nobody here can read it.
+    package let lastTransaction: Int64?
+  }
+
+  /// How far recovery can take a snapshot.
+  package struct Reach: Sendable {
+    package let snapshot: Snapshot
+    /// `nil` where nothing of what it needs is archived, or nobody here can read it.
+    package let timeline: UInt32?
+    /// Behind the last record that can be reached.
+    package let end: LogSequenceNumber?
+    package let lastTransaction: Int64?
+    /// Where the log has a gap: what is missing there.
+    package let missing: WALFileName?
+  }
+
+  package struct Log: Sendable {
+    package let source: SourceName
+    package let system: SystemIdentifier
+    package let timelines: [Timeline]
+    package let snapshots: [Reach]
+    /// Files that hold no whole segment: timeline histories, notes of backups.
+    package let otherFiles: UInt64
+    /// Whether it is sealed and no identity at hand opens it: then times are not known.
+    package let isClosed: Bool
+  }
+
+  private let repository: Repository
+  /// Called for what is not sound; the rest is shown nevertheless.
+  private let onDamage: (DamageError) -> Void
+
+  package init(_ repository: Repository, onDamage: @escaping (DamageError) -> Void) {
+    self.repository = repository
+    self.onDamage = onDamage
+  }
+
+  /// - Parameter name: of this source only.
+  package func run(_ name: SourceName?) throws -> [Log] {
+    let sources = try WALArchive.sources(in: repository)
+    if let name, !sources.contains(name) {
+      throw EngineError(
+        "no write-ahead log is archived for \(name)",
+        hint: "Set archive_command = 'holdfast wal push %p --name \(name)' and archive_mode = on in postgresql.conf.")
+    }
+    return try (name.map { [$0] } ?? sources).flatMap { source in
+      let archive = WALArchive(repository, of: source)
+      return try archive.systems().map { try status(of: archive, $0) }
+    }
+  }
+
+  private func status(of archive: WALArchive, _ system: SystemIdentifier) throws -> Log {
+    let isClosed = try repository.sealed?.identities().isEmpty ?? false
+    let inventory = try WALInventory(archive, system)
+    let timelines = try inventory.numbers.keys.sorted().compactMap {
+      try timeline($0, inventory, isClosed: isClosed)
+    }
+    let snapshots = try clusterSnapshots(of: archive.source, system)
+    return Log(
+      source: archive.source, system: system, timelines: timelines,
+      snapshots: try snapshots.map { try reach(of: $0, inventory, isClosed: isClosed) },
+      otherFiles: UInt64(inventory.files.count { $0.kind != .segment }), isClosed: isClosed)
+  }
+
+  private func timeline(_ timeline: UInt32, _ inventory: WALInventory, isClosed: Bool) throws -> Timeline? {
+    let files = inventory.files.filter { $0.kind == .segment && $0.timeline == timeline }
+    guard let first = files.first, let last = files.last else { return nil }
+    var storedBytes: UInt64 = 0
+    for file in files {
+      try repository.host.cancellation.check()
+      try noting { storedBytes &+= try inventory.archived(file).manifest.object.length }
+    }
+    var latest: Int64?
+    for file in files.reversed() where latest == nil && !isClosed {
+      try noting { latest = try inventory.facts(file).log?.latest }
+    }
+    return Timeline(
+      timeline: timeline, first: first, last: last, count: UInt64(files.count), storedBytes: storedBytes,
+      gaps: inventory.gaps(on: timeline).map { Gap(first: $0.first, last: $0.last, count: $0.count) },
+      lastTransaction: latest)
+  }
+
+  private func noting(_ body: () throws -> Void) throws {
+    do {
+      try body()
+    } catch let damage as DamageError {
+      onDamage(damage)
+    }
+  }
+
+  private func clusterSnapshots(of source: SourceName, _ system: SystemIdentifier) throws -> [Snapshot] {
+    guard try repository.sourceNames().contains(source) else { return [] }
+    return try repository.allSnapshots(of: source) { onDamage($0) }.filter {
+      $0.envelope.postgres?.system == system.description
+    }
+  }
+
+  private func reach(of snapshot: Snapshot, _ inventory: WALInventory, isClosed: Bool) throws -> Reach {
+    var result = Reach(snapshot: snapshot, timeline: nil, end: nil, lastTransaction: nil, missing: nil)
+    guard !isClosed, let size = inventory.size, let cluster = snapshot.envelope.postgres else { return result }
+    try noting {
+      let history = try inventory.newestHistory(from: cluster.timeline, upTo: cluster.stop)
+      let path = RecoveryPath(inventory, history, size, from: cluster.start)
+      let end = try path.end()
+      guard let end, end >= cluster.stop else { return }
+      result = Reach(
+        snapshot: snapshot, timeline: path.files.last?.timeline, end: end, lastTransaction: try path.latest(),
+        missing: path.later == nil ? nil : path.missing)
+    }
+    return result
+  }
+}

@@ -1,0 +1,121 @@
+internal import HoldfastArchive
+internal import HoldfastCodec
+package import HoldfastModel
+internal import HoldfastSource
+internal import HoldfastSystem
+
+extension Verify {
+  /// What was found of the archived log of one cluster.
+  package struct LogResult: Sendable {
+    package let source: SourceName
+    package let system: SystemIdentifier
+    package internal(set) var files: UInt64 = 0
+    package internal(set) var soundFiles: UInt64 = 0
+    package internal(set) var findings: [Finding] = []
+    package internal(set) var provenBytes: UInt64 = 0
+    package internal(set) var seconds = 0.0
+    /// Whether it is sealed and no identity at hand opens it: then signatures, digests and presence were proved.
+    package internal(set) var isClosed = false
+  }
+}
+
+/// Proves that every file of an archived log can be fetched: by the code that fetches, into nothing.
+struct WALVerify {
+  let repository: Repository
+  let options: Verify.Options
+  let progress: any ProgressObserver
+
+  /// - Parameter source: of this source only.
+  func run(_ source: SourceName?) throws -> [Verify.LogResult] {
+    let sources = try WALArchive.sources(in: repository).filter { source == nil || $0 == source }
+    return try sources.flatMap { source in
+      let archive = WALArchive(repository, of: source)
+      return try archive.systems().map { try verify(archive, $0) }
+    }
+  }
+
+  private func verify(_ archive: WALArchive, _ system: SystemIdentifier) throws -> Verify.LogResult {
+    let begun = repository.host.clock.uptime()
+    var result = Verify.LogResult(source: archive.source, system: system)
+    let files = try archive.files(of: system)
+    result.files = UInt64(files.count)
+    for file in files {
+      try repository.host.cancellation.check()
+      do {
+        try verify(file, of: system, archive, into: &result)
+        result.soundFiles += 1
+      } catch let error as any OperatorError where VerifyWalk.isOfTheRepository(error) {
+        result.findings.append(Verify.Finding(message: error.message, costsData: true))
+      }
+    }
+    try findGaps(archive, system, into: &result)
+    result.seconds = repository.host.clock.uptime() - begun
+    return result
+  }
+
+  private func verify(
+    _ file: WALFileName, of system: SystemIdentifier, _ archive: WALArchive, into result: inout Verify.LogResult
+  ) throws {
+    guard let archived = try archive.find(file, of: system) else { return }
+    let manifest = archived.manifest
+    let closed = try archive.open(archived, isClosed: true)
+    var isOpen = true
+    if let sealed = repository.sealed {
+      let recipients = try sealed.revision(manifest.keyring, of: manifest.key).recipients.map(\.id)
+      guard closed.recipients.count == recipients.count, Set(closed.recipients) == Set(recipients) else {
+        throw DamageError(closed.name, "it is not sealed to the recipients of its keyring")
+      }
+      isOpen = try sealed.identities().contains { recipients.contains($0.recipient.id) }
+      result.isClosed = result.isClosed || !isOpen
+    }
+    guard options.provesData, isChosen() else {
+      if isOpen { _ = try archive.facts(of: archived) }
+      return
+    }
+    if isOpen {
+      try proveContents(of: archived, archive)
+    } else {
+      try WALContents(closed, cancellation: repository.host.cancellation).proveStored()
+    }
+    result.provenBytes += manifest.object.length
+    progress.advance(bytes: manifest.object.length, files: 1)
+  }
+
+  /// Reads a file as a fetch does, and looks whether it is what its name says.
+  private func proveContents(of archived: ArchivedWAL, _ archive: WALArchive) throws {
+    var isFirst = true
+    try archive.read(archived) { bytes in
+      defer { isFirst = false }
+      guard isFirst, archived.file.isLog else { return }
+      let name = Path(archived.manifest.objectKey)
+      _ = try WALFile.checkSegment(archived.file, head: bytes, size: archived.manifest.size, path: name)
+    }
+  }
+
+  private func isChosen() -> Bool {
+    guard options.share < 1 else { return true }
+    let drawn = repository.host.random.bytes(4).reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
+    return Double(drawn) < options.share * 0x1p32
+  }
+
+  /// A gap costs no snapshot anything; recovery cannot pass it.
+  private func findGaps(
+    _ archive: WALArchive, _ system: SystemIdentifier, into result: inout Verify.LogResult
+  ) throws {
+    let inventory: WALInventory
+    do {
+      inventory = try WALInventory(archive, system)
+    } catch is DamageError {
+      // It was found above.
+      return
+    }
+    for gap in inventory.numbers.keys.sorted().flatMap({ inventory.gaps(on: $0) }) {
+      result.findings.append(
+        Verify.Finding(
+          message: gap.count == 1
+            ? "\(gap.first) is missing between others of its timeline: recovery cannot pass it"
+            : "\(gap.count) segments from \(gap.first) to \(gap.last) are missing: recovery cannot pass them",
+          costsData: false))
+    }
+  }
+}
