@@ -37,6 +37,8 @@ struct RestoreCommand: ParsableCommand {
       valueName: "oid=dir"))
   var tablespace: [String] = []
 
+  @OptionGroup var recovery: RecoveryOptions
+
   @Flag(help: "Restore over what is in the target.")
   var delta = false
 
@@ -54,6 +56,9 @@ struct RestoreCommand: ParsableCommand {
       throw ValidationError(
         "--at \(at) is not a time such as 2026-11-22T14:05, 2026-11-22T14:05:03+01:00 or 2026-11-22.")
     }
+    if recovery.target != nil, !path.isEmpty || at != nil {
+      throw ValidationError("--to-time, --to-lsn, --to-name and --to-end exclude --path and --at.")
+    }
   }
 
   func run() throws {
@@ -61,7 +66,10 @@ struct RestoreCommand: ParsableCommand {
     let repository = try place.open(host, credentials: identity.credentials(host, asks: true), limit: rate.limit(host))
     let progress = ConsoleProgress(isQuiet: output.quiet, isTerminal: Console.isErrorTerminal, clock: host.clock)
     defer { progress.end() }
-    let chosen = try SnapshotSelector(snapshot, source: source.name, at: at.flatMap { TimeText.parse($0) })
+    let settings = try recovery.target.map { try plan($0, repository, host, progress) }
+    let chosen =
+      try settings?.plan.snapshot
+      ?? SnapshotSelector(snapshot, source: source.name, at: at.flatMap { TimeText.parse($0) })
       .choose(in: repository) { progress.warn($0.message) }
     var options = Restore.Options(target: try Environment.absolute(target))
     options.paths = try path.map { try PathArgument.entryPath($0) }
@@ -70,13 +78,15 @@ struct RestoreCommand: ParsableCommand {
     options.isDryRun = dryRun
     options.setsOwner = Environment.isRoot
     options.repositoryDirectory = try place.directory(host)
+    options.recovery = settings
     let report = try Restore(repository: repository, snapshot: chosen, options: options, progress: progress).run()
     progress.end()
     for problem in report.problems { Console.error("holdfast: INCOMPLETE: \(problem.path): \(problem.reason)") }
     if output.json {
-      try Console.json(RestoreJSON(report))
+      try Console.json(RestoreJSON(report, settings))
     } else if !output.quiet || dryRun {
       show(report)
+      if let settings { show(settings, isDryRun: report.isDryRun) }
     }
     try Outcome.end(report.exitStatus)
   }
@@ -172,8 +182,10 @@ private struct RestoreJSON: Encodable {
   let removed: [String]
   let problems: [ProblemJSON]
   let seconds: Double
+  let recovery: RecoveryJSON?
 
-  init(_ report: Restore.Report) {
+  init(_ report: Restore.Report, _ settings: RecoverySettings?) {
+    recovery = settings.map { RecoveryJSON($0) }
     snapshot = report.snapshot.id.description
     target = report.target.description
     dryRun = report.isDryRun

@@ -17,6 +17,8 @@ package struct Restore {
     package var repositoryDirectory: Path?
     /// Where tablespaces of a PostgreSQL cluster go, by their object identifiers; the others stay in the data directory.
     package var tablespaces: [String: Path] = [:]
+    /// Makes the server of the restored cluster recover when it starts.
+    package var recovery: RecoverySettings?
 
     package init(target: Path) { self.target = target }
   }
@@ -46,6 +48,8 @@ package struct Restore {
     let selection: Selection
     let target: Path
     var existing: OpenFile?
+    /// What is added to the cluster in it.
+    var recovery: RecoveryFiles?
   }
 
   private let repository: Repository
@@ -85,6 +89,9 @@ package struct Restore {
       try places.check(restoreTarget: parts[index].target, source: source)
       try prepare(&parts[index], state, &report)
     }
+    let recovery = try options.recovery.map { try RecoveryFiles($0, in: state) }
+    try recovery?.check(isDelta: options.isDelta)
+    parts[parts.count - 1].recovery = recovery
     try noteIncomplete(&report)
     progress.begin(phase: options.isDryRun ? "examining" : "restoring", totalBytes: report.bytes)
     let readers = ArchiveReaders(chain, in: repository)
@@ -104,7 +111,7 @@ package struct Restore {
     _ part: Part, _ state: StateFile, _ readers: ArchiveReaders, _ report: inout Report
   ) throws {
     guard options.isDryRun else {
-      return try execute(state, part.selection, readers, part.target, part.existing, &report)
+      return try execute(part, state, readers, &report)
     }
     let plan = try RestorePlan(
       state: state, selection: part.selection, existing: options.isDelta ? part.existing : nil, staging: nil,
@@ -195,10 +202,10 @@ package struct Restore {
   // MARK: Execution
 
   private func execute(
-    _ state: StateFile, _ selection: Selection, _ readers: ArchiveReaders, _ path: Path, _ existing: OpenFile?,
-    _ report: inout Report
+    _ part: Part, _ state: StateFile, _ readers: ArchiveReaders, _ report: inout Report
   ) throws {
-    let target = try existing ?? makeTarget(path)
+    let selection = part.selection
+    let target = try part.existing ?? makeTarget(part.target)
     let staging = try StagingArea(
       in: target, files: host.files, setsOwner: options.setsOwner, isDelta: options.isDelta,
       isPartial: options.isDelta && !selection.isEverything)
@@ -207,9 +214,10 @@ package struct Restore {
       progress: progress)
     do {
       try plan.run(readers: readers, isDryRun: false)
+      try part.recovery?.stage(in: staging, over: options.isDelta ? target : nil, files: host.files)
       try target.synchronizeFileSystem()
       plan.fill(&report)
-      try publish(state, selection, plan, staging, in: target)
+      try publish(part, state, plan, staging, in: target)
     } catch {
       plan.stop()
       try giveUp(staging, target: target, error)
@@ -218,9 +226,11 @@ package struct Restore {
   }
 
   private func publish(
-    _ state: StateFile, _ selection: Selection, _ plan: RestorePlan, _ staging: StagingArea, in target: OpenFile
+    _ part: Part, _ state: StateFile, _ plan: RestorePlan, _ staging: StagingArea, in target: OpenFile
   ) throws {
+    let selection = part.selection
     for gone in plan.removed { try TreeRemoval.remove(gone, in: target, files: host.files) }
+    if options.isDelta { try part.recovery?.publish(staging) }
     let publisher = Publisher(
       state: state, selection: selection, root: options.isDelta ? target : staging.directory, staging: staging,
       isDelta: options.isDelta, host: host)

@@ -1,0 +1,137 @@
+internal import ArgumentParser
+internal import HoldfastArchive
+internal import HoldfastEngine
+internal import HoldfastModel
+internal import HoldfastSystem
+
+/// To which point of its log a PostgreSQL cluster shall recover.
+struct RecoveryOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Of a PostgreSQL cluster: recover all transactions that ended up to this time, such as 2026-11-22T14:05:03.",
+      valueName: "time"))
+  var toTime: String?
+
+  @Option(help: ArgumentHelp("Of a PostgreSQL cluster: recover to this place of its log.", valueName: "lsn"))
+  var toLsn: LogSequenceNumber?
+
+  @Option(
+    help: ArgumentHelp("Of a PostgreSQL cluster: recover to the restore point of this name.", valueName: "name"))
+  var toName: String?
+
+  @Flag(help: "Of a PostgreSQL cluster: recover everything that is archived.")
+  var toEnd = false
+
+  @Option(
+    help: ArgumentHelp("On which timeline the target lies. (default: the newest that is archived)", valueName: "number")
+  )
+  var timeline: UInt32?
+
+  func validate() throws {
+    let count = [toTime != nil, toLsn != nil, toName != nil, toEnd].count { $0 }
+    guard count <= 1 else {
+      throw ValidationError("--to-time, --to-lsn, --to-name and --to-end exclude each other.")
+    }
+    guard timeline == nil || count == 1 else {
+      throw ValidationError("--timeline says where --to-time, --to-lsn, --to-name or --to-end lies.")
+    }
+    if let toTime, TimeText.parse(toTime) == nil {
+      throw ValidationError(
+        "--to-time \(toTime) is not a time such as 2026-11-22T14:05, 2026-11-22T14:05:03+01:00 or 2026-11-22.")
+    }
+    if let toName, !(1...63).contains(toName.utf8.count) {
+      throw ValidationError("--to-name is the name of a restore point: 1 to 63 bytes.")
+    }
+  }
+
+  var target: RecoveryTarget? {
+    if let time = toTime.flatMap({ TimeText.parse($0) }) { return .time(time) }
+    if let toLsn { return .place(toLsn) }
+    if let toName { return .restorePoint(toName) }
+    return toEnd ? .end : nil
+  }
+}
+
+extension LogSequenceNumber: ExpressibleByArgument {
+  package init?(argument: String) { self.init(argument) }
+}
+
+extension RestoreCommand {
+  /// Chooses the snapshot from which the target can be reached, and proves that it can.
+  func plan(
+    _ target: RecoveryTarget, _ repository: Repository, _ host: Host, _ progress: ConsoleProgress
+  ) throws -> RecoverySettings {
+    let named =
+      snapshot == "latest"
+      ? nil
+      : try SnapshotSelector(snapshot, source: source.name).choose(in: repository) { progress.warn($0.message) }
+    let plan = try RecoveryPlanner(repository, target: target, timeline: recovery.timeline).plan(
+      from: named, of: source.name
+    ) { progress.warn($0.message) }
+    return RecoverySettings(plan, restoreCommand: try restoreCommand(plan, repository, host))
+  }
+
+  /// What the server of the restored cluster will run: this very program, with this repository.
+  private func restoreCommand(_ plan: RecoveryPlan, _ repository: Repository, _ host: Host) throws -> String {
+    let program = try host.files.resolve(Path("/proc/self/exe"))
+    var words = [ShellText.quotedForServer(try text(program)), "wal", "fetch", "%f", "%p"]
+    words += ["--repository", ShellText.quotedForServer(try text(place.directory(host)))]
+    words += ["--name", plan.snapshot.sourceName.text, "--system", plan.system.description]
+    if let keyring = repository.sealed?.revision.digest {
+      words += ["--expect-keyring", keyring.description]
+      words += try identity.words()
+    }
+    return words.joined(separator: " ")
+  }
+
+  /// Of a path that has to stand in a file of text.
+  private func text(_ path: Path) throws -> String {
+    guard let text = String(validating: path.bytes, as: UTF8.self) else {
+      throw EngineError("\(path) cannot be written into a restore_command", hint: "Use a path of UTF-8.")
+    }
+    return text
+  }
+
+  func show(_ settings: RecoverySettings, isDryRun: Bool) {
+    let plan = settings.plan
+    Console.output(
+      "  when its server starts, it \(isDryRun ? "would recover" : "recovers") to \(plan.target.text) on timeline \(plan.timeline), reading \(Amount.count(plan.count, "archived segment")), \(plan.first) to \(plan.last)"
+    )
+    for line in settings.lines { Console.output("    \(line)") }
+    if !isDryRun {
+      Console.output("  start the server as the user who owns the cluster; it must be able to run the restore_command")
+    }
+  }
+}
+
+extension IdentityOptions {
+  /// The options that name the same identities to another run.
+  func words() throws -> [String] {
+    if let identityCommand { return ["--identity-command", ShellText.quotedForServer(identityCommand)] }
+    var files = try identity.map { try Environment.absolute($0) }
+    if files.isEmpty, let file = Environment.value("HOLDFAST_IDENTITY_FILE"), !file.isEmpty {
+      files = [try Environment.absolute(file)]
+    }
+    return files.flatMap { ["--identity", ShellText.quotedForServer(String(decoding: $0.bytes, as: UTF8.self))] }
+  }
+}
+
+/// A recovery as `--json` shows it.
+struct RecoveryJSON: Encodable {
+  let target: String
+  let timeline: UInt32
+  let firstSegment: String
+  let lastSegment: String
+  let segments: UInt64
+  let settings: [String]
+
+  init(_ settings: RecoverySettings) {
+    let plan = settings.plan
+    target = plan.target.text
+    timeline = plan.timeline
+    firstSegment = plan.first.text
+    lastSegment = plan.last.text
+    segments = plan.count
+    self.settings = settings.lines
+  }
+}

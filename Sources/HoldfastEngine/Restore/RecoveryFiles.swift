@@ -1,0 +1,94 @@
+internal import HoldfastArchive
+internal import HoldfastModel
+internal import HoldfastSystem
+
+/// What makes a server recover when it starts on a restored cluster: a file `recovery.signal` and settings. They are made in the staging directory, so that
+/// nobody ever finds the cluster under its name without them.
+struct RecoveryFiles {
+  private static let label = "backup_label"
+  private static let version = "PG_VERSION"
+  private static let signal = "recovery.signal"
+  private static let standbySignal = "standby.signal"
+  private static let settingsName = "postgresql.auto.conf"
+  private static let settingsBytesMax = 1 << 20
+  private let settings: RecoverySettings
+  /// Of the cluster, in the snapshot.
+  let directory: Path
+  /// What the new files are to be like.
+  private let model: Entry
+  /// The settings of the snapshot.
+  private let known: Entry?
+  private let isStandby: Bool
+
+  /// - Throws: `EngineError` where the snapshot holds no cluster that can recover, or several.
+  init(_ settings: RecoverySettings, in state: StateFile) throws {
+    self.settings = settings
+    var labels: [Path] = []
+    let reader = state.makeReader()
+    while let entry = try reader.nextEntry() {
+      if entry.path.lastComponent.elementsEqual(Self.label.utf8), entry.file != nil { labels.append(entry.path) }
+    }
+    guard labels.count == 1, let directory = labels[0].parent else {
+      throw EngineError(
+        "the snapshot holds \(labels.isEmpty ? "no cluster" : "\(labels.count) clusters") with a backup_label",
+        hint: "Restore it without --to-…, and set up the recovery by hand.")
+    }
+    self.directory = directory
+    var found: [String: Entry] = [:]
+    let second = state.makeReader()
+    while let entry = try second.nextEntry() {
+      guard entry.path.parent == directory, entry.file != nil else { continue }
+      found[String(decoding: entry.path.lastComponent, as: UTF8.self)] = entry
+    }
+    guard let model = found[Self.version] else {
+      throw EngineError(
+        "there is no PG_VERSION beside \(labels[0]) in the snapshot", hint: "It is no cluster: restore without --to-….")
+    }
+    self.model = model
+    known = found[Self.settingsName]
+    isStandby = found[Self.standbySignal] != nil
+  }
+
+  /// Refuses what cannot be done over existing content.
+  func check(isDelta: Bool) throws {
+    guard isDelta, isStandby else { return }
+    throw EngineError(
+      "the snapshot is of a standby, and its standby.signal cannot be left out of a restore with --delta",
+      hint: "Name an empty --target.")
+  }
+
+  /// Makes them in the staging directory, after everything else is in it.
+  /// - Parameter target: what is restored over; `nil` for nothing.
+  func stage(in staging: StagingArea, over target: OpenFile?, files: FileSystem) throws {
+    let path = directory.appending(Self.settingsName)
+    let file: OpenFile
+    if try staging.status(of: path) != nil {
+      file = try staging.reopen(path)
+    } else if let target, known != nil, try files.statusIfPresent(of: path, beneath: target) != nil {
+      file = try staging.moveIn(path)
+    } else {
+      file = try staging.create(path)
+    }
+    let bytes = settings.appended(to: try file.contents(max: Self.settingsBytesMax))
+    try file.truncate(to: UInt64(bytes.count))
+    try bytes.withUnsafeBytes { try file.write($0, at: 0) }
+    staging.attributes.apply(made(path), to: file)
+    let signal = directory.appending(Self.signal)
+    staging.attributes.apply(made(signal), to: try staging.create(signal))
+    if target == nil {
+      try TreeRemoval.remove(directory.appending(Self.standbySignal), in: staging.directory, files: files)
+    }
+  }
+
+  /// Gives them their names in a target that is restored over: before the file without which no server starts.
+  func publish(_ staging: StagingArea) throws {
+    for name in [Self.settingsName, Self.signal] { try staging.publish(directory.appending(name)) }
+  }
+
+  private func made(_ path: Path) -> Entry {
+    var entry = known?.path == path ? known ?? model : model
+    entry.path = path
+    entry.attributes.mode = 0o600
+    return entry
+  }
+}

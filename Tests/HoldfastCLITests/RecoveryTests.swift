@@ -1,0 +1,197 @@
+import Foundation
+import HoldfastModel
+import HoldfastTestSupport
+import Testing
+
+/// A cluster comes back as it was at a time, at a place of its log, at a restore point: exact to the transaction; or nothing is written.
+@Suite struct RecoveryTests {
+  /// A server with an archive and a snapshot, and orders that came after it.
+  private struct Story {
+    let shop: WALArchiveTests.Shop
+    /// Behind the first order, and behind the second.
+    let time: String
+    let place: String
+
+    init(isSealed: Bool) throws {
+      shop = try WALArchiveTests.Shop(isSealed: isSealed)
+      let cluster = shop.cluster
+      try cluster.start()
+      try cluster.psql("CREATE TABLE orders (id int)")
+      try shop.holdfast("backup", cluster.data.text, "--name", "orders", "--postgres", cluster.connection)
+      try cluster.psql("INSERT INTO orders VALUES (1)")
+      time = try cluster.psql(
+        "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')")
+      try cluster.psql("SELECT pg_create_restore_point('one order')")
+      try cluster.psql("INSERT INTO orders VALUES (2)")
+      place = try cluster.psql("SELECT pg_current_wal_insert_lsn()")
+      try cluster.psql("INSERT INTO orders VALUES (3)")
+      try shop.archiveAll()
+    }
+
+    func restore(_ arguments: String..., to name: String) -> ProcessResult {
+      let target = shop.cluster.directory.appending(name).text
+      return shop.run(["restore", "--target", target, "--name", "orders"] + arguments) {
+        $0.environment["HOLDFAST_IDENTITY_FILE"] = shop.cluster.directory.appending("identity").text
+      }
+    }
+
+    /// Starts a server on a restored directory and waits until it has recovered.
+    func start(_ name: String, archives: Bool = false) throws -> TestCluster {
+      let cluster = try TestCluster(restored: shop.cluster.directory.appending(name))
+      if !archives { cluster.set(["archive_mode": "off"]) }
+      try cluster.start()
+      for _ in 0..<600 {
+        if try cluster.psql("SELECT pg_is_in_recovery()") == "f" { return cluster }
+        try cluster.psql("SELECT pg_sleep(0.05)")
+      }
+      throw TestCluster.Failure(description: "it recovers for ever: \(cluster.log)")
+    }
+
+    /// The orders after a recovery.
+    func orders(_ name: String) throws -> String {
+      try start(name).psql("SELECT string_agg(id::text, ' ' ORDER BY id) FROM orders")
+    }
+  }
+
+  @Test(arguments: [false, true]) func recoveryEndsWhereItIsTold(isSealed: Bool) throws {
+    let story = try Story(isSealed: isSealed)
+    for (name, target, orders) in [
+      ("time", ["--to-time", story.time], "1"), ("point", ["--to-name", "one order"], "1"),
+      ("place", ["--to-lsn", story.place], "1 2"), ("end", ["--to-end"], "1 2 3"),
+    ] {
+      let result = story.shop.run(
+        ["restore", "--target", story.shop.cluster.directory.appending(name).text] + target
+      ) { $0.environment["HOLDFAST_IDENTITY_FILE"] = story.shop.cluster.directory.appending("identity").text }
+      #expect(result.exitStatus == 0, "\(result.error)")
+      #expect(result.output.contains("  when its server starts, it recovers to "), "\(result.output)")
+      #expect(try story.orders(name) == orders, "\(name)")
+    }
+  }
+
+  @Test func whatCannotBeReachedIsRefusedBeforeAnythingIsWritten() throws {
+    let story = try Story(isSealed: false)
+    let directory = story.shop.cluster.directory
+    func refused(_ arguments: String..., says message: String, hint: String) {
+      let result = story.shop.run(
+        ["restore", "--target", directory.appending("never").text, "--name", "orders"] + arguments)
+      #expect(result.exitStatus == 1)
+      var error = result.error
+      error.replace(/\b[0-9a-f]{8}\b/, with: "ID")
+      error.replace(/[0-9A-F]+\/[0-9A-F]+/, with: "LSN")
+      error.replace(/[0-9A-F]{24}/, with: "SEGMENT")
+      error.replace(/20[0-9T:.-]+Z/, with: "TIME")
+      #expect(error == "holdfast: \(message)\nHINT: \(hint)\n")
+      #expect(!TestFiles.exists(directory.appending("never")))
+    }
+    let reach =
+      "the archive ends with SEGMENT; it can reach LSN on timeline 1 (the last record begins at LSN), where the last transaction ended at TIME"
+    let hint =
+      "Name a target before that, or archive what is missing: SELECT pg_switch_wal() on the server archives what it has."
+    refused(
+      "--to-time", "2097-01-01T00:00:00Z",
+      says: "recovery from snapshot ID cannot reach 2097-01-01T00:00:00.000000Z: \(reach)".replacing(
+        "2097-01-01T00:00:00.000000Z", with: "TIME"),
+      hint: hint)
+    refused("--to-lsn", "FF/0", says: "recovery from snapshot ID cannot reach LSN: \(reach)", hint: hint)
+    refused(
+      "--to-name", "no such point",
+      says: "recovery from snapshot ID cannot reach the restore point \"no such point\": \(reach)", hint: hint)
+    refused(
+      "--to-time", "2001-01-01T00:00:00Z",
+      says: "no snapshot of orders on the way to timeline 1 ended before TIME",
+      hint: "Run `holdfast list` to see which snapshots there are, or name another --timeline.")
+    refused(
+      "--to-end", "--timeline", "7", says: "timeline 7 is not archived for orders",
+      hint: "Run `holdfast wal status` to see which there are.")
+    // With a hole in the log nothing behind it can be reached.
+    let last = try story.shop.archiveAll()
+    let hole = try #require(
+      TestFiles.allFiles(in: story.shop.repository).filter { $0.text.hasSuffix(".json") && $0.text.contains("/wal/") }
+        .dropLast().last)
+    TestFiles.remove(hole)
+    refused(
+      "--to-end",
+      says:
+        "recovery from snapshot ID cannot reach the end of the archive: SEGMENT is missing in the archive, though SEGMENT is there; it can reach LSN on timeline 1 (the last record begins at LSN)",
+      hint: hint)
+    #expect(last.count == 24)
+    let status = story.shop.run(["wal", "status"])
+    #expect(status.exitStatus == 0)
+    #expect(status.output.contains("    GAP: "))
+    #expect(status.output.contains(", and ends there: "))
+  }
+
+  @Test func aDryRunSaysWhatItWouldDoAndDoesNothing() throws {
+    let story = try Story(isSealed: false)
+    let result = story.restore("--to-name", "one order", "--dry-run", to: "dry")
+    #expect(result.exitStatus == 0, "\(result.error)")
+    #expect(result.output.contains("it would recover to the restore point \"one order\" on timeline 1, reading "))
+    #expect(result.output.contains("\n    recovery_target_name = 'one order'\n    recovery_target_inclusive = 'on'\n"))
+    #expect(!TestFiles.exists(story.shop.cluster.directory.appending("dry")))
+  }
+
+  @Test func aSecondRecoveryFollowsTheTimelineOfTheFirst() throws {
+    let story = try Story(isSealed: false)
+    #expect(story.restore("--to-name", "one order", to: "first").exitStatus == 0)
+    let first = try story.start("first", archives: true)
+    try first.psql("INSERT INTO orders VALUES (4)")
+    let segment = try first.psql("SELECT pg_walfile_name(pg_create_restore_point('on the second timeline'))")
+    try first.psql("SELECT pg_switch_wal()")
+    for _ in 0..<600 where try first.psql("SELECT last_archived_wal >= '\(segment)' FROM pg_stat_archiver") != "t" {
+      try first.psql("SELECT pg_sleep(0.05)")
+    }
+    let json = story.restore("--to-end", "--json", to: "second")
+    #expect(json.exitStatus == 0 && json.output.contains("\"timeline\" : 2"), "\(json.error)")
+    #expect(try story.orders("second") == "1 4")
+    // The first timeline is still there for who wants it.
+    #expect(story.restore("--to-end", "--timeline", "1", to: "third").exitStatus == 0)
+    #expect(try story.orders("third") == "1 2 3")
+    let status = story.shop.run(["wal", "status"]).output
+    #expect(status.contains("  timeline 1  ") && status.contains("  timeline 2  "))
+    #expect(status.contains(" on timeline 2, "))
+  }
+
+  @Test func aRestoreOverABrokenClusterRecoversAsWell() throws {
+    let story = try Story(isSealed: false)
+    #expect(story.restore("--to-end", to: "again").exitStatus == 0)
+    #expect(try story.orders("again") == "1 2 3")
+    // What the last recovery left in the settings must not stand in the way of this one.
+    let result = story.restore("--to-name", "one order", "--delta", to: "again")
+    #expect(result.exitStatus == 0, "\(result.error)")
+    #expect(try story.orders("again") == "1")
+  }
+
+  @Test func thePowerMayFailBeforeAServerFindsACluster() throws {
+    let story = try Story(isSealed: false)
+    let target = story.shop.cluster.directory.appending("cut")
+    let start = story.shop.cluster.start([
+      "env", "HOLDFAST_REPOSITORY=\(story.shop.repository.text)", story.shop.binary.text, "restore", "--target",
+      target.text, "--to-end",
+    ])
+    let process = RunningProcess(start)
+    // As soon as the version file has its name, the signal must have it too.
+    let isStopped = process.stop { TestFiles.exists(target.appending("PG_VERSION")) }
+    #expect(TestFiles.exists(target.appending("recovery.signal")))
+    #expect(TestFiles.exists(target.appending("postgresql.auto.conf")))
+    if isStopped { process.send(SIGCONT) }
+    #expect(process.wait().exitStatus == 0)
+  }
+
+  @Test(arguments: [
+    (["--to-end", "--to-lsn", "0/0"], "Error: --to-time, --to-lsn, --to-name and --to-end exclude each other."),
+    (["--timeline", "2"], "Error: --timeline says where --to-time, --to-lsn, --to-name or --to-end lies."),
+    (
+      ["--to-time", "soon"],
+      "Error: --to-time soon is not a time such as 2026-11-22T14:05, 2026-11-22T14:05:03+01:00 or 2026-11-22."
+    ),
+    (["--to-name", ""], "Error: --to-name is the name of a restore point: 1 to 63 bytes."),
+    (["--to-end", "--path", "x"], "Error: --to-time, --to-lsn, --to-name and --to-end exclude --path and --at."),
+    (["--to-lsn", "x"], "Error: The value 'x' is invalid for '--to-lsn <lsn>'"),
+  ])
+  func whatMakesNoSenseIsRefused(_ arguments: [String], _ message: String) {
+    let tool = Tool()
+    let result = RunningProcess(tool.start(["restore", "--target", "x"] + arguments)).wait()
+    #expect(result.exitStatus == 2)
+    #expect(result.error.contains(message), "\(result.error)")
+  }
+}
