@@ -66,7 +66,14 @@ package final class Scanner {
     let isInPostgreSQL: Bool
     let origin: ScannedItem.Origin
     let rules: ClusterRules?
+    /// Where the names of tablespaces are links to them.
+    var links: OpenFile?
     var next = 0
+
+    /// What a name of the listing is in.
+    func parent(of name: Path) -> OpenFile {
+      if let links, rules?.isTablespace(name.bytes[...]) ?? false { links } else { directory }
+    }
 
     func item(_ path: Path, _ status: FileStatus) -> ScannedItem {
       ScannedItem(path, status, nil, isInPostgreSQL, origin)
@@ -123,7 +130,7 @@ package final class Scanner {
     }
     do throws(SystemError) {
       if let rules = level.rules, rules.isTablespaces(path) { return try enterTablespaces(path, rules, in: level) }
-      let status = try files.status(of: name, in: level.directory)
+      let status = try files.status(of: name, in: level.parent(of: name))
       switch level.rules?.verdict(on: path, kind: status.kind, listing: level.listing) ?? .capture {
       case .skip, .late: return nil
       case .follow: return enter(path, name: name, status: status, in: level, isLink: true)
@@ -148,7 +155,7 @@ package final class Scanner {
         Problem(path: path, reason: "it is what an unfinished restore left; run that restore again"), item: nil)
     }
     do throws(SystemError) {
-      let directory = try files.open(name, in: level.directory, isLink ? .directoryFollowingLinks : .directory)
+      let directory = try files.open(name, in: level.parent(of: name), isLink ? .directoryFollowingLinks : .directory)
       let origin = isLink ? ScannedItem.Origin(directory: directory, path: path) : level.origin
       let item = ScannedItem(path, try directory.status(), directory, level.isInPostgreSQL, origin)
       do throws(SystemError) {
@@ -165,15 +172,26 @@ package final class Scanner {
     }
   }
 
-  /// A directory that the source has not: in it, the links to the tablespaces of a cluster are followed.
+  /// The directory in which a snapshot has the tablespaces of a cluster: those that lie elsewhere are reached by their links. The source may have it as well,
+  /// when it was restored itself.
   private func enterTablespaces(
     _ path: Path, _ rules: ClusterRules, in level: Level
   ) throws(SystemError) -> Finding {
-    let directory = try files.open(Path(PostgresCluster.tablespaceLinks), in: level.directory, .directory)
-    let listing = try directory.listing().filtered(rules.isTablespace)
+    let links = try files.open(Path(PostgresCluster.tablespaceLinks), in: level.directory, .directory)
+    let name = Path(PostgresCluster.tablespaceDirectory)
+    let own = try files.statusIfPresent(of: name, in: level.directory)?.kind == .directory
+    let directory = own ? try files.open(name, in: level.directory, .directory) : links
+    var listing = try links.listing().filtered(rules.isTablespace)
+    if own {
+      let known = try directory.listing()
+      for index in 0..<known.count where !listing.contains(Array(known[index])) {
+        listing = listing.inserting(Array(known[index]))
+      }
+    }
     levels.append(
       Level(
-        path: path, directory: directory, listing: listing, isInPostgreSQL: true, origin: level.origin, rules: rules))
+        path: path, directory: directory, listing: listing, isInPostgreSQL: true, origin: level.origin, rules: rules,
+        links: links))
     return .item(ScannedItem(path, try directory.status(), directory, true, level.origin))
   }
 
@@ -182,8 +200,9 @@ package final class Scanner {
   ) throws(SystemError) {
     var listing = try directory.listing()
     let cluster = clusters.first { $0.root == path }
-    if let cluster, !cluster.tablespaces.isEmpty {
-      listing = listing.inserting(Array(PostgresCluster.tablespaceDirectory.utf8))
+    let tablespaces = Array(PostgresCluster.tablespaceDirectory.utf8)
+    if let cluster, !cluster.tablespaces.isEmpty, !listing.contains(tablespaces) {
+      listing = listing.inserting(tablespaces)
     }
     levels.append(
       Level(

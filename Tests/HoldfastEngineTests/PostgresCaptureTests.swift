@@ -152,6 +152,46 @@ import Testing
     #expect(again.problems == [] && again.envelope.consistency == "postgres-backup")
   }
 
+  /// PostgreSQL only warns of such a place; a link to it by its full path would lead back into the original.
+  @Test func aTablespaceWithinTheDataDirectoryStaysWithinTheRestoredOne() throws {
+    let cluster = try TestCluster()
+    try cluster.start()
+    let inner = cluster.data.appending("inner")
+    TestFiles.makeDirectory(inner)
+    try TestCluster.giveToServer(inner)
+    try cluster.psql("CREATE TABLESPACE inner_space LOCATION '\(inner.text)'")
+    try cluster.psql("CREATE TABLE lines TABLESPACE inner_space AS SELECT generate_series(1, 5000) AS number")
+    try capture(cluster)
+    let before = TreeDescription(of: inner)
+    let restored = try started()
+    let name = try restored.psql("SELECT oid FROM pg_tablespace WHERE spcname = 'inner_space'")
+    #expect(try shop.entries()["pg_tblspc/\(name)"]?.content == .symbolicLink(target: Array("../inner".utf8)))
+    try restored.psql("DELETE FROM lines WHERE number > 10")
+    try restored.psql("CHECKPOINT")
+    #expect(TreeDescription(of: inner).differences(from: before) == [])
+  }
+
+  /// A cluster that was restored goes on living: it may get further tablespaces elsewhere.
+  @Test func aRestoredClusterWithANewTablespaceIsCaptured() throws {
+    let cluster = try TestCluster()
+    try cluster.start()
+    func makeTablespace(_ name: String, in cluster: TestCluster) throws {
+      let place = cluster.directory.appending(name)
+      TestFiles.makeDirectory(place)
+      try TestCluster.giveToServer(place)
+      try cluster.psql("CREATE TABLESPACE \(name) LOCATION '\(place.text)'")
+      try cluster.psql("CREATE TABLE in_\(name) TABLESPACE \(name) AS SELECT generate_series(1, 1000) AS number")
+    }
+    try makeTablespace("first", in: cluster)
+    try capture(cluster)
+    let restored = try started()
+    try makeTablespace("second", in: restored)
+    try capture(restored)
+    let again = try started()
+    #expect(try again.psql("SELECT (SELECT count(*) FROM in_first), (SELECT count(*) FROM in_second)") == "1000|1000")
+    #expect(TestFiles.names(in: again.data.appending("tablespaces")).count == 2)
+  }
+
   @Test func aTablespaceCanBeRestoredElsewhere() throws {
     let cluster = try TestCluster()
     try cluster.start()
@@ -380,6 +420,16 @@ import Testing
     #expect(
       progress.warnings[0].hasPrefix("the WAL of the capture is not kept by a replication slot (PostgreSQL says: "))
     _ = try started()
+  }
+
+  @Test func aServerThatWritesTooLittleWALSaysWhatToChange() throws {
+    let cluster = try TestCluster(settings: ["wal_level": "minimal", "max_wal_senders": "0"])
+    try cluster.start()
+    #expect(
+      refusal { try capture(cluster) } == """
+        PostgreSQL says: WAL level not sufficient for making an online backup
+        HINT: PostgreSQL says: wal_level must be set to "replica" or "logical" at server start.
+        """)
   }
 
   /// What docs/operations.md grants.

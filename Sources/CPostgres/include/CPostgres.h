@@ -43,6 +43,7 @@ enum {
     holdfast_result_command = 1,
     holdfast_result_tuples = 2,
     holdfast_field_message = 'M',
+    holdfast_field_hint = 'H',
 };
 
 enum { holdfast_postgres_page_bytes = 8192 };

@@ -48,13 +48,14 @@ struct ClusterRules {
 
   private func verdict(onLink parts: [String]) -> Verdict {
     if parts == ["pg_wal"] { return .follow }
-    guard parts.count == 2, cluster.tablespaces.contains(where: { $0.name == parts[1] }) else { return .capture }
-    switch parts[0] {
-    case PostgresCluster.tablespaceDirectory: return .follow
-    case PostgresCluster.tablespaceLinks:
-      return .link(target: Array("../\(PostgresCluster.tablespaceDirectory)/\(parts[1])".utf8))
-    default: return .capture
-    }
+    guard parts.count == 2 else { return .capture }
+    let isOuter = cluster.tablespaces.contains { $0.name == parts[1] }
+    if parts[0] == PostgresCluster.tablespaceDirectory, isOuter { return .follow }
+    guard parts[0] == PostgresCluster.tablespaceLinks else { return .capture }
+    if isOuter { return .link(target: Array("../\(PostgresCluster.tablespaceDirectory)/\(parts[1])".utf8)) }
+    // However it is written, a link within the data directory leads within what is restored.
+    guard let inner = cluster.innerTablespaces.first(where: { $0.name == parts[1] }) else { return .capture }
+    return .link(target: Array("../".utf8) + inner.location.bytes)
   }
 
   /// - Parameter parts: the components of a path in the cluster.
@@ -127,8 +128,8 @@ struct RelationFile: Equatable {
     switch parts.count {
     case 1: return parts[0] == "global"
     case 2: return parts[0] == "base"
-    case 4: return parts[0] == PostgresCluster.tablespaceDirectory && parts[2].hasPrefix("PG_")
-    default: return false
+    // In a tablespace, wherever it lies.
+    default: return parts.count > 2 && parts[parts.count - 2].hasPrefix("PG_")
     }
   }
 }

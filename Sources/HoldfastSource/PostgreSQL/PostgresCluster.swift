@@ -14,6 +14,8 @@ package struct PostgresCluster: Sendable {
   package let isCrashed: Bool
   /// Parts of it that lie elsewhere.
   package let tablespaces: [Tablespace]
+  /// Tablespaces within the data directory, with their paths in it.
+  let innerTablespaces: [Tablespace]
   /// Whether it is captured between the start and the stop of a backup that its server knows of.
   package private(set) var isLive = false
 
@@ -37,7 +39,7 @@ package struct PostgresCluster: Sendable {
       return nil
     }
     root = place
-    do {
+    do throws(SystemError) {
       let controlFile = place.appending(ControlFile.path.bytes)
       guard try files.statusIfPresent(of: controlFile, in: source)?.kind == .file else { return nil }
       let text = try files.openForCapture(versionFile, in: source).contents(max: 16)
@@ -49,36 +51,33 @@ package struct PostgresCluster: Sendable {
       control = found
       postmaster = try PostmasterFile(below: place, in: source, files: files)
       isCrashed = !found.isShutDown && postmaster == nil
-      tablespaces = try Self.tablespaces(of: place, in: source, files: files)
-      let inside = place.appending(Self.tablespaceDirectory)
-      guard try tablespaces.isEmpty || files.statusIfPresent(of: inside, in: source) == nil else {
-        throw PostgresFailure(
-          "the cluster has tablespaces elsewhere, and a directory of its own called \(Self.tablespaceDirectory)",
-          hint: "Move that directory out of the data directory: snapshots have the tablespaces there.")
-      }
-    } catch let failure as PostgresFailure {
-      throw failure
+      (tablespaces, innerTablespaces) = try Self.tablespaces(of: place, in: source, files: files)
     } catch {
-      throw PostgresFailure((error as? SystemError)?.message ?? "\(error)", hint: nil)
+      throw PostgresFailure(error.message, hint: nil)
     }
   }
 
-  /// The tablespaces that lie outside of the data directory.
+  /// The tablespaces that lie outside of the data directory, and those within.
   private static func tablespaces(
     of cluster: Path, in source: OpenFile, files: FileSystem
-  ) throws(SystemError) -> [Tablespace] {
+  ) throws(SystemError) -> (outer: [Tablespace], inner: [Tablespace]) {
     let links = cluster.appending(tablespaceLinks)
     let listing = try files.open(links, in: source, .directory).listing()
-    let home = try files.resolve(source.path.appending(cluster.bytes))
-    var found: [Tablespace] = []
+    let home = try files.resolve(cluster.isEmpty ? source.path : source.path.appending(cluster.bytes))
+    var (outer, inner): ([Tablespace], [Tablespace]) = ([], [])
     for index in 0..<listing.count {
       let link = links.appending(listing[index])
       guard try files.status(of: link, in: source).kind == .symbolicLink else { continue }
       let location = try files.resolve(source.path.appending(link.bytes))
-      guard !home.contains(location) else { continue }
-      found.append(Tablespace(name: String(decoding: listing[index], as: UTF8.self), location: location))
+      let name = String(decoding: listing[index], as: UTF8.self)
+      if home.contains(location) {
+        let path = Path(bytes: Array(location.bytes.dropFirst(home.bytes.count + 1)))
+        inner.append(Tablespace(name: name, location: path))
+      } else {
+        outer.append(Tablespace(name: name, location: location))
+      }
     }
-    return found
+    return (outer, inner)
   }
 
   /// The same cluster, captured while its server runs.

@@ -45,18 +45,19 @@ final class PostgresConnection: @unchecked Sendable {
     guard sent == 1 else { throw failure(Self.line(library.error_message(session))) }
     try awaitAnswer()
     var rows: [[[UInt8]?]] = []
-    var refusal: String?
+    var refusal: PostgresFailure?
     while let result = library.result(session) {
       defer { library.clear(result) }
       switch Int(library.result_status(result)) {
       case holdfast_result_tuples: rows = self.rows(of: result)
       case holdfast_result_command: break
       default:
-        refusal = Self.line(library.result_error(result, Int32(holdfast_field_message)))
-        if refusal?.isEmpty ?? true { refusal = Self.line(library.error_message(session)) }
+        let said = Self.line(library.result_error(result, Int32(holdfast_field_message)))
+        let hint = Self.line(library.result_error(result, Int32(holdfast_field_hint)))
+        refusal = failure(said.isEmpty ? Self.line(library.error_message(session)) : said, hint: hint)
       }
     }
-    if let refusal { throw failure(refusal) }
+    if let refusal { throw refusal }
     return rows
   }
 
@@ -68,7 +69,9 @@ final class PostgresConnection: @unchecked Sendable {
     return String(decoding: bytes, as: UTF8.self)
   }
 
-  private func failure(_ reason: String) -> PostgresFailure { PostgresFailure("PostgreSQL says: \(reason)", hint: nil) }
+  private func failure(_ reason: String, hint: String = "") -> PostgresFailure {
+    PostgresFailure("PostgreSQL says: \(reason)", hint: hint.isEmpty ? nil : "PostgreSQL says: \(hint)")
+  }
 
   /// Waits for the answer; when the run is cancelled meanwhile, so is the statement.
   private func awaitAnswer() throws {
