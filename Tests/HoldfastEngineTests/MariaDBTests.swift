@@ -87,6 +87,22 @@ import Testing
   }
 
   @Test(.enabled(if: MariaDBTests.isInstalled, "mariadb-server-core and mariadb-backup are not installed"))
+  func aServerThatRanDuringTheCaptureIsFound() throws {
+    try install()
+    TestFiles.write("order", to: shop.source.appending("zz"))
+    let (tool, data) = (tool, data)
+    let probe = MeddlingProbe(before: .open, of: "zz") { _ in
+      tool.other("/usr/sbin/mariadbd", "--no-defaults", "--bootstrap", "--datadir=\(data.text)", "--user=root")
+    }
+    let error = #expect(throws: EngineError.self) { try shop.backup(in: shop.repository(probe: probe)) }
+    #expect(
+      error?.message
+        == "a MariaDB or MySQL server wrote to mysql/aria_log_control during the backup; nothing was committed")
+    #expect(error?.hint == hint && probe.times == 1)
+    #expect(throws: (any Error).self) { try shop.snapshot() }
+  }
+
+  @Test(.enabled(if: MariaDBTests.isInstalled, "mariadb-server-core and mariadb-backup are not installed"))
   func itsOwnBackupIsStoredAsAStreamAndComesBack() async throws {
     try install()
     let server = try startServer(at: data)

@@ -53,10 +53,12 @@ import Testing
   init() throws { shop = try TestShop(clock: TestShop.clock(ahead: 10)) }
 
   /// A process that has the database open.
-  private func open(_ engine: Engine) throws -> RunningProcess {
+  private func open(_ engine: Engine) throws -> RunningProcess { try start(engine.script) }
+
+  private func start(_ script: String) throws -> RunningProcess {
     let said = tool.directory.appending("said \(shop.host.random.identifier().short)")
     let wait = "\nopen(sys.argv[2], 'w').write('open')\nimport time\nwhile True: time.sleep(60)\n"
-    var start = RunningProcess.Start(["/usr/bin/python3", "-c", engine.script + wait, place.text, said.text])
+    var start = RunningProcess.Start(["/usr/bin/python3", "-c", script + wait, place.text, said.text])
     start.environment = tool.environment
     let process = RunningProcess(start)
     while !TestFiles.exists(said) || TestFiles.read(said) != Array("open".utf8) {
@@ -130,6 +132,26 @@ import Testing
       process.send(SIGKILL)
       _ = process.wait()
     }
+  }
+
+  /// A lock of a process in another container looks like this one, which belongs to an open file.
+  @Test func aLockWithoutAProcessThatCanBeNamedIsALock() throws {
+    try make(.levelDB)
+    let process = try start(
+      """
+      import fcntl, struct, sys
+      lock = open(sys.argv[1] + "/LOCK", "r+b")
+      fcntl.fcntl(lock, 37, struct.pack("hhqqi", fcntl.F_WRLCK, 0, 0, 0, 0))
+      """)
+    let report = try shop.backup()
+    #expect(
+      report.problems.contains(
+        Problem(
+          path: Path("stock/CURRENT"),
+          reason:
+            "it is part of a LevelDB database that a process that cannot be seen from here has open: a plain copy may be of different moments"
+        )))
+    withExtendedLifetime(process) {}
   }
 
   @Test func oneThatIsOpenedDuringTheCaptureIsNamed() throws {
