@@ -60,7 +60,7 @@ package final class ChangeSpool {
 
   /// Everything from the first item on; nothing may be added any more.
   package func finish() throws -> Reader {
-    try bytes.append(block.bytes)
+    try flush()
     return Reader(cursor: try bytes.finish())
   }
 
@@ -73,7 +73,10 @@ package final class ChangeSpool {
   }
 
   private func flushFull() throws {
-    guard block.bytes.count >= Self.blockBytes else { return }
+    if block.bytes.count >= Self.blockBytes { try flush() }
+  }
+
+  private func flush() throws {
     try bytes.append(block.bytes)
     block.bytes.removeAll(keepingCapacity: true)
   }
