@@ -76,6 +76,18 @@ import Testing
     #expect(try plan(.end, shop).last.text == "000000010000000000000003")
   }
 
+  @Test func recoveryNeverStopsBeforeTheSnapshotIsWholeWhateverClocksSay() throws {
+    let shop = try TestShop()
+    try push(WALPushTests.log(), shop)
+    // By its clock it ended an hour before; by its log the first commit lies in it.
+    try snapshot(
+      shop, from: LogSequenceNumber(0x100020), to: LogSequenceNumber(0x100030), ended: Self.noon - 3_600_000_000)
+    #expect(
+      try refusal(time(Self.noon - 1), shop)
+        == "no snapshot of orders on the way to timeline 1 ended before 2026-09-21T14:13:19.999999Z")
+    #expect(try plan(time(Self.noon), shop).count == 2)
+  }
+
   @Test func theNewestSnapshotThatEndedBeforeTheTargetIsTaken() throws {
     let shop = try TestShop()
     var log = TestLog()
