@@ -37,20 +37,24 @@ import Testing
 
     /// Starts a server on a restored directory and waits until it has recovered.
     func start(_ name: String, archives: Bool = false) throws -> TestCluster {
-      let cluster = try TestCluster(restored: shop.cluster.directory.appending(name))
-      if !archives { cluster.set(["archive_mode": "off"]) }
-      try cluster.start()
-      for _ in 0..<600 {
-        if try cluster.psql("SELECT pg_is_in_recovery()") == "f" { return cluster }
-        try cluster.psql("SELECT pg_sleep(0.05)")
-      }
-      throw TestCluster.Failure(description: "it recovers for ever: \(cluster.log)")
+      try RecoveryTests.start(shop.cluster.directory.appending(name), archives: archives)
     }
 
     /// The orders after a recovery.
     func orders(_ name: String) throws -> String {
       try start(name).psql("SELECT string_agg(id::text, ' ' ORDER BY id) FROM orders")
     }
+  }
+
+  private static func start(_ data: Path, archives: Bool = false) throws -> TestCluster {
+    let cluster = try TestCluster(restored: data)
+    if !archives { cluster.set(["archive_mode": "off"]) }
+    try cluster.start()
+    for _ in 0..<600 {
+      if try cluster.psql("SELECT pg_is_in_recovery()") == "f" { return cluster }
+      try cluster.psql("SELECT pg_sleep(0.05)")
+    }
+    throw TestCluster.Failure(description: "it recovers for ever: \(cluster.log)")
   }
 
   @Test(arguments: [false, true]) func recoveryEndsWhereItIsTold(isSealed: Bool) throws {
@@ -65,6 +69,37 @@ import Testing
       #expect(result.exitStatus == 0, "\(result.error)")
       #expect(result.output.contains("  when its server starts, it recovers to "), "\(result.output)")
       #expect(try story.orders(name) == orders, "\(name)")
+    }
+  }
+
+  @Test func underLoadEveryTransactionUpToATimeComesBackAndNoneAfterIt() throws {
+    let shop = try WALArchiveTests.Shop(isSealed: true, settings: ["track_commit_timestamp": "on"])
+    let cluster = shop.cluster
+    try cluster.start()
+    try cluster.initializePgbench()
+    let bench = cluster.beginPgbench(clients: 2, seconds: 8)
+    try shop.holdfast("backup", cluster.data.text, "--name", "orders", "--postgres", cluster.connection)
+    #expect(bench.wait().exitStatus == 0)
+    try cluster.pgbench(clients: 2, transactions: 500)
+    try shop.archiveAll()
+    for share in 1...3 {
+      // Among the last thousand the one with the longest pause behind it: two clients may log their commits in another order than that of their times.
+      let row = try cluster.psql(
+        """
+        WITH t AS (SELECT pg_xact_commit_timestamp(xmin) AS at FROM pgbench_history),
+          n AS (SELECT at, lead(at) OVER (ORDER BY at) - at AS pause, row_number() OVER (ORDER BY at DESC) AS i FROM t)
+        SELECT to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), (SELECT count(*) FROM t WHERE t.at <= n.at)
+        FROM n WHERE i > \(share) * 250 AND i <= \(share + 1) * 250 ORDER BY pause DESC LIMIT 1
+        """
+      ).split(separator: "|").map(String.init)
+      let name = "load-\(share)"
+      let result = shop.run(["restore", "--target", cluster.directory.appending(name).text, "--to-time", row[0]]) {
+        $0.environment["HOLDFAST_IDENTITY_FILE"] = cluster.directory.appending("identity").text
+      }
+      #expect(result.exitStatus == 0, "\(result.error)")
+      let restored = try Self.start(cluster.directory.appending(name))
+      #expect(try restored.psql("SELECT count(*) FROM pgbench_history") == row[1])
+      #expect(try restored.pgbenchSums().count == 1)
     }
   }
 

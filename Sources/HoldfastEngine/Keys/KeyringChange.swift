@@ -93,13 +93,18 @@ package struct KeyringChange: Sendable {
     let key = keyring.writers[index].key
     var lost: DamageError?
     let snapshots = try repository.allSnapshots { lost = lost ?? $0 }
+    var logs: [Digest] = []
+    do {
+      logs = try WALArchive.allDigests(in: repository, signedBy: key)
+    } catch let damage as DamageError {
+      lost = lost ?? damage
+    }
     if let lost {
       throw EngineError(
         "what is hidden or unreadable when a writer is revoked would be refused for ever: \(lost.message)",
         hint: "Bring it back; or if it was removed on purpose, run `holdfast key forget` first.", exitStatus: .dataLoss)
     }
     let accepted = snapshots.filter { $0.envelope.signature?.key == key }.map(\.digest)
-    let logs = try WALArchive.allDigests(in: repository, signedBy: key)
     keyring.writers[index].revoked = Keyring.Writer.Revocation(accepted: Set(accepted).union(logs))
     return keyring.writers[index]
   }
