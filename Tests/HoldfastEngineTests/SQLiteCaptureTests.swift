@@ -190,4 +190,27 @@ import Testing
     #expect(
       TestFiles.read(target.appending("other-wal")) == Array("mine".utf8), "only what belongs to the database goes")
   }
+
+  /// SQLite cannot read it, so nothing says that a copy is of one moment.
+  @Test func anEncryptedDatabaseInUseIsCalledTorn() throws {
+    let database = try live()
+    try database.order(10)
+    let log = try #require(TestFiles.read(shop.source.appending("orders.db-wal")))
+    var random = SeededRandom(seed: 71)
+    TestFiles.write(random.bytes(8192), to: shop.source.appending("secret.db"))
+    TestFiles.write(log, to: shop.source.appending("secret.db-wal"))
+    TestFiles.write(random.bytes(8192), to: shop.source.appending("noise"))
+    TestFiles.write(random.bytes(8192), to: shop.source.appending("noise-wal"))
+    let report = try shop.backup()
+    #expect(report.exitStatus == .incomplete && report.envelope.consistency == "torn")
+    #expect(
+      report.problems == [
+        Problem(
+          path: Path("secret.db"),
+          reason:
+            "it looks like an encrypted SQLite database in use: a plain copy may be of different moments; let the program that has its key write a copy, with --from-command or --before"
+        )
+      ])
+    #expect(try shop.entries()["secret.db-wal"]?.file?.size == UInt64(log.count))
+  }
 }

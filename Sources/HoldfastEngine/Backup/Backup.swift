@@ -213,6 +213,10 @@ package struct Backup {
       host: host, root: root, exclusions: options.exclusions, detection: detection, parent: parent, others: others)
     let found = try survey.run()
     try others.check(record)
+    for path in found.encrypted {
+      record.tornReasons[path] =
+        "it looks like an encrypted SQLite database in use: a plain copy may be of different moments; let the program that has its key write a copy, with --from-command or --before"
+    }
     let clusters = ClusterChoice(
       found.clusters, source: path, connection: options.postgres, isExpected: options.expectsPostgres)
     let postgres = try clusters.begin(name, host: host, progress: progress)

@@ -18,6 +18,8 @@ struct DatabaseSurvey {
   struct Findings {
     var sqlite: [SQLiteCandidate] = []
     var clusters: [PostgresCluster] = []
+    /// Databases in use that only their own program can read.
+    var encrypted: [Path] = []
   }
 
   /// Walks names and metadata only, beside the parent's state: what is as it was there, and has no WAL and no journal beside it, is not
@@ -35,6 +37,9 @@ struct DatabaseSurvey {
       if let cluster = try PostgresCluster(holding: item.path, in: root, files: host.files) {
         found.clusters.append(cluster)
       }
+      let encrypted = SQLiteCandidate.encryptedDatabase(
+        ofLog: item.path, status: item.status, in: root, files: host.files)
+      if let encrypted { found.encrypted.append(encrypted) }
       guard SQLiteCandidate.isPossible(item.status) else { continue }
       let isAsBefore = previous.map { $0.path == item.path && detection.isUnchanged(item.status, since: $0) } ?? false
       if isAsBefore, !SQLiteCandidate.hasCompanion(item.path, in: root, files: host.files) { continue }

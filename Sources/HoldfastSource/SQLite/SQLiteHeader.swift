@@ -71,3 +71,23 @@ package struct SQLiteCandidate: Sendable {
     suffixes.contains { (try? files.statusIfPresent(of: Path(bytes: path.bytes + $0), in: root)) != nil }
   }
 }
+
+extension SQLiteCandidate {
+  private static let walSuffix = Array("-wal".utf8)
+
+  /// The file beside which a WAL lies though it is no database that SQLite could read: most likely an encrypted one, in use. Extensions that encrypt
+  /// leave the header of a WAL as it is.
+  package static func encryptedDatabase(
+    ofLog path: Path, status: FileStatus, in root: OpenFile, files: FileSystem
+  ) -> Path? {
+    guard path.bytes.suffix(walSuffix.count).elementsEqual(walSuffix), status.kind == .file,
+      let database = database(ofCompanion: path), let log = try? files.openForCapture(path, in: root),
+      let main = try? files.openForCapture(database, in: root), let mainStatus = try? main.status()
+    else { return nil }
+    let head = Buffer(capacity: SQLiteHeader.byteCount)
+    head.count = (try? log.read(into: head.bytes, at: 0)) ?? 0
+    guard WriteAheadLog.isBeginning(head.used) else { return nil }
+    head.count = (try? main.read(into: head.bytes, at: 0)) ?? 0
+    return isPossible(mainStatus) && SQLiteHeader(head.used) == nil ? database : nil
+  }
+}

@@ -7,6 +7,11 @@ struct WriteAheadLog {
   fileprivate static let frameHeaderCount = 24
   fileprivate static let magic: UInt32 = 0x377f_0682
 
+  /// Whether a file that begins with these bytes is a WAL, in either order of its checksums.
+  static func isBeginning(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    bytes.count >= headerCount && UInt32(bigEndian: bytes.loadUnaligned(as: UInt32.self)) & ~1 == magic
+  }
+
   /// Its first 32 bytes: another generation of the WAL has others.
   let header: [UInt8]
   /// Of the database after the last commit, in pages.
