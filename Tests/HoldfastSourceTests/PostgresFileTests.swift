@@ -95,7 +95,10 @@ import Testing
       var damaged = sound
       damaged[Int.random(in: 0..<280, using: &random)] ^= 0x10
       TestFiles.write(damaged, to: place)
-      #expect(throws: PostgresFailure("cannot understand global/pg_control: Bad message", hint: nil)) { try found() }
+      let refusal = PostgresFailure(
+        "the source looks like a PostgreSQL cluster, and cannot understand global/pg_control: Bad message",
+        hint: "Repair it, or leave it out with --exclude.")
+      #expect(throws: refusal) { try found() }
     }
     TestFiles.write(Array(sound.prefix(100)), to: place)
     #expect(throws: PostgresFailure.self) { try found() }

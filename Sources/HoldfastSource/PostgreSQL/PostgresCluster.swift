@@ -53,7 +53,9 @@ package struct PostgresCluster: Sendable {
       isCrashed = !found.isShutDown && postmaster == nil
       (tablespaces, innerTablespaces) = try Self.tablespaces(of: place, in: source, files: files)
     } catch {
-      throw PostgresFailure(error.message, hint: nil)
+      throw PostgresFailure(
+        "\(place.isEmpty ? "the source" : place.description) looks like a PostgreSQL cluster, and \(error.message)",
+        hint: "Repair it, or leave it out with --exclude.")
     }
   }
 
