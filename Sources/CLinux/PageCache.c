@@ -1,9 +1,11 @@
 #define _GNU_SOURCE 1
 #include "CLinux.h"
 
+#include <linux/magic.h>
 #include <stdbool.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
+#include <sys/vfs.h>
 
 // In linux/fs.h from Linux 6.14 on.
 #define HOLDFAST_RWF_DONTCACHE 0x80
@@ -51,9 +53,16 @@ ssize_t holdfast_read_and_drop(int descriptor, void *buffer, size_t count, off_t
     return result;
 }
 
+/// There, the page cache is all that there is of a file.
+static bool lies_in_memory(int descriptor) {
+    struct statfs status;
+    return fstatfs(descriptor, &status) == 0 && (status.f_type == TMPFS_MAGIC || status.f_type == RAMFS_MAGIC);
+}
+
 ssize_t holdfast_read_sparingly(int descriptor, void *buffer, size_t count, off_t offset) {
     ssize_t result = holdfast_read_uncached(descriptor, buffer, count, offset);
     if (result >= 0 || (errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL)) return result;
+    if (lies_in_memory(descriptor)) return pread(descriptor, buffer, count, offset);
     return holdfast_read_and_drop(descriptor, buffer, count, offset);
 }
 
