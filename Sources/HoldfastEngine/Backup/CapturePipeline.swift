@@ -19,7 +19,7 @@ final class CapturePipeline {
   private let progress: any ProgressObserver
   private let pool: OrderedPool<CaptureJob>
   private let spareJob: CaptureJob
-  private var renames: RenameIndex?
+  private let bases: BaseSearch
   /// The first name of every file with several, by device and inode, until all of them were seen.
   private var linkedFiles: [LinkKey: LinkedFile] = [:]
   /// What the parent has of files that a database server tells at the end only.
@@ -48,6 +48,7 @@ final class CapturePipeline {
     self.root = root
     self.detection = detection
     self.parent = parent
+    bases = BaseSearch(parent)
     self.record = record
     self.progress = progress
     scanner = Scanner(
@@ -248,10 +249,10 @@ final class CapturePipeline {
   // MARK: Files
 
   private func capture(_ item: ScannedItem, previous: Entry?, mapOffset: UInt64) throws {
-    let base = try base(for: item, previous: previous, mapOffset: mapOffset)
+    let isDatabase = databases.sqlite.capture(of: item.status) != nil
+    let base = try bases.base(of: item, isDatabase: isDatabase, previous: previous, mapOffset: mapOffset)
     let isPlain =
-      databases.sqlite.capture(of: item.status) == nil && databases.cluster(of: item.path) == nil
-      && record.tornReasons[item.path] == nil
+      !isDatabase && databases.cluster(of: item.path) == nil && record.tornReasons[item.path] == nil
     guard isPlain, item.status.size <= UInt64(Limits.archiveFrameBytes) else {
       if let file = try openLarge(item, previous: previous, base: base, isInTurn: false) {
         try forEachStep(of: file) { step, bytes in try add(step, bytes: bytes) }
@@ -266,22 +267,6 @@ final class CapturePipeline {
     try add(
       .smallFile(SmallFile(item: item, previous: previous, base: base, baseDigests: digests)),
       bytes: Int(item.status.size))
-  }
-
-  /// What a file is compared with: the file that had this inode, else the one that had this path. A log that was rotated has both, and
-  /// its pages are where its inode was.
-  private func base(for item: ScannedItem, previous: Entry?, mapOffset: UInt64) throws -> BaseFile? {
-    guard let parent, item.status.size > 0 || databases.sqlite.capture(of: item.status) != nil else { return nil }
-    if previous?.identity.inode != item.status.inode, let moved = try renameIndex()?.find(inode: item.status.inode) {
-      return moved
-    }
-    guard let file = previous?.file, file.consistency != .unreadable else { return nil }
-    return BaseFile(state: parent, file: file, mapOffset: mapOffset, isSamePath: true)
-  }
-
-  private func renameIndex() throws -> RenameIndex? {
-    if renames == nil, let parent, parent.summary.files > 0 { renames = try RenameIndex(parent) }
-    return renames
   }
 
   /// Opens a file that is read chunk by chunk; `nil` when it vanished or cannot be read, which is recorded.
@@ -310,7 +295,7 @@ final class CapturePipeline {
       return nil
     }
     let isReplaced = previous.map { $0.identity.inode != file.status.inode } ?? true
-    let found = try base?.isSamePath == false || !isReplaced ? base : renamed(file) ?? base
+    let found = try base?.isSamePath == false || !isReplaced ? base : bases.base(beginningWith: file.page) ?? base
     let pageSize =
       found?.file.pageSize
       ?? PageSize.choose(
@@ -339,15 +324,6 @@ final class CapturePipeline {
   /// The names that the scan saw as links to this one must find another first name.
   private func forgetLink(_ item: ScannedItem) {
     lostFirstNames[item.path] = .some(nil)
-  }
-
-  /// The file of the parent's state that begins with the same page, where there is one: a log that was copied and truncated, say.
-  private func renamed(_ file: OpenedFile) throws -> BaseFile? {
-    guard let index = try renameIndex() else { return nil }
-    guard file.page.count == Int(PageSize.standard) else { return nil }
-    var digest = [UInt8](repeating: 0, count: PageDigest.byteCount)
-    digest.withUnsafeMutableBytes { PageHasher.hash(file.page.used, pageSize: file.page.count, into: $0) }
-    return try index.find(firstPage: digest)
   }
 
   /// Hands out the steps that capture a large file: chunks of data, holes between them, and the end.
@@ -512,20 +488,6 @@ final class CapturePipeline {
     } else {
       try add(.put(entry, previous: previous))
     }
-  }
-}
-
-/// A file with its status and its first page.
-private struct OpenedFile {
-  let handle: OpenFile
-  let status: FileStatus
-  let page = Buffer(capacity: Int(PageSize.standard))
-
-  init(_ item: ScannedItem, files: FileSystem) throws(SystemError) {
-    handle = try item.open(files)
-    status = try handle.status()
-    guard status.kind == .file else { throw .notAFile(item.path) }
-    page.count = try handle.read(into: page.bytes, at: 0)
   }
 }
 

@@ -5,14 +5,14 @@ internal import HoldfastSystem
 
 /// A session with a PostgreSQL server, through libpq. For one thread at a time.
 final class PostgresConnection: @unchecked Sendable {
-  // Sendable because its owner lets one thread at a time use it.
-  private let library: holdfast_libpq
+  // Sendable because its owner, `PostgresBackup`, keeps it in a mutex.
+  private let libpq: holdfast_libpq
   private let session: OpaquePointer
   private let cancellation: Cancellation
 
   /// - Parameter info: a connection string or URI; what it leaves open, the environment's PG* variables say.
   init(_ info: String, cancellation: Cancellation) throws(PostgresFailure) {
-    guard let library = holdfast_libpq_load()?.pointee else {
+    guard let libpq = holdfast_libpq_load()?.pointee else {
       throw PostgresFailure(
         "PostgreSQL's client library libpq.so.5 is not installed",
         hint: "Install it (Debian: apt-get install libpq5), then run the same command again.")
@@ -20,41 +20,41 @@ final class PostgresConnection: @unchecked Sendable {
     // Later ones win: the operator's word over ours.
     let settings = [("connect_timeout", "10"), ("fallback_application_name", "holdfast"), ("dbname", info)]
     let opened = Self.withCStrings(settings.map(\.0)) { keywords in
-      Self.withCStrings(settings.map(\.1)) { values in library.connect(keywords, values, 1) }
+      Self.withCStrings(settings.map(\.1)) { values in libpq.connect(keywords, values, 1) }
     }
     guard let opened else { throw PostgresFailure("there is no memory for a connection to PostgreSQL", hint: nil) }
-    guard library.status(opened) == holdfast_connection_ok else {
-      defer { library.finish(opened) }
+    guard libpq.status(opened) == holdfast_connection_ok else {
+      defer { libpq.finish(opened) }
       throw PostgresFailure(
-        "cannot connect to PostgreSQL: \(Self.line(library.error_message(opened)))",
+        "cannot connect to PostgreSQL: \(Self.line(libpq.error_message(opened)))",
         hint: "Give --postgres what psql needs, such as 'host=/var/run/postgresql user=postgres'.")
     }
-    self.library = library
+    self.libpq = libpq
     session = opened
     self.cancellation = cancellation
   }
 
-  deinit { library.finish(session) }
+  deinit { libpq.finish(session) }
 
   /// Runs one statement.
   /// - Returns: its rows; a NULL is `nil`.
   func query(_ statement: String, _ parameters: [String] = []) throws -> [[[UInt8]?]] {
     let sent = Self.withCStrings(parameters) {
-      library.send(session, statement, Int32(parameters.count), nil, $0, nil, nil, 0)
+      libpq.send(session, statement, Int32(parameters.count), nil, $0, nil, nil, 0)
     }
-    guard sent == 1 else { throw failure(Self.line(library.error_message(session))) }
+    guard sent == 1 else { throw failure(Self.line(libpq.error_message(session))) }
     try awaitAnswer()
     var rows: [[[UInt8]?]] = []
     var refusal: PostgresFailure?
-    while let result = library.result(session) {
-      defer { library.clear(result) }
-      switch Int(library.result_status(result)) {
+    while let result = libpq.result(session) {
+      defer { libpq.clear(result) }
+      switch Int(libpq.result_status(result)) {
       case holdfast_result_tuples: rows = self.rows(of: result)
       case holdfast_result_command: break
       default:
-        let said = Self.line(library.result_error(result, Int32(holdfast_field_message)))
-        let hint = Self.line(library.result_error(result, Int32(holdfast_field_hint)))
-        refusal = failure(said.isEmpty ? Self.line(library.error_message(session)) : said, hint: hint)
+        let said = Self.line(libpq.result_error(result, Int32(holdfast_field_message)))
+        let hint = Self.line(libpq.result_error(result, Int32(holdfast_field_hint)))
+        refusal = failure(said.isEmpty ? Self.line(libpq.error_message(session)) : said, hint: hint)
       }
     }
     if let refusal { throw refusal }
@@ -75,31 +75,31 @@ final class PostgresConnection: @unchecked Sendable {
 
   /// Waits for the answer; when the run is cancelled meanwhile, so is the statement.
   private func awaitAnswer() throws {
-    while library.is_busy(session) != 0 {
+    while libpq.is_busy(session) != 0 {
       do {
-        try cancellation.awaitInput(library.socket(session))
+        try cancellation.awaitInput(libpq.socket(session))
       } catch {
         cancel()
         throw error
       }
-      guard library.consume(session) == 1 else { throw failure(Self.line(library.error_message(session))) }
+      guard libpq.consume(session) == 1 else { throw failure(Self.line(libpq.error_message(session))) }
     }
   }
 
   private func cancel() {
-    guard let handle = library.get_cancel(session) else { return }
-    defer { library.free_cancel(handle) }
+    guard let handle = libpq.get_cancel(session) else { return }
+    defer { libpq.free_cancel(handle) }
     var message = [CChar](repeating: 0, count: 256)
-    _ = library.cancel(handle, &message, Int32(message.count))
+    _ = libpq.cancel(handle, &message, Int32(message.count))
   }
 
   private func rows(of result: OpaquePointer) -> [[[UInt8]?]] {
-    (0..<library.row_count(result)).map { row in
-      (0..<library.column_count(result)).map { column in
-        guard library.is_null(result, row, column) == 0, let start = library.value(result, row, column) else {
+    (0..<libpq.row_count(result)).map { row in
+      (0..<libpq.column_count(result)).map { column in
+        guard libpq.is_null(result, row, column) == 0, let start = libpq.value(result, row, column) else {
           return nil
         }
-        let count = Int(library.length(result, row, column))
+        let count = Int(libpq.length(result, row, column))
         return Array(UnsafeRawBufferPointer(start: start, count: count))
       }
     }

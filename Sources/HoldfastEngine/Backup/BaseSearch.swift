@@ -1,0 +1,42 @@
+internal import HoldfastArchive
+internal import HoldfastCodec
+internal import HoldfastModel
+internal import HoldfastSource
+internal import HoldfastSystem
+
+/// Finds the file of the parent's state with which a file of the source is compared.
+final class BaseSearch {
+  private let parent: StateFile?
+  /// Made when something was renamed for the first time.
+  private var renames: RenameIndex?
+
+  init(_ parent: StateFile?) {
+    self.parent = parent
+  }
+
+  /// The file that had this inode, else the one that had this path. A log that was rotated has both, and its pages are where its inode was.
+  /// - Parameters:
+  ///   - isDatabase: whether what is captured may be longer than the file.
+  ///   - mapOffset: where the page map of `previous` lies.
+  func base(of item: ScannedItem, isDatabase: Bool, previous: Entry?, mapOffset: UInt64) throws -> BaseFile? {
+    guard let parent, item.status.size > 0 || isDatabase else { return nil }
+    if previous?.identity.inode != item.status.inode, let moved = try index()?.find(inode: item.status.inode) {
+      return moved
+    }
+    guard let file = previous?.file, file.consistency != .unreadable else { return nil }
+    return BaseFile(state: parent, file: file, mapOffset: mapOffset, isSamePath: true)
+  }
+
+  /// The file that begins with the same page, where there is one: a log that was copied and truncated, say.
+  func base(beginningWith page: Buffer) throws -> BaseFile? {
+    guard page.count == Int(PageSize.standard), let index = try index() else { return nil }
+    var digest = [UInt8](repeating: 0, count: PageDigest.byteCount)
+    digest.withUnsafeMutableBytes { PageHasher.hash(page.used, pageSize: page.count, into: $0) }
+    return try index.find(firstPage: digest)
+  }
+
+  private func index() throws -> RenameIndex? {
+    if renames == nil, let parent, parent.summary.files > 0 { renames = try RenameIndex(parent) }
+    return renames
+  }
+}
