@@ -7,6 +7,7 @@ a sealed repository the file rescue_sealing.py next to this one and the Python l
     rescue.py REPOSITORY verify [SNAPSHOT]          check one and what it builds upon, or all; write nothing
 
 SNAPSHOT is `latest`, an ID as `list` shows it or its beginning, or NAME/SEQUENCE; --name NAME says of which source.
+What was removed `list` says so of; `latest` passes over it, and by its ID it is restored as long as it is there.
 A sealed repository is opened with --identity FILE or --passphrase-file FILE (else HOLDFAST_IDENTITY_FILE and
 HOLDFAST_PASSPHRASE_FILE; on a terminal a passphrase is asked for). `list` and `verify` work without: signatures and all
 stored bytes are checked then, pages are not.
@@ -41,6 +42,7 @@ TORN, UNREADABLE, SQLITE_READ_TRANSACTION = 3, 4, 5
 WEAKNESS = [1, 5, 6, 2, 3, 4]  # of these classes, the weakest last
 
 TITLE = re.compile(r"([A-Za-z0-9_][A-Za-z0-9._-]{0,63})/(?!0{10})[0-9]{10}")  # NAME/SEQUENCE
+NUMBER = re.compile(r"(?!0{10})[0-9]{10}", re.ASCII)
 ID, DIGEST, TEXT = re.compile("[0-9a-f]{32}"), re.compile("[0-9a-f]{64}"), re.compile("(?s).*")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]00:00)", re.ASCII)
 OBJECT = {"id": ID, "length": int, "digest": DIGEST}
@@ -60,6 +62,11 @@ Object = NamedTuple("Object", [("key", str), ("kind", int), ("id", str), ("lengt
                                ("revision", int)])
 # Pages of a file, `first` to before `end`, and where they and their digests are. In no archive (-1), they are zero.
 Run = NamedTuple("Run", [(name, int) for name in ("first", "end", "archive", "frame", "offset", "digests")])
+NOTES = {
+    "repository": ID, "source": TEXT, "revision": int, "time": TIME, "highest": int,
+    "notes": [{"snapshot": ID, "sequence": int, "tags": [TEXT]}], "program": TEXT,
+}
+REMOVAL = {"revision": int, "time": TIME}
 
 
 class Refused(Exception):
@@ -171,6 +178,7 @@ class Repository:
             self.otherwise = "is not sealed, and the repository is"
         self.container = functools.lru_cache(maxsize=8)(self.read_container)
         self.frame = functools.lru_cache(maxsize=8)(self.read_frame)
+        self.notes = functools.cache(self.read_notes)
         self.sound: dict[str, bytearray] = {}  # by key: 1 for each frame that was read and found sound
         if self.features:
             check_shape(descriptor.get("keyring"), DIGEST, "holdfast.json: keyring")
@@ -226,11 +234,48 @@ class Repository:
             with noting(title):
                 yield self.snapshot(title)
 
+    def read_notes(self, name: str) -> dict[str, dict[str, Any]]:
+        """What is noted of the snapshots of a source, by ID (section 11): the highest revision that counts."""
+        found = (path.parent.name for path in Path(self.path, "sources", name, "notes").glob("*/notes.json"))
+        for number in sorted(filter(NUMBER.fullmatch, found), reverse=True):
+            with noting(f"sources/{name}/notes"):
+                return {note["snapshot"]: note for note in self.notes_revision(name, number)["notes"]}
+        return {}
+
+    def notes_revision(self, name: str, number: str) -> dict[str, Any]:
+        key = f"sources/{name}/notes/{number}/notes.json"
+        value, digest, line = self.read_json(key, NOTES)
+        demand((value["repository"], value["source"], value["revision"]) == (self.id, name, int(number)),
+               f"{key}: is a revision of other notes")
+        sequences = [note["sequence"] for note in value["notes"]]
+        demand(sequences == sorted(set(sequences)), f"{key}: its notes are not in order")
+        for note in value["notes"]:
+            if note.get("removed", "") is not None:
+                check_shape(note.get("removed"), REMOVAL, f"{key}: number {note['sequence']}: removed")
+        if self.keyring:
+            self.keyring.check_notes(key, value, line, digest)
+        else:
+            demand(value.get("signature") is None, f"{key}: is signed, and the repository is not sealed")
+        return value
+
+    def is_removed(self, snapshot: Snapshot) -> bool:
+        return bool(self.notes(snapshot.name).get(snapshot.id, {}).get("removed"))
+
+    def newest(self, titles: list[str]) -> str | None:
+        """The last of these, all of one source, that is not removed; one that cannot be read is not passed over."""
+        for title in reversed(titles):
+            with contextlib.suppress(Damaged):
+                if self.is_removed(self.snapshot(title)):
+                    continue
+            return title
+        return None
+
     def find(self, wanted: str, name: str | None) -> Snapshot:
         """The snapshot that a person means."""
         titles = [title for title in self.titles() if name in (None, title.partition("/")[0])]
         if wanted == "latest":
-            found = list({title.partition("/")[0]: title for title in titles}.values())
+            sources = itertools.groupby(titles, lambda title: title.partition("/")[0])
+            found = [title for title in (self.newest(list(group)) for _, group in sources) if title]
         elif "/" in wanted:
             found = [title for title in titles if title == "{0}/{2:0>10}".format(*wanted.partition("/"))]
         else:
@@ -600,7 +645,8 @@ def list_snapshots(repository: Repository) -> None:
                 key = repository.container(each.body).key if repository.opens(each) else None
                 path = show(key.label) if key else path
         print(f"{each.title}  {each.id}  {each.kind:12}  {each.value['time']['started']}  {state['files']} files  "
-              f"{state['bytes']} bytes  {each.value['consistency']}  {path}")
+              f"{state['bytes']} bytes  {each.value['consistency']}  {path}"
+              + ("  REMOVED" if repository.is_removed(each) else ""))
 
 
 def verify(repository: Repository, snapshots: list[Snapshot]) -> None:
