@@ -80,7 +80,8 @@ import Testing
     try #require(list.count == 2)
     let fields: Set = [
       "id", "sequence", "kind", "parent", "source", "path", "time", "finished", "consistency", "incompleteFiles",
-      "storedBytes", "stateBytes", "stateFiles", "stateEntries", "stateRoot", "changes",
+      "storedBytes", "stateBytes", "stateFiles", "stateEntries", "stateRoot", "changes", "tags",
+      "pinned", "removed",
     ]
     for snapshot in list { #expect(Set(snapshot.keys) == fields) }
     let (full, incremental) = (list[0], list[1])

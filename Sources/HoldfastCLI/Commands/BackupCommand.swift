@@ -44,6 +44,9 @@ struct BackupCommand: ParsableCommand {
   @Option(help: ArgumentHelp("none, deflate, deflate:1-9 or zstd:1-19.", valueName: "how"))
   var compression = Compression.standard
 
+  @Option(help: ArgumentHelp("Tag the snapshot. May be repeated.", valueName: "tag"))
+  var tag: [Tag] = []
+
   @Flag(help: "Read and compare every file, whatever its times say.")
   var paranoid = false
 
@@ -95,6 +98,7 @@ struct BackupCommand: ParsableCommand {
     options.isParanoid = paranoid
     options.isDryRun = dryRun
     options.waitsForLock = wait
+    options.tags = Set(tag)
     options.groupsDatabases = !noGroup
     options.repositoryDirectory = try place.directory(host)
     let progress = ConsoleProgress(isQuiet: output.quiet, isTerminal: Console.isErrorTerminal, clock: host.clock)

@@ -47,6 +47,7 @@ struct VerifyCommand: ParsableCommand {
 
   @OptionGroup var place: RepositoryOptions
   @OptionGroup var identity: IdentityOptions
+  @OptionGroup var writer: WriterOptions
   @OptionGroup var source: SourceOptions
   @OptionGroup var output: OutputOptions
 
@@ -57,7 +58,7 @@ struct VerifyCommand: ParsableCommand {
         hint: "Say its ID, as `holdfast backup --json` reports it.", exitStatus: .usage)
     }
     let host = Environment.makeHost()
-    let repository = try place.open(host, credentials: identity.credentials(host, asks: false))
+    let repository = try place.open(host, credentials: identity.credentials(host, writer: writer, asks: false))
     let progress = ConsoleProgress(isQuiet: output.quiet, isTerminal: Console.isErrorTerminal, clock: host.clock)
     defer { progress.end() }
     var options = Verify.Options()
@@ -69,6 +70,7 @@ struct VerifyCommand: ParsableCommand {
     }
     let report = try Verify(repository: repository, options: options, progress: progress).run(
       chosen, source: source.name)
+    repository.notePassed(report, share: options.provesData ? options.share : 0)
     progress.end()
     if output.json { try Console.json(VerifyJSON(report)) }
     show(report)

@@ -23,7 +23,16 @@ struct SnapshotJSON: Encodable {
   let stateRoot: String
   let changes: Envelope.Changes
 
-  init(_ envelope: Envelope) {
+  let tags: [String]
+  let pinned: Bool
+  /// When it was removed; it can be called back.
+  let removed: String?
+
+  /// - Parameter note: what was said of it since it was taken.
+  init(_ envelope: Envelope, _ note: SourceNotes.Note? = nil) {
+    tags = note?.tags.map(\.text) ?? []
+    pinned = note?.pinned != nil
+    removed = note?.removed?.time
     id = envelope.snapshot.description
     sequence = envelope.sequence
     kind = envelope.kind.rawValue
@@ -44,7 +53,7 @@ struct SnapshotJSON: Encodable {
 
   private enum CodingKeys: String, CodingKey {
     case id, sequence, kind, parent, source, path, time, finished, consistency, incompleteFiles, storedBytes, stateBytes
-    case stateFiles, stateEntries, stateRoot, changes
+    case stateFiles, stateEntries, stateRoot, changes, tags, pinned, removed
   }
 
   /// By hand, because every field is always there: a full's parent is `null`, not absent.
@@ -66,6 +75,9 @@ struct SnapshotJSON: Encodable {
     try container.encode(stateEntries, forKey: .stateEntries)
     try container.encode(stateRoot, forKey: .stateRoot)
     try container.encode(changes, forKey: .changes)
+    try container.encode(tags, forKey: .tags)
+    try container.encode(pinned, forKey: .pinned)
+    try container.encode(removed, forKey: .removed)
   }
 }
 

@@ -23,6 +23,8 @@ package struct Backup {
     package var waitsForLock = false
     /// Whether all databases of the source are captured at one instant.
     package var groupsDatabases = true
+    /// What the snapshot is tagged with from the beginning.
+    package var tags: Set<Tag> = []
     /// Where the repository lies, if on this machine.
     package var repositoryDirectory: Path?
 
@@ -236,6 +238,7 @@ package struct Backup {
       if let sealed = repository.sealed, try !sealed.hasSameRecipients(as: chain.full) {
         return Base(kind: .full, chain: nil, state: nil, reason: "the recipients have changed since the last full")
       }
+      try repository.checkIsLeft(chain)
       try repository.checkPresence(of: chain)
       guard let state = try cache.load(chain, in: repository, key: cacheKey) ?? replay(chain) else {
         let lost = "the local cache of \(chain.tip.id.short) is lost, and this machine cannot open what is sealed"
@@ -275,6 +278,10 @@ package struct Backup {
     try host.cancellation.check()
     try checkObjects(of: envelope)
     try repository.checkKeyringIsNewest()
+    for called in try repository.prepareCommit(of: envelope, on: base.chain, tags: options.tags) {
+      progress.warn(
+        "snapshot \(called.id.short) was removed meanwhile; it is called back, because this one builds on it")
+    }
     try Repository.write(
       envelope.serialized(signedBy: writer?.signing), to: Keys.manifest(envelope.source.name, envelope.sequence),
       of: repository.store)
@@ -351,7 +358,10 @@ private struct Draft {
   ) throws {
     let random = repository.host.random
     // A number that was seen is never used again, also where its snapshot is gone.
-    let seen = try [repository.sequences(of: name).last, newest?.sequence, repository.memory?.head(of: name)?.sequence]
+    let seen: [UInt64?] = try [
+      repository.sequences(of: name).last, newest?.sequence, repository.memory?.head(of: name)?.sequence,
+      repository.notes(of: name).notes.highest,
+    ]
     let sequence = (seen.compactMap { $0 }.max() ?? 0) + 1
     let makeObject: (String) throws -> any ObjectWriter = { key in
       options.isDryRun ? DiscardingWriter() : try repository.store.create(key)
