@@ -80,7 +80,13 @@ private struct PruneTool {
     #expect(shown.count == 4)
     #expect(shown[2].hasSuffix("REMOVED"))
     #expect(tool.run("show").output.contains(second))
-    #expect(tool.run("restore", first, "--target", "back").exitStatus == 0)
+    let restored = tool.run("restore", first, "--target", "back")
+    #expect(restored.exitStatus == 0)
+    #expect(
+      restored.error.contains(
+        "holdfast: WARNING: snapshot \(first) is removed, and may be collected while it is restored; call it back first with `holdfast undelete \(first)`\n"
+      ))
+    #expect(lines(tool.run("show", first).output).last == "removed  call it back with `holdfast undelete ID`")
     let refused = tool.run("tag", first, "--add", "x")
     #expect(refused.exitStatus == 1)
     #expect(
@@ -97,6 +103,9 @@ private struct PruneTool {
     fill(1)
     #expect(tool.run("backup", "source", "--full", "--quiet", "--tag", "release", "--tag", "q4").exitStatus == 0)
     #expect(lines(tool.run("list").output)[3].hasSuffix("tagged q4, release"))
+    #expect(lines(tool.run("show").output).last == "tagged  q4, release")
+    #expect(tool.run("show", "--json").output.contains(#""release""#))
+    #expect(tool.run("backup", "source", "--json", "--dry-run", "--tag", "mine").output.contains(#""mine""#))
     #expect(
       tool.run("tag", "latest", "--add", "x", "--remove", "q4").output == "\(id(2)) is tagged release, x\n")
     #expect(tool.run("tag", "latest", "--remove", "x", "--remove", "release").output == "\(id(2)) bears no tag\n")

@@ -83,6 +83,20 @@ import Testing
       ])
   }
 
+  /// It would be damage in the way of every prune.
+  @Test func nothingIsNotedUnderAKeyringThatWasChanged() throws {
+    let late = try shop.open()
+    var change = try KeyringChange(shop.open())
+    try change.enrol(Keyring.Writer(name: "shop-2", key: WriterKey().signing.publicKey))
+    _ = try change.publish()
+    #expect(
+      throws: EngineError(
+        "the keyring was changed while something was noted; nothing was committed",
+        hint: "Run the same command again.")
+    ) { try late.pin(snapshots[0], reason: "") }
+    #expect(try shop.open().notes(of: name).notes.revision == 0)
+  }
+
   // MARK: What the store can do
 
   @Test func notesThatAreTakenAwayAreMissed() throws {

@@ -112,7 +112,7 @@ struct BackupCommand: ParsableCommand {
     progress.end()
     for problem in report.problems { Console.error("holdfast: INCOMPLETE: \(problem.path): \(problem.reason)") }
     if output.json {
-      try Console.json(BackupJSON(report))
+      try Console.json(BackupJSON(report, tags: Set(tag)))
     } else if !output.quiet {
       show(report)
     }
@@ -156,8 +156,10 @@ private struct BackupJSON: Encodable {
   let seconds: Double
   let walGrowthBytes: UInt64
 
-  init(_ report: Backup.Report) {
-    snapshot = SnapshotJSON(report.envelope)
+  init(_ report: Backup.Report, tags: Set<Tag>) {
+    var note = SourceNotes.Note(snapshot: report.envelope.snapshot, sequence: report.envelope.sequence)
+    note.tags = tags.sorted()
+    snapshot = SnapshotJSON(report.envelope, note)
     committed = !report.isDryRun
     reason = report.reason
     problems = report.problems.map { ProblemJSON(path: $0.path.description, reason: $0.reason) }

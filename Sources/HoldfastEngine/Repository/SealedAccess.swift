@@ -157,8 +157,9 @@ extension Repository {
   }
 
   /// Makes sure that this run still knows whom to seal to and whose snapshots count.
+  /// - Parameter work: what was done meanwhile, for the message.
   /// - Throws: `EngineError` where the keyring was changed since the repository was opened.
-  func checkKeyringIsNewest() throws {
+  func checkKeyringIsNewest(during work: String = "the snapshot was taken") throws {
     guard let sealed else { return }
     let next = Keys.keyring(sealed.revision.keyring.revision + 1)
     do {
@@ -167,7 +168,7 @@ extension Repository {
       return
     }
     throw EngineError(
-      "the keyring was changed while the snapshot was taken; nothing was committed",
+      "the keyring was changed while \(work); nothing was committed",
       hint: "Run the same command again.")
   }
 

@@ -129,7 +129,8 @@ extension Repository {
       throw EngineError(
         "the notes on \(source) would be too long", hint: "Prune it, or take tags away from its snapshots.")
     }
-    // What could not be read again would be damage.
+    // What could not be read again, or is signed by somebody who was revoked meanwhile, would be damage.
+    try checkKeyringIsNewest(during: "something was noted")
     let revision = try NotesRevision(parsing: bytes, name: key)
     do {
       try Self.write(bytes, to: key, of: store)
