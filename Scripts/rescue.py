@@ -9,6 +9,7 @@ a sealed repository the file rescue_sealing.py next to this one and the Python l
 
 SNAPSHOT is `latest`, an ID as `list` shows it or its beginning, or NAME/SEQUENCE; --name NAME says of which source.
 SEGMENT is the name that PostgreSQL has for it. Where the logs of several clusters are archived, NAME is NAME/SYSTEM.
+What was removed `list` says so of; `latest` passes over it, and by its ID it is restored as long as it is there.
 A sealed repository is opened with --identity FILE or --passphrase-file FILE (else HOLDFAST_IDENTITY_FILE and
 HOLDFAST_PASSPHRASE_FILE; on a terminal a passphrase is asked for). `list` and `verify` work without: signatures and all
 stored bytes are checked then, pages are not.
@@ -45,6 +46,7 @@ WEAKNESS = [1, 5, 6, 7, 2, 8, 3, 4]  # of these classes, the weakest last
 MOST_BAD_PAGES = 1024
 
 TITLE = re.compile(r"([A-Za-z0-9_][A-Za-z0-9._-]{0,63})/(?!0{10})[0-9]{10}")  # NAME/SEQUENCE
+NUMBER = re.compile(r"(?!0{10})[0-9]{10}", re.ASCII)
 ID, DIGEST, TEXT = re.compile("[0-9a-f]{32}"), re.compile("[0-9a-f]{64}"), re.compile("(?s).*")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]00:00)", re.ASCII)
 OBJECT = {"id": ID, "length": int, "digest": DIGEST}
@@ -72,6 +74,11 @@ Object = NamedTuple("Object", [("key", str), ("kind", int), ("id", str), ("lengt
                                ("revision", int)])
 # Pages of a file, `first` to before `end`, and where they and their digests are. In no archive (-1), they are zero.
 Run = NamedTuple("Run", [(name, int) for name in ("first", "end", "archive", "frame", "offset", "digests")])
+NOTES = {
+    "repository": ID, "source": TEXT, "revision": int, "time": TIME, "highest": int,
+    "notes": [{"snapshot": ID, "sequence": int, "tags": [TEXT]}], "program": TEXT,
+}
+REMOVAL = {"revision": int, "time": TIME}
 
 
 class Refused(Exception):
@@ -196,6 +203,7 @@ class Repository:
             self.otherwise = "is not sealed, and the repository is"
         self.container = functools.lru_cache(maxsize=8)(self.read_container)
         self.frame = functools.lru_cache(maxsize=8)(self.read_frame)
+        self.notes = functools.cache(self.read_notes)
         self.sound: dict[str, bytearray] = {}  # by key: 1 for each frame that was read and found sound
         if self.features:
             check_shape(descriptor.get("keyring"), DIGEST, "holdfast.json: keyring")
@@ -273,13 +281,39 @@ class Repository:
             with noting(title):
                 yield self.snapshot(title)
 
+    def read_notes(self, name: str) -> dict[str, dict[str, Any]]:
+        """What is noted of the snapshots of a source, by ID (section 12): the highest revision that counts."""
+        found = (path.parent.name for path in Path(self.path, "sources", name, "notes").glob("*/notes.json"))
+        for number in sorted(filter(NUMBER.fullmatch, found), reverse=True):
+            with noting(f"sources/{name}/notes"):
+                return {note["snapshot"]: note for note in self.notes_revision(name, number)["notes"]}
+        return {}
+
+    def notes_revision(self, name: str, number: str) -> dict[str, Any]:
+        key = f"sources/{name}/notes/{number}/notes.json"
+        value, digest, line = self.read_json(key, NOTES)
+        demand((value["repository"], value["source"], value["revision"]) == (self.id, name, int(number)),
+               f"{key}: is a revision of other notes")
+        sequences = [note["sequence"] for note in value["notes"]]
+        demand(sequences == sorted(set(sequences)), f"{key}: its notes are not in order")
+        for note in value["notes"]:
+            if note.get("removed", "") is not None:
+                check_shape(note.get("removed"), REMOVAL, f"{key}: number {note['sequence']}: removed")
+        if self.keyring:
+            self.keyring.check_notes(key, value, line, digest)
+        else:
+            demand(value.get("signature") is None, f"{key}: is signed, and the repository is not sealed")
+        return value
+
+    def is_removed(self, snapshot: Snapshot) -> bool:
+        return bool(self.notes(snapshot.name).get(snapshot.id, {}).get("removed"))
+
     def find(self, wanted: str, name: str | None) -> Snapshot:
         """The snapshot that a person means."""
         titles = [title for title in self.titles() if name in (None, title.partition("/")[0])]
         if wanted == "latest":
-            found = list({title.partition("/")[0]: title for title in titles}.values())
-            if len(found) == 1:
-                return self.latest(titles)
+            sources = itertools.groupby(titles, lambda title: title.partition("/")[0])
+            found = [each.title for each in (self.latest(list(group)) for _, group in sources) if each]
         elif "/" in wanted:
             found = [title for title in titles if title == "{0}/{2:0>10}".format(*wanted.partition("/"))]
         else:
@@ -290,13 +324,15 @@ class Repository:
             raise Refused(f"{wanted}: " + (f"can be {', '.join(found)}; say which" if found else "no such snapshot"))
         return self.snapshot(found[0])
 
-    def latest(self, titles: list[str]) -> Snapshot:
-        """Of one source; it is not the last when that is merged from an older one (section 5)."""
-        best = self.snapshot(titles[-1])
-        for title in reversed(titles[:-1]):
-            if int(title.partition("/")[2]) <= best.place[0]:
+    def latest(self, titles: list[str]) -> Snapshot | None:
+        """Of one source, and not removed; it is not the last when that is merged from an older one (section 5)."""
+        best: Snapshot | None = None
+        for title in reversed(titles):
+            if best and int(title.partition("/")[2]) <= best.place[0]:
                 break  # its place is no higher than its sequence
-            best = max(best, self.snapshot(title), key=lambda each: each.place)
+            each = self.snapshot(title)
+            if not self.is_removed(each) and (best is None or each.place > best.place):
+                best = each
         return best
 
     def opens(self, of: Object | Snapshot | LogFile) -> bool:
@@ -667,7 +703,8 @@ def list_snapshots(repository: Repository) -> None:
                 key = repository.container(each.body).key if repository.opens(each) else None
                 path = show(key.label) if key else path
         print(f"{each.title}  {each.id}  {each.kind:12}  {each.value['time']['started']}  {state['files']} files  "
-              f"{state['bytes']} bytes  {each.value['consistency']}  {path}")
+              f"{state['bytes']} bytes  {each.value['consistency']}  {path}"
+              + ("  REMOVED" if repository.is_removed(each) else ""))
 
 
 def verify(repository: Repository, snapshots: list[Snapshot]) -> None:

@@ -186,7 +186,8 @@ class Keyring:
         for each in writers.values():
             if each.get("revoked", "") is not None:
                 check_shape(each.get("revoked"), {"accepted": [DIGEST]}, f"{key}: writer {each['key']}: revoked")
-                each["accepted"] = set(each["revoked"]["accepted"])
+                check_shape(each["revoked"].get("notes", []), [DIGEST], f"{key}: writer {each['key']}: revoked: notes")
+                each["accepted"] = {*each["revoked"]["accepted"], *each["revoked"].get("notes", [])}
         signer = value["signature"]["key"]
         if before:
             demand(before.writers.keys() <= writers.keys(), f"{key}: a writer has left the list")
@@ -215,11 +216,20 @@ class Keyring:
     def check_signed(self, key: str, value: dict[str, Any], line: bytes, digest: str, purpose: bytes) -> None:
         """That a writer who counts has signed a manifest, under a revision that there is."""
         check_shape(value, SIGNED, key)
-        revision, writer = value["keyring"]["revision"], self.revisions[-1].writers.get(value["signature"]["key"])
+        revision = value["keyring"]["revision"]
         demand(1 <= revision <= len(self.revisions), f"{key}: was taken under revision {revision} of the keyring, "
                f"and the highest here is {len(self.revisions)}")
         demand(self.revisions[revision - 1].digest == value["keyring"]["digest"],
                f"{key}: was taken under another revision {revision} of the keyring")
+        self.check_writer(key, purpose, value, line, digest)
+
+    def check_notes(self, key: str, value: dict[str, Any], line: bytes, digest: str) -> None:
+        """That a writer who counts has signed a revision of notes."""
+        check_shape(value, {"signature": SIGNATURE}, key)
+        self.check_writer(key, b"notes", value, line, digest)
+
+    def check_writer(self, key: str, purpose: bytes, value: dict[str, Any], line: bytes, digest: str) -> None:
+        writer = self.revisions[-1].writers.get(value["signature"]["key"])
         demand(writer, f"{key}: is signed by {value['signature']['key']}, which is no writer of the repository")
         demand(writer["revoked"] is None or digest in writer["accepted"],
                f"{key}: is signed by {show(writer['name'].encode('utf-8', 'replace'))}, which is revoked")

@@ -64,7 +64,8 @@ struct Holdfast: ParsableCommand {
     version: Program.nameAndVersion,
     subcommands: [
       Init.self, BackupCommand.self, ListCommand.self, Show.self, Diff.self, RestoreCommand.self, CatCommand.self,
-      VerifyCommand.self, MergeCommand.self, KeyCommand.self, WALCommand.self,
+      VerifyCommand.self, MergeCommand.self, PruneCommand.self, UndeleteCommand.self, PinCommand.self,
+      UnpinCommand.self, TagCommand.self, KeyCommand.self, WALCommand.self,
     ])
 }
 

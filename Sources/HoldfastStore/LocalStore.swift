@@ -76,6 +76,18 @@ package struct LocalStore: Store {
     }
   }
 
+  package func remove(_ key: String) throws {
+    let path = try resolve(key)
+    guard let parent = path.parent else { throw StoreError.invalidKey(key) }
+    do throws(SystemError) {
+      try files.removeFile(path)
+    } catch {
+      if error.isNotFound { return }
+      throw error
+    }
+    try files.open(parent, .directoryFollowingLinks).synchronizeDirectory()
+  }
+
   package func removeAll(below prefix: String) throws {
     try removeTree(try resolve(String(prefix.dropLast())))
   }

@@ -23,6 +23,8 @@ package struct RateLimitedStore: Store {
 
   package func settle(below prefix: String) throws { try store.settle(below: prefix) }
 
+  package func remove(_ key: String) throws { try store.remove(key) }
+
   package func removeAll(below prefix: String) throws { try store.removeAll(below: prefix) }
 
   package func lock(_ name: String, wait: Bool, cancellation: Cancellation) throws -> (any StoreLock)? {

@@ -23,6 +23,9 @@ package protocol Store: Sendable {
   /// became so, and nothing may be built on them before. Nothing there is no error.
   func settle(below prefix: String) throws
 
+  /// Removes one object; when this returns, it does not come back, whatever happens to the machine. Nothing there is no error.
+  func remove(_ key: String) throws
+
   /// Removes everything below `prefix`, unfinished objects included. Nothing there is no error.
   func removeAll(below prefix: String) throws
 

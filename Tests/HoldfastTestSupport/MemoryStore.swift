@@ -37,6 +37,11 @@ package final class MemoryStore: Store {
     return Writer(key: key, store: self)
   }
 
+  package func remove(_ key: String) throws {
+    guard !key.isEmpty, Path(key).isSoundEntryPath else { throw StoreError.invalidKey(key) }
+    objects.withLock { _ = $0.removeValue(forKey: key) }
+  }
+
   package func removeAll(below prefix: String) throws {
     objects.withLock { objects in objects = objects.filter { !$0.key.hasPrefix(prefix) } }
   }

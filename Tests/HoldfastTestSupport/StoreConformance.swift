@@ -17,6 +17,7 @@ package enum StoreConformance: String, CaseIterable, Sendable {
   case aMissingObjectIsNamed
   case namesAreInOrderAndShowFolders
   case unfinishedObjectsAreNotNamed
+  case removeRemovesOneObject
   case removeAllRemovesEverythingBelow
   case removeAllRemovesWhatIsUnfinished
   case removingNothingIsNoError
@@ -45,6 +46,7 @@ package enum StoreConformance: String, CaseIterable, Sendable {
     case .aMissingObjectIsNamed: try checkMissing(store)
     case .namesAreInOrderAndShowFolders: try checkNames(store)
     case .unfinishedObjectsAreNotNamed: try checkUnfinished(store)
+    case .removeRemovesOneObject: try checkRemovalOfOne(store)
     case .removeAllRemovesEverythingBelow: try checkRemoval(store)
     case .removeAllRemovesWhatIsUnfinished: try checkRemovalOfUnfinished(store)
     case .removingNothingIsNoError: try store.removeAll(below: "sources/shop/0000000001/")
@@ -176,6 +178,17 @@ extension StoreConformance {
     try expect(try store.names(below: "a/") == ["finished"], "\(try store.names(below: "a/"))")
     try writer.commit()
     try expect(try store.names(below: "a/") == ["finished", "unfinished"], "\(try store.names(below: "a/"))")
+  }
+
+  private func checkRemovalOfOne(_ store: any Store) throws {
+    for key in ["a/1/x", "a/1/xy", "b"] { try put([0], at: key, in: store) }
+    try store.remove("a/1/x")
+    try store.remove("a/1/x")
+    try store.remove("nothing/there")
+    try expectMissing("a/1/x", in: store)
+    try expect(try store.names(below: "a/1/") == ["xy"], "\(try store.names(below: "a/1/"))")
+    try put([1], at: "a/1/x", in: store)
+    try expectThrows(StoreError.invalidKey("../x")) { try store.remove("../x") }
   }
 
   private func checkRemoval(_ store: any Store) throws {

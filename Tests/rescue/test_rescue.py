@@ -104,6 +104,23 @@ def file(path: bytes, data: bytes, keep: Optional[List[int]] = None, attribute: 
     return item
 
 
+def notes(writer: Writer, number: int, removed: List[str], **change: Any) -> Dict[str, Any]:
+    """A revision of the notes on `home`, which says that these are removed; they have the numbers from 1 on."""
+    removal = {"collected": False, "revision": 1, "time": TIME}
+    said = [{"snapshot": each, "sequence": sequence, "tags": [], "pinned": None, "proved": None, "removed": removal}
+            for sequence, each in enumerate(removed, 1)]
+    return {"format": 1, "features": [], "repository": writer.id, "source": "home", "revision": number, "time": TIME,
+            "highest": 9, "notes": said, "program": "test", "signature": None, **change}
+
+
+def put_notes(writer: Writer, number: int, line: bytes) -> str:
+    """Puts a revision into its place, whatever is there; its digest."""
+    path = writer.path / f"sources/home/notes/{number:010d}/notes.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(proved(line))
+    return hashlib.sha256(line).hexdigest()
+
+
 class Wrapper:
     """What sealing does to one archive or body: here nothing. `test_sealed.py` has the other one."""
     sealing, preamble = 0, b""
@@ -469,6 +486,29 @@ class RescueTests(Case):
         self.assertEqual(usage.exception.code, 2)
 
     # What is refused
+
+    def test_removed(self) -> None:
+        """What is removed is said to be; `latest` passes over it, and it restores until it is gone."""
+        for data in (b"1", b"2", b"3"):
+            self.writer.snapshot([root(), file(b"a", data)])
+        ids = [self.writer.snapshots["home", number]["envelope"]["snapshot"] for number in (1, 2, 3)]
+        put_notes(self.writer, 1, self.writer.line(notes(self.writer, 1, ids[:1])))
+        put_notes(self.writer, 2, self.writer.line(notes(self.writer, 2, [ids[0], "0" * 32, ids[2]])))
+        status, out, err = self.run_rescue("list")
+        self.assertEqual((status, [line.endswith("REMOVED") for line in out.splitlines()], err),
+                         (0, [True, False, True], ""))
+        for snapshot, data in (("latest", b"2"), (ids[2], b"3"), ("home/1", b"1")):
+            self.assertEqual((self.restore(snapshot) / "a").read_bytes(), data)
+        self.sound()
+        # A revision that was begun and not written does not count; one that is damaged is named, and the one before counts.
+        (self.writer.path / "sources/home/notes/0000000003").mkdir()
+        self.assertEqual((self.restore() / "a").read_bytes(), b"2")
+        for change in ({"revision": 2}, {"source": "other"}, {"repository": "0" * 32}, {"time": "x"}, {"signature": {}},
+                       {"notes": [{"snapshot": ids[0], "sequence": 1, "tags": [], "removed": {"revision": 1}}]}):
+            put_notes(self.writer, 3, self.writer.line({**notes(self.writer, 3, []), **change}))
+            status, out, err = self.run_rescue("list")
+            self.assertEqual((status, out.count("REMOVED")), (1, 2))
+            self.assertIn("sources/home/notes", err)
 
     def test_every_flipped_byte(self) -> None:
         self.writer.snapshot([root(), file(b"a", noise(1, 3 * PAGE))])

@@ -598,6 +598,38 @@ class SealedTests(SealedCase):
         self.writer.snapshot([root()])
         self.unsound("home/0000000003", "is signed by shop, which is revoked")
 
+    def note(self, host: Host, number: int = 1, purpose: bytes = b"notes", **change: Any) -> str:
+        """Writes a revision that says that number 1 is removed; its digest."""
+        removed = [self.writer.snapshots["home", 1]["envelope"]["snapshot"]]
+        value = plain.notes(self.writer, number, removed, features=["sealed"], **change)
+        return plain.put_notes(self.writer, number, signed(value, purpose, host.key))
+
+    def test_notes(self) -> None:
+        """Only a writer who counts makes `latest` pass over a snapshot."""
+        self.writer.snapshot([root(), file(b"a", b"a")])
+        self.note(SHOP)
+        self.assertIn("REMOVED", self.run_rescue("list")[1])
+        self.use(ANNA)
+        status, _, err = self.run_rescue("restore", "latest", "none")
+        self.assertEqual((status, err), (1, "rescue: latest: no such snapshot\n"))
+        self.assertEqual(os.listdir(self.restore("home/1")), ["a"])
+        for host, purpose, words in ((THIEF, b"notes", f"is signed by {THIEF.public}, which is no writer"),
+                                     (SHOP, b"manifest", "its signature is wrong")):
+            self.note(host, 2, purpose)
+            status, out, err = self.run_rescue("list")
+            self.assertEqual(status, 1)
+            self.assertIn(f"sources/home/notes/0000000002/notes.json: {words}", err)
+            self.assertIn("REMOVED", out)  # as the revision before says
+        # A revoked writer's count as far as the keyring says so.
+        for removed in (True, False):
+            self.new_repository()
+            self.writer.snapshot([root(), file(b"a", b"a")])
+            shop, noted = SHOP.writer([self.writer.snapshots["home", 1]["digest"]]), self.note(SHOP)
+            shop["revoked"]["notes"] = [noted] if removed else []
+            self.writer.revise(ANNA.authority, [ANNA.recipient()], [shop])
+            status, out, err = self.run_rescue("list")
+            self.assertEqual(("REMOVED" in out, "which is revoked" in err), (removed, not removed))
+
     def test_signatures_of_envelopes(self) -> None:
         self.writer.snapshot([root()])
         path = self.object("manifest")

@@ -36,19 +36,30 @@ package struct Keyring: Hashable, Sendable, Codable {
     package struct Revocation: Hashable, Sendable, Codable {
       /// The digests of the manifests that still count.
       package var accepted: Set<Digest>
+      /// The digests of the revisions of notes that still count.
+      package var notes: Set<Digest>
 
-      package init(accepted: Set<Digest>) { self.accepted = accepted }
+      package init(accepted: Set<Digest>, notes: Set<Digest> = []) {
+        self.accepted = accepted
+        self.notes = notes
+      }
 
-      private enum CodingKeys: String, CodingKey { case accepted }
+      private enum CodingKeys: String, CodingKey { case accepted, notes }
 
       package init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         accepted = Set(try container.decode([Digest].self, forKey: .accepted))
+        notes = Set(try container.decodeIfPresent([Digest].self, forKey: .notes) ?? [])
       }
 
       package func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode(accepted.sorted { $0.bytes.lexicographicallyPrecedes($1.bytes) }, forKey: .accepted)
+        try container.encode(Self.inOrder(accepted), forKey: .accepted)
+        if !notes.isEmpty { try container.encode(Self.inOrder(notes), forKey: .notes) }
+      }
+
+      private static func inOrder(_ digests: Set<Digest>) -> [Digest] {
+        digests.sorted { $0.bytes.lexicographicallyPrecedes($1.bytes) }
       }
     }
 
@@ -106,12 +117,12 @@ package struct Keyring: Hashable, Sendable, Codable {
     try ManifestJSON.encode(signed(by: key))
   }
 
-  /// Whether a snapshot counts, by who signed it and its manifest digest; and why not.
+  /// Whether a snapshot or a revision of notes counts, by who signed it and its digest; and why not.
   package func refusal(of signer: PublicKey, digest: Digest) -> String? {
     guard let writer = writers.first(where: { $0.key == signer }) else {
       return "it is signed by a writer that the keyring does not have (\(signer.short))"
     }
-    if let revoked = writer.revoked, !revoked.accepted.contains(digest) {
+    if let revoked = writer.revoked, !revoked.accepted.contains(digest), !revoked.notes.contains(digest) {
       return "it is signed by \(Path(writer.name)), whose key was revoked (\(signer.short))"
     }
     return nil

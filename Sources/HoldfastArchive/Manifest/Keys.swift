@@ -16,6 +16,18 @@ package enum Keys {
 
   package static func keyring(_ revision: UInt64) -> String { keyring + digits(revision) + ".json" }
 
+  /// Where the revisions of the notes on a source lie.
+  package static func notes(_ name: SourceName) -> String { source(name) + "notes/" }
+
+  /// What belongs to one revision of them.
+  package static func notesFolder(_ name: SourceName, _ revision: UInt64) -> String {
+    notes(name) + digits(revision) + "/"
+  }
+
+  package static func notes(_ name: SourceName, _ revision: UInt64) -> String {
+    notesFolder(name, revision) + "notes.json"
+  }
+
   private static func digits(_ number: UInt64) -> String {
     let digits = String(number)
     return String(repeating: "0", count: max(0, 10 - digits.count)) + digits
@@ -64,7 +76,7 @@ package enum Keys {
 
   private static let walSuffix = ".json"
 
-  /// The number that a name below `source(_:)` spells; `nil` for anything else.
+  /// The number that a name below `source(_:)` or `notes(_:)` spells; `nil` for anything else.
   package static func sequence(_ text: some StringProtocol) -> UInt64? {
     guard text.utf8.count == 10, text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) else {
       return nil

@@ -46,6 +46,9 @@ struct BackupCommand: ParsableCommand {
   @Option(help: ArgumentHelp("none, deflate, deflate:1-9 or zstd:1-19.", valueName: "how"))
   var compression = Compression.standard
 
+  @Option(help: ArgumentHelp("Tag the snapshot. May be repeated.", valueName: "tag"))
+  var tag: [Tag] = []
+
   @Flag(help: "Read and compare every file, whatever its times say.")
   var paranoid = false
 
@@ -108,6 +111,7 @@ struct BackupCommand: ParsableCommand {
     options.isParanoid = paranoid
     options.isDryRun = dryRun
     options.waitsForLock = wait
+    options.tags = Set(tag)
     options.groupsDatabases = !noGroup
     options.postgres = postgres ?? Environment.postgres
     options.expectsPostgres = postgres != nil
@@ -123,7 +127,7 @@ struct BackupCommand: ParsableCommand {
     progress.end()
     for problem in report.problems { Console.error("holdfast: INCOMPLETE: \(problem.path): \(problem.reason)") }
     if output.json {
-      try Console.json(BackupJSON(report))
+      try Console.json(BackupJSON(report, tags: Set(tag)))
     } else if !output.quiet {
       show(report)
     }
@@ -168,8 +172,10 @@ private struct BackupJSON: Encodable {
   let walGrowthBytes: UInt64
   let badPages: [BadPagesJSON]
 
-  init(_ report: Backup.Report) {
-    snapshot = SnapshotJSON(report.envelope)
+  init(_ report: Backup.Report, tags: Set<Tag>) {
+    var note = SourceNotes.Note(snapshot: report.envelope.snapshot, sequence: report.envelope.sequence)
+    note.tags = tags.sorted()
+    snapshot = SnapshotJSON(report.envelope, note)
     committed = !report.isDryRun
     reason = report.reason
     problems = report.problems.map { ProblemJSON(path: $0.path.description, reason: $0.reason) }

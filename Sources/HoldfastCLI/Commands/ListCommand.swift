@@ -9,6 +9,9 @@ struct ListCommand: ParsableCommand {
     commandName: "list", abstract: "Show the snapshots, each below the one it builds on.",
     discussion: ExitStatusTable.text)
 
+  @Flag(help: "Show also those that were removed, and can still be called back.")
+  var deleted = false
+
   @OptionGroup var place: RepositoryOptions
   @OptionGroup var source: SourceOptions
   @OptionGroup var output: OutputOptions
@@ -16,13 +19,18 @@ struct ListCommand: ParsableCommand {
   func run() throws {
     let repository = try place.open(Environment.makeHost())
     var damage: [DamageError] = []
-    let snapshots = try repository.allSnapshots(of: source.name) { damage.append($0) }
+    let snapshots = try repository.allSnapshots(of: source.name, includingRemoved: deleted) { damage.append($0) }
+    let notes = try Dictionary(
+      uniqueKeysWithValues: Set(snapshots.map(\.sourceName)).map { ($0, try repository.notes(of: $0).notes) })
+    let noted = { (snapshot: Snapshot) in
+      notes[snapshot.sourceName]?[snapshot] ?? SourceNotes.Note(snapshot: snapshot.id, sequence: snapshot.sequence)
+    }
     if output.json {
-      try Console.json(snapshots.map { SnapshotJSON($0.envelope) })
+      try Console.json(snapshots.map { SnapshotJSON($0.envelope, noted($0)) })
     } else if snapshots.isEmpty, damage.isEmpty {
       Console.output("no snapshots in \(repository.location)")
     } else {
-      SnapshotTree(snapshots).lines.forEach(Console.output)
+      SnapshotTree(snapshots, noted).lines.forEach(Console.output)
     }
     for finding in damage { Console.error("holdfast: \(finding.message)") }
     if !damage.isEmpty {
@@ -37,7 +45,7 @@ struct ListCommand: ParsableCommand {
 struct SnapshotTree {
   let lines: [String]
 
-  init(_ snapshots: [Snapshot]) {
+  init(_ snapshots: [Snapshot], _ noted: (Snapshot) -> SourceNotes.Note) {
     var table = Table(rightAligned: [4, 5])
     table.add(["SNAPSHOT", "", "TAKEN", "", "STORED", "STANDS FOR", "CONSISTENCY"])
     let depths = Self.depths(of: snapshots)
@@ -48,11 +56,7 @@ struct SnapshotTree {
         lastSource = envelope.source.name
         table.add(["\(envelope.source.name)  (\(envelope.isSealed ? "sealed" : envelope.source.path))"])
       }
-      let remarks =
-        [
-          envelope.incomplete > 0
-            ? "INCOMPLETE: \(Amount.count(envelope.incomplete, "path")), \(envelope.consistency)" : envelope.consistency
-        ] + (envelope.merged.map { ["merged from \($0.snapshot.short)"] } ?? [])
+      let remarks = Self.remarks(envelope, noted(snapshot))
       table.add([
         Self.branch(at: index, depths) + envelope.snapshot.short, envelope.kind.rawValue,
         TimeText.local(envelope.started), "#\(envelope.sequence)", Amount.bytes(envelope.storedBytes),
@@ -60,6 +64,18 @@ struct SnapshotTree {
       ])
     }
     lines = table.lines.map { $0.trimmingTrailingBlanks() }
+  }
+
+  private static func remarks(_ envelope: Envelope, _ note: SourceNotes.Note) -> [String] {
+    var remarks: [String] = []
+    if let removed = note.removed { remarks.append(removed.isCollected ? "COLLECTED" : "REMOVED") }
+    remarks.append(
+      envelope.incomplete > 0
+        ? "INCOMPLETE: \(Amount.count(envelope.incomplete, "path")), \(envelope.consistency)" : envelope.consistency)
+    if let merged = envelope.merged { remarks.append("merged from \(merged.snapshot.short)") }
+    if let pin = note.pinned { remarks.append(RetentionReason.pinned(pin.reason).description) }
+    if !note.tags.isEmpty { remarks.append("tagged " + note.tags.map(\.text).joined(separator: ", ")) }
+    return remarks
   }
 
   private static func depths(of snapshots: [Snapshot]) -> [Int] {

@@ -71,6 +71,11 @@ struct RestoreCommand: ParsableCommand {
       try settings?.plan.snapshot
       ?? SnapshotSelector(snapshot, source: source.name, at: at.flatMap { TimeText.parse($0) })
       .choose(in: repository) { progress.warn($0.message) }
+    if try repository.notes(of: chosen.sourceName).removal(of: chosen) != nil {
+      progress.warn(
+        "snapshot \(chosen.id.short) is removed, and may be collected while it is restored; call it back first with `holdfast undelete \(chosen.id.short)`"
+      )
+    }
     var options = Restore.Options(target: try Environment.absolute(target))
     options.paths = try path.map { try PathArgument.entryPath($0) }
     options.tablespaces = try tablespaces()

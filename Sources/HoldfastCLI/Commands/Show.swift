@@ -25,13 +25,14 @@ struct Show: ParsableCommand {
     let chosen = try SnapshotSelector(snapshot, source: source.name).choose(in: repository) {
       Console.error("holdfast: WARNING: \($0.message)")
     }
+    let noted = try repository.notes(of: chosen.sourceName).notes[chosen]
     if output.json {
-      let snapshot = SnapshotJSON(chosen.envelope)
+      let snapshot = SnapshotJSON(chosen.envelope, noted)
       // Followed by its files, it is the first line of a stream of lines.
       if files { try Console.jsonLine(snapshot) } else { try Console.json(snapshot) }
     } else {
-      summary(chosen, chain: try repository.chain(to: chosen), path: try repository.sourcePath(of: chosen)).forEach(
-        Console.output)
+      let path = try repository.sourcePath(of: chosen)
+      summary(chosen, noted, chain: try repository.chain(to: chosen), path: path).forEach(Console.output)
     }
     guard files else { return }
     try repository.forEachEntry(of: chosen) { entry in
@@ -39,7 +40,7 @@ struct Show: ParsableCommand {
     }
   }
 
-  private func summary(_ snapshot: Snapshot, chain: Chain, path: String?) -> [String] {
+  private func summary(_ snapshot: Snapshot, _ noted: SourceNotes.Note, chain: Chain, path: String?) -> [String] {
     let envelope = snapshot.envelope
     var table = Table()
     table.add(["snapshot", envelope.snapshot.description])
@@ -77,6 +78,9 @@ struct Show: ParsableCommand {
     }
     table.add(["state root", envelope.state.root.description])
     table.add(["written by", Path(envelope.program).description])
+    if !noted.tags.isEmpty { table.add(["tagged", noted.tags.map(\.text).joined(separator: ", ")]) }
+    if let pin = noted.pinned { table.add(["kept", RetentionReason.pinned(pin.reason).description]) }
+    if noted.removed != nil { table.add(["removed", "call it back with `holdfast undelete \(snapshot.id.short)`"]) }
     return table.lines
   }
 }

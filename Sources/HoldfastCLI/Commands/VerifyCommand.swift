@@ -48,6 +48,7 @@ struct VerifyCommand: ParsableCommand {
   @OptionGroup var place: RepositoryOptions
   @OptionGroup var identity: IdentityOptions
   @OptionGroup var rate: RateOptions
+  @OptionGroup var writer: WriterOptions
   @OptionGroup var source: SourceOptions
   @OptionGroup var output: OutputOptions
 
@@ -59,7 +60,7 @@ struct VerifyCommand: ParsableCommand {
     }
     let host = Environment.makeHost()
     let repository = try place.open(
-      host, credentials: identity.credentials(host, asks: false), limit: rate.limit(host))
+      host, credentials: identity.credentials(host, writer: writer, asks: false), limit: rate.limit(host))
     let progress = ConsoleProgress(isQuiet: output.quiet, isTerminal: Console.isErrorTerminal, clock: host.clock)
     defer { progress.end() }
     var options = Verify.Options()
@@ -71,6 +72,7 @@ struct VerifyCommand: ParsableCommand {
     }
     let report = try Verify(repository: repository, options: options, progress: progress).run(
       chosen, source: source.name)
+    repository.notePassed(report, share: options.provesData ? options.share : 0)
     progress.end()
     if output.json { try Console.json(VerifyJSON(report)) }
     show(report)

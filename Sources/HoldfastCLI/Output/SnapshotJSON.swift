@@ -26,8 +26,16 @@ struct SnapshotJSON: Encodable {
   let postgres: Envelope.Postgres?
   /// Of a full that was made of a chain: for which snapshot it stands.
   let merged: MergedJSON?
+  let tags: [String]
+  let pinned: Bool
+  /// When it was removed; it can be called back.
+  let removed: String?
 
-  init(_ envelope: Envelope) {
+  /// - Parameter note: what was said of it since it was taken.
+  init(_ envelope: Envelope, _ note: SourceNotes.Note? = nil) {
+    tags = note?.tags.map(\.text) ?? []
+    pinned = note?.pinned != nil
+    removed = note?.removed?.time
     id = envelope.snapshot.description
     sequence = envelope.sequence
     kind = envelope.kind.rawValue
@@ -52,7 +60,7 @@ struct SnapshotJSON: Encodable {
 
   private enum CodingKeys: String, CodingKey {
     case id, sequence, kind, parent, source, path, time, finished, consistency, incompleteFiles, storedBytes, stateBytes
-    case stateFiles, stateEntries, stateRoot, changes, postgres, merged
+    case stateFiles, stateEntries, stateRoot, changes, postgres, merged, tags, pinned, removed
   }
 
   /// By hand, because every field is always there: a full's parent is `null`, not absent.
@@ -76,6 +84,9 @@ struct SnapshotJSON: Encodable {
     try container.encode(changes, forKey: .changes)
     try container.encode(postgres, forKey: .postgres)
     try container.encode(merged, forKey: .merged)
+    try container.encode(tags, forKey: .tags)
+    try container.encode(pinned, forKey: .pinned)
+    try container.encode(removed, forKey: .removed)
   }
 }
 

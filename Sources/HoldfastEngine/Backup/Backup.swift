@@ -29,6 +29,8 @@ package struct Backup {
     package var postgres: String?
     /// Whether it is an error when no such server runs.
     package var expectsPostgres = false
+    /// What the snapshot is tagged with from the beginning.
+    package var tags: Set<Tag> = []
     /// Where the repository lies, if on this machine.
     package var repositoryDirectory: Path?
 
@@ -113,9 +115,9 @@ package struct Backup {
     if !options.isDryRun {
       let commit = SnapshotCommit(
         repository: repository, draft: draft, writer: writer, path: path, cache: cache,
-        isCacheInSource: options.command == nil && cache.lies(in: path), progress: progress)
+        isCacheInSource: options.command == nil && cache.lies(in: path), progress: progress, tags: options.tags)
       try commit.run(
-        envelope, state: state, parent: base.state, full: base.kind == .full ? nil : base.chain?.full,
+        envelope, state: state, parent: base.state, chain: base.kind == .full ? nil : base.chain,
         mismatch: EngineError(
           "the new manifest does not give back what was captured; nothing was committed",
           hint: "Check this machine's memory, and run with --full. Please report it."))
@@ -256,6 +258,7 @@ package struct Backup {
       if let sealed = repository.sealed, try !sealed.hasSameRecipients(as: chain.full) {
         return Base(kind: .full, chain: nil, state: nil, reason: "the recipients have changed since the last full")
       }
+      try repository.checkIsLeft(chain)
       try repository.checkPresence(of: chain)
       let known = try cache.load(chain, in: repository, key: cacheKey) ?? replay(chain)
       guard let state = try known ?? cache.loadMerged(chain, in: repository, key: cacheKey, keeps: keepsCache)

@@ -17,16 +17,18 @@ struct SnapshotCommit {
   /// Nothing is ever written into the source, not even a cache.
   let isCacheInSource: Bool
   let progress: any ProgressObserver
+  /// What the snapshot is tagged with from the beginning.
+  var tags: Set<Tag> = []
 
   private var host: Host { repository.host }
 
   /// - Parameters:
   ///   - state: what the manifest must give.
   ///   - parent: the state that it builds on.
-  ///   - full: of its chain; `nil` when that is the snapshot itself.
+  ///   - chain: what it builds on; `nil` for a full.
   ///   - mismatch: what is thrown when it gives another state.
   func run(
-    _ envelope: Envelope, state: Envelope.State, parent: StateFile?, full: Snapshot?, mismatch: EngineError
+    _ envelope: Envelope, state: Envelope.State, parent: StateFile?, chain: Chain?, mismatch: EngineError
   ) throws {
     try host.cancellation.check()
     try draft.commitBody()
@@ -34,6 +36,10 @@ struct SnapshotCommit {
     try host.cancellation.check()
     try checkObjects(of: envelope)
     try repository.checkKeyringIsNewest()
+    for called in try repository.prepareCommit(of: envelope, on: chain, tags: tags) {
+      progress.warn(
+        "snapshot \(called.id.short) was removed meanwhile; it is called back, because this one builds on it")
+    }
     try Repository.write(
       envelope.serialized(signedBy: writer?.signing), to: Keys.manifest(envelope.source.name, envelope.sequence),
       of: repository.store)
@@ -47,7 +53,7 @@ struct SnapshotCommit {
         let reason = isCacheInSource ? "its directory lies in the source" : "no directory for it can be written"
         throw EngineError(reason + "; set HOLDFAST_CACHE_DIR", hint: nil)
       }
-      try cache.keep(beside: full?.id ?? envelope.snapshot)
+      try cache.keep(beside: chain?.full.id ?? envelope.snapshot)
     } catch {
       guard repository.sealed != nil else { return }
       let reason = (error as? any OperatorError)?.message ?? "\(error)"

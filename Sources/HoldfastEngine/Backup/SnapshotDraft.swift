@@ -25,7 +25,10 @@ struct SnapshotDraft {
   ) throws {
     let random = repository.host.random
     // A number that was seen is never used again, also where its snapshot is gone.
-    let seen = try [repository.sequences(of: name).last, newest?.sequence, repository.memory?.head(of: name)?.sequence]
+    let seen: [UInt64?] = try [
+      repository.sequences(of: name).last, newest?.sequence, repository.memory?.head(of: name)?.sequence,
+      repository.notes(of: name).notes.highest,
+    ]
     let sequence = (seen.compactMap { $0 }.max() ?? 0) + 1
     let makeObject: (String) throws -> any ObjectWriter = { key in
       isDryRun ? DiscardingWriter() : try repository.store.create(key)

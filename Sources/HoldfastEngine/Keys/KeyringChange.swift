@@ -92,7 +92,7 @@ package struct KeyringChange: Sendable {
     guard found.count == 1, recipients(called: name).isEmpty else { throw noSuchMember(name, isAmbiguous: true) }
     let key = keyring.writers[index].key
     var lost: DamageError?
-    let snapshots = try repository.allSnapshots { lost = lost ?? $0 }
+    let snapshots = try repository.allSnapshots(includingRemoved: true) { lost = lost ?? $0 }
     var logs: [Digest] = []
     do {
       logs = try WALArchive.allDigests(in: repository, signedBy: key)
@@ -105,7 +105,9 @@ package struct KeyringChange: Sendable {
         hint: "Bring it back; or if it was removed on purpose, run `holdfast key forget` first.", exitStatus: .dataLoss)
     }
     let accepted = snapshots.filter { $0.envelope.signature?.key == key }.map(\.digest)
-    keyring.writers[index].revoked = Keyring.Writer.Revocation(accepted: Set(accepted).union(logs))
+    let noted = try repository.notesDigests(signedBy: key)
+    keyring.writers[index].revoked = Keyring.Writer.Revocation(
+      accepted: Set(accepted).union(logs), notes: Set(noted))
     return keyring.writers[index]
   }
 

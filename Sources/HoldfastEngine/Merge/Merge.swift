@@ -134,7 +134,7 @@ package struct Merge {
       repository: repository, draft: draft, writer: writer, path: nil, cache: isNewest ? cache : nil,
       isCacheInSource: try repository.sourcePath(of: original).map { cache.lies(in: Path($0)) } ?? false,
       progress: progress)
-    try commit.run(envelope, state: state.summary, parent: nil, full: nil, mismatch: mismatch)
+    try commit.run(envelope, state: state.summary, parent: nil, chain: nil, mismatch: mismatch)
     return envelope
   }
 

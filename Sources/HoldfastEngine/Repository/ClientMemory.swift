@@ -31,6 +31,8 @@ package struct ClientMemory: Sendable {
     var keyring: Envelope.KeyringReference
     /// The newest snapshot that was seen, by source.
     var heads: [String: Head]
+    /// The newest revision of the notes that was seen, by source.
+    var notes: [String: Envelope.KeyringReference]?
 
     /// The newest that either has seen: what a long run saw at its beginning takes nothing back.
     func merged(with other: Record) -> Record {
@@ -42,12 +44,16 @@ package struct ClientMemory: Sendable {
         newest.path = newest.path ?? mine.path ?? others.path
         return newest
       }
+      if let others = other.notes {
+        merged.notes = (notes ?? [:]).merging(others) { $1.revision > $0.revision ? $1 : $0 }
+      }
       return merged
     }
   }
 
-  private func path(_ location: String) -> Path? {
-    directory?.appending(Hasher.digest(Array(location.utf8)).description.prefix(32) + ".json")
+  private func path(_ location: String, kind: String? = nil) -> Path? {
+    let name = Hasher.digest(Array(location.utf8)).description.prefix(32)
+    return directory?.appending(name + (kind.map { "-" + $0 } ?? "") + ".json")
   }
 
   func load(_ location: String, files: FileSystem) throws -> Record? {
@@ -80,9 +86,15 @@ package struct ClientMemory: Sendable {
     let known = try load(record.location, files: files)
     let record = known.map { record.merged(with: $0) } ?? record
     guard record != known else { return }
+    try replace(path, by: record, files: files)
+    try folder.synchronizeDirectory()
+  }
+
+  /// Puts a file into the place of another. Under the lock of its directory.
+  private func replace(_ path: Path, by value: some Encodable, files: FileSystem) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    let bytes = Array(try encoder.encode(record))
+    let bytes = Array(try encoder.encode(value))
     let temporary = Path(bytes: path.bytes + Array(".unfinished".utf8))
     if try files.statusIfPresent(of: temporary) != nil { try files.removeFile(temporary) }
     let file = try files.open(temporary, .create)
@@ -94,12 +106,39 @@ package struct ClientMemory: Sendable {
       try? files.removeFile(temporary)
       throw error
     }
+  }
+
+  /// Changes what this machine remembers of how long snapshots have been removed; nothing where there is no directory, which is thrown.
+  func changeWaiting(at location: String, files: FileSystem, _ change: (inout WaitingRecord) -> Void) throws {
+    guard let directory, let path = path(location, kind: "removed") else {
+      throw EngineError("there is no directory for it", hint: nil)
+    }
+    try files.makeDirectories(directory)
+    let folder = try files.open(directory, .directoryFollowingLinks)
+    guard try folder.lock(exclusively: true, wait: true) else { return }
+    var record = loadWaiting(at: location, files: files)
+    let known = record
+    change(&record)
+    guard record != known else { return }
+    try replace(path, by: record, files: files)
     try folder.synchronizeDirectory()
+  }
+
+  /// An empty record where there is none that can be read: then waiting begins anew.
+  func loadWaiting(at location: String, files: FileSystem) -> WaitingRecord {
+    guard let path = path(location, kind: "removed"), let file = try? files.open(path, .read),
+      let bytes = try? file.contents(max: Limits.envelopeBytesMax),
+      let record = try? JSONDecoder().decode(WaitingRecord.self, from: Data(bytes)), record.location == location
+    else { return WaitingRecord(location: location) }
+    return record
   }
 
   /// Drops what is remembered of a place.
   /// - Returns: whether there was anything.
   package func forget(_ location: String, files: FileSystem) throws -> Bool {
+    if let waiting = path(location, kind: "removed"), try files.statusIfPresent(of: waiting) != nil {
+      try files.removeFile(waiting)
+    }
     guard let path = path(location), try files.statusIfPresent(of: path) != nil else { return false }
     try files.removeFile(path)
     return true
@@ -187,6 +226,36 @@ final class RepositoryMemory: Sendable {
     }
     if let newest = snapshots.last { remember(newest, path: nil) }
     return nil
+  }
+
+  /// What the notes on a source lack of what was seen of them; and remembers the newest.
+  /// - Parameter highest: the highest number that is there, whether it can be read or not.
+  func check(_ revision: NotesRevision?, highest: UInt64, of source: SourceName) -> DamageError? {
+    if let seen = record.withLock({ $0.notes?[source.text] }) {
+      let key = Keys.notes(source, seen.revision)
+      if let revision, revision.notes.revision == seen.revision, revision.digest != seen.digest {
+        return DamageError(key, "it is another revision of the notes than this machine has seen under this number")
+      }
+      if highest < seen.revision {
+        return DamageError(key, "it is missing, and this machine has seen it: the repository was put back")
+      }
+    }
+    if let revision { remember(revision) }
+    return nil
+  }
+
+  /// The highest revision of the notes that was seen.
+  func highestNotes(of source: SourceName) -> UInt64 { record.withLock { $0.notes?[source.text]?.revision ?? 0 } }
+
+  func remember(_ revision: NotesRevision) {
+    let changed: ClientMemory.Record? = record.withLock { record in
+      let reference = Envelope.KeyringReference(revision: revision.notes.revision, digest: revision.digest)
+      let known = record.notes?[revision.notes.source.text]
+      if let known, known.revision >= reference.revision { return nil }
+      record.notes = (record.notes ?? [:]).merging([revision.notes.source.text: reference]) { $1 }
+      return record
+    }
+    if let changed { save(changed) }
   }
 
   /// A revision that this run has made: nobody shall take it back.

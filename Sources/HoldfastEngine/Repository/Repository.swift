@@ -13,6 +13,8 @@ package struct Repository: Sendable {
   package let sealed: SealedAccess?
   /// What this machine remembers of it, where it is sealed.
   let memory: RepositoryMemory?
+  /// What this machine remembers at all.
+  var machine = ClientMemory.none
   /// Whether sealed objects stay closed: for whoever has no identity and wants to prove what is stored.
   var isClosed = false
 
@@ -62,7 +64,8 @@ package struct Repository: Sendable {
     let newest = history.popLast()
     return Repository(
       store: store, descriptor: descriptor, host: host,
-      sealed: newest.map { SealedAccess($0, after: history, credentials: credentials) }, memory: remembered)
+      sealed: newest.map { SealedAccess($0, after: history, credentials: credentials) }, memory: remembered,
+      machine: memory)
   }
 
   // MARK: Snapshots
@@ -109,38 +112,49 @@ package struct Repository: Sendable {
 
   /// All snapshots of a source in ascending order; a damaged envelope stands as its error.
   package func snapshots(of source: SourceName) throws -> [Result<Snapshot, DamageError>] {
-    try sequences(of: source).compactMap { sequence in
-      do {
-        return try snapshotIfCommitted(source, sequence).map { .success($0) }
-      } catch let error as DamageError {
-        return .failure(error)
-      }
-    }
+    try EnvelopeReading(self, source).snapshots(try sequences(of: source))
   }
 
   /// All snapshots of all sources, or of one. Damaged envelopes are handed to `onDamage`.
+  /// - Parameter includingRemoved: whether those are among them that were removed, as long as there is something of them.
   /// - Throws: when there is no source of that name: a name mistyped is not an empty history.
-  package func allSnapshots(of name: SourceName? = nil, onDamage: (DamageError) -> Void) throws -> [Snapshot] {
+  package func allSnapshots(
+    of name: SourceName? = nil, includingRemoved: Bool = false, onDamage: (DamageError) -> Void
+  ) throws -> [Snapshot] {
+    return try knownSources(name).flatMap { name in
+      let sound = try committedSnapshots(of: name, onDamage: onDamage)
+      let notes = try notes(of: name)
+      notes.damage.forEach(onDamage)
+      return includingRemoved ? sound : sound.filter { notes.removal(of: $0) == nil }
+    }
+  }
+
+  /// All sources, or one.
+  /// - Throws: when there is no source of that name.
+  func knownSources(_ name: SourceName?) throws -> [SourceName] {
     // A source of which nothing is left is damage, where this machine has seen snapshots of it.
     let known = Set(try sourceNames()).union(memory?.sources ?? [])
     if let name, !known.contains(name), try !WALArchive.sources(in: self).contains(name) {
       throw EngineError(
         "there is no source \(name) in \(location)", hint: "Run `holdfast list` to see all sources.")
     }
-    return try (name.map { [$0] } ?? known.sorted()).flatMap { name in
-      var damaged: Set<String> = []
-      let sound = try snapshots(of: name).compactMap { result in
-        switch result {
-        case .success(let snapshot): return snapshot as Snapshot?
-        case .failure(let damage):
-          damaged.insert(damage.object)
-          onDamage(damage)
-          return nil
-        }
+    return name.map { [$0] } ?? known.sorted()
+  }
+
+  /// All that there are of a source in ascending order, whatever is noted of them.
+  func committedSnapshots(of name: SourceName, onDamage: (DamageError) -> Void) throws -> [Snapshot] {
+    var damaged: Set<String> = []
+    let sound = try snapshots(of: name).compactMap { result in
+      switch result {
+      case .success(let snapshot): return snapshot as Snapshot?
+      case .failure(let damage):
+        damaged.insert(damage.object)
+        onDamage(damage)
+        return nil
       }
-      if let loss = memory?.check(sound, of: name, damaged: damaged) { onDamage(loss) }
-      return sound
     }
+    if let loss = memory?.check(sound, of: name, damaged: damaged) { onDamage(loss) }
+    return sound
   }
 
   // MARK: Objects

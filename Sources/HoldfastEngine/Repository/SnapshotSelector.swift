@@ -19,7 +19,8 @@ package struct SnapshotSelector: Sendable {
   /// - Parameter onDamage: gets the envelopes that cannot be read: a snapshot behind one of them cannot be chosen.
   package func choose(in repository: Repository, onDamage: (DamageError) -> Void) throws -> Snapshot {
     var damaged: [DamageError] = []
-    var candidates = try repository.allSnapshots(of: source) {
+    // What was removed is found by its ID only.
+    var candidates = try repository.allSnapshots(of: source, includingRemoved: text != "latest" && at == nil) {
       damaged.append($0)
       onDamage($0)
     }

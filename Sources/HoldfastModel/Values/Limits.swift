@@ -10,6 +10,8 @@ package enum Limits {
   package static let recipientsMax = 64
   package static let writersMax = 1024
   package static let revisionsMax: UInt64 = 100_000
+  package static let tagsMax = 32
+  package static let pinReasonBytesMax = 256
   /// Of the preamble of a container: all key slots, and the longest label, a path whose every byte is shown as four.
   package static let preambleBytesMax = 32 << 10
   package static let pathBytesMax = 4095

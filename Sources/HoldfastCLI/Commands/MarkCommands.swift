@@ -1,0 +1,133 @@
+internal import ArgumentParser
+internal import HoldfastArchive
+internal import HoldfastEngine
+internal import HoldfastModel
+internal import HoldfastSystem
+
+/// What the commands share that say something about a snapshot.
+struct MarkOptions: ParsableArguments {
+  @Argument(help: "latest, an ID, or the beginning of one.")
+  var snapshot: String
+
+  @OptionGroup var place: RepositoryOptions
+  @OptionGroup var writer: WriterOptions
+  @OptionGroup var source: SourceOptions
+  @OptionGroup var output: OutputOptions
+
+  func open() throws -> (repository: Repository, snapshot: Snapshot) {
+    let host = Environment.makeHost()
+    let repository = try place.open(host, credentials: writer.credentials(host))
+    let chosen = try SnapshotSelector(snapshot, source: source.name).choose(in: repository) {
+      Console.error("holdfast: WARNING: \($0.message)")
+    }
+    return (repository, chosen)
+  }
+
+  func say(_ json: some Encodable, _ text: String) throws {
+    if output.json { return try Console.json(json) }
+    if !output.quiet { Console.output(text) }
+  }
+}
+
+struct TagCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "tag", abstract: "Hang tags on a snapshot, and take them off.",
+    discussion: """
+      A tag is a word of up to 64 bytes. `holdfast prune --keep-tag` keeps what bears one. Also of a sealed repository tags are stored in the clear.
+
+      \(ExitStatusTable.text)
+      """)
+
+  @Option(help: ArgumentHelp("May be repeated.", valueName: "tag"))
+  var add: [Tag] = []
+
+  @Option(help: ArgumentHelp("May be repeated.", valueName: "tag"))
+  var remove: [Tag] = []
+
+  @OptionGroup var mark: MarkOptions
+
+  private struct JSON: Encodable {
+    let id: String
+    let tags: [String]
+  }
+
+  func validate() throws {
+    guard !add.isEmpty || !remove.isEmpty else { throw ValidationError("Say --add or --remove.") }
+  }
+
+  func run() throws {
+    let (repository, snapshot) = try mark.open()
+    let tags = try repository.tag(snapshot, add: Set(add), remove: Set(remove)).map(\.text)
+    try mark.say(
+      JSON(id: snapshot.id.description, tags: tags),
+      tags.isEmpty
+        ? "\(snapshot.id.short) bears no tag" : "\(snapshot.id.short) is tagged " + tags.joined(separator: ", "))
+  }
+}
+
+struct PinCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "pin", abstract: "Keep a snapshot, whatever a policy says.",
+    discussion: """
+      What it builds on stays with it. Also of a sealed repository the reason is stored in the clear.
+
+      \(ExitStatusTable.text)
+      """)
+
+  @Option(help: ArgumentHelp("Why, for whoever sees it later.", valueName: "text"))
+  var reason = ""
+
+  @OptionGroup var mark: MarkOptions
+
+  func run() throws {
+    let (repository, snapshot) = try mark.open()
+    try repository.pin(snapshot, reason: reason)
+    try mark.say(PinJSON(id: snapshot.id.description, pinned: true), "pinned \(snapshot.id.short)")
+  }
+}
+
+private struct PinJSON: Encodable {
+  let id: String
+  let pinned: Bool
+}
+
+struct UnpinCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "unpin", abstract: "Let policies decide again whether a snapshot is kept.",
+    discussion: ExitStatusTable.text)
+
+  @OptionGroup var mark: MarkOptions
+
+  func run() throws {
+    let (repository, snapshot) = try mark.open()
+    let wasPinned = try repository.unpin(snapshot)
+    try mark.say(
+      PinJSON(id: snapshot.id.description, pinned: false),
+      wasPinned ? "unpinned \(snapshot.id.short)" : "\(snapshot.id.short) was not pinned")
+  }
+}
+
+struct UndeleteCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "undelete", abstract: "Call back a snapshot that was removed and is not collected yet.",
+    discussion: """
+      What it builds on comes back with it. The next prune removes it again, unless a rule keeps it: pin or tag it.
+
+      \(ExitStatusTable.text)
+      """)
+
+  @OptionGroup var mark: MarkOptions
+
+  private struct JSON: Encodable {
+    let undeleted: [String]
+  }
+
+  func run() throws {
+    let (repository, snapshot) = try mark.open()
+    let called = try repository.undelete(snapshot)
+    let names = called.map(\.id.short).joined(separator: ", ")
+    try mark.say(
+      JSON(undeleted: called.map(\.id.description)),
+      called.isEmpty ? "\(snapshot.id.short) is not removed" : "called back \(names)")
+  }
+}

@@ -1,0 +1,147 @@
+package import HoldfastArchive
+internal import HoldfastCodec
+package import HoldfastModel
+internal import HoldfastStore
+internal import HoldfastSystem
+
+/// What is noted of a source's snapshots, as a reader found it.
+package struct NotesReading: Sendable {
+  /// The highest revision that counts; an empty one of number 0 where there is none.
+  package let notes: SourceNotes
+  /// Revisions above it that should count and do not.
+  package let damage: [DamageError]
+  /// The number that the next revision gets.
+  let next: UInt64
+
+  /// Snapshots that were removed, and whether beyond recall.
+  package func removal(of snapshot: Snapshot) -> SourceNotes.Removal? { notes[snapshot].removed }
+}
+
+/// The notes on a source are kept as revisions, each of which says everything anew. Whoever changes them reads the highest and creates the next one;
+/// of two at once one gets the number, and the other begins again from what that one wrote.
+extension Repository {
+  /// How many revisions are left when a new one is made: somebody may be reading the one before, and the newest may turn out to be damaged.
+  private static let revisionsKept: UInt64 = 8
+  private static let attemptsMax = 100
+
+  /// - Throws: `FormatError` where the newest is of a newer format: what it says must not be passed over.
+  package func notes(of source: SourceName) throws -> NotesReading {
+    for _ in 0..<Self.attemptsMax {
+      let revisions = try notesRevisions(of: source)
+      if let reading = try readNotes(of: source, revisions) { return reading }
+    }
+    throw EngineError(
+      "the notes on \(source) change faster than they can be read", hint: "Run the same command again.")
+  }
+
+  /// The numbers for which there is a directory, in ascending order.
+  private func notesRevisions(of source: SourceName) throws -> [UInt64] {
+    try store.names(below: Keys.notes(source)).compactMap { $0.hasSuffix("/") ? Keys.sequence($0.dropLast()) : nil }
+      .sorted()
+  }
+
+  /// - Returns: `nil` when the revisions were others meanwhile.
+  private func readNotes(of source: SourceName, _ revisions: [UInt64]) throws -> NotesReading? {
+    var damage: [DamageError] = []
+    var highestThere: UInt64 = 0
+    var isIncomplete = false
+    var found: NotesRevision?
+    for number in revisions.reversed() {
+      do {
+        found = try notesRevision(of: source, number)
+      } catch StoreError.notFound {
+        // A run was killed before it wrote it; or it was old, and is removed already.
+        isIncomplete = true
+        continue
+      } catch let error as DamageError {
+        damage.append(error)
+      }
+      highestThere = max(highestThere, number)
+      if found != nil || damage.count >= Self.revisionsKept { break }
+    }
+    if isIncomplete, found == nil, try notesRevisions(of: source) != revisions { return nil }
+    if let loss = memory?.check(found, highest: highestThere, of: source) { damage.append(loss) }
+    let none = SourceNotes(repository: id, source: source, isSealed: descriptor.isSealed)
+    return NotesReading(
+      notes: found?.notes ?? none, damage: damage, next: max(highestThere, memory?.highestNotes(of: source) ?? 0) + 1)
+  }
+
+  private func notesRevision(of source: SourceName, _ number: UInt64) throws -> NotesRevision {
+    let key = Keys.notes(source, number)
+    let revision = try NotesRevision(
+      parsing: store.open(key).contents(max: Limits.envelopeBytesMax), name: key)
+    let notes = revision.notes
+    guard notes.repository == id, notes.source == source, notes.revision == number else {
+      throw DamageError(key, "it belongs to another place")
+    }
+    guard notes.isSealed == descriptor.isSealed else {
+      throw DamageError(
+        key, "it is \(descriptor.isSealed ? "not signed in a sealed" : "signed in an unsealed") repository")
+    }
+    if let keyring = sealed?.keyring, let signer = notes.signature?.key,
+      let refusal = keyring.refusal(of: signer, digest: revision.digest)
+    {
+      throw DamageError(key, refusal)
+    }
+    return revision
+  }
+
+  /// The digests of what a writer has noted and what is there now.
+  func notesDigests(signedBy key: PublicKey) throws -> [Digest] {
+    try sourceNames().flatMap { source in
+      try notesRevisions(of: source).compactMap { number in
+        guard let revision = try? notesRevision(of: source, number) else { return nil }
+        return revision.notes.signature?.key == key ? revision.digest : nil
+      }
+    }
+  }
+
+  /// Makes the next revision of the notes.
+  /// - Parameter change: gets what there is, and changes it; is called again when somebody else was faster. What it throws ends everything;
+  ///   `false`: nothing is to be changed.
+  /// - Returns: the notes as they are now.
+  @discardableResult
+  package func changeNotes(
+    of source: SourceName, _ change: (inout SourceNotes, NotesReading) throws -> Bool
+  ) throws -> SourceNotes {
+    // Nothing is built on a revision that a power cut may take away.
+    try store.settle(below: Keys.notes(source))
+    for _ in 0..<Self.attemptsMax {
+      let reading = try notes(of: source)
+      var next = reading.notes
+      guard try change(&next, reading) else { return reading.notes }
+      next.revision = reading.next
+      next.time = TimeText.utc(host.clock.now())
+      next.program = Program.nameAndVersion
+      if let written = try write(next) { return written }
+      try host.cancellation.check()
+    }
+    throw EngineError(
+      "the notes on \(source) were changed by others each time", hint: "Run the same command again.")
+  }
+
+  /// - Returns: `nil` when the number was taken meanwhile.
+  private func write(_ notes: SourceNotes) throws -> SourceNotes? {
+    let (source, number) = (notes.source, notes.revision)
+    let key = Keys.notes(source, number)
+    let bytes = try notes.serialized(signedBy: sealed?.writer().signing)
+    guard bytes.count <= Limits.envelopeBytesMax, notes.notes.count <= Limits.chainLengthMax else {
+      throw EngineError(
+        "the notes on \(source) would be too long", hint: "Prune it, or take tags away from its snapshots.")
+    }
+    // What could not be read again, or is signed by somebody who was revoked meanwhile, would be damage.
+    try checkKeyringIsNewest(after: "something was noted")
+    let revision = try NotesRevision(parsing: bytes, name: key)
+    do {
+      try Self.write(bytes, to: key, of: store)
+    } catch StoreError.alreadyExists {
+      return nil
+    }
+    memory?.remember(revision)
+    for old in try notesRevisions(of: source) where old + Self.revisionsKept <= number {
+      // Where nothing may be removed, they stay.
+      try? store.removeAll(below: Keys.notesFolder(source, old))
+    }
+    return revision.notes
+  }
+}

@@ -1,0 +1,148 @@
+internal import HoldfastArchive
+internal import HoldfastModel
+internal import HoldfastSystem
+
+/// One source as a prune finds it: what there is, what is noted of it, and what the policy makes of that.
+struct PruneSurvey {
+  let name: SourceName
+  private let snapshots: [Snapshot]
+  private let plan: RetentionPlan
+  private let reading: NotesReading
+  /// Why nothing of it may be removed, where that is so.
+  let refusal: Prune.Refusal?
+
+  init(_ name: SourceName, in repository: Repository, policy: RetentionPolicy, reading: NotesReading) throws {
+    self.name = name
+    self.reading = reading
+    var damage = reading.damage
+    snapshots = try repository.committedSnapshots(of: name) { damage.append($0) }
+    // What cannot be read may build on anything.
+    refusal = damage.first.map {
+      Prune.Refusal(
+        message: "nothing of \(name) is removed while something of it is damaged or missing: \($0.message)",
+        hint: "Run `holdfast verify --data`, and `holdfast list --deleted` to compare what is noted.",
+        exitStatus: .dataLoss)
+    }
+    let candidates = snapshots.map { RetentionCandidate($0, reading.notes[$0]) }
+    plan = RetentionPlan(
+      candidates, policy: policy, now: repository.host.clock.now(), calendar: LocalCalendar.time(of:))
+  }
+
+  // MARK: Notes
+
+  /// Notes what the plan says: what goes is removed, what stays is called back, what is gone is forgotten.
+  /// - Returns: whether anything is to be noted.
+  func removeByPlan(in notes: inout SourceNotes, now: Timestamp) -> Bool {
+    for line in plan.lines {
+      var note = notes[line.candidate.id, line.candidate.sequence]
+      if line.isKept {
+        if note.removed?.isCollected == false { note.removed = nil }
+      } else if note.removed == nil {
+        note.removed = SourceNotes.Removal(revision: reading.next, time: TimeText.utc(now))
+      }
+      notes[line.candidate.id, line.candidate.sequence] = note
+    }
+    let present = Set(snapshots.map(\.id))
+    let newest = snapshots.last?.sequence ?? 0
+    // Above the newest may be the tags of one that is being taken.
+    notes.notes.removeAll { $0.sequence <= newest && !present.contains($0.snapshot) }
+    guard notes != reading.notes else { return false }
+    notes.highest = max(notes.highest, newest)
+    return true
+  }
+
+  /// Notes what is beyond recall from here on.
+  func collect(_ going: [Snapshot], in notes: inout SourceNotes) {
+    for snapshot in going { notes[snapshot.id, snapshot.sequence].removed?.isCollected = true }
+  }
+
+  /// What was removed, as this machine waits for it.
+  func waitingItems(_ notes: SourceNotes) -> Set<WaitingRecord.Item> {
+    Set(snapshots.compactMap { item(of: $0, notes) })
+  }
+
+  private func item(of snapshot: Snapshot, _ notes: SourceNotes) -> WaitingRecord.Item? {
+    notes[snapshot].removed.map {
+      WaitingRecord.Item(source: name.text, snapshot: snapshot.id, revision: $0.revision)
+    }
+  }
+
+  /// Whose grace period is over; the tips of chains last.
+  func collectable(_ notes: SourceNotes, isRipe: (WaitingRecord.Item) -> Bool) -> [Snapshot] {
+    let needed = Set(plan.lines.filter(\.isKept).map(\.candidate.id))
+    let ripe = snapshots.filter { !needed.contains($0.id) && (item(of: $0, notes).map(isRipe) ?? false) }
+    // What waits goes before what it builds on.
+    var held: Set<Identifier> = []
+    let going = Set(ripe.map(\.id))
+    for snapshot in snapshots.reversed() where !going.contains(snapshot.id) || held.contains(snapshot.id) {
+      if let parent = snapshot.envelope.parent?.snapshot { held.insert(parent) }
+    }
+    return ripe.filter { !held.contains($0.id) }
+  }
+
+  // MARK: Report
+
+  /// The revision in which it notes what it removes.
+  var next: UInt64 { reading.next }
+
+  /// - Parameter since: what was removed in this revision or a later one was removed now.
+  func lines(
+    _ notes: SourceNotes, since: UInt64, collected: Set<Identifier>, secondsLeft: (WaitingRecord.Item) -> Double?
+  ) -> [Prune.Line] {
+    let needed = neededKeys(butOf: Set(plan.lines.filter { !$0.isKept }.map(\.candidate.id)))
+    return zip(snapshots, plan.lines).map { snapshot, line in
+      Prune.Line(
+        snapshot: snapshot,
+        fate: collected.contains(snapshot.id) ? .collected : fate(of: snapshot, line, notes, since, secondsLeft),
+        bytes: line.isKept ? snapshot.envelope.storedBytes : snapshot.bytes(butThose: needed))
+    }
+  }
+
+  private func fate(
+    of snapshot: Snapshot, _ line: RetentionPlan.Line, _ notes: SourceNotes, _ since: UInt64,
+    _ secondsLeft: (WaitingRecord.Item) -> Double?
+  ) -> Prune.Fate {
+    guard let removal = notes[snapshot].removed, let item = item(of: snapshot, notes) else {
+      return .kept(line.isKept ? line.reasons : [.calledBack])
+    }
+    return removal.revision >= since ? .removed : .waiting(seconds: secondsLeft(item))
+  }
+
+  /// The archives that all but these snapshots consist of.
+  func neededKeys(butOf gone: Set<Identifier>) -> Set<String> {
+    Set(snapshots.filter { !gone.contains($0.id) }.flatMap(\.archiveKeys))
+  }
+
+  /// Whether a number bears no snapshot, and never will.
+  func isLeftover(_ sequence: UInt64) -> Bool {
+    guard let newest = snapshots.last, sequence < newest.sequence else { return false }
+    return !snapshots.contains { $0.sequence == sequence }
+  }
+}
+
+extension RetentionCandidate {
+  init(_ snapshot: Snapshot, _ note: SourceNotes.Note) {
+    let envelope = snapshot.envelope
+    self.init(
+      id: snapshot.id, sequence: snapshot.sequence, kind: envelope.kind, parent: envelope.parent?.snapshot,
+      time: envelope.started)
+    tags = Set(note.tags)
+    pin = note.pinned?.reason
+    standsFor = snapshot.standsFor
+    isIncomplete = envelope.incomplete > 0
+    provedShare = note.proved?.share
+    isRemoved = note.removed != nil
+  }
+}
+
+extension Snapshot {
+  /// Where its archives lie: a merged one may share them with older ones.
+  var archiveKeys: [String] { envelope.archives.map { Keys.archive(sourceName, $0.sequence, $0.id) } }
+
+  /// What its objects take, but for those.
+  func bytes(butThose needed: Set<String>) -> UInt64 {
+    zip(archiveKeys, envelope.archives).reduce(envelope.body.length) { sum, archive in
+      needed.contains(archive.0) ? sum : sum &+ archive.1.length
+    }
+  }
+}

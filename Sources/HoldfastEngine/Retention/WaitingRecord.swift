@@ -1,0 +1,72 @@
+internal import HoldfastArchive
+internal import HoldfastModel
+internal import HoldfastSystem
+
+/// For how long this machine has known of snapshots that were removed. A grace period is measured here: by one machine, from when it first saw
+/// the removal, whatever time the removal itself bears.
+///
+/// While the machine runs, its own uptime counts, which nobody sets. What passed across a restart is known only from its clock, which may have been wrong before
+/// or be wrong now: it counts at most half the grace, so that a wrong clock alone never ends a grace period.
+struct WaitingRecord: Hashable, Codable {
+  /// One removal: a snapshot that is called back and removed again waits anew.
+  struct Item: Hashable, Codable {
+    var source: String
+    var snapshot: Identifier
+    var revision: UInt64
+  }
+
+  private struct Waiting: Hashable, Codable {
+    var item: Item
+    var seconds: Double
+  }
+
+  let location: String
+  /// When this was last brought up to date: of which start of the machine, its uptime, and its clock.
+  private var boot: String?
+  private var uptime = 0.0
+  private var clock: Int64?
+  private var waiting: [Waiting] = []
+
+  init(location: String) { self.location = location }
+
+  /// Lets the time since the last call pass, and begins to wait for what is new.
+  /// - Parameters:
+  ///   - items: all of the sources named in them that are removed now; others of those sources are forgotten.
+  ///   - boot: what tells this start of the machine from others.
+  mutating func update(
+    _ items: Set<Item>, of source: String, grace: Double, boot: String?, uptime: Double, now: Timestamp
+  ) {
+    let passed = passed(grace: grace, boot: boot, uptime: uptime, now: now)
+    for index in waiting.indices { waiting[index].seconds += passed }
+    waiting.removeAll { $0.item.source == source && !items.contains($0.item) }
+    let known = Set(waiting.map(\.item))
+    waiting += items.subtracting(known).map { Waiting(item: $0, seconds: 0) }
+    waiting.sort {
+      ($0.item.source, $0.item.revision, $0.item.snapshot.description)
+        < ($1.item.source, $1.item.revision, $1.item.snapshot.description)
+    }
+    (self.boot, self.uptime, clock) = (boot, uptime, now.seconds)
+  }
+
+  private func passed(grace: Double, boot: String?, uptime: Double, now: Timestamp) -> Double {
+    guard let clock else { return 0 }
+    if let boot, boot == self.boot { return max(0, uptime - self.uptime) }
+    return min(max(0, Double(now.seconds - clock)), grace / 2)
+  }
+
+  /// For how long it has been known that this is removed; `nil` where it is not.
+  func seconds(of item: Item) -> Double? { waiting.first { $0.item == item }?.seconds }
+
+  /// All of them, for when many are looked up.
+  var all: [Item: Double] { Dictionary(waiting.map { ($0.item, $0.seconds) }) { $1 } }
+}
+
+extension Host {
+  /// What the kernel calls this start of the machine.
+  var bootID: String? {
+    guard let file = try? files.open(Path("/proc/sys/kernel/random/boot_id"), .read),
+      let bytes = try? file.contents(max: 64)
+    else { return nil }
+    return String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+  }
+}

@@ -1,0 +1,16 @@
+internal import Glibc
+package import HoldfastModel
+
+/// The calendar of the place where the machine is (TZ, else /etc/localtime).
+package enum LocalCalendar {
+  package static func time(of instant: Timestamp) -> CalendarTime {
+    var seconds = time_t(instant.seconds)
+    var fields = tm()
+    localtime_r(&seconds, &fields)
+    return CalendarTime(
+      year: Int(fields.tm_year) + 1900, month: Int(fields.tm_mon) + 1, day: Int(fields.tm_mday),
+      hour: Int(fields.tm_hour), offset: Int(fields.tm_gmtoff), dayOfYear: Int(fields.tm_yday),
+      // tm_wday counts from Sunday.
+      weekday: (Int(fields.tm_wday) + 6) % 7)
+  }
+}

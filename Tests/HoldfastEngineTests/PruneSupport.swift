@@ -1,0 +1,67 @@
+import HoldfastArchive
+import HoldfastEngine
+import HoldfastModel
+import HoldfastSystem
+import HoldfastTestSupport
+import Testing
+
+extension TestShop {
+  /// Prunes as this machine, which remembers.
+  @discardableResult
+  func prune(
+    last: Int = 1, graceDays: Double = 7, in other: Repository? = nil, isDryRun: Bool = false,
+    configure: (inout Prune.Options) -> Void = { _ in }
+  ) throws -> Prune.Report {
+    var policy = RetentionPolicy()
+    policy.last = last
+    var options = Prune.Options(policy: policy)
+    options.grace = graceDays * 86_400
+    options.isDryRun = isDryRun
+    configure(&options)
+    return try Prune(repository: other ?? open(), options: options).run()
+  }
+
+  /// The numbers of the snapshots that there are, and with `removed` those that are removed.
+  func numbers(removed: Bool = false) throws -> [UInt64] {
+    try open().allSnapshots(includingRemoved: removed) { Issue.record("\($0)") }.map(\.sequence)
+  }
+
+  /// The snapshot with this number.
+  func number(_ sequence: UInt64) throws -> Snapshot {
+    let all = try open().allSnapshots(includingRemoved: true) { _ in }
+    return try #require(all.first { $0.sequence == sequence })
+  }
+
+  /// So many snapshots, each of these kinds, a day apart, each with another file.
+  func fill(_ kinds: [SnapshotKind], _ clock: TestClock? = nil) throws {
+    for kind in kinds {
+      let number = try open().allSnapshots(includingRemoved: true) { _ in }.count + 1
+      TestFiles.write("order number \(number)", to: source.appending("order \(number)"))
+      try backup(kind, in: open())
+      clock?.advance(days: 1)
+    }
+  }
+
+  /// What every one of these restores to is what verify proves.
+  func expectSound(_ place: String = "") throws {
+    let report = try verify(in: open())
+    let findings = report.unreadable.map(\.message) + report.snapshots.flatMap(\.findings).map(\.message)
+    #expect(report.exitStatus == .done, "\(place): \(findings)")
+  }
+}
+
+extension Prune.Report {
+  /// `1 keep`, `2 removed`: the fates by number, of one source.
+  var fates: [String] {
+    sources.flatMap(\.lines).map { line in
+      let fate =
+        switch line.fate {
+        case .kept: "keep"
+        case .removed: "removed"
+        case .waiting(let seconds): "waits" + (seconds.map { " \(Int(($0 / 86_400).rounded())) d" } ?? "")
+        case .collected: "collected"
+        }
+      return "\(line.snapshot.sequence) \(fate)"
+    }
+  }
+}

@@ -1,0 +1,201 @@
+import HoldfastArchive
+import HoldfastEngine
+import HoldfastModel
+import HoldfastStore
+import HoldfastSystem
+import HoldfastTestSupport
+import Testing
+
+/// Removal in two steps, with what can be called back between them.
+@Suite struct PruneTests {
+  private let clock = TestClock("2026-03-01T12:00:00Z")
+
+  private func makeShop(_ kinds: [SnapshotKind] = [.full, .full, .full], isSealed: Bool = false) throws -> TestShop {
+    let shop = try TestShop(workers: 1, clock: clock.clock, isSealed: isSealed)
+    try shop.fill(kinds, clock)
+    return shop
+  }
+
+  // MARK: Two steps
+
+  @Test(arguments: [false, true])
+  func whatNoRuleKeepsIsHiddenAtOnceAndGoneAfterTheGracePeriod(isSealed: Bool) throws {
+    let shop = try makeShop(isSealed: isSealed)
+    let contents = TestFiles.allFiles(in: shop.repositoryPath)
+    #expect(try shop.prune().fates == ["1 removed", "2 removed", "3 keep"])
+    #expect(try shop.numbers() == [3])
+    #expect(try shop.numbers(removed: true) == [1, 2, 3])
+    // Everything is still there, and can be restored by its ID.
+    #expect(Set(TestFiles.allFiles(in: shop.repositoryPath)).isSuperset(of: contents))
+    try shop.restore(shop.number(1).id.description, to: "again", in: shop.open())
+    clock.advance(days: 6.9)
+    #expect(try shop.prune().fates == ["1 waits 0 d", "2 waits 0 d", "3 keep"])
+    clock.advance(days: 0.2)
+    #expect(try shop.prune().fates == ["1 collected", "2 collected", "3 keep"])
+    #expect(try shop.numbers(removed: true) == [3])
+    #expect(TestFiles.names(in: shop.repositoryPath.appending("sources/source")).sorted() == ["0000000003", "notes"])
+    try shop.expectSound()
+    #expect(try shop.prune().fates == ["3 keep"])
+    #expect(try shop.open().notes(of: shop.number(3).sourceName).notes.notes == [])
+  }
+
+  @Test func withoutAGracePeriodItGoesAtOnce() throws {
+    let shop = try makeShop()
+    #expect(try shop.prune(graceDays: 0).fates == ["1 collected", "2 collected", "3 keep"])
+    #expect(try shop.numbers(removed: true) == [3])
+  }
+
+  @Test func whatIsCalledBackStaysAndWaitsAnew() throws {
+    let shop = try makeShop([.full, .incremental, .full])
+    try shop.prune()
+    clock.advance(days: 6)
+    try shop.prune()
+    let second = try shop.number(2)
+    #expect(try shop.open().undelete(second).map(\.sequence) == [1, 2])
+    #expect(try shop.open().undelete(second) == [])
+    #expect(try shop.numbers() == [1, 2, 3])
+    try shop.open().pin(second, reason: "")
+    #expect(try shop.prune().fates == ["1 keep", "2 keep", "3 keep"])
+    #expect(try shop.open().unpin(second))
+    #expect(try shop.open().unpin(second) == false)
+    #expect(try shop.prune().fates == ["1 removed", "2 removed", "3 keep"])
+    clock.advance(days: 6)
+    #expect(try shop.prune().fates == ["1 waits 1 d", "2 waits 1 d", "3 keep"])
+    clock.advance(days: 2)
+    #expect(try shop.prune().fates == ["1 collected", "2 collected", "3 keep"])
+  }
+
+  /// A chain goes from its tip down, as far as nothing kept builds on it.
+  @Test func whatAKeptOneBuildsOnStays() throws {
+    let shop = try makeShop([.full, .incremental, .incremental, .incremental, .full])
+    try shop.open().pin(shop.number(3), reason: "")
+    #expect(
+      try shop.prune(graceDays: 0).fates == ["1 keep", "2 keep", "3 keep", "4 collected", "5 keep"])
+    try shop.expectSound()
+  }
+
+  @Test func aDryRunSaysTheSameAndDoesNothing() throws {
+    let shop = try makeShop([.full, .incremental, .full, .full])
+    let before = TestFiles.allFiles(in: shop.directory.path)
+    for grace in [7.0, 0.0] {
+      let dry = try shop.prune(graceDays: grace, isDryRun: true)
+      #expect(TestFiles.allFiles(in: shop.directory.path) == before)
+      let copy = try makeShop([.full, .incremental, .full, .full])
+      #expect(try dry.fates == copy.prune(graceDays: grace).fates)
+    }
+  }
+
+  @Test func anEmptyPolicyIsRefused() throws {
+    let shop = try makeShop([.full])
+    #expect(
+      throws: EngineError(
+        "no rule says what to keep",
+        hint: "Say at least one of --keep-last, --keep-daily and the like; --dry-run shows what would go.",
+        exitStatus: .usage)
+    ) { try shop.prune(last: 0) }
+  }
+
+  /// What goes now and what went before are told apart.
+  @Test func oneRunRemovesAndCollects() throws {
+    let shop = try makeShop()
+    try shop.prune(last: 2)
+    clock.advance(days: 8)
+    #expect(try shop.prune(isDryRun: true).fates == ["1 collected", "2 removed", "3 keep"])
+    #expect(try shop.prune().fates == ["1 collected", "2 removed", "3 keep"])
+    #expect(try shop.prune().fates == ["2 waits 7 d", "3 keep"])
+  }
+
+  // MARK: Numbers
+
+  /// The next snapshot never gets the number of one that is gone, even where the newest is lost besides.
+  @Test func aNumberIsNeverUsedAgain() throws {
+    let shop = try makeShop([.full, .full, .full])
+    try shop.prune(graceDays: 0)
+    TestFiles.removeTree(shop.repositoryPath.appending("sources/source/0000000003"))
+    #expect(try shop.backup(in: shop.open()).envelope.sequence == 4)
+  }
+
+  /// What was pruned is no sign that a repository was put back.
+  @Test func noMachineTakesAPruneForARollback() throws {
+    let shop = try makeShop([.full, .full, .full], isSealed: true)
+    let other = ClientMemory(directory: shop.directory.appending("another machine"))
+    #expect(try shop.open(memory: other).allSnapshots { _ in }.count == 3)
+    try shop.fill([.full], clock)
+    try shop.prune(graceDays: 0)
+    #expect(try shop.numbers() == [4])
+    _ = try shop.open(memory: other).allSnapshots { Issue.record("\($0)") }
+    #expect(try shop.backup(.full, in: shop.open()).envelope.sequence == 5)
+  }
+
+  // MARK: What stops it
+
+  @Test func nothingIsRemovedOfADamagedSource() throws {
+    let shop = try makeShop()
+    TestFiles.overwrite(
+      shop.repositoryPath.appending("sources/source/0000000002/manifest.json"), at: 10, with: [1, 2])
+    let report = try shop.prune(graceDays: 0)
+    #expect(report.exitStatus == .dataLoss)
+    #expect(
+      report.sources.map(\.refusal?.message) == [
+        "nothing of source is removed while something of it is damaged or missing: sources/source/0000000002/manifest.json is damaged: its first line does not have the digest on its second"
+      ])
+    #expect(TestFiles.names(in: shop.repositoryPath.appending("sources/source")).count == 3)
+  }
+
+  @Test func aSourceThatSomebodyWorksOnIsLeftOut() throws {
+    let shop = try makeShop()
+    let lock = try shop.open().store.lock("source", wait: false, cancellation: Cancellation())
+    let report = try shop.prune()
+    #expect(report.exitStatus == .locked)
+    #expect(report.sources.map(\.refusal?.message) == ["another run works on source: nothing of it was removed"])
+    withExtendedLifetime(lock) {}
+  }
+
+  @Test func ofEachSourceItsOwnAreKept() throws {
+    let shop = try makeShop([.full, .full])
+    for _ in 0..<2 { try shop.backup(.full, in: shop.open()) { $0.name = SourceName("other") } }
+    let report = try shop.prune()
+    #expect(report.sources.map(\.name.text) == ["other", "source"])
+    #expect(report.fates == ["1 removed", "2 keep", "1 removed", "2 keep"])
+    #expect(report.sources.map(\.oldestLeft?.sequence) == [1, 1])
+    let place = try shop.open().location
+    #expect(
+      throws: EngineError("there is no source nobody in \(place)", hint: "Run `holdfast list` to see all sources.")
+    ) { try shop.prune { $0.source = SourceName("nobody") } }
+  }
+
+  // MARK: Proofs
+
+  @Test func theNewestFullThatAVerifyProvedStays() throws {
+    let shop = try makeShop([.full, .full, .full])
+    let repository = try shop.open()
+    var report = try shop.verify(in: repository)
+    repository.notePassed(report, share: 1)
+    try shop.fill([.full], clock)
+    #expect(try shop.prune().fates == ["1 removed", "2 removed", "3 keep", "4 keep"])
+    // Damage takes it back.
+    let key = try #require(try shop.number(3).envelope.archives.first)
+    let archive = shop.repositoryPath.appending("sources/source/0000000003/archive-\(key.id)")
+    TestFiles.overwrite(archive, at: 70, with: [0, 0, 0])
+    report = try shop.verify(in: shop.open())
+    #expect(report.exitStatus == .dataLoss)
+    try shop.open().notePassed(report, share: 1)
+    #expect(try shop.open().notes(of: shop.number(4).sourceName).notes[shop.number(3)].proved == nil)
+    #expect(try shop.open().notes(of: shop.number(4).sourceName).notes[shop.number(4)].proved?.share == 100)
+  }
+
+  @Test func proofsAreKeptOfSoManyOnly() throws {
+    let shop = try makeShop(Array(repeating: .full, count: 20))
+    let repository = try shop.open()
+    repository.notePassed(try shop.verify(in: repository), share: 1)
+    let notes = try repository.notes(of: shop.number(1).sourceName).notes
+    #expect(notes.notes.map(\.sequence) == Array(5...20))
+    for _ in 0..<20 {
+      clock.advance(days: 1)
+      repository.notePassed(try shop.verify(data: false, in: repository), share: 0)
+    }
+    #expect(TestFiles.names(in: shop.repositoryPath.appending("sources/source/notes")).count == 1)
+    // What was read stays read when it is only looked at.
+    #expect(try repository.notes(of: shop.number(1).sourceName).notes == notes)
+  }
+}
