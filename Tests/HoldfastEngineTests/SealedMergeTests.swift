@@ -108,35 +108,51 @@ import Testing
     #expect(try shop.differencesAfterRestore() == [])
   }
 
-  /// When the snapshot is gone for which the full stands, nobody can tell that the cache is of its state.
-  @Test func aCacheOfWhatIsGoneCostsAFull() throws {
-    let original = try shop.snapshot()
+  private func prune(_ sequences: ClosedRange<Int>) {
+    for sequence in sequences {
+      TestFiles.removeTree(shop.repositoryPath.appending("sources/source/000000000\(sequence)"))
+    }
+  }
+
+  /// The old chain was pruned before the machine took its next backup.
+  @Test func incrementsGoOnWhenWhatWasMergedIsGone() throws {
     let merged = try mergeElsewhere()
-    TestFiles.removeTree(shop.repositoryPath.appending("sources/source/0000000002"))
+    prune(1...2)
+    change(3)
+    let report = try backup()
+    #expect(report.envelope.kind == .incremental && report.envelope.parent?.snapshot == merged.snapshot)
+    #expect(report.envelope.changes.pages == 1)
+    #expect(try shop.differencesAfterRestore() == [])
+  }
+
+  /// Of a snapshot without changes nobody can tell then which state it had.
+  @Test func aCacheThatCannotBeToldCostsAFull() throws {
+    _ = try backup()
+    let merged = try mergeElsewhere()
+    prune(1...3)
     let report = try backup()
     #expect(report.envelope.kind == .full)
     #expect(
       report.reason
         == "the local cache of \(merged.snapshot.short) is lost, and this machine cannot open what is sealed")
-    #expect(original.sequence == 2)
   }
 
-  /// Someone with a writer key says that a full stands for another snapshot: sizes that differ give it away.
+  /// Someone with a writer key says that a full stands for another snapshot than it does: sizes that differ give it away.
   @Test func aCacheOfAnotherStateIsNotTaken() throws {
     let sealed = try SealedShop()
-    let first = try sealed.backup()
+    try sealed.backup()
     let second = try sealed.backup()
+    let third = try sealed.backup()
     let merged = try #require(
       try sealed.shop.merge(second.id.description, cache: sealed.shop.directory.appending("other cache")).envelope)
-    let snapshot = try sealed.shop.snapshot(merged.snapshot.description)
-    try sealed.replace(snapshot) {
+    try sealed.replace(sealed.shop.snapshot(merged.snapshot.description)) {
       $0.merged = Envelope.Merge(
-        snapshot: first.id, sequence: first.sequence, digest: first.digest, time: $0.merged?.time ?? "")
+        snapshot: third.id, sequence: third.sequence, digest: third.digest, time: $0.merged?.time ?? "")
     }
     // The memory of this machine holds the manifest that was there before.
     TestFiles.removeTree(sealed.shop.memoryPath)
-    #expect(try sealed.backup().envelope.kind == .incremental, "it stands for an older one, and is not built upon")
-    #expect(try sealed.backup().envelope.parent?.sequence == 4)
+    let next = try sealed.backup()
+    #expect(next.envelope.kind == .full && next.sequence == 5)
   }
 
   /// After a change of recipients a full can be made of what the old identity opens, for the new ones.

@@ -42,8 +42,18 @@ package struct StateCache: Sendable {
   /// The cached state of a chain's tip; `nil` when there is none that is sound.
   /// - Parameter key: of this machine; `nil` where the repository is not sealed.
   func load(_ chain: Chain, in repository: Repository, key: SealingKey?) -> StateFile? {
-    let snapshot = chain.lastChanging.id
-    guard let folder = folder(repository, chain.tip.sourceName) else { return nil }
+    load(
+      chain.lastChanging.id, of: chain.tip.sourceName, recorded: chain.tip.envelope.state, in: repository, key: key)
+  }
+
+  /// - Parameters:
+  ///   - snapshot: under whose ID it is kept.
+  ///   - recorded: the state, as an envelope has it.
+  private func load(
+    _ snapshot: Identifier, of source: SourceName, recorded: Envelope.State, in repository: Repository,
+    key: SealingKey?
+  ) -> StateFile? {
+    guard let folder = folder(repository, source) else { return nil }
     // Whatever is wrong with a cache, the answer is the same: do without.
     guard let file = try? repository.host.files.open(Self.path(snapshot, in: folder), .read),
       let size = try? file.status().size,
@@ -51,7 +61,7 @@ package struct StateCache: Sendable {
         CacheFile(file: file, length: size), key: key, context: Self.context(repository, snapshot)),
       let (state, root) = try? prove(bytes, belongsTo: snapshot)
     else { return nil }
-    var summary = chain.tip.envelope.state
+    var summary = recorded
     guard key != nil || summary.root == root else { return nil }
     summary.root = root
     return StateFile(bytes: state, summary: summary)
@@ -96,10 +106,9 @@ package struct StateCache: Sendable {
   /// - Returns: `nil` when there is none.
   func loadMerged(_ chain: Chain, in repository: Repository, key: SealingKey?, keeps: Bool) throws -> StateFile? {
     guard let merged = chain.lastChanging.envelope.merged, chain.lastChanging.id == chain.full.id,
-      let original = try? repository.snapshotIfCommitted(chain.tip.sourceName, merged.sequence),
-      original.digest == merged.digest, let before = try? repository.chain(to: original),
-      let known = load(before, in: repository, key: key),
-      known.summary.hasSameSize(as: chain.full.envelope.state)
+      let kept = Self.keptAs(merged, of: chain.tip.sourceName, in: repository),
+      let known = load(
+        kept, of: chain.tip.sourceName, recorded: chain.full.envelope.state, in: repository, key: key)
     else { return nil }
     let scratch = try repository.scratch.make()
     let writer = StateWriter(scratch)
@@ -110,11 +119,22 @@ package struct StateCache: Sendable {
     }
     let summary = try writer.finish()
     try scratch.finish()
+    // Of two sealed states no more can be compared than how large they are.
     guard summary == known.summary else { return nil }
     let state = StateFile(bytes: scratch, summary: summary)
     // Without it the next run does the same again.
     if keeps { try? keep(state, of: chain.full, in: repository, key: key) }
     return state
+  }
+
+  /// Under which ID the state of a snapshot that was merged is kept: that of the newest of its chain that changed anything. Where it is pruned this
+  /// cannot be told, but most likely it was the snapshot itself.
+  private static func keptAs(
+    _ merged: Envelope.Merge, of source: SourceName, in repository: Repository
+  ) -> Identifier? {
+    guard let original = try? repository.snapshotIfCommitted(source, merged.sequence) else { return merged.snapshot }
+    guard original.digest == merged.digest else { return nil }
+    return (try? repository.chain(to: original).lastChanging.id) ?? merged.snapshot
   }
 
   // MARK: Writing
@@ -210,13 +230,6 @@ private struct MapWithoutPlaces: PageMapReader {
     guard var run = try map.next() else { return nil }
     run.location?.archive = PageLocation.unknownArchive
     return run
-  }
-}
-
-extension Envelope.State {
-  /// Whether two states have as many entries, files and bytes: all that can be compared of two sealed ones.
-  fileprivate func hasSameSize(as other: Envelope.State) -> Bool {
-    entries == other.entries && files == other.files && bytes == other.bytes
   }
 }
 
