@@ -20,7 +20,8 @@ import Testing
     notes.program = "holdfast test"
     var note = notes[try id("2"), 2]
     note.tags = [try #require(Tag("release")), try #require(Tag("q4"))].sorted()
-    note.pinned = SourceNotes.Pin(reason: "auditors", time: Self.time)
+    note.pinned = SourceNotes.Remark(reason: "auditors", time: Self.time)
+    note.accepted = SourceNotes.Remark(reason: "moved", time: Self.time)
     notes[try id("2"), 2] = note
     notes[try id("1"), 1].removed = SourceNotes.Removal(revision: 3, time: Self.time)
     notes[try id("5"), 5].proved = SourceNotes.Proof(share: 100, time: Self.time)
@@ -35,9 +36,9 @@ import Testing
     let (one, two, five) = (try id("1"), try id("2"), try id("5"))
     #expect(
       line == #"{"features":[],"format":1,"highest":9,"notes":["#
-        + #"{"pinned":null,"proved":null,"removed":{"collected":false,"revision":3,"time":"2026-11-23T04:05:06.000Z"},"sequence":1,"snapshot":"\#(one)","tags":[]},"#
-        + #"{"pinned":{"reason":"auditors","time":"2026-11-23T04:05:06.000Z"},"proved":null,"removed":null,"sequence":2,"snapshot":"\#(two)","tags":["q4","release"]},"#
-        + #"{"pinned":null,"proved":{"share":100,"time":"2026-11-23T04:05:06.000Z"},"removed":null,"sequence":5,"snapshot":"\#(five)","tags":[]}],"#
+        + #"{"accepted":null,"pinned":null,"proved":null,"removed":{"collected":false,"revision":3,"time":"2026-11-23T04:05:06.000Z"},"sequence":1,"snapshot":"\#(one)","tags":[]},"#
+        + #"{"accepted":{"reason":"moved","time":"2026-11-23T04:05:06.000Z"},"pinned":{"reason":"auditors","time":"2026-11-23T04:05:06.000Z"},"proved":null,"removed":null,"sequence":2,"snapshot":"\#(two)","tags":["q4","release"]},"#
+        + #"{"accepted":null,"pinned":null,"proved":{"share":100,"time":"2026-11-23T04:05:06.000Z"},"removed":null,"sequence":5,"snapshot":"\#(five)","tags":[]}],"#
         + #""program":"holdfast test","repository":"\#(try id("a"))","revision":7,"signature":null,"source":"orders","time":"2026-11-23T04:05:06.000Z"}"#
     )
     #expect(try parse(bytes) == sample())
@@ -89,6 +90,9 @@ import Testing
     try expect("its note on number 2 is not sound") { $0.notes[1].pinned?.reason = "\u{1B}[2J" }
     try expect("its note on number 2 is not sound") { $0.notes[1].pinned?.reason = String(repeating: "x", count: 257) }
     try expect("its note on number 2 is not sound") { $0.notes[1].pinned?.time = "" }
+    try expect("its note on number 2 is not sound") {
+      $0.notes[1].accepted = SourceNotes.Remark(reason: "\u{1B}[2J", time: Self.time)
+    }
     try expect("its note on number 5 is not sound") { $0.notes[2].proved?.share = 101 }
     try expect("its note on number 1 is not sound") { $0.notes[0].removed?.revision = 8 }
     try expect("its note on number 1 is not sound") { $0.notes[0].removed?.revision = 0 }
@@ -115,7 +119,7 @@ import Testing
     #expect(notes[try id("f"), 2].isEmpty)
     notes[try id("f"), 2] = SourceNotes.Note(snapshot: try id("f"), sequence: 2)
     #expect(notes[try id("2"), 2].pinned != nil)
-    notes[try id("f"), 2].pinned = SourceNotes.Pin(reason: "", time: Self.time)
+    notes[try id("f"), 2].pinned = SourceNotes.Remark(reason: "", time: Self.time)
     #expect(notes[try id("2"), 2].isEmpty)
     notes[try id("f"), 2].pinned = nil
     #expect(notes.notes.map(\.sequence) == [1, 5])

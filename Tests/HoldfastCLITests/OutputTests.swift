@@ -81,7 +81,7 @@ import Testing
     let fields: Set = [
       "id", "sequence", "kind", "parent", "source", "path", "time", "finished", "consistency", "incompleteFiles",
       "storedBytes", "stateBytes", "stateFiles", "stateEntries", "stateRoot", "changes", "postgres",
-      "merged", "tags", "pinned", "removed",
+      "merged", "anomalies", "accepted", "tags", "pinned", "removed",
     ]
     for snapshot in list { #expect(Set(snapshot.keys) == fields) }
     let (full, incremental) = (list[0], list[1])

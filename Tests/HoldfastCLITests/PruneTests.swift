@@ -4,7 +4,7 @@ import HoldfastTestSupport
 import Testing
 
 /// The tool with a memory of its own: that of the machine must not be written to.
-private struct PruneTool {
+struct RememberingTool {
   let tool = Tool()
   var source: Path { tool.source }
   var repository: Path { tool.repository }
@@ -27,7 +27,7 @@ private struct PruneTool {
 
 /// `prune`, `undelete`, `pin`, `unpin` and `tag` as an operator meets them.
 @Suite struct PruneTests {
-  private let tool = PruneTool()
+  private let tool = RememberingTool()
 
   /// So many fulls.
   private func fill(_ count: Int) {

@@ -9,7 +9,7 @@ import Testing
       0    done, and durable
       1    failed; nothing was committed, or what was asked could not be done
       2    the command line is wrong
-      3    done, but incomplete: the named files could not be captured or restored
+      3    done, but not as it should be: files that are named could not be captured or restored, or the source looks damaged
       10   there is no repository at that place
       11   another run holds the lock
       12   wrong key

@@ -102,6 +102,23 @@ package struct Envelope: Hashable, Sendable, Codable {
     }
   }
 
+  /// With what a snapshot was compared, and what was found: its parent's state; of a full, that of the newest snapshot before it.
+  package struct Comparison: Hashable, Sendable, Codable {
+    /// Of that state.
+    package var entries: UInt64
+    package var bytes: UInt64
+    /// How many stretches of the captured pages were looked at, and how many of them look encrypted or compressed.
+    package var samples: UInt64
+    package var denseSamples: UInt64
+    /// What the history of the source does not explain.
+    package var anomalies: [Anomaly] = []
+
+    package init(entries: UInt64, bytes: UInt64, samples: UInt64, denseSamples: UInt64) {
+      (self.entries, self.bytes) = (entries, bytes)
+      (self.samples, self.denseSamples) = (samples, denseSamples)
+    }
+  }
+
   package struct KeyringReference: Hashable, Sendable, Codable {
     package var revision: UInt64
     package var digest: Digest
@@ -145,6 +162,8 @@ package struct Envelope: Hashable, Sendable, Codable {
   package var incomplete: UInt64
   package var program: String
   package var postgres: Postgres?
+  /// `nil` of the first snapshot of a source, and of one that was not compared.
+  package var comparison: Comparison?
   /// The revision under which it was taken, where it is sealed.
   package var keyring: KeyringReference?
   /// Of a full that was made of a chain: its times are those of the snapshot for which it stands.
@@ -174,6 +193,7 @@ package struct Envelope: Hashable, Sendable, Codable {
     self.incomplete = incomplete
     self.program = program
     self.postgres = postgres
+    self.comparison = nil
     self.keyring = keyring
     self.merged = nil
     self.signature = nil
@@ -208,6 +228,7 @@ extension Envelope {
     try container.encode(incomplete, forKey: .incomplete)
     try container.encode(program, forKey: .program)
     try container.encodeIfPresent(postgres, forKey: .postgres)
+    try container.encodeIfPresent(comparison, forKey: .comparison)
     try container.encodeIfPresent(keyring, forKey: .keyring)
     try container.encodeIfPresent(merged, forKey: .merged)
     try container.encode(signature, forKey: .signature)
@@ -243,6 +264,8 @@ extension Envelope {
     guard postgres.map({ UInt64($0.system) != nil && $0.start < $0.stop && $0.timeline > 0 }) ?? true else {
       throw DamageError(name, "what it says of a PostgreSQL cluster is not sound")
     }
+    guard comparison.map({ $0.denseSamples <= $0.samples && $0.anomalies.count <= Anomaly.Kind.allCases.count }) ?? true
+    else { throw DamageError(name, "what it was compared with is not sound") }
     guard body.length <= Limits.sizeMax, state.bytes <= Limits.sizeMax else {
       throw DamageError(name, "a size is out of its bounds")
     }

@@ -5,7 +5,8 @@ internal import HoldfastSystem
 /// One revision of the notes on a source (format.md, section 12): what was said about its snapshots after they were taken. Each revision says
 /// all of it anew.
 package struct SourceNotes: Hashable, Sendable, Codable {
-  package struct Pin: Hashable, Sendable, Codable {
+  /// What somebody said, and when.
+  package struct Remark: Hashable, Sendable, Codable {
     package var reason: String
     package var time: String
 
@@ -52,7 +53,9 @@ package struct SourceNotes: Hashable, Sendable, Codable {
     package var snapshot: Identifier
     package var sequence: UInt64
     package var tags: [Tag] = []
-    package var pinned: Pin?
+    package var pinned: Remark?
+    /// That its anomalies are none.
+    package var accepted: Remark?
     package var proved: Proof?
     package var removed: Removal?
 
@@ -62,7 +65,7 @@ package struct SourceNotes: Hashable, Sendable, Codable {
     }
 
     /// Whether it says nothing.
-    package var isEmpty: Bool { tags.isEmpty && pinned == nil && proved == nil && removed == nil }
+    package var isEmpty: Bool { tags.isEmpty && pinned == nil && accepted == nil && proved == nil && removed == nil }
 
     /// Optional fields are written as `null`, never left out.
     package func encode(to encoder: any Encoder) throws {
@@ -71,6 +74,7 @@ package struct SourceNotes: Hashable, Sendable, Codable {
       try container.encode(sequence, forKey: .sequence)
       try container.encode(tags, forKey: .tags)
       try container.encode(pinned, forKey: .pinned)
+      try container.encode(accepted, forKey: .accepted)
       try container.encode(proved, forKey: .proved)
       try container.encode(removed, forKey: .removed)
     }
@@ -183,7 +187,9 @@ extension SourceNotes {
 extension SourceNotes.Note {
   fileprivate func isSound(in current: UInt64) -> Bool {
     guard tags.count <= Limits.tagsMax, Set(tags).count == tags.count else { return false }
-    if let pinned, TimeText.parse(pinned.time) == nil || !SourceNotes.isReason(pinned.reason) { return false }
+    for remark in [pinned, accepted] {
+      if let remark, TimeText.parse(remark.time) == nil || !SourceNotes.isReason(remark.reason) { return false }
+    }
     if let proved, TimeText.parse(proved.time) == nil || !(0...100).contains(proved.share) { return false }
     if let removed, TimeText.parse(removed.time) == nil || !(1...current).contains(removed.revision) { return false }
     return true

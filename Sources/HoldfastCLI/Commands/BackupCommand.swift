@@ -126,6 +126,13 @@ struct BackupCommand: ParsableCommand {
     }
     progress.end()
     for problem in report.problems { Console.error("holdfast: INCOMPLETE: \(problem.path): \(problem.reason)") }
+    for anomaly in report.anomalies { Console.error("holdfast: ANOMALY: \(anomaly)") }
+    if !report.anomalies.isEmpty {
+      let id = report.envelope.snapshot.short
+      Console.error(
+        "HINT: Nothing is pruned until this is settled: `holdfast show \(id)`; if it was meant, `holdfast accept \(id)`; else restore what came before it."
+      )
+    }
     if output.json {
       try Console.json(BackupJSON(report, tags: Set(tag)))
     } else if !output.quiet {

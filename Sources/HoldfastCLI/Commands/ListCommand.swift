@@ -73,6 +73,10 @@ struct SnapshotTree {
       envelope.incomplete > 0
         ? "INCOMPLETE: \(Amount.count(envelope.incomplete, "path")), \(envelope.consistency)" : envelope.consistency)
     if let merged = envelope.merged { remarks.append("merged from \(merged.snapshot.short)") }
+    if let anomalies = envelope.comparison?.anomalies, !anomalies.isEmpty {
+      let kinds = anomalies.map(\.kind.rawValue).joined(separator: ", ")
+      remarks.append(note.accepted == nil ? "ANOMALY: \(kinds)" : "accepted: \(kinds)")
+    }
     if let pin = note.pinned { remarks.append(RetentionReason.pinned(pin.reason).description) }
     if !note.tags.isEmpty { remarks.append("tagged " + note.tags.map(\.text).joined(separator: ", ")) }
     return remarks

@@ -107,6 +107,33 @@ struct UnpinCommand: ParsableCommand {
   }
 }
 
+struct AcceptCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "accept", abstract: "Say that what looked wrong about a snapshot was meant.",
+    discussion: """
+      A snapshot that looks like a mass deletion, a truncation or an encryption of its source holds back `holdfast prune` until it is accepted. What \
+      was accepted counts as usual from then on.
+
+      \(ExitStatusTable.text)
+      """)
+
+  @Option(help: ArgumentHelp("Why, for whoever sees it later.", valueName: "text"))
+  var reason = ""
+
+  @OptionGroup var mark: MarkOptions
+
+  private struct JSON: Encodable {
+    let id: String
+    let accepted: Bool
+  }
+
+  func run() throws {
+    let (repository, snapshot) = try mark.open()
+    try repository.accept(snapshot, reason: reason)
+    try mark.say(JSON(id: snapshot.id.description, accepted: true), "accepted \(snapshot.id.short)")
+  }
+}
+
 struct UndeleteCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "undelete", abstract: "Call back a snapshot that was removed and is not collected yet.",

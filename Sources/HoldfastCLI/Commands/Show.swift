@@ -78,6 +78,9 @@ struct Show: ParsableCommand {
     }
     table.add(["state root", envelope.state.root.description])
     table.add(["written by", Path(envelope.program).description])
+    for anomaly in envelope.comparison?.anomalies ?? [] {
+      table.add([noted.accepted == nil ? "ANOMALY" : "accepted", anomaly.description])
+    }
     if !noted.tags.isEmpty { table.add(["tagged", noted.tags.map(\.text).joined(separator: ", ")]) }
     if let pin = noted.pinned { table.add(["kept", RetentionReason.pinned(pin.reason).description]) }
     if noted.removed != nil { table.add(["removed", "call it back with `holdfast undelete \(snapshot.id.short)`"]) }

@@ -26,6 +26,9 @@ struct SnapshotJSON: Encodable {
   let postgres: Envelope.Postgres?
   /// Of a full that was made of a chain: for which snapshot it stands.
   let merged: MergedJSON?
+  /// What the history of its source does not explain, and whether somebody has accepted it.
+  let anomalies: [Anomaly]
+  let accepted: Bool
   let tags: [String]
   let pinned: Bool
   /// When it was removed; it can be called back.
@@ -33,6 +36,8 @@ struct SnapshotJSON: Encodable {
 
   /// - Parameter note: what was said of it since it was taken.
   init(_ envelope: Envelope, _ note: SourceNotes.Note? = nil) {
+    anomalies = envelope.comparison?.anomalies ?? []
+    accepted = note?.accepted != nil
     tags = note?.tags.map(\.text) ?? []
     pinned = note?.pinned != nil
     removed = note?.removed?.time
@@ -60,7 +65,7 @@ struct SnapshotJSON: Encodable {
 
   private enum CodingKeys: String, CodingKey {
     case id, sequence, kind, parent, source, path, time, finished, consistency, incompleteFiles, storedBytes, stateBytes
-    case stateFiles, stateEntries, stateRoot, changes, postgres, merged, tags, pinned, removed
+    case stateFiles, stateEntries, stateRoot, changes, postgres, merged, anomalies, accepted, tags, pinned, removed
   }
 
   /// By hand, because every field is always there: a full's parent is `null`, not absent.
@@ -84,6 +89,8 @@ struct SnapshotJSON: Encodable {
     try container.encode(changes, forKey: .changes)
     try container.encode(postgres, forKey: .postgres)
     try container.encode(merged, forKey: .merged)
+    try container.encode(anomalies, forKey: .anomalies)
+    try container.encode(accepted, forKey: .accepted)
     try container.encode(tags, forKey: .tags)
     try container.encode(pinned, forKey: .pinned)
     try container.encode(removed, forKey: .removed)

@@ -50,7 +50,10 @@ package struct Backup {
     /// Pages of databases whose own checksums are wrong.
     package let badPages: [Path: [UInt64]]
 
-    package var exitStatus: ExitStatus { problems.isEmpty ? .done : .incomplete }
+    /// What the history of the source does not explain.
+    package var anomalies: [Anomaly] { envelope.comparison?.anomalies ?? [] }
+
+    package var exitStatus: ExitStatus { problems.isEmpty && anomalies.isEmpty ? .done : .incomplete }
   }
 
   /// What a snapshot builds on.
@@ -101,7 +104,7 @@ package struct Backup {
     let walGrowth = databases?.walGrowth ?? 0
     let objects = try record.finish()
     let state = record.summarizer.summary
-    let envelope = Envelope(
+    var envelope = Envelope(
       repository: repository.id, snapshot: draft.snapshot,
       source: Envelope.Source(name: name, path: repository.sealed == nil ? path.description : ""),
       sequence: draft.sequence, kind: base.kind,
@@ -112,6 +115,9 @@ package struct Backup {
       consistency: record.completeness.consistency, incomplete: record.completeness.incomplete,
       program: Program.nameAndVersion, postgres: databases?.postgres?.recorded,
       keyring: repository.sealed?.revision.reference)
+    let before = base.chain?.tip ?? newest
+    envelope.comparison = try repository.comparison(
+      of: envelope, with: before?.envelope.state, record.density, onDamage: { progress.warn($0.message) })
     if !options.isDryRun {
       let commit = SnapshotCommit(
         repository: repository, draft: draft, writer: writer, path: path, cache: cache,

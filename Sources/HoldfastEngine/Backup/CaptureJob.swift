@@ -78,6 +78,7 @@ final class CaptureJob {
   /// Bytes that the steps are going to read, as far as the scan knows.
   var plannedBytes = 0
   private(set) var readBytes: UInt64 = 0
+  private(set) var density = Density.Count()
   private(set) var frame: StoredFrame?
   /// The archive for which the frame is made. Set before the job is performed.
   var head: ContainerHead?
@@ -97,6 +98,7 @@ final class CaptureJob {
     steps.removeAll(keepingCapacity: true)
     plannedBytes = 0
     readBytes = 0
+    density = Density.Count()
     frame = nil
     head = nil
     failure = nil
@@ -113,6 +115,7 @@ final class CaptureJob {
         default: break
         }
       }
+      density = Density.sample(buffer.used)
       guard let head, buffer.count > Self.gatheredBytesMax else { return }
       frame = try frames.make(buffer.used, for: head)
     } catch {

@@ -394,6 +394,7 @@ final class CapturePipeline {
       }
     }
     record.changes.readBytes += readBytes
+    record.density += job.density
     progress.advance(bytes: readBytes, files: files)
   }
 

@@ -1,4 +1,5 @@
 internal import HoldfastArchive
+internal import HoldfastCodec
 internal import HoldfastModel
 internal import HoldfastSource
 internal import HoldfastSystem
@@ -12,6 +13,8 @@ final class ChangeRecord {
   /// Of files of class `badPages`.
   private(set) var badPages: [Path: [UInt64]] = [:]
   var changes = Envelope.Changes()
+  /// Of the pages that are stored now.
+  var density = Density.Count()
   /// Why a file is torn, where it is not because it would not hold still.
   var tornReasons: [Path: String] = [:]
   /// What waits until its place among the rest is known: what was captured first, then what came late.

@@ -109,6 +109,7 @@ final class StreamCapture {
     if let failure = job.failure { throw failure }
     guard let comparison = job.comparison else { return }
     let location = try record.place(job.buffer, job.frame, for: job.head)
+    record.density += job.density
     record.count(comparison.runs)
     digest.add(comparison.digests)
     for run in comparison.runs { try spool.append(run.moved(to: location)) }
@@ -163,6 +164,7 @@ private final class StreamJob {
   var head: ContainerHead?
   private(set) var length = 0
   private(set) var comparison: PageComparison?
+  private(set) var density = Density.Count()
   private(set) var frame: StoredFrame?
   private(set) var failure: (any Error)?
   private let frames: FrameMaker
@@ -174,6 +176,7 @@ private final class StreamJob {
   func reset() {
     (buffer.count, length, base) = (0, 0, .none)
     (head, comparison, frame, failure) = (nil, nil, nil, nil)
+    density = Density.Count()
   }
 
   /// Runs on a worker.
@@ -181,6 +184,7 @@ private final class StreamJob {
     length = buffer.count
     buffer.count = 0
     comparison = PageComparison(buffer: buffer, length: length, firstPage: firstPage, pageSize: pageSize, base: base)
+    density = Density.sample(buffer.used)
     guard let head, buffer.count > Limits.gatheredFrameBytes else { return }
     do { frame = try frames.make(buffer.used, for: head) } catch { failure = error }
   }

@@ -23,13 +23,29 @@ extension Repository {
 
   /// Keeps a snapshot, and with it what it builds on, whatever a policy says.
   package func pin(_ snapshot: Snapshot, reason: String) throws {
+    let remark = try remark(reason)
+    try change(snapshot) { $0.pinned = remark }
+  }
+
+  /// Says that the anomalies of a snapshot are none: what was found was meant.
+  /// - Throws: `EngineError` where it has none.
+  package func accept(_ snapshot: Snapshot, reason: String) throws {
+    guard !(snapshot.envelope.comparison?.anomalies.isEmpty ?? true) else {
+      throw EngineError(
+        "snapshot \(snapshot.id.short) has no anomaly", hint: "Run `holdfast list` to see which have.",
+        exitStatus: .usage)
+    }
+    let remark = try remark(reason)
+    try change(snapshot) { $0.accepted = remark }
+  }
+
+  private func remark(_ reason: String) throws -> SourceNotes.Remark {
     guard SourceNotes.isReason(reason) else {
       throw EngineError(
         "the reason is too long, or cannot be printed",
         hint: "Use at most \(Limits.pinReasonBytesMax) bytes of printable text.", exitStatus: .usage)
     }
-    let time = TimeText.utc(host.clock.now())
-    try change(snapshot) { $0.pinned = SourceNotes.Pin(reason: reason, time: time) }
+    return SourceNotes.Remark(reason: reason, time: TimeText.utc(host.clock.now()))
   }
 
   /// - Returns: whether it was pinned.

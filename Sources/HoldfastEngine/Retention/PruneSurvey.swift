@@ -17,15 +17,29 @@ struct PruneSurvey {
     var damage = reading.damage
     snapshots = try repository.committedSnapshots(of: name) { damage.append($0) }
     // What cannot be read may build on anything.
-    refusal = damage.first.map {
-      Prune.Refusal(
-        message: "nothing of \(name) is removed while something of it is damaged or missing: \($0.message)",
-        hint: "Run `holdfast verify --data`, and `holdfast list --deleted` to compare what is noted.",
-        exitStatus: .dataLoss)
-    }
+    let suspicious = snapshots.last { reading.removal(of: $0) == nil && $0.isSuspicious(reading.notes) }
+    refusal = damage.first.map { Self.refusal(name, $0) } ?? suspicious.map { Self.refusal(name, $0) }
     let candidates = snapshots.map { RetentionCandidate($0, reading.notes[$0]) }
     plan = RetentionPlan(
       candidates, policy: policy, now: repository.host.clock.now(), calendar: LocalCalendar.time(of:))
+  }
+
+  private static func refusal(_ name: SourceName, _ damage: DamageError) -> Prune.Refusal {
+    Prune.Refusal(
+      message: "nothing of \(name) is removed while something of it is damaged or missing: \(damage.message)",
+      hint: "Run `holdfast verify --data`, and `holdfast list --deleted` to compare what is noted.",
+      exitStatus: .dataLoss)
+  }
+
+  /// What is older may be all that is left of what was lost.
+  private static func refusal(_ name: SourceName, _ suspicious: Snapshot) -> Prune.Refusal {
+    let found = suspicious.envelope.comparison?.anomalies.first.map { "\($0)" } ?? ""
+    let id = suspicious.id.short
+    return Prune.Refusal(
+      message: "nothing of \(name) is removed, because of what \(id) looks like: \(found)",
+      hint:
+        "Run `holdfast show \(id)`. If that was meant, run `holdfast accept \(id)`; else restore what came before it.",
+      exitStatus: .incomplete)
   }
 
   // MARK: Notes

@@ -1,0 +1,67 @@
+package import HoldfastArchive
+internal import HoldfastCodec
+internal import HoldfastModel
+
+extension Repository {
+  /// Compares a snapshot that is about to be committed with what there was of its source, and with how that has changed so far.
+  /// - Parameters:
+  ///   - before: the state that it is compared with; `nil` of the first snapshot.
+  ///   - onDamage: gets what of the history cannot be read: it is passed over.
+  func comparison(
+    of envelope: Envelope, with before: Envelope.State?, _ density: Density.Count, onDamage: (DamageError) -> Void
+  ) throws -> Envelope.Comparison? {
+    guard let before else { return nil }
+    var comparison = Envelope.Comparison(
+      entries: before.entries, bytes: before.bytes, samples: density.samples, denseSamples: density.dense)
+    var compared = envelope
+    compared.comparison = comparison
+    guard let figures = ChangeFigures(compared), AnomalyCheck.isWorthwhile(figures) else { return comparison }
+    let history = try history(of: envelope.source.name, like: envelope.kind, onDamage: onDamage)
+    comparison.anomalies = AnomalyCheck(history: history).anomalies(in: figures)
+    return comparison
+  }
+
+  private static let lookBackMax = 4 * AnomalyCheck.historyMax
+
+  /// How the newest snapshots of one kind have changed their source; without those whose anomalies nobody has accepted.
+  private func history(
+    of name: SourceName, like kind: SnapshotKind, onDamage: (DamageError) -> Void
+  ) throws -> [ChangeFigures] {
+    let notes = try notes(of: name)
+    notes.damage.forEach(onDamage)
+    var found: [ChangeFigures] = []
+    for sequence in try sequences(of: name).suffix(Self.lookBackMax).reversed()
+    where found.count < AnomalyCheck.historyMax {
+      do {
+        guard let snapshot = try snapshotIfCommitted(name, sequence), snapshot.envelope.kind == kind,
+          !snapshot.isSuspicious(notes.notes), let figures = ChangeFigures(snapshot.envelope)
+        else { continue }
+        found.append(figures)
+      } catch let damage as DamageError {
+        onDamage(damage)
+      }
+    }
+    return found
+  }
+}
+
+extension Snapshot {
+  /// Whether it has anomalies that nobody has accepted.
+  package func isSuspicious(_ notes: SourceNotes) -> Bool {
+    !(envelope.comparison?.anomalies.isEmpty ?? true) && notes[self].accepted == nil
+  }
+}
+
+extension ChangeFigures {
+  /// `nil` where nothing says with what it was compared.
+  init?(_ envelope: Envelope) {
+    guard let before = envelope.comparison else { return nil }
+    let (now, changes) = (envelope.state, envelope.changes)
+    let fewer = before.entries > now.entries ? before.entries - now.entries : 0
+    self.init(
+      kind: envelope.kind, entriesBefore: before.entries, bytesBefore: before.bytes, entries: now.entries,
+      bytes: now.bytes, removed: envelope.kind == .full ? fewer : changes.removed, capturedBytes: changes.pageBytes,
+      storedBytes: envelope.archives.reduce(0) { $0 &+ $1.length }, samples: before.samples,
+      denseSamples: before.denseSamples)
+  }
+}

@@ -1,0 +1,22 @@
+/// What is usual among some numbers, so that a few wild ones among them change little: their median, and the median of their distances from it.
+package struct RobustStatistic: Hashable, Sendable {
+  package let median: Double
+  /// The median absolute deviation, made comparable with the standard deviation of a normal distribution.
+  package let spread: Double
+  package let max: Double
+
+  /// - Parameter numbers: in any order, at least one.
+  package init?(_ numbers: [Double]) {
+    guard let middle = Self.median(numbers), let max = numbers.max() else { return nil }
+    median = middle
+    spread = 1.4826 * (Self.median(numbers.map { abs($0 - middle) }) ?? 0)
+    self.max = max
+  }
+
+  private static func median(_ numbers: [Double]) -> Double? {
+    let sorted = numbers.sorted()
+    guard !sorted.isEmpty else { return nil }
+    let half = sorted.count / 2
+    return sorted.count.isMultiple(of: 2) ? (sorted[half - 1] + sorted[half]) / 2 : sorted[half]
+  }
+}
