@@ -22,7 +22,7 @@ import Testing
 
   @Test(arguments: [
     [], ["init"], ["backup"], ["list"], ["show"], ["diff"], ["restore"], ["cat"], ["verify"], ["merge"], ["wal"],
-    ["completions"],
+    ["completions"], ["schedule"],
   ])
   func everyHelpHasTheTableOfExitStatuses(command: [String]) {
     let tool = Tool()
