@@ -34,6 +34,7 @@ static void load(void) {
         {(void **)&functions.get_cancel, "PQgetCancel"},
         {(void **)&functions.cancel, "PQcancel"},
         {(void **)&functions.free_cancel, "PQfreeCancel"},
+        {(void **)&functions.version, "PQlibVersion"},
     };
     for (size_t index = 0; index < sizeof wanted / sizeof wanted[0]; index++) {
         void *symbol = dlsym(library, wanted[index].name);

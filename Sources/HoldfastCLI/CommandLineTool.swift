@@ -16,6 +16,10 @@ package enum CommandLineTool {
       Console.error("holdfast: \(end)")
       return end.exitStatus.rawValue
     } catch {
+      if Candidates.areAskedFor(by: arguments), Holdfast.exitCode(for: error) != .success {
+        // Whoever types is not interrupted.
+        return ExitStatus.failed.rawValue
+      }
       let status = end(error)
       guard WALFetchCommand.isMeant(by: arguments), status != ExitStatus.done.rawValue else { return status }
       return max(status, ExitStatus.fetchFailed.rawValue)
@@ -34,7 +38,8 @@ package enum CommandLineTool {
   private static func report(_ error: any Error) -> Int32 {
     let text = Holdfast.fullMessage(for: error)
     if Holdfast.exitCode(for: error) == .success {
-      Console.output(text)
+      // Which libraries there are is looked at only when somebody wants to know.
+      Console.output(text == Program.nameAndVersion ? VersionText.text : text)
       return ExitStatus.done.rawValue
     }
     if Holdfast.exitCode(for: error) == .validationFailure {
@@ -65,7 +70,8 @@ struct Holdfast: ParsableCommand {
     subcommands: [
       Init.self, BackupCommand.self, ListCommand.self, Show.self, Diff.self, RestoreCommand.self, CatCommand.self,
       VerifyCommand.self, MergeCommand.self, PruneCommand.self, UndeleteCommand.self, PinCommand.self,
-      UnpinCommand.self, TagCommand.self, AcceptCommand.self, KeyCommand.self, WALCommand.self,
+      UnpinCommand.self, TagCommand.self, AcceptCommand.self, KeyCommand.self, WALCommand.self, ScheduleCommand.self,
+      CompletionsCommand.self,
     ])
 }
 

@@ -10,7 +10,8 @@ internal import HoldfastSystem
 struct RepositoryOptions: ParsableArguments {
   @Option(
     name: [.short, .long],
-    help: ArgumentHelp("The repository: a directory. (environment: HOLDFAST_REPOSITORY)", valueName: "dir"))
+    help: ArgumentHelp("The repository: a directory. (environment: HOLDFAST_REPOSITORY)", valueName: "dir"),
+    completion: .directory)
   var repository: String?
 
   @Option(
@@ -98,6 +99,7 @@ struct SourceOptions: ParsableArguments {
 
 extension SourceName: ExpressibleByArgument {
   package init?(argument: String) { self.init(argument) }
+  static var defaultCompletionKind: CompletionKind { Candidates.sources }
 }
 
 /// The environment, read here and nowhere else.

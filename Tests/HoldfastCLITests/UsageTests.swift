@@ -22,6 +22,7 @@ import Testing
 
   @Test(arguments: [
     [], ["init"], ["backup"], ["list"], ["show"], ["diff"], ["restore"], ["cat"], ["verify"], ["merge"], ["wal"],
+    ["completions"], ["schedule"],
   ])
   func everyHelpHasTheTableOfExitStatuses(command: [String]) {
     let tool = Tool()
@@ -32,11 +33,15 @@ import Testing
     #expect(result.error == "")
   }
 
-  @Test func theVersionIsOneLineOfOutput() {
+  @Test func theVersionIsThatOfTheProgramOfTheFormatAndOfTheLibraries() {
     let result = Tool().run("--version")
     #expect(result.exitStatus == 0)
-    #expect(result.output == Program.nameAndVersion + "\n")
     #expect(result.error == "")
+    let lines = result.output.split(separator: "\n")
+    #expect(lines.prefix(2) == ["\(Program.nameAndVersion)", "format 1"])
+    let libraries = ["zlib", "ISA-L", "zstd", "SQLite", "libpq"]
+    #expect(lines.dropFirst(2).map { $0.split(separator: " ").first.map(String.init) } == libraries)
+    for line in lines.dropFirst(2) { #expect(line.wholeMatch(of: /[\w-]+ \d+(\.\d+)+/) != nil, "\(line)") }
   }
 
   struct Wrong: Sendable, CustomTestStringConvertible {

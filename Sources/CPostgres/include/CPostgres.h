@@ -32,6 +32,7 @@ typedef struct {
     PGcancel *(*get_cancel)(PGconn *);
     int (*cancel)(PGcancel *, char *message, int message_size);
     void (*free_cancel)(PGcancel *);
+    int (*version)(void);
 } holdfast_libpq;
 
 /// Loads libpq.so.5. It is not linked: who backs up no PostgreSQL needs none, and pays nothing for it at the start.

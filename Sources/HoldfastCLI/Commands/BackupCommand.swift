@@ -7,6 +7,7 @@ internal import HoldfastSystem
 
 extension Compression: ExpressibleByArgument {
   package init?(argument: String) { self.init(argument) }
+  static var defaultCompletionKind: CompletionKind { .list(["none", "deflate", "deflate:6", "zstd:3"]) }
 }
 
 struct BackupCommand: ParsableCommand {

@@ -8,7 +8,7 @@ struct CatCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "cat", abstract: "Write one file of a snapshot to standard output.", discussion: ExitStatusTable.text)
 
-  @Argument(help: "latest, an ID, or the beginning of one.")
+  @Argument(help: "latest, an ID, or the beginning of one.", completion: Candidates.snapshots)
   var snapshot: String
 
   @Argument(help: "The file, as `show --files` prints it.")

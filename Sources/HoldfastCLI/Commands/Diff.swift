@@ -12,10 +12,10 @@ struct Diff: ParsableCommand {
       \(ExitStatusTable.text)
       """)
 
-  @Argument(help: "The older snapshot: latest, an ID, or the beginning of one.")
+  @Argument(help: "The older snapshot: latest, an ID, or the beginning of one.", completion: Candidates.snapshots)
   var older: String
 
-  @Argument(help: "The newer snapshot.")
+  @Argument(help: "The newer snapshot.", completion: Candidates.snapshots)
   var newer: String
 
   @OptionGroup var place: RepositoryOptions

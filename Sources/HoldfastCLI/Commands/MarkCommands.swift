@@ -6,7 +6,7 @@ internal import HoldfastSystem
 
 /// What the commands share that say something about a snapshot.
 struct MarkOptions: ParsableArguments {
-  @Argument(help: "latest, an ID, or the beginning of one.")
+  @Argument(help: "latest, an ID, or the beginning of one.", completion: Candidates.snapshots)
   var snapshot: String
 
   @OptionGroup var place: RepositoryOptions

@@ -16,7 +16,7 @@ struct MergeCommand: ParsableCommand {
       \(ExitStatusTable.text)
       """)
 
-  @Argument(help: "latest, an ID, or the beginning of one.")
+  @Argument(help: "latest, an ID, or the beginning of one.", completion: Candidates.snapshots)
   var snapshot = "latest"
 
   @Option(help: ArgumentHelp("For what is compressed anew: none, deflate, deflate:1-9 or zstd:1-19.", valueName: "how"))

@@ -14,7 +14,7 @@ struct RestoreCommand: ParsableCommand {
       \(ExitStatusTable.text)
       """)
 
-  @Argument(help: "latest, an ID, or the beginning of one.")
+  @Argument(help: "latest, an ID, or the beginning of one.", completion: Candidates.snapshots)
   var snapshot = "latest"
 
   @Option(

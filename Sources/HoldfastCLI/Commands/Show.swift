@@ -8,7 +8,7 @@ struct Show: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Show one snapshot: what it builds on, what it stored, what it holds.", discussion: ExitStatusTable.text)
 
-  @Argument(help: "latest, an ID, or the beginning of one.")
+  @Argument(help: "latest, an ID, or the beginning of one.", completion: Candidates.snapshots)
   var snapshot = "latest"
 
   @Flag(help: "List everything the snapshot holds.")

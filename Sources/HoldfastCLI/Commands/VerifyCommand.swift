@@ -28,7 +28,9 @@ struct VerifyCommand: ParsableCommand {
       \(ExitStatusTable.text)
       """)
 
-  @Argument(help: "latest, an ID, or the beginning of one, with everything it builds on. (default: all snapshots)")
+  @Argument(
+    help: "latest, an ID, or the beginning of one, with everything it builds on. (default: all snapshots)",
+    completion: Candidates.snapshots)
   var snapshot: String?
 
   @Flag(help: "Read and prove every stored byte.")
@@ -42,7 +44,8 @@ struct VerifyCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Fail unless this snapshot, by ID or manifest digest, is the newest of its source.", valueName: "snapshot"))
+      "Fail unless this snapshot, by ID or manifest digest, is the newest of its source.", valueName: "snapshot"),
+    completion: Candidates.snapshots)
   var expectHead: String?
 
   @OptionGroup var place: RepositoryOptions

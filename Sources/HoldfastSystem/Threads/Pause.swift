@@ -6,5 +6,5 @@ package enum Pause {
   package static func briefly() { usleep(50_000) }
 
   /// The wait between two looks at what another thread does.
-  static func forAnotherThread() { usleep(5000) }
+  package static func forAnotherThread() { usleep(5000) }
 }

@@ -1,0 +1,41 @@
+internal import HoldfastModel
+
+/// The file of a schedule in /etc/cron.d: a pure function of it.
+package enum CronLine {
+  /// cron refuses a command that is longer.
+  private static let commandBytesMax = 990
+
+  /// - Parameters:
+  ///   - head: the lines that mark a file as ours.
+  ///   - minute: where no minute is asked for.
+  ///   - lock: an existing file that no two runs hold at once.
+  package static func text(
+    _ schedule: Schedule, head: [String], minute: Int, lock: String
+  ) throws(ScheduleError) -> String {
+    guard let fields = schedule.cadence.cron(minute: minute) else { throw .notForCron(schedule.cadence.text) }
+    let variables =
+      schedule.environment.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+      + schedule.credentials.map { ($0.variable, $0.file) }
+    guard (schedule.arguments + variables.map(\.1) + [schedule.onFailure ?? ""]).allSatisfy(ScheduleText.fitsCron)
+    else { throw .lineEndInCron }
+    var words = variables.map { "\($0)=" + ScheduleText.cronArgument($1) }
+    words += ["nice", "-n", "10", "ionice", "-c", "2", "-n", "7"]
+    // Of two runs the second ends at once, with 0.
+    words += ["flock", "-n", "-E", "0", ScheduleText.cronArgument(lock)]
+    if let timeout = schedule.timeout { words += ["timeout", String(timeout)] }
+    words += ([schedule.program] + schedule.arguments).map(ScheduleText.cronArgument)
+    // So does one that finds another run, started by somebody.
+    words += ["||", "[", "$?", "-eq", "11", "]"]
+    if let onFailure = schedule.onFailure {
+      words += ["||", "HOLDFAST_SCHEDULE=\(schedule.name)", "sh", "-c", ScheduleText.cronArgument(onFailure)]
+    }
+    let command = words.joined(separator: " ")
+    guard command.utf8.count <= commandBytesMax else { throw .tooLongForCron }
+    let lines =
+      head + [
+        "SHELL=/bin/sh", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "\(fields) \(schedule.user ?? "root") \(command)",
+      ]
+    return lines.joined(separator: "\n") + "\n"
+  }
+}

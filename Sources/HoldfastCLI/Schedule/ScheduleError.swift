@@ -1,0 +1,66 @@
+package import HoldfastModel
+
+/// Why something cannot run by itself as it was asked for.
+package enum ScheduleError: OperatorError, Equatable {
+  case noName(String)
+  case noCadence(String)
+  case notForCron(String)
+  case lineEndInCron
+  case tooLongForCron
+  case noCommandLine(String)
+  case relativePath(String)
+  case foreignFile(Path)
+  case notInstalled(ScheduleName)
+  case noScheduler
+  case cronIsOfRoot
+  case noHome
+  case otherUser
+  case noUser(String)
+
+  package var message: String {
+    switch self {
+    case .noName(let text): "\"\(Path(text))\" is not the name of a schedule"
+    case .noCadence(let text): "\"\(Path(text))\" does not say how often"
+    case .notForCron(let text): "cron cannot run anything \"\(Path(text))\""
+    case .lineEndInCron: "a line of a crontab cannot hold a line end"
+    case .tooLongForCron: "the command is too long for cron"
+    case .noCommandLine(let reason): "what shall run is no command line of holdfast: \(reason)"
+    case .relativePath(let text): "\(Path(text)) is relative, and what runs by itself starts somewhere else"
+    case .foreignFile(let path): "\(path) was not written by `holdfast schedule`"
+    case .notInstalled(let name): "no schedule \(name) is installed"
+    case .noScheduler: "there is neither systemd nor cron here"
+    case .cronIsOfRoot: "only root can write to /etc/cron.d"
+    case .noHome: "there is no home directory for units of a user"
+    case .otherUser: "only root can say as whom something runs"
+    case .noUser(let text): "\"\(Path(text))\" is not the name of a user"
+    }
+  }
+
+  package var hint: String? {
+    switch self {
+    case .noName: "Take 1 to 32 letters, digits, _ or -, other than failure."
+    case .noCadence: "Say 15m, 6h, hourly, daily, \"02:30\", \"Mon,Thu 02:30\", or a calendar event of systemd.time(7)."
+    case .notForCron: "Say 15m, 6h, hourly, daily, weekly, monthly, \"02:30\" or \"Mon,Thu 02:30\"."
+    case .lineEndInCron, .tooLongForCron: "Put what shall run into a script or a configuration file."
+    case .noCommandLine:
+      "Say it after --, as in: holdfast schedule install -- backup /srv/shop --repository /backup --quiet"
+    case .relativePath: "Say it from the root on."
+    case .foreignFile: "Move it away, or take another --name."
+    case .notInstalled: "Run `holdfast schedule show` to see what is."
+    case .noScheduler: "Install one of them, or run `holdfast run` by whatever runs things here."
+    case .cronIsOfRoot: "Run as root, or write a line of your own with `crontab -e`."
+    case .noHome: "Set HOME, or run as root."
+    case .otherUser: "Leave --user out, or run as root."
+    case .noUser: "Say it as /etc/passwd does."
+    }
+  }
+
+  package var exitStatus: ExitStatus {
+    switch self {
+    case .noName, .noCadence, .notForCron, .lineEndInCron, .tooLongForCron, .noCommandLine, .relativePath, .otherUser,
+      .noUser:
+      .usage
+    case .foreignFile, .notInstalled, .noScheduler, .cronIsOfRoot, .noHome: .failed
+    }
+  }
+}

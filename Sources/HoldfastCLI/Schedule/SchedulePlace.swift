@@ -1,0 +1,250 @@
+internal import FoundationEssentials
+internal import HoldfastModel
+internal import HoldfastSystem
+
+/// One of the places that something can be scheduled in, and what lies there.
+struct SchedulePlace {
+  enum Kind: String {
+    case systemd
+    case systemdOfUser = "systemd of this user"
+    case cron
+  }
+
+  /// What a schedule consists of on disk.
+  struct Item: Equatable {
+    enum Content: Equatable {
+      case text(String)
+      /// By which systemd knows that a timer is to be started.
+      case link(target: String)
+    }
+
+    let path: Path
+    let content: Content
+    var permissions: UInt32 = 0o644
+  }
+
+  /// A schedule that is installed, and what of it is not as it would be installed now.
+  struct Installed {
+    let schedule: Schedule
+    let place: SchedulePlace
+    let differing: [Path]
+  }
+
+  private static let mark = "# Written by `holdfast schedule install`; `holdfast schedule remove` removes it."
+  private static let running = Path("/run/systemd/system")
+  private static let unfinished = ".holdfast-unfinished"
+
+  let kind: Kind
+  /// Of the units, or of the crontabs.
+  let directory: Path
+  /// Whether its scheduler runs here, and has to be told.
+  let isLive: Bool
+  private let files: FileSystem
+
+  // MARK: Which
+
+  /// All places where this user has a say.
+  /// - Parameter root: the directory that is `/` for an image; `nil` for this machine.
+  static func all(_ files: FileSystem, root: Path?) throws -> [SchedulePlace] {
+    let isLive = try root == nil && files.statusIfPresent(of: running) != nil
+    let top = root ?? .root
+    guard root != nil || Environment.isRoot else {
+      guard let directory = userDirectory() else { throw ScheduleError.noHome }
+      return [SchedulePlace(kind: .systemdOfUser, directory: directory, isLive: isLive, files: files)]
+    }
+    return [
+      SchedulePlace(kind: .systemd, directory: top.appending("etc/systemd/system"), isLive: isLive, files: files),
+      SchedulePlace(kind: .cron, directory: top.appending("etc/cron.d"), isLive: false, files: files),
+    ]
+  }
+
+  /// The one to install in: systemd where it runs, unless cron is asked for; in an image systemd.
+  static func chosen(_ files: FileSystem, root: Path?, cron: Bool) throws -> SchedulePlace {
+    let places = try all(files, root: root)
+    if cron || (root == nil && !places.contains(where: \.isLive)) {
+      if let place = places.first(where: { $0.kind == .cron }) {
+        guard try cron || root != nil || files.statusIfPresent(of: place.directory) != nil else {
+          throw ScheduleError.noScheduler
+        }
+        return place
+      }
+      throw ScheduleError.cronIsOfRoot
+    }
+    return places[0]
+  }
+
+  private static func userDirectory() -> Path? {
+    if let directory = Environment.value("XDG_CONFIG_HOME"), directory.hasPrefix("/") {
+      return Path(directory).appending("systemd/user")
+    }
+    return Environment.value("HOME").flatMap { $0.hasPrefix("/") ? Path($0).appending(".config/systemd/user") : nil }
+  }
+
+  // MARK: What would be there
+
+  func items(_ schedule: Schedule) throws -> [Item] {
+    let settings = try "# " + Self.json(schedule)
+    guard kind != .cron else {
+      let place = Path("/etc/cron.d").appending(schedule.name.unit)
+      let text = try CronLine.text(
+        schedule, head: [Self.mark, settings], minute: Self.minute(), lock: place.description)
+      // Who can read it can hold its lock.
+      let permissions: UInt32 = schedule.user == nil ? 0o600 : 0o644
+      return [Item(path: directory.appending(schedule.name.unit), content: .text(text), permissions: permissions)]
+    }
+    let units = SystemdUnits.files(schedule, mark: Self.mark, settings: settings).map {
+      Item(path: directory.appending($0.name), content: .text($0.text))
+    }
+    let timer = SystemdUnits.timer(schedule.name)
+    let link = Item(
+      path: directory.appending("timers.target.wants").appending(timer), content: .link(target: "../" + timer))
+    return units + [link]
+  }
+
+  /// Those of some schedule of this name: what counts are the paths, and where links lead.
+  private func items(below name: ScheduleName) throws -> [Item] {
+    guard kind != .cron, let any = Cadence("daily") else {
+      return [Item(path: directory.appending(name.unit), content: .text(""))]
+    }
+    return try items(Schedule(name, any, program: "", arguments: []))
+  }
+
+  private static func json(_ schedule: Schedule) throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    return String(decoding: try encoder.encode(schedule), as: UTF8.self)
+  }
+
+  /// The same on every run on this machine, another one on the next machine (FNV-1a of its name).
+  private static func minute() -> Int {
+    let hash = Environment.hostName().utf8.reduce(UInt32(2_166_136_261)) { ($0 ^ UInt32($1)) &* 16_777_619 }
+    return Int(hash % 60)
+  }
+
+  // MARK: What is there
+
+  /// Those of its files that are there.
+  /// - Throws: where one of them is somebody else's.
+  func present(_ name: ScheduleName) throws -> [Path] {
+    try items(below: name).compactMap { item in
+      guard try files.statusIfPresent(of: item.path) != nil else { return nil }
+      let isOurs =
+        if case .link = item.content { isThere(item) } else { content(item.path)?.hasPrefix(Self.mark + "\n") == true }
+      guard isOurs else { throw ScheduleError.foreignFile(item.path) }
+      return item.path
+    }
+  }
+
+  func installed() throws -> [Installed] {
+    guard try files.statusIfPresent(of: directory) != nil else { return [] }
+    let listing = try files.open(directory, .directoryFollowingLinks).listing()
+    var found: [Installed] = []
+    for index in 0..<listing.count {
+      let path = directory.appending(Array(listing[index]))
+      guard isMain(listing[index]), let schedule = schedule(in: path) else { continue }
+      let items = try items(schedule)
+      let differing = items.filter { !isThere($0) }.map(\.path)
+      found.append(Installed(schedule: schedule, place: self, differing: differing))
+    }
+    return found.sorted { $0.schedule.name.unit < $1.schedule.name.unit }
+  }
+
+  /// Whether a name is that of the file that tells what is scheduled.
+  private func isMain(_ name: some Sequence<UInt8>) -> Bool {
+    let text = String(decoding: Array(name), as: UTF8.self)
+    guard text.hasPrefix("holdfast"), !text.hasPrefix("holdfast-failure@") else { return false }
+    return kind == .cron ? !text.contains(".") : text.hasSuffix(".service")
+  }
+
+  private func schedule(in path: Path) -> Schedule? {
+    guard let lines = content(path)?.split(separator: "\n", maxSplits: 2), lines.count > 1, lines[0] == Self.mark,
+      lines[1].hasPrefix("# ")
+    else { return nil }
+    return try? JSONDecoder().decode(Schedule.self, from: Data(lines[1].dropFirst(2).utf8))
+  }
+
+  private func content(_ path: Path) -> String? {
+    guard let bytes = try? files.open(path, .read).contents(max: 1 << 20) else { return nil }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
+  private func isThere(_ item: Item) -> Bool {
+    switch item.content {
+    case .text(let text): return content(item.path) == text
+    case .link(let target):
+      guard let parent = item.path.parent, let directory = try? files.open(parent, .directoryFollowingLinks) else {
+        return false
+      }
+      let name = Path(bytes: Array(item.path.lastComponent))
+      return (try? files.readSymbolicLink(name, in: directory)) == Array(target.utf8)
+    }
+  }
+
+  // MARK: Acting
+
+  /// Each file appears whole.
+  func write(_ item: Item) throws {
+    guard let parent = item.path.parent else { return }
+    try files.makeDirectories(parent, permissions: 0o755)
+    let directory = try files.open(parent, .directoryFollowingLinks)
+    let name = Path(bytes: Array(item.path.lastComponent))
+    let temporary = Path(bytes: Array(".".utf8) + name.bytes + Array(Self.unfinished.utf8))
+    if try files.statusIfPresent(of: temporary, in: directory) != nil {
+      try files.removeFile(temporary, in: directory)
+    }
+    switch item.content {
+    case .text(let text):
+      let file = try files.open(temporary, in: directory, .create)
+      try Array(text.utf8).withUnsafeBytes { try file.write($0, at: 0) }
+      try file.setMode(item.permissions)
+      try file.synchronize()
+    case .link(let target):
+      try files.makeSymbolicLink(temporary, in: directory, target: Array(target.utf8))
+    }
+    try files.rename(temporary, in: directory, to: name, in: directory, replacing: true)
+    try directory.synchronizeDirectory()
+  }
+
+  func remove(_ path: Path) throws {
+    try files.removeFile(path)
+    if let parent = path.parent { try files.open(parent, .directoryFollowingLinks).synchronizeDirectory() }
+  }
+
+  // MARK: systemd
+
+  /// - Throws: where systemd is there to ask, and does not know when that is.
+  func checkCadence(_ cadence: Cadence, _ cancellation: Cancellation) throws {
+    guard kind != .cron else { return }
+    // What is asked holds no quote: see `Cadence`.
+    let question = "command -v systemd-analyze || exit 0; systemd-analyze calendar '\(cadence.calendar)'"
+    do {
+      try ShellCommand("exec >/dev/null 2>&1; " + question).run(cancellation)
+    } catch is ShellCommandError {
+      throw ScheduleError.noCadence(cadence.text)
+    }
+  }
+
+  private var systemctl: String { kind == .systemdOfUser ? "systemctl --user" : "systemctl" }
+
+  func commandsToStart(_ name: ScheduleName) -> [String] {
+    ["\(systemctl) daemon-reload", "\(systemctl) restart \(SystemdUnits.timer(name))"]
+  }
+
+  /// Before the files go.
+  func commandToStop(_ name: ScheduleName) -> String { "\(systemctl) stop \(SystemdUnits.timer(name))" }
+
+  var commandToForget: String { "\(systemctl) daemon-reload" }
+
+  /// When it runs next, in the words of systemd; empty where it cannot be asked.
+  func nextTimes(_ schedule: Schedule, _ cancellation: Cancellation) -> [String] {
+    guard kind != .cron else { return [] }
+    let command =
+      isLive
+      ? "\(systemctl) list-timers --no-pager --no-legend \(SystemdUnits.timer(schedule.name))"
+      : "systemd-analyze calendar --iterations=2 '\(schedule.cadence.calendar)' | grep -E 'Next elapse|Iter'"
+    guard let output = try? ShellCommand("exec 2>/dev/null; " + command).output(cancellation) else { return [] }
+    return String(decoding: output, as: UTF8.self).split(separator: "\n").map {
+      $0.split(separator: " ").joined(separator: " ")
+    }
+  }
+}

@@ -1,0 +1,130 @@
+internal import ArgumentParser
+internal import HoldfastModel
+internal import HoldfastSystem
+
+struct ScheduleShow: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "show", abstract: "Show what runs by itself, whether it is still as installed, and when it runs next.",
+    discussion: ExitStatusTable.text)
+
+  @OptionGroup var target: ScheduleOptions
+  @OptionGroup var output: OutputOptions
+
+  private struct JSON: Encodable {
+    let schedule: Schedule
+    let by: String
+    let files: [String]
+    let differing: [String]
+    let next: [String]
+  }
+
+  func run() throws {
+    let host = Environment.makeHost()
+    let wanted = try target.name.map { _ in try target.scheduleName() }
+    let installed = try target.places(host).flatMap { try $0.installed() }.filter {
+      wanted == nil || $0.schedule.name == wanted
+    }
+    if let wanted, installed.isEmpty { throw ScheduleError.notInstalled(wanted) }
+    if output.json {
+      return try Console.json(
+        installed.map {
+          JSON(
+            schedule: $0.schedule, by: $0.place.kind.rawValue,
+            files: try $0.place.items($0.schedule).map(\.path.description),
+            differing: $0.differing.map(\.description), next: $0.place.nextTimes($0.schedule, host.cancellation))
+        })
+    }
+    if installed.isEmpty { Console.output("nothing is scheduled") }
+    for found in installed {
+      let words = [found.schedule.program] + found.schedule.arguments
+      Console.output(
+        "\(found.schedule.name): by \(found.place.kind.rawValue), --every \(ScheduleText.shown(found.schedule.cadence.text))"
+      )
+      Console.output("  runs \(words.map(ScheduleText.shown).joined(separator: " "))")
+      for item in try found.place.items(found.schedule) {
+        let state = found.differing.contains(item.path) ? "differs from what would be installed" : "as installed"
+        Console.output("  \(item.path): \(state)")
+      }
+      for line in found.place.nextTimes(found.schedule, host.cancellation) { Console.output("  next: \(line)") }
+    }
+  }
+}
+
+struct ScheduleRemove: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "remove", abstract: "Let nothing run by itself any more.",
+    discussion: """
+      It removes exactly what `holdfast schedule install` has written.
+
+      \(ExitStatusTable.text)
+      """)
+
+  @OptionGroup var target: ScheduleOptions
+
+  @Flag(name: .long, help: "Only show what would be removed and run.")
+  var dryRun = false
+
+  @OptionGroup var output: OutputOptions
+
+  func run() throws {
+    let host = Environment.makeHost()
+    let name = try target.scheduleName()
+    let places = try target.places(host)
+    var plan = SchedulePlan(write: [])
+    plan.remove = try places.flatMap { try $0.present(name) }
+    guard !plan.remove.isEmpty else { throw ScheduleError.notInstalled(name) }
+    if places[0].isLive {
+      plan.commandsBefore = [places[0].commandToStop(name)]
+      plan.commandsAfter = [places[0].commandToForget]
+    }
+    try plan.perform(places[0], host, isDry: dryRun, output)
+  }
+}
+
+/// What an installation or a removal does, before it does it.
+struct SchedulePlan {
+  var write: [SchedulePlace.Item]
+  var remove: [Path] = []
+  var commandsBefore: [String] = []
+  var commandsAfter: [String] = []
+
+  private struct JSON: Encodable {
+    let dryRun: Bool
+    let wrote: [String]
+    let removed: [String]
+    let ran: [String]
+  }
+
+  init(write: [SchedulePlace.Item]) { self.write = write }
+
+  func perform(_ place: SchedulePlace, _ host: Host, isDry: Bool, _ output: OutputOptions) throws {
+    if !isDry {
+      for command in commandsBefore { try ShellCommand(command).run(host.cancellation) }
+      for path in remove { try place.remove(path) }
+      for item in write { try place.write(item) }
+      for command in commandsAfter { try ShellCommand(command).run(host.cancellation) }
+    }
+    if output.json {
+      return try Console.json(
+        JSON(
+          dryRun: isDry, wrote: write.map(\.path.description), removed: remove.map(\.description),
+          ran: commandsBefore + commandsAfter))
+    }
+    guard isDry || !output.quiet else { return }
+    for path in remove { Console.output((isDry ? "would remove " : "removed ") + path.description) }
+    for item in write { show(item, isDry: isDry) }
+    for command in commandsBefore + commandsAfter { Console.output((isDry ? "would run " : "ran ") + command) }
+  }
+
+  private func show(_ item: SchedulePlace.Item, isDry: Bool) {
+    guard isDry else { return Console.output("wrote \(item.path)") }
+    switch item.content {
+    case .text(let text):
+      Console.output("would write \(item.path):")
+      text.split(separator: "\n", omittingEmptySubsequences: false).dropLast().forEach {
+        Console.output($0.isEmpty ? "" : "  " + $0)
+      }
+    case .link(let target): Console.output("would link \(item.path) to \(target)")
+    }
+  }
+}

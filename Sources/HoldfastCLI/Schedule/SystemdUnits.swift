@@ -1,0 +1,136 @@
+/// The units of a schedule: a pure function of it.
+package enum SystemdUnits {
+  /// What is in a file, and below which name in the directory of units.
+  package struct File: Sendable, Equatable {
+    package let name: String
+    package let text: String
+  }
+
+  /// What a backup needs beyond its user's rights: to read everything, to write into the repository and beside SQLite's databases whoever owns them, and to see who else
+  /// has a database open.
+  private static let capabilities =
+    "CAP_CHOWN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER CAP_SYS_PTRACE"
+
+  /// - Parameters:
+  ///   - mark: the first line of every file that is ours.
+  ///   - settings: the second line of the service, from which the schedule can be had again.
+  package static func files(_ schedule: Schedule, mark: String, settings: String) -> [File] {
+    let unit = schedule.name.unit
+    return [
+      File(name: service(schedule.name), text: text([mark, settings], serviceLines(schedule))),
+      File(name: timer(schedule.name), text: text([mark], timerLines(schedule))),
+      File(name: "holdfast-failure@\(unit).service.service", text: text([mark], failureLines(schedule))),
+    ]
+  }
+
+  package static func service(_ name: ScheduleName) -> String { name.unit + ".service" }
+  package static func timer(_ name: ScheduleName) -> String { name.unit + ".timer" }
+
+  private static func text(_ head: [String], _ lines: [String]) -> String {
+    (head + lines).joined(separator: "\n") + "\n"
+  }
+
+  private static func serviceLines(_ schedule: Schedule) -> [String] {
+    let command =
+      [ScheduleText.unitValue(schedule.program)] + schedule.arguments.map { ScheduleText.unitArgument($0) }
+    var lines = [
+      "[Unit]",
+      "Description=holdfast: what \(schedule.name) runs by itself",
+      "Documentation=man:holdfast-schedule(1)",
+      "OnFailure=holdfast-failure@%n.service",
+      "",
+      "[Service]",
+      "Type=oneshot",
+      "ExecStart=" + command.joined(separator: " "),
+      "# Another run holds the lock: it does the work.",
+      "SuccessExitStatus=11",
+      "TimeoutStartSec=" + (schedule.timeout.map(String.init) ?? "infinity"),
+      "Nice=10",
+      "CPUSchedulingPolicy=batch",
+      "IOSchedulingClass=best-effort",
+      "IOSchedulingPriority=7",
+      "UMask=0077",
+    ]
+    if let user = schedule.user { lines.append("User=" + user) }
+    lines += schedule.environment.sorted { $0.key < $1.key }.map {
+      "Environment=" + ScheduleText.unitValue("\($0.key)=\($0.value)")
+    }
+    lines += schedule.credentials.map { "LoadCredential=" + ScheduleText.unitValue("\($0.name):\($0.file)") }
+    return lines + confinementLines(schedule)
+  }
+
+  private static func confinementLines(_ schedule: Schedule) -> [String] {
+    // A user's own systemd may confine little.
+    guard !schedule.isOfUser else { return schedule.confinement == .none ? [] : ["NoNewPrivileges=yes"] }
+    // Without a login there is no home to keep these in.
+    let directory = schedule.user.map { "holdfast-" + $0 } ?? "holdfast"
+    var lines = [
+      "CacheDirectory=\(directory)", "CacheDirectoryMode=0700", "StateDirectory=\(directory)",
+      "StateDirectoryMode=0700",
+      "Environment=HOLDFAST_CACHE_DIR=%C/\(directory) HOLDFAST_STATE_DIR=%S/\(directory)",
+    ]
+    guard schedule.confinement != .none else { return lines }
+    lines += [
+      "NoNewPrivileges=yes",
+      "CapabilityBoundingSet=" + capabilities,
+      "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK",
+      "RestrictNamespaces=yes",
+      "RestrictRealtime=yes",
+      "RestrictSUIDSGID=yes",
+      "LockPersonality=yes",
+      "SystemCallArchitectures=native",
+      "PrivateDevices=yes",
+      "ProtectClock=yes",
+      "ProtectControlGroups=yes",
+      "ProtectHostname=yes",
+      "ProtectKernelLogs=yes",
+      "ProtectKernelModules=yes",
+      "ProtectKernelTunables=yes",
+    ]
+    guard schedule.confinement == .strict else { return lines + ["ProtectSystem=full"] }
+    lines.append("ProtectSystem=strict")
+    // What is not there yet must not keep the run from saying so itself.
+    lines += schedule.writable.map { "ReadWritePaths=" + ScheduleText.unitValue("-" + $0) }
+    // Otherwise what lies there would be out of sight.
+    let usesTemporary = schedule.writable.contains { path in
+      ["/tmp", "/var/tmp"].contains { path == $0 || path.hasPrefix($0 + "/") }
+    }
+    return usesTemporary ? lines + ["ReadWritePaths=/tmp /var/tmp"] : lines + ["PrivateTmp=yes"]
+  }
+
+  private static func timerLines(_ schedule: Schedule) -> [String] {
+    var lines = [
+      "[Unit]",
+      "Description=holdfast: when \(schedule.name) runs",
+      "Documentation=man:holdfast-schedule(1)",
+      "",
+      "[Timer]",
+      "OnCalendar=" + schedule.cadence.calendar,
+      "# What was missed while the machine was off is made up for.",
+      "Persistent=true",
+    ]
+    if schedule.delay > 0 {
+      lines += ["RandomizedDelaySec=\(schedule.delay)", "FixedRandomDelay=true"]
+    }
+    return lines + ["", "[Install]", "WantedBy=timers.target"]
+  }
+
+  private static func failureLines(_ schedule: Schedule) -> [String] {
+    let command =
+      schedule.onFailure.map { "/bin/sh -c " + ScheduleText.unitArgument($0) }
+      // The number is the priority in the journal: an error.
+      ?? "/bin/echo \"<3>\(schedule.name).service failed: journalctl -u \(schedule.name).service tells why\""
+    var lines = [
+      "[Unit]",
+      "Description=holdfast: after a failure of \(schedule.name)",
+      "",
+      "[Service]",
+      "Type=oneshot",
+      "Environment=HOLDFAST_SCHEDULE=\(schedule.name)",
+      "ExecStart=" + command,
+      "TimeoutStartSec=5min",
+    ]
+    if let user = schedule.user { lines.append("User=" + user) }
+    return lines
+  }
+}

@@ -1,0 +1,80 @@
+internal import ArgumentParser
+internal import HoldfastArchive
+internal import HoldfastEngine
+internal import HoldfastModel
+internal import HoldfastStore
+internal import HoldfastSystem
+internal import Synchronization
+
+/// What a shell offers of the repository while a command line is typed: IDs of snapshots, names of sources.
+///
+/// Nothing is asked for, nothing is said, nothing is written. Where the repository cannot be read, nothing is offered; where it answers slowly, what has come.
+enum Candidates {
+  /// Somebody waits at the prompt.
+  private static let secondsMax = 1.0
+
+  static let snapshots = CompletionKind.custom { words, _, prefix in
+    let line = TypedLine(words)
+    let name = line.value(long: "--name").flatMap { SourceName($0) }
+    let isLong = prefix.count > shortDigits
+    let describes = CompletionShell.requesting != .bash
+    return ["latest"]
+      + collected(line) { repository, found in
+        for source in try repository.sourceNames() where name == nil || name == source {
+          for snapshot in try repository.allSnapshots(of: source, onDamage: { _ in }).reversed() {
+            let id = isLong ? snapshot.id.description : snapshot.id.short
+            found.append(describes ? id + separator + description(snapshot.envelope) : id)
+          }
+        }
+      }
+  }
+
+  static let sources = CompletionKind.custom { words, _, _ in
+    collected(TypedLine(words)) { repository, found in
+      for source in try repository.sourceNames() { found.append(source.text) }
+    }
+  }
+
+  /// Whether it is a completion script that runs this program.
+  static func areAskedFor(by arguments: some Collection<String>) -> Bool { arguments.first == "---completion" }
+
+  /// Of an ID as `list` shows it.
+  private static let shortDigits = 8
+
+  /// Between a candidate and what is shown beside it.
+  private static var separator: String { CompletionShell.requesting == .fish ? "\t" : ":" }
+
+  private static func description(_ envelope: Envelope) -> String {
+    "\(envelope.kind.rawValue) of \(envelope.source.name), \(TimeText.local(envelope.started))"
+  }
+
+  /// What one thread finds while another one waits.
+  private final class Found: Sendable {
+    private let state = Mutex((lines: [String](), isComplete: false))
+
+    func append(_ line: String) { state.withLock { $0.lines.append(line) } }
+    func end() { state.withLock { $0.isComplete = true } }
+    var isComplete: Bool { state.withLock { $0.isComplete } }
+    var lines: [String] { state.withLock { $0.lines } }
+  }
+
+  private static func collected(
+    _ line: TypedLine, _ collect: @escaping @Sendable (Repository, Found) throws -> Void
+  ) -> [String] {
+    guard let place = line.value(ofShort: "-r", long: "--repository") ?? Environment.value("HOLDFAST_REPOSITORY"),
+      !place.isEmpty, let directory = try? Environment.absolute(place)
+    else { return [] }
+    let found = Found()
+    // A disk that hangs keeps this thread, and not the one who types: with the process it ends.
+    WorkerThread.detach {
+      let host = Host(workers: 1, scratchDirectories: [])
+      if let repository = try? Repository.open(LocalStore(directory: directory, host: host), host: host) {
+        try? collect(repository, found)
+      }
+      found.end()
+    }
+    let begun = Clock.system.uptime()
+    while !found.isComplete, Clock.system.uptime() - begun < secondsMax { Pause.forAnotherThread() }
+    return found.lines
+  }
+}

@@ -1,0 +1,33 @@
+internal import ArgumentParser
+
+/// A shell that can complete.
+enum Shell: String, ExpressibleByArgument, CaseIterable {
+  case bash, zsh, fish
+
+  fileprivate var script: String {
+    switch self {
+    case .bash: Holdfast.completionScript(for: .bash)
+    case .zsh: Holdfast.completionScript(for: .zsh)
+    case .fish: Holdfast.completionScript(for: .fish)
+    }
+  }
+}
+
+struct CompletionsCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "completions", abstract: "Print what makes a shell complete commands, options, snapshots and sources.",
+    discussion: """
+      For bash: holdfast completions bash > ~/.local/share/bash-completion/completions/holdfast
+      For zsh, into a directory of its fpath: holdfast completions zsh > ~/.zfunc/_holdfast
+      For fish: holdfast completions fish > ~/.config/fish/completions/holdfast.fish
+
+      Snapshots and sources are looked up in the repository that the command line names, else HOLDFAST_REPOSITORY. No key is needed, and nothing is asked for.
+
+      \(ExitStatusTable.text)
+      """)
+
+  @Argument(help: "bash, zsh or fish.")
+  var shell: Shell
+
+  func run() { Console.output(shell.script) }
+}

@@ -1,0 +1,47 @@
+/// A command line that is still being typed, as a shell hands it to whoever completes it: words with their quotes, the program first.
+struct TypedLine {
+  private let words: [String]
+
+  init(_ words: [String]) { self.words = words }
+
+  /// The value of an option, without its quotes.
+  /// - Returns: `nil` where it is not there, or where only the shell could say what it stands for.
+  func value(ofShort short: String? = nil, long: String) -> String? {
+    for (index, word) in words.enumerated() {
+      if word == long || word == short {
+        // bash counts `=` as a word.
+        let next = index + 1 < words.count && words[index + 1] == "=" ? index + 2 : index + 1
+        return next < words.count ? Self.unquoted(words[next]) : nil
+      }
+      if word.hasPrefix(long + "=") { return Self.unquoted(String(word.dropFirst(long.count + 1))) }
+      if let short, word.hasPrefix(short), word.count > short.count {
+        return Self.unquoted(String(word.dropFirst(short.count)))
+      }
+    }
+    return nil
+  }
+
+  /// What a shell makes of a word; `nil` where it would have to run or expand something.
+  static func unquoted(_ word: String) -> String? {
+    var text = ""
+    var quote: Character?
+    var rest = word[...]
+    if rest == "~" || rest.hasPrefix("~/"), let home = Environment.value("HOME") {
+      text = home
+      rest = rest.dropFirst()
+    }
+    while let character = rest.popFirst() {
+      switch (character, quote) {
+      case (let mark, let open?) where mark == open: quote = nil
+      case ("'", nil), ("\"", nil): quote = character
+      case ("\\", nil): text += rest.popFirst().map { String($0) } ?? ""
+      case ("\\", "\""):
+        let escaped = rest.popFirst()
+        text += escaped.map { "$`\"\\".contains($0) ? String($0) : "\\\($0)" } ?? ""
+      case ("$", nil), ("$", "\""), ("`", nil), ("`", "\""): return nil
+      default: text.append(character)
+      }
+    }
+    return text
+  }
+}
