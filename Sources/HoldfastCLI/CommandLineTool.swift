@@ -21,6 +21,9 @@ package enum CommandLineTool {
         return ExitStatus.failed.rawValue
       }
       let status = end(error)
+      if StatusCommand.isPlugin(arguments), status == ExitStatus.usage.rawValue, !(error is NagiosOutcome) {
+        return NagiosOutcome.Status.unknown.rawValue
+      }
       guard WALFetchCommand.isMeant(by: arguments), status != ExitStatus.done.rawValue else { return status }
       return max(status, ExitStatus.fetchFailed.rawValue)
     }
@@ -28,6 +31,7 @@ package enum CommandLineTool {
 
   private static func end(_ error: any Error) -> Int32 {
     if let outcome = error as? Outcome { return outcome.status.rawValue }
+    if let outcome = error as? NagiosOutcome { return outcome.status.rawValue }
     guard let known = error as? any OperatorError else { return report(error) }
     if let refused = known as? SystemError, refused.isBrokenPipe { return ExitStatus.failed.rawValue }
     Console.error("holdfast: \(known)")
@@ -70,8 +74,8 @@ struct Holdfast: ParsableCommand {
     subcommands: [
       Init.self, BackupCommand.self, ListCommand.self, Show.self, Diff.self, RestoreCommand.self, CatCommand.self,
       VerifyCommand.self, MergeCommand.self, PruneCommand.self, UndeleteCommand.self, PinCommand.self,
-      UnpinCommand.self, TagCommand.self, AcceptCommand.self, KeyCommand.self, WALCommand.self, ScheduleCommand.self,
-      CompletionsCommand.self,
+      UnpinCommand.self, TagCommand.self, AcceptCommand.self, StatusCommand.self, KeyCommand.self, WALCommand.self,
+      ScheduleCommand.self, CompletionsCommand.self,
     ])
 }
 

@@ -15,14 +15,15 @@ import Testing
       12   wrong key
       20   damage that costs no snapshot any data
       21   damage that costs data
+      30   an objective is missed
       126  `wal fetch` failed: anything but a file that the archive does not have
       130  interrupted by a signal; partial work was dropped
 
     """
 
   @Test(arguments: [
-    [], ["init"], ["backup"], ["list"], ["show"], ["diff"], ["restore"], ["cat"], ["verify"], ["merge"], ["wal"],
-    ["completions"], ["schedule"],
+    [], ["init"], ["backup"], ["list"], ["show"], ["diff"], ["restore"], ["cat"], ["verify"], ["merge"], ["status"],
+    ["wal"], ["completions"], ["schedule"],
   ])
   func everyHelpHasTheTableOfExitStatuses(command: [String]) {
     let tool = Tool()

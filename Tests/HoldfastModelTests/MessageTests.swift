@@ -7,7 +7,7 @@ import Testing
   @Test func exitStatusesKeepTheirNumbers() {
     let promised: [HoldfastModel.ExitStatus: Int32] = [
       .done: 0, .failed: 1, .usage: 2, .incomplete: 3, .noRepository: 10, .locked: 11, .wrongKey: 12,
-      .repairableDamage: 20, .dataLoss: 21, .fetchFailed: 126, .interrupted: 130,
+      .repairableDamage: 20, .dataLoss: 21, .objectiveMissed: 30, .fetchFailed: 126, .interrupted: 130,
     ]
     #expect(HoldfastModel.ExitStatus.allCases.count == promised.count)
     for status in HoldfastModel.ExitStatus.allCases {
@@ -33,6 +33,23 @@ import Testing
     ] as [(Double, String)])
   func durationsAreShownInTheUnitThatFits(_ seconds: Double, _ shown: String) {
     #expect(Amount.duration(seconds) == shown)
+  }
+
+  @Test(arguments: [
+    (0.9, "0 s"), (59.9, "59 s"), (60, "1 min"), (3599, "59 min"), (3600, "1 h"), (11_520, "3 h 12 min"),
+    (86_400, "24 h"), (172_799, "47 h 59 min"), (172_800, "2 d"), (442_800, "5 d 3 h"), (-1, "?"), (.nan, "?"),
+    (.infinity, "?"),
+  ])
+  func agesAreReadAtAGlance(_ seconds: Double, _ shown: String) {
+    #expect(Amount.age(seconds) == shown)
+  }
+
+  /// What is not all is never shown as all, and what is something not as nothing.
+  @Test(arguments: [
+    (0, "0 %"), (1, "100 %"), (0.25, "25.0 %"), (0.9999, "99.9 %"), (0.00001, "0.1 %"), (1.5, "?"), (.nan, "?"),
+  ])
+  func sharesDoNotFlatter(_ share: Double, _ shown: String) {
+    #expect(Amount.share(share) == shown)
   }
 
   @Test func countsAgreeWithTheirNoun() {

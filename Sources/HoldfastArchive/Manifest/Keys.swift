@@ -28,6 +28,14 @@ package enum Keys {
     notesFolder(name, revision) + "notes.json"
   }
 
+  /// Where the journals of the sources lie.
+  package static let journals = "journal/"
+
+  /// Where the journal of a source lies, under ascending numbers.
+  package static func journal(_ name: SourceName) -> String { "\(journals)\(name)/" }
+
+  package static func journal(_ name: SourceName, _ number: UInt64) -> String { journal(name) + digits(number) }
+
   private static func digits(_ number: UInt64) -> String {
     let digits = String(number)
     return String(repeating: "0", count: max(0, 10 - digits.count)) + digits

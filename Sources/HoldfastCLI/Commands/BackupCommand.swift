@@ -101,6 +101,11 @@ struct BackupCommand: ParsableCommand {
   func run() throws {
     let machine = Environment.makeHost()
     let host = machine.reading(within: rate.limit(machine))
+    let watch = RunWatch(.backup, host: host, isDryRun: dryRun)
+    try watch.run { try run(host, watch) }
+  }
+
+  private func run(_ host: Host, _ watch: RunWatch) throws {
     let repository = try place.open(
       host, credentials: identity.credentials(host, writer: writer, asks: false))
     var options = Backup.Options(source: try command.file ?? Environment.absolute(source ?? ""))
@@ -117,17 +122,27 @@ struct BackupCommand: ParsableCommand {
     options.postgres = postgres ?? Environment.postgres
     options.expectsPostgres = postgres != nil
     options.repositoryDirectory = try place.directory(host)
-    let progress = ConsoleProgress(isQuiet: output.quiet, isTerminal: Console.isErrorTerminal, clock: host.clock)
+    watch.opened(repository, source: options.sourceName(host))
+    // A name that was chosen counts before there is a snapshot: the first backup may fail for weeks.
+    if let name { watch.parts = [RunRecord.Part(name)] }
+    let progress = ConsoleProgress(
+      isQuiet: output.quiet, isTerminal: Console.isErrorTerminal, clock: host.clock, watch: watch)
     defer { progress.end() }
     let backup = Backup(
       repository: repository, options: options, cache: StateCache(directory: try Environment.cacheDirectory()),
       progress: progress)
     let report = try hooks.surround(source: options.source, progress: progress, cancellation: host.cancellation) {
-      try backup.run()
+      let report = try backup.run()
+      // A hook may fail yet: what was committed is.
+      watch.parts = [RunRecord.Part(report)]
+      return report
     }
     progress.end()
-    for problem in report.problems { Console.error("holdfast: INCOMPLETE: \(problem.path): \(problem.reason)") }
-    for anomaly in report.anomalies { Console.error("holdfast: ANOMALY: \(anomaly)") }
+    watch.name(report.problems)
+    for anomaly in report.anomalies {
+      watch.warn("\(anomaly)")
+      Console.error("holdfast: ANOMALY: \(anomaly)")
+    }
     if !report.anomalies.isEmpty {
       let id = report.envelope.snapshot.short
       Console.error(

@@ -36,8 +36,15 @@ struct MergeCommand: ParsableCommand {
 
   func run() throws {
     let host = Environment.makeHost()
+    let watch = RunWatch(.merge, host: host, isDryRun: dryRun)
+    try watch.run { try run(host, watch) }
+  }
+
+  private func run(_ host: Host, _ watch: RunWatch) throws {
     let repository = try place.open(host, credentials: identity.credentials(host, writer: writer, asks: true))
-    let progress = ConsoleProgress(isQuiet: output.quiet, isTerminal: Console.isErrorTerminal, clock: host.clock)
+    watch.opened(repository, source: source.name)
+    let progress = ConsoleProgress(
+      isQuiet: output.quiet, isTerminal: Console.isErrorTerminal, clock: host.clock, watch: watch)
     defer { progress.end() }
     var options = Merge.Options(SnapshotSelector(snapshot, source: source.name))
     options.compression = compression
@@ -48,6 +55,7 @@ struct MergeCommand: ParsableCommand {
       progress: progress
     ).run()
     progress.end()
+    watch.parts = [RunRecord.Part(report)]
     if output.json {
       try Console.json(MergeJSON(report))
     } else if !output.quiet || dryRun {

@@ -105,19 +105,27 @@ struct PruneCommand: ParsableCommand {
 
   func run() throws {
     let host = Environment.makeHost()
+    let watch = RunWatch(.prune, host: host, isDryRun: dryRun)
+    try watch.run { try run(host, watch) }
+  }
+
+  private func run(_ host: Host, _ watch: RunWatch) throws {
     let repository = try place.open(host, credentials: writer.credentials(host))
+    watch.opened(repository, source: source.name)
     var options = Prune.Options(policy: rules.policy)
     options.grace = Double(grace.seconds)
     options.source = source.name
     options.isDryRun = dryRun
     options.waitsForLock = wait
     let report = try Prune(repository: repository, options: options).run()
+    watch.parts = report.sources.map { RunRecord.Part($0) }
     if output.json {
       try Console.json(PruneJSON(report, grace: grace.seconds))
     } else if !output.quiet {
       PruneText(report).lines.forEach(Console.output)
     }
     if let problem = report.memoryProblem {
+      watch.warn("this machine cannot remember when it saw that snapshots were removed: \(problem)")
       Console.error(
         "holdfast: WARNING: this machine cannot remember when it saw that snapshots were removed, so none is collected: \(problem); set HOLDFAST_STATE_DIR"
       )

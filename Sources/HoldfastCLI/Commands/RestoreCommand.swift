@@ -63,8 +63,15 @@ struct RestoreCommand: ParsableCommand {
 
   func run() throws {
     let host = Environment.makeHost()
+    let watch = RunWatch(.restore, host: host, isDryRun: dryRun)
+    try watch.run { try run(host, watch) }
+  }
+
+  private func run(_ host: Host, _ watch: RunWatch) throws {
     let repository = try place.open(host, credentials: identity.credentials(host, asks: true), limit: rate.limit(host))
-    let progress = ConsoleProgress(isQuiet: output.quiet, isTerminal: Console.isErrorTerminal, clock: host.clock)
+    watch.opened(repository, source: source.name)
+    let progress = ConsoleProgress(
+      isQuiet: output.quiet, isTerminal: Console.isErrorTerminal, clock: host.clock, watch: watch)
     defer { progress.end() }
     let settings = try recovery.target.map { try plan($0, repository, host, progress) }
     let chosen =
@@ -76,6 +83,7 @@ struct RestoreCommand: ParsableCommand {
         "snapshot \(chosen.id.short) is removed, and may be collected while it is restored; call it back first with `holdfast undelete \(chosen.id.short)`"
       )
     }
+    watch.parts = [RunRecord.Part(of: chosen)]
     var options = Restore.Options(target: try Environment.absolute(target))
     options.paths = try path.map { try PathArgument.entryPath($0) }
     options.tablespaces = try tablespaces()
@@ -86,7 +94,8 @@ struct RestoreCommand: ParsableCommand {
     options.recovery = settings
     let report = try Restore(repository: repository, snapshot: chosen, options: options, progress: progress).run()
     progress.end()
-    for problem in report.problems { Console.error("holdfast: INCOMPLETE: \(problem.path): \(problem.reason)") }
+    watch.parts = [RunRecord.Part(report, isDelta: delta)]
+    watch.name(report.problems)
     if output.json {
       try Console.json(RestoreJSON(report, settings))
     } else if !output.quiet || dryRun {

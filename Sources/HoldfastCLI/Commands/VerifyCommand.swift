@@ -62,9 +62,16 @@ struct VerifyCommand: ParsableCommand {
         hint: "Say its ID, as `holdfast backup --json` reports it.", exitStatus: .usage)
     }
     let host = Environment.makeHost()
+    let watch = RunWatch(.verify, host: host)
+    try watch.run { try run(host, watch) }
+  }
+
+  private func run(_ host: Host, _ watch: RunWatch) throws {
     let repository = try place.open(
       host, credentials: identity.credentials(host, writer: writer, asks: false), limit: rate.limit(host))
-    let progress = ConsoleProgress(isQuiet: output.quiet, isTerminal: Console.isErrorTerminal, clock: host.clock)
+    watch.opened(repository, source: source.name)
+    let progress = ConsoleProgress(
+      isQuiet: output.quiet, isTerminal: Console.isErrorTerminal, clock: host.clock, watch: watch)
     defer { progress.end() }
     var options = Verify.Options()
     options.provesData = data || sample != nil
@@ -73,10 +80,16 @@ struct VerifyCommand: ParsableCommand {
     let chosen = try snapshot.map {
       try SnapshotSelector($0, source: source.name).choose(in: repository) { progress.warn($0.message) }
     }
+    if let chosen {
+      watch.parts = [RunRecord.Part(of: chosen)]
+    } else if source.name == nil {
+      watch.parts = try repository.sourceNames().map { RunRecord.Part($0) }
+    }
     let report = try Verify(repository: repository, options: options, progress: progress).run(
       chosen, source: source.name)
     repository.notePassed(report, share: options.provesData ? options.share : 0)
     progress.end()
+    watch.parts = RunRecord.parts(of: report, chosen, share: options.provesData ? options.share : 0)
     if output.json { try Console.json(VerifyJSON(report)) }
     show(report)
     do {

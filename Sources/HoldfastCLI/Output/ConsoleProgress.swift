@@ -9,6 +9,8 @@ final class ConsoleProgress: ProgressObserver {
   private let isQuiet: Bool
   private let isTerminal: Bool
   private let clock: Clock
+  /// Gets the warnings as well.
+  private let watch: RunWatch?
   private var phase = ""
   private var totalBytes: UInt64?
   private var bytes: UInt64 = 0
@@ -17,7 +19,8 @@ final class ConsoleProgress: ProgressObserver {
   private var lastShown = 0.0
   private var isLineOpen = false
 
-  init(isQuiet: Bool, isTerminal: Bool, clock: Clock) {
+  init(isQuiet: Bool, isTerminal: Bool, clock: Clock, watch: RunWatch? = nil) {
+    self.watch = watch
     self.isQuiet = isQuiet
     self.isTerminal = isTerminal
     self.clock = clock
@@ -51,7 +54,10 @@ final class ConsoleProgress: ProgressObserver {
     if !isQuiet { say(message) }
   }
 
-  func warn(_ message: String) { say("WARNING: " + message) }
+  func warn(_ message: String) {
+    watch?.warn(message)
+    say("WARNING: " + message)
+  }
 
   /// Takes the changing line away.
   func end() {

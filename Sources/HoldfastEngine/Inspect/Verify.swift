@@ -27,6 +27,7 @@ package struct Verify {
     /// Files that cannot be restored whole, the first of them.
     package internal(set) var damagedFiles: [Path] = []
     package internal(set) var seconds = 0.0
+    package internal(set) var provenBytes: UInt64 = 0
     /// Whether it is sealed and no identity at hand opens it: then signature, digests and presence were proved, and no plain byte.
     package internal(set) var isClosed = false
     package var isSound: Bool { !findings.contains { $0.costsData } }

@@ -126,6 +126,7 @@ struct VerifyWalk {
     }
     try fetcher.drain()
     provenBytes += damage.bytes
+    result.provenBytes = damage.bytes
     provenFrames += damage.frames
     for (name, message) in damage.failures.sorted(by: {
       ($0.key.archive, $0.key.frame) < ($1.key.archive, $1.key.frame)

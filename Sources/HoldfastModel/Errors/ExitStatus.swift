@@ -9,6 +9,7 @@ package enum ExitStatus: Int32, CaseIterable, Sendable {
   case wrongKey = 12
   case repairableDamage = 20
   case dataLoss = 21
+  case objectiveMissed = 30
   case fetchFailed = 126
   case interrupted = 130
 
@@ -25,6 +26,7 @@ package enum ExitStatus: Int32, CaseIterable, Sendable {
     case .wrongKey: "wrong key"
     case .repairableDamage: "damage that costs no snapshot any data"
     case .dataLoss: "damage that costs data"
+    case .objectiveMissed: "an objective is missed"
     case .fetchFailed: "`wal fetch` failed: anything but a file that the archive does not have"
     case .interrupted: "interrupted by a signal; partial work was dropped"
     }

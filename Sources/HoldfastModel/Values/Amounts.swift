@@ -19,6 +19,24 @@ package enum Amount {
     "\(number) " + (number == 1 ? singular : plural ?? singular + "s")
   }
 
+  /// How long something is ago, or may be: `42 s`, `12 min`, `3 h 12 min`, `24 h`, `5 d 3 h`.
+  package static func age(_ seconds: Double) -> String {
+    guard seconds.isFinite, seconds >= 0, seconds < 1e12 else { return "?" }
+    let whole = Int(seconds)
+    if whole < 60 { return "\(whole) s" }
+    if whole < 3600 { return "\(whole / 60) min" }
+    let (large, small) = whole < 48 * 3600 ? (whole / 3600, whole % 3600 / 60) : (whole / 86_400, whole % 86_400 / 3600)
+    let units = whole < 48 * 3600 ? (" h", " min") : (" d", " h")
+    return "\(large)\(units.0)" + (small == 0 ? "" : " \(small)\(units.1)")
+  }
+
+  /// A part of a whole, 0 to 1: `0 %`, `99.7 %`, `100 %`. What is not all is never shown as all, and what is not nothing not as nothing.
+  package static func share(_ share: Double) -> String {
+    guard share.isFinite, (0...1).contains(share) else { return "?" }
+    if share == 0 || share == 1 { return "\(Int(share * 100)) %" }
+    return "\(min(99.9, max(0.1, (share * 1000).rounded() / 10))) %"
+  }
+
   /// Seconds as `0.42 s`, `12 s`, `3 min 5 s`, `2 h 10 min`.
   package static func duration(_ seconds: Double) -> String {
     guard seconds.isFinite, seconds >= 0, seconds < 1e12 else { return "?" }

@@ -1,0 +1,132 @@
+internal import ArgumentParser
+internal import HoldfastArchive
+internal import HoldfastEngine
+internal import HoldfastModel
+internal import HoldfastSystem
+
+struct StatusCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "status", abstract: "Show how each source is doing, and judge it by what was promised.",
+    discussion: """
+      What is said of past runs is what the journal of the repository remembers: information, not proof. What cannot be known is shown as unknown; an \
+      objective that cannot be shown to be met is missed. With --nagios: one line, and the exit statuses of a Nagios plugin, 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.
+
+      \(ExitStatusTable.text)
+      """)
+
+  @Option(
+    help: ArgumentHelp("How old the newest complete snapshot of a source may be: 90min, 26h, 8d.", valueName: "time"))
+  var maxAge: TimeSpan?
+
+  @Option(help: ArgumentHelp("How many snapshots the chain of the newest may have.", valueName: "n"))
+  var maxChain: Int?
+
+  @Option(
+    help: ArgumentHelp("Within which time `verify --data` is to have proved what is stored: 8d, 5w.", valueName: "time")
+  )
+  var proveWithin: TimeSpan?
+
+  @Option(
+    name: [.customLong("source"), .customLong("name")],
+    help: ArgumentHelp("Only this source.", valueName: "name"))
+  var source: SourceName?
+
+  @Flag(help: "Print one line for Nagios and the like, and end with a plugin's exit status.")
+  var nagios = false
+
+  @Option(
+    help: ArgumentHelp("Write metrics into this file, for the textfile collector of Prometheus.", valueName: "file"),
+    completion: .file())
+  var prometheus: String?
+
+  @OptionGroup var place: RepositoryOptions
+  @OptionGroup var output: OutputOptions
+
+  func validate() throws {
+    guard maxChain.map({ $0 >= 1 }) ?? true else { throw ValidationError("--max-chain is at least 1.") }
+    guard !(nagios && output.json) else { throw ValidationError("--nagios and --json exclude each other.") }
+  }
+
+  func run() throws {
+    guard nagios else { return try Outcome.end(report()) }
+    do {
+      let host = Environment.makeHost()
+      let found = try read(host)
+      try writeMetrics(found, host)
+      let line = NagiosLine(found.statuses, objectives, location: found.repository.location)
+      Console.output(line.text)
+      throw NagiosOutcome(status: line.status)
+    } catch let error as any OperatorError {
+      Console.output(NagiosLine.unknown(error.message))
+      throw NagiosOutcome(status: .unknown)
+    }
+  }
+
+  /// Whether these arguments ask for a plugin, that must end as one also where they are wrong.
+  static func isPlugin(_ arguments: some Collection<String>) -> Bool {
+    arguments.first == configuration.commandName && arguments.contains("--nagios")
+  }
+
+  private var objectives: Objectives {
+    var objectives = Objectives()
+    objectives.maxAge = maxAge.map { Double($0.seconds) }
+    objectives.maxChain = maxChain
+    objectives.proveWithin = proveWithin.map { Double($0.seconds) }
+    return objectives
+  }
+
+  private struct Found {
+    let repository: Repository
+    let statuses: [SourceStatus]
+  }
+
+  private func read(_ host: Host) throws -> Found {
+    let repository = try place.open(host)
+    return Found(repository: repository, statuses: try repository.status(of: source, objectives))
+  }
+
+  private func writeMetrics(_ found: Found, _ host: Host) throws {
+    guard let prometheus else { return }
+    let metrics = PrometheusText(found.statuses, objectives, repository: found.repository.id, now: host.clock.now())
+    try TextFile.replace(try Environment.absolute(prometheus), by: metrics.text, host)
+  }
+
+  private func report() throws -> ExitStatus {
+    let host = Environment.makeHost()
+    let found = try read(host)
+    let (statuses, location) = (found.statuses, found.repository.location)
+    if output.json {
+      try Console.json(StatusJSON(statuses, objectives, location: location))
+    } else if output.quiet {
+      for line in StatusText.concerns(statuses, objectives, location: location) { Console.error("holdfast: \(line)") }
+    } else {
+      StatusText.lines(statuses, objectives, location: location).forEach(Console.output)
+    }
+    let status = judge(statuses)
+    if status == .dataLoss { Console.error("HINT: Run `holdfast verify --data` to see what can still be restored.") }
+    do {
+      try writeMetrics(found, host)
+    } catch let error as any OperatorError where status != .done {
+      // What was found matters more than where it could not be written.
+      Console.error("holdfast: \(error)")
+    }
+    return status
+  }
+
+  private func judge(_ statuses: [SourceStatus]) -> ExitStatus {
+    if statuses.contains(where: { !$0.damage.isEmpty }) { return .dataLoss }
+    let isMissed = statuses.contains { !$0.missed.isEmpty } || (statuses.isEmpty && objectives.maxAge != nil)
+    return isMissed ? .objectiveMissed : .done
+  }
+}
+
+/// The end of a plugin: it has said everything.
+struct NagiosOutcome: Error {
+  enum Status: Int32 {
+    case ok = 0
+    case warning = 1
+    case critical = 2
+    case unknown = 3
+  }
+  let status: Status
+}

@@ -1,0 +1,61 @@
+internal import HoldfastEngine
+internal import HoldfastModel
+
+/// `holdfast status --nagios`: one line as the guidelines for Nagios plugins have it, with performance data behind a bar.
+struct NagiosLine {
+  let status: NagiosOutcome.Status
+  let text: String
+
+  init(_ statuses: [SourceStatus], _ objectives: Objectives, location: String) {
+    guard !statuses.isEmpty else {
+      status = .critical
+      text = "HOLDFAST CRITICAL - " + Self.oneLine("no snapshots in \(location)")
+      return
+    }
+    let worst = statuses.compactMap(\.level).max()
+    status =
+      switch worst {
+      case .critical: .critical
+      case .warning: .warning
+      case nil: .ok
+      }
+    let concerns = statuses.flatMap { status in
+      status.concerns.map { (level: $0.level, text: "\(status.name): \($0.text)") }
+    }
+    let worstFirst = concerns.filter { $0.level == .critical } + concerns.filter { $0.level == .warning }
+    let said = worstFirst.isEmpty ? Self.summary(statuses) : worstFirst.map(\.text).joined(separator: "; ")
+    let data = statuses.flatMap { Self.performance($0, objectives) }.joined(separator: " ")
+    text = "HOLDFAST \(StatusText.word(worst)) - \(Self.oneLine(said)) | \(data)"
+  }
+
+  static func unknown(_ reason: String) -> String { "HOLDFAST UNKNOWN - \(oneLine(reason))" }
+
+  private static func summary(_ statuses: [SourceStatus]) -> String {
+    let count = Amount.count(UInt64(statuses.count), "source")
+    let oldest = statuses.compactMap { status in status.completeAge.map { (age: $0, name: status.name) } }.max {
+      $0.age < $1.age
+    }
+    return count + (oldest.map { ", the newest snapshot of \($0.name) is \(Amount.age($0.age)) old" } ?? "")
+  }
+
+  /// A bar would begin the performance data, and a second line the long output.
+  private static func oneLine(_ text: String) -> String {
+    String(text.map { $0 == "|" ? "/" : $0.isNewline ? " " : $0 })
+  }
+
+  /// `'label'=value[unit];warn;crit;min`
+  private static func performance(_ status: SourceStatus, _ objectives: Objectives) -> [String] {
+    func datum(_ label: String, _ value: Double?, _ unit: String, critical: Double? = nil) -> String {
+      guard let value else { return "'\(status.name)_\(label)'=U" }
+      return "'\(status.name)_\(label)'=\(PrometheusText.number(value))\(unit);;"
+        + (critical.map { PrometheusText.number($0) } ?? "") + ";0"
+    }
+    return [
+      datum("age", status.completeAge.map { $0.rounded() }, "s", critical: objectives.maxAge),
+      datum(
+        "chain", status.newest?.chainLength.map { Double($0) }, "", critical: objectives.maxChain.map { Double($0) }),
+      datum("stored", Double(status.storedBytes), "B"),
+      datum("restore", status.restoreSeconds.map { ($0 * 1000).rounded() / 1000 }, "s"),
+    ]
+  }
+}

@@ -1,0 +1,124 @@
+internal import HoldfastEngine
+internal import HoldfastModel
+
+/// `holdfast status --prometheus`: metrics in the text format, in base units, without timestamps. What is unknown has no sample.
+struct PrometheusText {
+  private(set) var text = ""
+
+  init(_ statuses: [SourceStatus], _ objectives: Objectives, repository: Identifier, now: Timestamp) {
+    self.init()
+    add(
+      "status_time_seconds", "When these figures were taken, in seconds since 1970.",
+      [(["repository": repository.description], Self.seconds(now))])
+    addSnapshots(statuses)
+    addProof(statuses)
+    addRuns(statuses)
+    let judged = statuses.flatMap { status in
+      Objective.allCases.filter { objectives.has($0) }.map { objective in
+        let isMissed = status.missed.contains { $0.objective == objective }
+        return (["source": status.name.text, "objective": objective.rawValue], isMissed ? 1.0 : 0)
+      }
+    }
+    add("objective_missed", "Whether an objective is missed: 1, else 0.", judged)
+  }
+
+  init() {}
+
+  private mutating func addSnapshots(_ statuses: [SourceStatus]) {
+    each("snapshot_time_seconds", "When the newest snapshot was begun, in seconds since 1970.", statuses) {
+      $0.newest.map { Self.seconds($0.started) }
+    }
+    each(
+      "complete_snapshot_time_seconds", "When the newest complete snapshot was begun, in seconds since 1970.", statuses
+    ) { $0.completeStarted.map { Self.seconds($0) } }
+    each("snapshot_incomplete_paths", "Paths that the newest snapshot does not have whole.", statuses) {
+      $0.newest.map { Double($0.incomplete) }
+    }
+    each("snapshots", "Snapshots whose manifests can be read.", statuses) { Double($0.snapshots) }
+    each("restorable_snapshots", "Snapshots whose chain is there.", statuses) { Double($0.restorable) }
+    each("chain_length", "Snapshots in the chain of the newest.", statuses) {
+      $0.newest?.chainLength.map { Double($0) }
+    }
+    each("backup_degree", "Chains that can be restored from.", statuses) { Double($0.backupDegree) }
+    each("redundancy_degree", "Places on which the newest snapshot lies.", statuses) { Double($0.redundancyDegree) }
+    each("damage_findings", "What of the source cannot be read.", statuses) { Double($0.damage.count) }
+    each("stored_bytes", "Stored bytes of all snapshots.", statuses) { Double($0.storedBytes) }
+    each("state_bytes", "Bytes of the files that the newest snapshot stands for.", statuses) {
+      $0.newest.map { Double($0.stateBytes) }
+    }
+    each("growth_bytes_per_second", "Stored bytes that come to it, over the last 30 days.", statuses) {
+      $0.growthPerDay.map { $0 / 86_400 }
+    }
+  }
+
+  private mutating func addProof(_ statuses: [SourceStatus]) {
+    each("verify_time_seconds", "When the last verify ended, in seconds since 1970.", statuses) {
+      $0.lastVerify.map { Self.seconds($0.ended) }
+    }
+    each("verify_exit_status", "How the last verify ended.", statuses) { $0.lastVerify.map { Double($0.status) } }
+    each("proved_ratio", "Share of the stored bytes that verifies proved lately.", statuses) { $0.provedShare }
+    each("proved_window_seconds", "What lately means there.", statuses) { $0.proofSeconds }
+    add(
+      "restore_bytes_per_second", "Measured speed of a restore, and what it was measured by.",
+      statuses.map { status in
+        (
+          ["source": status.name.text, "basis": status.speed?.basis.rawValue ?? ""], status.speed?.bytesPerSecond
+        )
+      })
+    each("restore_duration_seconds", "How long a restore of the newest snapshot would take.", statuses) {
+      $0.restoreSeconds
+    }
+  }
+
+  private mutating func addRuns(_ statuses: [SourceStatus]) {
+    each("backup_exit_status", "How the last backup ended.", statuses) { $0.lastBackup.map { Double($0.status) } }
+    each("failed_backups", "Backups that failed since the last that did not.", statuses) { Double($0.failedBackups) }
+    each("runs", "Runs that the journal remembers.", statuses) { Double($0.runs) }
+    each("run_failure_ratio", "Share of these that failed.", statuses) { $0.failureRate }
+    each("availability_ratio", "Share of the time in which the newest complete snapshot was young enough.", statuses) {
+      $0.availability
+    }
+  }
+
+  // MARK: The format
+
+  private mutating func each(
+    _ name: String, _ help: String, _ statuses: [SourceStatus], _ value: (SourceStatus) -> Double?
+  ) {
+    add(name, help, statuses.map { (["source": $0.name.text], value($0)) })
+  }
+
+  /// A gauge with its samples; nothing where there are none.
+  mutating func add(_ name: String, _ help: String, _ samples: [(labels: [String: String], value: Double?)]) {
+    let lines = samples.compactMap { sample in
+      sample.value.map { value in
+        let labels = sample.labels.sorted { $0.key < $1.key }.map { "\($0.key)=\"\(Self.escaped($0.value))\"" }
+        return "holdfast_\(name){\(labels.joined(separator: ","))} \(Self.number(value))\n"
+      }
+    }
+    guard !lines.isEmpty else { return }
+    let explained = help.replacing("\\", with: "\\\\").replacing("\n", with: "\\n")
+    text += "# HELP holdfast_\(name) \(explained)\n# TYPE holdfast_\(name) gauge\n" + lines.joined()
+  }
+
+  static func escaped(_ label: String) -> String {
+    label.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing("\n", with: "\\n")
+  }
+
+  /// Whole numbers without a point.
+  static func number(_ value: Double) -> String {
+    value.rounded() == value && abs(value) < 9e15 ? String(Int64(value)) : String(value)
+  }
+
+  private static func seconds(_ time: Timestamp) -> Double { Double(time.milliseconds) / 1000 }
+}
+
+extension Objectives {
+  fileprivate func has(_ objective: Objective) -> Bool {
+    switch objective {
+    case .age: maxAge != nil
+    case .chain: maxChain != nil
+    case .proof: proveWithin != nil
+    }
+  }
+}

@@ -1,0 +1,130 @@
+internal import HoldfastArchive
+internal import HoldfastEngine
+internal import HoldfastModel
+internal import HoldfastSystem
+
+/// What is not known is `null`, never absent: a script that asks for a field finds it.
+private struct Known<Value: Encodable>: Encodable {
+  let value: Value?
+  init(_ value: Value?) { self.value = value }
+
+  func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    if let value { try container.encode(value) } else { try container.encodeNil() }
+  }
+}
+
+/// `holdfast status --json`.
+struct StatusJSON: Encodable {
+  let location: String
+  /// Whether every objective that was given is met; `null` where none was.
+  private let met: Known<Bool>
+  private let sources: [Source]
+
+  init(_ statuses: [SourceStatus], _ objectives: Objectives, location: String) {
+    self.location = location
+    let isMet = statuses.allSatisfy(\.missed.isEmpty) && !(statuses.isEmpty && objectives.maxAge != nil)
+    met = Known(objectives.isEmpty ? nil : isMet)
+    sources = statuses.map { Source($0) }
+  }
+
+  private struct Newest: Encodable {
+    let id: String
+    let sequence: UInt64
+    let kind: String
+    let time: String
+    let ageSeconds: Known<Double>
+    let consistency: String
+    let incompleteFiles: UInt64
+    let stateBytes: UInt64
+    let stateFiles: UInt64
+    let chainLength: Known<Int>
+    let chainBytes: Known<UInt64>
+
+    init(_ newest: SourceStatus.Newest) {
+      (id, sequence, kind) = (newest.id.description, newest.sequence, newest.kind.rawValue)
+      time = TimeText.utc(newest.started)
+      ageSeconds = Known(newest.age)
+      (consistency, incompleteFiles) = (newest.consistency, newest.incomplete)
+      (stateBytes, stateFiles) = (newest.stateBytes, newest.stateFiles)
+      (chainLength, chainBytes) = (Known(newest.chainLength), Known(newest.chainBytes))
+    }
+  }
+
+  private struct Run: Encodable {
+    let ended: String
+    let ageSeconds: Known<Double>
+    let exitStatus: Int32
+    let text: Known<String>
+    let share: Known<Double>
+
+    init(_ run: SourceStatus.Run) {
+      ended = TimeText.utc(run.ended)
+      (ageSeconds, exitStatus) = (Known(run.age), run.status)
+      (text, share) = (Known(run.text), Known(run.share))
+    }
+  }
+
+  private struct Speed: Encodable {
+    let bytesPerSecond: Double
+    let basis: String
+    let runs: Int
+
+    init(_ speed: SourceStatus.Speed) {
+      (bytesPerSecond, basis, runs) = (speed.bytesPerSecond, speed.basis.rawValue, speed.runs)
+    }
+  }
+
+  private struct Remark: Encodable {
+    let level: String
+    let text: String
+  }
+
+  private struct Source: Encodable {
+    let source: String
+    let level: String
+    let missed: [String]
+    let concerns: [Remark]
+    let newest: Known<Newest>
+    let completeAgeSeconds: Known<Double>
+    let snapshots: Int
+    let restorableSnapshots: Int
+    let backupDegree: Int
+    let redundancyDegree: Int
+    let storedBytes: UInt64
+    let growthBytesPerDay: Known<Double>
+    let damage: [String]
+    let lastBackup: Known<Run>
+    let failedBackups: Int
+    let lastVerify: Known<Run>
+    let provedShare: Known<Double>
+    let provedWithinSeconds: Double
+    let restoreSpeed: Known<Speed>
+    let restoreSeconds: Known<Double>
+    let runs: Int
+    let failedRuns: Int
+    let failureRate: Known<Double>
+    let rememberedSeconds: Known<Double>
+    let availability: Known<Double>
+
+    init(_ status: SourceStatus) {
+      source = status.name.text
+      level = StatusText.word(status.level)
+      missed = status.missed.map(\.objective.rawValue)
+      concerns = status.concerns.map { Remark(level: StatusText.word($0.level), text: $0.text) }
+      newest = Known(status.newest.map { Newest($0) })
+      completeAgeSeconds = Known(status.completeAge)
+      (snapshots, restorableSnapshots) = (status.snapshots, status.restorable)
+      (backupDegree, redundancyDegree) = (status.backupDegree, status.redundancyDegree)
+      (storedBytes, growthBytesPerDay) = (status.storedBytes, Known(status.growthPerDay))
+      damage = status.damage
+      (lastBackup, failedBackups) = (Known(status.lastBackup.map { Run($0) }), status.failedBackups)
+      lastVerify = Known(status.lastVerify.map { Run($0) })
+      (provedShare, provedWithinSeconds) = (Known(status.provedShare), status.proofSeconds)
+      restoreSpeed = Known(status.speed.map { Speed($0) })
+      restoreSeconds = Known(status.restoreSeconds)
+      (runs, failedRuns, failureRate) = (status.runs, status.failedRuns, Known(status.failureRate))
+      (rememberedSeconds, availability) = (Known(status.remembered), Known(status.availability))
+    }
+  }
+}

@@ -1,0 +1,110 @@
+internal import HoldfastArchive
+internal import HoldfastEngine
+internal import HoldfastModel
+internal import HoldfastSystem
+
+/// `holdfast status` for people: how it is in the first line of each source, what is wrong below it, then everything else.
+enum StatusText {
+  private static let unknown = "unknown"
+
+  static func lines(_ statuses: [SourceStatus], _ objectives: Objectives, location: String) -> [String] {
+    guard !statuses.isEmpty else { return ["no snapshots in \(location)"] }
+    return statuses.flatMap { status in
+      ["\(status.name): \(word(status.level))"] + status.concerns.map { "  ! \($0.text)" }
+        + facts(status, objectives).map { "  \($0)" }
+    }
+  }
+
+  /// What is wrong, and nothing else.
+  static func concerns(_ statuses: [SourceStatus], _ objectives: Objectives, location: String) -> [String] {
+    if statuses.isEmpty, objectives.maxAge != nil { return ["CRITICAL: no snapshots in \(location)"] }
+    return statuses.flatMap { status in
+      status.concerns.map { "\(word($0.level)): \(status.name): \($0.text)" }
+    }
+  }
+
+  static func word(_ level: SourceStatus.Concern.Level?) -> String {
+    switch level {
+    case .critical: "CRITICAL"
+    case .warning: "WARNING"
+    case nil: "OK"
+    }
+  }
+
+  private static func facts(_ status: SourceStatus, _ objectives: Objectives) -> [String] {
+    var table = Table()
+    table.add(["newest", newest(status)])
+    if let newest = status.newest, !newest.isComplete || newest.age == nil {
+      table.add(["complete", time(status.completeStarted, status.completeAge)])
+    }
+    table.add(["chain", chain(status)])
+    table.add(["stored", stored(status)])
+    table.add(["verified", verified(status)])
+    table.add(["restore", restore(status)])
+    table.add(["runs", runs(status)])
+    if objectives.maxAge != nil {
+      let share = status.availability.map { Amount.share($0) } ?? unknown
+      table.add(["available", share + (status.remembered.map { " of the last \(Amount.age($0))" } ?? "")])
+    }
+    return table.lines
+  }
+
+  private static func newest(_ status: SourceStatus) -> String {
+    guard let newest = status.newest else { return "no snapshot" }
+    let state = newest.isComplete ? newest.consistency : "INCOMPLETE: \(Amount.count(newest.incomplete, "path"))"
+    return "\(time(newest.started, newest.age)), \(newest.kind.rawValue) \(newest.id.short), \(state)"
+  }
+
+  private static func time(_ time: Timestamp?, _ age: Double?) -> String {
+    guard let time else { return unknown }
+    return (age.map { "\(Amount.age($0)) ago" } ?? "in the future") + " (\(TimeText.local(time)))"
+  }
+
+  private static func chain(_ status: SourceStatus) -> String {
+    let length = status.newest.map { newest in
+      newest.chainLength.map { "\(Amount.count(UInt64($0), "snapshot")) long" } ?? "length unknown"
+    }
+    let places = Amount.count(UInt64(status.redundancyDegree), "place")
+    let chains = Amount.count(UInt64(status.backupDegree), "chain")
+    return (length.map { "\($0); " } ?? "")
+      + "\(status.restorable) of \(Amount.count(UInt64(status.snapshots), "snapshot")) can be restored, in \(chains), on \(places)"
+  }
+
+  private static func stored(_ status: SourceStatus) -> String {
+    let growth = status.growthPerDay.map { "\(Amount.bytes(UInt64($0))) a day" } ?? unknown
+    return "\(Amount.bytes(status.storedBytes)), growth \(growth)"
+  }
+
+  private static func verified(_ status: SourceStatus) -> String {
+    let share = status.provedShare.map { Amount.share($0) } ?? unknown
+    let proved = "proved within \(Amount.age(status.proofSeconds)): \(share)"
+    guard let verify = status.lastVerify else { return "no verify is remembered; \(proved)" }
+    let outcome =
+      switch ExitStatus(rawValue: verify.status) {
+      case .done: "sound"
+      case .repairableDamage: "damage that costs no data"
+      case .dataLoss: "DAMAGE that costs data"
+      default: "failed"
+      }
+    let data = (verify.share ?? 0) == 0 ? "manifests only" : "\(Amount.share(verify.share ?? 0)) of the data"
+    return "\(time(verify.ended, verify.age)), \(outcome), \(data); \(proved)"
+  }
+
+  private static func restore(_ status: SourceStatus) -> String {
+    guard let speed = status.speed else { return "unknown: no restore and no verify --data is remembered" }
+    let basis =
+      switch speed.basis {
+      case .restores: "as in the last \(speed.runs == 1 ? "restore" : "\(speed.runs) restores")"
+      case .verifies: "as verify --data reads; no restore is remembered"
+      }
+    let rate = "\(Amount.bytes(UInt64(speed.bytesPerSecond)))/s, \(basis)"
+    guard let seconds = status.restoreSeconds else { return "unknown, at \(rate)" }
+    return "about \(Amount.duration(seconds)) at \(rate)"
+  }
+
+  private static func runs(_ status: SourceStatus) -> String {
+    guard let rate = status.failureRate else { return "none is remembered" }
+    let since = status.remembered.map { " in \(Amount.age($0))" } ?? ""
+    return "\(status.runs) remembered\(since), \(status.failedRuns) failed (\(Amount.share(rate)))"
+  }
+}

@@ -1,0 +1,112 @@
+internal import HoldfastArchive
+internal import HoldfastEngine
+internal import HoldfastModel
+internal import HoldfastSystem
+
+/// What the reports of the commands say of their sources.
+extension RunRecord.Part {
+  /// That a run works on this snapshot.
+  init(of snapshot: Snapshot) {
+    self.init(snapshot.sourceName)
+    self.snapshot = snapshot.id
+    sequence = snapshot.sequence
+    kind = snapshot.envelope.kind
+  }
+
+  private init(of envelope: Envelope) {
+    self.init(envelope.source.name)
+    snapshot = envelope.snapshot
+    sequence = envelope.sequence
+    kind = envelope.kind
+  }
+
+  init(_ report: Backup.Report) {
+    self.init(of: report.envelope)
+    readBytes = report.envelope.changes.readBytes
+    storedBytes = report.envelope.storedBytes
+    incomplete = UInt64(report.problems.count)
+  }
+
+  init(_ report: Merge.Report) {
+    if let envelope = report.envelope { self.init(of: envelope) } else { self.init(of: report.chain.tip) }
+    readBytes = report.plan?.readBytes ?? 0
+    storedBytes = report.envelope?.storedBytes ?? 0
+  }
+
+  init(_ report: Prune.SourceReport) {
+    self.init(report.name)
+    status = report.refusal?.exitStatus ?? .done
+    findings = report.refusal.map { [$0.message] } ?? []
+  }
+
+  init(_ report: Restore.Report, isDelta: Bool) {
+    self.init(of: report.snapshot)
+    readBytes = report.readBytes
+    restoredBytes = report.bytes
+    seconds = report.seconds
+    self.isDelta = isDelta
+    incomplete = UInt64(report.problems.count)
+  }
+}
+
+extension RunRecord {
+  /// - Parameters:
+  ///   - chosen: the only snapshot that was asked for.
+  ///   - share: of the stored bytes, that was read.
+  static func parts(of report: Verify.Report, _ chosen: Snapshot?, share: Double) -> [Part] {
+    var parts: [SourceName: Part] = [:]
+    func change(_ source: SourceName, _ change: (inout Part) -> Void) {
+      var part = parts[source] ?? chosen.map { Part(of: $0) } ?? Part(source)
+      change(&part)
+      parts[source] = part
+    }
+    func add(_ findings: [Verify.Finding], _ proven: UInt64, _ seconds: Double, to source: SourceName) {
+      change(source) { part in
+        part.share = share
+        part.provedBytes = (part.provedBytes ?? 0) &+ proven
+        part.seconds = (part.seconds ?? 0) + seconds
+        part.findings += findings.map(\.message)
+        let status: ExitStatus =
+          findings.contains(where: \.costsData) ? .dataLoss : findings.isEmpty ? .done : .repairableDamage
+        if status.rawValue >= (part.status ?? .done).rawValue { part.status = status }
+      }
+    }
+    for result in report.snapshots {
+      add(result.findings, result.provenBytes, result.seconds, to: result.snapshot.sourceName)
+    }
+    for log in report.logs { add(log.findings, log.provenBytes, log.seconds, to: log.source) }
+    for damage in report.unreadable {
+      for source in sources(of: damage, among: Array(parts.keys)) {
+        change(source) { part in
+          part.findings.append(damage.message)
+          part.status = .dataLoss
+        }
+      }
+    }
+    return parts.values.sorted { $0.source < $1.source }
+  }
+
+  /// Whose it is; what lies in the place of no source concerns all.
+  private static func sources(of damage: DamageError, among all: [SourceName]) -> [SourceName] {
+    guard damage.object.hasPrefix(Keys.sources) else { return all }
+    let name = damage.object.dropFirst(Keys.sources.count).prefix { $0 != "/" }
+    return SourceName(String(name)).map { [$0] } ?? all
+  }
+}
+
+extension RunWatch {
+  /// Names what was not captured or restored whole.
+  func name(_ problems: [Problem]) {
+    for problem in problems {
+      Console.error("holdfast: INCOMPLETE: \(problem.path): \(problem.reason)")
+      warn("INCOMPLETE: \(problem.path): \(problem.reason)")
+    }
+  }
+}
+
+extension Backup.Options {
+  /// The name under which the source is kept where nobody chose one.
+  func sourceName(_ host: Host) -> SourceName {
+    SourceName(from: (try? host.files.resolve(source)) ?? source)
+  }
+}

@@ -1,0 +1,121 @@
+internal import HoldfastArchive
+internal import HoldfastEngine
+internal import HoldfastModel
+internal import HoldfastSystem
+
+/// Is told how runs go. It must not fail: whoever cannot do what it wants says so on standard error, and the run ends as it would have.
+protocol RunObserver {
+  /// A run begins; its repository is not open yet.
+  func began(_ beginning: RunBeginning)
+  /// It is over, whatever came of it.
+  func ended(_ record: RunRecord)
+}
+
+extension RunObserver {
+  func began(_ beginning: RunBeginning) {}
+}
+
+/// What is known of a run when it begins.
+struct RunBeginning {
+  let command: RunCommand
+  let host: String
+  let began: Timestamp
+}
+
+/// Through which every run passes that takes, merges, proves, removes or restores snapshots: it knows when the run began, collects warnings and what
+/// was done, and at the end hands all of it to observers. The journal is one of them from when the repository is open.
+///
+/// A dry run goes through one as well, and nobody is told of it.
+final class RunWatch {
+  private static let warningsMax = 100
+  private let command: RunCommand
+  private let host: Host
+  private let isRecorded: Bool
+  private let began: Timestamp
+  private let begun: Double
+  private var observers: [any RunObserver] = []
+  private var warningCount: UInt64 = 0
+  private var warnings: [String] = []
+  /// What was done, source by source. A command says it as soon as it knows the sources, so that a run that fails later counts as theirs.
+  var parts: [RunRecord.Part] = []
+
+  init(_ command: RunCommand, host: Host, isDryRun: Bool = false) {
+    self.command = command
+    self.host = host
+    isRecorded = !isDryRun
+    began = host.clock.now()
+    begun = host.clock.uptime()
+  }
+
+  /// Adds who wants to be told.
+  func add(_ observer: any RunObserver) { observers.append(observer) }
+
+  /// The repository is open: its journal wants to be told.
+  /// - Parameter source: what the run works on, where that is known already and the repository has it; `nil`: the only source that it has.
+  func opened(_ repository: Repository, source: SourceName?) {
+    add(JournalWriter(repository: repository))
+    let known = (try? repository.sourceNames()) ?? []
+    if let source {
+      // A directory or a name mistyped is no source.
+      parts = known.contains(source) ? [RunRecord.Part(source)] : []
+    } else {
+      parts = known.count == 1 ? [RunRecord.Part(known[0])] : []
+    }
+  }
+
+  /// A warning, or something that is not whole, in the words of the operator.
+  func warn(_ text: String) {
+    warningCount += 1
+    if warnings.count < Self.warningsMax { warnings.append(text) }
+  }
+
+  /// Does the work of a run. Its end is what is recorded, and is passed on as it was.
+  func run(_ work: () throws -> Void) throws {
+    if isRecorded {
+      let beginning = RunBeginning(command: command, host: Environment.hostName(), began: began)
+      for observer in observers { observer.began(beginning) }
+    }
+    do {
+      try work()
+      end(.done, failure: nil)
+    } catch {
+      switch error {
+      case let outcome as Outcome: end(outcome.status, failure: nil)
+      case let known as any OperatorError: end(known.exitStatus, failure: known.message)
+      default: end(.failed, failure: "\(error)")
+      }
+      throw error
+    }
+  }
+
+  private func end(_ status: ExitStatus, failure: String?) {
+    guard isRecorded else { return }
+    let record = RunRecord(
+      command: command, host: Environment.hostName(), began: began, ended: host.clock.now(),
+      seconds: host.clock.uptime() - begun, status: status, failure: failure, warningCount: warningCount,
+      warnings: warnings, parts: parts)
+    for observer in observers { observer.ended(record) }
+  }
+}
+
+/// Writes runs into the journals of their sources.
+struct JournalWriter: RunObserver {
+  let repository: Repository
+
+  func ended(_ record: RunRecord) {
+    let journal = Journal(of: repository)
+    do {
+      for part in record.parts {
+        let entry = record.entry(of: part, isSealed: repository.sealed != nil)
+        for damage in try journal.append(entry, to: part.source) {
+          Console.error("holdfast: WARNING: \(damage.message); a new journal is begun")
+        }
+      }
+    } catch {
+      // A run that failed says why, and that it did: what else cannot be written is no news then.
+      guard record.failure == nil else { return }
+      let reason = (error as? any OperatorError)?.message ?? "\(error)"
+      Console.error("holdfast: WARNING: this run is not in the journal of the repository: \(reason)")
+    }
+  }
+}

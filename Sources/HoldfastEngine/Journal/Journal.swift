@@ -1,0 +1,108 @@
+package import HoldfastArchive
+package import HoldfastModel
+internal import HoldfastStore
+internal import HoldfastSystem
+
+/// The journal of a repository: what its runs did, source by source, the newest of them. Each source has one object that says everything; whoever
+/// appends reads the newest and creates the next, so of two at once one begins again from what the other wrote. No lock is needed, none is held.
+///
+/// Nobody signs it. Nothing that removes data, and nothing that proves anything, may rest on it (security.md).
+package struct Journal: Sendable {
+  private static let attemptsMax = 100
+  /// What ten digits can say.
+  private static let numberMax: UInt64 = 9_999_999_999
+  private let store: any Store
+
+  package init(of repository: Repository) { store = repository.store }
+
+  /// As a reader found the journal of a source.
+  package struct Reading: Sendable {
+    /// The oldest first.
+    package var entries: [JournalEntry]
+    /// What is there and cannot be read.
+    package var damage: [any OperatorError]
+
+    package init(entries: [JournalEntry], damage: [any OperatorError] = []) {
+      self.entries = entries
+      self.damage = damage
+    }
+  }
+
+  /// The sources that have one.
+  package func sources() throws -> [SourceName] {
+    try store.names(below: Keys.journals).compactMap { $0.hasSuffix("/") ? SourceName(String($0.dropLast())) : nil }
+  }
+
+  package func read(_ source: SourceName) throws -> Reading {
+    for _ in 0..<Self.attemptsMax {
+      let numbers = try numbers(of: source)
+      guard let found = try newest(of: source, numbers) else { continue }
+      return Reading(entries: found.object.entries, damage: found.damage)
+    }
+    throw Self.tooFast(source)
+  }
+
+  /// Adds one run, and removes the journals before the last one.
+  /// - Returns: what was there and could not be read: what it held is lost.
+  package func append(_ entry: JournalEntry, to source: SourceName) throws -> [any OperatorError] {
+    for _ in 0..<Self.attemptsMax {
+      let numbers = try numbers(of: source)
+      guard let found = try newest(of: source, numbers) else { continue }
+      var object = found.object
+      if object.contains(entry) { return found.damage }
+      try object.append(entry)
+      let next = (numbers.last ?? 0) + 1
+      guard next <= Self.numberMax else {
+        // Nobody has come so far by counting.
+        try store.removeAll(below: Keys.journal(source))
+        continue
+      }
+      do {
+        try Repository.write(object.serialized(), to: Keys.journal(source, next), of: store)
+      } catch StoreError.alreadyExists {
+        continue
+      }
+      // Whoever was stopped for long may have created a number that others had used and removed: then theirs go on, without this entry.
+      let now = try self.numbers(of: source)
+      if let last = now.last, last > next, try newest(of: source, now)?.object.contains(entry) != true { continue }
+      // Where nothing can be removed they stay: the run is written down all the same.
+      for number in now where number + 1 < next { try? store.remove(Keys.journal(source, number)) }
+      return found.damage
+    }
+    throw Self.tooFast(source)
+  }
+
+  private static func tooFast(_ source: SourceName) -> EngineError {
+    EngineError("the journal of \(source) changes faster than it can be read", hint: nil)
+  }
+
+  /// In ascending order.
+  private func numbers(of source: SourceName) throws -> [UInt64] {
+    try store.names(below: Keys.journal(source)).compactMap { Keys.sequence($0) }.sorted()
+  }
+
+  private struct Found {
+    var object = JournalObject()
+    var damage: [any OperatorError] = []
+  }
+
+  /// The newest that can be read; an empty one where there is none.
+  /// - Returns: `nil` when the numbers were others meanwhile.
+  private func newest(of source: SourceName, _ numbers: [UInt64]) throws -> Found? {
+    var found = Found()
+    // One is kept before the last: more have not been begun on purpose.
+    for number in numbers.suffix(2).reversed() {
+      let key = Keys.journal(source, number)
+      do {
+        found.object = try JournalObject(
+          parsing: store.open(key).contents(max: JournalObject.bytesMax), name: key)
+        return found
+      } catch StoreError.notFound {
+        return nil
+      } catch let error as any OperatorError where error is DamageError || error is FormatError {
+        found.damage.append(error)
+      }
+    }
+    return found
+  }
+}

@@ -1,0 +1,208 @@
+package import HoldfastArchive
+package import HoldfastModel
+internal import HoldfastSystem
+
+/// Computes how a source is doing: from its snapshots, its journal, what was promised, and the time. Reads nothing.
+package struct StatusComputation {
+  /// What is known of a source.
+  package struct Facts: Sendable {
+    package var name: SourceName
+    /// Those whose manifests can be read, by ascending sequence.
+    package var snapshots: [Snapshot]
+    package var damage: [String]
+    /// The oldest first.
+    package var journal: [JournalEntry]
+    package var journalDamage: [String]
+
+    package init(
+      _ name: SourceName, snapshots: [Snapshot], damage: [String] = [], journal: [JournalEntry] = [],
+      journalDamage: [String] = []
+    ) {
+      self.name = name
+      self.snapshots = snapshots
+      self.damage = damage
+      self.journal = journal
+      self.journalDamage = journalDamage
+    }
+  }
+
+  /// Clocks of two machines may differ by so much: what is less ahead is now.
+  static let skewSeconds = 60.0
+  /// Where nothing else is said, proofs and growth are looked for in so many days.
+  package static let standardDays = 30.0
+  static let daySeconds = 86_400.0
+
+  let facts: Facts
+  let objectives: Objectives
+  let now: Timestamp
+  let history: StatusHistory
+  let journal: StatusJournal
+
+  package init(_ facts: Facts, _ objectives: Objectives, now: Timestamp) {
+    self.facts = facts
+    self.objectives = objectives
+    self.now = now
+    history = StatusHistory(facts.snapshots)
+    journal = StatusJournal(facts.journal, now: now)
+  }
+
+  package func run() -> SourceStatus {
+    var status = SourceStatus(facts.name)
+    status.damage = facts.damage
+    status.journalDamage = facts.journalDamage
+    describeSnapshots(&status)
+    describeRuns(&status)
+    status.proofSeconds = objectives.proveWithin ?? Self.standardDays * Self.daySeconds
+    status.provedShare = provedShare(
+      of: facts.snapshots, since: status.proofSeconds, oldest: facts.snapshots.map(\.madeAt).min())
+    describeRestore(&status)
+    status.availability = availability(&status)
+    status.missed = missed(status)
+    status.concerns = concerns(status)
+    return status
+  }
+
+  /// Seconds since; `nil` where it lies ahead.
+  func age(of time: Timestamp) -> Double? {
+    let seconds = time.secondsUntil(now)
+    return seconds < -Self.skewSeconds ? nil : max(0, seconds)
+  }
+
+  // MARK: Snapshots
+
+  private func describeSnapshots(_ status: inout SourceStatus) {
+    status.snapshots = facts.snapshots.count
+    status.restorable = history.restorable.count
+    status.backupDegree = facts.snapshots.count { $0.envelope.kind == .full }
+    status.storedBytes = facts.snapshots.reduce(0) { $0 &+ $1.envelope.storedBytes }
+    status.growthPerDay = growthPerDay
+    guard let newest = facts.snapshots.max(by: Snapshot.isOlder) else { return }
+    // One repository: a place. Replicas will add one each, parity as many as it bears the loss of.
+    status.redundancyDegree = 1
+    let envelope = newest.envelope
+    let chain = history.chain(to: newest)
+    status.newest = SourceStatus.Newest(
+      id: newest.id, sequence: newest.sequence, kind: envelope.kind, started: envelope.started,
+      age: age(of: envelope.started), consistency: envelope.consistency, incomplete: envelope.incomplete,
+      stateBytes: envelope.state.bytes, stateFiles: envelope.state.files, chainLength: chain?.count,
+      chainBytes: chain?.reduce(0) { $0 &+ $1.envelope.storedBytes })
+    let complete = facts.snapshots.filter { $0.isComplete && age(of: $0.envelope.started) != nil }.max(
+      by: Snapshot.isOlder)
+    status.completeStarted = complete?.envelope.started
+    status.completeAge = status.completeStarted.flatMap { age(of: $0) }
+  }
+
+  /// What the oldest snapshot took is no growth: it is where the source began, or what pruning left.
+  private var growthPerDay: Double? {
+    let made = facts.snapshots.map { (time: $0.madeAt, bytes: $0.envelope.storedBytes) }.sorted { $0.time < $1.time }
+    guard let oldest = made.first?.time, let known = age(of: oldest) else { return nil }
+    let window = min(known, Self.standardDays * Self.daySeconds)
+    guard window >= 3600 else { return nil }
+    let stored = made.dropFirst().filter { age(of: $0.time).map { $0 <= window } ?? false }
+    return stored.reduce(0) { $0 + Double($1.bytes) } * Self.daySeconds / window
+  }
+
+  // MARK: Runs
+
+  private func describeRuns(_ status: inout SourceStatus) {
+    status.runs = journal.counted.count
+    status.failedRuns = journal.counted.count { $0.hasFailed }
+    status.remembered = journal.oldest.flatMap { age(of: $0) }
+    let backups = journal.counted.filter { $0.command == .backup }
+    status.lastBackup = backups.last.map { run($0) }
+    status.failedBackups = backups.reversed().prefix { $0.hasFailed }.count
+    status.lastVerify = journal.counted.last { $0.command == .verify }.map { run($0) }
+  }
+
+  private func run(_ entry: JournalEntry) -> SourceStatus.Run {
+    let ended = Timestamp(milliseconds: entry.ended)
+    return SourceStatus.Run(
+      command: entry.command, ended: ended, age: age(of: ended), status: entry.status, text: entry.texts?.first,
+      share: entry.share)
+  }
+
+  // MARK: Proof
+
+  /// The share of the stored bytes of snapshots that verifies have proved lately; `nil` where the journal cannot say.
+  ///
+  /// A verify proves what was stored before it began. One that reads a random share proves each byte with that probability, and several do so
+  /// independently of each other; so this is the share that is expected.
+  /// - Parameters:
+  ///   - seconds: how far back.
+  ///   - oldest: when the first snapshot was made.
+  func provedShare(of snapshots: [Snapshot], since seconds: Double, oldest: Timestamp?) -> Double? {
+    let total = snapshots.reduce(0.0) { $0 + Double($1.envelope.storedBytes) }
+    guard total > 0 else { return nil }
+    let verifies = journal.proofs.filter { entry in
+      age(of: Timestamp(milliseconds: entry.began)).map { $0 <= seconds } ?? false
+    }.map { (began: Timestamp(milliseconds: $0.began), share: $0.share ?? 0, chain: history.members(of: $0.snapshot)) }
+    if verifies.isEmpty {
+      // Where the journal does not look back so far, somebody may have verified: that is not known.
+      guard let begin = journal.oldest, let oldest else { return nil }
+      let looksFarEnough = age(of: begin).map { $0 >= seconds } ?? false
+      return looksFarEnough || begin <= oldest ? 0 : nil
+    }
+    let proved = snapshots.reduce(0.0) { sum, snapshot in
+      let missedBy = verifies.reduce(1.0) { missed, verify in
+        let isCovered = snapshot.madeAt <= verify.began && (verify.chain?.contains(snapshot.id) ?? true)
+        return isCovered ? missed * (1 - verify.share) : missed
+      }
+      return sum + Double(snapshot.envelope.storedBytes) * (1 - missedBy)
+    }
+    return min(1, proved / total)
+  }
+
+  // MARK: Restore
+
+  private static let speedRuns = 5
+
+  private func describeRestore(_ status: inout SourceStatus) {
+    let restores = journal.restores.suffix(Self.speedRuns)
+    let verifies = journal.proofs.filter { ($0.provedBytes ?? 0) > 0 && $0.took > 0 }.suffix(Self.speedRuns)
+    if !restores.isEmpty {
+      status.speed = speed(restores, .restores) { $0.restoredBytes }
+      status.restoreSeconds = status.newest.flatMap { newest in
+        status.speed.map { Double(newest.stateBytes) / $0.bytesPerSecond }
+      }
+    } else if !verifies.isEmpty {
+      status.speed = speed(verifies, .verifies) { $0.provedBytes }
+      status.restoreSeconds = status.newest?.chainBytes.flatMap { bytes in
+        status.speed.map { Double(bytes) / $0.bytesPerSecond }
+      }
+    }
+  }
+
+  private func speed(
+    _ runs: ArraySlice<JournalEntry>, _ basis: SourceStatus.Speed.Basis, bytes: (JournalEntry) -> UInt64?
+  ) -> SourceStatus.Speed {
+    let all = runs.reduce(0.0) { $0 + Double(bytes($1) ?? 0) }
+    let seconds = runs.reduce(0.0) { $0 + Double($1.took) } / 1000
+    return SourceStatus.Speed(basis: basis, runs: runs.count, bytesPerSecond: all / seconds)
+  }
+
+  // MARK: Availability
+
+  /// A snapshot counts from when it was committed, and until it is older than the objective.
+  private func availability(_ status: inout SourceStatus) -> Double? {
+    guard let maxAge = objectives.maxAge, let begin = journal.oldest, let window = age(of: begin), window > 0 else {
+      return nil
+    }
+    let taken = journal.counted.filter { $0.command == .backup && $0.snapshot != nil && $0.incomplete == 0 }.map {
+      (from: Timestamp(milliseconds: $0.ended), started: Timestamp(milliseconds: $0.began))
+    }
+    let there = facts.snapshots.filter(\.isComplete).map { (from: $0.finishedAt, started: $0.envelope.started) }
+    // Both as seconds since the journal begins.
+    let spans = (taken + there).compactMap { span -> (from: Double, to: Double)? in
+      guard age(of: span.started) != nil else { return nil }
+      let from = max(0, begin.secondsUntil(span.from))
+      let to = min(window, begin.secondsUntil(span.started) + maxAge)
+      return from < to ? (from, to) : nil
+    }.sorted { $0.from < $1.from }
+    var (covered, end) = (0.0, 0.0)
+    for span in spans where span.to > end {
+      covered += span.to - max(span.from, end)
+      end = span.to
+    }
+    return min(1, covered / window)
+  }
+}

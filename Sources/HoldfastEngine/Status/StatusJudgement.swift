@@ -1,0 +1,102 @@
+internal import HoldfastArchive
+internal import HoldfastModel
+
+/// What is not as it should be.
+extension StatusComputation {
+  /// A verify that reads random shares never reaches all: so much of what is due is enough.
+  private static let provedShareMin = 0.95
+
+  /// An objective that cannot be shown to be met is missed.
+  func missed(_ status: SourceStatus) -> [SourceStatus.Missed] {
+    var missed: [SourceStatus.Missed] = []
+    if let maxAge = objectives.maxAge, let text = ageMiss(status, maxAge) {
+      missed.append(SourceStatus.Missed(objective: .age, text: text))
+    }
+    if let maxChain = objectives.maxChain, let newest = status.newest {
+      if let length = newest.chainLength {
+        if length > maxChain {
+          missed.append(
+            SourceStatus.Missed(
+              objective: .chain,
+              text: "the chain of the newest snapshot has \(length) snapshots, and \(maxChain) are allowed"))
+        }
+      } else {
+        missed.append(
+          SourceStatus.Missed(objective: .chain, text: "the length of the chain of the newest snapshot is unknown"))
+      }
+    }
+    if let within = objectives.proveWithin, let text = proofMiss(within) {
+      missed.append(SourceStatus.Missed(objective: .proof, text: text))
+    }
+    return missed
+  }
+
+  private func ageMiss(_ status: SourceStatus, _ maxAge: Double) -> String? {
+    let allowed = "\(Amount.age(maxAge)) are allowed"
+    guard let age = status.completeAge else {
+      if status.newest == nil { return "there is no snapshot, and \(allowed)" }
+      return "the age of the newest complete snapshot is unknown, and \(allowed)"
+    }
+    return age > maxAge ? "the newest complete snapshot is \(Amount.age(age)) old, and \(allowed)" : nil
+  }
+
+  /// Only what was there for so long is due.
+  private func proofMiss(_ within: Double) -> String? {
+    let due = facts.snapshots.filter { age(of: $0.madeAt).map { $0 > within } ?? false }
+    guard !due.isEmpty else { return nil }
+    let span = "within \(Amount.age(within))"
+    guard let share = provedShare(of: due, since: within, oldest: due.map(\.madeAt).min()), share > 0 else {
+      return "no verify has proved its data \(span)"
+    }
+    return share < Self.provedShareMin ? "only \(Amount.share(share)) of its data was proved \(span)" : nil
+  }
+
+  // MARK: Concerns
+
+  /// The worst first.
+  func concerns(_ status: SourceStatus) -> [SourceStatus.Concern] {
+    var found: [SourceStatus.Concern] = status.missed.map { concern(.critical, $0.text) }
+    if let first = status.damage.first {
+      let more = status.damage.count > 1 ? " (and \(status.damage.count - 1) more)" : ""
+      found.append(concern(.critical, first + more))
+    }
+    if status.newest == nil, objectives.maxAge == nil { found.append(concern(.critical, "there is no snapshot")) }
+    found += verifyConcerns(status) + newestConcerns(status)
+    if status.failedBackups > 0 {
+      let count = UInt64(status.failedBackups)
+      let runs = count == 1 ? "the last backup failed" : "the last \(count) backups failed"
+      found.append(concern(.warning, runs + (status.lastBackup?.text.map { ": \($0)" } ?? "")))
+    }
+    if let text = status.journalDamage.first { found.append(concern(.warning, text)) }
+    return found.filter { $0.level == .critical } + found.filter { $0.level == .warning }
+  }
+
+  private func verifyConcerns(_ status: SourceStatus) -> [SourceStatus.Concern] {
+    guard let verify = status.lastVerify, verify.status != ExitStatus.done.rawValue else { return [] }
+    switch ExitStatus(rawValue: verify.status) {
+    case .dataLoss: return [concern(.critical, "the last verify found damage that costs data")]
+    case .repairableDamage: return [concern(.warning, "the last verify found damage that costs no data")]
+    default: return [concern(.warning, "the last verify failed" + (verify.text.map { ": \($0)" } ?? ""))]
+    }
+  }
+
+  private func newestConcerns(_ status: SourceStatus) -> [SourceStatus.Concern] {
+    guard let newest = status.newest else { return [] }
+    var found: [SourceStatus.Concern] = []
+    if newest.age == nil {
+      found.append(concern(.warning, "the time of the newest snapshot lies ahead of this machine's clock"))
+    }
+    if !newest.isComplete {
+      found.append(
+        concern(
+          .warning,
+          "the newest snapshot is incomplete: \(Amount.count(newest.incomplete, "path")), \(newest.consistency)"
+        ))
+    }
+    return found
+  }
+
+  private func concern(_ level: SourceStatus.Concern.Level, _ text: String) -> SourceStatus.Concern {
+    SourceStatus.Concern(level: level, text: text)
+  }
+}

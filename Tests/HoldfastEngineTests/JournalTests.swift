@@ -1,0 +1,210 @@
+import HoldfastArchive
+import HoldfastEngine
+import HoldfastModel
+import HoldfastStore
+import HoldfastSystem
+import HoldfastTestSupport
+import Synchronization
+import Testing
+
+/// The journal of a repository: nobody's entry is lost, it stays bounded, and what is damaged is named and left behind.
+@Suite struct JournalTests {
+  private let source: SourceName
+
+  init() throws { source = try #require(SourceName("orders")) }
+
+  private func entry(_ number: Int, host: String = "shop-1") -> JournalEntry {
+    JournalEntry(command: .backup, host: host, began: Int64(number), ended: Int64(number), took: 1, status: 0)
+  }
+
+  private func names(_ shop: TestShop) throws -> [String] { try shop.repository.store.names(below: "journal/orders/") }
+
+  private func put(_ bytes: [UInt8], at key: String, in shop: TestShop) throws {
+    let writer = try shop.repository.store.create(key)
+    try bytes.withUnsafeBytes { try writer.append($0) }
+    try writer.commit()
+  }
+
+  @Test func whatIsAppendedIsRead() throws {
+    let shop = try TestShop()
+    let journal = Journal(of: shop.repository)
+    #expect(try journal.sources() == [])
+    #expect(try journal.read(source).entries == [])
+    for number in 0..<5 { #expect(try journal.append(entry(number), to: source).isEmpty) }
+    let reading = try journal.read(source)
+    #expect(reading.entries == (0..<5).map { entry($0) })
+    #expect(reading.damage.isEmpty)
+    #expect(try journal.sources() == [source])
+    #expect(try names(shop) == ["0000000004", "0000000005"], "the one before the last is kept")
+  }
+
+  @Test func sixHundredRunsLeaveTheNewest() throws {
+    let shop = try TestShop(store: MemoryStore())
+    let journal = Journal(of: shop.repository)
+    for number in 0..<600 { _ = try journal.append(entry(number), to: source) }
+    #expect(try journal.read(source).entries == (88..<600).map { entry($0) })
+    #expect(try names(shop).count == 2)
+  }
+
+  @Test func appendersAtOnceLoseNoEntry() throws {
+    for store in [nil, MemoryStore()] {
+      let shop = try TestShop(store: store)
+      let journal = Journal(of: shop.repository)
+      let failures = Mutex<[String]>([])
+      let source = source
+      let threads = (0..<4).compactMap { thread in
+        WorkerThread.start {
+          for number in 0..<20 {
+            let entry = JournalEntry(
+              command: .backup, host: "host-\(thread)", began: Int64(number), ended: 0, took: 1, status: 0)
+            do { _ = try journal.append(entry, to: source) } catch { failures.withLock { $0.append("\(error)") } }
+          }
+        }
+      }
+      #expect(threads.count == 4)
+      for thread in threads { thread.join() }
+      #expect(failures.withLock { $0 } == [])
+      let entries = try journal.read(source).entries
+      #expect(entries.count == 80)
+      for thread in 0..<4 {
+        #expect(entries.filter { $0.host == "host-\(thread)" }.map(\.began) == (0..<20).map { Int64($0) })
+      }
+    }
+  }
+
+  /// Stopped just before it creates its number, while others use that number and remove it again.
+  @Test func anAppenderThatWasStoppedForLongLosesNothing() throws {
+    let inner = MemoryStore()
+    let shop = try TestShop(store: inner)
+    for number in 0..<3 { _ = try Journal(of: shop.repository).append(entry(number), to: source) }
+    let source = source
+    let stopping = StoppingStore(inner) { journal in
+      for number in 3..<7 {
+        _ = try journal.append(
+          JournalEntry(command: .backup, host: "other", began: Int64(number), ended: 0, took: 1, status: 0), to: source)
+      }
+    }
+    let repository = try Repository.open(stopping, host: shop.host)
+    stopping.others = Journal(of: shop.repository)
+    _ = try Journal(of: repository).append(entry(99), to: source)
+    let entries = try Journal(of: shop.repository).read(source).entries
+    #expect(entries.map(\.began) == [0, 1, 2, 3, 4, 5, 6, 99])
+    #expect(try names(shop).count <= 3)
+  }
+
+  @Test func aDamagedJournalIsNamedAndTheOneBeforeGoesOn() throws {
+    let store = MemoryStore()
+    let shop = try TestShop(store: store)
+    let journal = Journal(of: shop.repository)
+    for number in 0..<4 { _ = try journal.append(entry(number), to: source) }
+    store.contents["journal/orders/0000000004"] = Array("junk".utf8)
+    let reading = try journal.read(source)
+    #expect(reading.entries == (0..<3).map { entry($0) })
+    #expect(reading.damage.map(\.message) == ["journal/orders/0000000004 is damaged: it is not a journal"])
+    #expect(try journal.append(entry(9), to: source).map(\.message) == reading.damage.map(\.message))
+    #expect(try journal.read(source).entries == [0, 1, 2, 9].map { entry($0) })
+    #expect(try journal.append(entry(10), to: source).isEmpty, "the damage is left behind")
+    #expect(try names(shop) == ["0000000005", "0000000006"])
+  }
+
+  @Test func whereNothingCanBeReadANewJournalIsBegun() throws {
+    let store = MemoryStore()
+    let shop = try TestShop(store: store)
+    let journal = Journal(of: shop.repository)
+    for number in 0..<4 { _ = try journal.append(entry(number), to: source) }
+    for number in [3, 4] { store.contents["journal/orders/000000000\(number)"] = [] }
+    #expect(try journal.append(entry(9), to: source).count == 2)
+    #expect(try journal.read(source).entries == [entry(9)])
+  }
+
+  @Test func aHugeJournalIsNotRead() throws {
+    let shop = try TestShop()
+    _ = try Journal(of: shop.repository).append(entry(0), to: source)
+    let file = shop.repositoryPath.appending("journal/orders/0000000002")
+    TestFiles.write([], to: file)
+    TestFiles.truncate(file, to: 1 << 40)
+    let reading = try Journal(of: shop.repository).read(source)
+    #expect(reading.entries == [entry(0)])
+    #expect(reading.damage.map(\.message) == ["journal/orders/0000000002 is damaged: it is too long"])
+  }
+
+  @Test func aNumberThatCannotBeFollowedDoesNotEndTheJournal() throws {
+    let shop = try TestShop()
+    let journal = Journal(of: shop.repository)
+    try put([1], at: "journal/orders/9999999999", in: shop)
+    _ = try journal.append(entry(1), to: source)
+    #expect(try journal.read(source).entries == [entry(1)])
+    #expect(try names(shop) == ["0000000001"])
+  }
+
+  @Test func whatIsNoJournalIsLeftAlone() throws {
+    let shop = try TestShop()
+    let journal = Journal(of: shop.repository)
+    for name in ["7", "00000000001", "notes", "0000000009/x"] {
+      try put([1], at: "journal/orders/" + name, in: shop)
+    }
+    _ = try journal.append(entry(1), to: source)
+    _ = try journal.append(entry(2), to: source)
+    #expect(try journal.read(source).entries == [entry(1), entry(2)])
+    #expect(
+      try names(shop) == ["0000000001", "0000000002", "00000000001", "0000000009/", "7", "notes"].sorted())
+  }
+
+  @Test func aJournalThatCannotBeWrittenIsAnErrorOfItsOwn() throws {
+    let shop = try TestShop()
+    try put([1], at: "journal/orders/0000000001/x", in: shop)
+    #expect(throws: EngineError("the journal of orders changes faster than it can be read", hint: nil)) {
+      try Journal(of: shop.repository).append(entry(1), to: source)
+    }
+  }
+
+  /// Whatever lies in the journal, snapshots are taken, verified and restored as if it were not there.
+  @Test func nothingElseLooksAtTheJournal() throws {
+    let shop = try TestShop()
+    TestFiles.write("an order", to: shop.source.appending("orders"))
+    try shop.backup()
+    for name in ["source", "orders"] {
+      let file = "journal/\(name)/0000000001"
+      try put([UInt8](repeating: 0xff, count: 100), at: file, in: shop)
+    }
+    TestFiles.write("another order", to: shop.source.appending("orders"))
+    #expect(try shop.backup().exitStatus == .done)
+    #expect(try shop.verify().exitStatus == .done)
+    #expect(try shop.differencesAfterRestore() == [])
+    #expect(try shop.repository.sourceNames().map(\.text) == ["source"])
+    #expect(try RescueScript.run([shop.repositoryPath.text, "verify"]).status == 0)
+  }
+}
+
+/// A store in which others do something just before the first object of a journal is created.
+private final class StoppingStore: Store {
+  private let store: any Store
+  private let action: @Sendable (Journal) throws -> Void
+  private let state = Mutex<Journal?>(nil)
+
+  init(_ store: any Store, _ action: @escaping @Sendable (Journal) throws -> Void) {
+    (self.store, self.action) = (store, action)
+  }
+
+  var others: Journal? {
+    get { state.withLock { $0 } }
+    set { state.withLock { $0 = newValue } }
+  }
+
+  var location: String { store.location }
+  func names(below prefix: String) throws -> [String] { try store.names(below: prefix) }
+  func open(_ key: String) throws -> any ReadableBytes { try store.open(key) }
+  func remove(_ key: String) throws { try store.remove(key) }
+  func removeAll(below prefix: String) throws { try store.removeAll(below: prefix) }
+  func lock(_ name: String, wait: Bool, cancellation: Cancellation) throws -> (any StoreLock)? {
+    try store.lock(name, wait: wait, cancellation: cancellation)
+  }
+
+  func create(_ key: String) throws -> any ObjectWriter {
+    if let journal = others {
+      others = nil
+      try action(journal)
+    }
+    return try store.create(key)
+  }
+}
