@@ -65,7 +65,7 @@ struct Holdfast: ParsableCommand {
     subcommands: [
       Init.self, BackupCommand.self, ListCommand.self, Show.self, Diff.self, RestoreCommand.self, CatCommand.self,
       VerifyCommand.self, MergeCommand.self, PruneCommand.self, UndeleteCommand.self, PinCommand.self,
-      UnpinCommand.self, TagCommand.self, KeyCommand.self, WALCommand.self,
+      UnpinCommand.self, TagCommand.self, KeyCommand.self, WALCommand.self, ConfigCommand.self,
     ])
 }
 

@@ -36,7 +36,8 @@ struct MergeCommand: ParsableCommand {
 
   func run() throws {
     let host = Environment.makeHost()
-    let repository = try place.open(host, credentials: identity.credentials(host, writer: writer, asks: true))
+    let repository = try place.open(
+      host, credentials: identity.credentials(host, writer: writer, asks: true), of: source.name)
     let progress = ConsoleProgress(isQuiet: output.quiet, isTerminal: Console.isErrorTerminal, clock: host.clock)
     defer { progress.end() }
     var options = Merge.Options(SnapshotSelector(snapshot, source: source.name))

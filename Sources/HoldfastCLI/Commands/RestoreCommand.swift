@@ -63,7 +63,8 @@ struct RestoreCommand: ParsableCommand {
 
   func run() throws {
     let host = Environment.makeHost()
-    let repository = try place.open(host, credentials: identity.credentials(host, asks: true), limit: rate.limit(host))
+    let repository = try place.open(
+      host, credentials: identity.credentials(host, asks: true), limit: rate.limit(host), of: source.name)
     let progress = ConsoleProgress(isQuiet: output.quiet, isTerminal: Console.isErrorTerminal, clock: host.clock)
     defer { progress.end() }
     let settings = try recovery.target.map { try plan($0, repository, host, progress) }

@@ -60,7 +60,8 @@ struct VerifyCommand: ParsableCommand {
     }
     let host = Environment.makeHost()
     let repository = try place.open(
-      host, credentials: identity.credentials(host, writer: writer, asks: false), limit: rate.limit(host))
+      host, credentials: identity.credentials(host, writer: writer, asks: false), limit: rate.limit(host),
+      of: source.name)
     let progress = ConsoleProgress(isQuiet: output.quiet, isTerminal: Console.isErrorTerminal, clock: host.clock)
     defer { progress.end() }
     var options = Verify.Options()
