@@ -23,6 +23,7 @@ func tests(of name: String, _ dependencies: [Target.Dependency] = []) -> Target 
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let cryptoExtras: Target.Dependency = .product(name: "CryptoExtras", package: "swift-crypto")
 let subprocess: Target.Dependency = .product(name: "Subprocess", package: "swift-subprocess")
+let configuration: Target.Dependency = .product(name: "Configuration", package: "swift-configuration")
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
 let package = Package(
@@ -30,6 +31,7 @@ let package = Package(
   products: [.executable(name: "holdfast", targets: ["holdfast"])],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
   ],
@@ -40,6 +42,7 @@ let package = Package(
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
     .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+    .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
 
     module("Model", []),
@@ -48,6 +51,7 @@ let package = Package(
     module("Archive", ["HoldfastModel", "HoldfastSystem", "HoldfastCodec"]),
     module("Source", ["HoldfastModel", "HoldfastSystem", "CPostgres", "CSQLite"]),
     module("Store", ["HoldfastModel", "HoldfastSystem"]),
+    module("Configuration", ["HoldfastModel", "HoldfastSystem", "CYAML", configuration]),
     module(
       "Engine",
       ["HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastSource", "HoldfastStore"]),
@@ -55,7 +59,7 @@ let package = Package(
       "CLI",
       [
         "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastSource", "HoldfastStore",
-        "HoldfastEngine", argumentParser,
+        "HoldfastConfiguration", "HoldfastEngine", argumentParser,
       ]),
     .executableTarget(name: "holdfast", dependencies: ["HoldfastCLI"], swiftSettings: settings),
 
@@ -72,6 +76,7 @@ let package = Package(
     tests(of: "Archive", ["HoldfastModel", "HoldfastSystem", "HoldfastCodec"]),
     tests(of: "Source", ["HoldfastModel", "HoldfastSystem"]),
     tests(of: "Store", ["HoldfastModel", "HoldfastSystem"]),
+    tests(of: "Configuration", ["HoldfastModel", "HoldfastSystem"]),
     tests(
       of: "Engine",
       [

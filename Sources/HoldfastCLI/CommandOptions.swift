@@ -25,7 +25,6 @@ struct CommandOptions: ParsableArguments {
   func check(source: String?, name: SourceName?, hasDirectoryOptions: Bool) throws {
     guard let fromCommand else {
       guard fileName == nil else { throw ValidationError("--file-name is for --from-command.") }
-      guard source != nil else { throw ValidationError("Missing expected argument '<source>'") }
       return
     }
     guard source == nil else { throw ValidationError("--from-command takes the place of the source directory.") }

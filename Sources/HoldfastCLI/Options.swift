@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Glibc
 internal import HoldfastArchive
+internal import HoldfastConfiguration
 internal import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastStore
@@ -10,9 +11,15 @@ internal import HoldfastSystem
 struct RepositoryOptions: ParsableArguments {
   @Option(
     name: [.short, .long],
-    help: ArgumentHelp("The repository: a directory. (environment: HOLDFAST_REPOSITORY)", valueName: "dir"),
-    completion: .directory)
+    help: ArgumentHelp(
+      "The repository: a directory, or the name of a configured one. (environment: HOLDFAST_REPOSITORY; default: the configured one)",
+      valueName: "dir"), completion: .directory)
   var repository: String?
+
+  @Option(
+    help: ArgumentHelp("Read this configuration and no other. (environment: HOLDFAST_CONFIG)", valueName: "file"),
+    completion: .file(extensions: ["yaml"]))
+  var config: String?
 
   @Option(
     help: ArgumentHelp(
@@ -21,14 +28,24 @@ struct RepositoryOptions: ParsableArguments {
   var expectKeyring: String?
 
   /// However it is spelled, one place has one path: what this machine remembers is kept by it.
+  /// - Parameter source: of which source, for whoever has configured several repositories.
   /// - Throws: with exit status 2 when none is named.
-  func directory(_ host: Host) throws -> Path {
-    guard let text = repository ?? Environment.value("HOLDFAST_REPOSITORY"), !text.isEmpty else {
+  func directory(_ host: Host, of source: SourceName? = nil) throws -> Path {
+    let named = repository ?? Environment.value("HOLDFAST_REPOSITORY").flatMap { $0.isEmpty ? nil : $0 }
+    if let configured = try configured(named, host, of: source) {
+      ConfiguredRepository.use(configured)
+      return try Self.resolved(configured.path, host)
+    }
+    guard let named, !named.isEmpty else {
       throw EngineError(
         "no repository is named", hint: "Say --repository DIR, or set HOLDFAST_REPOSITORY.", exitStatus: .usage)
     }
+    return try Self.resolved(Environment.absolute(named), host)
+  }
+
+  private static func resolved(_ path: Path, _ host: Host) throws -> Path {
     // What is not there yet is named below what is.
-    var existing = try Environment.absolute(text)
+    var existing = path
     var missing: [[UInt8]] = []
     while !existing.isEmpty {
       if let resolved = try? host.files.resolve(existing) {
@@ -37,25 +54,30 @@ struct RepositoryOptions: ParsableArguments {
       missing.append(Array(existing.lastComponent))
       existing = existing.parent ?? Path("")
     }
-    return try Environment.absolute(text)
+    return path
   }
 
-  func store(_ host: Host) throws -> LocalStore { LocalStore(directory: try directory(host), host: host) }
+  func store(_ host: Host, of source: SourceName? = nil) throws -> LocalStore {
+    LocalStore(directory: try directory(host, of: source), host: host)
+  }
 
   /// - Parameter credentials: the keys for a sealed one.
   /// - Parameter limit: how fast objects are read.
-  func open(_ host: Host, credentials: Credentials = .none, limit: RateLimit? = nil) throws -> Repository {
+  /// - Parameter source: of which source, for whoever has configured several repositories.
+  func open(
+    _ host: Host, credentials: Credentials = .none, limit: RateLimit? = nil, of source: SourceName? = nil
+  ) throws -> Repository {
     guard expectKeyring != "" else {
       throw EngineError(
         "the digest that is expected of the keyring is empty", hint: "Say the one that `holdfast key list` shows.",
         exitStatus: .usage)
     }
     let environment = Environment.value("HOLDFAST_EXPECT_KEYRING").flatMap { $0.isEmpty ? nil : $0 }
-    let store = try store(host)
+    let store = try store(host, of: source)
     let repository = try Repository.open(
       limit.map { RateLimitedStore(store, $0) } ?? store, host: host, credentials: credentials,
       memory: ClientMemory(directory: try Environment.stateDirectory()),
-      expectedKeyring: expectKeyring ?? environment)
+      expectedKeyring: expectKeyring ?? environment ?? ConfiguredRepository.current?.expectedKeyring)
     if let problem = repository.memoryProblem {
       Console.error(
         "holdfast: WARNING: this machine cannot remember the repository, and will not notice if it is exchanged or put back: \(problem); set HOLDFAST_STATE_DIR"
@@ -78,12 +100,18 @@ struct OutputOptions: ParsableArguments {
 struct RateOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Read at most so many bytes a second, such as 500K, 20M or 1GiB: a backup from the source, others from the repository.",
+      "Read at most so many bytes a second, such as 500K, 20M or 1GiB: a backup from the source, others from the repository. (environment: HOLDFAST_LIMIT_RATE)",
       valueName: "rate"))
   var limitRate: ByteRate?
 
-  func limit(_ host: Host) -> RateLimit? {
-    limitRate.map { RateLimit($0, clock: host.clock, cancellation: host.cancellation) }
+  func limit(_ host: Host) throws -> RateLimit? { Self.limit(try rate, host) }
+
+  static func limit(_ rate: ByteRate?, _ host: Host) -> RateLimit? {
+    rate.map { RateLimit($0, clock: host.clock, cancellation: host.cancellation) }
+  }
+
+  private var rate: ByteRate? {
+    get throws { try limitRate ?? Environment.parsed("HOLDFAST_LIMIT_RATE", "500K, 20M or 1GiB") { ByteRate($0) } }
   }
 }
 
@@ -106,6 +134,17 @@ extension SourceName: ExpressibleByArgument {
 enum Environment {
   static func value(_ name: String) -> String? {
     getenv(name).map { String(cString: $0) }
+  }
+
+  /// What a variable says; `nil` where it is not set, or empty.
+  /// - Parameter allowed: for whoever set it to something else.
+  static func parsed<Value>(_ name: String, _ allowed: String, _ parse: (String) -> Value?) throws -> Value? {
+    guard let text = value(name), !text.isEmpty else { return nil }
+    guard let parsed = parse(text) else {
+      throw EngineError(
+        "\(name) is \"\(Path(text))\"", hint: "Set it to something like \(allowed), or unset it.", exitStatus: .usage)
+    }
+    return parsed
   }
 
   static func absolute(_ text: String) throws -> Path {

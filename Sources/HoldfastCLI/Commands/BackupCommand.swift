@@ -14,12 +14,15 @@ struct BackupCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "backup", abstract: "Take a snapshot of a directory.",
     discussion: """
-      Without a kind it takes an incremental where a sound parent exists, else a full.
+      Without a kind it takes an incremental where a sound parent exists, else a full. Without a source it backs up every configured one, one after the other; \
+      the name of a configured source stands for it, unless there is such a file or directory.
 
       \(ExitStatusTable.text)
       """)
 
-  @Argument(help: "The directory to protect.", completion: .directory)
+  @Argument(
+    help: "The directory to protect, or the name of a configured source. (default: all that are configured)",
+    completion: .directory)
   var source: String?
 
   @OptionGroup var command: CommandOptions
@@ -44,8 +47,11 @@ struct BackupCommand: ParsableCommand {
       "Leave out what matches: a name, or a path when it has a slash. May be repeated.", valueName: "glob"))
   var exclude: [String] = []
 
-  @Option(help: ArgumentHelp("none, deflate, deflate:1-9 or zstd:1-19.", valueName: "how"))
-  var compression = Compression.standard
+  @Option(
+    help: ArgumentHelp(
+      "none, deflate, deflate:1-9 or zstd:1-19. (environment: HOLDFAST_COMPRESSION; default: deflate)",
+      valueName: "how"))
+  var compression: Compression?
 
   @Option(help: ArgumentHelp("Tag the snapshot. May be repeated.", valueName: "tag"))
   var tag: [Tag] = []
@@ -100,7 +106,8 @@ struct BackupCommand: ParsableCommand {
 
   func run() throws {
     let machine = Environment.makeHost()
-    let host = machine.reading(within: rate.limit(machine))
+    if let (run, sources, isOne) = try configuredSources(machine) { return try backUp(run, sources, isOne: isOne) }
+    let host = machine.reading(within: try rate.limit(machine))
     let watch = RunWatch(.backup, host: host, isDryRun: dryRun)
     try watch.run { try run(host, watch) }
   }
@@ -111,9 +118,10 @@ struct BackupCommand: ParsableCommand {
     var options = Backup.Options(source: try command.file ?? Environment.absolute(source ?? ""))
     options.command = command.shell
     options.name = name
-    options.kind = full ? .full : differential ? .differential : incremental ? .incremental : nil
+    options.kind = kind
     options.exclusions = exclude.map { Glob($0) }
-    options.compression = compression
+    options.compression =
+      try compression ?? Environment.parsed("HOLDFAST_COMPRESSION", "deflate") { Compression($0) } ?? .standard
     options.isParanoid = paranoid
     options.isDryRun = dryRun
     options.waitsForLock = wait
@@ -149,13 +157,11 @@ struct BackupCommand: ParsableCommand {
         "HINT: Nothing is pruned until this is settled: `holdfast show \(id)`; if it was meant, `holdfast accept \(id)`; else restore what came before it."
       )
     }
-    if output.json {
-      try Console.json(BackupJSON(report, tags: Set(tag)))
-    } else if !output.quiet {
-      show(report)
-    }
+    try show(report, tags: Set(tag))
     try Outcome.end(report.exitStatus)
   }
+
+  var kind: SnapshotKind? { full ? .full : differential ? .differential : incremental ? .incremental : nil }
 
   private var hooks: Hooks {
     var hooks = Hooks()
@@ -163,7 +169,9 @@ struct BackupCommand: ParsableCommand {
     return hooks
   }
 
-  private func show(_ report: Backup.Report) {
+  func show(_ report: Backup.Report, tags: Set<Tag>) throws {
+    if output.json { return try Console.json(BackupJSON(report, tags: tags)) }
+    guard !output.quiet else { return }
     let envelope = report.envelope
     let changes = envelope.changes
     let because = report.reason.map { " (\($0))" } ?? ""
@@ -186,7 +194,7 @@ struct BackupCommand: ParsableCommand {
   }
 }
 
-private struct BackupJSON: Encodable {
+struct BackupJSON: Encodable {
   let snapshot: SnapshotJSON
   let committed: Bool
   let reason: String?
@@ -211,7 +219,7 @@ private struct BackupJSON: Encodable {
 }
 
 /// Pages that were damaged before they were captured.
-private struct BadPagesJSON: Encodable {
+struct BadPagesJSON: Encodable {
   let path: String
   let pages: [UInt64]
 }

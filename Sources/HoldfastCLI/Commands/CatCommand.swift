@@ -20,7 +20,7 @@ struct CatCommand: ParsableCommand {
 
   func run() throws {
     let host = Environment.makeHost()
-    let repository = try place.open(host, credentials: identity.credentials(host, asks: true))
+    let repository = try place.open(host, credentials: identity.credentials(host, asks: true), of: source.name)
     let chosen = try SnapshotSelector(snapshot, source: source.name).choose(in: repository) {
       Console.error("holdfast: WARNING: \($0.message)")
     }

@@ -32,7 +32,7 @@ struct Diff: ParsableCommand {
 
   func run() throws {
     let host = Environment.makeHost()
-    let repository = try place.open(host, credentials: identity.credentials(host, asks: true))
+    let repository = try place.open(host, credentials: identity.credentials(host, asks: true), of: source.name)
     let warn: (any OperatorError) -> Void = { Console.error("holdfast: WARNING: \($0.message)") }
     let before = try SnapshotSelector(older, source: source.name).choose(in: repository, onDamage: warn)
     let after = try SnapshotSelector(newer, source: source.name).choose(in: repository, onDamage: warn)

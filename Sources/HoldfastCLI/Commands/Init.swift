@@ -53,10 +53,12 @@ struct Init: ParsableCommand {
       throw EngineError("one recipient is named twice", hint: "Name each once.", exitStatus: .usage)
     }
     let host = Environment.makeHost()
+    // Which keys are meant depends on which repository it is.
+    let store = try place.store(host)
     let memory = ClientMemory(directory: try Environment.stateDirectory())
     let made = try unsealed ? nil : writer.readOrMake(host)
     let sealing = made.map { makeSealing(to: recipients, by: $0.key, host) }
-    let repository = try Repository.create(in: place.store(host), host: host, sealing: sealing, memory: memory)
+    let repository = try Repository.create(in: store, host: host, sealing: sealing, memory: memory)
     try show(repository, key: made.map { ($0.path, $0.isNew) })
   }
 

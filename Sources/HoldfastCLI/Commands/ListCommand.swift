@@ -17,7 +17,7 @@ struct ListCommand: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let repository = try place.open(Environment.makeHost())
+    let repository = try place.open(Environment.makeHost(), of: source.name)
     var damage: [DamageError] = []
     let snapshots = try repository.allSnapshots(of: source.name, includingRemoved: deleted) { damage.append($0) }
     let notes = try Dictionary(

@@ -16,7 +16,7 @@ struct MarkOptions: ParsableArguments {
 
   func open() throws -> (repository: Repository, snapshot: Snapshot) {
     let host = Environment.makeHost()
-    let repository = try place.open(host, credentials: writer.credentials(host))
+    let repository = try place.open(host, credentials: writer.credentials(host), of: source.name)
     let chosen = try SnapshotSelector(snapshot, source: source.name).choose(in: repository) {
       Console.error("holdfast: WARNING: \($0.message)")
     }

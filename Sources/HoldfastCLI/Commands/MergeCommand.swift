@@ -41,7 +41,8 @@ struct MergeCommand: ParsableCommand {
   }
 
   private func run(_ host: Host, _ watch: RunWatch) throws {
-    let repository = try place.open(host, credentials: identity.credentials(host, writer: writer, asks: true))
+    let repository = try place.open(
+      host, credentials: identity.credentials(host, writer: writer, asks: true), of: source.name)
     watch.opened(repository, source: source.name)
     let progress = ConsoleProgress(
       isQuiet: output.quiet, isTerminal: Console.isErrorTerminal, clock: host.clock, watch: watch)

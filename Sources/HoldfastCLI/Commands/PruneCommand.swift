@@ -8,24 +8,8 @@ extension Tag: ExpressibleByArgument {
   package init?(argument: String) { self.init(argument) }
 }
 
-/// A length of time: `0`, or a number and `s`, `min`, `h`, `d`, `w`, `m` (30 days) or `y` (365 days).
-struct TimeSpan: ExpressibleByArgument {
-  let seconds: Int64
-  private static let units: [String: Int64] = [
-    "s": 1, "min": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400, "m": 30 * 86_400, "y": 365 * 86_400,
-  ]
-
-  init?(argument: String) {
-    let digits = argument.prefix { $0.isASCII && $0.isNumber }
-    guard let number = Int64(digits) else { return nil }
-    let unit = argument.dropFirst(digits.count)
-    guard let factor = Self.units[String(unit)] ?? (number == 0 && unit.isEmpty ? 1 : nil) else { return nil }
-    let (product, overflow) = number.multipliedReportingOverflow(by: factor)
-    guard !overflow, product <= 1_000_000 * 86_400 else { return nil }
-    seconds = product
-  }
-
-  init(days: Int64) { seconds = days * 86_400 }
+extension TimeSpan: ExpressibleByArgument {
+  package init?(argument: String) { self.init(argument) }
 }
 
 /// Which snapshots to keep.
@@ -110,7 +94,7 @@ struct PruneCommand: ParsableCommand {
   }
 
   private func run(_ host: Host, _ watch: RunWatch) throws {
-    let repository = try place.open(host, credentials: writer.credentials(host))
+    let repository = try place.open(host, credentials: writer.credentials(host), of: source.name)
     watch.opened(repository, source: source.name)
     var options = Prune.Options(policy: rules.policy)
     options.grace = Double(grace.seconds)

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import HoldfastArchive
+internal import HoldfastConfiguration
 internal import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastSystem
@@ -112,6 +113,10 @@ extension IdentityOptions {
     if files.isEmpty, let file = Environment.value("HOLDFAST_IDENTITY_FILE"), !file.isEmpty {
       files = [try Environment.absolute(file)]
     }
+    if files.isEmpty, let command = ConfiguredRepository.current?.identityCommand {
+      return ["--identity-command", ShellText.quotedForServer(command)]
+    }
+    if files.isEmpty { files = ConfiguredRepository.current?.identities ?? [] }
     return files.flatMap { ["--identity", ShellText.quotedForServer(String(decoding: $0.bytes, as: UTF8.self))] }
   }
 }

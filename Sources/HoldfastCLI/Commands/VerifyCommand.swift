@@ -68,7 +68,8 @@ struct VerifyCommand: ParsableCommand {
 
   private func run(_ host: Host, _ watch: RunWatch) throws {
     let repository = try place.open(
-      host, credentials: identity.credentials(host, writer: writer, asks: false), limit: rate.limit(host))
+      host, credentials: identity.credentials(host, writer: writer, asks: false), limit: rate.limit(host),
+      of: source.name)
     watch.opened(repository, source: source.name)
     let progress = ConsoleProgress(
       isQuiet: output.quiet, isTerminal: Console.isErrorTerminal, clock: host.clock, watch: watch)

@@ -64,7 +64,8 @@ struct WALPushCommand: ParsableCommand {
 
   func run() throws {
     let host = Environment.makeHost()
-    let repository = try place.open(host, credentials: identity.credentials(host, writer: writer, asks: false))
+    let repository = try place.open(
+      host, credentials: identity.credentials(host, writer: writer, asks: false), of: log.name)
     var options = WALPush.Options(
       path: try Environment.absolute(path), source: log.name, clusterDirectory: try LogOptions.clusterDirectory())
     options.system = log.system
@@ -102,7 +103,7 @@ struct WALFetchCommand: ParsableCommand {
 
   func run() throws {
     let host = Environment.makeHost()
-    let repository = try place.open(host, credentials: identity.credentials(host, asks: false))
+    let repository = try place.open(host, credentials: identity.credentials(host, asks: false), of: log.name)
     var options = WALFetch.Options(
       file: file, target: try Environment.absolute(path), source: log.name,
       clusterDirectory: try LogOptions.clusterDirectory())

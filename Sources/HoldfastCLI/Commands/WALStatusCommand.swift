@@ -17,7 +17,7 @@ struct WALStatusCommand: ParsableCommand {
 
   func run() throws {
     let host = Environment.makeHost()
-    let repository = try place.open(host, credentials: identity.credentials(host, asks: false))
+    let repository = try place.open(host, credentials: identity.credentials(host, asks: false), of: name)
     var damage: [DamageError] = []
     let logs = try WALStatus(repository) { damage.append($0) }.run(name)
     if output.json {

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import HoldfastArchive
 internal import HoldfastCodec
+internal import HoldfastConfiguration
 internal import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastSystem
@@ -39,17 +40,25 @@ struct IdentityOptions: ParsableArguments {
   /// The identities of files or of a command; empty where none is named.
   private func named(_ host: Host) throws -> [RecoveryIdentity] {
     if let identityCommand {
-      var output = try ShellCommand(identityCommand).output(host.cancellation)
-      return [try RecoveryIdentity(file: SecretBytes(taking: &output), name: "the output of --identity-command")]
+      return [try printed(by: identityCommand, "the output of --identity-command", host)]
     }
     var paths = try identity.map { try Environment.absolute($0) }
     if paths.isEmpty, let file = Environment.value("HOLDFAST_IDENTITY_FILE"), !file.isEmpty {
       paths = [try Environment.absolute(file)]
     }
     if paths.isEmpty { paths = try KeyFiles.credential("holdfast-identity", files: host.files).map { [$0] } ?? [] }
+    if paths.isEmpty, let command = ConfiguredRepository.current?.identityCommand {
+      return [try printed(by: command, "the output of the configured identity-command", host)]
+    }
+    if paths.isEmpty { paths = ConfiguredRepository.current?.identities ?? [] }
     return try paths.map {
       try RecoveryIdentity(file: KeyFiles.read(.identity, $0, files: host.files), name: $0.description)
     }
+  }
+
+  private func printed(by command: String, _ name: String, _ host: Host) throws -> RecoveryIdentity {
+    var output = try ShellCommand(command).output(host.cancellation)
+    return try RecoveryIdentity(file: SecretBytes(taking: &output), name: name)
   }
 
   /// The identities that a passphrase opens; empty where there is none to be had.
@@ -98,6 +107,7 @@ struct WriterOptions: ParsableArguments {
       return try Environment.absolute(named)
     }
     if let credential = try KeyFiles.credential("holdfast-writer-key", files: host.files) { return credential }
+    if let configured = ConfiguredRepository.current?.writerKey { return configured }
     guard let directory = Environment.configurationDirectory() else {
       throw KeyError("there is no home directory to keep a writer key in", hint: "Say --writer-key FILE.")
     }

@@ -1,16 +1,17 @@
 internal import Glibc
 internal import HoldfastCodec
+internal import HoldfastConfiguration
 internal import HoldfastModel
 internal import HoldfastSystem
 
 /// Where a passphrase comes from: a file, or the terminal. Never an argument or the environment itself: others can see those.
 enum Passphrase {
-  /// From HOLDFAST_PASSPHRASE_FILE or the systemd credential `holdfast-passphrase`; `nil` where none is named.
+  /// From HOLDFAST_PASSPHRASE_FILE, the systemd credential `holdfast-passphrase`, or the file that is configured; `nil` where none is named.
   static func fromFile(_ files: FileSystem) throws -> SecretBytes? {
     let named = Environment.value("HOLDFAST_PASSPHRASE_FILE").flatMap { $0.isEmpty ? nil : $0 }
     guard
       let path = try named.map({ try Environment.absolute($0) })
-        ?? KeyFiles.credential("holdfast-passphrase", files: files)
+        ?? KeyFiles.credential("holdfast-passphrase", files: files) ?? ConfiguredRepository.current?.passphraseFile
     else { return nil }
     let text = try KeyFiles.read(.passphrase, path, files: files)
     // The line ends that editors leave belong to the file: what is in it must be what is typed at a terminal.

@@ -1,0 +1,125 @@
+internal import ArgumentParser
+internal import HoldfastConfiguration
+internal import HoldfastModel
+internal import HoldfastSystem
+
+struct ConfigCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "config", abstract: "Check and show what is configured on this machine.",
+    discussion: """
+      Read are /etc/holdfast/holdfast.yaml and /etc/holdfast/conf.d/*.yaml; of a user who is not root instead ~/.config/holdfast/holdfast.yaml, where there is \
+      one; or nothing but the file of --config.
+
+      \(ExitStatusTable.text)
+      """,
+    subcommands: [ConfigCheckCommand.self, ConfigShowCommand.self, ConfigExampleCommand.self])
+}
+
+/// Which configuration.
+struct ConfigurationOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp("Read this file and no other. (environment: HOLDFAST_CONFIG)", valueName: "file"),
+    completion: .file(extensions: ["yaml"]))
+  var config: String?
+}
+
+struct ConfigCheckCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "check", abstract: "Find everything that is wrong with the configuration.",
+    discussion: ExitStatusTable.text)
+
+  @OptionGroup var place: ConfigurationOptions
+  @OptionGroup var output: OutputOptions
+
+  private struct JSON: Encodable {
+    let files: [String]
+    let repositories: [String]
+    let sources: [String]
+    let notifications: [String]
+  }
+
+  func run() throws {
+    let host = Environment.makeHost()
+    let loader = try SiteConfiguration.loader(host, named: place.config)
+    guard let settings = try loader.load(checksSecrets: true) else {
+      throw MissingConfiguration(for: "sources", in: loader.location.usual)
+    }
+    if output.json {
+      try Console.json(
+        JSON(
+          files: settings.files.map(\.description), repositories: settings.repositories.map(\.name),
+          sources: settings.sources.map(\.name.text), notifications: settings.notifications.map(\.name)))
+    } else if !output.quiet {
+      let counts = [
+        Amount.count(UInt64(settings.repositories.count), "repository", "repositories"),
+        Amount.count(UInt64(settings.sources.count), "source"),
+        Amount.count(UInt64(settings.notifications.count), "notification"),
+      ]
+      Console.output(
+        "sound: \(counts.joined(separator: ", ")), in \(settings.files.map(\.description).joined(separator: ", "))")
+    }
+  }
+}
+
+struct ConfigShowCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "show", abstract: "Show every value that is in effect, and where it comes from. Secrets are hidden.",
+    discussion: ExitStatusTable.text)
+
+  @OptionGroup var place: ConfigurationOptions
+  @OptionGroup var output: OutputOptions
+
+  private static let hidden = "(hidden)"
+
+  private struct JSON: Encodable {
+    struct Value: Encodable {
+      let key: [String]
+      /// Absent for a secret.
+      let value: String?
+      let values: [String]?
+      let origin: String
+      let file: String?
+      let line: Int?
+      let column: Int?
+      let secret: Bool
+    }
+
+    let files: [String]
+    let values: [Value]
+  }
+
+  func run() throws {
+    let settings = try SiteConfiguration.needed(Environment.makeHost(), named: place.config)
+    if output.json {
+      try Console.json(JSON(files: settings.files.map(\.description), values: settings.shown.map(Self.json)))
+      return
+    }
+    var table = Table()
+    for setting in settings.shown {
+      let value = setting.isSecret ? Self.hidden : setting.texts.map { Path($0).description }.joined(separator: ", ")
+      table.add([setting.key.joined(separator: "."), value, setting.origin.description])
+    }
+    table.lines.forEach(Console.output)
+  }
+
+  private static func json(_ setting: Setting) -> JSON.Value {
+    let texts = setting.isSecret ? nil : setting.texts
+    var place: Place?
+    if case .file(let found) = setting.origin { place = found }
+    return JSON.Value(
+      key: setting.key, value: setting.isList ? nil : texts?.last, values: setting.isList ? texts : nil,
+      origin: place == nil ? setting.origin.description : "file", file: place?.file.description, line: place?.line,
+      column: place?.column, secret: setting.isSecret)
+  }
+}
+
+struct ConfigExampleCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "example", abstract: "Print a configuration that explains every key.",
+    discussion: ExitStatusTable.text)
+
+  func run() throws {
+    // The last line has its end already.
+    Console.output(String(ExampleConfiguration.text.dropLast()))
+  }
+}

@@ -1,0 +1,104 @@
+internal import ArgumentParser
+internal import HoldfastCodec
+internal import HoldfastConfiguration
+internal import HoldfastEngine
+internal import HoldfastModel
+internal import HoldfastSystem
+
+/// `holdfast backup` of sources that are configured: all of them, or one by its name.
+extension BackupCommand {
+  /// - Returns: what is to be backed up; `nil` where a directory or a command is named.
+  func configuredSources(_ host: Host) throws -> (run: ConfiguredRun, sources: [SourceSettings], isOne: Bool)? {
+    guard command.fromCommand == nil else { return nil }
+    guard let source else {
+      let settings = try SiteConfiguration.needed(
+        host, named: place.config, flags: flags, for: "sources to back up")
+      let run = ConfiguredRun(settings: settings, host: host)
+      return (run, try run.sources(name.map { [$0] } ?? []), name != nil)
+    }
+    // What is there is a directory, whatever it is called.
+    guard !Path(source).bytes.contains(Path.separator), let wanted = SourceName(source),
+      (try? host.files.status(of: Environment.absolute(source), followLink: true)) == nil,
+      let settings = try SiteConfiguration.loader(host, named: place.config).load(flags: flags),
+      settings.source(source) != nil
+    else { return nil }
+    guard name == nil else {
+      throw EngineError(
+        "\(source) is a configured source, and has its name already", hint: "Leave --name out.", exitStatus: .usage)
+    }
+    let run = ConfiguredRun(settings: settings, host: host)
+    return (run, try run.sources([wanted]), true)
+  }
+
+  /// What the command line says goes before what is configured.
+  private var flags: FlagValues {
+    var flags = FlagValues()
+    func set(_ key: String, _ text: String?) { flags.set(key, text.map { [$0] } ?? []) }
+    set("repository", place.repository)
+    flags.set("exclude", exclude)
+    set("compression", compression?.description)
+    set("limit-rate", rate.limitRate.map { String($0.bytesPerSecond) })
+    flags.set("tag", tag.map(\.text))
+    set("paranoid", paranoid ? "yes" : nil)
+    set("no-group", noGroup ? "yes" : nil)
+    set("postgres", postgres)
+    set("before", before)
+    set("after", after)
+    set("on-failure", onFailure)
+    return flags
+  }
+
+  fileprivate typealias Taken = (report: Backup.Report, tags: Set<Tag>)
+
+  func backUp(_ run: ConfiguredRun, _ sources: [SourceSettings], isOne: Bool) throws {
+    var reports: [SourceName: Taken] = [:]
+    let outcomes = run.forEach(sources) { source in
+      let report = try backUp(source, run, isOne: isOne)
+      reports[source.name] = (report, source.tags)
+      return SourceOutcome(source: source.name, status: report.exitStatus, summary: report.summary)
+    } each: { outcome in
+      if isOne { return }
+      ConfiguredRun.report(outcome)
+      if !output.json, !output.quiet { Console.output("\(outcome.source): \(outcome.summary)") }
+    }
+    if isOne {
+      if let error = outcomes.first?.error { throw error }
+      if let taken = reports.values.first { try show(taken.report, tags: taken.tags) }
+    } else if output.json {
+      try Console.json(outcomes.map { BackupOutcomeJSON($0, reports[$0.source]) })
+    }
+    try Outcome.end(ConfiguredRun.status(of: outcomes))
+  }
+
+  private func backUp(_ source: SourceSettings, _ run: ConfiguredRun, isOne: Bool) throws -> Backup.Report {
+    let opened = try ConfiguredSource(source, of: run, place: place, identity: identity, writer: writer)
+    var options = opened.backupOptions
+    options.kind = kind
+    options.isDryRun = dryRun
+    options.waitsForLock = wait
+    let console = ConsoleProgress(
+      isQuiet: output.quiet, isTerminal: Console.isErrorTerminal, clock: opened.host.clock)
+    defer { console.end() }
+    let report = try opened.backup(options, isOne ? console : SourceProgress(source.name, console))
+    console.end()
+    for problem in report.problems {
+      Console.error("holdfast: \(isOne ? "" : "\(source.name): ")INCOMPLETE: \(problem.path): \(problem.reason)")
+    }
+    return report
+  }
+}
+
+/// How the backup of one of several sources ended.
+private struct BackupOutcomeJSON: Encodable {
+  let source: String
+  let status: Int32
+  let error: String?
+  let backup: BackupJSON?
+
+  init(_ outcome: SourceOutcome, _ taken: BackupCommand.Taken?) {
+    source = outcome.source.text
+    status = outcome.status.rawValue
+    error = outcome.error?.message
+    backup = taken.map { BackupJSON($0.report, tags: $0.tags) }
+  }
+}

@@ -1,0 +1,77 @@
+package import HoldfastModel
+
+/// One thing that is wrong in a configuration.
+package struct Mistake: Error, Hashable, Sendable, CustomStringConvertible {
+  /// `nil` where it is not in a file: in an environment variable, say.
+  package let place: Place?
+  package let message: String
+  package let hint: String?
+
+  package init(_ place: Place?, _ message: String, hint: String?) {
+    (self.place, self.message, self.hint) = (place, message, hint)
+  }
+
+  package var description: String {
+    let line = place.map { "\($0): \(message)" } ?? message
+    return hint.map { line + "\nHINT: " + $0 } ?? line
+  }
+}
+
+/// A configuration that cannot be used: everything that is wrong with it, in the order of files and lines.
+package struct ConfigurationError: OperatorError, Equatable {
+  private static let shownMax = 50
+  package let mistakes: [Mistake]
+
+  package init(_ mistakes: [Mistake]) {
+    self.mistakes = mistakes.enumerated().sorted { left, right in
+      (left.element.sortKey, left.offset) < (right.element.sortKey, right.offset)
+    }.map(\.element)
+  }
+
+  package var message: String {
+    let head = "the configuration has \(Amount.count(UInt64(mistakes.count), "mistake"))"
+    let rest = mistakes.count - Self.shownMax
+    return ([head] + mistakes.prefix(Self.shownMax).map(\.description) + (rest > 0 ? ["… and \(rest) more"] : []))
+      .joined(separator: "\n")
+  }
+
+  /// Each mistake has its own.
+  package var hint: String? { nil }
+  package var exitStatus: ExitStatus { .usage }
+}
+
+/// There is no configuration, and one is needed.
+package struct MissingConfiguration: OperatorError, Equatable {
+  package let message: String
+  package let hint: String?
+  package var exitStatus: ExitStatus { .usage }
+
+  /// - Parameters:
+  ///   - what: for what it is needed: `sources to back up`.
+  ///   - place: where one would be read.
+  package init(for what: String, in place: Path) {
+    message = "there is no configuration that names \(what)"
+    hint = """
+      Write one into \(place) (`holdfast config example` shows everything that can stand there):
+      repositories:
+        shop: {path: /backup/shop}
+      sources:
+        orders: {path: /srv/orders}
+      """
+  }
+}
+
+extension Mistake {
+  private struct Key: Comparable {
+    let file: Path
+    let line: Int
+    let column: Int
+    static func < (left: Key, right: Key) -> Bool {
+      (left.file, left.line, left.column) < (right.file, right.line, right.column)
+    }
+  }
+
+  fileprivate var sortKey: some Comparable {
+    Key(file: place?.file ?? .root, line: place?.line ?? 0, column: place?.column ?? 0)
+  }
+}

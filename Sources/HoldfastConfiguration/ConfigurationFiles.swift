@@ -1,0 +1,110 @@
+package import HoldfastModel
+internal import HoldfastSystem
+
+/// Where the configuration lies.
+package struct ConfigurationLocation: Sendable {
+  /// The one file that takes the place of all others.
+  package var named: Path?
+  /// Of a user who is not root: a file here takes the place of the machine's.
+  package var user: Path?
+  package var system = Path("/etc/holdfast")
+
+  private static let mainFile = "holdfast.yaml"
+  private static let folder = "conf.d"
+
+  package init() {}
+
+  /// Where a new one would be written.
+  package var usual: Path { named ?? (user ?? system).appending(Self.mainFile) }
+
+  /// The files to read, the main file first. None where there is no configuration.
+  func files(_ files: FileSystem) throws -> (paths: [Path], mistakes: [Mistake]) {
+    if let named { return ([named], []) }
+    if let file = user?.appending(Self.mainFile), try files.isThere(file) { return ([file], []) }
+    let main = system.appending(Self.mainFile)
+    var paths = try files.isThere(main) ? [main] : []
+    var mistakes: [Mistake] = []
+    for name in try files.names(in: system.appending(Self.folder)) where name.first != UInt8(ascii: ".") {
+      let path = system.appending(Self.folder).appending(name)
+      if name.hasSuffix(".yaml") {
+        paths.append(path)
+      } else if name.hasSuffix(".yml") {
+        mistakes.append(
+          Mistake(
+            Place(path, line: 1, column: 1), "this file is not read: its name does not end in .yaml", hint: "Rename it."
+          ))
+      }
+    }
+    return (paths, mistakes)
+  }
+}
+
+extension FileSystem {
+  fileprivate func isThere(_ path: Path) throws -> Bool {
+    do throws(SystemError) {
+      _ = try status(of: path, followLink: true)
+      return true
+    } catch {
+      if error.isNotFound { return false }
+      throw error
+    }
+  }
+
+  /// Sorted; none where there is no such directory.
+  fileprivate func names(in directory: Path) throws -> [[UInt8]] {
+    do throws(SystemError) {
+      let listing = try open(directory, .directoryFollowingLinks).listing()
+      return (0..<listing.count).map { Array(listing[$0]) }
+    } catch {
+      if error.isNotFound { return [] }
+      throw error
+    }
+  }
+}
+
+extension [UInt8] {
+  fileprivate func hasSuffix(_ text: String) -> Bool { suffix(text.utf8.count).elementsEqual(text.utf8) }
+}
+
+/// Reads configuration files. Whoever can change one decides what holdfast runs, so others must not.
+struct ConfigurationFile {
+  static let bytesMax = 1 << 20
+  /// Group and others: write.
+  private static let othersMask: UInt32 = 0o022
+
+  let path: Path
+
+  func read(_ files: FileSystem) throws(Mistake) -> [UInt8] {
+    do {
+      let file = try files.open(files.resolve(path), .read)
+      let status = try file.status()
+      guard status.kind == .file else { throw mistake("this is no file", hint: "Name a file of YAML.") }
+      guard status.mode & Self.othersMask == 0 else {
+        throw mistake(
+          "others can change this file (mode 0\(String(status.mode, radix: 8)))", hint: "Run `chmod go-w \(path)`.")
+      }
+      guard status.userID == 0 || status.userID == UserID.own else {
+        throw mistake(
+          "this file belongs to another user (\(status.userID))",
+          hint: "It must belong to root or to you (\(UserID.own)).")
+      }
+      guard status.size <= UInt64(Self.bytesMax) else {
+        throw mistake("this file is too long", hint: "A configuration has at most 1 MiB.")
+      }
+      return try file.contents(max: Self.bytesMax)
+    } catch let error as Mistake {
+      throw error
+    } catch let error as SystemError {
+      throw Mistake(
+        nil, error.isNotFound ? "there is no configuration file \(path)" : error.message,
+        hint: error.isNotFound
+          ? "Name another one with --config, or make it: see `holdfast config example`." : error.hint)
+    } catch {
+      throw Mistake(nil, "cannot read \(path): \(error)", hint: nil)
+    }
+  }
+
+  private func mistake(_ message: String, hint: String) -> Mistake {
+    Mistake(Place(path, line: 1, column: 1), message, hint: hint)
+  }
+}

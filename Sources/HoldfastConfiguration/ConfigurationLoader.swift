@@ -1,0 +1,98 @@
+internal import HoldfastModel
+package import HoldfastSystem
+
+/// Reads the configuration: finds its files, checks them against the schema, and puts the environment and the command line before them.
+package struct ConfigurationLoader {
+  package let location: ConfigurationLocation
+  private let files: FileSystem
+  private let environment: (String) -> String?
+  private let schema: Schema
+
+  /// - Parameters:
+  ///   - environment: the value of a variable; `nil` where it is not set. Paths in it are absolute.
+  ///   - isCompression: whether a text says how to compress.
+  package init(
+    _ location: ConfigurationLocation, files: FileSystem, environment: @escaping (String) -> String?,
+    isCompression: @escaping @Sendable (String) -> Bool
+  ) {
+    self.location = location
+    self.files = files
+    self.environment = environment
+    schema = Schema(isCompression: isCompression)
+  }
+
+  /// - Parameter checksSecrets: whether to look at the files of secrets as well.
+  /// - Returns: `nil` where there is no configuration.
+  /// - Throws: `ConfigurationError` with everything that is wrong.
+  package func load(flags: FlagValues = FlagValues(), checksSecrets: Bool = false) throws -> Settings? {
+    let found = try location.files(files)
+    guard !found.paths.isEmpty || !found.mistakes.isEmpty else { return nil }
+    var mistakes = found.mistakes
+    var merger = FileMerger()
+    var isWhole = true
+    for path in found.paths {
+      do {
+        let (node, duplicates) = try read(path)
+        mistakes += duplicates
+        merger.add(node)
+      } catch {
+        isWhole = false
+        mistakes.append(error)
+      }
+    }
+    mistakes += merger.mistakes
+    guard let root = merger.root else { throw ConfigurationError(mistakes) }
+    let findings = Findings(root, schema)
+    mistakes += findings.mistakes
+    // What a file that cannot be read would say is missing: what does not go together then is no mistake.
+    guard isWhole else { throw ConfigurationError(mistakes) }
+    var builder = SettingsBuilder(findings, schema, flags: flags, environment: environment)
+    let settings = builder.build(files: found.paths)
+    mistakes += builder.mistakes
+    if checksSecrets { mistakes += secretMistakes(settings, findings) }
+    guard mistakes.isEmpty else { throw ConfigurationError(mistakes) }
+    return settings
+  }
+
+  private func read(_ path: Path) throws(Mistake) -> (Node, [Mistake]) {
+    let bytes = try ConfigurationFile(path: path).read(files)
+    let (node, duplicates) = try YAMLReader.read(bytes, of: path)
+    guard let node, !node.isEmpty else {
+      throw Mistake(
+        Place(path, line: 1, column: 1), "the file is empty",
+        hint: "Write something into it (`holdfast config example`), or remove it.")
+    }
+    return (node, duplicates)
+  }
+
+  private func secretMistakes(_ settings: Settings, _ findings: Findings) -> [Mistake] {
+    func place(_ repository: RepositorySettings, _ key: String) -> Place? {
+      findings.entries[[Schema.repositories, repository.name, key]]?.place
+    }
+    var named: [SecretFile] = []
+    for repository in settings.repositories {
+      let files: [(Path, String)] =
+        repository.identities.map { ($0, "identity") }
+        + [(repository.passphraseFile, "passphrase-file"), (repository.writerKey, "writer-key")].compactMap {
+          path, key in
+          path.map { ($0, key) }
+        }
+      named += files.map { SecretFile(path: $0.0, place: place(repository, $0.1)) }
+    }
+    for notification in settings.notifications {
+      switch notification.target {
+      case .ping(let secret), .webhook(let secret):
+        if case .file(let path) = secret.origin { named.append(SecretFile(path: path, place: secret.place)) }
+      case .command: break
+      }
+    }
+    return named.compactMap { file in
+      do throws(Mistake) {
+        try file.check(files)
+        return nil
+      } catch {
+        return error
+      }
+    }
+  }
+}

@@ -1,0 +1,69 @@
+/// A configuration that explains every key, for a site to begin with.
+package enum ExampleConfiguration {
+  package static let text = """
+    # What this machine backs up, where to, when, and what it keeps. Keys are named like the flags that say the same.
+    # `holdfast config check` finds mistakes in it, `holdfast config show` tells what is in effect.
+    # One line in cron is enough:  */15 * * * * root holdfast run --quiet
+
+    repositories:
+      shop:
+        path: /backup/shop
+        # Of a sealed repository. What is not said is looked for as the command line does.
+        # writer-key: /etc/holdfast/writer.key
+        # expect-keyring: 0123abcd          # refuse a repository without this revision of its keyring
+        # identity: /media/key/recovery.key # not on a machine that only takes backups
+        # identity-command: pass show backup/recovery
+        # passphrase-file: /etc/holdfast/passphrase
+
+    # What every source has that does not say otherwise.
+    defaults:
+      compression: deflate       # none, deflate, deflate:1-9, zstd:1-19
+      schedule:                  # at least so long since the last of a kind, or of a bigger one
+        full: 4w
+        incremental: 15min
+      merge-after: 30            # a chain of so many increments becomes a new full, without reading the source
+      keep:                      # as `holdfast prune` has them
+        last: 12
+        hourly: 48
+        daily: 14
+        weekly: 8
+        monthly: 24
+      grace: 7d                  # so long what was removed can be called back
+      verify:
+        within: 30d              # every run proves so much that everything is proved in this time
+      objectives:                # for monitoring
+        max-age: 1h
+        max-chain: 60
+
+    sources:
+      orders:
+        path: /srv/orders
+        # repository: shop       # may be left out where there is only one
+        exclude: ['*.tmp', 'cache/*']
+        # limit-rate: 20M
+        # paranoid: yes
+        # no-group: yes
+        # tag: nightly
+        # postgres: host=/var/run/postgresql user=holdfast
+        # before: systemctl stop shop
+        # after: systemctl start shop
+        # on-failure: logger -t holdfast 'no snapshot'
+      accounts:
+        from-command: mariadb-dump --single-transaction accounts
+        file-name: accounts.sql
+        schedule:
+          incremental: 1d
+
+    # notifications:
+    #   healthchecks:
+    #     ping-url-file: /etc/holdfast/ping-url
+    #     sources: orders
+    #   chat:
+    #     webhook-url: https://chat.example.org/hooks/1
+    #     on: [failure, incomplete]
+    #   mail:
+    #     command: mail -s 'backup failed' oncall@example.org
+    #     on: failure
+
+    """
+}

@@ -1,0 +1,16 @@
+package import HoldfastModel
+
+/// Where something stands in a file, as editors and compilers write it.
+package struct Place: Hashable, Sendable, CustomStringConvertible {
+  package let file: Path
+  /// From 1.
+  package let line: Int
+  /// From 1, in characters.
+  package let column: Int
+
+  package init(_ file: Path, line: Int, column: Int) {
+    (self.file, self.line, self.column) = (file, line, column)
+  }
+
+  package var description: String { "\(file):\(line):\(column)" }
+}

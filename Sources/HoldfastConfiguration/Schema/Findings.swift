@@ -1,0 +1,146 @@
+internal import HoldfastModel
+
+/// What the files say, checked against the schema: values by the way of keys that leads to them.
+struct Findings {
+  struct Entry {
+    let texts: [String]
+    /// Of the value.
+    let place: Place
+  }
+
+  private(set) var entries: [[String]: Entry] = [:]
+  /// Where the maps stand; those with a name that the site chose where that stands.
+  private(set) var sections: [[String]: Place] = [:]
+  /// The keys that stand there, whatever is behind them.
+  private(set) var seen: Set<[String]> = []
+  /// The maps with something wrong directly in them: what seems to be missing there may be what is wrong.
+  private(set) var faulty: Set<[String]> = []
+  /// The names below a top-level key, in the order in which they stand there.
+  private(set) var names: [String: [String]] = [:]
+  var mistakes: [Mistake] = []
+
+  init(_ root: Node, _ schema: Schema) {
+    check(root, against: schema.root, context: "the configuration", way: [], schema)
+  }
+
+  private mutating func note(_ place: Place, _ message: String, hint: String?) {
+    mistakes.append(Mistake(place, message, hint: hint))
+  }
+
+  // MARK: Maps
+
+  private mutating func check(
+    _ node: Node, against rules: [KeyRule], context: String, way: [String], _ schema: Schema
+  ) {
+    guard let pairs = pairs(of: node, way.last ?? context, Self.example(rules)) else { return }
+    sections[way] = node.place
+    for pair in pairs {
+      guard let rule = rules.first(where: { $0.name == pair.key }) else {
+        faulty.insert(way)
+        noteUnknown(pair, among: rules, context, schema)
+        continue
+      }
+      seen.insert(way + [rule.name])
+      check(pair.value, rule, at: pair.place, way: way + [rule.name], schema)
+    }
+  }
+
+  private mutating func check(_ node: Node, _ rule: KeyRule, at place: Place, way: [String], _ schema: Schema) {
+    guard !node.isEmpty else {
+      faulty.insert(Array(way.dropLast()))
+      return note(place, "\(rule.name) has no value", hint: "Write one behind it, or leave the key out.")
+    }
+    switch rule.content {
+    case .map(let rules, let context): check(node, against: rules, context: context, way: way, schema)
+    case .named(let rules, let context): checkNamed(node, rules, context, way: way, schema)
+    case .text(let text): add(entry(node, rule.name, text, isList: false), at: way)
+    case .list(let text): add(entry(node, rule.name, text, isList: true), at: way)
+    }
+  }
+
+  private mutating func checkNamed(
+    _ node: Node, _ rules: [KeyRule], _ context: String, way: [String], _ schema: Schema
+  ) {
+    guard let pairs = pairs(of: node, way[0], "\(way[0]): {NAME: \(Self.example(rules))}") else { return }
+    for pair in pairs {
+      guard SourceName(pair.key) != nil else {
+        note(
+          pair.place, "\"\(Path(pair.key))\" is no name for \(context)", hint: TextRule.name.allowed)
+        continue
+      }
+      names[way[0], default: []].append(pair.key)
+      let inner = way + [pair.key]
+      defer { sections[inner] = pair.place }
+      guard !pair.value.isEmpty else {
+        note(pair.place, "\(pair.key) has no value", hint: "Write \(context) behind it, or leave it out.")
+        continue
+      }
+      check(pair.value, against: rules, context: context, way: inner, schema)
+    }
+  }
+
+  private mutating func pairs(of node: Node, _ name: String, _ example: String) -> [Node.Pair]? {
+    guard case .mapping(let pairs) = node.content else {
+      note(node.place, "\(name) is \(node.kindName), not a map", hint: "Write keys with values, like \(example).")
+      return nil
+    }
+    return pairs
+  }
+
+  private static func example(_ rules: [KeyRule]) -> String { "{\(rules[0].name): …}" }
+
+  private mutating func noteUnknown(_ pair: Node.Pair, among rules: [KeyRule], _ context: String, _ schema: Schema) {
+    let known = rules.map(\.name)
+    let hint: String
+    if pair.key == "<<" {
+      hint = "Put what sources share into defaults."
+    } else if let near = EditDistance.nearest(to: pair.key, in: known) {
+      hint = "Did you mean \(near)?"
+    } else if let other = schema.contexts(of: pair.key).first {
+      hint = "It belongs into \(other). Here there can be \(known.joined(separator: ", "))."
+    } else {
+      hint = "There can be \(known.joined(separator: ", "))."
+    }
+    note(pair.place, "there is no key \(Path(pair.key)) in \(context)", hint: hint)
+  }
+
+  // MARK: Values
+
+  private mutating func add(_ entry: Entry?, at way: [String]) {
+    entries[way] = entry
+    if entry == nil { faulty.insert(Array(way.dropLast())) }
+  }
+
+  private mutating func entry(_ node: Node, _ name: String, _ rule: TextRule, isList: Bool) -> Entry? {
+    switch node.content {
+    case .scalar(let text, _):
+      return check(text, name, rule, at: node.place) ? Entry(texts: [text], place: node.place) : nil
+    case .sequence(let items) where isList:
+      var texts: [String] = []
+      for item in items {
+        guard case .scalar(let text, _) = item.content else {
+          note(item.place, "\(name) has \(item.kindName) in its list", hint: rule.allowed)
+          return nil
+        }
+        guard check(text, name, rule, at: item.place) else { return nil }
+        texts.append(text)
+      }
+      return Entry(texts: texts, place: node.place)
+    default:
+      note(node.place, "\(name) is \(node.kindName), not \(rule.noun)", hint: rule.allowed)
+      return nil
+    }
+  }
+
+  private mutating func check(_ text: String, _ name: String, _ rule: TextRule, at place: Place) -> Bool {
+    if rule.accepts(text) { return true }
+    note(place, "\(name): \"\(Self.shown(text))\" is not \(rule.noun)", hint: rule.allowed)
+    return false
+  }
+
+  /// What does not fit on a line is cut off.
+  static func shown(_ text: String) -> String {
+    let shown = text.isEmpty ? "" : Path(String(text.prefix(80))).description
+    return text.count > 80 ? shown + "…" : shown
+  }
+}

@@ -1,0 +1,99 @@
+internal import HoldfastModel
+
+/// Every key that a configuration may have. A key bears the name of the flag that says the same.
+struct Schema: Sendable {
+  static let repositories = "repositories"
+  static let sources = "sources"
+  static let defaults = "defaults"
+  static let notifications = "notifications"
+
+  let root: [KeyRule]
+  let repository: [KeyRule]
+  let source: [KeyRule]
+  let notification: [KeyRule]
+
+  init(isCompression: @escaping @Sendable (String) -> Bool) {
+    repository = Self.makeRepository()
+    source = Self.makeSource(TextRule.compression(isCompression))
+    notification = Self.makeNotification()
+    root = [
+      KeyRule(Self.repositories, .named(repository, context: "a repository")),
+      KeyRule(Self.sources, .named(source, context: "a source")),
+      KeyRule(Self.defaults, .map(source.filter { $0.use != .one && $0.use != .commands }, context: Self.defaults)),
+      KeyRule(Self.notifications, .named(notification, context: "a notification")),
+    ]
+  }
+
+  private static func makeRepository() -> [KeyRule] {
+    [
+      KeyRule("path", .text(.path)),
+      KeyRule("identity", .list(.path), variable: "HOLDFAST_IDENTITY_FILE"),
+      KeyRule("identity-command", .text(.command)),
+      KeyRule("passphrase-file", .text(.path), variable: "HOLDFAST_PASSPHRASE_FILE"),
+      KeyRule("writer-key", .text(.path), variable: "HOLDFAST_WRITER_KEY_FILE"),
+      KeyRule("expect-keyring", .text(.digest), variable: "HOLDFAST_EXPECT_KEYRING"),
+    ]
+  }
+
+  private static func makeSource(_ compression: TextRule) -> [KeyRule] {
+    [
+      KeyRule("path", .text(.path), use: .one),
+      KeyRule("from-command", .text(.command), use: .one),
+      KeyRule("file-name", .text(.fileName), use: .commands),
+      KeyRule("repository", .text(.name), variable: "HOLDFAST_REPOSITORY"),
+      KeyRule("exclude", .list(.glob), use: .directories),
+      KeyRule("compression", .text(compression), initial: "deflate", variable: "HOLDFAST_COMPRESSION"),
+      KeyRule("limit-rate", .text(.rate), variable: "HOLDFAST_LIMIT_RATE"),
+      KeyRule("paranoid", .text(.yesOrNo), initial: "no", use: .directories),
+      KeyRule("no-group", .text(.yesOrNo), initial: "no", use: .directories),
+      KeyRule("postgres", .text(.connection), isSecret: true, use: .directories),
+      KeyRule("tag", .list(.tag)),
+      KeyRule("before", .text(.command)),
+      KeyRule("after", .text(.command)),
+      KeyRule("on-failure", .text(.command)),
+      KeyRule(
+        "schedule", .map(SnapshotKind.allCases.map { KeyRule($0.rawValue, .text(.duration)) }, context: "schedule")),
+      KeyRule("merge-after", .text(.count(1...100_000))),
+      KeyRule("keep", .map(makeKeep(), context: "keep")),
+      KeyRule("grace", .text(.age), initial: "7d"),
+      KeyRule(
+        "verify", .map([KeyRule("share", .text(.share)), KeyRule("within", .text(.duration))], context: "verify")),
+      KeyRule(
+        "objectives",
+        .map(
+          [
+            KeyRule("max-age", .text(.duration)), KeyRule("max-chain", .text(.count(1...100_000))),
+            KeyRule("prove-within", .text(.duration)),
+          ], context: "objectives")),
+    ]
+  }
+
+  private static func makeKeep() -> [KeyRule] {
+    ["last", "hourly", "daily", "weekly", "monthly", "yearly"].map { KeyRule($0, .text(.count(0...1_000_000))) }
+      + [KeyRule("within", .text(.age)), KeyRule("tag", .list(.tag))]
+  }
+
+  private static func makeNotification() -> [KeyRule] {
+    [
+      KeyRule("ping-url", .text(.address), isSecret: true), KeyRule("ping-url-file", .text(.path)),
+      KeyRule("webhook-url", .text(.address), isSecret: true), KeyRule("webhook-url-file", .text(.path)),
+      KeyRule("command", .text(.command)), KeyRule("on", .list(.event)), KeyRule("sources", .list(.name)),
+    ]
+  }
+
+  /// Where else a key belongs, for somebody who wrote it at the wrong place.
+  func contexts(of key: String) -> [String] {
+    func search(_ rules: [KeyRule], _ context: String) -> [String] {
+      (rules.contains { $0.name == key } ? [context] : [])
+        + rules.flatMap { rule -> [String] in
+          switch rule.content {
+          case .map(let inner, let name), .named(let inner, let name): search(inner, name)
+          default: []
+          }
+        }
+    }
+    var found: [String] = []
+    for context in search(root, "the top") where !found.contains(context) { found.append(context) }
+    return found
+  }
+}

@@ -1,0 +1,102 @@
+internal import HoldfastModel
+
+/// What one value may be.
+struct TextRule: Sendable {
+  /// With an article, for messages: `a rate`.
+  let noun: String
+  /// What is allowed, as a sentence.
+  let allowed: String
+  let accepts: @Sendable (String) -> Bool
+
+  init(_ noun: String, _ allowed: String, accepts: @escaping @Sendable (String) -> Bool) {
+    (self.noun, self.allowed, self.accepts) = (noun, allowed, accepts)
+  }
+
+  private static func isLine(_ text: String) -> Bool {
+    !text.isEmpty && text.unicodeScalars.allSatisfy { Path.isPrintable($0) }
+  }
+
+  static let path = TextRule("an absolute path", "It begins with /.") {
+    $0.hasPrefix("/") && !$0.utf8.contains(0) && $0.utf8.count <= Limits.pathBytesMax
+  }
+
+  static let command = TextRule("a command", "It is what /bin/sh shall run.") { text in
+    !text.utf8.contains(0) && text.unicodeScalars.contains { !$0.properties.isWhitespace }
+  }
+
+  static let fileName = TextRule("the name of a file", "It has no slash in it.") { text in
+    let path = Path(text)
+    return !path.isEmpty && path.isSoundEntryPath && !path.bytes.contains(Path.separator)
+  }
+
+  static let name = TextRule(
+    "a name", "It is 1 to 64 of A-Z a-z 0-9 . _ - and begins with neither . nor -."
+  ) { SourceName($0) != nil }
+
+  static let glob = TextRule(
+    "a pattern", "It is a name with * and ? in it, or a path when it has a slash."
+  ) { !$0.isEmpty && !$0.utf8.contains(0) }
+
+  static let rate = TextRule("a rate", "Write bytes a second, such as 500K, 20M or 1GiB.") { ByteRate($0) != nil }
+
+  static let yesOrNo = TextRule("yes or no", "Write yes or no.") { truth(of: $0) != nil }
+
+  static func truth(of text: String) -> Bool? {
+    switch text.lowercased() {
+    case "yes", "true", "on": true
+    case "no", "false", "off": false
+    default: nil
+    }
+  }
+
+  static let connection = TextRule(
+    "a connection string", "It is what psql takes, such as host=/var/run/postgresql user=holdfast."
+  ) { !$0.utf8.contains(0) }
+
+  static let tag = TextRule("a tag", "It is 1 to 64 bytes without blanks and commas.") { Tag($0) != nil }
+
+  /// Months are left out: whoever writes 15m for an interval means minutes.
+  static let duration = TextRule(
+    "a length of time",
+    "Write a number and s, min, h, d, w or y: 15min, 6h, 7d. An m alone could mean minutes or months."
+  ) { !$0.hasSuffix("m") && TimeSpan($0) != nil }
+
+  /// As `--keep-within` and `--grace` take it.
+  static let age = TextRule(
+    "a length of time", "Write a number and s, min, h, d, w, m (30 days) or y: 36h, 30d, 6m, 2y."
+  ) { TimeSpan($0) != nil }
+
+  static func count(_ range: ClosedRange<Int>) -> TextRule {
+    TextRule("a number", "Write a whole number from \(range.lowerBound) to \(range.upperBound).") { text in
+      text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+        && Int(text).map { range.contains($0) } ?? false
+    }
+  }
+
+  static let share = TextRule("a share", "Write more than 0% and at most 100%, such as 5%.") { share(of: $0) != nil }
+
+  static func share(of text: String) -> Double? {
+    guard let number = Double(text.hasSuffix("%") ? String(text.dropLast()) : text), number > 0, number <= 100 else {
+      return nil
+    }
+    return number / 100
+  }
+
+  static let address = TextRule("an address", "It begins with https:// or http://.") { text in
+    ["https://", "http://"].contains { text.hasPrefix($0) && text.utf8.count > $0.utf8.count }
+      && isLine(text) && !text.contains(" ")
+  }
+
+  static let digest = TextRule("a digest", "Write the one that `holdfast key list` shows.") { text in
+    !text.isEmpty && text.utf8.count <= 64 && text.allSatisfy { $0.isASCII && $0.isHexDigit }
+  }
+
+  static let event = TextRule(
+    "an event", "Write " + NotificationSettings.Event.allCases.map(\.rawValue).joined(separator: ", ") + "."
+  ) { NotificationSettings.Event(rawValue: $0) != nil }
+
+  /// What the compression of frames may be is known elsewhere.
+  static func compression(_ accepts: @escaping @Sendable (String) -> Bool) -> TextRule {
+    TextRule("a compression", "Write none, deflate, deflate:1-9 or zstd:1-19.", accepts: accepts)
+  }
+}

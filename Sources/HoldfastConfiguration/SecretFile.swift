@@ -1,0 +1,77 @@
+package import HoldfastModel
+package import HoldfastSystem
+
+/// A secret that the configuration names the file of, or has in it.
+package struct Secret: Hashable, Sendable {
+  package enum Origin: Hashable, Sendable {
+    case text(String)
+    case file(Path)
+  }
+
+  package let origin: Origin
+  /// Where the configuration says so; `nil` where it does not.
+  package let place: Place?
+
+  /// The secret itself: one line, without the white space around it.
+  package func read(_ files: FileSystem) throws(Mistake) -> String {
+    switch origin {
+    case .text(let text): return text
+    case .file(let path):
+      let file = SecretFile(path: path, place: place)
+      let bytes = try file.read(files)
+      let lines = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isWhitespace)
+      guard lines.count == 1, String(validating: bytes, as: UTF8.self) != nil else {
+        throw Mistake(place, "\(path) does not hold one line", hint: "Put the secret into it, and nothing else.")
+      }
+      return String(lines[0])
+    }
+  }
+}
+
+/// A file that only its owner may read.
+struct SecretFile {
+  private static let bytesMax = 64 << 10
+  private static let othersMask: UInt32 = 0o077
+
+  let path: Path
+  let place: Place?
+
+  /// - Throws: what is wrong with the file, at the place where it is named.
+  func check(_ files: FileSystem) throws(Mistake) { _ = try open(files) }
+
+  func read(_ files: FileSystem) throws(Mistake) -> [UInt8] {
+    let file = try open(files)
+    do throws(SystemError) {
+      return try file.contents(max: Self.bytesMax)
+    } catch {
+      throw Mistake(place, error.message, hint: error.hint)
+    }
+  }
+
+  private func open(_ files: FileSystem) throws(Mistake) -> OpenFile {
+    let file: OpenFile
+    let status: FileStatus
+    do throws(SystemError) {
+      file = try files.open(files.resolve(path), .read)
+      status = try file.status()
+    } catch {
+      throw Mistake(
+        place, error.isNotFound ? "there is no file \(path)" : error.message,
+        hint: error.isNotFound ? "Make it, with mode 0600, or name another one." : error.hint)
+    }
+    guard status.kind == .file else {
+      throw Mistake(place, "\(path) is no file", hint: "Name the file that holds the secret.")
+    }
+    guard status.mode & Self.othersMask == 0 else {
+      throw Mistake(
+        place, "the file \(path) can be used by others (mode 0\(String(status.mode, radix: 8)))",
+        hint: "Run `chmod 600 \(path)`, and think about who may have read it.")
+    }
+    guard status.userID == 0 || status.userID == UserID.own else {
+      throw Mistake(
+        place, "the file \(path) belongs to another user (\(status.userID))",
+        hint: "Run as that user, or use a copy that belongs to the one you are (\(UserID.own)).")
+    }
+    return file
+  }
+}

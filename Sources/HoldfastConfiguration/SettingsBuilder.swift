@@ -1,0 +1,262 @@
+internal import HoldfastModel
+
+/// Makes settings of what the files, the environment and the command line say, and finds what does not go together.
+struct SettingsBuilder {
+  let findings: Findings
+  let values: EffectiveValues
+  private let schema: Schema
+  private(set) var mistakes: [Mistake] = []
+
+  init(_ findings: Findings, _ schema: Schema, flags: FlagValues, environment: (String) -> String?) {
+    self.findings = findings
+    self.schema = schema
+    let kinds = [
+      (Schema.repositories, schema.repository), (Schema.sources, schema.source),
+      (Schema.notifications, schema.notification),
+    ]
+    let subjects = kinds.flatMap { kind, rules in
+      (findings.names[kind] ?? []).map { name in
+        EffectiveValues.Subject(way: [kind, name], leaves: rules.flatMap(\.leaves))
+      }
+    }
+    values = EffectiveValues(subjects, flags: flags, environment: environment) { way, rule in
+      findings.entries[way] ?? Self.common(way, rule, findings)
+    }
+  }
+
+  /// What the defaults say of a key of a source. What is of directories only is no default for a command.
+  private static func common(_ way: [String], _ rule: KeyRule, _ findings: Findings) -> Findings.Entry? {
+    guard way[0] == Schema.sources, rule.use != .one else { return nil }
+    if rule.use == .directories, findings.seen.contains([way[0], way[1], "from-command"]) { return nil }
+    return findings.entries[[Schema.defaults] + way[2...]]
+  }
+
+  mutating func build(files: [Path]) -> Settings {
+    let repositories = names(Schema.repositories).compactMap { repository($0) }
+    let sources = names(Schema.sources).compactMap { source($0) }
+    let notifications = names(Schema.notifications).compactMap { notification($0) }
+    return Settings(
+      files: files, repositories: repositories, sources: sources, notifications: notifications, shown: values.shown)
+  }
+
+  private func names(_ kind: String) -> [String] { findings.names[kind] ?? [] }
+
+  // MARK: Values
+
+  private func rule(_ rules: [KeyRule], _ way: ArraySlice<String>) -> KeyRule? {
+    rules.flatMap(\.leaves).first { $0.way.elementsEqual(way) }?.rule
+  }
+
+  /// The texts in effect. What does not come from a file has not been looked at yet.
+  private mutating func texts(_ rules: [KeyRule], _ way: [String]) -> [String]? {
+    guard let rule = rule(rules, way[2...]), let setting = values.setting(way, rule) else { return nil }
+    if case .environment(let name) = setting.origin, rule.name != "repository", let text = rule.text,
+      let wrong = setting.texts.first(where: { !text.accepts($0) })
+    {
+      let mistake = Mistake(nil, "\(name): \"\(Findings.shown(wrong))\" is not \(text.noun)", hint: text.allowed)
+      // It counts for every source, and is said once.
+      if !mistakes.contains(mistake) { mistakes.append(mistake) }
+      return nil
+    }
+    return setting.texts
+  }
+
+  private mutating func text(_ rules: [KeyRule], _ way: [String]) -> String? { texts(rules, way)?.last }
+
+  private mutating func note(_ way: [String], _ message: String, hint: String) {
+    mistakes.append(Mistake(findings.sections[way] ?? findings.entries[way]?.place, message, hint: hint))
+  }
+
+  /// Which of several keys stand in a map.
+  private func present(_ keys: [String], in way: [String]) -> [String] {
+    keys.filter { findings.seen.contains(way + [$0]) }
+  }
+
+  // MARK: Repositories
+
+  private mutating func repository(_ name: String) -> RepositorySettings? {
+    let way = [Schema.repositories, name]
+    func key(_ name: String) -> [String] { way + [name] }
+    let path = text(schema.repository, key("path"))
+    if path == nil, !findings.faulty.contains(way) {
+      note(way, "the repository \(name) has no path", hint: "Say where it is: `path: /backup/\(name)`.")
+    }
+    var made = RepositorySettings(name: name, path: Path(path ?? "/"))
+    made.identities = (texts(schema.repository, key("identity")) ?? []).map { Path($0) }
+    made.identityCommand = text(schema.repository, key("identity-command"))
+    if findings.seen.isSuperset(of: [key("identity"), key("identity-command")]) {
+      note(way, "identity and identity-command of \(name) exclude each other", hint: "Keep one of the two.")
+    }
+    made.passphraseFile = text(schema.repository, key("passphrase-file")).map { Path($0) }
+    made.writerKey = text(schema.repository, key("writer-key")).map { Path($0) }
+    made.expectedKeyring = text(schema.repository, key("expect-keyring"))
+    return path == nil ? nil : made
+  }
+
+  // MARK: Sources
+
+  private mutating func source(_ name: String) -> SourceSettings? {
+    let way = [Schema.sources, name]
+    let subject = subject(name, way)
+    let repository = repository(of: name, way)
+    guard let sourceName = SourceName(name) else { return nil }
+    var made = SourceSettings(
+      name: sourceName, subject: subject ?? .directory(.root), repository: repository ?? "")
+    capture(way, &made)
+    keeping(name, way, &made)
+    return subject == nil || repository == nil ? nil : made
+  }
+
+  private mutating func subject(_ name: String, _ way: [String]) -> SourceSettings.Subject? {
+    let path = text(schema.source, way + ["path"])
+    let command = text(schema.source, way + ["from-command"])
+    let fileName = text(schema.source, way + ["file-name"])
+    let isCommand = findings.seen.contains(way + ["from-command"])
+    switch (findings.seen.contains(way + ["path"]), isCommand) {
+    case (true, true):
+      note(way, "the source \(name) has both path and from-command", hint: "Keep one of the two.")
+    case (false, false) where !findings.faulty.contains(way):
+      note(
+        way, "the source \(name) has neither path nor from-command",
+        hint: "Say which directory it is: `path: /srv/\(name)`.")
+    default: break
+    }
+    let directoryOnly = schema.source.filter { $0.use == .directories }.map(\.name)
+    if isCommand, let first = present(directoryOnly, in: way).first {
+      note(way + [first], "\(first) is for directories, not for from-command", hint: "Leave it out of \(name).")
+    }
+    if !isCommand, findings.seen.contains(way + ["file-name"]) {
+      note(way + ["file-name"], "file-name is for from-command", hint: "Leave it out of \(name).")
+    }
+    return command.map { .command($0, fileName: fileName ?? "stdin") } ?? path.map { .directory(Path($0)) }
+  }
+
+  private mutating func repository(of source: String, _ way: [String]) -> String? {
+    let known = names(Schema.repositories)
+    let key = way + ["repository"]
+    if let named = text(schema.source, key) {
+      let entry = findings.entries[key] ?? findings.entries[[Schema.defaults, "repository"]]
+      guard let entry, entry.texts == [named], !known.contains(named) else { return named }
+      let near = EditDistance.nearest(to: named, in: known).map { "Did you mean \($0)?" }
+      mistakes.append(
+        Mistake(
+          entry.place, "there is no repository \(named) for \(source)",
+          hint: near
+            ?? (known.isEmpty
+              ? "Name it below repositories, with its path." : "There can be \(known.joined(separator: ", ")).")))
+      return nil
+    }
+    guard !findings.seen.contains(key) else { return nil }
+    if known.count == 1 { return known[0] }
+    note(
+      way, "the source \(source) does not say its repository, and there are \(known.isEmpty ? "none" : "several")",
+      hint: known.isEmpty
+        ? "Name one below repositories: `shop: {path: /backup/shop}`."
+        : "Say `repository:` with one of \(known.joined(separator: ", ")).")
+    return nil
+  }
+
+  private mutating func capture(_ way: [String], _ made: inout SourceSettings) {
+    let rules = schema.source
+    func truth(_ text: String?) -> Bool { text.flatMap { TextRule.truth(of: $0) } ?? false }
+    made.exclusions = texts(rules, way + ["exclude"]) ?? []
+    made.compression = text(rules, way + ["compression"]) ?? ""
+    made.limitRate = text(rules, way + ["limit-rate"]).flatMap { ByteRate($0) }
+    made.isParanoid = truth(text(rules, way + ["paranoid"]))
+    made.groupsDatabases = !truth(text(rules, way + ["no-group"]))
+    made.postgres = text(rules, way + ["postgres"])
+    made.tags = Set((texts(rules, way + ["tag"]) ?? []).compactMap { Tag($0) })
+    made.before = text(rules, way + ["before"])
+    made.after = text(rules, way + ["after"])
+    made.onFailure = text(rules, way + ["on-failure"])
+  }
+
+  private mutating func keeping(_ name: String, _ way: [String], _ made: inout SourceSettings) {
+    let rules = schema.source
+    made.schedule.full = span(way + ["schedule", "full"])
+    made.schedule.differential = span(way + ["schedule", "differential"])
+    made.schedule.incremental = span(way + ["schedule", "incremental"])
+    made.mergeAfter = text(rules, way + ["merge-after"]).flatMap { Int($0) }
+    made.retention = retention(name, way)
+    made.grace = span(way + ["grace"]) ?? made.grace
+    made.proof.share = text(rules, way + ["verify", "share"]).flatMap { TextRule.share(of: $0) }
+    made.proof.within = span(way + ["verify", "within"])
+    made.objectives.maxAge = span(way + ["objectives", "max-age"])
+    made.objectives.maxChain = text(rules, way + ["objectives", "max-chain"]).flatMap { Int($0) }
+    made.objectives.proveWithin = span(way + ["objectives", "prove-within"])
+  }
+
+  private mutating func span(_ way: [String]) -> TimeSpan? { text(schema.source, way).flatMap { TimeSpan($0) } }
+
+  private mutating func retention(_ name: String, _ way: [String]) -> RetentionPolicy? {
+    func key(_ name: String) -> [String] { way + ["keep", name] }
+    var policy = RetentionPolicy()
+    policy.last = count(key("last"))
+    let periods: [(RetentionPolicy.Period, String)] = [
+      (.hour, "hourly"), (.day, "daily"), (.week, "weekly"), (.month, "monthly"), (.year, "yearly"),
+    ]
+    for (period, rule) in periods { policy.periods[period] = count(key(rule)) }
+    policy.within = span(key("within"))?.seconds ?? 0
+    policy.tags = Set((texts(schema.source, key("tag")) ?? []).compactMap { Tag($0) })
+    guard policy.isEmpty else { return policy }
+    // A policy that would keep next to nothing is a mistake, and not one that prunes nothing.
+    let ways = [way + ["keep"], [Schema.defaults, "keep"]]
+    if let place = ways.compactMap({ findings.sections[$0] }).first, ways.allSatisfy({ !findings.faulty.contains($0) })
+    {
+      let mistake = Mistake(
+        place, "keep says nothing that is to be kept",
+        hint: "Say at least one of last, daily and the like, or leave keep out.")
+      if !mistakes.contains(mistake) { mistakes.append(mistake) }
+    }
+    return nil
+  }
+
+  private mutating func count(_ way: [String]) -> Int { text(schema.source, way).flatMap { Int($0) } ?? 0 }
+
+  // MARK: Notifications
+
+  private mutating func notification(_ name: String) -> NotificationSettings? {
+    let way = [Schema.notifications, name]
+    let rules = schema.notification
+    let kinds = ["ping-url", "ping-url-file", "webhook-url", "webhook-url-file", "command"]
+    let given = present(kinds, in: way)
+    guard given.count == 1 else {
+      guard !given.isEmpty || !findings.faulty.contains(way) else { return nil }
+      note(
+        way,
+        given.isEmpty
+          ? "the notification \(name) tells nobody" : "\(given[0]) and \(given[1]) of \(name) exclude each other",
+        hint: "Say one of \(kinds.joined(separator: ", ")).")
+      return nil
+    }
+    let place = findings.entries[way + [given[0]]]?.place
+    let events = texts(rules, way + ["on"])?.compactMap { NotificationSettings.Event(rawValue: $0) }
+    let sources = sources(of: name, way)
+    guard let value = text(rules, way + [given[0]]) else { return nil }
+    let secret = Secret(origin: given[0].hasSuffix("-file") ? .file(Path(value)) : .text(value), place: place)
+    let target: NotificationSettings.Target
+    var usual: Set<NotificationSettings.Event> = [.failure, .incomplete]
+    switch given[0] {
+    case "ping-url", "ping-url-file":
+      target = .ping(secret)
+      usual = Set(NotificationSettings.Event.allCases)
+    case "webhook-url", "webhook-url-file": target = .webhook(secret)
+    default: target = .command(value)
+    }
+    return NotificationSettings(
+      name: name, target: target, events: events.map { Set($0) } ?? usual, sources: sources)
+  }
+
+  private mutating func sources(of notification: String, _ way: [String]) -> Set<SourceName>? {
+    guard let named = texts(schema.notification, way + ["sources"]) else { return nil }
+    let known = names(Schema.sources)
+    for name in named where !known.contains(name) {
+      let near = EditDistance.nearest(to: name, in: known).map { "Did you mean \($0)?" }
+      mistakes.append(
+        Mistake(
+          findings.entries[way + ["sources"]]?.place, "there is no source \(name) for the notification \(notification)",
+          hint: near ?? "There can be \(known.joined(separator: ", "))."))
+    }
+    return Set(named.compactMap { SourceName($0) })
+  }
+}

@@ -1,0 +1,16 @@
+package import HoldfastModel
+
+/// What is configured of a repository.
+package struct RepositorySettings: Hashable, Sendable {
+  package let name: String
+  package internal(set) var path: Path
+  /// Files of identities that open it.
+  package internal(set) var identities: [Path] = []
+  package internal(set) var identityCommand: String?
+  package internal(set) var passphraseFile: Path?
+  package internal(set) var writerKey: Path?
+  /// The digest that a revision of its keyring must have.
+  package internal(set) var expectedKeyring: String?
+
+  init(name: String, path: Path) { (self.name, self.path) = (name, path) }
+}

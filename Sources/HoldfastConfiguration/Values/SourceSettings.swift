@@ -1,0 +1,62 @@
+package import HoldfastModel
+
+/// What is configured of a source: how it is captured, when, and what becomes of its snapshots.
+package struct SourceSettings: Hashable, Sendable {
+  /// At least how long since the last snapshot of a kind, or of a bigger one; `nil`: that kind is not taken.
+  package struct Schedule: Hashable, Sendable {
+    package internal(set) var full: TimeSpan?
+    package internal(set) var differential: TimeSpan?
+    package internal(set) var incremental: TimeSpan?
+  }
+
+  /// How much of what is stored is read and proved.
+  package struct Proof: Hashable, Sendable {
+    /// At least so much on every run: 0 to 1.
+    package internal(set) var share: Double?
+    /// So much that everything is proved within this time.
+    package internal(set) var within: TimeSpan?
+  }
+
+  /// What monitoring holds the source to.
+  package struct Objectives: Hashable, Sendable {
+    package internal(set) var maxAge: TimeSpan?
+    package internal(set) var maxChain: Int?
+    package internal(set) var proveWithin: TimeSpan?
+  }
+
+  /// What is captured.
+  package enum Subject: Hashable, Sendable {
+    case directory(Path)
+    /// What a command prints, as a file of this name.
+    case command(String, fileName: String)
+  }
+
+  package let name: SourceName
+  package let subject: Subject
+  /// The name of a configured repository, or the path of another one.
+  package let repository: String
+  package internal(set) var exclusions: [String] = []
+  /// As `--compression` takes it.
+  package internal(set) var compression = ""
+  package internal(set) var limitRate: ByteRate?
+  package internal(set) var isParanoid = false
+  package internal(set) var groupsDatabases = true
+  package internal(set) var postgres: String?
+  package internal(set) var tags: Set<Tag> = []
+  package internal(set) var before: String?
+  package internal(set) var after: String?
+  package internal(set) var onFailure: String?
+  package internal(set) var schedule = Schedule()
+  /// A chain of so many increments is merged.
+  package internal(set) var mergeAfter: Int?
+  /// `nil`: nothing is pruned.
+  package internal(set) var retention: RetentionPolicy?
+  /// How long removed snapshots can be called back.
+  package internal(set) var grace = TimeSpan(days: 7)
+  package internal(set) var proof = Proof()
+  package internal(set) var objectives = Objectives()
+
+  init(name: SourceName, subject: Subject, repository: String) {
+    (self.name, self.subject, self.repository) = (name, subject, repository)
+  }
+}

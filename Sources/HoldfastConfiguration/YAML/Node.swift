@@ -1,0 +1,36 @@
+/// A piece of a configuration file, and where it stands.
+struct Node {
+  struct Pair {
+    let key: String
+    let place: Place
+    var value: Node
+  }
+
+  enum Content {
+    /// - Parameter isPlain: whether it stands there without quotes.
+    case scalar(String, isPlain: Bool)
+    case sequence([Node])
+    case mapping([Pair])
+  }
+
+  let place: Place
+  var content: Content
+
+  /// Whether a key has no value behind it.
+  var isEmpty: Bool {
+    switch content {
+    case .scalar(let text, let isPlain): isPlain && ["", "~", "null", "Null", "NULL"].contains(text)
+    case .sequence(let nodes): nodes.isEmpty
+    case .mapping(let pairs): pairs.isEmpty
+    }
+  }
+
+  /// What it is, for messages.
+  var kindName: String {
+    switch content {
+    case .scalar: "a value"
+    case .sequence: "a list"
+    case .mapping: "a map"
+    }
+  }
+}

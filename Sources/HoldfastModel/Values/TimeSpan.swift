@@ -1,0 +1,33 @@
+/// A length of time: `0`, or a number and `s`, `min`, `h`, `d`, `w`, `m` (30 days) or `y` (365 days).
+package struct TimeSpan: Hashable, Sendable, Comparable, CustomStringConvertible {
+  package let seconds: Int64
+  private static let day: Int64 = 86_400
+  private static let secondsMax = 1_000_000 * day
+  private static let units: [String: Int64] = [
+    "s": 1, "min": 60, "h": 3600, "d": day, "w": 7 * day, "m": 30 * day, "y": 365 * day,
+  ]
+
+  package init?(_ text: String) {
+    let digits = text.prefix { $0.isASCII && $0.isNumber }
+    guard let number = Int64(digits) else { return nil }
+    let unit = text.dropFirst(digits.count)
+    guard let factor = Self.units[String(unit)] ?? (number == 0 && unit.isEmpty ? 1 : nil) else { return nil }
+    let (product, overflow) = number.multipliedReportingOverflow(by: factor)
+    guard !overflow, product <= Self.secondsMax else { return nil }
+    seconds = product
+  }
+
+  package init(days: Int64) { seconds = days * Self.day }
+
+  /// In the largest unit that says it exactly; days before months and years, which are no calendar's.
+  package var description: String {
+    guard seconds > 0 else { return "0" }
+    for (unit, factor) in [("w", 7 * Self.day), ("d", Self.day), ("h", 3600), ("min", 60)]
+    where seconds.isMultiple(of: factor) {
+      return "\(seconds / factor)\(unit)"
+    }
+    return "\(seconds)s"
+  }
+
+  package static func < (left: TimeSpan, right: TimeSpan) -> Bool { left.seconds < right.seconds }
+}

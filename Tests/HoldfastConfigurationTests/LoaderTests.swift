@@ -1,0 +1,205 @@
+import HoldfastConfiguration
+import HoldfastModel
+import HoldfastTestSupport
+import Testing
+
+/// What a site writes is what holdfast takes it for.
+@Suite struct LoaderTests {
+  @Test func theExampleIsSoundAsItStandsAndWithEverythingThatItExplains() throws {
+    let site = Site()
+    site.write(ExampleConfiguration.text)
+    let settings = try #require(try site.load())
+    #expect(settings.sources.map(\.name.text) == ["orders", "accounts"])
+    #expect(settings.source("orders")?.schedule.incremental == TimeSpan("15min"))
+    #expect(settings.source("accounts")?.schedule.incremental == TimeSpan("1d"))
+    #expect(settings.source("accounts")?.schedule.full == TimeSpan("4w"), "a default that is not said otherwise")
+
+    // Keys that are commented out: those of identities exclude each other.
+    let all = ExampleConfiguration.text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
+      let text = String(line)
+      guard let found = text.firstMatch(of: /^( *)# ( *[a-z-]+:.*)$/), !text.contains("identity-command") else {
+        return text
+      }
+      return String(found.1 + found.2)
+    }
+    site.write(all.joined(separator: "\n"))
+    let more = try #require(try site.load())
+    #expect(more.notifications.map(\.name) == ["healthchecks", "chat", "mail"])
+    #expect(more.source("orders")?.limitRate == ByteRate("20M"))
+  }
+
+  @Test func everyKeyOfASourceIsTaken() throws {
+    let site = Site()
+    site.write(
+      """
+      repositories: {shop: {path: /backup/shop}}
+      sources:
+        orders:
+          path: /srv/orders
+          exclude: ['*.tmp', cache]
+          compression: zstd:3
+          limit-rate: 20M
+          paranoid: yes
+          no-group: true
+          postgres: host=/run
+          tag: [nightly, shop]
+          before: freeze
+          after: thaw
+          on-failure: tell
+          schedule: {full: 4w, differential: 1d, incremental: 15min}
+          merge-after: 30
+          keep: {last: 1, hourly: 2, daily: 3, weekly: 4, monthly: 5, yearly: 6, within: 6m, tag: release}
+          grace: 2d
+          verify: {share: 5%, within: 30d}
+          objectives: {max-age: 1h, max-chain: 60, prove-within: 90d}
+      """)
+    let source = try #require(try site.load()?.source("orders"))
+    #expect(source.subject == .directory(Path("/srv/orders")))
+    #expect(source.repository == "shop")
+    #expect(source.exclusions == ["*.tmp", "cache"])
+    #expect(source.compression == "zstd:3")
+    #expect(source.limitRate == ByteRate("20M"))
+    #expect(source.isParanoid)
+    #expect(!source.groupsDatabases)
+    #expect(source.postgres == "host=/run")
+    #expect(source.tags.map(\.text).sorted() == ["nightly", "shop"])
+    #expect([source.before, source.after, source.onFailure] == ["freeze", "thaw", "tell"])
+    #expect(source.schedule.full == TimeSpan("4w"))
+    #expect(source.schedule.differential == TimeSpan("1d"))
+    #expect(source.schedule.incremental == TimeSpan("15min"))
+    #expect(source.mergeAfter == 30)
+    let policy = try #require(source.retention)
+    #expect(policy.last == 1)
+    #expect(RetentionPolicy.Period.allCases.map { policy.periods[$0] } == [2, 3, 4, 5, 6])
+    #expect(policy.within == 180 * 86_400)
+    #expect(policy.tags.map(\.text) == ["release"])
+    #expect(source.grace == TimeSpan("2d"))
+    #expect(source.proof.share == 0.05)
+    #expect(source.proof.within == TimeSpan("30d"))
+    #expect(source.objectives.maxAge == TimeSpan("1h"))
+    #expect(source.objectives.maxChain == 60)
+    #expect(source.objectives.proveWithin == TimeSpan("90d"))
+  }
+
+  @Test func everyKeyOfARepositoryAndOfANotificationIsTaken() throws {
+    let site = Site()
+    site.write(
+      """
+      repositories:
+        shop: {path: /backup/shop, identity: [/a, /b], passphrase-file: /p, writer-key: /w, expect-keyring: 0abc}
+        other: {path: /backup/other, identity-command: pass show}
+      sources: {orders: {path: /srv/orders, repository: shop}}
+      notifications:
+        a: {ping-url: 'https://ping.example/1'}
+        b: {webhook-url-file: /etc/hook, on: [start, failure], sources: orders}
+        c: {command: mail}
+      """)
+    let settings = try #require(try site.load())
+    let shop = try #require(settings.repository("shop"))
+    #expect(shop.path == Path("/backup/shop"))
+    #expect(shop.identities == [Path("/a"), Path("/b")])
+    #expect(shop.passphraseFile == Path("/p"))
+    #expect(shop.writerKey == Path("/w"))
+    #expect(shop.expectedKeyring == "0abc")
+    #expect(settings.repository("other")?.identityCommand == "pass show")
+    let (a, b, c) = (settings.notifications[0], settings.notifications[1], settings.notifications[2])
+    guard case .ping(let ping) = a.target, case .webhook(let hook) = b.target else {
+      Issue.record("other targets")
+      return
+    }
+    #expect(ping.origin == .text("https://ping.example/1"))
+    #expect(a.events == Set(NotificationSettings.Event.allCases))
+    #expect(a.sources == nil)
+    #expect(hook.origin == .file(Path("/etc/hook")))
+    #expect(b.events == [.start, .failure])
+    #expect(b.sources == [try #require(SourceName("orders"))])
+    #expect(c.target == .command("mail"))
+    #expect(c.events == [.failure, .incomplete])
+  }
+
+  @Test func defaultsApplyKeyByKeyAndNotToCommandsWhatIsOfDirectories() throws {
+    let site = Site()
+    site.write(
+      Sound.text + """
+          accounts: {from-command: dump, schedule: {incremental: 1d}}
+        defaults: {exclude: [a], paranoid: yes, compression: zstd, schedule: {full: 4w, incremental: 1h}}
+        """)
+    let settings = try #require(try site.load())
+    let (orders, accounts) = (try #require(settings.source("orders")), try #require(settings.source("accounts")))
+    #expect(orders.exclusions == ["a"])
+    #expect(orders.isParanoid)
+    #expect(orders.schedule.incremental == TimeSpan("1h"))
+    #expect(accounts.exclusions == [])
+    #expect(!accounts.isParanoid)
+    #expect(accounts.subject == .command("dump", fileName: "stdin"))
+    #expect([accounts.schedule.full, accounts.schedule.incremental] == [TimeSpan("4w"), TimeSpan("1d")])
+  }
+
+  @Test func theCommandLineGoesBeforeTheEnvironmentBeforeTheFileBeforeTheDefault() throws {
+    var site = Site()
+    site.write(Sound.text + "defaults: {compression: zstd}\n")
+    func compression() throws -> String {
+      let settings = try site.load()
+      let value = settings?.source("orders")?.compression ?? ""
+      let shown = settings?.shown.first { $0.key == ["sources", "orders", "compression"] }
+      return "\(value) by \(shown?.origin.description ?? "")"
+    }
+    #expect(try compression() == "zstd by \(site.main):5:25")
+    site.environment["HOLDFAST_COMPRESSION"] = ""
+    #expect(try compression() == "zstd by \(site.main):5:25", "an empty variable says nothing")
+    site.environment["HOLDFAST_COMPRESSION"] = "zstd:3"
+    #expect(try compression() == "zstd:3 by HOLDFAST_COMPRESSION")
+    site.flags.set("compression", ["none"])
+    #expect(try compression() == "none by --compression")
+    site = Site()
+    site.write(Sound.text)
+    #expect(try compression() == "deflate by default")
+  }
+
+  @Test func aWrongVariableIsToldOnceForAllSources() {
+    var site = Site()
+    site.write(Sound.text + "  customers: {path: /srv/customers}\n")
+    site.environment["HOLDFAST_LIMIT_RATE"] = "fast"
+    #expect(
+      site.complaint() == """
+        the configuration has 1 mistake
+        HOLDFAST_LIMIT_RATE: "fast" is not a rate
+        HINT: Write bytes a second, such as 500K, 20M or 1GiB.
+        """)
+  }
+
+  @Test func aRepositoryMayBeNamedByTheEnvironmentInsteadOfTheFile() throws {
+    var site = Site()
+    site.write("sources: {orders: {path: /srv/orders}}\n")
+    site.environment["HOLDFAST_REPOSITORY"] = "/backup/other"
+    #expect(try site.load()?.source("orders")?.repository == "/backup/other")
+  }
+
+  @Test func textOfAValueIsTakenAsItStands() throws {
+    let site = Site()
+    site.write(
+      """
+      repositories: {0: {path: "/backup/caf\\xe9"}}
+      sources:
+        a.b:
+          path: /srv/0x10
+          before: |
+            one
+            two
+          tag: [yes, 1.50, ~x]
+      """)
+    let source = try #require(try site.load()?.source("a.b"))
+    #expect(source.repository == "0")
+    #expect(source.before == "one\ntwo\n")
+    #expect(source.tags.map(\.text).sorted() == ["1.50", "yes", "~x"])
+    #expect(try site.load()?.repositories[0].path == Path("/backup/café"))
+  }
+
+  @Test func anchorsStandForWhatTheyName() throws {
+    let site = Site()
+    site.write(
+      "repositories: {shop: {path: /b}}\nsources:\n  a: {path: /srv/a, schedule: &often {incremental: 1h}}\n  b: {path: /srv/b, schedule: *often}\n"
+    )
+    #expect(try site.load()?.source("b")?.schedule.incremental == TimeSpan("1h"))
+  }
+}
