@@ -9,7 +9,7 @@ import Testing
       0    done, and durable
       1    failed; nothing was committed, or what was asked could not be done
       2    the command line is wrong
-      3    done, but not as it should be: files that are named could not be captured or restored, or the source looks damaged
+      3    done, but incomplete (files are named), or the source looks damaged
       10   there is no repository at that place
       11   another run holds the lock
       12   wrong key
@@ -55,7 +55,6 @@ import Testing
   @Test(arguments: [
     Wrong("frobnicate", says: "Error: Unexpected argument 'frobnicate'"),
     Wrong("--frobnicate", says: "Error: Unknown option '--frobnicate'"),
-    Wrong("backup", says: "Error: Missing expected argument '<source>'"),
     Wrong("backup", "source", "--frobnicate", says: "Error: Unknown option '--frobnicate'"),
     Wrong("backup", "source", "-r", says: "Error: Missing value for '-r <dir>'"),
     Wrong("backup", "source", "other", says: "Error: Unexpected argument 'other'"),

@@ -20,7 +20,7 @@ package enum ExitStatus: Int32, CaseIterable, Sendable {
     case .failed: "failed; nothing was committed, or what was asked could not be done"
     case .usage: "the command line is wrong"
     case .incomplete:
-      "done, but not as it should be: files that are named could not be captured or restored, or the source looks damaged"
+      "done, but incomplete (files are named), or the source looks damaged"
     case .noRepository: "there is no repository at that place"
     case .locked: "another run holds the lock"
     case .wrongKey: "wrong key"
