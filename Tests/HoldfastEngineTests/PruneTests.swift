@@ -157,7 +157,6 @@ import Testing
     let report = try shop.prune()
     #expect(report.sources.map(\.name.text) == ["other", "source"])
     #expect(report.fates == ["1 removed", "2 keep", "1 removed", "2 keep"])
-    #expect(report.sources.map(\.oldestLeft?.sequence) == [1, 1])
     let place = try shop.open().location
     #expect(
       throws: EngineError("there is no source nobody in \(place)", hint: "Run `holdfast list` to see all sources.")

@@ -10,25 +10,6 @@ import Testing
   private static let noon = WALPushTests.noon
   private let pushes = WALPushTests()
 
-  /// A snapshot of what looks like a cluster, from one place of a log to another, that ended at a time.
-  @discardableResult
-  private func snapshot(
-    _ shop: TestShop, from start: LogSequenceNumber, to stop: LogSequenceNumber, ended: Int64, timeline: UInt32 = 1
-  ) throws -> Snapshot {
-    for (name, text) in [("PG_VERSION", "15\n"), ("backup_label", "label \(ended)\n"), ("postgresql.auto.conf", "")] {
-      TestFiles.write(text, to: shop.source.appending(name))
-    }
-    let report = try shop.backup(.full) { $0.name = pushes.source }
-    var envelope = report.envelope
-    envelope.postgres = Envelope.Postgres(
-      system: TestLog().system.description, version: 15, timeline: timeline, start: start, stop: stop)
-    let time = TimeText.utc(Timestamp(microseconds: ended))
-    envelope.time = Envelope.Time(started: time, finished: time)
-    let key = Keys.manifest(pushes.source, envelope.sequence)
-    TestFiles.write(try envelope.serialized(), to: shop.repositoryPath.appending(key))
-    return try #require(try shop.repository.snapshotIfCommitted(pushes.source, envelope.sequence))
-  }
-
   private func push(_ log: TestLog, _ shop: TestShop, but missing: Set<Int> = []) throws {
     for (index, segment) in log.segments.enumerated() where !missing.contains(index) {
       _ = try pushes.push(segment.name.text, segment.bytes, shop)
@@ -55,7 +36,7 @@ import Testing
     let shop = try TestShop()
     let log = WALPushTests.log()
     try push(log, shop)
-    try snapshot(
+    try pushes.snapshot(
       shop, from: LogSequenceNumber(0x100020), to: LogSequenceNumber(0x100028), ended: Self.noon - 3_600_000_000)
     #expect(try plan(time(Self.noon - 1), shop).count == 1)
     #expect(try plan(time(Self.noon), shop).count == 2)
@@ -80,7 +61,7 @@ import Testing
     let shop = try TestShop()
     try push(WALPushTests.log(), shop)
     // By its clock it ended an hour before; by its log the first commit lies in it.
-    try snapshot(
+    try pushes.snapshot(
       shop, from: LogSequenceNumber(0x100020), to: LogSequenceNumber(0x100030), ended: Self.noon - 3_600_000_000)
     #expect(
       try refusal(time(Self.noon - 1), shop)
@@ -100,8 +81,9 @@ import Testing
       log.switchSegment()
     }
     try push(log, shop)
-    let first = try snapshot(shop, from: LogSequenceNumber(0x100028), to: stops[0], ended: Self.noon - 500_000)
-    let second = try snapshot(shop, from: LogSequenceNumber(0x300028), to: stops[2], ended: Self.noon + 1_500_000)
+    let first = try pushes.snapshot(shop, from: LogSequenceNumber(0x100028), to: stops[0], ended: Self.noon - 500_000)
+    let second = try pushes.snapshot(
+      shop, from: LogSequenceNumber(0x300028), to: stops[2], ended: Self.noon + 1_500_000)
     #expect(try plan(time(Self.noon + 1_000_000), shop).snapshot.id == first.id)
     #expect(try plan(time(Self.noon + 1_600_000), shop).snapshot.id == second.id)
     #expect(try plan(time(Self.noon + 1_600_000), shop, from: first).snapshot.id == first.id)
@@ -123,7 +105,7 @@ import Testing
       log.switchSegment()
     }
     try push(log, shop, but: [2])
-    try snapshot(shop, from: LogSequenceNumber(0x100028), to: LogSequenceNumber(0x100030), ended: Self.noon - 1)
+    try pushes.snapshot(shop, from: LogSequenceNumber(0x100028), to: LogSequenceNumber(0x100030), ended: Self.noon - 1)
     #expect(try plan(time(Self.noon), shop).count == 2)
     #expect(
       try refusal(time(Self.noon + 1_000_000), shop).contains(
@@ -133,7 +115,7 @@ import Testing
     // What the snapshot itself begins with has to be there too.
     let late = try TestShop()
     try push(log, late, but: [0])
-    try snapshot(late, from: LogSequenceNumber(0x100028), to: LogSequenceNumber(0x100030), ended: Self.noon - 1)
+    try pushes.snapshot(late, from: LogSequenceNumber(0x100028), to: LogSequenceNumber(0x100030), ended: Self.noon - 1)
     #expect(
       try refusal(.end, late)
         == "recovery from snapshot ID cannot reach the end of the archive: 000000010000000000000001, with which it begins, is not archived"
@@ -156,14 +138,14 @@ import Testing
     let branch = second.segments[1]
     _ = try pushes.push(branch.name.text, branch.bytes, shop)
     _ = try pushes.push("00000002.history", Array("1\t\(fork)\tno recovery target\n".utf8), shop)
-    let early = try snapshot(
+    let early = try pushes.snapshot(
       shop, from: LogSequenceNumber(0x100028), to: LogSequenceNumber(0x100030), ended: Self.noon - 1)
     let plan = try plan(.end, shop)
     #expect(plan.timeline == 2 && plan.last.text == "000000020000000000000002" && plan.snapshot.id == early.id)
     #expect(try self.plan(.end, shop, timeline: 1).last.text == "000000010000000000000002")
     #expect(try refusal(time(Self.noon + 9_000_000), shop).hasPrefix("recovery from snapshot ID cannot reach"))
     // A snapshot of what the second timeline has left behind is no beginning for it.
-    let left = try snapshot(
+    let left = try pushes.snapshot(
       shop, from: LogSequenceNumber(0x200028), to: LogSequenceNumber(fork.value + 8), ended: Self.noon + 1_500_000)
     #expect(try self.plan(.end, shop).snapshot.id == early.id)
     #expect(try self.plan(.end, shop, timeline: 1).snapshot.id == left.id)
@@ -176,7 +158,7 @@ import Testing
     try shop.backup { $0.name = pushes.source }
     #expect(
       try refusal(.end, shop) == "no snapshot holds a PostgreSQL cluster that was captured while its server ran")
-    try snapshot(shop, from: LogSequenceNumber(0x100028), to: LogSequenceNumber(0x100030), ended: Self.noon)
+    try pushes.snapshot(shop, from: LogSequenceNumber(0x100028), to: LogSequenceNumber(0x100030), ended: Self.noon)
     #expect(
       try refusal(.end, shop)
         == "no write-ahead log of cluster 7123456789012345678 is archived for orders")
@@ -185,7 +167,7 @@ import Testing
   @Test func settingsAreQuotedAndOlderOnesSilenced() throws {
     let shop = try TestShop()
     try push(WALPushTests.log(), shop)
-    try snapshot(shop, from: LogSequenceNumber(0x100028), to: LogSequenceNumber(0x100030), ended: Self.noon - 1)
+    try pushes.snapshot(shop, from: LogSequenceNumber(0x100028), to: LogSequenceNumber(0x100030), ended: Self.noon - 1)
     let settings = RecoverySettings(
       try plan(.restorePoint("release 7"), shop),
       restoreCommand: ShellText.quotedForServer("/o'hara/100%\\x") + " wal fetch %f %p")

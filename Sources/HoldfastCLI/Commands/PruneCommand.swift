@@ -146,6 +146,13 @@ private struct PruneText {
           "#\(envelope.sequence)", why,
         ])
       }
+      for log in source.logs {
+        let verb = report.isDryRun ? "would collect" : "collected"
+        table.add([
+          "  " + verb, "", "log", "", "",
+          "\(Amount.count(UInt64(log.files), "file")) of cluster \(log.system), \(Amount.bytes(log.bytes)): older than every snapshot that is left",
+        ])
+      }
     }
     lines = table.lines.map { $0.trimmingTrailingBlanks() } + [Self.summary(report)]
   }
@@ -179,7 +186,7 @@ private struct PruneText {
     let free = report.isDryRun ? "would be free now" : "free now"
     let later = sums.removed.bytes &+ sums.waiting.bytes
     return parts.joined(separator: ", ")
-      + "; \(Amount.bytes(sums.collected.bytes)) \(free), \(Amount.bytes(later)) when the grace period is over"
+      + "; \(Amount.bytes(sums.collected.bytes &+ sums.logBytes)) \(free), \(Amount.bytes(later)) when the grace period is over"
   }
 }
 
@@ -189,8 +196,10 @@ private struct PruneSums {
   var removed = (count: 0, bytes: UInt64(0))
   var waiting = (count: 0, bytes: UInt64(0))
   var collected = (count: 0, bytes: UInt64(0))
+  var logBytes: UInt64 = 0
 
   init(_ report: Prune.Report) {
+    logBytes = report.sources.flatMap(\.logs).reduce(0) { $0 &+ $1.bytes }
     for line in report.sources.flatMap(\.lines) {
       switch line.fate {
       case .kept: kept = (kept.count + 1, kept.bytes &+ line.bytes)
@@ -222,9 +231,18 @@ private struct PruneJSON: Encodable {
     let message: String
   }
 
+  /// What goes of an archived log.
+  struct Log: Encodable {
+    let source: String
+    let system: String
+    let files: Int
+    let bytes: UInt64
+  }
+
   let dryRun: Bool
   let graceSeconds: Int64
   let snapshots: [Line]
+  let logs: [Log]
   let refusals: [Refusal]
   let kept: Int
   let removed: Int
@@ -237,13 +255,16 @@ private struct PruneJSON: Encodable {
     dryRun = report.isDryRun
     graceSeconds = grace
     snapshots = report.sources.flatMap(\.lines).map(Self.line)
+    logs = report.sources.flatMap(\.logs).map {
+      Log(source: $0.source.text, system: $0.system.description, files: $0.files, bytes: $0.bytes)
+    }
     refusals = report.sources.compactMap { source in
       source.refusal.map { Refusal(source: source.name.text, message: $0.message) }
     }
     let sums = PruneSums(report)
     (kept, removed, waiting, collected) =
       (sums.kept.count, sums.removed.count, sums.waiting.count, sums.collected.count)
-    freedBytes = sums.collected.bytes
+    freedBytes = sums.collected.bytes &+ sums.logBytes
     laterBytes = sums.removed.bytes &+ sums.waiting.bytes
   }
 

@@ -39,13 +39,13 @@ package struct Prune {
     package let name: SourceName
     /// By ascending sequence.
     package internal(set) var lines: [Line] = []
+    /// Of archived logs, what no snapshot that is left can use.
+    package internal(set) var logs: [LogReport] = []
     /// Why nothing was removed, where that is so.
     package internal(set) var refusal: Refusal?
 
-    /// The oldest snapshot that a restore can still begin with: whatever else is archived of the source is of use from here on only.
-    package var oldestLeft: Snapshot? {
-      lines.lazy.filter { $0.fate != .collected }.map(\.snapshot).min(by: Snapshot.isOlder)
-    }
+    /// What a restore can still begin with, called back or not.
+    var left: [Snapshot] { lines.filter { $0.fate != .collected }.map(\.snapshot) }
   }
 
   package struct Refusal: Sendable, Hashable {
@@ -102,7 +102,8 @@ package struct Prune {
       _ = survey.removeByPlan(in: &notes, now: host.clock.now())
       let waited = wait(survey.waitingItems(notes), name, &report)
       let going = survey.collectable(notes) { isRipe($0, waited) }
-      return self.report(Collection(survey: survey, notes: notes, going: going), since: survey.next, waited)
+      let end = Collection(survey: survey, notes: notes, going: going)
+      return try withLogs(self.report(end, since: survey.next, waited))
     }
     let lock = try repository.store.lock(name.text, wait: options.waitsForLock, cancellation: host.cancellation)
     defer { withExtendedLifetime(lock) {} }
@@ -136,7 +137,7 @@ package struct Prune {
       try host.cancellation.check()
       try repository.removeObjects(of: name, snapshot.sequence, butThose: left)
     }
-    return self.report(end, since: survey.next, waited)
+    return try withLogs(self.report(end, since: survey.next, waited))
   }
 
   /// What is beyond recall, and by which notes.
@@ -171,6 +172,15 @@ package struct Prune {
       waited[item].map { max(0, options.grace - $0) }
     }
     return SourceReport(name: end.survey.name, lines: lines)
+  }
+
+  /// Removes what no snapshot that is left can use of archived logs.
+  private func withLogs(_ report: SourceReport) throws -> SourceReport {
+    var report = report
+    report.logs = try WALPrune(
+      repository: repository, source: report.name, snapshots: report.left, isDryRun: options.isDryRun
+    ).run()
+    return report
   }
 
   // MARK: Grace

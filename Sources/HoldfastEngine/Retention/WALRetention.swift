@@ -1,0 +1,90 @@
+internal import HoldfastArchive
+package import HoldfastModel
+internal import HoldfastStore
+internal import HoldfastSystem
+
+/// What a prune removes of an archived log: segments that end before any snapshot that is left begins. No recovery can begin with them.
+///
+/// Which timeline branched off which one, and where, is sealed where the repository is. So of a timeline everything is kept as long as there is a snapshot on an older
+/// one, whose recovery may lead there.
+package struct WALRetention {
+  /// Where recovery from a snapshot begins.
+  package struct Start: Hashable {
+    let timeline: UInt32
+    let place: LogSequenceNumber
+
+    package init(timeline: UInt32, place: LogSequenceNumber) { (self.timeline, self.place) = (timeline, place) }
+  }
+
+  private let starts: [Start]
+
+  package init(_ starts: [Start]) { self.starts = starts }
+
+  /// - Parameter snapshots: all that are left; those of other clusters count for nothing.
+  init(_ snapshots: [Snapshot], of system: SystemIdentifier) {
+    starts = snapshots.compactMap(\.envelope.postgres).filter { $0.system == system.description }.map {
+      Start(timeline: $0.timeline, place: $0.start)
+    }
+  }
+
+  /// Before which place nothing of a timeline is needed; `nil` where all of it is kept.
+  package func floor(of timeline: UInt32) -> LogSequenceNumber? {
+    if starts.contains(where: { $0.timeline < timeline }) { return nil }
+    let own = starts.filter { $0.timeline == timeline }
+    return (own.isEmpty ? starts : own).map(\.place).min()
+  }
+}
+
+extension Prune {
+  /// What goes, or would go, of the archived log of one cluster.
+  package struct LogReport: Sendable, Hashable {
+    package let source: SourceName
+    package let system: SystemIdentifier
+    package internal(set) var files = 0
+    /// What they take in the repository.
+    package internal(set) var bytes: UInt64 = 0
+  }
+}
+
+/// Removes what `WALRetention` says of a source's archived logs; timeline histories stay. Under the lock of the source; pushes hold none, and only add what
+/// is newer.
+struct WALPrune {
+  let repository: Repository
+  let source: SourceName
+  /// The snapshots that are left.
+  let snapshots: [Snapshot]
+  let isDryRun: Bool
+
+  func run() throws -> [Prune.LogReport] {
+    let archive = WALArchive(repository, of: source)
+    return try archive.systems().compactMap { system in
+      let retention = WALRetention(snapshots, of: system)
+      let inventory = try WALInventory(archive, system)
+      guard let size = inventory.size else { return nil }
+      var report = Prune.LogReport(source: source, system: system)
+      let files = Dictionary(grouping: inventory.files.filter { $0.kind != .timelineHistory }, by: \.directory)
+      for (directory, files) in files.sorted(by: { $0.key < $1.key }) {
+        guard let floor = retention.floor(of: files[0].timeline) else { continue }
+        let going = files.filter { file in file.number(size).map { size.start(of: $0 + 1) <= floor } ?? false }
+        for file in going { try remove(file, of: archive, system, &report) }
+        // What killed pushes have left goes with the last of them.
+        guard going.count == files.count, !isDryRun else { continue }
+        try repository.store.removeAll(below: Keys.wal(source, system, directory))
+      }
+      return report.files == 0 ? nil : report
+    }
+  }
+
+  /// The manifest first, so that what is left at any moment is either a file or nothing that counts.
+  private func remove(
+    _ file: WALFileName, of archive: WALArchive, _ system: SystemIdentifier, _ report: inout Prune.LogReport
+  ) throws {
+    try repository.host.cancellation.check()
+    let manifest = try? archive.find(file, of: system)?.manifest
+    report.files += 1
+    report.bytes &+= manifest?.object.length ?? 0
+    guard !isDryRun else { return }
+    try repository.store.remove(Keys.walManifest(source, system, file))
+    if let manifest { try repository.store.remove(manifest.objectKey) }
+  }
+}
