@@ -146,6 +146,15 @@ import Testing
     #expect(sample.status(maxAge: 20).availability == nil, "nothing is remembered")
   }
 
+  /// A machine without a battery wakes up in 1970 now and then.
+  @Test func oneWrongClockMakesNoLongMemory() throws {
+    var sample = try StatusSample()
+    for hours in [100.0, 500_000, 50, -30] { sample.run(.backup, hours) }
+    #expect(sample.status().remembered == 100 * 3600)
+    sample.journal.removeFirst(3)
+    #expect(sample.status().remembered == nil)
+  }
+
   @Test func whatFailedOrIsIncompleteMakesNothingAvailable() throws {
     var sample = try StatusSample()
     sample.run(.backup, 100, .failed)

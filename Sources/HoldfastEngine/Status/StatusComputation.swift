@@ -143,8 +143,9 @@ package struct StatusComputation {
       return looksFarEnough || begin <= oldest ? 0 : nil
     }
     let proved = snapshots.reduce(0.0) { sum, snapshot in
+      let made = snapshot.madeAt
       let missedBy = verifies.reduce(1.0) { missed, verify in
-        let isCovered = snapshot.madeAt <= verify.began && (verify.chain?.contains(snapshot.id) ?? true)
+        let isCovered = made <= verify.began && (verify.chain?.contains(snapshot.id) ?? true)
         return isCovered ? missed * (1 - verify.share) : missed
       }
       return sum + Double(snapshot.envelope.storedBytes) * (1 - missedBy)

@@ -56,8 +56,8 @@ struct StatusJournal {
 
   init(_ entries: [JournalEntry], now: Timestamp) {
     counted = entries.filter { $0.status != ExitStatus.locked.rawValue }
-    // Entries of a clock that was ahead say nothing about the time before.
-    oldest = entries.map { Timestamp(milliseconds: $0.began) }.filter { $0 <= now }.min()
+    // The first that was written, not the smallest time: a clock that was once wrong by years makes no long memory. One that was ahead says nothing.
+    oldest = entries.lazy.map { Timestamp(milliseconds: $0.began) }.first { $0 <= now }
   }
 
   /// Verifies that read data and found nothing that costs any.
