@@ -171,7 +171,7 @@ import Testing
     #expect(
       Set(source.keys) == [
         "source", "level", "missed", "concerns", "newest", "completeAgeSeconds", "snapshots", "restorableSnapshots",
-        "backupDegree", "redundancyDegree", "storedBytes", "growthBytesPerDay", "damage", "lastBackup",
+        "backupDegree", "redundancyDegree", "storedBytes", "growthBytesPerDay", "damage", "suspicions", "lastBackup",
         "failedBackups", "lastVerify", "provedShare", "provedWithinSeconds", "restoreSpeed", "restoreSeconds", "runs",
         "failedRuns", "failureRate", "rememberedSeconds", "availability",
       ])

@@ -17,6 +17,8 @@ extension Repository {
       var facts = StatusComputation.Facts(name, snapshots: [])
       if known.contains(name) || !noted.contains(name) {
         facts.snapshots = try allSnapshots(of: name) { facts.damage.append($0.message) }
+        let notes = try notes(of: name).notes
+        facts.suspicious = Set(facts.snapshots.filter { $0.isSuspicious(notes) }.map(\.id))
       }
       do {
         let reading = try journal.read(name)

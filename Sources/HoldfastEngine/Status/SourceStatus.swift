@@ -24,6 +24,12 @@ package struct SourceStatus: Sendable {
     package var isComplete: Bool { incomplete == 0 }
   }
 
+  /// A snapshot that does not look like a normal day.
+  package struct Suspicion: Sendable, Hashable {
+    package var id: Identifier
+    package var text: String
+  }
+
   /// A run that the journal remembers.
   package struct Run: Sendable, Hashable {
     package var command: RunCommand
@@ -81,6 +87,8 @@ package struct SourceStatus: Sendable {
   /// Bytes stored a day, without the oldest snapshot that there is.
   package var growthPerDay: Double?
   package var damage: [String] = []
+  /// What snapshots look like whose anomalies nobody has accepted, the newest first.
+  package var suspicions: [Suspicion] = []
   package var journalDamage: [String] = []
 
   package var lastBackup: Run?

@@ -10,6 +10,8 @@ package struct StatusComputation {
     /// Those whose manifests can be read, by ascending sequence.
     package var snapshots: [Snapshot]
     package var damage: [String]
+    /// Those that have anomalies which nobody has accepted.
+    package var suspicious: Set<Identifier> = []
     /// The oldest first.
     package var journal: [JournalEntry]
     package var journalDamage: [String]
@@ -50,6 +52,11 @@ package struct StatusComputation {
     var status = SourceStatus(facts.name)
     status.damage = facts.damage
     status.journalDamage = facts.journalDamage
+    status.suspicions = facts.snapshots.filter { facts.suspicious.contains($0.id) }.sorted { Snapshot.isOlder($1, $0) }
+      .map {
+        SourceStatus.Suspicion(
+          id: $0.id, text: ($0.envelope.comparison?.anomalies ?? []).map(\.description).joined(separator: ", "))
+      }
     describeSnapshots(&status)
     describeRuns(&status)
     status.proofSeconds = objectives.proveWithin ?? Self.standardDays * Self.daySeconds

@@ -62,6 +62,15 @@ extension StatusComputation {
     }
     if status.newest == nil, objectives.maxAge == nil { found.append(concern(.critical, "there is no snapshot")) }
     found += verifyConcerns(status) + newestConcerns(status)
+    if let suspicion = status.suspicions.first {
+      let id = suspicion.id.short
+      let more = status.suspicions.count > 1 ? " (and \(status.suspicions.count - 1) more)" : ""
+      found.append(
+        concern(
+          .warning,
+          "snapshot \(id) does not look like a normal day: \(suspicion.text)\(more); if it was meant, `holdfast accept \(id)`"
+        ))
+    }
     if status.failedBackups > 0 {
       let count = UInt64(status.failedBackups)
       let runs = count == 1 ? "the last backup failed" : "the last \(count) backups failed"
