@@ -131,6 +131,18 @@ import Testing
     #expect(try entries(tool.repository, of: "b").last?.status == 0)
   }
 
+  @Test func runsAtTheSameTimeLoseNoEntry() throws {
+    let tool = shop()
+    tool.run("backup", "source")
+    let runs = (0..<6).map { _ in RunningProcess(tool.start(["verify", "--quiet"])) }
+    for run in runs {
+      let result = run.wait()
+      #expect(result.exitStatus == 0 && result.error == "")
+    }
+    #expect(try entries(tool.repository).count == 7)
+    #expect(TestFiles.names(in: tool.repository.appending("journal/source")).count <= 3)
+  }
+
   // MARK: When it cannot be
 
   @Test func aReadOnlyRepositoryCostsAWarningOnly() throws {

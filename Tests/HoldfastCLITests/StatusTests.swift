@@ -81,6 +81,12 @@ import Testing
     #expect(tool.run("status").exitStatus == 0, "nothing is promised, so nothing is missed")
   }
 
+  @Test func aVerifyOfOneSnapshotSaysSo() {
+    let tool = shop()
+    tool.run("verify", "latest", "--data")
+    #expect(tool.run("status").output.contains(", sound, 100 % of the data of one chain; proved within 30 d: 100 %\n"))
+  }
+
   @Test func quietSaysOnlyWhatIsWrong() {
     let tool = shop()
     let well = RunningProcess(tool.start(["status", "--max-age", "1h", "--quiet"])).wait()

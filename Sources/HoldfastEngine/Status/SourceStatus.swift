@@ -39,6 +39,8 @@ package struct SourceStatus: Sendable {
     package var status: Int32
     package var text: String?
     package var share: Double?
+    /// Of a verify of one snapshot with what it builds on.
+    package var snapshot: Identifier?
   }
 
   /// How fast a restore is.
@@ -93,6 +95,8 @@ package struct SourceStatus: Sendable {
 
   package var lastBackup: Run?
   package var lastVerify: Run?
+  /// The last verify that found damage which costs data, until another one has read as much and found none.
+  package var standingDamage: Run?
   /// Backups that failed since the last that did not.
   package var failedBackups = 0
   /// The share of the stored bytes that was proved within `proofSeconds`.

@@ -119,13 +119,14 @@ package struct StatusComputation {
     status.lastBackup = backups.last.map { run($0) }
     status.failedBackups = backups.reversed().prefix { $0.hasFailed }.count
     status.lastVerify = journal.counted.last { $0.command == .verify }.map { run($0) }
+    status.standingDamage = journal.standingDamage.map { run($0) }
   }
 
   private func run(_ entry: JournalEntry) -> SourceStatus.Run {
     let ended = Timestamp(milliseconds: entry.ended)
     return SourceStatus.Run(
       command: entry.command, ended: ended, age: age(of: ended), status: entry.status, text: entry.texts?.first,
-      share: entry.share)
+      share: entry.share, snapshot: entry.command == .verify ? entry.snapshot : nil)
   }
 
   // MARK: Proof

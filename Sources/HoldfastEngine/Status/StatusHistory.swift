@@ -65,6 +65,19 @@ struct StatusJournal {
     counted.filter { $0.command == .verify && ($0.share ?? 0) > 0 && !$0.hasFailed }
   }
 
+  /// The last verify that found damage which costs data, unless a later one shows that it is gone: one of manifests alone says nothing of data, and
+  /// one of a random share may have missed it.
+  var standingDamage: JournalEntry? {
+    let verifies = counted.filter { $0.command == .verify }
+    guard let last = verifies.lastIndex(where: { $0.status == ExitStatus.dataLoss.rawValue }) else { return nil }
+    let found = verifies[last]
+    let isGone = verifies[(last + 1)...].contains { later in
+      !later.hasFailed && (later.snapshot == nil || later.snapshot == found.snapshot)
+        && ((found.share ?? 0) == 0 || later.share == 1)
+    }
+    return isGone ? nil : found
+  }
+
   /// Restores of something into an empty target.
   var restores: [JournalEntry] {
     counted.filter {

@@ -81,12 +81,18 @@ extension StatusComputation {
   }
 
   private func verifyConcerns(_ status: SourceStatus) -> [SourceStatus.Concern] {
-    guard let verify = status.lastVerify, verify.status != ExitStatus.done.rawValue else { return [] }
-    switch ExitStatus(rawValue: verify.status) {
-    case .dataLoss: return [concern(.critical, "the last verify found damage that costs data")]
-    case .repairableDamage: return [concern(.warning, "the last verify found damage that costs no data")]
-    default: return [concern(.warning, "the last verify failed" + (verify.text.map { ": \($0)" } ?? ""))]
+    var found: [SourceStatus.Concern] = []
+    if let damage = status.standingDamage {
+      let when = damage.age.map { " \(Amount.age($0)) ago" } ?? ""
+      found.append(concern(.critical, "a verify\(when) found damage that costs data"))
     }
+    switch status.lastVerify.flatMap({ ExitStatus(rawValue: $0.status) }) {
+    case .done, .dataLoss, nil: break
+    case .repairableDamage: found.append(concern(.warning, "the last verify found damage that costs no data"))
+    default:
+      found.append(concern(.warning, "the last verify failed" + (status.lastVerify?.text.map { ": \($0)" } ?? "")))
+    }
+    return found
   }
 
   private func newestConcerns(_ status: SourceStatus) -> [SourceStatus.Concern] {
