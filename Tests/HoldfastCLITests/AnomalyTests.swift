@@ -19,6 +19,10 @@ import Testing
     )
     #expect(tool.run("list").output.contains("stable; ANOMALY: mass-deletion\n"))
     #expect(tool.run("show").output.contains("ANOMALY      mass deletion: 90 % of its entries are gone\n"))
+    #expect(
+      tool.plain(tool.run("status").output).hasPrefix(
+        "source: WARNING\n  ! snapshot ID does not look like a normal day: mass deletion: 90 % of its entries are gone; if it was meant, `holdfast accept ID`\n"
+      ))
     let held = tool.run("prune", "--keep-last", "1")
     #expect(held.exitStatus == 3)
     #expect(
@@ -28,6 +32,7 @@ import Testing
     let accepted = tool.run("accept", "latest", "--reason", "moved to the archive")
     #expect(accepted.exitStatus == 0 && tool.plain(accepted.output) == "accepted ID\n")
     #expect(tool.run("list").output.contains("stable; accepted: mass-deletion\n"))
+    #expect(tool.run("status").output.hasPrefix("source: OK\n"))
     #expect(tool.run("prune", "--keep-last", "1").exitStatus == 0)
   }
 }

@@ -131,6 +131,41 @@ import Testing
     #expect(try entries(tool.repository, of: "b").last?.status == 0)
   }
 
+  /// One command backs up all configured sources: each is a run of its own.
+  @Test func configuredSourcesAreWrittenDownOneByOne() throws {
+    let tool = shop()
+    let place = tool.directory.path.text
+    TestFiles.write(
+      """
+      repositories:
+        shop: {path: \(place)/repository}
+      sources:
+        gone: {path: \(place)/gone}
+        orders: {path: \(place)/source}
+
+      """, to: tool.directory.appending("holdfast.yaml"))
+    let backup = tool.run("backup", "--config", "holdfast.yaml", "--quiet") {
+      $0.environment["HOLDFAST_REPOSITORY"] = nil
+    }
+    #expect(backup.exitStatus == 1, "\(backup.error)")
+    let (sound, failed) = (try entries(tool.repository, of: "orders"), try entries(tool.repository, of: "gone"))
+    #expect(sound.map(\.status) == [0] && sound.map(\.sequence) == [1])
+    #expect(failed.map(\.status) == [1])
+    #expect(failed.first?.texts?.map { tool.plain($0) } == ["the source DIR/gone does not exist"])
+  }
+
+  @Test func runsAtTheSameTimeLoseNoEntry() throws {
+    let tool = shop()
+    tool.run("backup", "source")
+    let runs = (0..<6).map { _ in RunningProcess(tool.start(["verify", "--quiet"])) }
+    for run in runs {
+      let result = run.wait()
+      #expect(result.exitStatus == 0 && result.error == "")
+    }
+    #expect(try entries(tool.repository).count == 7)
+    #expect(TestFiles.names(in: tool.repository.appending("journal/source")).count <= 3)
+  }
+
   // MARK: When it cannot be
 
   @Test func aReadOnlyRepositoryCostsAWarningOnly() throws {

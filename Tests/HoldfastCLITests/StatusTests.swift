@@ -81,6 +81,12 @@ import Testing
     #expect(tool.run("status").exitStatus == 0, "nothing is promised, so nothing is missed")
   }
 
+  @Test func aVerifyOfOneSnapshotSaysSo() {
+    let tool = shop()
+    tool.run("verify", "latest", "--data")
+    #expect(tool.run("status").output.contains(", sound, 100 % of the data of one chain; proved within 30 d: 100 %\n"))
+  }
+
   @Test func quietSaysOnlyWhatIsWrong() {
     let tool = shop()
     let well = RunningProcess(tool.start(["status", "--max-age", "1h", "--quiet"])).wait()
@@ -171,7 +177,7 @@ import Testing
     #expect(
       Set(source.keys) == [
         "source", "level", "missed", "concerns", "newest", "completeAgeSeconds", "snapshots", "restorableSnapshots",
-        "backupDegree", "redundancyDegree", "storedBytes", "growthBytesPerDay", "damage", "lastBackup",
+        "backupDegree", "redundancyDegree", "storedBytes", "growthBytesPerDay", "damage", "suspicions", "lastBackup",
         "failedBackups", "lastVerify", "provedShare", "provedWithinSeconds", "restoreSpeed", "restoreSeconds", "runs",
         "failedRuns", "failureRate", "rememberedSeconds", "availability",
       ])

@@ -82,7 +82,7 @@ import Testing
   }
 
   @Test(arguments: [
-    LastVerify(status: .dataLoss, level: .critical, text: "the last verify found damage that costs data"),
+    LastVerify(status: .dataLoss, level: .critical, text: "a verify 9 h 59 min ago found damage that costs data"),
     LastVerify(status: .repairableDamage, level: .warning, text: "the last verify found damage that costs no data"),
     LastVerify(status: .wrongKey, level: .warning, text: "the last verify failed: a reason"),
     LastVerify(status: .done),
@@ -91,7 +91,7 @@ import Testing
     let (status, level, text) = (last.status, last.level, last.text)
     var sample = try StatusSample()
     try sample.take(30)
-    sample.verify(20, .dataLoss)
+    sample.verify(20, .failed)
     sample.run(.verify, 10, status) {
       $0.share = 1
       if status != .done { $0.keep(texts: ["a reason"]) }
@@ -100,6 +100,29 @@ import Testing
     #expect(sample.status().concerns.map(\.text) == (text.map { [$0] } ?? []))
     #expect(sample.status().level == level)
     #expect(sample.status().lastVerify?.status == status.rawValue && sample.status().lastVerify?.age == 35_999)
+  }
+
+  /// A verify of manifests each night must not hide what the one of data found on Sunday.
+  @Test func damageStandsUntilAsMuchWasReadAgain() throws {
+    var sample = try StatusSample()
+    try sample.take(100)
+    try sample.take(90)
+    sample.verify(50, share: 0.05, .dataLoss)
+    sample.verify(40, share: 0)
+    sample.verify(30, share: 0.5)
+    sample.verify(20, of: 0)
+    sample.verify(10, .interrupted)
+    #expect(
+      sample.status().concerns.map(\.text) == [
+        "a verify 2 d 1 h ago found damage that costs data", "the last verify failed",
+      ])
+    #expect(sample.status().level == .critical)
+    sample.verify(5, .repairableDamage)
+    #expect(sample.status().concerns.map(\.text) == ["the last verify found damage that costs no data"])
+    sample.verify(4, share: 0, .dataLoss)
+    #expect(sample.status().level == .critical)
+    sample.verify(3, share: 0)
+    #expect(sample.status().level == nil, "manifests are all that was damaged")
   }
 
   // MARK: Restore
@@ -144,6 +167,15 @@ import Testing
     #expect(sample.status(maxAge: 20).availability == share, "also when they were pruned since")
     sample.journal = []
     #expect(sample.status(maxAge: 20).availability == nil, "nothing is remembered")
+  }
+
+  /// A machine without a battery wakes up in 1970 now and then.
+  @Test func oneWrongClockMakesNoLongMemory() throws {
+    var sample = try StatusSample()
+    for hours in [100.0, 500_000, 50, -30] { sample.run(.backup, hours) }
+    #expect(sample.status().remembered == 360_000)
+    sample.journal.removeFirst(3)
+    #expect(sample.status().remembered == nil)
   }
 
   @Test func whatFailedOrIsIncompleteMakesNothingAvailable() throws {

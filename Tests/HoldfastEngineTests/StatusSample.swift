@@ -14,6 +14,7 @@ struct StatusSample {
   var journal: [JournalEntry] = []
   var damage: [String] = []
   var journalDamage: [String] = []
+  var suspicious: Set<Identifier> = []
   private var random = SeededRandom(seed: 7)
 
   init() throws {
@@ -88,8 +89,9 @@ struct StatusSample {
     objectives.maxAge = hours.map { $0 * Self.hour }
     objectives.maxChain = maxChain
     objectives.proveWithin = proof.map { $0 * Self.hour }
-    let facts = StatusComputation.Facts(
+    var facts = StatusComputation.Facts(
       name, snapshots: snapshots, damage: damage, journal: journal, journalDamage: journalDamage)
+    facts.suspicious = suspicious
     return StatusComputation(facts, objectives, now: now).run()
   }
 }

@@ -133,6 +133,29 @@ import Testing
     #expect(sample.status().restorable == 1)
   }
 
+  // MARK: Anomalies
+
+  @Test func whatDoesNotLookLikeANormalDayIsAWarning() throws {
+    var sample = try StatusSample()
+    for hours in [30.0, 20] {
+      let index = try sample.take(hours) {
+        $0.comparison = Envelope.Comparison(entries: 100, bytes: 100, samples: 0, denseSamples: 0)
+        $0.comparison?.anomalies = [Anomaly(kind: .massDeletion, share: 900, usual: nil)]
+      }
+      sample.suspicious.insert(sample.snapshots[index].id)
+    }
+    let ids = sample.snapshots.map(\.id)
+    let what = "mass deletion: 90 % of its entries are gone"
+    #expect(sample.status().suspicions.map(\.id) == [ids[1], ids[0]])
+    #expect(
+      sample.status().concerns.map(\.text) == [
+        "snapshot \(ids[1].short) does not look like a normal day: \(what) (and 1 more); if it was meant, `holdfast accept \(ids[1].short)`"
+      ])
+    #expect(sample.status().level == .warning)
+    sample.suspicious = []
+    #expect(sample.status().level == nil, "all were accepted")
+  }
+
   // MARK: Growth
 
   @Test func growthIsWhatCameSinceTheOldest() throws {

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import HoldfastArchive
 internal import HoldfastCodec
 internal import HoldfastConfiguration
 internal import HoldfastEngine
@@ -71,17 +72,30 @@ extension BackupCommand {
   }
 
   private func backUp(_ source: SourceSettings, _ run: ConfiguredRun, isOne: Bool) throws -> Backup.Report {
+    let watch = RunWatch(.backup, host: run.host, isDryRun: dryRun)
+    return try watch.run { try backUp(source, run, watch, isOne: isOne) }
+  }
+
+  private func backUp(
+    _ source: SourceSettings, _ run: ConfiguredRun, _ watch: RunWatch, isOne: Bool
+  ) throws -> Backup.Report {
     let opened = try ConfiguredSource(source, of: run, place: place, identity: identity, writer: writer)
+    watch.opened(opened.repository, source: source.name)
+    watch.parts = [RunRecord.Part(source.name)]
     var options = opened.backupOptions
     options.kind = kind
     options.isDryRun = dryRun
     options.waitsForLock = wait
     let console = ConsoleProgress(
-      isQuiet: output.quiet, isTerminal: Console.isErrorTerminal, clock: opened.host.clock)
+      isQuiet: output.quiet, isTerminal: Console.isErrorTerminal, clock: opened.host.clock, watch: watch)
     defer { console.end() }
     let report = try opened.backup(options, isOne ? console : SourceProgress(source.name, console))
     console.end()
+    watch.parts = [RunRecord.Part(report)]
+    watch.status = report.exitStatus
+    for anomaly in report.anomalies { watch.warn("\(anomaly)") }
     for problem in report.problems {
+      watch.warn("INCOMPLETE: \(problem.path): \(problem.reason)")
       Console.error("holdfast: \(isOne ? "" : "\(source.name): ")INCOMPLETE: \(problem.path): \(problem.reason)")
     }
     return report

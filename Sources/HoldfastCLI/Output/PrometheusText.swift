@@ -42,6 +42,9 @@ struct PrometheusText {
     each("backup_degree", "Chains that can be restored from.", statuses) { Double($0.backupDegree) }
     each("redundancy_degree", "Places on which the newest snapshot lies.", statuses) { Double($0.redundancyDegree) }
     each("damage_findings", "What of the source cannot be read.", statuses) { Double($0.damage.count) }
+    each("suspicious_snapshots", "Snapshots with anomalies that nobody has accepted.", statuses) {
+      Double($0.suspicions.count)
+    }
     each("stored_bytes", "Stored bytes of all snapshots.", statuses) { Double($0.storedBytes) }
     each("state_bytes", "Bytes of the files that the newest snapshot stands for.", statuses) {
       $0.newest.map { Double($0.stateBytes) }

@@ -80,6 +80,11 @@ struct StatusJSON: Encodable {
     let text: String
   }
 
+  private struct Suspicion: Encodable {
+    let snapshot: String
+    let text: String
+  }
+
   private struct Source: Encodable {
     let source: String
     let level: String
@@ -94,6 +99,7 @@ struct StatusJSON: Encodable {
     let storedBytes: UInt64
     let growthBytesPerDay: Known<Double>
     let damage: [String]
+    let suspicions: [Suspicion]
     let lastBackup: Known<Run>
     let failedBackups: Int
     let lastVerify: Known<Run>
@@ -118,6 +124,7 @@ struct StatusJSON: Encodable {
       (backupDegree, redundancyDegree) = (status.backupDegree, status.redundancyDegree)
       (storedBytes, growthBytesPerDay) = (status.storedBytes, Known(status.growthPerDay))
       damage = status.damage
+      suspicions = status.suspicions.map { Suspicion(snapshot: $0.id.description, text: $0.text) }
       (lastBackup, failedBackups) = (Known(status.lastBackup.map { Run($0) }), status.failedBackups)
       lastVerify = Known(status.lastVerify.map { Run($0) })
       (provedShare, provedWithinSeconds) = (Known(status.provedShare), status.proofSeconds)

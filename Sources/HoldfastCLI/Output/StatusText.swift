@@ -87,7 +87,8 @@ enum StatusText {
       default: "failed"
       }
     let data = (verify.share ?? 0) == 0 ? "manifests only" : "\(Amount.share(verify.share ?? 0)) of the data"
-    return "\(time(verify.ended, verify.age)), \(outcome), \(data); \(proved)"
+    let scope = verify.snapshot == nil ? "" : " of one chain"
+    return "\(time(verify.ended, verify.age)), \(outcome), \(data)\(scope); \(proved)"
   }
 
   private static func restore(_ status: SourceStatus) -> String {

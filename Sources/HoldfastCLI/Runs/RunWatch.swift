@@ -36,6 +36,8 @@ final class RunWatch {
   private var observers: [any RunObserver] = []
   private var warningCount: UInt64 = 0
   private var warnings: [String] = []
+  /// How the run ends where its work returns: a command that goes on with other sources throws no outcome.
+  var status = ExitStatus.done
   /// What was done, source by source. A command says it as soon as it knows the sources, so that a run that fails later counts as theirs.
   var parts: [RunRecord.Part] = []
 
@@ -70,14 +72,15 @@ final class RunWatch {
   }
 
   /// Does the work of a run. Its end is what is recorded, and is passed on as it was.
-  func run(_ work: () throws -> Void) throws {
+  func run<Value>(_ work: () throws -> Value) throws -> Value {
     if isRecorded {
       let beginning = RunBeginning(command: command, host: Environment.hostName(), began: began)
       for observer in observers { observer.began(beginning) }
     }
     do {
-      try work()
-      end(.done, failure: nil)
+      let value = try work()
+      end(status, failure: nil)
+      return value
     } catch {
       switch error {
       case let outcome as Outcome: end(outcome.status, failure: nil)

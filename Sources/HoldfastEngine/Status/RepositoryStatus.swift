@@ -8,7 +8,8 @@ extension Repository {
   /// - Parameter name: of one of them; `nil`: all, those among them that only the journal knows.
   package func status(of name: SourceName?, _ objectives: Objectives) throws -> [SourceStatus] {
     let journal = Journal(of: self)
-    let noted = try journal.sources()
+    // Where it cannot be read, reading that of each source says why.
+    let noted = (try? journal.sources()) ?? []
     // What is missing as a whole is damage where this machine has seen it; `allSnapshots` says so.
     let known = Set(try sourceNames()).union(memory?.sources ?? [])
     let names = name.map { [$0] } ?? known.union(noted).sorted()
@@ -17,6 +18,8 @@ extension Repository {
       var facts = StatusComputation.Facts(name, snapshots: [])
       if known.contains(name) || !noted.contains(name) {
         facts.snapshots = try allSnapshots(of: name) { facts.damage.append($0.message) }
+        let notes = try notes(of: name).notes
+        facts.suspicious = Set(facts.snapshots.filter { $0.isSuspicious(notes) }.map(\.id))
       }
       do {
         let reading = try journal.read(name)

@@ -24,6 +24,12 @@ package struct SourceStatus: Sendable {
     package var isComplete: Bool { incomplete == 0 }
   }
 
+  /// A snapshot that does not look like a normal day.
+  package struct Suspicion: Sendable, Hashable {
+    package var id: Identifier
+    package var text: String
+  }
+
   /// A run that the journal remembers.
   package struct Run: Sendable, Hashable {
     package var command: RunCommand
@@ -33,6 +39,8 @@ package struct SourceStatus: Sendable {
     package var status: Int32
     package var text: String?
     package var share: Double?
+    /// Of a verify of one snapshot with what it builds on.
+    package var snapshot: Identifier?
   }
 
   /// How fast a restore is.
@@ -81,10 +89,14 @@ package struct SourceStatus: Sendable {
   /// Bytes stored a day, without the oldest snapshot that there is.
   package var growthPerDay: Double?
   package var damage: [String] = []
+  /// What snapshots look like whose anomalies nobody has accepted, the newest first.
+  package var suspicions: [Suspicion] = []
   package var journalDamage: [String] = []
 
   package var lastBackup: Run?
   package var lastVerify: Run?
+  /// The last verify that found damage which costs data, until another one has read as much and found none.
+  package var standingDamage: Run?
   /// Backups that failed since the last that did not.
   package var failedBackups = 0
   /// The share of the stored bytes that was proved within `proofSeconds`.

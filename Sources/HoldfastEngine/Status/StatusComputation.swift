@@ -10,6 +10,8 @@ package struct StatusComputation {
     /// Those whose manifests can be read, by ascending sequence.
     package var snapshots: [Snapshot]
     package var damage: [String]
+    /// Those that have anomalies which nobody has accepted.
+    package var suspicious: Set<Identifier> = []
     /// The oldest first.
     package var journal: [JournalEntry]
     package var journalDamage: [String]
@@ -50,6 +52,11 @@ package struct StatusComputation {
     var status = SourceStatus(facts.name)
     status.damage = facts.damage
     status.journalDamage = facts.journalDamage
+    status.suspicions = facts.snapshots.filter { facts.suspicious.contains($0.id) }.sorted { Snapshot.isOlder($1, $0) }
+      .map {
+        SourceStatus.Suspicion(
+          id: $0.id, text: ($0.envelope.comparison?.anomalies ?? []).map(\.description).joined(separator: ", "))
+      }
     describeSnapshots(&status)
     describeRuns(&status)
     status.proofSeconds = objectives.proveWithin ?? Self.standardDays * Self.daySeconds
@@ -112,13 +119,14 @@ package struct StatusComputation {
     status.lastBackup = backups.last.map { run($0) }
     status.failedBackups = backups.reversed().prefix { $0.hasFailed }.count
     status.lastVerify = journal.counted.last { $0.command == .verify }.map { run($0) }
+    status.standingDamage = journal.standingDamage.map { run($0) }
   }
 
   private func run(_ entry: JournalEntry) -> SourceStatus.Run {
     let ended = Timestamp(milliseconds: entry.ended)
     return SourceStatus.Run(
       command: entry.command, ended: ended, age: age(of: ended), status: entry.status, text: entry.texts?.first,
-      share: entry.share)
+      share: entry.share, snapshot: entry.command == .verify ? entry.snapshot : nil)
   }
 
   // MARK: Proof
@@ -143,8 +151,9 @@ package struct StatusComputation {
       return looksFarEnough || begin <= oldest ? 0 : nil
     }
     let proved = snapshots.reduce(0.0) { sum, snapshot in
+      let made = snapshot.madeAt
       let missedBy = verifies.reduce(1.0) { missed, verify in
-        let isCovered = snapshot.madeAt <= verify.began && (verify.chain?.contains(snapshot.id) ?? true)
+        let isCovered = made <= verify.began && (verify.chain?.contains(snapshot.id) ?? true)
         return isCovered ? missed * (1 - verify.share) : missed
       }
       return sum + Double(snapshot.envelope.storedBytes) * (1 - missedBy)

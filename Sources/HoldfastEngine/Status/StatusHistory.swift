@@ -56,13 +56,26 @@ struct StatusJournal {
 
   init(_ entries: [JournalEntry], now: Timestamp) {
     counted = entries.filter { $0.status != ExitStatus.locked.rawValue }
-    // Entries of a clock that was ahead say nothing about the time before.
-    oldest = entries.map { Timestamp(milliseconds: $0.began) }.filter { $0 <= now }.min()
+    // The first that was written, not the smallest time: a clock that was once wrong by years makes no long memory. One that was ahead says nothing.
+    oldest = entries.lazy.map { Timestamp(milliseconds: $0.began) }.first { $0 <= now }
   }
 
   /// Verifies that read data and found nothing that costs any.
   var proofs: [JournalEntry] {
     counted.filter { $0.command == .verify && ($0.share ?? 0) > 0 && !$0.hasFailed }
+  }
+
+  /// The last verify that found damage which costs data, unless a later one shows that it is gone: one of manifests alone says nothing of data, and
+  /// one of a random share may have missed it.
+  var standingDamage: JournalEntry? {
+    let verifies = counted.filter { $0.command == .verify }
+    guard let last = verifies.lastIndex(where: { $0.status == ExitStatus.dataLoss.rawValue }) else { return nil }
+    let found = verifies[last]
+    let isGone = verifies[(last + 1)...].contains { later in
+      !later.hasFailed && (later.snapshot == nil || later.snapshot == found.snapshot)
+        && ((found.share ?? 0) == 0 || later.share == 1)
+    }
+    return isGone ? nil : found
   }
 
   /// Restores of something into an empty target.

@@ -62,6 +62,15 @@ extension StatusComputation {
     }
     if status.newest == nil, objectives.maxAge == nil { found.append(concern(.critical, "there is no snapshot")) }
     found += verifyConcerns(status) + newestConcerns(status)
+    if let suspicion = status.suspicions.first {
+      let id = suspicion.id.short
+      let more = status.suspicions.count > 1 ? " (and \(status.suspicions.count - 1) more)" : ""
+      found.append(
+        concern(
+          .warning,
+          "snapshot \(id) does not look like a normal day: \(suspicion.text)\(more); if it was meant, `holdfast accept \(id)`"
+        ))
+    }
     if status.failedBackups > 0 {
       let count = UInt64(status.failedBackups)
       let runs = count == 1 ? "the last backup failed" : "the last \(count) backups failed"
@@ -72,12 +81,18 @@ extension StatusComputation {
   }
 
   private func verifyConcerns(_ status: SourceStatus) -> [SourceStatus.Concern] {
-    guard let verify = status.lastVerify, verify.status != ExitStatus.done.rawValue else { return [] }
-    switch ExitStatus(rawValue: verify.status) {
-    case .dataLoss: return [concern(.critical, "the last verify found damage that costs data")]
-    case .repairableDamage: return [concern(.warning, "the last verify found damage that costs no data")]
-    default: return [concern(.warning, "the last verify failed" + (verify.text.map { ": \($0)" } ?? ""))]
+    var found: [SourceStatus.Concern] = []
+    if let damage = status.standingDamage {
+      let when = damage.age.map { " \(Amount.age($0)) ago" } ?? ""
+      found.append(concern(.critical, "a verify\(when) found damage that costs data"))
     }
+    switch status.lastVerify.flatMap({ ExitStatus(rawValue: $0.status) }) {
+    case .done, .dataLoss, nil: break
+    case .repairableDamage: found.append(concern(.warning, "the last verify found damage that costs no data"))
+    default:
+      found.append(concern(.warning, "the last verify failed" + (status.lastVerify?.text.map { ": \($0)" } ?? "")))
+    }
+    return found
   }
 
   private func newestConcerns(_ status: SourceStatus) -> [SourceStatus.Concern] {
