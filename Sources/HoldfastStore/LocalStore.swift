@@ -92,13 +92,18 @@ package struct LocalStore: Store {
     try removeTree(try resolve(String(prefix.dropLast())))
   }
 
+  private static let looksMin = 3
+
   package func lock(_ name: String, wait: Bool, cancellation: Cancellation) throws -> (any StoreLock)? {
     let path = try resolve("locks/\(name).lock")
     if let parent = path.parent { try makeDirectories(parent) }
     let file = try files.open(path, .openOrCreate, permissions: 0o644)
-    // Polling, not a blocking flock: a signal must end the wait.
+    // Polling, not a blocking flock: a signal must end the wait. One more look in any case: a child that is just being started holds a copy of each
+    // descriptor, until it becomes another program.
+    var looks = 0
     while try !file.lock(exclusively: true, wait: false) {
-      guard wait else { return nil }
+      looks += 1
+      guard wait || looks < Self.looksMin else { return nil }
       try cancellation.check()
       Pause.briefly()
     }

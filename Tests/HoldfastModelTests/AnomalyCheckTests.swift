@@ -84,6 +84,15 @@ import Testing
     #expect(found(day(capturedMiB: 25, denseMiB: 20), after: history).count == 1)
   }
 
+  /// Somebody puts a hundred photographs beside what is there.
+  @Test func whatComesInAdditionIsNoEncryption() {
+    var figures = day(capturedMiB: 80, denseMiB: 80)
+    figures.bytes += 80 * Self.mebibyte
+    #expect(found(figures, after: days()) == [] && found(figures, after: []) == [])
+    figures.bytes -= 60 * Self.mebibyte
+    #expect(found(figures, after: days()).count == 1)
+  }
+
   /// An update of every record rewrites much, and leaves it as compressible as it was.
   @Test func muchThatCanBeCompressedIsNoEncryption() {
     #expect(found(day(capturedMiB: 90), after: days()) == [])
