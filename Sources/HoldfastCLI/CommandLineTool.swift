@@ -75,7 +75,7 @@ struct Holdfast: ParsableCommand {
       Init.self, BackupCommand.self, ListCommand.self, Show.self, Diff.self, RestoreCommand.self, CatCommand.self,
       VerifyCommand.self, MergeCommand.self, PruneCommand.self, UndeleteCommand.self, PinCommand.self,
       UnpinCommand.self, TagCommand.self, AcceptCommand.self, StatusCommand.self, KeyCommand.self, WALCommand.self,
-      ConfigCommand.self, ScheduleCommand.self, CompletionsCommand.self,
+      ScheduleCommand.self, ConfigCommand.self, CompletionsCommand.self,
     ])
 }
 

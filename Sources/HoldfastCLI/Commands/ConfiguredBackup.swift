@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import HoldfastArchive
 internal import HoldfastCodec
 internal import HoldfastConfiguration
 internal import HoldfastEngine
@@ -53,13 +54,15 @@ extension BackupCommand {
   func backUp(_ run: ConfiguredRun, _ sources: [SourceSettings], isOne: Bool) throws {
     var reports: [SourceName: Taken] = [:]
     let outcomes = run.forEach(sources) { source in
-      let report = try backUp(source, run, isOne: isOne)
-      reports[source.name] = (report, source.tags)
-      return SourceOutcome(source: source.name, status: report.exitStatus, summary: report.summary)
-    } each: { outcome in
-      if isOne { return }
+      let outcome = run.run(.backup, source, isDryRun: dryRun) { watch in
+        let report = try backUp(source, run, watch, isOne: isOne)
+        reports[source.name] = (report, source.tags)
+        return SourceOutcome(source: source.name, status: report.exitStatus, summary: report.summary)
+      }
+      if isOne { return outcome }
       ConfiguredRun.report(outcome)
       if !output.json, !output.quiet { Console.output("\(outcome.source): \(outcome.summary)") }
+      return outcome
     }
     if isOne {
       if let error = outcomes.first?.error { throw error }
@@ -70,20 +73,21 @@ extension BackupCommand {
     try Outcome.end(ConfiguredRun.status(of: outcomes))
   }
 
-  private func backUp(_ source: SourceSettings, _ run: ConfiguredRun, isOne: Bool) throws -> Backup.Report {
-    let opened = try ConfiguredSource(source, of: run, place: place, identity: identity, writer: writer)
+  private func backUp(
+    _ source: SourceSettings, _ run: ConfiguredRun, _ watch: RunWatch, isOne: Bool
+  ) throws -> Backup.Report {
+    let opened = try ConfiguredSource(
+      source, of: run, watch: watch, place: place, identity: identity, writer: writer)
     var options = opened.backupOptions
     options.kind = kind
     options.isDryRun = dryRun
     options.waitsForLock = wait
     let console = ConsoleProgress(
-      isQuiet: output.quiet, isTerminal: Console.isErrorTerminal, clock: opened.host.clock)
+      isQuiet: output.quiet, isTerminal: Console.isErrorTerminal, clock: opened.host.clock, watch: watch)
     defer { console.end() }
-    let report = try opened.backup(options, isOne ? console : SourceProgress(source.name, console))
+    let report = try opened.backup(options, watch, isOne ? console : SourceProgress(source.name, console))
     console.end()
-    for problem in report.problems {
-      Console.error("holdfast: \(isOne ? "" : "\(source.name): ")INCOMPLETE: \(problem.path): \(problem.reason)")
-    }
+    watch.tell(report, prefix: isOne ? "" : "\(source.name): ")
     return report
   }
 }

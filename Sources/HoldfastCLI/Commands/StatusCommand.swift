@@ -81,7 +81,7 @@ struct StatusCommand: ParsableCommand {
   }
 
   private func read(_ host: Host) throws -> Found {
-    let repository = try place.open(host)
+    let repository = try place.open(host, of: source)
     return Found(repository: repository, statuses: try repository.status(of: source, objectives))
   }
 

@@ -96,9 +96,10 @@ extension RunRecord {
 
 extension RunWatch {
   /// Names what was not captured or restored whole.
-  func name(_ problems: [Problem]) {
+  /// - Parameter prefix: where there are several sources.
+  func name(_ problems: [Problem], prefix: String = "") {
     for problem in problems {
-      Console.error("holdfast: INCOMPLETE: \(problem.path): \(problem.reason)")
+      Console.error("holdfast: \(prefix)INCOMPLETE: \(problem.path): \(problem.reason)")
       warn("INCOMPLETE: \(problem.path): \(problem.reason)")
     }
   }
