@@ -77,7 +77,8 @@ extension BackupCommand {
     _ source: SourceSettings, _ run: ConfiguredRun, _ watch: RunWatch, isOne: Bool
   ) throws -> Backup.Report {
     let opened = try ConfiguredSource(
-      source, of: run, watch: watch, place: place, identity: identity, writer: writer)
+      source, of: run, place: place, identity: identity, writer: writer)
+    opened.introduce(to: watch)
     var options = opened.backupOptions
     options.kind = kind
     options.isDryRun = dryRun

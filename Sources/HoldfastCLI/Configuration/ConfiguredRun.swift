@@ -55,7 +55,7 @@ struct ConfiguredRun {
     _ command: RunCommand, _ source: SourceSettings, isDryRun: Bool,
     _ work: (RunWatch) throws -> SourceOutcome
   ) -> SourceOutcome {
-    ConfiguredRepository.use(settings.repository(source.repository))
+    use(source)
     let watch = RunWatch(command, host: host, isDryRun: isDryRun)
     var done: SourceOutcome?
     do {
@@ -71,6 +71,9 @@ struct ConfiguredRun {
     } catch {}
     return done ?? SourceOutcome(source: source.name, status: .failed, summary: "failed")
   }
+
+  /// The keys that are configured of a source's repository are meant from here on.
+  func use(_ source: SourceSettings) { ConfiguredRepository.use(settings.repository(source.repository)) }
 
   /// Where a source is backed up to.
   func repository(of source: SourceSettings) -> Path {

@@ -17,7 +17,7 @@ struct ConfiguredSource {
   ///   - place: the repository that the command line names goes before the configured one already in the settings.
   ///   - identity, writer: keys of the command line go before configured ones.
   init(
-    _ settings: SourceSettings, of run: ConfiguredRun, watch: RunWatch, place: RepositoryOptions,
+    _ settings: SourceSettings, of run: ConfiguredRun, place: RepositoryOptions,
     identity: IdentityOptions,
     writer: WriterOptions
   ) throws {
@@ -27,10 +27,14 @@ struct ConfiguredSource {
     host = run.host.reading(within: RateOptions.limit(settings.limitRate, run.host))
     repository = try place.open(host, credentials: identity.credentials(host, writer: writer, asks: false))
     directory = try place.directory(host)
+    cache = StateCache(directory: try Environment.cacheDirectory())
+  }
+
+  /// Tells the watch of a run on which source of which repository it is.
+  func introduce(to watch: RunWatch) {
     watch.opened(repository, source: settings.name)
     // A configured name counts before there is a snapshot: the first backup may fail for weeks.
     watch.parts = [RunRecord.Part(settings.name)]
-    cache = StateCache(directory: try Environment.cacheDirectory())
   }
 
   var backupOptions: Backup.Options {
