@@ -319,6 +319,25 @@ import Testing
     #expect(tool.run("backup", "source") { $0.environment["HOLDFAST_COMPRESSION"] = "zstd" }.exitStatus == 0)
   }
 
+  // MARK: status
+
+  @Test func objectivesThatAreConfiguredAreThoseThatAreJudged() throws {
+    configureShop("defaults: {objectives: {max-chain: 1}}\n")
+    #expect(run("init", "--unsealed").exitStatus == 0)
+    let empty = run("status")
+    #expect(
+      empty.output.contains("customers: CRITICAL\n  ! there is no snapshot\n"), "what never ran is not overlooked")
+    #expect(run("backup").exitStatus == 0)
+    #expect(run("status").exitStatus == 0)
+    #expect(run("backup", "orders").exitStatus == 0)
+    let missed = run("status")
+    #expect(missed.exitStatus == 30)
+    #expect(missed.output.contains("orders: CRITICAL\n"))
+    #expect(missed.output.contains("customers: OK\n"))
+    #expect(run("status", "--max-chain", "2").exitStatus == 0, "the command line goes before it")
+    #expect(run("status", "-r", tool.repository.text).exitStatus == 0, "a path needs no configuration")
+  }
+
   /// As cron starts it: no HOME, no terminal, a strict umask.
   @Test func oneLineInCronIsEnough() {
     configureShop()

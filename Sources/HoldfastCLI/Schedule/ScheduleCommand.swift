@@ -184,7 +184,7 @@ struct ScheduleInstall: ParsableCommand {
 /// What shall run by itself, as far as it matters for how.
 struct ScheduledCommand {
   /// What of the environment a run needs, where it is set now.
-  static let environment = ["HOLDFAST_REPOSITORY", "HOLDFAST_EXPECT_KEYRING"]
+  static let environment = ["HOLDFAST_REPOSITORY", "HOLDFAST_EXPECT_KEYRING", "HOLDFAST_CONFIG"]
   /// What lets the site's own commands run.
   private static let commands = ["--from-command", "--before", "--after", "--on-failure", "--identity-command"]
 

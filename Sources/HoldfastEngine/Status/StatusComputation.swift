@@ -48,6 +48,7 @@ package struct StatusComputation {
 
   package func run() -> SourceStatus {
     var status = SourceStatus(facts.name)
+    status.objectives = objectives
     status.damage = facts.damage
     status.journalDamage = facts.journalDamage
     describeSnapshots(&status)
