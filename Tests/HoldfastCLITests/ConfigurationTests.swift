@@ -339,13 +339,15 @@ import Testing
   }
 
   /// As cron starts it: no HOME, no terminal, a strict umask.
-  @Test func oneLineInCronIsEnough() {
+  @Test(arguments: ["backup", "run"])
+  func oneLineInCronIsEnough(command: String) {
     configureShop()
     #expect(run("init", "--unsealed").exitStatus == 0)
     var start = RunningProcess.Start(
-      ["/bin/sh", "-c", #"cd / && umask 077 && exec "$@" <&-"#, "sh", Tool.binary.text, "backup", "--quiet"])
+      ["/bin/sh", "-c", #"cd / && umask 077 && exec "$@" <&-"#, "sh", Tool.binary.text, command, "--quiet"])
     start.environment = [
       "PATH": "/usr/bin:/bin", "HOLDFAST_CONFIG": file.text, "HOLDFAST_CACHE_DIR": tool.cache.text,
+      "HOLDFAST_STATE_DIR": tool.directory.appending("state").text,
     ]
     start.input = .closed
     let result = RunningProcess(start).wait()

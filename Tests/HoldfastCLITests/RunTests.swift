@@ -188,6 +188,27 @@ import Testing
     #expect(merged.output.contains("orders: merged 3 snapshots into full "), "\(merged.output) \(merged.error)")
   }
 
+  /// Commands of the site's may need anything; without them a run writes to nothing of the system's.
+  @Test func aScheduleConfinesWhatIsConfiguredUnlessItRunsCommands() {
+    let root = tool.directory.appending("root")
+    TestFiles.makeDirectory(root)
+    func service(_ more: String) -> String {
+      configure(more)
+      let installed = run("schedule", "install", "--every", "15m", "--root", root.text)
+      #expect(installed.exitStatus == 0, "\(installed.error)")
+      let unit = root.appending("etc/systemd/system/holdfast.service")
+      return String(decoding: TestFiles.read(unit) ?? [], as: UTF8.self)
+    }
+    let confined = service("    schedule: {incremental: 15min}\n")
+    #expect(confined.contains(" run --quiet\n"))
+    #expect(confined.contains("HOLDFAST_CONFIG=\(file.text)"))
+    #expect(confined.contains("\nProtectSystem=full\n"))
+    #expect(!service("    before: systemctl stop shop\n").contains("ProtectSystem"))
+    #expect(!service("  dump: {from-command: dump}\n").contains("ProtectSystem"))
+    let relative = run("schedule", "install", "--every", "15m", "--root", root.text, "--", "run", "--config", "a.yaml")
+    #expect(relative.exitStatus == 2)
+  }
+
   @Test func withoutAConfigurationTheMessageShowsOne() {
     var start = tool.start(["run"])
     start.environment = ["PATH": "/usr/bin:/bin", "HOME": "/nonexistent"]
