@@ -72,10 +72,11 @@ struct Holdfast: ParsableCommand {
     discussion: ExitStatusTable.text,
     version: Program.nameAndVersion,
     subcommands: [
-      Init.self, BackupCommand.self, ListCommand.self, Show.self, Diff.self, RestoreCommand.self, CatCommand.self,
+      Init.self, BackupCommand.self, RunSourcesCommand.self, ListCommand.self, Show.self, Diff.self,
+      RestoreCommand.self, CatCommand.self,
       VerifyCommand.self, MergeCommand.self, PruneCommand.self, UndeleteCommand.self, PinCommand.self,
       UnpinCommand.self, TagCommand.self, AcceptCommand.self, StatusCommand.self, KeyCommand.self, WALCommand.self,
-      ConfigCommand.self, ScheduleCommand.self, CompletionsCommand.self,
+      ScheduleCommand.self, ConfigCommand.self, CompletionsCommand.self,
     ])
 }
 

@@ -23,7 +23,7 @@ import Testing
 
   @Test(arguments: [
     [], ["init"], ["backup"], ["list"], ["show"], ["diff"], ["restore"], ["cat"], ["verify"], ["merge"], ["status"],
-    ["wal"], ["completions"], ["schedule"],
+    ["wal"], ["config"], ["run"], ["completions"], ["schedule"],
   ])
   func everyHelpHasTheTableOfExitStatuses(command: [String]) {
     let tool = Tool()

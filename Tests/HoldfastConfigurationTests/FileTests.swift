@@ -149,7 +149,7 @@ import Testing
     #expect(
       site.complaint() == """
         the configuration has 1 mistake
-        DIR/holdfast.yaml:5:41: it has too many parts
+        DIR/holdfast.yaml:5:10: it has too many parts
         HINT: No configuration needs more than 20000; look at its aliases.
         """)
   }

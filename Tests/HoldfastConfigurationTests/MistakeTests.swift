@@ -56,7 +56,8 @@ import Testing
     Wrong(
       Sound.text + "paranoid: yes\n",
       "5:1: there is no key paranoid in the configuration\n"
-        + "HINT: It belongs into a source. Here there can be repositories, sources, defaults, notifications."),
+        + "HINT: It belongs into a source or defaults. Here there can be repositories, sources, defaults, notifications."
+    ),
     Wrong(
       Sound.text + "zzzzzzzz: yes\n",
       "5:1: there is no key zzzzzzzz in the configuration\nHINT: There can be repositories, sources, defaults, notifications."
@@ -66,7 +67,8 @@ import Testing
       "5:12: there is no key << in defaults\nHINT: Put what sources share into defaults."),
     Wrong(
       Sound.text + "defaults: {path: /srv}\n",
-      "5:12: there is no key path in defaults\nHINT: Did you mean after?"),
+      "5:12: there is no key path in defaults\nHINT: It belongs into a repository or a source. Here there can be repository, exclude, compression, limit-rate, paranoid, no-group, postgres, tag, before, after, on-failure, schedule, merge-after, keep, grace, verify, objectives."
+    ),
     Wrong(Sound.text + "defaults:\n", "5:1: defaults has no value\nHINT: Write one behind it, or leave the key out."),
     Wrong(
       Sound.text + "notifications:\n  chat:\n",

@@ -44,6 +44,25 @@ import Testing
     #expect(sample.status().provedShare == 0.75)
   }
 
+  @Test func sharesThatFollowOnEachOtherAddUp() throws {
+    var sample = try StatusSample()
+    try sample.take(1000)
+    func prove(_ hoursAgo: Double, from begin: Double?, _ share: Double) {
+      sample.run(.verify, hoursAgo) { ($0.share, $0.begin) = (share, begin) }
+    }
+    prove(40, from: 0.75, 0.5)
+    #expect(sample.status().provedShare == 0.5, "behind the end the order begins again")
+    prove(30, from: 0.25, 0.25)
+    #expect(sample.status().provedShare == 0.75)
+    prove(20, from: 0.125, 0.25)
+    #expect(sample.status().provedShare == 0.75, "what is proved twice counts once")
+    prove(10, from: nil, 0.5)
+    #expect(sample.status().provedShare == 0.875, "what is drawn counts by chance")
+    prove(5, from: 0.5, 0.25)
+    #expect(sample.status().provedShare == 1)
+    #expect(sample.status(proveWithin: 7).provedShare == 0.25)
+  }
+
   @Test func aVerifyOfOneSnapshotProvesItsChain() throws {
     var sample = try StatusSample()
     try sample.take(100)

@@ -35,6 +35,8 @@ package struct JournalEntry: Hashable, Sendable, Codable {
   package var restoredBytes: UInt64?
   /// Of a verify: which share of the stored bytes was read, 0 to 1.
   package var share: Double?
+  /// Where in the fixed order of all that is stored that share begins, 0 to 1; absent where it was drawn.
+  package var begin: Double?
   /// Whether the restore was one over what was there.
   package var isDelta: Bool?
   /// Paths that were not captured or restored whole.
@@ -75,7 +77,7 @@ package struct JournalEntry: Hashable, Sendable, Codable {
 
   private enum CodingKeys: String, CodingKey {
     case command, host, began, ended, took, status, snapshot, sequence, kind, readBytes, storedBytes, provedBytes
-    case restoredBytes, share
+    case restoredBytes, share, begin
     case isDelta = "delta"
     case incomplete, warnings, texts
   }
@@ -105,7 +107,7 @@ extension JournalEntry {
     return (-Self.timeMax...Self.timeMax).contains(began) && (-Self.timeMax...Self.timeMax).contains(ended)
       && (0...Self.timeMax).contains(took) && (0...255).contains(status)
       && counts.allSatisfy { ($0 ?? 0) <= Limits.sizeMax }
-      && share.map { (0...1).contains($0) } ?? true
+      && [share, begin].allSatisfy { $0.map { (0...1).contains($0) } ?? true }
       && texts.count <= Self.textsMax && texts.allSatisfy { Self.isSound($0, Self.textBytesMax) }
       && Self.isSound(host, Self.hostBytesMax)
   }

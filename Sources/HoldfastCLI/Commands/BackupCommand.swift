@@ -146,17 +146,7 @@ struct BackupCommand: ParsableCommand {
       return report
     }
     progress.end()
-    watch.name(report.problems)
-    for anomaly in report.anomalies {
-      watch.warn("\(anomaly)")
-      Console.error("holdfast: ANOMALY: \(anomaly)")
-    }
-    if !report.anomalies.isEmpty {
-      let id = report.envelope.snapshot.short
-      Console.error(
-        "HINT: Nothing is pruned until this is settled: `holdfast show \(id)`; if it was meant, `holdfast accept \(id)`; else restore what came before it."
-      )
-    }
+    watch.tell(report)
     try show(report, tags: Set(tag))
     try Outcome.end(report.exitStatus)
   }
@@ -191,6 +181,23 @@ struct BackupCommand: ParsableCommand {
     if !report.problems.isEmpty {
       Console.output("  INCOMPLETE: \(Amount.count(UInt64(report.problems.count), "path")) could not be captured whole")
     }
+  }
+}
+
+extension RunWatch {
+  /// Says what is not as it should be of a snapshot.
+  /// - Parameter prefix: where there are several sources.
+  func tell(_ report: Backup.Report, prefix: String = "") {
+    name(report.problems, prefix: prefix)
+    for anomaly in report.anomalies {
+      warn("\(anomaly)")
+      Console.error("holdfast: \(prefix)ANOMALY: \(anomaly)")
+    }
+    guard !report.anomalies.isEmpty else { return }
+    let id = report.envelope.snapshot.short
+    Console.error(
+      "HINT: Nothing is pruned until this is settled: `holdfast show \(id)`; if it was meant, `holdfast accept \(id)`; else restore what came before it."
+    )
   }
 }
 

@@ -54,13 +54,15 @@ extension BackupCommand {
   func backUp(_ run: ConfiguredRun, _ sources: [SourceSettings], isOne: Bool) throws {
     var reports: [SourceName: Taken] = [:]
     let outcomes = run.forEach(sources) { source in
-      let report = try backUp(source, run, isOne: isOne)
-      reports[source.name] = (report, source.tags)
-      return SourceOutcome(source: source.name, status: report.exitStatus, summary: report.summary)
-    } each: { outcome in
-      if isOne { return }
+      let outcome = run.run(.backup, source, isDryRun: dryRun) { watch in
+        let report = try backUp(source, run, watch, isOne: isOne)
+        reports[source.name] = (report, source.tags)
+        return SourceOutcome(source: source.name, status: report.exitStatus, summary: report.summary)
+      }
+      if isOne { return outcome }
       ConfiguredRun.report(outcome)
       if !output.json, !output.quiet { Console.output("\(outcome.source): \(outcome.summary)") }
+      return outcome
     }
     if isOne {
       if let error = outcomes.first?.error { throw error }
@@ -71,17 +73,12 @@ extension BackupCommand {
     try Outcome.end(ConfiguredRun.status(of: outcomes))
   }
 
-  private func backUp(_ source: SourceSettings, _ run: ConfiguredRun, isOne: Bool) throws -> Backup.Report {
-    let watch = RunWatch(.backup, host: run.host, isDryRun: dryRun)
-    return try watch.run { try backUp(source, run, watch, isOne: isOne) }
-  }
-
   private func backUp(
     _ source: SourceSettings, _ run: ConfiguredRun, _ watch: RunWatch, isOne: Bool
   ) throws -> Backup.Report {
-    let opened = try ConfiguredSource(source, of: run, place: place, identity: identity, writer: writer)
-    watch.opened(opened.repository, source: source.name)
-    watch.parts = [RunRecord.Part(source.name)]
+    let opened = try ConfiguredSource(
+      source, of: run, place: place, identity: identity, writer: writer)
+    opened.introduce(to: watch)
     var options = opened.backupOptions
     options.kind = kind
     options.isDryRun = dryRun
@@ -89,15 +86,9 @@ extension BackupCommand {
     let console = ConsoleProgress(
       isQuiet: output.quiet, isTerminal: Console.isErrorTerminal, clock: opened.host.clock, watch: watch)
     defer { console.end() }
-    let report = try opened.backup(options, isOne ? console : SourceProgress(source.name, console))
+    let report = try opened.backup(options, watch, isOne ? console : SourceProgress(source.name, console))
     console.end()
-    watch.parts = [RunRecord.Part(report)]
-    watch.status = report.exitStatus
-    for anomaly in report.anomalies { watch.warn("\(anomaly)") }
-    for problem in report.problems {
-      watch.warn("INCOMPLETE: \(problem.path): \(problem.reason)")
-      Console.error("holdfast: \(isOne ? "" : "\(source.name): ")INCOMPLETE: \(problem.path): \(problem.reason)")
-    }
+    watch.tell(report, prefix: isOne ? "" : "\(source.name): ")
     return report
   }
 }

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import HoldfastArchive
+internal import HoldfastConfiguration
 internal import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastSystem
@@ -67,11 +68,15 @@ struct StatusCommand: ParsableCommand {
     arguments.first == configuration.commandName && arguments.contains("--nagios")
   }
 
-  private var objectives: Objectives {
+  /// What the command line says of every source.
+  private var objectives: Objectives { promised(nil) }
+
+  /// What the command line says goes before what is configured of a source.
+  private func promised(_ settings: SourceSettings.Objectives?) -> Objectives {
     var objectives = Objectives()
-    objectives.maxAge = maxAge.map { Double($0.seconds) }
-    objectives.maxChain = maxChain
-    objectives.proveWithin = proveWithin.map { Double($0.seconds) }
+    objectives.maxAge = (maxAge ?? settings?.maxAge).map { Double($0.seconds) }
+    objectives.maxChain = maxChain ?? settings?.maxChain
+    objectives.proveWithin = (proveWithin ?? settings?.proveWithin).map { Double($0.seconds) }
     return objectives
   }
 
@@ -81,13 +86,25 @@ struct StatusCommand: ParsableCommand {
   }
 
   private func read(_ host: Host) throws -> Found {
-    let repository = try place.open(host)
-    return Found(repository: repository, statuses: try repository.status(of: source, objectives))
+    let repository = try place.open(host, of: source)
+    let configured = try configuredSources(host)
+    let statuses = try repository.status(of: source, expected: configured.map(\.name)) { name in
+      promised(configured.first { $0.name == name }?.objectives)
+    }
+    return Found(repository: repository, statuses: statuses)
+  }
+
+  /// Those of the configured repository that this is; none where it was named by its path.
+  private func configuredSources(_ host: Host) throws -> [SourceSettings] {
+    guard let used = ConfiguredRepository.current,
+      let settings = try SiteConfiguration.loader(host, named: place.config).load()
+    else { return [] }
+    return settings.sources.filter { $0.repository == used.name }
   }
 
   private func writeMetrics(_ found: Found, _ host: Host) throws {
     guard let prometheus else { return }
-    let metrics = PrometheusText(found.statuses, objectives, repository: found.repository.id, now: host.clock.now())
+    let metrics = PrometheusText(found.statuses, repository: found.repository.id, now: host.clock.now())
     try TextFile.replace(try Environment.absolute(prometheus), by: metrics.text, host)
   }
 
@@ -100,7 +117,7 @@ struct StatusCommand: ParsableCommand {
     } else if output.quiet {
       for line in StatusText.concerns(statuses, objectives, location: location) { Console.error("holdfast: \(line)") }
     } else {
-      StatusText.lines(statuses, objectives, location: location).forEach(Console.output)
+      StatusText.lines(statuses, location: location).forEach(Console.output)
     }
     let status = judge(statuses)
     if status == .dataLoss { Console.error("HINT: Run `holdfast verify --data` to see what can still be restored.") }

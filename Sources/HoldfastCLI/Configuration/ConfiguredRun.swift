@@ -1,3 +1,4 @@
+internal import HoldfastArchive
 internal import HoldfastConfiguration
 internal import HoldfastEngine
 internal import HoldfastModel
@@ -38,32 +39,41 @@ struct ConfiguredRun {
   }
 
   /// Goes through all of them, unless a signal ends it.
-  /// - Parameter each: gets how each ended, at once.
   /// - Returns: how all ended.
-  func forEach(
-    _ sources: [SourceSettings], _ work: (SourceSettings) throws -> SourceOutcome, each: (SourceOutcome) -> Void
-  ) -> [SourceOutcome] {
+  func forEach(_ sources: [SourceSettings], _ run: (SourceSettings) -> SourceOutcome) -> [SourceOutcome] {
     var outcomes: [SourceOutcome] = []
     for source in sources {
-      let outcome = run(source, work)
+      let outcome = run(source)
       outcomes.append(outcome)
-      each(outcome)
       if outcome.status == .interrupted { break }
     }
     return outcomes
   }
 
-  /// Every run of a configured source goes through here: what is to be told to others of it, and what is to be noted of it, belongs around `work`.
-  func run(_ source: SourceSettings, _ work: (SourceSettings) throws -> SourceOutcome) -> SourceOutcome {
-    ConfiguredRepository.use(settings.repository(source.repository))
+  /// Every run of a command on a configured source goes through here: whoever is to be told of it is added to its watch.
+  func run(
+    _ command: RunCommand, _ source: SourceSettings, isDryRun: Bool,
+    _ work: (RunWatch) throws -> SourceOutcome
+  ) -> SourceOutcome {
+    use(source)
+    let watch = RunWatch(command, host: host, isDryRun: isDryRun)
+    var done: SourceOutcome?
     do {
-      return try work(source)
-    } catch {
+      try watch.run {
+        let outcome = try work(watch)
+        done = outcome
+        try Outcome.end(outcome.status)
+      }
+    } catch let error where !(error is Outcome) {
       let known = error as? any OperatorError ?? EngineError("\(error)", hint: nil)
       return SourceOutcome(
         source: source.name, status: known.exitStatus, summary: "failed: \(known.message)", error: known)
-    }
+    } catch {}
+    return done ?? SourceOutcome(source: source.name, status: .failed, summary: "failed")
   }
+
+  /// The keys that are configured of a source's repository are meant from here on.
+  func use(_ source: SourceSettings) { ConfiguredRepository.use(settings.repository(source.repository)) }
 
   /// Where a source is backed up to.
   func repository(of source: SourceSettings) -> Path {
@@ -73,7 +83,8 @@ struct ConfiguredRun {
   /// The status of all: the worst of any.
   static func status(of outcomes: [SourceOutcome]) -> ExitStatus {
     let order: [ExitStatus] = [
-      .done, .repairableDamage, .incomplete, .locked, .usage, .wrongKey, .noRepository, .failed, .fetchFailed,
+      .done, .repairableDamage, .incomplete, .objectiveMissed, .locked, .usage, .wrongKey, .noRepository, .failed,
+      .fetchFailed,
       .dataLoss,
       .interrupted,
     ]

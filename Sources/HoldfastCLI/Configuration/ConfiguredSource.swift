@@ -17,7 +17,8 @@ struct ConfiguredSource {
   ///   - place: the repository that the command line names goes before the configured one already in the settings.
   ///   - identity, writer: keys of the command line go before configured ones.
   init(
-    _ settings: SourceSettings, of run: ConfiguredRun, place: RepositoryOptions, identity: IdentityOptions,
+    _ settings: SourceSettings, of run: ConfiguredRun, place: RepositoryOptions,
+    identity: IdentityOptions,
     writer: WriterOptions
   ) throws {
     self.settings = settings
@@ -27,6 +28,13 @@ struct ConfiguredSource {
     repository = try place.open(host, credentials: identity.credentials(host, writer: writer, asks: false))
     directory = try place.directory(host)
     cache = StateCache(directory: try Environment.cacheDirectory())
+  }
+
+  /// Tells the watch of a run on which source of which repository it is.
+  func introduce(to watch: RunWatch) {
+    watch.opened(repository, source: settings.name)
+    // A configured name counts before there is a snapshot: the first backup may fail for weeks.
+    watch.parts = [RunRecord.Part(settings.name)]
   }
 
   var backupOptions: Backup.Options {
@@ -58,10 +66,15 @@ struct ConfiguredSource {
   }
 
   /// Takes a snapshot, between the hooks.
-  func backup(_ options: Backup.Options, _ progress: any ProgressObserver) throws -> Backup.Report {
+  func backup(
+    _ options: Backup.Options, _ watch: RunWatch, _ progress: any ProgressObserver
+  ) throws -> Backup.Report {
     let backup = Backup(repository: repository, options: options, cache: cache, progress: progress)
     return try hooks.surround(source: options.source, progress: progress, cancellation: host.cancellation) {
-      try backup.run()
+      let report = try backup.run()
+      // A hook may fail yet: what was committed is.
+      watch.parts = [RunRecord.Part(report)]
+      return report
     }
   }
 }

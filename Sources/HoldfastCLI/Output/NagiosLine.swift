@@ -24,7 +24,7 @@ struct NagiosLine {
     }
     let worstFirst = concerns.filter { $0.level == .critical } + concerns.filter { $0.level == .warning }
     let said = worstFirst.isEmpty ? Self.summary(statuses) : worstFirst.map(\.text).joined(separator: "; ")
-    let data = statuses.flatMap { Self.performance($0, objectives) }.joined(separator: " ")
+    let data = statuses.flatMap { Self.performance($0) }.joined(separator: " ")
     text = "HOLDFAST \(StatusText.word(worst)) - \(Self.oneLine(said)) | \(data)"
   }
 
@@ -44,16 +44,17 @@ struct NagiosLine {
   }
 
   /// `'label'=value[unit];warn;crit;min`
-  private static func performance(_ status: SourceStatus, _ objectives: Objectives) -> [String] {
+  private static func performance(_ status: SourceStatus) -> [String] {
     func datum(_ label: String, _ value: Double?, _ unit: String, critical: Double? = nil) -> String {
       guard let value else { return "'\(status.name)_\(label)'=U" }
       return "'\(status.name)_\(label)'=\(PrometheusText.number(value))\(unit);;"
         + (critical.map { PrometheusText.number($0) } ?? "") + ";0"
     }
     return [
-      datum("age", status.completeAge.map { $0.rounded() }, "s", critical: objectives.maxAge),
+      datum("age", status.completeAge.map { $0.rounded() }, "s", critical: status.objectives.maxAge),
       datum(
-        "chain", status.newest?.chainLength.map { Double($0) }, "", critical: objectives.maxChain.map { Double($0) }),
+        "chain", status.newest?.chainLength.map { Double($0) }, "",
+        critical: status.objectives.maxChain.map { Double($0) }),
       datum("stored", Double(status.storedBytes), "B"),
       datum("restore", status.restoreSeconds.map { ($0 * 1000).rounded() / 1000 }, "s"),
     ]

@@ -5,7 +5,7 @@ internal import HoldfastModel
 struct PrometheusText {
   private(set) var text = ""
 
-  init(_ statuses: [SourceStatus], _ objectives: Objectives, repository: Identifier, now: Timestamp) {
+  init(_ statuses: [SourceStatus], repository: Identifier, now: Timestamp) {
     self.init()
     add(
       "status_time_seconds", "When these figures were taken, in seconds since 1970.",
@@ -14,7 +14,7 @@ struct PrometheusText {
     addProof(statuses)
     addRuns(statuses)
     let judged = statuses.flatMap { status in
-      Objective.allCases.filter { objectives.has($0) }.map { objective in
+      Objective.allCases.filter { status.objectives.has($0) }.map { objective in
         let isMissed = status.missed.contains { $0.objective == objective }
         return (["source": status.name.text, "objective": objective.rawValue], isMissed ? 1.0 : 0)
       }

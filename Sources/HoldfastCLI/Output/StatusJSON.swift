@@ -24,7 +24,8 @@ struct StatusJSON: Encodable {
   init(_ statuses: [SourceStatus], _ objectives: Objectives, location: String) {
     self.location = location
     let isMet = statuses.allSatisfy(\.missed.isEmpty) && !(statuses.isEmpty && objectives.maxAge != nil)
-    met = Known(objectives.isEmpty ? nil : isMet)
+    let isJudged = !objectives.isEmpty || statuses.contains { !$0.objectives.isEmpty }
+    met = Known(isJudged ? isMet : nil)
     sources = statuses.map { Source($0) }
   }
 

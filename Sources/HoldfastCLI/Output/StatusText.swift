@@ -7,11 +7,11 @@ internal import HoldfastSystem
 enum StatusText {
   private static let unknown = "unknown"
 
-  static func lines(_ statuses: [SourceStatus], _ objectives: Objectives, location: String) -> [String] {
+  static func lines(_ statuses: [SourceStatus], location: String) -> [String] {
     guard !statuses.isEmpty else { return ["no snapshots in \(location)"] }
     return statuses.flatMap { status in
       ["\(status.name): \(word(status.level))"] + status.concerns.map { "  ! \($0.text)" }
-        + facts(status, objectives).map { "  \($0)" }
+        + facts(status).map { "  \($0)" }
     }
   }
 
@@ -31,7 +31,7 @@ enum StatusText {
     }
   }
 
-  private static func facts(_ status: SourceStatus, _ objectives: Objectives) -> [String] {
+  private static func facts(_ status: SourceStatus) -> [String] {
     var table = Table()
     table.add(["newest", newest(status)])
     if let newest = status.newest, !newest.isComplete || newest.age == nil {
@@ -42,7 +42,7 @@ enum StatusText {
     table.add(["verified", verified(status)])
     table.add(["restore", restore(status)])
     table.add(["runs", runs(status)])
-    if objectives.maxAge != nil {
+    if status.objectives.maxAge != nil {
       let share = status.availability.map { Amount.share($0) } ?? unknown
       table.add(["available", share + (status.remembered.map { " of the last \(Amount.age($0))" } ?? "")])
     }

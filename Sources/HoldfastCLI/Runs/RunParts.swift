@@ -53,7 +53,10 @@ extension RunRecord {
   /// - Parameters:
   ///   - chosen: the only snapshot that was asked for.
   ///   - share: of the stored bytes, that was read.
-  static func parts(of report: Verify.Report, _ chosen: Snapshot?, share: Double) -> [Part] {
+  ///   - begin: where that share begins; `nil`: it was drawn.
+  static func parts(
+    of report: Verify.Report, _ chosen: Snapshot?, share: Double, begin: Double? = nil
+  ) -> [Part] {
     var parts: [SourceName: Part] = [:]
     func change(_ source: SourceName, _ change: (inout Part) -> Void) {
       var part = parts[source] ?? chosen.map { Part(of: $0) } ?? Part(source)
@@ -63,6 +66,7 @@ extension RunRecord {
     func add(_ findings: [Verify.Finding], _ proven: UInt64, _ seconds: Double, to source: SourceName) {
       change(source) { part in
         part.share = share
+        part.begin = begin
         part.provedBytes = (part.provedBytes ?? 0) &+ proven
         part.seconds = (part.seconds ?? 0) + seconds
         part.findings += findings.map(\.message)
@@ -96,9 +100,10 @@ extension RunRecord {
 
 extension RunWatch {
   /// Names what was not captured or restored whole.
-  func name(_ problems: [Problem]) {
+  /// - Parameter prefix: where there are several sources.
+  func name(_ problems: [Problem], prefix: String = "") {
     for problem in problems {
-      Console.error("holdfast: INCOMPLETE: \(problem.path): \(problem.reason)")
+      Console.error("holdfast: \(prefix)INCOMPLETE: \(problem.path): \(problem.reason)")
       warn("INCOMPLETE: \(problem.path): \(problem.reason)")
     }
   }

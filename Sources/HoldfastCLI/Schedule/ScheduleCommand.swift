@@ -155,8 +155,15 @@ struct ScheduleInstall: ParsableCommand {
     let place = scheduled.repository ?? schedule.environment["HOLDFAST_REPOSITORY"]
     schedule.writable = try ([place, scheduled.source].compactMap { $0 } + write).map { try absolute($0) }
     schedule.confinement =
-      noHardening || scheduled.runsCommands ? .none : place == nil ? .system : .strict
+      try noHardening || scheduled.runsCommands || runsConfiguredCommands(scheduled, host)
+      ? .none : place == nil ? .system : .strict
     return schedule
+  }
+
+  /// Whether commands of the site's run that are configured. Where the configuration is wrong, the one who installs is told.
+  private func runsConfiguredCommands(_ scheduled: ScheduledCommand, _ host: Host) throws -> Bool {
+    guard scheduled.usesConfiguration else { return false }
+    return try SiteConfiguration.loader(host, named: scheduled.config).load()?.runsCommands ?? false
   }
 
   private func credentials() throws -> [Schedule.Credential] {
@@ -184,13 +191,16 @@ struct ScheduleInstall: ParsableCommand {
 /// What shall run by itself, as far as it matters for how.
 struct ScheduledCommand {
   /// What of the environment a run needs, where it is set now.
-  static let environment = ["HOLDFAST_REPOSITORY", "HOLDFAST_EXPECT_KEYRING"]
+  static let environment = ["HOLDFAST_REPOSITORY", "HOLDFAST_EXPECT_KEYRING", "HOLDFAST_CONFIG"]
   /// What lets the site's own commands run.
   private static let commands = ["--from-command", "--before", "--after", "--on-failure", "--identity-command"]
 
   let repository: String?
   let source: String?
   let runsCommands: Bool
+  /// Whether it works on what is configured.
+  let usesConfiguration: Bool
+  let config: String?
 
   /// - Throws: where holdfast would not understand it, or not in another directory.
   init(_ arguments: [String]) throws {
@@ -201,11 +211,15 @@ struct ScheduledCommand {
       throw ScheduleError.noCommandLine(Holdfast.message(for: error))
     }
     repository = Self.value(short: "-r", long: "--repository", arguments)
-    source = (parsed as? BackupCommand)?.source
+    let backup = parsed as? BackupCommand
+    source = backup?.source
+    let isBackupOfAll = backup.map { $0.source == nil && $0.command.fromCommand == nil } ?? false
+    usesConfiguration = parsed is RunSourcesCommand || isBackupOfAll
+    config = (parsed as? RunSourcesCommand)?.place.config ?? backup?.place.config
     runsCommands = arguments.contains { argument in
       Self.commands.contains { argument == $0 || argument.hasPrefix($0 + "=") }
     }
-    for path in [repository, source].compactMap({ $0 }) where !path.hasPrefix("/") {
+    for path in [repository, source, config].compactMap({ $0 }) where !path.hasPrefix("/") {
       throw ScheduleError.relativePath(path)
     }
   }

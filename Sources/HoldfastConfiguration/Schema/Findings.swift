@@ -72,6 +72,7 @@ struct Findings {
       let inner = way + [pair.key]
       defer { sections[inner] = pair.place }
       guard !pair.value.isEmpty else {
+        faulty.insert(inner)
         note(pair.place, "\(pair.key) has no value", hint: "Write \(context) behind it, or leave it out.")
         continue
       }
@@ -96,8 +97,8 @@ struct Findings {
       hint = "Put what sources share into defaults."
     } else if let near = EditDistance.nearest(to: pair.key, in: known) {
       hint = "Did you mean \(near)?"
-    } else if let other = schema.contexts(of: pair.key).first {
-      hint = "It belongs into \(other). Here there can be \(known.joined(separator: ", "))."
+    } else if case let others = schema.contexts(of: pair.key), !others.isEmpty {
+      hint = "It belongs into \(others.joined(separator: " or ")). Here there can be \(known.joined(separator: ", "))."
     } else {
       hint = "There can be \(known.joined(separator: ", "))."
     }

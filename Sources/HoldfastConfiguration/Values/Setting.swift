@@ -38,6 +38,12 @@ package struct Settings: Hashable, Sendable {
   /// Each value that is in effect.
   package let shown: [Setting]
 
+  /// Whether commands of the site's may run, whatever they need.
+  package var runsCommands: Bool {
+    repositories.contains { $0.identityCommand != nil } || sources.contains(where: \.runsCommands)
+      || notifications.contains { if case .command = $0.target { true } else { false } }
+  }
+
   package func repository(_ name: String) -> RepositorySettings? { repositories.first { $0.name == name } }
   package func source(_ name: String) -> SourceSettings? { sources.first { $0.name.text == name } }
 }

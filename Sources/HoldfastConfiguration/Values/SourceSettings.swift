@@ -56,6 +56,11 @@ package struct SourceSettings: Hashable, Sendable {
   package internal(set) var proof = Proof()
   package internal(set) var objectives = Objectives()
 
+  var runsCommands: Bool {
+    if case .command = subject { return true }
+    return before != nil || after != nil || onFailure != nil
+  }
+
   init(name: SourceName, subject: Subject, repository: String) {
     (self.name, self.subject, self.repository) = (name, subject, repository)
   }

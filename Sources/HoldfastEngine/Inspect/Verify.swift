@@ -9,6 +9,8 @@ package struct Verify {
     package var provesData = false
     /// 0 to 1: which share of the frames is read.
     package var share = 1.0
+    /// Where in the fixed order of all that is stored that share begins, 0 to 1; `nil`: it is drawn.
+    package var begin: Double?
     /// The ID of a snapshot that must be the newest of its source, or its manifest digest, or the beginning of one.
     package var expectedHead: String?
     package init() {}

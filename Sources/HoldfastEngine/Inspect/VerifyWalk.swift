@@ -17,7 +17,7 @@ struct VerifyWalk {
   private var repository: Repository
   private let options: Verify.Options
   private let progress: any ProgressObserver
-  private let sampler: FrameSampler
+  private let sample: Sample
   /// The newest, and the full of its chain: the only ones that later snapshots build on.
   private var newest: Verified?
   private var full: Verified?
@@ -28,7 +28,7 @@ struct VerifyWalk {
     self.repository = repository
     self.options = options
     self.progress = progress
-    sampler = FrameSampler(share: options.share, random: repository.host.random)
+    sample = Sample(options, random: repository.host.random)
   }
 
   mutating func verify(_ snapshot: Snapshot) throws -> Verify.SnapshotResult {
@@ -105,7 +105,9 @@ struct VerifyWalk {
       try proveStoredBody(of: snapshot, damage)
     } else {
       try forEachRun(of: snapshot) { _, file, run, plan in
-        guard let location = run.location, sampler.isChosen(location.archive, location.frame) else { return }
+        guard let location = run.location, sample.isChosen(archive: location.archive, frame: location.frame) else {
+          return
+        }
         damage.visited.insert(FrameName(archive: location.archive, frame: location.frame))
         plan.add(run, of: file, to: damage.nowhere)
         if plan.isFull { try fetcher.fetch(&plan) }
@@ -119,7 +121,7 @@ struct VerifyWalk {
         try damage.add(FrameName(archive: archive.number, frame: 0), bytes: 0, openFailure(archive.number, readers))
         continue
       }
-      for frame in 0..<UInt32(reader.frames.count) where sampler.isChosen(archive.number, frame) {
+      for frame in 0..<UInt32(reader.frames.count) where sample.isChosen(archive: archive.number, frame: frame) {
         let name = FrameName(archive: archive.number, frame: frame)
         if damage.visited.insert(name).inserted { try fetcher.prove(archive: archive.number, frame: frame) }
       }
@@ -217,25 +219,5 @@ struct VerifyWalk {
       guard let known = failure as? any OperatorError, VerifyWalk.isOfTheRepository(known) else { throw failure }
       failures[frame] = known.message
     }
-  }
-}
-
-/// Chooses frames for a sample: each run other ones, within a run always the same.
-private struct FrameSampler {
-  private let threshold: UInt64
-  private let seed: UInt64
-
-  init(share: Double, random: Randomness) {
-    threshold = share >= 1 ? .max : UInt64(max(0, share) * 0x1p64)
-    seed = random.bytes(8).reduce(0) { $0 << 8 | UInt64($1) }
-  }
-
-  func isChosen(_ archive: UInt64, _ frame: UInt32) -> Bool {
-    if threshold == .max { return true }
-    // SplitMix64's finalizer spreads neighbours over the whole range.
-    var mixed = seed &+ (archive &<< 32 | UInt64(frame)) &* 0x9e37_79b9_7f4a_7c15
-    mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-    return (mixed ^ (mixed >> 31)) < threshold
   }
 }

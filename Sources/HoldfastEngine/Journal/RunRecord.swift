@@ -19,6 +19,8 @@ package struct RunRecord: Sendable {
     package var restoredBytes: UInt64?
     /// Of a verify: which share of the stored bytes was read, 0 to 1.
     package var share: Double?
+    /// Where in the fixed order of all that is stored that share begins; `nil`: it was drawn.
+    package var begin: Double?
     /// Whether a restore was one over what was there.
     package var isDelta = false
     /// Paths that were not captured or restored whole.
@@ -69,6 +71,7 @@ package struct RunRecord: Sendable {
     entry.provedBytes = part.provedBytes
     entry.restoredBytes = part.restoredBytes
     entry.share = part.share
+    entry.begin = part.begin
     entry.isDelta = part.isDelta ? true : nil
     entry.incomplete = part.incomplete
     entry.warnings = warningCount + UInt64(part.findings.count) + (failure == nil ? 0 : 1)

@@ -133,11 +133,35 @@ package struct ClientMemory: Sendable {
     return record
   }
 
+  /// Changes what this machine remembers of its proofs; nothing where there is no directory, which is thrown.
+  func changeProofs(at location: String, files: FileSystem, _ change: (inout ProofRecord) -> Void) throws {
+    guard let directory, let path = path(location, kind: "proved") else {
+      throw EngineError("there is no directory for it", hint: nil)
+    }
+    try files.makeDirectories(directory)
+    let folder = try files.open(directory, .directoryFollowingLinks)
+    guard try folder.lock(exclusively: true, wait: true) else { return }
+    var record = loadProofs(at: location, files: files)
+    change(&record)
+    try replace(path, by: record, files: files)
+    try folder.synchronizeDirectory()
+  }
+
+  /// An empty record where there is none that can be read: then proofs begin anew.
+  func loadProofs(at location: String, files: FileSystem) -> ProofRecord {
+    guard let path = path(location, kind: "proved"), let file = try? files.open(path, .read),
+      let bytes = try? file.contents(max: Limits.envelopeBytesMax),
+      let record = try? JSONDecoder().decode(ProofRecord.self, from: Data(bytes)), record.location == location
+    else { return ProofRecord(location: location) }
+    return record
+  }
+
   /// Drops what is remembered of a place.
   /// - Returns: whether there was anything.
   package func forget(_ location: String, files: FileSystem) throws -> Bool {
-    if let waiting = path(location, kind: "removed"), try files.statusIfPresent(of: waiting) != nil {
-      try files.removeFile(waiting)
+    for kind in ["removed", "proved"] {
+      guard let path = path(location, kind: kind), try files.statusIfPresent(of: path) != nil else { continue }
+      try files.removeFile(path)
     }
     guard let path = path(location), try files.statusIfPresent(of: path) != nil else { return false }
     try files.removeFile(path)

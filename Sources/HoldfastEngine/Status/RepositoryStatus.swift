@@ -5,18 +5,23 @@ internal import HoldfastSystem
 
 extension Repository {
   /// How the sources are doing, in ascending order of their names; one after the other, so that memory does not grow with their number.
-  /// - Parameter name: of one of them; `nil`: all, those among them that only the journal knows.
-  package func status(of name: SourceName?, _ objectives: Objectives) throws -> [SourceStatus] {
+  /// - Parameters:
+  ///   - name: of one of them; `nil`: all, those among them that only the journal knows.
+  ///   - expected: sources that there should be.
+  ///   - objectives: what was promised of a source.
+  package func status(
+    of name: SourceName?, expected: [SourceName] = [], _ objectives: (SourceName) -> Objectives
+  ) throws -> [SourceStatus] {
     let journal = Journal(of: self)
     // Where it cannot be read, reading that of each source says why.
     let noted = (try? journal.sources()) ?? []
     // What is missing as a whole is damage where this machine has seen it; `allSnapshots` says so.
     let known = Set(try sourceNames()).union(memory?.sources ?? [])
-    let names = name.map { [$0] } ?? known.union(noted).sorted()
+    let names = name.map { [$0] } ?? known.union(noted).union(expected).sorted()
     return try names.map { name in
       try host.cancellation.check()
       var facts = StatusComputation.Facts(name, snapshots: [])
-      if known.contains(name) || !noted.contains(name) {
+      if known.contains(name) || !(noted.contains(name) || expected.contains(name)) {
         facts.snapshots = try allSnapshots(of: name) { facts.damage.append($0.message) }
         let notes = try notes(of: name).notes
         facts.suspicious = Set(facts.snapshots.filter { $0.isSuspicious(notes) }.map(\.id))
@@ -29,7 +34,7 @@ extension Repository {
         // It is information only: what rests on it is unknown then.
         facts.journalDamage = [error.message]
       }
-      return StatusComputation(facts, objectives, now: host.clock.now()).run()
+      return StatusComputation(facts, objectives(name), now: host.clock.now()).run()
     }
   }
 }

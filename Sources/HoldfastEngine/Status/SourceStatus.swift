@@ -73,6 +73,8 @@ package struct SourceStatus: Sendable {
     package var text: String
   }
 
+  /// What was promised of it.
+  package internal(set) var objectives = Objectives()
   package let name: SourceName
   package var newest: Newest?
   /// Seconds since the newest complete snapshot was begun that does not lie ahead of this machine's clock.

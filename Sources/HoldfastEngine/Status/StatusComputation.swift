@@ -50,6 +50,7 @@ package struct StatusComputation {
 
   package func run() -> SourceStatus {
     var status = SourceStatus(facts.name)
+    status.objectives = objectives
     status.damage = facts.damage
     status.journalDamage = facts.journalDamage
     status.suspicions = facts.snapshots.filter { facts.suspicious.contains($0.id) }.sorted { Snapshot.isOlder($1, $0) }
@@ -134,7 +135,7 @@ package struct StatusComputation {
   /// The share of the stored bytes of snapshots that verifies have proved lately; `nil` where the journal cannot say.
   ///
   /// A verify proves what was stored before it began. One that reads a random share proves each byte with that probability, and several do so
-  /// independently of each other; so this is the share that is expected.
+  /// independently of each other; so this is the share that is expected. Those of `holdfast run` follow on each other and add up.
   /// - Parameters:
   ///   - seconds: how far back.
   ///   - oldest: when the first snapshot was made.
@@ -143,7 +144,11 @@ package struct StatusComputation {
     guard total > 0 else { return nil }
     let verifies = journal.proofs.filter { entry in
       age(of: Timestamp(milliseconds: entry.began)).map { $0 <= seconds } ?? false
-    }.map { (began: Timestamp(milliseconds: $0.began), share: $0.share ?? 0, chain: history.members(of: $0.snapshot)) }
+    }.map {
+      Proof(
+        began: Timestamp(milliseconds: $0.began), share: $0.share ?? 0, begin: $0.begin,
+        chain: history.members(of: $0.snapshot))
+    }
     if verifies.isEmpty {
       // Where the journal does not look back so far, somebody may have verified: that is not known.
       guard let begin = journal.oldest, let oldest else { return nil }
@@ -152,13 +157,36 @@ package struct StatusComputation {
     }
     let proved = snapshots.reduce(0.0) { sum, snapshot in
       let made = snapshot.madeAt
-      let missedBy = verifies.reduce(1.0) { missed, verify in
-        let isCovered = made <= verify.began && (verify.chain?.contains(snapshot.id) ?? true)
-        return isCovered ? missed * (1 - verify.share) : missed
-      }
+      let covering = verifies.filter { made <= $0.began && ($0.chain?.contains(snapshot.id) ?? true) }
+      let missedBy = covering.filter { $0.begin == nil }.reduce(1 - Proof.reached(by: covering)) { $0 * (1 - $1.share) }
       return sum + Double(snapshot.envelope.storedBytes) * (1 - missedBy)
     }
     return min(1, proved / total)
+  }
+
+  /// A verify that proved something.
+  private struct Proof {
+    let began: Timestamp
+    let share: Double
+    /// Where its share begins, in an order that never changes; `nil`: it was drawn.
+    let begin: Double?
+    let chain: Set<Identifier>?
+
+    /// Which share those reached together that did not draw theirs.
+    static func reached(by proofs: [Proof]) -> Double {
+      let spans = proofs.flatMap { proof -> [(from: Double, to: Double)] in
+        guard let begin = proof.begin else { return [] }
+        let end = begin + proof.share
+        // Behind the end the order begins again.
+        return end <= 1 ? [(begin, end)] : [(begin, 1), (0, end - 1)]
+      }.sorted { $0.from < $1.from }
+      var (reached, end) = (0.0, 0.0)
+      for span in spans where span.to > end {
+        reached += span.to - max(span.from, end)
+        end = span.to
+      }
+      return min(1, reached)
+    }
   }
 
   // MARK: Restore

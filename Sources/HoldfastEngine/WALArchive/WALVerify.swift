@@ -24,6 +24,12 @@ struct WALVerify {
   let repository: Repository
   let options: Verify.Options
   let progress: any ProgressObserver
+  private let sample: Sample
+
+  init(repository: Repository, options: Verify.Options, progress: any ProgressObserver) {
+    (self.repository, self.options, self.progress) = (repository, options, progress)
+    sample = Sample(options, random: repository.host.random)
+  }
 
   /// - Parameter source: of this source only.
   func run(_ source: SourceName?) throws -> [Verify.LogResult] {
@@ -68,7 +74,7 @@ struct WALVerify {
       isOpen = try sealed.identities().contains { recipients.contains($0.recipient.id) }
       result.isClosed = result.isClosed || !isOpen
     }
-    guard options.provesData, isChosen() else {
+    guard options.provesData, sample.isChosen(name: archived.manifest.objectKey) else {
       if isOpen { _ = try archive.facts(of: archived) }
       return
     }
@@ -90,12 +96,6 @@ struct WALVerify {
       let name = Path(archived.manifest.objectKey)
       _ = try WALFile.checkSegment(archived.file, head: bytes, size: archived.manifest.size, path: name)
     }
-  }
-
-  private func isChosen() -> Bool {
-    guard options.share < 1 else { return true }
-    let drawn = repository.host.random.bytes(4).reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
-    return Double(drawn) < options.share * 0x1p32
   }
 
   /// A gap costs no snapshot anything; recovery cannot pass it.

@@ -1,0 +1,208 @@
+internal import HoldfastArchive
+internal import HoldfastConfiguration
+internal import HoldfastEngine
+internal import HoldfastModel
+internal import HoldfastSystem
+
+/// What `holdfast run` does for one source: finds out what is due, takes it, merges, prunes, proves.
+struct SourceRun {
+  /// A step of the plan, and what came of it.
+  struct Done {
+    let line: RunPlan.Line
+    var outcome: SourceOutcome
+  }
+
+  struct Report {
+    let source: SourceName
+    var plan: RunPlan?
+    var done: [Done] = []
+    /// Why nothing could be planned.
+    var failure: SourceOutcome?
+
+    var outcomes: [SourceOutcome] { (failure.map { [$0] } ?? []) + done.map(\.outcome) }
+    /// Another run at work is no error: it does what is due.
+    var status: ExitStatus { ConfiguredRun.status(of: outcomes.filter { $0.status != .locked }) }
+  }
+
+  let source: SourceSettings
+  let run: ConfiguredRun
+  let place: RepositoryOptions
+  let identity: IdentityOptions
+  let writer: WriterOptions
+  let isQuiet: Bool
+
+  func plan() throws -> (ConfiguredSource, RunPlan) {
+    run.use(source)
+    let opened = try ConfiguredSource(source, of: run, place: place, identity: identity, writer: writer)
+    let console = console(nil)
+    let history = try opened.repository.runHistory(of: source.name) {
+      SourceProgress(source.name, console).warn($0.message)
+    }
+    let opens = try source.mergeAfter == nil || opened.repository.opensNewest(of: source.name)
+    return (opened, RunPlan(history, source.policy, now: run.host.clock.now(), opens: opens))
+  }
+
+  /// - Parameter each: gets every step when it is done.
+  func callAsFunction(each: (Done) -> Void) -> Report {
+    var report = Report(source: source.name)
+    do {
+      let (opened, plan) = try plan()
+      report.plan = plan
+      for line in plan.lines where isWorthwhile(line.step, after: report.done, opened) {
+        let done = Done(line: line, outcome: perform(line.step, opened))
+        report.done.append(done)
+        each(done)
+        if [.interrupted, .locked].contains(done.outcome.status) { break }
+      }
+    } catch {
+      // A repository that is not there fails what was due: whoever is told of backups is told of it.
+      report.failure = run.run(.backup, source, isDryRun: false) { _ in throw error }
+    }
+    return report
+  }
+
+  /// Where no snapshot could be taken nothing older goes. What is stored is proved all the same.
+  private func isWorthwhile(_ step: RunPlan.Step, after done: [Done], _ opened: ConfiguredSource) -> Bool {
+    if case .prove = step { return (try? opened.repository.sourceNames().contains(source.name)) ?? true }
+    return !done.contains { done in
+      if case .take = done.line.step { done.outcome.error != nil } else { false }
+    }
+  }
+
+  private func perform(_ step: RunPlan.Step, _ opened: ConfiguredSource) -> SourceOutcome {
+    switch step {
+    case .take(let kind): watched(.backup, opened) { try take(kind, opened, $0, $1) }
+    case .merge: watched(.merge, opened) { try merge(opened, $0, $1) }
+    case .mergeElsewhere:
+      SourceOutcome(
+        source: source.name,
+        summary: "a merge is due, and runs where an identity is: `holdfast merge --name \(source.name)`")
+    case .prune: watched(.prune, opened) { watch, _ in try prune(opened, watch) }
+    case .prove(let first, let count): watched(.verify, opened) { try prove(first, count, opened, $0, $1) }
+    }
+  }
+
+  private func watched(
+    _ command: RunCommand, _ opened: ConfiguredSource,
+    _ work: (RunWatch, any ProgressObserver) throws -> SourceOutcome
+  ) -> SourceOutcome {
+    run.run(command, source, isDryRun: false) { watch in
+      opened.introduce(to: watch)
+      let console = console(watch)
+      defer { console.end() }
+      return try work(watch, SourceProgress(source.name, console))
+    }
+  }
+
+  private func console(_ watch: RunWatch?) -> ConsoleProgress {
+    ConsoleProgress(isQuiet: isQuiet, isTerminal: Console.isErrorTerminal, clock: run.host.clock, watch: watch)
+  }
+
+  private func outcome(_ status: ExitStatus, _ summary: String) -> SourceOutcome {
+    SourceOutcome(source: source.name, status: status, summary: summary)
+  }
+
+  // MARK: Steps
+
+  private func take(
+    _ kind: SnapshotKind, _ opened: ConfiguredSource, _ watch: RunWatch, _ progress: any ProgressObserver
+  ) throws -> SourceOutcome {
+    var options = opened.backupOptions
+    // An incremental is what is taken where nothing else is asked for, and then it is said why it became a full.
+    options.kind = kind == .incremental ? nil : kind
+    let report = try opened.backup(options, watch, progress)
+    watch.tell(report, prefix: "\(source.name): ")
+    return outcome(report.exitStatus, report.summary)
+  }
+
+  private func merge(
+    _ opened: ConfiguredSource, _ watch: RunWatch, _ progress: any ProgressObserver
+  ) throws -> SourceOutcome {
+    var options = Merge.Options(SnapshotSelector("latest", source: source.name))
+    options.compression = opened.compression
+    let report = try Merge(
+      repository: opened.repository, options: options, cache: opened.cache, progress: progress
+    ).run()
+    watch.parts = [RunRecord.Part(report)]
+    guard let envelope = report.envelope else { return outcome(.done, "nothing to merge: the newest is a full") }
+    let count = Amount.count(UInt64(report.chain.snapshots.count), "snapshot")
+    return outcome(
+      .done,
+      "merged \(count) into full \(envelope.snapshot.short), number \(envelope.sequence); stored \(Amount.bytes(envelope.storedBytes)) in \(Amount.duration(report.seconds))"
+    )
+  }
+
+  private func prune(_ opened: ConfiguredSource, _ watch: RunWatch) throws -> SourceOutcome {
+    var options = Prune.Options(policy: source.retention ?? RetentionPolicy())
+    options.grace = Double(source.grace.seconds)
+    options.source = source.name
+    let report = try Prune(repository: opened.repository, options: options).run()
+    watch.parts = report.sources.map { RunRecord.Part($0) }
+    if let problem = report.memoryProblem {
+      let text =
+        "this machine cannot remember when it saw that snapshots were removed, so none is collected: \(problem)"
+      watch.warn(text)
+      Console.error("holdfast: \(source.name): WARNING: \(text); set HOLDFAST_STATE_DIR")
+    }
+    if let refusal = report.sources.compactMap(\.refusal).first {
+      guard refusal.exitStatus != .locked else { return outcome(.locked, refusal.message) }
+      Console.error("holdfast: \(source.name): \(refusal.message)" + (refusal.hint.map { "\nHINT: " + $0 } ?? ""))
+      return outcome(report.exitStatus, "removed nothing")
+    }
+    let fates = report.sources.flatMap(\.lines).map(\.fate)
+    let removed = fates.count { $0 == .removed }
+    let collected = fates.count { $0 == .collected }
+    return outcome(
+      report.exitStatus, "kept \(fates.count - removed - collected), removed \(removed), collected \(collected)")
+  }
+
+  private func prove(
+    _ first: Int, _ count: Int, _ opened: ConfiguredSource, _ watch: RunWatch, _ progress: any ProgressObserver
+  ) throws -> SourceOutcome {
+    let began = run.host.clock.now()
+    var options = Verify.Options()
+    options.provesData = true
+    options.share = Double(count) / Double(ProofRound.parts)
+    options.begin = Double(first) / Double(ProofRound.parts)
+    let report = try Verify(repository: opened.repository, options: options, progress: progress).run(
+      nil, source: source.name)
+    opened.repository.notePassed(report, share: options.share)
+    watch.parts = RunRecord.parts(of: report, nil, share: options.share, begin: options.begin)
+    do {
+      try opened.repository.remember(provedFrom: first, count: count, of: source.name, at: began)
+    } catch {
+      let reason = (error as? any OperatorError)?.message ?? "\(error)"
+      progress.warn("this machine cannot remember what it has proved: \(reason); set HOLDFAST_STATE_DIR")
+    }
+    tell(report)
+    let share = Amount.share(options.share)
+    return outcome(
+      report.exitStatus,
+      "proved \(share) of its data, \(Amount.bytes(report.provenBytes)), in \(Amount.duration(report.seconds))")
+  }
+
+  private func tell(_ report: Verify.Report) {
+    let findings =
+      report.unreadable.map(\.message)
+      + report.snapshots.flatMap { result in result.findings.map { "\(result.snapshot.id.short): \($0.message)" } }
+      + report.logs.flatMap { log in log.findings.map { "its log: \($0.message)" } }
+    for finding in findings { Console.error("holdfast: \(source.name): DAMAGED: \(finding)") }
+    guard !findings.isEmpty else { return }
+    Console.error("HINT: Run `holdfast verify --data --name \(source.name)` to see all of it, and take a new full.")
+  }
+}
+
+extension SourceSettings {
+  /// What the plan of a run is made by.
+  var policy: RunPolicy {
+    var policy = RunPolicy()
+    policy.intervals[.full] = schedule.full
+    policy.intervals[.differential] = schedule.differential
+    policy.intervals[.incremental] = schedule.incremental
+    policy.mergeAfter = mergeAfter
+    policy.prunes = retention != nil
+    policy.proofShare = proof.share
+    policy.proofWithin = proof.within
+    return policy
+  }
+}

@@ -1,0 +1,37 @@
+internal import HoldfastSystem
+
+/// Chooses what a verify reads of what is stored. Either it is drawn, for each run anew; or it is a stretch of an order that looks random and never
+/// changes: stretches that follow on each other reach everything.
+struct Sample {
+  private let count: UInt64
+  private let first: UInt64
+  private let seed: UInt64
+
+  init(_ options: Verify.Options, random: Randomness) {
+    count = options.share >= 1 ? .max : UInt64(max(0, options.share) * 0x1p64)
+    if let begin = options.begin {
+      first = UInt64((begin - begin.rounded(.down)) * 0x1p64)
+      seed = 0
+    } else {
+      first = 0
+      seed = random.bytes(8).reduce(0) { $0 << 8 | UInt64($1) }
+    }
+  }
+
+  func isChosen(archive: UInt64, frame: UInt32) -> Bool { isChosen(archive &<< 32 | UInt64(frame)) }
+
+  func isChosen(name: String) -> Bool {
+    // FNV-1a
+    isChosen(name.utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 })
+  }
+
+  private func isChosen(_ number: UInt64) -> Bool {
+    if count == .max { return true }
+    // SplitMix64's finalizer spreads neighbours over the whole range.
+    var mixed = seed &+ number &* 0x9e37_79b9_7f4a_7c15
+    mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
+    mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
+    // Behind the end the order begins again.
+    return (mixed ^ (mixed >> 31)) &- first < count
+  }
+}

@@ -1,0 +1,133 @@
+package import HoldfastModel
+
+/// What is due for a source now, and why. A value: a function of its past, the policy and the time; nothing is done by making it.
+package struct RunPlan: Hashable, Sendable {
+  package enum Step: Hashable, Sendable {
+    case take(SnapshotKind)
+    case merge
+    /// It is due, and this machine has no key for it.
+    case mergeElsewhere
+    case prune
+    /// Parts of the round, from one on.
+    case prove(first: Int, count: Int)
+  }
+
+  package struct Line: Hashable, Sendable {
+    package let step: Step
+    package let reason: String
+  }
+
+  package private(set) var lines: [Line] = []
+  /// Why no snapshot is taken, where that is so.
+  package private(set) var idleReason: String?
+
+  /// Clocks of two machines may differ by so much: what is less ahead is now.
+  private static let skewSeconds = 60.0
+  /// Whoever runs every 15 minutes is now and then a little early, and shall not wait for the next time: what lacks less than a tenth of its interval, and less than
+  /// this, is due.
+  private static let earlySecondsMax = 900.0
+  /// In so many proofs a round is reached where the site says only in which time.
+  private static let proofsPerRound = 30.0
+
+  /// - Parameter opens: whether this machine has a key that opens the newest chain.
+  package init(_ history: RunHistory, _ policy: RunPolicy, now: Timestamp, opens: Bool) {
+    let kind = planCapture(history, policy, now)
+    let isMerged = planMerge(history, policy, taking: kind, opens: opens)
+    if policy.prunes, kind != nil || isMerged {
+      lines.append(Line(step: .prune, reason: "what no rule keeps goes"))
+    }
+    planProof(history, policy, now, takes: kind != nil)
+  }
+
+  // MARK: Taking
+
+  private mutating func planCapture(_ history: RunHistory, _ policy: RunPolicy, _ now: Timestamp) -> SnapshotKind? {
+    let (kind, reason) = Self.due(history, policy, now)
+    if let kind { lines.append(Line(step: .take(kind), reason: reason)) } else { idleReason = reason }
+    return kind
+  }
+
+  private static func due(
+    _ history: RunHistory, _ policy: RunPolicy, _ now: Timestamp
+  ) -> (kind: SnapshotKind?, reason: String) {
+    guard !history.items.isEmpty else { return (.full, "there is no snapshot yet") }
+    guard !policy.intervals.isEmpty else { return (.incremental, "no schedule says otherwise") }
+    // What lies ahead was taken by a clock that was wrong, or is wrong now: it says nothing about how long ago anything was.
+    let past = history.items.compactMap { item -> (kind: SnapshotKind, age: Double)? in
+      let age = item.started.secondsUntil(now)
+      return age < -skewSeconds ? nil : (item.kind, max(0, age))
+    }
+    var wait: (kind: SnapshotKind, seconds: Double)?
+    for kind in SnapshotKind.allCases {
+      guard let interval = policy.intervals[kind].map({ Double($0.seconds) }) else { continue }
+      guard let age = past.filter({ $0.kind.size >= kind.size }).map(\.age).min() else {
+        return (kind, "no \(kind.rawValue) or bigger one lies in the past")
+      }
+      if age >= interval - early(interval) {
+        return (
+          kind,
+          "the last \(kind == .full ? "full" : kind == .differential ? "full or differential" : "snapshot") is \(Amount.duration(age.rounded())) old"
+        )
+      }
+      if wait.map({ interval - age < $0.seconds }) ?? true { wait = (kind, interval - age) }
+    }
+    return (nil, wait.map { "the next \($0.kind.rawValue) is due in \(Amount.duration($0.seconds.rounded()))" } ?? "")
+  }
+
+  private static func early(_ interval: Double) -> Double { min(interval / 10, earlySecondsMax) }
+
+  // MARK: Merging
+
+  /// - Returns: whether a merge is planned.
+  private mutating func planMerge(
+    _ history: RunHistory, _ policy: RunPolicy, taking kind: SnapshotKind?, opens: Bool
+  ) -> Bool {
+    guard let limit = policy.mergeAfter else { return false }
+    let increments =
+      switch kind {
+      case .full: 0
+      case .differential: 1
+      case .incremental: (history.increments ?? 0) + 1
+      case nil: history.increments ?? 0
+      }
+    guard increments >= limit, increments > 0 else { return false }
+    let reason = "its chain has \(Amount.count(UInt64(increments), "increment"))"
+    lines.append(Line(step: opens ? .merge : .mergeElsewhere, reason: reason))
+    return opens
+  }
+
+  // MARK: Proving
+
+  private mutating func planProof(_ history: RunHistory, _ policy: RunPolicy, _ now: Timestamp, takes: Bool) {
+    guard takes || !history.items.isEmpty else { return }
+    let first = history.proof.map { (0..<ProofRound.parts).contains($0.next) ? $0.next : 0 } ?? 0
+    var share = policy.proofShare ?? 0
+    var reason = "a share of every run"
+    if let within = policy.proofWithin.map({ Double($0.seconds) }), within > 0 {
+      let step = within / Self.proofsPerRound
+      let known = history.proof.map { Double(now.seconds) - Double($0.time) }
+      // From a clock that was wrong nobody knows how long it was.
+      let passed = known.map { $0 < -Self.skewSeconds ? step : max(0, $0) } ?? step
+      guard passed >= step - Self.early(step) else { return }
+      // What was proved at the beginning of a step waits until the end of one, a round later.
+      share = max(share, passed / (within - step))
+      reason = known == nil ? "nothing was proved yet" : "the last proof was \(Amount.duration(passed.rounded())) ago"
+    } else if !takes {
+      return
+    }
+    guard share > 0 else { return }
+    let count = Int((min(1, share) * Double(ProofRound.parts)).rounded(.up))
+    lines.append(Line(step: .prove(first: first, count: count), reason: reason))
+  }
+}
+
+extension SnapshotKind {
+  /// Which of two stands for more.
+  fileprivate var size: Int {
+    switch self {
+    case .full: 2
+    case .differential: 1
+    case .incremental: 0
+    }
+  }
+}

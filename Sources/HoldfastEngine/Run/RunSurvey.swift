@@ -1,0 +1,51 @@
+internal import HoldfastArchive
+package import HoldfastModel
+internal import HoldfastSystem
+
+/// Proofs that this machine has made, by source: choosing what comes next must not rest on what a repository says.
+struct ProofRecord: Hashable, Codable {
+  let location: String
+  var rounds: [String: ProofRound] = [:]
+
+  init(location: String) { self.location = location }
+}
+
+/// What a run of a source needs to know of it, and remembers for the next.
+extension Repository {
+  /// - Parameter onDamage: gets what cannot be read.
+  package func runHistory(of name: SourceName, onDamage: (any OperatorError) -> Void) throws -> RunHistory {
+    var history = RunHistory()
+    if try sourceNames().contains(name) {
+      history.items = try allSnapshots(of: name, onDamage: onDamage).map { RunHistory.Item($0) }
+    }
+    history.proof = machine.loadProofs(at: location, files: host.files).rounds[name.text]
+    return history
+  }
+
+  /// Whether this machine has a key that opens the newest snapshot of a source.
+  package func opensNewest(of name: SourceName) throws -> Bool {
+    guard let sealed else { return true }
+    guard try !sealed.identities().isEmpty else { return false }
+    guard try sourceNames().contains(name),
+      let newest = try allSnapshots(of: name, onDamage: { _ in }).max(by: Snapshot.isOlder)
+    else { return true }
+    return try sealed.opens(newest)
+  }
+
+  /// Remembers that parts of a round were proved.
+  /// - Parameter time: when the proof began.
+  package func remember(provedFrom first: Int, count: Int, of name: SourceName, at time: Timestamp) throws {
+    try machine.changeProofs(at: location, files: host.files) { record in
+      record.rounds[name.text] = ProofRound(next: (first + count) % ProofRound.parts, time: time.seconds)
+    }
+  }
+}
+
+extension RunHistory.Item {
+  init(_ snapshot: Snapshot) {
+    let envelope = snapshot.envelope
+    self.init(
+      id: snapshot.id, parent: envelope.parent?.snapshot, kind: envelope.kind, started: envelope.started,
+      sequence: snapshot.sequence, standsFor: snapshot.standsFor)
+  }
+}

@@ -1,0 +1,50 @@
+import HoldfastEngine
+import HoldfastModel
+import HoldfastTestSupport
+import Testing
+
+/// Proofs that follow on each other reach everything, and this machine remembers how far they have come.
+@Suite struct ProofRoundTests {
+  private func filled() throws -> TestShop {
+    let shop = try TestShop()
+    var random = SeededRandom(seed: 7)
+    for number in 0..<12 {
+      TestFiles.write(random.bytes(700_000), to: shop.source.appending("orders \(number)"))
+      try shop.backup(in: shop.open())
+    }
+    return shop
+  }
+
+  private func prove(_ shop: TestShop, first: Int, count: Int) throws -> Verify.Report {
+    try shop.verify(in: shop.open()) { options in
+      options.share = Double(count) / Double(ProofRound.parts)
+      options.begin = Double(first) / Double(ProofRound.parts)
+    }
+  }
+
+  @Test func stretchesThatFollowOnEachOtherProveEveryFrameOnce() throws {
+    let shop = try filled()
+    let all = try prove(shop, first: 0, count: ProofRound.parts).provenFrames
+    #expect(all > 30)
+    for count in [1 << 13, 2260, 40_000] {
+      var (first, proved) = (0, UInt64(0))
+      while first < ProofRound.parts {
+        let part = min(count, ProofRound.parts - first)
+        proved += try prove(shop, first: first, count: part).provenFrames
+        first += part
+      }
+      #expect(proved == all, "in stretches of \(count)")
+    }
+    // Behind the end the order begins again.
+    let wrapped = try prove(shop, first: 60_000, count: 20_000).provenFrames
+    let rest = try prove(shop, first: 14_464, count: 45_536).provenFrames
+    #expect(wrapped + rest == all)
+    #expect(wrapped > 0 && rest > 0)
+  }
+
+  @Test func aStretchIsTheSameEveryTime() throws {
+    let shop = try filled()
+    let counts = Set(try (0..<3).map { _ in try prove(shop, first: 0, count: 20_000).provenFrames })
+    #expect(counts.count == 1)
+  }
+}
