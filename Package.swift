@@ -36,6 +36,7 @@ let package = Package(
     .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
   ],
   targets: [
+    .target(name: "CCurl"),
     .target(name: "CLinux"),
     .target(name: "CPostgres"),
     .target(name: "CSHA256"),
@@ -46,7 +47,7 @@ let package = Package(
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
 
     module("Model", []),
-    module("System", ["HoldfastModel", "CLinux", subprocess]),
+    module("System", ["HoldfastModel", "CCurl", "CLinux", subprocess]),
     module("Codec", ["HoldfastModel", "CSHA256", "CZlib", "CISAL", "CZstd", crypto, cryptoExtras]),
     module("Archive", ["HoldfastModel", "HoldfastSystem", "HoldfastCodec"]),
     module("Source", ["HoldfastModel", "HoldfastSystem", "CPostgres", "CSQLite"]),

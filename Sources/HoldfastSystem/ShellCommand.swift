@@ -6,6 +6,7 @@ internal import Synchronization
 /// A command that an operator names, run by the shell in the environment of this process. A signal to this process ends it.
 package struct ShellCommand: Sendable {
   private static let outputBytesMax = 1 << 20
+  private static let inputBytesMax = 64 << 10
   private static let secondsToEnd = 5
   private let text: String
   private let environment: [String: String]
@@ -25,6 +26,33 @@ package struct ShellCommand: Sendable {
         .terminationStatus
     }
     try check(status)
+  }
+
+  /// Runs it to its end, or ends it when it takes too long. What it prints goes to standard error.
+  /// - Parameter input: what it finds on standard input, and need not read: at most 64 KiB.
+  /// - Throws: `ShellCommandError` where it cannot be run, fails, or is ended.
+  package func run(_ cancellation: Cancellation, input: [UInt8], secondsMax: Double) throws {
+    let pipe = try CommandOutput.makePipe()
+    // So much lies in a pipe: nobody has to read while this is written, nor at all.
+    _ = input.withUnsafeBytes { write(pipe.writer, $0.baseAddress, min($0.count, Self.inputBytesMax)) }
+    close(pipe.writer)
+    var configuration = configuration
+    // Whatever it has started ends with it, and holds nothing open that somebody waits for.
+    configuration.platformOptions.processGroupID = 0
+    configuration.platformOptions.teardownSequence = [
+      .gracefulShutDown(toProcessGroup: true, allowedDurationToNextStep: .seconds(Self.secondsToEnd))
+    ]
+    let running = RunningWork { [configuration] in
+      try await Subprocess.run(
+        configuration, input: .fileDescriptor(Self.descriptor(pipe.reader), closeAfterSpawningProcess: true),
+        output: .currentStandardError, error: .currentStandardError
+      ).terminationStatus
+    }
+    guard running.isOver(within: secondsMax, cancellation) else {
+      running.end()
+      throw ShellCommandError(message: "the command took longer than \(Int(secondsMax)) s, and was ended: \(text)")
+    }
+    try check(wait(cancellation, for: running))
   }
 
   /// Runs it to its end.
@@ -140,6 +168,16 @@ private final class RunningWork<Value: Sendable> {
       if cancellation.isRaised { task.cancel() }
       Pause.forAnotherThread()
     }
+  }
+
+  /// Waits for the end, but not for longer, nor beyond a signal.
+  func isOver(within seconds: Double, _ cancellation: Cancellation) -> Bool {
+    let deadline = Clock.system.uptime() + seconds
+    while Clock.system.uptime() < deadline, !cancellation.isRaised {
+      if outcome.result.withLock({ $0 != nil }) { return true }
+      Pause.forAnotherThread()
+    }
+    return cancellation.isRaised
   }
 
   /// Ends it, and waits until it has.

@@ -164,6 +164,27 @@ import Testing
     #expect(text(units.appending("holdfast.service")).hasSuffix("\nProtectSystem=full\n"))
   }
 
+  @Test func whatIsConfiguredIsWhatARunMayWrite() {
+    let file = tool.directory.appending("holdfast.yaml")
+    let text = "repositories: {r: {path: /back/up}}\nsources: {shop: {path: /srv/shop}, o: {path: /srv/o}}\n"
+    TestFiles.write(text, to: file)
+    TestFiles.setMode(file, 0o600)
+    for (command, places) in [
+      (["backup"], ["/back/up", "/srv/shop", "/srv/o"]), (["backup", "shop"], ["/back/up", "/srv/shop", "/srv/o"]),
+      (["verify", "--repository", "r"], ["/back/up", "/srv/shop", "/srv/o"]),
+      (["backup", "/srv/x", "--repository", "/other"], ["/other", "/srv/x"]),
+    ] {
+      #expect(install([], ["--"] + command + ["--config", file.text]).exitStatus == 0)
+      let service = self.text(units.appending("holdfast.service"))
+      #expect(
+        service.matches(of: /ReadWritePaths=-(.*)/).map { String($0.1) } == places, "\(command): \(service)")
+      #expect(service.contains("\nProtectSystem=strict\n"))
+    }
+    TestFiles.write(text + "notifications: {n: {command: mail}}\n", to: file)
+    install([], ["--", "backup", "--config", file.text])
+    #expect(!self.text(units.appending("holdfast.service")).contains("Protect"))
+  }
+
   // MARK: Life of a schedule
 
   @Test func aScheduleIsShownAsItWasInstalledAndWhatWasChangedIsNamed() throws {

@@ -108,7 +108,7 @@ struct BackupCommand: ParsableCommand {
     let machine = Environment.makeHost()
     if let (run, sources, isOne) = try configuredSources(machine) { return try backUp(run, sources, isOne: isOne) }
     let host = machine.reading(within: try rate.limit(machine))
-    let watch = RunWatch(.backup, host: host, isDryRun: dryRun)
+    let watch = RunWatch(.backup, host: host, isDryRun: dryRun, config: place.config)
     try watch.run { try run(host, watch) }
   }
 
@@ -130,7 +130,7 @@ struct BackupCommand: ParsableCommand {
     options.postgres = postgres ?? Environment.postgres
     options.expectsPostgres = postgres != nil
     options.repositoryDirectory = try place.directory(host)
-    watch.opened(repository, source: options.sourceName(host))
+    watch.opened(repository, source: name ?? options.sourceName(host))
     // A name that was chosen counts before there is a snapshot: the first backup may fail for weeks.
     if let name { watch.parts = [RunRecord.Part(name)] }
     let progress = ConsoleProgress(

@@ -36,7 +36,7 @@ struct MergeCommand: ParsableCommand {
 
   func run() throws {
     let host = Environment.makeHost()
-    let watch = RunWatch(.merge, host: host, isDryRun: dryRun)
+    let watch = RunWatch(.merge, host: host, isDryRun: dryRun, config: place.config)
     try watch.run { try run(host, watch) }
   }
 

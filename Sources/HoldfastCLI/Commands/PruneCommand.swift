@@ -89,7 +89,7 @@ struct PruneCommand: ParsableCommand {
 
   func run() throws {
     let host = Environment.makeHost()
-    let watch = RunWatch(.prune, host: host, isDryRun: dryRun)
+    let watch = RunWatch(.prune, host: host, isDryRun: dryRun, config: place.config)
     try watch.run { try run(host, watch) }
   }
 

@@ -63,7 +63,7 @@ struct RestoreCommand: ParsableCommand {
 
   func run() throws {
     let host = Environment.makeHost()
-    let watch = RunWatch(.restore, host: host, isDryRun: dryRun)
+    let watch = RunWatch(.restore, host: host, isDryRun: dryRun, config: place.config)
     try watch.run { try run(host, watch) }
   }
 

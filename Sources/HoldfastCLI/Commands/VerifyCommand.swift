@@ -62,7 +62,7 @@ struct VerifyCommand: ParsableCommand {
         hint: "Say its ID, as `holdfast backup --json` reports it.", exitStatus: .usage)
     }
     let host = Environment.makeHost()
-    let watch = RunWatch(.verify, host: host)
+    let watch = RunWatch(.verify, host: host, config: place.config)
     try watch.run { try run(host, watch) }
   }
 

@@ -7,8 +7,14 @@ internal import Synchronization
 
 /// What the site has configured, as this run finds it.
 enum SiteConfiguration {
+  private static let named = Mutex<String?>(nil)
+
+  /// The file of `--config` that was read last.
+  static var lastNamed: String? { named.withLock { $0 } }
+
   /// - Parameter named: the file of `--config`.
   static func loader(_ host: Host, named: String?) throws -> ConfigurationLoader {
+    if let named { Self.named.withLock { $0 = named } }
     var location = ConfigurationLocation()
     let file = named ?? Environment.value("HOLDFAST_CONFIG").flatMap { $0.isEmpty ? nil : $0 }
     location.named = try file.map { try Environment.absolute($0) }

@@ -14,6 +14,8 @@ enum KeyFiles {
     case identity
     case writerKey = "writer key"
     case passphrase
+    /// Where somebody is told of runs: who knows it can tell lies.
+    case address
 
     /// What to do where there is none.
     fileprivate func hintToFind(_ path: Path) -> String {
@@ -22,6 +24,7 @@ enum KeyFiles {
         "Name the file that holds it with --identity, or with --identity-command a command that prints it."
       case .writerKey:
         "Run `holdfast key generate --writer \(path)`, and where the recovery identity is, `holdfast key add --writer` with what it prints."
+      case .address: "Put the address into a file of mode 0600, and name that."
       case .passphrase: "Put the passphrase into a file of mode 0600, and name that with HOLDFAST_PASSPHRASE_FILE."
       }
     }

@@ -7,12 +7,16 @@ internal import HoldfastSystem
 protocol RunObserver {
   /// A run begins; its repository is not open yet.
   func began(_ beginning: RunBeginning)
+  /// Its repository is open.
+  /// - Parameter sources: what it works on, as far as that is known.
+  func opened(_ repository: Repository, sources: [SourceName])
   /// It is over, whatever came of it.
   func ended(_ record: RunRecord)
 }
 
 extension RunObserver {
   func began(_ beginning: RunBeginning) {}
+  func opened(_ repository: Repository, sources: [SourceName]) {}
 }
 
 /// What is known of a run when it begins.
@@ -41,12 +45,14 @@ final class RunWatch {
   /// What was done, source by source. A command says it as soon as it knows the sources, so that a run that fails later counts as theirs.
   var parts: [RunRecord.Part] = []
 
-  init(_ command: RunCommand, host: Host, isDryRun: Bool = false) {
+  /// - Parameter config: the file of `--config`, which may say who is to be told.
+  init(_ command: RunCommand, host: Host, isDryRun: Bool = false, config: String? = nil) {
     self.command = command
     self.host = host
     isRecorded = !isDryRun
     began = host.clock.now()
     begun = host.clock.uptime()
+    if isRecorded, let notifier = Notifier(NotificationTargets(host, config: config)) { observers.append(notifier) }
   }
 
   /// Adds who wants to be told.
@@ -63,6 +69,8 @@ final class RunWatch {
     } else {
       parts = known.count == 1 ? [RunRecord.Part(known[0])] : []
     }
+    let sources = source.map { [$0] } ?? parts.map(\.source)
+    if isRecorded { for observer in observers { observer.opened(repository, sources: sources) } }
   }
 
   /// A warning, or something that is not whole, in the words of the operator.

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import HoldfastConfiguration
 internal import HoldfastModel
 internal import HoldfastSystem
 
@@ -136,7 +137,7 @@ struct ScheduleInstall: ParsableCommand {
     _ name: ScheduleName, _ cadence: Cadence, _ place: SchedulePlace, _ host: Host
   ) throws -> Schedule {
     let command = command.isEmpty ? ["run", "--quiet"] : command
-    let scheduled = try ScheduledCommand(command)
+    let scheduled = try ScheduledCommand(command, host)
     let program = try self.program.map { try Environment.absolute($0) } ?? host.files.resolve(Path("/proc/self/exe"))
     var schedule = Schedule(
       name, cadence, program: String(decoding: program.bytes, as: UTF8.self), arguments: command)
@@ -148,22 +149,22 @@ struct ScheduleInstall: ParsableCommand {
     schedule.timeout = timeout?.seconds
     schedule.onFailure = onFailure
     for name in ScheduledCommand.environment {
-      if let value = Environment.value(name), !value.isEmpty { schedule.environment[name] = try absolute(value, name) }
+      if let value = Environment.value(name), !value.isEmpty { schedule.environment[name] = value }
     }
-    if let repository { schedule.environment["HOLDFAST_REPOSITORY"] = try absolute(repository) }
+    if let config = schedule.environment["HOLDFAST_CONFIG"] {
+      schedule.environment["HOLDFAST_CONFIG"] = try absolute(config)
+    }
+    if let named = repository ?? schedule.environment["HOLDFAST_REPOSITORY"] {
+      let isName = scheduled.site?.repository(named) != nil
+      schedule.environment["HOLDFAST_REPOSITORY"] = isName ? named : try absolute(named)
+    }
     schedule.credentials = try credentials()
-    let place = scheduled.repository ?? schedule.environment["HOLDFAST_REPOSITORY"]
-    schedule.writable = try ([place, scheduled.source].compactMap { $0 } + write).map { try absolute($0) }
+    let places = scheduled.places(repository: schedule.environment["HOLDFAST_REPOSITORY"])
+    schedule.writable = try places + write.map { try absolute($0) }
     schedule.confinement =
-      try noHardening || scheduled.runsCommands || runsConfiguredCommands(scheduled, host)
-      ? .none : place == nil ? .system : .strict
+      noHardening || scheduled.runsCommands || schedule.environment["HOLDFAST_NOTIFY_COMMAND"] != nil
+      ? .none : places.isEmpty ? .system : .strict
     return schedule
-  }
-
-  /// Whether commands of the site's run that are configured. Where the configuration is wrong, the one who installs is told.
-  private func runsConfiguredCommands(_ scheduled: ScheduledCommand, _ host: Host) throws -> Bool {
-    guard scheduled.usesConfiguration else { return false }
-    return try SiteConfiguration.loader(host, named: scheduled.config).load()?.runsCommands ?? false
   }
 
   private func credentials() throws -> [Schedule.Credential] {
@@ -171,6 +172,7 @@ struct ScheduleInstall: ParsableCommand {
       ("holdfast-identity", "HOLDFAST_IDENTITY_FILE", identity),
       ("holdfast-passphrase", "HOLDFAST_PASSPHRASE_FILE", passphraseFile),
       ("holdfast-writer-key", "HOLDFAST_WRITER_KEY_FILE", writerKey),
+      ("holdfast-ping-url", "HOLDFAST_PING_URL_FILE", nil), ("holdfast-webhook-url", "HOLDFAST_WEBHOOK_URL_FILE", nil),
     ]
     return try files.compactMap { name, variable, file in
       guard let file = file ?? Environment.value(variable), !file.isEmpty else { return nil }
@@ -180,56 +182,5 @@ struct ScheduleInstall: ParsableCommand {
 
   private func absolute(_ text: String) throws -> String {
     String(decoding: try Environment.absolute(text).bytes, as: UTF8.self)
-  }
-
-  /// Digests are no paths.
-  private func absolute(_ text: String, _ variable: String) throws -> String {
-    variable == "HOLDFAST_EXPECT_KEYRING" ? text : try absolute(text)
-  }
-}
-
-/// What shall run by itself, as far as it matters for how.
-struct ScheduledCommand {
-  /// What of the environment a run needs, where it is set now.
-  static let environment = ["HOLDFAST_REPOSITORY", "HOLDFAST_EXPECT_KEYRING", "HOLDFAST_CONFIG"]
-  /// What lets the site's own commands run.
-  private static let commands = ["--from-command", "--before", "--after", "--on-failure", "--identity-command"]
-
-  let repository: String?
-  let source: String?
-  let runsCommands: Bool
-  /// Whether it works on what is configured.
-  let usesConfiguration: Bool
-  let config: String?
-
-  /// - Throws: where holdfast would not understand it, or not in another directory.
-  init(_ arguments: [String]) throws {
-    let parsed: any ParsableCommand
-    do {
-      parsed = try Holdfast.parseAsRoot(arguments)
-    } catch {
-      throw ScheduleError.noCommandLine(Holdfast.message(for: error))
-    }
-    repository = Self.value(short: "-r", long: "--repository", arguments)
-    let backup = parsed as? BackupCommand
-    source = backup?.source
-    let isBackupOfAll = backup.map { $0.source == nil && $0.command.fromCommand == nil } ?? false
-    usesConfiguration = parsed is RunSourcesCommand || isBackupOfAll
-    config = (parsed as? RunSourcesCommand)?.place.config ?? backup?.place.config
-    runsCommands = arguments.contains { argument in
-      Self.commands.contains { argument == $0 || argument.hasPrefix($0 + "=") }
-    }
-    for path in [repository, source, config].compactMap({ $0 }) where !path.hasPrefix("/") {
-      throw ScheduleError.relativePath(path)
-    }
-  }
-
-  private static func value(short: String, long: String, _ arguments: [String]) -> String? {
-    for (index, argument) in arguments.enumerated() {
-      if argument == short || argument == long { return index + 1 < arguments.count ? arguments[index + 1] : nil }
-      if argument.hasPrefix(long + "=") { return String(argument.dropFirst(long.count + 1)) }
-      if argument.hasPrefix(short), !argument.hasPrefix("--") { return String(argument.dropFirst(short.count)) }
-    }
-    return nil
   }
 }

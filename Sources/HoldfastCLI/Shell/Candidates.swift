@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import HoldfastArchive
+internal import HoldfastConfiguration
 internal import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastStore
@@ -61,14 +62,13 @@ enum Candidates {
   private static func collected(
     _ line: TypedLine, _ collect: @escaping @Sendable (Repository, Found) throws -> Void
   ) -> [String] {
-    guard let place = line.value(ofShort: "-r", long: "--repository") ?? Environment.value("HOLDFAST_REPOSITORY"),
-      !place.isEmpty, let directory = try? Environment.absolute(place)
-    else { return [] }
     let found = Found()
     // A disk that hangs keeps this thread, and not the one who types: with the process it ends.
     WorkerThread.detach {
       let host = Host(workers: 1, scratchDirectories: [])
-      if let repository = try? Repository.open(LocalStore(directory: directory, host: host), host: host) {
+      if let directory = try? directory(line, host),
+        let repository = try? Repository.open(LocalStore(directory: directory, host: host), host: host)
+      {
         try? collect(repository, found)
       }
       found.end()
@@ -76,5 +76,14 @@ enum Candidates {
     let begun = Clock.system.uptime()
     while !found.isComplete, Clock.system.uptime() - begun < secondsMax { Pause.forAnotherThread() }
     return found.lines
+  }
+
+  /// The repository that the command line means; `nil` where it means none, or not one only.
+  private static func directory(_ line: TypedLine, _ host: Host) throws -> Path? {
+    let named = line.value(ofShort: "-r", long: "--repository") ?? Environment.value("HOLDFAST_REPOSITORY")
+    if let named, named.contains("/") { return try Environment.absolute(named) }
+    let site = (try? SiteConfiguration.loader(host, named: line.value(long: "--config")).load()) ?? nil
+    guard let named, !named.isEmpty else { return site?.repositories.count == 1 ? site?.repositories[0].path : nil }
+    return try site?.repository(named)?.path ?? Environment.absolute(named)
   }
 }

@@ -5,6 +5,9 @@ package enum Pause {
   /// 50 ms.
   package static func briefly() { usleep(50_000) }
 
+  /// The wait before something is tried again.
+  static func seconds(_ seconds: Double) { usleep(UInt32(max(0, min(seconds, 60)) * 1_000_000)) }
+
   /// The wait between two looks at what another thread does.
   package static func forAnotherThread() { usleep(5000) }
 }

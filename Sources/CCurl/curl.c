@@ -1,0 +1,223 @@
+#include "CCurl.h"
+
+#include <dlfcn.h>
+#include <pthread.h>
+#include <string.h>
+#include <strings.h>
+
+typedef void CURL;
+struct curl_slist;
+
+// Of curl/curl.h: numbers of a stable ABI, so that nothing is needed to build.
+enum {
+    option_write_data = 10001,
+    option_url = 10002,
+    option_post_fields = 10015,
+    option_user_agent = 10018,
+    option_header = 10023,
+    option_custom_request = 10036,
+    option_no_body = 44,
+    option_post = 47,
+    option_follow = 52,
+    option_verify_peer = 64,
+    option_redirections_max = 68,
+    option_get = 80,
+    option_verify_host = 81,
+    option_no_signal = 99,
+    option_timeout = 155,
+    option_connect_timeout = 156,
+    option_post_redirection = 161,
+    option_protocols = 181,
+    option_redirection_protocols = 182,
+    option_write_function = 20011,
+    option_post_size = 30120,
+};
+enum { protocol_http = 1, protocol_https = 2 };
+enum { info_response_code = 0x200000 + 2 };
+enum { post_redirection_all = 7, redirections_max = 3, global_all = 3 };
+enum {
+    failure_resolve_proxy = 5,
+    failure_resolve = 6,
+    failure_connect = 7,
+    failure_write = 23,
+    failure_timeout = 28,
+    failure_memory = 27,
+    failure_empty = 52,
+    failure_send = 55,
+    failure_receive = 56,
+};
+
+static struct {
+    int (*global_init)(long);
+    CURL *(*init)(void);
+    int (*set)(CURL *, int, ...);
+    int (*perform)(CURL *);
+    int (*info)(CURL *, int, ...);
+    void (*cleanup)(CURL *);
+    const char *(*reason)(int);
+    struct curl_slist *(*append)(struct curl_slist *, const char *);
+    void (*free_list)(struct curl_slist *);
+    char *(*version)(void);
+} functions;
+static bool is_loaded;
+static char version[32];
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+/// `libcurl/7.88.1 OpenSSL/3.0.17 …`
+static void note_version(void) {
+    const char *text = functions.version();
+    const char *slash = strchr(text, '/');
+    if (!slash) return;
+    size_t length = strcspn(slash + 1, " ");
+    if (length >= sizeof version) length = sizeof version - 1;
+    memcpy(version, slash + 1, length);
+}
+
+static void load(void) {
+    void *library = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
+    if (!library) library = dlopen("libcurl-gnutls.so.4", RTLD_NOW | RTLD_LOCAL);
+    if (!library) return;
+    const struct {
+        void **place;
+        const char *name;
+    } wanted[] = {
+        {(void **)&functions.global_init, "curl_global_init"},
+        {(void **)&functions.init, "curl_easy_init"},
+        {(void **)&functions.set, "curl_easy_setopt"},
+        {(void **)&functions.perform, "curl_easy_perform"},
+        {(void **)&functions.info, "curl_easy_getinfo"},
+        {(void **)&functions.cleanup, "curl_easy_cleanup"},
+        {(void **)&functions.reason, "curl_easy_strerror"},
+        {(void **)&functions.append, "curl_slist_append"},
+        {(void **)&functions.free_list, "curl_slist_free_all"},
+        {(void **)&functions.version, "curl_version"},
+    };
+    for (size_t index = 0; index < sizeof wanted / sizeof wanted[0]; index++) {
+        void *symbol = dlsym(library, wanted[index].name);
+        if (!symbol) return;
+        *wanted[index].place = symbol;
+    }
+    if (functions.global_init(global_all) != 0) return;
+    note_version();
+    is_loaded = true;
+}
+
+bool holdfast_curl_load(void) {
+    pthread_once(&once, load);
+    return is_loaded;
+}
+
+const char *holdfast_curl_version(void) { return holdfast_curl_load() ? version : NULL; }
+
+const char *holdfast_curl_reason(int failure) { return functions.reason(failure); }
+
+bool holdfast_curl_is_passing(int failure) {
+    switch (failure) {
+    case failure_resolve_proxy:
+    case failure_resolve:
+    case failure_connect:
+    case failure_timeout:
+    case failure_empty:
+    case failure_send:
+    case failure_receive: return true;
+    default: return false;
+    }
+}
+
+struct sink {
+    char *bytes;
+    size_t capacity, length;
+    bool is_cut;
+};
+
+/// Less than what is offered ends the transfer.
+static size_t take(char *bytes, size_t size, size_t count, void *context) {
+    struct sink *sink = context;
+    size_t offered = size * count, room = sink->capacity - sink->length;
+    size_t taken = offered < room ? offered : room;
+    memcpy(sink->bytes + sink->length, bytes, taken);
+    sink->length += taken;
+    if (taken < offered) sink->is_cut = true;
+    return taken;
+}
+
+static int set_method(CURL *curl, const holdfast_http_request *request) {
+    int failure = 0;
+    if (request->body) {
+        failure = functions.set(curl, option_post, 1L);
+        if (!failure) failure = functions.set(curl, option_post_size, (long long)request->body_length);
+        if (!failure) failure = functions.set(curl, option_post_fields, request->body);
+        if (!failure && strcmp(request->method, "POST") != 0) {
+            failure = functions.set(curl, option_custom_request, request->method);
+        }
+        return failure;
+    }
+    if (strcmp(request->method, "HEAD") == 0) return functions.set(curl, option_no_body, 1L);
+    failure = functions.set(curl, option_get, 1L);
+    if (!failure && strcmp(request->method, "GET") != 0) {
+        failure = functions.set(curl, option_custom_request, request->method);
+    }
+    return failure;
+}
+
+static int prepare(CURL *curl, const holdfast_http_request *request, struct curl_slist *headers, struct sink *sink) {
+    bool is_secure = strncasecmp(request->url, "https:", 6) == 0;
+    const struct {
+        int option;
+        long value;
+    } numbers[] = {
+        {option_no_signal, 1},
+        {option_protocols, protocol_http | protocol_https},
+        {option_redirection_protocols, is_secure ? protocol_https : protocol_http | protocol_https},
+        {option_follow, 1},
+        {option_redirections_max, redirections_max},
+        {option_post_redirection, post_redirection_all},
+        {option_verify_peer, 1},
+        {option_verify_host, 2},
+        {option_connect_timeout, request->connect_milliseconds},
+        {option_timeout, request->milliseconds},
+    };
+    for (size_t index = 0; index < sizeof numbers / sizeof numbers[0]; index++) {
+        int failure = functions.set(curl, numbers[index].option, numbers[index].value);
+        if (failure) return failure;
+    }
+    const struct {
+        int option;
+        const void *value;
+    } pointers[] = {
+        {option_url, request->url},
+        {option_user_agent, request->user_agent},
+        {option_header, headers},
+        {option_write_data, sink},
+        {option_write_function, (const void *)take},
+    };
+    for (size_t index = 0; index < sizeof pointers / sizeof pointers[0]; index++) {
+        int failure = functions.set(curl, pointers[index].option, pointers[index].value);
+        if (failure) return failure;
+    }
+    return set_method(curl, request);
+}
+
+holdfast_http_result holdfast_http_perform(const holdfast_http_request *request, void *response, size_t capacity) {
+    holdfast_http_result result = {.failure = failure_memory};
+    struct sink sink = {.bytes = response, .capacity = capacity};
+    struct curl_slist *headers = NULL;
+    CURL *curl = functions.init();
+    if (!curl) return result;
+    for (const char *const *header = request->headers; *header; header++) {
+        struct curl_slist *longer = functions.append(headers, *header);
+        if (!longer) goto end;
+        headers = longer;
+    }
+    result.failure = prepare(curl, request, headers, &sink);
+    if (!result.failure) result.failure = functions.perform(curl);
+    // That we did not want more is no failure.
+    if (result.failure == failure_write && sink.is_cut) result.failure = 0;
+    functions.info(curl, info_response_code, &result.status);
+    result.length = sink.length;
+    result.is_cut = sink.is_cut;
+end:
+    functions.cleanup(curl);
+    functions.free_list(headers);
+    return result;
+}

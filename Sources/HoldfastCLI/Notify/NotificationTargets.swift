@@ -1,0 +1,134 @@
+internal import HoldfastCodec
+internal import HoldfastConfiguration
+internal import HoldfastModel
+internal import HoldfastSystem
+
+/// Who is to be told: as the environment says it, and where that says nothing, as the configuration does.
+struct NotificationTargets {
+  /// What is said of it and cannot be done.
+  struct Problem {
+    /// Without an address.
+    let message: String
+    var isOfConfiguration = false
+  }
+
+  private(set) var targets: [NotificationTarget] = []
+  private(set) var problems: [Problem] = []
+  private let files: FileSystem
+
+  /// - Parameter config: the file of `--config`.
+  init(_ host: Host, config: String?) {
+    files = host.files
+    let events = events()
+    let pings = way("HOLDFAST_PING_URL", credential: "holdfast-ping-url") { .ping($0) }
+    let webhooks = way("HOLDFAST_WEBHOOK_URL", credential: "holdfast-webhook-url") { .webhook($0) }
+    // Set to nothing, it tells that no command is to be told.
+    let commands = Environment.value("HOLDFAST_NOTIFY_COMMAND").map {
+      $0.isEmpty ? [] : [NotificationTarget.Way.command($0)]
+    }
+    targets = ((pings ?? []) + (webhooks ?? []) + (commands ?? [])).map { NotificationTarget($0, events: events) }
+    guard pings == nil || webhooks == nil || commands == nil else { return }
+    for target in configured(host, config) {
+      let isSaid =
+        switch target.way {
+        case .ping: pings != nil
+        case .webhook: webhooks != nil
+        case .command: commands != nil
+        }
+      if !isSaid { targets.append(target) }
+    }
+  }
+
+  // MARK: Environment
+
+  private mutating func events() -> Set<Notification.Event>? {
+    guard let text = Environment.value("HOLDFAST_NOTIFY_ON"), !text.isEmpty else { return nil }
+    var events: Set<Notification.Event> = []
+    for word in text.split(separator: ",", omittingEmptySubsequences: false) {
+      guard let event = Notification.Event(rawValue: String(word)) else {
+        problems.append(Problem(message: "HOLDFAST_NOTIFY_ON does not list start, success, failure or incomplete"))
+        return nil
+      }
+      events.insert(event)
+    }
+    return events
+  }
+
+  /// - Parameters:
+  ///   - variable: holds the address; with `_FILE` behind it, names a file that holds it. Set to nothing, it tells that nobody is to be told.
+  ///   - credential: what systemd calls such a file.
+  /// - Returns: `nil` where the environment does not say.
+  private mutating func way(
+    _ variable: String, credential: String, _ make: (HTTPAddress) -> NotificationTarget.Way
+  ) -> [NotificationTarget.Way]? {
+    do {
+      let given = Environment.value(variable)
+      var text = given ?? ""
+      if text.isEmpty {
+        let named = Environment.value(variable + "_FILE") ?? ""
+        let path =
+          named.isEmpty ? try KeyFiles.credential(credential, files: files) : try Environment.absolute(named)
+        guard let path else { return given == nil ? nil : [] }
+        text = try KeyFiles.read(.address, path, files: files).withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
+      }
+      return try [make(address(text, of: variable))]
+    } catch {
+      note(error)
+      return []
+    }
+  }
+
+  /// The line ends that editors leave do not belong to it.
+  private func address(_ text: String, of name: String) throws -> HTTPAddress {
+    var scalars = text.unicodeScalars
+    while let last = scalars.last, " \r\n".unicodeScalars.contains(last) { scalars.removeLast() }
+    guard let address = HTTPAddress(String(scalars)) else {
+      throw KeyError("\(name) is no address of http or https", hint: "Write it as https://example.org/PLACE.")
+    }
+    return address
+  }
+
+  // MARK: Configuration
+
+  private mutating func configured(_ host: Host, _ config: String?) -> [NotificationTarget] {
+    var found: [NotificationTarget] = []
+    do {
+      for settings in try SiteConfiguration.notifications(host, named: config) {
+        do {
+          found.append(try target(settings))
+        } catch {
+          note(error)
+        }
+      }
+    } catch {
+      problems.append(
+        Problem(
+          message: "the configuration cannot be used; `holdfast config check` tells why", isOfConfiguration: true))
+    }
+    return found
+  }
+
+  private mutating func note(_ error: any Error) {
+    let message = (error as? Mistake)?.message ?? (error as? any OperatorError)?.message ?? "\(error)"
+    problems.append(Problem(message: message))
+  }
+
+  private func target(_ settings: NotificationSettings) throws -> NotificationTarget {
+    let way: NotificationTarget.Way
+    let name = "the notification \(settings.name)"
+    switch settings.target {
+    case .ping(let secret): way = .ping(try address(secret.read(files), of: name))
+    case .webhook(let secret): way = .webhook(try address(secret.read(files), of: name))
+    case .command(let text): way = .command(text)
+    }
+    let events = Set(settings.events.compactMap { Notification.Event(rawValue: $0.rawValue) })
+    return NotificationTarget(way, events: events, sources: settings.sources)
+  }
+}
+
+extension SiteConfiguration {
+  /// What is configured of notifications; nothing where there is no configuration.
+  fileprivate static func notifications(_ host: Host, named: String?) throws -> [NotificationSettings] {
+    try loader(host, named: named ?? lastNamed).load()?.notifications ?? []
+  }
+}

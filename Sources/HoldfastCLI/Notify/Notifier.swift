@@ -1,0 +1,115 @@
+internal import HoldfastEngine
+internal import HoldfastModel
+internal import HoldfastSystem
+internal import Synchronization
+
+/// Tells somebody how runs go. It never makes a run fail, and never keeps it longer than it takes to give up: what could not be told is one line of warning.
+///
+/// One process may make several runs, of several sources: together they look like one to whoever is pinged. It hears of the first beginning, and of no success after
+/// a failure.
+final class Notifier: RunObserver {
+  /// Beyond the bound of everything that tells.
+  private static let secondsMax = 40.0
+  private static let history = Mutex(NotificationHistory())
+  private let found: NotificationTargets
+  private let client: HTTPClient
+  private var begun: [Delivery] = []
+  private var beginning: RunBeginning?
+  private var repository: String?
+
+  /// - Returns: `nil` where nobody wants to be told.
+  init?(_ found: NotificationTargets, client: HTTPClient = HTTPClient()) {
+    guard !found.targets.isEmpty || !found.problems.isEmpty else { return nil }
+    self.found = found
+    self.client = client
+  }
+
+  /// The run goes on meanwhile.
+  func began(_ beginning: RunBeginning) {
+    self.beginning = beginning
+    begun += deliver(Notification(beginning, sources: []))
+  }
+
+  /// Now those can be told who want to hear of some sources only.
+  func opened(_ repository: Repository, sources: [SourceName]) {
+    self.repository = repository.location
+    if let beginning { begun += deliver(Notification(beginning, sources: sources)) }
+  }
+
+  func ended(_ record: RunRecord) {
+    // Nobody shall hear of the end before the beginning.
+    var failed = begun.compactMap { $0.wait(Self.secondsMax) }
+    if let notification = Notification(record, repository: repository) {
+      failed += deliver(notification).compactMap { $0.wait(Self.secondsMax) }
+    }
+    // Where a configuration cannot be understood the run may say so itself, and better.
+    let problems = found.problems.filter { !$0.isOfConfiguration || record.failure == nil }.map(\.message)
+    warn("nobody is told of this run", problems)
+    warn("nobody was told of this run", failed)
+  }
+
+  private func warn(_ what: String, _ reasons: [String]) {
+    for reason in reasons where Self.history.withLock({ $0.isNews(reason) }) {
+      Console.error("holdfast: WARNING: \(what): \(reason)")
+    }
+  }
+
+  private func deliver(_ notification: Notification) -> [Delivery] {
+    found.targets.filter { target in
+      target.wants(notification) && Self.history.withLock { $0.shallHear(target, notification) }
+    }.map { Delivery($0, notification, client) }
+  }
+}
+
+/// What this process has told already.
+private struct NotificationHistory {
+  private var begun: Set<HTTPAddress> = []
+  private var failed: Set<HTTPAddress> = []
+  private var reasons: Set<String> = []
+
+  /// Whether a reason has not been printed yet.
+  mutating func isNews(_ reason: String) -> Bool { reasons.insert(reason).inserted }
+
+  mutating func shallHear(_ target: NotificationTarget, _ notification: Notification) -> Bool {
+    guard case .ping(let address) = target.way else { return true }
+    switch notification.event {
+    case .start: return begun.insert(address).inserted
+    case .success: return !failed.contains(address)
+    case .failure, .incomplete:
+      failed.insert(address)
+      return true
+    }
+  }
+}
+
+/// One notification on its way to one target.
+private final class Delivery: Sendable {
+  private enum State { case underWay, arrived, failed(String) }
+  private let state = Mutex(State.underWay)
+
+  init(_ target: NotificationTarget, _ notification: Notification, _ client: HTTPClient) {
+    WorkerThread.detach { [self] in
+      do {
+        try target.send(notification, client: client)
+        state.withLock { $0 = .arrived }
+      } catch {
+        let reason = (error as? any OperatorError)?.message ?? "\(error)"
+        state.withLock { $0 = .failed(reason) }
+      }
+    }
+  }
+
+  /// - Returns: why it did not arrive, where it did not.
+  func wait(_ seconds: Double) -> String? {
+    let deadline = Clock.system.uptime() + seconds
+    while true {
+      switch state.withLock({ $0 }) {
+      case .arrived: return nil
+      case .failed(let reason): return reason
+      case .underWay: break
+      }
+      guard Clock.system.uptime() < deadline else { return "it took too long" }
+      Pause.forAnotherThread()
+    }
+  }
+}

@@ -1,0 +1,88 @@
+internal import ArgumentParser
+internal import HoldfastConfiguration
+internal import HoldfastModel
+internal import HoldfastSystem
+
+/// What shall run by itself, as far as it matters for how.
+struct ScheduledCommand {
+  /// What of the environment a run needs, where it is set now.
+  static let environment = [
+    "HOLDFAST_CONFIG", "HOLDFAST_REPOSITORY", "HOLDFAST_EXPECT_KEYRING", "HOLDFAST_NOTIFY_COMMAND",
+    "HOLDFAST_NOTIFY_ON",
+  ]
+  /// What lets the site's own commands run.
+  private static let commands = ["--from-command", "--before", "--after", "--on-failure", "--identity-command"]
+
+  /// What is configured; `nil` where nothing is, or nothing that can be used.
+  let site: Settings?
+  private let repository: String?
+  private let source: String?
+  private let isByCommandLine: Bool
+
+  /// - Throws: where holdfast would not understand it, or not in another directory.
+  init(_ arguments: [String], _ host: Host) throws {
+    let parsed: any ParsableCommand
+    do {
+      parsed = try Holdfast.parseAsRoot(arguments)
+    } catch {
+      throw ScheduleError.noCommandLine(Holdfast.message(for: error))
+    }
+    let config = Self.value(nil, "--config", arguments)
+    if let config, !config.hasPrefix("/") { throw ScheduleError.relativePath(config) }
+    let backup = parsed as? BackupCommand
+    let isConfigured =
+      parsed is RunSourcesCommand || backup.map { $0.source == nil && $0.command.fromCommand == nil } ?? false
+    let loader = SiteConfiguration.loader(host, named: config)
+    // Where the run rests on a configuration that is wrong, the one who installs is told.
+    let site = isConfigured ? try loader.load() : try? loader.load()
+    self.site = site
+    repository = Self.value("-r", "--repository", arguments)
+    source = backup?.source
+    isByCommandLine = arguments.contains { argument in
+      Self.commands.contains { argument == $0 || argument.hasPrefix($0 + "=") }
+    }
+    if let repository, !repository.hasPrefix("/"), site?.repository(repository) == nil {
+      throw ScheduleError.relativePath(repository)
+    }
+    if let source, !source.hasPrefix("/"), site?.source(source) == nil { throw ScheduleError.relativePath(source) }
+  }
+
+  /// Whether a command of the site's may be a part of it.
+  var runsCommands: Bool { isByCommandLine || site?.runsCommands ?? false }
+
+  /// Where it writes: the repository, and the source, beside whose databases SQLite keeps files. Empty where that is not known.
+  /// - Parameter repository: the one that the environment of the run names.
+  func places(repository environment: String?) -> [String] {
+    guard let named = repository ?? environment else { return configuredPlaces }
+    let path = site?.repository(named).map { Self.text($0.path) } ?? named
+    guard let source else { return [path] + configuredSources }
+    return [path, site?.source(source).flatMap { Self.directory($0) } ?? source]
+  }
+
+  private var configuredPlaces: [String] {
+    guard let site, !site.repositories.isEmpty else { return [] }
+    // A configured source is among them.
+    let other = source.flatMap { site.source($0) == nil ? $0 : nil }
+    return site.repositories.map { Self.text($0.path) } + configuredSources + (other.map { [$0] } ?? [])
+  }
+
+  private var configuredSources: [String] { site?.sources.compactMap { Self.directory($0) } ?? [] }
+
+  private static func directory(_ source: SourceSettings) -> String? {
+    guard case .directory(let path) = source.subject else { return nil }
+    return text(path)
+  }
+
+  private static func text(_ path: Path) -> String { String(decoding: path.bytes, as: UTF8.self) }
+
+  private static func value(_ short: String?, _ long: String, _ arguments: [String]) -> String? {
+    for (index, argument) in arguments.enumerated() {
+      if argument == short || argument == long { return index + 1 < arguments.count ? arguments[index + 1] : nil }
+      if argument.hasPrefix(long + "=") { return String(argument.dropFirst(long.count + 1)) }
+      if let short, argument.hasPrefix(short), !argument.hasPrefix("--") {
+        return String(argument.dropFirst(short.count))
+      }
+    }
+    return nil
+  }
+}

@@ -1,0 +1,199 @@
+internal import CCurl
+internal import Glibc
+package import HoldfastModel
+internal import Synchronization
+
+/// One question to a server.
+package struct HTTPRequest: Sendable {
+  package var method: String
+  package var url: HTTPAddress
+  package var headers: [(name: String, value: String)] = []
+  /// `nil` for a request without one.
+  package var body: [UInt8]?
+
+  package init(_ method: String, _ url: HTTPAddress, body: [UInt8]? = nil) {
+    self.method = method
+    self.url = url
+    self.body = body
+  }
+}
+
+/// What a server answers.
+package struct HTTPResponse: Sendable {
+  package let status: Int
+  /// As much of it as the client keeps.
+  package let body: [UInt8]
+  /// Whether there was more.
+  package let isCut: Bool
+}
+
+/// Where a request goes: http or https. It may hold a secret, and is never shown whole.
+package struct HTTPAddress: Sendable, Hashable, CustomStringConvertible {
+  /// What must not be printed.
+  package let text: String
+
+  package init?(_ text: String) {
+    let scheme = ["https://", "http://"].first { text.lowercased().hasPrefix($0) }
+    guard let scheme, text.utf8.count <= 2048, text.utf8.allSatisfy({ (0x21..<0x7f).contains($0) }) else { return nil }
+    let host = text.dropFirst(scheme.count).prefix { !"/?#".contains($0) }
+    guard !host.isEmpty, !host.hasSuffix("@") else { return nil }
+    self.text = text
+  }
+
+  /// The same with something behind its path, before a query.
+  package func appending(_ path: String) -> HTTPAddress {
+    let end = text.firstIndex { "?#".contains($0) } ?? text.endIndex
+    var front = String(text[..<end])
+    while front.hasSuffix("/") { front.removeLast() }
+    return HTTPAddress(front + path + text[end...]) ?? self
+  }
+
+  /// `https://example.org/…`
+  package var description: String {
+    guard let separator = text.firstRange(of: "://") else { return "…" }
+    let authority = text[separator.upperBound...].prefix { !"/?#".contains($0) }
+    // Who it is for may have a password before it.
+    let host = authority.split(separator: "@", omittingEmptySubsequences: false).last ?? ""
+    return text[..<separator.upperBound] + host + "/…"
+  }
+}
+
+/// Sends requests, and never waits longer than it was told to. The library for that is loaded when the first is sent.
+package struct HTTPClient: Sendable {
+  private static let retryPauseSeconds = 0.5
+  /// A server's name is looked up by the C library, which cannot be told to stop: then it is left alone.
+  private static let graceSeconds = 1.0
+
+  /// For a connection.
+  package var connectSeconds = 5.0
+  /// For everything: connections, answers and further tries.
+  package var seconds = 10.0
+  /// How often it is tried again where the server or the way to it failed.
+  package var retries = 2
+  /// How much of an answer is read.
+  package var responseBytesMax = 64 << 10
+
+  package init() {}
+
+  /// The version of the library; `nil` where it is not installed.
+  package static var libraryVersion: String? { holdfast_curl_version().map { String(cString: $0) } }
+
+  /// - Throws: `HTTPError` where there is no answer, or none that says that it is done.
+  package func send(_ request: HTTPRequest) throws(HTTPError) -> HTTPResponse {
+    guard holdfast_curl_load() else { throw .notInstalled }
+    let answer = Answer()
+    let deadline = Clock.system.uptime() + seconds
+    // The one who waits goes on when time is up, whatever the library does.
+    WorkerThread.detach { answer.end(tries(request, until: deadline)) }
+    while Clock.system.uptime() < deadline + Self.graceSeconds {
+      if let result = answer.result.withLock({ $0 }) { return try result.get() }
+      Pause.forAnotherThread()
+    }
+    throw .noAnswer(request.url)
+  }
+
+  private final class Answer: Sendable {
+    let result = Mutex<Result<HTTPResponse, HTTPError>?>(nil)
+
+    func end(_ value: Result<HTTPResponse, HTTPError>) { result.withLock { $0 = value } }
+  }
+
+  private func tries(_ request: HTTPRequest, until deadline: Double) -> Result<HTTPResponse, HTTPError> {
+    var pause = Self.retryPauseSeconds
+    var left = retries
+    while true {
+      let result = once(request, seconds: deadline - Clock.system.uptime())
+      guard case .failure(let error) = result, error.isPassing, left > 0,
+        deadline - Clock.system.uptime() > pause
+      else { return result }
+      left -= 1
+      Pause.seconds(pause)
+      pause *= 2
+    }
+  }
+
+  private func once(_ request: HTTPRequest, seconds: Double) -> Result<HTTPResponse, HTTPError> {
+    guard seconds > 0.001 else { return .failure(.noAnswer(request.url)) }
+    var body = [UInt8](repeating: 0, count: responseBytesMax)
+    let result = body.withUnsafeMutableBytes { answer in
+      withRequest(request, seconds: seconds) { request in
+        holdfast_http_perform(request, answer.baseAddress, answer.count)
+      }
+    }
+    guard result.failure == 0 else {
+      return .failure(
+        .failed(
+          request.url, reason: String(cString: holdfast_curl_reason(result.failure)),
+          isPassing: holdfast_curl_is_passing(result.failure)))
+    }
+    guard (200..<300).contains(result.status) else { return .failure(.refused(request.url, status: result.status)) }
+    return .success(
+      HTTPResponse(status: result.status, body: Array(body.prefix(result.length)), isCut: result.is_cut))
+  }
+
+  /// The request as C sees it, as long as `call` runs.
+  private func withRequest<Value>(
+    _ request: HTTPRequest, seconds: Double, _ call: (UnsafePointer<holdfast_http_request>) -> Value
+  ) -> Value {
+    let texts = [request.method, request.url.text, "holdfast/\(Program.version)"]
+    let lines = request.headers.map { "\($0.name): \($0.value)" }
+    var copies: [UnsafeMutablePointer<CChar>?] = (texts + lines).map { strdup($0) }
+    copies.append(nil)
+    defer { copies.forEach { free($0) } }
+    let milliseconds = Int(seconds * 1000)
+    return copies.map { UnsafePointer($0) }.withUnsafeBufferPointer { strings in
+      (request.body ?? []).withUnsafeBytes { bytes in
+        var empty: UInt8 = 0
+        return withUnsafePointer(to: &empty) { nothing in
+          var raw = holdfast_http_request()
+          raw.method = strings[0]
+          raw.url = strings[1]
+          raw.user_agent = strings[2]
+          raw.headers = strings.baseAddress.map { $0 + texts.count }
+          // One of no bytes has an address too.
+          raw.body = request.body == nil ? nil : bytes.baseAddress ?? UnsafeRawPointer(nothing)
+          raw.body_length = bytes.count
+          raw.connect_milliseconds = min(milliseconds, Int(connectSeconds * 1000))
+          raw.milliseconds = milliseconds
+          return withUnsafePointer(to: raw, call)
+        }
+      }
+    }
+  }
+}
+
+/// A request that came to nothing.
+package enum HTTPError: OperatorError, Equatable {
+  case notInstalled
+  /// - Parameter reason: in words that hold no address.
+  case failed(HTTPAddress, reason: String, isPassing: Bool)
+  case refused(HTTPAddress, status: Int)
+  case noAnswer(HTTPAddress)
+
+  package var message: String {
+    switch self {
+    case .notInstalled: "there is no libcurl to send anything by HTTP"
+    case .failed(let address, let reason, _): "\(address) cannot be reached: \(reason)"
+    case .refused(let address, let status): "\(address) answered with status \(status)"
+    case .noAnswer(let address): "\(address) did not answer in time"
+    }
+  }
+
+  package var hint: String? {
+    switch self {
+    case .notInstalled: "Install Debian's libcurl4."
+    case .failed, .refused, .noAnswer: nil
+    }
+  }
+
+  package var exitStatus: ExitStatus { .failed }
+
+  /// Whether it may be gone a moment later.
+  var isPassing: Bool {
+    switch self {
+    case .notInstalled, .noAnswer: false
+    case .failed(_, _, let isPassing): isPassing
+    case .refused(_, let status): status >= 500
+    }
+  }
+}
