@@ -32,9 +32,9 @@ struct ScheduledCommand {
     let backup = parsed as? BackupCommand
     let isConfigured =
       parsed is RunSourcesCommand || backup.map { $0.source == nil && $0.command.fromCommand == nil } ?? false
-    let loader = SiteConfiguration.loader(host, named: config)
+    let load = { try SiteConfiguration.loader(host, named: config).load() }
     // Where the run rests on a configuration that is wrong, the one who installs is told.
-    let site = isConfigured ? try loader.load() : try? loader.load()
+    let site = isConfigured ? try load() : try? load()
     self.site = site
     repository = Self.value("-r", "--repository", arguments)
     source = backup?.source
