@@ -30,11 +30,11 @@ struct ScheduledCommand {
     let config = Self.value(nil, "--config", arguments)
     if let config, !config.hasPrefix("/") { throw ScheduleError.relativePath(config) }
     let backup = parsed as? BackupCommand
-    let isConfigured =
-      parsed is RunSourcesCommand || backup.map { $0.source == nil && $0.command.fromCommand == nil } ?? false
-    let loader = SiteConfiguration.loader(host, named: config)
-    // Where the run rests on a configuration that is wrong, the one who installs is told.
-    let site = isConfigured ? try loader.load() : try? loader.load()
+    let isBackupOfAll = backup.map { $0.source == nil && $0.command.fromCommand == nil } ?? false
+    let loader = try SiteConfiguration.loader(host, named: config)
+    // Where it is needed and wrong, the one who installs is told.
+    let isNeeded = parsed is RunSourcesCommand || isBackupOfAll
+    let site = isNeeded ? try loader.load() : (try? loader.load()) ?? nil
     self.site = site
     repository = Self.value("-r", "--repository", arguments)
     source = backup?.source
@@ -48,7 +48,9 @@ struct ScheduledCommand {
   }
 
   /// Whether a command of the site's may be a part of it.
-  var runsCommands: Bool { isByCommandLine || site?.runsCommands ?? false }
+  var runsCommands: Bool {
+    isByCommandLine || site?.runsCommands == true
+  }
 
   /// Where it writes: the repository, and the source, beside whose databases SQLite keeps files. Empty where that is not known.
   /// - Parameter repository: the one that the environment of the run names.
