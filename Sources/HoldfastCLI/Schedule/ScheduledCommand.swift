@@ -48,7 +48,9 @@ struct ScheduledCommand {
   }
 
   /// Whether a command of the site's may be a part of it.
-  var runsCommands: Bool { isByCommandLine || site?.runsCommands ?? false }
+  var runsCommands: Bool {
+    isByCommandLine || site?.runsCommands == true
+  }
 
   /// Where it writes: the repository, and the source, beside whose databases SQLite keeps files. Empty where that is not known.
   /// - Parameter repository: the one that the environment of the run names.
