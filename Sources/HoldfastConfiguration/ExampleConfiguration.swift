@@ -20,6 +20,7 @@ package enum ExampleConfiguration {
       compression: deflate       # none, deflate, deflate:1-9, zstd:1-19
       schedule:                  # at least so long since the last of a kind, or of a bigger one
         full: 4w
+        differential: 1d
         incremental: 15min
       merge-after: 30            # a chain of so many increments becomes a new full, without reading the source
       keep:                      # as `holdfast prune` has them
@@ -28,12 +29,17 @@ package enum ExampleConfiguration {
         daily: 14
         weekly: 8
         monthly: 24
+        # yearly: 5
+        # within: 30d            # all that are so much older than the newest
+        # tag: release
       grace: 7d                  # so long what was removed can be called back
       verify:
         within: 30d              # every run proves so much that everything is proved in this time
+        # share: 5%              # at least, in every run
       objectives:                # for monitoring
         max-age: 1h
-        max-chain: 60
+        max-chain: 130           # a day of 15 minutes has 96
+        # prove-within: 35d
 
     sources:
       orders:
@@ -48,11 +54,11 @@ package enum ExampleConfiguration {
         # before: systemctl stop shop
         # after: systemctl start shop
         # on-failure: logger -t holdfast 'no snapshot'
-      accounts:
-        from-command: mariadb-dump --single-transaction accounts
-        file-name: accounts.sql
-        schedule:
-          incremental: 1d
+      # accounts:
+      #   from-command: mariadb-dump --single-transaction accounts
+      #   file-name: accounts.sql
+      #   schedule: {incremental: 1d}
+      #   objectives: {max-age: 26h}
 
     # notifications:
     #   healthchecks:

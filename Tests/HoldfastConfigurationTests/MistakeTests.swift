@@ -127,7 +127,7 @@ import Testing
       "share: \"101%\" is not a share\nHINT: Write more than 0% and at most 100%, such as 5%."),
     value(
       "postgres", "\"a\\0b\"", column: 22,
-      "postgres: \"a\\x00b\" is not a connection string\nHINT: It is what psql takes, such as host=/var/run/postgresql user=holdfast."
+      "postgres: what stands there is not a connection string\nHINT: It is what psql takes, such as host=/var/run/postgresql user=holdfast."
     ),
     value(
       "repository", "a/b", column: 24,
@@ -143,7 +143,7 @@ import Testing
       "5:39: file-name: \"a/b\" is not the name of a file\nHINT: It has no slash in it."),
     Wrong(
       Sound.text + "notifications: {chat: {webhook-url: chat.example}}\n",
-      "5:37: webhook-url: \"chat.example\" is not an address\nHINT: It begins with https:// or http://."),
+      "5:37: webhook-url: what stands there is not an address\nHINT: It begins with https:// or http://."),
     Wrong(
       Sound.text + "notifications: {chat: {command: a, on: fail}}\n",
       "5:40: on: \"fail\" is not an event\nHINT: Write start, success, failure, incomplete."),

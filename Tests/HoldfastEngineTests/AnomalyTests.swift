@@ -92,7 +92,34 @@ import Testing
     let shop = try TestShop()
     TestFiles.write(randomBytes(100_000, seed: 1), to: path("photograph", in: shop))
     let report = try shop.backup()
-    #expect(report.envelope.comparison == nil && report.exitStatus == .done)
+    #expect(report.envelope.comparison?.entries == 0 && report.exitStatus == .done)
+  }
+
+  /// Whoever makes the backup host lose its cache forces a full, and must not hide behind it.
+  @Test(arguments: [false, true])
+  func aFullOfWhatWasEncryptedIsComparedWithTheFirst(isMerged: Bool) throws {
+    let shop = try makeShop()
+    if isMerged { try shop.merge() }
+    for (seed, name) in Self.names.enumerated() {
+      TestFiles.overwrite(path(name, in: shop), at: 0, with: randomBytes(60_000, seed: UInt64(seed)))
+    }
+    #expect(try shop.backup(.full).anomalies.map(\.kind) == [.encryption])
+  }
+
+  /// What was accepted once does not hide everything that comes after it.
+  @Test func nearlyEverythingIsAlwaysWorthALook() throws {
+    let shop = try makeShop()
+    func emptyAndFill() throws -> [Anomaly.Kind] {
+      for name in Self.names { TestFiles.remove(path(name, in: shop)) }
+      let found = try anomalies(shop)
+      for name in Self.names { TestFiles.write(orders(0), to: path(name, in: shop)) }
+      try shop.backup()
+      return found
+    }
+    #expect(try emptyAndFill() == [.massDeletion])
+    let emptied = try #require(try shop.open().allSnapshots { _ in }.first { $0.envelope.comparison?.anomalies != [] })
+    try shop.open().accept(emptied, reason: "")
+    #expect(try emptyAndFill() == [.massDeletion])
   }
 
   // MARK: What follows

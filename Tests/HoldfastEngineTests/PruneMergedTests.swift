@@ -56,3 +56,49 @@ import Testing
     #expect(try shop.prune(graceDays: 0).fates == ["1 keep", "2 keep", "3 keep"])
   }
 }
+
+/// What cannot be restored any more says that something is wrong: then nothing that can is removed.
+@Suite struct PruneOrphanTests {
+  @Test(arguments: [false, true]) func nothingIsRemovedWhileAParentIsMissing(isSealed: Bool) throws {
+    let shop = try TestShop(workers: 1, isSealed: isSealed)
+    try shop.fill([.full, .incremental, .incremental, .incremental])
+    let lost = try shop.number(2)
+    let key = Keys.manifest(lost.sourceName, 2)
+    let manifest = try #require(TestFiles.read(shop.repositoryPath.appending(key)))
+    TestFiles.remove(shop.repositoryPath.appending(key))
+    let files = TestFiles.allFiles(in: shop.repositoryPath)
+    let report = try shop.prune(last: 2, graceDays: 0)
+    #expect(report.exitStatus == .dataLoss)
+    let child = try shop.number(3).id.short
+    #expect(
+      report.sources[0].refusal?.message
+        == "nothing of source is removed while something of it is damaged or missing: \(key) is damaged: it is missing, and snapshot \(child) builds on it"
+    )
+    #expect(TestFiles.allFiles(in: shop.repositoryPath) == files)
+    TestFiles.write(manifest, to: shop.repositoryPath.appending(key))
+    try shop.expectSound()
+  }
+
+  /// Something that is no snapshot bears the highest number: what came after it nobody would find.
+  @Test func aNumberThatNobodyWouldFindIsRefused() throws {
+    let shop = try TestShop(workers: 1)
+    try shop.fill([.full])
+    for kind in ["sources/source", "sources/source/notes"] {
+      TestFiles.makeDirectory(shop.repositoryPath.appending("sources/source/notes"))
+      let junk = shop.repositoryPath.appending("\(kind)/9999999999")
+      TestFiles.makeDirectory(junk)
+      TestFiles.write("x", to: junk.appending(kind.hasSuffix("notes") ? "notes.json" : "manifest.json"))
+    }
+    let place = try shop.open().location
+    #expect(
+      throws: EngineError(
+        "no number is left for a snapshot of source: something in the repository bears the highest there is",
+        hint: "Look at sources/source/ in \(place), and remove what is no snapshot.", exitStatus: .dataLoss)
+    ) { try shop.backup(in: shop.open()) }
+    #expect(
+      throws: EngineError(
+        "no number is left for the notes on source: something in the repository bears the highest there is",
+        hint: "Look at sources/source/notes/ in \(place), and remove what is no revision.", exitStatus: .dataLoss)
+    ) { try shop.open().pin(shop.number(1), reason: "") }
+  }
+}

@@ -98,9 +98,9 @@ import Testing
   @Test func whatLacksLittleOfItsIntervalIsDue() {
     #expect(taken(past((.full, "809s")), [.incremental: "15min"]).hasPrefix("none: "))
     #expect(taken(past((.full, "810s")), [.incremental: "15min"]).hasPrefix("incremental: "))
-    // A quarter of an hour at most.
+    // Two minutes at most.
     #expect(taken(past((.full, "2419199s")), [.full: "4w"]).hasPrefix("full: "))
-    #expect(taken(past((.full, "2418300s")), [.full: "4w"]).hasPrefix("full: "))
+    #expect(taken(past((.full, "2419100s")), [.full: "4w"]).hasPrefix("full: "))
     #expect(taken(past((.full, "2418299s")), [.full: "4w"]).hasPrefix("none: "))
   }
 

@@ -162,7 +162,7 @@ package struct Envelope: Hashable, Sendable, Codable {
   package var incomplete: UInt64
   package var program: String
   package var postgres: Postgres?
-  /// `nil` of the first snapshot of a source, and of one that was not compared.
+  /// `nil` where the program that wrote it did not compare.
   package var comparison: Comparison?
   /// The revision under which it was taken, where it is sealed.
   package var keyring: KeyringReference?

@@ -73,7 +73,7 @@ struct PruneCommand: ParsableCommand {
 
   @OptionGroup var rules: RetentionOptions
 
-  @Option(help: ArgumentHelp("How long removed snapshots can be called back. (default: 7d)", valueName: "time"))
+  @Option(help: ArgumentHelp("How long removed snapshots can be called back.", valueName: "time"))
   var grace = TimeSpan(days: 7)
 
   @Flag(name: .long, help: "Show what would be done, and why, and do nothing.")
@@ -229,6 +229,8 @@ private struct PruneJSON: Encodable {
   struct Refusal: Encodable {
     let source: String
     let message: String
+    let hint: String?
+    let exitStatus: Int32
   }
 
   /// What goes of an archived log.
@@ -259,7 +261,9 @@ private struct PruneJSON: Encodable {
       Log(source: $0.source.text, system: $0.system.description, files: $0.files, bytes: $0.bytes)
     }
     refusals = report.sources.compactMap { source in
-      source.refusal.map { Refusal(source: source.name.text, message: $0.message) }
+      source.refusal.map {
+        Refusal(source: source.name.text, message: $0.message, hint: $0.hint, exitStatus: $0.exitStatus.rawValue)
+      }
     }
     let sums = PruneSums(report)
     (kept, removed, waiting, collected) =

@@ -131,7 +131,9 @@ struct StatusCommand: ParsableCommand {
   }
 
   private func judge(_ statuses: [SourceStatus]) -> ExitStatus {
-    if statuses.contains(where: { !$0.damage.isEmpty }) { return .dataLoss }
+    if statuses.contains(where: { !$0.damage.isEmpty || $0.standingDamage != nil || $0.restorable < $0.snapshots }) {
+      return .dataLoss
+    }
     let isMissed = statuses.contains { !$0.missed.isEmpty } || (statuses.isEmpty && objectives.maxAge != nil)
     return isMissed ? .objectiveMissed : .done
   }

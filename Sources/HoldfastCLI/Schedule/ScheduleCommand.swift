@@ -149,6 +149,8 @@ struct ScheduleInstall: ParsableCommand {
     schedule.timeout = timeout?.seconds
     schedule.onFailure = onFailure
     for name in ScheduledCommand.environment {
+      // What is configured goes before what the shell of the one who installs happens to have set.
+      if scheduled.isConfigured, name == "HOLDFAST_REPOSITORY" { continue }
       if let value = Environment.value(name), !value.isEmpty { schedule.environment[name] = value }
     }
     if let config = schedule.environment["HOLDFAST_CONFIG"] {
@@ -158,7 +160,7 @@ struct ScheduleInstall: ParsableCommand {
       let isName = scheduled.site?.repository(named) != nil
       schedule.environment["HOLDFAST_REPOSITORY"] = isName ? named : try absolute(named)
     }
-    schedule.credentials = try credentials()
+    schedule.credentials = try credentials(takesAlong: !scheduled.isConfigured)
     let places = scheduled.places(repository: schedule.environment["HOLDFAST_REPOSITORY"])
     schedule.writable = try places + write.map { try absolute($0) }
     schedule.confinement =
@@ -167,7 +169,10 @@ struct ScheduleInstall: ParsableCommand {
     return schedule
   }
 
-  private func credentials() throws -> [Schedule.Credential] {
+  private static let opening: Set = ["holdfast-identity", "holdfast-passphrase"]
+
+  /// - Parameter takesAlong: whether what opens repositories is meant where only the environment names it.
+  private func credentials(takesAlong: Bool) throws -> [Schedule.Credential] {
     let files = [
       ("holdfast-identity", "HOLDFAST_IDENTITY_FILE", identity),
       ("holdfast-passphrase", "HOLDFAST_PASSPHRASE_FILE", passphraseFile),
@@ -175,7 +180,9 @@ struct ScheduleInstall: ParsableCommand {
       ("holdfast-ping-url", "HOLDFAST_PING_URL_FILE", nil), ("holdfast-webhook-url", "HOLDFAST_WEBHOOK_URL_FILE", nil),
     ]
     return try files.compactMap { name, variable, file in
-      guard let file = file ?? Environment.value(variable), !file.isEmpty else { return nil }
+      guard let file = file ?? (takesAlong || !Self.opening.contains(name) ? Environment.value(variable) : nil),
+        !file.isEmpty
+      else { return nil }
       return Schedule.Credential(name: name, variable: variable, file: try absolute(file))
     }
   }

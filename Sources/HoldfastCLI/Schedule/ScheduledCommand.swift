@@ -15,6 +15,8 @@ struct ScheduledCommand {
 
   /// What is configured; `nil` where nothing is, or nothing that can be used.
   let site: Settings?
+  /// Whether it works on what is configured, and needs nothing of the environment for it.
+  let isConfigured: Bool
   private let repository: String?
   private let source: String?
   private let isByCommandLine: Bool
@@ -30,7 +32,7 @@ struct ScheduledCommand {
     let config = Self.value(nil, "--config", arguments)
     if let config, !config.hasPrefix("/") { throw ScheduleError.relativePath(config) }
     let backup = parsed as? BackupCommand
-    let isConfigured =
+    isConfigured =
       parsed is RunSourcesCommand || backup.map { $0.source == nil && $0.command.fromCommand == nil } ?? false
     let load = { try SiteConfiguration.loader(host, named: config).load() }
     // Where the run rests on a configuration that is wrong, the one who installs is told.

@@ -135,7 +135,8 @@ struct Findings {
 
   private mutating func check(_ text: String, _ name: String, _ rule: TextRule, at place: Place) -> Bool {
     if rule.accepts(text) { return true }
-    note(place, "\(name): \"\(Self.shown(text))\" is not \(rule.noun)", hint: rule.allowed)
+    let what = rule.hidesValue ? "what stands there" : "\"\(Self.shown(text))\""
+    note(place, "\(name): \(what) is not \(rule.noun)", hint: rule.allowed)
     return false
   }
 

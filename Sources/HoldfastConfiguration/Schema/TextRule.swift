@@ -7,9 +7,11 @@ struct TextRule: Sendable {
   /// What is allowed, as a sentence.
   let allowed: String
   let accepts: @Sendable (String) -> Bool
+  /// Whether a value may be a secret also where it is wrong.
+  let hidesValue: Bool
 
-  init(_ noun: String, _ allowed: String, accepts: @escaping @Sendable (String) -> Bool) {
-    (self.noun, self.allowed, self.accepts) = (noun, allowed, accepts)
+  init(_ noun: String, _ allowed: String, hidesValue: Bool = false, accepts: @escaping @Sendable (String) -> Bool) {
+    (self.noun, self.allowed, self.accepts, self.hidesValue) = (noun, allowed, accepts, hidesValue)
   }
 
   private static func isLine(_ text: String) -> Bool {
@@ -50,7 +52,8 @@ struct TextRule: Sendable {
   }
 
   static let connection = TextRule(
-    "a connection string", "It is what psql takes, such as host=/var/run/postgresql user=holdfast."
+    "a connection string", "It is what psql takes, such as host=/var/run/postgresql user=holdfast.",
+    hidesValue: true
   ) { !$0.utf8.contains(0) }
 
   static let tag = TextRule("a tag", "It is 1 to 64 bytes without blanks and commas.") { Tag($0) != nil }
@@ -76,13 +79,13 @@ struct TextRule: Sendable {
   static let share = TextRule("a share", "Write more than 0% and at most 100%, such as 5%.") { share(of: $0) != nil }
 
   static func share(of text: String) -> Double? {
-    guard let number = Double(text.hasSuffix("%") ? String(text.dropLast()) : text), number > 0, number <= 100 else {
+    guard text.hasSuffix("%"), let number = Double(text.dropLast()), number > 0, number <= 100 else {
       return nil
     }
     return number / 100
   }
 
-  static let address = TextRule("an address", "It begins with https:// or http://.") { text in
+  static let address = TextRule("an address", "It begins with https:// or http://.", hidesValue: true) { text in
     ["https://", "http://"].contains { text.hasPrefix($0) && text.utf8.count > $0.utf8.count }
       && isLine(text) && !text.contains(" ")
   }

@@ -44,6 +44,9 @@ package struct Settings: Hashable, Sendable {
       || notifications.contains { if case .command = $0.target { true } else { false } }
   }
 
-  package func repository(_ name: String) -> RepositorySettings? { repositories.first { $0.name == name } }
+  /// - Parameter name: or its path.
+  package func repository(_ name: String) -> RepositorySettings? {
+    repositories.first { $0.name == name } ?? repositories.first { $0.path == Path(name) }
+  }
   package func source(_ name: String) -> SourceSettings? { sources.first { $0.name.text == name } }
 }

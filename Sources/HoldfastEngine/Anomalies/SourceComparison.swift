@@ -9,10 +9,9 @@ extension Repository {
   ///   - onDamage: gets what of the history cannot be read: it is passed over.
   func comparison(
     of envelope: Envelope, with before: Envelope.State?, _ density: Density.Count, onDamage: (DamageError) -> Void
-  ) throws -> Envelope.Comparison? {
-    guard let before else { return nil }
+  ) throws -> Envelope.Comparison {
     var comparison = Envelope.Comparison(
-      entries: before.entries, bytes: before.bytes, samples: density.samples, denseSamples: density.dense)
+      entries: before?.entries ?? 0, bytes: before?.bytes ?? 0, samples: density.samples, denseSamples: density.dense)
     var compared = envelope
     compared.comparison = comparison
     guard let figures = ChangeFigures(compared), AnomalyCheck.isWorthwhile(figures) else { return comparison }

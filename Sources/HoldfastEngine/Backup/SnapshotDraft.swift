@@ -30,6 +30,12 @@ struct SnapshotDraft {
       repository.notes(of: name).notes.highest,
     ]
     let sequence = (seen.compactMap { $0 }.max() ?? 0) + 1
+    guard sequence <= Limits.sequenceMax else {
+      throw EngineError(
+        "no number is left for a snapshot of \(name): something in the repository bears the highest there is",
+        hint: "Look at \(Keys.source(name)) in \(repository.location), and remove what is no snapshot.",
+        exitStatus: .dataLoss)
+    }
     let makeObject: (String) throws -> any ObjectWriter = { key in
       isDryRun ? DiscardingWriter() : try repository.store.create(key)
     }

@@ -126,7 +126,7 @@ package struct Merge {
     try MergedBody(body: draft.body, cancellation: host.cancellation, lost: mismatch).write(state, at: places)
     let archives = try draft.archives.finish()
     let envelope = envelope(
-      of: original, draft, archives: archives, body: try draft.body.finish(), state: state.summary, plan)
+      of: chain, draft, archives: archives, body: try draft.body.finish(), state: state.summary, plan)
 
     // Nothing is built on the merge of an older snapshot, and the cache of the newest is still needed.
     let isNewest = newest.map { $0.standsFor <= original.standsFor } ?? true
@@ -139,9 +139,10 @@ package struct Merge {
   }
 
   private func envelope(
-    of original: Snapshot, _ draft: SnapshotDraft, archives: [Envelope.Archive], body: ObjectReference,
+    of chain: Chain, _ draft: SnapshotDraft, archives: [Envelope.Archive], body: ObjectReference,
     state: Envelope.State, _ plan: MergePlan
   ) -> Envelope {
+    let original = chain.tip
     var changes = Envelope.Changes()
     (changes.added, changes.pages, changes.pageBytes) = (state.entries, plan.pages, plan.pageBytes)
     var envelope = Envelope(
@@ -151,6 +152,9 @@ package struct Merge {
       consistency: original.envelope.consistencyClass, incomplete: original.envelope.incomplete,
       program: Program.nameAndVersion, postgres: original.envelope.postgres,
       keyring: repository.sealed?.revision.reference)
+    // How dense the source was when all of it was captured: fulls to come are compared with that.
+    envelope.comparison = chain.full.envelope.comparison
+    envelope.comparison?.anomalies = []
     envelope.merged = Envelope.Merge(standingFor: original, at: TimeText.utc(host.clock.now()))
     return envelope
   }

@@ -110,6 +110,11 @@ extension Repository {
       let reading = try notes(of: source)
       var next = reading.notes
       guard try change(&next, reading) else { return reading.notes }
+      guard reading.next <= Limits.sequenceMax else {
+        throw EngineError(
+          "no number is left for the notes on \(source): something in the repository bears the highest there is",
+          hint: "Look at \(Keys.notes(source)) in \(location), and remove what is no revision.", exitStatus: .dataLoss)
+      }
       next.revision = reading.next
       next.time = TimeText.utc(host.clock.now())
       next.program = Program.nameAndVersion

@@ -16,12 +16,24 @@ struct PruneSurvey {
     self.reading = reading
     var damage = reading.damage
     snapshots = try repository.committedSnapshots(of: name) { damage.append($0) }
+    damage += Self.orphans(among: snapshots)
     // What cannot be read may build on anything.
     let suspicious = snapshots.last { reading.removal(of: $0) == nil && $0.isSuspicious(reading.notes) }
     refusal = damage.first.map { Self.refusal(name, $0) } ?? suspicious.map { Self.refusal(name, $0) }
     let candidates = snapshots.map { RetentionCandidate($0, reading.notes[$0]) }
     plan = RetentionPlan(
       candidates, policy: policy, now: repository.host.clock.now(), calendar: LocalCalendar.time(of:))
+  }
+
+  /// Snapshots whose parent is not there. A prune removes tips first, so it never makes one.
+  private static func orphans(among snapshots: [Snapshot]) -> [DamageError] {
+    let digests = Dictionary(snapshots.map { ($0.id, $0.digest) }) { $1 }
+    return snapshots.compactMap { snapshot in
+      guard let parent = snapshot.envelope.parent, digests[parent.snapshot] != parent.digest else { return nil }
+      return DamageError(
+        Keys.manifest(snapshot.sourceName, parent.sequence),
+        "it is missing, and snapshot \(snapshot.id.short) builds on it")
+    }
   }
 
   private static func refusal(_ name: SourceName, _ damage: DamageError) -> Prune.Refusal {

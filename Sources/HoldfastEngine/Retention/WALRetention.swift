@@ -46,8 +46,8 @@ extension Prune {
   }
 }
 
-/// Removes what `WALRetention` says of a source's archived logs; timeline histories stay. Under the lock of the source; pushes hold none, and only add what
-/// is newer.
+/// Removes what `WALRetention` says of a source's archived logs, file by file; timeline histories stay. Under the lock of the source. Pushes hold none, so nothing
+/// is removed that was not looked at by its name: what killed ones have left stays.
 struct WALPrune {
   let repository: Repository
   let source: SourceName
@@ -63,13 +63,10 @@ struct WALPrune {
       guard let size = inventory.size else { return nil }
       var report = Prune.LogReport(source: source, system: system)
       let files = Dictionary(grouping: inventory.files.filter { $0.kind != .timelineHistory }, by: \.directory)
-      for (directory, files) in files.sorted(by: { $0.key < $1.key }) {
+      for (_, files) in files.sorted(by: { $0.key < $1.key }) {
         guard let floor = retention.floor(of: files[0].timeline) else { continue }
         let going = files.filter { file in file.number(size).map { size.start(of: $0 + 1) <= floor } ?? false }
         for file in going { try remove(file, of: archive, system, &report) }
-        // What killed pushes have left goes with the last of them.
-        guard going.count == files.count, !isDryRun else { continue }
-        try repository.store.removeAll(below: Keys.wal(source, system, directory))
       }
       return report.files == 0 ? nil : report
     }

@@ -25,7 +25,7 @@ package struct RunPlan: Hashable, Sendable {
   private static let skewSeconds = 60.0
   /// Whoever runs every 15 minutes is now and then a little early, and shall not wait for the next time: what lacks less than a tenth of its interval, and less than
   /// this, is due.
-  private static let earlySecondsMax = 900.0
+  private static let earlySecondsMax = 120.0
   /// In so many proofs a round is reached where the site says only in which time.
   private static let proofsPerRound = 30.0
 

@@ -94,8 +94,9 @@ package struct StatusComputation {
       age: age(of: envelope.started), consistency: envelope.consistency, incomplete: envelope.incomplete,
       stateBytes: envelope.state.bytes, stateFiles: envelope.state.files, chainLength: chain?.count,
       chainBytes: chain?.reduce(0) { $0 &+ $1.envelope.storedBytes })
-    let complete = facts.snapshots.filter { $0.isComplete && age(of: $0.envelope.started) != nil }.max(
-      by: Snapshot.isOlder)
+    let complete = facts.snapshots.filter {
+      $0.isComplete && history.restorable.contains($0.id) && age(of: $0.envelope.started) != nil
+    }.max(by: Snapshot.isOlder)
     status.completeStarted = complete?.envelope.started
     status.completeAge = status.completeStarted.flatMap { age(of: $0) }
   }

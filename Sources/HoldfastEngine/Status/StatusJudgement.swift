@@ -60,6 +60,10 @@ extension StatusComputation {
       let more = status.damage.count > 1 ? " (and \(status.damage.count - 1) more)" : ""
       found.append(concern(.critical, first + more))
     }
+    if status.damage.isEmpty, status.restorable < status.snapshots {
+      let lost = Amount.count(UInt64(status.snapshots - status.restorable), "snapshot")
+      found.append(concern(.critical, "\(lost) cannot be restored: what they build on is missing"))
+    }
     if status.newest == nil, objectives.maxAge == nil { found.append(concern(.critical, "there is no snapshot")) }
     found += verifyConcerns(status) + newestConcerns(status)
     if let suspicion = status.suspicions.first {

@@ -18,6 +18,8 @@ package struct AnomalyCheck: Sendable {
   /// How many spreads beyond the median, and how much more than the most that there was.
   private static let spreadsMax = 6.0
   private static let mostFactor = 1.5
+  /// So much of a source is worth a look whatever has been accepted before.
+  private static let boundMax = 0.9
   /// Of small sources a few files are a large share.
   private static let removedMin: UInt64 = 10
   private static let lostBytesMin: UInt64 = 1 << 20
@@ -42,6 +44,7 @@ package struct AnomalyCheck: Sendable {
   /// Whether the history has to be asked at all.
   package static func isWorthwhile(_ figures: ChangeFigures) -> Bool {
     [deletion, truncation, encryption].contains { $0.measure(figures) >= $0.least }
+      || (figures.kind == .full && figures.density >= fullDenseGrowthMax)
   }
 
   package func anomalies(in figures: ChangeFigures) -> [Anomaly] {
@@ -67,17 +70,17 @@ package struct AnomalyCheck: Sendable {
     guard history.count >= historyMin, let usual = RobustStatistic(history.map(rule.measure)) else {
       return value >= rule.leastAlone ? anomaly(rule.kind, value, usual: nil) : nil
     }
-    let bound = max(
-      rule.least, usual.median + spreadsMax * max(usual.spread, rule.spreadLeast), mostFactor * usual.max)
+    let farOutside = usual.median + spreadsMax * max(usual.spread, rule.spreadLeast)
+    let bound = min(boundMax, max(rule.least, farOutside, mostFactor * usual.max))
     return value >= bound ? anomaly(rule.kind, value, usual: usual.max) : nil
   }
 
   private static func judgeDensity(_ figures: ChangeFigures, _ history: [ChangeFigures]) -> Anomaly? {
     // All of a full is captured, so how dense it is says how dense the source is: only growth tells anything.
     if figures.kind == .full {
-      guard let most = history.map(\.denseShare).max() else { return nil }
-      let hasGrown = figures.denseShare >= most + fullDenseGrowthMax
-      return hasGrown ? anomaly(.encryption, figures.denseShare, usual: most) : nil
+      guard let most = history.map(\.density).max() else { return nil }
+      let hasGrown = figures.density >= most + fullDenseGrowthMax
+      return hasGrown ? anomaly(.encryption, figures.density, usual: most) : nil
     }
     if history.count >= historyMin, let stored = RobustStatistic(history.map(\.storedShare)),
       figures.storedShare < stored.median + storedShareGrowthMin * (1 - stored.median)

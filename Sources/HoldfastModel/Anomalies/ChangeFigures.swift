@@ -36,11 +36,14 @@ package struct ChangeFigures: Hashable, Sendable {
   /// By how much the source has become smaller.
   package var shrunkShare: Double { Self.share(bytesBefore > bytes ? bytesBefore - bytes : 0, of: bytesBefore) }
 
+  /// How much of what was captured looks encrypted.
+  package var density: Double { Self.share(denseSamples, of: samples) }
+
   /// How much of the source was replaced by something that looks encrypted. What only came in addition replaces nothing.
   package var denseShare: Double {
     let growth = bytes > bytesBefore ? bytes - bytesBefore : 0
     let replaced = capturedBytes > growth ? capturedBytes - growth : 0
-    return Self.share(replaced, of: max(bytes, bytesBefore)) * Self.share(denseSamples, of: samples)
+    return Self.share(replaced, of: max(bytes, bytesBefore)) * density
   }
 
   /// What a captured byte takes in the repository.

@@ -19,6 +19,8 @@ package enum Limits {
   package static let extendedAttributesMax = 1024
   package static let extendedAttributeBytesMax = 65_536
   package static let extendedAttributesBytesMax = 1 << 20
+  /// Of a snapshot of a source, and of a revision of its notes: ten digits.
+  package static let sequenceMax: UInt64 = 9_999_999_999
   package static let chainLengthMax = 100_000
   package static let sizeMax: UInt64 = 1 << 62
   package static let pageSizeMin = 512
