@@ -51,7 +51,7 @@ import Testing
     configure(example.output)
     let check = run("config", "check")
     #expect(check.error == "")
-    #expect(tool.plain(check.output) == "sound: 1 repository, 2 sources, 0 notifications, in DIR/holdfast.yaml\n")
+    #expect(tool.plain(check.output) == "sound: 1 repository, 1 source, 0 notifications, in DIR/holdfast.yaml\n")
     #expect(check.exitStatus == 0)
     #expect(run("config", "check", "--quiet").output == "")
   }
