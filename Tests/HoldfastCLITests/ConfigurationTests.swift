@@ -212,6 +212,15 @@ import Testing
       "repositories: {shop: {path: \(sealed.repository.text), expect-keyring: \(String(repeating: "0", count: 64))}}\n",
       to: file)
     #expect(sealed.run("list", configure: configure).exitStatus == 21)
+    // Nor does a run get around it by naming the same repository by its path.
+    TestFiles.write(
+      "repositories: {shop: {path: \(sealed.repository.text), expect-keyring: \(String(repeating: "0", count: 64))}}\nsources: {orders: {path: \(sealed.source.text)}}\n",
+      to: file)
+    let byPath = sealed.run("backup", "--quiet") { start in
+      configure(&start)
+      start.environment["HOLDFAST_REPOSITORY"] = sealed.repository.text
+    }
+    #expect(byPath.exitStatus == 21, "\(byPath.error)")
   }
 
   // MARK: backup

@@ -209,6 +209,27 @@ import Testing
     #expect(relative.exitStatus == 2)
   }
 
+  /// Whoever installs may have the recovery key and another repository in the shell: neither is what the site has configured.
+  @Test func aScheduleOfWhatIsConfiguredTakesNothingOfTheShellAlong() {
+    let root = tool.directory.appending("root")
+    TestFiles.makeDirectory(root)
+    TestFiles.write("", to: tool.directory.appending("recovery.key"))
+    configure("    schedule: {incremental: 15min}\n")
+    func unit(_ arguments: String...) -> String {
+      var start = start(["schedule", "install", "--every", "15m", "--root", root.text] + arguments)
+      start.environment["HOLDFAST_REPOSITORY"] = "/elsewhere"
+      start.environment["HOLDFAST_IDENTITY_FILE"] = tool.directory.appending("recovery.key").text
+      let installed = RunningProcess(start).wait()
+      #expect(installed.exitStatus == 0, "\(installed.error)")
+      let unit = root.appending("etc/systemd/system/holdfast.service")
+      return String(decoding: TestFiles.read(unit) ?? [], as: UTF8.self)
+    }
+    let configured = unit()
+    #expect(!configured.contains("/elsewhere") && !configured.contains("recovery.key"))
+    let named = unit("--repository", "/elsewhere", "--identity", "recovery.key")
+    #expect(named.contains("/elsewhere") && named.contains("recovery.key"))
+  }
+
   @Test func withoutAConfigurationTheMessageShowsOne() {
     var start = tool.start(["run"])
     start.environment = ["PATH": "/usr/bin:/bin", "HOME": "/nonexistent"]

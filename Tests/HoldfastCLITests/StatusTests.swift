@@ -142,6 +142,31 @@ import Testing
     #expect(lines.contains("  chain  1 snapshot long; 1 of 1 snapshot can be restored, in 1 chain, on 1 place"))
   }
 
+  /// Nobody shall read OK above a snapshot that does not come back.
+  @Test func aChainThatCannotBeRestoredIsNoAge() {
+    let tool = shop()
+    TestFiles.remove(tool.repository.appending("sources/source/0000000001/manifest.json"))
+    for arguments in [["status"], ["status", "--max-age", "1h"]] {
+      let result = RunningProcess(tool.start(arguments)).wait()
+      #expect(result.exitStatus == 21)
+      #expect(result.output.hasPrefix("source: CRITICAL\n"))
+      #expect(
+        result.output.contains("  ! 1 snapshot cannot be restored: what it builds on is missing\n"), "\(result.output)")
+    }
+    let missed = tool.run("status", "--max-age", "1h").output
+    #expect(
+      missed.contains("  ! the age of the newest complete snapshot is unknown, and 1 h are allowed\n"), "\(missed)")
+  }
+
+  @Test func damageThatAVerifyHasFoundEndsWithTwentyOne() throws {
+    let tool = shop()
+    let archive = try #require(
+      TestFiles.allFiles(in: tool.repository.appending("sources/source")).first { $0.text.contains("archive-") })
+    TestFiles.remove(archive)
+    #expect(tool.run("verify", "--data").exitStatus == 21)
+    #expect(tool.run("status").exitStatus == 21)
+  }
+
   @Test func aSealedRepositoryNeedsNoKey() {
     let tool = SealedTool()
     tool.makeRepository()

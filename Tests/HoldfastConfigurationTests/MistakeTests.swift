@@ -125,6 +125,10 @@ import Testing
     value(
       "verify", "{share: 101%}", column: 28,
       "share: \"101%\" is not a share\nHINT: Write more than 0% and at most 100%, such as 5%."),
+    // A share without a sign could be meant as a hundredth or as itself.
+    value(
+      "verify", "{share: 0.05}", column: 28,
+      "share: \"0.05\" is not a share\nHINT: Write more than 0% and at most 100%, such as 5%."),
     value(
       "postgres", "\"a\\0b\"", column: 22,
       "postgres: what stands there is not a connection string\nHINT: It is what psql takes, such as host=/var/run/postgresql user=holdfast."

@@ -154,6 +154,8 @@ private struct PruneText {
         ])
       }
     }
+    // Of what was refused there is nothing to sum up: "kept 0" would be read as a loss.
+    guard report.sources.isEmpty || report.sources.contains(where: { $0.refusal == nil }) else { return }
     lines = table.lines.map { $0.trimmingTrailingBlanks() } + [Self.summary(report)]
   }
 

@@ -62,11 +62,11 @@ struct WALPrune {
       let inventory = try WALInventory(archive, system)
       guard let size = inventory.size else { return nil }
       var report = Prune.LogReport(source: source, system: system)
-      let files = Dictionary(grouping: inventory.files.filter { $0.kind != .timelineHistory }, by: \.directory)
-      for (_, files) in files.sorted(by: { $0.key < $1.key }) {
-        guard let floor = retention.floor(of: files[0].timeline) else { continue }
-        let going = files.filter { file in file.number(size).map { size.start(of: $0 + 1) <= floor } ?? false }
-        for file in going { try remove(file, of: archive, system, &report) }
+      for file in inventory.files where file.kind != .timelineHistory {
+        guard let floor = retention.floor(of: file.timeline), let number = file.number(size),
+          size.start(of: number + 1) <= floor
+        else { continue }
+        try remove(file, of: archive, system, &report)
       }
       return report.files == 0 ? nil : report
     }

@@ -61,8 +61,10 @@ extension StatusComputation {
       found.append(concern(.critical, first + more))
     }
     if status.damage.isEmpty, status.restorable < status.snapshots {
-      let lost = Amount.count(UInt64(status.snapshots - status.restorable), "snapshot")
-      found.append(concern(.critical, "\(lost) cannot be restored: what they build on is missing"))
+      let lost = UInt64(status.snapshots - status.restorable)
+      let what = lost == 1 ? "it builds" : "they build"
+      found.append(
+        concern(.critical, "\(Amount.count(lost, "snapshot")) cannot be restored: what \(what) on is missing"))
     }
     if status.newest == nil, objectives.maxAge == nil { found.append(concern(.critical, "there is no snapshot")) }
     found += verifyConcerns(status) + newestConcerns(status)
