@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define SHA_EXTENSIONS __attribute__((target("sha,sse4.1,ssse3")))
+#define ALWAYS_INLINED inline __attribute__((always_inline))
 #define UNROLLED _Pragma("clang loop unroll(full)")
 
 enum { lanes = 2, block_bytes = 64 };
@@ -65,14 +66,16 @@ SHA_EXTENSIONS static inline __m128i schedule(const __m128i words[4], int step) 
     return _mm_sha256msg2_epu32(sum, words[(step + 3) & 3]);
 }
 
-SHA_EXTENSIONS static void compress(lane_state states[lanes], const uint8_t *const messages[lanes], size_t block_count) {
+/// Takes one to `lanes` messages further by as many blocks each. Inlined, so that `count` is a constant and the loops over the lanes disappear.
+SHA_EXTENSIONS ALWAYS_INLINED static void compress(
+    lane_state *states, const uint8_t *const *messages, int count, size_t block_count) {
     for (size_t offset = 0; offset < block_count * block_bytes; offset += block_bytes) {
         lane_state now[lanes];
         __m128i words[lanes][4];
-        memcpy(now, states, sizeof now);
+        UNROLLED for (int lane = 0; lane < count; lane++) now[lane] = states[lane];
         UNROLLED for (int step = 0; step < 16; step++) {
             __m128i constants = load(round_constants + 4 * step);
-            UNROLLED for (int lane = 0; lane < lanes; lane++) {
+            UNROLLED for (int lane = 0; lane < count; lane++) {
                 __m128i next = step < 4 ? swap_bytes(load(messages[lane] + offset + 16 * step)) : schedule(words[lane], step);
                 words[lane][step & 3] = next;
                 __m128i inputs = _mm_add_epi32(next, constants);
@@ -81,11 +84,19 @@ SHA_EXTENSIONS static void compress(lane_state states[lanes], const uint8_t *con
                 now[lane].abef = _mm_sha256rnds2_epu32(now[lane].abef, now[lane].cdgh, inputs);
             }
         }
-        for (int lane = 0; lane < lanes; lane++) {
+        UNROLLED for (int lane = 0; lane < count; lane++) {
             states[lane].abef = _mm_add_epi32(states[lane].abef, now[lane].abef);
             states[lane].cdgh = _mm_add_epi32(states[lane].cdgh, now[lane].cdgh);
         }
     }
+}
+
+SHA_EXTENSIONS static void compress_pair(lane_state states[lanes], const uint8_t *const messages[lanes], size_t block_count) {
+    compress(states, messages, lanes, block_count);
+}
+
+SHA_EXTENSIONS static void compress_one(lane_state *state, const uint8_t *message, size_t block_count) {
+    compress(state, &message, 1, block_count);
 }
 
 /// The end of a message: what is left of it, a one bit, zeros, and its length in bits. One block, or two.
@@ -101,21 +112,30 @@ static size_t pad(const uint8_t *rest, size_t rest_length, size_t length, uint8_
 }
 
 SHA_EXTENSIONS void holdfast_sha256_pair(
-    const uint8_t *first, const uint8_t *second, size_t length, uint8_t first_digest[32], uint8_t second_digest[32]) {
+    const uint8_t *first, size_t first_length, const uint8_t *second, size_t second_length, uint8_t first_digest[32],
+    uint8_t second_digest[32]) {
     const uint8_t *messages[lanes] = {first, second};
+    const size_t lengths[lanes] = {first_length, second_length};
+    uint8_t *digests[lanes] = {first_digest, second_digest};
     lane_state states[lanes] = {begin(), begin()};
-    compress(states, messages, length / block_bytes);
+    size_t shorter = first_length < second_length ? first_length : second_length;
+    size_t common = shorter / block_bytes;
+    compress_pair(states, messages, common);
 
-    size_t rest_length = length % block_bytes;
     uint8_t padded[lanes][2 * block_bytes];
-    size_t block_count = 0;
+    size_t padded_count[lanes];
     for (int lane = 0; lane < lanes; lane++) {
-        block_count = pad(messages[lane] + length - rest_length, rest_length, length, padded[lane]);
+        size_t whole = lengths[lane] / block_bytes;
+        compress_one(&states[lane], messages[lane] + common * block_bytes, whole - common);
+        padded_count[lane] = pad(messages[lane] + whole * block_bytes, lengths[lane] % block_bytes, lengths[lane], padded[lane]);
     }
-    const uint8_t *ends[lanes] = {padded[0], padded[1]};
-    compress(states, ends, block_count);
-    finish(states[0], first_digest);
-    finish(states[1], second_digest);
+    if (padded_count[0] == padded_count[1]) {
+        const uint8_t *ends[lanes] = {padded[0], padded[1]};
+        compress_pair(states, ends, padded_count[0]);
+    } else {
+        for (int lane = 0; lane < lanes; lane++) compress_one(&states[lane], padded[lane], padded_count[lane]);
+    }
+    for (int lane = 0; lane < lanes; lane++) finish(states[lane], digests[lane]);
 }
 
 #else
@@ -123,7 +143,8 @@ SHA_EXTENSIONS void holdfast_sha256_pair(
 bool holdfast_sha256_pair_is_supported(void) { return false; }
 
 void holdfast_sha256_pair(
-    const uint8_t *first, const uint8_t *second, size_t length, uint8_t first_digest[32], uint8_t second_digest[32]) {
+    const uint8_t *first, size_t first_length, const uint8_t *second, size_t second_length, uint8_t first_digest[32],
+    uint8_t second_digest[32]) {
     __builtin_trap();
 }
 

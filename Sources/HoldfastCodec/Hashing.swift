@@ -39,13 +39,50 @@ package struct Hasher {
   package static func digest(_ bytes: [UInt8]) -> Digest {
     bytes.withUnsafeBytes { digest($0) }
   }
+
+  /// The digests of messages. Where the processor can, two of them take turns: as far as the shorter one reaches, both cost little more than one.
+  package static func digests(_ messages: [UnsafeRawBufferPointer]) -> [Digest] {
+    guard HashPair.isSupported else { return messages.map { digest($0) } }
+    var digests: [Digest] = []
+    for start in stride(from: 0, to: messages.count, by: 2) {
+      if start + 1 == messages.count {
+        digests.append(digest(messages[start]))
+      } else {
+        HashPair.digest(messages[start], messages[start + 1]) {
+          for bytes in [$0, $1] {
+            guard let digest = Digest(bytes: Array(bytes)) else { preconditionFailure("SHA-256 has 32 bytes") }
+            digests.append(digest)
+          }
+        }
+      }
+    }
+    return digests
+  }
+}
+
+/// Two messages at a time.
+private enum HashPair {
+  static let isSupported = holdfast_sha256_pair_is_supported()
+
+  /// Hands the digests of both to `body`.
+  static func digest<Result>(
+    _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer,
+    _ body: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) -> Result
+  ) -> Result {
+    withUnsafeTemporaryAllocation(byteCount: 2 * Digest.byteCount, alignment: 16) { both in
+      let (left, right) = (both[..<Digest.byteCount], both[Digest.byteCount...])
+      let (leftRoom, rightRoom) = (
+        UnsafeMutableRawBufferPointer(rebasing: left), UnsafeMutableRawBufferPointer(rebasing: right)
+      )
+      holdfast_sha256_pair(
+        first.baseAddress, first.count, second.baseAddress, second.count, leftRoom.baseAddress, rightRoom.baseAddress)
+      return body(UnsafeRawBufferPointer(leftRoom), UnsafeRawBufferPointer(rightRoom))
+    }
+  }
 }
 
 /// The digests of pages (format.md, section 6).
 package enum PageHasher {
-  /// Whether the processor digests two pages at a time faster than one after the other.
-  private static let canPair = holdfast_sha256_pair_is_supported()
-
   /// Writes the digest of each page of `pages` to `digests`, 16 bytes a page; the last page may be short.
   package static func hash(
     _ pages: UnsafeRawBufferPointer, pageSize: Int, into digests: UnsafeMutableRawBufferPointer
@@ -57,7 +94,7 @@ package enum PageHasher {
       let bytes = UnsafeRawBufferPointer(rebasing: pages[offset..<min(offset + pageSize, pages.count)])
       if isZero(bytes) {
         output(page, of: digests).initializeMemory(as: UInt8.self, repeating: 0)
-      } else if !canPair || bytes.count < pageSize {
+      } else if !HashPair.isSupported || bytes.count < pageSize {
         hash(bytes, into: output(page, of: digests))
       } else if let first = waiting {
         let other = UnsafeRawBufferPointer(rebasing: pages[first.offset..<first.offset + pageSize])
@@ -86,12 +123,9 @@ package enum PageHasher {
     _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer,
     into firstOutput: UnsafeMutableRawBufferPointer, _ secondOutput: UnsafeMutableRawBufferPointer
   ) {
-    withUnsafeTemporaryAllocation(byteCount: 2 * Digest.byteCount, alignment: 16) { both in
-      guard let room = both.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return }
-      holdfast_sha256_pair(
-        first.baseAddress, second.baseAddress, first.count, room, room + Digest.byteCount)
-      firstOutput.copyMemory(from: UnsafeRawBufferPointer(start: room, count: firstOutput.count))
-      secondOutput.copyMemory(from: UnsafeRawBufferPointer(start: room + Digest.byteCount, count: secondOutput.count))
+    HashPair.digest(first, second) { first, second in
+      firstOutput.copyMemory(from: UnsafeRawBufferPointer(rebasing: first[..<firstOutput.count]))
+      secondOutput.copyMemory(from: UnsafeRawBufferPointer(rebasing: second[..<secondOutput.count]))
     }
   }
 

@@ -23,7 +23,7 @@ import Testing
       nonisolated(unsafe) let maker = maker
       return WorkerThread.start {
         for _ in 0..<Self.framesPerThread {
-          let number = [UInt8](repeating: 7, count: 16).withUnsafeBytes { try? maker.make($0, for: head).sealNumber }
+          let number = [UInt8](repeating: 7, count: 16).withUnsafeBytes { try? maker.makeBytes($0, for: head).sealNumber }
           found.withLock { $0 += number.map { [$0] } ?? [] }
         }
       }
@@ -44,10 +44,11 @@ import Testing
     for head in [try makeHead(1), try makeHead(1), try makeHead(2)] {
       for _ in 0..<4 {
         try [UInt8](repeating: 7, count: 16).withUnsafeBytes { plain in
-          let frame = try maker.make(plain, for: head)
-          #expect(frame.bytes.count == 16 + SealingKey.tagByteCount)
-          #expect(frame.digest == Hasher.digest(frame.bytes))
-          seen.insert(Array(frame.bytes))
+          let stored = try maker.make(plain, for: head)
+          let bytes = stored.frame.bytes
+          #expect(bytes.count == 16 + SealingKey.tagByteCount)
+          #expect(stored.digest == Hasher.digest(bytes))
+          seen.insert(Array(bytes))
         }
       }
     }
@@ -58,7 +59,7 @@ import Testing
     let maker = try FrameMaker(.none, capacity: 16)
     for _ in 0..<2 {
       let number = try [UInt8](repeating: 7, count: 16).withUnsafeBytes {
-        try maker.make($0, for: SampleContainer.bodyHead).sealNumber
+        try maker.makeBytes($0, for: SampleContainer.bodyHead).sealNumber
       }
       #expect(number == 0)
     }

@@ -46,6 +46,30 @@ import Testing
     }
   }
 
+  /// Messages are digested two at a time where the processor can, and are seldom of one length: each must have the digest that it has alone.
+  @Test(arguments: [0, 1, 55, 56, 63, 64, 65, 119, 120, 128, 1000, 131_072]) func everyMessageHasItsOwnDigest(
+    length: Int
+  ) {
+    var random = SeededRandom(seed: 89)
+    for otherLength in [0, 1, 55, 56, 64, 120, 127, 4096, 131_071] {
+      let messages = [length, otherLength, 64].map { random.bytes($0) }
+      for count in 0...messages.count {
+        let digests = withBytes(of: messages.prefix(count), Hasher.digests)
+        #expect(digests == messages.prefix(count).map { Hasher.digest($0) }, "seed 89, \(length) and \(otherLength)")
+      }
+    }
+  }
+
+  private func withBytes<Result>(
+    of messages: ArraySlice<[UInt8]>, _ body: ([UnsafeRawBufferPointer]) -> Result
+  ) -> Result {
+    func hold(_ rest: ArraySlice<[UInt8]>, _ held: [UnsafeRawBufferPointer]) -> Result {
+      guard let first = rest.first else { return body(held) }
+      return first.withUnsafeBytes { hold(rest.dropFirst(), held + [$0]) }
+    }
+    return hold(messages, [])
+  }
+
   @Test func aShortLastPageOfZerosIsAZeroPage() {
     #expect(pageDigests([UInt8](repeating: 0, count: 513), pageSize: 512) == [UInt8](repeating: 0, count: 32))
   }

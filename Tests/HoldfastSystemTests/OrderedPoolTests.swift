@@ -42,6 +42,48 @@ import Testing
     #expect(consumed == [0, 1])
   }
 
+  @Test(arguments: [0, 1, 2, 5])
+  func jobsThatAreTakenSeveralAtATimeComeBackInOrder(_ workers: Int) throws {
+    var consumed: [Int] = []
+    let largest = Mutex(0)
+    let pool = OrderedPool(workers: workers, capacity: 8, batch: 3, makeJob: Job.init) { jobs in
+      largest.withLock { $0 = max($0, jobs.count) }
+      for job in jobs { job.result = job.number * job.number }
+    }
+    pool.consume = { consumed.append($0.result) }
+    for number in 0..<500 {
+      try pool.next().number = number
+      try pool.submit()
+    }
+    try pool.drain()
+    pool.stop()
+    #expect(consumed == (0..<500).map { $0 * $0 })
+    #expect(largest.withLock { $0 } <= 3)
+  }
+
+  /// Each of two jobs that wait at the same time ends only when the other has begun.
+  @Test func noWorkerTakesSeveralWhileAnotherHasNone() throws {
+    let mayBegin = DispatchSemaphore(value: 0)
+    let hasBegun = [DispatchSemaphore(value: 0), DispatchSemaphore(value: 0)]
+    let pool = OrderedPool(workers: 2, capacity: 4, batch: 2, makeJob: Job.init) { jobs in
+      for job in jobs {
+        if job.number < 2 {
+          mayBegin.wait()
+        } else {
+          hasBegun[job.number - 2].signal()
+          hasBegun[3 - job.number].wait()
+        }
+      }
+    }
+    for number in 0..<4 {
+      try pool.next().number = number
+      try pool.submit()
+    }
+    for _ in 0..<2 { mayBegin.signal() }
+    try pool.drain()
+    pool.stop()
+  }
+
   @Test func thereAreNeverMoreJobsThanTheCapacity() throws {
     var made = 0
     var inFlight = 0

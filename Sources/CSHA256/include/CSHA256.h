@@ -1,4 +1,4 @@
-// SHA-256 of two messages of the same length at a time (FIPS 180-4). One message keeps the processor's SHA unit waiting for its own results half of
+// SHA-256 of two messages at a time (FIPS 180-4). One message keeps the processor's SHA unit waiting for its own results half of
 // the time; two that take turns do not.
 #pragma once
 #include <stdbool.h>
@@ -8,6 +8,7 @@
 /// Whether this processor can: x86-64 with the SHA extensions.
 bool holdfast_sha256_pair_is_supported(void);
 
-/// Digests `first` and `second`, each of `length` bytes. Only where it is supported.
+/// Digests `first` and `second`; as far as the shorter one reaches they take turns. Only where it is supported.
 void holdfast_sha256_pair(
-    const uint8_t *first, const uint8_t *second, size_t length, uint8_t first_digest[32], uint8_t second_digest[32]);
+    const uint8_t *first, size_t first_length, const uint8_t *second, size_t second_length, uint8_t first_digest[32],
+    uint8_t second_digest[32]);

@@ -26,10 +26,11 @@ package final class ContainerWriter {
   }
 
   /// Writes the bytes of a reserved frame, which was made for this container.
-  package func write(frame number: UInt32, _ frame: StoredFrame) throws {
+  package func write(frame number: UInt32, _ stored: StoredFrame) throws {
+    let frame = stored.frame
     frames[Int(number)] = FrameEntry(
       offset: length, storedCount: UInt32(frame.bytes.count), plainCount: UInt32(frame.plainCount), codec: frame.codec,
-      sealNumber: frame.sealNumber, digest: frame.digest)
+      sealNumber: frame.sealNumber, digest: stored.digest)
     try sink.append(frame.bytes)
     length += UInt64(frame.bytes.count)
   }

@@ -79,6 +79,7 @@ final class CaptureJob {
   var plannedBytes = 0
   private(set) var readBytes: UInt64 = 0
   private(set) var density = Density.Count()
+  private var frameBytes: FrameBytes?
   private(set) var frame: StoredFrame?
   /// The archive for which the frame is made. Set before the job is performed.
   var head: ContainerHead?
@@ -99,14 +100,21 @@ final class CaptureJob {
     plannedBytes = 0
     readBytes = 0
     density = Density.Count()
+    frameBytes = nil
     frame = nil
     head = nil
     failure = nil
     buffer.count = 0
   }
 
-  /// Runs on a worker.
-  func perform() {
+  /// Runs on a worker. The frames of all are digested together.
+  static func perform(_ jobs: [CaptureJob]) {
+    for job in jobs { job.makeFrame() }
+    let made = jobs.filter { $0.frameBytes != nil }
+    for (job, frame) in zip(made, StoredFrame.digest(made.compactMap(\.frameBytes))) { job.frame = frame }
+  }
+
+  private func makeFrame() {
     do {
       for step in steps {
         switch step {
@@ -117,7 +125,7 @@ final class CaptureJob {
       }
       density = Density.sample(buffer.used)
       guard let head, buffer.count > Self.gatheredBytesMax else { return }
-      frame = try frames.make(buffer.used, for: head)
+      frameBytes = try frames.makeBytes(buffer.used, for: head)
     } catch {
       failure = error
     }

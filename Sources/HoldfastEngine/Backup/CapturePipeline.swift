@@ -55,9 +55,9 @@ final class CapturePipeline {
       files: host.files, root: root, exclusions: exclusions, clusters: databases.clusters)
     spareJob = try CaptureJob(host: host, compression: compression)
     pool = try OrderedPool(
-      workers: host.workers, capacity: host.workers * 3 + 2,
+      workers: host.workers, capacity: host.workers * 4 + 2, batch: 2,
       makeJob: { try CaptureJob(host: host, compression: compression) },
-      perform: { $0.perform() })
+      perform: CaptureJob.perform)
   }
 
   /// Captures everything.
@@ -358,7 +358,7 @@ final class CapturePipeline {
     try forEachStep(of: file) { step, _ in
       spareJob.steps = [step]
       spareJob.head = try record.headForNextJob()
-      spareJob.perform()
+      CaptureJob.perform([spareJob])
       try finish(spareJob)
     }
   }

@@ -76,8 +76,8 @@ final class PageFetcher {
     self.cancellation = host.cancellation
     self.onFrame = onFrame
     pool = OrderedPool(
-      workers: host.workers, capacity: host.workers * 2 + 2, makeJob: { FetchJob(isProving: isProving) },
-      perform: { $0.perform() })
+      workers: host.workers, capacity: host.workers * 3 + 2, batch: 2, makeJob: { FetchJob(isProving: isProving) },
+      perform: FetchJob.perform)
     pool.consume = { job in try onFrame(job.frame, job.storedBytes, job.failure) }
   }
 
@@ -128,6 +128,7 @@ private final class FetchJob {
   private(set) var storedBytes: UInt64 = 0
   private(set) var failure: (any Error)?
   private var reader: ContainerReader?
+  private var readFrame: ReadFrame?
   private var runs: ArraySlice<PagePlan.Run> = []
   private var digests: [UInt8] = []
   private var proof = PageProof()
@@ -149,27 +150,42 @@ private final class FetchJob {
     failure = nil
   }
 
-  func perform() {
-    guard let reader else { return }
+  /// Runs on a worker. What all have read is proved together.
+  static func perform(_ jobs: [FetchJob]) {
+    for job in jobs { job.read() }
+    let unproved = jobs.filter { $0.unproved != nil }
+    for (job, failure) in zip(unproved, ReadFrame.prove(unproved.compactMap(\.unproved))) { job.failure = failure }
+    for job in jobs { job.finish() }
+  }
+
+  /// Keeps what goes wrong.
+  private func note(_ body: () throws -> Void) {
+    do { try body() } catch { failure = error }
+  }
+
+  /// What was read and is to be checked against the index: without a key that is all that can be done.
+  private var unproved: ReadFrame? { isProving || reader?.isClosed == true ? readFrame : nil }
+
+  private func read() {
+    note { readFrame = try reader?.readStored(frame.frame, into: stored) }
+  }
+
+  /// Decompresses and delivers what was read.
+  private func finish() {
     defer {
-      self.reader = nil
+      reader = nil
+      readFrame = nil
       runs = []
       digests = []
     }
-    do {
-      if reader.isClosed {
-        try reader.proveStored(frame.frame, into: stored)
-        storedBytes = UInt64(stored.count)
-        return
-      }
+    guard let reader, let readFrame, failure == nil else { return }
+    if reader.isClosed { return storedBytes = UInt64(stored.count) }
+    note {
       // What lies behind the last byte that is needed is not decompressed.
       let needed = isProving ? nil : runs.map { Int($0.location.offset) + $0.byteCount }.max()
-      try reader.readFrame(
-        frame.frame, stored: stored, plain: plain, decompressor: decompressor, proving: isProving, prefixCount: needed)
+      try reader.open(readFrame, plain: plain, decompressor: decompressor, prefixCount: needed)
       storedBytes = UInt64(stored.count)
       for run in runs { try deliver(run, name: reader.name) }
-    } catch {
-      failure = error
     }
   }
 

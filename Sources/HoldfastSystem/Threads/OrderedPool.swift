@@ -2,8 +2,8 @@ internal import Glibc
 
 /// Does jobs on a fixed number of threads and hands them back in the order in which they were submitted.
 ///
-/// The owner, one thread, takes a free job with `next()`, fills it and gives it to `submit(_:)`. Workers run `perform` on it, in any
-/// order; `consume` then gets the jobs on the owner's thread, in the order of submission. There are as many jobs as
+/// The owner, one thread, takes a free job with `next()`, fills it and gives it to `submit(_:)`. Workers run `perform` on it, or on a few that wait,
+/// in any order; `consume` then gets the jobs on the owner's thread, in the order of submission. There are as many jobs as
 /// `capacity`, made once: they carry the buffers, so memory is bounded and nothing is allocated on the way.
 package final class OrderedPool<Job: AnyObject> {
   private final class Slot {
@@ -14,15 +14,21 @@ package final class OrderedPool<Job: AnyObject> {
 
   /// What the workers touch. They hold it and not the pool, so a pool that is dropped can end them.
   private final class Shared: @unchecked Sendable {
-    // `queue`, `isStopping` and every slot's `isDone` are guarded by `mutex`.
+    // `queue`, `awaited`, `isStopping` and every slot's `isDone` are guarded by `mutex`.
     let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     let workArrived = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
     let workFinished = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
-    let perform: (Job) -> Void
+    let workers: Int
+    let batch: Int
+    let perform: ([Job]) -> Void
     var queue: [Slot] = []
+    /// What the owner waits for: it is woken for nothing else.
+    var awaited: Slot?
     var isStopping = false
 
-    init(perform: @escaping (Job) -> Void) {
+    init(workers: Int, batch: Int, perform: @escaping ([Job]) -> Void) {
+      self.workers = workers
+      self.batch = batch
       self.perform = perform
       pthread_mutex_init(mutex, nil)
       pthread_cond_init(workArrived, nil)
@@ -40,12 +46,14 @@ package final class OrderedPool<Job: AnyObject> {
       while true {
         while queue.isEmpty, !isStopping { pthread_cond_wait(workArrived, mutex) }
         if isStopping { break }
-        let slot = queue.removeFirst()
+        // Towards the end every worker gets its share.
+        let slots = queue.prefix(min(batch, max(1, queue.count / workers)))
+        queue.removeFirst(slots.count)
         pthread_mutex_unlock(mutex)
-        perform(slot.job)
+        perform(slots.map(\.job))
         pthread_mutex_lock(mutex)
-        slot.isDone = true
-        pthread_cond_signal(workFinished)
+        for slot in slots { slot.isDone = true }
+        if slots.contains(where: { $0 === awaited }) { pthread_cond_signal(workFinished) }
       }
       pthread_mutex_unlock(mutex)
     }
@@ -59,10 +67,19 @@ package final class OrderedPool<Job: AnyObject> {
   package var consume: (Job) throws -> Void = { _ in }
 
   /// - Parameter perform: runs on a worker; it keeps an error in the job.
-  package init(
+  package convenience init(
     workers: Int, capacity: Int, makeJob: () throws -> Job, perform: @escaping (Job) -> Void
   ) rethrows {
-    shared = Shared(perform: perform)
+    try self.init(workers: workers, capacity: capacity, batch: 1, makeJob: makeJob) { $0.forEach(perform) }
+  }
+
+  /// - Parameters:
+  ///   - batch: how many jobs a worker takes at once, where as many wait.
+  ///   - perform: runs on a worker, with the jobs in the order of submission; it keeps an error in the job.
+  package init(
+    workers: Int, capacity: Int, batch: Int, makeJob: () throws -> Job, perform: @escaping ([Job]) -> Void
+  ) rethrows {
+    shared = Shared(workers: workers, batch: batch, perform: perform)
     for _ in 0..<capacity { free.append(Slot(try makeJob())) }
     for _ in 0..<workers {
       if let thread = WorkerThread.start({ [shared] in shared.work() }) { threads.append(thread) }
@@ -84,7 +101,7 @@ package final class OrderedPool<Job: AnyObject> {
     slot.isDone = false
     submitted.append(slot)
     if threads.isEmpty {
-      shared.perform(slot.job)
+      shared.perform([slot.job])
       slot.isDone = true
     } else {
       pthread_mutex_lock(shared.mutex)
@@ -120,7 +137,9 @@ package final class OrderedPool<Job: AnyObject> {
   private func consumeOldest() throws {
     let slot = submitted.removeFirst()
     pthread_mutex_lock(shared.mutex)
+    shared.awaited = slot
     while !slot.isDone { pthread_cond_wait(shared.workFinished, shared.mutex) }
+    shared.awaited = nil
     pthread_mutex_unlock(shared.mutex)
     free.append(slot)
     try consume(slot.job)
