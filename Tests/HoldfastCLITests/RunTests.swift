@@ -126,6 +126,19 @@ import Testing
     #expect(holder.wait().exitStatus == 0)
   }
 
+  /// The merge or the proof of one source keeps no other waiting for its snapshot.
+  @Test func everySourceIsCapturedBeforeAnyIsLookedAfter() {
+    makeShop(
+      "    schedule: {incremental: 0}\n    verify: {share: 100%}\n  stock: {path: DIR/source, schedule: {incremental: 0}, verify: {share: 100%}}\n"
+    )
+    let result = run("run")
+    #expect(result.exitStatus == 0, "\(result.error)")
+    #expect(
+      result.output.split(separator: "\n").map { $0.split(separator: " ").prefix(2).joined(separator: " ") } == [
+        "orders: took", "stock: took", "orders: proved", "stock: proved",
+      ])
+  }
+
   @Test func aSourceThatFailsDoesNotStopTheOthersAndLosesNothing() throws {
     makeShop(
       "    schedule: {incremental: 0}\n    keep: {last: 1}\n  broken: {path: DIR/missing, keep: {last: 1}, verify: {share: 10%}}\n"

@@ -31,34 +31,43 @@ struct RunSourcesCommand: ParsableCommand {
     flags.set("repository", place.repository.map { [$0] } ?? [])
     let settings = try SiteConfiguration.needed(host, named: place.config, flags: flags, for: "sources to run for")
     let run = ConfiguredRun(settings: settings, host: host)
-    var reports: [SourceRun.Report] = []
-    for source in try run.sources(names) {
-      let sourceRun = SourceRun(
-        source: source, run: run, place: place, identity: identity, writer: writer, isQuiet: output.quiet)
-      let report = dryRun ? preview(sourceRun) : sourceRun { show($0, of: source.name) }
-      if let failure = report.failure { ConfiguredRun.report(failure) }
-      if let idle = report.plan?.idleReason { say("\(source.name): no snapshot: \(idle)") }
-      reports.append(report)
-      if report.status == .interrupted { break }
+    var sources = try run.sources(names).map {
+      SourceRun(source: $0, run: run, place: place, identity: identity, writer: writer, isQuiet: output.quiet)
     }
+    if dryRun { preview(&sources) } else { perform(&sources) }
+    let reports = sources.map(\.report).filter { $0.plan != nil || $0.failure != nil }
     if output.json { try Console.json(reports.map { RunJSON($0) }) }
     try Outcome.end(
       ConfiguredRun.status(of: reports.map { SourceOutcome(source: $0.source, status: $0.status, summary: "") }))
   }
 
-  private func preview(_ sourceRun: SourceRun) -> SourceRun.Report {
-    let name = sourceRun.source.name
-    var report = SourceRun.Report(source: name)
-    do {
-      let (_, plan) = try sourceRun.plan()
-      report.plan = plan
-      for line in plan.lines { say("\(name): \(Self.words(line.step)): \(line.reason)") }
-    } catch {
-      let known = error as? any OperatorError ?? EngineError("\(error)", hint: nil)
-      report.failure = SourceOutcome(
-        source: name, status: known.exitStatus, summary: "failed: \(known.message)", error: known)
+  private func preview(_ sources: inout [SourceRun]) {
+    for index in sources.indices {
+      sources[index].preview()
+      let report = sources[index].report
+      for line in report.plan?.lines ?? [] { say("\(report.source): \(Self.words(line.step)): \(line.reason)") }
+      sayWhyNothingIsTaken(report)
     }
-    return report
+  }
+
+  /// Every source is captured before any is looked after: the merge or the proof of one keeps no other waiting.
+  private func perform(_ sources: inout [SourceRun]) {
+    for index in sources.indices {
+      let name = sources[index].source.name
+      sources[index].capture { show($0, of: name) }
+      sayWhyNothingIsTaken(sources[index].report)
+      if sources[index].report.status == .interrupted { return }
+    }
+    for index in sources.indices {
+      let name = sources[index].source.name
+      sources[index].lookAfter { show($0, of: name) }
+      if sources[index].report.status == .interrupted { return }
+    }
+  }
+
+  private func sayWhyNothingIsTaken(_ report: SourceRun.Report) {
+    if let failure = report.failure { ConfiguredRun.report(failure) }
+    if let idle = report.plan?.idleReason { say("\(report.source): no snapshot: \(idle)") }
   }
 
   private func show(_ done: SourceRun.Done, of source: SourceName) {

@@ -4,7 +4,7 @@ internal import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// What `holdfast run` does for one source: finds out what is due, takes it, merges, prunes, proves.
+/// What `holdfast run` does for one source: finds out what is due and takes it; later, when that is done for every source, merges, prunes, proves.
 struct SourceRun {
   /// A step of the plan, and what came of it.
   struct Done {
@@ -30,8 +30,24 @@ struct SourceRun {
   let identity: IdentityOptions
   let writer: WriterOptions
   let isQuiet: Bool
+  private(set) var report: Report
+  /// Where there is something to do.
+  private var opened: ConfiguredSource?
 
-  func plan() throws -> (ConfiguredSource, RunPlan) {
+  init(
+    source: SourceSettings, run: ConfiguredRun, place: RepositoryOptions, identity: IdentityOptions,
+    writer: WriterOptions, isQuiet: Bool
+  ) {
+    self.source = source
+    self.run = run
+    self.place = place
+    self.identity = identity
+    self.writer = writer
+    self.isQuiet = isQuiet
+    report = Report(source: source.name)
+  }
+
+  private func plan() throws -> (ConfiguredSource, RunPlan) {
     run.use(source)
     let opened = try ConfiguredSource(source, of: run, place: place, identity: identity, writer: writer)
     let console = console(nil)
@@ -42,31 +58,51 @@ struct SourceRun {
     return (opened, RunPlan(history, source.policy, now: run.host.clock.now(), opens: opens))
   }
 
+  /// Plans only.
+  mutating func preview() {
+    do {
+      report.plan = try plan().1
+    } catch {
+      let known = error as? any OperatorError ?? EngineError("\(error)", hint: nil)
+      report.failure = SourceOutcome(
+        source: source.name, status: known.exitStatus, summary: "failed: \(known.message)", error: known)
+    }
+  }
+
+  /// Finds out what is due, and takes the snapshot if that is.
   /// - Parameter each: gets every step when it is done.
-  func callAsFunction(each: (Done) -> Void) -> Report {
-    var report = Report(source: source.name)
+  mutating func capture(each: (Done) -> Void) {
     do {
       let (opened, plan) = try plan()
       report.plan = plan
-      for line in plan.lines where isWorthwhile(line.step, after: report.done, opened) {
-        let done = Done(line: line, outcome: perform(line.step, opened))
-        report.done.append(done)
-        each(done)
-        if [.interrupted, .locked].contains(done.outcome.status) { break }
-      }
+      self.opened = opened
     } catch {
       // A repository that is not there fails what was due: whoever is told of backups is told of it.
       report.failure = run.run(.backup, source, isDryRun: false) { _ in throw error }
     }
-    return report
+    perform(each) { $0.isTake }
+  }
+
+  /// Merges, prunes and proves, what of that is due.
+  /// - Parameter each: gets every step when it is done.
+  mutating func lookAfter(each: (Done) -> Void) {
+    perform(each) { !$0.isTake }
+  }
+
+  private mutating func perform(_ each: (Done) -> Void, which: (RunPlan.Step) -> Bool) {
+    guard let opened, let plan = report.plan else { return }
+    for line in plan.lines where which(line.step) && isWorthwhile(line.step, after: report.done, opened) {
+      let done = Done(line: line, outcome: perform(line.step, opened))
+      report.done.append(done)
+      each(done)
+      if [.interrupted, .locked].contains(done.outcome.status) { return self.opened = nil }
+    }
   }
 
   /// Where no snapshot could be taken nothing older goes. What is stored is proved all the same.
   private func isWorthwhile(_ step: RunPlan.Step, after done: [Done], _ opened: ConfiguredSource) -> Bool {
     if case .prove = step { return (try? opened.repository.sourceNames().contains(source.name)) ?? true }
-    return !done.contains { done in
-      if case .take = done.line.step { done.outcome.error != nil } else { false }
-    }
+    return !done.contains { $0.line.step.isTake && $0.outcome.error != nil }
   }
 
   private func perform(_ step: RunPlan.Step, _ opened: ConfiguredSource) -> SourceOutcome {
@@ -190,6 +226,10 @@ struct SourceRun {
     guard !findings.isEmpty else { return }
     Console.error("HINT: Run `holdfast verify --data --name \(source.name)` to see all of it, and take a new full.")
   }
+}
+
+extension RunPlan.Step {
+  fileprivate var isTake: Bool { if case .take = self { true } else { false } }
 }
 
 extension SourceSettings {
