@@ -142,6 +142,29 @@ import Testing
     #expect(TestFiles.names(in: shop.repositoryPath.appending("sources/source")).count == 3)
   }
 
+  /// What is to go may be all that can be restored.
+  @Test(arguments: ["archive-", "body-"]) func nothingIsRemovedWhereWhatWouldBeLeftIsNotWhole(_ kind: String) throws {
+    let shop = try makeShop([.full, .full, .full])
+    let folder = shop.repositoryPath.appending("sources/source/0000000003")
+    let name = try #require(TestFiles.names(in: folder).first { $0.hasPrefix(kind) })
+    TestFiles.remove(folder.appending(name))
+    let id = try shop.number(3).id.short
+    for isDryRun in [true, false] {
+      let report = try shop.prune(graceDays: 0, isDryRun: isDryRun)
+      #expect(report.exitStatus == .dataLoss)
+      #expect(
+        report.sources.map(\.refusal?.message) == [
+          "nothing of source is removed while something of it is damaged or missing: sources/source/0000000003/\(name) is damaged: it is missing, and snapshot \(id) consists of it"
+        ])
+      #expect(try shop.numbers(removed: true) == [1, 2, 3])
+    }
+    // What is whole and kept is enough: the damaged one may go.
+    try shop.backup(.full, in: shop.open())
+    #expect(try shop.prune(graceDays: 0).exitStatus == .done)
+    #expect(try shop.numbers(removed: true) == [4])
+    try shop.expectSound()
+  }
+
   @Test func aSourceThatSomebodyWorksOnIsLeftOut() throws {
     let shop = try makeShop()
     let lock = try shop.open().store.lock("source", wait: false, cancellation: Cancellation())

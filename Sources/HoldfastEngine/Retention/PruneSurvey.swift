@@ -1,5 +1,6 @@
 internal import HoldfastArchive
 internal import HoldfastModel
+internal import HoldfastStore
 internal import HoldfastSystem
 
 /// One source as a prune finds it: what there is, what is noted of it, and what the policy makes of that.
@@ -17,12 +18,35 @@ struct PruneSurvey {
     var damage = reading.damage
     snapshots = try repository.committedSnapshots(of: name) { damage.append($0) }
     damage += Self.orphans(among: snapshots)
-    // What cannot be read may build on anything.
-    let suspicious = snapshots.last { reading.removal(of: $0) == nil && $0.isSuspicious(reading.notes) }
-    refusal = damage.first.map { Self.refusal(name, $0) } ?? suspicious.map { Self.refusal(name, $0) }
     let candidates = snapshots.map { RetentionCandidate($0, reading.notes[$0]) }
     plan = RetentionPlan(
       candidates, policy: policy, now: repository.host.clock.now(), calendar: LocalCalendar.time(of:))
+    if damage.isEmpty, let missing = try Self.missing(among: snapshots, kept: plan, repository) {
+      damage.append(missing)
+    }
+    // What cannot be read may build on anything.
+    let suspicious = snapshots.last { reading.removal(of: $0) == nil && $0.isSuspicious(reading.notes) }
+    refusal = damage.first.map { Self.refusal(name, $0) } ?? suspicious.map { Self.refusal(name, $0) }
+  }
+
+  /// The first object that is missing of what would be left: what is to go may be all that can be restored. Where nothing goes, nobody looks.
+  private static func missing(
+    among snapshots: [Snapshot], kept plan: RetentionPlan, _ repository: Repository
+  ) throws -> DamageError? {
+    guard plan.lines.contains(where: { !$0.isKept }) else { return nil }
+    var present: [String: Set<String>] = [:]
+    for (snapshot, line) in zip(snapshots, plan.lines) where line.isKept {
+      for key in snapshot.objectKeys {
+        guard let slash = key.lastIndex(of: "/") else { continue }
+        let folder = String(key[...slash])
+        let names = try present[folder] ?? Set(repository.store.names(below: folder))
+        present[folder] = names
+        guard names.contains(String(key[key.index(after: slash)...])) else {
+          return DamageError(key, "it is missing, and snapshot \(snapshot.id.short) consists of it")
+        }
+      }
+    }
+    return nil
   }
 
   /// Snapshots whose parent is not there. A prune removes tips first, so it never makes one.
@@ -164,6 +188,9 @@ extension RetentionCandidate {
 extension Snapshot {
   /// Where its archives lie: a merged one may share them with older ones.
   var archiveKeys: [String] { envelope.archives.map { Keys.archive(sourceName, $0.sequence, $0.id) } }
+
+  /// Where all that it consists of lies, beside its manifest.
+  fileprivate var objectKeys: [String] { [Keys.body(sourceName, sequence, envelope.body.id)] + archiveKeys }
 
   /// What its objects take, but for those.
   func bytes(butThose needed: Set<String>) -> UInt64 {
