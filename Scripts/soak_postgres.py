@@ -325,12 +325,12 @@ class PostgresSoak:
         said = json.loads(done.stdout)
         snapshot = said["snapshot"]
         anomalies = snapshot["anomalies"]
-        is_explained = bool(anomalies) == (done.returncode == DONE_INCOMPLETE)
-        if anomalies and is_explained:
+        is_whole = (bool(anomalies) == (done.returncode == DONE_INCOMPLETE) and not said["problems"]
+                    and snapshot["incompleteFiles"] == 0 and snapshot["consistency"] == "postgres-backup"
+                    and {anomaly["kind"] for anomaly in anomalies} <= {"mass-deletion", "truncation"})
+        if is_whole and anomalies:
             self.events["dropped databases and tables seen as an anomaly"] += 1
-        return (is_explained and not said["problems"] and snapshot["incompleteFiles"] == 0
-                and snapshot["consistency"] == "postgres-backup"
-                and {anomaly["kind"] for anomaly in anomalies} <= {"mass-deletion", "truncation"})
+        return is_whole
 
     def spoil(self, kind: str) -> None:
         """A capture that loses its session, or its server, early or late: then it must fail and leave nothing."""

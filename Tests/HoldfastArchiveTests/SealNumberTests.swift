@@ -23,7 +23,9 @@ import Testing
       nonisolated(unsafe) let maker = maker
       return WorkerThread.start {
         for _ in 0..<Self.framesPerThread {
-          let number = [UInt8](repeating: 7, count: 16).withUnsafeBytes { try? maker.makeBytes($0, for: head).sealNumber }
+          let number = [UInt8](repeating: 7, count: 16).withUnsafeBytes {
+            try? maker.makeBytes($0, for: head).sealNumber
+          }
           found.withLock { $0 += number.map { [$0] } ?? [] }
         }
       }

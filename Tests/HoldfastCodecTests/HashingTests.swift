@@ -52,22 +52,21 @@ import Testing
   ) {
     var random = SeededRandom(seed: 89)
     for otherLength in [0, 1, 55, 56, 64, 120, 127, 4096, 131_071] {
-      let messages = [length, otherLength, 64].map { random.bytes($0) }
-      for count in 0...messages.count {
-        let digests = withBytes(of: messages.prefix(count), Hasher.digests)
-        #expect(digests == messages.prefix(count).map { Hasher.digest($0) }, "seed 89, \(length) and \(otherLength)")
+      let lengths = [length, otherLength, 64]
+      random.bytes(lengths.reduce(0, +)).withUnsafeBytes { all in
+        var rest = all[...]
+        let messages = lengths.map { length in
+          defer { rest = rest.dropFirst(length) }
+          return UnsafeRawBufferPointer(rebasing: rest.prefix(length))
+        }
+        for count in 0...messages.count {
+          let alone = messages.prefix(count).map { Hasher.digest($0) }
+          #expect(Hasher.digests(Array(messages.prefix(count))) == alone, "seed 89, \(length) and \(otherLength)")
+        }
       }
     }
-  }
-
-  private func withBytes<Result>(
-    of messages: ArraySlice<[UInt8]>, _ body: ([UnsafeRawBufferPointer]) -> Result
-  ) -> Result {
-    func hold(_ rest: ArraySlice<[UInt8]>, _ held: [UnsafeRawBufferPointer]) -> Result {
-      guard let first = rest.first else { return body(held) }
-      return first.withUnsafeBytes { hold(rest.dropFirst(), held + [$0]) }
-    }
-    return hold(messages, [])
+    let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
+    #expect(Hasher.digests([nothing, nothing]) == [Hasher.digest([]), Hasher.digest([])])
   }
 
   @Test func aShortLastPageOfZerosIsAZeroPage() {

@@ -143,18 +143,26 @@ import Testing
   }
 
   /// What is to go may be all that can be restored.
-  @Test(arguments: ["archive-", "body-"]) func nothingIsRemovedWhereWhatWouldBeLeftIsNotWhole(_ kind: String) throws {
+  @Test(arguments: ["archive-", "body-"], [true, false]) func nothingIsRemovedWhereWhatWouldBeLeftIsNotWhole(
+    kind: String, isMissing: Bool
+  ) throws {
     let shop = try makeShop([.full, .full, .full])
     let folder = shop.repositoryPath.appending("sources/source/0000000003")
     let name = try #require(TestFiles.names(in: folder).first { $0.hasPrefix(kind) })
-    TestFiles.remove(folder.appending(name))
+    let length = try #require(TestFiles.read(folder.appending(name))).count
+    if isMissing { TestFiles.remove(folder.appending(name)) } else { TestFiles.write("", to: folder.appending(name)) }
     let id = try shop.number(3).id.short
+    let finding = isMissing ? "is missing" : "has 0 bytes instead of \(length)"
     for isDryRun in [true, false] {
       let report = try shop.prune(graceDays: 0, isDryRun: isDryRun)
       #expect(report.exitStatus == .dataLoss)
       #expect(
         report.sources.map(\.refusal?.message) == [
-          "nothing of source is removed while something of it is damaged or missing: sources/source/0000000003/\(name) is damaged: it is missing, and snapshot \(id) consists of it"
+          "nothing of source is removed while \(id), which is to stay, is not whole: sources/source/0000000003/\(name) \(finding)"
+        ])
+      #expect(
+        report.sources.map(\.refusal?.hint) == [
+          "Take a new full and prove it: `holdfast backup --full`, `holdfast verify --data`. Then prune by rules that do not keep \(id) nor what builds on it."
         ])
       #expect(try shop.numbers(removed: true) == [1, 2, 3])
     }

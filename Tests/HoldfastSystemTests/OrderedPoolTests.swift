@@ -65,13 +65,14 @@ import Testing
   @Test func noWorkerTakesSeveralWhileAnotherHasNone() throws {
     let mayBegin = DispatchSemaphore(value: 0)
     let hasBegun = [DispatchSemaphore(value: 0), DispatchSemaphore(value: 0)]
+    let alone = Atomic(0)
     let pool = OrderedPool(workers: 2, capacity: 4, batch: 2, makeJob: Job.init) { jobs in
       for job in jobs {
         if job.number < 2 {
           mayBegin.wait()
         } else {
           hasBegun[job.number - 2].signal()
-          hasBegun[3 - job.number].wait()
+          if hasBegun[3 - job.number].wait(timeout: .now() + 20) == .timedOut { alone.add(1, ordering: .relaxed) }
         }
       }
     }
@@ -82,6 +83,7 @@ import Testing
     for _ in 0..<2 { mayBegin.signal() }
     try pool.drain()
     pool.stop()
+    #expect(alone.load(ordering: .relaxed) == 0)
   }
 
   @Test func thereAreNeverMoreJobsThanTheCapacity() throws {

@@ -27,12 +27,12 @@ package final class ContainerWriter {
 
   /// Writes the bytes of a reserved frame, which was made for this container.
   package func write(frame number: UInt32, _ stored: StoredFrame) throws {
-    let frame = stored.frame
+    let made = stored.frame
     frames[Int(number)] = FrameEntry(
-      offset: length, storedCount: UInt32(frame.bytes.count), plainCount: UInt32(frame.plainCount), codec: frame.codec,
-      sealNumber: frame.sealNumber, digest: stored.digest)
-    try sink.append(frame.bytes)
-    length += UInt64(frame.bytes.count)
+      offset: length, storedCount: UInt32(made.bytes.count), plainCount: UInt32(made.plainCount), codec: made.codec,
+      sealNumber: made.sealNumber, digest: stored.digest)
+    try sink.append(made.bytes)
+    length += UInt64(made.bytes.count)
   }
 
   /// Writes index, seal and trailer. Every reserved frame must have been written.

@@ -21,29 +21,29 @@ struct PruneSurvey {
     let candidates = snapshots.map { RetentionCandidate($0, reading.notes[$0]) }
     plan = RetentionPlan(
       candidates, policy: policy, now: repository.host.clock.now(), calendar: LocalCalendar.time(of:))
-    if damage.isEmpty, let missing = try Self.missing(among: snapshots, kept: plan, repository) {
-      damage.append(missing)
-    }
     // What cannot be read may build on anything.
     let suspicious = snapshots.last { reading.removal(of: $0) == nil && $0.isSuspicious(reading.notes) }
-    refusal = damage.first.map { Self.refusal(name, $0) } ?? suspicious.map { Self.refusal(name, $0) }
+    refusal =
+      try damage.first.map { Self.refusal(name, $0) } ?? suspicious.map { Self.refusal(name, $0) }
+      ?? Self.broken(among: snapshots, kept: plan, repository).map { Self.refusal(name, broken: $0) }
   }
 
-  /// The first object that is missing of what would be left: what is to go may be all that can be restored. Where nothing goes, nobody looks.
-  private static func missing(
+  /// The first object that is missing of what would be left, or has another length: what is to go may be all that can be restored. Where nothing goes,
+  /// nobody looks.
+  private static func broken(
     among snapshots: [Snapshot], kept plan: RetentionPlan, _ repository: Repository
-  ) throws -> DamageError? {
+  ) throws -> (Snapshot, finding: String)? {
     guard plan.lines.contains(where: { !$0.isKept }) else { return nil }
-    var present: [String: Set<String>] = [:]
+    var sound: Set<String> = []
     for (snapshot, line) in zip(snapshots, plan.lines) where line.isKept {
-      for key in snapshot.objectKeys {
-        guard let slash = key.lastIndex(of: "/") else { continue }
-        let folder = String(key[...slash])
-        let names = try present[folder] ?? Set(repository.store.names(below: folder))
-        present[folder] = names
-        guard names.contains(String(key[key.index(after: slash)...])) else {
-          return DamageError(key, "it is missing, and snapshot \(snapshot.id.short) consists of it")
+      for (key, length) in snapshot.objects where !sound.contains(key) {
+        do {
+          let found = try repository.store.open(key).length
+          guard found == length else { return (snapshot, "\(key) has \(found) bytes instead of \(length)") }
+        } catch StoreError.notFound {
+          return (snapshot, "\(key) is missing")
         }
+        sound.insert(key)
       }
     }
     return nil
@@ -64,6 +64,15 @@ struct PruneSurvey {
     Prune.Refusal(
       message: "nothing of \(name) is removed while something of it is damaged or missing: \(damage.message)",
       hint: "Run `holdfast verify --data`, and `holdfast list --deleted` to compare what is noted.",
+      exitStatus: .dataLoss)
+  }
+
+  private static func refusal(_ name: SourceName, broken: (snapshot: Snapshot, finding: String)) -> Prune.Refusal {
+    let id = broken.snapshot.id.short
+    return Prune.Refusal(
+      message: "nothing of \(name) is removed while \(id), which is to stay, is not whole: \(broken.finding)",
+      hint:
+        "Take a new full and prove it: `holdfast backup --full`, `holdfast verify --data`. Then prune by rules that do not keep \(id) nor what builds on it.",
       exitStatus: .dataLoss)
   }
 
@@ -189,8 +198,11 @@ extension Snapshot {
   /// Where its archives lie: a merged one may share them with older ones.
   var archiveKeys: [String] { envelope.archives.map { Keys.archive(sourceName, $0.sequence, $0.id) } }
 
-  /// Where all that it consists of lies, beside its manifest.
-  fileprivate var objectKeys: [String] { [Keys.body(sourceName, sequence, envelope.body.id)] + archiveKeys }
+  /// All that it consists of beside its manifest: where it lies, and its bytes.
+  fileprivate var objects: [(key: String, length: UInt64)] {
+    [(Keys.body(sourceName, sequence, envelope.body.id), envelope.body.length)]
+      + zip(archiveKeys, envelope.archives).map { ($0, $1.length) }
+  }
 
   /// What its objects take, but for those.
   func bytes(butThose needed: Set<String>) -> UInt64 {

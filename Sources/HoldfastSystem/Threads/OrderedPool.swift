@@ -4,7 +4,7 @@ internal import Glibc
 ///
 /// The owner, one thread, takes a free job with `next()`, fills it and gives it to `submit(_:)`. Workers run `perform` on it, or on a few that wait,
 /// in any order; `consume` then gets the jobs on the owner's thread, in the order of submission. There are as many jobs as
-/// `capacity`, made once: they carry the buffers, so memory is bounded and nothing is allocated on the way.
+/// `capacity`, made once: they carry the buffers, so memory is bounded and no buffer is allocated on the way.
 package final class OrderedPool<Job: AnyObject> {
   private final class Slot {
     let job: Job
@@ -47,7 +47,7 @@ package final class OrderedPool<Job: AnyObject> {
         while queue.isEmpty, !isStopping { pthread_cond_wait(workArrived, mutex) }
         if isStopping { break }
         // Towards the end every worker gets its share.
-        let slots = queue.prefix(min(batch, max(1, queue.count / workers)))
+        let slots = Array(queue.prefix(min(batch, max(1, queue.count / workers))))
         queue.removeFirst(slots.count)
         pthread_mutex_unlock(mutex)
         perform(slots.map(\.job))
