@@ -13,12 +13,19 @@ func module(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
   .target(name: "Holdfast" + name, dependencies: dependencies, swiftSettings: settings)
 }
 
+/// Tests of the release build are not optimized themselves: that takes longer than they run.
 func tests(of name: String, _ dependencies: [Target.Dependency] = []) -> Target {
   .testTarget(
     name: "Holdfast\(name)Tests",
     dependencies: [.target(name: "Holdfast" + name), "HoldfastTestSupport"] + dependencies,
-    swiftSettings: settings)
+    swiftSettings: settings + [.unsafeFlags(["-Onone"], .when(configuration: .release))])
 }
+
+/// The Swift runtime in the release binary. `swift build --static-swift-stdlib` does it as well, but for the tests too, which cannot be linked so:
+/// all of Swift would be compiled twice. Which libraries a static Foundation needs is then ours to say.
+let staticRuntime: LinkerSetting = .unsafeFlags(
+  ["-static-stdlib", "-l_FoundationCShims", "-l_FoundationCollections", "-lswiftSynchronization"],
+  .when(configuration: .release))
 
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let cryptoExtras: Target.Dependency = .product(name: "CryptoExtras", package: "swift-crypto")
@@ -62,7 +69,8 @@ let package = Package(
         "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastSource", "HoldfastStore",
         "HoldfastConfiguration", "HoldfastEngine", argumentParser,
       ]),
-    .executableTarget(name: "holdfast", dependencies: ["HoldfastCLI"], swiftSettings: settings),
+    .executableTarget(
+      name: "holdfast", dependencies: ["HoldfastCLI"], swiftSettings: settings, linkerSettings: [staticRuntime]),
 
     .target(
       name: "HoldfastTestSupport",

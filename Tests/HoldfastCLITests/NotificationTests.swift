@@ -16,9 +16,13 @@ import Testing
 
   @discardableResult
   private func run(_ arguments: String..., telling variables: [String: String]) -> ProcessResult {
+    start(arguments, telling: variables).wait()
+  }
+
+  private func start(_ arguments: [String], telling variables: [String: String]) -> RunningProcess {
     var start = tool.start(arguments)
     start.environment.merge(variables) { $1 }
-    return RunningProcess(start).wait()
+    return RunningProcess(start)
   }
 
   private var ping: [String: String] { ["HOLDFAST_PING_URL": server.address + "/ok/uuid"] }
@@ -141,8 +145,10 @@ import Testing
 
   // MARK: Servers that do not do what they should
 
-  @Test func aServerThatFailsTwiceIsToldTheThirdTime() {
-    let result = run("backup", "source", "--quiet", telling: ["HOLDFAST_PING_URL": server.address + "/flaky"])
+  @Test func aServerThatFailsTwiceIsToldTheThirdTime() async {
+    let result = await start(
+      ["backup", "source", "--quiet"], telling: ["HOLDFAST_PING_URL": server.address + "/flaky"]
+    ).end()
     #expect(result.exitStatus == 0)
     #expect(result.error == "")
     #expect(
@@ -151,8 +157,10 @@ import Testing
 
   /// With the time that a silent server costs, twice.
   @Test(arguments: ["silent", "garbage", "gone", "broken", "unknown", "file", "round"])
-  func aServerThatIsNoUseCostsOneLine(kind: String) {
-    let result = run("backup", "source", "--quiet", telling: ["HOLDFAST_PING_URL": server.address + "/\(kind)/uuid"])
+  func aServerThatIsNoUseCostsOneLine(kind: String) async {
+    let result = await start(
+      ["backup", "source", "--quiet"], telling: ["HOLDFAST_PING_URL": server.address + "/\(kind)/uuid"]
+    ).end()
     #expect(result.exitStatus == 0)
     #expect(result.output == "")
     let lines = result.error.split(separator: "\n")

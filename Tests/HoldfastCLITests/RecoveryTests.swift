@@ -72,14 +72,14 @@ import Testing
     }
   }
 
-  @Test func underLoadEveryTransactionUpToATimeComesBackAndNoneAfterIt() throws {
+  @Test func underLoadEveryTransactionUpToATimeComesBackAndNoneAfterIt() async throws {
     let shop = try WALArchiveTests.Shop(isSealed: true, settings: ["track_commit_timestamp": "on"])
     let cluster = shop.cluster
     try cluster.start()
     try cluster.initializePgbench()
     let bench = cluster.beginPgbench(clients: 2, seconds: 8)
     try shop.holdfast("backup", cluster.data.text, "--name", "orders", "--postgres", cluster.connection)
-    #expect(bench.wait().exitStatus == 0)
+    #expect(await bench.end().exitStatus == 0)
     try cluster.pgbench(clients: 2, transactions: 500)
     try shop.archiveAll()
     for share in 1...3 {

@@ -26,14 +26,13 @@ import Testing
     return RunningProcess(start)
   }
 
-  private func waits(until condition: () -> Bool) -> Bool {
-    let patience = Pseudoterminal()
-    // A minute is what cron takes; a terminal has the patience for ten seconds.
-    return (0..<9).contains { _ in patience.waits(until: condition) }
+  /// A minute is what cron takes.
+  private func waits(until condition: () -> Bool) async -> Bool {
+    await Patience.waits(.seconds(90), until: condition)
   }
 
   /// One line a minute is as often as cron runs anything, so one test does it all: every character that cron, the shell or holdfast could take for its own.
-  @Test func cronRunsWhatWasInstalledWordByWord() throws {
+  @Test func cronRunsWhatWasInstalledWordByWord() async throws {
     let command = #"printf '%s' 'a\b "c" $d %e'; touch done"#
     let installed = tool.run(
       "schedule", "install", "--root", ".", "--cron", "--every", "1m", "--repository", "repository", "--",
@@ -50,10 +49,10 @@ import Testing
       exec cron -f -L 0
       """)
     guard let cron else { return }
-    #expect(waits { TestFiles.exists(tool.directory.appending("done")) })
-    #expect(waits { tool.run("list", "--json").output.contains(#""source" : "orders""#) })
+    #expect(await waits { TestFiles.exists(tool.directory.appending("done")) })
+    #expect(await waits { tool.run("list", "--json").output.contains(#""source" : "orders""#) })
     cron.send(15)
-    _ = cron.wait()
+    _ = await cron.end()
     #expect(tool.run("cat", "latest", "stdin").output == #"a\b "c" $d %e"#)
   }
 
@@ -65,7 +64,7 @@ import Testing
     return command.replacing("\\%", with: "%").replacing("/etc/cron.d/", with: "etc/cron.d/")
   }
 
-  @Test func twoRunsAtOnceAreNoFailure() throws {
+  @Test func twoRunsAtOnceAreNoFailure() async throws {
     tool.run(
       "schedule", "install", "--root", ".", "--cron", "--repository", "repository", "--", "backup", "--from-command",
       "touch begun; while [ ! -e go ]; do :; done; echo done", "--name", "orders", "--quiet")
@@ -74,7 +73,7 @@ import Testing
     start.environment = tool.environment
     start.directory = tool.directory.path
     let first = RunningProcess(start)
-    #expect(waits { TestFiles.exists(tool.directory.appending("begun")) })
+    #expect(await waits { TestFiles.exists(tool.directory.appending("begun")) })
     let second = tool.other("sh", "-c", command)
     #expect(second.exitStatus == 0)
     #expect(second.output + second.error == "")

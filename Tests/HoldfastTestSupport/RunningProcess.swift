@@ -105,6 +105,19 @@ package final class RunningProcess {
       errorBytes: error.contents())
   }
 
+  /// Waits for the end and lets other tests run meanwhile: for what spends its time waiting.
+  package func end() async -> ProcessResult {
+    while status == nil, !Self.hasEnded(identifier) { await Patience.pause() }
+    return wait()
+  }
+
+  private static func hasEnded(_ identifier: pid_t) -> Bool {
+    var information = siginfo_t()
+    // It stays there to be waited for.
+    let code = waitid(P_PID, id_t(identifier), &information, WEXITED | WNOHANG | WNOWAIT)
+    return code != 0 || information.si_signo != 0
+  }
+
   // MARK: Starting
 
   private static func spawn(_ start: Start, _ output: CaughtStream, _ error: CaughtStream) -> pid_t {
