@@ -102,6 +102,34 @@ import Testing
     #expect(try restored.psql("SELECT (SELECT count(*) FROM basket), (SELECT count(*) FROM orders)") == "0|5000")
   }
 
+  /// A file of an index is there as soon as that begins to be built, and what tells that it is not logged at the end only. Were it in the snapshot, the server
+  /// that recovers could not make it anew.
+  @Test func anIndexThatTurnsOutToBeUnloggedKeepsNoServerFromStarting() throws {
+    let cluster = try TestCluster()
+    try cluster.start()
+    try cluster.psql("CREATE UNLOGGED TABLE basket AS SELECT generate_series(1, 3) AS id")
+    try cluster.psql(
+      """
+      CREATE FUNCTION held(n integer) RETURNS integer IMMUTABLE LANGUAGE plpgsql AS
+      'BEGIN PERFORM pg_advisory_lock_shared(1); RETURN n; END'
+      """)
+    let holder = try cluster.session("SELECT pg_advisory_lock(1); SELECT pg_sleep(600)", until: "granted")
+    let builder = try cluster.session("CREATE INDEX basket_held ON basket (held(id))", until: "NOT granted")
+    let releaser = Releaser(cluster, waiting: builder)
+    let probe = MeddlingProbe(before: .open, of: "postgresql.conf") { time throws(SystemError) in
+      if time == 0 { releaser.release() }
+    }
+    #expect(try capture(cluster, in: shop.repository(probe: probe)).problems == [])
+    #expect(releaser.exitStatus == 0)
+    #expect(holder.wait().exitStatus != 0)
+    let index = try cluster.psql("SELECT pg_relation_filepath('basket_held')")
+    let entries = try shop.entries()
+    #expect(entries[index] == nil && entries[index + "_init"] == nil, "it is in the WAL")
+    #expect(try started().psql("SELECT count(*) FROM basket") == "0")
+    #expect(try capture(cluster).problems == [])
+    #expect(try started().psql("SELECT count(*) FROM basket") == "0")
+  }
+
   @Test func theSameEntriesAreInTheSealedRepositoryAndInTheOtherImplementation() throws {
     let cluster = try TestCluster()
     try cluster.start()
@@ -475,6 +503,23 @@ import Testing
 }
 
 /// What a test does to a server from within a probe.
+private final class Releaser: @unchecked Sendable {
+  // Sendable because the probe of one worker is one thread.
+  private let cluster: TestCluster
+  private let waiting: RunningProcess
+  private(set) var exitStatus: Int32?
+
+  init(_ cluster: TestCluster, waiting: RunningProcess) { (self.cluster, self.waiting) = (cluster, waiting) }
+
+  /// Ends who holds the advisory lock, and waits until who waits for it is done.
+  func release() {
+    do {
+      try cluster.psql("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted")
+      exitStatus = waiting.wait().exitStatus
+    } catch { Issue.record(error) }
+  }
+}
+
 private final class Starter: @unchecked Sendable {
   // Sendable because the probe of one worker is one thread.
   private let cluster: TestCluster

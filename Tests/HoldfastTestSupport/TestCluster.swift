@@ -148,6 +148,25 @@ package final class TestCluster {
     return output.hasSuffix("\n") ? String(output.dropLast()) : output
   }
 
+  /// Starts a session, and waits until one has its advisory lock, or waits for it.
+  /// - Parameter state: of the lock, as a condition on `pg_locks`.
+  package func session(_ statements: String, until state: String) throws -> RunningProcess {
+    let process = RunningProcess(start([program("psql"), "-XAtq", "-d", connection, "-c", statements]))
+    let patience = Pseudoterminal()
+    var failure: (any Error)?
+    let isThere = patience.waits {
+      do {
+        return try psql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND \(state)") != "0"
+      } catch {
+        failure = error
+        return true
+      }
+    }
+    if let failure { throw failure }
+    guard isThere else { throw Failure(description: "no advisory lock came to be \(state)") }
+    return process
+  }
+
   /// A program of PostgreSQL's, such as `pg_waldump`.
   package func program(_ name: String) -> String { programs.appending(name).text }
 

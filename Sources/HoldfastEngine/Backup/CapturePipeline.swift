@@ -64,11 +64,13 @@ final class CapturePipeline {
   func run() throws {
     defer { pool.stop() }
     pool.consume = { [unowned self] job in try finish(job) }
-    if databases.postgres == nil { return try walk() }
+    guard let postgres = databases.postgres else { return try walk() }
     record.beginPart(scratch)
     try walk()
     record.beginPart(scratch)
     try captureLate()
+    let unlogged = UnloggedRelations(in: postgres.cluster, root: root, files: host.files)
+    try record.mergeParts { try unlogged.contains($0) }
   }
 
   private func walk() throws {

@@ -49,7 +49,7 @@ final class ChangeRecord {
     for run in runs where run.location != nil { changes.pages += run.count }
   }
 
-  /// From here on changes are in path order among themselves, but not with those before: all wait for `finish()`. To be called before the first change
+  /// From here on changes are in path order among themselves, but not with those before: all wait for `mergeParts`. To be called before the first change
   /// as well.
   func beginPart(_ space: ScratchSpace) {
     spools.append(ChangeSpool(space))
@@ -103,8 +103,9 @@ final class ChangeRecord {
     }
   }
 
-  /// Writes what waits in the spools, in path order.
-  private func writeSpooled() throws {
+  /// Writes the parts as one, in path order.
+  /// - Parameter isLeftOut: whether the file at a path is no part of the snapshot after all.
+  func mergeParts(leavingOut isLeftOut: (Path) throws -> Bool) throws {
     let readers = try spools.map { try $0.finish() }
     var heads = try readers.map { try $0.next() }
     func next() -> Int? {
@@ -114,10 +115,27 @@ final class ChangeRecord {
       }
     }
     while let index = next(), let item = heads[index] {
-      try write(item)
+      try isLeftOut(item.path) ? leaveOut(item) : write(item)
       heads[index] = try readers[index].next()
     }
     spools = []
+  }
+
+  /// What the parent has of it goes.
+  private func leaveOut(_ item: ChangeSpool.Item) throws {
+    problems.removeAll { $0.path == item.path }
+    badPages[item.path] = nil
+    switch item {
+    case .put(_, inherits: false, _): changes.added -= 1
+    case .put(_, inherits: true, _):
+      changes.changed -= 1
+      changes.removed += 1
+      try body.remove(item.path)
+    case .kept:
+      changes.removed += 1
+      try body.remove(item.path)
+    case .removed: try write(item)
+    }
   }
 
   func add(_ problem: Problem) {
@@ -133,7 +151,6 @@ final class ChangeRecord {
 
   /// Ends the archives, then the body.
   func finish() throws -> (archives: [Envelope.Archive], body: ObjectReference) {
-    try writeSpooled()
     return (try archives.finish(), try body.finish())
   }
 }

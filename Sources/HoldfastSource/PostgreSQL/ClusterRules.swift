@@ -33,9 +33,7 @@ struct ClusterRules {
   ///   - path: in the source.
   ///   - listing: of the directory that it lies in.
   func verdict(on path: Path, kind: FileStatus.Kind, listing: DirectoryListing) -> Verdict {
-    guard let relative = cluster.relative(path) else { return .capture }
-    let parts = relative.bytes.split(separator: Path.separator).map { String(decoding: $0, as: UTF8.self) }
-    guard let name = parts.last else { return .capture }
+    guard let parts = cluster.parts(of: path), let name = parts.last else { return .capture }
     if kind == .symbolicLink { return verdict(onLink: parts) }
     if name.hasPrefix("pgsql_tmp") || name.hasPrefix("pg_internal.init") { return .skip }
     if parts.count == 1, Self.skipped.contains(name) { return .skip }
@@ -43,7 +41,7 @@ struct ClusterRules {
     if Self.isLate(parts, isDirectory: kind == .directory) { return .late }
     if parts.count > 1, Self.emptied.contains(parts[0]) { return .skip }
     if parts[0] == "pg_wal", parts.count > 2 { return kind == .directory ? .capture : .skip }
-    return kind == .file && isRebuilt(name, parts, listing: listing) ? .skip : .capture
+    return kind == .file && (RelationFile(parts)?.isRebuilt(beside: listing) ?? false) ? .skip : .capture
   }
 
   private func verdict(onLink parts: [String]) -> Verdict {
@@ -72,18 +70,7 @@ struct ClusterRules {
     !cluster.tablespaces.isEmpty && path == cluster.root.appending(PostgresCluster.tablespaceDirectory)
   }
 
-  func isTablespace(_ name: ArraySlice<UInt8>) -> Bool {
-    cluster.tablespaces.contains { name.elementsEqual($0.name.utf8) }
-  }
-
-  /// Whether a relation is one that a starting server drops or empties: a temporary one, or one that is not logged, of which only the initial
-  /// fork counts.
-  private func isRebuilt(_ name: String, _ parts: [String], listing: DirectoryListing) -> Bool {
-    guard let file = RelationFile(parts) else { return false }
-    if file.isTemporary { return true }
-    guard file.fork != "init" else { return false }
-    return listing.contains(Array("\(file.node)_init".utf8))
-  }
+  func isTablespace(_ name: ArraySlice<UInt8>) -> Bool { cluster.hasTablespace(name) }
 }
 
 /// A file of a relation by its name: `16384`, `16384_fsm`, `16384.1`, `t3_16384` (PostgreSQL documentation, 73.1 "Database File Layout").
@@ -119,6 +106,14 @@ struct RelationFile: Equatable {
     (node, self.fork, self.segment) = (String(rest), fork, segment)
   }
 
+  /// Whether a starting server drops it or makes it anew: it is of a temporary relation, or of one that is not logged, of which only the initial
+  /// fork counts.
+  /// - Parameter listing: of the directory that it lies in.
+  func isRebuilt(beside listing: DirectoryListing) -> Bool {
+    if isTemporary { return true }
+    return fork != "init" && listing.contains(Array("\(node)_init".utf8))
+  }
+
   private static func isNumber(_ text: Substring) -> Bool {
     !text.isEmpty && text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
   }
@@ -137,8 +132,7 @@ struct RelationFile: Equatable {
 extension PostgresCluster {
   /// Whether the server tells it only when it has ended the backup.
   package func isLate(_ path: Path, _ content: Content) -> Bool {
-    guard isLive, let relative = relative(path) else { return false }
-    let parts = relative.bytes.split(separator: Path.separator).map { String(decoding: $0, as: UTF8.self) }
+    guard isLive, let parts = parts(of: path) else { return false }
     return ClusterRules.isLate(parts, isDirectory: content == .directory)
   }
 }

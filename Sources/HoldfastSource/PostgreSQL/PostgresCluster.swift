@@ -97,6 +97,16 @@ package struct PostgresCluster: Sendable {
     guard root.contains(path) else { return nil }
     return Path(bytes: Array(path.bytes.dropFirst(root.isEmpty ? 0 : root.bytes.count + 1)))
   }
+
+  /// The components of a path within the cluster; `nil` where it lies elsewhere.
+  func parts(of path: Path) -> [String]? {
+    relative(path)?.bytes.split(separator: Path.separator).map { String(decoding: $0, as: UTF8.self) }
+  }
+
+  /// Whether a tablespace that lies outside of the data directory has this name.
+  func hasTablespace(_ name: some Sequence<UInt8>) -> Bool {
+    tablespaces.contains { name.elementsEqual($0.name.utf8) }
+  }
 }
 
 /// `postmaster.pid`: the server's process, where it listens, since when it runs (PostgreSQL's source, utils/pidfile.h).

@@ -31,9 +31,8 @@ package final class PostgresFile: CapturedBytes {
     self.handle = handle
     plain = PlainBytes(handle, before: before, attempt: attempt)
     isLive = cluster.isLive
-    let relative = cluster.relative(path)
-    isControl = relative == ControlFile.path
-    let parts = relative?.bytes.split(separator: Path.separator).map { String(decoding: $0, as: UTF8.self) } ?? []
+    isControl = cluster.relative(path) == ControlFile.path
+    let parts = cluster.parts(of: path) ?? []
     firstBlock =
       cluster.control.hasPageChecksums ? RelationFile(parts).map { UInt64($0.segment) * Self.blocksPerSegment } : nil
     self.isLogged = isLogged
