@@ -75,10 +75,10 @@ struct RestoreCommand: ParsableCommand {
       isQuiet: output.quiet, isTerminal: Console.isErrorTerminal, clock: host.clock, watch: watch)
     defer { progress.end() }
     let settings = try recovery.target.map { try plan($0, repository, host, progress) }
-    let chosen =
-      try settings?.plan.snapshot
+    let (chosen, known) =
+      try settings.map { ($0.plan.snapshot, []) }
       ?? SnapshotSelector(snapshot, source: source.name, at: at.flatMap { TimeText.parse($0) })
-      .choose(in: repository) { progress.warn($0.message) }
+      .chooseAmongAll(in: repository) { progress.warn($0.message) }
     if try repository.notes(of: chosen.sourceName).removal(of: chosen) != nil {
       progress.warn(
         "snapshot \(chosen.id.short) is removed, and may be collected while it is restored; call it back first with `holdfast undelete \(chosen.id.short)`"
@@ -93,7 +93,9 @@ struct RestoreCommand: ParsableCommand {
     options.setsOwner = Environment.isRoot
     options.repositoryDirectory = try place.directory(host)
     options.recovery = settings
-    let report = try Restore(repository: repository, snapshot: chosen, options: options, progress: progress).run()
+    let report = try Restore(
+      repository: repository, snapshot: chosen, known: known, options: options, progress: progress
+    ).run()
     progress.end()
     watch.parts = [RunRecord.Part(report, isDelta: delta)]
     watch.name(report.problems)

@@ -21,14 +21,18 @@ package struct Chain: Sendable {
   }
 
   /// Follows the parents of `tip`.
+  /// - Parameter known: snapshots that were read already.
   /// - Throws: `DamageError` where one is missing or is not what its child recorded.
-  init(to tip: Snapshot, in repository: Repository) throws {
+  init(to tip: Snapshot, known: [Snapshot] = [], in repository: Repository) throws {
+    let known = Dictionary(
+      known.filter { $0.sourceName == tip.sourceName }.map { ($0.sequence, $0) }, uniquingKeysWith: { $1 })
     var snapshots = [tip]
     var newest = tip
     while let parent = newest.envelope.parent {
       let key = Keys.manifest(tip.sourceName, parent.sequence)
       guard snapshots.count < Limits.chainLengthMax else { throw DamageError(key, "the chain is too long") }
-      guard let snapshot = try repository.snapshotIfCommitted(tip.sourceName, parent.sequence) else {
+      guard let snapshot = try known[parent.sequence] ?? repository.snapshotIfCommitted(tip.sourceName, parent.sequence)
+      else {
         throw DamageError(key, "it is missing, and snapshot \(newest.id.short) builds on it")
       }
       guard snapshot.digest == parent.digest, snapshot.id == parent.snapshot else {
@@ -72,7 +76,10 @@ extension Envelope.Changes {
 }
 
 extension Repository {
-  package func chain(to snapshot: Snapshot) throws -> Chain { try Chain(to: snapshot, in: self) }
+  /// - Parameter known: snapshots that were read already, of any source.
+  package func chain(to snapshot: Snapshot, known: [Snapshot] = []) throws -> Chain {
+    try Chain(to: snapshot, known: known, in: self)
+  }
 
   /// Checks that everything a chain consists of is there and as long as recorded.
   func checkPresence(of chain: Chain) throws {

@@ -18,12 +18,20 @@ package struct SnapshotSelector: Sendable {
 
   /// - Parameter onDamage: gets the envelopes that cannot be read: a snapshot behind one of them cannot be chosen.
   package func choose(in repository: Repository, onDamage: (DamageError) -> Void) throws -> Snapshot {
+    try chooseAmongAll(in: repository, onDamage: onDamage).chosen
+  }
+
+  /// As `choose`, with all that were read for it.
+  package func chooseAmongAll(
+    in repository: Repository, onDamage: (DamageError) -> Void
+  ) throws -> (chosen: Snapshot, all: [Snapshot]) {
     var damaged: [DamageError] = []
     // What was removed is found by its ID only.
-    var candidates = try repository.allSnapshots(of: source, includingRemoved: text != "latest" && at == nil) {
+    let all = try repository.allSnapshots(of: source, includingRemoved: text != "latest" && at == nil) {
       damaged.append($0)
       onDamage($0)
     }
+    var candidates = all
     guard !candidates.isEmpty else {
       if let damage = damaged.last { throw damage }
       throw EngineError(
@@ -36,7 +44,7 @@ package struct SnapshotSelector: Sendable {
           "no snapshot is as old as \(TimeText.local(at))", hint: "Run `holdfast list` to see which there are.")
       }
     }
-    return text == "latest" ? try latest(candidates, damaged: damaged) : try match(candidates)
+    return (text == "latest" ? try latest(candidates, damaged: damaged) : try match(candidates), all)
   }
 
   private func latest(_ candidates: [Snapshot], damaged: [DamageError]) throws -> Snapshot {

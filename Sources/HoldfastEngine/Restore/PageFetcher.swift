@@ -48,13 +48,27 @@ struct PagePlan {
 
   /// Puts the runs in the order of frames.
   mutating func sort() {
-    if zip(runs, runs.dropFirst()).allSatisfy({ !Self.isBefore($1, $0) }) { return }
-    runs.sort(by: Self.isBefore)
+    var places = runs.indices.map { Place(runs[$0].location, index: $0) }
+    if zip(places, places.dropFirst()).allSatisfy({ !($1 < $0) }) { return }
+    places.sort()
+    runs = places.map { runs[$0.index] }
   }
 
-  private static func isBefore(_ left: Run, _ right: Run) -> Bool {
-    let (left, right) = (left.location, right.location)
-    return (left.archive, left.frame, left.offset) < (right.archive, right.frame, right.offset)
+  /// Where a run is stored. Sorted in its stead: to move runs about means to count references, which takes several times as long.
+  private struct Place: Comparable {
+    let archive: UInt64
+    let frame: UInt32
+    let offset: UInt32
+    let index: Int
+
+    init(_ location: PageLocation, index: Int) {
+      (archive, frame, offset) = (location.archive, location.frame, location.offset)
+      self.index = index
+    }
+
+    static func < (left: Place, right: Place) -> Bool {
+      (left.archive, left.frame, left.offset) < (right.archive, right.frame, right.offset)
+    }
   }
 }
 

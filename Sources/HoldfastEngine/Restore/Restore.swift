@@ -54,15 +54,19 @@ package struct Restore {
 
   private let repository: Repository
   private let snapshot: Snapshot
+  private let known: [Snapshot]
   private let options: Options
   private let progress: any ProgressObserver
   private let host: Host
 
+  /// - Parameter known: snapshots that were read already, such as those that `snapshot` was chosen from.
   package init(
-    repository: Repository, snapshot: Snapshot, options: Options, progress: any ProgressObserver
+    repository: Repository, snapshot: Snapshot, known: [Snapshot] = [], options: Options,
+    progress: any ProgressObserver
   ) {
     self.repository = repository
     self.snapshot = snapshot
+    self.known = known
     self.options = options
     self.progress = progress
     self.host = repository.host
@@ -76,7 +80,7 @@ package struct Restore {
     try places.check(restoreTarget: target, source: source)
     _ = try examineTarget(target)
 
-    let chain = try repository.chain(to: snapshot)
+    let chain = try repository.chain(to: snapshot, known: known)
     try repository.checkPresence(of: chain)
     let state = try repository.replay(chain)
     let relocations = try Relocation.ofTablespaces(options.tablespaces, in: state, places: places)
