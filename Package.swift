@@ -21,10 +21,13 @@ func tests(of name: String, _ dependencies: [Target.Dependency] = []) -> Target 
     swiftSettings: settings + [.unsafeFlags(["-Onone"], .when(configuration: .release))])
 }
 
-/// The Swift runtime in the release binary. `swift build --static-swift-stdlib` does it as well, but for the tests too, which cannot be linked so:
+/// The release binary: with the Swift runtime in it, and without symbols (whoever profiles it takes the last flag out). `swift build --static-swift-stdlib` does it as well, but for the tests too, which cannot be linked so:
 /// all of Swift would be compiled twice. Which libraries a static Foundation needs is then ours to say.
-let staticRuntime: LinkerSetting = .unsafeFlags(
-  ["-static-stdlib", "-l_FoundationCShims", "-l_FoundationCollections", "-lswiftSynchronization"],
+let releaseBinary: LinkerSetting = .unsafeFlags(
+  [
+    "-static-stdlib", "-l_FoundationCShims", "-l_FoundationCollections", "-lswiftSynchronization", "-Xlinker",
+    "--strip-all",
+  ],
   .when(configuration: .release))
 
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
@@ -70,7 +73,7 @@ let package = Package(
         "HoldfastConfiguration", "HoldfastEngine", argumentParser,
       ]),
     .executableTarget(
-      name: "holdfast", dependencies: ["HoldfastCLI"], swiftSettings: settings, linkerSettings: [staticRuntime]),
+      name: "holdfast", dependencies: ["HoldfastCLI"], swiftSettings: settings, linkerSettings: [releaseBinary]),
 
     .target(
       name: "HoldfastTestSupport",

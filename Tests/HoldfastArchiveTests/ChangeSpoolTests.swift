@@ -8,7 +8,7 @@ import Testing
 @Suite struct ChangeSpoolTests {
   private enum Kept: Equatable {
     case kept(Entry)
-    case put(Entry, inherits: Bool, runs: [PageRun])
+    case put(Entry, isNew: Bool, inherits: Bool, runs: [PageRun])
     case removed(Path)
   }
 
@@ -18,12 +18,12 @@ import Testing
       switch item {
       case .kept(let entry): all.append(.kept(entry))
       case .removed(let path): all.append(.removed(path))
-      case .put(let entry, let inherits, let runs):
+      case .put(let entry, let isNew, let inherits, let runs):
         var found: [PageRun] = []
         if var runs {
           while let run = try runs.next() { found.append(run) }
         }
-        all.append(.put(entry, inherits: inherits, runs: found))
+        all.append(.put(entry, isNew: isNew, inherits: inherits, runs: found))
       }
     }
     return all
@@ -45,8 +45,9 @@ import Testing
       default:
         let runs = entry.file.map { random.runs(in: $0) } ?? []
         let inherits = entry.file != nil && Bool.random(using: &random)
-        try spool.put(entry, inherits: inherits, runs: entry.file == nil ? nil : ListedRuns(runs))
-        expected.append(.put(entry, inherits: inherits, runs: runs))
+        let isNew = !inherits && Bool.random(using: &random)
+        try spool.put(entry, isNew: isNew, inherits: inherits, runs: entry.file == nil ? nil : ListedRuns(runs))
+        expected.append(.put(entry, isNew: isNew, inherits: inherits, runs: runs))
       }
     }
     #expect(try all(of: spool.finish()) == expected, "seed \(count)")
@@ -60,7 +61,8 @@ import Testing
     let paths = random.paths(300)
     for path in paths {
       let file = random.file()
-      try spool.put(random.entry(path, .file(file)), inherits: false, runs: ListedRuns(random.runs(in: file)))
+      try spool.put(
+        random.entry(path, .file(file)), isNew: true, inherits: false, runs: ListedRuns(random.runs(in: file)))
     }
     let reader = try spool.finish()
     var found: [Path] = []

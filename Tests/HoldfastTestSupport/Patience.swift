@@ -3,18 +3,14 @@
 package enum Patience {
   private static let interval = Duration.milliseconds(20)
 
-  static func pause() async {
-    // Nobody cancels a test; if somebody did, it would go on at once.
-    try? await Task.sleep(for: interval)
-  }
-
   /// Waits until something holds.
   /// - Returns: `false` where it does not within `limit`.
   package static func waits(_ limit: Duration, until condition: () -> Bool) async -> Bool {
     let end = ContinuousClock.now + limit
     while !condition() {
       guard ContinuousClock.now < end else { return false }
-      await pause()
+      // Nobody cancels a test; if somebody did, this would return at once, until the limit.
+      try? await Task.sleep(for: interval)
     }
     return true
   }

@@ -107,7 +107,13 @@ package final class RunningProcess {
 
   /// Waits for the end and lets other tests run meanwhile: for what spends its time waiting.
   package func end() async -> ProcessResult {
-    while status == nil, !Self.hasEnded(identifier) { await Patience.pause() }
+    guard status == nil else { return wait() }
+    let hasEnded = await Patience.waits(.seconds(Self.patienceSeconds)) {
+      output.drain()
+      error.drain()
+      return Self.hasEnded(identifier)
+    }
+    if !hasEnded { kill(identifier, SIGKILL) }
     return wait()
   }
 

@@ -6,13 +6,13 @@ package final class ChangeSpool {
   package enum Item {
     /// An entry that is as the parent has it.
     case kept(Entry)
-    /// An entry that was added or changed; the runs of a file are to be read before the next item.
-    case put(Entry, inherits: Bool, runs: (any PageMapReader)?)
+    /// An entry that was added (`isNew`) or changed; the runs of a file are to be read before the next item.
+    case put(Entry, isNew: Bool, inherits: Bool, runs: (any PageMapReader)?)
     case removed(Path)
 
     package var path: Path {
       switch self {
-      case .kept(let entry), .put(let entry, _, _): entry.path
+      case .kept(let entry), .put(let entry, _, _, _): entry.path
       case .removed(let path): path
       }
     }
@@ -23,6 +23,7 @@ package final class ChangeSpool {
     static let put: UInt8 = 2
     static let putInheriting: UInt8 = 3
     static let removed: UInt8 = 4
+    static let putNew: UInt8 = 5
     static let endOfRuns: UInt8 = 0
   }
 
@@ -38,8 +39,11 @@ package final class ChangeSpool {
     try add(Mark.kept, entry)
   }
 
-  package func put(_ entry: Entry, inherits: Bool, runs: (any PageMapReader)?) throws {
-    try add(inherits ? Mark.putInheriting : Mark.put, entry)
+  /// - Parameters:
+  ///   - isNew: whether the parent has nothing at its path; what inherits is not new.
+  ///   - inherits: whether `runs` are only what differs from the parent.
+  package func put(_ entry: Entry, isNew: Bool, inherits: Bool, runs: (any PageMapReader)?) throws {
+    try add(inherits ? Mark.putInheriting : isNew ? Mark.putNew : Mark.put, entry)
     guard entry.file != nil else { return }
     if var runs {
       var end: UInt64 = 0
@@ -100,7 +104,7 @@ package final class ChangeSpool {
       let entry = try cursor.entry(at: path)
       if mark == Mark.kept { return .kept(entry) }
       runs = entry.file.map { Runs(cursor: cursor, file: $0) }
-      return .put(entry, inherits: mark == Mark.putInheriting, runs: runs)
+      return .put(entry, isNew: mark == Mark.putNew, inherits: mark == Mark.putInheriting, runs: runs)
     }
   }
 

@@ -68,9 +68,15 @@ final class CapturePipeline {
     record.beginPart(scratch)
     try walk()
     record.beginPart(scratch)
-    try captureLate()
-    let unlogged = UnloggedRelations(in: postgres.cluster, root: root, files: host.files)
-    try record.mergeParts { try unlogged.contains($0) }
+    var unlogged = UnloggedRelations(in: postgres.cluster, root: root, files: host.files)
+    unlogged.look()
+    let late = try postgres.stop(root: root, files: host.files)
+    unlogged.look()
+    try captureLate(late)
+    try record.mergeParts(leavingOut: unlogged.contains)
+    for problem in unlogged.problems where !record.problems.contains(where: { $0.path == problem.path }) {
+      record.add(problem)
+    }
   }
 
   private func walk() throws {
@@ -121,10 +127,8 @@ final class CapturePipeline {
     return nil
   }
 
-  /// Ends the backup of the live cluster, and captures what its server tells then.
-  private func captureLate() throws {
-    guard let postgres = databases.postgres else { return }
-    let files = try postgres.stop(root: root, files: host.files)
+  /// Captures what the server of a live cluster told when it ended the backup.
+  private func captureLate(_ files: [PostgresBackup.LateFile]) throws {
     var known = lateKnown[...]
     for late in files {
       while let gone = known.first, gone.path < late.item.path { try add(.removed(known.removeFirst().path)) }

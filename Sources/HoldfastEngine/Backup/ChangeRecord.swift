@@ -65,7 +65,7 @@ final class ChangeRecord {
     if let file = entry.file { noteProblem(of: file, at: entry.path) }
     guard entry != previous else { return try keep(entry) }
     if previous == nil { changes.added += 1 } else { changes.changed += 1 }
-    if let spool = spools.last { return try spool.put(entry, inherits: inherits, runs: runs) }
+    if let spool = spools.last { return try spool.put(entry, isNew: previous == nil, inherits: inherits, runs: runs) }
     try write(entry, inherits: inherits, runs: runs)
   }
 
@@ -98,14 +98,14 @@ final class ChangeRecord {
   private func write(_ item: ChangeSpool.Item) throws {
     switch item {
     case .kept(let entry): summarizer.add(entry)
-    case .put(let entry, let inherits, let runs): try write(entry, inherits: inherits, runs: runs)
+    case .put(let entry, _, let inherits, let runs): try write(entry, inherits: inherits, runs: runs)
     case .removed(let path): try body.remove(path)
     }
   }
 
   /// Writes the parts as one, in path order.
   /// - Parameter isLeftOut: whether the file at a path is no part of the snapshot after all.
-  func mergeParts(leavingOut isLeftOut: (Path) throws -> Bool) throws {
+  func mergeParts(leavingOut isLeftOut: (Path) -> Bool) throws {
     let readers = try spools.map { try $0.finish() }
     var heads = try readers.map { try $0.next() }
     func next() -> Int? {
@@ -126,8 +126,8 @@ final class ChangeRecord {
     problems.removeAll { $0.path == item.path }
     badPages[item.path] = nil
     switch item {
-    case .put(_, inherits: false, _): changes.added -= 1
-    case .put(_, inherits: true, _):
+    case .put(_, isNew: true, _, _): changes.added -= 1
+    case .put(_, isNew: false, _, _):
       changes.changed -= 1
       changes.removed += 1
       try body.remove(item.path)

@@ -99,8 +99,10 @@ package struct PostgresCluster: Sendable {
   }
 
   /// The components of a path within the cluster; `nil` where it lies elsewhere.
-  func parts(of path: Path) -> [String]? {
-    relative(path)?.bytes.split(separator: Path.separator).map { String(decoding: $0, as: UTF8.self) }
+  func parts(of path: Path) -> [String]? { relative(path).map(Self.parts) }
+
+  static func parts(of path: Path) -> [String] {
+    path.bytes.split(separator: Path.separator).map { String(decoding: $0, as: UTF8.self) }
   }
 
   /// Whether a tablespace that lies outside of the data directory has this name.

@@ -1,16 +1,17 @@
 package import HoldfastModel
 package import HoldfastSystem
 
-/// Tells files of relations that are not logged, by what lies beside them now. Their initial fork may appear long after the others: that of an index does when it is
-/// built. What was captured before then would be in the way when the server recovers: it makes such files anew, and gives up where there is one
+/// Tells files of relations that are not logged, by the initial forks that were seen beside them. Such a fork may appear long after the others: that of an index does when it
+/// is built. What was captured before then would be in the way when the server recovers: it makes such files anew, and gives up where there is one
 /// (PostgreSQL's sources, `ResetUnloggedRelations`).
-package final class UnloggedRelations {
+package struct UnloggedRelations {
   private let cluster: PostgresCluster
   private let root: OpenFile
   private let files: FileSystem
-  /// The directory that was looked at last, in the source; paths come in order.
-  private var directory: Path?
-  private var listing: DirectoryListing?
+  /// By their main forks, in the source.
+  private var relations: Set<Path> = []
+  /// Directories in which nothing could be seen.
+  package private(set) var problems: [Problem] = []
 
   /// - Parameter root: of the source.
   package init(in cluster: PostgresCluster, root: OpenFile, files: FileSystem) {
@@ -19,30 +20,47 @@ package final class UnloggedRelations {
     self.files = files
   }
 
-  /// Whether a file of the source belongs to such a relation, and is not its initial fork.
-  package func contains(_ path: Path) throws(SystemError) -> Bool {
-    guard let parts = cluster.parts(of: path), let file = RelationFile(parts), let parent = path.parent else {
-      return false
+  /// Notes which initial forks there are now. One that was there at any time during a backup counts: the WAL has it.
+  package mutating func look() {
+    look(in: ["global"])
+    for database in names(in: ["base"]) { look(in: ["base", database]) }
+    let outer = cluster.tablespaces.map { [PostgresCluster.tablespaceLinks, $0.name] }
+    let inner = cluster.innerTablespaces.map { PostgresCluster.parts(of: $0.location) }
+    for place in outer + inner {
+      for version in names(in: place) where version.hasPrefix("PG_") {
+        for database in names(in: place + [version]) { look(in: place + [version, database]) }
+      }
     }
-    if directory != parent {
-      directory = parent
-      listing = try list(Array(parts.dropLast()))
-    }
-    return listing.map { file.isRebuilt(beside: $0) } ?? false
   }
 
-  /// `nil` when it is not there any more.
-  private func list(_ parts: [String]) throws(SystemError) -> DirectoryListing? {
-    var parts = parts
-    if parts.count > 1, parts[0] == PostgresCluster.tablespaceDirectory, cluster.hasTablespace(parts[1].utf8) {
-      parts[0] = PostgresCluster.tablespaceLinks
+  /// Whether a file of the source belongs to such a relation, and is not its initial fork.
+  package func contains(_ path: Path) -> Bool {
+    guard !relations.isEmpty, let parts = cluster.parts(of: path), let file = RelationFile(parts), file.fork != "init"
+    else { return false }
+    return relations.contains(place(parts.dropLast() + [file.node]))
+  }
+
+  private mutating func look(in directory: [String]) {
+    for name in names(in: directory) {
+      guard let file = RelationFile(directory + [name]), file.fork == "init" else { continue }
+      var parts = directory + [file.node]
+      // A snapshot has such a tablespace elsewhere.
+      if parts[0] == PostgresCluster.tablespaceLinks { parts[0] = PostgresCluster.tablespaceDirectory }
+      relations.insert(place(parts))
     }
-    let place = parts.reduce(cluster.root) { $0.appending($1) }
+  }
+
+  private func place(_ parts: [String]) -> Path { parts.reduce(cluster.root) { $0.appending($1) } }
+
+  /// What lies in a directory; nothing where there is none any more.
+  private mutating func names(in directory: [String]) -> [String] {
+    let path = place(directory)
     do throws(SystemError) {
-      return try files.open(place, in: root, .directoryFollowingLinks).listing()
+      let listing = try files.open(path, in: root, .directoryFollowingLinks).listing()
+      return (0..<listing.count).map { String(decoding: listing[$0], as: UTF8.self) }
     } catch {
-      if error.isNotFound { return nil }
-      throw error
+      if !error.isNotFound { problems.append(Problem(path: path, reason: error.reason)) }
+      return []
     }
   }
 }
