@@ -5,7 +5,6 @@ exactly one payment of their sum. Every capture is restored; a server of its own
 and index must be sound, the invariants exact, and nothing may be missing that was committed before the capture began.
 """
 
-import json
 import os
 import shutil
 import signal
@@ -19,7 +18,7 @@ from pathlib import Path
 from random import Random
 
 from postgres_cluster import Cluster, PostgresError, own_directory
-from soaking import Holdfast, fail
+from soaking import Holdfast, fail, whole_snapshot
 
 CLIENTS = 3
 TRANSACTIONS_PER_S = 80  # of each client: what is written grows with the time, and the machine has other work
@@ -27,7 +26,6 @@ ORDERS_MAX = 1500
 UPKEEP_PAUSE_S = 0.15
 REPOSITORY_CAPTURES = 60  # a new repository after so many, or a long soak fills the disk
 SPOIL_EVERY, SPOIL_S_MAX, CRASH_EVERY = 6, 0.5, 5
-DONE_INCOMPLETE = 3  # the status of a capture that is incomplete, or looks like a disaster
 
 SETTINGS = {
     "fsync": "off", "shared_buffers": "4MB", "max_connections": 30, "max_prepared_transactions": 4, "work_mem": "64kB",
@@ -320,17 +318,12 @@ class PostgresSoak:
     def is_whole(self, done: subprocess.CompletedProcess[str]) -> bool:
         """Whether a capture took everything. To drop a database, or to empty tables, is an anomaly in so small a cluster: holdfast must
         say so (status 3), and the capture is whole all the same."""
-        if done.returncode not in (0, DONE_INCOMPLETE):
+        snapshot = whole_snapshot(done, {"mass-deletion", "truncation"})
+        if snapshot is None or snapshot["consistency"] != "postgres-backup":
             return False
-        said = json.loads(done.stdout)
-        snapshot = said["snapshot"]
-        anomalies = snapshot["anomalies"]
-        is_whole = (bool(anomalies) == (done.returncode == DONE_INCOMPLETE) and not said["problems"]
-                    and snapshot["incompleteFiles"] == 0 and snapshot["consistency"] == "postgres-backup"
-                    and {anomaly["kind"] for anomaly in anomalies} <= {"mass-deletion", "truncation"})
-        if is_whole and anomalies:
+        if snapshot["anomalies"]:
             self.events["dropped databases and tables seen as an anomaly"] += 1
-        return is_whole
+        return True
 
     def spoil(self, kind: str) -> None:
         """A capture that loses its session, or its server, early or late: then it must fail and leave nothing."""

@@ -11,11 +11,25 @@ from random import Random
 from typing import Any, NoReturn
 
 STALLS, RUN_S_MAX, STALL_S_MAX = 8, 0.05, 0.25
+DONE_INCOMPLETE = 3  # holdfast's exit status, also for an anomaly
 
 
 def fail(message: str) -> NoReturn:
     """End the soak: a capture was not what it should be."""
     sys.exit(f"soak: {message}")
+
+
+def whole_snapshot(done: subprocess.CompletedProcess[str], anomalies: set[str]) -> dict[str, Any] | None:
+    """What a backup with `--json` says of its snapshot, if that has everything. What a soak does to a source so small may
+    look like one of `anomalies`: holdfast must say so (status 3), and the snapshot is whole all the same."""
+    if done.returncode not in (0, DONE_INCOMPLETE):
+        return None
+    said = json.loads(done.stdout)
+    snapshot = said["snapshot"]
+    found = {anomaly["kind"] for anomaly in snapshot["anomalies"]}
+    is_whole = (bool(found) == (done.returncode == DONE_INCOMPLETE) and found <= anomalies and not said["problems"]
+                and snapshot["incompleteFiles"] == 0)
+    return snapshot if is_whole else None
 
 
 class Holdfast:
