@@ -143,22 +143,4 @@ import Testing
       #expect(throws: damaged, "\(context.count) bytes") { try readAll(open(stored, context: context)) }
     }
   }
-
-  // MARK: Scratch
-
-  private func host() -> Host { TestShop.host() }
-
-  @Test(arguments: [0, 100, 3 * block + 7]) func aScratchFileComesBack(count: Int) throws {
-    var random = SeededRandom(seed: 9)
-    let plain = random.bytes(count)
-    for isSealed in [false, true] {
-      let scratch = try ScratchSpace(host: host(), isSealed: isSealed).make()
-      try plain.withUnsafeBytes { try scratch.append($0) }
-      try scratch.finish()
-      #expect(scratch.length == UInt64(count))
-      var bytes = [UInt8](repeating: 0, count: count)
-      try bytes.withUnsafeMutableBytes { try scratch.read(into: $0, at: 0) }
-      #expect(bytes == plain)
-    }
-  }
 }

@@ -22,6 +22,11 @@ final class ByteCursor {
     self.supply = supply
   }
 
+  /// - Parameter bytes: of a file of our own, from its first one on.
+  convenience init(_ bytes: any ReadableBytes) {
+    self.init(RangeSupply(bytes, from: 0, to: bytes.length))
+  }
+
   var name: String { supply.name }
 
   /// Bytes read so far.

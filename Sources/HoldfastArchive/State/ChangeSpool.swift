@@ -28,11 +28,11 @@ package final class ChangeSpool {
   }
 
   private static let blockBytes = 64 << 10
-  private let bytes: SpooledBytes
+  private let bytes: any ScratchBytes
   private var block = ByteEncoder()
 
   package init(_ space: ScratchSpace) {
-    bytes = SpooledBytes(space)
+    bytes = space.make()
   }
 
   package func keep(_ entry: Entry) throws {
@@ -65,7 +65,8 @@ package final class ChangeSpool {
   /// Everything from the first item on; nothing may be added any more.
   package func finish() throws -> Reader {
     try flush()
-    return Reader(cursor: try bytes.finish())
+    try bytes.finish()
+    return Reader(cursor: ByteCursor(bytes))
   }
 
   private func add(_ mark: UInt8, _ entry: Entry) throws {
@@ -81,7 +82,7 @@ package final class ChangeSpool {
   }
 
   private func flush() throws {
-    try bytes.append(block.bytes)
+    try block.bytes.withUnsafeBytes { try bytes.append($0) }
     block.bytes.removeAll(keepingCapacity: true)
   }
 

@@ -4,12 +4,12 @@ internal import HoldfastSystem
 /// Runs that are kept until the file they belong to is whole: in memory, and beyond some MiB in a scratch file.
 package final class PageMapSpool {
   private static let blockBytes = 64 << 10
-  private let bytes: SpooledBytes
+  private let bytes: any ScratchBytes
   private var block = ByteEncoder()
   private var end: UInt64 = 0
 
   package init(_ space: ScratchSpace) {
-    bytes = SpooledBytes(space)
+    bytes = space.make()
   }
 
   package func append(_ run: PageRun) throws {
@@ -21,11 +21,12 @@ package final class PageMapSpool {
   /// The runs from the first on; nothing may be appended any more.
   package func runs(of file: FileContent) throws -> any PageMapReader {
     try flush()
-    return Runs(cursor: try bytes.finish(), file: file)
+    try bytes.finish()
+    return Runs(cursor: ByteCursor(bytes), file: file)
   }
 
   private func flush() throws {
-    try bytes.append(block.bytes)
+    try block.bytes.withUnsafeBytes { try bytes.append($0) }
     block.bytes.removeAll(keepingCapacity: true)
   }
 

@@ -71,7 +71,7 @@ final class RecordSorter {
   }
 
   private func flush() throws {
-    let file = try scratch ?? space.make()
+    let file = try scratch ?? space.makeFile()
     scratch = file
     sort()
     let start = written

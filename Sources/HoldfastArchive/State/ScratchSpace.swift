@@ -12,7 +12,11 @@ package struct ScratchSpace: Sendable {
     self.isSealed = isSealed
   }
 
-  package func make() throws -> any ScratchBytes {
+  /// Bytes that stay in memory as long as they are few.
+  package func make() -> any ScratchBytes { SpooledBytes(self) }
+
+  /// Bytes in a file, for those who know that they are many.
+  func makeFile() throws -> any ScratchBytes {
     let file = try host.makeScratchFile()
     return isSealed ? SealedScratch(file) : file
   }

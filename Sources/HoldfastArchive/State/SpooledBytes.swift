@@ -1,35 +1,41 @@
 internal import HoldfastSystem
 
-/// Bytes that are written once and then read from the beginning: in memory, and beyond some MiB in a scratch file.
-final class SpooledBytes {
+/// Scratch bytes in memory, and beyond some MiB in a scratch file: most states are small, and are read several times in a run.
+final class SpooledBytes: ScratchBytes, @unchecked Sendable {
+  // Sendable without a lock: it is written by one owner first, and only read after that.
   private static let memoryBytesMax: UInt64 = 4 << 20
   private let space: ScratchSpace
-  private var memory: MemoryBytes? = MemoryBytes()
-  private var scratch: (any ScratchBytes)?
+  private var memory = MemoryBytes(name: "scratch file")
+  private var file: (any ScratchBytes)?
   private var isFinished = false
 
   init(_ space: ScratchSpace) {
     self.space = space
   }
 
-  func append(_ bytes: [UInt8]) throws {
-    guard !bytes.isEmpty else { return }
-    if let memory, memory.length > Self.memoryBytesMax {
-      let file = try space.make()
-      try memory.contents.withUnsafeBytes { try file.append($0) }
-      scratch = file
-      self.memory = nil
-    }
-    try bytes.withUnsafeBytes { bytes in
-      if let scratch { try scratch.append(bytes) } else { memory?.append(bytes) }
-    }
+  private var bytes: any ReadableBytes { file ?? memory }
+  var name: String { bytes.name }
+  var length: UInt64 { bytes.length }
+
+  func append(_ more: UnsafeRawBufferPointer) throws {
+    if file == nil, memory.length + UInt64(more.count) > Self.memoryBytesMax { try moveToFile() }
+    if let file { try file.append(more) } else { memory.append(more) }
   }
 
-  /// Everything from the first byte on, as often as it is wanted; nothing may be appended any more.
-  func finish() throws -> ByteCursor {
-    if !isFinished { try scratch?.finish() }
+  /// Nothing may be appended any more; to say so twice does no harm.
+  func finish() throws {
+    if !isFinished { try file?.finish() }
     isFinished = true
-    let bytes: any ReadableBytes = scratch ?? memory ?? MemoryBytes()
-    return ByteCursor(RangeSupply(bytes, from: 0, to: bytes.length))
+  }
+
+  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws {
+    try bytes.read(into: buffer, at: offset)
+  }
+
+  private func moveToFile() throws {
+    let file = try space.makeFile()
+    try memory.contents.withUnsafeBytes { try file.append($0) }
+    memory = MemoryBytes()
+    self.file = file
   }
 }

@@ -83,6 +83,8 @@ package final class StateWriter {
   private let sink: any ByteSink
   private var encoder = ByteEncoder()
   private var summarizer = StateSummarizer()
+  /// Whether any entry so far is another name of a file: then `StateFile.checkLinks` has something to check.
+  package private(set) var hasHardLinks = false
 
   package init(_ sink: any ByteSink) {
     self.sink = sink
@@ -124,6 +126,7 @@ package final class StateWriter {
 
   private func begin(_ entry: Entry) throws {
     summarizer.add(entry)
+    if case .hardLink = entry.content { hasHardLinks = true }
     encoder.counted(entry.path.bytes)
     encoder.state(of: entry)
     encoder.identity(of: entry)

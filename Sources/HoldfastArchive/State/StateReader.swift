@@ -26,7 +26,7 @@ package final class StateReader: ChangeReader {
   package func nextEntry() throws -> Entry? {
     while try openRuns?.next() != nil {}
     openRuns = nil
-    if isMapPending { try copyMap { _ in } }
+    if isMapPending { try skipMap() }
     guard try !cursor.isAtEnd() else { return nil }
     entryOffset = start + cursor.consumed
     let entry = try cursor.entry(at: try cursor.entryPath(cursor.counted(max: Limits.pathBytesMax)))
@@ -55,6 +55,14 @@ package final class StateReader: ChangeReader {
       let count = try cursor.varint(as: Int.self, max: Self.mapBlockBytesMax)
       if count == 0 { return }
       try body(try cursor.raw(count: count))
+    }
+  }
+
+  private func skipMap() throws {
+    while true {
+      let count = try cursor.varint(as: Int.self, max: Self.mapBlockBytesMax)
+      if count == 0 { return }
+      try cursor.skip(count)
     }
   }
 

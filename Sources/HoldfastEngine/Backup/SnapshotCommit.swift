@@ -86,7 +86,7 @@ struct SnapshotCommit {
     let place = isCacheInSource ? nil : cache
     let kept = place?.begin(
       repository, source: envelope.source.name, snapshot: envelope.snapshot, key: writer?.cacheKey)
-    let sink: any ByteSink = try kept ?? repository.scratch.make()
+    let sink: any ByteSink = kept ?? repository.scratch.make()
     let proof = StateWriter(sink)
     try replay.write(to: proof, cancellation: host.cancellation)
     guard try proof.finish() == state else { throw mismatch }

@@ -110,7 +110,7 @@ package struct StateCache: Sendable {
       let known = load(
         kept, of: chain.tip.sourceName, recorded: chain.full.envelope.state, in: repository, key: key)
     else { return nil }
-    let scratch = try repository.scratch.make()
+    let scratch = repository.scratch.make()
     let writer = StateWriter(scratch)
     let entries = known.makeReader()
     while let entry = try entries.nextEntry() {

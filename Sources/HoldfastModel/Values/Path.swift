@@ -92,16 +92,20 @@ extension Path {
   package var isSoundEntryPath: Bool {
     if bytes.isEmpty { return true }
     guard bytes.count <= Limits.pathBytesMax else { return false }
-    for component in bytes.split(separator: Self.separator, omittingEmptySubsequences: false) {
-      guard !component.isEmpty, component.count <= Limits.nameBytesMax else { return false }
-      if component.elementsEqual([UInt8(ascii: ".")])
-        || component.elementsEqual([UInt8(ascii: "."), UInt8(ascii: ".")])
-      {
-        return false
+    // One look at every byte, and nothing allocated: this is asked of every entry, several times in a run.
+    var count = 0
+    var isDots = true
+    for byte in bytes {
+      if byte == Self.separator {
+        guard count > 0, !(isDots && count <= 2) else { return false }
+        (count, isDots) = (0, true)
+        continue
       }
-      if component.contains(0) { return false }
+      count += 1
+      guard byte != 0, count <= Limits.nameBytesMax else { return false }
+      if byte != UInt8(ascii: ".") { isDots = false }
     }
-    return true
+    return count > 0 && !(isDots && count <= 2)
   }
 }
 

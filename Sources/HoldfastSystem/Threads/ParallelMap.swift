@@ -1,0 +1,32 @@
+extension Array where Element: Sendable {
+  /// The results of `transform`, in the order of the elements: of many of them, computed on several threads.
+  /// - Parameters:
+  ///   - workers: how many threads, at least 1.
+  ///   - batch: how many elements a thread takes at once. Up to twice as many are computed here, without a thread.
+  /// - Throws: the first error of the earliest element whose `transform` threw, as a loop would; later elements may have been computed.
+  package func mapInParallel<Result: Sendable>(
+    workers: Int, batch: Int, _ transform: @escaping @Sendable (Element) throws -> Result
+  ) throws -> [Result] {
+    guard count > 2 * batch else { return try map(transform) }
+    let pool = OrderedPool(workers: workers, capacity: 4 * workers) {
+      MapJob<Element, Result>()
+    } perform: { job in
+      job.outcome = .init { try job.elements.map(transform) }
+    }
+    defer { pool.stop() }
+    var results: [Result] = []
+    results.reserveCapacity(count)
+    pool.consume = { results += try $0.outcome.get() }
+    for start in stride(from: 0, to: count, by: batch) {
+      try pool.next().elements = self[start..<Swift.min(start + batch, count)]
+      try pool.submit()
+    }
+    try pool.drain()
+    return results
+  }
+}
+
+private final class MapJob<Element, Output> {
+  var elements: ArraySlice<Element> = []
+  var outcome: Result<[Output], any Error> = .success([])
+}
