@@ -50,7 +50,7 @@ package struct ShellCommand: Sendable {
     }
     guard running.isOver(within: secondsMax, cancellation) else {
       running.end()
-      throw ShellCommandError(message: "the command took longer than \(Int(secondsMax)) s, and was ended: \(text)")
+      throw ShellCommandError("the command took longer than \(Int(secondsMax)) s, and was ended", text)
     }
     try check(wait(cancellation, for: running))
   }
@@ -84,16 +84,15 @@ package struct ShellCommand: Sendable {
   private func check(_ status: TerminationStatus) throws {
     switch status {
     case .exited(0): return
-    case .exited(let code): throw ShellCommandError(message: "the command failed with exit status \(code): \(text)")
-    case .signaled(let signal): throw ShellCommandError(message: "the command failed with signal \(signal): \(text)")
+    case .exited(let code): throw ShellCommandError("the command failed with exit status \(code)", text)
+    case .signaled(let signal): throw ShellCommandError("the command failed with signal \(signal)", text)
     }
   }
 
   private func failure(_ error: any Error) -> ShellCommandError {
     let isTooLong = (error as? SubprocessError)?.code == .outputLimitExceeded
     return ShellCommandError(
-      message: isTooLong
-        ? "the command printed more than it should: \(text)" : "the command could not be run (\(error)): \(text)")
+      isTooLong ? "the command printed more than it should" : "the command could not be run (\(error))", text)
   }
 
   /// Runs it while `body` takes its standard output as it comes; its standard error is ours. Where `body` throws, the command is ended.
@@ -190,6 +189,13 @@ private final class RunningWork<Value: Sendable> {
 /// A command of the operator's that did not do what it should.
 package struct ShellCommandError: OperatorError, Equatable {
   package let message: String
-  package var hint: String? { "Run it by itself to see what it says." }
+  package let hint: String?
   package var exitStatus: ExitStatus { .failed }
+
+  /// - Parameter command: what was run. It may hold a secret, so it is for who sees the hint, at this machine: messages are written into the journal, and told
+  ///   to others.
+  fileprivate init(_ message: String, _ command: String) {
+    self.message = message
+    hint = "Run it by itself to see what it says: \(command)"
+  }
 }

@@ -24,7 +24,7 @@ import Testing
     #expect(result.exitStatus == 1 && result.output == "")
     #expect(
       result.error
-        == "holdfast: the command failed with exit status 3: echo half; exit 3\nHINT: Run it by itself to see what it says.\n"
+        == "holdfast: the command failed with exit status 3\nHINT: Run it by itself to see what it says: echo half; exit 3\n"
     )
     #expect(tool.run("list").output.hasPrefix("no snapshots in"))
     #expect(tool.unfinishedObjects == [])

@@ -40,7 +40,7 @@ import Testing
     #expect(result.exitStatus == 1)
     #expect(
       result.error
-        == "holdfast: the command failed with exit status 4: \(note); exit 4\nHINT: Run it by itself to see what it says.\n"
+        == "holdfast: the command failed with exit status 4\nHINT: Run it by itself to see what it says: \(note); exit 4\n"
     )
     #expect(log() == ["before  source 0", "on-failure 1 source 0", "after 1 source 0"])
     #expect(tool.run("list").output.hasPrefix("no snapshots in"))
@@ -58,7 +58,7 @@ import Testing
     let id = try #require(tool.run("list").output.split(separator: "\n").last?.split(separator: " ").first)
     #expect(
       result.error
-        == "holdfast: the snapshot \(id) is committed, but a hook failed: the command failed with exit status 7: exit 7\n"
+        == "holdfast: the snapshot \(id) is committed, but a hook failed: the command failed with exit status 7\n"
         + "HINT: See whether everything runs again, then run the command by hand.\n")
   }
 

@@ -45,6 +45,18 @@ import Testing
     #expect((all[6].storedBytes ?? 0) > 100 && all[6].snapshot != all[1].snapshot)
   }
 
+  /// Commands of the site's may hold secrets, and the journal is for everybody who reads the repository.
+  @Test func aCommandThatFailsIsNotQuoted() throws {
+    let tool = shop()
+    tool.run("backup", "source")
+    let result = tool.run("backup", "source", "--before", "true --password=s3kret; exit 4")
+    result.expectRefusal(
+      1, "the command failed with exit status 4",
+      hint: "Run it by itself to see what it says: true --password=s3kret; exit 4")
+    #expect(try entries(tool.repository).last?.texts == ["the command failed with exit status 4"])
+    #expect(!tool.run("status", "--json").output.contains("s3kret"))
+  }
+
   @Test func aDryRunIsNot() throws {
     let tool = shop()
     tool.run("backup", "source")

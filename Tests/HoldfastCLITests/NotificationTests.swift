@@ -195,7 +195,7 @@ import Testing
     #expect(result.exitStatus == 0)
     #expect(
       result.error
-        == "holdfast: WARNING: nobody was told of this run: the command failed with exit status 4: exit 4\n")
+        == "holdfast: WARNING: nobody was told of this run: the command failed with exit status 4\n")
   }
 
   // MARK: What is said wrongly

@@ -135,7 +135,7 @@ import Testing
       let error = #expect(throws: ShellCommandError.self) {
         try ShellCommand("sleep 1000").run(Cancellation(), input: [], secondsMax: 0.3)
       }
-      #expect(error?.message == "the command took longer than 0 s, and was ended: sleep 1000")
+      #expect(error?.message == "the command took longer than 0 s, and was ended")
       // Nor does what it has started go on, which could hold open what somebody waits for.
       let tool = Tool()
       let lock = tool.directory.appending("lock").text
