@@ -147,7 +147,12 @@ enum Environment {
     return parsed
   }
 
+  /// - Throws: also where the text is empty: what stands for nothing must not become the current directory.
   static func absolute(_ text: String) throws -> Path {
+    guard !text.isEmpty else {
+      throw EngineError(
+        "a path is empty", hint: "Name one; if it comes from a variable, see whether that is set.", exitStatus: .usage)
+    }
     let path = Path(text)
     guard !path.isAbsolute else { return path }
     guard let current = getcwd(nil, 0) else {

@@ -131,6 +131,13 @@ package final class Scanner {
     do throws(SystemError) {
       if let rules = level.rules, rules.isTablespaces(path) { return try enterTablespaces(path, rules, in: level) }
       let status = try files.status(of: name, in: level.parent(of: name))
+      guard name != Self.unfinishedRestore else {
+        let reason =
+          status.kind == .directory
+          ? "it is what an unfinished restore left; run that restore again"
+          : "a restore needs this name for itself; give it another one, or exclude it"
+        return .problem(Problem(path: path, reason: reason), item: nil)
+      }
       switch level.rules?.verdict(on: path, kind: status.kind, listing: level.listing) ?? .capture {
       case .skip, .late: return nil
       case .follow: return enter(path, name: name, status: status, in: level, isLink: true)
@@ -150,10 +157,6 @@ package final class Scanner {
 
   /// - Parameter isLink: whether it is a link that leads to the directory.
   private func enter(_ path: Path, name: Path, status: FileStatus, in level: Level, isLink: Bool) -> Finding? {
-    guard name != Self.unfinishedRestore else {
-      return .problem(
-        Problem(path: path, reason: "it is what an unfinished restore left; run that restore again"), item: nil)
-    }
     do throws(SystemError) {
       let directory = try files.open(name, in: level.parent(of: name), isLink ? .directoryFollowingLinks : .directory)
       let origin = isLink ? ScannedItem.Origin(directory: directory, path: path) : level.origin

@@ -158,7 +158,7 @@ import Testing
     #expect(empty.exitStatus == 0)
     #expect(empty.output.hasPrefix("sealed, and no identity was named: "))
     tool.run("verify", "--identity", "").expectRefusal(
-      12, "\(tool.directory.path)/ is no file", hint: "Name the file that holds the identity.")
+      2, "a path is empty", hint: "Name one; if it comes from a variable, see whether that is set.")
   }
 
   // MARK: Commands
@@ -173,15 +173,17 @@ import Testing
 
   @Test func aCommandThatFailsIsNoIdentity() {
     let tool = shop()
-    let hint = "Run it by itself to see what it says."
+    for (command, message) in [
+      ("exit 3", "the command failed with exit status 3"),
+      ("cat identity; exit 1", "the command failed with exit status 1"),
+      ("kill -KILL $$", "the command failed with signal 9"),
+      ("head -c 2000000 /dev/zero 2>/dev/null", "the command printed more than it should"),
+    ] {
+      tool.run("verify", "--identity-command", command).expectRefusal(
+        1, message, hint: "Run it by itself to see what it says: \(command)")
+    }
     for (command, status, message, hint) in [
-      ("exit 3", 1, "the command failed with exit status 3: exit 3", hint),
-      ("cat identity; exit 1", 1, "the command failed with exit status 1: cat identity; exit 1", hint),
-      ("kill -KILL $$", 1, "the command failed with signal 9: kill -KILL $$", hint),
-      (
-        "head -c 2000000 /dev/zero 2>/dev/null", 1,
-        "the command printed more than it should: head -c 2000000 /dev/zero 2>/dev/null", hint
-      ), ("echo rubbish", 12, "the output of --identity-command does not hold an identity", beginning),
+      ("echo rubbish", 12, "the output of --identity-command does not hold an identity", beginning),
       ("true", 12, "the output of --identity-command does not hold an identity", beginning),
       (
         "cat identity identity", 12, "the output of --identity-command holds more than one key",

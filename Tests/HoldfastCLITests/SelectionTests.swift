@@ -99,6 +99,22 @@ import Testing
         """)
   }
 
+  /// A variable that is not set must not become the current directory, nor all of a snapshot.
+  @Test func whatIsEmptyIsNothing() {
+    let tool = Tool()
+    TestFiles.write("an order", to: tool.source.appending("orders"))
+    tool.run("init", "--unsealed")
+    tool.run("backup", "source")
+    let before = TestFiles.names(in: tool.directory.path).sorted()
+    let hint = "Name one; if it comes from a variable, see whether that is set."
+    tool.run("restore", "--target", "", "--delta").expectRefusal(2, "a path is empty", hint: hint)
+    tool.run("backup", "").expectRefusal(2, "a path is empty", hint: hint)
+    tool.run("restore", "--target", "restored", "--delta", "--path", "").expectRefusal(
+      2, "\"\" is not a path within a snapshot", hint: "Give it as `holdfast show --files` prints it.")
+    #expect(TestFiles.names(in: tool.directory.path).sorted() == before)
+    #expect(tool.run("restore", "--target", "restored", "--path", "/").exitStatus == 0)
+  }
+
   @Test func aTimeBeforeTheFirstSnapshotIsRefused() {
     let tool = Tool()
     TestFiles.write("an order", to: tool.source.appending("orders"))

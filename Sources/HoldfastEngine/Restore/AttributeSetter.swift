@@ -17,22 +17,20 @@ final class AttributeSetter: Sendable {
 
   var problems: [Problem] { collected.withLock { $0 } }
 
-  /// The owner first, because the kernel then drops capabilities and set-user-ID; the time last.
+  /// The owner first, because the kernel then drops capabilities and set-user-ID; the time last. Each by itself: that one is refused is no reason to lose
+  /// the others.
   func apply(_ entry: Entry, to handle: OpenFile) {
     let attributes = entry.attributes
     collect(entry.path) { () throws(SystemError) in
       if setsOwner { try handle.setOwner(userID: attributes.userID, groupID: attributes.groupID) }
     }
+    let isListed = setExtended(
+      entry, present: { () throws(SystemError) in try handle.extendedAttributes() },
+      remove: { name throws(SystemError) in try handle.removeExtendedAttribute(name) },
+      set: { attribute throws(SystemError) in try handle.setExtendedAttribute(attribute) })
     collect(entry.path) { () throws(SystemError) in
-      let present = try handle.extendedAttributes()
-      for attribute in present where !attributes.extended.contains(where: { $0.name == attribute.name }) {
-        try handle.removeExtendedAttribute(attribute.name)
-      }
-      for attribute in attributes.extended where !present.contains(attribute) {
-        try handle.setExtendedAttribute(attribute)
-      }
+      try handle.setMode(mode(of: entry, hasACL: isListed, now: try handle.status()))
     }
-    collect(entry.path) { () throws(SystemError) in try handle.setMode(attributes.mode) }
     collect(entry.path) { () throws(SystemError) in try handle.setModified(attributes.modified) }
   }
 
@@ -40,25 +38,75 @@ final class AttributeSetter: Sendable {
   /// - Parameter root: where the paths of entries begin.
   func apply(_ entry: Entry, in root: OpenFile) {
     let attributes = entry.attributes
+    let parent: OpenFile
+    let name: Path
+    do throws(SystemError) {
+      (parent, name) = try files.locate(entry.path, beneath: root)
+    } catch {
+      return note(entry.path, error)
+    }
+    let place = root.path.appending(entry.path.bytes)
     collect(entry.path) { () throws(SystemError) in
-      let (parent, name) = try files.locate(entry.path, beneath: root)
       if setsOwner {
         try files.setOwner(name, in: parent, userID: attributes.userID, groupID: attributes.groupID)
       }
-      for attribute in attributes.extended {
-        try files.setExtendedAttribute(root.path.appending(entry.path.bytes), attribute)
+    }
+    let isListed = setExtended(
+      entry, present: { () throws(SystemError) in try files.extendedAttributes(of: place) },
+      remove: { name throws(SystemError) in try files.removeExtendedAttribute(place, name) },
+      set: { attribute throws(SystemError) in try files.setExtendedAttribute(place, attribute) })
+    if case .symbolicLink = entry.content {
+    } else {
+      collect(entry.path) { () throws(SystemError) in
+        let mode = mode(of: entry, hasACL: isListed, now: try files.status(of: name, in: parent))
+        try files.setMode(name, in: parent, mode: mode)
       }
-      if case .symbolicLink = entry.content {
-      } else {
-        try files.setMode(name, in: parent, mode: attributes.mode)
-      }
+    }
+    collect(entry.path) { () throws(SystemError) in
       try files.setModified(name, in: parent, time: attributes.modified)
     }
   }
 
+  /// - Returns: whether its access control list is there now, where it has one.
+  private func setExtended(
+    _ entry: Entry, present: () throws(SystemError) -> [ExtendedAttribute],
+    remove: ([UInt8]) throws(SystemError) -> Void, set: (ExtendedAttribute) throws(SystemError) -> Void
+  ) -> Bool {
+    let wanted = entry.attributes.extended
+    var found: [ExtendedAttribute] = []
+    collect(entry.path) { () throws(SystemError) in found = try present() }
+    for attribute in found where !wanted.contains(where: { $0.name == attribute.name }) {
+      collect(entry.path) { () throws(SystemError) in try remove(attribute.name) }
+    }
+    var isListed = true
+    for attribute in wanted where !found.contains(attribute) {
+      let isSet = collect(entry.path) { () throws(SystemError) in try set(attribute) }
+      if attribute.name.elementsEqual(AccessControlList.name), !isSet { isListed = false }
+    }
+    return isListed
+  }
+
+  /// The mode that an entry gets. Without its access control list the bits of the group are what that allowed the group itself, and not the most that
+  /// it allowed anybody; and a file that could not be given to its owner does not run as somebody else.
+  private func mode(of entry: Entry, hasACL: Bool, now: FileStatus) -> UInt32 {
+    let attributes = entry.attributes
+    var mode = attributes.mode
+    if !hasACL, let list = attributes.extended.first(where: { $0.name.elementsEqual(AccessControlList.name) }) {
+      mode = mode & ~0o070 | mode & (AccessControlList.groupBits(list.value) << 3)
+    }
+    guard entry.file != nil else { return mode }
+    if now.userID != attributes.userID { mode &= ~0o4000 }
+    if now.groupID != attributes.groupID { mode &= ~0o2000 }
+    return mode
+  }
+
   /// Notes something that could not be brought back as it was.
   func note(_ path: Path, _ error: SystemError) {
-    collected.withLock { $0.append(Problem(path: path, reason: "\(error.action): \(error.reason)")) }
+    note(path, "\(error.action): \(error.reason)")
+  }
+
+  func note(_ path: Path, _ reason: String) {
+    collected.withLock { $0.append(Problem(path: path, reason: reason)) }
   }
 
   /// Whether what is there has these attributes already.
@@ -68,11 +116,32 @@ final class AttributeSetter: Sendable {
       && (!setsOwner || (status.userID == attributes.userID && status.groupID == attributes.groupID))
   }
 
-  private func collect(_ path: Path, _ body: () throws(SystemError) -> Void) {
+  /// - Returns: whether it was done.
+  @discardableResult
+  private func collect(_ path: Path, _ body: () throws(SystemError) -> Void) -> Bool {
     do throws(SystemError) {
       try body()
+      return true
     } catch {
       note(path, error)
+      return false
     }
+  }
+}
+
+/// What a POSIX access control list is as an extended attribute: a version, then entries of tag, permissions and ID (linux/posix_acl_xattr.h).
+private enum AccessControlList {
+  static let name = Array("system.posix_acl_access".utf8)
+  private static let headerCount = 4
+  private static let entryCount = 8
+  private static let owningGroup: UInt8 = 4
+
+  /// What it allows the owning group, as three bits; nothing where it does not say.
+  static func groupBits(_ list: [UInt8]) -> UInt32 {
+    for start in stride(from: headerCount, to: list.count - entryCount + 1, by: entryCount)
+    where list[start] == owningGroup && list[start + 1] == 0 {
+      return UInt32(list[start + 2] & 7)
+    }
+    return 0
   }
 }

@@ -41,8 +41,9 @@ final class ExistingComparison {
     while let run = try runs.next() {
       var start = run.first
       while start < run.end {
-        if run.location == nil, try isHole(file, size, run, content) {
-          break
+        if run.location == nil {
+          guard let data = try nextData(in: file, size, start..<run.end, content) else { break }
+          start = max(start, data)
         }
         let last = batch.last?.end ?? start
         if last != start || batchPages >= pagesMax { try submit(isLast: false) }
@@ -57,12 +58,14 @@ final class ExistingComparison {
 
   func drain() throws { try pool.drain() }
 
-  /// Whether the file system says that there is no data where the snapshot has zeros.
-  private func isHole(_ file: OpenFile, _ size: UInt64, _ run: PageRun, _ content: FileContent) throws -> Bool {
-    let start = run.first * UInt64(content.pageSize)
-    guard start < size else { return true }
-    guard let data = try file.nextData(from: start, size: size) else { return true }
-    return data.lowerBound >= run.end * UInt64(content.pageSize)
+  /// The first of these pages, which the snapshot has as zeros, of which the file system does not say that it has no data; `nil` where it says so of all.
+  private func nextData(
+    in file: OpenFile, _ size: UInt64, _ pages: Range<UInt64>, _ content: FileContent
+  ) throws -> UInt64? {
+    let start = pages.lowerBound * UInt64(content.pageSize)
+    guard start < size, let data = try file.nextData(from: start, size: size) else { return nil }
+    let page = data.lowerBound / UInt64(content.pageSize)
+    return page < pages.upperBound ? page : nil
   }
 }
 

@@ -16,13 +16,27 @@ enum Gate {
     }
   }
 
-  /// Refuses to restore over a PostgreSQL cluster whose server runs.
-  static func checkStopped(_ path: Path, files: FileSystem, beneath target: OpenFile) throws {
-    guard path.lastComponent.elementsEqual(postgreSQL), let cluster = path.parent,
-      let server = try PostmasterFile.ofRunningServer(below: cluster, in: target, files: files)
-    else { return }
+  /// Refuses to restore over anything of a PostgreSQL cluster whose server runs, whatever the snapshot has there: what it does not have would be removed.
+  static func checkStopped(_ selection: Selection, files: FileSystem, in target: OpenFile) throws {
+    var above = target.path.parent
+    while let directory = above {
+      let place = directory.isEmpty ? Path("/") : directory
+      if let opened = try? files.open(place, .directoryFollowingLinks) { try checkStopped(opened, files: files) }
+      above = directory.parent
+    }
+    let scanner = Scanner(files: files, root: target, exclusions: [Glob("/\(StagingArea.name)")])
+    while let finding = try scanner.next() {
+      guard case .item(let item) = finding, let directory = item.directory, selection.touches(item.path) else {
+        continue
+      }
+      try checkStopped(directory, files: files)
+    }
+  }
+
+  private static func checkStopped(_ cluster: OpenFile, files: FileSystem) throws {
+    guard let server = try PostmasterFile.ofRunningServer(below: .root, in: cluster, files: files) else { return }
     throw EngineError(
-      "a PostgreSQL server, process \(server.process), runs on \(cluster.isEmpty ? target.path : target.path.appending(cluster.bytes))",
+      "a PostgreSQL server, process \(server.process), runs on \(cluster.path)",
       hint: "Stop it before you restore over its data, or name another --target.")
   }
 }

@@ -74,16 +74,26 @@ final class Publisher {
         if try files.readSymbolicLink(name, in: parent) == target { return try adjust(entry) }
       }
       try replace(entry) { parent, name in try files.makeSymbolicLink(name, in: parent, target: target) }
-    case .fifo: try replace(entry) { parent, name in try files.makeFifo(name, in: parent) }
+    case .fifo:
+      if isDelta, try status(entry.path)?.kind == .fifo { return try adjust(entry) }
+      try replace(entry) { parent, name in try files.makeFifo(name, in: parent) }
     case .characterDevice(let major, let minor):
+      if try isDevice(.characterDevice, major, minor, at: entry.path) { return try adjust(entry) }
       try replace(entry) { parent, name in
         try files.makeDevice(name, in: parent, block: false, major: major, minor: minor)
       }
     case .blockDevice(let major, let minor):
+      if try isDevice(.blockDevice, major, minor, at: entry.path) { return try adjust(entry) }
       try replace(entry) { parent, name in
         try files.makeDevice(name, in: parent, block: true, major: major, minor: minor)
       }
     }
+  }
+
+  /// Whether the target has this very device: not everybody could make it again.
+  private func isDevice(_ kind: FileStatus.Kind, _ major: UInt32, _ minor: UInt32, at path: Path) throws -> Bool {
+    guard isDelta, let present = try status(path) else { return false }
+    return present.kind == kind && present.deviceMajor == major && present.deviceMinor == minor
   }
 
   /// A file whose content was right already.
@@ -98,7 +108,12 @@ final class Publisher {
 
   private func makeLink(_ entry: Entry, to file: Path) throws {
     // A file that could not be read when the snapshot was taken is not there, and is reported already.
-    guard let original = try status(file) else { return }
+    guard let original = try status(file) else {
+      if selection.isRelocated(file) {
+        staging.attributes.note(entry.path, "it is another name of \(file), which is restored to another file system")
+      }
+      return
+    }
     guard original.kind == .file else {
       throw DamageError("the state", "\(entry.path) links to \(file), which is no file")
     }

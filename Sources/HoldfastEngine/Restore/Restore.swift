@@ -89,6 +89,7 @@ package struct Restore {
     parts.append(
       Part(selection: try Selection(paths: options.paths, of: state, relocations: relocations), target: target))
     var report = Report(snapshot: snapshot, target: target, isDryRun: options.isDryRun)
+    try Relocation.checkApart(target, relocations)
     for index in parts.indices {
       try places.check(restoreTarget: parts[index].target, source: source)
       try prepare(&parts[index], state, &report)
@@ -96,7 +97,7 @@ package struct Restore {
     let recovery = try options.recovery.map { try RecoveryFiles($0, in: state) }
     try recovery?.check(isDelta: options.isDelta)
     parts[parts.count - 1].recovery = recovery
-    try noteIncomplete(&report)
+    try noteUnseen(state, &report)
     progress.begin(phase: options.isDryRun ? "examining" : "restoring", totalBytes: report.bytes)
     let readers = ArchiveReaders(chain, in: repository)
     for part in parts { try restore(part, state, readers, &report) }
@@ -107,7 +108,10 @@ package struct Restore {
   /// Looks at everything that may speak against it.
   private func prepare(_ part: inout Part, _ state: StateFile, _ report: inout Report) throws {
     part.existing = try examineTarget(part.target)
-    let stored = try measure(state, part.selection, over: options.isDryRun ? nil : part.existing, into: &report)
+    if let existing = part.existing, options.isDelta {
+      try Gate.checkStopped(part.selection, files: host.files, in: existing)
+    }
+    let stored = try measure(state, part.selection, into: &report)
     if !options.isDelta { try checkSpace(stored, at: part.existing?.path ?? part.target) }
   }
 
@@ -160,19 +164,24 @@ package struct Restore {
   }
 
   /// Counts what is selected.
-  /// - Parameter existing: the target, where something is about to change in it.
   /// - Returns: bytes of pages that are not zero: what has to be stored.
   private func measure(
-    _ state: StateFile, _ selection: Selection, over existing: OpenFile?, into report: inout Report
+    _ state: StateFile, _ selection: Selection, into report: inout Report
   ) throws -> UInt64 {
     let reader = state.makeReader()
     var needed: UInt64 = 0
     while let entry = try reader.nextEntry() {
       guard let wanted = selection.resolve(entry) else { continue }
+      guard !StagingArea.name.contains(wanted.path) else {
+        throw EngineError(
+          "the snapshot has an entry \(StagingArea.name), and a restore needs this name for itself",
+          hint: "Restore the rest with --path.")
+      }
       report.entries += 1
       guard let file = wanted.file else { continue }
-      if let existing { try Gate.checkStopped(wanted.path, files: host.files, beneath: existing) }
-      report.bytes += file.size
+      // Sparse files may claim more together than the number holds.
+      let (bytes, isTooMuch) = report.bytes.addingReportingOverflow(file.size)
+      report.bytes = isTooMuch ? .max : bytes
       if !file.consistency.isComplete {
         report.problems.append(
           Problem(path: wanted.path, reason: file.incompleteReason))
@@ -187,14 +196,22 @@ package struct Restore {
     return needed
   }
 
-  /// What could not be read when the snapshot was taken, and is not a file, is only counted in it.
-  private func noteIncomplete(_ report: inout Report) throws {
-    let incomplete = snapshot.envelope.incomplete
-    guard options.paths.isEmpty, incomplete > report.problems.count else { return }
+  /// What could not be examined when the snapshot was taken is only counted in it: no file of its state tells of it.
+  private func noteUnseen(_ state: StateFile, _ report: inout Report) throws {
+    guard snapshot.envelope.incomplete > 0 else { return }
+    var unseen = snapshot.envelope.incomplete
+    var hasDirectory = options.paths.isEmpty
+    let reader = state.makeReader()
+    while let entry = try reader.nextEntry() {
+      if let file = entry.file, !file.consistency.isComplete, unseen > 0 { unseen -= 1 }
+      if entry.content == .directory, options.paths.contains(where: { $0.contains(entry.path) }) { hasDirectory = true }
+    }
+    // Files that are named one by one are there as the snapshot has them.
+    guard unseen > 0, hasDirectory else { return }
     report.problems.append(
       Problem(
         path: .root,
-        reason: "\(Amount.count(incomplete, "path")) could not be read when the snapshot was taken: "
+        reason: "\(Amount.count(unseen, "path")) could not be read when the snapshot was taken: "
           + "what lies there is from an earlier snapshot, or is missing"))
     guard !options.isDelta else {
       throw EngineError(

@@ -75,12 +75,22 @@ final class RestorePlan {
   }
 
   private func plan(_ entry: Entry, runs: () -> any PageMapReader, over status: FileStatus?) throws {
-    if entry.content == .directory, existing == nil, let staging, !entry.path.isEmpty {
-      return try staging.makeDirectory(entry.path)
+    if entry.content == .directory, let staging, !entry.path.isEmpty {
+      if existing == nil { return try staging.makeDirectory(entry.path) }
+      if let status { try staging.makeWritable(entry.path, status) }
+      return
     }
-    guard let content = entry.file, content.consistency != .unreadable else { return }
+    guard let content = entry.file else { return }
+    guard content.consistency != .unreadable else {
+      // What an interrupted restore left there is of another snapshot.
+      if let staging { try TreeRemoval.remove(entry.path, in: staging.directory, files: host.files) }
+      return
+    }
     if let existing, let found = try openExisting(entry, status, in: existing) {
       return try compare(entry, content, runs(), found, in: existing)
+    }
+    if let existing, staging != nil, status != nil, try Gate.isGate(entry.path, files: host.files, beneath: existing) {
+      try TreeRemoval.remove(entry.path, in: existing, files: host.files)
     }
     let file = staging.map { RestoredFile(entry, content: content, origin: .nothing, staging: $0) }
     writtenFiles += 1
@@ -112,7 +122,19 @@ final class RestorePlan {
     }
     // A file with other names would change under them too.
     guard let status, status.kind == .file, status.linkCount == 1 else { return nil }
-    return (try host.files.openBeneath(entry.path, in: target, .read), status, .target)
+    return (try openOwn(entry.path, in: target), status, .target)
+  }
+
+  /// Opens a file of the target, also one that its owner may not read as it is: its mode is set anyway in the end.
+  private func openOwn(_ path: Path, in target: OpenFile) throws -> OpenFile {
+    do throws(SystemError) {
+      return try host.files.openBeneath(path, in: target, .read)
+    } catch {
+      guard error.isForbidden, staging != nil else { throw error }
+      let (parent, name) = try host.files.locate(path, beneath: target)
+      try host.files.setMode(name, in: parent, mode: 0o600)
+      return try host.files.openBeneath(path, in: target, .read)
+    }
   }
 
   private func compare(

@@ -55,6 +55,14 @@ struct Selection {
     paths.isEmpty || paths.contains { $0.contains(path) }
   }
 
+  /// Whether a path of the state is restored to another place than the rest.
+  func isRelocated(_ path: Path) -> Bool { relocations.contains { $0.directory.contains(path) } }
+
+  /// Whether anything is selected in a directory, or the directory in something selected.
+  func touches(_ directory: Path) -> Bool {
+    isSelected(directory) || paths.contains { directory.contains($0) }
+  }
+
   /// Whether the entry is a directory on the way to something selected.
   func isAncestor(_ entry: Entry) -> Bool {
     entry.content == .directory && paths.contains { entry.path.contains($0) && entry.path != $0 }

@@ -89,6 +89,14 @@ final class StagingArea: Sendable {
     }
   }
 
+  /// Makes it possible to move files out of a directory of the target whose owner may not write in it; its mode is set again in the end.
+  func makeWritable(_ path: Path, _ status: FileStatus) throws {
+    guard status.mode & 0o700 != 0o700 else { return }
+    let (parent, name) = try files.locate(path, beneath: target)
+    // Who may not do that, and need not, such as another one's group, finds out when a file is moved.
+    try? files.setMode(name, in: parent, mode: status.mode | 0o700)
+  }
+
   private func makeDirectories(to path: Path) throws {
     guard let parent = path.parent, !parent.isEmpty else { return }
     try makeDirectories(to: parent)

@@ -25,6 +25,22 @@ extension Relocation {
     }
   }
 
+  /// Refuses places of which one would lie in another: what is restored to the first would be foreign to the second.
+  static func checkApart(_ target: Path, _ relocations: [Relocation]) throws {
+    let places =
+      [(name: "the target", place: target)]
+      + relocations.map {
+        (name: "tablespace \(Path(bytes: Array($0.link.lastComponent)))", place: $0.place)
+      }
+    for (index, outer) in places.enumerated() {
+      for inner in places[(index + 1)...] where outer.place.contains(inner.place) || inner.place.contains(outer.place) {
+        throw EngineError(
+          "\(inner.name) cannot go to \(inner.place): \(outer.name) goes to \(outer.place)",
+          hint: "Name directories of which none lies in another.", exitStatus: .usage)
+      }
+    }
+  }
+
   /// The directories of the tablespaces of all clusters in the state.
   private static func tablespaces(of state: StateFile) throws -> [Path] {
     var links: Set<Path> = []

@@ -113,6 +113,7 @@ package struct PostgresCluster: Sendable {
 
 /// `postmaster.pid`: the server's process, where it listens, since when it runs (PostgreSQL's source, utils/pidfile.h).
 package struct PostmasterFile: Sendable, Equatable {
+  package static let name = "postmaster.pid"
   package let process: Int32
   let started: Int64
   let port: Int
@@ -128,15 +129,17 @@ package struct PostmasterFile: Sendable, Equatable {
 
   /// - Returns: `nil` where there is none, or one whose server is gone.
   init?(below cluster: Path, in source: OpenFile, files: FileSystem) throws(SystemError) {
-    let path = cluster.appending("postmaster.pid")
+    let path = cluster.appending(Self.name)
     guard try files.statusIfPresent(of: path, in: source)?.kind == .file else { return nil }
     let text = String(decoding: try files.openForCapture(path, in: source).contents(max: 4096), as: UTF8.self)
     let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map {
       $0.trimmingPrefix { $0 == " " }
     }
-    guard let number = lines.first.flatMap({ Int32($0) }) else { return nil }
     // A single-user server writes its number negative.
-    process = abs(number)
+    guard let number = lines.first.flatMap({ Int32($0) }), let process = Int32(exactly: number.magnitude) else {
+      return nil
+    }
+    self.process = process
     started = lines.count > 2 ? Int64(lines[2]) ?? 0 : 0
     port = lines.count > 3 ? Int(lines[3]) ?? 0 : 0
     if !ProcessTable.isRunning(process) { return nil }

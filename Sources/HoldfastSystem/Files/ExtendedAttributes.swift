@@ -48,6 +48,12 @@ extension FileSystem {
       }
     }
   }
+
+  package func removeExtendedAttribute(_ path: Path, _ name: [UInt8]) throws(SystemError) {
+    _ = try perform(.attributes, "remove an extended attribute of", path) { text in
+      Path(bytes: name).withCString { lremovexattr(text, $0) }
+    }
+  }
 }
 
 private enum ExtendedAttributes {

@@ -138,7 +138,8 @@ package struct FileSystem: Sendable {
       let (parent, name) = try locate(path, beneath: directory)
       return try statusIfPresent(of: name, in: parent)
     } catch {
-      if error.isNotFound { return nil }
+      // One name at a time was looked for: what is too long for its file system is not there.
+      if error.isNotFound || error.isNameTooLong { return nil }
       throw error
     }
   }

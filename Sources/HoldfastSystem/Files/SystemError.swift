@@ -46,6 +46,8 @@ package struct SystemError: OperatorError, Equatable {
   package var exitStatus: ExitStatus { .failed }
 
   package var isNotFound: Bool { code == ENOENT || code == ENOTDIR }
+  package var isNameTooLong: Bool { code == ENAMETOOLONG }
+  package var isForbidden: Bool { code == EACCES || code == EPERM }
   package var isExisting: Bool { code == EEXIST }
   package var isUnsupported: Bool { code == ENOTSUP || code == ENOSYS || code == EINVAL || code == EISDIR }
   /// This user or this file system does not do that.
