@@ -36,9 +36,9 @@ import Testing
     let (one, two, five) = (try id("1"), try id("2"), try id("5"))
     #expect(
       line == #"{"features":[],"format":1,"highest":9,"notes":["#
-        + #"{"accepted":null,"pinned":null,"proved":null,"removed":{"collected":false,"revision":3,"time":"2026-11-23T04:05:06.000Z"},"sequence":1,"snapshot":"\#(one)","tags":[]},"#
-        + #"{"accepted":{"reason":"moved","time":"2026-11-23T04:05:06.000Z"},"pinned":{"reason":"auditors","time":"2026-11-23T04:05:06.000Z"},"proved":null,"removed":null,"sequence":2,"snapshot":"\#(two)","tags":["q4","release"]},"#
-        + #"{"accepted":null,"pinned":null,"proved":{"share":100,"time":"2026-11-23T04:05:06.000Z"},"removed":null,"sequence":5,"snapshot":"\#(five)","tags":[]}],"#
+        + #"{"accepted":null,"damaged":null,"pinned":null,"proved":null,"removed":{"collected":false,"revision":3,"time":"2026-11-23T04:05:06.000Z"},"sequence":1,"snapshot":"\#(one)","tags":[]},"#
+        + #"{"accepted":{"reason":"moved","time":"2026-11-23T04:05:06.000Z"},"damaged":null,"pinned":{"reason":"auditors","time":"2026-11-23T04:05:06.000Z"},"proved":null,"removed":null,"sequence":2,"snapshot":"\#(two)","tags":["q4","release"]},"#
+        + #"{"accepted":null,"damaged":null,"pinned":null,"proved":{"share":100,"time":"2026-11-23T04:05:06.000Z"},"removed":null,"sequence":5,"snapshot":"\#(five)","tags":[]}],"#
         + #""program":"holdfast test","repository":"\#(try id("a"))","revision":7,"signature":null,"source":"orders","time":"2026-11-23T04:05:06.000Z"}"#
     )
     #expect(try parse(bytes) == sample())

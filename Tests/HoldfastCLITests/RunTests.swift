@@ -71,6 +71,18 @@ import Testing
     #expect(run("verify", "--data").exitStatus == 0)
   }
 
+  /// Whoever looks at the newest run only must not take the damage for mended.
+  @Test func damageIsToldByEveryRunUntilItIsMended() throws {
+    makeShop("    schedule: {incremental: 1w}\n    verify: {within: 30d}\n")
+    #expect(run("backup", "orders").exitStatus == 0)
+    let archive = try #require(TestFiles.allFiles(in: tool.repository).first { $0.text.contains("/archive-") })
+    let byte = try #require(TestFiles.read(archive, at: 70, count: 1))
+    TestFiles.overwrite(archive, at: 70, with: byte.map { ~$0 })
+    for _ in 0..<3 { #expect(run("run").exitStatus == 21) }
+    TestFiles.overwrite(archive, at: 70, with: byte)
+    #expect(run("run").exitStatus == 0)
+  }
+
   @Test func aDryRunSaysWhatIsDueAndDoesNothing() throws {
     makeShop("    schedule: {full: 4w, incremental: 1h}\n    keep: {last: 1}\n    verify: {share: 10%}\n")
     let first = run("run", "--dry-run")

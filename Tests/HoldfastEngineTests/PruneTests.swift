@@ -142,6 +142,69 @@ import Testing
     #expect(TestFiles.names(in: shop.repositoryPath.appending("sources/source")).count == 3)
   }
 
+  /// Nothing builds on it, but it was said to stay: its manifest may come back, and its archives are all that is left of it.
+  @Test(arguments: [false, true]) func nothingIsRemovedWhereSomethingThatWasMarkedIsMissing(isRemoved: Bool) throws {
+    let shop = try makeShop([.full, .full, .full])
+    let first = try shop.number(1)
+    if isRemoved { try shop.prune(last: 2) } else { try shop.open().pin(first, reason: "auditors") }
+    let manifest = shop.repositoryPath.appending("sources/source/0000000001/manifest.json")
+    let aside = shop.directory.appending("aside")
+    TestFiles.rename(manifest, to: aside)
+    let report = try shop.prune(last: 2, graceDays: 0)
+    #expect(report.exitStatus == .dataLoss)
+    #expect(
+      report.sources.map(\.refusal?.message) == [
+        "nothing of source is removed while something of it is damaged or missing: sources/source/0000000001/manifest.json is damaged: it is missing, and nobody has removed it"
+      ])
+    TestFiles.rename(aside, to: manifest)
+    try shop.expectSound()
+  }
+
+  /// An object that cannot be read for a moment is no leftover.
+  @Test func whatBecomesUnreadableDuringThePruneStays() throws {
+    let memory = MemoryStore()
+    let store = HookedStore(memory)
+    let shop = try TestShop(workers: 1, store: store, clock: clock.clock)
+    try shop.fill([.full, .full, .full], clock)
+    let pinned = try shop.number(2)
+    try shop.open().pin(pinned, reason: "auditors")
+    let key = Keys.manifest(pinned.sourceName, 2)
+    let sound = try #require(memory.contents[key])
+    // The first revision of the notes says what is removed, the second what is collected: damaged in between.
+    store.beforeNext("/notes/") { memory.contents[key] = sound.map { ~$0 } }
+    let report = try shop.prune(last: 1, graceDays: 0)
+    #expect(report.exitStatus == .dataLoss)
+    #expect(memory.contents[key] == sound.map { ~$0 })
+    memory.contents[key] = sound
+    try shop.expectSound()
+    #expect(try shop.numbers(removed: true) == [1, 2, 3])
+  }
+
+  /// Older notes, written anew under a higher number, would hide that newer ones were lost.
+  @Test func damagedNotesAreNotWrittenOver() throws {
+    let shop = try makeShop([.full, .full, .full])
+    _ = try shop.open().tag(shop.number(1), add: [#require(Tag("q4"))], remove: [])
+    try shop.open().pin(shop.number(1), reason: "auditors")
+    let notes = shop.repositoryPath.appending("sources/source/notes")
+    let name = try #require(TestFiles.names(in: notes).max())
+    let place = try #require(TestFiles.allFiles(in: notes.appending(name)).first)
+    let sound = try #require(TestFiles.read(place))
+    TestFiles.overwrite(place, at: 3, with: [0, 0])
+    #expect(try shop.prune(graceDays: 0).exitStatus == .dataLoss)
+    let repository = try shop.open()
+    repository.notePassed(try shop.verify(in: repository), share: 1)
+    #expect(try shop.prune(graceDays: 0).exitStatus == .dataLoss, "a verify does not cover it up")
+    TestFiles.write("order", to: shop.source.appending("another order"))
+    let report = try shop.backup(in: shop.open()) { $0.tags = (try? [#require(Tag("nightly"))]) ?? [] }
+    #expect(report.exitStatus == .incomplete && report.envelope.sequence == 4)
+    #expect(report.problems.count == 1)
+    #expect(
+      report.problems.first?.reason.hasPrefix("the snapshot does not bear its tags: sources/source/notes/") == true)
+    #expect(try shop.prune(graceDays: 0).exitStatus == .dataLoss, "nor does a backup")
+    TestFiles.write(sound, to: place)
+    #expect(try shop.prune(graceDays: 0).fates.first == "1 keep")
+  }
+
   /// What is to go may be all that can be restored.
   @Test(arguments: ["archive-", "body-"], [true, false]) func nothingIsRemovedWhereWhatWouldBeLeftIsNotWhole(
     kind: String, isMissing: Bool
@@ -212,6 +275,29 @@ import Testing
     try shop.open().notePassed(report, share: 1)
     #expect(try shop.open().notes(of: shop.number(4).sourceName).notes[shop.number(3)].proved == nil)
     #expect(try shop.open().notes(of: shop.number(4).sourceName).notes[shop.number(4)].proved?.share == 100)
+  }
+
+  /// To have read another part of a full mends nothing of it.
+  @Test func afterDamageOnlyAWholeProofCounts() throws {
+    let shop = try makeShop([.full, .full])
+    let repository = try shop.open()
+    repository.notePassed(try shop.verify(in: repository), share: 1)
+    let archive = try #require(try shop.number(2).envelope.archives.first)
+    let place = shop.repositoryPath.appending("sources/source/0000000002/archive-\(archive.id)")
+    let byte = try #require(TestFiles.read(place, at: 70, count: 1))
+    TestFiles.overwrite(place, at: 70, with: byte.map { ~$0 })
+    repository.notePassed(try shop.verify(in: shop.open()), share: 1)
+    let source = try shop.number(2).sourceName
+    for share in [0, 0.3, 0.99] {
+      // What a look at a part finds, where the damage lies in another.
+      repository.notePassed(try shop.verify(data: false, in: shop.open()), share: share)
+      #expect(try repository.notes(of: source).notes[shop.number(2)].proved == nil, "\(share)")
+    }
+    try shop.fill([.full], clock)
+    #expect(try shop.prune(isDryRun: true).fates == ["1 keep", "2 removed", "3 keep"])
+    TestFiles.overwrite(place, at: 70, with: byte)
+    repository.notePassed(try shop.verify(in: shop.open()), share: 1)
+    #expect(try repository.notes(of: source).notes[shop.number(2)].proved?.share == 100)
   }
 
   @Test func proofsAreKeptOfSoManyOnly() throws {

@@ -112,9 +112,17 @@ import Testing
   @Test(arguments: [false, true]) func aScratchFileShowsNothingOfTheSource(isSealed: Bool) throws {
     let shop = try Shop(isSealed: isSealed)
     let repository = try shop.shop.open(as: .owner)
-    let state = try repository.replay(repository.chain(to: shop.shop.snapshot()))
+    let state = try repository.replay(repository.chain(to: shop.shop.snapshot())).bytes
+    // A state as large as those that do not stay in memory.
+    var bytes = [UInt8](repeating: 0, count: 5 << 20)
+    try bytes.withUnsafeMutableBytes {
+      try state.read(into: UnsafeMutableRawBufferPointer(rebasing: $0[..<Int(state.length)]), at: 0)
+    }
+    let scratch = ScratchSpace(host: shop.shop.host, isSealed: isSealed).make()
+    try bytes.withUnsafeBytes { try scratch.append($0) }
+    try scratch.finish()
     let contents = scratchFiles()
-    withExtendedLifetime(state) {}
+    withExtendedLifetime(scratch) {}
     #expect(try shop.found(in: contents) == (isSealed ? [] : ["the mark", "a name", "a page digest", "a file digest"]))
   }
 

@@ -57,6 +57,8 @@ package struct SourceNotes: Hashable, Sendable, Codable {
     /// That its anomalies are none.
     package var accepted: Remark?
     package var proved: Proof?
+    /// When a verify found it damaged, and none has read all of it and found it sound since.
+    package var damaged: String?
     package var removed: Removal?
 
     package init(snapshot: Identifier, sequence: UInt64) {
@@ -65,7 +67,9 @@ package struct SourceNotes: Hashable, Sendable, Codable {
     }
 
     /// Whether it says nothing.
-    package var isEmpty: Bool { tags.isEmpty && pinned == nil && accepted == nil && proved == nil && removed == nil }
+    package var isEmpty: Bool {
+      tags.isEmpty && pinned == nil && accepted == nil && proved == nil && damaged == nil && removed == nil
+    }
 
     /// Optional fields are written as `null`, never left out.
     package func encode(to encoder: any Encoder) throws {
@@ -76,6 +80,7 @@ package struct SourceNotes: Hashable, Sendable, Codable {
       try container.encode(pinned, forKey: .pinned)
       try container.encode(accepted, forKey: .accepted)
       try container.encode(proved, forKey: .proved)
+      try container.encode(damaged, forKey: .damaged)
       try container.encode(removed, forKey: .removed)
     }
   }
@@ -190,6 +195,7 @@ extension SourceNotes.Note {
     for remark in [pinned, accepted] {
       if let remark, TimeText.parse(remark.time) == nil || !SourceNotes.isReason(remark.reason) { return false }
     }
+    if let damaged, TimeText.parse(damaged) == nil { return false }
     if let proved, TimeText.parse(proved.time) == nil || !(0...100).contains(proved.share) { return false }
     if let removed, TimeText.parse(removed.time) == nil || !(1...current).contains(removed.revision) { return false }
     return true

@@ -205,7 +205,10 @@ struct SourceRun {
     opened.repository.notePassed(report, share: options.share)
     watch.parts = RunRecord.parts(of: report, nil, share: options.share, begin: options.begin)
     do {
-      try opened.repository.remember(provedFrom: first, count: count, of: source.name, at: began)
+      // Where data is lost the next run reads the same again, and says so until it is mended.
+      if report.exitStatus != .dataLoss {
+        try opened.repository.remember(provedFrom: first, count: count, of: source.name, at: began)
+      }
     } catch {
       let reason = (error as? any OperatorError)?.message ?? "\(error)"
       progress.warn("this machine cannot remember what it has proved: \(reason); set HOLDFAST_STATE_DIR")

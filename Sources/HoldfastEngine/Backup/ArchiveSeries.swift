@@ -8,28 +8,29 @@ internal import HoldfastSystem
 /// one is long enough.
 ///
 /// A frame is made, and sealed, for one archive, by a worker that knows not yet where in it the frame will lie. So when an archive is long
-/// enough the next frames are made for another one, while some that were made for it are still to come: it ends when the archive after the next begins.
+/// enough the next frames are made for another one, while some that were made for it are still to come: it ends when who makes them says that none is.
 final class ArchiveSeries {
   private struct OpenArchive {
     let number: UInt64
     let container: ContainerWriter
     let object: any ObjectWriter
 
-    var isLongEnough: Bool {
-      container.length >= Limits.archiveBytes || container.frameCount >= Limits.framesPerContainerMax / 2
+    func isLongEnough(_ bytes: UInt64) -> Bool {
+      container.length >= bytes || container.frameCount >= Limits.framesPerContainerMax / 2
     }
   }
 
-  private static let openMax = 2
   private let repository: Repository
   private let source: SourceName
   private let sequence: UInt64
   private let makeObject: (String) throws -> any ObjectWriter
+  private let archiveBytes: UInt64
   private let frames: FrameMaker
   private let gathered: Buffer
   private var gatheredPlace: (archive: OpenArchive, frame: UInt32)?
-  private var newestHead: ContainerHead?
-  /// The oldest first.
+  /// Every head for which frames may still come, the oldest first; the last is that of the next frame.
+  private var heads: [ContainerHead] = []
+  /// In the order of their numbers.
   private var open: [OpenArchive] = []
   private var nextNumber: UInt64
   private var finished: [Envelope.Archive] = []
@@ -37,28 +38,39 @@ final class ArchiveSeries {
   /// - Parameters:
   ///   - firstNumber: what the first archive is called along the chain.
   ///   - gatheredBytes: up to how many plain bytes are gathered into a frame.
+  ///   - archiveBytes: stored bytes at which the next archive begins.
   ///   - makeObject: begins an object under a key.
   init(
     repository: Repository, source: SourceName, sequence: UInt64, firstNumber: UInt64, compression: Compression,
-    gatheredBytes: Int = Limits.gatheredFrameBytes, makeObject: @escaping (String) throws -> any ObjectWriter
+    gatheredBytes: Int = Limits.gatheredFrameBytes, archiveBytes: UInt64 = Limits.archiveBytes,
+    makeObject: @escaping (String) throws -> any ObjectWriter
   ) throws {
     self.repository = repository
     self.source = source
     self.sequence = sequence
     self.nextNumber = firstNumber
     self.makeObject = makeObject
+    self.archiveBytes = archiveBytes
     gathered = Buffer(capacity: gatheredBytes)
     frames = try FrameMaker(compression, capacity: gatheredBytes)
   }
 
   /// The archive for which the next frame is to be made.
   func headForNextFrame() throws -> ContainerHead {
-    if let newestHead, !(open.last.map { $0.container.head === newestHead && $0.isLongEnough } ?? false) {
-      return newestHead
+    if let newest = heads.last, !(open.first { $0.container.head === newest }?.isLongEnough(archiveBytes) ?? false) {
+      return newest
     }
     let head = try repository.makeHead(.archive, label: [])
-    newestHead = head
+    heads.append(head)
     return head
+  }
+
+  /// Ends the archives of heads older than `head`: no frame is to come for them.
+  func endArchives(before head: ContainerHead) throws {
+    while let oldest = heads.first, oldest !== head, heads.contains(where: { $0 === head }) {
+      heads.removeFirst()
+      if let index = open.firstIndex(where: { $0.container.head === oldest }) { try end(open.remove(at: index)) }
+    }
   }
 
   /// Writes a frame that a worker has made for `head`.
@@ -89,13 +101,12 @@ final class ArchiveSeries {
 
   /// Ends all archives. They are durable then.
   func finish() throws -> [Envelope.Archive] {
-    while !open.isEmpty { try endOldest() }
-    return finished
+    while !open.isEmpty { try end(open.removeFirst()) }
+    return finished.sorted { $0.number < $1.number }
   }
 
   private func archive(for head: ContainerHead) throws -> OpenArchive {
     if let archive = open.last(where: { $0.container.head === head }) { return archive }
-    if open.count == Self.openMax { try endOldest() }
     let object = try makeObject(Keys.archive(source, sequence, head.name.id))
     let archive = OpenArchive(
       number: nextNumber, container: try ContainerWriter(head, sink: object), object: object)
@@ -104,8 +115,7 @@ final class ArchiveSeries {
     return archive
   }
 
-  private func endOldest() throws {
-    let archive = open[0]
+  private func end(_ archive: OpenArchive) throws {
     if gatheredPlace?.archive.number == archive.number { try flushGathered() }
     let reference = try archive.container.finish()
     try archive.object.commit()
@@ -113,7 +123,6 @@ final class ArchiveSeries {
       Envelope.Archive(
         number: archive.number, sequence: sequence, id: reference.id, length: reference.length,
         digest: reference.digest))
-    open.removeFirst()
   }
 
   private func flushGathered() throws {

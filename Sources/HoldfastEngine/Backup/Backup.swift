@@ -33,6 +33,8 @@ package struct Backup {
     package var tags: Set<Tag> = []
     /// Where the repository lies, if on this machine.
     package var repositoryDirectory: Path?
+    /// Stored bytes at which the next archive begins.
+    package var archiveBytes = Limits.archiveBytes
 
     package init(source: Path) { self.source = source }
   }
@@ -97,7 +99,8 @@ package struct Backup {
 
     let draft = try SnapshotDraft(
       repository: repository, name: name, label: Array(path.description.utf8), newest: newest,
-      firstArchive: base.chain?.nextArchiveNumber ?? 0, compression: options.compression, isDryRun: options.isDryRun)
+      firstArchive: base.chain?.nextArchiveNumber ?? 0, compression: options.compression,
+      archiveBytes: options.archiveBytes, isDryRun: options.isDryRun)
     let started = host.clock.now()
     let record = ChangeRecord(body: draft.body, archives: draft.archives)
     let databases = try capture(name, path, root, base, record)
@@ -122,11 +125,14 @@ package struct Backup {
       let commit = SnapshotCommit(
         repository: repository, draft: draft, writer: writer, path: path, cache: cache,
         isCacheInSource: options.command == nil && cache.lies(in: path), progress: progress, tags: options.tags)
-      try commit.run(
+      let damage = try commit.run(
         envelope, state: state, parent: base.state, chain: base.kind == .full ? nil : base.chain,
         mismatch: EngineError(
           "the new manifest does not give back what was captured; nothing was committed",
           hint: "Check this machine's memory, and run with --full. Please report it."))
+      if let damage {
+        record.add(Problem(path: .root, reason: "the snapshot does not bear its tags: \(damage.message)"))
+      }
     }
     return Report(
       envelope: envelope, reason: base.reason, problems: record.problems.sorted { $0.path < $1.path },
@@ -231,7 +237,11 @@ package struct Backup {
     let databases = SQLiteDatabases(
       found.sqlite, root: path, files: host.files, isGroup: options.groupsDatabases)
     warn(of: databases, record)
-    return LiveDatabases(sqlite: databases, clusters: clusters.all(with: postgres), postgres: postgres)
+    let atRest = found.sqlite.compactMap { SQLiteAtRest($0, root: root, files: host.files) }
+    return LiveDatabases(
+      sqlite: databases, surveyed: Set(found.sqlite.map(\.path)),
+      atRest: Dictionary(atRest.map { ($0.path, $0) }) { first, _ in first },
+      clusters: clusters.all(with: postgres), postgres: postgres)
   }
 
   private func warn(of databases: SQLiteDatabases, _ record: ChangeRecord) {
@@ -242,6 +252,11 @@ package struct Backup {
       } else {
         progress.warn("\(refusal.path): \(reason): it is captured as a plain file")
       }
+    }
+    if let restless = databases.restless {
+      progress.warn(
+        "a transaction on \(restless) did not end within a second: each database of the source is captured as one committed state, but not all of one instant"
+      )
     }
     if databases.heldCount > 0 {
       progress.note(

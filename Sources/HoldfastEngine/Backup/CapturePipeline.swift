@@ -20,22 +20,9 @@ final class CapturePipeline {
   private let pool: OrderedPool<CaptureJob>
   private let spareJob: CaptureJob
   private let bases: BaseSearch
-  /// The first name of every file with several, by device and inode, until all of them were seen.
-  private var linkedFiles: [LinkKey: LinkedFile] = [:]
   /// What the parent has of files that a database server tells at the end only.
   private var lateKnown: [Entry] = []
-  /// First names that led elsewhere when their turn came, and the name that takes their place, once there is one.
-  private var lostFirstNames: [Path: Path?] = [:]
-
-  private struct LinkedFile {
-    let first: Path
-    var namesToCome: UInt64
-  }
-
-  private struct LinkKey: Hashable {
-    let device: UInt64
-    let inode: UInt64
-  }
+  private var links: HardLinks
 
   init(
     host: Host, root: OpenFile, exclusions: [Glob], detection: ChangeDetection, parent: StateFile?,
@@ -49,6 +36,7 @@ final class CapturePipeline {
     self.detection = detection
     self.parent = parent
     bases = BaseSearch(parent)
+    links = HardLinks(root: root, files: host.files)
     self.record = record
     self.progress = progress
     scanner = Scanner(
@@ -63,7 +51,10 @@ final class CapturePipeline {
   /// Captures everything.
   func run() throws {
     defer { pool.stop() }
-    pool.consume = { [unowned self] job in try finish(job) }
+    pool.consume = { [unowned self] job in
+      try record.endArchives(before: job.head)
+      try finish(job)
+    }
     guard let postgres = databases.postgres else { return try walk() }
     record.beginPart(scratch)
     try walk()
@@ -154,6 +145,7 @@ final class CapturePipeline {
       if same != nil { previous = try nextKnown(known) }
     }
     while let kept = previous, path.contains(kept.path) {
+      links.keep(kept)
       try add(.unchanged(kept))
       previous = try nextKnown(known)
     }
@@ -176,7 +168,12 @@ final class CapturePipeline {
   }
 
   private func examine(_ item: ScannedItem, previous: Entry?, mapOffset: UInt64) throws {
-    if let link = otherName(of: item) {
+    // First of all: what is left out must not become the first name of anything.
+    if databases.isCompanion(item.path, root: root, files: host.files) {
+      if let previous { try add(.removed(previous.path)) }
+      return
+    }
+    if let link = links.otherName(of: item) {
       let content = Content.hardLink(to: link)
       if let previous, previous.content == content, detection.isUnchanged(item.status, since: previous) {
         return try add(.unchanged(previous))
@@ -184,10 +181,6 @@ final class CapturePipeline {
       return try put(item, content: content, previous: previous)
     }
     if let previous, isUnchanged(item, since: previous) { return try add(.unchanged(previous)) }
-    if databases.sqlite.companions.contains(item.path) {
-      if let previous { try add(.removed(previous.path)) }
-      return
-    }
     if item.status.kind == .file { return try capture(item, previous: previous, mapOffset: mapOffset) }
     if let content = try content(of: item, previous: previous) { try put(item, content: content, previous: previous) }
   }
@@ -198,19 +191,6 @@ final class CapturePipeline {
       return detection.isUnchanged(item.status, since: previous)
     }
     return detection.isUnchanged(item.status, captured: database, since: previous)
-  }
-
-  /// The name under which a file with several names is captured; `nil` for the first of them.
-  private func otherName(of item: ScannedItem) -> Path? {
-    guard item.status.kind == .file, item.status.linkCount > 1 else { return nil }
-    let key = LinkKey(device: item.status.device, inode: item.status.inode)
-    if var linked = linkedFiles[key] {
-      linked.namesToCome -= 1
-      linkedFiles[key] = linked.namesToCome == 0 ? nil : linked
-      return linked.first
-    }
-    linkedFiles[key] = LinkedFile(first: item.path, namesToCome: item.status.linkCount - 1)
-    return nil
   }
 
   /// `nil` when it vanished or cannot be read, which is recorded.
@@ -257,8 +237,12 @@ final class CapturePipeline {
   private func capture(_ item: ScannedItem, previous: Entry?, mapOffset: UInt64) throws {
     let isDatabase = databases.sqlite.capture(of: item.status) != nil
     let base = try bases.base(of: item, isDatabase: isDatabase, previous: previous, mapOffset: mapOffset)
+    if databases.isNew(item, root: root, files: host.files) {
+      record.tornReasons[item.path] = "it is an SQLite database that was made while the backup ran"
+    }
     let isPlain =
-      !isDatabase && databases.cluster(of: item.path) == nil && record.tornReasons[item.path] == nil
+      !isDatabase && databases.atRest[item.path] == nil && databases.cluster(of: item.path) == nil
+      && record.tornReasons[item.path] == nil
     guard isPlain, item.status.size <= UInt64(Limits.archiveFrameBytes) else {
       if let file = try openLarge(item, previous: previous, base: base, isInTurn: false) {
         try forEachStep(of: file) { step, bytes in try add(step, bytes: bytes) }
@@ -290,9 +274,9 @@ final class CapturePipeline {
     switch opened {
     case .success(let success):
       file = success
-      if item.status.linkCount > 1, !file.status.isSameFile(as: item.status) { forgetLink(item) }
+      if item.status.linkCount > 1, !file.status.isSameFile(as: item.status) { links.lose(item.path) }
     case .failure(let error):
-      if item.status.linkCount > 1 { forgetLink(item) }
+      if item.status.linkCount > 1 { links.lose(item.path) }
       if error.isNotFound {
         try recordVanished(item.path, previous: previous, isInTurn: isInTurn)
       } else {
@@ -325,11 +309,6 @@ final class CapturePipeline {
     return try LargeFile(
       item: item, source: database, before: item.status.with(size: database.size), pageSize: pageSize,
       previous: previous, base: base, after: earlier, scratch: scratch)
-  }
-
-  /// The names that the scan saw as links to this one must find another first name.
-  private func forgetLink(_ item: ScannedItem) {
-    lostFirstNames[item.path] = .some(nil)
   }
 
   /// Hands out the steps that capture a large file: chunks of data, holes between them, and the end.
@@ -407,14 +386,15 @@ final class CapturePipeline {
   /// A hard link to a name that vanished or was replaced since the scan is captured as the file itself, and is the first name of those after it.
   /// - Returns: whether it was one, and is written down.
   private func finishLostLink(_ entry: Entry, previous: Entry?) throws -> Bool {
-    guard case .hardLink(let first) = entry.content, let replacement = lostFirstNames[first] else { return false }
-    if let replacement {
+    switch links.fate(of: entry) {
+    case .sound: return false
+    case .leads(let heir):
       var link = entry
-      link.content = .hardLink(to: replacement)
+      link.content = .hardLink(to: heir)
       try record.put(link, previous: previous, inherits: false, runs: nil)
       return true
+    case .inherits: break
     }
-    lostFirstNames[first] = .some(entry.path)
     let status: FileStatus
     do throws(SystemError) {
       status = try host.files.status(of: entry.path, in: root)
@@ -429,7 +409,7 @@ final class CapturePipeline {
   }
 
   private func finish(_ file: SmallFile, at location: PageLocation?) throws {
-    if file.item.status.linkCount > 1, !file.isSameFile { lostFirstNames[file.item.path] = .some(nil) }
+    if file.item.status.linkCount > 1, !file.isSameFile { links.lose(file.item.path) }
     if let problem = file.attributeProblem { record.add(Problem(path: file.item.path, reason: problem.message)) }
     switch file.outcome {
     case .vanished: try recordVanished(file.item.path, previous: file.previous, isInTurn: true)

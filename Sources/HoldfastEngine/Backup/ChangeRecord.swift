@@ -9,6 +9,8 @@ final class ChangeRecord {
   private let body: BodyWriter
   private let archives: ArchiveSeries
   private(set) var summarizer = StateSummarizer()
+  /// The files of the state that are not whole.
+  private var incompleteFiles: Set<Path> = []
   private(set) var problems: [Problem] = []
   /// Of files of class `badPages`.
   private(set) var badPages: [Path: [UInt64]] = [:]
@@ -27,6 +29,11 @@ final class ChangeRecord {
 
   /// The archive for which the frame of the next job is to be made.
   func headForNextJob() throws -> ContainerHead { try archives.headForNextFrame() }
+
+  /// What the jobs from here on bring is for this head or newer ones.
+  func endArchives(before head: ContainerHead?) throws {
+    if let head { try archives.endArchives(before: head) }
+  }
 
   /// Stores the pages that a job brought.
   /// - Returns: where the first of them lies; `nil` when there are none.
@@ -57,7 +64,7 @@ final class ChangeRecord {
 
   /// An entry that is as the parent has it.
   func keep(_ entry: Entry) throws {
-    if let spool = spools.last { try spool.keep(entry) } else { summarizer.add(entry) }
+    if let spool = spools.last { try spool.keep(entry) } else { count(entry) }
   }
 
   /// - Parameter runs: of a file; all of them, or with `inherits` what differs from the parent.
@@ -87,7 +94,7 @@ final class ChangeRecord {
   }
 
   private func write(_ entry: Entry, inherits: Bool, runs: (any PageMapReader)?) throws {
-    summarizer.add(entry)
+    count(entry)
     try body.put(entry, inherits: inherits)
     guard var runs else { return }
     while let run = try runs.next() {
@@ -97,10 +104,16 @@ final class ChangeRecord {
 
   private func write(_ item: ChangeSpool.Item) throws {
     switch item {
-    case .kept(let entry): summarizer.add(entry)
+    case .kept(let entry): count(entry)
     case .put(let entry, _, let inherits, let runs): try write(entry, inherits: inherits, runs: runs)
     case .removed(let path): try body.remove(path)
     }
+  }
+
+  /// An entry of the state.
+  private func count(_ entry: Entry) {
+    summarizer.add(entry)
+    if let file = entry.file, !file.consistency.isComplete { incompleteFiles.insert(entry.path) }
   }
 
   /// Writes the parts as one, in path order.
@@ -144,9 +157,9 @@ final class ChangeRecord {
 
   /// The weakest class of the state, and how many paths were not captured whole.
   var completeness: (consistency: ConsistencyClass, incomplete: UInt64) {
-    let named = Set(problems.map(\.path)).count
-    let hasOtherProblems = UInt64(named) > summarizer.incomplete
-    return (hasOtherProblems ? .unreadable : summarizer.consistency, max(UInt64(named), summarizer.incomplete))
+    // What is named and is no incomplete file could not be examined at all: a restore tells it by the difference.
+    let unseen = Set(problems.map(\.path)).subtracting(incompleteFiles).count
+    return (unseen > 0 ? .unreadable : summarizer.consistency, UInt64(unseen) + summarizer.incomplete)
   }
 
   /// Ends the archives, then the body.

@@ -40,6 +40,9 @@ struct DatabaseSurvey {
       let encrypted = SQLiteCandidate.encryptedDatabase(
         ofLog: item.path, status: item.status, in: root, files: host.files)
       if let encrypted { found.encrypted.append(encrypted) }
+      if let unwhole = SQLiteCandidate.unwholeDatabase(ofLog: item.path, in: root, files: host.files) {
+        found.sqlite.append(unwhole)
+      }
       guard SQLiteCandidate.isPossible(item.status) else { continue }
       let isAsBefore = previous.map { $0.path == item.path && detection.isUnchanged(item.status, since: $0) } ?? false
       if isAsBefore, !SQLiteCandidate.hasCompanion(item.path, in: root, files: host.files) { continue }

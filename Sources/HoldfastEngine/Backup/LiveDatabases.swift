@@ -6,6 +6,10 @@ internal import HoldfastSystem
 /// The databases of a source that are not captured as plain files.
 struct LiveDatabases {
   let sqlite: SQLiteDatabases
+  /// All databases of SQLite that the survey looked into.
+  let surveyed: Set<Path>
+  /// Those among them that are captured as plain files because nobody had them open.
+  let atRest: [Path: SQLiteAtRest]
   /// PostgreSQL data directories, running or not.
   let clusters: [PostgresCluster]
   /// The one among them that is captured while its server runs.
@@ -18,9 +22,32 @@ struct LiveDatabases {
 
   /// How a file is read that is no SQLite database.
   func source(of handle: OpenFile, at path: Path, before: FileStatus, attempt: Int) -> any CapturedBytes {
-    guard let cluster = cluster(of: path) else { return PlainBytes(handle, before: before, attempt: attempt) }
+    guard let cluster = cluster(of: path) else {
+      return atRest[path]?.bytes(of: handle, before: before, attempt: attempt)
+        ?? PlainBytes(handle, before: before, attempt: attempt)
+    }
     if let postgres, cluster.isLive { return postgres.file(handle, at: path, before: before, attempt: attempt) }
     return PostgresFile(cold: handle, at: path, in: cluster, before: before, attempt: attempt)
+  }
+
+  /// Whether SQLite keeps the file beside a database that is captured without it.
+  func isCompanion(_ path: Path, root: OpenFile, files: FileSystem) -> Bool {
+    if sqlite.companions.contains(path) { return true }
+    guard let database = SQLiteCandidate.database(ofCompanion: path) else { return false }
+    if surveyed.contains(database) { return atRest[database] != nil }
+    // The survey did not look into what is as the parent has it, with nothing beside it: somebody opened it since.
+    return isDatabase(database, root: root, files: files)
+  }
+
+  /// Whether a file is a database that the survey did not see: it was made since.
+  func isNew(_ item: ScannedItem, root: OpenFile, files: FileSystem) -> Bool {
+    SQLiteCandidate.isPossible(item.status) && !surveyed.contains(item.path) && sqlite.capture(of: item.status) == nil
+      && isDatabase(item.path, root: root, files: files)
+  }
+
+  private func isDatabase(_ path: Path, root: OpenFile, files: FileSystem) -> Bool {
+    guard let status = try? files.statusIfPresent(of: path, in: root) else { return false }
+    return SQLiteCandidate.look(at: path, status: status, in: root, files: files) != nil
   }
 
   /// Bytes by which the WALs of the databases grew while they were captured.

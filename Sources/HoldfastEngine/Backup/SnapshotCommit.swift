@@ -27,16 +27,19 @@ struct SnapshotCommit {
   ///   - parent: the state that it builds on.
   ///   - chain: what it builds on; `nil` for a full.
   ///   - mismatch: what is thrown when it gives another state.
+  /// - Returns: why its tags are not noted, where that is so.
+  @discardableResult
   func run(
     _ envelope: Envelope, state: Envelope.State, parent: StateFile?, chain: Chain?, mismatch: EngineError
-  ) throws {
+  ) throws -> DamageError? {
     try host.cancellation.check()
     try draft.commitBody()
     let kept = try prove(envelope, state: state, parent: parent, mismatch: mismatch)
     try host.cancellation.check()
     try checkObjects(of: envelope)
     try repository.checkKeyringIsNewest()
-    for called in try repository.prepareCommit(of: envelope, on: chain, tags: tags) {
+    let prepared = try repository.prepareCommit(of: envelope, on: chain, tags: tags)
+    for called in prepared.called {
       progress.warn(
         "snapshot \(called.id.short) was removed meanwhile; it is called back, because this one builds on it")
     }
@@ -47,9 +50,13 @@ struct SnapshotCommit {
     if let committed = try? repository.snapshotIfCommitted(envelope.source.name, envelope.sequence) {
       repository.memory?.remember(committed, path: path)
     }
-    guard kept.isNeeded else { return }
+    if kept.isNeeded { keep(kept.cache, of: envelope, chain) }
+    return prepared.damage
+  }
+
+  private func keep(_ draft: StateCache.Draft?, of envelope: Envelope, _ chain: Chain?) {
     do {
-      guard let cache = kept.cache else {
+      guard let cache = draft else {
         let reason = isCacheInSource ? "its directory lies in the source" : "no directory for it can be written"
         throw EngineError(reason + "; set HOLDFAST_CACHE_DIR", hint: nil)
       }
@@ -91,6 +98,24 @@ struct SnapshotCommit {
     try replay.write(to: proof, cancellation: host.cancellation)
     guard try proof.finish() == state else { throw mismatch }
     kept?.end(state)
+    if proof.hasHardLinks, try !leadToFiles(container, parent: parent, name: key) { throw mismatch }
     return (kept, cache != nil)
+  }
+
+  /// Replays once more, into a place that can be read: whether a restore will find what every hard link leads to.
+  private func leadToFiles(_ container: ContainerReader, parent: StateFile?, name: String) throws -> Bool {
+    let older: [any ChangeReader] = parent.map { [$0.makeReader()] } ?? []
+    let scratch = repository.scratch.make()
+    let proof = StateWriter(scratch)
+    var replay = try Replay(older + [BodyReader(container)])
+    try replay.write(to: proof, cancellation: host.cancellation)
+    let summary = try proof.finish()
+    try scratch.finish()
+    do {
+      try StateFile(bytes: scratch, summary: summary).checkLinks(name: name)
+      return true
+    } catch is DamageError {
+      return false
+    }
   }
 }

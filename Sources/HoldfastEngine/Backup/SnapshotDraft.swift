@@ -19,9 +19,11 @@ struct SnapshotDraft {
   ///   - newest: of the source.
   ///   - firstArchive: what the first archive is called along the chain.
   ///   - gatheredBytes: up to how many plain bytes are gathered into a frame.
+  ///   - archiveBytes: stored bytes at which the next archive begins.
   init(
     repository: Repository, name: SourceName, label: [UInt8], newest: Snapshot?, firstArchive: UInt64,
-    compression: Compression, gatheredBytes: Int = Limits.gatheredFrameBytes, isDryRun: Bool
+    compression: Compression, gatheredBytes: Int = Limits.gatheredFrameBytes,
+    archiveBytes: UInt64 = Limits.archiveBytes, isDryRun: Bool
   ) throws {
     let random = repository.host.random
     // A number that was seen is never used again, also where its snapshot is gone.
@@ -45,7 +47,7 @@ struct SnapshotDraft {
     self.sequence = sequence
     archives = try ArchiveSeries(
       repository: repository, source: name, sequence: sequence, firstNumber: firstArchive, compression: compression,
-      gatheredBytes: gatheredBytes, makeObject: makeObject)
+      gatheredBytes: gatheredBytes, archiveBytes: archiveBytes, makeObject: makeObject)
     body = try BodyWriter(ContainerWriter(bodyHead, sink: bodyObject), compression: compression)
     commitBody = { try bodyObject.commit() }
   }

@@ -107,6 +107,7 @@ final class StreamCapture {
   private func finish(_ job: StreamJob) throws {
     defer { job.reset() }
     if let failure = job.failure { throw failure }
+    try record.endArchives(before: job.head)
     guard let comparison = job.comparison else { return }
     let location = try record.place(job.buffer, job.frame, for: job.head)
     record.density += job.density

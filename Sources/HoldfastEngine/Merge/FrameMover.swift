@@ -64,6 +64,7 @@ final class FrameMover {
   /// Jobs come back in the order of frames.
   private func finish(_ job: MoveJob) throws {
     if let failure = job.failure { throw failure }
+    if let head = job.head { try archives.endArchives(before: head) }
     if job.storesFrame { origin = try store(job) }
     guard let origin else { return }
     for run in job.runs {

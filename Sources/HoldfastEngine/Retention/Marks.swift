@@ -114,12 +114,18 @@ extension Repository {
 
   /// Just before a snapshot is committed: makes sure that what it builds on stays, and notes its tags.
   /// - Parameter chain: what it builds on; `nil` for a full.
-  /// - Returns: what of the chain was removed meanwhile, and was called back.
-  func prepareCommit(of envelope: Envelope, on chain: Chain?, tags: Set<Tag>) throws -> [Snapshot] {
+  /// - Returns: what of the chain was removed meanwhile, and was called back; and why the tags are not noted, where the newest notes cannot be read: to go on
+  ///   from older ones would hide that.
+  func prepareCommit(
+    of envelope: Envelope, on chain: Chain?, tags: Set<Tag>
+  ) throws -> (called: [Snapshot], damage: DamageError?) {
     try Self.checkCount(Array(tags))
-    let notes = try notes(of: envelope.source.name).notes
+    let reading = try notes(of: envelope.source.name)
+    let damage = tags.isEmpty ? nil : reading.damage.first
+    let tags = damage == nil ? tags : []
+    let notes = reading.notes
     let isTouched = chain?.snapshots.contains { notes[$0].removed != nil } ?? false
-    guard isTouched || !tags.isEmpty else { return [] }
+    guard isTouched || !tags.isEmpty else { return ([], damage) }
     var called: [Snapshot] = []
     do {
       try changeNotes(of: envelope.source.name) { notes, reading in
@@ -134,7 +140,7 @@ extension Repository {
         "what the snapshot builds on was pruned while it was taken, so nothing was committed: \(error.message)",
         hint: "Run the same command again.")
     }
-    return called
+    return (called, damage)
   }
 }
 
@@ -150,13 +156,13 @@ extension Repository {
     let fulls = report.snapshots.filter { $0.snapshot.envelope.kind == .full }
     for (source, results) in Dictionary(grouping: fulls, by: \.snapshot.sourceName) {
       _ = try? changeNotes(of: source) { notes, reading in
+        // To go on from notes that are older than they should be would hide what has become of the newer ones.
+        guard reading.damage.isEmpty else { return false }
         let time = TimeText.utc(host.clock.now())
         for result in results where notes[result.snapshot].removed == nil {
-          let proof = SourceNotes.Proof(share: percent, time: time)
-          let known = notes[result.snapshot].proved
-          // Having been looked at again takes nothing from having been read.
-          let best = (known?.share ?? 0) > percent ? known : proof
-          notes[result.snapshot.id, result.snapshot.sequence].proved = result.isSound ? best : nil
+          var note = notes[result.snapshot]
+          note.note(isSound: result.isSound, percent: percent, time: time)
+          notes[result.snapshot.id, result.snapshot.sequence] = note
         }
         Self.forgetOldProofs(in: &notes)
         return notes != reading.notes
@@ -171,5 +177,21 @@ extension Repository {
       ($0.proved?.share == 100 ? 1 : 0, $0.sequence) > ($1.proved?.share == 100 ? 1 : 0, $1.sequence)
     }
     for note in best.dropFirst(proofsMax) { notes[note.snapshot, note.sequence].proved = nil }
+  }
+}
+
+extension SourceNotes.Note {
+  /// Writes down what a verify found.
+  /// - Parameter percent: the share of its stored bytes that it read.
+  fileprivate mutating func note(isSound: Bool, percent: Int, time: String) {
+    guard isSound else {
+      (proved, damaged) = (nil, time)
+      return
+    }
+    // To have read another part of it mends nothing.
+    if damaged != nil, percent < 100 { return }
+    damaged = nil
+    // Having been looked at again takes nothing from having been read.
+    if (proved?.share ?? 0) <= percent { proved = SourceNotes.Proof(share: percent, time: time) }
   }
 }

@@ -127,10 +127,15 @@ package struct Prune {
     guard let survey = latest, survey.refusal == nil else { return SourceReport(name: name, refusal: latest?.refusal) }
     let waited = wait(survey.waitingItems(notes), name, &report)
     let end = try collect(Collection(survey: survey, notes: notes), waited)
+    // What cannot be read any more, since the first look, is no leftover.
+    if let refusal = end.survey.refusal { return SourceReport(name: name, refusal: refusal) }
     let left = end.survey.neededKeys(butOf: Set(end.going.map(\.id)))
     // What killed runs left, and what an earlier collection that was cut off has not removed yet. What is above the newest may be a snapshot that is being
     // taken where locks keep nobody out; the next backup removes it.
     for sequence in try repository.sequences(of: name) where end.survey.isLeftover(sequence) {
+      guard try !repository.store.names(below: Keys.snapshot(name, sequence)).contains(Keys.manifestName) else {
+        continue
+      }
       try repository.removeObjects(of: name, sequence, butThose: left)
     }
     for snapshot in end.going.reversed() {

@@ -7,6 +7,7 @@ internal import HoldfastSystem
 struct PruneSurvey {
   let name: SourceName
   private let snapshots: [Snapshot]
+  private let sequences: Set<UInt64>
   private let plan: RetentionPlan
   private let reading: NotesReading
   /// Why nothing of it may be removed, where that is so.
@@ -17,7 +18,9 @@ struct PruneSurvey {
     self.reading = reading
     var damage = reading.damage
     snapshots = try repository.committedSnapshots(of: name) { damage.append($0) }
+    sequences = Set(snapshots.map(\.sequence))
     damage += Self.orphans(among: snapshots)
+    damage += Self.missing(of: name, in: try repository.sequences(of: name), among: snapshots, reading.notes)
     let candidates = snapshots.map { RetentionCandidate($0, reading.notes[$0]) }
     plan = RetentionPlan(
       candidates, policy: policy, now: repository.host.clock.now(), calendar: LocalCalendar.time(of:))
@@ -58,6 +61,19 @@ struct PruneSurvey {
         Keys.manifest(snapshot.sourceName, parent.sequence),
         "it is missing, and snapshot \(snapshot.id.short) builds on it")
     }
+  }
+
+  /// Snapshots of which more is noted than the tags that a killed run may have left, and that have no manifest though nobody has collected them: what else
+  /// lies under their numbers is no leftover.
+  private static func missing(
+    of name: SourceName, in sequences: [UInt64], among snapshots: [Snapshot], _ notes: SourceNotes
+  ) -> [DamageError] {
+    let present = Set(snapshots.map(\.id))
+    let occupied = Set(sequences)
+    return notes.notes.filter { note in
+      occupied.contains(note.sequence) && !present.contains(note.snapshot) && note.removed?.isCollected != true
+        && (note.pinned != nil || note.accepted != nil || note.proved != nil || note.removed != nil)
+    }.map { DamageError(Keys.manifest(name, $0.sequence), "it is missing, and nobody has removed it") }
   }
 
   private static func refusal(_ name: SourceName, _ damage: DamageError) -> Prune.Refusal {
@@ -175,7 +191,7 @@ struct PruneSurvey {
   /// Whether a number bears no snapshot, and never will.
   func isLeftover(_ sequence: UInt64) -> Bool {
     guard let newest = snapshots.last, sequence < newest.sequence else { return false }
-    return !snapshots.contains { $0.sequence == sequence }
+    return !sequences.contains(sequence)
   }
 }
 

@@ -10,6 +10,21 @@ package struct SQLiteFailure: Error, Equatable {
   package let reason: String
 
   var isBusy: Bool { code == SQLITE_BUSY || code == SQLITE_LOCKED }
+
+  /// Whether SQLite says that this is no database, or none that is sound: then no capture through it is to be had, and nobody writes to it either.
+  var isNoDatabase: Bool { [SQLITE_NOTADB, SQLITE_CORRUPT, SQLITE_ERROR, SQLITE_FORMAT].contains(code) }
+
+  static func unreadableLog(_ error: SystemError) -> SQLiteFailure {
+    SQLiteFailure(code: SQLITE_IOERR, reason: "its WAL cannot be read: \(error.reason)")
+  }
+
+  static func changedMode() -> SQLiteFailure {
+    SQLiteFailure(code: SQLITE_BUSY, reason: "its journal mode was changed while it was opened")
+  }
+
+  static func restlessLog() -> SQLiteFailure {
+    SQLiteFailure(code: SQLITE_BUSY, reason: "its WAL does not fit to what SQLite reads from it")
+  }
 }
 
 /// A connection to someone else's database, which is never checkpointed. Statements are for one thread at a time; the files behind it may be read by
@@ -62,6 +77,16 @@ final class SQLiteConnection: @unchecked Sendable {
     code = sqlite3_step(statement)
     guard code == SQLITE_ROW else { throw failure(code) }
     return sqlite3_column_int64(statement, 0)
+  }
+
+  /// Whether the database is in WAL mode, as its header says now.
+  func isInWALMode() throws(SQLiteFailure) -> Bool {
+    let head = Buffer(capacity: SQLiteHeader.byteCount)
+    head.count = head.capacity
+    guard case .success(true) = read(.main, into: head.bytes, at: 0), let header = SQLiteHeader(head.used) else {
+      throw SQLiteFailure(code: SQLITE_IOERR, reason: "its header cannot be read")
+    }
+    return header.isWAL
   }
 
   /// Begins a transaction that sees one committed state until it ends. A plain BEGIN sees nothing yet: the first read does.

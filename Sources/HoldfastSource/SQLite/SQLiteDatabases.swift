@@ -17,10 +17,14 @@ package struct SQLiteDatabases: Sendable {
   }
 
   private static let busyTimeoutMs: Int32 = 5000
+  /// For how long at most writers of one database wait until the others are held as well.
+  private static let groupTimeoutMs: Int32 = 1000
   private var captures: [FileKey: any SQLiteCapture] = [:]
   /// What SQLite keeps beside the captured databases: no part of the snapshot.
   package private(set) var companions: Set<Path> = []
   package private(set) var refusals: [Refusal] = []
+  /// The database whose writer did not pause, so that not all of them are of one instant.
+  package private(set) var restless: Path?
 
   package static let none = SQLiteDatabases()
   private init() {}
@@ -37,10 +41,11 @@ package struct SQLiteDatabases: Sendable {
   /// Opens what is live among `candidates`, which nobody may open or close in another way from here on.
   /// - Parameters:
   ///   - root: of the source.
-  ///   - isGroup: whether all shall be of one instant: then writers wait until every one is held, some milliseconds.
+  ///   - isGroup: whether all shall be of one instant: then writers wait until every one is held: some milliseconds, and where one of them is in the
+  ///     middle of a transaction a second at most.
   package init(_ candidates: [SQLiteCandidate], root: Path, files: FileSystem, isGroup: Bool) {
     var opened: [Opened] = []
-    for candidate in candidates where candidate.isLive {
+    for candidate in Self.oneOfEach(candidates) where candidate.isLive {
       do throws(SQLiteFailure) {
         opened.append(try Opened(candidate, root: root))
       } catch {
@@ -50,18 +55,26 @@ package struct SQLiteDatabases: Sendable {
     opened = isGroup && opened.count > 1 ? holdTogether(opened) : hold(opened)
     for database in opened {
       do throws(SQLiteFailure) {
-        let status = database.candidate.status
-        captures[FileKey(device: status.device, inode: status.inode)] = try database.capture(files: files)
-        companions.formUnion(database.candidate.companions)
+        captures[database.candidate.key] = try database.capture(files: files)
+        companions.formUnion(candidates.filter { $0.key == database.candidate.key }.flatMap(\.companions))
       } catch {
         refuse(database.candidate, error)
       }
     }
   }
 
+  /// One name of each file: that beside which SQLite keeps something, where there is such a one. Two connections to one file would only wait for each other.
+  private static func oneOfEach(_ candidates: [SQLiteCandidate]) -> [SQLiteCandidate] {
+    var chosen: [FileKey: Path] = [:]
+    for candidate in candidates where chosen[candidate.key] == nil || candidate.hasCompanion {
+      chosen[candidate.key] = candidate.path
+    }
+    return candidates.filter { chosen[$0.key] == $0.path }
+  }
+
   private mutating func refuse(_ candidate: SQLiteCandidate, _ failure: SQLiteFailure) {
     refusals.append(
-      Refusal(path: candidate.path, reason: failure.reason, isLive: failure.isBusy || candidate.hasCompanion))
+      Refusal(path: candidate.path, reason: failure.reason, isLive: !failure.isNoDatabase || candidate.hasCompanion))
   }
 
   /// Begins the read transactions, one after the other.
@@ -77,17 +90,25 @@ package struct SQLiteDatabases: Sendable {
     }
   }
 
-  /// Begins the read transactions while nobody can commit to any of the databases.
+  /// Begins the read transactions while nobody can commit to any of the databases; where a writer does not pause, one after the other.
   private mutating func holdTogether(_ opened: [Opened]) -> [Opened] {
     // In the order of their paths, so that two backups do not wait for each other.
     var writers: [SQLiteConnection] = []
     var locked: [Opened] = []
+    let deadline = ContinuousClock.now + .milliseconds(Int(Self.groupTimeoutMs))
     for database in opened.sorted(by: { $0.candidate.path < $1.candidate.path }) {
+      let left = (deadline - ContinuousClock.now) / .milliseconds(1)
       do throws(SQLiteFailure) {
-        if let writer = try database.lockOutWriters(busyTimeoutMs: Self.busyTimeoutMs) { writers.append(writer) }
+        if let writer = try database.lockOutWriters(busyTimeoutMs: Int32(max(0, left))) { writers.append(writer) }
         locked.append(database)
       } catch {
-        refuse(database.candidate, error)
+        guard error.isBusy else {
+          refuse(database.candidate, error)
+          continue
+        }
+        restless = database.candidate.path
+        for writer in writers { writer.end() }
+        return hold(opened.filter { one in !refusals.contains { $0.path == one.candidate.path } })
       }
     }
     for database in locked { database.staysHeld = true }
@@ -102,6 +123,7 @@ package struct SQLiteDatabases: Sendable {
     private let place: Path
     private let connection: SQLiteConnection
     private let isReadOnly: Bool
+    private static let attemptsMax = 10
     private var walk: WriteAheadLogWalk?
     /// Whether it is held from one instant to the end, in rollback mode too: one of several databases cannot be read again by itself.
     var staysHeld = false
@@ -120,7 +142,7 @@ package struct SQLiteDatabases: Sendable {
       // This opens the WAL, rolls back a hot journal, and finds what is no sound database.
       try connection.beginReading()
       defer { connection.end() }
-      // The long part of the walk is done before anybody has to wait.
+      // The long part of the walk is done before anybody has to wait; what fails here fails again when it counts.
       try? advance()
     }
 
@@ -132,10 +154,33 @@ package struct SQLiteDatabases: Sendable {
       return writer
     }
 
+    /// Begins the transaction that lasts until the database is captured; of one in rollback mode only where it stays held.
     func begin() throws(SQLiteFailure) {
       guard candidate.header.isWAL || staysHeld else { return }
-      try connection.beginReading()
-      try? advance()
+      for _ in 1...Self.attemptsMax {
+        try connection.beginReading()
+        do throws(SQLiteFailure) {
+          if try isSound() { return }
+        } catch {
+          connection.end()
+          throw error
+        }
+        connection.end()
+      }
+      throw SQLiteFailure.restlessLog()
+    }
+
+    /// Whether what was read of the WAL goes as far as what SQLite sees. It may go further where somebody commits just now, but then another look shows the same.
+    private func isSound() throws(SQLiteFailure) -> Bool {
+      guard try connection.isInWALMode() == candidate.header.isWAL else { throw SQLiteFailure.changedMode() }
+      guard candidate.header.isWAL else { return true }
+      do throws(SystemError) {
+        try advance()
+      } catch {
+        throw SQLiteFailure.unreadableLog(error)
+      }
+      guard let log = walk?.log, log.frameCount > 0 else { return true }
+      return try connection.integer("PRAGMA page_count") == Int64(log.pageCount)
     }
 
     /// Walks the WAL as far as it goes now; from the beginning where it is another one by now.
@@ -161,6 +206,8 @@ package struct SQLiteDatabases: Sendable {
 }
 
 extension SQLiteCandidate {
+  var key: SQLiteDatabases.FileKey { SQLiteDatabases.FileKey(device: status.device, inode: status.inode) }
+
   /// Whether it has to be captured through SQLite: in WAL mode where there is a WAL, in rollback mode always, because nothing tells whether somebody writes.
   var isLive: Bool { header.isWAL ? hasCompanion : true }
 }

@@ -57,7 +57,14 @@ package struct SQLiteCandidate: Sendable {
   /// - Returns: `nil` when it is no database, or cannot be looked at.
   package static func look(at path: Path, status: FileStatus, in root: OpenFile, files: FileSystem) -> SQLiteCandidate?
   {
-    guard isPossible(status), let file = try? files.openForCapture(path, in: root) else { return nil }
+    guard isPossible(status) else { return nil }
+    return lookInside(path, status: status, in: root, files: files)
+  }
+
+  private static func lookInside(
+    _ path: Path, status: FileStatus, in root: OpenFile, files: FileSystem
+  ) -> SQLiteCandidate? {
+    guard let file = try? files.openForCapture(path, in: root) else { return nil }
     let head = Buffer(capacity: SQLiteHeader.byteCount)
     guard let count = try? file.read(into: head.bytes, at: 0) else { return nil }
     head.count = count
@@ -73,6 +80,14 @@ package struct SQLiteCandidate: Sendable {
 }
 
 extension SQLiteCandidate {
+  /// The database beside which a WAL lies though its file is no whole number of pages: a checkpoint met a full disk.
+  package static func unwholeDatabase(ofLog path: Path, in root: OpenFile, files: FileSystem) -> SQLiteCandidate? {
+    guard path.bytes.suffix(walSuffix.count).elementsEqual(walSuffix), let database = database(ofCompanion: path),
+      let status = try? files.statusIfPresent(of: database, in: root), status.kind == .file, !isPossible(status)
+    else { return nil }
+    return lookInside(database, status: status, in: root, files: files)
+  }
+
   private static let walSuffix = Array("-wal".utf8)
 
   /// The file beside which a WAL lies though it is no database that SQLite could read: most likely an encrypted one, in use. Extensions that encrypt

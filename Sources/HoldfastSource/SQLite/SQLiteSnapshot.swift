@@ -26,6 +26,7 @@ final class SQLiteSnapshot: SQLiteCapture {
     var size: UInt64
   }
 
+  private static let lockByte: UInt64 = 1 << 30
   private let connection: SQLiteConnection
   private let place: Path
   private let files: FileSystem
@@ -99,7 +100,14 @@ final class SQLiteSnapshot: SQLiteCapture {
     at offset: UInt64
   ) throws(SystemError) {
     let part = UnsafeMutableRawBufferPointer(rebasing: buffer[start..<start + Int(count)])
-    _ = try connection.read(file, into: part, at: offset).get()
+    guard try !connection.read(file, into: part, at: offset).get() else { return }
+    // Of the page that SQLite only locks, and never writes, nothing need be there (fileformat2.html, section 1.4). Anything else that is missing would
+    // be zeros in the place of a page.
+    let missing = max(offset, connection.size(of: file))..<offset + count
+    let lockPage = Self.lockByte / UInt64(pageSize) * UInt64(pageSize)
+    guard file == .main, missing.lowerBound >= lockPage, missing.upperBound <= lockPage + UInt64(pageSize) else {
+      throw SystemError("read pages that should be in", place, code: EIO)
+    }
   }
 
   func nextData(from offset: UInt64, size: UInt64) -> Range<UInt64>? { offset..<size }
@@ -153,6 +161,7 @@ final class SQLiteQuiesced: SQLiteCapture {
     self.place = place
     self.files = files
     self.pageSize = pageSize
+    guard try !connection.isInWALMode() else { throw SQLiteFailure.changedMode() }
     state = Mutex(
       State(
         counter: try connection.integer("PRAGMA data_version"), size: try Self.size(connection, pageSize),
@@ -187,7 +196,10 @@ final class SQLiteQuiesced: SQLiteCapture {
       let counter = locked(&state) { Result { try connection.integer("PRAGMA data_version") }.mapError(busy) }
       switch counter {
       case .failure(let error): return .failure(error)
-      case .success(let counter) where counter == state.counter: return .success(.whole(.sqliteQuiesced))
+      case .success(let counter) where counter == state.counter:
+        if state.isHolding { connection.end() }
+        state.isHolding = false
+        return .success(.whole(.sqliteQuiesced))
       case .success: return beginAgain(&state)
       }
     }
@@ -196,6 +208,8 @@ final class SQLiteQuiesced: SQLiteCapture {
 
   private func beginAgain(_ state: inout State) -> Result<CaptureVerdict, SystemError> {
     do {
+      // Put into WAL mode meanwhile: what is committed from then on is not in the main file, and no attempt sees it.
+      if try connection.isInWALMode() { return .success(.changed) }
       state.attempt += 1
       if state.attempt > Self.freeAttempts {
         try connection.beginReading()

@@ -69,7 +69,8 @@ struct WriteAheadLog {
   }
 }
 
-/// Walks a WAL from its header as far as salts and running checksums hold. It can go on later where it stopped.
+/// Walks a WAL from its header as far as salts and running checksums hold. It can go on later, behind the last commit that it found: what came after
+/// that one may have been rewritten meanwhile, by the same transaction or by another in its place.
 struct WriteAheadLogWalk {
   typealias Read = (UnsafeMutableRawBufferPointer, UInt64) throws(SystemError) -> Void
 
@@ -79,6 +80,7 @@ struct WriteAheadLogWalk {
   /// The page of every sound frame, in order; and how many of them lie before the last commit.
   private var pages: [UInt32] = []
   private var committedCount = 0
+  private var committedSum: Checksum
   private var pageCount: UInt32 = 0
 
   /// - Returns: `nil` when there is no sound header: an empty WAL, or one that is just being made.
@@ -92,6 +94,7 @@ struct WriteAheadLogWalk {
     let magic = Self.word(head.used, 0)
     sum = Checksum(isBigEndian: magic & 1 == 1)
     sum.add(UnsafeRawBufferPointer(rebasing: head.used[..<24]))
+    committedSum = sum
     guard magic & ~1 == WriteAheadLog.magic, Self.word(head.used, 8) == pageSize,
       sum.first == Self.word(head.used, 24), sum.second == Self.word(head.used, 28)
     else { return nil }
@@ -105,6 +108,8 @@ struct WriteAheadLogWalk {
 
   /// Goes on up to `size` bytes of the WAL.
   mutating func advance(to size: UInt64, read: Read) throws(SystemError) {
+    pages.removeLast(pages.count - committedCount)
+    sum = committedSum
     let frameBytes = WriteAheadLog.frameHeaderCount + Int(pageSize)
     let block = Buffer(capacity: max(1, (1 << 20) / frameBytes) * frameBytes)
     while true {
@@ -130,7 +135,7 @@ struct WriteAheadLogWalk {
     sum = next
     pages.append(Self.word(frame, 0))
     let pagesAfterCommit = Self.word(frame, 4)
-    if pagesAfterCommit > 0 { (committedCount, pageCount) = (pages.count, pagesAfterCommit) }
+    if pagesAfterCommit > 0 { (committedCount, committedSum, pageCount) = (pages.count, sum, pagesAfterCommit) }
     return true
   }
 

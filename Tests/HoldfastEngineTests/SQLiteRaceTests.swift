@@ -1,0 +1,194 @@
+import HoldfastArchive
+import HoldfastEngine
+import HoldfastModel
+import HoldfastSystem
+import HoldfastTestSupport
+import Testing
+
+/// What programs do to their databases while a backup opens and captures them ends in a committed state, or is named.
+@Suite(.timeLimit(.minutes(2))) struct SQLiteRaceTests {
+  private static let wal = "PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0;"
+  private let shop: TestShop
+
+  init() throws { shop = try TestShop(clock: TestShop.clock(ahead: 10)) }
+
+  private func place(_ name: String) -> Path { shop.source.appending(name) }
+
+  private func database(_ name: String, _ pragmas: String = Self.wal) throws -> TestDatabase {
+    try TestDatabase(place(name), pragmas + TestDatabase.orders)
+  }
+
+  /// A restored database, and which names there are beside it.
+  private func restored(_ name: String) throws -> (summary: String, names: [String]) {
+    let target = "restored \(shop.host.random.identifier().short)"
+    try shop.restore(to: target)
+    let names = TestFiles.names(in: shop.directory.appending(target)).sorted()
+    return (try TestDatabase(shop.directory.appending(target).appending(name)).summary(), names)
+  }
+
+  /// How many descriptors of this process lead to a file.
+  private func openCount(_ name: String) -> Int {
+    let target = Array(place(name).bytes)
+    return TestFiles.names(in: Path("/proc/self/fd")).count {
+      TreeDescription(of: Path("/proc/self/fd/\($0)")).nodes["."]?.content == target
+    }
+  }
+
+  private func writeFiles(_ names: [String], bytes: Int) {
+    var random = SeededRandom(seed: 17)
+    for name in names { TestFiles.write(random.bytes(bytes), to: place(name)) }
+  }
+
+  // MARK: Open before the backup
+
+  /// What a large transaction has written into the WAL before it commits, it may write again.
+  @Test(arguments: [true, false]) func aTransactionThatRewritesItsPagesIsSeenWhole(isGroup: Bool) async throws {
+    let database = try database("orders.db")
+    try database.order(100)
+    // The backup opens the databases in the order of their paths, and waits for this one.
+    let last = try TestDatabase(place("z.db"), "PRAGMA journal_mode = DELETE; CREATE TABLE t (x);")
+    try last.run("BEGIN EXCLUSIVE")
+    try database.run(
+      "PRAGMA cache_size = 1; BEGIN; UPDATE orders SET total = total + 1, note = randomblob(3000);")
+    let own = (log: openCount("orders.db-wal"), last: openCount("z.db"))
+    async let running = onOwnThread { [shop] in try shop.backup { $0.groupsDatabases = isGroup } }
+    // On a thread of its own too: the backup waits for five seconds, and other tests may keep this one for longer.
+    let hasLooked = try await onOwnThread { [self] in
+      let end = ContinuousClock.now + .seconds(4)
+      while openCount("orders.db-wal") == own.log || openCount("z.db") == own.last, ContinuousClock.now < end {
+        Pause.briefly()
+      }
+      try database.run("UPDATE orders SET total = total + 1, note = randomblob(3000); COMMIT;")
+      try last.run("ROLLBACK")
+      return ContinuousClock.now < end
+    }
+    let report = try await running
+    #expect(hasLooked && report.problems == [])
+    #expect(try restored("orders.db").summary == database.summary())
+  }
+
+  @Test func aTransactionThatDoesNotEndKeepsNobodyWaiting() throws {
+    let idle = try database("idle.db")
+    try idle.order(10)
+    let busy = try database("orders.db")
+    try busy.order(10)
+    let committed = try busy.summary()
+    try busy.run("BEGIN IMMEDIATE; DELETE FROM orders;")
+    let progress = QuietProgress()
+    let report = try shop.backup(progress: progress)
+    #expect(report.problems == [] && report.envelope.consistency == "sqlite-read-transaction")
+    #expect(
+      progress.warnings == [
+        "a transaction on orders.db did not end within a second: each database of the source is captured as one committed state, but not all of one instant"
+      ])
+    try idle.order(1)
+    #expect(try restored("orders.db").summary == committed)
+  }
+
+  @Test func aDatabaseWithTwoNamesIsOpenedOnceAndComesBackUnderBoth() throws {
+    TestFiles.makeDirectory(place("a"))
+    TestFiles.makeDirectory(place("z"))
+    let database = try database("a/orders.db")
+    try database.order(50)
+    for suffix in ["", "-wal", "-shm"] {
+      TestFiles.link(place("a/orders.db" + suffix), as: place("z/orders.db" + suffix))
+    }
+    let report = try shop.backup()
+    #expect(report.problems == [])
+    #expect(try shop.entries().keys.sorted() == [".", "a", "a/orders.db", "z", "z/orders.db"])
+    try shop.restore(to: "restored")
+    for name in ["a", "z"] {
+      let copy = shop.directory.appending("restored").appending(name).appending("orders.db")
+      #expect(try TestDatabase(copy).summary() == database.summary())
+    }
+  }
+
+  /// A checkpoint that met a full disk.
+  @Test func aDatabaseThatEndsInTheMiddleOfAPageIsCapturedThroughItsWAL() throws {
+    let database = try database("orders.db")
+    try database.order(50)
+    TestFiles.truncate(place("orders.db"), to: (TestFiles.status(place("orders.db"))?.size ?? 0) + 100)
+    #expect(try shop.backup().problems == [])
+    let copy = try restored("orders.db")
+    #expect(try copy.summary == database.summary() && copy.names == ["orders.db"])
+  }
+
+  // MARK: Opened during the backup
+
+  /// Between the capture of a database at rest and the end: many files, so that it is written down by then.
+  private func fillBehindTheDatabase() {
+    writeFiles((10..<40).map { "orders.db-\($0)" }, bytes: 200_000)
+    writeFiles(["orders.db-last"], bytes: 1000)
+  }
+
+  @Test func aDatabaseThatIsOpenedAfterItWasCapturedIsAsItWasBefore() throws {
+    try database("orders.db").order(50)
+    let before = try TestDatabase(place("orders.db")).summary()
+    fillBehindTheDatabase()
+    let opened = OpenedLater()
+    let probe = MeddlingProbe(before: .open, of: "orders.db-last") { [place = place("orders.db")] _ in
+      opened.open(place)
+    }
+    let report = try shop.backup(in: shop.repository(probe: probe))
+    #expect(probe.times > 0 && TestFiles.exists(place("orders.db-wal")))
+    #expect(report.problems == [])
+    let copy = try restored("orders.db")
+    #expect(copy.summary == before && !copy.names.contains("orders.db-wal") && !copy.names.contains("orders.db-shm"))
+  }
+
+  @Test func aDatabaseThatIsAsTheParentHasItIsKeptWithoutTheWALThatAppears() throws {
+    try database("orders.db").order(50)
+    let before = try TestDatabase(place("orders.db")).summary()
+    fillBehindTheDatabase()
+    try shop.backup()
+    writeFiles(["orders.db-last"], bytes: 2000)
+    let opened = OpenedLater()
+    let probe = MeddlingProbe(before: .open, of: "orders.db-last") { [place = place("orders.db")] _ in
+      opened.open(place)
+    }
+    let report = try shop.backup(in: shop.repository(probe: probe))
+    #expect(probe.times > 0 && report.problems == [] && report.envelope.kind == .incremental)
+    let copy = try restored("orders.db")
+    #expect(copy.summary == before && !copy.names.contains("orders.db-wal"))
+  }
+
+  @Test func aDatabaseThatIsWrittenWhileItIsReadIsNamed() throws {
+    try database("orders.db").order(50)
+    writeFiles(["orders.db-b"], bytes: 1000)
+    let opened = OpenedLater()
+    let probe = MeddlingProbe(before: .open, of: "orders.db-b") { [place = place("orders.db")] _ in opened.open(place) }
+    let report = try shop.backup(in: shop.repository(probe: probe))
+    #expect(report.exitStatus == .incomplete && report.envelope.consistency == "torn")
+    #expect(report.problems.map(\.path) == [Path("orders.db")])
+  }
+
+  @Test func aDatabaseThatIsMadeDuringTheBackupIsNamed() throws {
+    TestFiles.makeDirectory(place("a"))
+    TestFiles.write("a file", to: place("a/file"))
+    try database("orders.db").order(50)
+    let opened = OpenedLater()
+    // The survey looks into the database when it has seen what lies before it.
+    let probe = MeddlingProbe(before: .open, of: "orders.db") { [place = place("a/new.db")] time in
+      if time == 0 { opened.open(place, TestDatabase.orders) }
+    }
+    let report = try shop.backup(in: shop.repository(probe: probe))
+    #expect(
+      report.problems == [
+        Problem(path: Path("a/new.db"), reason: "it is an SQLite database that was made while the backup ran")
+      ])
+  }
+}
+
+/// A program that opens a database, commits to it, writes that into the main file, and goes on.
+private final class OpenedLater: @unchecked Sendable {
+  // Sendable because it is called once at a time.
+  private var database: TestDatabase?
+
+  func open(_ place: Path, _ setup: String = "") {
+    guard database == nil else { return }
+    database = try? TestDatabase(place, "PRAGMA journal_mode = WAL;" + setup)
+    try? database?.order(20)
+    try? database?.run("PRAGMA wal_checkpoint(TRUNCATE)")
+    try? database?.order(20)
+  }
+}
