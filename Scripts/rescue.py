@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Iterator, NamedTuple, NoReturn
 
 MOST_PLAIN, MOST_STORED, MOST_FRAMES = 4 << 20, (4 << 20) + (64 << 10), 1_048_576  # limits: section 8
+MOST_RECORDS = 1 << 20
 MOST_ENVELOPE, MOST_CHAIN, MOST_SIZE, MOST_ID = 8 << 20, 100_000, 1 << 62, (1 << 32) - 1
 MOST_PREAMBLE, MOST_SEAL_NUMBER = 8 + 64 * 96 + 65_535, (1 << 32) - 3
 MOST_PATH, MOST_COMPONENT, MOST_ATTRIBUTES, MOST_VALUE, MOST_VALUES = 4095, 255, 1024, 65_536, 1 << 20
@@ -375,7 +376,8 @@ class Repository:
         numbers, added = set(), TAG if self.keyring else 0
         for offset, stored, plain, codec, zero, number, _ in sorted(FRAME.iter_unpack(index)):
             check(offset == end, f"gap or overlap of frames at byte {end}")
-            check(1 <= plain <= MOST_PLAIN and added <= stored <= MOST_STORED, "a frame is beyond the limit")
+            most = MOST_RECORDS if of.kind == BODY else MOST_PLAIN
+            check(1 <= plain <= most and added <= stored <= MOST_STORED, "a frame is beyond the limit")
             check(codec <= ZSTANDARD and not any(zero), "a frame has an unknown codec")
             check(codec != STORED or stored == plain + added, "a stored frame has two lengths")
             check(number <= (MOST_SEAL_NUMBER if self.keyring else 0), f"a frame has the seal number {number}")

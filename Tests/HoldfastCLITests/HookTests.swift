@@ -42,14 +42,14 @@ import Testing
       result.error
         == "holdfast: the command failed with exit status 4\nHINT: Run it by itself to see what it says: \(note); exit 4\n"
     )
-    #expect(log() == ["before  source 0", "on-failure 1 source 0", "after 1 source 0"])
+    #expect(log() == ["before  source 0", "after 1 source 0", "on-failure 1 source 0"])
     #expect(tool.run("list").output.hasPrefix("no snapshots in"))
   }
 
   @Test func aFailedBackupIsToldAndTheSiteIsThawed() {
     let result = tool.run("backup", "nowhere", "--after", note, "--on-failure", note)
     #expect(result.exitStatus == 1)
-    #expect(log() == ["on-failure 1 nowhere 0", "after 1 nowhere 0"])
+    #expect(log() == ["after 1 nowhere 0", "on-failure 1 nowhere 0"])
   }
 
   @Test func aSiteThatIsNotThawedIsAFailureThoughTheSnapshotIsCommitted() throws {

@@ -34,11 +34,6 @@ import Testing
     }
   }
 
-  private func writeFiles(_ names: [String], bytes: Int) {
-    var random = SeededRandom(seed: 17)
-    for name in names { TestFiles.write(random.bytes(bytes), to: place(name)) }
-  }
-
   // MARK: Open before the backup
 
   /// What a large transaction has written into the WAL before it commits, it may write again.
@@ -115,58 +110,48 @@ import Testing
 
   // MARK: Opened during the backup
 
-  /// Between the capture of a database at rest and the end: many files, so that it is written down by then.
-  private func fillBehindTheDatabase() {
-    writeFiles((10..<40).map { "orders.db-\($0)" }, bytes: 200_000)
-    writeFiles(["orders.db-last"], bytes: 1000)
+  /// A database at rest in a directory of its own.
+  private func makeDatabaseAtRest() throws -> String {
+    TestFiles.makeDirectory(place("z"))
+    try database("z/orders.db").order(50)
+    #expect(TestFiles.names(in: place("z")) == ["orders.db"])
+    return try TestDatabase(place("z/orders.db")).summary()
   }
 
-  @Test func aDatabaseThatIsOpenedAfterItWasCapturedIsAsItWasBefore() throws {
-    try database("orders.db").order(50)
-    let before = try TestDatabase(place("orders.db")).summary()
-    fillBehindTheDatabase()
-    let opened = OpenedLater()
-    let probe = MeddlingProbe(before: .open, of: "orders.db-last") { [place = place("orders.db")] _ in
-      opened.open(place)
+  /// A backup during which a program opens that database: when the survey is over, and the directory is about to be captured.
+  private func backup(whileOpening program: OpenedLater) throws -> Backup.Report {
+    let probe = MeddlingProbe(before: .open, of: "z") { [place = place("z/orders.db")] time in
+      if time == 1 { program.open(place) }
     }
     let report = try shop.backup(in: shop.repository(probe: probe))
-    #expect(probe.times > 0 && TestFiles.exists(place("orders.db-wal")))
+    #expect(probe.times > 1 && TestFiles.exists(place("z/orders.db-wal")))
+    return report
+  }
+
+  @Test(arguments: [false, true]) func aDatabaseThatIsOpenedMeanwhileIsAsItWasBefore(isInParent: Bool) throws {
+    let before = try makeDatabaseAtRest()
+    if isInParent { try shop.backup() }
+    let report = try backup(whileOpening: OpenedLater(checkpoints: false))
     #expect(report.problems == [])
-    let copy = try restored("orders.db")
-    #expect(copy.summary == before && !copy.names.contains("orders.db-wal") && !copy.names.contains("orders.db-shm"))
+    #expect(try shop.entries().keys.sorted() == [".", "z", "z/orders.db"])
+    try shop.restore(to: "restored")
+    #expect(try TestDatabase(shop.directory.appending("restored/z/orders.db")).summary() == before)
   }
 
-  @Test func aDatabaseThatIsAsTheParentHasItIsKeptWithoutTheWALThatAppears() throws {
-    try database("orders.db").order(50)
-    let before = try TestDatabase(place("orders.db")).summary()
-    fillBehindTheDatabase()
-    try shop.backup()
-    writeFiles(["orders.db-last"], bytes: 2000)
-    let opened = OpenedLater()
-    let probe = MeddlingProbe(before: .open, of: "orders.db-last") { [place = place("orders.db")] _ in
-      opened.open(place)
-    }
-    let report = try shop.backup(in: shop.repository(probe: probe))
-    #expect(probe.times > 0 && report.problems == [] && report.envelope.kind == .incremental)
-    let copy = try restored("orders.db")
-    #expect(copy.summary == before && !copy.names.contains("orders.db-wal"))
-  }
-
-  @Test func aDatabaseThatIsWrittenWhileItIsReadIsNamed() throws {
-    try database("orders.db").order(50)
-    writeFiles(["orders.db-b"], bytes: 1000)
-    let opened = OpenedLater()
-    let probe = MeddlingProbe(before: .open, of: "orders.db-b") { [place = place("orders.db")] _ in opened.open(place) }
-    let report = try shop.backup(in: shop.repository(probe: probe))
+  @Test(arguments: [false, true]) func aDatabaseThatIsWrittenMeanwhileIsNamed(isInParent: Bool) throws {
+    _ = try makeDatabaseAtRest()
+    if isInParent { try shop.backup() }
+    let report = try backup(whileOpening: OpenedLater(checkpoints: true))
     #expect(report.exitStatus == .incomplete && report.envelope.consistency == "torn")
-    #expect(report.problems.map(\.path) == [Path("orders.db")])
+    #expect(report.problems.map(\.path) == [Path("z/orders.db")])
+    #expect(try shop.entries().keys.sorted() == [".", "z", "z/orders.db"])
   }
 
   @Test func aDatabaseThatIsMadeDuringTheBackupIsNamed() throws {
     TestFiles.makeDirectory(place("a"))
     TestFiles.write("a file", to: place("a/file"))
     try database("orders.db").order(50)
-    let opened = OpenedLater()
+    let opened = OpenedLater(checkpoints: true)
     // The survey looks into the database when it has seen what lies before it.
     let probe = MeddlingProbe(before: .open, of: "orders.db") { [place = place("a/new.db")] time in
       if time == 0 { opened.open(place, TestDatabase.orders) }
@@ -179,16 +164,20 @@ import Testing
   }
 }
 
-/// A program that opens a database, commits to it, writes that into the main file, and goes on.
+/// A program that opens a database, commits to it, and goes on.
 private final class OpenedLater: @unchecked Sendable {
   // Sendable because it is called once at a time.
   private var database: TestDatabase?
+  private let checkpoints: Bool
+
+  /// - Parameter checkpoints: whether some of what it commits gets into the main file.
+  init(checkpoints: Bool) { self.checkpoints = checkpoints }
 
   func open(_ place: Path, _ setup: String = "") {
     guard database == nil else { return }
-    database = try? TestDatabase(place, "PRAGMA journal_mode = WAL;" + setup)
+    database = try? TestDatabase(place, "PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0;" + setup)
     try? database?.order(20)
-    try? database?.run("PRAGMA wal_checkpoint(TRUNCATE)")
+    if checkpoints { try? database?.run("PRAGMA wal_checkpoint(TRUNCATE)") }
     try? database?.order(20)
   }
 }

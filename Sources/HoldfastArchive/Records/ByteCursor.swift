@@ -142,6 +142,7 @@ final class FrameSupply: ByteSupply {
       return nil
     }
     let needed = Int(container.frames[Int(number)].plainCount)
+    guard needed <= Limits.bodyFrameBytesMax else { throw DamageError(name, "frame \(number) of it is too large") }
     let block = plain.flatMap { $0.capacity >= needed ? $0 : nil } ?? Buffer(capacity: needed)
     plain = block
     try container.readFrame(

@@ -84,11 +84,11 @@ struct BackupCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Run this last, whatever happened. It sees HOLDFAST_EXIT_STATUS and HOLDFAST_SNAPSHOT as well.",
+      "Run this behind the backup, whatever happened. It sees HOLDFAST_EXIT_STATUS and HOLDFAST_SNAPSHOT as well.",
       valueName: "command"))
   var after: String?
 
-  @Option(help: ArgumentHelp("Run this when there is no snapshot, before --after.", valueName: "command"))
+  @Option(help: ArgumentHelp("Run this last, when there is no snapshot.", valueName: "command"))
   var onFailure: String?
 
   @OptionGroup var rate: RateOptions

@@ -33,10 +33,11 @@ package struct Hooks: Sendable {
     var failure: (any Error)?
     // A signal has ended the backup; it must not keep the site from being thawed.
     let unhurried = Cancellation()
+    // First of all the site is thawed: to tell somebody may take its time.
+    do { try run(after, "after", environment, unhurried) } catch { failure = error }
     if case .failure = outcome {
-      do { try run(onFailure, "on-failure", environment, unhurried) } catch { failure = error }
+      do { try run(onFailure, "on-failure", environment, unhurried) } catch { failure = failure ?? error }
     }
-    do { try run(after, "after", environment, unhurried) } catch { failure = failure ?? error }
     guard let failure else { return try outcome.get() }
     if case .success(let report) = outcome {
       throw HookError(failure, snapshot: report.isDryRun ? nil : report.envelope.snapshot.short)

@@ -33,6 +33,8 @@ package enum Limits {
   package static let gatheredFrameBytes = 16 << 10
   /// Plain bytes of records in a frame of a body: small, because a replay holds one frame of every snapshot of the chain.
   package static let bodyFrameBytes = 64 << 10
+  /// More is refused.
+  package static let bodyFrameBytesMax = 1 << 20
   /// Stored bytes at which the writer begins the next archive.
   package static let archiveBytes: UInt64 = 1 << 30
 }
