@@ -126,7 +126,11 @@ package final class Scanner {
   /// `nil` when it vanished since the directory was listed.
   private func examine(_ path: Path, name: Path, in level: Level) -> Finding? {
     guard path.isSoundEntryPath else {
-      return .problem(Problem(path: path, reason: "the path is longer than \(Limits.pathBytesMax) bytes"), item: nil)
+      return .problem(
+        Problem(
+          path: path,
+          reason: "the name is longer than \(Limits.nameBytesMax) bytes, or the path than \(Limits.pathBytesMax)"),
+        item: nil)
     }
     do throws(SystemError) {
       if let rules = level.rules, rules.isTablespaces(path) { return try enterTablespaces(path, rules, in: level) }

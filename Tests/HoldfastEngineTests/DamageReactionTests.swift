@@ -51,6 +51,25 @@ import Testing
       warning: "\(key(of: snapshots[1])) is damaged: it is missing, and snapshot \(snapshots[2].id.short) builds on it")
   }
 
+  /// What a killed run leaves has no manifest either; but of this one somebody has said something.
+  @Test(arguments: [false, true]) func aBackupBesideTheNewestWithoutItsManifest(isMarked: Bool) throws {
+    let (shop, snapshots) = try makeShop()
+    let newest = snapshots[2]
+    if isMarked { try shop.open().pin(newest, reason: "") }
+    let archive = try archiveKey(of: newest)
+    let manifest = store.contents[key(of: newest)]
+    store.contents[key(of: newest)] = nil
+    let progress = QuietProgress()
+    #expect(try shop.backup(progress: progress).envelope.sequence == (isMarked ? 4 : 3))
+    #expect((store.contents[archive] != nil) == isMarked)
+    #expect(
+      progress.warnings.contains("\(key(of: newest)) is missing: bring it back, or remove what is beside it")
+        == isMarked)
+    guard isMarked else { return }
+    store.contents[key(of: newest)] = manifest
+    #expect(try shop.verify(in: shop.open()).exitStatus == .done)
+  }
+
   @Test func aBackupOverAMissingArchive() throws {
     let (shop, snapshots) = try makeShop()
     let archive = try archiveKey(of: snapshots[0])

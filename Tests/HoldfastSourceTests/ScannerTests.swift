@@ -132,7 +132,7 @@ import Testing
     let found = try scan()
     #expect(found.items.count == 17)
     #expect(found.problems.count == 1)
-    #expect(found.problems.first?.hasSuffix(": the path is longer than 4095 bytes") == true)
+    #expect(found.problems.first?.hasSuffix(": the name is longer than 255 bytes, or the path than 4095") == true)
   }
 
   @Test func filesBelowADataDirectoryOfPostgreSQLAreKnownAsSuch() throws {

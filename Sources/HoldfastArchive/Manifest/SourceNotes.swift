@@ -71,6 +71,12 @@ package struct SourceNotes: Hashable, Sendable, Codable {
       tags.isEmpty && pinned == nil && accepted == nil && proved == nil && damaged == nil && removed == nil
     }
 
+    /// Whether the snapshot was committed, and nobody has collected it since: more is said than the tags that a killed run may have left.
+    package var speaksOfACommit: Bool {
+      removed?.isCollected != true
+        && (pinned != nil || accepted != nil || proved != nil || damaged != nil || removed != nil)
+    }
+
     /// Optional fields are written as `null`, never left out.
     package func encode(to encoder: any Encoder) throws {
       var container = encoder.container(keyedBy: CodingKeys.self)

@@ -50,12 +50,22 @@ extension Repository {
           last = last ?? snapshot
           if newest.map({ Snapshot.isOlder($0, snapshot) }) ?? true { newest = snapshot }
         } else if removesLeftovers, last == nil {
-          try store.removeAll(below: Keys.snapshot(name, sequence))
+          try removeLeftover(of: name, sequence, progress)
         }
       } catch let damage as DamageError {
         progress.warn(damage.message)
       }
     }
     return (newest, last)
+  }
+
+  /// Removes what a killed run left under a number; but not where a snapshot was seen there: of one that lost its manifest everything else may still be of use.
+  private func removeLeftover(of name: SourceName, _ sequence: UInt64, _ progress: any ProgressObserver) throws {
+    let isSeen = memory?.head(of: name).map { sequence <= $0.sequence } ?? false
+    guard try !isSeen && !notes(of: name).notes.notes.contains(where: { $0.sequence == sequence && $0.speaksOfACommit })
+    else {
+      return progress.warn("\(Keys.manifest(name, sequence)) is missing: bring it back, or remove what is beside it")
+    }
+    try store.removeAll(below: Keys.snapshot(name, sequence))
   }
 }

@@ -63,16 +63,14 @@ struct PruneSurvey {
     }
   }
 
-  /// Snapshots of which more is noted than the tags that a killed run may have left, and that have no manifest though nobody has collected them: what else
-  /// lies under their numbers is no leftover.
+  /// Snapshots that were committed, as notes tell, and have no manifest: what else lies under their numbers is no leftover.
   private static func missing(
     of name: SourceName, in sequences: [UInt64], among snapshots: [Snapshot], _ notes: SourceNotes
   ) -> [DamageError] {
     let present = Set(snapshots.map(\.id))
     let occupied = Set(sequences)
     return notes.notes.filter { note in
-      occupied.contains(note.sequence) && !present.contains(note.snapshot) && note.removed?.isCollected != true
-        && (note.pinned != nil || note.accepted != nil || note.proved != nil || note.removed != nil)
+      occupied.contains(note.sequence) && !present.contains(note.snapshot) && note.speaksOfACommit
     }.map { DamageError(Keys.manifest(name, $0.sequence), "it is missing, and nobody has removed it") }
   }
 

@@ -79,8 +79,11 @@ extension OpenFile {
         guard errno == 0 else { throw .last("list", place) }
         break
       }
+      let room = Int(entry.pointee.d_reclen)
       withUnsafeBytes(of: &entry.pointee.d_name) { field in
-        let name = UnsafeRawBufferPointer(rebasing: field[..<(field.firstIndex(of: 0) ?? field.count)])
+        // Some file systems have names longer than the field, which is the end of the entry.
+        let count = field.baseAddress.map { strnlen($0.assumingMemoryBound(to: CChar.self), room) } ?? 0
+        let name = UnsafeRawBufferPointer(start: field.baseAddress, count: count)
         if !name.elementsEqual([UInt8(ascii: ".")]), !name.elementsEqual([UInt8(ascii: "."), UInt8(ascii: ".")]) {
           listing.append(name)
         }
