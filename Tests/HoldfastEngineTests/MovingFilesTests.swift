@@ -1,4 +1,3 @@
-import Glibc
 import HoldfastArchive
 import HoldfastEngine
 import HoldfastModel
@@ -265,30 +264,5 @@ import Testing
     #expect(TestFiles.read(restored.appending("other name")) == content)
     #expect(TestFiles.read(restored.appending("orders.db")) == Array("something else".utf8))
     try expectHealed(shop)
-  }
-
-  /// What is kept of a directory that cannot be read may be other names of files that are elsewhere, and not there any more.
-  @Test(arguments: [true, false]) func aLinkIsKeptOnlyAsLongAsItsFirstNameIsThere(isReplaced: Bool) throws {
-    let shop = try TestShop(clock: TestShop.clock(ahead: 10))
-    for name in ["a", "b"] { TestFiles.makeDirectory(shop.source.appending(name)) }
-    let first = shop.source.appending("a/x")
-    TestFiles.write("an order", to: first)
-    TestFiles.link(first, as: shop.source.appending("b/x"))
-    TestFiles.link(first, as: shop.source.appending("b/y"))
-    TestFiles.write("alone", to: shop.source.appending("b/z"))
-    try shop.backup()
-    TestFiles.remove(first)
-    if isReplaced { TestFiles.write("another order", to: first) }
-    let probe = MeddlingProbe(before: .open, of: "b") { _ throws(SystemError) in
-      throw SystemError("open", Path("b"), code: EIO)
-    }
-    let report = try shop.backup(in: shop.repository(probe: probe))
-    #expect(report.exitStatus == .incomplete && report.problems.map(\.path) == [Path("b")])
-    #expect(try shop.verify().exitStatus == .done)
-    try shop.restore(to: "restored")
-    let restored = TreeDescription(of: shop.directory.appending("restored")).nodes
-    for name in ["b/x", "b/y"] { #expect(restored[name]?.content == Array("an order".utf8), "\(name)") }
-    #expect(restored["b/y"]?.sameAs == "b/x" && restored["b/z"]?.content == Array("alone".utf8))
-    #expect(restored["a/x"]?.content == (isReplaced ? Array("another order".utf8) : nil))
   }
 }

@@ -404,7 +404,8 @@ import Testing
     try other.stop()
     #expect(
       refusal { try capture(cluster, connection: other.connection) }.hasPrefix(
-        "cannot connect to PostgreSQL: connection to server on socket"))
+        "cannot connect to PostgreSQL\nHINT: Give --postgres what psql needs, such as 'host=/var/run/postgresql user=postgres'. PostgreSQL says: connection to server on socket"
+      ))
     try cluster.stop()
     #expect(
       refusal { try capture(cluster) } == """

@@ -57,6 +57,24 @@ import Testing
     #expect(try plan(.end, shop).last.text == "000000010000000000000003")
   }
 
+  /// After a failover the old server may go on archiving, and a server that recovers takes a segment from any timeline of its history.
+  @Test func theEndIsNotThatOfATimelineThatWasLeft() throws {
+    let shop = try TestShop()
+    try push(WALPushTests.log(), shop)
+    try pushes.snapshot(
+      shop, from: LogSequenceNumber(0x100020), to: LogSequenceNumber(0x100028), ended: Self.noon - 3_600_000_000)
+    _ = try pushes.push("00000002.history", Array("1\t0/300000\tno recovery target specified\n".utf8), shop)
+    let error = try #require(throws: EngineError.self) { try plan(.end, shop) }
+    #expect(
+      error.message
+        == "recovery to the end of timeline 2 would go on along timeline 1, which it has left: 000000020000000000000003 is not archived, and a server takes 000000010000000000000003 in its place"
+    )
+    let place = try #require(error.hint?.firstMatch(of: /Say --to-lsn (0\/[0-9A-F]+), where/)?.output.1)
+    let target = try #require(LogSequenceNumber(String(place)))
+    #expect(try plan(.place(target), shop).last.text == "000000010000000000000002")
+    #expect(try plan(.end, shop, timeline: 1).last.text == "000000010000000000000003")
+  }
+
   @Test func recoveryNeverStopsBeforeTheSnapshotIsWholeWhateverClocksSay() throws {
     let shop = try TestShop()
     try push(WALPushTests.log(), shop)

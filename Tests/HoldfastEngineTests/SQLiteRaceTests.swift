@@ -147,6 +147,31 @@ import Testing
     #expect(try shop.entries().keys.sorted() == [".", "z", "z/orders.db"])
   }
 
+  /// The survey does not look into what is as the parent has it.
+  @Test(arguments: ["WAL", "DELETE"]) func aDatabaseThatIsWrittenAndClosedMeanwhileIsWhole(mode: String) throws {
+    TestFiles.makeDirectory(place("z"))
+    try database("z/orders.db", "PRAGMA journal_mode = \(mode);").order(50)
+    try shop.backup()
+    let probe = MeddlingProbe(before: .open, of: "z") { [place = place("z/orders.db")] time in
+      if time == 1 { try? TestDatabase(place).order(20) }
+    }
+    let report = try shop.backup(in: shop.repository(probe: probe))
+    #expect(report.problems == [] && report.envelope.changes.changed > 0)
+    try shop.restore(to: "restored")
+    let copy = try TestDatabase(shop.directory.appending("restored/z/orders.db")).summary()
+    #expect(try copy == TestDatabase(place("z/orders.db")).summary() && copy.hasPrefix("70 "))
+  }
+
+  /// Under its other name nothing lies beside it.
+  @Test func aDatabaseThatIsRefusedUnderOneNameIsSoUnderAll() throws {
+    let database = try database("b.db", "PRAGMA locking_mode = EXCLUSIVE;" + Self.wal)
+    try database.order(50)
+    TestFiles.link(place("b.db"), as: place("a.db"))
+    let report = try shop.backup()
+    #expect(report.exitStatus == .incomplete && report.envelope.consistency == "torn")
+    #expect(report.problems.map(\.path) == [Path("a.db")])
+  }
+
   @Test func aDatabaseThatIsMadeDuringTheBackupIsNamed() throws {
     TestFiles.makeDirectory(place("a"))
     TestFiles.write("a file", to: place("a/file"))

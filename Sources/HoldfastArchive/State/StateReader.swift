@@ -59,6 +59,7 @@ package final class StateReader: ChangeReader {
   }
 
   private func skipMap() throws {
+    isMapPending = false
     while true {
       let count = try cursor.varint(as: Int.self, max: Self.mapBlockBytesMax)
       if count == 0 { return }

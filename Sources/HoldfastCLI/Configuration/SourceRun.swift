@@ -205,10 +205,7 @@ struct SourceRun {
     opened.repository.notePassed(report, share: options.share)
     watch.parts = RunRecord.parts(of: report, nil, share: options.share, begin: options.begin)
     do {
-      // Where data is lost the next run reads the same again, and says so until it is mended.
-      if report.exitStatus != .dataLoss {
-        try opened.repository.remember(provedFrom: first, count: count, of: source.name, at: began)
-      }
+      try opened.repository.remember(provedFrom: first, count: count, of: source.name, at: began)
     } catch {
       let reason = (error as? any OperatorError)?.message ?? "\(error)"
       progress.warn("this machine cannot remember what it has proved: \(reason); set HOLDFAST_STATE_DIR")
@@ -216,8 +213,23 @@ struct SourceRun {
     tell(report)
     let share = Amount.share(options.share)
     return outcome(
-      report.exitStatus,
+      try report.exitStatus == .done && tellsOfStandingDamage(opened) ? .dataLoss : report.exitStatus,
       "proved \(share) of its data, \(Amount.bytes(report.provenBytes)), in \(Amount.duration(report.seconds))")
+  }
+
+  /// What an earlier proof found stands until all of it was read again: what this one has read says nothing of it.
+  private func tellsOfStandingDamage(_ opened: ConfiguredSource) throws -> Bool {
+    let damaged = try opened.repository.standingDamage(of: source.name)
+    for note in damaged {
+      Console.error(
+        "holdfast: \(source.name): DAMAGED: \(note.snapshot.short) was found damaged on \(note.damaged ?? ""), and nothing has proved all of it since"
+      )
+    }
+    guard !damaged.isEmpty else { return false }
+    Console.error(
+      "HINT: Mend it and run `holdfast verify --data --name \(source.name)`, or take a new full and prune what is broken."
+    )
+    return true
   }
 
   private func tell(_ report: Verify.Report) {

@@ -237,7 +237,7 @@ package struct Backup {
     let databases = SQLiteDatabases(
       found.sqlite, root: path, files: host.files, isGroup: options.groupsDatabases)
     warn(of: databases, record)
-    let atRest = found.sqlite.compactMap { SQLiteAtRest($0, root: root, files: host.files) }
+    let atRest = SQLiteAtRest.among(found.sqlite, root: root, files: host.files)
     return LiveDatabases(
       sqlite: databases, surveyed: Set(found.sqlite.map(\.path)),
       atRest: Dictionary(atRest.map { ($0.path, $0) }) { first, _ in first },

@@ -13,7 +13,7 @@ final class CapturePipeline {
   private let scanner: Scanner
   private let detection: ChangeDetection
   private let scratch: ScratchSpace
-  private let databases: LiveDatabases
+  private var databases: LiveDatabases
   private let parent: StateFile?
   private let record: ChangeRecord
   private let progress: any ProgressObserver
@@ -237,8 +237,12 @@ final class CapturePipeline {
   private func capture(_ item: ScannedItem, previous: Entry?, mapOffset: UInt64) throws {
     let isDatabase = databases.sqlite.capture(of: item.status) != nil
     let base = try bases.base(of: item, isDatabase: isDatabase, previous: previous, mapOffset: mapOffset)
-    if databases.isNew(item, root: root, files: host.files) {
-      record.tornReasons[item.path] = "it is an SQLite database that was made while the backup ran"
+    if databases.isUnsurveyed(item, root: root, files: host.files) {
+      if previous == nil {
+        record.tornReasons[item.path] = "it is an SQLite database that was made while the backup ran"
+      } else {
+        databases.atRest[item.path] = SQLiteAtRest(unsurveyed: item.path, root: root, files: host.files)
+      }
     }
     let isPlain =
       !isDatabase && databases.atRest[item.path] == nil && databases.cluster(of: item.path) == nil
@@ -392,20 +396,38 @@ final class CapturePipeline {
       var link = entry
       link.content = .hardLink(to: heir)
       try record.put(link, previous: previous, inherits: false, runs: nil)
-      return true
-    case .inherits: break
+    case .inherits(let first): try finish(entry, inheritingFrom: first, previous: previous)
     }
+    return true
+  }
+
+  private func finish(_ entry: Entry, inheritingFrom first: Path, previous: Entry?) throws {
     let status: FileStatus
     do throws(SystemError) {
       status = try host.files.status(of: entry.path, in: root)
     } catch {
-      if !error.isNotFound { record.add(Problem(path: entry.path, reason: error.reason)) }
-      try recordVanished(entry.path, previous: previous, isInTurn: true)
-      return true
+      if error.isNotFound { return try recordVanished(entry.path, previous: previous, isInTurn: true) }
+      if record.problems.allSatisfy({ !$0.path.contains(entry.path) }) {
+        record.add(Problem(path: entry.path, reason: error.reason))
+      }
+      return try keepContent(of: first, as: entry, previous: previous)
     }
+    links.inherit(entry.path, from: first)
     let item = ScannedItem(path: entry.path, status: status, directory: nil, isInPostgreSQL: false, root: root)
     if let file = try openLarge(item, previous: previous, base: nil, isInTurn: true) { try captureInline(file) }
-    return true
+  }
+
+  /// What the parent has of a file under its first name stays under another one that cannot be examined.
+  private func keepContent(of first: Path, as entry: Entry, previous: Entry?) throws {
+    let known = parent?.makeReader()
+    while let file = try known?.nextEntry() {
+      guard file.path == first, file.file != nil, let runs = known?.runs() else { continue }
+      links.inherit(entry.path, from: first)
+      var kept = entry
+      kept.content = file.content
+      return try record.put(kept, previous: previous, inherits: false, runs: runs)
+    }
+    try recordVanished(entry.path, previous: previous, isInTurn: true)
   }
 
   private func finish(_ file: SmallFile, at location: PageLocation?) throws {

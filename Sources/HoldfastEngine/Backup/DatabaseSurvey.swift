@@ -44,7 +44,9 @@ struct DatabaseSurvey {
         found.sqlite.append(unwhole)
       }
       guard SQLiteCandidate.isPossible(item.status) else { continue }
-      let isAsBefore = previous.map { $0.path == item.path && detection.isUnchanged(item.status, since: $0) } ?? false
+      let isAsBefore =
+        previous.map { $0.path == item.path && !$0.content.isHardLink && detection.isUnchanged(item.status, since: $0) }
+        ?? false
       if isAsBefore, !SQLiteCandidate.hasCompanion(item.path, in: root, files: host.files) { continue }
       let candidate = SQLiteCandidate.look(at: item.path, status: item.status, in: root, files: host.files)
       if let candidate { found.sqlite.append(candidate) }

@@ -11,7 +11,7 @@ struct HardLinks {
     /// It leads to what the scan saw; or is no hard link.
     case sound
     /// Its first name is lost: it is captured as the file itself, and is the first name of those after it.
-    case inherits
+    case inherits(from: Path)
     /// Its first name is lost, and this one has taken its place.
     case leads(to: Path)
   }
@@ -57,23 +57,25 @@ struct HardLinks {
 
   /// An entry of the parent that cannot be examined, and stays as it is. A hard link can do so only where its first name is still there; in doubt it is.
   mutating func keep(_ entry: Entry) {
-    guard case .hardLink(let first) = entry.content, lost[first] == nil, isGone(first, since: entry) else { return }
-    lose(first)
-  }
-
-  private func isGone(_ first: Path, since link: Entry) -> Bool {
+    guard case .hardLink(let first) = entry.content, lost[first] == nil else { return }
     do throws(SystemError) {
-      guard let status = try files.statusIfPresent(of: first, in: root) else { return true }
-      return status.inode != link.identity.inode || status.device != link.identity.device
+      let status = try files.statusIfPresent(of: first, in: root)
+      guard let status, status.inode == entry.identity.inode else { return lose(first) }
+      // It may have become another name of something that comes before it.
+      let file = linked[Key(device: status.device, inode: status.inode)]
+      if let file, file.first != first, first < entry.path { lost[first] = .some(file.first) }
     } catch {
-      return false
+      return
     }
   }
 
-  mutating func fate(of entry: Entry) -> Fate {
+  func fate(of entry: Entry) -> Fate {
     guard case .hardLink(let first) = entry.content, let heir = lost[first] else { return .sound }
-    if let heir { return .leads(to: heir) }
-    lost[first] = .some(entry.path)
-    return .inherits
+    return heir.map { .leads(to: $0) } ?? .inherits(from: first)
+  }
+
+  /// A name is captured as the file itself, in the place of a first name that is lost.
+  mutating func inherit(_ heir: Path, from first: Path) {
+    lost[first] = .some(heir)
   }
 }

@@ -9,7 +9,7 @@ struct LiveDatabases {
   /// All databases of SQLite that the survey looked into.
   let surveyed: Set<Path>
   /// Those among them that are captured as plain files because nobody had them open.
-  let atRest: [Path: SQLiteAtRest]
+  var atRest: [Path: SQLiteAtRest]
   /// PostgreSQL data directories, running or not.
   let clusters: [PostgresCluster]
   /// The one among them that is captured while its server runs.
@@ -34,13 +34,14 @@ struct LiveDatabases {
   func isCompanion(_ path: Path, root: OpenFile, files: FileSystem) -> Bool {
     if sqlite.companions.contains(path) { return true }
     guard let database = SQLiteCandidate.database(ofCompanion: path) else { return false }
-    if surveyed.contains(database) { return atRest[database] != nil }
+    if atRest[database] != nil { return true }
+    if surveyed.contains(database) { return false }
     // The survey did not look into what is as the parent has it, with nothing beside it: somebody opened it since.
     return isDatabase(database, root: root, files: files)
   }
 
-  /// Whether a file is a database that the survey did not see: it was made since.
-  func isNew(_ item: ScannedItem, root: OpenFile, files: FileSystem) -> Bool {
+  /// Whether a file is a database that the survey did not look into: it was made since, or was as the parent has it then, and was written since.
+  func isUnsurveyed(_ item: ScannedItem, root: OpenFile, files: FileSystem) -> Bool {
     SQLiteCandidate.isPossible(item.status) && !surveyed.contains(item.path) && sqlite.capture(of: item.status) == nil
       && isDatabase(item.path, root: root, files: files)
   }

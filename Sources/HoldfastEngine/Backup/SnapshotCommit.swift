@@ -98,7 +98,11 @@ struct SnapshotCommit {
     try replay.write(to: proof, cancellation: host.cancellation)
     guard try proof.finish() == state else { throw mismatch }
     kept?.end(state)
-    if proof.hasHardLinks, try !leadToFiles(container, parent: parent, name: key) { throw mismatch }
+    if proof.hasHardLinks, try !leadToFiles(container, parent: parent, name: key) {
+      throw EngineError(
+        "the snapshot would have a hard link to what is not in it; nothing was committed",
+        hint: "Make everything in the source readable, or leave out what is not with --exclude. Please report it.")
+    }
     return (kept, cache != nil)
   }
 

@@ -34,7 +34,10 @@ enum Gate {
   }
 
   private static func checkStopped(_ cluster: OpenFile, files: FileSystem) throws {
-    guard let server = try PostmasterFile.ofRunningServer(below: .root, in: cluster, files: files) else { return }
+    // Beside anything else it is no server's file, but one that somebody left.
+    guard try files.statusIfPresent(of: Path(bytes: postgreSQL), in: cluster) != nil,
+      let server = try PostmasterFile.ofRunningServer(below: .root, in: cluster, files: files)
+    else { return }
     throw EngineError(
       "a PostgreSQL server, process \(server.process), runs on \(cluster.path)",
       hint: "Stop it before you restore over its data, or name another --target.")

@@ -77,7 +77,7 @@ final class RestorePlan {
   private func plan(_ entry: Entry, runs: () -> any PageMapReader, over status: FileStatus?) throws {
     if entry.content == .directory, let staging, !entry.path.isEmpty {
       if existing == nil { return try staging.makeDirectory(entry.path) }
-      if let status { try staging.makeWritable(entry.path, status) }
+      if let status, selection.isSelected(entry.path) { try staging.makeWritable(entry.path, status) }
       return
     }
     guard let content = entry.file else { return }
@@ -122,15 +122,17 @@ final class RestorePlan {
     }
     // A file with other names would change under them too.
     guard let status, status.kind == .file, status.linkCount == 1 else { return nil }
-    return (try openOwn(entry.path, in: target), status, .target)
+    return try openOwn(entry.path, in: target).map { ($0, status, .target) }
   }
 
   /// Opens a file of the target, also one that its owner may not read as it is: its mode is set anyway in the end.
-  private func openOwn(_ path: Path, in target: OpenFile) throws -> OpenFile {
+  /// - Returns: `nil` in a dry run for such a one.
+  private func openOwn(_ path: Path, in target: OpenFile) throws -> OpenFile? {
     do throws(SystemError) {
       return try host.files.openBeneath(path, in: target, .read)
     } catch {
-      guard error.isForbidden, staging != nil else { throw error }
+      guard error.isForbidden else { throw error }
+      if staging == nil { return nil }
       let (parent, name) = try host.files.locate(path, beneath: target)
       try host.files.setMode(name, in: parent, mode: 0o600)
       return try host.files.openBeneath(path, in: target, .read)

@@ -68,7 +68,8 @@ struct PruneSurvey {
     of name: SourceName, in sequences: [UInt64], among snapshots: [Snapshot], _ notes: SourceNotes
   ) -> [DamageError] {
     let present = Set(snapshots.map(\.id))
-    let occupied = Set(sequences)
+    // Where a number bears another snapshot, a note speaks of nothing.
+    let occupied = Set(sequences).subtracting(snapshots.map(\.sequence))
     return notes.notes.filter { note in
       occupied.contains(note.sequence) && !present.contains(note.snapshot) && note.speaksOfACommit
     }.map { DamageError(Keys.manifest(name, $0.sequence), "it is missing, and nobody has removed it") }

@@ -143,6 +143,7 @@ package struct RecoveryPlanner {
       return .notMet
     case .end:
       guard path.later == nil, let end = try path.end(), end >= stop else { return .notMet }
+      if let abandoned = path.abandoned { throw try straying(path, to: abandoned) }
       return .met(file: path.files.count - 1)
     }
   }
@@ -168,6 +169,14 @@ package struct RecoveryPlanner {
   }
 
   // MARK: What is missing
+
+  private func straying(_ path: RecoveryPath, to abandoned: WALFileName) throws -> EngineError {
+    EngineError(
+      "recovery to the end of timeline \(path.history.timeline) would go on along timeline \(abandoned.timeline), which it has left: \(path.missing?.text ?? "") is not archived, and a server takes \(abandoned) in its place",
+      hint: try path.lastPlace().map {
+        "Say --to-lsn \($0), where the last record of that way begins, or --timeline \(abandoned.timeline) for the other one."
+      } ?? "Archive what is missing.")
+  }
 
   private func unreachable(_ path: RecoveryPath, _ candidate: Candidate) throws -> EngineError {
     let start = "recovery from snapshot \(candidate.snapshot.id.short) cannot reach \(target.text): "

@@ -38,23 +38,24 @@ package struct WALFetch {
     let system =
       try options.system ?? ClusterIdentity.system(of: options.clusterDirectory, files: repository.host.files)
       ?? ClusterIdentity.only(in: archive)
-    guard let archived = try archive.find(options.file, of: system) else {
-      try checkIsEnd(system)
-      throw NoSuchWAL(file: options.file, source: options.source)
-    }
-    try write(archived)
+    if let archived = try archive.find(options.file, of: system) { return try write(archived) }
+    let gap = try gap(system)
+    // It may have been pushed between the two looks, and others behind it.
+    if let archived = try archive.find(options.file, of: system) { return try write(archived) }
+    throw gap ?? NoSuchWAL(file: options.file, source: options.source)
   }
 
   /// A name that was mistyped, a disk that is not mounted and a hole in the log must not look like the end of it.
-  private func checkIsEnd(_ system: SystemIdentifier) throws {
+  /// - Returns: that the file is missing in the middle of the log; `nil` where the log ends.
+  private func gap(_ system: SystemIdentifier) throws -> (any Error)? {
     let directories = try repository.store.names(below: Keys.wal(options.source, system))
     guard !directories.isEmpty else {
       throw EngineError(
         "no write-ahead log of cluster \(system) is archived for \(options.source)",
         hint: "Check --name and --repository; `holdfast wal status` shows what there is.")
     }
-    guard options.file.kind == .segment, let later = try laterSegment(system, directories) else { return }
-    throw EngineError(
+    guard options.file.kind == .segment, let later = try laterSegment(system, directories) else { return nil }
+    return EngineError(
       "\(options.file) is missing in the archive of \(options.source), though \(later) is there: recovery would end before its time",
       hint:
         "Archive it if it still lies in a pg_wal; `holdfast wal status` shows all gaps, and how far recovery can reach.",

@@ -120,6 +120,8 @@ struct RecoveryPath {
   let missing: WALFileName?
   /// What is archived behind that, on the same way: then it is a gap, and not the end.
   let later: WALFileName?
+  /// What a server would take for the missing one, though the timeline has left that way before: it looks on every timeline of its history.
+  let abandoned: WALFileName?
 
   /// - Parameter start: what recovery reads first.
   init(_ inventory: WALInventory, _ history: TimelineHistory, _ size: WALSegmentSize, from start: LogSequenceNumber) {
@@ -132,6 +134,8 @@ struct RecoveryPath {
     }
     self.files = files
     missing = Self.file(number, history, size)
+    abandoned = history.steps.reversed().lazy
+      .compactMap { WALFileName(timeline: $0.timeline, number: number, size: size) }.first { inventory.contains($0) }
     let behind = inventory.numbers.flatMap { timeline, numbers in
       numbers.compactMap { candidate -> WALFileName? in
         guard candidate > number, let file = Self.file(candidate, history, size), file.timeline == timeline else {

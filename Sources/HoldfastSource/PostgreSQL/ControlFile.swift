@@ -15,14 +15,17 @@ package struct ControlFile: Sendable, Equatable {
   package let system: UInt64
   let isShutDown: Bool
   package let hasPageChecksums: Bool
+  /// Over all of it: whoever compares two sees any change, such as a checkpoint.
+  private let checksum: UInt32
 
   /// - Returns: `nil` where the bytes are no sound control file.
   init?(_ bytes: UnsafeRawBufferPointer) {
-    guard let checksum = Self.checksumOffset(bytes) else { return nil }
+    guard let end = Self.checksumOffset(bytes) else { return nil }
+    checksum = bytes.loadUnaligned(fromByteOffset: end, as: UInt32.self)
     system = bytes.loadUnaligned(fromByteOffset: 0, as: UInt64.self).littleEndian
     // DB_SHUTDOWNED, DB_SHUTDOWNED_IN_RECOVERY
     isShutDown = (1...2).contains(bytes.loadUnaligned(fromByteOffset: 16, as: UInt32.self).littleEndian)
-    let kind = bytes.loadUnaligned(fromByteOffset: checksum - Self.tailBytes, as: UInt32.self).littleEndian
+    let kind = bytes.loadUnaligned(fromByteOffset: end - Self.tailBytes, as: UInt32.self).littleEndian
     hasPageChecksums = kind != 0
   }
 

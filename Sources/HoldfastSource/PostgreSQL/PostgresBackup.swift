@@ -88,6 +88,7 @@ package final class PostgresBackup: Sendable {
     let stop = try PostgresServer.lsn(String(decoding: text, as: UTF8.self))
     ended.withLock { $0 = LogSpan(start: start, stop: stop, timeline: timeline) }
     try checkTablespaces(row[2] ?? [], home: root.path.appending(cluster.root.bytes), files: files)
+    try checkNoTablespaceWasMade(root: root, files: files)
     var late = try [given("backup_label", label, root: root, files: files)]
     if let map = row[2], !map.isEmpty {
       late.append(try given(ClusterRules.keptTablespaceMap, map, root: root, files: files))
@@ -113,6 +114,18 @@ package final class PostgresBackup: Sendable {
     let locations = others.map { Path(String($0.drop { $0 != " " }.dropFirst())) }
     guard locations.allSatisfy({ !$0.isAbsolute || home.contains((try? files.resolve($0)) ?? $0) }) else {
       throw PostgresFailure("a tablespace was made while the backup began", hint: "Run the same command again.")
+    }
+  }
+
+  /// A tablespace that was made during the backup is in no part of it, but its link may be, and the WAL makes it again: the restored server would write into the
+  /// live one.
+  private func checkNoTablespaceWasMade(root: OpenFile, files: FileSystem) throws {
+    let links = try files.open(cluster.root.appending(PostgresCluster.tablespaceLinks), in: root, .directory)
+    let listing = try links.listing()
+    let known = Set((cluster.tablespaces + cluster.innerTablespaces).map(\.name))
+    for index in 0..<listing.count where !known.contains(String(decoding: listing[index], as: UTF8.self)) {
+      guard try files.status(of: Path(bytes: Array(listing[index])), in: links).kind == .symbolicLink else { continue }
+      throw PostgresFailure("a tablespace was made during the backup", hint: "Run the same command again.")
     }
   }
 

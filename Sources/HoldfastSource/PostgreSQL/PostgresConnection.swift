@@ -17,17 +17,23 @@ final class PostgresConnection: @unchecked Sendable {
         "PostgreSQL's client library libpq.so.5 is not installed",
         hint: "Install it (Debian: apt-get install libpq5), then run the same command again.")
     }
-    // Later ones win: the operator's word over ours.
-    let settings = [("connect_timeout", "10"), ("fallback_application_name", "holdfast"), ("dbname", info)]
+    // Later ones win: the operator's word over ours. A server that cannot be reached any more is given up after a minute or two.
+    let settings = [
+      ("connect_timeout", "10"), ("fallback_application_name", "holdfast"), ("keepalives_idle", "30"),
+      ("keepalives_interval", "10"), ("keepalives_count", "6"), ("tcp_user_timeout", "90000"), ("dbname", info),
+    ]
     let opened = Self.withCStrings(settings.map(\.0)) { keywords in
       Self.withCStrings(settings.map(\.1)) { values in libpq.connect(keywords, values, 1) }
     }
     guard let opened else { throw PostgresFailure("there is no memory for a connection to PostgreSQL", hint: nil) }
     guard libpq.status(opened) == holdfast_connection_ok else {
       defer { libpq.finish(opened) }
+      // What libpq says may quote a part of the string, and that a password: it is for who ran this, and not for journals and messages.
       throw PostgresFailure(
-        "cannot connect to PostgreSQL: \(Self.line(libpq.error_message(opened)))",
-        hint: "Give --postgres what psql needs, such as 'host=/var/run/postgresql user=postgres'.")
+        "cannot connect to PostgreSQL",
+        hint:
+          "Give --postgres what psql needs, such as 'host=/var/run/postgresql user=postgres'. PostgreSQL says: \(Self.line(libpq.error_message(opened)))"
+      )
     }
     self.libpq = libpq
     session = opened

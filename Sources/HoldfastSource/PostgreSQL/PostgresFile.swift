@@ -10,6 +10,7 @@ package final class PostgresFile: CapturedBytes {
   /// A relation's file ends here, and the next one begins.
   private static let blocksPerSegment: UInt64 = 131_072
   private static let rereadsMax = 20
+  private static let patientPagesMax = 16
 
   private let handle: OpenFile
   private let plain: PlainBytes
@@ -72,7 +73,9 @@ package final class PostgresFile: CapturedBytes {
   private func examine(
     _ page: UnsafeMutableRawBufferPointer, _ number: UInt64, block: UInt64
   ) throws(SystemError) {
-    for _ in 0..<Self.rereadsMax {
+    for attempt in 0..<Self.rereadsMax {
+      // The server may have been interrupted in the middle of its write. Where many pages are bad it was not.
+      if attempt > Self.rereadsMax / 2, badPages.count < Self.patientPagesMax { Pause.forAnotherThread() }
       let count = try handle.read(into: page, at: number * UInt64(Self.pageBytes))
       if count < page.count {
         // The file ends before it by now.

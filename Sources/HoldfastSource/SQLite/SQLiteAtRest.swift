@@ -6,14 +6,26 @@ package import HoldfastSystem
 package struct SQLiteAtRest: Sendable {
   /// The database and, of its survey, the metadata of its file: taken before it was seen that nothing lay beside it.
   package let path: Path
-  fileprivate let surveyed: FileStatus
+  fileprivate let surveyed: FileStatus?
   fileprivate let root: OpenFile
   fileprivate let files: FileSystem
 
-  /// - Returns: `nil` for what is captured in another way.
-  package init?(_ candidate: SQLiteCandidate, root: OpenFile, files: FileSystem) {
-    guard candidate.header.isWAL, !candidate.hasCompanion else { return nil }
-    (path, surveyed, self.root, self.files) = (candidate.path, candidate.status, root, files)
+  /// Those of the databases of a source that are captured so: in WAL mode, with nothing beside any of their names.
+  package static func among(_ candidates: [SQLiteCandidate], root: OpenFile, files: FileSystem) -> [SQLiteAtRest] {
+    let used = Set(candidates.filter(\.hasCompanion).map(\.key))
+    return candidates.filter { $0.header.isWAL && !used.contains($0.key) }.map {
+      SQLiteAtRest(path: $0.path, surveyed: $0.status, root: root, files: files)
+    }
+  }
+
+  /// A database, in whatever mode, that was as the parent has it when the source was surveyed, and was not looked into. It was written since, so nothing may lie
+  /// beside it, from beginning to end.
+  package init(unsurveyed path: Path, root: OpenFile, files: FileSystem) {
+    self.init(path: path, surveyed: nil, root: root, files: files)
+  }
+
+  private init(path: Path, surveyed: FileStatus?, root: OpenFile, files: FileSystem) {
+    (self.path, self.surveyed, self.root, self.files) = (path, surveyed, root, files)
   }
 
   /// The database's file as bytes to capture.
@@ -32,7 +44,8 @@ package struct SQLiteAtRest: Sendable {
     init(_ plain: PlainBytes, database: SQLiteAtRest, before: FileStatus) {
       self.plain = plain
       self.database = database
-      wasWhole = before.isUntouched(since: database.surveyed) || !database.hasCompanion
+      let isAsSurveyed = database.surveyed.map { before.isUntouched(since: $0) } ?? false
+      wasWhole = isAsSurveyed || !database.hasCompanion
     }
 
     func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(SystemError) -> Int {
@@ -43,7 +56,10 @@ package struct SQLiteAtRest: Sendable {
       try plain.nextData(from: offset, size: size)
     }
 
-    func verdict() throws(SystemError) -> CaptureVerdict { wasWhole ? try plain.verdict() : .changed }
+    func verdict() throws(SystemError) -> CaptureVerdict {
+      guard wasWhole, database.surveyed != nil || !database.hasCompanion else { return .changed }
+      return try plain.verdict()
+    }
 
     func extendedAttributes() throws(SystemError) -> [ExtendedAttribute] { try plain.extendedAttributes() }
   }

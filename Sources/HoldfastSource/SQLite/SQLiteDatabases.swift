@@ -61,6 +61,17 @@ package struct SQLiteDatabases: Sendable {
         refuse(database.candidate, error)
       }
     }
+    nameAll(candidates)
+  }
+
+  /// What is refused under one name is so under its others.
+  private mutating func nameAll(_ candidates: [SQLiteCandidate]) {
+    for refusal in refusals {
+      guard let refused = candidates.first(where: { $0.path == refusal.path }) else { continue }
+      for other in candidates where other.key == refused.key && other.path != refused.path {
+        refusals.append(Refusal(path: other.path, reason: refusal.reason, isLive: refusal.isLive))
+      }
+    }
   }
 
   /// One name of each file: that beside which SQLite keeps something, where there is such a one. Two connections to one file would only wait for each other.
@@ -179,8 +190,8 @@ package struct SQLiteDatabases: Sendable {
       } catch {
         throw SQLiteFailure.unreadableLog(error)
       }
-      guard let log = walk?.log, log.frameCount > 0 else { return true }
-      return try connection.integer("PRAGMA page_count") == Int64(log.pageCount)
+      guard let pageCount = walk?.pageCountAfterCommit else { return true }
+      return try connection.integer("PRAGMA page_count") == Int64(pageCount)
     }
 
     /// Walks the WAL as far as it goes now; from the beginning where it is another one by now.

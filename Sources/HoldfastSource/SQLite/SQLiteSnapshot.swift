@@ -103,12 +103,20 @@ final class SQLiteSnapshot: SQLiteCapture {
     guard try !connection.read(file, into: part, at: offset).get() else { return }
     // Of the page that SQLite only locks, and never writes, nothing need be there (fileformat2.html, section 1.4). Anything else that is missing would
     // be zeros in the place of a page.
-    let missing = max(offset, connection.size(of: file))..<offset + count
+    let end = connection.size(of: file)
+    guard end < offset + count else {
+      // A checkpoint has made it longer just now.
+      guard try connection.read(file, into: part, at: offset).get() else { throw shortRead() }
+      return
+    }
+    let missing = max(offset, end)..<offset + count
     let lockPage = Self.lockByte / UInt64(pageSize) * UInt64(pageSize)
     guard file == .main, missing.lowerBound >= lockPage, missing.upperBound <= lockPage + UInt64(pageSize) else {
-      throw SystemError("read pages that should be in", place, code: EIO)
+      throw shortRead()
     }
   }
+
+  private func shortRead() -> SystemError { SystemError("read pages that should be in", place, code: EIO) }
 
   func nextData(from offset: UInt64, size: UInt64) -> Range<UInt64>? { offset..<size }
 

@@ -100,6 +100,9 @@ struct WriteAheadLogWalk {
     else { return nil }
   }
 
+  /// Of the database after the last commit, in pages; `nil` where there is none.
+  var pageCountAfterCommit: UInt32? { committedCount > 0 ? pageCount : nil }
+
   /// The committed part of what was walked.
   var log: WriteAheadLog {
     WriteAheadLog(
