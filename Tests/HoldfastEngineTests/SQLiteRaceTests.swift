@@ -3,6 +3,7 @@ import HoldfastEngine
 import HoldfastModel
 import HoldfastSystem
 import HoldfastTestSupport
+import Synchronization
 import Testing
 
 /// What programs do to their databases while a backup opens and captures them ends in a committed state, or is named.
@@ -37,7 +38,7 @@ import Testing
   // MARK: Open before the backup
 
   /// What a large transaction has written into the WAL before it commits, it may write again.
-  @Test(arguments: [true, false]) func aTransactionThatRewritesItsPagesIsSeenWhole(isGroup: Bool) async throws {
+  @Test(arguments: [true, false]) func aTransactionThatRewritesItsPagesIsSeenWhole(isGroup: Bool) throws {
     let database = try database("orders.db")
     try database.order(100)
     // The backup opens the databases in the order of their paths, and waits for this one.
@@ -46,18 +47,21 @@ import Testing
     try database.run(
       "PRAGMA cache_size = 1; BEGIN; UPDATE orders SET total = total + 1, note = randomblob(3000);")
     let own = (log: openCount("orders.db-wal"), last: openCount("z.db"))
-    async let running = onOwnThread { [shop] in try shop.backup { $0.groupsDatabases = isGroup } }
-    // On a thread of its own too: the backup waits for five seconds, and other tests may keep this one for longer.
-    let hasLooked = try await onOwnThread { [self] in
-      let end = ContinuousClock.now + .seconds(4)
-      while openCount("orders.db-wal") == own.log || openCount("z.db") == own.last, ContinuousClock.now < end {
-        Pause.briefly()
-      }
-      try database.run("UPDATE orders SET total = total + 1, note = randomblob(3000); COMMIT;")
-      try last.run("ROLLBACK")
-      return ContinuousClock.now < end
+    // Nothing is awaited from here on: once it has looked the backup waits for five seconds, and other tests may keep all threads for longer.
+    let outcome = Mutex<Result<Backup.Report, any Error>?>(nil)
+    let thread = WorkerThread.start { [shop] in
+      let result = Result { try shop.backup { $0.groupsDatabases = isGroup } }
+      outcome.withLock { $0 = result }
     }
-    let report = try await running
+    let end = ContinuousClock.now + .seconds(60)
+    while openCount("orders.db-wal") == own.log || openCount("z.db") == own.last, ContinuousClock.now < end {
+      Pause.briefly()
+    }
+    let hasLooked = ContinuousClock.now < end
+    try database.run("UPDATE orders SET total = total + 1, note = randomblob(3000); COMMIT;")
+    try last.run("ROLLBACK")
+    thread?.join()
+    let report = try #require(try outcome.withLock { try $0?.get() })
     #expect(hasLooked && report.problems == [])
     #expect(try restored("orders.db").summary == database.summary())
   }
