@@ -24,7 +24,8 @@ struct RestoreCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "The newest snapshot begun at or before this, such as 2026-11-22T14:05 or 2026-11-22.", valueName: "time"))
+      "The newest snapshot begun at or before this, such as \"2026-11-22 14:05:03\", 2026-11-22T14:05 or 2026-11-22, in local time or with a zone: the whole second, minute or day.",
+      valueName: "time"))
   var at: String?
 
   @Option(
@@ -52,7 +53,7 @@ struct RestoreCommand: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
-    if let at, TimeText.parse(at) == nil {
+    if let at, WrittenTime(at) == nil {
       throw ValidationError(
         "--at \(at) is not a time such as 2026-11-22T14:05, 2026-11-22T14:05:03+01:00 or 2026-11-22.")
     }
@@ -77,7 +78,7 @@ struct RestoreCommand: ParsableCommand {
     let settings = try recovery.target.map { try plan($0, repository, host, progress) }
     let (chosen, known) =
       try settings.map { ($0.plan.snapshot, []) }
-      ?? SnapshotSelector(snapshot, source: source.name, at: at.flatMap { TimeText.parse($0) })
+      ?? SnapshotSelector(snapshot, source: source.name, at: at.flatMap { WrittenTime($0)?.last })
       .chooseAmongAll(in: repository) { progress.warn($0.message) }
     if try repository.notes(of: chosen.sourceName).removal(of: chosen) != nil {
       progress.warn(
@@ -96,13 +97,14 @@ struct RestoreCommand: ParsableCommand {
     let report = try Restore(
       repository: repository, snapshot: chosen, known: known, options: options, progress: progress
     ).run()
+    let newer = SnapshotSelector.newer(than: chosen, among: known)
     progress.end()
     watch.parts = [RunRecord.Part(report, isDelta: delta)]
     watch.name(report.problems)
     if output.json {
-      try Console.json(RestoreJSON(report, settings))
+      try Console.json(RestoreJSON(report, settings, newer: at.flatMap { _ in newer }))
     } else if !output.quiet || dryRun {
-      show(report)
+      show(report, newer: newer)
       if let settings { show(settings, isDryRun: report.isDryRun) }
     }
     try Outcome.end(report.exitStatus)
@@ -123,12 +125,16 @@ struct RestoreCommand: ParsableCommand {
     return places
   }
 
-  private func show(_ report: Restore.Report) {
+  private func show(_ report: Restore.Report, newer: Snapshot?) {
     let envelope = report.snapshot.envelope
     let verb = report.isDryRun ? "would restore" : "restored"
     Console.output(
       "\(verb) \(envelope.snapshot.short) of \(envelope.source.name), taken \(TimeText.local(envelope.started)), into \(report.target)"
     )
+    if let at {
+      let next = newer.map { "the next newer, \($0.id.short), was taken \(TimeText.local($0.envelope.started))" }
+      Console.output("  it is the newest of \(at) or before; \(next ?? "there is no newer one")")
+    }
     Console.output(
       "  holds \(Amount.bytes(report.bytes)) in \(Amount.count(report.entries, "entry", "entries"))")
     Console.output("  \(report.isDryRun ? "would read" : "read") \(Amount.bytes(report.readBytes)) from the repository")
@@ -188,7 +194,15 @@ enum PathArgument {
 }
 
 private struct RestoreJSON: Encodable {
+  struct Newer: Encodable {
+    let snapshot: String
+    let time: String
+  }
+
   let snapshot: String
+  let time: String
+  /// With --at: the next newer snapshot.
+  let newer: Newer?
   let target: String
   let dryRun: Bool
   let entries: UInt64
@@ -201,7 +215,9 @@ private struct RestoreJSON: Encodable {
   let seconds: Double
   let recovery: RecoveryJSON?
 
-  init(_ report: Restore.Report, _ settings: RecoverySettings?) {
+  init(_ report: Restore.Report, _ settings: RecoverySettings?, newer: Snapshot?) {
+    time = report.snapshot.envelope.time.started
+    self.newer = newer.map { Newer(snapshot: $0.id.description, time: $0.envelope.time.started) }
     recovery = settings.map { RecoveryJSON($0) }
     snapshot = report.snapshot.id.description
     target = report.target.description

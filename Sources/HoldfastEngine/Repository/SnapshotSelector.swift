@@ -7,7 +7,7 @@ internal import HoldfastSystem
 package struct SnapshotSelector: Sendable {
   package var text: String
   package var source: SourceName?
-  /// The newest that was begun at or before this.
+  /// The newest that was begun at or before this: the last instant of what an operator wrote.
   package var at: Timestamp?
 
   package init(_ text: String, source: SourceName? = nil, at: Timestamp? = nil) {
@@ -45,6 +45,11 @@ package struct SnapshotSelector: Sendable {
       }
     }
     return (text == "latest" ? try latest(candidates, damaged: damaged) : try match(candidates), all)
+  }
+
+  /// The next newer snapshot of the same source; `nil` where it is the newest.
+  package static func newer(than chosen: Snapshot, among all: [Snapshot]) -> Snapshot? {
+    all.filter { $0.sourceName == chosen.sourceName && $0.sequence > chosen.sequence }.min(by: Snapshot.isOlder)
   }
 
   private func latest(_ candidates: [Snapshot], damaged: [DamageError]) throws -> Snapshot {

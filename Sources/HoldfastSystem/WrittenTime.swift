@@ -1,0 +1,241 @@
+internal import Glibc
+package import HoldfastModel
+
+/// A time as somebody wrote it, and only as exact as that: `2026-11-22 14:05` is the whole of that minute, a date the whole of that day.
+package struct WrittenTime {
+  /// What was written last.
+  enum Unit: Equatable {
+    case day, hour, minute, second
+    /// - Parameter digits: 1 to 9 of them.
+    case fraction(digits: Int)
+  }
+
+  /// Where the clock stood that was read.
+  enum Zone: Equatable {
+    /// Wherever this machine is.
+    case local
+    /// A clock of this machine by its abbreviation, such as `CET` or `CEST`.
+    case named(String)
+    /// Seconds east of UTC.
+    case offset(Int)
+  }
+
+  var year: Int
+  /// 1 to 12.
+  var month: Int
+  /// 1 to 31.
+  var day: Int
+  var hour = 0
+  var minute = 0
+  /// 0 to 60.
+  var second = 0
+  var nanoseconds: UInt32 = 0
+  var unit = Unit.day
+  var zone = Zone.local
+
+  /// The first instant that was meant.
+  package var first: Timestamp { Timestamp(seconds: seconds(isLast: false), nanoseconds: nanoseconds) }
+
+  /// The last instant that was meant. Where the clock showed the same time twice, the later.
+  package var last: Timestamp {
+    guard case .fraction(let digits) = unit else {
+      return Timestamp(seconds: seconds(isLast: true), nanoseconds: 999_999_999)
+    }
+    let step = (digits..<9).reduce(UInt32(1)) { step, _ in step * 10 }
+    return Timestamp(seconds: seconds(isLast: true), nanoseconds: nanoseconds + step - 1)
+  }
+
+  /// Since 1970, of the whole second.
+  private func seconds(isLast: Bool) -> Int64 {
+    if case .offset(let offset) = zone {
+      var fields = fields(isLast: isLast)
+      return Int64(timegm(&fields)) - Int64(offset)
+    }
+    let found = instants(isLast: isLast)
+    if let chosen = isLast ? found.max() : found.min() { return chosen }
+    // The clock was put forward over this time, or shows a leap second.
+    var fields = fields(isLast: isLast)
+    fields.tm_isdst = -1
+    return Int64(mktime(&fields))
+  }
+
+  /// When the clock of this machine shows the time: once, twice where it is put back, or never where it is put forward.
+  private func instants(isLast: Bool) -> [Int64] {
+    [Int32(0), 1].compactMap { isSummer in
+      var fields = fields(isLast: isLast)
+      let wanted = (fields.tm_mday, fields.tm_hour, fields.tm_min, fields.tm_sec)
+      fields.tm_isdst = isSummer
+      var instant = mktime(&fields)
+      var shown = tm()
+      localtime_r(&instant, &shown)
+      guard (shown.tm_mday, shown.tm_hour, shown.tm_min, shown.tm_sec) == wanted else { return nil }
+      if case .named(let name) = zone, String(cString: shown.tm_zone) != name { return nil }
+      return Int64(instant)
+    }
+  }
+
+  /// Whether the zone is one of this machine's clock, at this time of the year.
+  var isKnownZone: Bool {
+    if case .named = zone { return !instants(isLast: false).isEmpty }
+    return true
+  }
+
+  private func fields(isLast: Bool) -> tm {
+    var fields = tm()
+    fields.tm_year = Int32(year - 1900)
+    fields.tm_mon = Int32(month - 1)
+    fields.tm_mday = Int32(day)
+    fields.tm_hour = Int32(isLast && unit == .day ? 23 : hour)
+    fields.tm_min = Int32(isLast && (unit == .day || unit == .hour) ? 59 : minute)
+    fields.tm_sec = Int32(isLast && [.day, .hour, .minute].contains(unit) ? 59 : second)
+    return fields
+  }
+}
+
+extension WrittenTime {
+  /// Reads a time as people paste it: as `list` shows it, with `--json` or without, as `date`, `date -R` and `date -Is` print it, and what is typed: `YYYY-MM-DD[{T| }HH[:MM[:SS[.fff]]]]`
+  /// with a zone (`Z`, `±HH[:]MM`, `UTC`, or this machine's own, such as `CET`) behind it, or in local time.
+  /// - Returns: `nil` for anything else, and for the name of a foreign zone, which may stand for several.
+  package init?(_ text: String) {
+    guard let written = WrittenTime(numeric: text) ?? WrittenTime(words: text), written.isKnownZone else { return nil }
+    self = written
+  }
+
+  /// `YYYY-MM-DD[{T| }HH[:MM[:SS[.fff]]][ZONE]]`
+  init?(numeric text: String) {
+    var reader = FieldReader(text: Array(text.utf8))
+    guard let year = reader.number(4), reader.skip("-"), let month = reader.number(2), reader.skip("-"),
+      let day = reader.number(2)
+    else { return nil }
+    self.init(year: year, month: month, day: day)
+    if !reader.isAtEnd {
+      guard reader.skip("T") || reader.skip(" "), readClock(&reader) else { return nil }
+    }
+    if !reader.isAtEnd {
+      guard let zone = reader.zoneOfAnyKind(), reader.isAtEnd else { return nil }
+      self.zone = zone
+    }
+    guard isSound else { return nil }
+  }
+
+  /// `Sat Nov 28 14:56:04 UTC 2026`, `Sat, 28 Nov 2026 14:56:04 +0000`: words with a month among them, in C's language, in any order.
+  private init?(words text: String) {
+    let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+    let days = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
+    self.init(year: 0, month: 0, day: 0)
+    var isAfternoon: Bool?
+    for word in text.split(whereSeparator: { $0 == " " || $0 == "," }).map(String.init) {
+      let isNumber = word.utf8.allSatisfy { (0x30...0x39).contains($0) }
+      if let number = months.firstIndex(of: word), month == 0 {
+        month = number + 1
+      } else if isNumber, word.utf8.count == 4, year == 0, let number = Int(word) {
+        year = number
+      } else if isNumber, word.utf8.count <= 2, day == 0, let number = Int(word) {
+        day = number
+      } else if word.contains(":"), unit == .day {
+        var reader = FieldReader(text: Array(word.utf8))
+        guard readClock(&reader), reader.isAtEnd else { return nil }
+      } else if word == "AM" || word == "PM", isAfternoon == nil {
+        isAfternoon = word == "PM"
+      } else if !days.contains(word) {
+        var reader = FieldReader(text: Array(word.utf8))
+        guard zone == .local, let found = reader.zoneOfAnyKind(), reader.isAtEnd else { return nil }
+        zone = found
+      }
+    }
+    if let isAfternoon {
+      guard (1...12).contains(hour) else { return nil }
+      hour = hour % 12 + (isAfternoon ? 12 : 0)
+    }
+    guard year > 0, isSound else { return nil }
+  }
+
+  private init(year: Int, month: Int, day: Int) {
+    self.year = year
+    self.month = month
+    self.day = day
+  }
+
+  /// `HH[:MM[:SS[.fff]]]`
+  private mutating func readClock(_ reader: inout FieldReader) -> Bool {
+    guard let hour = reader.number(2) else { return false }
+    (self.hour, unit) = (hour, .hour)
+    guard reader.skip(":") else { return true }
+    guard let minute = reader.number(2) else { return false }
+    (self.minute, unit) = (minute, .minute)
+    guard reader.skip(":") else { return true }
+    guard let second = reader.number(2) else { return false }
+    (self.second, unit) = (second, .second)
+    guard reader.skip(".") else { return true }
+    guard let fraction = reader.fraction() else { return false }
+    (nanoseconds, unit) = (fraction.nanoseconds, .fraction(digits: fraction.digits))
+    return true
+  }
+
+  private var isSound: Bool {
+    (1...12).contains(month) && (1...daysOfMonth).contains(day) && hour < 24 && minute < 60 && second < 61
+  }
+
+  private var daysOfMonth: Int {
+    switch month {
+    case 2: year.isMultiple(of: 4) && (!year.isMultiple(of: 100) || year.isMultiple(of: 400)) ? 29 : 28
+    case 4, 6, 9, 11: 30
+    default: 31
+    }
+  }
+}
+
+/// Reads fixed fields of digits from the front of a text.
+struct FieldReader {
+  let text: [UInt8]
+  var position = 0
+
+  var isAtEnd: Bool { position == text.count }
+
+  mutating func skip(_ character: Character) -> Bool {
+    guard position < text.count, text[position] == character.asciiValue else { return false }
+    position += 1
+    return true
+  }
+
+  mutating func number(_ width: Int) -> Int? {
+    guard position + width <= text.count else { return nil }
+    var value = 0
+    for byte in text[position..<position + width] {
+      guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) else { return nil }
+      value = value * 10 + Int(byte - UInt8(ascii: "0"))
+    }
+    position += width
+    return value
+  }
+
+  /// One to nine digits after the point.
+  mutating func fraction() -> (nanoseconds: UInt32, digits: Int)? {
+    var value: UInt32 = 0
+    var digits = 0
+    while digits < 9, let digit = number(1) {
+      value = value * 10 + UInt32(digit)
+      digits += 1
+    }
+    guard digits > 0 else { return nil }
+    for _ in digits..<9 { value *= 10 }
+    return (value, digits)
+  }
+
+  /// `Z`, `UTC`, `GMT`, `±HH[[:]MM]` or an abbreviation of letters, perhaps after a blank.
+  mutating func zoneOfAnyKind() -> WrittenTime.Zone? {
+    _ = skip(" ")
+    let name = String(decoding: text[position...].prefix { (0x41...0x5a).contains($0) }, as: UTF8.self)
+    if !name.isEmpty {
+      position += name.utf8.count
+      return ["Z", "UTC", "GMT"].contains(name) ? .offset(0) : .named(name)
+    }
+    let sign = skip("+") ? 1 : (skip("-") ? -1 : 0)
+    guard sign != 0, let hours = number(2) else { return nil }
+    let isSeparated = skip(":")
+    // PostgreSQL leaves out minutes that are none.
+    let minutes = isSeparated || !isAtEnd ? number(2) : 0
+    guard let minutes, hours < 24, minutes < 60 else { return nil }
+    return .offset(sign * (hours * 3600 + minutes * 60))
+  }
+}
