@@ -45,8 +45,15 @@ extension FileSystem {
 
   /// Which of the files other processes have open for writing, and one process for each. Only root sees all processes; what cannot be seen is left out.
   package func holders(of wanted: Set<FileKey>) -> [FileKey: FileHolder] {
+    wanted.isEmpty ? [:] : holders { wanted.contains($0) }
+  }
+
+  /// All files that other processes have open for writing, as far as they can be seen.
+  package func filesOpenForWriting() -> [FileKey: FileHolder] { holders { _ in true } }
+
+  private func holders(of isWanted: (FileKey) -> Bool) -> [FileKey: FileHolder] {
     var found: [FileKey: FileHolder] = [:]
-    guard !wanted.isEmpty, let processes = try? open(Path("/proc"), .directory), let listing = try? processes.listing()
+    guard let processes = try? open(Path("/proc"), .directory), let listing = try? processes.listing()
     else { return found }
     for index in 0..<listing.count {
       guard let number = Int32(String(decoding: listing[index], as: UTF8.self)), number != getpid(),
@@ -55,9 +62,11 @@ extension FileSystem {
       else { continue }
       for index in 0..<descriptors.count {
         let name = Path(bytes: Array(descriptors[index]))
-        guard let status = try? status(of: name, in: directory, followLink: true) else { continue }
+        guard let status = try? status(of: name, in: directory, followLink: true), status.kind == .file else {
+          continue
+        }
         let key = FileKey(status)
-        guard wanted.contains(key), found[key] == nil, isForWriting(name, in: directory) else { continue }
+        guard isWanted(key), found[key] == nil, isForWriting(name, in: directory) else { continue }
         found[key] = FileHolder(processID: number, files: self)
       }
     }

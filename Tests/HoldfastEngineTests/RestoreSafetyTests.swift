@@ -85,32 +85,30 @@ import Testing
 
   // MARK: Servers
 
-  /// Who runs on the target: this process, as far as the file says.
-  private func pretendToRun(in directory: Path) {
-    TestFiles.write("\(getpid())\n/data\n1700000000\n5432\n/run\n", to: directory.appending("postmaster.pid"))
-  }
-
   @Test func aRunningServerIsSeenWhateverTheSnapshotHas() throws {
     TestFiles.makeDirectory(shop.source.appending("db"))
     write("order", "db/1000")
     write("other", "other")
     try shop.backup()
-    let expected = """
-      a PostgreSQL server, process \(getpid()), runs on \(target)
-      HINT: Stop it before you restore over its data, or name another --target.
-      """
     TestFiles.makeDirectory(target.appending("db"))
     TestFiles.write("15\n", to: target.appending("PG_VERSION"))
     TestFiles.write("live", to: target.appending("db/1000"))
-    pretendToRun(in: target)
-    for paths in [[], ["db/1000"], ["db"]] { #expect(refusal { _ = try restoreOver(paths) } == expected) }
+    var server = try PretendServer(on: target)
+    let expected = "a PostgreSQL server, process \(server.processID), runs on \(target)"
+    let hint = "\nHINT: Stop it before you restore over its data, or name another --target."
+    for paths in [[], ["db/1000"], ["db"]] { #expect(refusal { _ = try restoreOver(paths) } == expected + hint) }
     #expect(
       refusal {
         _ = try restoreOver { $0.target = target.appending("db") }
-      } == expected, "the target lies in the data of the server")
+      } == """
+        \(expected), and uses \(target)/db
+        HINT: Name a directory that no server uses, or stop the server first.
+        """, "the target lies in the data of the server")
     #expect(TestFiles.read(target.appending("db/1000")) == Array("live".utf8))
-    TestFiles.rename(target.appending("postmaster.pid"), to: target.appending("db/postmaster.pid"))
+    server.stop()
+    server = try PretendServer(on: target.appending("db"))
     #expect(try restoreOver(["other"]).writtenFiles == 1, "another part of the target is nobody's")
+    server.stop()
   }
 
   /// A copy whose files share their contents with another one.

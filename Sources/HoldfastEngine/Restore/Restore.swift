@@ -90,9 +90,12 @@ package struct Restore {
       Part(selection: try Selection(paths: options.paths, of: state, relocations: relocations), target: target))
     var report = Report(snapshot: snapshot, target: target, isDryRun: options.isDryRun)
     try Relocation.checkApart(target, relocations)
+    let use = TargetUse(files: host.files)
+    if let warning = use.warning { progress.warn(warning) }
     for index in parts.indices {
       try places.check(restoreTarget: parts[index].target, source: source)
-      try prepare(&parts[index], state, &report)
+      try use.check(parts[index].target)
+      try prepare(&parts[index], state, use, &report)
     }
     let recovery = try options.recovery.map { try RecoveryFiles($0, in: state) }
     try recovery?.check(isDelta: options.isDelta)
@@ -106,10 +109,10 @@ package struct Restore {
   }
 
   /// Looks at everything that may speak against it.
-  private func prepare(_ part: inout Part, _ state: StateFile, _ report: inout Report) throws {
+  private func prepare(_ part: inout Part, _ state: StateFile, _ use: TargetUse, _ report: inout Report) throws {
     part.existing = try examineTarget(part.target)
     if let existing = part.existing, options.isDelta {
-      try Gate.checkStopped(part.selection, files: host.files, in: existing)
+      try use.check(in: existing, part.selection)
     }
     let stored = try measure(state, part.selection, into: &report)
     if !options.isDelta { try checkSpace(stored, at: part.existing?.path ?? part.target) }

@@ -25,7 +25,7 @@ package struct PostgresCluster: Sendable {
     package let location: Path
   }
 
-  static let versionFile = "PG_VERSION"
+  package static let versionFile = "PG_VERSION"
   package static let tablespaceLinks = "pg_tblspc"
   /// Where a snapshot has the tablespaces, each under its name: a server takes nothing but links in `pg_tblspc`, and a restore shall touch nothing
   /// outside of its target.
@@ -49,7 +49,8 @@ package struct PostgresCluster: Sendable {
         throw SystemError.unsound(controlFile)
       }
       control = found
-      postmaster = try PostmasterFile(below: place, in: source, files: files)
+      let file = try PostmasterFile(below: place, in: source, files: files)
+      postmaster = file.flatMap { ProcessTable.isRunning($0.process) ? $0 : nil }
       isCrashed = !found.isShutDown && postmaster == nil
       (tablespaces, innerTablespaces) = try Self.tablespaces(of: place, in: source, files: files)
     } catch {
@@ -111,24 +112,16 @@ package struct PostgresCluster: Sendable {
   }
 }
 
-/// `postmaster.pid`: the server's process, where it listens, since when it runs (PostgreSQL's source, utils/pidfile.h).
+/// `postmaster.pid`: the server's process, where it listens, since when it runs (PostgreSQL's source, utils/pidfile.h). A killed server leaves it, and a copy has it.
 package struct PostmasterFile: Sendable, Equatable {
   package static let name = "postmaster.pid"
   package let process: Int32
   let started: Int64
   let port: Int
 
-  /// - Parameters:
-  ///   - cluster: the data directory, in `directory`.
-  /// - Returns: `nil` where no server runs.
-  package static func ofRunningServer(
-    below cluster: Path, in directory: OpenFile, files: FileSystem
-  ) throws(SystemError) -> PostmasterFile? {
-    try PostmasterFile(below: cluster, in: directory, files: files)
-  }
-
-  /// - Returns: `nil` where there is none, or one whose server is gone.
-  init?(below cluster: Path, in source: OpenFile, files: FileSystem) throws(SystemError) {
+  /// - Parameter cluster: the data directory, in `source`.
+  /// - Returns: `nil` where there is none that could be understood.
+  package init?(below cluster: Path, in source: OpenFile, files: FileSystem) throws(SystemError) {
     let path = cluster.appending(Self.name)
     guard try files.statusIfPresent(of: path, in: source)?.kind == .file else { return nil }
     let text = String(decoding: try files.openForCapture(path, in: source).contents(max: 4096), as: UTF8.self)
@@ -142,7 +135,6 @@ package struct PostmasterFile: Sendable, Equatable {
     self.process = process
     started = lines.count > 2 ? Int64(lines[2]) ?? 0 : 0
     port = lines.count > 3 ? Int(lines[3]) ?? 0 : 0
-    if !ProcessTable.isRunning(process) { return nil }
   }
 }
 

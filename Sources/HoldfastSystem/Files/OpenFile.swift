@@ -26,7 +26,7 @@ package final class OpenFile: Sendable {
   }
 
   /// Where it lies, with the directory it was opened in: for messages.
-  var place: Path { path.isEmpty ? directory : directory.appending(path.bytes) }
+  package var place: Path { path.isEmpty ? directory : directory.appending(path.bytes) }
 
   func place(of entry: Path) -> Path { entry.isEmpty ? place : place.appending(entry.bytes) }
 
