@@ -302,6 +302,7 @@ class Repository:
                 check_shape(note.get("removed"), REMOVAL, f"{key}: number {note['sequence']}: removed")
         if self.keyring:
             self.keyring.check_notes(key, value, line, digest)
+            self.keyring.drop_removals(value)
         else:
             demand(value.get("signature") is None, f"{key}: is signed, and the repository is not sealed")
         return value

@@ -5,7 +5,7 @@ Python library `cryptography` (38 or newer); the rest of HPKE (RFC 9180, base mo
 """
 from __future__ import annotations
 
-import contextlib, getpass, hashlib, hmac, os, re, resource, struct
+import contextlib, getpass, hashlib, hmac, json, os, re, resource, struct
 from typing import Any, NamedTuple
 
 from rescue import (ARCHIVE, BODY, DIGEST, ID, TAG, TEXT, TIME, Damaged, LogFile, Object, Refused, Repository, Snapshot,
@@ -30,7 +30,7 @@ FRAME_PURPOSE, LABEL_PURPOSE, SEAL_PURPOSE = b"\1", b"\2", b"\3"
 LABEL_UNIT = 128  # labels are padded to a multiple of it
 LABEL_NUMBER, SEAL_NUMBER = 2**32 - 2, 2**32 - 1  # seal numbers of frames are below
 
-KEY = re.compile(r"(holdfast-([a-z-]+)-[0-9a-f]{64,128})-([0-9a-f]{8})")  # any kind; this is its name
+KEY = re.compile(r"(holdfast-([a-z-]+(?:-2)?)-[0-9a-f]{64,128})-([0-9a-f]{8})")  # any kind; this is its name
 IDENTITY = re.compile(r"holdfast-identity-([0-9a-f]{64})")
 REVISION = re.compile(r"(?!0{10})[0-9]{10}\.json", re.ASCII)
 SIGNATURE = {"key": DIGEST, "value": re.compile("[0-9a-f]{128}")}
@@ -227,6 +227,32 @@ class Keyring:
         """That a writer who counts has signed a revision of notes."""
         check_shape(value, {"signature": SIGNATURE}, key)
         self.check_writer(key, b"notes", value, line, digest)
+
+    def drop_removals(self, notes: dict[str, Any]) -> None:
+        """Takes out what nobody has removed who may prune (section 12)."""
+        if self.may_prune(notes["signature"]["key"]):
+            return
+        for note in filter(lambda each: each.get("removed"), notes["notes"]):
+            removal = note["removed"]
+            claim = {"collected": removal.get("collected"), "repository": notes["repository"],
+                     "revision": removal["revision"], "sequence": note["sequence"], "snapshot": note["snapshot"],
+                     "source": notes["source"], "time": removal["time"]}
+            line = json.dumps(claim, sort_keys=True, separators=(",", ":")).encode() + b"\n"
+            if not self.has_removed(line, removal.get("signature")):
+                note["removed"] = None
+
+    def has_removed(self, line: bytes, signature: Any) -> bool:
+        try:
+            check_shape(signature, SIGNATURE, "a removal")
+            public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(signature["key"]))
+            public.verify(bytes.fromhex(signature["value"]), b"holdfast-1 removal\n" + line)
+        except (Refused, InvalidSignature, ValueError):
+            return False
+        return self.may_prune(signature["key"]) and self.revisions[-1].writers[signature["key"]]["revoked"] is None
+
+    def may_prune(self, key: str) -> bool:
+        writer = self.revisions[-1].writers.get(key)
+        return bool(writer) and writer.get("mayPrune", True) is True
 
     def check_writer(self, key: str, purpose: bytes, value: dict[str, Any], line: bytes, digest: str) -> None:
         writer = self.revisions[-1].writers.get(value["signature"]["key"])

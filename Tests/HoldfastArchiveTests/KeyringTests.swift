@@ -80,7 +80,7 @@ import Testing
       + #""repository":"\#(Self.repository)","revision":1,"signature":"#
     #expect(SignedSample.line(bytes).hasPrefix(line))
     let rest =
-      #","time":"2026-11-22T14:05:03.123Z","writers":[{"key":"\#(writer.signing.publicKey)","name":"shop-1","#
+      #","time":"2026-11-22T14:05:03.123Z","writers":[{"key":"\#(writer.signing.publicKey)","mayPrune":false,"name":"shop-1","#
       + #""revoked":{"accepted":["\#(digest(0x21))","\#(digest(0x22))"]}}]}"#
     #expect(SignedSample.line(bytes).hasSuffix(rest))
     let message = "holdfast-1 keyring\n" + line + "null" + rest + "\n"

@@ -33,7 +33,7 @@ import Testing
     #expect(result.error == "")
     #expect(TestFiles.permissions(tool.directory.appending("machine")) == 0o600)
     let text = String(decoding: try #require(TestFiles.read(tool.directory.appending("machine"))), as: UTF8.self)
-    #expect(text.wholeMatch(of: /(#.+\n){3}holdfast-writer-secret-[0-9a-f]{64}-[0-9a-f]{8}\n/) != nil)
+    #expect(text.wholeMatch(of: /(#.+\n){3}holdfast-writer-secret-2-[0-9a-f]{64}-[0-9a-f]{8}\n/) != nil)
     let quiet = tool.run("key", "generate", "quiet", "--quiet")
     #expect(tool.plain(quiet.output) == "RECIPIENT\n")
     #expect(quiet.error == "")
@@ -96,7 +96,7 @@ import Testing
     #expect(lines[0].wholeMatch(of: /keyring of [0-9a-f]{32}, revision 1, digest [0-9a-f]{64}/) != nil)
     #expect(
       lines.dropFirst() == [
-        "  recipient  \(reader)  recipient-1  \(recipient)", "  writer  \(machine)  \(host)  \(writer)",
+        "  recipient  \(reader)  recipient-1  \(recipient)", "  writer  \(machine)  \(host)  may prune  \(writer)",
       ])
     let json = try #require(
       try JSONSerialization.jsonObject(with: Data(tool.run("key", "list", "--json").outputBytes)) as? [String: Any])

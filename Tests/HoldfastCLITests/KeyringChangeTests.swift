@@ -43,6 +43,31 @@ import Testing
     #expect(TreeDescription(of: tool.repository) == before)
   }
 
+  /// Whoever may prune is told by `key list`; a machine that may not says so, and `run` leaves it to others.
+  @Test func theRightToPruneIsGivenAndTaken() throws {
+    let tool = SealedTool()
+    tool.makeRepository()
+    let (name, id) = (tool.tool.other("uname", "-n").output.dropLast(), tool.shortIDs(of: "writer")[0])
+    let wrong = tool.run("key", "add", "--recipient", tool.generate("other"), "--may-prune")
+    #expect(wrong.exitStatus == 2 && wrong.error.contains("--may-prune is for a --writer."))
+    let taken = tool.run("key", "permit", String(name), "--no-prune", configure: identity("identity"))
+    try expectRevision(2, taken, tool, says: "the writer \(name) (\(id)) may not prune")
+    #expect(!tool.run("key", "list").output.contains("may prune"))
+    tool.run("backup", "source", "--name", "orders")
+    tool.run("prune", "--keep-last", "1").expectRefusal(
+      12, "the writer \(name) (\(id)) of this machine may not prune",
+      hint:
+        "Prune on a machine that may; or, where the recovery identity is, run `holdfast key permit \(name) --prune --identity FILE`."
+    )
+    let given = tool.run("key", "permit", id, "--prune", configure: identity("identity"))
+    try expectRevision(3, given, tool, says: "the writer \(name) (\(id)) may prune")
+    #expect(tool.run("prune", "--keep-last", "1").exitStatus == 0)
+    let second = tool.generate("second", "--writer")
+    tool.run("key", "add", "--writer", second, "--label", "admin", "--may-prune", configure: identity("identity"))
+    #expect(tool.run("key", "list").output.contains("admin"))
+    #expect(tool.run("key", "list").output.split(separator: "may prune").count == 3)
+  }
+
   @Test func aRecipientThatIsAddedOpensFromTheNextSnapshotOn() throws {
     let tool = SealedTool()
     tool.makeRepository()

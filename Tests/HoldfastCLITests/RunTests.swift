@@ -220,6 +220,30 @@ import Testing
     #expect(merged.output.contains("orders: merged 3 snapshots into full "), "\(merged.output) \(merged.error)")
   }
 
+  @Test func withoutTheRightAPruneIsLeftToWhoHasIt() throws {
+    let sealed = SealedTool()
+    let recipient = sealed.generate("identity")
+    let file = sealed.directory.appending("holdfast.yaml")
+    TestFiles.write(
+      "repositories: {shop: {path: \(sealed.repository.text)}}\nsources: {orders: {path: \(sealed.source.text), keep: {last: 1}}}\n",
+      to: file)
+    TestFiles.setMode(file, 0o644)
+    let configure: (inout RunningProcess.Start) -> Void = { start in
+      start.environment["HOLDFAST_REPOSITORY"] = nil
+      start.environment["HOLDFAST_CONFIG"] = file.text
+    }
+    #expect(sealed.run("init", "--recipient", recipient, configure: configure).exitStatus == 0)
+    let writer = sealed.run("key", "list", "--json", configure: configure).output
+    let key = try #require(writer.firstMatch(of: /holdfast-writer-([0-9a-f]{64})/)).1
+    let taken = sealed.run("key", "permit", String(key), "--no-prune", "--identity", "identity", configure: configure)
+    #expect(taken.exitStatus == 0, "\(taken.error)")
+    let result = sealed.run("run", configure: configure)
+    #expect(result.exitStatus == 0, "\(result.error)")
+    #expect(
+      result.output.contains(
+        "orders: a prune is due, and runs on a machine that may: `holdfast prune --name orders`"), "\(result.output)")
+  }
+
   /// Commands of the site's may need anything; without them a run writes to nothing of the system's.
   @Test func aScheduleConfinesWhatIsConfiguredUnlessItRunsCommands() {
     let root = tool.directory.appending("root")

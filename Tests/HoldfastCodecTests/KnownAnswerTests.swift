@@ -19,6 +19,19 @@ import Testing
     #expect(writer.signing.publicKey.short == "29acbae1")
   }
 
+  /// Keys that are made now sign with a key of its own, so that no key serves two purposes; those from before go on signing as they did.
+  @Test func aWriterSignsWithADerivedKey() throws {
+    let writer = try WriterKey(file: secret(KnownKeys.derivingWriterKey), name: "known")
+    #expect(writer.signing.publicKey.writerText == KnownKeys.derivedWriter)
+    for text in [KnownKeys.derivingWriterKey, KnownKeys.writerKey] {
+      let written = try WriterKey(file: secret(text), name: "known").fileText(created: "2026-11-28T00:00:00Z")
+      let lines = written.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }.split(separator: "\n")
+      #expect(lines.last.map(String.init) == text)
+    }
+    let made = try WriterKey().fileText(created: "").withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
+    #expect(made.contains("\nholdfast-writer-secret-2-"))
+  }
+
   @Test func signaturesAreThoseOfEd25519() throws {
     let message = Array("holdfast-1 manifest\n{}\n".utf8)
     let written = try KnownKeys.makeWriter().signing.sign(message)

@@ -11,7 +11,12 @@ enum KnownKeys {
     "holdfast-recipient-476256bc7326cc6377c2c3c79a806f322dadb448f40582abc9ee6ebcd62df940"
     + "2b5f24236239041a7998c08bd39219a61381bd7c19900ab63860cb21b35c2065-4ee454c5"
   static let recipientID = "d321fb3745c70e02ed90b3f9fc803ece"
-  /// The seed is 20 21 22 … 3f.
+  /// The seed is 20 21 22 … 3f, and signing keys are derived of it.
+  static let derivingWriterKey =
+    "holdfast-writer-secret-2-202122232425262728292a2b2c2d2e2f303132333435363738393a3b3c3d3e3f-631bc4b2"
+  static let derivedWriter =
+    "holdfast-writer-39f31f1ad59a3f73251a6d28ba538a08220472a289bc8c8645b2c3f393cc6179-52982d1f"
+  /// The same seed as it was written before: it signs itself.
   static let writerKey =
     "holdfast-writer-secret-202122232425262728292a2b2c2d2e2f303132333435363738393a3b3c3d3e3f-0e7d6d27"
   static let writer = "holdfast-writer-29acbae141bccaf0b22e1a94d34d0bc7361e526d0bfe12c89794bc9322966dd7-48f6c51d"

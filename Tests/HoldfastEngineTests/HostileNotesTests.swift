@@ -146,14 +146,17 @@ import Testing
 
   // MARK: What a writer can do
 
-  /// An enrolled writer can hide; but what is collected waits on every machine for itself, whatever the note says.
+  /// A writer that may prune can hide; but what is collected waits on every machine for itself, whatever the note says, and a rule of that machine keeps it.
   @Test func nothingIsCollectedBecauseANoteSaysSo() throws {
     let notes = hostile(1) { notes in
       notes[snapshots[0].id, 1].removed?.isCollected = true
     }
     try plant(notes, by: sealed.keys.writer.signing)
-    #expect(try shop.prune(last: 3).fates == ["1 waits 7 d", "2 keep", "3 keep"])
+    #expect(try shop.prune(last: 2).fates == ["1 waits 7 d", "2 keep", "3 keep"])
     #expect(try shop.numbers() == [2, 3])
+    let kept = try shop.prune(last: 3, graceDays: 0)
+    #expect(kept.sources[0].lines[0].fate == .kept([.last(3), .heldBack]))
+    #expect("\(RetentionReason.heldBack)" == "noted as beyond recall, but not removed here")
     #expect(sealed.store.contents[SealedShop.key(snapshots[0])] != nil)
     try shop.restore(snapshots[0].id.description, to: "restored", in: shop.open())
   }

@@ -31,7 +31,9 @@ import Testing
     let repository = try place.create(keys)
     let keyring = try #require(repository.sealed).keyring
     #expect(keyring.recipients == [keys.member])
-    #expect(keyring.writers == [Keyring.Writer(name: TestKeys.writerName, key: keys.writer.signing.publicKey)])
+    #expect(
+      keyring.writers == [Keyring.Writer(name: TestKeys.writerName, key: keys.writer.signing.publicKey, mayPrune: true)]
+    )
     #expect(repository.descriptor.features == ["sealed"])
     #expect(repository.descriptor.keyring == repository.sealed?.revision.digest)
     #expect(try place.open().sealed?.revision == repository.sealed?.revision)

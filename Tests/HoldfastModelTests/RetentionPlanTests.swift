@@ -147,13 +147,36 @@ import Testing
     #expect(reasons(candidates) { $0.last = 1 }[0] == "the newest full that was proved")
   }
 
-  /// What was removed before is judged by no rule, and comes back only when something kept builds on it.
-  @Test func whatWasRemovedStaysRemovedUnlessItIsNeeded() {
-    var candidates = [snapshot(1, at: 1), snapshot(2, at: 2, on: 1), snapshot(3, at: 3), snapshot(4, at: 4)]
-    candidates[0].isRemoved = true
-    candidates[3].isRemoved = true
-    candidates[2].isRemoved = true
-    #expect(reasons(candidates) { $0.last = 4 } == ["02020202 builds on it", "the newest; one of the last 4", "", ""])
+  // MARK: Times that contradict numbers
+
+  /// Ten genuine days, and then somebody adds a snapshot for each of them, a second later. The last of these might be genuine: it lies behind all others.
+  @Test func backdatedSnapshotsDisplaceNone() {
+    let genuine = (1...10).map { snapshot(UInt64($0), at: Int64($0) * 100) }
+    let forged = (1...10).map { snapshot(UInt64($0) + 10, at: Int64($0) * 100 + 1) }
+    let kept = reasons(genuine + forged) { $0.periods[.day] = 30 }
+    #expect(kept[..<9].allSatisfy { $0.hasPrefix("the newest of ") })
+    #expect(kept[9] == "" && kept[19] == "the newest; the newest of 0-00-10")
+  }
+
+  /// A clock was ahead once, and its time has come: what was taken meanwhile loses nothing by it.
+  @Test func aSnapshotThatWasAheadDisplacesNoneLater() {
+    let candidates = row(100, 900, 200, 300, 400)
+    #expect(
+      reasons(candidates) { $0.periods[.day] = 3 } == [
+        "the newest of 0-00-01", "the newest of 0-00-09", "the newest of 0-00-02", "the newest of 0-00-03",
+        "the newest; the newest of 0-00-04",
+      ])
+    #expect(reasons(candidates) { $0.last = 2 }[1...2] == ["one of the last 2", "one of the last 2"])
+  }
+
+  /// It displaces none, and one whose time is in order displaces it.
+  @Test func whatIsOutOfOrderGoesWhereOneInOrderHasItsPeriod() {
+    // The third is out of order with the second, and of the same day as the fourth.
+    let candidates = row(100, 250, 220, 260, 300)
+    #expect(
+      reasons(candidates) { $0.periods[.day] = 3 } == [
+        "the newest of 0-00-01", "", "", "the newest of 0-00-02", "the newest; the newest of 0-00-03",
+      ])
   }
 
   @Test func aPolicyIsEmptyThatKeepsNothing() {

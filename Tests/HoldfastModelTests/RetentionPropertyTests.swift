@@ -11,27 +11,34 @@ import Testing
     _ place: Int, of all: [RetentionCandidate], _ policy: RetentionPolicy
   ) -> Bool {
     let one = all[place]
-    guard !one.isRemoved else { return false }
-    let present = all.filter { !$0.isRemoved }
-    if present.allSatisfy({ $0.sequence <= one.sequence }) { return true }
-    if !present.contains(where: { isNewer($0, one) }) { return true }
-    if !one.isIncomplete, !present.contains(where: { !$0.isIncomplete && isNewer($0, one) }) { return true }
+    if all.allSatisfy({ $0.sequence <= one.sequence }) { return true }
+    if !all.contains(where: { isNewer($0, one) }) { return true }
+    if !one.isIncomplete, !all.contains(where: { !$0.isIncomplete && isNewer($0, one) }) { return true }
     if one.time > now || one.pin != nil || !one.tags.isDisjoint(with: policy.tags) { return true }
-    if isBestProof(one, of: present) { return true }
-    let judged = present.filter { candidate in
-      candidate.time <= now && !present.contains { $0.standsFor == candidate.standsFor && isNewer($0, candidate) }
+    if isBestProof(one, of: all) { return true }
+    let judged = all.filter { candidate in
+      candidate.time <= now && !all.contains { $0.standsFor == candidate.standsFor && isNewer($0, candidate) }
     }
     guard judged.contains(one) else { return false }
-    if judged.count(where: { isNewer($0, one) }) < policy.last { return true }
+    // Only those displace it that no other one contradicts.
+    let rivals = judged.filter { $0 == one || !isContradicted($0, in: all) }
+    if rivals.count(where: { isNewer($0, one) }) < policy.last { return true }
     if policy.within > 0, let newest = judged.map(\.time.seconds).max(), newest - one.time.seconds <= policy.within {
       return true
     }
-    return RetentionPolicy.Period.allCases.contains { isNewest(one, of: $0, judged, policy) }
+    return RetentionPolicy.Period.allCases.contains { isNewest(one, of: $0, rivals, policy) }
   }
 
-  private func isBestProof(_ one: RetentionCandidate, of present: [RetentionCandidate]) -> Bool {
+  /// Whether a later one has an earlier time, or an earlier one a later time.
+  private func isContradicted(_ one: RetentionCandidate, in all: [RetentionCandidate]) -> Bool {
+    all.contains { other in
+      other.time <= now && (isNewer(other, one) ? other.time < one.time : other.time > one.time)
+    }
+  }
+
+  private func isBestProof(_ one: RetentionCandidate, of all: [RetentionCandidate]) -> Bool {
     guard one.kind == .full, let share = one.provedShare else { return false }
-    return present.allSatisfy { other in
+    return all.allSatisfy { other in
       guard other.kind == .full, let others = other.provedShare else { return true }
       if (others == 100) != (share == 100) { return share == 100 }
       return !isNewer(other, one)
@@ -71,7 +78,7 @@ import Testing
   @Test(arguments: 0..<400 as Range<UInt64>)
   func thePlanIsWhatTheRulesSay(seed: UInt64) {
     var random = SeededRandom(seed: seed)
-    let all = Self.history(&random)
+    let all = Self.history(&random, hasWrongTimes: seed.isMultiple(of: 2))
     let policy = Self.policy(&random)
     let plan = RetentionPlan(
       all.shuffled(using: &random), policy: policy, now: now, calendar: RetentionPlanTests.calendar)
@@ -92,15 +99,42 @@ import Testing
   func pruningTwiceRemovesNoMore(seed: UInt64) {
     var random = SeededRandom(seed: seed)
     let policy = Self.policy(&random)
-    var all = Self.history(&random)
-    for index in all.indices { all[index].isRemoved = false }
+    let all = Self.history(&random)
     let first = RetentionPlan(all, policy: policy, now: now, calendar: RetentionPlanTests.calendar)
     let left = first.lines.filter(\.isKept).map(\.candidate)
     let second = RetentionPlan(left, policy: policy, now: now, calendar: RetentionPlanTests.calendar)
     #expect(second.lines.allSatisfy { $0.isKept }, "seed \(seed)")
   }
 
-  private static func history(_ random: inout SeededRandom) -> [RetentionCandidate] {
+  /// Who may only add snapshots, with times that he likes, before that of the last genuine one, pushes none out that a rule keeps.
+  @Test(arguments: 0..<200 as Range<UInt64>)
+  func backdatingRemovesNothing(seed: UInt64) {
+    var random = SeededRandom(seed: seed)
+    let policy = Self.policy(&random)
+    let genuine = Self.history(&random).filter { $0.time <= now }
+    guard let last = genuine.map(\.time.seconds).max(), last > 0 else { return }
+    let forged = (1...20).map { number in
+      RetentionCandidate(
+        id: RetentionPlanTests.id(100 + UInt64(number)), sequence: 100 + UInt64(number), kind: .full, parent: nil,
+        time: Timestamp(seconds: Int64.random(in: 0..<last, using: &random), nanoseconds: 0))
+    }
+    let before = RetentionPlan(genuine, policy: policy, now: now, calendar: RetentionPlanTests.calendar)
+    let after = RetentionPlan(genuine + forged, policy: policy, now: now, calendar: RetentionPlanTests.calendar)
+    for (line, then) in zip(before.lines, after.lines) where line.reasons.contains(where: isOfARule) {
+      #expect(then.isKept, "seed \(seed), number \(line.candidate.sequence), \(policy)")
+    }
+  }
+
+  private func isOfARule(_ reason: RetentionReason) -> Bool {
+    switch reason {
+    case .last, .within, .newestOf, .tagged, .pinned: true
+    default: false
+    }
+  }
+
+  private static func history(
+    _ random: inout SeededRandom, hasWrongTimes: Bool = false
+  ) -> [RetentionCandidate] {
     var seconds = Int64.random(in: 0..<20_000, using: &random)
     var full: UInt64?
     let step = Int64([3, 30, 300, 3000].randomElement(using: &random) ?? 3)
@@ -120,13 +154,15 @@ import Testing
         kind: isFull ? .full : isDifferential ? .differential : .incremental,
         parent: isFull ? nil : RetentionPlanTests.id(isDifferential ? full ?? 1 : previous?.sequence ?? 1),
         time: Timestamp(seconds: Int.random(in: 0..<25, using: &random) == 0 ? 200_000 : seconds, nanoseconds: 0))
+      if hasWrongTimes, Int.random(in: 0..<15, using: &random) == 0 {
+        candidate.time.seconds = Int64.random(in: 0..<20_000, using: &random)
+      }
       if isFull { full = sequence }
       func isOneOfTwelve() -> Bool { Int.random(in: 0..<12, using: &random) == 0 }
       if isOneOfTwelve() { candidate.pin = "" }
       if isOneOfTwelve() { candidate.tags = Set([Tag("t")].compactMap { $0 }) }
       candidate.isIncomplete = isOneOfTwelve()
       if isOneOfTwelve() { candidate.provedShare = [0, 5, 100].randomElement(using: &random) }
-      candidate.isRemoved = isOneOfTwelve()
       all.append(candidate)
     }
     return all

@@ -97,8 +97,9 @@ class Host:
         self.name, self.key = name, Ed25519PrivateKey.from_private_bytes(sha256(name.encode()))
         self.public = self.key.public_key().public_bytes(*RAW).hex()
 
-    def writer(self, accepted: Optional[List[str]] = None) -> Dict[str, Any]:
-        return {"name": self.name, "key": self.public, "revoked": None if accepted is None else {"accepted": accepted}}
+    def writer(self, accepted: Optional[List[str]] = None, **change: Any) -> Dict[str, Any]:
+        revoked = None if accepted is None else {"accepted": accepted}
+        return {"name": self.name, "key": self.public, "revoked": revoked, **change}
 
 
 def signed(value: Dict[str, Any], purpose: bytes, key: Ed25519PrivateKey) -> bytes:
@@ -420,6 +421,7 @@ class SealedTests(SealedCase):
                 (identity[:-1], form), (f"my {identity}", form), ("x" * 70_000, too_long),
                 (identity.replace("5", "6"), checksum), (identity[:-8] + "00000000", checksum),
                 (key_text("writer-secret", ANNA.seed), other % "writer-secret"),
+                (key_text("writer-secret-2", ANNA.seed), other % "writer-secret-2"),
                 (key_text("recipient", ANNA.public), other % "recipient"),
                 (key_text("identity", ANNA.public), other % "identity")]:
             with self.subTest(text=text[:80]):
@@ -629,6 +631,26 @@ class SealedTests(SealedCase):
             self.writer.revise(ANNA.authority, [ANNA.recipient()], [shop])
             status, out, err = self.run_rescue("list")
             self.assertEqual(("REMOVED" in out, "which is revoked" in err), (removed, not removed))
+
+    def test_right_to_prune(self) -> None:
+        """What a writer without it notes as removed is there, unless the removal is signed by one that has it."""
+        self.writer.snapshot([root(), file(b"a", b"a")])
+        thief = THIEF.writer(mayPrune=False)
+        self.writer.revise(ANNA.authority, [ANNA.recipient()], [SHOP.writer(mayPrune=True), thief])
+        self.note(THIEF)
+        self.assertNotIn("REMOVED", self.run_rescue("list")[1])
+        snapshot = self.writer.snapshots["home", 1]["envelope"]["snapshot"]
+        claim = {"collected": False, "repository": self.writer.id, "revision": 1, "sequence": 1, "snapshot": snapshot,
+                 "source": "home", "time": plain.TIME}
+        line = json.dumps(claim, sort_keys=True, separators=(",", ":")).encode() + b"\n"
+        for number, (host, purpose, is_removed) in enumerate(
+                [(SHOP, b"removal", True), (THIEF, b"removal", False), (SHOP, b"notes", False)], 2):
+            value = host.key.sign(b"holdfast-1 " + purpose + b"\n" + line).hex()
+            note = {"snapshot": snapshot, "sequence": 1, "tags": [], "pinned": None, "proved": None,
+                    "removed": {"collected": False, "revision": 1, "time": plain.TIME,
+                                "signature": {"key": host.public, "value": value}}}
+            self.note(THIEF, number, notes=[note])
+            self.assertEqual("REMOVED" in self.run_rescue("list")[1], is_removed, (host.name, purpose))
 
     def test_signatures_of_envelopes(self) -> None:
         self.writer.snapshot([root()])

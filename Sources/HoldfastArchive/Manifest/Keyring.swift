@@ -65,17 +65,32 @@ package struct Keyring: Hashable, Sendable, Codable {
 
     package var name: String
     package var key: PublicKey
+    /// Whether what it notes as removed counts. Without this right it adds snapshots, and takes none away.
+    package var mayPrune: Bool
     package var revoked: Revocation?
 
-    package init(name: String, key: PublicKey) {
+    package init(name: String, key: PublicKey, mayPrune: Bool = false) {
       self.name = name
       self.key = key
+      self.mayPrune = mayPrune
+    }
+
+    private enum CodingKeys: String, CodingKey { case name, key, mayPrune, revoked }
+
+    /// Keyrings from before there was this right gave it to every writer.
+    package init(from decoder: any Decoder) throws {
+      let container = try decoder.container(keyedBy: CodingKeys.self)
+      name = try container.decode(String.self, forKey: .name)
+      key = try container.decode(PublicKey.self, forKey: .key)
+      mayPrune = try container.decodeIfPresent(Bool.self, forKey: .mayPrune) ?? true
+      revoked = try container.decode(Revocation?.self, forKey: .revoked)
     }
 
     package func encode(to encoder: any Encoder) throws {
       var container = encoder.container(keyedBy: CodingKeys.self)
       try container.encode(name, forKey: .name)
       try container.encode(key, forKey: .key)
+      try container.encode(mayPrune, forKey: .mayPrune)
       try container.encode(revoked, forKey: .revoked)
     }
   }
@@ -115,6 +130,14 @@ package struct Keyring: Hashable, Sendable, Codable {
   /// The bytes of its object, signed.
   package func serialized(signedBy key: SigningKey) throws -> [UInt8] {
     try ManifestJSON.encode(signed(by: key))
+  }
+
+  /// Whether what a writer notes as removed counts, where its signature does, and whether a full that it has merged takes the place of what it stands for.
+  package func mayPrune(_ signer: PublicKey) -> Bool { writers.contains { $0.key == signer && $0.mayPrune } }
+
+  /// Whether a removal counts that this writer has signed, whoever hands it on.
+  func mayHaveRemoved(_ signer: PublicKey) -> Bool {
+    mayPrune(signer) && writers.contains { $0.key == signer && $0.revoked == nil }
   }
 
   /// Whether a snapshot or a revision of notes counts, by who signed it and its digest; and why not.

@@ -35,6 +35,8 @@ package struct SourceNotes: Hashable, Sendable, Codable {
     /// In which it was removed.
     package var revision: UInt64
     package var time: String
+    /// Of the writer that removed it, where the repository is sealed: whoever says everything anew in the next revision need not have the right to prune.
+    package var signature: Signature?
 
     package init(revision: UInt64, time: String, isCollected: Bool = false) {
       self.revision = revision
@@ -42,9 +44,12 @@ package struct SourceNotes: Hashable, Sendable, Codable {
       self.isCollected = isCollected
     }
 
+    /// The same removal, beyond recall; nobody has signed that yet.
+    package var collected: Removal { Removal(revision: revision, time: time, isCollected: true) }
+
     private enum CodingKeys: String, CodingKey {
       case isCollected = "collected"
-      case revision, time
+      case revision, time, signature
     }
   }
 

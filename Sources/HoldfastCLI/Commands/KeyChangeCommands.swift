@@ -44,6 +44,9 @@ struct KeyAdd: ParsableCommand {
   @Flag(help: "Seal to a new passphrase: it is asked for on the terminal, or read from HOLDFAST_PASSPHRASE_FILE.")
   var passphrase = false
 
+  @Flag(name: .long, help: "Of a writer: what it prunes is removed. Without, it adds snapshots and takes none away.")
+  var mayPrune = false
+
   @Option(help: ArgumentHelp("A name for people. (default: one with a number)", valueName: "name"))
   var label: String?
 
@@ -55,6 +58,7 @@ struct KeyAdd: ParsableCommand {
     guard [recipient != nil, writer != nil, passphrase].filter({ $0 }).count == 1 else {
       throw ValidationError("Say one of --recipient, --writer and --passphrase.")
     }
+    guard !mayPrune || writer != nil else { throw ValidationError("--may-prune is for a --writer.") }
   }
 
   func run() throws {
@@ -63,7 +67,7 @@ struct KeyAdd: ParsableCommand {
     if let writer {
       let name = label ?? "writer-\(change.keyring.writers.count + 1)"
       let key = try PublicKey(writerText: writer)
-      try change.enrol(Keyring.Writer(name: name, key: key))
+      try change.enrol(Keyring.Writer(name: name, key: key, mayPrune: mayPrune))
       return try editor.publish(change, output, "added the writer \(name) (\(key.short))")
     }
     let name = label ?? (passphrase ? "passphrase" : "recipient") + "-\(change.keyring.recipients.count + 1)"
@@ -104,6 +108,35 @@ struct KeyRemove: ParsableCommand {
     let member = try change.removeRecipient(key)
     try editor.publish(
       change, output, "removed the recipient \(Path(member.name)) (\(member.id.short))")
+  }
+}
+
+struct KeyPermit: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "permit", abstract: "Say whether a machine may prune.",
+    discussion: """
+      It needs the identity of a recipient. The machine that made the repository may prune until this is taken from it; a writer that is added later \
+      may where that is said. What a writer without this right notes as removed does not count.
+
+      \(ExitStatusTable.text)
+      """)
+
+  @Argument(help: "The name of a writer, or its public key, or the beginning of that.")
+  var key: String
+
+  @Flag(inversion: .prefixedNo, help: "Whether what it prunes is removed.")
+  var prune: Bool
+
+  @OptionGroup var place: RepositoryOptions
+  @OptionGroup var identity: IdentityOptions
+  @OptionGroup var output: OutputOptions
+
+  func run() throws {
+    let editor = try KeyringEditor(place, identity)
+    var change = try KeyringChange(editor.repository)
+    let writer = try change.permit(key, toPrune: prune)
+    try editor.publish(
+      change, output, "the writer \(Path(writer.name)) (\(writer.key.short)) \(prune ? "may" : "may not") prune")
   }
 }
 

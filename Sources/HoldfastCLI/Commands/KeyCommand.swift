@@ -11,7 +11,7 @@ struct KeyCommand: ParsableCommand {
     commandName: "key", abstract: "Make keys, and say who may open a repository and who may write to it.",
     discussion: ExitStatusTable.text,
     subcommands: [
-      KeyGenerate.self, KeyList.self, KeyAdd.self, KeyRemove.self, KeyRotate.self, KeyForget.self,
+      KeyGenerate.self, KeyList.self, KeyAdd.self, KeyRemove.self, KeyRotate.self, KeyPermit.self, KeyForget.self,
     ])
 }
 
@@ -83,7 +83,8 @@ struct KeyList: ParsableCommand {
       table.add(["recipient", member.id.short, Path(member.name).description, remark, member.recipient.text])
     }
     for writer in change.keyring.writers {
-      let remark = writer.revoked == nil ? "" : "revoked; \(Self.counted(writer))"
+      let right = writer.mayPrune ? "may prune" : ""
+      let remark = writer.revoked == nil ? right : "revoked; \(Self.counted(writer))"
       table.add(["writer", writer.key.short, Path(writer.name).description, remark, writer.key.writerText])
     }
     // The whole keys, because the first digits of one can be forged.
@@ -108,6 +109,7 @@ struct KeyringJSON: Encodable {
   struct Writer: Encodable {
     let name: String
     let writer: String
+    let mayPrune: Bool
     let isRevoked: Bool
   }
 
@@ -125,7 +127,11 @@ struct KeyringJSON: Encodable {
       Recipient(
         id: $0.id.description, name: $0.name, recipient: $0.recipient.text, byPassphrase: $0.passphrase != nil)
     }
-    writers = keyring.writers.map { Writer(name: $0.name, writer: $0.key.writerText, isRevoked: $0.revoked != nil) }
+    writers = keyring.writers.map {
+      Writer(
+        name: $0.name, writer: $0.key.writerText, mayPrune: $0.mayPrune && $0.revoked == nil,
+        isRevoked: $0.revoked != nil)
+    }
   }
 }
 

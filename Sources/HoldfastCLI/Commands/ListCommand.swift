@@ -50,13 +50,15 @@ struct SnapshotTree {
     table.add(["SNAPSHOT", "", "TAKEN", "", "STORED", "STANDS FOR", "CONSISTENCY"])
     let depths = Self.depths(of: snapshots)
     var lastSource: SourceName?
+    let isOutOfOrder = Self.contradictions(snapshots)
     for (index, snapshot) in snapshots.enumerated() {
       let envelope = snapshot.envelope
       if envelope.source.name != lastSource {
         lastSource = envelope.source.name
         table.add(["\(envelope.source.name)  (\(envelope.isSealed ? "sealed" : envelope.source.path))"])
       }
-      let remarks = Self.remarks(envelope, noted(snapshot))
+      var remarks = Self.remarks(envelope, noted(snapshot))
+      if isOutOfOrder.contains(snapshot.id) { remarks.append("TIME OUT OF ORDER") }
       table.add([
         Self.branch(at: index, depths) + envelope.snapshot.short, envelope.kind.rawValue,
         TimeText.local(envelope.started), "#\(envelope.sequence)", Amount.bytes(envelope.storedBytes),
@@ -80,6 +82,17 @@ struct SnapshotTree {
     if let pin = note.pinned { remarks.append(RetentionReason.pinned(pin.reason).description) }
     if !note.tags.isEmpty { remarks.append("tagged " + note.tags.map(\.text).joined(separator: ", ")) }
     return remarks
+  }
+
+  /// Those whose times contradict their numbers.
+  private static func contradictions(_ snapshots: [Snapshot]) -> Set<Identifier> {
+    var found: Set<Identifier> = []
+    for (_, ofOne) in Dictionary(grouping: snapshots, by: \.sourceName) {
+      let ordered = ofOne.sorted { ($0.standsFor, $0.sequence) < ($1.standsFor, $1.sequence) }
+      let flags = TimeOrder.contradictions(in: ordered.map(\.envelope.started))
+      found.formUnion(zip(ordered, flags).filter(\.1).map(\.0.id))
+    }
+    return found
   }
 
   private static func depths(of snapshots: [Snapshot]) -> [Int] {

@@ -114,6 +114,10 @@ struct PruneCommand: ParsableCommand {
         "holdfast: WARNING: this machine cannot remember when it saw that snapshots were removed, so none is collected: \(problem); set HOLDFAST_STATE_DIR"
       )
     }
+    for warning in report.sources.flatMap(\.warnings) {
+      watch.warn(warning)
+      Console.error("holdfast: WARNING: \(warning)")
+    }
     for refusal in report.sources.compactMap(\.refusal) {
       Console.error("holdfast: \(refusal.message)" + (refusal.hint.map { "\nHINT: " + $0 } ?? ""))
     }

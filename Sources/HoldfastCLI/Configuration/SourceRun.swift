@@ -113,6 +113,10 @@ struct SourceRun {
       SourceOutcome(
         source: source.name,
         summary: "a merge is due, and runs where an identity is: `holdfast merge --name \(source.name)`")
+    case .prune where (try? opened.repository.mayPrune()) == false:
+      SourceOutcome(
+        source: source.name,
+        summary: "a prune is due, and runs on a machine that may: `holdfast prune --name \(source.name)`")
     case .prune: watched(.prune, opened) { watch, _ in try prune(opened, watch) }
     case .prove(let first, let count): watched(.verify, opened) { try prove(first, count, opened, $0, $1) }
     }
@@ -179,6 +183,10 @@ struct SourceRun {
         "this machine cannot remember when it saw that snapshots were removed, so none is collected: \(problem)"
       watch.warn(text)
       Console.error("holdfast: \(source.name): WARNING: \(text); set HOLDFAST_STATE_DIR")
+    }
+    for warning in report.sources.flatMap(\.warnings) {
+      watch.warn(warning)
+      Console.error("holdfast: \(source.name): WARNING: \(warning)")
     }
     if let refusal = report.sources.compactMap(\.refusal).first {
       guard refusal.exitStatus != .locked else { return outcome(.locked, refusal.message) }

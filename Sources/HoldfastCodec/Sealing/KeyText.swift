@@ -6,19 +6,22 @@ package enum KeyText {
   package enum Kind: String, CaseIterable, Sendable {
     case identity = "holdfast-identity-"
     case recipient = "holdfast-recipient-"
-    case writerSecret = "holdfast-writer-secret-"
+    /// A seed of which signing and other keys are derived.
+    case writerSecret = "holdfast-writer-secret-2-"
+    /// From before: the seed itself signs.
+    case rawWriterSecret = "holdfast-writer-secret-"
     case writer = "holdfast-writer-"
 
     var byteCount: Int { self == .recipient ? 64 : 32 }
 
-    var isSecret: Bool { self == .identity || self == .writerSecret }
+    var isSecret: Bool { self == .identity || self == .writerSecret || self == .rawWriterSecret }
 
     /// What it is called in messages.
     package var title: String {
       switch self {
       case .identity: "an identity"
       case .recipient: "a recipient"
-      case .writerSecret: "a writer key"
+      case .writerSecret, .rawWriterSecret: "a writer key"
       case .writer: "a writer"
       }
     }
@@ -51,6 +54,17 @@ package enum KeyText {
 
   /// The one secret in the text of a key file: on a line of its own, beside comments.
   static func decodeFile(_ text: SecretBytes, as kind: Kind, name: String) throws(KeyError) -> [UInt8] {
+    try decode(secretLine(of: text, kind, name), as: kind, name: name)
+  }
+
+  /// The secret of a writer, and whether the seed itself signs.
+  static func decodeWriterFile(_ text: SecretBytes, name: String) throws(KeyError) -> (seed: [UInt8], isRaw: Bool) {
+    let line = try secretLine(of: text, .rawWriterSecret, name)
+    let kind = line.hasPrefix(Kind.writerSecret.rawValue) ? Kind.writerSecret : .rawWriterSecret
+    return (try decode(line, as: kind, name: name), kind == .rawWriterSecret)
+  }
+
+  private static func secretLine(of text: SecretBytes, _ kind: Kind, _ name: String) throws(KeyError) -> String {
     let lines = text.withUnsafeBytes { bytes in
       // Some editors begin a file with a mark of its encoding.
       (bytes.starts(with: byteOrderMark) ? bytes.dropFirst(byteOrderMark.count) : bytes[...])
@@ -58,7 +72,7 @@ package enum KeyText {
     }.filter { !$0.isEmpty && !$0.hasPrefix("#") }
     guard let line = lines.first else { throw KeyError.notAKey(name, expected: kind) }
     guard lines.count == 1 else { throw KeyError.severalKeys(name) }
-    return try decode(line, as: kind, name: name)
+    return line
   }
 
   private static func checksum(_ text: String) -> String {

@@ -50,6 +50,8 @@ package struct RecoveryIdentity: Sendable {
   /// Opens the key of an object from its slot. `nil` when it was not sealed to this identity, for this object.
   package func open(_ slot: KeySlot, info: [UInt8]) -> SealingKey? {
     guard
+      let sender = try? Curve25519.KeyAgreement.PublicKey(rawRepresentation: slot.encapsulatedKey),
+      opening.agrees(with: sender),
       var context = try? HPKE.Recipient(
         privateKey: opening, ciphersuite: suite, info: Data(info), encapsulatedKey: Data(slot.encapsulatedKey)),
       let key = try? context.open(slot.sealedKey), key.count == SealingKey.byteCount
@@ -62,6 +64,15 @@ package struct RecoveryIdentity: Sendable {
     var plain = seed.withUnsafeBytes { Array($0) }
     defer { SecretBytes.wipe(&plain) }
     return try key.seal(plain, number: 0, associated: associated)
+  }
+}
+
+extension Curve25519.KeyAgreement.PrivateKey {
+  /// Whether a shared secret with this key is secret. With a point of low order every agreement gives zero, so everybody could open what is sealed to it, and
+  /// could seal as if it came from it. RFC 9180 (7.1.4) asks both sides for this check, and the library does without.
+  fileprivate func agrees(with key: Curve25519.KeyAgreement.PublicKey) -> Bool {
+    guard let secret = try? sharedSecretFromKeyAgreement(with: key) else { return false }
+    return !secret.withUnsafeBytes { $0.allSatisfy { $0 == 0 } }
   }
 }
 
@@ -106,10 +117,7 @@ package struct Recipient: Hashable, Sendable {
 
   private func openingKey() throws -> Curve25519.KeyAgreement.PublicKey {
     guard let key = try? Curve25519.KeyAgreement.PublicKey(rawRepresentation: opening.bytes),
-      let secret = try? Curve25519.KeyAgreement.PrivateKey().sharedSecretFromKeyAgreement(with: key),
-      // With a point of low order every agreement gives zero, and everybody could open what is sealed to it. RFC 9180 (7.1.4) asks for
-      // this check, and the library does without.
-      !secret.withUnsafeBytes({ $0.allSatisfy { $0 == 0 } })
+      Curve25519.KeyAgreement.PrivateKey().agrees(with: key)
     else { throw KeyError.unusable("--recipient") }
     return key
   }

@@ -99,25 +99,31 @@ package struct Signature: Hashable, Sendable, Codable {
 /// What a machine that takes backups holds: it signs its snapshots, and seals what the machine keeps for itself. It opens nothing.
 package struct WriterKey: Sendable {
   private let seed: SecretBytes
+  /// Whether the seed itself signs, as in keys from before signing keys were derived.
+  private let isRaw: Bool
   package let signing: SigningKey
   /// For the local cache of states.
   package let cacheKey: SealingKey
 
   /// A fresh one.
   package init() throws {
-    try self.init(seed: SecretBytes.random(count: 32))
+    try self.init(seed: SecretBytes.random(count: 32), isRaw: false)
   }
 
-  private init(seed: SecretBytes) throws {
+  private init(seed: SecretBytes, isRaw: Bool) throws {
     self.seed = seed
-    signing = try seed.withUnsafeBytes { try SigningKey(derived: SymmetricKey(data: $0)) }
+    self.isRaw = isRaw
+    signing =
+      isRaw
+      ? try seed.withUnsafeBytes { try SigningKey(derived: SymmetricKey(data: $0)) }
+      : try SigningKey(derived: seed.derive("writer signing"))
     cacheKey = SealingKey(seed.derive("writer cache"))
   }
 
   /// - Parameter name: where the text came from, for messages.
   package init(file text: SecretBytes, name: String) throws {
-    var bytes = try KeyText.decodeFile(text, as: .writerSecret, name: name)
-    try self.init(seed: SecretBytes(taking: &bytes))
+    var (bytes, isRaw) = try KeyText.decodeWriterFile(text, name: name)
+    try self.init(seed: SecretBytes(taking: &bytes), isRaw: isRaw)
   }
 
   /// For `contentCode`.
@@ -125,7 +131,7 @@ package struct WriterKey: Sendable {
 
   /// The text of its key file: the secret with comments that say what it is.
   package func fileText(created: String) -> SecretBytes {
-    let secret = seed.withUnsafeBytes { KeyText.encode(.writerSecret, $0) }
+    let secret = seed.withUnsafeBytes { KeyText.encode(isRaw ? .rawWriterSecret : .writerSecret, $0) }
     var text = Array(
       """
       # A holdfast writer key: this machine signs its snapshots with it. It opens nothing.

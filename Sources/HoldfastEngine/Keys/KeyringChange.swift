@@ -49,6 +49,24 @@ package struct KeyringChange: Sendable {
     keyring.writers.append(writer)
   }
 
+  /// Gives a writer the right to prune, or takes it away. What it has noted as removed counts no more then, and is removed anew by whoever may.
+  /// - Parameter name: of a writer, or its public key, or the beginning of that.
+  @discardableResult
+  package mutating func permit(_ name: String, toPrune mayPrune: Bool) throws -> Keyring.Writer {
+    let found = writers(called: name)
+    guard found.count == 1, !name.isEmpty else { throw noSuchMember(name, isAmbiguous: found.count > 1) }
+    keyring.writers[found[0]].mayPrune = mayPrune
+    return keyring.writers[found[0]]
+  }
+
+  /// Those that were not revoked.
+  private func writers(called name: String) -> [Int] {
+    keyring.writers.indices.filter {
+      keyring.writers[$0].revoked == nil
+        && (keyring.writers[$0].name == name || keyring.writers[$0].key.description.hasPrefix(name))
+    }
+  }
+
   /// - Parameter name: of a recipient, or its ID, or the beginning of that.
   /// - Returns: who goes.
   @discardableResult
@@ -83,10 +101,7 @@ package struct KeyringChange: Sendable {
   /// - Returns: who goes; `nil` when there is no writer of that name.
   /// - Postcondition: of its snapshots and archived logs those count that are in the repository now, and no others.
   package mutating func revokeWriter(_ name: String) throws -> Keyring.Writer? {
-    let found = keyring.writers.indices.filter {
-      keyring.writers[$0].revoked == nil
-        && (keyring.writers[$0].name == name || keyring.writers[$0].key.description.hasPrefix(name))
-    }
+    let found = writers(called: name)
     guard let index = found.first, !name.isEmpty else { return nil }
     // Nor may a recipient be meant: a revocation is for good.
     guard found.count == 1, recipients(called: name).isEmpty else { throw noSuchMember(name, isAmbiguous: true) }

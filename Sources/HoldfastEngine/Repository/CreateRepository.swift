@@ -39,7 +39,7 @@ extension Repository {
     }
     let keyring = Keyring(
       repository: id, time: created, recipients: try sealing.recipients(id),
-      writers: [Keyring.Writer(name: sealing.writerName, key: sealing.writer.signing.publicKey)])
+      writers: [Keyring.Writer(name: sealing.writerName, key: sealing.writer.signing.publicKey, mayPrune: true)])
     let bytes = try keyring.serialized(signedBy: sealing.writer.signing)
     let revision = try KeyringRevision(parsing: bytes, after: nil, repository: id, name: Keys.keyring(1))
     // The descriptor last: with it the repository exists.

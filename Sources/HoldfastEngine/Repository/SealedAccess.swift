@@ -90,6 +90,17 @@ package final class SealedAccess: Sendable {
     return writer
   }
 
+  /// Makes sure that this machine's writer may prune.
+  func checkMayPrune() throws {
+    let key = try writer().signing.publicKey
+    guard !keyring.mayPrune(key), let member = keyring.writers.first(where: { $0.key == key }) else { return }
+    throw KeyError(
+      "the writer \(Path(member.name)) (\(key.short)) of this machine may not prune",
+      hint:
+        "Prune on a machine that may; or, where the recovery identity is, run `holdfast key permit \(Path(member.name)) --prune --identity FILE`."
+    )
+  }
+
   /// The keyring under which a snapshot was taken.
   func revision(of snapshot: Snapshot) throws -> Keyring {
     try revision(snapshot.envelope.keyring, of: Keys.manifest(snapshot.sourceName, snapshot.sequence))
@@ -154,6 +165,13 @@ package final class SealedAccess: Sendable {
 // MARK: What the repository does with it
 
 extension Repository {
+  /// Whether what this machine notes as removed counts.
+  /// - Throws: `KeyError` where it has no writer key that counts.
+  package func mayPrune() throws -> Bool {
+    guard let sealed else { return true }
+    return sealed.keyring.mayPrune(try sealed.writer().signing.publicKey)
+  }
+
   /// How its containers are read.
   var access: ContainerAccess {
     guard let sealed else { return .unsealed }

@@ -10,6 +10,8 @@ package struct NotesReading: Sendable {
   package let notes: SourceNotes
   /// Revisions above it that should count and do not.
   package let damage: [DamageError]
+  /// Notes of removals that do not count: they are signed by no writer that may prune.
+  package let ignoredRemovals: [SourceNotes.Note]
   /// The number that the next revision gets.
   let next: UInt64
 
@@ -62,8 +64,10 @@ extension Repository {
     if isIncomplete, found == nil, try notesRevisions(of: source) != revisions { return nil }
     if let loss = memory?.check(found, highest: highestThere, of: source) { damage.append(loss) }
     let none = SourceNotes(repository: id, source: source, isSealed: descriptor.isSealed)
+    let (notes, ignored) = (found?.notes ?? none).removalsThatCount(by: sealed?.keyring)
     return NotesReading(
-      notes: found?.notes ?? none, damage: damage, next: max(highestThere, memory?.highestNotes(of: source) ?? 0) + 1)
+      notes: notes, damage: damage, ignoredRemovals: ignored,
+      next: max(highestThere, memory?.highestNotes(of: source) ?? 0) + 1)
   }
 
   private func notesRevision(of source: SourceName, _ number: UInt64) throws -> NotesRevision {
@@ -125,11 +129,20 @@ extension Repository {
       "the notes on \(source) were changed by others each time", hint: "Run the same command again.")
   }
 
+  private func serialized(_ notes: SourceNotes) throws -> [UInt8] {
+    guard let sealed else { return try notes.serialized() }
+    let writer = try sealed.writer().signing
+    var notes = notes
+    // Of others only what they have signed themselves is handed on.
+    if sealed.keyring.mayPrune(writer.publicKey) { try notes.signRemovals(by: writer) }
+    return try notes.serialized(signedBy: writer)
+  }
+
   /// - Returns: `nil` when the number was taken meanwhile.
   private func write(_ notes: SourceNotes) throws -> SourceNotes? {
     let (source, number) = (notes.source, notes.revision)
     let key = Keys.notes(source, number)
-    let bytes = try notes.serialized(signedBy: sealed?.writer().signing)
+    let bytes = try serialized(notes)
     guard bytes.count <= Limits.envelopeBytesMax, notes.notes.count <= Limits.chainLengthMax else {
       throw EngineError(
         "the notes on \(source) would be too long", hint: "Prune it, or take tags away from its snapshots.")

@@ -43,6 +43,8 @@ package struct Prune {
     package internal(set) var logs: [LogReport] = []
     /// Why nothing was removed, where that is so.
     package internal(set) var refusal: Refusal?
+    /// What should not be as it is, and is in nobody's way.
+    package internal(set) var warnings: [String] = []
 
     /// What a restore can still begin with, called back or not.
     var left: [Snapshot] { lines.filter { $0.fate != .collected }.map(\.snapshot) }
@@ -83,7 +85,7 @@ package struct Prune {
         hint: "Say at least one of --keep-last, --keep-daily and the like; --dry-run shows what would go.",
         exitStatus: .usage)
     }
-    if !options.isDryRun { _ = try repository.sealed?.writer() }
+    if !options.isDryRun { try repository.sealed?.checkMayPrune() }
     let names = try repository.knownSources(options.source)
     var report = Report(isDryRun: options.isDryRun)
     for name in names {
@@ -103,7 +105,7 @@ package struct Prune {
       let waited = wait(survey.waitingItems(notes), name, &report)
       let going = survey.collectable(notes) { isRipe($0, waited) }
       let end = Collection(survey: survey, notes: notes, going: going)
-      return try withLogs(self.report(end, since: survey.next, waited))
+      return try withLogs(self.report(end, since: survey, waited))
     }
     let lock = try repository.store.lock(name.text, wait: options.waitsForLock, cancellation: host.cancellation)
     defer { withExtendedLifetime(lock) {} }
@@ -142,7 +144,7 @@ package struct Prune {
       try host.cancellation.check()
       try repository.removeObjects(of: name, snapshot.sequence, butThose: left)
     }
-    return try withLogs(self.report(end, since: survey.next, waited))
+    return try withLogs(self.report(end, since: survey, waited))
   }
 
   /// What is beyond recall, and by which notes.
@@ -169,14 +171,14 @@ package struct Prune {
     try PruneSurvey(name, in: repository, policy: options.policy, reading: reading)
   }
 
-  /// - Parameter since: the revision from which on what was removed was removed now.
+  /// - Parameter first: what was found first: what was removed since then was removed now.
   private func report(
-    _ end: Collection, since: UInt64, _ waited: [WaitingRecord.Item: Double]
+    _ end: Collection, since first: PruneSurvey, _ waited: [WaitingRecord.Item: Double]
   ) -> SourceReport {
-    let lines = end.survey.lines(end.notes, since: since, collected: Set(end.going.map(\.id))) { item in
+    let lines = end.survey.lines(end.notes, since: first.next, collected: Set(end.going.map(\.id))) { item in
       waited[item].map { max(0, options.grace - $0) }
     }
-    return SourceReport(name: end.survey.name, lines: lines)
+    return SourceReport(name: end.survey.name, lines: lines, warnings: first.warnings)
   }
 
   /// Removes what no snapshot that is left can use of archived logs.

@@ -1,4 +1,5 @@
 internal import HoldfastArchive
+internal import HoldfastCodec
 internal import HoldfastModel
 internal import HoldfastStore
 internal import HoldfastSystem
@@ -21,11 +22,12 @@ struct PruneSurvey {
     sequences = Set(snapshots.map(\.sequence))
     damage += Self.orphans(among: snapshots)
     damage += Self.missing(of: name, in: try repository.sequences(of: name), among: snapshots, reading.notes)
-    let candidates = snapshots.map { RetentionCandidate($0, reading.notes[$0]) }
+    let keyring = repository.sealed?.keyring
+    let candidates = snapshots.map { RetentionCandidate($0, reading.notes[$0], keyring) }
     plan = RetentionPlan(
       candidates, policy: policy, now: repository.host.clock.now(), calendar: LocalCalendar.time(of:))
     // What cannot be read may build on anything.
-    let suspicious = snapshots.last { reading.removal(of: $0) == nil && $0.isSuspicious(reading.notes) }
+    let suspicious = snapshots.last { $0.isSuspicious(reading.notes) }
     refusal =
       try damage.first.map { Self.refusal(name, $0) } ?? suspicious.map { Self.refusal(name, $0) }
       ?? Self.broken(among: snapshots, kept: plan, repository).map { Self.refusal(name, broken: $0) }
@@ -104,7 +106,8 @@ struct PruneSurvey {
 
   // MARK: Notes
 
-  /// Notes what the plan says: what goes is removed, what stays is called back, what is gone is forgotten.
+  /// Notes what the plan says: what goes is removed, what stays is called back, whoever has removed it, and what is gone is forgotten. What a note says is
+  /// beyond recall may be on its way out on another machine at this moment, so that is left as it is, and nothing of it is removed here.
   /// - Returns: whether anything is to be noted.
   func removeByPlan(in notes: inout SourceNotes, now: Timestamp) -> Bool {
     for line in plan.lines {
@@ -127,7 +130,10 @@ struct PruneSurvey {
 
   /// Notes what is beyond recall from here on.
   func collect(_ going: [Snapshot], in notes: inout SourceNotes) {
-    for snapshot in going { notes[snapshot.id, snapshot.sequence].removed?.isCollected = true }
+    for snapshot in going {
+      let removal = notes[snapshot].removed
+      notes[snapshot.id, snapshot.sequence].removed = removal.map { $0.isCollected ? $0 : $0.collected }
+    }
   }
 
   /// What was removed, as this machine waits for it.
@@ -176,10 +182,30 @@ struct PruneSurvey {
     of snapshot: Snapshot, _ line: RetentionPlan.Line, _ notes: SourceNotes, _ since: UInt64,
     _ secondsLeft: (WaitingRecord.Item) -> Double?
   ) -> Prune.Fate {
-    guard let removal = notes[snapshot].removed, let item = item(of: snapshot, notes) else {
-      return .kept(line.isKept ? line.reasons : [.calledBack])
+    let removal = notes[snapshot].removed
+    if line.isKept {
+      if removal != nil { return .kept(line.reasons + [.heldBack]) }
+      return .kept(line.reasons + (reading.removal(of: snapshot) == nil ? [] : [.cameBack]))
     }
+    guard let removal, let item = item(of: snapshot, notes) else { return .kept([.calledBack]) }
     return removal.revision >= since ? .removed : .waiting(seconds: secondsLeft(item))
+  }
+
+  /// What an operator should look at.
+  var warnings: [String] {
+    var warnings: [String] = []
+    if let first = reading.ignoredRemovals.first {
+      warnings.append(
+        "\(Amount.count(UInt64(reading.ignoredRemovals.count), "snapshot")) of \(name), \(first.snapshot.short) first, are noted as removed by nobody who may prune: that does not count"
+      )
+    }
+    if let first = plan.lines.first(where: \.isOutOfOrder) {
+      let count = plan.lines.count { $0.isOutOfOrder }
+      warnings.append(
+        "the times of \(Amount.count(UInt64(count), "snapshot")) of \(name) contradict their numbers, number \(first.candidate.sequence) first: a clock was wrong, or somebody writes wrong times; none of them displaces another"
+      )
+    }
+    return warnings
   }
 
   /// The archives that all but these snapshots consist of.
@@ -195,17 +221,19 @@ struct PruneSurvey {
 }
 
 extension RetentionCandidate {
-  init(_ snapshot: Snapshot, _ note: SourceNotes.Note) {
+  /// - Parameter keyring: `nil` where the repository is not sealed.
+  init(_ snapshot: Snapshot, _ note: SourceNotes.Note, _ keyring: Keyring?) {
     let envelope = snapshot.envelope
     self.init(
       id: snapshot.id, sequence: snapshot.sequence, kind: envelope.kind, parent: envelope.parent?.snapshot,
       time: envelope.started)
     tags = Set(note.tags)
     pin = note.pinned?.reason
-    standsFor = snapshot.standsFor
+    // To take the place of another one is to have it removed.
+    let mayReplace = keyring.map { keyring in envelope.signature.map { keyring.mayPrune($0.key) } ?? false } ?? true
+    standsFor = mayReplace ? snapshot.standsFor : snapshot.sequence
     isIncomplete = envelope.incomplete > 0
     provedShare = note.proved?.share
-    isRemoved = note.removed != nil
   }
 }
 

@@ -37,8 +37,6 @@ package struct RetentionCandidate: Hashable, Sendable {
   package var isIncomplete = false
   /// Which share of a full's bytes the last verify proved, in percent; 0 where it read no data, `nil` where there was none.
   package var provedShare: Int?
-  /// Whether it was removed before, and is not collected yet.
-  package var isRemoved = false
 
   package init(id: Identifier, sequence: UInt64, kind: SnapshotKind, parent: Identifier?, time: Timestamp) {
     (self.id, self.sequence, self.kind, self.parent, self.time) = (id, sequence, kind, parent, time)
@@ -62,6 +60,10 @@ package enum RetentionReason: Hashable, Sendable, CustomStringConvertible {
   case neededBy(Identifier)
   /// While the plan was carried out.
   case calledBack
+  /// It was noted as removed, and is no more.
+  case cameBack
+  /// A note says that it is beyond recall, and a rule keeps it: nothing of it is removed.
+  case heldBack
 
   package var description: String {
     switch self {
@@ -77,6 +79,8 @@ package enum RetentionReason: Hashable, Sendable, CustomStringConvertible {
     case .newestOf(let period, let time): "the newest of \(period.name(of: time))"
     case .neededBy(let id): "\(id.short) builds on it"
     case .calledBack: "called back meanwhile"
+    case .cameBack: "it was removed before, and comes back"
+    case .heldBack: "noted as beyond recall, but not removed here"
     }
   }
 }
