@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import argparse, contextlib, functools, hashlib, itertools, json, mmap, os, re, stat, struct, sys, tempfile, zlib
 from pathlib import Path
-from typing import Any, BinaryIO, Iterator, NamedTuple, NoReturn
+from typing import Any, BinaryIO, Callable, Iterator, NamedTuple, NoReturn
 
 MOST_PLAIN, MOST_STORED, MOST_FRAMES = 4 << 20, (4 << 20) + (64 << 10), 1_048_576  # limits: section 8
 MOST_RECORDS = 1 << 20
@@ -43,8 +43,12 @@ DIRECTORY, FILE, SYMBOLIC_LINK, HARD_LINK, FIFO, CHARACTER_DEVICE, BLOCK_DEVICE 
 CLASSES = ["", "stable", "retried", "torn", "unreadable", "sqlite-read-transaction", "sqlite-quiesced",
            "postgres-backup", "bad-pages"]
 TORN, UNREADABLE, SQLITE_READ_TRANSACTION, BAD_PAGES = 3, 4, 5, 8
+FILE_KINDS = {DIRECTORY: stat.S_IFDIR, SYMBOLIC_LINK: stat.S_IFLNK, FIFO: stat.S_IFIFO, CHARACTER_DEVICE: stat.S_IFCHR,
+              BLOCK_DEVICE: stat.S_IFBLK}
+DIRECTORY_ONLY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 WEAKNESS = [1, 5, 6, 7, 2, 8, 3, 4]  # of these classes, the weakest last
 MOST_BAD_PAGES = 1024
+RESERVED = b".holdfast-restore"
 
 TITLE = re.compile(r"([A-Za-z0-9_][A-Za-z0-9._-]{0,63})/(?!0{10})[0-9]{10}")  # NAME/SEQUENCE
 NUMBER = re.compile(r"(?!0{10})[0-9]{10}", re.ASCII)
@@ -602,7 +606,10 @@ class Chain:
         for snapshot in self.snapshots:
             for number, archive in enumerate(snapshot.value["archives"], len(self.archives)):
                 demand(archive["number"] == number, f"{snapshot.title}: archive {archive['number']} should be {number}")
+                demand(archive["sequence"] <= snapshot.value["sequence"], f"{snapshot.title}: archive {number} is newer")
             self.archives += snapshot.archives
+        demand(len({archive.id for archive in self.archives}) == len(self.archives),
+               f"{self.snapshots[-1].title}: an archive of its chain has two numbers")
         self.bodies: list[Cursor] = []
         self.state: dict[bytes, Entry] = {}
 
@@ -749,6 +756,8 @@ def verify_stored(repository: Repository, snapshot: Snapshot) -> None:
 def verify_one(chain: Chain, snapshot: Snapshot, changes: dict[str, int], brought: list[Entry]) -> None:
     """What one snapshot brought: counts, files, archives."""
     before, value, repository = len(PROBLEMS), snapshot.value, chain.repository
+    if RESERVED in chain.state:
+        note(f"{snapshot.title}: has an entry {show(RESERVED)}, and `holdfast restore` needs this name for itself")
     files = [entry for entry in chain.state.values() if entry.type == FILE]
     found = {"entries": len(chain.state), "files": len(files), "bytes": sum(file.size for file in files), **changes,
              "incomplete": sum(file.consistency in (TORN, UNREADABLE, BAD_PAGES) for file in files),
@@ -785,68 +794,158 @@ def restore(repository: Repository, snapshot: Snapshot, target: str) -> None:
     for archive in chain.archives:
         with contextlib.suppress(Damaged):  # the files that need it will say so
             repository.container(archive)
-    os.makedirs(target, 0o700, exist_ok=True)
-    os.chdir(target)  # so that the longest path is short enough
-    os.chmod(b".", 0o700)
-    for name in ("system.posix_acl_access", "system.posix_acl_default"):  # nothing is handed down from outside
-        with contextlib.suppress(OSError):
-            os.removexattr(b".", name)
-    phase = {DIRECTORY: 0, FILE: 1, HARD_LINK: 2}  # symbolic links come last: nothing is written through one
-    for entry in sorted(chain.entries(), key=lambda entry: phase.get(entry.type, 3)):
-        with noting(f"left out: {show(entry.path)}"):
-            write(chain, entry)
-    for entry in reversed(chain.entries()):
-        if entry.type == DIRECTORY:
-            write_attributes(entry)
+    with Target(target) as place:
+        phase = {DIRECTORY: 0, FILE: 1, HARD_LINK: 2}  # symbolic links come last: nothing is written through one
+        for entry in sorted(chain.entries(), key=lambda entry: phase.get(entry.type, 3)):
+            with noting(f"left out: {show(entry.path)}"):
+                place.write(chain, entry)
+        for entry in reversed(chain.entries()):
+            if entry.type == DIRECTORY:
+                with noting(f"left out: {show(entry.path)}"):
+                    write_attributes(entry, place.directory(entry.path))
     print(f"{snapshot.title}  {snapshot.id}  is restored" + (", but not all: see above" if any(PROBLEMS) else "")
           + (", without owners" if os.geteuid() else ""))
 
 
-def write(chain: Chain, entry: Entry) -> None:
-    """Makes one entry; directories get their attributes later."""
-    if entry.type == DIRECTORY:
-        return os.mkdir(entry.path, 0o700) if entry.path else None
-    if entry.type == FILE:
-        write_file(chain, entry)
-    try:
-        if entry.type == HARD_LINK:
-            return os.link(entry.link, entry.path)
-        if entry.type == SYMBOLIC_LINK:
-            os.symlink(entry.link, entry.path)
-        elif entry.type == FIFO:
-            os.mkfifo(entry.path, 0o600)
-        elif entry.type != FILE:
-            kind = stat.S_IFCHR if entry.type == CHARACTER_DEVICE else stat.S_IFBLK
-            os.mknod(entry.path, 0o600 | kind, os.makedev(*entry.device))
-    except OSError as error:
-        raise LeftOut(f"{error.strerror}" + (f": {show(entry.link)}" if entry.link else "")) from None
-    write_attributes(entry)
+class Target:
+    """An empty directory that a snapshot is written into. Everything is reached through descriptors from there on, one
+    name at a time and never through a link, and is what was made here: whoever else can write to it leads nothing away."""
+
+    def __init__(self, path: str):
+        os.makedirs(path, 0o700, exist_ok=True)
+        self.opened: list[tuple[bytes, int]] = [(b"", os.open(path, DIRECTORY_ONLY))]  # the way to the last directory
+        self.made: dict[bytes, tuple[int, int]] = {}  # device and inode number of what was written, by path
+        top = self.opened[0][1]
+        if os.geteuid() == 0:
+            os.chown(top, 0, 0)  # from here on its owner cannot interfere
+        os.chmod(top, 0o700)
+        if os.listdir(top):
+            self.close()
+            raise Refused(f"{path}: is there, and is not an empty directory")
+        for name in ("system.posix_acl_access", "system.posix_acl_default"):  # nothing is handed down from outside
+            with contextlib.suppress(OSError):
+                os.removexattr(top, name)
+        self.keep(b"", top)
+
+    def __enter__(self) -> Target:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.close()
+
+    def close(self) -> None:
+        while self.opened:
+            os.close(self.opened.pop()[1])
+
+    def keep(self, path: bytes, file: int) -> None:
+        """Remembers what was made at a path, so that nothing else is taken for it."""
+        status = os.fstat(file)
+        self.made[path] = status.st_dev, status.st_ino
+
+    def check(self, path: bytes, file: int) -> None:
+        status = os.fstat(file)
+        if self.made.get(path) != (status.st_dev, status.st_ino):
+            raise Refused("somebody has exchanged it, or what it lies in, while it was restored")
+
+    def directory(self, path: bytes) -> int:
+        """The descriptor of a directory that was made before. Paths come in order, so the way to it is open mostly."""
+        while not (path + b"/").startswith(self.opened[-1][0] + b"/") and self.opened[-1][0]:
+            os.close(self.opened.pop()[1])
+        above, file = self.opened[-1]
+        for name in path[len(above):].split(b"/"):
+            if name:
+                above = above + b"/" + name if above else name
+                try:
+                    file = os.open(name, DIRECTORY_ONLY, dir_fd=file)
+                except OSError as error:
+                    raise Refused(f"the directory {show(above)} cannot be opened: {error.strerror}") from None
+                self.opened.append((above, file))
+                self.check(above, file)
+        return file
+
+    def write(self, chain: Chain, entry: Entry) -> None:
+        """Makes one entry; directories get their attributes later."""
+        if not entry.path:
+            return
+        above, _, name = entry.path.rpartition(b"/")
+        parent = self.directory(above)
+        if entry.type == DIRECTORY:
+            os.mkdir(name, 0o700, dir_fd=parent)
+            return self.adopt(entry, parent, name, lambda file: None)
+        if entry.type == FILE:
+            return self.write_file(chain, entry, parent, name)
+        try:
+            if entry.type == HARD_LINK:
+                return self.link(entry, parent, name)
+            if entry.type == SYMBOLIC_LINK:
+                os.symlink(entry.link, name, dir_fd=parent)
+            elif entry.type == FIFO:
+                os.mkfifo(name, 0o600, dir_fd=parent)
+            else:
+                kind = stat.S_IFCHR if entry.type == CHARACTER_DEVICE else stat.S_IFBLK
+                os.mknod(name, 0o600 | kind, os.makedev(*entry.device), dir_fd=parent)
+        except OSError as error:
+            raise LeftOut(f"{error.strerror}" + (f": {show(entry.link)}" if entry.link else "")) from None
+        self.adopt(entry, parent, name, lambda file: write_attributes(entry, file))
+
+    def adopt(self, entry: Entry, parent: int, name: bytes, use: Callable[[int], None]) -> None:
+        """Opens what was made under a name, which is ours and of its kind, or not what was made."""
+        file = os.open(name, os.O_PATH | os.O_NOFOLLOW, dir_fd=parent)
+        try:
+            status = os.fstat(file)
+            if status.st_uid != os.geteuid() or stat.S_IFMT(status.st_mode) != FILE_KINDS[entry.type]:
+                raise Refused("somebody has exchanged it while it was restored")
+            self.keep(entry.path, file)
+            use(file)
+        finally:
+            os.close(file)
+
+    def link(self, entry: Entry, parent: int, name: bytes) -> None:
+        above, _, first = entry.link.rpartition(b"/")
+        if entry.link not in self.made:
+            raise LeftOut(f"it leads to what is left out: {show(entry.link)}")
+        parent = os.dup(parent)  # looking for the other one may close it
+        try:
+            os.link(first, name, src_dir_fd=self.directory(above), dst_dir_fd=parent, follow_symlinks=False)
+            file = os.open(name, os.O_PATH | os.O_NOFOLLOW, dir_fd=parent)
+            try:
+                self.check(entry.link, file)
+            except Refused:
+                os.unlink(name, dir_fd=parent)
+                raise
+            finally:
+                os.close(file)
+        finally:
+            os.close(parent)
+
+    def write_file(self, chain: Chain, entry: Entry, parent: int, name: bytes) -> None:
+        if entry.consistency == UNREADABLE:
+            raise LeftOut("could not be read when the snapshot was taken")
+        file = -1
+        try:
+            file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=parent)
+            os.ftruncate(file, entry.size)  # what is not written stays a hole
+            for position, data in chain.contents(entry):
+                while data:
+                    written = os.pwrite(file, data, position)
+                    data, position = data[written:], position + written
+            self.keep(entry.path, file)
+            write_attributes(entry, file)
+        except Damaged:
+            os.unlink(name, dir_fd=parent)
+            raise
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, entry.path) from None
+        finally:
+            if file >= 0:
+                os.close(file)
+        if entry.consistency == BAD_PAGES:
+            note(f"bad pages: {show(entry.path)}: {', '.join(map(str, entry.bad_pages))}: damaged before the snapshot", 0)
+        if entry.consistency == TORN:
+            note(f"torn: {show(entry.path)}: was changing when the snapshot was taken", 0)
 
 
-def write_file(chain: Chain, entry: Entry) -> None:
-    if entry.consistency == UNREADABLE:
-        raise LeftOut("could not be read when the snapshot was taken")
-    file = os.open(entry.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    try:
-        os.ftruncate(file, entry.size)  # what is not written stays a hole
-        for position, data in chain.contents(entry):
-            while data:
-                written = os.pwrite(file, data, position)
-                data, position = data[written:], position + written
-    except Damaged:
-        os.unlink(entry.path)
-        raise
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, entry.path) from None
-    finally:
-        os.close(file)
-    if entry.consistency == BAD_PAGES:
-        note(f"bad pages: {show(entry.path)}: {', '.join(map(str, entry.bad_pages))}: damaged before the snapshot", 0)
-    if entry.consistency == TORN:
-        note(f"torn: {show(entry.path)}: was changing when the snapshot was taken", 0)
-
-
-def write_attributes(entry: Entry) -> None:
+def write_attributes(entry: Entry, file: int) -> None:
     """The order matters: a new owner drops setuid and capabilities, a mode can forbid extended attributes."""
     @contextlib.contextmanager
     def trying(what: str) -> Iterator[None]:
@@ -854,19 +953,22 @@ def write_attributes(entry: Entry) -> None:
             yield
         except OSError as error:
             note(f"left out: {show(entry.path)}: {what}: {error.strerror}", 3)
-    path, (mode, user, group, modified, extended) = entry.path or b".", entry.attributes
+    # A descriptor for a name only takes no attributes; the name that the system has for it leads to just that.
+    path: Any = file if entry.type in (FILE, DIRECTORY) else f"/proc/self/fd/{file}"
+    mode, user, group, modified, extended = entry.attributes
     if os.geteuid() == 0:
         with trying("owner"):
-            os.chown(path, user, group, follow_symlinks=False)
+            os.chown(path, user, group)
     for name, value in extended:
         with trying(f"extended attribute {show(name)}"):
-            os.setxattr(path, name, value, follow_symlinks=False)
+            os.setxattr(path, name, value)
     if entry.type != SYMBOLIC_LINK:
         with trying("mode"):
-            is_owned = (os.stat(path).st_uid, os.stat(path).st_gid) == (user, group)
+            status = os.fstat(file)
+            is_owned = (status.st_uid, status.st_gid) == (user, group)
             os.chmod(path, mode if is_owned else mode & ~(stat.S_ISUID | stat.S_ISGID))
     with trying("time"):
-        os.utime(path, ns=(modified, modified), follow_symlinks=False)
+        os.utime(path, ns=(modified, modified))
 
 
 def write_log(repository: Repository, name: str, file: str, target: str) -> None:

@@ -582,6 +582,81 @@ class RescueTests(Case):
         self.refused("lies in no directory")
         self.assertEqual(os.listdir(outside), [])
 
+    def exchanging(self, path: bytes, replacement: Callable[[Path, Path], None]) -> Tuple[int, str, Path]:
+        """Restores while somebody who can write to the target exchanges what was made at a path."""
+        target, outside = self.place / "exchanged", self.place / "victim"
+        outside.mkdir()
+        keep = rescue.Target.keep
+
+        def keep_and_exchange(place: rescue.Target, made: bytes, file: int) -> None:
+            keep(place, made, file)
+            if made == path:
+                os.rename(target / os.fsdecode(path), self.place / "taken away")
+                replacement(target / os.fsdecode(path), outside)
+
+        with mock.patch.object(rescue.Target, "keep", keep_and_exchange):
+            status, _, err = self.run_rescue("restore", "latest", str(target))
+        return status, err, outside
+
+    def test_nothing_is_written_where_the_owner_of_the_target_leads(self) -> None:
+        self.writer.snapshot([root(), directory(b"d"), file(b"d/x", b"x"), file(b"e", b"e")])
+        with self.subTest("a link"):
+            status, err, outside = self.exchanging(b"d", lambda path, outside: os.symlink(outside, path))
+            self.assertEqual(status, 1)
+            self.assertIn("left out: d/x: the directory d cannot be opened: Not a directory", err)
+            self.assertEqual(os.listdir(outside), [])
+            self.assertEqual((self.place / "exchanged" / "e").read_bytes(), b"e")
+            for place in ("exchanged", "victim", "taken away"):
+                shutil.rmtree(self.place / place)
+        with self.subTest("another directory"):
+            status, err, outside = self.exchanging(b"d", lambda path, outside: os.mkdir(path))
+            self.assertEqual(status, 1)
+            self.assertIn("left out: d/x: somebody has exchanged it, or what it lies in, while it was restored", err)
+            self.assertEqual(os.listdir(self.place / "exchanged" / "d"), [])
+
+    def test_no_link_is_made_to_what_was_exchanged(self) -> None:
+        self.writer.snapshot([root(), file(b"a", b"a"), hard_link(b"b", b"a")])
+        status, err, outside = self.exchanging(b"a", lambda path, outside: path.write_bytes(b"another"))
+        self.assertEqual(status, 1)
+        self.assertIn("left out: b: somebody has exchanged it", err)
+        self.assertFalse((self.place / "exchanged" / "b").exists())
+
+    def test_attributes_of_links_and_fifos(self) -> None:
+        """They are set on what was made, and on nothing that a link leads to."""
+        outside = self.place / "outside"
+        outside.write_bytes(b"")
+        os.utime(outside, ns=(5, 5))
+        self.writer.snapshot([root(), Item(b"p", 5, attribute=attributes(0o640, 10**18 + 9)),
+                              symbolic_link(b"s", os.fsencode(outside))])
+        target = self.restore()
+        self.assertEqual(stat.S_IMODE(os.stat(target / "p").st_mode), 0o640)
+        self.assertEqual(os.stat(target / "p").st_mtime_ns, 10**18 + 9)
+        self.assertEqual(os.lstat(target / "s").st_mtime_ns, 10**18 + 7)
+        self.assertEqual(os.stat(outside).st_mtime_ns, 5)
+
+    def test_the_longest_path(self) -> None:
+        names = [bytes([ord("a") + number]) * 255 for number in range(15)] + [b"z" * 254]
+        above = [b"/".join(names[:count]) for count in range(1, len(names))]
+        self.writer.snapshot([root(), *map(directory, above), file(b"/".join(names), b"deep")])
+        target = os.open(self.restore(), os.O_RDONLY)
+        for name in names[:-1]:
+            target = os.open(name, os.O_RDONLY, dir_fd=target)
+        self.assertEqual(os.listdir(target), [os.fsdecode(names[-1])])
+
+    def test_an_archive_has_one_number(self) -> None:
+        self.writer.snapshot([root(), file(b"a", b"a" * PAGE)])
+        key = self.writer.path / "sources" / "home" / "0000000001" / "manifest.json"
+        value = json.loads(key.read_bytes().partition(b"\n")[0])
+        value["archives"].append(dict(value["archives"][0], number=1))
+        line = json.dumps(value, sort_keys=True, separators=(",", ":")).encode() + b"\n"
+        key.write_bytes(line + b'"' + hashlib.sha256(line).hexdigest().encode() + b'"\n')
+        self.refused("an archive of its chain has two numbers")
+
+    def test_the_name_that_a_restore_needs(self) -> None:
+        self.writer.snapshot([root(), directory(b".holdfast-restore")])
+        status, _, err = self.run_rescue("verify")
+        self.assertEqual((status, "`holdfast restore` needs this name" in err), (1, True))
+
     def test_wrong_envelopes(self) -> None:
         def put(name: str, value: Any, *inside: str) -> Callable[[Dict[str, Any]], None]:
             def edit(envelope: Dict[str, Any]) -> None:
