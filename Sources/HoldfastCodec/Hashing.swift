@@ -153,20 +153,25 @@ package struct PageDigestStream {
   package init() {}
 
   /// - Parameter digests: 16 bytes a page; zeros for a page of zeros.
-  package mutating func add(_ digests: [UInt8]) {
+  /// - Returns: whether such a one is among them.
+  @discardableResult
+  package mutating func add(_ digests: [UInt8]) -> Bool {
     digests.withUnsafeBytes { digests in
       var start = 0
       var page = 0
+      var hasZeros = false
       while page < digests.count {
         let end = page + PageDigest.byteCount
         if PageHasher.isZero(UnsafeRawBufferPointer(rebasing: digests[page..<end])) {
           addData(UnsafeRawBufferPointer(rebasing: digests[start..<page]))
           zeroCount += 1
           start = end
+          hasZeros = true
         }
         page = end
       }
       addData(UnsafeRawBufferPointer(rebasing: digests[start...]))
+      return hasZeros
     }
   }
 

@@ -28,9 +28,15 @@ package struct Clock: Sendable {
 
 /// Times as text: RFC 3339 in UTC for machines, local time for people.
 package enum TimeText {
+  /// What a calendar with years of 32 bits can show, in seconds on either side of 1970: what lies beyond is shown as the last of it.
+  private static let secondsMax: Int64 = 67_000_000_000_000_000
+
+  /// Seconds that have a date.
+  static func showable(_ time: Timestamp) -> time_t { time_t(max(-secondsMax, min(secondsMax, time.seconds))) }
+
   /// `2026-11-22T14:05:03.123Z`
   package static func utc(_ time: Timestamp) -> String {
-    var seconds = time_t(time.seconds)
+    var seconds = showable(time)
     var fields = tm()
     gmtime_r(&seconds, &fields)
     return date(fields) + "T" + clock(fields) + "." + padded(Int(time.nanoseconds / 1_000_000), 3) + "Z"
@@ -43,7 +49,7 @@ package enum TimeText {
 
   /// `2026-11-22 15:05:03 +0100`
   package static func local(_ time: Timestamp) -> String {
-    var seconds = time_t(time.seconds)
+    var seconds = showable(time)
     var fields = tm()
     localtime_r(&seconds, &fields)
     let minutes = abs(fields.tm_gmtoff) / 60

@@ -4,7 +4,7 @@ package import HoldfastModel
 /// The calendar of the place where the machine is (TZ, else /etc/localtime).
 package enum LocalCalendar {
   package static func time(of instant: Timestamp) -> CalendarTime {
-    var seconds = time_t(instant.seconds)
+    var seconds = TimeText.showable(instant)
     var fields = tm()
     localtime_r(&seconds, &fields)
     return CalendarTime(

@@ -75,7 +75,9 @@ extension SeededRandom {
       case 1: Limits.sizeMax
       default: number(0...100_000)
       }
-    let classes = ConsistencyClass.allCases.filter { $0 != .badPages || size > 0 }
+    let classes = ConsistencyClass.allCases.filter {
+      ($0 != .badPages || size > 0) && ($0 != .unreadable || size == 0)
+    }
     var file = FileContent(
       size: size, pageSize: 512 << number(0...9), consistency: classes[number(0...classes.count - 1)],
       digest: Digest(bytes: bytes(32)) ?? digest(0))

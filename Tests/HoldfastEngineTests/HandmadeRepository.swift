@@ -60,7 +60,7 @@ struct HandmadeRepository {
 
   /// Adds a snapshot: a full, or an incremental on `parent`.
   /// - Parameters:
-  ///   - frames: of its one archive.
+  ///   - frames: of its one archive, the only one of its chain unless `change` says otherwise.
   ///   - state: the entries of the complete state; `nil`: the items.
   func add(
     _ items: [Item], removed: [Path] = [], frames: [[UInt8]] = [], parent: Snapshot? = nil, state: [Item]? = nil,

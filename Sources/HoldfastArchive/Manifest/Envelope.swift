@@ -200,7 +200,7 @@ package struct Envelope: Hashable, Sendable, Codable {
   }
 
   /// Bytes that the snapshot added to the repository, the envelope itself left out.
-  package var storedBytes: UInt64 { archives.reduce(body.length) { $0 &+ $1.length } }
+  package var storedBytes: UInt64 { archives.reduce(body.length) { $0.saturatingAdding($1.length) } }
 
   package var consistencyClass: ConsistencyClass { ConsistencyClass(name: consistency) ?? .unreadable }
 }
@@ -264,11 +264,13 @@ extension Envelope {
     guard postgres.map({ UInt64($0.system) != nil && $0.start < $0.stop && $0.timeline > 0 }) ?? true else {
       throw DamageError(name, "what it says of a PostgreSQL cluster is not sound")
     }
-    guard comparison.map({ $0.denseSamples <= $0.samples && $0.anomalies.count <= Anomaly.Kind.allCases.count }) ?? true
+    guard
+      comparison.map({
+        $0.denseSamples <= $0.samples && $0.anomalies.count <= Anomaly.Kind.allCases.count
+          && $0.anomalies.allSatisfy(\.isSound)
+      }) ?? true
     else { throw DamageError(name, "what it was compared with is not sound") }
-    guard body.length <= Limits.sizeMax, state.bytes <= Limits.sizeMax else {
-      throw DamageError(name, "a size is out of its bounds")
-    }
+    guard numbers.allSatisfy({ $0 <= Limits.sizeMax }) else { throw DamageError(name, "a number is out of its bounds") }
     guard source.path.unicodeScalars.allSatisfy(Path.isPrintable) else {
       throw DamageError(name, "the path of its source is not printable")
     }
@@ -279,6 +281,15 @@ extension Envelope {
     guard kind == .full, (1..<sequence).contains(merged.sequence), TimeText.parse(merged.time) != nil else {
       throw DamageError(name, "what it says of its merge is not sound")
     }
+  }
+
+  /// Everything in it that counts, but for its archives.
+  private var numbers: [UInt64] {
+    [
+      sequence, parent?.sequence ?? 0, body.length, state.entries, state.files, state.bytes, changes.added,
+      changes.changed, changes.removed, changes.pages, changes.pageBytes, changes.readBytes, incomplete,
+      comparison?.entries ?? 0, comparison?.bytes ?? 0, comparison?.samples ?? 0, comparison?.denseSamples ?? 0,
+    ]
   }
 
   /// When the snapshot was begun. The text was checked when the envelope was read.

@@ -189,10 +189,13 @@ extension SourceNotes {
   }
 
   fileprivate func check(_ name: String) throws {
-    guard revision >= 1, TimeText.parse(time) != nil, notes.count <= Limits.chainLengthMax else {
+    guard (1...Limits.sequenceMax).contains(revision), highest <= Limits.sequenceMax, TimeText.parse(time) != nil,
+      notes.count <= Limits.chainLengthMax
+    else {
       throw DamageError(name, "its revision, its time or the number of its notes is not sound")
     }
-    guard zip(notes, notes.dropFirst()).allSatisfy({ $0.sequence < $1.sequence }), (notes.first?.sequence ?? 1) >= 1
+    guard zip(notes, notes.dropFirst()).allSatisfy({ $0.sequence < $1.sequence }), (notes.first?.sequence ?? 1) >= 1,
+      (notes.last?.sequence ?? 1) <= Limits.sequenceMax
     else { throw DamageError(name, "its notes are not in order") }
     for note in notes where !note.isSound(in: revision) {
       throw DamageError(name, "its note on number \(note.sequence) is not sound")

@@ -107,7 +107,8 @@ extension ByteCursor {
       let name = try counted(max: Limits.nameBytesMax)
       let value = try counted(max: Limits.extendedAttributeBytesMax)
       total += name.count + value.count
-      guard total <= Limits.extendedAttributesBytesMax, !name.isEmpty, !name.contains(0) else {
+      let isInOrder = extended.last.map { $0.name.lexicographicallyPrecedes(name) } ?? true
+      guard total <= Limits.extendedAttributesBytesMax, !name.isEmpty, !name.contains(0), isInOrder else {
         throw damage("its extended attributes are not sound")
       }
       extended.append(ExtendedAttribute(name: name, value: value))
@@ -136,6 +137,7 @@ extension ByteCursor {
     guard let consistency = ConsistencyClass(rawValue: try byte()),
       let digest = Digest(bytes: try raw(count: Digest.byteCount))
     else { throw damage("a consistency class is unknown") }
+    guard consistency != .unreadable || size == 0 else { throw damage("a file that could not be read has a size") }
     var file = FileContent(size: size, pageSize: pageSize, consistency: consistency, digest: digest)
     if consistency == .badPages { file.badPages = try badPages(of: file) }
     return file

@@ -12,13 +12,29 @@ package struct PageMapOverlay: PageMapReader {
   private let coversAll: Bool
   private let name: String
   private var position: UInt64 = 0
+  /// How far each layer's pages may be inherited; `nil` where that is for the caller to know.
+  private let reaches: [Reach]?
+
+  /// Up to which page a layer's pages are those of the newest: nothing that was longer, shorter or not there in between is inherited.
+  private struct Reach {
+    /// Pages that have the same length in all layers down to this one.
+    var same: UInt64
+    /// Pages that are there in all of them: enough for zeros, of which there may be more or fewer in a page.
+    var present: UInt64
+
+    func covers(_ run: PageRun, upTo end: UInt64) -> Bool { end <= (run.location == nil ? present : same) }
+  }
 
   /// - Parameters:
   ///   - layers: the newest first.
+  ///   - sizes: of the file in each layer, in bytes; then a page is taken from a layer only where it had its length ever since (format.md, section 6).
   ///   - coversAll: whether every page must be in some layer; else pages in none are left out.
   ///   - name: what is read, for messages.
-  package init(layers: [any PageMapReader], file: FileContent, coversAll: Bool, name: String) throws {
+  package init(
+    layers: [any PageMapReader], sizes: [UInt64]? = nil, file: FileContent, coversAll: Bool, name: String
+  ) throws {
     self.layers = layers
+    reaches = sizes.map { Self.reaches($0, pageSize: file.pageSize) }
     self.pageCount = file.pageCount
     self.pageSize = file.pageSize
     self.coversAll = coversAll
@@ -37,6 +53,9 @@ package struct PageMapOverlay: PageMapReader {
       if let index = try newestLayer(), let run = current[index] {
         var end = min(run.end, pageCount)
         for newer in 0..<index { end = min(end, starts[newer]) }
+        if let reaches, !reaches[index].covers(run, upTo: end) {
+          throw DamageError(name, "page \(end - 1) of a file is inherited, and was not there in this length")
+        }
         defer { position = end }
         return run.slice(from: position, to: end, pageSize: pageSize)
       }
@@ -44,6 +63,17 @@ package struct PageMapOverlay: PageMapReader {
       position = starts.min() ?? pageCount
     }
     return nil
+  }
+
+  private static func reaches(_ sizes: [UInt64], pageSize: UInt32) -> [Reach] {
+    var reach = Reach(same: .max, present: .max)
+    return sizes.indices.map { index in
+      if index > 0, sizes[index] != sizes[index - 1] {
+        reach.same = min(reach.same, min(sizes[index], sizes[index - 1]) / UInt64(pageSize))
+      }
+      reach.present = min(reach.present, Pages.count(size: sizes[index], pageSize: pageSize))
+      return reach
+    }
   }
 
   /// The newest layer whose current run holds `position`.
@@ -62,11 +92,14 @@ package struct PageMapOverlay: PageMapReader {
 /// Passes runs on and computes the file digest of what passed (format.md, section 6).
 package final class FileDigester {
   private var hasher = PageDigestStream()
+  /// Whether a page that is stored has the digest that only pages of zeros have.
+  package private(set) var hasStoredZeros = false
 
   package init() {}
 
   package func add(_ run: PageRun) {
-    if run.location == nil { hasher.addZeros(run.count) } else { hasher.add(run.digests) }
+    guard run.location != nil else { return hasher.addZeros(run.count) }
+    if hasher.add(run.digests) { hasStoredZeros = true }
   }
 
   /// The digest of a file of this size; no more runs may be added.

@@ -66,29 +66,50 @@ package struct Replay {
 
   /// - Parameter group: everything that is said about one path, the newest first.
   private mutating func resolve(_ group: [Layer], to writer: StateWriter) throws {
-    guard let newest = group.first, case .put(let entry, let inherits) = newest.change else {
-      if group.count < 2 { throw damage(group, "it removes what is not there") }
-      return
-    }
+    try checkOrder(of: group)
+    guard let newest = group.first, case .put(let entry, let inherits) = newest.change else { return }
     try checkPlace(of: entry, in: newest)
     guard let file = entry.file else { return try writer.append(entry, map: nil) }
     if group.count == 1, !inherits, let state = newest.reader as? StateReader {
       return try writer.copy(entry, from: state)
     }
     var maps: [any PageMapReader] = []
+    var sizes: [UInt64] = []
     for layer in group {
-      guard case .put(let older, let continues) = layer.change, let content = older.file,
-        content.pageSize == file.pageSize
-      else { throw damage(group, "\(entry.path) inherits pages from what has none") }
+      guard case .put(let older, let continues) = layer.change, let content = older.file else { break }
       maps.append(try layer.reader.runs())
+      sizes.append(content.size)
       if !continues { break }
-      if layer === group.last { throw damage(group, "\(entry.path) inherits pages from nothing") }
     }
-    let overlay = try PageMapOverlay(layers: maps, file: file, coversAll: true, name: newest.reader.name)
+    let overlay = try PageMapOverlay(
+      layers: maps, sizes: sizes, file: file, coversAll: true, name: newest.reader.name)
     let map = ProvingMap(overlay, digester: FileDigester())
     try writer.append(entry, map: map)
+    guard !map.digester.hasStoredZeros else {
+      throw damage(group, "a page of \(entry.path) is stored, and has the digest of a page of zeros")
+    }
     guard map.digester.finish(size: file.size, pageSize: file.pageSize) == file.digest else {
       throw damage(group, "the pages of \(entry.path) do not add up to its digest")
+    }
+  }
+
+  /// Whether each change to a path fits on what those before it left there: so that a chain says the same whether it is replayed at once or
+  /// snapshot by snapshot.
+  private func checkOrder(of group: [Layer]) throws {
+    var isThere = false
+    var pageSize: UInt32?
+    for layer in group.reversed() {
+      switch layer.change {
+      case .remove:
+        guard isThere else { throw damage([layer], "it removes what is not there") }
+        (isThere, pageSize) = (false, nil)
+      case .put(let entry, let inherits):
+        guard !inherits || entry.file?.pageSize == pageSize else {
+          let what = layer === group.last ? "nothing" : "what has none"
+          throw damage([layer], "\(entry.path) inherits pages from \(what)")
+        }
+        (isThere, pageSize) = (true, entry.file?.pageSize)
+      }
     }
   }
 

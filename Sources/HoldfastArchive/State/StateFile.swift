@@ -40,6 +40,16 @@ package struct StateFile: Sendable {
     if let path = wanted.min() { throw DamageError(name, "a hard link leads to \(path), which is no file") }
   }
 
+  /// Whether there is an entry at a path, or below it; reads what comes before it.
+  package func has(_ path: Path) throws -> Bool {
+    let entries = makeReader()
+    while let entry = try entries.nextEntry() {
+      if path.contains(entry.path) { return true }
+      if path < entry.path { return false }
+    }
+    return false
+  }
+
   /// The runs of a file whose map begins at `offset`.
   package func runs(at offset: UInt64, of file: FileContent) -> any PageMapReader {
     StateReader.runs(of: self, at: offset, file: file)
@@ -67,9 +77,14 @@ package struct StateSummarizer {
     entries += 1
     guard let file = entry.file else { return }
     files += 1
-    bytes &+= file.size
+    bytes = bytes.saturatingAdding(file.size)
     consistency = max(consistency, file.consistency)
     if !file.consistency.isComplete { incomplete += 1 }
+  }
+
+  /// Whether there is more already than a state has.
+  func exceeds(_ state: Envelope.State) -> Bool {
+    entries > state.entries || files > state.files || bytes > state.bytes
   }
 
   package var summary: Envelope.State {
@@ -77,17 +92,23 @@ package struct StateSummarizer {
   }
 }
 
+/// More came than a state has.
+package struct StateExcess: Error {}
+
 /// Writes a state, entry by entry, to a sink.
 package final class StateWriter {
   private static let blockBytes = 1 << 20
   private let sink: any ByteSink
+  private let expected: Envelope.State?
   private var encoder = ByteEncoder()
   private var summarizer = StateSummarizer()
   /// Whether any entry so far is another name of a file: then `StateFile.checkLinks` has something to check.
   package private(set) var hasHardLinks = false
 
-  package init(_ sink: any ByteSink) {
+  /// - Parameter expected: what will have come in the end, as a manifest says: whoever brings more is refused at once.
+  package init(_ sink: any ByteSink, expected: Envelope.State? = nil) {
     self.sink = sink
+    self.expected = expected
   }
 
   /// - Parameter map: the complete page map of a file; `nil` for everything else.
@@ -96,8 +117,9 @@ package final class StateWriter {
     guard entry.file != nil else { return }
     var end: UInt64 = 0
     var block = ByteEncoder()
-    if var map {
-      while let run = try map.next() {
+    if let map {
+      var joined = JoinedZeros(map)
+      while let run = try joined.next() {
         block.run(run, after: end)
         end = run.end
         if block.bytes.count >= Self.blockBytes { try flush(&block) }
@@ -126,6 +148,7 @@ package final class StateWriter {
 
   private func begin(_ entry: Entry) throws {
     summarizer.add(entry)
+    if let expected, summarizer.exceeds(expected) { throw StateExcess() }
     if case .hardLink = entry.content { hasHardLinks = true }
     encoder.counted(entry.path.bytes)
     encoder.state(of: entry)

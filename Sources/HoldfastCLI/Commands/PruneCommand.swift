@@ -178,7 +178,7 @@ private struct PruneText {
 
   private static func days(_ seconds: Double) -> String {
     let days = seconds / 86_400
-    return days < 2 ? Amount.duration(seconds.rounded()) : "\(Int(days.rounded(.up))) d"
+    return days < 2 ? Amount.duration(seconds.rounded()) : "\(Int(saturating: days.rounded(.up))) d"
   }
 
   private static func summary(_ report: Prune.Report) -> String {

@@ -36,8 +36,8 @@ final class ConsoleProgress: ProgressObserver {
   }
 
   func advance(bytes: UInt64, files: UInt64) {
-    self.bytes &+= bytes
-    self.files &+= files
+    self.bytes = self.bytes.saturatingAdding(bytes)
+    self.files = self.files.saturatingAdding(files)
     guard !isQuiet else { return }
     let now = clock.uptime()
     guard now - lastShown >= (isTerminal ? Self.terminalSeconds : Self.logSeconds) else { return }
@@ -76,7 +76,7 @@ final class ConsoleProgress: ProgressObserver {
     var parts = [phase, Amount.bytes(bytes)]
     if let totalBytes, totalBytes > 0 { parts[1] += " of " + Amount.bytes(totalBytes) }
     if files > 0 { parts.append(Amount.count(files, "file")) }
-    parts.append(Amount.bytes(UInt64(rate)) + "/s")
+    parts.append(Amount.bytes(UInt64(saturating: rate)) + "/s")
     if let totalBytes, totalBytes > bytes, rate > 0 {
       parts.append(Amount.duration((Double(totalBytes - bytes) / rate).rounded()) + " left")
     }

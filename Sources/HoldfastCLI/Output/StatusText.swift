@@ -71,7 +71,7 @@ enum StatusText {
   }
 
   private static func stored(_ status: SourceStatus) -> String {
-    let growth = status.growthPerDay.map { "\(Amount.bytes(UInt64($0))) a day" } ?? unknown
+    let growth = status.growthPerDay.map { "\(Amount.bytes(UInt64(saturating: $0))) a day" } ?? unknown
     return "\(Amount.bytes(status.storedBytes)), growth \(growth)"
   }
 
@@ -98,7 +98,7 @@ enum StatusText {
       case .restores: "as in the last \(speed.runs == 1 ? "restore" : "\(speed.runs) restores")"
       case .verifies: "as verify --data reads; no restore is remembered"
       }
-    let rate = "\(Amount.bytes(UInt64(speed.bytesPerSecond)))/s, \(basis)"
+    let rate = "\(Amount.bytes(UInt64(saturating: speed.bytesPerSecond)))/s, \(basis)"
     guard let seconds = status.restoreSeconds else { return "unknown, at \(rate)" }
     return "about \(Amount.duration(seconds)) at \(rate)"
   }

@@ -31,7 +31,7 @@ struct SnapshotDraft {
       repository.sequences(of: name).last, newest?.sequence, repository.memory?.head(of: name)?.sequence,
       repository.notes(of: name).notes.highest,
     ]
-    let sequence = (seen.compactMap { $0 }.max() ?? 0) + 1
+    let sequence = (seen.compactMap { $0 }.max() ?? 0).saturatingAdding(1)
     guard sequence <= Limits.sequenceMax else {
       throw EngineError(
         "no number is left for a snapshot of \(name): something in the repository bears the highest there is",

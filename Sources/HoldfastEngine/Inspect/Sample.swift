@@ -1,3 +1,4 @@
+internal import HoldfastModel
 internal import HoldfastSystem
 
 /// Chooses what a verify reads of what is stored. Either it is drawn, for each run anew; or it is a stretch of an order that looks random and never
@@ -8,9 +9,9 @@ struct Sample {
   private let seed: UInt64
 
   init(_ options: Verify.Options, random: Randomness) {
-    count = options.share >= 1 ? .max : UInt64(max(0, options.share) * 0x1p64)
+    count = options.share >= 1 ? .max : UInt64(saturating: options.share * 0x1p64)
     if let begin = options.begin {
-      first = UInt64((begin - begin.rounded(.down)) * 0x1p64)
+      first = UInt64(saturating: (begin - begin.rounded(.down)) * 0x1p64)
       seed = 0
     } else {
       first = 0

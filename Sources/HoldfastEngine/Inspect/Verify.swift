@@ -78,7 +78,9 @@ package struct Verify {
     if let expected = options.expectedHead {
       try check(expectedHead: expected, source: source) { report.unreadable.append($0) }
     }
-    let total = snapshots.reduce(0) { $0 &+ (options.provesData ? $1.envelope.storedBytes : $1.envelope.body.length) }
+    let total = snapshots.reduce(UInt64(0)) {
+      $0.saturatingAdding(options.provesData ? $1.envelope.storedBytes : $1.envelope.body.length)
+    }
     progress.begin(phase: "verifying", totalBytes: total)
     var walk = VerifyWalk(repository: repository, options: options, progress: progress)
     for snapshot in snapshots { report.snapshots.append(try walk.verify(snapshot)) }

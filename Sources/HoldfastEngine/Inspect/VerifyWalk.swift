@@ -50,6 +50,13 @@ struct VerifyWalk {
       }
       try checkRecipients(of: snapshot, chain)
       if !repository.isClosed { state = try replay(chain, from: parent?.state) }
+      if try state?.has(StagingArea.name) ?? false {
+        result.findings.append(
+          Verify.Finding(
+            message:
+              "it has an entry \(StagingArea.name), and a restore needs this name for itself: only parts of it come back, with --path",
+            costsData: true))
+      }
       if options.provesData {
         try proveData(of: snapshot, chain, into: &result)
       } else {

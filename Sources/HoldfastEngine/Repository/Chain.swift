@@ -8,6 +8,8 @@ package struct Chain: Sendable {
   package let snapshots: [Snapshot]
   /// By number: where the pages of the tip's state lie.
   let archives: [UInt64: Envelope.Archive]
+  /// Of these.
+  private let archiveIDs: Set<Identifier>
 
   package var tip: Snapshot { snapshots[snapshots.count - 1] }
   package var full: Snapshot { snapshots[0] }
@@ -38,32 +40,42 @@ package struct Chain: Sendable {
       guard snapshot.digest == parent.digest, snapshot.id == parent.snapshot else {
         throw DamageError(key, "it is not the manifest that snapshot \(newest.id.short) builds on")
       }
+      try Self.check(newest, on: snapshot)
       snapshots.append(snapshot)
       newest = snapshot
     }
     self.snapshots = snapshots.reversed()
-    archives = try Self.table(of: self.snapshots)
+    (archives, archiveIDs) = try Self.table(of: self.snapshots)
   }
 
   /// The chain of a snapshot whose parent's chain is known.
   init(_ parent: Chain, followedBy snapshot: Snapshot) throws {
+    try Self.check(snapshot, on: parent.tip)
     snapshots = parent.snapshots + [snapshot]
-    archives = try Self.table(of: [snapshot], after: parent.archives)
+    (archives, archiveIDs) = try Self.table(of: [snapshot], after: (parent.archives, parent.archiveIDs))
   }
 
-  private static func table(
-    of snapshots: [Snapshot], after known: [UInt64: Envelope.Archive] = [:]
-  ) throws
-    -> [UInt64: Envelope.Archive]
-  {
+  private static func check(_ child: Snapshot, on parent: Snapshot) throws {
+    guard child.envelope.kind != .differential || parent.envelope.kind == .full else {
+      throw DamageError(
+        Keys.manifest(child.sourceName, child.sequence), "it is a differential, and builds on what is no full")
+    }
+  }
+
+  private typealias Table = (archives: [UInt64: Envelope.Archive], ids: Set<Identifier>)
+
+  private static func table(of snapshots: [Snapshot], after known: Table = ([:], [])) throws -> Table {
     var table = known
     for snapshot in snapshots {
+      let key = Keys.manifest(snapshot.sourceName, snapshot.sequence)
       for archive in snapshot.envelope.archives {
-        guard archive.number == UInt64(table.count) else {
-          throw DamageError(
-            Keys.manifest(snapshot.sourceName, snapshot.sequence), "its archives do not continue those of its parent")
+        guard archive.number == UInt64(table.archives.count) else {
+          throw DamageError(key, "its archives do not continue those of its parent")
         }
-        table[archive.number] = archive
+        guard table.ids.insert(archive.id).inserted else {
+          throw DamageError(key, "archive \(archive.id.short) is in its chain under two numbers")
+        }
+        table.archives[archive.number] = archive
       }
     }
     return table
@@ -108,14 +120,17 @@ extension Repository {
   func replay(_ layers: [any ChangeReader], to tip: Snapshot, body: ContainerReader) throws -> StateFile {
     let scratch = self.scratch.make()
     var replay = try Replay(layers)
-    let writer = StateWriter(scratch)
-    try replay.write(to: writer, cancellation: host.cancellation)
+    let writer = StateWriter(scratch, expected: tip.envelope.state)
+    let key = Keys.manifest(tip.sourceName, tip.sequence)
+    let differs = DamageError(key, "replaying its chain gives another state than it records")
+    do {
+      try replay.write(to: writer, cancellation: host.cancellation)
+    } catch is StateExcess {
+      throw differs
+    }
     let summary = try writer.finish()
     try scratch.finish()
-    let key = Keys.manifest(tip.sourceName, tip.sequence)
-    guard summary.recorded(under: body.key) == tip.envelope.state else {
-      throw DamageError(key, "replaying its chain gives another state than it records")
-    }
+    guard summary.recorded(under: body.key) == tip.envelope.state else { throw differs }
     let state = StateFile(bytes: scratch, summary: summary)
     if writer.hasHardLinks { try state.checkLinks(name: key) }
     return state

@@ -152,7 +152,7 @@ extension Repository {
   /// Notes which fulls a verify found sound, and how much of them it read, and which snapshots it found damaged. Where nothing can be written, verify has done what
   /// it is for without.
   package func notePassed(_ report: Verify.Report, share: Double) {
-    let percent = Int((share * 100).rounded(.down))
+    let percent = Int(saturating: (share * 100).rounded(.down))
     for (source, results) in Dictionary(grouping: report.snapshots, by: \.snapshot.sourceName) {
       _ = try? changeNotes(of: source) { notes, reading in
         // To go on from notes that are older than they should be would hide what has become of the newer ones.

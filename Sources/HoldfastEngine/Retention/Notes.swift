@@ -67,7 +67,7 @@ extension Repository {
     let (notes, ignored) = (found?.notes ?? none).removalsThatCount(by: sealed?.keyring)
     return NotesReading(
       notes: notes, damage: damage, ignoredRemovals: ignored,
-      next: max(highestThere, memory?.highestNotes(of: source) ?? 0) + 1)
+      next: max(highestThere, memory?.highestNotes(of: source) ?? 0).saturatingAdding(1))
   }
 
   private func notesRevision(of source: SourceName, _ number: UInt64) throws -> NotesRevision {

@@ -250,7 +250,7 @@ extension Snapshot {
   /// What its objects take, but for those.
   func bytes(butThose needed: Set<String>) -> UInt64 {
     zip(archiveKeys, envelope.archives).reduce(envelope.body.length) { sum, archive in
-      needed.contains(archive.0) ? sum : sum &+ archive.1.length
+      needed.contains(archive.0) ? sum : sum.saturatingAdding(archive.1.length)
     }
   }
 }

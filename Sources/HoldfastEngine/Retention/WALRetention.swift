@@ -79,7 +79,7 @@ struct WALPrune {
     try repository.host.cancellation.check()
     let manifest = try? archive.find(file, of: system)?.manifest
     report.files += 1
-    report.bytes &+= manifest?.object.length ?? 0
+    report.bytes = report.bytes.saturatingAdding(manifest?.object.length ?? 0)
     guard !isDryRun else { return }
     try repository.store.remove(Keys.walManifest(source, system, file))
     if let manifest { try repository.store.remove(manifest.objectKey) }

@@ -51,7 +51,7 @@ struct WaitingRecord: Hashable, Codable {
   private func passed(grace: Double, boot: String?, uptime: Double, now: Timestamp) -> Double {
     guard let clock else { return 0 }
     if let boot, boot == self.boot { return max(0, uptime - self.uptime) }
-    return min(max(0, Double(now.seconds - clock)), grace / 2)
+    return min(max(0, Double(now.seconds) - Double(clock)), grace / 2)
   }
 
   /// For how long it has been known that this is removed; `nil` where it is not.

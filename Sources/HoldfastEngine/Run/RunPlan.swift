@@ -116,7 +116,7 @@ package struct RunPlan: Hashable, Sendable {
       return
     }
     guard share > 0 else { return }
-    let count = Int((min(1, share) * Double(ProofRound.parts)).rounded(.up))
+    let count = Int(saturating: (min(1, share) * Double(ProofRound.parts)).rounded(.up))
     lines.append(Line(step: .prove(first: first, count: count), reason: reason))
   }
 }

@@ -82,7 +82,7 @@ package struct StatusComputation {
     status.snapshots = facts.snapshots.count
     status.restorable = history.restorable.count
     status.backupDegree = facts.snapshots.count { $0.envelope.kind == .full }
-    status.storedBytes = facts.snapshots.reduce(0) { $0 &+ $1.envelope.storedBytes }
+    status.storedBytes = facts.snapshots.reduce(0) { $0.saturatingAdding($1.envelope.storedBytes) }
     status.growthPerDay = growthPerDay
     guard let newest = facts.snapshots.max(by: Snapshot.isOlder) else { return }
     // One repository: a place. Replicas will add one each, parity as many as it bears the loss of.
@@ -93,7 +93,7 @@ package struct StatusComputation {
       id: newest.id, sequence: newest.sequence, kind: envelope.kind, started: envelope.started,
       age: age(of: envelope.started), consistency: envelope.consistency, incomplete: envelope.incomplete,
       stateBytes: envelope.state.bytes, stateFiles: envelope.state.files, chainLength: chain?.count,
-      chainBytes: chain?.reduce(0) { $0 &+ $1.envelope.storedBytes })
+      chainBytes: chain?.reduce(0) { $0.saturatingAdding($1.envelope.storedBytes) })
     let complete = facts.snapshots.filter {
       $0.isComplete && history.restorable.contains($0.id) && age(of: $0.envelope.started) != nil
     }.max(by: Snapshot.isOlder)

@@ -87,7 +87,7 @@ package struct WALStatus {
     var storedBytes: UInt64 = 0
     for file in files {
       try repository.host.cancellation.check()
-      try noting { storedBytes &+= try inventory.archived(file).manifest.object.length }
+      try noting { storedBytes = storedBytes.saturatingAdding(try inventory.archived(file).manifest.object.length) }
     }
     var latest: Int64?
     for file in files.reversed() where latest == nil && !isClosed {

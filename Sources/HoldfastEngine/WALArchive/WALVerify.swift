@@ -83,7 +83,7 @@ struct WALVerify {
     } else {
       try WALContents(closed, cancellation: repository.host.cancellation).proveStored()
     }
-    result.provenBytes += manifest.object.length
+    result.provenBytes = result.provenBytes.saturatingAdding(manifest.object.length)
     progress.advance(bytes: manifest.object.length, files: 1)
   }
 

@@ -16,6 +16,9 @@ package struct Anomaly: Hashable, Sendable, Codable, CustomStringConvertible {
     (self.kind, self.share, self.usual) = (kind, share, usual)
   }
 
+  /// Whether what it says are shares: it may be hostile.
+  package var isSound: Bool { [share, usual ?? 0].allSatisfy { (0...1000).contains($0) } }
+
   package var description: String {
     let usually = usual.map { " (at most \(Self.percent($0)) before)" } ?? ""
     return switch kind {

@@ -17,6 +17,9 @@ package struct Timestamp: Hashable, Sendable, Comparable {
 
   /// Seconds from this instant to `later`.
   package func secondsUntil(_ later: Timestamp) -> Double {
-    Double(later.seconds &- seconds) + (Double(later.nanoseconds) - Double(nanoseconds)) / 1e9
+    let (whole, isOver) = later.seconds.subtractingReportingOverflow(seconds)
+    // So far apart, a second more or less does not count.
+    return (isOver ? Double(later.seconds) - Double(seconds) : Double(whole))
+      + (Double(later.nanoseconds) - Double(nanoseconds)) / 1e9
   }
 }

@@ -173,7 +173,7 @@ package final class OpenFile: Sendable {
   package func availableBytes() throws(SystemError) -> UInt64 {
     var raw = statvfs()
     _ = try perform(.status, "examine") { Int(fstatvfs($0, &raw)) }
-    return UInt64(raw.f_bavail) &* UInt64(raw.f_frsize)
+    return UInt64(raw.f_bavail).saturatingMultiplied(by: UInt64(raw.f_frsize))
   }
 }
 
