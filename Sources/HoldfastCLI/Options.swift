@@ -27,38 +27,30 @@ struct RepositoryOptions: ParsableArguments {
       valueName: "digest"))
   var expectKeyring: String?
 
-  /// However it is spelled, one place has one path: what this machine remembers is kept by it.
+  /// Where it lies, without symbolic links on the way.
   /// - Parameter source: of which source, for whoever has configured several repositories.
   /// - Throws: with exit status 2 when none is named.
   func directory(_ host: Host, of source: SourceName? = nil) throws -> Path {
+    let spelled = try spelledDirectory(host, of: source)
+    return host.files.names(of: spelled).last ?? spelled
+  }
+
+  private func spelledDirectory(_ host: Host, of source: SourceName?) throws -> Path {
     let named = repository ?? Environment.value("HOLDFAST_REPOSITORY").flatMap { $0.isEmpty ? nil : $0 }
     if let configured = try configured(named, host, of: source) {
       ConfiguredRepository.use(configured)
-      return try Self.resolved(configured.path, host)
+      return configured.path
     }
     guard let named, !named.isEmpty else {
       throw EngineError(
         "no repository is named", hint: "Say --repository DIR, or set HOLDFAST_REPOSITORY.", exitStatus: .usage)
     }
-    return try Self.resolved(Environment.absolute(named), host)
+    return try Environment.absolute(named)
   }
 
-  private static func resolved(_ path: Path, _ host: Host) throws -> Path {
-    // What is not there yet is named below what is.
-    var existing = path
-    var missing: [[UInt8]] = []
-    while !existing.isEmpty {
-      if let resolved = try? host.files.resolve(existing) {
-        return missing.reversed().filter { !$0.isEmpty }.reduce(resolved) { $0.appending($1) }
-      }
-      missing.append(Array(existing.lastComponent))
-      existing = existing.parent ?? Path("")
-    }
-    return path
-  }
-
-  func store(_ host: Host, of source: SourceName? = nil) throws -> LocalStore {
-    LocalStore(directory: try directory(host, of: source), host: host)
+  /// - Parameter group: the ID of a group with which a new repository is shared.
+  func store(_ host: Host, of source: SourceName? = nil, sharedWith group: UInt32? = nil) throws -> LocalStore {
+    LocalStore(directory: try spelledDirectory(host, of: source), host: host, sharedWith: group)
   }
 
   /// - Parameter credentials: the keys for a sealed one.

@@ -12,6 +12,7 @@ package struct RateLimitedStore: Store {
   }
 
   package var location: String { store.location }
+  package var places: [String] { store.places }
 
   package func names(below prefix: String) throws -> [String] { try store.names(below: prefix) }
 

@@ -9,11 +9,14 @@ package protocol Store: Sendable {
   /// Where it is, for people.
   var location: String { get }
 
+  /// Every name by which it is reached, for whoever remembers something of it: what was remembered under any of them concerns it. `location` is among them.
+  var places: [String] { get }
+
   /// The names directly below `prefix`, which ends with `/` or is empty, in ascending order; the name of something that has more below
   /// ends with `/`. Unfinished objects are not among them. Empty when there is nothing.
   func names(below prefix: String) throws -> [String]
 
-  /// - Throws: `StoreError.notFound`.
+  /// - Throws: `StoreError.notFound`; `StoreError.foreign` where something lies there that is no object.
   func open(_ key: String) throws -> any ReadableBytes
 
   /// Begins an object. It appears, whole and durable, with `commit`.
@@ -35,6 +38,8 @@ package protocol Store: Sendable {
 }
 
 extension Store {
+  package var places: [String] { [location] }
+
   /// Where what is visible is durable, there is nothing to do.
   package func settle(below prefix: String) {}
 }

@@ -5,12 +5,15 @@ package enum StoreError: OperatorError, Equatable {
   case notFound(key: String, location: String)
   case alreadyExists(key: String, location: String)
   case invalidKey(String)
+  /// A symbolic link, a fifo or a device, in the place of an object or of a directory on the way to it.
+  case foreign(key: String, location: String)
 
   package var message: String {
     switch self {
     case .notFound(let key, let location): "\(key) is missing in \(location)"
     case .alreadyExists(let key, let location): "\(key) exists already in \(location)"
     case .invalidKey(let key): "\"\(Path(key))\" is not a possible key of an object"
+    case .foreign(let key, let location): "\(Path(key)) in \(location) is nothing that a repository has"
     }
   }
 
@@ -19,12 +22,14 @@ package enum StoreError: OperatorError, Equatable {
     case .notFound: "Run `holdfast verify` to see what is missing."
     case .alreadyExists: "Another run wrote it at the same time: run the same command again."
     case .invalidKey: nil
+    case .foreign:
+      "Symbolic links in a repository are not followed, and fifos and devices not read: find out who put it there, and remove it."
     }
   }
 
   package var exitStatus: ExitStatus {
     switch self {
-    case .notFound: .dataLoss
+    case .notFound, .foreign: .dataLoss
     case .alreadyExists, .invalidKey: .failed
     }
   }

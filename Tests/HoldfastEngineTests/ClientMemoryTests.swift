@@ -132,10 +132,10 @@ import Testing
   @Test func whatIsForgottenIsLearntAnew() throws {
     let other = try SealedShop()
     store.contents = other.store.contents
-    #expect(try shop.memory.forget(store.location, files: shop.host.files))
+    #expect(try shop.memory.forget(store.places, Repository.id(in: store), files: shop.host.files))
     #expect(try shop.open(as: .nobody).id == other.shop.repository.id)
-    #expect(try shop.memory.forget(store.location, files: shop.host.files))
-    #expect(try !shop.memory.forget(store.location, files: shop.host.files))
+    #expect(try shop.memory.forget(store.places, Repository.id(in: store), files: shop.host.files))
+    #expect(try !shop.memory.forget(store.places, Repository.id(in: store), files: shop.host.files))
   }
 
   @Test func aNewRepositoryInTheSamePlaceIsMeant() throws {
@@ -145,23 +145,27 @@ import Testing
     _ = try shop.open(as: .nobody)
   }
 
+  /// What is kept of the repository, and what is kept of the name.
   @Test func aDamagedRecordIsNotIgnored() throws {
-    let file = try #require(TestFiles.allFiles(in: shop.memoryPath).first)
-    let bytes = try #require(TestFiles.read(file))
-    for damaged in [[], Array(bytes.dropLast()), [0] + bytes, Array("{}".utf8)] {
-      TestFiles.write(damaged, to: file)
-      #expect(
-        shown { _ = try shop.open() }
-          == "\(file), what this machine remembers of memory, is damaged"
-          + "\nHINT: Compare `holdfast key list` with what you have written down, then run `holdfast key forget`.")
+    let files = TestFiles.allFiles(in: shop.memoryPath)
+    #expect(files.count == 2)
+    for file in files {
+      let bytes = try #require(TestFiles.read(file))
+      for damaged in [[], Array(bytes.dropLast()), [0] + bytes, Array("{}".utf8)] {
+        TestFiles.write(damaged, to: file)
+        #expect(
+          shown { _ = try shop.open() }
+            == "\(file), what this machine remembers of memory, is damaged"
+            + "\nHINT: Compare `holdfast key list` with what you have written down, then run `holdfast key forget`.")
+      }
+      TestFiles.write(bytes, to: file)
+      _ = try shop.open()
     }
-    TestFiles.write(bytes, to: file)
-    _ = try shop.open()
   }
 
   /// The record of another place, under the name of this one's.
   @Test func theRecordOfAnotherPlaceIsDamage() throws {
-    let file = try #require(TestFiles.allFiles(in: shop.memoryPath).first)
+    let file = try #require(TestFiles.allFiles(in: shop.memoryPath).first { !$0.text.contains("repository-") })
     let text = String(decoding: TestFiles.read(file) ?? [], as: UTF8.self)
     TestFiles.write(text.replacing(#""location":"memory""#, with: #""location":"memorx""#), to: file)
     #expect(shown { _ = try shop.open() }.hasSuffix("run `holdfast key forget`."))
@@ -169,9 +173,9 @@ import Testing
 
   /// It says where a source lay, and otherwise nothing that the repository does not say.
   @Test func itHoldsNoKeyAndIsPrivate() throws {
-    let file = try #require(TestFiles.allFiles(in: shop.memoryPath).first)
-    #expect((TreeDescription(of: file).nodes["."]?.mode ?? 0) & 0o777 == 0o600)
-    let text = String(decoding: TestFiles.read(file) ?? [], as: UTF8.self)
+    let files = TestFiles.allFiles(in: shop.memoryPath)
+    for file in files { #expect((TreeDescription(of: file).nodes["."]?.mode ?? 0) & 0o777 == 0o600) }
+    let text = files.map { String(decoding: TestFiles.read($0) ?? [], as: UTF8.self) }.joined()
     let secrets = [
       sealed.keys.identity.fileText(created: "now"), sealed.keys.writer.fileText(created: "now"),
     ].map { secret in secret.withUnsafeBytes { String(decoding: $0, as: UTF8.self) } }

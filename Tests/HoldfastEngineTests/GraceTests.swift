@@ -1,3 +1,4 @@
+import HoldfastCodec
 import HoldfastEngine
 import HoldfastModel
 import HoldfastTestSupport
@@ -67,6 +68,26 @@ import Testing
     }
     #expect(try shop.numbers(removed: true) == [1, 2])
     #expect(try shop.prune(graceDays: 0, in: shop.open(memory: ClientMemory.none)).fates == ["1 collected", "2 keep"])
+  }
+
+  /// An earlier version kept it by the name of the place.
+  @Test func whatAnEarlierVersionHasWaitedCounts() throws {
+    let shop = try makeShop()
+    try shop.prune()
+    let now = try #require(TestFiles.allFiles(in: shop.memoryPath).first { $0.text.contains("-removed") })
+    var text = String(decoding: try #require(TestFiles.read(now)), as: UTF8.self)
+    let location = shop.repositoryPath.text
+    text.replace(/"repository":"[^"]*"/, with: #""location":"\#(location)""#)
+    TestFiles.remove(now)
+    let earlier = Hasher.digest(Array(location.utf8)).description.prefix(32) + "-removed.json"
+    TestFiles.write(text, to: shop.memoryPath.appending(earlier))
+    clock.advance(days: 5)
+    #expect(try shop.prune(isDryRun: true).fates == waits(2))
+    #expect(TestFiles.names(in: shop.memoryPath) == [String(earlier)])
+    #expect(try shop.prune().fates == waits(2))
+    #expect(TestFiles.names(in: shop.memoryPath) == [now.text.split(separator: "/").last.map { String($0) }])
+    clock.advance(days: 3)
+    #expect(try shop.prune().fates == ["1 collected", "2 keep"])
   }
 
   /// A record that cannot be read begins anew.

@@ -15,8 +15,10 @@ import Testing
     let hasCome = Mutex(false)
     init(_ memory: Path) { self.memory = memory }
 
-    func willPerform(_ operation: Operation, _ path: Path) throws(SystemError) {
-      guard memory.contains(path), operation == .lock || operation == .write else { return }
+    func willPerform(_ operation: Operation, _ path: Path) {}
+
+    func willPerform(_ operation: Operation, _ path: Path, in directory: Path) throws(SystemError) {
+      guard memory.contains(directory.appending(path.bytes)), operation == .lock || operation == .write else { return }
       hasCome.withLock { $0 = true }
       if operation == .write { throw SystemError("write", path, code: 5) }
     }
@@ -31,8 +33,10 @@ import Testing
     let hasBegun = Mutex(false)
     init(_ memory: Path, begin: @escaping @Sendable () -> Void) { (self.memory, self.begin) = (memory, begin) }
 
-    func willPerform(_ operation: Operation, _ path: Path) throws(SystemError) {
-      if operation == .rename, memory.contains(path), !hasBegun.withLock({ $0 }) {
+    func willPerform(_ operation: Operation, _ path: Path) {}
+
+    func willPerform(_ operation: Operation, _ path: Path, in directory: Path) {
+      if operation == .rename, memory.contains(directory.appending(path.bytes)), !hasBegun.withLock({ $0 }) {
         hasBegun.withLock { $0 = true }
         begin()
       }
@@ -56,6 +60,8 @@ import Testing
     let started = try #require(thread.withLock { $0 })
     started.join()
     _ = try shop.open()
-    #expect(TestFiles.names(in: shop.memoryPath).filter { $0.hasSuffix(".json") }.count == 1)
+    #expect(
+      TestFiles.names(in: shop.memoryPath).filter { $0.hasSuffix(".json") }.count == 2,
+      "of the repository and of its name")
   }
 }

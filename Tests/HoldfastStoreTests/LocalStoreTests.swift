@@ -100,7 +100,7 @@ import Testing
   @Test func anObjectThatIsALinkIsNotRead() throws {
     TestFiles.write("secret", to: directory.appending("secret"))
     TestFiles.symbolicLink("secret", at: directory.appending("object"))
-    #expect(throws: SystemError("open", directory.appending("object"), code: ELOOP)) { try store().open("object") }
+    #expect(throws: StoreError.foreign(key: "object", location: store().location)) { try store().open("object") }
   }
 
   @Test func aLockFileStaysWhereItIs() throws {
@@ -119,10 +119,18 @@ import Testing
   @Test(arguments: [
     (StoreError.notFound(key: "k", location: "/r"), "k is missing in /r", HoldfastModel.ExitStatus.dataLoss),
     (.alreadyExists(key: "k", location: "/r"), "k exists already in /r", .failed),
+    (.foreign(key: "k", location: "/r"), "k in /r is nothing that a repository has", .dataLoss),
     (.invalidKey("a\u{1b}"), #""a\x1b" is not a possible key of an object"#, .failed),
   ])
   func refusalsSayWhatAndWhere(_ error: StoreError, _ message: String, _ exitStatus: HoldfastModel.ExitStatus) {
     #expect(error.message == message)
     #expect(error.exitStatus == exitStatus)
+  }
+
+  @Test func whatIsForeignHasAHint() {
+    #expect(
+      StoreError.foreign(key: "k", location: "/r").hint
+        == "Symbolic links in a repository are not followed, and fifos and devices not read: find out who put it there, and remove it."
+    )
   }
 }

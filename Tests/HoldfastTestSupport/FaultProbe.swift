@@ -60,6 +60,14 @@ package final class FaultProbe: OperationProbe {
   package var isCut: Bool { state.withLock { $0.isCut } }
   package var log: [(operation: Operation, path: Path)] { state.withLock { $0.log } }
 
+  package func willPerform(_ operation: Operation, _ path: Path, in directory: Path) throws(SystemError) {
+    try willPerform(operation, path.isAbsolute ? path : directory.appending(path.bytes))
+  }
+
+  package func didPerform(_ operation: Operation, _ path: Path, newPath: Path?, in directory: Path) {
+    didPerform(operation, path.isAbsolute ? path : directory.appending(path.bytes), newPath: newPath)
+  }
+
   package func willPerform(_ operation: Operation, _ path: Path) throws(SystemError) {
     let failure: Int32? = state.withLock { state in
       if state.isCut { return EIO }

@@ -28,6 +28,12 @@ struct Init: ParsableCommand {
   @Flag(help: "Do not seal: whoever can read the repository can read the orders in it.")
   var unsealed = false
 
+  @Option(
+    help: ArgumentHelp(
+      "Share the repository with a group: its members read it and write to it, whoever makes a file in it.",
+      valueName: "name"))
+  var group: String?
+
   @OptionGroup var writer: WriterOptions
   @OptionGroup var output: OutputOptions
 
@@ -54,12 +60,24 @@ struct Init: ParsableCommand {
     }
     let host = Environment.makeHost()
     // Which keys are meant depends on which repository it is.
-    let store = try place.store(host)
+    let store = try place.store(host, sharedWith: sharedGroup())
     let memory = ClientMemory(directory: try Environment.stateDirectory())
     let made = try unsealed ? nil : writer.readOrMake(host)
     let sealing = made.map { makeSealing(to: recipients, by: $0.key, host) }
     let repository = try Repository.create(in: store, host: host, sealing: sealing, memory: memory)
     try show(repository, key: made.map { ($0.path, $0.isNew) })
+  }
+
+  private func sharedGroup() throws -> UInt32? {
+    guard let group else { return nil }
+    guard let id = Groups.id(of: group) else {
+      throw EngineError(
+        "there is no group \(Path(group)) on this machine",
+        hint:
+          "Make it with `groupadd --system \(group)`, and add users with `usermod --append --groups \(group) USER`.",
+        exitStatus: .usage)
+    }
+    return id
   }
 
   private func makeSealing(to recipients: [Recipient], by writer: WriterKey, _ host: Host) -> Repository.Sealing {

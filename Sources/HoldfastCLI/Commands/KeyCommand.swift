@@ -137,7 +137,7 @@ struct KeyringJSON: Encodable {
 
 struct KeyForget: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "forget", abstract: "Drop what this machine remembers of the repository at a place.",
+    commandName: "forget", abstract: "Drop what this machine remembers of a place and of the repository there.",
     discussion: """
       After this, the next command trusts whatever is there. Compare `holdfast key list` with what you have written down.
 
@@ -154,9 +154,11 @@ struct KeyForget: ParsableCommand {
 
   func run() throws {
     let host = Environment.makeHost()
-    let location = try place.store(host).location
+    let store = try place.store(host)
+    let location = store.location
     let directory = try Environment.stateDirectory()
-    let isForgotten = try ClientMemory(directory: directory).forget(location, files: host.files)
+    let isForgotten = try ClientMemory(directory: directory).forget(
+      store.places, Repository.id(in: store), files: host.files)
     if output.json { return try Console.json(JSON(location: location, forgotten: isForgotten)) }
     if !output.quiet {
       // Cron and a login often have another HOME, and with it another memory.

@@ -86,7 +86,7 @@ struct SnapshotCommit {
     if envelope.kind != .full, envelope.changes.isEmpty, state == parent?.summary { return (nil, false) }
     let key = Keys.body(envelope.source.name, envelope.sequence, envelope.body.id)
     let container = try ContainerReader(
-      repository.store.open(key), kind: .body, repository: repository.id, reference: envelope.body,
+      repository.store.object(key), kind: .body, repository: repository.id, reference: envelope.body,
       access: repository.access)
     let older: [any ChangeReader] = parent.map { [$0.makeReader()] } ?? []
     var replay = try Replay(older + [BodyReader(container)])

@@ -95,7 +95,7 @@ package struct Journal: Sendable {
       let key = Keys.journal(source, number)
       do {
         found.object = try JournalObject(
-          parsing: store.open(key).contents(max: JournalObject.bytesMax), name: key)
+          parsing: store.object(key).contents(max: JournalObject.bytesMax), name: key)
         return found
       } catch StoreError.notFound {
         return nil

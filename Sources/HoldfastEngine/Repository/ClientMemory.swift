@@ -2,11 +2,14 @@ internal import FoundationEssentials
 internal import HoldfastArchive
 internal import HoldfastCodec
 package import HoldfastModel
+internal import HoldfastStore
 package import HoldfastSystem
-internal import Synchronization
 
-/// What this machine remembers of the sealed repositories that it has used, so that nobody can put another one in the place of one, take
-/// back a revocation, or lose the newest snapshots, without being noticed. A file for each place, written at first use.
+/// What this machine remembers of the repositories that it has used, so that nobody can put another one in the place of one, take back a revocation, or lose
+/// the newest snapshots, without being noticed. It is kept by the ID of the repository; and of each name that a sealed one was reached by, which repository that was.
+///
+/// `repository-ID.json`, `repository-ID-removed.json` and `repository-ID-proved.json` are of one repository, `DIGEST.json` is of one name. Before, the names had all of it: what is found
+/// there still counts, and moves when something is written.
 package struct ClientMemory: Sendable {
   private let directory: Path?
 
@@ -17,7 +20,7 @@ package struct ClientMemory: Sendable {
 
   package static let none = ClientMemory(directory: nil)
 
-  /// Of one repository.
+  /// Of one sealed repository.
   struct Record: Hashable, Codable {
     struct Head: Hashable, Codable {
       var sequence: UInt64
@@ -26,7 +29,6 @@ package struct ClientMemory: Sendable {
       var path: String?
     }
 
-    var location: String
     var repository: Identifier
     var keyring: Envelope.KeyringReference
     /// The newest snapshot that was seen, by source.
@@ -51,265 +53,226 @@ package struct ClientMemory: Sendable {
     }
   }
 
-  private func path(_ location: String, kind: String? = nil) -> Path? {
-    let name = Hasher.digest(Array(location.utf8)).description.prefix(32)
-    return directory?.appending(name + (kind.map { "-" + $0 } ?? "") + ".json")
+  /// Which repository a name led to.
+  private struct Place: Hashable, Codable {
+    var location: String
+    var repository: Identifier
+    /// What earlier versions kept here of the repository.
+    var keyring: Envelope.KeyringReference?
+    var heads: [String: Record.Head]?
+    var notes: [String: Envelope.KeyringReference]?
+
+    var record: Record? {
+      guard let keyring, let heads else { return nil }
+      return Record(repository: repository, keyring: keyring, heads: heads, notes: notes)
+    }
   }
 
-  func load(_ location: String, files: FileSystem) throws -> Record? {
-    guard let path = path(location) else { return nil }
-    let bytes: [UInt8]
-    do throws(SystemError) {
-      let file = try files.open(path, .read)
-      bytes = try file.contents(max: Limits.envelopeBytesMax)
-    } catch {
-      if error.isNotFound { return nil }
-      throw error
+  /// What is known of a repository that is reached by some names.
+  struct Known {
+    /// Of this repository; `nil` where this machine sees it for the first time, or it never was sealed.
+    var record: Record?
+    /// A name that led to another one.
+    var stranger: String?
+    /// Whether every name is known to lead to it, and everything lies where this version keeps it.
+    var isComplete = true
+
+    static let nothing = Known(isComplete: false)
+  }
+
+  // MARK: Repositories and names
+
+  /// - Parameter places: the names by which it is reached now.
+  func load(_ repository: Identifier, at places: [String], files: FileSystem) throws -> Known {
+    do {
+      guard let directory, let folder = try OwnDirectory(directory, files: files) else { return .nothing }
+      return try load(repository, at: places, in: folder, directory)
+    } catch is OwnDirectoryError {
+      // What others may have written is not believed. That nothing can be remembered there is told when it is tried.
+      return .nothing
     }
-    guard let record = try? JSONDecoder().decode(Record.self, from: Data(bytes)), record.location == location else {
+  }
+
+  private func load(
+    _ repository: Identifier, at places: [String], in folder: OwnDirectory, _ directory: Path
+  ) throws -> Known {
+    var known = Known()
+    known.record = try read(Record.self, Self.name(repository), of: places.last ?? "", in: folder, directory) {
+      $0.repository == repository
+    }
+    for location in places {
+      let place = try read(Place.self, Self.name(location), of: location, in: folder, directory) {
+        $0.location == location
+      }
+      guard let place, place.repository == repository else {
+        if place != nil { known.stranger = known.stranger ?? location }
+        known.isComplete = false
+        continue
+      }
+      guard let earlier = place.record else { continue }
+      known.record = known.record?.merged(with: earlier) ?? earlier
+      known.isComplete = false
+    }
+    return known
+  }
+
+  /// - Parameters:
+  ///   - location: of what it is, for messages.
+  ///   - isSound: whether it is what it should be.
+  private func read<Value: Decodable>(
+    _ type: Value.Type, _ name: String, of location: String, in folder: OwnDirectory, _ directory: Path,
+    _ isSound: (Value) -> Bool
+  ) throws -> Value? {
+    guard let bytes = try folder.contents(of: name, max: Limits.envelopeBytesMax) else { return nil }
+    guard let value = try? JSONDecoder().decode(type, from: Data(bytes)), isSound(value) else {
       throw EngineError(
-        "\(path), what this machine remembers of \(location), is damaged",
+        "\(directory.appending(name)), what this machine remembers of \(location), is damaged",
         hint: "Compare `holdfast key list` with what you have written down, then run `holdfast key forget`.")
     }
-    return record
+    return value
   }
 
-  /// Replaces the record by what comes of it and of what other runs have recorded meanwhile; nothing where there is no directory.
-  func store(_ record: Record, files: FileSystem) throws {
-    guard let directory, let path = path(record.location) else {
-      throw EngineError("there is no directory for it", hint: nil)
+  /// Replaces the record by what comes of it and of what other runs have recorded meanwhile, and notes the names.
+  func store(_ record: Record, at places: [String], files: FileSystem) throws {
+    guard let directory else { throw EngineError("there is no directory for it", hint: nil) }
+    try Self.whileLocked(OwnDirectory(making: directory, files: files)) { folder in
+      let known = try load(record.repository, at: places, in: folder, directory)
+      let record = known.record.map { record.merged(with: $0) } ?? record
+      guard record != known.record || !known.isComplete else { return }
+      // The names last: what an earlier version kept there goes with that.
+      try folder.replace(Self.name(record.repository), by: Self.encoded(record))
+      guard !known.isComplete else { return }
+      for location in places where location != known.stranger {
+        let place = Place(location: location, repository: record.repository)
+        try folder.replace(Self.name(location), by: Self.encoded(place))
+      }
     }
-    try files.makeDirectories(directory)
-    let folder = try files.open(directory, .directoryFollowingLinks)
-    // Gone with the descriptor. Two runs at once must not take each other's file for what a killed one left.
-    guard try folder.lock(exclusively: true, wait: true) else { return }
-    let known = try load(record.location, files: files)
-    let record = known.map { record.merged(with: $0) } ?? record
-    guard record != known else { return }
-    try replace(path, by: record, files: files)
-    try folder.synchronizeDirectory()
   }
 
-  /// Puts a file into the place of another. Under the lock of its directory.
-  private func replace(_ path: Path, by value: some Encodable, files: FileSystem) throws {
+  /// Forgets which repository lies under some names: whoever makes a new one there knows that it is not the one that was there before.
+  func release(_ places: [String], files: FileSystem) throws {
+    guard let directory, let found = try? OwnDirectory(directory, files: files) else { return }
+    try Self.whileLocked(found) { folder in
+      for location in places {
+        if let place = Self.place(location, in: folder), let earlier = place.record {
+          try keep(earlier, in: folder)
+        }
+        try folder.remove(Self.name(location))
+      }
+    }
+  }
+
+  private func keep(_ earlier: Record, in folder: OwnDirectory) throws {
+    let name = Self.name(earlier.repository)
+    let known = Self.decoded(Record.self, name, in: folder)
+    try folder.replace(name, by: Self.encoded(known?.merged(with: earlier) ?? earlier))
+  }
+
+  /// Drops what is remembered of some names and of the repositories that they led to.
+  /// - Parameter repository: the one that lies there now, where that can be told.
+  /// - Returns: whether there was anything.
+  package func forget(_ places: [String], _ repository: Identifier?, files: FileSystem) throws -> Bool {
+    guard let directory, let found = try OwnDirectory(directory, files: files) else { return false }
+    var isForgotten = false
+    try Self.whileLocked(found) { folder in
+      let repositories = places.compactMap { Self.place($0, in: folder)?.repository } + [repository].compactMap { $0 }
+      for kind in [WaitingRecord.kind, ProofRecord.kind] {
+        for name in places.map({ Self.name($0, kind) }) + repositories.map({ Self.name($0, kind) }) {
+          try folder.remove(name)
+        }
+      }
+      for name in places.map({ Self.name($0) }) + repositories.map({ Self.name($0) }) where try folder.remove(name) {
+        isForgotten = true
+      }
+    }
+    return isForgotten
+  }
+
+  private static func place(_ location: String, in folder: OwnDirectory) -> Place? {
+    decoded(Place.self, name(location), in: folder)
+  }
+
+  // MARK: Files
+
+  /// Two runs at once must not take each other's file for what a killed one left.
+  private static func whileLocked(_ folder: OwnDirectory, _ body: (OwnDirectory) throws -> Void) throws {
+    // On a descriptor of its own, so that it goes with the end of this.
+    guard try folder.directory.lock(exclusively: true, wait: true) else { return }
+    try body(folder)
+  }
+
+  private static func name(_ repository: Identifier, _ kind: String? = nil) -> String {
+    "repository-\(repository)" + (kind.map { "-" + $0 } ?? "") + ".json"
+  }
+
+  private static func name(_ location: String, _ kind: String? = nil) -> String {
+    Hasher.digest(Array(location.utf8)).description.prefix(32) + (kind.map { "-" + $0 } ?? "") + ".json"
+  }
+
+  private static func encoded(_ value: some Encodable) throws -> [UInt8] {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    let bytes = Array(try encoder.encode(value))
-    let temporary = Path(bytes: path.bytes + Array(".unfinished".utf8))
-    if try files.statusIfPresent(of: temporary) != nil { try files.removeFile(temporary) }
-    let file = try files.open(temporary, .create)
-    do {
-      try bytes.withUnsafeBytes { try file.write($0, at: 0) }
-      try file.synchronize()
-      try files.rename(temporary, to: path, replacing: true)
-    } catch {
-      try? files.removeFile(temporary)
-      throw error
-    }
-  }
-
-  /// Changes what this machine remembers of how long snapshots have been removed; nothing where there is no directory, which is thrown.
-  func changeWaiting(at location: String, files: FileSystem, _ change: (inout WaitingRecord) -> Void) throws {
-    guard let directory, let path = path(location, kind: "removed") else {
-      throw EngineError("there is no directory for it", hint: nil)
-    }
-    try files.makeDirectories(directory)
-    let folder = try files.open(directory, .directoryFollowingLinks)
-    guard try folder.lock(exclusively: true, wait: true) else { return }
-    var record = loadWaiting(at: location, files: files)
-    let known = record
-    change(&record)
-    guard record != known else { return }
-    try replace(path, by: record, files: files)
-    try folder.synchronizeDirectory()
-  }
-
-  /// An empty record where there is none that can be read: then waiting begins anew.
-  func loadWaiting(at location: String, files: FileSystem) -> WaitingRecord {
-    guard let path = path(location, kind: "removed"), let file = try? files.open(path, .read),
-      let bytes = try? file.contents(max: Limits.envelopeBytesMax),
-      let record = try? JSONDecoder().decode(WaitingRecord.self, from: Data(bytes)), record.location == location
-    else { return WaitingRecord(location: location) }
-    return record
-  }
-
-  /// Changes what this machine remembers of its proofs; nothing where there is no directory, which is thrown.
-  func changeProofs(at location: String, files: FileSystem, _ change: (inout ProofRecord) -> Void) throws {
-    guard let directory, let path = path(location, kind: "proved") else {
-      throw EngineError("there is no directory for it", hint: nil)
-    }
-    try files.makeDirectories(directory)
-    let folder = try files.open(directory, .directoryFollowingLinks)
-    guard try folder.lock(exclusively: true, wait: true) else { return }
-    var record = loadProofs(at: location, files: files)
-    change(&record)
-    try replace(path, by: record, files: files)
-    try folder.synchronizeDirectory()
-  }
-
-  /// An empty record where there is none that can be read: then proofs begin anew.
-  func loadProofs(at location: String, files: FileSystem) -> ProofRecord {
-    guard let path = path(location, kind: "proved"), let file = try? files.open(path, .read),
-      let bytes = try? file.contents(max: Limits.envelopeBytesMax),
-      let record = try? JSONDecoder().decode(ProofRecord.self, from: Data(bytes)), record.location == location
-    else { return ProofRecord(location: location) }
-    return record
-  }
-
-  /// Drops what is remembered of a place.
-  /// - Returns: whether there was anything.
-  package func forget(_ location: String, files: FileSystem) throws -> Bool {
-    for kind in ["removed", "proved"] {
-      guard let path = path(location, kind: kind), try files.statusIfPresent(of: path) != nil else { continue }
-      try files.removeFile(path)
-    }
-    guard let path = path(location), try files.statusIfPresent(of: path) != nil else { return false }
-    try files.removeFile(path)
-    return true
+    return Array(try encoder.encode(value))
   }
 }
 
-/// What is remembered of the repository that a run works on; kept up to date as the run sees more.
-final class RepositoryMemory: Sendable {
-  private let memory: ClientMemory
-  private let files: FileSystem
-  private let record: Mutex<ClientMemory.Record>
-  private let failure = Mutex<String?>(nil)
+/// What a machine keeps of a repository beside what it has seen of it: of how long snapshots have been removed, and of its own proofs.
+protocol MachineRecord: Codable, Equatable {
+  /// What its file is called.
+  static var kind: String { get }
+  /// `nil` in what earlier versions kept by the name of the place.
+  var repository: Identifier? { get set }
+  init()
+}
 
-  /// Why something that was seen could not be remembered.
-  var problem: String? { failure.withLock { $0 } }
+extension ClientMemory {
+  private struct EarlierPlace: Decodable {
+    let location: String
+  }
 
-  /// Checks the repository against what is remembered of its place.
-  /// - Parameter known: as it was before the keyring was read: another run may have seen a later one since.
-  /// - Returns: `nil` for a repository that is not sealed, where none was.
-  /// - Throws: `EngineError` when it is not the one that was seen there before.
-  static func check(
-    _ descriptor: Descriptor, _ history: [KeyringRevision], at location: String, known: ClientMemory.Record?,
-    memory: ClientMemory, files: FileSystem
-  ) throws -> RepositoryMemory? {
-    guard let newest = history.last else {
-      if known != nil { throw refusal(location, "it is not sealed, and it was when this machine last used it") }
-      return nil
+  /// Changes one of these records.
+  /// - Throws: also where there is no directory to keep it in.
+  func change<Kept: MachineRecord>(
+    _ type: Kept.Type, of repository: Repository, _ change: (inout Kept) -> Void
+  ) throws {
+    guard let directory else { throw EngineError("there is no directory for it", hint: nil) }
+    try Self.whileLocked(OwnDirectory(making: directory, files: repository.host.files)) { folder in
+      var record = Self.load(type, of: repository, in: folder)
+      let known = record
+      change(&record)
+      if record != known || (known.repository == nil && known != Kept()) {
+        record.repository = repository.id
+        try folder.replace(Self.name(repository.id, Kept.kind), by: Self.encoded(record))
+      }
+      for place in repository.store.places { try folder.remove(Self.name(place, Kept.kind)) }
     }
-    if let known {
-      guard known.repository == descriptor.repository else {
-        throw refusal(location, "it has another ID than the one that this machine knows there")
-      }
-      guard history.contains(where: { $0.reference == known.keyring }) else {
-        throw refusal(
-          location, "its keyring lacks revision \(known.keyring.revision), which this machine has seen")
-      }
-    }
-    var record =
-      known
-      ?? ClientMemory.Record(
-        location: location, repository: descriptor.repository, keyring: newest.reference, heads: [:])
-    record.keyring = newest.reference
-    let result = RepositoryMemory(memory: memory, files: files, record: record)
-    if record != known { result.save(record) }
-    return result
   }
 
-  private static func refusal(_ location: String, _ finding: String) -> EngineError {
-    EngineError(
-      "the repository in \(location) is not the one that was there: \(finding)",
-      hint:
-        "Somebody may have exchanged it or put back an old copy. Find out; only if that was meant, run `holdfast key forget`.",
-      exitStatus: .dataLoss)
+  /// An empty record where there is none that can be read: then what it counts begins anew.
+  func load<Kept: MachineRecord>(_ type: Kept.Type, of repository: Repository) -> Kept {
+    let folder = directory.flatMap { try? OwnDirectory($0, files: repository.host.files) }
+    return folder.map { Self.load(type, of: repository, in: $0) } ?? Kept()
   }
 
-  private init(memory: ClientMemory, files: FileSystem, record: ClientMemory.Record) {
-    self.memory = memory
-    self.files = files
-    self.record = Mutex(record)
-  }
-
-  /// All that snapshots were seen of.
-  var sources: [SourceName] { record.withLock { $0.heads.keys.compactMap { SourceName($0) } } }
-
-  func head(of source: SourceName) -> ClientMemory.Record.Head? {
-    record.withLock { $0.heads[source.text] }
-  }
-
-  /// What the snapshots of a source lack of what was seen of them; and remembers the newest.
-  /// - Parameters:
-  ///   - snapshots: all that count, in ascending order.
-  ///   - damaged: the keys of manifests that cannot be read: they are there.
-  func check(_ snapshots: [Snapshot], of source: SourceName, damaged: Set<String>) -> DamageError? {
-    if let head = head(of: source) {
-      let key = Keys.manifest(source, head.sequence)
-      let found = snapshots.last { $0.sequence == head.sequence }
-      if let found, found.digest != head.digest {
-        return DamageError(key, "it is another snapshot than the one that this machine has seen under this number")
-      }
-      if found == nil, !damaged.contains(key), (snapshots.last?.sequence ?? 0) < head.sequence {
-        return DamageError(
-          key,
-          "it is missing, and this machine has seen it: the repository was put back, or has lost its newest snapshots")
-      }
-    }
-    if let newest = snapshots.last { remember(newest, path: nil) }
-    return nil
-  }
-
-  /// What the notes on a source lack of what was seen of them; and remembers the newest.
-  /// - Parameter highest: the highest number that is there, whether it can be read or not.
-  func check(_ revision: NotesRevision?, highest: UInt64, of source: SourceName) -> DamageError? {
-    if let seen = record.withLock({ $0.notes?[source.text] }) {
-      let key = Keys.notes(source, seen.revision)
-      if let revision, revision.notes.revision == seen.revision, revision.digest != seen.digest {
-        return DamageError(key, "it is another revision of the notes than this machine has seen under this number")
-      }
-      if highest < seen.revision {
-        return DamageError(key, "it is missing, and this machine has seen it: the repository was put back")
-      }
-    }
-    if let revision { remember(revision) }
-    return nil
-  }
-
-  /// The highest revision of the notes that was seen.
-  func highestNotes(of source: SourceName) -> UInt64 { record.withLock { $0.notes?[source.text]?.revision ?? 0 } }
-
-  func remember(_ revision: NotesRevision) {
-    let changed: ClientMemory.Record? = record.withLock { record in
-      let reference = Envelope.KeyringReference(revision: revision.notes.revision, digest: revision.digest)
-      let known = record.notes?[revision.notes.source.text]
-      if let known, known.revision >= reference.revision { return nil }
-      record.notes = (record.notes ?? [:]).merging([revision.notes.source.text: reference]) { $1 }
+  private static func load<Kept: MachineRecord>(
+    _ type: Kept.Type, of repository: Repository, in folder: OwnDirectory
+  ) -> Kept {
+    if let record = decoded(type, name(repository.id, Kept.kind), in: folder), record.repository == repository.id {
       return record
     }
-    if let changed { save(changed) }
+    for place in repository.store.places.reversed() {
+      let name = name(place, Kept.kind)
+      if decoded(EarlierPlace.self, name, in: folder)?.location == place, let record = decoded(type, name, in: folder) {
+        return record
+      }
+    }
+    return Kept()
   }
 
-  /// A revision that this run has made: nobody shall take it back.
-  func remember(_ revision: KeyringRevision) {
-    let changed = record.withLock { record in
-      record.keyring = revision.reference
-      return record
-    }
-    save(changed)
-  }
-
-  /// - Parameter path: of the source, where this run took the snapshot.
-  func remember(_ snapshot: Snapshot, path: Path?) {
-    let changed: ClientMemory.Record? = record.withLock { record in
-      let known = record.heads[snapshot.sourceName.text]
-      if path == nil, let known, known.sequence >= snapshot.sequence { return nil }
-      record.heads[snapshot.sourceName.text] = ClientMemory.Record.Head(
-        sequence: snapshot.sequence, digest: snapshot.digest, path: path?.description ?? known?.path)
-      return record
-    }
-    if let changed { save(changed) }
-  }
-
-  /// A disk that is full keeps nobody from restoring: what was remembered before still counts.
-  private func save(_ record: ClientMemory.Record) {
-    do {
-      try memory.store(record, files: files)
-    } catch {
-      let reason = (error as? any OperatorError)?.message ?? "\(error)"
-      failure.withLock { $0 = reason }
-    }
+  private static func decoded<Value: Decodable>(
+    _ type: Value.Type, _ name: String, in folder: OwnDirectory
+  ) -> Value? {
+    let bytes = (try? folder.contents(of: name, max: Limits.envelopeBytesMax)) ?? nil
+    return bytes.flatMap { try? JSONDecoder().decode(type, from: Data($0)) }
   }
 }

@@ -55,7 +55,7 @@ extension Repository {
   private static func publish(
     _ descriptor: Descriptor, in store: any Store, memory: ClientMemory, _ host: Host
   ) throws {
-    _ = try memory.forget(store.location, files: host.files)
+    try memory.release(store.places, files: host.files)
     try write(descriptor.serialized(), to: Keys.descriptor, of: store)
   }
 
@@ -65,7 +65,7 @@ extension Repository {
     // A keyring without a descriptor is what a killed run left.
     if names == [Keys.keyring] { return try store.removeAll(below: Keys.keyring) }
     guard !names.isEmpty else { return }
-    let isRepository = (try? store.open(Keys.descriptor)) != nil
+    let isRepository = (try? store.object(Keys.descriptor)) != nil
     throw EngineError(
       isRepository ? "\(store.location) is a repository already" : "\(store.location) is not empty",
       hint: isRepository

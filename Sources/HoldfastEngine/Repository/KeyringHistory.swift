@@ -27,7 +27,7 @@ struct KeyringHistory {
       guard Keys.keyring + name == key else { throw DamageError(key, "it is missing, and \(name) is there") }
       revisions.append(
         try KeyringRevision(
-          parsing: store.open(key).contents(max: Limits.envelopeBytesMax), after: revisions.last,
+          parsing: store.object(key).contents(max: Limits.envelopeBytesMax), after: revisions.last,
           repository: descriptor.repository, name: key))
     }
     guard revisions.first?.digest == first else {

@@ -36,7 +36,7 @@ package struct Repository: Sendable {
   ) throws -> Repository {
     let object: any ReadableBytes
     do {
-      object = try store.open(Keys.descriptor)
+      object = try store.object(Keys.descriptor)
     } catch StoreError.notFound {
       if try !store.names(below: Keys.sources).isEmpty {
         throw DamageError(Keys.descriptor, "it is missing, though there are snapshots in \(store.location)")
@@ -48,7 +48,7 @@ package struct Repository: Sendable {
         exitStatus: .noRepository)
     }
     let descriptor = try Descriptor(parsing: object.contents(max: Limits.envelopeBytesMax), name: Keys.descriptor)
-    let known = try memory.load(store.location, files: host.files)
+    let known = try memory.load(descriptor.repository, at: store.places, files: host.files)
     var history = try KeyringHistory(of: descriptor, in: store).revisions
     if let expectedKeyring,
       // An empty one is the beginning of any.
@@ -60,12 +60,18 @@ package struct Repository: Sendable {
         exitStatus: .dataLoss)
     }
     let remembered = try RepositoryMemory.check(
-      descriptor, history, at: store.location, known: known, memory: memory, files: host.files)
+      descriptor, history, in: store, known: known, memory: memory, files: host.files)
     let newest = history.popLast()
     return Repository(
       store: store, descriptor: descriptor, host: host,
       sealed: newest.map { SealedAccess($0, after: history, credentials: credentials) }, memory: remembered,
       machine: memory)
+  }
+
+  /// The ID of the repository that lies there, whatever else may be wrong with it; `nil` where that cannot be told.
+  package static func id(in store: any Store) -> Identifier? {
+    let bytes = try? store.object(Keys.descriptor).contents(max: Limits.envelopeBytesMax)
+    return bytes.flatMap { try? Descriptor(parsing: $0, name: Keys.descriptor).repository }
   }
 
   // MARK: Snapshots
@@ -86,7 +92,7 @@ package struct Repository: Sendable {
     let key = Keys.manifest(source, sequence)
     let object: any ReadableBytes
     do {
-      object = try store.open(key)
+      object = try store.object(key)
     } catch StoreError.notFound {
       return nil
     }
@@ -178,7 +184,7 @@ package struct Repository: Sendable {
 
   private func openObject(_ key: String) throws -> any ReadableBytes {
     do {
-      return try store.open(key)
+      return try store.object(key)
     } catch StoreError.notFound {
       throw DamageError(key, "it is missing")
     }

@@ -186,7 +186,7 @@ extension Repository {
     guard let sealed else { return }
     let next = Keys.keyring(sealed.revision.keyring.revision + 1)
     do {
-      _ = try store.open(next)
+      _ = try store.object(next)
     } catch StoreError.notFound {
       return
     }

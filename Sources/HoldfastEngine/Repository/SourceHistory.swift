@@ -66,6 +66,11 @@ extension Repository {
     else {
       return progress.warn("\(Keys.manifest(name, sequence)) is missing: bring it back, or remove what is beside it")
     }
-    try store.removeAll(below: Keys.snapshot(name, sequence))
+    do {
+      try store.removeAll(below: Keys.snapshot(name, sequence))
+    } catch let refusal as SystemError where refusal.isForbidden {
+      // It does not count, and the next snapshot has another number.
+      progress.warn("\(Keys.snapshot(name, sequence)) is what a killed run left, and it stays: \(refusal.message)")
+    }
   }
 }

@@ -24,12 +24,23 @@ package struct StateCache: Sendable {
 
   func lies(in source: Path) -> Bool { directory.map { source.contains($0) } ?? false }
 
-  private func folder(_ repository: Repository, _ source: SourceName) -> Path? {
-    directory?.appending(repository.id.description).appending(source.text)
+  /// Where the states of a source are kept, reached beneath a directory of this user's.
+  /// - Parameter isMade: whether it is made where it is missing; else it may be `nil`.
+  private func folder(_ repository: Repository, _ source: SourceName, isMade: Bool) throws -> OpenFile? {
+    let files = repository.host.files
+    guard let directory else { return nil }
+    let own = isMade ? try OwnDirectory(making: directory, files: files) : try OwnDirectory(directory, files: files)
+    return try [repository.id.description, source.text].reduce(own?.directory) { folder, name in
+      guard let folder else { return nil }
+      if isMade, try files.statusIfPresent(of: Path(name), in: folder) == nil {
+        try files.makeDirectory(Path(name), in: folder)
+      }
+      return try files.openBeneath(Path(name), in: folder, .directory)
+    }
   }
 
-  private static func path(_ snapshot: Identifier, in folder: Path) -> Path {
-    folder.appending(Array(snapshot.description.utf8) + suffix)
+  private static func fileName(_ snapshot: Identifier) -> Path {
+    Path(bytes: Array(snapshot.description.utf8) + suffix)
   }
 
   /// - Parameter key: of this machine, where the repository is sealed.
@@ -53,9 +64,9 @@ package struct StateCache: Sendable {
     _ snapshot: Identifier, of source: SourceName, recorded: Envelope.State, in repository: Repository,
     key: SealingKey?
   ) -> StateFile? {
-    guard let folder = folder(repository, source) else { return nil }
     // Whatever is wrong with a cache, the answer is the same: do without.
-    guard let file = try? repository.host.files.open(Self.path(snapshot, in: folder), .read),
+    guard let folder = try? folder(repository, source, isMade: false),
+      let file = try? repository.host.files.openBeneath(Self.fileName(snapshot), in: folder, .read),
       let size = try? file.status().size,
       let bytes = try? Self.unseal(
         CacheFile(file: file, length: size), key: key, context: Self.context(repository, snapshot)),
@@ -142,16 +153,14 @@ package struct StateCache: Sendable {
   /// Begins the state that will follow; `nil` when no directory can be written.
   /// - Parameter key: of this machine; `nil` where the repository is not sealed.
   func begin(_ repository: Repository, source: SourceName, snapshot: Identifier, key: SealingKey?) -> Draft? {
-    guard let folder = folder(repository, source) else { return nil }
-    let files = repository.host.files
     do {
-      try files.makeDirectories(folder)
-      let file = try CacheSink(folder.appending("unfinished"), files: files)
-      guard let key else { return try Draft(file, sealing: nil, header: Self.magic + snapshot.bytes, snapshot, folder) }
+      guard let folder = try folder(repository, source, isMade: true) else { return nil }
+      let file = try CacheSink(Path("unfinished"), in: folder, files: repository.host.files)
+      guard let key else { return try Draft(file, sealing: nil, header: Self.magic + snapshot.bytes, snapshot) }
       let salt = repository.host.random.bytes(Self.saltCount)
       try (Self.sealedMagic + salt).withUnsafeBytes { try file.append($0) }
       let sealing = SealedWriter(to: file, key: key.derived(salt: salt), context: Self.context(repository, snapshot))
-      return try Draft(file, sealing: sealing, header: Self.magic + snapshot.bytes, snapshot, folder)
+      return try Draft(file, sealing: sealing, header: Self.magic + snapshot.bytes, snapshot)
     } catch {
       return nil
     }
@@ -176,18 +185,16 @@ package struct StateCache: Sendable {
     private let file: CacheSink
     private let sealing: SealedWriter?
     private let snapshot: Identifier
-    private let folder: Path
     private var hasher = Hasher()
     /// Set when the disk of the cache fails or is full: then there will be none.
     private var failure: (any Error)?
 
     fileprivate init(
-      _ file: CacheSink, sealing: SealedWriter?, header: [UInt8], _ snapshot: Identifier, _ folder: Path
+      _ file: CacheSink, sealing: SealedWriter?, header: [UInt8], _ snapshot: Identifier
     ) throws {
       self.file = file
       self.sealing = sealing
       self.snapshot = snapshot
-      self.folder = folder
       append(header)
     }
 
@@ -215,9 +222,8 @@ package struct StateCache: Sendable {
     func keep(beside full: Identifier) throws {
       if let failure { throw failure }
       try sealing?.finish()
-      try file.rename(to: StateCache.path(snapshot, in: folder))
-      let useful = [snapshot, full].map { Array($0.description.utf8) + StateCache.suffix }
-      try file.removeOthers(in: folder, but: useful)
+      try file.rename(to: StateCache.fileName(snapshot))
+      try file.removeOthers(but: [snapshot, full].map { StateCache.fileName($0).bytes })
     }
   }
 }
@@ -235,22 +241,24 @@ private struct MapWithoutPlaces: PageMapReader {
 
 /// The file of a cache that is being written; it goes when it is not renamed.
 private final class CacheSink: ByteSink {
-  private let path: Path
+  private let name: Path
+  private let folder: OpenFile
   private let files: FileSystem
   private let file: OpenFile
   private var offset: UInt64 = 0
   private var isKept = false
 
-  init(_ path: Path, files: FileSystem) throws {
-    self.path = path
+  init(_ name: Path, in folder: OpenFile, files: FileSystem) throws {
+    self.name = name
+    self.folder = folder
     self.files = files
     // What a killed run left: the lock on the source keeps others away.
-    if try files.statusIfPresent(of: path) != nil { try files.removeFile(path) }
-    file = try files.open(path, .create)
+    if try files.statusIfPresent(of: name, in: folder) != nil { try files.removeFile(name, in: folder) }
+    file = try files.open(name, in: folder, .create)
   }
 
   deinit {
-    if !isKept { try? files.removeFile(path) }
+    if !isKept { try? files.removeFile(name, in: folder) }
   }
 
   func append(_ bytes: UnsafeRawBufferPointer) throws {
@@ -259,14 +267,14 @@ private final class CacheSink: ByteSink {
   }
 
   func rename(to final: Path) throws {
-    try files.rename(path, to: final, replacing: true)
+    try files.rename(name, in: folder, to: final, in: folder, replacing: true)
     isKept = true
   }
 
-  func removeOthers(in folder: Path, but useful: [[UInt8]]) throws {
-    let names = try files.open(folder, .directory).listing()
+  func removeOthers(but useful: [[UInt8]]) throws {
+    let names = try folder.listing()
     for index in 0..<names.count where !useful.contains(Array(names[index])) {
-      try files.removeFile(folder.appending(names[index]))
+      try files.removeFile(Path(bytes: Array(names[index])), in: folder)
     }
   }
 }

@@ -73,7 +73,7 @@ extension Repository {
   private func notesRevision(of source: SourceName, _ number: UInt64) throws -> NotesRevision {
     let key = Keys.notes(source, number)
     let revision = try NotesRevision(
-      parsing: store.open(key).contents(max: Limits.envelopeBytesMax), name: key)
+      parsing: store.object(key).contents(max: Limits.envelopeBytesMax), name: key)
     let notes = revision.notes
     guard notes.repository == id, notes.source == source, notes.revision == number else {
       throw DamageError(key, "it belongs to another place")

@@ -202,13 +202,13 @@ package struct Prune {
   ) -> [WaitingRecord.Item: Double] {
     let machine = repository.machine
     if options.isDryRun {
-      var record = machine.loadWaiting(at: repository.location, files: host.files)
+      var record = machine.load(WaitingRecord.self, of: repository)
       pass(items, of: name, &record)
       return record.all
     }
     var result: [WaitingRecord.Item: Double] = [:]
     do {
-      try machine.changeWaiting(at: repository.location, files: host.files) { record in
+      try machine.change(WaitingRecord.self, of: repository) { record in
         pass(items, of: name, &record)
         result = record.all
       }

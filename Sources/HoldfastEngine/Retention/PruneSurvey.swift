@@ -43,7 +43,7 @@ struct PruneSurvey {
     for (snapshot, line) in zip(snapshots, plan.lines) where line.isKept {
       for (key, length) in snapshot.objects where !sound.contains(key) {
         do {
-          let found = try repository.store.open(key).length
+          let found = try repository.store.object(key).length
           guard found == length else { return (snapshot, "\(key) has \(found) bytes instead of \(length)") }
         } catch StoreError.notFound {
           return (snapshot, "\(key) is missing")

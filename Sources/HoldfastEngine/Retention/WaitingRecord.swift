@@ -7,7 +7,9 @@ internal import HoldfastSystem
 ///
 /// While the machine runs, its own uptime counts, which nobody sets. What passed across a restart is known only from its clock, which may have been wrong before
 /// or be wrong now: it counts at most half the grace, so that a wrong clock alone never ends a grace period.
-struct WaitingRecord: Hashable, Codable {
+struct WaitingRecord: Hashable, MachineRecord {
+  static let kind = "removed"
+
   /// One removal: a snapshot that is called back and removed again waits anew.
   struct Item: Hashable, Codable {
     var source: String
@@ -20,14 +22,14 @@ struct WaitingRecord: Hashable, Codable {
     var seconds: Double
   }
 
-  let location: String
+  var repository: Identifier?
   /// When this was last brought up to date: of which start of the machine, its uptime, and its clock.
   private var boot: String?
   private var uptime = 0.0
   private var clock: Int64?
   private var waiting: [Waiting] = []
 
-  init(location: String) { self.location = location }
+  init() {}
 
   /// Lets the time since the last call pass, and begins to wait for what is new.
   /// - Parameters:

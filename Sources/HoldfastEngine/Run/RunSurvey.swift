@@ -3,11 +3,11 @@ package import HoldfastModel
 internal import HoldfastSystem
 
 /// Proofs that this machine has made, by source: choosing what comes next must not rest on what a repository says.
-struct ProofRecord: Hashable, Codable {
-  let location: String
-  var rounds: [String: ProofRound] = [:]
+struct ProofRecord: Hashable, MachineRecord {
+  static let kind = "proved"
 
-  init(location: String) { self.location = location }
+  var repository: Identifier?
+  var rounds: [String: ProofRound] = [:]
 }
 
 /// What a run of a source needs to know of it, and remembers for the next.
@@ -18,7 +18,7 @@ extension Repository {
     if try sourceNames().contains(name) {
       history.items = try allSnapshots(of: name, onDamage: onDamage).map { RunHistory.Item($0) }
     }
-    history.proof = machine.loadProofs(at: location, files: host.files).rounds[name.text]
+    history.proof = machine.load(ProofRecord.self, of: self).rounds[name.text]
     return history
   }
 
@@ -35,7 +35,7 @@ extension Repository {
   /// Remembers that parts of a round were proved.
   /// - Parameter time: when the proof began.
   package func remember(provedFrom first: Int, count: Int, of name: SourceName, at time: Timestamp) throws {
-    try machine.changeProofs(at: location, files: host.files) { record in
+    try machine.change(ProofRecord.self, of: self) { record in
       record.rounds[name.text] = ProofRound(next: (first + count) % ProofRound.parts, time: time.seconds)
     }
   }

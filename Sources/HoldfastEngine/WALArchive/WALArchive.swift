@@ -52,7 +52,7 @@ package struct WALArchive: Sendable {
     let key = Keys.walManifest(source, system, file)
     let object: any ReadableBytes
     do {
-      object = try repository.store.open(key)
+      object = try repository.store.object(key)
     } catch StoreError.notFound {
       return nil
     }
@@ -96,7 +96,7 @@ package struct WALArchive: Sendable {
     let manifest = archived.manifest
     let object: any ReadableBytes
     do {
-      object = try repository.store.open(manifest.objectKey)
+      object = try repository.store.object(manifest.objectKey)
     } catch StoreError.notFound {
       throw DamageError(manifest.objectKey, "it is missing")
     }

@@ -11,12 +11,14 @@ package struct FileSystem: Sendable {
     self.probe = probe
   }
 
-  /// - Parameter directory: what `path` is relative to; an error names both.
+  /// - Parameters:
+  ///   - directory: what `path` is relative to; an error names both.
+  ///   - newPath: where a rename or link leads, in full.
   func perform(
-    _ operation: Operation, _ action: String, _ path: Path, in directory: OpenFile? = nil, newPath: Path? = nil,
-    _ call: (UnsafePointer<CChar>) -> Int32
+    _ operation: Operation, _ action: String, _ path: Path, in directory: OpenFile? = nil,
+    newPath: @autoclosure () -> Path? = nil, _ call: (UnsafePointer<CChar>) -> Int32
   ) throws(SystemError) -> Int32 {
-    try probe?.willPerform(operation, path)
+    try probe?.willPerform(operation, path, in: directory?.place ?? .root)
     let result = try path.withCString { (text) throws(SystemError) -> Int32 in
       while true {
         let result = call(text)
@@ -25,7 +27,7 @@ package struct FileSystem: Sendable {
         guard code == EINTR else { throw SystemError(action, directory?.place(of: path) ?? path, code: code) }
       }
     }
-    probe?.didPerform(operation, path, newPath: newPath)
+    probe?.didPerform(operation, path, newPath: newPath(), in: directory?.place ?? .root)
     return result
   }
 
@@ -171,7 +173,9 @@ package struct FileSystem: Sendable {
   ) throws(SystemError) {
     let from = directory?.descriptor ?? AT_FDCWD
     let to = newDirectory?.descriptor ?? AT_FDCWD
-    _ = try perform(.rename, "rename", path, in: directory, newPath: newPath) { old in
+    _ = try perform(
+      .rename, "rename", path, in: directory, newPath: newDirectory?.place(of: newPath) ?? newPath
+    ) { old in
       newPath.withCString { new in
         replacing ? renameat(from, old, to, new) : holdfast_rename_exclusive(from, old, to, new)
       }
@@ -231,13 +235,13 @@ package struct FileSystem: Sendable {
     }
   }
 
-  package func readSymbolicLink(_ path: Path, in directory: OpenFile) throws(SystemError) -> [UInt8] {
+  package func readSymbolicLink(_ path: Path, in directory: OpenFile? = nil) throws(SystemError) -> [UInt8] {
     var target = [UInt8](repeating: 0, count: Limits.pathBytesMax + 1)
     let count = try perform(.read, "read", path, in: directory) { name in
       target.withUnsafeMutableBytes { buffer in
         buffer.withMemoryRebound(to: CChar.self) { characters in
           guard let start = characters.baseAddress else { return -1 }
-          return Int32(readlinkat(directory.descriptor, name, start, characters.count))
+          return Int32(readlinkat(directory?.descriptor ?? AT_FDCWD, name, start, characters.count))
         }
       }
     }

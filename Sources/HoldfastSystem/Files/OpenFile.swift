@@ -37,11 +37,11 @@ package final class OpenFile: Sendable {
   func perform(
     _ operation: Operation, _ action: String, _ call: (Int32) -> Int
   ) throws(SystemError) -> Int {
-    try probe?.willPerform(operation, path)
+    try probe?.willPerform(operation, path, in: directory)
     while true {
       let result = call(descriptor)
       if result >= 0 {
-        probe?.didPerform(operation, path, newPath: nil)
+        probe?.didPerform(operation, path, newPath: nil, in: directory)
         return result
       }
       let code = errno

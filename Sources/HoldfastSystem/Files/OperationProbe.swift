@@ -12,4 +12,19 @@ package protocol OperationProbe: Sendable {
   func willPerform(_ operation: Operation, _ path: Path) throws(SystemError)
   /// Called after the operation succeeded. `newPath` is where a rename or link led.
   func didPerform(_ operation: Operation, _ path: Path, newPath: Path?)
+
+  /// The same, for a probe that has to know where on the disk it is.
+  /// - Parameter directory: what a relative `path` is relative to.
+  func willPerform(_ operation: Operation, _ path: Path, in directory: Path) throws(SystemError)
+  func didPerform(_ operation: Operation, _ path: Path, newPath: Path?, in directory: Path)
+}
+
+extension OperationProbe {
+  package func willPerform(_ operation: Operation, _ path: Path, in directory: Path) throws(SystemError) {
+    try willPerform(operation, path)
+  }
+
+  package func didPerform(_ operation: Operation, _ path: Path, newPath: Path?, in directory: Path) {
+    didPerform(operation, path, newPath: newPath)
+  }
 }

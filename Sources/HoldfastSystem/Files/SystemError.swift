@@ -46,6 +46,7 @@ package struct SystemError: OperatorError, Equatable {
   package var exitStatus: ExitStatus { .failed }
 
   package var isNotFound: Bool { code == ENOENT || code == ENOTDIR }
+  package var isNotADirectory: Bool { code == ENOTDIR }
   package var isNameTooLong: Bool { code == ENAMETOOLONG }
   package var isForbidden: Bool { code == EACCES || code == EPERM }
   package var isExisting: Bool { code == EEXIST }
@@ -54,5 +55,7 @@ package struct SystemError: OperatorError, Equatable {
   package var isRefused: Bool { code == EPERM || code == EACCES || isUnsupported }
   /// The device itself failed, not this machine's resources.
   package var isDeviceFailure: Bool { code == EIO }
+  /// A symbolic link where none is followed, or something that cannot be opened as a file.
+  package var isOfAnotherKind: Bool { code == ELOOP || code == ENXIO }
   package var isBrokenPipe: Bool { code == EPIPE }
 }

@@ -1,0 +1,151 @@
+internal import HoldfastArchive
+internal import HoldfastModel
+internal import HoldfastStore
+internal import HoldfastSystem
+internal import Synchronization
+
+/// What is remembered of the repository that a run works on; kept up to date as the run sees more.
+final class RepositoryMemory: Sendable {
+  private let memory: ClientMemory
+  private let places: [String]
+  private let files: FileSystem
+  private let record: Mutex<ClientMemory.Record>
+  private let failure = Mutex<String?>(nil)
+
+  /// Why something that was seen could not be remembered.
+  var problem: String? { failure.withLock { $0 } }
+
+  /// Checks the repository against what is remembered of it, and of the names by which it is reached.
+  /// - Parameter known: as it was before the keyring was read: another run may have seen a later one since.
+  /// - Returns: `nil` for a repository that is not sealed, where none was.
+  /// - Throws: `EngineError` when it is not the one that was seen before.
+  static func check(
+    _ descriptor: Descriptor, _ history: [KeyringRevision], in store: any Store, known: ClientMemory.Known,
+    memory: ClientMemory, files: FileSystem
+  ) throws -> RepositoryMemory? {
+    let place = known.stranger ?? store.location
+    guard let newest = history.last else {
+      guard known.stranger == nil, known.record == nil else {
+        throw refusal(place, "it is not sealed, and it was when this machine last used it")
+      }
+      return nil
+    }
+    guard known.stranger == nil else {
+      throw refusal(place, "it has another ID than the one that this machine knows there")
+    }
+    if let record = known.record, !history.contains(where: { $0.reference == record.keyring }) {
+      throw refusal(place, "its keyring lacks revision \(record.keyring.revision), which this machine has seen")
+    }
+    var record =
+      known.record
+      ?? ClientMemory.Record(repository: descriptor.repository, keyring: newest.reference, heads: [:])
+    record.keyring = newest.reference
+    let result = RepositoryMemory(memory: memory, places: store.places, files: files, record: record)
+    if record != known.record || !known.isComplete { result.save(record) }
+    return result
+  }
+
+  private static func refusal(_ location: String, _ finding: String) -> EngineError {
+    EngineError(
+      "the repository in \(location) is not the one that was there: \(finding)",
+      hint:
+        "Somebody may have exchanged it or put back an old copy. Find out; only if that was meant, run `holdfast key forget`.",
+      exitStatus: .dataLoss)
+  }
+
+  private init(memory: ClientMemory, places: [String], files: FileSystem, record: ClientMemory.Record) {
+    self.memory = memory
+    self.places = places
+    self.files = files
+    self.record = Mutex(record)
+  }
+
+  /// All that snapshots were seen of.
+  var sources: [SourceName] { record.withLock { $0.heads.keys.compactMap { SourceName($0) } } }
+
+  func head(of source: SourceName) -> ClientMemory.Record.Head? {
+    record.withLock { $0.heads[source.text] }
+  }
+
+  /// What the snapshots of a source lack of what was seen of them; and remembers the newest.
+  /// - Parameters:
+  ///   - snapshots: all that count, in ascending order.
+  ///   - damaged: the keys of manifests that cannot be read: they are there.
+  func check(_ snapshots: [Snapshot], of source: SourceName, damaged: Set<String>) -> DamageError? {
+    if let head = head(of: source) {
+      let key = Keys.manifest(source, head.sequence)
+      let found = snapshots.last { $0.sequence == head.sequence }
+      if let found, found.digest != head.digest {
+        return DamageError(key, "it is another snapshot than the one that this machine has seen under this number")
+      }
+      if found == nil, !damaged.contains(key), (snapshots.last?.sequence ?? 0) < head.sequence {
+        return DamageError(
+          key,
+          "it is missing, and this machine has seen it: the repository was put back, or has lost its newest snapshots")
+      }
+    }
+    if let newest = snapshots.last { remember(newest, path: nil) }
+    return nil
+  }
+
+  /// What the notes on a source lack of what was seen of them; and remembers the newest.
+  /// - Parameter highest: the highest number that is there, whether it can be read or not.
+  func check(_ revision: NotesRevision?, highest: UInt64, of source: SourceName) -> DamageError? {
+    if let seen = record.withLock({ $0.notes?[source.text] }) {
+      let key = Keys.notes(source, seen.revision)
+      if let revision, revision.notes.revision == seen.revision, revision.digest != seen.digest {
+        return DamageError(key, "it is another revision of the notes than this machine has seen under this number")
+      }
+      if highest < seen.revision {
+        return DamageError(key, "it is missing, and this machine has seen it: the repository was put back")
+      }
+    }
+    if let revision { remember(revision) }
+    return nil
+  }
+
+  /// The highest revision of the notes that was seen.
+  func highestNotes(of source: SourceName) -> UInt64 { record.withLock { $0.notes?[source.text]?.revision ?? 0 } }
+
+  func remember(_ revision: NotesRevision) {
+    let changed: ClientMemory.Record? = record.withLock { record in
+      let reference = Envelope.KeyringReference(revision: revision.notes.revision, digest: revision.digest)
+      let known = record.notes?[revision.notes.source.text]
+      if let known, known.revision >= reference.revision { return nil }
+      record.notes = (record.notes ?? [:]).merging([revision.notes.source.text: reference]) { $1 }
+      return record
+    }
+    if let changed { save(changed) }
+  }
+
+  /// A revision that this run has made: nobody shall take it back.
+  func remember(_ revision: KeyringRevision) {
+    let changed = record.withLock { record in
+      record.keyring = revision.reference
+      return record
+    }
+    save(changed)
+  }
+
+  /// - Parameter path: of the source, where this run took the snapshot.
+  func remember(_ snapshot: Snapshot, path: Path?) {
+    let changed: ClientMemory.Record? = record.withLock { record in
+      let known = record.heads[snapshot.sourceName.text]
+      if path == nil, let known, known.sequence >= snapshot.sequence { return nil }
+      record.heads[snapshot.sourceName.text] = ClientMemory.Record.Head(
+        sequence: snapshot.sequence, digest: snapshot.digest, path: path?.description ?? known?.path)
+      return record
+    }
+    if let changed { save(changed) }
+  }
+
+  /// A disk that is full keeps nobody from restoring: what was remembered before still counts.
+  private func save(_ record: ClientMemory.Record) {
+    do {
+      try memory.store(record, at: places, files: files)
+    } catch {
+      let reason = (error as? any OperatorError)?.message ?? "\(error)"
+      failure.withLock { $0 = reason }
+    }
+  }
+}

@@ -1,0 +1,44 @@
+package import HoldfastModel
+
+extension FileSystem {
+  /// As many as the kernel follows.
+  private static let linksMax = 40
+
+  /// All names by which what lies at an absolute path is reached: the path as it is spelled; at each symbolic link on the way the path as it would be if that were
+  /// none; and, as the last one, where it leads. What is not there is named below what is.
+  ///
+  /// Whoever puts a link in the place of a directory so adds names and takes none away: what is remembered under one of them is found again.
+  package func names(of path: Path) -> [Path] {
+    var rest = Self.components(path.bytes)[...]
+    var names = [rest.reduce(Path("/")) { $0.appending($1) }]
+    var reached = Path("/")
+    var links = 0
+    while let component = rest.popFirst() {
+      let next = Self.step(reached, component)
+      guard component != Self.parent, links < Self.linksMax,
+        let status = try? statusIfPresent(of: next), status.kind == .symbolicLink,
+        let target = try? readSymbolicLink(next)
+      else {
+        reached = next
+        continue
+      }
+      links += 1
+      names.append(rest.reduce(next) { Self.step($0, $1) })
+      if target.first == Path.separator { reached = Path("/") }
+      rest = (Self.components(target) + rest)[...]
+    }
+    names.removeAll { $0 == reached }
+    return names.reduce(into: []) { if !$0.contains($1) { $0.append($1) } } + [reached]
+  }
+
+  private static let parent = Array("..".utf8)
+
+  private static func components(_ bytes: [UInt8]) -> [[UInt8]] {
+    bytes.split(separator: Path.separator).map { Array($0) }.filter { $0 != Array(".".utf8) }
+  }
+
+  private static func step(_ path: Path, _ component: [UInt8]) -> Path {
+    guard component == parent else { return path.appending(component) }
+    return path.parent.flatMap { $0.isEmpty ? nil : $0 } ?? Path("/")
+  }
+}

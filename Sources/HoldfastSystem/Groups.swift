@@ -1,0 +1,16 @@
+internal import Glibc
+
+/// The groups of this machine.
+package enum Groups {
+  /// The ID of a group.
+  /// - Parameter name: as the machine knows it, or the ID itself in decimal digits.
+  /// - Returns: `nil` where there is no such group.
+  package static func id(of name: String) -> UInt32? {
+    var entry = group()
+    var found: UnsafeMutablePointer<group>?
+    // A group may have many members, and all of them are read.
+    var text = [CChar](repeating: 0, count: 1 << 20)
+    guard getgrnam_r(name, &entry, &text, text.count, &found) == 0, found != nil else { return UInt32(name) }
+    return entry.gr_gid
+  }
+}

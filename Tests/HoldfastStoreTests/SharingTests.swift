@@ -1,0 +1,90 @@
+import Glibc
+import HoldfastModel
+import HoldfastStore
+import HoldfastSystem
+import HoldfastTestSupport
+import Testing
+
+/// A repository whose directory is shared with a group stays shared: whatever is made in it, and by whom.
+@Suite struct SharingTests {
+  private let directory = TemporaryDirectory()
+  private var storage: Path { directory.appending("storage") }
+  /// A group that who runs the tests is in, other than that of new files where there is one.
+  private static let group: UInt32 = Tool.isRoot ? 65534 : getegid()
+
+  private func fill(_ store: LocalStore) throws {
+    for key in ["object", "a/b/object"] {
+      let writer = try store.create(key)
+      try [1].withUnsafeBytes { try writer.append($0) }
+      try writer.commit()
+    }
+    _ = try store.lock("shop", wait: false, cancellation: Cancellation())
+  }
+
+  private func modes() -> [String: String] {
+    let names = [".", "object", "a", "a/b", "a/b/object", "locks", "locks/shop.lock"]
+    return Dictionary(
+      uniqueKeysWithValues: names.map { name in
+        let path = name == "." ? storage : storage.appending(name)
+        let node = TreeDescription(of: path).nodes["."]
+        return (name, "\(String((node?.mode ?? 0) & 0o7777, radix: 8)) \(node?.groupID == Self.group)")
+      })
+  }
+
+  private static let shared = [
+    ".": "2770 true", "object": "640 true", "a": "2770 true", "a/b": "2770 true", "a/b/object": "640 true",
+    "locks": "2770 true", "locks/shop.lock": "660 true",
+  ]
+
+  @Test func whatIsMadeInASharedDirectoryIsShared() throws {
+    TestFiles.makeDirectory(storage)
+    TestFiles.setOwner(storage, userID: geteuid(), groupID: Self.group)
+    TestFiles.setMode(storage, 0o2770)
+    try fill(LocalStore(directory: storage, host: TestShop.host()))
+    #expect(modes() == Self.shared)
+  }
+
+  @Test(arguments: [false, true]) func aNewRepositoryIsSharedFromItsFirstObjectOn(isThere: Bool) throws {
+    if isThere { TestFiles.makeDirectory(storage) }
+    let store = LocalStore(directory: storage, host: TestShop.host(), sharedWith: Self.group)
+    // Who only looks changes nothing.
+    #expect(try store.names(below: "") == [])
+    #expect(TestFiles.permissions(storage) == (isThere ? 0o755 : nil))
+    try fill(store)
+    #expect(modes() == Self.shared)
+  }
+
+  /// Where the directories have lost the bit, as after a copy, files get the group all the same.
+  @Test func aDirectoryThatLostTheBitStopsNobody() throws {
+    try fill(LocalStore(directory: storage, host: TestShop.host(), sharedWith: Self.group))
+    TestFiles.removeTree(storage.appending("locks"))
+    TestFiles.setMode(storage.appending("a"), 0o770)
+    TestFiles.setOwner(storage.appending("a"), userID: geteuid(), groupID: getegid())
+    TestFiles.removeTree(storage.appending("a/b"))
+    TestFiles.remove(storage.appending("object"))
+    try fill(LocalStore(directory: storage, host: TestShop.host()))
+    var expected = Self.shared
+    expected["a"] = "770 \(Self.group == getegid())"
+    #expect(modes() == expected)
+  }
+
+  /// Who may remove only what is his own stays so further down.
+  @Test func aStickyDirectoryStaysSticky() throws {
+    TestFiles.makeDirectory(storage)
+    TestFiles.setOwner(storage, userID: geteuid(), groupID: Self.group)
+    TestFiles.setMode(storage, 0o3770)
+    try fill(LocalStore(directory: storage, host: TestShop.host()))
+    #expect(TestFiles.permissions(storage.appending("a/b")) == 0o3770)
+    #expect(TestFiles.permissions(storage.appending("a/b/object")) == 0o640)
+  }
+
+  /// One of the two is not enough: 2755 is what many a directory inherits.
+  @Test(arguments: [0o2755, 0o770] as [UInt32]) func otherDirectoriesShareNothing(_ mode: UInt32) throws {
+    TestFiles.makeDirectory(storage)
+    TestFiles.setMode(storage, mode)
+    try fill(LocalStore(directory: storage, host: TestShop.host()))
+    #expect((TestFiles.permissions(storage.appending("a")) ?? 0) & 0o777 == 0o700)
+    #expect(TestFiles.permissions(storage.appending("object")) == 0o600)
+    #expect(TestFiles.permissions(storage.appending("locks/shop.lock")) == 0o644)
+  }
+}
