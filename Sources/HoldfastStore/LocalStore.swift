@@ -82,7 +82,7 @@ package struct LocalStore: Store {
       try files.removeFile(Path(bytes: Array(path.lastComponent)), in: folder)
     } catch {
       if error.isNotFound { return }
-      throw error
+      throw refusal(path, error)
     }
     try folder.synchronizeDirectory()
   }
@@ -91,7 +91,16 @@ package struct LocalStore: Store {
     let path = try resolve(prefix: prefix)
     guard !path.isEmpty else { throw StoreError.invalidKey(prefix) }
     guard let folder = try root.folder(path.parent ?? .root) else { return }
-    try root.removeTree(Path(bytes: Array(path.lastComponent)), in: folder)
+    do {
+      try root.removeTree(Path(bytes: Array(path.lastComponent)), in: folder)
+    } catch let error as SystemError {
+      throw refusal(path, error)
+    }
+  }
+
+  private func refusal(_ path: Path, _ error: SystemError) -> any Error {
+    error.isForbidden
+      ? StoreError.removalRefused(key: String(decoding: path.bytes, as: UTF8.self), location: location) : error
   }
 
   private static let looksMin = 3

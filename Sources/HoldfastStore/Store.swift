@@ -27,9 +27,11 @@ package protocol Store: Sendable {
   func settle(below prefix: String) throws
 
   /// Removes one object; when this returns, it does not come back, whatever happens to the machine. Nothing there is no error.
+  /// - Throws: `StoreError.removalRefused` where this user may add, and not remove.
   func remove(_ key: String) throws
 
   /// Removes everything below `prefix`, unfinished objects included. Nothing there is no error.
+  /// - Throws: `StoreError.removalRefused` where this user may add, and not remove.
   func removeAll(below prefix: String) throws
 
   /// Keeps others out as long as the result lives.

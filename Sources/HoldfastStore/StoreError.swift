@@ -7,6 +7,8 @@ package enum StoreError: OperatorError, Equatable {
   case invalidKey(String)
   /// A symbolic link, a fifo or a device, in the place of an object or of a directory on the way to it.
   case foreign(key: String, location: String)
+  /// What is there may not be removed: by this user, or by anybody.
+  case removalRefused(key: String, location: String)
 
   package var message: String {
     switch self {
@@ -14,6 +16,7 @@ package enum StoreError: OperatorError, Equatable {
     case .alreadyExists(let key, let location): "\(key) exists already in \(location)"
     case .invalidKey(let key): "\"\(Path(key))\" is not a possible key of an object"
     case .foreign(let key, let location): "\(Path(key)) in \(location) is nothing that a repository has"
+    case .removalRefused(let key, let location): "\(Path(key)) may not be removed from \(location)"
     }
   }
 
@@ -24,13 +27,15 @@ package enum StoreError: OperatorError, Equatable {
     case .invalidKey: nil
     case .foreign:
       "Symbolic links in a repository are not followed, and fifos and devices not read: find out who put it there, and remove it."
+    case .removalRefused:
+      "Run as a user who may remove there. Where names can only be added (chattr +a), whoever made it so lifts that, prunes, and makes it so again."
     }
   }
 
   package var exitStatus: ExitStatus {
     switch self {
     case .notFound, .foreign: .dataLoss
-    case .alreadyExists, .invalidKey: .failed
+    case .alreadyExists, .invalidKey, .removalRefused: .failed
     }
   }
 }

@@ -120,6 +120,7 @@ import Testing
     (StoreError.notFound(key: "k", location: "/r"), "k is missing in /r", HoldfastModel.ExitStatus.dataLoss),
     (.alreadyExists(key: "k", location: "/r"), "k exists already in /r", .failed),
     (.foreign(key: "k", location: "/r"), "k in /r is nothing that a repository has", .dataLoss),
+    (.removalRefused(key: "k", location: "/r"), "k may not be removed from /r", .failed),
     (.invalidKey("a\u{1b}"), #""a\x1b" is not a possible key of an object"#, .failed),
   ])
   func refusalsSayWhatAndWhere(_ error: StoreError, _ message: String, _ exitStatus: HoldfastModel.ExitStatus) {

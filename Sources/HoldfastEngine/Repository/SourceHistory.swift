@@ -68,7 +68,8 @@ extension Repository {
     }
     do {
       try store.removeAll(below: Keys.snapshot(name, sequence))
-    } catch let refusal as SystemError where refusal.isForbidden {
+    } catch let refusal as StoreError {
+      guard case .removalRefused = refusal else { throw refusal }
       // It does not count, and the next snapshot has another number.
       progress.warn("\(Keys.snapshot(name, sequence)) is what a killed run left, and it stays: \(refusal.message)")
     }
