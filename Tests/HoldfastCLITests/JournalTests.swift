@@ -198,17 +198,20 @@ import Testing
     withExtendedLifetime(disk) {}
   }
 
-  @Test func aDamagedJournalIsNamedOnceAndLeftBehind() throws {
+  /// It stays until two others have been begun after it, and is damage as long as it is there.
+  @Test func aDamagedJournalIsNamedAndLeftBehind() throws {
     let tool = shop()
     tool.run("backup", "source")
     TestFiles.write("junk", to: tool.repository.appending("journal/source/0000000001"))
-    let result = tool.run("verify", "--quiet")
-    #expect(result.exitStatus == 0)
+    let damage = "journal/source/0000000001 is damaged: it is not a journal"
+    let results = (0..<3).map { _ in tool.run("verify", "--quiet") }
+    #expect(results.map(\.exitStatus) == [20, 20, 0])
     #expect(
-      result.error
-        == "holdfast: WARNING: journal/source/0000000001 is damaged: it is not a journal; a new journal is begun\n")
-    #expect(tool.run("verify", "--quiet").error == "")
-    #expect(try entries(tool.repository).map(\.command) == [.verify, .verify])
+      results.map(\.error) == [
+        "holdfast: REPAIRABLE: \(damage)\nholdfast: WARNING: \(damage); a new journal is begun\n",
+        "holdfast: REPAIRABLE: \(damage)\n", "",
+      ])
+    #expect(try entries(tool.repository).map(\.command) == [.verify, .verify, .verify])
   }
 
   // MARK: Sealed

@@ -20,6 +20,11 @@ struct ListCommand: ParsableCommand {
     let repository = try place.open(Environment.makeHost(), of: source.name)
     var damage: [DamageError] = []
     let snapshots = try repository.allSnapshots(of: source.name, includingRemoved: deleted) { damage.append($0) }
+    let told = try source.name.map { try [repository.newerThanPresent(of: $0)].compactMap { $0 } }
+    for newer in try told ?? repository.newerThanPresent() where !damage.contains(where: { $0.object == newer.object })
+    {
+      damage.append(newer)
+    }
     let notes = try Dictionary(
       uniqueKeysWithValues: Set(snapshots.map(\.sourceName)).map { ($0, try repository.notes(of: $0).notes) })
     let noted = { (snapshot: Snapshot) in

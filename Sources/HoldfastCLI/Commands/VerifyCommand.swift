@@ -118,6 +118,13 @@ struct VerifyCommand: ParsableCommand {
           "holdfast: \(finding.costsData ? "DAMAGED" : "GAP"): the log of \(log.source): \(finding.message)")
       }
     }
+    for other in report.others {
+      switch other.level {
+      case .note: if !output.quiet { Console.error("holdfast: NOTE: \(other.message)") }
+      case .repairable: Console.error("holdfast: REPAIRABLE: \(other.message)")
+      case .dataLoss: Console.error("holdfast: DAMAGED: \(other.message)")
+      }
+    }
     if !report.unreadable.isEmpty || report.snapshots.contains(where: { !$0.isSound }) {
       let sound = report.snapshots.filter(\.isSound)
       Console.error(
@@ -189,12 +196,21 @@ private struct VerifyJSON: Encodable {
     let seconds: Double
   }
 
+  /// What was found beside snapshots and logs.
+  struct Other: Encodable {
+    let object: String
+    let damage: Bool
+    let costsData: Bool
+    let finding: String
+  }
+
   let sound: Bool
   /// Whether all plain bytes were out of reach: sealed, and no identity named.
   let closed: Bool
   let snapshots: [Result]
   let logs: [Log]
   let unreadable: [String]
+  let others: [Other]
   let provenBytes: UInt64
   let provenFrames: UInt64
   let seconds: Double
@@ -215,6 +231,9 @@ private struct VerifyJSON: Encodable {
         closed: $0.isClosed, findings: $0.findings.map(\.message), provenBytes: $0.provenBytes, seconds: $0.seconds)
     }
     unreadable = report.unreadable.map(\.message)
+    others = report.others.map {
+      Other(object: $0.object, damage: $0.level != .note, costsData: $0.level == .dataLoss, finding: $0.message)
+    }
     provenBytes = report.provenBytes
     provenFrames = report.provenFrames
     seconds = report.seconds

@@ -15,8 +15,10 @@ enum JUnitReport {
 
   static func xml(_ report: Verify.Report) -> String {
     let logFailures = report.logs.count { !$0.findings.isEmpty }
-    let failures = report.snapshots.count { !$0.findings.isEmpty } + report.unreadable.count + logFailures
-    let count = report.snapshots.count + report.unreadable.count + report.logs.count
+    let others = report.others.filter { $0.level != .note }
+    let failures =
+      report.snapshots.count { !$0.findings.isEmpty } + report.unreadable.count + logFailures + others.count
+    let count = report.snapshots.count + report.unreadable.count + report.logs.count + others.count
     var lines = [
       #"<?xml version="1.0" encoding="UTF-8"?>"#,
       #"<testsuite name="holdfast verify" tests="\#(count)" failures="\#(failures)" errors="0" skipped="0" time="\#(report.seconds)">"#,
@@ -33,10 +35,12 @@ enum JUnitReport {
     for log in report.logs {
       lines += testCase(log.source.text, "log of cluster \(log.system)", log.seconds, log.findings)
     }
-    for damage in report.unreadable {
+    let objects =
+      report.unreadable.map { ("envelope", $0.object, $0.message) } + others.map { ("other", $0.object, $0.message) }
+    for (group, object, message) in objects {
       lines += [
-        #"  <testcase classname="envelope" name="\#(escape(damage.object))">"#,
-        #"    <failure message="\#(escape(damage.message))"/>"#, "  </testcase>",
+        #"  <testcase classname="\#(group)" name="\#(escape(object))">"#,
+        #"    <failure message="\#(escape(message))"/>"#, "  </testcase>",
       ]
     }
     return lines.joined(separator: "\n") + "\n</testsuite>\n"

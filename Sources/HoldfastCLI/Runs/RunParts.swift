@@ -80,10 +80,19 @@ extension RunRecord {
     }
     for log in report.logs { add(log.findings, log.provenBytes, log.seconds, to: log.source) }
     for damage in report.unreadable {
-      for source in sources(of: damage, among: Array(parts.keys)) {
+      for source in sources(of: damage.object, among: Array(parts.keys)) {
         change(source) { part in
           part.findings.append(damage.message)
           part.status = .dataLoss
+        }
+      }
+    }
+    for other in report.others where other.level != .note {
+      let status: ExitStatus = other.level == .dataLoss ? .dataLoss : .repairableDamage
+      for source in sources(of: other.object, among: Array(parts.keys)) {
+        change(source) { part in
+          part.findings.append(other.message)
+          if status.rawValue >= (part.status ?? .done).rawValue { part.status = status }
         }
       }
     }
@@ -91,9 +100,9 @@ extension RunRecord {
   }
 
   /// Whose it is; what lies in the place of no source concerns all.
-  private static func sources(of damage: DamageError, among all: [SourceName]) -> [SourceName] {
-    guard damage.object.hasPrefix(Keys.sources) else { return all }
-    let name = damage.object.dropFirst(Keys.sources.count).prefix { $0 != "/" }
+  private static func sources(of object: String, among all: [SourceName]) -> [SourceName] {
+    guard let place = [Keys.sources, Keys.journals].first(where: { object.hasPrefix($0) }) else { return all }
+    let name = object.dropFirst(place.count).prefix { $0 != "/" }
     return SourceName(String(name)).map { [$0] } ?? all
   }
 }

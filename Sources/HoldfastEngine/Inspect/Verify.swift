@@ -23,6 +23,22 @@ package struct Verify {
     package let costsData: Bool
   }
 
+  /// Something about what no snapshot and no log consists of.
+  package struct OtherFinding: Sendable, Hashable {
+    package enum Level: Sendable {
+      /// Nothing is lost, and nothing reads it.
+      case note
+      /// It is damaged, and no data is lost by it.
+      case repairable
+      /// Snapshots are missing.
+      case dataLoss
+    }
+    package let level: Level
+    /// Its key.
+    package let object: String
+    package let message: String
+  }
+
   package struct SnapshotResult: Sendable {
     package let snapshot: Snapshot
     package internal(set) var findings: [Finding] = []
@@ -41,6 +57,8 @@ package struct Verify {
     package internal(set) var unreadable: [DamageError] = []
     /// The archived logs of PostgreSQL clusters; empty where one snapshot was asked for.
     package internal(set) var logs: [LogResult] = []
+    /// What was found beside them; empty where one snapshot was asked for.
+    package internal(set) var others: [OtherFinding] = []
     package internal(set) var provenBytes: UInt64 = 0
     package internal(set) var provenFrames: UInt64 = 0
     package internal(set) var seconds = 0.0
@@ -49,8 +67,11 @@ package struct Verify {
 
     package var exitStatus: ExitStatus {
       let findings = snapshots.flatMap(\.findings) + logs.flatMap(\.findings)
-      if !unreadable.isEmpty || findings.contains(where: \.costsData) { return .dataLoss }
-      return findings.isEmpty ? .done : .repairableDamage
+      let levels = Set(others.map(\.level))
+      if !unreadable.isEmpty || findings.contains(where: \.costsData) || levels.contains(.dataLoss) {
+        return .dataLoss
+      }
+      return findings.isEmpty && !levels.contains(.repairable) ? .done : .repairableDamage
     }
   }
 
@@ -71,9 +92,10 @@ package struct Verify {
     let begun = repository.host.clock.uptime()
     var report = Report()
     report.isClosed = try repository.sealed?.identities().isEmpty ?? false
-    let snapshots =
-      try snapshot.map { try repository.chain(to: $0).snapshots }
-      ?? repository.allSnapshots(of: source) { report.unreadable.append($0) }
+    let all =
+      try snapshot == nil
+      ? repository.allSnapshots(of: source, includingRemoved: true) { report.unreadable.append($0) } : []
+    let snapshots = try snapshot.map { try repository.chain(to: $0).snapshots } ?? notRemoved(all)
     if !report.isClosed { try checkIdentities(for: snapshots) }
     if let expected = options.expectedHead {
       try check(expectedHead: expected, source: source) { report.unreadable.append($0) }
@@ -85,12 +107,21 @@ package struct Verify {
     var walk = VerifyWalk(repository: repository, options: options, progress: progress)
     for snapshot in snapshots { report.snapshots.append(try walk.verify(snapshot)) }
     if snapshot == nil {
+      var rest = VerifyRest(repository)
+      let known = Set(report.unreadable.map(\.object))
+      report.others = try rest.run(source, all).filter { !known.contains($0.object) }
       report.logs = try WALVerify(repository: repository, options: options, progress: progress).run(source)
     }
     report.provenBytes = walk.provenBytes
     report.provenFrames = walk.provenFrames
     report.seconds = repository.host.clock.uptime() - begun
     return report
+  }
+
+  private func notRemoved(_ snapshots: [Snapshot]) throws -> [Snapshot] {
+    let notes = try Dictionary(
+      uniqueKeysWithValues: Set(snapshots.map(\.sourceName)).map { ($0, try repository.notes(of: $0)) })
+    return snapshots.filter { notes[$0.sourceName]?.removal(of: $0) == nil }
   }
 
   /// After a change of recipients it takes several identities to open all chains; one that opens none is the wrong one.

@@ -8,10 +8,10 @@ internal import HoldfastSystem
 ///
 /// Nobody signs it. Nothing that removes data, and nothing that proves anything, may rest on it (security.md).
 package struct Journal: Sendable {
-  private static let attemptsMax = 100
+  static let attemptsMax = 100
   /// What ten digits can say.
   private static let numberMax: UInt64 = 9_999_999_999
-  private let store: any Store
+  let store: any Store
 
   package init(of repository: Repository) { store = repository.store }
 
@@ -72,12 +72,12 @@ package struct Journal: Sendable {
     throw Self.tooFast(source)
   }
 
-  private static func tooFast(_ source: SourceName) -> EngineError {
+  static func tooFast(_ source: SourceName) -> EngineError {
     EngineError("the journal of \(source) changes faster than it can be read", hint: nil)
   }
 
   /// In ascending order.
-  private func numbers(of source: SourceName) throws -> [UInt64] {
+  func numbers(of source: SourceName) throws -> [UInt64] {
     try store.names(below: Keys.journal(source)).compactMap { Keys.sequence($0) }.sorted()
   }
 

@@ -31,6 +31,12 @@ package struct SnapshotSelector: Sendable {
       damaged.append($0)
       onDamage($0)
     }
+    if text == "latest", at == nil {
+      // It is said, and keeps nobody from a restore: anybody who can write to the storage can make the journal tell it.
+      let told = try source.map { try [repository.newerThanPresent(of: $0)].compactMap { $0 } }
+      for newer in try told ?? repository.newerThanPresent()
+      where !damaged.contains(where: { $0.object == newer.object }) { onDamage(newer) }
+    }
     var candidates = all
     guard !candidates.isEmpty else {
       if let damage = damaged.last { throw damage }

@@ -1,5 +1,5 @@
-internal import HoldfastArchive
-internal import HoldfastModel
+package import HoldfastArchive
+package import HoldfastModel
 internal import HoldfastStore
 internal import HoldfastSystem
 
@@ -73,5 +73,35 @@ extension Repository {
       // It does not count, and the next snapshot has another number.
       progress.warn("\(Keys.snapshot(name, sequence)) is what a killed run left, and it stays: \(refusal.message)")
     }
+  }
+
+  /// A snapshot that is newer than any that is there, as notes or the journal tell: so that a repository that has lost its newest snapshots shows it
+  /// to a machine without memory too. The journal is signed by nobody: what it tells makes somebody look, and decides nothing.
+  package func newerThanPresent(of name: SourceName) throws -> DamageError? {
+    // First what is told: meanwhile a run may commit, and then write it down.
+    let notes = try notes(of: name).notes
+    let noted = max(notes.highest, notes.notes.last { $0.speaksOfACommit }?.sequence ?? 0)
+    let journal = (try? Journal(of: self).read(name).entries) ?? []
+    let written = journal.compactMap(\.sequence).filter { $0 <= Limits.sequenceMax }.max() ?? 0
+    let told = max(noted, written)
+    let there = try sequences(of: name).last { sequence in
+      do {
+        _ = try store.open(Keys.manifest(name, sequence))
+        return true
+      } catch StoreError.notFound {
+        return false
+      }
+    }
+    guard told > there ?? 0 else { return nil }
+    return DamageError(
+      Keys.manifest(name, told),
+      "it is missing, and \(noted == told ? "the notes tell" : "the journal tells") of it: "
+        + "the repository was put back, or has lost its newest snapshots")
+  }
+
+  /// The same for every source that there is, or of which there is a journal.
+  package func newerThanPresent() throws -> [DamageError] {
+    let written = (try? Journal(of: self).sources()) ?? []
+    return try Set(try sourceNames()).union(written).sorted().compactMap { try newerThanPresent(of: $0) }
   }
 }

@@ -37,7 +37,7 @@ extension Repository {
   }
 
   /// The numbers for which there is a directory, in ascending order.
-  private func notesRevisions(of source: SourceName) throws -> [UInt64] {
+  func notesRevisions(of source: SourceName) throws -> [UInt64] {
     try store.names(below: Keys.notes(source)).compactMap { $0.hasSuffix("/") ? Keys.sequence($0.dropLast()) : nil }
       .sorted()
   }
@@ -70,7 +70,7 @@ extension Repository {
       next: max(highestThere, memory?.highestNotes(of: source) ?? 0).saturatingAdding(1))
   }
 
-  private func notesRevision(of source: SourceName, _ number: UInt64) throws -> NotesRevision {
+  func notesRevision(of source: SourceName, _ number: UInt64) throws -> NotesRevision {
     let key = Keys.notes(source, number)
     let revision = try NotesRevision(
       parsing: store.object(key).contents(max: Limits.envelopeBytesMax), name: key)

@@ -1,0 +1,147 @@
+internal import HoldfastArchive
+internal import HoldfastModel
+internal import HoldfastStore
+internal import HoldfastSystem
+
+/// Looks at everything in a repository that no snapshot and no log consists of: journals, old revisions of notes, what nobody refers to.
+struct VerifyRest {
+  /// Of one kind: more are only counted.
+  private static let namedMax = 50
+  private static let notesKept: UInt64 = 8
+  private let repository: Repository
+  private let store: any Store
+  private var found: [Verify.OtherFinding] = []
+
+  init(_ repository: Repository) {
+    self.repository = repository
+    store = repository.store
+  }
+
+  /// - Parameters:
+  ///   - source: of this source only; then what belongs to none is not looked at.
+  ///   - snapshots: those that can be read, whose objects are proved elsewhere.
+  mutating func run(_ source: SourceName?, _ snapshots: [Snapshot]) throws -> [Verify.OtherFinding] {
+    if source == nil { try lookAround() }
+    let journal = Journal(of: repository)
+    for name in Set(try repository.sourceNames()).union(try journal.sources()).sorted()
+    where source == nil || name == source {
+      try repository.host.cancellation.check()
+      for damage in try journal.damage(of: name) { add(.repairable, damage.object, damage.message) }
+      try checkNotes(of: name)
+      try findLeftovers(of: name, snapshots.filter { $0.sourceName == name })
+      if let newer = try repository.newerThanPresent(of: name) { add(.dataLoss, newer.object, newer.message) }
+    }
+    return found
+  }
+
+  private mutating func add(_ level: Verify.OtherFinding.Level, _ object: String, _ message: String) {
+    found.append(Verify.OtherFinding(level: level, object: object, message: message))
+  }
+
+  /// Names what is no part of a repository. Nothing reads it.
+  private mutating func note(_ names: [String], below prefix: String, _ why: String) {
+    for name in names.prefix(Self.namedMax) { add(.note, prefix + name, "\(Path(prefix + name)): \(why)") }
+    if names.count > Self.namedMax {
+      let more = Amount.count(UInt64(names.count - Self.namedMax), "more thing", "more things")
+      add(.note, prefix, "\(more) in \(prefix.isEmpty ? "the repository" : prefix): \(why)")
+    }
+  }
+
+  private static let foreign = "it is no part of a repository"
+
+  private mutating func lookAround() throws {
+    let known = [Keys.descriptor, Keys.sources, Keys.keyring, Keys.wal, Keys.journals, "locks/"]
+    note(try store.names(below: "").filter { !known.contains($0) }, below: "", Self.foreign)
+    for prefix in [Keys.sources, Keys.wal, Keys.journals] {
+      note(
+        try store.names(below: prefix).filter { !$0.hasSuffix("/") || SourceName(String($0.dropLast())) == nil },
+        below: prefix, Self.foreign)
+    }
+  }
+
+  /// Each of the revisions that are kept: the newest has been read already.
+  private mutating func checkNotes(of name: SourceName) throws {
+    let numbers = try repository.notesRevisions(of: name)
+    for number in numbers.dropLast() {
+      do {
+        _ = try repository.notesRevision(of: name, number)
+      } catch let error as DamageError {
+        add(.repairable, error.object, error.message)
+      } catch StoreError.notFound {
+        add(.note, Keys.notes(name, number), "\(Keys.notes(name, number)): it was begun, and never written")
+      } catch let error as FormatError {
+        add(.note, error.object, error.message)
+      }
+    }
+    guard let last = numbers.last else { return }
+    let kept = (last >= Self.notesKept ? last - Self.notesKept + 1 : 1)...last
+    for number in kept where !numbers.contains(number) {
+      let damage = DamageError(Keys.notes(name, number), "it is missing, and newer ones are there")
+      add(.repairable, damage.object, damage.message)
+    }
+  }
+
+  private mutating func findLeftovers(of name: SourceName, _ snapshots: [Snapshot]) throws {
+    let prefix = Keys.source(name)
+    let names = try store.names(below: prefix)
+    note(
+      names.filter { $0 != "notes/" && ($0.last != "/" || Keys.sequence($0.dropLast()) == nil) }, below: prefix,
+      Self.foreign)
+    // What a snapshot refers to may lie in the directory of an older one.
+    let referred = Set(snapshots.flatMap { [Keys.manifest(name, $0.sequence)] + $0.objectKeys })
+    let readable = Set(snapshots.map(\.sequence))
+    for sequence in try repository.sequences(of: name) {
+      let folder = Keys.snapshot(name, sequence)
+      let objects = try store.names(below: folder)
+      // A manifest that cannot be read is damage, and what it refers to is not known.
+      guard readable.contains(sequence) || !objects.contains(Keys.manifestName) else { continue }
+      note(
+        objects.filter { !referred.contains(folder + $0) }, below: folder,
+        "no snapshot refers to it: a run that was killed left it, or somebody put it there")
+    }
+  }
+}
+
+extension Snapshot {
+  /// What it consists of beside its manifest.
+  fileprivate var objectKeys: [String] {
+    [Keys.body(sourceName, sequence, envelope.body.id)] + archiveKeys
+  }
+}
+
+extension Journal {
+  /// What of a source's journal cannot be read, or is not there though it should be: of two objects that are kept, either.
+  func damage(of source: SourceName) throws -> [DamageError] {
+    for _ in 0..<Self.attemptsMax {
+      let numbers = try numbers(of: source)
+      var damage: [DamageError] = []
+      for number in numbers {
+        guard let found = try findDamage(of: source, number) else { continue }
+        damage.append(found)
+      }
+      guard try self.numbers(of: source) == numbers else { continue }
+      let isLone = numbers.count == 1 && numbers[0] > 1
+      if isLone {
+        damage.append(
+          DamageError(Keys.journal(source), "of the two objects that are kept only number \(numbers[0]) is there"))
+      }
+      let foreign = try store.names(below: Keys.journal(source)).filter { Keys.sequence($0) == nil }
+      return damage + foreign.map { DamageError(Keys.journal(source) + $0, "it is no journal") }
+    }
+    throw Self.tooFast(source)
+  }
+
+  private func findDamage(of source: SourceName, _ number: UInt64) throws -> DamageError? {
+    let key = Keys.journal(source, number)
+    do {
+      _ = try JournalObject(parsing: store.open(key).contents(max: JournalObject.bytesMax), name: key)
+    } catch let error as DamageError {
+      return error
+    } catch let error as FormatError {
+      return DamageError(key, error.finding)
+    } catch StoreError.notFound {
+      // It was removed meanwhile; the numbers are compared.
+    }
+    return nil
+  }
+}
