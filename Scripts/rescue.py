@@ -30,6 +30,7 @@ from typing import Any, BinaryIO, Callable, Iterator, NamedTuple, NoReturn
 
 MOST_PLAIN, MOST_STORED, MOST_FRAMES = 4 << 20, (4 << 20) + (64 << 10), 1_048_576  # limits: section 8
 MOST_RECORDS = 1 << 20
+MOST_BODY_FRAMES, MOST_RATIO, FREE_RECORDS = 1 << 21, 128, 256 << 20
 MOST_ENVELOPE, MOST_CHAIN, MOST_SIZE, MOST_ID = 8 << 20, 100_000, 1 << 62, (1 << 32) - 1
 MOST_PREAMBLE, MOST_SEAL_NUMBER = 8 + 64 * 96 + 65_535, (1 << 32) - 3
 MOST_PATH, MOST_COMPONENT, MOST_ATTRIBUTES, MOST_VALUE, MOST_VALUES = 4095, 255, 1024, 65_536, 1 << 20
@@ -618,6 +619,12 @@ class Chain:
         opened = list(itertools.takewhile(self.repository.opens, self.snapshots))
         if not opened:
             return
+        indexes = [self.repository.read_container(snapshot.body).index for snapshot in opened]
+        records = sum(plain for index in indexes for _, _, plain, *_ in FRAME.iter_unpack(index))
+        demand(sum(map(len, indexes)) // FRAME.size <= MOST_BODY_FRAMES and records
+               <= FREE_RECORDS + MOST_RATIO * sum(snapshot.body.length for snapshot in self.snapshots),
+               f"{self.snapshots[-1].title}: the bodies of its chain would be {records} bytes of records: no backup "
+               "writes that")
         with tempfile.TemporaryFile() as file:
             ends = [self.unpack_body(snapshot.body, file) for snapshot in opened]
             self.plain = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)

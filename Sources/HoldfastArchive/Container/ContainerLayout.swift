@@ -75,19 +75,38 @@ enum ContainerLayout {
     return bytes
   }
 
+  /// What is in an entry but for the digest: to look at a million of them, nothing is allocated.
+  struct FrameFields {
+    let offset: UInt64
+    let storedCount: UInt32
+    let plainCount: UInt32
+    let codec: FrameCodec
+    let sealNumber: UInt32
+  }
+
+  /// - Parameter bytes: 56 of them at least.
+  /// - Returns: `nil` when a field is out of its bounds.
+  static func fields(_ bytes: UnsafeRawBufferPointer) -> FrameFields? {
+    func number<Value: FixedWidthInteger>(_ offset: Int) -> Value {
+      Value(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: Value.self))
+    }
+    let (storedCount, plainCount): (UInt32, UInt32) = (number(8), number(12))
+    guard let codec = FrameCodec(rawValue: bytes[16]), bytes[17] == 0, bytes[18] == 0, bytes[19] == 0,
+      storedCount >= 1, storedCount <= UInt32(Limits.frameStoredBytesMax), plainCount >= 1,
+      plainCount <= UInt32(Limits.framePlainBytesMax)
+    else { return nil }
+    return FrameFields(
+      offset: number(0), storedCount: storedCount, plainCount: plainCount, codec: codec, sealNumber: number(20))
+  }
+
   /// `nil` when a field is out of its bounds.
   static func frameEntry(_ bytes: ArraySlice<UInt8>) -> FrameEntry? {
-    let start = bytes.startIndex
-    let storedCount: UInt32 = bytes.littleEndian(at: start + 8)
-    let plainCount: UInt32 = bytes.littleEndian(at: start + 12)
-    guard let codec = FrameCodec(rawValue: bytes[start + 16]), bytes[start + 17..<start + 20].allSatisfy({ $0 == 0 }),
-      let digest = Digest(bytes: bytes[start + 24..<start + 56]),
-      (1...UInt32(Limits.frameStoredBytesMax)).contains(storedCount),
-      (1...UInt32(Limits.framePlainBytesMax)).contains(plainCount)
+    guard bytes.count >= indexEntryCount, let frame = bytes.withUnsafeBytes({ fields($0) }),
+      let digest = Digest(bytes: bytes[bytes.startIndex + 24..<bytes.startIndex + indexEntryCount])
     else { return nil }
     return FrameEntry(
-      offset: bytes.littleEndian(at: start), storedCount: storedCount, plainCount: plainCount, codec: codec,
-      sealNumber: bytes.littleEndian(at: start + 20), digest: digest)
+      offset: frame.offset, storedCount: frame.storedCount, plainCount: frame.plainCount, codec: frame.codec,
+      sealNumber: frame.sealNumber, digest: digest)
   }
 
   static func trailer(indexOffset: UInt64, frameCount: UInt32, length: UInt64) -> [UInt8] {

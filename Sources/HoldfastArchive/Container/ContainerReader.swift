@@ -14,7 +14,7 @@ package enum ContainerAccess: Sendable {
 
 /// Reads the frames of one archive or body. Nothing in it is believed before the envelope's digest has vouched for it.
 package final class ContainerReader: Sendable {
-  package let frames: [FrameEntry]
+  package let frames: FrameIndex
   /// Where it is sealed and opened.
   package let key: SealingKey?
   private let bytes: any ReadableBytes
@@ -51,11 +51,12 @@ package final class ContainerReader: Sendable {
     guard isSealed ? preamble != nil : outline.preamble.isEmpty else {
       throw DamageError(bytes.name, "its preamble is not sound")
     }
-    frames = try Self.parse(outline.index, isSealed: isSealed, name: bytes.name)
+    frames = try FrameIndex(
+      outline.index, filling: UInt64(header.count + outline.preamble.count)..<outline.indexOffset, isSealed: isSealed,
+      name: bytes.name)
     key =
       if case .opening(let find) = access, let preamble { try find(name, preamble.slots) } else { nil }
     try checkSeal(outline)
-    try checkTiling(from: UInt64(header.count + outline.preamble.count), to: outline.indexOffset)
   }
 
   /// What only who can open the container reads of it; empty where it is not sealed, or stays closed.
@@ -141,29 +142,6 @@ package final class ContainerReader: Sendable {
     guard key.open(outline.seal, number: SealedPart.indexNumber, associated: part.associated(header)) != nil else {
       throw DamageError(name, "the seal over its index does not fit")
     }
-  }
-
-  private static func parse(_ index: [UInt8], isSealed: Bool, name: String) throws -> [FrameEntry] {
-    try stride(from: 0, to: index.count, by: ContainerLayout.indexEntryCount).map { start in
-      guard let frame = ContainerLayout.frameEntry(index[start..<start + ContainerLayout.indexEntryCount]),
-        isSealed
-          ? frame.sealNumber <= SealedPart.frameNumberMax && Int(frame.storedCount) > SealingKey.tagByteCount
-          : frame.sealNumber == 0
-      else {
-        throw DamageError(name, "an entry of its index is not sound")
-      }
-      return frame
-    }
-  }
-
-  /// The frames fill the space between preamble and index without gap or overlap: so no byte is unaccounted for.
-  private func checkTiling(from start: UInt64, to end: UInt64) throws {
-    var position = start
-    for frame in frames.sorted(by: { $0.offset < $1.offset }) {
-      guard frame.offset == position else { throw DamageError(name, "its frames overlap or leave gaps") }
-      position = frame.end
-    }
-    guard position == end else { throw DamageError(name, "its frames overlap or leave gaps") }
   }
 }
 

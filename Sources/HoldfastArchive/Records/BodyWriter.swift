@@ -5,6 +5,10 @@ package import HoldfastModel
 package final class BodyWriter {
   private let container: ContainerWriter
   private let frames: FrameMaker
+  /// For what would compress so well that a reader took it for an attack.
+  private let storedFrames: FrameMaker
+  private var plainBytes: UInt64 = 0
+  private var storedBytes: UInt64 = 0
   private var encoder = ByteEncoder()
   private var path = Path.root
   private var recordCount: UInt64 = 0
@@ -13,6 +17,7 @@ package final class BodyWriter {
   package init(_ container: ContainerWriter, compression: Compression) throws {
     self.container = container
     frames = try FrameMaker(compression, capacity: Limits.bodyFrameBytes)
+    storedFrames = try FrameMaker(.none, capacity: Limits.bodyFrameBytes)
   }
 
   /// An entry that was added or changed; the runs of a file follow.
@@ -69,7 +74,11 @@ package final class BodyWriter {
   private func flush(_ count: Int) throws {
     try encoder.bytes.withUnsafeBytes { bytes in
       let plain = UnsafeRawBufferPointer(rebasing: bytes[..<count])
-      try container.write(frame: container.reserveFrame(), frames.make(plain, for: container.head))
+      plainBytes += UInt64(count)
+      let isTooDense = plainBytes > Limits.bodyBytesFreeWritten + storedBytes * Limits.bodyRatioMax
+      let frame = try (isTooDense ? storedFrames : frames).make(plain, for: container.head)
+      storedBytes += UInt64(frame.frame.bytes.count)
+      try container.write(frame: container.reserveFrame(), frame)
     }
     encoder.bytes.removeFirst(count)
   }

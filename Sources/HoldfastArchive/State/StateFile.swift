@@ -24,20 +24,41 @@ package struct StateFile: Sendable {
 
   package func makeReader(from offset: UInt64 = 0) -> StateReader { StateReader(self, from: offset) }
 
-  /// Checks that every hard link leads to a file of this state. Memory grows with the number of files that have several names.
+  /// So many hard links are checked at once: a few dozen bytes each.
+  private static let linksMax = 1 << 20
+
+  /// Checks that every hard link leads to a file of this state.
   /// - Parameter name: what the state came from, for messages.
   package func checkLinks(name: String) throws {
-    var wanted: Set<Path> = []
     let links = makeReader()
+    var isAtEnd = false
+    while !isAtEnd {
+      // Paths may be long; their digests are not.
+      var wanted: Set<Digest> = []
+      while wanted.count < Self.linksMax {
+        guard let entry = try links.nextEntry() else {
+          isAtEnd = true
+          break
+        }
+        if case .hardLink(let file) = entry.content { wanted.insert(Hasher.digest(file.bytes)) }
+      }
+      guard !wanted.isEmpty else { return }
+      let files = makeReader()
+      while let entry = try files.nextEntry() {
+        if entry.file != nil { wanted.remove(Hasher.digest(entry.path.bytes)) }
+      }
+      if !wanted.isEmpty { throw try lostLink(wanted, name: name) }
+    }
+  }
+
+  private func lostLink(_ lost: Set<Digest>, name: String) throws -> DamageError {
+    let links = makeReader()
+    var first: Path?
     while let entry = try links.nextEntry() {
-      if case .hardLink(let file) = entry.content { wanted.insert(file) }
+      guard case .hardLink(let file) = entry.content, lost.contains(Hasher.digest(file.bytes)) else { continue }
+      first = first.map { min($0, file) } ?? file
     }
-    guard !wanted.isEmpty else { return }
-    let files = makeReader()
-    while let entry = try files.nextEntry() {
-      if entry.file != nil { wanted.remove(entry.path) }
-    }
-    if let path = wanted.min() { throw DamageError(name, "a hard link leads to \(path), which is no file") }
+    return DamageError(name, "a hard link leads to \(first ?? .root), which is no file")
   }
 
   /// Whether there is an entry at a path, or below it; reads what comes before it.
@@ -93,22 +114,32 @@ package struct StateSummarizer {
 }
 
 /// More came than a state has.
-package struct StateExcess: Error {}
+package enum StateExcess: Error {
+  /// Entries, files, or bytes of files.
+  case entries
+  /// Bytes of the state itself.
+  case bytes
+}
 
 /// Writes a state, entry by entry, to a sink.
 package final class StateWriter {
   private static let blockBytes = 1 << 20
   private let sink: any ByteSink
   private let expected: Envelope.State?
+  private let bytesMax: UInt64
+  private var written: UInt64 = 0
   private var encoder = ByteEncoder()
   private var summarizer = StateSummarizer()
   /// Whether any entry so far is another name of a file: then `StateFile.checkLinks` has something to check.
   package private(set) var hasHardLinks = false
 
-  /// - Parameter expected: what will have come in the end, as a manifest says: whoever brings more is refused at once.
-  package init(_ sink: any ByteSink, expected: Envelope.State? = nil) {
+  /// - Parameters:
+  ///   - expected: what will have come in the end, as a manifest says: whoever brings more is refused at once.
+  ///   - bytesMax: of the state itself; `StateExcess` is thrown when it gets longer.
+  package init(_ sink: any ByteSink, expected: Envelope.State? = nil, bytesMax: UInt64 = .max) {
     self.sink = sink
     self.expected = expected
+    self.bytesMax = bytesMax
   }
 
   /// - Parameter map: the complete page map of a file; `nil` for everything else.
@@ -148,7 +179,7 @@ package final class StateWriter {
 
   private func begin(_ entry: Entry) throws {
     summarizer.add(entry)
-    if let expected, summarizer.exceeds(expected) { throw StateExcess() }
+    if let expected, summarizer.exceeds(expected) { throw StateExcess.entries }
     if case .hardLink = entry.content { hasHardLinks = true }
     encoder.counted(entry.path.bytes)
     encoder.state(of: entry)
@@ -168,6 +199,8 @@ package final class StateWriter {
   }
 
   private func flushAll() throws {
+    written += UInt64(encoder.bytes.count)
+    guard written <= bytesMax else { throw StateExcess.bytes }
     try encoder.bytes.withUnsafeBytes { try sink.append($0) }
     encoder.bytes.removeAll(keepingCapacity: true)
   }

@@ -10,6 +10,8 @@ struct VerifyWalk {
     let chain: Chain?
     let state: StateFile?
     let isSound: Bool
+    /// Plain bytes of all bodies of its chain; `nil` where they could not be opened.
+    let bodyBytes: UInt64?
   }
 
   private static let namedFilesMax = 20
@@ -36,6 +38,7 @@ struct VerifyWalk {
     var result = Verify.SnapshotResult(snapshot: snapshot)
     var state: StateFile?
     var itsChain: Chain?
+    var bodyBytes: UInt64?
     do {
       try repository.host.cancellation.check()
       repository.isClosed = try repository.sealed.map { try !$0.opens(snapshot) } ?? false
@@ -49,7 +52,7 @@ struct VerifyWalk {
           Verify.Finding(message: "it builds on \(parent.snapshot.id.short), which is damaged", costsData: true))
       }
       try checkRecipients(of: snapshot, chain)
-      if !repository.isClosed { state = try replay(chain, from: parent?.state) }
+      if !repository.isClosed { (state, bodyBytes) = try replay(chain, from: parent) }
       if try state?.has(StagingArea.name) ?? false {
         result.findings.append(
           Verify.Finding(
@@ -65,7 +68,8 @@ struct VerifyWalk {
     } catch let error as any OperatorError where Self.isOfTheRepository(error) {
       result.findings.append(Verify.Finding(message: error.message, costsData: true))
     }
-    let outcome = Verified(snapshot: snapshot, chain: itsChain, state: state, isSound: result.isSound)
+    let outcome = Verified(
+      snapshot: snapshot, chain: itsChain, state: state, isSound: result.isSound, bodyBytes: bodyBytes)
     newest = outcome
     if snapshot.envelope.kind == .full { full = outcome }
     result.seconds = repository.host.clock.uptime() - begun
@@ -84,10 +88,23 @@ struct VerifyWalk {
   }
 
   /// The state from that of the parent where it is at hand; else from the beginning of the chain.
-  private func replay(_ chain: Chain, from parent: StateFile?) throws -> StateFile {
-    guard let parent else { return try repository.replay(chain) }
+  /// - Returns: with it the plain bytes of all bodies of the chain.
+  private func replay(_ chain: Chain, from parent: Verified?) throws -> (StateFile, bodyBytes: UInt64) {
+    try repository.checkFrameCounts(of: chain)
+    guard let state = parent?.state, let before = parent?.bodyBytes else {
+      let state = try repository.replay(chain)
+      let bytes = try chain.snapshots.reduce(UInt64(0)) {
+        $0.saturatingAdding(try repository.openBody(of: $1).frames.plainBytes)
+      }
+      return (state, bytes)
+    }
     let body = try repository.openBody(of: chain.tip)
-    return try repository.replay([parent.makeReader(), BodyReader(body)], to: chain.tip, body: body)
+    let bytes = before.saturatingAdding(body.frames.plainBytes)
+    try repository.check(bytes, of: chain)
+    let replayed = try repository.replay(
+      [state.makeReader(), BodyReader(body)], to: chain.tip, body: body,
+      scratchBytesMax: Repository.scratchBytesMax(of: chain))
+    return (replayed, bytes)
   }
 
   // MARK: Data
@@ -115,7 +132,7 @@ struct VerifyWalk {
         guard let location = run.location, sample.isChosen(archive: location.archive, frame: location.frame) else {
           return
         }
-        damage.visited.insert(FrameName(archive: location.archive, frame: location.frame))
+        if chain.archives[location.archive] != nil { damage.visited.insert(location.archive, location.frame) }
         plan.add(run, of: file, to: damage.nowhere)
         if plan.isFull { try fetcher.fetch(&plan) }
       } end: { plan in
@@ -129,8 +146,7 @@ struct VerifyWalk {
         continue
       }
       for frame in 0..<UInt32(reader.frames.count) where sample.isChosen(archive: archive.number, frame: frame) {
-        let name = FrameName(archive: archive.number, frame: frame)
-        if damage.visited.insert(name).inserted { try fetcher.prove(archive: archive.number, frame: frame) }
+        if damage.visited.insert(archive.number, frame) { try fetcher.prove(archive: archive.number, frame: frame) }
       }
     }
     try fetcher.drain()
@@ -142,6 +158,10 @@ struct VerifyWalk {
     }) {
       // Without a key nobody knows whether a page needs the frame: it counts as if one did.
       result.findings.append(Verify.Finding(message: message, costsData: repository.isClosed || needed[name] != nil))
+    }
+    if damage.moreFailures > 0 {
+      let more = Amount.count(damage.moreFailures, "more frame is", "more frames are")
+      result.findings.append(Verify.Finding(message: "\(more) damaged", costsData: true))
     }
     if !needed.isEmpty, !repository.isClosed { result.damagedFiles = try files(of: snapshot, in: needed) }
   }
@@ -213,8 +233,11 @@ struct VerifyWalk {
 
   /// What was read, and what was wrong with it.
   private final class FrameLog {
-    var visited: Set<FrameName> = []
+    private static let failuresMax = 1000
+    var visited = FrameSet()
     var failures: [FrameName: String] = [:]
+    /// Damaged frames beyond those that are named.
+    var moreFailures: UInt64 = 0
     var bytes: UInt64 = 0
     var frames: UInt64 = 0
     let nowhere = NullTarget()
@@ -224,6 +247,7 @@ struct VerifyWalk {
       frames += 1
       guard let failure else { return }
       guard let known = failure as? any OperatorError, VerifyWalk.isOfTheRepository(known) else { throw failure }
+      guard failures.count < Self.failuresMax || failures[frame] != nil else { return moreFailures += 1 }
       failures[frame] = known.message
     }
   }

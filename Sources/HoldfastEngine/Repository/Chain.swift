@@ -107,26 +107,89 @@ extension Repository {
     }
   }
 
-  /// The state of a chain's tip, replayed from the bodies and proved against the state root.
+  /// What the frames of several bodies that are read side by side may take in memory.
+  private static let framesHeldMax = 64 << 20
+
+  /// The state of a chain's tip, replayed from the bodies and proved against the state root. Where a chain is so long that not all of its bodies can
+  /// be open at once, it is replayed in stretches.
   package func replay(_ chain: Chain) throws -> StateFile {
     let frames = FrameScratch()
     // To find the key of a sealed body takes most of the time that a small one needs.
+    try checkFrameCounts(of: chain)
     let bodies = try chain.snapshots.mapInParallel(workers: host.workers, batch: 8) { try openBody(of: $0) }
-    return try replay(bodies.map { BodyReader($0, scratch: frames) }, to: chain.tip, body: bodies[bodies.count - 1])
+    try check(bodies.reduce(0) { $0.saturatingAdding($1.frames.plainBytes) }, of: chain)
+    var state: StateFile?
+    var start = 0
+    repeat {
+      var (end, held) = (start, 0)
+      while end < bodies.count, end == start || held + bodies[end].frames.plainBytesMax <= Self.framesHeldMax {
+        held += bodies[end].frames.plainBytesMax
+        end += 1
+      }
+      let base: [any ChangeReader] = state.map { [$0.makeReader()] } ?? []
+      state = try replay(
+        base + bodies[start..<end].map { BodyReader($0, scratch: frames) }, to: chain.snapshots[end - 1],
+        body: bodies[end - 1], scratchBytesMax: Self.scratchBytesMax(of: chain))
+      start = end
+    } while start < bodies.count
+    return state ?? .empty()
+  }
+
+  /// So much of a state may lie in scratch space: by what is stored of it.
+  static func scratchBytesMax(of chain: Chain) -> UInt64 {
+    let stored = chain.snapshots.reduce(UInt64(0)) { $0.saturatingAdding($1.envelope.body.length) }
+    return stored.saturatingMultiplied(by: Limits.stateRatioMax).saturatingAdding(Limits.stateBytesFree)
+  }
+
+  /// Before anything of them is read: how many frames the bodies of a chain have together.
+  func checkFrameCounts(of chain: Chain) throws {
+    let most = UInt64(Limits.bodyFramesPerChainMax)
+    // A body that is no longer than its index would be.
+    let stored = chain.snapshots.reduce(UInt64(0)) { $0.saturatingAdding($1.envelope.body.length) }
+    guard stored / 57 > most else { return }
+    var count: UInt64 = 0
+    for snapshot in chain.snapshots {
+      count += UInt64(try openBody(of: snapshot).frames.count)
+      guard count <= most else {
+        throw DamageError(
+          Keys.manifest(snapshot.sourceName, snapshot.sequence), "the bodies of its chain have more than \(most) frames"
+        )
+      }
+    }
+  }
+
+  /// Whether bodies hold no more than what is stored can be worth: a small object must not cost a reader days and disks.
+  /// - Parameter plain: bytes of records in all bodies of the chain.
+  func check(_ plain: UInt64, of chain: Chain) throws {
+    let stored = chain.snapshots.reduce(UInt64(0)) { $0.saturatingAdding($1.envelope.body.length) }
+    let most = stored.saturatingMultiplied(by: Limits.bodyRatioMax).saturatingAdding(Limits.bodyBytesFree)
+    guard plain <= most else {
+      throw DamageError(
+        Keys.manifest(chain.tip.sourceName, chain.tip.sequence),
+        "the bodies of its chain would be \(Amount.bytes(plain)) of records, and are stored in \(Amount.bytes(stored)): no backup writes that"
+      )
+    }
   }
 
   /// The state that results from layers, the oldest first, proved to be the one that `tip` records.
-  /// - Parameter body: of `tip`.
-  func replay(_ layers: [any ChangeReader], to tip: Snapshot, body: ContainerReader) throws -> StateFile {
+  /// - Parameters:
+  ///   - body: of `tip`.
+  ///   - scratchBytesMax: what the state may take in scratch space.
+  func replay(
+    _ layers: [any ChangeReader], to tip: Snapshot, body: ContainerReader, scratchBytesMax: UInt64 = .max
+  ) throws -> StateFile {
     let scratch = self.scratch.make()
     var replay = try Replay(layers)
-    let writer = StateWriter(scratch, expected: tip.envelope.state)
+    let writer = StateWriter(scratch, expected: tip.envelope.state, bytesMax: scratchBytesMax)
     let key = Keys.manifest(tip.sourceName, tip.sequence)
     let differs = DamageError(key, "replaying its chain gives another state than it records")
     do {
       try replay.write(to: writer, cancellation: host.cancellation)
-    } catch is StateExcess {
+    } catch StateExcess.entries {
       throw differs
+    } catch StateExcess.bytes {
+      throw DamageError(
+        key, "its state would take more than \(Amount.bytes(scratchBytesMax)) of scratch space: no backup writes that")
     }
     let summary = try writer.finish()
     try scratch.finish()

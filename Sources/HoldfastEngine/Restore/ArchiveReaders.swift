@@ -2,9 +2,10 @@ internal import HoldfastArchive
 internal import HoldfastModel
 internal import Synchronization
 
-/// The opened archives of a chain, the last few of them kept. For all threads.
+/// The opened archives of a chain, the last few of them kept: as many as there is room for their indexes. For all threads.
 final class ArchiveReaders: Sendable {
   private static let keptMax = 32
+  private static let indexBytesMax = 48 << 20
   private let repository: Repository
   private let source: SourceName
   private let archives: [UInt64: Envelope.Archive]
@@ -27,8 +28,10 @@ final class ArchiveReaders: Sendable {
       guard let archive = archives[number] else {
         throw DamageError("the chain of \(source)", "it refers to archive \(number), which it does not have")
       }
-      let reader = try repository.openArchive(archive, of: source)
       if kept.count >= Self.keptMax { kept.removeFirst() }
+      // Before another one is read: together they would be too large.
+      while kept.reduce(0, { $0 + $1.reader.frames.byteCount }) > Self.indexBytesMax { kept.removeFirst() }
+      let reader = try repository.openArchive(archive, of: source)
       kept.append((number, reader))
       return reader
     }

@@ -75,6 +75,9 @@ struct PagePlan {
 /// Fetches planned pages: reads each frame once, decompresses it, proves every page against its digest, hands it to its target. The one
 /// way in which pages leave a repository: restore, cat and verify differ in their targets only.
 final class PageFetcher {
+  /// What frames under way, and the indexes that they were found in, may take in memory: most frames are small, and all of them are read side by side.
+  private static let bytesUnderWayMax = 96 << 20
+  private var bytesUnderWay = 0
   private let readers: ArchiveReaders
   private let pool: OrderedPool<FetchJob>
   private let cancellation: Cancellation
@@ -92,7 +95,10 @@ final class PageFetcher {
     pool = OrderedPool(
       workers: host.workers, capacity: host.workers * 3 + 2, batch: 2, makeJob: { FetchJob(isProving: isProving) },
       perform: FetchJob.perform)
-    pool.consume = { job in try onFrame(job.frame, job.storedBytes, job.failure) }
+    pool.consume = { [unowned self] job in
+      bytesUnderWay -= job.weight
+      try onFrame(job.frame, job.storedBytes, job.failure)
+    }
   }
 
   deinit { pool.stop() }
@@ -126,12 +132,17 @@ final class PageFetcher {
   func drain() throws { try pool.drain() }
 
   private func fetch(frame: PageLocation, runs: ArraySlice<PagePlan.Run>, digests: [UInt8]) throws {
-    let job = try pool.next()
+    let reader: ContainerReader
     do {
-      job.prepare(frame, reader: try readers.reader(frame.archive), runs: runs, digests: digests)
+      reader = try readers.reader(frame.archive)
     } catch {
       return try onFrame(frame, 0, error)
     }
+    let weight = FetchJob.weight(of: frame.frame, in: reader)
+    if bytesUnderWay + weight > Self.bytesUnderWayMax { try pool.drain() }
+    let job = try pool.next()
+    job.prepare(frame, reader: reader, weight: weight, runs: runs, digests: digests)
+    bytesUnderWay += weight
     try pool.submit()
   }
 }
@@ -139,6 +150,7 @@ final class PageFetcher {
 /// One frame on its way to its targets.
 private final class FetchJob {
   private(set) var frame = PageLocation(archive: 0, frame: 0, offset: 0)
+  private(set) var weight = 0
   private(set) var storedBytes: UInt64 = 0
   private(set) var failure: (any Error)?
   private var reader: ContainerReader?
@@ -155,9 +167,21 @@ private final class FetchJob {
     self.isProving = isProving
   }
 
-  func prepare(_ frame: PageLocation, reader: ContainerReader, runs: ArraySlice<PagePlan.Run>, digests: [UInt8]) {
+  /// What a job for a frame takes in memory.
+  static func weight(of frame: UInt32, in reader: ContainerReader) -> Int {
+    guard frame < reader.frames.count else { return 0 }
+    let entry = reader.frames[Int(frame)]
+    // A large index counts whole with each of its frames, and so is in memory for a few only.
+    let index = reader.frames.byteCount > 1 << 20 ? reader.frames.byteCount : 0
+    return Int(entry.storedCount) + Int(entry.plainCount) + index / 8
+  }
+
+  func prepare(
+    _ frame: PageLocation, reader: ContainerReader, weight: Int, runs: ArraySlice<PagePlan.Run>, digests: [UInt8]
+  ) {
     self.frame = frame
     self.reader = reader
+    self.weight = weight
     self.runs = runs
     self.digests = digests
     storedBytes = 0

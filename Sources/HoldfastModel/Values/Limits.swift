@@ -35,6 +35,15 @@ package enum Limits {
   package static let bodyFrameBytes = 64 << 10
   /// More is refused.
   package static let bodyFrameBytesMax = 1 << 20
+  /// How many times its stored bytes the bodies of a chain may hold, beyond so many that nobody minds; and what the writer grants itself.
+  package static let bodyRatioMax: UInt64 = 128
+  package static let bodyBytesFree: UInt64 = 256 << 20
+  package static let bodyBytesFreeWritten: UInt64 = 1 << 20
+  /// The same of a state in scratch space, in which paths are not shortened.
+  package static let stateRatioMax: UInt64 = 160
+  package static let stateBytesFree: UInt64 = 256 << 20
+  /// Frames in all bodies of a chain.
+  package static let bodyFramesPerChainMax = 1 << 21
   /// Stored bytes at which the writer begins the next archive.
   package static let archiveBytes: UInt64 = 1 << 30
 }

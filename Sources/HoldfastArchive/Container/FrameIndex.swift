@@ -1,0 +1,74 @@
+internal import HoldfastCodec
+internal import HoldfastModel
+
+/// The index of a container, as its bytes: a million frames are 56 MiB, and an entry is made of them when it is asked for.
+package struct FrameIndex: RandomAccessCollection, Sendable {
+  private let bytes: [UInt8]
+  /// Plain bytes of all frames, and of the largest.
+  package let plainBytes: UInt64
+  package let plainBytesMax: Int
+
+  package var startIndex: Int { 0 }
+  package var endIndex: Int { bytes.count / ContainerLayout.indexEntryCount }
+  /// What it takes in memory.
+  package var byteCount: Int { bytes.count }
+
+  /// - Parameters:
+  ///   - bytes: 56 for each frame; proved against the manifest.
+  ///   - range: of the object, that the frames must fill.
+  /// - Throws: `DamageError` where an entry is not sound, or frames overlap or leave gaps.
+  init(_ bytes: [UInt8], filling range: Range<UInt64>, isSealed: Bool, name: String) throws {
+    self.bytes = bytes
+    var (plain, largest): (UInt64, Int) = (0, 0)
+    var position = range.lowerBound
+    var isInOrder = true
+    var places: [(offset: UInt64, end: UInt64)] = []
+    let count = bytes.count / ContainerLayout.indexEntryCount
+    let unsound = DamageError(name, "an entry of its index is not sound")
+    let gap = DamageError(name, "its frames overlap or leave gaps")
+    try bytes.withUnsafeBytes { bytes in
+      func entry(_ number: Int) -> ContainerLayout.FrameFields? {
+        ContainerLayout.fields(
+          UnsafeRawBufferPointer(rebasing: bytes[number * ContainerLayout.indexEntryCount..<bytes.count]))
+      }
+      for number in 0..<count {
+        guard let frame = entry(number), Self.isSound(frame, isSealed: isSealed) else { throw unsound }
+        plain += UInt64(frame.plainCount)
+        largest = Swift.max(largest, Int(frame.plainCount))
+        guard frame.offset >= range.lowerBound, frame.offset <= range.upperBound else { throw gap }
+        if frame.offset != position { isInOrder = false }
+        position = frame.offset + UInt64(frame.storedCount)
+      }
+      guard !isInOrder else { return }
+      places.reserveCapacity(count)
+      for number in 0..<count {
+        guard let frame = entry(number) else { throw unsound }
+        places.append((frame.offset, frame.offset + UInt64(frame.storedCount)))
+      }
+    }
+    (plainBytes, plainBytesMax) = (plain, largest)
+    if !isInOrder {
+      places.sort { $0.offset < $1.offset }
+      position = range.lowerBound
+      for place in places {
+        guard place.offset == position else { throw gap }
+        position = place.end
+      }
+    }
+    guard position == range.upperBound else { throw gap }
+  }
+
+  private static func isSound(_ frame: ContainerLayout.FrameFields, isSealed: Bool) -> Bool {
+    isSealed
+      ? frame.sealNumber <= SealedPart.frameNumberMax && Int(frame.storedCount) > SealingKey.tagByteCount
+      : frame.sealNumber == 0
+  }
+
+  package subscript(number: Int) -> FrameEntry {
+    let start = number * ContainerLayout.indexEntryCount
+    guard let entry = ContainerLayout.frameEntry(bytes[start..<start + ContainerLayout.indexEntryCount]) else {
+      preconditionFailure("every entry was sound when the index was made")
+    }
+    return entry
+  }
+}
