@@ -47,6 +47,17 @@ int holdfast_lock_holder(int descriptor, pid_t *holder) {
     return lock.l_type != F_UNLCK;
 }
 
+int holdfast_lock_bytes(int descriptor, short type, off_t start, off_t length) {
+    struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = length};
+    return fcntl(descriptor, F_OFD_SETLK, &lock);
+}
+
+int holdfast_bytes_are_locked(int descriptor, short type, off_t start, off_t length) {
+    struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = length};
+    if (fcntl(descriptor, F_OFD_GETLK, &lock) != 0) return -1;
+    return lock.l_type != F_UNLCK;
+}
+
 int holdfast_pipe(int *ends) { return pipe2(ends, O_CLOEXEC); }
 
 int holdfast_syncfs(int descriptor) { return syncfs(descriptor); }

@@ -38,7 +38,7 @@ package struct ChangeDetection: Sendable {
 
   /// The same for a database that is captured in a read transaction. Commits in WAL mode need not touch the main file: the generation of the
   /// WAL and its last commit must be those of the parent, and the main file untouched.
-  package func isUnchanged(_ status: FileStatus, captured capture: any SQLiteCapture, since entry: Entry) -> Bool {
+  package func isUnchanged(_ status: FileStatus, captured capture: SQLiteCapture, since entry: Entry) -> Bool {
     guard let file = entry.file, file.consistency == .sqliteReadTransaction else {
       return isUnchanged(status, since: entry) && capture.mark.isEmpty && capture.isByMetadata
     }

@@ -2,7 +2,7 @@ internal import CPostgres
 internal import CSQLite
 package import HoldfastModel
 
-/// By what databases are reached.
+/// Of databases: the SQLite of this machine, which programs most likely have as well, and what a server is reached by.
 package enum SourceLibraries {
   package static var versions: [LibraryVersion] {
     [

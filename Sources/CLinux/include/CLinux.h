@@ -28,6 +28,12 @@ int holdfast_syncfs(int descriptor);
 /// of an open file, of another machine, or of a process in another PID namespace. Nothing is locked by that.
 int holdfast_lock_holder(int descriptor, pid_t *holder);
 
+/// A lock on a range of bytes that belongs to the descriptor (F_OFD_SETLK): `type` is F_RDLCK or F_UNLCK. -1 with errno; EAGAIN or EACCES where another one's is in the way.
+int holdfast_lock_bytes(int descriptor, short type, off_t start, off_t length);
+
+/// Whether another one's lock would be in the way of such a lock of `type`, F_RDLCK or F_WRLCK: 1 or 0, -1 with errno.
+int holdfast_bytes_are_locked(int descriptor, short type, off_t start, off_t length);
+
 /// Makes a pipe whose ends no child process inherits: the reading one, then the writing one.
 int holdfast_pipe(int *ends);
 

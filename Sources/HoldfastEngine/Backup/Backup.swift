@@ -218,7 +218,7 @@ package struct Backup {
       hint: "Say `--name \(name)` if it has moved here, or another --name if it is another one.")
   }
 
-  /// Opens the databases of the source, those of SQLite at one instant. From here on they are read through SQLite only.
+  /// Opens the databases of the source, those of SQLite at one instant.
   private func openDatabases(
     _ name: SourceName, _ path: Path, _ root: OpenFile, _ detection: ChangeDetection, _ parent: StateFile?,
     _ record: ChangeRecord, _ others: OtherDatabases
@@ -235,23 +235,22 @@ package struct Backup {
       found.clusters, source: path, connection: options.postgres, isExpected: options.expectsPostgres)
     let postgres = try clusters.begin(name, host: host, progress: progress)
     let databases = SQLiteDatabases(
-      found.sqlite, root: path, files: host.files, isGroup: options.groupsDatabases)
+      found.sqlite, root: root, files: host.files, isGroup: options.groupsDatabases,
+      allowance: SQLiteAllowance(cancellation: host.cancellation))
+    try host.cancellation.check()
     warn(of: databases, record)
-    let atRest = SQLiteAtRest.among(found.sqlite, root: root, files: host.files)
     return LiveDatabases(
-      sqlite: databases, surveyed: Set(found.sqlite.map(\.path)),
-      atRest: Dictionary(atRest.map { ($0.path, $0) }) { first, _ in first },
+      sqlite: databases, surveyed: found.sqlite,
+      atRest: SQLiteAtRest.among(found.sqlite, root: root, files: host.files),
       clusters: clusters.all(with: postgres), postgres: postgres)
   }
 
   private func warn(of databases: SQLiteDatabases, _ record: ChangeRecord) {
-    for refusal in databases.refusals {
-      let reason = "it is an SQLite database that could not be opened (\(refusal.reason))"
-      if refusal.isLive {
-        record.tornReasons[refusal.path] = reason + ": a plain copy may be of different moments"
-      } else {
-        progress.warn("\(refusal.path): \(reason): it is captured as a plain file")
-      }
+    for refusal in databases.refusals { record.note(refusal, progress: progress) }
+    if databases.areTooMany {
+      progress.warn(
+        "there are more SQLite databases in use than the \(SQLiteDatabases.openMax) that can be held open at once (ulimit -n): each is captured as one committed state, but not all of one instant"
+      )
     }
     if let restless = databases.restless {
       progress.warn(

@@ -175,6 +175,12 @@ final class CaptureJob {
         limit?.take(length)
         let count = try handle.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer.free[..<length]), at: 0)
         readBytes += UInt64(count)
+        // Nothing tells whether somebody writes to a database that was none when the source was surveyed: who comes back to it says so.
+        let head = UnsafeRawBufferPointer(rebasing: buffer.free[..<min(count, PageSize.headCount)])
+        if !before.isUntouched(since: file.item.status), SQLiteCandidate.isBeginning(head) {
+          file.outcome = .outgrown
+          return
+        }
         let isWhole = try handle.status().isUntouched(since: before) && count == length
         guard isWhole || attempt == Self.attemptsMax else { continue }
         if count < length {

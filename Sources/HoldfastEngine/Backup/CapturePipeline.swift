@@ -8,6 +8,7 @@ internal import HoldfastSystem
 /// path order.
 final class CapturePipeline {
   private static let attemptsMax = 3
+  private static let madeMeanwhile = "it is an SQLite database that was made while the backup ran"
   private let host: Host
   private let root: OpenFile
   private let scanner: Scanner
@@ -180,6 +181,7 @@ final class CapturePipeline {
       }
       return try put(item, content: content, previous: previous)
     }
+    try beginDatabase(in: item)
     if let previous, isUnchanged(item, since: previous) { return try add(.unchanged(previous)) }
     if item.status.kind == .file { return try capture(item, previous: previous, mapOffset: mapOffset) }
     if let content = try content(of: item, previous: previous) { try put(item, content: content, previous: previous) }
@@ -190,7 +192,26 @@ final class CapturePipeline {
     guard let database = databases.sqlite.capture(of: item.status) else {
       return detection.isUnchanged(item.status, since: previous)
     }
-    return detection.isUnchanged(item.status, captured: database, since: previous)
+    guard detection.isUnchanged(item.status, captured: database, since: previous) else { return false }
+    database.end()
+    return true
+  }
+
+  /// Begins the capture of a database whose turn comes only now. Where that cannot be, it is recorded, and it is captured as a plain file.
+  private func beginDatabase(in item: ScannedItem) throws {
+    guard let database = databases.sqlite.capture(of: item.status) else { return }
+    do throws(SQLiteFailure) {
+      try database.begin()
+    } catch {
+      // What is under way has files open.
+      guard error.kind == .noDescriptors else { return refuse(database, error) }
+      try drain()
+      do throws(SQLiteFailure) { try database.begin() } catch { refuse(database, error) }
+    }
+  }
+
+  private func refuse(_ database: SQLiteCapture, _ failure: SQLiteFailure) {
+    for refusal in databases.sqlite.refuse(database, failure) { record.note(refusal, progress: progress) }
   }
 
   /// `nil` when it vanished or cannot be read, which is recorded.
@@ -239,7 +260,7 @@ final class CapturePipeline {
     let base = try bases.base(of: item, isDatabase: isDatabase, previous: previous, mapOffset: mapOffset)
     if databases.isUnsurveyed(item, root: root, files: host.files) {
       if previous == nil {
-        record.tornReasons[item.path] = "it is an SQLite database that was made while the backup ran"
+        record.tornReasons[item.path] = Self.madeMeanwhile
       } else {
         databases.atRest[item.path] = SQLiteAtRest(unsurveyed: item.path, root: root, files: host.files)
       }
@@ -268,8 +289,10 @@ final class CapturePipeline {
   private func openLarge(
     _ item: ScannedItem, previous: Entry?, base: BaseFile?, after earlier: LargeFile? = nil, isInTurn: Bool
   ) throws -> LargeFile? {
-    if let database = databases.sqlite.capture(of: item.status) {
-      return try openDatabase(item, database, previous: previous, base: base, after: earlier)
+    if let database = databases.sqlite.capture(of: item.status),
+      let file = try openDatabase(item, database, previous: previous, base: base, after: earlier)
+    {
+      return file
     }
     let opened: Result<OpenedFile, SystemError> = Result { () throws(SystemError) in
       try OpenedFile(item, files: host.files)
@@ -288,10 +311,11 @@ final class CapturePipeline {
       }
       return nil
     }
+    if isMadeMeanwhile(file, item) { record.tornReasons[item.path] = Self.madeMeanwhile }
     let isReplaced = previous.map { $0.identity.inode != file.status.inode } ?? true
     let found = try base?.isSamePath == false || !isReplaced ? base : bases.base(beginningWith: file.page) ?? base
     let pageSize =
-      found?.file.pageSize
+      found?.file.pageSize ?? earlier?.pageSize
       ?? PageSize.choose(
         head: file.page.used, size: file.status.size, isInPostgreSQL: item.isInPostgreSQL)
     return try LargeFile(
@@ -302,17 +326,45 @@ final class CapturePipeline {
       after: earlier, scratch: scratch)
   }
 
-  /// A database is read through SQLite, whatever its size.
+  /// Whether a file that was none when the source was surveyed is a database now: then nothing tells whether somebody writes to it.
+  private func isMadeMeanwhile(_ file: OpenedFile, _ item: ScannedItem) -> Bool {
+    databases.atRest[item.path] == nil && record.tornReasons[item.path] == nil
+      && !file.status.isUntouched(since: item.status) && SQLiteCandidate.isBeginning(file.page.used)
+  }
+
+  /// A database is read as its programs see it, whatever its size.
+  /// - Returns: `nil` where that cannot be, which is recorded: then it is a plain file.
   private func openDatabase(
-    _ item: ScannedItem, _ database: any SQLiteCapture, previous: Entry?, base: BaseFile?, after earlier: LargeFile?
-  ) throws -> LargeFile {
+    _ item: ScannedItem, _ database: SQLiteCapture, previous: Entry?, base: BaseFile?, after earlier: LargeFile?
+  ) throws -> LargeFile? {
+    do throws(SQLiteFailure) {
+      if earlier == nil { try database.begin() } else { try beginAgain(database) }
+    } catch {
+      refuse(database, error)
+      return nil
+    }
     let head = Buffer(capacity: PageSize.headCount)
-    head.count = try database.read(into: head.bytes, at: 0)
+    // What fails here fails again when it counts.
+    head.count = (try? database.read(into: head.bytes, at: 0)) ?? 0
     let pageSize =
-      base?.file.pageSize ?? PageSize.choose(head: head.used, size: database.size, isInPostgreSQL: false)
+      base?.file.pageSize ?? earlier?.pageSize
+      ?? PageSize.choose(head: head.used, size: database.size, isInPostgreSQL: false)
     return try LargeFile(
-      item: item, source: database, before: item.status.with(size: database.size), pageSize: pageSize,
-      previous: previous, base: base, after: earlier, scratch: scratch)
+      item: item, source: database, before: item.status.with(size: database.size, allocated: database.allocated),
+      pageSize: pageSize, previous: previous, base: base, after: earlier, scratch: scratch)
+  }
+
+  private func beginAgain(_ database: SQLiteCapture) throws(SQLiteFailure) {
+    if database.isOfOneInstant {
+      progress.warn(
+        "\(database.path) was changed though it was locked: it is read again, and is not of one instant with the other databases"
+      )
+    }
+    try database.beginAgain()
+    if database.keepsWritersWaiting {
+      progress.note(
+        "writers of \(database.path) wait until it is captured: others committed each time it was read")
+    }
   }
 
   /// Hands out the steps that capture a large file: chunks of data, holes between them, and the end.
@@ -321,7 +373,7 @@ final class CapturePipeline {
     let page = UInt64(file.pageSize)
     let isSparse = file.before.allocated < size
     var offset: UInt64 = 0
-    while offset < size {
+    while offset < size, file.failure == nil {
       let data = isSparse ? try file.source.nextData(from: offset, size: size) : offset..<size
       let start = (data?.lowerBound).map { max(offset, $0 / page * page) } ?? size
       if start > offset {
@@ -331,7 +383,7 @@ final class CapturePipeline {
       }
       offset = start
       let end = data.map { Pages.count(size: $0.upperBound, pageSize: file.pageSize) * page } ?? size
-      while offset < min(end, size) {
+      while offset < min(end, size), file.failure == nil {
         try host.cancellation.check()
         let length = Int(min(UInt64(Limits.archiveFrameBytes), min(end, size) - offset))
         let base = try file.takeBase(Int(Pages.count(size: UInt64(length), pageSize: file.pageSize)))
@@ -453,18 +505,20 @@ final class CapturePipeline {
   }
 
   private func finish(_ file: LargeFile) throws {
-    if let failure = file.failure {
-      return try recordUnreadable(file.item, reason: failure.reason, previous: file.previous, isInTurn: true)
-    }
-    let verdict = try file.isCutShort && !file.source.mayShrink ? .changed : file.source.verdict()
-    if verdict == .changed, file.attempt < Self.attemptsMax {
-      if let database = file.source as? any SQLiteCapture, database.keepsWritersWaiting {
-        progress.note("writers of \(file.item.path) wait until it is captured: others committed each time it was read")
+    let database = file.source as? SQLiteCapture
+    let verdict: CaptureVerdict
+    do throws(SystemError) {
+      if let failure = file.failure { throw failure }
+      verdict = try file.isCutShort && !file.source.mayShrink ? .changed : file.source.verdict()
+    } catch {
+      if let database {
+        refuse(database, SQLiteFailure(error))
+        return try captureAgain(file)
       }
-      let again = try openLarge(file.item, previous: file.previous, base: file.base, after: file, isInTurn: true)
-      if let again { try captureInline(again) }
-      return
+      return try recordUnreadable(file.item, reason: error.reason, previous: file.previous, isInTurn: true)
     }
+    if verdict == .changed, file.attempt < Self.attemptsMax { return try captureAgain(file) }
+    defer { database?.end() }
     var consistency = ConsistencyClass.torn
     if case .whole(let kind) = verdict, record.tornReasons[file.item.path] == nil { consistency = kind }
     var extended: [ExtendedAttribute] = []
@@ -476,6 +530,11 @@ final class CapturePipeline {
     let entry = file.entry(extended: extended, consistency: consistency)
     try record.put(
       entry, previous: file.previous, inherits: file.base?.isSamePath ?? false, runs: try file.runs())
+  }
+
+  private func captureAgain(_ file: LargeFile) throws {
+    let again = try openLarge(file.item, previous: file.previous, base: file.base, after: file, isInTurn: true)
+    if let again { try captureInline(again) }
   }
 
   private func recordVanished(_ path: Path, previous: Entry?, isInTurn: Bool) throws {

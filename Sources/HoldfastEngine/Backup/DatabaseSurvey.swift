@@ -3,8 +3,7 @@ internal import HoldfastModel
 internal import HoldfastSource
 internal import HoldfastSystem
 
-/// Finds the databases of a source before anything of it is captured: all of them have to be opened at one instant, and once SQLite's
-/// are, nobody may open them in another way.
+/// Finds the databases of a source before anything of it is captured: all of them have to be held at one instant.
 struct DatabaseSurvey {
   let host: Host
   let root: OpenFile
@@ -29,6 +28,7 @@ struct DatabaseSurvey {
     let scanner = Scanner(files: host.files, root: root, exclusions: exclusions)
     let known = parent?.makeReader()
     var previous = try known?.nextEntry()
+    var databases: Set<Path> = []
     while let finding = try scanner.next() {
       try host.cancellation.check()
       guard case .item(let item) = finding else { continue }
@@ -37,10 +37,15 @@ struct DatabaseSurvey {
       if let cluster = try PostgresCluster(holding: item.path, in: root, files: host.files) {
         found.clusters.append(cluster)
       }
+      // What lies beside a database belongs to it.
+      if let database = SQLiteCandidate.database(ofCompanion: item.path), databases.contains(database) { continue }
       let encrypted = SQLiteCandidate.encryptedDatabase(
         ofLog: item.path, status: item.status, in: root, files: host.files)
       if let encrypted { found.encrypted.append(encrypted) }
-      if let unwhole = SQLiteCandidate.unwholeDatabase(ofLog: item.path, in: root, files: host.files) {
+      let keepsOpen = found.sqlite.count < SQLiteDatabases.openMax
+      let unwhole = SQLiteCandidate.unwholeDatabase(
+        ofLog: item.path, in: root, files: host.files, keepsOpen: keepsOpen)
+      if let unwhole {
         found.sqlite.append(unwhole)
       }
       guard SQLiteCandidate.isPossible(item.status) else { continue }
@@ -48,8 +53,12 @@ struct DatabaseSurvey {
         previous.map { $0.path == item.path && !$0.content.isHardLink && detection.isUnchanged(item.status, since: $0) }
         ?? false
       if isAsBefore, !SQLiteCandidate.hasCompanion(item.path, in: root, files: host.files) { continue }
-      let candidate = SQLiteCandidate.look(at: item.path, status: item.status, in: root, files: host.files)
-      if let candidate { found.sqlite.append(candidate) }
+      let candidate = SQLiteCandidate.look(
+        at: item.path, status: item.status, in: root, files: host.files, keepsOpen: keepsOpen)
+      if let candidate {
+        found.sqlite.append(candidate)
+        databases.insert(candidate.path)
+      }
     }
     return found
   }

@@ -90,7 +90,7 @@ final class LargeFile {
       content.badPages = Array(file.badPages.prefix(Limits.badPagesMax))
     }
     var identity = before.identity
-    if consistency == .sqliteReadTransaction, let capture = source as? any SQLiteCapture {
+    if consistency == .sqliteReadTransaction, let capture = source as? SQLiteCapture {
       identity.mark = capture.mark
     }
     return Entry(

@@ -5,15 +5,25 @@ internal import HoldfastSystem
 
 /// The databases of a source that are not captured as plain files.
 struct LiveDatabases {
-  let sqlite: SQLiteDatabases
+  var sqlite: SQLiteDatabases
   /// All databases of SQLite that the survey looked into.
-  let surveyed: Set<Path>
+  private let surveyedPaths: Set<Path>
+  private let surveyedFiles: Set<FileSystem.FileKey>
   /// Those among them that are captured as plain files because nobody had them open.
   var atRest: [Path: SQLiteAtRest]
   /// PostgreSQL data directories, running or not.
   let clusters: [PostgresCluster]
   /// The one among them that is captured while its server runs.
   let postgres: PostgresBackup?
+
+  init(
+    sqlite: SQLiteDatabases, surveyed: [SQLiteCandidate], atRest: [SQLiteAtRest], clusters: [PostgresCluster],
+    postgres: PostgresBackup?
+  ) {
+    (self.sqlite, self.clusters, self.postgres) = (sqlite, clusters, postgres)
+    self.atRest = Dictionary(atRest.map { ($0.path, $0) }) { first, _ in first }
+    (surveyedPaths, surveyedFiles) = (Set(surveyed.map(\.path)), Set(surveyed.map(\.key)))
+  }
 
   /// The cluster that a path lies in.
   func cluster(of path: Path) -> PostgresCluster? {
@@ -32,18 +42,19 @@ struct LiveDatabases {
 
   /// Whether SQLite keeps the file beside a database that is captured without it.
   func isCompanion(_ path: Path, root: OpenFile, files: FileSystem) -> Bool {
-    if sqlite.companions.contains(path) { return true }
+    if sqlite.isCompanion(path) { return true }
     guard let database = SQLiteCandidate.database(ofCompanion: path) else { return false }
     if atRest[database] != nil { return true }
-    if surveyed.contains(database) { return false }
+    if surveyedPaths.contains(database) { return false }
     // The survey did not look into what is as the parent has it, with nothing beside it: somebody opened it since.
     return isDatabase(database, root: root, files: files)
   }
 
-  /// Whether a file is a database that the survey did not look into: it was made since, or was as the parent has it then, and was written since.
+  /// Whether a file is a database that the survey did not look into: it was made since or put in the place of another one, or was as the parent has it then, and was
+  /// written since.
   func isUnsurveyed(_ item: ScannedItem, root: OpenFile, files: FileSystem) -> Bool {
-    SQLiteCandidate.isPossible(item.status) && !surveyed.contains(item.path) && sqlite.capture(of: item.status) == nil
-      && isDatabase(item.path, root: root, files: files)
+    SQLiteCandidate.isPossible(item.status) && !surveyedFiles.contains(FileSystem.FileKey(item.status))
+      && atRest[item.path] == nil && isDatabase(item.path, root: root, files: files)
   }
 
   private func isDatabase(_ path: Path, root: OpenFile, files: FileSystem) -> Bool {
@@ -131,6 +142,18 @@ struct ClusterChoice {
 
   private func place(of cluster: PostgresCluster) -> Path {
     cluster.root.isEmpty ? source : source.appending(cluster.root.bytes)
+  }
+}
+
+extension ChangeRecord {
+  /// Says of a database that it is captured as a plain file.
+  func note(_ refusal: SQLiteDatabases.Refusal, progress: any ProgressObserver) {
+    let reason = "it is an SQLite database that could not be opened (\(refusal.reason))"
+    if refusal.isLive {
+      tornReasons[refusal.path] = reason + ": a plain copy may be of different moments"
+    } else {
+      progress.warn("\(refusal.path): \(reason): it is captured as a plain file")
+    }
   }
 }
 

@@ -14,7 +14,7 @@ package struct SQLiteAtRest: Sendable {
   package static func among(_ candidates: [SQLiteCandidate], root: OpenFile, files: FileSystem) -> [SQLiteAtRest] {
     let used = Set(candidates.filter(\.hasCompanion).map(\.key))
     return candidates.filter { $0.header.isWAL && !used.contains($0.key) }.map {
-      SQLiteAtRest(path: $0.path, surveyed: $0.status, root: root, files: files)
+      SQLiteAtRest(path: $0.path, surveyed: $0.isSettled ? $0.status : nil, root: root, files: files)
     }
   }
 
@@ -30,10 +30,22 @@ package struct SQLiteAtRest: Sendable {
 
   /// The database's file as bytes to capture.
   package func bytes(of handle: OpenFile, before: FileStatus, attempt: Int) -> any CapturedBytes {
-    Bytes(PlainBytes(handle, before: before, attempt: attempt), database: self, before: before)
+    Bytes(PlainBytes(handle, before: before, attempt: attempt), of: handle, database: self, before: before)
   }
 
   private var hasCompanion: Bool { SQLiteCandidate.hasCompanion(path, in: root, files: files) }
+
+  /// The same, looked at again until whatever is written from now on has to show in it; `nil` where it is another one by now.
+  fileprivate static func settled(_ before: FileStatus, _ handle: OpenFile) -> FileStatus? {
+    // A clock that is wrong keeps nobody waiting.
+    let looksMax = 50
+    for _ in 1...looksMax {
+      guard let now = try? handle.status(), now.isUntouched(since: before) else { return nil }
+      if now.isSettled { return now }
+      Pause.forALock()
+    }
+    return nil
+  }
 
   private final class Bytes: CapturedBytes {
     private let plain: PlainBytes
@@ -41,11 +53,11 @@ package struct SQLiteAtRest: Sendable {
     /// Whether everything that was ever committed was in the file when the attempt began.
     private let wasWhole: Bool
 
-    init(_ plain: PlainBytes, database: SQLiteAtRest, before: FileStatus) {
+    init(_ plain: PlainBytes, of handle: OpenFile, database: SQLiteAtRest, before: FileStatus) {
       self.plain = plain
       self.database = database
       let isAsSurveyed = database.surveyed.map { before.isUntouched(since: $0) } ?? false
-      wasWhole = isAsSurveyed || !database.hasCompanion
+      wasWhole = (isAsSurveyed || !database.hasCompanion) && SQLiteAtRest.settled(before, handle) != nil
     }
 
     func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(SystemError) -> Int {

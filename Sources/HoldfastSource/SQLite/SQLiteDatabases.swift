@@ -1,13 +1,8 @@
 package import HoldfastModel
 package import HoldfastSystem
 
-/// The SQLite databases of a source that are captured through SQLite, all as they were at one instant.
+/// The SQLite databases of a source that are captured as their programs see them, all as they were at one instant.
 package struct SQLiteDatabases: Sendable {
-  package struct FileKey: Hashable, Sendable {
-    let device: UInt64
-    let inode: UInt64
-  }
-
   /// A database that has to be captured as a plain file, and why.
   package struct Refusal: Sendable {
     package let path: Path
@@ -16,209 +11,152 @@ package struct SQLiteDatabases: Sendable {
     package let isLive: Bool
   }
 
-  private static let busyTimeoutMs: Int32 = 5000
   /// For how long at most writers of one database wait until the others are held as well.
-  private static let groupTimeoutMs: Int32 = 1000
-  private var captures: [FileKey: any SQLiteCapture] = [:]
-  /// What SQLite keeps beside the captured databases: no part of the snapshot.
-  package private(set) var companions: Set<Path> = []
+  private static let groupWait = Duration.seconds(1)
+  /// A database in WAL mode has three files open, and others need some too.
+  private static let shareOfDescriptors = 6
+  private var captures: [FileSystem.FileKey: SQLiteCapture] = [:]
+  private var companions: [Path: FileSystem.FileKey] = [:]
+  private var names: [FileSystem.FileKey: [Path]] = [:]
   package private(set) var refusals: [Refusal] = []
   /// The database whose writer did not pause, so that not all of them are of one instant.
   package private(set) var restless: Path?
+  /// Whether there are more than can be held open at once: then they are not of one instant either.
+  package private(set) var areTooMany = false
+
+  /// How many databases may be open at once.
+  package static var openMax: Int { OpenFileLimit.current / shareOfDescriptors }
 
   package static let none = SQLiteDatabases()
   private init() {}
 
-  package func capture(of status: FileStatus) -> (any SQLiteCapture)? {
-    captures[FileKey(device: status.device, inode: status.inode)]
-  }
+  /// What captures the file, or one of its names.
+  package func capture(of status: FileStatus) -> SQLiteCapture? { captures[FileSystem.FileKey(status)] }
+
+  /// Whether SQLite keeps the file beside a database that is captured without it.
+  package func isCompanion(_ path: Path) -> Bool { companions[path].map { captures[$0] != nil } ?? false }
 
   /// How many of them keep writers waiting until they are captured.
   package var heldCount: Int { captures.values.count { $0.keepsWritersWaiting } }
 
   package var walGrowth: UInt64 { captures.values.reduce(0) { $0 + $1.walGrowth } }
 
-  /// Opens what is live among `candidates`, which nobody may open or close in another way from here on.
+  /// Begins to capture what is live among `candidates`.
   /// - Parameters:
   ///   - root: of the source.
   ///   - isGroup: whether all shall be of one instant: then writers wait until every one is held: some milliseconds, and where one of them is in the
   ///     middle of a transaction a second at most.
-  package init(_ candidates: [SQLiteCandidate], root: Path, files: FileSystem, isGroup: Bool) {
-    var opened: [Opened] = []
-    for candidate in Self.oneOfEach(candidates) where candidate.isLive {
-      do throws(SQLiteFailure) {
-        opened.append(try Opened(candidate, root: root))
-      } catch {
-        refuse(candidate, error)
-      }
+  package init(
+    _ candidates: [SQLiteCandidate], root: OpenFile, files: FileSystem, isGroup: Bool, allowance: SQLiteAllowance
+  ) {
+    names = Dictionary(grouping: candidates, by: \.key).mapValues { $0.map(\.path) }
+    let all = Self.oneOfEach(candidates).filter(\.isLive)
+      .map { SQLiteCapture($0, root: root, files: files, allowance: allowance) }
+    captures = Dictionary(all.map { ($0.key, $0) }) { first, _ in first }
+    for candidate in candidates where captures[candidate.key] != nil {
+      for companion in candidate.companions { companions[companion] = candidate.key }
     }
-    opened = isGroup && opened.count > 1 ? holdTogether(opened) : hold(opened)
-    for database in opened {
-      do throws(SQLiteFailure) {
-        captures[database.candidate.key] = try database.capture(files: files)
-        companions.formUnion(candidates.filter { $0.key == database.candidate.key }.flatMap(\.companions))
-      } catch {
-        refuse(database.candidate, error)
-      }
-    }
-    nameAll(candidates)
+    areTooMany = all.count > Self.openMax
+    // The rest begins when its turn has come.
+    let first = Array(all.prefix(Self.openMax))
+    if isGroup, first.count > 1, !areTooMany { beginTogether(first) } else { begin(prepare(first)) }
+    areTooMany = areTooMany && isGroup
   }
 
-  /// What is refused under one name is so under its others.
-  private mutating func nameAll(_ candidates: [SQLiteCandidate]) {
-    for refusal in refusals {
-      guard let refused = candidates.first(where: { $0.path == refusal.path }) else { continue }
-      for other in candidates where other.key == refused.key && other.path != refused.path {
-        refusals.append(Refusal(path: other.path, reason: refusal.reason, isLive: refusal.isLive))
-      }
-    }
-  }
-
-  /// One name of each file: that beside which SQLite keeps something, where there is such a one. Two connections to one file would only wait for each other.
+  /// One name of each file: that beside which SQLite keeps something, where there is such a one.
   private static func oneOfEach(_ candidates: [SQLiteCandidate]) -> [SQLiteCandidate] {
-    var chosen: [FileKey: Path] = [:]
+    var chosen: [FileSystem.FileKey: Path] = [:]
     for candidate in candidates where chosen[candidate.key] == nil || candidate.hasCompanion {
       chosen[candidate.key] = candidate.path
     }
     return candidates.filter { chosen[$0.key] == $0.path }
   }
 
-  private mutating func refuse(_ candidate: SQLiteCandidate, _ failure: SQLiteFailure) {
-    refusals.append(
-      Refusal(path: candidate.path, reason: failure.reason, isLive: !failure.isNoDatabase || candidate.hasCompanion))
+  /// A database that cannot be captured as its programs see it, under all of its names.
+  /// - Returns: what is to be said of them.
+  @discardableResult
+  package mutating func refuse(_ capture: SQLiteCapture, _ failure: SQLiteFailure) -> [Refusal] {
+    capture.end()
+    captures[capture.key] = nil
+    let isLive = failure.kind != .unsound || capture.hasCompanion
+    let found = (names[capture.key] ?? []).map { Refusal(path: $0, reason: failure.reason, isLive: isLive) }
+    refusals += found
+    return found
   }
 
-  /// Begins the read transactions, one after the other.
-  private mutating func hold(_ opened: [Opened]) -> [Opened] {
-    opened.filter { database in
-      do throws(SQLiteFailure) {
-        try database.begin()
-        return true
-      } catch {
-        refuse(database.candidate, error)
-        return false
-      }
-    }
-  }
-
-  /// Begins the read transactions while nobody can commit to any of the databases; where a writer does not pause, one after the other.
-  private mutating func holdTogether(_ opened: [Opened]) -> [Opened] {
-    // In the order of their paths, so that two backups do not wait for each other.
-    var writers: [SQLiteConnection] = []
-    var locked: [Opened] = []
-    let deadline = ContinuousClock.now + .milliseconds(Int(Self.groupTimeoutMs))
-    for database in opened.sorted(by: { $0.candidate.path < $1.candidate.path }) {
-      let left = (deadline - ContinuousClock.now) / .milliseconds(1)
-      do throws(SQLiteFailure) {
-        if let writer = try database.lockOutWriters(busyTimeoutMs: Int32(max(0, left))) { writers.append(writer) }
-        locked.append(database)
-      } catch {
-        guard error.isBusy else {
-          refuse(database.candidate, error)
-          continue
-        }
-        restless = database.candidate.path
-        for writer in writers { writer.end() }
-        return hold(opened.filter { one in !refusals.contains { $0.path == one.candidate.path } })
-      }
-    }
-    for database in locked { database.staysHeld = true }
-    let held = hold(locked)
-    for writer in writers { writer.end() }
-    return held
-  }
-
-  /// A database with its connection.
-  private final class Opened {
-    let candidate: SQLiteCandidate
-    private let place: Path
-    private let connection: SQLiteConnection
-    private let isReadOnly: Bool
-    private static let attemptsMax = 10
-    private var walk: WriteAheadLogWalk?
-    /// Whether it is held from one instant to the end, in rollback mode too: one of several databases cannot be read again by itself.
-    var staysHeld = false
-
-    init(_ candidate: SQLiteCandidate, root: Path) throws(SQLiteFailure) {
-      self.candidate = candidate
-      place = root.appending(candidate.path.bytes)
-      var readOnly = false
-      do {
-        connection = try SQLiteConnection(place, readOnly: false, busyTimeoutMs: busyTimeoutMs)
-      } catch {
-        connection = try SQLiteConnection(place, readOnly: true, busyTimeoutMs: busyTimeoutMs)
-        readOnly = true
-      }
-      isReadOnly = readOnly
-      // This opens the WAL, rolls back a hot journal, and finds what is no sound database.
-      try connection.beginReading()
-      defer { connection.end() }
-      // The long part of the walk is done before anybody has to wait; what fails here fails again when it counts.
-      try? advance()
-    }
-
-    /// - Returns: what keeps writers out as long as it lives; `nil` where nobody can write.
-    func lockOutWriters(busyTimeoutMs: Int32) throws(SQLiteFailure) -> SQLiteConnection? {
-      if isReadOnly { return nil }
-      let writer = try SQLiteConnection(place, readOnly: false, busyTimeoutMs: busyTimeoutMs)
-      try writer.run("BEGIN IMMEDIATE")
-      return writer
-    }
-
-    /// Begins the transaction that lasts until the database is captured; of one in rollback mode only where it stays held.
-    func begin() throws(SQLiteFailure) {
-      guard candidate.header.isWAL || staysHeld else { return }
-      for _ in 1...Self.attemptsMax {
-        try connection.beginReading()
+  /// Does the same to all of them. They are waited for side by side: whoever locks many of them delays no longer than with one.
+  /// - Returns: those that were not refused.
+  private mutating func forAll(
+    _ wanted: [SQLiteCapture], within wait: Duration, _ body: (SQLiteCapture) throws(SQLiteFailure) -> Void
+  ) -> [SQLiteCapture] {
+    let end = ContinuousClock.now + wait
+    var waiting = wanted
+    while !waiting.isEmpty {
+      let isLast = ContinuousClock.now >= end
+      waiting = waiting.filter { capture in
         do throws(SQLiteFailure) {
-          if try isSound() { return }
+          try body(capture)
+          return false
         } catch {
-          connection.end()
-          throw error
+          if error.kind == .busy, !isLast { return true }
+          refuse(capture, error)
+          return false
         }
-        connection.end()
       }
-      throw SQLiteFailure.restlessLog()
+      if !waiting.isEmpty { Pause.forALock() }
     }
+    return wanted.filter { captures[$0.key] != nil }
+  }
 
-    /// Whether what was read of the WAL goes as far as what SQLite sees. It may go further where somebody commits just now, but then another look shows the same.
-    private func isSound() throws(SQLiteFailure) -> Bool {
-      guard try connection.isInWALMode() == candidate.header.isWAL else { throw SQLiteFailure.changedMode() }
-      guard candidate.header.isWAL else { return true }
-      do throws(SystemError) {
-        try advance()
-      } catch {
-        throw SQLiteFailure.unreadableLog(error)
-      }
-      guard let pageCount = walk?.pageCountAfterCommit else { return true }
-      return try connection.integer("PRAGMA page_count") == Int64(pageCount)
-    }
-
-    /// Walks the WAL as far as it goes now; from the beginning where it is another one by now.
-    private func advance() throws(SystemError) {
-      guard candidate.header.isWAL else { return }
-      let size = connection.size(of: .wal)
-      let read: WriteAheadLogWalk.Read = { [connection] (buffer, offset) throws(SystemError) in
-        _ = try connection.read(.wal, into: buffer, at: offset).get()
-      }
-      let now = try WriteAheadLogWalk(size: size, pageSize: candidate.header.pageSize, read: read)
-      if walk?.header != now?.header { walk = now }
-      try walk?.advance(to: size, read: read)
-    }
-
-    func capture(files: FileSystem) throws(SQLiteFailure) -> any SQLiteCapture {
-      let pageSize = candidate.header.pageSize
-      guard candidate.header.isWAL else {
-        return try SQLiteQuiesced(connection, at: place, pageSize: pageSize, isHeld: staysHeld, files: files)
-      }
-      return try SQLiteSnapshot(connection, at: place, pageSize: pageSize, log: walk?.log, files: files)
+  /// Waits for all of them. In WAL mode they are held from here on: what takes long comes before anybody has to wait.
+  private mutating func prepare(_ wanted: [SQLiteCapture]) -> [SQLiteCapture] {
+    forAll(wanted, within: SQLiteAllowance.databaseWait) { capture throws(SQLiteFailure) in
+      try capture.lock()
+      capture.unlockInRollbackMode()
     }
   }
-}
 
-extension SQLiteCandidate {
-  var key: SQLiteDatabases.FileKey { SQLiteDatabases.FileKey(device: status.device, inode: status.inode) }
+  /// Begins one after the other.
+  private mutating func begin(_ wanted: [SQLiteCapture]) {
+    _ = forAll(wanted, within: SQLiteAllowance.databaseWait) { capture throws(SQLiteFailure) in
+      try capture.lock()
+      try capture.look()
+    }
+  }
 
-  /// Whether it has to be captured through SQLite: in WAL mode where there is a WAL, in rollback mode always, because nothing tells whether somebody writes.
-  var isLive: Bool { header.isWAL ? hasCompanion : true }
+  /// Begins while nobody can commit to any of the databases; where a writer does not pause, one after the other.
+  private mutating func beginTogether(_ wanted: [SQLiteCapture]) {
+    let ready = prepare(wanted)
+    let isHeld = lockOutWriters(of: ready)
+    for capture in ready where isHeld && captures[capture.key] != nil {
+      do throws(SQLiteFailure) { try capture.seeCommit() } catch { refuse(capture, error) }
+    }
+    for capture in ready { capture.letWriters(staysLocked: isHeld) }
+    begin(ready.filter { captures[$0.key] != nil })
+  }
+
+  /// - Returns: whether nobody can commit to any of them now.
+  private mutating func lockOutWriters(of wanted: [SQLiteCapture]) -> Bool {
+    let end = ContinuousClock.now + Self.groupWait
+    // In the order of their paths, so that two backups do not wait for each other.
+    for capture in wanted.sorted(by: { $0.path < $1.path }) {
+      while captures[capture.key] != nil {
+        do throws(SQLiteFailure) {
+          try capture.lockOutWriters()
+          break
+        } catch {
+          guard error.kind == .busy else {
+            refuse(capture, error)
+            break
+          }
+          guard ContinuousClock.now < end else {
+            restless = capture.path
+            return false
+          }
+        }
+        Pause.forALock()
+      }
+    }
+    return true
+  }
 }

@@ -1,11 +1,11 @@
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// The committed part of a WAL: for every page in it where its newest version lies. https://www.sqlite.org/fileformat2.html, section 4.
+/// The committed part of a WAL, walked from its header as far as salts and running checksums hold: https://www.sqlite.org/fileformat2.html, section 4.
 struct WriteAheadLog {
   static let headerCount = 32
-  fileprivate static let frameHeaderCount = 24
-  fileprivate static let magic: UInt32 = 0x377f_0682
+  private static let frameHeaderCount = 24
+  private static let magic: UInt32 = 0x377f_0682
 
   /// Whether a file that begins with these bytes is a WAL, in either order of its checksums.
   static func isBeginning(_ bytes: UnsafeRawBufferPointer) -> Bool {
@@ -14,117 +14,74 @@ struct WriteAheadLog {
 
   /// Its first 32 bytes: another generation of the WAL has others.
   let header: [UInt8]
-  /// Of the database after the last commit, in pages.
-  let pageCount: UInt32
-  /// Frames up to the last commit.
-  let frameCount: UInt32
-  /// Pages in ascending order, and where in the WAL their newest version begins.
-  private let pages: [UInt32]
-  private let offsets: [UInt64]
-
-  /// What tells this generation and this commit from every other one.
-  var mark: [UInt8] {
-    Array(header[16..<24]) + withUnsafeBytes(of: frameCount.bigEndian) { Array($0) }
-  }
-
-  fileprivate init(header: [UInt8], pageCount: UInt32, pageSize: UInt32, committed: [UInt32]) {
-    self.header = header
-    self.pageCount = pageCount
-    frameCount = UInt32(committed.count)
-    var found = committed.enumerated().map { (page: $1, frame: UInt32($0)) }
-    // The newest version of a page is in its last frame.
-    found.sort { ($0.page, $0.frame) < ($1.page, $1.frame) }
-    var newest: [(page: UInt32, frame: UInt32)] = []
-    for entry in found {
-      if newest.last?.page == entry.page { newest.removeLast() }
-      newest.append(entry)
-    }
-    let frameBytes = UInt64(Self.frameHeaderCount) + UInt64(pageSize)
-    pages = newest.map(\.page)
-    offsets = newest.map {
-      UInt64(Self.headerCount) + UInt64($0.frame) * frameBytes + UInt64(Self.frameHeaderCount)
-    }
-  }
-
-  /// Where the newest version of a page begins; `nil` when the main file has it.
-  func offset(of page: UInt32) -> UInt64? {
-    let index = firstIndex(from: page)
-    return index < pages.count && pages[index] == page ? offsets[index] : nil
-  }
-
-  /// The first page from `page` on that is in the WAL.
-  func next(from page: UInt32) -> UInt32? {
-    let index = firstIndex(from: page)
-    return index < pages.count ? pages[index] : nil
-  }
-
-  private func firstIndex(from page: UInt32) -> Int {
-    var low = 0
-    var high = pages.count
-    while low < high {
-      let middle = (low + high) / 2
-      if pages[middle] < page { low = middle + 1 } else { high = middle }
-    }
-    return low
-  }
-}
-
-/// Walks a WAL from its header as far as salts and running checksums hold. It can go on later, behind the last commit that it found: what came after
-/// that one may have been rewritten meanwhile, by the same transaction or by another in its place.
-struct WriteAheadLogWalk {
-  typealias Read = (UnsafeMutableRawBufferPointer, UInt64) throws(SystemError) -> Void
-
-  let header: [UInt8]
-  private let pageSize: UInt32
+  let pageSize: UInt32
   private var sum: Checksum
   /// The page of every sound frame, in order; and how many of them lie before the last commit.
   private var pages: [UInt32] = []
   private var committedCount = 0
   private var committedSum: Checksum
-  private var pageCount: UInt32 = 0
+  /// Of the database after the last commit, in pages; zero where there is none.
+  private(set) var pageCount: UInt32 = 0
 
   /// - Returns: `nil` when there is no sound header: an empty WAL, or one that is just being made.
-  init?(size: UInt64, pageSize: UInt32, read: Read) throws(SystemError) {
-    guard size >= UInt64(WriteAheadLog.headerCount) else { return nil }
-    let head = Buffer(capacity: WriteAheadLog.headerCount)
-    try read(head.bytes, 0)
-    head.count = WriteAheadLog.headerCount
+  init?(_ file: OpenFile) throws(SystemError) {
+    let head = Buffer(capacity: Self.headerCount)
+    head.count = try file.read(into: head.bytes, at: 0)
+    guard Self.isBeginning(head.used) else { return nil }
     header = Array(head.used)
-    self.pageSize = pageSize
-    let magic = Self.word(head.used, 0)
-    sum = Checksum(isBigEndian: magic & 1 == 1)
+    pageSize = Self.word(head.used, 8)
+    sum = Checksum(isBigEndian: Self.word(head.used, 0) & 1 == 1)
     sum.add(UnsafeRawBufferPointer(rebasing: head.used[..<24]))
     committedSum = sum
-    guard magic & ~1 == WriteAheadLog.magic, Self.word(head.used, 8) == pageSize,
-      sum.first == Self.word(head.used, 24), sum.second == Self.word(head.used, 28)
+    guard (512...65_536).contains(pageSize), pageSize.nonzeroBitCount == 1, sum.first == Self.word(head.used, 24),
+      sum.second == Self.word(head.used, 28)
     else { return nil }
   }
 
-  /// Of the database after the last commit, in pages; `nil` where there is none.
-  var pageCountAfterCommit: UInt32? { committedCount > 0 ? pageCount : nil }
+  /// Frames up to the last commit.
+  var frameCount: Int { committedCount }
 
-  /// The committed part of what was walked.
-  var log: WriteAheadLog {
-    WriteAheadLog(
-      header: header, pageCount: pageCount, pageSize: pageSize, committed: Array(pages[..<committedCount]))
+  /// What tells this generation and this commit from every other one.
+  var mark: [UInt8] {
+    Array(header[16..<24]) + withUnsafeBytes(of: UInt32(committedCount).bigEndian) { Array($0) }
   }
 
-  /// Goes on up to `size` bytes of the WAL.
-  mutating func advance(to size: UInt64, read: Read) throws(SystemError) {
-    pages.removeLast(pages.count - committedCount)
-    sum = committedSum
-    let frameBytes = WriteAheadLog.frameHeaderCount + Int(pageSize)
+  /// Where the newest committed version of each page lies.
+  var index: PageIndex {
+    let offset = UInt64(Self.headerCount + Self.frameHeaderCount)
+    return PageIndex(
+      pages: Array(pages[..<committedCount]), in: [PageIndex.Segment(first: 0, offset: offset)],
+      stride: UInt64(Self.frameHeaderCount) + UInt64(pageSize), winner: .last)
+  }
+
+  /// Whether the last commit is the one that an index tells of.
+  func ends(at commit: WriteAheadLogIndex) -> Bool {
+    committedCount == Int(commit.frameCount) && pageCount == commit.pageCount && committedSum.first == commit.sum.first
+      && committedSum.second == commit.sum.second && header[16..<24].elementsEqual(commit.salts)
+  }
+
+  /// Frames that a WAL of this size can have.
+  func frameCount(size: UInt64) -> Int {
+    let frameBytes = UInt64(Self.frameHeaderCount) + UInt64(pageSize)
+    return size < UInt64(Self.headerCount) ? 0 : Int(clamping: (size - UInt64(Self.headerCount)) / frameBytes)
+  }
+
+  /// Reads the frames up to the last sound one, or to so many. What lies behind a commit that counts may be rewritten meanwhile.
+  /// - Parameter isCancelled: looked at between two blocks.
+  mutating func walk(
+    _ file: OpenFile, max frames: Int, isCancelled: () -> Bool
+  ) throws(SystemError) {
+    let frameBytes = Self.frameHeaderCount + Int(pageSize)
     let block = Buffer(capacity: max(1, (1 << 20) / frameBytes) * frameBytes)
-    while true {
-      let offset = UInt64(WriteAheadLog.headerCount) + UInt64(pages.count) * UInt64(frameBytes)
-      guard offset + UInt64(frameBytes) <= size else { return }
-      let count = min(block.capacity / frameBytes, Int((size - offset) / UInt64(frameBytes)))
-      block.count = count * frameBytes
-      try read(UnsafeMutableRawBufferPointer(rebasing: block.bytes[..<block.count]), offset)
-      for index in 0..<count {
+    while pages.count < frames, !isCancelled() {
+      let offset = UInt64(Self.headerCount) + UInt64(pages.count) * UInt64(frameBytes)
+      let wanted = min(block.capacity / frameBytes, frames - pages.count) * frameBytes
+      block.count = try file.read(into: UnsafeMutableRawBufferPointer(rebasing: block.bytes[..<wanted]), at: offset)
+      for index in 0..<block.count / frameBytes {
         let frame = UnsafeRawBufferPointer(rebasing: block.used[index * frameBytes..<(index + 1) * frameBytes])
         guard add(frame) else { return }
       }
+      if block.count < wanted { return }
     }
   }
 
@@ -133,7 +90,7 @@ struct WriteAheadLogWalk {
     guard frame[8..<16].elementsEqual(header[16..<24]) else { return false }
     var next = sum
     next.add(UnsafeRawBufferPointer(rebasing: frame[..<8]))
-    next.add(UnsafeRawBufferPointer(rebasing: frame[WriteAheadLog.frameHeaderCount...]))
+    next.add(UnsafeRawBufferPointer(rebasing: frame[Self.frameHeaderCount...]))
     guard next.first == Self.word(frame, 16), next.second == Self.word(frame, 20) else { return false }
     sum = next
     pages.append(Self.word(frame, 0))
@@ -147,7 +104,7 @@ struct WriteAheadLogWalk {
   }
 
   /// The running checksum over 32-bit words (section 4.2).
-  private struct Checksum {
+  fileprivate struct Checksum {
     let isBigEndian: Bool
     var first: UInt32 = 0
     var second: UInt32 = 0
@@ -165,5 +122,43 @@ struct WriteAheadLogWalk {
         offset += 8
       }
     }
+  }
+}
+
+/// What programs that have a WAL open say of it in shared memory, the first part of the file `-shm`: https://www.sqlite.org/walformat.html, section 2.1.
+/// All numbers are in the order of this machine.
+struct WriteAheadLogIndex: Equatable {
+  private static let copyCount = 48
+
+  let pageSize: UInt32
+  /// Frames up to the last commit, and pages of the database after it.
+  let frameCount: UInt32
+  let pageCount: UInt32
+  /// The running checksum at the last commit.
+  let sum: Pair
+  let salts: [UInt8]
+
+  struct Pair: Equatable { let first, second: UInt32 }
+
+  /// - Returns: `nil` where it is being changed just now, or nobody has made it yet.
+  init?(_ file: OpenFile) throws(SystemError) {
+    let head = Buffer(capacity: 2 * Self.copyCount)
+    head.count = try file.read(into: head.bytes, at: 0)
+    guard head.count == head.capacity,
+      head.used[..<Self.copyCount].elementsEqual(head.used[Self.copyCount...])
+    else { return nil }
+    let bytes = head.used
+    func word(_ offset: Int) -> UInt32 { bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self) }
+    var checksum = WriteAheadLog.Checksum(isBigEndian: UInt32(1).bigEndian == 1)
+    checksum.add(UnsafeRawBufferPointer(rebasing: bytes[..<40]))
+    let isMade = bytes[12] == 1
+    guard isMade, word(0) == 3_007_000, checksum.first == word(40), checksum.second == word(44) else { return nil }
+    let size = UInt32(bytes.loadUnaligned(fromByteOffset: 14, as: UInt16.self))
+    // 64 KiB do not fit into two bytes: they are written as 1.
+    pageSize = (size & 0xfe00) | (size & 1) << 16
+    frameCount = word(16)
+    pageCount = word(20)
+    sum = Pair(first: word(24), second: word(28))
+    salts = Array(bytes[32..<40])
   }
 }

@@ -24,16 +24,17 @@ package struct FileStatus: Sendable, Equatable {
   package let deviceMajor: UInt32
   package let deviceMinor: UInt32
 
-  /// The same file with another size and no holes: as a database in it has it.
-  package func with(size: UInt64) -> FileStatus {
-    FileStatus(self, size: size)
+  /// The same file with another size: as a database in it has it.
+  /// - Parameter allocated: bytes that are stored for it; `nil`: all of them.
+  package func with(size: UInt64, allocated: UInt64? = nil) -> FileStatus {
+    FileStatus(self, size: size, allocated: allocated ?? size)
   }
 
-  private init(_ other: FileStatus, size: UInt64) {
+  private init(_ other: FileStatus, size: UInt64, allocated: UInt64) {
     (kind, mode, userID, groupID, linkCount) = (other.kind, other.mode, other.userID, other.groupID, other.linkCount)
     (device, inode, modified, changed) = (other.device, other.inode, other.modified, other.changed)
     (deviceMajor, deviceMinor) = (other.deviceMajor, other.deviceMinor)
-    (self.size, allocated) = (size, size)
+    (self.size, self.allocated) = (size, allocated)
   }
 
   init(_ raw: stat) {
@@ -61,6 +62,19 @@ package struct FileStatus: Sendable, Equatable {
     changed = Timestamp(seconds: Int64(raw.st_ctim.tv_sec), nanoseconds: UInt32(raw.st_ctim.tv_nsec))
     deviceMajor = holdfast_major(raw.st_rdev)
     deviceMinor = holdfast_minor(raw.st_rdev)
+  }
+
+  /// Whether whatever is written from now on shows in the times: the kernel stamps with its last tick, and that is a later one than the last change by now.
+  package var isSettled: Bool {
+    var tick = timespec()
+    clock_gettime(CLOCK_REALTIME_COARSE, &tick)
+    let now = Timestamp(seconds: Int64(tick.tv_sec), nanoseconds: UInt32(tick.tv_nsec))
+    return modified < now && changed < now
+  }
+
+  /// Whether what is in the two is the same, as far as size and time of the last write tell.
+  package func hasSameContent(as other: FileStatus) -> Bool {
+    isSameFile(as: other) && size == other.size && modified == other.modified
   }
 
   /// Whether the two are names of the same file.

@@ -57,5 +57,7 @@ package struct SystemError: OperatorError, Equatable {
   package var isDeviceFailure: Bool { code == EIO }
   /// A symbolic link where none is followed, or something that cannot be opened as a file.
   package var isOfAnotherKind: Bool { code == ELOOP || code == ENXIO }
+  package var isBusy: Bool { code == EBUSY }
+  package var isOutOfDescriptors: Bool { code == EMFILE || code == ENFILE }
   package var isBrokenPipe: Bool { code == EPIPE }
 }

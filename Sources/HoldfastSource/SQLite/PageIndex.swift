@@ -1,0 +1,71 @@
+/// Where the pages lie that a WAL or a journal has in the place of those of the database.
+struct PageIndex: Sendable {
+  /// Records that lie one after the other, from the one with the number `first` on.
+  struct Segment: Sendable {
+    let first: UInt32
+    /// Of the page in the first record.
+    let offset: UInt64
+  }
+
+  /// Which of several records of one page counts.
+  enum Winner { case first, last }
+
+  /// The page in the upper half, the number of its record in the lower one; ascending.
+  private var entries: [UInt64]
+  private let segments: [Segment]
+  /// Bytes from one record to the next.
+  private let stride: UInt64
+
+  /// - Parameter pages: of all records, in their order.
+  init(pages: [UInt32], in segments: [Segment], stride: UInt64, winner: Winner) {
+    self.segments = segments
+    self.stride = stride
+    entries = pages.indices.map { UInt64(pages[$0]) << 32 | UInt64($0) }
+    entries.sort()
+    var kept = 0
+    for index in entries.indices {
+      let isSamePage = kept > 0 && entries[kept - 1] >> 32 == entries[index] >> 32
+      if isSamePage, winner == .first { continue }
+      if !isSamePage { kept += 1 }
+      entries[kept - 1] = entries[index]
+    }
+    entries.removeLast(entries.count - kept)
+  }
+
+  var count: Int { entries.count }
+
+  /// Where the page begins; `nil` when the main file has it.
+  func offset(of page: UInt32) -> UInt64? {
+    let index = firstIndex(from: UInt64(page))
+    guard index < entries.count, entries[index] >> 32 == UInt64(page) else { return nil }
+    let record = UInt32(truncatingIfNeeded: entries[index])
+    var (low, high) = (0, segments.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if segments[middle].first <= record { low = middle + 1 } else { high = middle }
+    }
+    guard low > 0 else { return nil }
+    return segments[low - 1].offset + UInt64(record - segments[low - 1].first) * stride
+  }
+
+  /// The first page from `page` on that is here.
+  func next(from page: UInt32) -> UInt32? {
+    let index = firstIndex(from: UInt64(page))
+    return index < entries.count ? UInt32(entries[index] >> 32) : nil
+  }
+
+  /// How many of the pages are here.
+  func count(in pages: Range<UInt64>) -> UInt64 {
+    UInt64(firstIndex(from: pages.upperBound) - firstIndex(from: pages.lowerBound))
+  }
+
+  private func firstIndex(from page: UInt64) -> Int {
+    var low = 0
+    var high = entries.count
+    while low < high {
+      let middle = (low + high) / 2
+      if entries[middle] >> 32 < page { low = middle + 1 } else { high = middle }
+    }
+    return low
+  }
+}

@@ -1,0 +1,208 @@
+internal import Glibc
+package import HoldfastModel
+package import HoldfastSystem
+internal import Synchronization
+
+/// A database that is captured as its programs see it while they go on.
+///
+/// In WAL mode it stays as it was from the beginning to the end: nobody waits, but nothing of the WAL gets into the main file meanwhile. In rollback mode a reader keeps writers from
+/// committing, so it is read in slices, each under a lock of its own under which all that was learned before is compared again; when somebody committed in between it is
+/// read anew, and at last under one lock to the end.
+package final class SQLiteCapture: CapturedBytes {
+  private static let freeAttempts = 2
+
+  private struct State {
+    var hold: SQLiteHold
+    var attempt = 1
+    /// Whether the view holds no longer: what is read from here on is worth nothing.
+    var isStale = false
+    var failure: SystemError?
+    var known = Known()
+  }
+
+  /// What stays known of it when it is closed.
+  private struct Known {
+    var size: UInt64 = 0
+    var allocated: UInt64 = 0
+    var mark: [UInt8] = []
+    var isWAL = false
+    var isByMetadata = false
+  }
+
+  package let path: Path
+  let key: FileSystem.FileKey
+  let hasCompanion: Bool
+  private let owner: UInt32
+  private let allowance: SQLiteAllowance
+  private let state: Mutex<State>
+
+  init(_ candidate: SQLiteCandidate, root: OpenFile, files: FileSystem, allowance: SQLiteAllowance) {
+    (path, key, hasCompanion) = (candidate.path, candidate.key, candidate.hasCompanion)
+    (owner, self.allowance) = (candidate.status.userID, allowance)
+    state = Mutex(State(hold: SQLiteHold(candidate, root: root, files: files, allowance: allowance)))
+  }
+
+  // MARK: What is known
+
+  /// Bytes of the database as it is captured: the WAL may make it longer or shorter than its file. Another attempt may find another size.
+  package var size: UInt64 { state.withLock { $0.known.size } }
+  /// Bytes that are stored for it: fewer where its file has holes.
+  package var allocated: UInt64 { state.withLock { $0.known.allocated } }
+  /// What tells the captured state from every other one, beside the metadata of the main file; at most 64 bytes.
+  package var mark: [UInt8] { state.withLock { $0.known.mark } }
+  /// Whether the metadata of the main file alone tells its state.
+  package var isByMetadata: Bool { state.withLock { $0.known.isByMetadata } }
+  /// Whether nobody can commit until the capture ends.
+  package var keepsWritersWaiting: Bool { state.withLock { $0.hold.keepsWritersWaiting } }
+  /// Whether it is one of several of one instant.
+  package var isOfOneInstant: Bool { state.withLock { $0.hold.staysLocked && $0.attempt == 1 } }
+  /// Bytes by which the WAL grew while it was held.
+  package var walGrowth: UInt64 { state.withLock { $0.hold.logGrowthNow } }
+
+  // MARK: Beginning and ending
+
+  /// Begins the capture, where it is not begun.
+  package func begin() throws(SQLiteFailure) {
+    guard !state.withLock({ $0.hold.view != nil }) else { return }
+    try allowance.patiently(owner) { () throws(SQLiteFailure) in try lock() }
+    try look()
+  }
+
+  /// Begins another attempt, of another moment.
+  package func beginAgain() throws(SQLiteFailure) {
+    state.withLock { state in
+      state.attempt += 1
+      state.isStale = false
+      state.failure = nil
+      if state.attempt > Self.freeAttempts { state.hold.staysLocked = true }
+    }
+    try allowance.patiently(owner) { () throws(SQLiteFailure) in
+      state.withLock { $0.hold.unlock() }
+      try lock()
+    }
+    try look()
+  }
+
+  func lock() throws(SQLiteFailure) {
+    try state.withLock { (state) throws(SQLiteFailure) in try state.hold.lock() }
+  }
+
+  /// Lets the lock go where it would keep writers waiting.
+  func unlockInRollbackMode() {
+    state.withLock { if $0.hold.keepsWritersWaiting { $0.hold.unlock() } }
+  }
+
+  /// Keeps everybody from committing to it.
+  func lockOutWriters() throws(SQLiteFailure) {
+    try state.withLock { (state) throws(SQLiteFailure) in
+      try state.hold.lockOutWriters()
+      state.hold.staysLocked = true
+    }
+  }
+
+  /// - Parameter staysLocked: whether nobody can commit in rollback mode until the capture ends.
+  func letWriters(staysLocked: Bool) {
+    state.withLock { state in
+      state.hold.letWriters()
+      state.hold.staysLocked = staysLocked
+      if !staysLocked, state.hold.keepsWritersWaiting { state.hold.unlock() }
+    }
+  }
+
+  func seeCommit() throws(SQLiteFailure) {
+    try state.withLock { (state) throws(SQLiteFailure) in try state.hold.seeCommit() }
+  }
+
+  func look() throws(SQLiteFailure) {
+    try state.withLock { (state) throws(SQLiteFailure) in
+      try state.hold.look()
+      guard let view = state.hold.view else { return }
+      state.known = Known(
+        size: view.size, allocated: view.allocated, mark: view.mark, isWAL: view.isWAL,
+        isByMetadata: !view.isWAL && view.overlay == nil)
+    }
+  }
+
+  /// Lets everything go: locks and open files.
+  package func end() { state.withLock { $0.hold.close() } }
+
+  // MARK: Reading
+
+  package func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(SystemError) -> Int {
+    let held: (files: SQLiteFiles, view: SQLiteView)? = state.withLock { state in
+      guard state.hold.isLocked, let files = state.hold.files, let view = state.hold.view else { return nil }
+      return (files, view)
+    }
+    if let held { return try held.view.read(held.files, into: buffer, at: offset) }
+    let result: Result<Int, SystemError> = state.withLock { state in
+      // What has failed or changed once is not waited for again, and nothing of it counts.
+      if let failure = state.failure { return .failure(failure) }
+      guard !state.isStale else { return .success(0) }
+      let result = slice(&state, into: buffer, at: offset)
+      if case .failure(let error) = result { state.failure = error }
+      return result
+    }
+    return try result.get()
+  }
+
+  private func slice(
+    _ state: inout State, into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64
+  ) -> Result<Int, SystemError> {
+    guard let files = state.hold.files, let view = state.hold.view else { return .success(0) }
+    do {
+      let isStill = try whileNobodyCommits(files, view) { try view.read(files, into: buffer, at: offset) }
+      guard let count = isStill else {
+        state.isStale = true
+        return .success(0)
+      }
+      return .success(count)
+    } catch let error as SystemError {
+      return .failure(error)
+    } catch {
+      return .failure(systemError(error))
+    }
+  }
+
+  /// Runs `body` under a lock of its own.
+  /// - Returns: `nil` where the database is another one by now.
+  private func whileNobodyCommits<Value>(
+    _ files: SQLiteFiles, _ view: SQLiteView, _ body: () throws -> Value
+  ) throws -> Value? {
+    try allowance.patiently(owner) { () throws(SQLiteFailure) in try files.lock() }
+    defer { files.unlock() }
+    guard try view.isStill(files) else { return nil }
+    return try body()
+  }
+
+  private func systemError(_ failure: any Error) -> SystemError {
+    SystemError("lock", path, code: (failure as? SQLiteFailure)?.kind == .busy ? EBUSY : EIO)
+  }
+
+  package func nextData(from offset: UInt64, size: UInt64) throws(SystemError) -> Range<UInt64>? {
+    let known: (files: SQLiteFiles, view: SQLiteView)? = state.withLock { state in
+      guard let files = state.hold.files, let view = state.hold.view else { return nil }
+      return (files, view)
+    }
+    guard let known else { return offset..<size }
+    return try known.view.nextData(known.files, from: offset)
+  }
+
+  package func verdict() throws(SystemError) -> CaptureVerdict {
+    let result: Result<CaptureVerdict, SystemError> = state.withLock { state in
+      guard !state.isStale, let files = state.hold.files, let view = state.hold.view else { return .success(.changed) }
+      do {
+        let isStill =
+          try state.hold.isLocked ? view.isStill(files) : whileNobodyCommits(files, view) { true } ?? false
+        guard isStill else { return .success(.changed) }
+        return .success(.whole(view.isWAL ? .sqliteReadTransaction : .sqliteQuiesced))
+      } catch {
+        return .failure(systemError(error))
+      }
+    }
+    return try result.get()
+  }
+
+  package func extendedAttributes() throws(SystemError) -> [ExtendedAttribute] {
+    try state.withLock { $0.hold.files }?.main.extendedAttributes() ?? []
+  }
+}

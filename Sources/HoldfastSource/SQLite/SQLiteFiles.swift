@@ -1,0 +1,178 @@
+internal import HoldfastModel
+internal import HoldfastSystem
+
+/// The bytes that SQLite locks: https://www.sqlite.org/lockingv3.html, https://www.sqlite.org/walformat.html, section 2.3. A shared lock on one of those that a program
+/// locks exclusively keeps it out.
+enum SQLiteLock {
+  // In the database.
+  static let pending: Range<UInt64> = 0x4000_0000..<0x4000_0001
+  static let reserved: Range<UInt64> = 0x4000_0001..<0x4000_0002
+  static let shared: Range<UInt64> = 0x4000_0002..<0x4000_0200
+  // In the file -shm.
+  static let write: Range<UInt64> = 120..<121
+  static let checkpoint: Range<UInt64> = 121..<122
+  /// Of the first mark of readers: who holds it keeps the WAL from being begun anew.
+  static let reader: Range<UInt64> = 124..<125
+  /// Held by all that have it open: who finds it free takes what is in the file for what a crash left.
+  static let open: Range<UInt64> = 128..<129
+}
+
+/// The files of one database. They are opened beneath the source, without following a link, and only ever read and locked: nothing is made, written or removed beside
+/// other people's databases.
+struct SQLiteFiles: Sendable {
+  let path: Path
+  let main: OpenFile
+  let status: FileStatus
+  private let root: OpenFile
+  private let files: FileSystem
+
+  /// A WAL, with its index where programs have it open and it is held as it is.
+  struct Log: Sendable {
+    let file: OpenFile
+    let index: OpenFile?
+  }
+
+  init(_ candidate: SQLiteCandidate, root: OpenFile, files: FileSystem) throws(SQLiteFailure) {
+    (path, status, self.root, self.files) = (candidate.path, candidate.status, root, files)
+    let now: FileStatus
+    do throws(SystemError) {
+      if let file = candidate.file { main = file } else { main = try files.openForCapture(candidate.path, in: root) }
+      now = try main.status()
+    } catch {
+      throw .system(error, at: Self.name(candidate.path))
+    }
+    guard now.isSameFile(as: status) else { throw .replaced }
+  }
+
+  /// Whose the database is.
+  var owner: UInt32 { status.userID }
+
+  private static func name(_ path: Path) -> String { Path(bytes: Array(path.lastComponent)).description }
+
+  private func companion(_ suffix: String) -> Path { Path(bytes: path.bytes + Array(suffix.utf8)) }
+
+  /// Runs `body`, and says of which file it is that the system refuses it.
+  func reading<Value>(
+    _ suffix: String = "", _ body: () throws(SystemError) -> Value
+  ) throws(SQLiteFailure) -> Value {
+    do throws(SystemError) {
+      return try body()
+    } catch {
+      throw .system(error, at: Self.name(companion(suffix)))
+    }
+  }
+
+  /// Opens what SQLite keeps beside the database; `nil` where there is none.
+  func open(_ suffix: String) throws(SQLiteFailure) -> OpenFile? {
+    let name = companion(suffix)
+    return try opened(name, suffix)
+  }
+
+  private func opened(_ name: Path, _ suffix: String) throws(SQLiteFailure) -> OpenFile? {
+    let file: OpenFile
+    do throws(SystemError) {
+      file = try files.openForCapture(name, in: root)
+    } catch {
+      if error.isNotFound { return nil }
+      throw .system(error, at: Self.name(name))
+    }
+    let status = try reading(suffix) { () throws(SystemError) in try file.status() }
+    guard status.kind == .file else { throw .refused("\(Self.name(name)) is not a file") }
+    // Else whoever owns the database would have read what he may not: a link to another one's WAL, say.
+    guard status.userID == owner || status.linkCount == 1 else {
+      throw .refused("\(Self.name(name)) has other names, and belongs to another user")
+    }
+    return file
+  }
+
+  /// Whether the name still leads to what is open.
+  func isNamed(_ file: OpenFile, _ suffix: String = "") throws(SQLiteFailure) -> Bool {
+    let name = companion(suffix)
+    return try reading(suffix) { () throws(SystemError) in
+      guard let now = try files.statusIfPresent(of: name, in: root) else { return false }
+      return now.isSameFile(as: try file.status())
+    }
+  }
+
+  // MARK: Locks
+
+  /// Takes the lock under which nobody commits in rollback mode, nor ends or begins WAL mode.
+  func lock() throws(SQLiteFailure) {
+    let isLocked = try reading { () throws(SystemError) in
+      // Whoever waits for all readers to go keeps new ones out.
+      guard try main.lockShared(SQLiteLock.pending) else { return false }
+      defer { try? main.unlock(SQLiteLock.pending) }
+      return try main.lockShared(SQLiteLock.shared)
+    }
+    guard isLocked else { throw .busy }
+  }
+
+  func unlock() { try? main.unlock(SQLiteLock.pending.lowerBound..<SQLiteLock.shared.upperBound) }
+
+  /// Keeps others from beginning to write, in rollback mode. Under the lock.
+  func lockOutWriters() throws(SQLiteFailure) {
+    guard try reading("", { () throws(SystemError) in try main.lockShared(SQLiteLock.reserved) }) else { throw .busy }
+  }
+
+  /// The WAL, where there is one. Under the lock, so that nobody removes it. Where programs have it open, they go on writing to it, but nobody moves anything of it into
+  /// the database, and nobody begins it anew, until it is closed.
+  func openLog() throws(SQLiteFailure) -> Log? {
+    guard let log = try open("-wal") else { return nil }
+    let isThere = try reading("-wal") { () throws(SystemError) in try log.status().size > 0 }
+    let index = try openIndex()
+    // What programs have open is held even while it is empty: the next commit goes into it.
+    guard isThere || index != nil else { return nil }
+    guard try isNamed(log, "-wal") else { throw .busy }
+    return Log(file: log, index: index)
+  }
+
+  private func openIndex() throws(SQLiteFailure) -> OpenFile? {
+    guard let index = try open("-shm"),
+      try reading("-shm", { () throws(SystemError) in try index.isLocked(SQLiteLock.open, exclusively: false) })
+    else { return nil }
+    for lock in [SQLiteLock.open, SQLiteLock.checkpoint, SQLiteLock.reader] {
+      guard try reading("-shm", { () throws(SystemError) in try index.lockShared(lock) }) else { throw .busy }
+    }
+    guard try isNamed(index, "-shm") else { throw .busy }
+    // Whoever makes it needs the locks that we have: then the WAL is read as if nobody had it open.
+    return try lookAtIndex(index).map { _ in index }
+  }
+
+  /// What the index says now; `nil` where it says nothing.
+  func lookAtIndex(_ index: OpenFile) throws(SQLiteFailure) -> WriteAheadLogIndex? {
+    let looksMax = 20
+    for _ in 1...looksMax {
+      if let found = try reading("-shm", { () throws(SystemError) in try WriteAheadLogIndex(index) }) { return found }
+      Pause.forALock()
+    }
+    return nil
+  }
+
+  /// The journal of a transaction that was cut off, which the next program that opens the database rolls back. Under the lock: who is writing has a journal as well, but has
+  /// written nothing of it into the database then.
+  func openHotJournal() throws(SQLiteFailure) -> OpenFile? {
+    guard let journal = try open("-journal") else { return nil }
+    let isHot = try reading("-journal") { () throws(SystemError) in
+      guard try journal.status().size > 0, try !main.isLocked(SQLiteLock.reserved, exclusively: true) else {
+        return false
+      }
+      let first = Buffer(capacity: 1)
+      first.count = try journal.read(into: first.bytes, at: 0)
+      return first.used.first.map { $0 != 0 } ?? false
+    }
+    guard isHot, try isNamed(journal, "-journal") else { return nil }
+    return journal
+  }
+
+  /// The status of the database, as soon as whatever is written from now on shows in it.
+  func settledStatus() throws(SQLiteFailure) -> FileStatus {
+    // A clock that is wrong keeps nobody waiting.
+    let looksMax = 50
+    for _ in 1..<looksMax {
+      let status = try reading { () throws(SystemError) in try main.status() }
+      if status.isSettled { return status }
+      Pause.forALock()
+    }
+    return try reading { () throws(SystemError) in try main.status() }
+  }
+}

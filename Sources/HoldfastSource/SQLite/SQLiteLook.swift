@@ -1,0 +1,106 @@
+internal import HoldfastModel
+internal import HoldfastSystem
+
+/// Learns how a database is, under its lock.
+struct SQLiteLook {
+  let files: SQLiteFiles
+  let allowance: SQLiteAllowance
+
+  /// - Parameters:
+  ///   - log: its WAL, held; `nil` where there is none.
+  ///   - commit: the commit of the WAL that counts, as its programs see it; `nil` where nobody has it open: then the last one.
+  func view(log: SQLiteFiles.Log?, commit: WriteAheadLogIndex?) throws(SQLiteFailure) -> SQLiteView {
+    guard let header = try files.reading("", { () throws(SystemError) in try SQLiteHeader(of: files.main) }) else {
+      throw SQLiteFailure(kind: .unsound, reason: "file is not a database")
+    }
+    let isInRollbackMode = log == nil && !header.isWAL
+    let status = try status(isHeld: isInRollbackMode || commit != nil)
+    let journal = try files.openHotJournal()
+    if let log, let view = try viewThrough(log.file, commit, status, header) {
+      guard journal == nil else { throw .refused("it has a WAL and the journal of a transaction that was cut off") }
+      return try checked(view)
+    }
+    if let journal, let view = try viewThrough(journal, status, header) { return try checked(view) }
+    return try checked(SQLiteView(files, status: status, header: header, isWAL: header.isWAL || commit != nil))
+  }
+
+  /// - Parameter isHeld: whether the lock keeps everybody from writing. Else whatever is written from now on has to show in the status.
+  private func status(isHeld: Bool) throws(SQLiteFailure) -> FileStatus {
+    guard isHeld else { return try files.settledStatus() }
+    return try files.reading { () throws(SystemError) in try files.main.status() }
+  }
+
+  /// - Returns: `nil` where nothing was ever committed to the WAL.
+  private func viewThrough(
+    _ file: OpenFile, _ commit: WriteAheadLogIndex?, _ status: FileStatus, _ header: SQLiteHeader
+  ) throws(SQLiteFailure) -> SQLiteView? {
+    if let commit, commit.frameCount == 0 { return nil }
+    guard var log = try files.reading("-wal", { () throws(SystemError) in try WriteAheadLog(file) }) else {
+      guard commit == nil else { throw .busy }
+      return nil
+    }
+    guard log.pageSize == header.pageSize else {
+      throw .refused("the pages of its WAL are of another size than its own")
+    }
+    // One more than there may be, so that it shows.
+    let framesMax = min(commit.map { Int($0.frameCount) } ?? .max, SQLiteAllowance.framesMax + 1)
+    try files.reading("-wal") { () throws(SystemError) in
+      try log.walk(file, max: framesMax) { allowance.isCancelled }
+    }
+    try checkNotStopped()
+    let room = try allowance.room(for: log.frameCount, files.owner)
+    if let commit, !log.ends(at: commit) { throw .refused("its WAL does not fit to what programs see of it") }
+    guard log.frameCount > 0 else { return nil }
+    var view = try SQLiteView(
+      files, status: status, header: header,
+      overlay: SQLiteView.Overlay(file: file, pages: log.index, journal: nil, room: room), pageCount: log.pageCount,
+      isWAL: true)
+    (view.logHeader, view.mark) = (log.header, log.mark)
+    return view
+  }
+
+  /// - Returns: `nil` where the journal puts back nothing.
+  private func viewThrough(
+    _ file: OpenFile, _ status: FileStatus, _ header: SQLiteHeader
+  ) throws(SQLiteFailure) -> SQLiteView? {
+    let isPartOfLarger = try files.reading("-journal") { () throws(SystemError) in
+      try RollbackJournal.isPartOfLarger(file)
+    }
+    guard !isPartOfLarger else {
+      throw .refused("a transaction on several databases was cut off, and only a program of theirs may end it")
+    }
+    let found = try files.reading("-journal") { () throws(SystemError) in
+      let status = try file.status()
+      return (
+        status: status,
+        journal: try RollbackJournal(file, framesMax: SQLiteAllowance.framesMax) { allowance.isCancelled }
+      )
+    }
+    try checkNotStopped()
+    guard let journal = found.journal else { return nil }
+    let room = try allowance.room(for: journal.recordCount, files.owner)
+    return try SQLiteView(
+      files, status: status, header: header,
+      overlay: SQLiteView.Overlay(file: file, pages: journal.index, journal: found.status, room: room),
+      pageCount: journal.pageCount, pageSize: journal.pageSize, isWAL: header.isWAL)
+  }
+
+  private func checkNotStopped() throws(SQLiteFailure) {
+    if allowance.isCancelled { throw .refused("the backup was stopped") }
+  }
+
+  /// Compares the view with what it shows: the header as a program finds it.
+  private func checked(_ view: SQLiteView) throws(SQLiteFailure) -> SQLiteView {
+    guard view.size > 0 else { return view }
+    let head = Buffer(capacity: SQLiteHeader.byteCount)
+    head.count = try files.reading { () throws(SystemError) in try view.read(files, into: head.bytes, at: 0) }
+    guard let header = SQLiteHeader(head.used) else {
+      throw SQLiteFailure(kind: .unsound, reason: "file is not a database")
+    }
+    if let reason = header.unsupported { throw SQLiteFailure(kind: .unsound, reason: reason) }
+    guard UInt64(header.pageSize) == view.pageSize, UInt64(header.pageCount ?? 0) * view.pageSize <= view.size else {
+      throw .malformed
+    }
+    return view
+  }
+}
