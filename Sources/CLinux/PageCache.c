@@ -61,7 +61,8 @@ static bool lies_in_memory(int descriptor) {
 
 ssize_t holdfast_read_sparingly(int descriptor, void *buffer, size_t count, off_t offset) {
     ssize_t result = holdfast_read_uncached(descriptor, buffer, count, offset);
-    if (result >= 0 || (errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL)) return result;
+    // EPERM is the answer of a container's filter.
+    if (result >= 0 || (errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL && errno != EPERM)) return result;
     if (lies_in_memory(descriptor)) return pread(descriptor, buffer, count, offset);
     return holdfast_read_and_drop(descriptor, buffer, count, offset);
 }

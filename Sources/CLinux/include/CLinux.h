@@ -15,10 +15,15 @@
 
 int holdfast_openat(int directory, const char *path, int flags, mode_t permissions);
 
-/// Opens a path below `directory` without following any symbolic link on the way (openat2 with RESOLVE_BENEATH).
+/// Opens a path below `directory` without following any symbolic link on the way, nor leaving it: ELOOP, EXDEV. By openat2(2) with RESOLVE_BENEATH; where a
+/// filter or the kernel refuses that call, by the next.
 int holdfast_openat_beneath(int directory, const char *path, int flags, mode_t permissions);
 
-/// Renames without replacing (renameat2 with RENAME_NOREPLACE): EEXIST when the new name exists.
+/// The same by one openat(2) a name. Refuses `..` also where it would not lead out.
+int holdfast_openat_by_steps(int directory, const char *path, int flags, mode_t permissions);
+
+/// Renames without replacing (renameat2 with RENAME_NOREPLACE): EEXIST when the new name exists; EINVAL or ENOSYS where the file system, the kernel or a filter
+/// does not do that.
 int holdfast_rename_exclusive(int old_directory, const char *old_path, int new_directory, const char *new_path);
 
 int holdfast_punch_hole(int descriptor, off_t offset, off_t length);
