@@ -63,7 +63,7 @@ final class LocalObjectWriter: ObjectWriter {
 
   private func publish(_ name: Path) throws(SystemError) {
     do throws(SystemError) {
-      try files.rename(temporary, in: folder, to: name, in: folder, replacing: false)
+      try files.rename(temporary, in: folder, to: name, in: folder, replacing: false, isShared: true)
     } catch {
       guard error.isForbidden else { throw error }
       // A directory to which names can only be added: then the other name stays, and does not count.

@@ -119,6 +119,18 @@ package struct LocalStore: Store {
     return LocalLock(file: file)
   }
 
+  package func weaknesses() throws -> [String] {
+    let folder = try root.made().directory
+    let trial = Path(".unfinished-\(random.identifier())")
+    let file = try files.open(trial, in: folder, .create)
+    defer { try? files.removeFile(trial, in: folder) }
+    _ = try file.lock(exclusively: true, wait: false)
+    guard try !files.takesNamesExclusively(trial, in: folder) else { return [] }
+    return [
+      "the file system of \(location) can neither rename without replacing nor make hard links: of two machines that commit at the same moment one may replace what the other has just committed; let only one write there"
+    ]
+  }
+
   private func openLock(_ path: Path) throws -> OpenFile {
     let root = try root.made()
     let folder = try self.root.makeFolder(path.parent ?? .root, in: root)

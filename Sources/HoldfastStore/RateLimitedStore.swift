@@ -28,6 +28,8 @@ package struct RateLimitedStore: Store {
 
   package func removeAll(below prefix: String) throws { try store.removeAll(below: prefix) }
 
+  package func weaknesses() throws -> [String] { try store.weaknesses() }
+
   package func lock(_ name: String, wait: Bool, cancellation: Cancellation) throws -> (any StoreLock)? {
     try store.lock(name, wait: wait, cancellation: cancellation)
   }

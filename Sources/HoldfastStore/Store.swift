@@ -34,6 +34,11 @@ package protocol Store: Sendable {
   /// - Throws: `StoreError.removalRefused` where this user may add, and not remove.
   func removeAll(below prefix: String) throws
 
+  /// Tries what the contract rests on, where a repository is about to be made.
+  /// - Returns: which promises are weaker there, for people.
+  /// - Throws: where one cannot be kept at all.
+  func weaknesses() throws -> [String]
+
   /// Keeps others out as long as the result lives.
   /// - Parameter wait: whether to wait for another holder; else `nil` is returned.
   func lock(_ name: String, wait: Bool, cancellation: Cancellation) throws -> (any StoreLock)?
@@ -44,6 +49,9 @@ extension Store {
 
   /// Where what is visible is durable, there is nothing to do.
   package func settle(below prefix: String) {}
+
+  /// What keeps all of them has none.
+  package func weaknesses() -> [String] { [] }
 }
 
 /// An object on its way. Dropped without `commit`, it never was.

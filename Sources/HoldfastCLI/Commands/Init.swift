@@ -64,7 +64,9 @@ struct Init: ParsableCommand {
     let memory = ClientMemory(directory: try Environment.stateDirectory())
     let made = try unsealed ? nil : writer.readOrMake(host)
     let sealing = made.map { makeSealing(to: recipients, by: $0.key, host) }
-    let repository = try Repository.create(in: store, host: host, sealing: sealing, memory: memory)
+    let repository = try Repository.create(
+      in: store, host: host, sealing: sealing, memory: memory
+    ) { Console.error("holdfast: WARNING: \($0)") }
     try show(repository, key: made.map { ($0.path, $0.isNew) })
   }
 

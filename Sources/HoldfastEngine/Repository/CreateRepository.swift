@@ -26,10 +26,13 @@ extension Repository {
   /// - Parameters:
   ///   - sealing: `nil`: whoever can read the target can read what is in it.
   ///   - memory: what this machine remembers.
+  ///   - warn: is told which promises are weaker at this place.
   package static func create(
-    in store: any Store, host: Host, sealing: Sealing? = nil, memory: ClientMemory = .none
+    in store: any Store, host: Host, sealing: Sealing? = nil, memory: ClientMemory = .none,
+    warn: (String) -> Void = { _ in }
   ) throws -> Repository {
     try checkEmpty(store)
+    try store.weaknesses().forEach(warn)
     let id = host.random.identifier()
     let created = TimeText.utc(host.clock.now())
     guard let sealing else {

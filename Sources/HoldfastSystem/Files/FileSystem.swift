@@ -46,7 +46,7 @@ package struct FileSystem: Sendable {
     case directory
     /// An existing directory, wherever a symbolic link leads.
     case directoryFollowingLinks
-    /// A file without a name in the directory `path`, gone when it is closed.
+    /// A file without a name in the directory `path`, gone when it is closed: where the file system makes such files (`openUnnamed`).
     case unnamed
 
     var flags: Int32 {
@@ -103,6 +103,20 @@ package struct FileSystem: Sendable {
     return (try openBeneath(parent, in: directory, .directory), Path(bytes: Array(path.lastComponent)))
   }
 
+  /// A file without a name in `directory`, for reading and writing, gone when it is closed. Where the file system makes none (O_TMPFILE: NFS, many a FUSE), it
+  /// has a name for a moment.
+  package func openUnnamed(in directory: Path, _ random: Randomness) throws(SystemError) -> OpenFile {
+    do throws(SystemError) {
+      return try open(directory, .unnamed)
+    } catch {
+      guard error.isUnsupported else { throw error }
+      let name = directory.appending(".holdfast-scratch-\(random.identifier())")
+      let file = try open(name, .create)
+      try removeFile(name)
+      return file
+    }
+  }
+
   /// Wraps a descriptor that is open already, such as standard output; the wrapper owns a duplicate.
   package func duplicate(descriptor: Int32, name: String) throws(SystemError) -> OpenFile {
     let copy = dup(descriptor)
@@ -156,7 +170,6 @@ package struct FileSystem: Sendable {
     }
   }
 
-  /// - Parameter replacing: whether a file at the new name may go; without, EEXIST.
   /// Makes a directory and those above it, as far as they are missing.
   package func makeDirectories(_ path: Path, permissions: UInt32 = 0o700) throws(SystemError) {
     var missing: [Path] = []
@@ -168,17 +181,30 @@ package struct FileSystem: Sendable {
     for path in missing.reversed() { try makeDirectory(path, permissions: permissions) }
   }
 
+  /// - Parameters:
+  ///   - replacing: whether what is at the new name may go; without, EEXIST (`ExclusiveRename`).
+  ///   - isShared: whether other runs take names in the new directory at the same time.
   package func rename(
-    _ path: Path, in directory: OpenFile? = nil, to newPath: Path, in newDirectory: OpenFile? = nil, replacing: Bool
+    _ path: Path, in directory: OpenFile? = nil, to newPath: Path, in newDirectory: OpenFile? = nil, replacing: Bool,
+    isShared: Bool = false
+  ) throws(SystemError) {
+    guard replacing else {
+      return try ExclusiveRename(self, path, in: directory, to: newPath, in: newDirectory, isShared: isShared).run()
+    }
+    try rename(path, in: directory, to: newPath, in: newDirectory, by: renameat)
+  }
+
+  /// - Parameter call: renameat(2), or one that takes the same.
+  func rename(
+    _ path: Path, in directory: OpenFile?, to newPath: Path, in newDirectory: OpenFile?,
+    by call: (Int32, UnsafePointer<CChar>, Int32, UnsafePointer<CChar>) -> Int32
   ) throws(SystemError) {
     let from = directory?.descriptor ?? AT_FDCWD
     let to = newDirectory?.descriptor ?? AT_FDCWD
     _ = try perform(
       .rename, "rename", path, in: directory, newPath: newDirectory?.place(of: newPath) ?? newPath
     ) { old in
-      newPath.withCString { new in
-        replacing ? renameat(from, old, to, new) : holdfast_rename_exclusive(from, old, to, new)
-      }
+      newPath.withCString { new in call(from, old, to, new) }
     }
   }
 
@@ -212,12 +238,14 @@ package struct FileSystem: Sendable {
   }
 
   package func makeHardLink(
-    _ path: Path, in directory: OpenFile, to existing: Path, in existingDirectory: OpenFile
+    _ path: Path, in directory: OpenFile?, to existing: Path, in existingDirectory: OpenFile?
   )
     throws(SystemError)
   {
     _ = try perform(.link, "make hard link", path, in: directory) { name in
-      existing.withCString { linkat(existingDirectory.descriptor, $0, directory.descriptor, name, 0) }
+      existing.withCString {
+        linkat(existingDirectory?.descriptor ?? AT_FDCWD, $0, directory?.descriptor ?? AT_FDCWD, name, 0)
+      }
     }
   }
 

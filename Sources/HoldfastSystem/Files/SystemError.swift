@@ -34,6 +34,10 @@ package struct SystemError: OperatorError, Equatable {
 
   package var hint: String? {
     switch code {
+    case _ where action == "lock" && (code == ENOLCK || isUnsupported):
+      "A lock keeps two runs from writing at the same time, and this file system has none: on NFS start the lock service (rpc.statd), or mount it with local_lock=flock where only this machine uses it."
+    case EWOULDBLOCK where action == "lock":
+      "Another process holds it: end that, then run the same command again."
     case ENOSPC, EDQUOT: "Free space on the file system of \(path), then run the same command again."
     case EROFS: "The file system is mounted read-only: remount it, or name another directory."
     case EACCES, EPERM: "Run as a user who may do that, or correct the permissions."
@@ -50,6 +54,8 @@ package struct SystemError: OperatorError, Equatable {
   package var isNameTooLong: Bool { code == ENAMETOOLONG }
   package var isForbidden: Bool { code == EACCES || code == EPERM }
   package var isExisting: Bool { code == EEXIST }
+  /// The file cannot have one more name: it has as many as it may have, or the names lie on two file systems.
+  package var isLinkRefused: Bool { isRefused || code == EMLINK || code == EXDEV }
   package var isUnsupported: Bool { code == ENOTSUP || code == ENOSYS || code == EINVAL || code == EISDIR }
   /// This user or this file system does not do that.
   package var isRefused: Bool { code == EPERM || code == EACCES || isUnsupported }
