@@ -94,7 +94,11 @@ final class AttributeSetter: Sendable {
     if !hasACL, let list = attributes.extended.first(where: { $0.name.elementsEqual(AccessControlList.name) }) {
       mode = mode & ~0o070 | mode & (AccessControlList.groupBits(list.value) << 3)
     }
-    guard entry.file != nil else { return mode }
+    switch entry.content {
+    // A link where it had to be made as a copy.
+    case .file, .hardLink: break
+    default: return mode
+    }
     if now.userID != attributes.userID { mode &= ~0o4000 }
     if now.groupID != attributes.groupID { mode &= ~0o2000 }
     return mode

@@ -11,6 +11,7 @@ final class Publisher {
   private let staging: StagingArea
   private let isDelta: Bool
   private let files: FileSystem
+  private let cancellation: Cancellation
 
   /// - Parameter root: where the tree is: the target of a delta, else the staging directory.
   init(
@@ -22,6 +23,7 @@ final class Publisher {
     self.staging = staging
     self.isDelta = isDelta
     self.files = host.files
+    self.cancellation = host.cancellation
   }
 
   func run() throws {
@@ -123,7 +125,23 @@ final class Publisher {
       try files.removeFile(name, in: parent)
     }
     let (fileParent, fileName) = try files.locate(file, beneath: root)
-    try files.makeHardLink(name, in: parent, to: fileName, in: fileParent)
+    do throws(SystemError) {
+      try files.makeHardLink(name, in: parent, to: fileName, in: fileParent)
+    } catch {
+      guard error.isLinkRefused else { throw error }
+      try makeCopy(entry, of: file)
+      staging.attributes.note(entry.path, "made as a copy, not as another name of \(file): \(error.reason)")
+    }
+  }
+
+  /// What cannot be another name of a file comes back as a file of its own. Whole before it has its name, as any other file.
+  private func makeCopy(_ entry: Entry, of file: Path) throws {
+    let copy = try staging.create(entry.path)
+    try copy.takeContents(of: try files.openBeneath(file, in: root, .read), cancellation)
+    staging.attributes.apply(entry, to: copy)
+    guard isDelta else { return }
+    try copy.synchronize()
+    try staging.publish(entry.path)
   }
 
   /// What the system refuses, such as a device to all but root, is noted and left out.
