@@ -34,6 +34,6 @@ package struct Host: Sendable {
   }
 
   package func makeScratchFile() throws -> ScratchFile {
-    try ScratchFile(files: files, directories: scratchDirectories)
+    try ScratchFile(files: files, directories: scratchDirectories, random: random)
   }
 }

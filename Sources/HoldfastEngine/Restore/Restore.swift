@@ -158,7 +158,8 @@ package struct Restore {
     while try host.files.statusIfPresent(of: place) == nil, let parent = place.parent {
       place = parent.isEmpty ? Path("/") : parent
     }
-    let available = try host.files.open(place, .directoryFollowingLinks).availableBytes()
+    // Where nothing is told, the restore itself finds out.
+    guard let available = try host.files.open(place, .directoryFollowingLinks).availableBytes() else { return }
     guard needed <= available else {
       throw EngineError(
         "the file system of \(path) is too small: the restore needs \(Amount.bytes(needed)), and \(Amount.bytes(available)) are free",
@@ -239,7 +240,7 @@ package struct Restore {
     do {
       try plan.run(readers: readers, isDryRun: false)
       try part.recovery?.stage(in: staging, over: options.isDelta ? target : nil, files: host.files)
-      try target.synchronizeFileSystem()
+      try host.files.synchronizeTree(target)
       plan.fill(&report)
       try publish(part, state, plan, staging, in: target)
     } catch {
@@ -266,7 +267,7 @@ package struct Restore {
       try publisher.finishTopDirectories(in: target)
     }
     if let root = try selection.root() { staging.attributes.apply(root, to: target) }
-    try target.synchronizeFileSystem()
+    try host.files.synchronizeTree(target)
   }
 
   private func makeTarget(_ path: Path) throws -> OpenFile {

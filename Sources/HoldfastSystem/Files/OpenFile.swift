@@ -94,7 +94,7 @@ package final class OpenFile: Sendable {
         Int(holdfast_punch_hole($0, off_t(clamping: offset), off_t(clamping: count)))
       }
     } catch {
-      guard error.isUnsupported else { throw error }
+      guard error.isRefused else { throw error }
       let zeros = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 64)
       defer { zeros.deallocate() }
       zeros.initializeMemory(as: UInt8.self, repeating: 0)
@@ -125,9 +125,14 @@ package final class OpenFile: Sendable {
     _ = try perform(.synchronize, "synchronize") { Int(fsync($0)) }
   }
 
-  /// Returns when the names in this directory are on stable storage.
+  /// Returns when the names in this directory are on stable storage; where the file system synchronizes no directory by itself, when everything on it is.
   package func synchronizeDirectory() throws(SystemError) {
-    _ = try perform(.synchronizeDirectory, "synchronize") { Int(fsync($0)) }
+    do throws(SystemError) {
+      _ = try perform(.synchronizeDirectory, "synchronize") { Int(fsync($0)) }
+    } catch {
+      guard error.isUnsupported else { throw error }
+      try synchronizeFileSystem()
+    }
   }
 
   /// Returns when everything written to the file system that holds this file is on stable storage.
@@ -169,11 +174,17 @@ package final class OpenFile: Sendable {
     _ = try perform(.attributes, "set the times of") { Int(futimens($0, &times)) }
   }
 
-  /// Bytes that an unprivileged writer may still store on the file system that holds this file.
-  package func availableBytes() throws(SystemError) -> UInt64 {
+  /// Bytes that an unprivileged writer may still store on the file system that holds this file; `nil` where it does not tell.
+  package func availableBytes() throws(SystemError) -> UInt64? {
     var raw = statvfs()
-    _ = try perform(.status, "examine") { Int(fstatvfs($0, &raw)) }
-    return UInt64(raw.f_bavail).saturatingMultiplied(by: UInt64(raw.f_frsize))
+    do throws(SystemError) {
+      _ = try perform(.status, "examine") { Int(fstatvfs($0, &raw)) }
+    } catch {
+      guard error.isRefused else { throw error }
+      return nil
+    }
+    // Many a FUSE file system has no blocks at all to tell of.
+    return raw.f_blocks == 0 ? nil : UInt64(raw.f_bavail).saturatingMultiplied(by: UInt64(raw.f_frsize))
   }
 }
 

@@ -7,12 +7,14 @@ package final class ScratchFile: ByteSink, ReadableBytes, @unchecked Sendable {
   package private(set) var length: UInt64 = 0
   package let name = "scratch file"
 
-  /// - Parameter directories: tried in this order; the first that is writable takes the file.
-  package init(files: FileSystem, directories: [Path]) throws {
+  /// - Parameters:
+  ///   - directories: tried in this order; the first that is writable takes the file.
+  ///   - random: where a name comes from, for as long as one is needed.
+  package init(files: FileSystem, directories: [Path], random: Randomness = .system) throws {
     var failure: SystemError?
     for directory in directories {
       do {
-        file = try files.open(directory, .unnamed)
+        file = try files.openUnnamed(in: directory, random)
         return
       } catch {
         failure = failure ?? error

@@ -1,0 +1,73 @@
+import Glibc
+import HoldfastModel
+import HoldfastStore
+import HoldfastSystem
+import HoldfastTestSupport
+import Testing
+
+/// On file systems that lack something a directory is a store all the same, or says what it is not.
+@Suite(.timeLimit(.minutes(1))) struct LackingFileSystemTests {
+  private let directory = TemporaryDirectory()
+  private var path: Path { directory.appending("store") }
+
+  private func store(_ probe: (any OperationProbe)?) -> LocalStore {
+    LocalStore(directory: path, host: TestShop.host(probe: probe))
+  }
+
+  private func put(_ text: String, at key: String, in store: LocalStore) throws {
+    let writer = try store.create(key)
+    try Array(text.utf8).withUnsafeBytes { try writer.append($0) }
+    try writer.commit()
+  }
+
+  @Test(arguments: StoreConformance.allCases)
+  func withoutRenamesThatReplaceNothingItKeeps(_ promise: StoreConformance) throws {
+    try promise.check(store(RefusingProbe([.rename: EINVAL])))
+  }
+
+  @Test(arguments: StoreConformance.allCases)
+  func withoutSynchronizingDirectoriesItKeeps(_ promise: StoreConformance) throws {
+    try promise.check(store(RefusingProbe([.synchronizeDirectory: EINVAL])))
+  }
+
+  /// A commit by link and removal of the old name: killed in between there is the whole object, and a leftover without a name that counts.
+  @Test(arguments: 0..<12) func aKillAtAnyStepLeavesAllOrNothing(step: Int) throws {
+    let cut = FaultProbe(.cut, at: step)
+    let isCommitted =
+      (try? put("bytes", at: "a/b/object", in: store(RefusingProbe([.rename: EINVAL], then: cut)))) != nil
+    #expect(isCommitted == !cut.isCut)
+    cut.dropUnsynced()
+    let found = TestFiles.read(path.appending("a/b/object"))
+    if isCommitted { try #require(found != nil) }
+    #expect(found == nil || found == Array("bytes".utf8))
+    let plain = store(nil)
+    #expect(try plain.names(below: "a/b/") == (found == nil ? [] : ["object"]))
+    if found == nil { try put("bytes", at: "a/b/object", in: plain) }
+    #expect(TestFiles.read(path.appending("a/b/object")) == Array("bytes".utf8))
+  }
+
+  @Test func onlyWhatIsWeakerIsSaid() throws {
+    #expect(try store(nil).weaknesses() == [])
+    #expect(try store(RefusingProbe([.rename: EINVAL])).weaknesses() == [])
+    #expect(
+      try store(RefusingProbe([.rename: EINVAL, .link: EPERM])).weaknesses() == [
+        "the file system of \(path) can neither rename without replacing nor make hard links: of two machines that commit at the same moment one may replace what the other has just committed; let only one write there"
+      ])
+    #expect(TestFiles.names(in: path) == [], "nothing is left of the trial")
+  }
+
+  @Test(arguments: [ENOLCK, ENOSYS, EOPNOTSUPP]) func aPlaceWithoutLocksIsRefused(code: Int32) throws {
+    let store = store(RefusingProbe([.lock: code]))
+    for use in [
+      { _ = try store.weaknesses() }, { _ = try store.lock("shop", wait: true, cancellation: Cancellation()) },
+    ] {
+      let error = #expect(throws: SystemError.self, performing: use)
+      #expect(error?.code == code)
+      #expect(
+        error?.hint
+          == "A lock keeps two runs from writing at the same time, and this file system has none: on NFS start the lock service (rpc.statd), or mount it with local_lock=flock where only this machine uses it."
+      )
+    }
+    #expect(TestFiles.names(in: path) == ["locks"])
+  }
+}
