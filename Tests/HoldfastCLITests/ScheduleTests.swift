@@ -71,24 +71,22 @@ import Testing
         StateDirectoryMode=0700
         Environment=HOLDFAST_CACHE_DIR=%C/holdfast HOLDFAST_STATE_DIR=%S/holdfast
         NoNewPrivileges=yes
-        CapabilityBoundingSet=CAP_CHOWN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER CAP_SYS_PTRACE
+        CapabilityBoundingSet=CAP_CHOWN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER CAP_FSETID CAP_SYS_ADMIN CAP_SYS_PTRACE
+        SystemCallFilter=~@clock @cpu-emulation @debug @module @mount @obsolete @raw-io @reboot @swap
+        SystemCallErrorNumber=EPERM
+        SystemCallArchitectures=native
         RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
         RestrictNamespaces=yes
         RestrictRealtime=yes
-        RestrictSUIDSGID=yes
         LockPersonality=yes
-        SystemCallArchitectures=native
-        PrivateDevices=yes
-        ProtectClock=yes
+        DevicePolicy=closed
         ProtectControlGroups=yes
         ProtectHostname=yes
-        ProtectKernelLogs=yes
-        ProtectKernelModules=yes
         ProtectKernelTunables=yes
         ProtectSystem=strict
+        ReadWritePaths=/tmp /var/tmp
         ReadWritePaths=-/backup
         ReadWritePaths="-/srv/a shop"
-        PrivateTmp=yes
 
         """)
     #expect(
@@ -152,11 +150,25 @@ import Testing
     #expect(service.contains("\nCacheDirectory=holdfast\n"))
   }
 
-  @Test func whatIsBelowTmpStaysInSight() {
-    #expect(install([], ["--", "backup", "/srv/shop", "-r", "/tmp/backup"]).exitStatus == 0)
+  /// What a directive hides is not in the snapshot, and nobody is told.
+  @Test(arguments: ["/", "/tmp/shop", "/var", "/usr", "/home", "/dev/shm"]) func nothingIsHiddenFromARun(source: String)
+  {
+    #expect(install([], ["--", "backup", source, "-r", "/backup"]).exitStatus == 0)
     let service = text(units.appending("holdfast.service"))
-    #expect(!service.contains("PrivateTmp"))
+    for hiding in [
+      "PrivateTmp", "PrivateDevices", "ProtectHome", "ProtectKernelModules", "ProtectProc", "InaccessiblePaths",
+      "TemporaryFileSystem", "RootDirectory", "PrivateUsers", "PrivateNetwork", "ProtectKernelLogs",
+    ] {
+      #expect(!service.contains(hiding), "\(hiding)")
+    }
     #expect(service.contains("\nReadWritePaths=/tmp /var/tmp\n"))
+  }
+
+  /// It makes files of all kinds, with all owners and modes, wherever it is told.
+  @Test func aRestoreIsNotConfined() {
+    #expect(install([], ["--", "restore", "-r", "/backup", "--target", "/srv/warm", "--delta"]).exitStatus == 0)
+    let service = text(units.appending("holdfast.service"))
+    #expect(!service.contains("NoNewPrivileges") && !service.contains("Protect") && !service.contains("Capability"))
   }
 
   @Test func whereTheRepositoryIsNotKnownOnlyTheSystemIsClosed() {

@@ -8,7 +8,7 @@ package struct Schedule: Sendable, Codable, Equatable {
     case strict
     /// It does not write to what belongs to the operating system.
     case system
-    /// Whatever its user can reach: for commands of the site's, which may need anything.
+    /// Whatever its user can reach: for commands of the site's, which may need anything, and for restores.
     case none
   }
 

@@ -41,7 +41,7 @@ struct ScheduleInstall: ParsableCommand {
       holdfast schedule install --every 15m -- backup /srv/shop --repository /backup --quiet
 
       A run that finds another one at work is no failure. The service can write only where the repository and the source are; where a command of the \
-      site's is part of it (--before, --from-command and the like), it can do what its user can.
+      site's is part of it (--before, --from-command and the like), and for a restore, it can do what its user can.
 
       \(ExitStatusTable.text)
       """)
@@ -164,7 +164,7 @@ struct ScheduleInstall: ParsableCommand {
     let places = scheduled.places(repository: schedule.environment["HOLDFAST_REPOSITORY"])
     schedule.writable = try places + write.map { try absolute($0) }
     schedule.confinement =
-      noHardening || scheduled.runsCommands || schedule.environment["HOLDFAST_NOTIFY_COMMAND"] != nil
+      noHardening || scheduled.needsEverything || schedule.environment["HOLDFAST_NOTIFY_COMMAND"] != nil
       ? .none : places.isEmpty ? .system : .strict
     return schedule
   }

@@ -20,6 +20,7 @@ struct ScheduledCommand {
   private let repository: String?
   private let source: String?
   private let isByCommandLine: Bool
+  private let isRestore: Bool
 
   /// - Throws: where holdfast would not understand it, or not in another directory.
   init(_ arguments: [String], _ host: Host) throws {
@@ -40,6 +41,7 @@ struct ScheduledCommand {
     self.site = site
     repository = Self.value("-r", "--repository", arguments)
     source = backup?.source
+    isRestore = parsed is RestoreCommand
     isByCommandLine = arguments.contains { argument in
       Self.commands.contains { argument == $0 || argument.hasPrefix($0 + "=") }
     }
@@ -49,9 +51,9 @@ struct ScheduledCommand {
     if let source, !source.hasPrefix("/"), site?.source(source) == nil { throw ScheduleError.relativePath(source) }
   }
 
-  /// Whether a command of the site's may be a part of it.
-  var runsCommands: Bool {
-    isByCommandLine || site?.runsCommands == true
+  /// Whether it may need whatever its user can: a command of the site's may be a part of it, or it makes files of all kinds wherever it is told.
+  var needsEverything: Bool {
+    isByCommandLine || isRestore || site?.runsCommands == true
   }
 
   /// Where it writes: the repository, and the source, beside whose databases SQLite keeps files. Empty where that is not known.

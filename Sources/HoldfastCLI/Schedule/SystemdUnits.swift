@@ -6,10 +6,14 @@ package enum SystemdUnits {
     package let text: String
   }
 
-  /// What a backup needs beyond its user's rights: to read everything, to write into the repository and beside SQLite's databases whoever owns them, and to see who else
-  /// has a database open.
+  /// What a backup needs beyond its user's rights: to read everything, to write into the repository and beside SQLite's databases whoever owns them, to keep the set-group-ID of
+  /// a repository's directories, to see who else has a database open, and (CAP_SYS_ADMIN) to see the attributes `trusted.*`, which the kernel hides from everybody else.
   private static let capabilities =
-    "CAP_CHOWN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER CAP_SYS_PTRACE"
+    "CAP_CHOWN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER CAP_FSETID CAP_SYS_ADMIN CAP_SYS_PTRACE"
+
+  /// What nobody needs, though the capabilities would allow it. No call that a run makes is among them, and what is not known to systemd is let through: a list of what is
+  /// allowed would refuse the next kernel's calls.
+  private static let refusedCalls = "@clock @cpu-emulation @debug @module @mount @obsolete @raw-io @reboot @swap"
 
   /// - Parameters:
   ///   - mark: the first line of every file that is ours.
@@ -70,32 +74,27 @@ package enum SystemdUnits {
       "Environment=HOLDFAST_CACHE_DIR=%C/\(directory) HOLDFAST_STATE_DIR=%S/\(directory)",
     ]
     guard schedule.confinement != .none else { return lines }
+    // Nothing here hides a file: a source may hold it (so no PrivateTmp, PrivateDevices, ProtectHome, ProtectKernelModules), and PostgreSQL's socket may lie in /tmp.
+    // And no RestrictSUIDSGID: with it systemd refuses openat2.
     lines += [
       "NoNewPrivileges=yes",
       "CapabilityBoundingSet=" + capabilities,
+      "SystemCallFilter=~" + refusedCalls,
+      "SystemCallErrorNumber=EPERM",
+      "SystemCallArchitectures=native",
       "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK",
       "RestrictNamespaces=yes",
       "RestrictRealtime=yes",
-      "RestrictSUIDSGID=yes",
       "LockPersonality=yes",
-      "SystemCallArchitectures=native",
-      "PrivateDevices=yes",
-      "ProtectClock=yes",
+      "DevicePolicy=closed",
       "ProtectControlGroups=yes",
       "ProtectHostname=yes",
-      "ProtectKernelLogs=yes",
-      "ProtectKernelModules=yes",
       "ProtectKernelTunables=yes",
     ]
     guard schedule.confinement == .strict else { return lines + ["ProtectSystem=full"] }
-    lines.append("ProtectSystem=strict")
+    lines += ["ProtectSystem=strict", "ReadWritePaths=/tmp /var/tmp"]
     // What is not there yet must not keep the run from saying so itself.
-    lines += schedule.writable.map { "ReadWritePaths=" + ScheduleText.unitValue("-" + $0) }
-    // Otherwise what lies there would be out of sight.
-    let usesTemporary = schedule.writable.contains { path in
-      ["/tmp", "/var/tmp"].contains { path == $0 || path.hasPrefix($0 + "/") }
-    }
-    return usesTemporary ? lines + ["ReadWritePaths=/tmp /var/tmp"] : lines + ["PrivateTmp=yes"]
+    return lines + schedule.writable.map { "ReadWritePaths=" + ScheduleText.unitValue("-" + $0) }
   }
 
   private static func timerLines(_ schedule: Schedule) -> [String] {
