@@ -21,8 +21,12 @@ package final class RefusingProbe: OperationProbe {
   }
 
   package func willPerform(_ operation: Operation, _ path: Path) throws(SystemError) {
+    try willPerform(operation, path, in: .root)
+  }
+
+  package func willPerform(_ operation: Operation, _ path: Path, in directory: Path) throws(SystemError) {
     if let code = codes[operation], isLeft(operation) { throw SystemError(operation.rawValue, path, code: code) }
-    try inner?.willPerform(operation, path)
+    try inner?.willPerform(operation, path, in: directory)
   }
 
   private func isLeft(_ operation: Operation) -> Bool {
@@ -34,6 +38,10 @@ package final class RefusingProbe: OperationProbe {
   }
 
   package func didPerform(_ operation: Operation, _ path: Path, newPath: Path?) {
-    inner?.didPerform(operation, path, newPath: newPath)
+    didPerform(operation, path, newPath: newPath, in: .root)
+  }
+
+  package func didPerform(_ operation: Operation, _ path: Path, newPath: Path?, in directory: Path) {
+    inner?.didPerform(operation, path, newPath: newPath, in: directory)
   }
 }

@@ -1,0 +1,167 @@
+import HoldfastModel
+import HoldfastTestSupport
+import Testing
+
+/// What a kernel, a filter or a file system refuses is done in another way, or said: by the real program under a real filter of the kernel's.
+@Suite struct RefusedCallTests {
+  private let tool = Tool()
+  private static let copied = ": made as a copy, not as another name of a: Operation not permitted\n"
+
+  /// What is refused, and what is then said besides nothing.
+  struct Case: Sendable, CustomTestStringConvertible {
+    let calls: String
+    /// What a restore says, and its status.
+    let restore: String
+    let status: Int32
+    var testDescription: String { calls }
+
+    init(_ calls: String, restore: String = "", status: Int32 = 0) {
+      (self.calls, self.restore, self.status) = (calls, restore, status)
+    }
+  }
+
+  private static let links = "holdfast: INCOMPLETE: d/b\(copied)holdfast: INCOMPLETE: d/c\(copied)"
+
+  private static let cases = [
+    // Filters that are older than the call, RestrictSUIDSGID=yes of systemd.
+    Case("openat2=ENOSYS"), Case("openat2=EPERM"), Case("openat2=EACCES"),
+    // NFS, 9p, older ZFS, FUSE; and without hard links.
+    Case("renameat2:flags=EINVAL"), Case("renameat2:flags=ENOSYS"), Case("renameat2:flags=EPERM"),
+    Case("linkat=EPERM", restore: links, status: 3),
+    Case("openat2=ENOSYS,renameat2:flags=EINVAL,linkat=EPERM", restore: links, status: 3),
+    Case("syncfs=ENOSYS"), Case("syncfs=EPERM"), Case("fallocate=EOPNOTSUPP"), Case("fallocate=EPERM"),
+    Case("openat:O_TMPFILE=EOPNOTSUPP"), Case("openat:O_TMPFILE=EISDIR"), Case("openat:O_NOATIME=EPERM"),
+    Case("preadv2=ENOSYS"), Case("preadv2=EPERM,mincore=EPERM"), Case("preadv2=EOPNOTSUPP,fadvise64=EPERM"),
+    Case("lseek:SEEK_DATA=EINVAL"), Case("fstatfs=ENOSYS"), Case("getrandom=ENOSYS"),
+    Case("prctl=EPERM,prlimit64=EPERM,madvise=EINVAL,rseq=ENOSYS,sched_getaffinity=EPERM"), Case("clone3=ENOSYS"),
+    Case("statx=ENOSYS,copy_file_range=ENOSYS,memfd_create=ENOSYS,fchmodat2=ENOSYS"),
+  ]
+
+  /// A small shop, with all that takes a way of its own.
+  private func makeSource() throws {
+    let source = tool.source
+    for name in ["d", "d/e"] { TestFiles.makeDirectory(source.appending(name)) }
+    TestFiles.write("an order", to: source.appending("a"))
+    for name in ["d/b", "d/c"] { TestFiles.link(source.appending("a"), as: source.appending(name)) }
+    TestFiles.symbolicLink("a", at: source.appending("l"))
+    TestFiles.makeFifo(source.appending("f"))
+    TestFiles.write([UInt8](repeating: 3, count: 20_000), to: source.appending("sparse"))
+    TestFiles.truncate(source.appending("sparse"), to: 1 << 20)
+    TestFiles.setExtendedAttribute(source.appending("a"), "user.note", [1])
+    _ = try TestDatabase(source.appending("db"), "CREATE TABLE orders(id); INSERT INTO orders VALUES (1)")
+  }
+
+  /// Each command by itself, its status after what it says.
+  private static let script = #"""
+    run() { "$HOLDFAST" "$@" --quiet 2>>said; echo "$? $1" >>said; }
+    run init --unsealed
+    run backup source --name s
+    echo changed >>source/d/e/new; ln -sf d source/l
+    run backup source --name s
+    run verify --data
+    run restore --target out
+    rm out/l out/d/b out/f; echo 3 >out/l; echo zz >>out/sparse; dd if=/dev/zero of=out/db bs=1 count=9 conv=notrunc status=none
+    run restore --target out --delta
+    run merge --name s
+    run prune --keep-last 1
+    run backup --from-command 'echo x' --name c --before true
+    """#
+
+  @Test(arguments: cases) func everythingIsDoneAllTheSame(refused: Case) throws {
+    try makeSource()
+    let command = ["env", "HOLDFAST=" + Tool.binary.text, "sh", "-c", Self.script]
+    guard let result = Refusal.run(refused.calls, command, with: tool) else { return }
+    #expect(result.exitStatus == 0 && result.error == "", "\(result.error)")
+    let said = String(decoding: TestFiles.read(tool.directory.appending("said")) ?? [], as: UTF8.self)
+    let restore = "\(refused.restore)\(refused.status) restore\n"
+    #expect(
+      said == "0 init\n0 backup\n0 backup\n0 verify\n\(restore)\(restore)0 merge\n0 prune\n0 backup\n")
+    var expected = TreeDescription(of: tool.source).nodes
+    if refused.status != 0 { for name in ["d/b", "d/c"] { expected[name]?.sameAs = nil } }
+    let found = TreeDescription(of: tool.directory.appending("out")).nodes
+    #expect(found.keys.sorted() == expected.keys.sorted())
+    for (name, node) in expected { #expect(found[name] == node, "\(name)") }
+  }
+
+  @Test func whereNothingKeepsTwoMachinesApartItIsSaidOnce() throws {
+    TestFiles.write("an order", to: tool.source.appending("a"))
+    let calls = "renameat2:flags=EINVAL,linkat=EPERM"
+    guard let made = Refusal.run(calls, [Tool.binary.text, "init", "--unsealed", "--quiet"], with: tool) else { return }
+    #expect(made.exitStatus == 0)
+    #expect(
+      tool.plain(made.error)
+        == "holdfast: WARNING: the file system of DIR/repository can neither rename without replacing nor make hard links: of two machines that commit at the same moment one may replace what the other has just committed; let only one write there\n"
+    )
+    let taken = Refusal.run(calls, [Tool.binary.text, "backup", "source", "--quiet"], with: tool)
+    #expect(taken?.exitStatus == 0 && taken?.error == "")
+  }
+
+  @Test func whereThereAreNoLocksThereIsNoRepository() throws {
+    guard let made = Refusal.run("flock=ENOLCK", [Tool.binary.text, "init", "--unsealed"], with: tool) else { return }
+    #expect(made.exitStatus == 1)
+    let message = tool.plain(made.error).replacing(/unfinished-LONGID/, with: "FILE")
+    #expect(
+      message == """
+        holdfast: cannot lock DIR/repository/.FILE: No locks available
+        HINT: A lock keeps two runs from writing at the same time, and this file system has none: on NFS start the lock service (rpc.statd), or mount it with local_lock=flock where only this machine uses it.
+
+        """)
+    #expect(TestFiles.allFiles(in: tool.repository) == [])
+  }
+
+  /// Attributes that a file system cannot keep are named; the rest of the restore goes on.
+  @Test(arguments: [
+    ("symlinkat=EPERM", "l: make symbolic link: Operation not permitted"),
+    ("mknodat=EPERM", "f: make fifo: Operation not permitted"),
+    ("fchown=EPERM,fchownat=EPERM", "a: set the owner of: Operation not permitted"),
+    ("utimensat=EPERM", "a: set the times of: Operation not permitted"),
+    ("fsetxattr=EOPNOTSUPP", "a: set an extended attribute of: Operation not supported"),
+  ])
+  func whatCannotBeBroughtBackIsNamed(calls: String, line: String) throws {
+    guard Tool.isRoot else { return print("skipped: owners are restored by root only") }
+    try makeSource()
+    tool.run("init", "--unsealed")
+    tool.run("backup", "source")
+    let command = [Tool.binary.text, "restore", "--target", "out", "--quiet"]
+    guard let result = Refusal.run(calls, command, with: tool) else { return }
+    #expect(result.exitStatus == 3)
+    #expect(result.error.contains("holdfast: INCOMPLETE: \(line)\n"), "\(result.error)")
+    #expect(TestFiles.read(tool.directory.appending("out/a")) == Array("an order".utf8))
+    #expect(TestFiles.read(tool.directory.appending("out/d/b")) == Array("an order".utf8))
+  }
+
+  @Test func attributesThatCannotBeReadAreNamed() throws {
+    try makeSource()
+    tool.run("init", "--unsealed")
+    let command = [Tool.binary.text, "backup", "source", "--quiet"]
+    guard let result = Refusal.run("flistxattr=EPERM", command, with: tool) else { return }
+    #expect(result.exitStatus == 3)
+    #expect(
+      tool.plain(result.error).contains(
+        "holdfast: INCOMPLETE: a: cannot read the extended attributes of DIR/source/a: Operation not permitted\n"))
+  }
+
+  /// The attributes `trusted.*` too, which the kernel hides from who lacks a capability; a set-group-ID that it takes away in silence.
+  @Test func whatTheUnitLeavesIsEnoughForABackup() throws {
+    guard Tool.isRoot else { return print("skipped: only root can give up capabilities") }
+    try makeSource()
+    TestFiles.setExtendedAttribute(tool.source.appending("d"), "trusted.note", [1, 2])
+    TestFiles.write("another's", to: tool.source.appending("private"))
+    TestFiles.setOwner(tool.source.appending("private"), userID: 1234, groupID: 1234)
+    TestFiles.setMode(tool.source.appending("private"), 0o600)
+    let unit = tool.run(
+      "schedule", "install", "--root", "root", "--dry-run", "--", "backup", tool.source.text, "-r", tool.repository.text
+    )
+    let bounding = try #require(unit.output.firstMatch(of: /CapabilityBoundingSet=(.*)/)?.1)
+    let kept = bounding.split(separator: " ").map { "+" + $0.dropFirst("CAP_".count).lowercased() }
+    #expect(!unit.output.contains("RestrictSUIDSGID"), "with it systemd refuses openat2")
+    tool.run("init", "--unsealed")
+    let taken = tool.other(
+      "setpriv", "--no-new-privs", "--bounding-set", (["-all"] + kept).joined(separator: ","), Tool.binary.text,
+      "backup", "source", "--quiet")
+    #expect(taken.exitStatus == 0 && taken.error == "", "\(taken.error)")
+    tool.run("restore", "--target", "out")
+    let found = TreeDescription(of: tool.directory.appending("out"))
+    #expect(found.differences(from: TreeDescription(of: tool.source)) == [])
+  }
+}

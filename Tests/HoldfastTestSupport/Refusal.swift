@@ -1,0 +1,22 @@
+internal import HoldfastModel
+
+/// Runs commands under a filter that answers system calls with errors (Tests/refusal/refuse.py).
+package enum Refusal {
+  /// - Parameter calls: as the script takes them: `openat2=ENOSYS,linkat=EPERM`.
+  package static func start(_ calls: String, _ command: [String], with tool: Tool) -> RunningProcess.Start {
+    let script = Tool.root.appending("Tests/refusal/refuse.py").text
+    var start = RunningProcess.Start(["python3", script, calls] + command)
+    start.environment = tool.environment
+    start.directory = tool.directory.path
+    return start
+  }
+
+  /// Runs it to its end.
+  /// - Returns: `nil`, and the reason printed, where no filter can be had.
+  package static func run(_ calls: String, _ command: [String], with tool: Tool) -> ProcessResult? {
+    let result = RunningProcess(start(calls, command, with: tool)).wait()
+    guard result.exitStatus == 77 else { return result }
+    print("skipped: \(result.error)")
+    return nil
+  }
+}
