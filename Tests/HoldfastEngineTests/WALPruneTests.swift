@@ -1,6 +1,7 @@
 import HoldfastArchive
 import HoldfastEngine
 import HoldfastModel
+import HoldfastSystem
 import HoldfastTestSupport
 import Testing
 
@@ -53,6 +54,24 @@ import Testing
     for _ in 0..<2 { try shop.backup(.full) { $0.name = pushes.source } }
     #expect(try shop.prune(graceDays: 0).sources[0].logs == [])
     #expect(try names(shop).count == 3)
+  }
+
+  /// It was made anew, by initdb or pg_upgrade, under the same name.
+  @Test func theLogOfAFormerClusterGoesWithItsLastSnapshot() throws {
+    let shop = try makeShop()
+    let now = Clock.system.now().microseconds
+    let successor = SystemIdentifier(log.system.value + 1)
+    // One that began before the log ended may belong to a cluster beside it.
+    for (ended, left) in [(now - 60_000_000, 3), (now + 60_000_000, 0)] {
+      try pushes.snapshot(
+        shop, from: LogSequenceNumber(1 << 20), to: LogSequenceNumber(2 << 20), ended: ended, system: successor)
+      if left > 0 { #expect(try shop.prune().sources[0].logs == [], "its snapshots can be called back") }
+      let report = try shop.prune(graceDays: 0)
+      #expect(report.sources[0].logs.map(\.files) == (left == 0 ? [3] : []))
+      #expect(try names(shop).count == left)
+    }
+    #expect(TestFiles.allFiles(in: shop.repositoryPath.appending("wal")) == [])
+    try shop.expectSound()
   }
 
   // MARK: Timelines

@@ -52,7 +52,8 @@ import Testing
   /// A snapshot of what looks like a cluster, from one place of a log to another, that ended at a time.
   @discardableResult
   func snapshot(
-    _ shop: TestShop, from start: LogSequenceNumber, to stop: LogSequenceNumber, ended: Int64, timeline: UInt32 = 1
+    _ shop: TestShop, from start: LogSequenceNumber, to stop: LogSequenceNumber, ended: Int64, timeline: UInt32 = 1,
+    system: SystemIdentifier = TestLog().system
   ) throws -> Snapshot {
     for (name, text) in [("PG_VERSION", "15\n"), ("backup_label", "label \(ended)\n"), ("postgresql.auto.conf", "")] {
       TestFiles.write(text, to: shop.source.appending(name))
@@ -60,7 +61,7 @@ import Testing
     let report = try shop.backup(.full) { $0.name = source }
     var envelope = report.envelope
     envelope.postgres = Envelope.Postgres(
-      system: TestLog().system.description, version: 15, timeline: timeline, start: start, stop: stop)
+      system: system.description, version: 15, timeline: timeline, start: start, stop: stop)
     let time = TimeText.utc(Timestamp(microseconds: ended))
     envelope.time = Envelope.Time(started: time, finished: time)
     let key = Keys.manifest(source, envelope.sequence)

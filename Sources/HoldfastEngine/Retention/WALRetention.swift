@@ -46,7 +46,8 @@ extension Prune {
   }
 }
 
-/// Removes what `WALRetention` says of a source's archived logs, file by file; timeline histories stay. Under the lock of the source. Pushes hold none, so nothing
+/// Removes what `WALRetention` says of a source's archived logs, file by file; timeline histories stay. Of a former cluster, which was made anew under the same name, all goes: no snapshot of it is left,
+/// and one of another cluster is newer than all of its log. Under the lock of the source. Pushes hold none, so nothing
 /// is removed that was not looked at by its name: what killed ones have left stays.
 struct WALPrune {
   let repository: Repository
@@ -60,8 +61,12 @@ struct WALPrune {
     return try archive.systems().compactMap { system in
       let retention = WALRetention(snapshots, of: system)
       let inventory = try WALInventory(archive, system)
-      guard let size = inventory.size else { return nil }
       var report = Prune.LogReport(source: source, system: system)
+      if isFormer(inventory) {
+        for file in inventory.files { try remove(file, of: archive, system, &report) }
+        return report.files == 0 ? nil : report
+      }
+      guard let size = inventory.size else { return nil }
       for file in inventory.files where file.kind != .timelineHistory {
         guard let floor = retention.floor(of: file.timeline), let number = file.number(size),
           size.start(of: number + 1) <= floor
@@ -69,6 +74,21 @@ struct WALPrune {
         try remove(file, of: archive, system, &report)
       }
       return report.files == 0 ? nil : report
+    }
+  }
+
+  /// A cluster whose first snapshot is still to come has log that is newer than the snapshots of others.
+  private func isFormer(_ inventory: WALInventory) -> Bool {
+    let clusters = snapshots.compactMap { snapshot in
+      snapshot.envelope.postgres.map { (system: $0.system, started: TimeText.parse(snapshot.envelope.time.started)) }
+    }
+    guard let newest = clusters.compactMap(\.started).max(),
+      !clusters.contains(where: { $0.system == inventory.system.description })
+    else { return false }
+    // The last one most likely decides; what cannot be read may be of any time.
+    return inventory.files.reversed().allSatisfy { file in
+      let archived = try? inventory.archived(file)
+      return archived.flatMap { TimeText.parse($0.manifest.time) }.map { $0 < newest } ?? false
     }
   }
 
