@@ -82,21 +82,28 @@ package final class Scanner {
 
   /// The directory in which a restore makes files whole: never part of a source.
   package static let unfinishedRestore = Path(".holdfast-restore")
+  private static let lostAndFound = Path("lost+found")
   private let files: FileSystem
   private let root: OpenFile
   private let exclusions: [Glob]
   private let clusters: [PostgresCluster]
+  private let withheld: [Path: String]
   private var levels: [Level] = []
   private var hasBegun = false
 
   /// - Parameters:
   ///   - root: the open source directory.
   ///   - clusters: PostgreSQL data directories in it, of which only what belongs into a snapshot is found.
-  package init(files: FileSystem, root: OpenFile, exclusions: [Glob], clusters: [PostgresCluster] = []) {
+  ///   - withheld: directories that are not entered, and why: each is a problem.
+  package init(
+    files: FileSystem, root: OpenFile, exclusions: [Glob], clusters: [PostgresCluster] = [],
+    withheld: [Path: String] = [:]
+  ) {
     self.files = files
     self.root = root
     self.exclusions = exclusions
     self.clusters = clusters
+    self.withheld = withheld
   }
 
   /// The next finding in path order; `nil` at the end.
@@ -142,6 +149,11 @@ package final class Scanner {
           : "a restore needs this name for itself; give it another one, or exclude it"
         return .problem(Problem(path: path, reason: reason), item: nil)
       }
+      if let rules = level.rules, !level.origin.path.isEmpty, let objection = rules.objection(toEntry: status) {
+        // A file system that is mounted there has one of root's.
+        if status.kind == .directory, name == Self.lostAndFound { return nil }
+        return .problem(Problem(path: path, reason: objection), item: nil)
+      }
       switch level.rules?.verdict(on: path, kind: status.kind, listing: level.listing) ?? .capture {
       case .skip, .late: return nil
       case .follow: return enter(path, name: name, status: status, in: level, isLink: true)
@@ -165,6 +177,10 @@ package final class Scanner {
       let directory = try files.open(name, in: level.parent(of: name), isLink ? .directoryFollowingLinks : .directory)
       let origin = isLink ? ScannedItem.Origin(directory: directory, path: path) : level.origin
       let item = ScannedItem(path, try directory.status(), directory, level.isInPostgreSQL, origin)
+      if isLink, let objection = level.rules?.cluster.objection(to: item.status, status) {
+        return .problem(Problem(path: path, reason: objection), item: nil)
+      }
+      if let reason = withheld[path] { return .problem(Problem(path: path, reason: reason), item: item) }
       do throws(SystemError) {
         try descend(
           into: path, directory: directory, origin: origin, isInPostgreSQL: level.isInPostgreSQL, rules: level.rules)

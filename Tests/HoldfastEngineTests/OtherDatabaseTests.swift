@@ -172,6 +172,34 @@ import Testing
     #expect(report.exitStatus == .incomplete)
   }
 
+  /// Whoever may write in a directory of the source can hold such a file open.
+  @Test func aFileThatPretendsToBeAServersCostsNothingElse() throws {
+    TestFiles.makeDirectory(shop.source.appending("user"))
+    TestFiles.write("order", to: shop.source.appending("order"))
+    let said = tool.directory.appending("said")
+    var start = RunningProcess.Start([
+      "/usr/bin/python3", "-c",
+      "import sys, time; f = open(sys.argv[1], 'w'); f.write('x' * 1000); f.flush(); open(sys.argv[2], 'w').write('open'); time.sleep(600)",
+      shop.source.appending("user/ibdata1").text, said.text,
+    ])
+    start.environment = tool.environment
+    let process = RunningProcess(start)
+    while TestFiles.read(said) != Array("open".utf8) { Pause.briefly() }
+    let report = try shop.backup()
+    #expect(
+      report.problems == [
+        Problem(
+          path: Path("user/ibdata1"),
+          reason:
+            "it is part of a MariaDB or MySQL server that process \(process.processID) (python3) has open: a plain copy may be of different moments"
+        )
+      ])
+    #expect(report.exitStatus == .incomplete)
+    #expect(try shop.entries()["order"]?.file != nil)
+    process.send(SIGKILL)
+    _ = process.wait()
+  }
+
   @Test func whatOnlyHasTheNamesIsNoDatabase() throws {
     for (name, text) in [
       ("CURRENT", "water"), ("data.mdb", "not a database"), ("package-lock", "x"), ("LOCK", ""), ("package", "y"),

@@ -385,10 +385,6 @@ import Testing
         a PostgreSQL server runs on \(cluster.data): a plain copy of it would be worth nothing
         HINT: Say --postgres 'host=/var/run/postgresql user=postgres' to capture it while it runs, or stop it first, or leave it out with --exclude.
         """)
-    // Somewhere below the source as well.
-    #expect(
-      refusal { _ = try shop.backup { $0.source = cluster.directory.path } }.hasPrefix(
-        "a PostgreSQL server runs on \(cluster.data)"))
   }
 
   @Test func theServerOfAnotherClusterIsRefused() throws {

@@ -57,6 +57,23 @@ import Testing
     #expect(try plan(.end, shop).last.text == "000000010000000000000003")
   }
 
+  /// PostgreSQL refuses the number of a timeline whose history it does not find.
+  @Test func aTimelineWithoutItsHistoryIsTheOneOfTheSnapshot() throws {
+    let shop = try TestShop()
+    var first = TestLog()
+    var second = first.branch(timeline: 2)
+    first.commit(at: Self.noon)
+    second.commit(at: Self.noon)
+    second.switchSegment()
+    let segment = second.segments[0]
+    _ = try pushes.push(segment.name.text, segment.bytes, shop)
+    try pushes.snapshot(
+      shop, from: LogSequenceNumber(0x100028), to: LogSequenceNumber(0x100030), ended: Self.noon - 1, timeline: 2)
+    let plan = try plan(.end, shop)
+    #expect(plan.timeline == 2)
+    #expect(RecoverySettings(plan, restoreCommand: "x").lines.last == "recovery_target_timeline = 'current'")
+  }
+
   /// After a failover the old server may go on archiving, and a server that recovers takes a segment from any timeline of its history.
   @Test func theEndIsNotThatOfATimelineThatWasLeft() throws {
     let shop = try TestShop()
@@ -162,6 +179,7 @@ import Testing
     #expect(plan.timeline == 2 && plan.last.text == "000000020000000000000002" && plan.snapshot.id == early.id)
     #expect(try self.plan(.end, shop, timeline: 1).last.text == "000000010000000000000002")
     #expect(try refusal(time(Self.noon + 9_000_000), shop).hasPrefix("recovery from snapshot ID cannot reach"))
+    #expect(RecoverySettings(plan, restoreCommand: "x").lines.last == "recovery_target_timeline = '2'")
     // A snapshot of what the second timeline has left behind is no beginning for it.
     let left = try pushes.snapshot(
       shop, from: LogSequenceNumber(0x200028), to: LogSequenceNumber(fork.value + 8), ended: Self.noon + 1_500_000)

@@ -114,11 +114,12 @@ package final class TestCluster {
   package var log: String { String(decoding: TestFiles.read(directory.appending("log")) ?? [], as: UTF8.self) }
 
   /// Starts the server; returns when it answers, after a recovery therefore when a hot standby would.
-  package func start() throws {
+  /// - Parameter more: options of the server.
+  package func start(more: String = "") throws {
     do {
       try control(
         "start", "--log", directory.appending("log").text, "--options",
-        "-c listen_addresses='' -c unix_socket_directories='\(directory.path.text)'")
+        "-c listen_addresses='' -c unix_socket_directories='\(directory.path.text)' \(more)")
     } catch {
       throw Failure(description: "\(error)\n\(log)")
     }

@@ -163,8 +163,8 @@ package struct Backup {
       databases: databases, compression: options.compression, scratch: repository.scratch, record: record,
       progress: progress)
     try pipeline.run()
-    try databases.checkStopped(root: root, files: host.files)
-    try others.checkAgain(record)
+    try databases.checkStopped(root: root, files: host.files, record)
+    try others.checkAgain(record, root: root, files: host.files)
     return databases
   }
 
@@ -226,14 +226,15 @@ package struct Backup {
     let survey = DatabaseSurvey(
       host: host, root: root, exclusions: options.exclusions, detection: detection, parent: parent, others: others)
     let found = try survey.run()
-    try others.check(record)
+    try others.check(record, root: root, files: host.files)
     for path in found.encrypted {
       record.tornReasons[path] =
         "it looks like an encrypted SQLite database in use: a plain copy may be of different moments; let the program that has its key write a copy, with --from-command or --before"
     }
-    let clusters = ClusterChoice(
-      found.clusters, source: path, connection: options.postgres, isExpected: options.expectsPostgres)
-    let postgres = try clusters.begin(name, host: host, progress: progress)
+    var choice = ClusterChoice(
+      found, source: path, connection: options.postgres, isExpected: options.expectsPostgres)
+    try choice.begin(name, root: root, host: host, progress: progress)
+    record.tornReasons.merge(choice.torn) { $1 }
     let databases = SQLiteDatabases(
       found.sqlite, root: root, files: host.files, isGroup: options.groupsDatabases,
       allowance: SQLiteAllowance(cancellation: host.cancellation))
@@ -242,7 +243,7 @@ package struct Backup {
     return LiveDatabases(
       sqlite: databases, surveyed: found.sqlite,
       atRest: SQLiteAtRest.among(found.sqlite, root: root, files: host.files),
-      clusters: clusters.all(with: postgres), postgres: postgres)
+      clusters: choice.clusters, postgres: choice.backup, withheld: choice.withheld)
   }
 
   private func warn(of databases: SQLiteDatabases, _ record: ChangeRecord) {

@@ -41,7 +41,8 @@ final class CapturePipeline {
     self.record = record
     self.progress = progress
     scanner = Scanner(
-      files: host.files, root: root, exclusions: exclusions, clusters: databases.clusters)
+      files: host.files, root: root, exclusions: exclusions, clusters: databases.clusters,
+      withheld: databases.withheld)
     spareJob = try CaptureJob(host: host, compression: compression)
     pool = try OrderedPool(
       workers: host.workers, capacity: host.workers * 4 + 2, batch: 2,
@@ -63,8 +64,10 @@ final class CapturePipeline {
     var unlogged = UnloggedRelations(in: postgres.cluster, root: root, files: host.files)
     unlogged.look()
     let late = try postgres.stop(root: root, files: host.files)
+    postgres.remarks.forEach(progress.warn)
     unlogged.look()
     try captureLate(late)
+    try postgres.checkLogIsKept(files: host.files)
     try record.mergeParts(leavingOut: unlogged.contains)
     for problem in unlogged.problems where !record.problems.contains(where: { $0.path == problem.path }) {
       record.add(problem)

@@ -17,6 +17,10 @@ struct DatabaseSurvey {
   struct Findings {
     var sqlite: [SQLiteCandidate] = []
     var clusters: [PostgresCluster] = []
+    /// What looks like a cluster and cannot be understood, by its directory.
+    var unsoundClusters: [Path: PostgresFailure] = [:]
+    /// Known where anything looks like a cluster.
+    var servers: RunningServers?
     /// Databases in use that only their own program can read.
     var encrypted: [Path] = []
   }
@@ -34,8 +38,12 @@ struct DatabaseSurvey {
       guard case .item(let item) = finding else { continue }
       others.notice(item)
       while let entry = previous, entry.path < item.path { previous = try known?.nextEntry() }
-      if let cluster = try PostgresCluster(holding: item.path, in: root, files: host.files) {
-        found.clusters.append(cluster)
+      do throws(PostgresFailure) {
+        if let cluster = try PostgresCluster(holding: item.path, in: root, files: host.files) {
+          found.clusters.append(cluster)
+        }
+      } catch {
+        found.unsoundClusters[item.path.parent ?? .root] = error
       }
       // What lies beside a database belongs to it.
       if let database = SQLiteCandidate.database(ofCompanion: item.path), databases.contains(database) { continue }
@@ -59,6 +67,11 @@ struct DatabaseSurvey {
         found.sqlite.append(candidate)
         databases.insert(candidate.path)
       }
+    }
+    if !found.clusters.isEmpty || !found.unsoundClusters.isEmpty {
+      let servers = RunningServers(files: host.files)
+      found.clusters = found.clusters.map { $0.seen(by: servers) }
+      found.servers = servers
     }
     return found
   }

@@ -15,12 +15,14 @@ struct LiveDatabases {
   let clusters: [PostgresCluster]
   /// The one among them that is captured while its server runs.
   let postgres: PostgresBackup?
+  /// Directories that are not captured, and why.
+  let withheld: [Path: String]
 
   init(
     sqlite: SQLiteDatabases, surveyed: [SQLiteCandidate], atRest: [SQLiteAtRest], clusters: [PostgresCluster],
-    postgres: PostgresBackup?
+    postgres: PostgresBackup?, withheld: [Path: String]
   ) {
-    (self.sqlite, self.clusters, self.postgres) = (sqlite, clusters, postgres)
+    (self.sqlite, self.clusters, self.postgres, self.withheld) = (sqlite, clusters, postgres, withheld)
     self.atRest = Dictionary(atRest.map { ($0.path, $0) }) { first, _ in first }
     (surveyedPaths, surveyedFiles) = (Set(surveyed.map(\.path)), Set(surveyed.map(\.key)))
   }
@@ -67,92 +69,23 @@ struct LiveDatabases {
     sqlite.walGrowth + (postgres?.span.map { $0.stop.value - $0.start.value } ?? 0)
   }
 
-  /// Makes sure that no server began to run on what was captured without one.
-  func checkStopped(root: OpenFile, files: FileSystem) throws {
-    for cluster in clusters where !cluster.isLive {
-      let place = cluster.root.appending("PG_VERSION")
-      let now = try PostgresCluster(holding: place, in: root, files: files)
-      guard now?.control == cluster.control, now?.postmaster == nil else {
+  /// Makes sure that no server ran on what was captured without one: also one that cannot be seen from here writes to its log, or at a checkpoint to its control file. Where
+  /// neither changed, what was captured is what a crash would have left.
+  func checkStopped(root: OpenFile, files: FileSystem, _ record: ChangeRecord) throws {
+    let cold = clusters.filter { !$0.isLive && withheld[$0.root] == nil }
+    guard !cold.isEmpty else { return }
+    let servers = RunningServers(files: files)
+    for cluster in cold {
+      let place = cluster.root.appending(PostgresCluster.versionFile)
+      let now = (try? PostgresCluster(holding: place, in: root, files: files))?.seen(by: servers)
+      if let now, now.control == cluster.control, now.log == cluster.log, now.server == nil { continue }
+      let message = "a PostgreSQL server was started on \(cluster.place) while it was captured"
+      guard !cluster.root.isEmpty else {
         throw EngineError(
-          "a PostgreSQL server was started on \(cluster.place) while it was captured; nothing was committed",
+          message + "; nothing was committed",
           hint: "Run the same command again, with --postgres while the server runs.")
       }
-    }
-  }
-}
-
-/// Decides how each PostgreSQL cluster of a source is captured.
-struct ClusterChoice {
-  private let clusters: [PostgresCluster]
-  private let source: Path
-  private let connection: String?
-  private let isExpected: Bool
-
-  /// - Parameters:
-  ///   - source: where the source lies, for messages.
-  ///   - connection: how to reach the server of the one that runs.
-  ///   - isExpected: whether one must run.
-  init(_ clusters: [PostgresCluster], source: Path, connection: String?, isExpected: Bool) {
-    self.clusters = clusters
-    self.source = source
-    self.connection = connection
-    self.isExpected = isExpected
-  }
-
-  /// Begins the backup of the cluster whose server runs.
-  /// - Returns: `nil` where none does.
-  func begin(_ name: SourceName, host: Host, progress: any ProgressObserver) throws -> PostgresBackup? {
-    let running = clusters.filter { $0.postmaster != nil }
-    for crashed in clusters where crashed.isCrashed {
-      progress.warn(
-        "the PostgreSQL cluster \(place(of: crashed)) was not shut down: it is captured as it lies there, and recovers when it is started"
-      )
-    }
-    guard let first = running.first else {
-      guard !isExpected else {
-        throw EngineError(
-          "no PostgreSQL server runs on a data directory in \(source)",
-          hint: "Name the data directory of the server, or leave out --postgres for one that is stopped.")
-      }
-      return nil
-    }
-    guard let connection else {
-      throw EngineError(
-        "a PostgreSQL server runs on \(place(of: first)): a plain copy of it would be worth nothing",
-        hint:
-          "Say --postgres 'host=/var/run/postgresql user=postgres' to capture it while it runs, or stop it first, or leave it out with --exclude."
-      )
-    }
-    guard running.count == 1 else {
-      throw EngineError(
-        "several PostgreSQL servers run in \(source): on \(running.map { place(of: $0).description }.joined(separator: ", "))",
-        hint: "Give each a source of its own, or leave out the others with --exclude.")
-    }
-    let backup = try PostgresBackup(
-      of: first, info: connection, label: "holdfast \(name)", slot: "holdfast_\(host.random.identifier())",
-      cancellation: host.cancellation)
-    backup.warnings.forEach(progress.warn)
-    return backup
-  }
-
-  /// All clusters, and that of `backup` as a live one.
-  func all(with backup: PostgresBackup?) -> [PostgresCluster] {
-    clusters.map { $0.root == backup?.cluster.root ? $0.live() : $0 }
-  }
-
-  private func place(of cluster: PostgresCluster) -> Path {
-    cluster.root.isEmpty ? source : source.appending(cluster.root.bytes)
-  }
-}
-
-extension ChangeRecord {
-  /// Says of a database that it is captured as a plain file.
-  func note(_ refusal: SQLiteDatabases.Refusal, progress: any ProgressObserver) {
-    let reason = "it is an SQLite database that could not be opened (\(refusal.reason))"
-    if refusal.isLive {
-      tornReasons[refusal.path] = reason + ": a plain copy may be of different moments"
-    } else {
-      progress.warn("\(refusal.path): \(reason): it is captured as a plain file")
+      record.add(Problem(path: cluster.root, reason: message + ": its files may be of different moments"))
     }
   }
 }
@@ -164,6 +97,18 @@ extension PostgresBackup {
       Envelope.Postgres(
         system: String(cluster.control.system), version: cluster.version, timeline: $0.timeline, start: $0.start,
         stop: $0.stop)
+    }
+  }
+}
+
+extension ChangeRecord {
+  /// Says of a database that it is captured as a plain file.
+  func note(_ refusal: SQLiteDatabases.Refusal, progress: any ProgressObserver) {
+    let reason = "it is an SQLite database that could not be opened (\(refusal.reason))"
+    if refusal.isLive {
+      tornReasons[refusal.path] = reason + ": a plain copy may be of different moments"
+    } else {
+      progress.warn("\(refusal.path): \(reason): it is captured as a plain file")
     }
   }
 }

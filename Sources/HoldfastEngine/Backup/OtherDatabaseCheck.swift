@@ -3,11 +3,11 @@ internal import HoldfastSource
 internal import HoldfastSystem
 
 extension OtherDatabases {
-  /// Refuses a source with the files of a MariaDB or MySQL server that runs, and has the files of other open databases called torn.
-  func check(_ record: ChangeRecord) throws {
+  /// Has the files of open databases called torn. Refuses a source that is itself the directory of a MariaDB or MySQL server that runs.
+  func check(_ record: ChangeRecord, root: OpenFile, files: FileSystem) throws {
     for database in inUse() {
       let holder = database.holder.map { "\($0)" } ?? ""
-      guard database.kind != .mySQL else {
+      if isOfSource(database, root, files) {
         throw Self.refusal("\(database.place) belongs to \(database.kind.name) that runs (\(holder))")
       }
       for file in database.files {
@@ -18,9 +18,9 @@ extension OtherDatabases {
   }
 
   /// Finds what was at rest when the capture began and was opened before it ended.
-  func checkAgain(_ record: ChangeRecord) throws {
+  func checkAgain(_ record: ChangeRecord, root: OpenFile, files: FileSystem) throws {
     for database in openedMeanwhile() {
-      guard database.kind != .mySQL else {
+      if isOfSource(database, root, files) {
         throw Self.refusal("\(database.kind.name) wrote to \(database.place) during the backup")
       }
       record.add(
@@ -28,6 +28,14 @@ extension OtherDatabases {
           path: database.place,
           reason: "\(database.kind.name) was opened during the backup: its files may be of different moments"))
     }
+  }
+
+  /// Whether it is what makes the source the directory of a server. Below it, or of another user, it is no reason to leave the rest uncaptured.
+  private func isOfSource(_ database: InUse, _ root: OpenFile, _ files: FileSystem) -> Bool {
+    guard database.kind == .mySQL, database.place.parent?.isEmpty ?? true,
+      let file = try? files.status(of: database.place, in: root), let directory = try? root.status()
+    else { return false }
+    return file.userID == directory.userID
   }
 
   private static func refusal(_ message: String) -> EngineError {

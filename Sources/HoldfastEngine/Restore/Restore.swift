@@ -39,6 +39,7 @@ package struct Restore {
     package var removed: [Path] = []
     package var problems: [Problem] = []
     package var seconds = 0.0
+    var advice = ClusterAdvice()
 
     package var exitStatus: ExitStatus { problems.isEmpty ? .done : .incomplete }
   }
@@ -91,7 +92,7 @@ package struct Restore {
     var report = Report(snapshot: snapshot, target: target, isDryRun: options.isDryRun)
     try Relocation.checkApart(target, relocations)
     let use = TargetUse(files: host.files)
-    if let warning = use.warning { progress.warn(warning) }
+    if options.isDelta || !relocations.isEmpty, let warning = use.warning { progress.warn(warning) }
     for index in parts.indices {
       try places.check(restoreTarget: parts[index].target, source: source)
       try use.check(parts[index].target)
@@ -104,6 +105,7 @@ package struct Restore {
     progress.begin(phase: options.isDryRun ? "examining" : "restoring", totalBytes: report.bytes)
     let readers = ArchiveReaders(chain, in: repository)
     for part in parts { try restore(part, state, readers, &report) }
+    if options.paths.isEmpty { report.advice.lines(in: target).forEach(progress.warn) }
     report.seconds = host.clock.uptime() - begun
     return report
   }
@@ -182,6 +184,7 @@ package struct Restore {
           hint: "Restore the rest with --path.")
       }
       report.entries += 1
+      report.advice.notice(wanted.path)
       guard let file = wanted.file else { continue }
       // Sparse files may claim more together than the number holds.
       let (bytes, isTooMuch) = report.bytes.addingReportingOverflow(file.size)

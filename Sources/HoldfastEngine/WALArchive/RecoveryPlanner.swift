@@ -112,9 +112,11 @@ package struct RecoveryPlanner {
       let manifest = try path.inventory.archived(file).manifest
       try repository.checkPresence(manifest.objectKey, length: manifest.object.length)
     }
+    let hasHistory =
+      timeline == 1 || path.inventory.files.contains { $0.kind == .timelineHistory && $0.timeline == timeline }
     return RecoveryPlan(
       snapshot: candidate.snapshot, target: target, system: candidate.system, timeline: timeline,
-      first: path.files[0], last: path.files[file], count: UInt64(file + 1))
+      hasHistory: hasHistory, first: path.files[0], last: path.files[file], count: UInt64(file + 1))
   }
 
   // MARK: Looking for the target

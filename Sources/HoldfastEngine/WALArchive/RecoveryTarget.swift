@@ -42,6 +42,8 @@ package struct RecoveryPlan: Sendable {
   package let target: RecoveryTarget
   package let system: SystemIdentifier
   package let timeline: UInt32
+  /// Whether it is archived where that timeline comes from; the first one comes from none.
+  package let hasHistory: Bool
   /// The segments that it reads.
   package let first: WALFileName
   package let last: WALFileName
@@ -65,7 +67,8 @@ package struct RecoverySettings: Sendable {
     if let target = plan.target.setting {
       settings += [target, ("recovery_target_inclusive", "on"), ("recovery_target_action", "promote")]
     }
-    settings.append(("recovery_target_timeline", String(plan.timeline)))
+    // PostgreSQL takes no number without a history: then it is the timeline that the snapshot was taken on.
+    settings.append(("recovery_target_timeline", plan.hasHistory ? String(plan.timeline) : "current"))
     return settings.map { "\($0) = \(Self.quoted($1))" }
   }
 

@@ -22,7 +22,7 @@ struct ClusterRules {
   private static let skipped: Set<String> = [
     "backup_manifest", "current_logfiles.tmp", "postgresql.auto.conf.tmp", "postmaster.opts", "postmaster.pid",
   ]
-  private static let late: Set<String> = ["backup_label", "tablespace_map", ClusterRules.keptTablespaceMap]
+  fileprivate static let late: Set<String> = ["backup_label", "tablespace_map", ClusterRules.keptTablespaceMap]
   /// The server's tablespace_map under the name that PostgreSQL gives to one that it does not need any more: the tablespaces lie where their
   /// links were, so nothing has to be mapped, and still the snapshot tells where they came from.
   static let keptTablespaceMap = "tablespace_map.old"
@@ -38,7 +38,7 @@ struct ClusterRules {
     if name.hasPrefix("pgsql_tmp") || name.hasPrefix("pg_internal.init") { return .skip }
     if parts.count == 1, Self.skipped.contains(name) { return .skip }
     guard cluster.isLive else { return .capture }
-    if Self.isLate(parts, isDirectory: kind == .directory) { return .late }
+    if cluster.isLate(parts, isDirectory: kind == .directory) { return .late }
     if parts.count > 1, Self.emptied.contains(parts[0]) { return .skip }
     if parts[0] == "pg_wal", parts.count > 2 { return kind == .directory ? .capture : .skip }
     return kind == .file && (RelationFile(parts)?.isRebuilt(beside: listing) ?? false) ? .skip : .capture
@@ -56,21 +56,18 @@ struct ClusterRules {
     return .link(target: Array("../".utf8) + inner.location.bytes)
   }
 
-  /// - Parameter parts: the components of a path in the cluster.
-  static func isLate(_ parts: [String], isDirectory: Bool) -> Bool {
-    switch parts.count {
-    case 1: late.contains(parts[0])
-    case 2: parts[0] == "pg_wal" && !isDirectory
-    default: false
-    }
-  }
-
   /// Whether it is where the snapshot has the tablespaces that lie elsewhere.
   func isTablespaces(_ path: Path) -> Bool {
     !cluster.tablespaces.isEmpty && path == cluster.root.appending(PostgresCluster.tablespaceDirectory)
   }
 
   func isTablespace(_ name: ArraySlice<UInt8>) -> Bool { cluster.hasTablespace(name) }
+
+  /// Why what lies behind a link of the cluster is no part of it; `nil` where it is.
+  func objection(toEntry status: FileStatus) -> String? {
+    status.userID == cluster.directory.userID
+      ? nil : "it lies behind a link of a cluster, and does not belong to the user of that"
+  }
 }
 
 /// A file of a relation by its name: `16384`, `16384_fsm`, `16384.1`, `t3_16384` (PostgreSQL documentation, 73.1 "Database File Layout").
@@ -133,6 +130,15 @@ extension PostgresCluster {
   /// Whether the server tells it only when it has ended the backup.
   package func isLate(_ path: Path, _ content: Content) -> Bool {
     guard isLive, let parts = parts(of: path) else { return false }
-    return ClusterRules.isLate(parts, isDirectory: content == .directory)
+    return isLate(parts, isDirectory: content == .directory)
+  }
+
+  /// - Parameter parts: the components of a path in the cluster.
+  fileprivate func isLate(_ parts: [String], isDirectory: Bool) -> Bool {
+    switch parts.count {
+    case 1: ClusterRules.late.contains(parts[0]) || given.contains(parts[0])
+    case 2: parts[0] == "pg_wal" && !isDirectory
+    default: false
+    }
   }
 }

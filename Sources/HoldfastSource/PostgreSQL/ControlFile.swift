@@ -14,6 +14,8 @@ package struct ControlFile: Sendable, Equatable {
 
   package let system: UInt64
   let isShutDown: Bool
+  /// Where recovery from its last checkpoint would begin.
+  let redo: LogSequenceNumber
   package let hasPageChecksums: Bool
   /// Over all of it: whoever compares two sees any change, such as a checkpoint.
   private let checksum: UInt32
@@ -25,6 +27,7 @@ package struct ControlFile: Sendable, Equatable {
     system = bytes.loadUnaligned(fromByteOffset: 0, as: UInt64.self).littleEndian
     // DB_SHUTDOWNED, DB_SHUTDOWNED_IN_RECOVERY
     isShutDown = (1...2).contains(bytes.loadUnaligned(fromByteOffset: 16, as: UInt32.self).littleEndian)
+    redo = LogSequenceNumber(bytes.littleEndian(at: 40))
     let kind = bytes.loadUnaligned(fromByteOffset: end - Self.tailBytes, as: UInt32.self).littleEndian
     hasPageChecksums = kind != 0
   }

@@ -20,26 +20,40 @@ package final class PostgresBackup: Sendable {
   package let cluster: PostgresCluster
   /// What speaks against resting assured, for the operator.
   package let warnings: [String]
+  /// What is good to know.
+  package let notes: [String]
   private let session: Mutex<PostgresConnection>
   private let start: LogSequenceNumber
   private let timeline: UInt32
   private let segmentBytes: UInt64
+  /// Where the databases were when it began.
+  private let databases: Set<DatabasePlace>
+  private let configuration: ServerConfiguration
   private let ended = Mutex<LogSpan?>(nil)
+  private let late = Mutex<(remarks: [String], segments: [LateFile])>(([], []))
 
   /// Where its WAL lies; `nil` before it is stopped.
   package var span: LogSpan? { ended.withLock { $0 } }
 
-  /// Connects, makes sure that it is this cluster's server, keeps the WAL from being removed, and begins.
+  /// What its end has brought to light, for the operator.
+  package var remarks: [String] { late.withLock { $0.remarks } }
+
+  /// Connects, finds the cluster on which the server runs, keeps the WAL from being removed, and begins.
   /// - Parameters:
+  ///   - candidates: clusters of the source, one at least.
   ///   - info: the connection string.
   ///   - label: what the server calls the backup.
   ///   - slot: a name for a replication slot that goes with the session.
-  package init(
-    of cluster: PostgresCluster, info: String, label: String, slot: String, cancellation: Cancellation
+  ///   - root: the source.
+  /// - Returns: `nil` where there is no candidate.
+  package init?(
+    ofOneOf candidates: [PostgresCluster], info: String, label: String, slot: String, root: OpenFile,
+    files: FileSystem, cancellation: Cancellation
   ) throws {
+    guard !candidates.isEmpty else { return nil }
     let connection = try PostgresConnection(info, cancellation: cancellation)
     let server = try PostgresServer(connection)
-    try server.check(isOf: cluster)
+    let cluster = try server.cluster(among: candidates, files: files)
     var warnings: [String] = []
     do {
       _ = try connection.query("SELECT pg_create_physical_replication_slot($1, true, true)", [slot])
@@ -55,10 +69,24 @@ package final class PostgresBackup: Sendable {
       throw PostgresFailure("PostgreSQL says that its WAL begins with \(name)", hint: nil)
     }
     self.timeline = timeline
-    self.cluster = cluster.live()
-    self.warnings = warnings
+    try Self.checkIsWritten(cluster, since: start, in: root, files: files)
+    databases = try PostgresServer.databases(connection)
+    configuration = try ServerConfiguration(of: cluster, connection, in: root, files: files)
+    self.cluster = cluster.live(giving: Set(configuration.files.keys))
+    self.warnings = warnings + configuration.warnings
+    notes = configuration.notes
     segmentBytes = server.segmentBytes
     session = Mutex(connection)
+  }
+
+  /// A backup begins with a checkpoint. A copy of the data directory, whenever it was made, has an older one.
+  private static func checkIsWritten(
+    _ cluster: PostgresCluster, since start: LogSequenceNumber, in root: OpenFile, files: FileSystem
+  ) throws {
+    let buffer = Buffer(capacity: ControlFile.byteCount)
+    let path = cluster.root.appending(ControlFile.path.bytes)
+    let control = try ControlFile.read(files.openForCapture(path, in: root), into: buffer.bytes)
+    guard let control, control.redo >= start else { throw PostgresServer.isCopy(cluster) }
   }
 
   /// A file of the cluster.
@@ -79,8 +107,11 @@ package final class PostgresBackup: Sendable {
   /// - Parameter root: of the source.
   /// - Returns: in path order, what the server has told, and the WAL that makes the capture whole.
   package func stop(root: OpenFile, files: FileSystem) throws -> [LateFile] {
-    let row = try session.withLock { session in
-      try session.query(PostgresServer.stopStatement(version: cluster.version)).first ?? []
+    let (row, databasesNow) = try session.withLock { session in
+      (
+        try session.query(PostgresServer.stopStatement(version: cluster.version)).first ?? [],
+        try PostgresServer.databases(session)
+      )
     }
     guard row.count == 3, let text = row[0], let label = row[1], !label.isEmpty else {
       throw PostgresFailure("PostgreSQL ended the backup without a label", hint: nil)
@@ -93,10 +124,46 @@ package final class PostgresBackup: Sendable {
     if let map = row[2], !map.isEmpty {
       late.append(try given(ClusterRules.keptTablespaceMap, map, root: root, files: files))
     }
+    late += try configuration.files.map { try given($0.key, $0.value, root: root, files: files) }
+    let log = try logDirectory(root: root, files: files)
+    let segments = try segmentNames(to: stop).map { try segment($0, in: log, files: files) }
+    try checkLog(segments, to: stop, stable: databases.intersection(databasesNow), files: files)
+    self.late.withLock { $0.segments = segments }
+    late += segments + (try history(in: log, files: files))
+    return late.sorted { $0.item.path < $1.item.path }
+  }
+
+  /// Where its WAL lies, which may be behind a link.
+  private func logDirectory(root: OpenFile, files: FileSystem) throws -> OpenFile {
     let place = cluster.root.appending("pg_wal")
     let directory = try files.open(place, in: root, .directoryFollowingLinks)
-    late += try segments(to: stop).map { try segment($0, in: directory, at: place, files: files) }
-    return late.sorted { $0.item.path < $1.item.path }
+    let (link, target) = (try files.status(of: place, in: root), try directory.status())
+    guard link.kind != .symbolicLink || cluster.objection(to: target, link) == nil else {
+      throw PostgresFailure("\(place) leads to a directory that is not this cluster's", hint: nil)
+    }
+    return directory
+  }
+
+  /// Follows the records of the WAL from the start to the stop: it is there, whole, and of this cluster and timeline; and no database was copied from where the capture may not have it.
+  private func checkLog(
+    _ segments: [LateFile], to stop: LogSequenceNumber, stable: Set<DatabasePlace>, files: FileSystem
+  ) throws {
+    let log = CapturedLog(
+      start: start, stop: stop, timeline: timeline, system: cluster.control.system, segmentBytes: segmentBytes)
+    let copies = try log.follow(segments.map { ($0.item.path, try $0.item.open(files)) })
+    guard copies.allSatisfy({ stable.contains($0.origin) }) else {
+      throw PostgresFailure(
+        "a database was moved to another tablespace, or made from one that is gone, during the backup",
+        hint: "Run the same command again.")
+    }
+  }
+
+  /// Makes sure that no segment was put to another use while it was captured: to be called when all is captured.
+  package func checkLogIsKept(files: FileSystem) throws {
+    for segment in late.withLock({ $0.segments }) {
+      let now = try? segment.item.open(files).status()
+      guard now?.isSameFile(as: segment.item.status) ?? false else { throw Self.removed(segment.item.path) }
+    }
   }
 
   /// A tablespace that was made or dropped just before the backup began is not what was captured.
@@ -138,108 +205,60 @@ package final class PostgresBackup: Sendable {
     return LateFile(item: item, source: GivenBytes(bytes))
   }
 
-  private func segment(
-    _ name: String, in directory: OpenFile, at place: Path, files: FileSystem
-  ) throws -> LateFile {
-    let handle: OpenFile
+  private static let logPlace = "pg_wal"
+
+  private func segment(_ name: String, in directory: OpenFile, files: FileSystem) throws -> LateFile {
     do throws(SystemError) {
-      handle = try files.openForCapture(Path(name), in: directory)
+      return try logFile(name, in: directory, files: files)
     } catch {
       guard error.isNotFound else { throw error }
-      throw PostgresFailure(
-        "the server has removed \(name), which the capture needs",
-        hint:
-          "Let the user of --postgres replicate (ALTER ROLE … REPLICATION), so that a slot keeps the WAL, or raise wal_keep_size."
-      )
+      throw Self.removed(cluster.root.appending(Self.logPlace).appending(name))
     }
+  }
+
+  private func logFile(_ name: String, in directory: OpenFile, files: FileSystem) throws(SystemError) -> LateFile {
+    let place = cluster.root.appending(Self.logPlace)
+    let handle = try files.openForCapture(Path(name), in: directory)
     let status = try handle.status()
     let item = ScannedItem(
       place.appending(name), status, nil, true, ScannedItem.Origin(directory: directory, path: place))
-    return LateFile(
-      item: item, source: file(handle, at: item.path, before: status, attempt: 1))
+    return LateFile(item: item, source: file(handle, at: item.path, before: status, attempt: 1))
+  }
+
+  private static func removed(_ path: Path) -> PostgresFailure {
+    PostgresFailure(
+      "the server has removed \(Path(bytes: Array(path.lastComponent))), which the capture needs",
+      hint:
+        "Let the user of --postgres replicate (ALTER ROLE … REPLICATION), so that a slot keeps the WAL, or raise wal_keep_size."
+    )
+  }
+
+  /// What tells where its timeline comes from. A server that starts on the snapshot does without, so it may be lost.
+  private func history(in directory: OpenFile, files: FileSystem) throws -> [LateFile] {
+    guard timeline > 1 else { return [] }
+    let name = Self.digits(UInt64(timeline)) + ".history"
+    do throws(SystemError) {
+      return [try logFile(name, in: directory, files: files)]
+    } catch {
+      guard error.isNotFound else { throw error }
+      late.withLock {
+        $0.remarks.append(
+          "\(name) is neither in pg_wal nor in the snapshot: the snapshot can be restored, and recover along timeline \(timeline); snapshots of older timelines cannot recover to it, unless `holdfast wal push` has archived it"
+        )
+      }
+      return []
+    }
   }
 
   /// From the segment of the start to that which holds the last byte before `end`.
-  private func segments(to end: LogSequenceNumber) -> [String] {
+  private func segmentNames(to end: LogSequenceNumber) -> [String] {
     let perFile = (UInt64(1) << 32) / segmentBytes
     let numbers = start.value / segmentBytes...max(start.value, end.value &- 1) / segmentBytes
-    let history = timeline > 1 ? [Self.digits(UInt64(timeline)) + ".history"] : []
-    return history
-      + numbers.map { Self.digits(UInt64(timeline)) + Self.digits($0 / perFile) + Self.digits($0 % perFile) }
+    return numbers.map { Self.digits(UInt64(timeline)) + Self.digits($0 / perFile) + Self.digits($0 % perFile) }
   }
 
   private static func digits(_ number: UInt64) -> String {
     let digits = String(number, radix: 16, uppercase: true)
     return String(repeating: "0", count: max(0, 8 - digits.count)) + digits
-  }
-}
-
-/// What a server says of itself.
-struct PostgresServer {
-  private let version: Int
-  private let system: UInt64
-  private let port: Int
-  private let started: Int64
-  private let isStandby: Bool
-  let segmentBytes: UInt64
-
-  init(_ connection: PostgresConnection) throws {
-    for setting in [
-      "search_path = pg_catalog", "statement_timeout = 0", "lock_timeout = 0", "client_encoding = SQL_ASCII",
-    ] {
-      _ = try connection.query("SET \(setting)")
-    }
-    let text = """
-      SELECT current_setting('server_version_num'), (pg_control_system()).system_identifier::text,
-        current_setting('port'), floor(extract(epoch FROM pg_postmaster_start_time()))::bigint, pg_is_in_recovery(),
-        (SELECT setting FROM pg_settings WHERE name = 'wal_segment_size')
-      """
-    let row = try connection.query(text).first?.map { String(decoding: $0 ?? [], as: UTF8.self) } ?? []
-    guard row.count == 6, let number = Int(row[0]), let signed = Int64(row[1]), let port = Int(row[2]),
-      let started = Int64(row[3]), let segmentBytes = UInt64(row[5]), segmentBytes.nonzeroBitCount == 1,
-      (1 << 20...1 << 30).contains(segmentBytes)
-    else { throw PostgresFailure("PostgreSQL's answers about itself are not understood", hint: nil) }
-    version = number / 10_000
-    system = UInt64(bitPattern: signed)
-    self.port = port
-    self.started = started
-    isStandby = row[4] == "t"
-    self.segmentBytes = segmentBytes
-    if version >= 14 { _ = try connection.query("SET idle_session_timeout = 0") }
-  }
-
-  var startStatement: String {
-    version >= 15 ? "SELECT pg_backup_start($1, true)" : "SELECT pg_start_backup($1, true, false)"
-  }
-
-  static func stopStatement(version: Int) -> String {
-    "SELECT lsn, labelfile, spcmapfile FROM "
-      + (version >= 15 ? "pg_backup_stop(false)" : "pg_stop_backup(false, false)")
-  }
-
-  /// Several clusters have the same system identifier when one was copied from another; their servers differ in port or start.
-  func check(isOf cluster: PostgresCluster) throws(PostgresFailure) {
-    guard PostgresCluster.versions.contains(version) else {
-      throw PostgresFailure(
-        "the server is PostgreSQL \(version), and \(PostgresCluster.versions.lowerBound) to \(PostgresCluster.versions.upperBound) are supported",
-        hint: "Stop it and back up the data directory cold, or back up a file system snapshot of it.")
-    }
-    let startTolerance: Int64 = 60
-    let isSameStart = cluster.postmaster.map { abs($0.started - started) <= startTolerance && $0.port == port } ?? false
-    guard system == cluster.control.system, isSameStart else {
-      throw PostgresFailure(
-        "the server that --postgres names does not run on \(cluster.place)",
-        hint: "Name the server of this data directory: compare its port and socket with the file postmaster.pid there.")
-    }
-    guard !isStandby else {
-      throw PostgresFailure(
-        "the server is a standby: a live capture needs the primary",
-        hint: "Back up where the primary runs, or stop the standby and back it up cold.")
-    }
-  }
-
-  static func lsn(_ text: String) throws(PostgresFailure) -> LogSequenceNumber {
-    guard let lsn = LogSequenceNumber(text) else { throw PostgresFailure("\"\(text)\" is no LSN", hint: nil) }
-    return lsn
   }
 }

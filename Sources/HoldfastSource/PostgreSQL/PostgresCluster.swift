@@ -8,16 +8,30 @@ package struct PostgresCluster: Sendable {
   /// The major version, such as 15.
   package let version: Int
   package let control: ControlFile
-  /// What the running server has written of itself; `nil` where none runs.
-  package let postmaster: PostmasterFile?
-  /// Whether a server ended here without shutting down.
-  package let isCrashed: Bool
+  /// What a server has written of itself, this one or a former one.
+  let postmaster: PostmasterFile?
+  /// The data directory. A server takes none but its own user's, and goes where that user may.
+  let directory: FileStatus
+  /// Its log as it lies there: whatever a server does is written to it.
+  package let log: [LogFile]
   /// Parts of it that lie elsewhere.
   package let tablespaces: [Tablespace]
   /// Tablespaces within the data directory, with their paths in it.
   let innerTablespaces: [Tablespace]
   /// Whether it is captured between the start and the stop of a backup that its server knows of.
   package private(set) var isLive = false
+  /// Files of its directory that its server tells, because they lie elsewhere.
+  private(set) var given: Set<String> = []
+  private var servers: RunningServers?
+  /// Whether a server runs on it, as far as it was looked for.
+  package private(set) var sighting = RunningServers.Sighting.none
+
+  /// A file of its log.
+  package struct LogFile: Sendable, Equatable {
+    let name: [UInt8]
+    let size: UInt64
+    let modified: Timestamp
+  }
 
   package struct Tablespace: Sendable, Equatable {
     /// Its object identifier, the name of the link in `pg_tblspc`.
@@ -39,6 +53,7 @@ package struct PostgresCluster: Sendable {
       return nil
     }
     root = place
+    let controlOwner: UInt32
     do throws(SystemError) {
       let controlFile = place.appending(ControlFile.path.bytes)
       guard try files.statusIfPresent(of: controlFile, in: source)?.kind == .file else { return nil }
@@ -49,18 +64,34 @@ package struct PostgresCluster: Sendable {
         throw SystemError.unsound(controlFile)
       }
       control = found
-      let file = try PostmasterFile(below: place, in: source, files: files)
-      postmaster = file.flatMap { ProcessTable.isRunning($0.process) ? $0 : nil }
-      isCrashed = !found.isShutDown && postmaster == nil
+      postmaster = try PostmasterFile(below: place, in: source, files: files)
+      directory = place.isEmpty ? try source.status() : try files.status(of: place, in: source)
+      controlOwner = try files.status(of: controlFile, in: source).userID
+      log = Self.log(of: place, in: source, files: files)
       (tablespaces, innerTablespaces) = try Self.tablespaces(of: place, in: source, files: files)
     } catch {
       throw PostgresFailure(
-        "\(place.isEmpty ? "the source" : place.description) looks like a PostgreSQL cluster, and \(error.message)",
+        "\(Self.place(of: place)) looks like a PostgreSQL cluster, and \(error.message)",
         hint: "Repair it, or leave it out with --exclude.")
+    }
+    guard controlOwner == directory.userID else { throw .planted(place) }
+  }
+
+  /// What lies in `pg_wal`, wherever that is; empty where it cannot be listed.
+  private static func log(of cluster: Path, in source: OpenFile, files: FileSystem) -> [LogFile] {
+    guard let directory = try? files.open(cluster.appending("pg_wal"), in: source, .directoryFollowingLinks),
+      let listing = try? directory.listing()
+    else { return [] }
+    return (0..<listing.count).compactMap { index in
+      let name = Array(listing[index])
+      guard let status = try? files.status(of: Path(bytes: name), in: directory), status.kind == .file else {
+        return nil
+      }
+      return LogFile(name: name, size: status.size, modified: status.modified)
     }
   }
 
-  /// The tablespaces that lie outside of the data directory, and those within.
+  /// The tablespaces that lie outside of the data directory, and those within. A link that leads nowhere is of one that lies outside.
   private static func tablespaces(
     of cluster: Path, in source: OpenFile, files: FileSystem
   ) throws(SystemError) -> (outer: [Tablespace], inner: [Tablespace]) {
@@ -71,7 +102,8 @@ package struct PostgresCluster: Sendable {
     for index in 0..<listing.count {
       let link = links.appending(listing[index])
       guard try files.status(of: link, in: source).kind == .symbolicLink else { continue }
-      let location = try files.resolve(source.path.appending(link.bytes))
+      let text = try files.readSymbolicLink(link, in: source)
+      let location = (try? files.resolve(source.path.appending(link.bytes))) ?? Path(bytes: text)
       let name = String(decoding: listing[index], as: UTF8.self)
       if home.contains(location) {
         let path = Path(bytes: Array(location.bytes.dropFirst(home.bytes.count + 1)))
@@ -84,14 +116,47 @@ package struct PostgresCluster: Sendable {
   }
 
   /// The same cluster, captured while its server runs.
-  package func live() -> PostgresCluster {
+  /// - Parameter given: names in its directory that the server tells.
+  package func live(giving given: Set<String> = []) -> PostgresCluster {
     var copy = self
-    copy.isLive = true
+    (copy.isLive, copy.given) = (true, given)
     return copy
   }
 
+  /// The same cluster, with what is known of servers.
+  package func seen(by servers: RunningServers) -> PostgresCluster {
+    var copy = self
+    copy.servers = servers
+    copy.sighting = servers.sighting(on: directory, postmaster)
+    return copy
+  }
+
+  /// The process of the server that runs on it, or may.
+  package var server: Int32? {
+    if case .runs(let process) = sighting { process } else { nil }
+  }
+
+  /// Whether a server that cannot be seen from here may run on it.
+  package var mayHaveUnseenServer: Bool { postmaster != nil && sighting == .none }
+
+  /// Whether it was not shut down, and no server runs on it.
+  package var isCrashed: Bool { !control.isShutDown && server == nil }
+
+  /// Why a directory that a link of the cluster leads to is no part of it; `nil` where it is. Whoever may write the cluster can make it lead anywhere, so it counts only where
+  /// the cluster's own user would get as well. And a copy has the links of the original.
+  func objection(to target: FileStatus, _ link: FileStatus) -> String? {
+    guard link.userID == directory.userID, target.userID == directory.userID else {
+      return "it leads to a directory that does not belong to the user of its cluster: it is not followed"
+    }
+    guard let use = servers?.use(of: target), use.process != server else { return nil }
+    return
+      "it leads to a directory that another PostgreSQL server uses (process \(use.process), which runs on \(use.dataDirectory)): it is not followed"
+  }
+
   /// Where it lies, for messages.
-  package var place: String { root.isEmpty ? "the source" : root.description }
+  package var place: String { Self.place(of: root) }
+
+  private static func place(of root: Path) -> String { root.isEmpty ? "the source" : root.description }
 
   /// A path within the cluster, as PostgreSQL knows it; `nil` where it lies elsewhere.
   func relative(_ path: Path) -> Path? {
@@ -112,40 +177,25 @@ package struct PostgresCluster: Sendable {
   }
 }
 
-/// `postmaster.pid`: the server's process, where it listens, since when it runs (PostgreSQL's source, utils/pidfile.h). A killed server leaves it, and a copy has it.
-package struct PostmasterFile: Sendable, Equatable {
-  package static let name = "postmaster.pid"
-  package let process: Int32
-  let started: Int64
-  let port: Int
-
-  /// - Parameter cluster: the data directory, in `source`.
-  /// - Returns: `nil` where there is none that could be understood.
-  package init?(below cluster: Path, in source: OpenFile, files: FileSystem) throws(SystemError) {
-    let path = cluster.appending(Self.name)
-    guard try files.statusIfPresent(of: path, in: source)?.kind == .file else { return nil }
-    let text = String(decoding: try files.openForCapture(path, in: source).contents(max: 4096), as: UTF8.self)
-    let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map {
-      $0.trimmingPrefix { $0 == " " }
-    }
-    // A single-user server writes its number negative.
-    guard let number = lines.first.flatMap({ Int32($0) }), let process = Int32(exactly: number.magnitude) else {
-      return nil
-    }
-    self.process = process
-    started = lines.count > 2 ? Int64(lines[2]) ?? 0 : 0
-    port = lines.count > 3 ? Int(lines[3]) ?? 0 : 0
-  }
-}
-
 /// What keeps a cluster from being captured.
 package struct PostgresFailure: OperatorError, Equatable {
   package let message: String
   package let hint: String?
   package var exitStatus: ExitStatus { .failed }
 
+  /// Whether what looks like a cluster cannot be one of the directory's owner.
+  package private(set) var isPlanted = false
+
   package init(_ message: String, hint: String?) {
     self.message = message
     self.hint = hint
+  }
+
+  static func planted(_ place: Path) -> PostgresFailure {
+    var failure = PostgresFailure(
+      "\(place.isEmpty ? "the source" : place.description) looks like a PostgreSQL cluster, and its control file belongs to another user than the directory",
+      hint: "Remove it, or leave it out with --exclude.")
+    failure.isPlanted = true
+    return failure
   }
 }

@@ -26,6 +26,17 @@ package struct WALParser {
   /// Behind a switch of segments nothing counts before this.
   private var resumesAt = LogSequenceNumber(0)
 
+  /// A directory of a database that was copied as it lay there: `ALTER DATABASE … SET TABLESPACE`, and `CREATE DATABASE` but for those that write all pages to the log.
+  package struct DatabaseCopy: Hashable, Sendable {
+    let origin: DatabasePlace
+    let copy: DatabasePlace
+  }
+
+  /// How many of them are kept.
+  private static let databaseCopiesMax = 1 << 16
+  /// In the order of the log.
+  private(set) var databaseCopies: [DatabaseCopy] = []
+
   /// Where the last record begins that is complete and began in what was parsed.
   package private(set) var lastRecord: LogSequenceNumber?
   /// Behind the last record that is complete.
@@ -166,6 +177,11 @@ package struct WALParser {
     case .segmentSwitch:
       let number = segment.size.number(of: record.start)
       resumesAt = segment.size.start(of: number + 1)
+    case .databaseCopy:
+      guard let copy = record.kept.withUnsafeBytes({ WALRecordBody.databaseCopy($0) }),
+        databaseCopies.count < Self.databaseCopiesMax
+      else { return false }
+      databaseCopies.append(copy)
     case .other: break
     }
     lastRecord = record.start

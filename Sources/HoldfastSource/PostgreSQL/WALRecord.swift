@@ -43,7 +43,7 @@ struct WALRecordHead {
     checksum = bytes.littleEndian(at: Self.checksumOffset)
   }
 
-  enum Meaning { case transactionEnd, restorePoint, segmentSwitch, other }
+  enum Meaning { case transactionEnd, restorePoint, segmentSwitch, databaseCopy, other }
 
   /// The same numbers in PostgreSQL 12 to 17.
   var meaning: Meaning {
@@ -51,6 +51,7 @@ struct WALRecordHead {
     case (1, 0x00), (1, 0x20), (1, 0x30), (1, 0x40): .transactionEnd
     case (0, 0x70): .restorePoint
     case (0, 0x40): .segmentSwitch
+    case (4, 0x00): .databaseCopy
     default: .other
     }
   }
@@ -75,8 +76,16 @@ enum WALRecordBody {
     case .restorePoint:
       guard data.count >= 8 + nameCount else { return nil }
       return .restorePoint(at: place, time: time, name: Array(data[8..<8 + nameCount].prefix { $0 != 0 }))
-    case .segmentSwitch, .other: return nil
+    case .segmentSwitch, .databaseCopy, .other: return nil
     }
+  }
+
+  /// - Returns: `nil` for what is not laid out so (`commands/dbcommands_xlog.h`: the new place, then the old one).
+  static func databaseCopy(_ bytes: UnsafeRawBufferPointer) -> WALParser.DatabaseCopy? {
+    guard let data = ownData(bytes), data.count >= 16 else { return nil }
+    return WALParser.DatabaseCopy(
+      origin: DatabasePlace(database: data.littleEndian(at: 8), tablespace: data.littleEndian(at: 12)),
+      copy: DatabasePlace(database: data.littleEndian(at: 0), tablespace: data.littleEndian(at: 4)))
   }
 
   /// The data of the record itself, cut off where `bytes` end.

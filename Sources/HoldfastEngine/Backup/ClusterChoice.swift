@@ -1,0 +1,108 @@
+internal import HoldfastArchive
+internal import HoldfastModel
+internal import HoldfastSource
+internal import HoldfastSystem
+
+/// Decides how each PostgreSQL cluster of a source is captured. Where the source itself is one that cannot be captured the run is refused; below it, it is left out and named: nobody
+/// who may write somewhere in a source can keep the rest of it from being captured.
+struct ClusterChoice {
+  private let found: DatabaseSurvey.Findings
+  private let source: Path
+  private let connection: String?
+  private let isExpected: Bool
+  /// Directories that are not captured, and why.
+  private(set) var withheld: [Path: String] = [:]
+  /// Files that may be anything, and why.
+  private(set) var torn: [Path: String] = [:]
+  private(set) var backup: PostgresBackup?
+
+  /// - Parameters:
+  ///   - source: where the source lies, for messages.
+  ///   - connection: how to reach the server of the one that runs.
+  ///   - isExpected: whether one must run.
+  init(_ found: DatabaseSurvey.Findings, source: Path, connection: String?, isExpected: Bool) {
+    self.found = found
+    self.source = source
+    self.connection = connection
+    self.isExpected = isExpected
+  }
+
+  /// All clusters, and the one that `backup` captures as a live one.
+  var clusters: [PostgresCluster] {
+    found.clusters.map { cluster in backup.map { $0.cluster.root == cluster.root ? $0.cluster : cluster } ?? cluster }
+  }
+
+  /// Begins the backup of the cluster whose server the connection reaches.
+  mutating func begin(_ name: SourceName, root: OpenFile, host: Host, progress: any ProgressObserver) throws {
+    try sortOutUnsound(root, host.files)
+    let running = found.clusters.filter { $0.server != nil }
+    var failure: PostgresFailure?
+    if let connection {
+      do {
+        backup = try PostgresBackup(
+          ofOneOf: candidates(running), info: connection, label: "holdfast \(name)",
+          slot: "holdfast_\(host.random.identifier())", root: root, files: host.files, cancellation: host.cancellation)
+      } catch let refusal as PostgresFailure where !isExpected && !running.contains(where: \.root.isEmpty) {
+        // Variables of the environment may be there for other programs, and anybody may run a server of his own.
+        failure = refusal
+      }
+      backup?.warnings.forEach(progress.warn)
+      backup?.notes.forEach(progress.note)
+    }
+    guard backup != nil || !isExpected else { throw nothingRuns }
+    for crashed in found.clusters where crashed.isCrashed && crashed.root != backup?.cluster.root {
+      progress.warn(
+        "the PostgreSQL cluster \(place(of: crashed)) was not shut down: it is captured as it lies there, and recovers when it is started"
+      )
+    }
+    for cluster in running where cluster.root != backup?.cluster.root { try withhold(cluster, failure) }
+  }
+
+  /// Where the server of a connection may run. One that cannot be seen from here, in a container perhaps, is found by what it says of itself.
+  private func candidates(_ running: [PostgresCluster]) -> [PostgresCluster] {
+    running + (isExpected ? found.clusters.filter { $0.server == nil && $0.mayHaveUnseenServer } : [])
+  }
+
+  private var nothingRuns: EngineError {
+    let copy = found.clusters.lazy.compactMap { cluster -> String? in
+      guard case .elsewhere(let process) = cluster.sighting else { return nil }
+      return
+        ": \(place(of: cluster)) is a copy, and the server of its postmaster.pid, process \(process), runs on another directory"
+    }.first
+    return EngineError(
+      "no PostgreSQL server runs on a data directory in \(source)\(copy ?? "")",
+      hint: "Name the data directory of the server, or leave out --postgres for one that is stopped.")
+  }
+
+  private mutating func withhold(_ cluster: PostgresCluster, _ failure: PostgresFailure?) throws {
+    guard !cluster.root.isEmpty else {
+      throw EngineError(
+        "a PostgreSQL server runs on \(place(of: cluster)): a plain copy of it would be worth nothing",
+        hint:
+          "Say --postgres 'host=/var/run/postgresql user=postgres' to capture it while it runs, or stop it first, or leave it out with --exclude."
+      )
+    }
+    withheld[cluster.root] =
+      "a PostgreSQL server runs on it\(cluster.server.map { " (process \($0))" } ?? ""), and a plain copy would be worth nothing: it is left out"
+      + (failure.map { " (\($0.message))" } ?? "") + "; capture it with --postgres, as a source of its own"
+  }
+
+  /// What cannot be understood is captured as the files that it is, unless a server uses it.
+  private mutating func sortOutUnsound(_ root: OpenFile, _ files: FileSystem) throws {
+    for (place, failure) in found.unsoundClusters {
+      guard !place.isEmpty || failure.isPlanted else { throw failure }
+      let status = place.isEmpty ? try? root.status() : try? files.status(of: place, in: root)
+      let use = status.flatMap { found.servers?.use(of: $0) }
+      if let use, use.isDataDirectory, !place.isEmpty {
+        withheld[place] = "a PostgreSQL server runs on it (process \(use.process)): it is left out"
+      } else {
+        torn[place.appending(ClusterControl.path.bytes)] =
+          failure.message + ": it is captured as plain files, and no server may start on them"
+      }
+    }
+  }
+
+  private func place(of cluster: PostgresCluster) -> Path {
+    cluster.root.isEmpty ? source : source.appending(cluster.root.bytes)
+  }
+}

@@ -1,0 +1,38 @@
+internal import HoldfastArchive
+internal import HoldfastModel
+internal import HoldfastSource
+
+/// What a restored cluster lacks before a server starts on it: where its configuration lay outside of the data directory, no snapshot of the stopped cluster has it.
+package struct ClusterAdvice: Sendable {
+  private static let control = ClusterControl.path.lastComponent
+  private static let needed = ["postgresql.conf", "pg_hba.conf"]
+  /// Of each kind of file that is looked for, so many places are kept: what a repository has may be endless.
+  private static let placesMax = 1024
+  private var controls: Set<Path> = []
+  private var configurations: Set<Path> = []
+
+  /// Takes note of an entry that is restored.
+  mutating func notice(_ path: Path) {
+    let name = path.lastComponent
+    if name.elementsEqual(Self.control) {
+      if controls.count < Self.placesMax { controls.insert(path) }
+    } else if Self.needed.contains(where: { name.elementsEqual($0.utf8) }), configurations.count < Self.placesMax {
+      configurations.insert(path)
+    }
+  }
+
+  /// For each cluster that lacks something, what to do.
+  /// - Parameter target: where it is restored to.
+  func lines(in target: Path) -> [String] {
+    controls.sorted().compactMap { control in
+      guard let cluster = control.parent?.parent, cluster.appending(ClusterControl.path.bytes) == control else {
+        return nil
+      }
+      let missing = Self.needed.filter { !configurations.contains(cluster.appending($0)) }
+      guard !missing.isEmpty else { return nil }
+      let place = cluster.isEmpty ? target : target.appending(cluster.bytes)
+      return
+        "the cluster in \(place) has no \(missing.joined(separator: " and no ")): its configuration lay outside of its data directory; before a server starts, put it there, or start the server with -c config_file=PATH (Debian has it in /etc/postgresql)"
+    }
+  }
+}

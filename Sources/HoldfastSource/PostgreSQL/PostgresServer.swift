@@ -1,0 +1,114 @@
+internal import HoldfastModel
+internal import HoldfastSystem
+
+/// Where a database lies, by object identifiers.
+struct DatabasePlace: Hashable, Sendable {
+  let database: UInt32
+  let tablespace: UInt32
+}
+
+/// What a server says of itself.
+struct PostgresServer {
+  private static let startToleranceSeconds: Int64 = 60
+  private let version: Int
+  private let system: UInt64
+  private let port: Int
+  private let started: Int64
+  private let isStandby: Bool
+  /// As it says; `nil` where this role may not know.
+  private let dataDirectory: Path?
+  let segmentBytes: UInt64
+
+  init(_ connection: PostgresConnection) throws {
+    for setting in [
+      "search_path = pg_catalog", "statement_timeout = 0", "lock_timeout = 0", "client_encoding = SQL_ASCII",
+    ] {
+      _ = try connection.query("SET \(setting)")
+    }
+    let text = """
+      SELECT current_setting('server_version_num'), (pg_control_system()).system_identifier::text,
+        current_setting('port'), floor(extract(epoch FROM pg_postmaster_start_time()))::bigint, pg_is_in_recovery(),
+        (SELECT setting FROM pg_settings WHERE name = 'wal_segment_size'),
+        (SELECT setting FROM pg_settings WHERE name = 'data_directory')
+      """
+    let row = try connection.query(text).first?.map { String(decoding: $0 ?? [], as: UTF8.self) } ?? []
+    guard row.count == 7, let number = Int(row[0]), let signed = Int64(row[1]), let port = Int(row[2]),
+      let started = Int64(row[3]), let segmentBytes = UInt64(row[5]), segmentBytes.nonzeroBitCount == 1,
+      (1 << 20...1 << 30).contains(segmentBytes)
+    else { throw PostgresFailure("PostgreSQL's answers about itself are not understood", hint: nil) }
+    version = number / 10_000
+    system = UInt64(bitPattern: signed)
+    self.port = port
+    self.started = started
+    isStandby = row[4] == "t"
+    dataDirectory = row[6].isEmpty ? nil : Path(row[6])
+    self.segmentBytes = segmentBytes
+    if version >= 14 { _ = try connection.query("SET idle_session_timeout = 0") }
+  }
+
+  var startStatement: String {
+    version >= 15 ? "SELECT pg_backup_start($1, true)" : "SELECT pg_start_backup($1, true, false)"
+  }
+
+  static func stopStatement(version: Int) -> String {
+    "SELECT lsn, labelfile, spcmapfile FROM "
+      + (version >= 15 ? "pg_backup_stop(false)" : "pg_stop_backup(false, false)")
+  }
+
+  /// Where all databases are.
+  static func databases(_ connection: PostgresConnection) throws -> Set<DatabasePlace> {
+    Set(
+      try connection.query("SELECT oid, dattablespace FROM pg_database").compactMap { row in
+        let numbers = row.compactMap { $0.flatMap { UInt32(String(decoding: $0, as: UTF8.self)) } }
+        return numbers.count == 2 ? DatabasePlace(database: numbers[0], tablespace: numbers[1]) : nil
+      })
+  }
+
+  /// The cluster that it runs on.
+  func cluster(among candidates: [PostgresCluster], files: FileSystem) throws(PostgresFailure) -> PostgresCluster {
+    guard PostgresCluster.versions.contains(version) else {
+      throw PostgresFailure(
+        "the server is PostgreSQL \(version), and \(PostgresCluster.versions.lowerBound) to \(PostgresCluster.versions.upperBound) are supported",
+        hint: "Stop it and back up the data directory cold, or back up a file system snapshot of it.")
+    }
+    guard let cluster = candidates.first(where: runs) else {
+      throw PostgresFailure(
+        "the server that --postgres names does not run on \(candidates.map(\.place).joined(separator: ", nor on "))",
+        hint: "Name the server of this data directory: compare its port and socket with the file postmaster.pid there.")
+    }
+    if isElsewhere(than: cluster, files) { throw Self.isCopy(cluster) }
+    guard !isStandby else {
+      throw PostgresFailure(
+        "the server is a standby: a live capture needs the primary",
+        hint: "Back up where the primary runs, or stop the standby and back it up cold.")
+    }
+    return cluster
+  }
+
+  /// Several clusters have the same system identifier when one was copied from another; their servers differ in port or start.
+  private func runs(on cluster: PostgresCluster) -> Bool {
+    guard system == cluster.control.system, let file = cluster.postmaster else { return false }
+    return file.port == port
+      && abs(file.started.subtractingReportingOverflow(started).partialValue) <= Self.startToleranceSeconds
+  }
+
+  /// Whether the directory that it names can be seen from here, and is another one. In a container the name may mean something else here.
+  private func isElsewhere(than cluster: PostgresCluster, _ files: FileSystem) -> Bool {
+    guard let dataDirectory, let home = try? files.open(dataDirectory, .directoryFollowingLinks),
+      let file = try? PostmasterFile(below: .root, in: home, files: files), file == cluster.postmaster,
+      let status = try? home.status()
+    else { return false }
+    return !status.isSameFile(as: cluster.directory)
+  }
+
+  static func isCopy(_ cluster: PostgresCluster) -> PostgresFailure {
+    PostgresFailure(
+      "\(cluster.place) is a copy of the data directory that the server of --postgres runs on: what the server tells of a backup does not hold for it",
+      hint: "Name the directory that the server runs on, or leave out --postgres to capture the copy as it lies.")
+  }
+
+  static func lsn(_ text: String) throws(PostgresFailure) -> LogSequenceNumber {
+    guard let lsn = LogSequenceNumber(text) else { throw PostgresFailure("\"\(text)\" is no LSN", hint: nil) }
+    return lsn
+  }
+}

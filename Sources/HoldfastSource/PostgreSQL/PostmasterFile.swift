@@ -1,0 +1,28 @@
+package import HoldfastModel
+package import HoldfastSystem
+
+/// `postmaster.pid`: the server's process, where it listens, since when it runs (PostgreSQL's source, utils/pidfile.h). A killed server leaves it, and a copy has it.
+package struct PostmasterFile: Sendable, Equatable {
+  package static let name = "postmaster.pid"
+  package let process: Int32
+  let started: Int64
+  let port: Int
+
+  /// - Parameter cluster: the data directory, in `source`.
+  /// - Returns: `nil` where there is none that could be understood.
+  package init?(below cluster: Path, in source: OpenFile, files: FileSystem) throws(SystemError) {
+    let path = cluster.appending(Self.name)
+    guard try files.statusIfPresent(of: path, in: source)?.kind == .file else { return nil }
+    let text = String(decoding: try files.openForCapture(path, in: source).contents(max: 4096), as: UTF8.self)
+    let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map {
+      $0.trimmingPrefix { $0 == " " }
+    }
+    // A single-user server writes its number negative.
+    guard let number = lines.first.flatMap({ Int32($0) }), let process = Int32(exactly: number.magnitude) else {
+      return nil
+    }
+    self.process = process
+    started = lines.count > 2 ? Int64(lines[2]) ?? 0 : 0
+    port = lines.count > 3 ? Int(lines[3]) ?? 0 : 0
+  }
+}

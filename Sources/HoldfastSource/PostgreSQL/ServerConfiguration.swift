@@ -1,0 +1,76 @@
+internal import HoldfastModel
+internal import HoldfastSystem
+
+/// The configuration files that a server has outside of its data directory, as Debian has them, and without which it does not start: as the server tells of them. Their places are not
+/// opened from here: whoever may write the cluster can name any.
+struct ServerConfiguration {
+  /// By their names in the data directory.
+  private(set) var files: [String: [UInt8]] = [:]
+  private(set) var notes: [String] = []
+  private(set) var warnings: [String] = []
+
+  /// With the settings that tell where they lie.
+  private static let names = [
+    "postgresql.conf": "config_file", "pg_hba.conf": "hba_file", "pg_ident.conf": "ident_file",
+  ]
+  /// What is said of places only holds for the original.
+  private static let places = ["data_directory", "config_file", "hba_file", "ident_file", "external_pid_file"]
+
+  init(
+    of cluster: PostgresCluster, _ connection: PostgresConnection, in root: OpenFile, files: FileSystem
+  ) throws {
+    var missing: [String] = []
+    for name in Self.names.keys.sorted()
+    where try files.statusIfPresent(of: cluster.root.appending(name), in: root) == nil {
+      missing.append(name)
+    }
+    guard !missing.isEmpty else { return }
+    let list = missing.joined(separator: ", ")
+    do {
+      var known: [String] = []
+      for name in missing {
+        let setting = Self.names[name] ?? ""
+        known.append(try connection.value("SELECT current_setting($1)", [setting]))
+        self.files[name] =
+          name == "postgresql.conf"
+          ? try Self.settings(connection, from: known.last ?? "")
+          : Array(try connection.value("SELECT pg_read_file(current_setting($1))", [setting]).utf8)
+      }
+      notes.append(
+        "the cluster has its configuration elsewhere (\(known.joined(separator: ", "))): the snapshot has \(list) as the server tells it, so that what is restored starts by itself; back up the originals as well"
+      )
+    } catch let failure as PostgresFailure {
+      self.files = [:]
+      warnings.append(
+        "the configuration of the cluster (\(list)) lies outside of its data directory, and is not in the snapshot (\(failure.message)): back it up as well, or let the role of --postgres read it (GRANT pg_read_all_settings, pg_read_server_files)"
+      )
+    }
+  }
+
+  /// What counts of it, in one file: it may include others.
+  private static func settings(_ connection: PostgresConnection, from place: String) throws -> [UInt8] {
+    let excluded = places.map { "'\($0)'" }.joined(separator: ", ")
+    let rows = try connection.query(
+      """
+      SELECT name, setting FROM pg_settings
+      WHERE source = 'configuration file' AND sourcefile NOT LIKE '%/postgresql.auto.conf' AND name NOT IN (\(excluded))
+      ORDER BY name
+      """)
+    let head = "# What counted of \(Path(place)) when holdfast took this snapshot, but for the places of files.\n"
+    return Array(head.utf8)
+      + rows.flatMap { row in
+        guard row.count == 2, let name = row[0], let value = row[1] else { return [UInt8]() }
+        return name + Array(" = '".utf8) + value.flatMap(quoted) + Array("'\n".utf8)
+      }
+  }
+
+  /// Within single quotes, as PostgreSQL reads its configuration.
+  private static func quoted(_ byte: UInt8) -> [UInt8] {
+    switch byte {
+    case UInt8(ascii: "'"): Array("''".utf8)
+    case UInt8(ascii: "\\"): Array("\\\\".utf8)
+    case UInt8(ascii: "\n"): Array("\\n".utf8)
+    default: [byte]
+    }
+  }
+}

@@ -1,0 +1,100 @@
+import HoldfastArchive
+import HoldfastEngine
+import HoldfastModel
+import HoldfastSystem
+import HoldfastTestSupport
+import Testing
+
+/// What a server needs to start and has outside of its data directory is in the snapshot, or the operator is told.
+@Suite(.serialized, .timeLimit(.minutes(3))) struct PostgresConfigurationTests {
+  private let shop: TestShop
+  private let cluster: TestCluster
+  private let place: Path
+
+  /// A running server with its configuration where Debian has it: in a directory of its own, in several files.
+  init() throws {
+    shop = try TestShop()
+    cluster = try TestCluster()
+    place = cluster.directory.appending("etc")
+    TestFiles.makeDirectory(place)
+    for name in ["postgresql.conf", "pg_hba.conf", "pg_ident.conf"] {
+      TestFiles.rename(cluster.data.appending(name), to: place.appending(name))
+    }
+    let text = String(decoding: TestFiles.read(place.appending("postgresql.conf")) ?? [], as: UTF8.self)
+    TestFiles.write(
+      text + """
+        data_directory = '\(cluster.data.text)'
+        hba_file = '\(place.appending("pg_hba.conf").text)'
+        ident_file = '\(place.appending("pg_ident.conf").text)'
+        include 'more.conf'
+
+        """, to: place.appending("postgresql.conf"))
+    TestFiles.write("work_mem = '7MB'\nlog_line_prefix = 'it''s \\\\\\\\ %m '\n", to: place.appending("more.conf"))
+    try TestCluster.giveToServer(place)
+    try cluster.start(more: "-c config_file='\(place.appending("postgresql.conf").text)'")
+  }
+
+  private func capture(_ more: String = "", _ progress: QuietProgress) throws -> Backup.Report {
+    let (data, connection) = (cluster.data, cluster.connection + more)
+    return try shop.backup(progress: progress) { options in
+      options.source = data
+      options.name = SourceName("shop")
+      options.postgres = connection
+    }
+  }
+
+  @Test func itIsInTheSnapshotAsTheServerTellsIt() throws {
+    let progress = QuietProgress()
+    #expect(try capture("", progress).problems == [])
+    let places = ["pg_hba.conf", "pg_ident.conf", "postgresql.conf"].map { place.appending($0).text }
+    #expect(
+      progress.notes.contains(
+        "the cluster has its configuration elsewhere (\(places.joined(separator: ", "))): the snapshot has pg_hba.conf, pg_ident.conf, postgresql.conf as the server tells it, so that what is restored starts by itself; back up the originals as well"
+      ))
+    #expect(progress.warnings == [])
+    let prefix = try cluster.psql("SHOW log_line_prefix")
+    // An incremental has them where they belong as well.
+    #expect(try capture("", QuietProgress()).envelope.changes.removed == 0)
+    try cluster.stop()
+    try shop.restore(to: "restored")
+    let restored = try TestCluster(restored: shop.directory.appending("restored"))
+    try TestCluster.giveToServer(shop.directory.path)
+    try restored.start()
+    #expect(try restored.psql("SHOW data_directory") == restored.data.text)
+    #expect(try restored.psql("SHOW hba_file") == restored.data.appending("pg_hba.conf").text)
+    #expect(try restored.psql("SHOW work_mem") == "7MB")
+    #expect(try restored.psql("SHOW log_line_prefix") == prefix && prefix.hasPrefix("it's "))
+  }
+
+  @Test func aRoleThatMayNotReadItIsTold() throws {
+    try cluster.psql("CREATE ROLE holdfast LOGIN REPLICATION")
+    try cluster.psql("GRANT EXECUTE ON FUNCTION pg_backup_start, pg_backup_stop TO holdfast")
+    let progress = QuietProgress()
+    #expect(try capture(" user=holdfast", progress).problems == [])
+    #expect(progress.warnings.count == 1)
+    #expect(
+      progress.warnings.first?.hasPrefix(
+        "the configuration of the cluster (pg_hba.conf, pg_ident.conf, postgresql.conf) lies outside of its data directory, and is not in the snapshot (PostgreSQL says: "
+      ) == true)
+    try cluster.psql("GRANT pg_read_all_settings, pg_read_server_files TO holdfast")
+    let second = QuietProgress()
+    #expect(try capture(" user=holdfast", second).problems == [])
+    #expect(second.warnings == [])
+  }
+
+  /// Of a stopped cluster nobody tells where it lies.
+  @Test func whoRestoresAClusterWithoutItIsTold() throws {
+    try cluster.stop()
+    try shop.backup { $0.source = cluster.data }
+    let progress = QuietProgress()
+    let target = shop.directory.appending("restored")
+    _ = try Restore(
+      repository: shop.repository, snapshot: shop.snapshot(), options: Restore.Options(target: target),
+      progress: progress
+    ).run()
+    #expect(
+      progress.warnings == [
+        "the cluster in \(target) has no postgresql.conf and no pg_hba.conf: its configuration lay outside of its data directory; before a server starts, put it there, or start the server with -c config_file=PATH (Debian has it in /etc/postgresql)"
+      ])
+  }
+}
