@@ -13,6 +13,8 @@ package struct ScannedItem: Sendable {
   package private(set) var linkTarget: [UInt8]?
   /// From where it is reached without following a link.
   let origin: Origin
+  /// What its name is in, where it is no file that is opened to read it.
+  private let container: OpenFile?
 
   struct Origin: Sendable {
     let directory: OpenFile
@@ -29,12 +31,16 @@ package struct ScannedItem: Sendable {
     self.init(path, status, directory, isInPostgreSQL, Origin(directory: root, path: .root))
   }
 
-  init(_ path: Path, _ status: FileStatus, _ directory: OpenFile?, _ isInPostgreSQL: Bool, _ origin: Origin) {
+  init(
+    _ path: Path, _ status: FileStatus, _ directory: OpenFile?, _ isInPostgreSQL: Bool, _ origin: Origin,
+    in container: OpenFile? = nil
+  ) {
     self.path = path
     self.status = status
     self.directory = directory
     self.isInPostgreSQL = isInPostgreSQL
     self.origin = origin
+    self.container = container
   }
 
   func leading(to target: [UInt8]) -> ScannedItem {
@@ -46,6 +52,24 @@ package struct ScannedItem: Sendable {
   /// Opens the file for reading, without following a link on the way.
   package func open(_ files: FileSystem) throws(SystemError) -> OpenFile {
     try files.openForCapture(origin.relative(path), in: origin.directory)
+  }
+
+  /// Of what is not opened to read it.
+  package func extendedAttributes(_ files: FileSystem) throws(SystemError) -> [ExtendedAttribute] {
+    if let directory { return try directory.extendedAttributes() }
+    let (parent, name) = try place(files)
+    return try files.extendedAttributes(of: name, in: parent)
+  }
+
+  /// Where it leads, of a symbolic link.
+  package func readSymbolicLink(_ files: FileSystem) throws(SystemError) -> [UInt8] {
+    let (parent, name) = try place(files)
+    return try files.readSymbolicLink(name, in: parent)
+  }
+
+  private func place(_ files: FileSystem) throws(SystemError) -> (OpenFile, Path) {
+    if let container { return (container, Path(bytes: Array(path.lastComponent))) }
+    return try files.locate(origin.relative(path), beneath: origin.directory)
   }
 }
 
@@ -76,7 +100,9 @@ package final class Scanner {
     }
 
     func item(_ path: Path, _ status: FileStatus) -> ScannedItem {
-      ScannedItem(path, status, nil, isInPostgreSQL, origin)
+      // Files wait in jobs, and would keep as many directories open.
+      let container = status.kind == .file ? nil : parent(of: Path(bytes: Array(path.lastComponent)))
+      return ScannedItem(path, status, nil, isInPostgreSQL, origin, in: container)
     }
   }
 
@@ -86,6 +112,7 @@ package final class Scanner {
   private let files: FileSystem
   private let root: OpenFile
   private let exclusions: [Glob]
+  private let leftOut: Set<Path>
   private let clusters: [PostgresCluster]
   private let withheld: [Path: String]
   private var levels: [Level] = []
@@ -93,15 +120,17 @@ package final class Scanner {
 
   /// - Parameters:
   ///   - root: the open source directory.
+  ///   - leavingOut: what is neither reported nor entered.
   ///   - clusters: PostgreSQL data directories in it, of which only what belongs into a snapshot is found.
   ///   - withheld: directories that are not entered, and why: each is a problem.
   package init(
-    files: FileSystem, root: OpenFile, exclusions: [Glob], clusters: [PostgresCluster] = [],
-    withheld: [Path: String] = [:]
+    files: FileSystem, root: OpenFile, exclusions: [Glob], leavingOut leftOut: Set<Path> = [],
+    clusters: [PostgresCluster] = [], withheld: [Path: String] = [:]
   ) {
     self.files = files
     self.root = root
     self.exclusions = exclusions
+    self.leftOut = leftOut
     self.clusters = clusters
     self.withheld = withheld
   }
@@ -124,7 +153,7 @@ package final class Scanner {
       let name = level.listing[level.next]
       levels[levels.count - 1].next += 1
       let path = level.path.appending(name)
-      if exclusions.contains(where: { $0.matches(path) }) { continue }
+      if exclusions.contains(where: { $0.matches(path) }) || (!leftOut.isEmpty && leftOut.contains(path)) { continue }
       if let finding = examine(path, name: Path(bytes: Array(name)), in: level) { return finding }
     }
     return nil
@@ -222,6 +251,9 @@ package final class Scanner {
     into path: Path, directory: OpenFile, origin: ScannedItem.Origin, isInPostgreSQL: Bool, rules: ClusterRules?
   ) throws(SystemError) {
     var listing = try directory.listing()
+    if try LostAndFound.lies(in: directory, listing, files: files) {
+      listing = listing.filtered { !$0.elementsEqual(LostAndFound.name.bytes) }
+    }
     let cluster = clusters.first { $0.root == path }
     let tablespaces = Array(PostgresCluster.tablespaceDirectory.utf8)
     if let cluster, !cluster.tablespaces.isEmpty, !listing.contains(tablespaces) {

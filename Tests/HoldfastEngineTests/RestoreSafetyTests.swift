@@ -191,7 +191,7 @@ import Testing
       throw SystemError("open", Path("unreadable"), code: EIO)
     }
     try shop.backup(in: shop.repository(probe: probe))
-    TestFiles.makeDirectory(target.appending(".holdfast-restore"))
+    TestFiles.makeDirectory(target.appending(".holdfast-restore"), mode: 0o700)
     TestFiles.write("half of another", to: target.appending(".holdfast-restore/unreadable"))
     _ = try restoreOver()
     #expect(TestFiles.names(in: target) == ["orders"])

@@ -41,8 +41,14 @@ struct ExtendedAttributeTests {
   @Test func attributesOfALinkAreNotThoseOfItsTarget() throws {
     TestFiles.write("x", to: directory.appending("file"))
     TestFiles.symbolicLink("file", at: directory.appending("link"))
-    try files.setExtendedAttribute(directory.appending("file"), sample)
+    let place = try files.open(directory.path, .directory)
+    try files.openReference(Path("file"), beneath: place).setExtendedAttribute(sample)
     #expect(try files.extendedAttributes(of: directory.appending("file")) == [sample])
     #expect(try files.extendedAttributes(of: directory.appending("link")) == [])
+    #expect(try files.extendedAttributes(of: Path("file"), in: place) == [sample])
+    #expect(try files.extendedAttributes(of: Path("link"), in: place) == [])
+    #expect(try files.openReference(Path("link"), beneath: place).extendedAttributes() == [])
+    try files.openReference(Path("file"), beneath: place).removeExtendedAttribute(sample.name)
+    #expect(try files.openReference(Path("file"), beneath: place).extendedAttributes() == [])
   }
 }

@@ -107,6 +107,15 @@ package final class SmallDisk {
     }
   }
 
+  /// Shows a file or directory at another place as well, on the same device.
+  package init?(showing original: Path, at path: Path) {
+    self.path = path
+    guard Self.mount("--bind", original.text, path.text) else {
+      print("skipped: nothing can be mounted here")
+      return nil
+    }
+  }
+
   deinit {
     _ = path.withCString { umount2($0, Int32(MNT_DETACH)) }
   }

@@ -11,6 +11,7 @@
 #include <sys/statvfs.h>
 #include <sys/types.h>
 #include <sys/xattr.h>
+#include <time.h>
 #include <unistd.h>
 
 int holdfast_openat(int directory, const char *path, int flags, mode_t permissions);
@@ -65,6 +66,27 @@ unsigned int holdfast_major(dev_t device);
 unsigned int holdfast_minor(dev_t device);
 dev_t holdfast_makedev(unsigned int major, unsigned int minor);
 
+/// Whether something is mounted at a name in a directory, or at the directory itself for an empty name (statx(2), STATX_ATTR_MOUNT_ROOT): 1 or 0; -1 with ENOSYS before Linux 5.8, with another
+/// errno where it cannot be examined. No link is followed.
+int holdfast_is_mount_root(int directory, const char *name);
+
+/// Whether a file lies on an overlay: 1 or 0.
+int holdfast_is_on_overlay(int descriptor);
+
+// What a descriptor of O_PATH stands for, whatever it is and whatever its name leads to by now. Its attributes are reached through /proc where the kernel has no other way: ENOENT where
+// that is not mounted.
+int holdfast_reference_set_owner(int descriptor, uid_t user, gid_t group);
+/// By fchmodat2 (Linux 6.6), else through /proc.
+int holdfast_reference_set_mode(int descriptor, mode_t mode);
+int holdfast_reference_set_times(int descriptor, const struct timespec *times);
+ssize_t holdfast_reference_list_attributes(int descriptor, char *list, size_t size);
+ssize_t holdfast_reference_get_attribute(int descriptor, const char *name, void *value, size_t size);
+int holdfast_reference_set_attribute(int descriptor, const char *name, const void *value, size_t size);
+int holdfast_reference_remove_attribute(int descriptor, const char *name);
+/// Whether this process sees its own descriptors in /proc.
+int holdfast_has_proc(void);
+
+extern const int holdfast_o_path;
 extern const int holdfast_o_tmpfile;
 extern const int holdfast_o_noatime;
 extern const int holdfast_o_directory;

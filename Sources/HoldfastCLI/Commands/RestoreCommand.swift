@@ -46,6 +46,12 @@ struct RestoreCommand: ParsableCommand {
   @Flag(name: .long, help: "Only show what would be read, written and removed.")
   var dryRun = false
 
+  @Flag(
+    name: .long,
+    help:
+      "With --delta, remove also what lies in file systems that are mounted below the target and not in the snapshot.")
+  var acrossMounts = false
+
   @OptionGroup var place: RepositoryOptions
   @OptionGroup var identity: IdentityOptions
   @OptionGroup var rate: RateOptions
@@ -57,6 +63,7 @@ struct RestoreCommand: ParsableCommand {
       throw ValidationError(
         "--at \(at) is not a time such as 2026-11-22T14:05, 2026-11-22T14:05:03+01:00 or 2026-11-22.")
     }
+    if acrossMounts, !delta { throw ValidationError("--across-mounts is for --delta.") }
     if recovery.target != nil, !path.isEmpty || at != nil {
       throw ValidationError("--to-time, --to-lsn, --to-name and --to-end exclude --path and --at.")
     }
@@ -91,6 +98,7 @@ struct RestoreCommand: ParsableCommand {
     options.tablespaces = try tablespaces()
     options.isDelta = delta
     options.isDryRun = dryRun
+    options.crossesMounts = acrossMounts
     options.setsOwner = Environment.isRoot
     options.repositoryDirectory = try place.directory(host)
     options.recovery = settings
@@ -211,6 +219,7 @@ private struct RestoreJSON: Encodable {
   let writtenFiles: UInt64
   let writtenBytes: UInt64
   let removed: [String]
+  let leftAlone: [String]
   let problems: [ProblemJSON]
   let seconds: Double
   let recovery: RecoveryJSON?
@@ -228,6 +237,7 @@ private struct RestoreJSON: Encodable {
     writtenFiles = report.writtenFiles
     writtenBytes = report.writtenBytes
     removed = report.removed.map(\.description)
+    leftAlone = report.leftAlone.map(\.description)
     problems = report.problems.map { ProblemJSON(path: $0.path.description, reason: $0.reason) }
     seconds = report.seconds
   }

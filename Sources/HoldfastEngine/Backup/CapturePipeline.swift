@@ -227,7 +227,7 @@ final class CapturePipeline {
     case .symbolicLink:
       if let target = item.linkTarget { return .symbolicLink(target: target) }
       do throws(SystemError) {
-        return .symbolicLink(target: try host.files.readSymbolicLink(item.path, in: root))
+        return .symbolicLink(target: try item.readSymbolicLink(host.files))
       } catch {
         if error.isNotFound {
           try recordVanished(item.path, previous: previous, isInTurn: false)
@@ -243,10 +243,9 @@ final class CapturePipeline {
 
   private func put(_ item: ScannedItem, content: Content, previous: Entry?) throws {
     var extended: [ExtendedAttribute] = []
-    do {
-      let path = root.path.appending(item.path.bytes)
-      extended = try item.directory?.extendedAttributes() ?? host.files.extendedAttributes(of: path)
-    } catch let error as SystemError {
+    do throws(SystemError) {
+      extended = try item.extendedAttributes(host.files)
+    } catch {
       if error.isNotFound { return try recordVanished(item.path, previous: previous, isInTurn: false) }
       record.add(Problem(path: item.path, reason: error.reason))
     }

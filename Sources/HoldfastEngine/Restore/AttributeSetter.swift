@@ -5,13 +5,11 @@ internal import Synchronization
 
 /// Gives restored things their owners, modes, attributes and times. What the system refuses is collected, not fatal: contents matter more.
 final class AttributeSetter: Sendable {
-  private let files: FileSystem
   /// Only root can give files away.
-  private let setsOwner: Bool
+  let setsOwner: Bool
   private let collected = Mutex<[Problem]>([])
 
-  init(files: FileSystem, setsOwner: Bool) {
-    self.files = files
+  init(setsOwner: Bool) {
     self.setsOwner = setsOwner
   }
 
@@ -19,68 +17,33 @@ final class AttributeSetter: Sendable {
 
   /// The owner first, because the kernel then drops capabilities and set-user-ID; the time last. Each by itself: that one is refused is no reason to lose
   /// the others.
-  func apply(_ entry: Entry, to handle: OpenFile) {
+  /// - Parameter handle: the very thing that was made or examined, and never a name of it: whoever owns a directory can put something else there at any moment.
+  func apply(_ entry: Entry, to handle: some AttributeHolder) {
     let attributes = entry.attributes
     collect(entry.path) { () throws(SystemError) in
       if setsOwner { try handle.setOwner(userID: attributes.userID, groupID: attributes.groupID) }
     }
-    let isListed = setExtended(
-      entry, present: { () throws(SystemError) in try handle.extendedAttributes() },
-      remove: { name throws(SystemError) in try handle.removeExtendedAttribute(name) },
-      set: { attribute throws(SystemError) in try handle.setExtendedAttribute(attribute) })
-    collect(entry.path) { () throws(SystemError) in
-      try handle.setMode(mode(of: entry, hasACL: isListed, now: try handle.status()))
+    let isListed = setExtended(entry, of: handle)
+    if case .symbolicLink = entry.content {
+    } else {
+      collect(entry.path) { () throws(SystemError) in
+        try handle.setMode(mode(of: entry, hasACL: isListed, now: try handle.status()))
+      }
     }
     collect(entry.path) { () throws(SystemError) in try handle.setModified(attributes.modified) }
   }
 
-  /// The same for what cannot be opened: links, fifos, devices.
-  /// - Parameter root: where the paths of entries begin.
-  func apply(_ entry: Entry, in root: OpenFile) {
-    let attributes = entry.attributes
-    let parent: OpenFile
-    let name: Path
-    do throws(SystemError) {
-      (parent, name) = try files.locate(entry.path, beneath: root)
-    } catch {
-      return note(entry.path, error)
-    }
-    let place = root.path.appending(entry.path.bytes)
-    collect(entry.path) { () throws(SystemError) in
-      if setsOwner {
-        try files.setOwner(name, in: parent, userID: attributes.userID, groupID: attributes.groupID)
-      }
-    }
-    let isListed = setExtended(
-      entry, present: { () throws(SystemError) in try files.extendedAttributes(of: place) },
-      remove: { name throws(SystemError) in try files.removeExtendedAttribute(place, name) },
-      set: { attribute throws(SystemError) in try files.setExtendedAttribute(place, attribute) })
-    if case .symbolicLink = entry.content {
-    } else {
-      collect(entry.path) { () throws(SystemError) in
-        let mode = mode(of: entry, hasACL: isListed, now: try files.status(of: name, in: parent))
-        try files.setMode(name, in: parent, mode: mode)
-      }
-    }
-    collect(entry.path) { () throws(SystemError) in
-      try files.setModified(name, in: parent, time: attributes.modified)
-    }
-  }
-
   /// - Returns: whether its access control list is there now, where it has one.
-  private func setExtended(
-    _ entry: Entry, present: () throws(SystemError) -> [ExtendedAttribute],
-    remove: ([UInt8]) throws(SystemError) -> Void, set: (ExtendedAttribute) throws(SystemError) -> Void
-  ) -> Bool {
+  private func setExtended(_ entry: Entry, of handle: some AttributeHolder) -> Bool {
     let wanted = entry.attributes.extended
     var found: [ExtendedAttribute] = []
-    collect(entry.path) { () throws(SystemError) in found = try present() }
+    collect(entry.path) { () throws(SystemError) in found = try handle.extendedAttributes() }
     for attribute in found where !wanted.contains(where: { $0.name == attribute.name }) {
-      collect(entry.path) { () throws(SystemError) in try remove(attribute.name) }
+      collect(entry.path) { () throws(SystemError) in try handle.removeExtendedAttribute(attribute.name) }
     }
     var isListed = true
     for attribute in wanted where !found.contains(attribute) {
-      let isSet = collect(entry.path) { () throws(SystemError) in try set(attribute) }
+      let isSet = collect(entry.path) { () throws(SystemError) in try handle.setExtendedAttribute(attribute) }
       if attribute.name.elementsEqual(AccessControlList.name), !isSet { isListed = false }
     }
     return isListed
@@ -130,6 +93,18 @@ final class AttributeSetter: Sendable {
       note(path, error)
       return false
     }
+  }
+}
+
+extension Entry {
+  /// Whether what is there may become this entry as it is: it belongs to us or to its owner to be, has no other name, and is open to nobody to whom the entry is not. Anything else may be held
+  /// open by somebody, who would go on reading or writing through his descriptor whatever owner and mode it gets.
+  func mayKeep(_ status: FileStatus, setsOwner: Bool) -> Bool {
+    guard status.linkCount == 1 else { return false }
+    if case .symbolicLink = content { return true }
+    let isOwned = status.userID == FileSystem.userID || (setsOwner && status.userID == attributes.userID)
+    let isOfOthers = setsOwner && status.groupID != attributes.groupID && status.mode & 0o070 != 0
+    return isOwned && !isOfOthers && status.mode & 0o077 & ~attributes.mode == 0
   }
 }
 

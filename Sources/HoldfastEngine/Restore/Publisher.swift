@@ -10,13 +10,21 @@ final class Publisher {
   private let root: OpenFile
   private let staging: StagingArea
   private let isDelta: Bool
+  /// The directories of a target that is restored over, in the order of the state; else those directly in the target, as they are staged.
+  private var directories: [FileSystem.FileKey?]
+  /// Which of them were not there.
+  private var made: Set<Int> = []
   private let files: FileSystem
   private let cancellation: Cancellation
 
-  /// - Parameter root: where the tree is: the target of a delta, else the staging directory.
+  /// - Parameters:
+  ///   - root: where the tree is: the target of a delta, else the staging directory.
+  ///   - directories: of a delta: those that were there when what lies in them was compared, in the order of the state.
   init(
-    state: StateFile, selection: Selection, root: OpenFile, staging: StagingArea, isDelta: Bool, host: Host
+    state: StateFile, selection: Selection, root: OpenFile, staging: StagingArea, isDelta: Bool,
+    directories: [FileSystem.FileKey?], host: Host
   ) {
+    self.directories = directories
     self.state = state
     self.selection = selection
     self.root = root
@@ -28,8 +36,12 @@ final class Publisher {
 
   func run() throws {
     var staged: [Path] = []
+    var index = 0
     try forEachEntry { entry in
-      if isDelta, entry.file != nil, try staging.status(of: entry.path) != nil {
+      if isDelta, entry.content == .directory, !entry.path.isEmpty {
+        if directories[index] == nil { try makeDirectory(entry.path, index) }
+        index += 1
+      } else if isDelta, entry.file != nil, try staging.status(of: entry.path) != nil {
         staged.append(entry.path)
       } else {
         try make(entry)
@@ -47,9 +59,11 @@ final class Publisher {
   /// moved there.
   /// - Parameter target: where they are by now.
   func finishTopDirectories(in target: OpenFile) throws {
+    var index = 0
     try forEachEntry { entry in
       guard entry.content == .directory, !entry.path.isEmpty, entry.path.parent == .root else { return }
-      try finish(entry, in: target)
+      defer { index += 1 }
+      try finish(entry, in: target, directories[index])
     }
   }
 
@@ -64,48 +78,65 @@ final class Publisher {
 
   private func make(_ entry: Entry) throws {
     switch entry.content {
-    case .directory:
-      guard isDelta, !entry.path.isEmpty, try status(entry.path) == nil else { return }
-      let (parent, name) = try files.locate(entry.path, beneath: root)
-      try files.makeDirectory(name, in: parent)
-    case .file(let file): if isDelta, file.consistency != .unreadable { try adjustFile(entry) }
-    case .hardLink: return
+    case .directory, .file, .hardLink: return
     case .symbolicLink(let target):
-      if isDelta, try status(entry.path) != nil {
-        let (parent, name) = try files.locate(entry.path, beneath: root)
-        if try files.readSymbolicLink(name, in: parent) == target { return try adjust(entry) }
-      }
-      try replace(entry) { parent, name in try files.makeSymbolicLink(name, in: parent, target: target) }
+      try makeSpecial(entry) { parent, name in try files.makeSymbolicLink(name, in: parent, target: target) }
     case .fifo:
-      if isDelta, try status(entry.path)?.kind == .fifo { return try adjust(entry) }
-      try replace(entry) { parent, name in try files.makeFifo(name, in: parent) }
+      try makeSpecial(entry) { parent, name in try files.makeFifo(name, in: parent) }
     case .characterDevice(let major, let minor):
-      if try isDevice(.characterDevice, major, minor, at: entry.path) { return try adjust(entry) }
-      try replace(entry) { parent, name in
+      try makeSpecial(entry) { parent, name in
         try files.makeDevice(name, in: parent, block: false, major: major, minor: minor)
       }
     case .blockDevice(let major, let minor):
-      if try isDevice(.blockDevice, major, minor, at: entry.path) { return try adjust(entry) }
-      try replace(entry) { parent, name in
+      try makeSpecial(entry) { parent, name in
         try files.makeDevice(name, in: parent, block: true, major: major, minor: minor)
       }
     }
   }
 
-  /// Whether the target has this very device: not everybody could make it again.
-  private func isDevice(_ kind: FileStatus.Kind, _ major: UInt32, _ minor: UInt32, at path: Path) throws -> Bool {
-    guard isDelta, let present = try status(path) else { return false }
-    return present.kind == kind && present.deviceMajor == major && present.deviceMinor == minor
+  /// Over existing content each is made where nobody can exchange it, and gets its name when it is whole. What the system refuses, such as a device to all
+  /// but root, is noted and left out.
+  private func makeSpecial(_ entry: Entry, _ make: (OpenFile, Path) throws -> Void) throws {
+    if isDelta, try keep(entry) { return }
+    let finish = { [files, staging] (parent: OpenFile, name: Path) throws in
+      staging.attributes.apply(entry, to: try files.openReference(name, beneath: parent))
+    }
+    do {
+      if isDelta { return try staging.make(entry.path, replacing: true, make, finish: finish) }
+      try staging.discard(entry.path)
+      let (parent, name) = try files.locate(entry.path, beneath: root)
+      try make(parent, name)
+      try finish(parent, name)
+    } catch let error as SystemError where error.isRefused {
+      staging.attributes.note(entry.path, error)
+    }
   }
 
-  /// A file whose content was right already.
-  private func adjustFile(_ entry: Entry) throws {
-    let handle = try files.openBeneath(entry.path, in: root, .read)
-    guard
-      try !staging.attributes.matches(entry, handle.status())
-        || handle.extendedAttributes() != entry.attributes.extended
-    else { return }
-    staging.attributes.apply(entry, to: handle)
+  /// Whether the target has this very thing already. Then it gets its attributes: not everybody could make a device again.
+  private func keep(_ entry: Entry) throws -> Bool {
+    let present: FileReference
+    do throws(SystemError) {
+      present = try files.openReference(entry.path, beneath: root)
+    } catch {
+      if error.isNotFound { return false }
+      throw error
+    }
+    let status = try present.status()
+    guard try isSame(entry.content, present, status) else { return false }
+    if staging.attributes.matches(entry, status) { return true }
+    guard entry.mayKeep(status, setsOwner: staging.attributes.setsOwner) else { return false }
+    staging.attributes.apply(entry, to: present)
+    return true
+  }
+
+  private func isSame(_ content: Content, _ present: FileReference, _ status: FileStatus) throws -> Bool {
+    guard content.isSameKind(as: status.kind) else { return false }
+    switch content {
+    case .symbolicLink(let target): return try present.symbolicLinkTarget(files) == target
+    case .characterDevice(let major, let minor), .blockDevice(let major, let minor):
+      return status.deviceMajor == major && status.deviceMinor == minor
+    default: return true
+    }
   }
 
   private func makeLink(_ entry: Entry, to file: Path) throws {
@@ -129,61 +160,75 @@ final class Publisher {
       try files.makeHardLink(name, in: parent, to: fileName, in: fileParent)
     } catch {
       guard error.isLinkRefused else { throw error }
-      try makeCopy(entry, of: file)
-      staging.attributes.note(entry.path, "made as a copy, not as another name of \(file): \(error.reason)")
+      try makeCopy(entry, of: file, knownAs: original)
+      return staging.attributes.note(
+        entry.path, "made as a copy, not as another name of \(file): \(error.reason)")
     }
+    guard try files.status(of: name, in: parent).isSameFile(as: original) else { throw EngineError.exchanged(file) }
   }
 
   /// What cannot be another name of a file comes back as a file of its own. Whole before it has its name, as any other file.
-  private func makeCopy(_ entry: Entry, of file: Path) throws {
+  private func makeCopy(_ entry: Entry, of file: Path, knownAs known: FileStatus) throws {
     let copy = try staging.create(entry.path)
-    try copy.takeContents(of: try files.openBeneath(file, in: root, .read), cancellation)
+    let original = try files.openBeneath(file, in: root, .read)
+    guard try original.status().isSameFile(as: known) else { throw EngineError.exchanged(file) }
+    try copy.takeContents(of: original, cancellation)
     staging.attributes.apply(entry, to: copy)
     guard isDelta else { return }
     try copy.synchronize()
     try staging.publish(entry.path)
   }
 
-  /// What the system refuses, such as a device to all but root, is noted and left out.
-  private func replace(_ entry: Entry, make: (OpenFile, Path) throws -> Void) throws {
-    let (parent, name) = try files.locate(entry.path, beneath: root)
-    if try files.statusIfPresent(of: name, in: parent) != nil { try files.removeFile(name, in: parent) }
-    do {
-      try make(parent, name)
-    } catch let error as SystemError where error.isRefused {
-      return staging.attributes.note(entry.path, error)
-    }
-    staging.attributes.apply(entry, in: root)
-  }
-
-  private func adjust(_ entry: Entry) throws {
-    if let present = try status(entry.path), !staging.attributes.matches(entry, present) {
-      staging.attributes.apply(entry, in: root)
-    }
-  }
-
   private func status(_ path: Path) throws -> FileStatus? { try files.statusIfPresent(of: path, beneath: root) }
 
   // MARK: Directories
 
+  /// Makes one that the target does not have yet.
+  private func makeDirectory(_ path: Path, _ index: Int) throws {
+    try staging.make(path, replacing: false) { parent, name in
+      try files.makeDirectory(name, in: parent)
+    } finish: { parent, name in
+      directories[index] = FileSystem.FileKey(try files.status(of: name, in: parent))
+    }
+    made.insert(index)
+  }
+
   /// Sets attributes when everything below a directory is done, but for the directories that are still to be moved.
   private func finishDirectories() throws {
-    var open: [Entry] = []
+    var open: [(entry: Entry, index: Int)] = []
+    var count = 0
     func close(above path: Path?) throws {
-      while let last = open.last, path.map({ !last.path.contains($0) }) ?? true {
+      while let (entry, index) = open.last, path.map({ !entry.path.contains($0) }) ?? true {
         open.removeLast()
-        if isDelta || last.path.parent != .root { try finish(last, in: root) }
+        if isDelta {
+          try finishExisting(entry, index)
+        } else if !entry.path.isEmpty, entry.path.parent == .root {
+          directories.append(try status(entry.path).map { FileSystem.FileKey($0) })
+        } else {
+          try finish(entry, in: root, nil)
+        }
       }
     }
     try forEachEntry { entry in
       try close(above: entry.path)
-      if entry.content == .directory { open.append(entry) }
+      guard entry.content == .directory, !entry.path.isEmpty else { return }
+      open.append((entry, count))
+      count += 1
     }
     try close(above: nil)
   }
 
-  private func finish(_ entry: Entry, in root: OpenFile) throws {
-    guard !entry.path.isEmpty, selection.isSelected(entry.path) else { return }
-    staging.attributes.apply(entry, to: try files.openBeneath(entry.path, in: root, .directory))
+  /// Of what was there, only what was asked for changes.
+  private func finishExisting(_ entry: Entry, _ index: Int) throws {
+    let isMade = made.contains(index)
+    guard isMade || selection.isSelected(entry.path) else { return }
+    try finish(entry, in: root, directories[index])
+  }
+
+  /// - Parameter known: what it was when it was made or looked at; `nil` where nobody can exchange it.
+  private func finish(_ entry: Entry, in root: OpenFile, _ known: FileSystem.FileKey?) throws {
+    let directory = try files.openBeneath(entry.path, in: root, .directory)
+    if let known, try FileSystem.FileKey(directory.status()) != known { throw EngineError.exchanged(entry.path) }
+    staging.attributes.apply(entry, to: directory)
   }
 }

@@ -61,22 +61,26 @@ struct RecoveryFiles {
   /// - Parameter target: what is restored over; `nil` for nothing.
   func stage(in staging: StagingArea, over target: OpenFile?, files: FileSystem) throws {
     let path = directory.appending(Self.settingsName)
+    var present: [UInt8] = []
     let file: OpenFile
     if try staging.status(of: path) != nil {
       file = try staging.reopen(path)
-    } else if let target, known != nil, try files.statusIfPresent(of: path, beneath: target) != nil {
-      file = try staging.moveIn(path)
+      present = try file.contents(max: Self.settingsBytesMax)
     } else {
+      // What the target has is as in the snapshot; somebody may have it open.
+      if let target, known != nil, try files.statusIfPresent(of: path, beneath: target) != nil {
+        present = try files.openBeneath(path, in: target, .read).contents(max: Self.settingsBytesMax)
+      }
       file = try staging.create(path)
     }
-    let bytes = settings.appended(to: try file.contents(max: Self.settingsBytesMax))
+    let bytes = settings.appended(to: present)
     try file.truncate(to: UInt64(bytes.count))
     try bytes.withUnsafeBytes { try file.write($0, at: 0) }
     staging.attributes.apply(made(path), to: file)
     let signal = directory.appending(Self.signal)
     staging.attributes.apply(made(signal), to: try staging.create(signal))
     if target == nil {
-      try TreeRemoval.remove(directory.appending(Self.standbySignal), in: staging.directory, files: files)
+      try staging.discard(directory.appending(Self.standbySignal))
     }
   }
 

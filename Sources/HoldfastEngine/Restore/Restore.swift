@@ -11,6 +11,8 @@ package struct Restore {
     package var paths: [Path] = []
     /// Whether to restore over what is there.
     package var isDelta = false
+    /// Whether what lies in file systems that are mounted below the target, and that the snapshot does not know, is removed like anything else.
+    package var crossesMounts = false
     package var isDryRun = false
     /// Whether owners are restored: only root can.
     package var setsOwner = false
@@ -37,6 +39,8 @@ package struct Restore {
     package var writtenBytes: UInt64 = 0
     /// What the target had and the snapshot has not.
     package var removed: [Path] = []
+    /// What is mounted below the target and not in the snapshot, and stays as it is.
+    package var leftAlone: [Path] = []
     package var problems: [Problem] = []
     package var seconds = 0.0
     var advice = ClusterAdvice()
@@ -46,9 +50,10 @@ package struct Restore {
 
   /// What goes into one directory.
   private struct Part {
-    let selection: Selection
+    var selection: Selection
     let target: Path
     var existing: OpenFile?
+    var mounts = TargetMounts()
     /// What is added to the cluster in it.
     var recovery: RecoveryFiles?
   }
@@ -113,11 +118,36 @@ package struct Restore {
   /// Looks at everything that may speak against it.
   private func prepare(_ part: inout Part, _ state: StateFile, _ use: TargetUse, _ report: inout Report) throws {
     part.existing = try examineTarget(part.target)
-    if let existing = part.existing, options.isDelta {
-      try use.check(in: existing, part.selection)
+    if let existing = part.existing {
+      try leaveOut(existing, &part, state, &report)
+      if options.isDelta { try use.check(in: existing, part.selection, leavingOut: part.mounts.skipped) }
     }
     let stored = try measure(state, part.selection, into: &report)
-    if !options.isDelta { try checkSpace(stored, at: part.existing?.path ?? part.target) }
+    if !options.isDelta {
+      try checkSpace(stored, at: part.existing?.path ?? part.target, staged: stagedBytes(in: part.existing))
+    }
+  }
+
+  /// Leaves out what belongs to a file system and not to a snapshot, and what somebody else has mounted.
+  private func leaveOut(
+    _ existing: OpenFile, _ part: inout Part, _ state: StateFile, _ report: inout Report
+  ) throws {
+    guard options.isDelta else {
+      if try LostAndFound.lies(in: existing, existing.listing(), files: host.files) {
+        part.selection.leaveOut([LostAndFound.name])
+      }
+      return
+    }
+    part.mounts = try TargetMounts(
+      below: existing, of: part.selection, in: state, crossesAll: options.crossesMounts, files: host.files)
+    for path in part.mounts.leftAlone where part.selection.isSelected(path) {
+      let place = existing.path.appending(path.bytes)
+      report.leftAlone.append(place)
+      progress.warn(
+        "\(place) is mounted there and not in the snapshot: it is left as it is (--across-mounts removes what is in it)"
+      )
+    }
+    part.selection.leaveOut(part.mounts.leftAlone)
   }
 
   private func restore(
@@ -127,8 +157,8 @@ package struct Restore {
       return try execute(part, state, readers, &report)
     }
     let plan = try RestorePlan(
-      state: state, selection: part.selection, existing: options.isDelta ? part.existing : nil, staging: nil,
-      host: host, progress: progress)
+      state: state, selection: part.selection, existing: options.isDelta ? part.existing : nil,
+      mounts: part.mounts, staging: nil, setsOwner: options.setsOwner, host: host, progress: progress)
     try plan.run(readers: readers, isDryRun: true)
     plan.fill(&report)
   }
@@ -143,11 +173,10 @@ package struct Restore {
         "the target \(path) is not a directory", hint: "Name a --target that is one, or does not exist.")
     }
     let target = try host.files.open(path, .directory)
-    let listing = try target.listing()
-    let foreign = (0..<listing.count).filter { !listing[$0].elementsEqual(StagingArea.name.bytes) }
-    guard foreign.isEmpty || options.isDelta else {
+    let foreign = try foreignCount(in: target)
+    guard foreign == 0 || options.isDelta else {
       throw EngineError(
-        "the target \(path) is not empty (\(Amount.count(UInt64(foreign.count), "entry", "entries")))",
+        "the target \(path) is not empty (\(Amount.count(UInt64(foreign), "entry", "entries")))",
         hint:
           "Name an empty --target, or say --delta to restore over what is there: it removes what the snapshot does not have."
       )
@@ -155,14 +184,32 @@ package struct Restore {
     return target
   }
 
-  private func checkSpace(_ needed: UInt64, at path: Path) throws {
+  /// How many names of a target are neither a restore's own nor its file system's.
+  private func foreignCount(in target: OpenFile) throws -> Int {
+    let listing = try target.listing()
+    let ownCount = (0..<listing.count).count { listing[$0].elementsEqual(StagingArea.name.bytes) }
+    return try listing.count - ownCount - (LostAndFound.lies(in: target, listing, files: host.files) ? 1 : 0)
+  }
+
+  /// What an interrupted restore has stored in the target already.
+  private func stagedBytes(in target: OpenFile?) throws -> UInt64 {
+    guard let target, let left = try? host.files.open(StagingArea.name, in: target, .directory) else { return 0 }
+    let scanner = Scanner(files: host.files, root: left, exclusions: [])
+    var bytes: UInt64 = 0
+    while let finding = try scanner.next() {
+      if case .item(let item) = finding { bytes &+= item.status.allocated }
+    }
+    return bytes
+  }
+
+  private func checkSpace(_ needed: UInt64, at path: Path, staged: UInt64) throws {
     var place = path
     while try host.files.statusIfPresent(of: place) == nil, let parent = place.parent {
       place = parent.isEmpty ? Path("/") : parent
     }
     // Where nothing is told, the restore itself finds out.
     guard let available = try host.files.open(place, .directoryFollowingLinks).availableBytes() else { return }
-    guard needed <= available else {
+    guard needed <= available || needed - available <= staged else {
       throw EngineError(
         "the file system of \(path) is too small: the restore needs \(Amount.bytes(needed)), and \(Amount.bytes(available)) are free",
         hint: "Free space there, name another --target, or restore a part with --path.")
@@ -233,35 +280,50 @@ package struct Restore {
     _ part: Part, _ state: StateFile, _ readers: ArchiveReaders, _ report: inout Report
   ) throws {
     let selection = part.selection
-    let target = try part.existing ?? makeTarget(part.target)
-    let staging = try StagingArea(
-      in: target, files: host.files, setsOwner: options.setsOwner, isDelta: options.isDelta,
-      isPartial: options.isDelta && !selection.isEverything)
+    var made = MadeDirectories(files: host.files)
+    let target: OpenFile
+    let staging: StagingArea
+    do {
+      target = try part.existing ?? made.makeTarget(part.target)
+      staging = try StagingArea(
+        in: target, mounts: part.mounts.restored, paths: options.paths, files: host.files,
+        setsOwner: options.setsOwner, isDelta: options.isDelta)
+    } catch {
+      made.takeBack()
+      throw error
+    }
     let plan = try RestorePlan(
-      state: state, selection: selection, existing: options.isDelta ? target : nil, staging: staging, host: host,
-      progress: progress)
+      state: state, selection: selection, existing: options.isDelta ? target : nil, mounts: part.mounts,
+      staging: staging, setsOwner: options.setsOwner, host: host, progress: progress)
+    var isPublishing = false
     do {
       try plan.run(readers: readers, isDryRun: false)
       try part.recovery?.stage(in: staging, over: options.isDelta ? target : nil, files: host.files)
-      try host.files.synchronizeTree(target)
+      try staging.synchronize()
       plan.fill(&report)
-      try publish(part, state, plan, staging, in: target)
+      isPublishing = true
+      try publish(part, state, plan, staging, in: target, isNew: made.isAny)
     } catch {
       plan.stop()
-      try giveUp(staging, target: target, error)
+      giveUp(
+        staging, in: target, total: report.bytes, isBegun: isPublishing || plan.hasRemoved, made: made, error)
+      throw error
     }
     report.problems += staging.attributes.problems
   }
 
   private func publish(
-    _ part: Part, _ state: StateFile, _ plan: RestorePlan, _ staging: StagingArea, in target: OpenFile
+    _ part: Part, _ state: StateFile, _ plan: RestorePlan, _ staging: StagingArea, in target: OpenFile,
+    isNew: Bool
   ) throws {
     let selection = part.selection
-    for gone in plan.removed { try TreeRemoval.remove(gone, in: target, files: host.files) }
+    for (gone, key) in zip(plan.removed, plan.removedKeys) {
+      try TreeRemoval.remove(gone, in: target, knownAs: key, files: host.files)
+    }
     if options.isDelta { try part.recovery?.publish(staging) }
     let publisher = Publisher(
       state: state, selection: selection, root: options.isDelta ? target : staging.directory, staging: staging,
-      isDelta: options.isDelta, host: host)
+      isDelta: options.isDelta, directories: plan.directories, host: host)
     try publisher.run()
     if options.isDelta {
       try staging.remove()
@@ -269,28 +331,41 @@ package struct Restore {
       try staging.publishAll()
       try publisher.finishTopDirectories(in: target)
     }
-    if let root = try selection.root() { staging.attributes.apply(root, to: target) }
-    try host.files.synchronizeTree(target)
-  }
-
-  private func makeTarget(_ path: Path) throws -> OpenFile {
-    if let parent = path.parent, !parent.isEmpty, try host.files.statusIfPresent(of: parent) == nil {
-      _ = try makeTarget(parent)
+    if isNew || selection.isEverything, let root = try selection.root() {
+      staging.attributes.apply(root, to: target)
     }
-    try host.files.makeDirectory(path)
-    return try host.files.open(path, .directory)
+    try staging.synchronize()
   }
 
-  /// A restore into an empty target that fails before its files get their names leaves it empty; else it has to be run again.
-  private func giveUp(_ staging: StagingArea, target: OpenFile, _ error: any Error) throws -> Never {
-    let isPublished = (try? target.listing().count) ?? 0 > 1
-    if options.isDelta || isPublished {
-      progress.warn(
-        "\(target.path) is unfinished, the rest is in \(StagingArea.name) in it; run the same restore again"
-          + (options.isDelta ? "" : " with --delta"))
-    } else {
+  /// What is staged stays where the same command can go on from it; nothing stays of what was refused before anything was done.
+  /// - Parameters:
+  ///   - total: bytes of what is restored.
+  ///   - isBegun: whether something of the target was changed under its name.
+  private func giveUp(
+    _ staging: StagingArea, in target: OpenFile, total: UInt64, isBegun: Bool, made: MadeDirectories,
+    _ error: any Error
+  ) {
+    let isUnused = (try? staging.isUnused()) ?? false
+    let isOfMachine = error is Interrupted || error is SystemError
+    let isPublished = options.isDelta ? isBegun : ((try? foreignCount(in: target)) ?? 1) > 0
+    guard isPublished || (!isUnused && (options.isDelta || isOfMachine)) else {
       try? staging.remove()
+      return made.takeBack()
     }
-    throw error
+    let place = target.path.appending(StagingArea.name.bytes)
+    let share = "\(Amount.bytes(min(staging.provedBytes, total))) of \(Amount.bytes(total))"
+    if options.isDelta {
+      progress.warn(
+        "\(target.path) is unfinished: \(share) are there; run the same command again to end it, and leave \(place) as it is: files of the target wait in it"
+      )
+    } else if isPublished {
+      progress.warn(
+        "\(target.path) is unfinished, the rest is in \(StagingArea.name) in it; run the same command again with --delta"
+      )
+    } else {
+      progress.warn(
+        "\(target.path) is unfinished: \(share) are there; run the same command again to go on, or remove \(place) to begin anew"
+      )
+    }
   }
 }

@@ -10,6 +10,9 @@ final class RestorePlan {
   private let selection: Selection
   /// The target, where it is restored over.
   private let existing: OpenFile?
+  private let mounts: TargetMounts
+  /// Whether owners are restored.
+  private let setsOwner: Bool
   /// `nil` for a dry run.
   private let staging: StagingArea?
   private let host: Host
@@ -19,6 +22,12 @@ final class RestorePlan {
   private var pages = PagePlan()
   private let nowhere = NullTarget()
   private(set) var removed: [Path] = []
+  /// What each of them was when it was found.
+  private(set) var removedKeys: [FileSystem.FileKey?] = []
+  /// What the directories of the target were when what lies in them was looked at, in the order of the state; `nil` for those that are not there.
+  private(set) var directories: [FileSystem.FileKey?] = []
+  /// Whether something of the target was removed already.
+  private(set) var hasRemoved = false
   private var writtenFiles: UInt64 = 0
   private var writtenBytes: UInt64 = 0
   private var readBytes: UInt64 = 0
@@ -26,16 +35,18 @@ final class RestorePlan {
   private var lastFrame: PageLocation?
 
   init(
-    state: StateFile, selection: Selection, existing: OpenFile?, staging: StagingArea?, host: Host,
-    progress: any ProgressObserver
+    state: StateFile, selection: Selection, existing: OpenFile?, mounts: TargetMounts,
+    staging: StagingArea?, setsOwner: Bool, host: Host, progress: any ProgressObserver
   ) throws {
+    self.mounts = mounts
+    self.setsOwner = setsOwner
     self.state = state
     self.selection = selection
     self.existing = existing
     self.staging = staging
     self.host = host
     self.progress = progress
-    comparison = existing == nil ? nil : ExistingComparison(host: host)
+    comparison = existing != nil || staging?.hasLeftovers == true ? ExistingComparison(host: host) : nil
   }
 
   /// Ends the threads: nothing is written to the target any more.
@@ -60,16 +71,24 @@ final class RestorePlan {
         readBytes += storedBytes
       }
     }
-    var leftovers = existing.map { Leftovers(root: $0, host: host, selection: selection) }
+    var leftovers = existing.map {
+      Leftovers(root: $0, host: host, selection: selection, mounts: mounts)
+    }
+    var staged = existing == nil ? staging?.leftovers : nil
     let reader = state.makeReader()
     while let entry = try reader.nextEntry() {
       try host.cancellation.check()
       guard let wanted = selection.resolve(entry) else { continue }
-      let present = try leftovers?.advance(to: wanted)
-      try plan(wanted, runs: { selection.runs(of: wanted, from: reader) }, over: present ?? nil)
+      let present = try leftovers?.advance(to: wanted) ?? staged?.advance(to: wanted)
+      if existing != nil, wanted.content == .directory, !wanted.path.isEmpty {
+        directories.append(present.map { FileSystem.FileKey($0) })
+      }
+      try plan(wanted, runs: { selection.runs(of: wanted, from: reader) }, over: present)
     }
     try leftovers?.finish()
+    try staged?.finish()
     removed = leftovers?.removed ?? []
+    removedKeys = leftovers?.keys ?? []
     try comparison?.drain()
     try fetchPages(readers, isDryRun: isDryRun)
   }
@@ -77,20 +96,23 @@ final class RestorePlan {
   private func plan(_ entry: Entry, runs: () -> any PageMapReader, over status: FileStatus?) throws {
     if entry.content == .directory, let staging, !entry.path.isEmpty {
       if existing == nil { return try staging.makeDirectory(entry.path) }
-      if let status, selection.isSelected(entry.path) { try staging.makeWritable(entry.path, status) }
+      if let status, selection.isSelected(entry.path) { try staging.makeWritable(entry.path, knownAs: status) }
       return
     }
     guard let content = entry.file else { return }
     guard content.consistency != .unreadable else {
       // What an interrupted restore left there is of another snapshot.
-      if let staging { try TreeRemoval.remove(entry.path, in: staging.directory, files: host.files) }
+      try staging?.discard(entry.path)
       return
     }
-    if let existing, let found = try openExisting(entry, status, in: existing) {
-      return try compare(entry, content, runs(), found, in: existing)
+    if let found = try openExisting(entry, status) { return try compare(entry, content, runs(), found) }
+    if mounts.files.contains(entry.path) {
+      staging?.attributes.note(entry.path, Self.isMounted)
+      return progress.advance(bytes: content.size, files: 1)
     }
     if let existing, staging != nil, status != nil, try Gate.isGate(entry.path, files: host.files, beneath: existing) {
       try TreeRemoval.remove(entry.path, in: existing, files: host.files)
+      hasRemoved = true
     }
     let file = staging.map { RestoredFile(entry, content: content, origin: .nothing, staging: $0) }
     writtenFiles += 1
@@ -111,48 +133,56 @@ final class RestorePlan {
 
   // MARK: Over existing content
 
-  /// The file of the target, or the one that an interrupted restore left, whose pages can be kept; `nil` when there is none.
-  private func openExisting(
-    _ entry: Entry, _ status: FileStatus?, in target: OpenFile
-  ) throws
-    -> (file: OpenFile, status: FileStatus, origin: RestoredFile.Origin)?
-  {
-    if let staging, let left = try staging.takeOver(entry.path) {
-      return (try staging.reopen(entry.path), left, .staging)
-    }
-    // A file with other names would change under them too.
-    guard let status, status.kind == .file, status.linkCount == 1 else { return nil }
-    return try openOwn(entry.path, in: target).map { ($0, status, .target) }
+  private static let isMounted =
+    "it is mounted by itself and not as in the snapshot: unmount it, and run the same command again"
+
+  private struct Found {
+    let file: OpenFile
+    let status: FileStatus
+    let origin: RestoredFile.Origin
   }
 
-  /// Opens a file of the target, also one that its owner may not read as it is: its mode is set anyway in the end.
-  /// - Returns: `nil` in a dry run for such a one.
-  private func openOwn(_ path: Path, in target: OpenFile) throws -> OpenFile? {
+  /// The file of the target, or the one that an interrupted restore left, whose pages can be kept; `nil` when there is none.
+  private func openExisting(_ entry: Entry, _ status: FileStatus?) throws -> Found? {
+    guard comparison != nil else { return nil }
+    if let left = try staging?.takeOver(entry) {
+      return Found(file: left, status: try left.status(), origin: .staging)
+    }
+    // A file with other names would change under them too.
+    guard let existing, let status, status.kind == .file, entry.mayKeep(status, setsOwner: setsOwner) else {
+      return nil
+    }
     do throws(SystemError) {
-      return try host.files.openBeneath(path, in: target, .read)
+      let file = try host.files.openBeneath(entry.path, in: existing, .read)
+      let now = try file.status()
+      guard now.kind == .file, entry.mayKeep(now, setsOwner: setsOwner) else { return nil }
+      return Found(file: file, status: now, origin: .target(now))
     } catch {
       guard error.isForbidden else { throw error }
-      if staging == nil { return nil }
-      let (parent, name) = try host.files.locate(path, beneath: target)
-      try host.files.setMode(name, in: parent, mode: 0o600)
-      return try host.files.openBeneath(path, in: target, .read)
+      return nil
     }
   }
 
   private func compare(
-    _ entry: Entry, _ content: FileContent, _ runs: any PageMapReader,
-    _ found: (file: OpenFile, status: FileStatus, origin: RestoredFile.Origin), in target: OpenFile
+    _ entry: Entry, _ content: FileContent, _ runs: any PageMapReader, _ found: Found
   ) throws {
     guard let comparison else { return }
-    let file = staging.map { RestoredFile(entry, content: content, origin: found.origin, staging: $0) }
+    let isMounted = mounts.files.contains(entry.path)
+    let file =
+      isMounted ? nil : staging.map { RestoredFile(entry, content: content, origin: found.origin, staging: $0) }
     var isTouched = found.status.size != content.size
     if case .staging = found.origin { isTouched = true }
-    if case .target = found.origin, try Gate.isGate(entry.path, files: host.files, beneath: target) {
+    if case .target = found.origin, let existing, !isMounted,
+      try Gate.isGate(entry.path, files: host.files, beneath: existing)
+    {
       isTouched = true
       try file?.takeAway()
     }
+    var differingBytes: UInt64 = 0
     try comparison.compare(runs, of: content, with: found.file, size: found.status.size) { [self] run in
       isTouched = true
+      if isMounted { return }
+      differingBytes += Pages.bytes(first: run.first, count: run.count, size: content.size, pageSize: content.pageSize)
       if run.location == nil {
         let start = run.first * UInt64(content.pageSize)
         try file?.expectZeros(start..<min(run.end * UInt64(content.pageSize), content.size))
@@ -160,10 +190,21 @@ final class RestorePlan {
       try add(run, of: content, to: file)
     } end: { [self] in
       progress.advance(bytes: content.size, files: 1)
-      guard isTouched else { return }
+      staging?.proved(bytes: content.size - min(differingBytes, content.size))
+      guard isTouched else { return try adjust(entry, found) }
+      if isMounted { return staging?.attributes.note(entry.path, Self.isMounted) ?? () }
       writtenFiles += 1
       try file?.allAnnounced()
     }
+  }
+
+  /// A file whose content is right already: what was compared gets its attributes, whatever has its name by now.
+  private func adjust(_ entry: Entry, _ found: Found) throws {
+    guard let attributes = staging?.attributes,
+      try !attributes.matches(entry, found.status)
+        || found.file.extendedAttributes() != entry.attributes.extended
+    else { return }
+    attributes.apply(entry, to: found.file)
   }
 
   // MARK: Fetching
@@ -178,95 +219,5 @@ final class RestorePlan {
       readBytes += UInt64(frames[Int(run.location.frame)].storedCount)
     }
     pages.removeAll()
-  }
-}
-
-/// Walks the target beside the state and lists what the snapshot does not have, or has as something else.
-private struct Leftovers {
-  private let root: OpenFile
-  private let files: FileSystem
-  private let scanner: Scanner
-  private let selection: Selection
-  private var item: ScannedItem?
-  private var hasBegun = false
-  private(set) var removed: [Path] = []
-
-  init(root: OpenFile, host: Host, selection: Selection) {
-    self.root = root
-    files = host.files
-    scanner = Scanner(files: host.files, root: root, exclusions: [Glob("/\(StagingArea.name)")])
-    self.selection = selection
-  }
-
-  /// - Returns: what the target has at the entry's path, if it is of the same kind.
-  mutating func advance(to entry: Entry) throws -> FileStatus? {
-    if !hasBegun { try step() }
-    while let found = item, found.path < entry.path {
-      remove(found)
-      try step()
-    }
-    guard let found = item, found.path == entry.path else { return nil }
-    let status = found.status
-    if !isSameKind(entry.content, status.kind) {
-      guard selection.isSelected(entry.path) else {
-        throw EngineError(
-          "\(entry.path) in the target is no directory, and what is to be restored lies in it",
-          hint: "Move it away, or restore without --path.")
-      }
-      remove(found)
-    }
-    try step()
-    return isSameKind(entry.content, status.kind) ? status : nil
-  }
-
-  mutating func finish() throws {
-    if !hasBegun { try step() }
-    while let found = item {
-      remove(found)
-      try step()
-    }
-  }
-
-  private mutating func step() throws {
-    hasBegun = true
-    while let finding = try scanner.next() {
-      switch finding {
-      case .item(let found):
-        // What lies below something that goes, goes with it.
-        if let last = removed.last, last.contains(found.path) { continue }
-        item = found
-        return
-      case .socket(let path): if selection.isSelected(path) { removed.append(path) }
-      case .problem(let problem, _):
-        throw EngineError(
-          "cannot examine \(problem.path) in the target: \(problem.reason)",
-          hint: "Correct its permissions, or restore into an empty --target.")
-      }
-    }
-    item = nil
-  }
-
-  private mutating func remove(_ found: ScannedItem) {
-    if selection.isSelected(found.path) || belongsToSelectedDatabase(found.path) { removed.append(found.path) }
-  }
-
-  /// Whether SQLite would take the file for a part of a database that is restored: the next reader would write what is in a stale WAL into it.
-  private func belongsToSelectedDatabase(_ path: Path) -> Bool {
-    guard let database = SQLiteCandidate.database(ofCompanion: path), selection.isSelected(database) else {
-      return false
-    }
-    guard let present = try? files.statusIfPresent(of: database, beneath: root) else { return true }
-    return SQLiteCandidate.look(at: database, status: present, in: root, files: files) != nil
-  }
-
-  private func isSameKind(_ content: Content, _ kind: FileStatus.Kind) -> Bool {
-    switch content {
-    case .directory: kind == .directory
-    case .file, .hardLink: kind == .file
-    case .symbolicLink: kind == .symbolicLink
-    case .fifo: kind == .fifo
-    case .characterDevice: kind == .characterDevice
-    case .blockDevice: kind == .blockDevice
-    }
   }
 }

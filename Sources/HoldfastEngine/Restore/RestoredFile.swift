@@ -8,8 +8,8 @@ final class RestoredFile: PageTarget, Sendable {
   /// What is there before.
   enum Origin: Sendable {
     case nothing
-    /// A file of the target, to be moved into the staging directory and changed there.
-    case target
+    /// A file of the target, to be moved into the staging directory and changed there; what it was when it was compared.
+    case target(FileStatus)
     /// A file in the staging directory that an interrupted restore left.
     case staging
   }
@@ -55,6 +55,7 @@ final class RestoredFile: PageTarget, Sendable {
 
   func write(_ pages: UnsafeRawBufferPointer, at offset: UInt64) throws {
     try opened().write(pages, at: offset)
+    staging.proved(bytes: UInt64(pages.count))
     try countDown()
   }
 
@@ -86,7 +87,7 @@ final class RestoredFile: PageTarget, Sendable {
     let handle: OpenFile
     switch origin {
     case .nothing: handle = try staging.create(entry.path)
-    case .target: handle = try staging.moveIn(entry.path)
+    case .target(let known): handle = try staging.moveIn(entry.path, knownAs: known)
     case .staging: handle = try staging.reopen(entry.path)
     }
     try handle.truncate(to: content.size)

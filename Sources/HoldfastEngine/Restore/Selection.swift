@@ -10,6 +10,7 @@ struct Selection {
   private let base: Path
   /// Directories that are restored elsewhere.
   private let relocations: [Relocation]
+  private var leftOut: [Path] = []
   /// Files that are not selected themselves but by another name: the first selected link to each takes its place.
   private var heirs: [Path: Path] = [:]
   /// Those links by their paths: the file, and where its page map lies.
@@ -68,8 +69,16 @@ struct Selection {
     entry.content == .directory && paths.contains { entry.path.contains($0) && entry.path != $0 }
   }
 
+  /// Leaves alone what lies at and below some places of the target.
+  mutating func leaveOut(_ places: [Path]) { leftOut += places }
+
   /// The entry as it is to be restored, with its path in the target; `nil` when it is not.
   func resolve(_ entry: Entry) -> Entry? {
+    guard let wanted = located(entry) else { return nil }
+    return leftOut.contains { $0.contains(wanted.path) } ? nil : wanted
+  }
+
+  private func located(_ entry: Entry) -> Entry? {
     if !base.isEmpty { return entry.relative(to: base) }
     for relocation in relocations {
       if relocation.directory.contains(entry.path) { return nil }
@@ -96,9 +105,8 @@ struct Selection {
     return state.runs(at: found.mapOffset, of: file)
   }
 
-  /// What the target itself is to be like; `nil` where only a part is restored.
+  /// What the target itself is to be like.
   func root() throws -> Entry? {
-    guard isEverything else { return nil }
     let reader = state.makeReader()
     while let entry = try reader.nextEntry() {
       if let wanted = resolve(entry), wanted.path.isEmpty { return wanted }
@@ -127,7 +135,7 @@ extension Entry {
 
 extension Path {
   /// Of a path in `base`.
-  fileprivate func relative(to base: Path) -> Path {
-    Path(bytes: Array(bytes.dropFirst(base.bytes.count + 1)))
+  func relative(to base: Path) -> Path {
+    base.isEmpty ? self : Path(bytes: Array(bytes.dropFirst(base.bytes.count + 1)))
   }
 }

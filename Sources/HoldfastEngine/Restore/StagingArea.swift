@@ -1,106 +1,160 @@
 internal import HoldfastArchive
 internal import HoldfastModel
-internal import HoldfastSource
 internal import HoldfastSystem
 internal import Synchronization
 
-/// The directory within a restore's target where files are made whole before they get their names. As long as it exists, the target is unfinished, and
-/// no server finds a half-restored database under its name.
+/// Where the files of a restore are made whole before they get their names: one directory in the target, and one in each file system that is mounted below it. As long as the first
+/// exists, the target is unfinished, and no server finds a half-restored database under its name.
 final class StagingArea: Sendable {
-  static let name = Scanner.unfinishedRestore
+  static let name = Stage.name
   private static let openFilesMax = 256
+  private static let recordName = Path("paths")
+  private static let recordBytesMax = 16 << 20
 
   let target: OpenFile
-  let directory: OpenFile
   let attributes: AttributeSetter
+  private let base: Stage
+  /// Where something is mounted below the target and written to.
+  private let mounts: [Path]
+  private let mounted = Mutex<[Path: Stage]>([:])
   private let files: FileSystem
   private let openFiles = Atomic(0)
+  private let stagedBytes = Atomic<UInt64>(0)
 
   /// Makes the staging directory, or takes over the one that an interrupted restore left.
   /// - Parameters:
-  ///   - isDelta: whether what was left is of use; else it is removed.
-  ///   - isPartial: whether only some paths are restored; then what was left must not be there, because it may be of other
-  ///     paths.
-  init(in target: OpenFile, files: FileSystem, setsOwner: Bool, isDelta: Bool, isPartial: Bool) throws {
+  ///   - mounts: places in the target at which other file systems are mounted that are restored as well.
+  ///   - paths: what is restored of the snapshot; empty for everything.
+  ///   - isDelta: whether files of the target may wait in what was left: that must be ended as it was begun.
+  init(
+    in target: OpenFile, mounts: [Path] = [], paths: [Path], files: FileSystem, setsOwner: Bool, isDelta: Bool
+  ) throws {
     self.target = target
     self.files = files
-    if try files.statusIfPresent(of: Self.name, in: target) == nil { try files.makeDirectory(Self.name, in: target) }
-    directory = try files.open(target.path.appending(Self.name.bytes), .directory)
-    attributes = AttributeSetter(files: files, setsOwner: setsOwner)
-    guard try directory.lock(exclusively: true, wait: false) else {
-      throw EngineError(
-        "another restore into \(target.path) is running", hint: "Wait for it, or name another --target.",
-        exitStatus: .locked)
+    self.mounts = mounts
+    base = try Stage(in: target, at: target.path, files: files)
+    attributes = AttributeSetter(setsOwner: setsOwner)
+    for place in mounts {
+      let root = try files.openBeneath(place, in: target, .directory)
+      guard try files.statusIfPresent(of: Self.name, in: root) != nil else { continue }
+      let stage = try Stage(in: root, at: target.path.appending(place.bytes), files: files)
+      mounted.withLock { $0[place] = stage }
     }
-    if !isDelta { try TreeRemoval.removeContents(of: directory, files: files) }
-    if isPartial, try directory.listing().count > 0 {
-      throw EngineError(
-        "an earlier restore into \(target.path) did not end, and files of the target wait in \(Self.name)",
-        hint: "Run that restore again without --path first.")
+    try record(paths, isDelta: isDelta)
+  }
+
+  /// Writes down what is restored, so that the same can go on after an interruption.
+  private func record(_ paths: [Path], isDelta: Bool) throws {
+    let text = Array(paths.map { "\($0)\n" }.sorted().joined().utf8)
+    if isDelta, !paths.isEmpty, hasLeftovers {
+      let known = try? files.open(Self.recordName, in: base.workroom, .read).contents(max: Self.recordBytesMax)
+      guard known == text else {
+        throw EngineError(
+          "an earlier restore into \(target.path) did not end, and files of the target wait in \(Self.name)",
+          hint: "Run that restore again first, with the same --path or without.")
+      }
     }
+    let file = try files.open(Self.recordName, in: base.workroom, .openOrCreate)
+    try file.truncate(to: 0)
+    try text.withUnsafeBytes { try file.write($0, at: 0) }
+    guard isDelta, !paths.isEmpty else { return }
+    // Files of the target are moved here only after this is known for good.
+    try file.synchronize()
+    for directory in [base.workroom, base.directory, target] { try directory.synchronizeDirectory() }
+  }
+
+  /// The directory of the target's own file system.
+  var directory: OpenFile { base.directory }
+
+  /// Whether an interrupted restore left something.
+  var hasLeftovers: Bool { base.hasLeftovers || mounted.withLock { $0.values.contains { $0.hasLeftovers } } }
+
+  /// What an interrupted restore left on the target's own file system; `nil` for nothing.
+  var leftovers: StagedLeftovers? { base.hasLeftovers ? StagedLeftovers(in: base.directory, files: files) : nil }
+
+  /// Whether nothing waits in it.
+  func isUnused() throws -> Bool {
+    try base.isUnused() && mounted.withLock { try $0.values.allSatisfy { try $0.isUnused() } }
+  }
+
+  // MARK: Stages
+
+  /// Where a path of the target is staged, and its path there.
+  private func stage(of path: Path) throws -> (Stage, Path) {
+    guard let place = mount(of: path) else { return (base, path) }
+    let stage = try mounted.withLock { mounted in
+      if let known = mounted[place] { return known }
+      let root = try files.openBeneath(place, in: target, .directory)
+      let stage = try Stage(in: root, at: target.path.appending(place.bytes), files: files)
+      mounted[place] = stage
+      return stage
+    }
+    return (stage, path.relative(to: place))
+  }
+
+  /// The same; `nil` where nothing is staged on that file system yet.
+  private func stageIfPresent(of path: Path) -> (Stage, Path)? {
+    guard let place = mount(of: path) else { return (base, path) }
+    return mounted.withLock { $0[place] }.map { ($0, path.relative(to: place)) }
+  }
+
+  /// The innermost mount that holds a path.
+  private func mount(of path: Path) -> Path? {
+    if mounts.isEmpty { return nil }
+    return mounts.filter { $0.contains(path) && $0 != path }.max { $0.bytes.count < $1.bytes.count }
   }
 
   // MARK: Files
 
-  /// What an interrupted restore left is in the way and goes.
   func create(_ path: Path) throws -> OpenFile {
-    do throws(SystemError) {
-      return try files.openBeneath(path, in: directory, .create)
-    } catch {
-      guard error.isNotFound || error.isExisting else { throw error }
-      if error.isExisting { try TreeRemoval.remove(path, in: directory, files: files) }
-      try makeDirectories(to: path)
-      return try files.openBeneath(path, in: directory, .create)
-    }
+    let (stage, path) = try stage(of: path)
+    return try stage.create(path)
   }
-
-  func reopen(_ path: Path) throws -> OpenFile { try files.openBeneath(path, in: directory, .readWrite) }
 
   /// Takes a file of the target away from under its name.
-  func moveIn(_ path: Path) throws -> OpenFile {
-    try makeDirectories(to: path)
-    let (from, name) = try files.locate(path, beneath: target)
-    let (to, _) = try files.locate(path, beneath: directory)
-    try files.rename(name, in: from, to: name, in: to, replacing: false)
-    try files.setMode(name, in: to, mode: 0o600)
-    return try reopen(path)
+  /// - Parameter known: what it was when it was opened and compared.
+  func moveIn(_ path: Path, knownAs known: FileStatus) throws -> OpenFile {
+    let (stage, path) = try stage(of: path)
+    return try stage.moveIn(path, knownAs: known)
   }
 
-  func status(of path: Path) throws -> FileStatus? { try files.statusIfPresent(of: path, beneath: directory) }
+  /// Opens a file that is staged already.
+  func reopen(_ path: Path) throws -> OpenFile {
+    let (stage, path) = try stage(of: path)
+    return try stage.openOwn(path)
+  }
 
-  /// The file that an interrupted restore left for this path, where it is of use; else what it left there is removed.
-  func takeOver(_ path: Path) throws -> FileStatus? {
-    guard let left = try status(of: path) else { return nil }
-    if left.kind == .file, left.linkCount == 1 { return left }
-    try TreeRemoval.remove(path, in: directory, files: files)
+  func status(of path: Path) throws -> FileStatus? {
+    guard let (stage, path) = stageIfPresent(of: path) else { return nil }
+    return try stage.status(of: path)
+  }
+
+  func discard(_ path: Path) throws {
+    guard let (stage, path) = stageIfPresent(of: path) else { return }
+    try stage.discard(path)
+  }
+
+  /// The file that an interrupted restore left for this entry, where it is of use; else what it left there is removed.
+  func takeOver(_ entry: Entry) throws -> OpenFile? {
+    guard hasLeftovers, let left = try status(of: entry.path) else { return nil }
+    if left.kind == .file, entry.mayKeep(left, setsOwner: attributes.setsOwner) { return try reopen(entry.path) }
+    try discard(entry.path)
     return nil
   }
 
-  /// A directory that is there already is no error; something else in its place goes.
   func makeDirectory(_ path: Path) throws {
-    let (parent, name) = try files.locate(path, beneath: directory)
-    do throws(SystemError) {
-      try files.makeDirectory(name, in: parent)
-    } catch {
-      guard error.isExisting else { throw error }
-      guard try files.status(of: name, in: parent).kind != .directory else { return }
-      try files.removeFile(name, in: parent)
-      try files.makeDirectory(name, in: parent)
-    }
+    let (stage, path) = try stage(of: path)
+    try stage.makeDirectory(path)
   }
 
   /// Makes it possible to move files out of a directory of the target whose owner may not write in it; its mode is set again in the end.
-  func makeWritable(_ path: Path, _ status: FileStatus) throws {
-    guard status.mode & 0o700 != 0o700 else { return }
-    let (parent, name) = try files.locate(path, beneath: target)
+  /// - Parameter known: what it was when it was found.
+  func makeWritable(_ path: Path, knownAs known: FileStatus) throws {
+    guard known.mode & 0o700 != 0o700, let directory = try? files.openBeneath(path, in: target, .directory),
+      try directory.status().isSameFile(as: known)
+    else { return }
     // Who may not do that, and need not, such as another one's group, finds out when a file is moved.
-    try? files.setMode(name, in: parent, mode: status.mode | 0o700)
-  }
-
-  private func makeDirectories(to path: Path) throws {
-    guard let parent = path.parent, !parent.isEmpty else { return }
-    try makeDirectories(to: parent)
-    try makeDirectory(parent)
+    try? directory.setMode(known.mode | 0o700)
   }
 
   /// Whether one more file may stay open between two runs.
@@ -110,45 +164,39 @@ final class StagingArea: Sendable {
 
   func closed() { openFiles.subtract(1, ordering: .relaxed) }
 
-  // MARK: End
+  /// Bytes that are staged, or were there already, each of them proved.
+  var provedBytes: UInt64 { stagedBytes.load(ordering: .relaxed) }
 
-  /// Gives everything in the staging directory its name in the target, and removes the staging directory. In descending order, so
-  /// that `x-wal` comes before `x`, and PG_VERSION after all that a server would look for behind it.
-  func publishAll() throws {
-    let listing = try directory.listing()
-    for index in (0..<listing.count).reversed() {
-      let name = Path(bytes: Array(listing[index]))
-      try files.rename(name, in: directory, to: name, in: target, replacing: false)
-    }
-    try remove()
+  func proved(bytes: UInt64) { stagedBytes.add(bytes, ordering: .relaxed) }
+
+  // MARK: Names
+
+  /// Makes something where nobody can exchange it, has it finished, and only then gives it its name in the target.
+  func make(
+    _ path: Path, replacing: Bool, _ make: (OpenFile, Path) throws -> Void, finish: (OpenFile, Path) throws -> Void
+  ) throws {
+    let (stage, path) = try stage(of: path)
+    try stage.make(path, replacing: replacing, make, finish: finish)
   }
+
+  /// Gives everything in the staging directory its name in the target, and removes it.
+  func publishAll() throws { try base.publishAll() }
 
   /// Gives one staged file its name in the target.
   func publish(_ path: Path) throws {
-    let (from, name) = try files.locate(path, beneath: directory)
-    let (to, _) = try files.locate(path, beneath: target)
-    try files.rename(name, in: from, to: name, in: to, replacing: true)
+    let (stage, path) = try stage(of: path)
+    try stage.publish(path)
   }
 
+  /// Returns when everything on all file systems of the target is on stable storage.
+  func synchronize() throws {
+    try files.synchronizeTree(target)
+    for stage in mounted.withLock({ Array($0.values) }) { try files.synchronizeTree(stage.root) }
+  }
+
+  /// The target's own last: as long as it is there, the target is unfinished.
   func remove() throws {
-    try TreeRemoval.removeContents(of: directory, files: files)
-    try files.removeDirectory(Self.name, in: target)
-  }
-}
-
-/// Removes trees without following links.
-enum TreeRemoval {
-  static func removeContents(of directory: OpenFile, files: FileSystem) throws {
-    let listing = try directory.listing()
-    for index in 0..<listing.count { try remove(Path(bytes: Array(listing[index])), in: directory, files: files) }
-  }
-
-  /// - Parameter path: relative to `directory`.
-  static func remove(_ path: Path, in directory: OpenFile, files: FileSystem) throws {
-    guard let status = try files.statusIfPresent(of: path, beneath: directory) else { return }
-    let (parent, name) = try files.locate(path, beneath: directory)
-    guard status.kind == .directory else { return try files.removeFile(name, in: parent) }
-    try removeContents(of: try files.openBeneath(name, in: parent, .directory), files: files)
-    try files.removeDirectory(name, in: parent)
+    for stage in mounted.withLock({ Array($0.values) }) { try stage.remove() }
+    try base.remove()
   }
 }

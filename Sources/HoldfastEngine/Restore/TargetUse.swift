@@ -32,10 +32,11 @@ struct TargetUse {
 
   /// Refuses to restore over anything that a server uses, or a database that somebody has open, whatever the snapshot has there: what it does not have
   /// would be removed.
-  func check(in target: OpenFile, _ selection: Selection) throws {
+  /// - Parameter skipped: what is neither restored over nor removed.
+  func check(in target: OpenFile, _ selection: Selection, leavingOut skipped: Set<Path>) throws {
     let open = files.filesOpenForWriting()
     let others = OtherDatabases(root: target, files: files)
-    let scanner = Scanner(files: files, root: target, exclusions: [Glob("/\(StagingArea.name)")])
+    let scanner = Scanner(files: files, root: target, exclusions: [], leavingOut: skipped)
     while let finding = try scanner.next() {
       guard case .item(let item) = finding, selection.touches(item.path) else { continue }
       if let directory = item.directory {

@@ -41,22 +41,21 @@ extension FileSystem {
     }
   }
 
-  package func setExtendedAttribute(_ path: Path, _ attribute: ExtendedAttribute) throws(SystemError) {
-    _ = try perform(.attributes, "set an extended attribute of", path) { text in
-      Path(bytes: attribute.name).withCString { name in
-        attribute.value.withUnsafeBytes { lsetxattr(text, name, $0.baseAddress, $0.count, 0) }
+  /// The attributes of what has this name in a directory, and cannot be opened to read it; a symbolic link itself.
+  package func extendedAttributes(of name: Path, in directory: OpenFile) throws(SystemError) -> [ExtendedAttribute] {
+    do throws(SystemError) {
+      // However long the path of the directory is.
+      return try extendedAttributes(of: Path("/proc/self/fd/\(directory.descriptor)").appending(name.bytes))
+    } catch {
+      guard error.isNotFound, holdfast_has_proc() == 0 else {
+        throw SystemError(error.action, directory.place(of: name), code: error.code)
       }
-    }
-  }
-
-  package func removeExtendedAttribute(_ path: Path, _ name: [UInt8]) throws(SystemError) {
-    _ = try perform(.attributes, "remove an extended attribute of", path) { text in
-      Path(bytes: name).withCString { lremovexattr(text, $0) }
+      return try extendedAttributes(of: directory.place(of: name))
     }
   }
 }
 
-private enum ExtendedAttributes {
+enum ExtendedAttributes {
   /// Lists, then gets each; what vanishes in between is left out.
   static func read(
     _ path: Path,

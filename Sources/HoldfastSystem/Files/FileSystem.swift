@@ -48,6 +48,8 @@ package struct FileSystem: Sendable {
     case directoryFollowingLinks
     /// A file without a name in the directory `path`, gone when it is closed: where the file system makes such files (`openUnnamed`).
     case unnamed
+    /// Whatever it is, as a place only: neither read nor written.
+    case reference
 
     var flags: Int32 {
       switch self {
@@ -58,6 +60,7 @@ package struct FileSystem: Sendable {
       case .directory: O_RDONLY | holdfast_o_directory | holdfast_o_nofollow
       case .directoryFollowingLinks: O_RDONLY | holdfast_o_directory
       case .unnamed: O_RDWR | holdfast_o_tmpfile
+      case .reference: holdfast_o_path | holdfast_o_nofollow
       }
     }
   }
@@ -263,10 +266,13 @@ package struct FileSystem: Sendable {
     }
   }
 
-  package func readSymbolicLink(_ path: Path, in directory: OpenFile? = nil) throws(SystemError) -> [UInt8] {
+  /// - Parameter path: `nil` for what `directory` stands for itself.
+  package func readSymbolicLink(_ path: Path?, in directory: OpenFile? = nil) throws(SystemError) -> [UInt8] {
     var target = [UInt8](repeating: 0, count: Limits.pathBytesMax + 1)
-    let count = try perform(.read, "read", path, in: directory) { name in
-      target.withUnsafeMutableBytes { buffer in
+    let count = try perform(.read, "read", path ?? .root, in: directory) { given -> Int32 in
+      // An empty name means the descriptor itself.
+      let name = path == nil ? given + strlen(given) : given
+      return target.withUnsafeMutableBytes { buffer in
         buffer.withMemoryRebound(to: CChar.self) { characters in
           guard let start = characters.baseAddress else { return -1 }
           return Int32(readlinkat(directory?.descriptor ?? AT_FDCWD, name, start, characters.count))
@@ -274,26 +280,6 @@ package struct FileSystem: Sendable {
       }
     }
     return Array(target.prefix(Int(count)))
-  }
-
-  // MARK: Attributes of what cannot be opened
-
-  package func setOwner(_ path: Path, in directory: OpenFile, userID: UInt32, groupID: UInt32) throws(SystemError) {
-    _ = try perform(.attributes, "set the owner of", path, in: directory) {
-      fchownat(directory.descriptor, $0, userID, groupID, AT_SYMLINK_NOFOLLOW)
-    }
-  }
-
-  /// Never for symbolic links: Linux follows them here.
-  package func setMode(_ path: Path, in directory: OpenFile, mode: UInt32) throws(SystemError) {
-    _ = try perform(.attributes, "set the mode of", path, in: directory) { fchmodat(directory.descriptor, $0, mode, 0) }
-  }
-
-  package func setModified(_ path: Path, in directory: OpenFile, time: Timestamp) throws(SystemError) {
-    var times = Self.times(modified: time)
-    _ = try perform(.attributes, "set the times of", path, in: directory) {
-      utimensat(directory.descriptor, $0, &times, AT_SYMLINK_NOFOLLOW)
-    }
   }
 
   static func times(modified: Timestamp) -> [timespec] {

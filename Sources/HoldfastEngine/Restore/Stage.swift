@@ -1,0 +1,171 @@
+internal import HoldfastModel
+internal import HoldfastSource
+internal import HoldfastSystem
+
+/// The directory in which files of one file system are made whole before they get their names: a name cannot be given across two. Nobody but us can enter it, so what is in it is what
+/// we put there.
+final class Stage: Sendable {
+  static let name = Scanner.unfinishedRestore
+  /// In the workroom.
+  private static let unnamed = Path("new")
+
+  /// The directory that it lies in: the target, or where something is mounted below it.
+  let root: OpenFile
+  let directory: OpenFile
+  /// Whether an interrupted restore left files in it.
+  let hasLeftovers: Bool
+  /// For what is none of the files: it has the one name that no file of a snapshot can have.
+  let workroom: OpenFile
+  private let files: FileSystem
+
+  /// Makes it, or takes over the one that an interrupted restore left.
+  /// - Throws: `EngineError` when somebody else made what is there, or could have put something into it, or another restore uses it.
+  init(in root: OpenFile, at place: Path, files: FileSystem) throws {
+    self.root = root
+    self.files = files
+    if try files.statusIfPresent(of: Self.name, in: root) == nil { try files.makeDirectory(Self.name, in: root) }
+    let directory = try Self.openOwn(in: root, at: place, files: files)
+    guard try directory.lock(exclusively: true, wait: false) else {
+      throw EngineError(
+        "another restore into \(place) is running", hint: "Wait for it, or name another --target.",
+        exitStatus: .locked)
+    }
+    let listing = try directory.listing()
+    hasLeftovers = (0..<listing.count).contains { !listing[$0].elementsEqual(Self.name.bytes) }
+    if !listing.contains(Self.name.bytes) { try files.makeDirectory(Self.name, in: directory) }
+    workroom = try files.open(Self.name, in: directory, .directory)
+    self.directory = directory
+  }
+
+  private static func openOwn(in root: OpenFile, at place: Path, files: FileSystem) throws -> OpenFile {
+    func refusal(_ reason: String) -> EngineError {
+      EngineError(
+        "\(place.appending(name.bytes)) cannot be trusted: \(reason)",
+        hint:
+          "If another user's restore left it, run that again as that user; else look at what is in it, remove it, and run the same command again."
+      )
+    }
+    guard try files.status(of: name, in: root).kind == .directory else { throw refusal("it is no directory") }
+    let directory = try files.open(name, in: root, .directory)
+    let status = try directory.status()
+    guard status.userID == FileSystem.userID else { throw refusal("it belongs to user \(status.userID)") }
+    guard status.mode & 0o077 == 0 else { throw refusal("others than its owner can enter it") }
+    guard try !directory.isMountRoot() else { throw refusal("something is mounted at it") }
+    return directory
+  }
+
+  /// Whether nothing waits in it.
+  func isUnused() throws -> Bool { try directory.listing().count <= 1 }
+
+  // MARK: Files
+
+  /// What an interrupted restore left is in the way and goes.
+  func create(_ path: Path) throws -> OpenFile {
+    do throws(SystemError) {
+      return try files.openBeneath(path, in: directory, .create)
+    } catch {
+      guard error.isNotFound || error.isExisting else { throw error }
+      if error.isExisting { try discard(path) }
+      try makeDirectories(to: path)
+      return try files.openBeneath(path, in: directory, .create)
+    }
+  }
+
+  private func reopen(_ path: Path) throws(SystemError) -> OpenFile {
+    try files.openBeneath(path, in: directory, .readWrite)
+  }
+
+  /// Takes a file away from under its name.
+  /// - Parameter known: what it was when it was opened and compared.
+  func moveIn(_ path: Path, knownAs known: FileStatus) throws -> OpenFile {
+    try makeDirectories(to: path)
+    let (from, name) = try files.locate(path, beneath: root)
+    let (to, _) = try files.locate(path, beneath: directory)
+    try files.rename(name, in: from, to: name, in: to, replacing: false)
+    let handle = try openOwn(path)
+    let status = try handle.status()
+    guard status.linkCount == 1, isSame(status, known, on: handle) else { throw EngineError.exchanged(path) }
+    try handle.setMode(0o600)
+    return handle
+  }
+
+  /// A file that is here already, also one that its owner may not read or write as it is: its mode is set anyway in the end.
+  func openOwn(_ path: Path) throws -> OpenFile {
+    do throws(SystemError) {
+      return try reopen(path)
+    } catch {
+      guard error.isForbidden else { throw error }
+      try files.openReference(path, beneath: directory).setMode(0o600)
+      return try reopen(path)
+    }
+  }
+
+  /// On an overlay a file becomes another one when it is renamed for the first time.
+  private func isSame(_ status: FileStatus, _ known: FileStatus, on handle: OpenFile) -> Bool {
+    if status.isSameFile(as: known) { return true }
+    return handle.isOnOverlay() && status.kind == known.kind && status.size == known.size
+      && status.modified == known.modified && status.userID == known.userID && status.mode == known.mode
+  }
+
+  func status(of path: Path) throws -> FileStatus? { try files.statusIfPresent(of: path, beneath: directory) }
+
+  func discard(_ path: Path) throws { try TreeRemoval.remove(path, in: directory, files: files) }
+
+  /// A directory that is there already is no error; something else in its place goes.
+  func makeDirectory(_ path: Path) throws {
+    let (parent, name) = try files.locate(path, beneath: directory)
+    do throws(SystemError) {
+      try files.makeDirectory(name, in: parent)
+    } catch {
+      guard error.isExisting else { throw error }
+      let present = try files.status(of: name, in: parent)
+      if present.kind == .directory {
+        guard present.mode & 0o700 != 0o700 else { return }
+        return try files.openReference(name, beneath: parent).setMode(0o700)
+      }
+      try files.removeFile(name, in: parent)
+      try files.makeDirectory(name, in: parent)
+    }
+  }
+
+  private func makeDirectories(to path: Path) throws {
+    guard let parent = path.parent, !parent.isEmpty else { return }
+    try makeDirectories(to: parent)
+    try makeDirectory(parent)
+  }
+
+  // MARK: Names
+
+  /// Makes something where nobody can exchange it, has it finished, and only then gives it its name.
+  func make(
+    _ path: Path, replacing: Bool, _ make: (OpenFile, Path) throws -> Void, finish: (OpenFile, Path) throws -> Void
+  ) throws {
+    try TreeRemoval.remove(Self.unnamed, in: workroom, files: files)
+    try make(workroom, Self.unnamed)
+    try finish(workroom, Self.unnamed)
+    let (to, name) = try files.locate(path, beneath: root)
+    try files.rename(Self.unnamed, in: workroom, to: name, in: to, replacing: replacing)
+  }
+
+  /// Gives everything in it its name, and removes it. In descending order, so that `x-wal` comes before `x`, and PG_VERSION after all that a server would look for behind it.
+  func publishAll() throws {
+    let listing = try directory.listing()
+    for index in (0..<listing.count).reversed() where !listing[index].elementsEqual(Self.name.bytes) {
+      let name = Path(bytes: Array(listing[index]))
+      try files.rename(name, in: directory, to: name, in: root, replacing: false)
+    }
+    try remove()
+  }
+
+  /// Gives one file its name.
+  func publish(_ path: Path) throws {
+    let (from, name) = try files.locate(path, beneath: directory)
+    let (to, _) = try files.locate(path, beneath: root)
+    try files.rename(name, in: from, to: name, in: to, replacing: true)
+  }
+
+  func remove() throws {
+    try TreeRemoval.removeContents(of: directory, files: files)
+    try files.removeDirectory(Self.name, in: root)
+  }
+}

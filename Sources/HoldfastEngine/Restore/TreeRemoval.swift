@@ -1,0 +1,43 @@
+internal import HoldfastModel
+internal import HoldfastSystem
+
+/// Removes trees, each name in a directory that is open: no link is followed, and nothing that is mounted in them is entered.
+enum TreeRemoval {
+  static func removeContents(of directory: OpenFile, files: FileSystem) throws {
+    let listing = try directory.listing()
+    for index in 0..<listing.count { try remove(Path(bytes: Array(listing[index])), in: directory, files: files) }
+  }
+
+  /// - Parameters:
+  ///   - path: relative to `directory`.
+  ///   - known: what was there when it was decided to remove it; `nil` where nobody else can have put something in its place.
+  /// - Throws: `EngineError` where something else is there by now.
+  static func remove(
+    _ path: Path, in directory: OpenFile, knownAs known: FileSystem.FileKey? = nil, files: FileSystem
+  ) throws {
+    guard let status = try files.statusIfPresent(of: path, beneath: directory) else { return }
+    let (parent, name) = try files.locate(path, beneath: directory)
+    guard status.kind == .directory else {
+      guard known == nil || known == FileSystem.FileKey(status) else { throw EngineError.exchanged(path) }
+      return try files.removeFile(name, in: parent)
+    }
+    let handle = try files.openBeneath(name, in: parent, .directory)
+    if let known, try FileSystem.FileKey(handle.status()) != known { throw EngineError.exchanged(path) }
+    guard try !handle.isMountRoot() else {
+      throw EngineError(
+        "something is mounted at \(path) in the target, and the snapshot does not have it",
+        hint: "Unmount it, then run the same command again.")
+    }
+    try removeContents(of: handle, files: files)
+    try files.removeDirectory(name, in: parent)
+  }
+}
+
+extension EngineError {
+  /// - Parameter path: relative to the target.
+  static func exchanged(_ path: Path) -> EngineError {
+    EngineError(
+      "\(path) in the target was exchanged while it was restored over",
+      hint: "Find out who writes to the target and stop it, then run the same command again.")
+  }
+}

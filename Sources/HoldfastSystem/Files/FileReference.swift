@@ -1,0 +1,88 @@
+internal import CLinux
+internal import Glibc
+package import HoldfastModel
+
+/// What carries an owner, a mode, extended attributes and times, and is open: what is done to it is done to that and to nothing else, whatever happens to its name meanwhile.
+package protocol AttributeHolder {
+  func status() throws(SystemError) -> FileStatus
+  func setOwner(userID: UInt32, groupID: UInt32) throws(SystemError)
+  func setMode(_ mode: UInt32) throws(SystemError)
+  func setModified(_ time: Timestamp) throws(SystemError)
+  func extendedAttributes() throws(SystemError) -> [ExtendedAttribute]
+  func setExtendedAttribute(_ attribute: ExtendedAttribute) throws(SystemError)
+  func removeExtendedAttribute(_ name: [UInt8]) throws(SystemError)
+}
+
+extension OpenFile: AttributeHolder {}
+
+/// Something that cannot be opened to read it, such as a link, a fifo or a device: open as a place only (open(2), O_PATH). It must not be a symbolic link for `setMode`.
+///
+/// Extended attributes are reached through /proc: where that is not mounted none are found, and setting one is refused with ENOENT.
+package struct FileReference: AttributeHolder, Sendable {
+  private let file: OpenFile
+
+  init(_ file: OpenFile) { self.file = file }
+
+  package func status() throws(SystemError) -> FileStatus { try file.status() }
+
+  package func setOwner(userID: UInt32, groupID: UInt32) throws(SystemError) {
+    _ = try file.perform(.attributes, "set the owner of") {
+      Int(holdfast_reference_set_owner($0, userID, groupID))
+    }
+  }
+
+  package func setMode(_ mode: UInt32) throws(SystemError) {
+    _ = try file.perform(.attributes, "set the mode of") { Int(holdfast_reference_set_mode($0, mode)) }
+  }
+
+  package func setModified(_ time: Timestamp) throws(SystemError) {
+    var times = FileSystem.times(modified: time)
+    _ = try file.perform(.attributes, "set the times of") { Int(holdfast_reference_set_times($0, &times)) }
+  }
+
+  package func extendedAttributes() throws(SystemError) -> [ExtendedAttribute] {
+    let descriptor = file.descriptor
+    do throws(SystemError) {
+      return try ExtendedAttributes.read(file.place) { list, size in
+        holdfast_reference_list_attributes(descriptor, list, size)
+      } get: { name, value, size in
+        holdfast_reference_get_attribute(descriptor, name, value, size)
+      }
+    } catch {
+      // What is open is there: only the way to it is not.
+      if error.isNotFound { return [] }
+      throw error
+    }
+  }
+
+  package func setExtendedAttribute(_ attribute: ExtendedAttribute) throws(SystemError) {
+    _ = try file.perform(.attributes, "set an extended attribute of") { descriptor in
+      Path(bytes: attribute.name).withCString { name in
+        attribute.value.withUnsafeBytes {
+          Int(holdfast_reference_set_attribute(descriptor, name, $0.baseAddress, $0.count))
+        }
+      }
+    }
+  }
+
+  package func removeExtendedAttribute(_ name: [UInt8]) throws(SystemError) {
+    _ = try file.perform(.attributes, "remove an extended attribute of") { descriptor in
+      Path(bytes: name).withCString { Int(holdfast_reference_remove_attribute(descriptor, $0)) }
+    }
+  }
+
+  /// Where it leads, of a symbolic link.
+  package func symbolicLinkTarget(_ files: FileSystem) throws(SystemError) -> [UInt8] {
+    try files.readSymbolicLink(nil, in: file)
+  }
+}
+
+extension FileSystem {
+  /// Who this process acts as.
+  package static var userID: UInt32 { geteuid() }
+
+  /// Opens whatever has this name, a symbolic link itself too, to examine it and to set its attributes; without following a link on the way.
+  package func openReference(_ path: Path, beneath directory: OpenFile) throws(SystemError) -> FileReference {
+    FileReference(try openBeneath(path, in: directory, .reference))
+  }
+}

@@ -1,0 +1,66 @@
+internal import CLinux
+internal import Glibc
+package import HoldfastModel
+
+/// What is mounted where. The same file system may be mounted twice, or a part of it on another one: device numbers do not tell.
+extension FileSystem {
+  private static let table = Path("/proc/self/mountinfo")
+  private static let tableBytesMax = 16 << 20
+
+  /// Whether something is mounted at this name, a file or a directory. Where the kernel does not tell, whether it lies on another device.
+  package func isMountRoot(_ name: Path, in directory: OpenFile) throws(SystemError) -> Bool {
+    if let answer = Self.isMountRoot(directory.descriptor, name) { return answer }
+    return try status(of: name, in: directory).device != directory.status().device
+  }
+
+  /// The absolute places below an absolute path at which something is mounted, as far as this process sees them (proc(5), mountinfo); a mount that lies over others hides those.
+  /// - Parameter path: without symbolic links.
+  /// - Returns: `nil` where /proc does not tell.
+  package func mountPoints(below path: Path) -> [Path]? {
+    guard let file = try? open(Self.table, .read), let bytes = try? file.contents(max: Self.tableBytesMax) else {
+      return nil
+    }
+    let points = bytes.split(separator: UInt8(ascii: "\n")).compactMap(Self.mountPoint)
+    return Array(Set(points.filter { path.contains($0) && $0 != path })).sorted()
+  }
+
+  fileprivate static func isMountRoot(_ descriptor: Int32, _ name: Path?) -> Bool? {
+    let answer =
+      name.map { name in name.withCString { holdfast_is_mount_root(descriptor, $0) } }
+      ?? holdfast_is_mount_root(descriptor, "")
+    return answer < 0 ? nil : answer == 1
+  }
+
+  /// The fifth field of a line; space, tab, newline and backslash are written as three octal digits.
+  private static func mountPoint(_ line: ArraySlice<UInt8>) -> Path? {
+    let fields = line.split(separator: UInt8(ascii: " "), maxSplits: 5)
+    guard fields.count > 4 else { return nil }
+    var bytes: [UInt8] = []
+    var rest = fields[4]
+    while let byte = rest.popFirst() {
+      let digits = rest.prefix(3)
+      guard byte == UInt8(ascii: "\\"), digits.count == 3,
+        let code = UInt8(String(decoding: digits, as: UTF8.self), radix: 8)
+      else {
+        bytes.append(byte)
+        continue
+      }
+      bytes.append(code)
+      rest = rest.dropFirst(3)
+    }
+    return Path(bytes: bytes)
+  }
+}
+
+extension OpenFile {
+  /// Whether something is mounted at this directory. Where the kernel does not tell, whether the one above lies on another device.
+  package func isMountRoot() throws(SystemError) -> Bool {
+    if let answer = FileSystem.isMountRoot(descriptor, nil) { return answer }
+    let above = try FileSystem(probe: probe).status(of: Path(".."), in: self)
+    let own = try status()
+    return above.device != own.device || above.inode == own.inode
+  }
+
+  /// Whether it lies on an overlay, where a file that is changed for the first time may become another one (overlayfs).
+  package func isOnOverlay() -> Bool { holdfast_is_on_overlay(descriptor) == 1 }
+}

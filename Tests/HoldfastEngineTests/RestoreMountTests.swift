@@ -1,0 +1,240 @@
+import Glibc
+import HoldfastArchive
+import HoldfastEngine
+import HoldfastModel
+import HoldfastSystem
+import HoldfastTestSupport
+import Testing
+
+/// A restore over a target in which something is mounted: what the snapshot has there comes back, and what it does not know stays. Needs root, for mounts.
+@Suite struct RestoreMountTests {
+  private let shop: TestShop
+  private var target: Path { shop.directory.appending("target") }
+
+  init() throws {
+    shop = try TestShop(workers: 1, clock: TestShop.clock(ahead: 10))
+    write("top", "top")
+  }
+
+  private func write(_ text: String, _ name: String, in root: Path? = nil) {
+    TestFiles.write(text, to: (root ?? shop.source).appending(name))
+  }
+
+  private func text(_ name: String) -> String? {
+    TestFiles.read(target.appending(name)).map { String(decoding: $0, as: UTF8.self) }
+  }
+
+  /// A target with the snapshot in it, and a mount.
+  private func mount(_ name: String, isBind: Bool = false) -> SmallDisk? {
+    TestFiles.copyTree(shop.source, to: target)
+    let place = target.appending(name)
+    let saved = shop.directory.appending("saved")
+    if TestFiles.exists(place) { TestFiles.rename(place, to: saved) }
+    let disk: SmallDisk?
+    if isBind {
+      let other = shop.directory.appending("other place")
+      TestFiles.makeDirectory(other)
+      TestFiles.makeDirectory(place)
+      disk = SmallDisk(showing: other, at: place)
+    } else {
+      disk = SmallDisk(at: place, mebibytes: 8)
+    }
+    guard disk != nil else { return nil }
+    for name in TestFiles.names(in: saved) {
+      if let bytes = TestFiles.read(saved.appending(name)) { TestFiles.write(bytes, to: place.appending(name)) }
+    }
+    return disk
+  }
+
+  @discardableResult
+  private func restoreOver(
+    in repository: Repository? = nil, configure: (inout Restore.Options) -> Void = { _ in }
+  ) throws -> Restore.Report {
+    try shop.restore(to: "target", in: repository) {
+      $0.isDelta = true
+      configure(&$0)
+    }
+  }
+
+  private func refusal(_ body: () throws -> Void) -> String {
+    do {
+      try body()
+      return "it was done"
+    } catch {
+      return [(error as? any OperatorError)?.message, (error as? any OperatorError)?.hint].compactMap { $0 }
+        .joined(separator: "\nHINT: ")
+    }
+  }
+
+  // MARK: Known
+
+  private func makePhotos() {
+    TestFiles.makeDirectory(shop.source.appending("photos"))
+    write("changed", "photos/big")
+    write("lost", "photos/lost")
+    TestFiles.symbolicLink("big", at: shop.source.appending("photos/link"))
+    TestFiles.makeFifo(shop.source.appending("photos/fifo"))
+  }
+
+  private func disturbPhotos() {
+    write("xxanged", "photos/big", in: target)
+    for name in ["lost", "link", "fifo"] { TestFiles.remove(target.appending("photos").appending(name)) }
+    write("new", "photos/new", in: target)
+    write("xxx", "top", in: target)
+  }
+
+  @Test(arguments: [false, true]) func aKnownMountIsRestoredInItself(isBind: Bool) throws {
+    makePhotos()
+    try shop.backup()
+    guard let disk = mount("photos", isBind: isBind) else { return }
+    disturbPhotos()
+    let report = try restoreOver()
+    #expect(report.problems == [] && report.leftAlone == [])
+    #expect(TreeDescription(of: target).differences(from: TreeDescription(of: shop.source)) == [])
+    withExtendedLifetime(disk) {}
+  }
+
+  /// Wherever it is cut off, the same restore ends it, and nothing of it stays in either file system.
+  @Test func anInterruptedRestoreOverAMountIsEnded() throws {
+    makePhotos()
+    try shop.backup()
+    guard let disk = mount("photos") else { return }
+    disturbPhotos()
+    let counter = FaultProbe()
+    try restoreOver(in: shop.repository(probe: counter))
+    for index in stride(from: 0, to: counter.count, by: 3) {
+      disturbPhotos()
+      let probe = FaultProbe(.cut, at: index)
+      #expect(throws: (any Error).self) { try restoreOver(in: shop.repository(probe: probe)) }
+      try restoreOver()
+      #expect(
+        TreeDescription(of: target).differences(from: TreeDescription(of: shop.source)) == [],
+        "operation \(index)")
+    }
+    withExtendedLifetime(disk) {}
+  }
+
+  /// Its staging directory is there as well, and tells a backup that the target is unfinished.
+  @Test func whatIsStagedInAMountIsNoContent() throws {
+    makePhotos()
+    try shop.backup()
+    guard let disk = mount("photos") else { return }
+    disturbPhotos()
+    let probe = FaultProbe(.fail(ENOSPC), at: 0, of: [.write])
+    #expect(throws: SystemError.self) { try restoreOver(in: shop.repository(probe: probe)) }
+    #expect(TestFiles.exists(target.appending("photos/.holdfast-restore")))
+    let report = try shop.backup { $0.source = target }
+    #expect(report.problems.map(\.path).contains(Path("photos/.holdfast-restore")))
+    withExtendedLifetime(disk) {}
+  }
+
+  // MARK: Unknown
+
+  enum Known: CaseIterable { case nothing, emptyDirectory, inDirectoryThatGoes }
+
+  @Test(arguments: Known.allCases) func whatIsMountedAndNotInTheSnapshotStays(known: Known) throws {
+    if known == .emptyDirectory { TestFiles.makeDirectory(shop.source.appending("scratch")) }
+    try shop.backup()
+    let place = known == .inDirectoryThatGoes ? "gone/scratch" : "scratch"
+    TestFiles.makeDirectory(target)
+    if known == .inDirectoryThatGoes {
+      TestFiles.makeDirectory(target.appending("gone"))
+      write("goes", "gone/file", in: target)
+    }
+    guard let disk = SmallDisk(at: target.appending(place), mebibytes: 1) else { return }
+    write("xxx", "top", in: target)
+    write("precious", "\(place)/other", in: target)
+    for isDryRun in [true, false] {
+      let report = try restoreOver { $0.isDryRun = isDryRun }
+      #expect(report.leftAlone == [target.appending(place)])
+      #expect(report.removed == (known == .inDirectoryThatGoes ? [Path("gone/file")] : []))
+      #expect(report.exitStatus == .done)
+    }
+    #expect(text("top") == "top")
+    #expect(text("\(place)/other") == "precious")
+    #expect(TestFiles.exists(target.appending("gone/file")) == false)
+    let report = try restoreOver { $0.crossesMounts = true }
+    #expect(report.leftAlone == [])
+    #expect(TestFiles.names(in: target.appending(place)) == [])
+    withExtendedLifetime(disk) {}
+  }
+
+  @Test func aMountWhereTheSnapshotHasAFileIsRefusedBeforeAnythingChanges() throws {
+    write("a file", "scratch")
+    try shop.backup()
+    TestFiles.makeDirectory(target)
+    write("xxx", "top", in: target)
+    guard let disk = SmallDisk(at: target.appending("scratch"), mebibytes: 1) else { return }
+    for crosses in [false, true] {
+      #expect(
+        refusal { try restoreOver { $0.crossesMounts = crosses } } == """
+          something is mounted at scratch in the target, and the snapshot has something else at scratch
+          HINT: Unmount it, or restore the rest with --path.
+          """)
+    }
+    #expect(text("top") == "xxx")
+    #expect(TestFiles.names(in: target).sorted() == ["scratch", "top"])
+    withExtendedLifetime(disk) {}
+  }
+
+  // MARK: Single files
+
+  @Test func aFileThatIsMountedByItselfStaysAndIsNamedWhereItDiffers() throws {
+    write("settings", "settings")
+    try shop.backup()
+    TestFiles.copyTree(shop.source, to: target)
+    let other = shop.directory.appending("other settings")
+    for (content, problems) in [("settings", 0), ("sxttings", 1), ("longer settings", 1)] {
+      TestFiles.write(content, to: other)
+      TestFiles.setMode(other, 0o644)
+      guard let disk = SmallDisk(showing: other, at: target.appending("settings")) else { return }
+      write("xxx", "top", in: target)
+      let report = try restoreOver()
+      #expect(
+        report.problems.map(\.reason)
+          == Array(
+            repeating:
+              "it is mounted by itself and not as in the snapshot: unmount it, and run the same command again",
+            count: problems))
+      #expect(text("settings") == content)
+      #expect(text("top") == "top")
+      withExtendedLifetime(disk) {}
+    }
+  }
+
+  // MARK: lost+found
+
+  /// What mkfs makes in the root of a file system, as far as its attributes tell.
+  private func makeLostAndFound(in root: Path) {
+    TestFiles.makeDirectory(root.appending("lost+found"), mode: 0o700)
+    write("recovered", "lost+found/#12", in: root)
+  }
+
+  @Test func theLostAndFoundOfAFileSystemIsNoContent() throws {
+    try shop.backup()
+    guard let disk = SmallDisk(at: target, mebibytes: 4) else { return }
+    makeLostAndFound(in: target)
+    try shop.restore(to: "target")
+    #expect(text("top") == "top")
+    try restoreOver()
+    #expect(text("lost+found/#12") == "recovered")
+    let report = try shop.backup { $0.source = target }
+    #expect(report.problems == [])
+    try shop.restore(report.envelope.snapshot.description, to: "again")
+    #expect(TestFiles.names(in: shop.directory.appending("again")) == ["top"])
+    withExtendedLifetime(disk) {}
+  }
+
+  /// One that was captured as content, by another program or from elsewhere, does not take the place of the target's own.
+  @Test func aCapturedLostAndFoundDoesNotReplaceTheTargetsOwn() throws {
+    makeLostAndFound(in: shop.source)
+    try shop.backup()
+    #expect(try shop.entries()["lost+found"] != nil, "of a directory that is no root of a file system it is content")
+    guard let disk = SmallDisk(at: target, mebibytes: 4) else { return }
+    TestFiles.makeDirectory(target.appending("lost+found"), mode: 0o700)
+    try shop.restore(to: "target")
+    #expect(TestFiles.names(in: target) == ["lost+found", "top"])
+    #expect(TestFiles.names(in: target.appending("lost+found")) == [])
+    withExtendedLifetime(disk) {}
+  }
+}
