@@ -3,7 +3,6 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <string.h>
-#include <strings.h>
 
 typedef void CURL;
 struct curl_slist;
@@ -20,21 +19,18 @@ enum {
     option_post = 47,
     option_follow = 52,
     option_verify_peer = 64,
-    option_redirections_max = 68,
     option_get = 80,
     option_verify_host = 81,
     option_no_signal = 99,
     option_timeout = 155,
     option_connect_timeout = 156,
-    option_post_redirection = 161,
     option_protocols = 181,
-    option_redirection_protocols = 182,
     option_write_function = 20011,
     option_post_size = 30120,
 };
 enum { protocol_http = 1, protocol_https = 2 };
-enum { info_response_code = 0x200000 + 2 };
-enum { post_redirection_all = 7, redirections_max = 3, global_all = 3 };
+enum { info_response_code = 0x200000 + 2, info_redirection = 0x100000 + 31 };
+enum { global_all = 3 };
 enum {
     failure_resolve_proxy = 5,
     failure_resolve = 6,
@@ -161,17 +157,13 @@ static int set_method(CURL *curl, const holdfast_http_request *request) {
 }
 
 static int prepare(CURL *curl, const holdfast_http_request *request, struct curl_slist *headers, struct sink *sink) {
-    bool is_secure = strncasecmp(request->url, "https:", 6) == 0;
     const struct {
         int option;
         long value;
     } numbers[] = {
         {option_no_signal, 1},
         {option_protocols, protocol_http | protocol_https},
-        {option_redirection_protocols, is_secure ? protocol_https : protocol_http | protocol_https},
-        {option_follow, 1},
-        {option_redirections_max, redirections_max},
-        {option_post_redirection, post_redirection_all},
+        {option_follow, 0},
         {option_verify_peer, 1},
         {option_verify_host, 2},
         {option_connect_timeout, request->connect_milliseconds},
@@ -198,7 +190,17 @@ static int prepare(CURL *curl, const holdfast_http_request *request, struct curl
     return set_method(curl, request);
 }
 
-holdfast_http_result holdfast_http_perform(const holdfast_http_request *request, void *response, size_t capacity) {
+/// Where an answer leads, whole or not at all.
+static void note_redirection(CURL *curl, char *redirection, size_t capacity) {
+    const char *found = NULL;
+    if (functions.info(curl, info_redirection, &found) != 0 || !found) return;
+    size_t length = strlen(found);
+    if (length < capacity) memcpy(redirection, found, length + 1);
+}
+
+holdfast_http_result holdfast_http_perform(
+    const holdfast_http_request *request, void *response, size_t capacity, char *redirection,
+    size_t redirection_capacity) {
     holdfast_http_result result = {.failure = failure_memory};
     struct sink sink = {.bytes = response, .capacity = capacity};
     struct curl_slist *headers = NULL;
@@ -214,6 +216,8 @@ holdfast_http_result holdfast_http_perform(const holdfast_http_request *request,
     // That we did not want more is no failure.
     if (result.failure == failure_write && sink.is_cut) result.failure = 0;
     functions.info(curl, info_response_code, &result.status);
+    if (redirection_capacity > 0) redirection[0] = 0;
+    note_redirection(curl, redirection, redirection_capacity);
     result.length = sink.length;
     result.is_cut = sink.is_cut;
 end:

@@ -86,6 +86,32 @@ import Testing
     #expect(server.requests.map(\.body) == ["x", "x"])
   }
 
+  /// A server cannot lead what was sent to another one, which perhaps only this machine can reach.
+  @Test(arguments: [
+    "http://HOST:PORT/ok", "http://localhost:SAME/ok", "file:///etc/passwd", "http://u@127.0.0.1:SAME/ok",
+  ])
+  func aRedirectionToAnotherServerIsNotFollowed(place: String) throws {
+    let other = TestServer()
+    let ports = (
+      try #require(server.address.split(separator: ":").last), try #require(other.address.split(separator: ":").last)
+    )
+    let location = place.replacing("HOST:PORT", with: "127.0.0.1:\(ports.1)").replacing("SAME", with: ports.0)
+    let error = #expect(throws: HTTPError.self) {
+      try client().send(HTTPRequest("POST", try address("/away/" + location), body: Array("secret".utf8)))
+    }
+    #expect(
+      error?.message
+        == "\(server.address)/… cannot be reached: it leads to another server, which is not asked")
+    #expect(other.requests.isEmpty)
+    #expect(server.requests.count == 1)
+  }
+
+  @Test func aRoundOfRedirectionsEnds() throws {
+    let error = #expect(throws: HTTPError.self) { try client().send(HTTPRequest("GET", try address("/round"))) }
+    #expect(error?.message == "\(server.address)/… cannot be reached: it leads from one address to the next")
+    #expect(server.requests.count == 4)
+  }
+
   @Test func aCertificateThatNobodyHasSignedIsRefused() throws {
     let secure = TestServer(isSecure: true)
     let place = try #require(HTTPAddress(secure.address + "/ok"))

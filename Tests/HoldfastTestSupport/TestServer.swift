@@ -90,6 +90,8 @@ package final class TestServer {
                 self.answer(302, [("Location", "file:///etc/passwd")])
             elif kind == "moved":
                 self.answer(302, [("Location", "/ok/moved")])
+            elif kind == "away":
+                self.answer(307, [("Location", self.path[len("/away/"):])])
             elif kind == "round":
                 self.answer(302, [("Location", self.path)])
             else:

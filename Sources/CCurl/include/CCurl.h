@@ -14,7 +14,7 @@ typedef struct {
     const void *body;
     size_t body_length;
     long connect_milliseconds;
-    /// For everything, redirections and the answer included.
+    /// For everything, the answer included.
     long milliseconds;
 } holdfast_http_request;
 
@@ -42,8 +42,11 @@ const char *holdfast_curl_reason(int failure);
 /// Whether a failure may be gone a moment later: of the network or the server, not of what was asked.
 bool holdfast_curl_is_passing(int failure);
 
-/// Sends a request over http or https, and never over anything else, wherever it is redirected; from https never to http. The library must be loaded.
+/// Sends a request over http or https, and never over anything else, and follows no redirection. The library must be loaded.
 /// - Parameters:
 ///   - response: takes the beginning of the answer.
 ///   - capacity: how much of it; the rest is not read.
-holdfast_http_result holdfast_http_perform(const holdfast_http_request *request, void *response, size_t capacity);
+///   - redirection: takes the address to which the answer leads; empty where there is none, or one that is too long.
+holdfast_http_result holdfast_http_perform(
+    const holdfast_http_request *request, void *response, size_t capacity, char *redirection,
+    size_t redirection_capacity);

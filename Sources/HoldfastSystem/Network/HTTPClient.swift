@@ -31,13 +31,37 @@ package struct HTTPResponse: Sendable {
 package struct HTTPAddress: Sendable, Hashable, CustomStringConvertible {
   /// What must not be printed.
   package let text: String
+  static let bytesMax = 2048
 
   package init?(_ text: String) {
     let scheme = ["https://", "http://"].first { text.lowercased().hasPrefix($0) }
-    guard let scheme, text.utf8.count <= 2048, text.utf8.allSatisfy({ (0x21..<0x7f).contains($0) }) else { return nil }
+    guard let scheme, text.utf8.count <= Self.bytesMax, text.utf8.allSatisfy({ (0x21..<0x7f).contains($0) }) else {
+      return nil
+    }
     let host = text.dropFirst(scheme.count).prefix { !"/?#".contains($0) }
     guard !host.isEmpty, !host.hasSuffix("@") else { return nil }
     self.text = text
+  }
+
+  /// Whom it is for: scheme, host and port, in one spelling.
+  private var server: (scheme: String, authority: String)? {
+    guard let separator = text.firstRange(of: "://") else { return nil }
+    let scheme = text[..<separator.lowerBound].lowercased()
+    let authority = text[separator.upperBound...].prefix { !"/?#".contains($0) }
+    var host = authority.split(separator: "@", omittingEmptySubsequences: false).last.map { $0.lowercased() } ?? ""
+    let usual = scheme == "https" ? ":443" : ":80"
+    if host.hasSuffix(usual) { host.removeLast(usual.count) }
+    return (scheme, host)
+  }
+
+  /// The address that a server's answer leads to, where that is the same server, or the same by https; `nil` for any other, which nobody has configured: it
+  /// might be one that only this machine can reach.
+  func redirection(to other: String) -> HTTPAddress? {
+    // What is read in different ways by different programs leads nowhere.
+    guard let address = HTTPAddress(other), !other.contains("\\"), !other.contains("@"), let mine = server,
+      let its = address.server, its.authority == mine.authority
+    else { return nil }
+    return its.scheme == mine.scheme || its.scheme == "https" ? address : nil
   }
 
   /// The same with something behind its path, before a query.
@@ -63,6 +87,7 @@ package struct HTTPClient: Sendable {
   private static let retryPauseSeconds = 0.5
   /// A server's name is looked up by the C library, which cannot be told to stop: then it is left alone.
   private static let graceSeconds = 1.0
+  private static let redirectionsMax = 3
 
   /// For a connection.
   package var connectSeconds = 5.0
@@ -112,23 +137,48 @@ package struct HTTPClient: Sendable {
     }
   }
 
+  /// One try, at whatever address of the same server the answers lead to.
   private func once(_ request: HTTPRequest, seconds: Double) -> Result<HTTPResponse, HTTPError> {
-    guard seconds > 0.001 else { return .failure(.noAnswer(request.url)) }
+    let deadline = Clock.system.uptime() + seconds
+    var next = request
+    for _ in 0...Self.redirectionsMax {
+      let (result, redirection) = ask(next, seconds: deadline - Clock.system.uptime())
+      guard let redirection else { return result }
+      guard let address = next.url.redirection(to: redirection) else {
+        return .failure(
+          .failed(request.url, reason: "it leads to another server, which is not asked", isPassing: false))
+      }
+      next.url = address
+    }
+    return .failure(.failed(request.url, reason: "it leads from one address to the next", isPassing: false))
+  }
+
+  /// - Returns: what came of it, and where the answer leads, if anywhere.
+  private func ask(
+    _ request: HTTPRequest, seconds: Double
+  ) -> (result: Result<HTTPResponse, HTTPError>, redirection: String?) {
+    guard seconds > 0.001 else { return (.failure(.noAnswer(request.url)), nil) }
+    var redirection = [CChar](repeating: 0, count: HTTPAddress.bytesMax + 1)
     var body = [UInt8](repeating: 0, count: responseBytesMax)
     let result = body.withUnsafeMutableBytes { answer in
       withRequest(request, seconds: seconds) { request in
-        holdfast_http_perform(request, answer.baseAddress, answer.count)
+        holdfast_http_perform(request, answer.baseAddress, answer.count, &redirection, redirection.count)
       }
     }
     guard result.failure == 0 else {
-      return .failure(
-        .failed(
-          request.url, reason: String(cString: holdfast_curl_reason(result.failure)),
-          isPassing: holdfast_curl_is_passing(result.failure)))
+      let reason = String(cString: holdfast_curl_reason(result.failure))
+      return (
+        .failure(.failed(request.url, reason: reason, isPassing: holdfast_curl_is_passing(result.failure))), nil
+      )
     }
-    guard (200..<300).contains(result.status) else { return .failure(.refused(request.url, status: result.status)) }
-    return .success(
-      HTTPResponse(status: result.status, body: Array(body.prefix(result.length)), isCut: result.is_cut))
+    guard (200..<300).contains(result.status) else {
+      let address = String(decoding: redirection.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+      let isLed = (300..<400).contains(result.status) && !address.isEmpty
+      return (.failure(.refused(request.url, status: result.status)), isLed ? address : nil)
+    }
+    return (
+      .success(HTTPResponse(status: result.status, body: Array(body.prefix(result.length)), isCut: result.is_cut)), nil
+    )
   }
 
   /// The request as C sees it, as long as `call` runs.
