@@ -4,6 +4,19 @@ import Testing
 
 /// What is unusual for a source is told apart from what is usual for it.
 @Suite struct AnomalyCheckTests {
+  /// A dump of some kilobytes can be all that a source has.
+  @Test(arguments: [(4000, true), (100_000, true), (1_500_000, true), (800, false)] as [(UInt64, Bool)])
+  func losingNineTenthsIsToldOfSmallSourcesToo(_ before: UInt64, _ isTold: Bool) {
+    let figures = ChangeFigures(
+      kind: .incremental, entriesBefore: 2, bytesBefore: before, entries: 2, bytes: 5, removed: 0, capturedBytes: 5,
+      storedBytes: 100, samples: 0, denseSamples: 0)
+    #expect(AnomalyCheck.isWorthwhile(figures))
+    #expect(AnomalyCheck(history: []).anomalies(in: figures).map(\.kind) == (isTold ? [.truncation] : []))
+    var halved = figures
+    halved.bytes = before / 2
+    if before < 1 << 20 { #expect(AnomalyCheck(history: []).anomalies(in: halved) == []) }
+  }
+
   private static let mebibyte: UInt64 = 1 << 20
 
   /// A day of a shop: 1,000 entries and 100 MiB, of which 1 MiB is captured anew; nothing is removed.

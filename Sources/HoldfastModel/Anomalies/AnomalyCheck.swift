@@ -23,6 +23,8 @@ package struct AnomalyCheck: Sendable {
   /// Of small sources a few files are a large share.
   private static let removedMin: UInt64 = 10
   private static let lostBytesMin: UInt64 = 1 << 20
+  /// Where nearly all is gone, less is enough: a dump of some kilobytes can be all that a source has.
+  private static let lostBytesMinOfMost: UInt64 = 1 << 10
   private static let denseSamplesMin: UInt64 = 4
   /// By how much a full may be denser than those before it: of these there are few.
   private static let fullDenseGrowthMax = 0.3
@@ -54,7 +56,8 @@ package struct AnomalyCheck: Sendable {
       found.append(anomaly)
     }
     // What was deleted has taken its bytes along.
-    if found.isEmpty, figures.bytesBefore >= figures.bytes &+ Self.lostBytesMin,
+    let lostMin = figures.shrunkShare >= Self.boundMax ? Self.lostBytesMinOfMost : Self.lostBytesMin
+    if found.isEmpty, figures.bytesBefore >= figures.bytes &+ lostMin,
       let anomaly = Self.judge(figures, by: Self.truncation, comparable)
     {
       found.append(anomaly)
