@@ -117,6 +117,7 @@ import Testing
     init(_ lock: AnyObject?) { self.lock = lock }
     func begin(phase: String, totalBytes: UInt64?) {}
     func advance(bytes: UInt64, files: UInt64) {}
+    func skip(bytes: UInt64) {}
     func warn(_ message: String) {}
     func note(_ message: String) {
       notes.append(message)

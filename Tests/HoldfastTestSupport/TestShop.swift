@@ -151,6 +151,7 @@ package final class QuietProgress: ProgressObserver {
   package init() {}
   package func begin(phase: String, totalBytes: UInt64?) {}
   package func advance(bytes: UInt64, files: UInt64) {}
+  package func skip(bytes: UInt64) {}
   package func note(_ message: String) { notes.append(message) }
   package func warn(_ message: String) { warnings.append(message) }
 }

@@ -105,6 +105,7 @@ final class SourceProgress: ProgressObserver {
 
   func begin(phase: String, totalBytes: UInt64?) { console.begin(phase: "\(source): \(phase)", totalBytes: totalBytes) }
   func advance(bytes: UInt64, files: UInt64) { console.advance(bytes: bytes, files: files) }
+  func skip(bytes: UInt64) { console.skip(bytes: bytes) }
   func note(_ message: String) { console.note("\(source): \(message)") }
   func warn(_ message: String) { console.warn("\(source): \(message)") }
 }

@@ -14,6 +14,7 @@ final class ConsoleProgress: ProgressObserver {
   private var phase = ""
   private var totalBytes: UInt64?
   private var bytes: UInt64 = 0
+  private var skipped: UInt64 = 0
   private var files: UInt64 = 0
   private var begun = 0.0
   private var lastShown = 0.0
@@ -27,12 +28,15 @@ final class ConsoleProgress: ProgressObserver {
   }
 
   func begin(phase: String, totalBytes: UInt64?) {
+    let wasShown = isLineOpen
     end()
     self.phase = phase
     self.totalBytes = totalBytes
-    (bytes, files) = (0, 0)
+    (bytes, skipped, files) = (0, 0, 0)
     begun = clock.uptime()
     lastShown = begun
+    // Whoever has seen the last phase is not left looking at its end.
+    if wasShown { show(begun) }
   }
 
   func advance(bytes: UInt64, files: UInt64) {
@@ -42,6 +46,12 @@ final class ConsoleProgress: ProgressObserver {
     let now = clock.uptime()
     guard now - lastShown >= (isTerminal ? Self.terminalSeconds : Self.logSeconds) else { return }
     lastShown = now
+    show(now)
+  }
+
+  func skip(bytes: UInt64) { skipped &+= bytes }
+
+  private func show(_ now: Double) {
     if isTerminal {
       Console.errorFragment("\r\u{1B}[K" + line(now))
       isLineOpen = true
@@ -70,16 +80,9 @@ final class ConsoleProgress: ProgressObserver {
     Console.error("holdfast: " + message)
   }
 
-  /// `reading  234.1 MiB of 505 MiB  12 files  380 MiB/s  2 s left`
   private func line(_ now: Double) -> String {
-    let rate = Double(bytes) / max(now - begun, 0.001)
-    var parts = [phase, Amount.bytes(bytes)]
-    if let totalBytes, totalBytes > 0 { parts[1] += " of " + Amount.bytes(totalBytes) }
-    if files > 0 { parts.append(Amount.count(files, "file")) }
-    parts.append(Amount.bytes(UInt64(saturating: rate)) + "/s")
-    if let totalBytes, totalBytes > bytes, rate > 0 {
-      parts.append(Amount.duration((Double(totalBytes - bytes) / rate).rounded()) + " left")
-    }
-    return parts.joined(separator: "  ")
+    ProgressLine(
+      phase: phase, bytes: bytes, skippedBytes: skipped, totalBytes: totalBytes, files: files, seconds: now - begun
+    ).text
   }
 }

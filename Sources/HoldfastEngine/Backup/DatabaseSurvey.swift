@@ -23,6 +23,8 @@ struct DatabaseSurvey {
     var servers: RunningServers?
     /// Databases in use that only their own program can read.
     var encrypted: [Path] = []
+    /// Of all files, by their sizes: about what there is to capture.
+    var bytes: UInt64 = 0
   }
 
   /// Walks names and metadata only, beside the parent's state: what is as it was there, and has no WAL and no journal beside it, is not
@@ -37,6 +39,7 @@ struct DatabaseSurvey {
       try host.cancellation.check()
       guard case .item(let item) = finding else { continue }
       others.notice(item)
+      if item.status.kind == .file { found.bytes &+= item.status.size }
       while let entry = previous, entry.path < item.path { previous = try known?.nextEntry() }
       do throws(PostgresFailure) {
         if let cluster = try PostgresCluster(holding: item.path, in: root, files: host.files) {

@@ -1,0 +1,40 @@
+internal import HoldfastModel
+
+/// How far a phase of long work is, in one line.
+package struct ProgressLine {
+  private let phase: String
+  /// What was worked on.
+  private let bytes: UInt64
+  /// What needed no work.
+  private let skippedBytes: UInt64
+  /// `nil` where nobody can tell.
+  private let totalBytes: UInt64?
+  private let files: UInt64
+  /// Since the phase began.
+  private let seconds: Double
+
+  package init(
+    phase: String, bytes: UInt64 = 0, skippedBytes: UInt64 = 0, totalBytes: UInt64? = nil, files: UInt64 = 0,
+    seconds: Double
+  ) {
+    (self.phase, self.bytes, self.skippedBytes) = (phase, bytes, skippedBytes)
+    (self.totalBytes, self.files, self.seconds) = (totalBytes, files, seconds)
+  }
+
+  /// `reading  234.1 MiB of 505 MiB  12 files  380 MiB/s  2 s left`: the rate is that of the work, the rest is counted with what is skipped.
+  package var text: String {
+    let done = bytes.saturatingAdding(skippedBytes)
+    guard done > 0 || files > 0 || totalBytes != nil else { return phase }
+    var parts = [phase, Amount.bytes(done)]
+    // An estimate that has proved too low says nothing.
+    let total = totalBytes.flatMap { $0 >= done && $0 > 0 ? $0 : nil }
+    if let total { parts[1] += " of " + Amount.bytes(total) }
+    if files > 0 { parts.append(Amount.count(files, "file")) }
+    let elapsed = max(seconds, 0.001)
+    parts.append(Amount.bytes(UInt64(saturating: Double(bytes) / elapsed)) + "/s")
+    if let total, total > done, done > 0 {
+      parts.append(Amount.duration((Double(total - done) / Double(done) * elapsed).rounded()) + " left")
+    }
+    return parts.joined(separator: "  ")
+  }
+}
