@@ -34,6 +34,8 @@ package enum CommandLineTool {
     if let outcome = error as? NagiosOutcome { return outcome.status.rawValue }
     guard let known = error as? any OperatorError else { return report(error) }
     if let refused = known as? SystemError, refused.isBrokenPipe { return ExitStatus.failed.rawValue }
+    // That another run is at work is what a schedule expects now and then, and no news.
+    if known.exitStatus == .locked, Environment.isScheduled { return known.exitStatus.rawValue }
     Console.error("holdfast: \(known)")
     return known.exitStatus.rawValue
   }

@@ -66,10 +66,18 @@ struct RepositoryOptions: ParsableArguments {
     }
     let environment = Environment.value("HOLDFAST_EXPECT_KEYRING").flatMap { $0.isEmpty ? nil : $0 }
     let store = try store(host, of: source)
-    let repository = try Repository.open(
-      limit.map { RateLimitedStore(store, $0) } ?? store, host: host, credentials: credentials,
-      memory: ClientMemory(directory: try Environment.stateDirectory()),
-      expectedKeyring: expectKeyring ?? environment ?? ConfiguredRepository.current?.expectedKeyring)
+    let repository: Repository
+    do {
+      repository = try Repository.open(
+        limit.map { RateLimitedStore(store, $0) } ?? store, host: host, credentials: credentials,
+        memory: ClientMemory(directory: try Environment.stateDirectory()),
+        expectedKeyring: expectKeyring ?? environment ?? ConfiguredRepository.current?.expectedKeyring)
+    } catch let error as EngineError where error.exitStatus == .noRepository {
+      guard let likely = likelyRepository(host) else { throw error }
+      throw EngineError(
+        error.message, hint: "There is one by the name of \(likely): did you mean --repository \(likely)?",
+        exitStatus: .noRepository)
+    }
     if let problem = repository.memoryProblem {
       Console.error(
         "holdfast: WARNING: this machine cannot remember the repository, and will not notice if it is exchanged or put back: \(problem); set HOLDFAST_STATE_DIR"
@@ -201,6 +209,10 @@ enum Environment {
   }
 
   static var isRoot: Bool { geteuid() == 0 }
+
+  /// By which a run knows that cron has started it, as `schedule` has written.
+  static let scheduleVariable = "HOLDFAST_SCHEDULE"
+  static var isScheduled: Bool { value(scheduleVariable).map { !$0.isEmpty } ?? false }
 
   /// The machine to work on, with signals turned into a cancellation.
   static func makeHost() -> Host {

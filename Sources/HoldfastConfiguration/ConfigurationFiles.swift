@@ -8,6 +8,8 @@ package struct ConfigurationLocation: Sendable {
   /// Of a user who is not root: a file here takes the place of the machine's.
   package var user: Path?
   package var system = Path("/etc/holdfast")
+  /// Whether what this user may not read of the machine's is none of this user's business.
+  package var skipsForbidden = false
 
   private static let mainFile = "holdfast.yaml"
   private static let folder = "conf.d"
@@ -21,6 +23,17 @@ package struct ConfigurationLocation: Sendable {
   func files(_ files: FileSystem) throws -> (paths: [Path], mistakes: [Mistake]) {
     if let named { return ([named], []) }
     if let file = user?.appending(Self.mainFile), try files.isThere(file) { return ([file], []) }
+    guard skipsForbidden else { return try systemFiles(files) }
+    // What root keeps to itself is not meant for this user, who has not asked for it.
+    guard try !files.isForbidden(system) else { return ([], []) }
+    do {
+      let found = try systemFiles(files)
+      guard try found.paths.contains(where: { try files.isForbidden($0) }) else { return found }
+    } catch let error as SystemError where error.isForbidden {}
+    return ([], [])
+  }
+
+  private func systemFiles(_ files: FileSystem) throws -> (paths: [Path], mistakes: [Mistake]) {
     let main = system.appending(Self.mainFile)
     var paths = try files.isThere(main) ? [main] : []
     var mistakes: [Mistake] = []
@@ -40,6 +53,31 @@ package struct ConfigurationLocation: Sendable {
 }
 
 extension FileSystem {
+  /// Whether there is something that this user may not read, or into which it may not look.
+  fileprivate func isForbidden(_ path: Path) throws -> Bool {
+    do throws(SystemError) {
+      guard try status(of: path, followLink: true).kind != .directory else {
+        return !isAccessible(path)
+      }
+      _ = try open(resolve(path), .read)
+      return false
+    } catch {
+      if error.isForbidden { return true }
+      return false
+    }
+  }
+
+  /// Whether this user may list a directory and reach what is in it.
+  private func isAccessible(_ directory: Path) -> Bool {
+    guard let opened = try? open(directory, .directoryFollowingLinks) else { return false }
+    do throws(SystemError) {
+      _ = try statusIfPresent(of: Path("."), in: opened)
+      return true
+    } catch {
+      return !error.isForbidden
+    }
+  }
+
   fileprivate func isThere(_ path: Path) throws -> Bool {
     do throws(SystemError) {
       _ = try status(of: path, followLink: true)

@@ -10,7 +10,7 @@ package enum ExampleConfiguration {
         path: /backup/shop
         # Of a sealed repository. What is not said is looked for as the command line does.
         # writer-key: /etc/holdfast/writer.key
-        # expect-keyring: 0123abcd          # refuse a repository without this revision of its keyring
+        # expect-keyring: 0123456789abcdef0123456789abcdef   # refuse a repository without this revision of its keyring
         # identity: /media/key/recovery.key # not on a machine that only takes backups
         # identity-command: pass show backup/recovery
         # passphrase-file: /etc/holdfast/passphrase

@@ -113,6 +113,8 @@ package final class Scanner {
   private let root: OpenFile
   private let exclusions: [Glob]
   private let leftOut: Set<Path>
+  /// The exclusions that have matched nothing so far, by their numbers.
+  package private(set) var unmatchedExclusions: Set<Int>
   private let clusters: [PostgresCluster]
   private let withheld: [Path: String]
   private var levels: [Level] = []
@@ -131,6 +133,7 @@ package final class Scanner {
     self.root = root
     self.exclusions = exclusions
     self.leftOut = leftOut
+    unmatchedExclusions = Set(exclusions.indices)
     self.clusters = clusters
     self.withheld = withheld
   }
@@ -153,10 +156,20 @@ package final class Scanner {
       let name = level.listing[level.next]
       levels[levels.count - 1].next += 1
       let path = level.path.appending(name)
-      if exclusions.contains(where: { $0.matches(path) }) || (!leftOut.isEmpty && leftOut.contains(path)) { continue }
+      if isExcluded(path) || (!leftOut.isEmpty && leftOut.contains(path)) { continue }
       if let finding = examine(path, name: Path(bytes: Array(name)), in: level) { return finding }
     }
     return nil
+  }
+
+  private func isExcluded(_ path: Path) -> Bool {
+    var isExcluded = false
+    for (index, pattern) in exclusions.enumerated()
+    where (!isExcluded || unmatchedExclusions.contains(index)) && pattern.matches(path) {
+      isExcluded = true
+      unmatchedExclusions.remove(index)
+    }
+    return isExcluded
   }
 
   /// `nil` when it vanished since the directory was listed.

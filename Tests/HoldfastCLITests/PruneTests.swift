@@ -147,9 +147,24 @@ struct RememberingTool {
 
   @Test func lengthsOfTimeAreRead() {
     fill(1)
-    for text in ["0", "90s", "5min", "36h", "7d", "8w", "6m", "2y"] {
+    for text in ["0", "90s", "5min", "36h", "7d", "8w", "6mo", "2y"] {
       #expect(tool.run("prune", "--keep-within", "1d", "--grace", text, "--dry-run").exitStatus == 0, "\(text)")
     }
+  }
+
+  /// Minutes or months: nobody knows, so nothing is removed by it.
+  @Test(arguments: [
+    ["prune", "--keep-within", "6m"], ["prune", "--keep-last", "1", "--grace", "6m"], ["status", "--max-age", "5m"],
+    ["status", "--prove-within", "5m"], ["schedule", "install", "--timeout", "5m"],
+    ["schedule", "install", "--delay", "5m"],
+  ])
+  func anMAloneIsRefusedEverywhere(arguments: [String]) throws {
+    let result = RunningProcess(tool.start(arguments)).wait()
+    #expect(result.exitStatus == 2)
+    #expect(
+      result.error.contains(
+        "Write a number and s, min, h, d, w, mo (30 days) or y: 15min, 6h, 7d, 6mo. An m alone could mean minutes (min) or months (mo)."
+      ), "\(result.error)")
   }
 
   @Test func aSourceThatIsBeingWorkedOnIsLeftOut() throws {

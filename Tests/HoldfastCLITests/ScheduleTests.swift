@@ -268,6 +268,17 @@ import Testing
   }
 
   /// Otherwise both would run.
+  /// Whoever can open a file can hold its lock, and every run that wants it would end with 0 having done nothing.
+  @Test func noOtherUserCanKeepAScheduleFromRunning() {
+    let crontab = root.appending("etc/cron.d/holdfast")
+    #expect(install(["--cron"]).exitStatus == 0)
+    #expect(text(crontab).contains(" flock -n -E 0 /etc/cron.d/holdfast "))
+    #expect(TestFiles.permissions(crontab) == 0o600)
+    #expect(install(["--cron", "--user", "nobody"]).exitStatus == 0)
+    #expect(!text(crontab).contains("flock"))
+    #expect(TestFiles.permissions(crontab) == 0o600)
+  }
+
   @Test func cronTakesThePlaceOfSystemdUnderTheSameName() {
     install(["--every", "daily"])
     let changed = install(["--every", "daily", "--cron"])

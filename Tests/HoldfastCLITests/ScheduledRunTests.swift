@@ -80,6 +80,7 @@ import Testing
     // One that somebody else has started holds the lock of the repository, not that of the line.
     let third = tool.other("sh", "-c", command.replacing("flock -n -E 0 etc/cron.d/holdfast", with: ""))
     #expect(third.exitStatus == 0)
+    #expect(third.output + third.error == "", "that another run is at work is no news")
     TestFiles.write("", to: tool.directory.appending("go"))
     #expect(first.wait().exitStatus == 0)
     #expect(tool.run("list", "--json").output.ranges(of: #""source" : "orders""#).count == 1)

@@ -93,7 +93,7 @@ import Testing
     let manifest = try #require(TestFiles.read(tool.repository.appending("sources/source/0000000002/manifest.json")))
     let digest = try #require(String(decoding: manifest, as: UTF8.self).split(separator: "\n").last).dropFirst()
       .dropLast()
-    for head in [snapshot, String(snapshot.prefix(8)), String(digest)] {
+    for head in [snapshot, snapshot.uppercased(), String(digest), String(digest.prefix(32))] {
       #expect(tool.run("verify", "--expect-head", head).exitStatus == 0)
     }
     tool.run("backup", "source")
@@ -102,7 +102,13 @@ import Testing
     tool.run("verify", "--expect-head", "").expectRefusal(
       2, "the snapshot that is expected to be the newest is empty",
       hint: "Say its ID, as `holdfast backup --json` reports it.")
-    for head in [snapshot, "ffff"] {
+    for head in [String(newest.prefix(8)), "f"] {
+      tool.run("verify", "--expect-head", head).expectRefusal(
+        2,
+        "\"\(head)\" is not the whole ID of a snapshot, nor the digest of its manifest: fewer digits than 32 can be met by another",
+        hint: "Say the ID that `holdfast show` and `holdfast backup --json` report.")
+    }
+    for head in [snapshot, String(repeating: "f", count: 32)] {
       let result = tool.run("verify", "--expect-head", head)
       #expect(result.exitStatus == 21)
       #expect(
@@ -121,10 +127,11 @@ import Testing
     let commands = [["verify"], ["list"], ["backup", "source"], ["key", "list"], ["show"]]
     for command in commands {
       #expect(tool.run(command + ["--expect-keyring", digest]).exitStatus == 0, "a later revision continues it")
-      let environment: (inout RunningProcess.Start) -> Void = { $0.environment["HOLDFAST_EXPECT_KEYRING"] = "0123" }
-      for result in [tool.run(command, configure: environment), tool.run(command + ["--expect-keyring", "0123"])] {
+      let other = String(repeating: "0123", count: 16)
+      let environment: (inout RunningProcess.Start) -> Void = { $0.environment["HOLDFAST_EXPECT_KEYRING"] = other }
+      for result in [tool.run(command, configure: environment), tool.run(command + ["--expect-keyring", other])] {
         result.expectRefusal(
-          21, "the repository in \(tool.repository) has no revision 0123 of its keyring",
+          21, "the repository in \(tool.repository) has no revision \(other) of its keyring",
           hint: "It is not the one that is expected. Compare `holdfast key list` with what you have written down.")
       }
       #expect(

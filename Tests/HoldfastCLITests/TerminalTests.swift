@@ -36,7 +36,7 @@ import Testing
     #expect(result.exitStatus == 0)
     let clear = "\r\u{1B}[K"
     #expect(
-      result.error.contains(/\r\u{1B}\[Kreading  [0-9.]+ [KM]iB  (1 file  )?[0-9.]+ [KM]iB\/s/),
+      result.error.contains(/\r\u{1B}\[Kreading  [0-9.]+ [KM]iB of 32.0 MiB  (1 file  )?[0-9.]+ [KM]iB\/s/),
       "\(result.error.debugDescription)")
     #expect(result.error.hasSuffix(clear), "the line is taken away at the end")
     #expect(!result.error.contains("\n"))

@@ -48,7 +48,7 @@ import Testing
           on-failure: tell
           schedule: {full: 4w, differential: 1d, incremental: 15min}
           merge-after: 30
-          keep: {last: 1, hourly: 2, daily: 3, weekly: 4, monthly: 5, yearly: 6, within: 6m, tag: release}
+          keep: {last: 1, hourly: 2, daily: 3, weekly: 4, monthly: 5, yearly: 6, within: 6mo, tag: release}
           grace: 2d
           verify: {share: 5%, within: 30d}
           objectives: {max-age: 1h, max-chain: 60, prove-within: 90d}
@@ -86,7 +86,7 @@ import Testing
     site.write(
       """
       repositories:
-        shop: {path: /backup/shop, identity: [/a, /b], passphrase-file: /p, writer-key: /w, expect-keyring: 0abc}
+        shop: {path: /backup/shop, identity: [/a, /b], passphrase-file: /p, writer-key: /w, expect-keyring: 0abc0abc0abc0abc0abc0abc0abc0abc}
         other: {path: /backup/other, identity-command: pass show}
       sources: {orders: {path: /srv/orders, repository: shop}}
       notifications:
@@ -100,7 +100,7 @@ import Testing
     #expect(shop.identities == [Path("/a"), Path("/b")])
     #expect(shop.passphraseFile == Path("/p"))
     #expect(shop.writerKey == Path("/w"))
-    #expect(shop.expectedKeyring == "0abc")
+    #expect(shop.expectedKeyring == "0abc0abc0abc0abc0abc0abc0abc0abc")
     #expect(settings.repository("other")?.identityCommand == "pass show")
     let (a, b, c) = (settings.notifications[0], settings.notifications[1], settings.notifications[2])
     guard case .ping(let ping) = a.target, case .webhook(let hook) = b.target else {

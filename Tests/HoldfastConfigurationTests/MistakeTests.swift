@@ -87,7 +87,8 @@ import Testing
       "5:25: compression is a list, not a compression\nHINT: Write none, deflate, deflate:1-9 or zstd:1-19."),
     Wrong(
       Sound.text + "defaults: {exclude: [a, {}]}\n",
-      "5:25: exclude has a map in its list\nHINT: It is a name with * and ? in it, or a path when it has a slash."),
+      "5:25: exclude has a map in its list\nHINT: It is a name with * and ? in it, or a path from the source on when it has a slash, without \"..\"."
+    ),
   ])
   func whatHasNoPlaceIsTold(_ wrong: Wrong) { check(wrong) }
 
@@ -105,17 +106,19 @@ import Testing
     value("paranoid", "maybe", column: 22, "paranoid: \"maybe\" is not yes or no\nHINT: Write yes or no."),
     value(
       "exclude", "''", column: 21,
-      "exclude: \"\" is not a pattern\nHINT: It is a name with * and ? in it, or a path when it has a slash."),
+      "exclude: \"\" is not a pattern\nHINT: It is a name with * and ? in it, or a path from the source on when it has a slash, without \"..\"."
+    ),
     value("before", "' '", column: 20, "before: \" \" is not a command\nHINT: It is what /bin/sh shall run."),
     value("tag", "a b", column: 17, "tag: \"a b\" is not a tag\nHINT: It is 1 to 64 bytes without blanks and commas."),
     value(
       "grace", "soon", column: 19,
-      "grace: \"soon\" is not a length of time\nHINT: Write a number and s, min, h, d, w, m (30 days) or y: 36h, 30d, 6m, 2y."
+      "grace: \"soon\" is not a length of time\nHINT: Write a number and s, min, h, d, w, mo (30 days) or y: 15min, 6h, 7d, 6mo. An m alone could mean minutes (min) or months (mo)."
     ),
     value(
       "schedule", "{full: 15m}", column: 29,
       "full: \"15m\" is not a length of time\n"
-        + "HINT: Write a number and s, min, h, d, w or y: 15min, 6h, 7d. An m alone could mean minutes or months."),
+        + "HINT: Write a number and s, min, h, d, w, mo (30 days) or y: 15min, 6h, 7d, 6mo. An m alone could mean minutes (min) or months (mo)."
+    ),
     value(
       "merge-after", "0", column: 25, "merge-after: \"0\" is not a number\nHINT: Write a whole number from 1 to 100000."
     ),
@@ -141,7 +144,7 @@ import Testing
       "2:16: path: \"backup\" is not an absolute path\nHINT: It begins with /."),
     Wrong(
       "repositories:\n  shop: {path: /b, expect-keyring: xyz}\n",
-      "2:36: expect-keyring: \"xyz\" is not a digest\nHINT: Write the one that `holdfast key list` shows."),
+      "2:36: expect-keyring: \"xyz\" is not a digest\nHINT: Write the whole one that `holdfast key list` shows."),
     Wrong(
       Sound.text + "  db: {from-command: dump, file-name: a/b}\n",
       "5:39: file-name: \"a/b\" is not the name of a file\nHINT: It has no slash in it."),

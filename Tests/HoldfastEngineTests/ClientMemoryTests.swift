@@ -108,10 +108,10 @@ import Testing
   @Test func anExpectedKeyring() throws {
     let first = try #require(shop.repository.sealed?.revision.digest.description)
     let second = try enrol("shop-2").digest.description
-    for digest in [first, second, String(first.prefix(8))] {
+    for digest in [first, second, String(first.prefix(32)), second.uppercased()] {
       _ = try shop.open(memory: ClientMemory.none, expectedKeyring: digest)
     }
-    for digest in [String(second.dropLast()) + (second.last == "0" ? "1" : "0"), first + "0", "another", ""] {
+    for digest in [String(second.dropLast()) + (second.last == "0" ? "1" : "0"), String(repeating: "0", count: 32)] {
       let error = #expect(throws: EngineError.self, "\(digest)") {
         try shop.open(memory: ClientMemory.none, expectedKeyring: digest)
       }
@@ -120,6 +120,17 @@ import Testing
           == "the repository in memory has no revision \(digest) of its keyring"
           + "\nHINT: It is not the one that is expected. Compare `holdfast key list` with what you have written down.")
       #expect(error?.exitStatus == .dataLoss)
+    }
+    // Fewer digits can be forged: a sixteenth of all keyrings begins with any one of them.
+    for digest in [String(first.prefix(1)), String(first.prefix(31)), first + "0", "another", ""] {
+      let error = #expect(throws: EngineError.self, "\(digest)") {
+        try shop.open(memory: ClientMemory.none, expectedKeyring: digest)
+      }
+      #expect(
+        error?.description
+          == "\"\(digest)\" is not the digest of a keyring: it has 32 hexadecimal digits at least, and fewer can be forged"
+          + "\nHINT: Say the whole one that `holdfast key list` shows, as you have written it down.")
+      #expect(error?.exitStatus == .usage)
     }
     let plain = MemoryStore()
     let unsealed = try TestShop(store: plain)

@@ -44,7 +44,8 @@ struct BackupCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Leave out what matches: a name, or a path when it has a slash. May be repeated.", valueName: "glob"))
+      "Leave out what matches: a name, or a path from the source on when it has a slash; ** is any number of directories. May be repeated.",
+      valueName: "glob"))
   var exclude: [String] = []
 
   @Option(
@@ -119,7 +120,7 @@ struct BackupCommand: ParsableCommand {
     options.command = command.shell
     options.name = name
     options.kind = kind
-    options.exclusions = exclude.map { Glob($0) }
+    options.exclusions = exclude
     options.compression =
       try compression ?? Environment.parsed("HOLDFAST_COMPRESSION", "deflate") { Compression($0) } ?? .standard
     options.isParanoid = paranoid

@@ -16,10 +16,18 @@ struct ListCommand: ParsableCommand {
   @OptionGroup var source: SourceOptions
   @OptionGroup var output: OutputOptions
 
+  /// The source of which a snapshot was taken last comes last, where a terminal shows it. Within a source the order stays.
+  private static func newestLast(_ snapshots: [Snapshot]) -> [Snapshot] {
+    Dictionary(grouping: snapshots, by: \.sourceName).map { name, its in
+      (name: name, newest: its.map(\.envelope.started).max() ?? Timestamp(seconds: 0, nanoseconds: 0), its: its)
+    }.sorted { ($0.newest, $0.name) < ($1.newest, $1.name) }.flatMap(\.its)
+  }
+
   func run() throws {
     let repository = try place.open(Environment.makeHost(), of: source.name)
     var damage: [DamageError] = []
-    let snapshots = try repository.allSnapshots(of: source.name, includingRemoved: deleted) { damage.append($0) }
+    let snapshots = Self.newestLast(
+      try repository.allSnapshots(of: source.name, includingRemoved: deleted) { damage.append($0) })
     let told = try source.name.map { try [repository.newerThanPresent(of: $0)].compactMap { $0 } }
     for newer in try told ?? repository.newerThanPresent() where !damage.contains(where: { $0.object == newer.object })
     {

@@ -8,8 +8,12 @@ extension Tag: ExpressibleByArgument {
   package init?(argument: String) { self.init(argument) }
 }
 
-extension TimeSpan: ExpressibleByArgument {
-  package init?(argument: String) { self.init(argument) }
+extension TimeSpan {
+  /// Of an option. What is none is told with what may be written.
+  static func argument(_ text: String) throws -> TimeSpan {
+    guard let span = TimeSpan(text) else { throw ValidationError(allowed) }
+    return span
+  }
 }
 
 /// Which snapshots to keep.
@@ -34,7 +38,8 @@ struct RetentionOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Keep what is at most so much older than the newest of its source: 36h, 30d, 8w, 6m, 2y.", valueName: "time"))
+      "Keep what is at most so much older than the newest of its source: 36h, 30d, 8w, 6mo, 2y.", valueName: "time"),
+    transform: TimeSpan.argument)
   var keepWithin: TimeSpan?
 
   @Option(help: ArgumentHelp("Keep what bears this tag. May be repeated.", valueName: "tag"))
@@ -73,7 +78,9 @@ struct PruneCommand: ParsableCommand {
 
   @OptionGroup var rules: RetentionOptions
 
-  @Option(help: ArgumentHelp("How long removed snapshots can be called back.", valueName: "time"))
+  @Option(
+    help: ArgumentHelp("How long removed snapshots can be called back.", valueName: "time"),
+    transform: TimeSpan.argument)
   var grace = TimeSpan(days: 7)
 
   @Flag(name: .long, help: "Show what would be done, and why, and do nothing.")

@@ -163,13 +163,11 @@ struct RestoreCommand: ParsableCommand {
 
 /// Paths of entries as an operator types them.
 enum PathArgument {
-  /// Without slashes at the ends; `\xNN` as `list` and `show` print it is taken as that byte. The whole tree is `.` or `/`, and never nothing.
+  /// `.` and empty parts of it mean nothing; `\xNN` as `list` and `show` print it is taken as that byte. The whole tree is `.` or `/`, and never nothing.
   static func entryPath(_ text: String) throws -> Path {
-    var bytes = try unescape(Array(text.utf8), text)
-    while bytes.first == Path.separator { bytes.removeFirst() }
-    while bytes.last == Path.separator { bytes.removeLast() }
-    if bytes == [UInt8(ascii: ".")] { bytes = [] }
-    let path = Path(bytes: bytes)
+    let bytes = try unescape(Array(text.utf8), text)
+    let parts = bytes.split(separator: Path.separator).filter { !$0.elementsEqual([UInt8(ascii: ".")]) }
+    let path = Path(bytes: Array(parts.joined(separator: [Path.separator])))
     guard !text.isEmpty, path.isSoundEntryPath else {
       throw EngineError(
         "\"\(text)\" is not a path within a snapshot", hint: "Give it as `holdfast show --files` prints it.",

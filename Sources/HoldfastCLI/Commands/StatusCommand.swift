@@ -16,15 +16,17 @@ struct StatusCommand: ParsableCommand {
       """)
 
   @Option(
-    help: ArgumentHelp("How old the newest complete snapshot of a source may be: 90min, 26h, 8d.", valueName: "time"))
+    help: ArgumentHelp("How old the newest complete snapshot of a source may be: 90min, 26h, 8d.", valueName: "time"),
+    transform: TimeSpan.argument)
   var maxAge: TimeSpan?
 
   @Option(help: ArgumentHelp("How many snapshots the chain of the newest may have.", valueName: "n"))
   var maxChain: Int?
 
   @Option(
-    help: ArgumentHelp("Within which time `verify --data` is to have proved what is stored: 8d, 5w.", valueName: "time")
-  )
+    help: ArgumentHelp(
+      "Within which time `verify --data` is to have proved what is stored: 8d, 5w.", valueName: "time"),
+    transform: TimeSpan.argument)
   var proveWithin: TimeSpan?
 
   @Option(

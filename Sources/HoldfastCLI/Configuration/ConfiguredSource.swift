@@ -46,7 +46,7 @@ struct ConfiguredSource {
       options.command = ShellCommand(text)
     }
     options.name = settings.name
-    options.exclusions = settings.exclusions.map { Glob($0) }
+    options.exclusions = settings.exclusions
     options.compression = compression
     options.tags = settings.tags
     options.isParanoid = settings.isParanoid

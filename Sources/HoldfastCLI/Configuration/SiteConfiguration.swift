@@ -18,6 +18,7 @@ enum SiteConfiguration {
     var location = ConfigurationLocation()
     let file = named ?? Environment.value("HOLDFAST_CONFIG").flatMap { $0.isEmpty ? nil : $0 }
     location.named = try file.map { try Environment.absolute($0) }
+    location.skipsForbidden = !Environment.isRoot
     location.user = Environment.isRoot ? nil : Environment.configurationDirectory()
     return ConfigurationLoader(location, files: host.files, environment: variable) { Compression($0) != nil }
   }

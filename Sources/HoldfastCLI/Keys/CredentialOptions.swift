@@ -97,7 +97,11 @@ struct WriterOptions: ParsableArguments {
     let path = try path(host)
     if try host.files.statusIfPresent(of: path) != nil { return (try read(host), path, false) }
     let key = try WriterKey()
-    if let parent = path.parent { try host.files.makeDirectories(parent) }
+    if let parent = path.parent {
+      // What root configures is for everybody to read; the key in it is not.
+      let isOfMachine = Environment.isRoot && parent == Environment.configurationDirectory()
+      try host.files.makeDirectories(parent, permissions: isOfMachine ? 0o755 : 0o700)
+    }
     try KeyFiles.write(key.fileText(created: TimeText.utc(host.clock.now())), to: path, files: host.files)
     return (key, path, true)
   }

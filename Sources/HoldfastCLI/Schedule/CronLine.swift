@@ -8,9 +8,10 @@ package enum CronLine {
   /// - Parameters:
   ///   - head: the lines that mark a file as ours.
   ///   - minute: where no minute is asked for.
-  ///   - lock: an existing file that no two runs hold at once.
+  ///   - lock: an existing file that no two runs hold at once, and that nobody but who runs can open; `nil` where there is none: then a run that
+  ///     finds another one at work ends by itself.
   package static func text(
-    _ schedule: Schedule, head: [String], minute: Int, lock: String
+    _ schedule: Schedule, head: [String], minute: Int, lock: String?
   ) throws(ScheduleError) -> String {
     guard let fields = schedule.cadence.cron(minute: minute) else { throw .notForCron(schedule.cadence.text) }
     let variables =
@@ -18,10 +19,11 @@ package enum CronLine {
       + schedule.credentials.map { ($0.variable, $0.file) }
     guard (schedule.arguments + variables.map(\.1) + [schedule.onFailure ?? ""]).allSatisfy(ScheduleText.fitsCron)
     else { throw .lineEndInCron }
-    var words = variables.map { "\($0)=" + ScheduleText.cronArgument($1) }
+    var words = ["\(Environment.scheduleVariable)=\(schedule.name.unit)"]
+    words += variables.map { "\($0)=" + ScheduleText.cronArgument($1) }
     words += ["nice", "-n", "10", "ionice", "-c", "2", "-n", "7"]
     // Of two runs the second ends at once, with 0.
-    words += ["flock", "-n", "-E", "0", ScheduleText.cronArgument(lock)]
+    if let lock { words += ["flock", "-n", "-E", "0", ScheduleText.cronArgument(lock)] }
     if let timeout = schedule.timeout { words += ["timeout", String(timeout)] }
     words += ([schedule.program] + schedule.arguments).map(ScheduleText.cronArgument)
     // So does one that finds another run, started by somebody.

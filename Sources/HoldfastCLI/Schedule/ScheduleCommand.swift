@@ -63,10 +63,12 @@ struct ScheduleInstall: ParsableCommand {
   @Option(
     help: ArgumentHelp(
       "Let a run of systemd's come later by up to this, by another time on each machine: 30s, 5min. (default: by --every)",
-      valueName: "time"))
+      valueName: "time"), transform: TimeSpan.argument)
   var delay: TimeSpan?
 
-  @Option(help: ArgumentHelp("End a run that takes longer: 6h, 2d. (default: never)", valueName: "time"))
+  @Option(
+    help: ArgumentHelp("End a run that takes longer: 6h, 2d. (default: never)", valueName: "time"),
+    transform: TimeSpan.argument)
   var timeout: TimeSpan?
 
   @Option(

@@ -86,11 +86,11 @@ struct SchedulePlace {
     let settings = try "# " + Self.json(schedule)
     guard kind != .cron else {
       let place = Path("/etc/cron.d").appending(schedule.name.unit)
+      // Whoever can open a file can lock it: cron's, only root. Another user's runs rest on the locks of the repository.
       let text = try CronLine.text(
-        schedule, head: [Self.mark, settings], minute: Self.minute(), lock: place.description)
-      // Who can read it can hold its lock.
-      let permissions: UInt32 = schedule.user == nil ? 0o600 : 0o644
-      return [Item(path: directory.appending(schedule.name.unit), content: .text(text), permissions: permissions)]
+        schedule, head: [Self.mark, settings], minute: Self.minute(),
+        lock: schedule.user == nil ? place.description : nil)
+      return [Item(path: directory.appending(schedule.name.unit), content: .text(text), permissions: 0o600)]
     }
     let units = SystemdUnits.files(schedule, mark: Self.mark, settings: settings).map {
       Item(path: directory.appending($0.name), content: .text($0.text))

@@ -1,5 +1,5 @@
 /// How far one word is from another: letters that are missing, too much or wrong, and neighbours that changed places.
-enum EditDistance {
+package enum EditDistance {
   static func between(_ left: String, _ right: String) -> Int {
     let (left, right) = (Array(left.utf8), Array(right.utf8))
     var older: [Int] = []
@@ -19,7 +19,7 @@ enum EditDistance {
   }
 
   /// The nearest of several words; `nil` where none is near.
-  static func nearest(to word: String, in words: some Sequence<String>) -> String? {
+  package static func nearest(to word: String, in words: some Sequence<String>) -> String? {
     // What is longer than any key is no mistyped one.
     guard word.utf8.count <= 64 else { return nil }
     let measured = words.map { (word: $0, distance: between(word.lowercased(), $0)) }

@@ -55,7 +55,7 @@ struct Schema: Sendable {
         "schedule", .map(SnapshotKind.allCases.map { KeyRule($0.rawValue, .text(.duration)) }, context: "schedule")),
       KeyRule("merge-after", .text(.count(1...100_000))),
       KeyRule("keep", .map(makeKeep(), context: "keep")),
-      KeyRule("grace", .text(.age), initial: "7d"),
+      KeyRule("grace", .text(.duration), initial: "7d"),
       KeyRule(
         "verify", .map([KeyRule("share", .text(.share)), KeyRule("within", .text(.duration))], context: "verify")),
       KeyRule(
@@ -70,7 +70,7 @@ struct Schema: Sendable {
 
   private static func makeKeep() -> [KeyRule] {
     ["last", "hourly", "daily", "weekly", "monthly", "yearly"].map { KeyRule($0, .text(.count(0...1_000_000))) }
-      + [KeyRule("within", .text(.age)), KeyRule("tag", .list(.tag))]
+      + [KeyRule("within", .text(.duration)), KeyRule("tag", .list(.tag))]
   }
 
   private static func makeNotification() -> [KeyRule] {

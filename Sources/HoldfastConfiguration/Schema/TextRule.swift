@@ -1,4 +1,5 @@
 internal import HoldfastModel
+internal import HoldfastSystem
 
 /// What one value may be.
 struct TextRule: Sendable {
@@ -36,8 +37,8 @@ struct TextRule: Sendable {
   ) { SourceName($0) != nil }
 
   static let glob = TextRule(
-    "a pattern", "It is a name with * and ? in it, or a path when it has a slash."
-  ) { !$0.isEmpty && !$0.utf8.contains(0) }
+    "a pattern", "It is a name with * and ? in it, or a path from the source on when it has a slash, without \"..\"."
+  ) { Glob($0).canMatch && !$0.utf8.contains(0) }
 
   static let rate = TextRule("a rate", "Write bytes a second, such as 500K, 20M or 1GiB.") { ByteRate($0) != nil }
 
@@ -58,16 +59,7 @@ struct TextRule: Sendable {
 
   static let tag = TextRule("a tag", "It is 1 to 64 bytes without blanks and commas.") { Tag($0) != nil }
 
-  /// Months are left out: whoever writes 15m for an interval means minutes.
-  static let duration = TextRule(
-    "a length of time",
-    "Write a number and s, min, h, d, w or y: 15min, 6h, 7d. An m alone could mean minutes or months."
-  ) { !$0.hasSuffix("m") && TimeSpan($0) != nil }
-
-  /// As `--keep-within` and `--grace` take it.
-  static let age = TextRule(
-    "a length of time", "Write a number and s, min, h, d, w, m (30 days) or y: 36h, 30d, 6m, 2y."
-  ) { TimeSpan($0) != nil }
+  static let duration = TextRule("a length of time", TimeSpan.allowed) { TimeSpan($0) != nil }
 
   static func count(_ range: ClosedRange<Int>) -> TextRule {
     TextRule("a number", "Write a whole number from \(range.lowerBound) to \(range.upperBound).") { text in
@@ -90,9 +82,7 @@ struct TextRule: Sendable {
       && isLine(text) && !text.contains(" ")
   }
 
-  static let digest = TextRule("a digest", "Write the one that `holdfast key list` shows.") { text in
-    !text.isEmpty && text.utf8.count <= 64 && text.allSatisfy { $0.isASCII && $0.isHexDigit }
-  }
+  static let digest = TextRule("a digest", "Write the whole one that `holdfast key list` shows.") { Pin($0) != nil }
 
   static let event = TextRule(
     "an event", "Write " + NotificationSettings.Event.allCases.map(\.rawValue).joined(separator: ", ") + "."

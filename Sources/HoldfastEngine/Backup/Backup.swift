@@ -15,7 +15,8 @@ package struct Backup {
     package var name: SourceName?
     /// `nil`: an incremental where a sound parent exists, else a full.
     package var kind: SnapshotKind?
-    package var exclusions: [Glob] = []
+    /// Patterns of what is left out; one may begin with the path of the source.
+    package var exclusions: [String] = []
     package var compression = Compression.standard
     /// Whether every file is read and compared, whatever its metadata says.
     package var isParanoid = false
@@ -95,8 +96,6 @@ package struct Backup {
     }
     try checkPath(path, of: name, against: newest)
     let base = try chooseBase(newest, of: name, cacheKey: writer?.cacheKey)
-    progress.begin(phase: "reading", totalBytes: base.state?.summary.bytes)
-
     let draft = try SnapshotDraft(
       repository: repository, name: name, label: Array(path.description.utf8), newest: newest,
       firstArchive: base.chain?.nextArchiveNumber ?? 0, compression: options.compression,
@@ -104,6 +103,7 @@ package struct Backup {
     let started = host.clock.now()
     let record = ChangeRecord(body: draft.body, archives: draft.archives)
     let databases = try capture(name, path, root, base, record)
+    try checkIsAnything(record, in: path)
     let walGrowth = databases?.walGrowth ?? 0
     let objects = try record.finish()
     let state = record.summarizer.summary
@@ -148,6 +148,8 @@ package struct Backup {
   ) throws -> LiveDatabases? {
     guard let root else {
       guard let command = options.command else { return nil }
+      // As much as it printed the last time, for want of better.
+      progress.begin(phase: "reading", totalBytes: base.state?.summary.bytes)
       try StreamCapture(
         command, as: path, host: host, parent: base.state, compression: options.compression,
         scratch: repository.scratch, record: record, progress: progress
@@ -157,15 +159,40 @@ package struct Backup {
     let detection = ChangeDetection(
       parentStarted: base.chain?.tip.envelope.started, isParanoid: options.isParanoid)
     let others = OtherDatabases(root: root, files: host.files)
-    let databases = try openDatabases(name, path, root, detection, base.state, record, others)
+    let exclusions = try exclusions(below: path)
+    let databases = try openDatabases(name, path, root, exclusions, detection, base.state, record, others)
     let pipeline = try CapturePipeline(
-      host: host, root: root, exclusions: options.exclusions, detection: detection, parent: base.state,
+      host: host, root: root, exclusions: exclusions, detection: detection, parent: base.state,
       databases: databases, compression: options.compression, scratch: repository.scratch, record: record,
       progress: progress)
     try pipeline.run()
+    for index in pipeline.unmatchedExclusions.sorted() {
+      progress.note("nothing in \(path) matches the exclusion \(Path(options.exclusions[index]))")
+    }
     try databases.checkStopped(root: root, files: host.files, record)
     try others.checkAgain(record, root: root, files: host.files)
     return databases
+  }
+
+  /// - Throws: `EngineError` where one can match nothing.
+  private func exclusions(below path: Path) throws -> [Glob] {
+    try options.exclusions.map { pattern in
+      let glob = Glob(pattern, below: [path, options.source])
+      guard glob.canMatch else {
+        throw EngineError(
+          "the exclusion \(pattern.isEmpty ? "\"\"" : Path(pattern).description) can match nothing in \(path)",
+          hint: "Write a name, or a path from the source on, without \"..\".", exitStatus: .usage)
+      }
+      return glob
+    }
+  }
+
+  /// A snapshot of nothing would be one more of the source, and would be taken for it.
+  private func checkIsAnything(_ record: ChangeRecord, in path: Path) throws {
+    guard options.command == nil, record.summarizer.summary.entries <= 1, record.problems.isEmpty else { return }
+    throw EngineError(
+      "nothing of the source \(path) is left to capture: what is in it is left out",
+      hint: "See what --exclude says. Nothing was recorded; earlier snapshots are as they were.")
   }
 
   /// - Returns: no root where a command takes the place of the directory.
@@ -220,12 +247,13 @@ package struct Backup {
 
   /// Opens the databases of the source, those of SQLite at one instant.
   private func openDatabases(
-    _ name: SourceName, _ path: Path, _ root: OpenFile, _ detection: ChangeDetection, _ parent: StateFile?,
-    _ record: ChangeRecord, _ others: OtherDatabases
+    _ name: SourceName, _ path: Path, _ root: OpenFile, _ exclusions: [Glob], _ detection: ChangeDetection,
+    _ parent: StateFile?, _ record: ChangeRecord, _ others: OtherDatabases
   ) throws -> LiveDatabases {
     let survey = DatabaseSurvey(
-      host: host, root: root, exclusions: options.exclusions, detection: detection, parent: parent, others: others)
+      host: host, root: root, exclusions: exclusions, detection: detection, parent: parent, others: others)
     let found = try survey.run()
+    progress.begin(phase: "reading", totalBytes: found.bytes)
     try others.check(record, root: root, files: host.files)
     for path in found.encrypted {
       record.tornReasons[path] =

@@ -50,6 +50,9 @@ final class CapturePipeline {
       perform: CaptureJob.perform)
   }
 
+  /// The exclusions that matched nothing, by their numbers.
+  var unmatchedExclusions: Set<Int> { scanner.unmatchedExclusions }
+
   /// Captures everything.
   func run() throws {
     defer { pool.stop() }
@@ -174,10 +177,12 @@ final class CapturePipeline {
   private func examine(_ item: ScannedItem, previous: Entry?, mapOffset: UInt64) throws {
     // First of all: what is left out must not become the first name of anything.
     if databases.isCompanion(item.path, root: root, files: host.files) {
+      progress.skip(bytes: item.status.size)
       if let previous { try add(.removed(previous.path)) }
       return
     }
     if let link = links.otherName(of: item) {
+      progress.skip(bytes: item.status.size)
       let content = Content.hardLink(to: link)
       if let previous, previous.content == content, detection.isUnchanged(item.status, since: previous) {
         return try add(.unchanged(previous))
@@ -414,10 +419,12 @@ final class CapturePipeline {
     if let failure = job.failure { throw failure }
     let location = try record.place(job)
     var files: UInt64 = 0
+    var skippedBytes: UInt64 = 0
     let readBytes = job.readBytes
     for step in job.steps {
       switch step {
       case .unchanged(let entry):
+        skippedBytes &+= entry.file?.size ?? 0
         if try !finishLostLink(entry, previous: entry) { try record.keep(entry) }
       case .put(let entry, let previous):
         if try !finishLostLink(entry, previous: previous) {
@@ -430,7 +437,9 @@ final class CapturePipeline {
       case .chunk(let chunk):
         record.count(chunk.runs)
         try chunk.file.add(chunk, at: location)
-      case .hole(let file, let pageCount, let changed): try file.addHole(pageCount: pageCount, changed: changed)
+      case .hole(let file, let pageCount, let changed):
+        skippedBytes &+= pageCount &* UInt64(file.pageSize)
+        try file.addHole(pageCount: pageCount, changed: changed)
       case .end(let file):
         files += 1
         try finish(file)
@@ -438,6 +447,7 @@ final class CapturePipeline {
     }
     record.changes.readBytes += readBytes
     record.density += job.density
+    progress.skip(bytes: skippedBytes)
     progress.advance(bytes: readBytes, files: files)
   }
 

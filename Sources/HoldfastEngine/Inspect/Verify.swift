@@ -103,7 +103,9 @@ package struct Verify {
     let total = snapshots.reduce(UInt64(0)) {
       $0.saturatingAdding(options.provesData ? $1.envelope.storedBytes : $1.envelope.body.length)
     }
-    progress.begin(phase: "verifying", totalBytes: total)
+    let isSampled = options.provesData && options.share < 1
+    progress.begin(
+      phase: "verifying", totalBytes: isSampled ? UInt64(saturating: Double(total) * options.share) : total)
     var walk = VerifyWalk(repository: repository, options: options, progress: progress)
     for snapshot in snapshots { report.snapshots.append(try walk.verify(snapshot)) }
     if snapshot == nil {
@@ -133,13 +135,15 @@ package struct Verify {
   }
 
   private func check(expectedHead: String, source: SourceName?, onDamage: (DamageError) -> Void) throws {
+    guard let pin = Pin(expectedHead) else {
+      throw EngineError(
+        "\"\(expectedHead.isEmpty ? "" : Path(expectedHead).description)\" is not the whole ID of a snapshot, nor the digest of its manifest: fewer digits than \(Pin.digitsMin) can be met by another",
+        hint: "Say the ID that `holdfast show` and `holdfast backup --json` report.", exitStatus: .usage)
+    }
     let heads = Dictionary(
       grouping: try repository.allSnapshots(of: source) { _ in }, by: \.sourceName
     ).compactMap { $0.value.max(by: Snapshot.isOlder) }
-    let isThere = heads.contains {
-      $0.id.description.hasPrefix(expectedHead) || $0.digest.description.hasPrefix(expectedHead)
-    }
-    guard expectedHead.isEmpty || !isThere else { return }
+    guard !heads.contains(where: { pin.fits($0.id) || pin.fits($0.digest) }) else { return }
     let found = heads.sorted { $0.sourceName < $1.sourceName }.map { "\($0.id.short) of \($0.sourceName)" }
     onDamage(
       DamageError(

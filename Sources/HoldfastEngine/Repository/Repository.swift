@@ -28,7 +28,7 @@ package struct Repository: Sendable {
   /// - Parameters:
   ///   - credentials: the keys for a sealed one.
   ///   - memory: what this machine remembers.
-  ///   - expectedKeyring: the digest of a revision that its keyring must have, or the beginning of it.
+  ///   - expectedKeyring: the digest of a revision that its keyring must have.
   /// - Throws: with exit status 10 when there is no repository.
   package static func open(
     _ store: any Store, host: Host, credentials: Credentials = .none, memory: ClientMemory = .none,
@@ -50,10 +50,15 @@ package struct Repository: Sendable {
     let descriptor = try Descriptor(parsing: object.contents(max: Limits.envelopeBytesMax), name: Keys.descriptor)
     let known = try memory.load(descriptor.repository, at: store.places, files: host.files)
     var history = try KeyringHistory(of: descriptor, in: store).revisions
-    if let expectedKeyring,
-      // An empty one is the beginning of any.
-      expectedKeyring.isEmpty || !history.contains(where: { $0.digest.description.hasPrefix(expectedKeyring) })
-    {
+    let pin = try expectedKeyring.map { text in
+      guard let pin = Pin(text) else {
+        throw EngineError(
+          "\"\(text.isEmpty ? "" : Path(text).description)\" is not the digest of a keyring: it has \(Pin.digitsMin) hexadecimal digits at least, and fewer can be forged",
+          hint: "Say the whole one that `holdfast key list` shows, as you have written it down.", exitStatus: .usage)
+      }
+      return pin
+    }
+    if let pin, let expectedKeyring, !history.contains(where: { pin.fits($0.digest) }) {
       throw EngineError(
         "the repository in \(store.location) has no revision \(expectedKeyring) of its keyring",
         hint: "It is not the one that is expected. Compare `holdfast key list` with what you have written down.",

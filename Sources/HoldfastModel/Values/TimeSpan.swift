@@ -1,11 +1,16 @@
-/// A length of time: `0`, or a number and `s`, `min`, `h`, `d`, `w`, `m` (30 days) or `y` (365 days).
+/// A length of time: `0`, or a number and `s`, `min`, `h`, `d`, `w`, `mo` (30 days) or `y` (365 days). An `m` alone could
+/// mean minutes or months, and is none.
 package struct TimeSpan: Hashable, Sendable, Comparable, CustomStringConvertible {
   package let seconds: Int64
   private static let day: Int64 = 86_400
   private static let secondsMax = 1_000_000 * day
   private static let units: [String: Int64] = [
-    "s": 1, "min": 60, "h": 3600, "d": day, "w": 7 * day, "m": 30 * day, "y": 365 * day,
+    "s": 1, "min": 60, "h": 3600, "d": day, "w": 7 * day, "mo": 30 * day, "y": 365 * day,
   ]
+
+  /// What may be written, as a sentence.
+  package static let allowed =
+    "Write a number and s, min, h, d, w, mo (30 days) or y: 15min, 6h, 7d, 6mo. An m alone could mean minutes (min) or months (mo)."
 
   package init?(_ text: String) {
     let digits = text.prefix { $0.isASCII && $0.isNumber }

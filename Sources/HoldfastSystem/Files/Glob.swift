@@ -1,24 +1,63 @@
 internal import CLinux
 package import HoldfastModel
 
-/// A pattern of `--exclude`: with a `/` in it, it is matched against the whole path; without, against every name (fnmatch(3)).
+/// A pattern of `--exclude` (fnmatch(3)): with a `/` in it, it is matched against the whole path; without, against every name. `**` stands for any number of
+/// directories, also for none.
 package struct Glob: Sendable, Hashable {
   package let pattern: Path
   private let isAnchored: Bool
+  /// What lies between the slashes, where `**` is among it.
+  private let components: [Path]
 
-  package init(_ pattern: String) {
+  /// - Parameters:
+  ///   - pattern: `.` and empty parts of it mean nothing, and a slash at its end neither.
+  ///   - sources: how the source may be spelled, absolutely: a pattern that begins with one of these is meant from there on.
+  package init(_ pattern: String, below sources: [Path] = []) {
     var bytes = Array(pattern.utf8)
+    let absolute = sources.first { !$0.isEmpty && bytes.starts(with: $0.bytes + [Path.separator]) }
+    if let absolute { bytes.removeFirst(absolute.bytes.count) }
+    let parts = bytes.split(separator: Path.separator).filter { !$0.elementsEqual([UInt8(ascii: ".")]) }
     isAnchored = bytes.dropLast().contains(Path.separator)
-    if bytes.first == Path.separator { bytes.removeFirst() }
-    if bytes.last == Path.separator { bytes.removeLast() }
-    self.pattern = Path(bytes: bytes)
+    self.pattern = Path(bytes: Array(parts.joined(separator: [Path.separator])))
+    components = parts.contains { $0.elementsEqual("**".utf8) } ? parts.map { Path(bytes: Array($0)) } : []
+  }
+
+  /// Whether there is a path that it matches: there is none above a source, and none without a name.
+  package var canMatch: Bool {
+    !pattern.isEmpty && !pattern.bytes.split(separator: Path.separator).contains { $0.elementsEqual("..".utf8) }
   }
 
   package func matches(_ path: Path) -> Bool {
     guard !path.isEmpty else { return false }
-    let subject = isAnchored ? path : Path(bytes: Array(path.lastComponent))
-    return pattern.withCString { pattern in
-      subject.withCString { fnmatch(pattern, $0, FNM_PATHNAME) == 0 }
+    guard isAnchored else { return Self.matches(pattern, Path(bytes: Array(path.lastComponent))) }
+    guard !components.isEmpty else { return Self.matches(pattern, path) }
+    let names = path.bytes.split(separator: Path.separator).map { Path(bytes: Array($0)) }
+    return Self.matches(components[...], names[...])
+  }
+
+  /// With at most one comparison for each pair of a part and a name, whatever the pattern: from the last part that is `**` on, only the latest choice matters.
+  private static func matches(_ parts: ArraySlice<Path>, _ names: ArraySlice<Path>) -> Bool {
+    var (part, name) = (parts.startIndex, names.startIndex)
+    var retry: (part: Int, name: Int)?
+    while name < names.endIndex {
+      if part < parts.endIndex, parts[part].bytes.elementsEqual("**".utf8) {
+        part += 1
+        // At the end it stands for what lies in the directory, not for the directory.
+        if part == parts.endIndex { return true }
+        retry = (part, name)
+      } else if part < parts.endIndex, matches(parts[part], names[name]) {
+        (part, name) = (part + 1, name + 1)
+      } else if let last = retry {
+        retry = (last.part, last.name + 1)
+        (part, name) = (last.part, last.name + 1)
+      } else {
+        return false
+      }
     }
+    return part == parts.endIndex
+  }
+
+  private static func matches(_ pattern: Path, _ subject: Path) -> Bool {
+    pattern.withCString { pattern in subject.withCString { fnmatch(pattern, $0, FNM_PATHNAME) == 0 } }
   }
 }
