@@ -54,7 +54,8 @@ import Testing
     #expect(progress.warnings == [])
     let prefix = try cluster.psql("SHOW log_line_prefix")
     // An incremental has them where they belong as well.
-    #expect(try capture("", QuietProgress()).envelope.changes.removed == 0)
+    #expect(try capture("", QuietProgress()).problems == [])
+    #expect(try shop.entries()["postgresql.conf"]?.file != nil)
     try cluster.stop()
     try shop.restore(to: "restored")
     let restored = try TestCluster(restored: shop.directory.appending("restored"))

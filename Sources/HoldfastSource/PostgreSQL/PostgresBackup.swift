@@ -30,7 +30,7 @@ package final class PostgresBackup: Sendable {
   private let databases: Set<DatabasePlace>
   private let configuration: ServerConfiguration
   private let ended = Mutex<LogSpan?>(nil)
-  private let late = Mutex<(remarks: [String], segments: [LateFile])>(([], []))
+  private let late = Mutex<(remarks: [String], segments: [ScannedItem])>(([], []))
 
   /// Where its WAL lies; `nil` before it is stopped.
   package var span: LogSpan? { ended.withLock { $0 } }
@@ -128,7 +128,7 @@ package final class PostgresBackup: Sendable {
     let log = try logDirectory(root: root, files: files)
     let segments = try segmentNames(to: stop).map { try segment($0, in: log, files: files) }
     try checkLog(segments, to: stop, stable: databases.intersection(databasesNow), files: files)
-    self.late.withLock { $0.segments = segments }
+    self.late.withLock { $0.segments = segments.map(\.item) }
     late += segments + (try history(in: log, files: files))
     return late.sorted { $0.item.path < $1.item.path }
   }
@@ -161,8 +161,8 @@ package final class PostgresBackup: Sendable {
   /// Makes sure that no segment was put to another use while it was captured: to be called when all is captured.
   package func checkLogIsKept(files: FileSystem) throws {
     for segment in late.withLock({ $0.segments }) {
-      let now = try? segment.item.open(files).status()
-      guard now?.isSameFile(as: segment.item.status) ?? false else { throw Self.removed(segment.item.path) }
+      let now = try? segment.open(files).status()
+      guard now?.isSameFile(as: segment.status) ?? false else { throw Self.removed(segment.path) }
     }
   }
 

@@ -53,10 +53,19 @@ package struct PostgresCluster: Sendable {
       return nil
     }
     root = place
+    let controlFile = place.appending(ControlFile.path.bytes)
     let controlOwner: UInt32
     do throws(SystemError) {
-      let controlFile = place.appending(ControlFile.path.bytes)
-      guard try files.statusIfPresent(of: controlFile, in: source)?.kind == .file else { return nil }
+      guard let status = try files.statusIfPresent(of: controlFile, in: source), status.kind == .file else {
+        return nil
+      }
+      controlOwner = status.userID
+      directory = place.isEmpty ? try source.status() : try files.status(of: place, in: source)
+    } catch {
+      throw Self.unsound(place, error)
+    }
+    guard controlOwner == directory.userID else { throw .planted(place) }
+    do throws(SystemError) {
       let text = try files.openForCapture(versionFile, in: source).contents(max: 16)
       version = Int(String(decoding: text.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)) ?? 0
       let buffer = Buffer(capacity: ControlFile.byteCount)
@@ -65,16 +74,17 @@ package struct PostgresCluster: Sendable {
       }
       control = found
       postmaster = try PostmasterFile(below: place, in: source, files: files)
-      directory = place.isEmpty ? try source.status() : try files.status(of: place, in: source)
-      controlOwner = try files.status(of: controlFile, in: source).userID
       log = Self.log(of: place, in: source, files: files)
       (tablespaces, innerTablespaces) = try Self.tablespaces(of: place, in: source, files: files)
     } catch {
-      throw PostgresFailure(
-        "\(Self.place(of: place)) looks like a PostgreSQL cluster, and \(error.message)",
-        hint: "Repair it, or leave it out with --exclude.")
+      throw Self.unsound(place, error)
     }
-    guard controlOwner == directory.userID else { throw .planted(place) }
+  }
+
+  private static func unsound(_ place: Path, _ error: SystemError) -> PostgresFailure {
+    PostgresFailure(
+      "\(Self.place(of: place)) looks like a PostgreSQL cluster, and \(error.message)",
+      hint: "Repair it, or leave it out with --exclude.")
   }
 
   /// What lies in `pg_wal`, wherever that is; empty where it cannot be listed.

@@ -53,45 +53,39 @@ package struct RunningServers: Sendable {
     let place = try? files.open(Path("/proc/\(process.number)"), .directory)
     let name = place.flatMap { try? files.readSymbolicLink(Path("cwd"), in: $0) }
     let data = name.map { Path(bytes: $0) } ?? process.workingDirectoryPath
-    add(home, Use(process: process.number, dataDirectory: data, isDataDirectory: true))
+    if let status = try? home.status() {
+      uses[FileSystem.FileKey(status)] = Use(process: process.number, dataDirectory: data, isDataDirectory: true)
+    }
     let part = Use(process: process.number, dataDirectory: data, isDataDirectory: false)
-    addDirectories(in: home, part, depth: Self.depth)
+    addDirectories(in: process.workingDirectoryPath, part, depth: Self.depth)
     var links = [Path("pg_wal")]
     let tablespaces = Path(PostgresCluster.tablespaceLinks)
     if let listing = try? files.open(tablespaces, in: home, .directory).listing() {
       links += (0..<listing.count).map { tablespaces.appending(listing[$0]) }
     }
     for link in links {
-      guard let directory = follow(link, in: home, of: process) else { continue }
-      add(directory, part)
-      addDirectories(in: directory, part, depth: Self.depth)
+      guard let place = follow(link, in: home, of: process), let status = try? files.status(of: place, followLink: true)
+      else { continue }
+      uses[FileSystem.FileKey(status)] = part
+      addDirectories(in: place, part, depth: Self.depth)
     }
   }
 
   /// Where a link of a server leads: in its mount namespace, which may be another one.
-  private func follow(_ link: Path, in home: OpenFile, of process: ProcessEntry) -> OpenFile? {
+  private func follow(_ link: Path, in home: OpenFile, of process: ProcessEntry) -> Path? {
     guard let text = try? files.readSymbolicLink(link, in: home) else { return nil }
-    if text.first == Path.separator,
-      let directory = try? files.open(Path(bytes: process.rootPath.bytes + text), .directoryFollowingLinks)
-    {
-      return directory
-    }
-    return try? files.open(link, in: home, .directoryFollowingLinks)
+    let there = Path(bytes: process.rootPath.bytes + text)
+    if text.first == Path.separator, (try? files.status(of: there, followLink: true)) != nil { return there }
+    return process.workingDirectoryPath.appending(link.bytes)
   }
 
-  private mutating func add(_ directory: OpenFile, _ use: Use) {
-    if let status = try? directory.status() { uses[FileSystem.FileKey(status)] = use }
-  }
-
-  private mutating func addDirectories(in directory: OpenFile, _ use: Use, depth: Int) {
-    guard let listing = try? directory.listing() else { return }
+  private mutating func addDirectories(in place: Path, _ use: Use, depth: Int) {
+    guard let listing = try? files.open(place, .directoryFollowingLinks).listing() else { return }
     for index in 0..<listing.count {
-      let name = Path(bytes: Array(listing[index]))
-      guard let status = try? files.status(of: name, in: directory), status.kind == .directory else { continue }
+      let path = place.appending(listing[index])
+      guard let status = try? files.status(of: path), status.kind == .directory else { continue }
       uses[FileSystem.FileKey(status)] = use
-      if depth > 1, let inner = try? files.open(name, in: directory, .directory) {
-        addDirectories(in: inner, use, depth: depth - 1)
-      }
+      if depth > 1 { addDirectories(in: path, use, depth: depth - 1) }
     }
   }
 
