@@ -49,6 +49,20 @@ package struct TestLog: Sendable {
     return append(manager: 0, info: 0x70, data: Self.littleEndian(UInt64(bitPattern: Self.ownTime(time))) + padded)
   }
 
+  /// `CREATE TABLESPACE`.
+  @discardableResult
+  package mutating func tablespace(_ oid: UInt32, in location: String) -> LogSequenceNumber {
+    append(manager: 5, info: 0, data: Self.littleEndian(oid) + Array(location.utf8) + [0])
+  }
+
+  /// As a server notes its settings when it starts with others.
+  /// - Parameter level: `wal_level`: 0 is `minimal`.
+  @discardableResult
+  package mutating func parameters(level: Int32, connections: Int32) -> LogSequenceNumber {
+    let values = [connections, 8, 10, 0, 64, level]
+    return append(manager: 0, info: 0x60, data: values.flatMap { Self.littleEndian($0) } + [0, 0])
+  }
+
   /// A record without meaning.
   @discardableResult
   package mutating func filler(_ count: Int) -> LogSequenceNumber {

@@ -19,11 +19,13 @@ package struct WALFacts: Hashable, Sendable, Codable {
     /// The latest time of one.
     package var latest: Int64?
     package var restorePoints: [RestorePoint]
+    /// `nil` where nobody looked for them yet when it was archived.
+    package var demands: WALDemands?
 
     package init(
       end: LogSequenceNumber, lastRecord: LogSequenceNumber?, openRecord: LogSequenceNumber?, transactions: UInt64,
       latest: Int64?,
-      restorePoints: [RestorePoint]
+      restorePoints: [RestorePoint], demands: WALDemands?
     ) {
       self.end = end
       self.lastRecord = lastRecord
@@ -31,6 +33,7 @@ package struct WALFacts: Hashable, Sendable, Codable {
       self.transactions = transactions
       self.latest = latest
       self.restorePoints = restorePoints
+      self.demands = demands
     }
 
     package func encode(to encoder: any Encoder) throws {
@@ -41,6 +44,7 @@ package struct WALFacts: Hashable, Sendable, Codable {
       try container.encode(transactions, forKey: .transactions)
       try container.encode(latest, forKey: .latest)
       try container.encode(restorePoints, forKey: .restorePoints)
+      try container.encodeIfPresent(demands, forKey: .demands)
     }
   }
 
@@ -81,11 +85,18 @@ package struct WALFacts: Hashable, Sendable, Codable {
   package init(parsing bytes: [UInt8], name: String) throws {
     guard let facts = try? JSONDecoder().decode(WALFacts.self, from: Data(bytes)),
       facts.log.map({ log in
-        log.restorePoints.count <= Self.restorePointsMax
+        log.restorePoints.count <= Self.restorePointsMax && Self.isSound(log.demands)
           && log.restorePoints.allSatisfy { $0.name.unicodeScalars.allSatisfy(Path.isPrintable) }
       }) ?? true
     else { throw DamageError(name, "what it says of its log is not sound") }
     self = facts
+  }
+
+  private static func isSound(_ demands: WALDemands?) -> Bool {
+    guard let demands else { return true }
+    return max(demands.tablespaces.count, demands.parameters.count) <= WALDemands.countMax
+      && demands.tablespaces.allSatisfy { $0.location.isEmpty || !$0.directory.isEmpty }
+      && demands.parameters.allSatisfy { $0.minima.keys.allSatisfy(WALParameters.names.contains) }
   }
 }
 

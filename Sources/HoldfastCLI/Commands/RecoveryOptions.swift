@@ -99,6 +99,14 @@ extension RestoreCommand {
       "  when its server starts, it \(isDryRun ? "would recover" : "recovers") to \(plan.target.text) on timeline \(plan.timeline), reading \(Amount.count(plan.count, "archived segment")), \(plan.first) to \(plan.last)"
     )
     for line in settings.lines { Console.output("    \(line)") }
+    for (name, value) in plan.minima.sorted(by: { $0.key < $1.key }) {
+      Console.output("    \(name) = \(value) or more, as the log asks for: raised where the snapshot has less")
+    }
+    for tablespace in plan.tablespaces {
+      Console.output(
+        "  it makes tablespace \(tablespace.oid) in \(tablespace.directory), which is empty; the user who owns the cluster must own that too"
+      )
+    }
     if !isDryRun {
       Console.output("  start the server as the user who owns the cluster; it must be able to run the restore_command")
     }
@@ -129,6 +137,10 @@ struct RecoveryJSON: Encodable {
   let lastSegment: String
   let segments: UInt64
   let settings: [String]
+  /// What the server needs at least as much of.
+  let minima: [String: Int32]
+  /// What the recovery makes, and where.
+  let tablespaces: [String: String]
 
   init(_ settings: RecoverySettings) {
     let plan = settings.plan
@@ -138,5 +150,8 @@ struct RecoveryJSON: Encodable {
     lastSegment = plan.last.text
     segments = plan.count
     self.settings = settings.lines
+    minima = plan.minima
+    tablespaces = Dictionary(
+      plan.tablespaces.map { (String($0.oid), $0.directory.description) }, uniquingKeysWith: { $1 })
   }
 }

@@ -65,6 +65,9 @@ struct WALStatusCommand: ParsableCommand {
     var line = start + "recovery reaches \(end) on timeline \(timeline)"
     if let last = reach.lastTransaction { line += ", \(exact(last))" }
     if let missing = reach.missing { line += ", and ends there: \(missing) is missing" }
+    if let minimal = reach.minimalFrom {
+      line += ", and ends there: from \(minimal) on the log was written with wal_level = minimal"
+    }
     return line
   }
 
@@ -96,6 +99,8 @@ private struct LogJSON: Encodable {
     let lastTransaction: String?
     /// Where the log has a gap behind that: what is missing.
     let missing: String?
+    /// Where a part of the log begins that no server replays.
+    let minimalFrom: LogSequenceNumber?
   }
 
   let source: String
@@ -121,7 +126,8 @@ private struct LogJSON: Encodable {
     snapshots = log.snapshots.map { reach in
       Reach(
         snapshot: reach.snapshot.id.description, time: reach.snapshot.envelope.time.started, timeline: reach.timeline,
-        end: reach.end, lastTransaction: Self.exact(reach.lastTransaction), missing: reach.missing?.text)
+        end: reach.end, lastTransaction: Self.exact(reach.lastTransaction), missing: reach.missing?.text,
+        minimalFrom: reach.minimalFrom)
     }
   }
 

@@ -1,5 +1,6 @@
 internal import HoldfastArchive
 internal import HoldfastModel
+internal import HoldfastSource
 internal import HoldfastSystem
 
 /// What makes a server recover when it starts on a restored cluster: a file `recovery.signal` and settings. They are made in the staging directory, so that
@@ -73,7 +74,8 @@ struct RecoveryFiles {
       }
       file = try staging.create(path)
     }
-    let bytes = settings.appended(to: present)
+    let raised = settings.plan.raised(over: try control(in: staging, over: target, files))
+    let bytes = settings.appended(to: present, raising: raised)
     try file.truncate(to: UInt64(bytes.count))
     try bytes.withUnsafeBytes { try file.write($0, at: 0) }
     staging.attributes.apply(made(path), to: file)
@@ -82,6 +84,16 @@ struct RecoveryFiles {
     if target == nil {
       try staging.discard(directory.appending(Self.standbySignal))
     }
+  }
+
+  /// The beginning of the control file as it is restored; empty where there is none.
+  private func control(in staging: StagingArea, over target: OpenFile?, _ files: FileSystem) throws -> [UInt8] {
+    let path = directory.appending(ControlFile.path.bytes)
+    if try staging.status(of: path)?.kind == .file {
+      return try staging.reopen(path).contents(max: ControlFile.byteCount)
+    }
+    guard let target, try files.statusIfPresent(of: path, beneath: target)?.kind == .file else { return [] }
+    return try files.openBeneath(path, in: target, .read).contents(max: ControlFile.byteCount)
   }
 
   /// Gives them their names in a target that is restored over: before the file without which no server starts.

@@ -85,6 +85,7 @@ package struct Restore {
     let target = try places.resolve(options.target)
     try places.check(restoreTarget: target, source: source)
     _ = try examineTarget(target)
+    try options.recovery?.plan.checkTablespaces(files: host.files)
 
     let chain = try repository.chain(to: snapshot, known: known)
     try repository.checkPresence(of: chain)

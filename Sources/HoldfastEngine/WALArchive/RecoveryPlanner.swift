@@ -44,28 +44,69 @@ package struct RecoveryPlanner {
         "\(what) a PostgreSQL cluster that was captured while its server ran",
         hint: "Take one with `holdfast backup SOURCE --postgres CONNINFO`; its log can be replayed from then on.")
     }
-    let archive = WALArchive(repository, of: newest.snapshot.sourceName)
-    let inventory = try WALInventory(archive, newest.system)
-    guard let size = inventory.size else {
-      throw EngineError(
-        "no write-ahead log of cluster \(newest.system) is archived for \(archive.source)",
-        hint: "Without --to-…, the snapshot is restored as it was captured.")
+    var failure: (any OperatorError)?
+    var systems: [SystemIdentifier] = []
+    for candidate in candidates.reversed() where !systems.contains(candidate.system) {
+      systems.append(candidate.system)
     }
-    let end = try history(inventory, for: named == nil ? nil : newest)
-    for candidate in candidates.reversed() where candidate.system == newest.system {
-      let cluster = candidate.cluster
-      guard end.contains(cluster.timeline, upTo: cluster.stop) else { continue }
-      let path = RecoveryPath(inventory, end, size, from: cluster.start)
-      switch try search(path, candidate) {
-      case .beforeSnapshot: continue
-      case .notMet: throw try unreachable(path, candidate)
-      case .met(let file): return try plan(candidate, path, upTo: file, end.timeline)
+    // Places of different clusters cannot be compared, and the end is that of the newest.
+    for system in target.isOfAnyCluster ? systems[...] : systems.prefix(1) {
+      do {
+        if let plan = try plan(candidates.filter { $0.system == system }, isNamed: named != nil) { return plan }
+      } catch let error as any OperatorError where mayLieBefore(error, named) {
+        failure = failure ?? error
       }
     }
-    throw EngineError(
-      named == nil
-        ? "no snapshot of \(archive.source) on the way to timeline \(end.timeline) ended before \(target.text)"
-        : "snapshot \(newest.snapshot.id.short) did not end before \(target.text) on the way to timeline \(end.timeline)",
+    if let failure { throw failure }
+    throw try noneBefore(newest, isNamed: named != nil)
+  }
+
+  /// Whether an older snapshot may reach a target that this one does not: nothing tells when a restore point was made.
+  private func mayLieBefore(_ error: any OperatorError, _ named: Snapshot?) -> Bool {
+    guard case .restorePoint = target, named == nil else { return false }
+    return !(error is Interrupted)
+  }
+
+  /// - Parameter candidates: of one cluster, the oldest first.
+  /// - Returns: `nil` where none of them ended before the target.
+  private func plan(_ candidates: [Candidate], isNamed: Bool) throws -> RecoveryPlan? {
+    guard let newest = candidates.last, !candidates.allSatisfy(isLater) else { return nil }
+    let inventory = try WALInventory(WALArchive(repository, of: newest.snapshot.sourceName), newest.system)
+    guard let size = inventory.size, let end = try history(inventory, for: isNamed ? newest : nil) else {
+      throw EngineError(
+        "no write-ahead log of cluster \(newest.system) is archived for \(inventory.archive.source)",
+        hint: "Without --to-…, the snapshot is restored as it was captured.")
+    }
+    var failure: (any OperatorError)?
+    for candidate in candidates.reversed() where end.contains(candidate.cluster.timeline, upTo: candidate.cluster.stop)
+    {
+      do {
+        let path = RecoveryPath(inventory, end, size, from: candidate.cluster.start)
+        switch try search(path, candidate) {
+        case .beforeSnapshot: continue
+        case .notMet: throw try unreachable(path, candidate)
+        case .met(let file): return try plan(candidate, path, upTo: file)
+        }
+      } catch let error as any OperatorError where mayLieBefore(error, isNamed ? newest.snapshot : nil) {
+        failure = failure ?? error
+      }
+    }
+    if let failure { throw failure }
+    return nil
+  }
+
+  private func isLater(_ candidate: Candidate) -> Bool {
+    guard case .time(let time) = target else { return false }
+    return TimeText.parse(candidate.snapshot.envelope.time.finished).map { time < $0 } ?? false
+  }
+
+  private func noneBefore(_ newest: Candidate, isNamed: Bool) throws -> EngineError {
+    let inventory = try WALInventory(WALArchive(repository, of: newest.snapshot.sourceName), newest.system)
+    let timeline = try history(inventory, for: isNamed ? newest : nil)?.timeline ?? newest.cluster.timeline
+    return EngineError(
+      isNamed
+        ? "snapshot \(newest.snapshot.id.short) did not end before \(target.text) on the way to timeline \(timeline)"
+        : "no snapshot of \(newest.snapshot.sourceName) on the way to timeline \(timeline) ended before \(target.text)",
       hint: "Run `holdfast list` to see which snapshots there are, or name another --timeline.")
   }
 
@@ -88,7 +129,8 @@ package struct RecoveryPlanner {
     return found
   }
 
-  private func history(_ inventory: WALInventory, for candidate: Candidate?) throws -> TimelineHistory {
+  /// - Returns: `nil` where no segment is archived.
+  private func history(_ inventory: WALInventory, for candidate: Candidate?) throws -> TimelineHistory? {
     let histories = try inventory.histories()
     if let timeline {
       if let wanted = histories.last(where: { $0.timeline == timeline }) { return wanted }
@@ -99,24 +141,47 @@ package struct RecoveryPlanner {
     if let cluster = candidate?.cluster {
       return try inventory.newestHistory(from: cluster.timeline, upTo: cluster.stop)
     }
-    guard let newest = histories.last else { preconditionFailure("where a segment is, a timeline is") }
-    return newest
+    return histories.last
   }
 
-  private func plan(
-    _ candidate: Candidate, _ path: RecoveryPath, upTo file: Int, _ timeline: UInt32
-  ) throws -> RecoveryPlan {
+  private func plan(_ candidate: Candidate, _ path: RecoveryPath, upTo file: Int) throws -> RecoveryPlan {
     // Presence was seen by name; a manifest that is not sound must not be met in the middle of a recovery.
     for file in path.files[...file] {
       try repository.host.cancellation.check()
       let manifest = try path.inventory.archived(file).manifest
       try repository.checkPresence(manifest.objectKey, length: manifest.object.length)
     }
+    let demands = try replayed(path, candidate, upTo: file)
+    guard !demands.parameters.contains(where: \.isMinimal) else { throw try unreachable(path, candidate) }
+    var minima: [String: Int32] = [:]
+    for parameters in demands.parameters { minima.merge(parameters.minima) { max($0, $1) } }
+    let timeline = path.history.timeline
     let hasHistory =
       timeline == 1 || path.inventory.files.contains { $0.kind == .timelineHistory && $0.timeline == timeline }
     return RecoveryPlan(
       snapshot: candidate.snapshot, target: target, system: candidate.system, timeline: timeline,
-      hasHistory: hasHistory, first: path.files[0], last: path.files[file], count: UInt64(file + 1))
+      hasHistory: hasHistory, first: path.files[0], last: path.files[file], count: UInt64(file + 1), tablespaces: demands.tablespaces,
+      minima: minima)
+  }
+
+  /// What the part of the log asks for that is replayed up to the target.
+  private func replayed(_ path: RecoveryPath, _ candidate: Candidate, upTo file: Int) throws -> WALDemands {
+    var demands = try path.demands(from: candidate.cluster.start, upTo: file)
+    let isReplayed: (_ place: LogSequenceNumber, _ previous: LogSequenceNumber) -> Bool
+    switch target {
+    case .end: return demands
+    // The first record that begins there or later is replayed too.
+    case .place(let place): isReplayed = { $1 < place }
+    case .time, .restorePoint:
+      let near = path.files[max(0, file - 1)].number(path.size).map { path.size.start(of: $0) }
+      guard (demands.tablespaces.map(\.place) + demands.parameters.map(\.place)).contains(where: { $0 >= near ?? $0 })
+      else { return demands }
+      let stop = try path.events(in: max(0, file - 1)..<file + 1).first(where: target.isMet)?.place
+      isReplayed = { place, _ in stop.map { place < $0 } ?? true }
+    }
+    demands.tablespaces.removeAll { !isReplayed($0.place, $0.previous) }
+    demands.parameters.removeAll { !isReplayed($0.place, $0.previous) }
+    return demands
   }
 
   // MARK: Looking for the target
@@ -127,14 +192,10 @@ package struct RecoveryPlanner {
     case .time(let time):
       let finished = TimeText.parse(candidate.snapshot.envelope.time.finished)
       if let finished, time < finished { return .beforeSnapshot }
-      return try first(in: path, stop: stop, fits: { ($0.latest ?? .min) > time.microseconds }) { event in
-        if case .transactionEnd(_, let ended) = event { ended.microseconds > time.microseconds } else { false }
-      }
+      return try first(in: path, stop: stop) { ($0.latest ?? .min) > time.microseconds }
     case .restorePoint(let name):
       let shown = Path(name).description
-      return try first(in: path, stop: stop, fits: { $0.restorePoints.contains { $0.name == shown } }) { event in
-        if case .restorePoint(_, _, let found) = event { found == Array(name.utf8) } else { false }
-      }
+      return try first(in: path, stop: stop) { $0.restorePoints.contains { $0.name == shown } }
     case .place(let place):
       if place < stop { return .beforeSnapshot }
       for index in path.files.indices {
@@ -152,21 +213,23 @@ package struct RecoveryPlanner {
 
   /// Where recovery first meets an event: by what was noted when the files were archived, and where that does not decide by reading them.
   private func first(
-    in path: RecoveryPath, stop: LogSequenceNumber, fits: (WALFacts.Log) -> Bool, isTarget: (WALEvent) -> Bool
+    in path: RecoveryPath, stop: LogSequenceNumber, fits: (WALFacts.Log) -> Bool
   ) throws -> Finding {
     var found: Int?
     for index in path.files.indices where found == nil {
       if fits(try path.log(index)) { found = index }
     }
     for index in path.files.indices.dropLast() where found == nil {
-      if try path.openEvent(index).map(isTarget) ?? false { found = index + 1 }
+      if try path.openEvent(index).map(target.isMet) ?? false { found = index + 1 }
     }
     guard let found else { return .notMet }
     // Before the snapshot is whole, recovery must not stop: only near its stop the place matters.
     guard let number = path.files[found].number(path.size), number <= path.size.number(of: stop) + 1 else {
       return .met(file: found)
     }
-    guard let event = try path.events(in: max(0, found - 1)..<found + 1).first(where: isTarget) else { return .notMet }
+    guard let event = try path.events(in: max(0, found - 1)..<found + 1).first(where: target.isMet) else {
+      return .notMet
+    }
     return event.place < stop ? .beforeSnapshot : .met(file: found)
   }
 
@@ -182,40 +245,31 @@ package struct RecoveryPlanner {
 
   private func unreachable(_ path: RecoveryPath, _ candidate: Candidate) throws -> EngineError {
     let start = "recovery from snapshot \(candidate.snapshot.id.short) cannot reach \(target.text): "
-    guard let last = path.files.last, let end = try path.end() else {
+    guard let last = path.files.last, let reach = try path.reach(from: candidate.cluster.start) else {
       return EngineError(
         start + "\(path.missing?.text ?? "the log"), with which it begins, is not archived",
         hint: "Archive it if it still lies in a pg_wal; without --to-…, the snapshot is restored as it was captured.")
     }
-    var reach = "\(end) on timeline \(last.timeline)"
-    if let place = try path.lastPlace() { reach += " (the last record begins at \(place))" }
-    if let latest = try path.latest() {
-      reach += ", where the last transaction ended at \(TimeText.exact(Timestamp(microseconds: latest)))"
+    var end = "\(reach.end) on timeline \(last.timeline)"
+    if let place = reach.lastPlace { end += " (the last record begins at \(place))" }
+    if let latest = reach.latest {
+      end += ", where the last transaction ended at \(TimeText.exact(Timestamp(microseconds: latest)))"
+    }
+    if let barrier = reach.barrier {
+      return EngineError(
+        start
+          + "from \(barrier.place) on the log was written with wal_level = minimal, and no server replays that; it can reach \(end)",
+        hint:
+          "Say --to-lsn \(barrier.previous) for all that lies before; only a snapshot that was taken behind it leads further."
+      )
     }
     let why =
       path.later.map { "\(path.missing?.text ?? "") is missing in the archive, though \($0) is there" }
       ?? "the archive ends with \(last)"
     return EngineError(
-      start + "\(why); it can reach \(reach)",
+      start + "\(why); it can reach \(end)",
       hint:
         "Name a target before that, or archive what is missing: SELECT pg_switch_wal() on the server archives what it has."
     )
-  }
-}
-
-extension RecoveryPath {
-  /// What is in a file, as it was noted when it was archived, else as it is read now.
-  func log(_ index: Int) throws -> WALFacts.Log {
-    if let noted = try inventory.facts(files[index]).log { return noted }
-    return try survey(index..<index + 1)
-  }
-
-  /// The last place at which recovery can be told to stop.
-  func lastPlace() throws -> LogSequenceNumber? {
-    for index in files.indices.reversed() {
-      if let last = try log(index).lastRecord { return last }
-      if index > 0, let open = try log(index - 1).openRecord { return open }
-    }
-    return nil
   }
 }

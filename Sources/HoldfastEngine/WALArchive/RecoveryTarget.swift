@@ -1,5 +1,6 @@
 package import HoldfastArchive
 package import HoldfastModel
+internal import HoldfastSource
 internal import HoldfastSystem
 
 /// Where an operator wants recovery to end.
@@ -20,6 +21,23 @@ package enum RecoveryTarget: Hashable, Sendable {
     case .place(let place): place.description
     case .restorePoint(let name): "the restore point \"\(Path(name))\""
     case .end: "the end of the archive"
+    }
+  }
+
+  /// Whether a cluster that was replaced by another one may have it as well.
+  var isOfAnyCluster: Bool {
+    switch self {
+    case .time, .restorePoint: true
+    case .place, .end: false
+    }
+  }
+
+  /// Whether recovery stops at an event. Places and the end are no matter of events.
+  func isMet(by event: WALEvent) -> Bool {
+    switch (self, event) {
+    case (.time(let time), .transactionEnd(_, let ended)): ended.microseconds > time.microseconds
+    case (.restorePoint(let name), .restorePoint(_, _, let found)): found == Array(name.utf8)
+    default: false
     }
   }
 
@@ -48,6 +66,10 @@ package struct RecoveryPlan: Sendable {
   package let first: WALFileName
   package let last: WALFileName
   package let count: UInt64
+  /// What the log makes on its way, in the directories that the server had them in.
+  package let tablespaces: [WALTablespace]
+  /// What the server that recovers needs at least as much of, by the name of the setting.
+  package let minima: [String: Int32]
 }
 
 /// What the server needs to know for a recovery, as settings of PostgreSQL.
@@ -61,7 +83,7 @@ package struct RecoverySettings: Sendable {
     self.restoreCommand = restoreCommand
   }
 
-  /// The lines of `postgresql.auto.conf`.
+  /// The lines of `postgresql.auto.conf`, but for settings that are raised.
   package var lines: [String] {
     var settings = [("restore_command", restoreCommand)]
     if let target = plan.target.setting {
@@ -79,13 +101,15 @@ package struct RecoverySettings: Sendable {
 
   /// The file with these settings behind what is in it. What an earlier recovery has left there is made a comment: two targets keep a server from
   /// starting.
-  func appended(to file: [UInt8]) -> [UInt8] {
+  /// - Parameter raised: settings that the log asks for, and the snapshot has not.
+  func appended(to file: [UInt8], raising raised: [(name: String, value: String)]) -> [UInt8] {
     var lines = file.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).map { line in
       Self.isOfRecovery(line) ? Array("# before a restore: ".utf8) + line : Array(line)
     }
     if lines.last?.isEmpty ?? false { lines.removeLast() }
     let title = "# Recovery to \(plan.target.text), from snapshot \(plan.snapshot.id) of holdfast."
-    lines += ([title] + self.lines).map { Array($0.utf8) }
+    let settings = self.lines + raised.map { "\($0.name) = \(Self.quoted($0.value))" }
+    lines += ([title] + settings).map { Array($0.utf8) }
     return Array(lines.joined(separator: [UInt8(ascii: "\n")])) + [UInt8(ascii: "\n")]
   }
 

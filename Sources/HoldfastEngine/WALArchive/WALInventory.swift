@@ -153,18 +153,4 @@ struct RecoveryPath {
       WALFileName(timeline: $0, number: number, size: size)
     }
   }
-
-  /// Behind the last complete record.
-  func end() throws -> LogSequenceNumber? {
-    guard let last = files.last, let number = last.number(size) else { return nil }
-    return try inventory.facts(last).log?.end ?? size.start(of: number + 1)
-  }
-
-  /// The latest time of a transaction's end, as far as was understood.
-  func latest() throws -> Int64? {
-    for file in files.reversed() {
-      if let latest = try inventory.facts(file).log?.latest { return latest }
-    }
-    return nil
-  }
 }

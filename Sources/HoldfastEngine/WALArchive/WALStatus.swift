@@ -32,6 +32,8 @@ package struct WALStatus {
     package let lastTransaction: Int64?
     /// Where the log has a gap: what is missing there.
     package let missing: WALFileName?
+    /// Where a part of the log begins that no server replays: it was written with `wal_level = minimal`.
+    package let minimalFrom: LogSequenceNumber?
   }
 
   package struct Log: Sendable {
@@ -115,16 +117,16 @@ package struct WALStatus {
   }
 
   private func reach(of snapshot: Snapshot, _ inventory: WALInventory, isClosed: Bool) throws -> Reach {
-    var result = Reach(snapshot: snapshot, timeline: nil, end: nil, lastTransaction: nil, missing: nil)
+    var result = Reach(
+      snapshot: snapshot, timeline: nil, end: nil, lastTransaction: nil, missing: nil, minimalFrom: nil)
     guard !isClosed, let size = inventory.size, let cluster = snapshot.envelope.postgres else { return result }
     try noting {
       let history = try inventory.newestHistory(from: cluster.timeline, upTo: cluster.stop)
       let path = RecoveryPath(inventory, history, size, from: cluster.start)
-      let end = try path.end()
-      guard let end, end >= cluster.stop else { return }
+      guard let reach = try path.reach(from: cluster.start), reach.end >= cluster.stop else { return }
       result = Reach(
-        snapshot: snapshot, timeline: path.files.last?.timeline, end: end, lastTransaction: try path.latest(),
-        missing: path.later == nil ? nil : path.missing)
+        snapshot: snapshot, timeline: path.files.last?.timeline, end: reach.end, lastTransaction: reach.latest,
+        missing: path.later == nil || reach.barrier != nil ? nil : path.missing, minimalFrom: reach.barrier?.place)
     }
     return result
   }

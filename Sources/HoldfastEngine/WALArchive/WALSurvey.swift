@@ -13,10 +13,14 @@ final class WALSurvey {
     private var transactions: UInt64 = 0
     private var latest: Int64?
     private var points: [WALFacts.RestorePoint] = []
+    private var demands = WALDemands()
     private(set) var isOverfull = false
     private let pointsMax: Int
+    private let demandsMax: Int
 
-    init(pointsMax: Int = WALFacts.restorePointsMax) { self.pointsMax = pointsMax }
+    init(pointsMax: Int = WALFacts.restorePointsMax, demandsMax: Int = WALDemands.countMax) {
+      (self.pointsMax, self.demandsMax) = (pointsMax, demandsMax)
+    }
 
     func add(_ event: WALEvent) {
       switch event {
@@ -30,17 +34,25 @@ final class WALSurvey {
       }
     }
 
+    func add(_ demand: WALDemand) {
+      guard max(demands.tablespaces.count, demands.parameters.count) < demandsMax else { return isOverfull = true }
+      demands.add(demand)
+    }
+
     func facts(_ parser: WALParser) -> WALFacts.Log {
-      WALFacts.Log(
+      demands.isOpen = parser.mayDemand
+      return WALFacts.Log(
         end: parser.end, lastRecord: parser.lastRecord, openRecord: parser.openRecord, transactions: transactions,
-        latest: latest, restorePoints: points)
+        latest: latest, restorePoints: points, demands: demands)
     }
   }
 
   init(_ source: WALSourceFile) {
     isPartial = source.name.kind == .partialSegment
     guard let segment = source.segment, let number = source.name.number(segment.size) else { return }
-    parser = WALParser(segment, from: segment.size.start(of: number)) { [notes] in notes.add($0) }
+    parser = WALParser(segment, from: segment.size.start(of: number), onDemand: { [notes] in notes.add($0) }) {
+      [notes] in notes.add($0)
+    }
   }
 
   func add(_ bytes: UnsafeRawBufferPointer) { parser?.parse(bytes) }

@@ -5,12 +5,17 @@ internal import HoldfastSystem
 package struct ControlFile: Sendable, Equatable {
   package static let path = Path("global/pg_control")
   /// Bytes that PostgreSQL reads and writes at once; only the first few hundred mean something.
-  static let byteCount = 8192
+  package static let byteCount = 8192
   private static let attemptsMax = 100
   /// Where the checksum may lie, which is behind everything that it covers.
   private static let checksumPlaces = stride(from: 200, through: 508, by: 4)
   /// From the field that tells whether pages have checksums to the end: itself, and 32 bytes for authentication.
   private static let tailBytes = 36
+  /// The settings that `WALParameters` names lie one behind the other.
+  private static let minimaPlace = 180
+  /// Behind them, 1234567.0 tells how numbers are laid out: whether everything lies where it should.
+  private static let layoutMark = 208
+  private static let layoutMarkBits = 1_234_567.0.bitPattern
 
   package let system: UInt64
   let isShutDown: Bool
@@ -30,6 +35,18 @@ package struct ControlFile: Sendable, Equatable {
     redo = LogSequenceNumber(bytes.littleEndian(at: 40))
     let kind = bytes.loadUnaligned(fromByteOffset: end - Self.tailBytes, as: UInt32.self).littleEndian
     hasPageChecksums = kind != 0
+  }
+
+  /// What a server that replays the cluster's log needs at least as much of, by the name of the setting; `nil` where the bytes are not laid out as those of
+  /// PostgreSQL 12 to 17.
+  package static func minima(_ bytes: UnsafeRawBufferPointer) -> [String: Int32]? {
+    guard bytes.count >= layoutMark + 8, bytes.littleEndian(at: layoutMark) as UInt64 == layoutMarkBits else {
+      return nil
+    }
+    return Dictionary(
+      uniqueKeysWithValues: WALParameters.names.enumerated().map { index, name in
+        (name, bytes.littleEndian(at: minimaPlace + 4 * index) as Int32)
+      })
   }
 
   /// Reads until what was read is of one moment: a running server writes into it.

@@ -12,12 +12,20 @@ package struct WALParser {
     var kept: [UInt8] = []
     var head: WALRecordHead?
     var checksum = CRC32C()
+
+    /// Keeps of the bytes that come behind those that were received what is looked at.
+    mutating func keep(_ bytes: UnsafeRawBufferPointer) {
+      let needed = head?.neededCount ?? WALRecordBody.neededCount
+      guard kept.count < needed, kept.count >= received else { return }
+      kept.append(contentsOf: bytes.dropFirst(kept.count - received).prefix(needed - kept.count))
+    }
   }
 
   private let pageSize: Int
   private let segment: WALPageHeader.Segment
   /// Called for every event, in the order of the log.
   private let onEvent: (WALEvent) -> Void
+  private let onDemand: (WALDemand) -> Void
   private var next: LogSequenceNumber
   private var isFirstPage = true
   private var pending: Pending?
@@ -47,12 +55,20 @@ package struct WALParser {
   /// A record that began and is not complete yet.
   package var openRecord: LogSequenceNumber? { pending?.start }
 
+  /// Whether that record may ask something of the server that replays it.
+  package var mayDemand: Bool { pending.map { $0.head?.meaning.isDemand ?? true } ?? false }
+
   /// - Parameters:
   ///   - segment: of the header of the first page.
   ///   - start: where the first page lies in the log.
-  package init(_ segment: WALPageHeader.Segment, from start: LogSequenceNumber, onEvent: @escaping (WALEvent) -> Void) {
+  ///   - onDemand: called for every record that asks something of the server that replays it.
+  package init(
+    _ segment: WALPageHeader.Segment, from start: LogSequenceNumber, onDemand: @escaping (WALDemand) -> Void = { _ in },
+    onEvent: @escaping (WALEvent) -> Void
+  ) {
     self.segment = segment
     self.onEvent = onEvent
+    self.onDemand = onDemand
     pageSize = segment.pageSize
     next = start
     end = start
@@ -141,18 +157,17 @@ package struct WALParser {
   private mutating func receive(_ bytes: UnsafeRawBufferPointer, upTo end: LogSequenceNumber) -> Bool {
     guard var record = pending else { return false }
     pending = nil
-    let known = record.kept.count
-    if known < WALRecordBody.neededCount {
-      record.kept.append(contentsOf: bytes.prefix(WALRecordBody.neededCount - known))
-    }
-    let before = record.received
-    record.received += bytes.count
+    record.keep(bytes)
     if record.head == nil, record.kept.count >= WALRecordHead.count {
       let head = record.kept.withUnsafeBytes { WALRecordHead($0) }
       guard lastRecord.map({ $0 == head.previous }) ?? (head.previous < record.start) else { return false }
       record.head = head
+      // Only the head tells how much of the piece that brought it is wanted.
+      record.keep(bytes)
     }
-    if let head = record.head, head.meaning == .transactionEnd || head.meaning == .restorePoint {
+    let before = record.received
+    record.received += bytes.count
+    if let head = record.head, head.meaning.isRead {
       record.checksum.add(UnsafeRawBufferPointer(rebasing: bytes[max(0, WALRecordHead.count - before)...]))
     }
     guard record.received == record.total else {
@@ -162,18 +177,27 @@ package struct WALParser {
     return finish(record, at: end)
   }
 
+  private func isWhole(_ record: Pending, _ head: WALRecordHead) -> Bool {
+    var checksum = record.checksum
+    record.kept.withUnsafeBytes {
+      checksum.add(UnsafeRawBufferPointer(rebasing: $0[..<WALRecordHead.checksumOffset]))
+    }
+    return checksum.value == head.checksum
+  }
+
   private mutating func finish(_ record: Pending, at end: LogSequenceNumber) -> Bool {
     guard let head = record.head else { return false }
     switch head.meaning {
     case .transactionEnd, .restorePoint:
-      var checksum = record.checksum
-      record.kept.withUnsafeBytes {
-        checksum.add(UnsafeRawBufferPointer(rebasing: $0[..<WALRecordHead.checksumOffset]))
-      }
-      guard checksum.value == head.checksum,
+      guard isWhole(record, head),
         let event = record.kept.withUnsafeBytes({ WALRecordBody.event($0, head, at: record.start) })
       else { return false }
       onEvent(event)
+    case .parameterChange, .tablespace:
+      guard isWhole(record, head),
+        let demand = record.kept.withUnsafeBytes({ WALRecordBody.demand($0, head, at: record.start) })
+      else { return false }
+      onDemand(demand)
     case .segmentSwitch:
       let number = segment.size.number(of: record.start)
       resumesAt = segment.size.start(of: number + 1)

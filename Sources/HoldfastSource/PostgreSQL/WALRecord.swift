@@ -21,6 +21,20 @@ package enum WALEvent: Hashable, Sendable {
   }
 }
 
+/// What a record asks of the server that replays it.
+package enum WALDemand: Hashable, Sendable {
+  case tablespace(WALTablespace)
+  case parameters(WALParameters)
+
+  /// Where its record begins.
+  package var place: LogSequenceNumber {
+    switch self {
+    case .tablespace(let tablespace): tablespace.place
+    case .parameters(let parameters): parameters.place
+    }
+  }
+}
+
 /// The head of a record (`access/xlogrecord.h`).
 struct WALRecordHead {
   static let count = 24
@@ -43,24 +57,39 @@ struct WALRecordHead {
     checksum = bytes.littleEndian(at: Self.checksumOffset)
   }
 
-  enum Meaning { case transactionEnd, restorePoint, segmentSwitch, databaseCopy, other }
+  enum Meaning {
+    case transactionEnd, restorePoint, segmentSwitch, databaseCopy, parameterChange, tablespace, other
+
+    /// Whether its contents are looked at, and so proved by its checksum.
+    var isRead: Bool { self == .transactionEnd || self == .restorePoint || isDemand }
+
+    /// Whether it asks something of the server that replays it.
+    var isDemand: Bool { self == .parameterChange || self == .tablespace }
+  }
 
   /// The same numbers in PostgreSQL 12 to 17.
   var meaning: Meaning {
     switch (manager, manager == 1 ? info & 0x70 : info & 0xf0) {
     case (1, 0x00), (1, 0x20), (1, 0x30), (1, 0x40): .transactionEnd
     case (0, 0x70): .restorePoint
+    case (0, 0x60): .parameterChange
     case (0, 0x40): .segmentSwitch
     case (4, 0x00): .databaseCopy
+    case (5, 0x00): .tablespace
     default: .other
     }
   }
+
+  /// Bytes from the beginning of the record on that are looked at.
+  var neededCount: Int { meaning == .tablespace ? WALRecordBody.neededForPathCount : WALRecordBody.neededCount }
 }
 
 /// What of a record is looked at: its beginning. Those that matter here have no pages with them, so their own data come first.
 enum WALRecordBody {
   /// Bytes of a record that are enough for that: heads of 24, 3, 5 and 5 bytes, then a time and a name.
   static let neededCount = 128
+  /// With a path of PostgreSQL's length behind that.
+  static let neededForPathCount = 128 + 1024
   private static let nameCount = 64
   private static let microsecondsPerSecond: Int64 = 1_000_000
   /// From 1970 to 2000, where PostgreSQL's time begins.
@@ -76,7 +105,34 @@ enum WALRecordBody {
     case .restorePoint:
       guard data.count >= 8 + nameCount else { return nil }
       return .restorePoint(at: place, time: time, name: Array(data[8..<8 + nameCount].prefix { $0 != 0 }))
-    case .segmentSwitch, .databaseCopy, .other: return nil
+    case .parameterChange, .tablespace, .segmentSwitch, .databaseCopy, .other: return nil
+    }
+  }
+
+  /// - Parameter bytes: the record from its head on, as far as it was kept.
+  /// - Returns: `nil` for what is not laid out so.
+  static func demand(
+    _ bytes: UnsafeRawBufferPointer, _ head: WALRecordHead, at place: LogSequenceNumber
+  ) -> WALDemand? {
+    guard let data = ownData(bytes) else { return nil }
+    switch head.meaning {
+    case .parameterChange:
+      // `xl_parameter_change`: the settings, then wal_level.
+      let names = WALParameters.names
+      guard data.count >= 4 * (names.count + 1) else { return nil }
+      let values = names.indices.map { data.littleEndian(at: 4 * $0) as Int32 }
+      return .parameters(
+        WALParameters(
+          place: place, previous: head.previous, level: data.littleEndian(at: 4 * values.count),
+          minima: Dictionary(uniqueKeysWithValues: zip(names, values))))
+    case .tablespace:
+      // `xl_tblspc_create_rec`: a number and a path that ends with a zero byte.
+      guard data.count >= 5 else { return nil }
+      return .tablespace(
+        WALTablespace(
+          place: place, previous: head.previous, oid: data.littleEndian(at: 0),
+          location: Array(data.dropFirst(4).prefix { $0 != 0 })))
+    case .transactionEnd, .restorePoint, .segmentSwitch, .databaseCopy, .other: return nil
     }
   }
 
