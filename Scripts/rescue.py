@@ -73,7 +73,7 @@ WAL_MANIFEST = {
     "object": OBJECT, "content": DIGEST, "time": TIME, "program": TEXT,
 }
 WAL_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}(/[1-9][0-9]{0,19})?")
-WAL_FILE = re.compile(r"[0-9A-F]{24}(\.partial|\.[0-9A-F]{8}\.backup)?|[0-9A-F]{8}\.history", re.ASCII)
+WAL_FILE = re.compile(r"[0-9A-F]{24}(\.partial|\.unfinished|\.[0-9A-F]{8}\.backup)?|[0-9A-F]{8}\.history", re.ASCII)
 
 # An archive or a body: where it lies, and what its envelope says of it; the revision of the keyring, or 0.
 Object = NamedTuple("Object", [("key", str), ("kind", int), ("id", str), ("length", int), ("digest", str),
@@ -259,26 +259,33 @@ class Repository:
             demand(value.get("signature") is None and "keyring" not in value, f"{key}: {self.otherwise}")
         return Snapshot(title, value, digest)
 
-    def log_file(self, name: str, file: str) -> LogFile:
-        """A file of the log that is archived under a name, which may be followed by the system (section 11)."""
+    def log_keys(self, name: str, file: str) -> list[str]:
+        """The manifests of all copies of a file of the log that is archived under a name, which may be followed by the system (section 11)."""
         directory = "history" if file.endswith(".history") else file[:16]
         if not WAL_FILE.fullmatch(file) or not WAL_NAME.fullmatch(name):
             raise Refused(f"{name} {file}: is not the name of a file of PostgreSQL's log")
-        place = Path(self.path, "wal", name)
-        found = sorted(place.glob(f"{directory}/{file}.json" if "/" in name else f"*/{directory}/{file}.json"))
-        if len(found) != 1:
-            raise Refused(f"{name} {file}: " + (f"is there for {len(found)} clusters; say NAME/SYSTEM: " + ", ".join(
-                f"{name}/{path.parts[-3]}" for path in found) if found else "is not archived"))
-        key = "/".join(found[0].parts[-5:])
+        copy = re.compile(re.escape(file) + r"(?:\.([2-9]|[1-9][0-9]{1,19}))?\.json", re.ASCII)
+        found = {}
+        for path in Path(self.path, "wal", name).glob(f"{directory}/*" if "/" in name else f"*/{directory}/*"):
+            if match := copy.fullmatch(path.name):
+                found.setdefault(path.parts[-3], []).append((int(match[1] or 1), "/".join(path.parts[-5:])))
+        if len(found) > 1:
+            raise Refused(f"{name} {file}: is there for {len(found)} clusters; say NAME/SYSTEM: "
+                          + ", ".join(f"{name}/{system}" for system in sorted(found)))
+        return [key for copies in found.values() for _, key in sorted(copies)]
+
+    def log_file(self, key: str, file: str) -> LogFile:
+        """One copy of a file of the log."""
         value, digest, line = self.read_json(key, WAL_MANIFEST)
-        demand(value["repository"] == self.id and key == f"wal/{value['source']}/{value['system']}/{directory}/"
-               f"{value['file']}.json" and value["file"] == file, f"{key}: is the manifest of another file")
+        folder = f"wal/{value['source']}/{value['system']}/{'history' if file.endswith('.history') else file[:16]}/"
+        demand(value["repository"] == self.id and key.startswith(folder) and value["file"] == file,
+               f"{key}: is the manifest of another file")
         if self.keyring:
             self.keyring.check_signed(key, value, line, digest, b"wal")
         else:
             demand(value.get("signature") is None and "keyring" not in value, f"{key}: {self.otherwise}")
         said, revision = value["object"], value["keyring"]["revision"] if value["features"] else 0
-        place = f"{key[:-len('.json')]}-{said['id']}"
+        place = f"{folder}{file}-{said['id']}"
         return LogFile(key, value, Object(place, WAL, said["id"], said["length"], said["digest"], revision), revision)
 
     def snapshots(self) -> Iterator[Snapshot]:
@@ -979,8 +986,38 @@ def write_attributes(entry: Entry, file: int) -> None:
 
 
 def write_log(repository: Repository, name: str, file: str, target: str) -> None:
-    """Writes an archived file of PostgreSQL's log to a new file: whole, or not at all."""
-    found = repository.log_file(name, file)
+    """Writes an archived file of PostgreSQL's log to a new file: the first copy that is sound."""
+    keys = [(key, file) for key in repository.log_keys(name, file)]
+    if not keys and re.fullmatch("[0-9A-F]{24}", file, re.ASCII):
+        unfinished = file + ".unfinished"
+        keys = [(key, unfinished) for key in repository.log_keys(name, unfinished)]
+        keys.sort(key=lambda known: log_end(repository, *known), reverse=True)
+    if not keys:
+        raise Refused(f"{name} {file}: is not archived")
+    for number, (key, known) in enumerate(keys):
+        try:
+            length = write_copy(repository, repository.log_file(key, known), target)
+        except Damaged:
+            if number == len(keys) - 1:
+                raise
+        else:
+            print(f"{known} of {name} is written to {show(os.fsencode(target))}: {length} bytes")
+            return
+
+
+def log_end(repository: Repository, key: str, file: str) -> int:
+    """Up to which place a file reaches that was archived while the server wrote into it; -1 for what cannot be read."""
+    try:
+        found = repository.log_file(key, file)
+        facts = json.loads(repository.frame(found.object, repository.container(found.object).frames - 1))
+        high, low = facts["log"]["end"].split("/")
+        return int(high, 16) << 32 | int(low, 16)
+    except (Refused, ValueError, TypeError, LookupError, AttributeError):
+        return -1
+
+
+def write_copy(repository: Repository, found: LogFile, target: str) -> int:
+    """Writes one copy: whole, or not at all."""
     if not repository.opens(found):
         raise Refused(f"{repository.keyring.closed(found)}\n"
                       "HINT: Give --identity FILE or --passphrase-file FILE of one of them.")
@@ -1002,7 +1039,7 @@ def write_log(repository: Repository, name: str, file: str, target: str) -> None
         except BaseException:
             os.unlink(target)
             raise
-    print(f"{file} of {name} is written to {show(os.fsencode(target))}: {length} bytes")
+    return length
 
 
 def unlock(repository: Repository, options: argparse.Namespace) -> None:

@@ -58,7 +58,7 @@ package struct LocalStore: Store {
     let path = try resolve(key)
     let root = try root.made()
     let folder = try self.root.makeFolder(path.parent ?? .root, in: root)
-    let temporary = Path(".unfinished-\(random.identifier())")
+    let temporary = Path("\(Self.unfinished)\(random.identifier())")
     let mode = Sharing.objectMode(root.sharing)
     let file = try files.open(temporary, in: folder, .create, permissions: mode)
     let writer = LocalObjectWriter(
@@ -103,6 +103,23 @@ package struct LocalStore: Store {
       ? StoreError.removalRefused(key: String(decoding: path.bytes, as: UTF8.self), location: location) : error
   }
 
+  /// By a lock on the directory itself: who may only read it can hold it, and nothing is left of it.
+  package func hold(_ prefix: String, exclusively: Bool) throws -> (any StoreLock)? {
+    let path = try resolve(prefix: prefix)
+    let folder = try exclusively ? root.folder(path) : root.makeFolder(path, in: root.made())
+    guard let folder else { return nil }
+    return try folder.lock(exclusively: exclusively, wait: !exclusively) ? LocalLock(file: folder) : nil
+  }
+
+  package func removeUnfinished(below prefix: String) throws {
+    guard let folder = try root.folder(resolve(prefix: prefix)) else { return }
+    let listing = try folder.listing()
+    for index in 0..<listing.count where listing[index].starts(with: Self.unfinished.utf8) {
+      try files.removeFile(Path(bytes: Array(listing[index])), in: folder)
+    }
+  }
+
+  private static let unfinished = ".unfinished-"
   private static let looksMin = 3
 
   package func lock(_ name: String, wait: Bool, cancellation: Cancellation) throws -> (any StoreLock)? {

@@ -30,6 +30,12 @@ package struct RateLimitedStore: Store {
 
   package func weaknesses() throws -> [String] { try store.weaknesses() }
 
+  package func hold(_ prefix: String, exclusively: Bool) throws -> (any StoreLock)? {
+    try store.hold(prefix, exclusively: exclusively)
+  }
+
+  package func removeUnfinished(below prefix: String) throws { try store.removeUnfinished(below: prefix) }
+
   package func lock(_ name: String, wait: Bool, cancellation: Cancellation) throws -> (any StoreLock)? {
     try store.lock(name, wait: wait, cancellation: cancellation)
   }

@@ -39,6 +39,14 @@ package protocol Store: Sendable {
   /// - Throws: where one cannot be kept at all.
   func weaknesses() throws -> [String]
 
+  /// Tells others that somebody writes directly below `prefix`, as long as the result lives; exclusively, makes sure that nobody does. Nothing correct rests on
+  /// it but the removal of what is unfinished.
+  /// - Returns: `nil`, exclusively, where somebody does, nothing is there, or the store cannot tell.
+  func hold(_ prefix: String, exclusively: Bool) throws -> (any StoreLock)?
+
+  /// Removes unfinished objects directly below `prefix`: for whoever holds that exclusively.
+  func removeUnfinished(below prefix: String) throws
+
   /// Keeps others out as long as the result lives.
   /// - Parameter wait: whether to wait for another holder; else `nil` is returned.
   func lock(_ name: String, wait: Bool, cancellation: Cancellation) throws -> (any StoreLock)?
@@ -52,6 +60,11 @@ extension Store {
 
   /// What keeps all of them has none.
   package func weaknesses() -> [String] { [] }
+
+  /// Where nobody can tell who writes, nothing that is unfinished is removed.
+  package func hold(_ prefix: String, exclusively: Bool) -> (any StoreLock)? { nil }
+
+  package func removeUnfinished(below prefix: String) {}
 }
 
 /// An object on its way. Dropped without `commit`, it never was.

@@ -156,6 +156,20 @@ import Testing
     #expect(status.output.contains(", and ends there: "))
   }
 
+  @Test(arguments: ["+00", "+02", "+05:30", "-03:30", "Z", " UTC", "+0000"])
+  func aTimeIsTakenAsPostgreSQLPrintsIt(zone: String) {
+    let tool = Tool()
+    tool.run("init", "--unsealed")
+    for separator in [" ", "T"] {
+      for fraction in ["", ".1", ".123456"] {
+        let time = "2026-11-28\(separator)15:04:05\(fraction)\(zone)"
+        let result = tool.run("restore", "--target", "t", "--to-time", time)
+        // The command line was understood: what is wrong is that nothing is there.
+        #expect(result.exitStatus == 1, "\(time): \(result.error)")
+      }
+    }
+  }
+
   @Test func aDryRunSaysWhatItWouldDoAndDoesNothing() throws {
     let story = try Story(isSealed: false)
     let result = story.restore("--to-name", "one order", "--dry-run", to: "dry")
@@ -163,6 +177,29 @@ import Testing
     #expect(result.output.contains("it would recover to the restore point \"one order\" on timeline 1, reading "))
     #expect(result.output.contains("\n    recovery_target_name = 'one order'\n    recovery_target_inclusive = 'on'\n"))
     #expect(!TestFiles.exists(story.shop.cluster.directory.appending("dry")))
+  }
+
+  /// With fewer connections than the log was written with, a server breaks the recovery off.
+  @Test func settingsThatWereRaisedAfterTheSnapshotAreRaisedInTheCopy() throws {
+    let shop = try WALArchiveTests.Shop(isSealed: false, settings: ["max_connections": "20"])
+    let cluster = shop.cluster
+    try cluster.start()
+    try cluster.psql("CREATE TABLE orders (id int)")
+    try shop.holdfast("backup", cluster.data.text, "--name", "orders", "--postgres", cluster.connection)
+    try cluster.stop()
+    cluster.set(["max_connections": "50"])
+    try cluster.start()
+    try cluster.psql("INSERT INTO orders VALUES (1)")
+    try shop.archiveAll()
+    let target = cluster.directory.appending("raised")
+    let result = shop.run(["restore", "--target", target.text, "--to-end"])
+    #expect(result.exitStatus == 0, "\(result.error)")
+    #expect(result.output.contains("max_connections = 50 or more, as the log asks for"))
+    let settings = String(decoding: TestFiles.read(target.appending("postgresql.auto.conf")) ?? [], as: UTF8.self)
+    #expect(settings.contains("\nmax_connections = '50'\n") && !settings.contains("max_wal_senders"))
+    let restored = try Self.start(target)
+    #expect(try restored.psql("SELECT id FROM orders") == "1")
+    #expect(try restored.psql("SHOW max_connections") == "50")
   }
 
   @Test func aSecondRecoveryFollowsTheTimelineOfTheFirst() throws {

@@ -64,8 +64,11 @@ package enum Keys {
     "\(wal(name, system))\(directory)/"
   }
 
-  package static func walManifest(_ name: SourceName, _ system: SystemIdentifier, _ file: WALFileName) -> String {
-    wal(name, system, file.directory) + file.text + walSuffix
+  /// - Parameter copy: from 1 on: a file that was damaged is archived once more beside what is there.
+  package static func walManifest(
+    _ name: SourceName, _ system: SystemIdentifier, _ file: WALFileName, copy: UInt64 = 1
+  ) -> String {
+    wal(name, system, file.directory) + file.text + (copy == 1 ? "" : ".\(copy)") + walSuffix
   }
 
   package static func walObject(
@@ -74,12 +77,25 @@ package enum Keys {
     wal(name, system, file.directory) + "\(file.text)-\(id)"
   }
 
-  /// The file whose manifest has this name in a directory of the archive; `nil` for anything else.
-  package static func walFile(_ name: some StringProtocol, in directory: String) -> WALFileName? {
-    guard name.hasSuffix(walSuffix), let file = WALFileName(name.dropLast(walSuffix.count)),
-      file.directory == directory
+  /// The file whose manifest has this name in a directory of the archive, and the number of the copy; `nil` for anything else.
+  package static func walFile(
+    _ name: some StringProtocol, in directory: String
+  ) -> (file: WALFileName, copy: UInt64)? {
+    guard name.hasSuffix(walSuffix) else { return nil }
+    let stem = name.dropLast(walSuffix.count)
+    if let file = WALFileName(stem) { return file.directory == directory ? (file, 1) : nil }
+    guard let point = stem.lastIndex(of: "."), let copy = UInt64(stem[stem.index(after: point)...]), copy > 1,
+      stem.hasSuffix(".\(copy)"), let file = WALFileName(stem[..<point]), file.directory == directory
     else { return nil }
-    return file
+    return (file, copy)
+  }
+
+  /// The file of which an object with this name in a directory of the archive holds the bytes; `nil` for anything else.
+  package static func walObjectFile(_ name: some StringProtocol) -> WALFileName? {
+    guard let hyphen = name.lastIndex(of: "-"), Identifier(String(name[name.index(after: hyphen)...])) != nil else {
+      return nil
+    }
+    return WALFileName(name[..<hyphen])
   }
 
   private static let walSuffix = ".json"

@@ -46,8 +46,6 @@ package struct WALManifest: Hashable, Sendable, Codable {
   }
 
   package var segment: WALSegmentSize? { segmentSize.flatMap { WALSegmentSize($0) } }
-  /// Its key.
-  package var key: String { Keys.walManifest(source, system, file) }
   package var objectKey: String { Keys.walObject(source, system, file, object.id) }
 
   /// What a code of its contents is bound to.
@@ -89,6 +87,8 @@ extension WALManifest: SignedManifest {
 package struct ArchivedWAL: Hashable, Sendable {
   package let manifest: WALManifest
   package let digest: Digest
+  /// Under which its manifest lies.
+  package let key: String
 
   package var file: WALFileName { manifest.file }
 
@@ -97,6 +97,7 @@ package struct ArchivedWAL: Hashable, Sendable {
     let (line, digest) = try ManifestJSON.prove(bytes, name: name)
     manifest = try ManifestJSON.decode(WALManifest.self, from: line, name: name)
     self.digest = digest
+    key = name
     guard manifest.isSealed || manifest.signature == nil else {
       throw FormatError(name, "it is signed and not sealed")
     }

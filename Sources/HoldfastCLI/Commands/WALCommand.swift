@@ -38,7 +38,8 @@ struct WALPushCommand: ParsableCommand {
     commandName: "push", abstract: "Archive one file of the log: PostgreSQL's archive_command.",
     discussion: """
       In postgresql.conf: archive_command = 'holdfast wal push %p --name NAME'. When it ends with 0 the file is durable in the repository. The same \
-      file again ends with 0 as well; another one of its name is refused.
+      file again ends with 0 as well, after what is archived was read; what is damaged is archived anew. Another file of its name is refused. A segment in \
+      which the server was still writing, pushed by hand after a crash, is kept until the whole one comes.
 
       \(ExitStatusTable.text)
       """)
@@ -60,6 +61,8 @@ struct WALPushCommand: ParsableCommand {
     let system: String
     let alreadyArchived: Bool
     let storedBytes: UInt64
+    /// Damaged copies in whose place it stands.
+    let replaced: Int
   }
 
   func run() throws {
@@ -75,7 +78,13 @@ struct WALPushCommand: ParsableCommand {
       try Console.json(
         JSON(
           file: report.file.text, system: report.system.description, alreadyArchived: report.isRepeated,
-          storedBytes: report.storedBytes))
+          storedBytes: report.storedBytes, replaced: report.replaced))
+    } else if !output.quiet {
+      if report.replaced > 0 { Console.output("\(report.file) was archived, and damaged: it is archived anew") }
+      if report.file.kind == .unfinishedSegment, !report.isRepeated {
+        Console.output(
+          "\(report.file.segment ?? report.file) is unfinished: recovery reads it until the whole one comes")
+      }
     }
   }
 }

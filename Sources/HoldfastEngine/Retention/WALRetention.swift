@@ -46,9 +46,9 @@ extension Prune {
   }
 }
 
-/// Removes what `WALRetention` says of a source's archived logs, file by file; timeline histories stay. Of a former cluster, which was made anew under the same name, all goes: no snapshot of it is left,
-/// and one of another cluster is newer than all of its log. Under the lock of the source. Pushes hold none, so nothing
-/// is removed that was not looked at by its name: what killed ones have left stays.
+/// Removes what `WALRetention` says of a source's archived logs, file by file, and what killed pushes have left; timeline histories stay. Of a former cluster, which
+/// was made anew under the same name, all goes: no snapshot of it is left, and one of another cluster is newer than all of its log. Under the lock of the source,
+/// which pushes do not hold.
 struct WALPrune {
   let repository: Repository
   let source: SourceName
@@ -59,6 +59,7 @@ struct WALPrune {
   func run() throws -> [Prune.LogReport] {
     let archive = WALArchive(repository, of: source)
     return try archive.systems().compactMap { system in
+      if !isDryRun { try WALLeftovers(archive).collect(of: system) }
       let retention = WALRetention(snapshots, of: system)
       let inventory = try WALInventory(archive, system)
       var report = Prune.LogReport(source: source, system: system)
@@ -97,11 +98,13 @@ struct WALPrune {
     _ file: WALFileName, of archive: WALArchive, _ system: SystemIdentifier, _ report: inout Prune.LogReport
   ) throws {
     try repository.host.cancellation.check()
-    let manifest = try? archive.find(file, of: system)?.manifest
     report.files += 1
-    report.bytes = report.bytes.saturatingAdding(manifest?.object.length ?? 0)
-    guard !isDryRun else { return }
-    try repository.store.remove(Keys.walManifest(source, system, file))
-    if let manifest { try repository.store.remove(manifest.objectKey) }
+    for copy in try archive.copies(of: system, in: file.directory)[file] ?? [] {
+      let manifest = try? archive.find(file, of: system, copy: copy)?.manifest
+      report.bytes = report.bytes.saturatingAdding(manifest?.object.length ?? 0)
+      guard !isDryRun else { continue }
+      try repository.store.remove(Keys.walManifest(source, system, file, copy: copy))
+      if let manifest { try repository.store.remove(manifest.objectKey) }
+    }
   }
 }

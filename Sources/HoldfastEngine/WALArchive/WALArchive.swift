@@ -6,7 +6,7 @@ internal import HoldfastStore
 internal import HoldfastSystem
 
 /// The archived write-ahead log of one source: which files it has, and what is in them. Nobody holds a lock on it: a file appears whole with its manifest,
-/// and is never changed.
+/// and is never changed. What turns out to be damaged is archived once more beside it: of several copies the first sound one is the file.
 package struct WALArchive: Sendable {
   let repository: Repository
   package let source: SourceName
@@ -41,15 +41,65 @@ package struct WALArchive: Sendable {
   }
 
   func files(of system: SystemIdentifier, in directory: String) throws -> [WALFileName] {
-    try repository.store.names(below: Keys.wal(source, system, directory)).compactMap {
-      Keys.walFile($0, in: directory)
+    try copies(of: system, in: directory).keys.sorted { $0.text < $1.text }
+  }
+
+  /// The numbers of the copies of each file, in ascending order.
+  func copies(of system: SystemIdentifier, in directory: String) throws -> [WALFileName: [UInt64]] {
+    var found: [WALFileName: [UInt64]] = [:]
+    for name in try repository.store.names(below: Keys.wal(source, system, directory)) {
+      if let (file, copy) = Keys.walFile(name, in: directory) { found[file, default: []].append(copy) }
     }
+    return found.mapValues { $0.sorted() }
   }
 
   /// A file of the log; `nil` when it is not archived.
-  /// - Throws: `DamageError` where its manifest is not sound, or nobody who may has signed it.
+  /// - Throws: `DamageError` where the manifest of no copy is sound, or nobody who may has signed it, or its object is not there.
   package func find(_ file: WALFileName, of system: SystemIdentifier) throws -> ArchivedWAL? {
-    let key = Keys.walManifest(source, system, file)
+    try firstSound(of: file, system) { archived in
+      try repository.checkPresence(archived.manifest.objectKey, length: archived.manifest.object.length)
+      return archived
+    }
+  }
+
+  /// Takes the copies of a file in the order in which they count, until `body` finds nothing wrong with one.
+  /// - Returns: what `body` returns; `nil` when the file is not archived.
+  /// - Throws: the `DamageError` of the first copy, where none is sound.
+  func firstSound<Value>(
+    of file: WALFileName, _ system: SystemIdentifier, _ body: (ArchivedWAL) throws -> Value
+  ) throws -> Value? {
+    var damage: DamageError?
+    func attempt(_ copy: UInt64) throws -> Value? {
+      do {
+        return try find(file, of: system, copy: copy).map(body)
+      } catch let error as DamageError {
+        damage = damage ?? error
+        return nil
+      }
+    }
+    // Nearly every file is there once, and then nobody need look what else is.
+    if file.kind != .unfinishedSegment, let value = try attempt(1) { return value }
+    for copy in try order(copies(of: system, in: file.directory)[file] ?? [], file, system) {
+      if copy == 1, damage != nil { continue }
+      if let value = try attempt(copy) { return value }
+    }
+    if let damage { throw damage }
+    return nil
+  }
+
+  /// Copies of one file are the same; of what was archived while it was unfinished, the one counts that reaches furthest.
+  private func order(_ copies: [UInt64], _ file: WALFileName, _ system: SystemIdentifier) throws -> [UInt64] {
+    guard file.kind == .unfinishedSegment, copies.count > 1 else { return copies }
+    func end(_ copy: UInt64) -> LogSequenceNumber {
+      (try? find(file, of: system, copy: copy).flatMap { try facts(of: $0).log?.end }) ?? LogSequenceNumber(0)
+    }
+    return copies.map { ($0, end($0)) }.sorted { $0.1 == $1.1 ? $0.0 < $1.0 : $0.1 > $1.1 }.map(\.0)
+  }
+
+  /// One copy of a file; `nil` when there is none of this number.
+  /// - Throws: `DamageError` where its manifest is not sound, or nobody who may has signed it.
+  func find(_ file: WALFileName, of system: SystemIdentifier, copy: UInt64) throws -> ArchivedWAL? {
+    let key = Keys.walManifest(source, system, file, copy: copy)
     let object: any ReadableBytes
     do {
       object = try repository.store.object(key)
@@ -73,9 +123,9 @@ package struct WALArchive: Sendable {
   private func checkSigner(of archived: ArchivedWAL) throws {
     guard let sealed = repository.sealed, let signer = archived.manifest.signature?.key else { return }
     if let refusal = sealed.keyring.refusal(of: signer, digest: archived.digest) {
-      throw DamageError(archived.manifest.key, refusal)
+      throw DamageError(archived.key, refusal)
     }
-    _ = try sealed.revision(archived.manifest.keyring, of: archived.manifest.key)
+    _ = try sealed.revision(archived.manifest.keyring, of: archived.key)
   }
 
   /// The digests of all manifests that a writer has signed: what counts of it when it is revoked.
@@ -83,8 +133,20 @@ package struct WALArchive: Sendable {
     try sources(in: repository).flatMap { source in
       let archive = WALArchive(repository, of: source)
       return try archive.systems().flatMap { system in
-        try archive.files(of: system).compactMap { try archive.find($0, of: system) }
+        try archive.allCopies(of: system).compactMap { try archive.find($0.file, of: system, copy: $0.copy) }
           .filter { $0.manifest.signature?.key == key }.map(\.digest)
+      }
+    }
+  }
+
+  /// Every copy of every file, in ascending order.
+  func allCopies(of system: SystemIdentifier) throws -> [(file: WALFileName, copy: UInt64)] {
+    let directories = try repository.store.names(below: Keys.wal(source, system)).compactMap {
+      $0.hasSuffix("/") ? String($0.dropLast()) : nil
+    }
+    return try directories.flatMap { directory in
+      try copies(of: system, in: directory).sorted { $0.key.text < $1.key.text }.flatMap { file, copies in
+        copies.map { (file, $0) }
       }
     }
   }

@@ -38,11 +38,13 @@ package struct WALFetch {
     let system =
       try options.system ?? ClusterIdentity.system(of: options.clusterDirectory, files: repository.host.files)
       ?? ClusterIdentity.only(in: archive)
-    if let archived = try archive.find(options.file, of: system) { return try write(archived) }
+    if try write(options.file, system) { return }
     let gap = try gap(system)
     // It may have been pushed between the two looks, and others behind it.
-    if let archived = try archive.find(options.file, of: system) { return try write(archived) }
-    throw gap ?? NoSuchWAL(file: options.file, source: options.source)
+    if try write(options.file, system) { return }
+    if let gap { throw gap }
+    if let unfinished = options.file.unfinished, try write(unfinished, system) { return }
+    throw NoSuchWAL(file: options.file, source: options.source)
   }
 
   /// A name that was mistyped, a disk that is not mounted and a hole in the log must not look like the end of it.
@@ -83,6 +85,11 @@ package struct WALFetch {
   }
 
   // MARK: Writing
+
+  /// - Returns: `false` where the file is not archived.
+  private func write(_ name: WALFileName, _ system: SystemIdentifier) throws -> Bool {
+    try archive.firstSound(of: name, system) { try write($0) } != nil
+  }
 
   private func write(_ archived: ArchivedWAL) throws {
     let files = repository.host.files

@@ -57,7 +57,9 @@ final class WALInventory {
 
   func facts(_ file: WALFileName) throws -> WALFacts {
     if let known = knownFacts[file] { return known }
-    let facts = try archive.facts(of: archived(file))
+    guard let facts = try archive.firstSound(of: file, system, { try archive.facts(of: $0) }) else {
+      throw DamageError(Keys.walManifest(archive.source, system, file), "it is missing")
+    }
     knownFacts[file] = facts
     return facts
   }
@@ -68,7 +70,9 @@ final class WALInventory {
   func histories() throws -> [TimelineHistory] {
     if let knownHistories { return knownHistories }
     var found: [UInt32: TimelineHistory] = [:]
-    for timeline in numbers.keys { found[timeline] = TimelineHistory(first: timeline) }
+    for file in files where file.kind == .segment || file.kind == .unfinishedSegment {
+      found[file.timeline] = TimelineHistory(first: file.timeline)
+    }
     for file in files where file.kind == .timelineHistory {
       let archived = try archived(file)
       var bytes: [UInt8] = []
@@ -114,7 +118,7 @@ struct RecoveryPath {
   let inventory: WALInventory
   let history: TimelineHistory
   let size: WALSegmentSize
-  /// From the first segment on.
+  /// From the first segment on; the last one may be unfinished.
   let files: [WALFileName]
   /// What would come next, and is not archived.
   let missing: WALFileName?
@@ -132,9 +136,9 @@ struct RecoveryPath {
       files.append(file)
       number += 1
     }
-    self.files = files
-    missing = Self.file(number, history, size)
-    abandoned = history.steps.reversed().lazy
+    let missing = Self.file(number, history, size)
+    self.missing = missing
+    let left = history.steps.reversed().lazy
       .compactMap { WALFileName(timeline: $0.timeline, number: number, size: size) }.first { inventory.contains($0) }
     let behind = inventory.numbers.flatMap { timeline, numbers in
       numbers.compactMap { candidate -> WALFileName? in
@@ -145,6 +149,10 @@ struct RecoveryPath {
       }
     }
     later = behind.min { $0.text.dropFirst(8) < $1.text.dropFirst(8) }
+    // Recovery ends in what is unfinished; before a gap nobody is given it.
+    let open = later == nil ? missing?.unfinished.flatMap { inventory.contains($0) ? $0 : nil } : nil
+    self.files = files + (open.map { [$0] } ?? [])
+    abandoned = open == nil ? left : nil
   }
 
   /// Of the timelines that have a segment, recovery takes the newest.

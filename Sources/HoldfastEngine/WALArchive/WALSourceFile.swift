@@ -1,4 +1,5 @@
 internal import HoldfastArchive
+internal import HoldfastCodec
 internal import HoldfastModel
 internal import HoldfastSource
 internal import HoldfastSystem
@@ -17,7 +18,7 @@ struct WALSourceFile {
   /// - Throws: `EngineError` for a name that is none, `WALFileError` where the file is not what its name says.
   init(_ path: Path, files: FileSystem) throws {
     let text = String(decoding: path.lastComponent, as: UTF8.self)
-    guard let name = WALFileName(text) else {
+    guard let name = WALFileName(text), name.kind != .unfinishedSegment else {
       throw EngineError(
         "\(path.lastComponentText) is not the name of a file that PostgreSQL archives",
         hint: "Say archive_command = 'holdfast wal push %p --name NAME'.", exitStatus: .usage)
@@ -52,6 +53,21 @@ struct WALSourceFile {
     }
   }
 
+  /// SHA-256 of it, or of its beginning.
+  /// - Parameter count: bytes of that.
+  func digest(ofFirst count: UInt64 = .max, _ cancellation: Cancellation) throws -> Digest {
+    var beginning = Beginning(count)
+    try read(cancellation) { beginning.add($0) }
+    return beginning.finish()
+  }
+
+  /// Whether the last page of the segment was written as one of it.
+  func hasLastPage(_ segment: WALPageHeader.Segment, _ number: UInt64) throws -> Bool {
+    let page = Buffer(capacity: WALPageHeader.longCount)
+    page.count = try file.read(into: page.bytes, at: size - UInt64(segment.pageSize))
+    return WALFile.isLastPage(page.used, of: number, segment)
+  }
+
   /// Of which cluster it is.
   func system(_ options: WALPush.Options, in archive: WALArchive, files: FileSystem) throws -> SystemIdentifier {
     if let segment { return segment.system }
@@ -63,6 +79,22 @@ struct WALSourceFile {
     }
     return try ClusterIdentity.only(in: archive)
   }
+}
+
+/// The digest of the first bytes of what passes by.
+struct Beginning {
+  private var hasher = Hasher()
+  private var left: UInt64
+
+  init(_ count: UInt64) { left = count }
+
+  mutating func add(_ bytes: UnsafeRawBufferPointer) {
+    let count = min(UInt64(bytes.count), left)
+    left -= count
+    hasher.update(UnsafeRawBufferPointer(rebasing: bytes[..<Int(count)]))
+  }
+
+  mutating func finish() -> Digest { hasher.finish() }
 }
 
 /// Which cluster a command is about, where nothing in its arguments tells.

@@ -1,6 +1,7 @@
 internal import HoldfastArchive
 internal import HoldfastModel
 internal import HoldfastSource
+internal import HoldfastSystem
 
 /// Notes what a file of the log holds while it passes by on its way into the archive. Whatever it does not understand costs the notes, never the file.
 final class WALSurvey {
@@ -57,9 +58,30 @@ final class WALSurvey {
 
   func add(_ bytes: UnsafeRawBufferPointer) { parser?.parse(bytes) }
 
+  /// What a file holds, and whether the server was still writing into it.
+  static func result(
+    of source: WALSourceFile, _ cancellation: Cancellation
+  ) throws -> (
+    log: WALFacts.Log?, isUnfinished: Bool
+  ) {
+    let survey = WALSurvey(source)
+    if survey.parser != nil { try source.read(cancellation) { survey.add($0) } }
+    let isUnfinished = try survey.isUnfinished(source)
+    return (survey.facts(isUnfinished: isUnfinished), isUnfinished)
+  }
+
   /// `nil` where the file holds no log, or it was not understood to its end.
-  func facts() -> WALFacts.Log? {
-    guard let parser, isPartial || parser.stop == nil, !notes.isOverfull else { return nil }
+  private func facts(isUnfinished: Bool) -> WALFacts.Log? {
+    guard let parser, isPartial || isUnfinished || parser.stop == nil, !notes.isOverfull else { return nil }
     return notes.facts(parser)
+  }
+
+  /// Records that end in the middle are damage, or ones that are not understood, where the pages of the segment go on behind them.
+  private func isUnfinished(_ source: WALSourceFile) throws -> Bool {
+    guard source.name.kind == .segment, let segment = source.segment, let number = source.name.number(segment.size),
+      let stop = parser?.stop, stop > segment.size.start(of: number)
+    else { return false }
+    let lastPage = segment.size.start(of: number).value + segment.size.bytes - UInt64(segment.pageSize)
+    return try stop.value >= lastPage || !source.hasLastPage(segment, number)
   }
 }

@@ -43,15 +43,23 @@ struct WALVerify {
   private func verify(_ archive: WALArchive, _ system: SystemIdentifier) throws -> Verify.LogResult {
     let begun = repository.host.clock.uptime()
     var result = Verify.LogResult(source: archive.source, system: system)
-    let files = try archive.files(of: system)
-    result.files = UInt64(files.count)
-    for file in files {
-      try repository.host.cancellation.check()
-      do {
-        try verify(file, of: system, archive, into: &result)
-        result.soundFiles += 1
-      } catch let error as any OperatorError where VerifyWalk.isOfTheRepository(error) {
-        result.findings.append(Verify.Finding(message: error.message, costsData: true))
+    var copies: [(file: WALFileName, copy: UInt64)] = try archive.allCopies(of: system)[...].reversed()
+    while let file = copies.last?.file {
+      var damage: [String] = []
+      var isSound = false
+      while copies.last?.file == file, let copy = copies.popLast()?.copy {
+        try repository.host.cancellation.check()
+        do {
+          try verify(file, copy, of: system, archive, into: &result)
+          isSound = true
+        } catch let error as any OperatorError where VerifyWalk.isOfTheRepository(error) {
+          damage.append(error.message)
+        }
+      }
+      result.files += 1
+      if isSound { result.soundFiles += 1 }
+      result.findings += damage.map {
+        Verify.Finding(message: isSound ? $0 + "; another copy of the file is sound" : $0, costsData: !isSound)
       }
     }
     try findGaps(archive, system, into: &result)
@@ -60,14 +68,15 @@ struct WALVerify {
   }
 
   private func verify(
-    _ file: WALFileName, of system: SystemIdentifier, _ archive: WALArchive, into result: inout Verify.LogResult
+    _ file: WALFileName, _ copy: UInt64, of system: SystemIdentifier, _ archive: WALArchive,
+    into result: inout Verify.LogResult
   ) throws {
-    guard let archived = try archive.find(file, of: system) else { return }
+    guard let archived = try archive.find(file, of: system, copy: copy) else { return }
     let manifest = archived.manifest
     let closed = try archive.open(archived, isClosed: true)
     var isOpen = true
     if let sealed = repository.sealed {
-      let recipients = try sealed.revision(manifest.keyring, of: manifest.key).recipients.map(\.id)
+      let recipients = try sealed.revision(manifest.keyring, of: archived.key).recipients.map(\.id)
       guard closed.recipients.count == recipients.count, Set(closed.recipients) == Set(recipients) else {
         throw DamageError(closed.name, "it is not sealed to the recipients of its keyring")
       }

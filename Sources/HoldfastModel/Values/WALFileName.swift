@@ -4,6 +4,8 @@ package struct WALFileName: Hashable, Sendable, CustomStringConvertible {
     case segment
     /// The last segment of a timeline that was left: only its beginning counts.
     case partialSegment
+    /// A segment in which the server was still writing. PostgreSQL has no such name: it is ours for what an operator archives after a crash.
+    case unfinishedSegment
     case backupNote
     case timelineHistory
   }
@@ -29,6 +31,7 @@ package struct WALFileName: Hashable, Sendable, CustomStringConvertible {
     switch (numbers.count, suffixes.count, suffixes.last) {
     case (3, 0, _): kind = .segment
     case (3, 1, "partial"): kind = .partialSegment
+    case (3, 1, "unfinished"): kind = .unfinishedSegment
     case (3, 2, "backup") where Self.numbers(suffixes[0].utf8)?.count == 1: kind = .backupNote
     case (1, 1, "history"): kind = .timelineHistory
     default: return nil
@@ -60,6 +63,16 @@ package struct WALFileName: Hashable, Sendable, CustomStringConvertible {
         + Self.digits(UInt32(truncatingIfNeeded: number % size.perLogFile)))
   }
 
+  /// The same segment as it is archived while it is unfinished; `nil` for what is no whole segment.
+  package var unfinished: WALFileName? { kind == .segment ? WALFileName(text + ".unfinished") : nil }
+
+  /// The segment of which this is the beginning; itself where it is whole, `nil` for what holds no log.
+  package var segment: WALFileName? { isLog ? WALFileName(text.prefix(Self.segmentDigits)) : nil }
+
+  /// Whether several files of this name, with different contents, may be archived side by side. Recovery reads none of them by its name; only one of the
+  /// others can be right.
+  package var mayDiffer: Bool { kind != .segment && kind != .timelineHistory }
+
   /// The history file of a timeline.
   package static func history(of timeline: UInt32) -> WALFileName? { WALFileName(digits(timeline) + ".history") }
 
@@ -69,7 +82,7 @@ package struct WALFileName: Hashable, Sendable, CustomStringConvertible {
   }
 
   /// Whether it holds a piece of the log itself.
-  package var isLog: Bool { kind == .segment || kind == .partialSegment }
+  package var isLog: Bool { kind == .segment || kind == .partialSegment || kind == .unfinishedSegment }
 
   /// The number of the segment, counted from the beginning of the log; `nil` for a name that no cluster with such segments has.
   package func number(_ size: WALSegmentSize) -> UInt64? {

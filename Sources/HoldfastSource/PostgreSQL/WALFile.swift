@@ -45,6 +45,15 @@ package enum WALFile {
     return segment
   }
 
+  /// Whether the last page of a segment was written as one of it: what a server is still writing into ends with zeros, or with pages of an older segment.
+  /// - Parameter page: its beginning.
+  package static func isLastPage(
+    _ page: UnsafeRawBufferPointer, of number: UInt64, _ segment: WALPageHeader.Segment
+  ) -> Bool {
+    guard let header = WALPageHeader(page) else { return false }
+    return header.address.value == segment.size.start(of: number).value + segment.size.bytes - UInt64(segment.pageSize)
+  }
+
   /// Checks what a note of a backup, or a timeline history, holds.
   package static func checkText(_ name: WALFileName, _ bytes: [UInt8], path: Path) throws(WALFileError) {
     switch name.kind {
@@ -56,7 +65,7 @@ package enum WALFile {
       guard TimelineHistory(bytes, of: name.timeline) != nil else {
         throw WALFileError(path, "it is not the history of timeline \(name.timeline)")
       }
-    case .segment, .partialSegment: break
+    case .segment, .partialSegment, .unfinishedSegment: break
     }
   }
 }

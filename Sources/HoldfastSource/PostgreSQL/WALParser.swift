@@ -127,6 +127,7 @@ package struct WALParser {
     } else {
       guard isFirstPage || remaining == foreignCount else { return nil }
       foreignCount = remaining - here
+      if foreignCount == 0 { end = LogSequenceNumber((header.address.value + UInt64(header.count + here) + 7) & ~7) }
     }
     return Self.aligned(header.count + here)
   }

@@ -1,0 +1,44 @@
+internal import HoldfastArchive
+internal import HoldfastModel
+internal import HoldfastStore
+internal import HoldfastSystem
+
+/// What killed pushes have left: unfinished objects, and objects that no manifest names. A push that runs has these as well, so they go only where nobody
+/// pushes meanwhile.
+struct WALLeftovers {
+  private let archive: WALArchive
+  private var store: any Store { archive.repository.store }
+
+  init(_ archive: WALArchive) { self.archive = archive }
+
+  func collect(of system: SystemIdentifier) throws {
+    for name in try store.names(below: Keys.wal(archive.source, system)) where name.hasSuffix("/") {
+      try archive.repository.host.cancellation.check()
+      try collect(of: system, in: String(name.dropLast()))
+    }
+  }
+
+  /// - Parameter directory: of the archive; it need not be there.
+  func collect(of system: SystemIdentifier, in directory: String) throws {
+    let prefix = Keys.wal(archive.source, system, directory)
+    guard let hold = try store.hold(prefix, exclusively: true) else { return }
+    defer { withExtendedLifetime(hold) {} }
+    try store.removeUnfinished(below: prefix)
+    let copies = try archive.copies(of: system, in: directory)
+    let names = try store.names(below: prefix).filter { Keys.walObjectFile($0) != nil }
+    for (file, objects) in Dictionary(grouping: names, by: { Keys.walObjectFile($0) }) {
+      guard let file, objects.count > copies[file]?.count ?? 0 else { continue }
+      var needed: Set<String> = []
+      var isKnown = true
+      for copy in copies[file] ?? [] {
+        // What a manifest that cannot be read has named is not known.
+        guard let archived = try? archive.find(file, of: system, copy: copy) else {
+          isKnown = false
+          break
+        }
+        needed.insert(archived.manifest.objectKey)
+      }
+      for name in objects where isKnown && !needed.contains(prefix + name) { try store.remove(prefix + name) }
+    }
+  }
+}
