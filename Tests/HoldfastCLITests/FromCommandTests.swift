@@ -61,6 +61,25 @@ import Testing
     #expect(tool.run("list").output.hasPrefix("no snapshots in"))
   }
 
+  /// Nobody is there to end it then: a pipeline that goes on would hold a database, or the backup after next.
+  @Test(arguments: ["--from-command", "--before"]) func nothingOfTheCommandOutlivesAKilledRun(option: String) async {
+    let command =
+      "sh -c 'echo $$ > first; trap \"\" TERM; while :; do sleep 1; done' | sh -c 'echo $$ > second; cat; exec sleep 1000'"
+    let arguments = option == "--before" ? ["source", option, command] : [option, command, "--name", "shop"]
+    TestFiles.makeDirectory(tool.directory.appending("source"))
+    let run = RunningProcess(tool.start(["backup"] + arguments))
+    func process(_ name: String) -> Path? {
+      let text = String(decoding: TestFiles.read(tool.directory.appending(name)) ?? [], as: UTF8.self)
+      return text.last == "\n" ? Path("/proc/\(text.dropLast())") : nil
+    }
+    #expect(await Patience.waits(.seconds(60)) { process("first") != nil && process("second") != nil })
+    run.send(SIGKILL)
+    _ = run.wait()
+    for name in ["first", "second"] {
+      #expect(await Patience.waits(.seconds(60)) { process(name).map { !TestFiles.exists($0) } ?? false }, "\(name)")
+    }
+  }
+
   @Test func hooksRunAroundIt() {
     let note = #"echo "$HOLDFAST_HOOK $HOLDFAST_SOURCE" >> log"#
     let result = tool.run("backup", "--from-command", "cat log", "--name", "shop", "--before", note, "--after", note)

@@ -169,7 +169,8 @@ import Testing
     later.switchSegment()
     for segment in later.segments { _ = try pushes.push(segment.name.text, segment.bytes, shop) }
     try pushes.snapshot(
-      shop, from: LogSequenceNumber(0x100028), to: LogSequenceNumber(0x100030), ended: Self.noon + 50, system: SystemIdentifier(UInt64(42)))
+      shop, from: LogSequenceNumber(0x100028), to: LogSequenceNumber(0x100030), ended: Self.noon + 50,
+      system: SystemIdentifier(UInt64(42)))
     #expect(try plan(.time(Timestamp(microseconds: Self.noon)), shop).system == log.system)
     #expect(try plan(.time(Timestamp(microseconds: Self.noon + 101)), shop).system == later.system)
     #expect(try plan(.end, shop).system == later.system)

@@ -94,3 +94,11 @@ extern const int holdfast_o_nofollow;
 extern const int holdfast_seek_data;
 extern const int holdfast_seek_hole;
 extern const long holdfast_utime_omit;
+
+/// Runs `shell -c command` below a process that ends it, with all that it has started, when it gets SIGTERM or when nobody holds `lifeline` any more: so also when
+/// this process is killed. That process ends as the command does, and is waited for instead of it.
+/// `input` and `output` are what the command has as standard input and output: -1 for nothing, and for our standard error.
+pid_t holdfast_supervise(
+    const char *shell, const char *command, char *const environment[], int input, int output, int *lifeline);
+
+char *const *holdfast_environment(void);

@@ -160,7 +160,8 @@ package struct RecoveryPlanner {
       timeline == 1 || path.inventory.files.contains { $0.kind == .timelineHistory && $0.timeline == timeline }
     return RecoveryPlan(
       snapshot: candidate.snapshot, target: target, system: candidate.system, timeline: timeline,
-      hasHistory: hasHistory, first: path.files[0], last: path.files[file], count: UInt64(file + 1), tablespaces: demands.tablespaces,
+      hasHistory: hasHistory, first: path.files[0], last: path.files[file], count: UInt64(file + 1),
+      tablespaces: demands.tablespaces,
       minima: minima)
   }
 

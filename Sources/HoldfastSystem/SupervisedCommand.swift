@@ -1,0 +1,73 @@
+internal import CLinux
+internal import Glibc
+internal import HoldfastModel
+
+/// A command of the shell that ends with this process, however that ends: between the two is one that watches both (`Supervise.c`). For one thread.
+final class SupervisedCommand {
+  enum Status: Equatable {
+    case exited(Int32)
+    case signaled(Int32)
+  }
+
+  private let process: pid_t
+  /// As long as it is open, the command may run.
+  private let lifeline: Int32
+  private var status: Status?
+
+  /// - Parameters:
+  ///   - additions: variables beside those of this process.
+  ///   - input: what it reads; `nil` for nothing. Not closed here.
+  ///   - output: what it prints to; `nil` for our standard error. Not closed here.
+  /// - Throws: `SystemError` where there is no shell, or no process can be made.
+  init(_ text: String, additions: [String: String], input: Int32?, output: Int32?) throws(SystemError) {
+    guard let shell = Self.shell() else { throw SystemError("find", Path("sh"), code: ENOENT) }
+    let added = additions.map { strdup("\($0)=\($1)") }
+    defer { for entry in added { free(entry) } }
+    var environment = Self.inherited(without: additions.keys.map { $0 + "=" }) + added + [nil]
+    var lifeline: Int32 = -1
+    process = environment.withUnsafeMutableBufferPointer {
+      holdfast_supervise(shell, text, $0.baseAddress, input ?? -1, output ?? -1, &lifeline)
+    }
+    guard process > 0 else { throw .last("start", Path("sh")) }
+    self.lifeline = lifeline
+  }
+
+  deinit {
+    close(lifeline)
+    if status == nil { _ = waitpid(process, nil, 0) }
+  }
+
+  /// Where `PATH` has it.
+  private static func shell() -> String? {
+    let path = getenv("PATH").map { String(cString: $0) } ?? "/usr/bin:/bin"
+    return path.split(separator: ":").map { $0 + "/sh" }.first { access($0, X_OK) == 0 }
+  }
+
+  /// The variables of this process, byte for byte.
+  private static func inherited(without beginnings: [String]) -> [UnsafeMutablePointer<CChar>?] {
+    var entries: [UnsafeMutablePointer<CChar>?] = []
+    var next = holdfast_environment()
+    while let entry = next?.pointee {
+      if !beginnings.contains(where: { strncmp(entry, $0, $0.utf8.count) == 0 }) { entries.append(entry) }
+      next = next?.advanced(by: 1)
+    }
+    return entries
+  }
+
+  /// How it ended; `nil` as long as it runs.
+  func poll() -> Status? {
+    if let status { return status }
+    var raw: Int32 = 0
+    guard waitpid(process, &raw, WNOHANG) == process else { return nil }
+    let signal = raw & 0x7f
+    status = signal == 0 ? .exited(raw >> 8 & 0xff) : .signaled(signal)
+    return status
+  }
+
+  /// Ends it with all that it has started; it has some seconds to do so by itself.
+  func end() {
+    guard poll() == nil else { return }
+    kill(process, SIGTERM)
+    while poll() == nil { Pause.forAnotherThread() }
+  }
+}
