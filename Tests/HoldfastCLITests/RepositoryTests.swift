@@ -146,9 +146,26 @@ import Testing
         """)
     #expect(TestFiles.names(in: tool.directory.appending("mine")) == ["file"])
     let asked = tool.run("restore", "--target", "mine", "--delta", "--dry-run")
-    #expect(tool.plain(asked.output).contains("  would remove 1 path that the snapshot does not have\n  - file\n"))
+    #expect(
+      tool.plain(asked.output).contains(
+        """
+          would remove 1 path that the snapshot does not have: 1 entry, 4 B
+          - file
+          without --yes it would be refused: DIR/mine has nothing in common with snapshot ID of source: \
+        all that is in it would be removed, 1 entry (4 B)
+        """))
     #expect(TestFiles.names(in: tool.directory.appending("mine")) == ["file"])
-    #expect(tool.run("restore", "--target", "mine", "--delta").exitStatus == 0)
+    let wrong = tool.run("restore", "--target", "mine", "--delta")
+    #expect(wrong.exitStatus == 1)
+    #expect(
+      tool.plain(wrong.error) == """
+        holdfast: DIR/mine has nothing in common with snapshot ID of source: all that is in it would be removed, 1 entry (4 B)
+        HINT: See them with --dry-run. If it is the right directory, say --yes; --no-remove removes nothing, --missing-only \
+        brings back only what is gone.
+
+        """)
+    #expect(TestFiles.names(in: tool.directory.appending("mine")) == ["file"])
+    #expect(tool.run("restore", "--target", "mine", "--delta", "--yes").exitStatus == 0)
     #expect(TestFiles.names(in: tool.directory.appending("mine")) == ["orders"])
   }
 }

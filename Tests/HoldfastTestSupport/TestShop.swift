@@ -101,17 +101,38 @@ package struct TestShop {
     try SnapshotSelector(text).choose(in: other ?? repository) { _ in }
   }
 
-  /// Restores into a directory below the temporary one.
+  /// Restores into a directory below the temporary one. What becomes of what is there already is confirmed.
   @discardableResult
   package func restore(
     _ text: String = "latest", to name: String, in other: Repository? = nil,
     configure: (inout Restore.Options) -> Void = { _ in }
   ) throws -> Restore.Report {
+    try restore(text, into: name, in: other, review: { _ in }, configure: configure)
+  }
+
+  /// Restores over a directory below the temporary one.
+  /// - Parameter review: is told what would become of what is there.
+  @discardableResult
+  package func restore(
+    _ text: String = "latest", over name: String, review: @escaping (Restore.Impact) throws -> Void,
+    configure: (inout Restore.Options) -> Void = { _ in }
+  ) throws -> Restore.Report {
+    try restore(text, into: name, in: nil, review: review) {
+      $0.isDelta = true
+      configure(&$0)
+    }
+  }
+
+  private func restore(
+    _ text: String, into name: String, in other: Repository?, review: @escaping (Restore.Impact) throws -> Void,
+    configure: (inout Restore.Options) -> Void
+  ) throws -> Restore.Report {
     var options = Restore.Options(target: directory.appending(name))
     options.setsOwner = true
     configure(&options)
     return try Restore(
-      repository: other ?? repository, snapshot: snapshot(text, in: other), options: options, progress: QuietProgress()
+      repository: other ?? repository, snapshot: snapshot(text, in: other), options: options, progress: QuietProgress(),
+      review: review
     ).run()
   }
 

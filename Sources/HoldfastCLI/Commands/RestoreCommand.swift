@@ -9,7 +9,8 @@ struct RestoreCommand: ParsableCommand {
     commandName: "restore", abstract: "Bring a snapshot back.",
     discussion: """
       Everything is made whole in TARGET/.holdfast-restore before anything gets its name. With --delta, files that are there are compared page by \
-      page, only what differs is written, and what the snapshot does not have is removed: see it first with --dry-run.
+      page, only what differs is written, and what the snapshot does not have is removed: see it first with --dry-run. At a terminal it asks before it \
+      changes or removes anything that is there; elsewhere it refuses where most of what is there would be removed, unless with --yes.
 
       \(ExitStatusTable.text)
       """)
@@ -43,6 +44,15 @@ struct RestoreCommand: ParsableCommand {
   @Flag(help: "Restore over what is in the target.")
   var delta = false
 
+  @Flag(name: .long, help: "Restore over what is in the target, and remove nothing that the snapshot does not have.")
+  var noRemove = false
+
+  @Flag(name: .long, help: "Bring back what is not in the target, and leave what is there as it is.")
+  var missingOnly = false
+
+  @Flag(help: "Ask nothing, and remove also most of what is in the target.")
+  var yes = false
+
   @Flag(name: .long, help: "Only show what would be read, written and removed.")
   var dryRun = false
 
@@ -66,6 +76,10 @@ struct RestoreCommand: ParsableCommand {
     if acrossMounts, !delta { throw ValidationError("--across-mounts is for --delta.") }
     if recovery.target != nil, !path.isEmpty || at != nil {
       throw ValidationError("--to-time, --to-lsn, --to-name and --to-end exclude --path and --at.")
+    }
+    guard !noRemove || !missingOnly else { throw ValidationError("--no-remove and --missing-only exclude each other.") }
+    if recovery.target != nil, noRemove || missingOnly {
+      throw ValidationError("--to-time, --to-lsn, --to-name and --to-end exclude --no-remove and --missing-only.")
     }
   }
 
@@ -96,7 +110,8 @@ struct RestoreCommand: ParsableCommand {
     var options = Restore.Options(target: try Environment.absolute(target))
     options.paths = try path.map { try PathArgument.entryPath($0) }
     options.tablespaces = try tablespaces()
-    options.isDelta = delta
+    options.isDelta = isDelta
+    options.keeps = missingOnly ? .everything : noRemove ? .others : .nothing
     options.isDryRun = dryRun
     options.crossesMounts = acrossMounts
     options.setsOwner = Environment.isRoot
@@ -104,10 +119,15 @@ struct RestoreCommand: ParsableCommand {
     options.recovery = settings
     let report = try Restore(
       repository: repository, snapshot: chosen, known: known, options: options, progress: progress
-    ).run()
+    ) { impact in
+      if yes { return }
+      guard Console.canAsk else { return try impact.check() }
+      progress.end()
+      try Confirmation.ask(impact, host.cancellation)
+    }.run()
     let newer = SnapshotSelector.newer(than: chosen, among: known)
     progress.end()
-    watch.parts = [RunRecord.Part(report, isDelta: delta)]
+    watch.parts = [RunRecord.Part(report, isDelta: isDelta)]
     watch.name(report.problems)
     if output.json {
       try Console.json(RestoreJSON(report, settings, newer: at.flatMap { _ in newer }))
@@ -117,6 +137,8 @@ struct RestoreCommand: ParsableCommand {
     }
     try Outcome.end(report.exitStatus)
   }
+
+  private var isDelta: Bool { delta || noRemove || missingOnly }
 
   private func tablespaces() throws -> [String: Path] {
     var places: [String: Path] = [:]
@@ -149,10 +171,13 @@ struct RestoreCommand: ParsableCommand {
     Console.output(
       "  \(report.isDryRun ? "would write" : "wrote") \(Amount.bytes(report.writtenBytes)) to \(Amount.count(report.writtenFiles, "file"))"
     )
+    let removed = Amount.count(UInt64(report.removed.count), "path")
+    let all = "\(Amount.count(report.removedEntries, "entry", "entries")), \(Amount.bytes(report.removedBytes))"
     Console.output(
-      "  \(report.isDryRun ? "would remove" : "removed") \(Amount.count(UInt64(report.removed.count), "path")) that the snapshot does not have"
-    )
+      "  \(report.isDryRun ? "would remove" : "removed") \(removed) that the snapshot does not have"
+        + (report.removed.isEmpty ? "" : ": \(all)"))
     if report.isDryRun { for path in report.removed { Console.output("    - \(path)") } }
+    if let refusal = report.refusal { Console.output("  without --yes it would be refused: \(refusal)") }
     if !report.isDryRun {
       Console.output(
         "  took \(Amount.duration(report.seconds)); every page was proved against its digest, and the target is durable"
@@ -218,6 +243,11 @@ private struct RestoreJSON: Encodable {
   let writtenBytes: UInt64
   let removed: [String]
   let leftAlone: [String]
+  /// With all that lies in directories among them.
+  let removedEntries: UInt64
+  let removedBytes: UInt64
+  /// Of a dry run: why it would be refused without --yes.
+  let refusal: String?
   let problems: [ProblemJSON]
   let seconds: Double
   let recovery: RecoveryJSON?
@@ -236,6 +266,9 @@ private struct RestoreJSON: Encodable {
     writtenBytes = report.writtenBytes
     removed = report.removed.map(\.description)
     leftAlone = report.leftAlone.map(\.description)
+    removedEntries = report.removedEntries
+    removedBytes = report.removedBytes
+    refusal = report.refusal
     problems = report.problems.map { ProblemJSON(path: $0.path.description, reason: $0.reason) }
     seconds = report.seconds
   }

@@ -28,6 +28,21 @@ enum Console {
 
   static var isErrorTerminal: Bool { isatty(STDERR_FILENO) == 1 }
 
+  /// Whether there is somebody who sees a question and can answer it.
+  static var canAsk: Bool { isErrorTerminal && isatty(STDIN_FILENO) == 1 }
+
+  /// One line of what is typed at standard input, without its end.
+  static func answer(_ cancellation: Cancellation) throws -> String {
+    var line: [UInt8] = []
+    var byte: UInt8 = 0
+    while true {
+      try cancellation.awaitInput(STDIN_FILENO)
+      guard read(STDIN_FILENO, &byte, 1) == 1, byte != UInt8(ascii: "\n") else { break }
+      line.append(byte)
+    }
+    return String(decoding: line, as: UTF8.self)
+  }
+
   /// One JSON value on standard output, keys sorted.
   static func json(_ value: some Encodable) throws {
     let encoder = JSONEncoder()

@@ -19,7 +19,7 @@ package struct Cat {
     let (file, mapOffset) = try find(path, in: state)
     let window = Window(bytes: Self.windowBytes)
     let fetcher = PageFetcher(readers: ArchiveReaders(chain, in: repository), host: repository.host, isProving: false) {
-      if let failure = $2 { throw failure }
+      if let failure = $0.failure { throw failure }
     }
     var runs = state.runs(at: mapOffset, of: file)
     var plan = PagePlan()

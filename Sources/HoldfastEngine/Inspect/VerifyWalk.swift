@@ -60,11 +60,10 @@ struct VerifyWalk {
               "it has an entry \(StagingArea.name), and a restore needs this name for itself: only parts of it come back, with --path",
             costsData: true))
       }
-      if options.provesData {
-        try proveData(of: snapshot, chain, into: &result)
-      } else {
+      if !options.provesData || !repository.isClosed {
         progress.advance(bytes: snapshot.envelope.body.length, files: 0)
       }
+      if options.provesData { try proveData(of: snapshot, chain, into: &result) }
     } catch let error as any OperatorError where Self.isOfTheRepository(error) {
       result.findings.append(Verify.Finding(message: error.message, costsData: true))
     }
@@ -121,9 +120,10 @@ struct VerifyWalk {
     let readers = ArchiveReaders(chain, in: repository)
     let damage = FrameLog()
     let fetcher = PageFetcher(readers: readers, host: repository.host, isProving: true) {
-      [progress] frame, bytes, failure in
-      try damage.add(FrameName(archive: frame.archive, frame: frame.frame), bytes: bytes, failure)
-      progress.advance(bytes: bytes, files: 0)
+      [progress] fetched in
+      let name = FrameName(archive: fetched.frame.archive, frame: fetched.frame.frame)
+      try damage.add(name, bytes: fetched.storedBytes, fetched.failure)
+      progress.advance(bytes: fetched.storedBytes, files: 0)
     }
     if repository.isClosed {
       try proveStoredBody(of: snapshot, damage)

@@ -21,10 +21,12 @@ final class ExistingComparison {
   ///   - runs: the complete map of the file.
   ///   - size: bytes of the existing file.
   ///   - differing: gets what has to be written, in the order of pages; perhaps later, at the latest in `drain()`.
+  ///   - same: gets how many bytes of stored pages need not be written, now and then.
   ///   - end: called after the last of them.
   func compare(
     _ runs: any PageMapReader, of content: FileContent, with file: OpenFile, size: UInt64,
-    differing: @escaping (PageRun) throws -> Void, end: @escaping () throws -> Void
+    differing: @escaping (PageRun) throws -> Void, same: @escaping (UInt64) -> Void,
+    end: @escaping () throws -> Void
   ) throws {
     var runs = runs
     var batch: [PageRun] = []
@@ -33,7 +35,7 @@ final class ExistingComparison {
     func submit(isLast: Bool) throws {
       let job = try pool.next()
       job.prepare(
-        batch, of: content, in: file, size: size, differing: differing, end: isLast ? end : nil)
+        batch, of: content, in: file, size: size, differing: differing, same: same, end: isLast ? end : nil)
       batch.removeAll(keepingCapacity: true)
       batchPages = 0
       try pool.submit()
@@ -80,12 +82,14 @@ private final class ComparisonJob {
   private var result: [PageRun] = []
   private var failure: SystemError?
   private var differing: (PageRun) throws -> Void = { _ in }
+  private var same: (UInt64) -> Void = { _ in }
   private var end: (() throws -> Void)?
 
   func prepare(
     _ runs: [PageRun], of content: FileContent, in file: OpenFile, size: UInt64,
-    differing: @escaping (PageRun) throws -> Void, end: (() throws -> Void)?
+    differing: @escaping (PageRun) throws -> Void, same: @escaping (UInt64) -> Void, end: (() throws -> Void)?
   ) {
+    self.same = same
     self.runs = runs
     self.content = content
     self.file = file
@@ -99,8 +103,16 @@ private final class ComparisonJob {
   func deliver() throws {
     if let failure { throw failure }
     for run in result { try differing(run) }
+    if let content { same(storedBytes(runs, content) &- storedBytes(result, content)) }
     try end?()
-    (file, end, differing) = (nil, nil, { _ in })
+    (file, end, differing, same) = (nil, nil, { _ in }, { _ in })
+  }
+
+  private func storedBytes(_ runs: [PageRun], _ content: FileContent) -> UInt64 {
+    runs.reduce(0) { sum, run in
+      guard run.location != nil else { return sum }
+      return sum &+ Pages.bytes(first: run.first, count: run.count, size: content.size, pageSize: content.pageSize)
+    }
   }
 
   func perform() {

@@ -9,41 +9,47 @@ struct Leftovers {
   private let files: FileSystem
   private let scanner: Scanner
   private let selection: Selection
+  private let keeps: Restore.Keep
   private let mounts: TargetMounts
   private var item: ScannedItem?
   private var hasBegun = false
+  /// Files of the state that were passed, as long as names of what SQLite keeps beside them may follow.
+  private var passed: [Path] = []
   private(set) var removed: [Path] = []
   /// What each of them was.
   private(set) var keys: [FileSystem.FileKey?] = []
+  /// What becomes of what is there.
+  private(set) var figures: Restore.TargetFigures
 
-  init(root: OpenFile, host: Host, selection: Selection, mounts: TargetMounts) {
+  init(root: OpenFile, host: Host, selection: Selection, keeps: Restore.Keep, mounts: TargetMounts) {
     self.root = root
     files = host.files
     scanner = Scanner(files: host.files, root: root, exclusions: [], leavingOut: mounts.skipped)
     self.selection = selection
+    self.keeps = keeps
     self.mounts = mounts
+    figures = Restore.TargetFigures(target: root.path)
   }
 
-  /// - Returns: what the target has at the entry's path, if it is of the same kind.
+  /// - Returns: what the target has at the entry's path, if it is of the same kind; where everything is kept, whatever it is.
   mutating func advance(to entry: Entry) throws -> FileStatus? {
     if !hasBegun { try step() }
     while let found = item, found.path < entry.path {
       remove(found)
       try step()
     }
+    while let last = passed.last, !entry.path.bytes.starts(with: last.bytes) { passed.removeLast() }
+    if entry.file != nil { passed.append(entry.path) }
     guard let found = item, found.path == entry.path else { return nil }
-    guard entry.content.isSameKind(as: found.status.kind) else {
-      guard selection.isSelected(entry.path) else {
-        throw EngineError(
-          "\(entry.path) in the target is no directory, and what is to be restored lies in it",
-          hint: "Move it away, or restore without --path.")
-      }
-      note(found.path, found.status)
+    let status = found.status
+    guard entry.content.isSameKind(as: status.kind) else {
+      try replace(found, by: entry)
       try step()
-      return nil
+      return keeps == .everything ? status : nil
     }
+    count(entry, status)
     try step()
-    return found.status
+    return status
   }
 
   mutating func finish() throws {
@@ -54,17 +60,28 @@ struct Leftovers {
     }
   }
 
+  /// Whether the entry is a file that SQLite would take for a part of a database which stays as it is.
+  func belongsToKeptDatabase(_ path: Path) -> Bool {
+    guard let database = SQLiteCandidate.database(ofCompanion: path) else { return false }
+    return isDatabase(database)
+  }
+
   private mutating func step() throws {
     hasBegun = true
     while let finding = try scanner.next() {
       switch finding {
       case .item(let found):
         // What lies below something that goes, goes with it.
-        if let last = removed.last, last.contains(found.path) { continue }
+        if let last = removed.last, last.contains(found.path) {
+          figures.remove(found.status)
+          continue
+        }
         item = found
         return
       case .socket(let path):
-        if selection.isSelected(path), removed.last?.contains(path) != true { note(path, nil) }
+        guard selection.isSelected(path), keeps == .nothing else { continue }
+        figures.removed += 1
+        if removed.last?.contains(path) != true { note(path, nil) }
       case .problem(let problem, _):
         throw EngineError(
           "cannot examine \(problem.path) in the target: \(problem.reason)",
@@ -74,11 +91,38 @@ struct Leftovers {
     item = nil
   }
 
+  private mutating func count(_ entry: Entry, _ status: FileStatus) {
+    guard !entry.path.isEmpty, selection.isSelected(entry.path) else { return }
+    figures.shared += 1
+    guard let file = entry.file else { return }
+    if file.size != status.size || entry.attributes.modified != status.modified { figures.changed += 1 }
+  }
+
   private mutating func remove(_ found: ScannedItem) {
-    guard selection.isSelected(found.path) || belongsToSelectedDatabase(found.path) else { return }
+    let isCompanion = keeps != .everything && belongsToRestoredDatabase(found.path)
+    guard isCompanion || (keeps == .nothing && selection.isSelected(found.path)) else { return }
     // What lies in it goes piece by piece.
     guard !mounts.lie(in: found.path) else { return }
     note(found.path, found.status)
+    figures.remove(found.status)
+    if isCompanion { figures.companions += 1 }
+  }
+
+  /// What is there has the name of something else.
+  private mutating func replace(_ found: ScannedItem, by entry: Entry) throws {
+    guard selection.isSelected(entry.path), keeps == .nothing || entry.content != .directory else {
+      throw EngineError(
+        "\(entry.path) in the target is no directory, and what is to be restored lies in it",
+        hint: "Move it away, or restore without --path.")
+    }
+    guard keeps != .everything else { return }
+    guard keeps == .nothing || found.directory == nil else {
+      throw EngineError(
+        "\(entry.path) in the target is a directory, and the snapshot has something else there",
+        hint: "Move it away, or restore without --no-remove.")
+    }
+    note(found.path, found.status)
+    figures.remove(found.status)
   }
 
   private mutating func note(_ path: Path, _ status: FileStatus?) {
@@ -87,13 +131,17 @@ struct Leftovers {
   }
 
   /// Whether SQLite would take the file for a part of a database that is restored: the next reader would write what is in a stale WAL into it.
-  private func belongsToSelectedDatabase(_ path: Path) -> Bool {
-    guard let database = SQLiteCandidate.database(ofCompanion: path), selection.isSelected(database) else {
-      return false
-    }
+  private func belongsToRestoredDatabase(_ path: Path) -> Bool {
+    guard let database = SQLiteCandidate.database(ofCompanion: path), passed.contains(database) else { return false }
     guard let present = try? files.statusIfPresent(of: database, beneath: root) else { return true }
     return SQLiteCandidate.look(at: database, status: present, in: root, files: files) != nil
   }
+
+  private func isDatabase(_ path: Path) -> Bool {
+    guard let present = try? files.statusIfPresent(of: path, beneath: root) else { return false }
+    return SQLiteCandidate.look(at: path, status: present, in: root, files: files) != nil
+  }
+
 }
 
 extension Content {

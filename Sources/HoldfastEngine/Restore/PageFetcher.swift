@@ -81,13 +81,23 @@ final class PageFetcher {
   private let readers: ArchiveReaders
   private let pool: OrderedPool<FetchJob>
   private let cancellation: Cancellation
-  /// What is told of every frame: its stored bytes, and what was wrong with it. Throws to stop.
-  private let onFrame: (PageLocation, _ storedBytes: UInt64, (any Error)?) throws -> Void
+  /// What is told of every frame, in order.
+  struct Fetched {
+    let frame: PageLocation
+    let storedBytes: UInt64
+    /// Of pages that were handed to their targets.
+    let pageBytes: UInt64
+    /// What was wrong with it.
+    let failure: (any Error)?
+  }
+
+  /// Throws to stop.
+  private let onFrame: (Fetched) throws -> Void
 
   /// - Parameter isProving: whether the stored bytes are checked against the index as well as the pages against their digests.
   init(
     readers: ArchiveReaders, host: Host, isProving: Bool,
-    onFrame: @escaping (PageLocation, _ storedBytes: UInt64, (any Error)?) throws -> Void
+    onFrame: @escaping (Fetched) throws -> Void
   ) {
     self.readers = readers
     self.cancellation = host.cancellation
@@ -97,7 +107,8 @@ final class PageFetcher {
       perform: FetchJob.perform)
     pool.consume = { [unowned self] job in
       bytesUnderWay -= job.weight
-      try onFrame(job.frame, job.storedBytes, job.failure)
+      try onFrame(
+        Fetched(frame: job.frame, storedBytes: job.storedBytes, pageBytes: job.pageBytes, failure: job.failure))
     }
   }
 
@@ -136,7 +147,7 @@ final class PageFetcher {
     do {
       reader = try readers.reader(frame.archive)
     } catch {
-      return try onFrame(frame, 0, error)
+      return try onFrame(Fetched(frame: frame, storedBytes: 0, pageBytes: 0, failure: error))
     }
     let weight = FetchJob.weight(of: frame.frame, in: reader)
     if bytesUnderWay + weight > Self.bytesUnderWayMax { try pool.drain() }
@@ -152,6 +163,7 @@ private final class FetchJob {
   private(set) var frame = PageLocation(archive: 0, frame: 0, offset: 0)
   private(set) var weight = 0
   private(set) var storedBytes: UInt64 = 0
+  private(set) var pageBytes: UInt64 = 0
   private(set) var failure: (any Error)?
   private var reader: ContainerReader?
   private var readFrame: ReadFrame?
@@ -185,6 +197,7 @@ private final class FetchJob {
     self.runs = runs
     self.digests = digests
     storedBytes = 0
+    pageBytes = 0
     failure = nil
   }
 
@@ -240,6 +253,7 @@ private final class FetchJob {
       throw DamageError(name, "a page in frame \(frame.frame) does not have its digest")
     }
     try run.target.write(pages, at: run.fileOffset)
+    pageBytes += UInt64(run.byteCount)
   }
 }
 

@@ -10,6 +10,8 @@ final class Publisher {
   private let root: OpenFile
   private let staging: StagingArea
   private let isDelta: Bool
+  /// Whether nothing that is there is touched.
+  private let keepsAll: Bool
   /// The directories of a target that is restored over, in the order of the state; else those directly in the target, as they are staged.
   private var directories: [FileSystem.FileKey?]
   /// Which of them were not there.
@@ -19,12 +21,14 @@ final class Publisher {
 
   /// - Parameters:
   ///   - root: where the tree is: the target of a delta, else the staging directory.
+  ///   - keepsAll: whether nothing that is there is touched.
   ///   - directories: of a delta: those that were there when what lies in them was compared, in the order of the state.
   init(
-    state: StateFile, selection: Selection, root: OpenFile, staging: StagingArea, isDelta: Bool,
+    state: StateFile, selection: Selection, root: OpenFile, staging: StagingArea, isDelta: Bool, keepsAll: Bool,
     directories: [FileSystem.FileKey?], host: Host
   ) {
     self.directories = directories
+    self.keepsAll = keepsAll
     self.state = state
     self.selection = selection
     self.root = root
@@ -48,11 +52,16 @@ final class Publisher {
       }
     }
     // In descending order: `x-wal` before `x`, PG_VERSION after what a server would look for behind it.
-    for path in staged.reversed() { try staging.publish(path) }
+    for path in staged.reversed() { try publish(path) }
     try forEachEntry { entry in
       if case .hardLink(let file) = entry.content { try makeLink(entry, to: file) }
     }
     try finishDirectories()
+  }
+
+  private func publish(_ path: Path) throws {
+    guard keepsAll, try status(path) != nil else { return try staging.publish(path) }
+    staging.attributes.note(path, "something was made there meanwhile, and stays")
   }
 
   /// The attributes of the directories directly in the target. Apart, because a directory that must not be written cannot be
@@ -77,6 +86,10 @@ final class Publisher {
   // MARK: Entries
 
   private func make(_ entry: Entry) throws {
+    if keepsAll, entry.content != .directory {
+      if entry.file != nil { return }
+      if try status(entry.path) != nil { return }
+    }
     switch entry.content {
     case .directory, .file, .hardLink: return
     case .symbolicLink(let target):
@@ -152,6 +165,7 @@ final class Publisher {
     }
     let (parent, name) = try files.locate(entry.path, beneath: root)
     if let present = try files.statusIfPresent(of: name, in: parent) {
+      if keepsAll { return }
       if original.isSameFile(as: present) { return }
       try files.removeFile(name, in: parent)
     }
@@ -221,7 +235,7 @@ final class Publisher {
   /// Of what was there, only what was asked for changes.
   private func finishExisting(_ entry: Entry, _ index: Int) throws {
     let isMade = made.contains(index)
-    guard isMade || selection.isSelected(entry.path) else { return }
+    guard isMade || (selection.isSelected(entry.path) && !keepsAll) else { return }
     try finish(entry, in: root, directories[index])
   }
 

@@ -11,6 +11,8 @@ package struct Restore {
     package var paths: [Path] = []
     /// Whether to restore over what is there.
     package var isDelta = false
+    /// What stays of it, where it is restored over.
+    package var keeps = Keep.nothing
     /// Whether what lies in file systems that are mounted below the target, and that the snapshot does not know, is removed like anything else.
     package var crossesMounts = false
     package var isDryRun = false
@@ -37,8 +39,13 @@ package struct Restore {
     /// Files written anew or in parts, and the bytes written to them.
     package var writtenFiles: UInt64 = 0
     package var writtenBytes: UInt64 = 0
-    /// What the target had and the snapshot has not.
+    /// What the target had and the snapshot has not: of a directory only its own path.
     package var removed: [Path] = []
+    /// The same with all that lay in those directories, and the bytes of the files among it.
+    package var removedEntries: UInt64 = 0
+    package var removedBytes: UInt64 = 0
+    /// Why this would be refused without a confirmation; of a dry run only.
+    package var refusal: String?
     /// What is mounted below the target and not in the snapshot, and stays as it is.
     package var leftAlone: [Path] = []
     package var problems: [Problem] = []
@@ -53,7 +60,11 @@ package struct Restore {
     var selection: Selection
     let target: Path
     var existing: OpenFile?
+    /// Of pages that have to be there in the end, and are not zeros.
+    var storedBytes: UInt64 = 0
     var mounts = TargetMounts()
+    /// What would become of what is there.
+    var figures: TargetFigures?
     /// What is added to the cluster in it.
     var recovery: RecoveryFiles?
   }
@@ -63,13 +74,18 @@ package struct Restore {
   private let known: [Snapshot]
   private let options: Options
   private let progress: any ProgressObserver
+  private let review: (Impact) throws -> Void
   private let host: Host
 
-  /// - Parameter known: snapshots that were read already, such as those that `snapshot` was chosen from.
+  /// - Parameters:
+  ///   - known: snapshots that were read already, such as those that `snapshot` was chosen from.
+  ///   - review: is told what would be done to what is there, before anything is. Throws to stop it, as it does where most of it would go, unless
+  ///     somebody has confirmed that.
   package init(
     repository: Repository, snapshot: Snapshot, known: [Snapshot] = [], options: Options,
-    progress: any ProgressObserver
+    progress: any ProgressObserver, review: @escaping (Impact) throws -> Void = { try $0.check() }
   ) {
+    self.review = review
     self.repository = repository
     self.snapshot = snapshot
     self.known = known
@@ -108,7 +124,7 @@ package struct Restore {
     try recovery?.check(isDelta: options.isDelta)
     parts[parts.count - 1].recovery = recovery
     try noteUnseen(state, &report)
-    progress.begin(phase: options.isDryRun ? "examining" : "restoring", totalBytes: report.bytes)
+    try reviewImpact(parts, &report)
     let readers = ArchiveReaders(chain, in: repository)
     for part in parts { try restore(part, state, readers, &report) }
     if options.paths.isEmpty { report.advice.lines(in: target).forEach(progress.warn) }
@@ -123,8 +139,9 @@ package struct Restore {
       try leaveOut(existing, &part, state, &report)
       if options.isDelta { try use.check(in: existing, part.selection, leavingOut: part.mounts.skipped) }
     }
-    let stored = try measure(state, part.selection, into: &report)
-    if !options.isDelta {
+    let stored = try measure(state, &part, into: &report)
+    part.storedBytes = stored
+    if !options.isDelta || options.keeps == .everything {
       try checkSpace(stored, at: part.existing?.path ?? part.target, staged: stagedBytes(in: part.existing))
     }
   }
@@ -151,15 +168,27 @@ package struct Restore {
     part.selection.leaveOut(part.mounts.leftAlone)
   }
 
+  private func reviewImpact(_ parts: [Part], _ report: inout Report) throws {
+    let impact = Impact(snapshot: snapshot, location: repository.location, parts: parts.compactMap(\.figures))
+    for figures in impact.parts {
+      report.removedEntries += figures.removed
+      report.removedBytes &+= figures.removedBytes
+    }
+    guard options.isDryRun else { return try review(impact) }
+    do { try impact.check() } catch let error as EngineError { report.refusal = error.message }
+  }
+
   private func restore(
     _ part: Part, _ state: StateFile, _ readers: ArchiveReaders, _ report: inout Report
   ) throws {
+    progress.begin(phase: options.isDryRun ? "examining" : "restoring", totalBytes: part.storedBytes)
     guard options.isDryRun else {
       return try execute(part, state, readers, &report)
     }
     let plan = try RestorePlan(
       state: state, selection: part.selection, existing: options.isDelta ? part.existing : nil,
-      mounts: part.mounts, staging: nil, setsOwner: options.setsOwner, host: host, progress: progress)
+      keeps: options.keeps, mounts: part.mounts, staging: nil, setsOwner: options.setsOwner, host: host,
+      progress: progress)
     try plan.run(readers: readers, isDryRun: true)
     plan.fill(&report)
   }
@@ -217,11 +246,13 @@ package struct Restore {
     }
   }
 
-  /// Counts what is selected.
+  /// Counts what is selected, and what would become of what is there.
   /// - Returns: bytes of pages that are not zero: what has to be stored.
-  private func measure(
-    _ state: StateFile, _ selection: Selection, into report: inout Report
-  ) throws -> UInt64 {
+  private func measure(_ state: StateFile, _ part: inout Part, into report: inout Report) throws -> UInt64 {
+    let selection = part.selection
+    var leftovers = (options.isDelta ? part.existing : nil).map {
+      Leftovers(root: $0, host: host, selection: selection, keeps: options.keeps, mounts: part.mounts)
+    }
     let reader = state.makeReader()
     var needed: UInt64 = 0
     while let entry = try reader.nextEntry() {
@@ -233,6 +264,10 @@ package struct Restore {
       }
       report.entries += 1
       report.advice.notice(wanted.path)
+      let present = try leftovers?.advance(to: wanted) ?? nil
+      if options.keeps != .nothing, let existing = part.existing {
+        try KeptDatabases.check(wanted, isPresent: present != nil, options.keeps, in: existing, files: host.files)
+      }
       guard let file = wanted.file else { continue }
       // Sparse files may claim more together than the number holds.
       let (bytes, isTooMuch) = report.bytes.addingReportingOverflow(file.size)
@@ -241,12 +276,18 @@ package struct Restore {
         report.problems.append(
           Problem(path: wanted.path, reason: file.incompleteReason))
       }
+      if options.keeps == .everything, present != nil { continue }
       var runs = selection.runs(of: wanted, from: reader)
       while let run = try runs.next() {
         if run.location != nil {
           needed += Pages.bytes(first: run.first, count: run.count, size: file.size, pageSize: file.pageSize)
         }
       }
+    }
+    try leftovers?.finish()
+    part.figures = leftovers?.figures
+    if let existing = part.existing {
+      part.figures?.isUnfinished = try host.files.statusIfPresent(of: StagingArea.name, in: existing) != nil
     }
     return needed
   }
@@ -268,7 +309,7 @@ package struct Restore {
         path: .root,
         reason: "\(Amount.count(unseen, "path")) could not be read when the snapshot was taken: "
           + "what lies there is from an earlier snapshot, or is missing"))
-    guard !options.isDelta else {
+    guard !options.isDelta || options.keeps != .nothing else {
       throw EngineError(
         "the snapshot did not see all of its source, so what is missing in it may not be removed from the target",
         hint: "Restore into an empty --target, or take an earlier snapshot.", exitStatus: .incomplete)
@@ -294,12 +335,13 @@ package struct Restore {
       throw error
     }
     let plan = try RestorePlan(
-      state: state, selection: selection, existing: options.isDelta ? target : nil, mounts: part.mounts,
-      staging: staging, setsOwner: options.setsOwner, host: host, progress: progress)
+      state: state, selection: selection, existing: options.isDelta ? target : nil, keeps: options.keeps,
+      mounts: part.mounts, staging: staging, setsOwner: options.setsOwner, host: host, progress: progress)
     var isPublishing = false
     do {
       try plan.run(readers: readers, isDryRun: false)
       try part.recovery?.stage(in: staging, over: options.isDelta ? target : nil, files: host.files)
+      progress.begin(phase: "making durable", totalBytes: nil)
       try staging.synchronize()
       plan.fill(&report)
       isPublishing = true
@@ -324,7 +366,7 @@ package struct Restore {
     if options.isDelta { try part.recovery?.publish(staging) }
     let publisher = Publisher(
       state: state, selection: selection, root: options.isDelta ? target : staging.directory, staging: staging,
-      isDelta: options.isDelta, directories: plan.directories, host: host)
+      isDelta: options.isDelta, keepsAll: options.keeps == .everything, directories: plan.directories, host: host)
     try publisher.run()
     if options.isDelta {
       try staging.remove()
@@ -332,7 +374,7 @@ package struct Restore {
       try staging.publishAll()
       try publisher.finishTopDirectories(in: target)
     }
-    if isNew || selection.isEverything, let root = try selection.root() {
+    if isNew || (selection.isEverything && options.keeps != .everything), let root = try selection.root() {
       staging.attributes.apply(root, to: target)
     }
     try staging.synchronize()

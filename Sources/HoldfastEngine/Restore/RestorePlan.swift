@@ -10,6 +10,8 @@ final class RestorePlan {
   private let selection: Selection
   /// The target, where it is restored over.
   private let existing: OpenFile?
+  /// What stays of it.
+  private let keeps: Restore.Keep
   private let mounts: TargetMounts
   /// Whether owners are restored.
   private let setsOwner: Bool
@@ -35,9 +37,10 @@ final class RestorePlan {
   private var lastFrame: PageLocation?
 
   init(
-    state: StateFile, selection: Selection, existing: OpenFile?, mounts: TargetMounts,
+    state: StateFile, selection: Selection, existing: OpenFile?, keeps: Restore.Keep, mounts: TargetMounts,
     staging: StagingArea?, setsOwner: Bool, host: Host, progress: any ProgressObserver
   ) throws {
+    self.keeps = keeps
     self.mounts = mounts
     self.setsOwner = setsOwner
     self.state = state
@@ -66,13 +69,14 @@ final class RestorePlan {
   func run(readers: ArchiveReaders, isDryRun: Bool) throws {
     // Also after an error: what is staged is removed then, and no worker may go on adding to it.
     if !isDryRun {
-      fetcher = PageFetcher(readers: readers, host: host, isProving: false) { [unowned self] _, storedBytes, failure in
-        if let failure { throw failure }
-        readBytes += storedBytes
+      fetcher = PageFetcher(readers: readers, host: host, isProving: false) { [unowned self] fetched in
+        if let failure = fetched.failure { throw failure }
+        readBytes += fetched.storedBytes
+        progress.advance(bytes: fetched.pageBytes, files: staging?.takeCompleted() ?? 0)
       }
     }
     var leftovers = existing.map {
-      Leftovers(root: $0, host: host, selection: selection, mounts: mounts)
+      Leftovers(root: $0, host: host, selection: selection, keeps: keeps, mounts: mounts)
     }
     var staged = existing == nil ? staging?.leftovers : nil
     let reader = state.makeReader()
@@ -83,6 +87,7 @@ final class RestorePlan {
       if existing != nil, wanted.content == .directory, !wanted.path.isEmpty {
         directories.append(present.map { FileSystem.FileKey($0) })
       }
+      if keeps == .everything, present != nil || leftovers?.belongsToKeptDatabase(wanted.path) == true { continue }
       try plan(wanted, runs: { selection.runs(of: wanted, from: reader) }, over: present)
     }
     try leftovers?.finish()
@@ -108,7 +113,7 @@ final class RestorePlan {
     if let found = try openExisting(entry, status) { return try compare(entry, content, runs(), found) }
     if mounts.files.contains(entry.path) {
       staging?.attributes.note(entry.path, Self.isMounted)
-      return progress.advance(bytes: content.size, files: 1)
+      return progress.advance(bytes: 0, files: 1)
     }
     if let existing, staging != nil, status != nil, try Gate.isGate(entry.path, files: host.files, beneath: existing) {
       try TreeRemoval.remove(entry.path, in: existing, files: host.files)
@@ -119,13 +124,15 @@ final class RestorePlan {
     var runs = runs()
     while let run = try runs.next() { try add(run, of: content, to: file) }
     try file?.allAnnounced()
-    progress.advance(bytes: content.size, files: 1)
   }
 
   /// Plans one run; a full plan is fetched.
   private func add(_ run: PageRun, of content: FileContent, to file: RestoredFile?) throws {
     guard run.location != nil else { return }
-    writtenBytes += Pages.bytes(first: run.first, count: run.count, size: content.size, pageSize: content.pageSize)
+    let bytes = Pages.bytes(first: run.first, count: run.count, size: content.size, pageSize: content.pageSize)
+    writtenBytes += bytes
+    // What is fetched counts when it is written.
+    if fetcher == nil { progress.advance(bytes: bytes, files: 0) }
     file?.expectRun()
     pages.add(run, of: content, to: file ?? nowhere)
     if pages.isFull, let fetcher { try fetcher.fetch(&pages) }
@@ -188,10 +195,14 @@ final class RestorePlan {
         try file?.expectZeros(start..<min(run.end * UInt64(content.pageSize), content.size))
       }
       try add(run, of: content, to: file)
+    } same: { [progress] bytes in
+      progress.advance(bytes: bytes, files: 0)
     } end: { [self] in
-      progress.advance(bytes: content.size, files: 1)
       staging?.proved(bytes: content.size - min(differingBytes, content.size))
-      guard isTouched else { return try adjust(entry, found) }
+      guard isTouched else {
+        try adjust(entry, found)
+        return progress.advance(bytes: 0, files: 1)
+      }
       if isMounted { return staging?.attributes.note(entry.path, Self.isMounted) ?? () }
       writtenFiles += 1
       try file?.allAnnounced()

@@ -69,6 +69,7 @@ final class RestoredFile: PageTarget, Sendable {
     staging.attributes.apply(entry, to: handle)
     progress.withLock { $0.handle = nil }
     staging.closed()
+    staging.complete()
   }
 
   private func opened() throws -> OpenFile {

@@ -19,6 +19,7 @@ final class StagingArea: Sendable {
   private let mounted = Mutex<[Path: Stage]>([:])
   private let files: FileSystem
   private let openFiles = Atomic(0)
+  private let completed = Atomic<UInt64>(0)
   private let stagedBytes = Atomic<UInt64>(0)
 
   /// Makes the staging directory, or takes over the one that an interrupted restore left.
@@ -164,8 +165,15 @@ final class StagingArea: Sendable {
 
   func closed() { openFiles.subtract(1, ordering: .relaxed) }
 
+  /// A file has all its contents and attributes.
+  func complete() { completed.add(1, ordering: .relaxed) }
+
+  /// How many files were completed since this was asked last.
+  func takeCompleted() -> UInt64 { completed.exchange(0, ordering: .relaxed) }
+
   /// Bytes that are staged, or were there already, each of them proved.
   var provedBytes: UInt64 { stagedBytes.load(ordering: .relaxed) }
+
 
   func proved(bytes: UInt64) { stagedBytes.add(bytes, ordering: .relaxed) }
 

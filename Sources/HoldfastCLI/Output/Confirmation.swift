@@ -1,0 +1,27 @@
+internal import HoldfastArchive
+internal import HoldfastEngine
+internal import HoldfastModel
+internal import HoldfastSystem
+
+/// Asks the person at the terminal whether a restore shall change what is there.
+enum Confirmation {
+  /// - Throws: `EngineError` where the answer is not yes. Where nothing would be changed or removed, nothing is asked.
+  static func ask(_ impact: Restore.Impact, _ cancellation: Cancellation) throws {
+    guard impact.isAny else { return }
+    let envelope = impact.snapshot.envelope
+    let targets = impact.parts.map(\.target.description).joined(separator: ", ")
+    Console.error(
+      "holdfast: restore \(envelope.snapshot.short) of \(envelope.source.name), taken \(TimeText.local(envelope.started)), from \(impact.location) over \(targets)?"
+    )
+    for part in impact.parts where part.changed > 0 || part.removed > 0 {
+      Console.error(
+        "  of \(Amount.count(part.shared + part.removed, "entry", "entries")) in \(part.target) it would change at least \(part.changed), and remove \(part.removed) (\(Amount.bytes(part.removedBytes)))"
+      )
+    }
+    do { try impact.check() } catch { Console.error("  WARNING: \((error as? EngineError)?.message ?? "\(error)")") }
+    Console.errorFragment("Type yes to go on: ")
+    guard try Console.answer(cancellation).lowercased() == "yes" else {
+      throw EngineError("it was not confirmed, and nothing was changed", hint: "Answer yes, or say --yes.")
+    }
+  }
+}
