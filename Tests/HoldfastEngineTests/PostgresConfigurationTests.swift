@@ -78,6 +78,7 @@ import Testing
         "the configuration of the cluster (pg_hba.conf, pg_ident.conf, postgresql.conf) lies outside of its data directory, and is not in the snapshot (PostgreSQL says: "
       ) == true)
     try cluster.psql("GRANT pg_read_all_settings, pg_read_server_files TO holdfast")
+    try cluster.psql("GRANT EXECUTE ON FUNCTION pg_read_file(text) TO holdfast")
     let second = QuietProgress()
     #expect(try capture(" user=holdfast", second).problems == [])
     #expect(second.warnings == [])

@@ -42,7 +42,7 @@ struct ServerConfiguration {
     } catch let failure as PostgresFailure {
       self.files = [:]
       warnings.append(
-        "the configuration of the cluster (\(list)) lies outside of its data directory, and is not in the snapshot (\(failure.message)): back it up as well, or let the role of --postgres read it (GRANT pg_read_all_settings, pg_read_server_files)"
+        "the configuration of the cluster (\(list)) lies outside of its data directory, and is not in the snapshot (\(failure.message)): back it up as well, or let the role of --postgres read it (GRANT pg_read_all_settings, pg_read_server_files; GRANT EXECUTE ON FUNCTION pg_read_file(text))"
       )
     }
   }
