@@ -174,7 +174,6 @@ final class StagingArea: Sendable {
   /// Bytes that are staged, or were there already, each of them proved.
   var provedBytes: UInt64 { stagedBytes.load(ordering: .relaxed) }
 
-
   func proved(bytes: UInt64) { stagedBytes.add(bytes, ordering: .relaxed) }
 
   // MARK: Names
