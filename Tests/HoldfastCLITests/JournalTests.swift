@@ -118,8 +118,9 @@ import Testing
 
   @Test func anInterruptedRunIsWrittenDownAsSuch() throws {
     let tool = shop()
-    let result = tool.run(
-      "backup", "--from-command", "kill -TERM $PPID; sleep 60", "--name", "dump", "--file-name", "dump")
+    // The shell's parent watches over it for the run, which is the parent of that.
+    let command = "kill -TERM $(cut -d' ' -f4 /proc/$PPID/stat); sleep 60"
+    let result = tool.run("backup", "--from-command", command, "--name", "dump", "--file-name", "dump")
     #expect(result.exitStatus == 130)
     let all = try entries(tool.repository, of: "dump")
     #expect(all.map(\.status) == [130])

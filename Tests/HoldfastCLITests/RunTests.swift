@@ -258,7 +258,9 @@ import Testing
     let confined = service("    schedule: {incremental: 15min}\n")
     #expect(confined.contains(" run --quiet\n"))
     #expect(confined.contains("HOLDFAST_CONFIG=\(file.text)"))
-    #expect(confined.contains("\nProtectSystem=strict\nReadWritePaths=-\(tool.repository.text)\n"))
+    #expect(
+      confined.contains(
+        "\nProtectSystem=strict\nReadWritePaths=/tmp /var/tmp\nReadWritePaths=-\(tool.repository.text)\n"))
     #expect(!service("    before: systemctl stop shop\n").contains("ProtectSystem"))
     #expect(!service("  dump: {from-command: dump}\n").contains("ProtectSystem"))
     let relative = run("schedule", "install", "--every", "15m", "--root", root.text, "--", "run", "--config", "a.yaml")

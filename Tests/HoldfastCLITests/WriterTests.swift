@@ -75,8 +75,10 @@ import Testing
     let copy = tool.directory.appending("copy")
     TestFiles.copyTree(tool.repository, to: copy)
     #expect(asRecipient(tool, "key", "remove", machine).exitStatus == 0)
-    // The thief works on a copy from before.
-    let forged = tool.run("backup", "source", "-r", "copy")
+    // The thief works on a copy from before, on a machine that has seen nothing else.
+    let forged = tool.run("backup", "source", "-r", "copy") {
+      $0.environment["HOLDFAST_STATE_DIR"] = tool.directory.appending("thief").text
+    }
     #expect(forged.exitStatus == 0)
     let number = "sources/source/0000000002"
     TestFiles.copyTree(copy.appending(number), to: tool.repository.appending(number))

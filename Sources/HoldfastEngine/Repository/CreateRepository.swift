@@ -32,10 +32,10 @@ extension Repository {
     warn: (String) -> Void = { _ in }
   ) throws -> Repository {
     try checkEmpty(store)
-    try store.weaknesses().forEach(warn)
     let id = host.random.identifier()
     let created = TimeText.utc(host.clock.now())
     guard let sealing else {
+      try store.weaknesses().forEach(warn)
       let descriptor = Descriptor(repository: id, created: created)
       try publish(descriptor, in: store, memory: memory, host)
       return Repository(store: store, descriptor: descriptor, host: host, sealed: nil, memory: nil)
@@ -45,6 +45,8 @@ extension Repository {
       writers: [Keyring.Writer(name: sealing.writerName, key: sealing.writer.signing.publicKey, mayPrune: true)])
     let bytes = try keyring.serialized(signedBy: sealing.writer.signing)
     let revision = try KeyringRevision(parsing: bytes, after: nil, repository: id, name: Keys.keyring(1))
+    // Only now: a passphrase that was not given leaves nothing behind.
+    try store.weaknesses().forEach(warn)
     // The descriptor last: with it the repository exists.
     try write(bytes, to: Keys.keyring(1), of: store)
     let descriptor = Descriptor(repository: id, created: created, keyring: revision.digest)
