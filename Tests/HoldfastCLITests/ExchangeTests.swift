@@ -230,7 +230,7 @@ import Testing
       let runs = names.map { RunningProcess(tool.start(["backup", $0])) }
       for run in runs { #expect(run.wait().exitStatus == 0) }
     }
-    let file = try #require(TestFiles.allFiles(in: tool.state).first)
+    let file = try #require(TestFiles.allFiles(in: tool.state).first { $0.text.contains("/repository-") })
     let text = String(decoding: TestFiles.read(file) ?? [], as: UTF8.self)
     #expect(text.ranges(of: "\"sequence\":3").count == names.count, "\(text)")
     for name in names { TestFiles.removeTree(tool.repository.appending("sources/\(name)/0000000003")) }

@@ -41,7 +41,9 @@ import Testing
     }
     guard disk != nil else { return nil }
     for name in TestFiles.names(in: saved) {
-      if let bytes = TestFiles.read(saved.appending(name)) { TestFiles.write(bytes, to: place.appending(name)) }
+      // Only files: whoever opens a fifo waits.
+      guard TestFiles.status(saved.appending(name))?.kind == .file else { continue }
+      TestFiles.write(TestFiles.read(saved.appending(name)) ?? [], to: place.appending(name))
     }
     return disk
   }
