@@ -124,7 +124,8 @@ import Testing
     try shop.backup(.full)
     TestFiles.overwrite(file, at: 0, with: [0])
     let report = try backup(shop, before: .open) { _ in TestFiles.remove(file) }
-    #expect(report.exitStatus == .done)
+    // Of so small a source nine tenths may be gone with it, which is told.
+    #expect(report.envelope.incomplete == 0)
     #expect(report.envelope.changes.removed == 1)
     #expect(try shop.entries().keys.sorted() == [".", "a", "z"])
   }

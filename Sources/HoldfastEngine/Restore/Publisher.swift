@@ -56,6 +56,7 @@ final class Publisher {
     try forEachEntry { entry in
       if case .hardLink(let file) = entry.content { try makeLink(entry, to: file) }
     }
+    if isDelta { try staging.removeMounted() }
     try finishDirectories()
   }
 

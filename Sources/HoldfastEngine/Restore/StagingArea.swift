@@ -17,6 +17,7 @@ final class StagingArea: Sendable {
   /// Where something is mounted below the target and written to.
   private let mounts: [Path]
   private let mounted = Mutex<[Path: Stage]>([:])
+  private let mountsAreRemoved = Atomic(false)
   private let files: FileSystem
   private let openFiles = Atomic(0)
   private let completed = Atomic<UInt64>(0)
@@ -201,9 +202,15 @@ final class StagingArea: Sendable {
     for stage in mounted.withLock({ Array($0.values) }) { try files.synchronizeTree(stage.root) }
   }
 
+  /// Removes what lies in file systems that are mounted below the target: before their directories get their times.
+  func removeMounted() throws {
+    guard !mountsAreRemoved.exchange(true, ordering: .relaxed) else { return }
+    for stage in mounted.withLock({ Array($0.values) }) { try stage.remove() }
+  }
+
   /// The target's own last: as long as it is there, the target is unfinished.
   func remove() throws {
-    for stage in mounted.withLock({ Array($0.values) }) { try stage.remove() }
+    try removeMounted()
     try base.remove()
   }
 }
