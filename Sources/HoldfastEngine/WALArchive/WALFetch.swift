@@ -72,9 +72,11 @@ package struct WALFetch {
     func segments(_ directory: String) throws -> [WALFileName] {
       try archive.files(of: system, in: directory).filter { $0.kind == .segment }
     }
-    let beside = try own.contains(file.directory) ? segments(file.directory) : []
+    let here = try own.contains(file.directory) ? archive.files(of: system, in: file.directory) : []
+    let beside = here.filter { $0.kind == .segment }
+    // Its own beginning, archived while it was unfinished, is as good as an earlier one.
     let hasEarlier =
-      try beside.contains { $0.text < file.text }
+      try here.contains { $0 == file.unfinished } || beside.contains { $0.text < file.text }
       || own.contains { try $0 < file.directory && !segments($0).isEmpty }
     guard hasEarlier else { return nil }
     if let later = beside.first(where: { $0.text > file.text }) { return later }
