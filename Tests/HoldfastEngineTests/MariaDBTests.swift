@@ -104,17 +104,19 @@ import Testing
     }
     let report = try shop.backup(in: shop.repository(probe: probe))
     #expect(report.exitStatus == .incomplete)
+    // Whichever of its files is seen first to have changed.
     #expect(
-      report.problems.contains(
-        Problem(
-          path: Path("mysql/ibdata1"),
-          reason: "a MariaDB or MySQL server was opened during the backup: its files may be of different moments")))
+      report.problems.contains {
+        Path("mysql").contains($0.path)
+          && $0.reason
+            == "a MariaDB or MySQL server was opened during the backup: its files may be of different moments"
+      })
     TestFiles.write("order", to: data.appending("zz"))
     let error = #expect(throws: EngineError.self) {
       try shop.backup(in: shop.repository(probe: probe)) { $0.source = data }
     }
-    #expect(
-      error?.message == "a MariaDB or MySQL server wrote to aria_log_control during the backup; nothing was committed")
+    #expect(error?.message.hasPrefix("a MariaDB or MySQL server wrote to ") == true)
+    #expect(error?.message.hasSuffix(" during the backup; nothing was committed") == true)
     #expect(error?.hint == hint && probe.times == 2)
   }
 
