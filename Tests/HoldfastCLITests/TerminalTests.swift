@@ -32,7 +32,9 @@ import Testing
 
   @Test func onATerminalALineChangesAndIsTakenAway() throws {
     let tool = shop()
-    let result = try #require(slowBackup(tool, error: .terminal))
+    // One that was held up only when everything was counted had nothing more to show.
+    let result = try #require(
+      (0..<5).lazy.compactMap { _ in slowBackup(tool, error: .terminal) }.first { !$0.error.isEmpty })
     #expect(result.exitStatus == 0)
     let clear = "\r\u{1B}[K"
     #expect(
