@@ -142,6 +142,19 @@ import Testing
     #expect(try TestDatabase(shop.directory.appending("restored/z/orders.db")).summary() == before)
   }
 
+  /// Its times are those of the kernel's present tick when the survey looks at it, so that for a moment they would not show another write.
+  @Test func aDatabaseThatWasClosedJustNowMayBeOpenedMeanwhileToo() throws {
+    let before = try makeDatabaseAtRest()
+    let program = OpenedLater(checkpoints: false)
+    let probe = MeddlingProbe(before: .open, of: "z/orders.db") { [place = place("z/orders.db")] time in
+      if time == 0 { TestFiles.setMode(place, 0o600) } else { program.open(place) }
+    }
+    #expect(try shop.backup(in: shop.repository(probe: probe)).problems == [])
+    #expect(probe.times > 1 && TestFiles.exists(place("z/orders.db-wal")))
+    try shop.restore(to: "restored")
+    #expect(try TestDatabase(shop.directory.appending("restored/z/orders.db")).summary() == before)
+  }
+
   @Test(arguments: [false, true]) func aDatabaseThatIsWrittenMeanwhileIsNamed(isInParent: Bool) throws {
     _ = try makeDatabaseAtRest()
     if isInParent { try shop.backup() }

@@ -35,16 +35,10 @@ package struct SQLiteAtRest: Sendable {
 
   private var hasCompanion: Bool { SQLiteCandidate.hasCompanion(path, in: root, files: files) }
 
-  /// The same, looked at again until whatever is written from now on has to show in it; `nil` where it is another one by now.
-  fileprivate static func settled(_ before: FileStatus, _ handle: OpenFile) -> FileStatus? {
-    // A clock that is wrong keeps nobody waiting.
-    let looksMax = 50
-    for _ in 1...looksMax {
-      guard let now = try? handle.status(), now.isUntouched(since: before) else { return nil }
-      if now.isSettled { return now }
-      Pause.forALock()
-    }
-    return nil
+  /// Whether the file is still as it was `before`, and whatever is written from now on has to show in its status.
+  fileprivate static func isStill(_ before: FileStatus, _ handle: OpenFile) -> Bool {
+    guard let now = try? handle.settledStatus() else { return false }
+    return now.isUntouched(since: before) && now.isSettled
   }
 
   private final class Bytes: CapturedBytes {
@@ -57,7 +51,7 @@ package struct SQLiteAtRest: Sendable {
       self.plain = plain
       self.database = database
       let isAsSurveyed = database.surveyed.map { before.isUntouched(since: $0) } ?? false
-      wasWhole = (isAsSurveyed || !database.hasCompanion) && SQLiteAtRest.settled(before, handle) != nil
+      wasWhole = (isAsSurveyed || !database.hasCompanion) && SQLiteAtRest.isStill(before, handle)
     }
 
     func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(SystemError) -> Int {

@@ -89,21 +89,21 @@ package struct SQLiteCandidate: Sendable {
     at path: Path, status: FileStatus, in root: OpenFile, files: FileSystem, keepsOpen: Bool = false
   ) -> SQLiteCandidate? {
     guard isPossible(status) else { return nil }
-    return lookInside(path, status: status, in: root, files: files, keepsOpen: keepsOpen)
+    return lookInside(path, in: root, files: files, keepsOpen: keepsOpen)
   }
 
   private static func lookInside(
-    _ path: Path, status: FileStatus, in root: OpenFile, files: FileSystem, keepsOpen: Bool
+    _ path: Path, in root: OpenFile, files: FileSystem, keepsOpen: Bool
   ) -> SQLiteCandidate? {
     guard let file = try? files.openForCapture(path, in: root), let header = try? SQLiteHeader(of: file),
-      // What was put into its place since is what counts.
-      let now = try? file.status()
+      // What was put into its place since is what counts. A database at rest is compared with this status later.
+      let now = try? header.isWAL ? file.settledStatus() : file.status()
     else { return nil }
     // Before the companions are looked for.
     let isSettled = now.isSettled
     let hasCompanion = hasCompanion(path, in: root, files: files)
     return SQLiteCandidate(
-      path: path, status: now.isSameFile(as: status) ? status : now, header: header, hasCompanion: hasCompanion,
+      path: path, status: now, header: header, hasCompanion: hasCompanion,
       isSettled: isSettled, file: keepsOpen ? file : nil)
   }
 
@@ -121,7 +121,7 @@ extension SQLiteCandidate {
     guard path.bytes.suffix(walSuffix.count).elementsEqual(walSuffix), let database = database(ofCompanion: path),
       let status = try? files.statusIfPresent(of: database, in: root), status.kind == .file, !isPossible(status)
     else { return nil }
-    return lookInside(database, status: status, in: root, files: files, keepsOpen: keepsOpen)
+    return lookInside(database, in: root, files: files, keepsOpen: keepsOpen)
   }
 
   private static let walSuffix = Array("-wal".utf8)
