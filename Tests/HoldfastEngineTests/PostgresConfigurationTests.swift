@@ -99,4 +99,22 @@ import Testing
         "the cluster in \(target) has no postgresql.conf and no pg_hba.conf: its configuration lay outside of its data directory; before a server starts, put it there, or start the server with -c config_file=PATH (Debian has it in /etc/postgresql)"
       ])
   }
+
+  /// What a server has committed since it archived a segment is lost with its disk.
+  @Test(arguments: [("on", "0", true), ("on", "60s", false), ("off", "0", false)])
+  func aServerThatArchivesFullSegmentsOnlyIsTold(mode: String, timeout: String, isTold: Bool) throws {
+    let other = try TestCluster()
+    other.set(["archive_mode": mode, "archive_command": "true", "archive_timeout": timeout])
+    try other.start()
+    let progress = QuietProgress()
+    try shop.backup(progress: progress) { options in
+      options.source = other.data
+      options.name = SourceName("other")
+      options.postgres = other.connection
+    }
+    #expect(
+      progress.notes.contains(
+        "archive_timeout is 0: the server archives a segment when it is full, and what was committed since then is in no archive; archive_timeout = '60s' archives at least once a minute while something is written"
+      ) == isTold)
+  }
 }

@@ -106,6 +106,31 @@ import Testing
       try shop.entries()["pg_tblspc/\(name)"]?.content == .symbolicLink(target: Array("../tablespaces/\(name)".utf8)))
   }
 
+  /// The log makes it again, wherever the copy is restored to.
+  @Test func aTablespaceThatACrashedClusterMakesAnewIsNamed() throws {
+    let cluster = try TestCluster()
+    try cluster.start()
+    let space = cluster.directory.appending("fast")
+    TestFiles.makeDirectory(space)
+    try TestCluster.giveToServer(space)
+    try cluster.psql("CHECKPOINT")
+    try cluster.psql("CREATE TABLESPACE fast LOCATION '\(space.text)'")
+    let name = try cluster.psql("SELECT oid FROM pg_tablespace WHERE spcname = 'fast'")
+    try cluster.stop("immediate")
+    func warnings() throws -> [String] {
+      let progress = QuietProgress()
+      try shop.backup(progress: progress) { $0.source = cluster.data }
+      return progress.warnings
+    }
+    #expect(
+      try warnings().dropFirst() == [
+        "a server that is started on a copy of the PostgreSQL cluster \(cluster.data) makes tablespace \(name) in \(space), as its log says, and writes over what is there: start the server once where the cluster lies, and capture it then"
+      ])
+    try cluster.start()
+    try cluster.stop()
+    #expect(try warnings() == [])
+  }
+
   // MARK: Below a source
 
   /// A stopped cluster, as the directory `old` of the source, and a file beside it.

@@ -54,6 +54,11 @@ struct ClusterChoice {
       progress.warn(
         "the PostgreSQL cluster \(place(of: crashed)) was not shut down: it is captured as it lies there, and recovers when it is started"
       )
+      for tablespace in crashed.tablespacesOfRecovery(in: root, files: host.files) {
+        progress.warn(
+          "a server that is started on a copy of the PostgreSQL cluster \(place(of: crashed)) makes tablespace \(tablespace.oid) in \(tablespace.directory), as its log says, and writes over what is there: start the server once where the cluster lies, and capture it then"
+        )
+      }
     }
     for cluster in running where cluster.root != backup?.cluster.root { try withhold(cluster, failure) }
   }

@@ -1,8 +1,16 @@
-internal import HoldfastModel
-internal import HoldfastSystem
+package import HoldfastModel
+package import HoldfastSystem
 
 /// The write-ahead log that makes a capture whole.
 struct CapturedLog {
+  /// What its records did outside of the log.
+  struct Effects {
+    /// What was copied, directory by directory: only the directories themselves have what was copied.
+    fileprivate(set) var copies: [WALParser.DatabaseCopy] = []
+    /// Tablespaces that were made in directories of the machine: a server that replays the log makes them there again.
+    fileprivate(set) var tablespaces: [WALTablespace] = []
+  }
+
   let start: LogSequenceNumber
   let stop: LogSequenceNumber
   let timeline: UInt32
@@ -13,17 +21,39 @@ struct CapturedLog {
 
   /// Follows its records from the start to the stop.
   /// - Parameter segments: in their order, from that of the start on.
-  /// - Returns: what was copied in it, directory by directory: only the directories themselves have what was copied.
   /// - Throws: `PostgresFailure` where it is not whole, or not of this cluster.
-  func follow(_ segments: [(path: Path, file: OpenFile)]) throws -> [WALParser.DatabaseCopy] {
+  func follow(_ segments: [(path: Path, file: OpenFile)]) throws -> Effects {
+    let (effects, end) = try parse(segments)
+    guard let end, end >= stop else {
+      throw PostgresFailure(
+        "the WAL of the capture ends at \(end.map { "\($0)" } ?? "its start"), before the backup did, at \(stop)",
+        hint:
+          "Look at what PostgreSQL's log says of pg_wal, and at the disk that it lies on; then run the same command again."
+      )
+    }
+    return effects
+  }
+
+  /// - Returns: what the records did, and where they end: at the stop, or where the log stops making sense before it.
+  fileprivate func parse(
+    _ segments: some Sequence<(path: Path, file: OpenFile)>
+  ) throws -> (effects: Effects, end: LogSequenceNumber?) {
     let block = Buffer(capacity: Self.blockBytes)
+    var effects = Effects()
     var parser: WALParser?
-    for (path, file) in segments {
+    for (path, file) in segments where parser?.stop == nil {
       let header = try header(of: file, path, block)
       var offset: UInt64 = 0
       if parser == nil {
         offset = start.value % segmentBytes / UInt64(header.pageSize) * UInt64(header.pageSize)
-        parser = WALParser(header, from: LogSequenceNumber(start.value - start.value % segmentBytes + offset)) { _ in }
+        let first = LogSequenceNumber(start.value - start.value % segmentBytes + offset)
+        parser = WALParser(header, from: first) { demand in
+          guard case .tablespace(let tablespace) = demand, !tablespace.directory.isEmpty,
+            tablespace.place >= start
+          else { return }
+          effects.tablespaces.append(tablespace)
+        } onEvent: { _ in
+        }
       }
       while offset < segmentBytes, let end = parser?.end, end < stop, parser?.stop == nil {
         let count = try file.read(into: block.bytes, at: offset)
@@ -32,14 +62,8 @@ struct CapturedLog {
         offset += UInt64(count)
       }
     }
-    guard let parser, parser.end >= stop else {
-      throw PostgresFailure(
-        "the WAL of the capture ends at \(parser.map { "\($0.end)" } ?? "its start"), before the backup did, at \(stop)",
-        hint:
-          "Look at what PostgreSQL's log says of pg_wal, and at the disk that it lies on; then run the same command again."
-      )
-    }
-    return parser.databaseCopies
+    effects.copies = parser?.databaseCopies ?? []
+    return (effects, parser?.end)
   }
 
   private func header(of file: OpenFile, _ path: Path, _ block: Buffer) throws -> WALPageHeader.Segment {
@@ -54,5 +78,29 @@ struct CapturedLog {
       throw PostgresFailure("\(path) belongs to another cluster", hint: nil)
     }
     return header
+  }
+}
+
+extension PostgresCluster {
+  /// The tablespaces that a server makes anew when it starts on this cluster, which was not shut down: those that were made since its last checkpoint, each in the
+  /// directory that it had, wherever the cluster was restored to.
+  /// - Parameter source: the root of the source.
+  /// - Returns: as far as the log can be read.
+  package func tablespacesOfRecovery(in source: OpenFile, files: FileSystem) -> [WALTablespace] {
+    let segments = log.compactMap { WALFileName(String(decoding: $0.name, as: UTF8.self)) }
+      .filter { $0.kind == .segment && $0.timeline == control.timeline }.sorted { $0.text < $1.text }
+    guard let directory = try? files.open(root.appending("pg_wal"), in: source, .directoryFollowingLinks),
+      let size = log.first(where: { file in segments.first.map { file.name.elementsEqual($0.text.utf8) } ?? false })?
+        .size,
+      let segmentSize = WALSegmentSize(size),
+      let first = segments.firstIndex(where: { $0.number(segmentSize) == control.redo.value / size })
+    else { return [] }
+    let following = segments[first...].lazy.compactMap { name in
+      (try? files.openForCapture(Path(name.text), in: directory)).map { (path: Path(name.text), file: $0) }
+    }
+    let captured = CapturedLog(
+      start: control.redo, stop: LogSequenceNumber(.max), timeline: control.timeline, system: control.system,
+      segmentBytes: size)
+    return (try? captured.parse(following).effects.tablespaces) ?? []
   }
 }

@@ -21,6 +21,8 @@ package struct ControlFile: Sendable, Equatable {
   let isShutDown: Bool
   /// Where recovery from its last checkpoint would begin.
   let redo: LogSequenceNumber
+  /// Of that checkpoint.
+  let timeline: UInt32
   package let hasPageChecksums: Bool
   /// Over all of it: whoever compares two sees any change, such as a checkpoint.
   private let checksum: UInt32
@@ -33,6 +35,7 @@ package struct ControlFile: Sendable, Equatable {
     // DB_SHUTDOWNED, DB_SHUTDOWNED_IN_RECOVERY
     isShutDown = (1...2).contains(bytes.loadUnaligned(fromByteOffset: 16, as: UInt32.self).littleEndian)
     redo = LogSequenceNumber(bytes.littleEndian(at: 40))
+    timeline = bytes.littleEndian(at: 48)
     let kind = bytes.loadUnaligned(fromByteOffset: end - Self.tailBytes, as: UInt32.self).littleEndian
     hasPageChecksums = kind != 0
   }

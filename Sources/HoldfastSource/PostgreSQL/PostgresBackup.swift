@@ -74,7 +74,7 @@ package final class PostgresBackup: Sendable {
     configuration = try ServerConfiguration(of: cluster, connection, in: root, files: files)
     self.cluster = cluster.live(giving: Set(configuration.files.keys))
     self.warnings = warnings + configuration.warnings
-    notes = configuration.notes
+    notes = try configuration.notes + PostgresServer.archivingNotes(connection)
     segmentBytes = server.segmentBytes
     session = Mutex(connection)
   }
@@ -144,14 +144,16 @@ package final class PostgresBackup: Sendable {
     return directory
   }
 
-  /// Follows the records of the WAL from the start to the stop: it is there, whole, and of this cluster and timeline; and no database was copied from where the capture may not have it.
+  /// Follows the records of the WAL from the start to the stop: it is there, whole, and of this cluster and timeline; no database was copied from where the capture may not
+  /// have it; and no tablespace was made, even if it is gone by now.
   private func checkLog(
     _ segments: [LateFile], to stop: LogSequenceNumber, stable: Set<DatabasePlace>, files: FileSystem
   ) throws {
     let log = CapturedLog(
       start: start, stop: stop, timeline: timeline, system: cluster.control.system, segmentBytes: segmentBytes)
-    let copies = try log.follow(segments.map { ($0.item.path, try $0.item.open(files)) })
-    guard copies.allSatisfy({ stable.contains($0.origin) }) else {
+    let effects = try log.follow(segments.map { ($0.item.path, try $0.item.open(files)) })
+    guard effects.tablespaces.isEmpty else { throw Self.tablespaceWasMade }
+    guard effects.copies.allSatisfy({ stable.contains($0.origin) }) else {
       throw PostgresFailure(
         "a database was moved to another tablespace, or made from one that is gone, during the backup",
         hint: "Run the same command again.")
@@ -192,9 +194,12 @@ package final class PostgresBackup: Sendable {
     let known = Set((cluster.tablespaces + cluster.innerTablespaces).map(\.name))
     for index in 0..<listing.count where !known.contains(String(decoding: listing[index], as: UTF8.self)) {
       guard try files.status(of: Path(bytes: Array(listing[index])), in: links).kind == .symbolicLink else { continue }
-      throw PostgresFailure("a tablespace was made during the backup", hint: "Run the same command again.")
+      throw Self.tablespaceWasMade
     }
   }
+
+  private static let tablespaceWasMade = PostgresFailure(
+    "a tablespace was made during the backup", hint: "Run the same command again.")
 
   /// A file that the server does not write itself; it is to be like the others.
   private func given(_ name: String, _ bytes: [UInt8], root: OpenFile, files: FileSystem) throws -> LateFile {

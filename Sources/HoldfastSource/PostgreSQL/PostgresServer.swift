@@ -64,6 +64,16 @@ struct PostgresServer {
       })
   }
 
+  /// What is good to know of the way in which it archives its log.
+  static func archivingNotes(_ connection: PostgresConnection) throws -> [String] {
+    let isLate = try connection.value(
+      "SELECT current_setting('archive_mode') <> 'off' AND current_setting('archive_timeout') = '0'")
+    guard isLate == "t" else { return [] }
+    return [
+      "archive_timeout is 0: the server archives a segment when it is full, and what was committed since then is in no archive; archive_timeout = '60s' archives at least once a minute while something is written"
+    ]
+  }
+
   /// The cluster that it runs on.
   func cluster(among candidates: [PostgresCluster], files: FileSystem) throws(PostgresFailure) -> PostgresCluster {
     guard PostgresCluster.versions.contains(version) else {
