@@ -139,7 +139,7 @@ import Testing
     TestFiles.makeDirectory(target)
     TestFiles.write("spoilt", to: target.appending("orders"))
     TestFiles.write("later", to: target.appending("later"))
-    let probe = FaultProbe(.fail(EIO), at: 0, of: [.write])
+    let probe = FaultProbe(.fail(EIO), at: 1, of: [.write])
     #expect(throws: (any Error).self) {
       try only.restore(to: "target", in: only.repository(probe: probe)) { $0.isDelta = true }
     }

@@ -122,7 +122,7 @@ import Testing
     try shop.backup()
     guard let disk = mount("photos") else { return }
     disturbPhotos()
-    let probe = FaultProbe(.fail(ENOSPC), at: 0, of: [.write])
+    let probe = FaultProbe(.fail(ENOSPC), at: 1, of: [.write])
     #expect(throws: SystemError.self) { try restoreOver(in: shop.repository(probe: probe)) }
     #expect(TestFiles.exists(target.appending("photos/.holdfast-restore")))
     let report = try shop.backup { $0.source = target }

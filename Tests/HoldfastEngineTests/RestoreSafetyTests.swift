@@ -126,7 +126,7 @@ import Testing
           target.appending(name), as: shop.directory.appending("other name of \(Path(name).lastComponent.count)"))
       }
     }
-    let probe = FaultProbe(.fail(EIO), at: 0, of: [.write])
+    let probe = FaultProbe(.fail(EIO), at: 1, of: [.write])
     #expect(throws: (any Error).self) {
       try shop.restore(to: "target", in: shop.repository(probe: probe)) { $0.isDelta = true }
     }

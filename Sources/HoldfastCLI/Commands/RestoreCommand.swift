@@ -97,26 +97,16 @@ struct RestoreCommand: ParsableCommand {
       isQuiet: output.quiet, isTerminal: Console.isErrorTerminal, clock: host.clock, watch: watch)
     defer { progress.end() }
     let settings = try recovery.target.map { try plan($0, repository, host, progress) }
+    var options = try options(host)
+    options.recovery = settings
     let (chosen, known) =
-      try settings.map { ($0.plan.snapshot, []) }
-      ?? SnapshotSelector(snapshot, source: source.name, at: at.flatMap { WrittenTime($0)?.last })
-      .chooseAmongAll(in: repository) { progress.warn($0.message) }
+      try settings.map { ($0.plan.snapshot, []) } ?? choose(for: options, in: repository, host, progress)
     if try repository.notes(of: chosen.sourceName).removal(of: chosen) != nil {
       progress.warn(
         "snapshot \(chosen.id.short) is removed, and may be collected while it is restored; call it back first with `holdfast undelete \(chosen.id.short)`"
       )
     }
     watch.parts = [RunRecord.Part(of: chosen)]
-    var options = Restore.Options(target: try Environment.absolute(target))
-    options.paths = try path.map { try PathArgument.entryPath($0) }
-    options.tablespaces = try tablespaces()
-    options.isDelta = isDelta
-    options.keeps = missingOnly ? .everything : noRemove ? .others : .nothing
-    options.isDryRun = dryRun
-    options.crossesMounts = acrossMounts
-    options.setsOwner = Environment.isRoot
-    options.repositoryDirectory = try place.directory(host)
-    options.recovery = settings
     let report = try Restore(
       repository: repository, snapshot: chosen, known: known, options: options, progress: progress
     ) { impact in
@@ -136,6 +126,36 @@ struct RestoreCommand: ParsableCommand {
       if let settings { show(settings, isDryRun: report.isDryRun) }
     }
     try Outcome.end(report.exitStatus)
+  }
+
+  private func options(_ host: Host) throws -> Restore.Options {
+    var options = Restore.Options(target: try Environment.absolute(target))
+    options.paths = try path.map { try PathArgument.entryPath($0) }
+    options.tablespaces = try tablespaces()
+    options.isDelta = isDelta
+    options.keeps = missingOnly ? .everything : noRemove ? .others : .nothing
+    options.isDryRun = dryRun
+    options.crossesMounts = acrossMounts
+    options.setsOwner = Environment.isRoot
+    options.repositoryDirectory = try place.directory(host)
+    return options
+  }
+
+  /// Where an operator says no snapshot, the same command as before means the same one, also when there is a newer one by now.
+  private func choose(
+    for options: Restore.Options, in repository: Repository, _ host: Host, _ progress: ConsoleProgress
+  ) throws -> (Snapshot, [Snapshot]) {
+    let (chosen, all) = try SnapshotSelector(snapshot, source: source.name, at: at.flatMap { WrittenTime($0)?.last })
+      .chooseAmongAll(in: repository) { progress.warn($0.message) }
+    guard snapshot == "latest", at == nil,
+      let unfinished = Restore.unfinished(in: options.target, files: host.files),
+      unfinished.isSameCommand(as: RestoreRecord(options, of: chosen.id)),
+      let begun = all.first(where: { $0.id.description == unfinished.snapshot }), begun.id != chosen.id
+    else { return (chosen, all) }
+    progress.warn(
+      "an earlier restore of snapshot \(begun.id.short), taken \(TimeText.local(begun.envelope.started)), into \(options.target) did not end: it goes on with that, and not with the newest, \(chosen.id.short)"
+    )
+    return (begun, all)
   }
 
   private var isDelta: Bool { delta || noRemove || missingOnly }

@@ -45,7 +45,7 @@ final class Publisher {
       if isDelta, entry.content == .directory, !entry.path.isEmpty {
         if directories[index] == nil { try makeDirectory(entry.path, index) }
         index += 1
-      } else if isDelta, entry.file != nil, try staging.status(of: entry.path) != nil {
+      } else if isDelta, entry.file != nil, staging.isComplete(entry.path) {
         staged.append(entry.path)
       } else {
         try make(entry)

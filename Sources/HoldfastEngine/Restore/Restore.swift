@@ -63,6 +63,8 @@ package struct Restore {
     /// Of pages that have to be there in the end, and are not zeros.
     var storedBytes: UInt64 = 0
     var mounts = TargetMounts()
+    /// Files of the target that an interrupted restore took away, and that go because the snapshot does not have them.
+    var leftovers: [Path: FileStatus] = [:]
     /// What would become of what is there.
     var figures: TargetFigures?
     /// What is added to the cluster in it.
@@ -137,6 +139,7 @@ package struct Restore {
     part.existing = try examineTarget(part.target)
     if let existing = part.existing {
       try leaveOut(existing, &part, state, &report)
+      part.leftovers = try leftovers(in: existing, part, state)
       if options.isDelta { try use.check(in: existing, part.selection, leavingOut: part.mounts.skipped) }
     }
     let stored = try measure(state, &part, into: &report)
@@ -168,6 +171,13 @@ package struct Restore {
     part.selection.leaveOut(part.mounts.leftAlone)
   }
 
+  /// What waits of the target since a restore that did not end, and goes now.
+  /// - Throws: `EngineError` where something would go that should not.
+  private func leftovers(in target: OpenFile, _ part: Part, _ state: StateFile) throws -> [Path: FileStatus] {
+    try UnfinishedRestore(in: target, mounts: part.mounts.restored, files: host.files)?
+      .leftovers(of: options, part.selection, of: state, in: part.target) ?? [:]
+  }
+
   private func reviewImpact(_ parts: [Part], _ report: inout Report) throws {
     let impact = Impact(snapshot: snapshot, location: repository.location, parts: parts.compactMap(\.figures))
     for figures in impact.parts {
@@ -182,6 +192,7 @@ package struct Restore {
     _ part: Part, _ state: StateFile, _ readers: ArchiveReaders, _ report: inout Report
   ) throws {
     progress.begin(phase: options.isDryRun ? "examining" : "restoring", totalBytes: part.storedBytes)
+    report.removed += part.leftovers.keys.sorted()
     guard options.isDryRun else {
       return try execute(part, state, readers, &report)
     }
@@ -286,6 +297,7 @@ package struct Restore {
     }
     try leftovers?.finish()
     part.figures = leftovers?.figures
+    for status in part.leftovers.values { part.figures?.remove(status) }
     if let existing = part.existing {
       part.figures?.isUnfinished = try host.files.statusIfPresent(of: StagingArea.name, in: existing) != nil
     }
@@ -328,10 +340,21 @@ package struct Restore {
     do {
       target = try part.existing ?? made.makeTarget(part.target)
       staging = try StagingArea(
-        in: target, mounts: part.mounts.restored, paths: options.paths, files: host.files,
-        setsOwner: options.setsOwner, isDelta: options.isDelta)
+        in: target, mounts: part.mounts.restored, files: host.files, setsOwner: options.setsOwner,
+        isDelta: options.isDelta)
     } catch {
       made.takeBack()
+      throw error
+    }
+    do {
+      // Again: nobody else can add to it any more.
+      _ = try leftovers(in: target, part, state)
+      try staging.write(RestoreRecord(options, of: snapshot.id))
+    } catch {
+      if (try? staging.isUnused()) ?? false {
+        try? staging.remove()
+        made.takeBack()
+      }
       throw error
     }
     let plan = try RestorePlan(

@@ -69,7 +69,7 @@ final class RestoredFile: PageTarget, Sendable {
     staging.attributes.apply(entry, to: handle)
     progress.withLock { $0.handle = nil }
     staging.closed()
-    staging.complete()
+    staging.complete(entry.path)
   }
 
   private func opened() throws -> OpenFile {

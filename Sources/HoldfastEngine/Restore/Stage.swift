@@ -37,7 +37,9 @@ final class Stage: Sendable {
     self.directory = directory
   }
 
-  private static func openOwn(in root: OpenFile, at place: Path, files: FileSystem) throws -> OpenFile {
+  /// What is there already.
+  /// - Throws: `EngineError` when somebody else made it, or could have put something into it.
+  static func openOwn(in root: OpenFile, at place: Path, files: FileSystem) throws -> OpenFile {
     func refusal(_ reason: String) -> EngineError {
       EngineError(
         "\(place.appending(name.bytes)) cannot be trusted: \(reason)",

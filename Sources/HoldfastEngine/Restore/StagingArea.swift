@@ -8,7 +8,8 @@ internal import Synchronization
 final class StagingArea: Sendable {
   static let name = Stage.name
   private static let openFilesMax = 256
-  private static let recordName = Path("paths")
+  private static let recordName = Path("restore")
+  private static let newRecordName = Path("new-restore")
   private static let recordBytesMax = 16 << 20
 
   let target: OpenFile
@@ -20,18 +21,19 @@ final class StagingArea: Sendable {
   private let mountsAreRemoved = Atomic(false)
   private let files: FileSystem
   private let openFiles = Atomic(0)
+  private let isDelta: Bool
   private let completed = Atomic<UInt64>(0)
+  /// Of a delta: what this run has completed, and what has not got its name yet.
+  private let unpublished = Mutex<Set<Path>>([])
   private let stagedBytes = Atomic<UInt64>(0)
 
   /// Makes the staging directory, or takes over the one that an interrupted restore left.
   /// - Parameters:
   ///   - mounts: places in the target at which other file systems are mounted that are restored as well.
-  ///   - paths: what is restored of the snapshot; empty for everything.
-  ///   - isDelta: whether files of the target may wait in what was left: that must be ended as it was begun.
-  init(
-    in target: OpenFile, mounts: [Path] = [], paths: [Path], files: FileSystem, setsOwner: Bool, isDelta: Bool
-  ) throws {
+  ///   - isDelta: whether files get their names one by one, in a target that is restored over.
+  init(in target: OpenFile, mounts: [Path] = [], files: FileSystem, setsOwner: Bool, isDelta: Bool) throws {
     self.target = target
+    self.isDelta = isDelta
     self.files = files
     self.mounts = mounts
     base = try Stage(in: target, at: target.path, files: files)
@@ -42,26 +44,33 @@ final class StagingArea: Sendable {
       let stage = try Stage(in: root, at: target.path.appending(place.bytes), files: files)
       mounted.withLock { $0[place] = stage }
     }
-    try record(paths, isDelta: isDelta)
   }
 
-  /// Writes down what is restored, so that the same can go on after an interruption.
-  private func record(_ paths: [Path], isDelta: Bool) throws {
-    let text = Array(paths.map { "\($0)\n" }.sorted().joined().utf8)
-    if isDelta, !paths.isEmpty, hasLeftovers {
-      let known = try? files.open(Self.recordName, in: base.workroom, .read).contents(max: Self.recordBytesMax)
-      guard known == text else {
-        throw EngineError(
-          "an earlier restore into \(target.path) did not end, and files of the target wait in \(Self.name)",
-          hint: "Run that restore again first, with the same --path or without.")
-      }
+  /// What is written down in a staging directory; `nil` where nothing is.
+  static func recordBytes(in stage: OpenFile, _ files: FileSystem) throws -> [UInt8]? {
+    do throws(SystemError) {
+      return try files.openBeneath(name.appending(recordName.bytes), in: stage, .read).contents(max: recordBytesMax)
+    } catch {
+      if error.isNotFound { return nil }
+      throw error
     }
-    let file = try files.open(Self.recordName, in: base.workroom, .openOrCreate)
-    try file.truncate(to: 0)
-    try text.withUnsafeBytes { try file.write($0, at: 0) }
-    guard isDelta, !paths.isEmpty else { return }
-    // Files of the target are moved here only after this is known for good.
-    try file.synchronize()
+  }
+
+  /// Writes down what is restored, whole or not at all. Files of the target are moved here only after that is known for good.
+  func write(_ record: RestoreRecord) throws {
+    let bytes = record.bytes
+    let isKnown = try Self.recordBytes(in: base.directory, files) == bytes
+    let name = isKnown ? Self.recordName : Self.newRecordName
+    let file = try files.open(name, in: base.workroom, isKnown ? .read : .openOrCreate)
+    if !isKnown {
+      try file.truncate(to: 0)
+      try bytes.withUnsafeBytes { try file.write($0, at: 0) }
+    }
+    if record.takesFilesOfTarget { try file.synchronize() }
+    if !isKnown {
+      try files.rename(name, in: base.workroom, to: Self.recordName, in: base.workroom, replacing: true)
+    }
+    guard record.takesFilesOfTarget else { return }
     for directory in [base.workroom, base.directory, target] { try directory.synchronizeDirectory() }
   }
 
@@ -167,7 +176,13 @@ final class StagingArea: Sendable {
   func closed() { openFiles.subtract(1, ordering: .relaxed) }
 
   /// A file has all its contents and attributes.
-  func complete() { completed.add(1, ordering: .relaxed) }
+  func complete(_ path: Path) {
+    completed.add(1, ordering: .relaxed)
+    if isDelta { unpublished.withLock { _ = $0.insert(path) } }
+  }
+
+  /// Whether a file of a delta waits here that this run has completed. What else lies here nobody has proved.
+  func isComplete(_ path: Path) -> Bool { unpublished.withLock { $0.contains(path) } }
 
   /// How many files were completed since this was asked last.
   func takeCompleted() -> UInt64 { completed.exchange(0, ordering: .relaxed) }
@@ -192,8 +207,9 @@ final class StagingArea: Sendable {
 
   /// Gives one staged file its name in the target.
   func publish(_ path: Path) throws {
-    let (stage, path) = try stage(of: path)
-    try stage.publish(path)
+    let (stage, pathThere) = try stage(of: path)
+    try stage.publish(pathThere)
+    unpublished.withLock { _ = $0.remove(path) }
   }
 
   /// Returns when everything on all file systems of the target is on stable storage.

@@ -24,6 +24,16 @@ package enum RecoveryTarget: Hashable, Sendable {
     }
   }
 
+  /// The option of the command line that names it, and its value.
+  var words: [String] {
+    switch self {
+    case .time(let time): ["--to-time", TimeText.exact(time)]
+    case .place(let place): ["--to-lsn", place.description]
+    case .restorePoint(let name): ["--to-name", name]
+    case .end: ["--to-end"]
+    }
+  }
+
   /// Whether a cluster that was replaced by another one may have it as well.
   var isOfAnyCluster: Bool {
     switch self {
@@ -124,6 +134,15 @@ package struct RecoverySettings: Sendable {
 package enum ShellText {
   /// One word, whatever is in it.
   package static func quoted(_ text: String) -> String { "'" + text.replacing("'", with: "'\\''") + "'" }
+
+  /// The same, as it is where the shell takes nothing in it for its own.
+  package static func word(_ text: String) -> String {
+    let isPlain = text.utf8.allSatisfy { byte in
+      UInt8(ascii: "a")...UInt8(ascii: "z") ~= byte || UInt8(ascii: "A")...UInt8(ascii: "Z") ~= byte
+        || UInt8(ascii: "+")...UInt8(ascii: ":") ~= byte || byte == UInt8(ascii: "=") || byte == UInt8(ascii: "_")
+    }
+    return isPlain && !text.isEmpty ? text : quoted(text)
+  }
 
   /// One word of a command of PostgreSQL's, to which a percent sign means something.
   package static func quotedForServer(_ text: String) -> String { quoted(text).replacing("%", with: "%%") }

@@ -1,0 +1,78 @@
+package import HoldfastModel
+
+/// What a restore is to do, as it stands in its staging directory: so the same can go on after an interruption, and nothing else takes for its own what waits there.
+package struct RestoreRecord: Equatable, Sendable {
+  /// The whole ID.
+  package let snapshot: String
+  /// What stays of what was there; `nil` for a restore into an empty target.
+  package let keeps: Restore.Keep?
+  /// As an operator would type them.
+  private let target: String
+  private let paths: [String]
+  private let tablespaces: [String]
+  private let otherWords: [String]
+
+  package init(_ options: Restore.Options, of snapshot: Identifier) {
+    self.snapshot = snapshot.description
+    keeps = options.isDelta ? options.keeps : nil
+    target = options.target.description
+    paths = options.paths.map(\.description).sorted()
+    tablespaces = options.tablespaces.map { "\($0.key)=\($0.value)" }.sorted()
+    otherWords = (options.crossesMounts ? ["--across-mounts"] : []) + (options.recovery?.plan.target.words ?? [])
+  }
+
+  /// Whether files of the target may wait in the staging directory: away from under their names, and changed already.
+  package var takesFilesOfTarget: Bool { keeps == .nothing || keeps == .others }
+
+  /// Whether an operator who says no snapshot has typed the same.
+  package func isSameCommand(as other: RestoreRecord) -> Bool {
+    keeps == other.keeps && paths == other.paths && tablespaces == other.tablespaces && otherWords == other.otherWords
+  }
+
+  /// The command that ends it.
+  package var command: String {
+    let way: [String] =
+      switch keeps {
+      case nil: []
+      case .nothing: ["--delta"]
+      case .others: ["--no-remove"]
+      case .everything: ["--missing-only"]
+      }
+    let words =
+      [String(snapshot.prefix(8)), "--target", target] + way + otherWords + paths.flatMap { ["--path", $0] }
+      + tablespaces.flatMap { ["--tablespace", $0] }
+    return "holdfast restore " + words.map(ShellText.word).joined(separator: " ")
+  }
+}
+
+// MARK: - As lines of text
+
+extension RestoreRecord {
+  private enum Key: String { case snapshot, into, target, path, tablespace, option }
+  private static let keepNames: [(name: String, keeps: Restore.Keep?)] = [
+    ("nothing", nil), ("delta", .nothing), ("no-remove", .others), ("missing-only", .everything),
+  ]
+
+  /// A key and a value a line. Paths are written as they are shown, which is one line each.
+  var bytes: [UInt8] {
+    let way = Self.keepNames.first { $0.keeps == keeps }?.name ?? ""
+    var lines: [(key: Key, value: String)] = [(.snapshot, snapshot), (.into, way), (.target, target)]
+    lines += paths.map { (.path, $0) } + tablespaces.map { (.tablespace, $0) } + otherWords.map { (.option, $0) }
+    return Array(lines.map { "\($0.key.rawValue) \($0.value)\n" }.joined().utf8)
+  }
+
+  /// `nil` where the bytes are no record.
+  init?(bytes: [UInt8]) {
+    var values: [Key: [String]] = [:]
+    for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") {
+      let parts = line.split(separator: " ", maxSplits: 1)
+      guard parts.count == 2, let key = Key(rawValue: String(parts[0])) else { return nil }
+      values[key, default: []].append(String(parts[1]))
+    }
+    guard let snapshot = values[.snapshot]?.first, let target = values[.target]?.first,
+      let way = Self.keepNames.first(where: { $0.name == values[.into]?.first })
+    else { return nil }
+    (self.snapshot, self.target, keeps) = (snapshot, target, way.keeps)
+    (paths, tablespaces, otherWords) = (values[.path] ?? [], values[.tablespace] ?? [], values[.option] ?? [])
+  }
+}
