@@ -100,6 +100,30 @@ import Testing
       ])
   }
 
+  /// What a link or a setting names is not there where the snapshot is restored.
+  @Test func aLinkToConfigurationElsewhereIsNotTakenForIt() throws {
+    let other = try TestCluster()
+    let place = other.directory.appending("etc")
+    TestFiles.makeDirectory(place)
+    TestFiles.rename(other.data.appending("pg_hba.conf"), to: place.appending("pg_hba.conf"))
+    TestFiles.symbolicLink(place.appending("pg_hba.conf").text, at: other.data.appending("pg_hba.conf"))
+    TestFiles.write("# unused\n", to: place.appending("ident"))
+    try TestCluster.giveToServer(place)
+    other.set(["ident_file": "'\(place.appending("ident").text)'"])
+    try other.start()
+    let progress = QuietProgress()
+    try shop.backup(progress: progress) { options in
+      options.source = other.data
+      options.name = SourceName("other")
+      options.postgres = other.connection
+    }
+    #expect(
+      progress.warnings == [
+        "the server reads its pg_ident.conf from \(place.appending("ident")), as ident_file says, and so does the server of a copy: it is not in the snapshot, back it up as well"
+      ])
+    #expect(try shop.entries()["pg_hba.conf"]?.file != nil)
+  }
+
   /// What a server has committed since it archived a segment is lost with its disk.
   @Test(arguments: [("on", "0", true), ("on", "60s", false), ("off", "0", false)])
   func aServerThatArchivesFullSegmentsOnlyIsTold(mode: String, timeout: String, isTold: Bool) throws {

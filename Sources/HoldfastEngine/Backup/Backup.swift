@@ -263,15 +263,19 @@ package struct Backup {
       found, source: path, connection: options.postgres, isExpected: options.expectsPostgres)
     try choice.begin(name, root: root, host: host, progress: progress)
     record.tornReasons.merge(choice.torn) { $1 }
+    let allowance = SQLiteAllowance(cancellation: host.cancellation)
+    let surveyed = SQLiteCandidate.lookingAgain(
+      at: found.sqlite.filter { database in !choice.withheld.keys.contains { $0.contains(database.path) } },
+      in: root, files: host.files)
+    // Some of these are waited for, which nobody else shall have to.
+    let atRest = SQLiteAtRest.among(surveyed, root: root, files: host.files, allowance: allowance)
     let databases = SQLiteDatabases(
-      found.sqlite, root: root, files: host.files, isGroup: options.groupsDatabases,
-      allowance: SQLiteAllowance(cancellation: host.cancellation))
+      surveyed, root: root, files: host.files, isGroup: options.groupsDatabases, allowance: allowance)
     try host.cancellation.check()
     warn(of: databases, record)
     return LiveDatabases(
-      sqlite: databases, surveyed: found.sqlite,
-      atRest: SQLiteAtRest.among(found.sqlite, root: root, files: host.files),
-      clusters: choice.clusters, postgres: choice.backup, withheld: choice.withheld)
+      sqlite: databases, surveyed: surveyed, atRest: atRest, clusters: choice.clusters, postgres: choice.backup,
+      withheld: choice.withheld, allowance: allowance)
   }
 
   private func warn(of databases: SQLiteDatabases, _ record: ChangeRecord) {

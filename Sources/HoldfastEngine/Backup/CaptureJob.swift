@@ -10,6 +10,8 @@ enum CaptureStep {
   /// Something without contents that was added or changed.
   case put(Entry, previous: Entry?)
   case removed(Path)
+  /// What SQLite keeps beside a database, as long as that is captured without it.
+  case companion(ScannedItem, previous: Entry?)
   case smallFile(SmallFile)
   case chunk(Chunk)
   /// A hole in a large file: so many pages of zeros, and those of them that were none before.

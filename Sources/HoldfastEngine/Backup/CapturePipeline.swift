@@ -7,7 +7,6 @@ internal import HoldfastSystem
 /// Walks the source beside the parent's state, lets workers read, digest, compare and compress what may have changed, and writes down the changes in
 /// path order.
 final class CapturePipeline {
-  private static let attemptsMax = 3
   private static let madeMeanwhile = "it is an SQLite database that was made while the backup ran"
   private let host: Host
   private let root: OpenFile
@@ -175,11 +174,11 @@ final class CapturePipeline {
   }
 
   private func examine(_ item: ScannedItem, previous: Entry?, mapOffset: UInt64) throws {
+    databases.sqlite.letGo(before: item.path)
     // First of all: what is left out must not become the first name of anything.
     if databases.isCompanion(item.path, root: root, files: host.files) {
       progress.skip(bytes: item.status.size)
-      if let previous { try add(.removed(previous.path)) }
-      return
+      return try add(.companion(item, previous: previous))
     }
     if let link = links.otherName(of: item) {
       progress.skip(bytes: item.status.size)
@@ -191,6 +190,7 @@ final class CapturePipeline {
     }
     try beginDatabase(in: item)
     if let previous, isUnchanged(item, since: previous) { return try add(.unchanged(previous)) }
+    if try lookAgain(at: item) { try beginDatabase(in: item) }
     if item.status.kind == .file { return try capture(item, previous: previous, mapOffset: mapOffset) }
     if let content = try content(of: item, previous: previous) { try put(item, content: content, previous: previous) }
   }
@@ -208,6 +208,7 @@ final class CapturePipeline {
   /// Begins the capture of a database whose turn comes only now. Where that cannot be, it is recorded, and it is captured as a plain file.
   private func beginDatabase(in item: ScannedItem) throws {
     guard let database = databases.sqlite.capture(of: item.status) else { return }
+    databases.sqlite.meet(database)
     do throws(SQLiteFailure) {
       try database.begin()
     } catch {
@@ -216,6 +217,20 @@ final class CapturePipeline {
       try drain()
       do throws(SQLiteFailure) { try database.begin() } catch { refuse(database, error) }
     }
+  }
+
+  /// Looks whether a file that changed has become a database, or one that somebody writes to.
+  /// - Returns: whether it was none before, and is captured as its programs see it.
+  private func lookAgain(at item: ScannedItem) throws -> Bool {
+    guard item.status.kind == .file, databases.sqlite.capture(of: item.status) == nil else { return false }
+    let isLate = databases.look(at: item, root: root, files: host.files)
+    guard databases.sqlite.capture(of: item.status) != nil else { return false }
+    if isLate {
+      progress.warn(
+        "\(item.path) was opened or written while the backup ran: it is captured as one committed state, but not of one instant with the other databases"
+      )
+    }
+    return true
   }
 
   private func refuse(_ database: SQLiteCapture, _ failure: SQLiteFailure) {
@@ -265,13 +280,6 @@ final class CapturePipeline {
   private func capture(_ item: ScannedItem, previous: Entry?, mapOffset: UInt64) throws {
     let isDatabase = databases.sqlite.capture(of: item.status) != nil
     let base = try bases.base(of: item, isDatabase: isDatabase, previous: previous, mapOffset: mapOffset)
-    if databases.isUnsurveyed(item, root: root, files: host.files) {
-      if previous == nil {
-        record.tornReasons[item.path] = Self.madeMeanwhile
-      } else {
-        databases.atRest[item.path] = SQLiteAtRest(unsurveyed: item.path, root: root, files: host.files)
-      }
-    }
     let isPlain =
       !isDatabase && databases.atRest[item.path] == nil && databases.cluster(of: item.path) == nil
       && record.tornReasons[item.path] == nil
@@ -318,7 +326,15 @@ final class CapturePipeline {
       }
       return nil
     }
-    if isMadeMeanwhile(file, item) { record.tornReasons[item.path] = Self.madeMeanwhile }
+    if isMadeMeanwhile(file, item) {
+      let now = ScannedItem(path: item.path, status: file.status, directory: nil, isInPostgreSQL: false, root: root)
+      if try lookAgain(at: now), let database = databases.sqlite.capture(of: now.status),
+        let large = try openDatabase(now, database, previous: previous, base: base, after: earlier)
+      {
+        return large
+      }
+      if isMadeMeanwhile(file, item) { record.tornReasons[item.path] = Self.madeMeanwhile }
+    }
     let isReplaced = previous.map { $0.identity.inode != file.status.inode } ?? true
     let found = try base?.isSamePath == false || !isReplaced ? base : bases.base(beginningWith: file.page) ?? base
     let pageSize =
@@ -333,7 +349,7 @@ final class CapturePipeline {
       after: earlier, scratch: scratch)
   }
 
-  /// Whether a file that was none when the source was surveyed is a database now: then nothing tells whether somebody writes to it.
+  /// Whether a file that was none when it was looked at is a database now: then nothing tells whether somebody writes to it.
   private func isMadeMeanwhile(_ file: OpenedFile, _ item: ScannedItem) -> Bool {
     databases.atRest[item.path] == nil && record.tornReasons[item.path] == nil
       && !file.status.isUntouched(since: item.status) && SQLiteCandidate.isBeginning(file.page.used)
@@ -380,7 +396,7 @@ final class CapturePipeline {
     let page = UInt64(file.pageSize)
     let isSparse = file.before.allocated < size
     var offset: UInt64 = 0
-    while offset < size, file.failure == nil {
+    while offset < size, !file.isLost {
       let data = isSparse ? try file.source.nextData(from: offset, size: size) : offset..<size
       let start = (data?.lowerBound).map { max(offset, $0 / page * page) } ?? size
       if start > offset {
@@ -390,7 +406,7 @@ final class CapturePipeline {
       }
       offset = start
       let end = data.map { Pages.count(size: $0.upperBound, pageSize: file.pageSize) * page } ?? size
-      while offset < min(end, size), file.failure == nil {
+      while offset < min(end, size), !file.isLost {
         try host.cancellation.check()
         let length = Int(min(UInt64(Limits.archiveFrameBytes), min(end, size) - offset))
         let base = try file.takeBase(Int(Pages.count(size: UInt64(length), pageSize: file.pageSize)))
@@ -431,6 +447,7 @@ final class CapturePipeline {
           try record.put(entry, previous: previous, inherits: false, runs: nil)
         }
       case .removed(let path): try record.remove(path)
+      case .companion(let item, let previous): try finishCompanion(item, previous: previous)
       case .smallFile(let file):
         files += 1
         try finish(file, at: location)
@@ -449,6 +466,15 @@ final class CapturePipeline {
     record.density += job.density
     progress.skip(bytes: skippedBytes)
     progress.advance(bytes: readBytes, files: files)
+  }
+
+  /// What SQLite keeps beside a database is left out, unless the database was captured as a plain file in the end: then it belongs to that.
+  private func finishCompanion(_ item: ScannedItem, previous: Entry?) throws {
+    if databases.isCompanion(item.path, root: root, files: host.files) {
+      if let previous { try record.remove(previous.path) }
+    } else if let file = try openLarge(item, previous: previous, base: nil, isInTurn: true) {
+      try captureInline(file)
+    }
   }
 
   /// A hard link to a name that vanished or was replaced since the scan is captured as the file itself, and is the first name of those after it.
@@ -529,7 +555,7 @@ final class CapturePipeline {
       }
       return try recordUnreadable(file.item, reason: error.reason, previous: file.previous, isInTurn: true)
     }
-    if verdict == .changed, file.attempt < Self.attemptsMax { return try captureAgain(file) }
+    if verdict == .changed, file.mayBeTriedAgain { return try captureAgain(file) }
     defer { database?.end() }
     var consistency = ConsistencyClass.torn
     if case .whole(let kind) = verdict, record.tornReasons[file.item.path] == nil { consistency = kind }
@@ -545,6 +571,10 @@ final class CapturePipeline {
   }
 
   private func captureAgain(_ file: LargeFile) throws {
+    if databases.atRest[file.item.path] != nil, let now = try? host.files.status(of: file.item.path, in: root) {
+      _ = try lookAgain(
+        at: ScannedItem(path: file.item.path, status: now, directory: nil, isInPostgreSQL: false, root: root))
+    }
     let again = try openLarge(file.item, previous: file.previous, base: file.base, after: file, isInTurn: true)
     if let again { try captureInline(again) }
   }

@@ -56,9 +56,7 @@ struct DatabaseSurvey {
       let keepsOpen = found.sqlite.count < SQLiteDatabases.openMax
       let unwhole = SQLiteCandidate.unwholeDatabase(
         ofLog: item.path, in: root, files: host.files, keepsOpen: keepsOpen)
-      if let unwhole {
-        found.sqlite.append(unwhole)
-      }
+      if let unwhole, !exclusions.contains(where: { $0.matches(unwhole.path) }) { found.sqlite.append(unwhole) }
       guard SQLiteCandidate.isPossible(item.status) else { continue }
       let isAsBefore =
         previous.map { $0.path == item.path && !$0.content.isHardLink && detection.isUnchanged(item.status, since: $0) }

@@ -6,6 +6,8 @@ internal import HoldfastSystem
 
 /// A file that is captured chunk by chunk. Between its first step and its last, results come back in order and are collected here.
 final class LargeFile {
+  private static let attemptsMax = 3
+
   let item: ScannedItem
   let previous: Entry?
   let base: BaseFile?
@@ -21,6 +23,12 @@ final class LargeFile {
   private let spool: PageMapSpool
   private(set) var isCutShort = false
   private(set) var failure: SystemError?
+
+  /// Whether another attempt follows where this one does not see one moment.
+  var mayBeTriedAgain: Bool { attempt < Self.attemptsMax }
+
+  /// Whether nothing of this attempt counts any more: it has failed, or it is known already that another one follows.
+  var isLost: Bool { failure != nil || (isCutShort && mayBeTriedAgain && !source.mayShrink) }
 
   init(
     item: ScannedItem, source: any CapturedBytes, before: FileStatus, pageSize: UInt32, previous: Entry?,
@@ -51,6 +59,8 @@ final class LargeFile {
   func add(_ chunk: Chunk, at location: PageLocation?) throws {
     if let failure = chunk.failure { self.failure = failure }
     isCutShort = isCutShort || chunk.isCutShort
+    // What is missing would be zeros, with which the next attempt would compare what is there. And it compares page by page from the beginning: nothing may follow a gap.
+    guard !isLost else { return }
     digest.add(chunk.digests)
     for run in chunk.runs { try spool.append(run.moved(to: location)) }
   }
@@ -77,6 +87,7 @@ final class LargeFile {
 
   /// Pages of zeros that the file system does not store.
   func addHole(pageCount: UInt64, changed: [PageRun]) throws {
+    guard !isLost else { return }
     digest.addZeros(pageCount)
     for run in changed { try spool.append(run) }
   }

@@ -6,25 +6,27 @@ internal import HoldfastSystem
 /// The databases of a source that are not captured as plain files.
 struct LiveDatabases {
   var sqlite: SQLiteDatabases
-  /// All databases of SQLite that the survey looked into.
-  private let surveyedPaths: Set<Path>
-  private let surveyedFiles: Set<FileSystem.FileKey>
+  /// All databases of SQLite that were looked into, before the capture or during it.
+  private var knownPaths: Set<Path>
+  private var knownFiles: Set<FileSystem.FileKey>
   /// Those among them that are captured as plain files because nobody had them open.
-  var atRest: [Path: SQLiteAtRest]
+  private(set) var atRest: [Path: SQLiteAtRest]
   /// PostgreSQL data directories, running or not.
   let clusters: [PostgresCluster]
   /// The one among them that is captured while its server runs.
   let postgres: PostgresBackup?
   /// Directories that are not captured, and why.
   let withheld: [Path: String]
+  private let allowance: SQLiteAllowance
 
   init(
     sqlite: SQLiteDatabases, surveyed: [SQLiteCandidate], atRest: [SQLiteAtRest], clusters: [PostgresCluster],
-    postgres: PostgresBackup?, withheld: [Path: String]
+    postgres: PostgresBackup?, withheld: [Path: String], allowance: SQLiteAllowance
   ) {
     (self.sqlite, self.clusters, self.postgres, self.withheld) = (sqlite, clusters, postgres, withheld)
+    self.allowance = allowance
     self.atRest = Dictionary(atRest.map { ($0.path, $0) }) { first, _ in first }
-    (surveyedPaths, surveyedFiles) = (Set(surveyed.map(\.path)), Set(surveyed.map(\.key)))
+    (knownPaths, knownFiles) = (Set(surveyed.map(\.path)), Set(surveyed.map(\.key)))
   }
 
   /// The cluster that a path lies in.
@@ -47,16 +49,29 @@ struct LiveDatabases {
     if sqlite.isCompanion(path) { return true }
     guard let database = SQLiteCandidate.database(ofCompanion: path) else { return false }
     if atRest[database] != nil { return true }
-    if surveyedPaths.contains(database) { return false }
+    if knownPaths.contains(database) { return false }
     // The survey did not look into what is as the parent has it, with nothing beside it: somebody opened it since.
     return isDatabase(database, root: root, files: files)
   }
 
-  /// Whether a file is a database that the survey did not look into: it was made since or put in the place of another one, or was as the parent has it then, and was
-  /// written since.
-  func isUnsurveyed(_ item: ScannedItem, root: OpenFile, files: FileSystem) -> Bool {
-    SQLiteCandidate.isPossible(item.status) && !surveyedFiles.contains(FileSystem.FileKey(item.status))
-      && atRest[item.path] == nil && isDatabase(item.path, root: root, files: files)
+  /// Looks into a file that the survey did not look into, because it was made or put in the place of another one since, or was as the parent has it then; and into one
+  /// that was at rest, and is not as it was. What is a database is captured as its programs see it from now on.
+  /// - Returns: whether it is one, and is not of one instant with those that are held.
+  mutating func look(at item: ScannedItem, root: OpenFile, files: FileSystem) -> Bool {
+    guard SQLiteCandidate.isPossible(item.status), sqlite.capture(of: item.status) == nil else { return false }
+    if let known = atRest[item.path] {
+      if known.isStill(item.status) { return false }
+    } else if knownFiles.contains(FileSystem.FileKey(item.status)) {
+      return false
+    }
+    let found = SQLiteCandidate.look(
+      at: item.path, status: item.status, in: root, files: files, keepsOpen: true)
+    guard let found else { return false }
+    knownPaths.insert(found.path)
+    knownFiles.insert(found.key)
+    atRest[found.path] = SQLiteAtRest.among([found], root: root, files: files, allowance: allowance).first
+    if found.isLive { sqlite.add(found, root: root, files: files, allowance: allowance) }
+    return sqlite.areOfOneInstant
   }
 
   private func isDatabase(_ path: Path, root: OpenFile, files: FileSystem) -> Bool {

@@ -46,6 +46,7 @@ struct ClusterRules {
 
   private func verdict(onLink parts: [String]) -> Verdict {
     if parts == ["pg_wal"] { return .follow }
+    if parts.count == 1, cluster.given.contains(parts[0]) { return .late }
     guard parts.count == 2 else { return .capture }
     let isOuter = cluster.tablespaces.contains { $0.name == parts[1] }
     if parts[0] == PostgresCluster.tablespaceDirectory, isOuter { return .follow }

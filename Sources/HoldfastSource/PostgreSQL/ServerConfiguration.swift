@@ -20,9 +20,10 @@ struct ServerConfiguration {
     of cluster: PostgresCluster, _ connection: PostgresConnection, in root: OpenFile, files: FileSystem
   ) throws {
     var missing: [String] = []
-    for name in Self.names.keys.sorted()
-    where try files.statusIfPresent(of: cluster.root.appending(name), in: root) == nil {
-      missing.append(name)
+    for name in Self.names.keys.sorted() {
+      // A link leads nowhere where it is restored.
+      let isThere = try files.statusIfPresent(of: cluster.root.appending(name), in: root)?.kind == .file
+      if !isThere { missing.append(name) } else { warnings += Self.warning(of: name, connection) }
     }
     guard !missing.isEmpty else { return }
     let list = missing.joined(separator: ", ")
@@ -45,6 +46,19 @@ struct ServerConfiguration {
         "the configuration of the cluster (\(list)) lies outside of its data directory, and is not in the snapshot (\(failure.message)): back it up as well, or let the role of --postgres read it (GRANT pg_read_all_settings, pg_read_server_files; GRANT EXECUTE ON FUNCTION pg_read_file(text))"
       )
     }
+  }
+
+  /// What is to be said where a file of this name lies in the data directory, and the server reads another one.
+  private static func warning(of name: String, _ connection: PostgresConnection) -> [String] {
+    guard let setting = names[name],
+      // Who may not know the places is told nothing.
+      let place = try? connection.value("SELECT current_setting($1)", [setting]),
+      let home = try? connection.value("SELECT current_setting('data_directory')"),
+      Path(place) != Path(home).appending(name)
+    else { return [] }
+    return [
+      "the server reads its \(name) from \(Path(place)), as \(setting) says, and so does the server of a copy: it is not in the snapshot, back it up as well"
+    ]
   }
 
   /// What counts of it, in one file: it may include others.

@@ -18,6 +18,10 @@ package struct SQLiteDatabases: Sendable {
   private var captures: [FileSystem.FileKey: SQLiteCapture] = [:]
   private var companions: [Path: FileSystem.FileKey] = [:]
   private var names: [FileSystem.FileKey: [Path]] = [:]
+  /// Those whose last name the walk over the source has not passed yet, by that name, in descending order.
+  private var waiting: [(path: Path, key: FileSystem.FileKey)] = []
+  /// Those that it has met.
+  private var met: Set<FileSystem.FileKey> = []
   package private(set) var refusals: [Refusal] = []
   /// The database whose writer did not pause, so that not all of them are of one instant.
   package private(set) var restless: Path?
@@ -29,6 +33,9 @@ package struct SQLiteDatabases: Sendable {
 
   package static let none = SQLiteDatabases()
   private init() {}
+
+  /// Whether those that are held are of one instant.
+  package private(set) var areOfOneInstant = false
 
   /// What captures the file, or one of its names.
   package func capture(of status: FileStatus) -> SQLiteCapture? { captures[FileSystem.FileKey(status)] }
@@ -60,7 +67,31 @@ package struct SQLiteDatabases: Sendable {
     // The rest begins when its turn has come.
     let first = Array(all.prefix(Self.openMax))
     if isGroup, first.count > 1, !areTooMany { beginTogether(first) } else { begin(prepare(first)) }
+    areOfOneInstant = isGroup && !all.isEmpty && !areTooMany && restless == nil
     areTooMany = areTooMany && isGroup
+    waiting = names.compactMap { key, paths in paths.max().map { (path: $0, key: key) } }
+      .filter { captures[$0.key] != nil }.sorted { $0.path > $1.path }
+  }
+
+  /// Begins to capture a database that was found when the others were held already.
+  package mutating func add(
+    _ candidate: SQLiteCandidate, root: OpenFile, files: FileSystem, allowance: SQLiteAllowance
+  ) {
+    captures[candidate.key] = SQLiteCapture(candidate, root: root, files: files, allowance: allowance)
+    names[candidate.key, default: []].append(candidate.path)
+    for companion in candidate.companions { companions[companion] = candidate.key }
+  }
+
+  /// Notes that the walk over the source has met a database.
+  package mutating func meet(_ database: SQLiteCapture) { met.insert(database.key) }
+
+  /// Lets go of the databases that the walk has not met where they were: nobody shall wait for what is no part of the snapshot.
+  /// - Parameter path: how far the walk has come.
+  package mutating func letGo(before path: Path) {
+    while let last = waiting.last, last.path < path {
+      if !met.contains(last.key) { captures[last.key]?.end() }
+      waiting.removeLast()
+    }
   }
 
   /// One name of each file: that beside which SQLite keeps something, where there is such a one.

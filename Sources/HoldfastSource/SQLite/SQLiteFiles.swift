@@ -163,23 +163,4 @@ struct SQLiteFiles: Sendable {
     guard isHot, try isNamed(journal, "-journal") else { return nil }
     return journal
   }
-
-  /// The status of the database, as soon as whatever is written from now on shows in it.
-  func settledStatus() throws(SQLiteFailure) -> FileStatus {
-    try reading { () throws(SystemError) in try main.settledStatus() }
-  }
-}
-
-extension OpenFile {
-  /// The status of the file, as soon as whatever is written from now on shows in it: some milliseconds after the last write.
-  /// - Returns: after a while also a status that is not settled: a clock that is wrong keeps nobody waiting.
-  func settledStatus() throws(SystemError) -> FileStatus {
-    let looksMax = 50
-    for _ in 1..<looksMax {
-      let status = try status()
-      if status.isSettled { return status }
-      Pause.forALock()
-    }
-    return try status()
-  }
 }

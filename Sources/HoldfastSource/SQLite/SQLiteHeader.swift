@@ -96,8 +96,8 @@ package struct SQLiteCandidate: Sendable {
     _ path: Path, in root: OpenFile, files: FileSystem, keepsOpen: Bool
   ) -> SQLiteCandidate? {
     guard let file = try? files.openForCapture(path, in: root), let header = try? SQLiteHeader(of: file),
-      // What was put into its place since is what counts. A database at rest is compared with this status later.
-      let now = try? header.isWAL ? file.settledStatus() : file.status()
+      // What was put into its place since is what counts.
+      let now = try? file.status()
     else { return nil }
     // Before the companions are looked for.
     let isSettled = now.isSettled
@@ -107,9 +107,27 @@ package struct SQLiteCandidate: Sendable {
       isSettled: isSettled, file: keepsOpen ? file : nil)
   }
 
-  /// Whether SQLite keeps something beside a file: then somebody has it open, or did not end well.
+  /// Whether SQLite keeps something beside a file: then somebody has it open, or did not end well. What cannot be examined may be there.
   package static func hasCompanion(_ path: Path, in root: OpenFile, files: FileSystem) -> Bool {
-    suffixes.contains { (try? files.statusIfPresent(of: Path(bytes: path.bytes + $0), in: root)) != nil }
+    suffixes.contains { suffix in
+      do throws(SystemError) {
+        return try files.statusIfPresent(of: Path(bytes: path.bytes + suffix), in: root) != nil
+      } catch {
+        return true
+      }
+    }
+  }
+
+  /// The candidates as they are now, as far as something lies beside those beside which nothing lay.
+  package static func lookingAgain(
+    at candidates: [SQLiteCandidate], in root: OpenFile, files: FileSystem
+  ) -> [SQLiteCandidate] {
+    candidates.map { candidate in
+      guard !candidate.isLive, hasCompanion(candidate.path, in: root, files: files) else { return candidate }
+      let keepsOpen = candidate.file != nil
+      return look(at: candidate.path, status: candidate.status, in: root, files: files, keepsOpen: keepsOpen)
+        ?? candidate
+    }
   }
 }
 
@@ -130,7 +148,7 @@ extension SQLiteCandidate {
 
   /// Whether it has to be captured as its programs see it: in WAL mode where there is a WAL, in rollback mode always, because nothing tells whether somebody
   /// writes.
-  var isLive: Bool { !header.isWAL || hasCompanion }
+  package var isLive: Bool { !header.isWAL || hasCompanion }
 
   /// The file beside which a WAL lies though it is no database that SQLite could read: most likely an encrypted one, in use. Extensions that encrypt
   /// leave the header of a WAL as it is.

@@ -97,12 +97,6 @@ struct SQLiteHold: Sendable {
     if log == nil, !staysLocked { unlock() }
   }
 
-  /// Whether the database is still as it was learned. Under the lock.
-  func isStill() throws(SQLiteFailure) -> Bool {
-    guard let files, let view else { return false }
-    return try view.isStill(files)
-  }
-
   /// Everything that is locked goes; the database stays open.
   mutating func unlock() {
     logGrowth = logGrowthNow

@@ -26,7 +26,7 @@ struct SQLiteLook {
 
   /// - Parameter isHeld: whether the lock keeps everybody from writing. Else whatever is written from now on has to show in the status.
   private func status(isHeld: Bool) throws(SQLiteFailure) -> FileStatus {
-    guard isHeld else { return try files.settledStatus() }
+    if !isHeld, let settled = allowance.settledStatus(of: files.main, files.owner) { return settled }
     return try files.reading { () throws(SystemError) in try files.main.status() }
   }
 
@@ -48,7 +48,7 @@ struct SQLiteLook {
       try log.walk(file, max: framesMax) { allowance.isCancelled }
     }
     try checkNotStopped()
-    let room = try allowance.room(for: log.frameCount, files.owner)
+    let room = try allowance.room(for: log.frameCount, files.owner, of: "WAL frames: a checkpoint makes WALs shorter")
     if let commit, !log.ends(at: commit) { throw .refused("its WAL does not fit to what programs see of it") }
     guard log.frameCount > 0 else { return nil }
     var view = try SQLiteView(
@@ -59,6 +59,7 @@ struct SQLiteLook {
     return view
   }
 
+  /// A transaction may have been about to begin WAL mode, or to end it: as long as its journal counts, the database is in rollback mode.
   /// - Returns: `nil` where the journal puts back nothing.
   private func viewThrough(
     _ file: OpenFile, _ status: FileStatus, _ header: SQLiteHeader
@@ -78,11 +79,12 @@ struct SQLiteLook {
     }
     try checkNotStopped()
     guard let journal = found.journal else { return nil }
-    let room = try allowance.room(for: journal.recordCount, files.owner)
+    let room = try allowance.room(
+      for: journal.recordCount, files.owner, of: "pages in journals of transactions that were cut off")
     return try SQLiteView(
       files, status: status, header: header,
       overlay: SQLiteView.Overlay(file: file, pages: journal.index, journal: found.status, room: room),
-      pageCount: journal.pageCount, pageSize: journal.pageSize, isWAL: header.isWAL)
+      pageCount: journal.pageCount, pageSize: journal.pageSize, isWAL: false)
   }
 
   private func checkNotStopped() throws(SQLiteFailure) {

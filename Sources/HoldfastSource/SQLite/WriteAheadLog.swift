@@ -60,12 +60,6 @@ struct WriteAheadLog {
       && committedSum.second == commit.sum.second && header[16..<24].elementsEqual(commit.salts)
   }
 
-  /// Frames that a WAL of this size can have.
-  func frameCount(size: UInt64) -> Int {
-    let frameBytes = UInt64(Self.frameHeaderCount) + UInt64(pageSize)
-    return size < UInt64(Self.headerCount) ? 0 : Int(clamping: (size - UInt64(Self.headerCount)) / frameBytes)
-  }
-
   /// Reads the frames up to the last sound one, or to so many. What lies behind a commit that counts may be rewritten meanwhile.
   /// - Parameter isCancelled: looked at between two blocks.
   mutating func walk(
@@ -130,7 +124,6 @@ struct WriteAheadLog {
 struct WriteAheadLogIndex: Equatable {
   private static let copyCount = 48
 
-  let pageSize: UInt32
   /// Frames up to the last commit, and pages of the database after it.
   let frameCount: UInt32
   let pageCount: UInt32
@@ -153,9 +146,6 @@ struct WriteAheadLogIndex: Equatable {
     checksum.add(UnsafeRawBufferPointer(rebasing: bytes[..<40]))
     let isMade = bytes[12] == 1
     guard isMade, word(0) == 3_007_000, checksum.first == word(40), checksum.second == word(44) else { return nil }
-    let size = UInt32(bytes.loadUnaligned(fromByteOffset: 14, as: UInt16.self))
-    // 64 KiB do not fit into two bytes: they are written as 1.
-    pageSize = (size & 0xfe00) | (size & 1) << 16
     frameCount = word(16)
     pageCount = word(20)
     sum = Pair(first: word(24), second: word(28))

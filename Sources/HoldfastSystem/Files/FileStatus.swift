@@ -68,9 +68,18 @@ package struct FileStatus: Sendable, Equatable {
   package var isSettled: Bool {
     var tick = timespec()
     clock_gettime(CLOCK_REALTIME_COARSE, &tick)
-    let now = Timestamp(seconds: Int64(tick.tv_sec), nanoseconds: UInt32(tick.tv_nsec))
+    let seconds = Int64(tick.tv_sec) - (hasCoarseTimes ? Self.coarseSeconds : 0)
+    let now = Timestamp(seconds: seconds, nanoseconds: UInt32(tick.tv_nsec))
     return modified < now && changed < now
   }
+
+  /// FAT has times of two seconds, others whole ones.
+  private static let coarseSeconds: Int64 = 2
+  /// Nobody can set the time of the change: where it is a whole second, the file system keeps no parts of seconds.
+  private var hasCoarseTimes: Bool { changed.nanoseconds == 0 }
+
+  /// After so long a time stamps are later ones, whatever the clock shows: the kernel's longest tick, with some to spare, or what the file system keeps.
+  package var timeGrain: Duration { hasCoarseTimes ? .seconds(Self.coarseSeconds) : .milliseconds(20) }
 
   /// Whether what is in the two is the same, as far as size and time of the last write tell.
   package func hasSameContent(as other: FileStatus) -> Bool {

@@ -9,10 +9,6 @@ package enum PageCacheUse: Sendable {
   /// The same, by what Linux had before 6.14.
   case sparingByAdvice
 
-  /// For libraries that read through a function of their own.
-  package static let sparingRead: @convention(c) (Int32, UnsafeMutableRawPointer?, Int, Int) -> Int =
-    holdfast_read_sparingly
-
   func read(_ descriptor: Int32, _ buffer: UnsafeMutableRawBufferPointer, at offset: Int) -> Int {
     switch self {
     case .ordinary: pread(descriptor, buffer.baseAddress, buffer.count, offset)
