@@ -50,7 +50,6 @@ let package = Package(
     .target(name: "CSHA256"),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
-    .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
     .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
 
@@ -58,7 +57,7 @@ let package = Package(
     module("System", ["HoldfastModel", "CCurl", "CLinux"]),
     module("Codec", ["HoldfastModel", "CSHA256", "CZlib", "CISAL", "CZstd", crypto, cryptoExtras]),
     module("Archive", ["HoldfastModel", "HoldfastSystem", "HoldfastCodec"]),
-    module("Source", ["HoldfastModel", "HoldfastSystem", "CPostgres", "CSQLite"]),
+    module("Source", ["HoldfastModel", "HoldfastSystem", "CPostgres"]),
     module("Store", ["HoldfastModel", "HoldfastSystem"]),
     module("Configuration", ["HoldfastModel", "HoldfastSystem", "CYAML", configuration]),
     module(
@@ -73,6 +72,8 @@ let package = Package(
     .executableTarget(
       name: "holdfast", dependencies: ["HoldfastCLI"], swiftSettings: settings, linkerSettings: [releaseBinary]),
 
+    // Tests make databases with it; holdfast reads them by itself.
+    .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
     .target(
       name: "HoldfastTestSupport",
       dependencies: [

@@ -1,14 +1,10 @@
 internal import CPostgres
-internal import CSQLite
 package import HoldfastModel
 
-/// Of databases: the SQLite of this machine, which programs most likely have as well, and what a server is reached by.
+/// Of databases: what a server is reached by. SQLite's files are read without its library.
 package enum SourceLibraries {
   package static var versions: [LibraryVersion] {
-    [
-      LibraryVersion("SQLite", String(cString: sqlite3_libversion())),
-      LibraryVersion("libpq", holdfast_libpq_load().map { number($0.pointee.version()) }),
-    ]
+    [LibraryVersion("libpq", holdfast_libpq_load().map { number($0.pointee.version()) })]
   }
 
   /// `150010` is 15.10 (PQlibVersion).

@@ -12,7 +12,7 @@ import Testing
     }
     let allowed: Set = [
       "linux-vdso.so.1", "libzstd.so.1", "libisal.so.2", "libz.so.1", "libm.so.6", "libc.so.6", "libstdc++.so.6",
-      "libgcc_s.so.1", "libsqlite3.so.0", "libyaml-0.so.2",
+      "libgcc_s.so.1", "libyaml-0.so.2",
     ]
     for line in result.output.split(separator: "\n") {
       let library = line.drop { $0 == "\t" || $0 == " " }.prefix { $0 != " " }
