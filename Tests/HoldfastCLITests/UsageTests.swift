@@ -17,7 +17,7 @@ import Testing
       21   damage that costs data
       30   an objective is missed
       126  `wal fetch` failed: anything but a file that the archive does not have
-      130  interrupted by a signal; partial work was dropped
+      130  interrupted by a signal before it was done; run the same command again
 
     """
 

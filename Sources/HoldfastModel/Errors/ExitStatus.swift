@@ -28,7 +28,7 @@ package enum ExitStatus: Int32, CaseIterable, Sendable {
     case .dataLoss: "damage that costs data"
     case .objectiveMissed: "an objective is missed"
     case .fetchFailed: "`wal fetch` failed: anything but a file that the archive does not have"
-    case .interrupted: "interrupted by a signal; partial work was dropped"
+    case .interrupted: "interrupted by a signal before it was done; run the same command again"
     }
   }
 }
