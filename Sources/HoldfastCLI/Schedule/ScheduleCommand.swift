@@ -40,8 +40,8 @@ struct ScheduleInstall: ParsableCommand {
 
       holdfast schedule install --every 15m -- backup /srv/shop --repository /backup --quiet
 
-      A run that finds another one at work is no failure. The service can write only where the repository and the source are; where a command of the \
-      site's is part of it (--before, --from-command and the like), and for a restore, it can do what its user can.
+      A run that finds another one at work is no failure. The service can write only where the repository is, and to /tmp and /var/tmp: not into the \
+      source. Where a command of the site's is part of it (--before, --from-command and the like), and for a restore, it can do what its user can.
 
       \(ExitStatusTable.text)
       """)

@@ -18,7 +18,6 @@ struct ScheduledCommand {
   /// Whether it works on what is configured, and needs nothing of the environment for it.
   let isConfigured: Bool
   private let repository: String?
-  private let source: String?
   private let isByCommandLine: Bool
   private let isRestore: Bool
 
@@ -40,7 +39,6 @@ struct ScheduledCommand {
     let site = isConfigured ? try load() : try? load()
     self.site = site
     repository = Self.value("-r", "--repository", arguments)
-    source = backup?.source
     isRestore = parsed is RestoreCommand
     isByCommandLine = arguments.contains { argument in
       Self.commands.contains { argument == $0 || argument.hasPrefix($0 + "=") }
@@ -48,7 +46,9 @@ struct ScheduledCommand {
     if let repository, !repository.hasPrefix("/"), site?.repository(repository) == nil {
       throw ScheduleError.relativePath(repository)
     }
-    if let source, !source.hasPrefix("/"), site?.source(source) == nil { throw ScheduleError.relativePath(source) }
+    if let source = backup?.source, !source.hasPrefix("/"), site?.source(source) == nil {
+      throw ScheduleError.relativePath(source)
+    }
   }
 
   /// Whether it may need whatever its user can: a command of the site's may be a part of it, or it makes files of all kinds wherever it is told.
@@ -56,27 +56,13 @@ struct ScheduledCommand {
     isByCommandLine || isRestore || site?.runsCommands == true
   }
 
-  /// Where it writes: the repository, and the source, beside whose databases SQLite keeps files. Empty where that is not known.
+  /// Where it writes: the repositories. Nothing is ever written into a source. Empty where that is not known.
   /// - Parameter repository: the one that the environment of the run names.
   func places(repository environment: String?) -> [String] {
-    guard let named = repository ?? environment else { return configuredPlaces }
-    let path = site?.repository(named).map { Self.text($0.path) } ?? named
-    guard let source else { return [path] + configuredSources }
-    return [path, site?.source(source).flatMap { Self.directory($0) } ?? source]
-  }
-
-  private var configuredPlaces: [String] {
-    guard let site, !site.repositories.isEmpty else { return [] }
-    // A configured source is among them.
-    let other = source.flatMap { site.source($0) == nil ? $0 : nil }
-    return site.repositories.map { Self.text($0.path) } + configuredSources + (other.map { [$0] } ?? [])
-  }
-
-  private var configuredSources: [String] { site?.sources.compactMap { Self.directory($0) } ?? [] }
-
-  private static func directory(_ source: SourceSettings) -> String? {
-    guard case .directory(let path) = source.subject else { return nil }
-    return text(path)
+    guard let named = repository ?? environment else {
+      return site?.repositories.map { Self.text($0.path) } ?? []
+    }
+    return [site?.repository(named).map { Self.text($0.path) } ?? named]
   }
 
   private static func text(_ path: Path) -> String { String(decoding: path.bytes, as: UTF8.self) }

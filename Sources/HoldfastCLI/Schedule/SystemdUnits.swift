@@ -6,8 +6,8 @@ package enum SystemdUnits {
     package let text: String
   }
 
-  /// What a backup needs beyond its user's rights: to read everything, to write into the repository and beside SQLite's databases whoever owns them, to keep the set-group-ID of
-  /// a repository's directories, to see who else has a database open, and (CAP_SYS_ADMIN) to see the attributes `trusted.*`, which the kernel hides from everybody else.
+  /// What a backup needs beyond its user's rights: to read everything, to write into the repository whoever owns it, to keep the group and the set-group-ID of
+  /// its directories, to see who else has a database open, and (CAP_SYS_ADMIN) to see the attributes `trusted.*`, which the kernel hides from everybody else.
   private static let capabilities =
     "CAP_CHOWN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER CAP_FSETID CAP_SYS_ADMIN CAP_SYS_PTRACE"
 
