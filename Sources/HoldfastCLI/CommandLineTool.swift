@@ -5,9 +5,13 @@ internal import HoldfastSystem
 
 /// The program: parses, runs, and is the one place where an error becomes a message and an exit status.
 package enum CommandLineTool {
-  package static func run(_ arguments: some Collection<String>) -> Int32 {
+  /// Does what the command line of this process asks for.
+  /// - Returns: the exit status.
+  package static func run() -> Int32 { run(CommandLineWords.arguments) }
+
+  private static func run(_ arguments: [String]) -> Int32 {
     do {
-      var command = try Holdfast.parseAsRoot(Array(arguments))
+      var command = try Holdfast.parseAsRoot(arguments)
       try command.run()
       if let lost = Console.lostOutput { throw lost }
       return ExitStatus.done.rawValue

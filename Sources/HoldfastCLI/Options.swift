@@ -162,6 +162,18 @@ enum Environment {
     return Path(String(cString: current)).appending(path.bytes)
   }
 
+  /// Where this program lies.
+  static func program(_ host: Host) throws -> Path {
+    do throws(SystemError) {
+      return try host.files.resolve(Path("/proc/self/exe"))
+    } catch {
+      guard error.isNotFound else { throw error }
+      throw EngineError(
+        "where this program lies cannot be told: /proc is not mounted",
+        hint: "Mount it: mount -t proc proc /proc")
+    }
+  }
+
   /// Where the local state cache lies: `HOLDFAST_CACHE_DIR`, `XDG_CACHE_HOME/holdfast`, `~/.cache/holdfast`, for root without a home `/var/cache/holdfast`.
   static func cacheDirectory() throws -> Path? {
     if let directory = value("HOLDFAST_CACHE_DIR"), !directory.isEmpty { return try absolute(directory) }

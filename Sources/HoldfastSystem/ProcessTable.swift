@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Glibc
 package import HoldfastModel
 
@@ -28,6 +29,9 @@ package struct ProcessEntry: Sendable {
 }
 
 extension FileSystem {
+  /// Whether processes can be seen at all: not where /proc is not mounted.
+  package static var seesProcesses: Bool { holdfast_has_proc() == 1 }
+
   /// The process of a number; `nil` where it cannot be seen.
   package func process(_ number: Int32) -> ProcessEntry? {
     guard number > 0 else { return nil }

@@ -1,4 +1,4 @@
 internal import Glibc
 internal import HoldfastCLI
 
-exit(CommandLineTool.run(CommandLine.arguments.dropFirst()))
+exit(CommandLineTool.run())

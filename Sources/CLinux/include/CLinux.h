@@ -102,3 +102,8 @@ pid_t holdfast_supervise(
     const char *shell, const char *command, char *const environment[], int input, int output, int *lifeline);
 
 char *const *holdfast_environment(void);
+
+/// The arguments of main, the program's name among them: also where /proc is not mounted.
+int holdfast_argument_count(void);
+/// - Parameter index: from 0, below the count.
+const char *holdfast_argument(int index);

@@ -74,7 +74,7 @@ extension RestoreCommand {
 
   /// What the server of the restored cluster will run: this very program, with this repository.
   private func restoreCommand(_ plan: RecoveryPlan, _ repository: Repository, _ host: Host) throws -> String {
-    let program = try host.files.resolve(Path("/proc/self/exe"))
+    let program = try Environment.program(host)
     var words = [ShellText.quotedForServer(try text(program)), "wal", "fetch", "%f", "%p"]
     words += ["--repository", ShellText.quotedForServer(try text(place.directory(host)))]
     words += ["--name", plan.snapshot.sourceName.text, "--system", plan.system.description]

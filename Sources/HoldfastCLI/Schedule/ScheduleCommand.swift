@@ -140,7 +140,7 @@ struct ScheduleInstall: ParsableCommand {
   ) throws -> Schedule {
     let command = command.isEmpty ? ["run", "--quiet"] : command
     let scheduled = try ScheduledCommand(command, host)
-    let program = try self.program.map { try Environment.absolute($0) } ?? host.files.resolve(Path("/proc/self/exe"))
+    let program = try self.program.map { try Environment.absolute($0) } ?? Environment.program(host)
     var schedule = Schedule(
       name, cadence, program: String(decoding: program.bytes, as: UTF8.self), arguments: command)
     schedule.isOfUser = place.kind == .systemdOfUser

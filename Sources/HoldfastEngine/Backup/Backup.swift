@@ -255,6 +255,9 @@ package struct Backup {
     let found = try survey.run()
     progress.begin(phase: "reading", totalBytes: found.bytes)
     try others.check(record, root: root, files: host.files)
+    if let place = others.untold {
+      progress.warn("/proc is not mounted, and who has \(place) open cannot be seen: it is captured as if nobody had")
+    }
     for path in found.encrypted {
       record.tornReasons[path] =
         "it looks like an encrypted SQLite database in use: a plain copy may be of different moments; let the program that has its key write a copy, with --from-command or --before"

@@ -15,6 +15,10 @@ struct TargetUse {
 
   /// What could not be seen, for the operator; `nil` where everything could.
   var warning: String? {
+    guard FileSystem.seesProcesses else {
+      return
+        "/proc is not mounted, and what runs on this machine cannot be seen: make sure that nothing uses the target"
+    }
     guard let first = servers.unseen.first else { return nil }
     return
       "\(Amount.count(UInt64(servers.unseen.count), "process", "processes")) of PostgreSQL (such as \(first)) cannot be looked at by this user: make sure that none uses the target"

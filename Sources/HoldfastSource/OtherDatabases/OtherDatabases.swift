@@ -62,6 +62,9 @@ package final class OtherDatabases {
     return found
   }
 
+  /// One that was called at rest although nobody could tell, because no process can be seen.
+  package var untold: Path? { FileSystem.seesProcesses ? nil : atRest.first?.place }
+
   /// Which of those that were at rest were opened since then.
   package func openedMeanwhile() -> [InUse] {
     atRest.compactMap { database in

@@ -47,7 +47,7 @@ extension FileSystem {
       // However long the path of the directory is.
       return try extendedAttributes(of: Path("/proc/self/fd/\(directory.descriptor)").appending(name.bytes))
     } catch {
-      guard error.isNotFound, holdfast_has_proc() == 0 else {
+      guard error.isNotFound, !Self.seesProcesses else {
         throw SystemError(error.action, directory.place(of: name), code: error.code)
       }
       return try extendedAttributes(of: directory.place(of: name))

@@ -1,0 +1,16 @@
+#include "CLinux.h"
+
+// glibc calls the functions of .init_array as it calls main: with the arguments. Swift's own way to them, CommandLine.arguments, reads /proc/self/cmdline, and is
+// empty where /proc is not mounted.
+
+static int argument_count;
+static char **argument_values;
+
+__attribute__((constructor)) static void keep_arguments(int count, char **values) {
+  argument_count = count;
+  argument_values = values;
+}
+
+int holdfast_argument_count(void) { return argument_count; }
+
+const char *holdfast_argument(int index) { return argument_values[index]; }
