@@ -26,6 +26,12 @@ import Testing
     "the file system of DIR/repository can neither rename without replacing nor make hard links: of two machines that commit at the same moment one may replace what the other has just committed; let only one write there"
   private static let links = "holdfast: INCOMPLETE: d/b\(copied)holdfast: INCOMPLETE: d/c\(copied)"
 
+  /// Calls that programs of this kind make.
+  private static let notMade = [
+    "copy_file_range", "memfd_create", "pidfd_open", "pidfd_send_signal", "eventfd2", "timerfd_create", "epoll_create1",
+    "epoll_ctl", "epoll_wait", "epoll_pwait", "inotify_init1", "io_uring_setup", "fdatasync",
+  ]
+
   private static let cases = [
     // Filters that are older than the call, RestrictSUIDSGID=yes of systemd.
     Case("openat2=ENOSYS"), Case("openat2=EPERM"), Case("openat2=EACCES"),
@@ -38,7 +44,8 @@ import Testing
     Case("preadv2=ENOSYS"), Case("preadv2=EPERM,mincore=EPERM"), Case("preadv2=EOPNOTSUPP,fadvise64=EPERM"),
     Case("lseek:SEEK_DATA=EINVAL"), Case("fstatfs=ENOSYS"), Case("getrandom=ENOSYS"),
     Case("prctl=EPERM,prlimit64=EPERM,madvise=EINVAL,rseq=ENOSYS,sched_getaffinity=EPERM"), Case("clone3=ENOSYS"),
-    Case("statx=ENOSYS,copy_file_range=ENOSYS,memfd_create=ENOSYS,fchmodat2=ENOSYS"),
+    Case("statx=ENOSYS,fchmodat2=ENOSYS,close_range=ENOSYS"), Case("statx=EPERM,fchmodat2=EPERM,close_range=EPERM"),
+    Case(notMade.map { $0 + "=ENOSYS" }.joined(separator: ",")),
   ]
 
   /// A small shop, with all that takes a way of its own.
@@ -145,6 +152,69 @@ import Testing
     #expect(
       tool.plain(result.error).contains(
         "holdfast: INCOMPLETE: a: cannot read the extended attributes of DIR/source/a: Operation not permitted\n"))
+  }
+
+  /// An attribute that is lost in silence once is lost in all snapshots that build on it.
+  @Test(arguments: ["flistxattr=EPERM", "flistxattr=ENOSYS,llistxattr=ENOSYS,listxattr=ENOSYS"])
+  func attributesThatCouldNotBeReadAreReadTheNextTime(calls: String) throws {
+    try makeSource()
+    tool.run("init", "--unsealed")
+    let backup = [Tool.binary.text, "backup", "source", "--quiet"]
+    // What was written within 50 ms before a backup is looked at by the next one in any case.
+    tool.other("sleep", "0.06")
+    guard let taken = Refusal.run(calls, backup, with: tool) else { return }
+    #expect(taken.exitStatus == 3)
+    let named = "holdfast: INCOMPLETE: .: cannot read the extended attributes of DIR/source: "
+    if calls.contains("ENOSYS") {
+      #expect(
+        tool.plain(taken.error) == named + "Function not implemented: no extended attribute of anything is captured\n")
+    } else {
+      #expect(tool.plain(taken.error).hasPrefix(named + "Operation not permitted\n"))
+    }
+    #expect(tool.run("backup", "source", "--quiet").exitStatus == 0)
+    tool.run("restore", "--target", "out")
+    let found = TreeDescription(of: tool.directory.appending("out"))
+    #expect(found.differences(from: TreeDescription(of: tool.source)) == [])
+    #expect(tool.run("backup", "source").output.contains("  0 added, 0 changed, 0 removed;"))
+  }
+
+  /// What is there already cannot be told, and so not removed; what the snapshot has is set.
+  @Test func aRestoreThatSeesNoAttributesSaysSoOnce() throws {
+    try makeSource()
+    tool.run("init", "--unsealed")
+    tool.run("backup", "source")
+    for options in [[], ["--delta"]] {
+      let command = [Tool.binary.text, "restore", "--target", "out", "--quiet"] + options
+      guard let result = Refusal.run("flistxattr=ENOSYS,listxattr=ENOSYS", command, with: tool) else { return }
+      #expect(result.exitStatus == 3)
+      #expect(
+        result.error.matches(of: /INCOMPLETE: .*: read the extended attributes of: Function not implemented\n/).count
+          == 1)
+      #expect(result.error.split(separator: "\n").count == 1, "\(result.error)")
+    }
+    let found = TreeDescription(of: tool.directory.appending("out"))
+    #expect(found.differences(from: TreeDescription(of: tool.source)) == [])
+  }
+
+  @Test func whereNothingCanBeMadeDurableNothingIsDone() {
+    let command = [Tool.binary.text, "init", "--unsealed"]
+    guard let result = Refusal.run("fsync=EPERM", command, with: tool) else { return }
+    #expect(result.exitStatus == 1)
+    #expect(result.error.contains("cannot synchronize "), "\(result.error)")
+    #expect(TestFiles.allFiles(in: tool.repository) == [])
+  }
+
+  /// The library that sends what is told can do nothing then.
+  @Test func whereThereIsNoNetworkABackupIsTakenAllTheSame() {
+    TestFiles.write("an order", to: tool.source.appending("a"))
+    tool.run("init", "--unsealed")
+    let command = [
+      "env", "HOLDFAST_PING_URL=http://127.0.0.1:1/ping", Tool.binary.text, "backup", "source", "--quiet",
+    ]
+    guard let result = Refusal.run("socket=EPERM,socketpair=EPERM,eventfd2=EPERM", command, with: tool) else { return }
+    #expect(result.exitStatus == 0)
+    #expect(result.error.contains("WARNING: "), "\(result.error)")
+    #expect(tool.run("list").output.contains("source"))
   }
 
   /// The attributes `trusted.*` too, which the kernel hides from who lacks a capability; a set-group-ID that it takes away in silence.

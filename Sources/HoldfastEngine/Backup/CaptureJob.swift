@@ -229,7 +229,7 @@ final class CaptureJob {
       digest: digest.finish(size: status.size, pageSize: pageSize))
     let entry = Entry(
       path: file.item.path, attributes: status.attributes(extended: extended), content: .file(content),
-      identity: status.identity)
+      identity: file.attributeProblem == nil ? status.identity : status.identity.ofIncomplete)
     file.outcome = .captured(entry, runs: comparison.runs)
   }
 }

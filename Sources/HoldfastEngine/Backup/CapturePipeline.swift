@@ -263,15 +263,16 @@ final class CapturePipeline {
 
   private func put(_ item: ScannedItem, content: Content, previous: Entry?) throws {
     var extended: [ExtendedAttribute] = []
+    var identity = item.status.identity
     do throws(SystemError) {
       extended = try item.extendedAttributes(host.files)
     } catch {
       if error.isNotFound { return try recordVanished(item.path, previous: previous, isInTurn: false) }
-      record.add(Problem(path: item.path, reason: error.reason))
+      record.addUnreadAttributes(of: item.path, error)
+      identity = identity.ofIncomplete
     }
     let entry = Entry(
-      path: item.path, attributes: item.status.attributes(extended: extended), content: content,
-      identity: item.status.identity)
+      path: item.path, attributes: item.status.attributes(extended: extended), content: content, identity: identity)
     try add(entry == previous ? .unchanged(entry) : .put(entry, previous: previous))
   }
 
@@ -522,7 +523,7 @@ final class CapturePipeline {
 
   private func finish(_ file: SmallFile, at location: PageLocation?) throws {
     if file.item.status.linkCount > 1, !file.isSameFile { links.lose(file.item.path) }
-    if let problem = file.attributeProblem { record.add(Problem(path: file.item.path, reason: problem.message)) }
+    if let problem = file.attributeProblem { record.addUnreadAttributes(of: file.item.path, problem) }
     switch file.outcome {
     case .vanished: try recordVanished(file.item.path, previous: file.previous, isInTurn: true)
     case .unreadable(let reason):
@@ -559,13 +560,14 @@ final class CapturePipeline {
     defer { database?.end() }
     var consistency = ConsistencyClass.torn
     if case .whole(let kind) = verdict, record.tornReasons[file.item.path] == nil { consistency = kind }
-    var extended: [ExtendedAttribute] = []
+    var extended: [ExtendedAttribute]?
     do throws(SystemError) {
       extended = try file.source.extendedAttributes()
     } catch {
-      record.add(Problem(path: file.item.path, reason: error.message))
+      record.addUnreadAttributes(of: file.item.path, error)
     }
-    let entry = file.entry(extended: extended, consistency: consistency)
+    var entry = file.entry(extended: extended ?? [], consistency: consistency)
+    if extended == nil { entry.identity = entry.identity.ofIncomplete }
     try record.put(
       entry, previous: file.previous, inherits: file.base?.isSamePath ?? false, runs: try file.runs())
   }

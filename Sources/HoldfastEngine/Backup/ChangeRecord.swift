@@ -12,6 +12,8 @@ final class ChangeRecord {
   /// The files of the state that are not whole.
   private var incompleteFiles: Set<Path> = []
   private(set) var problems: [Problem] = []
+  /// Whether it was said that the system tells of no extended attributes.
+  private var lacksAttributes = false
   /// Of files of class `badPages`.
   private(set) var badPages: [Path: [UInt64]] = [:]
   var changes = Envelope.Changes()
@@ -153,6 +155,14 @@ final class ChangeRecord {
 
   func add(_ problem: Problem) {
     problems.append(problem)
+  }
+
+  /// Names what is captured without its extended attributes; only the first where the system tells of none.
+  func addUnreadAttributes(of path: Path, _ error: SystemError) {
+    guard error.isNotImplemented else { return add(Problem(path: path, reason: error.message)) }
+    guard !lacksAttributes else { return }
+    lacksAttributes = true
+    add(Problem(path: path, reason: "\(error.message): no extended attribute of anything is captured"))
   }
 
   /// The weakest class of the state, and how many paths were not captured whole.

@@ -8,6 +8,8 @@ final class AttributeSetter: Sendable {
   /// Only root can give files away.
   let setsOwner: Bool
   private let collected = Mutex<[Problem]>([])
+  /// Whether the system does not tell which extended attributes there are.
+  private let isBlind = Atomic(false)
 
   init(setsOwner: Bool) {
     self.setsOwner = setsOwner
@@ -36,8 +38,7 @@ final class AttributeSetter: Sendable {
   /// - Returns: whether its access control list is there now, where it has one.
   private func setExtended(_ entry: Entry, of handle: some AttributeHolder) -> Bool {
     let wanted = entry.attributes.extended
-    var found: [ExtendedAttribute] = []
-    collect(entry.path) { () throws(SystemError) in found = try handle.extendedAttributes() }
+    let found = extendedAttributes(entry.path, of: handle)
     for attribute in found where !wanted.contains(where: { $0.name == attribute.name }) {
       collect(entry.path) { () throws(SystemError) in try handle.removeExtendedAttribute(attribute.name) }
     }
@@ -47,6 +48,16 @@ final class AttributeSetter: Sendable {
       if attribute.name.elementsEqual(AccessControlList.name), !isSet { isListed = false }
     }
     return isListed
+  }
+
+  /// What is there; nothing where that cannot be told, which is noted: only once where the system tells it of nothing.
+  private func extendedAttributes(_ path: Path, of handle: some AttributeHolder) -> [ExtendedAttribute] {
+    do throws(SystemError) {
+      return try handle.extendedAttributes()
+    } catch {
+      if !error.isNotImplemented || !isBlind.exchange(true, ordering: .relaxed) { note(path, error) }
+      return []
+    }
   }
 
   /// The mode that an entry gets. Without its access control list the bits of the group are what that allowed the group itself, and not the most that

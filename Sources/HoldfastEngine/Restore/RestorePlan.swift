@@ -212,8 +212,9 @@ final class RestorePlan {
   /// A file whose content is right already: what was compared gets its attributes, whatever has its name by now.
   private func adjust(_ entry: Entry, _ found: Found) throws {
     guard let attributes = staging?.attributes,
-      try !attributes.matches(entry, found.status)
-        || found.file.extendedAttributes() != entry.attributes.extended
+      !attributes.matches(entry, found.status)
+        // What cannot be read is named when it is set.
+        || (try? found.file.extendedAttributes()) != entry.attributes.extended
     else { return }
     attributes.apply(entry, to: found.file)
   }

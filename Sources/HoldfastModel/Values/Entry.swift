@@ -124,6 +124,11 @@ package struct Identity: Hashable, Sendable {
     self.inode = inode
     self.mark = mark
   }
+
+  /// The same of what was not captured whole: nothing agrees with it, so that the next backup looks again.
+  package var ofIncomplete: Identity {
+    Identity(changed: Timestamp(seconds: 0, nanoseconds: 0), device: device, inode: inode, mark: mark)
+  }
 }
 
 /// How far a file's content is known to be one state of that file. Ordered from the best to the weakest; the numbers are those of the format.

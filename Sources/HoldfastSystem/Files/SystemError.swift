@@ -57,6 +57,8 @@ package struct SystemError: OperatorError, Equatable {
   /// The file cannot have one more name: it has as many as it may have, or the names lie on two file systems.
   package var isLinkRefused: Bool { isRefused || code == EMLINK || code == EXDEV }
   package var isUnsupported: Bool { code == ENOTSUP || code == ENOSYS || code == EINVAL || code == EISDIR }
+  /// The kernel, or a filter in front of it, has no such call.
+  package var isNotImplemented: Bool { code == ENOSYS }
   /// This user or this file system does not do that.
   package var isRefused: Bool { code == EPERM || code == EACCES || isUnsupported }
   /// The device itself failed, not this machine's resources.
