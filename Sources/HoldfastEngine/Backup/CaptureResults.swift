@@ -1,0 +1,180 @@
+internal import HoldfastArchive
+internal import HoldfastCodec
+internal import HoldfastModel
+internal import HoldfastSource
+internal import HoldfastSystem
+
+/// What the jobs bring is written down, in path order; what would not hold still is captured again.
+extension CapturePipeline {
+  /// Writes down what a job brought, in order.
+  func finish(_ job: CaptureJob) throws {
+    defer { job.reset() }
+    if let failure = job.failure { throw failure }
+    let location = try record.place(job)
+    var files: UInt64 = 0
+    var skippedBytes: UInt64 = 0
+    let readBytes = job.readBytes
+    for step in job.steps {
+      switch step {
+      case .unchanged(let entry):
+        skippedBytes &+= entry.file?.size ?? 0
+        if try !finishLostLink(entry, previous: entry) { try record.keep(entry) }
+      case .put(let entry, let previous):
+        if try !finishLostLink(entry, previous: previous) {
+          try record.put(entry, previous: previous, inherits: false, runs: nil)
+        }
+      case .removed(let path): try record.remove(path)
+      case .companion(let item, let previous): try finishCompanion(item, previous: previous)
+      case .smallFile(let file):
+        files += 1
+        try finish(file, at: location)
+      case .chunk(let chunk):
+        record.count(chunk.runs)
+        try chunk.file.add(chunk, at: location)
+      case .hole(let file, let pageCount, let changed):
+        skippedBytes &+= pageCount &* UInt64(file.pageSize)
+        try file.addHole(pageCount: pageCount, changed: changed)
+      case .end(let file):
+        files += 1
+        try finish(file)
+      }
+    }
+    record.changes.readBytes += readBytes
+    record.density += job.density
+    progress.skip(bytes: skippedBytes)
+    progress.advance(bytes: readBytes, files: files)
+  }
+
+  /// What SQLite keeps beside a database is left out, unless the database was captured as a plain file in the end: then it belongs to that.
+  private func finishCompanion(_ item: ScannedItem, previous: Entry?) throws {
+    if databases.isCompanion(item.path, root: root, files: host.files) {
+      if let previous { try record.remove(previous.path) }
+    } else if let file = try openLarge(item, previous: previous, base: nil, isInTurn: true) {
+      try captureInline(file)
+    }
+  }
+
+  /// A hard link to a name that vanished or was replaced since the scan is captured as the file itself, and is the first name of those after it.
+  /// - Returns: whether it was one, and is written down.
+  private func finishLostLink(_ entry: Entry, previous: Entry?) throws -> Bool {
+    switch links.fate(of: entry) {
+    case .sound: return false
+    case .leads(let heir):
+      var link = entry
+      link.content = .hardLink(to: heir)
+      try record.put(link, previous: previous, inherits: false, runs: nil)
+    case .inherits(let first): try finish(entry, inheritingFrom: first, previous: previous)
+    }
+    return true
+  }
+
+  private func finish(_ entry: Entry, inheritingFrom first: Path, previous: Entry?) throws {
+    let status: FileStatus
+    do throws(SystemError) {
+      status = try host.files.status(of: entry.path, in: root)
+    } catch {
+      if error.isNotFound { return try recordVanished(entry.path, previous: previous, isInTurn: true) }
+      if record.problems.allSatisfy({ !$0.path.contains(entry.path) }) {
+        record.add(Problem(path: entry.path, reason: error.reason))
+      }
+      return try keepContent(of: first, as: entry, previous: previous)
+    }
+    links.inherit(entry.path, from: first)
+    let item = ScannedItem(path: entry.path, status: status, directory: nil, isInPostgreSQL: false, root: root)
+    if let file = try openLarge(item, previous: previous, base: nil, isInTurn: true) { try captureInline(file) }
+  }
+
+  /// What the parent has of a file under its first name stays under another one that cannot be examined.
+  private func keepContent(of first: Path, as entry: Entry, previous: Entry?) throws {
+    let known = parent?.makeReader()
+    while let file = try known?.nextEntry() {
+      guard file.path == first, file.file != nil, let runs = known?.runs() else { continue }
+      links.inherit(entry.path, from: first)
+      var kept = entry
+      kept.content = file.content
+      return try record.put(kept, previous: previous, inherits: false, runs: runs)
+    }
+    try recordVanished(entry.path, previous: previous, isInTurn: true)
+  }
+
+  private func finish(_ file: SmallFile, at location: PageLocation?) throws {
+    if file.item.status.linkCount > 1, !file.isSameFile { links.lose(file.item.path) }
+    if let problem = file.attributeProblem { record.addUnreadAttributes(of: file.item.path, problem) }
+    switch file.outcome {
+    case .vanished: try recordVanished(file.item.path, previous: file.previous, isInTurn: true)
+    case .unreadable(let reason):
+      try recordUnreadable(file.item, reason: reason, previous: file.previous, isInTurn: true)
+    case .outgrown:
+      if let large = try openLarge(file.item, previous: file.previous, base: file.base, isInTurn: true) {
+        try captureInline(large)
+      }
+    case .captured(let entry, let runs):
+      record.count(runs)
+      let moved = ListedRuns(runs.map { $0.moved(to: location) })
+      guard let base = file.base, !base.isSamePath, let content = entry.file else {
+        return try record.put(entry, previous: file.previous, inherits: file.base != nil, runs: moved)
+      }
+      let all = try PageMapOverlay(layers: [moved, base.runs()], file: content, coversAll: true, name: "the capture")
+      try record.put(entry, previous: file.previous, inherits: false, runs: all)
+    }
+  }
+
+  private func finish(_ file: LargeFile) throws {
+    let database = file.source as? SQLiteCapture
+    let verdict: CaptureVerdict
+    do throws(SystemError) {
+      if let failure = file.failure { throw failure }
+      verdict = try file.isCutShort && !file.source.mayShrink ? .changed : file.source.verdict()
+    } catch {
+      if let database {
+        refuse(database, SQLiteFailure(error))
+        return try captureAgain(file)
+      }
+      return try recordUnreadable(file.item, reason: error.reason, previous: file.previous, isInTurn: true)
+    }
+    if verdict == .changed, file.mayBeTriedAgain { return try captureAgain(file) }
+    defer { database?.end() }
+    var consistency = ConsistencyClass.torn
+    if case .whole(let kind) = verdict, record.tornReasons[file.item.path] == nil { consistency = kind }
+    var extended: [ExtendedAttribute]?
+    do throws(SystemError) {
+      extended = try file.source.extendedAttributes()
+    } catch {
+      record.addUnreadAttributes(of: file.item.path, error)
+    }
+    var entry = file.entry(extended: extended ?? [], consistency: consistency)
+    if extended == nil { entry.identity = entry.identity.ofIncomplete }
+    try record.put(
+      entry, previous: file.previous, inherits: file.base?.isSamePath ?? false, runs: try file.runs())
+  }
+
+  private func captureAgain(_ file: LargeFile) throws {
+    if databases.atRest[file.item.path] != nil, let now = try? host.files.status(of: file.item.path, in: root) {
+      _ = try lookAgain(
+        at: ScannedItem(path: file.item.path, status: now, directory: nil, isInPostgreSQL: false, root: root))
+    }
+    let again = try openLarge(file.item, previous: file.previous, base: file.base, after: file, isInTurn: true)
+    if let again { try captureInline(again) }
+  }
+
+  func recordVanished(_ path: Path, previous: Entry?, isInTurn: Bool) throws {
+    guard previous != nil else { return }
+    if isInTurn { try record.remove(path) } else { try add(.removed(path)) }
+  }
+
+  /// Names a file that cannot be read: in the report, and in the snapshot as a file without content.
+  func recordUnreadable(_ item: ScannedItem, reason: String, previous: Entry?, isInTurn: Bool) throws {
+    record.add(Problem(path: item.path, reason: reason))
+    let content = FileContent(
+      size: 0, pageSize: PageSize.standard, consistency: .unreadable,
+      digest: PageDigestStream().finish(size: 0, pageSize: PageSize.standard))
+    let entry = Entry(
+      path: item.path, attributes: item.status.attributes(extended: []), content: .file(content),
+      identity: item.status.identity)
+    if isInTurn {
+      try record.put(entry, previous: previous, inherits: false, runs: nil)
+    } else {
+      try add(.put(entry, previous: previous))
+    }
+  }
+}
