@@ -61,7 +61,7 @@ struct LiveDatabases {
     guard SQLiteCandidate.isPossible(item.status), sqlite.capture(of: item.status) == nil else { return false }
     if let known = atRest[item.path] {
       if known.isStill(item.status) { return false }
-    } else if knownFiles.contains(FileSystem.FileKey(item.status)) {
+    } else if knownPaths.contains(item.path), knownFiles.contains(FileSystem.FileKey(item.status)) {
       return false
     }
     let found = SQLiteCandidate.look(
