@@ -65,14 +65,22 @@ final class LocalObjectWriter: ObjectWriter {
     do throws(SystemError) {
       try files.rename(temporary, in: folder, to: name, in: folder, replacing: false, isShared: true)
     } catch {
+      if error.isExisting, isPublished(name) { return }
       guard error.isForbidden else { throw error }
       // A directory to which names can only be added: then the other name stays, and does not count.
       do throws(SystemError) {
         try files.makeHardLink(name, in: folder, to: temporary, in: folder)
       } catch let second {
-        throw second.isExisting ? second : error
+        guard second.isExisting else { throw error }
+        guard isPublished(name) else { throw second }
       }
     }
+  }
+
+  /// Whether what has the name is what was written: a server whose answer was lost is asked again, and then says that the name is taken.
+  private func isPublished(_ name: Path) -> Bool {
+    guard let mine = try? file?.status(), let found = try? files.status(of: name, in: folder) else { return false }
+    return found.isSameFile(as: mine)
   }
 
   func abort() {

@@ -46,6 +46,26 @@ import Testing
     #expect(TestFiles.read(path.appending("a/b/object")) == Array("bytes".utf8))
   }
 
+  /// NFS over a directory to which names can only be added: an object is committed by a link, and neither of its names can be removed.
+  @Test func whereNamesCanOnlyBeAddedAnObjectKeepsBoth() throws {
+    let store = store(RefusingProbe([.rename: EINVAL, .remove: EPERM]))
+    try put("bytes", at: "a/object", in: store)
+    #expect(try store.names(below: "a/") == ["object"])
+    #expect(TestFiles.read(path.appending("a/object")) == Array("bytes".utf8))
+    #expect(TestFiles.names(in: path.appending("a")).count == 2, "the other name does not count")
+    #expect(throws: StoreError.alreadyExists(key: "a/object", location: path.text)) {
+      try put("others", at: "a/object", in: store)
+    }
+    #expect(TestFiles.read(path.appending("a/object")) == Array("bytes".utf8))
+  }
+
+  /// A server whose answer to the rename was lost says on the second try that the name is taken: by what was to have it.
+  @Test func whoMeetsItsOwnObjectHasCommittedIt() throws {
+    let store = store(LinkingProbe())
+    try put("bytes", at: "a/object", in: store)
+    #expect(TestFiles.read(path.appending("a/object")) == Array("bytes".utf8))
+  }
+
   @Test func onlyWhatIsWeakerIsSaid() throws {
     #expect(try store(nil).weaknesses() == [])
     #expect(try store(RefusingProbe([.rename: EINVAL])).weaknesses() == [])
@@ -70,4 +90,20 @@ import Testing
     }
     #expect(TestFiles.names(in: path) == ["locks"])
   }
+}
+
+/// Does what is asked of it, and says that it could not: the object has its name already when it is to be renamed.
+private struct LinkingProbe: OperationProbe {
+  func willPerform(_ operation: Operation, _ path: Path) throws(SystemError) {
+    try willPerform(operation, path, in: .root)
+  }
+
+  func willPerform(_ operation: Operation, _ path: Path, in directory: Path) throws(SystemError) {
+    guard operation == .rename else { return }
+    let full = path.isAbsolute ? path : directory.appending(path.bytes)
+    TestFiles.link(full, as: (full.parent ?? .root).appending("object"))
+  }
+
+  func didPerform(_ operation: Operation, _ path: Path, newPath: Path?) {}
+  func didPerform(_ operation: Operation, _ path: Path, newPath: Path?, in directory: Path) {}
 }

@@ -5,7 +5,8 @@ package import HoldfastModel
 /// Gives something a new name and replaces nothing, by the best way that kernel and file system have:
 ///
 /// 1. `renameat2` with RENAME_NOREPLACE. NFS, 9p, older ZFS and many a FUSE file system do not have it.
-/// 2. A hard link under the new name, and the old name removed. Killed in between, it has both.
+/// 2. A hard link under the new name, and the old name removed. Killed in between, it has both; and where names can only be added, so that neither can be removed
+///    again, it keeps both.
 /// 3. `renameat` when the new name is free: for directories, and where there are no hard links either. As atomic and as durable as the others. What keeps
 ///    others from taking the name in between is a lock of the directory, where several use it; that keeps out only those who go the same way and see the
 ///    same lock: no program of another machine.
@@ -57,10 +58,20 @@ struct ExclusiveRename {
       try files.removeFile(path, in: directory)
     } catch {
       // Who renames has it either under the old name or under the new one.
-      try? files.removeFile(newPath, in: newDirectory)
-      throw error
+      guard isNewNameThereToStay(), error.isForbidden else { throw error }
     }
     return true
+  }
+
+  /// Takes the new name away again.
+  /// - Returns: whether that is forbidden.
+  private func isNewNameThereToStay() -> Bool {
+    do throws(SystemError) {
+      try files.removeFile(newPath, in: newDirectory)
+      return false
+    } catch {
+      return error.isForbidden
+    }
   }
 
   private func isLinked() throws(SystemError) -> Bool {
