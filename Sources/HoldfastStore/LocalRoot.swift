@@ -101,7 +101,10 @@ final class LocalRoot: Sendable {
 
   /// A directory beneath the root. What is missing is made, and made durable.
   func makeFolder(_ path: Path, in root: Opened) throws -> OpenFile {
-    if let folder = try folder(path, in: root) { return folder }
+    if let folder = try folder(path, in: root) {
+      if !path.isEmpty { root.sharing?.repair(folder, mode: Sharing.folderMode(root.sharing)) }
+      return folder
+    }
     let parent = try makeFolder(path.parent ?? .root, in: root)
     let name = Path(bytes: Array(path.lastComponent))
     do throws(SystemError) {

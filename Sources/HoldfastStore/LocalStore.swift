@@ -154,7 +154,10 @@ package struct LocalStore: Store {
     let name = Path(bytes: Array(path.lastComponent))
     while true {
       // Not both at once: where the directory is sticky, the kernel lets nobody create what is another user's (fs.protected_regular), and what is there keeps its mode.
-      if let file = try existingLock(name, in: folder) { return file }
+      if let file = try existingLock(name, in: folder) {
+        root.sharing?.repair(file, mode: Sharing.lockMode(root.sharing))
+        return file
+      }
       do throws(SystemError) {
         let mode = Sharing.lockMode(root.sharing)
         let file = try files.open(name, in: folder, .create, permissions: mode)

@@ -41,4 +41,11 @@ struct Sharing: Sendable, Equatable {
     if status.groupID != groupID { try file.setOwner(userID: status.userID, groupID: groupID) }
     if status.mode != mode || status.groupID != groupID { try file.setMode(mode) }
   }
+
+  /// The same for what is there already, where it is this user's own: the run that made it may have been killed before it could give it away. What cannot be repaired is used as
+  /// it is: where names can only be added, nothing has its mode changed.
+  func repair(_ file: OpenFile, mode: UInt32) {
+    guard (try? file.status().userID) == FileSystem.userID else { return }
+    try? apply(to: file, mode: mode)
+  }
 }
