@@ -45,6 +45,46 @@ import Testing
     times.enumerated().map { snapshot(UInt64($0.offset) + 1, at: $0.element) }
   }
 
+  // MARK: Merges
+
+  /// Who may not have snapshots removed merges all the same: the full stands where the snapshot does, displaces nothing, and says nothing about the clock.
+  @Test func aMergeByWhoMayNotPruneTakesNobodysPlace() {
+    func merged(by mayReplace: Bool) -> [RetentionCandidate] {
+      row(10, 20, 30) + [
+        snapshot(4, at: 20) {
+          ($0.standsFor, $0.mayReplace) = (2, mayReplace)
+        }
+      ]
+    }
+    func plan(_ mayReplace: Bool) -> RetentionPlan {
+      var policy = RetentionPolicy()
+      policy.last = 3
+      return RetentionPlan(merged(by: mayReplace), policy: policy, now: now, calendar: Self.calendar)
+    }
+    for mayReplace in [false, true] {
+      #expect(plan(mayReplace).lines.map(\.candidate.sequence) == [1, 2, 3, 4])
+      #expect(plan(mayReplace).lines.allSatisfy { !$0.isOutOfOrder })
+    }
+    #expect(
+      reasons(merged(by: false)) { $0.last = 3 } == [
+        "", "one of the last 3", "the newest; one of the last 3", "the last that was made; one of the last 3",
+      ])
+    #expect(
+      reasons(merged(by: true)) { $0.last = 3 } == [
+        "one of the last 3", "", "the newest; one of the last 3", "the last that was made; one of the last 3",
+      ])
+  }
+
+  /// Of several that stand for one, one that may is enough.
+  @Test func aMergeThatMayReplacesThoughAnotherMayNot() {
+    let candidates =
+      row(10, 20, 30) + [
+        snapshot(4, at: 20) { ($0.standsFor, $0.mayReplace) = (2, false) }, snapshot(5, at: 20) { $0.standsFor = 2 },
+      ]
+    let kept = reasons(candidates) { $0.last = 2 }
+    #expect(kept[1] == "" && kept[3] == "", "\(kept)")
+  }
+
   // MARK: Rules
 
   @Test func theLastAreKept() {

@@ -230,8 +230,8 @@ extension RetentionCandidate {
     tags = Set(note.tags)
     pin = note.pinned?.reason
     // To take the place of another one is to have it removed.
-    let mayReplace = keyring.map { keyring in envelope.signature.map { keyring.mayPrune($0.key) } ?? false } ?? true
-    standsFor = mayReplace ? snapshot.standsFor : snapshot.sequence
+    mayReplace = keyring.map { keyring in envelope.signature.map { keyring.mayPrune($0.key) } ?? false } ?? true
+    standsFor = snapshot.standsFor
     isIncomplete = envelope.incomplete > 0
     provedShare = note.proved?.share
   }

@@ -55,7 +55,8 @@ package struct RetentionPlan: Hashable, Sendable {
 
   /// Whether a merge has made a full that stands for it: no rule counts the same state twice.
   private func isReplaced(_ index: Int) -> Bool {
-    index + 1 < lines.count && lines[index + 1].candidate.standsFor == lines[index].candidate.standsFor
+    lines[(index + 1)...].prefix { $0.candidate.standsFor == lines[index].candidate.standsFor }
+      .contains(where: \.candidate.mayReplace)
   }
 
   private mutating func keep(_ index: Int?, _ reason: RetentionReason) {

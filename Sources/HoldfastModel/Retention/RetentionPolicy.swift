@@ -27,6 +27,8 @@ package struct RetentionCandidate: Hashable, Sendable {
   package var kind: SnapshotKind
   /// In whose place it counts: its own sequence, or that of the snapshot for which it stands since a merge.
   package var standsFor: UInt64
+  /// Whether that one goes for it: who made it may have snapshots removed.
+  package var mayReplace = true
   package var parent: Identifier?
   /// When it was begun, by the clock of the machine that took it.
   package var time: Timestamp
