@@ -57,7 +57,8 @@ struct RepositoryOptions: ParsableArguments {
   /// - Parameter limit: how fast objects are read.
   /// - Parameter source: of which source, for whoever has configured several repositories.
   func open(
-    _ host: Host, credentials: Credentials = .none, limit: RateLimit? = nil, of source: SourceName? = nil
+    _ host: Host, credentials: Credentials = .none, limit: RateLimit? = nil, of source: SourceName? = nil,
+    olderCopy: Bool = false
   ) throws -> Repository {
     guard expectKeyring != "" else {
       throw EngineError(
@@ -71,12 +72,18 @@ struct RepositoryOptions: ParsableArguments {
       repository = try Repository.open(
         limit.map { RateLimitedStore(store, $0) } ?? store, host: host, credentials: credentials,
         memory: ClientMemory(directory: try Environment.stateDirectory()),
-        expectedKeyring: expectKeyring ?? environment ?? ConfiguredRepository.current?.expectedKeyring)
+        expectedKeyring: expectKeyring ?? environment ?? ConfiguredRepository.current?.expectedKeyring,
+        acceptsOlder: olderCopy)
     } catch let error as EngineError where error.exitStatus == .noRepository {
       guard let likely = likelyRepository(host) else { throw error }
       throw EngineError(
         error.message, hint: "There is one by the name of \(likely): did you mean --repository \(likely)?",
         exitStatus: .noRepository)
+    }
+    if olderCopy, repository.sealed != nil {
+      Console.error(
+        "holdfast: WARNING: the repository is not compared with what this machine has seen of it (--older-copy): its newest snapshots, and who may no longer write, may be missing in it"
+      )
     }
     if let problem = repository.memoryProblem {
       Console.error(
@@ -94,6 +101,15 @@ struct OutputOptions: ParsableArguments {
 
   @Flag(name: [.short, .long], help: "No progress, no remarks: only errors and warnings.")
   var quiet = false
+}
+
+/// Whether what this machine remembers counts.
+struct CopyOptions: ParsableArguments {
+  @Flag(
+    help:
+      "Read a copy of the repository that is older than what this machine has seen of it, such as last night's on another disk."
+  )
+  var olderCopy = false
 }
 
 /// How fast to read.

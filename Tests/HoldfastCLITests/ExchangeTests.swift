@@ -5,7 +5,7 @@ import Testing
 /// Whoever controls the storage can put something else there; a machine that has seen what was there notices.
 @Suite struct ExchangeTests {
   private let find =
-    "Somebody may have exchanged it or put back an old copy. Find out; only if that was meant, run `holdfast key forget`."
+    "Somebody may have exchanged it or put back an old copy. Find out; to read a copy that is known to be older, say --older-copy; only if that was meant, run `holdfast key forget`."
 
   private func shop() -> SealedTool {
     let tool = SealedTool()

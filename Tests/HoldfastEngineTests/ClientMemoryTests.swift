@@ -19,7 +19,7 @@ import Testing
   }
 
   private static let hint =
-    "\nHINT: Somebody may have exchanged it or put back an old copy. Find out; only if that was meant, run `holdfast key forget`."
+    "\nHINT: Somebody may have exchanged it or put back an old copy. Find out; to read a copy that is known to be older, say --older-copy; only if that was meant, run `holdfast key forget`."
 
   /// Nobody opens the repository as it is now: nor does a backup seal to a forger, or in the clear.
   private func expectRefused(_ finding: String, sourceLocation: SourceLocation = #_sourceLocation) {

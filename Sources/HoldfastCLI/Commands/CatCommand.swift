@@ -15,12 +15,14 @@ struct CatCommand: ParsableCommand {
   var path: String
 
   @OptionGroup var place: RepositoryOptions
+  @OptionGroup var copy: CopyOptions
   @OptionGroup var identity: IdentityOptions
   @OptionGroup var source: SourceOptions
 
   func run() throws {
     let host = Environment.makeHost()
-    let repository = try place.open(host, credentials: identity.credentials(host, asks: true), of: source.name)
+    let repository = try place.open(
+      host, credentials: identity.credentials(host, asks: true), of: source.name, olderCopy: copy.olderCopy)
     let chosen = try SnapshotSelector(snapshot, source: source.name).choose(in: repository) {
       Console.error("holdfast: WARNING: \($0.message)")
     }

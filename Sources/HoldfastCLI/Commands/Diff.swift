@@ -19,6 +19,7 @@ struct Diff: ParsableCommand {
   var newer: String
 
   @OptionGroup var place: RepositoryOptions
+  @OptionGroup var copy: CopyOptions
   @OptionGroup var identity: IdentityOptions
   @OptionGroup var source: SourceOptions
   @OptionGroup var output: OutputOptions
@@ -32,7 +33,8 @@ struct Diff: ParsableCommand {
 
   func run() throws {
     let host = Environment.makeHost()
-    let repository = try place.open(host, credentials: identity.credentials(host, asks: true), of: source.name)
+    let repository = try place.open(
+      host, credentials: identity.credentials(host, asks: true), of: source.name, olderCopy: copy.olderCopy)
     let warn: (any OperatorError) -> Void = { Console.error("holdfast: WARNING: \($0.message)") }
     let before = try SnapshotSelector(older, source: source.name).choose(in: repository, onDamage: warn)
     let after = try SnapshotSelector(newer, source: source.name).choose(in: repository, onDamage: warn)

@@ -13,6 +13,7 @@ struct ListCommand: ParsableCommand {
   var deleted = false
 
   @OptionGroup var place: RepositoryOptions
+  @OptionGroup var copy: CopyOptions
   @OptionGroup var source: SourceOptions
   @OptionGroup var output: OutputOptions
 
@@ -24,7 +25,7 @@ struct ListCommand: ParsableCommand {
   }
 
   func run() throws {
-    let repository = try place.open(Environment.makeHost(), of: source.name)
+    let repository = try place.open(Environment.makeHost(), of: source.name, olderCopy: copy.olderCopy)
     var damage: [DamageError] = []
     let snapshots = Self.newestLast(
       try repository.allSnapshots(of: source.name, includingRemoved: deleted) { damage.append($0) })

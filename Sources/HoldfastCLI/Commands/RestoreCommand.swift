@@ -63,6 +63,7 @@ struct RestoreCommand: ParsableCommand {
   var acrossMounts = false
 
   @OptionGroup var place: RepositoryOptions
+  @OptionGroup var copy: CopyOptions
   @OptionGroup var identity: IdentityOptions
   @OptionGroup var rate: RateOptions
   @OptionGroup var source: SourceOptions
@@ -91,7 +92,8 @@ struct RestoreCommand: ParsableCommand {
 
   private func run(_ host: Host, _ watch: RunWatch) throws {
     let repository = try place.open(
-      host, credentials: identity.credentials(host, asks: true), limit: rate.limit(host), of: source.name)
+      host, credentials: identity.credentials(host, asks: true), limit: rate.limit(host), of: source.name,
+      olderCopy: copy.olderCopy)
     watch.opened(repository, source: source.name)
     let progress = ConsoleProgress(
       isQuiet: output.quiet, isTerminal: Console.isErrorTerminal, clock: host.clock, watch: watch)

@@ -15,13 +15,15 @@ struct Show: ParsableCommand {
   var files = false
 
   @OptionGroup var place: RepositoryOptions
+  @OptionGroup var copy: CopyOptions
   @OptionGroup var identity: IdentityOptions
   @OptionGroup var source: SourceOptions
   @OptionGroup var output: OutputOptions
 
   func run() throws {
     let host = Environment.makeHost()
-    let repository = try place.open(host, credentials: identity.credentials(host, asks: true), of: source.name)
+    let repository = try place.open(
+      host, credentials: identity.credentials(host, asks: true), of: source.name, olderCopy: copy.olderCopy)
     let chosen = try SnapshotSelector(snapshot, source: source.name).choose(in: repository) {
       Console.error("holdfast: WARNING: \($0.message)")
     }

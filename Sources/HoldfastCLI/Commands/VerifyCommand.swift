@@ -49,6 +49,7 @@ struct VerifyCommand: ParsableCommand {
   var expectHead: String?
 
   @OptionGroup var place: RepositoryOptions
+  @OptionGroup var copy: CopyOptions
   @OptionGroup var identity: IdentityOptions
   @OptionGroup var rate: RateOptions
   @OptionGroup var writer: WriterOptions
@@ -69,7 +70,7 @@ struct VerifyCommand: ParsableCommand {
   private func run(_ host: Host, _ watch: RunWatch) throws {
     let repository = try place.open(
       host, credentials: identity.credentials(host, writer: writer, asks: false), limit: rate.limit(host),
-      of: source.name)
+      of: source.name, olderCopy: copy.olderCopy)
     watch.opened(repository, source: source.name)
     let progress = ConsoleProgress(
       isQuiet: output.quiet, isTerminal: Console.isErrorTerminal, clock: host.clock, watch: watch)
@@ -88,7 +89,8 @@ struct VerifyCommand: ParsableCommand {
     }
     let report = try Verify(repository: repository, options: options, progress: progress).run(
       chosen, source: source.name)
-    repository.notePassed(report, share: options.provesData ? options.share : 0)
+    // What is noted in a copy is no revision of the repository's notes.
+    if !copy.olderCopy { repository.notePassed(report, share: options.provesData ? options.share : 0) }
     progress.end()
     watch.parts = RunRecord.parts(of: report, chosen, share: options.provesData ? options.share : 0)
     if output.json { try Console.json(VerifyJSON(report)) }

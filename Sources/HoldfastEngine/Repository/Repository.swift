@@ -30,9 +30,10 @@ package struct Repository: Sendable {
   ///   - memory: what this machine remembers.
   ///   - expectedKeyring: the digest of a revision that its keyring must have.
   /// - Throws: with exit status 10 when there is no repository.
+  ///   - acceptsOlder: whether it may lack what this machine has seen of it, because it is an older copy. Only to read from it.
   package static func open(
     _ store: any Store, host: Host, credentials: Credentials = .none, memory: ClientMemory = .none,
-    expectedKeyring: String? = nil
+    expectedKeyring: String? = nil, acceptsOlder: Bool = false
   ) throws -> Repository {
     let object: any ReadableBytes
     do {
@@ -65,7 +66,8 @@ package struct Repository: Sendable {
         exitStatus: .dataLoss)
     }
     let remembered = try RepositoryMemory.check(
-      descriptor, history, in: store, known: known, memory: memory, files: host.files)
+      descriptor, history, in: store, known: known, memory: memory, files: host.files,
+      acceptsOlder: acceptsOlder)
     let newest = history.popLast()
     return Repository(
       store: store, descriptor: descriptor, host: host,

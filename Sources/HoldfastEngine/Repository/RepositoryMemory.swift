@@ -17,11 +17,12 @@ final class RepositoryMemory: Sendable {
 
   /// Checks the repository against what is remembered of it, and of the names by which it is reached.
   /// - Parameter known: as it was before the keyring was read: another run may have seen a later one since.
-  /// - Returns: `nil` for a repository that is not sealed, where none was.
+  /// - Parameter acceptsOlder: whether it may be an older copy: then it is not compared with what this machine has seen, and nothing of it is remembered.
+  /// - Returns: `nil` for a repository that is not sealed, where none was; and for an older copy.
   /// - Throws: `EngineError` when it is not the one that was seen before.
   static func check(
     _ descriptor: Descriptor, _ history: [KeyringRevision], in store: any Store, known: ClientMemory.Known,
-    memory: ClientMemory, files: FileSystem
+    memory: ClientMemory, files: FileSystem, acceptsOlder: Bool
   ) throws -> RepositoryMemory? {
     let place = known.stranger ?? store.location
     guard let newest = history.last else {
@@ -33,6 +34,7 @@ final class RepositoryMemory: Sendable {
     guard known.stranger == nil else {
       throw refusal(place, "it has another ID than the one that this machine knows there")
     }
+    if acceptsOlder { return nil }
     if let record = known.record, !history.contains(where: { $0.reference == record.keyring }) {
       throw refusal(place, "its keyring lacks revision \(record.keyring.revision), which this machine has seen")
     }
@@ -49,7 +51,7 @@ final class RepositoryMemory: Sendable {
     EngineError(
       "the repository in \(location) is not the one that was there: \(finding)",
       hint:
-        "Somebody may have exchanged it or put back an old copy. Find out; only if that was meant, run `holdfast key forget`.",
+        "Somebody may have exchanged it or put back an old copy. Find out; to read a copy that is known to be older, say --older-copy; only if that was meant, run `holdfast key forget`.",
       exitStatus: .dataLoss)
   }
 
