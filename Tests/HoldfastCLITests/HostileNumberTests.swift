@@ -76,6 +76,29 @@ import Testing
     }
   }
 
+  /// Each envelope that can be read, with the largest number that it may hold.
+  @Test func noNumberEndsShowByASignal() throws {
+    let tool = try shop()
+    let manifest = TestFiles.read(tool.repository.appending("sources/source/0000000001/manifest.json")) ?? []
+    let text = String(decoding: manifest, as: UTF8.self)
+    let id = try #require(text.firstMatch(of: /"snapshot":"([0-9a-f]{32})"/)?.1)
+    let largest = try #require(Self.extremes.firstIndex(of: "4611686018427387904"))
+    let names = TestFiles.names(in: tool.repository.appending("sources")).filter { name in
+      name.split(separator: "-").last.flatMap { Int($0) }.map { $0 % Self.extremes.count == largest } ?? false
+    }
+    #expect(names.count > 15)
+    var shown = 0
+    for name in names {
+      for form in [[], ["--json"], ["--files"]] where form.isEmpty || shown % 4 == 0 {
+        let result = RunningProcess(tool.start(["show", String(id), "--name", name] + form)).wait()
+        #expect(
+          [0, 1, 2, 3, 4, 20, 21].contains(result.exitStatus),
+          "\(name) \(form): \(result.exitStatus) \(result.error.suffix(300))")
+        if form.isEmpty { shown += 1 }
+      }
+    }
+  }
+
   /// As somebody without any key can write it: restored 2⁶² bytes in a millisecond.
   @Test func aRestoreOfUnheardSpeedIsShown() throws {
     let tool = Tool()
