@@ -138,6 +138,33 @@ import Testing
     #expect(throws: DamageError.self) { _ = try Snapshot(parsing: bytes, name: Self.name) }
   }
 
+  /// All envelopes of a source are held at once: none brings more text than it needs.
+  @Test(arguments: [
+    (#""path":""#, 4 * Limits.pathBytesMax + 1, "the path of its source is too long"),
+    (#""program":""#, 257, "a text in it is too long"),
+  ])
+  func aLongTextIsDamage(_ field: String, _ count: Int, _ finding: String) throws {
+    let bytes = try altered(sample().serialized(), field, field + String(repeating: "x", count: count))
+    #expect(throws: DamageError(Self.name, finding)) { _ = try Snapshot(parsing: bytes, name: Self.name) }
+  }
+
+  @Test func theSameFeatureAgainAndAgainIsDamage() throws {
+    let many = #""features":["# + [String](repeating: #""sealed""#, count: 33).joined(separator: ",") + "]"
+    let bytes = try altered(sample().serialized(), #""features":[]"#, many)
+    #expect(throws: DamageError(Self.name, "it has too many features")) {
+      _ = try Snapshot(parsing: bytes, name: Self.name)
+    }
+  }
+
+  @Test func archivesThatAreNotHeldAreStillCounted() throws {
+    let snapshot = try Snapshot(parsing: sample().serialized(), name: Self.name)
+    let released = snapshot.withoutArchives
+    #expect(snapshot.envelope.archives.isHeld && !released.envelope.archives.isHeld)
+    #expect(released.envelope.archives.count == 1 && released.envelope.archives.byteCount == 0)
+    #expect(released.envelope.storedBytes == snapshot.envelope.storedBytes)
+    #expect(released.digest == snapshot.digest)
+  }
+
   @Test func aFieldThatIsMissingIsNamed() throws {
     let bytes = try altered(sample().serialized(), #""incomplete":2,"#, "")
     #expect(throws: DamageError(Self.name, "its field incomplete is missing or not sound")) {

@@ -106,6 +106,35 @@ import Testing
       ])
   }
 
+  /// Whoever wrote an object has its key, and seals what he likes: a restore begins with the label, so a verification reads it as well.
+  @Test func aLabelThatCannotBeOpenedIsFound() throws {
+    let bodyKey = SealedShop.bodyKey(snapshots[2])
+    var bytes = try #require(sealed.store.contents[bodyKey])
+    let (header, slot) = (Array(bytes[..<64]), Array(bytes[72..<168]))
+    let name = ContainerName(
+      kind: .body, repository: sealed.shop.repository.id, id: snapshots[2].envelope.body.id)
+    let recipient = try #require(Identifier(bytes: slot[..<16]))
+    let key = try #require(
+      owner.open(
+        KeySlot(recipient: recipient, encapsulatedKey: Array(slot[16..<48]), sealedKey: Array(slot[48...])),
+        info: name.keyInfo))
+    bytes[168] ^= 1
+    // The seal over the index is made anew: it covers the label.
+    let preamble = 64 + SealedShop.number(bytes, at: 12, count: 4)
+    let index = SealedShop.number(bytes, at: bytes.count - 32, count: 8)
+    let parts = [bytes[..<preamble], bytes[index..<(bytes.count - 48)], bytes.suffix(32)]
+    let digest = Hasher.digest(parts.flatMap { Array($0) })
+    let seal = try key.seal([], number: .max, associated: header + [3] + digest.bytes)
+    bytes.replaceSubrange(bytes.count - 48..<bytes.count - 32, with: seal)
+    sealed.store.contents[bodyKey] = bytes
+    try vouch(for: 2)
+    #expect(try sealed.findings(as: .nobody) == [])
+    #expect(try sealed.findings(as: .owner) == ["\(bodyKey) is damaged: its label cannot be opened"])
+    #expect(throws: DamageError(bodyKey, "its label cannot be opened")) {
+      try sealed.shop.restore(to: "restored", in: sealed.shop.open(as: .owner, memory: ClientMemory.none))
+    }
+  }
+
   @Test func aRevisionThatIsNotThereIsNotBelieved() throws {
     try sealed.replace(snapshots[2]) { $0.keyring?.revision = 2 }
     #expect(

@@ -86,7 +86,7 @@ struct RandomRepository {
       if fault == .stateRoot, number == depth { envelope.state.root = HandmadeRepository.digest([1]) }
       if fault == .entryCount, number == depth { envelope.state.entries += 1 }
       if fault == .differentialOnIncremental, number == depth { envelope.kind = .differential }
-      added = envelope.archives
+      added = Array(envelope.archives)
     }
     archives += added
   }

@@ -154,7 +154,7 @@ package struct Envelope: Hashable, Sendable, Codable {
   package var kind: SnapshotKind
   package var parent: Parent?
   package var time: Time
-  package var archives: [Archive]
+  package var archives: ArchiveList
   package var body: ObjectReference
   package var state: State
   package var changes: Changes
@@ -185,7 +185,7 @@ package struct Envelope: Hashable, Sendable, Codable {
     self.kind = kind
     self.parent = parent
     self.time = time
-    self.archives = archives
+    self.archives = ArchiveList(archives)
     self.body = body
     self.state = state
     self.changes = changes
@@ -200,7 +200,7 @@ package struct Envelope: Hashable, Sendable, Codable {
   }
 
   /// Bytes that the snapshot added to the repository, the envelope itself left out.
-  package var storedBytes: UInt64 { archives.reduce(body.length) { $0.saturatingAdding($1.length) } }
+  package var storedBytes: UInt64 { body.length.saturatingAdding(archives.storedBytes) }
 
   package var consistencyClass: ConsistencyClass { ConsistencyClass(name: consistency) ?? .unreadable }
 }
@@ -256,8 +256,9 @@ extension Envelope {
     guard ConsistencyClass(name: consistency) != nil else {
       throw DamageError(name, "its consistency class is unknown")
     }
+    let first = archives.first?.number ?? 0
     for (number, archive) in archives.enumerated() {
-      guard archive.number == (archives[0].number &+ UInt64(number)), archive.sequence <= sequence,
+      guard archive.number == (first &+ UInt64(number)), archive.sequence <= sequence,
         archive.length <= Limits.sizeMax, archive.number <= Limits.sizeMax
       else { throw DamageError(name, "its list of archives is not sound") }
     }
@@ -271,8 +272,15 @@ extension Envelope {
       }) ?? true
     else { throw DamageError(name, "what it was compared with is not sound") }
     guard numbers.allSatisfy({ $0 <= Limits.sizeMax }) else { throw DamageError(name, "a number is out of its bounds") }
+    guard source.path.utf8.count <= Limits.sourcePathBytesMax else {
+      throw DamageError(name, "the path of its source is too long")
+    }
     guard source.path.unicodeScalars.allSatisfy(Path.isPrintable) else {
       throw DamageError(name, "the path of its source is not printable")
+    }
+    let texts = [time.started, time.finished, program, postgres?.system ?? "", merged?.time ?? ""]
+    guard texts.allSatisfy({ $0.utf8.count <= Limits.manifestTextBytesMax }) else {
+      throw DamageError(name, "a text in it is too long")
     }
     guard TimeText.parse(time.started) != nil, TimeText.parse(time.finished) != nil else {
       throw DamageError(name, "its times are not sound")
@@ -302,7 +310,8 @@ extension Envelope: SignedManifest {
 
 /// A snapshot as it stands in the repository: its envelope and the digest of that.
 package struct Snapshot: Hashable, Sendable {
-  package let envelope: Envelope
+  /// Its archives may be not held: see `withoutArchives`.
+  package private(set) var envelope: Envelope
   /// The manifest digest, by which children name this snapshot.
   package let digest: Digest
 
@@ -311,6 +320,13 @@ package struct Snapshot: Hashable, Sendable {
     let (line, digest) = try ManifestJSON.prove(bytes, name: name)
     envelope = try Envelope(parsing: line, name: name)
     self.digest = digest
+  }
+
+  /// The same, without its archives in memory: how many there are, and their bytes, is still known.
+  package var withoutArchives: Snapshot {
+    var copy = self
+    copy.envelope.archives.release()
+    return copy
   }
 
   package var id: Identifier { envelope.snapshot }

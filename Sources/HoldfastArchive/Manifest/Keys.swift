@@ -100,11 +100,11 @@ package enum Keys {
 
   private static let walSuffix = ".json"
 
-  /// The number that a name below `source(_:)` or `notes(_:)` spells; `nil` for anything else.
+  /// The number that a name below `source(_:)` or `notes(_:)` spells; `nil` for anything else. Numbers begin with 1.
   package static func sequence(_ text: some StringProtocol) -> UInt64? {
     guard text.utf8.count == 10, text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) else {
       return nil
     }
-    return UInt64(text)
+    return UInt64(text).flatMap { $0 >= 1 ? $0 : nil }
   }
 }

@@ -55,6 +55,7 @@ enum ManifestJSON {
       throw FormatError(
         name, "it has format \(version.format), and this version reads format \(Envelope.formatVersion)")
     }
+    guard version.features.count <= Limits.featuresMax else { throw DamageError(name, "it has too many features") }
     if let feature = version.features.first(where: { !Feature.known.contains($0) }) {
       throw FormatError(name, "it needs the feature \"\(Path(feature))\"")
     }

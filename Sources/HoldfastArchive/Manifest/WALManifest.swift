@@ -108,6 +108,9 @@ package struct ArchivedWAL: Hashable, Sendable {
     guard manifest.file.isLog == (manifest.segmentSize != nil), Self.hasSoundSize(manifest) else {
       throw DamageError(name, "its sizes are not sound")
     }
+    guard max(manifest.time.utf8.count, manifest.program.utf8.count) <= Limits.manifestTextBytesMax else {
+      throw DamageError(name, "a text in it is too long")
+    }
     guard TimeText.parse(manifest.time) != nil else { throw DamageError(name, "its time is not sound") }
   }
 

@@ -70,9 +70,7 @@ package final class BodyReader: ChangeReader {
   }
 
   private func nextPath() throws -> Path {
-    let shared = try cursor.varint(as: Int.self, max: path.bytes.count)
-    let rest = try cursor.counted(max: Limits.pathBytesMax)
-    let next = try cursor.entryPath(Array(path.bytes[..<shared]) + rest)
+    let next = try cursor.path(after: path)
     guard recordCount == 0 || path < next else { throw cursor.damage("\(next) is out of order") }
     recordCount += 1
     path = next

@@ -5,7 +5,7 @@ package import HoldfastModel
 package final class BodyWriter {
   private let container: ContainerWriter
   private let frames: FrameMaker
-  /// For what would compress so well that a reader took it for an attack.
+  /// For what would compress so well that a reader took it for an attack: of each body, because a chain may have any number of them.
   private let storedFrames: FrameMaker
   private var plainBytes: UInt64 = 0
   private var storedBytes: UInt64 = 0
@@ -58,11 +58,7 @@ package final class BodyWriter {
   }
 
   private func reference(_ next: Path) {
-    var shared = 0
-    let limit = min(path.bytes.count, next.bytes.count)
-    while shared < limit, path.bytes[shared] == next.bytes[shared] { shared += 1 }
-    encoder.varint(UInt(shared))
-    encoder.counted(next.bytes[shared...])
+    encoder.path(next, after: path)
     path = next
     recordCount += 1
   }
@@ -75,8 +71,9 @@ package final class BodyWriter {
     try encoder.bytes.withUnsafeBytes { bytes in
       let plain = UnsafeRawBufferPointer(rebasing: bytes[..<count])
       plainBytes += UInt64(count)
-      let isTooDense = plainBytes > Limits.bodyBytesFreeWritten + storedBytes * Limits.bodyRatioMax
-      let frame = try (isTooDense ? storedFrames : frames).make(plain, for: container.head)
+      var frame = try frames.make(plain, for: container.head)
+      let stored = storedBytes + UInt64(frame.frame.bytes.count)
+      if plainBytes > stored * Limits.bodyRatioMax { frame = try storedFrames.make(plain, for: container.head) }
       storedBytes += UInt64(frame.frame.bytes.count)
       try container.write(frame: container.reserveFrame(), frame)
     }

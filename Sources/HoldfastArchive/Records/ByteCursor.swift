@@ -107,6 +107,13 @@ final class ByteCursor {
     }
   }
 
+  /// A path that was written behind another one.
+  func path(after previous: Path) throws -> Path {
+    let shared = try varint(as: Int.self, max: previous.bytes.count)
+    let count = try varint(as: Int.self, max: Limits.pathBytesMax)
+    return try entryPath(previous.bytes[..<shared] + raw(count: count))
+  }
+
   func time() throws -> Timestamp {
     let seconds = try signedVarint()
     return Timestamp(

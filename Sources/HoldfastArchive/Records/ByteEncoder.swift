@@ -26,6 +26,15 @@ struct ByteEncoder {
     raw(value)
   }
 
+  /// A path as what it has in common with the one before it, and the rest.
+  mutating func path(_ next: Path, after previous: Path) {
+    var shared = 0
+    let limit = min(previous.bytes.count, next.bytes.count)
+    while shared < limit, previous.bytes[shared] == next.bytes[shared] { shared += 1 }
+    varint(UInt(shared))
+    counted(next.bytes[shared...])
+  }
+
   mutating func time(_ value: Timestamp) {
     signedVarint(value.seconds)
     varint(value.nanoseconds)

@@ -162,8 +162,8 @@ extension ByteCursor {
     return target
   }
 
-  func entryPath(_ bytes: [UInt8]) throws -> Path {
-    let path = Path(bytes: bytes)
+  func entryPath(_ bytes: some Sequence<UInt8>) throws -> Path {
+    let path = Path(bytes: Array(bytes))
     guard path.isSoundEntryPath else { throw damage("\(path) is not a possible path of an entry") }
     return path
   }

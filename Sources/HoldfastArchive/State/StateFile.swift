@@ -4,7 +4,7 @@ package import HoldfastSystem
 
 /// The complete state of a snapshot in a file of our own: what a replay results in, and what the local cache keeps.
 ///
-/// Entries in path order, each as in a body with its full path; behind a file its page map in blocks of at most about 1 MiB, each with its
+/// Entries in path order, each as in a body; behind a file its page map in blocks of at most about 1 MiB, each with its
 /// length before it and an empty one after the last, so that a map can be skipped or copied without being understood. The
 /// form is private to one version of holdfast: whoever finds another one replays the chain.
 package struct StateFile: Sendable {
@@ -22,7 +22,7 @@ package struct StateFile: Sendable {
       bytes: MemoryBytes(), summary: Envelope.State(root: Hasher().finish(), entries: 0, files: 0, bytes: 0))
   }
 
-  package func makeReader(from offset: UInt64 = 0) -> StateReader { StateReader(self, from: offset) }
+  package func makeReader() -> StateReader { StateReader(self) }
 
   /// So many hard links are checked at once: a few dozen bytes each.
   private static let linksMax = 1 << 20
@@ -69,6 +69,11 @@ package struct StateFile: Sendable {
       if path < entry.path { return false }
     }
     return false
+  }
+
+  /// The file whose entry begins at `offset`, and where its map does; `nil` where that is no file. Its path is told only to who reads from the beginning.
+  package func file(at offset: UInt64) throws -> (content: FileContent, mapOffset: UInt64)? {
+    try StateReader.file(of: self, at: offset)
   }
 
   /// The runs of a file whose map begins at `offset`.
@@ -130,6 +135,7 @@ package final class StateWriter {
   private var written: UInt64 = 0
   private var encoder = ByteEncoder()
   private var summarizer = StateSummarizer()
+  private var path = Path.root
   /// Whether any entry so far is another name of a file: then `StateFile.checkLinks` has something to check.
   package private(set) var hasHardLinks = false
 
@@ -181,7 +187,8 @@ package final class StateWriter {
     summarizer.add(entry)
     if let expected, summarizer.exceeds(expected) { throw StateExcess.entries }
     if case .hardLink = entry.content { hasHardLinks = true }
-    encoder.counted(entry.path.bytes)
+    encoder.path(entry.path, after: path)
+    path = entry.path
     encoder.state(of: entry)
     encoder.identity(of: entry)
     try flushFull()

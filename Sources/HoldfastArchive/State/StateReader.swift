@@ -9,15 +9,14 @@ package final class StateReader: ChangeReader {
   private var isMapPending = false
   private var file: FileContent?
   private var openRuns: Runs?
-  private let start: UInt64
-  /// Where the entry that came last begins, and its map: for `StateFile.makeReader(from:)` and `StateFile.runs(at:of:)`.
+  private var path = Path.root
+  /// Where the entry that came last begins, and its map: for `StateFile.file(at:)` and `StateFile.runs(at:of:)`.
   package private(set) var entryOffset: UInt64 = 0
   package private(set) var mapOffset: UInt64 = 0
 
-  init(_ state: StateFile, from offset: UInt64) {
+  init(_ state: StateFile) {
     self.state = state
-    start = offset
-    cursor = ByteCursor(RangeSupply(state.bytes, from: offset, to: state.bytes.length))
+    cursor = ByteCursor(state.bytes)
   }
 
   package var name: String { state.bytes.name }
@@ -28,11 +27,12 @@ package final class StateReader: ChangeReader {
     openRuns = nil
     if isMapPending { try skipMap() }
     guard try !cursor.isAtEnd() else { return nil }
-    entryOffset = start + cursor.consumed
-    let entry = try cursor.entry(at: try cursor.entryPath(cursor.counted(max: Limits.pathBytesMax)))
+    entryOffset = cursor.consumed
+    path = try cursor.path(after: path)
+    let entry = try cursor.entry(at: path)
     file = entry.file
     isMapPending = file != nil
-    mapOffset = start + cursor.consumed
+    mapOffset = cursor.consumed
     return entry
   }
 
@@ -70,6 +70,15 @@ package final class StateReader: ChangeReader {
   /// The runs of a map that lies elsewhere in the same state.
   static func runs(of state: StateFile, at offset: UInt64, file: FileContent) -> any PageMapReader {
     Runs(cursor: ByteCursor(RangeSupply(state.bytes, from: offset, to: state.bytes.length)), file: file)
+  }
+
+  /// A file whose entry lies elsewhere in the same state.
+  static func file(of state: StateFile, at offset: UInt64) throws -> (content: FileContent, mapOffset: UInt64)? {
+    let cursor = ByteCursor(RangeSupply(state.bytes, from: offset, to: state.bytes.length))
+    _ = try cursor.varint(as: Int.self, max: Limits.pathBytesMax)
+    try cursor.skip(cursor.varint(as: Int.self, max: Limits.pathBytesMax))
+    let entry = try cursor.entry(at: .root)
+    return entry.file.map { ($0, offset + cursor.consumed) }
   }
 
   private final class Runs: PageMapReader {

@@ -60,7 +60,7 @@ extension ChangeFigures {
     self.init(
       kind: envelope.kind, entriesBefore: before.entries, bytesBefore: before.bytes, entries: now.entries,
       bytes: now.bytes, removed: envelope.kind == .full ? fewer : changes.removed, capturedBytes: changes.pageBytes,
-      storedBytes: envelope.archives.reduce(0) { $0.saturatingAdding($1.length) }, samples: before.samples,
+      storedBytes: envelope.archives.storedBytes, samples: before.samples,
       denseSamples: before.denseSamples)
   }
 }

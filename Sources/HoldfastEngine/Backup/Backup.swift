@@ -316,6 +316,11 @@ package struct Backup {
       }
       try repository.checkIsLeft(chain)
       try repository.checkPresence(of: chain)
+      if try chain.isAsLongAsMayBe || !repository.hasRoomForABody(chain) {
+        let full = "nothing more may build on \(chain.tip.id.short): its chain is as long as one may be"
+        if options.kind != nil { progress.warn(full + ": taking a full") }
+        return Base(kind: .full, chain: nil, state: nil, reason: full)
+      }
       let known = try cache.load(chain, in: repository, key: cacheKey) ?? replay(chain)
       guard let state = try known ?? cache.loadMerged(chain, in: repository, key: cacheKey, keeps: keepsCache)
       else {

@@ -165,12 +165,10 @@ extension CapturePipeline {
   /// Names a file that cannot be read: in the report, and in the snapshot as a file without content.
   func recordUnreadable(_ item: ScannedItem, reason: String, previous: Entry?, isInTurn: Bool) throws {
     record.add(Problem(path: item.path, reason: reason))
-    let content = FileContent(
-      size: 0, pageSize: PageSize.standard, consistency: .unreadable,
-      digest: PageDigestStream().finish(size: 0, pageSize: PageSize.standard))
     let entry = Entry(
-      path: item.path, attributes: item.status.attributes(extended: []), content: .file(content),
-      identity: item.status.identity)
+      path: item.path, attributes: item.status.attributes(extended: []), content: .directory,
+      identity: item.status.identity
+    ).withoutContent
     if isInTurn {
       try record.put(entry, previous: previous, inherits: false, runs: nil)
     } else {

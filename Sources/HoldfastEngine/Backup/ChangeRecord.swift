@@ -23,6 +23,8 @@ final class ChangeRecord {
   var tornReasons: [Path: String] = [:]
   /// What waits until its place among the rest is known: what was captured first, then what came late.
   private var spools: [ChangeSpool] = []
+  /// Bytes of all files so far, by the order of magnitude of their sizes: how many bits they have.
+  private var sizes = [UInt64](repeating: 0, count: UInt64.bitWidth + 1)
 
   init(body: BodyWriter, archives: ArchiveSeries) {
     self.body = body
@@ -66,6 +68,7 @@ final class ChangeRecord {
 
   /// An entry that is as the parent has it.
   func keep(_ entry: Entry) throws {
+    guard takes(entry) else { return try putWithoutContent(entry, previous: entry) }
     if let spool = spools.last { try spool.keep(entry) } else { count(entry) }
   }
 
@@ -73,9 +76,34 @@ final class ChangeRecord {
   func put(_ entry: Entry, previous: Entry?, inherits: Bool, runs: (any PageMapReader)?) throws {
     if let file = entry.file { noteProblem(of: file, at: entry.path) }
     guard entry != previous else { return try keep(entry) }
+    guard takes(entry) else { return try putWithoutContent(entry, previous: previous) }
     if previous == nil { changes.added += 1 } else { changes.changed += 1 }
     if let spool = spools.last { return try spool.put(entry, isNew: previous == nil, inherits: inherits, runs: runs) }
     try write(entry, inherits: inherits, runs: runs)
+  }
+
+  /// What all files of one order of magnitude may have together, so that all together have no more than a snapshot may. Whoever fills one with sparse files
+  /// keeps nothing out of the others.
+  static let sizeShare = Limits.sizeMax / 64
+
+  /// Whether the snapshot can stand for this file beside those that came before. Counts it, where that is so.
+  private func takes(_ entry: Entry) -> Bool {
+    let size = entry.file?.size ?? 0
+    let magnitude = UInt64.bitWidth - size.leadingZeroBitCount
+    let (sum, isOver) = sizes[magnitude].addingReportingOverflow(size)
+    guard !isOver, sum <= Self.sizeShare else { return false }
+    sizes[magnitude] = sum
+    return true
+  }
+
+  /// A sparse file costs nobody anything, and must not keep everything else from being captured.
+  private func putWithoutContent(_ entry: Entry, previous: Entry?) throws {
+    add(Problem(path: entry.path, reason: Self.tooLarge(entry.file?.size ?? 0)))
+    try put(entry.withoutContent, previous: previous, inherits: false, runs: nil)
+  }
+
+  static func tooLarge(_ size: UInt64) -> String {
+    "it has \(Amount.bytes(size)), and no snapshot can stand for so much beside everything else"
   }
 
   private func noteProblem(of file: FileContent, at path: Path) {
@@ -175,5 +203,18 @@ final class ChangeRecord {
   /// Ends the archives, then the body.
   func finish() throws -> (archives: [Envelope.Archive], body: ObjectReference) {
     return (try archives.finish(), try body.finish())
+  }
+}
+
+extension Entry {
+  /// The same of a file whose content is not captured.
+  var withoutContent: Entry {
+    var entry = self
+    entry.content = .file(
+      FileContent(
+        size: 0, pageSize: PageSize.standard, consistency: .unreadable,
+        digest: PageDigestStream().finish(size: 0, pageSize: PageSize.standard)))
+    entry.identity.mark = []
+    return entry
   }
 }

@@ -56,6 +56,11 @@ extension CapturePipeline {
       }
       return nil
     }
+    guard file.status.size <= ChangeRecord.sizeShare else {
+      let reason = ChangeRecord.tooLarge(file.status.size)
+      try recordUnreadable(item, reason: reason, previous: previous, isInTurn: isInTurn)
+      return nil
+    }
     if isMadeMeanwhile(file, item) {
       let now = ScannedItem(path: item.path, status: file.status, directory: nil, isInPostgreSQL: false, root: root)
       if try lookAgain(at: now), let database = databases.sqlite.capture(of: now.status),

@@ -43,9 +43,8 @@ struct RenameIndex {
       if keys[middle].value < value { low = middle + 1 } else { high = middle }
     }
     guard low < keys.count, keys[low].value == value else { return nil }
-    let reader = state.makeReader(from: keys[low].entryOffset)
-    guard let file = try reader.nextEntry()?.file else { return nil }
-    let found = BaseFile(state: state, file: file, mapOffset: reader.mapOffset, isSamePath: false)
+    guard let (file, mapOffset) = try state.file(at: keys[low].entryOffset) else { return nil }
+    let found = BaseFile(state: state, file: file, mapOffset: mapOffset, isSamePath: false)
     return try found.hasKnownPlaces() ? found : nil
   }
 

@@ -34,7 +34,11 @@ struct SnapshotCommit {
   ) throws -> DamageError? {
     try host.cancellation.check()
     try draft.commitBody()
-    let kept = try prove(envelope, state: state, parent: parent, mismatch: mismatch)
+    let manifest = try envelope.serialized(signedBy: writer?.signing)
+    let result = try readBack(manifest, of: envelope, on: chain)
+    let kept = try prove(
+      envelope, state: state, parent: parent, scratchBytesMax: Repository.scratchBytesMax(of: result),
+      mismatch: mismatch)
     try host.cancellation.check()
     try checkObjects(of: envelope)
     try repository.checkKeyringIsNewest()
@@ -44,7 +48,7 @@ struct SnapshotCommit {
         "snapshot \(called.id.short) was removed meanwhile; it is called back, because this one builds on it")
     }
     try Repository.write(
-      envelope.serialized(signedBy: writer?.signing), to: Keys.manifest(envelope.source.name, envelope.sequence),
+      manifest, to: Keys.manifest(envelope.source.name, envelope.sequence),
       of: repository.store)
     // The snapshot exists from here on; without the cache the next run is only slower.
     if let committed = try? repository.snapshotIfCommitted(envelope.source.name, envelope.sequence) {
@@ -52,6 +56,19 @@ struct SnapshotCommit {
     }
     if kept.isNeeded { keep(kept.cache, of: envelope, chain) }
     return prepared.damage
+  }
+
+  /// What a reader would refuse is not committed: the manifest is read as it will be.
+  /// - Returns: the chain that it makes.
+  private func readBack(_ manifest: [UInt8], of envelope: Envelope, on chain: Chain?) throws -> Chain {
+    do {
+      let snapshot = try repository.snapshot(manifest, of: envelope.source.name, envelope.sequence)
+      return try chain.map { try Chain($0, followedBy: snapshot) } ?? Chain(to: snapshot, in: repository)
+    } catch let damage as DamageError {
+      throw EngineError(
+        "no reader would take the manifest of this snapshot: \(damage.finding); nothing was committed",
+        hint: "Split the source into several, or leave out what is so large with --exclude. Please report it.")
+    }
   }
 
   private func keep(_ draft: StateCache.Draft?, of envelope: Envelope, _ chain: Chain?) {
@@ -79,9 +96,10 @@ struct SnapshotCommit {
     }
   }
 
+  /// - Parameter scratchBytesMax: what a reader lets the state take.
   /// - Returns: the state for the cache, where there is a place for it, and whether the next snapshot needs it.
   private func prove(
-    _ envelope: Envelope, state: Envelope.State, parent: StateFile?, mismatch: EngineError
+    _ envelope: Envelope, state: Envelope.State, parent: StateFile?, scratchBytesMax: UInt64, mismatch: EngineError
   ) throws -> (cache: StateCache.Draft?, isNeeded: Bool) {
     if envelope.kind != .full, envelope.changes.isEmpty, state == parent?.summary { return (nil, false) }
     let key = Keys.body(envelope.source.name, envelope.sequence, envelope.body.id)
@@ -94,9 +112,8 @@ struct SnapshotCommit {
     let kept = place?.begin(
       repository, source: envelope.source.name, snapshot: envelope.snapshot, key: writer?.cacheKey)
     let sink: any ByteSink = kept ?? repository.scratch.make()
-    let proof = StateWriter(sink)
-    try replay.write(to: proof, cancellation: host.cancellation)
-    guard try proof.finish() == state else { throw mismatch }
+    let proof = StateWriter(sink, bytesMax: scratchBytesMax)
+    guard try finish(&replay, proof, scratchBytesMax) == state else { throw mismatch }
     kept?.end(state)
     if proof.hasHardLinks, try !leadToFiles(container, parent: parent, name: key) {
       throw EngineError(
@@ -104,6 +121,17 @@ struct SnapshotCommit {
         hint: "Make everything in the source readable, or leave out what is not with --exclude. Please report it.")
     }
     return (kept, cache != nil)
+  }
+
+  private func finish(_ replay: inout Replay, _ proof: StateWriter, _ bytesMax: UInt64) throws -> Envelope.State {
+    do {
+      try replay.write(to: proof, cancellation: host.cancellation)
+      return try proof.finish()
+    } catch StateExcess.bytes {
+      throw EngineError(
+        "the state of this snapshot would take more than the \(Amount.bytes(bytesMax)) that a reader lets it take; nothing was committed",
+        hint: "Run it with --full; if that does not help, split the source into several. Please report it.")
+    }
   }
 
   /// Replays once more, into a place that can be read: whether a restore will find what every hard link leads to.

@@ -112,7 +112,11 @@ package struct Verify {
       var rest = VerifyRest(repository)
       let known = Set(report.unreadable.map(\.object))
       report.others = try rest.run(source, all).filter { !known.contains($0.object) }
-      report.logs = try WALVerify(repository: repository, options: options, progress: progress).run(source)
+      do {
+        report.logs = try WALVerify(repository: repository, options: options, progress: progress).run(source)
+      } catch let damage as DamageError {
+        if !report.others.contains(where: { $0.object == damage.object }) { report.unreadable.append(damage) }
+      }
     }
     report.provenBytes = walk.provenBytes
     report.provenFrames = walk.provenFrames

@@ -7,7 +7,6 @@ internal import HoldfastSystem
 struct VerifyRest {
   /// Of one kind: more are only counted.
   private static let namedMax = 50
-  private static let notesKept: UInt64 = 8
   private let repository: Repository
   private let store: any Store
   private var found: [Verify.OtherFinding] = []
@@ -23,15 +22,31 @@ struct VerifyRest {
   mutating func run(_ source: SourceName?, _ snapshots: [Snapshot]) throws -> [Verify.OtherFinding] {
     if source == nil { try lookAround() }
     let journal = Journal(of: repository)
-    for name in Set(try repository.sourceNames()).union(try journal.sources()).sorted()
-    where source == nil || name == source {
+    var names = Set(try repository.sourceNames())
+    try look(.repairable) { _ in names.formUnion(try journal.sources()) }
+    let ofSource = Dictionary(grouping: snapshots, by: \.sourceName)
+    for name in names.sorted() where source == nil || name == source {
       try repository.host.cancellation.check()
-      for damage in try journal.damage(of: name) { add(.repairable, damage.object, damage.message) }
-      try checkNotes(of: name)
-      try findLeftovers(of: name, snapshots.filter { $0.sourceName == name })
+      try look(.repairable) { rest in
+        for damage in try journal.damage(of: name) { rest.add(.repairable, damage.object, damage.message) }
+      }
+      try look(.dataLoss) { try $0.checkNotes(of: name) }
+      try look(.dataLoss) { try $0.findLeftovers(of: name, ofSource[name] ?? []) }
       if let newer = try repository.newerThanPresent(of: name) { add(.dataLoss, newer.object, newer.message) }
     }
     return found
+  }
+
+  /// Looks at one thing; what keeps it from being looked at is found, and the rest is looked at all the same.
+  private mutating func look(
+    _ level: Verify.OtherFinding.Level, _ body: (inout VerifyRest) throws -> Void
+  ) throws {
+    do {
+      try body(&self)
+    } catch let damage as DamageError {
+      guard !found.contains(where: { $0.object == damage.object }) else { return }
+      add(level, damage.object, damage.message)
+    }
   }
 
   private mutating func add(_ level: Verify.OtherFinding.Level, _ object: String, _ message: String) {
@@ -51,31 +66,37 @@ struct VerifyRest {
 
   private mutating func lookAround() throws {
     let known = [Keys.descriptor, Keys.sources, Keys.keyring, Keys.wal, Keys.journals, "locks/"]
-    note(try store.names(below: "").filter { !known.contains($0) }, below: "", Self.foreign)
+    note(try store.children(of: "").filter { !known.contains($0) }, below: "", Self.foreign)
     for prefix in [Keys.sources, Keys.wal, Keys.journals] {
-      note(
-        try store.names(below: prefix).filter { !$0.hasSuffix("/") || SourceName(String($0.dropLast())) == nil },
-        below: prefix, Self.foreign)
+      try look(prefix == Keys.journals ? .repairable : .dataLoss) { rest in
+        rest.note(
+          try rest.store.children(of: prefix).filter { !$0.hasSuffix("/") || SourceName(String($0.dropLast())) == nil },
+          below: prefix, Self.foreign)
+      }
     }
   }
 
-  /// Each of the revisions that are kept: the newest has been read already.
+  /// Each of the revisions that are kept. What is wrong with the newest has been said already.
   private mutating func checkNotes(of name: SourceName) throws {
     let numbers = try repository.notesRevisions(of: name)
-    for number in numbers.dropLast() {
+    var last: UInt64?
+    for number in numbers {
       do {
         _ = try repository.notesRevision(of: name, number)
+        last = number
       } catch let error as DamageError {
-        add(.repairable, error.object, error.message)
+        last = number
+        if number != numbers.last { add(.repairable, error.object, error.message) }
       } catch StoreError.notFound {
         add(.note, Keys.notes(name, number), "\(Keys.notes(name, number)): it was begun, and never written")
       } catch let error as FormatError {
         add(.note, error.object, error.message)
       }
     }
-    guard let last = numbers.last else { return }
-    let kept = (last >= Self.notesKept ? last - Self.notesKept + 1 : 1)...last
-    for number in kept where !numbers.contains(number) {
+    // What was begun, and never written, is no revision; whoever writes the next one begins behind it all the same.
+    guard let last else { return }
+    let first = last > Repository.notesRevisionsKept ? last - Repository.notesRevisionsKept + 1 : 1
+    for number in first...last where !numbers.contains(number) {
       let damage = DamageError(Keys.notes(name, number), "it is missing, and newer ones are there")
       add(.repairable, damage.object, damage.message)
     }
@@ -83,20 +104,22 @@ struct VerifyRest {
 
   private mutating func findLeftovers(of name: SourceName, _ snapshots: [Snapshot]) throws {
     let prefix = Keys.source(name)
-    let names = try store.names(below: prefix)
+    let names = try store.children(of: prefix)
     note(
       names.filter { $0 != "notes/" && ($0.last != "/" || Keys.sequence($0.dropLast()) == nil) }, below: prefix,
       Self.foreign)
-    // What a snapshot refers to may lie in the directory of an older one.
-    let referred = Set(snapshots.flatMap { [Keys.manifest(name, $0.sequence)] + $0.objectKeys })
-    let readable = Set(snapshots.map(\.sequence))
+    // What a snapshot refers to may lie in the directory of another one.
+    let shared = Set(snapshots.filter { !$0.hasItsArchivesToItself }.flatMap(\.objectKeys))
+    let readable = Dictionary(snapshots.map { ($0.sequence, $0) }) { $1 }
     for sequence in try repository.sequences(of: name) {
       let folder = Keys.snapshot(name, sequence)
-      let objects = try store.names(below: folder)
+      let objects = try store.children(of: folder)
       // A manifest that cannot be read is damage, and what it refers to is not known.
-      guard readable.contains(sequence) || !objects.contains(Keys.manifestName) else { continue }
+      let snapshot = readable[sequence]
+      guard snapshot != nil || !objects.contains(Keys.manifestName) else { continue }
+      let own = try snapshot.map { Set(try repository.whole($0).objectKeys + [Keys.manifest(name, sequence)]) } ?? []
       note(
-        objects.filter { !referred.contains(folder + $0) }, below: folder,
+        objects.filter { !own.contains(folder + $0) && !shared.contains(folder + $0) }, below: folder,
         "no snapshot refers to it: a run that was killed left it, or somebody put it there")
     }
   }
@@ -125,7 +148,7 @@ extension Journal {
         damage.append(
           DamageError(Keys.journal(source), "of the two objects that are kept only number \(numbers[0]) is there"))
       }
-      let foreign = try store.names(below: Keys.journal(source)).filter { Keys.sequence($0) == nil }
+      let foreign = try store.children(of: Keys.journal(source)).filter { Keys.sequence($0) == nil }
       return damage + foreign.map { DamageError(Keys.journal(source) + $0, "it is no journal") }
     }
     throw Self.tooFast(source)
@@ -134,7 +157,7 @@ extension Journal {
   private func findDamage(of source: SourceName, _ number: UInt64) throws -> DamageError? {
     let key = Keys.journal(source, number)
     do {
-      _ = try JournalObject(parsing: store.open(key).contents(max: JournalObject.bytesMax), name: key)
+      _ = try JournalObject(parsing: store.object(key).contents(max: JournalObject.bytesMax), name: key)
     } catch let error as DamageError {
       return error
     } catch let error as FormatError {

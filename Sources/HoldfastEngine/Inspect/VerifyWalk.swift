@@ -10,8 +10,8 @@ struct VerifyWalk {
     let chain: Chain?
     let state: StateFile?
     let isSound: Bool
-    /// Plain bytes of all bodies of its chain; `nil` where they could not be opened.
-    let bodyBytes: UInt64?
+    /// What all bodies of its chain hold; `nil` where they could not be opened.
+    let bodies: Repository.BodyTotals?
   }
 
   private static let namedFilesMax = 20
@@ -33,14 +33,16 @@ struct VerifyWalk {
     sample = Sample(options, random: repository.host.random)
   }
 
-  mutating func verify(_ snapshot: Snapshot) throws -> Verify.SnapshotResult {
+  mutating func verify(_ listed: Snapshot) throws -> Verify.SnapshotResult {
     let begun = repository.host.clock.uptime()
-    var result = Verify.SnapshotResult(snapshot: snapshot)
+    var result = Verify.SnapshotResult(snapshot: listed)
+    var snapshot = listed
     var state: StateFile?
     var itsChain: Chain?
-    var bodyBytes: UInt64?
+    var bodies: Repository.BodyTotals?
     do {
       try repository.host.cancellation.check()
+      snapshot = try repository.whole(listed)
       repository.isClosed = try repository.sealed.map { try !$0.opens(snapshot) } ?? false
       result.isClosed = repository.isClosed
       let parent = snapshot.envelope.parent.flatMap { verified($0) }
@@ -52,7 +54,11 @@ struct VerifyWalk {
           Verify.Finding(message: "it builds on \(parent.snapshot.id.short), which is damaged", costsData: true))
       }
       try checkRecipients(of: snapshot, chain)
-      if !repository.isClosed { (state, bodyBytes) = try replay(chain, from: parent) }
+      if !repository.isClosed {
+        // A restore reads it as well.
+        _ = try repository.openBody(of: snapshot).label()
+        (state, bodies) = try replay(chain, from: parent)
+      }
       if try state?.has(StagingArea.name) ?? false {
         result.findings.append(
           Verify.Finding(
@@ -68,7 +74,7 @@ struct VerifyWalk {
       result.findings.append(Verify.Finding(message: error.message, costsData: true))
     }
     let outcome = Verified(
-      snapshot: snapshot, chain: itsChain, state: state, isSound: result.isSound, bodyBytes: bodyBytes)
+      snapshot: snapshot, chain: itsChain, state: state, isSound: result.isSound, bodies: bodies)
     newest = outcome
     if snapshot.envelope.kind == .full { full = outcome }
     result.seconds = repository.host.clock.uptime() - begun
@@ -87,23 +93,17 @@ struct VerifyWalk {
   }
 
   /// The state from that of the parent where it is at hand; else from the beginning of the chain.
-  /// - Returns: with it the plain bytes of all bodies of the chain.
-  private func replay(_ chain: Chain, from parent: Verified?) throws -> (StateFile, bodyBytes: UInt64) {
-    try repository.checkFrameCounts(of: chain)
-    guard let state = parent?.state, let before = parent?.bodyBytes else {
-      let state = try repository.replay(chain)
-      let bytes = try chain.snapshots.reduce(UInt64(0)) {
-        $0.saturatingAdding(try repository.openBody(of: $1).frames.plainBytes)
-      }
-      return (state, bytes)
-    }
+  /// - Returns: with it what all bodies of the chain hold.
+  private func replay(_ chain: Chain, from parent: Verified?) throws -> (StateFile, Repository.BodyTotals) {
+    guard let state = parent?.state, let before = parent?.bodies else { return try repository.measuredReplay(chain) }
     let body = try repository.openBody(of: chain.tip)
-    let bytes = before.saturatingAdding(body.frames.plainBytes)
-    try repository.check(bytes, of: chain)
+    let totals = before.adding(body)
+    try repository.checkFrames(totals.frames, upTo: chain.tip)
+    try repository.check(totals.plainBytes, of: chain)
     let replayed = try repository.replay(
       [state.makeReader(), BodyReader(body)], to: chain.tip, body: body,
       scratchBytesMax: Repository.scratchBytesMax(of: chain))
-    return (replayed, bytes)
+    return (replayed, totals)
   }
 
   // MARK: Data
@@ -132,7 +132,7 @@ struct VerifyWalk {
         guard let location = run.location, sample.isChosen(archive: location.archive, frame: location.frame) else {
           return
         }
-        if chain.archives[location.archive] != nil { damage.visited.insert(location.archive, location.frame) }
+        if chain.archive(location.archive) != nil { damage.visited.insert(location.archive, location.frame) }
         plan.add(run, of: file, to: damage.nowhere)
         if plan.isFull { try fetcher.fetch(&plan) }
       } end: { plan in

@@ -30,7 +30,7 @@ package struct Journal: Sendable {
 
   /// The sources that have one.
   package func sources() throws -> [SourceName] {
-    try store.names(below: Keys.journals).compactMap { $0.hasSuffix("/") ? SourceName(String($0.dropLast())) : nil }
+    try store.children(of: Keys.journals).compactMap { $0.hasSuffix("/") ? SourceName(String($0.dropLast())) : nil }
   }
 
   package func read(_ source: SourceName) throws -> Reading {
@@ -78,7 +78,7 @@ package struct Journal: Sendable {
 
   /// In ascending order.
   func numbers(of source: SourceName) throws -> [UInt64] {
-    try store.names(below: Keys.journal(source)).compactMap { Keys.sequence($0) }.sorted()
+    try store.children(of: Keys.journal(source)).compactMap { Keys.sequence($0) }.sorted()
   }
 
   private struct Found {

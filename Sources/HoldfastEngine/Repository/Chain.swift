@@ -7,32 +7,44 @@ package struct Chain: Sendable {
   /// The full first.
   package let snapshots: [Snapshot]
   /// By number: where the pages of the tip's state lie.
-  let archives: [UInt64: Envelope.Archive]
+  let archives: ArchiveList
   /// Of these.
-  private let archiveIDs: Set<Identifier>
+  private let archiveIDs: Set<ArchiveID>
 
   package var tip: Snapshot { snapshots[snapshots.count - 1] }
   package var full: Snapshot { snapshots[0] }
 
   /// The number that the next archive of this chain gets.
-  var nextArchiveNumber: UInt64 { (archives.keys.max().map { $0 + 1 }) ?? 0 }
+  var nextArchiveNumber: UInt64 { UInt64(archives.count) }
+
+  /// `nil` where it has none of this number.
+  func archive(_ number: UInt64) -> Envelope.Archive? { number < archives.count ? archives[Int(number)] : nil }
 
   /// The newest snapshot with changes of its own: the state after it is the tip's state.
   var lastChanging: Snapshot {
     snapshots.last { $0.envelope.kind == .full || !$0.envelope.changes.isEmpty } ?? full
   }
 
+  /// Whether no snapshot may build on the tip, because no reader would take what it might make of the chain.
+  var isAsLongAsMayBe: Bool {
+    snapshots.count >= Limits.chainLengthMax || archives.count > Limits.archivesPerChainMax / 2
+  }
+
+  /// Stored bytes of all its bodies.
+  let bodyLength: UInt64
+
   /// Follows the parents of `tip`.
   /// - Parameter known: snapshots that were read already.
   /// - Throws: `DamageError` where one is missing or is not what its child recorded.
   init(to tip: Snapshot, known: [Snapshot] = [], in repository: Repository) throws {
     let known = Dictionary(
-      known.filter { $0.sourceName == tip.sourceName }.map { ($0.sequence, $0) }, uniquingKeysWith: { $1 })
-    var snapshots = [tip]
-    var newest = tip
+      known.filter { $0.sourceName == tip.sourceName && $0.envelope.archives.isHeld }.map { ($0.sequence, $0) },
+      uniquingKeysWith: { $1 })
+    var newest = try repository.whole(tip)
+    var snapshots = [newest]
     while let parent = newest.envelope.parent {
       let key = Keys.manifest(tip.sourceName, parent.sequence)
-      guard snapshots.count < Limits.chainLengthMax else { throw DamageError(key, "the chain is too long") }
+      guard snapshots.count < Limits.chainLengthMax else { throw Self.isTooLong(key) }
       guard let snapshot = try known[parent.sequence] ?? repository.snapshotIfCommitted(tip.sourceName, parent.sequence)
       else {
         throw DamageError(key, "it is missing, and snapshot \(newest.id.short) builds on it")
@@ -45,15 +57,22 @@ package struct Chain: Sendable {
       newest = snapshot
     }
     self.snapshots = snapshots.reversed()
+    bodyLength = snapshots.reduce(0) { $0.saturatingAdding($1.envelope.body.length) }
     (archives, archiveIDs) = try Self.table(of: self.snapshots)
   }
 
   /// The chain of a snapshot whose parent's chain is known.
   init(_ parent: Chain, followedBy snapshot: Snapshot) throws {
     try Self.check(snapshot, on: parent.tip)
+    guard parent.snapshots.count < Limits.chainLengthMax else {
+      throw Self.isTooLong(Keys.manifest(snapshot.sourceName, snapshot.sequence))
+    }
     snapshots = parent.snapshots + [snapshot]
+    bodyLength = parent.bodyLength.saturatingAdding(snapshot.envelope.body.length)
     (archives, archiveIDs) = try Self.table(of: [snapshot], after: (parent.archives, parent.archiveIDs))
   }
+
+  private static func isTooLong(_ key: String) -> DamageError { DamageError(key, "the chain is too long") }
 
   private static func check(_ child: Snapshot, on parent: Snapshot) throws {
     guard child.envelope.kind != .differential || parent.envelope.kind == .full else {
@@ -62,23 +81,37 @@ package struct Chain: Sendable {
     }
   }
 
-  private typealias Table = (archives: [UInt64: Envelope.Archive], ids: Set<Identifier>)
+  private typealias Table = (archives: ArchiveList, ids: Set<ArchiveID>)
 
-  private static func table(of snapshots: [Snapshot], after known: Table = ([:], [])) throws -> Table {
+  private static func table(of snapshots: [Snapshot], after known: Table = ([], [])) throws -> Table {
     var table = known
     for snapshot in snapshots {
       let key = Keys.manifest(snapshot.sourceName, snapshot.sequence)
+      guard table.archives.count + snapshot.envelope.archives.count <= Limits.archivesPerChainMax else {
+        throw DamageError(key, "its chain has more than \(Limits.archivesPerChainMax) archives")
+      }
       for archive in snapshot.envelope.archives {
         guard archive.number == UInt64(table.archives.count) else {
           throw DamageError(key, "its archives do not continue those of its parent")
         }
-        guard table.ids.insert(archive.id).inserted else {
+        guard table.ids.insert(ArchiveID(archive.id)).inserted else {
           throw DamageError(key, "archive \(archive.id.short) is in its chain under two numbers")
         }
-        table.archives[archive.number] = archive
+        table.archives.append(archive)
       }
     }
     return table
+  }
+}
+
+/// An ID in the sixteen bytes that it needs.
+private struct ArchiveID: Hashable {
+  private let high: UInt64
+  private let low: UInt64
+
+  init(_ id: Identifier) {
+    high = id.bytes.prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
+    low = id.bytes.suffix(8).reduce(0) { $0 << 8 | UInt64($1) }
   }
 }
 
@@ -110,14 +143,26 @@ extension Repository {
   /// What the frames of several bodies that are read side by side may take in memory.
   private static let framesHeldMax = 64 << 20
 
-  /// The state of a chain's tip, replayed from the bodies and proved against the state root. Where a chain is so long that not all of its bodies can
-  /// be open at once, it is replayed in stretches.
-  package func replay(_ chain: Chain) throws -> StateFile {
+  /// What all bodies of a chain hold together.
+  struct BodyTotals {
+    /// Bytes of records.
+    var plainBytes: UInt64 = 0
+    var frames: UInt64 = 0
+
+    func adding(_ body: ContainerReader) -> BodyTotals {
+      BodyTotals(
+        plainBytes: plainBytes.saturatingAdding(body.frames.plainBytes),
+        frames: frames.saturatingAdding(UInt64(body.frames.count)))
+    }
+  }
+
+  /// The state of a chain's tip, replayed from the bodies and proved against the state root.
+  package func replay(_ chain: Chain) throws -> StateFile { try measuredReplay(chain).state }
+
+  /// Where a chain is so long that not all of its bodies can be open at once, it is replayed in stretches.
+  func measuredReplay(_ chain: Chain) throws -> (state: StateFile, totals: BodyTotals) {
     let frames = FrameScratch()
-    // To find the key of a sealed body takes most of the time that a small one needs.
-    try checkFrameCounts(of: chain)
-    let bodies = try chain.snapshots.mapInParallel(workers: host.workers, batch: 8) { try openBody(of: $0) }
-    try check(bodies.reduce(0) { $0.saturatingAdding($1.frames.plainBytes) }, of: chain)
+    let (bodies, totals) = try openBodies(of: chain)
     var state: StateFile?
     var start = 0
     repeat {
@@ -132,36 +177,73 @@ extension Repository {
         body: bodies[end - 1], scratchBytesMax: Self.scratchBytesMax(of: chain))
       start = end
     } while start < bodies.count
-    return state ?? .empty()
+    return (state ?? .empty(), totals)
   }
+
+  /// Opens all bodies of a chain, several at once: to find the key of a sealed one takes most of the time that a small one needs. So many only as could not have more
+  /// frames, by their lengths, than a chain may have: memory holds their indexes.
+  private func openBodies(of chain: Chain) throws -> (bodies: [ContainerReader], totals: BodyTotals) {
+    var bodies: [ContainerReader] = []
+    var totals = BodyTotals()
+    var rest = chain.snapshots[...]
+    while !rest.isEmpty {
+      let room = UInt64(Limits.bodyFramesPerChainMax) - totals.frames
+      var (count, frames): (Int, UInt64) = (0, 0)
+      while count < rest.count, count < Self.openedAtOnce {
+        frames = frames.saturatingAdding(rest[rest.startIndex + count].envelope.body.framesMax)
+        guard count == 0 || frames <= room else { break }
+        count += 1
+      }
+      let opened = try Array(rest.prefix(count)).mapInParallel(workers: host.workers, batch: 8) { try openBody(of: $0) }
+      for (snapshot, body) in zip(rest, opened) {
+        totals = totals.adding(body)
+        try checkFrames(totals.frames, upTo: snapshot)
+      }
+      bodies += opened
+      rest = rest.dropFirst(count)
+    }
+    try check(totals.plainBytes, of: chain)
+    return (bodies, totals)
+  }
+
+  /// So many bodies are opened between two looks at what they hold together.
+  private static let openedAtOnce = 1024
 
   /// So much of a state may lie in scratch space: by what is stored of it.
   static func scratchBytesMax(of chain: Chain) -> UInt64 {
-    let stored = chain.snapshots.reduce(UInt64(0)) { $0.saturatingAdding($1.envelope.body.length) }
-    return stored.saturatingMultiplied(by: Limits.stateRatioMax).saturatingAdding(Limits.stateBytesFree)
+    chain.bodyLength.saturatingMultiplied(by: Limits.stateRatioMax).saturatingAdding(Limits.stateBytesFree)
   }
 
-  /// Before anything of them is read: how many frames the bodies of a chain have together.
-  func checkFrameCounts(of chain: Chain) throws {
-    let most = UInt64(Limits.bodyFramesPerChainMax)
-    // A body that is no longer than its index would be.
-    let stored = chain.snapshots.reduce(UInt64(0)) { $0.saturatingAdding($1.envelope.body.length) }
-    guard stored / 57 > most else { return }
-    var count: UInt64 = 0
-    for snapshot in chain.snapshots {
-      count += UInt64(try openBody(of: snapshot).frames.count)
-      guard count <= most else {
-        throw DamageError(
-          Keys.manifest(snapshot.sourceName, snapshot.sequence), "the bodies of its chain have more than \(most) frames"
-        )
-      }
+  /// - Parameter frames: in all bodies of a chain, up to that of a snapshot.
+  func checkFrames(_ frames: UInt64, upTo snapshot: Snapshot) throws {
+    let most = Limits.bodyFramesPerChainMax
+    guard frames <= UInt64(most) else {
+      throw DamageError(
+        Keys.manifest(snapshot.sourceName, snapshot.sequence), "the bodies of its chain have more than \(most) frames")
     }
+  }
+
+  /// Whether a chain has room for one more body, whatever that will be.
+  func hasRoomForABody(_ chain: Chain) throws -> Bool {
+    let most = UInt64(Limits.bodyFramesPerChainMax - Limits.framesPerContainerMax)
+    // Where they can have no more by their lengths, none needs to be opened.
+    guard chain.snapshots.reduce(UInt64(0), { $0.saturatingAdding($1.envelope.body.framesMax) }) > most else {
+      return true
+    }
+    var closed = self
+    closed.isClosed = true
+    var totals = BodyTotals()
+    for snapshot in chain.snapshots {
+      totals = try totals.adding(closed.openBody(of: snapshot))
+      guard totals.frames <= most else { return false }
+    }
+    return true
   }
 
   /// Whether bodies hold no more than what is stored can be worth: a small object must not cost a reader days and disks.
   /// - Parameter plain: bytes of records in all bodies of the chain.
   func check(_ plain: UInt64, of chain: Chain) throws {
-    let stored = chain.snapshots.reduce(UInt64(0)) { $0.saturatingAdding($1.envelope.body.length) }
+    let stored = chain.bodyLength
     let most = stored.saturatingMultiplied(by: Limits.bodyRatioMax).saturatingAdding(Limits.bodyBytesFree)
     guard plain <= most else {
       throw DamageError(
@@ -198,4 +280,9 @@ extension Repository {
     if writer.hasHardLinks { try state.checkLinks(name: key) }
     return state
   }
+}
+
+extension ObjectReference {
+  /// Of a container: how many frames it can have at most, each with an entry of the index and a byte of its own.
+  fileprivate var framesMax: UInt64 { min(UInt64(Limits.framesPerContainerMax), length / 57) }
 }

@@ -12,7 +12,7 @@ struct KeyringHistory {
 
   /// - Throws: `DamageError` where a revision is missing, or was not made by who may.
   init(of descriptor: Descriptor, in store: any Store) throws {
-    let names = try store.names(below: Keys.keyring)
+    let names = try store.children(of: Keys.keyring)
     guard let first = descriptor.keyring else {
       guard names.isEmpty else { throw DamageError(Keys.descriptor, "it says unsealed, and there is a keyring") }
       revisions = []

@@ -15,6 +15,8 @@ package struct Repository: Sendable {
   let memory: RepositoryMemory?
   /// What this machine remembers at all.
   var machine = ClientMemory.none
+  /// The archives of what this run has listed.
+  package var held = HeldArchives()
   /// Whether sealed objects stay closed: for whoever has no identity and wants to prove what is stored.
   var isClosed = false
 
@@ -28,9 +30,9 @@ package struct Repository: Sendable {
   /// - Parameters:
   ///   - credentials: the keys for a sealed one.
   ///   - memory: what this machine remembers.
+  ///   - acceptsOlder: whether it may lack what this machine has seen of it, because it is an older copy. Only to read from it.
   ///   - expectedKeyring: the digest of a revision that its keyring must have.
   /// - Throws: with exit status 10 when there is no repository.
-  ///   - acceptsOlder: whether it may lack what this machine has seen of it, because it is an older copy. Only to read from it.
   package static func open(
     _ store: any Store, host: Host, credentials: Credentials = .none, memory: ClientMemory = .none,
     expectedKeyring: String? = nil, acceptsOlder: Bool = false
@@ -39,7 +41,7 @@ package struct Repository: Sendable {
     do {
       object = try store.object(Keys.descriptor)
     } catch StoreError.notFound {
-      if try !store.names(below: Keys.sources).isEmpty {
+      if try !store.children(of: Keys.sources).isEmpty {
         throw DamageError(Keys.descriptor, "it is missing, though there are snapshots in \(store.location)")
       }
       throw EngineError(
@@ -85,25 +87,38 @@ package struct Repository: Sendable {
 
   /// The names of all sources, in ascending order.
   package func sourceNames() throws -> [SourceName] {
-    try store.names(below: Keys.sources).compactMap { $0.hasSuffix("/") ? SourceName(String($0.dropLast())) : nil }
+    try store.children(of: Keys.sources).compactMap { $0.hasSuffix("/") ? SourceName(String($0.dropLast())) : nil }
   }
 
   /// The sequence numbers for which there is a directory, in ascending order; committed or not.
   func sequences(of source: SourceName) throws -> [UInt64] {
-    try store.names(below: Keys.source(source)).compactMap { $0.hasSuffix("/") ? Keys.sequence($0.dropLast()) : nil }
+    try store.children(of: Keys.source(source)).compactMap { $0.hasSuffix("/") ? Keys.sequence($0.dropLast()) : nil }
       .sorted()
   }
 
   /// `nil` when there is no such snapshot: never committed.
   package func snapshotIfCommitted(_ source: SourceName, _ sequence: UInt64) throws -> Snapshot? {
-    let key = Keys.manifest(source, sequence)
-    let object: any ReadableBytes
+    try manifest(of: source, sequence).map { try snapshot($0, of: source, sequence) }
+  }
+
+  /// The object of a manifest; `nil` when there is none.
+  func manifest(of source: SourceName, _ sequence: UInt64) throws -> (any ReadableBytes)? {
     do {
-      object = try store.object(key)
+      return try store.object(Keys.manifest(source, sequence))
     } catch StoreError.notFound {
       return nil
     }
-    let snapshot = try Snapshot(parsing: object.contents(max: Limits.envelopeBytesMax), name: key)
+  }
+
+  func snapshot(_ manifest: any ReadableBytes, of source: SourceName, _ sequence: UInt64) throws -> Snapshot {
+    try snapshot(manifest.contents(max: Limits.envelopeBytesMax), of: source, sequence)
+  }
+
+  /// The snapshot whose manifest has these bytes.
+  /// - Throws: `DamageError`, `FormatError` where it is not sound, or does not count in this place.
+  func snapshot(_ bytes: [UInt8], of source: SourceName, _ sequence: UInt64) throws -> Snapshot {
+    let key = Keys.manifest(source, sequence)
+    let snapshot = try Snapshot(parsing: bytes, name: key)
     guard snapshot.sourceName == source, snapshot.sequence == sequence else {
       throw DamageError(key, "it belongs to \(snapshot.sourceName)/\(snapshot.sequence)")
     }
@@ -125,7 +140,13 @@ package struct Repository: Sendable {
 
   /// All snapshots of a source in ascending order; a damaged envelope stands as its error.
   package func snapshots(of source: SourceName) throws -> [Result<Snapshot, DamageError>] {
-    try EnvelopeReading(self, source).snapshots(try sequences(of: source))
+    let numbers: [UInt64]
+    do {
+      numbers = try sequences(of: source)
+    } catch let damage as DamageError {
+      return [.failure(damage)]
+    }
+    return try EnvelopeReading(self, source).snapshots(numbers)
   }
 
   /// All snapshots of all sources, or of one. Damaged envelopes are handed to `onDamage`.

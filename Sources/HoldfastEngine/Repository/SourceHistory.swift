@@ -78,6 +78,14 @@ extension Repository {
   /// A snapshot that is newer than any that is there, as notes or the journal tell: so that a repository that has lost its newest snapshots shows it
   /// to a machine without memory too. The journal is signed by nobody: what it tells makes somebody look, and decides nothing.
   package func newerThanPresent(of name: SourceName) throws -> DamageError? {
+    do {
+      return try newerThanListed(of: name)
+    } catch let damage as DamageError {
+      return damage
+    }
+  }
+
+  private func newerThanListed(of name: SourceName) throws -> DamageError? {
     // First what is told: meanwhile a run may commit, and then write it down.
     let notes = try notes(of: name).notes
     let noted = max(notes.highest, notes.notes.last { $0.speaksOfACommit }?.sequence ?? 0)
@@ -86,10 +94,10 @@ extension Repository {
     let told = max(noted, written)
     let there = try sequences(of: name).last { sequence in
       do {
-        _ = try store.open(Keys.manifest(name, sequence))
+        return try manifest(of: name, sequence) != nil
+      } catch is DamageError {
+        // Something is there; what, others say.
         return true
-      } catch StoreError.notFound {
-        return false
       }
     }
     guard told > there ?? 0 else { return nil }

@@ -10,7 +10,7 @@ internal import HoldfastSystem
 /// Layout: magic, ID of the snapshot that the state belongs to, state, state root, SHA-256 of all before. Of a sealed repository all that is sealed to this
 /// machine: behind another magic and a salt come the sealed blocks of it.
 package struct StateCache: Sendable {
-  private static let magic = Array("HFSTATE2".utf8)
+  private static let magic = Array("HFSTATE3".utf8)
   private static let sealedMagic = Array("HFSEALED".utf8)
   private static let saltCount = 32
   private static let headerCount = UInt64(magic.count + Identifier.byteCount)

@@ -6,11 +6,23 @@ extension Store {
   /// An object of a repository.
   /// - Throws: `StoreError.notFound`; `DamageError` where something else lies in its place.
   func object(_ key: String) throws -> any ReadableBytes {
+    try asDamage(key, "a link or something else that is no file lies in its place") { try open(key) }
+  }
+
+  /// The names directly below a prefix of a repository.
+  /// - Throws: `DamageError` where something else lies in the place of a directory.
+  func children(of prefix: String) throws -> [String] {
+    try asDamage(prefix, "a link or something else that is no directory lies in its place") {
+      try names(below: prefix)
+    }
+  }
+
+  private func asDamage<Found>(_ key: String, _ finding: String, _ body: () throws -> Found) throws -> Found {
     do {
-      return try open(key)
+      return try body()
     } catch let error as StoreError {
       guard case .foreign = error else { throw error }
-      throw DamageError(key, "a link or something else that is no file lies in its place")
+      throw DamageError(key, finding)
     }
   }
 }

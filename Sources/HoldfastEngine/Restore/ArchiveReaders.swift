@@ -8,13 +8,13 @@ final class ArchiveReaders: Sendable {
   private static let indexBytesMax = 48 << 20
   private let repository: Repository
   private let source: SourceName
-  private let archives: [UInt64: Envelope.Archive]
+  private let chain: Chain
   private let kept = Mutex<[(number: UInt64, reader: ContainerReader)]>([])
 
   init(_ chain: Chain, in repository: Repository) {
     self.repository = repository
     source = chain.tip.sourceName
-    archives = chain.archives
+    self.chain = chain
   }
 
   /// - Throws: `DamageError` when the archive is missing or is not what its envelope says.
@@ -25,7 +25,7 @@ final class ArchiveReaders: Sendable {
         kept.append(found)
         return found.reader
       }
-      guard let archive = archives[number] else {
+      guard let archive = chain.archive(number) else {
         throw DamageError("the chain of \(source)", "it refers to archive \(number), which it does not have")
       }
       if kept.count >= Self.keptMax { kept.removeFirst() }

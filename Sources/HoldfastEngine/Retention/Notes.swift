@@ -23,13 +23,18 @@ package struct NotesReading: Sendable {
 /// of two at once one gets the number, and the other begins again from what that one wrote.
 extension Repository {
   /// How many revisions are left when a new one is made: somebody may be reading the one before, and the newest may turn out to be damaged.
-  private static let revisionsKept: UInt64 = 8
+  static let notesRevisionsKept: UInt64 = 8
   private static let attemptsMax = 100
 
   /// - Throws: `FormatError` where the newest is of a newer format: what it says must not be passed over.
   package func notes(of source: SourceName) throws -> NotesReading {
     for _ in 0..<Self.attemptsMax {
-      let revisions = try notesRevisions(of: source)
+      let revisions: [UInt64]
+      do {
+        revisions = try notesRevisions(of: source)
+      } catch let damage as DamageError {
+        return reading(nil, of: source, highest: 0, damage: [damage])
+      }
       if let reading = try readNotes(of: source, revisions) { return reading }
     }
     throw EngineError(
@@ -38,7 +43,7 @@ extension Repository {
 
   /// The numbers for which there is a directory, in ascending order.
   func notesRevisions(of source: SourceName) throws -> [UInt64] {
-    try store.names(below: Keys.notes(source)).compactMap { $0.hasSuffix("/") ? Keys.sequence($0.dropLast()) : nil }
+    try store.children(of: Keys.notes(source)).compactMap { $0.hasSuffix("/") ? Keys.sequence($0.dropLast()) : nil }
       .sorted()
   }
 
@@ -59,15 +64,21 @@ extension Repository {
         damage.append(error)
       }
       highestThere = max(highestThere, number)
-      if found != nil || damage.count >= Self.revisionsKept { break }
+      if found != nil || damage.count >= Self.notesRevisionsKept { break }
     }
     if isIncomplete, found == nil, try notesRevisions(of: source) != revisions { return nil }
     if let loss = memory?.check(found, highest: highestThere, of: source) { damage.append(loss) }
+    return reading(found, of: source, highest: highestThere, damage: damage)
+  }
+
+  private func reading(
+    _ found: NotesRevision?, of source: SourceName, highest: UInt64, damage: [DamageError]
+  ) -> NotesReading {
     let none = SourceNotes(repository: id, source: source, isSealed: descriptor.isSealed)
     let (notes, ignored) = (found?.notes ?? none).removalsThatCount(by: sealed?.keyring)
     return NotesReading(
       notes: notes, damage: damage, ignoredRemovals: ignored,
-      next: max(highestThere, memory?.highestNotes(of: source) ?? 0).saturatingAdding(1))
+      next: max(highest, memory?.highestNotes(of: source) ?? 0).saturatingAdding(1))
   }
 
   func notesRevision(of source: SourceName, _ number: UInt64) throws -> NotesRevision {
@@ -156,7 +167,7 @@ extension Repository {
       return nil
     }
     memory?.remember(revision)
-    for old in try notesRevisions(of: source) where old + Self.revisionsKept <= number {
+    for old in try notesRevisions(of: source) where old + Self.notesRevisionsKept <= number {
       // Where nothing may be removed, they stay.
       try? store.removeAll(below: Keys.notesFolder(source, old))
     }

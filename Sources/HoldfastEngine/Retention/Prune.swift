@@ -131,11 +131,11 @@ package struct Prune {
     let end = try collect(Collection(survey: survey, notes: notes), waited)
     // What cannot be read any more, since the first look, is no leftover.
     if let refusal = end.survey.refusal { return SourceReport(name: name, refusal: refusal) }
-    let left = end.survey.neededKeys(butOf: Set(end.going.map(\.id)))
+    let left = end.survey.sharedKeys(butOf: Set(end.going.map(\.id)))
     // What killed runs left, and what an earlier collection that was cut off has not removed yet. What is above the newest may be a snapshot that is being
     // taken where locks keep nobody out; the next backup removes it.
     for sequence in try repository.sequences(of: name) where end.survey.isLeftover(sequence) {
-      guard try !repository.store.names(below: Keys.snapshot(name, sequence)).contains(Keys.manifestName) else {
+      guard try !repository.store.children(of: Keys.snapshot(name, sequence)).contains(Keys.manifestName) else {
         continue
       }
       try repository.removeObjects(of: name, sequence, butThose: left)
@@ -233,7 +233,7 @@ extension Repository {
   fileprivate func removeObjects(of source: SourceName, _ sequence: UInt64, butThose needed: Set<String>) throws {
     let folder = Keys.snapshot(source, sequence)
     try store.remove(Keys.manifest(source, sequence))
-    let names = try store.names(below: folder)
+    let names = try store.children(of: folder)
     guard names.contains(where: { needed.contains(folder + $0) }) else { return try store.removeAll(below: folder) }
     for name in names where !needed.contains(folder + name) { try store.remove(folder + name) }
   }

@@ -41,14 +41,15 @@ struct PruneSurvey {
     guard plan.lines.contains(where: { !$0.isKept }) else { return nil }
     var sound: Set<String> = []
     for (snapshot, line) in zip(snapshots, plan.lines) where line.isKept {
-      for (key, length) in snapshot.objects where !sound.contains(key) {
+      for (key, length) in try repository.whole(snapshot).objects where !sound.contains(key) {
         do {
           let found = try repository.store.object(key).length
           guard found == length else { return (snapshot, "\(key) has \(found) bytes instead of \(length)") }
         } catch StoreError.notFound {
           return (snapshot, "\(key) is missing")
         }
-        sound.insert(key)
+        // What lies with itself is nobody else's.
+        if !key.hasPrefix(Keys.snapshot(snapshot.sourceName, snapshot.sequence)) { sound.insert(key) }
       }
     }
     return nil
@@ -169,7 +170,7 @@ struct PruneSurvey {
   func lines(
     _ notes: SourceNotes, since: UInt64, collected: Set<Identifier>, secondsLeft: (WaitingRecord.Item) -> Double?
   ) -> [Prune.Line] {
-    let needed = neededKeys(butOf: Set(plan.lines.filter { !$0.isKept }.map(\.candidate.id)))
+    let needed = sharedKeys(butOf: Set(plan.lines.filter { !$0.isKept }.map(\.candidate.id)))
     return zip(snapshots, plan.lines).map { snapshot, line in
       Prune.Line(
         snapshot: snapshot,
@@ -208,9 +209,12 @@ struct PruneSurvey {
     return warnings
   }
 
-  /// The archives that all but these snapshots consist of.
-  func neededKeys(butOf gone: Set<Identifier>) -> Set<String> {
-    Set(snapshots.filter { !gone.contains($0.id) }.flatMap(\.archiveKeys))
+  /// The archives that all but these snapshots consist of, and that lie or may lie with others: those of a snapshot that has its archives to itself are nobody else's.
+  func sharedKeys(butOf gone: Set<Identifier>) -> Set<String> {
+    let sharing = Set(snapshots.filter { !$0.hasItsArchivesToItself }.flatMap { $0.envelope.archives.map(\.sequence) })
+    return Set(
+      snapshots.filter { !gone.contains($0.id) && (!$0.hasItsArchivesToItself || sharing.contains($0.sequence)) }
+        .flatMap(\.archiveKeysHeld))
   }
 
   /// Whether a number bears no snapshot, and never will.
@@ -241,6 +245,9 @@ extension Snapshot {
   /// Where its archives lie: a merged one may share them with older ones.
   var archiveKeys: [String] { envelope.archives.map { Keys.archive(sourceName, $0.sequence, $0.id) } }
 
+  /// Nothing where they are not held: then nobody else has them.
+  fileprivate var archiveKeysHeld: [String] { envelope.archives.isHeld ? archiveKeys : [] }
+
   /// All that it consists of beside its manifest: where it lies, and its bytes.
   fileprivate var objects: [(key: String, length: UInt64)] {
     [(Keys.body(sourceName, sequence, envelope.body.id), envelope.body.length)]
@@ -249,7 +256,8 @@ extension Snapshot {
 
   /// What its objects take, but for those.
   func bytes(butThose needed: Set<String>) -> UInt64 {
-    zip(archiveKeys, envelope.archives).reduce(envelope.body.length) { sum, archive in
+    guard !needed.isEmpty, envelope.archives.isHeld else { return envelope.storedBytes }
+    return zip(archiveKeys, envelope.archives).reduce(envelope.body.length) { sum, archive in
       needed.contains(archive.0) ? sum : sum.saturatingAdding(archive.1.length)
     }
   }

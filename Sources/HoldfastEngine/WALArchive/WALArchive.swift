@@ -20,21 +20,21 @@ package struct WALArchive: Sendable {
 
   /// All sources that have one, in ascending order.
   package static func sources(in repository: Repository) throws -> [SourceName] {
-    try repository.store.names(below: Keys.wal).compactMap {
+    try repository.store.children(of: Keys.wal).compactMap {
       $0.hasSuffix("/") ? SourceName(String($0.dropLast())) : nil
     }
   }
 
   /// The clusters whose log it has, in ascending order.
   package func systems() throws -> [SystemIdentifier] {
-    try repository.store.names(below: Keys.wal(source)).compactMap {
+    try repository.store.children(of: Keys.wal(source)).compactMap {
       $0.hasSuffix("/") ? SystemIdentifier(String($0.dropLast())) : nil
     }.sorted()
   }
 
   /// The names of all files of a cluster's log, in ascending order; which of them are sound is not looked at.
   package func files(of system: SystemIdentifier) throws -> [WALFileName] {
-    let directories = try repository.store.names(below: Keys.wal(source, system)).compactMap {
+    let directories = try repository.store.children(of: Keys.wal(source, system)).compactMap {
       $0.hasSuffix("/") ? String($0.dropLast()) : nil
     }
     return try directories.flatMap { try files(of: system, in: $0) }
@@ -47,7 +47,7 @@ package struct WALArchive: Sendable {
   /// The numbers of the copies of each file, in ascending order.
   func copies(of system: SystemIdentifier, in directory: String) throws -> [WALFileName: [UInt64]] {
     var found: [WALFileName: [UInt64]] = [:]
-    for name in try repository.store.names(below: Keys.wal(source, system, directory)) {
+    for name in try repository.store.children(of: Keys.wal(source, system, directory)) {
       if let (file, copy) = Keys.walFile(name, in: directory) { found[file, default: []].append(copy) }
     }
     return found.mapValues { $0.sorted() }
@@ -141,7 +141,7 @@ package struct WALArchive: Sendable {
 
   /// Every copy of every file, in ascending order.
   func allCopies(of system: SystemIdentifier) throws -> [(file: WALFileName, copy: UInt64)] {
-    let directories = try repository.store.names(below: Keys.wal(source, system)).compactMap {
+    let directories = try repository.store.children(of: Keys.wal(source, system)).compactMap {
       $0.hasSuffix("/") ? String($0.dropLast()) : nil
     }
     return try directories.flatMap { directory in

@@ -50,7 +50,7 @@ package struct WALFetch {
   /// A name that was mistyped, a disk that is not mounted and a hole in the log must not look like the end of it.
   /// - Returns: that the file is missing in the middle of the log; `nil` where the log ends.
   private func gap(_ system: SystemIdentifier) throws -> (any Error)? {
-    let directories = try repository.store.names(below: Keys.wal(options.source, system))
+    let directories = try repository.store.children(of: Keys.wal(options.source, system))
     guard !directories.isEmpty else {
       throw EngineError(
         "no write-ahead log of cluster \(system) is archived for \(options.source)",

@@ -84,7 +84,9 @@ package struct WALPush {
       // What a killed run has made is not durable yet, perhaps: nothing is built on it before.
       try repository.store.settle(below: Keys.wal(options.source, system, name.directory))
       let key = Keys.walManifest(options.source, system, name, copy: known.next)
-      try Repository.write(draft.serialized(signedBy: writer?.signing), to: key, of: repository.store)
+      let manifest = try draft.serialized(signedBy: writer?.signing)
+      try Self.checkIsReadable(name) { _ = try ArchivedWAL(parsing: manifest, name: key) }
+      try Repository.write(manifest, to: key, of: repository.store)
     } catch {
       try? repository.store.remove(draft.objectKey)
       if case StoreError.alreadyExists = error { return nil }
@@ -93,6 +95,17 @@ package struct WALPush {
     known.removeDamaged()
     return Report(
       file: name, system: system, isRepeated: false, storedBytes: draft.object.length, replaced: known.damaged.count)
+  }
+
+  /// What no reader would take is not archived: the server keeps the file then.
+  private static func checkIsReadable(_ name: WALFileName, _ parse: () throws -> Void) throws {
+    do {
+      try parse()
+    } catch let damage as DamageError {
+      throw EngineError(
+        "no reader would take what would be archived of \(name): \(damage.finding); nothing was archived",
+        hint: "Check the clock of this machine. Please report it.")
+    }
   }
 
   private func makeObject(
@@ -111,6 +124,7 @@ package struct WALPush {
       }
       digest = hasher.finish()
       let facts = try WALFacts(digest: digest, log: log).serialized()
+      try Self.checkIsReadable(name) { _ = try WALFacts(parsing: facts, name: name.text) }
       try facts.withUnsafeBytes { try container.write(frame: container.reserveFrame(), maker.make($0, for: head)) }
       try host.cancellation.check()
     } catch {

@@ -4,6 +4,13 @@ package enum Limits {
   package static let frameStoredBytesMax = (4 << 20) + (64 << 10)
   package static let framesPerContainerMax = 1 << 20
   package static let envelopeBytesMax = 8 << 20
+  /// Of the path of a source as it is shown: every byte as four.
+  package static let sourcePathBytesMax = 4 * pathBytesMax
+  /// Of a time, or of the name of a program, in a manifest.
+  package static let manifestTextBytesMax = 256
+  package static let featuresMax = 32
+  /// Archives of all snapshots of a chain: half a petabyte.
+  package static let archivesPerChainMax = 1 << 19
   package static let captureMarkBytesMax = 64
   /// Of one file: more are counted as these.
   package static let badPagesMax = 1024
@@ -35,11 +42,11 @@ package enum Limits {
   package static let bodyFrameBytes = 64 << 10
   /// More is refused.
   package static let bodyFrameBytesMax = 1 << 20
-  /// How many times its stored bytes the bodies of a chain may hold, beyond so many that nobody minds; and what the writer grants itself.
+  /// How many times its stored bytes the bodies of a chain may hold, beyond so many that nobody minds. Of what the writer makes no body holds more than so many
+  /// times, so that no chain does.
   package static let bodyRatioMax: UInt64 = 128
   package static let bodyBytesFree: UInt64 = 256 << 20
-  package static let bodyBytesFreeWritten: UInt64 = 1 << 20
-  /// The same of a state in scratch space, in which paths are not shortened.
+  /// The same of a state in scratch space. It shortens paths as a body does, and is hardly longer than the records that it is made of.
   package static let stateRatioMax: UInt64 = 160
   package static let stateBytesFree: UInt64 = 256 << 20
   /// Frames in all bodies of a chain.
