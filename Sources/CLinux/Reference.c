@@ -44,7 +44,11 @@ int holdfast_reference_set_mode(int descriptor, mode_t mode) {
 }
 
 int holdfast_reference_set_times(int descriptor, const struct timespec *times) {
-    return utimensat(descriptor, "", times, AT_EMPTY_PATH);
+    int result = utimensat(descriptor, "", times, AT_EMPTY_PATH);
+    // Before Linux 5.8 it does not take the empty name.
+    if (result == 0 || errno != EINVAL) return result;
+    char place[PLACE_MAX];
+    return utimensat(AT_FDCWD, place_of(descriptor, place), times, 0);
 }
 
 ssize_t holdfast_reference_list_attributes(int descriptor, char *list, size_t size) {

@@ -34,11 +34,11 @@ static void close_from(int first) {
 }
 
 /// Sends a signal to the children of this process. Those of a child that ends become children of this one.
-/// Returns whether there are any.
-static int signal_children(int number, pid_t known) {
+/// Returns whether there are any that are worth waiting for. Who has become another user, and does not take our signals, is waited for as long as `is_patient`.
+static int signal_children(int number, pid_t known, int is_patient) {
   char text[4096];
   int file = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
-  if (file < 0) return known > 0 && kill(known, number) == 0;
+  if (file < 0) return known > 0 && (kill(known, number) == 0 || (errno == EPERM && is_patient));
   ssize_t count = read(file, text, sizeof text);
   close(file);
   int found = 0;
@@ -47,8 +47,7 @@ static int signal_children(int number, pid_t known) {
     if (text[index] >= '0' && text[index] <= '9') {
       process = process * 10 + (text[index] - '0');
     } else if (process > 0) {
-      kill(process, number);
-      found = 1;
+      if (kill(process, number) == 0 || (errno == EPERM && is_patient)) found = 1;
       process = 0;
     }
   }
@@ -85,9 +84,11 @@ static _Noreturn void watch(pid_t command) {
       is_over = 1;
     }
     if (is_over && !is_ending) leave(status);
-    if (is_ending && !signal_children(round++ < patience_rounds ? SIGTERM : SIGKILL, is_over ? 0 : command)) {
+    int is_patient = round < patience_rounds;
+    if (is_ending && !signal_children(is_patient ? SIGTERM : SIGKILL, is_over ? 0 : command, is_patient)) {
       leave(is_over ? status : SIGTERM);
     }
+    if (is_ending && is_patient) round++;
     struct pollfd lifeline = {lifeline_descriptor, POLLIN, 0};
     struct timespec pause = {0, round_nanoseconds};
     if (ppoll(is_ending ? NULL : &lifeline, is_ending ? 0 : 1, is_ending ? &pause : NULL, &waiting) > 0) is_ending = 1;

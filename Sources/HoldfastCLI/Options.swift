@@ -245,6 +245,7 @@ enum Environment {
   /// The machine to work on, with signals turned into a cancellation.
   static func makeHost() -> Host {
     occupyStandardDescriptors()
+    waitForChildren()
     raiseOpenFileLimit()
     Memory.keepFromDumps()
     let cancellation = Cancellation()
@@ -264,6 +265,9 @@ enum Environment {
       _ = open("/dev/null", O_RDWR)
     }
   }
+
+  /// Whoever starts us may ignore SIGCHLD, and we inherit that: then the kernel tells nobody how a command has ended (wait(2)).
+  private static func waitForChildren() { signal(SIGCHLD, SIG_DFL) }
 
   /// A deep source needs an open directory a level.
   private static func raiseOpenFileLimit() {

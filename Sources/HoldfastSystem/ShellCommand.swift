@@ -96,6 +96,7 @@ package struct ShellCommand: Sendable {
     case .exited(0), nil: return
     case .exited(let code): throw ShellCommandError("the command failed with exit status \(code)", text)
     case .signaled(let signal): throw ShellCommandError("the command failed with signal \(signal)", text)
+    case .untold: throw ShellCommandError("the command ended, and the system does not tell how", text)
     }
   }
 }

@@ -7,6 +7,8 @@ final class SupervisedCommand {
   enum Status: Equatable {
     case exited(Int32)
     case signaled(Int32)
+    /// It has ended, and somebody else was told how.
+    case untold
   }
 
   private let process: pid_t
@@ -58,7 +60,9 @@ final class SupervisedCommand {
   func poll() -> Status? {
     if let status { return status }
     var raw: Int32 = 0
-    guard waitpid(process, &raw, WNOHANG) == process else { return nil }
+    let ended = waitpid(process, &raw, WNOHANG)
+    if ended < 0, errno == ECHILD { status = .untold }
+    guard ended == process else { return status }
     let signal = raw & 0x7f
     status = signal == 0 ? .exited(raw >> 8 & 0xff) : .signaled(signal)
     return status

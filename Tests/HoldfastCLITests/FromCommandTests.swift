@@ -80,6 +80,18 @@ import Testing
     }
   }
 
+  /// Who starts us may ignore SIGCHLD, as some supervisors and `trap '' CHLD` do; the kernel then tells nobody how a command ended.
+  @Test func aCommandEndsAlsoWhereTheEndOfChildrenIsIgnored() {
+    let script =
+      "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])"
+    for (command, status) in [("echo order", Int32(0)), ("exit 7", 1)] {
+      let result = tool.other(
+        "python3", "-c", script, Tool.binary.text, "backup", "--from-command", command, "--name", "shop", "--quiet")
+      #expect(result.exitStatus == status, "\(result.error)")
+    }
+    #expect(tool.run("cat", "latest", "stdin").output == "order\n")
+  }
+
   @Test func hooksRunAroundIt() {
     let note = #"echo "$HOLDFAST_HOOK $HOLDFAST_SOURCE" >> log"#
     let result = tool.run("backup", "--from-command", "cat log", "--name", "shop", "--before", note, "--after", note)

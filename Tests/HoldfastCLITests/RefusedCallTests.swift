@@ -46,6 +46,8 @@ import Testing
     Case("prctl=EPERM,prlimit64=EPERM,madvise=EINVAL,rseq=ENOSYS,sched_getaffinity=EPERM"), Case("clone3=ENOSYS"),
     Case("statx=ENOSYS,fchmodat2=ENOSYS,close_range=ENOSYS"), Case("statx=EPERM,fchmodat2=EPERM,close_range=EPERM"),
     Case(notMade.map { $0 + "=ENOSYS" }.joined(separator: ",")),
+    // Kernels before 5.8.
+    Case("utimensat:AT_EMPTY_PATH=EINVAL"),
   ]
 
   /// A small shop, with all that takes a way of its own.
@@ -141,6 +143,28 @@ import Testing
     #expect(result.error.contains("holdfast: INCOMPLETE: \(line)\n"), "\(result.error)")
     #expect(TestFiles.read(tool.directory.appending("out/a")) == Array("an order".utf8))
     #expect(TestFiles.read(tool.directory.appending("out/d/b")) == Array("an order".utf8))
+  }
+
+  /// The same file system at two places: device numbers do not tell.
+  @Test func aMountIsLeftAloneAlsoWhereTheKernelDoesNotNameIt() throws {
+    guard Tool.isRoot else { return print("skipped: only root may mount") }
+    for name in ["a", "b", "c"] { TestFiles.write("an order", to: tool.source.appending(name)) }
+    tool.run("init", "--unsealed")
+    tool.run("backup", "source")
+    let (out, other) = (tool.directory.appending("out"), tool.directory.appending("other"))
+    TestFiles.copyTree(tool.source, to: out)
+    for directory in [out.appending("shared"), other] { TestFiles.makeDirectory(directory) }
+    TestFiles.write("precious", to: other.appending("file"))
+    guard let disk = SmallDisk(showing: other, at: out.appending("shared")) else { return }
+    let command = [Tool.binary.text, "restore", "--target", "out", "--delta", "--yes", "--quiet"]
+    guard let result = Refusal.run("statx=ENOSYS", command, with: tool) else { return }
+    #expect(result.exitStatus == 0)
+    #expect(
+      tool.plain(result.error)
+        == "holdfast: WARNING: DIR/out/shared is mounted there and not in the snapshot: it is left as it is (--across-mounts removes what is in it)\n"
+    )
+    #expect(TestFiles.read(other.appending("file")) == Array("precious".utf8))
+    withExtendedLifetime(disk) {}
   }
 
   @Test func attributesThatCannotBeReadAreNamed() throws {

@@ -179,6 +179,30 @@ import Testing
     withExtendedLifetime(disk) {}
   }
 
+  /// A file system of another user's process, which even root may not look into.
+  @Test(arguments: [false, true]) func whatCannotBeExaminedStays(isKnown: Bool) throws {
+    TestFiles.makeDirectory(shop.source.appending("mnt"))
+    if isKnown { write("inside", "mnt/inside") }
+    try shop.backup()
+    TestFiles.copyTree(shop.source, to: target)
+    write("xxx", "top", in: target)
+    let process = open("/dev/fuse", O_RDWR)
+    defer { close(process) }
+    let place = target.appending("mnt").text
+    guard process >= 0,
+      Glibc.mount("fuse", place, "fuse", 0, "fd=\(process),rootmode=40000,user_id=65534,group_id=65534") == 0
+    else { return print("skipped: no file system of a process can be mounted here") }
+    defer { umount2(place, Int32(MNT_DETACH)) }
+    let progress = QuietProgress()
+    let said = refusal { try shop.restore(to: "target", progress: progress) { $0.isDelta = true } }
+    if isKnown {
+      #expect(said.hasPrefix("something is mounted at mnt in the target, and the snapshot has something else at mnt\n"))
+    } else {
+      #expect(progress.warnings == ["\(target)/mnt is mounted there and cannot be examined: it is left as it is"])
+    }
+    #expect(text("top") == (isKnown ? "xxx" : "top"))
+  }
+
   // MARK: Single files
 
   @Test func aFileThatIsMountedByItselfStaysAndIsNamedWhereItDiffers() throws {
@@ -238,5 +262,26 @@ import Testing
     #expect(TestFiles.names(in: target).sorted() == ["lost+found", "top"])
     #expect(TestFiles.names(in: target.appending("lost+found")) == [])
     withExtendedLifetime(disk) {}
+  }
+
+  /// Over existing content it is left out as well, there and where something is mounted below.
+  @Test func aCapturedLostAndFoundIsNotRestoredOverTheTargetsOwn() throws {
+    makeLostAndFound(in: shop.source)
+    TestFiles.makeDirectory(shop.source.appending("pg_wal"))
+    write("log", "pg_wal/log")
+    makeLostAndFound(in: shop.source.appending("pg_wal"))
+    try shop.backup()
+    guard let disk = SmallDisk(at: target, mebibytes: 4) else { return }
+    guard let inner = SmallDisk(at: target.appending("pg_wal"), mebibytes: 4) else { return }
+    for name in ["lost+found", "pg_wal/lost+found"] {
+      TestFiles.makeDirectory(target.appending(name), mode: 0o700)
+      write("own", "\(name)/#7", in: target)
+    }
+    try restoreOver()
+    #expect(text("top") == "top" && text("pg_wal/log") == "log")
+    for name in ["lost+found", "pg_wal/lost+found"] {
+      #expect(TestFiles.names(in: target.appending(name)) == ["#7"])
+    }
+    withExtendedLifetime((disk, inner)) {}
   }
 }

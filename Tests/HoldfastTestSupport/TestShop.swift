@@ -105,9 +105,9 @@ package struct TestShop {
   @discardableResult
   package func restore(
     _ text: String = "latest", to name: String, in other: Repository? = nil,
-    configure: (inout Restore.Options) -> Void = { _ in }
+    progress: QuietProgress = QuietProgress(), configure: (inout Restore.Options) -> Void = { _ in }
   ) throws -> Restore.Report {
-    try restore(text, into: name, in: other, review: { _ in }, configure: configure)
+    try restore(text, into: name, in: other, progress: progress, review: { _ in }, configure: configure)
   }
 
   /// Restores over a directory below the temporary one.
@@ -124,14 +124,14 @@ package struct TestShop {
   }
 
   private func restore(
-    _ text: String, into name: String, in other: Repository?, review: @escaping (Restore.Impact) throws -> Void,
-    configure: (inout Restore.Options) -> Void
+    _ text: String, into name: String, in other: Repository?, progress: QuietProgress = QuietProgress(),
+    review: @escaping (Restore.Impact) throws -> Void, configure: (inout Restore.Options) -> Void
   ) throws -> Restore.Report {
     var options = Restore.Options(target: directory.appending(name))
     options.setsOwner = true
     configure(&options)
     return try Restore(
-      repository: other ?? repository, snapshot: snapshot(text, in: other), options: options, progress: QuietProgress(),
+      repository: other ?? repository, snapshot: snapshot(text, in: other), options: options, progress: progress,
       review: review
     ).run()
   }

@@ -27,6 +27,7 @@ PARTS = {
     "openat:O_NOATIME": (257, 2, 0o1000000),
     "openat:O_PATH": (257, 2, 0o10000000),
     "lseek:SEEK_DATA": (8, 2, 2),
+    "utimensat:AT_EMPTY_PATH": (280, 3, 0x1000),
 }
 LOAD, IF_EQUAL, IF_BITS, RETURN = 0x20, 0x15, 0x45, 0x06
 ALLOW, ERROR = 0x7FFF0000, 0x00050000

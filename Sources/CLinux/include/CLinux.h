@@ -78,6 +78,7 @@ int holdfast_is_on_overlay(int descriptor);
 int holdfast_reference_set_owner(int descriptor, uid_t user, gid_t group);
 /// By fchmodat2 (Linux 6.6), else through /proc.
 int holdfast_reference_set_mode(int descriptor, mode_t mode);
+/// By utimensat with an empty name (Linux 5.8), else through /proc.
 int holdfast_reference_set_times(int descriptor, const struct timespec *times);
 ssize_t holdfast_reference_list_attributes(int descriptor, char *list, size_t size);
 ssize_t holdfast_reference_get_attribute(int descriptor, const char *name, void *value, size_t size);

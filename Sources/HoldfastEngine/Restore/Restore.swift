@@ -153,20 +153,23 @@ package struct Restore {
   private func leaveOut(
     _ existing: OpenFile, _ part: inout Part, _ state: StateFile, _ report: inout Report
   ) throws {
-    guard options.isDelta else {
-      if try LostAndFound.lies(in: existing, existing.listing(), files: host.files) {
-        part.selection.leaveOut([LostAndFound.name])
-      }
-      return
+    if options.isDelta {
+      part.mounts = try TargetMounts(
+        below: existing, of: part.selection, in: state, crossesAll: options.crossesMounts, files: host.files)
     }
-    part.mounts = try TargetMounts(
-      below: existing, of: part.selection, in: state, crossesAll: options.crossesMounts, files: host.files)
     for path in part.mounts.leftAlone where part.selection.isSelected(path) {
       let place = existing.path.appending(path.bytes)
       report.leftAlone.append(place)
       progress.warn(
-        "\(place) is mounted there and not in the snapshot: it is left as it is (--across-mounts removes what is in it)"
+        part.mounts.unseen.contains(path)
+          ? "\(place) is mounted there and cannot be examined: it is left as it is"
+          : "\(place) is mounted there and not in the snapshot: it is left as it is (--across-mounts removes what is in it)"
       )
+    }
+    for place in [Path.root] + part.mounts.restored {
+      let root = place.isEmpty ? existing : try host.files.openBeneath(place, in: existing, .directory)
+      guard try LostAndFound.lies(in: root, root.listing(), files: host.files) else { continue }
+      part.selection.leaveOut([place.appending(LostAndFound.name.bytes)])
     }
     part.selection.leaveOut(part.mounts.leftAlone)
   }

@@ -15,6 +15,8 @@ struct TargetMounts {
   private(set) var leftAlone: [Path] = []
   /// Files that are mounted one by one, and that the snapshot has. They can be neither moved nor exchanged.
   private(set) var files: Set<Path> = []
+  /// Those that are left alone because nothing can be said of them: a file system of another user's process, or one whose server is gone.
+  private(set) var unseen: Set<Path> = []
   private var all: [Path] = []
 
   init() {}
@@ -30,11 +32,16 @@ struct TargetMounts {
     let known = try Self.look(at: all, of: selection, in: state)
     for mount in found where !leftAlone.contains(where: { $0.contains(mount.path) }) {
       switch known[mount.path] {
-      case .directory? where mount.isDirectory: restored.append(mount.path)
-      case .file? where !mount.isDirectory: files.insert(mount.path)
+      case nil where mount.isDirectory == nil, .emptyDirectory? where mount.isDirectory == nil:
+        leftAlone.append(mount.path)
+        unseen.insert(mount.path)
+      case .directory? where mount.isDirectory == true: restored.append(mount.path)
+      case .file? where mount.isDirectory == false: files.insert(mount.path)
       case nil,
-        .emptyDirectory? where mount.isDirectory:
-        if !crossesAll || !mount.isDirectory || !selection.isSelected(mount.path) { leftAlone.append(mount.path) }
+        .emptyDirectory? where mount.isDirectory == true:
+        if !crossesAll || mount.isDirectory == false || !selection.isSelected(mount.path) {
+          leftAlone.append(mount.path)
+        }
       default: throw Self.conflict(mount.path, mount.path)
       }
     }
@@ -74,22 +81,29 @@ struct TargetMounts {
       hint: "Unmount it, or restore the rest with --path.")
   }
 
+  /// Each with what it is; `nil` where that cannot be examined.
   private static func find(
     below target: OpenFile, files: FileSystem
-  ) throws -> [(path: Path, isDirectory: Bool)] {
-    func look(at path: Path) throws -> (path: Path, isDirectory: Bool)? {
-      guard let status = try files.statusIfPresent(of: path, beneath: target) else { return nil }
-      let (parent, name) = try files.locate(path, beneath: target)
-      return try files.isMountRoot(name, in: parent) ? (path, status.kind == .directory) : nil
-    }
+  ) throws -> [(path: Path, isDirectory: Bool?)] {
     if let places = files.mountPoints(below: target.path) {
-      return try places.compactMap { try look(at: $0.relative(to: target.path)) }.sorted { $0.path < $1.path }
+      return places.map { $0.relative(to: target.path) }.sorted().compactMap { path in
+        do {
+          guard let status = try files.statusIfPresent(of: path, beneath: target) else { return nil }
+          let (parent, name) = try files.locate(path, beneath: target)
+          // One that lies over others hides them: the table has those as well.
+          return try files.knowsMountRoot(name, in: parent) ?? true ? (path, status.kind == .directory) : nil
+        } catch {
+          return (path, nil)
+        }
+      }
     }
-    var found: [(path: Path, isDirectory: Bool)] = []
+    var found: [(path: Path, isDirectory: Bool?)] = []
     let scanner = Scanner(files: files, root: target, exclusions: [])
     while let finding = try scanner.next() {
-      guard case .item(let item) = finding, !item.path.isEmpty, let mount = try look(at: item.path) else { continue }
-      found.append(mount)
+      guard case .item(let item) = finding, !item.path.isEmpty else { continue }
+      let (parent, name) = try files.locate(item.path, beneath: target)
+      guard try files.isMountRoot(name, in: parent) else { continue }
+      found.append((item.path, item.status.kind == .directory))
     }
     return found
   }

@@ -9,8 +9,27 @@ extension FileSystem {
 
   /// Whether something is mounted at this name, a file or a directory. Where the kernel does not tell, whether it lies on another device.
   package func isMountRoot(_ name: Path, in directory: OpenFile) throws(SystemError) -> Bool {
-    if let answer = Self.isMountRoot(directory.descriptor, name) { return answer }
+    if let answer = try knowsMountRoot(name, in: directory) { return answer }
     return try status(of: name, in: directory).device != directory.status().device
+  }
+
+  /// The same; `nil` where the kernel does not tell. Device numbers say nothing of a part of a file system that is shown at another place as well.
+  package func knowsMountRoot(_ name: Path, in directory: OpenFile) throws(SystemError) -> Bool? {
+    if let answer = Self.isMountRoot(directory.descriptor, name) { return answer }
+    return try areOfDifferentMounts(openBeneath(name, in: directory, .reference), directory)
+  }
+
+  /// By the numbers that mounts have (proc(5), mnt_id of fdinfo, from Linux 3.15 on); `nil` where /proc does not tell.
+  fileprivate func areOfDifferentMounts(_ file: OpenFile, _ other: OpenFile) -> Bool? {
+    guard let mount = mountNumber(of: file), let otherMount = mountNumber(of: other) else { return nil }
+    return mount != otherMount
+  }
+
+  private func mountNumber(of file: OpenFile) -> ArraySlice<UInt8>? {
+    let key = Array("mnt_id:".utf8)
+    let description = try? open(Path("/proc/self/fdinfo/\(file.descriptor)"), .read).contents(max: Self.tableBytesMax)
+    let line = description?.split(separator: UInt8(ascii: "\n")).first { $0.starts(with: key) }
+    return line?.dropFirst(key.count)
   }
 
   /// The absolute places below an absolute path at which something is mounted, as far as this process sees them (proc(5), mountinfo); a mount that lies over others hides those.
@@ -56,9 +75,12 @@ extension OpenFile {
   /// Whether something is mounted at this directory. Where the kernel does not tell, whether the one above lies on another device.
   package func isMountRoot() throws(SystemError) -> Bool {
     if let answer = FileSystem.isMountRoot(descriptor, nil) { return answer }
-    let above = try FileSystem(probe: probe).status(of: Path(".."), in: self)
-    let own = try status()
-    return above.device != own.device || above.inode == own.inode
+    let files = FileSystem(probe: probe)
+    let directory = try files.open(Path(".."), in: self, .reference)
+    let (above, own) = (try directory.status(), try status())
+    // There is nothing above the root of all.
+    if above.isSameFile(as: own) { return true }
+    return files.areOfDifferentMounts(self, directory) ?? (above.device != own.device)
   }
 
   /// Whether it lies on an overlay, where a file that is changed for the first time may become another one (overlayfs).
