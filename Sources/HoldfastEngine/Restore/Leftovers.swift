@@ -28,7 +28,7 @@ struct Leftovers {
     self.selection = selection
     self.keeps = keeps
     self.mounts = mounts
-    figures = Restore.TargetFigures(target: root.path)
+    figures = Restore.TargetFigures(target: root.place)
   }
 
   /// - Returns: what the target has at the entry's path, if it is of the same kind; where everything is kept, whatever it is.

@@ -11,24 +11,20 @@ struct MadeDirectories {
   /// Whether the target itself was made.
   var isAny: Bool { !made.isEmpty }
 
-  /// Makes the target, which nobody else may enter before it is whole, and those above it as mkdir(1) does.
-  /// - Parameter path: absolute.
-  mutating func makeTarget(_ path: Path) throws -> OpenFile {
-    try make(path, permissions: 0o700)
-    let target = try files.open(path, .directory)
-    let status = try target.status()
-    guard status.userID == FileSystem.userID, status.mode & 0o077 == 0 else { throw EngineError.exchanged(path) }
-    return target
-  }
-
-  private mutating func make(_ path: Path, permissions: UInt32) throws {
-    var above = path.parent ?? .root
-    if above.isEmpty { above = Path("/") }
-    if try files.statusIfPresent(of: above) == nil { try make(above, permissions: 0o777) }
-    let parent = try files.open(above, .directoryFollowingLinks)
-    let name = Path(bytes: Array(path.lastComponent))
-    try files.makeDirectory(name, in: parent, permissions: permissions)
-    made.append((parent, name))
+  /// Makes the target, which nobody else may enter before it is whole, and those above it as mkdir(1) does: each in the one before, which is open.
+  mutating func makeTarget(_ place: TargetPlace) throws -> OpenFile {
+    var directory = place.anchor
+    for (index, name) in place.missing.enumerated() {
+      let permissions: UInt32 = index == place.missing.count - 1 ? 0o700 : 0o777
+      try files.makeDirectory(name, in: directory, permissions: permissions)
+      made.append((directory, name))
+      directory = try files.open(name, in: directory, .directory)
+    }
+    guard isAny else { return directory }
+    let status = try directory.status()
+    let privacy = try Privacy(of: status, in: directory, files: files)
+    guard !privacy.isOfOther, !privacy.isOpen else { throw EngineError.exchanged(place.path) }
+    return directory
   }
 
   /// Removes those that are still empty.

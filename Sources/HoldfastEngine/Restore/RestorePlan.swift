@@ -30,6 +30,8 @@ final class RestorePlan {
   private(set) var directories: [FileSystem.FileKey?] = []
   /// Whether something of the target was removed already.
   private(set) var hasRemoved = false
+  /// Directories on the way to what is looked at that are not changed themselves, and in which their owner may not write.
+  private var closed: [(path: Path, status: FileStatus)] = []
   private var writtenFiles: UInt64 = 0
   private var writtenBytes: UInt64 = 0
   private var readBytes: UInt64 = 0
@@ -87,7 +89,9 @@ final class RestorePlan {
       if existing != nil, wanted.content == .directory, !wanted.path.isEmpty {
         directories.append(present.map { FileSystem.FileKey($0) })
       }
-      if keeps == .everything, present != nil || leftovers?.belongsToKeptDatabase(wanted.path) == true { continue }
+      let isKept = keeps == .everything && (present != nil || leftovers?.belongsToKeptDatabase(wanted.path) == true)
+      if existing != nil { try makeWay(to: wanted, present, isKept: isKept) }
+      if isKept { continue }
       try plan(wanted, runs: { selection.runs(of: wanted, from: reader) }, over: present)
     }
     try leftovers?.finish()
@@ -96,6 +100,20 @@ final class RestorePlan {
     removedKeys = leftovers?.keys ?? []
     try comparison?.drain()
     try fetchPages(readers, isDryRun: isDryRun)
+  }
+
+  /// A directory that is not changed itself, and in which its owner may not write, is opened for what is restored in it.
+  private func makeWay(to entry: Entry, _ present: FileStatus?, isKept: Bool) throws {
+    while let last = closed.last, !last.path.contains(entry.path) { closed.removeLast() }
+    if let parent = closed.last, parent.path == entry.path.parent, !isKept,
+      present == nil || selection.isSelected(entry.path)
+    {
+      try staging?.makeWritable(parent.path, knownAs: parent.status, isForNow: true)
+    }
+    guard let present, present.kind == .directory, present.mode & 0o700 != 0o700, !entry.path.isEmpty,
+      keeps == .everything || !selection.isSelected(entry.path)
+    else { return }
+    closed.append((entry.path, present))
   }
 
   private func plan(_ entry: Entry, runs: () -> any PageMapReader, over status: FileStatus?) throws {

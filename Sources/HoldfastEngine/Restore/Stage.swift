@@ -16,6 +16,10 @@ final class Stage: Sendable {
   let hasLeftovers: Bool
   /// For what is none of the files: it has the one name that no file of a snapshot can have.
   let workroom: OpenFile
+  /// Whether its file system keeps the owners and modes that files are given.
+  let keepsAttributes: Bool
+  /// Whether it was not there before.
+  let isMade: Bool
   private let files: FileSystem
 
   /// Makes it, or takes over the one that an interrupted restore left.
@@ -23,18 +27,34 @@ final class Stage: Sendable {
   init(in root: OpenFile, at place: Path, files: FileSystem) throws {
     self.root = root
     self.files = files
-    if try files.statusIfPresent(of: Self.name, in: root) == nil { try files.makeDirectory(Self.name, in: root) }
-    let directory = try Self.openOwn(in: root, at: place, files: files)
+    isMade = try files.statusIfPresent(of: Self.name, in: root) == nil
+    if isMade { try files.makeDirectory(Self.name, in: root) }
+    do {
+      (directory, workroom, keepsAttributes, hasLeftovers) = try Self.enter(root, at: place, files)
+    } catch {
+      // Empty: whoever made another one there keeps it.
+      if isMade {
+        try? files.removeDirectory(Self.name.appending(Self.name.bytes), in: root)
+        try? files.removeDirectory(Self.name, in: root)
+      }
+      throw error
+    }
+  }
+
+  private static func enter(
+    _ root: OpenFile, at place: Path, _ files: FileSystem
+  ) throws -> (directory: OpenFile, workroom: OpenFile, keepsAttributes: Bool, hasLeftovers: Bool) {
+    let directory = try openOwn(in: root, at: place, files: files)
     guard try directory.lock(exclusively: true, wait: false) else {
       throw EngineError(
         "another restore into \(place) is running", hint: "Wait for it, or name another --target.",
         exitStatus: .locked)
     }
     let listing = try directory.listing()
-    hasLeftovers = (0..<listing.count).contains { !listing[$0].elementsEqual(Self.name.bytes) }
-    if !listing.contains(Self.name.bytes) { try files.makeDirectory(Self.name, in: directory) }
-    workroom = try files.open(Self.name, in: directory, .directory)
-    self.directory = directory
+    let hasLeftovers = (0..<listing.count).contains { !listing[$0].elementsEqual(name.bytes) }
+    if !listing.contains(name.bytes) { try files.makeDirectory(name, in: directory) }
+    let privacy = try Privacy(of: directory.status(), in: directory, files: files)
+    return (directory, try files.open(name, in: directory, .directory), privacy.isKept, hasLeftovers)
   }
 
   /// What is there already.
@@ -50,8 +70,9 @@ final class Stage: Sendable {
     guard try files.status(of: name, in: root).kind == .directory else { throw refusal("it is no directory") }
     let directory = try files.open(name, in: root, .directory)
     let status = try directory.status()
-    guard status.userID == FileSystem.userID else { throw refusal("it belongs to user \(status.userID)") }
-    guard status.mode & 0o077 == 0 else { throw refusal("others than its owner can enter it") }
+    let privacy = try Privacy(of: status, in: directory, files: files)
+    guard !privacy.isOfOther else { throw refusal("it belongs to user \(status.userID)") }
+    guard !privacy.isOpen else { throw refusal("others than its owner can enter it") }
     guard try !directory.isMountRoot() else { throw refusal("something is mounted at it") }
     return directory
   }

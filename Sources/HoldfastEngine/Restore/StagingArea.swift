@@ -18,6 +18,8 @@ final class StagingArea: Sendable {
   /// Where something is mounted below the target and written to.
   private let mounts: [Path]
   private let mounted = Mutex<[Path: Stage]>([:])
+  /// Directories of the target that are writable for now, as they were.
+  private let opened = Mutex<[Path: FileStatus]>([:])
   private let mountsAreRemoved = Atomic(false)
   private let files: FileSystem
   private let openFiles = Atomic(0)
@@ -36,13 +38,18 @@ final class StagingArea: Sendable {
     self.isDelta = isDelta
     self.files = files
     self.mounts = mounts
-    base = try Stage(in: target, at: target.path, files: files)
+    base = try Stage(in: target, at: target.place, files: files)
     attributes = AttributeSetter(setsOwner: setsOwner)
-    for place in mounts {
-      let root = try files.openBeneath(place, in: target, .directory)
-      guard try files.statusIfPresent(of: Self.name, in: root) != nil else { continue }
-      let stage = try Stage(in: root, at: target.path.appending(place.bytes), files: files)
-      mounted.withLock { $0[place] = stage }
+    do {
+      for place in mounts {
+        let root = try files.openBeneath(place, in: target, .directory)
+        guard try files.statusIfPresent(of: Self.name, in: root) != nil else { continue }
+        let stage = try Stage(in: root, at: target.place.appending(place.bytes), files: files)
+        mounted.withLock { $0[place] = stage }
+      }
+    } catch {
+      if base.isMade { try? base.remove() }
+      throw error
     }
   }
 
@@ -77,6 +84,9 @@ final class StagingArea: Sendable {
   /// The directory of the target's own file system.
   var directory: OpenFile { base.directory }
 
+  /// Whether the target's file system keeps the owners and modes that files are given.
+  var keepsAttributes: Bool { base.keepsAttributes }
+
   /// Whether an interrupted restore left something.
   var hasLeftovers: Bool { base.hasLeftovers || mounted.withLock { $0.values.contains { $0.hasLeftovers } } }
 
@@ -96,7 +106,7 @@ final class StagingArea: Sendable {
     let stage = try mounted.withLock { mounted in
       if let known = mounted[place] { return known }
       let root = try files.openBeneath(place, in: target, .directory)
-      let stage = try Stage(in: root, at: target.path.appending(place.bytes), files: files)
+      let stage = try Stage(in: root, at: target.place.appending(place.bytes), files: files)
       mounted[place] = stage
       return stage
     }
@@ -158,14 +168,35 @@ final class StagingArea: Sendable {
     try stage.makeDirectory(path)
   }
 
-  /// Makes it possible to move files out of a directory of the target whose owner may not write in it; its mode is set again in the end.
-  /// - Parameter known: what it was when it was found.
-  func makeWritable(_ path: Path, knownAs known: FileStatus) throws {
+  /// Makes it possible to move files out of a directory of the target, or into it, whose owner may not write in it.
+  /// - Parameters:
+  ///   - known: what it was when it was found.
+  ///   - isForNow: whether it gets that mode again in the end, and not the one of the snapshot.
+  func makeWritable(_ path: Path, knownAs known: FileStatus, isForNow: Bool = false) throws {
     guard known.mode & 0o700 != 0o700, let directory = try? files.openBeneath(path, in: target, .directory),
       try directory.status().isSameFile(as: known)
     else { return }
-    // Who may not do that, and need not, such as another one's group, finds out when a file is moved.
-    try? directory.setMode(known.mode | 0o700)
+    do {
+      try directory.setMode(known.mode | 0o700)
+      if isForNow { opened.withLock { $0[path] = known } }
+    } catch {
+      // Who may not do that, and need not, such as another one's group, finds out when a file is moved.
+    }
+  }
+
+  /// Gives directories that were made writable for now the modes that they had.
+  func closeAgain() {
+    let changed = opened.withLock { $0 }
+    opened.withLock { $0 = [:] }
+    for (path, known) in changed {
+      do throws(SystemError) {
+        let directory = try files.openBeneath(path, in: target, .directory)
+        guard try directory.status().isSameFile(as: known) else { continue }
+        try directory.setMode(known.mode)
+      } catch {
+        attributes.note(path, error)
+      }
+    }
   }
 
   /// Whether one more file may stay open between two runs.

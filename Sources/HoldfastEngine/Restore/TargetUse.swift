@@ -1,3 +1,4 @@
+internal import HoldfastArchive
 internal import HoldfastModel
 internal import HoldfastSource
 internal import HoldfastSystem
@@ -25,41 +26,61 @@ struct TargetUse {
   }
 
   /// Refuses a directory that a server uses, or that lies in one. It need not exist.
-  func check(_ place: Path) throws {
-    var above: Path? = place
-    while let directory = above {
-      let path = directory.isEmpty ? Path("/") : directory
-      if let opened = try? files.open(path, .directoryFollowingLinks) { try check(opened) }
-      above = directory.parent
+  func check(_ place: TargetPlace) throws {
+    var (directory, path) = (place.anchor, place.anchor.path)
+    while true {
+      try check(directory, at: path)
+      // Upwards by the descriptor, not by a name: that may lead elsewhere by now.
+      guard let parent = path.parent, path != Path("/"),
+        let above = try? files.open(Path(".."), in: directory, .reference)
+      else { return }
+      (directory, path) = (above, parent.isEmpty ? Path("/") : parent)
     }
   }
 
-  /// Refuses to restore over anything that a server uses, or a database that somebody has open, whatever the snapshot has there: what it does not have
-  /// would be removed.
+  /// Refuses to restore over anything that a server uses, or a database that somebody has open: where everything else goes, whatever the snapshot has there; else what it would replace, or add to
+  /// the data of a server.
   /// - Parameter skipped: what is neither restored over nor removed.
-  func check(in target: OpenFile, _ selection: Selection, leavingOut skipped: Set<Path>) throws {
-    let open = files.filesOpenForWriting()
+  func check(
+    in target: OpenFile, _ selection: Selection, of state: StateFile, _ keeps: Restore.Keep,
+    leavingOut skipped: Set<Path>
+  ) throws {
+    let open = keeps == .everything ? [:] : files.filesOpenForWriting()
     let others = OtherDatabases(root: target, files: files)
     let scanner = Scanner(files: files, root: target, exclusions: [], leavingOut: skipped)
+    var restored = keeps == .nothing ? nil : RestoredPaths(selection, of: state)
+    var used: [(place: Path, refusal: EngineError)] = []
+    func checkUnused(_ path: Path) throws {
+      if let use = used.first(where: { $0.place.contains(path) }) { throw use.refusal }
+    }
     while let finding = try scanner.next() {
       guard case .item(let item) = finding, selection.touches(item.path) else { continue }
+      let isRestored = try restored?.advance(to: item.path, onMissing: checkUnused) ?? true
+      guard isRestored else { continue }
       if let directory = item.directory {
-        try check(directory)
-      } else {
+        do {
+          try check(directory, at: directory.place)
+        } catch let refusal as EngineError where keeps != .nothing {
+          used.append((item.path, refusal))
+        }
+      } else if keeps != .everything {
+        try checkUnused(item.path)
         others.notice(item)
         try check(item, in: target, open)
       }
     }
+    try restored?.finish(onMissing: checkUnused)
     if let database = others.inUse().first {
-      throw refusal(database.kind.name, target.path.appending(database.place.bytes), database.holder)
+      throw refusal(database.kind.name, target.place.appending(database.place.bytes), database.holder)
     }
   }
 
-  private func check(_ directory: OpenFile) throws {
+  /// - Parameter path: where it is, for the operator.
+  private func check(_ directory: OpenFile, at path: Path) throws {
     let status = try directory.status()
     if let use = servers.use(of: status), !use.isDataDirectory {
       throw EngineError(
-        "a PostgreSQL server, process \(use.process), runs on \(use.dataDirectory), and uses \(directory.place)",
+        "a PostgreSQL server, process \(use.process), runs on \(use.dataDirectory), and uses \(path)",
         hint: Self.hint)
     }
     // Beside anything else it is no server's file, but one that somebody left.
@@ -67,7 +88,7 @@ struct TargetUse {
     let file = isCluster ? try PostmasterFile(below: .root, in: directory, files: files) : nil
     guard case .runs(let process) = servers.sighting(on: status, file) else { return }
     throw EngineError(
-      "a PostgreSQL server, process \(process), runs on \(directory.place)",
+      "a PostgreSQL server, process \(process), runs on \(path)",
       hint: "Stop it before you restore over its data, or name another --target.")
   }
 
@@ -75,11 +96,55 @@ struct TargetUse {
     guard let holder = open[FileSystem.FileKey(item.status)],
       SQLiteCandidate.look(at: item.path, status: item.status, in: target, files: files) != nil
     else { return }
-    throw refusal("an SQLite database", target.path.appending(item.path.bytes), holder)
+    throw refusal("an SQLite database", target.place.appending(item.path.bytes), holder)
   }
 
   private func refusal(_ kind: String, _ place: Path, _ holder: FileHolder?) -> EngineError {
     EngineError(
       "\(place) belongs to \(kind) that \(holder.map { "\($0)" } ?? "a process") has open", hint: Self.hint)
+  }
+}
+
+/// The paths that a restore brings back, walked beside what is there.
+private struct RestoredPaths {
+  private let selection: Selection
+  private let reader: StateReader
+  private var next: Path?
+  private var hasBegun = false
+
+  init(_ selection: Selection, of state: StateFile) {
+    self.selection = selection
+    reader = state.makeReader()
+  }
+
+  /// - Parameter onMissing: gets the paths before this one, of which none is there.
+  /// - Returns: whether the path is among them.
+  mutating func advance(to path: Path, onMissing: (Path) throws -> Void) throws -> Bool {
+    if !hasBegun { try step() }
+    while let missing = next, missing < path {
+      try onMissing(missing)
+      try step()
+    }
+    guard next == path else { return false }
+    try step()
+    return true
+  }
+
+  mutating func finish(onMissing: (Path) throws -> Void) throws {
+    if !hasBegun { try step() }
+    while let missing = next {
+      try onMissing(missing)
+      try step()
+    }
+  }
+
+  private mutating func step() throws {
+    hasBegun = true
+    while let entry = try reader.nextEntry() {
+      guard let wanted = selection.resolve(entry) else { continue }
+      next = wanted.path
+      return
+    }
+    next = nil
   }
 }

@@ -13,7 +13,7 @@ struct UnfinishedRestore {
   /// Nothing where there is no staging directory, or none that is ours: whoever is to use it refuses that. Nothing either where no record was ever completed: then nothing of the target
   /// was taken away.
   /// - Parameter mounts: places in the target at which other file systems are mounted that are restored as well.
-  init?(in target: OpenFile, mounts: [Path], files: FileSystem) throws {
+  private init?(in target: OpenFile, mounts: [Path], files: FileSystem) throws {
     guard let base = try Self.stage(in: target, files), let bytes = try StagingArea.recordBytes(in: base, files),
       !bytes.isEmpty
     else { return nil }
@@ -33,11 +33,20 @@ struct UnfinishedRestore {
     return try? Stage.openOwn(in: root, at: root.place, files: files)
   }
 
-  /// Files of the target that wait, and that a restore would neither give their names again nor replace.
+  /// Files of the target that wait since a restore that did not end, and that this one would neither give their names again nor replace.
+  /// - Parameter mounts: places in the target at which other file systems are mounted that are restored as well.
   /// - Returns: those that go because the snapshot does not have them, with what they are: to be counted as removed.
   /// - Throws: `EngineError` where others would be lost.
-  func leftovers(
-    of options: Restore.Options, _ selection: Selection, of state: StateFile, in target: Path
+  static func leftovers(
+    in target: OpenFile, _ mounts: [Path], _ options: Restore.Options, _ selection: Selection, of state: StateFile,
+    files: FileSystem
+  ) throws -> [Path: FileStatus] {
+    try UnfinishedRestore(in: target, mounts: mounts, files: files)?
+      .leftovers(options, selection, of: state, in: target.place) ?? [:]
+  }
+
+  private func leftovers(
+    _ options: Restore.Options, _ selection: Selection, of state: StateFile, in target: Path
   ) throws -> [Path: FileStatus] {
     guard record?.takesFilesOfTarget ?? true else { return [:] }
     var waiting = try waitingFiles()

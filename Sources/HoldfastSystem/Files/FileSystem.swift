@@ -99,6 +99,17 @@ package struct FileSystem: Sendable {
     return OpenFile(descriptor: descriptor, path: path, in: directory, probe: probe)
   }
 
+  /// Opens a directory by its absolute path, and follows no symbolic link on the way.
+  package func openResolved(_ path: Path) throws(SystemError) -> OpenFile {
+    let below = Path(bytes: Array(path.bytes.drop { $0 == Path.separator }))
+    if below.isEmpty { return try open(path, .directory) }
+    let root = try open(Path("/"), .reference)
+    let descriptor = try perform(.open, "open", path) { _ in
+      below.withCString { holdfast_openat_beneath(root.descriptor, $0, Mode.directory.flags | O_CLOEXEC, 0) }
+    }
+    return OpenFile(descriptor: descriptor, path: path, probe: probe)
+  }
+
   /// The directory that holds `path`, reached beneath `directory` without following a symbolic link, and the name in it: for the
   /// calls that cannot be confined themselves.
   package func locate(_ path: Path, beneath directory: OpenFile) throws(SystemError) -> (OpenFile, Path) {
