@@ -42,6 +42,10 @@ struct RepositoryOptions: ParsableArguments {
       return configured.path
     }
     guard let named, !named.isEmpty else {
+      if let forbidden = try SiteConfiguration.loader(host, named: config).forbidden {
+        throw ForbiddenConfiguration(
+          "no repository is named", forbidden, instead: "Say --repository DIR, or set HOLDFAST_REPOSITORY")
+      }
       throw EngineError(
         "no repository is named", hint: "Say --repository DIR, or set HOLDFAST_REPOSITORY.", exitStatus: .usage)
     }

@@ -61,6 +61,23 @@ package struct MissingConfiguration: OperatorError, Equatable {
   }
 }
 
+/// Something is named nowhere that this user may read, and the configuration of the machine may name it.
+package struct ForbiddenConfiguration: OperatorError, Equatable {
+  package let message: String
+  package let hint: String?
+  package var exitStatus: ExitStatus { .usage }
+
+  /// - Parameters:
+  ///   - what: is missing: `no repository is named`.
+  ///   - path: what may not be read.
+  ///   - instead: what to say without it.
+  package init(_ what: String, _ path: Path, instead: String) {
+    message =
+      "\(what), and this user may not read \(path), without which the configuration of the machine does not count"
+    hint = "\(instead); or let this user read all files of the configuration (chgrp, chmod g+r)."
+  }
+}
+
 extension Mistake {
   private struct Key: Comparable {
     let file: Path

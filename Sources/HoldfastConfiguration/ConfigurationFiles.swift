@@ -23,14 +23,21 @@ package struct ConfigurationLocation: Sendable {
   func files(_ files: FileSystem) throws -> (paths: [Path], mistakes: [Mistake]) {
     if let named { return ([named], []) }
     if let file = user?.appending(Self.mainFile), try files.isThere(file) { return ([file], []) }
-    guard skipsForbidden else { return try systemFiles(files) }
-    // What root keeps to itself is not meant for this user, who has not asked for it.
-    guard try !files.isForbidden(system) else { return ([], []) }
+    // What root keeps to itself is not meant for this user, who has not asked for it. One file counts for nothing without the others: it may leave out what must not be read.
+    return try forbidden(files) == nil ? systemFiles(files) : ([], [])
+  }
+
+  /// What of the machine's configuration this user may not read, so that nothing of it counts; `nil` where nothing is kept from him.
+  func forbidden(_ files: FileSystem) throws -> Path? {
+    guard skipsForbidden, named == nil, try user.map({ try !files.isThere($0.appending(Self.mainFile)) }) ?? true else {
+      return nil
+    }
+    if try files.isForbidden(system) { return system }
     do {
-      let found = try systemFiles(files)
-      guard try found.paths.contains(where: { try files.isForbidden($0) }) else { return found }
-    } catch let error as SystemError where error.isForbidden {}
-    return ([], [])
+      return try systemFiles(files).paths.first { try files.isForbidden($0) }
+    } catch let error as SystemError where error.isForbidden {
+      return error.path
+    }
   }
 
   private func systemFiles(_ files: FileSystem) throws -> (paths: [Path], mistakes: [Mistake]) {

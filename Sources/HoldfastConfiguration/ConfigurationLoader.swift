@@ -1,4 +1,4 @@
-internal import HoldfastModel
+package import HoldfastModel
 package import HoldfastSystem
 
 /// Reads the configuration: finds its files, checks them against the schema, and puts the environment and the command line before them.
@@ -53,6 +53,9 @@ package struct ConfigurationLoader {
     guard mistakes.isEmpty else { throw ConfigurationError(mistakes) }
     return settings
   }
+
+  /// What of the machine's configuration this user may not read, so that nothing of it counts: for whoever misses what it may say.
+  package var forbidden: Path? { (try? location.forbidden(files)) ?? nil }
 
   private func read(_ path: Path) throws(Mistake) -> (Node, [Mistake]) {
     let bytes = try ConfigurationFile(path: path).read(files)

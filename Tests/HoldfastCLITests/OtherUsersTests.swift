@@ -56,4 +56,38 @@ import Testing
       ])
     #expect(lines.last?.hasPrefix("broken: 0 holdfast: WARNING: ") == true, "\(lines)")
   }
+
+  /// Nothing of the configuration counts for whoever may not read all of it: who misses what it says learns that it is there.
+  @Test func whoMissesWhatIsConfiguredLearnsThatItMayNotBeRead() throws {
+    let result = withOwnEtc(
+      """
+      cp '\(Tool.binary.text)' holdfast
+      mkdir -p /etc/holdfast/conf.d
+      echo 'repositories: {shop: {path: /backup/shop}}' > /etc/holdfast/holdfast.yaml
+      echo 'sources: {orders: {path: /srv/orders}}' > /etc/holdfast/conf.d/orders.yaml
+      chmod -R a+rX /etc/holdfast; chmod 600 /etc/holdfast/conf.d/orders.yaml
+      as() { setpriv --reuid=65534 --regid=65534 --clear-groups env -i PATH=$PATH ./holdfast "$@"; }
+      for command in list run 'backup orders -r nowhere'; do as $command 2>&1; echo $?; done
+      mkdir n; chown nobody n; as init --unsealed -r n/r --quiet; as list -r n/r > list; echo $?
+      """)
+    guard let result else { return }
+    let forbidden =
+      "and this user may not read /etc/holdfast/conf.d/orders.yaml, without which the configuration of the machine does not count"
+    let instead = "; or let this user read all files of the configuration (chgrp, chmod g+r)."
+    #expect(
+      result.output == """
+        holdfast: no repository is named, \(forbidden)
+        HINT: Say --repository DIR, or set HOLDFAST_REPOSITORY\(instead)
+        2
+        holdfast: no configuration is there that names sources to run for, \(forbidden)
+        HINT: Name one of your own with --config FILE\(instead)
+        2
+        holdfast: there is no directory orders here, \(forbidden)
+        HINT: Name a directory that is there\(instead)
+        2
+        0
+
+        """)
+    #expect(result.error == "")
+  }
 }

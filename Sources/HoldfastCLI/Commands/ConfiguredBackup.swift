@@ -19,10 +19,16 @@ extension BackupCommand {
     }
     // What is there is a directory, whatever it is called.
     guard !Path(source).bytes.contains(Path.separator), let wanted = SourceName(source),
-      (try? host.files.status(of: Environment.absolute(source), followLink: true)) == nil,
-      let settings = try SiteConfiguration.loader(host, named: place.config).load(flags: flags),
-      settings.source(source) != nil
+      (try? host.files.status(of: Environment.absolute(source), followLink: true)) == nil
     else { return nil }
+    let loader = try SiteConfiguration.loader(host, named: place.config)
+    guard let settings = try loader.load(flags: flags), settings.source(source) != nil else {
+      if let forbidden = loader.forbidden {
+        throw ForbiddenConfiguration(
+          "there is no directory \(source) here", forbidden, instead: "Name a directory that is there")
+      }
+      return nil
+    }
     guard name == nil else {
       throw EngineError(
         "\(source) is a configured source, and has its name already", hint: "Leave --name out.", exitStatus: .usage)

@@ -37,6 +37,10 @@ enum SiteConfiguration {
   ) throws -> Settings {
     let loader = try loader(host, named: named)
     guard let settings = try loader.load(flags: flags) else {
+      if let forbidden = loader.forbidden {
+        throw ForbiddenConfiguration(
+          "no configuration is there that names \(what)", forbidden, instead: "Name one of your own with --config FILE")
+      }
       throw MissingConfiguration(for: what, in: loader.location.usual)
     }
     return settings
