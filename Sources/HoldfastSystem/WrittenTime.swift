@@ -45,6 +45,17 @@ package struct WrittenTime {
     return Timestamp(seconds: seconds(isLast: true), nanoseconds: nanoseconds + step - 1)
   }
 
+  /// Both instants at which the clock of this machine showed the time, the earlier first, where it was put back meanwhile; `nil` where there is one.
+  package var twice: (earlier: Timestamp, later: Timestamp)? {
+    let isLast = unit == .day
+    guard case .local = zone, let earlier = instants(isLast: isLast).min(), let later = instants(isLast: isLast).max(),
+      earlier < later
+    else { return nil }
+    return (
+      Timestamp(seconds: earlier, nanoseconds: nanoseconds), Timestamp(seconds: later, nanoseconds: nanoseconds)
+    )
+  }
+
   /// Since 1970, of the whole second.
   private func seconds(isLast: Bool) -> Int64 {
     if case .offset(let offset) = zone {

@@ -67,6 +67,32 @@ import Testing
     #expect((told["newer"] as? [String: Any])?["time"] as? String == taken[2]["time"] as? String)
   }
 
+  /// What is recovered must not depend on which of the two is meant.
+  @Test func whereTheClockIsPutBackARecoveryIsToldWhich() {
+    let tool = Tool()
+    tool.run("init", "--unsealed")
+    func restore(_ time: String) -> ProcessResult {
+      tool.run("restore", "--target", "restored", "--to-time", time) {
+        $0.environment["TZ"] = "CET-1CEST,M3.5.0,M10.5.0/3"
+      }
+    }
+    for (time, first, second) in [
+      ("2001-10-28 02:30", "2001-10-28 02:30:00 +0200", "2001-10-28 02:30:00 +0100"),
+      ("2001-10-28T02:30:00.5", "2001-10-28T00:30:00.500000Z", "2001-10-28T01:30:00.500000Z"),
+    ] {
+      let result = restore(time)
+      #expect(result.exitStatus == 2)
+      #expect(
+        result.error.contains(
+          "--to-time \(time) came twice, because the clock was put back: say --to-time \"\(first)\" or --to-time \"\(second)\"."
+        ), "\(result.error)")
+      for said in [first, second] { #expect(restore(said).exitStatus == 1, "there is no snapshot") }
+    }
+    for time in ["2001-10-28 01:59:59", "2001-10-28 03:00", "2001-10-28", "2001-10-28 02:30 CEST"] {
+      #expect(!restore(time).error.contains("came twice"), "\(time)")
+    }
+  }
+
   @Test func whereTheClockIsPutBackATimeMeansBothHours() {
     let tool = Tool()
     TestFiles.write("an order", to: tool.source.appending("orders"))

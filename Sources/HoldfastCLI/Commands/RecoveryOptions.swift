@@ -40,9 +40,21 @@ struct RecoveryOptions: ParsableArguments {
       throw ValidationError(
         "--to-time \(toTime) is not a time such as 2026-11-22T14:05, 2026-11-22T14:05:03+01:00 or 2026-11-22.")
     }
+    // What lies between the two may be the mistake that nobody wants back.
+    if let toTime, let (earlier, later) = WrittenTime(toTime)?.twice {
+      let (first, second) = (Self.text(earlier), Self.text(later))
+      throw ValidationError(
+        "--to-time \(toTime) came twice, because the clock was put back: say --to-time \"\(first)\" or --to-time \"\(second)\"."
+      )
+    }
     if let toName, !(1...63).contains(toName.utf8.count) {
       throw ValidationError("--to-name is the name of a restore point: 1 to 63 bytes.")
     }
+  }
+
+  /// As exact as it was written, with its zone.
+  private static func text(_ time: Timestamp) -> String {
+    time.nanoseconds == 0 ? TimeText.local(time) : TimeText.exact(time)
   }
 
   var target: RecoveryTarget? {
