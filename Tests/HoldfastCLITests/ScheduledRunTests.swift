@@ -86,6 +86,38 @@ import Testing
     #expect(tool.run("list", "--json").output.ranges(of: #""source" : "orders""#).count == 1)
   }
 
+  /// A user's runs do not pile up either, those among them that take no lock of the repository; and nobody else holds them up.
+  @Test func twoRunsOfAUserAtOnceAreNoFailure() async throws {
+    tool.run(
+      "schedule", "install", "--root", ".", "--cron", "--user", "nobody", "--repository", "repository", "--",
+      "backup", "--from-command", "echo >> begun; while [ ! -e go ]; do :; done; echo done", "--name", "orders",
+      "--quiet")
+    // Where nothing but the lock of the line keeps the second one out.
+    let command = try cronCommand().replacing("--name orders", with: "--name $NAME")
+    func start(_ name: String, home: String) -> RunningProcess.Start {
+      var start = RunningProcess.Start(["sh", "-c", command])
+      start.environment = tool.environment
+      start.environment["HOME"] = tool.directory.appending(home).text
+      start.environment["NAME"] = name
+      start.directory = tool.directory.path
+      return start
+    }
+    let first = RunningProcess(start("one", home: "home"))
+    #expect(await waits { TestFiles.exists(tool.directory.appending("begun")) })
+    let lock = tool.directory.appending("home/.local/state/holdfast/holdfast.lock")
+    #expect(TestFiles.permissions(lock) == 0o600)
+    let second = RunningProcess(start("two", home: "home")).wait()
+    #expect(second.exitStatus == 0 && second.output + second.error == "", "\(second.error)")
+    #expect(text("begun") == "\n", "the second did not begin")
+    TestFiles.write("", to: tool.directory.appending("go"))
+    #expect(first.wait().exitStatus == 0)
+    // Without a home there is no lock, and the run goes on.
+    TestFiles.write("no directory", to: tool.directory.appending("file"))
+    let homeless = RunningProcess(start("three", home: "file")).wait()
+    #expect(homeless.exitStatus == 0 && homeless.error == "", "\(homeless.error)")
+    #expect(text("begun") == "\n\n")
+  }
+
   @Test func aFailureRunsWhatWasAskedFor() throws {
     tool.run(
       "schedule", "install", "--root", ".", "--cron", "--name", "n", "--on-failure",

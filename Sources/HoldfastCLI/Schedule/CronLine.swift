@@ -8,8 +8,8 @@ package enum CronLine {
   /// - Parameters:
   ///   - head: the lines that mark a file as ours.
   ///   - minute: where no minute is asked for.
-  ///   - lock: an existing file that no two runs hold at once, and that nobody but who runs can open; `nil` where there is none: then a run that
-  ///     finds another one at work ends by itself.
+  ///   - lock: an existing file that no two runs hold at once, and that nobody but who runs can open; `nil` for one that the runs make themselves, where their user keeps
+  ///     what holdfast remembers.
   package static func text(
     _ schedule: Schedule, head: [String], minute: Int, lock: String?
   ) throws(ScheduleError) -> String {
@@ -19,11 +19,13 @@ package enum CronLine {
       + schedule.credentials.map { ($0.variable, $0.file) }
     guard (schedule.arguments + variables.map(\.1) + [schedule.onFailure ?? ""]).allSatisfy(ScheduleText.fitsCron)
     else { throw .lineEndInCron }
-    var words = ["\(Environment.scheduleVariable)=\(schedule.name.unit)"]
+    let flock = ["flock", "-n", "-E", "0"]
+    var words = lock == nil ? Self.ownLock(schedule.name, flock) : []
+    words += ["\(Environment.scheduleVariable)=\(schedule.name.unit)"]
     words += variables.map { "\($0)=" + ScheduleText.cronArgument($1) }
     words += ["nice", "-n", "10", "ionice", "-c", "2", "-n", "7"]
     // Of two runs the second ends at once, with 0.
-    if let lock { words += ["flock", "-n", "-E", "0", ScheduleText.cronArgument(lock)] }
+    words += lock.map { flock + [ScheduleText.cronArgument($0)] } ?? ["\"$@\""]
     if let timeout = schedule.timeout { words += ["timeout", String(timeout)] }
     words += ([schedule.program] + schedule.arguments).map(ScheduleText.cronArgument)
     // So does one that finds another run, started by somebody.
@@ -39,5 +41,13 @@ package enum CronLine {
         "\(fields) \(schedule.user ?? "root") \(command)",
       ]
     return lines.joined(separator: "\n") + "\n"
+  }
+
+  /// Gives the shell the words that lock a file of the user's own, which nobody else can open. Where it cannot be made, for want of a home say, there are none: then a run
+  /// that finds another one at work ends by itself, where the repository tells.
+  private static func ownLock(_ name: ScheduleName, _ flock: [String]) -> [String] {
+    let file = "\"$d/\(name).lock\""
+    return ["d=\"$HOME/.local/state/holdfast\";", "set --"] + flock + ["\(file);"]
+      + ["(umask 077 && mkdir -p \"$d\" && : >> \(file)) 2>/dev/null || set --;"]
   }
 }

@@ -86,7 +86,7 @@ struct SchedulePlace {
     let settings = try "# " + Self.json(schedule)
     guard kind != .cron else {
       let place = Path("/etc/cron.d").appending(schedule.name.unit)
-      // Whoever can open a file can lock it: cron's, only root. Another user's runs rest on the locks of the repository.
+      // Whoever can open a file can lock it: cron's, only root. Another user's runs have one of their own.
       let text = try CronLine.text(
         schedule, head: [Self.mark, settings], minute: Self.minute(),
         lock: schedule.user == nil ? place.description : nil)
