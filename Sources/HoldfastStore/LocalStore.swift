@@ -103,14 +103,6 @@ package struct LocalStore: Store {
       ? StoreError.removalRefused(key: String(decoding: path.bytes, as: UTF8.self), location: location) : error
   }
 
-  /// By a lock on the directory itself: who may only read it can hold it, and nothing is left of it.
-  package func hold(_ prefix: String, exclusively: Bool) throws -> (any StoreLock)? {
-    let path = try resolve(prefix: prefix)
-    let folder = try exclusively ? root.folder(path) : root.makeFolder(path, in: root.made())
-    guard let folder else { return nil }
-    return try folder.lock(exclusively: exclusively, wait: !exclusively) ? LocalLock(file: folder) : nil
-  }
-
   package func removeUnfinished(below prefix: String) throws {
     guard let folder = try root.folder(resolve(prefix: prefix)) else { return }
     let listing = try folder.listing()
@@ -120,16 +112,29 @@ package struct LocalStore: Store {
   }
 
   private static let unfinished = ".unfinished-"
+  /// How often a lock is tried for which nobody waits: a child that is just being started holds a copy of each descriptor, until it becomes another program.
   private static let looksMin = 3
+  /// How often one that is shared is tried, 50 ms apart: whoever holds it alone lists a directory meanwhile.
+  private static let sharedLooksMax = 60
 
   package func lock(_ name: String, wait: Bool, cancellation: Cancellation) throws -> (any StoreLock)? {
+    try lock(name, exclusively: true, looks: wait ? .max : Self.looksMin, cancellation)
+  }
+
+  package func hold(_ name: String, exclusively: Bool, cancellation: Cancellation) throws -> (any StoreLock)? {
+    try lock(name, exclusively: exclusively, looks: exclusively ? 1 : Self.sharedLooksMax, cancellation)
+  }
+
+  /// Of a regular file, never of a directory: over NFS, Linux passes only the lock of a file on to the server, and only where it is open for writing. By polling: a
+  /// signal must end the wait.
+  private func lock(
+    _ name: String, exclusively: Bool, looks: Int, _ cancellation: Cancellation
+  ) throws -> (any StoreLock)? {
     let file = try openLock(resolve("locks/\(name).lock"))
-    // Polling, not a blocking flock: a signal must end the wait. One more look in any case: a child that is just being started holds a copy of each
-    // descriptor, until it becomes another program.
-    var looks = 0
-    while try !file.lock(exclusively: true, wait: false) {
-      looks += 1
-      guard wait || looks < Self.looksMin else { return nil }
+    var left = looks
+    while try !file.lock(exclusively: exclusively, wait: false) {
+      left -= 1
+      guard left > 0 else { return nil }
       try cancellation.check()
       Pause.briefly()
     }

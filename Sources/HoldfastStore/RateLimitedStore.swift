@@ -30,8 +30,8 @@ package struct RateLimitedStore: Store {
 
   package func weaknesses() throws -> [String] { try store.weaknesses() }
 
-  package func hold(_ prefix: String, exclusively: Bool) throws -> (any StoreLock)? {
-    try store.hold(prefix, exclusively: exclusively)
+  package func hold(_ name: String, exclusively: Bool, cancellation: Cancellation) throws -> (any StoreLock)? {
+    try store.hold(name, exclusively: exclusively, cancellation: cancellation)
   }
 
   package func removeUnfinished(below prefix: String) throws { try store.removeUnfinished(below: prefix) }

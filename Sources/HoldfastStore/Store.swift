@@ -39,10 +39,11 @@ package protocol Store: Sendable {
   /// - Throws: where one cannot be kept at all.
   func weaknesses() throws -> [String]
 
-  /// Tells others that somebody writes directly below `prefix`, as long as the result lives; exclusively, makes sure that nobody does. Nothing correct rests on
-  /// it but the removal of what is unfinished.
-  /// - Returns: `nil`, exclusively, where somebody does, nothing is there, or the store cannot tell.
-  func hold(_ prefix: String, exclusively: Bool) throws -> (any StoreLock)?
+  /// Tells others that somebody adds to something, as long as the result lives; exclusively, makes sure that nobody does. Nothing rests on it but the removal of
+  /// what nobody has finished.
+  /// - Parameter name: of that, by which locks have names.
+  /// - Returns: `nil`, exclusively, where somebody does; else, where somebody makes sure of it for longer than seconds; and where the store cannot tell.
+  func hold(_ name: String, exclusively: Bool, cancellation: Cancellation) throws -> (any StoreLock)?
 
   /// Removes unfinished objects directly below `prefix`: for whoever holds that exclusively.
   func removeUnfinished(below prefix: String) throws
@@ -62,7 +63,7 @@ extension Store {
   package func weaknesses() -> [String] { [] }
 
   /// Where nobody can tell who writes, nothing that is unfinished is removed.
-  package func hold(_ prefix: String, exclusively: Bool) -> (any StoreLock)? { nil }
+  package func hold(_ name: String, exclusively: Bool, cancellation: Cancellation) -> (any StoreLock)? { nil }
 
   package func removeUnfinished(below prefix: String) {}
 }

@@ -74,6 +74,37 @@ import Testing
     try shop.expectSound()
   }
 
+  // MARK: Copies
+
+  /// A damaged copy beside a sound one, as where nothing could be removed when it was archived anew.
+  @Test func aDamagedCopyGoesWhereAnotherOneIsSound() throws {
+    let shop = try makeShop()
+    let (name, bytes) = (log.segments[2].name.text, log.segments[2].bytes)
+    func files(_ part: String) -> [Path] {
+      TestFiles.allFiles(in: shop.repositoryPath.appending("wal")).filter { $0.text.contains(part) }
+    }
+    let (manifest, object) = try (#require(files(name + ".json").first), #require(files(name + "-").first))
+    let (first, stored) = try (#require(TestFiles.read(manifest)), #require(TestFiles.read(object)))
+    TestFiles.remove(object)
+    _ = try pushes.push(name, bytes, shop)
+    TestFiles.write(first, to: manifest)
+    TestFiles.write(stored, to: object)
+    #expect(try shop.prune().sources[0].logs == [], "both are sound")
+    TestFiles.overwrite(object, at: 200, with: [0xff, 0xfe, 0xfd])
+    let dry = try shop.prune(isDryRun: true)
+    #expect(dry.sources[0].logs.map(\.damagedCopies) == [1])
+    #expect(files(name).count == 4)
+    let report = try shop.prune()
+    #expect(report.sources[0].logs.map(\.damagedCopies) == [1] && report.sources[0].logs.map(\.files) == [0])
+    #expect(files(name).count == 2 && !files(name).contains(object))
+    #expect(try pushes.fetch(name, shop) == bytes)
+    try shop.expectSound()
+    // The only one stays, damaged as it may be.
+    TestFiles.overwrite(try #require(files(name + "-").first), at: 200, with: [0xff, 0xfe, 0xfd])
+    #expect(try shop.prune().sources[0].logs == [])
+    #expect(files(name).count == 2)
+  }
+
   // MARK: Timelines
 
   private func floor(_ timeline: UInt32, _ starts: (UInt32, UInt64)...) -> UInt64? {

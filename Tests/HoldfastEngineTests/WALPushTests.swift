@@ -136,11 +136,58 @@ import Testing
         == "000000010000000000000001 is archived already for orders, by another writer, and this machine cannot open it to compare"
     )
     #expect(
-      error?.hint == "Run the same push once with --identity FILE; or give this server a --name of its own.")
-    #expect(try push(segment.name.text, segment.bytes, shop, in: open([keys.identity])).isRepeated)
+      error?.hint
+        == "Run the same push once with --identity FILE, as the same user: what is the same is then archived for this writer too. Or give this server a --name of its own."
+    )
+    #expect(try !push(segment.name.text, segment.bytes, shop, in: open([keys.identity])).isRepeated)
+    // From then on it recognises it without.
+    for identities in [[], [keys.identity]] {
+      #expect(try push(segment.name.text, segment.bytes, shop, in: open(identities)).isRepeated)
+    }
+    #expect(try push(segment.name.text, segment.bytes, shop).isRepeated)
     var other = segment.bytes
     other[100] ^= 1
     #expect(throws: EngineError.self) { try push(segment.name.text, other, shop, in: open([keys.identity])) }
+  }
+
+  /// Of what nobody can open, the stored bytes tell whether it is sound.
+  @Test func aDamagedCopyOfAnotherWriterIsArchivedAnew() throws {
+    let shop = try TestShop(isSealed: true)
+    let segment = Self.log().segments[0]
+    _ = try push(segment.name.text, segment.bytes, shop)
+    let second = try WriterKey()
+    var change = try KeyringChange(shop.repository)
+    try change.enrol(Keyring.Writer(name: "shop-2", key: second.signing.publicKey))
+    _ = try change.publish()
+    let host = try Repository.open(
+      shop.repository.store, host: shop.host, credentials: Credentials(identities: { _ in [] }, writer: { second }))
+    let object = try #require(
+      TestFiles.allFiles(in: shop.repositoryPath).first { $0.text.contains(segment.name.text + "-") })
+    TestFiles.overwrite(object, at: 200, with: [0xff, 0xfe, 0xfd])
+    #expect(try push(segment.name.text, segment.bytes, shop, in: host).replaced == 1)
+    #expect(try fetch(segment.name.text, shop, in: shop.open(as: .owner)) == segment.bytes)
+    #expect(try push(segment.name.text, segment.bytes, shop, in: host).isRepeated)
+  }
+
+  /// What recovery reads by no name of its own is kept beside that of another writer.
+  @Test func theUnfinishedSegmentOfAnotherWriterKeepsNobodyOut() throws {
+    let shop = try TestShop(isSealed: true)
+    var log = TestLog()
+    log.commit(at: Self.noon)
+    let count = Int(log.place.value % UInt64(TestLog.segmentBytes))
+    log.switchSegment()
+    let (name, bytes) = (log.segments[0].name.text, log.segments[0].bytes)
+    let cut = Array(bytes[..<count]) + [UInt8](repeating: 0, count: TestLog.segmentBytes - count)
+    _ = try push(name, cut, shop)
+    let second = try WriterKey()
+    var change = try KeyringChange(shop.repository)
+    try change.enrol(Keyring.Writer(name: "shop-2", key: second.signing.publicKey))
+    _ = try change.publish()
+    let host = try Repository.open(
+      shop.repository.store, host: shop.host, credentials: Credentials(identities: { _ in [] }, writer: { second }))
+    #expect(try !push(name, cut, shop, in: host).isRepeated)
+    #expect(try push(name, bytes, shop, in: host).file.text == name)
+    #expect(try fetch(name, shop, in: shop.open(as: .owner)) == bytes)
   }
 
   @Test func equalSegmentsHaveUnequalCodesWhereTheyAreSealed() throws {

@@ -126,7 +126,7 @@ import Testing
     other.switchSegment()
     _ = try pushes.push(name, unfinished(2), shop)
     let error = #expect(throws: EngineError.self) { try pushes.push(name, other.segments[0].bytes, shop) }
-    #expect(error?.message == "\(name) is archived already for orders, with other contents")
+    #expect(error?.message.hasPrefix("\(name) does not begin as what was archived of it for orders") == true)
     _ = try pushes.push(name, unfinished(6, isWhole: true), shop)
     // What is pushed by hand too late changes nothing: the whole is there.
     #expect(throws: EngineError.self) { try pushes.push(name, unfinished(5), shop) }
@@ -183,7 +183,8 @@ import Testing
     _ = try pushes.push(name, log.segments[0].bytes, shop)
     plant()
     // As long as somebody pushes, they may be his.
-    let hold = try shop.repository.store.hold("wal/orders/\(log.system)/0000000100000000/", exclusively: false)
+    let hold = try shop.repository.store.hold(
+      "wal/orders/\(log.system)", exclusively: false, cancellation: Cancellation())
     _ = try pushes.push(log.segments[1].name.text, log.segments[1].bytes, shop)
     #expect(TestFiles.allFiles(in: folder).count == 8)
     withExtendedLifetime(hold) {}

@@ -64,6 +64,9 @@ package enum Keys {
     "\(wal(name, system))\(directory)/"
   }
 
+  /// What pushes hold that add to the log of a cluster. No source has a name with a slash in it, and its lock has its name.
+  package static func walLock(_ name: SourceName, _ system: SystemIdentifier) -> String { "wal/\(name)/\(system)" }
+
   /// - Parameter copy: from 1 on: a file that was damaged is archived once more beside what is there.
   package static func walManifest(
     _ name: SourceName, _ system: SystemIdentifier, _ file: WALFileName, copy: UInt64 = 1

@@ -159,10 +159,17 @@ private struct PruneText {
       }
       for log in source.logs {
         let verb = report.isDryRun ? "would collect" : "collected"
-        table.add([
-          "  " + verb, "", "log", "", "",
-          "\(Amount.count(UInt64(log.files), "file")) of cluster \(log.system), \(Amount.bytes(log.bytes)): older than every snapshot that is left",
-        ])
+        var what: [String] = []
+        if log.files > 0 {
+          what.append(
+            "\(Amount.count(UInt64(log.files), "file")) of cluster \(log.system), \(Amount.bytes(log.bytes)): older than every snapshot that is left"
+          )
+        }
+        if log.damagedCopies > 0 {
+          let copies = Amount.count(UInt64(log.damagedCopies), "damaged copy", "damaged copies")
+          what.append("\(copies) of cluster \(log.system): another one of each file is sound")
+        }
+        for line in what { table.add(["  " + verb, "", "log", "", "", line]) }
       }
     }
     // Of what was refused there is nothing to sum up: "kept 0" would be read as a loss.
@@ -251,6 +258,8 @@ private struct PruneJSON: Encodable {
     let source: String
     let system: String
     let files: Int
+    /// Of files that stay, each with a sound one beside it.
+    let damagedCopies: Int
     let bytes: UInt64
   }
 
@@ -271,7 +280,9 @@ private struct PruneJSON: Encodable {
     graceSeconds = grace
     snapshots = report.sources.flatMap(\.lines).map(Self.line)
     logs = report.sources.flatMap(\.logs).map {
-      Log(source: $0.source.text, system: $0.system.description, files: $0.files, bytes: $0.bytes)
+      Log(
+        source: $0.source.text, system: $0.system.description, files: $0.files,
+        damagedCopies: $0.damagedCopies, bytes: $0.bytes)
     }
     refusals = report.sources.compactMap { source in
       source.refusal.map {

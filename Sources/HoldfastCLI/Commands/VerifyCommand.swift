@@ -116,8 +116,8 @@ struct VerifyCommand: ParsableCommand {
     }
     for log in report.logs {
       for finding in log.findings {
-        Console.error(
-          "holdfast: \(finding.costsData ? "DAMAGED" : "GAP"): the log of \(log.source): \(finding.message)")
+        let label = finding.costsData ? "DAMAGED" : finding.isGap ? "GAP" : "REPAIRABLE"
+        Console.error("holdfast: \(label): the log of \(log.source): \(finding.message)")
       }
     }
     for other in report.others {
@@ -135,9 +135,13 @@ struct VerifyCommand: ParsableCommand {
           : "HINT: \(Amount.count(UInt64(sound.count), "snapshot is", "snapshots are")) sound, the newest \(sound.last?.snapshot.id.short ?? ""). Take a new full: `holdfast backup SOURCE --full`."
       )
     }
-    if report.logs.contains(where: { !$0.findings.isEmpty }) {
+    let findings = report.logs.flatMap(\.findings)
+    if findings.contains(where: { $0.costsData || $0.isGap }) {
       Console.error(
         "HINT: Recovery reaches no further than a sound log: take a snapshot now. `holdfast wal status` shows how far.")
+    }
+    if findings.contains(where: { !$0.costsData && !$0.isGap }) {
+      Console.error("HINT: Where another copy is sound nothing is lost: `holdfast prune` removes the damaged one.")
     }
     guard !output.json, !output.quiet else { return }
     showLogs(report)

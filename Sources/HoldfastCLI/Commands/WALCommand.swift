@@ -50,6 +50,9 @@ struct WALPushCommand: ParsableCommand {
   @Option(help: ArgumentHelp("none, deflate, deflate:1-9 or zstd:1-19.", valueName: "how"))
   var compression = Compression.standard
 
+  @Flag(help: "Archive a whole segment though it does not begin as what was archived of it while it was unfinished.")
+  var replaceUnfinished = false
+
   @OptionGroup var log: LogOptions
   @OptionGroup var place: RepositoryOptions
   @OptionGroup var identity: IdentityOptions
@@ -73,6 +76,7 @@ struct WALPushCommand: ParsableCommand {
       path: try Environment.absolute(path), source: log.name, clusterDirectory: try LogOptions.clusterDirectory())
     options.system = log.system
     options.compression = compression
+    options.replacesUnfinished = replaceUnfinished
     let report = try WALPush(repository: repository, options: options).run()
     if output.json {
       try Console.json(

@@ -60,7 +60,9 @@ struct WALStatusCommand: ParsableCommand {
     let envelope = reach.snapshot.envelope
     let start = "  snapshot \(envelope.snapshot.short)  taken \(TimeText.local(envelope.started))  "
     guard let end = reach.end, let timeline = reach.timeline else {
-      return start + "the log that it needs is not archived"
+      return start
+        + (reach.brokenAt.map { "the log that it needs cannot be followed beyond \($0)" }
+          ?? "the log that it needs is not archived")
     }
     var line = start + "recovery reaches \(end) on timeline \(timeline)"
     if let last = reach.lastTransaction { line += ", \(exact(last))" }
@@ -68,6 +70,7 @@ struct WALStatusCommand: ParsableCommand {
     if let minimal = reach.minimalFrom {
       line += ", and ends there: from \(minimal) on the log was written with wal_level = minimal"
     }
+    if let broken = reach.brokenAt { line += ", and ends there: beyond \(broken) the log cannot be followed" }
     return line
   }
 
@@ -101,6 +104,8 @@ private struct LogJSON: Encodable {
     let missing: String?
     /// Where a part of the log begins that no server replays.
     let minimalFrom: LogSequenceNumber?
+    /// Where its records cannot be followed any more, though more is archived.
+    let brokenAt: LogSequenceNumber?
   }
 
   let source: String
@@ -127,7 +132,7 @@ private struct LogJSON: Encodable {
       Reach(
         snapshot: reach.snapshot.id.description, time: reach.snapshot.envelope.time.started, timeline: reach.timeline,
         end: reach.end, lastTransaction: Self.exact(reach.lastTransaction), missing: reach.missing?.text,
-        minimalFrom: reach.minimalFrom)
+        minimalFrom: reach.minimalFrom, brokenAt: reach.brokenAt)
     }
   }
 

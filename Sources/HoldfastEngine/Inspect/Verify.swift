@@ -21,6 +21,8 @@ package struct Verify {
     package let message: String
     /// Whether a snapshot loses data by it.
     package let costsData: Bool
+    /// Whether a piece of a log is missing.
+    package var isGap = false
   }
 
   /// Something about what no snapshot and no log consists of.

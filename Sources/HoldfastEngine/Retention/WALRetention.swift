@@ -41,7 +41,9 @@ extension Prune {
     package let source: SourceName
     package let system: SystemIdentifier
     package internal(set) var files = 0
-    /// What they take in the repository.
+    /// Damaged copies of files that stay, of which another one is sound.
+    package internal(set) var damagedCopies = 0
+    /// What all of them take in the repository.
     package internal(set) var bytes: UInt64 = 0
   }
 }
@@ -49,6 +51,7 @@ extension Prune {
 /// Removes what `WALRetention` says of a source's archived logs, file by file, and what killed pushes have left; timeline histories stay. Of a former cluster, which
 /// was made anew under the same name, all goes: no snapshot of it is left, and one of another cluster is newer than all of its log. Under the lock of the source,
 /// which pushes do not hold.
+/// Of what stays, damaged copies go that have a sound one beside them.
 struct WALPrune {
   let repository: Repository
   let source: SourceName
@@ -68,13 +71,40 @@ struct WALPrune {
         return report.files == 0 ? nil : report
       }
       guard let size = inventory.size else { return nil }
+      var removed: Set<WALFileName> = []
       for file in inventory.files where file.kind != .timelineHistory {
         guard let floor = retention.floor(of: file.timeline), let number = file.number(size),
           size.start(of: number + 1) <= floor
         else { continue }
+        removed.insert(file)
         try remove(file, of: archive, system, &report)
       }
-      return report.files == 0 ? nil : report
+      try removeDamaged(of: archive, system, but: removed, &report)
+      return report.files + report.damagedCopies == 0 ? nil : report
+    }
+  }
+
+  /// Nearly every file is there once, and of the others all copies are read. Those of what may differ stay: none of them is another one's.
+  private func removeDamaged(
+    of archive: WALArchive, _ system: SystemIdentifier, but removed: Set<WALFileName>, _ report: inout Prune.LogReport
+  ) throws {
+    let copies = Dictionary(grouping: try archive.allCopies(of: system), by: \.file)
+    for (file, copies) in copies where copies.count > 1 && !file.mayDiffer && !removed.contains(file) {
+      let damaged = try copies.map(\.copy).filter { try isDamaged(file, $0, archive, system) }
+      guard damaged.count < copies.count else { continue }
+      report.damagedCopies += damaged.count
+      for copy in damaged { try remove(file, copy, of: archive, system, &report) }
+    }
+  }
+
+  private func isDamaged(
+    _ file: WALFileName, _ copy: UInt64, _ archive: WALArchive, _ system: SystemIdentifier
+  ) throws -> Bool {
+    do {
+      try archive.find(file, of: system, copy: copy).map { try archive.prove($0) }
+      return false
+    } catch is DamageError {
+      return true
     }
   }
 
@@ -100,11 +130,18 @@ struct WALPrune {
     try repository.host.cancellation.check()
     report.files += 1
     for copy in try archive.copies(of: system, in: file.directory)[file] ?? [] {
-      let manifest = try? archive.find(file, of: system, copy: copy)?.manifest
-      report.bytes = report.bytes.saturatingAdding(manifest?.object.length ?? 0)
-      guard !isDryRun else { continue }
-      try repository.store.remove(Keys.walManifest(source, system, file, copy: copy))
-      if let manifest { try repository.store.remove(manifest.objectKey) }
+      try remove(file, copy, of: archive, system, &report)
     }
+  }
+
+  private func remove(
+    _ file: WALFileName, _ copy: UInt64, of archive: WALArchive, _ system: SystemIdentifier,
+    _ report: inout Prune.LogReport
+  ) throws {
+    let manifest = try? archive.find(file, of: system, copy: copy)?.manifest
+    report.bytes = report.bytes.saturatingAdding(manifest?.object.length ?? 0)
+    guard !isDryRun else { return }
+    try repository.store.remove(Keys.walManifest(source, system, file, copy: copy))
+    if let manifest { try repository.store.remove(manifest.objectKey) }
   }
 }

@@ -177,7 +177,7 @@ package struct RecoveryPlanner {
       let near = path.files[max(0, file - 1)].number(path.size).map { path.size.start(of: $0) }
       guard (demands.tablespaces.map(\.place) + demands.parameters.map(\.place)).contains(where: { $0 >= near ?? $0 })
       else { return demands }
-      let stop = try path.events(in: max(0, file - 1)..<file + 1).first(where: target.isMet)?.place
+      let stop = try path.firstEvent(in: max(0, file - 1)..<file + 1, where: target.isMet)?.place
       isReplayed = { place, _ in stop.map { place < $0 } ?? true }
     }
     demands.tablespaces.removeAll { !isReplayed($0.place, $0.previous) }
@@ -199,14 +199,13 @@ package struct RecoveryPlanner {
       return try first(in: path, stop: stop) { $0.restorePoints.contains { $0.name == shown } }
     case .place(let place):
       if place < stop { return .beforeSnapshot }
-      for index in path.files.indices {
-        let log = try path.log(index)
-        if let last = log.lastRecord, last >= place { return .met(file: index) }
-        if let open = log.openRecord, open >= place, index + 1 < path.files.count { return .met(file: index + 1) }
+      let met = try path.first { index, log -> Int? in
+        if let last = log.lastRecord, last >= place { return index }
+        return log.openRecord.flatMap { $0 >= place && index + 1 < path.files.count ? index + 1 : nil }
       }
-      return .notMet
+      return met.map { .met(file: $0) } ?? .notMet
     case .end:
-      guard path.later == nil, let end = try path.end(), end >= stop else { return .notMet }
+      guard path.later == nil, try path.breakOff() == nil, let end = try path.end(), end >= stop else { return .notMet }
       if let abandoned = path.abandoned { throw try straying(path, to: abandoned) }
       return .met(file: path.files.count - 1)
     }
@@ -216,19 +215,19 @@ package struct RecoveryPlanner {
   private func first(
     in path: RecoveryPath, stop: LogSequenceNumber, fits: (WALFacts.Log) -> Bool
   ) throws -> Finding {
-    var found: Int?
-    for index in path.files.indices where found == nil {
-      if fits(try path.log(index)) { found = index }
-    }
-    for index in path.files.indices.dropLast() where found == nil {
-      if try path.openEvent(index).map(target.isMet) ?? false { found = index + 1 }
-    }
+    let closed = try path.first { fits($1) ? $0 : nil }
+    let found =
+      try closed
+      ?? path.first { index, _ in
+        guard index + 1 < path.files.count, let event = try path.openEvent(index) else { return nil }
+        return target.isMet(by: event) ? index + 1 : nil
+      }
     guard let found else { return .notMet }
     // Before the snapshot is whole, recovery must not stop: only near its stop the place matters.
     guard let number = path.files[found].number(path.size), number <= path.size.number(of: stop) + 1 else {
       return .met(file: found)
     }
-    guard let event = try path.events(in: max(0, found - 1)..<found + 1).first(where: target.isMet) else {
+    guard let event = try path.firstEvent(in: max(0, found - 1)..<found + 1, where: target.isMet) else {
       return .notMet
     }
     return event.place < stop ? .beforeSnapshot : .met(file: found)
@@ -256,13 +255,21 @@ package struct RecoveryPlanner {
     if let latest = reach.latest {
       end += ", where the last transaction ended at \(TimeText.exact(Timestamp(microseconds: latest)))"
     }
-    if let barrier = reach.barrier {
+    switch reach.barrier {
+    case .broken(let place, let file):
+      return EngineError(
+        start + "beyond \(place), in \(file), the archived log cannot be followed; it can reach \(end)",
+        hint: "Run `holdfast verify --data`; "
+          + (reach.lastPlace.map { "say --to-lsn \($0) for all that lies before; " } ?? "")
+          + "only a snapshot that was taken behind it leads further.", exitStatus: .dataLoss)
+    case .minimal(let barrier):
       return EngineError(
         start
           + "from \(barrier.place) on the log was written with wal_level = minimal, and no server replays that; it can reach \(end)",
         hint:
           "Say --to-lsn \(barrier.previous) for all that lies before; only a snapshot that was taken behind it leads further."
       )
+    case nil: break
     }
     let why =
       path.later.map { "\(path.missing?.text ?? "") is missing in the archive, though \($0) is there" }

@@ -1,29 +1,42 @@
 internal import HoldfastArchive
 internal import HoldfastModel
 internal import HoldfastSource
+internal import HoldfastSystem
 
 /// How far recovery can go on its way: what `wal status` shows and a refused restore names is one and the same.
 struct RecoveryReach {
+  /// What recovery does not get past, though more is archived behind it.
+  enum Barrier {
+    /// The log from here on was written with `wal_level = minimal`: no server replays it.
+    case minimal(WALParameters)
+    /// Here the records cannot be followed any more.
+    case broken(at: LogSequenceNumber, in: WALFileName)
+  }
+
   /// Behind the last record that a server replays.
   let end: LogSequenceNumber
   /// The last place at which recovery can be told to stop.
   let lastPlace: LogSequenceNumber?
   /// The latest time of a transaction's end: microseconds since 1970-01-01 UTC.
   let latest: Int64?
-  /// What no server replays, though more is archived behind it.
-  let barrier: WALParameters?
+  let barrier: Barrier?
 }
 
 extension RecoveryPath {
   /// - Parameter start: where the recovery begins.
   /// - Returns: `nil` where nothing of what it needs is archived.
   func reach(from start: LogSequenceNumber) throws -> RecoveryReach? {
-    guard let end = try end() else { return nil }
-    guard let barrier = try demands(from: start, upTo: files.count - 1).parameters.first(where: \.isMinimal) else {
-      return RecoveryReach(end: end, lastPlace: try lastPlace(), latest: try latest(), barrier: nil)
+    guard !files.isEmpty else { return nil }
+    let broken = try breakOff()
+    let last = broken?.index ?? files.count - 1
+    if let minimal = try demands(from: start, upTo: last).parameters.first(where: \.isMinimal) {
+      return RecoveryReach(
+        end: minimal.place, lastPlace: minimal.previous, latest: try latest(before: minimal.place),
+        barrier: .minimal(minimal))
     }
     return RecoveryReach(
-      end: barrier.place, lastPlace: barrier.previous, latest: try latest(before: barrier.place), barrier: barrier)
+      end: try log(last).end, lastPlace: try lastPlace(upTo: last), latest: try latest(upTo: last),
+      barrier: broken.map { .broken(at: $0.place, in: files[$0.index]) })
   }
 
   /// Behind the last complete record.
@@ -31,38 +44,55 @@ extension RecoveryPath {
     try files.isEmpty ? nil : log(files.count - 1).end
   }
 
-  /// What is in a file, as it was noted when it was archived, else as it is read now.
-  func log(_ index: Int) throws -> WALFacts.Log {
-    if let noted = try inventory.facts(files[index]).log { return noted }
-    return try survey(index..<index + 1)
+  /// What is in a file, as far as its records can be followed.
+  func log(_ index: Int) throws -> WALFacts.Log { try inventory.log(files[index]).facts }
+
+  /// Calls back for each file in order, until it gets a value or the records cannot be followed any more. Where the last file ends in the middle, so does recovery.
+  func first<Value>(_ body: (_ index: Int, _ log: WALFacts.Log) throws -> Value?) throws -> Value? {
+    for index in files.indices {
+      try inventory.archive.repository.host.cancellation.check()
+      let log = try inventory.log(files[index])
+      if let value = try body(index, log.facts) { return value }
+      if log.stop != nil { return nil }
+    }
+    return nil
+  }
+
+  /// Where the records cannot be followed any more, though more is archived behind them.
+  func breakOff() throws -> (index: Int, place: LogSequenceNumber)? {
+    for index in files.indices.dropLast() {
+      try inventory.archive.repository.host.cancellation.check()
+      if let stop = try inventory.log(files[index]).stop { return (index, stop) }
+    }
+    return nil
   }
 
   /// The last place at which recovery can be told to stop, whatever lies on the way.
-  func lastPlace() throws -> LogSequenceNumber? {
-    for index in files.indices.reversed() {
+  func lastPlace() throws -> LogSequenceNumber? { try lastPlace(upTo: files.count - 1) }
+
+  private func lastPlace(upTo last: Int) throws -> LogSequenceNumber? {
+    for index in files.indices.reversed() where index <= last {
       if let last = try log(index).lastRecord { return last }
       if index > 0, let open = try log(index - 1).openRecord { return open }
     }
     return nil
   }
 
-  /// The latest time of a transaction's end, as far as was understood.
-  private func latest() throws -> Int64? {
-    for file in files.reversed() {
-      if let latest = try inventory.facts(file).log?.latest { return latest }
+  /// The latest time of a transaction's end.
+  private func latest(upTo last: Int) throws -> Int64? {
+    for index in files.indices.reversed() where index <= last {
+      if let latest = try log(index).latest { return latest }
     }
     return nil
   }
 
   private func latest(before place: LogSequenceNumber) throws -> Int64? {
     guard let last = files.firstIndex(where: { $0.number(size) == size.number(of: place) }) else { return nil }
-    let near = try events(in: last..<last + 1).compactMap { event -> Int64? in
-      if event.place < place, case .transactionEnd(_, let time) = event { time.microseconds } else { nil }
+    var near: Int64?
+    try forEachEvent(in: last..<last + 1) { event in
+      guard event.place < place, case .transactionEnd(_, let time) = event else { return }
+      near = max(near ?? .min, time.microseconds)
     }
-    if let latest = near.max() { return latest }
-    for file in files[..<last].reversed() {
-      if let latest = try inventory.facts(file).log?.latest { return latest }
-    }
-    return nil
+    return try near ?? latest(upTo: last - 1)
   }
 }

@@ -7,48 +7,32 @@ internal import HoldfastSystem
 extension RecoveryPath {
   /// From the beginning of the next file on, enough for the end of any record that can be an event.
   private static let headBytes: UInt64 = 256 << 10
+  /// More than any log makes or changes on the way of one recovery.
+  private static let demandsMax = 1 << 14
 
-  /// What recovery meets in some consecutive files of this way.
+  /// What recovery meets in some consecutive files of this way, in order.
   /// - Parameter indices: of `files`.
-  /// - Throws: `EngineError` where their records are not understood.
-  func events(in indices: Range<Int>) throws -> [WALEvent] {
-    var events: [WALEvent] = []
-    _ = try parse(indices, onDemand: { _ in }, onEvent: { events.append($0) })
-    return events
-  }
-
-  /// What is in some consecutive files, read now.
-  func survey(_ indices: Range<Int>) throws -> WALFacts.Log {
-    let notes = WALSurvey.Notes(pointsMax: .max, demandsMax: .max)
-    return notes.facts(try parse(indices, onDemand: { notes.add($0) }, onEvent: { notes.add($0) }))
-  }
-
-  private func parse(
-    _ indices: Range<Int>, onDemand: @escaping (WALDemand) -> Void, onEvent: @escaping (WALEvent) -> Void
-  ) throws -> WALParser {
+  /// - Throws: `EngineError` where their records cannot be followed into the last of them.
+  func forEachEvent(in indices: Range<Int>, _ body: @escaping (WALEvent) -> Void) throws {
     let name = files[indices.lowerBound]
-    let header = try header(of: name)
-    var parser = WALParser(
-      header, from: size.start(of: name.number(size) ?? 0), onDemand: onDemand, onEvent: onEvent)
+    var parser = try inventory.parser(of: inventory.archived(name), onDemand: { _ in }, onEvent: body)
     for file in files[indices] {
       try inventory.archive.read(inventory.archived(file)) { parser.parse($0) }
     }
-    // Where the last file ends in the middle, so does recovery.
-    if let stop = parser.stop, indices.upperBound < files.count {
+    let last = files[indices.upperBound - 1].number(size).map { size.start(of: $0) }
+    if indices.count > 1, let stop = parser.stop, let last, stop <= last {
       throw EngineError(
         "the log that is archived cannot be followed beyond \(stop), in \(name)",
         hint: "Run `holdfast verify --data`; what lies before \(stop) can be reached with --to-lsn.",
         exitStatus: .dataLoss)
     }
-    return parser
   }
 
-  private func header(of file: WALFileName) throws -> WALPageHeader.Segment {
-    let archived = try inventory.archived(file)
-    let head = try inventory.archive.read(0..<UInt64(WALPageHeader.longCount), of: archived)
-    return try head.withUnsafeBytes {
-      try WALFile.checkSegment(file, head: $0, size: archived.manifest.size, path: Path(archived.manifest.objectKey))
-    }
+  /// The first event in some consecutive files that fits.
+  func firstEvent(in indices: Range<Int>, where fits: @escaping (WALEvent) -> Bool) throws -> WALEvent? {
+    var found: WALEvent?
+    try forEachEvent(in: indices) { if found == nil, fits($0) { found = $0 } }
+    return found
   }
 
   /// The event whose record begins in a file and ends in the next one; `nil` where none does.
@@ -63,14 +47,15 @@ extension RecoveryPath {
     _ index: Int, onDemand: @escaping (WALDemand) -> Void, onEvent: @escaping (WALEvent) -> Void
   ) throws {
     guard let place = try log(index).openRecord, let number = files[index].number(size) else { return }
-    let header = try header(of: files[index])
+    let archived = try inventory.archived(files[index])
+    let header = try inventory.header(of: archived)
     let start = size.start(of: number)
     guard place >= start, place.value - start.value < size.bytes else { return }
     let page = (place.value - start.value) / UInt64(header.pageSize) * UInt64(header.pageSize)
     var parser = WALParser(
       header, from: LogSequenceNumber(start.value + page), onDemand: { if $0.place == place { onDemand($0) } },
       onEvent: { if $0.place == place { onEvent($0) } })
-    let tail = try inventory.archive.read(page..<size.bytes, of: inventory.archived(files[index]))
+    let tail = try inventory.archive.read(page..<size.bytes, of: archived)
     let head = try inventory.archive.read(0..<Self.headBytes, of: inventory.archived(files[index + 1]))
     tail.withUnsafeBytes { parser.parse($0) }
     head.withUnsafeBytes { parser.parse($0) }
@@ -82,18 +67,22 @@ extension RecoveryPath {
   /// - Parameters:
   ///   - start: what lies before this is not replayed.
   ///   - last: index of the last file that is read.
+  /// - Throws: `EngineError` for more than any log asks for.
   func demands(from start: LogSequenceNumber, upTo last: Int) throws -> WALDemands {
     var found = WALDemands()
     for index in files.indices where index <= last {
       try inventory.archive.repository.host.cancellation.check()
-      guard let noted = try log(index).demands ?? survey(index..<index + 1).demands else { continue }
-      found.tablespaces += noted.tablespaces
-      found.parameters += noted.parameters
+      guard let noted = try log(index).demands else { continue }
+      found.tablespaces += noted.tablespaces.filter { $0.place >= start }
+      found.parameters += noted.parameters.filter { $0.place >= start }
+      guard found.tablespaces.count + found.parameters.count <= Self.demandsMax else {
+        throw EngineError(
+          "the log of \(inventory.archive.source) up to \(files[index]) makes tablespaces and changes settings more than \(Self.demandsMax) times",
+          hint: "Take a snapshot that was taken later, or restore one as it was captured, without --to-….")
+      }
       guard noted.isOpen, index < last else { continue }
-      try parseOpenRecord(index, onDemand: { found.add($0) }, onEvent: { _ in })
+      try parseOpenRecord(index, onDemand: { if $0.place >= start { found.add($0) } }, onEvent: { _ in })
     }
-    found.tablespaces.removeAll { $0.place < start }
-    found.parameters.removeAll { $0.place < start }
     return found
   }
 }

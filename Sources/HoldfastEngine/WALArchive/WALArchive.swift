@@ -64,15 +64,15 @@ package struct WALArchive: Sendable {
 
   /// Takes the copies of a file in the order in which they count, until `body` finds nothing wrong with one.
   /// - Returns: what `body` returns; `nil` when the file is not archived.
-  /// - Throws: the `DamageError` of the first copy, where none is sound.
+  /// - Throws: what is wrong with the first copy, where none is sound.
   func firstSound<Value>(
     of file: WALFileName, _ system: SystemIdentifier, _ body: (ArchivedWAL) throws -> Value
   ) throws -> Value? {
-    var damage: DamageError?
+    var damage: (any Error)?
     func attempt(_ copy: UInt64) throws -> Value? {
       do {
         return try find(file, of: system, copy: copy).map(body)
-      } catch let error as DamageError {
+      } catch  where Self.isOfACopy(error) {
         damage = damage ?? error
         return nil
       }
@@ -85,6 +85,11 @@ package struct WALArchive: Sendable {
     }
     if let damage { throw damage }
     return nil
+  }
+
+  /// Whether an error says that a copy cannot be read, so that another one may be: it is damaged, or the device that it lies on is.
+  static func isOfACopy(_ error: any Error) -> Bool {
+    error is DamageError || (error as? SystemError)?.isDeviceFailure == true
   }
 
   /// Copies of one file are the same; of what was archived while it was unfinished, the one counts that reaches furthest.
@@ -184,6 +189,15 @@ package struct WALArchive: Sendable {
   package func read(_ archived: ArchivedWAL, _ body: (UnsafeRawBufferPointer) throws -> Void) throws -> WALFacts {
     let container = try open(archived)
     return try WALContents(container, cancellation: repository.host.cancellation).read(archived.manifest, body)
+  }
+
+  /// Reads all of a copy: that it is there says nothing of what is in it. Where it is sealed, what is stored of it.
+  func prove(_ archived: ArchivedWAL) throws {
+    guard repository.sealed != nil else {
+      try read(archived) { _ in }
+      return
+    }
+    try WALContents(open(archived, isClosed: true), cancellation: repository.host.cancellation).proveStored()
   }
 
   /// A part of a file, each block of it proved.

@@ -15,8 +15,11 @@ final class WALInventory {
   /// The numbers of the segments by timeline, in ascending order.
   private(set) var numbers: [UInt32: [UInt64]] = [:]
   private let present: Set<WALFileName>
-  private var knownFacts: [WALFileName: WALFacts] = [:]
+  private var knownLogs: [WALFileName: FollowedLog] = [:]
   private var knownHistories: [TimelineHistory]?
+  /// About how many bytes of memory what is known of logs may take. What is more is read again when it is asked for.
+  private static let knownBytesMax = 64 << 20
+  private var knownBytes = 0
 
   init(_ archive: WALArchive, _ system: SystemIdentifier) throws {
     self.archive = archive
@@ -34,11 +37,11 @@ final class WALInventory {
   private static func segmentSize(
     _ files: [WALFileName], _ archive: WALArchive, _ system: SystemIdentifier
   ) throws -> WALSegmentSize? {
-    var damage: DamageError?
+    var damage: (any Error)?
     for file in files where file.isLog {
       do {
         if let size = try archive.find(file, of: system)?.manifest.segment { return size }
-      } catch let error as DamageError {
+      } catch  where WALArchive.isOfACopy(error) {
         damage = damage ?? error
       }
     }
@@ -55,13 +58,36 @@ final class WALInventory {
     return archived
   }
 
-  func facts(_ file: WALFileName) throws -> WALFacts {
-    if let known = knownFacts[file] { return known }
-    guard let facts = try archive.firstSound(of: file, system, { try archive.facts(of: $0) }) else {
+  /// What a file of the log holds: as it was noted when it was archived, else as it is read now.
+  func log(_ file: WALFileName) throws -> FollowedLog {
+    if let known = knownLogs[file] { return known }
+    let log: FollowedLog
+    // Of what is unfinished earlier versions noted more than is whole.
+    if file.kind != .unfinishedSegment, let noted = try noted(file), noted.demands != nil {
+      log = FollowedLog(facts: noted, stop: nil)
+    } else {
+      log = try FollowedLog(reading: file, in: self)
+    }
+    let bytes = log.bytes
+    if knownBytes + bytes <= Self.knownBytesMax {
+      knownBytes += bytes
+      knownLogs[file] = log
+    }
+    return log
+  }
+
+  /// What was noted of a file when it was archived; `nil` where it was not understood then.
+  func noted(_ file: WALFileName) throws -> WALFacts.Log? {
+    if let known = knownLogs[file] { return known.facts }
+    return try firstSound(of: file) { try archive.facts(of: $0).log }
+  }
+
+  /// Takes the copies of a file in their order, until `body` finds nothing wrong with one.
+  func firstSound<Value>(of file: WALFileName, _ body: (ArchivedWAL) throws -> Value) throws -> Value {
+    guard let value = try archive.firstSound(of: file, system, body) else {
       throw DamageError(Keys.walManifest(archive.source, system, file), "it is missing")
     }
-    knownFacts[file] = facts
-    return facts
+    return value
   }
 
   // MARK: Timelines
@@ -138,15 +164,12 @@ struct RecoveryPath {
     }
     let missing = Self.file(number, history, size)
     self.missing = missing
+    // A fetch gives what is unfinished for what is whole.
     let left = history.steps.reversed().lazy
-      .compactMap { WALFileName(timeline: $0.timeline, number: number, size: size) }.first { inventory.contains($0) }
-    let behind = inventory.numbers.flatMap { timeline, numbers in
-      numbers.compactMap { candidate -> WALFileName? in
-        guard candidate > number, let file = Self.file(candidate, history, size), file.timeline == timeline else {
-          return nil
-        }
-        return file
-      }
+      .compactMap { WALFileName(timeline: $0.timeline, number: number, size: size) }
+      .flatMap { [$0, $0.unfinished].compactMap { $0 } }.first { inventory.contains($0) }
+    let behind = inventory.numbers.compactMap { timeline, numbers in
+      numbers.lazy.filter { $0 > number }.compactMap { Self.file($0, history, size) }.first { $0.timeline == timeline }
     }
     later = behind.min { $0.text.dropFirst(8) < $1.text.dropFirst(8) }
     // Recovery ends in what is unfinished; before a gap nobody is given it.

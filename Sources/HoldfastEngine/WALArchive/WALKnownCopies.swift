@@ -5,8 +5,8 @@ internal import HoldfastSource
 internal import HoldfastStore
 internal import HoldfastSystem
 
-/// What is archived already of a file that is pushed: the very same and sound, then there is nothing to do; or damaged, then it is archived once more; or something
-/// else, then it is refused.
+/// What is archived already of a file that is pushed: the very same and sound, then there is nothing to do; damaged, or by another writer, then it is archived once
+/// more; or something else, then it is refused.
 struct WALKnownCopies {
   /// The one that makes the push superfluous.
   private(set) var same: ArchivedWAL?
@@ -16,73 +16,78 @@ struct WALKnownCopies {
   private(set) var next: UInt64 = 1
   private let name: WALFileName
   private let source: WALSourceFile
+  private let found: WALSurvey.Result
   private let system: SystemIdentifier
   private let archive: WALArchive
   private let writer: WriterKey?
 
-  /// - Parameter name: under which the file is to be archived.
+  /// - Parameters:
+  ///   - name: under which the file is to be archived.
+  ///   - replacesUnfinished: whether what was archived of it while it was unfinished may begin in another way.
   /// - Throws: `EngineError` where something else is archived under that name, or where nobody here can tell.
   init(
-    _ name: WALFileName, _ source: WALSourceFile, _ system: SystemIdentifier, in archive: WALArchive,
-    _ writer: WriterKey?
+    _ name: WALFileName, _ source: WALSourceFile, _ found: WALSurvey.Result, _ system: SystemIdentifier,
+    in archive: WALArchive, _ writer: WriterKey?, replacesUnfinished: Bool
   ) throws {
-    (self.name, self.source, self.system, self.archive, self.writer) = (name, source, system, archive, writer)
+    (self.name, self.source, self.found, self.system) = (name, source, found, system)
+    (self.archive, self.writer) = (archive, writer)
     let known = try archive.copies(of: system, in: name.directory)
+    var isAccepted = false
     if let copies = known[name], let last = copies.last {
       guard last < .max else {
         throw DamageError(Keys.walManifest(archive.source, system, name, copy: last), "its number is not sound")
       }
       next = last + 1
-      try examine(copies)
+      isAccepted = try examine(copies)
     }
-    guard same == nil else { return }
+    guard !isAccepted else { return }
     if name.kind == .unfinishedSegment, let segment = name.segment, known[segment] != nil {
       // What breaks off may be the beginning of the whole, or another log that is damaged: nobody can tell.
-      if try isArchived(segment) { throw refusal }
-    } else if let unfinished = name.unfinished, known[unfinished] != nil {
+      if try isArchived(segment) { throw refusal.whole(segment) }
+    } else if let unfinished = name.unfinished, known[unfinished] != nil, !replacesUnfinished {
       try checkBeginning(unfinished)
     }
   }
 
   private var cancellation: Cancellation { archive.repository.host.cancellation }
 
-  private mutating func examine(_ copies: [UInt64]) throws {
+  private var refusal: WALRefusal { WALRefusal(archive.source, source, found) }
+
+  // MARK: The same contents
+
+  private enum Content {
+    /// The same, by a code that this writer recognises again.
+    case same
+    /// The same, by another writer: without an identity this one will not recognise it.
+    case sameOfAnother
+    case other
+    /// By another writer, and it cannot be opened here.
+    case unknown
+  }
+
+  /// - Returns: whether the same contents were taken before, be they damaged now.
+  private mutating func examine(_ copies: [UInt64]) throws -> Bool {
     let digest = try source.digest(cancellation)
+    var (isAccepted, isUnknown) = (false, false)
     for copy in copies where same == nil {
       do {
         guard let known = try archive.find(name, of: system, copy: copy) else { continue }
-        if try hasContent(digest, known) {
-          try prove(known)
-          same = known
-        } else if !name.mayDiffer {
-          throw refusal
+        let content = try content(digest, known)
+        if case .other = content {
+          guard name.mayDiffer else { throw refusal.otherContents }
+          continue
         }
-      } catch is DamageError {
-        damaged.append(copy)
-      } catch let error as SystemError where error.isDeviceFailure {
+        isAccepted = isAccepted || content != .unknown
+        try archive.prove(known)
+        if case .same = content { same = known }
+        isUnknown = isUnknown || content == .unknown
+      } catch  where WALArchive.isOfACopy(error) {
         damaged.append(copy)
       }
     }
+    guard !isUnknown || isAccepted || name.mayDiffer else { throw refusal.unreadable }
+    return isAccepted
   }
-
-  private var refusal: EngineError {
-    EngineError(
-      "\(source.name) is archived already for \(archive.source), with other contents",
-      hint:
-        "Nothing was stored. Two servers may be archiving under one name: give each a --name of its own, and take a full of it."
-    )
-  }
-
-  /// Reads all of it: that a file is there says nothing of what is in it.
-  private func prove(_ known: ArchivedWAL) throws {
-    guard archive.repository.sealed != nil else {
-      try archive.read(known) { _ in }
-      return
-    }
-    try WALContents(archive.open(known, isClosed: true), cancellation: cancellation).proveStored()
-  }
-
-  // MARK: The same contents
 
   /// By which a file is recognised when it comes again.
   static func content(
@@ -91,14 +96,15 @@ struct WALKnownCopies {
     writer?.contentCode(of: digest, context: WALManifest.context(source, system, file)) ?? digest
   }
 
-  private func hasContent(_ digest: Digest, _ known: ArchivedWAL) throws -> Bool {
+  private func content(_ digest: Digest, _ known: ArchivedWAL) throws -> Content {
     let manifest = known.manifest
-    guard let writer, archive.repository.sealed != nil else { return digest == manifest.content }
+    guard let writer, archive.repository.sealed != nil else { return digest == manifest.content ? .same : .other }
     if manifest.signature?.key == writer.signing.publicKey {
-      return Self.content(digest, manifest.file, system, archive.source, writer) == manifest.content
+      let code = Self.content(digest, manifest.file, system, archive.source, writer)
+      return code == manifest.content ? .same : .other
     }
-    guard try isReadable else { throw unreadable }
-    return try archive.facts(of: known).digest == digest
+    guard try isReadable else { return .unknown }
+    return try archive.facts(of: known).digest == digest ? .sameOfAnother : .other
   }
 
   /// Whether what is archived can be opened here.
@@ -106,18 +112,12 @@ struct WALKnownCopies {
     get throws { try archive.repository.sealed.map { try !$0.identities().isEmpty } ?? true }
   }
 
-  private var unreadable: EngineError {
-    EngineError(
-      "\(source.name) is archived already for \(archive.source), by another writer, and this machine cannot open it to compare",
-      hint: "Run the same push once with --identity FILE; or give this server a --name of its own.")
-  }
-
   // MARK: The same beginning
 
   private func isArchived(_ segment: WALFileName) throws -> Bool {
     do {
       return try archive.find(segment, of: system) != nil
-    } catch is DamageError {
+    } catch  where WALArchive.isOfACopy(error) {
       return false
     }
   }
@@ -127,15 +127,24 @@ struct WALKnownCopies {
     guard try isReadable else { return }
     do {
       _ = try archive.firstSound(of: unfinished, system) { known in
-        guard try isSame(upTo: archive.facts(of: known).log?.end, known) else { throw refusal }
+        let end = try end(of: known)
+        guard try isSame(upTo: end, known) else { throw refusal.otherBeginning(end) }
       }
-    } catch is DamageError {
+    } catch  where WALArchive.isOfACopy(error) {
       return
     }
   }
 
-  private func isSame(upTo end: LogSequenceNumber?, _ known: ArchivedWAL) throws -> Bool {
-    guard let end, let size = source.segment?.size, let number = name.number(size), end >= size.start(of: number) else {
+  /// Behind the last record of an unfinished segment that is whole. What was noted when it was archived may be more: earlier versions proved only some records.
+  private func end(of known: ArchivedWAL) throws -> LogSequenceNumber {
+    guard let segment = source.segment, let number = name.number(segment.size) else { return LogSequenceNumber(0) }
+    var parser = WALParser(segment, from: segment.size.start(of: number)) { _ in }
+    try archive.read(known) { parser.parse($0) }
+    return parser.end
+  }
+
+  private func isSame(upTo end: LogSequenceNumber, _ known: ArchivedWAL) throws -> Bool {
+    guard let size = source.segment?.size, let number = name.number(size), end >= size.start(of: number) else {
       return true
     }
     let count = end.value - size.start(of: number).value

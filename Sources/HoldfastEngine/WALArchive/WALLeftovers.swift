@@ -4,7 +4,7 @@ internal import HoldfastStore
 internal import HoldfastSystem
 
 /// What killed pushes have left: unfinished objects, and objects that no manifest names. A push that runs has these as well, so they go only where nobody
-/// pushes meanwhile.
+/// pushes meanwhile. Where a lock does not reach the machine of a push, that one notices (`WALPush`).
 struct WALLeftovers {
   private let archive: WALArchive
   private var store: any Store { archive.repository.store }
@@ -12,20 +12,34 @@ struct WALLeftovers {
   init(_ archive: WALArchive) { self.archive = archive }
 
   func collect(of system: SystemIdentifier) throws {
-    for name in try store.names(below: Keys.wal(archive.source, system)) where name.hasSuffix("/") {
-      try archive.repository.host.cancellation.check()
-      try collect(of: system, in: String(name.dropLast()))
+    try alone(system) {
+      for name in try store.names(below: Keys.wal(archive.source, system)) where name.hasSuffix("/") {
+        try archive.repository.host.cancellation.check()
+        try remove(of: system, in: String(name.dropLast()))
+      }
     }
   }
 
   /// - Parameter directory: of the archive; it need not be there.
   func collect(of system: SystemIdentifier, in directory: String) throws {
-    let prefix = Keys.wal(archive.source, system, directory)
-    guard let hold = try store.hold(prefix, exclusively: true) else { return }
+    try alone(system) { try remove(of: system, in: directory) }
+  }
+
+  /// Does something only where nobody pushes.
+  private func alone(_ system: SystemIdentifier, _ body: () throws -> Void) throws {
+    let hold = try store.hold(
+      Keys.walLock(archive.source, system), exclusively: true, cancellation: archive.repository.host.cancellation)
+    guard let hold else { return }
     defer { withExtendedLifetime(hold) {} }
+    try body()
+  }
+
+  private func remove(of system: SystemIdentifier, in directory: String) throws {
+    let prefix = Keys.wal(archive.source, system, directory)
     try store.removeUnfinished(below: prefix)
-    let copies = try archive.copies(of: system, in: directory)
+    // The manifests last: what one names that has just come is needed.
     let names = try store.names(below: prefix).filter { Keys.walObjectFile($0) != nil }
+    let copies = try archive.copies(of: system, in: directory)
     for (file, objects) in Dictionary(grouping: names, by: { Keys.walObjectFile($0) }) {
       guard let file, objects.count > copies[file]?.count ?? 0 else { continue }
       var needed: Set<String> = []

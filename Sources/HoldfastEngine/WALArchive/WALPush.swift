@@ -15,6 +15,8 @@ package struct WALPush {
     package var clusterDirectory: Path
     package var system: SystemIdentifier?
     package var compression = Compression.standard
+    /// Whether a whole segment is archived also where it does not begin as what was archived of it while it was unfinished.
+    package var replacesUnfinished = false
 
     package init(path: Path, source: SourceName, clusterDirectory: Path) {
       self.path = path
@@ -34,6 +36,8 @@ package struct WALPush {
     package let replaced: Int
   }
 
+  /// How often it begins anew because others were faster, or took away what it had made.
+  private static let triesMax = 20
   private let repository: Repository
   private let archive: WALArchive
   private let options: Options
@@ -53,17 +57,23 @@ package struct WALPush {
     let directory = source.name.directory
     // Whoever may not remove there what killed pushes left can push nevertheless.
     try? WALLeftovers(archive).collect(of: system, in: directory)
-    let hold = try? repository.store.hold(Keys.wal(options.source, system, directory), exclusively: false)
+    // Without it nobody is kept from taking this push for a killed one; then the object is looked for in the end, and made once more.
+    let hold = try? repository.store.hold(
+      Keys.walLock(options.source, system), exclusively: false, cancellation: host.cancellation)
     defer { withExtendedLifetime(hold) {} }
-    let (log, isUnfinished) = try WALSurvey.result(of: source, host.cancellation)
-    let name = isUnfinished ? source.name.unfinished ?? source.name : source.name
-    while true {
+    let found = try WALSurvey.result(of: source, host.cancellation)
+    let name = found.isUnfinished ? source.name.unfinished ?? source.name : source.name
+    for _ in 0..<Self.triesMax {
       try host.cancellation.check()
-      let known = try WALKnownCopies(name, source, system, in: archive, writer)
+      let known = try WALKnownCopies(
+        name, source, found, system, in: archive, writer, replacesUnfinished: options.replacesUnfinished)
       if let same = known.same { return try confirm(same, system) }
-      if let report = try store(name, log, source, system, writer, beside: known) { return report }
-      // Another push of the same file was faster: what is it?
+      if let report = try store(name, found.log, source, system, writer, beside: known) { return report }
+      // Another push of the same file was faster, or somebody has taken this one for a killed one: what is there?
     }
+    throw EngineError(
+      "what is made of \(source.name) is removed again and again", hint: "Look at who else uses \(repository.location)."
+    )
   }
 
   private func confirm(_ same: ArchivedWAL, _ system: SystemIdentifier) throws -> Report {
@@ -73,24 +83,28 @@ package struct WALPush {
 
   // MARK: A new file
 
-  /// - Returns: `nil` where another push has taken the number.
+  /// - Returns: `nil` where another push has taken the number, and where what was made is gone.
   private func store(
     _ name: WALFileName, _ log: WALFacts.Log?, _ source: WALSourceFile, _ system: SystemIdentifier,
     _ writer: WriterKey?, beside known: WALKnownCopies
   ) throws -> Report? {
-    let draft = try makeObject(name, log, source, system, writer)
+    guard let draft = try makeObject(name, log, source, system, writer) else { return nil }
+    let key = Keys.walManifest(options.source, system, name, copy: known.next)
     do {
       try repository.checkKeyringIsNewest(after: "\(name) was archived")
       // What a killed run has made is not durable yet, perhaps: nothing is built on it before.
       try repository.store.settle(below: Keys.wal(options.source, system, name.directory))
-      let key = Keys.walManifest(options.source, system, name, copy: known.next)
       let manifest = try draft.serialized(signedBy: writer?.signing)
       try Self.checkIsReadable(name) { _ = try ArchivedWAL(parsing: manifest, name: key) }
       try Repository.write(manifest, to: key, of: repository.store)
     } catch {
       try? repository.store.remove(draft.objectKey)
-      if case StoreError.alreadyExists = error { return nil }
+      if isOvertaken(error) { return nil }
       throw error
+    }
+    guard try isThere(draft) else {
+      try repository.store.remove(key)
+      return nil
     }
     known.removeDamaged()
     return Report(
@@ -108,9 +122,26 @@ package struct WALPush {
     }
   }
 
+  /// From now on the manifest keeps everybody from removing the object. Before, a collector of another machine may have done so that saw no lock of this one.
+  private func isThere(_ draft: WALManifest) throws -> Bool {
+    do {
+      try repository.checkPresence(draft.objectKey, length: draft.object.length)
+      return true
+    } catch is DamageError {
+      return false
+    }
+  }
+
+  /// Whether somebody else has taken the name, or has taken away what was unfinished.
+  private func isOvertaken(_ error: any Error) -> Bool {
+    if case StoreError.alreadyExists = error { return true }
+    return (error as? SystemError)?.isNotFound == true
+  }
+
+  /// - Returns: `nil` where somebody has taken it away while it was unfinished.
   private func makeObject(
     _ name: WALFileName, _ log: WALFacts.Log?, _ source: WALSourceFile, _ system: SystemIdentifier, _ writer: WriterKey?
-  ) throws -> WALManifest {
+  ) throws -> WALManifest? {
     let head = try repository.makeHead(.wal, label: [])
     let object = try repository.store.create(Keys.walObject(options.source, system, name, head.name.id))
     let container = try ContainerWriter(head, sink: object)
@@ -132,7 +163,11 @@ package struct WALPush {
       throw error
     }
     let reference = try container.finish()
-    try object.commit()
+    do {
+      try object.commit()
+    } catch  where isOvertaken(error) {
+      return nil
+    }
     return WALManifest(
       repository: repository.id, source: options.source, system: system, file: name, size: source.size,
       segmentSize: source.segment?.size, object: reference,

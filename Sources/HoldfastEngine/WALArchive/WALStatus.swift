@@ -34,6 +34,8 @@ package struct WALStatus {
     package let missing: WALFileName?
     /// Where a part of the log begins that no server replays: it was written with `wal_level = minimal`.
     package let minimalFrom: LogSequenceNumber?
+    /// Where the records of the log cannot be followed any more, though more is archived.
+    package let brokenAt: LogSequenceNumber?
   }
 
   package struct Log: Sendable {
@@ -89,11 +91,13 @@ package struct WALStatus {
     var storedBytes: UInt64 = 0
     for file in files {
       try repository.host.cancellation.check()
-      try noting { storedBytes = storedBytes.saturatingAdding(try inventory.archived(file).manifest.object.length) }
+      try noting(inventory) {
+        storedBytes = storedBytes.saturatingAdding(try inventory.archived(file).manifest.object.length)
+      }
     }
     var latest: Int64?
     for file in files.reversed() where latest == nil && !isClosed {
-      try noting { latest = try inventory.facts(file).log?.latest }
+      try noting(inventory) { latest = try inventory.noted(file)?.latest }
     }
     return Timeline(
       timeline: timeline, first: first, last: last, count: UInt64(files.count), storedBytes: storedBytes,
@@ -101,11 +105,13 @@ package struct WALStatus {
       lastTransaction: latest)
   }
 
-  private func noting(_ body: () throws -> Void) throws {
+  private func noting(_ inventory: WALInventory, _ body: () throws -> Void) throws {
     do {
       try body()
     } catch let damage as DamageError {
       onDamage(damage)
+    } catch let error as SystemError where error.isDeviceFailure {
+      onDamage(DamageError(Keys.wal(inventory.archive.source, inventory.system), error.message))
     }
   }
 
@@ -118,15 +124,24 @@ package struct WALStatus {
 
   private func reach(of snapshot: Snapshot, _ inventory: WALInventory, isClosed: Bool) throws -> Reach {
     var result = Reach(
-      snapshot: snapshot, timeline: nil, end: nil, lastTransaction: nil, missing: nil, minimalFrom: nil)
+      snapshot: snapshot, timeline: nil, end: nil, lastTransaction: nil, missing: nil, minimalFrom: nil, brokenAt: nil)
     guard !isClosed, let size = inventory.size, let cluster = snapshot.envelope.postgres else { return result }
-    try noting {
+    try noting(inventory) {
       let history = try inventory.newestHistory(from: cluster.timeline, upTo: cluster.stop)
       let path = RecoveryPath(inventory, history, size, from: cluster.start)
-      guard let reach = try path.reach(from: cluster.start), reach.end >= cluster.stop else { return }
+      guard let reach = try path.reach(from: cluster.start) else { return }
+      var (minimalFrom, brokenAt): (LogSequenceNumber?, LogSequenceNumber?) = (nil, nil)
+      switch reach.barrier {
+      case .minimal(let parameters): minimalFrom = parameters.place
+      case .broken(let place, _): brokenAt = place
+      case nil: break
+      }
+      let isWhole = reach.end >= cluster.stop
       result = Reach(
-        snapshot: snapshot, timeline: path.files.last?.timeline, end: reach.end, lastTransaction: reach.latest,
-        missing: path.later == nil || reach.barrier != nil ? nil : path.missing, minimalFrom: reach.barrier?.place)
+        snapshot: snapshot, timeline: isWhole ? path.files.last?.timeline : nil, end: isWhole ? reach.end : nil,
+        lastTransaction: isWhole ? reach.latest : nil,
+        missing: path.later == nil || reach.barrier != nil || !isWhole ? nil : path.missing,
+        minimalFrom: isWhole ? minimalFrom : nil, brokenAt: brokenAt)
     }
     return result
   }

@@ -58,16 +58,34 @@ final class WALSurvey {
 
   func add(_ bytes: UnsafeRawBufferPointer) { parser?.parse(bytes) }
 
-  /// What a file holds, and whether the server was still writing into it.
-  static func result(
-    of source: WALSourceFile, _ cancellation: Cancellation
-  ) throws -> (
-    log: WALFacts.Log?, isUnfinished: Bool
-  ) {
+  /// What was found in a file.
+  struct Result {
+    /// `nil` where it holds no log, or one that was not understood to its end.
+    let log: WALFacts.Log?
+    /// Whether the server was still writing into it.
+    let isUnfinished: Bool
+    /// Behind the last record in it that is whole.
+    let end: LogSequenceNumber
+    /// Where its records end though its pages go on: it is damaged. `nil` also where none of them was understood.
+    let damage: LogSequenceNumber?
+  }
+
+  static func result(of source: WALSourceFile, _ cancellation: Cancellation) throws -> Result {
     let survey = WALSurvey(source)
     if survey.parser != nil { try source.read(cancellation) { survey.add($0) } }
     let isUnfinished = try survey.isUnfinished(source)
-    return (survey.facts(isUnfinished: isUnfinished), isUnfinished)
+    let damage = survey.isPartial || isUnfinished ? nil : survey.stop(source)
+    return Result(
+      log: survey.facts(isUnfinished: isUnfinished), isUnfinished: isUnfinished,
+      end: survey.parser?.end ?? LogSequenceNumber(0), damage: damage)
+  }
+
+  /// Where its records end, if some of them were understood.
+  private func stop(_ source: WALSourceFile) -> LogSequenceNumber? {
+    guard let segment = source.segment, let number = source.name.number(segment.size), let stop = parser?.stop,
+      stop > segment.size.start(of: number)
+    else { return nil }
+    return stop
   }
 
   /// `nil` where the file holds no log, or it was not understood to its end.
@@ -79,7 +97,7 @@ final class WALSurvey {
   /// Records that end in the middle are damage, or ones that are not understood, where the pages of the segment go on behind them.
   private func isUnfinished(_ source: WALSourceFile) throws -> Bool {
     guard source.name.kind == .segment, let segment = source.segment, let number = source.name.number(segment.size),
-      let stop = parser?.stop, stop > segment.size.start(of: number)
+      let stop = stop(source)
     else { return false }
     let lastPage = segment.size.start(of: number).value + segment.size.bytes - UInt64(segment.pageSize)
     return try stop.value >= lastPage || !source.hasLastPage(segment, number)

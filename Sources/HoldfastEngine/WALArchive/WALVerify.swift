@@ -114,7 +114,7 @@ struct WALVerify {
     let inventory: WALInventory
     do {
       inventory = try WALInventory(archive, system)
-    } catch is DamageError {
+    } catch  where WALArchive.isOfACopy(error) {
       // It was found above.
       return
     }
@@ -124,7 +124,7 @@ struct WALVerify {
           message: gap.count == 1
             ? "\(gap.first) is missing between others of its timeline: recovery cannot pass it"
             : "\(gap.count) segments from \(gap.first) to \(gap.last) are missing: recovery cannot pass them",
-          costsData: false))
+          costsData: false, isGap: true))
     }
   }
 }

@@ -47,16 +47,16 @@ package struct WALParser {
 
   /// Where the last record begins that is complete and began in what was parsed.
   package private(set) var lastRecord: LogSequenceNumber?
-  /// Behind the last record that is complete.
+  /// Behind the last record that is complete, by its checksum: what a crash leaves has heads whose records were never written.
   package private(set) var end: LogSequenceNumber
   /// Where the log stopped making sense; `nil` as long as it does.
   package private(set) var stop: LogSequenceNumber?
 
   /// A record that began and is not complete yet.
-  package var openRecord: LogSequenceNumber? { pending?.start }
+  package var openRecord: LogSequenceNumber? { stop == nil ? pending?.start : nil }
 
   /// Whether that record may ask something of the server that replays it.
-  package var mayDemand: Bool { pending.map { $0.head?.meaning.isDemand ?? true } ?? false }
+  package var mayDemand: Bool { openRecord != nil && pending?.head?.meaning.isDemand ?? true }
 
   /// - Parameters:
   ///   - segment: of the header of the first page.
@@ -127,9 +127,28 @@ package struct WALParser {
     } else {
       guard isFirstPage || remaining == foreignCount else { return nil }
       foreignCount = remaining - here
-      if foreignCount == 0 { end = LogSequenceNumber((header.address.value + UInt64(header.count + here) + 7) & ~7) }
+      let rest = UnsafeRawBufferPointer(rebasing: page[header.count...])
+      if isFirstPage, header.segment != nil, Self.isSwitchTail(rest, count: remaining) {
+        endSegment(at: LogSequenceNumber(header.address.value + UInt64(header.count + here)))
+      }
     }
     return Self.aligned(header.count + here)
+  }
+
+  /// Whether a segment begins with the end of a switch of segments that began in the one before, and so is empty: the last third or two of a head, and zeros.
+  /// - Parameters:
+  ///   - bytes: of the page, behind its header.
+  ///   - count: how many of them belong to the record from before.
+  private static func isSwitchTail(_ bytes: UnsafeRawBufferPointer, count: Int) -> Bool {
+    (count == 8 || count == 16) && WALRecordHead.isSwitch(infoOn: bytes[(count - 8)...])
+      && bytes[count...].allSatisfy { $0 == 0 }
+  }
+
+  /// What lies behind a switch, up to the next segment, is no log.
+  private mutating func endSegment(at end: LogSequenceNumber) {
+    self.end = LogSequenceNumber((end.value &+ 7) & ~7)
+    // As the server counts: from the end of the record, which may lie in the next segment.
+    resumesAt = segment.size.start(of: segment.size.number(of: LogSequenceNumber(self.end.value &- 1)) &+ 1)
   }
 
   private static func aligned(_ position: Int) -> Int { (position + 7) & ~7 }
@@ -168,7 +187,7 @@ package struct WALParser {
     }
     let before = record.received
     record.received += bytes.count
-    if let head = record.head, head.meaning.isRead {
+    if record.head != nil {
       record.checksum.add(UnsafeRawBufferPointer(rebasing: bytes[max(0, WALRecordHead.count - before)...]))
     }
     guard record.received == record.total else {
@@ -187,21 +206,17 @@ package struct WALParser {
   }
 
   private mutating func finish(_ record: Pending, at end: LogSequenceNumber) -> Bool {
-    guard let head = record.head else { return false }
+    guard let head = record.head, isWhole(record, head) else { return false }
     switch head.meaning {
     case .transactionEnd, .restorePoint:
-      guard isWhole(record, head),
-        let event = record.kept.withUnsafeBytes({ WALRecordBody.event($0, head, at: record.start) })
+      guard let event = record.kept.withUnsafeBytes({ WALRecordBody.event($0, head, at: record.start) })
       else { return false }
       onEvent(event)
     case .parameterChange, .tablespace:
-      guard isWhole(record, head),
-        let demand = record.kept.withUnsafeBytes({ WALRecordBody.demand($0, head, at: record.start) })
+      guard let demand = record.kept.withUnsafeBytes({ WALRecordBody.demand($0, head, at: record.start) })
       else { return false }
       onDemand(demand)
-    case .segmentSwitch:
-      let number = segment.size.number(of: record.start)
-      resumesAt = segment.size.start(of: number + 1)
+    case .segmentSwitch: endSegment(at: end)
     case .databaseCopy:
       guard let copy = record.kept.withUnsafeBytes({ WALRecordBody.databaseCopy($0) }),
         databaseCopies.count < Self.databaseCopiesMax

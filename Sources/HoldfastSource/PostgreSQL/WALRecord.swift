@@ -60,9 +60,6 @@ struct WALRecordHead {
   enum Meaning {
     case transactionEnd, restorePoint, segmentSwitch, databaseCopy, parameterChange, tablespace, other
 
-    /// Whether its contents are looked at, and so proved by its checksum.
-    var isRead: Bool { self == .transactionEnd || self == .restorePoint || isDemand }
-
     /// Whether it asks something of the server that replays it.
     var isDemand: Bool { self == .parameterChange || self == .tablespace }
   }
@@ -78,6 +75,13 @@ struct WALRecordHead {
     case (5, 0x00): .tablespace
     default: .other
     }
+  }
+
+  /// Whether the last third of a head, all that there is of it, is that of a switch of segments.
+  /// - Parameter bytes: 8 of them at least.
+  static func isSwitch(infoOn bytes: Slice<UnsafeRawBufferPointer>) -> Bool {
+    let kind = bytes.prefix(4)
+    return kind.first.map { $0 & 0xf0 == 0x40 } ?? false && kind.dropFirst().allSatisfy { $0 == 0 }
   }
 
   /// Bytes from the beginning of the record on that are looked at.
