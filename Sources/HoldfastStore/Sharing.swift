@@ -45,7 +45,10 @@ struct Sharing: Sendable, Equatable {
   /// The same for what is there already, where it is this user's own: the run that made it may have been killed before it could give it away. What cannot be repaired is used as
   /// it is: where names can only be added, nothing has its mode changed.
   func repair(_ file: OpenFile, mode: UInt32) {
-    guard (try? file.status().userID) == FileSystem.userID else { return }
+    guard let status = try? file.status(), status.userID == FileSystem.userID,
+      // A lock is empty. Anything else got there by a link or a new name, and is not given away.
+      status.kind == .directory || (status.linkCount == 1 && status.size == 0)
+    else { return }
     try? apply(to: file, mode: mode)
   }
 }

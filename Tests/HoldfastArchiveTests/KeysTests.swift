@@ -16,12 +16,15 @@ import Testing
     #expect(Keys.archive(shop, 42, id) == "sources/shop/0000000042/archive-\(String(repeating: "0a", count: 16))")
   }
 
-  @Test(arguments: [("0000000001", 1), ("9999999999", 9_999_999_999), ("0000000000", 0)] as [(String, UInt64)])
+  @Test(arguments: [("0000000001", 1), ("9999999999", 9_999_999_999)] as [(String, UInt64)])
   func aSequenceIsTenDigits(_ text: String, _ sequence: UInt64) {
     #expect(Keys.sequence(text) == sequence)
   }
 
-  @Test(arguments: ["", "1", "000000001", "00000000001", "+000000001", "-000000001", "000000000a", " 000000001"])
+  /// Numbers begin at 1.
+  @Test(arguments: [
+    "", "0000000000", "1", "000000001", "00000000001", "+000000001", "-000000001", "000000000a", " 000000001",
+  ])
   func anythingElseIsNoSequence(_ text: String) {
     #expect(Keys.sequence(text) == nil)
   }

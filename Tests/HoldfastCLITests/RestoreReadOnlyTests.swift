@@ -22,6 +22,11 @@ import Testing
     return nobody
   }
 
+  /// Servers of other tests may run, and a user who is not root is told that he cannot look at them.
+  private func isQuiet(_ text: String) -> Bool {
+    text.split(separator: "\n").allSatisfy { $0.contains("cannot be looked at by this user") }
+  }
+
   private func expectModes(_ mode: UInt32) {
     for name in ["ro", "ro/inner"] { #expect(TestFiles.permissions(target.appending(name)) == mode) }
   }
@@ -32,7 +37,7 @@ import Testing
     for name in ["ro/a", "ro/link", "ro/inner/b"] { TestFiles.remove(target.appending(name)) }
     for name in ["ro/inner", "ro"] { TestFiles.setMode(target.appending(name), 0o511) }
     let result = nobody.run("restore", "--target", target.text, "--missing-only", "--quiet")
-    #expect(result.exitStatus == 0 && result.error == "")
+    #expect(result.exitStatus == 0 && isQuiet(result.error))
     for name in ["ro/a", "ro/link", "ro/inner/b"] {
       #expect(TestFiles.read(target.appending(name)) == Array("invoice".utf8), "\(name)")
     }
@@ -45,7 +50,7 @@ import Testing
     for name in ["ro", "ro/inner"] { TestFiles.setMode(target.appending(name), 0o500) }
     let result = nobody.run(
       "restore", "--target", target.text, "--delta", "--path", "ro/inner/b", "--yes", "--quiet")
-    #expect(result.exitStatus == 0 && result.error == "")
+    #expect(result.exitStatus == 0 && isQuiet(result.error))
     #expect(TestFiles.read(target.appending("ro/inner/b")) == Array("invoice".utf8))
     expectModes(0o500)
   }

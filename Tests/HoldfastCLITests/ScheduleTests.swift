@@ -273,7 +273,7 @@ import Testing
     #expect(text(crontab).contains(" flock -n -E 0 /etc/cron.d/holdfast "))
     #expect(TestFiles.permissions(crontab) == 0o600)
     #expect(install(["--cron", "--user", "nobody"]).exitStatus == 0)
-    #expect(!text(crontab).contains("flock"))
+    #expect(!text(crontab).contains("/etc/cron.d") && text(crontab).contains(" flock -n -E 0 \"$d/holdfast.lock\""))
     #expect(TestFiles.permissions(crontab) == 0o600)
   }
 

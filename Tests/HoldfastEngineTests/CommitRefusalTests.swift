@@ -56,6 +56,7 @@ import Testing
     ) { try shop.backup() }
     #expect(throws: EngineError.self) { try shop.snapshot() }
   }
+
   @Test func aLogThatNobodyCouldReadIsNotArchived() throws {
     let clock = Clock(now: { Timestamp(seconds: 1 << 50, nanoseconds: 0) }, uptime: Clock.system.uptime)
     let shop = try TestShop(clock: clock)
@@ -65,7 +66,7 @@ import Testing
         "no reader would take what would be archived of \(name): its time is not sound; nothing was archived",
         hint: "Check the clock of this machine. Please report it.")
     ) { try WALPushTests().push("\(name)", bytes, shop) }
-    let archived = TestFiles.allFiles(in: shop.repositoryPath).filter { $0.text.contains("/wal/") }
+    let archived = TestFiles.allFiles(in: shop.repositoryPath).filter { $0.text.contains("/repository/wal/") }
     #expect(archived == [])
   }
 }

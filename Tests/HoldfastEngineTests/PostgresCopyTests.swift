@@ -106,8 +106,8 @@ import Testing
       try shop.entries()["pg_tblspc/\(name)"]?.content == .symbolicLink(target: Array("../tablespaces/\(name)".utf8)))
   }
 
-  /// The log makes it again, wherever the copy is restored to.
-  @Test func aTablespaceThatACrashedClusterMakesAnewIsNamed() throws {
+  /// The log makes it again, wherever the copy is restored to; also where a segment that is to be used again lies behind its end.
+  @Test(arguments: [false, true]) func aTablespaceThatACrashedClusterMakesAnewIsNamed(isSwitched: Bool) throws {
     let cluster = try TestCluster()
     try cluster.start()
     let space = cluster.directory.appending("fast")
@@ -116,7 +116,13 @@ import Testing
     try cluster.psql("CHECKPOINT")
     try cluster.psql("CREATE TABLESPACE fast LOCATION '\(space.text)'")
     let name = try cluster.psql("SELECT oid FROM pg_tablespace WHERE spcname = 'fast'")
+    let next = try isSwitched ? cluster.psql("SELECT pg_walfile_name(pg_switch_wal() + 16777216)") : ""
     try cluster.stop("immediate")
+    if isSwitched {
+      let segment = cluster.data.appending("pg_wal").appending(next)
+      TestFiles.write([UInt8](repeating: 0, count: 16 << 20), to: segment)
+      try TestCluster.giveToServer(cluster.data.appending("pg_wal"))
+    }
     func warnings() throws -> [String] {
       let progress = QuietProgress()
       try shop.backup(progress: progress) { $0.source = cluster.data }

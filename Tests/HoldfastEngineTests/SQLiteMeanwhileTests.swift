@@ -97,6 +97,19 @@ import Testing
     #expect(try restored().summary.hasPrefix("20 "))
   }
 
+  /// The first commit of a program: its journal would take back everything, and would empty what is restored.
+  @Test func theJournalOfADatabaseThatIsBeingMadeIsLeftOut() throws {
+    TestFiles.write([UInt8](), to: place)
+    let journal = Path(bytes: place.bytes + Array("-journal".utf8))
+    TestFiles.write([UInt8](repeating: 0, count: 512), to: journal)
+    let probe = MeddlingProbe(before: .open, of: "z/orders.db") { [place] time in
+      if time == 0 { try? TestDatabase(place, "PRAGMA journal_mode = MEMORY;" + TestDatabase.orders).order(20) }
+    }
+    let report = try shop.backup(in: shop.repository(probe: probe))
+    #expect(probe.times > 0 && report.problems == [])
+    #expect(try restored().names == ["orders.db"] && restored().summary.hasPrefix("20 "))
+  }
+
   /// What a copy of the directory is after SQLite has recovered it is what was captured of it, whatever was going on when the program was killed.
   @Test func whatAKilledProgramLeavesIsCapturedAsSQLiteRecoversIt() async throws {
     let seed = UInt64.random(in: 0..<1 << 40)

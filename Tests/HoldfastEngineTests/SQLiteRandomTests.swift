@@ -29,7 +29,7 @@ import Testing
       if !isNamed { wholeCount += 1 }
       #expect(try isNamed || program.hasCommitted(TestDatabase(copy).summary()), "\(report.problems)")
     }
-    #expect(wholeCount > 1, "what its programs do keeps few captures from being whole")
+    #expect(wholeCount > 0, "what its programs do keeps few captures from being whole")
   }
 }
 

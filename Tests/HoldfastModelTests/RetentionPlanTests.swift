@@ -67,8 +67,12 @@ import Testing
     }
     #expect(
       reasons(merged(by: false)) { $0.last = 3 } == [
-        "", "one of the last 3", "the newest; one of the last 3", "the last that was made; one of the last 3",
+        "one of the last 3", "one of the last 3", "the newest; one of the last 3",
+        "the last that was made; one of the last 3",
       ])
+    #expect(
+      reasons(merged(by: false)) { $0.periods = [.daily: 5] }.contains("") == false,
+      "each is the newest of its day, as if the merge were not there")
     #expect(
       reasons(merged(by: true)) { $0.last = 3 } == [
         "one of the last 3", "", "the newest; one of the last 3", "the last that was made; one of the last 3",

@@ -10,7 +10,7 @@ enum CaptureStep {
   /// Something without contents that was added or changed.
   case put(Entry, previous: Entry?)
   case removed(Path)
-  /// What SQLite keeps beside a database, as long as that is captured without it.
+  /// A file with a name that SQLite gives to what it keeps beside a database: it is left out where that is captured as its programs see it.
   case companion(ScannedItem, previous: Entry?)
   case smallFile(SmallFile)
   case chunk(Chunk)

@@ -177,7 +177,6 @@ final class CapturePipeline {
     databases.sqlite.letGo(before: item.path)
     // First of all: what is left out must not become the first name of anything.
     if databases.isCompanion(item.path, root: root, files: host.files) {
-      progress.skip(bytes: item.status.size)
       return try add(.companion(item, previous: previous))
     }
     if let link = links.otherName(of: item) {
@@ -191,6 +190,10 @@ final class CapturePipeline {
     try beginDatabase(in: item)
     if let previous, isUnchanged(item, since: previous) { return try add(.unchanged(previous)) }
     if try lookAgain(at: item) { try beginDatabase(in: item) }
+    // What it lies beside may turn out to be a database when it is read.
+    if item.status.kind == .file, item.status.linkCount == 1, SQLiteCandidate.database(ofCompanion: item.path) != nil {
+      return try add(.companion(item, previous: previous))
+    }
     if item.status.kind == .file { return try capture(item, previous: previous, mapOffset: mapOffset) }
     if let content = try content(of: item, previous: previous) { try put(item, content: content, previous: previous) }
   }

@@ -48,6 +48,7 @@ extension CapturePipeline {
   /// What SQLite keeps beside a database is left out, unless the database was captured as a plain file in the end: then it belongs to that.
   private func finishCompanion(_ item: ScannedItem, previous: Entry?) throws {
     if databases.isCompanion(item.path, root: root, files: host.files) {
+      progress.skip(bytes: item.status.size)
       if let previous { try record.remove(previous.path) }
     } else if let file = try openLarge(item, previous: previous, base: nil, isInTurn: true) {
       try captureInline(file)

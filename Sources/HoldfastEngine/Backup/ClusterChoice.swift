@@ -54,7 +54,9 @@ struct ClusterChoice {
       progress.warn(
         "the PostgreSQL cluster \(place(of: crashed)) was not shut down: it is captured as it lies there, and recovers when it is started"
       )
-      for tablespace in crashed.tablespacesOfRecovery(in: root, files: host.files) {
+      for tablespace in crashed.tablespacesOfRecovery(
+        in: root, files: host.files, cancellation: host.cancellation)
+      {
         progress.warn(
           "a server that is started on a copy of the PostgreSQL cluster \(place(of: crashed)) makes tablespace \(tablespace.oid) in \(tablespace.directory), as its log says, and writes over what is there: start the server once where the cluster lies, and capture it then"
         )

@@ -55,8 +55,8 @@ struct VerifyWalk {
       }
       try checkRecipients(of: snapshot, chain)
       if !repository.isClosed {
-        // A restore reads it as well.
-        _ = try repository.openBody(of: snapshot).label()
+        // A restore reads it as well. Only what is sealed has one.
+        if repository.sealed != nil { _ = try repository.openBody(of: snapshot).label() }
         (state, bodies) = try replay(chain, from: parent)
       }
       if try state?.has(StagingArea.name) ?? false {
@@ -132,7 +132,7 @@ struct VerifyWalk {
         guard let location = run.location, sample.isChosen(archive: location.archive, frame: location.frame) else {
           return
         }
-        if chain.archive(location.archive) != nil { damage.visited.insert(location.archive, location.frame) }
+        if location.archive < UInt64(chain.archives.count) { damage.visited.insert(location.archive, location.frame) }
         plan.add(run, of: file, to: damage.nowhere)
         if plan.isFull { try fetcher.fetch(&plan) }
       } end: { plan in

@@ -226,18 +226,17 @@ extension Repository {
   /// Whether a chain has room for one more body, whatever that will be.
   func hasRoomForABody(_ chain: Chain) throws -> Bool {
     let most = UInt64(Limits.bodyFramesPerChainMax - Limits.framesPerContainerMax)
-    // Where they can have no more by their lengths, none needs to be opened.
-    guard chain.snapshots.reduce(UInt64(0), { $0.saturatingAdding($1.envelope.body.framesMax) }) > most else {
-      return true
-    }
+    // By their lengths they have no more than so many. Only where that would be too many are bodies opened: the largest first, which is a full's, and in most chains the only one.
+    var frames = chain.snapshots.reduce(UInt64(0)) { $0.saturatingAdding($1.envelope.body.framesMax) }
     var closed = self
     closed.isClosed = true
-    var totals = BodyTotals()
-    for snapshot in chain.snapshots {
-      totals = try totals.adding(closed.openBody(of: snapshot))
-      guard totals.frames <= most else { return false }
+    for snapshot in chain.snapshots.sorted(by: { $0.envelope.body.length > $1.envelope.body.length }) {
+      guard frames > most else { return true }
+      let body = snapshot.envelope.body
+      let real = try UInt64(closed.openBody(of: snapshot).frames.count)
+      frames = (frames - min(frames, body.framesMax)).saturatingAdding(real)
     }
-    return true
+    return frames <= most
   }
 
   /// Whether bodies hold no more than what is stored can be worth: a small object must not cost a reader days and disks.

@@ -31,6 +31,8 @@ package struct ClientMemory: Sendable {
 
     var repository: Identifier
     var keyring: Envelope.KeyringReference
+    /// The keyring with which the repository was made; `nil` where an earlier version remembered it.
+    var firstKeyring: Envelope.KeyringReference?
     /// The newest snapshot that was seen, by source.
     var heads: [String: Head]
     /// The newest revision of the notes that was seen, by source.
@@ -41,6 +43,7 @@ package struct ClientMemory: Sendable {
       guard other.repository == repository else { return self }
       var merged = self
       if other.keyring.revision > keyring.revision { merged.keyring = other.keyring }
+      merged.firstKeyring = firstKeyring ?? other.firstKeyring
       merged.heads.merge(other.heads) { mine, others in
         var newest = others.sequence > mine.sequence ? others : mine
         newest.path = newest.path ?? mine.path ?? others.path

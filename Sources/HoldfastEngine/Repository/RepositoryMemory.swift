@@ -34,7 +34,12 @@ final class RepositoryMemory: Sendable {
     guard known.stranger == nil else {
       throw refusal(place, "it has another ID than the one that this machine knows there")
     }
-    if acceptsOlder { return nil }
+    if acceptsOlder {
+      guard known.record.map({ isOlder(history, than: $0) }) ?? true else {
+        throw refusal(place, "its keyring is no earlier one of the repository that this machine has seen")
+      }
+      return nil
+    }
     if let record = known.record, !history.contains(where: { $0.reference == record.keyring }) {
       throw refusal(place, "its keyring lacks revision \(record.keyring.revision), which this machine has seen")
     }
@@ -42,9 +47,17 @@ final class RepositoryMemory: Sendable {
       known.record
       ?? ClientMemory.Record(repository: descriptor.repository, keyring: newest.reference, heads: [:])
     record.keyring = newest.reference
+    record.firstKeyring = history.first?.reference
     let result = RepositoryMemory(memory: memory, places: store.places, files: files, record: record)
     if record != known.record || !known.isComplete { result.save(record) }
     return result
+  }
+
+  /// Whether a keyring is one from which the remembered one came, or that itself or a later one: nothing that somebody else has made under the same ID.
+  private static func isOlder(_ history: [KeyringRevision], than record: ClientMemory.Record) -> Bool {
+    if history.contains(where: { $0.reference == record.keyring }) { return true }
+    guard let newest = history.last, newest.keyring.revision < record.keyring.revision else { return false }
+    return record.firstKeyring == nil || history.first?.reference == record.firstKeyring
   }
 
   private static func refusal(_ location: String, _ finding: String) -> EngineError {

@@ -31,7 +31,7 @@ struct FollowedLog {
 
   /// About how much memory it takes.
   var bytes: Int {
-    // Measured: a name in two tables, and the numbers.
+    // About so many: a name in two tables, and the numbers.
     let itself = 512
     let demands = facts.demands ?? WALDemands()
     return itself + facts.restorePoints.count * 192

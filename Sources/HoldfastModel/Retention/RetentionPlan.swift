@@ -35,7 +35,7 @@ package struct RetentionPlan: Hashable, Sendable {
 
   /// Whom the rules look at, in the order of what they stand for.
   private struct Judged {
-    /// Those whose times are in order: only they displace others.
+    /// Those whose times are in order, and whose places are their own: only they displace others.
     var inOrder: [Int] = []
     /// Each of these is judged beside those in order, as if the others here were not there: nobody who writes a wrong time pushes another one out.
     var outOfOrder: [Int] = []
@@ -43,14 +43,22 @@ package struct RetentionPlan: Hashable, Sendable {
 
   private mutating func judge(now: Timestamp) -> Judged {
     let present = lines.indices.filter { lines[$0].candidate.time <= now }
-    let isOutOfOrder = TimeOrder.contradictions(in: present.map { lines[$0].candidate.time })
     var judged = Judged()
-    for (index, isOut) in zip(present, isOutOfOrder) {
+    // What somebody merged who may not have snapshots removed has the place and the time that he wrote: it takes no place of another one, and says nothing of a clock.
+    judged.outOfOrder = present.filter { isForeignMerge($0) && !isReplaced($0) }
+    let own = present.filter { !isForeignMerge($0) }
+    let isOutOfOrder = TimeOrder.contradictions(in: own.map { lines[$0].candidate.time })
+    for (index, isOut) in zip(own, isOutOfOrder) {
       lines[index].isOutOfOrder = isOut
       if isReplaced(index) { continue }
       if isOut { judged.outOfOrder.append(index) } else { judged.inOrder.append(index) }
     }
     return judged
+  }
+
+  private func isForeignMerge(_ index: Int) -> Bool {
+    let candidate = lines[index].candidate
+    return candidate.standsFor != candidate.sequence && !candidate.mayReplace
   }
 
   /// Whether a merge has made a full that stands for it: no rule counts the same state twice.

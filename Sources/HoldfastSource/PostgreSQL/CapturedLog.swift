@@ -19,6 +19,8 @@ struct CapturedLog {
 
   private static let blockBytes = 1 << 20
 
+  private var isOpenEnded: Bool { stop.value == .max }
+
   /// Follows its records from the start to the stop.
   /// - Parameter segments: in their order, from that of the start on.
   /// - Throws: `PostgresFailure` where it is not whole, or not of this cluster.
@@ -42,7 +44,9 @@ struct CapturedLog {
     var effects = Effects()
     var parser: WALParser?
     for (path, file) in segments where parser?.stop == nil {
-      let header = try header(of: file, path, block)
+      // Behind the end of a log that is followed as far as it goes, segments lie that are to be used again.
+      let mayEnd = isOpenEnded && parser != nil
+      guard let header = try mayEnd ? try? header(of: file, path, block) : header(of: file, path, block) else { break }
       var offset: UInt64 = 0
       if parser == nil {
         offset = start.value % segmentBytes / UInt64(header.pageSize) * UInt64(header.pageSize)
@@ -86,9 +90,14 @@ extension PostgresCluster {
   /// directory that it had, wherever the cluster was restored to.
   /// - Parameter source: the root of the source.
   /// - Returns: as far as the log can be read.
-  package func tablespacesOfRecovery(in source: OpenFile, files: FileSystem) -> [WALTablespace] {
-    let segments = log.compactMap { WALFileName(String(decoding: $0.name, as: UTF8.self)) }
-      .filter { $0.kind == .segment && $0.timeline == control.timeline }.sorted { $0.text < $1.text }
+  package func tablespacesOfRecovery(
+    in source: OpenFile, files: FileSystem, cancellation: Cancellation
+  ) -> [WALTablespace] {
+    let all = log.compactMap { WALFileName(String(decoding: $0.name, as: UTF8.self)) }
+      .filter { $0.kind == .segment && $0.timeline >= control.timeline }.sorted { $0.text < $1.text }
+    // A segment of a later timeline begins with what the earlier one had in it.
+    let segments = Dictionary(all.map { ($0.text.dropFirst(8), $0) }) { $1 }.values
+      .sorted { $0.text.dropFirst(8) < $1.text.dropFirst(8) }
     guard let directory = try? files.open(root.appending("pg_wal"), in: source, .directoryFollowingLinks),
       let size = log.first(where: { file in segments.first.map { file.name.elementsEqual($0.text.utf8) } ?? false })?
         .size,
@@ -96,7 +105,8 @@ extension PostgresCluster {
       let first = segments.firstIndex(where: { $0.number(segmentSize) == control.redo.value / size })
     else { return [] }
     let following = segments[first...].lazy.compactMap { name in
-      (try? files.openForCapture(Path(name.text), in: directory)).map { (path: Path(name.text), file: $0) }
+      cancellation.isRaised
+        ? nil : (try? files.openForCapture(Path(name.text), in: directory)).map { (path: Path(name.text), file: $0) }
     }
     let captured = CapturedLog(
       start: control.redo, stop: LogSequenceNumber(.max), timeline: control.timeline, system: control.system,
