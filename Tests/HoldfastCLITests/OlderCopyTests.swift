@@ -57,4 +57,16 @@ import Testing
     #expect(result.exitStatus == 21)
     #expect(result.error.contains("it has another ID than the one that this machine knows there"))
   }
+
+  /// Whoever has the storage in his hands knows the ID, and can go on from what was true earlier.
+  @Test func aCopyThatWentAnotherWayIsNoOlderCopy() {
+    let other = tool.generate("other")
+    let fork = tool.run("key", "add", "--recipient", other, "--label", "other", "--identity", "identity", "-r", copy) {
+      $0.environment["HOLDFAST_STATE_DIR"] = tool.directory.appending("elsewhere").text
+    }
+    #expect(fork.exitStatus == 0, "\(fork.error)")
+    let result = tool.run("list", "--older-copy", "-r", copy)
+    #expect(result.exitStatus == 21)
+    #expect(result.error.contains("its keyring is no earlier one of the repository that this machine has seen"))
+  }
 }

@@ -7,7 +7,7 @@ import HoldfastTestSupport
 import Testing
 
 /// A copy of a data directory is captured as what it is: never with the word of a server that runs elsewhere, and never at the cost of the rest of a source.
-@Suite(.serialized, .timeLimit(.minutes(4))) struct PostgresCopyTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct PostgresCopyTests {
   private let shop: TestShop
 
   init() throws { shop = try TestShop(clock: TestShop.clock(ahead: 10)) }

@@ -6,7 +6,7 @@ import HoldfastTestSupport
 import Testing
 
 /// A restore that keeps what is there is refused for a database in use only where it would touch it.
-@Suite(.timeLimit(.minutes(2))) struct RestoreBesideUseTests {
+@Suite(.timeLimit(.minutes(10))) struct RestoreBesideUseTests {
   private let shop: TestShop
   private var target: Path { shop.directory.appending("target") }
 

@@ -54,6 +54,17 @@ import Testing
     #expect(modes() == Self.shared)
   }
 
+  /// A lock is empty: a file of this user's that somebody gave the name of one is not given to the group.
+  @Test func whatOnlyHasTheNameOfALockIsNotShared() throws {
+    let store = LocalStore(directory: storage, host: TestShop.host(), sharedWith: Self.group)
+    try fill(store)
+    let lock = storage.appending("locks/shop.lock")
+    TestFiles.write("private", to: lock)
+    TestFiles.setMode(lock, 0o600)
+    _ = try store.lock("shop", wait: false, cancellation: Cancellation())
+    #expect(TestFiles.permissions(lock) == 0o600)
+  }
+
   /// Where directories have lost the bit, as after a copy, files get the group all the same, and this user's own get it back.
   @Test func aDirectoryThatLostTheBitStopsNobody() throws {
     try fill(LocalStore(directory: storage, host: TestShop.host(), sharedWith: Self.group))
