@@ -70,9 +70,9 @@ import Testing
         "one of the last 3", "one of the last 3", "the newest; one of the last 3",
         "the last that was made; one of the last 3",
       ])
-    #expect(
-      reasons(merged(by: false)) { $0.periods = [.daily: 5] }.contains("") == false,
-      "each is the newest of its day, as if the merge were not there")
+    let days =
+      row(10, 110, 210) + [snapshot(4, at: 110) { ($0.standsFor, $0.mayReplace) = (2, false) }]
+    #expect(reasons(days) { $0.periods[.day] = 3 }.allSatisfy { !$0.isEmpty }, "the second is the newest of its day")
     #expect(
       reasons(merged(by: true)) { $0.last = 3 } == [
         "one of the last 3", "", "the newest; one of the last 3", "the last that was made; one of the last 3",
