@@ -146,7 +146,9 @@ import Testing
     let kept = try #require(files.first { $0.text.contains("/repository-") })
     let named = try #require(files.first { !$0.text.contains("/repository-") })
     let text = String(decoding: TestFiles.read(kept) ?? [], as: UTF8.self)
-    TestFiles.write(text.replacing("{\"heads\"", with: "{\"location\":\"\(genuine)\",\"heads\""), to: named)
+    let earlier = text.replacing(/{"firstKeyring":{[^}]*},"heads"/, with: "{\"location\":\"\(genuine)\",\"heads\"")
+    #expect(earlier != text)
+    TestFiles.write(earlier, to: named)
     TestFiles.remove(kept)
     #expect(TestFiles.allFiles(in: shop.memoryPath).count == 1)
   }
