@@ -35,6 +35,7 @@ struct DatabaseSurvey {
     let known = parent?.makeReader()
     var previous = try known?.nextEntry()
     var databases: Set<Path> = []
+    let openMax = SQLiteDatabases.openMax
     while let finding = try scanner.next() {
       try host.cancellation.check()
       guard case .item(let item) = finding else { continue }
@@ -49,14 +50,11 @@ struct DatabaseSurvey {
         found.unsoundClusters[item.path.parent ?? .root] = error
       }
       // What lies beside a database belongs to it.
-      if let database = SQLiteCandidate.database(ofCompanion: item.path), databases.contains(database) { continue }
-      let encrypted = SQLiteCandidate.encryptedDatabase(
-        ofLog: item.path, status: item.status, in: root, files: host.files)
-      if let encrypted { found.encrypted.append(encrypted) }
-      let keepsOpen = found.sqlite.count < SQLiteDatabases.openMax
-      let unwhole = SQLiteCandidate.unwholeDatabase(
-        ofLog: item.path, in: root, files: host.files, keepsOpen: keepsOpen)
-      if let unwhole, !exclusions.contains(where: { $0.matches(unwhole.path) }) { found.sqlite.append(unwhole) }
+      let keepsOpen = found.sqlite.count < openMax
+      if let database = SQLiteCandidate.database(ofCompanion: item.path) {
+        if databases.contains(database) { continue }
+        examine(log: item, keepsOpen: keepsOpen, &found)
+      }
       guard SQLiteCandidate.isPossible(item.status) else { continue }
       let isAsBefore =
         previous.map { $0.path == item.path && !$0.content.isHardLink && detection.isUnchanged(item.status, since: $0) }
@@ -69,11 +67,25 @@ struct DatabaseSurvey {
         databases.insert(candidate.path)
       }
     }
+    findServers(&found)
+    return found
+  }
+
+  /// Looks at the database that a WAL tells of, and nothing else.
+  private func examine(log: ScannedItem, keepsOpen: Bool, _ found: inout Findings) {
+    let encrypted = SQLiteCandidate.encryptedDatabase(
+      ofLog: log.path, status: log.status, in: root, files: host.files)
+    if let encrypted { found.encrypted.append(encrypted) }
+    let unwhole = SQLiteCandidate.unwholeDatabase(
+      ofLog: log.path, in: root, files: host.files, keepsOpen: keepsOpen)
+    if let unwhole, !exclusions.contains(where: { $0.matches(unwhole.path) }) { found.sqlite.append(unwhole) }
+  }
+
+  private func findServers(_ found: inout Findings) {
     if !found.clusters.isEmpty || !found.unsoundClusters.isEmpty {
       let servers = RunningServers(files: host.files)
       found.clusters = found.clusters.map { $0.seen(by: servers) }
       found.servers = servers
     }
-    return found
   }
 }

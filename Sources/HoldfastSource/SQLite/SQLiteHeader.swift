@@ -67,6 +67,8 @@ package struct SQLiteCandidate: Sendable {
 
   /// The database beside which SQLite would keep a file of this name; `nil` where the name is none of its.
   package static func database(ofCompanion path: Path) -> Path? {
+    // Asked for every file of a source, and nearly none ends so.
+    guard let last = path.bytes.last, last == UInt8(ascii: "l") || last == UInt8(ascii: "m") else { return nil }
     for suffix in suffixes
     where path.bytes.count > suffix.count && path.bytes.suffix(suffix.count).elementsEqual(suffix) {
       return Path(bytes: Array(path.bytes.dropLast(suffix.count)))
