@@ -111,7 +111,16 @@ final class ByteCursor {
   func path(after previous: Path) throws -> Path {
     let shared = try varint(as: Int.self, max: previous.bytes.count)
     let count = try varint(as: Int.self, max: Limits.pathBytesMax)
-    return try entryPath(previous.bytes[..<shared] + raw(count: count))
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(shared + count)
+    bytes.append(contentsOf: previous.bytes[..<shared])
+    if block.count - position >= count {
+      bytes.append(contentsOf: block[position..<position + count])
+      position += count
+    } else {
+      bytes += try raw(count: count)
+    }
+    return try entryPath(bytes)
   }
 
   func time() throws -> Timestamp {

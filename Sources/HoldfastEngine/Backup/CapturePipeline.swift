@@ -174,7 +174,7 @@ final class CapturePipeline {
   }
 
   private func examine(_ item: ScannedItem, previous: Entry?, mapOffset: UInt64) throws {
-    databases.sqlite.letGo(before: item.path)
+    if databases.sqlite.isWaiting { databases.sqlite.letGo(before: item.path) }
     // First of all: what is left out must not become the first name of anything.
     if databases.isCompanion(item.path, root: root, files: host.files) {
       return try add(.companion(item, previous: previous))

@@ -85,6 +85,9 @@ package struct SQLiteDatabases: Sendable {
   /// Notes that the walk over the source has met a database.
   package mutating func meet(_ database: SQLiteCapture) { met.insert(database.key) }
 
+  /// Whether there are databases whose place the walk over the source has not passed.
+  package var isWaiting: Bool { !waiting.isEmpty }
+
   /// Lets go of the databases that the walk has not met where they were: nobody shall wait for what is no part of the snapshot.
   /// - Parameter path: how far the walk has come.
   package mutating func letGo(before path: Path) {
