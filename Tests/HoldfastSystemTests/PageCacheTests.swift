@@ -26,7 +26,11 @@ import Testing
       (0..<4).map { ResidentPages.count(path, at: $0 << 20, bytes: 1 << 20) }
         + [ResidentPages.count(path, at: 4 << 20, bytes: 3)]
     }
-    try #require(counts() == [0, 256, 16, 0, 0])
+    // The kernel may take some of what is cached for others who need memory, but it brings nothing in.
+    let isAsCached = { (found: [Int]) in
+      (240...256).contains(found[1]) && (12...16).contains(found[2]) && [found[0], found[3], found[4]] == [0, 0, 0]
+    }
+    try #require(isAsCached(counts()))
     let files = FileSystem()
     let file = try files.openForCapture(Path("orders"), in: files.open(directory.path, .directory), use)
     let buffer = Buffer(capacity: Self.chunkBytes)
@@ -37,7 +41,8 @@ import Testing
       buffer.count = try file.read(into: buffer.bytes, at: UInt64(start))
       #expect(buffer.used.elementsEqual(bytes[start..<min(start + Self.chunkBytes, bytes.count)]))
     }
-    #expect(counts() == [0, 256, 16, 0, 0])
+    let found = counts()
+    #expect(isAsCached(found), "\(found)")
   }
 
   @Test(arguments: [PageCacheUse.ordinary, .sparing, .sparingByAdvice])
