@@ -32,9 +32,10 @@ import Testing
     #expect(report.envelope.consistency == "sqlite-read-transaction" && report.problems == [])
     #expect(report.envelope.changes.readBytes > 4 * UInt64(Self.fileBytes))
     let after = counts()
-    #expect(after[0] == before[0] && after[4] == before[4], "what was cached stays")
+    // The kernel may take a little of it for others who need memory.
+    #expect(after[0] + 64 >= before[0] && after[4] == before[4], "what was cached stays")
     // Two threads that want what was read ahead at the same moment may leave it there: some dozen pages.
-    #expect(zip(after, before).allSatisfy { $0 >= $1 && $0 <= $1 + 192 }, "what was brought in goes: \(after)")
+    #expect(zip(after, before).allSatisfy { $0 + 64 >= $1 && $0 <= $1 + 192 }, "what was brought in goes: \(after)")
     // Nor does what it writes stay there.
     let archive = try #require(TestFiles.allFiles(in: shop.repositoryPath).first { $0.text.contains("/archive-") })
     let length = try #require(TestFiles.status(archive)?.size)
