@@ -63,11 +63,12 @@ let package = Package(
     module(
       "Engine",
       ["HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastSource", "HoldfastStore"]),
+    module("Report", ["HoldfastModel", "HoldfastSystem", "HoldfastArchive", "HoldfastEngine"]),
     module(
       "CLI",
       [
         "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastSource", "HoldfastStore",
-        "HoldfastConfiguration", "HoldfastEngine", argumentParser,
+        "HoldfastConfiguration", "HoldfastEngine", "HoldfastReport", argumentParser,
       ]),
     .executableTarget(
       name: "holdfast", dependencies: ["HoldfastCLI"], swiftSettings: settings, linkerSettings: [releaseBinary]),

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import HoldfastEngine
 internal import HoldfastModel
+internal import HoldfastReport
 internal import HoldfastSystem
 
 /// The program: parses, runs, and is the one place where an error becomes a message and an exit status.
@@ -26,7 +27,7 @@ package enum CommandLineTool {
       }
       let status = end(error)
       if StatusCommand.isPlugin(arguments), status == ExitStatus.usage.rawValue, !(error is NagiosOutcome) {
-        return NagiosOutcome.Status.unknown.rawValue
+        return NagiosStatus.unknown.rawValue
       }
       guard WALFetchCommand.isMeant(by: arguments), status != ExitStatus.done.rawValue else { return status }
       return max(status, ExitStatus.fetchFailed.rawValue)

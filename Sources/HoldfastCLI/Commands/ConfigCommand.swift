@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import HoldfastConfiguration
 internal import HoldfastModel
+internal import HoldfastReport
 internal import HoldfastSystem
 
 struct ConfigCommand: ParsableCommand {

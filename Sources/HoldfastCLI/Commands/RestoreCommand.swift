@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import HoldfastArchive
 internal import HoldfastEngine
 internal import HoldfastModel
+internal import HoldfastReport
 internal import HoldfastSystem
 
 struct RestoreCommand: ParsableCommand {

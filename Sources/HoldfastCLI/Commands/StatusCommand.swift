@@ -3,6 +3,7 @@ internal import HoldfastArchive
 internal import HoldfastConfiguration
 internal import HoldfastEngine
 internal import HoldfastModel
+internal import HoldfastReport
 internal import HoldfastSystem
 
 struct StatusCommand: ParsableCommand {
@@ -143,11 +144,5 @@ struct StatusCommand: ParsableCommand {
 
 /// The end of a plugin: it has said everything.
 struct NagiosOutcome: Error {
-  enum Status: Int32 {
-    case ok = 0
-    case warning = 1
-    case critical = 2
-    case unknown = 3
-  }
-  let status: Status
+  let status: NagiosStatus
 }

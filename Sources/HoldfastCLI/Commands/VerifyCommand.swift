@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import HoldfastArchive
 internal import HoldfastEngine
 internal import HoldfastModel
+internal import HoldfastReport
 internal import HoldfastSystem
 
 /// `5%` or `5`: a share of all frames.

@@ -1,11 +1,11 @@
-internal import HoldfastEngine
-internal import HoldfastModel
+package import HoldfastEngine
+package import HoldfastModel
 
 /// `holdfast status --prometheus`: metrics in the text format, in base units, without timestamps. What is unknown has no sample.
-struct PrometheusText {
-  private(set) var text = ""
+package struct PrometheusText {
+  package private(set) var text = ""
 
-  init(_ statuses: [SourceStatus], repository: Identifier, now: Timestamp) {
+  package init(_ statuses: [SourceStatus], repository: Identifier, now: Timestamp) {
     self.init()
     add(
       "status_time_seconds", "When these figures were taken, in seconds since 1970.",

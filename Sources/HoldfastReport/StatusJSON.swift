@@ -1,5 +1,5 @@
 internal import HoldfastArchive
-internal import HoldfastEngine
+package import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastSystem
 
@@ -15,13 +15,13 @@ private struct Known<Value: Encodable>: Encodable {
 }
 
 /// `holdfast status --json`.
-struct StatusJSON: Encodable {
+package struct StatusJSON: Encodable {
   let location: String
   /// Whether every objective that was given is met; `null` where none was.
   private let met: Known<Bool>
   private let sources: [Source]
 
-  init(_ statuses: [SourceStatus], _ objectives: Objectives, location: String) {
+  package init(_ statuses: [SourceStatus], _ objectives: Objectives, location: String) {
     self.location = location
     let isMet = statuses.allSatisfy(\.missed.isEmpty) && !(statuses.isEmpty && objectives.maxAge != nil)
     let isJudged = !objectives.isEmpty || statuses.contains { !$0.objectives.isEmpty }

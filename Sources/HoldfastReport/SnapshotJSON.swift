@@ -1,8 +1,8 @@
-internal import HoldfastArchive
+package import HoldfastArchive
 internal import HoldfastModel
 
 /// A snapshot as `--json` shows it.
-struct SnapshotJSON: Encodable {
+package struct SnapshotJSON: Encodable {
   let id: String
   let sequence: UInt64
   let kind: String
@@ -35,7 +35,7 @@ struct SnapshotJSON: Encodable {
   let removed: String?
 
   /// - Parameter note: what was said of it since it was taken.
-  init(_ envelope: Envelope, _ note: SourceNotes.Note? = nil) {
+  package init(_ envelope: Envelope, _ note: SourceNotes.Note? = nil) {
     anomalies = envelope.comparison?.anomalies ?? []
     accepted = note?.accepted != nil
     tags = note?.tags.map(\.text) ?? []
@@ -69,7 +69,7 @@ struct SnapshotJSON: Encodable {
   }
 
   /// By hand, because every field is always there: a full's parent is `null`, not absent.
-  func encode(to encoder: any Encoder) throws {
+  package func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: CodingKeys.self)
     try container.encode(id, forKey: .id)
     try container.encode(sequence, forKey: .sequence)
@@ -98,14 +98,16 @@ struct SnapshotJSON: Encodable {
 }
 
 /// For which snapshot a merged full stands, and when it was made.
-struct MergedJSON: Encodable {
+package struct MergedJSON: Encodable {
   let snapshot: String
   let sequence: UInt64
   let time: String
 }
 
 /// Something that could not be captured or restored, as `--json` shows it.
-struct ProblemJSON: Encodable {
+package struct ProblemJSON: Encodable {
   let path: String
   let reason: String
+
+  package init(path: String, reason: String) { (self.path, self.reason) = (path, reason) }
 }

@@ -1,12 +1,12 @@
-internal import HoldfastEngine
+package import HoldfastEngine
 internal import HoldfastModel
 
 /// `holdfast status --nagios`: one line as the guidelines for Nagios plugins have it, with performance data behind a bar.
-struct NagiosLine {
-  let status: NagiosOutcome.Status
-  let text: String
+package struct NagiosLine {
+  package let status: NagiosStatus
+  package let text: String
 
-  init(_ statuses: [SourceStatus], _ objectives: Objectives, location: String) {
+  package init(_ statuses: [SourceStatus], _ objectives: Objectives, location: String) {
     guard !statuses.isEmpty else {
       status = .critical
       text = "HOLDFAST CRITICAL - " + Self.oneLine("no snapshots in \(location)")
@@ -28,7 +28,7 @@ struct NagiosLine {
     text = "HOLDFAST \(StatusText.word(worst)) - \(Self.oneLine(said)) | \(data)"
   }
 
-  static func unknown(_ reason: String) -> String { "HOLDFAST UNKNOWN - \(oneLine(reason))" }
+  package static func unknown(_ reason: String) -> String { "HOLDFAST UNKNOWN - \(oneLine(reason))" }
 
   private static func summary(_ statuses: [SourceStatus]) -> String {
     let count = Amount.count(UInt64(statuses.count), "source")
@@ -59,4 +59,12 @@ struct NagiosLine {
       datum("restore", status.restoreSeconds.map { ($0 * 1000).rounded() / 1000 }, "s"),
     ]
   }
+}
+
+/// The exit statuses of a Nagios plugin.
+package enum NagiosStatus: Int32, Sendable {
+  case ok = 0
+  case warning = 1
+  case critical = 2
+  case unknown = 3
 }

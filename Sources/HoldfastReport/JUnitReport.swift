@@ -1,19 +1,10 @@
 internal import HoldfastArchive
-internal import HoldfastEngine
+package import HoldfastEngine
 internal import HoldfastModel
-internal import HoldfastSystem
 
 /// The result of a verify as JUnit XML: a test case a snapshot.
-enum JUnitReport {
-  static func write(_ report: Verify.Report, to path: Path, files: FileSystem) throws {
-    let bytes = Array(xml(report).utf8)
-    let temporary = Path(bytes: path.bytes + Array(".unfinished".utf8))
-    if try files.statusIfPresent(of: temporary) != nil { try files.removeFile(temporary) }
-    try bytes.withUnsafeBytes { try files.open(temporary, .create, permissions: 0o644).write($0, at: 0) }
-    try files.rename(temporary, to: path, replacing: true)
-  }
-
-  static func xml(_ report: Verify.Report) -> String {
+package enum JUnitReport {
+  package static func xml(_ report: Verify.Report) -> String {
     let logFailures = report.logs.count { !$0.findings.isEmpty }
     let others = report.others.filter { $0.level != .note }
     let failures =

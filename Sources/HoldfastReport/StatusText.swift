@@ -1,13 +1,13 @@
 internal import HoldfastArchive
-internal import HoldfastEngine
+package import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastSystem
 
 /// `holdfast status` for people: how it is in the first line of each source, what is wrong below it, then everything else.
-enum StatusText {
+package enum StatusText {
   private static let unknown = "unknown"
 
-  static func lines(_ statuses: [SourceStatus], location: String) -> [String] {
+  package static func lines(_ statuses: [SourceStatus], location: String) -> [String] {
     guard !statuses.isEmpty else { return ["no snapshots in \(location)"] }
     return statuses.flatMap { status in
       ["\(status.name): \(word(status.level))"] + status.concerns.map { "  ! \($0.text)" }
@@ -16,14 +16,14 @@ enum StatusText {
   }
 
   /// What is wrong, and nothing else.
-  static func concerns(_ statuses: [SourceStatus], _ objectives: Objectives, location: String) -> [String] {
+  package static func concerns(_ statuses: [SourceStatus], _ objectives: Objectives, location: String) -> [String] {
     if statuses.isEmpty, objectives.maxAge != nil { return ["CRITICAL: no snapshots in \(location)"] }
     return statuses.flatMap { status in
       status.concerns.map { "\(word($0.level)): \(status.name): \($0.text)" }
     }
   }
 
-  static func word(_ level: SourceStatus.Concern.Level?) -> String {
+  package static func word(_ level: SourceStatus.Concern.Level?) -> String {
     switch level {
     case .critical: "CRITICAL"
     case .warning: "WARNING"
