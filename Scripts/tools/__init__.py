@@ -1,0 +1,1 @@
+"""What the scripts beside this directory share. `Tests/tools` has its tests."""
