@@ -132,10 +132,11 @@ class TidyTests(unittest.TestCase):
         self.expect(("Scripts/run:2", "columns"), ("Sources/HoldfastModel/Wide.swift:2", "121 columns"))
 
     def test_swift_lines_that_a_string_makes_wide(self) -> None:
-        wide = "a" * 120
+        wide, exact = "a" * 120, "a" * 110
         self.write("Sources/HoldfastModel/Wide.swift", f'let a = "{wide}"\nlet b = #"{wide}"#\n'
-                   f'let c = """\n  {wide}\n  """\nlet d = "" // {wide}\n')
-        self.expect(("Sources/HoldfastModel/Wide.swift:6", "columns"))
+                   f'let c = """\n  {wide}\n  """\nlet d = "" // {wide}\n'
+                   f'let e = ("{exact}"),\nlet f = "{exact}" + b\n  /{wide}"{wide}/\n')
+        self.expect(("Sources/HoldfastModel/Wide.swift:6", "columns"), ("Sources/HoldfastModel/Wide.swift:8", "columns"))
 
     def test_words_that_no_code_holds(self) -> None:
         self.write("Sources/HoldfastModel/Words.swift", "\n".join([
@@ -179,6 +180,10 @@ class SwiftTests(unittest.TestCase):
         self.assertEqual([word for word in "abcdefghijklmnopq" if word in source.code], list("afiknpq"))
         self.assertEqual(source.code.count("\n"), text.count("\n"))
         self.assertEqual(len(source.strings), 3)
+
+    def test_a_regex_is_a_literal_and_a_division_is_none(self) -> None:
+        code = SwiftSource('let A = B / C + D(/"E/, F) / G\n  /H\\/I/\n').code
+        self.assertEqual([word for word in "ABCDEFGHI" if word in code], list("ABCDFG"))
 
     def test_a_string_that_does_not_end_ends_with_its_line(self) -> None:
         self.assertIn("b", SwiftSource('"a\nb').code)

@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-OPENING = re.compile(r'//[^\n]*|/\*|#*"""|#*"|[()]')
+REGEX = r"(?<![^\s(\[])/(?![/*\s=])(?:\\.|[^\\/\n])+/(?![^\s)\],.])"  # a regex literal; what divides has spaces
+OPENING = re.compile(rf'//[^\n]*|/\*|#*"""|#*"|{REGEX}|[()]')
 COMMENT_EDGE = re.compile(r"/\*|\*/")
 IMPORT = re.compile(
     r"^[ \t]*(?:@\w+(?:\([^)\n]*\))?\s+)*(?:(?:package|internal|private|fileprivate|public)\s+)?"
@@ -26,7 +27,7 @@ class SwiftSource:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.strings: list[tuple[int, int]] = []  # where string literals begin and end, those in others left out
+        self.strings: list[tuple[int, int]] = []  # where literals of text begin and end, those in others left out
         self._pieces: list[str] = []
         position = 0
         while position < len(text):
@@ -86,6 +87,9 @@ class SwiftSource:
                 position = self._read_string(start, token)
                 if not in_interpolation:
                     self.strings.append((start, position))
+            elif token.startswith("/"):
+                self._blank(start, end)
+                self.strings.append((start, end))
             else:
                 self._keep(start, end)
                 depth += 1 if token == "(" else -1
