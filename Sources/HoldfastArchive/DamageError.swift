@@ -16,6 +16,7 @@ package struct DamageError: OperatorError, Equatable {
     "Run `holdfast verify --data` to see everything that is damaged and what can still be restored."
   }
   package var exitStatus: ExitStatus { .dataLoss }
+  package var scope: ErrorScope { .repository }
 }
 
 /// A repository or snapshot that this version does not understand.
@@ -31,4 +32,6 @@ package struct FormatError: OperatorError, Equatable {
   package var message: String { "\(object) cannot be read by this version of holdfast: \(finding)" }
   package var hint: String? { "Install a newer holdfast." }
   package var exitStatus: ExitStatus { .failed }
+  /// The bytes may be just what a newer version wrote.
+  package var scope: ErrorScope { .usage }
 }

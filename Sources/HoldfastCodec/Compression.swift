@@ -45,6 +45,7 @@ package struct CodecError: OperatorError, Equatable {
   package let message: String
   package let hint: String?
   package let exitStatus: ExitStatus
+  package var scope: ErrorScope { exitStatus == .dataLoss ? .repository : .machine }
 
   static func damaged(_ what: String) -> CodecError {
     CodecError(message: "compressed bytes are damaged: \(what)", hint: nil, exitStatus: .dataLoss)

@@ -38,6 +38,7 @@ package struct ConfigurationError: OperatorError, Equatable {
   /// Each mistake has its own.
   package var hint: String? { nil }
   package var exitStatus: ExitStatus { .usage }
+  package var scope: ErrorScope { .usage }
 }
 
 /// There is no configuration, and one is needed.
@@ -45,6 +46,7 @@ package struct MissingConfiguration: OperatorError, Equatable {
   package let message: String
   package let hint: String?
   package var exitStatus: ExitStatus { .usage }
+  package var scope: ErrorScope { .usage }
 
   /// - Parameters:
   ///   - what: for what it is needed: `sources to back up`.
@@ -66,6 +68,7 @@ package struct ForbiddenConfiguration: OperatorError, Equatable {
   package let message: String
   package let hint: String?
   package var exitStatus: ExitStatus { .usage }
+  package var scope: ErrorScope { .usage }
 
   /// - Parameters:
   ///   - what: is missing: `no repository is named`.

@@ -5,10 +5,22 @@ package struct EngineError: OperatorError, Equatable {
   package let message: String
   package let hint: String?
   package let exitStatus: ExitStatus
+  package let scope: ErrorScope
 
-  package init(_ message: String, hint: String?, exitStatus: ExitStatus = .failed) {
+  /// - Parameter scope: `nil`: what the exit status says, and `usage` where it says nothing.
+  package init(_ message: String, hint: String?, exitStatus: ExitStatus = .failed, scope: ErrorScope? = nil) {
     self.message = message
     self.hint = hint
     self.exitStatus = exitStatus
+    self.scope = scope ?? Self.scope(of: exitStatus)
+  }
+
+  private static func scope(of status: ExitStatus) -> ErrorScope {
+    switch status {
+    case .repairableDamage, .dataLoss: .repository
+    case .locked: .transient
+    case .incomplete, .interrupted: .machine
+    case .done, .failed, .usage, .noRepository, .wrongKey, .objectiveMissed, .fetchFailed: .usage
+    }
   }
 }

@@ -9,6 +9,9 @@ package enum StoreError: OperatorError, Equatable {
   case foreign(key: String, location: String)
   /// What is there may not be removed: by this user, or by anybody.
   case removalRefused(key: String, location: String)
+  /// The store did not answer, timed out, or refused for now. What it holds is not known, so nothing of it is damage.
+  /// - Parameter reason: in words that hold no secret.
+  case unavailable(location: String, reason: String)
 
   package var message: String {
     switch self {
@@ -17,6 +20,7 @@ package enum StoreError: OperatorError, Equatable {
     case .invalidKey(let key): "\"\(Path(key))\" is not a possible key of an object"
     case .foreign(let key, let location): "\(Path(key)) in \(location) is nothing that a repository has"
     case .removalRefused(let key, let location): "\(Path(key)) may not be removed from \(location)"
+    case .unavailable(let location, let reason): "\(location) does not answer: \(reason)"
     }
   }
 
@@ -29,13 +33,24 @@ package enum StoreError: OperatorError, Equatable {
       "Symbolic links in a repository are not followed, and fifos and devices not read: find out who put it there, and remove it."
     case .removalRefused:
       "Run as a user who may remove there. Where names can only be added (chattr +a), whoever made it so lifts that, prunes, and makes it so again."
+    case .unavailable:
+      "Nothing was found to be damaged. Run the same command again when the store can be reached."
     }
   }
 
   package var exitStatus: ExitStatus {
     switch self {
     case .notFound, .foreign: .dataLoss
-    case .alreadyExists, .invalidKey, .removalRefused: .failed
+    case .alreadyExists, .invalidKey, .removalRefused, .unavailable: .failed
+    }
+  }
+
+  package var scope: ErrorScope {
+    switch self {
+    case .notFound, .foreign: .repository
+    case .alreadyExists, .unavailable: .transient
+    case .removalRefused: .machine
+    case .invalidKey: .usage
     }
   }
 }

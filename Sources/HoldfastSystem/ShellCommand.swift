@@ -106,6 +106,7 @@ package struct ShellCommandError: OperatorError, Equatable {
   package let message: String
   package let hint: String?
   package var exitStatus: ExitStatus { .failed }
+  package var scope: ErrorScope { .machine }
 
   /// - Parameter command: what was run. It may hold a secret, so it is for who sees the hint, at this machine: messages are written into the journal, and told
   ///   to others.

@@ -63,6 +63,7 @@ import Testing
       var message: String { "the disk is full" }
       var hint: String?
       var exitStatus: HoldfastModel.ExitStatus { .failed }
+      var scope: ErrorScope { .machine }
     }
     #expect("\(Plain(hint: nil))" == "the disk is full")
     #expect("\(Plain(hint: "Free some space."))" == "the disk is full\nHINT: Free some space.")

@@ -63,4 +63,5 @@ package enum ScheduleError: OperatorError, Equatable {
     case .foreignFile, .notInstalled, .noScheduler, .cronIsOfRoot, .noHome: .failed
     }
   }
+  package var scope: ErrorScope { exitStatus == .usage ? .usage : .machine }
 }

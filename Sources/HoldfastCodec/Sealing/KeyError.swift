@@ -5,6 +5,7 @@ package struct KeyError: OperatorError, Equatable {
   package let message: String
   package let hint: String?
   package let exitStatus: ExitStatus
+  package var scope: ErrorScope { .usage }
 
   package init(_ message: String, hint: String?, exitStatus: ExitStatus = .wrongKey) {
     self.message = message

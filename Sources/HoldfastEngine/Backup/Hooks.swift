@@ -66,6 +66,7 @@ package struct HookError: OperatorError, Equatable {
   package let message: String
   package var hint: String? { "See whether everything runs again, then run the command by hand." }
   package var exitStatus: ExitStatus { .failed }
+  package var scope: ErrorScope { .machine }
 
   /// - Parameter snapshot: what was committed.
   init(_ error: any Error, snapshot: String?) {

@@ -137,4 +137,5 @@ package struct NoSuchWAL: OperatorError, Equatable {
   package var message: String { "\(file) is not archived for \(source)" }
   package var hint: String? { nil }
   package var exitStatus: ExitStatus { .failed }
+  package var scope: ErrorScope { .usage }
 }

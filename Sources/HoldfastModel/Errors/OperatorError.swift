@@ -8,6 +8,8 @@ package protocol OperatorError: Error, CustomStringConvertible, Sendable {
   /// The next thing to do, as a sentence; `nil` where nothing better is known.
   var hint: String? { get }
   var exitStatus: ExitStatus { get }
+  /// Whose fault it is. There is no default: each error says it.
+  var scope: ErrorScope { get }
 }
 
 extension OperatorError {

@@ -192,6 +192,7 @@ package struct PostgresFailure: OperatorError, Equatable {
   package let message: String
   package let hint: String?
   package var exitStatus: ExitStatus { .failed }
+  package var scope: ErrorScope { .machine }
 
   /// Whether what looks like a cluster cannot be one of the directory's owner.
   package private(set) var isPlanted = false

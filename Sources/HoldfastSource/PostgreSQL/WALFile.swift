@@ -5,6 +5,7 @@ package struct WALFileError: OperatorError, Equatable {
   package let message: String
   package let hint: String?
   package var exitStatus: ExitStatus { .failed }
+  package var scope: ErrorScope { .machine }
 
   init(_ path: Path, _ finding: String) {
     message = "\(path) is not a file of a write-ahead log that can be archived: \(finding)"

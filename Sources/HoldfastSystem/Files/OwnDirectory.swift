@@ -88,4 +88,5 @@ package struct OwnDirectoryError: OperatorError, Equatable {
 
   package var hint: String? { "Name a directory of your own, in which nobody else may write." }
   package var exitStatus: ExitStatus { .failed }
+  package var scope: ErrorScope { .machine }
 }

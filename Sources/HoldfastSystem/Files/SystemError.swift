@@ -43,11 +43,25 @@ package struct SystemError: OperatorError, Equatable {
     case EACCES, EPERM: "Run as a user who may do that, or correct the permissions."
     case EIO: "The device reports errors: look at the kernel's log (dmesg) before you trust it again."
     case EMFILE, ENFILE: "Raise the limit of open files (ulimit -n)."
+    case _ where Self.transientCodes.contains(code):
+      "A server or a mount does not answer for now: run the same command again when it can be reached."
     default: nil
     }
   }
 
   package var exitStatus: ExitStatus { .failed }
+
+  /// A device that gives no bytes, or fewer than there are, is taken for one that the repository lies on: whoever reads something else catches it there.
+  package var scope: ErrorScope {
+    if isDeviceFailure { return .repository }
+    return Self.transientCodes.contains(code) ? .transient : .machine
+  }
+
+  /// What a mount or a server gives that does not answer, or refuses for now.
+  private static let transientCodes: Set<Int32> = [
+    EAGAIN, EINTR, ETIMEDOUT, ESTALE, ECONNREFUSED, ECONNRESET, ECONNABORTED, ENOTCONN, EHOSTDOWN, EHOSTUNREACH,
+    ENETDOWN, ENETUNREACH, ENETRESET,
+  ]
 
   package var isNotFound: Bool { code == ENOENT || code == ENOTDIR }
   package var isNotADirectory: Bool { code == ENOTDIR }

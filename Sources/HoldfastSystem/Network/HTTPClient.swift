@@ -238,6 +238,14 @@ package enum HTTPError: OperatorError, Equatable {
 
   package var exitStatus: ExitStatus { .failed }
 
+  package var scope: ErrorScope {
+    switch self {
+    case .notInstalled: .machine
+    case .failed, .noAnswer: .transient
+    case .refused(_, let status): status >= 500 || status == 408 || status == 429 ? .transient : .usage
+    }
+  }
+
   /// Whether it may be gone a moment later.
   var isPassing: Bool {
     switch self {
