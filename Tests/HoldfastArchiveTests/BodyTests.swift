@@ -12,7 +12,7 @@ import Testing
       if random.number(0...4) == 0 { return RecordedChange(removed: path) }
       let entry = random.entry(path, random.content())
       guard let file = entry.file else { return RecordedChange(entry: entry) }
-      return RecordedChange(entry: entry, inherits: Bool.random(using: &random), runs: random.runs(in: file))
+      return RecordedChange(entry: entry, inherits: Bool.random(using: &random), extents: random.extents(in: file))
     }
   }
 
@@ -24,7 +24,7 @@ import Testing
       if let path = change.removed { try writer.remove(path) }
       if let entry = change.entry {
         try writer.put(entry, inherits: change.inherits)
-        for run in change.runs { try writer.append(run) }
+        for extent in change.extents { try writer.append(extent) }
       }
     }
     let reference = try writer.finish()
@@ -38,7 +38,7 @@ import Testing
       let changes = randomChanges(&random, count: Int(seed - 199) * 20)
       let container = try write(changes, compression)
       #expect(try readAll(BodyReader(container.open(.body))) == changes, "seed \(seed)")
-      let skipped = try readAll(BodyReader(container.open(.body)), takingRuns: false)
+      let skipped = try readAll(BodyReader(container.open(.body)), takingExtents: false)
       #expect(skipped.map(\.entry) == changes.map(\.entry), "seed \(seed): runs that nobody reads are skipped")
     }
   }

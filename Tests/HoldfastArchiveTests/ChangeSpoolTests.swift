@@ -8,7 +8,7 @@ import Testing
 @Suite struct ChangeSpoolTests {
   private enum Kept: Equatable {
     case kept(Entry)
-    case put(Entry, isNew: Bool, inherits: Bool, runs: [PageRun])
+    case put(Entry, isNew: Bool, inherits: Bool, extents: [PageExtent])
     case removed(Path)
   }
 
@@ -18,12 +18,12 @@ import Testing
       switch item {
       case .kept(let entry): all.append(.kept(entry))
       case .removed(let path): all.append(.removed(path))
-      case .put(let entry, let isNew, let inherits, let runs):
-        var found: [PageRun] = []
-        if var runs {
-          while let run = try runs.next() { found.append(run) }
+      case .put(let entry, let isNew, let inherits, let extents):
+        var found: [PageExtent] = []
+        if var extents {
+          while let extent = try extents.next() { found.append(extent) }
         }
-        all.append(.put(entry, isNew: isNew, inherits: inherits, runs: found))
+        all.append(.put(entry, isNew: isNew, inherits: inherits, extents: found))
       }
     }
     return all
@@ -43,11 +43,12 @@ import Testing
         try spool.remove(path)
         expected.append(.removed(path))
       default:
-        let runs = entry.file.map { random.runs(in: $0) } ?? []
+        let extents = entry.file.map { random.extents(in: $0) } ?? []
         let inherits = entry.file != nil && Bool.random(using: &random)
         let isNew = !inherits && Bool.random(using: &random)
-        try spool.put(entry, isNew: isNew, inherits: inherits, runs: entry.file == nil ? nil : ListedRuns(runs))
-        expected.append(.put(entry, isNew: isNew, inherits: inherits, runs: runs))
+        try spool.put(
+          entry, isNew: isNew, inherits: inherits, extents: entry.file == nil ? nil : ListedExtents(extents))
+        expected.append(.put(entry, isNew: isNew, inherits: inherits, extents: extents))
       }
     }
     #expect(try all(of: spool.finish()) == expected, "seed \(count)")
@@ -55,14 +56,14 @@ import Testing
   }
 
   /// Whoever does not need the runs of a file need not read them.
-  @Test func runsThatAreNotReadAreSkipped() throws {
+  @Test func extentsThatAreNotReadAreSkipped() throws {
     var random = SeededRandom(seed: 5)
     let spool = ChangeSpool(ScratchSpace(host: TestShop.host(), isSealed: false))
     let paths = random.paths(300)
     for path in paths {
       let file = random.file()
       try spool.put(
-        random.entry(path, .file(file)), isNew: true, inherits: false, runs: ListedRuns(random.runs(in: file)))
+        random.entry(path, .file(file)), isNew: true, inherits: false, extents: ListedExtents(random.extents(in: file)))
     }
     let reader = try spool.finish()
     var found: [Path] = []
@@ -71,8 +72,8 @@ import Testing
   }
 }
 
-private struct ListedRuns: PageMapReader {
-  private var rest: ArraySlice<PageRun>
-  init(_ runs: [PageRun]) { rest = runs[...] }
-  mutating func next() -> PageRun? { rest.popFirst() }
+private struct ListedExtents: PageMapReader {
+  private var rest: ArraySlice<PageExtent>
+  init(_ extents: [PageExtent]) { rest = extents[...] }
+  mutating func next() -> PageExtent? { rest.popFirst() }
 }

@@ -21,12 +21,12 @@ import Testing
   private static let records = RecordBytes()
 
   @Test func theSoundOneIsRead() throws {
-    let records = Self.records.put(Self.file("a"), inherits: 1).run(gap: 0, count: 1).zeros(gap: 1, count: 1).remove(
+    let records = Self.records.put(Self.file("a"), inherits: 1).extent(gap: 0, count: 1).zeros(gap: 1, count: 1).remove(
       Path("b")
     ).end(2)
     let changes = try readAll(records.makeReader())
     #expect(changes.map(\.inherits) == [true, false])
-    #expect(changes[0].runs.map(\.first) == [0, 2])
+    #expect(changes[0].extents.map(\.first) == [0, 2])
   }
 
   static let refused: [(name: String, records: RecordBytes)] = [
@@ -45,24 +45,24 @@ import Testing
     ("bytes behind the end", records.end(0).raw([0])),
     ("a record behind the end", records.end(0).remove(Path("a"))),
     ("an unknown record", records.raw([5, 0, 0])),
-    ("a run without a file", records.run(gap: 0, count: 1).end(0)),
+    ("an extent without a file", records.extent(gap: 0, count: 1).end(0)),
     ("a run behind a fifo", records.put(entry("a")).zeros(gap: 0, count: 1).end(1)),
     ("a run behind a removal", records.remove(Path("a")).zeros(gap: 0, count: 1).end(1)),
     ("a fifo that inherits", records.put(entry("a"), inherits: 1).end(1)),
     ("inherits is 2", records.put(file("a"), inherits: 2).end(1)),
-    ("a run of no pages", records.put(file("a")).run(gap: 0, count: 0).end(1)),
-    ("a run beyond the file", records.put(file("a")).run(gap: 0, count: 4).end(1)),
+    ("an extent of no pages", records.put(file("a")).extent(gap: 0, count: 0).end(1)),
+    ("an extent beyond the file", records.put(file("a")).extent(gap: 0, count: 4).end(1)),
     ("a gap beyond the file", records.put(file("a")).zeros(gap: 4, count: 1).end(1)),
     ("a second run beyond", records.put(file("a")).zeros(gap: 0, count: 2).zeros(gap: 0, count: 2).end(1)),
     ("a gap that overflows", records.put(file("a")).zeros(gap: 1, count: 1).zeros(gap: .max, count: 1).end(1)),
     ("a count that overflows", records.put(file("a")).zeros(gap: 1, count: .max).end(1)),
-    ("an offset beyond a frame", records.put(file("a")).run(gap: 0, count: 1, offset: 4 << 20).end(1)),
-    ("an offset of 32 bits", records.put(file("a")).run(gap: 0, count: 1, offset: 1 << 32).end(1)),
-    ("a frame that cannot be", records.put(file("a")).run(gap: 0, count: 1, frame: 1 << 21).end(1)),
-    ("more pages than a frame holds", records.put(file("a", size: 1 << 40)).run(gap: 0, count: 1025).end(1)),
+    ("an offset beyond a frame", records.put(file("a")).extent(gap: 0, count: 1, offset: 4 << 20).end(1)),
+    ("an offset of 32 bits", records.put(file("a")).extent(gap: 0, count: 1, offset: 1 << 32).end(1)),
+    ("a frame that cannot be", records.put(file("a")).extent(gap: 0, count: 1, frame: 1 << 21).end(1)),
+    ("more pages than a frame holds", records.put(file("a", size: 1 << 40)).extent(gap: 0, count: 1025).end(1)),
     (
       "more pages than memory holds",
-      records.put(file("a", size: 1 << 62, pageSize: 512)).run(gap: 0, count: 1 << 50).end(1)
+      records.put(file("a", size: 1 << 62, pageSize: 512)).extent(gap: 0, count: 1 << 50).end(1)
     ),
     ("a page size of 256", records.put(file("a", pageSize: 256)).end(1)),
     ("a page size of 2 MiB", records.put(file("a", size: 0, pageSize: 2 << 20)).end(1)),
@@ -113,7 +113,7 @@ import Testing
   }
 
   @Test func everyTruncationIsRefused() {
-    let records = Self.records.put(Self.file("a")).run(gap: 0, count: 3).put(
+    let records = Self.records.put(Self.file("a")).extent(gap: 0, count: 3).put(
       Self.entry("b", .symbolicLink(target: [0x61]))
     ).remove(Path("c")).end(3)
     for count in 1..<records.bytes.count {
@@ -134,7 +134,7 @@ import Testing
         entry.attributes = random.attributes()
         records = records.put(entry)
         if let file = entry.file, file.pageCount > 3 {
-          records = records.zeros(gap: 1, count: 1).run(gap: 0, count: 1)
+          records = records.zeros(gap: 1, count: 1).extent(gap: 0, count: 1)
         }
       }
       records = records.end(6)
@@ -148,7 +148,7 @@ import Testing
         }
       }
       do {
-        _ = try readAll(records.makeReader(frameBytes: 100), takingRuns: seed.isMultiple(of: 2))
+        _ = try readAll(records.makeReader(frameBytes: 100), takingExtents: seed.isMultiple(of: 2))
       } catch is DamageError {
       } catch {
         Issue.record("seed \(seed): \(error)")

@@ -59,10 +59,10 @@ struct NaiveState {
     while let entry = try reader.nextEntry() {
       var node = Node(entry: entry)
       if let file = entry.file {
-        var runs: [PageRun] = []
-        var map = reader.runs()
-        while let run = try map.next() { runs.append(run) }
-        let pages = expand(runs, pageSize: file.pageSize)
+        var extents: [PageExtent] = []
+        var map = reader.extents()
+        while let extent = try map.next() { extents.append(extent) }
+        let pages = expand(extents, pageSize: file.pageSize)
         node.pages = (0..<file.pageCount).map { pages[$0] ?? nil }
         if pages.count != Int(file.pageCount) { throw DamageError("the state", "pages are missing") }
       }
@@ -173,29 +173,29 @@ extension NaiveState {
       let wanted = new.pages.indices.filter { index in
         !oldPages.indices.contains(index) || oldPages[index] != new.pages[index] || random.number(0...9) == 0
       }
-      for run in Self.runs(of: new, pages: wanted) { try writer.append(run) }
+      for extent in Self.extents(of: new, pages: wanted) { try writer.append(extent) }
     }
     let reference = try writer.finish()
     return SampleContainer(bytes: sink.contents, reference: reference)
   }
 
   /// Pages that follow one another and lie one behind the other are one run.
-  private static func runs(of node: Node, pages: [Int]) -> [PageRun] {
-    var runs: [PageRun] = []
+  private static func extents(of node: Node, pages: [Int]) -> [PageExtent] {
+    var extents: [PageExtent] = []
     for index in pages {
       let page = node.pages[index]
-      let step = UInt32(runs.last?.count ?? 0) * (node.entry.file?.pageSize ?? 0)
-      let next = runs.last?.location.map {
+      let step = UInt32(extents.last?.count ?? 0) * (node.entry.file?.pageSize ?? 0)
+      let next = extents.last?.location.map {
         PageLocation(archive: $0.archive, frame: $0.frame, offset: $0.offset + step)
       }
-      if let last = runs.last, last.end == UInt64(index), next == page?.location {
-        runs[runs.count - 1].count += 1
-        runs[runs.count - 1].digests += page?.digest ?? []
+      if let last = extents.last, last.end == UInt64(index), next == page?.location {
+        extents[extents.count - 1].count += 1
+        extents[extents.count - 1].digests += page?.digest ?? []
       } else {
-        runs.append(
-          PageRun(first: UInt64(index), count: 1, location: page?.location, digests: page?.digest ?? []))
+        extents.append(
+          PageExtent(first: UInt64(index), count: 1, location: page?.location, digests: page?.digest ?? []))
       }
     }
-    return runs
+    return extents
   }
 }

@@ -5,9 +5,9 @@ import HoldfastTestSupport
 import Testing
 
 /// Runs in memory, with the interface of a body's.
-struct RunList: PageMapReader {
-  var runs: [PageRun]
-  mutating func next() throws -> PageRun? { runs.isEmpty ? nil : runs.removeFirst() }
+struct ExtentList: PageMapReader {
+  var extents: [PageExtent]
+  mutating func next() throws -> PageExtent? { extents.isEmpty ? nil : extents.removeFirst() }
 }
 
 /// One page of a map: `nil` is a page of zeros.
@@ -17,16 +17,16 @@ struct MappedPage: Hashable {
 }
 
 /// What the runs say about every page. A page that is missing has no entry.
-func expand(_ runs: [PageRun], pageSize: UInt32) -> [UInt64: MappedPage?] {
+func expand(_ extents: [PageExtent], pageSize: UInt32) -> [UInt64: MappedPage?] {
   var pages: [UInt64: MappedPage?] = [:]
-  for run in runs {
-    for index in 0..<run.count {
-      let page: MappedPage? = run.location.map {
+  for extent in extents {
+    for index in 0..<extent.count {
+      let page: MappedPage? = extent.location.map {
         MappedPage(
           location: PageLocation(archive: $0.archive, frame: $0.frame, offset: $0.offset + UInt32(index) * pageSize),
-          digest: Array(run.digests[Int(index) * 16..<Int(index + 1) * 16]))
+          digest: Array(extent.digests[Int(index) * 16..<Int(index + 1) * 16]))
       }
-      pages[run.first + index] = .some(page)
+      pages[extent.first + index] = .some(page)
     }
   }
   return pages
@@ -40,8 +40,9 @@ func expand(_ runs: [PageRun], pageSize: UInt32) -> [UInt64: MappedPage?] {
     FileContent(size: pages * 512, pageSize: Self.pageSize, consistency: .stable, digest: digest(0))
   }
 
-  private func randomLayer(_ random: inout SeededRandom, pages: UInt64, archive: UInt64, isDense: Bool) -> [PageRun] {
-    var runs: [PageRun] = []
+  private func randomLayer(_ random: inout SeededRandom, pages: UInt64, archive: UInt64, isDense: Bool) -> [PageExtent]
+  {
+    var extents: [PageExtent] = []
     var page: UInt64 = 0
     while page < pages {
       let first = page + (isDense ? 0 : random.number(0...6))
@@ -49,26 +50,27 @@ func expand(_ runs: [PageRun], pageSize: UInt32) -> [UInt64: MappedPage?] {
       guard first < end else { break }
       let count = end - first
       if random.number(0...3) == 0 {
-        runs.append(PageRun(first: first, count: count, location: nil, digests: []))
+        extents.append(PageExtent(first: first, count: count, location: nil, digests: []))
       } else {
         let location = PageLocation(archive: archive, frame: random.number(0...9), offset: random.number(0...9999))
-        runs.append(PageRun(first: first, count: count, location: location, digests: random.bytes(Int(count) * 16)))
+        extents.append(
+          PageExtent(first: first, count: count, location: location, digests: random.bytes(Int(count) * 16)))
       }
       page = end
     }
-    return runs
+    return extents
   }
 
-  private func read(_ layers: [[PageRun]], pages: UInt64, coversAll: Bool) throws -> [PageRun] {
+  private func read(_ layers: [[PageExtent]], pages: UInt64, coversAll: Bool) throws -> [PageExtent] {
     var overlay = try PageMapOverlay(
-      layers: layers.map { RunList(runs: $0) }, file: file(pages: pages), coversAll: coversAll, name: "the chain")
-    var runs: [PageRun] = []
-    while let run = try overlay.next() { runs.append(run) }
-    return runs
+      layers: layers.map { ExtentList(extents: $0) }, file: file(pages: pages), coversAll: coversAll, name: "the chain")
+    var extents: [PageExtent] = []
+    while let extent = try overlay.next() { extents.append(extent) }
+    return extents
   }
 
   @Test(arguments: [true, false])
-  func theNewestRunOfEveryPageWins(_ coversAll: Bool) throws {
+  func theNewestExtentOfEveryPageWins(_ coversAll: Bool) throws {
     for seed in UInt64(0)..<400 {
       var random = SeededRandom(seed: seed)
       let pages: UInt64 = random.number(0...60)
@@ -91,7 +93,8 @@ func expand(_ runs: [PageRun], pageSize: UInt32) -> [UInt64: MappedPage?] {
 
   @Test func aPageThatNoLayerHasIsDamageWhereAllAreNeeded() throws {
     let hole = [
-      PageRun(first: 0, count: 2, location: nil, digests: []), PageRun(first: 3, count: 1, location: nil, digests: []),
+      PageExtent(first: 0, count: 2, location: nil, digests: []),
+      PageExtent(first: 3, count: 1, location: nil, digests: []),
     ]
     #expect(throws: DamageError("the chain", "page 2 of a file is in no snapshot of the chain")) {
       _ = try read([hole], pages: 4, coversAll: true)
@@ -108,11 +111,11 @@ func expand(_ runs: [PageRun], pageSize: UInt32) -> [UInt64: MappedPage?] {
     let digests = random.bytes(5 * 16)
     let digester = FileDigester()
     digester.add(
-      PageRun(
+      PageExtent(
         first: 0, count: 2, location: PageLocation(archive: 0, frame: 0, offset: 0), digests: Array(digests[..<32])))
-    digester.add(PageRun(first: 2, count: 3000, location: nil, digests: []))
+    digester.add(PageExtent(first: 2, count: 3000, location: nil, digests: []))
     digester.add(
-      PageRun(
+      PageExtent(
         first: 3002, count: 3, location: PageLocation(archive: 0, frame: 1, offset: 0), digests: Array(digests[32...])))
     let size: [UInt8] = [0x34, 0x12, 0, 0, 0, 0, 0, 0]
     let pageSize: [UInt8] = [0, 2, 0, 0]

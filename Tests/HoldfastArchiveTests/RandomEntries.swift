@@ -88,21 +88,21 @@ extension SeededRandom {
   }
 
   /// Runs somewhere in the file, in order.
-  mutating func runs(in file: FileContent) -> [PageRun] {
-    var runs: [PageRun] = []
+  mutating func extents(in file: FileContent) -> [PageExtent] {
+    var extents: [PageExtent] = []
     var page: UInt64 = 0
-    while page < file.pageCount, runs.count < 10 {
+    while page < file.pageCount, extents.count < 10 {
       let first = min(page + (Bool.random(using: &self) ? 0 : number(0...5)), file.pageCount - 1)
       let rest = file.pageCount - first
       if Bool.random(using: &self) {
-        runs.append(PageRun(first: first, count: number(1...rest), location: nil, digests: []))
+        extents.append(PageExtent(first: first, count: number(1...rest), location: nil, digests: []))
       } else {
         let count = number(1...min(rest, 3))
         let location = PageLocation(archive: edge(.max), frame: number(0...1000), offset: number(0...100_000))
-        runs.append(PageRun(first: first, count: count, location: location, digests: bytes(Int(count) * 16)))
+        extents.append(PageExtent(first: first, count: count, location: location, digests: bytes(Int(count) * 16)))
       }
-      page = runs.last?.end ?? page
+      page = extents.last?.end ?? page
     }
-    return runs
+    return extents
   }
 }

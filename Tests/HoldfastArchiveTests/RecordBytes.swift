@@ -94,7 +94,7 @@ struct RecordBytes {
     return raw(record.bytes)
   }
 
-  func run(gap: UInt64, count: UInt64, archive: UInt64 = 0, frame: UInt64 = 0, offset: UInt64 = 0) -> RecordBytes {
+  func extent(gap: UInt64, count: UInt64, archive: UInt64 = 0, frame: UInt64 = 0, offset: UInt64 = 0) -> RecordBytes {
     var record = RecordBytes(bytes: [3])
     for value in [gap, count, archive, frame, offset] { record.varint(value) }
     return raw(record.bytes + [UInt8](repeating: 0x11, count: Int(min(count, 10_000)) * 16))
@@ -127,19 +127,19 @@ struct RecordedChange: Hashable {
   var entry: Entry?
   var removed: Path?
   var inherits = false
-  var runs: [PageRun] = []
+  var extents: [PageExtent] = []
 }
 
-func readAll(_ reader: any ChangeReader, takingRuns: Bool = true) throws -> [RecordedChange] {
+func readAll(_ reader: any ChangeReader, takingExtents: Bool = true) throws -> [RecordedChange] {
   var changes: [RecordedChange] = []
   while let change = try reader.next() {
     switch change {
     case .remove(let path): changes.append(RecordedChange(removed: path))
     case .put(let entry, let inherits):
       var recorded = RecordedChange(entry: entry, inherits: inherits)
-      if takingRuns, entry.file != nil {
-        var runs = try reader.runs()
-        while let run = try runs.next() { recorded.runs.append(run) }
+      if takingExtents, entry.file != nil {
+        var extents = try reader.extents()
+        while let extent = try extents.next() { recorded.extents.append(extent) }
       }
       changes.append(recorded)
     }

@@ -128,7 +128,7 @@ import Testing
       [full, records.put(file("a", pages: 2), inherits: 1).end(1)])
     expectDamage(
       "the pages of a do not add up to its digest",
-      [full, records.put(file("a"), inherits: 1).run(gap: 0, count: 1).end(1)])
+      [full, records.put(file("a"), inherits: 1).extent(gap: 0, count: 1).end(1)])
   }
 
   @Test(arguments: ["a", "b"])
@@ -179,11 +179,11 @@ import Testing
         #expect(alone?.content == entry.file, "seed \(seed)")
         #expect(alone.map { $0.mapOffset == reader.mapOffset } ?? true, "seed \(seed)")
         guard let file = entry.file else { continue }
-        var runs: [PageRun] = []
-        var map = state.runs(at: reader.mapOffset, of: file)
-        while let run = try map.next() { runs.append(run) }
+        var extents: [PageExtent] = []
+        var map = state.extents(at: reader.mapOffset, of: file)
+        while let extent = try map.next() { extents.append(extent) }
         let pages = naive.nodes[entry.path]?.pages ?? []
-        #expect(runs.reduce(0) { $0 + $1.count } == UInt64(pages.count), "seed \(seed): \(entry.path)")
+        #expect(extents.reduce(0) { $0 + $1.count } == UInt64(pages.count), "seed \(seed): \(entry.path)")
       }
     }
   }

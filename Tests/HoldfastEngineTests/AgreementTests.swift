@@ -46,10 +46,10 @@ import Testing
   /// Zeros are in a page whatever its length: they may be inherited where the file has grown or shrunk.
   @Test func zerosAreInheritedWhateverTheirLength() throws {
     let made = try HandmadeRepository()
-    let zeros = PageRun(first: 0, count: 2, location: nil, digests: [])
-    try made.add([HandmadeRepository.root, HandmadeRepository.file("file", size: 4196, runs: [zeros])])
-    var grown = HandmadeRepository.file("file", size: 8192, runs: [zeros], inherits: true)
-    grown.runs = []
+    let zeros = PageExtent(first: 0, count: 2, location: nil, digests: [])
+    try made.add([HandmadeRepository.root, HandmadeRepository.file("file", size: 4196, extents: [zeros])])
+    var grown = HandmadeRepository.file("file", size: 8192, extents: [zeros], inherits: true)
+    grown.extents = []
     try made.add([grown], parent: made.shop.snapshot(), state: [HandmadeRepository.root, grown])
     #expect(try made.shop.verify().exitStatus == .done)
     try made.shop.restore(to: "restored")

@@ -10,7 +10,7 @@ struct HandmadeRepository {
   struct Item {
     var entry: Entry
     var inherits = false
-    var runs: [PageRun] = []
+    var extents: [PageExtent] = []
   }
 
   let store = MemoryStore()
@@ -38,20 +38,22 @@ struct HandmadeRepository {
 
   /// A file with right digests of these runs.
   static func file(
-    _ path: String, size: UInt64, pageSize: UInt32 = 4096, runs: [PageRun], inherits: Bool = false
+    _ path: String, size: UInt64, pageSize: UInt32 = 4096, extents: [PageExtent], inherits: Bool = false
   ) -> Item {
     var digest = PageDigestStream()
-    for run in runs { if run.location == nil { digest.addZeros(run.count) } else { digest.add(run.digests) } }
+    for extent in extents {
+      if extent.location == nil { digest.addZeros(extent.count) } else { digest.add(extent.digests) }
+    }
     let content = FileContent(
       size: size, pageSize: pageSize, consistency: .stable, digest: digest.finish(size: size, pageSize: pageSize))
     var item = item(path, .file(content), mode: 0o600)
-    (item.runs, item.inherits) = (runs, inherits)
+    (item.extents, item.inherits) = (extents, inherits)
     return item
   }
 
   /// A run of one page with these bytes.
-  static func run(_ bytes: [UInt8], archive: UInt64 = 0, frame: UInt32 = 0, offset: UInt32 = 0) -> PageRun {
-    PageRun(
+  static func extent(_ bytes: [UInt8], archive: UInt64 = 0, frame: UInt32 = 0, offset: UInt32 = 0) -> PageExtent {
+    PageExtent(
       first: 0, count: 1, location: PageLocation(archive: archive, frame: frame, offset: offset),
       digests: Array(Hasher.digest(bytes).bytes.prefix(PageDigest.byteCount)))
   }
@@ -114,7 +116,7 @@ struct HandmadeRepository {
       compression: .none)
     for item in items {
       try writer.put(item.entry, inherits: item.inherits)
-      for run in item.runs { try writer.append(run) }
+      for extent in item.extents { try writer.append(extent) }
     }
     for path in removed { try writer.remove(path) }
     let reference = try writer.finish()

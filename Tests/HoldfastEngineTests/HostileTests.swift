@@ -48,13 +48,13 @@ import Testing
 
   @Test func aFileBehindASymbolicLink() throws {
     let link = Handmade.item("s", .symbolicLink(target: outside.bytes))
-    try hostile.add([Handmade.root, link, Handmade.file("s/new", size: 0, runs: [])])
+    try hostile.add([Handmade.root, link, Handmade.file("s/new", size: 0, extents: [])])
     try expectRefused("s/new lies in no directory")
   }
 
   /// The directory becomes a link in a later snapshot, which does not remove what was below it.
   @Test func aDirectoryThatBecomesALinkAboveAFile() throws {
-    let file = Handmade.file("d/new", size: 0, runs: [])
+    let file = Handmade.file("d/new", size: 0, extents: [])
     try hostile.add([Handmade.root, Handmade.item("d", .directory), file])
     let full = try hostile.shop.snapshot()
     let link = Handmade.item("d", .symbolicLink(target: outside.bytes))
@@ -90,14 +90,14 @@ import Testing
 
   /// Nothing covers the pages: found at once, whatever the size is.
   @Test func aHugeFileWithoutPages() throws {
-    try hostile.add([Handmade.root, Handmade.file("huge", size: 1 << 62, runs: [])])
+    try hostile.add([Handmade.root, Handmade.file("huge", size: 1 << 62, extents: [])])
     try expectRefused("is in no snapshot of the chain")
   }
 
   /// Eight tebibytes of zeros cost nothing.
   @Test func manyZeros() throws {
-    let zeros = PageRun(first: 0, count: 1 << 25, location: nil, digests: [])
-    try hostile.add([Handmade.root, Handmade.file("zeros", size: 1 << 43, pageSize: 1 << 18, runs: [zeros])])
+    let zeros = PageExtent(first: 0, count: 1 << 25, location: nil, digests: [])
+    try hostile.add([Handmade.root, Handmade.file("zeros", size: 1 << 43, pageSize: 1 << 18, extents: [zeros])])
     try hostile.shop.restore(to: "target")
     let status = TestFiles.status(hostile.shop.directory.appending("target/zeros"))
     #expect(status?.size == 1 << 43)
@@ -116,36 +116,36 @@ import Testing
   private static let page = [UInt8](repeating: 7, count: 4096)
 
   @Test func aPageOfAMissingArchive() throws {
-    let run = Handmade.run(Self.page, archive: 5)
-    try hostile.add([Handmade.root, Handmade.file("file", size: 4096, runs: [run])], frames: [Self.page])
+    let extent = Handmade.extent(Self.page, archive: 5)
+    try hostile.add([Handmade.root, Handmade.file("file", size: 4096, extents: [extent])], frames: [Self.page])
     try expectRefused("it refers to archive 5, which it does not have")
   }
 
   @Test func aPageOfAMissingFrame() throws {
-    let run = Handmade.run(Self.page, frame: 9)
-    try hostile.add([Handmade.root, Handmade.file("file", size: 4096, runs: [run])], frames: [Self.page])
+    let extent = Handmade.extent(Self.page, frame: 9)
+    try hostile.add([Handmade.root, Handmade.file("file", size: 4096, extents: [extent])], frames: [Self.page])
     try expectRefused("it has no frame 9")
   }
 
   @Test(arguments: [UInt32(1), 4096, 4 << 20]) func aPageBeyondItsFrame(offset: UInt32) throws {
-    let run = Handmade.run(Self.page, offset: offset)
-    try hostile.add([Handmade.root, Handmade.file("file", size: 4096, runs: [run])], frames: [Self.page])
+    let extent = Handmade.extent(Self.page, offset: offset)
+    try hostile.add([Handmade.root, Handmade.file("file", size: 4096, extents: [extent])], frames: [Self.page])
     try expectRefused(offset > 4096 ? "lies outside its frame" : "is shorter than its manifest says")
   }
 
   @Test func aPageWithAnotherDigest() throws {
-    var run = Handmade.run(Self.page)
-    run.digests[3] ^= 1
-    try hostile.add([Handmade.root, Handmade.file("file", size: 4096, runs: [run])], frames: [Self.page])
+    var extent = Handmade.extent(Self.page)
+    extent.digests[3] ^= 1
+    try hostile.add([Handmade.root, Handmade.file("file", size: 4096, extents: [extent])], frames: [Self.page])
     try expectRefused("a page in frame 0 does not have its digest")
   }
 
-  @Test func aRunBeyondItsFile() throws {
-    let run = PageRun(first: 0, count: 1 << 50, location: nil, digests: [])
+  @Test func anExtentBeyondItsFile() throws {
+    let extent = PageExtent(first: 0, count: 1 << 50, location: nil, digests: [])
     let content = FileContent(
       size: 4096, pageSize: 4096, consistency: .stable, digest: Handmade.digest([]))
     var item = Handmade.item("file", .file(content))
-    item.runs = [run]
+    item.extents = [extent]
     try hostile.add([Handmade.root, item])
     try expectRefused("a run of pages lies outside its file")
   }
@@ -154,7 +154,7 @@ import Testing
     let content = FileContent(
       size: 4096, pageSize: 4096, consistency: .stable, digest: Handmade.digest([]))
     var item = Handmade.item("file", .file(content))
-    item.runs = [PageRun(first: 0, count: 1, location: nil, digests: [])]
+    item.extents = [PageExtent(first: 0, count: 1, location: nil, digests: [])]
     try hostile.add([Handmade.root, item])
     try expectRefused("the pages of file do not add up to its digest")
   }
@@ -168,15 +168,15 @@ import Testing
   }
 
   @Test func pagesThatAreInheritedFromNothing() throws {
-    try hostile.add([Handmade.root, Handmade.file("file", size: 4096, runs: [], inherits: true)])
+    try hostile.add([Handmade.root, Handmade.file("file", size: 4096, extents: [], inherits: true)])
     try expectRefused("file inherits pages from nothing")
   }
 
   @Test func pagesThatAreInheritedFromAnotherPageSize() throws {
-    let zeros = PageRun(first: 0, count: 1, location: nil, digests: [])
-    try hostile.add([Handmade.root, Handmade.file("file", size: 4096, runs: [zeros])])
+    let zeros = PageExtent(first: 0, count: 1, location: nil, digests: [])
+    try hostile.add([Handmade.root, Handmade.file("file", size: 4096, extents: [zeros])])
     let full = try hostile.shop.snapshot()
-    let file = Handmade.file("file", size: 4096, pageSize: 512, runs: [], inherits: true)
+    let file = Handmade.file("file", size: 4096, pageSize: 512, extents: [], inherits: true)
     try hostile.add([file], parent: full, state: [Handmade.root, file])
     try expectRefused("file inherits pages from what has none")
   }

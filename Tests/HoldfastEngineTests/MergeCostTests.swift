@@ -119,8 +119,8 @@ import Testing
     var counts: [UInt64] = []
     while let change = try reader.next() {
       guard change.path == Path("orders.db") else { continue }
-      var runs = reader.runs()
-      while let run = try runs.next() { counts.append(run.count) }
+      var extents = reader.extents()
+      while let extent = try extents.next() { counts.append(extent.count) }
     }
     #expect(counts == [12, 38, 12])
     #expect(try shop.differencesAfterRestore() == [])

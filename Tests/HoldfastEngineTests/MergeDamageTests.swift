@@ -113,7 +113,7 @@ import Testing
       let bytes = Array(frame[start..<start + 4096])
       items.append(
         HandmadeRepository.file(
-          "file \(number + 10)", size: 4096, runs: [HandmadeRepository.run(bytes, offset: UInt32(start))]))
+          "file \(number + 10)", size: 4096, extents: [HandmadeRepository.extent(bytes, offset: UInt32(start))]))
     }
     let (hostile, plan) = try plan(items, frames: [frame])
     #expect(plan?.pageBytes == 4096 + 4 * 512)
@@ -130,10 +130,10 @@ import Testing
     }
   }
 
-  /// More runs of one frame than are proved at a time.
+  /// More extents of one frame than are proved at a time.
   @Test func aFrameThatVeryManyFilesShare() throws {
     let items = (0..<9000).map {
-      HandmadeRepository.file("file \($0 + 10_000)", size: 4096, runs: [HandmadeRepository.run(page(7))])
+      HandmadeRepository.file("file \($0 + 10_000)", size: 4096, extents: [HandmadeRepository.extent(page(7))])
     }
     let (hostile, plan) = try plan(items, frames: [page(7) + page(8)])
     #expect(plan?.pages == 1 && plan?.pageBytes == 4096)
@@ -144,17 +144,17 @@ import Testing
 
   @Test func runsThatLeadNowhere() throws {
     let hostile = HandmadeRepository.self
-    for (run, finding) in [
+    for (extent, finding) in [
       (
-        hostile.run(page(1), archive: 3),
+        hostile.extent(page(1), archive: 3),
         "the chain of source is damaged: it refers to archive 3, which it does not have"
       ),
-      (hostile.run(page(1), frame: 9), " is damaged: it has no frame 9"),
-      (hostile.run(page(1), offset: 1), " is damaged: frame 0 is shorter than its manifest says"),
-      (hostile.run(page(1), archive: PageLocation.unknownArchive - 1), "which it does not have"),
+      (hostile.extent(page(1), frame: 9), " is damaged: it has no frame 9"),
+      (hostile.extent(page(1), offset: 1), " is damaged: frame 0 is shorter than its manifest says"),
+      (hostile.extent(page(1), archive: PageLocation.unknownArchive - 1), "which it does not have"),
     ] {
       let error = #expect(throws: DamageError.self) {
-        try plan([hostile.file("file", size: 4096, runs: [run])], frames: [page(1)])
+        try plan([hostile.file("file", size: 4096, extents: [extent])], frames: [page(1)])
       }
       #expect(error?.message.hasSuffix(finding) == true, "\(error?.message ?? "")")
     }

@@ -98,7 +98,7 @@ struct RandomRepository {
     if fault == .shortPageInherited || fault == .vanishedPageInherited, name == "a" {
       now.size = fault == .shortPageInherited ? [4196, 8192, 8192][number - 1] : [8192, 4096, 8192][number - 1]
     }
-    var runs: [PageRun] = []
+    var extents: [PageExtent] = []
     for index in 0..<Int(Pages.count(size: now.size, pageSize: UInt32(Self.page))) {
       if let kept = kept(name, index, before, now, number) {
         now.pages.append(kept)
@@ -108,11 +108,11 @@ struct RandomRepository {
       let isZero = random.next() % 4 == 0 && !(name == "a" && fault != .none)
       let bytes: [UInt8]? = isZero ? nil : random.text(length)
       now.pages.append(bytes)
-      runs.append(run(index, bytes))
+      extents.append(extent(index, bytes))
     }
     former[name] = before
     files[name] = now
-    return item(name, now, runs: runs, inherits: before != nil)
+    return item(name, now, extents: extents, inherits: before != nil)
   }
 
   /// The page of the parent's file, where it may be inherited, or is although it may not.
@@ -128,20 +128,21 @@ struct RandomRepository {
     return .some(before.pages[index])
   }
 
-  private mutating func run(_ index: Int, _ bytes: [UInt8]?) -> PageRun {
-    guard let bytes else { return PageRun(first: UInt64(index), count: 1, location: nil, digests: []) }
+  private mutating func extent(_ index: Int, _ bytes: [UInt8]?) -> PageExtent {
+    guard let bytes else { return PageExtent(first: UInt64(index), count: 1, location: nil, digests: []) }
     frames.append(bytes)
-    var run = HandmadeRepository.run(bytes, archive: UInt64(archives.count), frame: UInt32(frames.count - 1))
-    run.first = UInt64(index)
-    return run
+    var extent = HandmadeRepository.extent(bytes, archive: UInt64(archives.count), frame: UInt32(frames.count - 1))
+    extent.first = UInt64(index)
+    return extent
   }
 
-  private func item(_ name: String, _ file: File, runs: [PageRun], inherits: Bool) -> Item {
+  private func item(_ name: String, _ file: File, extents: [PageExtent], inherits: Bool) -> Item {
     let all = file.pages.enumerated().map { index, bytes in
-      bytes.map { HandmadeRepository.run($0) } ?? PageRun(first: UInt64(index), count: 1, location: nil, digests: [])
+      bytes.map { HandmadeRepository.extent($0) }
+        ?? PageExtent(first: UInt64(index), count: 1, location: nil, digests: [])
     }
-    var item = HandmadeRepository.file(name, size: file.size, runs: all, inherits: inherits)
-    item.runs = runs
+    var item = HandmadeRepository.file(name, size: file.size, extents: all, inherits: inherits)
+    item.extents = extents
     return item
   }
 
@@ -151,27 +152,27 @@ struct RandomRepository {
   private mutating func breakEntries(_ number: Int, _ items: inout [Item], _ removed: inout [Path]) {
     if fault == .removedTwice, number == 2 { removed = [Path("zz")] }
     guard number == depth else { return }
-    let wholePage = PageRun(first: 0, count: 1, location: nil, digests: [])
+    let wholePage = PageExtent(first: 0, count: 1, location: nil, digests: [])
     func add(_ item: Item) { items.append(item) }
     switch fault {
     case .storedZeros:
-      var run = run(0, [UInt8](repeating: 0, count: Self.page))
-      run.digests = [UInt8](repeating: 0, count: PageDigest.byteCount)
-      add(HandmadeRepository.file("y", size: 4096, runs: [run]))
+      var extent = extent(0, [UInt8](repeating: 0, count: Self.page))
+      extent.digests = [UInt8](repeating: 0, count: PageDigest.byteCount)
+      add(HandmadeRepository.file("y", size: 4096, extents: [extent]))
     case .wrongPage, .noSuchFrame, .behindTheFrame, .noSuchArchive:
-      var run = run(0, random.text(Self.page))
+      var extent = extent(0, random.text(Self.page))
       switch fault {
-      case .wrongPage: run.digests = Array(HandmadeRepository.digest([7]).bytes.prefix(PageDigest.byteCount))
-      case .noSuchFrame: run.location?.frame += 1000
-      case .behindTheFrame: run.location?.offset = 1
-      default: run.location?.archive += 1000
+      case .wrongPage: extent.digests = Array(HandmadeRepository.digest([7]).bytes.prefix(PageDigest.byteCount))
+      case .noSuchFrame: extent.location?.frame += 1000
+      case .behindTheFrame: extent.location?.offset = 1
+      default: extent.location?.archive += 1000
       }
-      add(HandmadeRepository.file("y", size: 4096, runs: [run]))
+      add(HandmadeRepository.file("y", size: 4096, extents: [extent]))
     case .linkToNothing: add(HandmadeRepository.item("y", .hardLink(to: Path("nothing"))))
     case .linkToDirectory: add(HandmadeRepository.item("y", .hardLink(to: Path("d"))))
     case .linkForward:
       add(HandmadeRepository.item("x", .hardLink(to: Path("y"))))
-      add(HandmadeRepository.file("y", size: 4096, runs: [wholePage]))
+      add(HandmadeRepository.file("y", size: 4096, extents: [wholePage]))
     case .inNoDirectory: add(HandmadeRepository.item("nowhere/y", .fifo))
     case .belowAFile: add(HandmadeRepository.item("a/y", .fifo))
     case .outside: add(HandmadeRepository.item("../y", .fifo))
@@ -179,10 +180,10 @@ struct RandomRepository {
     case .unreadableWithSize:
       let content = FileContent(
         size: 4096, pageSize: 4096, consistency: .unreadable,
-        digest: HandmadeRepository.file("y", size: 4096, runs: [wholePage]).entry.file?.digest
+        digest: HandmadeRepository.file("y", size: 4096, extents: [wholePage]).entry.file?.digest
           ?? HandmadeRepository.digest([]))
       var item = HandmadeRepository.item("y", .file(content))
-      item.runs = [wholePage]
+      item.extents = [wholePage]
       add(item)
     case .attributesOutOfOrder:
       var item = HandmadeRepository.item("y", .fifo)
@@ -191,10 +192,10 @@ struct RandomRepository {
       }
       add(item)
     case .pageSizeChanged:
-      add(HandmadeRepository.file("b", size: 4096, pageSize: 512, runs: [], inherits: true))
+      add(HandmadeRepository.file("b", size: 4096, pageSize: 512, extents: [], inherits: true))
       items.removeAll { $0.entry.path == Path("b") && $0.entry.file?.pageSize == 4096 }
     case .digest:
-      var item = HandmadeRepository.file("y", size: 4096, runs: [wholePage])
+      var item = HandmadeRepository.file("y", size: 4096, extents: [wholePage])
       item.entry.content = .file(
         FileContent(size: 4096, pageSize: 4096, consistency: .stable, digest: HandmadeRepository.digest([9])))
       add(item)

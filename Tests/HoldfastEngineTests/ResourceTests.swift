@@ -30,8 +30,8 @@ import Testing
 
   /// Runs of one page of zeros each, three bytes a run: a thousand of them take one byte.
   @Test func aBodyThatWouldBeHugeIsRefusedBeforeItIsRead() throws {
-    let runs = [UInt8](repeating: 0, count: 1 << 20).enumerated().map { [4, 0, 1][$0.offset % 3] as UInt8 }
-    try add(bodyOf: runs, times: 600)
+    let extents = [UInt8](repeating: 0, count: 1 << 20).enumerated().map { [4, 0, 1][$0.offset % 3] as UInt8 }
+    try add(bodyOf: extents, times: 600)
     let begun = ContinuousClock.now
     let findings = try made.shop.verify(data: false).snapshots.flatMap(\.findings).map(\.message)
     #expect(findings.count == 1)
@@ -50,11 +50,11 @@ import Testing
     let name = ContainerName(kind: .body, repository: made.shop.repository.id, id: id)
     let writer = try BodyWriter(ContainerWriter(ContainerHead(name), sink: bytes), compression: .standard)
     let digests = [UInt8](repeating: 7, count: 64 * PageDigest.byteCount)
-    let item = HandmadeRepository.file("constant", size: 4096 * 64 * 8192, runs: [])
+    let item = HandmadeRepository.file("constant", size: 4096 * 64 * 8192, extents: [])
     try writer.put(item.entry, inherits: false)
     for number in 0..<UInt64(8192) {
       let place = PageLocation(archive: 0, frame: UInt32(number), offset: 0)
-      try writer.append(PageRun(first: number * 64, count: 64, location: place, digests: digests))
+      try writer.append(PageExtent(first: number * 64, count: 64, location: place, digests: digests))
     }
     let reference = try writer.finish()
     let container = try ContainerReader(

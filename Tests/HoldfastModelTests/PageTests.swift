@@ -27,36 +27,36 @@ import Testing
     }
   }
 
-  @Test func aSliceOfARunKeepsEveryPageWhereItIs() {
+  @Test func aSliceOfAnExtentKeepsEveryPageWhereItIs() {
     var random = SeededRandom(seed: 22)
     for _ in 0..<500 {
       let count = UInt64.random(in: 1...9, using: &random)
-      let run = PageRun(
+      let extent = PageExtent(
         first: UInt64.random(in: 0...100, using: &random), count: count,
         location: PageLocation(archive: 3, frame: 5, offset: UInt32.random(in: 0...100, using: &random)),
         digests: random.bytes(Int(count) * 16))
-      let start = UInt64.random(in: run.first..<run.end, using: &random)
-      let end = UInt64.random(in: start + 1...run.end, using: &random)
-      let slice = run.slice(from: start, to: end, pageSize: 1024)
+      let start = UInt64.random(in: extent.first..<extent.end, using: &random)
+      let end = UInt64.random(in: start + 1...extent.end, using: &random)
+      let slice = extent.slice(from: start, to: end, pageSize: 1024)
       #expect(slice.first == start && slice.end == end, "seed 22")
       for page in start..<end {
-        #expect(place(of: page, in: slice) == place(of: page, in: run), "seed 22: page \(page)")
+        #expect(place(of: page, in: slice) == place(of: page, in: extent), "seed 22: page \(page)")
       }
     }
   }
 
   /// Where a page lies, and its digest.
-  private func place(of page: UInt64, in run: PageRun) -> [UInt64] {
-    guard let location = run.location else { return [] }
-    let index = Int(page - run.first)
+  private func place(of page: UInt64, in extent: PageExtent) -> [UInt64] {
+    guard let location = extent.location else { return [] }
+    let index = Int(page - extent.first)
     return [location.archive, UInt64(location.frame), UInt64(location.offset) + UInt64(index) * 1024]
-      + run.digests[index * 16..<(index + 1) * 16].map { UInt64($0) }
+      + extent.digests[index * 16..<(index + 1) * 16].map { UInt64($0) }
   }
 
   @Test func aSliceOfZerosIsZeros() {
-    let run = PageRun(first: 10, count: 5, location: nil, digests: [])
+    let extent = PageExtent(first: 10, count: 5, location: nil, digests: [])
     #expect(
-      run.slice(from: 11, to: 13, pageSize: 4096) == PageRun(first: 11, count: 2, location: nil, digests: []))
-    #expect(run.slice(from: 10, to: 15, pageSize: 4096) == run)
+      extent.slice(from: 11, to: 13, pageSize: 4096) == PageExtent(first: 11, count: 2, location: nil, digests: []))
+    #expect(extent.slice(from: 10, to: 15, pageSize: 4096) == extent)
   }
 }

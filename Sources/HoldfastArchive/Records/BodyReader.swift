@@ -8,7 +8,7 @@ package final class BodyReader: ChangeReader {
   /// The record byte that was read ahead.
   private var pending: UInt8?
   private var file: FileContent?
-  private var runEnd: UInt64 = 0
+  private var extentEnd: UInt64 = 0
 
   /// - Parameter scratch: shared by readers that are used on one thread.
   package init(_ container: ContainerReader, scratch: FrameScratch = FrameScratch()) {
@@ -18,7 +18,7 @@ package final class BodyReader: ChangeReader {
   package var name: String { cursor.name }
 
   package func next() throws -> Change? {
-    while try nextRun() != nil {}
+    while try nextExtent() != nil {}
     let record = try takeRecord()
     switch record {
     case 0:
@@ -34,31 +34,31 @@ package final class BodyReader: ChangeReader {
         throw cursor.damage("\(entry.path) inherits what it cannot")
       }
       file = entry.file
-      runEnd = 0
+      extentEnd = 0
       return .put(entry, inherits: inherits == 1)
     case 2: return .remove(try nextPath())
     default: throw cursor.damage("a record of kind \(record) is out of place")
     }
   }
 
-  package func runs() -> any PageMapReader { Runs(reader: self) }
+  package func extents() -> any PageMapReader { Extents(reader: self) }
 
-  private struct Runs: PageMapReader {
+  private struct Extents: PageMapReader {
     let reader: BodyReader
-    func next() throws -> PageRun? { try reader.nextRun() }
+    func next() throws -> PageExtent? { try reader.nextExtent() }
   }
 
-  private func nextRun() throws -> PageRun? {
+  private func nextExtent() throws -> PageExtent? {
     guard let file else { return nil }
     let record = try takeRecord()
-    guard record == RunCoding.dataRecord || record == RunCoding.zeroRecord else {
+    guard record == ExtentCoding.dataRecord || record == ExtentCoding.zeroRecord else {
       pending = record
       self.file = nil
       return nil
     }
-    let run = try cursor.run(record: record, after: runEnd, file: file)
-    runEnd = run.end
-    return run
+    let extent = try cursor.extent(record: record, after: extentEnd, file: file)
+    extentEnd = extent.end
+    return extent
   }
 
   private func takeRecord() throws -> UInt8 {

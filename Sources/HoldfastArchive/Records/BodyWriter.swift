@@ -12,7 +12,7 @@ package final class BodyWriter {
   private var encoder = ByteEncoder()
   private var path = Path.root
   private var recordCount: UInt64 = 0
-  private var runEnd: UInt64 = 0
+  private var extentEnd: UInt64 = 0
 
   package init(_ container: ContainerWriter, compression: Compression) throws {
     self.container = container
@@ -27,7 +27,7 @@ package final class BodyWriter {
     encoder.state(of: entry)
     encoder.identity(of: entry)
     encoder.byte(inherits ? 1 : 0)
-    runEnd = 0
+    extentEnd = 0
     try flushFull()
   }
 
@@ -39,13 +39,13 @@ package final class BodyWriter {
   }
 
   /// The next run of the file that was put last.
-  package func append(_ run: PageRun) throws {
+  package func append(_ extent: PageExtent) throws {
     // Nobody could ever find the pages again.
-    guard run.location?.archive != PageLocation.unknownArchive else {
+    guard extent.location?.archive != PageLocation.unknownArchive else {
       throw DamageError("the local cache", "it does not know where the pages of \(path) lie")
     }
-    encoder.run(run, after: runEnd)
-    runEnd = run.end
+    encoder.extent(extent, after: extentEnd)
+    extentEnd = extent.end
     try flushFull()
   }
 

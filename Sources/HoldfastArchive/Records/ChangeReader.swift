@@ -16,7 +16,7 @@ package enum Change: Sendable {
 
 /// The runs of one file, in the order of pages.
 package protocol PageMapReader {
-  mutating func next() throws -> PageRun?
+  mutating func next() throws -> PageExtent?
 }
 
 /// Changes in path order: a body, or a complete state seen as changes to nothing.
@@ -26,5 +26,5 @@ package protocol ChangeReader: AnyObject {
   /// The next change; `nil` after the last.
   func next() throws -> Change?
   /// The runs of the file that `next()` gave last. To be read before the next `next()`, or not at all.
-  func runs() throws -> any PageMapReader
+  func extents() throws -> any PageMapReader
 }

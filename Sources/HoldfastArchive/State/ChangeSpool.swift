@@ -7,7 +7,7 @@ package final class ChangeSpool {
     /// An entry that is as the parent has it.
     case kept(Entry)
     /// An entry that was added (`isNew`) or changed; the runs of a file are to be read before the next item.
-    case put(Entry, isNew: Bool, inherits: Bool, runs: (any PageMapReader)?)
+    case put(Entry, isNew: Bool, inherits: Bool, extents: (any PageMapReader)?)
     case removed(Path)
 
     package var path: Path {
@@ -24,7 +24,7 @@ package final class ChangeSpool {
     static let putInheriting: UInt8 = 3
     static let removed: UInt8 = 4
     static let putNew: UInt8 = 5
-    static let endOfRuns: UInt8 = 0
+    static let endOfExtents: UInt8 = 0
   }
 
   private static let blockBytes = 64 << 10
@@ -42,18 +42,18 @@ package final class ChangeSpool {
   /// - Parameters:
   ///   - isNew: whether the parent has nothing at its path; what inherits is not new.
   ///   - inherits: whether `runs` are only what differs from the parent.
-  package func put(_ entry: Entry, isNew: Bool, inherits: Bool, runs: (any PageMapReader)?) throws {
+  package func put(_ entry: Entry, isNew: Bool, inherits: Bool, extents: (any PageMapReader)?) throws {
     try add(inherits ? Mark.putInheriting : isNew ? Mark.putNew : Mark.put, entry)
     guard entry.file != nil else { return }
-    if var runs {
+    if var extents {
       var end: UInt64 = 0
-      while let run = try runs.next() {
-        block.run(run, after: end)
-        end = run.end
+      while let extent = try extents.next() {
+        block.extent(extent, after: end)
+        end = extent.end
         try flushFull()
       }
     }
-    block.byte(Mark.endOfRuns)
+    block.byte(Mark.endOfExtents)
   }
 
   package func remove(_ path: Path) throws {
@@ -88,7 +88,7 @@ package final class ChangeSpool {
 
   package final class Reader {
     private let cursor: ByteCursor
-    private var runs: Runs?
+    private var extents: Extents?
 
     init(cursor: ByteCursor) {
       self.cursor = cursor
@@ -96,20 +96,20 @@ package final class ChangeSpool {
 
     /// The next item; `nil` after the last.
     package func next() throws -> Item? {
-      while try runs?.next() != nil {}
-      runs = nil
+      while try extents?.next() != nil {}
+      extents = nil
       guard try !cursor.isAtEnd() else { return nil }
       let mark = try cursor.byte()
       let path = try cursor.entryPath(cursor.counted(max: Limits.pathBytesMax))
       if mark == Mark.removed { return .removed(path) }
       let entry = try cursor.entry(at: path)
       if mark == Mark.kept { return .kept(entry) }
-      runs = entry.file.map { Runs(cursor: cursor, file: $0) }
-      return .put(entry, isNew: mark == Mark.putNew, inherits: mark == Mark.putInheriting, runs: runs)
+      extents = entry.file.map { Extents(cursor: cursor, file: $0) }
+      return .put(entry, isNew: mark == Mark.putNew, inherits: mark == Mark.putInheriting, extents: extents)
     }
   }
 
-  private final class Runs: PageMapReader {
+  private final class Extents: PageMapReader {
     private let cursor: ByteCursor
     private let file: FileContent
     private var end: UInt64 = 0
@@ -120,14 +120,14 @@ package final class ChangeSpool {
       self.file = file
     }
 
-    func next() throws -> PageRun? {
+    func next() throws -> PageExtent? {
       guard !isDone else { return nil }
       let record = try cursor.byte()
-      isDone = record == Mark.endOfRuns
+      isDone = record == Mark.endOfExtents
       if isDone { return nil }
-      let run = try cursor.run(record: record, after: end, file: file)
-      end = run.end
-      return run
+      let extent = try cursor.extent(record: record, after: end, file: file)
+      end = extent.end
+      return extent
     }
   }
 }

@@ -4,23 +4,23 @@ internal import HoldfastModel
 struct JoinedZeros: PageMapReader {
   private var map: any PageMapReader
   /// What was read ahead.
-  private var following: PageRun?
+  private var following: PageExtent?
 
   init(_ map: any PageMapReader) {
     self.map = map
   }
 
-  mutating func next() throws -> PageRun? {
-    guard var run = try following ?? map.next() else { return nil }
+  mutating func next() throws -> PageExtent? {
+    guard var extent = try following ?? map.next() else { return nil }
     following = nil
-    guard run.location == nil else { return run }
+    guard extent.location == nil else { return extent }
     while let more = try map.next() {
-      guard more.location == nil, more.first == run.end else {
+      guard more.location == nil, more.first == extent.end else {
         following = more
-        return run
+        return extent
       }
-      run.count += more.count
+      extent.count += more.count
     }
-    return run
+    return extent
   }
 }

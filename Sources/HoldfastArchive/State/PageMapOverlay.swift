@@ -4,7 +4,7 @@ package import HoldfastModel
 /// Several maps of one file laid over each other: for every page the newest run that has it.
 package struct PageMapOverlay: PageMapReader {
   private var layers: [any PageMapReader]
-  private var current: [PageRun?]
+  private var current: [PageExtent?]
   /// The first page of each layer's current run, `UInt64.max` at its end: kept apart because it is searched for every run.
   private var starts: [UInt64]
   private let pageCount: UInt64
@@ -22,7 +22,7 @@ package struct PageMapOverlay: PageMapReader {
     /// Pages that are there in all of them: enough for zeros, of which there may be more or fewer in a page.
     var present: UInt64
 
-    func covers(_ run: PageRun, upTo end: UInt64) -> Bool { end <= (run.location == nil ? present : same) }
+    func covers(_ extent: PageExtent, upTo end: UInt64) -> Bool { end <= (extent.location == nil ? present : same) }
   }
 
   /// - Parameters:
@@ -42,22 +42,22 @@ package struct PageMapOverlay: PageMapReader {
     current = []
     starts = []
     for index in layers.indices {
-      let run = try self.layers[index].next()
-      current.append(run)
-      starts.append(run?.first ?? .max)
+      let extent = try self.layers[index].next()
+      current.append(extent)
+      starts.append(extent?.first ?? .max)
     }
   }
 
-  package mutating func next() throws -> PageRun? {
+  package mutating func next() throws -> PageExtent? {
     while position < pageCount {
-      if let index = try newestLayer(), let run = current[index] {
-        var end = min(run.end, pageCount)
+      if let index = try newestLayer(), let extent = current[index] {
+        var end = min(extent.end, pageCount)
         for newer in 0..<index { end = min(end, starts[newer]) }
-        if let reaches, !reaches[index].covers(run, upTo: end) {
+        if let reaches, !reaches[index].covers(extent, upTo: end) {
           throw DamageError(name, "page \(end - 1) of a file is inherited, and was not there in this length")
         }
         defer { position = end }
-        return run.slice(from: position, to: end, pageSize: pageSize)
+        return extent.slice(from: position, to: end, pageSize: pageSize)
       }
       guard !coversAll else { throw DamageError(name, "page \(position) of a file is in no snapshot of the chain") }
       position = starts.min() ?? pageCount
@@ -79,7 +79,7 @@ package struct PageMapOverlay: PageMapReader {
   /// The newest layer whose current run holds `position`.
   private mutating func newestLayer() throws -> Int? {
     for index in starts.indices where starts[index] <= position {
-      while let run = current[index], run.end <= position {
+      while let extent = current[index], extent.end <= position {
         current[index] = try layers[index].next()
         starts[index] = current[index]?.first ?? .max
       }
@@ -97,9 +97,9 @@ package final class FileDigester {
 
   package init() {}
 
-  package func add(_ run: PageRun) {
-    guard run.location != nil else { return hasher.addZeros(run.count) }
-    if hasher.add(run.digests) { hasStoredZeros = true }
+  package func add(_ extent: PageExtent) {
+    guard extent.location != nil else { return hasher.addZeros(extent.count) }
+    if hasher.add(extent.digests) { hasStoredZeros = true }
   }
 
   /// The digest of a file of this size; no more runs may be added.

@@ -12,17 +12,17 @@ package final class PageMapSpool {
     bytes = space.make()
   }
 
-  package func append(_ run: PageRun) throws {
-    block.run(run, after: end)
-    end = run.end
+  package func append(_ extent: PageExtent) throws {
+    block.extent(extent, after: end)
+    end = extent.end
     if block.bytes.count >= Self.blockBytes { try flush() }
   }
 
   /// The runs from the first on; nothing may be appended any more.
-  package func runs(of file: FileContent) throws -> any PageMapReader {
+  package func extents(of file: FileContent) throws -> any PageMapReader {
     try flush()
     try bytes.finish()
-    return Runs(cursor: ByteCursor(bytes), file: file)
+    return Extents(cursor: ByteCursor(bytes), file: file)
   }
 
   private func flush() throws {
@@ -30,16 +30,16 @@ package final class PageMapSpool {
     block.bytes.removeAll(keepingCapacity: true)
   }
 
-  private struct Runs: PageMapReader {
+  private struct Extents: PageMapReader {
     let cursor: ByteCursor
     let file: FileContent
     var end: UInt64 = 0
 
-    mutating func next() throws -> PageRun? {
+    mutating func next() throws -> PageExtent? {
       guard try !cursor.isAtEnd() else { return nil }
-      let run = try cursor.run(record: try cursor.byte(), after: end, file: file)
-      end = run.end
-      return run
+      let extent = try cursor.extent(record: try cursor.byte(), after: end, file: file)
+      end = extent.end
+      return extent
     }
   }
 }

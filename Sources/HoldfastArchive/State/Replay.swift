@@ -77,7 +77,7 @@ package struct Replay {
     var sizes: [UInt64] = []
     for layer in group {
       guard case .put(let older, let continues) = layer.change, let content = older.file else { break }
-      maps.append(try layer.reader.runs())
+      maps.append(try layer.reader.extents())
       sizes.append(content.size)
       if !continues { break }
     }
@@ -141,9 +141,9 @@ private struct ProvingMap: PageMapReader {
     self.digester = digester
   }
 
-  mutating func next() throws -> PageRun? {
-    guard let run = try map.next() else { return nil }
-    digester.add(run)
-    return run
+  mutating func next() throws -> PageExtent? {
+    guard let extent = try map.next() else { return nil }
+    digester.add(extent)
+    return extent
   }
 }

@@ -77,8 +77,8 @@ package struct StateFile: Sendable {
   }
 
   /// The runs of a file whose map begins at `offset`.
-  package func runs(at offset: UInt64, of file: FileContent) -> any PageMapReader {
-    StateReader.runs(of: self, at: offset, file: file)
+  package func extents(at offset: UInt64, of file: FileContent) -> any PageMapReader {
+    StateReader.extents(of: self, at: offset, file: file)
   }
 }
 
@@ -156,9 +156,9 @@ package final class StateWriter {
     var block = ByteEncoder()
     if let map {
       var joined = JoinedZeros(map)
-      while let run = try joined.next() {
-        block.run(run, after: end)
-        end = run.end
+      while let extent = try joined.next() {
+        block.extent(extent, after: end)
+        end = extent.end
         if block.bytes.count >= Self.blockBytes { try flush(&block) }
       }
     }

@@ -8,7 +8,7 @@ package final class StateReader: ChangeReader {
   private let cursor: ByteCursor
   private var isMapPending = false
   private var file: FileContent?
-  private var openRuns: Runs?
+  private var openExtents: Extents?
   private var path = Path.root
   /// Where the entry that came last begins, and its map: for `StateFile.file(at:)` and `StateFile.runs(at:of:)`.
   package private(set) var entryOffset: UInt64 = 0
@@ -23,8 +23,8 @@ package final class StateReader: ChangeReader {
 
   /// The next entry; `nil` after the last.
   package func nextEntry() throws -> Entry? {
-    while try openRuns?.next() != nil {}
-    openRuns = nil
+    while try openExtents?.next() != nil {}
+    openExtents = nil
     if isMapPending { try skipMap() }
     guard try !cursor.isAtEnd() else { return nil }
     entryOffset = cursor.consumed
@@ -41,11 +41,11 @@ package final class StateReader: ChangeReader {
   }
 
   /// The runs of the file that came last.
-  package func runs() -> any PageMapReader {
+  package func extents() -> any PageMapReader {
     isMapPending = false
-    let runs = Runs(cursor: cursor, file: file)
-    openRuns = runs
-    return runs
+    let extents = Extents(cursor: cursor, file: file)
+    openExtents = extents
+    return extents
   }
 
   /// Passes on the blocks of the map of the file that came last.
@@ -68,8 +68,8 @@ package final class StateReader: ChangeReader {
   }
 
   /// The runs of a map that lies elsewhere in the same state.
-  static func runs(of state: StateFile, at offset: UInt64, file: FileContent) -> any PageMapReader {
-    Runs(cursor: ByteCursor(RangeSupply(state.bytes, from: offset, to: state.bytes.length)), file: file)
+  static func extents(of state: StateFile, at offset: UInt64, file: FileContent) -> any PageMapReader {
+    Extents(cursor: ByteCursor(RangeSupply(state.bytes, from: offset, to: state.bytes.length)), file: file)
   }
 
   /// A file whose entry lies elsewhere in the same state.
@@ -81,7 +81,7 @@ package final class StateReader: ChangeReader {
     return entry.file.map { ($0, offset + cursor.consumed) }
   }
 
-  private final class Runs: PageMapReader {
+  private final class Extents: PageMapReader {
     let cursor: ByteCursor
     let file: FileContent?
     var end: UInt64 = 0
@@ -94,7 +94,7 @@ package final class StateReader: ChangeReader {
       isDone = file == nil
     }
 
-    func next() throws -> PageRun? {
+    func next() throws -> PageExtent? {
       guard !isDone, let file else { return nil }
       while try block?.isAtEnd() ?? true {
         let count = try cursor.varint(as: Int.self, max: StateReader.mapBlockBytesMax)
@@ -105,9 +105,9 @@ package final class StateReader: ChangeReader {
         block = ByteCursor(BlockSupply(try cursor.raw(count: count), name: cursor.name))
       }
       guard let block else { return nil }
-      let run = try block.run(record: try block.byte(), after: end, file: file)
-      end = run.end
-      return run
+      let extent = try block.extent(record: try block.byte(), after: end, file: file)
+      end = extent.end
+      return extent
     }
   }
 }

@@ -15,7 +15,7 @@ enum CaptureStep {
   case smallFile(SmallFile)
   case chunk(Chunk)
   /// A hole in a large file: so many pages of zeros, and those of them that were none before.
-  case hole(LargeFile, pageCount: UInt64, changed: [PageRun])
+  case hole(LargeFile, pageCount: UInt64, changed: [PageExtent])
   /// The last step of a large file.
   case end(LargeFile)
 }
@@ -23,7 +23,7 @@ enum CaptureStep {
 /// A file that fits into a job beside others.
 final class SmallFile {
   enum Outcome {
-    case captured(Entry, runs: [PageRun])
+    case captured(Entry, extents: [PageExtent])
     case vanished
     case unreadable(reason: String)
     /// It is too large for the job by now.
@@ -56,7 +56,7 @@ final class Chunk {
   let baseDigests: BaseDigests
   /// Set by the worker.
   var digests: [UInt8] = []
-  var runs: [PageRun] = []
+  var extents: [PageExtent] = []
   var isCutShort = false
   var failure: SystemError?
 
@@ -154,7 +154,7 @@ final class CaptureJob {
       buffer: buffer, length: chunk.length, firstPage: chunk.offset / UInt64(pageSize), pageSize: pageSize,
       base: chunk.baseDigests)
     chunk.digests = comparison.digests
-    chunk.runs = comparison.runs
+    chunk.extents = comparison.extents
   }
 
   // MARK: Small files
@@ -230,6 +230,6 @@ final class CaptureJob {
     let entry = Entry(
       path: file.item.path, attributes: status.attributes(extended: extended), content: .file(content),
       identity: file.attributeProblem == nil ? status.identity : status.identity.ofIncomplete)
-    file.outcome = .captured(entry, runs: comparison.runs)
+    file.outcome = .captured(entry, extents: comparison.extents)
   }
 }

@@ -21,7 +21,7 @@ extension CapturePipeline {
         if try !finishLostLink(entry, previous: entry) { try record.keep(entry) }
       case .put(let entry, let previous):
         if try !finishLostLink(entry, previous: previous) {
-          try record.put(entry, previous: previous, inherits: false, runs: nil)
+          try record.put(entry, previous: previous, inherits: false, extents: nil)
         }
       case .removed(let path): try record.remove(path)
       case .companion(let item, let previous): try finishCompanion(item, previous: previous)
@@ -29,7 +29,7 @@ extension CapturePipeline {
         files += 1
         try finish(file, at: location)
       case .chunk(let chunk):
-        record.count(chunk.runs)
+        record.count(chunk.extents)
         try chunk.file.add(chunk, at: location)
       case .hole(let file, let pageCount, let changed):
         skippedBytes &+= pageCount &* UInt64(file.pageSize)
@@ -63,7 +63,7 @@ extension CapturePipeline {
     case .leads(let heir):
       var link = entry
       link.content = .hardLink(to: heir)
-      try record.put(link, previous: previous, inherits: false, runs: nil)
+      try record.put(link, previous: previous, inherits: false, extents: nil)
     case .inherits(let first): try finish(entry, inheritingFrom: first, previous: previous)
     }
     return true
@@ -89,11 +89,11 @@ extension CapturePipeline {
   private func keepContent(of first: Path, as entry: Entry, previous: Entry?) throws {
     let known = parent?.makeReader()
     while let file = try known?.nextEntry() {
-      guard file.path == first, file.file != nil, let runs = known?.runs() else { continue }
+      guard file.path == first, file.file != nil, let extents = known?.extents() else { continue }
       links.inherit(entry.path, from: first)
       var kept = entry
       kept.content = file.content
-      return try record.put(kept, previous: previous, inherits: false, runs: runs)
+      return try record.put(kept, previous: previous, inherits: false, extents: extents)
     }
     try recordVanished(entry.path, previous: previous, isInTurn: true)
   }
@@ -109,14 +109,15 @@ extension CapturePipeline {
       if let large = try openLarge(file.item, previous: file.previous, base: file.base, isInTurn: true) {
         try captureInline(large)
       }
-    case .captured(let entry, let runs):
-      record.count(runs)
-      let moved = ListedRuns(runs.map { $0.moved(to: location) })
+    case .captured(let entry, let extents):
+      record.count(extents)
+      let moved = ListedExtents(extents.map { $0.moved(to: location) })
       guard let base = file.base, !base.isSamePath, let content = entry.file else {
-        return try record.put(entry, previous: file.previous, inherits: file.base != nil, runs: moved)
+        return try record.put(entry, previous: file.previous, inherits: file.base != nil, extents: moved)
       }
-      let all = try PageMapOverlay(layers: [moved, base.runs()], file: content, coversAll: true, name: "the capture")
-      try record.put(entry, previous: file.previous, inherits: false, runs: all)
+      let all = try PageMapOverlay(
+        layers: [moved, base.extents()], file: content, coversAll: true, name: "the capture")
+      try record.put(entry, previous: file.previous, inherits: false, extents: all)
     }
   }
 
@@ -146,7 +147,7 @@ extension CapturePipeline {
     var entry = file.entry(extended: extended ?? [], consistency: consistency)
     if extended == nil { entry.identity = entry.identity.ofIncomplete }
     try record.put(
-      entry, previous: file.previous, inherits: file.base?.isSamePath ?? false, runs: try file.runs())
+      entry, previous: file.previous, inherits: file.base?.isSamePath ?? false, extents: try file.extents())
   }
 
   private func captureAgain(_ file: LargeFile) throws {
@@ -171,7 +172,7 @@ extension CapturePipeline {
       identity: item.status.identity
     ).withoutContent
     if isInTurn {
-      try record.put(entry, previous: previous, inherits: false, runs: nil)
+      try record.put(entry, previous: previous, inherits: false, extents: nil)
     } else {
       try add(.put(entry, previous: previous))
     }

@@ -56,8 +56,8 @@ final class ChangeRecord {
   }
 
   /// Counts the pages that are stored now.
-  func count(_ runs: [PageRun]) {
-    for run in runs where run.location != nil { changes.pages += run.count }
+  func count(_ extents: [PageExtent]) {
+    for extent in extents where extent.location != nil { changes.pages += extent.count }
   }
 
   /// From here on changes are in path order among themselves, but not with those before: all wait for `mergeParts`. To be called before the first change
@@ -73,13 +73,15 @@ final class ChangeRecord {
   }
 
   /// - Parameter runs: of a file; all of them, or with `inherits` what differs from the parent.
-  func put(_ entry: Entry, previous: Entry?, inherits: Bool, runs: (any PageMapReader)?) throws {
+  func put(_ entry: Entry, previous: Entry?, inherits: Bool, extents: (any PageMapReader)?) throws {
     if let file = entry.file { noteProblem(of: file, at: entry.path) }
     guard entry != previous else { return try keep(entry) }
     guard takes(entry) else { return try putWithoutContent(entry, previous: previous) }
     if previous == nil { changes.added += 1 } else { changes.changed += 1 }
-    if let spool = spools.last { return try spool.put(entry, isNew: previous == nil, inherits: inherits, runs: runs) }
-    try write(entry, inherits: inherits, runs: runs)
+    if let spool = spools.last {
+      return try spool.put(entry, isNew: previous == nil, inherits: inherits, extents: extents)
+    }
+    try write(entry, inherits: inherits, extents: extents)
   }
 
   /// What all files of one order of magnitude may have together, so that all together have no more than a snapshot may. Whoever fills one with sparse files
@@ -99,7 +101,7 @@ final class ChangeRecord {
   /// A sparse file costs nobody anything, and must not keep everything else from being captured.
   private func putWithoutContent(_ entry: Entry, previous: Entry?) throws {
     add(Problem(path: entry.path, reason: Self.tooLarge(entry.file?.size ?? 0)))
-    try put(entry.withoutContent, previous: previous, inherits: false, runs: nil)
+    try put(entry.withoutContent, previous: previous, inherits: false, extents: nil)
   }
 
   static func tooLarge(_ size: UInt64) -> String {
@@ -123,19 +125,19 @@ final class ChangeRecord {
     if let spool = spools.last { try spool.remove(path) } else { try body.remove(path) }
   }
 
-  private func write(_ entry: Entry, inherits: Bool, runs: (any PageMapReader)?) throws {
+  private func write(_ entry: Entry, inherits: Bool, extents: (any PageMapReader)?) throws {
     count(entry)
     try body.put(entry, inherits: inherits)
-    guard var runs else { return }
-    while let run = try runs.next() {
-      try body.append(run)
+    guard var extents else { return }
+    while let extent = try extents.next() {
+      try body.append(extent)
     }
   }
 
   private func write(_ item: ChangeSpool.Item) throws {
     switch item {
     case .kept(let entry): count(entry)
-    case .put(let entry, _, let inherits, let runs): try write(entry, inherits: inherits, runs: runs)
+    case .put(let entry, _, let inherits, let extents): try write(entry, inherits: inherits, extents: extents)
     case .removed(let path): try body.remove(path)
     }
   }

@@ -4,7 +4,7 @@ internal import HoldfastModel
 /// Hands out the digests of a known page map, stretch by stretch, in the order of pages.
 struct DigestFeed {
   private var map: any PageMapReader
-  private var run: PageRun?
+  private var extent: PageExtent?
   private var used: UInt64 = 0
 
   init(_ map: any PageMapReader) {
@@ -18,17 +18,17 @@ struct DigestFeed {
 
   /// The next pages, at most `max` of them and all of one kind; `nil` when the map ends.
   mutating func next(max: UInt64) throws -> Stretch? {
-    while run.map({ used >= $0.count }) ?? true {
+    while extent.map({ used >= $0.count }) ?? true {
       guard let following = try map.next() else { return nil }
-      run = following
+      extent = following
       used = 0
     }
-    guard let run else { return nil }
-    let count = min(max, run.count - used)
+    guard let extent else { return nil }
+    let count = min(max, extent.count - used)
     defer { used += count }
-    if run.location == nil { return .zeros(count) }
+    if extent.location == nil { return .zeros(count) }
     let range = Int(used) * PageDigest.byteCount..<Int(used + count) * PageDigest.byteCount
-    return .data(Array(run.digests[range]))
+    return .data(Array(extent.digests[range]))
   }
 
   /// The digests of the next `count` pages, fewer where the map ends.

@@ -21,7 +21,7 @@ extension CapturePipeline {
     }
     var digests = BaseDigests.none
     if let base {
-      var feed = DigestFeed(base.runs())
+      var feed = DigestFeed(base.extents())
       digests = try feed.take(Int(Pages.count(size: item.status.size, pageSize: base.file.pageSize)))
     }
     try add(

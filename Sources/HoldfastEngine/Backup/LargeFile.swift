@@ -62,12 +62,12 @@ final class LargeFile {
     // What is missing would be zeros, with which the next attempt would compare what is there. And it compares page by page from the beginning: nothing may follow a gap.
     guard !isLost else { return }
     digest.add(chunk.digests)
-    for run in chunk.runs { try spool.append(run.moved(to: location)) }
+    for extent in chunk.extents { try spool.append(extent.moved(to: location)) }
   }
 
   /// The part of a hole that was no hole before.
-  func takeHole(firstPage: UInt64, pageCount: UInt64) throws -> [PageRun] {
-    var changed: [PageRun] = []
+  func takeHole(firstPage: UInt64, pageCount: UInt64) throws -> [PageExtent] {
+    var changed: [PageExtent] = []
     let end = firstPage + pageCount
     var page = firstPage
     while page < end {
@@ -75,10 +75,10 @@ final class LargeFile {
       case .zeros(let count): page += count
       case .data(let digests):
         let count = UInt64(digests.count / PageDigest.byteCount)
-        changed.append(PageRun(first: page, count: count, location: nil, digests: []))
+        changed.append(PageExtent(first: page, count: count, location: nil, digests: []))
         page += count
       case nil:
-        changed.append(PageRun(first: page, count: end - page, location: nil, digests: []))
+        changed.append(PageExtent(first: page, count: end - page, location: nil, digests: []))
         page = end
       }
     }
@@ -86,10 +86,10 @@ final class LargeFile {
   }
 
   /// Pages of zeros that the file system does not store.
-  func addHole(pageCount: UInt64, changed: [PageRun]) throws {
+  func addHole(pageCount: UInt64, changed: [PageExtent]) throws {
     guard !isLost else { return }
     digest.addZeros(pageCount)
-    for run in changed { try spool.append(run) }
+    for extent in changed { try spool.append(extent) }
   }
 
   /// The entry with everything that was read.
@@ -110,7 +110,7 @@ final class LargeFile {
   }
 
   /// The runs that the manifest records: what changed where it inherits, else all of them.
-  func runs() throws -> any PageMapReader {
+  func extents() throws -> any PageMapReader {
     let inherits = base?.isSamePath ?? false
     return try Self.overlay(
       [spool] + spools, inherits ? nil : base, size: before.size, pageSize, coversAll: !inherits)
@@ -121,19 +121,19 @@ final class LargeFile {
   ) throws -> any PageMapReader {
     let bounds = FileContent(
       size: Limits.sizeMax, pageSize: pageSize, consistency: .stable, digest: Hasher().finish())
-    var layers = try spools.map { try $0.runs(of: bounds) }
-    if let base { layers.append(base.runs()) }
+    var layers = try spools.map { try $0.extents(of: bounds) }
+    if let base { layers.append(base.extents()) }
     var file = bounds
     file.size = size
     return try PageMapOverlay(layers: layers, file: file, coversAll: coversAll, name: "the capture")
   }
 }
 
-extension PageRun {
+extension PageExtent {
   /// The run with its place in the job's buffer turned into its place in an archive.
-  func moved(to start: PageLocation?) -> PageRun {
+  func moved(to start: PageLocation?) -> PageExtent {
     guard let location, let start else { return self }
-    return PageRun(
+    return PageExtent(
       first: first, count: count,
       location: PageLocation(archive: start.archive, frame: start.frame, offset: start.offset + location.offset),
       digests: digests)
@@ -141,8 +141,8 @@ extension PageRun {
 }
 
 /// Runs in memory.
-struct ListedRuns: PageMapReader {
-  private var rest: ArraySlice<PageRun>
-  init(_ runs: [PageRun]) { rest = runs[...] }
-  mutating func next() -> PageRun? { rest.popFirst() }
+struct ListedExtents: PageMapReader {
+  private var rest: ArraySlice<PageExtent>
+  init(_ extents: [PageExtent]) { rest = extents[...] }
+  mutating func next() -> PageExtent? { rest.popFirst() }
 }

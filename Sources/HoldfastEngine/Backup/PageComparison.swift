@@ -16,7 +16,7 @@ struct PageComparison {
   /// The digests of all pages of the stretch.
   private(set) var digests: [UInt8]
   /// What differs from the base. Locations are offsets in the buffer, with archive and frame still unknown.
-  private(set) var runs: [PageRun] = []
+  private(set) var extents: [PageExtent] = []
 
   /// Digests `buffer.bytes[buffer.count..<buffer.count + length]`, compares page by page, and moves the pages to store together
   /// behind `buffer.count`, which grows by them.
@@ -44,13 +44,13 @@ struct PageComparison {
   }
 
   private mutating func append(page: UInt64, offset: Int?, digest: ArraySlice<UInt8>, _ pageSize: Int) {
-    let last = runs.count - 1
-    if last >= 0, runs[last].end == page, (runs[last].location == nil) == (offset == nil) {
-      runs[last].count += 1
-      if offset != nil { runs[last].digests.append(contentsOf: digest) }
+    let last = extents.count - 1
+    if last >= 0, extents[last].end == page, (extents[last].location == nil) == (offset == nil) {
+      extents[last].count += 1
+      if offset != nil { extents[last].digests.append(contentsOf: digest) }
       return
     }
     let location = offset.map { PageLocation(archive: 0, frame: 0, offset: UInt32($0)) }
-    runs.append(PageRun(first: page, count: 1, location: location, digests: offset == nil ? [] : Array(digest)))
+    extents.append(PageExtent(first: page, count: 1, location: location, digests: offset == nil ? [] : Array(digest)))
   }
 }

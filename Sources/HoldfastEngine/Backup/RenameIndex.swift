@@ -21,11 +21,11 @@ struct RenameIndex {
       let offset = reader.entryOffset
       inodes.append(Key(value: entry.identity.inode, entryOffset: offset))
       guard file.size > UInt64(Limits.archiveFrameBytes) else { continue }
-      var runs = reader.runs()
-      if let first = try runs.next(), first.location != nil {
+      var extents = reader.extents()
+      if let first = try extents.next(), first.location != nil {
         firstPages.append(Key(value: Self.prefix(first.digests), entryOffset: offset))
       }
-      while try runs.next() != nil {}
+      while try extents.next() != nil {}
     }
     inodes.sort { $0.value < $1.value }
     firstPages.sort { $0.value < $1.value }
@@ -61,13 +61,13 @@ struct BaseFile {
   /// Whether the manifest may say `inherits`; else its runs are written out.
   let isSamePath: Bool
 
-  func runs() -> any PageMapReader { state.runs(at: mapOffset, of: file) }
+  func extents() -> any PageMapReader { state.extents(at: mapOffset, of: file) }
 
   /// Whether its pages can be referred to from another path: where they lie is known.
   func hasKnownPlaces() throws -> Bool {
-    var runs = runs()
-    while let run = try runs.next() {
-      if run.location?.archive == PageLocation.unknownArchive { return false }
+    var extents = extents()
+    while let extent = try extents.next() {
+      if extent.location?.archive == PageLocation.unknownArchive { return false }
     }
     return true
   }

@@ -39,7 +39,7 @@ final class StreamCapture {
     self.record = record
     self.progress = progress
     base = try parent.flatMap { try Self.file(of: $0, at: path) }
-    feed = base.map { DigestFeed($0.runs()) }
+    feed = base.map { DigestFeed($0.extents()) }
     pageSize = base?.file.pageSize
     spool = PageMapSpool(scratch)
     pool = try OrderedPool(
@@ -111,9 +111,9 @@ final class StreamCapture {
     guard let comparison = job.comparison else { return }
     let location = try record.place(job.buffer, job.frame, for: job.head)
     record.density += job.density
-    record.count(comparison.runs)
+    record.count(comparison.extents)
     digest.add(comparison.digests)
-    for run in comparison.runs { try spool.append(run.moved(to: location)) }
+    for extent in comparison.extents { try spool.append(extent.moved(to: location)) }
     record.changes.readBytes += UInt64(job.length)
     progress.advance(bytes: UInt64(job.length), files: 0)
   }
@@ -133,7 +133,7 @@ final class StreamCapture {
       path: .root, attributes: attributes(Self.directoryMode), content: .directory, identity: identity)
     let file = Entry(path: path, attributes: attributes(Self.fileMode), content: .file(content), identity: identity)
     let known = parent?.makeReader()
-    try record.put(root, previous: known?.nextEntry(), inherits: false, runs: nil)
+    try record.put(root, previous: known?.nextEntry(), inherits: false, extents: nil)
     var old = try known?.nextEntry()
     while let gone = old, gone.path < path {
       try record.remove(gone.path)
@@ -141,7 +141,7 @@ final class StreamCapture {
     }
     let previous = old?.path == path ? old : nil
     if previous != nil { old = try known?.nextEntry() }
-    try record.put(file, previous: previous, inherits: base?.isSamePath ?? false, runs: runs(pageSize))
+    try record.put(file, previous: previous, inherits: base?.isSamePath ?? false, extents: extents(pageSize))
     while let gone = old {
       try record.remove(gone.path)
       old = try known?.nextEntry()
@@ -149,7 +149,7 @@ final class StreamCapture {
     progress.advance(bytes: 0, files: 1)
   }
 
-  private func runs(_ pageSize: UInt32) throws -> any PageMapReader {
+  private func extents(_ pageSize: UInt32) throws -> any PageMapReader {
     let inherits = base?.isSamePath ?? false
     return try LargeFile.overlay([spool], inherits ? nil : base, size: size, pageSize, coversAll: !inherits)
   }

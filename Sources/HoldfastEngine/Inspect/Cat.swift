@@ -21,19 +21,19 @@ package struct Cat {
     let fetcher = PageFetcher(readers: ArchiveReaders(chain, in: repository), host: repository.host, isProving: false) {
       if let failure = $0.failure { throw failure }
     }
-    var runs = state.runs(at: mapOffset, of: file)
+    var extents = state.extents(at: mapOffset, of: file)
     var plan = PagePlan()
-    while let run = try runs.next() {
-      var start = run.first
-      while start < run.end {
+    while let extent = try extents.next() {
+      var start = extent.first
+      while start < extent.end {
         let offset = start * UInt64(file.pageSize)
         if offset >= window.start + Self.windowBytes {
           try fetcher.fetch(&plan)
           try window.write(upTo: offset, to: sink)
         }
         let room = (window.start + Self.windowBytes - offset) / UInt64(file.pageSize)
-        let end = min(run.end, start + max(room, 1))
-        plan.add(run.slice(from: start, to: end, pageSize: file.pageSize), of: file, to: window)
+        let end = min(extent.end, start + max(room, 1))
+        plan.add(extent.slice(from: start, to: end, pageSize: file.pageSize), of: file, to: window)
         start = end
       }
     }

@@ -128,12 +128,12 @@ struct VerifyWalk {
     if repository.isClosed {
       try proveStoredBody(of: snapshot, damage)
     } else {
-      try forEachRun(of: snapshot) { _, file, run, plan in
-        guard let location = run.location, sample.isChosen(archive: location.archive, frame: location.frame) else {
+      try forEachExtent(of: snapshot) { _, file, extent, plan in
+        guard let location = extent.location, sample.isChosen(archive: location.archive, frame: location.frame) else {
           return
         }
         if location.archive < UInt64(chain.archives.count) { damage.visited.insert(location.archive, location.frame) }
-        plan.add(run, of: file, to: damage.nowhere)
+        plan.add(extent, of: file, to: damage.nowhere)
         if plan.isFull { try fetcher.fetch(&plan) }
       } end: { plan in
         try fetcher.fetch(&plan)
@@ -205,24 +205,24 @@ struct VerifyWalk {
     }
   }
 
-  private func forEachRun(
-    of snapshot: Snapshot, _ body: (Entry, FileContent, PageRun, inout PagePlan) throws -> Void,
+  private func forEachExtent(
+    of snapshot: Snapshot, _ body: (Entry, FileContent, PageExtent, inout PagePlan) throws -> Void,
     end: (inout PagePlan) throws -> Void
   ) throws {
     var plan = PagePlan()
     let reader = BodyReader(try repository.openBody(of: snapshot))
     while let change = try reader.next() {
       guard case .put(let entry, _) = change, let file = entry.file else { continue }
-      var runs = reader.runs()
-      while let run = try runs.next() { try body(entry, file, run, &plan) }
+      var extents = reader.extents()
+      while let extent = try extents.next() { try body(entry, file, extent, &plan) }
     }
     try end(&plan)
   }
 
   private func files(of snapshot: Snapshot, in frames: [FrameName: String]) throws -> [Path] {
     var damaged: [Path] = []
-    try forEachRun(of: snapshot) { entry, _, run, _ in
-      guard let location = run.location, damaged.last != entry.path, damaged.count < Self.namedFilesMax,
+    try forEachExtent(of: snapshot) { entry, _, extent, _ in
+      guard let location = extent.location, damaged.last != entry.path, damaged.count < Self.namedFilesMax,
         frames[FrameName(archive: location.archive, frame: location.frame)] != nil
       else { return }
       damaged.append(entry.path)

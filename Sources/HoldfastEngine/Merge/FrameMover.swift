@@ -10,7 +10,7 @@ internal import HoldfastSystem
 final class FrameMover {
   private let readers: ArchiveReaders
   private let archives: ArchiveSeries
-  private let places: NewPlaces
+  private let places: MovedExtents
   private let pool: OrderedPool<MoveJob>
   private let cancellation: Cancellation
   private let progress: any ProgressObserver
@@ -18,7 +18,7 @@ final class FrameMover {
   private var origin: PageLocation?
 
   init(
-    readers: ArchiveReaders, archives: ArchiveSeries, places: NewPlaces, host: Host, compression: Compression,
+    readers: ArchiveReaders, archives: ArchiveSeries, places: MovedExtents, host: Host, compression: Compression,
     progress: any ProgressObserver
   ) throws {
     self.readers = readers
@@ -31,23 +31,23 @@ final class FrameMover {
       perform: { $0.perform() })
   }
 
-  func move(_ stored: StoredRuns) throws {
+  func move(_ stored: StoredExtents) throws {
     defer { pool.stop() }
     pool.consume = { [unowned self] job in try finish(job) }
     var uses = try FrameUses(stored)
-    var runs = try stored.makeReader()
+    var extents = try stored.makeReader()
     while let use = try uses.next() {
       let way = FrameWay(use, of: try readers.entry(of: use))
-      var left = use.runCount
+      var left = use.extentCount
       while left > 0 {
         try cancellation.check()
         let job = try pool.next()
-        let storesFrame = left == use.runCount
+        let storesFrame = left == use.extentCount
         job.prepare(
           use, way, reader: try readers.reader(use.archive), storesFrame: storesFrame,
           head: try storesFrame ? head(for: way) : nil)
-        while left > 0, job.hasRoom, let run = try runs.next() {
-          job.add(run)
+        while left > 0, job.hasRoom, let extent = try extents.next() {
+          job.add(extent)
           left -= 1
         }
         try pool.submit()
@@ -67,10 +67,10 @@ final class FrameMover {
     if let head = job.head { try archives.endArchives(before: head) }
     if job.storesFrame { origin = try store(job) }
     guard let origin else { return }
-    for run in job.runs {
+    for extent in job.extents {
       var place = origin
-      place.offset += UInt32(job.use.position(of: run.range.lowerBound))
-      try places.append(run, at: place)
+      place.offset += UInt32(job.use.position(of: extent.range.lowerBound))
+      try places.append(extent, at: place)
     }
     progress.advance(bytes: job.storesFrame ? job.storedBytes : 0, files: 0)
   }

@@ -13,7 +13,7 @@ struct FrameUse {
   private(set) var liveBytes = 0
   /// Pages that are needed; one that several files share counts once.
   private(set) var pageCount: UInt64 = 0
-  private(set) var runCount = 0
+  private(set) var extentCount = 0
 
   init(archive: UInt64, frame: UInt32) {
     self.archive = archive
@@ -21,17 +21,17 @@ struct FrameUse {
   }
 
   /// Runs come in the order of their offsets.
-  mutating func add(_ run: StoredRun) {
-    runCount += 1
+  mutating func add(_ extent: StoredExtent) {
+    extentCount += 1
     let last = live.last ?? 0..<0
-    let start = max(run.range.lowerBound, last.upperBound)
-    guard start < run.range.upperBound else { return }
-    let added = run.range.upperBound - start
-    pageCount += UInt64((added + run.pageSize - 1) / run.pageSize)
+    let start = max(extent.range.lowerBound, last.upperBound)
+    guard start < extent.range.upperBound else { return }
+    let added = extent.range.upperBound - start
+    pageCount += UInt64((added + extent.pageSize - 1) / extent.pageSize)
     if !live.isEmpty, start == last.upperBound {
-      live[live.count - 1] = last.lowerBound..<run.range.upperBound
+      live[live.count - 1] = last.lowerBound..<extent.range.upperBound
     } else {
-      live.append(start..<run.range.upperBound)
+      live.append(start..<extent.range.upperBound)
       before.append(liveBytes)
     }
     liveBytes += added
@@ -54,20 +54,20 @@ struct FrameUse {
 
 /// The frames that a state needs, in the order in which they lie.
 struct FrameUses {
-  private var runs: StoredRuns.Reader
-  private var ahead: StoredRun?
+  private var extents: StoredExtents.Reader
+  private var ahead: StoredExtent?
 
-  init(_ runs: StoredRuns) throws {
-    self.runs = try runs.makeReader()
-    ahead = try self.runs.next()
+  init(_ extents: StoredExtents) throws {
+    self.extents = try extents.makeReader()
+    ahead = try self.extents.next()
   }
 
   mutating func next() throws -> FrameUse? {
     guard let first = ahead?.location else { return nil }
     var use = FrameUse(archive: first.archive, frame: first.frame)
-    while let run = ahead, run.location.archive == first.archive, run.location.frame == first.frame {
-      use.add(run)
-      ahead = try runs.next()
+    while let extent = ahead, extent.location.archive == first.archive, extent.location.frame == first.frame {
+      use.add(extent)
+      ahead = try extents.next()
     }
     return use
   }
@@ -106,8 +106,8 @@ package struct MergePlan: Sendable {
   /// Stored bytes of the new archives, if what is compressed anew gets as small as it was.
   package private(set) var expectedBytes: UInt64 = 0
 
-  init(_ runs: StoredRuns, readers: ArchiveReaders, cancellation: Cancellation) throws {
-    var uses = try FrameUses(runs)
+  init(_ extents: StoredExtents, readers: ArchiveReaders, cancellation: Cancellation) throws {
+    var uses = try FrameUses(extents)
     while let use = try uses.next() {
       try cancellation.check()
       add(use, try readers.entry(of: use))

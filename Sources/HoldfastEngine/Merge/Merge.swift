@@ -66,14 +66,14 @@ package struct Merge {
     }
     try repository.checkPresence(of: chain)
     let state = try repository.replay(chain)
-    let runs = try StoredRuns(
+    let extents = try StoredExtents(
       of: state, repository.scratch, memoryBytes: options.listBytes, cancellation: host.cancellation)
     let readers = ArchiveReaders(chain, in: repository)
-    let plan = try MergePlan(runs, readers: readers, cancellation: host.cancellation)
+    let plan = try MergePlan(extents, readers: readers, cancellation: host.cancellation)
     var envelope: Envelope?
     if !options.isDryRun {
       progress.begin(phase: "merging", totalBytes: plan.readBytes)
-      envelope = try execute(plan, chain, state, runs, readers, newest: newest, writer: writer)
+      envelope = try execute(plan, chain, state, extents, readers, newest: newest, writer: writer)
     }
     return Report(
       chain: chain, envelope: envelope, plan: plan, seconds: host.clock.uptime() - begun,
@@ -105,7 +105,7 @@ package struct Merge {
   // MARK: Execution
 
   private func execute(
-    _ plan: MergePlan, _ chain: Chain, _ state: StateFile, _ runs: StoredRuns, _ readers: ArchiveReaders,
+    _ plan: MergePlan, _ chain: Chain, _ state: StateFile, _ extents: StoredExtents, _ readers: ArchiveReaders,
     newest: Snapshot?, writer: WriterKey?
   ) throws -> Envelope {
     let original = chain.tip
@@ -117,11 +117,11 @@ package struct Merge {
       "the merged manifest does not give back the state of \(original.id.short); nothing was committed",
       hint: "Check this machine's memory, and run the same command again. Please report it.")
 
-    let places = NewPlaces(repository.scratch, memoryBytes: options.listBytes)
+    let places = MovedExtents(repository.scratch, memoryBytes: options.listBytes)
     let mover = try FrameMover(
       readers: readers, archives: draft.archives, places: places, host: host, compression: options.compression,
       progress: progress)
-    try mover.move(runs)
+    try mover.move(extents)
     try places.finish()
     try MergedBody(body: draft.body, cancellation: host.cancellation, lost: mismatch).write(state, at: places)
     let archives = try draft.archives.finish()

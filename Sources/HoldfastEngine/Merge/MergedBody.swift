@@ -9,7 +9,7 @@ struct MergedBody {
   /// Thrown when a run has no new place.
   let lost: EngineError
 
-  func write(_ state: StateFile, at places: NewPlaces) throws {
+  func write(_ state: StateFile, at places: MovedExtents) throws {
     let entries = state.makeReader()
     var places = try places.makeReader()
     var ordinal: UInt64 = 0
@@ -17,16 +17,17 @@ struct MergedBody {
       try cancellation.check()
       try body.put(entry, inherits: false)
       guard let file = entry.file else { continue }
-      var runs = entries.runs()
-      var joined = JoinedRuns(pageSize: UInt64(file.pageSize))
-      while var run = try runs.next() {
-        if run.location != nil {
-          guard let place = try places.next(), place.ordinal == ordinal, place.check == StoredRun.check(run.digests)
+      var extents = entries.extents()
+      var joined = JoinedExtents(pageSize: UInt64(file.pageSize))
+      while var extent = try extents.next() {
+        if extent.location != nil {
+          guard let place = try places.next(), place.ordinal == ordinal,
+            place.check == StoredExtent.check(extent.digests)
           else { throw lost }
-          run.location = place.location
+          extent.location = place.location
           ordinal += 1
         }
-        if let whole = joined.add(run) { try body.append(whole) }
+        if let whole = joined.add(extent) { try body.append(whole) }
       }
       if let last = joined.waiting { try body.append(last) }
     }
@@ -35,32 +36,32 @@ struct MergedBody {
 }
 
 /// Makes one run of runs that follow one another in the file and where they are stored.
-private struct JoinedRuns {
+private struct JoinedExtents {
   let pageSize: UInt64
-  private(set) var waiting: PageRun?
+  private(set) var waiting: PageExtent?
 
   init(pageSize: UInt64) {
     self.pageSize = pageSize
   }
 
   /// - Returns: a run to which nothing more can be joined.
-  mutating func add(_ run: PageRun) -> PageRun? {
-    guard var whole = waiting, follows(run, whole) else {
-      defer { waiting = run }
+  mutating func add(_ extent: PageExtent) -> PageExtent? {
+    guard var whole = waiting, follows(extent, whole) else {
+      defer { waiting = extent }
       return waiting
     }
     // Given up for as long as the digests grow: else they would be copied each time.
     waiting = nil
-    whole.count += run.count
-    whole.digests += run.digests
+    whole.count += extent.count
+    whole.digests += extent.digests
     waiting = whole
     return nil
   }
 
-  private func follows(_ run: PageRun, _ whole: PageRun) -> Bool {
-    guard run.first == whole.end else { return false }
-    guard let place = run.location, let start = whole.location else {
-      return run.location == nil && whole.location == nil
+  private func follows(_ extent: PageExtent, _ whole: PageExtent) -> Bool {
+    guard extent.first == whole.end else { return false }
+    guard let place = extent.location, let start = whole.location else {
+      return extent.location == nil && whole.location == nil
     }
     return place.archive == start.archive && place.frame == start.frame
       && UInt64(place.offset) == UInt64(start.offset) + whole.count * pageSize

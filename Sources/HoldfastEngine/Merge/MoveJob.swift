@@ -7,11 +7,11 @@ internal import HoldfastSystem
 /// ready to be stored. Filled by the owner, performed by a worker.
 final class MoveJob {
   /// So many runs are proved with one reading of the frame: more are those of a frame that very many files share.
-  private static let runsMax = 4096
+  private static let extentsMax = 4096
   private static let digestBytesMax = 1 << 20
   private(set) var use = FrameUse(archive: 0, frame: 0)
   private(set) var way = FrameWay.gathered
-  private(set) var runs: [StoredRun] = []
+  private(set) var extents: [StoredExtent] = []
   /// Whether the frame is stored by this job; the jobs behind it prove more runs of the same frame.
   private(set) var storesFrame = false
   /// The frame as it is stored now; `nil` where what is live of it is gathered.
@@ -40,18 +40,18 @@ final class MoveJob {
   /// - Parameter head: the archive for which a frame is to be made; `nil` where none is.
   func prepare(_ use: FrameUse, _ way: FrameWay, reader: ContainerReader, storesFrame: Bool, head: ContainerHead?) {
     (self.use, self.way, self.reader, self.storesFrame, self.head) = (use, way, reader, storesFrame, head)
-    runs.removeAll(keepingCapacity: true)
+    extents.removeAll(keepingCapacity: true)
     digestBytes = 0
     storedBytes = 0
     frame = nil
     failure = nil
   }
 
-  var hasRoom: Bool { runs.count < Self.runsMax && digestBytes < Self.digestBytesMax }
+  var hasRoom: Bool { extents.count < Self.extentsMax && digestBytes < Self.digestBytesMax }
 
-  func add(_ run: StoredRun) {
-    runs.append(run)
-    digestBytes += run.digests.count
+  func add(_ extent: StoredExtent) {
+    extents.append(extent)
+    digestBytes += extent.digests.count
   }
 
   // MARK: The worker's
@@ -61,7 +61,7 @@ final class MoveJob {
     do {
       guard let reader else { return }
       try read(from: reader)
-      for run in runs { try prove(run, name: reader.name) }
+      for extent in extents { try prove(extent, name: reader.name) }
       if case .remade = way, storesFrame, let head { frame = try frames.make(live, for: head) }
     } catch {
       failure = error
@@ -94,10 +94,10 @@ final class MoveJob {
   }
 
   /// Pages are proved where they will lie, so that no reckoning of places can be wrong and go unseen.
-  private func prove(_ run: StoredRun, name: String) throws {
-    let start = use.position(of: run.range.lowerBound)
-    let pages = UnsafeRawBufferPointer(rebasing: live[start..<start + run.byteCount])
-    guard proof.holds(pages, pageSize: run.pageSize, digests: run.digests[...]) else {
+  private func prove(_ extent: StoredExtent, name: String) throws {
+    let start = use.position(of: extent.range.lowerBound)
+    let pages = UnsafeRawBufferPointer(rebasing: live[start..<start + extent.byteCount])
+    guard proof.holds(pages, pageSize: extent.pageSize, digests: extent.digests[...]) else {
       throw DamageError(name, "a page in frame \(use.frame) does not have its digest")
     }
   }

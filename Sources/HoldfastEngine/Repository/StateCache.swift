@@ -126,7 +126,7 @@ package struct StateCache: Sendable {
     let entries = known.makeReader()
     while let entry = try entries.nextEntry() {
       try repository.host.cancellation.check()
-      try writer.append(entry, map: entry.file == nil ? nil : MapWithoutPlaces(map: entries.runs()))
+      try writer.append(entry, map: entry.file == nil ? nil : MapWithoutLocations(map: entries.extents()))
     }
     let summary = try writer.finish()
     try scratch.finish()
@@ -229,13 +229,13 @@ package struct StateCache: Sendable {
 }
 
 /// A map with all its pages at places that nobody knows.
-private struct MapWithoutPlaces: PageMapReader {
+private struct MapWithoutLocations: PageMapReader {
   var map: any PageMapReader
 
-  mutating func next() throws -> PageRun? {
-    guard var run = try map.next() else { return nil }
-    run.location?.archive = PageLocation.unknownArchive
-    return run
+  mutating func next() throws -> PageExtent? {
+    guard var extent = try map.next() else { return nil }
+    extent.location?.archive = PageLocation.unknownArchive
+    return extent
   }
 }
 

@@ -24,12 +24,12 @@ final class ExistingComparison {
   ///   - same: gets how many bytes of stored pages need not be written, now and then.
   ///   - end: called after the last of them.
   func compare(
-    _ runs: any PageMapReader, of content: FileContent, with file: OpenFile, size: UInt64,
-    differing: @escaping (PageRun) throws -> Void, same: @escaping (UInt64) -> Void,
+    _ extents: any PageMapReader, of content: FileContent, with file: OpenFile, size: UInt64,
+    differing: @escaping (PageExtent) throws -> Void, same: @escaping (UInt64) -> Void,
     end: @escaping () throws -> Void
   ) throws {
-    var runs = runs
-    var batch: [PageRun] = []
+    var extents = extents
+    var batch: [PageExtent] = []
     var batchPages: UInt64 = 0
     let pagesMax = UInt64(ComparisonJob.bytesMax) / UInt64(content.pageSize)
     func submit(isLast: Bool) throws {
@@ -40,17 +40,17 @@ final class ExistingComparison {
       batchPages = 0
       try pool.submit()
     }
-    while let run = try runs.next() {
-      var start = run.first
-      while start < run.end {
-        if run.location == nil {
-          guard let data = try nextData(in: file, size, start..<run.end, content) else { break }
+    while let extent = try extents.next() {
+      var start = extent.first
+      while start < extent.end {
+        if extent.location == nil {
+          guard let data = try nextData(in: file, size, start..<extent.end, content) else { break }
           start = max(start, data)
         }
         let last = batch.last?.end ?? start
         if last != start || batchPages >= pagesMax { try submit(isLast: false) }
-        let end = min(run.end, start + (pagesMax - batchPages))
-        batch.append(run.slice(from: start, to: end, pageSize: content.pageSize))
+        let end = min(extent.end, start + (pagesMax - batchPages))
+        batch.append(extent.slice(from: start, to: end, pageSize: content.pageSize))
         batchPages += end - start
         start = end
       }
@@ -75,22 +75,22 @@ final class ExistingComparison {
 private final class ComparisonJob {
   static let bytesMax = 1 << 20
   private let buffer = Buffer(capacity: bytesMax + Limits.pageSizeMax)
-  private var runs: [PageRun] = []
+  private var extents: [PageExtent] = []
   private var content: FileContent?
   private var file: OpenFile?
   private var size: UInt64 = 0
-  private var result: [PageRun] = []
+  private var result: [PageExtent] = []
   private var failure: SystemError?
-  private var differing: (PageRun) throws -> Void = { _ in }
+  private var differing: (PageExtent) throws -> Void = { _ in }
   private var same: (UInt64) -> Void = { _ in }
   private var end: (() throws -> Void)?
 
   func prepare(
-    _ runs: [PageRun], of content: FileContent, in file: OpenFile, size: UInt64,
-    differing: @escaping (PageRun) throws -> Void, same: @escaping (UInt64) -> Void, end: (() throws -> Void)?
+    _ extents: [PageExtent], of content: FileContent, in file: OpenFile, size: UInt64,
+    differing: @escaping (PageExtent) throws -> Void, same: @escaping (UInt64) -> Void, end: (() throws -> Void)?
   ) {
     self.same = same
-    self.runs = runs
+    self.extents = extents
     self.content = content
     self.file = file
     self.size = size
@@ -102,21 +102,22 @@ private final class ComparisonJob {
 
   func deliver() throws {
     if let failure { throw failure }
-    for run in result { try differing(run) }
-    if let content { same(storedBytes(runs, content) &- storedBytes(result, content)) }
+    for extent in result { try differing(extent) }
+    if let content { same(storedBytes(extents, content) &- storedBytes(result, content)) }
     try end?()
     (file, end, differing, same) = (nil, nil, { _ in }, { _ in })
   }
 
-  private func storedBytes(_ runs: [PageRun], _ content: FileContent) -> UInt64 {
-    runs.reduce(0) { sum, run in
-      guard run.location != nil else { return sum }
-      return sum &+ Pages.bytes(first: run.first, count: run.count, size: content.size, pageSize: content.pageSize)
+  private func storedBytes(_ extents: [PageExtent], _ content: FileContent) -> UInt64 {
+    extents.reduce(0) { sum, extent in
+      guard extent.location != nil else { return sum }
+      return sum
+        &+ Pages.bytes(first: extent.first, count: extent.count, size: content.size, pageSize: content.pageSize)
     }
   }
 
   func perform() {
-    guard let content, let file, let first = runs.first, let last = runs.last else { return }
+    guard let content, let file, let first = extents.first, let last = extents.last else { return }
     let pageSize = Int(content.pageSize)
     let start = first.first * UInt64(pageSize)
     let length = Int(
@@ -128,37 +129,41 @@ private final class ComparisonJob {
       digests.withUnsafeMutableBytes {
         PageHasher.hash(UnsafeRawBufferPointer(rebasing: room[..<present]), pageSize: pageSize, into: $0)
       }
-      for run in runs { compare(run, digests: digests, firstPage: first.first, presentBytes: present, content) }
+      for extent in extents {
+        compare(extent, digests: digests, firstPage: first.first, presentBytes: present, content)
+      }
     } catch {
       failure = error
     }
   }
 
-  private func compare(_ run: PageRun, digests: [UInt8], firstPage: UInt64, presentBytes: Int, _ content: FileContent) {
+  private func compare(
+    _ extent: PageExtent, digests: [UInt8], firstPage: UInt64, presentBytes: Int, _ content: FileContent
+  ) {
     let pageSize = UInt64(content.pageSize)
     var start: UInt64?
-    for page in run.first..<run.end {
+    for page in extent.first..<extent.end {
       let index = Int(page - firstPage)
       let end = min((page + 1) * pageSize, content.size) - firstPage * pageSize
       let found = digests[index * PageDigest.byteCount..<(index + 1) * PageDigest.byteCount]
-      let wanted = Int(page - run.first) * PageDigest.byteCount
+      let wanted = Int(page - extent.first) * PageDigest.byteCount
       let isSame =
         end <= UInt64(presentBytes)
-        && (run.location == nil
+        && (extent.location == nil
           ? found.allSatisfy { $0 == 0 }
-          : found == run.digests[wanted..<wanted + PageDigest.byteCount])
+          : found == extent.digests[wanted..<wanted + PageDigest.byteCount])
       // Zeros beyond the end of the existing file appear when it is resized.
       let isDone =
         isSame
-        || (run.location == nil && end > UInt64(presentBytes) && firstPage * pageSize + UInt64(presentBytes) == size
+        || (extent.location == nil && end > UInt64(presentBytes) && firstPage * pageSize + UInt64(presentBytes) == size
           && (page * pageSize >= size))
       if isDone {
-        if let begun = start { result.append(run.slice(from: begun, to: page, pageSize: content.pageSize)) }
+        if let begun = start { result.append(extent.slice(from: begun, to: page, pageSize: content.pageSize)) }
         start = nil
       } else if start == nil {
         start = page
       }
     }
-    if let begun = start { result.append(run.slice(from: begun, to: run.end, pageSize: content.pageSize)) }
+    if let begun = start { result.append(extent.slice(from: begun, to: extent.end, pageSize: content.pageSize)) }
   }
 }

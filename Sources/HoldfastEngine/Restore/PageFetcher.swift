@@ -11,7 +11,7 @@ protocol PageTarget: AnyObject {
 
 /// Runs that are fetched together, so that each frame they need is read once. Bounded: what does not fit goes into the next.
 struct PagePlan {
-  struct Run {
+  struct Extent {
     let target: any PageTarget
     let location: PageLocation
     /// Bytes in the file, and how many.
@@ -23,35 +23,35 @@ struct PagePlan {
 
   /// 4 GiB of 4 KiB pages: 16 MiB of digests.
   private static let pagesMax = 1 << 20
-  private static let runsMax = 1 << 18
-  private(set) var runs: [Run] = []
+  private static let extentsMax = 1 << 18
+  private(set) var extents: [Extent] = []
   private(set) var digests: [UInt8] = []
 
-  var isEmpty: Bool { runs.isEmpty }
-  var isFull: Bool { runs.count >= Self.runsMax || digests.count >= Self.pagesMax * PageDigest.byteCount }
+  var isEmpty: Bool { extents.isEmpty }
+  var isFull: Bool { extents.count >= Self.extentsMax || digests.count >= Self.pagesMax * PageDigest.byteCount }
 
   /// - Parameter run: pages that are stored; pages of zeros need no fetching.
-  mutating func add(_ run: PageRun, of file: FileContent, to target: any PageTarget) {
-    guard let location = run.location else { return }
-    let bytes = Pages.bytes(first: run.first, count: run.count, size: file.size, pageSize: file.pageSize)
-    runs.append(
-      Run(
-        target: target, location: location, fileOffset: run.first * UInt64(file.pageSize), byteCount: Int(bytes),
+  mutating func add(_ extent: PageExtent, of file: FileContent, to target: any PageTarget) {
+    guard let location = extent.location else { return }
+    let bytes = Pages.bytes(first: extent.first, count: extent.count, size: file.size, pageSize: file.pageSize)
+    extents.append(
+      Extent(
+        target: target, location: location, fileOffset: extent.first * UInt64(file.pageSize), byteCount: Int(bytes),
         pageSize: Int(file.pageSize), firstDigest: digests.count))
-    digests += run.digests
+    digests += extent.digests
   }
 
   mutating func removeAll() {
-    runs.removeAll(keepingCapacity: true)
+    extents.removeAll(keepingCapacity: true)
     digests.removeAll(keepingCapacity: true)
   }
 
   /// Puts the runs in the order of frames.
   mutating func sort() {
-    var places = runs.indices.map { Place(runs[$0].location, index: $0) }
+    var places = extents.indices.map { Place(extents[$0].location, index: $0) }
     if zip(places, places.dropFirst()).allSatisfy({ !($1 < $0) }) { return }
     places.sort()
-    runs = places.map { runs[$0.index] }
+    extents = places.map { extents[$0.index] }
   }
 
   /// Where a run is stored. Sorted in its stead: to move runs about means to count references, which takes several times as long.
@@ -120,14 +120,14 @@ final class PageFetcher {
   func fetch(_ plan: inout PagePlan) throws {
     plan.sort()
     var start = 0
-    while start < plan.runs.count {
+    while start < plan.extents.count {
       try cancellation.check()
-      let first = plan.runs[start].location
+      let first = plan.extents[start].location
       var end = start + 1
-      while end < plan.runs.count, plan.runs[end].location.archive == first.archive,
-        plan.runs[end].location.frame == first.frame
+      while end < plan.extents.count, plan.extents[end].location.archive == first.archive,
+        plan.extents[end].location.frame == first.frame
       { end += 1 }
-      try fetch(frame: first, runs: plan.runs[start..<end], digests: plan.digests)
+      try fetch(frame: first, extents: plan.extents[start..<end], digests: plan.digests)
       start = end
     }
     try pool.drain()
@@ -137,12 +137,12 @@ final class PageFetcher {
   /// Reads one frame that no page needs, to prove its stored bytes.
   func prove(archive: UInt64, frame: UInt32) throws {
     try cancellation.check()
-    try fetch(frame: PageLocation(archive: archive, frame: frame, offset: 0), runs: [], digests: [])
+    try fetch(frame: PageLocation(archive: archive, frame: frame, offset: 0), extents: [], digests: [])
   }
 
   func drain() throws { try pool.drain() }
 
-  private func fetch(frame: PageLocation, runs: ArraySlice<PagePlan.Run>, digests: [UInt8]) throws {
+  private func fetch(frame: PageLocation, extents: ArraySlice<PagePlan.Extent>, digests: [UInt8]) throws {
     let reader: ContainerReader
     do {
       reader = try readers.reader(frame.archive)
@@ -152,7 +152,7 @@ final class PageFetcher {
     let weight = FetchJob.weight(of: frame.frame, in: reader)
     if bytesUnderWay + weight > Self.bytesUnderWayMax { try pool.drain() }
     let job = try pool.next()
-    job.prepare(frame, reader: reader, weight: weight, runs: runs, digests: digests)
+    job.prepare(frame, reader: reader, weight: weight, extents: extents, digests: digests)
     bytesUnderWay += weight
     try pool.submit()
   }
@@ -167,7 +167,7 @@ private final class FetchJob {
   private(set) var failure: (any Error)?
   private var reader: ContainerReader?
   private var readFrame: ReadFrame?
-  private var runs: ArraySlice<PagePlan.Run> = []
+  private var extents: ArraySlice<PagePlan.Extent> = []
   private var digests: [UInt8] = []
   private var proof = PageProof()
   private let stored = Buffer(capacity: ContainerReader.storedCapacity())
@@ -189,12 +189,12 @@ private final class FetchJob {
   }
 
   func prepare(
-    _ frame: PageLocation, reader: ContainerReader, weight: Int, runs: ArraySlice<PagePlan.Run>, digests: [UInt8]
+    _ frame: PageLocation, reader: ContainerReader, weight: Int, extents: ArraySlice<PagePlan.Extent>, digests: [UInt8]
   ) {
     self.frame = frame
     self.reader = reader
     self.weight = weight
-    self.runs = runs
+    self.extents = extents
     self.digests = digests
     storedBytes = 0
     pageBytes = 0
@@ -226,34 +226,34 @@ private final class FetchJob {
     defer {
       reader = nil
       readFrame = nil
-      runs = []
+      extents = []
       digests = []
     }
     guard let reader, let readFrame, failure == nil else { return }
     if reader.isClosed { return storedBytes = UInt64(stored.count) }
     note {
       // What lies behind the last byte that is needed is not decompressed.
-      let needed = isProving ? nil : runs.map { Int($0.location.offset) + $0.byteCount }.max()
+      let needed = isProving ? nil : extents.map { Int($0.location.offset) + $0.byteCount }.max()
       try reader.open(readFrame, plain: plain, decompressor: decompressor, prefixCount: needed)
       storedBytes = UInt64(stored.count)
-      for run in runs { try deliver(run, name: reader.name) }
+      for extent in extents { try deliver(extent, name: reader.name) }
     }
   }
 
-  private func deliver(_ run: PagePlan.Run, name: String) throws {
-    let start = Int(run.location.offset)
-    guard start + run.byteCount <= plain.count else {
+  private func deliver(_ extent: PagePlan.Extent, name: String) throws {
+    let start = Int(extent.location.offset)
+    guard start + extent.byteCount <= plain.count else {
       throw DamageError(name, "frame \(frame.frame) is shorter than its manifest says")
     }
-    let pages = UnsafeRawBufferPointer(rebasing: plain.bytes[start..<start + run.byteCount])
-    let count = (run.byteCount + run.pageSize - 1) / run.pageSize * PageDigest.byteCount
+    let pages = UnsafeRawBufferPointer(rebasing: plain.bytes[start..<start + extent.byteCount])
+    let count = (extent.byteCount + extent.pageSize - 1) / extent.pageSize * PageDigest.byteCount
     guard
-      proof.holds(pages, pageSize: run.pageSize, digests: digests[run.firstDigest..<run.firstDigest + count])
+      proof.holds(pages, pageSize: extent.pageSize, digests: digests[extent.firstDigest..<extent.firstDigest + count])
     else {
       throw DamageError(name, "a page in frame \(frame.frame) does not have its digest")
     }
-    try run.target.write(pages, at: run.fileOffset)
-    pageBytes += UInt64(run.byteCount)
+    try extent.target.write(pages, at: extent.fileOffset)
+    pageBytes += UInt64(extent.byteCount)
   }
 }
 

@@ -229,10 +229,10 @@ package struct Restore {
           Problem(path: wanted.path, reason: file.incompleteReason))
       }
       if options.keeps == .everything, present != nil { continue }
-      var runs = selection.runs(of: wanted, from: reader)
-      while let run = try runs.next() {
-        if run.location != nil {
-          needed += Pages.bytes(first: run.first, count: run.count, size: file.size, pageSize: file.pageSize)
+      var extents = selection.extents(of: wanted, from: reader)
+      while let extent = try extents.next() {
+        if extent.location != nil {
+          needed += Pages.bytes(first: extent.first, count: extent.count, size: file.size, pageSize: file.pageSize)
         }
       }
     }

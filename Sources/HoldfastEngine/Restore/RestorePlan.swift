@@ -92,7 +92,7 @@ final class RestorePlan {
       let isKept = keeps == .everything && (present != nil || leftovers?.belongsToKeptDatabase(wanted.path) == true)
       if existing != nil { try makeWay(to: wanted, present, isKept: isKept) }
       if isKept { continue }
-      try plan(wanted, runs: { selection.runs(of: wanted, from: reader) }, over: present)
+      try plan(wanted, extents: { selection.extents(of: wanted, from: reader) }, over: present)
     }
     try leftovers?.finish()
     try staged?.finish()
@@ -116,7 +116,7 @@ final class RestorePlan {
     closed.append((entry.path, present))
   }
 
-  private func plan(_ entry: Entry, runs: () -> any PageMapReader, over status: FileStatus?) throws {
+  private func plan(_ entry: Entry, extents: () -> any PageMapReader, over status: FileStatus?) throws {
     if entry.content == .directory, let staging, !entry.path.isEmpty {
       if existing == nil { return try staging.makeDirectory(entry.path) }
       if let status, selection.isSelected(entry.path) { try staging.makeWritable(entry.path, knownAs: status) }
@@ -128,7 +128,7 @@ final class RestorePlan {
       try staging?.discard(entry.path)
       return
     }
-    if let found = try openExisting(entry, status) { return try compare(entry, content, runs(), found) }
+    if let found = try openExisting(entry, status) { return try compare(entry, content, extents(), found) }
     if mounts.files.contains(entry.path) {
       staging?.attributes.note(entry.path, Self.isMounted)
       return progress.advance(bytes: 0, files: 1)
@@ -139,20 +139,20 @@ final class RestorePlan {
     }
     let file = staging.map { RestoredFile(entry, content: content, origin: .nothing, staging: $0) }
     writtenFiles += 1
-    var runs = runs()
-    while let run = try runs.next() { try add(run, of: content, to: file) }
+    var extents = extents()
+    while let extent = try extents.next() { try add(extent, of: content, to: file) }
     try file?.allAnnounced()
   }
 
   /// Plans one run; a full plan is fetched.
-  private func add(_ run: PageRun, of content: FileContent, to file: RestoredFile?) throws {
-    guard run.location != nil else { return }
-    let bytes = Pages.bytes(first: run.first, count: run.count, size: content.size, pageSize: content.pageSize)
+  private func add(_ extent: PageExtent, of content: FileContent, to file: RestoredFile?) throws {
+    guard extent.location != nil else { return }
+    let bytes = Pages.bytes(first: extent.first, count: extent.count, size: content.size, pageSize: content.pageSize)
     writtenBytes += bytes
     // What is fetched counts when it is written.
     if fetcher == nil { progress.advance(bytes: bytes, files: 0) }
-    file?.expectRun()
-    pages.add(run, of: content, to: file ?? nowhere)
+    file?.expectExtent()
+    pages.add(extent, of: content, to: file ?? nowhere)
     if pages.isFull, let fetcher { try fetcher.fetch(&pages) }
   }
 
@@ -189,7 +189,7 @@ final class RestorePlan {
   }
 
   private func compare(
-    _ entry: Entry, _ content: FileContent, _ runs: any PageMapReader, _ found: Found
+    _ entry: Entry, _ content: FileContent, _ extents: any PageMapReader, _ found: Found
   ) throws {
     guard let comparison else { return }
     let isMounted = mounts.files.contains(entry.path)
@@ -204,15 +204,16 @@ final class RestorePlan {
       try file?.takeAway()
     }
     var differingBytes: UInt64 = 0
-    try comparison.compare(runs, of: content, with: found.file, size: found.status.size) { [self] run in
+    try comparison.compare(extents, of: content, with: found.file, size: found.status.size) { [self] extent in
       isTouched = true
       if isMounted { return }
-      differingBytes += Pages.bytes(first: run.first, count: run.count, size: content.size, pageSize: content.pageSize)
-      if run.location == nil {
-        let start = run.first * UInt64(content.pageSize)
-        try file?.expectZeros(start..<min(run.end * UInt64(content.pageSize), content.size))
+      differingBytes += Pages.bytes(
+        first: extent.first, count: extent.count, size: content.size, pageSize: content.pageSize)
+      if extent.location == nil {
+        let start = extent.first * UInt64(content.pageSize)
+        try file?.expectZeros(start..<min(extent.end * UInt64(content.pageSize), content.size))
       }
-      try add(run, of: content, to: file)
+      try add(extent, of: content, to: file)
     } same: { [progress] bytes in
       progress.advance(bytes: bytes, files: 0)
     } end: { [self] in
@@ -242,11 +243,12 @@ final class RestorePlan {
   private func fetchPages(_ readers: ArchiveReaders, isDryRun: Bool) throws {
     if let fetcher { return try fetcher.fetch(&pages) }
     pages.sort()
-    for run in pages.runs where lastFrame?.archive != run.location.archive || lastFrame?.frame != run.location.frame {
-      lastFrame = run.location
-      let frames = try readers.reader(run.location.archive).frames
-      guard run.location.frame < frames.count else { continue }
-      readBytes += UInt64(frames[Int(run.location.frame)].storedCount)
+    for extent in pages.extents
+    where lastFrame?.archive != extent.location.archive || lastFrame?.frame != extent.location.frame {
+      lastFrame = extent.location
+      let frames = try readers.reader(extent.location.archive).frames
+      guard extent.location.frame < frames.count else { continue }
+      readBytes += UInt64(frames[Int(extent.location.frame)].storedCount)
     }
     pages.removeAll()
   }

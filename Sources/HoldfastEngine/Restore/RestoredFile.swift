@@ -36,7 +36,7 @@ final class RestoredFile: PageTarget, Sendable {
   }
 
   /// Announces one more run.
-  func expectRun() { progress.withLock { $0.pending += 1 } }
+  func expectExtent() { progress.withLock { $0.pending += 1 } }
 
   /// Announces pages of zeros over what was there.
   func expectZeros(_ range: Range<UInt64>) throws {

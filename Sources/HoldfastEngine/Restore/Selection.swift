@@ -100,9 +100,9 @@ struct Selection {
   }
 
   /// The runs of an entry that `resolve` gave for the one that came last from `reader`.
-  func runs(of wanted: Entry, from reader: StateReader) -> any PageMapReader {
-    guard let found = inherited[wanted.path], let file = found.file.file else { return reader.runs() }
-    return state.runs(at: found.mapOffset, of: file)
+  func extents(of wanted: Entry, from reader: StateReader) -> any PageMapReader {
+    guard let found = inherited[wanted.path], let file = found.file.file else { return reader.extents() }
+    return state.extents(at: found.mapOffset, of: file)
   }
 
   /// What the target itself is to be like.

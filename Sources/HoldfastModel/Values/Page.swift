@@ -16,7 +16,7 @@ package struct PageLocation: Hashable, Sendable {
 }
 
 /// Consecutive pages of a file that lie together in one frame, or that are all zero.
-package struct PageRun: Hashable, Sendable {
+package struct PageExtent: Hashable, Sendable {
   package var first: UInt64
   package var count: UInt64
   /// `nil`: pages of zeros, which are stored nowhere.
@@ -34,14 +34,14 @@ package struct PageRun: Hashable, Sendable {
   package var end: UInt64 { first + count }
 
   /// The part of the run between two pages that both lie in it.
-  package func slice(from start: UInt64, to end: UInt64, pageSize: UInt32) -> PageRun {
+  package func slice(from start: UInt64, to end: UInt64, pageSize: UInt32) -> PageExtent {
     guard start != first || end != self.end else { return self }
-    guard let location else { return PageRun(first: start, count: end - start, location: nil, digests: []) }
+    guard let location else { return PageExtent(first: start, count: end - start, location: nil, digests: []) }
     let skipped = Int(start - first)
     let kept = Int(end - start)
     let moved = PageLocation(
       archive: location.archive, frame: location.frame, offset: location.offset + UInt32(skipped) * pageSize)
     let digestRange = skipped * PageDigest.byteCount..<(skipped + kept) * PageDigest.byteCount
-    return PageRun(first: start, count: end - start, location: moved, digests: Array(digests[digestRange]))
+    return PageExtent(first: start, count: end - start, location: moved, digests: Array(digests[digestRange]))
   }
 }

@@ -2,7 +2,7 @@ package import HoldfastModel
 package import HoldfastSystem
 
 /// A run of a state whose pages are stored, apart from its file.
-package struct StoredRun: Sendable {
+package struct StoredExtent: Sendable {
   /// Which of all such runs of the state it is, counted in path order.
   package var ordinal: UInt64
   package var location: PageLocation
@@ -31,7 +31,7 @@ package struct StoredRun: Sendable {
 
 /// The stored runs of a state in the order in which they lie in the archives: so that each frame is met once. Takes no more memory where
 /// the state is large.
-package final class StoredRuns {
+package final class StoredExtents {
   private let sorter: RecordSorter
 
   /// - Parameter memoryBytes: beyond which a scratch file is used.
@@ -41,11 +41,11 @@ package final class StoredRuns {
     let entries = state.makeReader()
     while let entry = try entries.nextEntry() {
       guard let file = entry.file else { continue }
-      var runs = entries.runs()
-      while let run = try runs.next() {
+      var extents = entries.extents()
+      while let extent = try extents.next() {
         try cancellation.check()
-        guard let location = run.location else { continue }
-        try sorter.append(Self.record(run, at: location, of: file, ordinal: ordinal))
+        guard let location = extent.location else { continue }
+        try sorter.append(Self.record(extent, at: location, of: file, ordinal: ordinal))
         ordinal += 1
       }
     }
@@ -56,13 +56,13 @@ package final class StoredRuns {
   package func makeReader() throws -> Reader { Reader(records: try sorter.makeReader()) }
 
   private static func record(
-    _ run: PageRun, at location: PageLocation, of file: FileContent, ordinal: UInt64
+    _ extent: PageExtent, at location: PageLocation, of file: FileContent, ordinal: UInt64
   ) -> SortableRecord {
     var encoder = ByteEncoder()
     encoder.varint(ordinal)
-    encoder.varint(Pages.bytes(first: run.first, count: run.count, size: file.size, pageSize: file.pageSize))
+    encoder.varint(Pages.bytes(first: extent.first, count: extent.count, size: file.size, pageSize: file.pageSize))
     encoder.varint(file.pageSize)
-    encoder.raw(run.digests)
+    encoder.raw(extent.digests)
     return SortableRecord(
       high: location.archive, low: UInt64(location.frame) << 32 | UInt64(location.offset), payload: encoder.bytes)
   }
@@ -70,13 +70,13 @@ package final class StoredRuns {
   package struct Reader {
     fileprivate var records: RecordReader
 
-    package mutating func next() throws -> StoredRun? {
+    package mutating func next() throws -> StoredExtent? {
       guard let record = try records.next() else { return nil }
       let cursor = ByteCursor(BlockSupply(record.payload, name: "scratch file"))
       let ordinal = try cursor.varint()
       let byteCount = try cursor.varint(as: Int.self)
       let pageSize = try cursor.varint(as: Int.self)
-      return StoredRun(
+      return StoredExtent(
         ordinal: ordinal,
         location: PageLocation(
           archive: record.high, frame: UInt32(truncatingIfNeeded: record.low >> 32),
@@ -88,7 +88,7 @@ package final class StoredRuns {
 }
 
 /// Where the stored runs of a state lie now: told in any order, read in that of the state.
-package final class NewPlaces {
+package final class MovedExtents {
   private let sorter: RecordSorter
 
   /// - Parameter memoryBytes: beyond which a scratch file is used.
@@ -96,13 +96,13 @@ package final class NewPlaces {
     sorter = RecordSorter(space, memoryBytes: memoryBytes)
   }
 
-  package func append(_ run: StoredRun, at location: PageLocation) throws {
+  package func append(_ extent: StoredExtent, at location: PageLocation) throws {
     var encoder = ByteEncoder()
-    encoder.varint(run.check)
+    encoder.varint(extent.check)
     encoder.varint(location.frame)
     encoder.varint(location.offset)
     // The archive is beside the ordinal, as one of the two numbers: there is one run of each ordinal.
-    try sorter.append(SortableRecord(high: run.ordinal, low: location.archive, payload: encoder.bytes))
+    try sorter.append(SortableRecord(high: extent.ordinal, low: location.archive, payload: encoder.bytes))
   }
 
   package func finish() throws { try sorter.finish() }

@@ -6,12 +6,12 @@ import HoldfastTestSupport
 import Testing
 
 /// Runs come out sorted, all of them and as they went in, however little memory there is.
-@Suite struct SortedRunsTests {
+@Suite struct SortedExtentsTests {
   private let space = ScratchSpace(host: TestShop.host(), isSealed: false)
   private let sealedSpace = ScratchSpace(host: TestShop.host(), isSealed: true)
 
-  private func run(_ ordinal: UInt64, _ random: inout SeededRandom) -> StoredRun {
-    StoredRun(
+  private func extent(_ ordinal: UInt64, _ random: inout SeededRandom) -> StoredExtent {
+    StoredExtent(
       ordinal: ordinal, location: PageLocation(archive: 0, frame: 0, offset: 0), byteCount: 4096, pageSize: 4096,
       digests: random.bytes(16))
   }
@@ -20,16 +20,16 @@ import Testing
   func placesComeBackInTheOrderOfTheState(memoryBytes: Int, isSealed: Bool) throws {
     let seed = UInt64.random(in: 0 ... .max)
     var random = SeededRandom(seed: seed)
-    let places = NewPlaces(isSealed ? sealedSpace : space, memoryBytes: memoryBytes)
+    let places = MovedExtents(isSealed ? sealedSpace : space, memoryBytes: memoryBytes)
     let count: UInt64 = memoryBytes == 1 ? 300 : 2000
     var expected: [UInt64: (UInt64, PageLocation)] = [:]
     for ordinal in (0..<count).shuffled(using: &random) {
-      let run = run(ordinal, &random)
+      let extent = extent(ordinal, &random)
       let location = PageLocation(
         archive: random.next(), frame: UInt32(truncatingIfNeeded: random.next()),
         offset: UInt32(truncatingIfNeeded: random.next()))
-      try places.append(run, at: location)
-      expected[ordinal] = (run.check, location)
+      try places.append(extent, at: location)
+      expected[ordinal] = (extent.check, location)
     }
     try places.finish()
     for _ in 0..<2 {
@@ -43,50 +43,50 @@ import Testing
     }
   }
 
-  @Test(arguments: [1, 3000, 1 << 20]) func runsOfAStateComeInTheOrderOfFrames(memoryBytes: Int) throws {
+  @Test(arguments: [1, 3000, 1 << 20]) func extentsOfAStateComeInTheOrderOfFrames(memoryBytes: Int) throws {
     let seed = UInt64.random(in: 0 ... .max)
     var random = SeededRandom(seed: seed)
     let bytes = MemoryBytes()
     let writer = StateWriter(bytes)
     var expected: [PageLocation] = []
     for number in 0..<40 {
-      var runs: [PageRun] = []
+      var extents: [PageExtent] = []
       for page in 0..<UInt64(random.next() % 30) {
         let location = PageLocation(
           archive: random.next() % 3, frame: UInt32(random.next() % 5), offset: UInt32(random.next() % 64) * 512)
         // Every third one is zero, and lies nowhere.
         let isZero = page % 3 == 2
-        runs.append(
-          PageRun(first: page, count: 1, location: isZero ? nil : location, digests: isZero ? [] : random.bytes(16)))
+        extents.append(
+          PageExtent(first: page, count: 1, location: isZero ? nil : location, digests: isZero ? [] : random.bytes(16)))
         if !isZero { expected.append(location) }
       }
       let content = FileContent(
-        size: UInt64(runs.count) * 512, pageSize: 512, consistency: .stable, digest: Hasher.digest([]))
+        size: UInt64(extents.count) * 512, pageSize: 512, consistency: .stable, digest: Hasher.digest([]))
       let time = Timestamp(seconds: 0, nanoseconds: 0)
       let entry = Entry(
         path: Path("file \(number + 10)"),
         attributes: Attributes(mode: 0, userID: 0, groupID: 0, modified: time), content: .file(content),
         identity: Identity(changed: time, device: 0, inode: 0))
-      try writer.append(entry, map: Listed(runs: runs[...]))
+      try writer.append(entry, map: Listed(extents: extents[...]))
     }
     let state = StateFile(bytes: bytes, summary: try writer.finish())
-    let sorted = try StoredRuns(of: state, space, memoryBytes: memoryBytes, cancellation: Cancellation())
+    let sorted = try StoredExtents(of: state, space, memoryBytes: memoryBytes, cancellation: Cancellation())
     var reader = try sorted.makeReader()
-    var found: [StoredRun] = []
-    while let run = try reader.next() { found.append(run) }
+    var found: [StoredExtent] = []
+    while let extent = try reader.next() { found.append(extent) }
     let key = { (place: PageLocation) in (place.archive, place.frame, place.offset) }
     #expect(zip(found, found.dropFirst()).allSatisfy { key($0.location) <= key($1.location) }, "seed \(seed)")
     #expect(Set(found.map(\.ordinal)) == Set(0..<UInt64(expected.count)), "seed \(seed)")
-    for run in found { #expect(run.location == expected[Int(run.ordinal)], "seed \(seed)") }
+    for extent in found { #expect(extent.location == expected[Int(extent.ordinal)], "seed \(seed)") }
   }
 
   /// A place that this machine does not know must never get into a manifest.
-  @Test func aRunWithoutAKnownPlaceIsNotWritten() throws {
+  @Test func anExtentWithoutAKnownLocationIsNotWritten() throws {
     let name = ContainerName(kind: .body, repository: identifier(1), id: identifier(2))
     let body = try BodyWriter(ContainerWriter(ContainerHead(name), sink: MemoryBytes()), compression: .none)
     let error = #expect(throws: DamageError.self) {
       try body.append(
-        PageRun(
+        PageExtent(
           first: 0, count: 1, location: PageLocation(archive: PageLocation.unknownArchive, frame: 0, offset: 0),
           digests: [UInt8](repeating: 1, count: 16)))
     }
@@ -94,7 +94,7 @@ import Testing
   }
 
   private struct Listed: PageMapReader {
-    var runs: ArraySlice<PageRun>
-    mutating func next() -> PageRun? { runs.popFirst() }
+    var extents: ArraySlice<PageExtent>
+    mutating func next() -> PageExtent? { extents.popFirst() }
   }
 }

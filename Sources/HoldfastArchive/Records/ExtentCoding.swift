@@ -1,28 +1,28 @@
 internal import HoldfastModel
 
 /// The bytes of runs (format.md, section 6, records 3 and 4).
-enum RunCoding {
+enum ExtentCoding {
   static let dataRecord: UInt8 = 3
   static let zeroRecord: UInt8 = 4
 }
 
 extension ByteEncoder {
   /// - Parameter end: where the previous run of this file ended.
-  mutating func run(_ run: PageRun, after end: UInt64) {
-    byte(run.location == nil ? RunCoding.zeroRecord : RunCoding.dataRecord)
-    varint(run.first - end)
-    varint(run.count)
-    guard let location = run.location else { return }
+  mutating func extent(_ extent: PageExtent, after end: UInt64) {
+    byte(extent.location == nil ? ExtentCoding.zeroRecord : ExtentCoding.dataRecord)
+    varint(extent.first - end)
+    varint(extent.count)
+    guard let location = extent.location else { return }
     varint(location.archive)
     varint(location.frame)
     varint(location.offset)
-    raw(run.digests)
+    raw(extent.digests)
   }
 }
 
 extension ByteCursor {
   /// A run whose record byte was read already. Everything in it is checked against the file's bounds.
-  func run(record: UInt8, after end: UInt64, file: FileContent) throws -> PageRun {
+  func extent(record: UInt8, after end: UInt64, file: FileContent) throws -> PageExtent {
     let gap = try varint()
     let count = try varint()
     let (first, overflow) = end.addingReportingOverflow(gap)
@@ -30,7 +30,7 @@ extension ByteCursor {
     guard !overflow, first <= pageCount, count >= 1, count <= pageCount - first else {
       throw damage("a run of pages lies outside its file")
     }
-    if record == RunCoding.zeroRecord { return PageRun(first: first, count: count, location: nil, digests: []) }
+    if record == ExtentCoding.zeroRecord { return PageExtent(first: first, count: count, location: nil, digests: []) }
     let location = PageLocation(
       archive: try varint(), frame: try varint(as: UInt32.self, max: UInt32(Limits.framesPerContainerMax)),
       offset: try varint(as: UInt32.self, max: UInt32(Limits.framePlainBytesMax)))
@@ -38,7 +38,7 @@ extension ByteCursor {
     guard bytes <= UInt64(Limits.framePlainBytesMax) - UInt64(location.offset) else {
       throw damage("a run of pages lies outside its frame")
     }
-    return PageRun(
+    return PageExtent(
       first: first, count: count, location: location, digests: try raw(count: Int(count) * PageDigest.byteCount))
   }
 }
