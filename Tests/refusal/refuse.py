@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """refuse.py CALL=ERRNO[,CALL=ERRNO...] COMMAND...
 
-Runs a command, and all that it starts, under a seccomp filter that answers system calls with an error: as kernels, containers, service managers and file
-systems do. CALL is a name of CALLS, or one of PARTS, which are refused only with certain arguments. Ends with 77 where no filter can be had."""
+Runs a command, and all that it starts, under a seccomp filter that answers system calls with an error: as kernels,
+containers, service managers and file systems do. CALL is a name of CALLS, or one of PARTS, which are refused only with
+certain arguments. Ends with 77 where no filter can be had.
+"""
 import ctypes
 import errno
 import os
@@ -12,13 +14,15 @@ import sys
 
 # x86-64, from asm/unistd_64.h.
 CALLS = {
-    "ioctl": 16, "mincore": 27, "madvise": 28, "socket": 41, "socketpair": 53, "flock": 73, "fsync": 74, "fdatasync": 75, "fchmod": 91, "fchown": 93,
-    "fstatfs": 138, "setpriority": 141, "prctl": 157, "lsetxattr": 189, "fsetxattr": 190, "lgetxattr": 192, "fgetxattr": 193, "listxattr": 194,
-    "llistxattr": 195, "flistxattr": 196, "sched_getaffinity": 204, "fadvise64": 221, "epoll_wait": 232, "epoll_ctl": 233, "mknodat": 259,
-    "fchownat": 260, "linkat": 265, "symlinkat": 266, "fchmodat": 268, "utimensat": 280, "epoll_pwait": 281, "timerfd_create": 283, "fallocate": 285,
-    "eventfd2": 290, "epoll_create1": 291, "inotify_init1": 294, "prlimit64": 302, "syncfs": 306, "getrandom": 318, "memfd_create": 319,
-    "copy_file_range": 326, "preadv2": 327, "statx": 332, "rseq": 334, "pidfd_send_signal": 424, "io_uring_setup": 425, "pidfd_open": 434,
-    "clone3": 435, "close_range": 436, "openat2": 437, "fchmodat2": 452,
+    "ioctl": 16, "mincore": 27, "madvise": 28, "socket": 41, "socketpair": 53, "flock": 73, "fsync": 74,
+    "fdatasync": 75, "fchmod": 91, "fchown": 93, "fstatfs": 138, "setpriority": 141, "prctl": 157, "lsetxattr": 189,
+    "fsetxattr": 190, "lgetxattr": 192, "fgetxattr": 193, "listxattr": 194, "llistxattr": 195, "flistxattr": 196,
+    "sched_getaffinity": 204, "fadvise64": 221, "epoll_wait": 232, "epoll_ctl": 233, "mknodat": 259,
+    "fchownat": 260, "linkat": 265, "symlinkat": 266, "fchmodat": 268, "utimensat": 280, "epoll_pwait": 281,
+    "timerfd_create": 283, "fallocate": 285, "eventfd2": 290, "epoll_create1": 291, "inotify_init1": 294,
+    "prlimit64": 302, "syncfs": 306, "getrandom": 318, "memfd_create": 319, "copy_file_range": 326, "preadv2": 327,
+    "statx": 332, "rseq": 334, "pidfd_send_signal": 424, "io_uring_setup": 425, "pidfd_open": 434, "clone3": 435,
+    "close_range": 436, "openat2": 437, "fchmodat2": 452,
 }
 # The call, the argument that is looked at, and the bits of which one has to be set.
 PARTS = {
@@ -61,7 +65,8 @@ def install(code):
     memory = ctypes.create_string_buffer(b"".join(code))
     described = Program(len(code), ctypes.addressof(memory))
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) or libc.prctl(PR_SET_SECCOMP, FILTER_MODE, ctypes.byref(described), 0, 0):
+    is_refused = libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    if is_refused or libc.prctl(PR_SET_SECCOMP, FILTER_MODE, ctypes.byref(described), 0, 0):
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 

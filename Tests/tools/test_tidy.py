@@ -4,16 +4,12 @@
 """
 
 import subprocess
-import sys
-import tempfile
 import unittest
-from pathlib import Path
 
-SCRIPTS = Path(__file__).resolve().parents[2] / "Scripts"
-sys.path.insert(0, str(SCRIPTS))
+from support import TestInDirectory, script
 
-from tools.tidy.command import findings  # noqa: E402
-from tools.tidy.swift import SwiftSource  # noqa: E402
+from tools.tidy.main import findings
+from tools.tidy.swift import SwiftSource
 
 ARCHITECTURE = """# Architecture
 
@@ -46,20 +42,13 @@ TREE = {
 }
 
 
-class TidyTests(unittest.TestCase):
+class TidyTests(TestInDirectory):
     """A sound tree, to which each test adds what breaks a rule."""
 
     def setUp(self) -> None:
-        directory = tempfile.TemporaryDirectory()
-        self.addCleanup(directory.cleanup)
-        self.root = Path(directory.name)
+        super().setUp()
         for path, text in TREE.items():
             self.write(path, text)
-
-    def write(self, path: str, text: str) -> None:
-        """Puts a file into the tree."""
-        (self.root / path).parent.mkdir(parents=True, exist_ok=True)
-        (self.root / path).write_text(text)
 
     def expect(self, *wanted: tuple[str, str]) -> None:
         """That just these places are named, each with some words of what is to be done."""
@@ -70,8 +59,7 @@ class TidyTests(unittest.TestCase):
 
     def run_tidy(self, *more: str) -> "subprocess.CompletedProcess[str]":
         """The command on the tree."""
-        return subprocess.run([str(SCRIPTS / "tidy"), "--root", str(self.root), *more], capture_output=True, text=True,
-                              check=False)
+        return script("tidy", "--root", str(self.root), *more)
 
     def test_a_sound_tree_is_silent(self) -> None:
         self.expect()
@@ -136,7 +124,8 @@ class TidyTests(unittest.TestCase):
         self.write("Sources/HoldfastModel/Wide.swift", f'let a = "{wide}"\nlet b = #"{wide}"#\n'
                    f'let c = """\n  {wide}\n  """\nlet d = "" // {wide}\n'
                    f'let e = ("{exact}"),\nlet f = "{exact}" + b\n  /{wide}"{wide}/\n')
-        self.expect(("Sources/HoldfastModel/Wide.swift:6", "columns"), ("Sources/HoldfastModel/Wide.swift:8", "columns"))
+        path = "Sources/HoldfastModel/Wide.swift:"
+        self.expect((path + "6", "columns"), (path + "8", "columns"))
 
     def test_words_that_no_code_holds(self) -> None:
         self.write("Sources/HoldfastModel/Words.swift", "\n".join([

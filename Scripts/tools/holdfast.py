@@ -1,27 +1,56 @@
-"""What the soaks of all databases share: a repository, and how one of them ends."""
+"""holdfast as the scripts run it: a program, and a directory with all that it keeps."""
 
 import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from random import Random
-from typing import Any, NoReturn
+from typing import Any
+
+from .command import fail, say
+
+SCRIPTS = Path(__file__).resolve().parents[1]
 
 STALLS, RUN_S_MAX, STALL_S_MAX = 8, 0.05, 0.25
-DONE_INCOMPLETE = 3  # holdfast's exit status, also for an anomaly
+DONE_INCOMPLETE = 3  # the exit status, also for an anomaly
 
 
-def fail(message: str) -> NoReturn:
-    """End the soak: a capture was not what it should be."""
-    sys.exit(f"soak: {message}")
+def binary(given: str | Path | None = None) -> str:
+    """The absolute path of a binary: the one that is given, else the release build, which is made first."""
+    if given:
+        return str(Path(given).absolute())
+    say("building holdfast")
+    done = subprocess.run([str(SCRIPTS / "build")], stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        fail("Scripts/build failed")
+    return str(Path(done.stdout.splitlines()[-1]).absolute())
+
+
+def own_environment(*foreign: str) -> dict[str, str]:
+    """The environment without the settings of holdfast, and of whatever else begins so, of whoever runs a script."""
+    return {key: value for key, value in os.environ.items() if not key.startswith(("HOLDFAST_", *foreign))}
+
+
+def places(directory: Path) -> dict[str, str]:
+    """The variables that keep a repository, and what a machine knows of it, below a directory."""
+    return {"HOLDFAST_REPOSITORY": str(directory / "repository"), "HOLDFAST_CACHE_DIR": str(directory / "cache"),
+            "HOLDFAST_STATE_DIR": str(directory / "state")}
+
+
+def keys(directory: Path) -> dict[str, str]:
+    """The variables that keep the keys of a sealed repository there, too."""
+    return {"HOLDFAST_WRITER_KEY_FILE": str(directory / "writer.key"),
+            "HOLDFAST_IDENTITY_FILE": str(directory / "identity.key")}
 
 
 def whole_snapshot(done: subprocess.CompletedProcess[str], anomalies: set[str]) -> dict[str, Any] | None:
-    """What a backup with `--json` says of its snapshot, if that has everything. What a soak does to a source so small may
-    look like one of `anomalies`: holdfast must say so (status 3), and the snapshot is whole all the same."""
+    """What a backup with `--json` says of its snapshot, if that has everything.
+
+    What happens to a small source may look like one of `anomalies`: holdfast must say so (status 3), and the snapshot
+    is whole all the same.
+    """
     if done.returncode not in (0, DONE_INCOMPLETE):
         return None
     said = json.loads(done.stdout)
@@ -37,11 +66,7 @@ class Holdfast:
 
     def __init__(self, work: Path, program: str) -> None:
         self.program, self.repository = program, work / "repository"
-        foreign = ("HOLDFAST_", "PG")
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
-        self.environment = kept | {
-            "HOLDFAST_REPOSITORY": str(self.repository), "HOLDFAST_CACHE_DIR": str(work / "cache"),
-            "HOLDFAST_STATE_DIR": str(work / "state")}
+        self.environment = own_environment("PG") | places(work)
 
     def attempt(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Runs it, whatever it answers."""

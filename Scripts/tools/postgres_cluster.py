@@ -5,21 +5,22 @@ directory.
 """
 
 import os
-import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Any
+
+from .command import Failure
+from .holdfast import own_environment
 
 VERSIONS = Path("/usr/lib/postgresql")
 PORT = 5432  # names the socket's file: nothing listens on the network
 START_S_MAX = 100
 
 
-class PostgresError(Exception):
+class PostgresError(Failure):
     """A program of PostgreSQL's failed."""
 
 
@@ -36,11 +37,9 @@ def as_server() -> dict[str, Any]:
     return {"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}
 
 
-def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Without the settings of whoever runs this."""
-    foreign = ("PG", "HOLDFAST_", "LC_", "LANG")
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
-    return kept | {"LC_ALL": "C.UTF-8", "TZ": "UTC"} | dict(more or {})
+def environment() -> dict[str, str]:
+    """The environment without the settings of PostgreSQL and of pgBackRest of whoever runs this."""
+    return own_environment("PG", "LC_", "LANG") | {"LC_ALL": "C.UTF-8", "TZ": "UTC"}
 
 
 @contextmanager
@@ -63,18 +62,6 @@ def give_to_server(path: Path) -> None:
         import pwd  # only where there is such a user
         entry = pwd.getpwnam(user["user"])
         os.chown(path, entry.pw_uid, entry.pw_gid)
-
-
-def end_on_signals() -> None:
-    """Ends the work once, whatever signal asks for it, and lets no other interrupt the clearing up."""
-    def end(number: int, _: FrameType | None) -> None:
-        for each in wanted:
-            signal.signal(each, signal.SIG_IGN)
-        raise SystemExit(128 + number)
-
-    wanted = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    for each in wanted:
-        signal.signal(each, end)
 
 
 class Cluster:
@@ -103,9 +90,9 @@ class Cluster:
 
     def environment(self) -> dict[str, str]:
         """The same for PostgreSQL's own programs."""
-        return environment({
+        return environment() | {
             "PGHOST": str(self.run_directory), "PGPORT": str(PORT), "PGUSER": "postgres", "PGDATABASE": "postgres",
-            "PGOPTIONS": "-c lock_timeout=3s -c client_min_messages=warning"})
+            "PGOPTIONS": "-c lock_timeout=3s -c client_min_messages=warning"}
 
     def attempt(self, *command: str) -> subprocess.CompletedProcess[str]:
         """A program of PostgreSQL's, as the user of the server; Ctrl-C does not end it half-way."""

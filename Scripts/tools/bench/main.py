@@ -1,0 +1,102 @@
+"""The command line of `Scripts/bench`."""
+
+import argparse
+import os
+import signal
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from ..command import fail, say
+from ..files import MIB, is_tmpfs, place, tree_size
+from ..holdfast import binary
+from ..report import COST_COLUMNS, VERDICT_COLUMNS, cost_rows, markdown, write_json
+from .peers import TOOLS, Earlier, Holdfast, Restic, Tool, Unsealed, installed, version
+from .steps import EXTRAS, LABELS, SETTLE_S, STEPS, Bench, sample_shop
+from .targets import verdicts
+
+DESCRIPTION = "Measure holdfast beside its peers: the same sample shop, one run, one machine, results as Markdown."
+SPACE_FACTOR = 13  # what the directory must hold, in sizes of the shop: itself twice, a copy, five repositories twice
+
+
+def names(choices: Iterable[str]) -> Callable[[str], list[str]]:
+    """Parses a list of names, separated by commas."""
+    known = list(choices)
+
+    def parse(text: str) -> list[str]:
+        given = text.split(",")
+        if unknown := [name for name in given if name not in known]:
+            raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of {', '.join(known)}")
+        return given
+    return parse
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=DESCRIPTION)
+    tool_names = [tool.name for tool in TOOLS]
+    parser.add_argument("mib", nargs="?", type=int, default=512, metavar="MIB", help="size of the shop (default: 512)")
+    parser.add_argument("--runs", type=int, default=3, metavar="N", help="how often each step is measured (default: 3)")
+    parser.add_argument("--only", type=names(STEPS + EXTRAS), default=STEPS + EXTRAS[:2], metavar="STEP,...",
+                        help=f"some of {', '.join(STEPS + EXTRAS)} (default: all but million and many)")
+    parser.add_argument("--only-tools", type=names(tool_names), default=tool_names, metavar="TOOL,...",
+                        help=f"some of {', '.join(tool_names)} (default: all)")
+    parser.add_argument("--beside", type=Path, metavar="BINARY",
+                        help="another build of holdfast, to measure beside this one")
+    parser.add_argument("--million", action="store_true", help="also a million tiny files (minutes)")
+    parser.add_argument("--many", action="store_true", help="also list, judge and prune 10,000 snapshots")
+    parser.add_argument("--directory", type=Path, metavar="DIR", help="where to work (default: in memory, /dev/shm)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
+    return parser.parse_args()
+
+
+def measure_all(bench: Bench, mib: int, selected: list[str], program: str) -> str:
+    """Takes the steps that are asked for. Returns what was measured, for the report."""
+    steps = [step for step in STEPS if step in selected]
+    source = ""
+    if steps or "chain" in selected:
+        say(f"making a shop of {mib} MiB")
+        sample_shop("create", bench.shop, "--size-mib", mib)
+        time.sleep(SETTLE_S)
+        size, files = tree_size(bench.shop)
+        source = f"A shop of {size / MIB:.0f} MiB in {files} files, "
+    if steps and bench.tools:
+        bench.steps(steps)
+    if program and "chain" in selected:
+        bench.chain(program)
+    if program and "sparse" in selected:
+        bench.sparse(program)
+    if "million" in selected:
+        bench.million([tool for tool in bench.tools if type(tool) in (Holdfast, Earlier, Restic)])
+    if program and "many" in selected:
+        bench.many()
+    return source
+
+
+def main() -> None:
+    """Measures, and prints the report."""
+    arguments = parse()
+    selected = arguments.only + ["million"] * arguments.million + ["many"] * arguments.many
+    signal.signal(signal.SIGTERM, lambda *_: fail("terminated"))  # so that what was made is removed
+    kinds = installed(arguments.only_tools)
+    program = binary() if any(issubclass(kind, Holdfast) for kind in kinds) else ""
+    versions = [version(kind, program if kind is Holdfast else kind.program) for kind in kinds if kind is not Unsealed]
+    directory = place(arguments.directory, SPACE_FACTOR * arguments.mib * MIB)
+    with tempfile.TemporaryDirectory(prefix="holdfast-bench-", dir=directory) as name:
+        work = Path(name)
+        tools: list[Tool] = [kind(work / kind.name, program) for kind in kinds]
+        if arguments.beside and program:
+            tools.insert(1, Earlier(work / Earlier.name, str(arguments.beside.resolve())))
+        bench = Bench(work, tools, arguments.runs)
+        source = measure_all(bench, arguments.mib, selected, program)
+
+    where = "tmpfs" if is_tmpfs(directory) else "disk"
+    print(f"{source}{os.cpu_count()} cores, {where}, medians of {arguments.runs}: {', '.join(versions)}\n")
+    print(markdown(COST_COLUMNS, cost_rows(bench.costs, LABELS, {tool.name: tool.title for tool in tools})))
+    found = verdicts(bench.costs)
+    if found:
+        print(markdown(VERDICT_COLUMNS, [verdict.row() for verdict in found]))
+    if arguments.json:
+        write_json(arguments.json, {"mib": arguments.mib, "runs": arguments.runs, "cores": os.cpu_count(),
+                                    "where": where, "tools": versions}, bench.costs, found)

@@ -1,0 +1,1 @@
+"""Measures what it costs to capture a live SQLite database. `Scripts/bench-live` runs it."""

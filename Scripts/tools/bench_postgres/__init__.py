@@ -1,0 +1,1 @@
+"""Measures holdfast beside pgBackRest. `Scripts/bench-postgres` runs it."""

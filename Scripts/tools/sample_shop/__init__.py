@@ -1,0 +1,1 @@
+"""A sample shop: an order database with its logs and invoices. `Scripts/sample-shop` makes it."""

@@ -1,0 +1,172 @@
+"""Tests of the benches: the tools take turns, every step begins where it should, and the targets are judged."""
+
+import re
+import shutil
+import unittest
+from pathlib import Path
+from unittest import mock
+
+from support import TestInDirectory, script
+
+from tools.bench import steps as bench_steps
+from tools.bench.main import names
+from tools.bench.peers import TOOLS, Earlier, Holdfast, Tool, version
+from tools.bench.steps import LABELS, STEPS, Bench
+from tools.bench.targets import verdicts
+from tools.bench_postgres import live, steps as postgres_steps
+from tools.command import Failure
+from tools.running import Cost, Pipeline
+
+ENTRIES = ("bench", "bench-live", "bench-postgres", "many-snapshots", "sample-shop", "simulate-year", "soak", "tidy")
+
+
+class Copier(Tool):
+    """A tool that stores by copying."""
+    name = title = "copier"
+    log: list[str] = []
+    must_lose = ""
+
+    def init(self) -> list[str]:
+        return ["mkdir", str(self.repository)]
+
+    def note(self, what: str) -> None:
+        """Remembers a turn."""
+        self.log.append(f"{self.name} {what}")
+
+    def backup(self, label: str) -> Pipeline:
+        self.note(label)
+        there = len(list(self.repository.iterdir()))
+        return [["cp", "-a", ".", str(self.repository / f"{there}-{label}")]]
+
+    def verify(self) -> Pipeline:
+        self.note("verify")
+        return [["true"]]
+
+    def restore(self, label: str, over: bool = False) -> Pipeline:
+        self.note("over" if over else "restore")
+        newest = max(self.repository.iterdir())
+        return [["sh", "-c", f"cp -a {newest}/. . && rm -f ./{self.must_lose or 'nothing'}"]]
+
+
+class Other(Copier):
+    """Another one."""
+    name = title = "other"
+
+
+class BenchTests(TestInDirectory):
+    """The steps of Scripts/bench."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        Copier.log.clear()
+        self.write("work/shop/orders", "1")
+        self.tools = [kind(self.root / kind.name) for kind in (Copier, Other)]
+        self.bench = Bench(self.root / "work", list(self.tools), 2)
+
+        def age(*_: object) -> None:
+            self.write("work/shop/orders", "22")
+        for name, value in (("SETTLE_S", 0), ("sample_shop", age), ("say", lambda _: None)):
+            patch = mock.patch.object(bench_steps, name, value)
+            patch.start()
+            self.addCleanup(patch.stop)
+
+    def test_tools_take_turns_and_every_step_is_measured(self) -> None:
+        self.bench.steps(STEPS)
+        turns = [f"{tool} {step}" for step in STEPS for _ in range(2) for tool in ("copier", "other")]
+        self.assertEqual(Copier.log, turns)
+        self.assertEqual(set(self.bench.costs), {(step, tool.name) for step in STEPS for tool in self.tools})
+
+    def test_each_backup_begins_with_the_state_after_the_full(self) -> None:
+        self.bench.steps(["changed"])
+        self.assertEqual(sorted(path.name for path in self.tools[0].repository.iterdir()), ["0-full", "1-changed"])
+        self.assertEqual(Copier.log.count("copier full"), 1)
+        self.assertEqual(Copier.log.count("copier changed"), 2)
+        self.assertAlmostEqual(self.bench.costs["changed", "copier"].stored_mib or 0, 2 / (1 << 20))
+
+    def test_what_is_restored_and_differs_fails_the_bench(self) -> None:
+        with mock.patch.object(Other, "must_lose", "orders"):
+            with self.assertRaisesRegex(Failure, "differs from the source"):
+                self.bench.steps(["restore"])
+
+    def test_what_an_earlier_build_is_judged_by(self) -> None:
+        costs = {("full", "holdfast"): Cost(1.1, 1, 100, 50), ("full", "earlier"): Cost(1, 1, 1, 50),
+                 ("full", "restic"): Cost(5.5, 1, 1, 60), ("unchanged", "holdfast"): Cost(0.05, 1, 130)}
+        said = [(each.step, each.what, round(each.measured, 3), each.met) for each in verdicts(costs)]
+        self.assertIn((LABELS["full"], "times the wall of the earlier build", 1.1, False), said)
+        self.assertIn((LABELS["full"], "times as fast as restic", 5.0, True), said)
+        self.assertIn((LABELS["unchanged"], "wall s", 0.05, True), said)
+        self.assertIn(("everything above", "peak MiB", 130, False), said)
+
+    def test_an_earlier_build_runs_as_holdfast_does(self) -> None:
+        this, earlier = Holdfast(self.root / "a", "/bin/this"), Earlier(self.root / "b", "/bin/earlier")
+        self.assertEqual([word.replace("earlier", "this") for word in earlier.backup("full")[0]],
+                         this.backup("full")[0])
+
+    def test_no_setting_of_whoever_measures_is_measured(self) -> None:
+        with mock.patch.dict("os.environ", {"HOLDFAST_COMPRESSION": "none", "RESTIC_COMPRESSION": "max", "KEPT": "1"}):
+            environment = Holdfast(self.root / "a").environment
+        self.assertEqual([environment.get(name) for name in ("HOLDFAST_COMPRESSION", "RESTIC_COMPRESSION", "KEPT")],
+                         [None, None, "1"])
+        own = [value for name, value in environment.items() if name.startswith("HOLDFAST_")]
+        self.assertEqual({Path(value).parent for value in own}, {self.root / "a"})
+
+    def test_lists_of_names_are_checked(self) -> None:
+        self.assertEqual(names(STEPS)("full,over"), ["full", "over"])
+        with self.assertRaisesRegex(Exception, "'fill' is none of full, unchanged"):
+            names(STEPS)("full,fill")
+
+    def test_a_version_is_found_in_what_a_tool_says(self) -> None:
+        says = self.write("tool", "#!/bin/sh\necho tool has version 1.2.34 of today\n")
+        says.chmod(0o755)
+        self.assertEqual(version(TOOLS[0], str(says)), "tool 1.2.34")
+
+
+class PostgresBenchTests(TestInDirectory):
+    """What is judged and what is read of pgbench, without a server."""
+
+    def test_both_ways_of_holdfast_are_put_beside_every_peer(self) -> None:
+        costs = {("full", name): Cost(seconds, 1, 1) for name, seconds in
+                 (("holdfast", 1), ("unsealed", 0.5), ("pgbackrest", 2), ("lz4", 4))}
+        titles = {"holdfast": "H", "unsealed": "U", "pgbackrest": "P", "lz4": "L"}
+        self.assertEqual([(each.what, each.measured, each.met) for each in postgres_steps.verdicts(costs, titles)],
+                         [("H: times as fast as P", 2, False), ("H: times as fast as L", 4, None),
+                          ("U: times as fast as P", 4, True), ("U: times as fast as L", 8, None)])
+
+    def test_transactions_of_a_span_are_counted_in_all_logs(self) -> None:
+        self.write("load.1", "0 1 900 0 100 0\n0 2 5000 0 101 500000\n")
+        self.write("load.2", "0 1 7000 0 102 0\n0 2 99000 0 110 0\n")
+        found = live.load_between(self.root / "load", 100.5, 104.5)
+        self.assertEqual((found.per_s, found.longest_ms), (0.5, 7))
+        cost = live.Live("tool", live.Load(200, 1), live.Load(150, 2), 3)
+        self.assertEqual((cost.lost_percent, live.live_rows([cost])[0][:2]), (25, ["tool", "3"]))
+
+
+class EntryTests(unittest.TestCase):
+    """The executables."""
+
+    def test_every_one_explains_itself(self) -> None:
+        for entry in ENTRIES:
+            with self.subTest(entry):
+                done = script(entry, "--help")
+                self.assertEqual((done.returncode, done.stderr), (0, ""))
+                self.assertTrue(done.stdout.startswith(f"usage: {entry} "), done.stdout)
+
+    def test_the_bench_takes_its_options(self) -> None:
+        said = re.sub(r"\s+", " ", script("bench", "--help").stdout)
+        for option in ("--runs N", "--only STEP,...", "--only-tools TOOL,...", "--beside BINARY", "--million", "--many",
+                       "--directory DIR", "--json FILE", "[MIB]"):
+            self.assertIn(option, said)
+
+    def test_a_bench_of_a_tool_that_is_not_there_says_how_to_get_it(self) -> None:
+        if shutil.which("restic"):
+            with mock.patch("shutil.which", return_value=None), mock.patch("tools.bench.peers.say") as say:
+                from tools.bench.peers import installed
+                self.assertEqual(installed(["restic"]), [])
+            said = [call.args[0] for call in say.call_args_list]
+        else:
+            said = script("bench", "1", "--only-tools", "restic", "--only", "full").stderr.splitlines()
+        self.assertIn("HINT: Scripts/install-deps bench, or apt-get install restic", said)
+
+
+if __name__ == "__main__":
+    unittest.main()
