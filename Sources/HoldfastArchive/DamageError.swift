@@ -1,8 +1,8 @@
 package import HoldfastModel
 
-/// Stored bytes that are not what they should be: which object, and what is wrong with it.
+/// Stored bytes that are wrong: names the object, and what is wrong with it.
 package struct DamageError: OperatorError, Equatable {
-  /// The object's key, or the name of a part of it.
+  /// The key of the object, or the name of a part of it.
   package let object: String
   package let finding: String
 

@@ -3,9 +3,10 @@ internal import CZlib
 internal import CZstd
 package import HoldfastModel
 
-/// What compresses and decompresses here.
+/// The compression libraries in use.
 package enum CodecLibraries {
-  /// As the loaded libraries say it; of ISA-L, which cannot be asked, as its headers said it when this was built.
+  /// Name and version of each library, as the loaded library reports it. ISA-L cannot be asked: its version is that of
+  /// the headers at build time.
   package static var versions: [LibraryVersion] {
     [
       LibraryVersion("zlib", String(cString: zlibVersion())),

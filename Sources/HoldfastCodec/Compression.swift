@@ -1,15 +1,15 @@
 package import HoldfastModel
 
-/// How new frames are compressed: `none`, `deflate` (ISA-L), `deflate:1` to `deflate:9` (libz), `zstd:1` to `zstd:19`.
+/// The compression of new frames: `none`, `deflate` (ISA-L), `deflate:1` to `deflate:9` (libz), `zstd:1` to `zstd:19`.
 package enum Compression: Hashable, Sendable, CustomStringConvertible {
   case none
-  /// `nil` is ISA-L's level 1, the default: the fastest that libz can decode.
+  /// `nil` is ISA-L's level 1, the default: the fastest whose output libz can decode.
   case deflate(level: Int?)
   case zstd(level: Int)
 
   package static let standard = Compression.deflate(level: nil)
 
-  /// `nil` for what the command line does not know.
+  /// `nil` for a text that names no compression.
   package init?(_ text: String) {
     let parts = text.split(separator: ":", omittingEmptySubsequences: false)
     let level = parts.count == 2 ? (1...19).first { parts[1] == String($0) } : nil
@@ -33,14 +33,14 @@ package enum Compression: Hashable, Sendable, CustomStringConvertible {
   }
 }
 
-/// How one frame's bytes are stored; recorded in its index entry (format.md, section 4).
+/// How the bytes of one frame are stored, as its index entry records it (format.md, section 4).
 package enum FrameCodec: UInt8, Sendable, CaseIterable {
   case stored = 0
   case zlib = 1
   case zstd = 2
 }
 
-/// A frame that its codec cannot make or read.
+/// A frame that its codec cannot compress or decompress.
 package struct CodecError: OperatorError, Equatable {
   package let message: String
   package let hint: String?

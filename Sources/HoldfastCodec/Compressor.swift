@@ -2,7 +2,7 @@ internal import CISAL
 internal import CZlib
 internal import CZstd
 
-/// Compresses frames, one after the other, with memory that is allocated once. Not for two threads at a time.
+/// Compresses frames one after the other, with memory that is allocated once. For one thread at a time.
 package final class Compressor {
   private enum Backend {
     case none
@@ -27,7 +27,8 @@ package final class Compressor {
     if case .zstd(let context, _) = backend { ZSTD_freeCCtx(context) }
   }
 
-  /// Compresses `plain` into `output`, which must have room for `plain`: what does not get smaller is stored as it is.
+  /// Compresses `plain` into `output`, which must have room for `plain`. Bytes that do not become fewer are stored
+  /// uncompressed.
   package func compress(
     _ plain: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer
   ) throws -> (codec: FrameCodec, count: Int) {
@@ -64,7 +65,7 @@ private final class ISALDeflater {
     stream.deallocate()
   }
 
-  /// `nil` when the result would not fit into `output`.
+  /// `nil` when the result does not fit into `output`.
   func deflate(_ plain: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer) throws -> Int? {
     isal_deflate_init(stream)
     stream.pointee.level = 1
@@ -83,7 +84,7 @@ private final class ISALDeflater {
   }
 }
 
-/// libz, for those who want smaller archives and have the time.
+/// libz, for smaller archives at the price of time.
 private final class ZlibDeflater {
   private let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
 
@@ -98,7 +99,7 @@ private final class ZlibDeflater {
     stream.deallocate()
   }
 
-  /// `nil` when the result would not fit into `output`.
+  /// `nil` when the result does not fit into `output`.
   func deflate(_ plain: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer) throws -> Int? {
     deflateReset(stream)
     stream.pointee.next_in = UnsafeMutablePointer(mutating: plain.baseAddress?.assumingMemoryBound(to: UInt8.self))

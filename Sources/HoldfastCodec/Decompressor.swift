@@ -1,8 +1,9 @@
 internal import CISAL
 internal import CZstd
 
-/// Decompresses frames, one after the other, with memory that is allocated once. Not for two threads at a time. The input may be
-/// hostile: nothing is written beyond the output, and whatever is not exactly one whole stream of the expected length is an error.
+/// Decompresses frames one after the other, with memory that is allocated once. For one thread at a time. The input may
+/// be hostile: nothing is written beyond the output, and everything but exactly one whole stream of the expected length
+/// is an error.
 package final class Decompressor {
   private let inflater = UnsafeMutablePointer<inflate_state>.allocate(capacity: 1)
   private var zstdContext: OpaquePointer?
@@ -15,8 +16,9 @@ package final class Decompressor {
   }
 
   /// Fills exactly `plain`.
-  /// - Parameter prefixCount: how many bytes from the beginning are needed; a codec that can stops after them. Default: all.
-  /// - Throws: `CodecError` when `stored` is not a stream of `plain.count` bytes, as far as it was looked at.
+  /// - Parameter prefixCount: how many bytes from the beginning are needed; all by default. A codec that can stops
+  ///   after them.
+  /// - Throws: `CodecError` when the part of `stored` that was decoded is not from a stream of `plain.count` bytes.
   package func decompress(
     _ stored: UnsafeRawBufferPointer, codec: FrameCodec, into plain: UnsafeMutableRawBufferPointer,
     prefixCount: Int? = nil
@@ -37,7 +39,7 @@ package final class Decompressor {
 
   private func inflate(_ stored: UnsafeRawBufferPointer, into plain: UnsafeMutableRawBufferPointer) throws(CodecError) {
     try inflateStart(of: stored, into: plain)
-    // Whole bytes in `read_in` were taken from the input and belong to no stream.
+    // Whole bytes left in `read_in` were read from the input and belong to no stream.
     guard inflater.pointee.block_state == ISAL_BLOCK_FINISH, inflater.pointee.avail_in == 0,
       inflater.pointee.read_in_length < 8
     else { throw CodecError.damaged("a zlib stream ends too early or too late") }
@@ -64,7 +66,7 @@ package final class Decompressor {
     let context = zstdContext ?? ZSTD_createDCtx()
     zstdContext = context
     guard let context else { throw CodecError.internalFailure("libzstd", code: 0) }
-    // Else libzstd would take several frames, one after the other, as one.
+    // Without this check, libzstd would accept several frames in a row as one.
     guard ZSTD_findFrameCompressedSize(stored.baseAddress, stored.count) == stored.count else {
       throw CodecError.damaged("it is not exactly one Zstandard frame")
     }

@@ -1,16 +1,16 @@
-/// Whether bytes look encrypted, or compressed very well.
+/// Tells whether bytes look encrypted, or very well compressed.
 package enum Density {
-  /// Bytes of a stretch that is looked at.
+  /// The length of a sample in bytes.
   private static let sampleBytes = 4096
-  /// In how many bytes there is one such stretch: to count the bytes of all of them would cost more than it tells.
+  /// There is one sample in this many bytes: counting every byte would cost more than it tells.
   private static let sampleEvery = 128 << 10
-  /// Fewer bytes tell nothing.
+  /// A shorter sample tells nothing.
   private static let sampleBytesMin = 2048
-  /// How often two of dense bytes are equal, at most: at an entropy (Rényi's, of order 2) of 7.9 bits a byte. What is encrypted has 8, text and the records of a
-  /// database have 3 to 6, most of what is compressed 7.7 to 7.9.
+  /// The largest probability that two bytes of a dense sample are equal. It corresponds to an entropy (Rényi, order 2)
+  /// of 7.9 bits per byte. Encrypted bytes have 8, text and database records 3 to 6, most compressed data 7.7 to 7.9.
   private static let equalPairShareMax = 0.00419
 
-  /// How many samples there were, and how many of them are dense.
+  /// The number of samples, and how many of them are dense.
   package struct Count: Hashable, Sendable {
     package var samples: UInt64 = 0
     package var dense: UInt64 = 0
@@ -23,7 +23,7 @@ package enum Density {
     }
   }
 
-  /// Looks at a few stretches of a buffer.
+  /// Examines a few samples of a buffer.
   package static func sample(_ bytes: UnsafeRawBufferPointer) -> Count {
     var count = Count()
     for start in stride(from: 0, to: bytes.count, by: sampleEvery) {
@@ -35,7 +35,8 @@ package enum Density {
     return count
   }
 
-  /// By how often two bytes taken at random are equal: that needs no logarithms, and no correction for few bytes.
+  /// Decides by how often two random bytes of the sample are equal. This needs no logarithms, and no correction for
+  /// small samples.
   private static func isDense(_ bytes: UnsafeRawBufferPointer) -> Bool {
     withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 256) { counts in
       counts.initialize(repeating: 0)

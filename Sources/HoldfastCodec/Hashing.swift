@@ -3,7 +3,7 @@ package import HoldfastModel
 
 internal import struct Crypto.SHA256
 
-/// SHA-256, bit by bit.
+/// SHA-256 of bytes that come in parts.
 package struct Hasher {
   private var state = SHA256()
 
@@ -17,7 +17,7 @@ package struct Hasher {
     bytes.withUnsafeBytes { state.update(bufferPointer: $0) }
   }
 
-  /// The digest of what came so far; more may follow.
+  /// The digest of the bytes so far; more may follow.
   package func snapshot() -> Digest {
     let copy = self
     return copy.finish()
@@ -40,7 +40,8 @@ package struct Hasher {
     bytes.withUnsafeBytes { digest($0) }
   }
 
-  /// The digests of messages. Where the processor can, two of them take turns: as far as the shorter one reaches, both cost little more than one.
+  /// The digests of messages. On a processor that supports it, two messages are digested together at little more than
+  /// the cost of one.
   package static func digests(_ messages: [UnsafeRawBufferPointer]) -> [Digest] {
     guard HashPair.isSupported else { return messages.map { digest($0) } }
     var digests: [Digest] = []
@@ -60,11 +61,11 @@ package struct Hasher {
   }
 }
 
-/// Two messages at a time.
+/// Digests two messages together.
 private enum HashPair {
   static let isSupported = holdfast_sha256_pair_is_supported()
 
-  /// Hands the digests of both to `body`.
+  /// Passes the digests of both to `body`.
   static func digest<Result>(
     _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer,
     _ body: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) -> Result
@@ -81,13 +82,13 @@ private enum HashPair {
   }
 }
 
-/// The digests of pages (format.md, section 6).
+/// Computes the digests of pages (format.md, section 6).
 package enum PageHasher {
   /// Writes the digest of each page of `pages` to `digests`, 16 bytes a page; the last page may be short.
   package static func hash(
     _ pages: UnsafeRawBufferPointer, pageSize: Int, into digests: UnsafeMutableRawBufferPointer
   ) {
-    /// A whole page whose digest waits for a second one.
+    /// A whole page that waits for a second one, to be digested together.
     var waiting: (offset: Int, page: Int)?
     for page in 0..<(pages.count + pageSize - 1) / pageSize {
       let offset = page * pageSize
@@ -144,16 +145,16 @@ package enum PageHasher {
   }
 }
 
-/// The file digest of page digests that come in order (format.md, section 6): a page with data adds its digest, a whole stretch of pages of
-/// zeros sixteen zero bytes and its length, so that holes cost nothing.
+/// Computes a file digest from page digests in order (format.md, section 6). A page with data contributes its digest;
+/// consecutive pages of zeros contribute sixteen zero bytes and their number, so that holes cost nothing.
 package struct PageDigestStream {
   private var hasher = Hasher()
   private var zeroCount: UInt64 = 0
 
   package init() {}
 
-  /// - Parameter digests: 16 bytes a page; zeros for a page of zeros.
-  /// - Returns: whether such a one is among them.
+  /// - Parameter digests: 16 bytes for each page; zeros for a page of zeros.
+  /// - Returns: whether any of the digests is that of a page of zeros.
   @discardableResult
   package mutating func add(_ digests: [UInt8]) -> Bool {
     digests.withUnsafeBytes { digests in

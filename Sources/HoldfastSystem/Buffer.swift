@@ -1,8 +1,8 @@
-/// A fixed block of memory that is filled and emptied many times, aligned for the vector units.
+/// A fixed block of memory that is filled and emptied many times, aligned for vector instructions.
 package final class Buffer: @unchecked Sendable {
   // Sendable without a lock: a buffer belongs to one job, and a job to one thread at a time.
   package let bytes: UnsafeMutableRawBufferPointer
-  /// How many bytes are in use.
+  /// Number of bytes in use.
   package var count = 0
 
   package init(capacity: Int) {

@@ -1,11 +1,11 @@
 internal import Glibc
 package import HoldfastModel
 
-/// Where the time comes from. Order never depends on it.
+/// Supplies the time. No order of snapshots depends on it.
 package struct Clock: Sendable {
   /// The time of day.
   package let now: @Sendable () -> Timestamp
-  /// Seconds that only ever grow, for durations.
+  /// Seconds from a clock that never goes back, for durations.
   package let uptime: @Sendable () -> Double
 
   package init(now: @escaping @Sendable () -> Timestamp, uptime: @escaping @Sendable () -> Double) {
@@ -28,10 +28,11 @@ package struct Clock: Sendable {
 
 /// Times as text: RFC 3339 in UTC for machines, local time for people.
 package enum TimeText {
-  /// What a calendar with years of 32 bits can show, in seconds on either side of 1970: what lies beyond is shown as the last of it.
+  /// Seconds on either side of 1970 that a calendar with 32-bit years can show. A time beyond is shown as the last of
+  /// them.
   private static let secondsMax: Int64 = 67_000_000_000_000_000
 
-  /// Seconds that have a date.
+  /// The seconds of a time, limited to those that have a date.
   static func showable(_ time: Timestamp) -> time_t { time_t(max(-secondsMax, min(secondsMax, time.seconds))) }
 
   /// `2026-11-22T14:05:03.123Z`
@@ -71,8 +72,8 @@ package enum TimeText {
     return String(repeating: "0", count: max(0, width - digits.count)) + digits
   }
 
-  /// Reads `YYYY-MM-DD[T ]HH:MM[:SS[.fff]]` with a zone behind it, or in local time: its first instant; of a date alone the last. What an operator
-  /// means by a time is the whole of it: see `WrittenTime`.
+  /// Reads `YYYY-MM-DD[T ]HH:MM[:SS[.fff]]` with a zone behind it, or in local time, as its first instant; a date alone
+  /// as its last. For what an operator writes, use `WrittenTime`.
   package static func parse(_ text: String) -> Timestamp? {
     guard let written = WrittenTime(numeric: text), written.isKnownZone, written.unit != .hour else { return nil }
     return written.unit == .day ? written.last : written.first

@@ -1,8 +1,9 @@
 internal import CLinux
 
-/// The words that this process was started with.
+/// The arguments of this process.
 package enum CommandLineWords {
-  /// All after the name of the program. `CommandLine.arguments` is empty where /proc is not mounted, as in a rescue system: then nothing would seem to be asked for.
+  /// All arguments after the program name. `CommandLine.arguments` is empty when /proc is not mounted, as in a rescue
+  /// system: then it would look as if nothing was asked for.
   package static var arguments: [String] {
     (0..<holdfast_argument_count()).dropFirst().map { String(cString: holdfast_argument($0)) }
   }

@@ -2,9 +2,8 @@ internal import Glibc
 
 /// The groups of this machine.
 package enum Groups {
-  /// The ID of a group.
-  /// - Parameter name: as the machine knows it, or the ID itself in decimal digits.
-  /// - Returns: `nil` where there is no such group.
+  /// - Parameter name: a group name, or the ID itself in decimal digits.
+  /// - Returns: `nil` when there is no such group.
   package static func id(of name: String) -> UInt32? {
     var entry = group()
     var found: UnsafeMutablePointer<group>?

@@ -1,17 +1,17 @@
 package import HoldfastModel
 
-/// The machine a run works on: everything that is not a pure computation comes through here.
+/// The machine on which a run works: the source of everything that is not a pure computation.
 package struct Host: Sendable {
   package let files: FileSystem
   package let clock: Clock
   package let random: Randomness
-  /// Set by a signal; long work looks at it between two steps.
+  /// Raised by a signal; long work checks it between two steps.
   package let cancellation: Cancellation
-  /// Threads for blocking and computing work.
+  /// Number of threads for blocking and computing work.
   package let workers: Int
-  /// Where scratch files may lie, best first.
+  /// Directories for scratch files, best first.
   package let scratchDirectories: [Path]
-  /// Bounds how fast a source is read; `nil` for no bound.
+  /// Limits the rate at which a source is read; `nil` for no limit.
   package private(set) var readLimit: RateLimit?
 
   package init(
@@ -26,7 +26,7 @@ package struct Host: Sendable {
     self.scratchDirectories = scratchDirectories
   }
 
-  /// The same machine, on which a source is read no faster than this.
+  /// The same machine with a limit for reading a source.
   package func reading(within limit: RateLimit?) -> Host {
     var host = self
     host.readLimit = limit

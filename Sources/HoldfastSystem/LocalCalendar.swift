@@ -1,7 +1,7 @@
 internal import Glibc
 package import HoldfastModel
 
-/// The calendar of the place where the machine is (TZ, else /etc/localtime).
+/// The calendar of the machine's time zone (TZ, otherwise /etc/localtime).
 package enum LocalCalendar {
   package static func time(of instant: Timestamp) -> CalendarTime {
     var seconds = TimeText.showable(instant)

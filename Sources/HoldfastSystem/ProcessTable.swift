@@ -2,9 +2,9 @@ internal import CLinux
 internal import Glibc
 package import HoldfastModel
 
-/// What runs on this machine.
+/// The processes of this machine.
 package enum ProcessTable {
-  /// Whether there is a process of that number; in doubt, and of another user, there is.
+  /// Whether a process with this number exists. In doubt, and for another user's process, it does.
   package static func isRunning(_ process: Int32) -> Bool {
     kill(process, 0) == 0 || errno != ESRCH
   }
@@ -13,32 +13,32 @@ package enum ProcessTable {
 /// A process, as proc(5) shows it.
 package struct ProcessEntry: Sendable {
   package let number: Int32
-  /// What its program is called, 15 bytes at most; any user may read it.
+  /// The name of its program, at most 15 bytes; any user may read it.
   package let name: String
-  /// Whether it has nothing open any more, and only waits to be asked for how it ended.
+  /// Whether it has ended, with all files closed, and waits for its parent to fetch the exit status.
   package let hasEnded: Bool
-  /// Whose it is.
+  /// The user that it runs as.
   package let userID: UInt32
-  /// Its working directory; `nil` where only root and its own user may know.
+  /// Its working directory; `nil` when only root and its own user may see it.
   package let workingDirectory: FileStatus?
 
-  /// The same directory, for opening: it leads there from another mount namespace as well.
+  /// A path to its working directory, which works from another mount namespace too.
   package var workingDirectoryPath: Path { Path("/proc/\(number)/cwd") }
-  /// What the process takes for the root directory.
+  /// A path to its root directory.
   package var rootPath: Path { Path("/proc/\(number)/root") }
 }
 
 extension FileSystem {
-  /// Whether processes can be seen at all: not where /proc is not mounted.
+  /// Whether processes can be seen; not when /proc is not mounted.
   package static var seesProcesses: Bool { holdfast_has_proc() == 1 }
 
-  /// The process of a number; `nil` where it cannot be seen.
+  /// The process with this number; `nil` when it cannot be seen.
   package func process(_ number: Int32) -> ProcessEntry? {
     guard number > 0 else { return nil }
     return process(Path("/proc/\(number)"), number) { _ in true }
   }
 
-  /// The processes that can be seen from here and have a name that is wanted, in ascending order of their numbers.
+  /// The processes with a wanted name that can be seen from here, in ascending order of their numbers.
   package func processes(named isWanted: (String) -> Bool) -> [ProcessEntry] {
     guard let table = try? open(Path("/proc"), .directory), let listing = try? table.listing() else { return [] }
     let numbers = (0..<listing.count).compactMap { Int32(String(decoding: listing[$0], as: UTF8.self)) }
@@ -54,10 +54,10 @@ extension FileSystem {
       workingDirectory: try? status(of: place.appending("cwd"), followLink: true))
   }
 
-  /// Zombies, and those that are just going.
+  /// The states of zombies and of processes that are just ending.
   private static let ended = Array("ZXx".utf8)
 
-  /// Of `812 (postgres) S …`; the name may have parentheses and spaces in it.
+  /// Parses `812 (postgres) S …`. The name may contain parentheses and spaces.
   private static func nameAndState(_ text: [UInt8]) -> (String, UInt8)? {
     guard let begin = text.firstIndex(of: UInt8(ascii: "(")), let end = text.lastIndex(of: UInt8(ascii: ")")),
       begin < end, end + 2 < text.count

@@ -2,11 +2,11 @@ internal import CLinux
 internal import Glibc
 internal import HoldfastModel
 
-/// A process that has a file open, as an operator can find it: `process 812 (mariadbd)`.
+/// A process that has a file open, in words that help an operator find it: `process 812 (mariadbd)`.
 package struct FileHolder: Sendable, Hashable, CustomStringConvertible {
-  /// `nil` where it cannot be seen from here: it is in another container, or on another machine.
+  /// `nil` when it cannot be seen from here: it is in another container or on another machine.
   package let processID: Int32?
-  /// What it is called, printable.
+  /// Its program name, printable.
   private let name: String
 
   init(processID: Int32, files: FileSystem) {
@@ -23,7 +23,7 @@ package struct FileHolder: Sendable, Hashable, CustomStringConvertible {
 }
 
 extension OpenFile {
-  /// Who else holds a POSIX lock on any part of this file. Asking locks nothing.
+  /// Another process with a POSIX lock on any part of this file. Asking takes no lock.
   package func lockHolder(_ files: FileSystem) throws(SystemError) -> FileHolder? {
     var holder: pid_t = 0
     let isHeld = try perform(.lock, "look for locks of") { Int(holdfast_lock_holder($0, &holder)) }
@@ -32,7 +32,7 @@ extension OpenFile {
 }
 
 extension FileSystem {
-  /// A file, whatever its name.
+  /// Identifies a file independent of its name.
   package struct FileKey: Hashable, Sendable {
     private let device: UInt64
     private let inode: UInt64
@@ -43,7 +43,8 @@ extension FileSystem {
     }
   }
 
-  /// Which of the files other processes have open for writing, and one process for each. Only root sees all processes; what cannot be seen is left out.
+  /// For each of these files that other processes have open for writing, one such process. Only root sees all
+  /// processes; others are left out.
   package func holders(of wanted: Set<FileKey>) -> [FileKey: FileHolder] {
     wanted.isEmpty ? [:] : holders { wanted.contains($0) }
   }
@@ -73,7 +74,7 @@ extension FileSystem {
     return found
   }
 
-  /// The link in /proc/PID/fd has the mode of the descriptor (proc(5)).
+  /// The mode of the link in /proc/PID/fd shows how the descriptor was opened (proc(5)).
   private func isForWriting(_ descriptor: Path, in directory: OpenFile) -> Bool {
     ((try? status(of: descriptor, in: directory))?.mode ?? 0) & 0o200 != 0
   }

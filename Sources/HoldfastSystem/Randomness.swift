@@ -1,9 +1,9 @@
 internal import CLinux
 package import HoldfastModel
 
-/// Where IDs come from.
+/// Supplies random bytes, for IDs and keys.
 package struct Randomness: Sendable {
-  /// `count` bytes that nobody can foretell.
+  /// `count` bytes that nobody can predict.
   package let bytes: @Sendable (_ count: Int) -> [UInt8]
 
   package init(bytes: @escaping @Sendable (_ count: Int) -> [UInt8]) {

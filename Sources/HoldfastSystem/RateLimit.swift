@@ -2,10 +2,10 @@ internal import Glibc
 package import HoldfastModel
 internal import Synchronization
 
-/// Lets bytes pass at a rate that all threads share.
+/// Limits a rate of bytes that all threads share.
 ///
-/// Whoever is about to move bytes takes them first: they are given the next free stretch of time, in the order of asking, and the caller waits until that stretch
-/// begins. What was not used while nobody asked is kept for a second at most.
+/// A thread asks before it moves bytes. It is assigned the next free interval of time, in the order of asking, and
+/// waits until that interval begins. Time that nobody used is kept for one second at most.
 package final class RateLimit: Sendable {
   /// A signal is noticed within this time.
   private static let secondsBetweenLooks = 0.05
@@ -14,12 +14,12 @@ package final class RateLimit: Sendable {
   private let now: @Sendable () -> Double
   private let sleep: @Sendable (_ seconds: Double) -> Void
   private let cancellation: Cancellation
-  /// Until when all time is given away.
+  /// The uptime up to which all intervals are assigned.
   private let givenUntil: Mutex<Double>
 
   /// - Parameters:
   ///   - cancellation: ends every wait.
-  ///   - sleep: how to wait; other than the system's in tests only.
+  ///   - sleep: how to wait; replaced in tests only.
   package init(
     _ rate: ByteRate, clock: Clock, cancellation: Cancellation,
     sleep: @escaping @Sendable (_ seconds: Double) -> Void = { usleep(UInt32($0 * 1e6)) }
@@ -31,7 +31,7 @@ package final class RateLimit: Sendable {
     givenUntil = Mutex(clock.uptime())
   }
 
-  /// Returns when `count` bytes may be moved, or when a signal has come.
+  /// Returns when `count` bytes may be moved, or when a signal has arrived.
   package func take(_ count: Int) {
     let needed = Double(count) / bytesPerSecond
     let begin = givenUntil.withLock { until in

@@ -1,41 +1,41 @@
 internal import Glibc
 package import HoldfastModel
 
-/// A command that an operator names, run by the shell in the environment of this process. A signal to this process ends it, with all that it has started; so does
-/// the end of this process, whatever brings that about.
+/// A command that an operator has configured, run by the shell in the environment of this process. When this process
+/// ends for any reason, or a signal arrives, the command and all of its children are ended.
 package struct ShellCommand: Sendable {
   private static let outputBytesMax = 1 << 20
   private static let inputBytesMax = 64 << 10
   private let text: String
   private let environment: [String: String]
 
-  /// - Parameter environment: variables beside those of this process.
+  /// - Parameter environment: variables that are added to those of this process.
   package init(_ text: String, environment: [String: String] = [:]) {
     self.text = text
     self.environment = environment
   }
 
-  /// Runs it to its end. What it prints goes to standard error: standard output is for results.
-  /// - Throws: `ShellCommandError` where it cannot be run, or fails.
+  /// Runs it to its end. Its output goes to standard error, because standard output is for results.
+  /// - Throws: `ShellCommandError` when it cannot be run, or fails.
   package func run(_ cancellation: Cancellation) throws {
     try wait(for: start(), cancellation)
   }
 
-  /// Runs it to its end, or ends it when it takes too long. What it prints goes to standard error.
-  /// - Parameter input: what it finds on standard input, and need not read: at most 64 KiB.
-  /// - Throws: `ShellCommandError` where it cannot be run, fails, or is ended.
+  /// Runs it to its end, or ends it after `secondsMax`. Its output goes to standard error.
+  /// - Parameter input: its standard input, at most 64 KiB, which it need not read.
+  /// - Throws: `ShellCommandError` when it cannot be run, fails, or is ended.
   package func run(_ cancellation: Cancellation, input: [UInt8], secondsMax: Double) throws {
     let pipe = try CommandOutput.makePipe()
-    // So much lies in a pipe: nobody has to read while this is written, nor at all.
+    // This much fits into the pipe, so writing it never waits for a reader.
     _ = input.withUnsafeBytes { write(pipe.writer, $0.baseAddress, min($0.count, Self.inputBytesMax)) }
     close(pipe.writer)
     defer { close(pipe.reader) }
     try wait(for: start(input: pipe.reader), cancellation, secondsMax: secondsMax)
   }
 
-  /// Runs it to its end.
-  /// - Returns: its standard output; its standard error is ours.
-  /// - Throws: `ShellCommandError` where it cannot be run, fails, or prints more than 1 MiB.
+  /// Runs it to its end. Its standard error is ours.
+  /// - Returns: its standard output.
+  /// - Throws: `ShellCommandError` when it cannot be run, fails, or prints more than 1 MiB.
   package func output(_ cancellation: Cancellation) throws -> [UInt8] {
     try stream(cancellation) { output in
       let buffer = Buffer(capacity: Self.outputBytesMax + 1)
@@ -47,8 +47,10 @@ package struct ShellCommand: Sendable {
     }
   }
 
-  /// Runs it while `body` takes its standard output as it comes; its standard error is ours. Where `body` throws, the command is ended.
-  /// - Throws: what `body` throws; else `ShellCommandError` where it cannot be run, or fails: what `body` took is worth nothing then.
+  /// Runs it while `body` reads its standard output; its standard error is ours. When `body` throws, the command is
+  /// ended.
+  /// - Throws: the error of `body`; otherwise `ShellCommandError` when it cannot be run or fails: then the output is
+  ///   worthless.
   package func stream<Value>(_ cancellation: Cancellation, into body: (CommandOutput) throws -> Value) throws -> Value {
     let pipe = try CommandOutput.makePipe()
     let output = CommandOutput(pipe.reader, of: text, cancellation)
@@ -77,7 +79,7 @@ package struct ShellCommand: Sendable {
     }
   }
 
-  /// Waits for its end, which a signal hastens.
+  /// Waits for its end; a signal ends it sooner.
   private func wait(
     for running: SupervisedCommand, _ cancellation: Cancellation, secondsMax: Double = .infinity
   ) throws {
@@ -89,7 +91,7 @@ package struct ShellCommand: Sendable {
       }
       Pause.forAnotherThread()
     }
-    // At a terminal the command is interrupted as well: that is no failure of its own.
+    // At a terminal, a signal reaches the command too: then its exit status is not a failure.
     if cancellation.isRaised { running.end() }
     try cancellation.check()
     switch running.poll() {
@@ -101,15 +103,15 @@ package struct ShellCommand: Sendable {
   }
 }
 
-/// A command of the operator's that did not do what it should.
+/// A command of the operator that failed.
 package struct ShellCommandError: OperatorError, Equatable {
   package let message: String
   package let hint: String?
   package var exitStatus: ExitStatus { .failed }
   package var scope: ErrorScope { .machine }
 
-  /// - Parameter command: what was run. It may hold a secret, so it is for who sees the hint, at this machine: messages are written into the journal, and told
-  ///   to others.
+  /// - Parameter command: the text of the command. It may contain a secret, so it appears only in the hint, on this
+  ///   machine; messages are written to the journal and sent to others.
   fileprivate init(_ message: String, _ command: String) {
     self.message = message
     hint = "Run it by itself to see what it says: \(command)"

@@ -2,25 +2,26 @@ internal import CLinux
 internal import Glibc
 internal import HoldfastModel
 
-/// A command of the shell that ends with this process, however that ends: between the two is one that watches both (`Supervise.c`). For one thread.
+/// A shell command that ends when this process ends, for whatever reason: a process between the two watches both
+/// (`Supervise.c`). For one thread.
 final class SupervisedCommand {
   enum Status: Equatable {
     case exited(Int32)
     case signaled(Int32)
-    /// It has ended, and somebody else was told how.
+    /// It has ended, and its exit status was fetched by somebody else.
     case untold
   }
 
   private let process: pid_t
-  /// As long as it is open, the command may run.
+  /// The command may run as long as this is open.
   private let lifeline: Int32
   private var status: Status?
 
   /// - Parameters:
-  ///   - additions: variables beside those of this process.
-  ///   - input: what it reads; `nil` for nothing. Not closed here.
-  ///   - output: what it prints to; `nil` for our standard error. Not closed here.
-  /// - Throws: `SystemError` where there is no shell, or no process can be made.
+  ///   - additions: variables that are added to those of this process.
+  ///   - input: its standard input; `nil` for none. Not closed here.
+  ///   - output: its standard output; `nil` for our standard error. Not closed here.
+  /// - Throws: `SystemError` when there is no shell, or no process can be made.
   init(_ text: String, additions: [String: String], input: Int32?, output: Int32?) throws(SystemError) {
     guard let shell = Self.shell() else { throw SystemError("find", Path("sh"), code: ENOENT) }
     let added = additions.map { strdup("\($0)=\($1)") }
@@ -39,13 +40,13 @@ final class SupervisedCommand {
     if status == nil { _ = waitpid(process, nil, 0) }
   }
 
-  /// Where `PATH` has it.
+  /// The path of the shell, found through `PATH`.
   private static func shell() -> String? {
     let path = getenv("PATH").map { String(cString: $0) } ?? "/usr/bin:/bin"
     return path.split(separator: ":").map { $0 + "/sh" }.first { access($0, X_OK) == 0 }
   }
 
-  /// The variables of this process, byte for byte.
+  /// The environment of this process, byte by byte.
   private static func inherited(without beginnings: [String]) -> [UnsafeMutablePointer<CChar>?] {
     var entries: [UnsafeMutablePointer<CChar>?] = []
     var next = holdfast_environment()
@@ -56,7 +57,7 @@ final class SupervisedCommand {
     return entries
   }
 
-  /// How it ended; `nil` as long as it runs.
+  /// How it ended; `nil` while it runs.
   func poll() -> Status? {
     if let status { return status }
     var raw: Int32 = 0
@@ -68,7 +69,7 @@ final class SupervisedCommand {
     return status
   }
 
-  /// Ends it with all that it has started; it has some seconds to do so by itself.
+  /// Ends it and its children; they get some seconds to end by themselves.
   func end() {
     guard poll() == nil else { return }
     kill(process, SIGTERM)

@@ -1,18 +1,19 @@
 internal import Glibc
 package import HoldfastModel
 
-/// A time as somebody wrote it, and only as exact as that: `2026-11-22 14:05` is the whole of that minute, a date the whole of that day.
+/// A time as somebody wrote it, with the precision that was written: `2026-11-22 14:05` means the whole minute, a date
+/// the whole day.
 package struct WrittenTime {
-  /// What was written last.
+  /// The smallest unit that was written.
   enum Unit: Equatable {
     case day, hour, minute, second
-    /// - Parameter digits: 1 to 9 of them.
+    /// - Parameter digits: number of digits, 1 to 9.
     case fraction(digits: Int)
   }
 
-  /// Where the clock stood that was read.
+  /// The time zone of the clock that was read.
   enum Zone: Equatable {
-    /// Wherever this machine is.
+    /// That of this machine.
     case local
     /// A clock of this machine by its abbreviation, such as `CET` or `CEST`.
     case named(String)
@@ -33,10 +34,10 @@ package struct WrittenTime {
   var unit = Unit.day
   var zone = Zone.local
 
-  /// The first instant that was meant.
+  /// The first instant of the written time.
   package var first: Timestamp { Timestamp(seconds: seconds(isLast: false), nanoseconds: nanoseconds) }
 
-  /// The last instant that was meant. Where the clock showed the same time twice, the later.
+  /// The last instant of the written time. When the clock showed that time twice, the later one.
   package var last: Timestamp {
     guard case .fraction(let digits) = unit else {
       return Timestamp(seconds: seconds(isLast: true), nanoseconds: 999_999_999)
@@ -45,7 +46,8 @@ package struct WrittenTime {
     return Timestamp(seconds: seconds(isLast: true), nanoseconds: nanoseconds + step - 1)
   }
 
-  /// Both instants at which the clock of this machine showed the time, the earlier first, where it was put back meanwhile; `nil` where there is one.
+  /// Both instants at which this machine's clock showed the time, the earlier first, when clocks were put back in
+  /// between; otherwise `nil`.
   package var twice: (earlier: Timestamp, later: Timestamp)? {
     let isLast = unit == .day
     guard case .local = zone, let earlier = instants(isLast: isLast).min(), let later = instants(isLast: isLast).max(),
@@ -56,7 +58,7 @@ package struct WrittenTime {
     )
   }
 
-  /// Since 1970, of the whole second.
+  /// Seconds since 1970 of the first or last second of the written time.
   private func seconds(isLast: Bool) -> Int64 {
     if case .offset(let offset) = zone {
       var fields = fields(isLast: isLast)
@@ -64,13 +66,14 @@ package struct WrittenTime {
     }
     let found = instants(isLast: isLast)
     if let chosen = isLast ? found.max() : found.min() { return chosen }
-    // The clock was put forward over this time, or shows a leap second.
+    // The clock was put forward over this time, or it is a leap second.
     var fields = fields(isLast: isLast)
     fields.tm_isdst = -1
     return Int64(mktime(&fields))
   }
 
-  /// When the clock of this machine shows the time: once, twice where it is put back, or never where it is put forward.
+  /// The instants at which this machine's clock shows the time: one, two when it is put back, none when it is put
+  /// forward.
   private func instants(isLast: Bool) -> [Int64] {
     [Int32(0), 1].compactMap { isSummer in
       var fields = fields(isLast: isLast)
@@ -85,7 +88,7 @@ package struct WrittenTime {
     }
   }
 
-  /// Whether the zone is one of this machine's clock, at this time of the year.
+  /// Whether the zone is one of this machine's clock at this time of the year.
   var isKnownZone: Bool {
     if case .named = zone { return !instants(isLast: false).isEmpty }
     return true
@@ -104,9 +107,10 @@ package struct WrittenTime {
 }
 
 extension WrittenTime {
-  /// Reads a time as people paste it: as `list` shows it, with `--json` or without, as `date`, `date -R` and `date -Is` print it, and what is typed: `YYYY-MM-DD[{T| }HH[:MM[:SS[.fff]]]]`
-  /// with a zone (`Z`, `±HH[:]MM`, `UTC`, or this machine's own, such as `CET`) behind it, or in local time.
-  /// - Returns: `nil` for anything else, and for the name of a foreign zone, which may stand for several.
+  /// Reads a time as people paste it: as `list` shows it, with `--json` or without; as `date`, `date -R` and `date -Is`
+  /// print it; and as it is typed: `YYYY-MM-DD[{T| }HH[:MM[:SS[.fff]]]]` followed by a zone (`Z`, `±HH[:]MM`, `UTC`, or
+  /// this machine's own, such as `CET`), or in local time.
+  /// - Returns: `nil` for anything else, and for the abbreviation of a foreign zone, which may stand for several.
   package init?(_ text: String) {
     guard let written = WrittenTime(numeric: text) ?? WrittenTime(words: text), written.isKnownZone else { return nil }
     self = written
@@ -129,7 +133,8 @@ extension WrittenTime {
     guard isSound else { return nil }
   }
 
-  /// `Sat Nov 28 14:56:04 UTC 2026`, `Sat, 28 Nov 2026 14:56:04 +0000`: words with a month among them, in C's language, in any order.
+  /// `Sat Nov 28 14:56:04 UTC 2026`, `Sat, 28 Nov 2026 14:56:04 +0000`: words that include an English month name, in
+  /// any order.
   private init?(words text: String) {
     let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
     let days = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
@@ -196,7 +201,7 @@ extension WrittenTime {
   }
 }
 
-/// Reads fixed fields of digits from the front of a text.
+/// Reads digits of fixed width from the front of a text.
 struct FieldReader {
   let text: [UInt8]
   var position = 0
@@ -220,7 +225,7 @@ struct FieldReader {
     return value
   }
 
-  /// One to nine digits after the point.
+  /// One to nine digits after the decimal point.
   mutating func fraction() -> (nanoseconds: UInt32, digits: Int)? {
     var value: UInt32 = 0
     var digits = 0
@@ -233,7 +238,7 @@ struct FieldReader {
     return (value, digits)
   }
 
-  /// `Z`, `UTC`, `GMT`, `±HH[[:]MM]` or an abbreviation of letters, perhaps after a blank.
+  /// `Z`, `UTC`, `GMT`, `±HH[[:]MM]` or an abbreviation of letters, with or without a space before it.
   mutating func zoneOfAnyKind() -> WrittenTime.Zone? {
     _ = skip(" ")
     let name = String(decoding: text[position...].prefix { (0x41...0x5a).contains($0) }, as: UTF8.self)
@@ -244,7 +249,7 @@ struct FieldReader {
     let sign = skip("+") ? 1 : (skip("-") ? -1 : 0)
     guard sign != 0, let hours = number(2) else { return nil }
     let isSeparated = skip(":")
-    // PostgreSQL leaves out minutes that are none.
+    // PostgreSQL leaves out minutes when they are zero.
     let minutes = isSeparated || !isAtEnd ? number(2) : 0
     guard let minutes, hours < 24, minutes < 60 else { return nil }
     return .offset(sign * (hours * 3600 + minutes * 60))

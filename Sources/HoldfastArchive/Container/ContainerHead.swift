@@ -2,7 +2,7 @@ package import HoldfastCodec
 package import HoldfastModel
 internal import Synchronization
 
-/// Which archive or body something is: what its key is bound to.
+/// Identifies an archive or body. The key of a sealed container is bound to it.
 package struct ContainerName: Hashable, Sendable {
   package let kind: ContainerKind
   package let repository: Identifier
@@ -14,23 +14,23 @@ package struct ContainerName: Hashable, Sendable {
     self.id = id
   }
 
-  /// What a slot of its key is sealed for (format.md, section 9).
+  /// The context for which a slot of the container's key is sealed (format.md, section 9).
   package var keyInfo: [UInt8] {
     Array("holdfast-1 object key".utf8) + repository.bytes + id.bytes + [kind.rawValue]
   }
 }
 
-/// The beginning of a container that is being written, header and preamble, and where it is sealed the key of all that follows. For all threads:
-/// workers seal frames before it is known where they will lie.
+/// The beginning of a container that is being written: header, preamble and, if it is sealed, the key of everything
+/// after them. Safe for all threads: workers seal frames before their place in the container is known.
 package final class ContainerHead: Sendable {
   package let name: ContainerName
-  /// `nil` without sealing.
+  /// `nil` when the container is not sealed.
   package let key: SealingKey?
   let header: [UInt8]
   let preamble: [UInt8]
   private let nextNumber = Atomic<UInt32>(0)
 
-  /// Of a container that is not sealed.
+  /// Begins a container that is not sealed.
   package init(_ name: ContainerName) {
     self.name = name
     key = nil
@@ -39,10 +39,10 @@ package final class ContainerHead: Sendable {
       kind: name.kind, repository: name.repository, object: name.id, isSealed: false, preambleCount: 0)
   }
 
-  /// Of a sealed one, under a fresh key.
+  /// Begins a container that is sealed under a fresh key.
   /// - Parameters:
-  ///   - recipients: who shall be able to open it, 1 to 64.
-  ///   - label: what only they shall read of it: a path as text.
+  ///   - recipients: those who can open it, 1 to 64.
+  ///   - label: a path as text, which only the recipients can read.
   package init(_ name: ContainerName, recipients: [Recipient], label: [UInt8]) throws {
     self.name = name
     let key = SealingKey()
@@ -58,7 +58,7 @@ package final class ContainerHead: Sendable {
     self.key = key
   }
 
-  /// Its length shall not tell how long it is.
+  /// Pads the label so that its stored length does not show how long it is.
   private static func padded(_ label: [UInt8]) -> [UInt8] {
     let count = (label.count / SealedPart.labelUnit + 1) * SealedPart.labelUnit
     return label + [UInt8](repeating: 0, count: count - label.count)
@@ -68,18 +68,18 @@ package final class ContainerHead: Sendable {
   func takeNumber() throws -> UInt32 {
     guard key != nil else { return 0 }
     let number = nextNumber.wrappingAdd(1, ordering: .relaxed).oldValue
-    // A container has fewer frames than this by far; a number that came twice would break the seal.
+    // A container has far fewer frames. A number that was used twice would break the encryption.
     guard number <= SealedPart.frameNumberMax else { throw FormatError(name.id.short, "it has too many frames") }
     return number
   }
 
-  /// The tag over everything that is no frame; empty without sealing.
+  /// The tag over everything but the frames; empty when the container is not sealed.
   func seal(over digest: Digest) throws -> [UInt8] {
     try key?.seal([], number: SealedPart.indexNumber, associated: SealedPart.index(digest).associated(header)) ?? []
   }
 }
 
-/// What is sealed under the key of a container, and how it is told apart (format.md, section 9).
+/// What is sealed under the key of a container, and the nonce of each part (format.md, section 9).
 enum SealedPart {
   case frame(plainCount: UInt32, codec: FrameCodec)
   case label

@@ -9,12 +9,12 @@ package enum ContainerKind: UInt8, Sendable {
   case wal = 3
 }
 
-/// How an object is reached from an envelope: its length and the digest that covers its every byte.
+/// An object as an envelope refers to it: its length, and the digest that covers all of its bytes.
 package struct ObjectReference: Hashable, Sendable, Codable {
   package var id: Identifier
-  /// Bytes.
+  /// In bytes.
   package var length: UInt64
-  /// Over header, preamble, index and trailer; the index covers the frames.
+  /// The digest over header, preamble, index and trailer; the index contains the digests of the frames.
   package var digest: Digest
 
   package init(id: Identifier, length: UInt64, digest: Digest) {
@@ -31,7 +31,7 @@ package struct FrameEntry: Hashable, Sendable {
   package var storedCount: UInt32
   package var plainCount: UInt32
   package var codec: FrameCodec
-  /// Under which its bytes were sealed; 0 without sealing.
+  /// The number under which the frame was sealed; 0 without sealing.
   package var sealNumber: UInt32
   /// SHA-256 of the stored bytes.
   package var digest: Digest
@@ -39,7 +39,7 @@ package struct FrameEntry: Hashable, Sendable {
   package var end: UInt64 { offset + UInt64(storedCount) }
 }
 
-/// The fixed parts of a container, byte for byte.
+/// The fixed parts of a container, byte by byte.
 enum ContainerLayout {
   static let headerCount = 64
   static let trailerCount = 32
@@ -75,7 +75,8 @@ enum ContainerLayout {
     return bytes
   }
 
-  /// What is in an entry but for the digest: to look at a million of them, nothing is allocated.
+  /// The fields of an index entry except the digest. Reading them allocates nothing, because an index may have a
+  /// million entries.
   struct FrameFields {
     let offset: UInt64
     let storedCount: UInt32
@@ -84,8 +85,8 @@ enum ContainerLayout {
     let sealNumber: UInt32
   }
 
-  /// - Parameter bytes: 56 of them at least.
-  /// - Returns: `nil` when a field is out of its bounds.
+  /// - Parameter bytes: at least 56.
+  /// - Returns: `nil` when a field is out of bounds.
   static func fields(_ bytes: UnsafeRawBufferPointer) -> FrameFields? {
     func number<Value: FixedWidthInteger>(_ offset: Int) -> Value {
       Value(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: Value.self))
@@ -99,7 +100,7 @@ enum ContainerLayout {
       offset: number(0), storedCount: storedCount, plainCount: plainCount, codec: codec, sealNumber: number(20))
   }
 
-  /// `nil` when a field is out of its bounds.
+  /// `nil` when a field is out of bounds.
   static func frameEntry(_ bytes: ArraySlice<UInt8>) -> FrameEntry? {
     guard bytes.count >= indexEntryCount, let frame = bytes.withUnsafeBytes({ fields($0) }),
       let digest = Digest(bytes: bytes[bytes.startIndex + 24..<bytes.startIndex + indexEntryCount])
@@ -127,7 +128,7 @@ extension [UInt8] {
 }
 
 extension Collection where Element == UInt8, Index == Int {
-  /// The caller has checked that the bytes are there.
+  /// The caller must have checked that the bytes are there.
   func littleEndian<Value: FixedWidthInteger & UnsignedInteger>(at index: Int) -> Value {
     var value: Value = 0
     for position in (0..<MemoryLayout<Value>.size).reversed() { value = value << 8 | Value(self[index + position]) }

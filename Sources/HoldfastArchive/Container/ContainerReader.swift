@@ -2,29 +2,30 @@ package import HoldfastCodec
 package import HoldfastModel
 package import HoldfastSystem
 
-/// How a container is read: what sealing it must have, and who opens it.
+/// How a container is to be read: whether it must be sealed, and where its key comes from.
 package enum ContainerAccess: Sendable {
   /// It must not be sealed.
   case unsealed
   /// It must be sealed; the closure finds its key among the slots, or throws.
   case opening(@Sendable (ContainerName, [KeySlot]) throws -> SealingKey)
-  /// It must be sealed, and stays so: its stored bytes can be proved, and nothing read.
+  /// It must be sealed, and is not opened: its stored bytes can be verified, but not read.
   case closed
 }
 
-/// Reads the frames of one archive or body. Nothing in it is believed before the envelope's digest has vouched for it.
+/// Reads the frames of an archive or body. Nothing in it is used before it was checked against the digest in the
+/// envelope.
 package final class ContainerReader: Sendable {
   package let frames: FrameIndex
-  /// Where it is sealed and opened.
+  /// The key of a sealed container that was opened; otherwise `nil`.
   package let key: SealingKey?
   private let bytes: any ReadableBytes
   private let header: [UInt8]
   private let preamble: Preamble?
 
   package var name: String { bytes.name }
-  /// Whether it is sealed and was not opened: then only its stored bytes can be proved.
+  /// Whether the container is sealed and was not opened, so that only its stored bytes can be verified.
   package var isClosed: Bool { preamble != nil && key == nil }
-  /// To whom it is sealed.
+  /// The recipients that the container is sealed to.
   package var recipients: [Identifier] { preamble?.slots.map(\.recipient) ?? [] }
 
   /// Reads header, index and trailer, and checks them against `reference`.
@@ -59,7 +60,7 @@ package final class ContainerReader: Sendable {
     try checkSeal(outline)
   }
 
-  /// What only who can open the container reads of it; empty where it is not sealed, or stays closed.
+  /// The label, which only a recipient can read; empty for a container that is not sealed or was not opened.
   package func label() throws -> [UInt8] {
     guard let key, let preamble else { return [] }
     guard
@@ -69,12 +70,14 @@ package final class ContainerReader: Sendable {
     return Array(label.prefix { $0 != 0 })
   }
 
-  /// Reads one frame and decompresses it into `plain`, whose `count` is set.
+  /// Reads one frame and decompresses it into `plain`, whose `count` it sets.
   /// - Parameters:
-  ///   - stored: room for the stored bytes, `storedCapacity` of them.
-  ///   - proving: whether the stored bytes are checked against the index. Pages carry digests of their own, so a restore need not.
-  ///   - prefixCount: how many plain bytes from the beginning are needed. Default: all; the rest of `plain` is undefined.
-  ///   - onOpened: gets what the codec made, valid during the call, once that is decompressed.
+  ///   - stored: room for the stored bytes: `storedCapacity` bytes.
+  ///   - proving: whether the stored bytes are checked against the index. A restore need not: pages have digests of
+  ///     their own.
+  ///   - prefixCount: how many plain bytes from the beginning are needed; all by default. The rest of `plain` is
+  ///     undefined.
+  ///   - onOpened: gets the compressed bytes after they were decompressed; they are valid during the call.
   package func readFrame(
     _ number: UInt32, stored: Buffer, plain: Buffer, decompressor: Decompressor, proving: Bool, prefixCount: Int? = nil,
     onOpened: ((UnsafeRawBufferPointer, FrameEntry) throws -> Void)? = nil
@@ -84,8 +87,8 @@ package final class ContainerReader: Sendable {
     try open(read, plain: plain, decompressor: decompressor, prefixCount: prefixCount, onOpened: onOpened)
   }
 
-  /// Decompresses a frame that this reader has read into `plain`, whose `count` is set. Its stored bytes are gone then. For the parameters see
-  /// `readFrame`.
+  /// Decompresses a frame that this reader has read into `plain`, whose `count` it sets. It overwrites the stored
+  /// bytes. For the parameters see `readFrame`.
   package func open(
     _ read: ReadFrame, plain: Buffer, decompressor: Decompressor, prefixCount: Int? = nil,
     onOpened: ((UnsafeRawBufferPointer, FrameEntry) throws -> Void)? = nil
@@ -111,20 +114,21 @@ package final class ContainerReader: Sendable {
     else { throw DamageError(name, "frame \(number) cannot be opened: its seal does not fit") }
   }
 
-  /// Where a sealed container is opened, the stored bytes of a frame have room for a nonce before them.
+  /// Room for a nonce before the stored bytes of a frame, when the container is sealed and opened.
   private var lead: Int { key == nil ? 0 : SealingKey.nonceByteCount }
 
-  /// The bytes of a buffer that holds the stored bytes of any frame of up to `storedCount`.
+  /// The size of a buffer for the stored bytes of any frame of up to `storedCount` bytes.
   package static func storedCapacity(_ storedCount: Int = Limits.frameStoredBytesMax) -> Int {
     storedCount + SealingKey.nonceByteCount
   }
 
-  /// Reads the stored bytes of one frame and checks them against the index: all that can be proved without a key.
+  /// Reads the stored bytes of one frame and checks them against the index. Without a key, nothing more can be
+  /// verified.
   package func proveStored(_ number: UInt32, into stored: Buffer) throws {
     try readStored(number, into: stored).prove()
   }
 
-  /// Reads the stored bytes of one frame as they are.
+  /// Reads the stored bytes of one frame without checking them.
   /// - Parameter stored: room for `storedCapacity` bytes.
   package func readStored(_ number: UInt32, into stored: Buffer) throws -> ReadFrame {
     guard number < frames.count else { throw DamageError(name, "it has no frame \(number)") }
@@ -145,7 +149,7 @@ package final class ContainerReader: Sendable {
   }
 }
 
-/// The stored bytes of a frame as they were read: not believed before they are proved or opened.
+/// The stored bytes of a frame as they were read. They must be verified or opened before they are used.
 package struct ReadFrame {
   fileprivate let container: String
   fileprivate let number: UInt32
@@ -153,13 +157,13 @@ package struct ReadFrame {
   fileprivate let stored: Buffer
   fileprivate let bytes: UnsafeRawBufferPointer
 
-  /// Checks them against the index.
+  /// Checks the stored bytes against the index.
   package func prove() throws {
     if let failure = Self.prove([self])[0] { throw failure }
   }
 
-  /// Checks frames against their indexes, which takes less time together than one after the other.
-  /// - Returns: what is wrong with each of them.
+  /// Checks several frames against their indexes, which is faster together than one after the other.
+  /// - Returns: for each frame, what is wrong with it.
   package static func prove(_ frames: [ReadFrame]) -> [DamageError?] {
     zip(frames, Hasher.digests(frames.map(\.bytes))).map { frame, digest in
       digest == frame.entry.digest
@@ -168,14 +172,14 @@ package struct ReadFrame {
   }
 }
 
-/// Everything in a container that is no frame, proved against its digest.
+/// The parts of a container beside its frames, checked against the container's digest.
 private struct Outline {
   let header: [UInt8]
   let preamble: [UInt8]
   let index: [UInt8]
   let seal: [UInt8]
   let indexOffset: UInt64
-  /// Over all of it but the seal.
+  /// The digest over all of these parts except the seal.
   let indexDigest: Digest
 
   var isSealed: Bool { header[11] == 1 }

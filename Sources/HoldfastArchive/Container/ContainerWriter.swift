@@ -2,7 +2,7 @@ internal import HoldfastCodec
 internal import HoldfastModel
 package import HoldfastSystem
 
-/// Writes one archive or body: frames as they come, the index at the end.
+/// Writes an archive or body: frames as they come, then the index.
 package final class ContainerWriter {
   package let head: ContainerHead
   private let sink: any ByteSink
@@ -19,13 +19,14 @@ package final class ContainerWriter {
 
   package var frameCount: Int { frames.count }
 
-  /// The number of a frame whose bytes come later: pages that are gathered know their place before the frame is full.
+  /// Reserves the number of a frame that is written later: extents name the frame that their pages are gathered in
+  /// before it is full.
   package func reserveFrame() -> UInt32 {
     frames.append(nil)
     return UInt32(frames.count - 1)
   }
 
-  /// Writes the bytes of a reserved frame, which was made for this container.
+  /// Writes the bytes of a reserved frame. They must have been made for this container.
   package func write(frame number: UInt32, _ stored: StoredFrame) throws {
     let made = stored.frame
     frames[Int(number)] = FrameEntry(

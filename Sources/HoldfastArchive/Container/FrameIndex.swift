@@ -1,22 +1,22 @@
 internal import HoldfastCodec
 internal import HoldfastModel
 
-/// The index of a container, as its bytes: a million frames are 56 MiB, and an entry is made of them when it is asked for.
+/// The index of a container, kept as its bytes. A million frames take 56 MiB; an entry is decoded when it is asked for.
 package struct FrameIndex: RandomAccessCollection, Sendable {
   private let bytes: [UInt8]
-  /// Plain bytes of all frames, and of the largest.
+  /// Plain bytes of all frames; `plainMax` is those of the largest.
   package let plainBytes: UInt64
   package let plainBytesMax: Int
 
   package var startIndex: Int { 0 }
   package var endIndex: Int { bytes.count / ContainerLayout.indexEntryCount }
-  /// What it takes in memory.
+  /// The memory that the index takes, in bytes.
   package var byteCount: Int { bytes.count }
 
   /// - Parameters:
-  ///   - bytes: 56 for each frame; proved against the manifest.
-  ///   - range: of the object, that the frames must fill.
-  /// - Throws: `DamageError` where an entry is not sound, or frames overlap or leave gaps.
+  ///   - bytes: 56 for each frame, already checked against the manifest.
+  ///   - range: the bytes of the object that the frames must fill.
+  /// - Throws: `DamageError` when an entry is not valid, or frames overlap or leave gaps.
   init(_ bytes: [UInt8], filling range: Range<UInt64>, isSealed: Bool, name: String) throws {
     self.bytes = bytes
     var (plain, largest): (UInt64, Int) = (0, 0)

@@ -2,7 +2,8 @@ package import HoldfastCodec
 package import HoldfastModel
 internal import HoldfastSystem
 
-/// The bytes of a frame as they will be stored. They are those of the `FrameMaker` that made them, valid until its next ones.
+/// The bytes of a frame as they will be stored. They belong to the `FrameMaker` that made them, and are valid until it
+/// makes the next.
 package struct FrameBytes {
   package let bytes: UnsafeRawBufferPointer
   package let plainCount: Int
@@ -10,7 +11,7 @@ package struct FrameBytes {
   package let sealNumber: UInt32
 }
 
-/// A frame as it will be stored.
+/// A frame as it will be stored, with its digest.
 package struct StoredFrame {
   package let frame: FrameBytes
   /// SHA-256 of the stored bytes.
@@ -24,13 +25,13 @@ package struct StoredFrame {
     self.init(frame, digest: Hasher.digest(frame.bytes))
   }
 
-  /// Digests frames, which takes less time together than one after the other.
+  /// Computes the digests of frames, which is faster together than one after the other.
   package static func digest(_ frames: [FrameBytes]) -> [StoredFrame] {
     zip(frames, Hasher.digests(frames.map(\.bytes))).map { StoredFrame($0, digest: $1) }
   }
 }
 
-/// Makes stored frames of plain ones, one after the other: compresses, seals, digests. Not for two threads at a time.
+/// Makes stored frames of plain ones: compresses, seals and digests them. For one thread at a time.
 package final class FrameMaker {
   private let compressor: Compressor
   private let stored: Buffer
@@ -41,12 +42,12 @@ package final class FrameMaker {
     stored = Buffer(capacity: capacity + SealingKey.tagByteCount)
   }
 
-  /// - Parameter head: of the container that the frame is for.
+  /// - Parameter head: the head of the container that the frame is for.
   package func make(_ plain: UnsafeRawBufferPointer, for head: ContainerHead) throws -> StoredFrame {
     StoredFrame(try makeBytes(plain, for: head))
   }
 
-  /// - Parameter head: of the container that the frame is for.
+  /// - Parameter head: the head of the container that the frame is for.
   package func makeBytes(_ plain: UnsafeRawBufferPointer, for head: ContainerHead) throws -> FrameBytes {
     let (codec, compressedCount) = try compressor.compress(plain, into: stored.bytes)
     stored.count = compressedCount
@@ -59,10 +60,10 @@ package final class FrameMaker {
     return FrameBytes(bytes: stored.used, plainCount: plain.count, codec: codec, sealNumber: number)
   }
 
-  /// Takes a frame over from another container: what its codec made is sealed anew, where that is done, and not made anew.
+  /// Moves a frame from another container without compressing it again. In a sealed container it is sealed anew.
   /// - Parameters:
-  ///   - compressed: what the codec made, proved against `frame`.
-  ///   - head: of the container that the frame is for now.
+  ///   - compressed: the compressed bytes, checked against `frame`.
+  ///   - head: the head of the container that the frame moves to.
   package func carry(
     _ compressed: UnsafeRawBufferPointer, of frame: FrameEntry, for head: ContainerHead
   ) throws -> StoredFrame {

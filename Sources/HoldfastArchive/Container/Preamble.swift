@@ -1,11 +1,11 @@
 internal import HoldfastCodec
 internal import HoldfastModel
 
-/// What lies between the header and the frames of a sealed container (format.md, section 9): its key, sealed to each recipient, and
-/// its label.
+/// The part of a sealed container between header and frames (format.md, section 9): the container's key, sealed to each
+/// recipient, and its label.
 struct Preamble {
   let slots: [KeySlot]
-  /// Sealed, with its tag.
+  /// The sealed label with its tag.
   let label: [UInt8]
 
   private static let fixedCount = 8
@@ -27,7 +27,7 @@ struct Preamble {
     return bytes + label
   }
 
-  /// `nil` when the bytes are no sound preamble.
+  /// `nil` when the bytes are not a valid preamble.
   init?(_ bytes: [UInt8]) {
     guard bytes.count >= Self.fixedCount else { return nil }
     let slotCount = Int(bytes.littleEndian(at: 0) as UInt16)

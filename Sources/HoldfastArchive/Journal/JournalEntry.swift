@@ -1,49 +1,51 @@
 internal import FoundationEssentials
 package import HoldfastModel
 
-/// What the journal of a source keeps of one run (format.md, section 13). Information, not proof: nobody signs it.
+/// One run as the journal of a source keeps it (format.md, section 13). It is information only: nobody signs it.
 package struct JournalEntry: Hashable, Sendable, Codable {
   package static let textsMax = 10
   package static let textBytesMax = 200
   package static let hostBytesMax = 64
-  /// Of one line; a longer one is not read.
+  /// The longest line in bytes; a longer one is not read.
   package static let lineBytesMax = 16 << 10
-  /// About the year 5000, on either side of 1970: what lies beyond is no time of a run.
+  /// Milliseconds on either side of 1970, up to about the year 5000. No run has a time beyond that.
   private static let timeMax: Int64 = 100_000_000_000_000
 
   package var command: RunCommand
-  /// The machine that it ran on.
+  /// The machine on which the run took place.
   package var host: String
-  /// By the clock of that machine: milliseconds since 1970-01-01 UTC.
+  /// The beginning by the clock of that machine: milliseconds since 1970-01-01 UTC.
   package var began: Int64
   package var ended: Int64
-  /// How long it took, by a clock that nobody sets: milliseconds.
+  /// The duration in milliseconds, by a clock that nobody can set.
   package var took: Int64
-  /// The exit status, or what it would have been had there been this source only.
+  /// The exit status; for a run on several sources, the status that this source alone would have given.
   package var status: Int32
-  /// What was made, merged or restored; of a verify the one that was asked for, with what it builds on.
+  /// The snapshot that was made, merged or restored; for a verify of one snapshot with what it builds on, that
+  /// snapshot.
   package var snapshot: Identifier?
   package var sequence: UInt64?
   package var kind: SnapshotKind?
-  /// From the source, or from the repository.
+  /// Bytes that were read from the source or from the repository.
   package var readBytes: UInt64?
-  /// Added to the repository.
+  /// Bytes that were added to the repository.
   package var storedBytes: UInt64?
-  /// Stored bytes that were read and proved.
+  /// Stored bytes that were read and verified.
   package var provedBytes: UInt64?
-  /// Bytes of the files that were restored.
+  /// Bytes of the restored files.
   package var restoredBytes: UInt64?
-  /// Of a verify: which share of the stored bytes was read, 0 to 1.
+  /// For a verify: the share of the stored bytes that was to be read, 0 to 1.
   package var share: Double?
-  /// Where in the fixed order of all that is stored that share begins, 0 to 1; absent where it was drawn.
+  /// Where that share begins in the fixed order of all stored objects, 0 to 1; absent when the share was drawn at
+  /// random.
   package var begin: Double?
-  /// Whether the restore was one over what was there.
+  /// Whether the restore was made over existing files.
   package var isDelta: Bool?
-  /// Paths that were not captured or restored whole.
+  /// Number of paths that were not captured or restored whole.
   package var incomplete: UInt64
-  /// How many warnings there were, what failed included.
+  /// Number of warnings, failures included.
   package var warnings: UInt64
-  /// The first of them; none in a sealed repository.
+  /// The first warnings; none in a sealed repository.
   package var texts: [String]?
 
   package init(command: RunCommand, host: String, began: Int64, ended: Int64, took: Int64, status: Int32) {
@@ -57,12 +59,12 @@ package struct JournalEntry: Hashable, Sendable, Codable {
     warnings = 0
   }
 
-  /// Keeps the first texts, cut to what has room.
+  /// Keeps the first texts, shortened as far as needed.
   package mutating func keep(texts all: [String]) {
     texts = all.isEmpty ? nil : all.prefix(Self.textsMax).map { Self.shortened($0, to: Self.textBytesMax) }
   }
 
-  /// At most so many bytes of a text, on one line, without anything that a terminal would obey.
+  /// Shortens a text to at most `bytesMax` bytes on one line, and escapes what a terminal would interpret.
   package static func shortened(_ text: String, to bytesMax: Int) -> String {
     var kept = String.UnicodeScalarView()
     var count = 0
@@ -86,14 +88,14 @@ package struct JournalEntry: Hashable, Sendable, Codable {
 // MARK: - Lines
 
 extension JournalEntry {
-  /// One line of JSON, without its newline.
+  /// The entry as one line of JSON, without its newline.
   package func line() throws -> [UInt8] {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     return Array(try encoder.encode(self))
   }
 
-  /// `nil` for what is no sound entry: the line may be hostile.
+  /// `nil` when the line is not a valid entry: it may be hostile.
   package init?(parsing line: some Collection<UInt8>) {
     guard line.count <= Self.lineBytesMax,
       let entry = try? JSONDecoder().decode(JournalEntry.self, from: Data(line)), entry.isSound

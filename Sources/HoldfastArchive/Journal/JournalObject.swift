@@ -1,26 +1,28 @@
 internal import HoldfastCodec
 internal import HoldfastModel
 
-/// The journal of a source as one object (format.md, section 13): a head, and behind it the lines of the entries, compressed as a whole.
+/// The journal of a source as one object (format.md, section 13): a head, then the lines of the entries, compressed as
+/// a whole.
 package struct JournalObject: Hashable, Sendable {
-  /// Of entries; older ones go.
+  /// The most entries that are kept; the oldest are dropped.
   package static let entriesMax = 512
   package static let plainBytesMax = 1 << 20
-  /// Of a whole object: what is not compressed is as long as its plain bytes.
+  /// The largest object in bytes. Without compression it is as long as its plain bytes.
   package static let bytesMax = headBytes + plainBytesMax
   private static let magic = Array("HFJOURNL".utf8)
   private static let version: UInt16 = 1
   private static let headBytes = 48
   private static let newline = UInt8(ascii: "\n")
 
-  /// The oldest first, each without its newline. They are carried from one object to the next as they are: only who asks for entries parses them.
+  /// The lines without their newlines, the oldest first. They are copied unchanged from one object to the next, and
+  /// parsed only for readers of `entries`.
   private var lines: [ArraySlice<UInt8>] = []
 
   package init() {}
 
   package var count: Int { lines.count }
 
-  /// The entries that are sound, the oldest first.
+  /// The valid entries, the oldest first.
   package var entries: [JournalEntry] { lines.compactMap { JournalEntry(parsing: $0) } }
 
   package mutating func append(_ entry: JournalEntry) throws {
@@ -31,7 +33,7 @@ package struct JournalObject: Hashable, Sendable {
     lines = Array(kept)
   }
 
-  /// Whether one of its entries is this one.
+  /// Whether the journal contains this entry.
   package func contains(_ entry: JournalEntry) -> Bool {
     guard let line = try? entry.line() else { return false }
     return lines.contains { $0.elementsEqual(line) }
@@ -50,8 +52,8 @@ package struct JournalObject: Hashable, Sendable {
     return bytes + stored[..<count]
   }
 
-  /// - Throws: `FormatError` for a newer format, `DamageError` for what is no journal; nothing is allocated by what a hostile one says before that is within
-  ///   its bounds.
+  /// - Throws: `FormatError` for a newer format, `DamageError` for anything but a journal. Its lengths are checked
+  ///   against the limits before anything is allocated.
   package init(parsing bytes: [UInt8], name: String) throws {
     guard bytes.count >= Self.headBytes, bytes.starts(with: Self.magic) else {
       throw DamageError(name, "it is not a journal")

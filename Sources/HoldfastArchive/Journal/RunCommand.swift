@@ -1,4 +1,4 @@
-/// What a run was asked to do, as the journal names it: a word of `a-z` and `-`. A newer version may know more of them.
+/// The command of a run, as the journal names it: a word of `a-z` and `-`. A newer version may use further ones.
 package struct RunCommand: Hashable, Sendable, CustomStringConvertible {
   private static let lengthMax = 32
   package let text: String

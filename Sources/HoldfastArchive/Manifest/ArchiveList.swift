@@ -1,23 +1,24 @@
 internal import HoldfastModel
 
-/// The archives of one snapshot, 72 bytes each: a source may have a million of them, and all its snapshots are looked at together.
+/// The archives of one snapshot, in 72 bytes each: a source may have a million of them, and all of its snapshots are
+/// read together.
 package struct ArchiveList: Sendable {
   private static let entryCount = 3 * 8 + Identifier.byteCount + Digest.byteCount
-  /// Numbers, sequences and lengths, little-endian, each with its ID and its digest behind it.
+  /// Number, sequence and length of each archive, little-endian, followed by its ID and its digest.
   private var bytes: [UInt8] = []
-  /// Of all archives together.
+  /// Stored bytes of all archives together.
   private(set) package var storedBytes: UInt64 = 0
-  /// How many there are, where they are not held.
+  /// The number of archives, after they were dropped from memory.
   private var released: Int?
 
   package init() {}
 
-  /// Whether the archives themselves are here. Where they are not, they can only be counted.
+  /// Whether the archives are in memory. Otherwise only their number and their bytes are known.
   package var isHeld: Bool { released == nil }
-  /// What they take in memory.
+  /// The memory that the list takes, in bytes.
   package var byteCount: Int { bytes.count }
 
-  /// Drops the archives, and keeps what they are together.
+  /// Drops the archives from memory; their number and their bytes stay known.
   package mutating func release() {
     released = count
     bytes = []

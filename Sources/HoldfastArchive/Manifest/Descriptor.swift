@@ -1,13 +1,13 @@
 package import HoldfastModel
 
-/// `holdfast.json` (format.md, section 2): what a repository is.
+/// `holdfast.json` (format.md, section 2): identifies a repository, its format and whether it is sealed.
 package struct Descriptor: Hashable, Sendable, Codable {
   package var format: Int
   package var features: [String]
   package var repository: Identifier
   package var created: String
   package var sealing: String
-  /// The digest of the first revision of the keyring, where it is sealed.
+  /// The digest of the first revision of the keyring, when the repository is sealed.
   package var keyring: Digest?
 
   package init(repository: Identifier, created: String, keyring: Digest? = nil) {
@@ -21,7 +21,7 @@ package struct Descriptor: Hashable, Sendable, Codable {
 
   package func serialized() throws -> [UInt8] { try ManifestJSON.encode(self) }
 
-  /// - Throws: `FormatError` for a newer format, `DamageError` for what is no sound descriptor.
+  /// - Throws: `FormatError` for a newer format, `DamageError` for anything but a valid descriptor.
   package init(parsing bytes: [UInt8], name: String) throws {
     let (line, _) = try ManifestJSON.prove(bytes, name: name)
     self = try ManifestJSON.decode(Descriptor.self, from: line, name: name)

@@ -2,13 +2,14 @@ package import HoldfastCodec
 package import HoldfastModel
 internal import HoldfastSystem
 
-/// The small clear part of a manifest (format.md, section 5): what a snapshot is and what it rests on.
+/// The small clear part of a manifest (format.md, section 5): identifies a snapshot, its parent, its archives and its
+/// body.
 package struct Envelope: Hashable, Sendable, Codable {
   package static let formatVersion = 1
 
   package struct Source: Hashable, Sendable, Codable {
     package var name: SourceName
-    /// Where it lay, as text.
+    /// The path of the source, as text.
     package var path: String
 
     package init(name: SourceName, path: String) {
@@ -20,12 +21,12 @@ package struct Envelope: Hashable, Sendable, Codable {
   package struct Parent: Hashable, Sendable, Codable {
     package var snapshot: Identifier
     package var sequence: UInt64
-    /// The parent's manifest digest.
+    /// The digest of the parent's manifest.
     package var digest: Digest
   }
 
   package struct Time: Hashable, Sendable, Codable {
-    /// Before the first entry was looked at.
+    /// When the backup began, before it looked at the first entry.
     package var started: String
     package var finished: String
 
@@ -36,9 +37,9 @@ package struct Envelope: Hashable, Sendable, Codable {
   }
 
   package struct Archive: Hashable, Sendable, Codable {
-    /// Counts on along the chain.
+    /// The number of the archive along the chain.
     package var number: UInt64
-    /// The snapshot in whose directory it lies.
+    /// The sequence of the snapshot whose directory contains the archive.
     package var sequence: UInt64
     package var id: Identifier
     package var length: UInt64
@@ -59,7 +60,7 @@ package struct Envelope: Hashable, Sendable, Codable {
     package var root: Digest
     package var entries: UInt64
     package var files: UInt64
-    /// The sum of the files' sizes.
+    /// The sum of the file sizes.
     package var bytes: UInt64
 
     package init(root: Digest, entries: UInt64, files: UInt64, bytes: UInt64) {
@@ -74,7 +75,7 @@ package struct Envelope: Hashable, Sendable, Codable {
     package var added: UInt64
     package var changed: UInt64
     package var removed: UInt64
-    /// Pages that this snapshot stored, and their bytes before compression.
+    /// Pages that this snapshot stored; `bytes` is their size before compression.
     package var pages: UInt64
     package var pageBytes: UInt64
     /// Bytes that were read from the source.
@@ -83,14 +84,14 @@ package struct Envelope: Hashable, Sendable, Codable {
     package init() { (added, changed, removed, pages, pageBytes, readBytes) = (0, 0, 0, 0, 0, 0) }
   }
 
-  /// Of a snapshot that holds a cluster captured while its server ran.
+  /// The PostgreSQL cluster that was captured while its server ran.
   package struct Postgres: Hashable, Sendable, Codable {
-    /// The cluster's system identifier, decimal.
+    /// The system identifier of the cluster, in decimal.
     package var system: String
-    /// The major version.
+    /// The major version of the server.
     package var version: Int
     package var timeline: UInt32
-    /// Where its WAL begins, and where it has become whole.
+    /// Where the WAL that the snapshot needs begins, and where it ends.
     package var start: LogSequenceNumber
     package var stop: LogSequenceNumber
 
@@ -102,15 +103,16 @@ package struct Envelope: Hashable, Sendable, Codable {
     }
   }
 
-  /// With what a snapshot was compared, and what was found: its parent's state; of a full, that of the newest snapshot before it.
+  /// The state with which the snapshot was compared, and the result. It is the parent's state; for a full, that of the
+  /// newest snapshot before it.
   package struct Comparison: Hashable, Sendable, Codable {
-    /// Of that state.
+    /// Entries of that state.
     package var entries: UInt64
     package var bytes: UInt64
-    /// How many stretches of the captured pages were looked at, and how many of them look encrypted or compressed.
+    /// Number of samples of the captured pages; `denseSamples` is how many of them look encrypted or compressed.
     package var samples: UInt64
     package var denseSamples: UInt64
-    /// What the history of the source does not explain.
+    /// The changes that the history of the source does not explain.
     package var anomalies: [Anomaly] = []
 
     package init(entries: UInt64, bytes: UInt64, samples: UInt64, denseSamples: UInt64) {
@@ -129,11 +131,11 @@ package struct Envelope: Hashable, Sendable, Codable {
     }
   }
 
-  /// Which snapshot a merged full stands for, and when it was made.
+  /// The snapshot that a merged full stands for, and when the merge was made.
   package struct Merge: Hashable, Sendable, Codable {
     package var snapshot: Identifier
     package var sequence: UInt64
-    /// The manifest digest of that snapshot.
+    /// The digest of that snapshot's manifest.
     package var digest: Digest
     package var time: String
 
@@ -162,11 +164,11 @@ package struct Envelope: Hashable, Sendable, Codable {
   package var incomplete: UInt64
   package var program: String
   package var postgres: Postgres?
-  /// `nil` where the program that wrote it did not compare.
+  /// `nil` when the program that wrote the manifest did not compare.
   package var comparison: Comparison?
-  /// The revision under which it was taken, where it is sealed.
+  /// The revision of the keyring under which the snapshot was taken, when it is sealed.
   package var keyring: KeyringReference?
-  /// Of a full that was made of a chain: its times are those of the snapshot for which it stands.
+  /// Set for a merged full. Its times are those of the snapshot that it stands for.
   package var merged: Merge?
   package var signature: Signature?
 
@@ -199,7 +201,7 @@ package struct Envelope: Hashable, Sendable, Codable {
     self.signature = nil
   }
 
-  /// Bytes that the snapshot added to the repository, the envelope itself left out.
+  /// Bytes that the snapshot added to the repository, without the envelope itself.
   package var storedBytes: UInt64 { body.length.saturatingAdding(archives.storedBytes) }
 
   package var consistencyClass: ConsistencyClass { ConsistencyClass(name: consistency) ?? .unreadable }
@@ -208,7 +210,7 @@ package struct Envelope: Hashable, Sendable, Codable {
 // MARK: - Bytes
 
 extension Envelope {
-  /// Optional fields are written as `null`, never left out, but for what only some snapshots have.
+  /// Optional fields are written as `null` and never left out, except those that only some snapshots have.
   package func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: CodingKeys.self)
     try container.encode(format, forKey: .format)
@@ -235,12 +237,12 @@ extension Envelope {
   }
 
   /// The bytes of `manifest.json`.
-  /// - Parameter key: of the writer, where the repository is sealed.
+  /// - Parameter key: the key of the writer, when the repository is sealed.
   package func serialized(signedBy key: SigningKey? = nil) throws -> [UInt8] {
     try ManifestJSON.encode(key.map { try signed(by: $0) } ?? self)
   }
 
-  /// - Throws: `FormatError` for a newer format, `DamageError` for what is no sound envelope.
+  /// - Throws: `FormatError` for a newer format, `DamageError` for anything but a valid envelope.
   fileprivate init(parsing line: [UInt8], name: String) throws {
     self = try ManifestJSON.decode(Envelope.self, from: line, name: name)
     guard isSealed || signature == nil else { throw FormatError(name, "it is signed and not sealed") }
@@ -291,7 +293,7 @@ extension Envelope {
     }
   }
 
-  /// Everything in it that counts, but for its archives.
+  /// All numbers that must be within their limits, except those of the archives.
   private var numbers: [UInt64] {
     [
       sequence, parent?.sequence ?? 0, body.length, state.entries, state.files, state.bytes, changes.added,
@@ -300,7 +302,7 @@ extension Envelope {
     ]
   }
 
-  /// When the snapshot was begun. The text was checked when the envelope was read.
+  /// The beginning of the backup. The text was checked when the envelope was read.
   package var started: Timestamp { TimeText.parse(time.started) ?? Timestamp(seconds: 0, nanoseconds: 0) }
 }
 
@@ -308,21 +310,21 @@ extension Envelope: SignedManifest {
   static var domain: String { "holdfast-1 manifest" }
 }
 
-/// A snapshot as it stands in the repository: its envelope and the digest of that.
+/// A snapshot as it is stored: its envelope, and the digest of its manifest.
 package struct Snapshot: Hashable, Sendable {
-  /// Its archives may be not held: see `withoutArchives`.
+  /// Its archives may have been dropped from memory: see `withoutArchives`.
   package private(set) var envelope: Envelope
-  /// The manifest digest, by which children name this snapshot.
+  /// The digest of the manifest, by which children name this snapshot.
   package let digest: Digest
 
-  /// - Throws: `FormatError` for a newer format, `DamageError` for what is no sound manifest.
+  /// - Throws: `FormatError` for a newer format, `DamageError` for anything but a valid manifest.
   package init(parsing bytes: [UInt8], name: String) throws {
     let (line, digest) = try ManifestJSON.prove(bytes, name: name)
     envelope = try Envelope(parsing: line, name: name)
     self.digest = digest
   }
 
-  /// The same, without its archives in memory: how many there are, and their bytes, is still known.
+  /// The same snapshot without its archives in memory. Their number and their bytes stay known.
   package var withoutArchives: Snapshot {
     var copy = self
     copy.envelope.archives.release()
@@ -333,10 +335,11 @@ package struct Snapshot: Hashable, Sendable {
   package var sequence: UInt64 { envelope.sequence }
   package var sourceName: SourceName { envelope.source.name }
 
-  /// The number in whose place it counts: its own, or that of the snapshot for which it stands since a merge.
+  /// The number under which it counts: its own sequence, or that of the snapshot that it stands for after a merge.
   package var standsFor: UInt64 { envelope.merged?.sequence ?? sequence }
 
-  /// The order of one source's snapshots by what they stand for: a merged one comes right behind the one for which it stands.
+  /// Sorts the snapshots of one source by what they stand for: a merged full comes directly after the snapshot that it
+  /// stands for.
   package static func isOlder(_ left: Snapshot, _ right: Snapshot) -> Bool {
     (left.standsFor, left.sequence) < (right.standsFor, right.sequence)
   }

@@ -1,14 +1,15 @@
 package import HoldfastCodec
 package import HoldfastModel
 
-/// One revision of the keyring (format.md, section 9): to whom a repository is sealed, and whose snapshots count.
+/// One revision of the keyring (format.md, section 9): the recipients that a repository is sealed to, and the writers
+/// whose snapshots count.
 package struct Keyring: Hashable, Sendable, Codable {
   package struct Member: Hashable, Sendable, Codable {
     package var id: Identifier
     package var name: String
     package var opening: PublicKey
     package var authority: PublicKey
-    /// Where its identity lies in the keyring itself.
+    /// Set when the identity itself lies in the keyring, sealed under a passphrase.
     package var passphrase: PassphraseSeal?
 
     package init(_ recipient: Recipient, name: String, passphrase: PassphraseSeal? = nil) {
@@ -21,7 +22,7 @@ package struct Keyring: Hashable, Sendable, Codable {
 
     package var recipient: Recipient { Recipient(opening: opening, authority: authority) }
 
-    /// An optional field is written as `null`, never left out.
+    /// An optional field is written as `null` and never left out.
     package func encode(to encoder: any Encoder) throws {
       var container = encoder.container(keyedBy: CodingKeys.self)
       try container.encode(id, forKey: .id)
@@ -34,9 +35,9 @@ package struct Keyring: Hashable, Sendable, Codable {
 
   package struct Writer: Hashable, Sendable, Codable {
     package struct Revocation: Hashable, Sendable, Codable {
-      /// The digests of the manifests that still count.
+      /// The digests of the manifests that still count after the revocation.
       package var accepted: Set<Digest>
-      /// The digests of the revisions of notes that still count.
+      /// The digests of the revisions of notes that still count after the revocation.
       package var notes: Set<Digest>
 
       package init(accepted: Set<Digest>, notes: Set<Digest> = []) {
@@ -65,7 +66,7 @@ package struct Keyring: Hashable, Sendable, Codable {
 
     package var name: String
     package var key: PublicKey
-    /// Whether what it notes as removed counts. Without this right it adds snapshots, and takes none away.
+    /// Whether removals that the writer notes count. Without this right it can add snapshots, but remove none.
     package var mayPrune: Bool
     package var revoked: Revocation?
 
@@ -77,7 +78,7 @@ package struct Keyring: Hashable, Sendable, Codable {
 
     private enum CodingKeys: String, CodingKey { case name, key, mayPrune, revoked }
 
-    /// Keyrings from before there was this right gave it to every writer.
+    /// In keyrings from before this right existed, every writer has it.
     package init(from decoder: any Decoder) throws {
       let container = try decoder.container(keyedBy: CodingKeys.self)
       name = try container.decode(String.self, forKey: .name)
@@ -127,20 +128,21 @@ package struct Keyring: Hashable, Sendable, Codable {
     try container.encode(signature, forKey: .signature)
   }
 
-  /// The bytes of its object, signed.
+  /// The signed bytes of the keyring's object.
   package func serialized(signedBy key: SigningKey) throws -> [UInt8] {
     try ManifestJSON.encode(signed(by: key))
   }
 
-  /// Whether what a writer notes as removed counts, where its signature does, and whether a full that it has merged takes the place of what it stands for.
+  /// Whether the signer has the right to prune: its removals count, and a full that it merged replaces the snapshot
+  /// that it stands for.
   package func mayPrune(_ signer: PublicKey) -> Bool { writers.contains { $0.key == signer && $0.mayPrune } }
 
-  /// Whether a removal counts that this writer has signed, whoever hands it on.
+  /// Whether a removal that this writer has signed counts, whoever wrote the revision that contains it.
   func mayHaveRemoved(_ signer: PublicKey) -> Bool {
     mayPrune(signer) && writers.contains { $0.key == signer && $0.revoked == nil }
   }
 
-  /// Whether a snapshot or a revision of notes counts, by who signed it and its digest; and why not.
+  /// Says why a snapshot or a revision of notes with this signer and digest does not count; `nil` when it counts.
   package func refusal(of signer: PublicKey, digest: Digest) -> String? {
     guard let writer = writers.first(where: { $0.key == signer }) else {
       return "it is signed by a writer that the keyring does not have (\(signer.short))"
@@ -156,13 +158,13 @@ extension Keyring: SignedManifest {
   static var domain: String { "holdfast-1 keyring" }
 }
 
-/// A revision as it stands in the repository: its contents and its digest.
+/// A revision of the keyring as it is stored: its contents and its digest.
 package struct KeyringRevision: Hashable, Sendable {
   package let keyring: Keyring
   package let digest: Digest
 
   /// - Parameter previous: the revision before; `nil` for the first.
-  /// - Throws: `DamageError` for what is not sound, or was not made by who may.
+  /// - Throws: `DamageError` when the revision is not valid, or its signer was not allowed to make it.
   package init(parsing bytes: [UInt8], after previous: KeyringRevision?, repository: Identifier, name: String) throws {
     let (line, digest) = try ManifestJSON.prove(bytes, name: name)
     keyring = try ManifestJSON.decode(Keyring.self, from: line, name: name)
@@ -199,12 +201,12 @@ extension Keyring {
     }
   }
 
-  /// Printable and short: names are shown on terminals.
+  /// Whether a name is printable and short: names are shown on terminals.
   package static func isName(_ name: String) -> Bool {
     (1...64).contains(name.utf8.count) && name.unicodeScalars.allSatisfy(Path.isPrintable)
   }
 
-  /// The first revision is its first writer's; later ones are an authority's of the revision before.
+  /// The first revision must be signed by its first writer, every later one by an authority of the revision before.
   fileprivate func checkAuthority(after previous: Keyring?, _ name: String) throws {
     guard let signer = signature?.key else { throw DamageError(name, "it is not signed") }
     guard let previous else {
@@ -214,7 +216,8 @@ extension Keyring {
     guard previous.recipients.contains(where: { $0.authority == signer }) else {
       throw DamageError(name, "it is signed by a key that had no authority (\(signer.short))")
     }
-    // A revocation stands: neither can a writer be dropped, and with it the record, nor can it come back.
+    // A revocation is final: the writer can neither be dropped, with the record of the revocation, nor be allowed
+    // again.
     for writer in previous.writers {
       guard let now = writers.first(where: { $0.key == writer.key }),
         writer.revoked == nil || now.revoked == writer.revoked

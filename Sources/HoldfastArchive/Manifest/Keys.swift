@@ -1,6 +1,6 @@
 package import HoldfastModel
 
-/// What lies where (format.md, section 1): the one place that knows the keys of objects.
+/// The keys of all objects (format.md, section 1). Nothing else knows how they are made.
 package enum Keys {
   package static let descriptor = "holdfast.json"
   package static let sources = "sources/"
@@ -16,10 +16,10 @@ package enum Keys {
 
   package static func keyring(_ revision: UInt64) -> String { keyring + digits(revision) + ".json" }
 
-  /// Where the revisions of the notes on a source lie.
+  /// The directory of the revisions of the notes on a source.
   package static func notes(_ name: SourceName) -> String { source(name) + "notes/" }
 
-  /// What belongs to one revision of them.
+  /// The directory of one revision of the notes.
   package static func notesFolder(_ name: SourceName, _ revision: UInt64) -> String {
     notes(name) + digits(revision) + "/"
   }
@@ -28,10 +28,10 @@ package enum Keys {
     notesFolder(name, revision) + "notes.json"
   }
 
-  /// Where the journals of the sources lie.
+  /// The directory of the journals of all sources.
   package static let journals = "journal/"
 
-  /// Where the journal of a source lies, under ascending numbers.
+  /// The directory of the journal of a source, whose objects have ascending numbers.
   package static func journal(_ name: SourceName) -> String { "\(journals)\(name)/" }
 
   package static func journal(_ name: SourceName, _ number: UInt64) -> String { journal(name) + digits(number) }
@@ -59,15 +59,16 @@ package enum Keys {
 
   package static func wal(_ name: SourceName, _ system: SystemIdentifier) -> String { "\(wal(name))\(system)/" }
 
-  /// - Parameter directory: of a file's name.
+  /// - Parameter directory: `WALFileName.directory` of the file.
   package static func wal(_ name: SourceName, _ system: SystemIdentifier, _ directory: String) -> String {
     "\(wal(name, system))\(directory)/"
   }
 
-  /// What pushes hold that add to the log of a cluster. No source has a name with a slash in it, and its lock has its name.
+  /// The name of the lock that pushes to the log of a cluster hold. It contains slashes, so it is never the name of a
+  /// source's lock.
   package static func walLock(_ name: SourceName, _ system: SystemIdentifier) -> String { "wal/\(name)/\(system)" }
 
-  /// - Parameter copy: from 1 on: a file that was damaged is archived once more beside what is there.
+  /// - Parameter copy: 1 or more for a file that was damaged and is archived again beside what is there.
   package static func walManifest(
     _ name: SourceName, _ system: SystemIdentifier, _ file: WALFileName, copy: UInt64 = 1
   ) -> String {
@@ -80,7 +81,8 @@ package enum Keys {
     wal(name, system, file.directory) + "\(file.text)-\(id)"
   }
 
-  /// The file whose manifest has this name in a directory of the archive, and the number of the copy; `nil` for anything else.
+  /// Parses the name of a manifest in a directory of the WAL archive: the file and the number of the copy; `nil` for
+  /// any other name.
   package static func walFile(
     _ name: some StringProtocol, in directory: String
   ) -> (file: WALFileName, copy: UInt64)? {
@@ -93,7 +95,8 @@ package enum Keys {
     return (file, copy)
   }
 
-  /// The file of which an object with this name in a directory of the archive holds the bytes; `nil` for anything else.
+  /// Parses the name of an object in a directory of the WAL archive: the file whose bytes it holds; `nil` for any other
+  /// name.
   package static func walObjectFile(_ name: some StringProtocol) -> WALFileName? {
     guard let hyphen = name.lastIndex(of: "-"), Identifier(String(name[name.index(after: hyphen)...])) != nil else {
       return nil
@@ -103,7 +106,7 @@ package enum Keys {
 
   private static let walSuffix = ".json"
 
-  /// The number that a name below `source(_:)` or `notes(_:)` spells; `nil` for anything else. Numbers begin with 1.
+  /// Parses a number in a name below `source(_:)` or `notes(_:)`; `nil` for anything else. Numbers begin with 1.
   package static func sequence(_ text: some StringProtocol) -> UInt64? {
     guard text.utf8.count == 10, text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) else {
       return nil

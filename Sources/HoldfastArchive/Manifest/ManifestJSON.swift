@@ -2,7 +2,8 @@ internal import FoundationEssentials
 internal import HoldfastCodec
 internal import HoldfastModel
 
-/// The two lines of descriptor, manifest and keyring: an object with sorted keys and no white space, and the SHA-256 of that line.
+/// The form of descriptor, manifest and keyring: a line of JSON with sorted keys and no white space, and a line with
+/// its SHA-256.
 enum ManifestJSON {
   private static let newline = UInt8(ascii: "\n")
 
@@ -11,14 +12,14 @@ enum ManifestJSON {
     return line + Array("\"\(Hasher.digest(line))\"\n".utf8)
   }
 
-  /// The first line.
+  /// The first line, as bytes.
   static func line(of value: some Encodable) throws -> [UInt8] {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     return Array(try encoder.encode(value)) + [newline]
   }
 
-  /// The first line, proved against the second, and its digest.
+  /// Checks the first line against the digest in the second; returns both.
   static func prove(_ bytes: [UInt8], name: String) throws -> (line: [UInt8], digest: Digest) {
     guard bytes.count <= Limits.envelopeBytesMax else { throw DamageError(name, "it is too long") }
     guard let end = bytes.firstIndex(of: newline) else { throw DamageError(name, "it is cut short") }
@@ -30,14 +31,14 @@ enum ManifestJSON {
     return (line, digest)
   }
 
-  /// - Throws: `FormatError` for a newer format, `DamageError` for what is not sound.
+  /// - Throws: `FormatError` for a newer format, `DamageError` for contents that are not valid.
   static func decode<Value: VersionedManifest>(_ type: Value.Type, from line: [UInt8], name: String) throws -> Value {
     do {
       let value = try JSONDecoder().decode(type, from: Data(line))
       try refuseNewer(value, name: name)
       return value
     } catch let error as DecodingError {
-      // Fields of a newer format may be others: its version speaks before what is missing.
+      // A newer format may have other fields: its version is reported rather than the fields that are missing.
       if let version = try? JSONDecoder().decode(Version.self, from: Data(line)) {
         try refuseNewer(version, name: name)
       }
@@ -74,14 +75,14 @@ enum ManifestJSON {
   }
 }
 
-/// What a reader must understand beyond the format's version.
+/// Features that a reader must understand beyond the version of the format.
 package enum Feature {
-  /// Objects are sealed, and manifests are signed (format.md, section 9).
+  /// Objects are sealed and manifests are signed (format.md, section 9).
   package static let sealed = "sealed"
   static let known: Set = [sealed]
 }
 
-/// What says which version of the format it is of.
+/// A manifest that says to which version of the format it belongs.
 protocol VersionedManifest: Decodable {
   var format: Int { get }
   var features: [String] { get }
@@ -97,10 +98,10 @@ extension Descriptor: VersionedManifest {
 
 extension Keyring: VersionedManifest {}
 
-/// A manifest that carries a signature over its own line (format.md, section 9).
+/// A manifest with a signature over its own line (format.md, section 9).
 protocol SignedManifest: VersionedManifest, Encodable {
   var signature: Signature? { get set }
-  /// What is signed is told apart by it.
+  /// Separates the signatures of different kinds of manifest: it is part of what is signed.
   static var domain: String { get }
 }
 
@@ -114,7 +115,8 @@ extension SignedManifest {
     return copy
   }
 
-  /// Checks that the signature's key signed this line. Whether that key may is for the keyring to say.
+  /// Checks that the key named in the signature signed this line. Whether that key is allowed to is decided by the
+  /// keyring.
   func checkSignature(line: [UInt8], name: String) throws {
     guard let signature else { throw DamageError(name, "it is not signed") }
     let field = Array("\"signature\":".utf8)
@@ -128,7 +130,7 @@ extension SignedManifest {
 }
 
 extension [UInt8] {
-  /// Where `part` occurs; `nil` unless it does so once.
+  /// The range of `part`; `nil` unless it occurs exactly once.
   fileprivate func onlyRange(of part: [UInt8]) -> Range<Int>? {
     var found: Range<Int>?
     guard let first = part.first, count >= part.count else { return nil }

@@ -1,8 +1,8 @@
 package import HoldfastCodec
 internal import HoldfastModel
 
-/// What a writer signs when it removes a snapshot (format.md, section 12). A revision of notes says everything anew, and whoever writes it may be a
-/// machine without the right to prune: each removal carries the signature of the writer that made it.
+/// What a writer signs when it removes a snapshot (format.md, section 12). Every revision of notes repeats all notes,
+/// and its writer may lack the right to prune: so each removal carries the signature of the writer that made it.
 private struct RemovalClaim: Encodable {
   let repository: Identifier
   let source: SourceName
@@ -12,7 +12,7 @@ private struct RemovalClaim: Encodable {
   let time: String
   let collected: Bool
 
-  /// - Returns: `nil` where the note removes nothing.
+  /// - Returns: `nil` when the note removes nothing.
   init?(_ note: SourceNotes.Note, in notes: SourceNotes) {
     guard let removal = note.removed else { return nil }
     (repository, source) = (notes.repository, notes.source)
@@ -24,7 +24,7 @@ private struct RemovalClaim: Encodable {
 }
 
 extension SourceNotes {
-  /// Signs the removals that nobody has signed.
+  /// Signs the removals that have no signature yet.
   package mutating func signRemovals(by key: SigningKey) throws {
     for index in notes.indices where notes[index].removed?.signature == nil {
       guard let claim = RemovalClaim(notes[index], in: self) else { continue }
@@ -32,11 +32,12 @@ extension SourceNotes {
     }
   }
 
-  /// The same notes, without the removals that do not count.
+  /// The same notes without the removals that do not count.
   ///
-  /// A revision that was written by a writer with the right to prune counts as a whole. In another one a removal counts that such a writer has signed.
-  /// - Parameter keyring: `nil` where the repository is not sealed: then every removal counts.
-  /// - Returns: the notes, and those of which a removal was passed over.
+  /// A revision by a writer with the right to prune counts as a whole. In any other revision, a removal counts when
+  /// such a writer has signed it.
+  /// - Parameter keyring: `nil` when the repository is not sealed; then every removal counts.
+  /// - Returns: the notes, and the notes whose removal does not count.
   package func removalsThatCount(by keyring: Keyring?) -> (notes: SourceNotes, ignored: [Note]) {
     guard let keyring, let signature, !keyring.mayPrune(signature.key) else { return (self, []) }
     var result = self

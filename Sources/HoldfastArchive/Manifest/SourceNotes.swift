@@ -2,10 +2,10 @@ package import HoldfastCodec
 package import HoldfastModel
 internal import HoldfastSystem
 
-/// One revision of the notes on a source (format.md, section 12): what was said about its snapshots after they were taken. Each revision says
-/// all of it anew.
+/// One revision of the notes on a source (format.md, section 12): what was said of its snapshots after they were taken.
+/// Each revision contains all notes.
 package struct SourceNotes: Hashable, Sendable, Codable {
-  /// What somebody said, and when.
+  /// The reason that an operator gave, and when.
   package struct Remark: Hashable, Sendable, Codable {
     package var reason: String
     package var time: String
@@ -16,9 +16,9 @@ package struct SourceNotes: Hashable, Sendable, Codable {
     }
   }
 
-  /// That a verify found it sound.
+  /// The result of the best verify of a full.
   package struct Proof: Hashable, Sendable, Codable {
-    /// Which share of its stored bytes was read, in percent; 0 where it was only looked at.
+    /// The share of its stored bytes that was read, in percent; 0 when no data was read.
     package var share: Int
     package var time: String
 
@@ -28,14 +28,15 @@ package struct SourceNotes: Hashable, Sendable, Codable {
     }
   }
 
-  /// That it is no more, or will be.
+  /// Says that the snapshot is removed.
   package struct Removal: Hashable, Sendable, Codable {
-    /// Whether it is beyond recall: its objects are being removed, or are gone.
+    /// Whether it is collected: its objects are being deleted, or are gone.
     package var isCollected: Bool
-    /// In which it was removed.
+    /// The revision of the notes in which it was removed.
     package var revision: UInt64
     package var time: String
-    /// Of the writer that removed it, where the repository is sealed: whoever says everything anew in the next revision need not have the right to prune.
+    /// The signature of the writer that removed it, when the repository is sealed. The writer of a later revision,
+    /// which repeats the note, need not have the right to prune.
     package var signature: Signature?
 
     package init(revision: UInt64, time: String, isCollected: Bool = false) {
@@ -44,7 +45,7 @@ package struct SourceNotes: Hashable, Sendable, Codable {
       self.isCollected = isCollected
     }
 
-    /// The same removal, beyond recall; nobody has signed that yet.
+    /// The same removal, now collected, and not signed yet.
     package var collected: Removal { Removal(revision: revision, time: time, isCollected: true) }
 
     private enum CodingKeys: String, CodingKey {
@@ -53,16 +54,16 @@ package struct SourceNotes: Hashable, Sendable, Codable {
     }
   }
 
-  /// All that is said about one snapshot.
+  /// The notes on one snapshot.
   package struct Note: Hashable, Sendable, Codable {
     package var snapshot: Identifier
     package var sequence: UInt64
     package var tags: [Tag] = []
     package var pinned: Remark?
-    /// That its anomalies are none.
+    /// Says that its anomalies are expected.
     package var accepted: Remark?
     package var proved: Proof?
-    /// When a verify found it damaged, and none has read all of it and found it sound since.
+    /// When a verify found it damaged; `nil` again after a verify read all of it and found it sound.
     package var damaged: String?
     package var removed: Removal?
 
@@ -71,18 +72,19 @@ package struct SourceNotes: Hashable, Sendable, Codable {
       self.sequence = sequence
     }
 
-    /// Whether it says nothing.
+    /// Whether the note says nothing.
     package var isEmpty: Bool {
       tags.isEmpty && pinned == nil && accepted == nil && proved == nil && damaged == nil && removed == nil
     }
 
-    /// Whether the snapshot was committed, and nobody has collected it since: more is said than the tags that a killed run may have left.
+    /// Whether the note proves that the snapshot was committed and is not collected. Tags alone prove nothing: a killed
+    /// run may have left them.
     package var speaksOfACommit: Bool {
       removed?.isCollected != true
         && (pinned != nil || accepted != nil || proved != nil || damaged != nil || removed != nil)
     }
 
-    /// Optional fields are written as `null`, never left out.
+    /// Optional fields are written as `null` and never left out.
     package func encode(to encoder: any Encoder) throws {
       var container = encoder.container(keyedBy: CodingKeys.self)
       try container.encode(snapshot, forKey: .snapshot)
@@ -102,14 +104,14 @@ package struct SourceNotes: Hashable, Sendable, Codable {
   package var source: SourceName
   package var revision: UInt64
   package var time: String
-  /// The highest number that a snapshot of the source has had: none is used again.
+  /// The highest number that a snapshot of the source has had. No number is used twice.
   package var highest: UInt64
-  /// By ascending sequence, each of another one.
+  /// In ascending order of sequence, each number once.
   package var notes: [Note]
   package var program: String
   package var signature: Signature?
 
-  /// Those of a source of which nothing was said yet.
+  /// The notes on a source of which nothing was said yet.
   package init(repository: Identifier, source: SourceName, isSealed: Bool) {
     self.features = isSealed ? [Feature.sealed] : []
     self.repository = repository
@@ -125,7 +127,7 @@ package struct SourceNotes: Hashable, Sendable, Codable {
 // MARK: - One by one
 
 extension SourceNotes {
-  /// What is said about a snapshot; an empty note where that is nothing.
+  /// The note on a snapshot; an empty note when nothing was said.
   package subscript(snapshot: Snapshot) -> Note { self[snapshot.id, snapshot.sequence] }
 
   package subscript(id: Identifier, sequence: UInt64) -> Note {
@@ -142,7 +144,7 @@ extension SourceNotes {
       if newValue.isEmpty {
         if isThere, notes[index].snapshot == id { notes.remove(at: index) }
       } else if isThere {
-        // Of another snapshot: of a run that was killed before it could use its number.
+        // A note on another snapshot: its run was killed before it could use its number.
         notes[index] = newValue
       } else {
         notes.insert(newValue, at: index)
@@ -150,7 +152,7 @@ extension SourceNotes {
     }
   }
 
-  /// Where the note on this number is, or would be.
+  /// The index of the note on this number, or where it would be inserted.
   private func index(of sequence: UInt64) -> Int {
     var range = 0..<notes.count
     while !range.isEmpty {
@@ -165,7 +167,7 @@ extension SourceNotes {
 // MARK: - Bytes
 
 extension SourceNotes {
-  /// Optional fields are written as `null`, never left out.
+  /// Optional fields are written as `null` and never left out.
   package func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: CodingKeys.self)
     try container.encode(format, forKey: .format)
@@ -180,8 +182,8 @@ extension SourceNotes {
     try container.encode(signature, forKey: .signature)
   }
 
-  /// The bytes of its object.
-  /// - Parameter key: of the writer, where the repository is sealed.
+  /// The bytes of the notes' object.
+  /// - Parameter key: the key of the writer, when the repository is sealed.
   package func serialized(signedBy key: SigningKey? = nil) throws -> [UInt8] {
     var unsigned = self
     unsigned.signature = nil
@@ -217,7 +219,7 @@ extension SourceNotes.Note {
 }
 
 extension SourceNotes {
-  /// Printable and short: reasons are shown on terminals.
+  /// Whether a reason is printable and short: reasons are shown on terminals.
   package static func isReason(_ text: String) -> Bool {
     text.utf8.count <= Limits.pinReasonBytesMax && text.unicodeScalars.allSatisfy(Path.isPrintable)
   }
@@ -231,12 +233,13 @@ extension SourceNotes {
   package var isSealed: Bool { features.contains(Feature.sealed) }
 }
 
-/// A revision of the notes as it stands in the repository: its contents and its digest.
+/// A revision of the notes as it is stored: its contents and its digest.
 package struct NotesRevision: Hashable, Sendable {
   package let notes: SourceNotes
   package let digest: Digest
 
-  /// - Throws: `FormatError` for a newer format, `DamageError` for what is not sound. Who may sign is for the keyring to say.
+  /// - Throws: `FormatError` for a newer format, `DamageError` for contents that are not valid. Whether the signer is
+  ///   allowed to write notes is decided by the keyring.
   package init(parsing bytes: [UInt8], name: String) throws {
     let (line, digest) = try ManifestJSON.prove(bytes, name: name)
     notes = try ManifestJSON.decode(SourceNotes.self, from: line, name: name)

@@ -1,25 +1,25 @@
 internal import FoundationEssentials
 package import HoldfastModel
 
-/// What a file of a write-ahead log holds, as far as recovery asks for it: the last frame of its container, so that it is sealed where the file is
-/// (format.md, section 11).
+/// What recovery needs to know of an archived WAL file. It is stored in the last frame of the file's container, so that
+/// it is sealed like the file (format.md, section 11).
 package struct WALFacts: Hashable, Sendable, Codable {
   package static let restorePointsMax = 1024
 
-  /// Of a piece of the log. Times are microseconds since 1970-01-01 UTC, as exact as PostgreSQL's.
+  /// Describes a file that holds log. Times are microseconds since 1970-01-01 UTC, as exact as PostgreSQL's.
   package struct Log: Hashable, Sendable, Codable {
-    /// Behind the last complete record.
+    /// The end of the last complete record.
     package var end: LogSequenceNumber
-    /// Where the last record begins that begins and ends here; `nil` where none does.
+    /// Where the last record begins that lies completely in this file; `nil` when there is none.
     package var lastRecord: LogSequenceNumber?
-    /// Where a record begins that goes on in the next segment: what it is, only both together tell.
+    /// Where a record begins that continues in the next segment. Its type is known only with both parts.
     package var openRecord: LogSequenceNumber?
-    /// Commits and aborts.
+    /// Number of commits and aborts.
     package var transactions: UInt64
-    /// The latest time of one.
+    /// The latest time of a commit or abort.
     package var latest: Int64?
     package var restorePoints: [RestorePoint]
-    /// `nil` where nobody looked for them yet when it was archived.
+    /// `nil` when the program that archived the file did not look for them.
     package var demands: WALDemands?
 
     package init(
@@ -49,7 +49,7 @@ package struct WALFacts: Hashable, Sendable, Codable {
   }
 
   package struct RestorePoint: Hashable, Sendable, Codable {
-    /// As paths are shown: what is not printable UTF-8 is escaped.
+    /// The name as paths are shown: bytes that are not printable UTF-8 are escaped.
     package var name: String
     /// Where its record begins.
     package var place: LogSequenceNumber
@@ -64,7 +64,7 @@ package struct WALFacts: Hashable, Sendable, Codable {
 
   /// SHA-256 of the file.
   package var digest: Digest
-  /// `nil` for files that hold no log, and where it was not understood.
+  /// `nil` for a file without log, and for one that was not understood.
   package var log: Log?
 
   package init(digest: Digest, log: Log?) {
@@ -81,7 +81,7 @@ package struct WALFacts: Hashable, Sendable, Codable {
   /// The bytes of the frame.
   package func serialized() throws -> [UInt8] { try ManifestJSON.line(of: self) }
 
-  /// - Throws: `DamageError` for what is no such frame.
+  /// - Throws: `DamageError` for anything but such a frame.
   package init(parsing bytes: [UInt8], name: String) throws {
     guard let facts = try? JSONDecoder().decode(WALFacts.self, from: Data(bytes)),
       facts.log.map({ log in
@@ -109,7 +109,7 @@ extension Timestamp {
     self.init(seconds: seconds, nanoseconds: UInt32(rest) * 1000)
   }
 
-  /// Since 1970-01-01 UTC, cut to whole ones; far away times are moved to what can be counted.
+  /// Microseconds since 1970-01-01 UTC, cut; a time that does not fit becomes the nearest that does.
   package var microseconds: Int64 {
     let (product, isOver) = seconds.multipliedReportingOverflow(by: Self.microsecondsPerSecond)
     let (sum, isBeyond) = product.addingReportingOverflow(Int64(nanoseconds / 1000))

@@ -2,9 +2,9 @@ package import HoldfastCodec
 package import HoldfastModel
 internal import HoldfastSystem
 
-/// What says that a file of a write-ahead log is archived, and where its bytes are (format.md, section 11).
+/// Says that a WAL file is archived, and where its bytes are (format.md, section 11).
 package struct WALManifest: Hashable, Sendable, Codable {
-  /// Of files that hold no log.
+  /// The largest file that holds no log, such as a timeline history.
   package static let textBytesMax: UInt64 = 1 << 20
 
   package var format = Envelope.formatVersion
@@ -13,12 +13,13 @@ package struct WALManifest: Hashable, Sendable, Codable {
   package var source: SourceName
   package var system: SystemIdentifier
   package var file: WALFileName
-  /// Bytes of the file.
+  /// The size of the file in bytes.
   package var size: UInt64
-  /// Of the cluster; `nil` where the file holds no log.
+  /// The segment size of the cluster in bytes; `nil` for a file without log.
   package var segmentSize: UInt64?
   package var object: ObjectReference
-  /// By which the same file is recognised when it comes again: its SHA-256; where the repository is sealed, a code that only the writer can compute.
+  /// Recognises the same file when it is pushed again: its SHA-256; in a sealed repository a code that only the writer
+  /// can compute.
   package var content: Digest
   /// When it was archived.
   package var time: String
@@ -48,7 +49,7 @@ package struct WALManifest: Hashable, Sendable, Codable {
   package var segment: WALSegmentSize? { segmentSize.flatMap { WALSegmentSize($0) } }
   package var objectKey: String { Keys.walObject(source, system, file, object.id) }
 
-  /// What a code of its contents is bound to.
+  /// The context that a code of the file's contents is bound to.
   package static func context(_ source: SourceName, _ system: SystemIdentifier, _ file: WALFileName) -> [UInt8] {
     Array("\(source)\n\(system)\n\(file)\n".utf8)
   }
@@ -71,8 +72,8 @@ package struct WALManifest: Hashable, Sendable, Codable {
     try container.encode(signature, forKey: .signature)
   }
 
-  /// The bytes of its object.
-  /// - Parameter key: of the writer, where the repository is sealed.
+  /// The bytes of the manifest's object.
+  /// - Parameter key: the key of the writer, when the repository is sealed.
   package func serialized(signedBy key: SigningKey?) throws -> [UInt8] {
     try ManifestJSON.encode(key.map { try signed(by: $0) } ?? self)
   }
@@ -83,16 +84,16 @@ extension WALManifest: SignedManifest {
   package var isSealed: Bool { features.contains(Feature.sealed) }
 }
 
-/// A file of a write-ahead log as it stands in the archive: its manifest and the digest of that.
+/// A WAL file as it is archived: its manifest, and the digest of that.
 package struct ArchivedWAL: Hashable, Sendable {
   package let manifest: WALManifest
   package let digest: Digest
-  /// Under which its manifest lies.
+  /// The key of its manifest.
   package let key: String
 
   package var file: WALFileName { manifest.file }
 
-  /// - Throws: `FormatError` for a newer format, `DamageError` for what is no sound manifest.
+  /// - Throws: `FormatError` for a newer format, `DamageError` for anything but a valid manifest.
   package init(parsing bytes: [UInt8], name: String) throws {
     let (line, digest) = try ManifestJSON.prove(bytes, name: name)
     manifest = try ManifestJSON.decode(WALManifest.self, from: line, name: name)

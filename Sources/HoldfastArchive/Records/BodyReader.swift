@@ -1,6 +1,6 @@
 internal import HoldfastModel
 
-/// Reads the records of a body (format.md, section 6), one by one, and refuses what is not in order.
+/// Reads the records of a body (format.md, section 6) one by one, and refuses records that are not in order.
 package final class BodyReader: ChangeReader {
   private let cursor: ByteCursor
   private var path = Path.root

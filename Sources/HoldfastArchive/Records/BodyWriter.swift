@@ -5,7 +5,8 @@ package import HoldfastModel
 package final class BodyWriter {
   private let container: ContainerWriter
   private let frames: FrameMaker
-  /// For what would compress so well that a reader took it for an attack: of each body, because a chain may have any number of them.
+  /// Stores frames without compression that would compress so well that a reader took them for an attack. This is
+  /// decided for each body, because a chain may have any number of them.
   private let storedFrames: FrameMaker
   private var plainBytes: UInt64 = 0
   private var storedBytes: UInt64 = 0
@@ -20,7 +21,7 @@ package final class BodyWriter {
     storedFrames = try FrameMaker(.none, capacity: Limits.bodyFrameBytes)
   }
 
-  /// An entry that was added or changed; the runs of a file follow.
+  /// Adds an entry that is new or changed; the extents of a file follow.
   package func put(_ entry: Entry, inherits: Bool) throws {
     encoder.byte(1)
     reference(entry.path)
@@ -31,14 +32,14 @@ package final class BodyWriter {
     try flushFull()
   }
 
-  /// An entry of the parent that is no more.
+  /// Adds the removal of an entry that the parent has.
   package func remove(_ path: Path) throws {
     encoder.byte(2)
     reference(path)
     try flushFull()
   }
 
-  /// The next run of the file that was put last.
+  /// Adds the next extent of the file that was put last.
   package func append(_ extent: PageExtent) throws {
     // Nobody could ever find the pages again.
     guard extent.location?.archive != PageLocation.unknownArchive else {

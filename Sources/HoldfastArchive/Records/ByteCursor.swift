@@ -2,7 +2,7 @@ internal import HoldfastCodec
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// Blocks of bytes that follow one another.
+/// Supplies bytes in consecutive blocks.
 protocol ByteSupply: AnyObject {
   /// What is read, for messages.
   var name: String { get }
@@ -10,7 +10,7 @@ protocol ByteSupply: AnyObject {
   func next() throws -> UnsafeRawBufferPointer?
 }
 
-/// Reads the primitives of format.md, section 3, from blocks that follow one another. The bytes may be hostile.
+/// Reads the primitives of format.md, section 3, from consecutive blocks. The bytes may be hostile.
 final class ByteCursor {
   private let supply: any ByteSupply
   private var block = UnsafeRawBufferPointer(start: nil, count: 0)
@@ -22,7 +22,7 @@ final class ByteCursor {
     self.supply = supply
   }
 
-  /// - Parameter bytes: of a file of our own, from its first one on.
+  /// - Parameter bytes: a file of our own, which is read from its beginning.
   convenience init(_ bytes: any ReadableBytes) {
     self.init(RangeSupply(bytes, from: 0, to: bytes.length))
   }
@@ -34,7 +34,7 @@ final class ByteCursor {
 
   func damage(_ finding: String) -> DamageError { DamageError(name, finding) }
 
-  /// Whether nothing follows.
+  /// Whether no bytes follow.
   func isAtEnd() throws -> Bool {
     while position == block.count {
       guard let next = try supply.next() else { return true }
@@ -107,7 +107,7 @@ final class ByteCursor {
     }
   }
 
-  /// A path that was written behind another one.
+  /// A path that was written as a difference to the one before it.
   func path(after previous: Path) throws -> Path {
     let shared = try varint(as: Int.self, max: previous.bytes.count)
     let count = try varint(as: Int.self, max: Limits.pathBytesMax)
@@ -130,7 +130,8 @@ final class ByteCursor {
   }
 }
 
-/// What reads frames one after the other can share between many readers: a long chain has as many bodies open as snapshots.
+/// Buffers for reading frames, shared by many readers on one thread: a replay has as many bodies open as the chain has
+/// snapshots.
 package final class FrameScratch {
   fileprivate let decompressor = Decompressor()
   fileprivate let stored = Buffer(capacity: ContainerReader.storedCapacity())
@@ -138,7 +139,7 @@ package final class FrameScratch {
   package init() {}
 }
 
-/// The plain bytes of a body, frame after frame, each proved against its digest.
+/// The plain bytes of a body, frame by frame, each checked against its digest.
 final class FrameSupply: ByteSupply {
   private let container: ContainerReader
   private let scratch: FrameScratch
@@ -168,7 +169,7 @@ final class FrameSupply: ByteSupply {
   }
 }
 
-/// The bytes of a file of our own, block after block.
+/// The bytes of a file of our own, block by block.
 final class RangeSupply: ByteSupply {
   private let bytes: any ReadableBytes
   private let block: Buffer

@@ -1,8 +1,8 @@
 package import HoldfastModel
 
-/// One step from a parent's state to the next.
+/// One change from a parent's state to the next.
 package enum Change: Sendable {
-  /// An entry that was added or changed. With `inherits`, pages that its runs do not cover are the parent's.
+  /// An entry that was added or changed. With `inherits`, pages that its extents do not cover are those of the parent.
   case put(Entry, inherits: Bool)
   case remove(Path)
 
@@ -14,17 +14,18 @@ package enum Change: Sendable {
   }
 }
 
-/// The runs of one file, in the order of pages.
+/// The extents of one file, in the order of pages.
 package protocol PageMapReader {
   mutating func next() throws -> PageExtent?
 }
 
-/// Changes in path order: a body, or a complete state seen as changes to nothing.
+/// Changes in path order: those of a body, or a complete state as changes to an empty one.
 package protocol ChangeReader: AnyObject {
   /// What is read, for messages.
   var name: String { get }
   /// The next change; `nil` after the last.
   func next() throws -> Change?
-  /// The runs of the file that `next()` gave last. To be read before the next `next()`, or not at all.
+  /// The extents of the file that `next()` gave last. They must be read before the next call of `next()`, or not at
+  /// all.
   func extents() throws -> any PageMapReader
 }

@@ -12,7 +12,7 @@ enum EntryType: UInt8 {
 }
 
 extension ByteEncoder {
-  /// What the state root covers of an entry, beside its path.
+  /// The parts of an entry that the state root covers, beside its path.
   mutating func state(of entry: Entry) {
     byte(entry.content.type.rawValue)
     attributes(entry.attributes)
@@ -66,7 +66,7 @@ extension ByteEncoder {
 }
 
 extension Entry {
-  /// Whether its identity has a capture mark.
+  /// Whether the identity contains a capture mark (`Identity.mark`).
   fileprivate var hasMark: Bool { file?.consistency == .sqliteReadTransaction }
 }
 
@@ -85,7 +85,7 @@ extension Content {
 }
 
 extension ByteCursor {
-  /// An entry without its path: type, attributes, content, identity.
+  /// Decodes an entry without its path: type, attributes, content, identity.
   func entry(at path: Path) throws -> Entry {
     guard let type = EntryType(rawValue: try byte()) else { throw damage("\(path) is of an unknown type") }
     let attributes = try attributes()

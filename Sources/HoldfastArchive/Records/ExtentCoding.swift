@@ -1,13 +1,13 @@
 internal import HoldfastModel
 
-/// The bytes of runs (format.md, section 6, records 3 and 4).
+/// The bytes of extents (format.md, section 6, records 3 and 4).
 enum ExtentCoding {
   static let dataRecord: UInt8 = 3
   static let zeroRecord: UInt8 = 4
 }
 
 extension ByteEncoder {
-  /// - Parameter end: where the previous run of this file ended.
+  /// - Parameter end: the end of the previous extent of this file.
   mutating func extent(_ extent: PageExtent, after end: UInt64) {
     byte(extent.location == nil ? ExtentCoding.zeroRecord : ExtentCoding.dataRecord)
     varint(extent.first - end)
@@ -21,7 +21,7 @@ extension ByteEncoder {
 }
 
 extension ByteCursor {
-  /// A run whose record byte was read already. Everything in it is checked against the file's bounds.
+  /// Decodes an extent whose record byte was already read. Everything in it is checked against the size of the file.
   func extent(record: UInt8, after end: UInt64, file: FileContent) throws -> PageExtent {
     let gap = try varint()
     let count = try varint()

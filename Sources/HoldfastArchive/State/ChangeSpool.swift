@@ -1,12 +1,13 @@
 package import HoldfastModel
 internal import HoldfastSystem
 
-/// What was captured, in path order, kept until it is known what else lies between: a database server tells some of its files only at the end.
+/// Holds captured changes in path order until it is known what else lies between them: a database server tells the
+/// contents of some of its files only at the end of a backup.
 package final class ChangeSpool {
   package enum Item {
-    /// An entry that is as the parent has it.
+    /// An entry that is unchanged since the parent.
     case kept(Entry)
-    /// An entry that was added (`isNew`) or changed; the runs of a file are to be read before the next item.
+    /// An entry that was added (`isNew`) or changed. The extents of a file must be read before the next item.
     case put(Entry, isNew: Bool, inherits: Bool, extents: (any PageMapReader)?)
     case removed(Path)
 
@@ -40,8 +41,8 @@ package final class ChangeSpool {
   }
 
   /// - Parameters:
-  ///   - isNew: whether the parent has nothing at its path; what inherits is not new.
-  ///   - inherits: whether `runs` are only what differs from the parent.
+  ///   - isNew: whether the parent has nothing at this path. An entry that inherits is not new.
+  ///   - inherits: whether `extents` contains only what differs from the parent.
   package func put(_ entry: Entry, isNew: Bool, inherits: Bool, extents: (any PageMapReader)?) throws {
     try add(inherits ? Mark.putInheriting : isNew ? Mark.putNew : Mark.put, entry)
     guard entry.file != nil else { return }
@@ -62,7 +63,7 @@ package final class ChangeSpool {
     try flushFull()
   }
 
-  /// Everything from the first item on; nothing may be added any more.
+  /// Ends adding, and reads everything from the first item on.
   package func finish() throws -> Reader {
     try flush()
     try bytes.finish()

@@ -1,9 +1,9 @@
 internal import HoldfastModel
 
-/// A map in which runs of zero pages that follow one another are one: a state, and a body that is written, has no more of them than it needs.
+/// A map in which adjacent extents of zero pages are joined, so that a state or body has no more of them than needed.
 struct JoinedZeros: PageMapReader {
   private var map: any PageMapReader
-  /// What was read ahead.
+  /// The extent that was read ahead.
   private var following: PageExtent?
 
   init(_ map: any PageMapReader) {

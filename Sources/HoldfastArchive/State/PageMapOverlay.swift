@@ -1,25 +1,27 @@
 internal import HoldfastCodec
 package import HoldfastModel
 
-/// Several maps of one file laid over each other: for every page the newest run that has it.
+/// Several maps of one file laid over each other: for every page, the newest extent that contains it.
 package struct PageMapOverlay: PageMapReader {
   private var layers: [any PageMapReader]
   private var current: [PageExtent?]
-  /// The first page of each layer's current run, `UInt64.max` at its end: kept apart because it is searched for every run.
+  /// The first page of each layer's current extent, `UInt64.max` at the end of a layer. Kept apart because it is
+  /// searched for every extent.
   private var starts: [UInt64]
   private let pageCount: UInt64
   private let pageSize: UInt32
   private let coversAll: Bool
   private let name: String
   private var position: UInt64 = 0
-  /// How far each layer's pages may be inherited; `nil` where that is for the caller to know.
+  /// How far the pages of each layer may be inherited; `nil` when the caller takes care of that.
   private let reaches: [Reach]?
 
-  /// Up to which page a layer's pages are those of the newest: nothing that was longer, shorter or not there in between is inherited.
+  /// Up to which page the pages of a layer are still those of the newest. A page that had another length in between, or
+  /// was missing, is not inherited.
   private struct Reach {
-    /// Pages that have the same length in all layers down to this one.
+    /// The number of pages that have the same length in all layers down to this one.
     var same: UInt64
-    /// Pages that are there in all of them: enough for zeros, of which there may be more or fewer in a page.
+    /// The number of pages that exist in all of them. This is enough for pages of zeros, whose length may differ.
     var present: UInt64
 
     func covers(_ extent: PageExtent, upTo end: UInt64) -> Bool { end <= (extent.location == nil ? present : same) }
@@ -27,8 +29,9 @@ package struct PageMapOverlay: PageMapReader {
 
   /// - Parameters:
   ///   - layers: the newest first.
-  ///   - sizes: of the file in each layer, in bytes; then a page is taken from a layer only where it had its length ever since (format.md, section 6).
-  ///   - coversAll: whether every page must be in some layer; else pages in none are left out.
+  ///   - sizes: the size of the file in each layer, in bytes. If given, a page is taken from a layer only when it has
+  ///     had the same length ever since (format.md, section 6).
+  ///   - coversAll: whether every page must be in some layer; otherwise pages that are in none are left out.
   ///   - name: what is read, for messages.
   package init(
     layers: [any PageMapReader], sizes: [UInt64]? = nil, file: FileContent, coversAll: Bool, name: String
@@ -76,7 +79,7 @@ package struct PageMapOverlay: PageMapReader {
     }
   }
 
-  /// The newest layer whose current run holds `position`.
+  /// The newest layer whose current extent contains `position`.
   private mutating func newestLayer() throws -> Int? {
     for index in starts.indices where starts[index] <= position {
       while let extent = current[index], extent.end <= position {
@@ -89,10 +92,10 @@ package struct PageMapOverlay: PageMapReader {
   }
 }
 
-/// Passes runs on and computes the file digest of what passed (format.md, section 6).
+/// Computes the file digest from extents (format.md, section 6).
 package final class FileDigester {
   private var hasher = PageDigestStream()
-  /// Whether a page that is stored has the digest that only pages of zeros have.
+  /// Whether a stored page has the digest that only pages of zeros may have.
   package private(set) var hasStoredZeros = false
 
   package init() {}
@@ -102,6 +105,6 @@ package final class FileDigester {
     if hasher.add(extent.digests) { hasStoredZeros = true }
   }
 
-  /// The digest of a file of this size; no more runs may be added.
+  /// The digest of a file of this size. No more extents may be added.
   package func finish(size: UInt64, pageSize: UInt32) -> Digest { hasher.finish(size: size, pageSize: pageSize) }
 }

@@ -1,7 +1,7 @@
 package import HoldfastModel
 internal import HoldfastSystem
 
-/// Runs that are kept until the file they belong to is whole: in memory, and beyond some MiB in a scratch file.
+/// Holds extents until the whole file was captured: in memory, and beyond some MiB in a scratch file.
 package final class PageMapSpool {
   private static let blockBytes = 64 << 10
   private let bytes: any ScratchBytes
@@ -18,7 +18,7 @@ package final class PageMapSpool {
     if block.bytes.count >= Self.blockBytes { try flush() }
   }
 
-  /// The runs from the first on; nothing may be appended any more.
+  /// The extents from the first on. No more may be appended.
   package func extents(of file: FileContent) throws -> any PageMapReader {
     try flush()
     try bytes.finish()

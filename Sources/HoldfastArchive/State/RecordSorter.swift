@@ -12,7 +12,8 @@ struct SortableRecord {
   }
 }
 
-/// Sorts more records than memory holds: beyond some MiB, sorted stretches of them go to a scratch file, and are merged as they are read.
+/// Sorts more records than fit into memory: beyond some MiB, sorted parts go to a scratch file, and are merged while
+/// they are read.
 final class RecordSorter {
   private struct Place {
     let high: UInt64
@@ -24,15 +25,15 @@ final class RecordSorter {
   private static let payloadBytesMax = 1 << 20
   private let space: ScratchSpace
   private let memoryBytes: Int
-  /// The payloads of the records in memory, one behind the other, and where each is.
+  /// The payloads of the records in memory, one after the other, and the position of each.
   private var payloads: [UInt8] = []
   private var places: [Place] = []
   private var scratch: (any ScratchBytes)?
-  /// Where in the scratch file each sorted stretch lies.
+  /// The range of each sorted part in the scratch file.
   private var stretches: [Range<UInt64>] = []
   private var written: UInt64 = 0
 
-  /// - Parameter memoryBytes: what may be held; as much again while records are read.
+  /// - Parameter memoryBytes: the memory for records; reading takes as much again.
   init(_ space: ScratchSpace, memoryBytes: Int) {
     self.space = space
     self.memoryBytes = memoryBytes
@@ -45,7 +46,7 @@ final class RecordSorter {
     if payloads.count + places.count * MemoryLayout<Place>.stride >= memoryBytes { try flush() }
   }
 
-  /// Ends the adding; the records can be read then, as often as one likes.
+  /// Ends adding. The records can then be read any number of times.
   func finish() throws {
     if scratch == nil { return sort() }
     if !places.isEmpty { try flush() }
@@ -117,15 +118,15 @@ final class RecordSorter {
   }
 }
 
-/// Records in their order.
+/// Supplies records in sorted order.
 protocol RecordStretch {
   mutating func next() throws -> SortableRecord?
 }
 
-/// Merges sorted stretches: of their next records the first.
+/// Merges sorted parts: always gives the first of their next records.
 struct RecordReader {
   private var stretches: [any RecordStretch]
-  /// A heap: the first record of all is at its root.
+  /// A heap with the first of the next records at its root.
   private var heap: [(record: SortableRecord, stretch: Int)] = []
 
   fileprivate init(_ stretches: [any RecordStretch]) throws {

@@ -1,13 +1,14 @@
 internal import HoldfastModel
 package import HoldfastSystem
 
-/// Applies the bodies of a chain to a state: for every path the newest snapshot that says something about it, for every page the newest
-/// run (format.md, section 7). All layers are read side by side in path order, so memory does not grow with the source.
+/// Applies the bodies of a chain to a state: for every path, the newest snapshot that mentions it; for every page, the
+/// newest extent (format.md, section 7). All layers are read side by side in path order, so memory does not grow with
+/// the source.
 package struct Replay {
-  /// One layer, and where it stands.
+  /// One layer and its current change.
   private final class Layer {
     let reader: any ChangeReader
-    /// 0 is the newest.
+    /// 0 for the newest layer.
     let age: Int
     var change: Change
 
@@ -18,7 +19,7 @@ package struct Replay {
     }
   }
 
-  /// Sorted so that the next one is last: by path, and for the same path the newest first.
+  /// Sorted so that the next one is last: by path, and the newest first for the same path.
   private var layers: [Layer] = []
   private var ancestors: [Path] = []
 
@@ -32,7 +33,7 @@ package struct Replay {
   }
 
   /// Writes the resulting state.
-  /// - Throws: `DamageError` where the layers do not fit on each other.
+  /// - Throws: `DamageError` when the layers contradict each other.
   package mutating func write(to writer: StateWriter, cancellation: Cancellation) throws {
     while let newest = layers.last {
       try cancellation.check()
@@ -64,7 +65,7 @@ package struct Replay {
     return left.change.path < right.change.path
   }
 
-  /// - Parameter group: everything that is said about one path, the newest first.
+  /// - Parameter group: all changes to one path, the newest first.
   private mutating func resolve(_ group: [Layer], to writer: StateWriter) throws {
     try checkOrder(of: group)
     guard let newest = group.first, case .put(let entry, let inherits) = newest.change else { return }
@@ -93,8 +94,8 @@ package struct Replay {
     }
   }
 
-  /// Whether each change to a path fits on what those before it left there: so that a chain says the same whether it is replayed at once or
-  /// snapshot by snapshot.
+  /// Checks that each change to a path is possible after those before it. So a chain gives the same state whether it is
+  /// replayed at once or snapshot by snapshot.
   private func checkOrder(of group: [Layer]) throws {
     var isThere = false
     var pageSize: UInt32?
@@ -113,7 +114,7 @@ package struct Replay {
     }
   }
 
-  /// Whether the directory that holds the entry is there. Entries come in path order, so it is one of the last ones.
+  /// Checks that the directory of the entry exists. Entries come in path order, so it is one of the last directories.
   private mutating func checkPlace(of entry: Entry, in layer: Layer) throws {
     while let last = ancestors.last, !last.contains(entry.path) || last == entry.path { ancestors.removeLast() }
     if let parent = entry.path.parent, ancestors.last != parent {
@@ -131,7 +132,7 @@ package struct Replay {
   }
 }
 
-/// A map that digests what passes.
+/// A map that computes the digest of the extents that are read from it.
 private struct ProvingMap: PageMapReader {
   private var map: PageMapOverlay
   let digester: FileDigester

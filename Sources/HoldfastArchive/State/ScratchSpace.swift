@@ -1,8 +1,8 @@
 internal import HoldfastCodec
 package import HoldfastSystem
 
-/// Where a run keeps what is too large for memory. Of a sealed repository nothing lies on a disk in the clear: its scratch files are sealed as well,
-/// under keys that are never stored.
+/// Holds what is too large for memory during a run. The scratch files of a sealed repository are sealed too, under keys
+/// that are never stored, so that nothing of it lies on a disk in the clear.
 package struct ScratchSpace: Sendable {
   private let host: Host
   private let isSealed: Bool
@@ -15,14 +15,14 @@ package struct ScratchSpace: Sendable {
   /// Bytes that stay in memory as long as they are few.
   package func make() -> any ScratchBytes { SpooledBytes(self) }
 
-  /// Bytes in a file, for those who know that they are many.
+  /// Bytes in a file, for callers that know that they are many.
   func makeFile() throws -> any ScratchBytes {
     let file = try host.makeScratchFile()
     return isSealed ? SealedScratch(file) : file
   }
 }
 
-/// Written by one owner first, in order; after `finish` only read.
+/// Bytes that one owner appends in order, and that are only read after `finish`.
 package protocol ScratchBytes: ByteSink, ReadableBytes {
   func finish() throws
 }
@@ -32,7 +32,7 @@ extension ScratchFile: ScratchBytes {
 }
 
 private final class SealedScratch: ScratchBytes, @unchecked Sendable {
-  // Sendable without a lock: it is written by one owner first, and only read after that.
+  // Sendable without a lock: one owner writes it first, and it is only read after that.
   private static let context = Array("scratch".utf8)
   private let file: ScratchFile
   private let key = SealingKey()

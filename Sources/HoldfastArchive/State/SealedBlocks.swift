@@ -3,8 +3,8 @@ internal import HoldfastModel
 package import HoldfastSystem
 internal import Synchronization
 
-/// How a private file of this machine is sealed: block by block, so that it can be read at any place. A block's number, whether it is the last, and what
-/// the file belongs to are sealed with it: blocks cannot change places, and none can be missing.
+/// Seals a private file of this machine block by block, so that it can be read at any offset. A block's number, whether
+/// it is the last, and the context of the file are authenticated with it: no block can be moved, removed or replaced.
 private struct BlockSeal {
   static let plainCount = 64 << 10
   static let storedCount = plainCount + SealingKey.tagByteCount
@@ -14,7 +14,7 @@ private struct BlockSeal {
   func associated(isLast: Bool) -> [UInt8] { context + [isLast ? 1 : 0] }
 }
 
-/// Seals what is written, in order, to another sink.
+/// Seals what is appended, and passes it to another sink.
 package final class SealedWriter: ByteSink {
   private let sink: any ByteSink
   private let seal: BlockSeal
@@ -22,8 +22,8 @@ package final class SealedWriter: ByteSink {
   private var number: UInt32 = 0
 
   /// - Parameters:
-  ///   - key: used for this file alone.
-  ///   - context: what the file is, and what it belongs to.
+  ///   - key: used for this file only.
+  ///   - context: identifies the file and what it belongs to.
   package init(to sink: any ByteSink, key: SealingKey, context: [UInt8]) {
     self.sink = sink
     seal = BlockSeal(key: key, context: context)
@@ -33,7 +33,7 @@ package final class SealedWriter: ByteSink {
   package func append(_ bytes: UnsafeRawBufferPointer) throws {
     var rest = bytes[...]
     while !rest.isEmpty {
-      // A full block waits: it may be the last.
+      // A full block is held back: it may be the last.
       if block.count == BlockSeal.plainCount { try flush(isLast: false) }
       let taken = min(rest.count, BlockSeal.plainCount - block.count)
       block.append(contentsOf: rest.prefix(taken))
@@ -41,7 +41,7 @@ package final class SealedWriter: ByteSink {
     }
   }
 
-  /// Ends the file; nothing may be appended any more.
+  /// Ends the file. Nothing more may be appended.
   package func finish() throws { try flush(isLast: true) }
 
   private func flush(isLast: Bool) throws {
@@ -52,7 +52,7 @@ package final class SealedWriter: ByteSink {
   }
 }
 
-/// Reads what a `SealedWriter` wrote, at any place.
+/// Reads what a `SealedWriter` wrote, at any offset.
 package final class SealedReader: ReadableBytes {
   private static let keptMax = 4
   private let bytes: any ReadableBytes
@@ -63,7 +63,7 @@ package final class SealedReader: ReadableBytes {
   /// The blocks that were opened last.
   private let kept = Mutex<[(number: UInt64, plain: [UInt8])]>([])
 
-  /// - Throws: `DamageError` when the last block is not the last of such a file: then it was cut.
+  /// - Throws: `DamageError` when the last block does not say that it is the last: the file was cut.
   package init(_ bytes: any ReadableBytes, key: SealingKey, context: [UInt8]) throws {
     self.bytes = bytes
     seal = BlockSeal(key: key, context: context)
@@ -74,7 +74,7 @@ package final class SealedReader: ReadableBytes {
       bytes.length - (blockCount - 1) * stored >= UInt64(SealingKey.tagByteCount)
     else { throw DamageError(bytes.name, "it is no whole number of sealed blocks") }
     length = bytes.length - tags
-    // Nobody who reads the blocks before it would notice.
+    // Nobody who reads only the blocks before it would notice.
     _ = try block(blockCount - 1)
   }
 

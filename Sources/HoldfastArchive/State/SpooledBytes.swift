@@ -1,8 +1,9 @@
 internal import HoldfastSystem
 
-/// Scratch bytes in memory, and beyond some MiB in a scratch file: most states are small, and are read several times in a run.
+/// Scratch bytes in memory, and beyond some MiB in a scratch file: most states are small, and are read several times in
+/// a run.
 final class SpooledBytes: ScratchBytes, @unchecked Sendable {
-  // Sendable without a lock: it is written by one owner first, and only read after that.
+  // Sendable without a lock: one owner writes it first, and it is only read after that.
   private static let memoryBytesMax: UInt64 = 4 << 20
   private let space: ScratchSpace
   private var memory = MemoryBytes(name: "scratch file")
@@ -22,7 +23,7 @@ final class SpooledBytes: ScratchBytes, @unchecked Sendable {
     if let file { try file.append(more) } else { memory.append(more) }
   }
 
-  /// Nothing may be appended any more; to say so twice does no harm.
+  /// Ends appending. A second call does no harm.
   func finish() throws {
     if !isFinished { try file?.finish() }
     isFinished = true

@@ -2,11 +2,12 @@ internal import HoldfastCodec
 package import HoldfastModel
 package import HoldfastSystem
 
-/// The complete state of a snapshot in a file of our own: what a replay results in, and what the local cache keeps.
+/// The complete state of a snapshot in a file of our own: the result of a replay, and what the local cache keeps.
 ///
-/// Entries in path order, each as in a body; behind a file its page map in blocks of at most about 1 MiB, each with its
-/// length before it and an empty one after the last, so that a map can be skipped or copied without being understood. The
-/// form is private to one version of holdfast: whoever finds another one replays the chain.
+/// Entries are in path order, each encoded as in a body. A file's entry is followed by its page map in blocks of at
+/// most about 1 MiB, each with its length before it, and an empty block at the end: so a map can be skipped or copied
+/// without being decoded. The layout is private to one version of holdfast; a version that finds another one replays
+/// the chain.
 package struct StateFile: Sendable {
   package let bytes: any ReadableBytes
   package let summary: Envelope.State
@@ -24,11 +25,11 @@ package struct StateFile: Sendable {
 
   package func makeReader() -> StateReader { StateReader(self) }
 
-  /// So many hard links are checked at once: a few dozen bytes each.
+  /// The most hard links that are checked in one pass: each takes a few dozen bytes.
   private static let linksMax = 1 << 20
 
   /// Checks that every hard link leads to a file of this state.
-  /// - Parameter name: what the state came from, for messages.
+  /// - Parameter name: where the state came from, for messages.
   package func checkLinks(name: String) throws {
     let links = makeReader()
     var isAtEnd = false
@@ -61,7 +62,7 @@ package struct StateFile: Sendable {
     return DamageError(name, "a hard link leads to \(first ?? .root), which is no file")
   }
 
-  /// Whether there is an entry at a path, or below it; reads what comes before it.
+  /// Whether there is an entry at a path or below it. Reads all entries before it.
   package func has(_ path: Path) throws -> Bool {
     let entries = makeReader()
     while let entry = try entries.nextEntry() {
@@ -71,18 +72,19 @@ package struct StateFile: Sendable {
     return false
   }
 
-  /// The file whose entry begins at `offset`, and where its map does; `nil` where that is no file. Its path is told only to who reads from the beginning.
+  /// The file whose entry begins at `offset`, and the offset of its map; `nil` when that entry is not a file. The path
+  /// is not known here: it is encoded relative to the entry before.
   package func file(at offset: UInt64) throws -> (content: FileContent, mapOffset: UInt64)? {
     try StateReader.file(of: self, at: offset)
   }
 
-  /// The runs of a file whose map begins at `offset`.
+  /// The extents of a file whose map begins at `offset`.
   package func extents(at offset: UInt64, of file: FileContent) -> any PageMapReader {
     StateReader.extents(of: self, at: offset, file: file)
   }
 }
 
-/// The state root, entry by entry (format.md, section 7), and what is counted along the way.
+/// Computes the state root entry by entry (format.md, section 7), and the counts of a state.
 package struct StateSummarizer {
   private var hasher = Hasher()
   private var entries: UInt64 = 0
@@ -90,7 +92,7 @@ package struct StateSummarizer {
   private var bytes: UInt64 = 0
   /// The weakest class of any file.
   package private(set) var consistency = ConsistencyClass.stable
-  /// Files that are torn or unreadable.
+  /// Number of files that are torn or unreadable.
   package private(set) var incomplete: UInt64 = 0
 
   package init() {}
@@ -108,7 +110,7 @@ package struct StateSummarizer {
     if !file.consistency.isComplete { incomplete += 1 }
   }
 
-  /// Whether there is more already than a state has.
+  /// Whether more was counted already than the state has.
   func exceeds(_ state: Envelope.State) -> Bool {
     entries > state.entries || files > state.files || bytes > state.bytes
   }
@@ -118,15 +120,15 @@ package struct StateSummarizer {
   }
 }
 
-/// More came than a state has.
+/// Thrown when more was written than the state has.
 package enum StateExcess: Error {
-  /// Entries, files, or bytes of files.
+  /// Too many entries, files, or bytes of files.
   case entries
-  /// Bytes of the state itself.
+  /// Too many bytes of the state itself.
   case bytes
 }
 
-/// Writes a state, entry by entry, to a sink.
+/// Writes a state to a sink, entry by entry.
 package final class StateWriter {
   private static let blockBytes = 1 << 20
   private let sink: any ByteSink
@@ -136,12 +138,12 @@ package final class StateWriter {
   private var encoder = ByteEncoder()
   private var summarizer = StateSummarizer()
   private var path = Path.root
-  /// Whether any entry so far is another name of a file: then `StateFile.checkLinks` has something to check.
+  /// Whether any entry so far is a hard link: then `StateFile.checkLinks` is needed.
   package private(set) var hasHardLinks = false
 
   /// - Parameters:
-  ///   - expected: what will have come in the end, as a manifest says: whoever brings more is refused at once.
-  ///   - bytesMax: of the state itself; `StateExcess` is thrown when it gets longer.
+  ///   - expected: the counts of the complete state, from a manifest; more is refused at once.
+  ///   - bytesMax: the most bytes of the state itself; `StateExcess` is thrown beyond it.
   package init(_ sink: any ByteSink, expected: Envelope.State? = nil, bytesMax: UInt64 = .max) {
     self.sink = sink
     self.expected = expected
@@ -166,7 +168,7 @@ package final class StateWriter {
     encoder.varint(UInt(0))
   }
 
-  /// An entry whose map is taken over as it lies in another state.
+  /// Writes an entry with its map copied unchanged from another state.
   package func copy(_ entry: Entry, from reader: StateReader) throws {
     try begin(entry)
     guard entry.file != nil else { return }

@@ -1,7 +1,7 @@
 package import HoldfastModel
 internal import HoldfastSystem
 
-/// Reads a state: entry by entry, and the page map of an entry where it is wanted. Seen as changes, every entry is put anew.
+/// Reads a state entry by entry, and the page map of an entry on demand. As a `ChangeReader`, it puts every entry anew.
 package final class StateReader: ChangeReader {
   private static let mapBlockBytesMax = 16 << 20
   private let state: StateFile
@@ -10,7 +10,7 @@ package final class StateReader: ChangeReader {
   private var file: FileContent?
   private var openExtents: Extents?
   private var path = Path.root
-  /// Where the entry that came last begins, and its map: for `StateFile.file(at:)` and `StateFile.runs(at:of:)`.
+  /// Where the last entry and its map begin: for `StateFile.file(at:)` and `StateFile.extents(at:of:)`.
   package private(set) var entryOffset: UInt64 = 0
   package private(set) var mapOffset: UInt64 = 0
 
@@ -40,7 +40,7 @@ package final class StateReader: ChangeReader {
     try nextEntry().map { .put($0, inherits: false) }
   }
 
-  /// The runs of the file that came last.
+  /// The extents of the last entry, which must be a file.
   package func extents() -> any PageMapReader {
     isMapPending = false
     let extents = Extents(cursor: cursor, file: file)
@@ -48,7 +48,7 @@ package final class StateReader: ChangeReader {
     return extents
   }
 
-  /// Passes on the blocks of the map of the file that came last.
+  /// Passes on the blocks of the last entry's map.
   func copyMap(_ body: ([UInt8]) throws -> Void) throws {
     isMapPending = false
     while true {
@@ -67,12 +67,12 @@ package final class StateReader: ChangeReader {
     }
   }
 
-  /// The runs of a map that lies elsewhere in the same state.
+  /// The extents of a map at another offset of the same state.
   static func extents(of state: StateFile, at offset: UInt64, file: FileContent) -> any PageMapReader {
     Extents(cursor: ByteCursor(RangeSupply(state.bytes, from: offset, to: state.bytes.length)), file: file)
   }
 
-  /// A file whose entry lies elsewhere in the same state.
+  /// A file whose entry is at another offset of the same state.
   static func file(of state: StateFile, at offset: UInt64) throws -> (content: FileContent, mapOffset: UInt64)? {
     let cursor = ByteCursor(RangeSupply(state.bytes, from: offset, to: state.bytes.length))
     _ = try cursor.varint(as: Int.self, max: Limits.pathBytesMax)
@@ -112,7 +112,7 @@ package final class StateReader: ChangeReader {
   }
 }
 
-/// One block of bytes in memory.
+/// Supplies one block of bytes from memory.
 final class BlockSupply: ByteSupply {
   let name: String
   private let buffer: Buffer

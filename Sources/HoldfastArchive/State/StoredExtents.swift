@@ -1,9 +1,9 @@
 package import HoldfastModel
 package import HoldfastSystem
 
-/// A run of a state whose pages are stored, apart from its file.
+/// An extent of a state whose pages are stored, without the file that it belongs to.
 package struct StoredExtent: Sendable {
-  /// Which of all such runs of the state it is, counted in path order.
+  /// The index of this extent among all stored extents of the state, in path order.
   package var ordinal: UInt64
   package var location: PageLocation
   package var byteCount: Int
@@ -18,10 +18,10 @@ package struct StoredExtent: Sendable {
     self.digests = digests
   }
 
-  /// Plain bytes of its frame.
+  /// The range of its pages in the plain bytes of the frame.
   package var range: Range<Int> { Int(location.offset)..<Int(location.offset) + byteCount }
 
-  /// Tells this run from others by its pages.
+  /// Distinguishes this extent from others by its pages.
   package var check: UInt64 { Self.check(digests) }
 
   package static func check(_ digests: [UInt8]) -> UInt64 {
@@ -29,12 +29,12 @@ package struct StoredExtent: Sendable {
   }
 }
 
-/// The stored runs of a state in the order in which they lie in the archives: so that each frame is met once. Takes no more memory where
-/// the state is large.
+/// The stored extents of a state, sorted by page location, so that each frame is read once. Memory does not grow with
+/// the state.
 package final class StoredExtents {
   private let sorter: RecordSorter
 
-  /// - Parameter memoryBytes: beyond which a scratch file is used.
+  /// - Parameter memoryBytes: the memory for extents; beyond it a scratch file is used.
   package init(of state: StateFile, _ space: ScratchSpace, memoryBytes: Int, cancellation: Cancellation) throws {
     sorter = RecordSorter(space, memoryBytes: memoryBytes)
     var ordinal: UInt64 = 0
@@ -52,7 +52,7 @@ package final class StoredExtents {
     try sorter.finish()
   }
 
-  /// From the first one on; several may read side by side.
+  /// Reads from the first extent on. Several readers may be used side by side.
   package func makeReader() throws -> Reader { Reader(records: try sorter.makeReader()) }
 
   private static func record(
@@ -87,11 +87,11 @@ package final class StoredExtents {
   }
 }
 
-/// Where the stored runs of a state lie now: told in any order, read in that of the state.
+/// The new location of every stored extent of a state: appended in any order, read in the order of the state.
 package final class MovedExtents {
   private let sorter: RecordSorter
 
-  /// - Parameter memoryBytes: beyond which a scratch file is used.
+  /// - Parameter memoryBytes: the memory for records; beyond it a scratch file is used.
   package init(_ space: ScratchSpace, memoryBytes: Int) {
     sorter = RecordSorter(space, memoryBytes: memoryBytes)
   }
@@ -101,7 +101,7 @@ package final class MovedExtents {
     encoder.varint(extent.check)
     encoder.varint(location.frame)
     encoder.varint(location.offset)
-    // The archive is beside the ordinal, as one of the two numbers: there is one run of each ordinal.
+    // The archive is the second sort number, beside the ordinal: there is only one record for each ordinal.
     try sorter.append(SortableRecord(high: extent.ordinal, low: location.archive, payload: encoder.bytes))
   }
 

@@ -4,8 +4,8 @@ internal import struct Crypto.HMAC
 internal import struct Crypto.SHA256
 
 extension WriterKey {
-  /// What stands for the digest of a file where nobody but this machine may compare it (format.md, section 11).
-  /// - Parameter context: says which file it is: the same bytes elsewhere have another code.
+  /// Replaces the digest of a file when only this machine may compare it (format.md, section 11).
+  /// - Parameter context: identifies the file: the same bytes in another file have another code.
   package func contentCode(of digest: Digest, context: [UInt8]) -> Digest {
     let code = HMAC<SHA256>.authenticationCode(for: context + digest.bytes, using: contentKey)
     guard let digest = Digest(bytes: Array(code)) else { preconditionFailure("HMAC-SHA-256 has 32 bytes") }

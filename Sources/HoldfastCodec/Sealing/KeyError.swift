@@ -1,6 +1,6 @@
 package import HoldfastModel
 
-/// A key that is not what it should be, or does not fit.
+/// A key that is malformed, or does not fit.
 package struct KeyError: OperatorError, Equatable {
   package let message: String
   package let hint: String?
@@ -21,7 +21,7 @@ package struct KeyError: OperatorError, Equatable {
   static func otherKind(_ name: String, expected: KeyText.Kind, found: KeyText.Kind) -> KeyError {
     let beginning =
       "\(expected.title.prefix(1).uppercased() + expected.title.dropFirst()) begins with \"\(expected.rawValue)\"."
-    // What is public is named on the command line, where others see it.
+    // Public keys are given on the command line, where other users of the machine can see them.
     let isGivenAway = found.isSecret && !expected.isSecret
     return KeyError(
       "\(name) holds \(found.title) where \(expected.title) is needed",

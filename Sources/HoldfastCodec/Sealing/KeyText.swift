@@ -1,14 +1,14 @@
 internal import HoldfastModel
 
-/// How keys are written (format.md, section 9): what it is, the key in hexadecimal, and a checksum, so that a key that was cut or mistyped is
-/// noticed before it is used.
+/// The text form of keys (format.md, section 9): the kind, the key in hexadecimal, and a checksum, so that a cut or
+/// mistyped key is noticed before it is used.
 package enum KeyText {
   package enum Kind: String, CaseIterable, Sendable {
     case identity = "holdfast-identity-"
     case recipient = "holdfast-recipient-"
-    /// A seed of which signing and other keys are derived.
+    /// A seed from which the signing key and others are derived.
     case writerSecret = "holdfast-writer-secret-2-"
-    /// From before: the seed itself signs.
+    /// The older form: the seed itself is the signing key.
     case rawWriterSecret = "holdfast-writer-secret-"
     case writer = "holdfast-writer-"
 
@@ -16,7 +16,7 @@ package enum KeyText {
 
     var isSecret: Bool { self == .identity || self == .writerSecret || self == .rawWriterSecret }
 
-    /// What it is called in messages.
+    /// The name of the kind in messages.
     package var title: String {
       switch self {
       case .identity: "an identity"
@@ -35,8 +35,8 @@ package enum KeyText {
     return text + "-" + checksum(text)
   }
 
-  /// - Parameter name: where the text came from, for messages; the text itself may be secret and is never shown.
-  /// - Throws: `KeyError` when it is not such a key, whole.
+  /// - Parameter name: where the text came from, for messages. The text itself may be secret and is never shown.
+  /// - Throws: `KeyError` when it is not a complete key of this kind.
   static func decode(_ text: some StringProtocol, as kind: Kind, name: String) throws(KeyError) -> [UInt8] {
     guard let found = Kind.allCases.filter({ text.hasPrefix($0.rawValue) }).max(by: { $0.rawValue < $1.rawValue })
     else {
@@ -52,12 +52,12 @@ package enum KeyText {
     return bytes
   }
 
-  /// The one secret in the text of a key file: on a line of its own, beside comments.
+  /// The one secret in a key file: on a line of its own, beside comments.
   static func decodeFile(_ text: SecretBytes, as kind: Kind, name: String) throws(KeyError) -> [UInt8] {
     try decode(secretLine(of: text, kind, name), as: kind, name: name)
   }
 
-  /// The secret of a writer, and whether the seed itself signs.
+  /// The secret of a writer, and whether its seed itself signs.
   static func decodeWriterFile(_ text: SecretBytes, name: String) throws(KeyError) -> (seed: [UInt8], isRaw: Bool) {
     let line = try secretLine(of: text, .rawWriterSecret, name)
     let kind = line.hasPrefix(Kind.writerSecret.rawValue) ? Kind.writerSecret : .rawWriterSecret
@@ -66,7 +66,7 @@ package enum KeyText {
 
   private static func secretLine(of text: SecretBytes, _ kind: Kind, _ name: String) throws(KeyError) -> String {
     let lines = text.withUnsafeBytes { bytes in
-      // Some editors begin a file with a mark of its encoding.
+      // Some editors begin a file with a byte order mark.
       (bytes.starts(with: byteOrderMark) ? bytes.dropFirst(byteOrderMark.count) : bytes[...])
         .split(separator: UInt8(ascii: "\n")).map { String(decoding: $0, as: UTF8.self).trimmingBlanks() }
     }.filter { !$0.isEmpty && !$0.hasPrefix("#") }

@@ -2,11 +2,11 @@ internal import Crypto
 internal import CryptoExtras
 package import HoldfastModel
 
-/// An identity sealed under a passphrase (format.md, section 9), as it lies in the keyring.
+/// An identity that is sealed under a passphrase (format.md, section 9), as the keyring contains it.
 package struct PassphraseSeal: Hashable, Sendable, Codable {
   private static let logNRange = 15...18
   private static let saltByteCount = 32
-  /// Takes 128 MiB and some tenths of a second.
+  /// Takes 128 MiB of memory and some tenths of a second.
   package static let standardLogN = 17
 
   package let salt: String
@@ -16,8 +16,8 @@ package struct PassphraseSeal: Hashable, Sendable, Codable {
   package let sealed: String
 
   /// - Parameters:
-  ///   - logN: the cost of a guess, as a power of two: 15 to 18.
-  ///   - repository: what it is bound to.
+  ///   - logN: the cost of one guess, as a power of two: 15 to 18.
+  ///   - repository: the repository that the seal is bound to.
   package init(
     _ identity: RecoveryIdentity, passphrase: SecretBytes, repository: Identifier, logN: Int = standardLogN
   ) throws {
@@ -28,7 +28,7 @@ package struct PassphraseSeal: Hashable, Sendable, Codable {
     sealed = Hex.encode(try identity.sealed(by: key, associated: Self.associated(repository)))
   }
 
-  /// Whether the parameters are within their bounds: nothing is derived with others, whoever wrote them.
+  /// Whether the parameters are within their bounds. No key is derived with others, whoever wrote them.
   package var isSound: Bool {
     Self.logNRange.contains(logN) && r == 8 && p == 1 && Hex.decode(salt)?.count == Self.saltByteCount
       && Hex.decode(sealed)?.count == 32 + SealingKey.tagByteCount

@@ -2,10 +2,10 @@ internal import Crypto
 internal import FoundationEssentials
 package import HoldfastModel
 
-/// HPKE as this format uses it.
+/// The HPKE suite of this format.
 private let suite = HPKE.Ciphersuite(kem: .Curve25519_HKDF_SHA256, kdf: .HKDF_SHA256, aead: .AES_GCM_256)
 
-/// What opens a repository, and signs its keyring: one secret seed, kept away from the machines that take backups.
+/// The secret that opens a repository and signs its keyring: one seed, kept away from the machines that take backups.
 package struct RecoveryIdentity: Sendable {
   private let seed: SecretBytes
   private let opening: Curve25519.KeyAgreement.PrivateKey
@@ -13,7 +13,7 @@ package struct RecoveryIdentity: Sendable {
   package let authority: SigningKey
   package let recipient: Recipient
 
-  /// A fresh one.
+  /// Makes a new identity.
   package init() throws {
     try self.init(seed: SecretBytes.random(count: 32))
   }
@@ -33,7 +33,7 @@ package struct RecoveryIdentity: Sendable {
     try self.init(seed: SecretBytes(taking: &bytes))
   }
 
-  /// The text of its key file: the secret with comments that say what it is.
+  /// The text of its key file: the secret, and comments that say what it is.
   package func fileText(created: String) -> SecretBytes {
     let secret = seed.withUnsafeBytes { KeyText.encode(.identity, $0) }
     var text = Array(
@@ -47,7 +47,7 @@ package struct RecoveryIdentity: Sendable {
     return SecretBytes(taking: &text)
   }
 
-  /// Opens the key of an object from its slot. `nil` when it was not sealed to this identity, for this object.
+  /// Opens the key of an object from its slot; `nil` when it was not sealed to this identity for this object.
   package func open(_ slot: KeySlot, info: [UInt8]) -> SealingKey? {
     guard
       let sender = try? Curve25519.KeyAgreement.PublicKey(rawRepresentation: slot.encapsulatedKey),
@@ -68,15 +68,16 @@ package struct RecoveryIdentity: Sendable {
 }
 
 extension Curve25519.KeyAgreement.PrivateKey {
-  /// Whether a shared secret with this key is secret. With a point of low order every agreement gives zero, so everybody could open what is sealed to it, and
-  /// could seal as if it came from it. RFC 9180 (7.1.4) asks both sides for this check, and the library does without.
+  /// Whether an agreement with this public key gives a secret. With a point of low order every agreement gives zero:
+  /// everybody could open what is sealed to it, and seal in its name. RFC 9180 (7.1.4) requires this check on both
+  /// sides, and the library does not make it.
   fileprivate func agrees(with key: Curve25519.KeyAgreement.PublicKey) -> Bool {
     guard let secret = try? sharedSecretFromKeyAgreement(with: key) else { return false }
     return !secret.withUnsafeBytes { $0.allSatisfy { $0 == 0 } }
   }
 }
 
-/// Whom objects are sealed to: what is public of an identity.
+/// The public part of an identity, to which objects are sealed.
 package struct Recipient: Hashable, Sendable {
   /// X25519.
   package let opening: PublicKey

@@ -8,14 +8,15 @@ internal import struct Crypto.SHA256
 internal import struct Crypto.SymmetricKey
 internal import struct Crypto.SymmetricKeySize
 
-/// A key of AES-256-GCM that is used for one thing only, an archive say (format.md, section 9): so nonces are small numbers, each used once.
+/// An AES-256-GCM key that is used for one thing only, such as one archive (format.md, section 9). So nonces are small
+/// numbers, each used once.
 package struct SealingKey: Sendable {
   package static let byteCount = 32
   package static let tagByteCount = 16
   package static let nonceByteCount = 12
   private let key: SymmetricKey
 
-  /// A fresh one.
+  /// Makes a new random key.
   package init() {
     key = SymmetricKey(size: .bits256)
   }
@@ -24,7 +25,7 @@ package struct SealingKey: Sendable {
     self.key = key
   }
 
-  /// Another key of this one, for one file: the same salt gives the same.
+  /// Derives a key for one file; the same salt gives the same key.
   package func derived(salt: [UInt8]) -> SealingKey {
     SealingKey(
       HKDF<SHA256>.deriveKey(
@@ -35,9 +36,9 @@ package struct SealingKey: Sendable {
     try key.withUnsafeBytes(body)
   }
 
-  /// Seals `plain` into `output`, which has room for it and its tag: the sealed bytes, then the tag.
-  /// - Parameter number: used once under this key.
-  /// - Returns: the count of stored bytes.
+  /// Seals `plain` into `output`, which must have room for it and its tag: the sealed bytes, then the tag.
+  /// - Parameter number: the nonce; used only once under this key.
+  /// - Returns: the number of stored bytes.
   package func seal(
     _ plain: UnsafeRawBufferPointer, number: UInt32, associated: [UInt8], into output: UnsafeMutableRawBufferPointer
   ) throws -> Int {
@@ -49,8 +50,9 @@ package struct SealingKey: Sendable {
     return count
   }
 
-  /// Opens what `seal` made into `output`, which has room for it without its tag.
-  /// - Returns: the count of plain bytes; `nil` when the bytes, the number or what is associated is not what was sealed.
+  /// Opens sealed bytes into `output`, which must have room for them without their tag.
+  /// - Returns: the number of plain bytes; `nil` when the bytes, the number or the associated data differ from what was
+  ///   sealed.
   package func open(
     _ stored: UnsafeRawBufferPointer, number: UInt32, associated: [UInt8], into output: UnsafeMutableRawBufferPointer
   ) -> Int? {
@@ -64,10 +66,10 @@ package struct SealingKey: Sendable {
     return count
   }
 
-  /// Opens what `seal` made where it lies, and hands the plain bytes to `body`.
-  /// - Parameter sealed: room for the nonce, `nonceByteCount` bytes that are overwritten; then the stored bytes. So the library gets
-  ///   what it wants without a copy.
-  /// - Returns: `nil` when the bytes, the number or what is associated is not what was sealed.
+  /// Opens sealed bytes in place, and passes the plain bytes to `body`.
+  /// - Parameter sealed: `nonceByteCount` bytes of room for the nonce, which are overwritten, then the stored bytes.
+  ///   This layout saves the library a copy.
+  /// - Returns: `nil` when the bytes, the number or the associated data differ from what was sealed.
   package func open<Result>(
     inPlace sealed: UnsafeMutableRawBufferPointer, number: UInt32, associated: [UInt8],
     _ body: (UnsafeRawBufferPointer) throws -> Result
@@ -99,7 +101,7 @@ package struct SealingKey: Sendable {
     return count == nil ? nil : output
   }
 
-  /// What stands for a state root where nobody without the key may compare it (format.md, section 9).
+  /// Replaces a state root that nobody without the key may compare (format.md, section 9).
   package func sealedRoot(_ root: Digest) -> Digest {
     let derived = HKDF<SHA256>.deriveKey(
       inputKeyMaterial: key, info: Array("holdfast-1 state root".utf8), outputByteCount: 32)

@@ -1,12 +1,12 @@
 internal import Crypto
 internal import Glibc
 
-/// Bytes that must not outlive their use: overwritten when the last reference to them goes. How far that helps is in docs/security.md.
+/// Secret bytes that are overwritten when the last reference to them goes. docs/security.md says how far that helps.
 package final class SecretBytes: @unchecked Sendable {
-  // Written once, in `init`, and then only read: that is what makes it safe to share.
+  // Written once, in `init`, and then only read. This is why it may be shared.
   private let bytes: UnsafeMutableRawBufferPointer
 
-  /// Takes the bytes over: `source` is overwritten.
+  /// Takes the bytes over, and overwrites `source`.
   package init(taking source: inout [UInt8]) {
     bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: source.count, alignment: 16)
     bytes.copyBytes(from: source)
@@ -30,7 +30,7 @@ package final class SecretBytes: @unchecked Sendable {
     try body(UnsafeRawBufferPointer(bytes))
   }
 
-  /// Overwrites the bytes in place; the array is empty then.
+  /// Overwrites the bytes in place, and empties the array.
   package static func wipe(_ bytes: inout [UInt8]) {
     bytes.withUnsafeMutableBytes { wipe($0) }
     bytes = []
@@ -40,7 +40,7 @@ package final class SecretBytes: @unchecked Sendable {
     if let start = bytes.baseAddress { explicit_bzero(start, bytes.count) }
   }
 
-  /// HKDF with an empty salt: one key for each use (format.md, section 9).
+  /// HKDF with an empty salt: one key for each purpose (format.md, section 9).
   func derive(_ purpose: String) -> SymmetricKey {
     withUnsafeBytes { secret in
       HKDF<SHA256>.deriveKey(

@@ -28,7 +28,7 @@ package struct PublicKey: Hashable, Sendable, Codable, CustomStringConvertible {
     self.bytes = bytes
   }
 
-  /// Of a key that the library made.
+  /// Wraps a key that the library made.
   init(_ raw: Data) {
     precondition(raw.count == Self.byteCount, "such a key has 32 bytes")
     bytes = Array(raw)
@@ -51,7 +51,7 @@ package struct PublicKey: Hashable, Sendable, Codable, CustomStringConvertible {
   /// The first eight digits, for people.
   package var short: String { String(description.prefix(8)) }
 
-  /// Its text as a writer's public key.
+  /// Its text form as a writer's public key.
   package var writerText: String { KeyText.encode(.writer, bytes) }
 
   package init(writerText: String) throws {
@@ -61,7 +61,7 @@ package struct PublicKey: Hashable, Sendable, Codable, CustomStringConvertible {
   }
 }
 
-/// Who signed, and the 64 bytes that say so.
+/// The signer's public key, and a signature of 64 bytes.
 package struct Signature: Hashable, Sendable, Codable {
   package let key: PublicKey
   package let value: [UInt8]
@@ -89,23 +89,24 @@ package struct Signature: Hashable, Sendable, Codable {
     try container.encode(Hex.encode(value), forKey: .value)
   }
 
-  /// Whether its key made it over `message`.
+  /// Whether the key made this signature over `message`.
   package func isValid(for message: [UInt8]) -> Bool {
     guard let key = try? Curve25519.Signing.PublicKey(rawRepresentation: key.bytes) else { return false }
     return key.isValidSignature(value, for: message)
   }
 }
 
-/// What a machine that takes backups holds: it signs its snapshots, and seals what the machine keeps for itself. It opens nothing.
+/// The secret of a machine that takes backups. It signs the machine's snapshots and seals what the machine keeps for
+/// itself; it opens no snapshot.
 package struct WriterKey: Sendable {
   private let seed: SecretBytes
   /// Whether the seed itself signs, as in keys from before signing keys were derived.
   private let isRaw: Bool
   package let signing: SigningKey
-  /// For the local cache of states.
+  /// Seals the local cache of states.
   package let cacheKey: SealingKey
 
-  /// A fresh one.
+  /// Makes a new key.
   package init() throws {
     try self.init(seed: SecretBytes.random(count: 32), isRaw: false)
   }
@@ -126,10 +127,10 @@ package struct WriterKey: Sendable {
     try self.init(seed: SecretBytes(taking: &bytes), isRaw: isRaw)
   }
 
-  /// For `contentCode`.
+  /// The key of `contentCode`.
   var contentKey: SymmetricKey { seed.derive("writer content") }
 
-  /// The text of its key file: the secret with comments that say what it is.
+  /// The text of its key file: the secret, and comments that say what it is.
   package func fileText(created: String) -> SecretBytes {
     let secret = seed.withUnsafeBytes { KeyText.encode(isRaw ? .rawWriterSecret : .writerSecret, $0) }
     var text = Array(

@@ -1,4 +1,4 @@
-/// Something about a snapshot that its source's history does not explain.
+/// A measured change of a source that goes far beyond what its history shows.
 package struct Anomaly: Hashable, Sendable, Codable, CustomStringConvertible {
   package enum Kind: String, Hashable, Sendable, Codable, CaseIterable {
     case massDeletion = "mass-deletion"
@@ -7,16 +7,16 @@ package struct Anomaly: Hashable, Sendable, Codable, CustomStringConvertible {
   }
 
   package let kind: Kind
-  /// How much of the source it concerns, in thousandths.
+  /// The share of the source that the anomaly concerns, in thousandths.
   package let share: Int
-  /// The most that its history has had; `nil` where the history is too short to tell.
+  /// The largest share in the history, in thousandths; `nil` when the history is too short to tell.
   package let usual: Int?
 
   package init(kind: Kind, share: Int, usual: Int?) {
     (self.kind, self.share, self.usual) = (kind, share, usual)
   }
 
-  /// Whether what it says are shares: it may be hostile.
+  /// Whether the shares are between 0 and 1000. The repository that they come from may be hostile.
   package var isSound: Bool { [share, usual ?? 0].allSatisfy { (0...1000).contains($0) } }
 
   package var description: String {

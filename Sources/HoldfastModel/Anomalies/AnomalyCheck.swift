@@ -1,34 +1,37 @@
-/// Compares what a snapshot changed with what others of its source did. A value goes too far when it is large in itself, lies far outside what is usual (median and median
-/// absolute deviation), and exceeds everything in the history: what happens every week is no anomaly.
+/// Compares what a snapshot changed with what earlier snapshots of the same source changed. A value is an anomaly when
+/// it is large in itself, lies far from the usual (median and median absolute deviation), and exceeds everything in the
+/// history. So a change that happens every week is no anomaly.
 package struct AnomalyCheck: Sendable {
   private struct Rule {
     let kind: Anomaly.Kind
     let measure: @Sendable (ChangeFigures) -> Double
-    /// Less than this is never an anomaly.
+    /// A smaller value is never an anomaly.
     let least: Double
-    /// From here on it is one even where there is no history to compare with.
+    /// A value from here on is an anomaly even without a history to compare with.
     let leastAlone: Double
-    /// What counts as spread where the history has less.
+    /// The spread that is assumed when the history varies less.
     let spreadLeast: Double
   }
 
-  /// So many snapshots of the same kind are looked at, and with fewer than so many of them nothing is called usual.
+  /// `historyMax` snapshots of the same kind are compared at most; with fewer than `historyMin` of them nothing counts
+  /// as usual.
   package static let historyMax = 60
   private static let historyMin = 5
-  /// How many spreads beyond the median, and how much more than the most that there was.
+  /// A value must lie this many spreads above the median, and be `mostFactor` times the maximum of the history.
   private static let spreadsMax = 6.0
   private static let mostFactor = 1.5
-  /// So much of a source is worth a look whatever has been accepted before.
+  /// A larger share of a source is always reported, whatever was accepted before.
   private static let boundMax = 0.9
-  /// Of small sources a few files are a large share.
+  /// Minimum number of removed entries: in a small source a few files are a large share.
   private static let removedMin: UInt64 = 10
   private static let lostBytesMin: UInt64 = 1 << 20
-  /// Where nearly all is gone, less is enough: a dump of some kilobytes can be all that a source has.
+  /// Minimum number of lost bytes when nearly everything is gone. It is small because a dump of some kilobytes can be
+  /// all that a source has.
   private static let lostBytesMinOfMost: UInt64 = 1 << 10
   private static let denseSamplesMin: UInt64 = 4
-  /// By how much a full may be denser than those before it: of these there are few.
+  /// The largest usual growth of density from one full to the next: there are too few fulls for statistics.
   private static let fullDenseGrowthMax = 0.3
-  /// How far on the way from usual to incompressible the captured bytes must be.
+  /// The captured bytes must have moved by this share of the way from usual to incompressible.
   private static let storedShareGrowthMin = 0.1
 
   private static let deletion = Rule(
@@ -40,10 +43,10 @@ package struct AnomalyCheck: Sendable {
 
   private let history: [ChangeFigures]
 
-  /// - Parameter history: of the same source, in any order.
+  /// - Parameter history: figures of snapshots of the same source, in any order.
   package init(history: [ChangeFigures]) { self.history = history }
 
-  /// Whether the history has to be asked at all.
+  /// Whether a value is large enough in itself that the history must be read.
   package static func isWorthwhile(_ figures: ChangeFigures) -> Bool {
     [deletion, truncation, encryption].contains { $0.measure(figures) >= $0.least }
       || (figures.kind == .full && figures.density >= fullDenseGrowthMax)
@@ -55,7 +58,7 @@ package struct AnomalyCheck: Sendable {
     if figures.removed >= Self.removedMin, let anomaly = Self.judge(figures, by: Self.deletion, comparable) {
       found.append(anomaly)
     }
-    // What was deleted has taken its bytes along.
+    // Deleted files account for their bytes, so only the rest counts as shrunk.
     let lostMin = figures.shrunkShare >= Self.boundMax ? Self.lostBytesMinOfMost : Self.lostBytesMin
     if found.isEmpty, figures.bytesBefore >= figures.bytes &+ lostMin,
       let anomaly = Self.judge(figures, by: Self.truncation, comparable)
@@ -79,7 +82,7 @@ package struct AnomalyCheck: Sendable {
   }
 
   private static func judgeDensity(_ figures: ChangeFigures, _ history: [ChangeFigures]) -> Anomaly? {
-    // All of a full is captured, so how dense it is says how dense the source is: only growth tells anything.
+    // A full captures everything, so its density is that of the source: only growth means something.
     if figures.kind == .full {
       guard let most = history.map(\.density).max() else { return nil }
       let hasGrown = figures.density >= most + fullDenseGrowthMax

@@ -1,17 +1,18 @@
-/// What a snapshot changed, in the numbers that tell whether something is wrong with its source. Shares are from 0 to 1.
+/// What a snapshot changed, in the figures by which anomalies are found. Shares are from 0 to 1.
 package struct ChangeFigures: Hashable, Sendable {
   package var kind: SnapshotKind
-  /// Of the state with which it is compared: its parent's, for a full that of the newest snapshot before it.
+  /// Entries of the state that the snapshot is compared with: its parent's; for a full, that of the newest snapshot
+  /// before it.
   package var entriesBefore: UInt64
   package var bytesBefore: UInt64
   package var entries: UInt64
   package var bytes: UInt64
-  /// Entries that are gone since; of a full, which names none, by how many there are fewer.
+  /// Number of entries that are gone since. A full names no removed entries: then it is how many fewer there are.
   package var removed: UInt64
-  /// Bytes of pages that were captured, and what they take in the repository.
+  /// Bytes of the captured pages; `storedBytes` is what they take in the repository.
   package var capturedBytes: UInt64
   package var storedBytes: UInt64
-  /// How many stretches of the captured bytes were looked at, and how many of them look encrypted or compressed.
+  /// Number of samples of the captured bytes; `denseSamples` is how many of them look encrypted or compressed.
   package var samples: UInt64
   package var denseSamples: UInt64
 
@@ -30,22 +31,22 @@ package struct ChangeFigures: Hashable, Sendable {
     whole == 0 ? 0 : min(1, Double(part) / Double(whole))
   }
 
-  /// How many of the entries that there were are gone.
+  /// The share of the earlier entries that are gone.
   package var removedShare: Double { Self.share(removed, of: entriesBefore) }
 
-  /// By how much the source has become smaller.
+  /// The share of its bytes that the source has lost.
   package var shrunkShare: Double { Self.share(bytesBefore > bytes ? bytesBefore - bytes : 0, of: bytesBefore) }
 
-  /// How much of what was captured looks encrypted.
+  /// The share of the captured bytes that looks encrypted.
   package var density: Double { Self.share(denseSamples, of: samples) }
 
-  /// How much of the source was replaced by something that looks encrypted. What only came in addition replaces nothing.
+  /// The share of the source that was replaced by bytes that look encrypted. Files that were only added do not count.
   package var denseShare: Double {
     let growth = bytes > bytesBefore ? bytes - bytesBefore : 0
     let replaced = capturedBytes > growth ? capturedBytes - growth : 0
     return Self.share(replaced, of: max(bytes, bytesBefore)) * density
   }
 
-  /// What a captured byte takes in the repository.
+  /// Stored bytes for each captured byte.
   package var storedShare: Double { Self.share(storedBytes, of: capturedBytes) }
 }

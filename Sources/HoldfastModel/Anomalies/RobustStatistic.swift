@@ -1,7 +1,7 @@
-/// What is usual among some numbers, so that a few wild ones among them change little: their median, and the median of their distances from it.
+/// The usual value among some numbers, hardly affected by a few outliers: the median, and the median distance from it.
 package struct RobustStatistic: Hashable, Sendable {
   package let median: Double
-  /// The median absolute deviation, made comparable with the standard deviation of a normal distribution.
+  /// The median absolute deviation, scaled so that it compares with the standard deviation of a normal distribution.
   package let spread: Double
   package let max: Double
 

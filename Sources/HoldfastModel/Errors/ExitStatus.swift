@@ -13,7 +13,7 @@ package enum ExitStatus: Int32, CaseIterable, Sendable {
   case fetchFailed = 126
   case interrupted = 130
 
-  /// What the status means, in the words of the one table that every command's help shows.
+  /// The meaning of the status, as the help of every command shows it.
   package var meaning: String {
     switch self {
     case .done: "done, and durable"

@@ -1,4 +1,5 @@
-/// SIGINT, SIGTERM or SIGHUP arrived before the command was done. A restore keeps what it has staged, and goes on from there; of anything else nothing counts that is not committed.
+/// SIGINT, SIGTERM or SIGHUP arrived before the command was done. An interrupted restore keeps its staged files and
+/// continues from there; every other command loses what it had not committed.
 package struct Interrupted: OperatorError, Equatable {
   package init() {}
   package var message: String { "interrupted" }

@@ -3,9 +3,9 @@
 /// Every module has its own error type; all of them conform. What `description` says is shown as it is, and `exitStatus` is
 /// the one place where an error is mapped to how the process ends.
 package protocol OperatorError: Error, CustomStringConvertible, Sendable {
-  /// A fact in lower case, with the object it is about, without a full stop.
+  /// A fact in lower case that names the object concerned, without a full stop.
   var message: String { get }
-  /// The next thing to do, as a sentence; `nil` where nothing better is known.
+  /// The next thing to do, as a sentence; `nil` when there is nothing useful to say.
   var hint: String? { get }
   var exitStatus: ExitStatus { get }
   /// Whose fault it is. There is no default: each error says it.

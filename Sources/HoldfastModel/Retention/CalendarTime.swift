@@ -1,12 +1,12 @@
-/// An instant as a calendar and a clock on the wall show it.
+/// An instant in local time, as a calendar and a wall clock show it.
 package struct CalendarTime: Hashable, Sendable {
   package var year: Int
   package var month: Int
   package var day: Int
   package var hour: Int
-  /// Seconds east of UTC: in the night when clocks are put back, two hours have the same number.
+  /// Seconds east of UTC. It tells the two equal hours apart in the night when clocks are put back.
   package var offset: Int
-  /// Of ISO 8601: weeks begin on Monday, and the first one of a year has its first Thursday.
+  /// The ISO 8601 week year: weeks begin on Monday, and week 1 of a year contains its first Thursday.
   package var weekYear: Int
   package var week: Int
 
@@ -15,7 +15,7 @@ package struct CalendarTime: Hashable, Sendable {
   ///   - weekday: from 0, which is Monday.
   package init(year: Int, month: Int, day: Int, hour: Int, offset: Int, dayOfYear: Int, weekday: Int) {
     (self.year, self.month, self.day, self.hour, self.offset) = (year, month, day, hour, offset)
-    // The week of a day is that of its Thursday.
+    // A day belongs to the week of its Thursday.
     let thursday = dayOfYear - weekday + 3
     if thursday < 0 {
       weekYear = year - 1

@@ -1,22 +1,22 @@
-/// What becomes of the snapshots of one source under a policy. A value: nothing is done by making it.
+/// What a policy says about each snapshot of one source. This is a value: nothing is removed by making it.
 package struct RetentionPlan: Hashable, Sendable {
   package struct Line: Hashable, Sendable {
     package let candidate: RetentionCandidate
-    /// Why it stays; empty where it goes.
+    /// The reasons to keep the snapshot; empty when it is to be removed.
     package internal(set) var reasons: [RetentionReason] = []
-    /// Whether its time contradicts its number: such a snapshot displaces no other.
+    /// Whether the snapshot's time contradicts its number. Such a snapshot displaces no other one.
     package internal(set) var isOutOfOrder = false
     package var isKept: Bool { !reasons.isEmpty }
   }
 
-  /// In ascending order of sequence.
+  /// One line for each snapshot, in ascending order of sequence.
   package private(set) var lines: [Line]
 
-  /// What was noted as removed before is no part of this: what a rule keeps stays, whoever has removed it.
+  /// Earlier removal notes are not considered: a snapshot that a rule keeps stays, whoever has removed it.
   /// - Parameters:
-  ///   - candidates: all snapshots of the source that there are, in any order.
-  ///   - now: what lies behind it is kept, and displaces no other.
-  ///   - calendar: local time.
+  ///   - candidates: all snapshots of the source, in any order.
+  ///   - now: snapshots with a later time are kept, and displace no other.
+  ///   - calendar: converts an instant to local time.
   package init(
     _ candidates: [RetentionCandidate], policy: RetentionPolicy, now: Timestamp,
     calendar: (Timestamp) -> CalendarTime
@@ -33,18 +33,20 @@ package struct RetentionPlan: Hashable, Sendable {
     lines.sort { $0.candidate.sequence < $1.candidate.sequence }
   }
 
-  /// Whom the rules look at, in the order of what they stand for.
+  /// The snapshots that the rules consider, as indices of `lines`, in the order of the snapshots that they stand for.
   private struct Judged {
-    /// Those whose times are in order, and whose places are their own: only they displace others.
+    /// Snapshots whose time fits their number. Only these displace others.
     var inOrder: [Int] = []
-    /// Each of these is judged beside those in order, as if the others here were not there: nobody who writes a wrong time pushes another one out.
+    /// Snapshots whose time contradicts their number. Each is judged together with those in order, but without the
+    /// others here, so that a wrong time never pushes another snapshot out.
     var outOfOrder: [Int] = []
   }
 
   private mutating func judge(now: Timestamp) -> Judged {
     let present = lines.indices.filter { lines[$0].candidate.time <= now }
     var judged = Judged()
-    // What somebody merged who may not have snapshots removed has the place and the time that he wrote: it takes no place of another one, and says nothing of a clock.
+    // A merge by a writer without the right to prune chose its own number and time. It must not displace another
+    // snapshot, and its time says nothing about clocks.
     judged.outOfOrder = present.filter { isForeignMerge($0) && !isReplaced($0) }
     let own = present.filter { !isForeignMerge($0) }
     let isOutOfOrder = TimeOrder.contradictions(in: own.map { lines[$0].candidate.time })
@@ -61,7 +63,7 @@ package struct RetentionPlan: Hashable, Sendable {
     return candidate.standsFor != candidate.sequence && !candidate.mayReplace
   }
 
-  /// Whether a merge has made a full that stands for it: no rule counts the same state twice.
+  /// Whether a merged full stands for the snapshot: no rule counts the same state twice.
   private func isReplaced(_ index: Int) -> Bool {
     lines[(index + 1)...].prefix { $0.candidate.standsFor == lines[index].candidate.standsFor }
       .contains(where: \.candidate.mayReplace)
@@ -71,16 +73,16 @@ package struct RetentionPlan: Hashable, Sendable {
     if let index { lines[index].reasons.append(reason) }
   }
 
-  /// Whatever a policy says.
+  /// Keeps the snapshots that no policy may remove.
   private mutating func keepWhatIsNeverRemoved(now: Timestamp) {
     let newest = lines.indices.last
     keep(newest, .newest)
-    // What a machine remembers of a repository is its highest number.
+    // The highest number must stay: it is what a machine remembers of a repository.
     let last = lines.indices.max { lines[$0].candidate.sequence < lines[$1].candidate.sequence }
     if last != newest { keep(last, .lastMade) }
     let complete = lines.indices.last { !lines[$0].candidate.isIncomplete }
     if complete != newest { keep(complete, .newestComplete) }
-    // A full of which every byte was read comes before one that was only looked at.
+    // A full whose bytes were all read comes before one that was only looked at.
     let proved = lines.indices.filter { lines[$0].candidate.kind == .full && lines[$0].candidate.provedShare != nil }
     keep(proved.last { lines[$0].candidate.provedShare == 100 } ?? proved.last, .provedFull)
     for index in lines.indices where lines[index].candidate.time > now { keep(index, .ahead) }
@@ -101,14 +103,14 @@ package struct RetentionPlan: Hashable, Sendable {
       keep(index, .last(policy.last))
     }
     let all = judged.inOrder + judged.outOfOrder
-    // Counted from the newest: a source that is not backed up any more loses nothing by it.
+    // The age is counted from the newest snapshot, so that a source that is no longer backed up loses nothing.
     guard policy.within > 0, let newest = all.map({ lines[$0].candidate.time }).max() else { return }
     for index in all where lines[index].candidate.time.secondsUntil(newest) <= Double(policy.within) {
       keep(index, .within)
     }
   }
 
-  /// Of each period the newest complete one; where there is none, the newest.
+  /// Keeps the newest complete snapshot of each period; without a complete one, the newest.
   private mutating func keepNewest(
     of period: RetentionPolicy.Period, _ judged: Judged, count: Int, _ calendar: (Timestamp) -> CalendarTime
   ) {
@@ -126,13 +128,13 @@ package struct RetentionPlan: Hashable, Sendable {
       let time = calendar(lines[index].candidate.time)
       let key = period.key(of: time)
       if let rival = chosen[key], isBetter(rival.index, than: index) { continue }
-      // Where all periods are taken, it has to be of a later one than the last of them, or of that.
+      // When all periods are used up, only the last one and later ones may still improve.
       if kept.count == count, let last = kept.last, key.lexicographicallyPrecedes(last.key) { continue }
       keep(index, .newestOf(period, time))
     }
   }
 
-  /// Of two of the same period: a complete one goes before an incomplete one, then the later number.
+  /// Which of two snapshots of one period to keep: a complete one before an incomplete one, then the higher number.
   private func isBetter(_ one: Int, than other: Int) -> Bool {
     let (isOneIncomplete, isOtherIncomplete) = (
       lines[one].candidate.isIncomplete, lines[other].candidate.isIncomplete
@@ -140,7 +142,8 @@ package struct RetentionPlan: Hashable, Sendable {
     return isOneIncomplete == isOtherIncomplete ? one > other : isOtherIncomplete
   }
 
-  /// A parent is older than its child, so one pass from the newest down finds them all.
+  /// Keeps the parents of all kept snapshots. A parent is older than its child, so one pass from the newest down finds
+  /// them all.
   private mutating func keepWhatKeptOnesBuildOn() {
     let places = Dictionary(lines.indices.map { (lines[$0].candidate.id, $0) }) { $1 }
     for index in lines.indices.reversed() where lines[index].isKept {

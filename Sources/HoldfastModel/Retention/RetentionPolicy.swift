@@ -1,43 +1,43 @@
-/// Which snapshots of a source are to be kept.
+/// The rules that say which snapshots of a source are kept.
 package struct RetentionPolicy: Hashable, Sendable {
-  /// A stretch of the calendar, in local time, of which one snapshot is kept.
+  /// A period of the local calendar; one snapshot of it is kept.
   package enum Period: String, CaseIterable, Sendable {
     case hour, day, week, month, year
   }
 
-  /// So many of the newest.
+  /// Keeps this many of the newest snapshots.
   package var last = 0
-  /// Of so many of the newest periods that have a snapshot, the newest one each.
+  /// For each kind of period, keeps the newest snapshot of this many of the newest periods that have one.
   package var periods: [Period: Int] = [:]
-  /// Those that are at most so many seconds older than the newest.
+  /// Keeps snapshots that are at most this many seconds older than the newest.
   package var within: Int64 = 0
-  /// Those that bear one of these.
+  /// Keeps snapshots with any of these tags.
   package var tags: Set<Tag> = []
 
   package init() {}
 
-  /// Whether it asks for nothing to be kept.
+  /// Whether the policy keeps nothing.
   package var isEmpty: Bool { last <= 0 && periods.values.allSatisfy { $0 <= 0 } && within <= 0 && tags.isEmpty }
 }
 
-/// What a policy looks at in a snapshot.
+/// The properties of a snapshot that a policy considers.
 package struct RetentionCandidate: Hashable, Sendable {
   package var id: Identifier
   package var sequence: UInt64
   package var kind: SnapshotKind
-  /// In whose place it counts: its own sequence, or that of the snapshot for which it stands since a merge.
+  /// The number under which it counts: its own sequence, or that of the snapshot that it stands for after a merge.
   package var standsFor: UInt64
-  /// Whether that one goes for it: who made it may have snapshots removed.
+  /// Whether it may displace the snapshot that it stands for: its writer has the right to prune.
   package var mayReplace = true
   package var parent: Identifier?
-  /// When it was begun, by the clock of the machine that took it.
+  /// The start of the backup, by the clock of the machine that took it.
   package var time: Timestamp
   package var tags: Set<Tag> = []
-  /// The reason why it is pinned, which may be empty; `nil` where it is not.
+  /// The reason of its pin, which may be empty; `nil` when it is not pinned.
   package var pin: String?
-  /// Whether something of it could not be captured whole.
+  /// Whether a part of it could not be captured whole.
   package var isIncomplete = false
-  /// Which share of a full's bytes the last verify proved, in percent; 0 where it read no data, `nil` where there was none.
+  /// The share of a full's bytes that the last verify read, in percent; 0 when it read no data, `nil` without a verify.
   package var provedShare: Int?
 
   package init(id: Identifier, sequence: UInt64, kind: SnapshotKind, parent: Identifier?, time: Timestamp) {
@@ -46,10 +46,10 @@ package struct RetentionCandidate: Hashable, Sendable {
   }
 }
 
-/// Why a snapshot stays.
+/// Why a snapshot is kept.
 package enum RetentionReason: Hashable, Sendable, CustomStringConvertible {
   case newest
-  /// Its number is the highest, though it stands for an older one.
+  /// It has the highest number, although it stands for an older snapshot.
   case lastMade
   case newestComplete
   case provedFull
@@ -60,11 +60,11 @@ package enum RetentionReason: Hashable, Sendable, CustomStringConvertible {
   case within
   case newestOf(RetentionPolicy.Period, CalendarTime)
   case neededBy(Identifier)
-  /// While the plan was carried out.
+  /// It was called back while the plan was carried out.
   case calledBack
-  /// It was noted as removed, and is no more.
+  /// A note said that it is removed, and no note says so any more.
   case cameBack
-  /// A note says that it is beyond recall, and a rule keeps it: nothing of it is removed.
+  /// A note says that it is collected, but a rule keeps it: nothing of it is removed.
   case heldBack
 
   package var description: String {
@@ -88,7 +88,7 @@ package enum RetentionReason: Hashable, Sendable, CustomStringConvertible {
 }
 
 extension RetentionPolicy.Period {
-  /// What tells the periods of one kind apart, and puts them in order.
+  /// A key that differs for different periods of this kind and sorts them by time.
   func key(of time: CalendarTime) -> [Int] {
     switch self {
     // An hour that comes twice is later the second time, when the offset is smaller.

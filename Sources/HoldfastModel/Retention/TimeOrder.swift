@@ -1,9 +1,10 @@
-/// Whether the times of a source's snapshots fit the order of their numbers.
+/// Checks that the times of a source's snapshots fit the order of their numbers.
 ///
-/// Numbers say in which order snapshots were taken; times are written by a clock that may be wrong, or by somebody who lies. Where a later number has an
-/// earlier time, one of the two is wrong, and nothing here tells which.
+/// Numbers give the order in which snapshots were taken. Times come from a clock that may be wrong, or from a writer
+/// that lies. When a higher number has an earlier time, one of the two is wrong, and nothing here tells which.
 package enum TimeOrder {
-  /// Which times contradict another one: an earlier number has a later time, or a later number has an earlier one.
+  /// Tells for each time whether it contradicts another: an earlier number has a later time, or a later number an
+  /// earlier one.
   /// - Parameter times: in the order of numbers.
   package static func contradictions(in times: [Timestamp]) -> [Bool] {
     var result = [Bool](repeating: false, count: times.count)

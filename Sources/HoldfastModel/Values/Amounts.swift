@@ -1,4 +1,4 @@
-/// Amounts as people read them.
+/// Formats amounts for people.
 package enum Amount {
   /// Bytes with a binary unit and three digits or so: `512 B`, `28.4 MiB`.
   package static func bytes(_ count: UInt64) -> String {
@@ -19,7 +19,7 @@ package enum Amount {
     "\(number) " + (number == 1 ? singular : plural ?? singular + "s")
   }
 
-  /// How long something is ago, or may be: `42 s`, `12 min`, `3 h 12 min`, `24 h`, `5 d 3 h`.
+  /// An age or an allowed age: `42 s`, `12 min`, `3 h 12 min`, `24 h`, `5 d 3 h`.
   package static func age(_ seconds: Double) -> String {
     guard seconds.isFinite, seconds >= 0, seconds < 1e12 else { return "?" }
     let whole = Int(seconds)
@@ -30,7 +30,7 @@ package enum Amount {
     return "\(large)\(units.0)" + (small == 0 ? "" : " \(small)\(units.1)")
   }
 
-  /// A part of a whole, 0 to 1: `0 %`, `99.7 %`, `100 %`. What is not all is never shown as all, and what is not nothing not as nothing.
+  /// A share from 0 to 1: `0 %`, `99.7 %`, `100 %`. Rounding never shows a part as all, nor as nothing.
   package static func share(_ share: Double) -> String {
     guard share.isFinite, (0...1).contains(share) else { return "?" }
     if share == 0 || share == 1 { return "\(Int(share * 100)) %" }

@@ -1,9 +1,10 @@
-/// Bytes a second, as an operator writes them: `500K`, `20M`, `20MiB`, `1G`, or a plain number of bytes. K, M and G count in 1024.
+/// Bytes per second, as an operator writes them: `500K`, `20M`, `20MiB`, `1G`, or a plain number of bytes. K, M and G
+/// are powers of 1024.
 package struct ByteRate: Sendable, Hashable, CustomStringConvertible {
   private static let shifts: [Character: UInt64] = ["K": 10, "M": 20, "G": 30]
   package let bytesPerSecond: UInt64
 
-  /// `nil` for what is no rate, and for zero.
+  /// `nil` for a text that is no rate, and for zero.
   package init?(_ text: String) {
     var digits = Substring(text)
     if digits.hasSuffix("iB") {

@@ -1,4 +1,4 @@
-/// Arithmetic on numbers that somebody else wrote: what does not fit becomes the nearest that does, and nothing traps.
+/// Arithmetic on untrusted numbers: a result that does not fit becomes the nearest one that does, and nothing traps.
 extension FixedWidthInteger {
   package func saturatingAdding(_ other: Self) -> Self {
     let (sum, isOver) = addingReportingOverflow(other)
@@ -12,13 +12,13 @@ extension FixedWidthInteger {
     return (self < 0) == (other < 0) ? .max : .min
   }
 
-  /// The whole number of a measurement, cut: 0 for what is no number, the largest or smallest for what is beyond them.
+  /// The integer part of a measurement. NaN gives 0; a value out of range gives the smallest or largest integer.
   package init(saturating value: Double) {
     guard !value.isNaN else {
       self = 0
       return
     }
-    // A maximum such as 2⁶⁴ − 1 is no Double: the next one is beyond it.
+    // A maximum such as 2⁶⁴ − 1 has no exact Double: the nearest one is larger.
     if value >= Double(Self.max) {
       self = .max
     } else if value <= Double(Self.min) {

@@ -1,4 +1,4 @@
-/// One thing in a source: a directory, a file, a link. Everything about it but the bytes of its pages.
+/// A file, directory, link, pipe or device of a source, with everything except the bytes of its pages.
 package struct Entry: Hashable, Sendable {
   package var path: Path
   package var attributes: Attributes
@@ -17,14 +17,14 @@ package struct Entry: Hashable, Sendable {
   }
 }
 
-/// What comes back on restore beside the contents.
+/// The metadata that a restore sets, beside the contents.
 package struct Attributes: Hashable, Sendable {
   /// The low twelve bits of st_mode.
   package var mode: UInt32
   package var userID: UInt32
   package var groupID: UInt32
   package var modified: Timestamp
-  /// Sorted by name. ACLs are among them.
+  /// Extended attributes, sorted by name; ACLs are among them.
   package var extended: [ExtendedAttribute]
 
   package init(
@@ -52,7 +52,7 @@ package enum Content: Hashable, Sendable {
   case directory
   case file(FileContent)
   case symbolicLink(target: [UInt8])
-  /// Another name of a file that comes earlier in path order.
+  /// Another name of the file `to`, which comes earlier in path order.
   case hardLink(to: Path)
   case fifo
   case characterDevice(major: UInt32, minor: UInt32)
@@ -60,14 +60,14 @@ package enum Content: Hashable, Sendable {
 }
 
 package struct FileContent: Hashable, Sendable {
-  /// Bytes.
+  /// In bytes.
   package var size: UInt64
-  /// Bytes: a power of two, fixed when the file is first captured and never derived again.
+  /// In bytes: a power of two from 512 to 256 KiB, chosen when the file is first captured and never changed.
   package var pageSize: UInt32
   package var consistency: ConsistencyClass
-  /// format.md, section 6: over the page digests, the size and the page size.
+  /// The digest of the whole file, over its page digests, size and page size (format.md, section 6).
   package var digest: Digest
-  /// Of a file of class `badPages`: the numbers of the pages whose own checksums are wrong, ascending; the first of them where they are many.
+  /// For class `badPages`: ascending numbers of the pages whose own checksums are wrong, at most `Limits.badPagesMax`.
   package var badPages: [UInt64] = []
 
   package init(size: UInt64, pageSize: UInt32, consistency: ConsistencyClass, digest: Digest) {
@@ -81,7 +81,7 @@ package struct FileContent: Hashable, Sendable {
 }
 
 extension FileContent {
-  /// What is wrong with a file of class `badPages`, for people.
+  /// Says what is wrong with a file of class `badPages`, for people.
   package var badPagesReason: String {
     let shownMax = 5
     let shown = badPages.prefix(shownMax).map(String.init).joined(separator: ", ")
@@ -91,7 +91,7 @@ extension FileContent {
       : "pages \(shown)\(rest) fail the checksums that their database gave them"
   }
 
-  /// What a restored file that is not complete is worth, for people.
+  /// Says why a restored file is not complete, for people.
   package var incompleteReason: String {
     "\(consistency == .badPages ? badPagesReason + ", already" : consistency.name) when the snapshot was taken"
   }
@@ -102,20 +102,22 @@ package enum Pages {
     size / UInt64(pageSize) + (size.isMultiple(of: UInt64(pageSize)) ? 0 : 1)
   }
 
-  /// The bytes that `count` pages from `first` on have in a file of `size` bytes. All arguments must have passed the limits.
+  /// The number of bytes that `count` pages from page `first` have in a file of `size` bytes. All arguments must have
+  /// passed the limits.
   package static func bytes(first: UInt64, count: UInt64, size: UInt64, pageSize: UInt32) -> UInt64 {
     let start = first * UInt64(pageSize)
     return min(start + count * UInt64(pageSize), size) - min(start, size)
   }
 }
 
-/// What change detection compares: not part of the state, never restored.
+/// The metadata that change detection compares. It is not part of the state, and is never restored.
 package struct Identity: Hashable, Sendable {
-  /// Last status change (st_ctime).
+  /// The time of the last status change (st_ctime).
   package var changed: Timestamp
   package var device: UInt64
   package var inode: UInt64
-  /// Of a database that was captured in a read transaction: which commit of which WAL it saw; else empty.
+  /// For a database that was captured in a read transaction: identifies the commit in the WAL that it saw. Otherwise
+  /// empty.
   package var mark: [UInt8]
 
   package init(changed: Timestamp, device: UInt64, inode: UInt64, mark: [UInt8] = []) {
@@ -125,13 +127,15 @@ package struct Identity: Hashable, Sendable {
     self.mark = mark
   }
 
-  /// The same of what was not captured whole: nothing agrees with it, so that the next backup looks again.
+  /// The identity of a file that was not captured whole. It never matches, so that the next backup looks at the file
+  /// again.
   package var ofIncomplete: Identity {
     Identity(changed: Timestamp(seconds: 0, nanoseconds: 0), device: device, inode: inode, mark: mark)
   }
 }
 
-/// How far a file's content is known to be one state of that file. Ordered from the best to the weakest; the numbers are those of the format.
+/// How far a file's content is known to be one state of that file, from the best to the weakest. The numbers are
+/// stored.
 package enum ConsistencyClass: UInt8, Hashable, Sendable, Comparable, CaseIterable {
   /// Nothing about the file changed while it was read.
   case stable = 1
@@ -139,15 +143,15 @@ package enum ConsistencyClass: UInt8, Hashable, Sendable, Comparable, CaseIterab
   case sqliteReadTransaction = 5
   /// A live SQLite database in rollback mode, read while nobody committed.
   case sqliteQuiesced = 6
-  /// Of a live PostgreSQL cluster: the WAL in the same snapshot makes it whole when the server starts.
+  /// A file of a live PostgreSQL cluster. The WAL in the same snapshot makes it whole when the server starts.
   case postgresBackup = 7
-  /// It changed while it was read, was read again, and held still.
+  /// It changed while it was read, and did not change while it was read again.
   case retried = 2
-  /// Some of its pages were damaged before they were captured: their own checksums are wrong.
+  /// Some of its pages were damaged before the capture: their own checksums are wrong.
   case badPages = 8
-  /// It never held still: its pages may be of different moments.
+  /// It changed during every attempt: its pages may be of different moments.
   case torn = 3
-  /// It could not be read: there is no content.
+  /// It could not be read, so there is no content.
   case unreadable = 4
 
   package var name: String {
@@ -171,7 +175,7 @@ package enum ConsistencyClass: UInt8, Hashable, Sendable, Comparable, CaseIterab
   /// Whether a snapshot that holds such a file is complete.
   package var isComplete: Bool { self < .badPages }
 
-  /// Whether it was captured through its database, so that the file's own metadata does not tell its state.
+  /// Whether it was captured through its database, so that the file's own metadata does not describe its state.
   package var isThroughDatabase: Bool { self == .sqliteReadTransaction || self == .sqliteQuiesced }
 
   private var rank: Int {

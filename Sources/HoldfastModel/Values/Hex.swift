@@ -1,4 +1,4 @@
-/// Lower-case hexadecimal, the spelling of IDs and digests in keys and JSON.
+/// Lower-case hexadecimal, as IDs and digests are written in keys and JSON.
 package enum Hex {
   private static let digits = Array("0123456789abcdef".utf8)
 
@@ -11,7 +11,7 @@ package enum Hex {
     return String(decoding: text, as: UTF8.self)
   }
 
-  /// The bytes that `text` spells; `nil` unless it is an even number of lower-case hexadecimal digits.
+  /// The bytes that `text` stands for; `nil` unless it is an even number of lower-case hexadecimal digits.
   package static func decode(_ text: some StringProtocol) -> [UInt8]? {
     let characters = Array(text.utf8)
     guard characters.count.isMultiple(of: 2) else { return nil }

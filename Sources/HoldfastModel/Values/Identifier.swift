@@ -15,7 +15,7 @@ package struct Identifier: Hashable, Sendable, CustomStringConvertible {
   }
 
   package var description: String { Hex.encode(bytes) }
-  /// The first eight digits: what people read and type.
+  /// The first eight digits, which people read and type.
   package var short: String { String(description.prefix(8)) }
 }
 

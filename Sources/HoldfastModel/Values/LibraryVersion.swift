@@ -1,7 +1,7 @@
-/// A library that is in use, and which version of it.
+/// The name and version of a library in use.
 package struct LibraryVersion: Sendable, Equatable, CustomStringConvertible {
   package let name: String
-  /// `nil` where it is loaded only when it is needed, and not installed.
+  /// `nil` for a library that is loaded only when needed, and is not installed.
   package let version: String?
 
   package init(_ name: String, _ version: String?) {

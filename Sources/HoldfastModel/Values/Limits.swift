@@ -1,52 +1,54 @@
-/// What a reader refuses to exceed before it allocates (format.md, section 8), and the habits of the writer.
+/// Limits that a reader checks before it allocates (format.md, section 8), and sizes that the writer uses.
 package enum Limits {
   package static let framePlainBytesMax = 4 << 20
   package static let frameStoredBytesMax = (4 << 20) + (64 << 10)
   package static let framesPerContainerMax = 1 << 20
   package static let envelopeBytesMax = 8 << 20
-  /// Of the path of a source as it is shown: every byte as four.
+  /// The longest displayed path of a source: every byte may take four.
   package static let sourcePathBytesMax = 4 * pathBytesMax
-  /// Of a time, or of the name of a program, in a manifest.
+  /// The longest time or program name in a manifest.
   package static let manifestTextBytesMax = 256
   package static let featuresMax = 32
   /// Archives of all snapshots of a chain: half a petabyte.
   package static let archivesPerChainMax = 1 << 19
   package static let captureMarkBytesMax = 64
-  /// Of one file: more are counted as these.
+  /// Bad pages that are listed for one file; further ones are not.
   package static let badPagesMax = 1024
   package static let recipientsMax = 64
   package static let writersMax = 1024
   package static let revisionsMax: UInt64 = 100_000
   package static let tagsMax = 32
   package static let pinReasonBytesMax = 256
-  /// Of the preamble of a container: all key slots, and the longest label, a path whose every byte is shown as four.
+  /// The preamble of a container: all key slots, and the longest label, a path in which every byte takes four.
   package static let preambleBytesMax = 32 << 10
   package static let pathBytesMax = 4095
   package static let nameBytesMax = 255
   package static let extendedAttributesMax = 1024
   package static let extendedAttributeBytesMax = 65_536
   package static let extendedAttributesBytesMax = 1 << 20
-  /// Of a snapshot of a source, and of a revision of its notes: ten digits.
+  /// The highest number of a snapshot of a source, and of a revision of its notes: ten digits.
   package static let sequenceMax: UInt64 = 9_999_999_999
   package static let chainLengthMax = 100_000
   package static let sizeMax: UInt64 = 1 << 62
   package static let pageSizeMin = 512
   package static let pageSizeMax = 256 << 10
 
-  /// Plain bytes of pages that the writer gathers into a frame of an archive.
+  /// Plain bytes of pages that the writer gathers into one frame of an archive.
   package static let archiveFrameBytes = 256 << 10
-  /// Plain bytes of scattered pages that are gathered into a frame: small, because a restore has to decompress a frame for the last of its
-  /// pages that no later snapshot replaced.
+  /// Plain bytes of scattered pages that are gathered into one frame. It is small because a restore must decompress the
+  /// whole frame as long as one of its pages is needed.
   package static let gatheredFrameBytes = 16 << 10
-  /// Plain bytes of records in a frame of a body: small, because a replay holds one frame of every snapshot of the chain.
+  /// Plain bytes of records in a frame of a body. It is small because a replay holds one frame of every snapshot of the
+  /// chain.
   package static let bodyFrameBytes = 64 << 10
-  /// More is refused.
+  /// A larger frame of a body is refused.
   package static let bodyFrameBytesMax = 1 << 20
-  /// How many times its stored bytes the bodies of a chain may hold, beyond so many that nobody minds. Of what the writer makes no body holds more than so many
-  /// times, so that no chain does.
+  /// The largest ratio of plain to stored bytes of the bodies of a chain, beyond `bodyBytesFree`. The writer keeps
+  /// every body below it, so that every chain is.
   package static let bodyRatioMax: UInt64 = 128
   package static let bodyBytesFree: UInt64 = 256 << 20
-  /// The same of a state in scratch space. It shortens paths as a body does, and is hardly longer than the records that it is made of.
+  /// The same ratio for a state in scratch space. A state shortens paths as a body does, and is hardly longer than the
+  /// records that it is made from.
   package static let stateRatioMax: UInt64 = 160
   package static let stateBytesFree: UInt64 = 256 << 20
   /// Frames in all bodies of a chain.

@@ -1,4 +1,5 @@
-/// A place in the write-ahead log of a PostgreSQL cluster: bytes from its beginning. As text `HIGH/LOW`, both halves in hexadecimal: `0/2000028`.
+/// A position in the write-ahead log of a PostgreSQL cluster, in bytes from its beginning. Text is `HIGH/LOW`, both
+/// halves in hexadecimal: `0/2000028`.
 package struct LogSequenceNumber: Hashable, Sendable, Comparable, CustomStringConvertible {
   package let value: UInt64
 
@@ -6,7 +7,8 @@ package struct LogSequenceNumber: Hashable, Sendable, Comparable, CustomStringCo
     self.value = value
   }
 
-  /// As PostgreSQL prints and reads it: one to eight hexadecimal digits, in either case, on both sides of the slash; else `nil`.
+  /// Parses what PostgreSQL prints and reads: one to eight hexadecimal digits, in either case, on both sides of the
+  /// slash; otherwise `nil`.
   package init?(_ text: some StringProtocol) {
     let halves = text.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
     guard halves.count == 2, let high = Self.half(halves[0]), let low = Self.half(halves[1]) else { return nil }
@@ -14,7 +16,7 @@ package struct LogSequenceNumber: Hashable, Sendable, Comparable, CustomStringCo
   }
 
   private static func half(_ digits: some Collection<UInt8>) -> UInt32? {
-    // Swift's own parser would take a sign as well.
+    // Swift's own parser would accept a sign.
     guard (1...8).contains(digits.count), !digits.contains(UInt8(ascii: "+")), !digits.contains(UInt8(ascii: "-"))
     else {
       return nil

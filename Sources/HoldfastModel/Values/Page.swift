@@ -1,11 +1,13 @@
-/// Where the first page of a run lies: in the frame `frame` of the archive `archive`, `offset` bytes into its plain bytes.
+/// Where a page, or the first page of an extent, is stored: in frame `frame` of archive `archive`, `offset` bytes into
+/// the frame's plain bytes.
 package struct PageLocation: Hashable, Sendable {
   /// The number of the archive along the chain (format.md, section 5).
   package var archive: UInt64
   package var frame: UInt32
   package var offset: UInt32
 
-  /// In the place of an archive: the page is stored, but this machine does not know where. No archive has so high a number.
+  /// Stands for the archive when the page is stored, but this machine does not know where. No archive has so high a
+  /// number.
   package static let unknownArchive = Limits.sizeMax + 1
 
   package init(archive: UInt64, frame: UInt32, offset: UInt32) {
@@ -15,11 +17,11 @@ package struct PageLocation: Hashable, Sendable {
   }
 }
 
-/// Consecutive pages of a file that lie together in one frame, or that are all zero.
+/// Consecutive pages of a file that lie together in one frame, or are all zero.
 package struct PageExtent: Hashable, Sendable {
   package var first: UInt64
   package var count: UInt64
-  /// `nil`: pages of zeros, which are stored nowhere.
+  /// `nil` for pages of zeros, which are not stored.
   package var location: PageLocation?
   /// `count` × 16 bytes; empty for zeros.
   package var digests: [UInt8]
@@ -33,7 +35,7 @@ package struct PageExtent: Hashable, Sendable {
 
   package var end: UInt64 { first + count }
 
-  /// The part of the run between two pages that both lie in it.
+  /// The part of the extent from page `start` up to page `end`; both must lie in it.
   package func slice(from start: UInt64, to end: UInt64, pageSize: UInt32) -> PageExtent {
     guard start != first || end != self.end else { return self }
     guard let location else { return PageExtent(first: start, count: end - start, location: nil, digests: []) }

@@ -1,6 +1,7 @@
-/// A path as the bytes that the kernel knows. Never text: two names that Unicode calls equal are two files.
+/// A path as the bytes that the kernel knows, never as text: two names that Unicode calls equal are two files.
 ///
-/// The paths of entries are relative to the source, joined by `/`; the source itself is the empty path (format.md, section 3).
+/// Paths of entries are relative to the source and joined by `/`; the source itself is the empty path (format.md,
+/// section 3).
 package struct Path: Hashable, Sendable {
   package var bytes: [UInt8]
 
@@ -30,7 +31,7 @@ package struct Path: Hashable, Sendable {
     appending(Array(component.utf8))
   }
 
-  /// Everything before the last component; the empty path has no parent.
+  /// The path without its last component; `nil` for the empty path.
   package var parent: Path? {
     guard !bytes.isEmpty else { return nil }
     guard let slash = bytes.lastIndex(of: Self.separator) else { return .root }
@@ -68,8 +69,8 @@ package struct Path: Hashable, Sendable {
 // MARK: - Path order
 
 extension Path: Comparable {
-  /// Path order (format.md, section 3): by bytes, with `/` below every other byte, so that what lies below a directory follows
-  /// it at once.
+  /// Path order (format.md, section 3): by bytes, with `/` below every other byte. So the contents of a directory
+  /// follow it directly.
   package static func < (left: Path, right: Path) -> Bool {
     left.bytes.withUnsafeBufferPointer { left in
       right.bytes.withUnsafeBufferPointer { right in
@@ -88,11 +89,12 @@ extension Path: Comparable {
 // MARK: - Hostile paths
 
 extension Path {
-  /// Whether this can be the path of an entry: relative, without empty, `.`, `..` or overlong components, without NUL.
+  /// Whether this can be the path of an entry: relative, without empty, `.`, `..` or overlong components, and without
+  /// NUL.
   package var isSoundEntryPath: Bool {
     if bytes.isEmpty { return true }
     guard bytes.count <= Limits.pathBytesMax else { return false }
-    // One look at every byte, and nothing allocated: this is asked of every entry, several times in a run.
+    // One pass and no allocation, because this is asked of every entry several times in a run.
     var count = 0
     var isDots = true
     for byte in bytes {
@@ -112,8 +114,8 @@ extension Path {
 // MARK: - Showing a path
 
 extension Path: CustomStringConvertible {
-  /// The path for people and JSON: printable UTF-8 as it is, other bytes as `\xNN`, a backslash doubled. A name can so never
-  /// send a control sequence to a terminal, and no two names look alike here.
+  /// The path for people and JSON: printable UTF-8 unchanged, other bytes as `\xNN`, backslashes doubled. So a name
+  /// cannot send control sequences to a terminal, and different names look different.
   package var description: String {
     if bytes.isEmpty { return "." }
     var shown = ""
@@ -131,7 +133,7 @@ extension Path: CustomStringConvertible {
     return shown
   }
 
-  /// Whether a scalar can be shown as it is, without moving a cursor or hiding.
+  /// Whether a scalar can be shown unchanged: it moves no cursor and hides nothing.
   package static func isPrintable(_ scalar: Unicode.Scalar) -> Bool {
     switch scalar.properties.generalCategory {
     case .control, .format, .surrogate, .privateUse, .unassigned, .lineSeparator, .paragraphSeparator: false

@@ -1,9 +1,10 @@
-/// Digits by which somebody who has them from elsewhere recognises the one thing that is meant: so many that nobody makes another thing with the same.
+/// The beginning of an ID or digest, long enough that nobody can make another object that has it. An operator who knows
+/// it from elsewhere recognises the object by it.
 package struct Pin: Hashable, Sendable {
-  /// Hexadecimal digits: 128 bits.
+  /// The least number of hexadecimal digits: 128 bits.
   package static let digitsMin = 32
   private static let digitsMax = 64
-  /// In lower case.
+  /// Lower-case hexadecimal.
   package let digits: String
 
   /// - Parameter text: a whole ID or digest, or the beginning of a digest.
@@ -13,6 +14,6 @@ package struct Pin: Hashable, Sendable {
     digits = text.lowercased()
   }
 
-  /// Whether a whole ID or digest, in hexadecimal digits, begins with the pin.
+  /// Whether a whole ID or digest, in hexadecimal, begins with the pin.
   package func fits(_ whole: some CustomStringConvertible) -> Bool { whole.description.hasPrefix(digits) }
 }

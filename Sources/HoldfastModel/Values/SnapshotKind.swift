@@ -1,4 +1,4 @@
-/// What a snapshot's changes are relative to.
+/// The snapshot that a snapshot's changes are relative to.
 package enum SnapshotKind: String, Codable, CaseIterable, Sendable {
   /// Relative to nothing: the start of a chain.
   case full

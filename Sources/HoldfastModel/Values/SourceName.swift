@@ -9,7 +9,7 @@ package struct SourceName: Hashable, Sendable, Comparable, CustomStringConvertib
     self.text = text
   }
 
-  /// The nearest name to the last component of `path`; `source` where nothing of it can be kept.
+  /// Makes a valid name from the last component of `path`; `source` when no character of it can be kept.
   package init(from path: Path) {
     var kept = path.lastComponent.map { Self.isAllowed($0) ? $0 : UInt8(ascii: "_") }
     while let first = kept.first, first == UInt8(ascii: ".") || first == UInt8(ascii: "-") { kept.removeFirst() }

@@ -1,4 +1,4 @@
-/// A word that an operator hangs on a snapshot: 1 to 64 bytes of printable characters, without white space and commas.
+/// A word that an operator adds to a snapshot: 1 to 64 bytes of printable characters, without white space and commas.
 package struct Tag: Hashable, Sendable, Comparable, CustomStringConvertible {
   package let text: String
 

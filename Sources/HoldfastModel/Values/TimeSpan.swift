@@ -1,5 +1,5 @@
-/// A length of time: `0`, or a number and `s`, `min`, `h`, `d`, `w`, `mo` (30 days) or `y` (365 days). An `m` alone could
-/// mean minutes or months, and is none.
+/// A length of time: `0`, or a number with the unit `s`, `min`, `h`, `d`, `w`, `mo` (30 days) or `y` (365 days). A
+/// plain `m` is refused because it could mean minutes or months.
 package struct TimeSpan: Hashable, Sendable, Comparable, CustomStringConvertible {
   package let seconds: Int64
   private static let day: Int64 = 86_400
@@ -8,7 +8,7 @@ package struct TimeSpan: Hashable, Sendable, Comparable, CustomStringConvertible
     "s": 1, "min": 60, "h": 3600, "d": day, "w": 7 * day, "mo": 30 * day, "y": 365 * day,
   ]
 
-  /// What may be written, as a sentence.
+  /// Says what may be written, as a sentence.
   package static let allowed =
     "Write a number and s, min, h, d, w, mo (30 days) or y: 15min, 6h, 7d, 6mo. An m alone could mean minutes (min) or months (mo)."
 
@@ -24,7 +24,8 @@ package struct TimeSpan: Hashable, Sendable, Comparable, CustomStringConvertible
 
   package init(days: Int64) { seconds = days * Self.day }
 
-  /// In the largest unit that says it exactly; days before months and years, which are no calendar's.
+  /// The span in the largest unit that expresses it exactly. Days come before months and years, because those are not
+  /// calendar months.
   package var description: String {
     guard seconds > 0 else { return "0" }
     for (unit, factor) in [("w", 7 * Self.day), ("d", Self.day), ("h", 3600), ("min", 60)]

@@ -18,7 +18,7 @@ package struct Timestamp: Hashable, Sendable, Comparable {
   /// Seconds from this instant to `later`.
   package func secondsUntil(_ later: Timestamp) -> Double {
     let (whole, isOver) = later.seconds.subtractingReportingOverflow(seconds)
-    // So far apart, a second more or less does not count.
+    // At such distances a second more or less does not matter.
     return (isOver ? Double(later.seconds) - Double(seconds) : Double(whole))
       + (Double(later.nanoseconds) - Double(nanoseconds)) / 1e9
   }

@@ -1,16 +1,18 @@
-/// The name of a file that PostgreSQL archives: a segment of its write-ahead log, the history of a timeline, or what `pg_backup_stop` notes.
+/// The name of a file that PostgreSQL archives: a segment of its write-ahead log, a timeline history, or the file that
+/// `pg_backup_stop` writes.
 package struct WALFileName: Hashable, Sendable, CustomStringConvertible {
   package enum Kind: Hashable, Sendable {
     case segment
-    /// The last segment of a timeline that was left: only its beginning counts.
+    /// The last segment of a timeline that was abandoned: only its beginning is used.
     case partialSegment
-    /// A segment in which the server was still writing. PostgreSQL has no such name: it is ours for what an operator archives after a crash.
+    /// A segment in which the server was still writing. PostgreSQL has no such name; holdfast uses it for a segment
+    /// that an operator archives after a crash.
     case unfinishedSegment
     case backupNote
     case timelineHistory
   }
 
-  /// As PostgreSQL spells it.
+  /// The name as PostgreSQL spells it.
   package let text: String
   package let kind: Kind
   package let timeline: UInt32
@@ -41,7 +43,7 @@ package struct WALFileName: Hashable, Sendable, CustomStringConvertible {
     (high, low) = numbers.count == 3 ? (numbers[1], numbers[2]) : (0, 0)
   }
 
-  /// Groups of eight hexadecimal digits in upper case; `nil` for anything else.
+  /// Groups of eight upper-case hexadecimal digits; `nil` for anything else.
   private static func numbers(_ digits: some Collection<UInt8>) -> [UInt32]? {
     let digits = Array(digits)
     guard digits.count == timelineDigits || digits.count == segmentDigits,
@@ -54,8 +56,8 @@ package struct WALFileName: Hashable, Sendable, CustomStringConvertible {
     }
   }
 
-  /// The segment of a timeline by its number, counted from the beginning of the log.
-  /// - Parameter size: of the segments of this cluster.
+  /// The name of a segment of a timeline, by its number from the beginning of the log.
+  /// - Parameter size: the size of the cluster's segments.
   package init?(timeline: UInt32, number: UInt64, size: WALSegmentSize) {
     guard number <= size.numberMax else { return nil }
     self.init(
@@ -63,17 +65,18 @@ package struct WALFileName: Hashable, Sendable, CustomStringConvertible {
         + Self.digits(UInt32(truncatingIfNeeded: number % size.perLogFile)))
   }
 
-  /// The same segment as it is archived while it is unfinished; `nil` for what is no whole segment.
+  /// The name under which the segment is archived while it is unfinished; `nil` for anything but a whole segment.
   package var unfinished: WALFileName? { kind == .segment ? WALFileName(text + ".unfinished") : nil }
 
-  /// The segment of which this is the beginning; itself where it is whole, `nil` for what holds no log.
+  /// The name of the whole segment of which this is the beginning; the same name for a whole one, `nil` for a file
+  /// without log.
   package var segment: WALFileName? { isLog ? WALFileName(text.prefix(Self.segmentDigits)) : nil }
 
-  /// Whether several files of this name, with different contents, may be archived side by side. Recovery reads none of them by its name; only one of the
-  /// others can be right.
+  /// Whether files of this name with different contents may be archived side by side. Recovery reads none of them by
+  /// name; of all other files only one can be right.
   package var mayDiffer: Bool { kind != .segment && kind != .timelineHistory }
 
-  /// The history file of a timeline.
+  /// The name of the history file of a timeline.
   package static func history(of timeline: UInt32) -> WALFileName? { WALFileName(digits(timeline) + ".history") }
 
   private static func digits(_ number: UInt32) -> String {
@@ -81,16 +84,17 @@ package struct WALFileName: Hashable, Sendable, CustomStringConvertible {
     return String(repeating: "0", count: timelineDigits - text.count) + text
   }
 
-  /// Whether it holds a piece of the log itself.
+  /// Whether the file holds a part of the log itself.
   package var isLog: Bool { kind == .segment || kind == .partialSegment || kind == .unfinishedSegment }
 
-  /// The number of the segment, counted from the beginning of the log; `nil` for a name that no cluster with such segments has.
+  /// The number of the segment from the beginning of the log; `nil` for a name that no cluster with such segments has.
   package func number(_ size: WALSegmentSize) -> UInt64? {
     guard kind != .timelineHistory, UInt64(low) < size.perLogFile else { return nil }
     return UInt64(high) * size.perLogFile + UInt64(low)
   }
 
-  /// The directory of the archive that it lies in: few enough files in each, and the order of names is the order of the log.
+  /// The directory of the archive in which the file is stored. Each has few enough files, and sorting by name gives the
+  /// order of the log.
   package var directory: String { kind == .timelineHistory ? "history" : String(text.prefix(16)) }
 
   package var description: String { text }
@@ -111,7 +115,7 @@ extension WALFileName: Codable {
   }
 }
 
-/// How long the segments of a cluster are: a power of two, 1 MiB to 1 GiB, chosen when the cluster is made.
+/// The size of a cluster's segments: a power of two from 1 MiB to 1 GiB, chosen when the cluster is made.
 package struct WALSegmentSize: Hashable, Sendable {
   package let bytes: UInt64
   package static let range: ClosedRange<UInt64> = 1 << 20...1 << 30
@@ -121,18 +125,18 @@ package struct WALSegmentSize: Hashable, Sendable {
     self.bytes = bytes
   }
 
-  /// Segments whose names share their second number: 4 GiB.
+  /// The number of segments whose names share their second number: 4 GiB.
   var perLogFile: UInt64 { (1 << 32) / bytes }
   var numberMax: UInt64 { UInt64.max / bytes }
 
-  /// The number of the segment that holds a place of the log.
+  /// The number of the segment that contains a position of the log.
   package func number(of place: LogSequenceNumber) -> UInt64 { place.value / bytes }
 
   /// Where a segment begins.
   package func start(of number: UInt64) -> LogSequenceNumber { LogSequenceNumber(number &* bytes) }
 }
 
-/// What tells clusters apart: the number that `initdb` gives each, and that stands in every segment. Text in decimal.
+/// The number that `initdb` gives a cluster, and that every segment of it contains. Text is decimal.
 package struct SystemIdentifier: Hashable, Sendable, Comparable, CustomStringConvertible {
   package let value: UInt64
 
@@ -140,7 +144,7 @@ package struct SystemIdentifier: Hashable, Sendable, Comparable, CustomStringCon
     self.value = value
   }
 
-  /// One spelling only: decimal digits without leading zeros, and not 0.
+  /// Accepts one spelling only: decimal digits without leading zeros, and not 0.
   package init?(_ text: some StringProtocol) {
     guard let value = UInt64(text), value > 0, String(value) == text else { return nil }
     self.value = value

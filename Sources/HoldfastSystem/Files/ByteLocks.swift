@@ -4,11 +4,12 @@ internal import HoldfastModel
 
 /// Locks on ranges of bytes, by which programs that share a database keep out of each other's way.
 ///
-/// Those that programs take (F_SETLK, fcntl(2)) go with the first descriptor of the file that the process closes. Ours belong to the open file and go with it
-/// (F_OFD_SETLK); each of both kinds keeps the other one out. They are shared ones only: to take them, it is enough that the file may be read.
+/// Locks of other programs (F_SETLK, fcntl(2)) are lost when their process closes any descriptor of the file. Ours
+/// belong to the open file and last as long (F_OFD_SETLK). Each kind keeps the other out. Ours are shared locks only,
+/// for which it is enough that the file may be read.
 extension OpenFile {
   /// Takes a shared lock, without waiting.
-  /// - Returns: `false` where another one's exclusive lock is in the way.
+  /// - Returns: `false` when another process has an exclusive lock.
   package func lockShared(_ bytes: Range<UInt64>) throws(SystemError) -> Bool {
     do throws(SystemError) {
       _ = try perform(.lock, "lock") { Int(holdfast_lock_bytes($0, Int16(F_RDLCK), start(bytes), length(bytes))) }
@@ -23,10 +24,10 @@ extension OpenFile {
     _ = try perform(.lock, "unlock") { Int(holdfast_lock_bytes($0, Int16(F_UNLCK), start(bytes), length(bytes))) }
   }
 
-  /// Whether another one has a lock on any of the bytes. Nothing is locked by that.
+  /// Whether another process has a lock on any of the bytes. This takes no lock.
   /// - Parameter exclusively: whether only exclusive locks count.
   package func isLocked(_ bytes: Range<UInt64>, exclusively: Bool) throws(SystemError) -> Bool {
-    // A shared lock would meet exclusive ones only, an exclusive one meets all.
+    // A shared lock conflicts with exclusive ones only, an exclusive lock with all.
     let type = Int16(exclusively ? F_RDLCK : F_WRLCK)
     return try perform(.lock, "examine the locks of") {
       Int(holdfast_bytes_are_locked($0, type, start(bytes), length(bytes)))
@@ -37,7 +38,7 @@ extension OpenFile {
   private func length(_ bytes: Range<UInt64>) -> off_t { off_t(clamping: bytes.count) }
 }
 
-/// How many files this process may have open at once.
+/// The number of files that this process may have open at once.
 package enum OpenFileLimit {
   package static var current: Int {
     var limit = rlimit()

@@ -2,7 +2,7 @@ internal import CLinux
 internal import Glibc
 internal import HoldfastModel
 
-/// The names in a directory, sorted by bytes. One block of memory for all of them: a directory may hold a million.
+/// The names in a directory, sorted by bytes, in one block of memory: a directory may have a million names.
 package struct DirectoryListing: Sendable {
   private var bytes: [UInt8] = []
   private var ranges: [(start: UInt32, count: UInt16)] = []
@@ -35,7 +35,7 @@ package struct DirectoryListing: Sendable {
     contains(name.withUTF8Buffer { Array($0) })
   }
 
-  /// The same with one more name.
+  /// The same listing with one more name.
   package func inserting(_ name: [UInt8]) -> DirectoryListing {
     var copy = self
     name.withUnsafeBytes { copy.append($0) }
@@ -43,7 +43,7 @@ package struct DirectoryListing: Sendable {
     return copy
   }
 
-  /// The names among them that are wanted.
+  /// The same listing with the wanted names only.
   package func filtered(_ isWanted: (ArraySlice<UInt8>) -> Bool) -> DirectoryListing {
     var copy = self
     copy.ranges = (0..<count).filter { isWanted(self[$0]) }.map { ranges[$0] }
@@ -51,7 +51,7 @@ package struct DirectoryListing: Sendable {
   }
 
   package func contains(_ name: [UInt8]) -> Bool {
-    // They are sorted.
+    // Binary search: the names are sorted.
     var (low, high) = (0, count)
     while low < high {
       let middle = (low + high) / 2
@@ -62,7 +62,7 @@ package struct DirectoryListing: Sendable {
 }
 
 extension OpenFile {
-  /// All names in this directory but `.` and `..`.
+  /// All names in this directory except `.` and `..`.
   package func listing() throws(SystemError) -> DirectoryListing {
     try probe?.willPerform(.list, path)
     let copy = holdfast_openat(descriptor, ".", O_RDONLY | holdfast_o_directory | O_CLOEXEC, 0)

@@ -2,16 +2,16 @@ internal import CLinux
 internal import Glibc
 package import HoldfastModel
 
-/// Gives something a new name and replaces nothing, by the best way that kernel and file system have:
+/// Renames without replacing anything, in the best way that kernel and file system support:
 ///
-/// 1. `renameat2` with RENAME_NOREPLACE. NFS, 9p, older ZFS and many a FUSE file system do not have it.
-/// 2. A hard link under the new name, and the old name removed. Killed in between, it has both; and where names can only be added, so that neither can be removed
-///    again, it keeps both.
-/// 3. `renameat` when the new name is free: for directories, and where there are no hard links either. As atomic and as durable as the others. What keeps
-///    others from taking the name in between is a lock of the directory, where several use it; that keeps out only those who go the same way and see the
-///    same lock: no program of another machine.
+/// 1. `renameat2` with RENAME_NOREPLACE. NFS, 9p, older ZFS and many FUSE file systems lack it.
+/// 2. A hard link with the new name, then removal of the old name. When killed in between, the file has both names;
+/// where names can only be added, so that neither can be removed, it keeps both.
+/// 3. `renameat` if the new name is free: for directories, and for file systems without hard links. This is as atomic
+/// and as durable as the others. A lock on the directory keeps others from taking the name in between, but only those
+/// that use the same way and see the same lock: no program on another machine.
 struct ExclusiveRename {
-  /// How often the lock of the directory is tried, 50 ms apart: everybody holds it for two system calls only.
+  /// Number of tries for the lock of the directory, 50 ms apart: its holders need it for two system calls only.
   private static let triesMax = 60
   private let files: FileSystem
   private let path: Path
@@ -20,7 +20,7 @@ struct ExclusiveRename {
   private let newDirectory: OpenFile?
   private let isShared: Bool
 
-  /// - Parameter isShared: whether others take names in the new directory at the same time, by the same way.
+  /// - Parameter isShared: whether others rename into the new directory at the same time, in the same way.
   init(
     _ files: FileSystem, _ path: Path, in directory: OpenFile?, to newPath: Path, in newDirectory: OpenFile?,
     isShared: Bool
@@ -33,7 +33,7 @@ struct ExclusiveRename {
     self.isShared = isShared
   }
 
-  /// - Throws: EEXIST where the new name is taken.
+  /// - Throws: EEXIST when the new name is taken.
   func run() throws(SystemError) {
     do throws(SystemError) {
       try files.rename(path, in: directory, to: newPath, in: newDirectory, by: holdfast_rename_exclusive)
@@ -45,7 +45,7 @@ struct ExclusiveRename {
     }
   }
 
-  /// - Returns: false where no link can be made of it.
+  /// - Returns: `false` when the file cannot have a hard link.
   private func renameByLink() throws(SystemError) -> Bool {
     do throws(SystemError) {
       try files.makeHardLink(newPath, in: newDirectory, to: path, in: directory)
@@ -57,13 +57,13 @@ struct ExclusiveRename {
     do throws(SystemError) {
       try files.removeFile(path, in: directory)
     } catch {
-      // Who renames has it either under the old name or under the new one.
+      // The file has either the old name or the new one, never both.
       guard isNewNameThereToStay(), error.isForbidden else { throw error }
     }
     return true
   }
 
-  /// Takes the new name away again.
+  /// Removes the new name again.
   /// - Returns: whether that is forbidden.
   private func isNewNameThereToStay() -> Bool {
     do throws(SystemError) {
@@ -78,15 +78,15 @@ struct ExclusiveRename {
     try files.status(of: path, in: directory).isSameFile(as: try files.status(of: newPath, in: newDirectory))
   }
 
-  /// - Returns: what holds the lock as long as it is open.
+  /// - Returns: an open file that holds the lock until it is closed.
   private func lockDirectory() throws(SystemError) -> OpenFile {
     var parent = newPath.parent ?? .root
     if parent.isEmpty, newPath.isAbsolute { parent = Path("/") }
-    // Opened anew: two threads with one descriptor would have one lock.
+    // Opened anew, because two threads with one descriptor would share one lock.
     let folder = try files.open(parent, in: newDirectory, .directoryFollowingLinks)
     var tries = 1
     while try !folder.lock(exclusively: true, wait: false) {
-      // Whoever may read the directory can hold its lock: nobody waits for that for ever.
+      // Anybody who may read the directory can hold its lock, so the wait is limited.
       guard tries < Self.triesMax else { throw SystemError("lock", folder.place, code: EWOULDBLOCK) }
       tries += 1
       Pause.briefly()
@@ -101,15 +101,16 @@ struct ExclusiveRename {
     try files.rename(path, in: directory, to: newPath, in: newDirectory, by: renameat)
   }
 
-  /// What was wanted names the error, not the call that stood in.
+  /// The error as one of the rename, not of the system call that was used in its place.
   private func renaming(_ error: SystemError) -> SystemError {
     SystemError("rename", directory?.place(of: path) ?? path, code: error.code)
   }
 }
 
 extension FileSystem {
-  /// Whether names are taken without replacing where a file lies, whoever else takes them at the same time: by the first way or the second.
-  /// - Parameter trial: a file that was made for this. It has its name afterwards.
+  /// Whether this file system takes names without replacing, whatever others do at the same time: by the first way or
+  /// the second.
+  /// - Parameter trial: a file that was made for this test. It keeps its name.
   package func takesNamesExclusively(_ trial: Path, in directory: OpenFile) throws(SystemError) -> Bool {
     let other = Path(bytes: trial.bytes + Array("-renamed".utf8))
     do throws(SystemError) {

@@ -3,8 +3,8 @@ internal import HoldfastModel
 extension OpenFile {
   private static let copyBytes = 1 << 20
 
-  /// Makes this file, which is empty, read as another one. Holes stay holes, as far as the file system tells of them.
-  /// - Throws: `Interrupted` when a signal comes; also when the other file ends before its size.
+  /// Copies the contents of another file into this empty one. Holes stay holes, as far as the file system reports them.
+  /// - Throws: `Interrupted` when a signal arrives; an error when the other file ends before its size.
   package func takeContents(of other: OpenFile, _ cancellation: Cancellation) throws {
     let size = try other.status().size
     try truncate(to: size)

@@ -2,7 +2,8 @@ internal import CLinux
 internal import Glibc
 package import HoldfastModel
 
-/// What carries an owner, a mode, extended attributes and times, and is open: what is done to it is done to that and to nothing else, whatever happens to its name meanwhile.
+/// An open object with owner, mode, extended attributes and times. Changes go to this object, whatever happens to its
+/// name meanwhile.
 package protocol AttributeHolder {
   func status() throws(SystemError) -> FileStatus
   func setOwner(userID: UInt32, groupID: UInt32) throws(SystemError)
@@ -15,9 +16,11 @@ package protocol AttributeHolder {
 
 extension OpenFile: AttributeHolder {}
 
-/// Something that cannot be opened to read it, such as a link, a fifo or a device: open as a place only (open(2), O_PATH). It must not be a symbolic link for `setMode`.
+/// An object that cannot be opened for reading, such as a symbolic link, a fifo or a device, opened as a reference only
+/// (open(2), O_PATH). `setMode` does not work on a symbolic link.
 ///
-/// Extended attributes are reached through /proc: where that is not mounted none are found, and setting one is refused with ENOENT.
+/// Extended attributes are reached through /proc. When that is not mounted, none are found, and setting one gives
+/// ENOENT.
 package struct FileReference: AttributeHolder, Sendable {
   private let file: OpenFile
 
@@ -49,7 +52,7 @@ package struct FileReference: AttributeHolder, Sendable {
         holdfast_reference_get_attribute(descriptor, name, value, size)
       }
     } catch {
-      // What is open is there: only the way to it is not.
+      // The open object exists: only its path in /proc does not.
       if error.isNotFound { return [] }
       throw error
     }
@@ -71,17 +74,17 @@ package struct FileReference: AttributeHolder, Sendable {
     }
   }
 
-  /// Where it leads, of a symbolic link.
+  /// The target of a symbolic link.
   package func symbolicLinkTarget(_ files: FileSystem) throws(SystemError) -> [UInt8] {
     try files.readSymbolicLink(nil, in: file)
   }
 }
 
 extension FileSystem {
-  /// Who this process acts as.
+  /// The effective user ID of this process.
   package static var userID: UInt32 { geteuid() }
 
-  /// Opens whatever has this name, a symbolic link itself too, to examine it and to set its attributes; without following a link on the way.
+  /// Opens any object, even a symbolic link, to examine it and to set its attributes. No link on the way is followed.
   package func openReference(_ path: Path, beneath directory: OpenFile) throws(SystemError) -> FileReference {
     FileReference(try openBeneath(path, in: directory, .reference))
   }

@@ -2,7 +2,7 @@ internal import CLinux
 internal import Glibc
 package import HoldfastModel
 
-/// What the kernel says of one file.
+/// The metadata that the kernel reports for one file.
 package struct FileStatus: Sendable, Equatable {
   package enum Kind: Sendable, Equatable {
     case directory, file, symbolicLink, fifo, characterDevice, blockDevice, socket, unknown
@@ -24,8 +24,8 @@ package struct FileStatus: Sendable, Equatable {
   package let deviceMajor: UInt32
   package let deviceMinor: UInt32
 
-  /// The same file with another size: as a database in it has it.
-  /// - Parameter allocated: bytes that are stored for it; `nil`: all of them.
+  /// The same status with the size that a database has inside this file.
+  /// - Parameter allocated: bytes that are stored for it; `nil` for all of them.
   package func with(size: UInt64, allocated: UInt64? = nil) -> FileStatus {
     FileStatus(self, size: size, allocated: allocated ?? size)
   }
@@ -38,7 +38,7 @@ package struct FileStatus: Sendable, Equatable {
   }
 
   init(_ raw: stat) {
-    // The numbers are those of inode(7): both C modules define the macros, and Swift cannot choose.
+    // These are the values of inode(7). Both C modules define the macros, and Swift cannot choose between them.
     kind =
       switch raw.st_mode & 0o170000 {
       case 0o040000: .directory
@@ -64,7 +64,8 @@ package struct FileStatus: Sendable, Equatable {
     deviceMinor = holdfast_minor(raw.st_rdev)
   }
 
-  /// Whether whatever is written from now on shows in the times: the kernel stamps with its last tick, and that is a later one than the last change by now.
+  /// Whether every later write will change the times. The kernel stamps with its last timer tick: this must already be
+  /// a later one than that of the last change.
   package var isSettled: Bool {
     var tick = timespec()
     clock_gettime(CLOCK_REALTIME_COARSE, &tick)
@@ -73,25 +74,26 @@ package struct FileStatus: Sendable, Equatable {
     return modified < now && changed < now
   }
 
-  /// FAT has times of two seconds, others whole ones.
+  /// FAT stores times in steps of two seconds, other file systems in whole seconds.
   private static let coarseSeconds: Int64 = 2
-  /// Nobody can set the time of the change: where it is a whole second, the file system keeps no parts of seconds.
+  /// Nobody can set the change time, so a whole second means that the file system stores whole seconds.
   private var hasCoarseTimes: Bool { changed.nanoseconds == 0 }
 
-  /// After so long a time stamps are later ones, whatever the clock shows: the kernel's longest tick, with some to spare, or what the file system keeps.
+  /// After this time, a new time stamp differs from an old one, whatever the clock shows: the longest tick of the
+  /// kernel with a margin, or the step of the file system.
   package var timeGrain: Duration { hasCoarseTimes ? .seconds(Self.coarseSeconds) : .milliseconds(20) }
 
-  /// Whether what is in the two is the same, as far as size and time of the last write tell.
+  /// Whether both have the same content, as far as size and modification time tell.
   package func hasSameContent(as other: FileStatus) -> Bool {
     isSameFile(as: other) && size == other.size && modified == other.modified
   }
 
-  /// Whether the two are names of the same file.
+  /// Whether both are names of the same file.
   package func isSameFile(as other: FileStatus) -> Bool {
     kind == other.kind && device == other.device && inode == other.inode
   }
 
-  /// Whether the two describe the same file, untouched in between.
+  /// Whether both describe the same file, unchanged in between.
   package func isUntouched(since earlier: FileStatus) -> Bool {
     kind == earlier.kind && device == earlier.device && inode == earlier.inode && size == earlier.size
       && modified == earlier.modified && changed == earlier.changed

@@ -2,18 +2,18 @@ internal import CLinux
 internal import Glibc
 package import HoldfastModel
 
-/// The only door to files. Paths are taken relative to `directory` where one is given.
+/// The only access to files. Paths are relative to `directory` if one is given.
 package struct FileSystem: Sendable {
   let probe: (any OperationProbe)?
 
-  /// - Parameter probe: the seam for tests; `nil` in production.
+  /// - Parameter probe: observes operations in tests; `nil` in production.
   package init(probe: (any OperationProbe)? = nil) {
     self.probe = probe
   }
 
   /// - Parameters:
-  ///   - directory: what `path` is relative to; an error names both.
-  ///   - newPath: where a rename or link leads, in full.
+  ///   - directory: the directory that `path` is relative to; an error names both.
+  ///   - newPath: the full destination of a rename or link.
   func perform(
     _ operation: Operation, _ action: String, _ path: Path, in directory: OpenFile? = nil,
     newPath: @autoclosure () -> Path? = nil, _ call: (UnsafePointer<CChar>) -> Int32
@@ -34,21 +34,23 @@ package struct FileSystem: Sendable {
   // MARK: Opening
 
   package enum Mode: Sendable {
-    /// An existing file, for reading; a symbolic link at the end is refused (ELOOP), a fifo does not block.
+    /// An existing file, for reading. A symbolic link as the last component is refused (ELOOP), and a fifo does not
+    /// block.
     case read
-    /// An existing file, for reading and writing, with the same care.
+    /// An existing file, for reading and writing; otherwise as `read`.
     case readWrite
-    /// A new file, for reading and writing: EEXIST when the name exists.
+    /// A new file, for reading and writing; EEXIST when the name exists.
     case create
     /// An existing file, or a new one.
     case openOrCreate
-    /// An existing directory; a symbolic link at the end is refused.
+    /// An existing directory. A symbolic link as the last component is refused.
     case directory
-    /// An existing directory, wherever a symbolic link leads.
+    /// An existing directory; symbolic links are followed.
     case directoryFollowingLinks
-    /// A file without a name in the directory `path`, gone when it is closed: where the file system makes such files (`openUnnamed`).
+    /// A file without a name in the directory `path`, which is gone when it is closed. Not every file system can make
+    /// one: see `openUnnamed`.
     case unnamed
-    /// Whatever it is, as a place only: neither read nor written.
+    /// Any object, as a reference only: neither read nor written.
     case reference
 
     var flags: Int32 {
@@ -76,7 +78,8 @@ package struct FileSystem: Sendable {
     return OpenFile(descriptor: descriptor, path: path, in: directory, probe: probe)
   }
 
-  /// Opens for reading, beneath `directory` and without symbolic links on the way, and leaves no trace in the access time where we may, nor in the page cache.
+  /// Opens for reading beneath `directory`, without following symbolic links. If permitted, it changes neither the
+  /// access time nor the page cache.
   package func openForCapture(
     _ path: Path, in directory: OpenFile, _ cacheUse: PageCacheUse = .sparing
   ) throws(SystemError) -> OpenFile {
@@ -88,7 +91,8 @@ package struct FileSystem: Sendable {
     return OpenFile(descriptor: descriptor, path: path, in: directory, cacheUse: cacheUse, probe: probe)
   }
 
-  /// Like `open`, but refuses every symbolic link on the way and every way out of `directory` (openat2(2), RESOLVE_BENEATH).
+  /// Opens like `open`, but refuses every symbolic link and every path out of `directory` (openat2(2),
+  /// RESOLVE_BENEATH).
   package func openBeneath(
     _ path: Path, in directory: OpenFile, _ mode: Mode, permissions: UInt32 = 0o600
   ) throws(SystemError) -> OpenFile {
@@ -99,7 +103,7 @@ package struct FileSystem: Sendable {
     return OpenFile(descriptor: descriptor, path: path, in: directory, probe: probe)
   }
 
-  /// Opens a directory by its absolute path, and follows no symbolic link on the way.
+  /// Opens a directory by its absolute path, without following any symbolic link.
   package func openResolved(_ path: Path) throws(SystemError) -> OpenFile {
     let below = Path(bytes: Array(path.bytes.drop { $0 == Path.separator }))
     if below.isEmpty { return try open(path, .directory) }
@@ -110,15 +114,15 @@ package struct FileSystem: Sendable {
     return OpenFile(descriptor: descriptor, path: path, probe: probe)
   }
 
-  /// The directory that holds `path`, reached beneath `directory` without following a symbolic link, and the name in it: for the
-  /// calls that cannot be confined themselves.
+  /// Opens the directory that contains `path`, beneath `directory` and without following a symbolic link; returns it
+  /// with the last name. For system calls that cannot be confined themselves.
   package func locate(_ path: Path, beneath directory: OpenFile) throws(SystemError) -> (OpenFile, Path) {
     guard let parent = path.parent, !parent.isEmpty else { return (directory, path) }
     return (try openBeneath(parent, in: directory, .directory), Path(bytes: Array(path.lastComponent)))
   }
 
-  /// A file without a name in `directory`, for reading and writing, gone when it is closed. Where the file system makes none (O_TMPFILE: NFS, many a FUSE), it
-  /// has a name for a moment.
+  /// Makes a file without a name in `directory`, for reading and writing, which is gone when it is closed. On a file
+  /// system without O_TMPFILE (NFS, many FUSE), it has a name for a moment.
   package func openUnnamed(in directory: Path, _ random: Randomness) throws(SystemError) -> OpenFile {
     do throws(SystemError) {
       return try open(directory, .unnamed)
@@ -131,7 +135,7 @@ package struct FileSystem: Sendable {
     }
   }
 
-  /// Wraps a descriptor that is open already, such as standard output; the wrapper owns a duplicate.
+  /// Wraps an open descriptor such as standard output. The wrapper owns a duplicate.
   package func duplicate(descriptor: Int32, name: String) throws(SystemError) -> OpenFile {
     let copy = dup(descriptor)
     guard copy >= 0 else { throw .last("open", Path(name)) }
@@ -152,7 +156,7 @@ package struct FileSystem: Sendable {
     return FileStatus(raw)
   }
 
-  /// The status, or `nil` where nothing is.
+  /// The status; `nil` when nothing has this name.
   package func statusIfPresent(of path: Path, in directory: OpenFile? = nil) throws(SystemError) -> FileStatus? {
     do {
       return try status(of: path, in: directory)
@@ -162,13 +166,13 @@ package struct FileSystem: Sendable {
     }
   }
 
-  /// The status, or `nil` where nothing is; without following a symbolic link on the way.
+  /// The status, without following a symbolic link on the way; `nil` when nothing has this name.
   package func statusIfPresent(of path: Path, beneath directory: OpenFile) throws(SystemError) -> FileStatus? {
     do throws(SystemError) {
       let (parent, name) = try locate(path, beneath: directory)
       return try statusIfPresent(of: name, in: parent)
     } catch {
-      // One name at a time was looked for: what is too long for its file system is not there.
+      // A name that is too long for its file system does not exist there.
       if error.isNotFound || error.isNameTooLong { return nil }
       throw error
     }
@@ -184,7 +188,7 @@ package struct FileSystem: Sendable {
     }
   }
 
-  /// Makes a directory and those above it, as far as they are missing.
+  /// Makes a directory and its missing parents.
   package func makeDirectories(_ path: Path, permissions: UInt32 = 0o700) throws(SystemError) {
     var missing: [Path] = []
     var next: Path? = path
@@ -196,8 +200,8 @@ package struct FileSystem: Sendable {
   }
 
   /// - Parameters:
-  ///   - replacing: whether what is at the new name may go; without, EEXIST (`ExclusiveRename`).
-  ///   - isShared: whether other runs take names in the new directory at the same time.
+  ///   - replacing: whether an existing object may be replaced; otherwise EEXIST (`ExclusiveRename`).
+  ///   - isShared: whether other runs rename into the new directory at the same time.
   package func rename(
     _ path: Path, in directory: OpenFile? = nil, to newPath: Path, in newDirectory: OpenFile? = nil, replacing: Bool,
     isShared: Bool = false
@@ -208,7 +212,7 @@ package struct FileSystem: Sendable {
     try rename(path, in: directory, to: newPath, in: newDirectory, by: renameat)
   }
 
-  /// - Parameter call: renameat(2), or one that takes the same.
+  /// - Parameter call: renameat(2), or a call with the same parameters.
   func rename(
     _ path: Path, in directory: OpenFile?, to newPath: Path, in newDirectory: OpenFile?,
     by call: (Int32, UnsafePointer<CChar>, Int32, UnsafePointer<CChar>) -> Int32
@@ -277,7 +281,7 @@ package struct FileSystem: Sendable {
     }
   }
 
-  /// - Parameter path: `nil` for what `directory` stands for itself.
+  /// - Parameter path: `nil` for the object that `directory` refers to.
   package func readSymbolicLink(_ path: Path?, in directory: OpenFile? = nil) throws(SystemError) -> [UInt8] {
     var target = [UInt8](repeating: 0, count: Limits.pathBytesMax + 1)
     let count = try perform(.read, "read", path ?? .root, in: directory) { given -> Int32 in

@@ -1,17 +1,17 @@
 internal import CLinux
 package import HoldfastModel
 
-/// A pattern of `--exclude` (fnmatch(3)): with a `/` in it, it is matched against the whole path; without, against every name. `**` stands for any number of
-/// directories, also for none.
+/// A pattern of `--exclude` (fnmatch(3)). With a `/` in it, it is matched against the whole path; without, against
+/// every name. `**` stands for any number of directories, or none.
 package struct Glob: Sendable, Hashable {
   package let pattern: Path
   private let isAnchored: Bool
-  /// What lies between the slashes, where `**` is among it.
+  /// The components between the slashes, when one of them is `**`.
   private let components: [Path]
 
   /// - Parameters:
-  ///   - pattern: `.` and empty parts of it mean nothing, and a slash at its end neither.
-  ///   - sources: how the source may be spelled, absolutely: a pattern that begins with one of these is meant from there on.
+  ///   - pattern: empty components, `.` and a trailing slash are ignored.
+  ///   - sources: absolute spellings of the source. A pattern that begins with one of them is relative to it.
   package init(_ pattern: String, below sources: [Path] = []) {
     var bytes = Array(pattern.utf8)
     let absolute = sources.first { !$0.isEmpty && bytes.starts(with: $0.bytes + [Path.separator]) }
@@ -22,7 +22,7 @@ package struct Glob: Sendable, Hashable {
     components = parts.contains { $0.elementsEqual("**".utf8) } ? parts.map { Path(bytes: Array($0)) } : []
   }
 
-  /// Whether there is a path that it matches: there is none above a source, and none without a name.
+  /// Whether any path can match: none can above the source, and none without a name.
   package var canMatch: Bool {
     !pattern.isEmpty && !pattern.bytes.split(separator: Path.separator).contains { $0.elementsEqual("..".utf8) }
   }
@@ -35,14 +35,15 @@ package struct Glob: Sendable, Hashable {
     return Self.matches(components[...], names[...])
   }
 
-  /// With at most one comparison for each pair of a part and a name, whatever the pattern: from the last part that is `**` on, only the latest choice matters.
+  /// Needs at most one comparison for each pair of component and name, whatever the pattern: only the choice for the
+  /// latest `**` matters.
   private static func matches(_ parts: ArraySlice<Path>, _ names: ArraySlice<Path>) -> Bool {
     var (part, name) = (parts.startIndex, names.startIndex)
     var retry: (part: Int, name: Int)?
     while name < names.endIndex {
       if part < parts.endIndex, parts[part].bytes.elementsEqual("**".utf8) {
         part += 1
-        // At the end it stands for what lies in the directory, not for the directory.
+        // A `**` at the end stands for the contents of the directory, not for the directory.
         if part == parts.endIndex { return true }
         retry = (part, name)
       } else if part < parts.endIndex, matches(parts[part], names[name]) {

@@ -2,24 +2,26 @@ internal import CLinux
 internal import Glibc
 package import HoldfastModel
 
-/// What is mounted where. The same file system may be mounted twice, or a part of it on another one: device numbers do not tell.
+/// Mount points. Device numbers do not identify them: a file system may be mounted twice, or a part of it on another.
 extension FileSystem {
   private static let table = Path("/proc/self/mountinfo")
   private static let tableBytesMax = 16 << 20
 
-  /// Whether something is mounted at this name, a file or a directory. Where the kernel does not tell, whether it lies on another device.
+  /// Whether something is mounted at this name of a file or directory. When the kernel does not tell, whether it is on
+  /// another device.
   package func isMountRoot(_ name: Path, in directory: OpenFile) throws(SystemError) -> Bool {
     if let answer = try knowsMountRoot(name, in: directory) { return answer }
     return try status(of: name, in: directory).device != directory.status().device
   }
 
-  /// The same; `nil` where the kernel does not tell. Device numbers say nothing of a part of a file system that is shown at another place as well.
+  /// Whether something is mounted at this name; `nil` when the kernel does not tell. Device numbers do not help: a bind
+  /// mount has the same.
   package func knowsMountRoot(_ name: Path, in directory: OpenFile) throws(SystemError) -> Bool? {
     if let answer = Self.isMountRoot(directory.descriptor, name) { return answer }
     return try areOfDifferentMounts(openBeneath(name, in: directory, .reference), directory)
   }
 
-  /// By the numbers that mounts have (proc(5), mnt_id of fdinfo, from Linux 3.15 on); `nil` where /proc does not tell.
+  /// Compares the mount IDs (proc(5), mnt_id of fdinfo, since Linux 3.15); `nil` when /proc does not tell.
   fileprivate func areOfDifferentMounts(_ file: OpenFile, _ other: OpenFile) -> Bool? {
     guard let mount = mountNumber(of: file), let otherMount = mountNumber(of: other) else { return nil }
     return mount != otherMount
@@ -32,9 +34,10 @@ extension FileSystem {
     return line?.dropFirst(key.count)
   }
 
-  /// The absolute places below an absolute path at which something is mounted, as far as this process sees them (proc(5), mountinfo); a mount that lies over others hides those.
+  /// The absolute paths below an absolute path at which this process sees a mount (proc(5), mountinfo). Mounts that are
+  /// hidden by another one are left out.
   /// - Parameter path: without symbolic links.
-  /// - Returns: `nil` where /proc does not tell.
+  /// - Returns: `nil` when /proc does not tell.
   package func mountPoints(below path: Path) -> [Path]? {
     guard let file = try? open(Self.table, .read), let bytes = try? file.contents(max: Self.tableBytesMax) else {
       return nil
@@ -50,7 +53,7 @@ extension FileSystem {
     return answer < 0 ? nil : answer == 1
   }
 
-  /// The fifth field of a line; space, tab, newline and backslash are written as three octal digits.
+  /// The fifth field of a line. Space, tab, newline and backslash are written as three octal digits.
   private static func mountPoint(_ line: ArraySlice<UInt8>) -> Path? {
     let fields = line.split(separator: UInt8(ascii: " "), maxSplits: 5)
     guard fields.count > 4 else { return nil }
@@ -72,17 +75,18 @@ extension FileSystem {
 }
 
 extension OpenFile {
-  /// Whether something is mounted at this directory. Where the kernel does not tell, whether the one above lies on another device.
+  /// Whether something is mounted at this directory. When the kernel does not tell, whether its parent is on another
+  /// device.
   package func isMountRoot() throws(SystemError) -> Bool {
     if let answer = FileSystem.isMountRoot(descriptor, nil) { return answer }
     let files = FileSystem(probe: probe)
     let directory = try files.open(Path(".."), in: self, .reference)
     let (above, own) = (try directory.status(), try status())
-    // There is nothing above the root of all.
+    // There is nothing above the root directory.
     if above.isSameFile(as: own) { return true }
     return files.areOfDifferentMounts(self, directory) ?? (above.device != own.device)
   }
 
-  /// Whether it lies on an overlay, where a file that is changed for the first time may become another one (overlayfs).
+  /// Whether it is on an overlay, where a file may become another one when it is first changed (overlayfs).
   package func isOnOverlay() -> Bool { holdfast_is_on_overlay(descriptor) == 1 }
 }

@@ -2,18 +2,18 @@ internal import CLinux
 internal import Glibc
 package import HoldfastModel
 
-/// An open file or directory. Closed when the last reference goes.
+/// An open file or directory, closed when the last reference goes.
 ///
-/// Reads and writes name their offset, so several threads may share one.
+/// Reads and writes give their offset, so several threads may share one.
 package final class OpenFile: Sendable {
   package let descriptor: Int32
-  /// What it was opened as.
+  /// The path with which it was opened.
   package let path: Path
   private let directory: Path
   private let cacheUse: PageCacheUse
   let probe: (any OperationProbe)?
 
-  /// - Parameter directory: what `path` is relative to.
+  /// - Parameter directory: the directory that `path` is relative to.
   init(
     descriptor: Int32, path: Path, in directory: OpenFile? = nil, cacheUse: PageCacheUse = .ordinary,
     probe: (any OperationProbe)?
@@ -25,7 +25,7 @@ package final class OpenFile: Sendable {
     self.probe = probe
   }
 
-  /// Where it lies, with the directory it was opened in: for messages.
+  /// Its path, with that of the directory in which it was opened, for messages.
   package var place: Path { path.isEmpty ? directory : directory.appending(path.bytes) }
 
   func place(of entry: Path) -> Path { entry.isEmpty ? place : place.appending(entry.bytes) }
@@ -51,7 +51,7 @@ package final class OpenFile: Sendable {
 
   // MARK: Contents
 
-  /// Fills `buffer` from `offset` on; fewer bytes only at the end of the file.
+  /// Fills `buffer` from `offset` on; reads fewer bytes only at the end of the file.
   package func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(SystemError) -> Int {
     var filled = 0
     while filled < buffer.count {
@@ -74,7 +74,7 @@ package final class OpenFile: Sendable {
     }
   }
 
-  /// Writes all of `buffer` where the descriptor stands: for pipes and terminals.
+  /// Writes all of `buffer` at the current position, for pipes and terminals.
   package func append(_ buffer: UnsafeRawBufferPointer) throws(SystemError) {
     var written = 0
     while written < buffer.count {
@@ -87,7 +87,7 @@ package final class OpenFile: Sendable {
     _ = try perform(.truncate, "resize") { Int(ftruncate($0, off_t(clamping: size))) }
   }
 
-  /// Makes the range read as zeros, without storage where the file system can.
+  /// Makes the range read as zeros; without using storage where the file system can do that.
   package func makeZero(at offset: UInt64, count: UInt64) throws(SystemError) {
     do throws(SystemError) {
       _ = try perform(.write, "write") {
@@ -120,12 +120,14 @@ package final class OpenFile: Sendable {
     return UInt64(start) < size ? UInt64(start)..<sound : nil
   }
 
-  /// Returns when the contents are on stable storage. A failure is final: the caller discards the file and writes anew.
+  /// Returns when the contents are on stable storage. A failure is final: the caller discards the file and writes a new
+  /// one.
   package func synchronize() throws(SystemError) {
     _ = try perform(.synchronize, "synchronize") { Int(fsync($0)) }
   }
 
-  /// Returns when the names in this directory are on stable storage; where the file system synchronizes no directory by itself, when everything on it is.
+  /// Returns when the names in this directory are on stable storage. If the file system cannot synchronize a single
+  /// directory, the whole file system is synchronized.
   package func synchronizeDirectory() throws(SystemError) {
     do throws(SystemError) {
       _ = try perform(.synchronizeDirectory, "synchronize") { Int(fsync($0)) }
@@ -135,13 +137,13 @@ package final class OpenFile: Sendable {
     }
   }
 
-  /// Returns when everything written to the file system that holds this file is on stable storage.
+  /// Returns when everything written to this file's file system is on stable storage.
   package func synchronizeFileSystem() throws(SystemError) {
     _ = try perform(.synchronize, "synchronize") { Int(holdfast_syncfs($0)) }
   }
 
-  /// Takes the whole-file lock that the kernel frees when the last descriptor goes.
-  /// - Returns: `false` when another holder has it and `wait` is false.
+  /// Takes the lock on the whole file (flock(2)), which the kernel releases with the last descriptor.
+  /// - Returns: `false` when another process has it and `wait` is false.
   package func lock(exclusively: Bool, wait: Bool) throws(SystemError) -> Bool {
     let mode = (exclusively ? LOCK_EX : LOCK_SH) | (wait ? 0 : LOCK_NB)
     do throws(SystemError) {
@@ -174,7 +176,7 @@ package final class OpenFile: Sendable {
     _ = try perform(.attributes, "set the times of") { Int(futimens($0, &times)) }
   }
 
-  /// Bytes that an unprivileged writer may still store on the file system that holds this file; `nil` where it does not tell.
+  /// Bytes that an unprivileged user can still store on this file's file system; `nil` when it does not tell.
   package func availableBytes() throws(SystemError) -> UInt64? {
     var raw = statvfs()
     do throws(SystemError) {
@@ -183,13 +185,13 @@ package final class OpenFile: Sendable {
       guard error.isRefused else { throw error }
       return nil
     }
-    // Many a FUSE file system has no blocks at all to tell of.
+    // Many FUSE file systems report no blocks at all.
     return raw.f_blocks == 0 ? nil : UInt64(raw.f_bavail).saturatingMultiplied(by: UInt64(raw.f_frsize))
   }
 }
 
 extension OpenFile {
-  /// All bytes from the beginning on.
+  /// All bytes of the file.
   /// - Throws: also when there are more than `max`.
   package func contents(max: Int) throws(SystemError) -> [UInt8] {
     var bytes: [UInt8] = []

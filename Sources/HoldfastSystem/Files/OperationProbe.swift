@@ -1,20 +1,20 @@
 package import HoldfastModel
 
-/// What the only door to files lets through.
+/// The operations of `FileSystem` and `OpenFile`.
 package enum Operation: String, Sendable, CaseIterable {
   case open, create, read, write, synchronize, synchronizeDirectory, rename, link, remove, makeDirectory, truncate
   case status, list, attributes, lock
 }
 
-/// The seam through which tests watch, fail or cut off any operation. In production there is none.
+/// Lets tests watch, fail or interrupt any operation. In production there is none.
 package protocol OperationProbe: Sendable {
-  /// Called before the operation; what it throws takes the place of the operation.
+  /// Called before the operation. An error that it throws replaces the operation.
   func willPerform(_ operation: Operation, _ path: Path) throws(SystemError)
-  /// Called after the operation succeeded. `newPath` is where a rename or link led.
+  /// Called after the operation succeeded. `newPath` is the destination of a rename or link.
   func didPerform(_ operation: Operation, _ path: Path, newPath: Path?)
 
-  /// The same, for a probe that has to know where on the disk it is.
-  /// - Parameter directory: what a relative `path` is relative to.
+  /// Like `willPerform(_:_:)`, for a probe that needs the full path.
+  /// - Parameter directory: the directory that a relative `path` is relative to.
   func willPerform(_ operation: Operation, _ path: Path, in directory: Path) throws(SystemError)
   func didPerform(_ operation: Operation, _ path: Path, newPath: Path?, in directory: Path)
 }

@@ -1,15 +1,15 @@
 internal import Glibc
 package import HoldfastModel
 
-/// A directory of this user's on this machine, in which a run keeps something: opened once, and whatever is in it is reached beneath its descriptor, without following links.
-/// What others could change or exchange there is not believed, nor is anything removed there for it.
+/// A private directory of this user on this machine, in which runs keep something. It is opened once; its contents are
+/// reached through its descriptor, without following links. A directory that others could change is not used.
 package struct OwnDirectory: Sendable {
   private static let writableByOthers: UInt32 = 0o002
   package let directory: OpenFile
   private let files: FileSystem
 
-  /// - Returns: `nil` where there is no such directory.
-  /// - Throws: `OwnDirectoryError` where others may write in it, or it is another user's.
+  /// - Returns: `nil` when there is no such directory.
+  /// - Throws: `OwnDirectoryError` when others may write in it, or another user owns it.
   package init?(_ path: Path, files: FileSystem) throws {
     do throws(SystemError) {
       directory = try files.open(path, .directoryFollowingLinks)
@@ -27,14 +27,14 @@ package struct OwnDirectory: Sendable {
     }
   }
 
-  /// The same, made with those above it as far as they are missing.
+  /// Opens the directory, and makes it with its missing parents if needed.
   package init(making path: Path, files: FileSystem) throws {
     try files.makeDirectories(path)
     guard let made = try OwnDirectory(path, files: files) else { throw SystemError("open", path, code: ENOENT) }
     self = made
   }
 
-  /// At most `max` bytes of a file in it; `nil` where there is none.
+  /// The contents of a file in it, at most `max` bytes; `nil` when there is none.
   package func contents(of name: String, max: Int) throws -> [UInt8]? {
     do throws(SystemError) {
       return try files.openBeneath(Path(name), in: directory, .read).contents(max: max)
@@ -44,7 +44,7 @@ package struct OwnDirectory: Sendable {
     }
   }
 
-  /// Puts a file into the place of another, durably. Under a lock.
+  /// Replaces a file durably. The caller must hold a lock.
   package func replace(_ name: String, by bytes: [UInt8]) throws {
     let temporary = Path(name + ".unfinished")
     try remove(name + ".unfinished")
@@ -69,7 +69,7 @@ package struct OwnDirectory: Sendable {
   }
 }
 
-/// A directory in which a run may keep nothing.
+/// A directory in which a run must keep nothing.
 package struct OwnDirectoryError: OperatorError, Equatable {
   enum Reason: Equatable {
     case otherOwner(UInt32)

@@ -1,12 +1,12 @@
 internal import CLinux
 
-/// How reading treats the page cache, which belongs to the servers of the machine.
+/// How reading affects the page cache, which the servers of the machine need.
 package enum PageCacheUse: Sendable {
-  /// As any program.
+  /// Like any program.
   case ordinary
-  /// What was cached stays, what we bring in is dropped.
+  /// Pages that were cached stay, pages that reading adds are dropped.
   case sparing
-  /// The same, by what Linux had before 6.14.
+  /// The same effect, with the means of Linux before 6.14.
   case sparingByAdvice
 
   func read(_ descriptor: Int32, _ buffer: UnsafeMutableRawBufferPointer, at offset: Int) -> Int {
@@ -19,6 +19,7 @@ package enum PageCacheUse: Sendable {
 }
 
 extension OpenFile {
-  /// Takes out of the page cache what this file left there and is on stable storage. Where the kernel does not do that, nothing is lost.
+  /// Drops the pages of this file from the page cache that are on stable storage. If the kernel cannot, nothing is
+  /// lost.
   package func dropFromPageCache() { _ = holdfast_drop_cached(descriptor) }
 }

@@ -1,13 +1,15 @@
 package import HoldfastModel
 
 extension FileSystem {
-  /// As many as the kernel follows.
+  /// The most symbolic links that the kernel follows.
   private static let linksMax = 40
 
-  /// All names by which what lies at an absolute path is reached: the path as it is spelled; at each symbolic link on the way the path as it would be if that were
-  /// none; and, as the last one, where it leads. What is not there is named below what is.
+  /// All paths that lead to an absolute path's object: the path as it is spelled; for each symbolic link on the way,
+  /// the path with that link resolved; and last, the path without links. Missing components are appended to the part
+  /// that exists.
   ///
-  /// Whoever puts a link in the place of a directory so adds names and takes none away: what is remembered under one of them is found again.
+  /// When a directory is replaced by a link to it, names are added and none disappears: so what is remembered under one
+  /// of them is found again.
   package func names(of path: Path) -> [Path] {
     var rest = Self.components(path.bytes)[...]
     var names = [rest.reduce(Path("/")) { $0.appending($1) }]

@@ -1,15 +1,15 @@
 package import HoldfastModel
 
-/// A file without a name that goes when its last reference goes: for what is too large for memory and of no use afterwards.
+/// A file without a name that disappears with its last reference, for temporary data that is too large for memory.
 package final class ScratchFile: ByteSink, ReadableBytes, @unchecked Sendable {
-  // Sendable without a lock: it is written by one owner first, and only read after that.
+  // Sendable without a lock: one owner writes it first, and it is only read after that.
   private let file: OpenFile
   package private(set) var length: UInt64 = 0
   package let name = "scratch file"
 
   /// - Parameters:
-  ///   - directories: tried in this order; the first that is writable takes the file.
-  ///   - random: where a name comes from, for as long as one is needed.
+  ///   - directories: tried in this order; the first that is writable is used.
+  ///   - random: makes a name, for as long as one is needed.
   package init(files: FileSystem, directories: [Path], random: Randomness = .system) throws {
     var failure: SystemError?
     for directory in directories {

@@ -1,9 +1,9 @@
 internal import Glibc
 package import HoldfastModel
 
-/// A refusal of the operating system: which action, on what, with which errno.
+/// A refusal of the operating system: the action, its object, and errno.
 package struct SystemError: OperatorError, Equatable {
-  /// A verb with its object's place: `open`, `write`, `synchronize`.
+  /// A verb such as `open`, `write`, `synchronize`.
   package let action: String
   package let path: Path
   /// errno
@@ -20,13 +20,13 @@ package struct SystemError: OperatorError, Equatable {
     SystemError(action, path, code: errno)
   }
 
-  /// Fewer bytes than there should be.
+  /// The file has fewer bytes than expected.
   package static func endOfFile(_ name: String) -> SystemError { SystemError("read the end of", Path(name), code: EIO) }
 
-  /// Something else than a regular file where one is needed.
+  /// It is not a regular file.
   package static func notAFile(_ path: Path) -> SystemError { SystemError("read", path, code: EINVAL) }
 
-  /// A file whose bytes contradict each other.
+  /// A file whose contents contradict each other.
   package static func unsound(_ path: Path) -> SystemError { SystemError("understand", path, code: EBADMSG) }
 
   package var reason: String { String(cString: strerror(code)) }
@@ -68,16 +68,16 @@ package struct SystemError: OperatorError, Equatable {
   package var isNameTooLong: Bool { code == ENAMETOOLONG }
   package var isForbidden: Bool { code == EACCES || code == EPERM }
   package var isExisting: Bool { code == EEXIST }
-  /// The file cannot have one more name: it has as many as it may have, or the names lie on two file systems.
+  /// The file cannot have another name: it has the maximum number, or the names are on two file systems.
   package var isLinkRefused: Bool { isRefused || code == EMLINK || code == EXDEV }
   package var isUnsupported: Bool { code == ENOTSUP || code == ENOSYS || code == EINVAL || code == EISDIR }
-  /// The kernel, or a filter in front of it, has no such call.
+  /// The kernel, or a filter such as seccomp, does not have this call.
   package var isNotImplemented: Bool { code == ENOSYS }
-  /// This user or this file system does not do that.
+  /// This user must not do that, or this file system cannot.
   package var isRefused: Bool { code == EPERM || code == EACCES || isUnsupported }
-  /// The device itself failed, not this machine's resources.
+  /// The device itself failed, not a limit of this machine.
   package var isDeviceFailure: Bool { code == EIO }
-  /// A symbolic link where none is followed, or something that cannot be opened as a file.
+  /// A symbolic link where none is followed, or an object that cannot be opened as a file.
   package var isOfAnotherKind: Bool { code == ELOOP || code == ENXIO }
   package var isBusy: Bool { code == EBUSY }
   package var isOutOfDescriptors: Bool { code == EMFILE || code == ENFILE }

@@ -1,7 +1,8 @@
 internal import HoldfastModel
 
 extension FileSystem {
-  /// Returns when everything below a directory is on stable storage. By syncfs(2); where a filter refuses that, each file and each directory by itself.
+  /// Returns when everything below a directory is on stable storage. Uses syncfs(2); if a filter refuses that,
+  /// synchronizes each file and directory.
   package func synchronizeTree(_ directory: OpenFile) throws(SystemError) {
     do throws(SystemError) {
       try directory.synchronizeFileSystem()

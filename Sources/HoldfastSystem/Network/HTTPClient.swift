@@ -3,12 +3,12 @@ internal import Glibc
 package import HoldfastModel
 internal import Synchronization
 
-/// One question to a server.
+/// A request to a server.
 package struct HTTPRequest: Sendable {
   package var method: String
   package var url: HTTPAddress
   package var headers: [(name: String, value: String)] = []
-  /// `nil` for a request without one.
+  /// `nil` for a request without a body.
   package var body: [UInt8]?
 
   package init(_ method: String, _ url: HTTPAddress, body: [UInt8]? = nil) {
@@ -18,18 +18,18 @@ package struct HTTPRequest: Sendable {
   }
 }
 
-/// What a server answers.
+/// The answer of a server.
 package struct HTTPResponse: Sendable {
   package let status: Int
-  /// As much of it as the client keeps.
+  /// The first part of the body, as much as the client keeps.
   package let body: [UInt8]
-  /// Whether there was more.
+  /// Whether the body was longer.
   package let isCut: Bool
 }
 
-/// Where a request goes: http or https. It may hold a secret, and is never shown whole.
+/// The address of a request: http or https. It may contain a secret, and is never shown whole.
 package struct HTTPAddress: Sendable, Hashable, CustomStringConvertible {
-  /// What must not be printed.
+  /// The whole address, which must not be printed.
   package let text: String
   static let bytesMax = 2048
 
@@ -43,7 +43,7 @@ package struct HTTPAddress: Sendable, Hashable, CustomStringConvertible {
     self.text = text
   }
 
-  /// Whom it is for: scheme, host and port, in one spelling.
+  /// Scheme, host and port in one spelling, to compare servers.
   private var server: (scheme: String, authority: String)? {
     guard let separator = text.firstRange(of: "://") else { return nil }
     let scheme = text[..<separator.lowerBound].lowercased()
@@ -54,17 +54,17 @@ package struct HTTPAddress: Sendable, Hashable, CustomStringConvertible {
     return (scheme, host)
   }
 
-  /// The address that a server's answer leads to, where that is the same server, or the same by https; `nil` for any other, which nobody has configured: it
-  /// might be one that only this machine can reach.
+  /// The address to which an answer redirects; `nil` unless that is the same server, or the same by https. Nobody has
+  /// configured any other address, which might be one that only this machine can reach.
   func redirection(to other: String) -> HTTPAddress? {
-    // What is read in different ways by different programs leads nowhere.
+    // An address that programs parse differently is not followed.
     guard let address = HTTPAddress(other), !other.contains("\\"), !other.contains("@"), let mine = server,
       let its = address.server, its.authority == mine.authority
     else { return nil }
     return its.scheme == mine.scheme || its.scheme == "https" ? address : nil
   }
 
-  /// The same with something behind its path, before a query.
+  /// The same address with a path component appended, before a query.
   package func appending(_ path: String) -> HTTPAddress {
     let end = text.firstIndex { "?#".contains($0) } ?? text.endIndex
     var front = String(text[..<end])
@@ -76,39 +76,39 @@ package struct HTTPAddress: Sendable, Hashable, CustomStringConvertible {
   package var description: String {
     guard let separator = text.firstRange(of: "://") else { return "…" }
     let authority = text[separator.upperBound...].prefix { !"/?#".contains($0) }
-    // Who it is for may have a password before it.
+    // The host may be preceded by a password.
     let host = authority.split(separator: "@", omittingEmptySubsequences: false).last ?? ""
     return text[..<separator.upperBound] + host + "/…"
   }
 }
 
-/// Sends requests, and never waits longer than it was told to. The library for that is loaded when the first is sent.
+/// Sends requests within a time limit. The library for it is loaded with the first request.
 package struct HTTPClient: Sendable {
   private static let retryPauseSeconds = 0.5
-  /// A server's name is looked up by the C library, which cannot be told to stop: then it is left alone.
+  /// The C library looks up the server's name and cannot be interrupted; after this time the lookup is abandoned.
   private static let graceSeconds = 1.0
   private static let redirectionsMax = 3
 
-  /// For a connection.
+  /// The most seconds for a connection.
   package var connectSeconds = 5.0
-  /// For everything: connections, answers and further tries.
+  /// The most seconds for everything: connections, answers and retries.
   package var seconds = 10.0
-  /// How often it is tried again where the server or the way to it failed.
+  /// Number of retries after a failure of the server or of the connection.
   package var retries = 2
-  /// How much of an answer is read.
+  /// Bytes of an answer that are read.
   package var responseBytesMax = 64 << 10
 
   package init() {}
 
-  /// The version of the library; `nil` where it is not installed.
+  /// The version of the library; `nil` when it is not installed.
   package static var libraryVersion: String? { holdfast_curl_version().map { String(cString: $0) } }
 
-  /// - Throws: `HTTPError` where there is no answer, or none that says that it is done.
+  /// - Throws: `HTTPError` when there is no answer, or the answer reports a failure.
   package func send(_ request: HTTPRequest) throws(HTTPError) -> HTTPResponse {
     guard holdfast_curl_load() else { throw .notInstalled }
     let answer = Answer()
     let deadline = Clock.system.uptime() + seconds
-    // The one who waits goes on when time is up, whatever the library does.
+    // The caller continues when the time is up, whatever the library does.
     WorkerThread.detach { answer.end(tries(request, until: deadline)) }
     while Clock.system.uptime() < deadline + Self.graceSeconds {
       if let result = answer.result.withLock({ $0 }) { return try result.get() }
@@ -137,7 +137,7 @@ package struct HTTPClient: Sendable {
     }
   }
 
-  /// One try, at whatever address of the same server the answers lead to.
+  /// One try, which follows redirections within the same server.
   private func once(_ request: HTTPRequest, seconds: Double) -> Result<HTTPResponse, HTTPError> {
     let deadline = Clock.system.uptime() + seconds
     var next = request
@@ -153,7 +153,7 @@ package struct HTTPClient: Sendable {
     return .failure(.failed(request.url, reason: "it leads from one address to the next", isPassing: false))
   }
 
-  /// - Returns: what came of it, and where the answer leads, if anywhere.
+  /// - Returns: the result, and the address that the answer redirects to, if any.
   private func ask(
     _ request: HTTPRequest, seconds: Double
   ) -> (result: Result<HTTPResponse, HTTPError>, redirection: String?) {
@@ -181,7 +181,7 @@ package struct HTTPClient: Sendable {
     )
   }
 
-  /// The request as C sees it, as long as `call` runs.
+  /// The request as C sees it, valid while `call` runs.
   private func withRequest<Value>(
     _ request: HTTPRequest, seconds: Double, _ call: (UnsafePointer<holdfast_http_request>) -> Value
   ) -> Value {
@@ -200,7 +200,7 @@ package struct HTTPClient: Sendable {
           raw.url = strings[1]
           raw.user_agent = strings[2]
           raw.headers = strings.baseAddress.map { $0 + texts.count }
-          // One of no bytes has an address too.
+          // An empty body needs an address too.
           raw.body = request.body == nil ? nil : bytes.baseAddress ?? UnsafeRawPointer(nothing)
           raw.body_length = bytes.count
           raw.connect_milliseconds = min(milliseconds, Int(connectSeconds * 1000))
@@ -212,10 +212,10 @@ package struct HTTPClient: Sendable {
   }
 }
 
-/// A request that came to nothing.
+/// A request that failed.
 package enum HTTPError: OperatorError, Equatable {
   case notInstalled
-  /// - Parameter reason: in words that hold no address.
+  /// - Parameter reason: a text that contains no address.
   case failed(HTTPAddress, reason: String, isPassing: Bool)
   case refused(HTTPAddress, status: Int)
   case noAnswer(HTTPAddress)
@@ -246,7 +246,7 @@ package enum HTTPError: OperatorError, Equatable {
     }
   }
 
-  /// Whether it may be gone a moment later.
+  /// Whether a retry may succeed.
   var isPassing: Bool {
     switch self {
     case .notInstalled, .noAnswer: false

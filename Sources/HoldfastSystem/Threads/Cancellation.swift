@@ -3,7 +3,7 @@ internal import Glibc
 internal import HoldfastModel
 internal import Synchronization
 
-/// A flag that a signal raises. Work looks at it between two steps and stops by throwing `Interrupted`.
+/// A flag that a signal raises. Long work checks it between two steps and stops by throwing `Interrupted`.
 package final class Cancellation: Sendable {
   private let raised = Atomic(false)
 
@@ -17,9 +17,10 @@ package final class Cancellation: Sendable {
     if isRaised { throw Interrupted() }
   }
 
-  /// Waits until there is something to read, or the other side has gone.
+  /// Waits until there is something to read, or the other end is closed.
   ///
-  /// Signals are taken by a thread of their own and interrupt no call: whoever waits for people or programs waits here.
+  /// A separate thread handles signals, so they interrupt no system call: every wait for people or programs must use
+  /// this function.
   package func awaitInput(_ descriptor: Int32) throws {
     let lookMilliseconds: Int32 = 50
     var watched = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
@@ -27,10 +28,10 @@ package final class Cancellation: Sendable {
     try check()
   }
 
-  /// Turns SIGINT, SIGTERM and SIGHUP into this flag, and SIGPIPE into EPIPE; what is ignored already (nohup) stays so. The second signal ends the process at once: nothing
-  /// that is committed can be harmed by that.
+  /// Turns SIGINT, SIGTERM and SIGHUP into this flag, and SIGPIPE into EPIPE. Signals that are already ignored (nohup)
+  /// stay ignored. The second signal ends the process at once, which harms nothing that is committed.
   ///
-  /// Call it once, before any other thread exists: threads inherit the mask.
+  /// Must be called once, before any other thread exists, because threads inherit the signal mask.
   package func raiseOnSignals() {
     signal(SIGPIPE, SIG_IGN)
     var signals = sigset_t()

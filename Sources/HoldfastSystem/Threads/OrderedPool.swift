@@ -1,10 +1,11 @@
 internal import Glibc
 
-/// Does jobs on a fixed number of threads and hands them back in the order in which they were submitted.
+/// Runs jobs on a fixed number of threads and returns them in the order in which they were submitted.
 ///
-/// The owner, one thread, takes a free job with `next()`, fills it and gives it to `submit(_:)`. Workers run `perform` on it, or on a few that wait,
-/// in any order; `consume` then gets the jobs on the owner's thread, in the order of submission. There are as many jobs as
-/// `capacity`, made once: they carry the buffers, so memory is bounded and no buffer is allocated on the way.
+/// The owner, which is one thread, takes a free job with `next()`, fills it and gives it to `submit()`. Workers run
+/// `perform` on one job, or on a few that are waiting, in any order. `consume` then gets the jobs on the owner's
+/// thread, in the order of submission. There are `capacity` jobs, made once. They contain the buffers, so memory is
+/// bounded and no buffer is allocated while work goes on.
 package final class OrderedPool<Job: AnyObject> {
   private final class Slot {
     let job: Job
@@ -12,9 +13,9 @@ package final class OrderedPool<Job: AnyObject> {
     init(_ job: Job) { self.job = job }
   }
 
-  /// What the workers touch. They hold it and not the pool, so a pool that is dropped can end them.
+  /// The state that workers use. They refer to it and not to the pool, so that a pool that is dropped can end them.
   private final class Shared: @unchecked Sendable {
-    // `queue`, `awaited`, `isStopping` and every slot's `isDone` are guarded by `mutex`.
+    // `mutex` guards `queue`, `awaited`, `isStopping` and every slot's `isDone`.
     let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     let workArrived = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
     let workFinished = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
@@ -22,7 +23,7 @@ package final class OrderedPool<Job: AnyObject> {
     let batch: Int
     let perform: ([Job]) -> Void
     var queue: [Slot] = []
-    /// What the owner waits for: it is woken for nothing else.
+    /// The slot that the owner waits for; it is woken for no other.
     var awaited: Slot?
     var isStopping = false
 
@@ -46,7 +47,7 @@ package final class OrderedPool<Job: AnyObject> {
       while true {
         while queue.isEmpty, !isStopping { pthread_cond_wait(workArrived, mutex) }
         if isStopping { break }
-        // Towards the end every worker gets its share.
+        // Near the end, every worker gets its share.
         let slots = Array(queue.prefix(min(batch, max(1, queue.count / workers))))
         queue.removeFirst(slots.count)
         pthread_mutex_unlock(mutex)
@@ -63,10 +64,10 @@ package final class OrderedPool<Job: AnyObject> {
   private var threads: [WorkerThread] = []
   private var submitted: [Slot] = []
   private var free: [Slot] = []
-  /// Gets every job back, on the owner's thread.
+  /// Gets every job on the owner's thread, in the order of submission.
   package var consume: (Job) throws -> Void = { _ in }
 
-  /// - Parameter perform: runs on a worker; it keeps an error in the job.
+  /// - Parameter perform: runs on a worker; it stores an error in the job.
   package convenience init(
     workers: Int, capacity: Int, makeJob: () throws -> Job, perform: @escaping (Job) -> Void
   ) rethrows {
@@ -74,8 +75,8 @@ package final class OrderedPool<Job: AnyObject> {
   }
 
   /// - Parameters:
-  ///   - batch: how many jobs a worker takes at once, where as many wait.
-  ///   - perform: runs on a worker, with the jobs in the order of submission; it keeps an error in the job.
+  ///   - batch: the most jobs that a worker takes at once.
+  ///   - perform: runs on a worker, with jobs in the order of submission; it stores an error in the job.
   package init(
     workers: Int, capacity: Int, batch: Int, makeJob: () throws -> Job, perform: @escaping ([Job]) -> Void
   ) rethrows {
@@ -88,14 +89,14 @@ package final class OrderedPool<Job: AnyObject> {
 
   deinit { stop() }
 
-  /// A job to fill. Waits for the oldest submitted one, and consumes it, when none is free.
+  /// A job to fill. When none is free, waits for the oldest one and consumes it.
   package func next() throws -> Job {
     while free.isEmpty { try consumeOldest() }
     guard let slot = free.last else { preconditionFailure("a pool has at least one job") }
     return slot.job
   }
 
-  /// Hands the job that `next()` gave to the workers.
+  /// Gives the job that `next()` returned to the workers.
   package func submit() throws {
     guard let slot = free.popLast() else { preconditionFailure("submit follows next") }
     slot.isDone = false
@@ -117,7 +118,7 @@ package final class OrderedPool<Job: AnyObject> {
     while !submitted.isEmpty { try consumeOldest() }
   }
 
-  /// Ends the threads after the jobs they are at. Called in any case, also after an error; jobs not yet begun are dropped.
+  /// Ends the threads after their current jobs, and drops the others. Must always be called, even after an error.
   package func stop() {
     pthread_mutex_lock(shared.mutex)
     shared.isStopping = true

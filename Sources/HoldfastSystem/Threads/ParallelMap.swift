@@ -1,9 +1,10 @@
 extension Array where Element: Sendable {
-  /// The results of `transform`, in the order of the elements: of many of them, computed on several threads.
+  /// The results of `transform` in the order of the elements, computed on several threads if there are many.
   /// - Parameters:
-  ///   - workers: how many threads, at least 1.
-  ///   - batch: how many elements a thread takes at once. Up to twice as many are computed here, without a thread.
-  /// - Throws: the first error of the earliest element whose `transform` threw, as a loop would; later elements may have been computed.
+  ///   - workers: number of threads, at least 1.
+  ///   - batch: number of elements that a thread takes at once. Up to twice as many are computed on this thread.
+  /// - Throws: the error of the earliest element whose `transform` threw, as a loop would. Later elements may have been
+  ///   computed.
   package func mapInParallel<Result: Sendable>(
     workers: Int, batch: Int, _ transform: @escaping @Sendable (Element) throws -> Result
   ) throws -> [Result] {

@@ -1,16 +1,16 @@
 internal import Glibc
 
-/// The wait between two tries of something that another process holds.
+/// Short waits between two tries.
 package enum Pause {
-  /// 50 ms.
+  /// 50 ms, for something that another process holds.
   package static func briefly() { usleep(50_000) }
 
-  /// The wait before something is tried again.
+  /// The wait before something is tried again; at most 60 s.
   static func seconds(_ seconds: Double) { usleep(UInt32(max(0, min(seconds, 60)) * 1_000_000)) }
 
-  /// The wait between two tries of a lock that others hold for milliseconds.
+  /// 1 ms, for a lock that others hold for milliseconds.
   package static func forALock() { usleep(1000) }
 
-  /// The wait between two looks at what another thread does.
+  /// 5 ms, for another thread.
   package static func forAnotherThread() { usleep(5000) }
 }

@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// A thread of the operating system: blocking work never runs on Swift's cooperative pool.
+/// A thread of the operating system. Blocking work never runs on Swift's cooperative pool.
 package struct WorkerThread: @unchecked Sendable {
   // pthread_t is a number here; Swift does not know that it may cross threads.
   private let handle: pthread_t
@@ -10,7 +10,7 @@ package struct WorkerThread: @unchecked Sendable {
     init(_ body: @escaping @Sendable () -> Void) { self.body = body }
   }
 
-  /// `nil` when the system has no thread left.
+  /// `nil` when the system cannot make another thread.
   package static func start(_ body: @escaping @Sendable () -> Void) -> WorkerThread? {
     var handle = pthread_t()
     let work = Unmanaged.passRetained(Work(body))
