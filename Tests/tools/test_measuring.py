@@ -15,6 +15,7 @@ from tools.command import Failure
 from tools.files import compare, copy, is_tmpfs, place, tree_size
 from tools.report import Verdict, cost_rows, figure, markdown, write_json
 from tools.running import Cost, measure, median_cost, quietly
+from tools.test_times import durations, tables
 
 
 class RunningTests(TestInDirectory):
@@ -113,6 +114,26 @@ class ReportTests(TestInDirectory):
         said = json.loads((self.root / "out").read_text())
         self.assertEqual((said["mib"], said["costs"][0]["tool"], said["verdicts"][0]["met"], said["live"]),
                          (3, "tar", None, []))
+
+
+class TestTimesTests(unittest.TestCase):
+    """Scripts/test-times."""
+
+    def test_the_longest_come_first_and_suites_are_added_up(self) -> None:
+        def event(kind: str, test: str, second: float) -> str:
+            return json.dumps({"kind": "event", "payload": {"kind": kind, "testID": test,
+                                                            "instant": {"absolute": second}}})
+        lines = [json.dumps({"kind": "test", "payload": {"id": "M.S"}}), event("testStarted", "M.S", 0)]
+        for test, begun, ended in (("M.S/a()/F.swift:1:2", 1, 3), ("M.S/b(c:)/F.swift:2:2", 3, 4),
+                                   ("M.T/d()/G.swift:1:2", 4, 6.5)):
+            lines += [event("testStarted", test, begun), event("testEnded", test, ended)]
+        lines += [event("testStarted", "M.T/e()/G.swift:9:2", 7), event("testEnded", "M.S", 8)]
+        said = tables(durations(lines))
+        rows = [line for line in said.splitlines() if line.startswith("| `")]
+        self.assertEqual(rows, ["| `M.S` | 2.000 | 2 | 3.000 |", "| `M.T` | 2.500 | 1 | 2.500 |",
+                                "| `d()` | `M.T` | 2.500 |", "| `a()` | `M.S` | 2.000 |",
+                                "| `b(c:)` | `M.S` | 1.000 |"])
+        self.assertTrue(said.startswith("3 tests took 6 s"), said)
 
 
 class EndTests(unittest.TestCase):

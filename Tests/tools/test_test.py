@@ -1,0 +1,130 @@
+"""Tests of Scripts/test with stubs in the place of everything that it runs."""
+
+import shutil
+import signal
+import subprocess
+import unittest
+from pathlib import Path
+
+from support import SCRIPTS, TestInDirectory
+
+SWIFT = """#!/bin/sh
+echo "swift $*" >>"$LOG"
+case "$*" in
+  test*--filter*) echo "closing line of some tests" ;;
+  test*) sleep "${TESTS_S:-0}"; echo "a test passed"; echo "closing line of the tests"; exit "${TESTS:-0}" ;;
+esac
+"""
+
+
+class TestCommandTests(TestInDirectory):
+    """The parts, their order, and how it ends."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        for name in ("test", "test-longer"):
+            (self.root / "Scripts").mkdir(exist_ok=True)
+            shutil.copy(SCRIPTS / name, self.root / "Scripts" / name)
+        for name in (".build", ".ci", "Tests/tools", "Tests/rescue"):
+            (self.root / name).mkdir(parents=True)
+        self.stub("bin/swift", SWIFT)
+        self.stub("bin/shellcheck", "#!/bin/sh\n")
+        self.stub("bin/id", "#!/bin/sh\necho ${USER_ID:-0}\n")
+        for name in ("install-deps", "tidy", "soak", "test-hostile"):
+            self.stub(f"Scripts/{name}", f'#!/bin/sh\necho "{name} $*" >>"$LOG"\necho "{name} ran"\n')
+        self.stub("Scripts/build", '#!/bin/sh\necho "build $*" >>"$LOG"\necho /the/binary\n')
+        self.write("Tests/Some/DrawnTests.swift", "arguments: [UInt64.random(in: 0 ... .max)]\n")
+        self.write("Tests/tools/test_ok.py", "")
+        self.log = self.root / "log"
+        self.environment = {"PATH": f"{self.root}/bin:/usr/bin:/bin", "LOG": str(self.log), "TMPDIR": str(self.root)}
+
+    def stub(self, path: str, text: str) -> None:
+        """A program."""
+        self.write(path, text).chmod(0o755)
+
+    def start(self, *arguments: str, **settings: str) -> "subprocess.Popen[str]":
+        """Scripts/test."""
+        return subprocess.Popen([str(self.root / "Scripts/test"), *arguments], env=self.environment | settings,
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    def run_test(self, *arguments: str, **settings: str) -> tuple[int, list[str]]:
+        """Its exit status, and the lines that it prints."""
+        running = self.start(*arguments, **settings)
+        output, _ = running.communicate()
+        return running.returncode, output.splitlines()
+
+    def test_everything_runs_and_the_last_line_is_that_of_the_tests(self) -> None:
+        status, lines = self.run_test()
+        self.assertEqual((status, lines[-1]), (0, "closing line of the tests"), lines)
+        self.assertEqual([line for line in lines if line.startswith("==")],
+                         ["== style", "== build", "== scripts, and rescue.py against repositories of its own",
+                          "== live databases, captured while they are written", "== tests"])
+        ran = self.log.read_text().splitlines()
+        self.assertEqual([line.split()[0] for line in ran if not line.startswith("swift test")],
+                         ["install-deps", "swift", "tidy", "build", *["soak"] * 4])
+        self.assertEqual([line for line in ran if "--large" in line], [])
+        parts = (self.root / ".build/test-times.md").read_text().splitlines()
+        self.assertEqual(parts[:2], ["| part | seconds |", "|---|---:|"])
+        self.assertRegex(parts[-1], r"^\| all \| \d+ \|$")
+        self.assertEqual([path.name for path in self.root.glob("tmp.*")], [])
+
+    def test_what_fails_is_the_status(self) -> None:
+        self.assertEqual(self.run_test(TESTS="7")[0], 7)
+        self.stub("Scripts/soak", "#!/bin/sh\nexit 3\n")
+        status, lines = self.run_test()
+        self.assertEqual(status, 3)
+        self.assertIn("a test passed", lines)
+        self.write("Tests/tools/test_bad.py", "raise Exception('a script is broken')\n")
+        status, lines = self.run_test()
+        self.assertEqual(status, 1)
+        self.assertIn("Exception: a script is broken", lines)
+        self.assertNotIn("== tests", lines)
+        self.stub("Scripts/tidy", "#!/bin/sh\necho untidy\nexit 1\n")
+        self.assertEqual(self.run_test(), (1, ["install-deps ran", "== style", "untidy"]))
+
+    def test_a_filter_runs_only_those_tests(self) -> None:
+        self.assertEqual(self.run_test("Some"), (0, ["install-deps ran", "== build", "closing line of some tests"]))
+        self.assertIn("swift test --configuration release --skip-build --filter Some", self.log.read_text())
+
+    def test_all_runs_what_takes_longer_before_the_tests_close(self) -> None:
+        status, lines = self.run_test("--all")
+        self.assertEqual((status, lines[-1]), (0, "closing line of the tests"), lines)
+        self.assertEqual([line for line in lines if line.startswith("==")][-4:],
+                         ["== live databases, captured for longer while they are written",
+                          "== suites that draw seeds, ten times more",
+                          "== tests on a machine on which holdfast was badly used", "== tests"])
+        ran = self.log.read_text()
+        self.assertEqual(ran.count("--filter [.](DrawnTests)/"), 10)
+        self.assertEqual(ran.count("--large"), 1)
+        self.assertIn("test-hostile ran", lines)
+
+    def test_all_says_what_it_leaves_out_and_why(self) -> None:
+        self.assertIn("left out: only root can make such a machine", self.run_test("--all", USER_ID="1000")[1])
+
+    def test_all_goes_on_behind_what_fails_and_shows_it(self) -> None:
+        self.stub("Scripts/test-hostile", "#!/bin/sh\necho somebody wrote into /etc\nexit 1\n")
+        status, lines = self.run_test("--all")
+        self.assertEqual((status, lines[-1]), (1, "closing line of the tests"))
+        self.assertIn("somebody wrote into /etc", lines)
+
+    def test_whoever_interrupts_it_interrupts_the_tests(self) -> None:
+        self.stub("bin/swift", '#!/bin/sh\ncase "$*" in test*) echo begun; trap "echo ended >>$LOG; exit" INT; '
+                               'while :; do sleep 0.05; done ;; esac\n')
+        self.stub("Scripts/soak", "#!/bin/sh\necho soaking; sleep 0.3\n")
+        running = self.start()
+        for line in running.stdout or ():
+            if line == "soaking\n":
+                break
+        running.send_signal(signal.SIGTERM)
+        rest, _ = running.communicate(timeout=60)
+        self.assertEqual(running.returncode, 130)
+        self.assertIn("begun", rest)
+        self.assertIn("ended", Path(self.log).read_text())
+
+    def test_an_option_that_it_does_not_have_is_told(self) -> None:
+        status, lines = self.run_test("--al")
+        self.assertEqual((status, lines[0]), (2, "Usage: Scripts/test [--all | --times | FILTER]"))
+
+
+if __name__ == "__main__":
+    unittest.main()
