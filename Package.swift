@@ -63,7 +63,7 @@ let package = Package(
     module(
       "Engine",
       ["HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastSource", "HoldfastStore"]),
-    module("Report", ["HoldfastModel", "HoldfastSystem", "HoldfastArchive", "HoldfastEngine"]),
+    module("Report", ["HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastEngine"]),
     module(
       "CLI",
       [

@@ -202,33 +202,3 @@ extension RunWatch {
     )
   }
 }
-
-struct BackupJSON: Encodable {
-  let snapshot: SnapshotJSON
-  let committed: Bool
-  let reason: String?
-  let problems: [ProblemJSON]
-  let seconds: Double
-  let walGrowthBytes: UInt64
-  let badPages: [BadPagesJSON]
-
-  init(_ report: Backup.Report, tags: Set<Tag>) {
-    var note = SourceNotes.Note(snapshot: report.envelope.snapshot, sequence: report.envelope.sequence)
-    note.tags = tags.sorted()
-    snapshot = SnapshotJSON(report.envelope, note)
-    committed = !report.isDryRun
-    reason = report.reason
-    problems = report.problems.map { ProblemJSON(path: $0.path.description, reason: $0.reason) }
-    seconds = report.seconds
-    walGrowthBytes = report.walGrowthBytes
-    badPages = report.badPages.sorted { $0.key < $1.key }.map {
-      BadPagesJSON(path: $0.key.description, pages: $0.value)
-    }
-  }
-}
-
-/// Pages that were damaged before they were captured.
-struct BadPagesJSON: Encodable {
-  let path: String
-  let pages: [UInt64]
-}

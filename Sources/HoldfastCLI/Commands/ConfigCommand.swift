@@ -32,13 +32,6 @@ struct ConfigCheckCommand: ParsableCommand {
   @OptionGroup var place: ConfigurationOptions
   @OptionGroup var output: OutputOptions
 
-  private struct JSON: Encodable {
-    let files: [String]
-    let repositories: [String]
-    let sources: [String]
-    let notifications: [String]
-  }
-
   func run() throws {
     let host = Environment.makeHost()
     let loader = try SiteConfiguration.loader(host, named: place.config)
@@ -47,7 +40,7 @@ struct ConfigCheckCommand: ParsableCommand {
     }
     if output.json {
       try Console.json(
-        JSON(
+        ConfigurationJSON(
           files: settings.files.map(\.description), repositories: settings.repositories.map(\.name),
           sources: settings.sources.map(\.name.text), notifications: settings.notifications.map(\.name)))
     } else if !output.quiet {
@@ -72,27 +65,10 @@ struct ConfigShowCommand: ParsableCommand {
 
   private static let hidden = "(hidden)"
 
-  private struct JSON: Encodable {
-    struct Value: Encodable {
-      let key: [String]
-      /// Absent for a secret.
-      let value: String?
-      let values: [String]?
-      let origin: String
-      let file: String?
-      let line: Int?
-      let column: Int?
-      let secret: Bool
-    }
-
-    let files: [String]
-    let values: [Value]
-  }
-
   func run() throws {
     let settings = try SiteConfiguration.needed(Environment.makeHost(), named: place.config)
     if output.json {
-      try Console.json(JSON(files: settings.files.map(\.description), values: settings.shown.map(Self.json)))
+      try Console.json(SettingsJSON(files: settings.files.map(\.description), values: settings.shown.map(Self.json)))
       return
     }
     var table = Table()
@@ -103,11 +79,11 @@ struct ConfigShowCommand: ParsableCommand {
     table.lines.forEach(Console.output)
   }
 
-  private static func json(_ setting: Setting) -> JSON.Value {
+  private static func json(_ setting: Setting) -> SettingsJSON.Value {
     let texts = setting.isSecret ? nil : setting.texts
     var place: Place?
     if case .file(let found) = setting.origin { place = found }
-    return JSON.Value(
+    return SettingsJSON.Value(
       key: setting.key, value: setting.isList ? nil : texts?.last, values: setting.isList ? texts : nil,
       origin: place == nil ? setting.origin.description : "file", file: place?.file.description, line: place?.line,
       column: place?.column, secret: setting.isSecret)

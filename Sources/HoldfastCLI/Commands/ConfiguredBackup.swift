@@ -4,6 +4,7 @@ internal import HoldfastCodec
 internal import HoldfastConfiguration
 internal import HoldfastEngine
 internal import HoldfastModel
+internal import HoldfastReport
 internal import HoldfastSystem
 
 /// `holdfast backup` of sources that are configured: all of them, or one by its name.
@@ -74,7 +75,12 @@ extension BackupCommand {
       if let error = outcomes.first?.error { throw error }
       if let taken = reports.values.first { try show(taken.report, tags: taken.tags) }
     } else if output.json {
-      try Console.json(outcomes.map { BackupOutcomeJSON($0, reports[$0.source]) })
+      try Console.json(
+        outcomes.map { outcome in
+          BackupOutcomeJSON(
+            source: outcome.source, status: outcome.status, error: outcome.error?.message,
+            backup: reports[outcome.source].map { BackupJSON($0.report, tags: $0.tags) })
+        })
     }
     try Outcome.end(ConfiguredRun.status(of: outcomes))
   }
@@ -96,20 +102,5 @@ extension BackupCommand {
     console.end()
     watch.tell(report, prefix: isOne ? "" : "\(source.name): ")
     return report
-  }
-}
-
-/// How the backup of one of several sources ended.
-private struct BackupOutcomeJSON: Encodable {
-  let source: String
-  let status: Int32
-  let error: String?
-  let backup: BackupJSON?
-
-  init(_ outcome: SourceOutcome, _ taken: BackupCommand.Taken?) {
-    source = outcome.source.text
-    status = outcome.status.rawValue
-    error = outcome.error?.message
-    backup = taken.map { BackupJSON($0.report, tags: $0.tags) }
   }
 }

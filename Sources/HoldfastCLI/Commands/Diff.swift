@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import HoldfastArchive
 internal import HoldfastEngine
 internal import HoldfastModel
+internal import HoldfastReport
 
 struct Diff: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -24,13 +25,6 @@ struct Diff: ParsableCommand {
   @OptionGroup var source: SourceOptions
   @OptionGroup var output: OutputOptions
 
-  private struct JSON: Encodable {
-    let change: String
-    let path: String
-    let sizeBefore: UInt64?
-    let sizeAfter: UInt64?
-  }
-
   func run() throws {
     let host = Environment.makeHost()
     let repository = try place.open(
@@ -42,12 +36,9 @@ struct Diff: ParsableCommand {
     try Difference.forEach(from: before, to: after, in: repository) { difference in
       counts[difference.kind, default: 0] += 1
       if output.json {
-        try Console.jsonLine(
-          JSON(
-            change: difference.kind.rawValue, path: difference.path.description, sizeBefore: difference.sizeBefore,
-            sizeAfter: difference.sizeAfter))
+        try Console.jsonLine(DifferenceJSON(difference))
       } else {
-        Console.output("\(mark(difference.kind)) \(difference.path)\(sizes(difference))")
+        Console.output(DifferenceLine.text(difference))
       }
     }
     guard !output.json, !output.quiet else { return }
@@ -55,23 +46,5 @@ struct Diff: ParsableCommand {
       "holdfast: from \(before.id.short) to \(after.id.short): \(counts[.added] ?? 0) added, \(counts[.removed] ?? 0) removed, "
         + "\((counts[.changed] ?? 0) + (counts[.type] ?? 0)) changed, \(counts[.attributes] ?? 0) with other attributes"
     )
-  }
-
-  private func mark(_ kind: Difference.Kind) -> String {
-    switch kind {
-    case .added: "+"
-    case .removed: "-"
-    case .changed: "M"
-    case .attributes: "U"
-    case .type: "T"
-    }
-  }
-
-  private func sizes(_ difference: Difference) -> String {
-    switch (difference.sizeBefore, difference.sizeAfter) {
-    case (let before?, let after?) where before != after: "  \(Amount.bytes(before)) → \(Amount.bytes(after))"
-    case (nil, let size?), (let size?, nil): "  \(Amount.bytes(size))"
-    default: ""
-    }
   }
 }

@@ -3,6 +3,7 @@ internal import HoldfastArchive
 internal import HoldfastCodec
 internal import HoldfastEngine
 internal import HoldfastModel
+internal import HoldfastReport
 internal import HoldfastSystem
 
 struct Init: ParsableCommand {
@@ -36,13 +37,6 @@ struct Init: ParsableCommand {
 
   @OptionGroup var writer: WriterOptions
   @OptionGroup var output: OutputOptions
-
-  private struct JSON: Encodable {
-    let repository: String
-    let location: String
-    let sealed: Bool
-    let keyring: String?
-  }
 
   func run() throws {
     guard unsealed != (passphrase || !recipient.isEmpty) else {
@@ -99,9 +93,7 @@ struct Init: ParsableCommand {
     let digest = repository.sealed?.revision.digest.description
     if output.json {
       try Console.json(
-        JSON(
-          repository: repository.id.description, location: repository.location, sealed: digest != nil,
-          keyring: digest))
+        RepositoryJSON(repository.id, location: repository.location, keyring: repository.sealed?.revision.digest))
       return
     }
     guard !output.quiet else { return }

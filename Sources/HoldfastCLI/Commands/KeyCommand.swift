@@ -34,11 +34,6 @@ struct KeyGenerate: ParsableCommand {
 
   @OptionGroup var output: OutputOptions
 
-  private struct JSON: Encodable {
-    let file: String
-    let publicKey: String
-  }
-
   func run() throws {
     let host = Environment.makeHost()
     let path = try Environment.absolute(file)
@@ -54,7 +49,7 @@ struct KeyGenerate: ParsableCommand {
       publicKey = identity.recipient.text
     }
     if output.json {
-      try Console.json(JSON(file: path.description, publicKey: publicKey))
+      try Console.json(NewKeyJSON(file: path, publicKey: publicKey))
     } else {
       Console.output(publicKey)
       if !writer, !output.quiet {
@@ -98,44 +93,6 @@ struct KeyList: ParsableCommand {
   }
 }
 
-/// A revision of the keyring: what is public of it.
-struct KeyringJSON: Encodable {
-  struct Recipient: Encodable {
-    let id: String
-    let name: String
-    let recipient: String
-    let byPassphrase: Bool
-  }
-
-  struct Writer: Encodable {
-    let name: String
-    let writer: String
-    let mayPrune: Bool
-    let isRevoked: Bool
-  }
-
-  let repository: String
-  let revision: UInt64
-  let digest: String
-  let recipients: [Recipient]
-  let writers: [Writer]
-
-  init(_ keyring: Keyring, digest: String) {
-    repository = keyring.repository.description
-    revision = keyring.revision
-    self.digest = digest
-    recipients = keyring.recipients.map {
-      Recipient(
-        id: $0.id.description, name: $0.name, recipient: $0.recipient.text, byPassphrase: $0.passphrase != nil)
-    }
-    writers = keyring.writers.map {
-      Writer(
-        name: $0.name, writer: $0.key.writerText, mayPrune: $0.mayPrune && $0.revoked == nil,
-        isRevoked: $0.revoked != nil)
-    }
-  }
-}
-
 struct KeyForget: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "forget", abstract: "Drop what this machine remembers of a place and of the repository there.",
@@ -148,11 +105,6 @@ struct KeyForget: ParsableCommand {
   @OptionGroup var place: RepositoryOptions
   @OptionGroup var output: OutputOptions
 
-  private struct JSON: Encodable {
-    let location: String
-    let forgotten: Bool
-  }
-
   func run() throws {
     let host = Environment.makeHost()
     let store = try place.store(host)
@@ -160,7 +112,7 @@ struct KeyForget: ParsableCommand {
     let directory = try Environment.stateDirectory()
     let isForgotten = try ClientMemory(directory: directory).forget(
       store.places, Repository.id(in: store), files: host.files)
-    if output.json { return try Console.json(JSON(location: location, forgotten: isForgotten)) }
+    if output.json { return try Console.json(ForgottenJSON(location: location, forgotten: isForgotten)) }
     if !output.quiet {
       // Cron and a login often have another HOME, and with it another memory.
       let place = directory.map { "in \($0)" } ?? "for lack of a directory"

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import HoldfastArchive
 internal import HoldfastEngine
 internal import HoldfastModel
+internal import HoldfastReport
 internal import HoldfastSystem
 
 /// What the commands share that say something about a snapshot.
@@ -46,11 +47,6 @@ struct TagCommand: ParsableCommand {
 
   @OptionGroup var mark: MarkOptions
 
-  private struct JSON: Encodable {
-    let id: String
-    let tags: [String]
-  }
-
   func validate() throws {
     guard !add.isEmpty || !remove.isEmpty else { throw ValidationError("Say --add or --remove.") }
   }
@@ -59,7 +55,7 @@ struct TagCommand: ParsableCommand {
     let (repository, snapshot) = try mark.open()
     let tags = try repository.tag(snapshot, add: Set(add), remove: Set(remove)).map(\.text)
     try mark.say(
-      JSON(id: snapshot.id.description, tags: tags),
+      TagsJSON(snapshot.id, tags: tags),
       tags.isEmpty
         ? "\(snapshot.id.short) bears no tag" : "\(snapshot.id.short) is tagged " + tags.joined(separator: ", "))
   }
@@ -82,13 +78,8 @@ struct PinCommand: ParsableCommand {
   func run() throws {
     let (repository, snapshot) = try mark.open()
     try repository.pin(snapshot, reason: reason)
-    try mark.say(PinJSON(id: snapshot.id.description, pinned: true), "pinned \(snapshot.id.short)")
+    try mark.say(PinJSON(snapshot.id, pinned: true), "pinned \(snapshot.id.short)")
   }
-}
-
-private struct PinJSON: Encodable {
-  let id: String
-  let pinned: Bool
 }
 
 struct UnpinCommand: ParsableCommand {
@@ -102,7 +93,7 @@ struct UnpinCommand: ParsableCommand {
     let (repository, snapshot) = try mark.open()
     let wasPinned = try repository.unpin(snapshot)
     try mark.say(
-      PinJSON(id: snapshot.id.description, pinned: false),
+      PinJSON(snapshot.id, pinned: false),
       wasPinned ? "unpinned \(snapshot.id.short)" : "\(snapshot.id.short) was not pinned")
   }
 }
@@ -122,15 +113,10 @@ struct AcceptCommand: ParsableCommand {
 
   @OptionGroup var mark: MarkOptions
 
-  private struct JSON: Encodable {
-    let id: String
-    let accepted: Bool
-  }
-
   func run() throws {
     let (repository, snapshot) = try mark.open()
     try repository.accept(snapshot, reason: reason)
-    try mark.say(JSON(id: snapshot.id.description, accepted: true), "accepted \(snapshot.id.short)")
+    try mark.say(AcceptedJSON(snapshot.id), "accepted \(snapshot.id.short)")
   }
 }
 
@@ -145,16 +131,12 @@ struct UndeleteCommand: ParsableCommand {
 
   @OptionGroup var mark: MarkOptions
 
-  private struct JSON: Encodable {
-    let undeleted: [String]
-  }
-
   func run() throws {
     let (repository, snapshot) = try mark.open()
     let called = try repository.undelete(snapshot)
     let names = called.map(\.id.short).joined(separator: ", ")
     try mark.say(
-      JSON(undeleted: called.map(\.id.description)),
+      UndeletedJSON(called.map(\.id)),
       called.isEmpty ? "\(snapshot.id.short) is not removed" : "called back \(names)")
   }
 }

@@ -95,33 +95,3 @@ struct MergeCommand: ParsableCommand {
     return ["  incomplete as the snapshot is: \(Amount.count(envelope.incomplete, "path")), \(envelope.consistency)"]
   }
 }
-
-private struct MergeJSON: Encodable {
-  /// The new full; absent where nothing was committed.
-  let snapshot: SnapshotJSON?
-  let committed: Bool
-  /// What was merged.
-  let merged: String
-  let chain: [String]
-  let readFrames: UInt64
-  let readBytes: UInt64
-  let carriedFrames: UInt64
-  let carriedBytes: UInt64
-  let compressedBytes: UInt64
-  let expectedBytes: UInt64
-  let seconds: Double
-
-  init(_ report: Merge.Report) {
-    snapshot = report.envelope.map { SnapshotJSON($0) }
-    committed = report.envelope != nil
-    merged = report.chain.tip.id.description
-    chain = report.chain.snapshots.map(\.id.description)
-    readFrames = report.plan?.frames ?? 0
-    readBytes = report.plan?.readBytes ?? 0
-    carriedFrames = report.plan?.carriedFrames ?? 0
-    carriedBytes = report.plan?.carriedBytes ?? 0
-    compressedBytes = report.plan?.compressedBytes ?? 0
-    expectedBytes = report.plan?.expectedBytes ?? 0
-    seconds = report.seconds
-  }
-}

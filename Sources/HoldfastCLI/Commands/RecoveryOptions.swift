@@ -140,30 +140,3 @@ extension IdentityOptions {
     return files.flatMap { ["--identity", ShellText.quotedForServer(String(decoding: $0.bytes, as: UTF8.self))] }
   }
 }
-
-/// A recovery as `--json` shows it.
-struct RecoveryJSON: Encodable {
-  let target: String
-  let timeline: UInt32
-  let firstSegment: String
-  let lastSegment: String
-  let segments: UInt64
-  let settings: [String]
-  /// What the server needs at least as much of.
-  let minima: [String: Int32]
-  /// What the recovery makes, and where.
-  let tablespaces: [String: String]
-
-  init(_ settings: RecoverySettings) {
-    let plan = settings.plan
-    target = plan.target.text
-    timeline = plan.timeline
-    firstSegment = plan.first.text
-    lastSegment = plan.last.text
-    segments = plan.count
-    self.settings = settings.lines
-    minima = plan.minima
-    tablespaces = Dictionary(
-      plan.tablespaces.map { (String($0.oid), $0.directory.description) }, uniquingKeysWith: { $1 })
-  }
-}

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import HoldfastConfiguration
 internal import HoldfastEngine
 internal import HoldfastModel
+internal import HoldfastReport
 internal import HoldfastSystem
 
 struct RunSourcesCommand: ParsableCommand {
@@ -36,7 +37,7 @@ struct RunSourcesCommand: ParsableCommand {
     }
     if dryRun { preview(&sources) } else { perform(&sources) }
     let reports = sources.map(\.report).filter { $0.plan != nil || $0.failure != nil }
-    if output.json { try Console.json(reports.map { RunJSON($0) }) }
+    if output.json { try Console.json(reports.map(Self.json)) }
     try Outcome.end(
       ConfiguredRun.status(of: reports.map { SourceOutcome(source: $0.source, status: $0.status, summary: "") }))
   }
@@ -45,7 +46,7 @@ struct RunSourcesCommand: ParsableCommand {
     for index in sources.indices {
       sources[index].preview()
       let report = sources[index].report
-      for line in report.plan?.lines ?? [] { say("\(report.source): \(Self.words(line.step)): \(line.reason)") }
+      for line in report.plan?.lines ?? [] { say("\(report.source): \(StepText.words(line.step)): \(line.reason)") }
       sayWhyNothingIsTaken(report)
     }
   }
@@ -81,54 +82,10 @@ struct RunSourcesCommand: ParsableCommand {
 
   private func say(_ text: String) { if !output.json, !output.quiet { Console.output(text) } }
 
-  static func words(_ step: RunPlan.Step) -> String {
-    switch step {
-    case .take(let kind): "would take \(kind == .incremental ? "an" : "a") \(kind.rawValue)"
-    case .merge: "would merge"
-    case .mergeElsewhere: "a merge is due, and runs where an identity is"
-    case .prune: "would prune"
-    case .prove(_, let count): "would prove \(Amount.share(Double(count) / Double(ProofRound.parts))) of its data"
-    }
-  }
-}
-
-/// What a run did for one source, or would do.
-private struct RunJSON: Encodable {
-  struct Step: Encodable {
-    /// `full`, `differential`, `incremental`, `merge`, `merge-elsewhere`, `prune` or `prove`.
-    let step: String
-    let reason: String
-    /// Absent where it was not done.
-    let status: Int32?
-    let summary: String?
-  }
-
-  let source: String
-  let status: Int32
-  let error: String?
-  /// Why no snapshot was due, where that is so.
-  let idle: String?
-  let steps: [Step]
-
-  init(_ report: SourceRun.Report) {
-    source = report.source.text
-    status = report.status.rawValue
-    error = report.outcomes.compactMap { $0.error?.message }.first
-    idle = report.plan?.idleReason
-    steps = (report.plan?.lines ?? []).map { line in
-      let outcome = report.done.first { $0.line == line }?.outcome
-      return Step(
-        step: Self.name(line.step), reason: line.reason, status: outcome?.status.rawValue, summary: outcome?.summary)
-    }
-  }
-
-  private static func name(_ step: RunPlan.Step) -> String {
-    switch step {
-    case .take(let kind): kind.rawValue
-    case .merge: "merge"
-    case .mergeElsewhere: "merge-elsewhere"
-    case .prune: "prune"
-    case .prove: "prove"
-    }
+  private static func json(_ report: SourceRun.Report) -> RunJSON {
+    RunJSON(
+      report.source, status: report.status, error: report.outcomes.compactMap { $0.error?.message }.first,
+      plan: report.plan
+    ) { line in report.done.first { $0.line == line }.map { ($0.outcome.status, $0.outcome.summary) } }
   }
 }

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import HoldfastCodec
 internal import HoldfastEngine
 internal import HoldfastModel
+internal import HoldfastReport
 internal import HoldfastSystem
 
 struct WALCommand: ParsableCommand {
@@ -59,15 +60,6 @@ struct WALPushCommand: ParsableCommand {
   @OptionGroup var writer: WriterOptions
   @OptionGroup var output: OutputOptions
 
-  private struct JSON: Encodable {
-    let file: String
-    let system: String
-    let alreadyArchived: Bool
-    let storedBytes: UInt64
-    /// Damaged copies in whose place it stands.
-    let replaced: Int
-  }
-
   func run() throws {
     let host = Environment.makeHost()
     let repository = try place.open(
@@ -79,10 +71,7 @@ struct WALPushCommand: ParsableCommand {
     options.replacesUnfinished = replaceUnfinished
     let report = try WALPush(repository: repository, options: options).run()
     if output.json {
-      try Console.json(
-        JSON(
-          file: report.file.text, system: report.system.description, alreadyArchived: report.isRepeated,
-          storedBytes: report.storedBytes, replaced: report.replaced))
+      try Console.json(PushJSON(report))
     } else if !output.quiet {
       if report.replaced > 0 { Console.output("\(report.file) was archived, and damaged: it is archived anew") }
       if report.file.kind == .unfinishedSegment, !report.isRepeated {

@@ -1,7 +1,7 @@
-internal import FoundationEssentials
 internal import Glibc
 internal import HoldfastEngine
 internal import HoldfastModel
+internal import HoldfastReport
 internal import HoldfastSystem
 internal import Synchronization
 
@@ -45,16 +45,12 @@ enum Console {
 
   /// One JSON value on standard output, keys sorted.
   static func json(_ value: some Encodable) throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
-    output(String(decoding: try encoder.encode(value), as: UTF8.self))
+    output(try JSONText.document(value))
   }
 
   /// One JSON value on a line of its own, for output that is streamed.
   static func jsonLine(_ value: some Encodable) throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    output(String(decoding: try encoder.encode(value), as: UTF8.self))
+    output(try JSONText.line(value))
   }
 
   /// - Returns: errno where not everything could be written, else 0.

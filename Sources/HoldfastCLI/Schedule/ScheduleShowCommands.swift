@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import HoldfastModel
+internal import HoldfastReport
 internal import HoldfastSystem
 
 struct ScheduleShow: ParsableCommand {
@@ -9,14 +10,6 @@ struct ScheduleShow: ParsableCommand {
 
   @OptionGroup var target: ScheduleOptions
   @OptionGroup var output: OutputOptions
-
-  private struct JSON: Encodable {
-    let schedule: Schedule
-    let by: String
-    let files: [String]
-    let differing: [String]
-    let next: [String]
-  }
 
   func run() throws {
     let host = Environment.makeHost()
@@ -28,7 +21,7 @@ struct ScheduleShow: ParsableCommand {
     if output.json {
       return try Console.json(
         installed.map {
-          JSON(
+          ScheduleJSON(
             schedule: $0.schedule, by: $0.place.kind.rawValue,
             files: try $0.place.items($0.schedule).map(\.path.description),
             differing: $0.differing.map(\.description), next: $0.place.nextTimes($0.schedule, host.cancellation))
@@ -88,13 +81,6 @@ struct SchedulePlan {
   var commandsBefore: [String] = []
   var commandsAfter: [String] = []
 
-  private struct JSON: Encodable {
-    let dryRun: Bool
-    let wrote: [String]
-    let removed: [String]
-    let ran: [String]
-  }
-
   init(write: [SchedulePlace.Item]) { self.write = write }
 
   func perform(_ place: SchedulePlace, _ host: Host, isDry: Bool, _ output: OutputOptions) throws {
@@ -106,7 +92,7 @@ struct SchedulePlan {
     }
     if output.json {
       return try Console.json(
-        JSON(
+        ScheduleChangesJSON(
           dryRun: isDry, wrote: write.map(\.path.description), removed: remove.map(\.description),
           ran: commandsBefore + commandsAfter))
     }

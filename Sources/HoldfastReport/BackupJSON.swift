@@ -1,0 +1,46 @@
+internal import HoldfastArchive
+package import HoldfastEngine
+package import HoldfastModel
+
+/// A backup as `--json` shows it.
+package struct BackupJSON: Encodable {
+  let snapshot: SnapshotJSON
+  let committed: Bool
+  let reason: String?
+  let problems: [ProblemJSON]
+  let seconds: Double
+  let walGrowthBytes: UInt64
+  let badPages: [BadPagesJSON]
+
+  package init(_ report: Backup.Report, tags: Set<Tag>) {
+    var note = SourceNotes.Note(snapshot: report.envelope.snapshot, sequence: report.envelope.sequence)
+    note.tags = tags.sorted()
+    snapshot = SnapshotJSON(report.envelope, note)
+    committed = !report.isDryRun
+    reason = report.reason
+    problems = report.problems.map { ProblemJSON(path: $0.path.description, reason: $0.reason) }
+    seconds = report.seconds
+    walGrowthBytes = report.walGrowthBytes
+    badPages = report.badPages.sorted { $0.key < $1.key }.map {
+      BadPagesJSON(path: $0.key.description, pages: $0.value)
+    }
+  }
+}
+
+/// Pages that were damaged before they were captured.
+package struct BadPagesJSON: Encodable {
+  let path: String
+  let pages: [UInt64]
+}
+
+/// How the backup of one of several sources ended.
+package struct BackupOutcomeJSON: Encodable {
+  let source: String
+  let status: Int32
+  let error: String?
+  let backup: BackupJSON?
+
+  package init(source: SourceName, status: ExitStatus, error: String?, backup: BackupJSON?) {
+    (self.source, self.status, self.error, self.backup) = (source.text, status.rawValue, error, backup)
+  }
+}

@@ -1,0 +1,46 @@
+package import HoldfastModel
+internal import HoldfastSystem
+
+/// An entry as `show --files --json` shows it.
+package struct EntryJSON: Encodable {
+  let path: String
+  let type: String
+  let mode: UInt32
+  let userID: UInt32
+  let groupID: UInt32
+  let modified: String
+  let size: UInt64?
+  let consistency: String?
+  /// Of a file of class bad-pages.
+  let badPages: [UInt64]?
+  let target: String?
+  let digest: String?
+
+  package init(_ entry: Entry) {
+    path = entry.path.description
+    type =
+      switch entry.content {
+      case .directory: "directory"
+      case .file: "file"
+      case .symbolicLink: "symbolicLink"
+      case .hardLink: "hardLink"
+      case .fifo: "fifo"
+      case .characterDevice: "characterDevice"
+      case .blockDevice: "blockDevice"
+      }
+    mode = entry.attributes.mode
+    userID = entry.attributes.userID
+    groupID = entry.attributes.groupID
+    modified = TimeText.utc(entry.attributes.modified)
+    size = entry.file?.size
+    consistency = entry.file?.consistency.name
+    badPages = entry.file.flatMap { $0.badPages.isEmpty ? nil : $0.badPages }
+    digest = entry.file?.digest.description
+    target =
+      switch entry.content {
+      case .symbolicLink(let target): Path(bytes: target).description
+      case .hardLink(let file): file.description
+      default: nil
+      }
+  }
+}

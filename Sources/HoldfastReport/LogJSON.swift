@@ -1,0 +1,69 @@
+internal import HoldfastArchive
+package import HoldfastEngine
+internal import HoldfastModel
+internal import HoldfastSystem
+
+/// The log of one cluster as `wal status --json` shows it.
+package struct LogJSON: Encodable {
+  struct Gap: Encodable {
+    let first: String
+    let last: String
+    let segments: UInt64
+  }
+
+  struct Timeline: Encodable {
+    let timeline: UInt32
+    let first: String
+    let last: String
+    let segments: UInt64
+    let storedBytes: UInt64
+    let gaps: [Gap]
+    let lastTransaction: String?
+  }
+
+  struct Reach: Encodable {
+    let snapshot: String
+    let time: String
+    let timeline: UInt32?
+    let end: LogSequenceNumber?
+    let lastTransaction: String?
+    /// Where the log has a gap behind that: what is missing.
+    let missing: String?
+    /// Where a part of the log begins that no server replays.
+    let minimalFrom: LogSequenceNumber?
+    /// Where its records cannot be followed any more, though more is archived.
+    let brokenAt: LogSequenceNumber?
+  }
+
+  let source: String
+  let system: String
+  /// Whether it is sealed and no identity was named: then times and reaches are not known.
+  let closed: Bool
+  let timelines: [Timeline]
+  let otherFiles: UInt64
+  let snapshots: [Reach]
+
+  package init(_ log: WALStatus.Log) {
+    source = log.source.text
+    system = log.system.description
+    closed = log.isClosed
+    otherFiles = log.otherFiles
+    timelines = log.timelines.map { timeline in
+      Timeline(
+        timeline: timeline.timeline, first: timeline.first.text, last: timeline.last.text, segments: timeline.count,
+        storedBytes: timeline.storedBytes,
+        gaps: timeline.gaps.map { Gap(first: $0.first.text, last: $0.last.text, segments: $0.count) },
+        lastTransaction: Self.exact(timeline.lastTransaction))
+    }
+    snapshots = log.snapshots.map { reach in
+      Reach(
+        snapshot: reach.snapshot.id.description, time: reach.snapshot.envelope.time.started, timeline: reach.timeline,
+        end: reach.end, lastTransaction: Self.exact(reach.lastTransaction), missing: reach.missing?.text,
+        minimalFrom: reach.minimalFrom, brokenAt: reach.brokenAt)
+    }
+  }
+
+  private static func exact(_ microseconds: Int64?) -> String? {
+    microseconds.map { TimeText.exact(Timestamp(microseconds: $0)) }
+  }
+}

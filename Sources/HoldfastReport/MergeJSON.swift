@@ -1,0 +1,34 @@
+internal import HoldfastArchive
+package import HoldfastEngine
+internal import HoldfastModel
+
+/// A merge as `--json` shows it.
+package struct MergeJSON: Encodable {
+  /// The new full; absent where nothing was committed.
+  let snapshot: SnapshotJSON?
+  let committed: Bool
+  /// What was merged.
+  let merged: String
+  let chain: [String]
+  let readFrames: UInt64
+  let readBytes: UInt64
+  let carriedFrames: UInt64
+  let carriedBytes: UInt64
+  let compressedBytes: UInt64
+  let expectedBytes: UInt64
+  let seconds: Double
+
+  package init(_ report: Merge.Report) {
+    snapshot = report.envelope.map { SnapshotJSON($0) }
+    committed = report.envelope != nil
+    merged = report.chain.tip.id.description
+    chain = report.chain.snapshots.map(\.id.description)
+    readFrames = report.plan?.frames ?? 0
+    readBytes = report.plan?.readBytes ?? 0
+    carriedFrames = report.plan?.carriedFrames ?? 0
+    carriedBytes = report.plan?.carriedBytes ?? 0
+    compressedBytes = report.plan?.compressedBytes ?? 0
+    expectedBytes = report.plan?.expectedBytes ?? 0
+    seconds = report.seconds
+  }
+}

@@ -1,0 +1,85 @@
+internal import HoldfastArchive
+package import HoldfastEngine
+internal import HoldfastModel
+
+/// A prune as `--json` shows it.
+package struct PruneJSON: Encodable {
+  struct Line: Encodable {
+    let id: String
+    let sequence: UInt64
+    let source: String
+    let kind: String
+    let time: String
+    /// `keep`, `remove`, `wait` (it was removed before) or `collect`.
+    let fate: String
+    let reasons: [String]
+    let bytes: UInt64
+    /// Until it is collected, where that is known.
+    let secondsLeft: Double?
+  }
+
+  struct Refusal: Encodable {
+    let source: String
+    let message: String
+    let hint: String?
+    let exitStatus: Int32
+  }
+
+  /// What goes of an archived log.
+  struct Log: Encodable {
+    let source: String
+    let system: String
+    let files: Int
+    /// Of files that stay, each with a sound one beside it.
+    let damagedCopies: Int
+    let bytes: UInt64
+  }
+
+  let dryRun: Bool
+  let graceSeconds: Int64
+  let snapshots: [Line]
+  let logs: [Log]
+  let refusals: [Refusal]
+  let kept: Int
+  let removed: Int
+  let waiting: Int
+  let collected: Int
+  let freedBytes: UInt64
+  let laterBytes: UInt64
+
+  package init(_ report: Prune.Report, grace: Int64) {
+    dryRun = report.isDryRun
+    graceSeconds = grace
+    snapshots = report.sources.flatMap(\.lines).map(Self.line)
+    logs = report.sources.flatMap(\.logs).map {
+      Log(
+        source: $0.source.text, system: $0.system.description, files: $0.files,
+        damagedCopies: $0.damagedCopies, bytes: $0.bytes)
+    }
+    refusals = report.sources.compactMap { source in
+      source.refusal.map {
+        Refusal(source: source.name.text, message: $0.message, hint: $0.hint, exitStatus: $0.exitStatus.rawValue)
+      }
+    }
+    let sums = PruneSums(report)
+    (kept, removed, waiting, collected) =
+      (sums.kept.count, sums.removed.count, sums.waiting.count, sums.collected.count)
+    freedBytes = sums.collected.bytes &+ sums.logBytes
+    laterBytes = sums.removed.bytes &+ sums.waiting.bytes
+  }
+
+  private static func line(_ line: Prune.Line) -> Line {
+    let envelope = line.snapshot.envelope
+    var (fate, reasons, seconds): (String, [String], Double?) = ("keep", [], nil)
+    switch line.fate {
+    case .kept(let kept): reasons = kept.map(\.description)
+    case .removed: fate = "remove"
+    case .waiting(let left): (fate, seconds) = ("wait", left)
+    case .collected: fate = "collect"
+    }
+    return Line(
+      id: envelope.snapshot.description, sequence: envelope.sequence, source: envelope.source.name.text,
+      kind: envelope.kind.rawValue, time: envelope.time.started, fate: fate, reasons: reasons, bytes: line.bytes,
+      secondsLeft: seconds)
+  }
+}

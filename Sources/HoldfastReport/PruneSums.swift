@@ -1,0 +1,23 @@
+internal import HoldfastEngine
+internal import HoldfastModel
+
+/// How many snapshots, and how many bytes, go which way.
+struct PruneSums {
+  var kept = (count: 0, bytes: UInt64(0))
+  var removed = (count: 0, bytes: UInt64(0))
+  var waiting = (count: 0, bytes: UInt64(0))
+  var collected = (count: 0, bytes: UInt64(0))
+  var logBytes: UInt64 = 0
+
+  init(_ report: Prune.Report) {
+    logBytes = report.sources.flatMap(\.logs).reduce(0) { $0 &+ $1.bytes }
+    for line in report.sources.flatMap(\.lines) {
+      switch line.fate {
+      case .kept: kept = (kept.count + 1, kept.bytes &+ line.bytes)
+      case .removed: removed = (removed.count + 1, removed.bytes &+ line.bytes)
+      case .waiting: waiting = (waiting.count + 1, waiting.bytes &+ line.bytes)
+      case .collected: collected = (collected.count + 1, collected.bytes &+ line.bytes)
+      }
+    }
+  }
+}

@@ -1,0 +1,73 @@
+internal import HoldfastArchive
+package import HoldfastEngine
+internal import HoldfastModel
+internal import HoldfastSystem
+
+/// What a prune did, or would do, for people.
+package struct PruneText {
+  package private(set) var lines: [String] = []
+
+  package init(_ report: Prune.Report) {
+    var table = Table()
+    for source in report.sources where source.refusal == nil {
+      table.add([source.name.text])
+      for line in source.lines {
+        let (verb, why) = Self.words(line.fate, isDryRun: report.isDryRun)
+        let envelope = line.snapshot.envelope
+        table.add([
+          "  " + verb, envelope.snapshot.short, envelope.kind.rawValue, TimeText.local(envelope.started),
+          "#\(envelope.sequence)", why,
+        ])
+      }
+      for log in source.logs {
+        let verb = report.isDryRun ? "would collect" : "collected"
+        var what: [String] = []
+        if log.files > 0 {
+          what.append(
+            "\(Amount.count(UInt64(log.files), "file")) of cluster \(log.system), \(Amount.bytes(log.bytes)): older than every snapshot that is left"
+          )
+        }
+        if log.damagedCopies > 0 {
+          let copies = Amount.count(UInt64(log.damagedCopies), "damaged copy", "damaged copies")
+          what.append("\(copies) of cluster \(log.system): another one of each file is sound")
+        }
+        for line in what { table.add(["  " + verb, "", "log", "", "", line]) }
+      }
+    }
+    // Of what was refused there is nothing to sum up: "kept 0" would be read as a loss.
+    guard report.sources.isEmpty || report.sources.contains(where: { $0.refusal == nil }) else { return }
+    lines = table.lines.map { $0.trimmingTrailingBlanks() } + [Self.summary(report)]
+  }
+
+  private static func words(_ fate: Prune.Fate, isDryRun: Bool) -> (String, String) {
+    switch fate {
+    case .kept(let reasons): ("keep", reasons.map(\.description).joined(separator: "; "))
+    case .removed: (isDryRun ? "would remove" : "removed", "no rule keeps it")
+    case .waiting(let seconds):
+      (
+        "waits",
+        "removed before; " + (seconds.map { "collected in \(PruneText.days($0))" } ?? "it is not known since when")
+      )
+    case .collected: (isDryRun ? "would collect" : "collected", "removed, and its grace period is over")
+    }
+  }
+
+  private static func days(_ seconds: Double) -> String {
+    let days = seconds / 86_400
+    return days < 2 ? Amount.duration(seconds.rounded()) : "\(Int(saturating: days.rounded(.up))) d"
+  }
+
+  private static func summary(_ report: Prune.Report) -> String {
+    let sums = PruneSums(report)
+    var parts = ["\(report.isDryRun ? "would keep" : "kept") \(sums.kept.count)"]
+    parts.append("\(report.isDryRun ? "remove" : "removed") \(sums.removed.count)")
+    if sums.waiting.count > 0 { parts.append("\(sums.waiting.count) removed before") }
+    if sums.collected.count > 0 {
+      parts.append("\(report.isDryRun ? "collect" : "collected") \(sums.collected.count)")
+    }
+    let free = report.isDryRun ? "would be free now" : "free now"
+    let later = sums.removed.bytes &+ sums.waiting.bytes
+    return parts.joined(separator: ", ")
+      + "; \(Amount.bytes(sums.collected.bytes &+ sums.logBytes)) \(free), \(Amount.bytes(later)) when the grace period is over"
+  }
+}

@@ -1,0 +1,61 @@
+package import HoldfastEngine
+package import HoldfastModel
+
+/// What a run did for one source, or would do.
+package struct RunJSON: Encodable {
+  struct Step: Encodable {
+    /// `full`, `differential`, `incremental`, `merge`, `merge-elsewhere`, `prune` or `prove`.
+    let step: String
+    let reason: String
+    /// Absent where it was not done.
+    let status: Int32?
+    let summary: String?
+  }
+
+  let source: String
+  let status: Int32
+  let error: String?
+  /// Why no snapshot was due, where that is so.
+  let idle: String?
+  let steps: [Step]
+
+  /// - Parameters:
+  ///   - error: the first of its failures.
+  ///   - plan: what was due; `nil` where nothing could be planned.
+  ///   - outcome: how a line of the plan ended, where it was done.
+  package init(
+    _ source: SourceName, status: ExitStatus, error: String?, plan: RunPlan?,
+    outcome: (RunPlan.Line) -> (status: ExitStatus, summary: String)?
+  ) {
+    (self.source, self.status, self.error) = (source.text, status.rawValue, error)
+    idle = plan?.idleReason
+    steps = (plan?.lines ?? []).map { line in
+      let outcome = outcome(line)
+      return Step(
+        step: Self.name(line.step), reason: line.reason, status: outcome?.status.rawValue, summary: outcome?.summary)
+    }
+  }
+
+  private static func name(_ step: RunPlan.Step) -> String {
+    switch step {
+    case .take(let kind): kind.rawValue
+    case .merge: "merge"
+    case .mergeElsewhere: "merge-elsewhere"
+    case .prune: "prune"
+    case .prove: "prove"
+    }
+  }
+}
+
+/// A step that is due, for people.
+package enum StepText {
+  package static func words(_ step: RunPlan.Step) -> String {
+    switch step {
+    case .take(let kind): "would take \(kind == .incremental ? "an" : "a") \(kind.rawValue)"
+    case .merge: "would merge"
+    case .mergeElsewhere: "a merge is due, and runs where an identity is"
+    case .prune: "would prune"
+    case .prove(_, let count): "would prove \(Amount.share(Double(count) / Double(ProofRound.parts))) of its data"
+    }
+  }
+}

@@ -1,0 +1,60 @@
+package import HoldfastArchive
+package import HoldfastEngine
+internal import HoldfastModel
+internal import HoldfastSystem
+
+/// One snapshot for people: what it builds on, what it stored, what it holds.
+package enum SnapshotText {
+  /// - Parameters:
+  ///   - noted: what was said of it since it was taken.
+  ///   - chain: what it builds on, itself the last.
+  ///   - path: where its source was; `nil` where that is sealed.
+  package static func lines(
+    _ snapshot: Snapshot, _ noted: SourceNotes.Note, chain: Chain, path: String?
+  ) -> [String] {
+    let envelope = snapshot.envelope
+    var table = Table()
+    table.add(["snapshot", envelope.snapshot.description])
+    table.add(["source", "\(envelope.source.name)  (\(path ?? "sealed"))"])
+    table.add(["kind", "\(envelope.kind.rawValue), number \(envelope.sequence)"])
+    table.add(["taken", TimeText.local(envelope.started)])
+    if let merged = envelope.merged {
+      let time = TimeText.parse(merged.time).map { ", " + TimeText.local($0) } ?? ""
+      table.add(["merged", "from \(merged.snapshot.short), number \(merged.sequence)\(time)"])
+    }
+    table.add(["parent", envelope.parent.map { "\($0.snapshot.short), number \($0.sequence)" } ?? "none"])
+    table.add(["chain", chain.snapshots.map(\.id.short).joined(separator: " → ")])
+    table.add([
+      "stands for",
+      "\(Amount.bytes(envelope.state.bytes)) in \(Amount.count(envelope.state.files, "file")), \(Amount.count(envelope.state.entries, "entry", "entries"))",
+    ])
+    table.add([
+      "stored",
+      "\(Amount.bytes(envelope.storedBytes)) in \(Amount.count(UInt64(envelope.archives.count), "archive")) and a manifest",
+    ])
+    table.add([
+      "changes",
+      "\(envelope.changes.added) added, \(envelope.changes.changed) changed, \(envelope.changes.removed) removed",
+    ])
+    table.add([
+      "consistency",
+      envelope.consistency
+        + (envelope.incomplete > 0 ? ", \(Amount.count(envelope.incomplete, "path")) incomplete" : ""),
+    ])
+    if let postgres = envelope.postgres {
+      table.add([
+        "PostgreSQL \(postgres.version)",
+        "system \(postgres.system), timeline \(postgres.timeline), WAL from \(postgres.start) to \(postgres.stop)",
+      ])
+    }
+    table.add(["state root", envelope.state.root.description])
+    table.add(["written by", Path(envelope.program).description])
+    for anomaly in envelope.comparison?.anomalies ?? [] {
+      table.add([noted.accepted == nil ? "ANOMALY" : "accepted", anomaly.description])
+    }
+    if !noted.tags.isEmpty { table.add(["tagged", noted.tags.map(\.text).joined(separator: ", ")]) }
+    if let pin = noted.pinned { table.add(["kept", RetentionReason.pinned(pin.reason).description]) }
+    if noted.removed != nil { table.add(["removed", "call it back with `holdfast undelete \(snapshot.id.short)`"]) }
+    return table.lines
+  }
+}

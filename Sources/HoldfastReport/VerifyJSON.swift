@@ -1,0 +1,72 @@
+internal import HoldfastArchive
+package import HoldfastEngine
+internal import HoldfastModel
+
+/// What a verify found, as `--json` shows it.
+package struct VerifyJSON: Encodable {
+  struct Log: Encodable {
+    let source: String
+    let system: String
+    let files: UInt64
+    let soundFiles: UInt64
+    let closed: Bool
+    let findings: [String]
+    let provenBytes: UInt64
+    let seconds: Double
+  }
+
+  struct Result: Encodable {
+    let id: String
+    let sequence: UInt64
+    let source: String
+    let sound: Bool
+    /// Whether its plain bytes were out of reach: sealed, and not to an identity at hand.
+    let closed: Bool
+    let findings: [String]
+    let damagedFiles: [String]
+    let seconds: Double
+  }
+
+  /// What was found beside snapshots and logs.
+  struct Other: Encodable {
+    let object: String
+    let damage: Bool
+    let costsData: Bool
+    let finding: String
+  }
+
+  let sound: Bool
+  /// Whether all plain bytes were out of reach: sealed, and no identity named.
+  let closed: Bool
+  let snapshots: [Result]
+  let logs: [Log]
+  let unreadable: [String]
+  let others: [Other]
+  let provenBytes: UInt64
+  let provenFrames: UInt64
+  let seconds: Double
+
+  package init(_ report: Verify.Report) {
+    sound = report.exitStatus == .done
+    closed = report.isClosed
+    snapshots = report.snapshots.map {
+      Result(
+        id: $0.snapshot.id.description, sequence: $0.snapshot.sequence, source: $0.snapshot.sourceName.text,
+        sound: $0.isSound, closed: $0.isClosed, findings: $0.findings.map(\.message),
+        damagedFiles: $0.damagedFiles.map(\.description),
+        seconds: $0.seconds)
+    }
+    logs = report.logs.map {
+      Log(
+        source: $0.source.text, system: $0.system.description, files: $0.files, soundFiles: $0.soundFiles,
+        closed: $0.isClosed, findings: $0.findings.map(\.message), provenBytes: $0.provenBytes, seconds: $0.seconds)
+    }
+    unreadable = report.unreadable.map(\.message)
+    others = report.others.map {
+      Other(object: $0.object, damage: $0.level != .note, costsData: $0.level == .dataLoss, finding: $0.message)
+    }
+    provenBytes = report.provenBytes
+    provenFrames = report.provenFrames
+    seconds = report.seconds
+  }
+}
