@@ -64,11 +64,12 @@ let package = Package(
       "Engine",
       ["HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastSource", "HoldfastStore"]),
     module("Report", ["HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastEngine"]),
+    module("Operations", ["HoldfastModel"]),
     module(
       "CLI",
       [
         "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastSource", "HoldfastStore",
-        "HoldfastConfiguration", "HoldfastEngine", "HoldfastReport", argumentParser,
+        "HoldfastConfiguration", "HoldfastEngine", "HoldfastReport", "HoldfastOperations", argumentParser,
       ]),
     .executableTarget(
       name: "holdfast", dependencies: ["HoldfastCLI"], swiftSettings: settings, linkerSettings: [releaseBinary]),
@@ -94,6 +95,8 @@ let package = Package(
       [
         "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastSource", "HoldfastStore",
       ]),
+    tests(of: "Report"),
+    tests(of: "Operations"),
     tests(of: "CLI", ["HoldfastModel", "HoldfastSystem", "HoldfastArchive", "HoldfastEngine"]),
   ],
   swiftLanguageModes: [.v6]

@@ -4,6 +4,7 @@ internal import HoldfastArchive
 internal import HoldfastConfiguration
 internal import HoldfastEngine
 internal import HoldfastModel
+internal import HoldfastOperations
 internal import HoldfastStore
 internal import HoldfastSystem
 
@@ -242,9 +243,8 @@ enum Environment {
 
   static var isRoot: Bool { geteuid() == 0 }
 
-  /// By which a run knows that cron has started it, as `schedule` has written.
-  static let scheduleVariable = "HOLDFAST_SCHEDULE"
-  static var isScheduled: Bool { value(scheduleVariable).map { !$0.isEmpty } ?? false }
+  /// Whether cron has started this run, as `schedule` has written.
+  static var isScheduled: Bool { value(Schedule.variable).map { !$0.isEmpty } ?? false }
 
   /// The machine to work on, with signals turned into a cancellation.
   static func makeHost() -> Host {

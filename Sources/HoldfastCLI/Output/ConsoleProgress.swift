@@ -1,5 +1,6 @@
 internal import HoldfastEngine
 internal import HoldfastModel
+internal import HoldfastReport
 internal import HoldfastSystem
 
 /// Progress on standard error: a line that changes on a terminal, a new line now and then elsewhere, nothing when quiet.

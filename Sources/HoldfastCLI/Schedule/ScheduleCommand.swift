@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import HoldfastConfiguration
 internal import HoldfastModel
+internal import HoldfastOperations
 internal import HoldfastSystem
 
 struct ScheduleCommand: ParsableCommand {

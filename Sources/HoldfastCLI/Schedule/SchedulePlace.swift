@@ -1,5 +1,6 @@
 internal import FoundationEssentials
 internal import HoldfastModel
+internal import HoldfastOperations
 internal import HoldfastSystem
 
 /// One of the places that something can be scheduled in, and what lies there.

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import HoldfastModel
+internal import HoldfastOperations
 internal import HoldfastReport
 internal import HoldfastSystem
 

@@ -1,4 +1,4 @@
-import HoldfastCLI
+import HoldfastReport
 import Testing
 
 /// What a person at a terminal sees of long work.

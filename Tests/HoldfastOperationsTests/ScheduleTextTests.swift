@@ -1,5 +1,5 @@
 import Foundation
-import HoldfastCLI
+import HoldfastOperations
 import HoldfastTestSupport
 import Testing
 
