@@ -64,7 +64,12 @@ let package = Package(
       "Engine",
       ["HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastSource", "HoldfastStore"]),
     module("Report", ["HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastEngine"]),
-    module("Operations", ["HoldfastModel"]),
+    module(
+      "Operations",
+      [
+        "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastStore", "HoldfastConfiguration",
+        "HoldfastEngine",
+      ]),
     module(
       "CLI",
       [
@@ -96,7 +101,12 @@ let package = Package(
         "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastSource", "HoldfastStore",
       ]),
     tests(of: "Report"),
-    tests(of: "Operations"),
+    tests(
+      of: "Operations",
+      [
+        "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastStore", "HoldfastConfiguration",
+        "HoldfastEngine",
+      ]),
     tests(of: "CLI", ["HoldfastModel", "HoldfastSystem", "HoldfastArchive", "HoldfastEngine"]),
   ],
   swiftLanguageModes: [.v6]

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import HoldfastEngine
 internal import HoldfastModel
+internal import HoldfastOperations
 internal import HoldfastReport
 internal import HoldfastSystem
 
@@ -40,7 +41,7 @@ package enum CommandLineTool {
     guard let known = error as? any OperatorError else { return report(error) }
     if let refused = known as? SystemError, refused.isBrokenPipe { return ExitStatus.failed.rawValue }
     // That another run is at work is what a schedule expects now and then, and no news.
-    if known.exitStatus == .locked, Environment.isScheduled { return known.exitStatus.rawValue }
+    if known.exitStatus == .locked, ProcessEnvironment.ofThisProcess.isScheduled { return known.exitStatus.rawValue }
     Console.error("holdfast: \(known)")
     return known.exitStatus.rawValue
   }

@@ -3,6 +3,7 @@ internal import HoldfastArchive
 internal import HoldfastCodec
 internal import HoldfastEngine
 internal import HoldfastModel
+internal import HoldfastOperations
 internal import HoldfastReport
 internal import HoldfastSystem
 
@@ -107,31 +108,32 @@ struct BackupCommand: ParsableCommand {
   }
 
   func run() throws {
-    let machine = Environment.makeHost()
-    if let (run, sources, isOne) = try configuredSources(machine) { return try backUp(run, sources, isOne: isOne) }
-    let host = machine.reading(within: try rate.limit(machine))
-    let watch = RunWatch(.backup, host: host, isDryRun: dryRun, config: place.config)
-    try watch.run { try run(host, watch) }
+    let plain = place.machine()
+    if let (run, sources, isOne) = try configuredSources(plain) { return try backUp(run, sources, isOne: isOne) }
+    let machine = plain.reading(within: try rate.limit(plain))
+    let watch = RunWatch(.backup, machine, isDryRun: dryRun)
+    try watch.run { try run(machine, watch) }
   }
 
-  private func run(_ host: Host, _ watch: RunWatch) throws {
-    let repository = try place.open(
-      host, credentials: identity.credentials(host, writer: writer, asks: false))
-    var options = Backup.Options(source: try command.file ?? Environment.absolute(source ?? ""))
+  private func run(_ machine: MachineContext, _ watch: RunWatch) throws {
+    let (host, environment) = (machine.host, machine.environment)
+    let context = try place.context(machine, identity: identity, writer: writer)
+    let repository = try context.open()
+    var options = Backup.Options(source: try command.file ?? environment.absolute(source ?? ""))
     options.command = command.shell
     options.name = name
     options.kind = kind
     options.exclusions = exclude
     options.compression =
-      try compression ?? Environment.parsed("HOLDFAST_COMPRESSION", "deflate") { Compression($0) } ?? .standard
+      try compression ?? environment.parsed("HOLDFAST_COMPRESSION", "deflate") { Compression($0) } ?? .standard
     options.isParanoid = paranoid
     options.isDryRun = dryRun
     options.waitsForLock = wait
     options.tags = Set(tag)
     options.groupsDatabases = !noGroup
-    options.postgres = postgres ?? Environment.postgres
+    options.postgres = postgres ?? environment.postgres
     options.expectsPostgres = postgres != nil
-    options.repositoryDirectory = try place.directory(host)
+    options.repositoryDirectory = context.location
     watch.opened(repository, source: name ?? options.sourceName(host))
     // A name that was chosen counts before there is a snapshot: the first backup may fail for weeks.
     if let name { watch.parts = [RunRecord.Part(name)] }
@@ -139,7 +141,7 @@ struct BackupCommand: ParsableCommand {
       isQuiet: output.quiet, isTerminal: Console.isErrorTerminal, clock: host.clock, watch: watch)
     defer { progress.end() }
     let backup = Backup(
-      repository: repository, options: options, cache: StateCache(directory: try Environment.cacheDirectory()),
+      repository: repository, options: options, cache: try machine.cache(),
       progress: progress)
     let report = try hooks.surround(source: options.source, progress: progress, cancellation: host.cancellation) {
       let report = try backup.run()

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import HoldfastArchive
 internal import HoldfastEngine
 internal import HoldfastModel
+internal import HoldfastOperations
 internal import HoldfastSystem
 
 struct CatCommand: ParsableCommand {
@@ -20,13 +21,13 @@ struct CatCommand: ParsableCommand {
   @OptionGroup var source: SourceOptions
 
   func run() throws {
-    let host = Environment.makeHost()
-    let repository = try place.open(
-      host, credentials: identity.credentials(host, asks: true), of: source.name, olderCopy: copy.olderCopy)
+    let machine = place.machine()
+    let repository = try place.context(machine, identity: identity, asks: true, of: source.name).open(
+      olderCopy: copy.olderCopy)
     let chosen = try SnapshotSelector(snapshot, source: source.name).choose(in: repository) {
       Console.error("holdfast: WARNING: \($0.message)")
     }
-    let output = try host.files.duplicate(descriptor: 1, name: "standard output")
+    let output = try machine.host.files.duplicate(descriptor: 1, name: "standard output")
     let consistency = try Cat(repository: repository).write(PathArgument.entryPath(path), of: chosen, to: output)
     guard consistency.isComplete else {
       Console.error("holdfast: INCOMPLETE: \(path): \(consistency.name) when the snapshot was taken")

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import HoldfastConfiguration
 internal import HoldfastModel
+internal import HoldfastOperations
 internal import HoldfastReport
 internal import HoldfastSystem
 
@@ -33,8 +34,7 @@ struct ConfigCheckCommand: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let host = Environment.makeHost()
-    let loader = try SiteConfiguration.loader(host, named: place.config)
+    let loader = try MachineContext.ofThisProcess(config: place.config).loader()
     guard let settings = try loader.load(checksSecrets: true) else {
       throw MissingConfiguration(for: "sources", in: loader.location.usual)
     }
@@ -66,7 +66,7 @@ struct ConfigShowCommand: ParsableCommand {
   private static let hidden = "(hidden)"
 
   func run() throws {
-    let settings = try SiteConfiguration.needed(Environment.makeHost(), named: place.config)
+    let settings = try MachineContext.ofThisProcess(config: place.config).neededSettings()
     if output.json {
       try Console.json(SettingsJSON(files: settings.files.map(\.description), values: settings.shown.map(Self.json)))
       return

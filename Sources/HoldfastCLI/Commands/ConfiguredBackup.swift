@@ -4,25 +4,27 @@ internal import HoldfastCodec
 internal import HoldfastConfiguration
 internal import HoldfastEngine
 internal import HoldfastModel
+internal import HoldfastOperations
 internal import HoldfastReport
 internal import HoldfastSystem
 
 /// `holdfast backup` of sources that are configured: all of them, or one by its name.
 extension BackupCommand {
   /// - Returns: what is to be backed up; `nil` where a directory or a command is named.
-  func configuredSources(_ host: Host) throws -> (run: ConfiguredRun, sources: [SourceSettings], isOne: Bool)? {
+  func configuredSources(
+    _ machine: MachineContext
+  ) throws -> (run: ConfiguredRun, sources: [SourceSettings], isOne: Bool)? {
     guard command.fromCommand == nil else { return nil }
     guard let source else {
-      let settings = try SiteConfiguration.needed(
-        host, named: place.config, flags: flags, for: "sources to back up")
-      let run = ConfiguredRun(settings: settings, host: host)
+      let settings = try machine.neededSettings(flags: flags, for: "sources to back up")
+      let run = ConfiguredRun(settings: settings, machine: machine)
       return (run, try run.sources(name.map { [$0] } ?? []), name != nil)
     }
     // What is there is a directory, whatever it is called.
     guard !Path(source).bytes.contains(Path.separator), let wanted = SourceName(source),
-      (try? host.files.status(of: Environment.absolute(source), followLink: true)) == nil
+      (try? machine.host.files.status(of: machine.environment.absolute(source), followLink: true)) == nil
     else { return nil }
-    let loader = try SiteConfiguration.loader(host, named: place.config)
+    let loader = try machine.loader()
     guard let settings = try loader.load(flags: flags), settings.source(source) != nil else {
       if let forbidden = loader.forbidden {
         throw ForbiddenConfiguration(
@@ -34,7 +36,7 @@ extension BackupCommand {
       throw EngineError(
         "\(source) is a configured source, and has its name already", hint: "Leave --name out.", exitStatus: .usage)
     }
-    let run = ConfiguredRun(settings: settings, host: host)
+    let run = ConfiguredRun(settings: settings, machine: machine)
     return (run, try run.sources([wanted]), true)
   }
 
@@ -89,7 +91,7 @@ extension BackupCommand {
     _ source: SourceSettings, _ run: ConfiguredRun, _ watch: RunWatch, isOne: Bool
   ) throws -> Backup.Report {
     let opened = try ConfiguredSource(
-      source, of: run, place: place, identity: identity, writer: writer)
+      source, of: run, place.request(run.machine, identity: identity, writer: writer))
     opened.introduce(to: watch)
     var options = opened.backupOptions
     options.kind = kind

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import HoldfastArchive
 internal import HoldfastEngine
 internal import HoldfastModel
+internal import HoldfastOperations
 internal import HoldfastReport
 
 struct Diff: ParsableCommand {
@@ -26,9 +27,9 @@ struct Diff: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let host = Environment.makeHost()
-    let repository = try place.open(
-      host, credentials: identity.credentials(host, asks: true), of: source.name, olderCopy: copy.olderCopy)
+    let machine = place.machine()
+    let repository = try place.context(machine, identity: identity, asks: true, of: source.name).open(
+      olderCopy: copy.olderCopy)
     let warn: (any OperatorError) -> Void = { Console.error("holdfast: WARNING: \($0.message)") }
     let before = try SnapshotSelector(older, source: source.name).choose(in: repository, onDamage: warn)
     let after = try SnapshotSelector(newer, source: source.name).choose(in: repository, onDamage: warn)

@@ -3,6 +3,7 @@ internal import HoldfastArchive
 internal import HoldfastCodec
 internal import HoldfastEngine
 internal import HoldfastModel
+internal import HoldfastOperations
 internal import HoldfastReport
 internal import HoldfastSystem
 
@@ -52,14 +53,13 @@ struct Init: ParsableCommand {
     guard Set(recipients).count == recipients.count else {
       throw EngineError("one recipient is named twice", hint: "Name each once.", exitStatus: .usage)
     }
-    let host = Environment.makeHost()
-    // Which keys are meant depends on which repository it is.
-    let store = try place.store(host, sharedWith: sharedGroup())
-    let memory = ClientMemory(directory: try Environment.stateDirectory())
-    let made = try unsealed ? nil : writer.readOrMake(host)
-    let sealing = made.map { makeSealing(to: recipients, by: $0.key, host) }
+    let context = try place.context(place.machine(), writer: writer)
+    let store = try context.store(sharedWith: sharedGroup())
+    let memory = try context.machine.memory()
+    let made = try unsealed ? nil : context.keys.writerOrNew()
+    let sealing = made.map { makeSealing(to: recipients, by: $0.key, context) }
     let repository = try Repository.create(
-      in: store, host: host, sealing: sealing, memory: memory
+      in: store, host: context.machine.host, sealing: sealing, memory: memory
     ) { Console.error("holdfast: WARNING: \($0)") }
     try show(repository, key: made.map { ($0.path, $0.isNew) })
   }
@@ -76,14 +76,16 @@ struct Init: ParsableCommand {
     return id
   }
 
-  private func makeSealing(to recipients: [Recipient], by writer: WriterKey, _ host: Host) -> Repository.Sealing {
+  private func makeSealing(
+    to recipients: [Recipient], by writer: WriterKey, _ context: RepositoryContext
+  ) -> Repository.Sealing {
     let isByPassphrase = passphrase
-    return Repository.Sealing(writer: writer, writerName: Environment.hostName()) { (id: Identifier) in
+    return Repository.Sealing(writer: writer, writerName: context.machine.environment.hostName) { (id: Identifier) in
       var members: [Keyring.Member] = []
       for recipient in recipients { members.append(Keyring.Member(recipient, name: "recipient-\(members.count + 1)")) }
       if isByPassphrase {
         let name = "passphrase-\(members.count + 1)"
-        members.append(try NewRecipients.byPassphrase(name: name, repository: id, host))
+        members.append(try NewRecipients.byPassphrase(name: name, repository: id, context))
       }
       return members
     }

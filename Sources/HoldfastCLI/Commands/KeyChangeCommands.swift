@@ -3,17 +3,18 @@ internal import HoldfastArchive
 internal import HoldfastCodec
 internal import HoldfastEngine
 internal import HoldfastModel
+internal import HoldfastOperations
 internal import HoldfastReport
 internal import HoldfastSystem
 
 /// What the commands share that change a keyring.
 private struct KeyringEditor {
-  let host: Host
+  let context: RepositoryContext
   let repository: Repository
 
   init(_ place: RepositoryOptions, _ identity: IdentityOptions) throws {
-    host = Environment.makeHost()
-    repository = try place.open(host, credentials: identity.credentials(host, asks: true))
+    context = try place.context(place.machine(), identity: identity, asks: true)
+    repository = try context.open()
     try KeyringChange(repository).checkAuthority()
   }
 
@@ -74,7 +75,7 @@ struct KeyAdd: ParsableCommand {
     let name = label ?? (passphrase ? "passphrase" : "recipient") + "-\(change.keyring.recipients.count + 1)"
     let member =
       try recipient.map { Keyring.Member(try Recipient(text: $0), name: name) }
-      ?? NewRecipients.byPassphrase(name: name, repository: editor.repository.id, editor.host)
+      ?? NewRecipients.byPassphrase(name: name, repository: editor.repository.id, editor.context)
     try change.add(member)
     try editor.publish(change, output, "added the recipient \(name) (\(member.id.short))")
   }
@@ -175,10 +176,11 @@ struct KeyRotate: ParsableCommand {
 /// Recipients that are made here.
 enum NewRecipients {
   /// An identity that only a passphrase opens, which is asked for.
-  static func byPassphrase(name: String, repository: Identifier, _ host: Host) throws -> Keyring.Member {
+  static func byPassphrase(name: String, repository: Identifier, _ context: RepositoryContext) throws -> Keyring.Member
+  {
     guard
-      let passphrase = try Passphrase.fromFile(host.files)
-        ?? Passphrase.fromTerminal(isNew: true, host.cancellation)
+      let passphrase = try context.keys.passphraseFromFile()
+        ?? Passphrase.fromTerminal(isNew: true, context.machine.host.cancellation)
     else {
       throw KeyError(
         "there is no terminal to ask for a passphrase on",

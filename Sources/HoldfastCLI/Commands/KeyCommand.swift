@@ -3,6 +3,7 @@ internal import HoldfastArchive
 internal import HoldfastCodec
 internal import HoldfastEngine
 internal import HoldfastModel
+internal import HoldfastOperations
 internal import HoldfastReport
 internal import HoldfastStore
 internal import HoldfastSystem
@@ -35,17 +36,17 @@ struct KeyGenerate: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let host = Environment.makeHost()
-    let path = try Environment.absolute(file)
-    let created = TimeText.utc(host.clock.now())
+    let machine = MachineContext.ofThisProcess()
+    let path = try machine.environment.absolute(file)
+    let created = TimeText.utc(machine.host.clock.now())
     let publicKey: String
     if writer {
       let key = try WriterKey()
-      try KeyFiles.write(key.fileText(created: created), to: path, files: host.files)
+      try machine.keyFiles.write(key.fileText(created: created), to: path)
       publicKey = key.signing.publicKey.writerText
     } else {
       let identity = try RecoveryIdentity()
-      try KeyFiles.write(identity.fileText(created: created), to: path, files: host.files)
+      try machine.keyFiles.write(identity.fileText(created: created), to: path)
       publicKey = identity.recipient.text
     }
     if output.json {
@@ -68,7 +69,7 @@ struct KeyList: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let repository = try place.open(Environment.makeHost())
+    let repository = try place.context(place.machine()).open()
     let change = try KeyringChange(repository)
     let digest = repository.sealed?.revision.digest.description ?? ""
     if output.json { return try Console.json(KeyringJSON(change.keyring, digest: digest)) }
@@ -106,12 +107,12 @@ struct KeyForget: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let host = Environment.makeHost()
-    let store = try place.store(host)
+    let context = try place.context(place.machine())
+    let (machine, store) = (context.machine, context.store())
     let location = store.location
-    let directory = try Environment.stateDirectory()
-    let isForgotten = try ClientMemory(directory: directory).forget(
-      store.places, Repository.id(in: store), files: host.files)
+    let directory = try machine.environment.stateDirectory()
+    let isForgotten = try machine.memory().forget(
+      store.places, Repository.id(in: store), files: machine.host.files)
     if output.json { return try Console.json(ForgottenJSON(location: location, forgotten: isForgotten)) }
     if !output.quiet {
       // Cron and a login often have another HOME, and with it another memory.

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import HoldfastArchive
 internal import HoldfastEngine
 internal import HoldfastModel
+internal import HoldfastOperations
 internal import HoldfastReport
 internal import HoldfastSystem
 
@@ -26,7 +27,7 @@ struct ListCommand: ParsableCommand {
   }
 
   func run() throws {
-    let repository = try place.open(Environment.makeHost(), of: source.name, olderCopy: copy.olderCopy)
+    let repository = try place.context(place.machine(), of: source.name).open(olderCopy: copy.olderCopy)
     var damage: [DamageError] = []
     let snapshots = Self.newestLast(
       try repository.allSnapshots(of: source.name, includingRemoved: deleted) { damage.append($0) })

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import HoldfastArchive
 internal import HoldfastEngine
 internal import HoldfastModel
+internal import HoldfastOperations
 internal import HoldfastReport
 internal import HoldfastSystem
 
@@ -16,8 +17,7 @@ struct MarkOptions: ParsableArguments {
   @OptionGroup var output: OutputOptions
 
   func open() throws -> (repository: Repository, snapshot: Snapshot) {
-    let host = Environment.makeHost()
-    let repository = try place.open(host, credentials: writer.credentials(host), of: source.name)
+    let repository = try place.context(place.machine(), writer: writer, of: source.name).open()
     let chosen = try SnapshotSelector(snapshot, source: source.name).choose(in: repository) {
       Console.error("holdfast: WARNING: \($0.message)")
     }

@@ -3,6 +3,7 @@ internal import HoldfastArchive
 internal import HoldfastCodec
 internal import HoldfastEngine
 internal import HoldfastModel
+internal import HoldfastOperations
 internal import HoldfastReport
 internal import HoldfastSystem
 
@@ -36,24 +37,25 @@ struct MergeCommand: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let host = Environment.makeHost()
-    let watch = RunWatch(.merge, host: host, isDryRun: dryRun, config: place.config)
-    try watch.run { try run(host, watch) }
+    let machine = place.machine()
+    let watch = RunWatch(.merge, machine, isDryRun: dryRun)
+    try watch.run { try run(machine, watch) }
   }
 
-  private func run(_ host: Host, _ watch: RunWatch) throws {
-    let repository = try place.open(
-      host, credentials: identity.credentials(host, writer: writer, asks: true), of: source.name)
+  private func run(_ machine: MachineContext, _ watch: RunWatch) throws {
+    let repository = try place.context(
+      machine, identity: identity, writer: writer, asks: true, of: source.name
+    ).open()
     watch.opened(repository, source: source.name)
     let progress = ConsoleProgress(
-      isQuiet: output.quiet, isTerminal: Console.isErrorTerminal, clock: host.clock, watch: watch)
+      isQuiet: output.quiet, isTerminal: Console.isErrorTerminal, clock: machine.host.clock, watch: watch)
     defer { progress.end() }
     var options = Merge.Options(SnapshotSelector(snapshot, source: source.name))
     options.compression = compression
     options.isDryRun = dryRun
     options.waitsForLock = wait
     let report = try Merge(
-      repository: repository, options: options, cache: StateCache(directory: try Environment.cacheDirectory()),
+      repository: repository, options: options, cache: machine.cache(),
       progress: progress
     ).run()
     progress.end()

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import HoldfastArchive
 internal import HoldfastEngine
 internal import HoldfastModel
+internal import HoldfastOperations
 internal import HoldfastReport
 internal import HoldfastSystem
 
@@ -96,13 +97,13 @@ struct PruneCommand: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let host = Environment.makeHost()
-    let watch = RunWatch(.prune, host: host, isDryRun: dryRun, config: place.config)
-    try watch.run { try run(host, watch) }
+    let machine = place.machine()
+    let watch = RunWatch(.prune, machine, isDryRun: dryRun)
+    try watch.run { try run(machine, watch) }
   }
 
-  private func run(_ host: Host, _ watch: RunWatch) throws {
-    let repository = try place.open(host, credentials: writer.credentials(host), of: source.name)
+  private func run(_ machine: MachineContext, _ watch: RunWatch) throws {
+    let repository = try place.context(machine, writer: writer, of: source.name).open()
     watch.opened(repository, source: source.name)
     var options = Prune.Options(policy: rules.policy)
     options.grace = Double(grace.seconds)
@@ -130,14 +131,5 @@ struct PruneCommand: ParsableCommand {
       Console.error("holdfast: \(refusal.message)" + (refusal.hint.map { "\nHINT: " + $0 } ?? ""))
     }
     try Outcome.end(report.exitStatus)
-  }
-}
-
-extension WriterOptions {
-  /// For what signs and opens nothing.
-  func credentials(_ host: Host) -> Credentials {
-    var credentials = Credentials.none
-    credentials.writer = { try read(host) }
-    return credentials
   }
 }

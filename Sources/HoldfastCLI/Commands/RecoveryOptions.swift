@@ -3,6 +3,7 @@ internal import HoldfastArchive
 internal import HoldfastConfiguration
 internal import HoldfastEngine
 internal import HoldfastModel
+internal import HoldfastOperations
 internal import HoldfastSystem
 
 /// To which point of its log a PostgreSQL cluster shall recover.
@@ -72,7 +73,7 @@ extension LogSequenceNumber: ExpressibleByArgument {
 extension RestoreCommand {
   /// Chooses the snapshot from which the target can be reached, and proves that it can.
   func plan(
-    _ target: RecoveryTarget, _ repository: Repository, _ host: Host, _ progress: ConsoleProgress
+    _ target: RecoveryTarget, _ context: RepositoryContext, _ repository: Repository, _ progress: ConsoleProgress
   ) throws -> RecoverySettings {
     let named =
       snapshot == "latest"
@@ -81,18 +82,20 @@ extension RestoreCommand {
     let plan = try RecoveryPlanner(repository, target: target, timeline: recovery.timeline).plan(
       from: named, of: source.name
     ) { progress.warn($0.message) }
-    return RecoverySettings(plan, restoreCommand: try restoreCommand(plan, repository, host))
+    return RecoverySettings(plan, restoreCommand: try restoreCommand(plan, context, repository))
   }
 
   /// What the server of the restored cluster will run: this very program, with this repository.
-  private func restoreCommand(_ plan: RecoveryPlan, _ repository: Repository, _ host: Host) throws -> String {
-    let program = try Environment.program(host)
+  private func restoreCommand(
+    _ plan: RecoveryPlan, _ context: RepositoryContext, _ repository: Repository
+  ) throws -> String {
+    let program = try ThisProcess.program(context.machine.host)
     var words = [ShellText.quotedForServer(try text(program)), "wal", "fetch", "%f", "%p"]
-    words += ["--repository", ShellText.quotedForServer(try text(place.directory(host)))]
+    words += ["--repository", ShellText.quotedForServer(try text(context.location))]
     words += ["--name", plan.snapshot.sourceName.text, "--system", plan.system.description]
     if let keyring = repository.sealed?.revision.digest {
       words += ["--expect-keyring", keyring.description]
-      words += try identity.words()
+      words += try context.keys.identityOptions(ShellText.quotedForServer)
     }
     return words.joined(separator: " ")
   }
@@ -122,21 +125,5 @@ extension RestoreCommand {
     if !isDryRun {
       Console.output("  start the server as the user who owns the cluster; it must be able to run the restore_command")
     }
-  }
-}
-
-extension IdentityOptions {
-  /// The options that name the same identities to another run.
-  func words() throws -> [String] {
-    if let identityCommand { return ["--identity-command", ShellText.quotedForServer(identityCommand)] }
-    var files = try identity.map { try Environment.absolute($0) }
-    if files.isEmpty, let file = Environment.value("HOLDFAST_IDENTITY_FILE"), !file.isEmpty {
-      files = [try Environment.absolute(file)]
-    }
-    if files.isEmpty, let command = ConfiguredRepository.current?.identityCommand {
-      return ["--identity-command", ShellText.quotedForServer(command)]
-    }
-    if files.isEmpty { files = ConfiguredRepository.current?.identities ?? [] }
-    return files.flatMap { ["--identity", ShellText.quotedForServer(String(decoding: $0.bytes, as: UTF8.self))] }
   }
 }

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import HoldfastArchive
 internal import HoldfastEngine
 internal import HoldfastModel
+internal import HoldfastOperations
 internal import HoldfastReport
 internal import HoldfastSystem
 
@@ -86,21 +87,21 @@ struct RestoreCommand: ParsableCommand {
   }
 
   func run() throws {
-    let host = Environment.makeHost()
-    let watch = RunWatch(.restore, host: host, isDryRun: dryRun, config: place.config)
-    try watch.run { try run(host, watch) }
+    let machine = place.machine()
+    let watch = RunWatch(.restore, machine, isDryRun: dryRun)
+    try watch.run { try run(machine, watch) }
   }
 
-  private func run(_ host: Host, _ watch: RunWatch) throws {
-    let repository = try place.open(
-      host, credentials: identity.credentials(host, asks: true), limit: rate.limit(host), of: source.name,
-      olderCopy: copy.olderCopy)
+  private func run(_ machine: MachineContext, _ watch: RunWatch) throws {
+    let host = machine.host
+    let context = try place.context(machine, identity: identity, asks: true, of: source.name)
+    let repository = try context.open(limit: rate.limit(machine), olderCopy: copy.olderCopy)
     watch.opened(repository, source: source.name)
     let progress = ConsoleProgress(
       isQuiet: output.quiet, isTerminal: Console.isErrorTerminal, clock: host.clock, watch: watch)
     defer { progress.end() }
-    let settings = try recovery.target.map { try plan($0, repository, host, progress) }
-    var options = try options(host)
+    let settings = try recovery.target.map { try plan($0, context, repository, progress) }
+    var options = try options(context)
     options.recovery = settings
     let (chosen, known) =
       try settings.map { ($0.plan.snapshot, []) } ?? choose(for: options, in: repository, host, progress)
@@ -131,16 +132,17 @@ struct RestoreCommand: ParsableCommand {
     try Outcome.end(report.exitStatus)
   }
 
-  private func options(_ host: Host) throws -> Restore.Options {
-    var options = Restore.Options(target: try Environment.absolute(target))
+  private func options(_ context: RepositoryContext) throws -> Restore.Options {
+    let environment = context.machine.environment
+    var options = Restore.Options(target: try environment.absolute(target))
     options.paths = try path.map { try PathArgument.entryPath($0) }
-    options.tablespaces = try tablespaces()
+    options.tablespaces = try tablespaces(environment)
     options.isDelta = isDelta
     options.keeps = missingOnly ? .everything : noRemove ? .others : .nothing
     options.isDryRun = dryRun
     options.crossesMounts = acrossMounts
-    options.setsOwner = Environment.isRoot
-    options.repositoryDirectory = try place.directory(host)
+    options.setsOwner = environment.isRoot
+    options.repositoryDirectory = context.location
     return options
   }
 
@@ -163,7 +165,7 @@ struct RestoreCommand: ParsableCommand {
 
   private var isDelta: Bool { delta || noRemove || missingOnly }
 
-  private func tablespaces() throws -> [String: Path] {
+  private func tablespaces(_ environment: ProcessEnvironment) throws -> [String: Path] {
     var places: [String: Path] = [:]
     for text in tablespace {
       let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
@@ -173,7 +175,7 @@ struct RestoreCommand: ParsableCommand {
           hint: "Say it once for each, like --tablespace 16384=/srv/fast.",
           exitStatus: .usage)
       }
-      places[parts[0]] = try Environment.absolute(parts[1])
+      places[parts[0]] = try environment.absolute(parts[1])
     }
     return places
   }

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import HoldfastConfiguration
 internal import HoldfastEngine
 internal import HoldfastModel
+internal import HoldfastOperations
 internal import HoldfastReport
 internal import HoldfastSystem
 
@@ -27,13 +28,15 @@ struct RunSourcesCommand: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let host = Environment.makeHost()
+    let machine = place.machine()
     var flags = FlagValues()
     flags.set("repository", place.repository.map { [$0] } ?? [])
-    let settings = try SiteConfiguration.needed(host, named: place.config, flags: flags, for: "sources to run for")
-    let run = ConfiguredRun(settings: settings, host: host)
+    let settings = try machine.neededSettings(flags: flags, for: "sources to run for")
+    let run = ConfiguredRun(settings: settings, machine: machine)
     var sources = try run.sources(names).map {
-      SourceRun(source: $0, run: run, place: place, identity: identity, writer: writer, isQuiet: output.quiet)
+      SourceRun(
+        source: $0, run: run, request: place.request(machine, identity: identity, writer: writer),
+        isQuiet: output.quiet)
     }
     if dryRun { preview(&sources) } else { perform(&sources) }
     let reports = sources.map(\.report).filter { $0.plan != nil || $0.failure != nil }

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import HoldfastArchive
 internal import HoldfastEngine
 internal import HoldfastModel
+internal import HoldfastOperations
 internal import HoldfastReport
 internal import HoldfastSystem
 
@@ -22,9 +23,9 @@ struct Show: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let host = Environment.makeHost()
-    let repository = try place.open(
-      host, credentials: identity.credentials(host, asks: true), of: source.name, olderCopy: copy.olderCopy)
+    let machine = place.machine()
+    let repository = try place.context(machine, identity: identity, asks: true, of: source.name).open(
+      olderCopy: copy.olderCopy)
     let chosen = try SnapshotSelector(snapshot, source: source.name).choose(in: repository) {
       Console.error("holdfast: WARNING: \($0.message)")
     }

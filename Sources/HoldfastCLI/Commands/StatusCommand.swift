@@ -3,6 +3,7 @@ internal import HoldfastArchive
 internal import HoldfastConfiguration
 internal import HoldfastEngine
 internal import HoldfastModel
+internal import HoldfastOperations
 internal import HoldfastReport
 internal import HoldfastSystem
 
@@ -54,9 +55,9 @@ struct StatusCommand: ParsableCommand {
   func run() throws {
     guard nagios else { return try Outcome.end(report()) }
     do {
-      let host = Environment.makeHost()
-      let found = try read(host)
-      try writeMetrics(found, host)
+      let machine = place.machine()
+      let found = try read(machine)
+      try writeMetrics(found, machine)
       let line = NagiosLine(found.statuses, objectives, location: found.repository.location)
       Console.output(line.text)
       throw NagiosOutcome(status: line.status)
@@ -88,9 +89,10 @@ struct StatusCommand: ParsableCommand {
     let statuses: [SourceStatus]
   }
 
-  private func read(_ host: Host) throws -> Found {
-    let repository = try place.open(host, of: source)
-    let configured = try configuredSources(host)
+  private func read(_ machine: MachineContext) throws -> Found {
+    let context = try place.context(machine, of: source)
+    let repository = try context.open()
+    let configured = try configuredSources(context)
     let statuses = try repository.status(of: source, expected: configured.map(\.name)) { name in
       promised(configured.first { $0.name == name }?.objectives)
     }
@@ -98,22 +100,20 @@ struct StatusCommand: ParsableCommand {
   }
 
   /// Those of the configured repository that this is; none where it was named by its path.
-  private func configuredSources(_ host: Host) throws -> [SourceSettings] {
-    guard let used = ConfiguredRepository.current,
-      let settings = try SiteConfiguration.loader(host, named: place.config).load()
-    else { return [] }
+  private func configuredSources(_ context: RepositoryContext) throws -> [SourceSettings] {
+    guard let used = context.configured, let settings = try context.machine.loader().load() else { return [] }
     return settings.sources.filter { $0.repository == used.name }
   }
 
-  private func writeMetrics(_ found: Found, _ host: Host) throws {
+  private func writeMetrics(_ found: Found, _ machine: MachineContext) throws {
     guard let prometheus else { return }
-    let metrics = PrometheusText(found.statuses, repository: found.repository.id, now: host.clock.now())
-    try TextFile.replace(try Environment.absolute(prometheus), by: metrics.text, host)
+    let metrics = PrometheusText(found.statuses, repository: found.repository.id, now: machine.host.clock.now())
+    try TextFile.replace(try machine.environment.absolute(prometheus), by: metrics.text, machine.host)
   }
 
   private func report() throws -> ExitStatus {
-    let host = Environment.makeHost()
-    let found = try read(host)
+    let machine = place.machine()
+    let found = try read(machine)
     let (statuses, location) = (found.statuses, found.repository.location)
     if output.json {
       try Console.json(StatusJSON(statuses, objectives, location: location))
@@ -125,7 +125,7 @@ struct StatusCommand: ParsableCommand {
     let status = judge(statuses)
     if status == .dataLoss { Console.error("HINT: Run `holdfast verify --data` to see what can still be restored.") }
     do {
-      try writeMetrics(found, host)
+      try writeMetrics(found, machine)
     } catch let error as any OperatorError where status != .done {
       // What was found matters more than where it could not be written.
       Console.error("holdfast: \(error)")

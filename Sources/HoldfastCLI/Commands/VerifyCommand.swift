@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import HoldfastArchive
 internal import HoldfastEngine
 internal import HoldfastModel
+internal import HoldfastOperations
 internal import HoldfastReport
 internal import HoldfastSystem
 
@@ -63,18 +64,17 @@ struct VerifyCommand: ParsableCommand {
         "the snapshot that is expected to be the newest is empty",
         hint: "Say its ID, as `holdfast backup --json` reports it.", exitStatus: .usage)
     }
-    let host = Environment.makeHost()
-    let watch = RunWatch(.verify, host: host, config: place.config)
-    try watch.run { try run(host, watch) }
+    let machine = place.machine()
+    let watch = RunWatch(.verify, machine)
+    try watch.run { try run(machine, watch) }
   }
 
-  private func run(_ host: Host, _ watch: RunWatch) throws {
-    let repository = try place.open(
-      host, credentials: identity.credentials(host, writer: writer, asks: false), limit: rate.limit(host),
-      of: source.name, olderCopy: copy.olderCopy)
+  private func run(_ machine: MachineContext, _ watch: RunWatch) throws {
+    let repository = try place.context(machine, identity: identity, writer: writer, of: source.name).open(
+      limit: rate.limit(machine), olderCopy: copy.olderCopy)
     watch.opened(repository, source: source.name)
     let progress = ConsoleProgress(
-      isQuiet: output.quiet, isTerminal: Console.isErrorTerminal, clock: host.clock, watch: watch)
+      isQuiet: output.quiet, isTerminal: Console.isErrorTerminal, clock: machine.host.clock, watch: watch)
     defer { progress.end() }
     var options = Verify.Options()
     options.provesData = data || sample != nil
@@ -97,7 +97,9 @@ struct VerifyCommand: ParsableCommand {
     if output.json { try Console.json(VerifyJSON(report)) }
     show(report)
     do {
-      if let junit { try JUnitReport.write(report, to: try Environment.absolute(junit), files: host.files) }
+      if let junit {
+        try JUnitReport.write(report, to: try machine.environment.absolute(junit), files: machine.host.files)
+      }
     } catch let error as any OperatorError where report.exitStatus != .done {
       // What was found matters more than where it could not be written.
       Console.error("holdfast: \(error)")

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import HoldfastCodec
 internal import HoldfastEngine
 internal import HoldfastModel
+internal import HoldfastOperations
 internal import HoldfastReport
 internal import HoldfastSystem
 
@@ -23,7 +24,7 @@ struct LogOptions: ParsableArguments {
   var system: SystemIdentifier?
 
   /// PostgreSQL runs its commands there.
-  static func clusterDirectory() throws -> Path { try Environment.absolute(".") }
+  static func clusterDirectory(_ environment: ProcessEnvironment) throws -> Path { try environment.absolute(".") }
 }
 
 extension SystemIdentifier: ExpressibleByArgument {
@@ -61,11 +62,11 @@ struct WALPushCommand: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let host = Environment.makeHost()
-    let repository = try place.open(
-      host, credentials: identity.credentials(host, writer: writer, asks: false), of: log.name)
+    let machine = place.machine()
+    let repository = try place.context(machine, identity: identity, writer: writer, of: log.name).open()
     var options = WALPush.Options(
-      path: try Environment.absolute(path), source: log.name, clusterDirectory: try LogOptions.clusterDirectory())
+      path: try machine.environment.absolute(path), source: log.name,
+      clusterDirectory: try LogOptions.clusterDirectory(machine.environment))
     options.system = log.system
     options.compression = compression
     options.replacesUnfinished = replaceUnfinished
@@ -104,11 +105,11 @@ struct WALFetchCommand: ParsableCommand {
   @OptionGroup var identity: IdentityOptions
 
   func run() throws {
-    let host = Environment.makeHost()
-    let repository = try place.open(host, credentials: identity.credentials(host, asks: false), of: log.name)
+    let machine = place.machine()
+    let repository = try place.context(machine, identity: identity, of: log.name).open()
     var options = WALFetch.Options(
-      file: file, target: try Environment.absolute(path), source: log.name,
-      clusterDirectory: try LogOptions.clusterDirectory())
+      file: file, target: try machine.environment.absolute(path), source: log.name,
+      clusterDirectory: try LogOptions.clusterDirectory(machine.environment))
     options.system = log.system
     try WALFetch(repository: repository, options: options).run()
   }

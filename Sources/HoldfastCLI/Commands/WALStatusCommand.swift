@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import HoldfastArchive
 internal import HoldfastEngine
 internal import HoldfastModel
+internal import HoldfastOperations
 internal import HoldfastReport
 internal import HoldfastSystem
 
@@ -17,8 +18,7 @@ struct WALStatusCommand: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let host = Environment.makeHost()
-    let repository = try place.open(host, credentials: identity.credentials(host, asks: false), of: name)
+    let repository = try place.context(place.machine(), identity: identity, of: name).open()
     var damage: [DamageError] = []
     let logs = try WALStatus(repository) { damage.append($0) }.run(name)
     if output.json {

@@ -2,6 +2,7 @@ internal import HoldfastArchive
 internal import HoldfastConfiguration
 internal import HoldfastEngine
 internal import HoldfastModel
+internal import HoldfastOperations
 internal import HoldfastSystem
 
 /// How the run of one source ended.
@@ -17,7 +18,7 @@ struct SourceOutcome {
 /// Runs over configured sources, one after the other: a source that fails does not stop the others.
 struct ConfiguredRun {
   let settings: Settings
-  let host: Host
+  let machine: MachineContext
 
   /// - Parameter names: of which sources; none for all.
   func sources(_ names: [SourceName]) throws -> [SourceSettings] {
@@ -55,8 +56,7 @@ struct ConfiguredRun {
     _ command: RunCommand, _ source: SourceSettings, isDryRun: Bool,
     _ work: (RunWatch) throws -> SourceOutcome
   ) -> SourceOutcome {
-    use(source)
-    let watch = RunWatch(command, host: host, isDryRun: isDryRun)
+    let watch = RunWatch(command, machine, isDryRun: isDryRun)
     var done: SourceOutcome?
     do {
       try watch.run {
@@ -70,14 +70,6 @@ struct ConfiguredRun {
         source: source.name, status: known.exitStatus, summary: "failed: \(known.message)", error: known)
     } catch {}
     return done ?? SourceOutcome(source: source.name, status: .failed, summary: "failed")
-  }
-
-  /// The keys that are configured of a source's repository are meant from here on.
-  func use(_ source: SourceSettings) { ConfiguredRepository.use(settings.repository(source.repository)) }
-
-  /// Where a source is backed up to.
-  func repository(of source: SourceSettings) -> Path {
-    settings.repository(source.repository)?.path ?? Path(source.repository)
   }
 
   /// The status of all: the worst of any.

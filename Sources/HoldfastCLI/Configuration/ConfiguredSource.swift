@@ -3,32 +3,26 @@ internal import HoldfastCodec
 internal import HoldfastConfiguration
 internal import HoldfastEngine
 internal import HoldfastModel
+internal import HoldfastOperations
 internal import HoldfastSystem
 
 /// A configured source with its repository opened: what it takes to work on it.
 struct ConfiguredSource {
   let settings: SourceSettings
   let repository: Repository
-  let host: Host
   let cache: StateCache
-  private let directory: Path
+  private let context: RepositoryContext
 
-  /// - Parameters:
-  ///   - place: the repository that the command line names goes before the configured one already in the settings.
-  ///   - identity, writer: keys of the command line go before configured ones.
-  init(
-    _ settings: SourceSettings, of run: ConfiguredRun, place: RepositoryOptions,
-    identity: IdentityOptions,
-    writer: WriterOptions
-  ) throws {
+  /// - Parameter request: what the command line says of keys goes before what is configured.
+  init(_ settings: SourceSettings, of run: ConfiguredRun, _ request: RepositoryRequest) throws {
     self.settings = settings
-    var place = place
-    place.repository = String(decoding: run.repository(of: settings).bytes, as: UTF8.self)
-    host = run.host.reading(within: RateOptions.limit(settings.limitRate, run.host))
-    repository = try place.open(host, credentials: identity.credentials(host, writer: writer, asks: false))
-    directory = try place.directory(host)
-    cache = StateCache(directory: try Environment.cacheDirectory())
+    let machine = run.machine.reading(within: run.machine.limit(settings.limitRate))
+    context = try RepositoryContext(of: settings, in: run.settings, request, on: machine)
+    repository = try context.open()
+    cache = try machine.cache()
   }
+
+  var host: Host { context.machine.host }
 
   /// Tells the watch of a run on which source of which repository it is.
   func introduce(to watch: RunWatch) {
@@ -51,9 +45,9 @@ struct ConfiguredSource {
     options.tags = settings.tags
     options.isParanoid = settings.isParanoid
     options.groupsDatabases = settings.groupsDatabases
-    options.postgres = settings.postgres ?? Environment.postgres
+    options.postgres = settings.postgres ?? context.machine.environment.postgres
     options.expectsPostgres = settings.postgres != nil
-    options.repositoryDirectory = directory
+    options.repositoryDirectory = context.location
     return options
   }
 

@@ -2,6 +2,7 @@ internal import HoldfastArchive
 internal import HoldfastConfiguration
 internal import HoldfastEngine
 internal import HoldfastModel
+internal import HoldfastOperations
 internal import HoldfastSystem
 
 /// What `holdfast run` does for one source: finds out what is due and takes it; later, when that is done for every source, merges, prunes, proves.
@@ -26,36 +27,30 @@ struct SourceRun {
 
   let source: SourceSettings
   let run: ConfiguredRun
-  let place: RepositoryOptions
-  let identity: IdentityOptions
-  let writer: WriterOptions
+  let request: RepositoryRequest
   let isQuiet: Bool
   private(set) var report: Report
   /// Where there is something to do.
   private var opened: ConfiguredSource?
 
   init(
-    source: SourceSettings, run: ConfiguredRun, place: RepositoryOptions, identity: IdentityOptions,
-    writer: WriterOptions, isQuiet: Bool
+    source: SourceSettings, run: ConfiguredRun, request: RepositoryRequest, isQuiet: Bool
   ) {
     self.source = source
     self.run = run
-    self.place = place
-    self.identity = identity
-    self.writer = writer
+    self.request = request
     self.isQuiet = isQuiet
     report = Report(source: source.name)
   }
 
   private func plan() throws -> (ConfiguredSource, RunPlan) {
-    run.use(source)
-    let opened = try ConfiguredSource(source, of: run, place: place, identity: identity, writer: writer)
+    let opened = try ConfiguredSource(source, of: run, request)
     let console = console(nil)
     let history = try opened.repository.runHistory(of: source.name) {
       SourceProgress(source.name, console).warn($0.message)
     }
     let opens = try source.mergeAfter == nil || opened.repository.opensNewest(of: source.name)
-    return (opened, RunPlan(history, source.policy, now: run.host.clock.now(), opens: opens))
+    return (opened, RunPlan(history, source.policy, now: run.machine.host.clock.now(), opens: opens))
   }
 
   /// Plans only.
@@ -135,7 +130,7 @@ struct SourceRun {
   }
 
   private func console(_ watch: RunWatch?) -> ConsoleProgress {
-    ConsoleProgress(isQuiet: isQuiet, isTerminal: Console.isErrorTerminal, clock: run.host.clock, watch: watch)
+    ConsoleProgress(isQuiet: isQuiet, isTerminal: Console.isErrorTerminal, clock: run.machine.host.clock, watch: watch)
   }
 
   private func outcome(_ status: ExitStatus, _ summary: String) -> SourceOutcome {
@@ -203,7 +198,7 @@ struct SourceRun {
   private func prove(
     _ first: Int, _ count: Int, _ opened: ConfiguredSource, _ watch: RunWatch, _ progress: any ProgressObserver
   ) throws -> SourceOutcome {
-    let began = run.host.clock.now()
+    let began = run.machine.host.clock.now()
     var options = Verify.Options()
     options.provesData = true
     options.share = Double(count) / Double(ProofRound.parts)

@@ -1,6 +1,7 @@
 internal import HoldfastCodec
 internal import HoldfastConfiguration
 internal import HoldfastModel
+internal import HoldfastOperations
 internal import HoldfastSystem
 
 /// Who is to be told: as the environment says it, and where that says nothing, as the configuration does.
@@ -14,21 +15,20 @@ struct NotificationTargets {
 
   private(set) var targets: [NotificationTarget] = []
   private(set) var problems: [Problem] = []
-  private let files: FileSystem
+  private let machine: MachineContext
 
-  /// - Parameter config: the file of `--config`.
-  init(_ host: Host, config: String?) {
-    files = host.files
+  init(_ machine: MachineContext) {
+    self.machine = machine
     let events = events()
     let pings = way("HOLDFAST_PING_URL", credential: "holdfast-ping-url") { .ping($0) }
     let webhooks = way("HOLDFAST_WEBHOOK_URL", credential: "holdfast-webhook-url") { .webhook($0) }
     // Set to nothing, it tells that no command is to be told.
-    let commands = Environment.value("HOLDFAST_NOTIFY_COMMAND").map {
+    let commands = machine.environment.value("HOLDFAST_NOTIFY_COMMAND").map {
       $0.isEmpty ? [] : [NotificationTarget.Way.command($0)]
     }
     targets = ((pings ?? []) + (webhooks ?? []) + (commands ?? [])).map { NotificationTarget($0, events: events) }
     guard pings == nil || webhooks == nil || commands == nil else { return }
-    for target in configured(host, config) {
+    for target in configured() {
       let isSaid =
         switch target.way {
         case .ping: pings != nil
@@ -42,7 +42,7 @@ struct NotificationTargets {
   // MARK: Environment
 
   private mutating func events() -> Set<Notification.Event>? {
-    guard let text = Environment.value("HOLDFAST_NOTIFY_ON"), !text.isEmpty else { return nil }
+    guard let text = machine.environment.value("HOLDFAST_NOTIFY_ON"), !text.isEmpty else { return nil }
     var events: Set<Notification.Event> = []
     for word in text.split(separator: ",", omittingEmptySubsequences: false) {
       guard let event = Notification.Event(rawValue: String(word)) else {
@@ -62,14 +62,14 @@ struct NotificationTargets {
     _ variable: String, credential: String, _ make: (HTTPAddress) -> NotificationTarget.Way
   ) -> [NotificationTarget.Way]? {
     do {
-      let given = Environment.value(variable)
+      let given = machine.environment.value(variable)
       var text = given ?? ""
       if text.isEmpty {
-        let named = Environment.value(variable + "_FILE") ?? ""
+        let named = machine.environment.value(variable + "_FILE") ?? ""
         let path =
-          named.isEmpty ? try KeyFiles.credential(credential, files: files) : try Environment.absolute(named)
+          named.isEmpty ? try machine.keyFiles.credential(credential) : try machine.environment.absolute(named)
         guard let path else { return given == nil ? nil : [] }
-        text = try KeyFiles.read(.address, path, files: files).withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
+        text = try machine.keyFiles.read(.address, path).withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
       }
       return try [make(address(text, of: variable))]
     } catch {
@@ -90,10 +90,10 @@ struct NotificationTargets {
 
   // MARK: Configuration
 
-  private mutating func configured(_ host: Host, _ config: String?) -> [NotificationTarget] {
+  private mutating func configured() -> [NotificationTarget] {
     var found: [NotificationTarget] = []
     do {
-      for settings in try SiteConfiguration.notifications(host, named: config) {
+      for settings in try machine.loader().load()?.notifications ?? [] {
         do {
           found.append(try target(settings))
         } catch {
@@ -117,18 +117,11 @@ struct NotificationTargets {
     let way: NotificationTarget.Way
     let name = "the notification \(settings.name)"
     switch settings.target {
-    case .ping(let secret): way = .ping(try address(secret.read(files), of: name))
-    case .webhook(let secret): way = .webhook(try address(secret.read(files), of: name))
+    case .ping(let secret): way = .ping(try address(secret.read(machine.host.files), of: name))
+    case .webhook(let secret): way = .webhook(try address(secret.read(machine.host.files), of: name))
     case .command(let text): way = .command(text)
     }
     let events = Set(settings.events.compactMap { Notification.Event(rawValue: $0.rawValue) })
     return NotificationTarget(way, events: events, sources: settings.sources)
-  }
-}
-
-extension SiteConfiguration {
-  /// What is configured of notifications; nothing where there is no configuration.
-  fileprivate static func notifications(_ host: Host, named: String?) throws -> [NotificationSettings] {
-    try loader(host, named: named ?? lastNamed).load()?.notifications ?? []
   }
 }

@@ -1,6 +1,7 @@
 internal import HoldfastArchive
 internal import HoldfastEngine
 internal import HoldfastModel
+internal import HoldfastOperations
 internal import HoldfastSystem
 
 /// Is told how runs go. It must not fail: whoever cannot do what it wants says so on standard error, and the run ends as it would have.
@@ -33,7 +34,7 @@ struct RunBeginning {
 final class RunWatch {
   private static let warningsMax = 100
   private let command: RunCommand
-  private let host: Host
+  private let machine: MachineContext
   private let isRecorded: Bool
   private let began: Timestamp
   private let begun: Double
@@ -45,14 +46,13 @@ final class RunWatch {
   /// What was done, source by source. A command says it as soon as it knows the sources, so that a run that fails later counts as theirs.
   var parts: [RunRecord.Part] = []
 
-  /// - Parameter config: the file of `--config`, which may say who is to be told.
-  init(_ command: RunCommand, host: Host, isDryRun: Bool = false, config: String? = nil) {
+  init(_ command: RunCommand, _ machine: MachineContext, isDryRun: Bool = false) {
     self.command = command
-    self.host = host
+    self.machine = machine
     isRecorded = !isDryRun
-    began = host.clock.now()
-    begun = host.clock.uptime()
-    if isRecorded, let notifier = Notifier(NotificationTargets(host, config: config)) { observers.append(notifier) }
+    began = machine.host.clock.now()
+    begun = machine.host.clock.uptime()
+    if isRecorded, let notifier = Notifier(NotificationTargets(machine)) { observers.append(notifier) }
   }
 
   /// Adds who wants to be told.
@@ -82,7 +82,7 @@ final class RunWatch {
   /// Does the work of a run. Its end is what is recorded, and is passed on as it was.
   func run<Value>(_ work: () throws -> Value) throws -> Value {
     if isRecorded {
-      let beginning = RunBeginning(command: command, host: Environment.hostName(), began: began)
+      let beginning = RunBeginning(command: command, host: machine.environment.hostName, began: began)
       for observer in observers { observer.began(beginning) }
     }
     do {
@@ -102,8 +102,8 @@ final class RunWatch {
   private func end(_ status: ExitStatus, failure: String?) {
     guard isRecorded else { return }
     let record = RunRecord(
-      command: command, host: Environment.hostName(), began: began, ended: host.clock.now(),
-      seconds: host.clock.uptime() - begun, status: status, failure: failure, warningCount: warningCount,
+      command: command, host: machine.environment.hostName, began: began, ended: machine.host.clock.now(),
+      seconds: machine.host.clock.uptime() - begun, status: status, failure: failure, warningCount: warningCount,
       warnings: warnings, parts: parts)
     for observer in observers { observer.ended(record) }
   }

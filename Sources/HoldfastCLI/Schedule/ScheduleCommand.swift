@@ -27,8 +27,8 @@ struct ScheduleOptions: ParsableArguments {
     return name
   }
 
-  func places(_ host: Host) throws -> [SchedulePlace] {
-    try SchedulePlace.all(host.files, root: root.map { try Environment.absolute($0) })
+  func places(_ machine: MachineContext) throws -> [SchedulePlace] {
+    try SchedulePlace.all(machine, root: root.map { try machine.environment.absolute($0) })
   }
 }
 
@@ -117,16 +117,17 @@ struct ScheduleInstall: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let host = Environment.makeHost()
+    let machine = MachineContext.ofThisProcess()
+    let (host, environment) = (machine.host, machine.environment)
     let name = try target.scheduleName()
     guard let cadence = Cadence(every) else { throw ScheduleError.noCadence(every) }
-    let root = try target.root.map { try Environment.absolute($0) }
-    let place = try SchedulePlace.chosen(host.files, root: root, cron: cron)
-    let schedule = try schedule(name, cadence, place, host)
+    let root = try target.root.map { try environment.absolute($0) }
+    let place = try SchedulePlace.chosen(machine, root: root, cron: cron)
+    let schedule = try schedule(name, cadence, place, machine)
     try place.checkCadence(cadence, host.cancellation)
     let items = try place.items(schedule)
     var plan = SchedulePlan(write: items)
-    let all = try target.places(host)
+    let all = try target.places(machine)
     // What is there under the name in another place would run beside it.
     plan.remove = try all.flatMap { other in
       let present = try other.present(name)
@@ -137,11 +138,12 @@ struct ScheduleInstall: ParsableCommand {
   }
 
   private func schedule(
-    _ name: ScheduleName, _ cadence: Cadence, _ place: SchedulePlace, _ host: Host
+    _ name: ScheduleName, _ cadence: Cadence, _ place: SchedulePlace, _ machine: MachineContext
   ) throws -> Schedule {
+    let environment = machine.environment
     let command = command.isEmpty ? ["run", "--quiet"] : command
-    let scheduled = try ScheduledCommand(command, host)
-    let program = try self.program.map { try Environment.absolute($0) } ?? Environment.program(host)
+    let scheduled = try ScheduledCommand(command, machine)
+    let program = try self.program.map { try environment.absolute($0) } ?? ThisProcess.program(machine.host)
     var schedule = Schedule(
       name, cadence, program: String(decoding: program.bytes, as: UTF8.self), arguments: command)
     schedule.isOfUser = place.kind == .systemdOfUser
@@ -154,18 +156,18 @@ struct ScheduleInstall: ParsableCommand {
     for name in ScheduledCommand.environment {
       // What is configured goes before what the shell of the one who installs happens to have set.
       if scheduled.isConfigured, name == "HOLDFAST_REPOSITORY" { continue }
-      if let value = Environment.value(name), !value.isEmpty { schedule.environment[name] = value }
+      if let value = environment.text(name) { schedule.environment[name] = value }
     }
     if let config = schedule.environment["HOLDFAST_CONFIG"] {
-      schedule.environment["HOLDFAST_CONFIG"] = try absolute(config)
+      schedule.environment["HOLDFAST_CONFIG"] = try absolute(environment, config)
     }
     if let named = repository ?? schedule.environment["HOLDFAST_REPOSITORY"] {
       let isName = scheduled.site?.repository(named) != nil
-      schedule.environment["HOLDFAST_REPOSITORY"] = isName ? named : try absolute(named)
+      schedule.environment["HOLDFAST_REPOSITORY"] = isName ? named : try absolute(environment, named)
     }
-    schedule.credentials = try credentials(takesAlong: !scheduled.isConfigured)
+    schedule.credentials = try credentials(environment, takesAlong: !scheduled.isConfigured)
     let places = scheduled.places(repository: schedule.environment["HOLDFAST_REPOSITORY"])
-    schedule.writable = try places + write.map { try absolute($0) }
+    schedule.writable = try places + write.map { try absolute(environment, $0) }
     schedule.confinement =
       noHardening || scheduled.needsEverything || schedule.environment["HOLDFAST_NOTIFY_COMMAND"] != nil
       ? .none : places.isEmpty ? .system : .strict
@@ -175,7 +177,7 @@ struct ScheduleInstall: ParsableCommand {
   private static let opening: Set = ["holdfast-identity", "holdfast-passphrase"]
 
   /// - Parameter takesAlong: whether what opens repositories is meant where only the environment names it.
-  private func credentials(takesAlong: Bool) throws -> [Schedule.Credential] {
+  private func credentials(_ environment: ProcessEnvironment, takesAlong: Bool) throws -> [Schedule.Credential] {
     let files = [
       ("holdfast-identity", "HOLDFAST_IDENTITY_FILE", identity),
       ("holdfast-passphrase", "HOLDFAST_PASSPHRASE_FILE", passphraseFile),
@@ -183,14 +185,14 @@ struct ScheduleInstall: ParsableCommand {
       ("holdfast-ping-url", "HOLDFAST_PING_URL_FILE", nil), ("holdfast-webhook-url", "HOLDFAST_WEBHOOK_URL_FILE", nil),
     ]
     return try files.compactMap { name, variable, file in
-      guard let file = file ?? (takesAlong || !Self.opening.contains(name) ? Environment.value(variable) : nil),
+      guard let file = file ?? (takesAlong || !Self.opening.contains(name) ? environment.value(variable) : nil),
         !file.isEmpty
       else { return nil }
-      return Schedule.Credential(name: name, variable: variable, file: try absolute(file))
+      return Schedule.Credential(name: name, variable: variable, file: try absolute(environment, file))
     }
   }
 
-  private func absolute(_ text: String) throws -> String {
-    String(decoding: try Environment.absolute(text).bytes, as: UTF8.self)
+  private func absolute(_ environment: ProcessEnvironment, _ text: String) throws -> String {
+    String(decoding: try environment.absolute(text).bytes, as: UTF8.self)
   }
 }

@@ -40,31 +40,32 @@ struct SchedulePlace {
   let directory: Path
   /// Whether its scheduler runs here, and has to be told.
   let isLive: Bool
-  private let files: FileSystem
+  private let machine: MachineContext
+  private var files: FileSystem { machine.host.files }
 
   // MARK: Which
 
   /// All places where this user has a say.
   /// - Parameter root: the directory that is `/` for an image; `nil` for this machine.
-  static func all(_ files: FileSystem, root: Path?) throws -> [SchedulePlace] {
-    let isLive = try root == nil && files.statusIfPresent(of: running) != nil
+  static func all(_ machine: MachineContext, root: Path?) throws -> [SchedulePlace] {
+    let isLive = try root == nil && machine.host.files.statusIfPresent(of: running) != nil
     let top = root ?? .root
-    guard root != nil || Environment.isRoot else {
-      guard let directory = userDirectory() else { throw ScheduleError.noHome }
-      return [SchedulePlace(kind: .systemdOfUser, directory: directory, isLive: isLive, files: files)]
+    guard root != nil || machine.environment.isRoot else {
+      guard let directory = machine.environment.userUnitDirectory else { throw ScheduleError.noHome }
+      return [SchedulePlace(kind: .systemdOfUser, directory: directory, isLive: isLive, machine: machine)]
     }
     return [
-      SchedulePlace(kind: .systemd, directory: top.appending("etc/systemd/system"), isLive: isLive, files: files),
-      SchedulePlace(kind: .cron, directory: top.appending("etc/cron.d"), isLive: false, files: files),
+      SchedulePlace(kind: .systemd, directory: top.appending("etc/systemd/system"), isLive: isLive, machine: machine),
+      SchedulePlace(kind: .cron, directory: top.appending("etc/cron.d"), isLive: false, machine: machine),
     ]
   }
 
   /// The one to install in: systemd where it runs, unless cron is asked for; in an image systemd.
-  static func chosen(_ files: FileSystem, root: Path?, cron: Bool) throws -> SchedulePlace {
-    let places = try all(files, root: root)
+  static func chosen(_ machine: MachineContext, root: Path?, cron: Bool) throws -> SchedulePlace {
+    let places = try all(machine, root: root)
     if cron || (root == nil && !places.contains(where: \.isLive)) {
       if let place = places.first(where: { $0.kind == .cron }) {
-        guard try cron || root != nil || files.statusIfPresent(of: place.directory) != nil else {
+        guard try cron || root != nil || machine.host.files.statusIfPresent(of: place.directory) != nil else {
           throw ScheduleError.noScheduler
         }
         return place
@@ -72,13 +73,6 @@ struct SchedulePlace {
       throw ScheduleError.cronIsOfRoot
     }
     return places[0]
-  }
-
-  private static func userDirectory() -> Path? {
-    if let directory = Environment.value("XDG_CONFIG_HOME"), directory.hasPrefix("/") {
-      return Path(directory).appending("systemd/user")
-    }
-    return Environment.value("HOME").flatMap { $0.hasPrefix("/") ? Path($0).appending(".config/systemd/user") : nil }
   }
 
   // MARK: What would be there
@@ -89,7 +83,7 @@ struct SchedulePlace {
       let place = Path("/etc/cron.d").appending(schedule.name.unit)
       // Whoever can open a file can lock it: cron's, only root. Another user's runs have one of their own.
       let text = try CronLine.text(
-        schedule, head: [Self.mark, settings], minute: Self.minute(),
+        schedule, head: [Self.mark, settings], minute: minute,
         lock: schedule.user == nil ? place.description : nil)
       return [Item(path: directory.appending(schedule.name.unit), content: .text(text), permissions: 0o600)]
     }
@@ -117,8 +111,8 @@ struct SchedulePlace {
   }
 
   /// The same on every run on this machine, another one on the next machine (FNV-1a of its name).
-  private static func minute() -> Int {
-    let hash = Environment.hostName().utf8.reduce(UInt32(2_166_136_261)) { ($0 ^ UInt32($1)) &* 16_777_619 }
+  private var minute: Int {
+    let hash = machine.environment.hostName.utf8.reduce(UInt32(2_166_136_261)) { ($0 ^ UInt32($1)) &* 16_777_619 }
     return Int(hash % 60)
   }
 

@@ -13,9 +13,9 @@ struct ScheduleShow: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let host = Environment.makeHost()
+    let machine = MachineContext.ofThisProcess()
     let wanted = try target.name.map { _ in try target.scheduleName() }
-    let installed = try target.places(host).flatMap { try $0.installed() }.filter {
+    let installed = try target.places(machine).flatMap { try $0.installed() }.filter {
       wanted == nil || $0.schedule.name == wanted
     }
     if let wanted, installed.isEmpty { throw ScheduleError.notInstalled(wanted) }
@@ -25,7 +25,8 @@ struct ScheduleShow: ParsableCommand {
           ScheduleJSON(
             schedule: $0.schedule, by: $0.place.kind.rawValue,
             files: try $0.place.items($0.schedule).map(\.path.description),
-            differing: $0.differing.map(\.description), next: $0.place.nextTimes($0.schedule, host.cancellation))
+            differing: $0.differing.map(\.description), next: $0.place.nextTimes($0.schedule, machine.host.cancellation)
+          )
         })
     }
     if installed.isEmpty { Console.output("nothing is scheduled") }
@@ -39,7 +40,7 @@ struct ScheduleShow: ParsableCommand {
         let state = found.differing.contains(item.path) ? "differs from what would be installed" : "as installed"
         Console.output("  \(item.path): \(state)")
       }
-      for line in found.place.nextTimes(found.schedule, host.cancellation) { Console.output("  next: \(line)") }
+      for line in found.place.nextTimes(found.schedule, machine.host.cancellation) { Console.output("  next: \(line)") }
     }
   }
 }
@@ -61,9 +62,9 @@ struct ScheduleRemove: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let host = Environment.makeHost()
+    let machine = MachineContext.ofThisProcess()
     let name = try target.scheduleName()
-    let places = try target.places(host)
+    let places = try target.places(machine)
     var plan = SchedulePlan(write: [])
     plan.remove = try places.flatMap { try $0.present(name) }
     guard !plan.remove.isEmpty else { throw ScheduleError.notInstalled(name) }
@@ -71,7 +72,7 @@ struct ScheduleRemove: ParsableCommand {
       plan.commandsBefore = [places[0].commandToStop(name)]
       plan.commandsAfter = [places[0].commandToForget]
     }
-    try plan.perform(places[0], host, isDry: dryRun, output)
+    try plan.perform(places[0], machine.host, isDry: dryRun, output)
   }
 }
 

@@ -23,7 +23,7 @@ struct ScheduledCommand {
   private let isRestore: Bool
 
   /// - Throws: where holdfast would not understand it, or not in another directory.
-  init(_ arguments: [String], _ host: Host) throws {
+  init(_ arguments: [String], _ machine: MachineContext) throws {
     let parsed: any ParsableCommand
     do {
       parsed = try Holdfast.parseAsRoot(arguments)
@@ -35,7 +35,7 @@ struct ScheduledCommand {
     let backup = parsed as? BackupCommand
     isConfigured =
       parsed is RunSourcesCommand || backup.map { $0.source == nil && $0.command.fromCommand == nil } ?? false
-    let load = { try SiteConfiguration.loader(host, named: config).load() }
+    let load = { try machine.naming(config).loader().load() }
     // Where the run rests on a configuration that is wrong, the one who installs is told.
     let site = isConfigured ? try load() : try? load()
     self.site = site

@@ -3,6 +3,7 @@ internal import HoldfastArchive
 internal import HoldfastConfiguration
 internal import HoldfastEngine
 internal import HoldfastModel
+internal import HoldfastOperations
 internal import HoldfastStore
 internal import HoldfastSystem
 internal import Synchronization
@@ -65,8 +66,11 @@ enum Candidates {
     let found = Found()
     // A disk that hangs keeps this thread, and not the one who types: with the process it ends.
     WorkerThread.detach {
-      let host = Host(workers: 1, scratchDirectories: [])
-      if let directory = try? directory(line, host),
+      let machine = MachineContext(
+        host: Host(workers: 1, scratchDirectories: []), environment: .ofThisProcess,
+        configurationFile: line.value(long: "--config"))
+      let host = machine.host
+      if let directory = try? directory(line, machine),
         let repository = try? Repository.open(LocalStore(directory: directory, host: host), host: host)
       {
         try? collect(repository, found)
@@ -79,11 +83,12 @@ enum Candidates {
   }
 
   /// The repository that the command line means; `nil` where it means none, or not one only.
-  private static func directory(_ line: TypedLine, _ host: Host) throws -> Path? {
-    let named = line.value(ofShort: "-r", long: "--repository") ?? Environment.value("HOLDFAST_REPOSITORY")
-    if let named, named.contains("/") { return try Environment.absolute(named) }
-    let site = (try? SiteConfiguration.loader(host, named: line.value(long: "--config")).load()) ?? nil
+  private static func directory(_ line: TypedLine, _ machine: MachineContext) throws -> Path? {
+    let environment = machine.environment
+    let named = line.value(ofShort: "-r", long: "--repository") ?? environment.value("HOLDFAST_REPOSITORY")
+    if let named, named.contains("/") { return try environment.absolute(named) }
+    let site = (try? machine.loader().load()) ?? nil
     guard let named, !named.isEmpty else { return site?.repositories.count == 1 ? site?.repositories[0].path : nil }
-    return try site?.repository(named)?.path ?? Environment.absolute(named)
+    return try site?.repository(named)?.path ?? environment.absolute(named)
   }
 }

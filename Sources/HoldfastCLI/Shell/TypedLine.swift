@@ -1,3 +1,5 @@
+internal import HoldfastOperations
+
 /// A command line that is still being typed, as a shell hands it to whoever completes it: words with their quotes, the program first.
 struct TypedLine {
   private let words: [String]
@@ -26,7 +28,7 @@ struct TypedLine {
     var text = ""
     var quote: Character?
     var rest = word[...]
-    if rest == "~" || rest.hasPrefix("~/"), let home = Environment.value("HOME") {
+    if rest == "~" || rest.hasPrefix("~/"), let home = ProcessEnvironment.ofThisProcess.value("HOME") {
       text = home
       rest = rest.dropFirst()
     }

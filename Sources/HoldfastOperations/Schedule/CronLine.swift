@@ -21,7 +21,7 @@ package enum CronLine {
     else { throw .lineEndInCron }
     let flock = ["flock", "-n", "-E", "0"]
     var words = lock == nil ? Self.ownLock(schedule.name, flock) : []
-    words += ["\(Schedule.variable)=\(schedule.name.unit)"]
+    words += ["\(ProcessEnvironment.scheduleVariable)=\(schedule.name.unit)"]
     words += variables.map { "\($0)=" + ScheduleText.cronArgument($1) }
     words += ["nice", "-n", "10", "ionice", "-c", "2", "-n", "7"]
     // Of two runs the second ends at once, with 0.

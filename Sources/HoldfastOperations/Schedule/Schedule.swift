@@ -12,9 +12,6 @@ package struct Schedule: Sendable, Codable, Equatable {
     case none
   }
 
-  /// By which a run knows that cron has started it.
-  package static let variable = "HOLDFAST_SCHEDULE"
-
   package var name: ScheduleName
   package var cadence: Cadence
   /// By how many seconds a run may come later.

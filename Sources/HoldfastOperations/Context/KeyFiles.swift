@@ -1,16 +1,15 @@
-internal import Glibc
-internal import HoldfastCodec
-internal import HoldfastModel
-internal import HoldfastSystem
+package import HoldfastCodec
+package import HoldfastModel
+package import HoldfastSystem
 
 /// Secrets in files: read only where nobody else can read them, written so that nobody else can.
-enum KeyFiles {
+package struct KeyFiles: Sendable {
   private static let bytesMax = 64 << 10
   /// Group and others: read, write, execute.
   private static let othersMask: UInt32 = 0o077
 
   /// What such a file holds.
-  enum Kind: String {
+  package enum Kind: String {
     case identity
     case writerKey = "writer key"
     case passphrase
@@ -30,7 +29,15 @@ enum KeyFiles {
     }
   }
 
-  static func read(_ kind: Kind, _ path: Path, files: FileSystem) throws -> SecretBytes {
+  private let files: FileSystem
+  private let environment: ProcessEnvironment
+
+  package init(files: FileSystem, environment: ProcessEnvironment) {
+    (self.files, self.environment) = (files, environment)
+  }
+
+  /// - Throws: `KeyError` where it is not there, or others could use it.
+  package func read(_ kind: Kind, _ path: Path) throws -> SecretBytes {
     let file: OpenFile
     do throws(SystemError) {
       file = try files.open(files.resolve(path), .read)
@@ -47,27 +54,27 @@ enum KeyFiles {
         "the \(kind.rawValue) file \(path) can be used by others (mode 0\(String(status.mode, radix: 8)))",
         hint: "Run `chmod 600 \(path)`, and think about who may have read it.")
     }
-    guard status.userID == geteuid() || status.userID == 0 else {
+    guard status.userID == environment.userID || status.userID == 0 else {
       throw KeyError(
         "the \(kind.rawValue) file \(path) belongs to another user (\(status.userID))",
-        hint: "Run as that user, or use a copy that belongs to the one you are (\(geteuid())).")
+        hint: "Run as that user, or use a copy that belongs to the one you are (\(environment.userID)).")
     }
-    guard status.size <= UInt64(bytesMax) else {
+    guard status.size <= UInt64(Self.bytesMax) else {
       throw KeyError(
         "\(path) is too long for a key file", hint: "Name the file that holds the \(kind.rawValue).")
     }
-    var bytes = try file.contents(max: bytesMax)
+    var bytes = try file.contents(max: Self.bytesMax)
     return SecretBytes(taking: &bytes)
   }
 
   /// The permissions that others may not have. systemd lets the user of a unit read a credential by an ACL, which shows as read permission of the group root.
-  private static func othersMask(_ path: Path, _ status: FileStatus) -> UInt32 {
-    let isCredential = credentialsDirectory.map { path.parent == $0 } ?? false
-    return isCredential && status.userID == 0 && status.groupID == 0 ? othersMask & ~0o040 : othersMask
+  private func othersMask(_ path: Path, _ status: FileStatus) -> UInt32 {
+    let isCredential = environment.credentialsDirectory.map { path.parent == $0 } ?? false
+    return isCredential && status.userID == 0 && status.groupID == 0 ? Self.othersMask & ~0o040 : Self.othersMask
   }
 
   /// Makes a new file of mode 0600; durable when it returns. What is there is never replaced.
-  static func write(_ secret: SecretBytes, to path: Path, files: FileSystem) throws {
+  package func write(_ secret: SecretBytes, to path: Path) throws {
     let file: OpenFile
     do throws(SystemError) {
       file = try files.open(path, .create)
@@ -89,13 +96,35 @@ enum KeyFiles {
   }
 
   /// Where systemd puts a credential of this unit; `nil` where there is none.
-  static func credential(_ name: String, files: FileSystem) throws -> Path? {
-    guard let path = credentialsDirectory?.appending(name) else { return nil }
+  package func credential(_ name: String) throws -> Path? {
+    guard let path = environment.credentialsDirectory?.appending(name) else { return nil }
     return try files.statusIfPresent(of: path) == nil ? nil : path
   }
 
-  private static var credentialsDirectory: Path? {
-    guard let directory = Environment.value("CREDENTIALS_DIRECTORY"), directory.hasPrefix("/") else { return nil }
-    return Path(directory)
+  // MARK: Passphrases
+
+  private static let lineEnds: Set<UInt8> = [UInt8(ascii: "\n"), UInt8(ascii: "\r")]
+
+  /// A passphrase, as it would be typed.
+  /// - Throws: `KeyError` also where the file holds more than one line, or nothing.
+  package func readPassphrase(_ path: Path) throws -> SecretBytes {
+    let text = try read(.passphrase, path)
+    // The line ends that editors leave belong to the file: what is in it must be what is typed at a terminal.
+    var bytes = text.withUnsafeBytes { Array($0) }
+    while let last = bytes.last, Self.lineEnds.contains(last) { bytes.removeLast() }
+    guard !bytes.contains(where: { Self.lineEnds.contains($0) }) else {
+      SecretBytes.wipe(&bytes)
+      throw KeyError(
+        "\(path) holds more than one line", hint: "Put the passphrase on one line, so that it can be typed as well.")
+    }
+    return try Self.checkedPassphrase(SecretBytes(taking: &bytes))
+  }
+
+  /// - Throws: `KeyError` where it is empty.
+  package static func checkedPassphrase(_ passphrase: SecretBytes) throws -> SecretBytes {
+    guard passphrase.count > 0 else {
+      throw KeyError("the passphrase is empty", hint: "Use several words that nobody would guess.")
+    }
+    return passphrase
   }
 }

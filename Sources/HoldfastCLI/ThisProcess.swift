@@ -1,0 +1,83 @@
+internal import Glibc
+internal import HoldfastArchive
+internal import HoldfastEngine
+internal import HoldfastModel
+internal import HoldfastOperations
+internal import HoldfastSystem
+
+extension MachineContext {
+  /// What this process finds around it.
+  /// - Parameter config: the file of `--config`.
+  static func ofThisProcess(config: String? = nil) -> MachineContext {
+    MachineContext(host: ThisProcess.makeHost(), environment: .ofThisProcess, configurationFile: config)
+  }
+}
+
+extension ProcessEnvironment {
+  /// Read here and nowhere else.
+  static var ofThisProcess: ProcessEnvironment {
+    let current = getcwd(nil, 0)
+    defer { free(current) }
+    return ProcessEnvironment(
+      userID: geteuid(), hostName: ThisProcess.hostName(), currentDirectory: current.map { Path(String(cString: $0)) }
+    ) { name in getenv(name).map { String(cString: $0) } }
+  }
+}
+
+/// What a process does for itself, before anything else runs.
+enum ThisProcess {
+  /// Where this program lies.
+  static func program(_ host: Host) throws -> Path {
+    do throws(SystemError) {
+      return try host.files.resolve(Path("/proc/self/exe"))
+    } catch {
+      guard error.isNotFound else { throw error }
+      throw EngineError(
+        "where this program lies cannot be told: /proc is not mounted",
+        hint: "Mount it: mount -t proc proc /proc")
+    }
+  }
+
+  /// What this machine is called, for people.
+  fileprivate static func hostName() -> String {
+    var bytes = [CChar](repeating: 0, count: 65)
+    guard gethostname(&bytes, bytes.count - 1) == 0 else { return "first" }
+    let name = String(decoding: bytes.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    return Keyring.isName(name) ? name : "first"
+  }
+
+  /// The machine to work on, with signals turned into a cancellation.
+  static func makeHost() -> Host {
+    occupyStandardDescriptors()
+    waitForChildren()
+    raiseOpenFileLimit()
+    Memory.keepFromDumps()
+    let cancellation = Cancellation()
+    cancellation.raiseOnSignals()
+    let processors = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+    let temporary = getenv("TMPDIR").map { Path(String(cString: $0)) } ?? Path("/tmp")
+    return Host(
+      cancellation: cancellation, workers: min(16, processors),
+      scratchDirectories: [temporary, Path("/tmp"), Path("/var/tmp"), Path("/dev/shm")])
+  }
+
+  /// Whoever starts us may have closed them. Then the next file that is opened gets the number, and messages would be written into it:
+  /// into the repository, say.
+  private static func occupyStandardDescriptors() {
+    for descriptor in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO] where fcntl(descriptor, F_GETFD) < 0 {
+      // The lowest free number is taken, and those below are taken already.
+      _ = open("/dev/null", O_RDWR)
+    }
+  }
+
+  /// Whoever starts us may ignore SIGCHLD, and we inherit that: then the kernel tells nobody how a command has ended (wait(2)).
+  private static func waitForChildren() { signal(SIGCHLD, SIG_DFL) }
+
+  /// A deep source needs an open directory a level.
+  private static func raiseOpenFileLimit() {
+    var limit = rlimit()
+    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+    limit.rlim_cur = min(limit.rlim_max, 65_536)
+    _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+  }
+}

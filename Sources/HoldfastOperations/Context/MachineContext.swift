@@ -1,0 +1,77 @@
+internal import HoldfastCodec
+package import HoldfastConfiguration
+package import HoldfastEngine
+package import HoldfastModel
+package import HoldfastSystem
+
+/// What every command begins with: the machine, the environment of the process, and which configuration counts.
+/// Made once for a command and handed down, so that nothing below asks the process or remembers in secret.
+package struct MachineContext: Sendable {
+  package let host: Host
+  package let environment: ProcessEnvironment
+  /// The file of `--config`, as it is written there; `nil` where none is named.
+  private let configurationFile: String?
+
+  package init(host: Host, environment: ProcessEnvironment, configurationFile: String? = nil) {
+    self.host = host
+    self.environment = environment
+    self.configurationFile = configurationFile
+  }
+
+  /// The same, with a machine on which a source is read no faster than this.
+  package func reading(within limit: RateLimit?) -> MachineContext {
+    MachineContext(
+      host: host.reading(within: limit), environment: environment, configurationFile: configurationFile)
+  }
+
+  /// The same, with another file of `--config`.
+  package func naming(_ configurationFile: String?) -> MachineContext {
+    MachineContext(host: host, environment: environment, configurationFile: configurationFile)
+  }
+
+  /// A bound on how fast something is read; `nil` where there is none.
+  package func limit(_ rate: ByteRate?) -> RateLimit? {
+    rate.map { RateLimit($0, clock: host.clock, cancellation: host.cancellation) }
+  }
+
+  /// What reads the configuration of this machine.
+  package func loader() throws -> ConfigurationLoader {
+    var location = ConfigurationLocation()
+    let file = configurationFile ?? environment.text("HOLDFAST_CONFIG")
+    location.named = try file.map { try environment.absolute($0) }
+    location.skipsForbidden = !environment.isRoot
+    location.user = environment.isRoot ? nil : environment.configurationDirectory
+    return ConfigurationLoader(location, files: host.files, environment: variable) { Compression($0) != nil }
+  }
+
+  /// A variable; a file that it names is found wherever this runs.
+  private func variable(_ name: String) -> String? {
+    guard let value = environment.text(name), name.hasSuffix("_FILE"), let path = try? environment.absolute(value)
+    else { return environment.value(name) }
+    return String(decoding: path.bytes, as: UTF8.self)
+  }
+
+  /// What is configured, for what cannot do without.
+  /// - Parameter what: what somebody wants to find in it, for whoever has none.
+  /// - Throws: with exit status 2 where nothing is configured.
+  package func neededSettings(flags: FlagValues = FlagValues(), for what: String = "sources") throws -> Settings {
+    let loader = try loader()
+    guard let settings = try loader.load(flags: flags) else {
+      if let forbidden = loader.forbidden {
+        throw ForbiddenConfiguration(
+          "no configuration is there that names \(what)", forbidden, instead: "Name one of your own with --config FILE")
+      }
+      throw MissingConfiguration(for: what, in: loader.location.usual)
+    }
+    return settings
+  }
+
+  /// What this machine remembers of repositories.
+  package func memory() throws -> ClientMemory { ClientMemory(directory: try environment.stateDirectory()) }
+
+  /// The states of tips that this machine keeps.
+  package func cache() throws -> StateCache { StateCache(directory: try environment.cacheDirectory()) }
+
+  /// How secrets in files are read and written.
+  package var keyFiles: KeyFiles { KeyFiles(files: host.files, environment: environment) }
+}

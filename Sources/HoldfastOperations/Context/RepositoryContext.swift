@@ -1,0 +1,151 @@
+package import HoldfastConfiguration
+package import HoldfastEngine
+package import HoldfastModel
+package import HoldfastStore
+package import HoldfastSystem
+
+/// A repository and the keys to it as a command line names them, word for word: nothing is looked up yet.
+package struct RepositoryRequest: Sendable {
+  /// A directory, or the name of a configured one; `nil` where none is named.
+  package var repository: String?
+  /// The digest that a revision of its keyring must have.
+  package var expectedKeyring: String?
+  package var keys: KeyRequest
+
+  package init(repository: String? = nil, expectedKeyring: String? = nil, keys: KeyRequest = KeyRequest()) {
+    self.repository = repository
+    self.expectedKeyring = expectedKeyring
+    self.keys = keys
+  }
+}
+
+/// One repository that a command works on: where it is, with which keys, and what this machine keeps of it. Made once
+/// of options, environment and configuration, and handed down. Two of them in one process know nothing of each other.
+package struct RepositoryContext: Sendable {
+  package let machine: MachineContext
+  /// What is configured of it; `nil` where it is named by its path.
+  package let configured: RepositorySettings?
+  package let keys: RepositoryKeys
+  /// Absolute, as it is spelled.
+  private let directory: Path
+  /// How somebody named it, who may have mistyped it.
+  private let named: String?
+  private let expectedKeyring: String?
+
+  private init(
+    _ machine: MachineContext, _ directory: Path, configured: RepositorySettings?, named: String?,
+    _ request: RepositoryRequest
+  ) {
+    self.machine = machine
+    self.directory = directory
+    self.configured = configured
+    self.named = named
+    keys = RepositoryKeys(request.keys, configured: configured, machine: machine)
+    expectedKeyring = request.expectedKeyring
+  }
+
+  /// The repository that a command line, else the environment, else the configuration names.
+  /// - Parameter source: of which source, for whoever has configured several repositories.
+  /// - Throws: with exit status 2 when none is named.
+  package init(_ request: RepositoryRequest, on machine: MachineContext, of source: SourceName? = nil) throws {
+    let environment = machine.environment
+    let text = request.repository ?? environment.text("HOLDFAST_REPOSITORY")
+    let named = request.repository ?? environment.value("HOLDFAST_REPOSITORY")
+    if let configured = try Self.configured(text, machine, of: source) {
+      self.init(machine, configured.path, configured: configured, named: named, request)
+      return
+    }
+    guard let text, !text.isEmpty else {
+      if let forbidden = try machine.loader().forbidden {
+        throw ForbiddenConfiguration(
+          "no repository is named", forbidden, instead: "Say --repository DIR, or set HOLDFAST_REPOSITORY")
+      }
+      throw EngineError(
+        "no repository is named", hint: "Say --repository DIR, or set HOLDFAST_REPOSITORY.", exitStatus: .usage)
+    }
+    self.init(machine, try environment.absolute(text), configured: nil, named: named, request)
+  }
+
+  /// The repository of a configured source.
+  package init(
+    of source: SourceSettings, in settings: Settings, _ request: RepositoryRequest, on machine: MachineContext
+  ) throws {
+    let configured = settings.repository(source.repository)
+    let path = configured?.path ?? Path(source.repository)
+    let named = String(decoding: path.bytes, as: UTF8.self)
+    self.init(machine, try machine.environment.absolute(named), configured: configured, named: named, request)
+  }
+
+  /// The configured repository that is meant where `text` is a name, or where there is none; `nil` where `text` is a
+  /// path.
+  private static func configured(
+    _ text: String?, _ machine: MachineContext, of source: SourceName?
+  ) throws -> RepositorySettings? {
+    guard let text else { return try only(machine, of: source) }
+    let path = Path(text)
+    guard !text.isEmpty, !path.bytes.contains(Path.separator),
+      (try? machine.host.files.status(of: machine.environment.absolute(text), followLink: true)) == nil
+    else { return nil }
+    return try machine.loader().load()?.repository(text)
+  }
+
+  private static func only(_ machine: MachineContext, of source: SourceName?) throws -> RepositorySettings? {
+    guard let settings = try machine.loader().load() else { return nil }
+    if let source, let known = settings.source(source.text), let its = settings.repository(known.repository) {
+      return its
+    }
+    guard settings.repositories.count > 1 else { return settings.repositories.first }
+    throw EngineError(
+      "several repositories are configured: \(settings.repositories.map(\.name).joined(separator: ", "))",
+      hint: "Say --repository with one of these names.", exitStatus: .usage)
+  }
+
+  /// Where it lies, without symbolic links on the way.
+  package var location: Path { machine.host.files.names(of: directory).last ?? directory }
+
+  /// - Parameter group: the ID of a group with which a new repository is shared.
+  package func store(sharedWith group: UInt32? = nil) -> LocalStore {
+    LocalStore(directory: directory, host: machine.host, sharedWith: group)
+  }
+
+  /// Opens it.
+  /// - Parameters:
+  ///   - limit: how fast objects are read.
+  ///   - olderCopy: whether a copy counts that is older than what this machine has seen.
+  ///   - warn: is told what does not keep it from being opened.
+  package func open(
+    limit: RateLimit? = nil, olderCopy: Bool = false, warn: (String) -> Void
+  ) throws -> Repository {
+    guard expectedKeyring != "" else {
+      throw EngineError(
+        "the digest that is expected of the keyring is empty", hint: "Say the one that `holdfast key list` shows.",
+        exitStatus: .usage)
+    }
+    let store = store()
+    let repository: Repository
+    do {
+      repository = try Repository.open(
+        limit.map { RateLimitedStore(store, $0) } ?? store, host: machine.host, credentials: keys.credentials,
+        memory: machine.memory(),
+        expectedKeyring: expectedKeyring ?? machine.environment.text("HOLDFAST_EXPECT_KEYRING")
+          ?? configured?.expectedKeyring,
+        acceptsOlder: olderCopy)
+    } catch let error as EngineError where error.exitStatus == .noRepository {
+      guard let likely = LikelyRepository(named, on: machine).name else { throw error }
+      throw EngineError(
+        error.message, hint: "There is one by the name of \(likely): did you mean --repository \(likely)?",
+        exitStatus: .noRepository)
+    }
+    if olderCopy, repository.sealed != nil {
+      warn(
+        "the repository is not compared with what this machine has seen of it (--older-copy): its newest snapshots, and who may no longer write, may be missing in it"
+      )
+    }
+    if let problem = repository.memoryProblem {
+      warn(
+        "this machine cannot remember the repository, and will not notice if it is exchanged or put back: \(problem); set HOLDFAST_STATE_DIR"
+      )
+    }
+    return repository
+  }
+}

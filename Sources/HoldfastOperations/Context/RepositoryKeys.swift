@@ -1,0 +1,154 @@
+internal import HoldfastArchive
+package import HoldfastCodec
+package import HoldfastConfiguration
+package import HoldfastEngine
+package import HoldfastModel
+internal import HoldfastSystem
+
+/// The keys to a repository as a command line names them, word for word, and what they are for.
+package struct KeyRequest: Sendable {
+  /// Files of identities.
+  package var identities: [String] = []
+  /// A command that prints one.
+  package var identityCommand: String?
+  /// The file of this machine's writer key.
+  package var writerKey: String?
+  /// Whether the command opens what is sealed.
+  package var opens = false
+  /// Whether the command signs what it writes.
+  package var signs = false
+  /// Asks a person for a passphrase, and returns `nil` where there is no terminal; `nil` where nobody may be asked.
+  package var askPassphrase: (@Sendable () throws -> SecretBytes?)?
+
+  package init() {}
+}
+
+/// Where the keys to one repository come from. The first that is named counts: by the command line, the environment,
+/// a credential of systemd, the configuration of this repository. Nothing is read before a key is needed.
+package struct RepositoryKeys: Sendable {
+  private let request: KeyRequest
+  private let configured: RepositorySettings?
+  private let machine: MachineContext
+
+  package init(_ request: KeyRequest, configured: RepositorySettings?, machine: MachineContext) {
+    self.request = request
+    self.configured = configured
+    self.machine = machine
+  }
+
+  /// What the command was said to need.
+  package var credentials: Credentials {
+    var credentials = Credentials.none
+    if request.opens {
+      credentials.identities = { keyring in
+        let named = try namedIdentities()
+        return try named.isEmpty ? identitiesByPassphrase(keyring) : named
+      }
+    }
+    if request.signs { credentials.writer = { try writer() } }
+    return credentials
+  }
+
+  // MARK: Identities
+
+  private enum IdentitySource {
+    /// - Parameter name: what prints it, for whoever reads an error.
+    case command(String, name: String)
+    case files([Path])
+  }
+
+  private func identitySource(withCredentials: Bool) throws -> IdentitySource {
+    if let command = request.identityCommand { return .command(command, name: "the output of --identity-command") }
+    var files = try request.identities.map { try machine.environment.absolute($0) }
+    if files.isEmpty, let file = machine.environment.text("HOLDFAST_IDENTITY_FILE") {
+      files = [try machine.environment.absolute(file)]
+    }
+    if files.isEmpty, withCredentials {
+      files = try machine.keyFiles.credential("holdfast-identity").map { [$0] } ?? []
+    }
+    if files.isEmpty, let command = configured?.identityCommand {
+      return .command(command, name: "the output of the configured identity-command")
+    }
+    return .files(files.isEmpty ? configured?.identities ?? [] : files)
+  }
+
+  /// The identities of files or of a command; empty where none is named.
+  private func namedIdentities() throws -> [RecoveryIdentity] {
+    switch try identitySource(withCredentials: true) {
+    case .command(let command, let name):
+      var output = try ShellCommand(command).output(machine.host.cancellation)
+      return [try RecoveryIdentity(file: SecretBytes(taking: &output), name: name)]
+    case .files(let files):
+      return try files.map { try RecoveryIdentity(file: machine.keyFiles.read(.identity, $0), name: $0.description) }
+    }
+  }
+
+  /// The options that name the same identities to another run; it gets no credential of this unit.
+  /// - Parameter quote: spells a word for whoever starts that run.
+  package func identityOptions(_ quote: (String) -> String) throws -> [String] {
+    switch try identitySource(withCredentials: false) {
+    case .command(let command, _): ["--identity-command", quote(command)]
+    case .files(let files): files.flatMap { ["--identity", quote(String(decoding: $0.bytes, as: UTF8.self))] }
+    }
+  }
+
+  /// The identities that a passphrase opens; empty where there is none to be had.
+  private func identitiesByPassphrase(_ keyring: Keyring) throws -> [RecoveryIdentity] {
+    let members = keyring.recipients.filter { $0.passphrase != nil }
+    guard !members.isEmpty, let passphrase = try passphraseFromFile() ?? request.askPassphrase?() else { return [] }
+    let identities = try members.compactMap { member -> RecoveryIdentity? in
+      let identity = try member.passphrase?.open(passphrase: passphrase, repository: keyring.repository)
+      return identity?.recipient.id == member.id ? identity : nil
+    }
+    guard identities.isEmpty else { return identities }
+    let names = members.map { "\(Path($0.name)) (\($0.id.short))" }.joined(separator: ", ")
+    throw KeyError("the passphrase is wrong", hint: "It is that of none of \(names): try again, or name an --identity.")
+  }
+
+  /// The passphrase of `HOLDFAST_PASSPHRASE_FILE`, of the systemd credential `holdfast-passphrase`, or of the file that
+  /// is configured; `nil` where none is named.
+  package func passphraseFromFile() throws -> SecretBytes? {
+    let named = try machine.environment.text("HOLDFAST_PASSPHRASE_FILE").map { try machine.environment.absolute($0) }
+    guard
+      let path = try named ?? machine.keyFiles.credential("holdfast-passphrase") ?? configured?.passphraseFile
+    else { return nil }
+    return try machine.keyFiles.readPassphrase(path)
+  }
+
+  // MARK: The writer key
+
+  /// With what this machine signs its snapshots.
+  package func writer() throws -> WriterKey {
+    let path = try writerPath()
+    return try WriterKey(file: machine.keyFiles.read(.writerKey, path), name: path.description)
+  }
+
+  /// The writer key of this machine; a new one where there is none yet.
+  /// - Returns: the key, where it lies, and whether it is a new one.
+  package func writerOrNew() throws -> (key: WriterKey, path: Path, isNew: Bool) {
+    let path = try writerPath()
+    let files = machine.host.files
+    if try files.statusIfPresent(of: path) != nil { return (try writer(), path, false) }
+    let key = try WriterKey()
+    if let parent = path.parent {
+      // What root configures is for everybody to read; the key in it is not.
+      let isOfMachine = machine.environment.isRoot && parent == machine.environment.configurationDirectory
+      try files.makeDirectories(parent, permissions: isOfMachine ? 0o755 : 0o700)
+    }
+    try machine.keyFiles.write(key.fileText(created: TimeText.utc(machine.host.clock.now())), to: path)
+    return (key, path, true)
+  }
+
+  private func writerPath() throws -> Path {
+    let environment = machine.environment
+    if let named = request.writerKey ?? environment.value("HOLDFAST_WRITER_KEY_FILE"), !named.isEmpty {
+      return try environment.absolute(named)
+    }
+    if let credential = try machine.keyFiles.credential("holdfast-writer-key") { return credential }
+    if let configured = configured?.writerKey { return configured }
+    guard let directory = environment.configurationDirectory else {
+      throw KeyError("there is no home directory to keep a writer key in", hint: "Say --writer-key FILE.")
+    }
+    return directory.appending("writer.key")
+  }
+}
