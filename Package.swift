@@ -61,7 +61,10 @@ let package = Package(
     module("Store", ["HoldfastModel", "HoldfastSystem"]),
     module("Configuration", ["HoldfastModel", "HoldfastSystem", "CYAML", configuration]),
     module(
+      "Repository", ["HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastStore"]),
+    module(
       "Engine",
+<<<<<<< HEAD
       ["HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastSource", "HoldfastStore"]),
     module("Report", ["HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastEngine"]),
     module(
@@ -70,11 +73,22 @@ let package = Package(
         "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastStore", "HoldfastConfiguration",
         "HoldfastEngine",
       ]),
+=======
+      [
+        "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastSource", "HoldfastStore",
+        "HoldfastRepository",
+      ]),
+    module(
+      "Report",
+      ["HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastRepository", "HoldfastEngine"]),
+    module("Operations", ["HoldfastModel"]),
+>>>>>>> 3d3fa14 (Let the repository be a module of its own)
     module(
       "CLI",
       [
         "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastSource", "HoldfastStore",
-        "HoldfastConfiguration", "HoldfastEngine", "HoldfastReport", "HoldfastOperations", argumentParser,
+        "HoldfastRepository", "HoldfastConfiguration", "HoldfastEngine", "HoldfastReport", "HoldfastOperations",
+        argumentParser,
       ]),
     .executableTarget(
       name: "holdfast", dependencies: ["HoldfastCLI"], swiftSettings: settings, linkerSettings: [releaseBinary]),
@@ -85,7 +99,7 @@ let package = Package(
       name: "HoldfastTestSupport",
       dependencies: [
         "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastSource", "HoldfastStore",
-        "HoldfastEngine", "CLinux", "CSQLite",
+        "HoldfastRepository", "HoldfastEngine", "CLinux", "CSQLite",
       ],
       path: "Tests/HoldfastTestSupport", swiftSettings: settings),
     tests(of: "Model"),
@@ -99,6 +113,7 @@ let package = Package(
       of: "Engine",
       [
         "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastSource", "HoldfastStore",
+        "HoldfastRepository",
       ]),
     tests(of: "Report"),
     tests(

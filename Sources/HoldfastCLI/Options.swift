@@ -2,6 +2,8 @@ internal import ArgumentParser
 internal import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastOperations
+internal import HoldfastRepository
+internal import HoldfastStore
 internal import HoldfastSystem
 
 /// Where the repository is.

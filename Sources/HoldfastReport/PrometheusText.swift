@@ -1,5 +1,6 @@
 package import HoldfastEngine
 package import HoldfastModel
+internal import HoldfastRepository
 
 /// `holdfast status --prometheus`: metrics in the text format, in base units, without timestamps. What is unknown has no sample.
 package struct PrometheusText {

@@ -1,6 +1,7 @@
 import HoldfastCodec
 import HoldfastEngine
 import HoldfastModel
+import HoldfastRepository
 import HoldfastTestSupport
 import Testing
 

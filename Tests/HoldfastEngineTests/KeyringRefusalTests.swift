@@ -3,6 +3,7 @@ import HoldfastArchive
 import HoldfastCodec
 import HoldfastEngine
 import HoldfastModel
+import HoldfastRepository
 import HoldfastTestSupport
 import Testing
 

@@ -1,5 +1,6 @@
 import HoldfastEngine
 import HoldfastModel
+import HoldfastRepository
 import HoldfastTestSupport
 import Testing
 

@@ -2,6 +2,7 @@ import Glibc
 import HoldfastArchive
 import HoldfastEngine
 import HoldfastModel
+import HoldfastRepository
 import HoldfastSystem
 import HoldfastTestSupport
 import Testing

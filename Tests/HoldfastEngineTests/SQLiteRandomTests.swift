@@ -1,6 +1,7 @@
 import HoldfastArchive
 import HoldfastEngine
 import HoldfastModel
+import HoldfastRepository
 import HoldfastSystem
 import HoldfastTestSupport
 import Synchronization

@@ -2,6 +2,7 @@ import HoldfastArchive
 import HoldfastCodec
 import HoldfastEngine
 import HoldfastModel
+import HoldfastRepository
 import HoldfastSystem
 import HoldfastTestSupport
 

@@ -1,7 +1,7 @@
 package import HoldfastArchive
 package import HoldfastCodec
-package import HoldfastEngine
-
+internal import HoldfastEngine
+package import HoldfastRepository
 /// The keys around one sealed repository, and who holds which of them.
 package struct TestKeys: Sendable {
   package enum Holder: CaseIterable, Sendable {

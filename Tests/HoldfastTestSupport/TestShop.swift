@@ -2,6 +2,7 @@ package import HoldfastArchive
 internal import HoldfastCodec
 package import HoldfastEngine
 package import HoldfastModel
+package import HoldfastRepository
 package import HoldfastStore
 package import HoldfastSystem
 

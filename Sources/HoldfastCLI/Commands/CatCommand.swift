@@ -3,6 +3,7 @@ internal import HoldfastArchive
 internal import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastOperations
+internal import HoldfastRepository
 internal import HoldfastSystem
 
 struct CatCommand: ParsableCommand {

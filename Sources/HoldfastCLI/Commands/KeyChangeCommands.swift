@@ -5,6 +5,7 @@ internal import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastOperations
 internal import HoldfastReport
+internal import HoldfastRepository
 internal import HoldfastSystem
 
 /// What the commands share that change a keyring.

@@ -4,6 +4,7 @@ internal import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastOperations
 internal import HoldfastReport
+internal import HoldfastRepository
 internal import HoldfastSystem
 
 extension Tag: ExpressibleByArgument {

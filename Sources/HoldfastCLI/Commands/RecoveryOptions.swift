@@ -4,6 +4,7 @@ internal import HoldfastConfiguration
 internal import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastOperations
+internal import HoldfastRepository
 internal import HoldfastSystem
 
 /// To which point of its log a PostgreSQL cluster shall recover.

@@ -4,6 +4,7 @@ internal import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastOperations
 internal import HoldfastReport
+internal import HoldfastRepository
 internal import HoldfastSystem
 
 /// `5%` or `5`: a share of all frames.

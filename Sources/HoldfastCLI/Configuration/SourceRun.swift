@@ -3,6 +3,7 @@ internal import HoldfastConfiguration
 internal import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastOperations
+internal import HoldfastRepository
 internal import HoldfastSystem
 
 /// What `holdfast run` does for one source: finds out what is due and takes it; later, when that is done for every source, merges, prunes, proves.

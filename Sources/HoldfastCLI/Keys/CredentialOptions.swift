@@ -1,4 +1,11 @@
 internal import ArgumentParser
+internal import HoldfastArchive
+internal import HoldfastCodec
+internal import HoldfastConfiguration
+internal import HoldfastEngine
+internal import HoldfastModel
+internal import HoldfastRepository
+internal import HoldfastSystem
 
 /// With what a sealed repository is opened.
 struct IdentityOptions: ParsableArguments {

@@ -2,6 +2,7 @@ internal import FoundationEssentials
 internal import HoldfastArchive
 internal import HoldfastEngine
 internal import HoldfastModel
+internal import HoldfastRepository
 internal import HoldfastSystem
 
 /// What somebody is told of a run.

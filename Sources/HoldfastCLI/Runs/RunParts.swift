@@ -1,6 +1,7 @@
 internal import HoldfastArchive
 internal import HoldfastEngine
 internal import HoldfastModel
+internal import HoldfastRepository
 internal import HoldfastSystem
 
 /// What the reports of the commands say of their sources.

@@ -2,6 +2,7 @@ internal import HoldfastArchive
 internal import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastOperations
+internal import HoldfastRepository
 internal import HoldfastSystem
 
 /// Is told how runs go. It must not fail: whoever cannot do what it wants says so on standard error, and the run ends as it would have.

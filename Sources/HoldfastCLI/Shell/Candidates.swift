@@ -4,6 +4,7 @@ internal import HoldfastConfiguration
 internal import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastOperations
+internal import HoldfastRepository
 internal import HoldfastStore
 internal import HoldfastSystem
 internal import Synchronization

@@ -1,6 +1,7 @@
 package import HoldfastArchive
 internal import HoldfastCodec
 internal import HoldfastModel
+internal import HoldfastRepository
 
 extension Repository {
   /// Compares a snapshot that is about to be committed with what there was of its source, and with how that has changed so far.

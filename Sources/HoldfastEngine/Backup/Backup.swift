@@ -1,6 +1,7 @@
 package import HoldfastArchive
 package import HoldfastCodec
 package import HoldfastModel
+package import HoldfastRepository
 internal import HoldfastSource
 internal import HoldfastStore
 package import HoldfastSystem

@@ -1,6 +1,7 @@
 internal import HoldfastArchive
 internal import HoldfastCodec
 internal import HoldfastModel
+internal import HoldfastRepository
 internal import HoldfastStore
 internal import HoldfastSystem
 

@@ -1,5 +1,6 @@
 package import HoldfastArchive
 package import HoldfastModel
+package import HoldfastRepository
 package import HoldfastSystem
 
 /// Writes one file of a snapshot to a sink, in order, every page proved.

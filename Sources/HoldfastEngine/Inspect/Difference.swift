@@ -1,7 +1,7 @@
 package import HoldfastArchive
 package import HoldfastModel
+package import HoldfastRepository
 internal import HoldfastSystem
-
 /// What differs between the states of two snapshots, path by path.
 package struct Difference: Sendable {
   package enum Kind: String, Sendable {

@@ -1,7 +1,7 @@
 package import HoldfastArchive
 package import HoldfastModel
+package import HoldfastRepository
 internal import HoldfastSystem
-
 /// Proves that snapshots can be restored: structure, chain and presence always; with `provesData` every stored byte, fetched by the code that
 /// restores, into nothing.
 package struct Verify {

@@ -1,6 +1,7 @@
 internal import HoldfastArchive
 internal import HoldfastCodec
 internal import HoldfastModel
+internal import HoldfastRepository
 internal import HoldfastSystem
 
 /// Verifies snapshots in the order in which they build on each other, each from its parent's state, so that a chain costs one pass.

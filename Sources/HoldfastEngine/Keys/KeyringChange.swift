@@ -1,9 +1,9 @@
 package import HoldfastArchive
 package import HoldfastCodec
 internal import HoldfastModel
+package import HoldfastRepository
 internal import HoldfastStore
 internal import HoldfastSystem
-
 /// A change of who may open a repository and who may write to it: made as a value, shown, and then published as the next revision of the keyring.
 package struct KeyringChange: Sendable {
   private let repository: Repository

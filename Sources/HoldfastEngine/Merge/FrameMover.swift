@@ -1,6 +1,7 @@
 internal import HoldfastArchive
 internal import HoldfastCodec
 internal import HoldfastModel
+internal import HoldfastRepository
 internal import HoldfastSystem
 
 /// Moves what a state needs into new archives: reads each frame once, in the order in which the frames lie, and tells where every run is now.

@@ -1,9 +1,9 @@
 package import HoldfastArchive
 package import HoldfastCodec
-internal import HoldfastModel
+package import HoldfastModel
+package import HoldfastRepository
 internal import HoldfastStore
 internal import HoldfastSystem
-
 /// Makes the chain of a snapshot into a new full, from the repository alone: replay the chain, move its live pages into new archives, write
 /// the state down as the body of a full, prove it, commit. The full stands for the snapshot: it has its state, its times and its marks.
 package struct Merge {

@@ -1,6 +1,7 @@
 internal import HoldfastArchive
 internal import HoldfastCodec
 internal import HoldfastModel
+internal import HoldfastRepository
 internal import HoldfastSystem
 
 /// One frame on its way from an old archive into a new one: read, opened, decompressed, every page of it proved where it will lie, and made

@@ -1,8 +1,8 @@
 package import HoldfastArchive
 package import HoldfastModel
+package import HoldfastRepository
 internal import HoldfastSource
 internal import HoldfastSystem
-
 /// Brings a snapshot back: replay and prove its state, plan, fetch, publish.
 package struct Restore {
   package struct Options: Sendable {

@@ -1,5 +1,6 @@
 internal import HoldfastArchive
 internal import HoldfastModel
+internal import HoldfastRepository
 internal import HoldfastSystem
 
 /// What goes into one directory.

@@ -1,8 +1,8 @@
 package import HoldfastArchive
 package import HoldfastModel
+package import HoldfastRepository
 internal import HoldfastStore
 internal import HoldfastSystem
-
 /// Removes what a policy does not keep: first a note says that a snapshot is removed, and it is hidden; when that has been known on this machine for
 /// the grace period, another note says that it is collected, and then its objects go, the manifest first.
 package struct Prune {

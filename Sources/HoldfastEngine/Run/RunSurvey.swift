@@ -1,5 +1,6 @@
 internal import HoldfastArchive
 package import HoldfastModel
+internal import HoldfastRepository
 internal import HoldfastSystem
 
 /// Proofs that this machine has made, by source: choosing what comes next must not rest on what a repository says.

@@ -1,5 +1,6 @@
 package import HoldfastArchive
 package import HoldfastModel
+internal import HoldfastRepository
 internal import HoldfastSystem
 
 /// Computes how a source is doing: from its snapshots, its journal, what was promised, and the time. Reads nothing.

@@ -1,5 +1,6 @@
 internal import HoldfastArchive
 internal import HoldfastModel
+internal import HoldfastRepository
 internal import HoldfastSystem
 
 /// Who builds on whom, among the snapshots of a source that can be read.

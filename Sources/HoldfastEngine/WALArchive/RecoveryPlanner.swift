@@ -1,8 +1,8 @@
 package import HoldfastArchive
 package import HoldfastModel
+package import HoldfastRepository
 internal import HoldfastSource
 internal import HoldfastSystem
-
 /// Finds the snapshot from which recovery can reach a target, and proves that it can, before anything is written.
 package struct RecoveryPlanner {
   /// A snapshot of a cluster.

@@ -1,10 +1,10 @@
 package import HoldfastArchive
 internal import HoldfastCodec
 package import HoldfastModel
+package import HoldfastRepository
 internal import HoldfastSource
 internal import HoldfastStore
 internal import HoldfastSystem
-
 /// The archived write-ahead log of one source: which files it has, and what is in them. Nobody holds a lock on it: a file appears whole with its manifest,
 /// and is never changed. What turns out to be damaged is archived once more beside it: of several copies the first sound one is the file.
 package struct WALArchive: Sendable {
@@ -17,13 +17,6 @@ package struct WALArchive: Sendable {
   }
 
   // MARK: What there is
-
-  /// All sources that have one, in ascending order.
-  package static func sources(in repository: Repository) throws -> [SourceName] {
-    try repository.store.children(of: Keys.wal).compactMap {
-      $0.hasSuffix("/") ? SourceName(String($0.dropLast())) : nil
-    }
-  }
 
   /// The clusters whose log it has, in ascending order.
   package func systems() throws -> [SystemIdentifier] {
@@ -135,7 +128,7 @@ package struct WALArchive: Sendable {
 
   /// The digests of all manifests that a writer has signed: what counts of it when it is revoked.
   static func allDigests(in repository: Repository, signedBy key: PublicKey) throws -> [Digest] {
-    try sources(in: repository).flatMap { source in
+    try repository.loggedSourceNames().flatMap { source in
       let archive = WALArchive(repository, of: source)
       return try archive.systems().flatMap { system in
         try archive.allCopies(of: system).compactMap { try archive.find($0.file, of: system, copy: $0.copy) }

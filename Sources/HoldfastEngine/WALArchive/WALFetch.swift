@@ -1,8 +1,8 @@
 internal import HoldfastArchive
 package import HoldfastModel
+package import HoldfastRepository
 internal import HoldfastStore
 internal import HoldfastSystem
-
 /// Brings one file of an archived log back, as PostgreSQL's `restore_command` asks for it: whole, or not at all.
 package struct WALFetch {
   package struct Options: Sendable {

@@ -1,10 +1,10 @@
 internal import HoldfastArchive
 package import HoldfastCodec
 package import HoldfastModel
+package import HoldfastRepository
 internal import HoldfastSource
 internal import HoldfastStore
 internal import HoldfastSystem
-
 /// Archives one file of a write-ahead log, as PostgreSQL's `archive_command` asks for it: when it returns, the file is durable in the repository.
 package struct WALPush {
   package struct Options: Sendable {

@@ -1,8 +1,8 @@
 package import HoldfastArchive
 package import HoldfastModel
+package import HoldfastRepository
 internal import HoldfastSource
 internal import HoldfastSystem
-
 /// What is archived of each cluster's log, and how far recovery can reach with it.
 package struct WALStatus {
   package struct Gap: Sendable, Hashable {
@@ -60,7 +60,7 @@ package struct WALStatus {
 
   /// - Parameter name: of this source only.
   package func run(_ name: SourceName?) throws -> [Log] {
-    let sources = try WALArchive.sources(in: repository)
+    let sources = try repository.loggedSourceNames()
     if let name, !sources.contains(name) {
       throw EngineError(
         "no write-ahead log is archived for \(name)",

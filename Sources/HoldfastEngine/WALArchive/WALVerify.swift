@@ -1,6 +1,7 @@
 internal import HoldfastArchive
 internal import HoldfastCodec
 package import HoldfastModel
+internal import HoldfastRepository
 internal import HoldfastSource
 internal import HoldfastSystem
 
@@ -33,7 +34,7 @@ struct WALVerify {
 
   /// - Parameter source: of this source only.
   func run(_ source: SourceName?) throws -> [Verify.LogResult] {
-    let sources = try WALArchive.sources(in: repository).filter { source == nil || $0 == source }
+    let sources = try repository.loggedSourceNames().filter { source == nil || $0 == source }
     return try sources.flatMap { source in
       let archive = WALArchive(repository, of: source)
       return try archive.systems().map { try verify(archive, $0) }

@@ -60,6 +60,15 @@ package struct OwnDirectory: Sendable {
     try directory.synchronizeDirectory()
   }
 
+  /// The names of all files in it that begin with some text.
+  package func names(beginningWith text: String) throws -> [String] {
+    let listing = try directory.listing()
+    return (0..<listing.count).compactMap { index in
+      guard listing[index].starts(with: text.utf8) else { return nil }
+      return String(validating: Array(listing[index]), as: UTF8.self)
+    }
+  }
+
   /// - Returns: whether there was such a file.
   @discardableResult
   package func remove(_ name: String) throws -> Bool {

@@ -1,11 +1,11 @@
-internal import HoldfastArchive
-internal import HoldfastModel
+package import HoldfastArchive
+package import HoldfastModel
 internal import HoldfastStore
 internal import HoldfastSystem
 internal import Synchronization
 
 /// What is remembered of the repository that a run works on; kept up to date as the run sees more.
-final class RepositoryMemory: Sendable {
+package final class RepositoryMemory: Sendable {
   private let memory: ClientMemory
   private let places: [String]
   private let files: FileSystem
@@ -76,9 +76,9 @@ final class RepositoryMemory: Sendable {
   }
 
   /// All that snapshots were seen of.
-  var sources: [SourceName] { record.withLock { $0.heads.keys.compactMap { SourceName($0) } } }
+  package var sources: [SourceName] { record.withLock { $0.heads.keys.compactMap { SourceName($0) } } }
 
-  func head(of source: SourceName) -> ClientMemory.Record.Head? {
+  package func head(of source: SourceName) -> ClientMemory.Record.Head? {
     record.withLock { $0.heads[source.text] }
   }
 
@@ -134,7 +134,7 @@ final class RepositoryMemory: Sendable {
   }
 
   /// A revision that this run has made: nobody shall take it back.
-  func remember(_ revision: KeyringRevision) {
+  package func remember(_ revision: KeyringRevision) {
     let changed = record.withLock { record in
       record.keyring = revision.reference
       return record
@@ -143,7 +143,7 @@ final class RepositoryMemory: Sendable {
   }
 
   /// - Parameter path: of the source, where this run took the snapshot.
-  func remember(_ snapshot: Snapshot, path: Path?) {
+  package func remember(_ snapshot: Snapshot, path: Path?) {
     let changed: ClientMemory.Record? = record.withLock { record in
       let known = record.heads[snapshot.sourceName.text]
       if path == nil, let known, known.sequence >= snapshot.sequence { return nil }

@@ -1,4 +1,4 @@
-internal import HoldfastArchive
+package import HoldfastArchive
 internal import HoldfastModel
 internal import HoldfastSystem
 internal import Synchronization
@@ -67,14 +67,14 @@ package final class HeldArchives: Sendable {
 
 extension Snapshot {
   /// Whether all its archives lie in its own directory. So do those of all that are not held.
-  var hasItsArchivesToItself: Bool {
+  package var hasItsArchivesToItself: Bool {
     !envelope.archives.isHeld || envelope.archives.allSatisfy { $0.sequence == sequence }
   }
 }
 
 extension Repository {
   /// A snapshot with its archives, which are read again where they are not held.
-  func whole(_ snapshot: Snapshot) throws -> Snapshot {
+  package func whole(_ snapshot: Snapshot) throws -> Snapshot {
     guard !snapshot.envelope.archives.isHeld else { return snapshot }
     let key = Keys.manifest(snapshot.sourceName, snapshot.sequence)
     guard let again = try snapshotIfCommitted(snapshot.sourceName, snapshot.sequence) else {

@@ -1,17 +1,16 @@
 package import HoldfastArchive
 package import HoldfastModel
-internal import HoldfastStore
+package import HoldfastStore
 internal import HoldfastSystem
-
 /// The journal of a repository: what its runs did, source by source, the newest of them. Each source has one object that says everything; whoever
 /// appends reads the newest and creates the next, so of two at once one begins again from what the other wrote. No lock is needed, none is held.
 ///
 /// Nobody signs it. Nothing that removes data, and nothing that proves anything, may rest on it (security.md).
 package struct Journal: Sendable {
-  static let attemptsMax = 100
+  package static let attemptsMax = 100
   /// What ten digits can say.
   private static let numberMax: UInt64 = 9_999_999_999
-  let store: any Store
+  package let store: any Store
 
   package init(of repository: Repository) { store = repository.store }
 
@@ -72,12 +71,12 @@ package struct Journal: Sendable {
     throw Self.tooFast(source)
   }
 
-  static func tooFast(_ source: SourceName) -> EngineError {
+  package static func tooFast(_ source: SourceName) -> EngineError {
     EngineError("the journal of \(source) changes faster than it can be read", hint: nil)
   }
 
   /// In ascending order.
-  func numbers(of source: SourceName) throws -> [UInt64] {
+  package func numbers(of source: SourceName) throws -> [UInt64] {
     try store.children(of: Keys.journal(source)).compactMap { Keys.sequence($0) }.sorted()
   }
 

@@ -77,7 +77,7 @@ extension Repository {
         ? "Run `holdfast list` to see what is in it." : "Name a directory that is empty or does not exist.")
   }
 
-  static func write(_ bytes: [UInt8], to key: String, of store: any Store) throws {
+  package static func write(_ bytes: [UInt8], to key: String, of store: any Store) throws {
     let writer = try store.create(key)
     try bytes.withUnsafeBytes { try writer.append($0) }
     try writer.commit()

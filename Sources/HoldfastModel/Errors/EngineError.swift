@@ -1,5 +1,3 @@
-package import HoldfastModel
-
 /// What an operator asked for and cannot have, with what to do instead.
 package struct EngineError: OperatorError, Equatable {
   package let message: String

@@ -1,6 +1,6 @@
 package import HoldfastArchive
 package import HoldfastCodec
-internal import HoldfastModel
+package import HoldfastModel
 internal import HoldfastStore
 internal import HoldfastSystem
 internal import Synchronization
@@ -68,7 +68,7 @@ package final class SealedAccess: Sendable {
   }
 
   /// Whether an identity at hand opens what a snapshot consists of.
-  func opens(_ snapshot: Snapshot) throws -> Bool {
+  package func opens(_ snapshot: Snapshot) throws -> Bool {
     let recipients = Set(try revision(of: snapshot).recipients.map(\.id))
     return try identities().contains { recipients.contains($0.recipient.id) }
   }
@@ -91,7 +91,7 @@ package final class SealedAccess: Sendable {
   }
 
   /// Makes sure that this machine's writer may prune.
-  func checkMayPrune() throws {
+  package func checkMayPrune() throws {
     let key = try writer().signing.publicKey
     guard !keyring.mayPrune(key), let member = keyring.writers.first(where: { $0.key == key }) else { return }
     throw KeyError(
@@ -102,12 +102,12 @@ package final class SealedAccess: Sendable {
   }
 
   /// The keyring under which a snapshot was taken.
-  func revision(of snapshot: Snapshot) throws -> Keyring {
+  package func revision(of snapshot: Snapshot) throws -> Keyring {
     try revision(snapshot.envelope.keyring, of: Keys.manifest(snapshot.sourceName, snapshot.sequence))
   }
 
   /// The keyring under which the manifest at `key` was made.
-  func revision(_ reference: Envelope.KeyringReference?, of key: String) throws -> Keyring {
+  package func revision(_ reference: Envelope.KeyringReference?, of key: String) throws -> Keyring {
     guard let then = (history + [revision]).first(where: { $0.reference == reference }) else {
       throw DamageError(key, "it was taken under a revision of the keyring that is not there")
     }
@@ -115,7 +115,7 @@ package final class SealedAccess: Sendable {
   }
 
   /// Whether a snapshot was sealed to those to whom the next one will be: a chain is opened as a whole, or not at all.
-  func hasSameRecipients(as snapshot: Snapshot) throws -> Bool {
+  package func hasSameRecipients(as snapshot: Snapshot) throws -> Bool {
     Set(try revision(of: snapshot).recipients.map(\.id)) == Set(keyring.recipients.map(\.id))
   }
 
@@ -137,7 +137,7 @@ package final class SealedAccess: Sendable {
 
   /// That something is sealed to others.
   /// - Parameter isNamed: whether an identity was.
-  func refusal(wanted: [Identifier], isNamed: Bool, what: String = "this snapshot") -> KeyError {
+  package func refusal(wanted: [Identifier], isNamed: Bool, what: String = "this snapshot") -> KeyError {
     let members = wanted.map { id in (keyring.recipients + former).first { $0.id == id } }
     let names = zip(wanted, members).map { id, member in
       member.map { "\(Path($0.name)) (\(id.short))" } ?? id.short
@@ -150,7 +150,7 @@ package final class SealedAccess: Sendable {
   }
 
   /// How the identity of a recipient is named.
-  static func hint(byPassphrase: Bool) -> String {
+  package static func hint(byPassphrase: Bool) -> String {
     "Name the identity of one of them with --identity FILE or HOLDFAST_IDENTITY_FILE"
       + (byPassphrase
         ? "; or set HOLDFAST_PASSPHRASE_FILE, or run this at a terminal to be asked for a passphrase." : ".")
@@ -173,7 +173,7 @@ extension Repository {
   }
 
   /// How its containers are read.
-  var access: ContainerAccess {
+  package var access: ContainerAccess {
     guard let sealed else { return .unsealed }
     if isClosed { return .closed }
     return .opening { try sealed.key(of: $0, slots: $1) }
@@ -182,7 +182,7 @@ extension Repository {
   /// Makes sure that this run still knows whom to seal to and whose snapshots count.
   /// - Parameter work: what was done meanwhile.
   /// - Throws: `EngineError` where the keyring was changed since the repository was opened.
-  func checkKeyringIsNewest(after work: String = "the snapshot was taken") throws {
+  package func checkKeyringIsNewest(after work: String = "the snapshot was taken") throws {
     guard let sealed else { return }
     let next = Keys.keyring(sealed.revision.keyring.revision + 1)
     do {
@@ -196,7 +196,7 @@ extension Repository {
   }
 
   /// Begins an archive or a body under a new ID, and where the repository is sealed under a new key.
-  func makeHead(_ kind: ContainerKind, label: [UInt8]) throws -> ContainerHead {
+  package func makeHead(_ kind: ContainerKind, label: [UInt8]) throws -> ContainerHead {
     let name = ContainerName(kind: kind, repository: id, id: host.random.identifier())
     guard let sealed else { return ContainerHead(name) }
     let head = try ContainerHead(name, recipients: sealed.keyring.recipients.map(\.recipient), label: label)
@@ -213,12 +213,12 @@ extension Repository {
   }
 
   /// Where a run keeps what is too large for memory.
-  var scratch: ScratchSpace { ScratchSpace(host: host, isSealed: sealed != nil) }
+  package var scratch: ScratchSpace { ScratchSpace(host: host, isSealed: sealed != nil) }
 }
 
 extension Envelope.State {
   /// The state as an envelope records it, where `key` is that of the sealed body.
-  func recorded(under key: SealingKey?) -> Envelope.State {
+  package func recorded(under key: SealingKey?) -> Envelope.State {
     guard let key else { return self }
     var state = self
     state.root = key.sealedRoot(root)

@@ -12,13 +12,13 @@ package struct Repository: Sendable {
   /// Where it is sealed: its keyring, and what this run's keys allow.
   package let sealed: SealedAccess?
   /// What this machine remembers of it, where it is sealed.
-  let memory: RepositoryMemory?
+  package let memory: RepositoryMemory?
   /// What this machine remembers at all.
-  var machine = ClientMemory.none
+  package var machine = ClientMemory.none
   /// The archives of what this run has listed.
   package var held = HeldArchives()
   /// Whether sealed objects stay closed: for whoever has no identity and wants to prove what is stored.
-  var isClosed = false
+  package var isClosed = false
 
   package var id: Identifier { descriptor.repository }
   /// Where it is, for people.
@@ -90,8 +90,13 @@ package struct Repository: Sendable {
     try store.children(of: Keys.sources).compactMap { $0.hasSuffix("/") ? SourceName(String($0.dropLast())) : nil }
   }
 
+  /// The names of all sources of which there is archived log, in ascending order.
+  package func loggedSourceNames() throws -> [SourceName] {
+    try store.children(of: Keys.wal).compactMap { $0.hasSuffix("/") ? SourceName(String($0.dropLast())) : nil }
+  }
+
   /// The sequence numbers for which there is a directory, in ascending order; committed or not.
-  func sequences(of source: SourceName) throws -> [UInt64] {
+  package func sequences(of source: SourceName) throws -> [UInt64] {
     try store.children(of: Keys.source(source)).compactMap { $0.hasSuffix("/") ? Keys.sequence($0.dropLast()) : nil }
       .sorted()
   }
@@ -116,7 +121,7 @@ package struct Repository: Sendable {
 
   /// The snapshot whose manifest has these bytes.
   /// - Throws: `DamageError`, `FormatError` where it is not sound, or does not count in this place.
-  func snapshot(_ bytes: [UInt8], of source: SourceName, _ sequence: UInt64) throws -> Snapshot {
+  package func snapshot(_ bytes: [UInt8], of source: SourceName, _ sequence: UInt64) throws -> Snapshot {
     let key = Keys.manifest(source, sequence)
     let snapshot = try Snapshot(parsing: bytes, name: key)
     guard snapshot.sourceName == source, snapshot.sequence == sequence else {
@@ -165,10 +170,10 @@ package struct Repository: Sendable {
 
   /// All sources, or one.
   /// - Throws: when there is no source of that name.
-  func knownSources(_ name: SourceName?) throws -> [SourceName] {
+  package func knownSources(_ name: SourceName?) throws -> [SourceName] {
     // A source of which nothing is left is damage, where this machine has seen snapshots of it.
     let known = Set(try sourceNames()).union(memory?.sources ?? [])
-    if let name, !known.contains(name), try !WALArchive.sources(in: self).contains(name) {
+    if let name, !known.contains(name), try !loggedSourceNames().contains(name) {
       throw EngineError(
         "there is no source \(name) in \(location)", hint: "Run `holdfast list` to see all sources.")
     }
@@ -176,7 +181,7 @@ package struct Repository: Sendable {
   }
 
   /// All that there are of a source in ascending order, whatever is noted of them.
-  func committedSnapshots(of name: SourceName, onDamage: (DamageError) -> Void) throws -> [Snapshot] {
+  package func committedSnapshots(of name: SourceName, onDamage: (DamageError) -> Void) throws -> [Snapshot] {
     var damaged: Set<String> = []
     let sound = try snapshots(of: name).compactMap { result in
       switch result {
@@ -193,19 +198,19 @@ package struct Repository: Sendable {
 
   // MARK: Objects
 
-  func openBody(of snapshot: Snapshot) throws -> ContainerReader {
+  package func openBody(of snapshot: Snapshot) throws -> ContainerReader {
     let envelope = snapshot.envelope
     let object = try openObject(Keys.body(snapshot.sourceName, snapshot.sequence, envelope.body.id))
     return try ContainerReader(object, kind: .body, repository: id, reference: envelope.body, access: access)
   }
 
-  func openArchive(_ archive: Envelope.Archive, of source: SourceName) throws -> ContainerReader {
+  package func openArchive(_ archive: Envelope.Archive, of source: SourceName) throws -> ContainerReader {
     let object = try openObject(Keys.archive(source, archive.sequence, archive.id))
     return try ContainerReader(object, kind: .archive, repository: id, reference: archive.reference, access: access)
   }
 
   /// Checks that an object is there and as long as recorded, without reading it.
-  func checkPresence(_ key: String, length: UInt64) throws {
+  package func checkPresence(_ key: String, length: UInt64) throws {
     let found = try openObject(key).length
     guard found == length else { throw DamageError(key, "it has \(found) bytes instead of \(length)") }
   }
@@ -221,7 +226,7 @@ package struct Repository: Sendable {
 
 extension ReadableBytes {
   /// All bytes; at most `max` of them.
-  func contents(max: Int) throws -> [UInt8] {
+  package func contents(max: Int) throws -> [UInt8] {
     guard length <= UInt64(max) else { throw DamageError(name, "it is too long") }
     var bytes = [UInt8](repeating: 0, count: Int(length))
     try bytes.withUnsafeMutableBytes { try read(into: $0, at: 0) }

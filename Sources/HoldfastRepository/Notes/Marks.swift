@@ -105,7 +105,7 @@ extension Repository {
   // MARK: What a backup notes
 
   /// Refuses to build on what is beyond recall.
-  func checkIsLeft(_ chain: Chain) throws {
+  package func checkIsLeft(_ chain: Chain) throws {
     let notes = try notes(of: chain.tip.sourceName).notes
     if let lost = chain.snapshots.first(where: { notes[$0].removed?.isCollected == true }) {
       throw DamageError(Keys.manifest(lost.sourceName, lost.sequence), "it was pruned")
@@ -116,7 +116,7 @@ extension Repository {
   /// - Parameter chain: what it builds on; `nil` for a full.
   /// - Returns: what of the chain was removed meanwhile, and was called back; and why the tags are not noted, where the newest notes cannot be read: to go on
   ///   from older ones would hide that.
-  func prepareCommit(
+  package func prepareCommit(
     of envelope: Envelope, on chain: Chain?, tags: Set<Tag>
   ) throws -> (called: [Snapshot], damage: DamageError?) {
     try Self.checkCount(Array(tags))
@@ -141,62 +141,5 @@ extension Repository {
         hint: "Run the same command again.")
     }
     return (called, damage)
-  }
-}
-
-// MARK: - Proofs
-
-extension Repository {
-  private static let proofsMax = 16
-
-  /// Notes which fulls a verify found sound, and how much of them it read, and which snapshots it found damaged. Where nothing can be written, verify has done what
-  /// it is for without.
-  package func notePassed(_ report: Verify.Report, share: Double) {
-    let percent = Int(saturating: (share * 100).rounded(.down))
-    for (source, results) in Dictionary(grouping: report.snapshots, by: \.snapshot.sourceName) {
-      _ = try? changeNotes(of: source) { notes, reading in
-        // To go on from notes that are older than they should be would hide what has become of the newer ones.
-        guard reading.damage.isEmpty else { return false }
-        let time = TimeText.utc(host.clock.now())
-        for result in results where notes[result.snapshot].removed == nil {
-          var note = notes[result.snapshot]
-          note.note(
-            isSound: result.isSound, isFull: result.snapshot.envelope.kind == .full, percent: percent, time: time)
-          notes[result.snapshot.id, result.snapshot.sequence] = note
-        }
-        Self.forgetOldProofs(in: &notes)
-        return notes != reading.notes
-      }
-    }
-  }
-
-  /// What verifies found damaged, and nothing has proved whole since; without what is removed.
-  package func standingDamage(of source: SourceName) throws -> [SourceNotes.Note] {
-    try notes(of: source).notes.notes.filter { $0.damaged != nil && $0.removed == nil }
-  }
-
-  /// As many as are of use: the newest, and before them those of which everything was read.
-  private static func forgetOldProofs(in notes: inout SourceNotes) {
-    let proved = notes.notes.filter { $0.proved != nil }
-    let best = proved.sorted {
-      ($0.proved?.share == 100 ? 1 : 0, $0.sequence) > ($1.proved?.share == 100 ? 1 : 0, $1.sequence)
-    }
-    for note in best.dropFirst(proofsMax) { notes[note.snapshot, note.sequence].proved = nil }
-  }
-}
-
-extension SourceNotes.Note {
-  /// Writes down what a verify found.
-  /// - Parameter percent: the share of its stored bytes that it read.
-  fileprivate mutating func note(isSound: Bool, isFull: Bool, percent: Int, time: String) {
-    guard isSound else {
-      (proved, damaged) = (nil, time)
-      return
-    }
-    // To have read another part of it mends nothing.
-    if damaged != nil, percent < 100 { return }
-    damaged = nil
-    // Having been looked at again takes nothing from having been read.
-    if isFull, (proved?.share ?? 0) <= percent { proved = SourceNotes.Proof(share: percent, time: time) }
   }
 }

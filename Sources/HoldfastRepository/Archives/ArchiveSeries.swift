@@ -1,15 +1,14 @@
-internal import HoldfastArchive
-internal import HoldfastCodec
-internal import HoldfastModel
-internal import HoldfastStore
+package import HoldfastArchive
+package import HoldfastCodec
+package import HoldfastModel
+package import HoldfastStore
 internal import HoldfastSystem
-
 /// The archives of one snapshot on their way: places frames, gathers scattered pages into common ones, and begins the next archive when
 /// one is long enough.
 ///
 /// A frame is made, and sealed, for one archive, by a worker that knows not yet where in it the frame will lie. So when an archive is long
 /// enough the next frames are made for another one, while some that were made for it are still to come: it ends when who makes them says that none is.
-final class ArchiveSeries {
+package final class ArchiveSeries {
   private struct OpenArchive {
     let number: UInt64
     let container: ContainerWriter
@@ -40,7 +39,7 @@ final class ArchiveSeries {
   ///   - gatheredBytes: up to how many plain bytes are gathered into a frame.
   ///   - archiveBytes: stored bytes at which the next archive begins.
   ///   - makeObject: begins an object under a key.
-  init(
+  package init(
     repository: Repository, source: SourceName, sequence: UInt64, firstNumber: UInt64, compression: Compression,
     gatheredBytes: Int = Limits.gatheredFrameBytes, archiveBytes: UInt64 = Limits.archiveBytes,
     makeObject: @escaping (String) throws -> any ObjectWriter
@@ -56,7 +55,7 @@ final class ArchiveSeries {
   }
 
   /// The archive for which the next frame is to be made.
-  func headForNextFrame() throws -> ContainerHead {
+  package func headForNextFrame() throws -> ContainerHead {
     if let newest = heads.last, !(open.first { $0.container.head === newest }?.isLongEnough(archiveBytes) ?? false) {
       return newest
     }
@@ -66,7 +65,7 @@ final class ArchiveSeries {
   }
 
   /// Ends the archives of heads older than `head`: no frame is to come for them.
-  func endArchives(before head: ContainerHead) throws {
+  package func endArchives(before head: ContainerHead) throws {
     while let oldest = heads.first, oldest !== head, heads.contains(where: { $0 === head }) {
       heads.removeFirst()
       if let index = open.firstIndex(where: { $0.container.head === oldest }) { try end(open.remove(at: index)) }
@@ -75,7 +74,7 @@ final class ArchiveSeries {
 
   /// Writes a frame that a worker has made for `head`.
   /// - Returns: where its first byte lies.
-  func place(_ frame: StoredFrame, for head: ContainerHead) throws -> PageLocation {
+  package func place(_ frame: StoredFrame, for head: ContainerHead) throws -> PageLocation {
     let archive = try archive(for: head)
     let number = archive.container.reserveFrame()
     try archive.container.write(frame: number, frame)
@@ -84,7 +83,7 @@ final class ArchiveSeries {
 
   /// Adds pages, at most `gatheredBytes`, to the frame that is being gathered.
   /// - Returns: where their first byte lies.
-  func gather(_ pages: UnsafeRawBufferPointer) throws -> PageLocation {
+  package func gather(_ pages: UnsafeRawBufferPointer) throws -> PageLocation {
     if gathered.count + pages.count > gathered.capacity { try flushGathered() }
     let place: (archive: OpenArchive, frame: UInt32)
     if let gatheredPlace {
@@ -100,7 +99,7 @@ final class ArchiveSeries {
   }
 
   /// Ends all archives. They are durable then.
-  func finish() throws -> [Envelope.Archive] {
+  package func finish() throws -> [Envelope.Archive] {
     while !open.isEmpty { try end(open.removeFirst()) }
     return finished.sorted { $0.number < $1.number }
   }

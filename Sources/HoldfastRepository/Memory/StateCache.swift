@@ -1,5 +1,5 @@
-internal import HoldfastArchive
-internal import HoldfastCodec
+package import HoldfastArchive
+package import HoldfastCodec
 package import HoldfastModel
 internal import HoldfastSystem
 
@@ -22,7 +22,7 @@ package struct StateCache: Sendable {
     self.directory = directory
   }
 
-  func lies(in source: Path) -> Bool { directory.map { source.contains($0) } ?? false }
+  package func lies(in source: Path) -> Bool { directory.map { source.contains($0) } ?? false }
 
   /// Where the states of a source are kept, reached beneath a directory of this user's.
   /// - Parameter isMade: whether it is made where it is missing; else it may be `nil`.
@@ -52,7 +52,7 @@ package struct StateCache: Sendable {
 
   /// The cached state of a chain's tip; `nil` when there is none that is sound.
   /// - Parameter key: of this machine; `nil` where the repository is not sealed.
-  func load(_ chain: Chain, in repository: Repository, key: SealingKey?) -> StateFile? {
+  package func load(_ chain: Chain, in repository: Repository, key: SealingKey?) -> StateFile? {
     load(
       chain.lastChanging.id, of: chain.tip.sourceName, recorded: chain.tip.envelope.state, in: repository, key: key)
   }
@@ -115,7 +115,8 @@ package struct StateCache: Sendable {
   /// under their names inherit their pages, others are stored anew.
   /// - Parameter keeps: whether the result takes the place of what was kept of that snapshot.
   /// - Returns: `nil` when there is none.
-  func loadMerged(_ chain: Chain, in repository: Repository, key: SealingKey?, keeps: Bool) throws -> StateFile? {
+  package func loadMerged(_ chain: Chain, in repository: Repository, key: SealingKey?, keeps: Bool) throws -> StateFile?
+  {
     guard let merged = chain.lastChanging.envelope.merged, chain.lastChanging.id == chain.full.id,
       let kept = Self.keptAs(merged, of: chain.tip.sourceName, in: repository),
       let known = load(
@@ -152,7 +153,7 @@ package struct StateCache: Sendable {
 
   /// Begins the state that will follow; `nil` when no directory can be written.
   /// - Parameter key: of this machine; `nil` where the repository is not sealed.
-  func begin(_ repository: Repository, source: SourceName, snapshot: Identifier, key: SealingKey?) -> Draft? {
+  package func begin(_ repository: Repository, source: SourceName, snapshot: Identifier, key: SealingKey?) -> Draft? {
     do {
       guard let folder = try folder(repository, source, isMade: true) else { return nil }
       let file = try CacheSink(Path("unfinished"), in: folder, files: repository.host.files)
@@ -181,7 +182,7 @@ package struct StateCache: Sendable {
   }
 
   /// A new cached state on its way.
-  final class Draft: ByteSink {
+  package final class Draft: ByteSink {
     private let file: CacheSink
     private let sealing: SealedWriter?
     private let snapshot: Identifier
@@ -211,7 +212,7 @@ package struct StateCache: Sendable {
     private func append(_ bytes: [UInt8]) { bytes.withUnsafeBytes { append($0) } }
 
     /// Behind the last byte of the state.
-    func end(_ state: Envelope.State) {
+    package func end(_ state: Envelope.State) {
       append(state.root.bytes)
       append(hasher.snapshot().bytes)
     }
@@ -219,7 +220,7 @@ package struct StateCache: Sendable {
     /// Puts the state into its place, and removes those that nothing builds on any more. Not synchronized: its digest tells whether it is
     /// whole.
     /// - Parameter full: the full of its chain.
-    func keep(beside full: Identifier) throws {
+    package func keep(beside full: Identifier) throws {
       if let failure { throw failure }
       try sealing?.finish()
       try file.rename(to: StateCache.fileName(snapshot))

@@ -7,7 +7,7 @@ package struct Chain: Sendable {
   /// The full first.
   package let snapshots: [Snapshot]
   /// By number: where the pages of the tip's state lie.
-  let archives: ArchiveList
+  package let archives: ArchiveList
   /// Of these.
   private let archiveIDs: Set<ArchiveID>
 
@@ -15,28 +15,28 @@ package struct Chain: Sendable {
   package var full: Snapshot { snapshots[0] }
 
   /// The number that the next archive of this chain gets.
-  var nextArchiveNumber: UInt64 { UInt64(archives.count) }
+  package var nextArchiveNumber: UInt64 { UInt64(archives.count) }
 
   /// `nil` where it has none of this number.
-  func archive(_ number: UInt64) -> Envelope.Archive? { number < archives.count ? archives[Int(number)] : nil }
+  package func archive(_ number: UInt64) -> Envelope.Archive? { number < archives.count ? archives[Int(number)] : nil }
 
   /// The newest snapshot with changes of its own: the state after it is the tip's state.
-  var lastChanging: Snapshot {
+  package var lastChanging: Snapshot {
     snapshots.last { $0.envelope.kind == .full || !$0.envelope.changes.isEmpty } ?? full
   }
 
   /// Whether no snapshot may build on the tip, because no reader would take what it might make of the chain.
-  var isAsLongAsMayBe: Bool {
+  package var isAsLongAsMayBe: Bool {
     snapshots.count >= Limits.chainLengthMax || archives.count > Limits.archivesPerChainMax / 2
   }
 
   /// Stored bytes of all its bodies.
-  let bodyLength: UInt64
+  package let bodyLength: UInt64
 
   /// Follows the parents of `tip`.
   /// - Parameter known: snapshots that were read already.
   /// - Throws: `DamageError` where one is missing or is not what its child recorded.
-  init(to tip: Snapshot, known: [Snapshot] = [], in repository: Repository) throws {
+  package init(to tip: Snapshot, known: [Snapshot] = [], in repository: Repository) throws {
     let known = Dictionary(
       known.filter { $0.sourceName == tip.sourceName && $0.envelope.archives.isHeld }.map { ($0.sequence, $0) },
       uniquingKeysWith: { $1 })
@@ -62,7 +62,7 @@ package struct Chain: Sendable {
   }
 
   /// The chain of a snapshot whose parent's chain is known.
-  init(_ parent: Chain, followedBy snapshot: Snapshot) throws {
+  package init(_ parent: Chain, followedBy snapshot: Snapshot) throws {
     try Self.check(snapshot, on: parent.tip)
     guard parent.snapshots.count < Limits.chainLengthMax else {
       throw Self.isTooLong(Keys.manifest(snapshot.sourceName, snapshot.sequence))
@@ -127,12 +127,12 @@ extension Repository {
   }
 
   /// Checks that everything a chain consists of is there and as long as recorded.
-  func checkPresence(of chain: Chain) throws {
+  package func checkPresence(of chain: Chain) throws {
     for snapshot in chain.snapshots { try checkPresence(of: snapshot) }
   }
 
   /// Checks that the objects of one snapshot are there and as long as recorded.
-  func checkPresence(of snapshot: Snapshot) throws {
+  package func checkPresence(of snapshot: Snapshot) throws {
     let body = snapshot.envelope.body
     try checkPresence(Keys.body(snapshot.sourceName, snapshot.sequence, body.id), length: body.length)
     for archive in snapshot.envelope.archives {
@@ -144,12 +144,12 @@ extension Repository {
   private static let framesHeldMax = 64 << 20
 
   /// What all bodies of a chain hold together.
-  struct BodyTotals {
+  package struct BodyTotals {
     /// Bytes of records.
-    var plainBytes: UInt64 = 0
-    var frames: UInt64 = 0
+    package var plainBytes: UInt64 = 0
+    package var frames: UInt64 = 0
 
-    func adding(_ body: ContainerReader) -> BodyTotals {
+    package func adding(_ body: ContainerReader) -> BodyTotals {
       BodyTotals(
         plainBytes: plainBytes.saturatingAdding(body.frames.plainBytes),
         frames: frames.saturatingAdding(UInt64(body.frames.count)))
@@ -160,7 +160,7 @@ extension Repository {
   package func replay(_ chain: Chain) throws -> StateFile { try measuredReplay(chain).state }
 
   /// Where a chain is so long that not all of its bodies can be open at once, it is replayed in stretches.
-  func measuredReplay(_ chain: Chain) throws -> (state: StateFile, totals: BodyTotals) {
+  package func measuredReplay(_ chain: Chain) throws -> (state: StateFile, totals: BodyTotals) {
     let frames = FrameScratch()
     let (bodies, totals) = try openBodies(of: chain)
     var state: StateFile?
@@ -210,12 +210,12 @@ extension Repository {
   private static let openedAtOnce = 1024
 
   /// So much of a state may lie in scratch space: by what is stored of it.
-  static func scratchBytesMax(of chain: Chain) -> UInt64 {
+  package static func scratchBytesMax(of chain: Chain) -> UInt64 {
     chain.bodyLength.saturatingMultiplied(by: Limits.stateRatioMax).saturatingAdding(Limits.stateBytesFree)
   }
 
   /// - Parameter frames: in all bodies of a chain, up to that of a snapshot.
-  func checkFrames(_ frames: UInt64, upTo snapshot: Snapshot) throws {
+  package func checkFrames(_ frames: UInt64, upTo snapshot: Snapshot) throws {
     let most = Limits.bodyFramesPerChainMax
     guard frames <= UInt64(most) else {
       throw DamageError(
@@ -224,7 +224,7 @@ extension Repository {
   }
 
   /// Whether a chain has room for one more body, whatever that will be.
-  func hasRoomForABody(_ chain: Chain) throws -> Bool {
+  package func hasRoomForABody(_ chain: Chain) throws -> Bool {
     let most = UInt64(Limits.bodyFramesPerChainMax - Limits.framesPerContainerMax)
     // By their lengths they have no more than so many. Only where that would be too many are bodies opened: the largest first, which is a full's, and in most chains the only one.
     var frames = chain.snapshots.reduce(UInt64(0)) { $0.saturatingAdding($1.envelope.body.framesMax) }
@@ -241,7 +241,7 @@ extension Repository {
 
   /// Whether bodies hold no more than what is stored can be worth: a small object must not cost a reader days and disks.
   /// - Parameter plain: bytes of records in all bodies of the chain.
-  func check(_ plain: UInt64, of chain: Chain) throws {
+  package func check(_ plain: UInt64, of chain: Chain) throws {
     let stored = chain.bodyLength
     let most = stored.saturatingMultiplied(by: Limits.bodyRatioMax).saturatingAdding(Limits.bodyBytesFree)
     guard plain <= most else {
@@ -256,7 +256,7 @@ extension Repository {
   /// - Parameters:
   ///   - body: of `tip`.
   ///   - scratchBytesMax: what the state may take in scratch space.
-  func replay(
+  package func replay(
     _ layers: [any ChangeReader], to tip: Snapshot, body: ContainerReader, scratchBytesMax: UInt64 = .max
   ) throws -> StateFile {
     let scratch = self.scratch.make()

@@ -1,20 +1,23 @@
 internal import HoldfastArchive
-internal import HoldfastModel
-internal import HoldfastSystem
-
+package import HoldfastModel
+package import HoldfastSystem
 /// For how long this machine has known of snapshots that were removed. A grace period is measured here: by one machine, from when it first saw
 /// the removal, whatever time the removal itself bears.
 ///
 /// While the machine runs, its own uptime counts, which nobody sets. What passed across a restart is known only from its clock, which may have been wrong before
 /// or be wrong now: it counts at most half the grace, so that a wrong clock alone never ends a grace period.
-struct WaitingRecord: Hashable, MachineRecord {
-  static let kind = "removed"
+package struct WaitingRecord: Hashable, MachineRecord {
+  package static let kind = "removed"
 
   /// One removal: a snapshot that is called back and removed again waits anew.
-  struct Item: Hashable, Codable {
+  package struct Item: Hashable, Codable {
     var source: String
     var snapshot: Identifier
     var revision: UInt64
+
+    package init(source: String, snapshot: Identifier, revision: UInt64) {
+      (self.source, self.snapshot, self.revision) = (source, snapshot, revision)
+    }
   }
 
   private struct Waiting: Hashable, Codable {
@@ -22,20 +25,20 @@ struct WaitingRecord: Hashable, MachineRecord {
     var seconds: Double
   }
 
-  var repository: Identifier?
+  package var repository: Identifier?
   /// When this was last brought up to date: of which start of the machine, its uptime, and its clock.
   private var boot: String?
   private var uptime = 0.0
   private var clock: Int64?
   private var waiting: [Waiting] = []
 
-  init() {}
+  package init() {}
 
   /// Lets the time since the last call pass, and begins to wait for what is new.
   /// - Parameters:
   ///   - items: all of the sources named in them that are removed now; others of those sources are forgotten.
   ///   - boot: what tells this start of the machine from others.
-  mutating func update(
+  package mutating func update(
     _ items: Set<Item>, of source: String, grace: Double, boot: String?, uptime: Double, now: Timestamp
   ) {
     let passed = passed(grace: grace, boot: boot, uptime: uptime, now: now)
@@ -60,12 +63,12 @@ struct WaitingRecord: Hashable, MachineRecord {
   func seconds(of item: Item) -> Double? { waiting.first { $0.item == item }?.seconds }
 
   /// All of them, for when many are looked up.
-  var all: [Item: Double] { Dictionary(waiting.map { ($0.item, $0.seconds) }) { $1 } }
+  package var all: [Item: Double] { Dictionary(waiting.map { ($0.item, $0.seconds) }) { $1 } }
 }
 
 extension Host {
   /// What the kernel calls this start of the machine.
-  var bootID: String? {
+  package var bootID: String? {
     guard let file = try? files.open(Path("/proc/sys/kernel/random/boot_id"), .read),
       let bytes = try? file.contents(max: 64)
     else { return nil }

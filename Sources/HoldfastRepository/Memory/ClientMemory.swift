@@ -21,12 +21,12 @@ package struct ClientMemory: Sendable {
   package static let none = ClientMemory(directory: nil)
 
   /// Of one sealed repository.
-  struct Record: Hashable, Codable {
-    struct Head: Hashable, Codable {
-      var sequence: UInt64
+  package struct Record: Hashable, Codable {
+    package struct Head: Hashable, Codable {
+      package var sequence: UInt64
       var digest: Digest
       /// Where the source lay, when this machine took the snapshot.
-      var path: String?
+      package var path: String?
     }
 
     var repository: Identifier
@@ -179,13 +179,10 @@ package struct ClientMemory: Sendable {
     var isForgotten = false
     try Self.whileLocked(found) { folder in
       let repositories = places.compactMap { Self.place($0, in: folder)?.repository } + [repository].compactMap { $0 }
-      for kind in [WaitingRecord.kind, ProofRecord.kind] {
-        for name in places.map({ Self.name($0, kind) }) + repositories.map({ Self.name($0, kind) }) {
-          try folder.remove(name)
-        }
-      }
-      for name in places.map({ Self.name($0) }) + repositories.map({ Self.name($0) }) where try folder.remove(name) {
-        isForgotten = true
+      let records = Set(places.map { Self.stem($0) } + repositories.map { Self.stem($0) })
+      for stem in records {
+        for name in try folder.names(beginningWith: stem + "-") { try folder.remove(name) }
+        if try folder.remove(stem + ".json") { isForgotten = true }
       }
     }
     return isForgotten
@@ -204,12 +201,20 @@ package struct ClientMemory: Sendable {
     try body(folder)
   }
 
+  /// The beginning of the names of all files about a repository.
+  private static func stem(_ repository: Identifier) -> String { "repository-\(repository)" }
+
+  /// The beginning of the names of all files about a location.
+  private static func stem(_ location: String) -> String {
+    String(Hasher.digest(Array(location.utf8)).description.prefix(32))
+  }
+
   private static func name(_ repository: Identifier, _ kind: String? = nil) -> String {
-    "repository-\(repository)" + (kind.map { "-" + $0 } ?? "") + ".json"
+    stem(repository) + (kind.map { "-" + $0 } ?? "") + ".json"
   }
 
   private static func name(_ location: String, _ kind: String? = nil) -> String {
-    Hasher.digest(Array(location.utf8)).description.prefix(32) + (kind.map { "-" + $0 } ?? "") + ".json"
+    stem(location) + (kind.map { "-" + $0 } ?? "") + ".json"
   }
 
   private static func encoded(_ value: some Encodable) throws -> [UInt8] {
@@ -220,7 +225,7 @@ package struct ClientMemory: Sendable {
 }
 
 /// What a machine keeps of a repository beside what it has seen of it: of how long snapshots have been removed, and of its own proofs.
-protocol MachineRecord: Codable, Equatable {
+package protocol MachineRecord: Codable, Equatable {
   /// What its file is called.
   static var kind: String { get }
   /// `nil` in what earlier versions kept by the name of the place.
@@ -235,7 +240,7 @@ extension ClientMemory {
 
   /// Changes one of these records.
   /// - Throws: also where there is no directory to keep it in.
-  func change<Kept: MachineRecord>(
+  package func change<Kept: MachineRecord>(
     _ type: Kept.Type, of repository: Repository, _ change: (inout Kept) -> Void
   ) throws {
     guard let directory else { throw EngineError("there is no directory for it", hint: nil) }
@@ -252,7 +257,7 @@ extension ClientMemory {
   }
 
   /// An empty record where there is none that can be read: then what it counts begins anew.
-  func load<Kept: MachineRecord>(_ type: Kept.Type, of repository: Repository) -> Kept {
+  package func load<Kept: MachineRecord>(_ type: Kept.Type, of repository: Repository) -> Kept {
     let folder = directory.flatMap { try? OwnDirectory($0, files: repository.host.files) }
     return folder.map { Self.load(type, of: repository, in: $0) } ?? Kept()
   }

@@ -1,12 +1,11 @@
 package import HoldfastArchive
 package import HoldfastModel
-internal import HoldfastStore
+package import HoldfastStore
 internal import HoldfastSystem
-
 /// What a run that adds a snapshot to a source needs to know of those before it.
 extension Repository {
   /// Keeps other runs off a source as long as the result lives.
-  func lock(_ name: SourceName, waits: Bool, progress: any ProgressObserver) throws -> any StoreLock {
+  package func lock(_ name: SourceName, waits: Bool, progress: any ProgressObserver) throws -> any StoreLock {
     if let lock = try store.lock(name.text, wait: false, cancellation: host.cancellation) { return lock }
     if waits {
       progress.note("another run is backing up \(name); waiting for it")
@@ -18,7 +17,7 @@ extension Repository {
 
   /// The newest committed snapshot whose envelope can be read, by what it stands for; a damaged one is warned of and passed over.
   /// - Parameter removesLeftovers: whether what killed runs left is removed. Only under the lock.
-  func newestSnapshot(
+  package func newestSnapshot(
     of name: SourceName, removesLeftovers: Bool, progress: any ProgressObserver
   ) throws -> Snapshot? {
     let found = try newestReadable(of: name, removesLeftovers: removesLeftovers, progress: progress)

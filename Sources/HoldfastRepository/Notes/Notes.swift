@@ -1,9 +1,8 @@
 package import HoldfastArchive
-internal import HoldfastCodec
+package import HoldfastCodec
 package import HoldfastModel
 internal import HoldfastStore
 internal import HoldfastSystem
-
 /// What is noted of a source's snapshots, as a reader found it.
 package struct NotesReading: Sendable {
   /// The highest revision that counts; an empty one of number 0 where there is none.
@@ -13,7 +12,7 @@ package struct NotesReading: Sendable {
   /// Notes of removals that do not count: they are signed by no writer that may prune.
   package let ignoredRemovals: [SourceNotes.Note]
   /// The number that the next revision gets.
-  let next: UInt64
+  package let next: UInt64
 
   /// Snapshots that were removed, and whether beyond recall.
   package func removal(of snapshot: Snapshot) -> SourceNotes.Removal? { notes[snapshot].removed }
@@ -23,7 +22,7 @@ package struct NotesReading: Sendable {
 /// of two at once one gets the number, and the other begins again from what that one wrote.
 extension Repository {
   /// How many revisions are left when a new one is made: somebody may be reading the one before, and the newest may turn out to be damaged.
-  static let notesRevisionsKept: UInt64 = 8
+  package static let notesRevisionsKept: UInt64 = 8
   private static let attemptsMax = 100
 
   /// - Throws: `FormatError` where the newest is of a newer format: what it says must not be passed over.
@@ -42,7 +41,7 @@ extension Repository {
   }
 
   /// The numbers for which there is a directory, in ascending order.
-  func notesRevisions(of source: SourceName) throws -> [UInt64] {
+  package func notesRevisions(of source: SourceName) throws -> [UInt64] {
     try store.children(of: Keys.notes(source)).compactMap { $0.hasSuffix("/") ? Keys.sequence($0.dropLast()) : nil }
       .sorted()
   }
@@ -81,7 +80,7 @@ extension Repository {
       next: max(highest, memory?.highestNotes(of: source) ?? 0).saturatingAdding(1))
   }
 
-  func notesRevision(of source: SourceName, _ number: UInt64) throws -> NotesRevision {
+  package func notesRevision(of source: SourceName, _ number: UInt64) throws -> NotesRevision {
     let key = Keys.notes(source, number)
     let revision = try NotesRevision(
       parsing: store.object(key).contents(max: Limits.envelopeBytesMax), name: key)
@@ -102,7 +101,7 @@ extension Repository {
   }
 
   /// The digests of what a writer has noted and what is there now.
-  func notesDigests(signedBy key: PublicKey) throws -> [Digest] {
+  package func notesDigests(signedBy key: PublicKey) throws -> [Digest] {
     try sourceNames().flatMap { source in
       try notesRevisions(of: source).compactMap { number in
         guard let revision = try? notesRevision(of: source, number) else { return nil }

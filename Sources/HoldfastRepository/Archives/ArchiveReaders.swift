@@ -1,9 +1,9 @@
-internal import HoldfastArchive
+package import HoldfastArchive
 internal import HoldfastModel
 internal import Synchronization
 
 /// The opened archives of a chain, the last few of them kept: as many as there is room for their indexes. For all threads.
-final class ArchiveReaders: Sendable {
+package final class ArchiveReaders: Sendable {
   private static let keptMax = 32
   private static let indexBytesMax = 48 << 20
   private let repository: Repository
@@ -11,14 +11,14 @@ final class ArchiveReaders: Sendable {
   private let chain: Chain
   private let kept = Mutex<[(number: UInt64, reader: ContainerReader)]>([])
 
-  init(_ chain: Chain, in repository: Repository) {
+  package init(_ chain: Chain, in repository: Repository) {
     self.repository = repository
     source = chain.tip.sourceName
     self.chain = chain
   }
 
   /// - Throws: `DamageError` when the archive is missing or is not what its envelope says.
-  func reader(_ number: UInt64) throws -> ContainerReader {
+  package func reader(_ number: UInt64) throws -> ContainerReader {
     try kept.withLock { kept in
       if let index = kept.lastIndex(where: { $0.number == number }) {
         let found = kept.remove(at: index)

@@ -1,37 +1,39 @@
 internal import HoldfastArchive
 internal import HoldfastCodec
-internal import HoldfastModel
-internal import HoldfastSystem
+package import HoldfastModel
+package import HoldfastSystem
 
 /// Where fetched pages go. Called from several threads.
-protocol PageTarget: AnyObject {
+package protocol PageTarget: AnyObject {
   /// Takes the bytes of one planned run.
   func write(_ pages: UnsafeRawBufferPointer, at offset: UInt64) throws
 }
 
 /// Runs that are fetched together, so that each frame they need is read once. Bounded: what does not fit goes into the next.
-struct PagePlan {
-  struct Extent {
-    let target: any PageTarget
-    let location: PageLocation
+package struct PagePlan {
+  package struct Extent {
+    package let target: any PageTarget
+    package let location: PageLocation
     /// Bytes in the file, and how many.
-    let fileOffset: UInt64
-    let byteCount: Int
-    let pageSize: Int
-    let firstDigest: Int
+    package let fileOffset: UInt64
+    package let byteCount: Int
+    package let pageSize: Int
+    package let firstDigest: Int
   }
 
   /// 4 GiB of 4 KiB pages: 16 MiB of digests.
   private static let pagesMax = 1 << 20
   private static let extentsMax = 1 << 18
-  private(set) var extents: [Extent] = []
-  private(set) var digests: [UInt8] = []
+  package private(set) var extents: [Extent] = []
+  package private(set) var digests: [UInt8] = []
 
-  var isEmpty: Bool { extents.isEmpty }
-  var isFull: Bool { extents.count >= Self.extentsMax || digests.count >= Self.pagesMax * PageDigest.byteCount }
+  package init() {}
+
+  package var isEmpty: Bool { extents.isEmpty }
+  package var isFull: Bool { extents.count >= Self.extentsMax || digests.count >= Self.pagesMax * PageDigest.byteCount }
 
   /// - Parameter run: pages that are stored; pages of zeros need no fetching.
-  mutating func add(_ extent: PageExtent, of file: FileContent, to target: any PageTarget) {
+  package mutating func add(_ extent: PageExtent, of file: FileContent, to target: any PageTarget) {
     guard let location = extent.location else { return }
     let bytes = Pages.bytes(first: extent.first, count: extent.count, size: file.size, pageSize: file.pageSize)
     extents.append(
@@ -41,13 +43,13 @@ struct PagePlan {
     digests += extent.digests
   }
 
-  mutating func removeAll() {
+  package mutating func removeAll() {
     extents.removeAll(keepingCapacity: true)
     digests.removeAll(keepingCapacity: true)
   }
 
   /// Puts the runs in the order of frames.
-  mutating func sort() {
+  package mutating func sort() {
     var places = extents.indices.map { Place(extents[$0].location, index: $0) }
     if zip(places, places.dropFirst()).allSatisfy({ !($1 < $0) }) { return }
     places.sort()
@@ -74,7 +76,7 @@ struct PagePlan {
 
 /// Fetches planned pages: reads each frame once, decompresses it, proves every page against its digest, hands it to its target. The one
 /// way in which pages leave a repository: restore, cat and verify differ in their targets only.
-final class PageFetcher {
+package final class PageFetcher {
   /// What frames under way, and the indexes that they were found in, may take in memory: most frames are small, and all of them are read side by side.
   private static let bytesUnderWayMax = 96 << 20
   private var bytesUnderWay = 0
@@ -82,20 +84,20 @@ final class PageFetcher {
   private let pool: OrderedPool<FetchJob>
   private let cancellation: Cancellation
   /// What is told of every frame, in order.
-  struct Fetched {
-    let frame: PageLocation
-    let storedBytes: UInt64
+  package struct Fetched {
+    package let frame: PageLocation
+    package let storedBytes: UInt64
     /// Of pages that were handed to their targets.
-    let pageBytes: UInt64
+    package let pageBytes: UInt64
     /// What was wrong with it.
-    let failure: (any Error)?
+    package let failure: (any Error)?
   }
 
   /// Throws to stop.
   private let onFrame: (Fetched) throws -> Void
 
   /// - Parameter isProving: whether the stored bytes are checked against the index as well as the pages against their digests.
-  init(
+  package init(
     readers: ArchiveReaders, host: Host, isProving: Bool,
     onFrame: @escaping (Fetched) throws -> Void
   ) {
@@ -114,10 +116,10 @@ final class PageFetcher {
 
   deinit { pool.stop() }
 
-  func stop() { pool.stop() }
+  package func stop() { pool.stop() }
 
   /// Fetches everything in `plan`, and empties it.
-  func fetch(_ plan: inout PagePlan) throws {
+  package func fetch(_ plan: inout PagePlan) throws {
     plan.sort()
     var start = 0
     while start < plan.extents.count {
@@ -135,12 +137,12 @@ final class PageFetcher {
   }
 
   /// Reads one frame that no page needs, to prove its stored bytes.
-  func prove(archive: UInt64, frame: UInt32) throws {
+  package func prove(archive: UInt64, frame: UInt32) throws {
     try cancellation.check()
     try fetch(frame: PageLocation(archive: archive, frame: frame, offset: 0), extents: [], digests: [])
   }
 
-  func drain() throws { try pool.drain() }
+  package func drain() throws { try pool.drain() }
 
   private func fetch(frame: PageLocation, extents: ArraySlice<PagePlan.Extent>, digests: [UInt8]) throws {
     let reader: ContainerReader
@@ -258,12 +260,14 @@ private final class FetchJob {
 }
 
 /// Compares pages with their digests, with memory that is allocated once.
-struct PageProof {
+package struct PageProof {
   private var computed: [UInt8] = []
+
+  package init() {}
 
   /// Whether every page has its digest; the last page may be short.
   /// - Parameter digests: 16 bytes a page.
-  mutating func holds(_ pages: UnsafeRawBufferPointer, pageSize: Int, digests: ArraySlice<UInt8>) -> Bool {
+  package mutating func holds(_ pages: UnsafeRawBufferPointer, pageSize: Int, digests: ArraySlice<UInt8>) -> Bool {
     let count = (pages.count + pageSize - 1) / pageSize * PageDigest.byteCount
     if computed.count < count { computed = [UInt8](repeating: 0, count: count) }
     computed.withUnsafeMutableBytes {
@@ -274,6 +278,8 @@ struct PageProof {
 }
 
 /// Lets pages go: verify runs the restore into it.
-final class NullTarget: PageTarget {
-  func write(_ pages: UnsafeRawBufferPointer, at offset: UInt64) {}
+package final class NullTarget: PageTarget {
+  package init() {}
+
+  package func write(_ pages: UnsafeRawBufferPointer, at offset: UInt64) {}
 }
