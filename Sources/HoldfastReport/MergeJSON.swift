@@ -1,6 +1,7 @@
 internal import HoldfastArchive
 package import HoldfastEngine
 internal import HoldfastModel
+internal import HoldfastRepository
 
 /// A merge as `--json` shows it.
 package struct MergeJSON: Encodable {

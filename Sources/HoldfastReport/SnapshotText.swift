@@ -1,8 +1,8 @@
 package import HoldfastArchive
-package import HoldfastEngine
+internal import HoldfastEngine
 internal import HoldfastModel
+package import HoldfastRepository
 internal import HoldfastSystem
-
 /// One snapshot for people: what it builds on, what it stored, what it holds.
 package enum SnapshotText {
   /// - Parameters:
