@@ -64,16 +64,6 @@ let package = Package(
       "Repository", ["HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastStore"]),
     module(
       "Engine",
-<<<<<<< HEAD
-      ["HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastSource", "HoldfastStore"]),
-    module("Report", ["HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastEngine"]),
-    module(
-      "Operations",
-      [
-        "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastStore", "HoldfastConfiguration",
-        "HoldfastEngine",
-      ]),
-=======
       [
         "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastSource", "HoldfastStore",
         "HoldfastRepository",
@@ -81,8 +71,12 @@ let package = Package(
     module(
       "Report",
       ["HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastRepository", "HoldfastEngine"]),
-    module("Operations", ["HoldfastModel"]),
->>>>>>> 3d3fa14 (Let the repository be a module of its own)
+    module(
+      "Operations",
+      [
+        "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastStore", "HoldfastConfiguration",
+        "HoldfastRepository", "HoldfastEngine",
+      ]),
     module(
       "CLI",
       [
@@ -120,7 +114,7 @@ let package = Package(
       of: "Operations",
       [
         "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastStore", "HoldfastConfiguration",
-        "HoldfastEngine",
+        "HoldfastRepository", "HoldfastEngine",
       ]),
     tests(of: "CLI", ["HoldfastModel", "HoldfastSystem", "HoldfastArchive", "HoldfastEngine"]),
   ],

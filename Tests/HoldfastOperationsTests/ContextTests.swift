@@ -4,6 +4,7 @@ import HoldfastConfiguration
 import HoldfastEngine
 import HoldfastModel
 import HoldfastOperations
+internal import HoldfastRepository
 import HoldfastStore
 import HoldfastSystem
 import HoldfastTestSupport

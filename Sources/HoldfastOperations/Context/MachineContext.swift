@@ -1,7 +1,8 @@
 internal import HoldfastCodec
 package import HoldfastConfiguration
-package import HoldfastEngine
+internal import HoldfastEngine
 package import HoldfastModel
+package import HoldfastRepository
 package import HoldfastSystem
 
 /// What every command begins with: the machine, the environment of the process, and which configuration counts.
