@@ -61,7 +61,7 @@ package struct PrometheusText {
     }
     each("verify_exit_status", "How the last verify ended.", statuses) { $0.lastVerify.map { Double($0.status) } }
     each("proved_ratio", "Share of the stored bytes that verifies proved lately.", statuses) { $0.provedShare }
-    each("proved_window_seconds", "What lately means there.", statuses) { $0.proofSeconds }
+    each("proved_window_seconds", "What lately means there.", statuses) { $0.verifySeconds }
     add(
       "restore_bytes_per_second", "Measured speed of a restore, and what it was measured by.",
       statuses.map { status in

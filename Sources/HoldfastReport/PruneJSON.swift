@@ -71,7 +71,7 @@ package struct PruneJSON: Encodable {
   private static func line(_ line: Prune.Line) -> Line {
     let envelope = line.snapshot.envelope
     var (fate, reasons, seconds): (String, [String], Double?) = ("keep", [], nil)
-    switch line.fate {
+    switch line.action {
     case .kept(let kept): reasons = kept.map(\.description)
     case .removed: fate = "remove"
     case .waiting(let left): (fate, seconds) = ("wait", left)

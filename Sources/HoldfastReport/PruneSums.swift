@@ -12,7 +12,7 @@ struct PruneSums {
   init(_ report: Prune.Report) {
     logBytes = report.sources.flatMap(\.logs).reduce(0) { $0 &+ $1.bytes }
     for line in report.sources.flatMap(\.lines) {
-      switch line.fate {
+      switch line.action {
       case .kept: kept = (kept.count + 1, kept.bytes &+ line.bytes)
       case .removed: removed = (removed.count + 1, removed.bytes &+ line.bytes)
       case .waiting: waiting = (waiting.count + 1, waiting.bytes &+ line.bytes)

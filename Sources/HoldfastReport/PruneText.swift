@@ -12,7 +12,7 @@ package struct PruneText {
     for source in report.sources where source.refusal == nil {
       table.add([source.name.text])
       for line in source.lines {
-        let (verb, why) = Self.words(line.fate, isDryRun: report.isDryRun)
+        let (verb, why) = Self.words(line.action, isDryRun: report.isDryRun)
         let envelope = line.snapshot.envelope
         table.add([
           "  " + verb, envelope.snapshot.short, envelope.kind.rawValue, TimeText.local(envelope.started),
@@ -39,8 +39,8 @@ package struct PruneText {
     lines = table.lines.map { $0.trimmingTrailingBlanks() } + [Self.summary(report)]
   }
 
-  private static func words(_ fate: Prune.Fate, isDryRun: Bool) -> (String, String) {
-    switch fate {
+  private static func words(_ action: Prune.Action, isDryRun: Bool) -> (String, String) {
+    switch action {
     case .kept(let reasons): ("keep", reasons.map(\.description).joined(separator: "; "))
     case .removed: (isDryRun ? "would remove" : "removed", "no rule keeps it")
     case .waiting(let seconds):

@@ -55,7 +55,7 @@ package enum StepText {
     case .merge: "would merge"
     case .mergeElsewhere: "a merge is due, and runs where an identity is"
     case .prune: "would prune"
-    case .prove(_, let count): "would prove \(Amount.share(Double(count) / Double(ProofRound.parts))) of its data"
+    case .prove(_, let count): "would prove \(Amount.share(Double(count) / Double(VerifyRound.parts))) of its data"
     }
   }
 }

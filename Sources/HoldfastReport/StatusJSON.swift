@@ -76,7 +76,7 @@ package struct StatusJSON: Encodable {
     }
   }
 
-  private struct Remark: Encodable {
+  private struct Concern: Encodable {
     let level: String
     let text: String
   }
@@ -90,7 +90,7 @@ package struct StatusJSON: Encodable {
     let source: String
     let level: String
     let missed: [String]
-    let concerns: [Remark]
+    let concerns: [Concern]
     let newest: Known<Newest>
     let completeAgeSeconds: Known<Double>
     let snapshots: Int
@@ -118,7 +118,7 @@ package struct StatusJSON: Encodable {
       source = status.name.text
       level = StatusText.word(status.level)
       missed = status.missed.map(\.objective.rawValue)
-      concerns = status.concerns.map { Remark(level: StatusText.word($0.level), text: $0.text) }
+      concerns = status.concerns.map { Concern(level: StatusText.word($0.level), text: $0.text) }
       newest = Known(status.newest.map { Newest($0) })
       completeAgeSeconds = Known(status.completeAge)
       (snapshots, restorableSnapshots) = (status.snapshots, status.restorable)
@@ -128,7 +128,7 @@ package struct StatusJSON: Encodable {
       suspicions = status.suspicions.map { Suspicion(snapshot: $0.id.description, text: $0.text) }
       (lastBackup, failedBackups) = (Known(status.lastBackup.map { Run($0) }), status.failedBackups)
       lastVerify = Known(status.lastVerify.map { Run($0) })
-      (provedShare, provedWithinSeconds) = (Known(status.provedShare), status.proofSeconds)
+      (provedShare, provedWithinSeconds) = (Known(status.provedShare), status.verifySeconds)
       restoreSpeed = Known(status.speed.map { Speed($0) })
       restoreSeconds = Known(status.restoreSeconds)
       (runs, failedRuns, failureRate) = (status.runs, status.failedRuns, Known(status.failureRate))

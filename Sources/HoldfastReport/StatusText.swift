@@ -77,7 +77,7 @@ package enum StatusText {
 
   private static func verified(_ status: SourceStatus) -> String {
     let share = status.provedShare.map { Amount.share($0) } ?? unknown
-    let proved = "proved within \(Amount.age(status.proofSeconds)): \(share)"
+    let proved = "proved within \(Amount.age(status.verifySeconds)): \(share)"
     guard let verify = status.lastVerify else { return "no verify is remembered; \(proved)" }
     let outcome =
       switch ExitStatus(rawValue: verify.status) {

@@ -20,11 +20,11 @@ import Testing
     notes.program = "holdfast test"
     var note = notes[try id("2"), 2]
     note.tags = [try #require(Tag("release")), try #require(Tag("q4"))].sorted()
-    note.pinned = SourceNotes.Remark(reason: "auditors", time: Self.time)
-    note.accepted = SourceNotes.Remark(reason: "moved", time: Self.time)
+    note.pinned = SourceNotes.DatedReason(reason: "auditors", time: Self.time)
+    note.accepted = SourceNotes.DatedReason(reason: "moved", time: Self.time)
     notes[try id("2"), 2] = note
     notes[try id("1"), 1].removed = SourceNotes.Removal(revision: 3, time: Self.time)
-    notes[try id("5"), 5].proved = SourceNotes.Proof(share: 100, time: Self.time)
+    notes[try id("5"), 5].proved = SourceNotes.Verification(share: 100, time: Self.time)
     return notes
   }
 
@@ -91,7 +91,7 @@ import Testing
     try expect("its note on number 2 is not sound") { $0.notes[1].pinned?.reason = String(repeating: "x", count: 257) }
     try expect("its note on number 2 is not sound") { $0.notes[1].pinned?.time = "" }
     try expect("its note on number 2 is not sound") {
-      $0.notes[1].accepted = SourceNotes.Remark(reason: "\u{1B}[2J", time: Self.time)
+      $0.notes[1].accepted = SourceNotes.DatedReason(reason: "\u{1B}[2J", time: Self.time)
     }
     try expect("its note on number 5 is not sound") { $0.notes[2].proved?.share = 101 }
     try expect("its note on number 1 is not sound") { $0.notes[0].removed?.revision = 8 }
@@ -119,7 +119,7 @@ import Testing
     #expect(notes[try id("f"), 2].isEmpty)
     notes[try id("f"), 2] = SourceNotes.Note(snapshot: try id("f"), sequence: 2)
     #expect(notes[try id("2"), 2].pinned != nil)
-    notes[try id("f"), 2].pinned = SourceNotes.Remark(reason: "", time: Self.time)
+    notes[try id("f"), 2].pinned = SourceNotes.DatedReason(reason: "", time: Self.time)
     #expect(notes[try id("2"), 2].isEmpty)
     notes[try id("f"), 2].pinned = nil
     #expect(notes.notes.map(\.sequence) == [1, 5])

@@ -19,16 +19,16 @@ import Testing
 
   @Test func aClockThatIsSetEndsNoGracePeriod() throws {
     let shop = try makeShop()
-    #expect(try shop.prune().fates == ["1 removed", "2 keep"])
+    #expect(try shop.prune().actions == ["1 removed", "2 keep"])
     clock.set(days: 1000)
-    #expect(try shop.prune().fates == waits(7))
+    #expect(try shop.prune().actions == waits(7))
     clock.set(days: -2000)
     clock.advance(days: 3)
     // To this clock all snapshots lie ahead, and are kept: the first waits anew once the clock is right again.
-    #expect(try shop.prune().fates == ["1 keep", "2 keep"])
+    #expect(try shop.prune().actions == ["1 keep", "2 keep"])
     clock.set(days: 2010)
-    #expect(try shop.prune().fates == ["1 removed", "2 keep"])
-    #expect(try shop.prune().fates == waits(7))
+    #expect(try shop.prune().actions == ["1 removed", "2 keep"])
+    #expect(try shop.prune().actions == waits(7))
   }
 
   /// After a restart the clock may be wrong: it alone never ends a grace period.
@@ -44,7 +44,7 @@ import Testing
       TestFiles.remove(waiting)
       TestFiles.write(text, to: waiting)
       clock.set(days: 1000)
-      #expect(try shop.prune().fates == (days == 0 ? ["1 collected", "2 keep"] : waits(days)))
+      #expect(try shop.prune().actions == (days == 0 ? ["1 collected", "2 keep"] : waits(days)))
     }
   }
 
@@ -54,10 +54,10 @@ import Testing
     let other = ClientMemory(directory: shop.directory.appending("another machine"))
     try shop.prune()
     clock.advance(days: 6)
-    #expect(try shop.prune(in: shop.open(memory: other)).fates == waits(7))
+    #expect(try shop.prune(in: shop.open(memory: other)).actions == waits(7))
     clock.advance(days: 2)
-    #expect(try shop.prune(in: shop.open(memory: other)).fates == waits(5))
-    #expect(try shop.prune().fates == ["1 collected", "2 keep"])
+    #expect(try shop.prune(in: shop.open(memory: other)).actions == waits(5))
+    #expect(try shop.prune().actions == ["1 collected", "2 keep"])
   }
 
   @Test func aMachineThatRemembersNothingCollectsNothing() throws {
@@ -68,7 +68,8 @@ import Testing
       clock.advance(days: 10)
     }
     #expect(try shop.numbers(removed: true) == [1, 2])
-    #expect(try shop.prune(graceDays: 0, in: shop.open(memory: ClientMemory.none)).fates == ["1 collected", "2 keep"])
+    #expect(
+      try shop.prune(graceDays: 0, in: shop.open(memory: ClientMemory.none)).actions == ["1 collected", "2 keep"])
   }
 
   /// An earlier version kept it by the name of the place.
@@ -83,12 +84,12 @@ import Testing
     let earlier = Hasher.digest(Array(location.utf8)).description.prefix(32) + "-removed.json"
     TestFiles.write(text, to: shop.memoryPath.appending(earlier))
     clock.advance(days: 5)
-    #expect(try shop.prune(isDryRun: true).fates == waits(2))
+    #expect(try shop.prune(isDryRun: true).actions == waits(2))
     #expect(TestFiles.names(in: shop.memoryPath) == [String(earlier)])
-    #expect(try shop.prune().fates == waits(2))
+    #expect(try shop.prune().actions == waits(2))
     #expect(TestFiles.names(in: shop.memoryPath) == [now.text.split(separator: "/").last.map { String($0) }])
     clock.advance(days: 3)
-    #expect(try shop.prune().fates == ["1 collected", "2 keep"])
+    #expect(try shop.prune().actions == ["1 collected", "2 keep"])
   }
 
   /// A record that cannot be read begins anew.
@@ -99,8 +100,8 @@ import Testing
     let waiting = shop.memoryPath.appending(
       try #require(TestFiles.names(in: shop.memoryPath).first { $0.contains("removed") }))
     TestFiles.overwrite(waiting, at: 0, with: [0])
-    #expect(try shop.prune().fates == waits(7))
+    #expect(try shop.prune().actions == waits(7))
     clock.advance(days: 7)
-    #expect(try shop.prune().fates == ["1 collected", "2 keep"])
+    #expect(try shop.prune().actions == ["1 collected", "2 keep"])
   }
 }

@@ -120,7 +120,7 @@ import Testing
     // What is noted next gets a number that was never seen, and ends it.
     try shop.open().pin(snapshots[1], reason: "")
     #expect(try shop.open().notes(of: name).notes.revision == 3)
-    #expect(try shop.prune(graceDays: 0).fates == ["1 keep", "2 keep", "3 keep"])
+    #expect(try shop.prune(graceDays: 0).actions == ["1 keep", "2 keep", "3 keep"])
   }
 
   @Test func notesThatAreExchangedAreNoticed() throws {
@@ -153,10 +153,10 @@ import Testing
       notes[snapshots[0].id, 1].removed?.isCollected = true
     }
     try plant(notes, by: sealed.keys.writer.signing)
-    #expect(try shop.prune(last: 2).fates == ["1 waits 7 d", "2 keep", "3 keep"])
+    #expect(try shop.prune(last: 2).actions == ["1 waits 7 d", "2 keep", "3 keep"])
     #expect(try shop.numbers() == [2, 3])
     let kept = try shop.prune(last: 3, graceDays: 0)
-    #expect(kept.sources[0].lines[0].fate == .kept([.last(3), .heldBack]))
+    #expect(kept.sources[0].lines[0].action == .kept([.last(3), .heldBack]))
     #expect("\(RetentionReason.heldBack)" == "noted as beyond recall, but not removed here")
     #expect(sealed.store.contents[SealedShop.key(snapshots[0])] != nil)
     try shop.restore(snapshots[0].id.description, to: "restored", in: shop.open())
@@ -167,7 +167,7 @@ import Testing
     #expect(error?.message == "there is no writer key on this machine")
     #expect(throws: KeyError.self) { try shop.prune(in: shop.open(as: .owner)) }
     // A dry run signs nothing; a verify goes on without.
-    #expect(try shop.prune(in: shop.open(as: .nobody), isDryRun: true).fates == ["1 removed", "2 removed", "3 keep"])
+    #expect(try shop.prune(in: shop.open(as: .nobody), isDryRun: true).actions == ["1 removed", "2 removed", "3 keep"])
     let repository = try shop.open(as: .nobody)
     repository.notePassed(try shop.verify(in: repository), share: 1)
     #expect(try repository.notes(of: name).notes.revision == 0)

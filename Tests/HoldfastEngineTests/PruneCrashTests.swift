@@ -45,7 +45,7 @@ import Testing
   private func disturb(_ damage: Damage, isSealed: Bool) throws {
     let whole = FaultProbe()
     #expect(
-      try prune(makeShop(isSealed: isSealed), whole).fates == [
+      try prune(makeShop(isSealed: isSealed), whole).actions == [
         "1 keep", "2 keep", "3 collected", "4 collected", "5 collected", "6 keep",
       ])
     #expect(whole.count > 20)

@@ -22,9 +22,9 @@ import Testing
     try shop.merge(in: shop.open())
     #expect(
       try shop.prune(last: 2).sources[0].lines.map { line in
-        if case .kept(let reasons) = line.fate { reasons.map(\.description).joined(separator: "; ") } else { "-" }
+        if case .kept(let reasons) = line.action { reasons.map(\.description).joined(separator: "; ") } else { "-" }
       } == ["\(try shop.number(2).id.short) builds on it", "one of the last 2", "-", "the newest; one of the last 2"])
-    #expect(try shop.prune(graceDays: 0).fates == ["1 collected", "2 collected", "3 collected", "4 keep"])
+    #expect(try shop.prune(graceDays: 0).actions == ["1 collected", "2 collected", "3 collected", "4 keep"])
     try shop.expectSound()
     #expect(try shop.differencesAfterRestore() == [])
     try shop.fill([.incremental])
@@ -39,11 +39,11 @@ import Testing
     try shop.merge(shop.number(2).id.description, in: shop.open())
     // Without its number a machine would take the repository for one that was put back.
     #expect(
-      try shop.prune(graceDays: 0).fates == ["1 keep", "2 keep", "3 keep", "4 keep", "5 keep"],
+      try shop.prune(graceDays: 0).actions == ["1 keep", "2 keep", "3 keep", "4 keep", "5 keep"],
       "the fourth builds on all before it")
     try shop.fill([.full])
     #expect(
-      try shop.prune(graceDays: 0).fates
+      try shop.prune(graceDays: 0).actions
         == ["1 collected", "2 collected", "3 collected", "4 collected", "5 collected", "6 keep"])
     try shop.expectSound()
     #expect(try shop.differencesAfterRestore() == [])
@@ -54,7 +54,7 @@ import Testing
     let shop = try makeShop([.full, .incremental])
     try shop.merge(in: shop.open())
     try shop.open().pin(shop.number(2), reason: "")
-    #expect(try shop.prune(graceDays: 0).fates == ["1 keep", "2 keep", "3 keep"])
+    #expect(try shop.prune(graceDays: 0).actions == ["1 keep", "2 keep", "3 keep"])
   }
 }
 

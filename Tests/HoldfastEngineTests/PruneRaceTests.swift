@@ -92,7 +92,7 @@ import Testing
     store.beforeNext("/manifest.json") { try shop.prune(graceDays: 0) }
     try shop.backup(in: shop.open()) { $0.tags = [tag] }
     try shop.fill([.full], clock)
-    #expect(try shop.prune { $0.policy.tags = [tag] }.fates == ["1 keep", "2 keep", "3 keep", "4 keep", "5 keep"])
+    #expect(try shop.prune { $0.policy.tags = [tag] }.actions == ["1 keep", "2 keep", "3 keep", "4 keep", "5 keep"])
     #expect(try shop.open().notes(of: shop.number(4).sourceName).notes[shop.number(4)].tags == [tag])
   }
 
@@ -102,7 +102,7 @@ import Testing
   @Test func aPinThatComesWhileAPrunePlansIsHeeded() throws {
     try shop.fill([.full], clock)
     store.beforeNext("/notes/") { try shop.open().pin(shop.number(2), reason: "mine") }
-    #expect(try shop.prune(graceDays: 0).fates == ["1 keep", "2 keep", "3 collected", "4 keep"])
+    #expect(try shop.prune(graceDays: 0).actions == ["1 keep", "2 keep", "3 collected", "4 keep"])
     try shop.expectSound()
   }
 
@@ -113,8 +113,8 @@ import Testing
     clock.advance(days: 8)
     store.beforeNext("/notes/") { try _ = shop.open().undelete(shop.number(3)) }
     let report = try shop.prune()
-    #expect(report.fates == ["1 keep", "2 keep", "3 keep", "4 keep"])
-    #expect(report.sources[0].lines[2].fate == .kept([.calledBack]))
+    #expect(report.actions == ["1 keep", "2 keep", "3 keep", "4 keep"])
+    #expect(report.sources[0].lines[2].action == .kept([.calledBack]))
     #expect(try shop.numbers() == [1, 2, 3, 4])
     try shop.expectSound()
   }

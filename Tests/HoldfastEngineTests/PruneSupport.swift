@@ -52,17 +52,17 @@ extension TestShop {
 }
 
 extension Prune.Report {
-  /// `1 keep`, `2 removed`: the fates by number, of one source.
-  var fates: [String] {
+  /// `1 keep`, `2 removed`: the actions by number, of one source.
+  var actions: [String] {
     sources.flatMap(\.lines).map { line in
-      let fate =
-        switch line.fate {
+      let action =
+        switch line.action {
         case .kept: "keep"
         case .removed: "removed"
         case .waiting(let seconds): "waits" + (seconds.map { " \(Int(($0 / 86_400).rounded())) d" } ?? "")
         case .collected: "collected"
         }
-      return "\(line.snapshot.sequence) \(fate)"
+      return "\(line.snapshot.sequence) \(action)"
     }
   }
 }

@@ -23,26 +23,26 @@ import Testing
   func whatNoRuleKeepsIsHiddenAtOnceAndGoneAfterTheGracePeriod(isSealed: Bool) throws {
     let shop = try makeShop(isSealed: isSealed)
     let contents = TestFiles.allFiles(in: shop.repositoryPath)
-    #expect(try shop.prune().fates == ["1 removed", "2 removed", "3 keep"])
+    #expect(try shop.prune().actions == ["1 removed", "2 removed", "3 keep"])
     #expect(try shop.numbers() == [3])
     #expect(try shop.numbers(removed: true) == [1, 2, 3])
     // Everything is still there, and can be restored by its ID.
     #expect(Set(TestFiles.allFiles(in: shop.repositoryPath)).isSuperset(of: contents))
     try shop.restore(shop.number(1).id.description, to: "again", in: shop.open())
     clock.advance(days: 6.9)
-    #expect(try shop.prune().fates == ["1 waits 0 d", "2 waits 0 d", "3 keep"])
+    #expect(try shop.prune().actions == ["1 waits 0 d", "2 waits 0 d", "3 keep"])
     clock.advance(days: 0.2)
-    #expect(try shop.prune().fates == ["1 collected", "2 collected", "3 keep"])
+    #expect(try shop.prune().actions == ["1 collected", "2 collected", "3 keep"])
     #expect(try shop.numbers(removed: true) == [3])
     #expect(TestFiles.names(in: shop.repositoryPath.appending("sources/source")).sorted() == ["0000000003", "notes"])
     try shop.expectSound()
-    #expect(try shop.prune().fates == ["3 keep"])
+    #expect(try shop.prune().actions == ["3 keep"])
     #expect(try shop.open().notes(of: shop.number(3).sourceName).notes.notes == [])
   }
 
   @Test func withoutAGracePeriodItGoesAtOnce() throws {
     let shop = try makeShop()
-    #expect(try shop.prune(graceDays: 0).fates == ["1 collected", "2 collected", "3 keep"])
+    #expect(try shop.prune(graceDays: 0).actions == ["1 collected", "2 collected", "3 keep"])
     #expect(try shop.numbers(removed: true) == [3])
   }
 
@@ -56,14 +56,14 @@ import Testing
     #expect(try shop.open().undelete(second) == [])
     #expect(try shop.numbers() == [1, 2, 3])
     try shop.open().pin(second, reason: "")
-    #expect(try shop.prune().fates == ["1 keep", "2 keep", "3 keep"])
+    #expect(try shop.prune().actions == ["1 keep", "2 keep", "3 keep"])
     #expect(try shop.open().unpin(second))
     #expect(try shop.open().unpin(second) == false)
-    #expect(try shop.prune().fates == ["1 removed", "2 removed", "3 keep"])
+    #expect(try shop.prune().actions == ["1 removed", "2 removed", "3 keep"])
     clock.advance(days: 6)
-    #expect(try shop.prune().fates == ["1 waits 1 d", "2 waits 1 d", "3 keep"])
+    #expect(try shop.prune().actions == ["1 waits 1 d", "2 waits 1 d", "3 keep"])
     clock.advance(days: 2)
-    #expect(try shop.prune().fates == ["1 collected", "2 collected", "3 keep"])
+    #expect(try shop.prune().actions == ["1 collected", "2 collected", "3 keep"])
   }
 
   /// A chain goes from its tip down, as far as nothing kept builds on it.
@@ -71,7 +71,7 @@ import Testing
     let shop = try makeShop([.full, .incremental, .incremental, .incremental, .full])
     try shop.open().pin(shop.number(3), reason: "")
     #expect(
-      try shop.prune(graceDays: 0).fates == ["1 keep", "2 keep", "3 keep", "4 collected", "5 keep"])
+      try shop.prune(graceDays: 0).actions == ["1 keep", "2 keep", "3 keep", "4 collected", "5 keep"])
     try shop.expectSound()
   }
 
@@ -82,7 +82,7 @@ import Testing
       let dry = try shop.prune(graceDays: grace, isDryRun: true)
       #expect(TestFiles.allFiles(in: shop.directory.path) == before)
       let copy = try makeShop([.full, .incremental, .full, .full])
-      #expect(try dry.fates == copy.prune(graceDays: grace).fates)
+      #expect(try dry.actions == copy.prune(graceDays: grace).actions)
     }
   }
 
@@ -101,9 +101,9 @@ import Testing
     let shop = try makeShop()
     try shop.prune(last: 2)
     clock.advance(days: 8)
-    #expect(try shop.prune(isDryRun: true).fates == ["1 collected", "2 removed", "3 keep"])
-    #expect(try shop.prune().fates == ["1 collected", "2 removed", "3 keep"])
-    #expect(try shop.prune().fates == ["2 waits 7 d", "3 keep"])
+    #expect(try shop.prune(isDryRun: true).actions == ["1 collected", "2 removed", "3 keep"])
+    #expect(try shop.prune().actions == ["1 collected", "2 removed", "3 keep"])
+    #expect(try shop.prune().actions == ["2 waits 7 d", "3 keep"])
   }
 
   // MARK: Numbers
@@ -203,7 +203,7 @@ import Testing
       report.problems.first?.reason.hasPrefix("the snapshot does not bear its tags: sources/source/notes/") == true)
     #expect(try shop.prune(graceDays: 0).exitStatus == .dataLoss, "nor does a backup")
     TestFiles.write(sound, to: place)
-    #expect(try shop.prune(graceDays: 0).fates.first == "1 keep")
+    #expect(try shop.prune(graceDays: 0).actions.first == "1 keep")
   }
 
   /// What is to go may be all that can be restored.
@@ -251,7 +251,7 @@ import Testing
     for _ in 0..<2 { try shop.backup(.full, in: shop.open()) { $0.name = SourceName("other") } }
     let report = try shop.prune()
     #expect(report.sources.map(\.name.text) == ["other", "source"])
-    #expect(report.fates == ["1 removed", "2 keep", "1 removed", "2 keep"])
+    #expect(report.actions == ["1 removed", "2 keep", "1 removed", "2 keep"])
     let place = try shop.open().location
     #expect(
       throws: EngineError("there is no source nobody in \(place)", hint: "Run `holdfast list` to see all sources.")
@@ -266,7 +266,7 @@ import Testing
     var report = try shop.verify(in: repository)
     repository.notePassed(report, share: 1)
     try shop.fill([.full], clock)
-    #expect(try shop.prune().fates == ["1 removed", "2 removed", "3 keep", "4 keep"])
+    #expect(try shop.prune().actions == ["1 removed", "2 removed", "3 keep", "4 keep"])
     // Damage takes it back.
     let key = try #require(try shop.number(3).envelope.archives.first)
     let archive = shop.repositoryPath.appending("sources/source/0000000003/archive-\(key.id)")
@@ -295,7 +295,7 @@ import Testing
       #expect(try repository.notes(of: source).notes[shop.number(2)].proved == nil, "\(share)")
     }
     try shop.fill([.full], clock)
-    #expect(try shop.prune(isDryRun: true).fates == ["1 keep", "2 removed", "3 keep"])
+    #expect(try shop.prune(isDryRun: true).actions == ["1 keep", "2 removed", "3 keep"])
     TestFiles.overwrite(place, at: 70, with: byte)
     repository.notePassed(try shop.verify(in: shop.open()), share: 1)
     #expect(try repository.notes(of: source).notes[shop.number(2)].proved?.share == 100)

@@ -59,14 +59,14 @@ import Testing
     #expect(try !openAsSecond().mayPrune())
     #expect(try shop.open().mayPrune())
     // What would go may be looked at by everybody.
-    #expect(try shop.prune(in: openAsSecond(), isDryRun: true).fates == ["1 removed", "2 removed", "3 keep"])
+    #expect(try shop.prune(in: openAsSecond(), isDryRun: true).actions == ["1 removed", "2 removed", "3 keep"])
   }
 
   @Test func theRightIsGivenAndTaken() throws {
     var change = try KeyringChange(shop.open())
     try change.permit("shop-2", toPrune: true)
     _ = try change.publish()
-    #expect(try shop.prune(in: openAsSecond()).fates == ["1 removed", "2 removed", "3 keep"])
+    #expect(try shop.prune(in: openAsSecond()).actions == ["1 removed", "2 removed", "3 keep"])
     #expect(try shop.numbers() == [3])
     change = try KeyringChange(shop.open())
     try change.permit(String(second.signing.publicKey.description.prefix(12)), toPrune: false)
@@ -88,7 +88,7 @@ import Testing
     }
     #expect(try shop.numbers() == [1, 2, 3])
     let report = try shop.prune(last: 3, graceDays: 0)
-    #expect(report.fates == ["1 keep", "2 keep", "3 keep"])
+    #expect(report.actions == ["1 keep", "2 keep", "3 keep"])
     #expect(
       report.sources[0].warnings == [
         "2 snapshots of source, \(snapshots[0].id.short) first, are noted as removed by nobody who may prune: that does not count"
@@ -97,7 +97,7 @@ import Testing
 
   /// A revision says everything anew: what was removed before stays so when a machine that may not prune writes the next one.
   @Test func aRemovalIsHandedOnByWhoMayNotPrune() throws {
-    #expect(try shop.prune().fates == ["1 removed", "2 removed", "3 keep"])
+    #expect(try shop.prune().actions == ["1 removed", "2 removed", "3 keep"])
     try openAsSecond().pin(snapshots[2], reason: "")
     #expect(try shop.open().notes(of: name).notes.revision == 2)
     #expect(try shop.numbers() == [3])
@@ -118,10 +118,10 @@ import Testing
 
   /// Nor does a machine that may prune decide for another one: its rules keep what they keep.
   @Test func aRuleKeepsWhatAnotherMachineRemoved() throws {
-    #expect(try shop.prune().fates == ["1 removed", "2 removed", "3 keep"])
+    #expect(try shop.prune().actions == ["1 removed", "2 removed", "3 keep"])
     let report = try shop.prune(last: 3)
-    #expect(report.fates == ["1 keep", "2 keep", "3 keep"])
-    #expect(report.sources[0].lines[0].fate == .kept([.last(3), .cameBack]))
+    #expect(report.actions == ["1 keep", "2 keep", "3 keep"])
+    #expect(report.sources[0].lines[0].action == .kept([.last(3), .cameBack]))
     #expect("\(RetentionReason.cameBack)" == "it was removed before, and comes back")
     #expect(try shop.numbers() == [1, 2, 3])
   }
@@ -134,7 +134,7 @@ import Testing
     }
     let other = ClientMemory(directory: shop.directory.appending("another machine"))
     let report = try shop.prune(last: 2, graceDays: 0, in: shop.open(memory: other))
-    #expect(report.fates == ["1 keep", "2 keep", "3 keep"])
+    #expect(report.actions == ["1 keep", "2 keep", "3 keep"])
   }
 
   @Test func timesOutOfOrderAreTold() throws {

@@ -40,8 +40,8 @@ import Testing
     var policy = RunPolicy()
     policy.intervals = intervals.compactMapValues { TimeSpan($0) }
     policy.mergeAfter = merge
-    policy.proofWithin = within.flatMap { TimeSpan($0) }
-    policy.proofShare = share
+    policy.verifyWithin = within.flatMap { TimeSpan($0) }
+    policy.verifyShare = share
     policy.prunes = prunes
     return policy
   }
@@ -212,7 +212,7 @@ import Testing
   private static let day: Int64 = 86_400
 
   private func proof(
-    _ round: ProofRound?, within: String? = nil, share: Double? = nil, takes: Bool = false
+    _ round: VerifyRound?, within: String? = nil, share: Double? = nil, takes: Bool = false
   ) -> (first: Int, count: Int, reason: String)? {
     var history = past((.full, "1h"))
     history.proof = round
@@ -223,8 +223,8 @@ import Testing
     return nil
   }
 
-  private func round(_ next: Int, daysAgo: Double) -> ProofRound {
-    ProofRound(next: next, time: Self.now.seconds - Int64(daysAgo * Double(Self.day)))
+  private func round(_ next: Int, daysAgo: Double) -> VerifyRound {
+    VerifyRound(next: next, time: Self.now.seconds - Int64(daysAgo * Double(Self.day)))
   }
 
   @Test func aRoundBeginsAtItsBeginningAndGoesOnWhereItWas() throws {
@@ -236,15 +236,15 @@ import Testing
     #expect(proof(round(2260, daysAgo: 0.9), within: "30d") == nil)
     let late = try #require(proof(round(60_000, daysAgo: 15), within: "30d"))
     #expect(late.first == 60_000 && late.count == 33_898, "what was missed is made up for")
-    #expect(try #require(proof(round(0, daysAgo: 100), within: "30d")).count == ProofRound.parts)
+    #expect(try #require(proof(round(0, daysAgo: 100), within: "30d")).count == VerifyRound.parts)
   }
 
   @Test func aShareIsProvedWithEverySnapshot() throws {
     #expect(proof(round(7, daysAgo: 0), share: 0.25) == nil)
     let taken = try #require(proof(round(7, daysAgo: 0), share: 0.25, takes: true))
-    #expect(taken.first == 7 && taken.count == ProofRound.parts / 4 && taken.reason == "a share of every run")
+    #expect(taken.first == 7 && taken.count == VerifyRound.parts / 4 && taken.reason == "a share of every run")
     #expect(proof(round(7, daysAgo: 0), takes: true) == nil)
-    #expect(try #require(proof(round(0, daysAgo: 1), within: "30d", share: 0.5)).count == ProofRound.parts / 2)
+    #expect(try #require(proof(round(0, daysAgo: 1), within: "30d", share: 0.5)).count == VerifyRound.parts / 2)
   }
 
   @Test func aClockThatWasAheadStopsNoProof() throws {
@@ -255,8 +255,8 @@ import Testing
   @Test func aRecordThatMakesNoSenseBeginsAnew() throws {
     #expect(try #require(proof(round(-1, daysAgo: 2), within: "30d")).first == 0)
     #expect(try #require(proof(round(1 << 40, daysAgo: 2), within: "30d")).first == 0)
-    #expect(try #require(proof(ProofRound(next: 0, time: .min), within: "30d")).count == ProofRound.parts)
-    #expect(try #require(proof(ProofRound(next: 0, time: .max), within: "30d")).count == 2260)
+    #expect(try #require(proof(VerifyRound(next: 0, time: .min), within: "30d")).count == VerifyRound.parts)
+    #expect(try #require(proof(VerifyRound(next: 0, time: .max), within: "30d")).count == 2260)
   }
 
   /// Whenever one looks, every part was proved within the time that the site wants.
@@ -266,13 +266,13 @@ import Testing
     var random = SeededRandom(seed: seed)
     let policy = policy([.incremental: "15min"], within: "30d")
     var history = past((.full, "1h"))
-    var proved = [Int64](repeating: Self.now.seconds, count: ProofRound.parts)
+    var proved = [Int64](repeating: Self.now.seconds, count: VerifyRound.parts)
     var now = Self.now
     while now.seconds < Self.now.seconds + 95 * Self.day {
       now.seconds += 900 + Int64(random.next() % 120) - 60
       for case .prove(let first, let count) in RunPlan(history, policy, now: now, opens: true).lines.map(\.step) {
-        for part in first..<(first + count) { proved[part % ProofRound.parts] = now.seconds }
-        history.proof = ProofRound(next: (first + count) % ProofRound.parts, time: now.seconds)
+        for part in first..<(first + count) { proved[part % VerifyRound.parts] = now.seconds }
+        history.proof = VerifyRound(next: (first + count) % VerifyRound.parts, time: now.seconds)
       }
       if random.next() % 200 == 0, let oldest = proved.min() {
         #expect(now.seconds - oldest <= 30 * Self.day, "seed \(seed)")

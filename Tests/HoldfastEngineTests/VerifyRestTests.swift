@@ -22,7 +22,8 @@ import Testing
     let latest = try shop.snapshot()
     for reason in ["a", "b", "c"] {
       try shop.repository.changeNotes(of: source) { notes, _ in
-        notes[latest.id, latest.sequence].pinned = SourceNotes.Remark(reason: reason, time: "2026-01-01T00:00:00.000Z")
+        notes[latest.id, latest.sequence].pinned = SourceNotes.DatedReason(
+          reason: reason, time: "2026-01-01T00:00:00.000Z")
         return true
       }
     }

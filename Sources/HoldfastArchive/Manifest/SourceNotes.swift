@@ -6,7 +6,7 @@ internal import HoldfastSystem
 /// Each revision contains all notes.
 package struct SourceNotes: Hashable, Sendable, Codable {
   /// The reason that an operator gave, and when.
-  package struct Remark: Hashable, Sendable, Codable {
+  package struct DatedReason: Hashable, Sendable, Codable {
     package var reason: String
     package var time: String
 
@@ -17,7 +17,7 @@ package struct SourceNotes: Hashable, Sendable, Codable {
   }
 
   /// The result of the best verify of a full.
-  package struct Proof: Hashable, Sendable, Codable {
+  package struct Verification: Hashable, Sendable, Codable {
     /// The share of its stored bytes that was read, in percent; 0 when no data was read.
     package var share: Int
     package var time: String
@@ -59,10 +59,10 @@ package struct SourceNotes: Hashable, Sendable, Codable {
     package var snapshot: Identifier
     package var sequence: UInt64
     package var tags: [Tag] = []
-    package var pinned: Remark?
+    package var pinned: DatedReason?
     /// Says that its anomalies are expected.
-    package var accepted: Remark?
-    package var proved: Proof?
+    package var accepted: DatedReason?
+    package var proved: Verification?
     /// When a verify found it damaged; `nil` again after a verify read all of it and found it sound.
     package var damaged: String?
     package var removed: Removal?
@@ -208,8 +208,8 @@ extension SourceNotes {
 extension SourceNotes.Note {
   fileprivate func isSound(in current: UInt64) -> Bool {
     guard tags.count <= Limits.tagsMax, Set(tags).count == tags.count else { return false }
-    for remark in [pinned, accepted] {
-      if let remark, TimeText.parse(remark.time) == nil || !SourceNotes.isReason(remark.reason) { return false }
+    for reason in [pinned, accepted] {
+      if let reason, TimeText.parse(reason.time) == nil || !SourceNotes.isReason(reason.reason) { return false }
     }
     if let damaged, TimeText.parse(damaged) == nil { return false }
     if let proved, TimeText.parse(proved.time) == nil || !(0...100).contains(proved.share) { return false }

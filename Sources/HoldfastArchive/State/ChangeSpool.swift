@@ -19,7 +19,7 @@ package final class ChangeSpool {
     }
   }
 
-  private enum Mark {
+  private enum RecordKind {
     static let kept: UInt8 = 1
     static let put: UInt8 = 2
     static let putInheriting: UInt8 = 3
@@ -37,14 +37,14 @@ package final class ChangeSpool {
   }
 
   package func keep(_ entry: Entry) throws {
-    try add(Mark.kept, entry)
+    try add(RecordKind.kept, entry)
   }
 
   /// - Parameters:
   ///   - isNew: whether the parent has nothing at this path. An entry that inherits is not new.
   ///   - inherits: whether `extents` contains only what differs from the parent.
   package func put(_ entry: Entry, isNew: Bool, inherits: Bool, extents: (any PageMapReader)?) throws {
-    try add(inherits ? Mark.putInheriting : isNew ? Mark.putNew : Mark.put, entry)
+    try add(inherits ? RecordKind.putInheriting : isNew ? RecordKind.putNew : RecordKind.put, entry)
     guard entry.file != nil else { return }
     if var extents {
       var end: UInt64 = 0
@@ -54,11 +54,11 @@ package final class ChangeSpool {
         try flushFull()
       }
     }
-    block.byte(Mark.endOfExtents)
+    block.byte(RecordKind.endOfExtents)
   }
 
   package func remove(_ path: Path) throws {
-    block.byte(Mark.removed)
+    block.byte(RecordKind.removed)
     block.counted(path.bytes)
     try flushFull()
   }
@@ -70,8 +70,8 @@ package final class ChangeSpool {
     return Reader(cursor: ByteCursor(bytes))
   }
 
-  private func add(_ mark: UInt8, _ entry: Entry) throws {
-    block.byte(mark)
+  private func add(_ kind: UInt8, _ entry: Entry) throws {
+    block.byte(kind)
     block.counted(entry.path.bytes)
     block.state(of: entry)
     block.identity(of: entry)
@@ -100,13 +100,13 @@ package final class ChangeSpool {
       while try extents?.next() != nil {}
       extents = nil
       guard try !cursor.isAtEnd() else { return nil }
-      let mark = try cursor.byte()
+      let kind = try cursor.byte()
       let path = try cursor.entryPath(cursor.counted(max: Limits.pathBytesMax))
-      if mark == Mark.removed { return .removed(path) }
+      if kind == RecordKind.removed { return .removed(path) }
       let entry = try cursor.entry(at: path)
-      if mark == Mark.kept { return .kept(entry) }
+      if kind == RecordKind.kept { return .kept(entry) }
       extents = entry.file.map { Extents(cursor: cursor, file: $0) }
-      return .put(entry, isNew: mark == Mark.putNew, inherits: mark == Mark.putInheriting, extents: extents)
+      return .put(entry, isNew: kind == RecordKind.putNew, inherits: kind == RecordKind.putInheriting, extents: extents)
     }
   }
 
@@ -124,7 +124,7 @@ package final class ChangeSpool {
     func next() throws -> PageExtent? {
       guard !isDone else { return nil }
       let record = try cursor.byte()
-      isDone = record == Mark.endOfExtents
+      isDone = record == RecordKind.endOfExtents
       if isDone { return nil }
       let extent = try cursor.extent(record: record, after: end, file: file)
       end = extent.end

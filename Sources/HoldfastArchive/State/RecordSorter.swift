@@ -15,7 +15,7 @@ struct SortableRecord {
 /// Sorts more records than fit into memory: beyond some MiB, sorted parts go to a scratch file, and are merged while
 /// they are read.
 final class RecordSorter {
-  private struct Place {
+  private struct Slot {
     let high: UInt64
     let low: UInt64
     let start: Int
@@ -27,7 +27,7 @@ final class RecordSorter {
   private let memoryBytes: Int
   /// The payloads of the records in memory, one after the other, and the position of each.
   private var payloads: [UInt8] = []
-  private var places: [Place] = []
+  private var slots: [Slot] = []
   private var scratch: (any ScratchBytes)?
   /// The range of each sorted part in the scratch file.
   private var stretches: [Range<UInt64>] = []
@@ -40,23 +40,23 @@ final class RecordSorter {
   }
 
   func append(_ record: SortableRecord) throws {
-    places.append(
-      Place(high: record.high, low: record.low, start: payloads.count, count: record.payload.count))
+    slots.append(
+      Slot(high: record.high, low: record.low, start: payloads.count, count: record.payload.count))
     payloads += record.payload
-    if payloads.count + places.count * MemoryLayout<Place>.stride >= memoryBytes { try flush() }
+    if payloads.count + slots.count * MemoryLayout<Slot>.stride >= memoryBytes { try flush() }
   }
 
   /// Ends adding. The records can then be read any number of times.
   func finish() throws {
     if scratch == nil { return sort() }
-    if !places.isEmpty { try flush() }
+    if !slots.isEmpty { try flush() }
     try scratch?.finish()
-    (payloads, places) = ([], [])
+    (payloads, slots) = ([], [])
   }
 
   func makeReader() throws -> RecordReader {
     guard let scratch else {
-      return try RecordReader([InMemory(payloads: payloads, places: places[...])])
+      return try RecordReader([InMemory(payloads: payloads, slots: slots[...])])
     }
     let blockCount = min(64 << 10, max(4 << 10, memoryBytes / max(1, stretches.count)))
     return try RecordReader(
@@ -68,7 +68,7 @@ final class RecordSorter {
   }
 
   private func sort() {
-    places.sort { ($0.high, $0.low) < ($1.high, $1.low) }
+    slots.sort { ($0.high, $0.low) < ($1.high, $1.low) }
   }
 
   private func flush() throws {
@@ -77,16 +77,16 @@ final class RecordSorter {
     sort()
     let start = written
     var encoder = ByteEncoder()
-    for place in places {
-      encoder.varint(place.high)
-      encoder.varint(place.low)
-      encoder.counted(payloads[place.start..<place.start + place.count])
+    for slot in slots {
+      encoder.varint(slot.high)
+      encoder.varint(slot.low)
+      encoder.counted(payloads[slot.start..<slot.start + slot.count])
       if encoder.bytes.count >= 64 << 10 { try write(&encoder, to: file) }
     }
     try write(&encoder, to: file)
     stretches.append(start..<written)
     payloads.removeAll(keepingCapacity: true)
-    places.removeAll(keepingCapacity: true)
+    slots.removeAll(keepingCapacity: true)
   }
 
   private func write(_ encoder: inout ByteEncoder, to file: any ScratchBytes) throws {
@@ -97,10 +97,10 @@ final class RecordSorter {
 
   private struct InMemory: RecordStretch {
     let payloads: [UInt8]
-    var places: ArraySlice<Place>
+    var slots: ArraySlice<Slot>
 
     mutating func next() -> SortableRecord? {
-      places.popFirst().map {
+      slots.popFirst().map {
         SortableRecord(high: $0.high, low: $0.low, payload: Array(payloads[$0.start..<$0.start + $0.count]))
       }
     }

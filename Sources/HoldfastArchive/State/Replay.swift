@@ -69,7 +69,7 @@ package struct Replay {
   private mutating func resolve(_ group: [Layer], to writer: StateWriter) throws {
     try checkOrder(of: group)
     guard let newest = group.first, case .put(let entry, let inherits) = newest.change else { return }
-    try checkPlace(of: entry, in: newest)
+    try checkParent(of: entry, in: newest)
     guard let file = entry.file else { return try writer.append(entry, map: nil) }
     if group.count == 1, !inherits, let state = newest.reader as? StateReader {
       return try writer.copy(entry, from: state)
@@ -115,7 +115,7 @@ package struct Replay {
   }
 
   /// Checks that the directory of the entry exists. Entries come in path order, so it is one of the last directories.
-  private mutating func checkPlace(of entry: Entry, in layer: Layer) throws {
+  private mutating func checkParent(of entry: Entry, in layer: Layer) throws {
     while let last = ancestors.last, !last.contains(entry.path) || last == entry.path { ancestors.removeLast() }
     if let parent = entry.path.parent, ancestors.last != parent {
       throw damage([layer], "\(entry.path) lies in no directory")

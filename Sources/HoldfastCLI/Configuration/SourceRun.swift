@@ -189,11 +189,11 @@ struct SourceRun {
       Console.error("holdfast: \(source.name): \(refusal.message)" + (refusal.hint.map { "\nHINT: " + $0 } ?? ""))
       return outcome(report.exitStatus, "removed nothing")
     }
-    let fates = report.sources.flatMap(\.lines).map(\.fate)
-    let removed = fates.count { $0 == .removed }
-    let collected = fates.count { $0 == .collected }
+    let actions = report.sources.flatMap(\.lines).map(\.action)
+    let removed = actions.count { $0 == .removed }
+    let collected = actions.count { $0 == .collected }
     return outcome(
-      report.exitStatus, "kept \(fates.count - removed - collected), removed \(removed), collected \(collected)")
+      report.exitStatus, "kept \(actions.count - removed - collected), removed \(removed), collected \(collected)")
   }
 
   private func prove(
@@ -202,8 +202,8 @@ struct SourceRun {
     let began = run.machine.host.clock.now()
     var options = Verify.Options()
     options.provesData = true
-    options.share = Double(count) / Double(ProofRound.parts)
-    options.begin = Double(first) / Double(ProofRound.parts)
+    options.share = Double(count) / Double(VerifyRound.parts)
+    options.begin = Double(first) / Double(VerifyRound.parts)
     let report = try Verify(repository: opened.repository, options: options, progress: progress).run(
       nil, source: source.name)
     opened.repository.notePassed(report, share: options.share)
@@ -260,8 +260,8 @@ extension SourceSettings {
     policy.intervals[.incremental] = schedule.incremental
     policy.mergeAfter = mergeAfter
     policy.prunes = retention != nil
-    policy.proofShare = proof.share
-    policy.proofWithin = proof.within
+    policy.verifyShare = proof.share
+    policy.verifyWithin = proof.within
     return policy
   }
 }

@@ -289,9 +289,9 @@ package struct Backup {
         "there are more SQLite databases in use than the \(SQLiteDatabases.openMax) that can be held open at once (ulimit -n): each is captured as one committed state, but not all of one instant"
       )
     }
-    if let restless = databases.restless {
+    if let busyDatabase = databases.busyDatabase {
       progress.warn(
-        "a transaction on \(restless) did not end within a second: each database of the source is captured as one committed state, but not all of one instant"
+        "a transaction on \(busyDatabase) did not end within a second: each database of the source is captured as one committed state, but not all of one instant"
       )
     }
     if databases.heldCount > 0 {

@@ -66,7 +66,7 @@ final class CapturePipeline {
     var unlogged = UnloggedRelations(in: postgres.cluster, root: root, files: host.files)
     unlogged.look()
     let late = try postgres.stop(root: root, files: host.files)
-    postgres.remarks.forEach(progress.warn)
+    postgres.lateWarnings.forEach(progress.warn)
     unlogged.look()
     try captureLate(late)
     try postgres.checkLogIsKept(files: host.files)

@@ -58,7 +58,7 @@ extension CapturePipeline {
   /// A hard link to a name that vanished or was replaced since the scan is captured as the file itself, and is the first name of those after it.
   /// - Returns: whether it was one, and is written down.
   private func finishLostLink(_ entry: Entry, previous: Entry?) throws -> Bool {
-    switch links.fate(of: entry) {
+    switch links.resolution(of: entry) {
     case .sound: return false
     case .leads(let heir):
       var link = entry

@@ -7,7 +7,7 @@ internal import HoldfastSystem
 /// name's turn comes; then another name takes its place.
 struct HardLinks {
   /// What becomes of a hard link when its turn comes.
-  enum Fate {
+  enum Resolution {
     /// It leads to what the scan saw; or is no hard link.
     case sound
     /// Its first name is lost: it is captured as the file itself, and is the first name of those after it.
@@ -69,7 +69,7 @@ struct HardLinks {
     }
   }
 
-  func fate(of entry: Entry) -> Fate {
+  func resolution(of entry: Entry) -> Resolution {
     guard case .hardLink(let first) = entry.content, let heir = lost[first] else { return .sound }
     return heir.map { .leads(to: $0) } ?? .inherits(from: first)
   }

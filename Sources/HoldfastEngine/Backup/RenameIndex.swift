@@ -45,7 +45,7 @@ struct RenameIndex {
     guard low < keys.count, keys[low].value == value else { return nil }
     guard let (file, mapOffset) = try state.file(at: keys[low].entryOffset) else { return nil }
     let found = BaseFile(state: state, file: file, mapOffset: mapOffset, isSamePath: false)
-    return try found.hasKnownPlaces() ? found : nil
+    return try found.hasKnownLocations() ? found : nil
   }
 
   private static func prefix(_ digest: [UInt8]) -> UInt64 {
@@ -64,7 +64,7 @@ struct BaseFile {
   func extents() -> any PageMapReader { state.extents(at: mapOffset, of: file) }
 
   /// Whether its pages can be referred to from another path: where they lie is known.
-  func hasKnownPlaces() throws -> Bool {
+  func hasKnownLocations() throws -> Bool {
     var extents = extents()
     while let extent = try extents.next() {
       if extent.location?.archive == PageLocation.unknownArchive { return false }

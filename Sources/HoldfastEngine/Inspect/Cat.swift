@@ -62,7 +62,7 @@ package struct Cat {
   }
 
   /// A stretch of the file in memory; what no page is fetched for is zero.
-  private final class Window: PageTarget, @unchecked Sendable {
+  private final class Window: PageSink, @unchecked Sendable {
     // Workers write disjoint ranges; the owner moves it only between two fetches.
     private let bytes: UnsafeMutableRawBufferPointer
     private(set) var start: UInt64 = 0

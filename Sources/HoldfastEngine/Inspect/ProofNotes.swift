@@ -3,7 +3,7 @@ package import HoldfastModel
 package import HoldfastRepository
 internal import HoldfastSystem
 extension Repository {
-  private static let proofsMax = 16
+  private static let verificationsMax = 16
 
   /// Notes which fulls a verify found sound, and how much of them it read, and which snapshots it found damaged. Where nothing can be written, verify has done what
   /// it is for without.
@@ -20,7 +20,7 @@ extension Repository {
             isSound: result.isSound, isFull: result.snapshot.envelope.kind == .full, percent: percent, time: time)
           notes[result.snapshot.id, result.snapshot.sequence] = note
         }
-        Self.forgetOldProofs(in: &notes)
+        Self.forgetOldVerifications(in: &notes)
         return notes != reading.notes
       }
     }
@@ -32,12 +32,12 @@ extension Repository {
   }
 
   /// As many as are of use: the newest, and before them those of which everything was read.
-  private static func forgetOldProofs(in notes: inout SourceNotes) {
+  private static func forgetOldVerifications(in notes: inout SourceNotes) {
     let proved = notes.notes.filter { $0.proved != nil }
     let best = proved.sorted {
       ($0.proved?.share == 100 ? 1 : 0, $0.sequence) > ($1.proved?.share == 100 ? 1 : 0, $1.sequence)
     }
-    for note in best.dropFirst(proofsMax) { notes[note.snapshot, note.sequence].proved = nil }
+    for note in best.dropFirst(verificationsMax) { notes[note.snapshot, note.sequence].proved = nil }
   }
 }
 
@@ -53,6 +53,6 @@ extension SourceNotes.Note {
     if damaged != nil, percent < 100 { return }
     damaged = nil
     // Having been looked at again takes nothing from having been read.
-    if isFull, (proved?.share ?? 0) <= percent { proved = SourceNotes.Proof(share: percent, time: time) }
+    if isFull, (proved?.share ?? 0) <= percent { proved = SourceNotes.Verification(share: percent, time: time) }
   }
 }

@@ -241,7 +241,7 @@ struct VerifyWalk {
     var moreFailures: UInt64 = 0
     var bytes: UInt64 = 0
     var frames: UInt64 = 0
-    let nowhere = NullTarget()
+    let nowhere = NullSink()
 
     func add(_ frame: FrameName, bytes: UInt64, _ failure: (any Error)?) throws {
       self.bytes += bytes

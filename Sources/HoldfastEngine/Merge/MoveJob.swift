@@ -23,7 +23,7 @@ final class MoveJob {
   private(set) var failure: (any Error)?
   private var reader: ContainerReader?
   private var digestBytes = 0
-  private var proof = PageProof()
+  private var proof = PageCheck()
   private let stored = Buffer(capacity: ContainerReader.storedCapacity())
   private let plain = Buffer(capacity: Limits.framePlainBytesMax)
   private let decompressor = Decompressor()

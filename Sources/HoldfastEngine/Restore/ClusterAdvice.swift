@@ -7,7 +7,7 @@ package struct ClusterAdvice: Sendable {
   private static let control = ClusterControl.path.lastComponent
   private static let needed = ["postgresql.conf", "pg_hba.conf"]
   /// Of each kind of file that is looked for, so many places are kept: what a repository has may be endless.
-  private static let placesMax = 1024
+  private static let pathsMax = 1024
   private var controls: Set<Path> = []
   private var configurations: Set<Path> = []
 
@@ -15,8 +15,8 @@ package struct ClusterAdvice: Sendable {
   mutating func notice(_ path: Path) {
     let name = path.lastComponent
     if name.elementsEqual(Self.control) {
-      if controls.count < Self.placesMax { controls.insert(path) }
-    } else if Self.needed.contains(where: { name.elementsEqual($0.utf8) }), configurations.count < Self.placesMax {
+      if controls.count < Self.pathsMax { controls.insert(path) }
+    } else if Self.needed.contains(where: { name.elementsEqual($0.utf8) }), configurations.count < Self.pathsMax {
       configurations.insert(path)
     }
   }

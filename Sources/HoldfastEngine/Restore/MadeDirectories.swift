@@ -12,7 +12,7 @@ struct MadeDirectories {
   var isAny: Bool { !made.isEmpty }
 
   /// Makes the target, which nobody else may enter before it is whole, and those above it as mkdir(1) does: each in the one before, which is open.
-  mutating func makeTarget(_ place: TargetPlace) throws -> OpenFile {
+  mutating func makeTarget(_ place: RestoreTarget) throws -> OpenFile {
     var directory = place.anchor
     for (index, name) in place.missing.enumerated() {
       let permissions: UInt32 = index == place.missing.count - 1 ? 0o700 : 0o777

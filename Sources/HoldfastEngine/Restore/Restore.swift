@@ -126,9 +126,9 @@ package struct Restore {
   }
 
   /// - Parameter path: absolute, without symbolic links.
-  private func examine(_ path: Path, _ places: Places, _ source: String?) throws -> TargetPlace {
+  private func examine(_ path: Path, _ places: Places, _ source: String?) throws -> RestoreTarget {
     try places.check(restoreTarget: path, source: source)
-    let place = try TargetPlace(path, files: host.files)
+    let place = try RestoreTarget(path, files: host.files)
     if !options.isDelta { try place.checkEmpty(files: host.files) }
     return place
   }

@@ -6,7 +6,7 @@ internal import HoldfastSystem
 /// What goes into one directory.
 struct RestorePart {
   var selection: Selection
-  let place: TargetPlace
+  let place: RestoreTarget
   /// Of pages that have to be there in the end, and are not zeros.
   var storedBytes: UInt64 = 0
   var mounts = TargetMounts()
@@ -152,7 +152,7 @@ final class RestoreExecution {
     let isUnused = (try? staging.isUnused()) ?? false
     let isOfMachine = error is Interrupted || error is SystemError
     // Of a plain restore with tablespaces, whatever of it has a name already is in the way of the same command.
-    let foreignCount = (try? TargetPlace.foreignCount(in: target, files: host.files)) ?? 1
+    let foreignCount = (try? RestoreTarget.foreignCount(in: target, files: host.files)) ?? 1
     let isPublished =
       options.isDelta
       ? isPublishing || running.plan.hasRemoved : foreignCount > 0 || self.running.contains(where: \.isDone)

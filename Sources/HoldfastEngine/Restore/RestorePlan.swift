@@ -23,7 +23,7 @@ final class RestorePlan {
   private let comparison: ExistingComparison?
   private var fetcher: PageFetcher?
   private var pages = PagePlan()
-  private let nowhere = NullTarget()
+  private let nowhere = NullSink()
   private(set) var removed: [Path] = []
   /// What each of them was when it was found.
   private(set) var removedKeys: [FileSystem.FileKey?] = []
@@ -134,7 +134,9 @@ final class RestorePlan {
       staging?.attributes.note(entry.path, Self.isMounted)
       return progress.advance(bytes: 0, files: 1)
     }
-    if let existing, staging != nil, status != nil, try Gate.isGate(entry.path, files: host.files, beneath: existing) {
+    if let existing, staging != nil, status != nil,
+      try StartupFile.includes(entry.path, files: host.files, beneath: existing)
+    {
       try TreeRemoval.remove(entry.path, in: existing, files: host.files)
       hasRemoved = true
     }
@@ -199,7 +201,7 @@ final class RestorePlan {
     var isTouched = found.status.size != content.size
     if case .staging = found.origin { isTouched = true }
     if case .target = found.origin, let existing, !isMounted,
-      try Gate.isGate(entry.path, files: host.files, beneath: existing)
+      try StartupFile.includes(entry.path, files: host.files, beneath: existing)
     {
       isTouched = true
       try file?.takeAway()

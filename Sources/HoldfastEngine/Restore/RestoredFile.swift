@@ -5,7 +5,7 @@ internal import HoldfastSystem
 internal import Synchronization
 
 /// A file on its way back: made, or moved into the staging directory, when its first page arrives, and given its attributes after its last.
-final class RestoredFile: PageTarget, Sendable {
+final class RestoredFile: PageSink, Sendable {
   /// What is there before.
   enum Origin: Sendable {
     case nothing

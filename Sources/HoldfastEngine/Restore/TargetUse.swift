@@ -26,7 +26,7 @@ struct TargetUse {
   }
 
   /// Refuses a directory that a server uses, or that lies in one. It need not exist.
-  func check(_ place: TargetPlace) throws {
+  func check(_ place: RestoreTarget) throws {
     var (directory, path) = (place.anchor, place.anchor.path)
     while true {
       try check(directory, at: path)

@@ -19,7 +19,7 @@ package struct Prune {
   }
 
   /// What becomes of a snapshot.
-  package enum Fate: Hashable, Sendable {
+  package enum Action: Hashable, Sendable {
     case kept([RetentionReason])
     /// Removed now.
     case removed
@@ -30,7 +30,7 @@ package struct Prune {
 
   package struct Line: Sendable {
     package let snapshot: Snapshot
-    package internal(set) var fate: Fate
+    package internal(set) var action: Action
     /// What its objects take; of one that goes, what no other snapshot needs.
     package let bytes: UInt64
   }
@@ -47,7 +47,7 @@ package struct Prune {
     package internal(set) var warnings: [String] = []
 
     /// What a restore can still begin with, called back or not.
-    var left: [Snapshot] { lines.filter { $0.fate != .collected }.map(\.snapshot) }
+    var left: [Snapshot] { lines.filter { $0.action != .collected }.map(\.snapshot) }
   }
 
   package struct Refusal: Sendable, Hashable {
@@ -103,7 +103,7 @@ package struct Prune {
       var notes = reading.notes
       _ = survey.removeByPlan(in: &notes, now: host.clock.now())
       let waited = wait(survey.waitingItems(notes), name, &report)
-      let going = survey.collectable(notes) { isRipe($0, waited) }
+      let going = survey.collectable(notes) { isGraceOver($0, waited) }
       let end = Collection(survey: survey, notes: notes, going: going)
       return try withLogs(self.report(end, since: survey, waited))
     }
@@ -156,11 +156,11 @@ package struct Prune {
 
   private func collect(_ found: Collection, _ waited: [WaitingRecord.Item: Double]) throws -> Collection {
     var end = found
-    guard !found.survey.collectable(found.notes, isRipe: { isRipe($0, waited) }).isEmpty else { return end }
+    guard !found.survey.collectable(found.notes, isGraceOver: { isGraceOver($0, waited) }).isEmpty else { return end }
     end.notes = try repository.changeNotes(of: found.survey.name) { notes, reading in
       // Somebody without this lock may have called one back since, or have begun to build on it.
       end.survey = try survey(found.survey.name, reading)
-      end.going = end.survey.refusal == nil ? end.survey.collectable(notes) { isRipe($0, waited) } : []
+      end.going = end.survey.refusal == nil ? end.survey.collectable(notes) { isGraceOver($0, waited) } : []
       end.survey.collect(end.going, in: &notes)
       return notes != reading.notes
     }
@@ -192,7 +192,7 @@ package struct Prune {
 
   // MARK: Grace
 
-  private func isRipe(_ item: WaitingRecord.Item, _ waited: [WaitingRecord.Item: Double]) -> Bool {
+  private func isGraceOver(_ item: WaitingRecord.Item, _ waited: [WaitingRecord.Item: Double]) -> Bool {
     options.grace <= 0 || (waited[item] ?? 0) >= options.grace
   }
 

@@ -150,16 +150,16 @@ struct PruneSurvey {
   }
 
   /// Whose grace period is over; the tips of chains last.
-  func collectable(_ notes: SourceNotes, isRipe: (WaitingRecord.Item) -> Bool) -> [Snapshot] {
+  func collectable(_ notes: SourceNotes, isGraceOver: (WaitingRecord.Item) -> Bool) -> [Snapshot] {
     let needed = Set(plan.lines.filter(\.isKept).map(\.candidate.id))
-    let ripe = snapshots.filter { !needed.contains($0.id) && (item(of: $0, notes).map(isRipe) ?? false) }
+    let overdue = snapshots.filter { !needed.contains($0.id) && (item(of: $0, notes).map(isGraceOver) ?? false) }
     // What waits goes before what it builds on.
     var held: Set<Identifier> = []
-    let going = Set(ripe.map(\.id))
+    let going = Set(overdue.map(\.id))
     for snapshot in snapshots.reversed() where !going.contains(snapshot.id) || held.contains(snapshot.id) {
       if let parent = snapshot.envelope.parent?.snapshot { held.insert(parent) }
     }
-    return ripe.filter { !held.contains($0.id) }
+    return overdue.filter { !held.contains($0.id) }
   }
 
   // MARK: Report
@@ -175,15 +175,15 @@ struct PruneSurvey {
     return zip(snapshots, plan.lines).map { snapshot, line in
       Prune.Line(
         snapshot: snapshot,
-        fate: collected.contains(snapshot.id) ? .collected : fate(of: snapshot, line, notes, since, secondsLeft),
+        action: collected.contains(snapshot.id) ? .collected : action(of: snapshot, line, notes, since, secondsLeft),
         bytes: line.isKept ? snapshot.envelope.storedBytes : snapshot.bytes(butThose: needed))
     }
   }
 
-  private func fate(
+  private func action(
     of snapshot: Snapshot, _ line: RetentionPlan.Line, _ notes: SourceNotes, _ since: UInt64,
     _ secondsLeft: (WaitingRecord.Item) -> Double?
-  ) -> Prune.Fate {
+  ) -> Prune.Action {
     let removal = notes[snapshot].removed
     if line.isKept {
       if removal != nil { return .kept(line.reasons + [.heldBack]) }

@@ -27,7 +27,7 @@ package struct RunPlan: Hashable, Sendable {
   /// this, is due.
   private static let earlySecondsMax = 120.0
   /// In so many proofs a round is reached where the site says only in which time.
-  private static let proofsPerRound = 30.0
+  private static let verifiesPerRound = 30.0
 
   /// - Parameter opens: whether this machine has a key that opens the newest chain.
   package init(_ history: RunHistory, _ policy: RunPolicy, now: Timestamp, opens: Bool) {
@@ -36,7 +36,7 @@ package struct RunPlan: Hashable, Sendable {
     if policy.prunes, kind != nil || isMerged {
       lines.append(Line(step: .prune, reason: "what no rule keeps goes"))
     }
-    planProof(history, policy, now, takes: kind != nil)
+    planVerify(history, policy, now, takes: kind != nil)
   }
 
   // MARK: Taking
@@ -98,13 +98,13 @@ package struct RunPlan: Hashable, Sendable {
 
   // MARK: Proving
 
-  private mutating func planProof(_ history: RunHistory, _ policy: RunPolicy, _ now: Timestamp, takes: Bool) {
+  private mutating func planVerify(_ history: RunHistory, _ policy: RunPolicy, _ now: Timestamp, takes: Bool) {
     guard takes || !history.items.isEmpty else { return }
-    let first = history.proof.map { (0..<ProofRound.parts).contains($0.next) ? $0.next : 0 } ?? 0
-    var share = policy.proofShare ?? 0
+    let first = history.proof.map { (0..<VerifyRound.parts).contains($0.next) ? $0.next : 0 } ?? 0
+    var share = policy.verifyShare ?? 0
     var reason = "a share of every run"
-    if let within = policy.proofWithin.map({ Double($0.seconds) }), within > 0 {
-      let step = within / Self.proofsPerRound
+    if let within = policy.verifyWithin.map({ Double($0.seconds) }), within > 0 {
+      let step = within / Self.verifiesPerRound
       let known = history.proof.map { Double(now.seconds) - Double($0.time) }
       // From a clock that was wrong nobody knows how long it was.
       let passed = known.map { $0 < -Self.skewSeconds ? step : max(0, $0) } ?? step
@@ -116,7 +116,7 @@ package struct RunPlan: Hashable, Sendable {
       return
     }
     guard share > 0 else { return }
-    let count = Int(saturating: (min(1, share) * Double(ProofRound.parts)).rounded(.up))
+    let count = Int(saturating: (min(1, share) * Double(VerifyRound.parts)).rounded(.up))
     lines.append(Line(step: .prove(first: first, count: count), reason: reason))
   }
 }

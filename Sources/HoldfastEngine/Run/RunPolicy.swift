@@ -9,9 +9,9 @@ package struct RunPolicy: Hashable, Sendable {
   /// Whether snapshots that no rule keeps are removed.
   package var prunes = false
   /// At least so much of what is stored is proved when anything is: 0 to 1.
-  package var proofShare: Double?
+  package var verifyShare: Double?
   /// Everything is proved within this time.
-  package var proofWithin: TimeSpan?
+  package var verifyWithin: TimeSpan?
 
   package init() {}
 }
@@ -38,7 +38,7 @@ package struct RunHistory: Hashable, Sendable {
 
   package var items: [Item] = []
   /// How far this machine has come with its proofs; `nil` where it has not begun.
-  package var proof: ProofRound?
+  package var proof: VerifyRound?
 
   package init() {}
 
@@ -57,7 +57,7 @@ package struct RunHistory: Hashable, Sendable {
 }
 
 /// How far proofs have come in the fixed order of all that is stored, in which one follows on the other.
-package struct ProofRound: Hashable, Sendable, Codable {
+package struct VerifyRound: Hashable, Sendable, Codable {
   /// Of the whole order.
   package static let parts = 1 << 16
 

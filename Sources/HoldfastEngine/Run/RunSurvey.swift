@@ -4,11 +4,11 @@ internal import HoldfastRepository
 internal import HoldfastSystem
 
 /// Proofs that this machine has made, by source: choosing what comes next must not rest on what a repository says.
-struct ProofRecord: Hashable, MachineRecord {
+struct VerifyProgress: Hashable, MachineRecord {
   static let kind = "proved"
 
   var repository: Identifier?
-  var rounds: [String: ProofRound] = [:]
+  var rounds: [String: VerifyRound] = [:]
 }
 
 /// What a run of a source needs to know of it, and remembers for the next.
@@ -19,7 +19,7 @@ extension Repository {
     if try sourceNames().contains(name) {
       history.items = try allSnapshots(of: name, onDamage: onDamage).map { RunHistory.Item($0) }
     }
-    history.proof = machine.load(ProofRecord.self, of: self).rounds[name.text]
+    history.proof = machine.load(VerifyProgress.self, of: self).rounds[name.text]
     return history
   }
 
@@ -36,8 +36,8 @@ extension Repository {
   /// Remembers that parts of a round were proved.
   /// - Parameter time: when the proof began.
   package func remember(provedFrom first: Int, count: Int, of name: SourceName, at time: Timestamp) throws {
-    try machine.change(ProofRecord.self, of: self) { record in
-      record.rounds[name.text] = ProofRound(next: (first + count) % ProofRound.parts, time: time.seconds)
+    try machine.change(VerifyProgress.self, of: self) { record in
+      record.rounds[name.text] = VerifyRound(next: (first + count) % VerifyRound.parts, time: time.seconds)
     }
   }
 }

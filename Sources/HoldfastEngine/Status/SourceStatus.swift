@@ -101,9 +101,9 @@ package struct SourceStatus: Sendable {
   package var standingDamage: Run?
   /// Backups that failed since the last that did not.
   package var failedBackups = 0
-  /// The share of the stored bytes that was proved within `proofSeconds`.
+  /// The share of the stored bytes that was proved within `verifySeconds`.
   package var provedShare: Double?
-  package var proofSeconds = 0.0
+  package var verifySeconds = 0.0
   package var speed: Speed?
   /// How long a restore of the newest snapshot would take.
   package var restoreSeconds: Double?

@@ -31,7 +31,7 @@ package struct StatusComputation {
 
   /// Clocks of two machines may differ by so much: what is less ahead is now.
   static let skewSeconds = 60.0
-  /// Where nothing else is said, proofs and growth are looked for in so many days.
+  /// Where nothing else is said, verified and growth are looked for in so many days.
   package static let standardDays = 30.0
   static let daySeconds = 86_400.0
 
@@ -61,9 +61,9 @@ package struct StatusComputation {
       }
     describeSnapshots(&status)
     describeRuns(&status)
-    status.proofSeconds = objectives.proveWithin ?? Self.standardDays * Self.daySeconds
+    status.verifySeconds = objectives.proveWithin ?? Self.standardDays * Self.daySeconds
     status.provedShare = provedShare(
-      of: facts.snapshots, since: status.proofSeconds, oldest: facts.snapshots.map(\.madeAt).min())
+      of: facts.snapshots, since: status.verifySeconds, oldest: facts.snapshots.map(\.madeAt).min())
     describeRestore(&status)
     status.availability = availability(&status)
     status.missed = missed(status)
@@ -132,7 +132,7 @@ package struct StatusComputation {
       share: entry.share, snapshot: entry.command == .verify ? entry.snapshot : nil)
   }
 
-  // MARK: Proof
+  // MARK: Verified
 
   /// The share of the stored bytes of snapshots that verifies have proved lately; `nil` where the journal cannot say.
   ///
@@ -144,10 +144,10 @@ package struct StatusComputation {
   func provedShare(of snapshots: [Snapshot], since seconds: Double, oldest: Timestamp?) -> Double? {
     let total = snapshots.reduce(0.0) { $0 + Double($1.envelope.storedBytes) }
     guard total > 0 else { return nil }
-    let verifies = journal.proofs.filter { entry in
+    let verifies = journal.verifies.filter { entry in
       age(of: Timestamp(milliseconds: entry.began)).map { $0 <= seconds } ?? false
     }.map {
-      Proof(
+      Verified(
         began: Timestamp(milliseconds: $0.began), share: $0.share ?? 0, begin: $0.begin,
         chain: history.members(of: $0.snapshot))
     }
@@ -160,14 +160,16 @@ package struct StatusComputation {
     let proved = snapshots.reduce(0.0) { sum, snapshot in
       let made = snapshot.madeAt
       let covering = verifies.filter { made <= $0.began && ($0.chain?.contains(snapshot.id) ?? true) }
-      let missedBy = covering.filter { $0.begin == nil }.reduce(1 - Proof.reached(by: covering)) { $0 * (1 - $1.share) }
+      let missedBy = covering.filter { $0.begin == nil }.reduce(1 - Verified.reached(by: covering)) {
+        $0 * (1 - $1.share)
+      }
       return sum + Double(snapshot.envelope.storedBytes) * (1 - missedBy)
     }
     return min(1, proved / total)
   }
 
   /// A verify that proved something.
-  private struct Proof {
+  private struct Verified {
     let began: Timestamp
     let share: Double
     /// Where its share begins, in an order that never changes; `nil`: it was drawn.
@@ -175,10 +177,10 @@ package struct StatusComputation {
     let chain: Set<Identifier>?
 
     /// Which share those reached together that did not draw theirs.
-    static func reached(by proofs: [Proof]) -> Double {
-      let spans = proofs.flatMap { proof -> [(from: Double, to: Double)] in
-        guard let begin = proof.begin else { return [] }
-        let end = begin + proof.share
+    static func reached(by verified: [Verified]) -> Double {
+      let spans = verified.flatMap { one -> [(from: Double, to: Double)] in
+        guard let begin = one.begin else { return [] }
+        let end = begin + one.share
         // Behind the end the order begins again.
         return end <= 1 ? [(begin, end)] : [(begin, 1), (0, end - 1)]
       }.sorted { $0.from < $1.from }
@@ -197,7 +199,7 @@ package struct StatusComputation {
 
   private func describeRestore(_ status: inout SourceStatus) {
     let restores = journal.restores.suffix(Self.speedRuns)
-    let verifies = journal.proofs.filter { ($0.provedBytes ?? 0) > 0 && $0.took > 0 }.suffix(Self.speedRuns)
+    let verifies = journal.verifies.filter { ($0.provedBytes ?? 0) > 0 && $0.took > 0 }.suffix(Self.speedRuns)
     if !restores.isEmpty {
       status.speed = speed(restores, .restores) { $0.restoredBytes }
       status.restoreSeconds = status.newest.flatMap { newest in

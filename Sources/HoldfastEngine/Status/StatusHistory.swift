@@ -62,7 +62,7 @@ struct StatusJournal {
   }
 
   /// Verifies that read data and found nothing that costs any.
-  var proofs: [JournalEntry] {
+  var verifies: [JournalEntry] {
     counted.filter { $0.command == .verify && ($0.share ?? 0) > 0 && !$0.hasFailed }
   }
 

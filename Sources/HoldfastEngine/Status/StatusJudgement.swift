@@ -25,7 +25,7 @@ extension StatusComputation {
           SourceStatus.Missed(objective: .chain, text: "the length of the chain of the newest snapshot is unknown"))
       }
     }
-    if let within = objectives.proveWithin, let text = proofMiss(within) {
+    if let within = objectives.proveWithin, let text = verifyMiss(within) {
       missed.append(SourceStatus.Missed(objective: .proof, text: text))
     }
     return missed
@@ -41,7 +41,7 @@ extension StatusComputation {
   }
 
   /// Only what was there for so long is due.
-  private func proofMiss(_ within: Double) -> String? {
+  private func verifyMiss(_ within: Double) -> String? {
     let due = facts.snapshots.filter { age(of: $0.madeAt).map { $0 > within } ?? false }
     guard !due.isEmpty else { return nil }
     let span = "within \(Amount.age(within))"

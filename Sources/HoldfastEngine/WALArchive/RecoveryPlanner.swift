@@ -238,7 +238,7 @@ package struct RecoveryPlanner {
   private func straying(_ path: RecoveryPath, to abandoned: WALFileName) throws -> EngineError {
     EngineError(
       "recovery to the end of timeline \(path.history.timeline) would go on along timeline \(abandoned.timeline), which it has left: \(path.missing?.text ?? "") is not archived, and a server takes \(abandoned) in its place",
-      hint: try path.lastPlace().map {
+      hint: try path.lastRecord().map {
         "Say --to-lsn \($0), where the last record of that way begins, or --timeline \(abandoned.timeline) for the other one."
       } ?? "Archive what is missing.")
   }
@@ -251,7 +251,7 @@ package struct RecoveryPlanner {
         hint: "Archive it if it still lies in a pg_wal; without --to-…, the snapshot is restored as it was captured.")
     }
     var end = "\(reach.end) on timeline \(last.timeline)"
-    if let place = reach.lastPlace { end += " (the last record begins at \(place))" }
+    if let place = reach.lastRecord { end += " (the last record begins at \(place))" }
     if let latest = reach.latest {
       end += ", where the last transaction ended at \(TimeText.exact(Timestamp(microseconds: latest)))"
     }
@@ -260,7 +260,7 @@ package struct RecoveryPlanner {
       return EngineError(
         start + "beyond \(place), in \(file), the archived log cannot be followed; it can reach \(end)",
         hint: "Run `holdfast verify --data`; "
-          + (reach.lastPlace.map { "say --to-lsn \($0) for all that lies before; " } ?? "")
+          + (reach.lastRecord.map { "say --to-lsn \($0) for all that lies before; " } ?? "")
           + "only a snapshot that was taken behind it leads further.", exitStatus: .dataLoss)
     case .minimal(let barrier):
       return EngineError(

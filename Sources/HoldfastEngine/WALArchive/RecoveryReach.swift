@@ -17,7 +17,7 @@ struct RecoveryReach {
   /// Behind the last record that a server replays.
   let end: LogSequenceNumber
   /// The last place at which recovery can be told to stop.
-  let lastPlace: LogSequenceNumber?
+  let lastRecord: LogSequenceNumber?
   /// The latest time of a transaction's end: microseconds since 1970-01-01 UTC.
   let latest: Int64?
   let barrier: Barrier?
@@ -32,11 +32,11 @@ extension RecoveryPath {
     let last = broken?.index ?? files.count - 1
     if let minimal = try demands(from: start, upTo: last).parameters.first(where: \.isMinimal) {
       return RecoveryReach(
-        end: minimal.place, lastPlace: minimal.previous, latest: try latest(before: minimal.place),
+        end: minimal.place, lastRecord: minimal.previous, latest: try latest(before: minimal.place),
         barrier: .minimal(minimal))
     }
     return RecoveryReach(
-      end: try log(last).end, lastPlace: try lastPlace(upTo: last), latest: try latest(upTo: last),
+      end: try log(last).end, lastRecord: try lastRecord(upTo: last), latest: try latest(upTo: last),
       barrier: broken.map { .broken(at: $0.place, in: files[$0.index]) })
   }
 
@@ -69,9 +69,9 @@ extension RecoveryPath {
   }
 
   /// The last place at which recovery can be told to stop, whatever lies on the way.
-  func lastPlace() throws -> LogSequenceNumber? { try lastPlace(upTo: files.count - 1) }
+  func lastRecord() throws -> LogSequenceNumber? { try lastRecord(upTo: files.count - 1) }
 
-  private func lastPlace(upTo last: Int) throws -> LogSequenceNumber? {
+  private func lastRecord(upTo last: Int) throws -> LogSequenceNumber? {
     for index in files.indices.reversed() where index <= last {
       if let last = try log(index).lastRecord { return last }
       if index > 0, let open = try log(index - 1).openRecord { return open }

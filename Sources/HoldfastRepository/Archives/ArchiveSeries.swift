@@ -26,7 +26,7 @@ package final class ArchiveSeries {
   private let archiveBytes: UInt64
   private let frames: FrameMaker
   private let gathered: Buffer
-  private var gatheredPlace: (archive: OpenArchive, frame: UInt32)?
+  private var gatheredFrame: (archive: OpenArchive, frame: UInt32)?
   /// Every head for which frames may still come, the oldest first; the last is that of the next frame.
   private var heads: [ContainerHead] = []
   /// In the order of their numbers.
@@ -86,13 +86,13 @@ package final class ArchiveSeries {
   package func gather(_ pages: UnsafeRawBufferPointer) throws -> PageLocation {
     if gathered.count + pages.count > gathered.capacity { try flushGathered() }
     let place: (archive: OpenArchive, frame: UInt32)
-    if let gatheredPlace {
-      place = gatheredPlace
+    if let gatheredFrame {
+      place = gatheredFrame
     } else {
       let archive = try archive(for: headForNextFrame())
       place = (archive, archive.container.reserveFrame())
     }
-    gatheredPlace = place
+    gatheredFrame = place
     let location = PageLocation(archive: place.archive.number, frame: place.frame, offset: UInt32(gathered.count))
     gathered.append(pages)
     return location
@@ -115,7 +115,7 @@ package final class ArchiveSeries {
   }
 
   private func end(_ archive: OpenArchive) throws {
-    if gatheredPlace?.archive.number == archive.number { try flushGathered() }
+    if gatheredFrame?.archive.number == archive.number { try flushGathered() }
     let reference = try archive.container.finish()
     try archive.object.commit()
     finished.append(
@@ -125,9 +125,9 @@ package final class ArchiveSeries {
   }
 
   private func flushGathered() throws {
-    guard let (archive, number) = gatheredPlace else { return }
+    guard let (archive, number) = gatheredFrame else { return }
     try archive.container.write(frame: number, frames.make(gathered.used, for: archive.container.head))
     gathered.count = 0
-    gatheredPlace = nil
+    gatheredFrame = nil
   }
 }

@@ -4,7 +4,7 @@ package import HoldfastModel
 package import HoldfastSystem
 
 /// Where fetched pages go. Called from several threads.
-package protocol PageTarget: AnyObject {
+package protocol PageSink: AnyObject {
   /// Takes the bytes of one planned run.
   func write(_ pages: UnsafeRawBufferPointer, at offset: UInt64) throws
 }
@@ -12,7 +12,7 @@ package protocol PageTarget: AnyObject {
 /// Runs that are fetched together, so that each frame they need is read once. Bounded: what does not fit goes into the next.
 package struct PagePlan {
   package struct Extent {
-    package let target: any PageTarget
+    package let target: any PageSink
     package let location: PageLocation
     /// Bytes in the file, and how many.
     package let fileOffset: UInt64
@@ -33,7 +33,7 @@ package struct PagePlan {
   package var isFull: Bool { extents.count >= Self.extentsMax || digests.count >= Self.pagesMax * PageDigest.byteCount }
 
   /// - Parameter run: pages that are stored; pages of zeros need no fetching.
-  package mutating func add(_ extent: PageExtent, of file: FileContent, to target: any PageTarget) {
+  package mutating func add(_ extent: PageExtent, of file: FileContent, to target: any PageSink) {
     guard let location = extent.location else { return }
     let bytes = Pages.bytes(first: extent.first, count: extent.count, size: file.size, pageSize: file.pageSize)
     extents.append(
@@ -50,14 +50,14 @@ package struct PagePlan {
 
   /// Puts the runs in the order of frames.
   package mutating func sort() {
-    var places = extents.indices.map { Place(extents[$0].location, index: $0) }
-    if zip(places, places.dropFirst()).allSatisfy({ !($1 < $0) }) { return }
-    places.sort()
-    extents = places.map { extents[$0.index] }
+    var positions = extents.indices.map { Position(extents[$0].location, index: $0) }
+    if zip(positions, positions.dropFirst()).allSatisfy({ !($1 < $0) }) { return }
+    positions.sort()
+    extents = positions.map { extents[$0.index] }
   }
 
   /// Where a run is stored. Sorted in its stead: to move runs about means to count references, which takes several times as long.
-  private struct Place: Comparable {
+  private struct Position: Comparable {
     let archive: UInt64
     let frame: UInt32
     let offset: UInt32
@@ -68,7 +68,7 @@ package struct PagePlan {
       self.index = index
     }
 
-    static func < (left: Place, right: Place) -> Bool {
+    static func < (left: Position, right: Position) -> Bool {
       (left.archive, left.frame, left.offset) < (right.archive, right.frame, right.offset)
     }
   }
@@ -171,7 +171,7 @@ private final class FetchJob {
   private var readFrame: ReadFrame?
   private var extents: ArraySlice<PagePlan.Extent> = []
   private var digests: [UInt8] = []
-  private var proof = PageProof()
+  private var proof = PageCheck()
   private let stored = Buffer(capacity: ContainerReader.storedCapacity())
   private let plain = Buffer(capacity: Limits.framePlainBytesMax)
   private let decompressor = Decompressor()
@@ -260,7 +260,7 @@ private final class FetchJob {
 }
 
 /// Compares pages with their digests, with memory that is allocated once.
-package struct PageProof {
+package struct PageCheck {
   private var computed: [UInt8] = []
 
   package init() {}
@@ -278,7 +278,7 @@ package struct PageProof {
 }
 
 /// Lets pages go: verify runs the restore into it.
-package final class NullTarget: PageTarget {
+package final class NullSink: PageSink {
   package init() {}
 
   package func write(_ pages: UnsafeRawBufferPointer, at offset: UInt64) {}

@@ -23,8 +23,8 @@ extension Repository {
 
   /// Keeps a snapshot, and with it what it builds on, whatever a policy says.
   package func pin(_ snapshot: Snapshot, reason: String) throws {
-    let remark = try remark(reason)
-    try change(snapshot) { $0.pinned = remark }
+    let dated = try dated(reason)
+    try change(snapshot) { $0.pinned = dated }
   }
 
   /// Says that the anomalies of a snapshot are none: what was found was meant.
@@ -35,17 +35,17 @@ extension Repository {
         "snapshot \(snapshot.id.short) has no anomaly", hint: "Run `holdfast list` to see which have.",
         exitStatus: .usage)
     }
-    let remark = try remark(reason)
-    try change(snapshot) { $0.accepted = remark }
+    let dated = try dated(reason)
+    try change(snapshot) { $0.accepted = dated }
   }
 
-  private func remark(_ reason: String) throws -> SourceNotes.Remark {
+  private func dated(_ reason: String) throws -> SourceNotes.DatedReason {
     guard SourceNotes.isReason(reason) else {
       throw EngineError(
         "the reason is too long, or cannot be printed",
         hint: "Use at most \(Limits.pinReasonBytesMax) bytes of printable text.", exitStatus: .usage)
     }
-    return SourceNotes.Remark(reason: reason, time: TimeText.utc(host.clock.now()))
+    return SourceNotes.DatedReason(reason: reason, time: TimeText.utc(host.clock.now()))
   }
 
   /// - Returns: whether it was pinned.

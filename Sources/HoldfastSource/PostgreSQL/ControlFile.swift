@@ -8,11 +8,11 @@ package struct ControlFile: Sendable, Equatable {
   package static let byteCount = 8192
   private static let attemptsMax = 100
   /// Where the checksum may lie, which is behind everything that it covers.
-  private static let checksumPlaces = stride(from: 200, through: 508, by: 4)
+  private static let checksumOffsets = stride(from: 200, through: 508, by: 4)
   /// From the field that tells whether pages have checksums to the end: itself, and 32 bytes for authentication.
   private static let tailBytes = 36
   /// The settings that `WALParameters` names lie one behind the other.
-  private static let minimaPlace = 180
+  private static let minimaOffset = 180
   /// Behind them, 1234567.0 tells how numbers are laid out: whether everything lies where it should.
   private static let layoutMark = 208
   private static let layoutMarkBits = 1_234_567.0.bitPattern
@@ -48,7 +48,7 @@ package struct ControlFile: Sendable, Equatable {
     }
     return Dictionary(
       uniqueKeysWithValues: WALParameters.names.enumerated().map { index, name in
-        (name, bytes.littleEndian(at: minimaPlace + 4 * index) as Int32)
+        (name, bytes.littleEndian(at: minimaOffset + 4 * index) as Int32)
       })
   }
 
@@ -66,10 +66,10 @@ package struct ControlFile: Sendable, Equatable {
   private static func checksumOffset(_ bytes: UnsafeRawBufferPointer) -> Int? {
     var crc = CRC32C()
     var covered = 0
-    for place in checksumPlaces where place + 4 <= bytes.count {
-      crc.add(UnsafeRawBufferPointer(rebasing: bytes[covered..<place]))
-      covered = place
-      if crc.value == bytes.loadUnaligned(fromByteOffset: place, as: UInt32.self).littleEndian { return place }
+    for offset in checksumOffsets where offset + 4 <= bytes.count {
+      crc.add(UnsafeRawBufferPointer(rebasing: bytes[covered..<offset]))
+      covered = offset
+      if crc.value == bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self).littleEndian { return offset }
     }
     return nil
   }

@@ -27,16 +27,16 @@ package final class PostgresBackup: Sendable {
   private let timeline: UInt32
   private let segmentBytes: UInt64
   /// Where the databases were when it began.
-  private let databases: Set<DatabasePlace>
+  private let databases: Set<DatabaseLocator>
   private let configuration: ServerConfiguration
   private let ended = Mutex<LogSpan?>(nil)
-  private let late = Mutex<(remarks: [String], segments: [ScannedItem])>(([], []))
+  private let late = Mutex<(warnings: [String], segments: [ScannedItem])>(([], []))
 
   /// Where its WAL lies; `nil` before it is stopped.
   package var span: LogSpan? { ended.withLock { $0 } }
 
   /// What its end has brought to light, for the operator.
-  package var remarks: [String] { late.withLock { $0.remarks } }
+  package var lateWarnings: [String] { late.withLock { $0.warnings } }
 
   /// Connects, finds the cluster on which the server runs, keeps the WAL from being removed, and begins.
   /// - Parameters:
@@ -147,7 +147,7 @@ package final class PostgresBackup: Sendable {
   /// Follows the records of the WAL from the start to the stop: it is there, whole, and of this cluster and timeline; no database was copied from where the capture may not
   /// have it; and no tablespace was made, even if it is gone by now.
   private func checkLog(
-    _ segments: [LateFile], to stop: LogSequenceNumber, stable: Set<DatabasePlace>, files: FileSystem
+    _ segments: [LateFile], to stop: LogSequenceNumber, stable: Set<DatabaseLocator>, files: FileSystem
   ) throws {
     let log = CapturedLog(
       start: start, stop: stop, timeline: timeline, system: cluster.control.system, segmentBytes: segmentBytes)
@@ -210,19 +210,19 @@ package final class PostgresBackup: Sendable {
     return LateFile(item: item, source: GivenBytes(bytes))
   }
 
-  private static let logPlace = "pg_wal"
+  private static let walDirectory = "pg_wal"
 
   private func segment(_ name: String, in directory: OpenFile, files: FileSystem) throws -> LateFile {
     do throws(SystemError) {
       return try logFile(name, in: directory, files: files)
     } catch {
       guard error.isNotFound else { throw error }
-      throw Self.removed(cluster.root.appending(Self.logPlace).appending(name))
+      throw Self.removed(cluster.root.appending(Self.walDirectory).appending(name))
     }
   }
 
   private func logFile(_ name: String, in directory: OpenFile, files: FileSystem) throws(SystemError) -> LateFile {
-    let place = cluster.root.appending(Self.logPlace)
+    let place = cluster.root.appending(Self.walDirectory)
     let handle = try files.openForCapture(Path(name), in: directory)
     let status = try handle.status()
     let item = ScannedItem(
@@ -247,7 +247,7 @@ package final class PostgresBackup: Sendable {
     } catch {
       guard error.isNotFound else { throw error }
       late.withLock {
-        $0.remarks.append(
+        $0.warnings.append(
           "\(name) is neither in pg_wal nor in the snapshot: the snapshot can be restored, and recover along timeline \(timeline); snapshots of older timelines cannot recover to it, unless `holdfast wal push` has archived it"
         )
       }

@@ -2,7 +2,7 @@ internal import HoldfastModel
 internal import HoldfastSystem
 
 /// Where a database lies, by object identifiers.
-struct DatabasePlace: Hashable, Sendable {
+struct DatabaseLocator: Hashable, Sendable {
   let database: UInt32
   let tablespace: UInt32
 }
@@ -56,11 +56,11 @@ struct PostgresServer {
   }
 
   /// Where all databases are.
-  static func databases(_ connection: PostgresConnection) throws -> Set<DatabasePlace> {
+  static func databases(_ connection: PostgresConnection) throws -> Set<DatabaseLocator> {
     Set(
       try connection.query("SELECT oid, dattablespace FROM pg_database").compactMap { row in
         let numbers = row.compactMap { $0.flatMap { UInt32(String(decoding: $0, as: UTF8.self)) } }
-        return numbers.count == 2 ? DatabasePlace(database: numbers[0], tablespace: numbers[1]) : nil
+        return numbers.count == 2 ? DatabaseLocator(database: numbers[0], tablespace: numbers[1]) : nil
       })
   }
 

@@ -36,8 +36,8 @@ package struct WALParser {
 
   /// A directory of a database that was copied as it lay there: `ALTER DATABASE … SET TABLESPACE`, and `CREATE DATABASE` but for those that write all pages to the log.
   package struct DatabaseCopy: Hashable, Sendable {
-    let origin: DatabasePlace
-    let copy: DatabasePlace
+    let origin: DatabaseLocator
+    let copy: DatabaseLocator
   }
 
   /// How many of them are kept.

@@ -144,8 +144,8 @@ enum WALRecordBody {
   static func databaseCopy(_ bytes: UnsafeRawBufferPointer) -> WALParser.DatabaseCopy? {
     guard let data = ownData(bytes), data.count >= 16 else { return nil }
     return WALParser.DatabaseCopy(
-      origin: DatabasePlace(database: data.littleEndian(at: 8), tablespace: data.littleEndian(at: 12)),
-      copy: DatabasePlace(database: data.littleEndian(at: 0), tablespace: data.littleEndian(at: 4)))
+      origin: DatabaseLocator(database: data.littleEndian(at: 8), tablespace: data.littleEndian(at: 12)),
+      copy: DatabaseLocator(database: data.littleEndian(at: 0), tablespace: data.littleEndian(at: 4)))
   }
 
   /// The data of the record itself, cut off where `bytes` end.

@@ -24,7 +24,7 @@ package struct SQLiteDatabases: Sendable {
   private var met: Set<FileSystem.FileKey> = []
   package private(set) var refusals: [Refusal] = []
   /// The database whose writer did not pause, so that not all of them are of one instant.
-  package private(set) var restless: Path?
+  package private(set) var busyDatabase: Path?
   /// Whether there are more than can be held open at once: then they are not of one instant either.
   package private(set) var areTooMany = false
 
@@ -67,7 +67,7 @@ package struct SQLiteDatabases: Sendable {
     // The rest begins when its turn has come.
     let first = Array(all.prefix(Self.openMax))
     if isGroup, first.count > 1, !areTooMany { beginTogether(first) } else { begin(prepare(first)) }
-    areOfOneInstant = isGroup && !all.isEmpty && !areTooMany && restless == nil
+    areOfOneInstant = isGroup && !all.isEmpty && !areTooMany && busyDatabase == nil
     areTooMany = areTooMany && isGroup
     waiting = names.compactMap { key, paths in paths.max().map { (path: $0, key: key) } }
       .filter { captures[$0.key] != nil }.sorted { $0.path > $1.path }
@@ -184,7 +184,7 @@ package struct SQLiteDatabases: Sendable {
             break
           }
           guard ContinuousClock.now < end else {
-            restless = capture.path
+            busyDatabase = capture.path
             return false
           }
         }

@@ -4,12 +4,12 @@ internal import HoldfastSystem
 
 /// Files without which a database server does not start on a directory: an SQLite database whose log lies beside it, and a
 /// PostgreSQL cluster's version file. A restore over existing content takes them away first and brings them back last.
-enum Gate {
+enum StartupFile {
   private static let postgreSQL = Array(PostgresCluster.versionFile.utf8)
   private static let sqliteLogs = ["-wal", "-journal"]
 
   /// - Parameter target: where the file is.
-  static func isGate(_ path: Path, files: FileSystem, beneath target: OpenFile) throws -> Bool {
+  static func includes(_ path: Path, files: FileSystem, beneath target: OpenFile) throws -> Bool {
     if path.lastComponent.elementsEqual(postgreSQL) { return true }
     return try sqliteLogs.contains { suffix in
       try files.statusIfPresent(of: Path(bytes: path.bytes + Array(suffix.utf8)), beneath: target) != nil

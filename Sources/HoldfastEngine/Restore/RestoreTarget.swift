@@ -5,7 +5,7 @@ internal import HoldfastSystem
 
 /// A directory that a restore writes to, or will make. It is opened once, without following a link, and everything is asked of that descriptor: whoever owns a directory above may
 /// exchange names at any moment.
-struct TargetPlace {
+struct RestoreTarget {
   /// Absolute, without symbolic links.
   let path: Path
   /// The target itself where it exists, else the innermost directory above that does.

@@ -5,7 +5,7 @@ import HoldfastTestSupport
 import Testing
 
 /// Proofs that follow on each other reach everything, and this machine remembers how far they have come.
-@Suite struct ProofRoundTests {
+@Suite struct VerifyRoundTests {
   private func filled() throws -> TestShop {
     let shop = try TestShop()
     var random = SeededRandom(seed: 7)
@@ -18,19 +18,19 @@ import Testing
 
   private func prove(_ shop: TestShop, first: Int, count: Int) throws -> Verify.Report {
     try shop.verify(in: shop.open()) { options in
-      options.share = Double(count) / Double(ProofRound.parts)
-      options.begin = Double(first) / Double(ProofRound.parts)
+      options.share = Double(count) / Double(VerifyRound.parts)
+      options.begin = Double(first) / Double(VerifyRound.parts)
     }
   }
 
   @Test func stretchesThatFollowOnEachOtherProveEveryFrameOnce() throws {
     let shop = try filled()
-    let all = try prove(shop, first: 0, count: ProofRound.parts).provenFrames
+    let all = try prove(shop, first: 0, count: VerifyRound.parts).provenFrames
     #expect(all > 30)
     for count in [1 << 13, 2260, 40_000] {
       var (first, proved) = (0, UInt64(0))
-      while first < ProofRound.parts {
-        let part = min(count, ProofRound.parts - first)
+      while first < VerifyRound.parts {
+        let part = min(count, VerifyRound.parts - first)
         proved += try prove(shop, first: first, count: part).provenFrames
         first += part
       }
