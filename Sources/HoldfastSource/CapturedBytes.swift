@@ -1,19 +1,20 @@
 package import HoldfastModel
 package import HoldfastSystem
 
-/// Where the bytes of one file come from while it is captured: the file itself, or a database as it was at one instant. Read by several threads.
+/// The bytes of one file while it is captured: those of the file itself, or of a database as it was at one instant.
+/// Several threads read it.
 package protocol CapturedBytes: AnyObject, Sendable {
-  /// Reads what is there, up to the end.
-  /// - Returns: the count of bytes, less than asked for only at the end.
+  /// Reads the bytes that exist, up to the end.
+  /// - Returns: the number of bytes; fewer than asked for only at the end.
   func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(SystemError) -> Int
 
-  /// The next stretch that holds data, from `offset` on; `nil` when only holes follow.
+  /// The next range with data at or after `offset`; `nil` when only holes follow.
   func nextData(from offset: UInt64, size: UInt64) throws(SystemError) -> Range<UInt64>?
 
-  /// Whether it is as good when it ends earlier by now: what is missing counts as zeros.
+  /// Whether the file may shrink during the capture. Missing bytes then count as zeros.
   var mayShrink: Bool { get }
 
-  /// What was read since the attempt began: is it of one moment?
+  /// Tells whether everything that was read since the attempt began is of one moment.
   func verdict() throws(SystemError) -> CaptureVerdict
 
   func extendedAttributes() throws(SystemError) -> [ExtendedAttribute]
@@ -23,22 +24,22 @@ extension CapturedBytes {
   package var mayShrink: Bool { false }
 }
 
-/// How an attempt to capture a file ended.
+/// The result of an attempt to capture a file.
 package enum CaptureVerdict: Sendable, Equatable {
-  /// Everything is of one moment; the class says how that is known.
+  /// All bytes are of one moment; the class says how that is known.
   case whole(ConsistencyClass)
-  /// It changed while it was read.
+  /// The file changed while it was read.
   case changed
 }
 
-/// A file as it lies there: whole when nothing about it changed from beginning to end.
+/// A plain file. It is whole when its metadata did not change during the attempt.
 package final class PlainBytes: CapturedBytes {
   private let handle: OpenFile
   private let before: FileStatus
   private let attempt: Int
 
   /// - Parameters:
-  ///   - before: its status when the attempt began.
+  ///   - before: the file's status when the attempt began.
   ///   - attempt: 1 for the first.
   package init(_ handle: OpenFile, before: FileStatus, attempt: Int) {
     self.handle = handle

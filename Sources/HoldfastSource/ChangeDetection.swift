@@ -1,10 +1,11 @@
 package import HoldfastModel
 package import HoldfastSystem
 
-/// Decides from metadata alone whether something is as the parent recorded it.
+/// Decides from metadata alone whether an entry is still as the parent recorded it.
 package struct ChangeDetection: Sendable {
-  /// How close to the parent's scan a timestamp may be and still hide a later write: kernels stamp with the last timer tick (at most
-  /// 10 ms); a stamp without any nanoseconds comes from a file system that counts seconds, or pairs of them.
+  /// The racy window: a timestamp so close to the start of the parent's scan may hide a later write. Kernels stamp with
+  /// the last timer tick, at most 10 ms old. A stamp without nanoseconds comes from a file system that stores whole
+  /// seconds, or steps of two.
   private static let windowSeconds = 0.05
   private static let coarseWindowSeconds = 2.0
 
@@ -19,8 +20,9 @@ package struct ChangeDetection: Sendable {
     self.isParanoid = isParanoid
   }
 
-  /// Whether `entry`, as the parent recorded it, still describes what the scan found. A file must agree in size, mtime, ctime and inode, all to the
-  /// nanosecond, must have been captured whole, and must not have been written within the racy window of the parent's scan.
+  /// Whether `entry`, as the parent recorded it, still describes what the scan found. A file must have the same size,
+  /// mtime, ctime and inode (times to the nanosecond), must have been captured whole, and must not have been written
+  /// within the racy window of the parent's scan.
   package func isUnchanged(_ status: FileStatus, since entry: Entry) -> Bool {
     guard !isParanoid, status.kind == entry.content.kind, status.inode == entry.identity.inode,
       status.modified == entry.attributes.modified, status.changed == entry.identity.changed,
@@ -28,7 +30,7 @@ package struct ChangeDetection: Sendable {
       status.groupID == entry.attributes.groupID
     else { return false }
     if let file = entry.file {
-      // What a WAL had in it is not in the file's metadata.
+      // The metadata of a database file does not show what its WAL contained.
       guard status.size == file.size, file.consistency.isComplete, file.consistency != .sqliteReadTransaction else {
         return false
       }
@@ -36,8 +38,8 @@ package struct ChangeDetection: Sendable {
     return !isRacy(status)
   }
 
-  /// The same for a database that is captured in a read transaction. Commits in WAL mode need not touch the main file: the generation of the
-  /// WAL and its last commit must be those of the parent, and the main file untouched.
+  /// The same for a database that is captured in a read transaction. A commit in WAL mode need not touch the main file:
+  /// the generation of the WAL and its last commit must be those of the parent, and the main file must be unchanged.
   package func isUnchanged(_ status: FileStatus, captured capture: SQLiteCapture, since entry: Entry) -> Bool {
     guard let file = entry.file, file.consistency == .sqliteReadTransaction else {
       return isUnchanged(status, since: entry) && capture.mark.isEmpty && capture.isByMetadata

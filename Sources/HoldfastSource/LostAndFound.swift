@@ -1,11 +1,12 @@
 package import HoldfastModel
 package import HoldfastSystem
 
-/// The directory that ext2 and its successors keep in the root of a file system, for what a check finds (e2fsck(8), mklost+found(8)). It belongs to the file system: it is no content, neither of a source nor of a target.
+/// The `lost+found` directory that ext2 to ext4 keep in the root of a file system for the finds of a check (e2fsck(8),
+/// mklost+found(8)). It belongs to the file system, so it is content neither of a source nor of a restore target.
 package enum LostAndFound {
   package static let name = Path("lost+found")
 
-  /// Whether a directory with these names is the root of a file system and has one.
+  /// Whether the directory with these names is the root of a file system and has a `lost+found`.
   package static func lies(
     in directory: OpenFile, _ listing: DirectoryListing, files: FileSystem
   ) throws(SystemError) -> Bool {

@@ -1,14 +1,15 @@
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// Chooses the page of a file that is captured for the first time: the unit in which whoever writes it changes it.
+/// Chooses the page size of a file that is captured for the first time: the size of the units in which its program
+/// changes it.
 package enum PageSize {
-  /// Bytes of the file's beginning that `choose` wants to see.
+  /// Bytes from the beginning of the file that `choose` needs.
   package static let headCount = 100
   package static let standard: UInt32 = 4096
   package static let postgreSQL: UInt32 = 8192
 
-  /// - Parameter head: the first bytes of the file, as far as it has them.
+  /// - Parameter head: the first `headCount` bytes of the file, or all if it is shorter.
   package static func choose(head: UnsafeRawBufferPointer, size: UInt64, isInPostgreSQL: Bool) -> UInt32 {
     if let pageSize = sqlite(head) { return max(pageSize, standard) }
     if isInPostgreSQL { return postgreSQL }
@@ -19,8 +20,8 @@ package enum PageSize {
     }
   }
 
-  /// The page size in an SQLite header: https://www.sqlite.org/fileformat2.html, section 1.3.2. Smaller pages than 4 KiB are taken
-  /// together, because a digest a page would cost too much.
+  /// The page size in an SQLite header (https://www.sqlite.org/fileformat2.html, section 1.3.2). Pages smaller than 4
+  /// KiB are combined, because a digest for each would cost too much.
   private static func sqlite(_ head: UnsafeRawBufferPointer) -> UInt32? {
     guard head.count >= 18, head.starts(with: Array("SQLite format 3".utf8) + [0]) else { return nil }
     let value = UInt32(head[16]) << 8 | UInt32(head[17])

@@ -1,24 +1,24 @@
 package import HoldfastModel
 package import HoldfastSystem
 
-/// What the scan found at one path.
+/// An item that the scan found.
 package struct ScannedItem: Sendable {
   package let path: Path
   package let status: FileStatus
-  /// The open directory, where the item is one.
+  /// The open directory, when the item is one.
   package let directory: OpenFile?
-  /// Whether it lies in a PostgreSQL data directory, whose files have pages of 8 KiB.
+  /// Whether it is in a PostgreSQL data directory, whose files have pages of 8 KiB.
   package let isInPostgreSQL: Bool
-  /// Where a symbolic link leads in the snapshot, if elsewhere than in the source.
+  /// The target that a symbolic link has in the snapshot, when it differs from that in the source.
   package private(set) var linkTarget: [UInt8]?
-  /// From where it is reached without following a link.
+  /// The open directory from which it is reached without following a link.
   let origin: Origin
-  /// What its name is in, where it is no file that is opened to read it.
+  /// The directory that contains its name, for an item that is not opened for reading.
   private let container: OpenFile?
 
   struct Origin: Sendable {
     let directory: OpenFile
-    /// In the source.
+    /// Relative to the source.
     let path: Path
 
     func relative(_ path: Path) -> Path {
@@ -54,14 +54,14 @@ package struct ScannedItem: Sendable {
     try files.openForCapture(origin.relative(path), in: origin.directory)
   }
 
-  /// Of what is not opened to read it.
+  /// The attributes of an item that is not opened for reading.
   package func extendedAttributes(_ files: FileSystem) throws(SystemError) -> [ExtendedAttribute] {
     if let directory { return try directory.extendedAttributes() }
     let (parent, name) = try place(files)
     return try files.extendedAttributes(of: name, in: parent)
   }
 
-  /// Where it leads, of a symbolic link.
+  /// The target of a symbolic link.
   package func readSymbolicLink(_ files: FileSystem) throws(SystemError) -> [UInt8] {
     let (parent, name) = try place(files)
     return try files.readSymbolicLink(name, in: parent)
@@ -73,13 +73,14 @@ package struct ScannedItem: Sendable {
   }
 }
 
-/// Walks a source in path order without reading contents. Symbolic links are not followed, but for those that lead to parts of a PostgreSQL cluster.
+/// Walks a source in path order without reading contents. Symbolic links are not followed, except links to parts of a
+/// PostgreSQL cluster.
 package final class Scanner {
   package enum Finding: Sendable {
     case item(ScannedItem)
-    /// It, or of a directory what lies in it, could not be examined. `item` is what is known of a directory.
+    /// The item, or the contents of a directory, could not be examined. `item` is what is known of a directory.
     case problem(Problem, item: ScannedItem?)
-    /// A socket, which has no content that could come back.
+    /// A socket, which has no content to restore.
     case socket(Path)
   }
 
@@ -90,11 +91,11 @@ package final class Scanner {
     let isInPostgreSQL: Bool
     let origin: ScannedItem.Origin
     let rules: ClusterRules?
-    /// Where the names of tablespaces are links to them.
+    /// The directory with links to tablespaces, when the names of this level are those links.
     var links: OpenFile?
     var next = 0
 
-    /// What a name of the listing is in.
+    /// The directory that contains a name of the listing.
     func parent(of name: Path) -> OpenFile {
       if let links, rules?.isTablespace(name.bytes[...]) ?? false { links } else { directory }
     }
@@ -106,14 +107,14 @@ package final class Scanner {
     }
   }
 
-  /// The directory in which a restore makes files whole: never part of a source.
+  /// The staging directory of a restore, which is never part of a source.
   package static let unfinishedRestore = Path(".holdfast-restore")
   private static let lostAndFound = Path("lost+found")
   private let files: FileSystem
   private let root: OpenFile
   private let exclusions: [Glob]
   private let leftOut: Set<Path>
-  /// The exclusions that have matched nothing so far, by their numbers.
+  /// The indexes of the exclusions that have matched nothing so far.
   package private(set) var unmatchedExclusions: Set<Int>
   private let clusters: [PostgresCluster]
   private let withheld: [Path: String]
@@ -122,9 +123,10 @@ package final class Scanner {
 
   /// - Parameters:
   ///   - root: the open source directory.
-  ///   - leavingOut: what is neither reported nor entered.
-  ///   - clusters: PostgreSQL data directories in it, of which only what belongs into a snapshot is found.
-  ///   - withheld: directories that are not entered, and why: each is a problem.
+  ///   - leavingOut: directories that are neither reported nor entered.
+  ///   - clusters: PostgreSQL data directories in the source, of which only the parts that belong in a snapshot are
+  ///     found.
+  ///   - withheld: directories that are not entered, with the reason: each is a problem.
   package init(
     files: FileSystem, root: OpenFile, exclusions: [Glob], leavingOut leftOut: Set<Path> = [],
     clusters: [PostgresCluster] = [], withheld: [Path: String] = [:]
@@ -192,7 +194,7 @@ package final class Scanner {
         return .problem(Problem(path: path, reason: reason), item: nil)
       }
       if let rules = level.rules, !level.origin.path.isEmpty, let objection = rules.objection(toEntry: status) {
-        // A file system that is mounted there has one of root's.
+        // The `lost+found` of a file system that is mounted there belongs to root.
         if status.kind == .directory, name == Self.lostAndFound { return nil }
         return .problem(Problem(path: path, reason: objection), item: nil)
       }
@@ -237,8 +239,8 @@ package final class Scanner {
     }
   }
 
-  /// The directory in which a snapshot has the tablespaces of a cluster: those that lie elsewhere are reached by their links. The source may have it as well,
-  /// when it was restored itself.
+  /// Enters the directory in which a snapshot has the tablespaces of a cluster. Those outside of the cluster are
+  /// reached through their links. A source that was restored may have this directory itself.
   private func enterTablespaces(
     _ path: Path, _ rules: ClusterRules, in level: Level
   ) throws(SystemError) -> Finding {

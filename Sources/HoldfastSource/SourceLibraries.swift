@@ -1,7 +1,7 @@
 internal import CPostgres
 package import HoldfastModel
 
-/// Of databases: what a server is reached by. SQLite's files are read without its library.
+/// The libraries with which servers are reached. SQLite's files are read without its library.
 package enum SourceLibraries {
   package static var versions: [LibraryVersion] {
     [LibraryVersion("libpq", holdfast_libpq_load().map { number($0.pointee.version()) })]

@@ -4,10 +4,11 @@ internal import HoldfastModel
 internal import HoldfastRepository
 
 extension Repository {
-  /// Compares a snapshot that is about to be committed with what there was of its source, and with how that has changed so far.
+  /// Compares a snapshot that is about to be committed with the state before it, and with how its source has changed so
+  /// far.
   /// - Parameters:
-  ///   - before: the state that it is compared with; `nil` of the first snapshot.
-  ///   - onDamage: gets what of the history cannot be read: it is passed over.
+  ///   - before: the state to compare with; `nil` for the first snapshot.
+  ///   - onDamage: gets the parts of the history that cannot be read; they are left out.
   func comparison(
     of envelope: Envelope, with before: Envelope.State?, _ density: Density.Count, onDamage: (DamageError) -> Void
   ) throws -> Envelope.Comparison {
@@ -23,7 +24,7 @@ extension Repository {
 
   private static let lookBackMax = 4 * AnomalyCheck.historyMax
 
-  /// How the newest snapshots of one kind have changed their source; without those whose anomalies nobody has accepted.
+  /// The changes of the newest snapshots of one kind, without snapshots whose anomalies nobody has accepted.
   private func history(
     of name: SourceName, like kind: SnapshotKind, onDamage: (DamageError) -> Void
   ) throws -> [ChangeFigures] {
@@ -46,14 +47,14 @@ extension Repository {
 }
 
 extension Snapshot {
-  /// Whether it has anomalies that nobody has accepted.
+  /// Whether the snapshot has anomalies that nobody has accepted.
   package func isSuspicious(_ notes: SourceNotes) -> Bool {
     !(envelope.comparison?.anomalies.isEmpty ?? true) && notes[self].accepted == nil
   }
 }
 
 extension ChangeFigures {
-  /// `nil` where nothing says with what it was compared.
+  /// `nil` when the envelope contains no comparison.
   init?(_ envelope: Envelope) {
     guard let before = envelope.comparison else { return nil }
     let (now, changes) = (envelope.state, envelope.changes)

@@ -6,34 +6,35 @@ internal import HoldfastSource
 internal import HoldfastStore
 package import HoldfastSystem
 
-/// Takes one snapshot of a source: choose the parent, capture what changed, prove the result, commit.
+/// Takes one snapshot of a source: chooses the parent, captures what changed, proves the result, and commits.
 package struct Backup {
   package struct Options: Sendable {
     package var source: Path
-    /// What prints the bytes, where they come from no directory: `source` is the name of the file that takes them then.
+    /// The command whose output is captured instead of a directory; `source` is then the name of the file in the
+    /// snapshot.
     package var command: ShellCommand?
     /// `nil`: named after the directory.
     package var name: SourceName?
-    /// `nil`: an incremental where a sound parent exists, else a full.
+    /// `nil`: an incremental when there is a sound parent, otherwise a full.
     package var kind: SnapshotKind?
-    /// Patterns of what is left out; one may begin with the path of the source.
+    /// Patterns of paths to leave out; a pattern may begin with the path of the source.
     package var exclusions: [String] = []
     package var compression = Compression.standard
     /// Whether every file is read and compared, whatever its metadata says.
     package var isParanoid = false
-    /// Whether everything is done but storing.
+    /// Whether everything is done except storing.
     package var isDryRun = false
     /// Whether to wait for another run on the same source.
     package var waitsForLock = false
     /// Whether all databases of the source are captured at one instant.
     package var groupsDatabases = true
-    /// How to reach the server of a PostgreSQL cluster in the source, as libpq understands it; `nil`: a running one is refused.
+    /// The connection string for the server of a PostgreSQL cluster in the source; `nil`: a running cluster is refused.
     package var postgres: String?
     /// Whether it is an error when no such server runs.
     package var expectsPostgres = false
-    /// What the snapshot is tagged with from the beginning.
+    /// Tags that the snapshot gets from the beginning.
     package var tags: Set<Tag> = []
-    /// Where the repository lies, if on this machine.
+    /// The directory of the repository, if it is on this machine.
     package var repositoryDirectory: Path?
     /// Stored bytes at which the next archive begins.
     package var archiveBytes = Limits.archiveBytes
@@ -42,25 +43,26 @@ package struct Backup {
   }
 
   package struct Report: Sendable {
-    /// As committed, or as it would have been.
+    /// The envelope as committed, or as it would have been.
     package let envelope: Envelope
-    /// Why this kind was taken, where it was not asked for.
+    /// Why this kind was chosen; `nil` when it was asked for.
     package let reason: String?
     package let problems: [Problem]
     package let seconds: Double
     package let isDryRun: Bool
-    /// By how much the WALs of the databases grew while they were captured: as long as a capture lasts, nothing of them is reused.
+    /// Bytes by which the WALs of the databases grew during the capture, because a WAL is not reused as long as a
+    /// capture holds it.
     package let walGrowthBytes: UInt64
-    /// Pages of databases whose own checksums are wrong.
+    /// Pages of databases with wrong checksums of their own.
     package let badPages: [Path: [UInt64]]
 
-    /// What the history of the source does not explain.
+    /// The changes that the history of the source does not explain.
     package var anomalies: [Anomaly] { envelope.comparison?.anomalies ?? [] }
 
     package var exitStatus: ExitStatus { problems.isEmpty && anomalies.isEmpty ? .done : .incomplete }
   }
 
-  /// What a snapshot builds on.
+  /// What the snapshot builds on.
   private struct Base {
     let kind: SnapshotKind
     let chain: Chain?
@@ -143,13 +145,13 @@ package struct Backup {
 
   // MARK: Source
 
-  /// - Returns: the databases that were captured while others wrote to them; `nil` of the output of a command.
+  /// - Returns: the databases that were captured while others wrote to them; `nil` for the output of a command.
   private func capture(
     _ name: SourceName, _ path: Path, _ root: OpenFile?, _ base: Base, _ record: ChangeRecord
   ) throws -> LiveDatabases? {
     guard let root else {
       guard let command = options.command else { return nil }
-      // As much as it printed the last time, for want of better.
+      // For a command, the bytes that it printed the last time are the best estimate.
       progress.begin(phase: "reading", totalBytes: base.state?.summary.bytes)
       try StreamCapture(
         command, as: path, host: host, parent: base.state, compression: options.compression,
@@ -175,7 +177,7 @@ package struct Backup {
     return databases
   }
 
-  /// - Throws: `EngineError` where one can match nothing.
+  /// - Throws: `EngineError` when a pattern can match nothing.
   private func exclusions(below path: Path) throws -> [Glob] {
     try options.exclusions.map { pattern in
       let glob = Glob(pattern, below: [path, options.source])
@@ -188,7 +190,7 @@ package struct Backup {
     }
   }
 
-  /// A snapshot of nothing would be one more of the source, and would be taken for it.
+  /// Refuses a snapshot without any content, which would be taken for a backup of the source.
   private func checkIsAnything(_ record: ChangeRecord, in path: Path) throws {
     guard options.command == nil, record.summarizer.summary.entries <= 1, record.problems.isEmpty else { return }
     throw EngineError(
@@ -196,7 +198,7 @@ package struct Backup {
       hint: "See what --exclude says. Nothing was recorded; earlier snapshots are as they were.")
   }
 
-  /// - Returns: no root where a command takes the place of the directory.
+  /// - Returns: no root when a command takes the place of the directory.
   private func openSource() throws -> (root: OpenFile?, path: Path) {
     if options.command != nil { return (nil, options.source) }
     let path: Path
@@ -246,7 +248,7 @@ package struct Backup {
       hint: "Say `--name \(name)` if it has moved here, or another --name if it is another one.")
   }
 
-  /// Opens the databases of the source, those of SQLite at one instant.
+  /// Opens the databases of the source, SQLite databases all at one instant.
   private func openDatabases(
     _ name: SourceName, _ path: Path, _ root: OpenFile, _ exclusions: [Glob], _ detection: ChangeDetection,
     _ parent: StateFile?, _ record: ChangeRecord, _ others: OtherDatabases
@@ -271,7 +273,7 @@ package struct Backup {
     let surveyed = SQLiteCandidate.lookingAgain(
       at: found.sqlite.filter { database in !choice.withheld.keys.contains { $0.contains(database.path) } },
       in: root, files: host.files)
-    // Some of these are waited for, which nobody else shall have to.
+    // This may wait for some databases, before others are held up.
     let atRest = SQLiteAtRest.among(surveyed, root: root, files: host.files, allowance: allowance)
     let databases = SQLiteDatabases(
       surveyed, root: root, files: host.files, isGroup: options.groupsDatabases, allowance: allowance)
@@ -345,7 +347,7 @@ package struct Backup {
     return !options.isDryRun && !((try? cache.lies(in: host.files.resolve(options.source))) ?? true)
   }
 
-  /// `nil` where the chain is sealed and no identity that opens it is at hand: then a full is better than no snapshot.
+  /// `nil` when the chain is sealed and there is no identity that opens it: then a full is better than no snapshot.
   private func replay(_ chain: Chain) throws -> StateFile? {
     do {
       if let sealed = repository.sealed, try sealed.identities().isEmpty { return nil }

@@ -14,10 +14,11 @@ final class BaseSearch {
     self.parent = parent
   }
 
-  /// The file that had this inode, else the one that had this path. A log that was rotated has both, and its pages are where its inode was.
+  /// The file that had this inode; otherwise the one that had this path. For a rotated log there are both, and its
+  /// pages are in the one with its inode.
   /// - Parameters:
-  ///   - isDatabase: whether what is captured may be longer than the file.
-  ///   - mapOffset: where the page map of `previous` lies.
+  ///   - isDatabase: whether the captured content may be longer than the file.
+  ///   - mapOffset: the offset of the page map of `previous`.
   func base(of item: ScannedItem, isDatabase: Bool, previous: Entry?, mapOffset: UInt64) throws -> BaseFile? {
     guard let parent, item.status.size > 0 || isDatabase else { return nil }
     if previous?.identity.inode != item.status.inode, let moved = try index()?.find(inode: item.status.inode) {
@@ -27,7 +28,7 @@ final class BaseSearch {
     return BaseFile(state: parent, file: file, mapOffset: mapOffset, isSamePath: true)
   }
 
-  /// The file that begins with the same page, where there is one: a log that was copied and truncated, say.
+  /// A file that begins with the same page, if there is one: such as a log that was copied and truncated.
   func base(beginningWith page: Buffer) throws -> BaseFile? {
     guard page.count == Int(PageSize.standard), let index = try index() else { return nil }
     var digest = [UInt8](repeating: 0, count: PageDigest.byteCount)

@@ -4,29 +4,31 @@ internal import HoldfastModel
 internal import HoldfastSource
 internal import HoldfastSystem
 
-/// One step of the walk over the source, in path order. What needs reading is read by a worker; the rest only keeps its place.
+/// One step of the walk over the source, in path order. A worker reads what needs reading; the other steps only keep
+/// their position.
 enum CaptureStep {
   case unchanged(Entry)
-  /// Something without contents that was added or changed.
+  /// An entry without contents that was added or changed.
   case put(Entry, previous: Entry?)
   case removed(Path)
-  /// A file with a name that SQLite gives to what it keeps beside a database: it is left out where that is captured as its programs see it.
+  /// A file with the name of a database's companion. It is left out if that database is captured as its programs see
+  /// it.
   case companion(ScannedItem, previous: Entry?)
   case smallFile(SmallFile)
   case chunk(Chunk)
-  /// A hole in a large file: so many pages of zeros, and those of them that were none before.
+  /// A hole in a large file: its number of pages, and the extents of it that were not zeros before.
   case hole(LargeFile, pageCount: UInt64, changed: [PageExtent])
   /// The last step of a large file.
   case end(LargeFile)
 }
 
-/// A file that fits into a job beside others.
+/// A file that fits into a job together with others.
 final class SmallFile {
   enum Outcome {
     case captured(Entry, extents: [PageExtent])
     case vanished
     case unreadable(reason: String)
-    /// It is too large for the job by now.
+    /// It has become too large for the job.
     case outgrown
   }
 
@@ -35,9 +37,9 @@ final class SmallFile {
   let base: BaseFile?
   let baseDigests: BaseDigests
   var outcome = Outcome.vanished
-  /// Whether the name still leads to the file that the scan saw; its other names lead there too.
+  /// Whether the name still leads to the file that the scan saw, and so do its other names.
   var isSameFile = false
-  /// Why its extended attributes are not captured, where they cannot be read.
+  /// Why its extended attributes could not be read; `nil` when they were.
   var attributeProblem: SystemError?
 
   init(item: ScannedItem, previous: Entry?, base: BaseFile?, baseDigests: BaseDigests) {
@@ -48,7 +50,7 @@ final class SmallFile {
   }
 }
 
-/// A stretch of a large file.
+/// A part of a large file.
 final class Chunk {
   let file: LargeFile
   let offset: UInt64
@@ -68,16 +70,16 @@ final class Chunk {
   }
 }
 
-/// A few steps that are done together, with the memory to do them. The pages to store end up in `buffer`; where they fill most of a frame, the
-/// worker compresses them at once, else they are gathered with those of other jobs.
+/// A few steps that are performed together, with their memory. The pages to store end up in `buffer`. If they fill most
+/// of a frame, the worker compresses them at once; otherwise they are gathered with those of other jobs.
 final class CaptureJob {
   static let stepsMax = 256
-  /// Up to here pages are gathered instead of making a frame of their own.
+  /// The most bytes that are gathered instead of making a frame of their own.
   private static let gatheredBytesMax = Limits.gatheredFrameBytes
   private static let attemptsMax = 3
 
   var steps: [CaptureStep] = []
-  /// Bytes that the steps are going to read, as far as the scan knows.
+  /// Bytes that the steps are expected to read, by the scan.
   var plannedBytes = 0
   private(set) var readBytes: UInt64 = 0
   private(set) var density = Density.Count()
@@ -109,7 +111,7 @@ final class CaptureJob {
     buffer.count = 0
   }
 
-  /// Runs on a worker. The frames of all are digested together.
+  /// Runs on a worker. The frames of all jobs are digested together.
   static func perform(_ jobs: [CaptureJob]) {
     for job in jobs { job.makeFrame() }
     let made = jobs.filter { $0.frameBytes != nil }
@@ -177,7 +179,8 @@ final class CaptureJob {
         limit?.take(length)
         let count = try handle.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer.free[..<length]), at: 0)
         readBytes += UInt64(count)
-        // Nothing tells whether somebody writes to a database that was none when the source was surveyed: who comes back to it says so.
+        // A file that has become a database since the survey may have writers: the owner decides when the job comes
+        // back.
         let head = UnsafeRawBufferPointer(rebasing: buffer.free[..<min(count, PageSize.headCount)])
         if !before.isUntouched(since: file.item.status), SQLiteCandidate.isBeginning(head) {
           file.outcome = .outgrown
@@ -207,7 +210,7 @@ final class CaptureJob {
     }
   }
 
-  /// How much a file may have grown since the scan without taking the room of those after it.
+  /// The bytes that a file may have grown since the scan without taking the room of those after it.
   private func room(for file: SmallFile) -> Int {
     steps.count == 1 ? buffer.free.count : min(Int(clamping: file.item.status.size), buffer.free.count)
   }

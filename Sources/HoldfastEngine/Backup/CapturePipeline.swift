@@ -4,9 +4,9 @@ internal import HoldfastModel
 internal import HoldfastSource
 internal import HoldfastSystem
 
-/// Walks the source beside the parent's state, lets workers read, digest, compare and compress what may have changed, and writes down the changes in
-/// path order. Here is the walk, which decides what may have changed; how files are opened and cut into steps is in FileCapture.swift, what becomes of the
-/// results in CaptureResults.swift.
+/// Walks the source beside the parent's state, lets workers read, digest, compare and compress what may have changed,
+/// and records the changes in path order. This file contains the walk, which decides what may have changed;
+/// FileCapture.swift opens files and cuts them into steps, CaptureResults.swift handles the results.
 final class CapturePipeline {
   let host: Host
   let root: OpenFile
@@ -20,7 +20,7 @@ final class CapturePipeline {
   private let pool: OrderedPool<CaptureJob>
   let spareJob: CaptureJob
   let bases: BaseSearch
-  /// What the parent has of files that a database server tells at the end only.
+  /// The parent's entries of files whose contents a database server tells only at the end.
   private var lateKnown: [Entry] = []
   var links: HardLinks
 
@@ -49,7 +49,7 @@ final class CapturePipeline {
       perform: CaptureJob.perform)
   }
 
-  /// The exclusions that matched nothing, by their numbers.
+  /// The indexes of the exclusions that matched nothing.
   var unmatchedExclusions: Set<Int> { scanner.unmatchedExclusions }
 
   /// Captures everything.
@@ -115,7 +115,7 @@ final class CapturePipeline {
     try pool.drain()
   }
 
-  /// The next entry of the parent, but for those whose turn comes late.
+  /// The next entry of the parent, except those that are captured late.
   private func nextKnown(_ known: StateReader?) throws -> Entry? {
     while let entry = try known?.nextEntry() {
       guard let postgres = databases.postgres, postgres.cluster.isLate(entry.path, entry.content) else { return entry }
@@ -139,8 +139,8 @@ final class CapturePipeline {
     try drain()
   }
 
-  /// What could not be examined is not gone: what the parent has of it stays.
-  /// - Returns: the first entry of the parent behind it.
+  /// Keeps the parent's entries below something that could not be examined: it may still exist.
+  /// - Returns: the first entry of the parent after it.
   private func keepUnexamined(
     _ path: Path, _ item: ScannedItem?, previous: Entry?, _ known: StateReader?
   ) throws -> Entry? {
@@ -175,7 +175,7 @@ final class CapturePipeline {
 
   private func examine(_ item: ScannedItem, previous: Entry?, mapOffset: UInt64) throws {
     if databases.sqlite.isWaiting { databases.sqlite.letGo(before: item.path) }
-    // First of all: what is left out must not become the first name of anything.
+    // This comes first: a file that is left out must not become the first name of a hard link.
     if databases.isCompanion(item.path, root: root, files: host.files) {
       return try add(.companion(item, previous: previous))
     }
@@ -190,7 +190,7 @@ final class CapturePipeline {
     try beginDatabase(in: item)
     if let previous, isUnchanged(item, since: previous) { return try add(.unchanged(previous)) }
     if try lookAgain(at: item) { try beginDatabase(in: item) }
-    // What it lies beside may turn out to be a database when it is read.
+    // The file beside it may turn out to be a database when it is read.
     if item.status.kind == .file, item.status.linkCount == 1, SQLiteCandidate.database(ofCompanion: item.path) != nil {
       return try add(.companion(item, previous: previous))
     }
@@ -208,22 +208,23 @@ final class CapturePipeline {
     return true
   }
 
-  /// Begins the capture of a database whose turn comes only now. Where that cannot be, it is recorded, and it is captured as a plain file.
+  /// Begins the capture of a database whose turn comes only now. If that fails, it is recorded, and the database is
+  /// captured as a plain file.
   private func beginDatabase(in item: ScannedItem) throws {
     guard let database = databases.sqlite.capture(of: item.status) else { return }
     databases.sqlite.meet(database)
     do throws(SQLiteFailure) {
       try database.begin()
     } catch {
-      // What is under way has files open.
+      // Jobs in progress have files open.
       guard error.kind == .noDescriptors else { return refuse(database, error) }
       try drain()
       do throws(SQLiteFailure) { try database.begin() } catch { refuse(database, error) }
     }
   }
 
-  /// Looks whether a file that changed has become a database, or one that somebody writes to.
-  /// - Returns: whether it was none before, and is captured as its programs see it.
+  /// Checks whether a file that changed has become a database, or one that somebody writes to.
+  /// - Returns: whether it is newly a database, and is now captured as its programs see it.
   func lookAgain(at item: ScannedItem) throws -> Bool {
     guard item.status.kind == .file, databases.sqlite.capture(of: item.status) == nil else { return false }
     let isLate = databases.look(at: item, root: root, files: host.files)

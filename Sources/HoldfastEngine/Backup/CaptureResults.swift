@@ -4,9 +4,9 @@ internal import HoldfastModel
 internal import HoldfastSource
 internal import HoldfastSystem
 
-/// What the jobs bring is written down, in path order; what would not hold still is captured again.
+/// Records the results of jobs in path order, and captures files again that changed while they were read.
 extension CapturePipeline {
-  /// Writes down what a job brought, in order.
+  /// Records the results of a job, in order.
   func finish(_ job: CaptureJob) throws {
     defer { job.reset() }
     if let failure = job.failure { throw failure }
@@ -45,7 +45,8 @@ extension CapturePipeline {
     progress.advance(bytes: readBytes, files: files)
   }
 
-  /// What SQLite keeps beside a database is left out, unless the database was captured as a plain file in the end: then it belongs to that.
+  /// Leaves out a companion of a database, unless the database was finally captured as a plain file: then the companion
+  /// belongs to it.
   private func finishCompanion(_ item: ScannedItem, previous: Entry?) throws {
     if databases.isCompanion(item.path, root: root, files: host.files) {
       progress.skip(bytes: item.status.size)
@@ -55,8 +56,9 @@ extension CapturePipeline {
     }
   }
 
-  /// A hard link to a name that vanished or was replaced since the scan is captured as the file itself, and is the first name of those after it.
-  /// - Returns: whether it was one, and is written down.
+  /// Captures a hard link as the file itself when its first name vanished or was replaced since the scan. It becomes
+  /// the first name for the links after it.
+  /// - Returns: whether this was the case; then it is recorded.
   private func finishLostLink(_ entry: Entry, previous: Entry?) throws -> Bool {
     switch links.resolution(of: entry) {
     case .sound: return false
@@ -85,7 +87,7 @@ extension CapturePipeline {
     if let file = try openLarge(item, previous: previous, base: nil, isInTurn: true) { try captureInline(file) }
   }
 
-  /// What the parent has of a file under its first name stays under another one that cannot be examined.
+  /// Keeps the content that the parent has under the first name of a file, when another name of it cannot be examined.
   private func keepContent(of first: Path, as entry: Entry, previous: Entry?) throws {
     let known = parent?.makeReader()
     while let file = try known?.nextEntry() {
@@ -164,7 +166,7 @@ extension CapturePipeline {
     if isInTurn { try record.remove(path) } else { try add(.removed(path)) }
   }
 
-  /// Names a file that cannot be read: in the report, and in the snapshot as a file without content.
+  /// Records a file that cannot be read: in the report, and in the snapshot as a file without content.
   func recordUnreadable(_ item: ScannedItem, reason: String, previous: Entry?, isInTurn: Bool) throws {
     record.add(Problem(path: item.path, reason: reason))
     let entry = Entry(

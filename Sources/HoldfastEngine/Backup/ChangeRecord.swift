@@ -5,7 +5,7 @@ internal import HoldfastRepository
 internal import HoldfastSource
 internal import HoldfastSystem
 
-/// What a backup writes down, in path order: the body of its manifest, the state root along the way, and what could not be captured.
+/// Records a backup in path order: the body of the manifest, the state root, and what could not be captured.
 final class ChangeRecord {
   private let body: BodyWriter
   private let archives: ArchiveSeries
@@ -13,18 +13,19 @@ final class ChangeRecord {
   /// The files of the state that are not whole.
   private var incompleteFiles: Set<Path> = []
   private(set) var problems: [Problem] = []
-  /// Whether it was said that the system tells of no extended attributes.
+  /// Whether it was reported that the system gives no extended attributes.
   private var lacksAttributes = false
-  /// Of files of class `badPages`.
+  /// The bad pages of files of class `badPages`.
   private(set) var badPages: [Path: [UInt64]] = [:]
   var changes = Envelope.Changes()
-  /// Of the pages that are stored now.
+  /// The density of the pages that are stored now.
   var density = Density.Count()
-  /// Why a file is torn, where it is not because it would not hold still.
+  /// Why a file is torn, when it is for another reason than that it changed during every attempt.
   var tornReasons: [Path: String] = [:]
-  /// What waits until its place among the rest is known: what was captured first, then what came late.
+  /// Changes that wait until their position among the others is known: first what was captured in time, then what came
+  /// late.
   private var spools: [ChangeSpool] = []
-  /// Bytes of all files so far, by the order of magnitude of their sizes: how many bits they have.
+  /// The sum of the file sizes so far, by the number of bits of each size.
   private var sizes = [UInt64](repeating: 0, count: UInt64.bitWidth + 1)
 
   init(body: BodyWriter, archives: ArchiveSeries) {
@@ -35,20 +36,20 @@ final class ChangeRecord {
   /// The archive for which the frame of the next job is to be made.
   func headForNextJob() throws -> ContainerHead { try archives.headForNextFrame() }
 
-  /// What the jobs from here on bring is for this head or newer ones.
+  /// Says that frames of further jobs are for this head or newer ones.
   func endArchives(before head: ContainerHead?) throws {
     if let head { try archives.endArchives(before: head) }
   }
 
-  /// Stores the pages that a job brought.
-  /// - Returns: where the first of them lies; `nil` when there are none.
+  /// Stores the pages of a job.
+  /// - Returns: the location of the first of them; `nil` when there are none.
   func place(_ job: CaptureJob) throws -> PageLocation? {
     try place(job.buffer, job.frame, for: job.head)
   }
 
   /// - Parameters:
-  ///   - pages: what is to be stored.
-  ///   - frame: made of them for `head`, where they fill most of one.
+  ///   - pages: the pages to store.
+  ///   - frame: the frame that was made of them for `head`, when they fill most of one.
   func place(_ pages: Buffer, _ frame: StoredFrame?, for head: ContainerHead?) throws -> PageLocation? {
     guard pages.count > 0 else { return nil }
     changes.pageBytes += UInt64(pages.count)
@@ -61,19 +62,19 @@ final class ChangeRecord {
     for extent in extents where extent.location != nil { changes.pages += extent.count }
   }
 
-  /// From here on changes are in path order among themselves, but not with those before: all wait for `mergeParts`. To be called before the first change
-  /// as well.
+  /// Begins a part whose changes are in path order among themselves, but not after those before. All changes then wait
+  /// for `mergeParts`. Must be called before the first change as well.
   func beginPart(_ space: ScratchSpace) {
     spools.append(ChangeSpool(space))
   }
 
-  /// An entry that is as the parent has it.
+  /// An entry that is unchanged since the parent.
   func keep(_ entry: Entry) throws {
     guard takes(entry) else { return try putWithoutContent(entry, previous: entry) }
     if let spool = spools.last { try spool.keep(entry) } else { count(entry) }
   }
 
-  /// - Parameter runs: of a file; all of them, or with `inherits` what differs from the parent.
+  /// - Parameter extents: the extents of a file: all of them, or with `inherits` those that differ from the parent.
   func put(_ entry: Entry, previous: Entry?, inherits: Bool, extents: (any PageMapReader)?) throws {
     if let file = entry.file { noteProblem(of: file, at: entry.path) }
     guard entry != previous else { return try keep(entry) }
@@ -85,11 +86,11 @@ final class ChangeRecord {
     try write(entry, inherits: inherits, extents: extents)
   }
 
-  /// What all files of one order of magnitude may have together, so that all together have no more than a snapshot may. Whoever fills one with sparse files
-  /// keeps nothing out of the others.
+  /// The most bytes of all files whose sizes have the same number of bits. So all files together stay below the limit
+  /// of a snapshot, and one who makes huge sparse files keeps no other files out.
   static let sizeShare = Limits.sizeMax / 64
 
-  /// Whether the snapshot can stand for this file beside those that came before. Counts it, where that is so.
+  /// Whether the snapshot can take this file in addition to those before. Counts it if so.
   private func takes(_ entry: Entry) -> Bool {
     let size = entry.file?.size ?? 0
     let magnitude = UInt64.bitWidth - size.leadingZeroBitCount
@@ -99,7 +100,7 @@ final class ChangeRecord {
     return true
   }
 
-  /// A sparse file costs nobody anything, and must not keep everything else from being captured.
+  /// A sparse file is cheap to make, and must not keep everything else from being captured.
   private func putWithoutContent(_ entry: Entry, previous: Entry?) throws {
     add(Problem(path: entry.path, reason: Self.tooLarge(entry.file?.size ?? 0)))
     try put(entry.withoutContent, previous: previous, inherits: false, extents: nil)
@@ -143,14 +144,14 @@ final class ChangeRecord {
     }
   }
 
-  /// An entry of the state.
+  /// Counts an entry of the state.
   private func count(_ entry: Entry) {
     summarizer.add(entry)
     if let file = entry.file, !file.consistency.isComplete { incompleteFiles.insert(entry.path) }
   }
 
-  /// Writes the parts as one, in path order.
-  /// - Parameter isLeftOut: whether the file at a path is no part of the snapshot after all.
+  /// Writes the parts merged, in path order.
+  /// - Parameter isLeftOut: whether the file at a path does not belong in the snapshot after all.
   func mergeParts(leavingOut isLeftOut: (Path) -> Bool) throws {
     let readers = try spools.map { try $0.finish() }
     var heads = try readers.map { try $0.next() }
@@ -167,7 +168,7 @@ final class ChangeRecord {
     spools = []
   }
 
-  /// What the parent has of it goes.
+  /// Removes the parent's entry, if there is one.
   private func leaveOut(_ item: ChangeSpool.Item) throws {
     problems.removeAll { $0.path == item.path }
     badPages[item.path] = nil
@@ -188,7 +189,7 @@ final class ChangeRecord {
     problems.append(problem)
   }
 
-  /// Names what is captured without its extended attributes; only the first where the system tells of none.
+  /// Reports what is captured without its extended attributes; only once when the system gives none at all.
   func addUnreadAttributes(of path: Path, _ error: SystemError) {
     guard error.isNotImplemented else { return add(Problem(path: path, reason: error.message)) }
     guard !lacksAttributes else { return }
@@ -196,9 +197,10 @@ final class ChangeRecord {
     add(Problem(path: path, reason: "\(error.message): no extended attribute of anything is captured"))
   }
 
-  /// The weakest class of the state, and how many paths were not captured whole.
+  /// The weakest class of the state, and the number of paths that were not captured whole.
   var completeness: (consistency: ConsistencyClass, incomplete: UInt64) {
-    // What is named and is no incomplete file could not be examined at all: a restore tells it by the difference.
+    // A problem at a path that is no incomplete file means that it could not be examined at all. A restore tells it by
+    // the difference.
     let unseen = Set(problems.map(\.path)).subtracting(incompleteFiles).count
     return (unseen > 0 ? .unreadable : summarizer.consistency, UInt64(unseen) + summarizer.incomplete)
   }
@@ -210,7 +212,7 @@ final class ChangeRecord {
 }
 
 extension Entry {
-  /// The same of a file whose content is not captured.
+  /// The entry of a file whose content is not captured.
   var withoutContent: Entry {
     var entry = self
     entry.content = .file(

@@ -3,23 +3,24 @@ internal import HoldfastModel
 internal import HoldfastSource
 internal import HoldfastSystem
 
-/// Decides how each PostgreSQL cluster of a source is captured. Where the source itself is one that cannot be captured the run is refused; below it, it is left out and named: nobody
-/// who may write somewhere in a source can keep the rest of it from being captured.
+/// Decides how each PostgreSQL cluster of a source is captured. If the source itself is a cluster that cannot be
+/// captured, the run is refused. A cluster below it is left out and reported: nobody who may write somewhere in a
+/// source can keep the rest of it from being captured.
 struct ClusterChoice {
   private let found: DatabaseSurvey.Findings
   private let source: Path
   private let connection: String?
   private let isExpected: Bool
-  /// Directories that are not captured, and why.
+  /// Directories that are not captured, with the reason.
   private(set) var withheld: [Path: String] = [:]
-  /// Files that may be anything, and why.
+  /// Files that may be torn, with the reason.
   private(set) var torn: [Path: String] = [:]
   private(set) var backup: PostgresBackup?
 
   /// - Parameters:
-  ///   - source: where the source lies, for messages.
-  ///   - connection: how to reach the server of the one that runs.
-  ///   - isExpected: whether one must run.
+  ///   - source: the path of the source, for messages.
+  ///   - connection: the connection string for the server that runs.
+  ///   - isExpected: whether a server must run.
   init(_ found: DatabaseSurvey.Findings, source: Path, connection: String?, isExpected: Bool) {
     self.found = found
     self.source = source
@@ -27,7 +28,7 @@ struct ClusterChoice {
     self.isExpected = isExpected
   }
 
-  /// All clusters, and the one that `backup` captures as a live one.
+  /// All clusters, with the one that `backup` captures marked as live.
   var clusters: [PostgresCluster] {
     found.clusters.map { cluster in backup.map { $0.cluster.root == cluster.root ? $0.cluster : cluster } ?? cluster }
   }
@@ -43,7 +44,7 @@ struct ClusterChoice {
           ofOneOf: candidates(running), info: connection, label: "holdfast \(name)",
           slot: "holdfast_\(host.random.identifier())", root: root, files: host.files, cancellation: host.cancellation)
       } catch let refusal as PostgresFailure where !isExpected && !running.contains(where: \.root.isEmpty) {
-        // Variables of the environment may be there for other programs, and anybody may run a server of his own.
+        // The environment may be set for other programs, and anybody may run a server of his own.
         failure = refusal
       }
       backup?.warnings.forEach(progress.warn)
@@ -65,7 +66,8 @@ struct ClusterChoice {
     for cluster in running where cluster.root != backup?.cluster.root { try withhold(cluster, failure) }
   }
 
-  /// Where the server of a connection may run. One that cannot be seen from here, in a container perhaps, is found by what it says of itself.
+  /// The clusters on which the server of a connection may run. A server that cannot be seen from here, perhaps in a
+  /// container, is found by what it says about itself.
   private func candidates(_ running: [PostgresCluster]) -> [PostgresCluster] {
     running + (isExpected ? found.clusters.filter { $0.server == nil && $0.mayHaveUnseenServer } : [])
   }
@@ -94,7 +96,7 @@ struct ClusterChoice {
       + (failure.map { " (\($0.message))" } ?? "") + "; capture it with --postgres, as a source of its own"
   }
 
-  /// What cannot be understood is captured as the files that it is, unless a server uses it.
+  /// Treats a directory that looks like a cluster and cannot be understood as plain files, unless a server uses it.
   private mutating func sortOutUnsound(_ root: OpenFile, _ files: FileSystem) throws {
     for (place, failure) in found.unsoundClusters {
       guard !place.isEmpty || failure.isPlanted else { throw failure }

@@ -3,32 +3,32 @@ internal import HoldfastModel
 internal import HoldfastSource
 internal import HoldfastSystem
 
-/// Finds the databases of a source before anything of it is captured: all of them have to be held at one instant.
+/// Finds the databases of a source before anything is captured, because all must be held at one instant.
 struct DatabaseSurvey {
   let host: Host
   let root: OpenFile
   let exclusions: [Glob]
   let detection: ChangeDetection
-  /// What the parent knows of the source.
+  /// The parent's state of the source.
   let parent: StateFile?
-  /// What databases of other kinds are recognised by is handed to this on the way.
+  /// Collects databases of other kinds during the walk.
   let others: OtherDatabases
 
   struct Findings {
     var sqlite: [SQLiteCandidate] = []
     var clusters: [PostgresCluster] = []
-    /// What looks like a cluster and cannot be understood, by its directory.
+    /// Directories that look like a cluster and cannot be understood.
     var unsoundClusters: [Path: PostgresFailure] = [:]
-    /// Known where anything looks like a cluster.
+    /// Set when anything looks like a cluster.
     var servers: RunningServers?
     /// Databases in use that only their own program can read.
     var encrypted: [Path] = []
-    /// Of all files, by their sizes: about what there is to capture.
+    /// The sum of all file sizes: an estimate of what there is to capture.
     var bytes: UInt64 = 0
   }
 
-  /// Walks names and metadata only, beside the parent's state: what is as it was there, and has no WAL and no journal beside it, is not
-  /// looked into.
+  /// Walks names and metadata only, beside the parent's state. A file that is unchanged and has no WAL or journal is
+  /// not opened.
   func run() throws -> Findings {
     var found = Findings()
     let scanner = Scanner(files: host.files, root: root, exclusions: exclusions)
@@ -49,7 +49,7 @@ struct DatabaseSurvey {
       } catch {
         found.unsoundClusters[item.path.parent ?? .root] = error
       }
-      // What lies beside a database belongs to it.
+      // A companion belongs to its database.
       let keepsOpen = found.sqlite.count < openMax
       if let database = SQLiteCandidate.database(ofCompanion: item.path) {
         if databases.contains(database) { continue }
@@ -71,7 +71,7 @@ struct DatabaseSurvey {
     return found
   }
 
-  /// Looks at the database that a WAL tells of, and nothing else.
+  /// Examines the database to which a WAL belongs, and nothing else.
   private func examine(log: ScannedItem, keepsOpen: Bool, _ found: inout Findings) {
     let encrypted = SQLiteCandidate.encryptedDatabase(
       ofLog: log.path, status: log.status, in: root, files: host.files)

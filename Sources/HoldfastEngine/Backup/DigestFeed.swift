@@ -1,7 +1,7 @@
 internal import HoldfastArchive
 internal import HoldfastModel
 
-/// Hands out the digests of a known page map, stretch by stretch, in the order of pages.
+/// Supplies the digests of a known page map, in the order of pages.
 struct DigestFeed {
   private var map: any PageMapReader
   private var extent: PageExtent?
@@ -16,7 +16,7 @@ struct DigestFeed {
     case data([UInt8])
   }
 
-  /// The next pages, at most `max` of them and all of one kind; `nil` when the map ends.
+  /// The next pages, at most `max` and all of one kind; `nil` at the end of the map.
   mutating func next(max: UInt64) throws -> Stretch? {
     while extent.map({ used >= $0.count }) ?? true {
       guard let following = try map.next() else { return nil }
@@ -31,7 +31,7 @@ struct DigestFeed {
     return .data(Array(extent.digests[range]))
   }
 
-  /// The digests of the next `count` pages, fewer where the map ends.
+  /// The digests of the next `count` pages; fewer at the end of the map.
   mutating func take(_ count: Int) throws -> BaseDigests {
     var base = BaseDigests()
     base.digests.reserveCapacity(count * PageDigest.byteCount)

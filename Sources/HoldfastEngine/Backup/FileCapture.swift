@@ -3,7 +3,7 @@ internal import HoldfastModel
 internal import HoldfastSource
 internal import HoldfastSystem
 
-/// How files are opened, and cut into the steps that jobs take.
+/// Opens files, and cuts them into the steps that jobs perform.
 extension CapturePipeline {
   private static let madeMeanwhile = "it is an SQLite database that was made while the backup ran"
 
@@ -29,8 +29,9 @@ extension CapturePipeline {
       bytes: Int(item.status.size))
   }
 
-  /// Opens a file that is read chunk by chunk; `nil` when it vanished or cannot be read, which is recorded.
-  /// - Parameter isInTurn: whether everything before it in path order is written down; else what is recorded is queued.
+  /// Opens a file that is read in chunks; `nil` when it vanished or cannot be read, which is recorded.
+  /// - Parameter isInTurn: whether everything before it in path order was recorded; otherwise what is recorded here is
+  ///   queued.
   func openLarge(
     _ item: ScannedItem, previous: Entry?, base: BaseFile?, after earlier: LargeFile? = nil, isInTurn: Bool
   ) throws -> LargeFile? {
@@ -84,14 +85,14 @@ extension CapturePipeline {
       after: earlier, scratch: scratch)
   }
 
-  /// Whether a file that was none when it was looked at is a database now: then nothing tells whether somebody writes to it.
+  /// Whether a file has become a database since it was examined: then somebody may be writing to it.
   private func isMadeMeanwhile(_ file: OpenedFile, _ item: ScannedItem) -> Bool {
     databases.atRest[item.path] == nil && record.tornReasons[item.path] == nil
       && !file.status.isUntouched(since: item.status) && SQLiteCandidate.isBeginning(file.page.used)
   }
 
-  /// A database is read as its programs see it, whatever its size.
-  /// - Returns: `nil` where that cannot be, which is recorded: then it is a plain file.
+  /// Opens a database to be read as its programs see it, whatever its size.
+  /// - Returns: `nil` when that is not possible, which is recorded: then it is captured as a plain file.
   private func openDatabase(
     _ item: ScannedItem, _ database: SQLiteCapture, previous: Entry?, base: BaseFile?, after earlier: LargeFile?
   ) throws -> LargeFile? {
@@ -102,7 +103,7 @@ extension CapturePipeline {
       return nil
     }
     let head = Buffer(capacity: PageSize.headCount)
-    // What fails here fails again when it counts.
+    // A failure here will come again when it matters.
     head.count = (try? database.read(into: head.bytes, at: 0)) ?? 0
     let pageSize =
       base?.file.pageSize ?? earlier?.pageSize
@@ -125,7 +126,7 @@ extension CapturePipeline {
     }
   }
 
-  /// Hands out the steps that capture a large file: chunks of data, holes between them, and the end.
+  /// Gives the steps that capture a large file: chunks of data, holes between them, and the end.
   func forEachStep(of file: LargeFile, _ body: (CaptureStep, _ bytes: Int) throws -> Void) throws {
     let size = file.before.size
     let page = UInt64(file.pageSize)
@@ -152,7 +153,7 @@ extension CapturePipeline {
     try body(.end(file), 0)
   }
 
-  /// Captures a file at once on this thread, while the jobs of what comes after it may be under way.
+  /// Captures a file on this thread, while jobs for later paths may be in progress.
   func captureInline(_ file: LargeFile) throws {
     try forEachStep(of: file) { step, _ in
       spareJob.steps = [step]

@@ -3,16 +3,16 @@ internal import HoldfastModel
 internal import HoldfastSource
 internal import HoldfastSystem
 
-/// Files with several names: captured under the first that the walk meets, and as hard links to that under the others. What the scan saw may not hold any more when a
-/// name's turn comes; then another name takes its place.
+/// Files with several names. A file is captured under the first name that the walk meets, and as hard links under the
+/// others. When a name's turn comes, it may have changed since the scan: then another name takes its place.
 struct HardLinks {
-  /// What becomes of a hard link when its turn comes.
+  /// How to capture a hard link when its turn comes.
   enum Resolution {
-    /// It leads to what the scan saw; or is no hard link.
+    /// As it is: its first name still leads to the file that the scan saw. Also for entries that are no hard links.
     case sound
-    /// Its first name is lost: it is captured as the file itself, and is the first name of those after it.
+    /// As the file itself, because its first name is lost. It becomes the first name for the links after it.
     case inherits(from: Path)
-    /// Its first name is lost, and this one has taken its place.
+    /// As a link to `to`, which has replaced its lost first name.
     case leads(to: Path)
   }
 
@@ -28,16 +28,16 @@ struct HardLinks {
 
   private let root: OpenFile
   private let files: FileSystem
-  /// By file, until all of its names were seen.
+  /// The files whose names were not all seen yet.
   private var linked: [Key: LinkedFile] = [:]
-  /// First names that are lost, and the name that takes their place, once there is one.
+  /// Lost first names, with the name that replaces each, once there is one.
   private var lost: [Path: Path?] = [:]
 
   init(root: OpenFile, files: FileSystem) {
     (self.root, self.files) = (root, files)
   }
 
-  /// The name under which a file with several names is captured; `nil` for the first of them.
+  /// The first name of a file, if this is another name of it; `nil` for the first.
   mutating func otherName(of item: ScannedItem) -> Path? {
     guard item.status.kind == .file, item.status.linkCount > 1 else { return nil }
     let key = Key(device: item.status.device, inode: item.status.inode)
@@ -50,18 +50,19 @@ struct HardLinks {
     return nil
   }
 
-  /// A first name leads elsewhere than the scan saw.
+  /// Records that a first name no longer leads to the file that the scan saw.
   mutating func lose(_ first: Path) {
     lost[first] = .some(nil)
   }
 
-  /// An entry of the parent that cannot be examined, and stays as it is. A hard link can do so only where its first name is still there; in doubt it is.
+  /// Keeps an entry of the parent that cannot be examined. A hard link can be kept only while its first name is still
+  /// there; in doubt it is.
   mutating func keep(_ entry: Entry) {
     guard case .hardLink(let first) = entry.content, lost[first] == nil else { return }
     do throws(SystemError) {
       let status = try files.statusIfPresent(of: first, in: root)
       guard let status, status.inode == entry.identity.inode else { return lose(first) }
-      // It may have become another name of something that comes before it.
+      // It may have become another name of a file that comes before it.
       let file = linked[Key(device: status.device, inode: status.inode)]
       if let file, file.first != first, first < entry.path { lost[first] = .some(file.first) }
     } catch {
@@ -74,7 +75,7 @@ struct HardLinks {
     return heir.map { .leads(to: $0) } ?? .inherits(from: first)
   }
 
-  /// A name is captured as the file itself, in the place of a first name that is lost.
+  /// Records that a name was captured as the file itself, in place of a lost first name.
   mutating func inherit(_ heir: Path, from first: Path) {
     lost[first] = .some(heir)
   }

@@ -2,10 +2,12 @@ internal import HoldfastArchive
 package import HoldfastModel
 package import HoldfastSystem
 
-/// Commands of the site's around a backup: to freeze and thaw something, to take a file system snapshot, to tell somebody.
+/// Commands of the site around a backup: to freeze and thaw something, to take a file system snapshot, to notify
+/// somebody.
 ///
-/// Each sees `HOLDFAST_HOOK` (before, after, on-failure), `HOLDFAST_SOURCE` (the directory), and behind the backup `HOLDFAST_EXIT_STATUS` (how
-/// it would end) and, where one was committed, `HOLDFAST_SNAPSHOT` (its ID). What they print goes to standard error.
+/// Each command gets the variables `HOLDFAST_HOOK` (before, after, on-failure) and `HOLDFAST_SOURCE` (the directory);
+/// after the backup also `HOLDFAST_EXIT_STATUS` (how it would end) and, if a snapshot was committed,
+/// `HOLDFAST_SNAPSHOT` (its ID). Their output goes to standard error.
 package struct Hooks: Sendable {
   package var before: String?
   package var after: String?
@@ -13,8 +15,9 @@ package struct Hooks: Sendable {
 
   package init() {}
 
-  /// Runs a backup between its hooks. When `before` fails there is none; `after` runs whatever happened, also when a signal ended the backup.
-  /// - Throws: what the backup throws; else the failure of a hook: something may still be frozen.
+  /// Runs a backup between its hooks. If `before` fails, there is no backup. `after` always runs, even when a signal
+  /// ended the backup.
+  /// - Throws: the error of the backup; otherwise the failure of a hook, because something may still be frozen.
   package func surround(
     source: Path, progress: any ProgressObserver, cancellation: Cancellation, _ backup: () throws -> Backup.Report
   ) throws -> Backup.Report {
@@ -31,9 +34,9 @@ package struct Hooks: Sendable {
       environment["HOLDFAST_SNAPSHOT"] = report.envelope.snapshot.description
     }
     var failure: (any Error)?
-    // A signal has ended the backup; it must not keep the site from being thawed.
+    // A signal that ended the backup must not keep the site from being thawed.
     let unhurried = Cancellation()
-    // First of all the site is thawed: to tell somebody may take its time.
+    // The site is thawed first, because notifying somebody may take time.
     do { try run(after, "after", environment, unhurried) } catch { failure = error }
     if case .failure = outcome {
       do { try run(onFailure, "on-failure", environment, unhurried) } catch { failure = failure ?? error }
@@ -61,14 +64,14 @@ package struct Hooks: Sendable {
   }
 }
 
-/// A hook that failed behind a backup that did not.
+/// The failure of a hook after a successful backup.
 package struct HookError: OperatorError, Equatable {
   package let message: String
   package var hint: String? { "See whether everything runs again, then run the command by hand." }
   package var exitStatus: ExitStatus { .failed }
   package var scope: ErrorScope { .machine }
 
-  /// - Parameter snapshot: what was committed.
+  /// - Parameter snapshot: the snapshot that was committed.
   init(_ error: any Error, snapshot: String?) {
     let reason = (error as? any OperatorError)?.message ?? "\(error)"
     message =

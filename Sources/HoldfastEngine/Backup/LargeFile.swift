@@ -4,7 +4,8 @@ internal import HoldfastModel
 internal import HoldfastSource
 internal import HoldfastSystem
 
-/// A file that is captured chunk by chunk. Between its first step and its last, results come back in order and are collected here.
+/// A file that is captured in chunks. Between its first step and its last, results come back in order and are collected
+/// here.
 final class LargeFile {
   private static let attemptsMax = 3
 
@@ -12,11 +13,11 @@ final class LargeFile {
   let previous: Entry?
   let base: BaseFile?
   let source: any CapturedBytes
-  /// As it was when this attempt began.
+  /// The status when this attempt began.
   let before: FileStatus
   let pageSize: UInt32
   let attempt: Int
-  /// What this attempt is compared with: the base, overlaid by earlier attempts.
+  /// The digests that this attempt is compared with: the base, overlaid by earlier attempts.
   private(set) var feed: DigestFeed?
   private var digest = PageDigestStream()
   private var spools: [PageMapSpool]
@@ -24,10 +25,10 @@ final class LargeFile {
   private(set) var isCutShort = false
   private(set) var failure: SystemError?
 
-  /// Whether another attempt follows where this one does not see one moment.
+  /// Whether another attempt follows if the file changes during this one.
   var mayBeTriedAgain: Bool { attempt < Self.attemptsMax }
 
-  /// Whether nothing of this attempt counts any more: it has failed, or it is known already that another one follows.
+  /// Whether this attempt is worthless: it has failed, or it is already certain that another one follows.
   var isLost: Bool { failure != nil || (isCutShort && mayBeTriedAgain && !source.mayShrink) }
 
   init(
@@ -44,7 +45,7 @@ final class LargeFile {
     attempt = (earlier?.attempt ?? 0) + 1
     spool = PageMapSpool(scratch)
     spools = earlier.map { [$0.spool] + $0.spools } ?? []
-    // An earlier attempt may have seen more pages than there are now: the larger of both bounds its map.
+    // An earlier attempt may have seen more pages than there are now: the larger size bounds its map.
     let size = max(before.size, earlier?.before.size ?? 0, base?.file.size ?? 0)
     if base != nil || !spools.isEmpty {
       feed = DigestFeed(try Self.overlay(spools, base, size: size, pageSize, coversAll: false))
@@ -59,13 +60,14 @@ final class LargeFile {
   func add(_ chunk: Chunk, at location: PageLocation?) throws {
     if let failure = chunk.failure { self.failure = failure }
     isCutShort = isCutShort || chunk.isCutShort
-    // What is missing would be zeros, with which the next attempt would compare what is there. And it compares page by page from the beginning: nothing may follow a gap.
+    // Missing bytes would read as zeros, with which the next attempt would compare. It compares page by page from the
+    // beginning, so nothing may follow a gap.
     guard !isLost else { return }
     digest.add(chunk.digests)
     for extent in chunk.extents { try spool.append(extent.moved(to: location)) }
   }
 
-  /// The part of a hole that was no hole before.
+  /// The part of a hole that was not zeros before.
   func takeHole(firstPage: UInt64, pageCount: UInt64) throws -> [PageExtent] {
     var changed: [PageExtent] = []
     let end = firstPage + pageCount
@@ -85,14 +87,14 @@ final class LargeFile {
     return changed
   }
 
-  /// Pages of zeros that the file system does not store.
+  /// Adds pages of zeros that the file system does not store.
   func addHole(pageCount: UInt64, changed: [PageExtent]) throws {
     guard !isLost else { return }
     digest.addZeros(pageCount)
     for extent in changed { try spool.append(extent) }
   }
 
-  /// The entry with everything that was read.
+  /// The entry for everything that was read.
   func entry(extended: [ExtendedAttribute], consistency: ConsistencyClass) -> Entry {
     var content = FileContent(
       size: before.size, pageSize: pageSize, consistency: consistency,
@@ -109,7 +111,7 @@ final class LargeFile {
       identity: identity)
   }
 
-  /// The runs that the manifest records: what changed where it inherits, else all of them.
+  /// The extents for the manifest: all of them, or the changed ones if the file inherits.
   func extents() throws -> any PageMapReader {
     let inherits = base?.isSamePath ?? false
     return try Self.overlay(
@@ -130,7 +132,7 @@ final class LargeFile {
 }
 
 extension PageExtent {
-  /// The run with its place in the job's buffer turned into its place in an archive.
+  /// The same extent with its offset in the job's buffer replaced by its location in an archive.
   func moved(to start: PageLocation?) -> PageExtent {
     guard let location, let start else { return self }
     return PageExtent(
@@ -140,7 +142,7 @@ extension PageExtent {
   }
 }
 
-/// Runs in memory.
+/// Extents in memory.
 struct ListedExtents: PageMapReader {
   private var rest: ArraySlice<PageExtent>
   init(_ extents: [PageExtent]) { rest = extents[...] }

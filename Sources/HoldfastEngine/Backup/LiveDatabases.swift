@@ -6,16 +6,16 @@ internal import HoldfastSystem
 /// The databases of a source that are not captured as plain files.
 struct LiveDatabases {
   var sqlite: SQLiteDatabases
-  /// All databases of SQLite that were looked into, before the capture or during it.
+  /// The paths of all SQLite databases that were examined, before the capture or during it.
   private var knownPaths: Set<Path>
   private var knownFiles: Set<FileSystem.FileKey>
-  /// Those among them that are captured as plain files because nobody had them open.
+  /// Databases that are captured as plain files because nobody had them open.
   private(set) var atRest: [Path: SQLiteAtRest]
-  /// PostgreSQL data directories, running or not.
+  /// PostgreSQL data directories, whether a server runs on them or not.
   let clusters: [PostgresCluster]
-  /// The one among them that is captured while its server runs.
+  /// The cluster that is captured while its server runs.
   let postgres: PostgresBackup?
-  /// Directories that are not captured, and why.
+  /// Directories that are not captured, with the reason.
   let withheld: [Path: String]
   private let allowance: SQLiteAllowance
 
@@ -29,12 +29,12 @@ struct LiveDatabases {
     (knownPaths, knownFiles) = (Set(surveyed.map(\.path)), Set(surveyed.map(\.key)))
   }
 
-  /// The cluster that a path lies in.
+  /// The cluster that contains a path.
   func cluster(of path: Path) -> PostgresCluster? {
     clusters.first { $0.root.contains(path) }
   }
 
-  /// How a file is read that is no SQLite database.
+  /// The bytes of a file that is not an SQLite database.
   func source(of handle: OpenFile, at path: Path, before: FileStatus, attempt: Int) -> any CapturedBytes {
     guard let cluster = cluster(of: path) else {
       return atRest[path]?.bytes(of: handle, before: before, attempt: attempt)
@@ -44,19 +44,19 @@ struct LiveDatabases {
     return PostgresFile(cold: handle, at: path, in: cluster, before: before, attempt: attempt)
   }
 
-  /// Whether SQLite keeps the file beside a database that is captured without it.
+  /// Whether SQLite keeps this file beside a database that is captured without it.
   func isCompanion(_ path: Path, root: OpenFile, files: FileSystem) -> Bool {
     if sqlite.isCompanion(path) { return true }
     guard let database = SQLiteCandidate.database(ofCompanion: path) else { return false }
     if atRest[database] != nil { return true }
     if knownPaths.contains(database) { return false }
-    // The survey did not look into what is as the parent has it, with nothing beside it: somebody opened it since.
+    // The survey did not open a file that was unchanged and had no companion: somebody has opened it since.
     return isDatabase(database, root: root, files: files)
   }
 
-  /// Looks into a file that the survey did not look into, because it was made or put in the place of another one since, or was as the parent has it then; and into one
-  /// that was at rest, and is not as it was. What is a database is captured as its programs see it from now on.
-  /// - Returns: whether it is one, and is not of one instant with those that are held.
+  /// Examines a file that the survey did not open, because it was made, replaced or changed since; or one that was at
+  /// rest and has changed. If it is a database, it is now captured as its programs see it.
+  /// - Returns: whether it is a database that is not of one instant with those that are held.
   mutating func look(at item: ScannedItem, root: OpenFile, files: FileSystem) -> Bool {
     guard SQLiteCandidate.isPossible(item.status), sqlite.capture(of: item.status) == nil else { return false }
     if let known = atRest[item.path] {
@@ -79,13 +79,14 @@ struct LiveDatabases {
     return SQLiteCandidate.look(at: path, status: status, in: root, files: files) != nil
   }
 
-  /// Bytes by which the WALs of the databases grew while they were captured.
+  /// Bytes by which the WALs of the databases grew during the capture.
   var walGrowth: UInt64 {
     sqlite.walGrowth + (postgres?.span.map { $0.stop.value - $0.start.value } ?? 0)
   }
 
-  /// Makes sure that no server ran on what was captured without one: also one that cannot be seen from here writes to its log, or at a checkpoint to its control file. Where
-  /// neither changed, what was captured is what a crash would have left.
+  /// Checks that no server ran on a cluster that was captured without one. Even a server that cannot be seen from here
+  /// writes to its WAL, or at a checkpoint to its control file. If neither changed, the capture is what a crash would
+  /// have left.
   func checkStopped(root: OpenFile, files: FileSystem, _ record: ChangeRecord) throws {
     let cold = clusters.filter { !$0.isLive && withheld[$0.root] == nil }
     guard !cold.isEmpty else { return }
@@ -106,7 +107,7 @@ struct LiveDatabases {
 }
 
 extension PostgresBackup {
-  /// As an envelope records it; `nil` before it has ended.
+  /// The facts for the envelope; `nil` before the backup has ended.
   var recorded: Envelope.Postgres? {
     span.map {
       Envelope.Postgres(
@@ -117,7 +118,7 @@ extension PostgresBackup {
 }
 
 extension ChangeRecord {
-  /// Says of a database that it is captured as a plain file.
+  /// Reports that a database is captured as a plain file.
   func note(_ refusal: SQLiteDatabases.Refusal, progress: any ProgressObserver) {
     let reason = "it is an SQLite database that could not be opened (\(refusal.reason))"
     if refusal.isLive {

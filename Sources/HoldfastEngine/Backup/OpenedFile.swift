@@ -2,7 +2,7 @@ internal import HoldfastModel
 internal import HoldfastSource
 internal import HoldfastSystem
 
-/// A file with its status and its first page.
+/// An open file with its status and its first page.
 struct OpenedFile {
   let handle: OpenFile
   let status: FileStatus

@@ -3,7 +3,8 @@ internal import HoldfastSource
 internal import HoldfastSystem
 
 extension OtherDatabases {
-  /// Has the files of open databases called torn. Refuses a source that is itself the directory of a MariaDB or MySQL server that runs.
+  /// Marks the files of open databases as torn. Refuses a source that is itself the directory of a running MariaDB or
+  /// MySQL server.
   func check(_ record: ChangeRecord, root: OpenFile, files: FileSystem) throws {
     for database in inUse() {
       let holder = database.holder.map { "\($0)" } ?? ""
@@ -17,7 +18,7 @@ extension OtherDatabases {
     }
   }
 
-  /// Finds what was at rest when the capture began and was opened before it ended.
+  /// Finds databases that were at rest when the capture began and were opened before it ended.
   func checkAgain(_ record: ChangeRecord, root: OpenFile, files: FileSystem) throws {
     for database in openedMeanwhile() {
       if isOfSource(database, root, files) {
@@ -30,7 +31,8 @@ extension OtherDatabases {
     }
   }
 
-  /// Whether it is what makes the source the directory of a server. Below it, or of another user, it is no reason to leave the rest uncaptured.
+  /// Whether the database makes the source the data directory of a server. One below the source, or of another user, is
+  /// no reason to refuse the rest.
   private func isOfSource(_ database: InUse, _ root: OpenFile, _ files: FileSystem) -> Bool {
     guard database.kind == .mySQL, database.place.parent?.isEmpty ?? true,
       let file = try? files.status(of: database.place, in: root), let directory = try? root.status()

@@ -2,24 +2,24 @@ internal import HoldfastCodec
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// What is known of a stretch of pages from an earlier capture.
+/// The digests of consecutive pages from an earlier capture.
 struct BaseDigests {
-  /// 16 bytes a page, zeros for a page of zeros; for the first `count` pages of the stretch. Pages beyond were not there.
+  /// 16 bytes for each page, zeros for a page of zeros. Pages after the first `count` did not exist.
   var digests: [UInt8] = []
   var count: Int { digests.count / PageDigest.byteCount }
 
   static let none = BaseDigests()
 }
 
-/// Takes a stretch of pages apart: what is new is moved together, what was there before is dropped.
+/// Compares consecutive pages with an earlier capture: moves the changed ones together, and drops the others.
 struct PageComparison {
-  /// The digests of all pages of the stretch.
+  /// The digests of all pages.
   private(set) var digests: [UInt8]
-  /// What differs from the base. Locations are offsets in the buffer, with archive and frame still unknown.
+  /// The pages that differ. Locations are offsets in the buffer; archive and frame are not known yet.
   private(set) var extents: [PageExtent] = []
 
-  /// Digests `buffer.bytes[buffer.count..<buffer.count + length]`, compares page by page, and moves the pages to store together
-  /// behind `buffer.count`, which grows by them.
+  /// Digests `buffer.bytes[buffer.count..<buffer.count + length]`, compares page by page, and moves the pages to store
+  /// to `buffer.count`, which grows by them.
   init(buffer: Buffer, length: Int, firstPage: UInt64, pageSize: Int, base: BaseDigests) {
     let pageCount = (length + pageSize - 1) / pageSize
     let start = buffer.count

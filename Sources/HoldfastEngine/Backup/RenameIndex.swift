@@ -1,8 +1,8 @@
 internal import HoldfastArchive
 internal import HoldfastModel
 
-/// Finds a file of the parent's state that now has another name: by inode, then by the digest of its first page. Built once, when the first new
-/// file appears; eight bytes of key and eight of place a file.
+/// Finds a file of the parent's state that now has another name: by inode, then by the digest of its first page. Built
+/// when the first new file appears; takes eight bytes of key and eight of offset for each file.
 struct RenameIndex {
   private struct Key {
     let value: UInt64
@@ -53,17 +53,17 @@ struct RenameIndex {
   }
 }
 
-/// A file as the parent's state has it: what a capture is compared with.
+/// A file of the parent's state with which a capture is compared.
 struct BaseFile {
   let state: StateFile
   let file: FileContent
   let mapOffset: UInt64
-  /// Whether the manifest may say `inherits`; else its runs are written out.
+  /// Whether the manifest may say `inherits`; otherwise its extents are written out.
   let isSamePath: Bool
 
   func extents() -> any PageMapReader { state.extents(at: mapOffset, of: file) }
 
-  /// Whether its pages can be referred to from another path: where they lie is known.
+  /// Whether the locations of all its pages are known, so that another path can refer to them.
   func hasKnownLocations() throws -> Bool {
     var extents = extents()
     while let extent = try extents.next() {

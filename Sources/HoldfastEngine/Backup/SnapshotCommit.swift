@@ -5,30 +5,30 @@ internal import HoldfastRepository
 internal import HoldfastStore
 internal import HoldfastSystem
 
-/// The last steps of every run that makes a snapshot: prove that the new manifest, replayed, gives what it stands for; make the snapshot
-/// exist; keep its state for the next run.
+/// The last steps of every run that makes a snapshot: prove by replay that the new manifest gives the expected state,
+/// make the snapshot exist, and keep its state for the next run.
 struct SnapshotCommit {
   let repository: Repository
   let draft: SnapshotDraft
   let writer: WriterKey?
-  /// Of the source, where this run has seen it.
+  /// The path of the source, if this run has seen it.
   let path: Path?
   /// Where the state is kept; `nil` when no run will build on this snapshot.
   let cache: StateCache?
   /// Nothing is ever written into the source, not even a cache.
   let isCacheInSource: Bool
   let progress: any ProgressObserver
-  /// What the snapshot is tagged with from the beginning.
+  /// Tags that the snapshot gets from the beginning.
   var tags: Set<Tag> = []
 
   private var host: Host { repository.host }
 
   /// - Parameters:
-  ///   - state: what the manifest must give.
+  ///   - state: the state that the manifest must give.
   ///   - parent: the state that it builds on.
-  ///   - chain: what it builds on; `nil` for a full.
-  ///   - mismatch: what is thrown when it gives another state.
-  /// - Returns: why its tags are not noted, where that is so.
+  ///   - chain: the chain that it builds on; `nil` for a full.
+  ///   - mismatch: thrown when the manifest gives another state.
+  /// - Returns: why its tags could not be noted; `nil` when they were.
   @discardableResult
   func run(
     _ envelope: Envelope, state: Envelope.State, parent: StateFile?, chain: Chain?, mismatch: EngineError
@@ -51,7 +51,7 @@ struct SnapshotCommit {
     try Repository.write(
       manifest, to: Keys.manifest(envelope.source.name, envelope.sequence),
       of: repository.store)
-    // The snapshot exists from here on; without the cache the next run is only slower.
+    // The snapshot exists from here on. Without the cache, the next run is only slower.
     if let committed = try? repository.snapshotIfCommitted(envelope.source.name, envelope.sequence) {
       repository.memory?.remember(committed, path: path)
     }
@@ -59,8 +59,8 @@ struct SnapshotCommit {
     return prepared.damage
   }
 
-  /// What a reader would refuse is not committed: the manifest is read as it will be.
-  /// - Returns: the chain that it makes.
+  /// Reads the manifest as it will be stored: what a reader would refuse is not committed.
+  /// - Returns: the chain with the new snapshot.
   private func readBack(_ manifest: [UInt8], of envelope: Envelope, on chain: Chain?) throws -> Chain {
     do {
       let snapshot = try repository.snapshot(manifest, of: envelope.source.name, envelope.sequence)
@@ -88,7 +88,8 @@ struct SnapshotCommit {
     }
   }
 
-  /// Another host that shares the repository but not its locks may have taken this run's objects for leftovers.
+  /// Checks that the objects still exist. Another host that shares the repository but not its locks may have taken them
+  /// for leftovers.
   private func checkObjects(of envelope: Envelope) throws {
     let (name, sequence) = (envelope.source.name, envelope.sequence)
     try repository.checkPresence(Keys.body(name, sequence, envelope.body.id), length: envelope.body.length)
@@ -97,8 +98,8 @@ struct SnapshotCommit {
     }
   }
 
-  /// - Parameter scratchBytesMax: what a reader lets the state take.
-  /// - Returns: the state for the cache, where there is a place for it, and whether the next snapshot needs it.
+  /// - Parameter scratchBytesMax: the most bytes that a reader allows for the state.
+  /// - Returns: the state for the cache, if it can be kept, and whether the next snapshot needs it.
   private func prove(
     _ envelope: Envelope, state: Envelope.State, parent: StateFile?, scratchBytesMax: UInt64, mismatch: EngineError
   ) throws -> (cache: StateCache.Draft?, isNeeded: Bool) {
@@ -135,7 +136,7 @@ struct SnapshotCommit {
     }
   }
 
-  /// Replays once more, into a place that can be read: whether a restore will find what every hard link leads to.
+  /// Replays once more into a readable state, to check that every hard link leads to a file.
   private func leadToFiles(_ container: ContainerReader, parent: StateFile?, name: String) throws -> Bool {
     let older: [any ChangeReader] = parent.map { [$0.makeReader()] } ?? []
     let scratch = repository.scratch.make()

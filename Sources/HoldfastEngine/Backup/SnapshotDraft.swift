@@ -11,15 +11,15 @@ struct SnapshotDraft {
   let sequence: UInt64
   let archives: ArchiveSeries
   let body: BodyWriter
-  /// Under which the body is written.
+  /// The head of the body's container.
   let bodyHead: ContainerHead
   let commitBody: () throws -> Void
 
   /// - Parameters:
-  ///   - label: where the source lies, as text.
-  ///   - newest: of the source.
-  ///   - firstArchive: what the first archive is called along the chain.
-  ///   - gatheredBytes: up to how many plain bytes are gathered into a frame.
+  ///   - label: the path of the source, as text.
+  ///   - newest: the newest snapshot of the source.
+  ///   - firstArchive: the number of the first archive along the chain.
+  ///   - gatheredBytes: the most plain bytes that are gathered into a frame.
   ///   - archiveBytes: stored bytes at which the next archive begins.
   init(
     repository: Repository, name: SourceName, label: [UInt8], newest: Snapshot?, firstArchive: UInt64,
@@ -27,7 +27,7 @@ struct SnapshotDraft {
     archiveBytes: UInt64 = Limits.archiveBytes, isDryRun: Bool
   ) throws {
     let random = repository.host.random
-    // A number that was seen is never used again, also where its snapshot is gone.
+    // A number that was seen is never used again, even if its snapshot is gone.
     let seen: [UInt64?] = try [
       repository.sequences(of: name).last, newest?.sequence, repository.memory?.head(of: name)?.sequence,
       repository.notes(of: name).notes.highest,

@@ -4,10 +4,11 @@ internal import HoldfastModel
 internal import HoldfastSource
 internal import HoldfastSystem
 
-/// Captures what a command prints as the one file of a snapshot. Its bytes come once and in order, and their number is known at the end: so they are taken
-/// here and digested, compared and compressed by workers, and the entries are written down when the command has succeeded.
+/// Captures the output of a command as the single file of a snapshot. The bytes come once and in order, and their
+/// number is known only at the end. Workers digest, compare and compress them; the entries are recorded when the
+/// command has succeeded.
 final class StreamCapture {
-  // A dump holds what its database protects.
+  // A dump must be as protected as its database.
   private static let fileMode: UInt32 = 0o600
   private static let directoryMode: UInt32 = 0o700
 
@@ -26,8 +27,8 @@ final class StreamCapture {
   private var size: UInt64 = 0
 
   /// - Parameters:
-  ///   - path: of the file.
-  ///   - parent: the state that the snapshot builds on, and whose file the output is compared with.
+  ///   - path: the path of the file in the snapshot.
+  ///   - parent: the state that the snapshot builds on; the output is compared with its file.
   init(
     _ command: ShellCommand, as path: Path, host: Host, parent: StateFile?, compression: Compression,
     scratch: ScratchSpace, record: ChangeRecord, progress: any ProgressObserver
@@ -47,8 +48,8 @@ final class StreamCapture {
       perform: { $0.perform() })
   }
 
-  /// A name that held a directory must not become the history of a command by mistake.
-  /// - Parameter known: where the source of the newest snapshot lay, as far as this machine knows.
+  /// Checks that a name that was used for a directory does not become the history of a command by mistake.
+  /// - Parameter known: the path of the newest snapshot's source, as far as this machine knows.
   static func check(_ name: SourceName, known: String?) throws {
     guard let known, known.hasPrefix("/") else { return }
     throw EngineError(
@@ -56,7 +57,7 @@ final class StreamCapture {
       hint: "Say another --name.")
   }
 
-  /// The file that the output is compared with: the one at its path, else the first.
+  /// The file that the output is compared with: the one at its path, otherwise the first.
   private static func file(of state: StateFile, at path: Path) throws -> BaseFile? {
     let reader = state.makeReader()
     var first: BaseFile?
@@ -85,7 +86,7 @@ final class StreamCapture {
     try writeDown(owner)
   }
 
-  /// Takes the next stretch of the output.
+  /// Reads the next part of the output.
   /// - Returns: whether there may be more.
   private func take(from output: CommandOutput) throws -> Bool {
     let job = try pool.next()
@@ -155,7 +156,8 @@ final class StreamCapture {
   }
 }
 
-/// A stretch of the output with the memory to take it apart. The pages to store end up in `buffer`; where they fill most of a frame, the worker makes it.
+/// A part of the output with its memory. The pages to store end up in `buffer`; if they fill most of a frame, the
+/// worker makes it.
 private final class StreamJob {
   let buffer = Buffer(capacity: Limits.archiveFrameBytes)
   var firstPage: UInt64 = 0

@@ -4,10 +4,11 @@ internal import HoldfastModel
 internal import HoldfastRepository
 internal import HoldfastSystem
 
-/// Moves what a state needs into new archives: reads each frame once, in the order in which the frames lie, and tells where every run is now.
+/// Moves what a state needs into new archives: reads each frame once, in the order of page locations, and records the
+/// new location of every extent.
 ///
-/// Frames keep their order. So what is old and seldom changes stays together, apart from what was written lately and soon changes again, and the
-/// next merge finds many frames to carry over.
+/// Frames keep their order. So pages that seldom change stay together, apart from those that were written lately and
+/// will soon change again, and the next merge finds many frames to carry over.
 final class FrameMover {
   private let readers: ArchiveReaders
   private let archives: ArchiveSeries
@@ -15,7 +16,7 @@ final class FrameMover {
   private let pool: OrderedPool<MoveJob>
   private let cancellation: Cancellation
   private let progress: any ProgressObserver
-  /// Where the first live byte of the frame that came last lies now.
+  /// The new location of the first live byte of the frame that came last.
   private var origin: PageLocation?
 
   init(

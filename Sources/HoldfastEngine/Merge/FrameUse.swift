@@ -3,16 +3,16 @@ internal import HoldfastModel
 internal import HoldfastRepository
 internal import HoldfastSystem
 
-/// What a state needs of one frame.
+/// The part of one frame that a state needs.
 struct FrameUse {
   let archive: UInt64
   let frame: UInt32
-  /// Plain bytes that are needed, in ascending order and with gaps between them.
+  /// The needed ranges of plain bytes, ascending and with gaps between them.
   private(set) var live: [Range<Int>] = []
-  /// Of each of them, how many live bytes lie before it.
+  /// For each range, the number of live bytes before it.
   private var before: [Int] = []
   private(set) var liveBytes = 0
-  /// Pages that are needed; one that several files share counts once.
+  /// Number of needed pages; a page that several files share counts once.
   private(set) var pageCount: UInt64 = 0
   private(set) var extentCount = 0
 
@@ -21,7 +21,7 @@ struct FrameUse {
     self.frame = frame
   }
 
-  /// Runs come in the order of their offsets.
+  /// Extents must come in the order of their offsets.
   mutating func add(_ extent: StoredExtent) {
     extentCount += 1
     let last = live.last ?? 0..<0
@@ -41,7 +41,7 @@ struct FrameUse {
   /// Whether every byte of the frame is needed.
   func isWhole(_ entry: FrameEntry) -> Bool { live == [0..<Int(entry.plainCount)] }
 
-  /// Where a live byte lies when the dead ones before it are left out.
+  /// The offset of a live byte when the dead bytes before it are left out.
   func position(of offset: Int) -> Int {
     var low = 0
     var high = live.count
@@ -53,7 +53,7 @@ struct FrameUse {
   }
 }
 
-/// The frames that a state needs, in the order in which they lie.
+/// The frames that a state needs, in the order of page locations.
 struct FrameUses {
   private var extents: StoredExtents.Reader
   private var ahead: StoredExtent?
@@ -76,14 +76,14 @@ struct FrameUses {
 
 /// How a frame gets into the new archives.
 enum FrameWay {
-  /// As it is: every byte of it is live.
+  /// Unchanged: every byte of it is live.
   case carried
-  /// What is live of it becomes a frame of its own.
+  /// Its live bytes become a new frame.
   case remade
-  /// What is live of it is gathered with that of others.
+  /// Its live bytes are gathered with those of other frames.
   case gathered
 
-  /// Live bytes up to which they are gathered.
+  /// The most live bytes of a frame that is gathered.
   private static let gatheredBytesMax = Limits.archiveFrameBytes / 4
 
   init(_ use: FrameUse, of entry: FrameEntry) {
@@ -91,20 +91,20 @@ enum FrameWay {
   }
 }
 
-/// What a merge reads, carries over and makes anew: known before anything is written.
+/// What a merge will read, carry over and compress again: known before anything is written.
 package struct MergePlan: Sendable {
   /// Frames that are read, and their stored bytes.
   package private(set) var frames: UInt64 = 0
   package private(set) var readBytes: UInt64 = 0
-  /// Frames of which every byte is live, and their stored bytes.
+  /// Frames in which every byte is live, and their stored bytes.
   package private(set) var carriedFrames: UInt64 = 0
   package private(set) var carriedBytes: UInt64 = 0
   /// Live pages, and their bytes before compression.
   package private(set) var pages: UInt64 = 0
   package private(set) var pageBytes: UInt64 = 0
-  /// Plain bytes that are compressed anew.
+  /// Plain bytes that are compressed again.
   package private(set) var compressedBytes: UInt64 = 0
-  /// Stored bytes of the new archives, if what is compressed anew gets as small as it was.
+  /// Stored bytes of the new archives, if pages that are compressed again become as small as before.
   package private(set) var expectedBytes: UInt64 = 0
 
   init(_ extents: StoredExtents, readers: ArchiveReaders, cancellation: Cancellation) throws {
@@ -133,8 +133,8 @@ package struct MergePlan: Sendable {
 }
 
 extension ArchiveReaders {
-  /// The frame that is needed.
-  /// - Throws: `DamageError` when there is none, or it is too short.
+  /// The index entry of the frame.
+  /// - Throws: `DamageError` when there is no such frame, or it is too short.
   func entry(of use: FrameUse) throws -> FrameEntry {
     let reader = try reader(use.archive)
     guard use.frame < reader.frames.count else { throw DamageError(reader.name, "it has no frame \(use.frame)") }

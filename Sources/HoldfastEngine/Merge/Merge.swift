@@ -4,27 +4,28 @@ package import HoldfastModel
 package import HoldfastRepository
 internal import HoldfastStore
 internal import HoldfastSystem
-/// Makes the chain of a snapshot into a new full, from the repository alone: replay the chain, move its live pages into new archives, write
-/// the state down as the body of a full, prove it, commit. The full stands for the snapshot: it has its state, its times and its marks.
+/// Makes the chain of a snapshot into a new full, from the repository alone: replays the chain, moves its live pages
+/// into new archives, writes the state as the body of a full, proves it, and commits. The full stands for the snapshot:
+/// it has its state, its times and its notes.
 package struct Merge {
   package struct Options: Sendable {
     package var snapshot: SnapshotSelector
-    /// How frames are compressed that cannot be carried over.
+    /// The compression of frames that cannot be carried over.
     package var compression = Compression.standard
     /// Whether only to find out what would be done.
     package var isDryRun = false
     /// Whether to wait for another run on the same source.
     package var waitsForLock = false
-    /// Bytes of memory for each of the two lists of runs, beyond which they go to a scratch file.
+    /// Bytes of memory for each of the two lists of extents; beyond that they go to a scratch file.
     package var listBytes = 16 << 20
 
     package init(_ snapshot: SnapshotSelector) { self.snapshot = snapshot }
   }
 
   package struct Report: Sendable {
-    /// What was merged, with all that it builds on.
+    /// The snapshot that was merged, with its chain.
     package let chain: Chain
-    /// The new full; `nil` when there was nothing to merge, and for a dry run.
+    /// The new full; `nil` when there was nothing to merge, and in a dry run.
     package let envelope: Envelope?
     /// `nil` when there was nothing to merge.
     package let plan: MergePlan?
@@ -57,7 +58,7 @@ package struct Merge {
       of: name, removesLeftovers: !options.isDryRun, progress: progress)
     if !options.isDryRun, let newest { try repository.store.settle(below: Keys.snapshot(name, newest.sequence)) }
 
-    // Again, now that nobody else adds to the source: the latest may be another one.
+    // Chosen again under the lock: the latest snapshot may be another one by now.
     let chain = try repository.chain(to: try choose { _ in })
     try checkKeys(to: chain)
     guard try isWorthwhile(chain) else {
@@ -86,7 +87,7 @@ package struct Merge {
     try options.snapshot.choose(in: repository, onDamage: onDamage)
   }
 
-  /// Every page is proved, so every frame is opened.
+  /// Checks that there is a key for every frame: every page is verified, so every frame is opened.
   private func checkKeys(to chain: Chain) throws {
     guard let sealed = repository.sealed, try !sealed.opens(chain.tip) else { return }
     let refusal = try sealed.refusal(
@@ -96,7 +97,7 @@ package struct Merge {
       hint: "A merge opens and proves every page, so it runs where such a key is. " + (refusal.hint ?? ""))
   }
 
-  /// A full is merged only to seal it to others than it was.
+  /// Whether a merge changes anything. A full is merged only to seal it to other recipients.
   private func isWorthwhile(_ chain: Chain) throws -> Bool {
     guard chain.snapshots.count == 1 else { return true }
     return try repository.sealed.map { try !$0.hasSameRecipients(as: chain.full) } ?? false
@@ -128,7 +129,7 @@ package struct Merge {
     let envelope = envelope(
       of: chain, draft, archives: archives, body: try draft.body.finish(), state: state.summary, plan)
 
-    // Nothing is built on the merge of an older snapshot, and the cache of the newest is still needed.
+    // No snapshot builds on the merge of an older one, and the cache of the newest is still needed.
     let isNewest = newest.map { $0.standsFor <= original.standsFor } ?? true
     let commit = SnapshotCommit(
       repository: repository, draft: draft, writer: writer, path: nil, cache: isNewest ? cache : nil,
@@ -152,7 +153,7 @@ package struct Merge {
       consistency: original.envelope.consistencyClass, incomplete: original.envelope.incomplete,
       program: Program.nameAndVersion, postgres: original.envelope.postgres,
       keyring: repository.sealed?.revision.reference)
-    // How dense the source was when all of it was captured: fulls to come are compared with that.
+    // The density of the source when all of it was captured, with which later fulls are compared.
     envelope.comparison = chain.full.envelope.comparison
     envelope.comparison?.anomalies = []
     envelope.merged = Envelope.Merge(standingFor: original, at: TimeText.utc(host.clock.now()))
@@ -161,7 +162,7 @@ package struct Merge {
 }
 
 extension Envelope.Merge {
-  /// What is merged again goes on standing for the snapshot for which it stood.
+  /// The merge of a merged full stands for the same snapshot as that.
   fileprivate init(standingFor original: Snapshot, at time: String) {
     self =
       original.envelope.merged

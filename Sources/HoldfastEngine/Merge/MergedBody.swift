@@ -2,11 +2,11 @@ internal import HoldfastArchive
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// Writes a complete state as the body of a full, its stored runs at their new places.
+/// Writes a complete state as the body of a full, with the new locations of its extents.
 struct MergedBody {
   let body: BodyWriter
   let cancellation: Cancellation
-  /// Thrown when a run has no new place.
+  /// Thrown when an extent has no new location.
   let lost: EngineError
 
   func write(_ state: StateFile, at places: MovedExtents) throws {
@@ -35,7 +35,7 @@ struct MergedBody {
   }
 }
 
-/// Makes one run of runs that follow one another in the file and where they are stored.
+/// Joins extents that are adjacent both in the file and where they are stored.
 private struct JoinedExtents {
   let pageSize: UInt64
   private(set) var waiting: PageExtent?
@@ -44,13 +44,13 @@ private struct JoinedExtents {
     self.pageSize = pageSize
   }
 
-  /// - Returns: a run to which nothing more can be joined.
+  /// - Returns: an extent to which nothing more can be joined.
   mutating func add(_ extent: PageExtent) -> PageExtent? {
     guard var whole = waiting, follows(extent, whole) else {
       defer { waiting = extent }
       return waiting
     }
-    // Given up for as long as the digests grow: else they would be copied each time.
+    // Released while the digests grow; otherwise they would be copied each time.
     waiting = nil
     whole.count += extent.count
     whole.digests += extent.digests

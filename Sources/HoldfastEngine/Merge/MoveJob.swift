@@ -4,18 +4,18 @@ internal import HoldfastModel
 internal import HoldfastRepository
 internal import HoldfastSystem
 
-/// One frame on its way from an old archive into a new one: read, opened, decompressed, every page of it proved where it will lie, and made
-/// ready to be stored. Filled by the owner, performed by a worker.
+/// One frame on its way from an old archive to a new one: it is read, opened and decompressed, every page is verified
+/// at its new position, and the result is made ready to be stored. Filled by the owner, performed by a worker.
 final class MoveJob {
-  /// So many runs are proved with one reading of the frame: more are those of a frame that very many files share.
+  /// The most extents that are verified with one reading of the frame. A frame that very many files share has more.
   private static let extentsMax = 4096
   private static let digestBytesMax = 1 << 20
   private(set) var use = FrameUse(archive: 0, frame: 0)
   private(set) var way = FrameWay.gathered
   private(set) var extents: [StoredExtent] = []
-  /// Whether the frame is stored by this job; the jobs behind it prove more runs of the same frame.
+  /// Whether this job stores the frame. Further jobs verify more extents of the same frame.
   private(set) var storesFrame = false
-  /// The frame as it is stored now; `nil` where what is live of it is gathered.
+  /// The new frame; `nil` when its live bytes are gathered.
   private(set) var frame: StoredFrame?
   /// The archive for which it is made.
   private(set) var head: ContainerHead?
@@ -33,12 +33,12 @@ final class MoveJob {
     frames = try FrameMaker(compression, capacity: Limits.frameStoredBytesMax)
   }
 
-  /// What is live of the frame, close together.
+  /// The live bytes of the frame, without gaps.
   var live: UnsafeRawBufferPointer { plain.used }
 
   // MARK: The owner's
 
-  /// - Parameter head: the archive for which a frame is to be made; `nil` where none is.
+  /// - Parameter head: the archive for which a frame is to be made; `nil` when none is.
   func prepare(_ use: FrameUse, _ way: FrameWay, reader: ContainerReader, storesFrame: Bool, head: ContainerHead?) {
     (self.use, self.way, self.reader, self.storesFrame, self.head) = (use, way, reader, storesFrame, head)
     extents.removeAll(keepingCapacity: true)
@@ -69,7 +69,7 @@ final class MoveJob {
     }
   }
 
-  /// Where the frame is carried over its stored bytes are proved as well, and what its codec made is taken as it is.
+  /// When the frame is carried over, its stored bytes are verified too, and its compressed bytes are kept.
   private func read(from reader: ContainerReader) throws {
     var isCarried = false
     if case .carried = way { isCarried = true }
@@ -94,7 +94,7 @@ final class MoveJob {
     }
   }
 
-  /// Pages are proved where they will lie, so that no reckoning of places can be wrong and go unseen.
+  /// Verifies the pages at their new position, so that an error in computing positions is noticed.
   private func prove(_ extent: StoredExtent, name: String) throws {
     let start = use.position(of: extent.range.lowerBound)
     let pages = UnsafeRawBufferPointer(rebasing: live[start..<start + extent.byteCount])

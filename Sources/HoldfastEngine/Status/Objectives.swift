@@ -1,10 +1,10 @@
-/// What an operator has promised of every source; `nil`: nothing.
+/// What an operator has promised for every source; `nil` for no promise.
 package struct Objectives: Sendable, Hashable {
-  /// How old the newest complete snapshot may be, in seconds (RPO).
+  /// The greatest age of the newest complete snapshot, in seconds (RPO).
   package var maxAge: Double?
-  /// How many snapshots the chain of the newest may have.
+  /// The most snapshots in the chain of the newest.
   package var maxChain: Int?
-  /// Within how many seconds every stored byte is to be proved anew.
+  /// Seconds within which every stored byte must be verified again.
   package var proveWithin: Double?
 
   package init() {}
@@ -12,7 +12,7 @@ package struct Objectives: Sendable, Hashable {
   package var isEmpty: Bool { self == Objectives() }
 }
 
-/// One of them.
+/// The kind of an objective.
 package enum Objective: String, CaseIterable, Sendable {
   case age, chain, proof
 }

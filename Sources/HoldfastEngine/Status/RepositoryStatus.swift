@@ -5,18 +5,19 @@ internal import HoldfastStore
 internal import HoldfastSystem
 
 extension Repository {
-  /// How the sources are doing, in ascending order of their names; one after the other, so that memory does not grow with their number.
+  /// The status of each source, in ascending order of names. Sources are read one after the other, so that memory does
+  /// not grow with their number.
   /// - Parameters:
-  ///   - name: of one of them; `nil`: all, those among them that only the journal knows.
-  ///   - expected: sources that there should be.
-  ///   - objectives: what was promised of a source.
+  ///   - name: one source; `nil` for all, including those that only the journal knows.
+  ///   - expected: sources that should exist.
+  ///   - objectives: the objectives of a source.
   package func status(
     of name: SourceName?, expected: [SourceName] = [], _ objectives: (SourceName) -> Objectives
   ) throws -> [SourceStatus] {
     let journal = Journal(of: self)
-    // Where it cannot be read, reading that of each source says why.
+    // When this cannot be read, reading the journal of each source reports why.
     let noted = (try? journal.sources()) ?? []
-    // What is missing as a whole is damage where this machine has seen it; `allSnapshots` says so.
+    // A source that is missing as a whole is damage if this machine has seen it; `allSnapshots` reports that.
     let known = Set(try sourceNames()).union(memory?.sources ?? [])
     let names = name.map { [$0] } ?? known.union(noted).union(expected).sorted()
     return try names.map { name in
@@ -32,7 +33,7 @@ extension Repository {
         facts.journal = reading.entries
         facts.journalDamage = reading.damage.map(\.message)
       } catch let error as any OperatorError where !(error is Interrupted) {
-        // It is information only: what rests on it is unknown then.
+        // The journal is information only: what rests on it is then unknown.
         facts.journalDamage = [error.message]
       }
       return StatusComputation(facts, objectives(name), now: host.clock.now()).run()

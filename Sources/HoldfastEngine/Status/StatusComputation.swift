@@ -3,15 +3,15 @@ package import HoldfastModel
 internal import HoldfastRepository
 internal import HoldfastSystem
 
-/// Computes how a source is doing: from its snapshots, its journal, what was promised, and the time. Reads nothing.
+/// Computes the status of a source from its snapshots, its journal, its objectives and the time. Reads nothing.
 package struct StatusComputation {
-  /// What is known of a source.
+  /// The known facts about a source.
   package struct Facts: Sendable {
     package var name: SourceName
-    /// Those whose manifests can be read, by ascending sequence.
+    /// Snapshots whose manifests can be read, by ascending sequence.
     package var snapshots: [Snapshot]
     package var damage: [String]
-    /// Those that have anomalies which nobody has accepted.
+    /// Snapshots with anomalies that nobody has accepted.
     package var suspicious: Set<Identifier> = []
     /// The oldest first.
     package var journal: [JournalEntry]
@@ -29,9 +29,9 @@ package struct StatusComputation {
     }
   }
 
-  /// Clocks of two machines may differ by so much: what is less ahead is now.
+  /// The clocks of two machines may differ by this much: a time that is less ahead counts as now.
   static let skewSeconds = 60.0
-  /// Where nothing else is said, verified and growth are looked for in so many days.
+  /// Verifies and growth of this many days count, unless an objective says otherwise.
   package static let standardDays = 30.0
   static let daySeconds = 86_400.0
 
@@ -71,7 +71,7 @@ package struct StatusComputation {
     return status
   }
 
-  /// Seconds since; `nil` where it lies ahead.
+  /// Seconds since; `nil` when the time is later than now.
   func age(of time: Timestamp) -> Double? {
     let seconds = time.secondsUntil(now)
     return seconds < -Self.skewSeconds ? nil : max(0, seconds)
@@ -86,7 +86,7 @@ package struct StatusComputation {
     status.storedBytes = facts.snapshots.reduce(0) { $0.saturatingAdding($1.envelope.storedBytes) }
     status.growthPerDay = growthPerDay
     guard let newest = facts.snapshots.max(by: Snapshot.isOlder) else { return }
-    // One repository: a place. Replicas will add one each, parity as many as it bears the loss of.
+    // One repository is one copy. Replicas will add one each, parity as many losses as it can repair.
     status.redundancyDegree = 1
     let envelope = newest.envelope
     let chain = history.chain(to: newest)
@@ -102,7 +102,7 @@ package struct StatusComputation {
     status.completeAge = status.completeStarted.flatMap { age(of: $0) }
   }
 
-  /// What the oldest snapshot took is no growth: it is where the source began, or what pruning left.
+  /// Bytes per day. The oldest snapshot does not count as growth: it is where the source began, or what pruning left.
   private var growthPerDay: Double? {
     let made = facts.snapshots.map { (time: $0.madeAt, bytes: $0.envelope.storedBytes) }.sorted { $0.time < $1.time }
     guard let oldest = made.first?.time, let known = age(of: oldest) else { return nil }
@@ -134,12 +134,13 @@ package struct StatusComputation {
 
   // MARK: Verified
 
-  /// The share of the stored bytes of snapshots that verifies have proved lately; `nil` where the journal cannot say.
+  /// The share of the snapshots' stored bytes that was verified lately; `nil` when the journal cannot tell.
   ///
-  /// A verify proves what was stored before it began. One that reads a random share proves each byte with that probability, and several do so
-  /// independently of each other; so this is the share that is expected. Those of `holdfast run` follow on each other and add up.
+  /// A verify covers what was stored before it began. A verify of a random share reads each byte with that probability,
+  /// independent of others: the result is the expected share. The shares that `holdfast run` verifies follow each other
+  /// and add up.
   /// - Parameters:
-  ///   - seconds: how far back.
+  ///   - seconds: how far back to look.
   ///   - oldest: when the first snapshot was made.
   func provedShare(of snapshots: [Snapshot], since seconds: Double, oldest: Timestamp?) -> Double? {
     let total = snapshots.reduce(0.0) { $0 + Double($1.envelope.storedBytes) }
@@ -152,7 +153,7 @@ package struct StatusComputation {
         chain: history.members(of: $0.snapshot))
     }
     if verifies.isEmpty {
-      // Where the journal does not look back so far, somebody may have verified: that is not known.
+      // Before the journal begins there may have been verifies that nobody knows of.
       guard let begin = journal.oldest, let oldest else { return nil }
       let looksFarEnough = age(of: begin).map { $0 >= seconds } ?? false
       return looksFarEnough || begin <= oldest ? 0 : nil
@@ -168,20 +169,20 @@ package struct StatusComputation {
     return min(1, proved / total)
   }
 
-  /// A verify that proved something.
+  /// A verify that read data.
   private struct Verified {
     let began: Timestamp
     let share: Double
-    /// Where its share begins, in an order that never changes; `nil`: it was drawn.
+    /// Where its share begins in the fixed order; `nil` when it was drawn at random.
     let begin: Double?
     let chain: Set<Identifier>?
 
-    /// Which share those reached together that did not draw theirs.
+    /// The share that was covered by all verifies with a fixed begin.
     static func reached(by verified: [Verified]) -> Double {
       let spans = verified.flatMap { one -> [(from: Double, to: Double)] in
         guard let begin = one.begin else { return [] }
         let end = begin + one.share
-        // Behind the end the order begins again.
+        // After the end, the order begins again.
         return end <= 1 ? [(begin, end)] : [(begin, 1), (0, end - 1)]
       }.sorted { $0.from < $1.from }
       var (reached, end) = (0.0, 0.0)
@@ -223,7 +224,7 @@ package struct StatusComputation {
 
   // MARK: Availability
 
-  /// A snapshot counts from when it was committed, and until it is older than the objective.
+  /// A snapshot counts from its commit until it is older than the objective.
   private func availability(_ status: inout SourceStatus) -> Double? {
     guard let maxAge = objectives.maxAge, let begin = journal.oldest, let window = age(of: begin), window > 0 else {
       return nil

@@ -3,10 +3,10 @@ internal import HoldfastModel
 internal import HoldfastRepository
 internal import HoldfastSystem
 
-/// Who builds on whom, among the snapshots of a source that can be read.
+/// The chains of a source's readable snapshots.
 struct StatusHistory {
   private var known: [Identifier: Snapshot] = [:]
-  /// Those whose chain is there down to its full.
+  /// Snapshots whose chain is complete.
   private(set) var restorable: Set<Identifier> = []
 
   /// - Parameter snapshots: by ascending sequence.
@@ -23,7 +23,7 @@ struct StatusHistory {
     }
   }
 
-  /// From a snapshot to its full; `nil` where something is missing.
+  /// The snapshots from one to its full; `nil` when one is missing.
   func chain(to tip: Snapshot) -> [Snapshot]? {
     guard restorable.contains(tip.id) else { return nil }
     var chain = [tip]
@@ -31,7 +31,7 @@ struct StatusHistory {
     return chain
   }
 
-  /// A snapshot and all that it builds on; `nil` where none is meant: then all are.
+  /// A snapshot and all that it builds on; `nil` without an ID, which means all snapshots.
   func members(of id: Identifier?) -> Set<Identifier>? {
     guard let id else { return nil }
     return Set(known[id].flatMap { chain(to: $0) }?.map(\.id) ?? [id])
@@ -41,33 +41,34 @@ struct StatusHistory {
 extension Snapshot {
   var isComplete: Bool { envelope.incomplete == 0 }
 
-  /// When it was committed, as far as it says; of a merged one, when what it stands for was.
+  /// When the snapshot was committed; for a merged one, when the snapshot that it stands for was.
   var finishedAt: Timestamp { TimeText.parse(envelope.time.finished) ?? envelope.started }
 
   /// When its bytes were stored.
   var madeAt: Timestamp { envelope.merged.flatMap { TimeText.parse($0.time) } ?? finishedAt }
 }
 
-/// The runs of a source that the journal remembers.
+/// The runs of a source in the journal.
 struct StatusJournal {
-  /// Those that count, the oldest first: not those that found another run at work.
+  /// The runs that count, the oldest first: all except those that found another run at work.
   let counted: [JournalEntry]
-  /// Since when it remembers.
+  /// The time of the first entry.
   let oldest: Timestamp?
 
   init(_ entries: [JournalEntry], now: Timestamp) {
     counted = entries.filter { $0.status != ExitStatus.locked.rawValue }
-    // The first that was written, not the smallest time: a clock that was once wrong by years makes no long memory. One that was ahead says nothing.
+    // The first entry that was written, not the one with the smallest time: a clock that was once wrong by years must
+    // not make a long history. A time later than now is ignored.
     oldest = entries.lazy.map { Timestamp(milliseconds: $0.began) }.first { $0 <= now }
   }
 
-  /// Verifies that read data and found nothing that costs any.
+  /// Verifies that read data and found no damage to data.
   var verifies: [JournalEntry] {
     counted.filter { $0.command == .verify && ($0.share ?? 0) > 0 && !$0.hasFailed }
   }
 
-  /// The last verify that found damage which costs data, unless a later one shows that it is gone: one of manifests alone says nothing of data, and
-  /// one of a random share may have missed it.
+  /// The last verify that found damage to data, unless a later one shows that it is gone. A verify of manifests alone
+  /// says nothing about data, and one of a random share may have missed the damage.
   var standingDamage: JournalEntry? {
     let verifies = counted.filter { $0.command == .verify }
     guard let last = verifies.lastIndex(where: { $0.status == ExitStatus.dataLoss.rawValue }) else { return nil }
@@ -79,7 +80,7 @@ struct StatusJournal {
     return isGone ? nil : found
   }
 
-  /// Restores of something into an empty target.
+  /// Restores into an empty target.
   var restores: [JournalEntry] {
     counted.filter {
       ($0.command == .restore || $0.command == .drill) && !$0.hasFailed && $0.isDelta != true
@@ -89,7 +90,7 @@ struct StatusJournal {
 }
 
 extension JournalEntry {
-  /// Whether the run did not do what it should. One that is incomplete, or found damage that costs nothing, did.
+  /// Whether the run failed. A run that was incomplete, or found damage that affects no data, did not.
   var hasFailed: Bool {
     let fine: [ExitStatus] = [.done, .incomplete, .repairableDamage]
     return !fine.contains { $0.rawValue == status }

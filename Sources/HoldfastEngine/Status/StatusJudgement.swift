@@ -1,12 +1,12 @@
 internal import HoldfastArchive
 internal import HoldfastModel
 
-/// What is not as it should be.
+/// Judges a status: missed objectives and concerns.
 extension StatusComputation {
-  /// A verify that reads random shares never reaches all: so much of what is due is enough.
+  /// The share that is enough. A verify that reads random shares never reaches all.
   private static let provedShareMin = 0.95
 
-  /// An objective that cannot be shown to be met is missed.
+  /// The missed objectives. An objective that cannot be shown to be met is missed.
   func missed(_ status: SourceStatus) -> [SourceStatus.Missed] {
     var missed: [SourceStatus.Missed] = []
     if let maxAge = objectives.maxAge, let text = ageMiss(status, maxAge) {
@@ -40,7 +40,7 @@ extension StatusComputation {
     return age > maxAge ? "the newest complete snapshot is \(Amount.age(age)) old, and \(allowed)" : nil
   }
 
-  /// Only what was there for so long is due.
+  /// Says that too little was verified. Only snapshots that are older than `within` are due.
   private func verifyMiss(_ within: Double) -> String? {
     let due = facts.snapshots.filter { age(of: $0.madeAt).map { $0 > within } ?? false }
     guard !due.isEmpty else { return nil }

@@ -1,14 +1,14 @@
 package import HoldfastArchive
 package import HoldfastModel
 
-/// One run of a command from its beginning to its end, as the journal keeps it and as whoever is told of it gets it.
+/// One run of a command from beginning to end, as the journal keeps it and as notifications report it.
 package struct RunRecord: Sendable {
-  /// What it did to one source.
+  /// What the run did to one source.
   package struct Part: Sendable {
     package var source: SourceName
-    /// How it would have ended with this source alone; `nil`: as the run did.
+    /// The exit status that this source alone would have given; `nil` when it is that of the run.
     package var status: ExitStatus?
-    /// How long it worked on this source; `nil`: as long as the run took.
+    /// The seconds that the run spent on this source; `nil` for the duration of the run.
     package var seconds: Double?
     package var snapshot: Identifier?
     package var sequence: UInt64?
@@ -17,33 +17,33 @@ package struct RunRecord: Sendable {
     package var storedBytes: UInt64?
     package var provedBytes: UInt64?
     package var restoredBytes: UInt64?
-    /// Of a verify: which share of the stored bytes was read, 0 to 1.
+    /// For a verify: the share of the stored bytes that was to be read, 0 to 1.
     package var share: Double?
-    /// Where in the fixed order of all that is stored that share begins; `nil`: it was drawn.
+    /// Where that share begins in the fixed order of all stored objects; `nil` when it was drawn at random.
     package var begin: Double?
-    /// Whether a restore was one over what was there.
+    /// Whether a restore was made over existing files.
     package var isDelta = false
-    /// Paths that were not captured or restored whole.
+    /// Number of paths that were not captured or restored whole.
     package var incomplete: UInt64 = 0
-    /// What was found wrong with this source.
+    /// The faults that were found in this source.
     package var findings: [String] = []
 
     package init(_ source: SourceName) { self.source = source }
   }
 
   package let command: RunCommand
-  /// The machine that it ran on.
+  /// The machine on which the run took place.
   package let host: String
   package let began: Timestamp
   package var ended: Timestamp
   package var seconds: Double
   package var status: ExitStatus
-  /// Why it failed.
+  /// Why the run failed; `nil` when it did not.
   package var failure: String?
   package var warningCount: UInt64
-  /// The first of them.
+  /// The first warnings.
   package var warnings: [String]
-  /// Empty where it failed before it knew what to work on.
+  /// Empty when the run failed before it knew its sources.
   package var parts: [Part]
 
   package init(
@@ -57,8 +57,8 @@ package struct RunRecord: Sendable {
     self.parts = parts
   }
 
-  /// What the journal of one source keeps of it.
-  /// - Parameter isSealed: whether nothing is kept that may name files: no texts, only how many.
+  /// The entry for the journal of one source.
+  /// - Parameter isSealed: whether texts are left out because they may name files; then only their number is kept.
   package func entry(of part: Part, isSealed: Bool) -> JournalEntry {
     var entry = JournalEntry(
       command: command, host: host, began: began.milliseconds, ended: ended.milliseconds,
@@ -85,7 +85,7 @@ package struct RunRecord: Sendable {
 }
 
 extension Timestamp {
-  /// Since 1970-01-01 UTC, cut to whole ones.
+  /// Milliseconds since 1970-01-01 UTC, cut.
   package var milliseconds: Int64 { microseconds / 1000 }
 
   package init(milliseconds: Int64) {

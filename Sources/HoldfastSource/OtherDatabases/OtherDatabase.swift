@@ -1,12 +1,12 @@
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// A database of a kind that cannot be captured while it is open, as a look at its files found it.
+/// A database of a kind that cannot be captured while it is open, found by looking at its files.
 package struct OtherDatabase {
   package enum Kind: Sendable, Equatable {
     case mySQL, lmdb, rocksDB, levelDB
 
-    /// With its article.
+    /// The name of the kind, with its article.
     package var name: String {
       switch self {
       case .mySQL: "a MariaDB or MySQL server"
@@ -19,18 +19,19 @@ package struct OtherDatabase {
 
   let kind: Kind
   let place: Path
-  /// Those that whoever opens the database locks or opens for writing, as they were.
+  /// The files that a program locks or opens for writing when it opens the database, with their status when they were
+  /// found.
   private var watched: [(path: Path, status: FileStatus)] = []
 
   var keys: [FileSystem.FileKey] { watched.map { FileSystem.FileKey($0.status) } }
 
-  /// `nil` where the file is none of such a database, or cannot be looked at.
+  /// `nil` when the file does not belong to such a database, or cannot be examined.
   init?(_ suspect: Suspect, in root: OpenFile, files: FileSystem) {
     guard let head = Head(of: suspect.path, in: root, files: files) else { return nil }
     let lock: Path?
     switch suspect.family {
     case .mySQL:
-      // What is captured through SQLite may have any name.
+      // A database that is captured through SQLite may have any name.
       guard !head.isSQLite else { return nil }
       (kind, place, lock) = (.mySQL, suspect.path, nil)
     case .lmdb:
@@ -62,7 +63,7 @@ package struct OtherDatabase {
 
   func lockHolder(in root: OpenFile, files: FileSystem) -> FileHolder? {
     for (path, _) in watched {
-      // A name that became something else is found by `hasChanged`.
+      // A name that has become another file is found by `hasChanged`.
       if let file = try? files.openForCapture(path, in: root), let holder = try? file.lockHolder(files) {
         return holder
       }
@@ -77,7 +78,8 @@ package struct OtherDatabase {
     }
   }
 
-  /// The files that tell its state. Tables of RocksDB and LevelDB are not among them: once written they never change.
+  /// The files that show the database's state. Tables of RocksDB and LevelDB are not among them: once written they
+  /// never change.
   func writtenFiles(in root: OpenFile, files: FileSystem) -> [Path] {
     guard kind == .rocksDB || kind == .levelDB else { return [place] }
     let written = Self.names(in: place, of: root, files: files).filter { name in
@@ -89,7 +91,7 @@ package struct OtherDatabase {
 }
 
 extension OtherDatabase {
-  /// A file whose name makes it worth a look.
+  /// A file whose name suggests such a database.
   struct Suspect {
     enum Family {
       case mySQL, lmdb
@@ -98,9 +100,9 @@ extension OtherDatabase {
     }
 
     let family: Family
-    /// The file that would be the database, or belong to it.
+    /// The file that may be the database, or a part of it.
     let path: Path
-    /// Whether it is one of many.
+    /// Whether it is one of many table files.
     var isTable = false
 
     private static let serverFiles = ["ibdata1", "aria_log_control", "ib_logfile0"].map { Array($0.utf8) }
@@ -117,7 +119,7 @@ extension OtherDatabase {
       } else if name.elementsEqual(Self.dataName) {
         (family, self.path) = (.lmdb, path)
       } else if name.count > Self.lockSuffix.count, name.suffix(Self.lockSuffix.count).elementsEqual(Self.lockSuffix) {
-        // An environment that is a file, opened with MDB_NOSUBDIR.
+        // An LMDB environment that is a single file, opened with MDB_NOSUBDIR.
         (family, self.path) = (.lmdb, Path(bytes: Array(path.bytes.dropLast(Self.lockSuffix.count))))
       } else if name.suffix(Self.tableSuffix.count).elementsEqual(Self.tableSuffix) {
         (family, self.path, isTable) = (.mySQL, path, true)
@@ -151,7 +153,7 @@ extension OtherDatabase {
 
     var isSQLite: Bool { bytes.starts(with: Array("SQLite format 3".utf8)) }
 
-    /// A meta page with LMDB's magic number behind the page's header, in either byte order.
+    /// Whether a meta page with LMDB's magic number, in either byte order, follows the page's header.
     var isLMDB: Bool {
       let magic: [UInt8] = [0xde, 0xc0, 0xef, 0xbe]
       return bytes.dropFirst(16).starts(with: magic) || bytes.dropFirst(16).starts(with: magic.reversed())

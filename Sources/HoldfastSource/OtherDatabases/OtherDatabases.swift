@@ -1,20 +1,21 @@
 package import HoldfastModel
 package import HoldfastSystem
 
-/// Databases that are captured as the files they are: sound while nobody has them open, and of different moments else.
+/// Databases that are captured as plain files. The capture is sound while nobody has them open; otherwise their files
+/// may be of different moments.
 package final class OtherDatabases {
   /// A database that is open, or was opened while it was captured.
   package struct InUse: Sendable, Equatable {
     package let kind: OtherDatabase.Kind
     /// Its directory, or its main file.
     package let place: Path
-    /// `nil` where nobody has it open any more.
+    /// A process that has it open; `nil` when nobody has any more.
     package let holder: FileHolder?
-    /// The files that it writes again and again.
+    /// The files that it writes repeatedly.
     package let files: [Path]
   }
 
-  /// Tables of their own are many; a server that runs also has open what is kept here in any case.
+  /// The most table files that are kept: there may be many, and a running server has other files open too.
   private static let tableFilesMax = 4096
   private let root: OpenFile
   private let files: FileSystem
@@ -27,7 +28,7 @@ package final class OtherDatabases {
     self.files = files
   }
 
-  /// Looks at the name of what the scan found; nothing is opened yet.
+  /// Examines the name of an item that the scan found. Nothing is opened yet.
   package func notice(_ item: ScannedItem) {
     guard item.status.kind == .file, let suspect = OtherDatabase.Suspect(item.path) else { return }
     if suspect.isTable {
@@ -37,8 +38,8 @@ package final class OtherDatabases {
     suspects.append(suspect)
   }
 
-  /// Opens what was noticed, finds what is a database, and who has it open. Call it before any database is opened through a library of its own: a
-  /// descriptor that this process closes would take its locks with it.
+  /// Opens the noticed files, decides which are databases, and finds out who has them open. Must be called before any
+  /// database is opened through a library: closing a descriptor in this process would release the library's locks.
   package func inUse() -> [InUse] {
     var found: [InUse] = []
     var unlocked: [OtherDatabase] = []
@@ -62,10 +63,10 @@ package final class OtherDatabases {
     return found
   }
 
-  /// One that was called at rest although nobody could tell, because no process can be seen.
+  /// A database that was taken for unused although nobody could tell, because processes cannot be seen here.
   package var untold: Path? { FileSystem.seesProcesses ? nil : atRest.first?.place }
 
-  /// Which of those that were at rest were opened since then.
+  /// The databases that were unused at first and were opened since.
   package func openedMeanwhile() -> [InUse] {
     atRest.compactMap { database in
       let holder = database.lockHolder(in: root, files: files)

@@ -1,13 +1,13 @@
 package import HoldfastModel
 package import HoldfastSystem
 
-/// The write-ahead log that makes a capture whole.
+/// The write-ahead log that makes the capture of a cluster consistent.
 struct CapturedLog {
-  /// What its records did outside of the log.
+  /// The effects of the log's records outside of the log.
   struct Effects {
-    /// What was copied, directory by directory: only the directories themselves have what was copied.
+    /// Database directories that were copied. The contents of the copies are only in the directories, not in the log.
     fileprivate(set) var copies: [WALParser.DatabaseCopy] = []
-    /// Tablespaces that were made in directories of the machine: a server that replays the log makes them there again.
+    /// Tablespaces that were made in directories of the machine. A server that replays the log makes them there again.
     fileprivate(set) var tablespaces: [WALTablespace] = []
   }
 
@@ -21,9 +21,9 @@ struct CapturedLog {
 
   private var isOpenEnded: Bool { stop.value == .max }
 
-  /// Follows its records from the start to the stop.
-  /// - Parameter segments: in their order, from that of the start on.
-  /// - Throws: `PostgresFailure` where it is not whole, or not of this cluster.
+  /// Reads the records of the log from the start to the stop of the backup.
+  /// - Parameter segments: in order, beginning with the segment of the start.
+  /// - Throws: `PostgresFailure` when the log is not complete, or not of this cluster.
   func follow(_ segments: [(path: Path, file: OpenFile)]) throws -> Effects {
     let (effects, end) = try parse(segments)
     guard let end, end >= stop else {
@@ -36,7 +36,8 @@ struct CapturedLog {
     return effects
   }
 
-  /// - Returns: what the records did, and where they end: at the stop, or where the log stops making sense before it.
+  /// - Returns: the effects of the records, and where they end: at the stop, or where the log becomes invalid before
+  ///   it.
   fileprivate func parse(
     _ segments: some Sequence<(path: Path, file: OpenFile)>
   ) throws -> (effects: Effects, end: LogSequenceNumber?) {
@@ -44,7 +45,7 @@ struct CapturedLog {
     var effects = Effects()
     var parser: WALParser?
     for (path, file) in segments where parser?.stop == nil {
-      // Behind the end of a log that is followed as far as it goes, segments lie that are to be used again.
+      // After the end of a log that is read as far as it goes, there are segments that the server will reuse.
       let mayEnd = isOpenEnded && parser != nil
       guard let header = try mayEnd ? try? header(of: file, path, block) : header(of: file, path, block) else { break }
       var offset: UInt64 = 0
@@ -86,16 +87,16 @@ struct CapturedLog {
 }
 
 extension PostgresCluster {
-  /// The tablespaces that a server makes anew when it starts on this cluster, which was not shut down: those that were made since its last checkpoint, each in the
-  /// directory that it had, wherever the cluster was restored to.
+  /// The tablespaces that a server makes when it starts on this cluster, which was not shut down: those made since its
+  /// last checkpoint. It makes each in its original directory, wherever the cluster was restored to.
   /// - Parameter source: the root of the source.
-  /// - Returns: as far as the log can be read.
+  /// - Returns: the tablespaces, as far as the log can be read.
   package func tablespacesOfRecovery(
     in source: OpenFile, files: FileSystem, cancellation: Cancellation
   ) -> [WALTablespace] {
     let all = log.compactMap { WALFileName(String(decoding: $0.name, as: UTF8.self)) }
       .filter { $0.kind == .segment && $0.timeline >= control.timeline }.sorted { $0.text < $1.text }
-    // A segment of a later timeline begins with what the earlier one had in it.
+    // A segment of a later timeline begins with the contents of the earlier one.
     let segments = Dictionary(all.map { ($0.text.dropFirst(8), $0) }) { $1 }.values
       .sorted { $0.text.dropFirst(8) < $1.text.dropFirst(8) }
     guard let directory = try? files.open(root.appending("pg_wal"), in: source, .directoryFollowingLinks),

@@ -1,17 +1,18 @@
 package import HoldfastModel
 internal import HoldfastSystem
 
-/// What of a cluster is part of a snapshot (PostgreSQL documentation, 26.3.4 "Making a Base Backup Using the Low Level API" and 55.4 "BASE_BACKUP").
+/// Decides which files of a cluster belong in a snapshot (PostgreSQL documentation, 26.3.4 "Making a Base Backup Using
+/// the Low Level API" and 55.4 "BASE_BACKUP").
 struct ClusterRules {
   enum Verdict {
     case capture
-    /// It is no part of a snapshot.
+    /// It does not belong in a snapshot.
     case skip
-    /// It is known only when the server has ended the backup.
+    /// Its content is known only after the server has ended the backup.
     case late
-    /// A link to where a part of the cluster lies: its contents are captured as if they lay here.
+    /// A link to a part of the cluster elsewhere: its contents are captured as if they were here.
     case follow
-    /// A link that is to lead elsewhere in the snapshot.
+    /// A link that gets another target in the snapshot.
     case link(target: [UInt8])
   }
 
@@ -23,15 +24,16 @@ struct ClusterRules {
     "backup_manifest", "current_logfiles.tmp", "postgresql.auto.conf.tmp", "postmaster.opts", "postmaster.pid",
   ]
   fileprivate static let late: Set<String> = ["backup_label", "tablespace_map", ClusterRules.keptTablespaceMap]
-  /// The server's tablespace_map under the name that PostgreSQL gives to one that it does not need any more: the tablespaces lie where their
-  /// links were, so nothing has to be mapped, and still the snapshot tells where they came from.
+  /// The server's tablespace_map, under the name that PostgreSQL gives to one that it no longer needs. In a snapshot
+  /// the tablespaces are where their links were, so nothing has to be mapped; the file only records where they came
+  /// from.
   static let keptTablespaceMap = "tablespace_map.old"
 
   let cluster: PostgresCluster
 
   /// - Parameters:
-  ///   - path: in the source.
-  ///   - listing: of the directory that it lies in.
+  ///   - path: relative to the source.
+  ///   - listing: the listing of its directory.
   func verdict(on path: Path, kind: FileStatus.Kind, listing: DirectoryListing) -> Verdict {
     guard let parts = cluster.parts(of: path), let name = parts.last else { return .capture }
     if kind == .symbolicLink { return verdict(onLink: parts) }
@@ -52,26 +54,27 @@ struct ClusterRules {
     if parts[0] == PostgresCluster.tablespaceDirectory, isOuter { return .follow }
     guard parts[0] == PostgresCluster.tablespaceLinks else { return .capture }
     if isOuter { return .link(target: Array("../\(PostgresCluster.tablespaceDirectory)/\(parts[1])".utf8)) }
-    // However it is written, a link within the data directory leads within what is restored.
+    // A link into the data directory is rewritten to lead into the restored one, however it is written.
     guard let inner = cluster.innerTablespaces.first(where: { $0.name == parts[1] }) else { return .capture }
     return .link(target: Array("../".utf8) + inner.location.bytes)
   }
 
-  /// Whether it is where the snapshot has the tablespaces that lie elsewhere.
+  /// Whether this is the directory in which the snapshot has the tablespaces from elsewhere.
   func isTablespaces(_ path: Path) -> Bool {
     !cluster.tablespaces.isEmpty && path == cluster.root.appending(PostgresCluster.tablespaceDirectory)
   }
 
   func isTablespace(_ name: ArraySlice<UInt8>) -> Bool { cluster.hasTablespace(name) }
 
-  /// Why what lies behind a link of the cluster is no part of it; `nil` where it is.
+  /// Says why the target of a link is not a part of the cluster; `nil` when it is.
   func objection(toEntry status: FileStatus) -> String? {
     status.userID == cluster.directory.userID
       ? nil : "it lies behind a link of a cluster, and does not belong to the user of that"
   }
 }
 
-/// A file of a relation by its name: `16384`, `16384_fsm`, `16384.1`, `t3_16384` (PostgreSQL documentation, 73.1 "Database File Layout").
+/// A file of a relation, by its name: `16384`, `16384_fsm`, `16384.1`, `t3_16384` (PostgreSQL documentation, 73.1
+/// "Database File Layout").
 struct RelationFile: Equatable {
   let node: String
   let fork: String
@@ -104,9 +107,9 @@ struct RelationFile: Equatable {
     (node, self.fork, self.segment) = (String(rest), fork, segment)
   }
 
-  /// Whether a starting server drops it or makes it anew: it is of a temporary relation, or of one that is not logged, of which only the initial
-  /// fork counts.
-  /// - Parameter listing: of the directory that it lies in.
+  /// Whether a starting server drops the file or makes it anew. This holds for temporary relations, and for unlogged
+  /// ones except their initial fork.
+  /// - Parameter listing: the listing of its directory.
   func isRebuilt(beside listing: DirectoryListing) -> Bool {
     if isTemporary { return true }
     return fork != "init" && listing.contains(Array("\(node)_init".utf8))
@@ -121,14 +124,14 @@ struct RelationFile: Equatable {
     switch parts.count {
     case 1: return parts[0] == "global"
     case 2: return parts[0] == "base"
-    // In a tablespace, wherever it lies.
+    // In a tablespace, wherever that is.
     default: return parts.count > 2 && parts[parts.count - 2].hasPrefix("PG_")
     }
   }
 }
 
 extension PostgresCluster {
-  /// Whether the server tells it only when it has ended the backup.
+  /// Whether the server tells the content of the file only after it has ended the backup.
   package func isLate(_ path: Path, _ content: Content) -> Bool {
     guard isLive, let parts = parts(of: path) else { return false }
     return isLate(parts, isDirectory: content == .directory)

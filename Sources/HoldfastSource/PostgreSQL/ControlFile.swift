@@ -1,33 +1,34 @@
 package import HoldfastModel
 internal import HoldfastSystem
 
-/// What `global/pg_control` says of a cluster (PostgreSQL's source, catalog/pg_control.h; the same places from 12 to 17).
+/// The contents of `global/pg_control` (PostgreSQL's source, catalog/pg_control.h; the same layout from 12 to 17).
 package struct ControlFile: Sendable, Equatable {
   package static let path = Path("global/pg_control")
-  /// Bytes that PostgreSQL reads and writes at once; only the first few hundred mean something.
+  /// Bytes that PostgreSQL reads and writes at once; only the first few hundred are used.
   package static let byteCount = 8192
   private static let attemptsMax = 100
-  /// Where the checksum may lie, which is behind everything that it covers.
+  /// Possible offsets of the checksum. It follows everything that it covers.
   private static let checksumOffsets = stride(from: 200, through: 508, by: 4)
-  /// From the field that tells whether pages have checksums to the end: itself, and 32 bytes for authentication.
+  /// Bytes from the field that tells whether pages have checksums to the end of the file's content: this field, and 32
+  /// bytes for authentication.
   private static let tailBytes = 36
-  /// The settings that `WALParameters` names lie one behind the other.
+  /// The offset of the settings that `WALParameters` names, which are consecutive.
   private static let minimaOffset = 180
-  /// Behind them, 1234567.0 tells how numbers are laid out: whether everything lies where it should.
+  /// The offset of the number 1234567.0 behind the settings. It shows that the layout is as expected.
   private static let layoutMark = 208
   private static let layoutMarkBits = 1_234_567.0.bitPattern
 
   package let system: UInt64
   let isShutDown: Bool
-  /// Where recovery from its last checkpoint would begin.
+  /// Where recovery from the last checkpoint would begin.
   let redo: LogSequenceNumber
-  /// Of that checkpoint.
+  /// The timeline of that checkpoint.
   let timeline: UInt32
   package let hasPageChecksums: Bool
-  /// Over all of it: whoever compares two sees any change, such as a checkpoint.
+  /// The checksum of the whole file. Two equal files have had no change in between, such as a checkpoint.
   private let checksum: UInt32
 
-  /// - Returns: `nil` where the bytes are no sound control file.
+  /// - Returns: `nil` when the bytes are not a valid control file.
   init?(_ bytes: UnsafeRawBufferPointer) {
     guard let end = Self.checksumOffset(bytes) else { return nil }
     checksum = bytes.loadUnaligned(fromByteOffset: end, as: UInt32.self)
@@ -40,8 +41,8 @@ package struct ControlFile: Sendable, Equatable {
     hasPageChecksums = kind != 0
   }
 
-  /// What a server that replays the cluster's log needs at least as much of, by the name of the setting; `nil` where the bytes are not laid out as those of
-  /// PostgreSQL 12 to 17.
+  /// The least values of settings with which a server can replay the cluster's log, by the names of the settings; `nil`
+  /// when the layout is not that of PostgreSQL 12 to 17.
   package static func minima(_ bytes: UnsafeRawBufferPointer) -> [String: Int32]? {
     guard bytes.count >= layoutMark + 8, bytes.littleEndian(at: layoutMark) as UInt64 == layoutMarkBits else {
       return nil
@@ -52,8 +53,8 @@ package struct ControlFile: Sendable, Equatable {
       })
   }
 
-  /// Reads until what was read is of one moment: a running server writes into it.
-  /// - Returns: `nil` where it never is sound.
+  /// Reads until the content is of one moment, because a running server writes to it.
+  /// - Returns: `nil` when it never is valid.
   static func read(_ file: OpenFile, into buffer: UnsafeMutableRawBufferPointer) throws(SystemError) -> ControlFile? {
     for _ in 0..<attemptsMax {
       let count = try file.read(into: buffer, at: 0)
@@ -62,7 +63,8 @@ package struct ControlFile: Sendable, Equatable {
     return nil
   }
 
-  /// The CRC-32C covers everything before it, so it is found where the two agree, whatever the version's length.
+  /// The offset of the CRC-32C. It covers everything before it, so it is found where the two agree, whatever the length
+  /// of this version's file.
   private static func checksumOffset(_ bytes: UnsafeRawBufferPointer) -> Int? {
     var crc = CRC32C()
     var covered = 0
@@ -75,7 +77,7 @@ package struct ControlFile: Sendable, Equatable {
   }
 }
 
-/// The Castagnoli CRC, as PostgreSQL uses it. For small things: a table, a byte at a time.
+/// The Castagnoli CRC, as PostgreSQL uses it. Computed one byte at a time, which is enough for small files.
 struct CRC32C {
   private static let table: [UInt32] = (0..<256).map { index in
     (0..<8).reduce(UInt32(index)) { value, _ in value & 1 == 1 ? value >> 1 ^ 0x82F6_3B78 : value >> 1 }

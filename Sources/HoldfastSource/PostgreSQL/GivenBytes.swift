@@ -1,7 +1,7 @@
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// A file of a cluster that is nowhere but in what its server has answered.
+/// A file of a cluster whose content is an answer of its server.
 final class GivenBytes: CapturedBytes {
   private let bytes: [UInt8]
 

@@ -2,50 +2,51 @@ package import HoldfastModel
 package import HoldfastSystem
 internal import Synchronization
 
-/// The backup of a live cluster that its server knows of, from its start to its stop in one session (PostgreSQL documentation, 26.3.4).
+/// A backup of a live cluster with the help of its server, from start to stop in one session (PostgreSQL documentation,
+/// 26.3.4).
 package final class PostgresBackup: Sendable {
-  /// From where to where its WAL makes it whole.
+  /// The part of the WAL that makes the capture consistent.
   package struct LogSpan: Sendable {
     package let start: LogSequenceNumber
     package let stop: LogSequenceNumber
     package let timeline: UInt32
   }
 
-  /// A file that is known when the server has ended the backup.
+  /// A file whose content is known only after the server has ended the backup.
   package struct LateFile {
     package let item: ScannedItem
     package let source: any CapturedBytes
   }
 
   package let cluster: PostgresCluster
-  /// What speaks against resting assured, for the operator.
+  /// Warnings for the operator.
   package let warnings: [String]
-  /// What is good to know.
+  /// Hints for the operator that are no warnings.
   package let notes: [String]
   private let session: Mutex<PostgresConnection>
   private let start: LogSequenceNumber
   private let timeline: UInt32
   private let segmentBytes: UInt64
-  /// Where the databases were when it began.
+  /// The databases when the backup began.
   private let databases: Set<DatabaseLocator>
   private let configuration: ServerConfiguration
   private let ended = Mutex<LogSpan?>(nil)
   private let late = Mutex<(warnings: [String], segments: [ScannedItem])>(([], []))
 
-  /// Where its WAL lies; `nil` before it is stopped.
+  /// The WAL of the backup; `nil` before it is stopped.
   package var span: LogSpan? { ended.withLock { $0 } }
 
-  /// What its end has brought to light, for the operator.
+  /// Warnings that came up when the backup ended.
   package var lateWarnings: [String] { late.withLock { $0.warnings } }
 
-  /// Connects, finds the cluster on which the server runs, keeps the WAL from being removed, and begins.
+  /// Connects, finds the cluster that the server runs on, keeps its WAL from being removed, and begins the backup.
   /// - Parameters:
-  ///   - candidates: clusters of the source, one at least.
+  ///   - candidates: clusters in the source, at least one.
   ///   - info: the connection string.
-  ///   - label: what the server calls the backup.
-  ///   - slot: a name for a replication slot that goes with the session.
+  ///   - label: the server's name for the backup.
+  ///   - slot: the name of a replication slot that lasts as long as the session.
   ///   - root: the source.
-  /// - Returns: `nil` where there is no candidate.
+  /// - Returns: `nil` when there is no candidate.
   package init?(
     ofOneOf candidates: [PostgresCluster], info: String, label: String, slot: String, root: OpenFile,
     files: FileSystem, cancellation: Cancellation
@@ -79,7 +80,8 @@ package final class PostgresBackup: Sendable {
     session = Mutex(connection)
   }
 
-  /// A backup begins with a checkpoint. A copy of the data directory, whenever it was made, has an older one.
+  /// Checks that the backup's checkpoint is in the directory. A copy of the data directory has an older one, whenever
+  /// it was made.
   private static func checkIsWritten(
     _ cluster: PostgresCluster, since start: LogSequenceNumber, in root: OpenFile, files: FileSystem
   ) throws {
@@ -94,7 +96,7 @@ package final class PostgresBackup: Sendable {
     PostgresFile(handle, at: path, in: cluster, before: before, attempt: attempt) { [self] lsn in isLogged(lsn) }
   }
 
-  /// Whether the WAL from the start on, as far as it goes now, has a record that ends there.
+  /// Whether the WAL from the start of the backup contains a record that ends at this position.
   private func isLogged(_ lsn: LogSequenceNumber) -> Bool {
     guard lsn > start else { return false }
     return session.withLock { session in
@@ -103,9 +105,9 @@ package final class PostgresBackup: Sendable {
     }
   }
 
-  /// Ends the backup. Without this succeeding, what was captured is worth nothing.
-  /// - Parameter root: of the source.
-  /// - Returns: in path order, what the server has told, and the WAL that makes the capture whole.
+  /// Ends the backup. If this fails, the capture is worthless.
+  /// - Parameter root: the root of the source.
+  /// - Returns: in path order, the files that the server has told, and the WAL that makes the capture consistent.
   package func stop(root: OpenFile, files: FileSystem) throws -> [LateFile] {
     let (row, databasesNow) = try session.withLock { session in
       (
@@ -133,7 +135,7 @@ package final class PostgresBackup: Sendable {
     return late.sorted { $0.item.path < $1.item.path }
   }
 
-  /// Where its WAL lies, which may be behind a link.
+  /// The directory of the WAL, which may be reached through a link.
   private func logDirectory(root: OpenFile, files: FileSystem) throws -> OpenFile {
     let place = cluster.root.appending("pg_wal")
     let directory = try files.open(place, in: root, .directoryFollowingLinks)
@@ -144,8 +146,9 @@ package final class PostgresBackup: Sendable {
     return directory
   }
 
-  /// Follows the records of the WAL from the start to the stop: it is there, whole, and of this cluster and timeline; no database was copied from where the capture may not
-  /// have it; and no tablespace was made, even if it is gone by now.
+  /// Reads the records of the WAL from start to stop. It must be complete, and of this cluster and timeline; no
+  /// database may have been copied from a directory that was possibly not captured; and no tablespace may have been
+  /// made, even if it is gone by now.
   private func checkLog(
     _ segments: [LateFile], to stop: LogSequenceNumber, stable: Set<DatabaseLocator>, files: FileSystem
   ) throws {
@@ -160,7 +163,7 @@ package final class PostgresBackup: Sendable {
     }
   }
 
-  /// Makes sure that no segment was put to another use while it was captured: to be called when all is captured.
+  /// Checks that no segment was recycled while it was captured. Must be called after everything was captured.
   package func checkLogIsKept(files: FileSystem) throws {
     for segment in late.withLock({ $0.segments }) {
       let now = try? segment.open(files).status()
@@ -168,9 +171,9 @@ package final class PostgresBackup: Sendable {
     }
   }
 
-  /// A tablespace that was made or dropped just before the backup began is not what was captured.
+  /// Checks that no tablespace was made or dropped just before the backup began: the capture would not match.
   /// - Parameters:
-  ///   - map: lines of a name and a location.
+  ///   - map: lines with a name and a location.
   ///   - home: the data directory.
   private func checkTablespaces(_ map: [UInt8], home: Path, files: FileSystem) throws(PostgresFailure) {
     let lines = String(decoding: map, as: UTF8.self).split(separator: "\n")
@@ -186,8 +189,8 @@ package final class PostgresBackup: Sendable {
     }
   }
 
-  /// A tablespace that was made during the backup is in no part of it, but its link may be, and the WAL makes it again: the restored server would write into the
-  /// live one.
+  /// Checks that no tablespace was made during the backup. Nothing of it was captured, but its link may be, and the WAL
+  /// makes it again: the restored server would write to the live one's directory.
   private func checkNoTablespaceWasMade(root: OpenFile, files: FileSystem) throws {
     let links = try files.open(cluster.root.appending(PostgresCluster.tablespaceLinks), in: root, .directory)
     let listing = try links.listing()
@@ -201,7 +204,7 @@ package final class PostgresBackup: Sendable {
   private static let tablespaceWasMade = PostgresFailure(
     "a tablespace was made during the backup", hint: "Run the same command again.")
 
-  /// A file that the server does not write itself; it is to be like the others.
+  /// A file that the server does not write itself, with the owner and mode of the others.
   private func given(_ name: String, _ bytes: [UInt8], root: OpenFile, files: FileSystem) throws -> LateFile {
     let model = try files.status(of: cluster.root.appending(PostgresCluster.versionFile), in: root)
     let item = ScannedItem(
@@ -238,7 +241,8 @@ package final class PostgresBackup: Sendable {
     )
   }
 
-  /// What tells where its timeline comes from. A server that starts on the snapshot does without, so it may be lost.
+  /// The history file of the cluster's timeline. A server that starts on the snapshot does not need it, so it may be
+  /// missing.
   private func history(in directory: OpenFile, files: FileSystem) throws -> [LateFile] {
     guard timeline > 1 else { return [] }
     let name = Self.digits(UInt64(timeline)) + ".history"
@@ -255,7 +259,7 @@ package final class PostgresBackup: Sendable {
     }
   }
 
-  /// From the segment of the start to that which holds the last byte before `end`.
+  /// The segments from that of the start to that of the last byte before `end`.
   private func segmentNames(to end: LogSequenceNumber) -> [String] {
     let perFile = (UInt64(1) << 32) / segmentBytes
     let numbers = start.value / segmentBytes...max(start.value, end.value &- 1) / segmentBytes

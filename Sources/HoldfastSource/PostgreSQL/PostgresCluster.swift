@@ -3,30 +3,30 @@ package import HoldfastSystem
 
 /// A PostgreSQL data directory in a source.
 package struct PostgresCluster: Sendable {
-  /// Where it lies in the source; empty where it is the source itself.
+  /// The path relative to the source; empty when the cluster is the source itself.
   package let root: Path
   /// The major version, such as 15.
   package let version: Int
   package let control: ControlFile
-  /// What a server has written of itself, this one or a former one.
+  /// The contents of `postmaster.pid`, written by this server or an earlier one.
   let postmaster: PostmasterFile?
-  /// The data directory. A server takes none but its own user's, and goes where that user may.
+  /// The status of the data directory. A server uses only a directory of its own user, and can read what that user can.
   let directory: FileStatus
-  /// Its log as it lies there: whatever a server does is written to it.
+  /// The files of its WAL. A running server writes to them all the time.
   package let log: [LogFile]
-  /// Parts of it that lie elsewhere.
+  /// Tablespaces outside of the data directory.
   package let tablespaces: [Tablespace]
   /// Tablespaces within the data directory, with their paths in it.
   let innerTablespaces: [Tablespace]
-  /// Whether it is captured between the start and the stop of a backup that its server knows of.
+  /// Whether it is captured between start and stop of a backup that its server knows of.
   package private(set) var isLive = false
-  /// Files of its directory that its server tells, because they lie elsewhere.
+  /// Names in its directory of files whose contents the server tells, because they are elsewhere.
   private(set) var given: Set<String> = []
   private var servers: RunningServers?
-  /// Whether a server runs on it, as far as it was looked for.
+  /// Whether a server runs on it, as far as that could be found out.
   package private(set) var sighting = RunningServers.Sighting.none
 
-  /// A file of its log.
+  /// A file of its WAL.
   package struct LogFile: Sendable, Equatable {
     let name: [UInt8]
     let size: UInt64
@@ -34,20 +34,21 @@ package struct PostgresCluster: Sendable {
   }
 
   package struct Tablespace: Sendable, Equatable {
-    /// Its object identifier, the name of the link in `pg_tblspc`.
+    /// Its OID, which is the name of its link in `pg_tblspc`.
     package let name: String
     package let location: Path
   }
 
   package static let versionFile = "PG_VERSION"
   package static let tablespaceLinks = "pg_tblspc"
-  /// Where a snapshot has the tablespaces, each under its name: a server takes nothing but links in `pg_tblspc`, and a restore shall touch nothing
-  /// outside of its target.
+  /// The directory of a snapshot that contains the tablespaces by name. A server accepts only links in `pg_tblspc`, and
+  /// a restore must write nothing outside of its target.
   package static let tablespaceDirectory = "tablespaces"
   static let versions = 12...17
 
-  /// Looks at the directory that holds a `PG_VERSION`: the directories of single databases have one too, and no control file.
-  /// - Parameter root: of the source.
+  /// Examines the directory that contains a `PG_VERSION`. Directories of single databases have that file too, but no
+  /// control file.
+  /// - Parameter root: the root of the source.
   package init?(holding versionFile: Path, in source: OpenFile, files: FileSystem) throws(PostgresFailure) {
     guard versionFile.lastComponent.elementsEqual(Self.versionFile.utf8), let place = versionFile.parent else {
       return nil
@@ -87,7 +88,7 @@ package struct PostgresCluster: Sendable {
       hint: "Repair it, or leave it out with --exclude.")
   }
 
-  /// What lies in `pg_wal`, wherever that is; empty where it cannot be listed.
+  /// The contents of `pg_wal`, wherever that is; empty when it cannot be listed.
   private static func log(of cluster: Path, in source: OpenFile, files: FileSystem) -> [LogFile] {
     guard let directory = try? files.open(cluster.appending("pg_wal"), in: source, .directoryFollowingLinks),
       let listing = try? directory.listing()
@@ -101,7 +102,7 @@ package struct PostgresCluster: Sendable {
     }
   }
 
-  /// The tablespaces that lie outside of the data directory, and those within. A link that leads nowhere is of one that lies outside.
+  /// The tablespaces outside of the data directory, and those inside. A link that leads nowhere counts as outside.
   private static func tablespaces(
     of cluster: Path, in source: OpenFile, files: FileSystem
   ) throws(SystemError) -> (outer: [Tablespace], inner: [Tablespace]) {
@@ -126,14 +127,14 @@ package struct PostgresCluster: Sendable {
   }
 
   /// The same cluster, captured while its server runs.
-  /// - Parameter given: names in its directory that the server tells.
+  /// - Parameter given: names in its directory of files whose contents the server tells.
   package func live(giving given: Set<String> = []) -> PostgresCluster {
     var copy = self
     (copy.isLive, copy.given) = (true, given)
     return copy
   }
 
-  /// The same cluster, with what is known of servers.
+  /// The same cluster, with what is known about servers.
   package func seen(by servers: RunningServers) -> PostgresCluster {
     var copy = self
     copy.servers = servers
@@ -152,8 +153,9 @@ package struct PostgresCluster: Sendable {
   /// Whether it was not shut down, and no server runs on it.
   package var isCrashed: Bool { !control.isShutDown && server == nil }
 
-  /// Why a directory that a link of the cluster leads to is no part of it; `nil` where it is. Whoever may write the cluster can make it lead anywhere, so it counts only where
-  /// the cluster's own user would get as well. And a copy has the links of the original.
+  /// Says why the target of a link is not a part of the cluster; `nil` when it is. Anyone who may write to the cluster
+  /// can make a link lead anywhere, so it counts only when the cluster's own user could follow it too. And a copy of a
+  /// cluster still has the links of the original.
   func objection(to target: FileStatus, _ link: FileStatus) -> String? {
     guard link.userID == directory.userID, target.userID == directory.userID else {
       return "it leads to a directory that does not belong to the user of its cluster: it is not followed"
@@ -163,38 +165,38 @@ package struct PostgresCluster: Sendable {
       "it leads to a directory that another PostgreSQL server uses (process \(use.process), which runs on \(use.dataDirectory)): it is not followed"
   }
 
-  /// Where it lies, for messages.
+  /// The path for messages.
   package var place: String { Self.place(of: root) }
 
   private static func place(of root: Path) -> String { root.isEmpty ? "the source" : root.description }
 
-  /// A path within the cluster, as PostgreSQL knows it; `nil` where it lies elsewhere.
+  /// The path within the cluster, as PostgreSQL knows it; `nil` for a path elsewhere.
   func relative(_ path: Path) -> Path? {
     guard root.contains(path) else { return nil }
     return Path(bytes: Array(path.bytes.dropFirst(root.isEmpty ? 0 : root.bytes.count + 1)))
   }
 
-  /// The components of a path within the cluster; `nil` where it lies elsewhere.
+  /// The components of the path within the cluster; `nil` for a path elsewhere.
   func parts(of path: Path) -> [String]? { relative(path).map(Self.parts) }
 
   static func parts(of path: Path) -> [String] {
     path.bytes.split(separator: Path.separator).map { String(decoding: $0, as: UTF8.self) }
   }
 
-  /// Whether a tablespace that lies outside of the data directory has this name.
+  /// Whether a tablespace outside of the data directory has this name.
   func hasTablespace(_ name: some Sequence<UInt8>) -> Bool {
     tablespaces.contains { name.elementsEqual($0.name.utf8) }
   }
 }
 
-/// What keeps a cluster from being captured.
+/// A reason why a cluster cannot be captured.
 package struct PostgresFailure: OperatorError, Equatable {
   package let message: String
   package let hint: String?
   package var exitStatus: ExitStatus { .failed }
   package var scope: ErrorScope { .machine }
 
-  /// Whether what looks like a cluster cannot be one of the directory's owner.
+  /// Whether what looks like a cluster cannot belong to the owner of its directory.
   package private(set) var isPlanted = false
 
   package init(_ message: String, hint: String?) {

@@ -10,14 +10,15 @@ final class PostgresConnection: @unchecked Sendable {
   private let session: OpaquePointer
   private let cancellation: Cancellation
 
-  /// - Parameter info: a connection string or URI; what it leaves open, the environment's PG* variables say.
+  /// - Parameter info: a connection string or URI. The PG* variables of the environment complete it.
   init(_ info: String, cancellation: Cancellation) throws(PostgresFailure) {
     guard let libpq = holdfast_libpq_load()?.pointee else {
       throw PostgresFailure(
         "PostgreSQL's client library libpq.so.5 is not installed",
         hint: "Install it (Debian: apt-get install libpq5), then run the same command again.")
     }
-    // Later ones win: the operator's word over ours. A server that cannot be reached any more is given up after a minute or two.
+    // Later settings win, so the operator's override ours. A server that cannot be reached any more is given up after a
+    // minute or two.
     let settings = [
       ("connect_timeout", "10"), ("fallback_application_name", "holdfast"), ("keepalives_idle", "30"),
       ("keepalives_interval", "10"), ("keepalives_count", "6"), ("tcp_user_timeout", "90000"), ("dbname", info),
@@ -28,7 +29,8 @@ final class PostgresConnection: @unchecked Sendable {
     guard let opened else { throw PostgresFailure("there is no memory for a connection to PostgreSQL", hint: nil) }
     guard libpq.status(opened) == holdfast_connection_ok else {
       defer { libpq.finish(opened) }
-      // What libpq says may quote a part of the string, and that a password: it is for who ran this, and not for journals and messages.
+      // A message of libpq may quote a part of the string, and so a password: it is shown to the operator, but not
+      // written to journals and notifications.
       throw PostgresFailure(
         "cannot connect to PostgreSQL",
         hint:
@@ -79,7 +81,7 @@ final class PostgresConnection: @unchecked Sendable {
     PostgresFailure("PostgreSQL says: \(reason)", hint: hint.isEmpty ? nil : "PostgreSQL says: \(hint)")
   }
 
-  /// Waits for the answer; when the run is cancelled meanwhile, so is the statement.
+  /// Waits for the answer. When the run is cancelled meanwhile, the statement is cancelled too.
   private func awaitAnswer() throws {
     while libpq.is_busy(session) != 0 {
       do {
@@ -111,7 +113,7 @@ final class PostgresConnection: @unchecked Sendable {
     }
   }
 
-  /// A message of libpq in one line.
+  /// A message of libpq on one line.
   private static func line(_ text: UnsafeMutablePointer<CChar>?) -> String {
     guard let text else { return "" }
     return String(cString: text).split(whereSeparator: \.isNewline).joined(separator: " ")

@@ -3,11 +3,11 @@ package import HoldfastModel
 package import HoldfastSystem
 internal import Synchronization
 
-/// A file of a cluster. While its server runs and knows of the backup, the file may change, shrink or vanish as it likes: the WAL of the capture makes it
-/// whole. Pages that have checksums are verified on the way.
+/// A file of a cluster. While its server runs and knows of the backup, the file may change, shrink or disappear: the
+/// WAL of the capture makes it whole. Page checksums are verified while it is read.
 package final class PostgresFile: CapturedBytes {
   static let pageBytes = Int(holdfast_postgres_page_bytes)
-  /// A relation's file ends here, and the next one begins.
+  /// The number of blocks in each file of a relation; further ones are in the next file.
   private static let blocksPerSegment: UInt64 = 131_072
   private static let rereadsMax = 20
   private static let patientPagesMax = 16
@@ -16,15 +16,16 @@ package final class PostgresFile: CapturedBytes {
   private let plain: PlainBytes
   private let isLive: Bool
   private let isControl: Bool
-  /// The block with which the file begins; `nil` where its pages have no checksums.
+  /// The number of the first block of the file within the relation; `nil` when its pages have no checksums.
   private let firstBlock: UInt64?
-  /// Whether the WAL of the capture holds the record that ends at an LSN.
+  /// Whether the WAL of the capture contains the record that ends at an LSN.
   private let isLogged: @Sendable (LogSequenceNumber) -> Bool
   private let found = Mutex<Set<UInt64>>([])
 
   /// - Parameters:
-  ///   - path: in the source.
-  ///   - isLogged: whether the WAL of the capture holds the record that ends at an LSN: it makes a page whole that was torn.
+  ///   - path: relative to the source.
+  ///   - isLogged: whether the WAL of the capture contains the record that ends at an LSN. Such a record repairs a page
+  ///     that was torn.
   package init(
     _ handle: OpenFile, at path: Path, in cluster: PostgresCluster, before: FileStatus, attempt: Int,
     isLogged: @escaping @Sendable (LogSequenceNumber) -> Bool
@@ -46,7 +47,7 @@ package final class PostgresFile: CapturedBytes {
     self.init(handle, at: path, in: cluster, before: before, attempt: attempt) { _ in false }
   }
 
-  /// Pages whose checksums are wrong, in ascending order.
+  /// Pages with a wrong checksum, in ascending order.
   package var badPages: [UInt64] { found.withLock { $0.sorted() } }
 
   package var mayShrink: Bool { isLive }
@@ -69,16 +70,16 @@ package final class PostgresFile: CapturedBytes {
     return count
   }
 
-  /// A page that looks wrong may have been read while it was written.
+  /// Reads a page again that looks wrong: the server may have been writing it.
   private func examine(
     _ page: UnsafeMutableRawBufferPointer, _ number: UInt64, block: UInt64
   ) throws(SystemError) {
     for attempt in 0..<Self.rereadsMax {
-      // The server may have been interrupted in the middle of its write. Where many pages are bad it was not.
+      // The server may have been interrupted in the middle of a write, but not when many pages are bad.
       if attempt > Self.rereadsMax / 2, badPages.count < Self.patientPagesMax { Pause.forAnotherThread() }
       let count = try handle.read(into: page, at: number * UInt64(Self.pageBytes))
       if count < page.count {
-        // The file ends before it by now.
+        // The file has become shorter than this page.
         UnsafeMutableRawBufferPointer(rebasing: page[count...]).initializeMemory(as: UInt8.self, repeating: 0)
         return
       }
@@ -88,7 +89,7 @@ package final class PostgresFile: CapturedBytes {
     _ = found.withLock { $0.insert(number) }
   }
 
-  /// A page that is all zero is new.
+  /// Whether the checksum is right, or the page is all zero, which means that it is new.
   private func isSound(_ page: UnsafeMutableRawBufferPointer, block: UInt64) -> Bool {
     let upper = page.loadUnaligned(fromByteOffset: 14, as: UInt16.self).littleEndian
     if upper == 0 { return page.allSatisfy { $0 == 0 } }
@@ -96,7 +97,7 @@ package final class PostgresFile: CapturedBytes {
     return stored == holdfast_postgres_checksum(page.baseAddress, UInt32(truncatingIfNeeded: block))
   }
 
-  /// The page was written last by the record that ends here: two halves of 32 bits, the high one first.
+  /// The end of the record that last changed the page: two halves of 32 bits, the high one first.
   private func lsn(of page: UnsafeMutableRawBufferPointer) -> LogSequenceNumber {
     let high = page.loadUnaligned(fromByteOffset: 0, as: UInt32.self).littleEndian
     let low = page.loadUnaligned(fromByteOffset: 4, as: UInt32.self).littleEndian

@@ -1,13 +1,13 @@
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// Where a database lies, by object identifiers.
+/// The OIDs of a database and its tablespace, which determine its directory.
 struct DatabaseLocator: Hashable, Sendable {
   let database: UInt32
   let tablespace: UInt32
 }
 
-/// What a server says of itself.
+/// What a server tells about itself.
 struct PostgresServer {
   private static let startToleranceSeconds: Int64 = 60
   private let version: Int
@@ -15,7 +15,7 @@ struct PostgresServer {
   private let port: Int
   private let started: Int64
   private let isStandby: Bool
-  /// As it says; `nil` where this role may not know.
+  /// The data directory as the server tells it; `nil` when this role may not see it.
   private let dataDirectory: Path?
   let segmentBytes: UInt64
 
@@ -55,7 +55,7 @@ struct PostgresServer {
       + (version >= 15 ? "pg_backup_stop(false)" : "pg_stop_backup(false, false)")
   }
 
-  /// Where all databases are.
+  /// All databases of the cluster.
   static func databases(_ connection: PostgresConnection) throws -> Set<DatabaseLocator> {
     Set(
       try connection.query("SELECT oid, dattablespace FROM pg_database").compactMap { row in
@@ -64,7 +64,7 @@ struct PostgresServer {
       })
   }
 
-  /// What is good to know of the way in which it archives its log.
+  /// Hints about how the server archives its WAL.
   static func archivingNotes(_ connection: PostgresConnection) throws -> [String] {
     let isLate = try connection.value(
       "SELECT current_setting('archive_mode') <> 'off' AND current_setting('archive_timeout') = '0'")
@@ -74,7 +74,7 @@ struct PostgresServer {
     ]
   }
 
-  /// The cluster that it runs on.
+  /// Finds the cluster that the server runs on.
   func cluster(among candidates: [PostgresCluster], files: FileSystem) throws(PostgresFailure) -> PostgresCluster {
     guard PostgresCluster.versions.contains(version) else {
       throw PostgresFailure(
@@ -95,14 +95,16 @@ struct PostgresServer {
     return cluster
   }
 
-  /// Several clusters have the same system identifier when one was copied from another; their servers differ in port or start.
+  /// Whether the server runs on this cluster. A copied cluster has the same system identifier, but its server has
+  /// another port or start time.
   private func runs(on cluster: PostgresCluster) -> Bool {
     guard system == cluster.control.system, let file = cluster.postmaster else { return false }
     return file.port == port
       && abs(file.started.subtractingReportingOverflow(started).partialValue) <= Self.startToleranceSeconds
   }
 
-  /// Whether the directory that it names can be seen from here, and is another one. In a container the name may mean something else here.
+  /// Whether the directory that the server names can be seen from here and is another one. For a server in a container,
+  /// the path may mean something else here.
   private func isElsewhere(than cluster: PostgresCluster, _ files: FileSystem) -> Bool {
     guard let dataDirectory, let home = try? files.open(dataDirectory, .directoryFollowingLinks),
       let file = try? PostmasterFile(below: .root, in: home, files: files), file == cluster.postmaster,

@@ -1,15 +1,16 @@
 package import HoldfastModel
 package import HoldfastSystem
 
-/// `postmaster.pid`: the server's process, where it listens, since when it runs (PostgreSQL's source, utils/pidfile.h). A killed server leaves it, and a copy has it.
+/// The contents of `postmaster.pid`: the server's process, where it listens, and when it started (PostgreSQL's source,
+/// utils/pidfile.h). A killed server leaves the file behind, and a copy of a cluster contains it.
 package struct PostmasterFile: Sendable, Equatable {
   package static let name = "postmaster.pid"
   package let process: Int32
   let started: Int64
   let port: Int
 
-  /// - Parameter cluster: the data directory, in `source`.
-  /// - Returns: `nil` where there is none that could be understood.
+  /// - Parameter cluster: the data directory, relative to `source`.
+  /// - Returns: `nil` when there is no such file, or it cannot be parsed.
   package init?(below cluster: Path, in source: OpenFile, files: FileSystem) throws(SystemError) {
     let path = cluster.appending(Self.name)
     guard try files.statusIfPresent(of: path, in: source)?.kind == .file else { return nil }
@@ -17,7 +18,7 @@ package struct PostmasterFile: Sendable, Equatable {
     let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map {
       $0.trimmingPrefix { $0 == " " }
     }
-    // A single-user server writes its number negative.
+    // A single-user server writes its process number as a negative one.
     guard let number = lines.first.flatMap({ Int32($0) }), let process = Int32(exactly: number.magnitude) else {
       return nil
     }

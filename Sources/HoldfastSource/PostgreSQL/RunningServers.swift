@@ -1,36 +1,38 @@
 package import HoldfastModel
 package import HoldfastSystem
 
-/// The PostgreSQL servers that run on this machine, those in containers too, and the directories that they use. These are known by device and inode,
-/// whatever path leads there. A server keeps its data directory as its working directory; only root and its own user can see that.
+/// The PostgreSQL servers on this machine, including those in containers, and the directories that they use.
+/// Directories are identified by device and inode, whatever path leads there. A server's data directory is its working
+/// directory, which only root and its own user can see.
 package struct RunningServers: Sendable {
-  /// What a server uses a directory for.
+  /// A directory that a server uses.
   package struct Use: Sendable, Equatable {
     package let process: Int32
-    /// Its data directory, as it calls it itself.
+    /// The data directory as the server itself names it.
     package let dataDirectory: Path
-    /// Whether it is the data directory itself, and not a part of it or of a tablespace.
+    /// Whether it is the data directory itself, not a part of it or of a tablespace.
     package let isDataDirectory: Bool
   }
 
-  /// What is known of a server on a data directory.
+  /// What is known about a server on a data directory.
   package enum Sighting: Sendable, Equatable {
-    /// One runs there, or in doubt may.
+    /// A server runs on it, or in doubt may.
     case runs(process: Int32)
-    /// The process that is named there is a server, and runs on another directory: this one is a copy.
+    /// The process in its `postmaster.pid` is a server on another directory: this one is a copy.
     case elsewhere(process: Int32)
     case none
   }
 
   private let files: FileSystem
   private var uses: [FileSystem.FileKey: Use] = [:]
-  /// Servers of other users: where they run cannot be seen.
+  /// Servers of other users, whose directories cannot be seen.
   package private(set) var unseen: [Int32] = []
 
-  /// Databases lie in directories of the data directory's, or of a tablespace's, directories; nothing that a server writes lies deeper.
+  /// Levels of directories to examine. Database directories are at most this deep in a data directory or tablespace,
+  /// and a server writes nothing deeper.
   private static let depth = 2
 
-  /// Looks at all processes.
+  /// Examines all processes.
   package init(files: FileSystem) {
     self.files = files
     for process in files.processes(named: Self.isServer) {
@@ -38,7 +40,7 @@ package struct RunningServers: Sendable {
         unseen.append(process.number)
         continue
       }
-      // A server refuses the directory of another user. What root may not dump is shown as root's.
+      // A server refuses a directory of another user. Processes that are not dumpable appear as root's.
       guard uses[FileSystem.FileKey(directory)] == nil, [directory.userID, 0].contains(process.userID) else { continue }
       addDirectories(of: process)
     }
@@ -71,7 +73,7 @@ package struct RunningServers: Sendable {
     }
   }
 
-  /// Where a link of a server leads: in its mount namespace, which may be another one.
+  /// The target of a server's link, in that server's mount namespace, which may differ from ours.
   private func follow(_ link: Path, in home: OpenFile, of process: ProcessEntry) -> Path? {
     guard let text = try? files.readSymbolicLink(link, in: home) else { return nil }
     let there = Path(bytes: process.rootPath.bytes + text)
@@ -91,16 +93,18 @@ package struct RunningServers: Sendable {
 
   // MARK: Asking
 
-  /// Who uses a directory, or one that it lies in; of what lies in it nothing is said.
+  /// The use of a directory that a server uses, or of one inside a data directory or tablespace; `nil` for files deeper
+  /// inside.
   package func use(of directory: FileStatus) -> Use? { uses[FileSystem.FileKey(directory)] }
 
-  /// Whether a server runs on a data directory. The number in its `postmaster.pid` alone says nothing: a killed server leaves it, and another process gets it; a copy has it
-  /// too; and in a container it is the number that the process has there.
-  /// - Parameter file: what lies in the directory.
+  /// Whether a server runs on a data directory. The number in its `postmaster.pid` alone proves nothing: a killed
+  /// server leaves it and another process may get it, a copy contains it, and inside a container it is the number
+  /// there.
+  /// - Parameter file: the `postmaster.pid` in the directory.
   package func sighting(on directory: FileStatus, _ file: PostmasterFile?) -> Sighting {
     if let use = use(of: directory), use.isDataDirectory { return .runs(process: use.process) }
     guard let file, file.process > 0, ProcessTable.isRunning(file.process) else { return .none }
-    // One that may not be looked at may be the server.
+    // A process that we may not examine may be the server.
     guard let process = files.process(file.process) else { return .runs(process: file.process) }
     guard Self.isServer(process.name), !process.hasEnded else { return .none }
     guard let place = process.workingDirectory else { return .runs(process: process.number) }

@@ -1,19 +1,20 @@
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// The configuration files that a server has outside of its data directory, as Debian has them, and without which it does not start: as the server tells of them. Their places are not
-/// opened from here: whoever may write the cluster can name any.
+/// Configuration files that a server has outside of its data directory (as on Debian) and does not start without. Their
+/// contents come from the server: the paths are not opened from here, because anyone who may write to the cluster can
+/// name any.
 struct ServerConfiguration {
-  /// By their names in the data directory.
+  /// The contents by file name in the data directory.
   private(set) var files: [String: [UInt8]] = [:]
   private(set) var notes: [String] = []
   private(set) var warnings: [String] = []
 
-  /// With the settings that tell where they lie.
+  /// The files, with the settings that name their paths.
   private static let names = [
     "postgresql.conf": "config_file", "pg_hba.conf": "hba_file", "pg_ident.conf": "ident_file",
   ]
-  /// What is said of places only holds for the original.
+  /// Settings that contain paths, which are only valid for the original.
   private static let places = ["data_directory", "config_file", "hba_file", "ident_file", "external_pid_file"]
 
   init(
@@ -21,7 +22,7 @@ struct ServerConfiguration {
   ) throws {
     var missing: [String] = []
     for name in Self.names.keys.sorted() {
-      // A link leads nowhere where it is restored.
+      // A link would lead nowhere after a restore.
       let isThere = try files.statusIfPresent(of: cluster.root.appending(name), in: root)?.kind == .file
       if !isThere { missing.append(name) } else { warnings += Self.warning(of: name, connection) }
     }
@@ -48,10 +49,10 @@ struct ServerConfiguration {
     }
   }
 
-  /// What is to be said where a file of this name lies in the data directory, and the server reads another one.
+  /// A warning when the data directory contains a file of this name, but the server reads another one.
   private static func warning(of name: String, _ connection: PostgresConnection) -> [String] {
     guard let setting = names[name],
-      // Who may not know the places is told nothing.
+      // A role without the right to see the paths gets no warning.
       let place = try? connection.value("SELECT current_setting($1)", [setting]),
       let home = try? connection.value("SELECT current_setting('data_directory')"),
       Path(place) != Path(home).appending(name)
@@ -61,7 +62,7 @@ struct ServerConfiguration {
     ]
   }
 
-  /// What counts of it, in one file: it may include others.
+  /// The settings in effect, as one file: the original may include others.
   private static func settings(_ connection: PostgresConnection, from place: String) throws -> [UInt8] {
     let excluded = places.map { "'\($0)'" }.joined(separator: ", ")
     let rows = try connection.query(
@@ -78,7 +79,7 @@ struct ServerConfiguration {
       }
   }
 
-  /// Within single quotes, as PostgreSQL reads its configuration.
+  /// A byte within single quotes, as PostgreSQL's configuration needs it.
   private static func quoted(_ byte: UInt8) -> [UInt8] {
     switch byte {
     case UInt8(ascii: "'"): Array("''".utf8)

@@ -1,26 +1,28 @@
 package import HoldfastModel
 package import HoldfastSystem
 
-/// Tells files of relations that are not logged, by the initial forks that were seen beside them. Such a fork may appear long after the others: that of an index does when it
-/// is built. What was captured before then would be in the way when the server recovers: it makes such files anew, and gives up where there is one
-/// (PostgreSQL's sources, `ResetUnloggedRelations`).
+/// Recognises files of unlogged relations by the initial forks that were seen beside them. An initial fork may appear
+/// long after the other files: that of an index appears when the index is built. Files that were captured before would
+/// be in the way of recovery, which makes them anew and gives up when one exists (PostgreSQL's source,
+/// `ResetUnloggedRelations`).
 package struct UnloggedRelations {
   private let cluster: PostgresCluster
   private let root: OpenFile
   private let files: FileSystem
-  /// By their main forks, in the source.
+  /// The main forks of these relations, as paths in the source.
   private var relations: Set<Path> = []
-  /// Directories in which nothing could be seen.
+  /// Directories that could not be read.
   package private(set) var problems: [Problem] = []
 
-  /// - Parameter root: of the source.
+  /// - Parameter root: the root of the source.
   package init(in cluster: PostgresCluster, root: OpenFile, files: FileSystem) {
     self.cluster = cluster
     self.root = root
     self.files = files
   }
 
-  /// Notes which initial forks there are now. One that was there at any time during a backup counts: the WAL has it.
+  /// Records which initial forks exist now. One that existed at any time during a backup counts, because the WAL
+  /// contains it.
   package mutating func look() {
     look(in: ["global"])
     for database in names(in: ["base"]) { look(in: ["base", database]) }
@@ -44,7 +46,7 @@ package struct UnloggedRelations {
     for name in names(in: directory) {
       guard let file = RelationFile(directory + [name]), file.fork == "init" else { continue }
       var parts = directory + [file.node]
-      // A snapshot has such a tablespace elsewhere.
+      // A snapshot has such a tablespace in another directory.
       if parts[0] == PostgresCluster.tablespaceLinks { parts[0] = PostgresCluster.tablespaceDirectory }
       relations.insert(place(parts))
     }
@@ -52,7 +54,7 @@ package struct UnloggedRelations {
 
   private func place(_ parts: [String]) -> Path { parts.reduce(cluster.root) { $0.appending($1) } }
 
-  /// What lies in a directory; nothing where there is none any more.
+  /// The names in a directory; none when it no longer exists.
   private mutating func names(in directory: [String]) -> [String] {
     let path = place(directory)
     do throws(SystemError) {

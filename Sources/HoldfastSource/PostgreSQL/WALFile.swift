@@ -1,6 +1,6 @@
 package import HoldfastModel
 
-/// Why a file is not what an archive of a write-ahead log takes.
+/// The reason why a file cannot be archived as a WAL file.
 package struct WALFileError: OperatorError, Equatable {
   package let message: String
   package let hint: String?
@@ -13,16 +13,16 @@ package struct WALFileError: OperatorError, Equatable {
   }
 }
 
-/// A file that PostgreSQL hands to its archive: whether it is what its name says.
+/// Checks that a file that PostgreSQL hands over for archiving is what its name says.
 package enum WALFile {
-  /// What holds no log is short.
+  /// The largest file without log in bytes, such as a timeline history.
   package static let textBytesMax = 1 << 20
   private static let noteBeginning = Array("START WAL LOCATION: ".utf8)
 
   /// Checks the beginning of a segment against its name.
   /// - Parameters:
-  ///   - head: the first bytes of the file, 40 at least where it has them.
-  ///   - size: of the file.
+  ///   - head: the first bytes of the file, at least 40 if it has them.
+  ///   - size: the size of the file.
   package static func checkSegment(
     _ name: WALFileName, head: UnsafeRawBufferPointer, size: UInt64, path: Path
   ) throws(WALFileError) -> WALPageHeader.Segment {
@@ -39,15 +39,16 @@ package enum WALFile {
       throw WALFileError(
         path, "it begins at \(header.address) of the log, and its name says \(segment.size.start(of: number))")
     }
-    // The first segment of a timeline begins with what the one before had in it.
+    // The first segment of a timeline begins with the contents of the timeline before.
     guard header.timeline <= name.timeline else {
       throw WALFileError(path, "it belongs to timeline \(header.timeline), and its name says \(name.timeline)")
     }
     return segment
   }
 
-  /// Whether the last page of a segment was written as one of it: what a server is still writing into ends with zeros, or with pages of an older segment.
-  /// - Parameter page: its beginning.
+  /// Whether the last page of a segment belongs to it. A segment that the server is still writing ends with zeros, or
+  /// with pages of an older segment.
+  /// - Parameter page: the beginning of the page.
   package static func isLastPage(
     _ page: UnsafeRawBufferPointer, of number: UInt64, _ segment: WALPageHeader.Segment
   ) -> Bool {
@@ -55,7 +56,7 @@ package enum WALFile {
     return header.address.value == segment.size.start(of: number).value + segment.size.bytes - UInt64(segment.pageSize)
   }
 
-  /// Checks what a note of a backup, or a timeline history, holds.
+  /// Checks the contents of a backup history file or a timeline history.
   package static func checkText(_ name: WALFileName, _ bytes: [UInt8], path: Path) throws(WALFileError) {
     switch name.kind {
     case .backupNote:
@@ -71,11 +72,11 @@ package enum WALFile {
   }
 }
 
-/// How a timeline came about: from which ones, and where it left each.
+/// The history of a timeline: the timelines before it, and where each was left.
 package struct TimelineHistory: Hashable, Sendable {
   package struct Step: Hashable, Sendable {
     package let timeline: UInt32
-    /// From here on the next one counts.
+    /// The position from which the next timeline counts.
     package let end: LogSequenceNumber
   }
 
@@ -83,13 +84,14 @@ package struct TimelineHistory: Hashable, Sendable {
   /// The oldest first; empty for the first timeline of a cluster.
   package let steps: [Step]
 
-  /// Of the first timeline, which has no history file.
+  /// The history of the first timeline, which has no history file.
   package init(first timeline: UInt32) {
     self.timeline = timeline
     steps = []
   }
 
-  /// `nil` for what is no history file of that timeline: lines of a timeline, a place and a reason, in ascending order.
+  /// Parses lines with a timeline, a position and a reason, in ascending order; `nil` when this is not a history of
+  /// that timeline.
   package init?(_ bytes: [UInt8], of timeline: UInt32) {
     var steps: [Step] = []
     for line in bytes.split(separator: UInt8(ascii: "\n")) {
@@ -106,7 +108,8 @@ package struct TimelineHistory: Hashable, Sendable {
     self.steps = steps
   }
 
-  /// The timelines on which a segment may lie that holds a place of this history, the newest first: at a switch the newer one has what the older one had.
+  /// The timelines that may have a segment with a position of this history, the newest first: at a switch, the newer
+  /// timeline contains what the older one had.
   package func timelines(holding number: UInt64, _ size: WALSegmentSize) -> [UInt32] {
     var begin: UInt64 = 0
     var found: [UInt32] = []
@@ -118,7 +121,7 @@ package struct TimelineHistory: Hashable, Sendable {
     return found.reversed()
   }
 
-  /// Whether a snapshot that was taken on a timeline, up to `stop`, lies on the way to this one.
+  /// Whether a snapshot that was taken on a timeline, up to `stop`, is part of this history.
   package func contains(_ other: UInt32, upTo stop: LogSequenceNumber) -> Bool {
     other == timeline || steps.contains { $0.timeline == other && stop <= $0.end }
   }
@@ -129,7 +132,7 @@ package enum ClusterControl {
   package static let path = ControlFile.path
   package static let byteCount = 16
 
-  /// Which cluster it is; `nil` for what is no control file of PostgreSQL 12 or later.
+  /// The system identifier of the cluster; `nil` when this is not a control file of PostgreSQL 12 or later.
   package static func system(_ bytes: UnsafeRawBufferPointer) -> SystemIdentifier? {
     guard bytes.count >= byteCount else { return nil }
     let version: UInt32 = bytes.littleEndian(at: 8)

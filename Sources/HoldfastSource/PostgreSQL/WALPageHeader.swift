@@ -1,16 +1,16 @@
 package import HoldfastModel
 
-/// What stands at the beginning of each page of PostgreSQL's write-ahead log; at the beginning of a segment it is longer and names the cluster.
-/// As in PostgreSQL's `access/xlog_internal.h`, of a machine that is little-endian.
+/// The header of a page of PostgreSQL's WAL (`access/xlog_internal.h`), little-endian. At the beginning of a segment it
+/// is longer and identifies the cluster.
 package struct WALPageHeader: Hashable, Sendable {
   package static let shortCount = 24
   package static let longCount = 40
 
-  /// What the long form adds.
+  /// The additional fields of the long header.
   package struct Segment: Hashable, Sendable {
     package let system: SystemIdentifier
     package let size: WALSegmentSize
-    /// Bytes of a page.
+    /// In bytes.
     package let pageSize: Int
   }
 
@@ -20,7 +20,7 @@ package struct WALPageHeader: Hashable, Sendable {
     static let continuation = Flags(rawValue: 1)
     static let long = Flags(rawValue: 2)
     static let removable = Flags(rawValue: 4)
-    /// What the page before ended with will never be completed.
+    /// The record that the page before left incomplete will never be completed.
     static let overwrites = Flags(rawValue: 8)
     static let known: Flags = [.continuation, .long, .removable, .overwrites]
   }
@@ -33,7 +33,7 @@ package struct WALPageHeader: Hashable, Sendable {
   let remaining: UInt32
   package let segment: Segment?
 
-  /// `nil` for what is no such header.
+  /// `nil` when this is not a valid header.
   init?(_ bytes: UnsafeRawBufferPointer) {
     guard bytes.count >= Self.longCount else { return nil }
     magic = bytes.littleEndian(at: 0)
@@ -58,20 +58,20 @@ package struct WALPageHeader: Hashable, Sendable {
   var count: Int { segment == nil ? Self.shortCount : Self.longCount }
 }
 
-/// Which versions of PostgreSQL wrote a log, as far as their records are understood.
+/// The PostgreSQL versions whose records are understood.
 enum WALVersion {
   private static let understood: ClosedRange<UInt16> = 0xd101...0xd116
   private static let possible: ClosedRange<UInt16> = 0xd101...0xd1ff
 
-  /// Of PostgreSQL 12 and later. Segments of versions to come are stored as well.
+  /// Whether the page is from PostgreSQL 12 or later. Segments of future versions are stored as well.
   static func isMagic(_ magic: UInt16) -> Bool { possible.contains(magic) }
 
-  /// Whether the records behind it are laid out as those of 12 to 17.
+  /// Whether the records have the layout of PostgreSQL 12 to 17.
   static func isUnderstood(_ magic: UInt16) -> Bool { understood.contains(magic) }
 }
 
 extension UnsafeRawBufferPointer {
-  /// The caller has checked that the bytes are there.
+  /// The caller must have checked that the bytes are there.
   func littleEndian<Value: FixedWidthInteger>(at offset: Int) -> Value {
     Value(littleEndian: loadUnaligned(fromByteOffset: offset, as: Value.self))
   }

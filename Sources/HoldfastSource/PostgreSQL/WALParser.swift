@@ -1,19 +1,19 @@
 package import HoldfastModel
 
-/// Follows the records of a write-ahead log through its pages, in order, also from one segment into the next. The bytes may be anything: what is not as
-/// PostgreSQL writes it is where the parser ends, and says so; nothing is believed beyond it.
+/// Parses the records of a WAL page by page, across segments. The bytes may be anything: the parser stops, and reports
+/// it, where they are not as PostgreSQL writes them, and nothing after that counts.
 package struct WALParser {
   /// A record whose bytes are being collected.
   private struct Pending {
     let start: LogSequenceNumber
     let total: Int
     var received = 0
-    /// Its beginning: all that is ever looked at.
+    /// The beginning of the record; nothing else is looked at.
     var kept: [UInt8] = []
     var head: WALRecordHead?
     var checksum = CRC32C()
 
-    /// Keeps of the bytes that come behind those that were received what is looked at.
+    /// Keeps the needed part of the bytes that follow those already received.
     mutating func keep(_ bytes: UnsafeRawBufferPointer) {
       let needed = head?.neededCount ?? WALRecordBody.neededCount
       guard kept.count < needed, kept.count >= received else { return }
@@ -29,39 +29,41 @@ package struct WALParser {
   private var next: LogSequenceNumber
   private var isFirstPage = true
   private var pending: Pending?
-  /// Bytes of a record that began before the first page.
+  /// After a switch of segments, nothing counts before this position.
   private var foreignCount = 0
   /// Behind a switch of segments nothing counts before this.
   private var resumesAt = LogSequenceNumber(0)
 
-  /// A directory of a database that was copied as it lay there: `ALTER DATABASE … SET TABLESPACE`, and `CREATE DATABASE` but for those that write all pages to the log.
+  /// A database directory that was copied as files: by `ALTER DATABASE … SET TABLESPACE`, and by `CREATE DATABASE`
+  /// unless it writes all pages to the log.
   package struct DatabaseCopy: Hashable, Sendable {
     let origin: DatabaseLocator
     let copy: DatabaseLocator
   }
 
-  /// How many of them are kept.
+  /// The most copies that are kept.
   private static let databaseCopiesMax = 1 << 16
   /// In the order of the log.
   private(set) var databaseCopies: [DatabaseCopy] = []
 
-  /// Where the last record begins that is complete and began in what was parsed.
+  /// Where the last complete record begins that also began in the parsed log.
   package private(set) var lastRecord: LogSequenceNumber?
-  /// Behind the last record that is complete, by its checksum: what a crash leaves has heads whose records were never written.
+  /// The end of the last record that is complete by its checksum. A crash may leave heads of records that were never
+  /// written.
   package private(set) var end: LogSequenceNumber
-  /// Where the log stopped making sense; `nil` as long as it does.
+  /// Where the log became invalid; `nil` if it did not.
   package private(set) var stop: LogSequenceNumber?
 
-  /// A record that began and is not complete yet.
+  /// Where a record begins that is not complete yet.
   package var openRecord: LogSequenceNumber? { stop == nil ? pending?.start : nil }
 
-  /// Whether that record may ask something of the server that replays it.
+  /// Whether that record may require something of the server that replays it.
   package var mayDemand: Bool { openRecord != nil && pending?.head?.meaning.isDemand ?? true }
 
   /// - Parameters:
-  ///   - segment: of the header of the first page.
-  ///   - start: where the first page lies in the log.
-  ///   - onDemand: called for every record that asks something of the server that replays it.
+  ///   - segment: from the header of the first page.
+  ///   - start: the position of the first page in the log.
+  ///   - onDemand: called for every record that requires something of the server that replays it.
   package init(
     _ segment: WALPageHeader.Segment, from start: LogSequenceNumber, onDemand: @escaping (WALDemand) -> Void = { _ in },
     onEvent: @escaping (WALEvent) -> Void
@@ -74,8 +76,8 @@ package struct WALParser {
     end = start
   }
 
-  /// Takes the next pages of the log.
-  /// - Parameter bytes: whole pages; what is behind the last one is left out.
+  /// Parses the next pages of the log.
+  /// - Parameter bytes: whole pages; an incomplete page at the end is ignored.
   package mutating func parse(_ bytes: UnsafeRawBufferPointer) {
     var offset = 0
     while offset + pageSize <= bytes.count, stop == nil {
@@ -105,13 +107,13 @@ package struct WALParser {
 
   private mutating func halt(_ place: LogSequenceNumber) { stop = place }
 
-  /// Takes what a page begins with of a record from the pages before.
-  /// - Returns: where the next record begins; `nil` for what cannot be.
+  /// Takes the part of a page that belongs to a record from the pages before.
+  /// - Returns: the offset of the next record; `nil` when the page is invalid.
   private mutating func resume(_ header: WALPageHeader, _ page: UnsafeRawBufferPointer) -> Int? {
     defer { isFirstPage = false }
     if header.flags.contains(.overwrites) {
       (pending, foreignCount) = (nil, 0)
-      // Whatever the unfinished record was, the one here follows the one before that.
+      // The record here follows the one before the unfinished record, whatever that was.
       return header.flags.contains(.continuation) ? nil : header.count
     }
     guard header.flags.contains(.continuation) else { return pending == nil && foreignCount == 0 ? header.count : nil }
@@ -135,25 +137,26 @@ package struct WALParser {
     return Self.aligned(header.count + here)
   }
 
-  /// Whether a segment begins with the end of a switch of segments that began in the one before, and so is empty: the last third or two of a head, and zeros.
+  /// Whether a segment begins with the end of a segment switch from the one before, and is otherwise empty: the last
+  /// one or two thirds of a record head, and zeros.
   /// - Parameters:
-  ///   - bytes: of the page, behind its header.
+  ///   - bytes: the page without its header.
   ///   - count: how many of them belong to the record from before.
   private static func isSwitchTail(_ bytes: UnsafeRawBufferPointer, count: Int) -> Bool {
     (count == 8 || count == 16) && WALRecordHead.isSwitch(infoOn: bytes[(count - 8)...])
       && bytes[count...].allSatisfy { $0 == 0 }
   }
 
-  /// What lies behind a switch, up to the next segment, is no log.
+  /// Skips what follows a switch up to the next segment: it is not log.
   private mutating func endSegment(at end: LogSequenceNumber) {
     self.end = LogSequenceNumber((end.value &+ 7) & ~7)
-    // As the server counts: from the end of the record, which may lie in the next segment.
+    // As the server counts: from the end of the record, which may be in the next segment.
     resumesAt = segment.size.start(of: segment.size.number(of: LogSequenceNumber(self.end.value &- 1)) &+ 1)
   }
 
   private static func aligned(_ position: Int) -> Int { (position + 7) & ~7 }
 
-  /// - Returns: where the next one begins; `nil` when the log ends here.
+  /// - Returns: the offset of the next record; `nil` when the log ends here.
   private mutating func beginRecord(
     _ page: UnsafeRawBufferPointer, at position: Int, _ place: LogSequenceNumber
   ) -> Int? {
@@ -172,8 +175,8 @@ package struct WALParser {
     return Self.aligned(position + here)
   }
 
-  /// Adds bytes to the pending record, and ends it with its last.
-  /// - Returns: `false` when it is none.
+  /// Adds bytes to the pending record, and completes it with its last byte.
+  /// - Returns: `false` when it is invalid.
   private mutating func receive(_ bytes: UnsafeRawBufferPointer, upTo end: LogSequenceNumber) -> Bool {
     guard var record = pending else { return false }
     pending = nil
@@ -182,7 +185,7 @@ package struct WALParser {
       let head = record.kept.withUnsafeBytes { WALRecordHead($0) }
       guard lastRecord.map({ $0 == head.previous }) ?? (head.previous < record.start) else { return false }
       record.head = head
-      // Only the head tells how much of the piece that brought it is wanted.
+      // The head tells how many of the bytes after it are needed.
       record.keep(bytes)
     }
     let before = record.received

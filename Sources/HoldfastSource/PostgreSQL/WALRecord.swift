@@ -1,10 +1,10 @@
 package import HoldfastModel
 
-/// What recovery can be told to stop at.
+/// A point in the log at which a recovery can be told to stop.
 package enum WALEvent: Hashable, Sendable {
-  /// A transaction ended, by commit or by abort, at this time.
+  /// A transaction committed or aborted at this time.
   case transactionEnd(at: LogSequenceNumber, time: Timestamp)
-  /// `pg_create_restore_point`.
+  /// A restore point, made by `pg_create_restore_point`.
   case restorePoint(at: LogSequenceNumber, time: Timestamp, name: [UInt8])
 
   /// Where its record begins.
@@ -21,7 +21,7 @@ package enum WALEvent: Hashable, Sendable {
   }
 }
 
-/// What a record asks of the server that replays it.
+/// Something that a record requires of the server that replays it.
 package enum WALDemand: Hashable, Sendable {
   case tablespace(WALTablespace)
   case parameters(WALParameters)
@@ -38,7 +38,7 @@ package enum WALDemand: Hashable, Sendable {
 /// The head of a record (`access/xlogrecord.h`).
 struct WALRecordHead {
   static let count = 24
-  /// PostgreSQL refuses to write longer ones.
+  /// PostgreSQL refuses to write longer records.
   static let totalMax: UInt32 = 1020 << 20
   static let checksumOffset = 20
 
@@ -48,7 +48,7 @@ struct WALRecordHead {
   let manager: UInt8
   let checksum: UInt32
 
-  /// - Parameter bytes: 24 of them at least.
+  /// - Parameter bytes: at least 24.
   init(_ bytes: UnsafeRawBufferPointer) {
     total = bytes.littleEndian(at: 0)
     previous = LogSequenceNumber(bytes.littleEndian(at: 8))
@@ -60,11 +60,11 @@ struct WALRecordHead {
   enum Meaning {
     case transactionEnd, restorePoint, segmentSwitch, databaseCopy, parameterChange, tablespace, other
 
-    /// Whether it asks something of the server that replays it.
+    /// Whether the record requires something of the server that replays it.
     var isDemand: Bool { self == .parameterChange || self == .tablespace }
   }
 
-  /// The same numbers in PostgreSQL 12 to 17.
+  /// The record types have the same numbers in PostgreSQL 12 to 17.
   var meaning: Meaning {
     switch (manager, manager == 1 ? info & 0x70 : info & 0xf0) {
     case (1, 0x00), (1, 0x20), (1, 0x30), (1, 0x40): .transactionEnd
@@ -77,30 +77,30 @@ struct WALRecordHead {
     }
   }
 
-  /// Whether the last third of a head, all that there is of it, is that of a switch of segments.
-  /// - Parameter bytes: 8 of them at least.
+  /// Whether the last third of a record head is that of a segment switch, when no more of the head is there.
+  /// - Parameter bytes: at least 8.
   static func isSwitch(infoOn bytes: Slice<UnsafeRawBufferPointer>) -> Bool {
     let kind = bytes.prefix(4)
     return kind.first.map { $0 & 0xf0 == 0x40 } ?? false && kind.dropFirst().allSatisfy { $0 == 0 }
   }
 
-  /// Bytes from the beginning of the record on that are looked at.
+  /// Bytes from the beginning of the record that are needed.
   var neededCount: Int { meaning == .tablespace ? WALRecordBody.neededForPathCount : WALRecordBody.neededCount }
 }
 
-/// What of a record is looked at: its beginning. Those that matter here have no pages with them, so their own data come first.
+/// Decodes the beginning of a record. The records that matter here have no page images, so their own data come first.
 enum WALRecordBody {
-  /// Bytes of a record that are enough for that: heads of 24, 3, 5 and 5 bytes, then a time and a name.
+  /// Enough bytes of a record: heads of 24, 3, 5 and 5 bytes, then a time and a name.
   static let neededCount = 128
-  /// With a path of PostgreSQL's length behind that.
+  /// Enough bytes for a record with a path of PostgreSQL's greatest length.
   static let neededForPathCount = 128 + 1024
   private static let nameCount = 64
   private static let microsecondsPerSecond: Int64 = 1_000_000
-  /// From 1970 to 2000, where PostgreSQL's time begins.
+  /// Seconds from 1970 to 2000, where PostgreSQL's time begins.
   private static let epochSeconds: Int64 = 946_684_800
 
   /// - Parameter bytes: the record from its head on, as far as it was kept.
-  /// - Returns: `nil` for what is not laid out so.
+  /// - Returns: `nil` when the record has another layout.
   static func event(_ bytes: UnsafeRawBufferPointer, _ head: WALRecordHead, at place: LogSequenceNumber) -> WALEvent? {
     guard let data = ownData(bytes), data.count >= 8 else { return nil }
     let time = timestamp(data.littleEndian(at: 0))
@@ -114,7 +114,7 @@ enum WALRecordBody {
   }
 
   /// - Parameter bytes: the record from its head on, as far as it was kept.
-  /// - Returns: `nil` for what is not laid out so.
+  /// - Returns: `nil` when the record has another layout.
   static func demand(
     _ bytes: UnsafeRawBufferPointer, _ head: WALRecordHead, at place: LogSequenceNumber
   ) -> WALDemand? {
@@ -130,7 +130,7 @@ enum WALRecordBody {
           place: place, previous: head.previous, level: data.littleEndian(at: 4 * values.count),
           minima: Dictionary(uniqueKeysWithValues: zip(names, values))))
     case .tablespace:
-      // `xl_tblspc_create_rec`: a number and a path that ends with a zero byte.
+      // `xl_tblspc_create_rec`: an OID, and a path that ends with a zero byte.
       guard data.count >= 5 else { return nil }
       return .tablespace(
         WALTablespace(
@@ -140,7 +140,8 @@ enum WALRecordBody {
     }
   }
 
-  /// - Returns: `nil` for what is not laid out so (`commands/dbcommands_xlog.h`: the new place, then the old one).
+  /// - Returns: `nil` when the record has another layout (`commands/dbcommands_xlog.h`: the new locator, then the old
+  ///   one).
   static func databaseCopy(_ bytes: UnsafeRawBufferPointer) -> WALParser.DatabaseCopy? {
     guard let data = ownData(bytes), data.count >= 16 else { return nil }
     return WALParser.DatabaseCopy(
@@ -148,7 +149,7 @@ enum WALRecordBody {
       copy: DatabaseLocator(database: data.littleEndian(at: 0), tablespace: data.littleEndian(at: 4)))
   }
 
-  /// The data of the record itself, cut off where `bytes` end.
+  /// The record's own data, cut where `bytes` end.
   private static func ownData(_ bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
     var position = WALRecordHead.count
     while position < bytes.count {
@@ -161,7 +162,7 @@ enum WALRecordBody {
         position += 3
         continue
       case 252:
-        // The transaction above a subtransaction.
+        // The parent of a subtransaction.
         position += 5
         continue
       default: return nil

@@ -1,22 +1,22 @@
-/// Where the pages lie that a WAL or a journal has in the place of those of the database.
+/// The offsets of pages that a WAL or a journal has in place of those in the database file.
 struct PageIndex: Sendable {
-  /// Records that lie one after the other, from the one with the number `first` on.
+  /// Consecutive records, from number `first` on.
   struct Segment: Sendable {
     let first: UInt32
-    /// Of the page in the first record.
+    /// The offset of the page in the first record.
     let offset: UInt64
   }
 
-  /// Which of several records of one page counts.
+  /// Which record counts when there are several for one page.
   enum Winner { case first, last }
 
-  /// The page in the upper half, the number of its record in the lower one; ascending.
+  /// The page in the upper half, the number of its record in the lower half; ascending.
   private var entries: [UInt64]
   private let segments: [Segment]
   /// Bytes from one record to the next.
   private let stride: UInt64
 
-  /// - Parameter pages: of all records, in their order.
+  /// - Parameter pages: the page of each record, in order.
   init(pages: [UInt32], in segments: [Segment], stride: UInt64, winner: Winner) {
     self.segments = segments
     self.stride = stride
@@ -34,7 +34,7 @@ struct PageIndex: Sendable {
 
   var count: Int { entries.count }
 
-  /// Where the page begins; `nil` when the main file has it.
+  /// The offset of the page; `nil` when the main file has it.
   func offset(of page: UInt32) -> UInt64? {
     let index = firstIndex(from: UInt64(page))
     guard index < entries.count, entries[index] >> 32 == UInt64(page) else { return nil }
@@ -48,13 +48,13 @@ struct PageIndex: Sendable {
     return segments[low - 1].offset + UInt64(record - segments[low - 1].first) * stride
   }
 
-  /// The first page from `page` on that is here.
+  /// The first page from `page` on that is in this index.
   func next(from page: UInt32) -> UInt32? {
     let index = firstIndex(from: UInt64(page))
     return index < entries.count ? UInt32(entries[index] >> 32) : nil
   }
 
-  /// How many of the pages are here.
+  /// The number of these pages that are in this index.
   func count(in pages: Range<UInt64>) -> UInt64 {
     UInt64(firstIndex(from: pages.upperBound) - firstIndex(from: pages.lowerBound))
   }

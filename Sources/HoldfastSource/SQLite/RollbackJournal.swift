@@ -1,18 +1,18 @@
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// What a hot journal puts back into a database: https://www.sqlite.org/fileformat2.html, section 3. Holdfast reads the pages where they lie; rolling back is left to the
-/// programs of the database.
+/// The pages that a hot journal restores in a database (https://www.sqlite.org/fileformat2.html, section 3). Holdfast
+/// reads them from the journal; the rollback itself is left to the programs that use the database.
 struct RollbackJournal {
   private static let magic: [UInt8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7]
   private static let headerCount = 28
   private static let recordOverhead = 8
   private static let lockByte: UInt32 = 1 << 30
 
-  /// Of the database before the transaction.
+  /// The size of the database before the transaction.
   private(set) var pageSize: UInt32 = 0
   private(set) var pageCount: UInt32 = 0
-  /// The page of every sound record, in order.
+  /// The page of every valid record, in order.
   private var pages: [UInt32] = []
   private var segments: [PageIndex.Segment] = []
 
@@ -36,9 +36,9 @@ struct RollbackJournal {
   }
 
   /// - Parameters:
-  ///   - framesMax: how many records at most.
-  ///   - isCancelled: looked at between two records.
-  /// - Returns: `nil` where it puts back nothing.
+  ///   - framesMax: the most records.
+  ///   - isCancelled: checked between two records.
+  /// - Returns: `nil` when the journal restores nothing.
   init?(_ file: OpenFile, framesMax: Int, isCancelled: () -> Bool) throws(SystemError) {
     let size = try file.status().size
     guard let first = try Self.header(file, at: 0) else { return nil }
@@ -52,7 +52,7 @@ struct RollbackJournal {
       defer { recordCount = pages.count + headers }
       let records = position + sector
       let left = (size - records) / stride
-      // A program that does not wait for the disk does not count.
+      // A program that does not wait for the disk does not write the number of records.
       let count = header.recordCount == .max && position == 0 ? left : UInt64(header.recordCount)
       let begin = pages.count
       if count > 0 { segments.append(PageIndex.Segment(first: UInt32(clamping: begin), offset: records + 4)) }
@@ -71,13 +71,13 @@ struct RollbackJournal {
 
   private var stride: UInt64 { UInt64(pageSize) + UInt64(Self.recordOverhead) }
 
-  /// Records, and headers before them: more than were allowed where there are more.
+  /// Number of records, and of headers between them; larger than `framesMax` when there are more than that.
   private(set) var recordCount = 0
 
-  /// Where the pages lie as they were before the transaction.
+  /// The offsets of the pages as they were before the transaction.
   var index: PageIndex { PageIndex(pages: pages, in: segments, stride: stride, winner: .first) }
 
-  /// - Returns: whether all of the records are sound: nothing behind one that is not was ever meant to be used.
+  /// - Returns: whether all records are valid. No record after an invalid one was ever meant to be used.
   private mutating func read(
     _ file: OpenFile, _ count: UInt64, at start: UInt64, _ seed: UInt32, _ framesMax: Int, _ isCancelled: () -> Bool
   ) throws(SystemError) -> Bool {
@@ -95,7 +95,7 @@ struct RollbackJournal {
     return true
   }
 
-  /// The seed and every two hundredth byte, counted from the end of the page.
+  /// The checksum over the seed and every two hundredth byte, counted from the end of the page.
   private func checksum(_ bytes: Slice<UnsafeRawBufferPointer>, _ seed: UInt32) -> UInt32 {
     let step = 200
     var sum = seed
@@ -107,7 +107,8 @@ struct RollbackJournal {
     return sum
   }
 
-  /// Whether it is part of a transaction on several databases: then a file that it names says whether the transaction was committed, and whoever rolls back removes that one.
+  /// Whether it is part of a transaction on several databases. Then another file, which it names, decides whether the
+  /// transaction was committed, and a rollback removes that file.
   static func isPartOfLarger(_ file: OpenFile) throws(SystemError) -> Bool {
     let size = try file.status().size
     let tail = Buffer(capacity: 16)

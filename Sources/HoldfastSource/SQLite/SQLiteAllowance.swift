@@ -2,13 +2,15 @@ internal import HoldfastModel
 package import HoldfastSystem
 internal import Synchronization
 
-/// What a backup spends on databases, counted by the owner of their files: whoever locks databases, or has WALs without end, delays nobody's but his own.
+/// Limits what a backup spends on databases, for each owner of files. An owner who locks databases, or has endless
+/// WALs, delays only his own backup.
 package final class SQLiteAllowance: Sendable {
-  /// How long one database is waited for at a time.
+  /// The longest wait for one database at a time.
   static let databaseWait = Duration.seconds(5)
-  /// What is waited for in any case: about as long as a commit takes.
+  /// The wait that is always allowed: about as long as a commit takes.
   private static let commitWait = Duration.milliseconds(50)
-  /// Frames of a WAL, or pages of a journal, whose places are in memory at once: 32 MiB of numbers for 16 GiB of pages of 4 KiB.
+  /// The most frames of a WAL, or pages of a journal, that are indexed in memory at once: 32 MiB for 16 GiB of 4 KiB
+  /// pages.
   static let framesMax = 4 << 20
 
   private struct Spent {
@@ -20,7 +22,7 @@ package final class SQLiteAllowance: Sendable {
   private let cancellation: Cancellation
   private let ownerWait: Duration
 
-  /// - Parameter ownerWait: how long the databases of one owner are waited for in all, beyond what a commit takes.
+  /// - Parameter ownerWait: the longest wait for all databases of one owner together, beyond what a commit takes.
   package init(cancellation: Cancellation, ownerWait: Duration = .seconds(10)) {
     self.cancellation = cancellation
     self.ownerWait = ownerWait
@@ -28,12 +30,12 @@ package final class SQLiteAllowance: Sendable {
 
   var isCancelled: Bool { cancellation.isRaised }
 
-  /// Tries until nobody is in the way any more, as long as the owner may be waited for.
+  /// Tries until nobody is in the way any more, as long as the owner's wait is not used up.
   package func patiently<Value>(
     _ owner: UInt32, _ attempt: () throws(SQLiteFailure) -> Value
   ) throws(SQLiteFailure) -> Value {
     var begun: ContinuousClock.Instant?
-    // Also a wait that ends well counts: whoever locks and unlocks in turn would delay the run without end.
+    // A wait that succeeds counts too: alternating locks would otherwise delay the run without end.
     defer { if let begun { spent.withLock { $0[owner, default: Spent()].waited += ContinuousClock.now - begun } } }
     let left = spent.withLock { ownerWait - ($0[owner]?.waited ?? .zero) }
     let wait = max(Self.commitWait, min(Self.databaseWait, left))
@@ -50,15 +52,15 @@ package final class SQLiteAllowance: Sendable {
     }
   }
 
-  /// The status of a file, as soon as whatever is written from now on has to show in it: some milliseconds after the last write, or seconds where the file system
-  /// keeps whole ones.
-  /// - Returns: `nil` where it does not hold still for so long.
+  /// The status of a file at a moment when every later write must change it: some milliseconds after the last write, or
+  /// seconds where the file system stores whole ones.
+  /// - Returns: `nil` when the file does not stay unchanged for so long.
   func settledStatus(of file: OpenFile, _ owner: UInt32) -> FileStatus? {
     var seen: (status: FileStatus, since: ContinuousClock.Instant)?
     return try? patiently(owner) { () throws(SQLiteFailure) in
       guard let now = try? file.status() else { throw .refused("it cannot be examined") }
       if now.isSettled { return now }
-      // The clock that stamps may be another one than ours, or the time may have been set: it goes on in any case.
+      // The file system may stamp with another clock than ours, or the time may have been set: both go on in any case.
       if let seen, now.isUntouched(since: seen.status) {
         if ContinuousClock.now - seen.since > now.timeGrain { return now }
       } else {
@@ -68,9 +70,9 @@ package final class SQLiteAllowance: Sendable {
     }
   }
 
-  /// Room for the numbers of so many frames, as long as it is kept.
-  /// - Parameter kind: what they are, for the message.
-  /// - Throws: where it would be more than the owner has.
+  /// Reserves memory for the index of so many frames, until the result is released.
+  /// - Parameter kind: what is indexed, for the message.
+  /// - Throws: when it would exceed the owner's limit.
   func room(for frames: Int, _ owner: UInt32, of kind: String) throws(SQLiteFailure) -> Room {
     let isTaken = spent.withLock { spent in
       guard (spent[owner]?.frames ?? 0) + frames <= Self.framesMax else { return false }

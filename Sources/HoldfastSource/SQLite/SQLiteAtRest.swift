@@ -1,19 +1,19 @@
 package import HoldfastModel
 package import HoldfastSystem
 
-/// A database in WAL mode that nobody had open when it was looked at, captured as the plain file that it is. By itself the file is whole as long as nobody opens it;
-/// afterwards it is so up to the first checkpoint.
+/// A database in WAL mode that nobody had open when it was examined, captured as a plain file. The file alone is whole
+/// as long as nobody opens it, and afterwards until the first checkpoint.
 package struct SQLiteAtRest: Sendable {
   package let path: Path
-  /// The metadata of its file, taken before it was seen that nothing lay beside it, when every later write had to show in it; `nil` where it did not hold still for
-  /// so long.
+  /// The file's metadata, taken before its companions were looked for, at a moment when every later write must change
+  /// it; `nil` when it did not stay unchanged for so long.
   private let seen: FileStatus?
   private let owner: UInt32
   private let root: OpenFile
   private let files: FileSystem
   private let allowance: SQLiteAllowance
 
-  /// Those of the databases of a source that are captured so: in WAL mode, with nothing beside any of their names.
+  /// The databases of a source that are captured this way: in WAL mode, without companions beside any of their names.
   package static func among(
     _ candidates: [SQLiteCandidate], root: OpenFile, files: FileSystem, allowance: SQLiteAllowance
   ) -> [SQLiteAtRest] {
@@ -39,15 +39,15 @@ package struct SQLiteAtRest: Sendable {
     return status
   }
 
-  /// Whether a file is still as it was when it was looked at.
+  /// Whether the file is unchanged since it was examined.
   package func isStill(_ status: FileStatus) -> Bool { seen.map { status.isUntouched(since: $0) } ?? false }
 
-  /// The database's file as bytes to capture.
+  /// The database file as bytes to capture.
   package func bytes(of handle: OpenFile, before: FileStatus, attempt: Int) -> any CapturedBytes {
     Bytes(PlainBytes(handle, before: before, attempt: attempt), of: handle, database: self, before: before)
   }
 
-  /// Whether everything that was ever committed is in the file, and whatever is written from now on has to show in its metadata.
+  /// Whether the file contains everything that was ever committed, and every later write must change its metadata.
   private func isWhole(_ handle: OpenFile, before: FileStatus) -> Bool {
     if isStill(before) { return true }
     guard let status = allowance.settledStatus(of: handle, owner), status.isUntouched(since: before) else {

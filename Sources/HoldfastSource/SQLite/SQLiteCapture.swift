@@ -3,24 +3,25 @@ package import HoldfastModel
 package import HoldfastSystem
 internal import Synchronization
 
-/// A database that is captured as its programs see it while they go on.
+/// Captures a database as its programs see it, while they go on.
 ///
-/// In WAL mode it stays as it was from the beginning to the end: nobody waits, but nothing of the WAL gets into the main file meanwhile. In rollback mode a reader keeps writers from
-/// committing, so it is read in slices, each under a lock of its own under which all that was learned before is compared again; when somebody committed in between it is
-/// read anew, and at last under one lock to the end.
+/// In WAL mode, the database is held at one commit from beginning to end: nobody waits, but the WAL is not checkpointed
+/// meanwhile. In rollback mode a reader keeps writers from committing, so the database is read in slices, each under
+/// its own lock, after comparing that nothing has changed. When somebody committed in between, it is read again, and at
+/// last under one lock to the end.
 package final class SQLiteCapture: CapturedBytes {
   private static let freeAttempts = 2
 
   private struct State {
     var hold: SQLiteHold
     var attempt = 1
-    /// Whether the view holds no longer: what is read from here on is worth nothing.
+    /// Whether the view is outdated: bytes that are read from here on are worthless.
     var isStale = false
     var failure: SystemError?
     var known = Known()
   }
 
-  /// What stays known of it when it is closed.
+  /// What remains known after the database was closed.
   private struct Known {
     var size: UInt64 = 0
     var allocated: UInt64 = 0
@@ -44,31 +45,33 @@ package final class SQLiteCapture: CapturedBytes {
 
   // MARK: What is known
 
-  /// Bytes of the database as it is captured: the WAL may make it longer or shorter than its file. Another attempt may find another size.
+  /// The size of the captured database in bytes: with its WAL it may differ from that of its file. Another attempt may
+  /// find another size.
   package var size: UInt64 { state.withLock { $0.known.size } }
-  /// Bytes that are stored for it: fewer where its file has holes.
+  /// The bytes that are stored for it: fewer when its file has holes.
   package var allocated: UInt64 { state.withLock { $0.known.allocated } }
-  /// What tells the captured state from every other one, beside the metadata of the main file; at most 64 bytes.
+  /// Together with the metadata of the main file, distinguishes the captured state from every other one; at most 64
+  /// bytes.
   package var mark: [UInt8] { state.withLock { $0.known.mark } }
-  /// Whether the metadata of the main file alone tells its state.
+  /// Whether the metadata of the main file alone identifies its state.
   package var isByMetadata: Bool { state.withLock { $0.known.isByMetadata } }
   /// Whether nobody can commit until the capture ends.
   package var keepsWritersWaiting: Bool { state.withLock { $0.hold.keepsWritersWaiting } }
-  /// Whether it is one of several of one instant.
+  /// Whether it belongs to a group of databases that are captured at one instant.
   package var isOfOneInstant: Bool { state.withLock { $0.hold.staysLocked && $0.attempt == 1 } }
   /// Bytes by which the WAL grew while it was held.
   package var walGrowth: UInt64 { state.withLock { $0.hold.logGrowthNow } }
 
   // MARK: Beginning and ending
 
-  /// Begins the capture, where it is not begun.
+  /// Begins the capture, unless it has begun.
   package func begin() throws(SQLiteFailure) {
     guard !state.withLock({ $0.hold.view != nil }) else { return }
     try allowance.patiently(owner) { () throws(SQLiteFailure) in try lock() }
     try look()
   }
 
-  /// Begins another attempt, of another moment.
+  /// Begins another attempt, which captures another moment.
   package func beginAgain() throws(SQLiteFailure) {
     state.withLock { state in
       state.attempt += 1
@@ -87,12 +90,12 @@ package final class SQLiteCapture: CapturedBytes {
     try state.withLock { (state) throws(SQLiteFailure) in try state.hold.lock() }
   }
 
-  /// Lets the lock go where it would keep writers waiting.
+  /// Releases the lock if it would keep writers waiting.
   func unlockInRollbackMode() {
     state.withLock { if $0.hold.keepsWritersWaiting { $0.hold.unlock() } }
   }
 
-  /// Keeps everybody from committing to it.
+  /// Keeps everybody from committing.
   func lockOutWriters() throws(SQLiteFailure) {
     try state.withLock { (state) throws(SQLiteFailure) in
       try state.hold.lockOutWriters()
@@ -123,7 +126,7 @@ package final class SQLiteCapture: CapturedBytes {
     }
   }
 
-  /// Lets everything go: locks and open files.
+  /// Releases all locks, and closes all files.
   package func end() { state.withLock { $0.hold.close() } }
 
   // MARK: Reading
@@ -135,7 +138,7 @@ package final class SQLiteCapture: CapturedBytes {
     }
     if let held { return try held.view.read(held.files, into: buffer, at: offset) }
     let result: Result<Int, SystemError> = state.withLock { state in
-      // What has failed or changed once is not waited for again, and nothing of it counts.
+      // A capture that has failed or changed once is worthless, and not waited for again.
       if let failure = state.failure { return .failure(failure) }
       guard !state.isStale else { return .success(0) }
       let result = slice(&state, into: buffer, at: offset)
@@ -163,8 +166,8 @@ package final class SQLiteCapture: CapturedBytes {
     }
   }
 
-  /// Runs `body` under a lock of its own.
-  /// - Returns: `nil` where the database is another one by now.
+  /// Runs `body` under its own lock.
+  /// - Returns: `nil` when the database has changed.
   private func whileNobodyCommits<Value>(
     _ files: SQLiteFiles, _ view: SQLiteView, _ body: () throws -> Value
   ) throws -> Value? {

@@ -1,58 +1,59 @@
 package import HoldfastModel
 package import HoldfastSystem
 
-/// The SQLite databases of a source that are captured as their programs see them, all as they were at one instant.
+/// The SQLite databases of a source that are captured as their programs see them, all at one instant.
 package struct SQLiteDatabases: Sendable {
-  /// A database that has to be captured as a plain file, and why.
+  /// A database that must be captured as a plain file, and the reason.
   package struct Refusal: Sendable {
     package let path: Path
     package let reason: String
-    /// Whether somebody may be writing to it: then a plain copy proves nothing.
+    /// Whether somebody may be writing to it: then a plain copy may be torn.
     package let isLive: Bool
   }
 
-  /// For how long at most writers of one database wait until the others are held as well.
+  /// The longest time that writers of one database wait until the others are held as well.
   private static let groupWait = Duration.seconds(1)
-  /// A database in WAL mode has three files open, and others need some too.
+  /// The divisor of the descriptor limit: a database in WAL mode has three files open, and the rest of the program
+  /// needs some too.
   private static let shareOfDescriptors = 6
   private var captures: [FileSystem.FileKey: SQLiteCapture] = [:]
   private var companions: [Path: FileSystem.FileKey] = [:]
   private var names: [FileSystem.FileKey: [Path]] = [:]
-  /// Those whose last name the walk over the source has not passed yet, by that name, in descending order.
+  /// Databases whose last name the scan has not passed yet, by that name, in descending order.
   private var waiting: [(path: Path, key: FileSystem.FileKey)] = []
-  /// Those that it has met.
+  /// Databases that the scan has met.
   private var met: Set<FileSystem.FileKey> = []
   package private(set) var refusals: [Refusal] = []
-  /// The database whose writer did not pause, so that not all of them are of one instant.
+  /// A database whose transaction did not end in time, so that not all databases are of one instant.
   package private(set) var busyDatabase: Path?
-  /// Whether there are more than can be held open at once: then they are not of one instant either.
+  /// Whether there are more than can be held open at once, so that not all databases are of one instant.
   package private(set) var areTooMany = false
 
-  /// How many databases may be open at once.
+  /// The most databases that can be open at once.
   package static var openMax: Int { OpenFileLimit.current / shareOfDescriptors }
 
   package static let none = SQLiteDatabases()
   private init() {}
 
-  /// Whether those that are held are of one instant.
+  /// Whether the databases that are held are of one instant.
   package private(set) var areOfOneInstant = false
 
-  /// What captures the file, or one of its names.
+  /// The capture of a file, by the status of any of its names.
   package func capture(of status: FileStatus) -> SQLiteCapture? { captures[FileSystem.FileKey(status)] }
 
-  /// Whether SQLite keeps the file beside a database that is captured without it.
+  /// Whether SQLite keeps this file beside a captured database. The capture of the database covers it.
   package func isCompanion(_ path: Path) -> Bool { companions[path].map { captures[$0] != nil } ?? false }
 
-  /// How many of them keep writers waiting until they are captured.
+  /// The number of databases that keep writers waiting until they are captured.
   package var heldCount: Int { captures.values.count { $0.keepsWritersWaiting } }
 
   package var walGrowth: UInt64 { captures.values.reduce(0) { $0 + $1.walGrowth } }
 
-  /// Begins to capture what is live among `candidates`.
+  /// Begins the capture of the live databases among `candidates`.
   /// - Parameters:
-  ///   - root: of the source.
-  ///   - isGroup: whether all shall be of one instant: then writers wait until every one is held: some milliseconds, and where one of them is in the
-  ///     middle of a transaction a second at most.
+  ///   - root: the root of the source.
+  ///   - isGroup: whether all must be of one instant. Then writers wait until all databases are held: some
+  ///     milliseconds, or at most a second when one of them is in the middle of a transaction.
   package init(
     _ candidates: [SQLiteCandidate], root: OpenFile, files: FileSystem, isGroup: Bool, allowance: SQLiteAllowance
   ) {
@@ -64,7 +65,7 @@ package struct SQLiteDatabases: Sendable {
       for companion in candidate.companions { companions[companion] = candidate.key }
     }
     areTooMany = all.count > Self.openMax
-    // The rest begins when its turn has come.
+    // The others begin when their turn comes.
     let first = Array(all.prefix(Self.openMax))
     if isGroup, first.count > 1, !areTooMany { beginTogether(first) } else { begin(prepare(first)) }
     areOfOneInstant = isGroup && !all.isEmpty && !areTooMany && busyDatabase == nil
@@ -73,7 +74,7 @@ package struct SQLiteDatabases: Sendable {
       .filter { captures[$0.key] != nil }.sorted { $0.path > $1.path }
   }
 
-  /// Begins to capture a database that was found when the others were held already.
+  /// Begins the capture of a database that was found when the others were held already.
   package mutating func add(
     _ candidate: SQLiteCandidate, root: OpenFile, files: FileSystem, allowance: SQLiteAllowance
   ) {
@@ -82,14 +83,15 @@ package struct SQLiteDatabases: Sendable {
     for companion in candidate.companions { companions[companion] = candidate.key }
   }
 
-  /// Notes that the walk over the source has met a database.
+  /// Records that the scan has met a database.
   package mutating func meet(_ database: SQLiteCapture) { met.insert(database.key) }
 
-  /// Whether there are databases whose place the walk over the source has not passed.
+  /// Whether there are databases that the scan has not met yet.
   package var isWaiting: Bool { !waiting.isEmpty }
 
-  /// Lets go of the databases that the walk has not met where they were: nobody shall wait for what is no part of the snapshot.
-  /// - Parameter path: how far the walk has come.
+  /// Releases the databases that the scan has not found at their paths: nobody should wait for a database that is no
+  /// part of the snapshot.
+  /// - Parameter path: how far the scan has come.
   package mutating func letGo(before path: Path) {
     while let last = waiting.last, last.path < path {
       if !met.contains(last.key) { captures[last.key]?.end() }
@@ -97,7 +99,7 @@ package struct SQLiteDatabases: Sendable {
     }
   }
 
-  /// One name of each file: that beside which SQLite keeps something, where there is such a one.
+  /// One name for each file: a name with companions, if there is one.
   private static func oneOfEach(_ candidates: [SQLiteCandidate]) -> [SQLiteCandidate] {
     var chosen: [FileSystem.FileKey: Path] = [:]
     for candidate in candidates where chosen[candidate.key] == nil || candidate.hasCompanion {
@@ -106,8 +108,8 @@ package struct SQLiteDatabases: Sendable {
     return candidates.filter { chosen[$0.key] == $0.path }
   }
 
-  /// A database that cannot be captured as its programs see it, under all of its names.
-  /// - Returns: what is to be said of them.
+  /// Gives up a database that cannot be captured as its programs see it, under all of its names.
+  /// - Returns: the refusals to report.
   @discardableResult
   package mutating func refuse(_ capture: SQLiteCapture, _ failure: SQLiteFailure) -> [Refusal] {
     capture.end()
@@ -118,7 +120,8 @@ package struct SQLiteDatabases: Sendable {
     return found
   }
 
-  /// Does the same to all of them. They are waited for side by side: whoever locks many of them delays no longer than with one.
+  /// Does the same for all databases, and waits for them side by side: an owner who locks many of them delays no longer
+  /// than with one.
   /// - Returns: those that were not refused.
   private mutating func forAll(
     _ wanted: [SQLiteCapture], within wait: Duration, _ body: (SQLiteCapture) throws(SQLiteFailure) -> Void
@@ -142,7 +145,8 @@ package struct SQLiteDatabases: Sendable {
     return wanted.filter { captures[$0.key] != nil }
   }
 
-  /// Waits for all of them. In WAL mode they are held from here on: what takes long comes before anybody has to wait.
+  /// Waits for all databases; those in WAL mode are held from here on. What takes long is done before anybody has to
+  /// wait.
   private mutating func prepare(_ wanted: [SQLiteCapture]) -> [SQLiteCapture] {
     forAll(wanted, within: SQLiteAllowance.databaseWait) { capture throws(SQLiteFailure) in
       try capture.lock()
@@ -150,7 +154,7 @@ package struct SQLiteDatabases: Sendable {
     }
   }
 
-  /// Begins one after the other.
+  /// Begins one capture after the other.
   private mutating func begin(_ wanted: [SQLiteCapture]) {
     _ = forAll(wanted, within: SQLiteAllowance.databaseWait) { capture throws(SQLiteFailure) in
       try capture.lock()
@@ -158,7 +162,8 @@ package struct SQLiteDatabases: Sendable {
     }
   }
 
-  /// Begins while nobody can commit to any of the databases; where a writer does not pause, one after the other.
+  /// Begins all captures while nobody can commit to any of the databases. If a writer does not pause, begins one after
+  /// the other.
   private mutating func beginTogether(_ wanted: [SQLiteCapture]) {
     let ready = prepare(wanted)
     let isHeld = lockOutWriters(of: ready)
@@ -172,7 +177,7 @@ package struct SQLiteDatabases: Sendable {
   /// - Returns: whether nobody can commit to any of them now.
   private mutating func lockOutWriters(of wanted: [SQLiteCapture]) -> Bool {
     let end = ContinuousClock.now + Self.groupWait
-    // In the order of their paths, so that two backups do not wait for each other.
+    // In path order, so that two backups do not wait for each other.
     for capture in wanted.sorted(by: { $0.path < $1.path }) {
       while captures[capture.key] != nil {
         do throws(SQLiteFailure) {

@@ -1,13 +1,14 @@
 package import HoldfastSystem
 
-/// Why a database cannot be captured as one committed state.
+/// The reason why a database cannot be captured as one committed state.
 package struct SQLiteFailure: Error, Equatable {
   package enum Kind: Sendable {
-    /// Somebody else has locked it; later it may do.
+    /// Another process has locked it; a later try may succeed.
     case busy
-    /// It is no database, or none that is sound: nobody writes to it.
+    /// It is not a valid database, so nobody writes to it.
     case unsound
-    /// It would need what is not done to other people's files, or more than one database may take.
+    /// It would need an action that holdfast does not take on other people's files, or more memory than one database
+    /// may use.
     case refused
     /// This process has too many files open.
     case noDescriptors
@@ -16,7 +17,7 @@ package struct SQLiteFailure: Error, Equatable {
   package let kind: Kind
   package let reason: String
 
-  /// The failure to read or lock it in the middle of a capture.
+  /// A failure to read or lock it in the middle of a capture.
   package init(_ error: SystemError) {
     self.init(kind: error.isBusy ? .busy : .refused, reason: error.isBusy ? Self.busy.reason : error.reason)
   }
@@ -29,7 +30,7 @@ package struct SQLiteFailure: Error, Equatable {
 
   static func refused(_ reason: String) -> SQLiteFailure { SQLiteFailure(kind: .refused, reason: reason) }
 
-  /// - Parameter name: of the file that the system refuses.
+  /// - Parameter name: the name of the file that the system refuses.
   static func system(_ error: SystemError, at name: String) -> SQLiteFailure {
     SQLiteFailure(
       kind: error.isOutOfDescriptors ? .noDescriptors : .refused,

@@ -1,24 +1,25 @@
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// The bytes that SQLite locks: https://www.sqlite.org/lockingv3.html, https://www.sqlite.org/walformat.html, section 2.3. A shared lock on one of those that a program
-/// locks exclusively keeps it out.
+/// The bytes that SQLite locks (https://www.sqlite.org/lockingv3.html; https://www.sqlite.org/walformat.html, section
+/// 2.3). A shared lock on a byte that a program wants to lock exclusively keeps it out.
 enum SQLiteLock {
-  // In the database.
+  // In the database file.
   static let pending: Range<UInt64> = 0x4000_0000..<0x4000_0001
   static let reserved: Range<UInt64> = 0x4000_0001..<0x4000_0002
   static let shared: Range<UInt64> = 0x4000_0002..<0x4000_0200
-  // In the file -shm.
+  // In the `-shm` file.
   static let write: Range<UInt64> = 120..<121
   static let checkpoint: Range<UInt64> = 121..<122
-  /// Of the first mark of readers: who holds it keeps the WAL from being begun anew.
+  /// The first read mark: holding it keeps the WAL from being restarted.
   static let reader: Range<UInt64> = 124..<125
-  /// Held by all that have it open: who finds it free takes what is in the file for what a crash left.
+  /// Held by every program that has the database open. A program that finds it free treats the files as left by a
+  /// crash.
   static let open: Range<UInt64> = 128..<129
 }
 
-/// The files of one database. They are opened beneath the source, without following a link, and only ever read and locked: nothing is made, written or removed beside
-/// other people's databases.
+/// The files of one database. They are opened beneath the source, without following a link, and only read and locked:
+/// nothing is made, written or removed beside other people's databases.
 struct SQLiteFiles: Sendable {
   let path: Path
   let main: OpenFile
@@ -26,7 +27,7 @@ struct SQLiteFiles: Sendable {
   private let root: OpenFile
   private let files: FileSystem
 
-  /// A WAL, with its index where programs have it open and it is held as it is.
+  /// A WAL, and its index when programs have it open and it is held.
   struct Log: Sendable {
     let file: OpenFile
     let index: OpenFile?
@@ -44,14 +45,14 @@ struct SQLiteFiles: Sendable {
     guard now.isSameFile(as: status) else { throw .replaced }
   }
 
-  /// Whose the database is.
+  /// The user ID of the database's owner.
   var owner: UInt32 { status.userID }
 
   private static func name(_ path: Path) -> String { Path(bytes: Array(path.lastComponent)).description }
 
   private func companion(_ suffix: String) -> Path { Path(bytes: path.bytes + Array(suffix.utf8)) }
 
-  /// Runs `body`, and says of which file it is that the system refuses it.
+  /// Runs `body`, and adds to an error which file the system refuses.
   func reading<Value>(
     _ suffix: String = "", _ body: () throws(SystemError) -> Value
   ) throws(SQLiteFailure) -> Value {
@@ -62,7 +63,7 @@ struct SQLiteFiles: Sendable {
     }
   }
 
-  /// Opens what SQLite keeps beside the database; `nil` where there is none.
+  /// Opens a companion of the database; `nil` when there is none.
   func open(_ suffix: String) throws(SQLiteFailure) -> OpenFile? {
     let name = companion(suffix)
     return try opened(name, suffix)
@@ -78,14 +79,15 @@ struct SQLiteFiles: Sendable {
     }
     let status = try reading(suffix) { () throws(SystemError) in try file.status() }
     guard status.kind == .file else { throw .refused("\(Self.name(name)) is not a file") }
-    // Else whoever owns the database would have read what he may not: a link to another one's WAL, say.
+    // Otherwise the owner of the database could have a file read that he may not read, by a link to another owner's
+    // WAL.
     guard status.userID == owner || status.linkCount == 1 else {
       throw .refused("\(Self.name(name)) has other names, and belongs to another user")
     }
     return file
   }
 
-  /// Whether the name still leads to what is open.
+  /// Whether the name still leads to the open file.
   func isNamed(_ file: OpenFile, _ suffix: String = "") throws(SQLiteFailure) -> Bool {
     let name = companion(suffix)
     return try reading(suffix) { () throws(SystemError) in
@@ -96,10 +98,10 @@ struct SQLiteFiles: Sendable {
 
   // MARK: Locks
 
-  /// Takes the lock under which nobody commits in rollback mode, nor ends or begins WAL mode.
+  /// Takes the lock under which nobody commits in rollback mode, and nobody enters or leaves WAL mode.
   func lock() throws(SQLiteFailure) {
     let isLocked = try reading { () throws(SystemError) in
-      // Whoever waits for all readers to go keeps new ones out.
+      // A program that waits for all readers to finish keeps new ones out.
       guard try main.lockShared(SQLiteLock.pending) else { return false }
       defer { try? main.unlock(SQLiteLock.pending) }
       return try main.lockShared(SQLiteLock.shared)
@@ -109,18 +111,18 @@ struct SQLiteFiles: Sendable {
 
   func unlock() { try? main.unlock(SQLiteLock.pending.lowerBound..<SQLiteLock.shared.upperBound) }
 
-  /// Keeps others from beginning to write, in rollback mode. Under the lock.
+  /// Keeps others from beginning a write in rollback mode. Requires the lock.
   func lockOutWriters() throws(SQLiteFailure) {
     guard try reading("", { () throws(SystemError) in try main.lockShared(SQLiteLock.reserved) }) else { throw .busy }
   }
 
-  /// The WAL, where there is one. Under the lock, so that nobody removes it. Where programs have it open, they go on writing to it, but nobody moves anything of it into
-  /// the database, and nobody begins it anew, until it is closed.
+  /// Opens the WAL, if there is one. Requires the lock, so that nobody removes it. Until it is closed, programs that
+  /// have it open can still append to it, but nobody moves its contents to the database, and nobody restarts it.
   func openLog() throws(SQLiteFailure) -> Log? {
     guard let log = try open("-wal") else { return nil }
     let isThere = try reading("-wal") { () throws(SystemError) in try log.status().size > 0 }
     let index = try openIndex()
-    // What programs have open is held even while it is empty: the next commit goes into it.
+    // A WAL that programs have open is held even when it is empty: the next commit goes there.
     guard isThere || index != nil else { return nil }
     guard try isNamed(log, "-wal") else { throw .busy }
     return Log(file: log, index: index)
@@ -134,11 +136,11 @@ struct SQLiteFiles: Sendable {
       guard try reading("-shm", { () throws(SystemError) in try index.lockShared(lock) }) else { throw .busy }
     }
     guard try isNamed(index, "-shm") else { throw .busy }
-    // Whoever makes it needs the locks that we have: then the WAL is read as if nobody had it open.
+    // A program that makes the index needs the locks that we hold. So the WAL is read as if nobody had it open.
     return try lookAtIndex(index).map { _ in index }
   }
 
-  /// What the index says now; `nil` where it says nothing.
+  /// The current contents of the index; `nil` when it has none.
   func lookAtIndex(_ index: OpenFile) throws(SQLiteFailure) -> WriteAheadLogIndex? {
     let looksMax = 20
     for _ in 1...looksMax {
@@ -148,8 +150,8 @@ struct SQLiteFiles: Sendable {
     return nil
   }
 
-  /// The journal of a transaction that was cut off, which the next program that opens the database rolls back. Under the lock: who is writing has a journal as well, but has
-  /// written nothing of it into the database then.
+  /// Opens the journal of an interrupted transaction, which the next program that opens the database rolls back.
+  /// Requires the lock: a running transaction has a journal too, but has then written nothing to the database.
   func openHotJournal() throws(SQLiteFailure) -> OpenFile? {
     guard let journal = try open("-journal") else { return nil }
     let isHot = try reading("-journal") { () throws(SystemError) in

@@ -1,17 +1,17 @@
 package import HoldfastModel
 package import HoldfastSystem
 
-/// The first 100 bytes of an SQLite database: https://www.sqlite.org/fileformat2.html, section 1.3.
+/// The first 100 bytes of an SQLite database (https://www.sqlite.org/fileformat2.html, section 1.3).
 struct SQLiteHeader: Equatable {
   static let byteCount = 100
   private static let magic = Array("SQLite format 3".utf8) + [0]
 
-  /// All of it.
+  /// The whole header.
   let bytes: [UInt8]
-  /// Bytes: a power of two, 512 to 65536.
+  /// In bytes: a power of two, 512 to 65536.
   let pageSize: UInt32
 
-  /// `nil` for what is no such database.
+  /// `nil` when this is not an SQLite header.
   init?(_ bytes: some Collection<UInt8>) {
     let bytes = Array(bytes.prefix(Self.byteCount))
     guard bytes.count == Self.byteCount, bytes.starts(with: Self.magic) else { return nil }
@@ -21,23 +21,24 @@ struct SQLiteHeader: Equatable {
     self.bytes = bytes
   }
 
-  /// - Returns: `nil` for what is no such database.
+  /// - Returns: `nil` when the file is not an SQLite database.
   init?(of file: OpenFile) throws(SystemError) {
     let head = Buffer(capacity: Self.byteCount)
     head.count = try file.read(into: head.bytes, at: 0)
     self.init(head.used)
   }
 
-  /// Whether it is in WAL mode.
+  /// Whether the database is in WAL mode.
   var isWAL: Bool { bytes[19] == 2 }
 
-  /// Pages of the database; `nil` where a program wrote to it that does not keep the number: then the file is as long as the database.
+  /// The number of pages; `nil` when the last program that wrote to the database does not maintain it: then the size of
+  /// the file counts.
   var pageCount: UInt32? {
     let count = word(28)
     return count > 0 && word(24) == word(92) ? count : nil
   }
 
-  /// Why SQLite does not open it; `nil` where nothing in the header keeps it from doing so.
+  /// Says why SQLite does not open it; `nil` when nothing in the header prevents it.
   var unsupported: String? {
     let fractions: [UInt8] = [64, 32, 32]
     let schemaFormatMax: UInt32 = 4
@@ -48,26 +49,26 @@ struct SQLiteHeader: Equatable {
   private func word(_ offset: Int) -> UInt32 { bytes[offset..<offset + 4].reduce(0) { $0 << 8 | UInt32($1) } }
 }
 
-/// An SQLite database in a source, as a look at its header and its companions found it.
+/// An SQLite database in a source, found by its header and its companions.
 package struct SQLiteCandidate: Sendable {
   package let path: Path
   package let status: FileStatus
   let header: SQLiteHeader
-  /// Whether SQLite keeps something beside it.
+  /// Whether SQLite keeps a file beside it.
   let hasCompanion: Bool
-  /// Whether whatever was written to it since shows in its status.
+  /// Whether every later write must change its status.
   let isSettled: Bool
-  /// What was looked into, where it is to be captured through it.
+  /// The open file, when it is to be captured through it.
   var file: OpenFile?
 
-  /// What SQLite keeps beside the database.
+  /// The suffixes of the companions: the files that SQLite keeps beside a database.
   static let suffixes = ["-wal", "-shm", "-journal"].map { Array($0.utf8) }
 
   package var companions: [Path] { Self.suffixes.map { Path(bytes: path.bytes + $0) } }
 
-  /// The database beside which SQLite would keep a file of this name; `nil` where the name is none of its.
+  /// The database to which a companion of this name would belong; `nil` when this is not the name of a companion.
   package static func database(ofCompanion path: Path) -> Path? {
-    // Asked for every file of a source, and nearly none ends so.
+    // A quick test, because this is asked for every file of a source and nearly none has such a name.
     guard let last = path.bytes.last, last == UInt8(ascii: "l") || last == UInt8(ascii: "m") else { return nil }
     for suffix in suffixes
     where path.bytes.count > suffix.count && path.bytes.suffix(suffix.count).elementsEqual(suffix) {
@@ -76,17 +77,17 @@ package struct SQLiteCandidate: Sendable {
     return nil
   }
 
-  /// Whether the file could be a database, by its size.
+  /// Whether the file can be a database, by its size.
   package static func isPossible(_ status: FileStatus) -> Bool {
     status.kind == .file && status.size >= 512 && status.size.isMultiple(of: 512)
   }
 
-  /// Whether a file that begins so is a database.
+  /// Whether a file that begins with these bytes is a database.
   package static func isBeginning(_ bytes: UnsafeRawBufferPointer) -> Bool { SQLiteHeader(bytes) != nil }
 
-  /// Looks at one file.
+  /// Examines one file.
   /// - Parameter keepsOpen: whether it stays open, for its capture.
-  /// - Returns: `nil` when it is no database, or cannot be looked at.
+  /// - Returns: `nil` when it is not a database, or cannot be examined.
   package static func look(
     at path: Path, status: FileStatus, in root: OpenFile, files: FileSystem, keepsOpen: Bool = false
   ) -> SQLiteCandidate? {
@@ -98,10 +99,10 @@ package struct SQLiteCandidate: Sendable {
     _ path: Path, in root: OpenFile, files: FileSystem, keepsOpen: Bool
   ) -> SQLiteCandidate? {
     guard let file = try? files.openForCapture(path, in: root), let header = try? SQLiteHeader(of: file),
-      // What was put into its place since is what counts.
+      // If the name was given to another file since, that one counts.
       let now = try? file.status()
     else { return nil }
-    // Before the companions are looked for.
+    // Must be asked before the companions are looked for.
     let isSettled = now.isSettled
     let hasCompanion = hasCompanion(path, in: root, files: files)
     return SQLiteCandidate(
@@ -109,7 +110,8 @@ package struct SQLiteCandidate: Sendable {
       isSettled: isSettled, file: keepsOpen ? file : nil)
   }
 
-  /// Whether SQLite keeps something beside a file: then somebody has it open, or did not end well. What cannot be examined may be there.
+  /// Whether a file has a companion: then somebody has the database open, or crashed. A companion that cannot be
+  /// examined counts.
   package static func hasCompanion(_ path: Path, in root: OpenFile, files: FileSystem) -> Bool {
     suffixes.contains { suffix in
       do throws(SystemError) {
@@ -120,7 +122,7 @@ package struct SQLiteCandidate: Sendable {
     }
   }
 
-  /// The candidates as they are now, as far as something lies beside those beside which nothing lay.
+  /// Examines candidates again: those that had no companion and have one now.
   package static func lookingAgain(
     at candidates: [SQLiteCandidate], in root: OpenFile, files: FileSystem
   ) -> [SQLiteCandidate] {
@@ -134,7 +136,7 @@ package struct SQLiteCandidate: Sendable {
 }
 
 extension SQLiteCandidate {
-  /// The database beside which a WAL lies though its file is no whole number of pages: a checkpoint met a full disk.
+  /// The database beside a WAL when its size is no multiple of its page size: a checkpoint met a full disk.
   package static func unwholeDatabase(
     ofLog path: Path, in root: OpenFile, files: FileSystem, keepsOpen: Bool
   ) -> SQLiteCandidate? {
@@ -148,12 +150,12 @@ extension SQLiteCandidate {
 
   package var key: FileSystem.FileKey { FileSystem.FileKey(status) }
 
-  /// Whether it has to be captured as its programs see it: in WAL mode where there is a WAL, in rollback mode always, because nothing tells whether somebody
-  /// writes.
+  /// Whether it must be captured as its programs see it. In WAL mode, when there is a WAL; in rollback mode always,
+  /// because nothing shows whether somebody writes.
   package var isLive: Bool { !header.isWAL || hasCompanion }
 
-  /// The file beside which a WAL lies though it is no database that SQLite could read: most likely an encrypted one, in use. Extensions that encrypt
-  /// leave the header of a WAL as it is.
+  /// The file beside a WAL when it is not a database that SQLite could read: most likely an encrypted one in use.
+  /// Extensions that encrypt leave the header of a WAL readable.
   package static func encryptedDatabase(
     ofLog path: Path, status: FileStatus, in root: OpenFile, files: FileSystem
   ) -> Path? {

@@ -1,7 +1,7 @@
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// The locks that a capture has on a database, and what was learned under them. For one thread at a time.
+/// The locks that a capture holds on a database, and what was learned under them. For one thread at a time.
 struct SQLiteHold: Sendable {
   private let root: OpenFile
   private let fileSystem: FileSystem
@@ -30,7 +30,7 @@ struct SQLiteHold: Sendable {
     return logGrowth + size - logSizeAtBegin
   }
 
-  /// Takes the lock and, in WAL mode, what keeps the WAL as it is: all of it or nothing.
+  /// Takes the lock and, in WAL mode, holds the WAL: both, or nothing.
   mutating func lock() throws(SQLiteFailure) {
     guard !isLocked else { return }
     if files == nil { files = try SQLiteFiles(candidate, root: root, files: fileSystem) }
@@ -38,7 +38,7 @@ struct SQLiteHold: Sendable {
     try files.lock()
     do throws(SQLiteFailure) {
       log = try files.openLog()
-      // What lies beside the name belongs to the database that is open only if the name still leads to it.
+      // The companions of the name belong to the open database only if the name still leads to it.
       guard try files.isNamed(files.main) else { throw .replaced }
     } catch {
       log = nil
@@ -63,7 +63,7 @@ struct SQLiteHold: Sendable {
         try files.lockOutWriters()
       }
     } catch {
-      // Whoever writes may wait for our lock to go.
+      // The writer may be waiting for our lock to go.
       if log == nil { unlock() }
       throw error
     }
@@ -74,15 +74,15 @@ struct SQLiteHold: Sendable {
     try? files?.main.unlock(SQLiteLock.reserved)
   }
 
-  /// Sees which commit of the WAL is the last one now: the one that counts.
+  /// Determines the last commit of the WAL, which is the one that is captured.
   mutating func seeCommit() throws(SQLiteFailure) {
     guard let files, let log, let index = log.index, commit == nil else { return }
     commit = try files.lookAtIndex(index)
-    // A program ended while it changed the index. The next one makes it anew, and needs the locks for that.
+    // A program ended while it changed the index. The next program makes it anew, and needs the locks for that.
     if commit == nil { self.log = SQLiteFiles.Log(file: log.file, index: nil) }
   }
 
-  /// Learns how the database is. In rollback mode the lock goes then, unless it is to stay.
+  /// Reads the structure of the database. In rollback mode the lock is then released, unless it is to stay.
   mutating func look() throws(SQLiteFailure) {
     do throws(SQLiteFailure) {
       try seeCommit()
@@ -92,12 +92,12 @@ struct SQLiteHold: Sendable {
       unlock()
       throw error
     }
-    // What lies there is no WAL of its.
+    // The file is not a WAL of this database.
     if view?.isWAL == false { log = nil }
     if log == nil, !staysLocked { unlock() }
   }
 
-  /// Everything that is locked goes; the database stays open.
+  /// Releases all locks; the database stays open.
   mutating func unlock() {
     logGrowth = logGrowthNow
     letWriters()
@@ -105,7 +105,7 @@ struct SQLiteHold: Sendable {
     (isLocked, log, commit, logSizeAtBegin) = (false, nil, nil, 0)
   }
 
-  /// Everything goes.
+  /// Releases all locks, and closes the files.
   mutating func close() {
     unlock()
     (files, view, candidate.file) = (nil, nil, nil)

@@ -2,38 +2,38 @@ internal import Glibc
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// A database as its programs see it at one moment: every page is in the main file, or where a WAL or a hot journal has it. Everything in it was learned under one lock, and is
-/// compared again under the lock under which bytes are read.
+/// A database as its programs see it at one moment: every page is in the main file, or in a WAL or hot journal. Its
+/// parts were read under one lock, and are compared again under the lock under which bytes are read.
 struct SQLiteView: Sendable {
-  /// What lies over the pages of the main file.
+  /// The pages of a WAL or journal, which replace those of the main file.
   struct Overlay: Sendable {
     let file: OpenFile
     let pages: PageIndex
-    /// Of a journal, whose going is a change of the database; `nil` of a WAL.
+    /// The status of a journal, whose removal changes the database; `nil` for a WAL.
     let journal: FileStatus?
-    /// What its numbers take of what the owner has.
+    /// The memory that is reserved for the index.
     let room: SQLiteAllowance.Room
   }
 
   private static let lockByte: UInt64 = 1 << 30
 
-  /// Of the main file, with its header as it lies there.
+  /// The status of the main file, and its header as stored.
   let status: FileStatus
   let header: SQLiteHeader
   let overlay: Overlay?
   let pageSize: UInt64
-  /// Bytes.
+  /// In bytes.
   let size: UInt64
-  /// Whether it is in WAL mode, with or without something in its WAL.
+  /// Whether it is in WAL mode, even if its WAL is empty.
   let isWAL: Bool
-  /// The header of the WAL, and what tells its last commit; empty where nothing of it counts.
+  /// The header of the WAL, and what identifies its last commit; empty when the WAL has no commit.
   var logHeader: [UInt8] = []
   var mark: [UInt8] = []
 
   /// - Parameters:
-  ///   - pageCount: pages of the database; `nil`: as its header says.
-  ///   - pageSize: bytes, as the overlay has them; `nil`: as its header says.
-  /// - Throws: where that makes no database.
+  ///   - pageCount: pages of the database; `nil` for the number in its header.
+  ///   - pageSize: the page size of the overlay in bytes; `nil` for that in its header.
+  /// - Throws: when the parts do not make a valid database.
   init(
     _ files: SQLiteFiles, status: FileStatus, header: SQLiteHeader, overlay: Overlay? = nil, pageCount: UInt32? = nil,
     pageSize: UInt32? = nil, isWAL: Bool
@@ -46,7 +46,8 @@ struct SQLiteView: Sendable {
     }
     size = count * self.pageSize
     guard count > filePages else { return }
-    // Of the page that SQLite only locks, and never writes, nothing need be there (https://www.sqlite.org/fileformat2.html, section 1.4).
+    // SQLite only locks this page and never writes it, so it may be missing (https://www.sqlite.org/fileformat2.html,
+    // section 1.4).
     let missing = filePages + 1..<count + 1
     let lockPage = Self.lockByte / self.pageSize + 1
     let needed = UInt64(missing.count) - (missing.contains(lockPage) ? 1 : 0)
@@ -64,7 +65,7 @@ struct SQLiteView: Sendable {
   /// Bytes that are stored for it.
   var allocated: UInt64 { status.allocated + UInt64(overlay?.pages.count ?? 0) * pageSize }
 
-  /// Whether the database is still the one that this was learned from. Under a lock.
+  /// Whether the database is unchanged since. Requires a lock.
   func isStill(_ files: SQLiteFiles) throws(SQLiteFailure) -> Bool {
     let now = try files.reading { () throws(SystemError) in
       (status: try files.main.status(), header: try SQLiteHeader(of: files.main))
@@ -90,7 +91,7 @@ struct SQLiteView: Sendable {
     }
   }
 
-  /// Fills as much of the buffer as the database has from `offset` on.
+  /// Fills the buffer with the database's bytes from `offset` on, as far as there are any.
   func read(
     _ files: SQLiteFiles, into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64
   ) throws(SystemError) -> Int {
@@ -120,7 +121,7 @@ struct SQLiteView: Sendable {
   /// Pages are numbered from one, and there are fewer than 2³².
   private func pageNumber(_ position: UInt64) -> UInt32 { UInt32(clamping: position / pageSize + 1) }
 
-  /// Where the pages from `number` on end that the main file has.
+  /// The end of the pages from `number` on that the main file has.
   private func endOfMain(from number: UInt32) -> UInt64 {
     overlay?.pages.next(from: number).map { min(size, (UInt64($0) - 1) * pageSize) } ?? size
   }
@@ -130,7 +131,7 @@ struct SQLiteView: Sendable {
   ) throws(SystemError) {
     let count = try main.read(into: part, at: offset)
     guard count < part.count else { return }
-    // Anything else that is missing would be zeros in the place of a page.
+    // Any other missing page would read as zeros.
     let missing = offset + UInt64(count)..<offset + UInt64(part.count)
     let lockPage = Self.lockByte / pageSize * pageSize
     guard missing.lowerBound >= lockPage, missing.upperBound <= lockPage + pageSize else {
@@ -139,7 +140,7 @@ struct SQLiteView: Sendable {
     UnsafeMutableRawBufferPointer(rebasing: part[count...]).initializeMemory(as: UInt8.self, repeating: 0)
   }
 
-  /// The next stretch that holds data; `nil` when only holes of the main file follow.
+  /// The next range with data; `nil` when only holes of the main file follow.
   func nextData(_ files: SQLiteFiles, from offset: UInt64) throws(SystemError) -> Range<UInt64>? {
     let inMain = try files.main.nextData(from: offset, size: min(size, status.size))
     guard let pages = overlay?.pages, let first = pages.next(from: pageNumber(offset)) else { return inMain }

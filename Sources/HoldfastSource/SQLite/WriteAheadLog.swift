@@ -1,29 +1,30 @@
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// The committed part of a WAL, walked from its header as far as salts and running checksums hold: https://www.sqlite.org/fileformat2.html, section 4.
+/// The committed part of a WAL, read from its header on as long as salts and running checksums are right
+/// (https://www.sqlite.org/fileformat2.html, section 4).
 struct WriteAheadLog {
   static let headerCount = 32
   private static let frameHeaderCount = 24
   private static let magic: UInt32 = 0x377f_0682
 
-  /// Whether a file that begins with these bytes is a WAL, in either order of its checksums.
+  /// Whether a file that begins with these bytes is a WAL, in either byte order of its checksums.
   static func isBeginning(_ bytes: UnsafeRawBufferPointer) -> Bool {
     bytes.count >= headerCount && UInt32(bigEndian: bytes.loadUnaligned(as: UInt32.self)) & ~1 == magic
   }
 
-  /// Its first 32 bytes: another generation of the WAL has others.
+  /// The first 32 bytes: every generation of a WAL has its own.
   let header: [UInt8]
   let pageSize: UInt32
   private var sum: Checksum
-  /// The page of every sound frame, in order; and how many of them lie before the last commit.
+  /// The page of every valid frame, in order; `committedCount` of them are committed.
   private var pages: [UInt32] = []
   private var committedCount = 0
   private var committedSum: Checksum
-  /// Of the database after the last commit, in pages; zero where there is none.
+  /// Pages of the database after the last commit; 0 when there is none.
   private(set) var pageCount: UInt32 = 0
 
-  /// - Returns: `nil` when there is no sound header: an empty WAL, or one that is just being made.
+  /// - Returns: `nil` when there is no valid header: the WAL is empty, or just being made.
   init?(_ file: OpenFile) throws(SystemError) {
     let head = Buffer(capacity: Self.headerCount)
     head.count = try file.read(into: head.bytes, at: 0)
@@ -38,15 +39,15 @@ struct WriteAheadLog {
     else { return nil }
   }
 
-  /// Frames up to the last commit.
+  /// Number of frames up to the last commit.
   var frameCount: Int { committedCount }
 
-  /// What tells this generation and this commit from every other one.
+  /// Distinguishes this generation and commit from every other one.
   var mark: [UInt8] {
     Array(header[16..<24]) + withUnsafeBytes(of: UInt32(committedCount).bigEndian) { Array($0) }
   }
 
-  /// Where the newest committed version of each page lies.
+  /// The offset of the newest committed version of each page.
   var index: PageIndex {
     let offset = UInt64(Self.headerCount + Self.frameHeaderCount)
     return PageIndex(
@@ -54,14 +55,15 @@ struct WriteAheadLog {
       stride: UInt64(Self.frameHeaderCount) + UInt64(pageSize), winner: .last)
   }
 
-  /// Whether the last commit is the one that an index tells of.
+  /// Whether the last commit is the one that the index names.
   func ends(at commit: WriteAheadLogIndex) -> Bool {
     committedCount == Int(commit.frameCount) && pageCount == commit.pageCount && committedSum.first == commit.sum.first
       && committedSum.second == commit.sum.second && header[16..<24].elementsEqual(commit.salts)
   }
 
-  /// Reads the frames up to the last sound one, or to so many. What lies behind a commit that counts may be rewritten meanwhile.
-  /// - Parameter isCancelled: looked at between two blocks.
+  /// Reads the frames up to the last valid one, or at most so many. Frames after the commit that counts may be
+  /// rewritten meanwhile.
+  /// - Parameter isCancelled: checked between two blocks.
   mutating func walk(
     _ file: OpenFile, max frames: Int, isCancelled: () -> Bool
   ) throws(SystemError) {
@@ -79,7 +81,7 @@ struct WriteAheadLog {
     }
   }
 
-  /// - Returns: whether the frame belongs to this generation of the WAL, whole.
+  /// - Returns: whether the frame is complete and belongs to this generation of the WAL.
   private mutating func add(_ frame: UnsafeRawBufferPointer) -> Bool {
     guard frame[8..<16].elementsEqual(header[16..<24]) else { return false }
     var next = sum
@@ -119,8 +121,8 @@ struct WriteAheadLog {
   }
 }
 
-/// What programs that have a WAL open say of it in shared memory, the first part of the file `-shm`: https://www.sqlite.org/walformat.html, section 2.1.
-/// All numbers are in the order of this machine.
+/// The state of a WAL that programs share in the first part of the `-shm` file (https://www.sqlite.org/walformat.html,
+/// section 2.1). All numbers are in the byte order of this machine.
 struct WriteAheadLogIndex: Equatable {
   private static let copyCount = 48
 
@@ -133,7 +135,7 @@ struct WriteAheadLogIndex: Equatable {
 
   struct Pair: Equatable { let first, second: UInt32 }
 
-  /// - Returns: `nil` where it is being changed just now, or nobody has made it yet.
+  /// - Returns: `nil` when it is just being changed, or does not exist yet.
   init?(_ file: OpenFile) throws(SystemError) {
     let head = Buffer(capacity: 2 * Self.copyCount)
     head.count = try file.read(into: head.bytes, at: 0)
