@@ -3,18 +3,19 @@ internal import HoldfastModel
 internal import HoldfastSource
 internal import HoldfastSystem
 
-/// What an archived file of the log holds, as far as its records can be followed.
+/// The contents of an archived WAL file, as far as its records can be parsed.
 struct FollowedLog {
   let facts: WALFacts.Log
-  /// Where its records cannot be followed any more; `nil` where they can be to its end.
+  /// Where the records become invalid; `nil` when all can be parsed.
   let stop: LogSequenceNumber?
 
-  /// More restore points, or demands, than any file has: whoever writes so many shall not exhaust the one that reads them.
+  /// More restore points or requirements than any file has. The limit keeps one who writes more from exhausting the
+  /// reader's memory.
   private static let notesMax = 1 << 16
 
   init(facts: WALFacts.Log, stop: LogSequenceNumber?) { (self.facts, self.stop) = (facts, stop) }
 
-  /// Reads all of a file.
+  /// Reads a whole file.
   init(reading file: WALFileName, in inventory: WALInventory) throws {
     self = try inventory.firstSound(of: file) { archived in
       let notes = WALSurvey.Notes(pointsMax: Self.notesMax, demandsMax: Self.notesMax)
@@ -29,9 +30,9 @@ struct FollowedLog {
     }
   }
 
-  /// About how much memory it takes.
+  /// The memory that this takes, approximately.
   var bytes: Int {
-    // About so many: a name in two tables, and the numbers.
+    // An estimate: a name in two tables, and the numbers.
     let itself = 512
     let demands = facts.demands ?? WALDemands()
     return itself + facts.restorePoints.count * 192
@@ -40,7 +41,7 @@ struct FollowedLog {
 }
 
 extension WALInventory {
-  /// Follows records from the beginning of a file.
+  /// Parses records from the beginning of a file.
   func parser(
     of archived: ArchivedWAL, onDemand: @escaping (WALDemand) -> Void, onEvent: @escaping (WALEvent) -> Void
   ) throws -> WALParser {

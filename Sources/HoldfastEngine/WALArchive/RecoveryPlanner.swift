@@ -13,16 +13,16 @@ package struct RecoveryPlanner {
   }
 
   private enum Finding {
-    /// The target is met in this file of the way.
+    /// The target is met in this file of the path.
     case met(file: Int)
-    /// Recovery would have to stop before the snapshot is whole.
+    /// Recovery would have to stop before the snapshot is consistent.
     case beforeSnapshot
     case notMet
   }
 
   private let repository: Repository
   private let target: RecoveryTarget
-  /// Which one to end on; `nil`: the newest.
+  /// The timeline to end on; `nil` for the newest.
   private let timeline: UInt32?
 
   package init(_ repository: Repository, target: RecoveryTarget, timeline: UInt32?) {
@@ -32,7 +32,7 @@ package struct RecoveryPlanner {
   }
 
   /// - Parameters:
-  ///   - named: the snapshot to begin with; `nil`: the newest that ended before the target.
+  ///   - named: the snapshot to begin with; `nil` for the newest that ended before the target.
   ///   - onDamage: gets the envelopes that cannot be read.
   package func plan(
     from named: Snapshot?, of source: SourceName?, onDamage: (DamageError) -> Void
@@ -49,7 +49,7 @@ package struct RecoveryPlanner {
     for candidate in candidates.reversed() where !systems.contains(candidate.system) {
       systems.append(candidate.system)
     }
-    // Places of different clusters cannot be compared, and the end is that of the newest.
+    // Positions of different clusters cannot be compared, and the end of the log is that of the newest cluster.
     for system in target.isOfAnyCluster ? systems[...] : systems.prefix(1) {
       do {
         if let plan = try plan(candidates.filter { $0.system == system }, isNamed: named != nil) { return plan }
@@ -67,8 +67,8 @@ package struct RecoveryPlanner {
     return !(error is Interrupted)
   }
 
-  /// - Parameter candidates: of one cluster, the oldest first.
-  /// - Returns: `nil` where none of them ended before the target.
+  /// - Parameter candidates: snapshots of one cluster, the oldest first.
+  /// - Returns: `nil` when none of them ended before the target.
   private func plan(_ candidates: [Candidate], isNamed: Bool) throws -> RecoveryPlan? {
     guard let newest = candidates.last, !candidates.allSatisfy(isLater) else { return nil }
     let inventory = try WALInventory(WALArchive(repository, of: newest.snapshot.sourceName), newest.system)
@@ -129,7 +129,7 @@ package struct RecoveryPlanner {
     return found
   }
 
-  /// - Returns: `nil` where no segment is archived.
+  /// - Returns: `nil` when no segment is archived.
   private func history(_ inventory: WALInventory, for candidate: Candidate?) throws -> TimelineHistory? {
     let histories = try inventory.histories()
     if let timeline {
@@ -145,7 +145,7 @@ package struct RecoveryPlanner {
   }
 
   private func plan(_ candidate: Candidate, _ path: RecoveryPath, upTo file: Int) throws -> RecoveryPlan {
-    // Presence was seen by name; a manifest that is not sound must not be met in the middle of a recovery.
+    // The files were found by name only. A damaged manifest must not be met in the middle of a recovery.
     for file in path.files[...file] {
       try repository.host.cancellation.check()
       let manifest = try path.inventory.archived(file).manifest
@@ -165,7 +165,7 @@ package struct RecoveryPlanner {
       minima: minima)
   }
 
-  /// What the part of the log asks for that is replayed up to the target.
+  /// The requirements of the part of the log that is replayed up to the target.
   private func replayed(_ path: RecoveryPath, _ candidate: Candidate, upTo file: Int) throws -> WALDemands {
     var demands = try path.demands(from: candidate.cluster.start, upTo: file)
     let isReplayed: (_ place: LogSequenceNumber, _ previous: LogSequenceNumber) -> Bool
@@ -211,7 +211,8 @@ package struct RecoveryPlanner {
     }
   }
 
-  /// Where recovery first meets an event: by what was noted when the files were archived, and where that does not decide by reading them.
+  /// Where recovery first meets an event. The facts that were stored with the files decide; where they do not, the
+  /// files are read.
   private func first(
     in path: RecoveryPath, stop: LogSequenceNumber, fits: (WALFacts.Log) -> Bool
   ) throws -> Finding {
@@ -223,7 +224,7 @@ package struct RecoveryPlanner {
         return target.isMet(by: event) ? index + 1 : nil
       }
     guard let found else { return .notMet }
-    // Before the snapshot is whole, recovery must not stop: only near its stop the place matters.
+    // Recovery must not stop before the snapshot is consistent. So the position matters only near the snapshot's stop.
     guard let number = path.files[found].number(path.size), number <= path.size.number(of: stop) + 1 else {
       return .met(file: found)
     }

@@ -4,28 +4,28 @@ internal import HoldfastRepository
 internal import HoldfastSource
 internal import HoldfastSystem
 
-/// How far recovery can go on its way: what `wal status` shows and a refused restore names is one and the same.
+/// How far recovery can go on its path. `wal status` shows it, and a refused restore names it.
 struct RecoveryReach {
-  /// What recovery does not get past, though more is archived behind it.
+  /// What recovery cannot pass, although more is archived after it.
   enum Barrier {
-    /// The log from here on was written with `wal_level = minimal`: no server replays it.
+    /// From here on the log was written with `wal_level = minimal`: no server replays it.
     case minimal(WALParameters)
-    /// Here the records cannot be followed any more.
+    /// From here on the records are invalid.
     case broken(at: LogSequenceNumber, in: WALFileName)
   }
 
-  /// Behind the last record that a server replays.
+  /// The end of the last record that a server replays.
   let end: LogSequenceNumber
-  /// The last place at which recovery can be told to stop.
+  /// The last position at which recovery can be told to stop.
   let lastRecord: LogSequenceNumber?
-  /// The latest time of a transaction's end: microseconds since 1970-01-01 UTC.
+  /// The latest time of a commit or abort: microseconds since 1970-01-01 UTC.
   let latest: Int64?
   let barrier: Barrier?
 }
 
 extension RecoveryPath {
-  /// - Parameter start: where the recovery begins.
-  /// - Returns: `nil` where nothing of what it needs is archived.
+  /// - Parameter start: the position at which recovery begins.
+  /// - Returns: `nil` when nothing that it needs is archived.
   func reach(from start: LogSequenceNumber) throws -> RecoveryReach? {
     guard !files.isEmpty else { return nil }
     let broken = try breakOff()
@@ -40,15 +40,16 @@ extension RecoveryPath {
       barrier: broken.map { .broken(at: $0.place, in: files[$0.index]) })
   }
 
-  /// Behind the last complete record.
+  /// The end of the last complete record.
   func end() throws -> LogSequenceNumber? {
     try files.isEmpty ? nil : log(files.count - 1).end
   }
 
-  /// What is in a file, as far as its records can be followed.
+  /// The contents of a file, as far as its records can be parsed.
   func log(_ index: Int) throws -> WALFacts.Log { try inventory.log(files[index]).facts }
 
-  /// Calls back for each file in order, until it gets a value or the records cannot be followed any more. Where the last file ends in the middle, so does recovery.
+  /// Calls back for each file in order, until it returns a value or the records become invalid. If the last file ends
+  /// in the middle, so does recovery.
   func first<Value>(_ body: (_ index: Int, _ log: WALFacts.Log) throws -> Value?) throws -> Value? {
     for index in files.indices {
       try inventory.archive.repository.host.cancellation.check()
@@ -59,7 +60,7 @@ extension RecoveryPath {
     return nil
   }
 
-  /// Where the records cannot be followed any more, though more is archived behind them.
+  /// Where the records become invalid, although more is archived after them.
   func breakOff() throws -> (index: Int, place: LogSequenceNumber)? {
     for index in files.indices.dropLast() {
       try inventory.archive.repository.host.cancellation.check()
@@ -68,7 +69,7 @@ extension RecoveryPath {
     return nil
   }
 
-  /// The last place at which recovery can be told to stop, whatever lies on the way.
+  /// The last position at which recovery can be told to stop, without regard to barriers.
   func lastRecord() throws -> LogSequenceNumber? { try lastRecord(upTo: files.count - 1) }
 
   private func lastRecord(upTo last: Int) throws -> LogSequenceNumber? {
@@ -79,7 +80,7 @@ extension RecoveryPath {
     return nil
   }
 
-  /// The latest time of a transaction's end.
+  /// The latest time of a commit or abort.
   private func latest(upTo last: Int) throws -> Int64? {
     for index in files.indices.reversed() where index <= last {
       if let latest = try log(index).latest { return latest }

@@ -4,16 +4,16 @@ internal import HoldfastRepository
 internal import HoldfastSource
 internal import HoldfastSystem
 
-/// Where what was noted of a log does not decide, the log itself is read.
+/// Reads the log itself where the stored facts do not decide.
 extension RecoveryPath {
-  /// From the beginning of the next file on, enough for the end of any record that can be an event.
+  /// Bytes from the beginning of the next file that contain the end of any record that can be an event.
   private static let headBytes: UInt64 = 256 << 10
-  /// More than any log makes or changes on the way of one recovery.
+  /// More requirements than the log of any recovery has.
   private static let demandsMax = 1 << 14
 
-  /// What recovery meets in some consecutive files of this way, in order.
-  /// - Parameter indices: of `files`.
-  /// - Throws: `EngineError` where their records cannot be followed into the last of them.
+  /// Passes on the events in consecutive files of this path, in order.
+  /// - Parameter indices: indices of `files`.
+  /// - Throws: `EngineError` when the records become invalid before the last of them.
   func forEachEvent(in indices: Range<Int>, _ body: @escaping (WALEvent) -> Void) throws {
     let name = files[indices.lowerBound]
     var parser = try inventory.parser(of: inventory.archived(name), onDemand: { _ in }, onEvent: body)
@@ -29,21 +29,21 @@ extension RecoveryPath {
     }
   }
 
-  /// The first event in some consecutive files that fits.
+  /// The first event in consecutive files that fits.
   func firstEvent(in indices: Range<Int>, where fits: @escaping (WALEvent) -> Bool) throws -> WALEvent? {
     var found: WALEvent?
     try forEachEvent(in: indices) { if found == nil, fits($0) { found = $0 } }
     return found
   }
 
-  /// The event whose record begins in a file and ends in the next one; `nil` where none does.
+  /// The event whose record begins in a file and ends in the next one; `nil` when there is none.
   func openEvent(_ index: Int) throws -> WALEvent? {
     var found: WALEvent?
     try parseOpenRecord(index, onDemand: { _ in }, onEvent: { found = $0 })
     return found
   }
 
-  /// Calls back for what the record is that begins in a file and ends in the next one.
+  /// Parses the record that begins in a file and ends in the next one.
   private func parseOpenRecord(
     _ index: Int, onDemand: @escaping (WALDemand) -> Void, onEvent: @escaping (WALEvent) -> Void
   ) throws {
@@ -64,11 +64,11 @@ extension RecoveryPath {
 
   // MARK: What the log asks for
 
-  /// What the log asks of the server that replays it.
+  /// What the log requires of the server that replays it.
   /// - Parameters:
-  ///   - start: what lies before this is not replayed.
-  ///   - last: index of the last file that is read.
-  /// - Throws: `EngineError` for more than any log asks for.
+  ///   - start: the log before this position is not replayed.
+  ///   - last: the index of the last file that is read.
+  /// - Throws: `EngineError` for more requirements than any log has.
   func demands(from start: LogSequenceNumber, upTo last: Int) throws -> WALDemands {
     var found = WALDemands()
     for index in files.indices where index <= last {

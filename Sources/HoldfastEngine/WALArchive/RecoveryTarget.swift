@@ -3,18 +3,18 @@ package import HoldfastModel
 internal import HoldfastSource
 internal import HoldfastSystem
 
-/// Where an operator wants recovery to end.
+/// The point at which an operator wants recovery to end.
 package enum RecoveryTarget: Hashable, Sendable {
-  /// Behind the last transaction that ended at or before this time.
+  /// After the last transaction that ended at or before this time.
   case time(Timestamp)
-  /// Behind the first record that begins there or later.
+  /// After the first record that begins at this position or later.
   case place(LogSequenceNumber)
-  /// A restore point, by the name that `pg_create_restore_point` was given.
+  /// A restore point, by the name given to `pg_create_restore_point`.
   case restorePoint(String)
-  /// Behind all that is archived.
+  /// The end of the archived log.
   case end
 
-  /// For people.
+  /// The target in words.
   package var text: String {
     switch self {
     case .time(let time): TimeText.exact(time)
@@ -24,7 +24,7 @@ package enum RecoveryTarget: Hashable, Sendable {
     }
   }
 
-  /// The option of the command line that names it, and its value.
+  /// The command line option for the target, and its value.
   var words: [String] {
     switch self {
     case .time(let time): ["--to-time", TimeText.exact(time)]
@@ -34,7 +34,7 @@ package enum RecoveryTarget: Hashable, Sendable {
     }
   }
 
-  /// Whether a cluster that was replaced by another one may have it as well.
+  /// Whether a cluster that was replaced by another one may have this target as well.
   var isOfAnyCluster: Bool {
     switch self {
     case .time, .restorePoint: true
@@ -42,7 +42,7 @@ package enum RecoveryTarget: Hashable, Sendable {
     }
   }
 
-  /// Whether recovery stops at an event. Places and the end are no matter of events.
+  /// Whether recovery stops at an event; never for a position and for the end.
   func isMet(by event: WALEvent) -> Bool {
     switch (self, event) {
     case (.time(let time), .transactionEnd(_, let ended)): ended.microseconds > time.microseconds
@@ -55,7 +55,7 @@ package enum RecoveryTarget: Hashable, Sendable {
   var setting: (name: String, value: String)? {
     switch self {
     case .time(let time):
-      // Without a name of a time zone: PostgreSQL knows none while it reads its settings.
+      // Without the name of a time zone: PostgreSQL knows none while it reads its settings.
       ("recovery_target_time", TimeText.exact(time).replacing("T", with: " ").replacing("Z", with: "+00"))
     case .place(let place): ("recovery_target_lsn", place.description)
     case .restorePoint(let name): ("recovery_target_name", name)
@@ -64,54 +64,54 @@ package enum RecoveryTarget: Hashable, Sendable {
   }
 }
 
-/// A recovery that was proved to be possible: from which snapshot, along which timeline, with which part of the log.
+/// A recovery that was proved to be possible: its snapshot, its timeline, and the part of the log that it needs.
 package struct RecoveryPlan: Sendable {
   package let snapshot: Snapshot
   package let target: RecoveryTarget
   package let system: SystemIdentifier
   package let timeline: UInt32
-  /// Whether it is archived where that timeline comes from; the first one comes from none.
+  /// Whether the history of the timeline is archived; the first timeline has none.
   package let hasHistory: Bool
-  /// The segments that it reads.
+  /// The first and last segment that it reads.
   package let first: WALFileName
   package let last: WALFileName
   package let count: UInt64
-  /// What the log makes on its way, in the directories that the server had them in.
+  /// Tablespaces that the log makes, in their original directories.
   package let tablespaces: [WALTablespace]
-  /// What the server that recovers needs at least as much of, by the name of the setting.
+  /// The least values of settings with which a server can recover, by the names of the settings.
   package let minima: [String: Int32]
 }
 
-/// What the server needs to know for a recovery, as settings of PostgreSQL.
+/// The PostgreSQL settings for a recovery.
 package struct RecoverySettings: Sendable {
   package let plan: RecoveryPlan
   private let restoreCommand: String
 
-  /// - Parameter restoreCommand: for the shell, with PostgreSQL's %f and %p in it.
+  /// - Parameter restoreCommand: a shell command with PostgreSQL's %f and %p in it.
   package init(_ plan: RecoveryPlan, restoreCommand: String) {
     self.plan = plan
     self.restoreCommand = restoreCommand
   }
 
-  /// The lines of `postgresql.auto.conf`, but for settings that are raised.
+  /// The lines of `postgresql.auto.conf`, except for settings that are raised.
   package var lines: [String] {
     var settings = [("restore_command", restoreCommand)]
     if let target = plan.target.setting {
       settings += [target, ("recovery_target_inclusive", "on"), ("recovery_target_action", "promote")]
     }
-    // PostgreSQL takes no number without a history: then it is the timeline that the snapshot was taken on.
+    // PostgreSQL accepts no number without a history: then the timeline is that of the snapshot.
     settings.append(("recovery_target_timeline", plan.hasHistory ? String(plan.timeline) : "current"))
     return settings.map { "\($0) = \(Self.quoted($1))" }
   }
 
-  /// A value as postgresql.conf has it.
+  /// A value in the syntax of postgresql.conf.
   private static func quoted(_ value: String) -> String {
     "'" + value.replacing("\\", with: "\\\\").replacing("'", with: "''").replacing("\n", with: "\\n") + "'"
   }
 
-  /// The file with these settings behind what is in it. What an earlier recovery has left there is made a comment: two targets keep a server from
-  /// starting.
-  /// - Parameter raised: settings that the log asks for, and the snapshot has not.
+  /// The file with these settings appended. Settings that an earlier recovery has left are commented out: with two
+  /// targets a server does not start.
+  /// - Parameter raised: settings that the log requires to be larger than in the snapshot.
   func appended(to file: [UInt8], raising raised: [(name: String, value: String)]) -> [UInt8] {
     var lines = file.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).map { line in
       Self.isOfRecovery(line) ? Array("# before a restore: ".utf8) + line : Array(line)
@@ -130,12 +130,12 @@ package struct RecoverySettings: Sendable {
   }
 }
 
-/// Words for the shell.
+/// Quoting for the shell.
 package enum ShellText {
-  /// One word, whatever is in it.
+  /// Any text as one word.
   package static func quoted(_ text: String) -> String { "'" + text.replacing("'", with: "'\\''") + "'" }
 
-  /// The same, as it is where the shell takes nothing in it for its own.
+  /// Any text as one word, quoted only if the shell would interpret it.
   package static func word(_ text: String) -> String {
     let isPlain = text.utf8.allSatisfy { byte in
       UInt8(ascii: "a")...UInt8(ascii: "z") ~= byte || UInt8(ascii: "A")...UInt8(ascii: "Z") ~= byte
@@ -144,6 +144,6 @@ package enum ShellText {
     return isPlain && !text.isEmpty ? text : quoted(text)
   }
 
-  /// One word of a command of PostgreSQL's, to which a percent sign means something.
+  /// Any text as one word of a PostgreSQL command, in which a percent sign has a meaning.
   package static func quotedForServer(_ text: String) -> String { quoted(text).replacing("%", with: "%%") }
 }

@@ -5,8 +5,8 @@ package import HoldfastRepository
 internal import HoldfastSource
 internal import HoldfastStore
 internal import HoldfastSystem
-/// The archived write-ahead log of one source: which files it has, and what is in them. Nobody holds a lock on it: a file appears whole with its manifest,
-/// and is never changed. What turns out to be damaged is archived once more beside it: of several copies the first sound one is the file.
+/// The archived WAL of one source. It needs no lock: a file appears with its manifest, and never changes. A damaged
+/// file is archived again beside the first; the first sound copy counts.
 package struct WALArchive: Sendable {
   let repository: Repository
   package let source: SourceName
@@ -18,14 +18,14 @@ package struct WALArchive: Sendable {
 
   // MARK: What there is
 
-  /// The clusters whose log it has, in ascending order.
+  /// The clusters whose WAL is archived, in ascending order.
   package func systems() throws -> [SystemIdentifier] {
     try repository.store.children(of: Keys.wal(source)).compactMap {
       $0.hasSuffix("/") ? SystemIdentifier(String($0.dropLast())) : nil
     }.sorted()
   }
 
-  /// The names of all files of a cluster's log, in ascending order; which of them are sound is not looked at.
+  /// The names of all archived files of a cluster, in ascending order, whether they are sound or not.
   package func files(of system: SystemIdentifier) throws -> [WALFileName] {
     let directories = try repository.store.children(of: Keys.wal(source, system)).compactMap {
       $0.hasSuffix("/") ? String($0.dropLast()) : nil
@@ -46,8 +46,8 @@ package struct WALArchive: Sendable {
     return found.mapValues { $0.sorted() }
   }
 
-  /// A file of the log; `nil` when it is not archived.
-  /// - Throws: `DamageError` where the manifest of no copy is sound, or nobody who may has signed it, or its object is not there.
+  /// An archived file; `nil` when it is not archived.
+  /// - Throws: `DamageError` when every copy has a damaged manifest, a signer without the right, or no object.
   package func find(_ file: WALFileName, of system: SystemIdentifier) throws -> ArchivedWAL? {
     try firstSound(of: file, system) { archived in
       try repository.checkPresence(archived.manifest.objectKey, length: archived.manifest.object.length)
@@ -55,9 +55,9 @@ package struct WALArchive: Sendable {
     }
   }
 
-  /// Takes the copies of a file in the order in which they count, until `body` finds nothing wrong with one.
-  /// - Returns: what `body` returns; `nil` when the file is not archived.
-  /// - Throws: what is wrong with the first copy, where none is sound.
+  /// Tries the copies of a file in order, until `body` succeeds with one.
+  /// - Returns: the result of `body`; `nil` when the file is not archived.
+  /// - Throws: the error of the first copy when none is sound.
   func firstSound<Value>(
     of file: WALFileName, _ system: SystemIdentifier, _ body: (ArchivedWAL) throws -> Value
   ) throws -> Value? {
@@ -70,7 +70,7 @@ package struct WALArchive: Sendable {
         return nil
       }
     }
-    // Nearly every file is there once, and then nobody need look what else is.
+    // Nearly every file has one copy; then the directory need not be listed.
     if file.kind != .unfinishedSegment, let value = try attempt(1) { return value }
     for copy in try order(copies(of: system, in: file.directory)[file] ?? [], file, system) {
       if copy == 1, damage != nil { continue }
@@ -80,12 +80,13 @@ package struct WALArchive: Sendable {
     return nil
   }
 
-  /// Whether an error says that a copy cannot be read, so that another one may be: it is damaged, or the device that it lies on is.
+  /// Whether an error means that a copy cannot be read, so that another one should be tried: it is damaged, or its
+  /// device is.
   static func isOfACopy(_ error: any Error) -> Bool {
     error is DamageError || (error as? SystemError)?.isDeviceFailure == true
   }
 
-  /// Copies of one file are the same; of what was archived while it was unfinished, the one counts that reaches furthest.
+  /// Copies of one file are equal, except for unfinished segments: of these, the one that reaches furthest counts.
   private func order(_ copies: [UInt64], _ file: WALFileName, _ system: SystemIdentifier) throws -> [UInt64] {
     guard file.kind == .unfinishedSegment, copies.count > 1 else { return copies }
     func end(_ copy: UInt64) -> LogSequenceNumber {
@@ -94,8 +95,8 @@ package struct WALArchive: Sendable {
     return copies.map { ($0, end($0)) }.sorted { $0.1 == $1.1 ? $0.0 < $1.0 : $0.1 > $1.1 }.map(\.0)
   }
 
-  /// One copy of a file; `nil` when there is none of this number.
-  /// - Throws: `DamageError` where its manifest is not sound, or nobody who may has signed it.
+  /// One copy of a file; `nil` when there is none with this number.
+  /// - Throws: `DamageError` when its manifest is damaged, or its signer lacks the right.
   func find(_ file: WALFileName, of system: SystemIdentifier, copy: UInt64) throws -> ArchivedWAL? {
     let key = Keys.walManifest(source, system, file, copy: copy)
     let object: any ReadableBytes
@@ -126,7 +127,7 @@ package struct WALArchive: Sendable {
     _ = try sealed.revision(archived.manifest.keyring, of: archived.key)
   }
 
-  /// The digests of all manifests that a writer has signed: what counts of it when it is revoked.
+  /// The digests of all manifests that a writer has signed. They still count when the writer is revoked.
   static func allDigests(in repository: Repository, signedBy key: PublicKey) throws -> [Digest] {
     try repository.loggedSourceNames().flatMap { source in
       let archive = WALArchive(repository, of: source)
@@ -137,7 +138,7 @@ package struct WALArchive: Sendable {
     }
   }
 
-  /// Every copy of every file, in ascending order.
+  /// All copies of all files, in ascending order.
   func allCopies(of system: SystemIdentifier) throws -> [(file: WALFileName, copy: UInt64)] {
     let directories = try repository.store.children(of: Keys.wal(source, system)).compactMap {
       $0.hasSuffix("/") ? String($0.dropLast()) : nil
@@ -151,7 +152,7 @@ package struct WALArchive: Sendable {
 
   // MARK: What is in it
 
-  /// - Parameter isClosed: whether a sealed one stays so: then only its stored bytes can be proved.
+  /// - Parameter isClosed: whether a sealed file is not opened, so that only its stored bytes can be verified.
   func open(_ archived: ArchivedWAL, isClosed: Bool = false) throws -> ContainerReader {
     let manifest = archived.manifest
     let object: any ReadableBytes
@@ -170,21 +171,21 @@ package struct WALArchive: Sendable {
     return container
   }
 
-  /// What a file holds, as it was recorded when it was archived.
+  /// The facts about a file, as recorded when it was archived.
   package func facts(of archived: ArchivedWAL) throws -> WALFacts {
     let container = try open(archived)
     return try WALContents(container, cancellation: repository.host.cancellation).facts()
   }
 
-  /// Hands out the bytes of a file, in order, each block proved; and proves them as a whole at the end.
-  /// - Returns: what the file holds.
+  /// Passes on the bytes of a file in order. Each block is verified, and at the end the whole.
+  /// - Returns: the facts about the file.
   @discardableResult
   package func read(_ archived: ArchivedWAL, _ body: (UnsafeRawBufferPointer) throws -> Void) throws -> WALFacts {
     let container = try open(archived)
     return try WALContents(container, cancellation: repository.host.cancellation).read(archived.manifest, body)
   }
 
-  /// Reads all of a copy: that it is there says nothing of what is in it. Where it is sealed, what is stored of it.
+  /// Verifies all of a copy by reading it; if it is sealed, its stored bytes.
   func prove(_ archived: ArchivedWAL) throws {
     guard repository.sealed != nil else {
       try read(archived) { _ in }
@@ -193,14 +194,14 @@ package struct WALArchive: Sendable {
     try WALContents(open(archived, isClosed: true), cancellation: repository.host.cancellation).proveStored()
   }
 
-  /// A part of a file, each block of it proved.
+  /// A part of a file; each block of it is verified.
   func read(_ range: Range<UInt64>, of archived: ArchivedWAL) throws -> [UInt8] {
     let container = try open(archived)
     return try WALContents(container, cancellation: repository.host.cancellation).read(range)
   }
 }
 
-/// Reads the frames of one archived file.
+/// Reads the frames of an archived file.
 struct WALContents {
   private let container: ContainerReader
   private let cancellation: Cancellation
@@ -211,7 +212,7 @@ struct WALContents {
   init(_ container: ContainerReader, cancellation: Cancellation) {
     self.container = container
     self.cancellation = cancellation
-    // No larger than what the index asks for: its numbers are within the limits.
+    // Not larger than the index requires: its numbers are within the limits.
     let storedMax = container.frames.map(\.storedCount).max() ?? 0
     stored = Buffer(capacity: ContainerReader.storedCapacity(Int(storedMax)))
     plain = Buffer(capacity: Int(container.frames.map(\.plainCount).max() ?? 0))
@@ -253,7 +254,7 @@ struct WALContents {
     return bytes
   }
 
-  /// Proves the stored bytes of all frames: what can be done without a key.
+  /// Verifies the stored bytes of all frames, which needs no key.
   func proveStored() throws {
     for number in container.frames.indices {
       try cancellation.check()

@@ -3,15 +3,15 @@ package import HoldfastModel
 package import HoldfastRepository
 internal import HoldfastStore
 internal import HoldfastSystem
-/// Brings one file of an archived log back, as PostgreSQL's `restore_command` asks for it: whole, or not at all.
+/// Restores one file of an archived WAL, as PostgreSQL's `restore_command` asks for it: whole, or not at all.
 package struct WALFetch {
   package struct Options: Sendable {
-    /// What PostgreSQL calls it (%f).
+    /// The name that PostgreSQL asks for (%f).
     package var file: WALFileName
-    /// Where it shall appear, absolute (%p).
+    /// The absolute path to write to (%p).
     package var target: Path
     package var source: SourceName
-    /// The directory of the cluster, whose control file tells which one it is.
+    /// The directory of the cluster; its control file identifies the cluster.
     package var clusterDirectory: Path
     package var system: SystemIdentifier?
 
@@ -33,22 +33,23 @@ package struct WALFetch {
     archive = WALArchive(repository, of: options.source)
   }
 
-  /// - Throws: `NoSuchWAL` when the archive never had the file: the one error that tells PostgreSQL that the log ends here.
+  /// - Throws: `NoSuchWAL` when the file was never archived: the only error that tells PostgreSQL that the log ends
+  ///   here.
   package func run() throws {
     let system =
       try options.system ?? ClusterIdentity.system(of: options.clusterDirectory, files: repository.host.files)
       ?? ClusterIdentity.only(in: archive)
     if try write(options.file, system) { return }
     let gap = try gap(system)
-    // It may have been pushed between the two looks, and others behind it.
+    // It may have been pushed between the two looks, and others after it.
     if try write(options.file, system) { return }
     if let gap { throw gap }
     if let unfinished = options.file.unfinished, try write(unfinished, system) { return }
     throw NoSuchWAL(file: options.file, source: options.source)
   }
 
-  /// A name that was mistyped, a disk that is not mounted and a hole in the log must not look like the end of it.
-  /// - Returns: that the file is missing in the middle of the log; `nil` where the log ends.
+  /// A mistyped name, a disk that is not mounted and a gap in the log must not look like the end of it.
+  /// - Returns: an error when the file is missing in the middle of the log; `nil` when the log ends.
   private func gap(_ system: SystemIdentifier) throws -> (any Error)? {
     let directories = try repository.store.children(of: Keys.wal(options.source, system))
     guard !directories.isEmpty else {
@@ -64,7 +65,8 @@ package struct WALFetch {
       exitStatus: .dataLoss)
   }
 
-  /// A later segment of the timeline, where an earlier one is archived too: a timeline does not begin with its first segment.
+  /// A later segment of the timeline, if an earlier one is archived too: a timeline does not begin with its first
+  /// segment.
   private func laterSegment(_ system: SystemIdentifier, _ directories: [String]) throws -> WALFileName? {
     let file = options.file
     let timeline = file.text.prefix(8)
@@ -74,7 +76,7 @@ package struct WALFetch {
     }
     let here = try own.contains(file.directory) ? archive.files(of: system, in: file.directory) : []
     let beside = here.filter { $0.kind == .segment }
-    // Its own beginning, archived while it was unfinished, is as good as an earlier one.
+    // Its own beginning, archived while it was unfinished, counts as an earlier one.
     let hasEarlier =
       try here.contains { $0 == file.unfinished } || beside.contains { $0.text < file.text }
       || own.contains { try $0 < file.directory && !segments($0).isEmpty }
@@ -88,7 +90,7 @@ package struct WALFetch {
 
   // MARK: Writing
 
-  /// - Returns: `false` where the file is not archived.
+  /// - Returns: `false` when the file is not archived.
   private func write(_ name: WALFileName, _ system: SystemIdentifier) throws -> Bool {
     try archive.firstSound(of: name, system) { try write($0) } != nil
   }
@@ -101,7 +103,7 @@ package struct WALFetch {
     let name = Path(bytes: Array(target.lastComponent))
     let temporary = Path(bytes: name.bytes + Array(".holdfast-unfinished".utf8))
     let file = try files.open(temporary, in: folder, .openOrCreate)
-    // What a killed fetch left is written over; what a running one writes is its own.
+    // What a killed fetch left is overwritten; what a running one writes is not touched.
     guard try file.lock(exclusively: true, wait: false),
       try files.statusIfPresent(of: temporary, in: folder)?.isSameFile(as: file.status()) == true
     else {
@@ -124,7 +126,7 @@ package struct WALFetch {
   }
 }
 
-/// The archive has no such file, and nothing is wrong with that: PostgreSQL asks for what comes next until there is nothing more.
+/// The file is not archived, and that is no error: PostgreSQL asks for the next file until there is none.
 package struct NoSuchWAL: OperatorError, Equatable {
   package let file: WALFileName
   package let source: SourceName

@@ -4,20 +4,21 @@ internal import HoldfastModel
 internal import HoldfastSource
 internal import HoldfastSystem
 
-/// What is archived of one cluster's log: by names at once, what the files hold when it is first asked for. For one thread.
+/// The archived WAL of one cluster. File names are known at once; contents are read when they are first asked for. For
+/// one thread.
 final class WALInventory {
   let archive: WALArchive
   let system: SystemIdentifier
   /// In ascending order.
   let files: [WALFileName]
-  /// Of this cluster; `nil` where no segment is archived.
+  /// The segment size of the cluster; `nil` when no segment is archived.
   let size: WALSegmentSize?
   /// The numbers of the segments by timeline, in ascending order.
   private(set) var numbers: [UInt32: [UInt64]] = [:]
   private let present: Set<WALFileName>
   private var knownLogs: [WALFileName: FollowedLog] = [:]
   private var knownHistories: [TimelineHistory]?
-  /// About how many bytes of memory what is known of logs may take. What is more is read again when it is asked for.
+  /// Approximate memory for facts about files. Beyond it, they are read again when needed.
   private static let knownBytesMax = 64 << 20
   private var knownBytes = 0
 
@@ -33,7 +34,7 @@ final class WALInventory {
     }
   }
 
-  /// All segments of a cluster have the same; the first manifest that can be read tells.
+  /// All segments of a cluster have the same size; the first manifest that can be read tells it.
   private static func segmentSize(
     _ files: [WALFileName], _ archive: WALArchive, _ system: SystemIdentifier
   ) throws -> WALSegmentSize? {
@@ -58,11 +59,11 @@ final class WALInventory {
     return archived
   }
 
-  /// What a file of the log holds: as it was noted when it was archived, else as it is read now.
+  /// The contents of a file: as recorded when it was archived; otherwise it is read now.
   func log(_ file: WALFileName) throws -> FollowedLog {
     if let known = knownLogs[file] { return known }
     let log: FollowedLog
-    // Of what is unfinished earlier versions noted more than is whole.
+    // Earlier versions recorded more of an unfinished segment than is complete.
     if file.kind != .unfinishedSegment, let noted = try noted(file), noted.demands != nil {
       log = FollowedLog(facts: noted, stop: nil)
     } else {
@@ -76,13 +77,13 @@ final class WALInventory {
     return log
   }
 
-  /// What was noted of a file when it was archived; `nil` where it was not understood then.
+  /// The recorded facts about a file; `nil` when it was not understood when it was archived.
   func noted(_ file: WALFileName) throws -> WALFacts.Log? {
     if let known = knownLogs[file] { return known.facts }
     return try firstSound(of: file) { try archive.facts(of: $0).log }
   }
 
-  /// Takes the copies of a file in their order, until `body` finds nothing wrong with one.
+  /// Tries the copies of a file in order, until `body` succeeds with one.
   func firstSound<Value>(of file: WALFileName, _ body: (ArchivedWAL) throws -> Value) throws -> Value {
     guard let value = try archive.firstSound(of: file, system, body) else {
       throw DamageError(Keys.walManifest(archive.source, system, file), "it is missing")
@@ -92,7 +93,7 @@ final class WALInventory {
 
   // MARK: Timelines
 
-  /// Of all timelines that are archived, in ascending order; the first one of a cluster has no history file.
+  /// The histories of all archived timelines, in ascending order; the first timeline of a cluster has no history file.
   func histories() throws -> [TimelineHistory] {
     if let knownHistories { return knownHistories }
     var found: [UInt32: TimelineHistory] = [:]
@@ -113,7 +114,7 @@ final class WALInventory {
     return sorted
   }
 
-  /// The newest timeline that a cluster captured on another one, up to `stop`, can follow.
+  /// The newest timeline that can continue a snapshot taken on another one, up to `stop`.
   func newestHistory(from timeline: UInt32, upTo stop: LogSequenceNumber) throws -> TimelineHistory {
     try histories().last { $0.contains(timeline, upTo: stop) } ?? TimelineHistory(first: timeline)
   }
@@ -139,21 +140,23 @@ final class WALInventory {
   }
 }
 
-/// The way that recovery takes through an archive: segment after segment along a history of timelines, as long as they are there.
+/// The path of a recovery through an archive: consecutive segments along the history of a timeline, as far as they
+/// exist.
 struct RecoveryPath {
   let inventory: WALInventory
   let history: TimelineHistory
   let size: WALSegmentSize
   /// From the first segment on; the last one may be unfinished.
   let files: [WALFileName]
-  /// What would come next, and is not archived.
+  /// The next segment, when it is not archived.
   let missing: WALFileName?
-  /// What is archived behind that, on the same way: then it is a gap, and not the end.
+  /// A segment after the missing one that is archived on the same path: then this is a gap, and not the end.
   let later: WALFileName?
-  /// What a server would take for the missing one, though the timeline has left that way before: it looks on every timeline of its history.
+  /// A segment that a server would take for the missing one, although the timeline was left before it: it looks on
+  /// every timeline of its history.
   let abandoned: WALFileName?
 
-  /// - Parameter start: what recovery reads first.
+  /// - Parameter start: the position at which recovery begins to read.
   init(_ inventory: WALInventory, _ history: TimelineHistory, _ size: WALSegmentSize, from start: LogSequenceNumber) {
     (self.inventory, self.history, self.size) = (inventory, history, size)
     var number = size.number(of: start)
@@ -164,7 +167,7 @@ struct RecoveryPath {
     }
     let missing = Self.file(number, history, size)
     self.missing = missing
-    // A fetch gives what is unfinished for what is whole.
+    // A fetch gives an unfinished segment when asked for the whole one.
     let left = history.steps.reversed().lazy
       .compactMap { WALFileName(timeline: $0.timeline, number: number, size: size) }
       .flatMap { [$0, $0.unfinished].compactMap { $0 } }.first { inventory.contains($0) }
@@ -172,13 +175,13 @@ struct RecoveryPath {
       numbers.lazy.filter { $0 > number }.compactMap { Self.file($0, history, size) }.first { $0.timeline == timeline }
     }
     later = behind.min { $0.text.dropFirst(8) < $1.text.dropFirst(8) }
-    // Recovery ends in what is unfinished; before a gap nobody is given it.
+    // Recovery ends in an unfinished segment. Before a gap, nobody gets it.
     let open = later == nil ? missing?.unfinished.flatMap { inventory.contains($0) ? $0 : nil } : nil
     self.files = files + (open.map { [$0] } ?? [])
     abandoned = open == nil ? left : nil
   }
 
-  /// Of the timelines that have a segment, recovery takes the newest.
+  /// When several timelines have the segment, recovery takes the newest.
   private static func file(_ number: UInt64, _ history: TimelineHistory, _ size: WALSegmentSize) -> WALFileName? {
     history.timelines(holding: number, size).first.flatMap {
       WALFileName(timeline: $0, number: number, size: size)

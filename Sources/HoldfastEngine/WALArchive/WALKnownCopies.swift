@@ -6,14 +6,14 @@ internal import HoldfastSource
 internal import HoldfastStore
 internal import HoldfastSystem
 
-/// What is archived already of a file that is pushed: the very same and sound, then there is nothing to do; damaged, or by another writer, then it is archived once
-/// more; or something else, then it is refused.
+/// The archived copies of a file that is pushed. If one is equal and sound, there is nothing to do. If they are
+/// damaged, or by another writer, the file is archived again. If they differ, the push is refused.
 struct WALKnownCopies {
-  /// The one that makes the push superfluous.
+  /// The copy that makes the push unnecessary.
   private(set) var same: ArchivedWAL?
-  /// Numbers of those that were proved to be damaged.
+  /// Numbers of the copies that are damaged.
   private(set) var damaged: [UInt64] = []
-  /// The number of the next one.
+  /// The number of the next copy.
   private(set) var next: UInt64 = 1
   private let name: WALFileName
   private let source: WALSourceFile
@@ -23,9 +23,9 @@ struct WALKnownCopies {
   private let writer: WriterKey?
 
   /// - Parameters:
-  ///   - name: under which the file is to be archived.
-  ///   - replacesUnfinished: whether what was archived of it while it was unfinished may begin in another way.
-  /// - Throws: `EngineError` where something else is archived under that name, or where nobody here can tell.
+  ///   - name: the name under which the file is to be archived.
+  ///   - replacesUnfinished: whether the file may begin differently from what was archived while it was unfinished.
+  /// - Throws: `EngineError` when something else is archived under that name, or nobody here can tell.
   init(
     _ name: WALFileName, _ source: WALSourceFile, _ found: WALSurvey.Result, _ system: SystemIdentifier,
     in archive: WALArchive, _ writer: WriterKey?, replacesUnfinished: Bool
@@ -43,7 +43,8 @@ struct WALKnownCopies {
     }
     guard !isAccepted else { return }
     if name.kind == .unfinishedSegment, let segment = name.segment, known[segment] != nil {
-      // What breaks off may be the beginning of the whole, or another log that is damaged: nobody can tell.
+      // A log that breaks off may be the beginning of the whole segment, or another one that is damaged: nobody can
+      // tell.
       if try isArchived(segment) { throw refusal.whole(segment) }
     } else if let unfinished = name.unfinished, known[unfinished] != nil, !replacesUnfinished {
       try checkBeginning(unfinished)
@@ -57,16 +58,16 @@ struct WALKnownCopies {
   // MARK: The same contents
 
   private enum Content {
-    /// The same, by a code that this writer recognises again.
+    /// Equal, by a code that this writer recognises again.
     case same
-    /// The same, by another writer: without an identity this one will not recognise it.
+    /// Equal, by another writer: without an identity this one will not recognise it again.
     case sameOfAnother
     case other
     /// By another writer, and it cannot be opened here.
     case unknown
   }
 
-  /// - Returns: whether the same contents were taken before, be they damaged now.
+  /// - Returns: whether the same contents were archived before, even if they are damaged now.
   private mutating func examine(_ copies: [UInt64]) throws -> Bool {
     let digest = try source.digest(cancellation)
     var (isAccepted, isUnknown) = (false, false)
@@ -90,7 +91,7 @@ struct WALKnownCopies {
     return isAccepted
   }
 
-  /// By which a file is recognised when it comes again.
+  /// The digest or code by which a file is recognised when it comes again.
   static func content(
     _ digest: Digest, _ file: WALFileName, _ system: SystemIdentifier, _ source: SourceName, _ writer: WriterKey?
   ) -> Digest {
@@ -108,7 +109,7 @@ struct WALKnownCopies {
     return try archive.facts(of: known).digest == digest ? .sameOfAnother : .other
   }
 
-  /// Whether what is archived can be opened here.
+  /// Whether archived files can be opened here.
   private var isReadable: Bool {
     get throws { try archive.repository.sealed.map { try !$0.identities().isEmpty } ?? true }
   }
@@ -123,7 +124,8 @@ struct WALKnownCopies {
     }
   }
 
-  /// Refuses a whole segment that does not begin as what was archived while it was unfinished. Who cannot open that cannot compare: both are kept then.
+  /// Refuses a whole segment that begins differently from what was archived while it was unfinished. A writer that
+  /// cannot open that cannot compare: then both are kept.
   private func checkBeginning(_ unfinished: WALFileName) throws {
     guard try isReadable else { return }
     do {
@@ -136,7 +138,8 @@ struct WALKnownCopies {
     }
   }
 
-  /// Behind the last record of an unfinished segment that is whole. What was noted when it was archived may be more: earlier versions proved only some records.
+  /// The end of the last complete record of an unfinished segment. The recorded end may be later: earlier versions
+  /// checked only some records.
   private func end(of known: ArchivedWAL) throws -> LogSequenceNumber {
     guard let segment = source.segment, let number = name.number(segment.size) else { return LogSequenceNumber(0) }
     var parser = WALParser(segment, from: segment.size.start(of: number)) { _ in }
@@ -156,7 +159,7 @@ struct WALKnownCopies {
 
   // MARK: Afterwards
 
-  /// Removes what is damaged and has been replaced. Who may only add leaves it to a prune.
+  /// Removes damaged copies that were replaced. A writer that may only add leaves them to a prune.
   func removeDamaged() {
     let store = archive.repository.store
     for copy in damaged {

@@ -4,8 +4,9 @@ internal import HoldfastRepository
 internal import HoldfastStore
 internal import HoldfastSystem
 
-/// What killed pushes have left: unfinished objects, and objects that no manifest names. A push that runs has these as well, so they go only where nobody
-/// pushes meanwhile. Where a lock does not reach the machine of a push, that one notices (`WALPush`).
+/// What killed pushes have left: unfinished objects, and objects that no manifest names. A running push has such
+/// objects too, so they are removed only while nobody pushes. A push on a machine that does not see the lock notices
+/// the loss itself (`WALPush`).
 struct WALLeftovers {
   private let archive: WALArchive
   private var store: any Store { archive.repository.store }
@@ -21,12 +22,12 @@ struct WALLeftovers {
     }
   }
 
-  /// - Parameter directory: of the archive; it need not be there.
+  /// - Parameter directory: a directory of the archive, which need not exist.
   func collect(of system: SystemIdentifier, in directory: String) throws {
     try alone(system) { try remove(of: system, in: directory) }
   }
 
-  /// Does something only where nobody pushes.
+  /// Runs `body` only while nobody pushes.
   private func alone(_ system: SystemIdentifier, _ body: () throws -> Void) throws {
     let hold = try store.hold(
       Keys.walLock(archive.source, system), exclusively: true, cancellation: archive.repository.host.cancellation)
@@ -38,7 +39,7 @@ struct WALLeftovers {
   private func remove(of system: SystemIdentifier, in directory: String) throws {
     let prefix = Keys.wal(archive.source, system, directory)
     try store.removeUnfinished(below: prefix)
-    // The manifests last: what one names that has just come is needed.
+    // Manifests are read last, because the object of a new manifest is needed.
     let names = try store.names(below: prefix).filter { Keys.walObjectFile($0) != nil }
     let copies = try archive.copies(of: system, in: directory)
     for (file, objects) in Dictionary(grouping: names, by: { Keys.walObjectFile($0) }) {
@@ -46,7 +47,7 @@ struct WALLeftovers {
       var needed: Set<String> = []
       var isKnown = true
       for copy in copies[file] ?? [] {
-        // What a manifest that cannot be read has named is not known.
+        // The objects of a manifest that cannot be read are unknown.
         guard let archived = try? archive.find(file, of: system, copy: copy) else {
           isKnown = false
           break

@@ -5,17 +5,20 @@ package import HoldfastRepository
 internal import HoldfastSource
 internal import HoldfastStore
 internal import HoldfastSystem
-/// Archives one file of a write-ahead log, as PostgreSQL's `archive_command` asks for it: when it returns, the file is durable in the repository.
+/// Archives one WAL file, as PostgreSQL's `archive_command` asks for it: on return, the file is durable in the
+/// repository.
 package struct WALPush {
   package struct Options: Sendable {
-    /// Absolute. Its last component is the name under which it is archived.
+    /// An absolute path; its last component is the name under which the file is archived.
     package var path: Path
     package var source: SourceName
-    /// The directory of the cluster, where the path does not tell: what holds no log does not name its cluster.
+    /// The directory of the cluster, for a file without log, which does not name its cluster, when the path does not
+    /// tell.
     package var clusterDirectory: Path
     package var system: SystemIdentifier?
     package var compression = Compression.standard
-    /// Whether a whole segment is archived also where it does not begin as what was archived of it while it was unfinished.
+    /// Whether a whole segment is archived even if it begins differently from what was archived while it was
+    /// unfinished.
     package var replacesUnfinished = false
 
     package init(path: Path, source: SourceName, clusterDirectory: Path) {
@@ -26,17 +29,17 @@ package struct WALPush {
   }
 
   package struct Report: Sendable {
-    /// Under which name it is archived.
+    /// The name under which it is archived.
     package let file: WALFileName
     package let system: SystemIdentifier
-    /// Whether it was archived before, with the same bytes, and is sound: then nothing was stored.
+    /// Whether it was already archived with the same bytes, and is sound: then nothing was stored.
     package let isRepeated: Bool
     package let storedBytes: UInt64
-    /// Copies that were archived before and are damaged: this one stands in their place.
+    /// Number of damaged copies that this one replaces.
     package let replaced: Int
   }
 
-  /// How often it begins anew because others were faster, or took away what it had made.
+  /// Number of tries when others were faster, or removed what this push had made.
   private static let triesMax = 20
   private let repository: Repository
   private let archive: WALArchive
@@ -55,9 +58,10 @@ package struct WALPush {
     let source = try WALSourceFile(options.path, files: host.files)
     let system = try source.system(options, in: archive, files: host.files)
     let directory = source.name.directory
-    // Whoever may not remove there what killed pushes left can push nevertheless.
+    // A writer without the right to remove leftovers can push nevertheless.
     try? WALLeftovers(archive).collect(of: system, in: directory)
-    // Without it nobody is kept from taking this push for a killed one; then the object is looked for in the end, and made once more.
+    // Without this lock, another machine may take this push for a killed one. Then the object is looked for at the end,
+    // and made again.
     let hold = try? repository.store.hold(
       Keys.walLock(options.source, system), exclusively: false, cancellation: host.cancellation)
     defer { withExtendedLifetime(hold) {} }
@@ -69,7 +73,7 @@ package struct WALPush {
         name, source, found, system, in: archive, writer, replacesUnfinished: options.replacesUnfinished)
       if let same = known.same { return try confirm(same, system) }
       if let report = try store(name, found.log, source, system, writer, beside: known) { return report }
-      // Another push of the same file was faster, or somebody has taken this one for a killed one: what is there?
+      // Another push of the same file was faster, or this one was taken for a killed one: look at what is there.
     }
     throw EngineError(
       "what is made of \(source.name) is removed again and again", hint: "Look at who else uses \(repository.location)."
@@ -83,7 +87,7 @@ package struct WALPush {
 
   // MARK: A new file
 
-  /// - Returns: `nil` where another push has taken the number, and where what was made is gone.
+  /// - Returns: `nil` when another push has taken the number, or what was made is gone.
   private func store(
     _ name: WALFileName, _ log: WALFacts.Log?, _ source: WALSourceFile, _ system: SystemIdentifier,
     _ writer: WriterKey?, beside known: WALKnownCopies
@@ -92,7 +96,7 @@ package struct WALPush {
     let key = Keys.walManifest(options.source, system, name, copy: known.next)
     do {
       try repository.checkKeyringIsNewest(after: "\(name) was archived")
-      // What a killed run has made is not durable yet, perhaps: nothing is built on it before.
+      // What a killed run has made may not be durable yet: nothing is built on it before.
       try repository.store.settle(below: Keys.wal(options.source, system, name.directory))
       let manifest = try draft.serialized(signedBy: writer?.signing)
       try Self.checkIsReadable(name) { _ = try ArchivedWAL(parsing: manifest, name: key) }
@@ -111,7 +115,7 @@ package struct WALPush {
       file: name, system: system, isRepeated: false, storedBytes: draft.object.length, replaced: known.damaged.count)
   }
 
-  /// What no reader would take is not archived: the server keeps the file then.
+  /// A file that no reader would accept is not archived: the server keeps it.
   private static func checkIsReadable(_ name: WALFileName, _ parse: () throws -> Void) throws {
     do {
       try parse()
@@ -122,7 +126,8 @@ package struct WALPush {
     }
   }
 
-  /// From now on the manifest keeps everybody from removing the object. Before, a collector of another machine may have done so that saw no lock of this one.
+  /// From now on the manifest keeps the object from being removed. Before, a collector on another machine that saw no
+  /// lock may have removed it.
   private func isThere(_ draft: WALManifest) throws -> Bool {
     do {
       try repository.checkPresence(draft.objectKey, length: draft.object.length)
@@ -132,13 +137,13 @@ package struct WALPush {
     }
   }
 
-  /// Whether somebody else has taken the name, or has taken away what was unfinished.
+  /// Whether another push has taken the name, or a collector has removed what was unfinished.
   private func isOvertaken(_ error: any Error) -> Bool {
     if case StoreError.alreadyExists = error { return true }
     return (error as? SystemError)?.isNotFound == true
   }
 
-  /// - Returns: `nil` where somebody has taken it away while it was unfinished.
+  /// - Returns: `nil` when a collector has removed it while it was unfinished.
   private func makeObject(
     _ name: WALFileName, _ log: WALFacts.Log?, _ source: WALSourceFile, _ system: SystemIdentifier, _ writer: WriterKey?
   ) throws -> WALManifest? {

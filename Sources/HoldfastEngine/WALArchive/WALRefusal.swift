@@ -1,13 +1,13 @@
 internal import HoldfastModel
 internal import HoldfastSource
 
-/// Why a file is not archived beside what is there, and what gets past that.
+/// Says why a file is not archived beside what is there, and what to do about it.
 struct WALRefusal {
   private let archived: SourceName
   private let file: WALSourceFile
   private let found: WALSurvey.Result
 
-  /// - Parameter archived: for which source.
+  /// - Parameter archived: the source for which the other file is archived.
   init(_ archived: SourceName, _ file: WALSourceFile, _ found: WALSurvey.Result) {
     (self.archived, self.file, self.found) = (archived, file, found)
   }
@@ -24,7 +24,7 @@ struct WALRefusal {
       hint: "Nothing was stored. " + fetching(file.name))
   }
 
-  /// - Parameter segment: what is archived.
+  /// - Parameter segment: the archived segment.
   func whole(_ segment: WALFileName) -> EngineError {
     EngineError(
       "\(segment) is archived already for \(archived), whole\(whereItEnds), and the records of this file end at \(found.end), before it does",
@@ -40,7 +40,7 @@ struct WALRefusal {
     "Where its server still needs it, `holdfast wal fetch \(segment) pg_wal/\(segment) --name \(archived)` in the data directory, as the server's user, puts back what is archived."
   }
 
-  /// - Parameter end: of what is archived.
+  /// - Parameter end: the end of what is archived.
   func otherBeginning(_ end: LogSequenceNumber) -> EngineError {
     EngineError(
       "\(file.name) does not begin as what was archived of it for \(archived) while it was unfinished: the records of that end at \(end), those of this file at \(found.end), and they differ before",

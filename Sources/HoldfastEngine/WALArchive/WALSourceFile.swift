@@ -4,18 +4,18 @@ internal import HoldfastModel
 internal import HoldfastSource
 internal import HoldfastSystem
 
-/// A file that PostgreSQL wants archived, examined.
+/// A file that PostgreSQL wants archived, after it was examined.
 struct WALSourceFile {
   private static let headBytes = 4096
   let name: WALFileName
-  /// Bytes.
+  /// In bytes.
   let size: UInt64
-  /// What its first page says; `nil` where it holds no log.
+  /// From the header of its first page; `nil` for a file without log.
   let segment: WALPageHeader.Segment?
   private let path: Path
   private let file: OpenFile
 
-  /// - Throws: `EngineError` for a name that is none, `WALFileError` where the file is not what its name says.
+  /// - Throws: `EngineError` for a name that is not valid, `WALFileError` when the file is not what its name says.
   init(_ path: Path, files: FileSystem) throws {
     let text = String(decoding: path.lastComponent, as: UTF8.self)
     guard let name = WALFileName(text), name.kind != .unfinishedSegment else {
@@ -39,7 +39,7 @@ struct WALSourceFile {
     return try WALFile.checkSegment(name, head: head.used, size: size, path: path)
   }
 
-  /// Hands out its bytes in the pieces that become frames.
+  /// Passes on its bytes in the pieces that become frames.
   func read(_ cancellation: Cancellation, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
     let block = Buffer(capacity: Limits.archiveFrameBytes)
     var offset: UInt64 = 0
@@ -53,26 +53,26 @@ struct WALSourceFile {
     }
   }
 
-  /// SHA-256 of it, or of its beginning.
-  /// - Parameter count: bytes of that.
+  /// The SHA-256 of the file, or of its beginning.
+  /// - Parameter count: number of bytes of the beginning.
   func digest(ofFirst count: UInt64 = .max, _ cancellation: Cancellation) throws -> Digest {
     var beginning = Beginning(count)
     try read(cancellation) { beginning.add($0) }
     return beginning.finish()
   }
 
-  /// Whether the last page of the segment was written as one of it.
+  /// Whether the last page of the segment belongs to it.
   func hasLastPage(_ segment: WALPageHeader.Segment, _ number: UInt64) throws -> Bool {
     let page = Buffer(capacity: WALPageHeader.longCount)
     page.count = try file.read(into: page.bytes, at: size - UInt64(segment.pageSize))
     return WALFile.isLastPage(page.used, of: number, segment)
   }
 
-  /// Of which cluster it is.
+  /// The cluster that the file belongs to.
   func system(_ options: WALPush.Options, in archive: WALArchive, files: FileSystem) throws -> SystemIdentifier {
     if let segment { return segment.system }
     if let system = options.system { return system }
-    // PostgreSQL archives from `pg_wal`, and the control file lies beside that.
+    // PostgreSQL archives from `pg_wal`, and the control file is beside that directory.
     let beside = path.parent?.parent
     for directory in [beside, options.clusterDirectory].compactMap({ $0 }) {
       if let system = try ClusterIdentity.system(of: directory, files: files) { return system }
@@ -81,7 +81,7 @@ struct WALSourceFile {
   }
 }
 
-/// The digest of the first bytes of what passes by.
+/// Computes the digest of the first bytes of a stream.
 struct Beginning {
   private var hasher = Hasher()
   private var left: UInt64
@@ -97,9 +97,9 @@ struct Beginning {
   mutating func finish() -> Digest { hasher.finish() }
 }
 
-/// Which cluster a command is about, where nothing in its arguments tells.
+/// Determines the cluster when the arguments of a command do not tell it.
 enum ClusterIdentity {
-  /// By the control file of a data directory; `nil` where there is none.
+  /// From the control file of a data directory; `nil` when there is none.
   static func system(of directory: Path, files: FileSystem) throws -> SystemIdentifier? {
     let path = directory.appending(ClusterControl.path.bytes)
     let file: OpenFile
@@ -119,7 +119,7 @@ enum ClusterIdentity {
     return system
   }
 
-  /// The only one whose log is archived.
+  /// The only cluster whose WAL is archived.
   static func only(in archive: WALArchive) throws -> SystemIdentifier {
     let systems = try archive.systems()
     if systems.count == 1 { return systems[0] }

@@ -3,7 +3,7 @@ package import HoldfastModel
 package import HoldfastRepository
 internal import HoldfastSource
 internal import HoldfastSystem
-/// What is archived of each cluster's log, and how far recovery can reach with it.
+/// What is archived of each cluster's WAL, and how far recovery can reach with it.
 package struct WALStatus {
   package struct Gap: Sendable, Hashable {
     package let first: WALFileName
@@ -18,23 +18,24 @@ package struct WALStatus {
     package let count: UInt64
     package let storedBytes: UInt64
     package let gaps: [Gap]
-    /// Of the last transaction that ended on it: microseconds since 1970-01-01 UTC; `nil` where none is archived, or nobody here can read it.
+    /// The end of the last transaction: microseconds since 1970-01-01 UTC; `nil` when none is archived, or nobody here
+    /// can read it.
     package let lastTransaction: Int64?
   }
 
   /// How far recovery can take a snapshot.
   package struct Reach: Sendable {
     package let snapshot: Snapshot
-    /// `nil` where nothing of what it needs is archived, or nobody here can read it.
+    /// `nil` when nothing that it needs is archived, or nobody here can read it.
     package let timeline: UInt32?
-    /// Behind the last record that can be reached.
+    /// The end of the last record that can be reached.
     package let end: LogSequenceNumber?
     package let lastTransaction: Int64?
-    /// Where the log has a gap: what is missing there.
+    /// The missing segment, when the log has a gap.
     package let missing: WALFileName?
-    /// Where a part of the log begins that no server replays: it was written with `wal_level = minimal`.
+    /// Where a part of the log begins that was written with `wal_level = minimal`, which no server replays.
     package let minimalFrom: LogSequenceNumber?
-    /// Where the records of the log cannot be followed any more, though more is archived.
+    /// Where the records become invalid, although more is archived.
     package let brokenAt: LogSequenceNumber?
   }
 
@@ -43,14 +44,14 @@ package struct WALStatus {
     package let system: SystemIdentifier
     package let timelines: [Timeline]
     package let snapshots: [Reach]
-    /// Files that hold no whole segment: timeline histories, notes of backups.
+    /// Files that hold no whole segment: timeline histories, backup history files.
     package let otherFiles: UInt64
-    /// Whether it is sealed and no identity at hand opens it: then times are not known.
+    /// Whether it is sealed and no identity opens it here: then times are not known.
     package let isClosed: Bool
   }
 
   private let repository: Repository
-  /// Called for what is not sound; the rest is shown nevertheless.
+  /// Gets damage that is found; the rest is shown nevertheless.
   private let onDamage: (DamageError) -> Void
 
   package init(_ repository: Repository, onDamage: @escaping (DamageError) -> Void) {
@@ -58,7 +59,7 @@ package struct WALStatus {
     self.onDamage = onDamage
   }
 
-  /// - Parameter name: of this source only.
+  /// - Parameter name: one source; `nil` for all.
   package func run(_ name: SourceName?) throws -> [Log] {
     let sources = try repository.loggedSourceNames()
     if let name, !sources.contains(name) {

@@ -3,13 +3,14 @@ internal import HoldfastModel
 internal import HoldfastSource
 internal import HoldfastSystem
 
-/// Notes what a file of the log holds while it passes by on its way into the archive. Whatever it does not understand costs the notes, never the file.
+/// Records the facts about a WAL file while it is being archived. What it does not understand only leaves the facts
+/// out; the file is archived nevertheless.
 final class WALSurvey {
   private var parser: WALParser?
   private let notes = Notes()
   private let isPartial: Bool
 
-  /// What the parser has told so far.
+  /// What the parser has found so far.
   final class Notes {
     private var transactions: UInt64 = 0
     private var latest: Int64?
@@ -60,13 +61,14 @@ final class WALSurvey {
 
   /// What was found in a file.
   struct Result {
-    /// `nil` where it holds no log, or one that was not understood to its end.
+    /// `nil` for a file without log, and for one that was not understood to its end.
     let log: WALFacts.Log?
-    /// Whether the server was still writing into it.
+    /// Whether the server was still writing to it.
     let isUnfinished: Bool
-    /// Behind the last record in it that is whole.
+    /// The end of its last complete record.
     let end: LogSequenceNumber
-    /// Where its records end though its pages go on: it is damaged. `nil` also where none of them was understood.
+    /// Where its records become invalid although its pages go on: it is damaged. Also `nil` when no record was
+    /// understood.
     let damage: LogSequenceNumber?
   }
 
@@ -88,13 +90,14 @@ final class WALSurvey {
     return stop
   }
 
-  /// `nil` where the file holds no log, or it was not understood to its end.
+  /// `nil` for a file without log, and for one that was not understood to its end.
   private func facts(isUnfinished: Bool) -> WALFacts.Log? {
     guard let parser, isPartial || isUnfinished || parser.stop == nil, !notes.isOverfull else { return nil }
     return notes.facts(parser)
   }
 
-  /// Records that end in the middle are damage, or ones that are not understood, where the pages of the segment go on behind them.
+  /// Whether the segment is unfinished. If its records end in the middle while its pages go on, it is damaged instead,
+  /// or not understood.
   private func isUnfinished(_ source: WALSourceFile) throws -> Bool {
     guard source.name.kind == .segment, let segment = source.segment, let number = source.name.number(segment.size),
       let stop = stop(source)

@@ -6,7 +6,7 @@ internal import HoldfastSource
 internal import HoldfastSystem
 
 extension Verify {
-  /// What was found of the archived log of one cluster.
+  /// The result of verifying the archived WAL of one cluster.
   package struct LogResult: Sendable {
     package let source: SourceName
     package let system: SystemIdentifier
@@ -15,12 +15,12 @@ extension Verify {
     package internal(set) var findings: [Finding] = []
     package internal(set) var provenBytes: UInt64 = 0
     package internal(set) var seconds = 0.0
-    /// Whether it is sealed and no identity at hand opens it: then signatures, digests and presence were proved.
+    /// Whether it is sealed and no identity opens it here: then only signatures, digests and presence were verified.
     package internal(set) var isClosed = false
   }
 }
 
-/// Proves that every file of an archived log can be fetched: by the code that fetches, into nothing.
+/// Verifies that every file of an archived WAL can be fetched, with the code that fetches.
 struct WALVerify {
   let repository: Repository
   let options: Verify.Options
@@ -32,7 +32,7 @@ struct WALVerify {
     sample = Sample(options, random: repository.host.random)
   }
 
-  /// - Parameter source: of this source only.
+  /// - Parameter source: one source; `nil` for all.
   func run(_ source: SourceName?) throws -> [Verify.LogResult] {
     let sources = try repository.loggedSourceNames().filter { source == nil || $0 == source }
     return try sources.flatMap { source in
@@ -97,7 +97,7 @@ struct WALVerify {
     progress.advance(bytes: manifest.object.length, files: 1)
   }
 
-  /// Reads a file as a fetch does, and looks whether it is what its name says.
+  /// Reads a file as a fetch does, and checks that it is what its name says.
   private func proveContents(of archived: ArchivedWAL, _ archive: WALArchive) throws {
     var isFirst = true
     try archive.read(archived) { bytes in
@@ -108,7 +108,7 @@ struct WALVerify {
     }
   }
 
-  /// A gap costs no snapshot anything; recovery cannot pass it.
+  /// Reports gaps. A gap affects no snapshot, but recovery cannot pass it.
   private func findGaps(
     _ archive: WALArchive, _ system: SystemIdentifier, into result: inout Verify.LogResult
   ) throws {
@@ -116,7 +116,7 @@ struct WALVerify {
     do {
       inventory = try WALInventory(archive, system)
     } catch  where WALArchive.isOfACopy(error) {
-      // It was found above.
+      // This was reported already.
       return
     }
     for gap in inventory.numbers.keys.sorted().flatMap({ inventory.gaps(on: $0) }) {

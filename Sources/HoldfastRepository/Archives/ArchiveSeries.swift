@@ -3,11 +3,12 @@ package import HoldfastCodec
 package import HoldfastModel
 package import HoldfastStore
 internal import HoldfastSystem
-/// The archives of one snapshot on their way: places frames, gathers scattered pages into common ones, and begins the next archive when
-/// one is long enough.
+/// Writes the archives of one snapshot: places frames, gathers scattered pages into common frames, and begins the next
+/// archive when one is long enough.
 ///
-/// A frame is made, and sealed, for one archive, by a worker that knows not yet where in it the frame will lie. So when an archive is long
-/// enough the next frames are made for another one, while some that were made for it are still to come: it ends when who makes them says that none is.
+/// A worker makes and seals a frame for one archive before its place in that archive is known. So when an archive is
+/// long enough, the next frames are made for another one while frames for the first are still to come. An archive ends
+/// when the caller says that no more frames will come for it.
 package final class ArchiveSeries {
   private struct OpenArchive {
     let number: UInt64
@@ -27,7 +28,7 @@ package final class ArchiveSeries {
   private let frames: FrameMaker
   private let gathered: Buffer
   private var gatheredFrame: (archive: OpenArchive, frame: UInt32)?
-  /// Every head for which frames may still come, the oldest first; the last is that of the next frame.
+  /// The heads of all archives for which frames may still come, the oldest first; the last is that of the next frame.
   private var heads: [ContainerHead] = []
   /// In the order of their numbers.
   private var open: [OpenArchive] = []
@@ -35,8 +36,8 @@ package final class ArchiveSeries {
   private var finished: [Envelope.Archive] = []
 
   /// - Parameters:
-  ///   - firstNumber: what the first archive is called along the chain.
-  ///   - gatheredBytes: up to how many plain bytes are gathered into a frame.
+  ///   - firstNumber: the number of the first archive along the chain.
+  ///   - gatheredBytes: the most plain bytes that are gathered into a frame.
   ///   - archiveBytes: stored bytes at which the next archive begins.
   ///   - makeObject: begins an object under a key.
   package init(
@@ -64,7 +65,7 @@ package final class ArchiveSeries {
     return head
   }
 
-  /// Ends the archives of heads older than `head`: no frame is to come for them.
+  /// Ends the archives of heads older than `head`, for which no more frames will come.
   package func endArchives(before head: ContainerHead) throws {
     while let oldest = heads.first, oldest !== head, heads.contains(where: { $0 === head }) {
       heads.removeFirst()
@@ -73,7 +74,7 @@ package final class ArchiveSeries {
   }
 
   /// Writes a frame that a worker has made for `head`.
-  /// - Returns: where its first byte lies.
+  /// - Returns: the location of its first byte.
   package func place(_ frame: StoredFrame, for head: ContainerHead) throws -> PageLocation {
     let archive = try archive(for: head)
     let number = archive.container.reserveFrame()
@@ -82,7 +83,7 @@ package final class ArchiveSeries {
   }
 
   /// Adds pages, at most `gatheredBytes`, to the frame that is being gathered.
-  /// - Returns: where their first byte lies.
+  /// - Returns: the location of their first byte.
   package func gather(_ pages: UnsafeRawBufferPointer) throws -> PageLocation {
     if gathered.count + pages.count > gathered.capacity { try flushGathered() }
     let place: (archive: OpenArchive, frame: UInt32)
@@ -98,7 +99,7 @@ package final class ArchiveSeries {
     return location
   }
 
-  /// Ends all archives. They are durable then.
+  /// Ends all archives, which makes them durable.
   package func finish() throws -> [Envelope.Archive] {
     while !open.isEmpty { try end(open.removeFirst()) }
     return finished.sorted { $0.number < $1.number }

@@ -2,23 +2,24 @@ package import HoldfastArchive
 package import HoldfastModel
 package import HoldfastStore
 internal import HoldfastSystem
-/// The journal of a repository: what its runs did, source by source, the newest of them. Each source has one object that says everything; whoever
-/// appends reads the newest and creates the next, so of two at once one begins again from what the other wrote. No lock is needed, none is held.
+/// The journal of a repository: the newest runs on each source. Each source has one object that contains all of its
+/// entries. To append, a run reads the newest object and creates the next one; of two runs at once, one starts again
+/// from the other's object. No lock is needed.
 ///
-/// Nobody signs it. Nothing that removes data, and nothing that proves anything, may rest on it (security.md).
+/// Nobody signs the journal. Nothing that removes data, and no proof, may rest on it (security.md).
 package struct Journal: Sendable {
   package static let attemptsMax = 100
-  /// What ten digits can say.
+  /// The largest number with ten digits.
   private static let numberMax: UInt64 = 9_999_999_999
   package let store: any Store
 
   package init(of repository: Repository) { store = repository.store }
 
-  /// As a reader found the journal of a source.
+  /// The journal of a source as a reader found it.
   package struct Reading: Sendable {
     /// The oldest first.
     package var entries: [JournalEntry]
-    /// What is there and cannot be read.
+    /// Objects that exist and cannot be read.
     package var damage: [any OperatorError]
 
     package init(entries: [JournalEntry], damage: [any OperatorError] = []) {
@@ -27,7 +28,7 @@ package struct Journal: Sendable {
     }
   }
 
-  /// The sources that have one.
+  /// The sources that have a journal.
   package func sources() throws -> [SourceName] {
     try store.children(of: Keys.journals).compactMap { $0.hasSuffix("/") ? SourceName(String($0.dropLast())) : nil }
   }
@@ -41,8 +42,8 @@ package struct Journal: Sendable {
     throw Self.tooFast(source)
   }
 
-  /// Adds one run, and removes the journals before the last one.
-  /// - Returns: what was there and could not be read: what it held is lost.
+  /// Adds one run, and removes the journal objects before the last one.
+  /// - Returns: the objects that could not be read; their entries are lost.
   package func append(_ entry: JournalEntry, to source: SourceName) throws -> [any OperatorError] {
     for _ in 0..<Self.attemptsMax {
       let numbers = try numbers(of: source)
@@ -52,7 +53,7 @@ package struct Journal: Sendable {
       try object.append(entry)
       let next = (numbers.last ?? 0) + 1
       guard next <= Self.numberMax else {
-        // Nobody has come so far by counting.
+        // Nobody reaches such a number by counting.
         try store.removeAll(below: Keys.journal(source))
         continue
       }
@@ -61,10 +62,11 @@ package struct Journal: Sendable {
       } catch StoreError.alreadyExists {
         continue
       }
-      // Whoever was stopped for long may have created a number that others had used and removed: then theirs go on, without this entry.
+      // A run that was stopped for long may have created a number that others had used and removed. Then their objects
+      // count, without this entry.
       let now = try self.numbers(of: source)
       if let last = now.last, last > next, try newest(of: source, now)?.object.contains(entry) != true { continue }
-      // Where nothing can be removed they stay: the run is written down all the same.
+      // When nothing can be removed, the old objects stay; the run is recorded all the same.
       for number in now where number + 1 < next { try? store.remove(Keys.journal(source, number)) }
       return found.damage
     }
@@ -85,11 +87,11 @@ package struct Journal: Sendable {
     var damage: [any OperatorError] = []
   }
 
-  /// The newest that can be read; an empty one where there is none.
-  /// - Returns: `nil` when the numbers were others meanwhile.
+  /// The newest object that can be read; an empty journal when there is none.
+  /// - Returns: `nil` when the numbers changed meanwhile.
   private func newest(of source: SourceName, _ numbers: [UInt64]) throws -> Found? {
     var found = Found()
-    // One is kept before the last: more have not been begun on purpose.
+    // One object is kept before the last. Older ones are not tried.
     for number in numbers.suffix(2).reversed() {
       let key = Keys.journal(source, number)
       do {
