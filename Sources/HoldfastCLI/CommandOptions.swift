@@ -9,7 +9,7 @@ struct CommandOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Instead of a directory, store what this command prints, as one file. When it fails, so does the backup. Needs --name.",
+      "Back up the output of this command as one file, instead of a directory. If the command fails, so does the backup. Needs --name.",
       valueName: "command"))
   var fromCommand: String?
 

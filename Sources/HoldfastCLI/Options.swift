@@ -11,18 +11,18 @@ struct RepositoryOptions: ParsableArguments {
   @Option(
     name: [.short, .long],
     help: ArgumentHelp(
-      "The repository: a directory, or the name of a configured one. (environment: HOLDFAST_REPOSITORY; default: the configured one)",
+      "The repository: a directory, or a configured name. (environment: HOLDFAST_REPOSITORY; default: the configured repository)",
       valueName: "dir"), completion: .directory)
   var repository: String?
 
   @Option(
-    help: ArgumentHelp("Read this configuration and no other. (environment: HOLDFAST_CONFIG)", valueName: "file"),
+    help: ArgumentHelp("Read only this configuration file. (environment: HOLDFAST_CONFIG)", valueName: "file"),
     completion: .file(extensions: ["yaml"]))
   var config: String?
 
   @Option(
     help: ArgumentHelp(
-      "Refuse a repository that has no revision of its keyring with this digest. (environment: HOLDFAST_EXPECT_KEYRING)",
+      "Refuse a repository unless one of its keyring revisions has this digest. (environment: HOLDFAST_EXPECT_KEYRING)",
       valueName: "digest"))
   var expectKeyring: String?
 
@@ -75,7 +75,7 @@ struct OutputOptions: ParsableArguments {
   @Flag(name: .long, help: "Print results as JSON on standard output.")
   var json = false
 
-  @Flag(name: [.short, .long], help: "No progress, no remarks: only errors and warnings.")
+  @Flag(name: [.short, .long], help: "Print only errors and warnings.")
   var quiet = false
 }
 
@@ -83,7 +83,7 @@ struct OutputOptions: ParsableArguments {
 struct CopyOptions: ParsableArguments {
   @Flag(
     help:
-      "Read a copy of the repository that is older than what this machine has seen of it, such as last night's on another disk."
+      "Accept a copy of the repository that is older than what this machine has seen, such as last night's on another disk."
   )
   var olderCopy = false
 }
@@ -92,7 +92,7 @@ struct CopyOptions: ParsableArguments {
 struct RateOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Read at most so many bytes a second, such as 500K, 20M or 1GiB: a backup from the source, others from the repository. (environment: HOLDFAST_LIMIT_RATE)",
+      "Read at most this many bytes per second, such as 500K, 20M or 1GiB: a backup from the source, other commands from the repository. (environment: HOLDFAST_LIMIT_RATE)",
       valueName: "rate"))
   var limitRate: ByteRate?
 

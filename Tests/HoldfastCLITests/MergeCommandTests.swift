@@ -164,7 +164,7 @@ import Testing
     let next = sealed.run("backup", "source")
     #expect(next.exitStatus == 0 && next.error == "")
     #expect(
-      sealed.plain(next.output).hasPrefix("took incremental ID of source, number 4 (its chain is sound up to ID)\n"))
+      sealed.plain(next.output).hasPrefix("took incremental ID of source, number 4 (builds on ID)\n"))
     #expect(next.output.contains("4.0 KiB in 1 page new"))
     let restored = sealed.run("restore", "--target", "restored", "--identity", "identity")
     #expect(restored.exitStatus == 0, "\(restored.error)")

@@ -45,7 +45,7 @@ import Testing
     let second = tool.run("backup", "source", "--dry-run")
     #expect(
       tool.plain(second.output) == """
-        would take incremental ID of source, number 2 (its chain is sound up to ID)
+        would take incremental ID of source, number 2 (builds on ID)
           0 added, 0 changed, 0 removed; 0 B in 0 pages new
           would store about 154 B for 97.7 KiB in 1 file, in SECONDS
 

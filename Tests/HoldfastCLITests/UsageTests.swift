@@ -90,7 +90,7 @@ import Testing
       says: "Error: --at yesterday is not a time such as 2026-11-22T14:05, 2026-11-22T14:05:03+01:00 or 2026-11-22."),
     Wrong("verify", "--sample", "0%", says: "Error: The value '0%' is invalid for '--sample <n%>'"),
     Wrong("verify", "--sample", "101", says: "Error: The value '101' is invalid for '--sample <n%>'"),
-    Wrong("verify", "--sample", "half", says: "Read and prove a random share of the frames, such as 5%."),
+    Wrong("verify", "--sample", "half", says: "Read and verify a random share of the frames, such as 5%."),
   ])
   func whatIsTypedWronglyIsToldWithTheUsage(wrong: Wrong) {
     let tool = Tool()

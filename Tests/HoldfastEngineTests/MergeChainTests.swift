@@ -38,7 +38,7 @@ import Testing
     TestFiles.write("more", to: shop.source.appending("more"))
     let next = try shop.backup()
     #expect(next.envelope.kind == .incremental && next.envelope.parent == full.asParent)
-    #expect(next.reason == "its chain is sound up to \(full.id.short)")
+    #expect(next.reason == "builds on \(full.id.short)")
     #expect(next.envelope.changes.added == 1 && next.envelope.changes.pages == 1)
     #expect(try shop.differencesAfterRestore() == [])
     #expect(try shop.backup(.differential).envelope.parent == full.asParent)

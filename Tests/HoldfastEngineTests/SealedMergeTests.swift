@@ -79,7 +79,7 @@ import Testing
     change(2)
     let first = try backup()
     #expect(first.envelope.kind == .incremental && first.envelope.parent?.snapshot == merged.snapshot)
-    #expect(first.reason == "its chain is sound up to \(merged.snapshot.short)")
+    #expect(first.reason == "builds on \(merged.snapshot.short)")
     #expect(first.envelope.changes.pages == 1)
     #expect(try shop.differencesAfterRestore() == [])
     // What is renamed cannot be referred to, and is stored once more: 98 pages.

@@ -17,14 +17,15 @@ struct BackupCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "backup", abstract: "Take a snapshot of a directory.",
     discussion: """
-      Without a kind it takes an incremental where a sound parent exists, else a full. Without a source it backs up every configured one, one after the other; \
-      the name of a configured source stands for it, unless there is such a file or directory.
+      Without a kind it takes an incremental if there is a sound parent, otherwise a full. Without a source it backs \
+      up all configured sources, one after the other. A source can be given by its configured name, unless there is a \
+      file or directory of that name.
 
       \(ExitStatusTable.text)
       """)
 
   @Argument(
-    help: "The directory to protect, or the name of a configured source. (default: all that are configured)",
+    help: "The directory to back up, or the name of a configured source. (default: all configured sources)",
     completion: .directory)
   var source: String?
 
@@ -36,44 +37,46 @@ struct BackupCommand: ParsableCommand {
     help: ArgumentHelp("The name of the source in the repository. (default: the directory's name)", valueName: "name"))
   var name: SourceName?
 
-  @Flag(help: "Start a new chain.")
+  @Flag(help: "Take a full: start a new chain.")
   var full = false
 
-  @Flag(help: "Store what differs from the full of the chain.")
+  @Flag(help: "Take a differential: store what differs from the full of the chain.")
   var differential = false
 
-  @Flag(help: "Store what differs from the newest snapshot.")
+  @Flag(help: "Take an incremental: store what differs from the newest snapshot.")
   var incremental = false
 
   @Option(
     help: ArgumentHelp(
-      "Leave out what matches: a name, or a path from the source on when it has a slash; ** is any number of directories. May be repeated.",
+      "Exclude files that match: a name, or with a slash a path relative to the source; ** stands for any number of directories. May be repeated.",
       valueName: "glob"))
   var exclude: [String] = []
 
   @Option(
     help: ArgumentHelp(
-      "none, deflate, deflate:1-9 or zstd:1-19. (environment: HOLDFAST_COMPRESSION; default: deflate)",
+      "Compression: none, deflate, deflate:1-9 or zstd:1-19. (environment: HOLDFAST_COMPRESSION; default: deflate)",
       valueName: "how"))
   var compression: Compression?
 
   @Option(help: ArgumentHelp("Tag the snapshot. May be repeated.", valueName: "tag"))
   var tag: [Tag] = []
 
-  @Flag(help: "Read and compare every file, whatever its times say.")
+  @Flag(help: "Read and compare every file, even if its metadata is unchanged.")
   var paranoid = false
 
-  @Flag(name: .long, help: "Do everything but store.")
+  @Flag(name: .long, help: "Do everything except storing.")
   var dryRun = false
 
   @Flag(
     name: .long,
-    help: "Capture each SQLite database at an instant of its own, without keeping writers waiting until all are held.")
+    help:
+      "Capture each SQLite database at its own instant instead of all at one, so that writers do not wait until all are locked."
+  )
   var noGroup = false
 
   @Option(
     help: ArgumentHelp(
-      "Capture the PostgreSQL cluster in the source while its server runs, reached by this connection string. (environment: PGHOST and the like)",
+      "Connection string of the server whose cluster is in the source: capture it while the server runs. (environment: PGHOST and other libpq variables)",
       valueName: "conninfo"))
   var postgres: String?
 
@@ -82,17 +85,17 @@ struct BackupCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Run this first; without it succeeding there is no backup. It sees HOLDFAST_HOOK and HOLDFAST_SOURCE.",
+      "Run this command before the backup; if it fails, there is no backup. It gets HOLDFAST_HOOK and HOLDFAST_SOURCE.",
       valueName: "command"))
   var before: String?
 
   @Option(
     help: ArgumentHelp(
-      "Run this behind the backup, whatever happened. It sees HOLDFAST_EXIT_STATUS and HOLDFAST_SNAPSHOT as well.",
+      "Run this command after the backup, even if it failed. It also gets HOLDFAST_EXIT_STATUS and HOLDFAST_SNAPSHOT.",
       valueName: "command"))
   var after: String?
 
-  @Option(help: ArgumentHelp("Run this last, when there is no snapshot.", valueName: "command"))
+  @Option(help: ArgumentHelp("Run this command last if no snapshot was taken.", valueName: "command"))
   var onFailure: String?
 
   @OptionGroup var rate: RateOptions

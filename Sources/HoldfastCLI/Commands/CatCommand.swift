@@ -10,10 +10,10 @@ struct CatCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "cat", abstract: "Write one file of a snapshot to standard output.", discussion: ExitStatusTable.text)
 
-  @Argument(help: "latest, an ID, or the beginning of one.", completion: Candidates.snapshots)
+  @Argument(help: "The snapshot: latest, an ID, or the beginning of an ID.", completion: Candidates.snapshots)
   var snapshot: String
 
-  @Argument(help: "The file, as `show --files` prints it.")
+  @Argument(help: "The path of the file, as `show --files` prints it.")
   var path: String
 
   @OptionGroup var place: RepositoryOptions

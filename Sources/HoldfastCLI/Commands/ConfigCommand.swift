@@ -7,10 +7,10 @@ internal import HoldfastSystem
 
 struct ConfigCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "config", abstract: "Check and show what is configured on this machine.",
+    commandName: "config", abstract: "Check and show the configuration of this machine.",
     discussion: """
-      Read are /etc/holdfast/holdfast.yaml and /etc/holdfast/conf.d/*.yaml; of a user who is not root instead ~/.config/holdfast/holdfast.yaml, where there is \
-      one; or nothing but the file of --config.
+      The configuration is /etc/holdfast/holdfast.yaml and /etc/holdfast/conf.d/*.yaml. A user other than root has \
+      ~/.config/holdfast/holdfast.yaml instead, if it exists. With --config, only that file is read.
 
       \(ExitStatusTable.text)
       """,
@@ -20,14 +20,14 @@ struct ConfigCommand: ParsableCommand {
 /// Which configuration.
 struct ConfigurationOptions: ParsableArguments {
   @Option(
-    help: ArgumentHelp("Read this file and no other. (environment: HOLDFAST_CONFIG)", valueName: "file"),
+    help: ArgumentHelp("Read only this configuration file. (environment: HOLDFAST_CONFIG)", valueName: "file"),
     completion: .file(extensions: ["yaml"]))
   var config: String?
 }
 
 struct ConfigCheckCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "check", abstract: "Find everything that is wrong with the configuration.",
+    commandName: "check", abstract: "Find all mistakes in the configuration.",
     discussion: ExitStatusTable.text)
 
   @OptionGroup var place: ConfigurationOptions
@@ -57,7 +57,7 @@ struct ConfigCheckCommand: ParsableCommand {
 
 struct ConfigShowCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "show", abstract: "Show every value that is in effect, and where it comes from. Secrets are hidden.",
+    commandName: "show", abstract: "Show all values in effect and where they come from; secrets are hidden.",
     discussion: ExitStatusTable.text)
 
   @OptionGroup var place: ConfigurationOptions
@@ -92,7 +92,7 @@ struct ConfigShowCommand: ParsableCommand {
 
 struct ConfigExampleCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "example", abstract: "Print a configuration that explains every key.",
+    commandName: "example", abstract: "Print an example configuration that explains every key.",
     discussion: ExitStatusTable.text)
 
   func run() throws {

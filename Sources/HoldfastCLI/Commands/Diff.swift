@@ -8,14 +8,14 @@ internal import HoldfastRepository
 
 struct Diff: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Show what differs between two snapshots.",
+    abstract: "Show the differences between two snapshots.",
     discussion: """
-      + added   - removed   M contents changed   U mode, owner, times or attributes changed   T another type
+      + added   - removed   M contents changed   U mode, owner, times or attributes changed   T type changed
 
       \(ExitStatusTable.text)
       """)
 
-  @Argument(help: "The older snapshot: latest, an ID, or the beginning of one.", completion: Candidates.snapshots)
+  @Argument(help: "The older snapshot: latest, an ID, or the beginning of an ID.", completion: Candidates.snapshots)
   var older: String
 
   @Argument(help: "The newer snapshot.", completion: Candidates.snapshots)

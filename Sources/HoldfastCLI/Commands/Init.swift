@@ -12,8 +12,9 @@ struct Init: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Make a new repository.",
     discussion: """
-      A repository is sealed: say to whom. Make an identity with `holdfast key generate FILE` on another machine, and give --recipient what it prints. \
-      This machine then takes backups that it cannot read.
+      A repository is encrypted to recipients. Make an identity with `holdfast key generate FILE` on another machine, \
+      and give the public key that it prints to --recipient. This machine then takes backups that it cannot read \
+      itself.
 
       \(ExitStatusTable.text)
       """)
@@ -22,18 +23,18 @@ struct Init: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Whom to seal to, as `holdfast key generate` prints it. May be repeated.", valueName: "recipient"))
+      "Public key to encrypt to, as `holdfast key generate` prints it. May be repeated.", valueName: "recipient"))
   var recipient: [String] = []
 
-  @Flag(help: "Seal to a new passphrase: it is asked for on the terminal, or read from HOLDFAST_PASSPHRASE_FILE.")
+  @Flag(help: "Encrypt to a new passphrase, which is asked for on the terminal or read from HOLDFAST_PASSPHRASE_FILE.")
   var passphrase = false
 
-  @Flag(help: "Do not seal: whoever can read the repository can read the orders in it.")
+  @Flag(help: "Do not encrypt: anyone who can read the repository can read the orders in it.")
   var unsealed = false
 
   @Option(
     help: ArgumentHelp(
-      "Share the repository with a group: its members read it and write to it, whoever makes a file in it.",
+      "Share the repository with a group: all members can read and write all files in it.",
       valueName: "name"))
   var group: String?
 

@@ -29,28 +29,30 @@ private struct KeyringEditor {
 
 struct KeyAdd: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "add", abstract: "Let somebody open what is stored from now on, or let a machine write.",
+    commandName: "add", abstract: "Add a recipient who can open future snapshots, or a writer.",
     discussion: """
-      It needs the identity of a recipient. A new recipient opens what is stored from the next full on, which the next backup takes.
+      This needs the identity of a recipient. The next backup takes a full; a new recipient can open that and all \
+      later snapshots.
 
       \(ExitStatusTable.text)
       """)
 
-  @Option(help: ArgumentHelp("Whom to seal to, as `holdfast key generate` prints it.", valueName: "recipient"))
+  @Option(help: ArgumentHelp("Public key to encrypt to, as `holdfast key generate` prints it.", valueName: "recipient"))
   var recipient: String?
 
   @Option(
     help: ArgumentHelp(
-      "Whose snapshots shall count, as `holdfast key generate --writer` prints it.", valueName: "writer"))
+      "Public key of a writer whose snapshots are accepted, as `holdfast key generate --writer` prints it.",
+      valueName: "writer"))
   var writer: String?
 
-  @Flag(help: "Seal to a new passphrase: it is asked for on the terminal, or read from HOLDFAST_PASSPHRASE_FILE.")
+  @Flag(help: "Encrypt to a new passphrase, which is asked for on the terminal or read from HOLDFAST_PASSPHRASE_FILE.")
   var passphrase = false
 
-  @Flag(name: .long, help: "Of a writer: what it prunes is removed. Without, it adds snapshots and takes none away.")
+  @Flag(name: .long, help: "Let the writer prune. Without this it can add snapshots but remove none.")
   var mayPrune = false
 
-  @Option(help: ArgumentHelp("A name for people. (default: one with a number)", valueName: "name"))
+  @Option(help: ArgumentHelp("A name for the key. (default: a name with a number)", valueName: "name"))
   var label: String?
 
   @OptionGroup var place: RepositoryOptions
@@ -84,15 +86,16 @@ struct KeyAdd: ParsableCommand {
 
 struct KeyRemove: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "remove", abstract: "Stop sealing to somebody, or let nothing more count that a machine signs.",
+    commandName: "remove", abstract: "Remove a recipient, or revoke a writer.",
     discussion: """
-      It needs the identity of a recipient. A recipient goes on opening what was sealed to it; what is stored from the next full on is closed to it.
-      Of a writer, the snapshots count that are in the repository now: look at `holdfast list` first.
+      This needs the identity of a recipient. A removed recipient can still open what was encrypted to it, but nothing \
+      from the next full on.
+      The snapshots of a revoked writer that are in the repository now still count: look at `holdfast list` first.
 
       \(ExitStatusTable.text)
       """)
 
-  @Argument(help: "The name of a recipient or a writer, or its ID, or the beginning of that.")
+  @Argument(help: "The recipient or writer: its name, its ID, or the beginning of the ID.")
   var key: String
 
   @OptionGroup var place: RepositoryOptions
@@ -116,18 +119,19 @@ struct KeyRemove: ParsableCommand {
 
 struct KeyPermit: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "permit", abstract: "Say whether a machine may prune.",
+    commandName: "permit", abstract: "Allow or forbid a writer to prune.",
     discussion: """
-      It needs the identity of a recipient. The machine that made the repository may prune until this is taken from it; a writer that is added later \
-      may where that is said. What a writer without this right notes as removed does not count.
+      This needs the identity of a recipient. The machine that made the repository may prune until this is forbidden; \
+      a writer that is added later may prune only if it is allowed to. Removals by a writer without this right do not \
+      count.
 
       \(ExitStatusTable.text)
       """)
 
-  @Argument(help: "The name of a writer, or its public key, or the beginning of that.")
+  @Argument(help: "The writer: its name, its public key, or the beginning of the key.")
   var key: String
 
-  @Flag(inversion: .prefixedNo, help: "Whether what it prunes is removed.")
+  @Flag(inversion: .prefixedNo, help: "Whether the writer may prune.")
   var prune: Bool
 
   @OptionGroup var place: RepositoryOptions
@@ -145,20 +149,23 @@ struct KeyPermit: ParsableCommand {
 
 struct KeyRotate: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "rotate", abstract: "Seal to a new recipient in the place of another one.",
+    commandName: "rotate", abstract: "Replace a recipient by another one.",
     discussion: """
-      Nothing is encrypted again: the old identity goes on opening what was sealed to it. The next backup takes a full for the new one.
+      Nothing is encrypted again: the old identity can still open what was encrypted to it. The next backup takes a \
+      full for the new recipient.
 
       \(ExitStatusTable.text)
       """)
 
-  @Argument(help: "The name of the recipient that goes, or its ID, or the beginning of that.")
+  @Argument(help: "The recipient to replace: its name, its ID, or the beginning of the ID.")
   var key: String
 
-  @Option(help: ArgumentHelp("The one that comes, as `holdfast key generate` prints it.", valueName: "recipient"))
+  @Option(
+    help: ArgumentHelp("Public key of the new recipient, as `holdfast key generate` prints it.", valueName: "recipient")
+  )
   var recipient: String
 
-  @Option(help: ArgumentHelp("A name for people. (default: the old one's)", valueName: "name"))
+  @Option(help: ArgumentHelp("A name for the key. (default: that of the old key)", valueName: "name"))
   var label: String?
 
   @OptionGroup var place: RepositoryOptions

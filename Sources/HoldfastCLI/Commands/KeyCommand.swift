@@ -11,7 +11,7 @@ internal import HoldfastSystem
 
 struct KeyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "key", abstract: "Make keys, and say who may open a repository and who may write to it.",
+    commandName: "key", abstract: "Make keys, and manage the recipients and writers of a repository.",
     discussion: ExitStatusTable.text,
     subcommands: [
       KeyGenerate.self, KeyList.self, KeyAdd.self, KeyRemove.self, KeyRotate.self, KeyPermit.self, KeyForget.self,
@@ -20,18 +20,19 @@ struct KeyCommand: ParsableCommand {
 
 struct KeyGenerate: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "generate", abstract: "Make a new key in a file, and print what is public of it.",
+    commandName: "generate", abstract: "Make a new key file, and print its public key.",
     discussion: """
-      Without --writer an identity: it opens repositories and signs their keyrings. Make it, and keep it, on another machine than the one that \
-      takes backups. With --writer the key with which a machine signs its snapshots.
+      Without --writer, this makes an identity, which opens repositories and signs their keyrings. Make it and keep it \
+      on a machine other than the one that takes backups. With --writer, it makes the key with which a machine signs \
+      its snapshots.
 
       \(ExitStatusTable.text)
       """)
 
-  @Argument(help: "The file; it must not exist.", completion: .file())
+  @Argument(help: "The key file, which must not exist.", completion: .file())
   var file: String
 
-  @Flag(help: "Make a writer key.")
+  @Flag(help: "Make a writer key instead of an identity.")
   var writer = false
 
   @OptionGroup var output: OutputOptions
@@ -63,7 +64,7 @@ struct KeyGenerate: ParsableCommand {
 
 struct KeyList: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "list", abstract: "Show who may open a repository and who may write to it.",
+    commandName: "list", abstract: "Show the recipients and writers of a repository.",
     discussion: ExitStatusTable.text)
 
   @OptionGroup var place: RepositoryOptions
@@ -97,9 +98,10 @@ struct KeyList: ParsableCommand {
 
 struct KeyForget: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "forget", abstract: "Drop what this machine remembers of a place and of the repository there.",
+    commandName: "forget", abstract: "Forget what this machine remembers of a repository.",
     discussion: """
-      After this, the next command trusts whatever is there. Compare `holdfast key list` with what you have written down.
+      The next command then trusts the repository that it finds. Compare `holdfast key list` with what you have \
+      written down.
 
       \(ExitStatusTable.text)
       """)

@@ -9,10 +9,10 @@ internal import HoldfastSystem
 
 struct ListCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "list", abstract: "Show the snapshots, each below the one it builds on.",
+    commandName: "list", abstract: "List the snapshots, each below its parent.",
     discussion: ExitStatusTable.text)
 
-  @Flag(help: "Show also those that were removed, and can still be called back.")
+  @Flag(help: "Include removed snapshots that can still be undeleted.")
   var deleted = false
 
   @OptionGroup var place: RepositoryOptions

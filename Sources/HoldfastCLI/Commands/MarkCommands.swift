@@ -9,7 +9,7 @@ internal import HoldfastSystem
 
 /// What the commands share that say something about a snapshot.
 struct MarkOptions: ParsableArguments {
-  @Argument(help: "latest, an ID, or the beginning of one.", completion: Candidates.snapshots)
+  @Argument(help: "The snapshot: latest, an ID, or the beginning of an ID.", completion: Candidates.snapshots)
   var snapshot: String
 
   @OptionGroup var place: RepositoryOptions
@@ -33,17 +33,18 @@ struct MarkOptions: ParsableArguments {
 
 struct TagCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "tag", abstract: "Hang tags on a snapshot, and take them off.",
+    commandName: "tag", abstract: "Add or remove tags.",
     discussion: """
-      A tag is a word of up to 64 bytes. `holdfast prune --keep-tag` keeps what bears one. Also of a sealed repository tags are stored in the clear.
+      A tag is a word of up to 64 bytes. `holdfast prune --keep-tag` keeps snapshots with a tag. Tags are not \
+      encrypted, not even in a sealed repository.
 
       \(ExitStatusTable.text)
       """)
 
-  @Option(help: ArgumentHelp("May be repeated.", valueName: "tag"))
+  @Option(help: ArgumentHelp("Add this tag. May be repeated.", valueName: "tag"))
   var add: [Tag] = []
 
-  @Option(help: ArgumentHelp("May be repeated.", valueName: "tag"))
+  @Option(help: ArgumentHelp("Remove this tag. May be repeated.", valueName: "tag"))
   var remove: [Tag] = []
 
   @OptionGroup var mark: MarkOptions
@@ -64,14 +65,14 @@ struct TagCommand: ParsableCommand {
 
 struct PinCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "pin", abstract: "Keep a snapshot, whatever a policy says.",
+    commandName: "pin", abstract: "Keep a snapshot regardless of the retention policy.",
     discussion: """
-      What it builds on stays with it. Also of a sealed repository the reason is stored in the clear.
+      Everything that it builds on is kept too. The reason is not encrypted, not even in a sealed repository.
 
       \(ExitStatusTable.text)
       """)
 
-  @Option(help: ArgumentHelp("Why, for whoever sees it later.", valueName: "text"))
+  @Option(help: ArgumentHelp("The reason, for people who read it later.", valueName: "text"))
   var reason = ""
 
   @OptionGroup var mark: MarkOptions
@@ -85,7 +86,7 @@ struct PinCommand: ParsableCommand {
 
 struct UnpinCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "unpin", abstract: "Let policies decide again whether a snapshot is kept.",
+    commandName: "unpin", abstract: "Unpin a snapshot: the retention policy applies to it again.",
     discussion: ExitStatusTable.text)
 
   @OptionGroup var mark: MarkOptions
@@ -101,15 +102,15 @@ struct UnpinCommand: ParsableCommand {
 
 struct AcceptCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "accept", abstract: "Say that what looked wrong about a snapshot was meant.",
+    commandName: "accept", abstract: "Accept the anomalies of a snapshot.",
     discussion: """
-      A snapshot that looks like a mass deletion, a truncation or an encryption of its source holds back `holdfast prune` until it is accepted. What \
-      was accepted counts as usual from then on.
+      A snapshot that looks like a mass deletion, truncation or encryption of its source blocks `holdfast prune` until \
+      it is accepted. Accepted changes count as usual from then on.
 
       \(ExitStatusTable.text)
       """)
 
-  @Option(help: ArgumentHelp("Why, for whoever sees it later.", valueName: "text"))
+  @Option(help: ArgumentHelp("The reason, for people who read it later.", valueName: "text"))
   var reason = ""
 
   @OptionGroup var mark: MarkOptions
@@ -123,9 +124,10 @@ struct AcceptCommand: ParsableCommand {
 
 struct UndeleteCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "undelete", abstract: "Call back a snapshot that was removed and is not collected yet.",
+    commandName: "undelete", abstract: "Undo a removal within the grace period.",
     discussion: """
-      What it builds on comes back with it. The next prune removes it again, unless a rule keeps it: pin or tag it.
+      Everything that it builds on comes back with it. The next prune removes it again unless a rule keeps it: pin or \
+      tag it.
 
       \(ExitStatusTable.text)
       """)

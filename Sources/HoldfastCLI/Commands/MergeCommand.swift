@@ -10,22 +10,24 @@ internal import HoldfastSystem
 
 struct MergeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "merge", abstract: "Make the chain of a snapshot into a new full, from the repository alone.",
+    commandName: "merge", abstract: "Merge the chain of a snapshot into a new full, without the source.",
     discussion: """
-      The source is not read. Every page is proved; frames of which every page is needed are carried over without being compressed again. The new \
-      full stands for the snapshot: it has its state and its time, and later snapshots build on it. What is sealed is merged where an identity \
-      opens it, by a machine that is enrolled as a writer.
+      Every page is verified. Frames whose pages are all needed are copied without being compressed again. The new \
+      full stands for the snapshot: it has its state and its time, and later snapshots build on it. To merge in a \
+      sealed repository, the machine needs an identity that opens it and must be a writer.
 
       \(ExitStatusTable.text)
       """)
 
-  @Argument(help: "latest, an ID, or the beginning of one.", completion: Candidates.snapshots)
+  @Argument(help: "The snapshot: latest, an ID, or the beginning of an ID.", completion: Candidates.snapshots)
   var snapshot = "latest"
 
-  @Option(help: ArgumentHelp("For what is compressed anew: none, deflate, deflate:1-9 or zstd:1-19.", valueName: "how"))
+  @Option(
+    help: ArgumentHelp(
+      "Compression of frames that cannot be copied: none, deflate, deflate:1-9 or zstd:1-19.", valueName: "how"))
   var compression = Compression.standard
 
-  @Flag(name: .long, help: "Only show what would be read, carried over, compressed anew and stored.")
+  @Flag(name: .long, help: "Only show what would be read, copied, compressed again and stored.")
   var dryRun = false
 
   @Flag(help: "Wait for another run on the same source instead of giving up.")

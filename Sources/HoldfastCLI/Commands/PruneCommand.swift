@@ -21,31 +21,36 @@ extension TimeSpan {
 
 /// Which snapshots to keep.
 struct RetentionOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("Keep so many of the newest.", valueName: "n"))
+  @Option(help: ArgumentHelp("Keep the last n snapshots.", valueName: "n"))
   var keepLast: Int?
 
-  @Option(help: ArgumentHelp("Keep the newest of each of the last so many hours that have one.", valueName: "n"))
+  @Option(help: ArgumentHelp("Keep the newest snapshot of each of the last n hours that have one.", valueName: "n"))
   var keepHourly: Int?
 
-  @Option(help: ArgumentHelp("The same by days, in local time.", valueName: "n"))
+  @Option(
+    help: ArgumentHelp(
+      "Keep the newest snapshot of each of the last n days (local time) that have one.", valueName: "n"))
   var keepDaily: Int?
 
-  @Option(help: ArgumentHelp("The same by weeks, which begin on Monday.", valueName: "n"))
+  @Option(
+    help: ArgumentHelp(
+      "Keep the newest snapshot of each of the last n weeks (from Monday) that have one.", valueName: "n"))
   var keepWeekly: Int?
 
-  @Option(help: ArgumentHelp("The same by months.", valueName: "n"))
+  @Option(help: ArgumentHelp("Keep the newest snapshot of each of the last n months that have one.", valueName: "n"))
   var keepMonthly: Int?
 
-  @Option(help: ArgumentHelp("The same by years.", valueName: "n"))
+  @Option(help: ArgumentHelp("Keep the newest snapshot of each of the last n years that have one.", valueName: "n"))
   var keepYearly: Int?
 
   @Option(
     help: ArgumentHelp(
-      "Keep what is at most so much older than the newest of its source: 36h, 30d, 8w, 6mo, 2y.", valueName: "time"),
+      "Keep snapshots at most this much older than the newest of their source: 36h, 30d, 8w, 6mo, 2y.",
+      valueName: "time"),
     transform: TimeSpan.argument)
   var keepWithin: TimeSpan?
 
-  @Option(help: ArgumentHelp("Keep what bears this tag. May be repeated.", valueName: "tag"))
+  @Option(help: ArgumentHelp("Keep snapshots with this tag. May be repeated.", valueName: "tag"))
   var keepTag: [Tag] = []
 
   func validate() throws {
@@ -70,11 +75,12 @@ struct RetentionOptions: ParsableArguments {
 
 struct PruneCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "prune", abstract: "Remove the snapshots that no rule keeps.",
+    commandName: "prune", abstract: "Remove snapshots that no rule keeps.",
     discussion: """
-      What goes is hidden at once, and called back by `holdfast undelete` until this machine has known for the grace period that it goes; the prune after \
-      that collects it, and its room becomes free. Kept in any case: the newest snapshot of a source, the newest complete one, the newest full that a verify \
-      has proved, what is pinned, what has a time that lies ahead, and whatever a kept one builds on.
+      A removed snapshot is hidden at once. `holdfast undelete` can undo the removal until this machine has known of \
+      it for the grace period; the next prune after that collects it, which frees its space. Always kept: the newest \
+      snapshot of a source, the newest complete one, the newest full that was verified, pinned snapshots, snapshots \
+      with a time in the future, and everything that a kept snapshot builds on.
 
       \(ExitStatusTable.text)
       """)
@@ -82,14 +88,14 @@ struct PruneCommand: ParsableCommand {
   @OptionGroup var rules: RetentionOptions
 
   @Option(
-    help: ArgumentHelp("How long removed snapshots can be called back.", valueName: "time"),
+    help: ArgumentHelp("How long a removal can be undone.", valueName: "time"),
     transform: TimeSpan.argument)
   var grace = TimeSpan(days: 7)
 
-  @Flag(name: .long, help: "Show what would be done, and why, and do nothing.")
+  @Flag(name: .long, help: "Only show what would be done, and why.")
   var dryRun = false
 
-  @Flag(help: "Wait for another run on the same source instead of leaving that source out.")
+  @Flag(help: "Wait for another run on the same source instead of skipping the source.")
   var wait = false
 
   @OptionGroup var place: RepositoryOptions

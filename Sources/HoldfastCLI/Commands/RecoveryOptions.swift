@@ -11,22 +11,23 @@ internal import HoldfastSystem
 struct RecoveryOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Of a PostgreSQL cluster: recover all transactions that ended up to this time, such as 2026-11-22T14:05:03.",
+      "Recover a PostgreSQL cluster to this time, with all transactions that ended by then, such as 2026-11-22T14:05:03.",
       valueName: "time"))
   var toTime: String?
 
-  @Option(help: ArgumentHelp("Of a PostgreSQL cluster: recover to this place of its log.", valueName: "lsn"))
+  @Option(help: ArgumentHelp("Recover a PostgreSQL cluster to this position of its WAL.", valueName: "lsn"))
   var toLsn: LogSequenceNumber?
 
   @Option(
-    help: ArgumentHelp("Of a PostgreSQL cluster: recover to the restore point of this name.", valueName: "name"))
+    help: ArgumentHelp("Recover a PostgreSQL cluster to the restore point of this name.", valueName: "name"))
   var toName: String?
 
-  @Flag(help: "Of a PostgreSQL cluster: recover everything that is archived.")
+  @Flag(help: "Recover a PostgreSQL cluster to the end of the archived WAL.")
   var toEnd = false
 
   @Option(
-    help: ArgumentHelp("On which timeline the target lies. (default: the newest that is archived)", valueName: "number")
+    help: ArgumentHelp(
+      "The timeline of the recovery target. (default: the newest that is archived)", valueName: "number")
   )
   var timeline: UInt32?
 

@@ -9,51 +9,52 @@ internal import HoldfastSystem
 
 struct RestoreCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "restore", abstract: "Bring a snapshot back.",
+    commandName: "restore", abstract: "Restore a snapshot.",
     discussion: """
-      Everything is made whole in TARGET/.holdfast-restore before anything gets its name. With --delta, files that are there are compared page by \
-      page, only what differs is written, and what the snapshot does not have is removed: see it first with --dry-run. At a terminal it asks before it \
-      changes or removes anything that is there; elsewhere it refuses where most of what is there would be removed, unless with --yes.
+      All files are completed in TARGET/.holdfast-restore before any of them gets its name. With --delta, existing \
+      files are compared page by page, only differences are written, and files that the snapshot does not have are \
+      removed: look first with --dry-run. At a terminal it asks before it changes or removes existing files; otherwise \
+      it refuses to remove most of them, unless --yes is given.
 
       \(ExitStatusTable.text)
       """)
 
-  @Argument(help: "latest, an ID, or the beginning of one.", completion: Candidates.snapshots)
+  @Argument(help: "The snapshot: latest, an ID, or the beginning of an ID.", completion: Candidates.snapshots)
   var snapshot = "latest"
 
   @Option(
-    help: ArgumentHelp("The directory to restore into: empty or not there, unless with --delta.", valueName: "dir"),
+    help: ArgumentHelp("The directory to restore to; without --delta it must be empty or not exist.", valueName: "dir"),
     completion: .directory)
   var target: String
 
   @Option(
     help: ArgumentHelp(
-      "The newest snapshot begun at or before this, such as \"2026-11-22 14:05:03\", 2026-11-22T14:05 or 2026-11-22, in local time or with a zone: the whole second, minute or day.",
+      "Restore the newest snapshot that was begun at or before this time, such as \"2026-11-22 14:05:03\", 2026-11-22T14:05 or 2026-11-22, in local time or with a zone: the whole second, minute or day.",
       valueName: "time"))
   var at: String?
 
   @Option(
-    help: ArgumentHelp("Only this path of the snapshot and what lies below it. May be repeated.", valueName: "path"))
+    help: ArgumentHelp("Restore only this path and everything below it. May be repeated.", valueName: "path"))
   var path: [String] = []
 
   @Option(
     help: ArgumentHelp(
-      "Restore this tablespace of a PostgreSQL cluster into a directory of its own, instead of into the data directory. May be repeated.",
+      "Restore this tablespace of a PostgreSQL cluster to its own directory instead of the data directory. May be repeated.",
       valueName: "oid=dir"))
   var tablespace: [String] = []
 
   @OptionGroup var recovery: RecoveryOptions
 
-  @Flag(help: "Restore over what is in the target.")
+  @Flag(help: "Restore over existing files: write only what differs, remove what the snapshot does not have.")
   var delta = false
 
-  @Flag(name: .long, help: "Restore over what is in the target, and remove nothing that the snapshot does not have.")
+  @Flag(name: .long, help: "Like --delta, but remove nothing.")
   var noRemove = false
 
-  @Flag(name: .long, help: "Bring back what is not in the target, and leave what is there as it is.")
+  @Flag(name: .long, help: "Restore only files that are missing in the target; existing files stay unchanged.")
   var missingOnly = false
 
-  @Flag(help: "Ask nothing, and remove also most of what is in the target.")
+  @Flag(help: "Do not ask, and allow removing most of the existing files.")
   var yes = false
 
   @Flag(name: .long, help: "Only show what would be read, written and removed.")
@@ -62,7 +63,7 @@ struct RestoreCommand: ParsableCommand {
   @Flag(
     name: .long,
     help:
-      "With --delta, remove also what lies in file systems that are mounted below the target and not in the snapshot.")
+      "With --delta, also remove files in file systems that are mounted below the target and are not in the snapshot.")
   var acrossMounts = false
 
   @OptionGroup var place: RepositoryOptions

@@ -8,15 +8,16 @@ internal import HoldfastSystem
 
 struct RunSourcesCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "run", abstract: "Do what is due for the configured sources: take, merge, prune, prove.",
+    commandName: "run", abstract: "Back up, merge, prune and verify the configured sources, as due.",
     discussion: """
-      What is due is what the configuration says of a source: schedule, merge-after, keep, verify. Call it as often as the shortest interval, from cron or with \
-      `holdfast schedule install`. A source that another run works on is left to it, and that is no error; a source that fails does not stop the others.
+      The configuration of a source says what is due: schedule, merge-after, keep, verify. Run this at least as often \
+      as the shortest interval, from cron or with `holdfast schedule install`. A source that another run works on is \
+      skipped, which is no error. A source that fails does not stop the others.
 
       \(ExitStatusTable.text)
       """)
 
-  @Argument(help: ArgumentHelp("Only these sources. (default: all that are configured)", valueName: "name"))
+  @Argument(help: ArgumentHelp("Only these sources. (default: all configured sources)", valueName: "name"))
   var names: [SourceName] = []
 
   @Flag(name: .long, help: "Only show what is due, and why.")

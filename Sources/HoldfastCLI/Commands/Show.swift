@@ -9,12 +9,12 @@ internal import HoldfastSystem
 
 struct Show: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Show one snapshot: what it builds on, what it stored, what it holds.", discussion: ExitStatusTable.text)
+    abstract: "Show one snapshot: its parent, what it stored, what it contains.", discussion: ExitStatusTable.text)
 
-  @Argument(help: "latest, an ID, or the beginning of one.", completion: Candidates.snapshots)
+  @Argument(help: "The snapshot: latest, an ID, or the beginning of an ID.", completion: Candidates.snapshots)
   var snapshot = "latest"
 
-  @Flag(help: "List everything the snapshot holds.")
+  @Flag(help: "List all files of the snapshot.")
   var files = false
 
   @OptionGroup var place: RepositoryOptions

@@ -10,25 +10,26 @@ internal import HoldfastSystem
 
 struct StatusCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "status", abstract: "Show how each source is doing, and judge it by what was promised.",
+    commandName: "status", abstract: "Show the status of each source, and check its objectives.",
     discussion: """
-      What is said of past runs is what the journal of the repository remembers: information, not proof. What cannot be known is shown as unknown; an \
-      objective that cannot be shown to be met is missed. With --nagios: one line, and the exit statuses of a Nagios plugin, 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.
+      Past runs are read from the journal of the repository, which is information and no proof. What cannot be \
+      determined is shown as unknown; an objective that cannot be shown to be met is missed. With --nagios: one line, \
+      and the exit status of a Nagios plugin: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.
 
       \(ExitStatusTable.text)
       """)
 
   @Option(
-    help: ArgumentHelp("How old the newest complete snapshot of a source may be: 90min, 26h, 8d.", valueName: "time"),
+    help: ArgumentHelp("Maximum age of the newest complete snapshot of a source: 90min, 26h, 8d.", valueName: "time"),
     transform: TimeSpan.argument)
   var maxAge: TimeSpan?
 
-  @Option(help: ArgumentHelp("How many snapshots the chain of the newest may have.", valueName: "n"))
+  @Option(help: ArgumentHelp("Maximum number of snapshots in the chain of the newest.", valueName: "n"))
   var maxChain: Int?
 
   @Option(
     help: ArgumentHelp(
-      "Within which time `verify --data` is to have proved what is stored: 8d, 5w.", valueName: "time"),
+      "Time within which `verify --data` must have read everything that is stored: 8d, 5w.", valueName: "time"),
     transform: TimeSpan.argument)
   var proveWithin: TimeSpan?
 
@@ -37,11 +38,11 @@ struct StatusCommand: ParsableCommand {
     help: ArgumentHelp("Only this source.", valueName: "name"))
   var source: SourceName?
 
-  @Flag(help: "Print one line for Nagios and the like, and end with a plugin's exit status.")
+  @Flag(help: "Print one line, and end with the exit status of a Nagios plugin.")
   var nagios = false
 
   @Option(
-    help: ArgumentHelp("Write metrics into this file, for the textfile collector of Prometheus.", valueName: "file"),
+    help: ArgumentHelp("Write metrics to this file, for the textfile collector of Prometheus.", valueName: "file"),
     completion: .file())
   var prometheus: String?
 

@@ -23,26 +23,28 @@ struct Percentage: ExpressibleByArgument {
 
 struct VerifyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "verify", abstract: "Prove that snapshots can be restored.",
+    commandName: "verify", abstract: "Verify that snapshots can be restored.",
     discussion: """
-      Without --data: manifests, chains, states, and that every object is there. With --data also every stored byte, by the code that restores. \
-      Of a sealed repository without an identity: signatures, chains, presence, and with --data every stored byte against the signed digests.
+      Without --data, this checks manifests, chains and states, and that every object exists. With --data it also \
+      reads every stored byte, with the code that restores. For a sealed repository without an identity it checks \
+      signatures, chains and presence, and with --data every stored byte against the signed digests.
 
       \(ExitStatusTable.text)
       """)
 
   @Argument(
-    help: "latest, an ID, or the beginning of one, with everything it builds on. (default: all snapshots)",
+    help:
+      "The snapshot, with everything it builds on: latest, an ID, or the beginning of an ID. (default: all snapshots)",
     completion: Candidates.snapshots)
   var snapshot: String?
 
-  @Flag(help: "Read and prove every stored byte.")
+  @Flag(help: "Read and verify every stored byte.")
   var data = false
 
-  @Option(help: ArgumentHelp("Read and prove a random share of the frames, such as 5%.", valueName: "n%"))
+  @Option(help: ArgumentHelp("Read and verify a random share of the frames, such as 5%.", valueName: "n%"))
   var sample: Percentage?
 
-  @Option(help: ArgumentHelp("Write the result as JUnit XML.", valueName: "file"), completion: .file())
+  @Option(help: ArgumentHelp("Write the result to this file, as JUnit XML.", valueName: "file"), completion: .file())
   var junit: String?
 
   @Option(

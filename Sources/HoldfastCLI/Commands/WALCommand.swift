@@ -8,7 +8,7 @@ internal import HoldfastSystem
 
 struct WALCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "wal", abstract: "Archive the write-ahead log of a PostgreSQL cluster, and bring it back.",
+    commandName: "wal", abstract: "Archive and restore the write-ahead log (WAL) of a PostgreSQL cluster.",
     discussion: ExitStatusTable.text, subcommands: [WALPushCommand.self, WALFetchCommand.self, WALStatusCommand.self])
 }
 
@@ -19,7 +19,7 @@ struct LogOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "The system identifier of the cluster. (default: that of the data directory this runs in, or the only one there is)",
+      "The system identifier of the cluster. (default: that of the data directory in which this runs, or the only one in the archive)",
       valueName: "number"))
   var system: SystemIdentifier?
 
@@ -37,22 +37,23 @@ extension WALFileName: ExpressibleByArgument {
 
 struct WALPushCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "push", abstract: "Archive one file of the log: PostgreSQL's archive_command.",
+    commandName: "push", abstract: "Archive one WAL file: PostgreSQL's archive_command.",
     discussion: """
-      In postgresql.conf: archive_command = 'holdfast wal push %p --name NAME'. When it ends with 0 the file is durable in the repository. The same \
-      file again ends with 0 as well, after what is archived was read; what is damaged is archived anew. Another file of its name is refused. A segment in \
-      which the server was still writing, pushed by hand after a crash, is kept until the whole one comes.
+      In postgresql.conf: archive_command = 'holdfast wal push %p --name NAME'. Exit status 0 means that the file is \
+      durable in the repository. If the same file is already archived, it is read, archived again if it is damaged, \
+      and the status is 0 too. A different file of the same name is refused. An unfinished segment, pushed by hand \
+      after a crash, is kept until the whole segment comes.
 
       \(ExitStatusTable.text)
       """)
 
-  @Argument(help: "The file (%p).", completion: .file())
+  @Argument(help: "The path of the file (%p).", completion: .file())
   var path: String
 
-  @Option(help: ArgumentHelp("none, deflate, deflate:1-9 or zstd:1-19.", valueName: "how"))
+  @Option(help: ArgumentHelp("Compression: none, deflate, deflate:1-9 or zstd:1-19.", valueName: "how"))
   var compression = Compression.standard
 
-  @Flag(help: "Archive a whole segment though it does not begin as what was archived of it while it was unfinished.")
+  @Flag(help: "Archive a whole segment even if it begins differently from what was archived while it was unfinished.")
   var replaceUnfinished = false
 
   @OptionGroup var log: LogOptions
@@ -85,19 +86,19 @@ struct WALPushCommand: ParsableCommand {
 
 struct WALFetchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "fetch", abstract: "Bring back one file of the log: PostgreSQL's restore_command.",
+    commandName: "fetch", abstract: "Restore one WAL file: PostgreSQL's restore_command.",
     discussion: """
-      In postgresql.conf: restore_command = 'holdfast wal fetch %f %p --name NAME'. The file appears whole or not at all. Status 1 means that the \
-      archive does not have it, and only that: PostgreSQL takes it for the end of the log. Whatever else keeps the file away, a wrong command line among it, ends \
-      with 126 or more, and PostgreSQL stops.
+      In postgresql.conf: restore_command = 'holdfast wal fetch %f %p --name NAME'. The file appears whole or not at \
+      all. Exit status 1 means only that the file is not archived, which PostgreSQL takes for the end of the log. For \
+      every other failure, even a wrong command line, the status is 126 or more, and PostgreSQL stops.
 
       \(ExitStatusTable.text)
       """)
 
-  @Argument(help: "What PostgreSQL asks for (%f).")
+  @Argument(help: "The name of the file (%f).")
   var file: WALFileName
 
-  @Argument(help: "Where it shall appear (%p).", completion: .file())
+  @Argument(help: "The path to write to (%p).", completion: .file())
   var path: String
 
   @OptionGroup var log: LogOptions

@@ -9,12 +9,12 @@ internal import HoldfastSystem
 
 struct WALStatusCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "status", abstract: "Show what is archived of each log, its gaps, and how far recovery can reach.",
+    commandName: "status", abstract: "Show the archived WAL of each source, its gaps, and how far recovery can reach.",
     discussion: ExitStatusTable.text)
 
   @OptionGroup var place: RepositoryOptions
   @OptionGroup var identity: IdentityOptions
-  @Option(name: .long, help: ArgumentHelp("Only the log of this source.", valueName: "name"))
+  @Option(name: .long, help: ArgumentHelp("Only the WAL of this source.", valueName: "name"))
   var name: SourceName?
   @OptionGroup var output: OutputOptions
 

@@ -11,12 +11,13 @@ internal import HoldfastSystem
 struct IdentityOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "The file of an identity that opens a sealed repository. May be repeated. (environment: HOLDFAST_IDENTITY_FILE)",
+      "Identity file that opens a sealed repository. May be repeated. (environment: HOLDFAST_IDENTITY_FILE)",
       valueName: "file"), completion: .file())
   var identity: [String] = []
 
   @Option(
-    help: ArgumentHelp("A command that prints such a file: of a password manager, say.", valueName: "command"))
+    help: ArgumentHelp(
+      "Command that prints an identity file, for example from a password manager.", valueName: "command"))
   var identityCommand: String?
 
   func validate() throws {
@@ -30,7 +31,7 @@ struct IdentityOptions: ParsableArguments {
 struct WriterOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "The writer key of this machine. (environment: HOLDFAST_WRITER_KEY_FILE; default: holdfast/writer.key below ~/.config, for root /etc/holdfast/writer.key)",
+      "Writer key file of this machine. (environment: HOLDFAST_WRITER_KEY_FILE; default: ~/.config/holdfast/writer.key, for root /etc/holdfast/writer.key)",
       valueName: "file"), completion: .file())
   var writerKey: String?
 }

@@ -6,19 +6,19 @@ internal import HoldfastSystem
 
 struct ScheduleCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "schedule", abstract: "Have systemd or cron run holdfast by itself.",
+    commandName: "schedule", abstract: "Let systemd or cron run holdfast.",
     discussion: ExitStatusTable.text,
     subcommands: [ScheduleInstall.self, ScheduleShow.self, ScheduleRemove.self])
 }
 
 /// Which schedule, and where.
 struct ScheduleOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("The name of the schedule, where there are several.", valueName: "name"))
+  @Option(help: ArgumentHelp("The name of the schedule, if there are several.", valueName: "name"))
   var name: String?
 
   @Option(
     help: ArgumentHelp(
-      "Work on the system below this directory, and tell no running one: for images.", valueName: "dir"),
+      "Change the system image in this directory, without notifying a running scheduler.", valueName: "dir"),
     completion: .directory)
   var root: String?
 
@@ -34,15 +34,16 @@ struct ScheduleOptions: ParsableArguments {
 
 struct ScheduleInstall: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "install", abstract: "Run something every so often, from now on.",
+    commandName: "install", abstract: "Run a command periodically.",
     discussion: """
-      Where systemd runs: a service and a timer; for who is not root, those of this user. Elsewhere, and with --cron: a line in /etc/cron.d. What is \
-      installed under the name already is replaced.
+      With systemd, this installs a service and a timer; for a user other than root, in the user's systemd. Otherwise, \
+      and with --cron, a line in /etc/cron.d. A schedule of the same name is replaced.
 
       holdfast schedule install --every 15m -- backup /srv/shop --repository /backup --quiet
 
-      A run that finds another one at work is no failure. The service can write only where the repository is, and to /tmp and /var/tmp: not into the \
-      source. Where a command of the site's is part of it (--before, --from-command and the like), and for a restore, it can do what its user can.
+      A run that finds another one at work is no failure. The service is sandboxed: it can write to the repository, \
+      /tmp and /var/tmp, but not to the source. With hooks or other commands of the site (--before, --from-command), \
+      and for a restore, it can do whatever its user can.
 
       \(ExitStatusTable.text)
       """)
@@ -50,25 +51,25 @@ struct ScheduleInstall: ParsableCommand {
   @Argument(
     parsing: .postTerminator,
     help: ArgumentHelp(
-      "After --: what to run, a command line of holdfast. (default: run --quiet)", valueName: "command"))
+      "After --: the holdfast command to run, with its arguments. (default: run --quiet)", valueName: "command"))
   var command: [String] = []
 
   @OptionGroup var target: ScheduleOptions
 
   @Option(
     help: ArgumentHelp(
-      "15m, 6h, hourly, daily, weekly, monthly, \"02:30\", \"Mon,Thu 02:30\", or a calendar event of systemd.",
+      "When to run: 15m, 6h, hourly, daily, weekly, monthly, \"02:30\", \"Mon,Thu 02:30\", or a systemd calendar event.",
       valueName: "when"))
   var every = "hourly"
 
   @Option(
     help: ArgumentHelp(
-      "Let a run of systemd's come later by up to this, by another time on each machine: 30s, 5min. (default: by --every)",
+      "Largest random delay of a run by systemd, different on each machine: 30s, 5min. (default: depends on --every)",
       valueName: "time"), transform: TimeSpan.argument)
   var delay: TimeSpan?
 
   @Option(
-    help: ArgumentHelp("End a run that takes longer: 6h, 2d. (default: never)", valueName: "time"),
+    help: ArgumentHelp("End a run that takes longer than this: 6h, 2d. (default: never)", valueName: "time"),
     transform: TimeSpan.argument)
   var timeout: TimeSpan?
 
@@ -78,17 +79,17 @@ struct ScheduleInstall: ParsableCommand {
     completion: .directory)
   var repository: String?
 
-  @Option(help: ArgumentHelp("Hand the run this identity.", valueName: "file"), completion: .file())
+  @Option(help: ArgumentHelp("Identity file for the run.", valueName: "file"), completion: .file())
   var identity: String?
 
-  @Option(help: ArgumentHelp("Hand the run the passphrase in this file.", valueName: "file"), completion: .file())
+  @Option(help: ArgumentHelp("Passphrase file for the run.", valueName: "file"), completion: .file())
   var passphraseFile: String?
 
-  @Option(help: ArgumentHelp("Hand the run this writer key.", valueName: "file"), completion: .file())
+  @Option(help: ArgumentHelp("Writer key file for the run.", valueName: "file"), completion: .file())
   var writerKey: String?
 
   @Option(
-    help: ArgumentHelp("Let the run write below this as well. May be repeated.", valueName: "dir"),
+    help: ArgumentHelp("Let the service write to this directory too. May be repeated.", valueName: "dir"),
     completion: .directory)
   var write: [String] = []
 
@@ -97,18 +98,18 @@ struct ScheduleInstall: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Run this when a run has failed. It sees HOLDFAST_SCHEDULE. (default: a line in the journal)",
+      "Command to run after a failed run. It gets HOLDFAST_SCHEDULE. (default: a line in the journal)",
       valueName: "command"))
   var onFailure: String?
 
-  @Flag(help: "Confine the run in nothing.")
+  @Flag(help: "Do not sandbox the service.")
   var noHardening = false
 
-  @Flag(help: "Use cron, also where systemd runs.")
+  @Flag(help: "Use cron, even if systemd runs.")
   var cron = false
 
   @Option(
-    help: ArgumentHelp("The holdfast to run. (default: this one)", valueName: "file"), completion: .file())
+    help: ArgumentHelp("The holdfast program to run. (default: this one)", valueName: "file"), completion: .file())
   var program: String?
 
   @Flag(name: .long, help: "Only show what would be written, removed and run.")

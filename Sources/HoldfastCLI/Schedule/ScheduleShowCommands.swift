@@ -6,7 +6,8 @@ internal import HoldfastSystem
 
 struct ScheduleShow: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "show", abstract: "Show what runs by itself, whether it is still as installed, and when it runs next.",
+    commandName: "show",
+    abstract: "Show installed schedules, whether their files are unchanged, and when they run next.",
     discussion: ExitStatusTable.text)
 
   @OptionGroup var target: ScheduleOptions
@@ -47,9 +48,9 @@ struct ScheduleShow: ParsableCommand {
 
 struct ScheduleRemove: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "remove", abstract: "Let nothing run by itself any more.",
+    commandName: "remove", abstract: "Remove a schedule.",
     discussion: """
-      It removes exactly what `holdfast schedule install` has written.
+      This removes exactly the files that `holdfast schedule install` has written.
 
       \(ExitStatusTable.text)
       """)

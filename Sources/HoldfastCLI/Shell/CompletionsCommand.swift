@@ -15,18 +15,19 @@ enum Shell: String, ExpressibleByArgument, CaseIterable {
 
 struct CompletionsCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "completions", abstract: "Print what makes a shell complete commands, options, snapshots and sources.",
+    commandName: "completions", abstract: "Print shell completions for commands, options, snapshots and sources.",
     discussion: """
       For bash: holdfast completions bash > ~/.local/share/bash-completion/completions/holdfast
-      For zsh, into a directory of its fpath: holdfast completions zsh > ~/.zfunc/_holdfast
+      For zsh, in a directory of its fpath: holdfast completions zsh > ~/.zfunc/_holdfast
       For fish: holdfast completions fish > ~/.config/fish/completions/holdfast.fish
 
-      Snapshots and sources are looked up in the repository that the command line names, else HOLDFAST_REPOSITORY. No key is needed, and nothing is asked for.
+      Snapshots and sources are looked up in the repository of the command line, otherwise in HOLDFAST_REPOSITORY. No \
+      key is needed, and nothing is asked.
 
       \(ExitStatusTable.text)
       """)
 
-  @Argument(help: "bash, zsh or fish.")
+  @Argument(help: "The shell: bash, zsh or fish.")
   var shell: Shell
 
   func run() { Console.output(shell.script) }

@@ -51,7 +51,7 @@ package struct SourceSettings: Hashable, Sendable {
   package internal(set) var mergeAfter: Int?
   /// `nil`: nothing is pruned.
   package internal(set) var retention: RetentionPolicy?
-  /// How long removed snapshots can be called back.
+  /// How long a removal can be undone.
   package internal(set) var grace = TimeSpan(days: 7)
   package internal(set) var proof = Proof()
   package internal(set) var objectives = Objectives()

@@ -331,7 +331,7 @@ package struct Backup {
         if options.kind != nil { progress.warn(lost + ": taking a full") }
         return Base(kind: .full, chain: nil, state: nil, reason: lost)
       }
-      let reason = options.kind == nil ? "its chain is sound up to \(chain.tip.id.short)" : nil
+      let reason = options.kind == nil ? "builds on \(chain.tip.id.short)" : nil
       return Base(kind: wanted, chain: chain, state: state, reason: reason)
     } catch let error as any OperatorError
       where error is DamageError || (error as? SystemError)?.isDeviceFailure == true
