@@ -32,7 +32,6 @@ let releaseBinary: LinkerSetting = .unsafeFlags(
 
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let cryptoExtras: Target.Dependency = .product(name: "CryptoExtras", package: "swift-crypto")
-let configuration: Target.Dependency = .product(name: "Configuration", package: "swift-configuration")
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
 let package = Package(
@@ -40,7 +39,6 @@ let package = Package(
   products: [.executable(name: "holdfast", targets: ["holdfast"])],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-    .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
   ],
   targets: [
@@ -59,7 +57,7 @@ let package = Package(
     module("Archive", ["HoldfastModel", "HoldfastSystem", "HoldfastCodec"]),
     module("Source", ["HoldfastModel", "HoldfastSystem", "CPostgres"]),
     module("Store", ["HoldfastModel", "HoldfastSystem"]),
-    module("Configuration", ["HoldfastModel", "HoldfastSystem", "CYAML", configuration]),
+    module("Configuration", ["HoldfastModel", "HoldfastSystem", "CYAML"]),
     module(
       "Repository", ["HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastStore"]),
     module(

@@ -1,6 +1,4 @@
-internal import Configuration
 internal import HoldfastModel
-internal import Synchronization
 
 /// What the command line says, by the names of keys: it counts for every source and repository of a run.
 package struct FlagValues: Sendable {
@@ -12,92 +10,44 @@ package struct FlagValues: Sendable {
   package mutating func set(_ key: String, _ texts: [String]) { if !texts.isEmpty { values[key] = texts } }
 }
 
-/// The values in effect: of the command line before those of the environment before those of files before those that count where nobody says anything.
-final class EffectiveValues {
-  private enum Layer: String, CaseIterable {
-    case flags, environment, files, initial
-  }
+/// The values in effect. There are four layers, and the first that has a key decides: the command line, the environment,
+/// the files, the value that counts where nobody says anything.
+struct EffectiveValues {
+  /// The texts that one layer has for a key, and where they come from.
+  private typealias Found = (texts: [String], origin: Setting.Origin)
 
-  private let reader: ConfigReader
-  private let witness = Witness()
-  private let places: [[String]: Place]
-  private(set) var shown: [Setting] = []
+  let flags: FlagValues
+  /// The value of an environment variable; `nil` where it is not set.
+  let environment: (String) -> String?
+  /// The value that the files have for a key, with its place.
+  let entry: ([String], KeyRule) -> Findings.Entry?
 
+  /// The value of one key.
   /// - Parameters:
-  ///   - subjects: what has values: the ways that lead to them, and the rules of what stands there.
-  ///   - entry: what files say of a key.
-  init(
-    _ subjects: [Subject], flags: FlagValues, environment: (String) -> String?,
-    entry: ([String], KeyRule) -> Findings.Entry?
-  ) {
-    var layers = [Layer: [AbsoluteConfigKey: ConfigValue]]()
-    var places: [[String]: Place] = [:]
-    for subject in subjects {
-      for leaf in subject.leaves {
-        let way = subject.way + leaf.way
-        let rule = leaf.rule
-        func put(_ texts: [String]?, _ layer: Layer) {
-          guard let texts else { return }
-          let content = rule.isList ? ConfigContent.stringArray(texts) : .string(texts[texts.count - 1])
-          layers[layer, default: [:]][AbsoluteConfigKey(way)] = ConfigValue(content, isSecret: rule.isSecret)
-        }
-        if leaf.way.count == 1 { put(flags.values[rule.name], .flags) }
-        put(rule.variable.flatMap { environment($0) }.flatMap { $0.isEmpty ? nil : [$0] }, .environment)
-        let found = entry(way, rule)
-        put(found?.texts, .files)
-        places[way] = found?.place
-        put(rule.initial.map { [$0] }, .initial)
-      }
-    }
-    self.places = places
-    reader = ConfigReader(
-      providers: Layer.allCases.map { InMemoryProvider(name: $0.rawValue, values: layers[$0] ?? [:]) },
-      accessReporter: witness)
-  }
-
-  /// Something that is configured, by the way that leads to it.
-  struct Subject {
-    let way: [String]
-    let leaves: [(way: [String], rule: KeyRule)]
-  }
-
-  /// - Returns: what is in effect; `nil` where nobody says anything.
+  ///   - way: the keys that lead to it: `sources`, `orders`, `compression`.
+  ///   - rule: what may stand there.
+  /// - Returns: `nil` where no layer has the key.
   func setting(_ way: [String], _ rule: KeyRule) -> Setting? {
-    let key = ConfigKey(way)
-    let texts =
-      rule.isList
-      ? reader.stringArray(forKey: key, isSecret: rule.isSecret)
-      : reader.string(forKey: key, isSecret: rule.isSecret).map { [$0] }
-    guard let texts, let layer = witness.layer.flatMap({ Layer(rawValue: $0) }) else { return nil }
-    let setting = Setting(
-      key: way, texts: texts, origin: origin(of: way, rule, layer), isList: rule.isList, isSecret: rule.isSecret)
-    shown.append(setting)
-    return setting
+    guard let found = flag(way, rule) ?? variable(rule) ?? file(way, rule) ?? initial(rule) else { return nil }
+    let texts = rule.isList ? found.texts : found.texts.suffix(1)
+    return Setting(key: way, texts: texts, origin: found.origin, isList: rule.isList, isSecret: rule.isSecret)
   }
 
-  private func origin(of way: [String], _ rule: KeyRule, _ layer: Layer) -> Setting.Origin {
-    switch layer {
-    case .flags: .flag("--" + rule.name)
-    case .environment: .environment(rule.variable ?? "")
-    case .files: places[way].map { .file($0) } ?? .initial
-    case .initial: .initial
-    }
+  /// Flags stand for the keys directly below the name of a source or a repository, not for those in a map there.
+  private func flag(_ way: [String], _ rule: KeyRule) -> Found? {
+    guard way.count == 3, let texts = flags.values[rule.name] else { return nil }
+    return (texts, .flag("--" + rule.name))
   }
-}
 
-/// Sees which provider an access ended at.
-private final class Witness: AccessReporter {
-  private let last = Mutex<String?>(nil)
-
-  /// The name of the layer that the last access got its value from.
-  var layer: String? { last.withLock { $0 } }
-
-  func report(_ event: AccessEvent) {
-    let provider = event.providerResults.last { result in
-      if case .success(let found) = result.result { found.value != nil } else { false }
-    }
-    // InMemoryProvider[NAME]
-    let name = provider?.providerName.split(separator: "[").last?.dropLast()
-    last.withLock { $0 = name.map(String.init) }
+  /// A variable that is empty counts as not set.
+  private func variable(_ rule: KeyRule) -> Found? {
+    guard let name = rule.variable, let text = environment(name), !text.isEmpty else { return nil }
+    return ([text], .environment(name))
   }
+
+  private func file(_ way: [String], _ rule: KeyRule) -> Found? {
+    entry(way, rule).map { ($0.texts, .file($0.place)) }
+  }
+
+  private func initial(_ rule: KeyRule) -> Found? { rule.initial.map { ([$0], .initial) } }
 }

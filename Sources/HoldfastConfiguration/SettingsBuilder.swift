@@ -6,20 +6,15 @@ struct SettingsBuilder {
   let values: EffectiveValues
   private let schema: Schema
   private(set) var mistakes: [Mistake] = []
+  /// Each value that was asked for and is in effect.
+  private var shown: [Setting] = []
 
-  init(_ findings: Findings, _ schema: Schema, flags: FlagValues, environment: (String) -> String?) {
+  init(
+    _ findings: Findings, _ schema: Schema, flags: FlagValues, environment: @escaping (String) -> String?
+  ) {
     self.findings = findings
     self.schema = schema
-    let kinds = [
-      (Schema.repositories, schema.repository), (Schema.sources, schema.source),
-      (Schema.notifications, schema.notification),
-    ]
-    let subjects = kinds.flatMap { kind, rules in
-      (findings.names[kind] ?? []).map { name in
-        EffectiveValues.Subject(way: [kind, name], leaves: rules.flatMap(\.leaves))
-      }
-    }
-    values = EffectiveValues(subjects, flags: flags, environment: environment) { way, rule in
+    values = EffectiveValues(flags: flags, environment: environment) { way, rule in
       findings.entries[way] ?? Self.common(way, rule, findings)
     }
   }
@@ -36,7 +31,7 @@ struct SettingsBuilder {
     let sources = names(Schema.sources).compactMap { source($0) }
     let notifications = names(Schema.notifications).compactMap { notification($0) }
     return Settings(
-      files: files, repositories: repositories, sources: sources, notifications: notifications, shown: values.shown)
+      files: files, repositories: repositories, sources: sources, notifications: notifications, shown: shown)
   }
 
   private func names(_ kind: String) -> [String] { findings.names[kind] ?? [] }
@@ -50,6 +45,7 @@ struct SettingsBuilder {
   /// The texts in effect. What does not come from a file has not been looked at yet.
   private mutating func texts(_ rules: [KeyRule], _ way: [String]) -> [String]? {
     guard let rule = rule(rules, way[2...]), let setting = values.setting(way, rule) else { return nil }
+    shown.append(setting)
     if case .environment(let name) = setting.origin, rule.name != "repository", let text = rule.text,
       let wrong = setting.texts.first(where: { !text.accepts($0) })
     {
