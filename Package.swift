@@ -73,7 +73,7 @@ let package = Package(
       "Operations",
       [
         "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastStore", "HoldfastConfiguration",
-        "HoldfastRepository", "HoldfastEngine",
+        "HoldfastRepository", "HoldfastEngine", "HoldfastReport",
       ]),
     module(
       "CLI",

@@ -63,16 +63,6 @@ package enum CommandLineTool {
   }
 }
 
-/// The end of a command that has said everything itself.
-struct Outcome: Error {
-  let status: ExitStatus
-
-  /// Returns normally for `done`.
-  static func end(_ status: ExitStatus) throws {
-    if status != .done { throw Outcome(status: status) }
-  }
-}
-
 struct Holdfast: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "holdfast",

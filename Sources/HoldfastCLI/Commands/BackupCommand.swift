@@ -115,7 +115,7 @@ struct BackupCommand: ParsableCommand {
     let plain = place.machine()
     if let (run, sources, isOne) = try configuredSources(plain) { return try backUp(run, sources, isOne: isOne) }
     let machine = plain.reading(within: try rate.limit(plain))
-    let watch = RunWatch(.backup, machine, isDryRun: dryRun)
+    let watch = output.watch(.backup, machine, isDryRun: dryRun)
     try watch.run { try run(machine, watch) }
   }
 
@@ -141,8 +141,7 @@ struct BackupCommand: ParsableCommand {
     watch.opened(repository, source: name ?? options.sourceName(host))
     // A name that was chosen counts before there is a snapshot: the first backup may fail for weeks.
     if let name { watch.parts = [RunRecord.Part(name)] }
-    let progress = ConsoleProgress(
-      isQuiet: output.quiet, isTerminal: Console.isErrorTerminal, clock: host.clock, watch: watch)
+    let progress = watch.makeProgress()
     defer { progress.end() }
     let backup = Backup(
       repository: repository, options: options, cache: try machine.cache(),
@@ -189,22 +188,5 @@ struct BackupCommand: ParsableCommand {
     if !report.problems.isEmpty {
       Console.output("  INCOMPLETE: \(Amount.count(UInt64(report.problems.count), "path")) could not be captured whole")
     }
-  }
-}
-
-extension RunWatch {
-  /// Says what is not as it should be of a snapshot.
-  /// - Parameter prefix: where there are several sources.
-  func tell(_ report: Backup.Report, prefix: String = "") {
-    name(report.problems, prefix: prefix)
-    for anomaly in report.anomalies {
-      warn("\(anomaly)")
-      Console.error("holdfast: \(prefix)ANOMALY: \(anomaly)")
-    }
-    guard !report.anomalies.isEmpty else { return }
-    let id = report.envelope.snapshot.short
-    Console.error(
-      "HINT: Nothing is pruned until this is settled: `holdfast show \(id)`; if it was meant, `holdfast accept \(id)`; else restore what came before it."
-    )
   }
 }

@@ -17,7 +17,7 @@ extension BackupCommand {
     guard command.fromCommand == nil else { return nil }
     guard let source else {
       let settings = try machine.neededSettings(flags: flags, for: "sources to back up")
-      let run = ConfiguredRun(settings: settings, machine: machine)
+      let run = ConfiguredRun(settings: settings, machine: machine, observer: output.observer(machine))
       return (run, try run.sources(name.map { [$0] } ?? []), name != nil)
     }
     // What is there is a directory, whatever it is called.
@@ -36,7 +36,7 @@ extension BackupCommand {
       throw EngineError(
         "\(source) is a configured source, and has its name already", hint: "Leave --name out.", exitStatus: .usage)
     }
-    let run = ConfiguredRun(settings: settings, machine: machine)
+    let run = ConfiguredRun(settings: settings, machine: machine, observer: output.observer(machine))
     return (run, try run.sources([wanted]), true)
   }
 
@@ -69,8 +69,9 @@ extension BackupCommand {
         return SourceOutcome(source: source.name, status: report.exitStatus, summary: report.summary)
       }
       if isOne { return outcome }
-      ConfiguredRun.report(outcome)
-      if !output.json, !output.quiet { Console.output("\(outcome.source): \(outcome.summary)") }
+      let console = output.observer(run.machine)
+      console.tellWhy(outcome)
+      console.say("\(outcome.source): \(outcome.summary)")
       return outcome
     }
     if isOne {
@@ -97,12 +98,12 @@ extension BackupCommand {
     options.kind = kind
     options.isDryRun = dryRun
     options.waitsForLock = wait
-    let console = ConsoleProgress(
-      isQuiet: output.quiet, isTerminal: Console.isErrorTerminal, clock: opened.host.clock, watch: watch)
-    defer { console.end() }
-    let report = try opened.backup(options, watch, isOne ? console : SourceProgress(source.name, console))
-    console.end()
-    watch.tell(report, prefix: isOne ? "" : "\(source.name): ")
+    let named = isOne ? nil : source.name
+    let progress = watch.makeProgress(of: named)
+    defer { progress.end() }
+    let report = try opened.backup(options, watch, progress)
+    progress.end()
+    watch.tell(report, of: named)
     return report
   }
 }

@@ -41,7 +41,7 @@ struct MergeCommand: ParsableCommand {
 
   func run() throws {
     let machine = place.machine()
-    let watch = RunWatch(.merge, machine, isDryRun: dryRun)
+    let watch = output.watch(.merge, machine, isDryRun: dryRun)
     try watch.run { try run(machine, watch) }
   }
 
@@ -50,8 +50,7 @@ struct MergeCommand: ParsableCommand {
       machine, identity: identity, writer: writer, asks: true, of: source.name
     ).open()
     watch.opened(repository, source: source.name)
-    let progress = ConsoleProgress(
-      isQuiet: output.quiet, isTerminal: Console.isErrorTerminal, clock: machine.host.clock, watch: watch)
+    let progress = watch.makeProgress()
     defer { progress.end() }
     var options = Merge.Options(SnapshotSelector(snapshot, source: source.name))
     options.compression = compression

@@ -105,7 +105,7 @@ struct PruneCommand: ParsableCommand {
 
   func run() throws {
     let machine = place.machine()
-    let watch = RunWatch(.prune, machine, isDryRun: dryRun)
+    let watch = output.watch(.prune, machine, isDryRun: dryRun)
     try watch.run { try run(machine, watch) }
   }
 
@@ -125,14 +125,15 @@ struct PruneCommand: ParsableCommand {
       PruneText(report).lines.forEach(Console.output)
     }
     if let problem = report.memoryProblem {
-      watch.warn("this machine cannot remember when it saw that snapshots were removed: \(problem)")
-      Console.error(
-        "holdfast: WARNING: this machine cannot remember when it saw that snapshots were removed, so none is collected: \(problem); set HOLDFAST_STATE_DIR"
+      let notice = Notice(
+        .warning,
+        "this machine cannot remember when it saw that snapshots were removed, so none is collected: \(problem); set HOLDFAST_STATE_DIR"
       )
+      watch.tellAndRecord(
+        notice, as: "this machine cannot remember when it saw that snapshots were removed: \(problem)")
     }
     for warning in report.sources.flatMap(\.warnings) {
-      watch.warn(warning)
-      Console.error("holdfast: WARNING: \(warning)")
+      watch.tellAndRecord(Notice(.warning, warning), as: warning)
     }
     for refusal in report.sources.compactMap(\.refusal) {
       Console.error("holdfast: \(refusal.message)" + (refusal.hint.map { "\nHINT: " + $0 } ?? ""))

@@ -75,7 +75,7 @@ extension LogSequenceNumber: ExpressibleByArgument {
 extension RestoreCommand {
   /// Chooses the snapshot from which the target can be reached, and proves that it can.
   func plan(
-    _ target: RecoveryTarget, _ context: RepositoryContext, _ repository: Repository, _ progress: ConsoleProgress
+    _ target: RecoveryTarget, _ context: RepositoryContext, _ repository: Repository, _ progress: any ProgressObserver
   ) throws -> RecoverySettings {
     let named =
       snapshot == "latest"

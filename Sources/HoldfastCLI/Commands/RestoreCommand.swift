@@ -90,7 +90,7 @@ struct RestoreCommand: ParsableCommand {
 
   func run() throws {
     let machine = place.machine()
-    let watch = RunWatch(.restore, machine, isDryRun: dryRun)
+    let watch = output.watch(.restore, machine, isDryRun: dryRun)
     try watch.run { try run(machine, watch) }
   }
 
@@ -99,8 +99,7 @@ struct RestoreCommand: ParsableCommand {
     let context = try place.context(machine, identity: identity, asks: true, of: source.name)
     let repository = try context.open(limit: rate.limit(machine), olderCopy: copy.olderCopy)
     watch.opened(repository, source: source.name)
-    let progress = ConsoleProgress(
-      isQuiet: output.quiet, isTerminal: Console.isErrorTerminal, clock: host.clock, watch: watch)
+    let progress = watch.makeProgress()
     defer { progress.end() }
     let settings = try recovery.target.map { try plan($0, context, repository, progress) }
     var options = try options(context)
@@ -150,7 +149,7 @@ struct RestoreCommand: ParsableCommand {
 
   /// Where an operator says no snapshot, the same command as before means the same one, also when there is a newer one by now.
   private func choose(
-    for options: Restore.Options, in repository: Repository, _ host: Host, _ progress: ConsoleProgress
+    for options: Restore.Options, in repository: Repository, _ host: Host, _ progress: any ProgressObserver
   ) throws -> (Snapshot, [Snapshot]) {
     let (chosen, all) = try SnapshotSelector(snapshot, source: source.name, at: at.flatMap { WrittenTime($0)?.last })
       .chooseAmongAll(in: repository) { progress.warn($0.message) }

@@ -33,58 +33,15 @@ struct RunSourcesCommand: ParsableCommand {
     var flags = FlagValues()
     flags.set("repository", place.repository.map { [$0] } ?? [])
     let settings = try machine.neededSettings(flags: flags, for: "sources to run for")
-    let run = ConfiguredRun(settings: settings, machine: machine)
-    var sources = try run.sources(names).map {
-      SourceRun(
-        source: $0, run: run, request: place.request(machine, identity: identity, writer: writer),
-        isQuiet: output.quiet)
-    }
-    if dryRun { preview(&sources) } else { perform(&sources) }
-    let reports = sources.map(\.report).filter { $0.plan != nil || $0.failure != nil }
+    let observer = output.observer(machine)
+    let run = ConfiguredRun(settings: settings, machine: machine, observer: observer)
+    let sources = try run.sources(names)
+    let request = place.request(machine, identity: identity, writer: writer)
+    let reports = dryRun ? run.planDue(sources, request) : run.performDue(sources, request)
     if output.json { try Console.json(reports.map(Self.json)) }
     try Outcome.end(
       ConfiguredRun.status(of: reports.map { SourceOutcome(source: $0.source, status: $0.status, summary: "") }))
   }
-
-  private func preview(_ sources: inout [SourceRun]) {
-    for index in sources.indices {
-      sources[index].preview()
-      let report = sources[index].report
-      for line in report.plan?.lines ?? [] { say("\(report.source): \(StepText.words(line.step)): \(line.reason)") }
-      sayWhyNothingIsTaken(report)
-    }
-  }
-
-  /// Every source is captured before any is looked after: the merge or the proof of one keeps no other waiting.
-  private func perform(_ sources: inout [SourceRun]) {
-    for index in sources.indices {
-      let name = sources[index].source.name
-      sources[index].capture { show($0, of: name) }
-      sayWhyNothingIsTaken(sources[index].report)
-      if sources[index].report.status == .interrupted { return }
-    }
-    for index in sources.indices {
-      let name = sources[index].source.name
-      sources[index].lookAfter { show($0, of: name) }
-      if sources[index].report.status == .interrupted { return }
-    }
-  }
-
-  private func sayWhyNothingIsTaken(_ report: SourceRun.Report) {
-    if let failure = report.failure { ConfiguredRun.report(failure) }
-    if let idle = report.plan?.idleReason { say("\(report.source): no snapshot: \(idle)") }
-  }
-
-  private func show(_ done: SourceRun.Done, of source: SourceName) {
-    let outcome = done.outcome
-    guard outcome.status != .locked else {
-      return say("\(source): left to another run: \(outcome.error?.message ?? outcome.summary)")
-    }
-    ConfiguredRun.report(outcome)
-    say("\(source): \(outcome.summary) (\(done.line.reason))")
-  }
-
-  private func say(_ text: String) { if !output.json, !output.quiet { Console.output(text) } }
 
   private static func json(_ report: SourceRun.Report) -> RunJSON {
     RunJSON(

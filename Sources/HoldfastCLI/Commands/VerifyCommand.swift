@@ -68,7 +68,7 @@ struct VerifyCommand: ParsableCommand {
         hint: "Say its ID, as `holdfast backup --json` reports it.", exitStatus: .usage)
     }
     let machine = place.machine()
-    let watch = RunWatch(.verify, machine)
+    let watch = output.watch(.verify, machine)
     try watch.run { try run(machine, watch) }
   }
 
@@ -76,8 +76,7 @@ struct VerifyCommand: ParsableCommand {
     let repository = try place.context(machine, identity: identity, writer: writer, of: source.name).open(
       limit: rate.limit(machine), olderCopy: copy.olderCopy)
     watch.opened(repository, source: source.name)
-    let progress = ConsoleProgress(
-      isQuiet: output.quiet, isTerminal: Console.isErrorTerminal, clock: machine.host.clock, watch: watch)
+    let progress = watch.makeProgress()
     defer { progress.end() }
     var options = Verify.Options()
     options.provesData = data || sample != nil

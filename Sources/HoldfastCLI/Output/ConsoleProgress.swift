@@ -1,17 +1,16 @@
 internal import HoldfastEngine
 internal import HoldfastModel
+internal import HoldfastOperations
 internal import HoldfastReport
 internal import HoldfastSystem
 
 /// Progress on standard error: a line that changes on a terminal, a new line now and then elsewhere, nothing when quiet.
-final class ConsoleProgress: ProgressObserver {
+final class ConsoleProgress: RunProgress {
   private static let terminalSeconds = 0.1
   private static let logSeconds = 30.0
   private let isQuiet: Bool
   private let isTerminal: Bool
   private let clock: Clock
-  /// Gets the warnings as well.
-  private let watch: RunWatch?
   private var phase = ""
   private var totalBytes: UInt64?
   private var bytes: UInt64 = 0
@@ -21,8 +20,7 @@ final class ConsoleProgress: ProgressObserver {
   private var lastShown = 0.0
   private var isLineOpen = false
 
-  init(isQuiet: Bool, isTerminal: Bool, clock: Clock, watch: RunWatch? = nil) {
-    self.watch = watch
+  init(isQuiet: Bool, isTerminal: Bool, clock: Clock) {
     self.isQuiet = isQuiet
     self.isTerminal = isTerminal
     self.clock = clock
@@ -65,10 +63,7 @@ final class ConsoleProgress: ProgressObserver {
     if !isQuiet { say(message) }
   }
 
-  func warn(_ message: String) {
-    watch?.warn(message)
-    say("WARNING: " + message)
-  }
+  func warn(_ message: String) { say("WARNING: " + message) }
 
   /// Takes the changing line away.
   func end() {

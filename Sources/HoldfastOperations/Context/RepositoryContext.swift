@@ -4,6 +4,7 @@ package import HoldfastModel
 package import HoldfastRepository
 package import HoldfastStore
 package import HoldfastSystem
+
 /// A repository and the keys to it as a command line names them, word for word: nothing is looked up yet.
 package struct RepositoryRequest: Sendable {
   /// A directory, or the name of a configured one; `nil` where none is named.

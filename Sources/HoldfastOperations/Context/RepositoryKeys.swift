@@ -5,6 +5,7 @@ internal import HoldfastEngine
 package import HoldfastModel
 package import HoldfastRepository
 internal import HoldfastSystem
+
 /// The keys to a repository as a command line names them, word for word, and what they are for.
 package struct KeyRequest: Sendable {
   /// Files of identities.

@@ -1,13 +1,13 @@
-internal import HoldfastArchive
-internal import HoldfastEngine
-internal import HoldfastModel
-internal import HoldfastRepository
-internal import HoldfastSystem
+package import HoldfastArchive
+package import HoldfastEngine
+package import HoldfastModel
+package import HoldfastRepository
+package import HoldfastSystem
 
 /// What the reports of the commands say of their sources.
 extension RunRecord.Part {
   /// That a run works on this snapshot.
-  init(of snapshot: Snapshot) {
+  package init(of snapshot: Snapshot) {
     self.init(snapshot.sourceName)
     self.snapshot = snapshot.id
     sequence = snapshot.sequence
@@ -21,26 +21,26 @@ extension RunRecord.Part {
     kind = envelope.kind
   }
 
-  init(_ report: Backup.Report) {
+  package init(_ report: Backup.Report) {
     self.init(of: report.envelope)
     readBytes = report.envelope.changes.readBytes
     storedBytes = report.envelope.storedBytes
     incomplete = UInt64(report.problems.count)
   }
 
-  init(_ report: Merge.Report) {
+  package init(_ report: Merge.Report) {
     if let envelope = report.envelope { self.init(of: envelope) } else { self.init(of: report.chain.tip) }
     readBytes = report.plan?.readBytes ?? 0
     storedBytes = report.envelope?.storedBytes ?? 0
   }
 
-  init(_ report: Prune.SourceReport) {
+  package init(_ report: Prune.SourceReport) {
     self.init(report.name)
     status = report.refusal?.exitStatus ?? .done
     findings = report.refusal.map { [$0.message] } ?? []
   }
 
-  init(_ report: Restore.Report, isDelta: Bool) {
+  package init(_ report: Restore.Report, isDelta: Bool) {
     self.init(of: report.snapshot)
     readBytes = report.readBytes
     restoredBytes = report.bytes
@@ -55,7 +55,7 @@ extension RunRecord {
   ///   - chosen: the only snapshot that was asked for.
   ///   - share: of the stored bytes, that was read.
   ///   - begin: where that share begins; `nil`: it was drawn.
-  static func parts(
+  package static func parts(
     of report: Verify.Report, _ chosen: Snapshot?, share: Double, begin: Double? = nil
   ) -> [Part] {
     var parts: [SourceName: Part] = [:]
@@ -110,18 +110,32 @@ extension RunRecord {
 
 extension RunWatch {
   /// Names what was not captured or restored whole.
-  /// - Parameter prefix: where there are several sources.
-  func name(_ problems: [Problem], prefix: String = "") {
+  /// - Parameter source: where there are several.
+  package func name(_ problems: [Problem], of source: SourceName? = nil) {
     for problem in problems {
-      Console.error("holdfast: \(prefix)INCOMPLETE: \(problem.path): \(problem.reason)")
-      warn("INCOMPLETE: \(problem.path): \(problem.reason)")
+      let text = "\(problem.path): \(problem.reason)"
+      tellAndRecord(Notice(.incomplete, text, of: source), as: "INCOMPLETE: " + text)
     }
+  }
+
+  /// Says what is not as it should be of a snapshot.
+  /// - Parameter source: where there are several.
+  package func tell(_ report: Backup.Report, of source: SourceName? = nil) {
+    name(report.problems, of: source)
+    for anomaly in report.anomalies { tellAndRecord(Notice(.anomaly, "\(anomaly)", of: source), as: "\(anomaly)") }
+    guard !report.anomalies.isEmpty else { return }
+    let id = report.envelope.snapshot.short
+    tell(
+      Notice(
+        .hint,
+        "Nothing is pruned until this is settled: `holdfast show \(id)`; if it was meant, `holdfast accept \(id)`; else restore what came before it."
+      ))
   }
 }
 
 extension Backup.Options {
   /// The name under which the source is kept where nobody chose one.
-  func sourceName(_ host: Host) -> SourceName {
+  package func sourceName(_ host: Host) -> SourceName {
     SourceName(from: (try? host.files.resolve(source)) ?? source)
   }
 }

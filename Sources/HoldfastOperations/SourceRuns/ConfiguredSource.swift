@@ -1,38 +1,37 @@
 internal import HoldfastArchive
 internal import HoldfastCodec
-internal import HoldfastConfiguration
-internal import HoldfastEngine
-internal import HoldfastModel
-internal import HoldfastOperations
+package import HoldfastConfiguration
+package import HoldfastEngine
+package import HoldfastModel
 internal import HoldfastRepository
 internal import HoldfastSystem
 
 /// A configured source with its repository opened: what it takes to work on it.
-struct ConfiguredSource {
+package struct ConfiguredSource {
   let settings: SourceSettings
   let repository: Repository
   let cache: StateCache
   private let context: RepositoryContext
 
   /// - Parameter request: what the command line says of keys goes before what is configured.
-  init(_ settings: SourceSettings, of run: ConfiguredRun, _ request: RepositoryRequest) throws {
+  package init(_ settings: SourceSettings, of run: ConfiguredRun, _ request: RepositoryRequest) throws {
     self.settings = settings
     let machine = run.machine.reading(within: run.machine.limit(settings.limitRate))
     context = try RepositoryContext(of: settings, in: run.settings, request, on: machine)
-    repository = try context.open()
+    repository = try context.open { run.observer.tell(Notice(.warning, $0)) }
     cache = try machine.cache()
   }
 
   var host: Host { context.machine.host }
 
   /// Tells the watch of a run on which source of which repository it is.
-  func introduce(to watch: RunWatch) {
+  package func introduce(to watch: RunWatch) {
     watch.opened(repository, source: settings.name)
     // A configured name counts before there is a snapshot: the first backup may fail for weeks.
     watch.parts = [RunRecord.Part(settings.name)]
   }
 
-  var backupOptions: Backup.Options {
+  package var backupOptions: Backup.Options {
     var options: Backup.Options
     switch settings.subject {
     case .directory(let path): options = Backup.Options(source: path)
@@ -61,7 +60,7 @@ struct ConfiguredSource {
   }
 
   /// Takes a snapshot, between the hooks.
-  func backup(
+  package func backup(
     _ options: Backup.Options, _ watch: RunWatch, _ progress: any ProgressObserver
   ) throws -> Backup.Report {
     let backup = Backup(repository: repository, options: options, cache: cache, progress: progress)
@@ -76,7 +75,7 @@ struct ConfiguredSource {
 
 extension Backup.Report {
   /// What was done, in a line.
-  var summary: String {
+  package var summary: String {
     let kind = "\(envelope.kind.rawValue) \(envelope.snapshot.short), number \(envelope.sequence)"
     let bytes = Amount.bytes(envelope.storedBytes)
     let open = problems.isEmpty ? "" : "; INCOMPLETE: \(Amount.count(UInt64(problems.count), "path"))"

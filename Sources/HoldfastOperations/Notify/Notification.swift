@@ -1,7 +1,7 @@
-internal import FoundationEssentials
 internal import HoldfastArchive
 internal import HoldfastEngine
 internal import HoldfastModel
+internal import HoldfastReport
 internal import HoldfastRepository
 internal import HoldfastSystem
 
@@ -95,9 +95,7 @@ struct Notification: Sendable {
   }
 
   func json() -> [UInt8] {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    return (try? encoder.encode(NotificationJSON(self))).map { Array($0) } ?? []
+    (try? JSONText.line(NotificationJSON(self))).map { Array($0.utf8) } ?? []
   }
 }
 

@@ -1,3 +1,4 @@
+package import HoldfastArchive
 internal import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastRepository
@@ -6,23 +7,29 @@ internal import Synchronization
 
 /// Tells somebody how runs go. It never makes a run fail, and never keeps it longer than it takes to give up: what could not be told is one line of warning.
 ///
-/// One process may make several runs, of several sources: together they look like one to whoever is pinged. It hears of the first beginning, and of no success after
-/// a failure.
+/// A command may make several runs, of several sources: with one history they look like one to whoever is pinged. It
+/// hears of the first beginning, and of no success after a failure.
 final class Notifier: RunObserver {
   /// Beyond the bound of everything that tells.
   private static let secondsMax = 40.0
-  private static let history = Mutex(NotificationHistory())
   private let found: NotificationTargets
   private let client: HTTPClient
+  private let history: NotificationHistory
+  private let notices: any NoticeObserver
   private var begun: [Delivery] = []
   private var beginning: RunBeginning?
   private var repository: String?
 
   /// - Returns: `nil` where nobody wants to be told.
-  init?(_ found: NotificationTargets, client: HTTPClient = HTTPClient()) {
+  init?(
+    _ found: NotificationTargets, _ history: NotificationHistory, notices: any NoticeObserver,
+    client: HTTPClient = HTTPClient()
+  ) {
     guard !found.targets.isEmpty || !found.problems.isEmpty else { return nil }
     self.found = found
     self.client = client
+    self.history = history
+    self.notices = notices
   }
 
   /// The run goes on meanwhile.
@@ -50,36 +57,15 @@ final class Notifier: RunObserver {
   }
 
   private func warn(_ what: String, _ reasons: [String]) {
-    for reason in reasons where Self.history.withLock({ $0.isNews(reason) }) {
-      Console.error("holdfast: WARNING: \(what): \(reason)")
+    for reason in reasons where history.isNews(reason) {
+      notices.tell(Notice(.warning, "\(what): \(reason)"))
     }
   }
 
   private func deliver(_ notification: Notification) -> [Delivery] {
     found.targets.filter { target in
-      target.wants(notification) && Self.history.withLock { $0.shallHear(target, notification) }
+      target.wants(notification) && history.shallHear(target, notification)
     }.map { Delivery($0, notification, client) }
-  }
-}
-
-/// What this process has told already.
-private struct NotificationHistory {
-  private var begun: Set<HTTPAddress> = []
-  private var failed: Set<HTTPAddress> = []
-  private var reasons: Set<String> = []
-
-  /// Whether a reason has not been printed yet.
-  mutating func isNews(_ reason: String) -> Bool { reasons.insert(reason).inserted }
-
-  mutating func shallHear(_ target: NotificationTarget, _ notification: Notification) -> Bool {
-    guard case .ping(let address) = target.way else { return true }
-    switch notification.event {
-    case .start: return begun.insert(address).inserted
-    case .success: return !failed.contains(address)
-    case .failure, .incomplete:
-      failed.insert(address)
-      return true
-    }
   }
 }
 
@@ -112,5 +98,18 @@ private final class Delivery: Sendable {
       guard Clock.system.uptime() < deadline else { return "it took too long" }
       Pause.forAnotherThread()
     }
+  }
+}
+
+extension RunWatch {
+  /// The watch of a run of which somebody may want to be told.
+  /// - Parameter history: what the same command has told already of other runs.
+  package convenience init(
+    _ command: RunCommand, _ machine: MachineContext, notices: any NoticeObserver, isDryRun: Bool = false,
+    notifying history: NotificationHistory
+  ) {
+    self.init(command, machine, notices: notices, isDryRun: isDryRun)
+    guard isRecorded, let notifier = Notifier(NotificationTargets(machine), history, notices: notices) else { return }
+    add(notifier)
   }
 }

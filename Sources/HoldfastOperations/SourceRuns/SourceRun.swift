@@ -1,55 +1,50 @@
 internal import HoldfastArchive
 internal import HoldfastConfiguration
-internal import HoldfastEngine
-internal import HoldfastModel
-internal import HoldfastOperations
+package import HoldfastEngine
+package import HoldfastModel
 internal import HoldfastRepository
 internal import HoldfastSystem
 
 /// What `holdfast run` does for one source: finds out what is due and takes it; later, when that is done for every source, merges, prunes, proves.
-struct SourceRun {
+package struct SourceRun {
   /// A step of the plan, and what came of it.
-  struct Done {
-    let line: RunPlan.Line
-    var outcome: SourceOutcome
+  package struct Done {
+    package let line: RunPlan.Line
+    package var outcome: SourceOutcome
   }
 
-  struct Report {
-    let source: SourceName
-    var plan: RunPlan?
-    var done: [Done] = []
+  package struct Report {
+    package let source: SourceName
+    package var plan: RunPlan?
+    package var done: [Done] = []
     /// Why nothing could be planned.
-    var failure: SourceOutcome?
+    package var failure: SourceOutcome?
 
-    var outcomes: [SourceOutcome] { (failure.map { [$0] } ?? []) + done.map(\.outcome) }
+    package var outcomes: [SourceOutcome] { (failure.map { [$0] } ?? []) + done.map(\.outcome) }
     /// Another run at work is no error: it does what is due.
-    var status: ExitStatus { ConfiguredRun.status(of: outcomes.filter { $0.status != .locked }) }
+    package var status: ExitStatus { ConfiguredRun.status(of: outcomes.filter { $0.status != .locked }) }
   }
 
   let source: SourceSettings
   let run: ConfiguredRun
   let request: RepositoryRequest
-  let isQuiet: Bool
   private(set) var report: Report
   /// Where there is something to do.
   private var opened: ConfiguredSource?
 
   init(
-    source: SourceSettings, run: ConfiguredRun, request: RepositoryRequest, isQuiet: Bool
+    source: SourceSettings, run: ConfiguredRun, request: RepositoryRequest
   ) {
     self.source = source
     self.run = run
     self.request = request
-    self.isQuiet = isQuiet
     report = Report(source: source.name)
   }
 
   private func plan() throws -> (ConfiguredSource, RunPlan) {
     let opened = try ConfiguredSource(source, of: run, request)
-    let console = console(nil)
-    let history = try opened.repository.runHistory(of: source.name) {
-      SourceProgress(source.name, console).warn($0.message)
-    }
+    let progress = WatchedProgress(run.observer.makeProgress(), watch: nil, of: source.name)
+    let history = try opened.repository.runHistory(of: source.name) { progress.warn($0.message) }
     let opens = try source.mergeAfter == nil || opened.repository.opensNewest(of: source.name)
     return (opened, RunPlan(history, source.policy, now: run.machine.host.clock.now(), opens: opens))
   }
@@ -66,8 +61,7 @@ struct SourceRun {
   }
 
   /// Finds out what is due, and takes the snapshot if that is.
-  /// - Parameter each: gets every step when it is done.
-  mutating func capture(each: (Done) -> Void) {
+  mutating func capture() {
     do {
       let (opened, plan) = try plan()
       report.plan = plan
@@ -76,21 +70,20 @@ struct SourceRun {
       // A repository that is not there fails what was due: whoever is told of backups is told of it.
       report.failure = run.run(.backup, source, isDryRun: false) { _ in throw error }
     }
-    perform(each) { $0.isTake }
+    perform { $0.isTake }
   }
 
   /// Merges, prunes and proves, what of that is due.
-  /// - Parameter each: gets every step when it is done.
-  mutating func lookAfter(each: (Done) -> Void) {
-    perform(each) { !$0.isTake }
+  mutating func lookAfter() {
+    perform { !$0.isTake }
   }
 
-  private mutating func perform(_ each: (Done) -> Void, which: (RunPlan.Step) -> Bool) {
+  private mutating func perform(which: (RunPlan.Step) -> Bool) {
     guard let opened, let plan = report.plan else { return }
     for line in plan.lines where which(line.step) && isWorthwhile(line.step, after: report.done, opened) {
       let done = Done(line: line, outcome: perform(line.step, opened))
       report.done.append(done)
-      each(done)
+      run.observer.ended(done, of: source.name)
       if [.interrupted, .locked].contains(done.outcome.status) { return self.opened = nil }
     }
   }
@@ -124,14 +117,10 @@ struct SourceRun {
   ) -> SourceOutcome {
     run.run(command, source, isDryRun: false) { watch in
       opened.introduce(to: watch)
-      let console = console(watch)
-      defer { console.end() }
-      return try work(watch, SourceProgress(source.name, console))
+      let progress = watch.makeProgress(of: source.name)
+      defer { progress.end() }
+      return try work(watch, progress)
     }
-  }
-
-  private func console(_ watch: RunWatch?) -> ConsoleProgress {
-    ConsoleProgress(isQuiet: isQuiet, isTerminal: Console.isErrorTerminal, clock: run.machine.host.clock, watch: watch)
   }
 
   private func outcome(_ status: ExitStatus, _ summary: String) -> SourceOutcome {
@@ -147,7 +136,7 @@ struct SourceRun {
     // An incremental is what is taken where nothing else is asked for, and then it is said why it became a full.
     options.kind = kind == .incremental ? nil : kind
     let report = try opened.backup(options, watch, progress)
-    watch.tell(report, prefix: "\(source.name): ")
+    watch.tell(report, of: source.name)
     return outcome(report.exitStatus, report.summary)
   }
 
@@ -177,16 +166,15 @@ struct SourceRun {
     if let problem = report.memoryProblem {
       let text =
         "this machine cannot remember when it saw that snapshots were removed, so none is collected: \(problem)"
-      watch.warn(text)
-      Console.error("holdfast: \(source.name): WARNING: \(text); set HOLDFAST_STATE_DIR")
+      watch.tellAndRecord(Notice(.warning, text + "; set HOLDFAST_STATE_DIR", of: source.name), as: text)
     }
     for warning in report.sources.flatMap(\.warnings) {
-      watch.warn(warning)
-      Console.error("holdfast: \(source.name): WARNING: \(warning)")
+      watch.tellAndRecord(Notice(.warning, warning, of: source.name), as: warning)
     }
     if let refusal = report.sources.compactMap(\.refusal).first {
       guard refusal.exitStatus != .locked else { return outcome(.locked, refusal.message) }
-      Console.error("holdfast: \(source.name): \(refusal.message)" + (refusal.hint.map { "\nHINT: " + $0 } ?? ""))
+      watch.tell(Notice(.refusal, refusal.message, of: source.name))
+      if let hint = refusal.hint { watch.tell(Notice(.hint, hint)) }
       return outcome(report.exitStatus, "removed nothing")
     }
     let actions = report.sources.flatMap(\.lines).map(\.action)
@@ -214,36 +202,40 @@ struct SourceRun {
       let reason = (error as? any OperatorError)?.message ?? "\(error)"
       progress.warn("this machine cannot remember what it has proved: \(reason); set HOLDFAST_STATE_DIR")
     }
-    tell(report)
+    tell(report, watch)
     let share = Amount.share(options.share)
     return outcome(
-      try report.exitStatus == .done && tellsOfStandingDamage(opened) ? .dataLoss : report.exitStatus,
+      try report.exitStatus == .done && tellsOfStandingDamage(opened, watch) ? .dataLoss : report.exitStatus,
       "proved \(share) of its data, \(Amount.bytes(report.provenBytes)), in \(Amount.duration(report.seconds))")
   }
 
   /// What an earlier proof found stands until all of it was read again: what this one has read says nothing of it.
-  private func tellsOfStandingDamage(_ opened: ConfiguredSource) throws -> Bool {
+  private func tellsOfStandingDamage(_ opened: ConfiguredSource, _ watch: RunWatch) throws -> Bool {
     let damaged = try opened.repository.standingDamage(of: source.name)
     for note in damaged {
-      Console.error(
-        "holdfast: \(source.name): DAMAGED: \(note.snapshot.short) was found damaged on \(note.damaged ?? ""), and nothing has proved all of it since"
-      )
+      watch.tell(
+        Notice(
+          .damage,
+          "\(note.snapshot.short) was found damaged on \(note.damaged ?? ""), and nothing has proved all of it since",
+          of: source.name))
     }
     guard !damaged.isEmpty else { return false }
-    Console.error(
-      "HINT: Mend it and run `holdfast verify --data --name \(source.name)`, or take a new full and prune what is broken."
-    )
+    watch.tell(
+      Notice(
+        .hint,
+        "Mend it and run `holdfast verify --data --name \(source.name)`, or take a new full and prune what is broken."))
     return true
   }
 
-  private func tell(_ report: Verify.Report) {
+  private func tell(_ report: Verify.Report, _ watch: RunWatch) {
     let findings =
       report.unreadable.map(\.message)
       + report.snapshots.flatMap { result in result.findings.map { "\(result.snapshot.id.short): \($0.message)" } }
       + report.logs.flatMap { log in log.findings.map { "its log: \($0.message)" } }
-    for finding in findings { Console.error("holdfast: \(source.name): DAMAGED: \(finding)") }
+    for finding in findings { watch.tell(Notice(.damage, finding, of: source.name)) }
     guard !findings.isEmpty else { return }
-    Console.error("HINT: Run `holdfast verify --data --name \(source.name)` to see all of it, and take a new full.")
+    watch.tell(
+      Notice(.hint, "Run `holdfast verify --data --name \(source.name)` to see all of it, and take a new full."))
   }
 }
 

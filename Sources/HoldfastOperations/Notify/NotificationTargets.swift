@@ -1,7 +1,6 @@
 internal import HoldfastCodec
 internal import HoldfastConfiguration
 internal import HoldfastModel
-internal import HoldfastOperations
 internal import HoldfastSystem
 
 /// Who is to be told: as the environment says it, and where that says nothing, as the configuration does.

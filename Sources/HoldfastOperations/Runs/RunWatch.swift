@@ -1,12 +1,12 @@
-internal import HoldfastArchive
+package import HoldfastArchive
 internal import HoldfastEngine
-internal import HoldfastModel
-internal import HoldfastOperations
-internal import HoldfastRepository
+package import HoldfastModel
+package import HoldfastRepository
 internal import HoldfastSystem
 
-/// Is told how runs go. It must not fail: whoever cannot do what it wants says so on standard error, and the run ends as it would have.
-protocol RunObserver {
+/// Is told how runs go. It must not fail: whoever cannot do what it wants says so
+/// to a `NoticeObserver`, and the run ends as it would have.
+package protocol RunObserver {
   /// A run begins; its repository is not open yet.
   func began(_ beginning: RunBeginning)
   /// Its repository is open.
@@ -17,52 +17,57 @@ protocol RunObserver {
 }
 
 extension RunObserver {
-  func began(_ beginning: RunBeginning) {}
-  func opened(_ repository: Repository, sources: [SourceName]) {}
+  package func began(_ beginning: RunBeginning) {}
+  package func opened(_ repository: Repository, sources: [SourceName]) {}
 }
 
 /// What is known of a run when it begins.
-struct RunBeginning {
-  let command: RunCommand
-  let host: String
-  let began: Timestamp
+package struct RunBeginning {
+  package let command: RunCommand
+  package let host: String
+  package let began: Timestamp
 }
 
 /// Through which every run passes that takes, merges, proves, removes or restores snapshots: it knows when the run began, collects warnings and what
 /// was done, and at the end hands all of it to observers. The journal is one of them from when the repository is open.
 ///
 /// A dry run goes through one as well, and nobody is told of it.
-final class RunWatch {
+package final class RunWatch {
   private static let warningsMax = 100
   private let command: RunCommand
   private let machine: MachineContext
-  private let isRecorded: Bool
+  /// Who is told what the run has to say.
+  private let notices: any NoticeObserver
+  /// Whether anybody is told of the run: not of a dry one.
+  package let isRecorded: Bool
   private let began: Timestamp
   private let begun: Double
   private var observers: [any RunObserver] = []
   private var warningCount: UInt64 = 0
   private var warnings: [String] = []
   /// How the run ends where its work returns: a command that goes on with other sources throws no outcome.
-  var status = ExitStatus.done
+  package var status = ExitStatus.done
   /// What was done, source by source. A command says it as soon as it knows the sources, so that a run that fails later counts as theirs.
-  var parts: [RunRecord.Part] = []
+  package var parts: [RunRecord.Part] = []
 
-  init(_ command: RunCommand, _ machine: MachineContext, isDryRun: Bool = false) {
+  package init(
+    _ command: RunCommand, _ machine: MachineContext, notices: any NoticeObserver, isDryRun: Bool = false
+  ) {
     self.command = command
     self.machine = machine
+    self.notices = notices
     isRecorded = !isDryRun
     began = machine.host.clock.now()
     begun = machine.host.clock.uptime()
-    if isRecorded, let notifier = Notifier(NotificationTargets(machine)) { observers.append(notifier) }
   }
 
   /// Adds who wants to be told.
-  func add(_ observer: any RunObserver) { observers.append(observer) }
+  package func add(_ observer: any RunObserver) { observers.append(observer) }
 
   /// The repository is open: its journal wants to be told.
   /// - Parameter source: what the run works on, where that is known already and the repository has it; `nil`: the only source that it has.
-  func opened(_ repository: Repository, source: SourceName?) {
-    add(JournalWriter(repository: repository))
+  package func opened(_ repository: Repository, source: SourceName?) {
+    add(JournalWriter(repository: repository, notices: notices))
     let known = (try? repository.sourceNames()) ?? []
     if let source {
       // A directory or a name mistyped is no source.
@@ -75,13 +80,28 @@ final class RunWatch {
   }
 
   /// A warning, or something that is not whole, in the words of the operator.
-  func warn(_ text: String) {
+  package func warn(_ text: String) {
     warningCount += 1
     if warnings.count < Self.warningsMax { warnings.append(text) }
   }
 
+  /// Tells the operator, and keeps it for the record of the run.
+  package func tellAndRecord(_ notice: Notice, as text: String) {
+    warn(text)
+    notices.tell(notice)
+  }
+
+  /// Tells the operator what does not belong into the record of the run, or is in it already.
+  package func tell(_ notice: Notice) { notices.tell(notice) }
+
+  /// What shows how far the work is that begins now; its warnings are kept for the record of the run.
+  /// - Parameter source: `nil` where the run is about one only.
+  package func makeProgress(of source: SourceName? = nil) -> WatchedProgress {
+    WatchedProgress(notices.makeProgress(), watch: self, of: source)
+  }
+
   /// Does the work of a run. Its end is what is recorded, and is passed on as it was.
-  func run<Value>(_ work: () throws -> Value) throws -> Value {
+  package func run<Value>(_ work: () throws -> Value) throws -> Value {
     if isRecorded {
       let beginning = RunBeginning(command: command, host: machine.environment.hostName, began: began)
       for observer in observers { observer.began(beginning) }
@@ -107,27 +127,5 @@ final class RunWatch {
       seconds: machine.host.clock.uptime() - begun, status: status, failure: failure, warningCount: warningCount,
       warnings: warnings, parts: parts)
     for observer in observers { observer.ended(record) }
-  }
-}
-
-/// Writes runs into the journals of their sources.
-struct JournalWriter: RunObserver {
-  let repository: Repository
-
-  func ended(_ record: RunRecord) {
-    let journal = Journal(of: repository)
-    do {
-      for part in record.parts {
-        let entry = record.entry(of: part, isSealed: repository.sealed != nil)
-        for damage in try journal.append(entry, to: part.source) {
-          Console.error("holdfast: WARNING: \(damage.message); a new journal is begun")
-        }
-      }
-    } catch {
-      // A run that failed says why, and that it did: what else cannot be written is no news then.
-      guard record.failure == nil else { return }
-      let reason = (error as? any OperatorError)?.message ?? "\(error)"
-      Console.error("holdfast: WARNING: this run is not in the journal of the repository: \(reason)")
-    }
   }
 }

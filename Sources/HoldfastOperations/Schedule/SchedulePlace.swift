@@ -1,45 +1,45 @@
 internal import FoundationEssentials
-internal import HoldfastModel
-internal import HoldfastOperations
-internal import HoldfastSystem
+package import HoldfastModel
+internal import HoldfastReport
+package import HoldfastSystem
 
 /// One of the places that something can be scheduled in, and what lies there.
-struct SchedulePlace {
-  enum Kind: String {
+package struct SchedulePlace {
+  package enum Kind: String {
     case systemd
     case systemdOfUser = "systemd of this user"
     case cron
   }
 
   /// What a schedule consists of on disk.
-  struct Item: Equatable {
-    enum Content: Equatable {
+  package struct Item: Equatable {
+    package enum Content: Equatable {
       case text(String)
       /// By which systemd knows that a timer is to be started.
       case link(target: String)
     }
 
-    let path: Path
-    let content: Content
+    package let path: Path
+    package let content: Content
     var permissions: UInt32 = 0o644
   }
 
   /// A schedule that is installed, and what of it is not as it would be installed now.
-  struct Installed {
-    let schedule: Schedule
-    let place: SchedulePlace
-    let differing: [Path]
+  package struct Installed {
+    package let schedule: Schedule
+    package let place: SchedulePlace
+    package let differing: [Path]
   }
 
   private static let mark = "# Written by `holdfast schedule install`; `holdfast schedule remove` removes it."
   private static let running = Path("/run/systemd/system")
   private static let unfinished = ".holdfast-unfinished"
 
-  let kind: Kind
+  package let kind: Kind
   /// Of the units, or of the crontabs.
-  let directory: Path
+  package let directory: Path
   /// Whether its scheduler runs here, and has to be told.
-  let isLive: Bool
+  package let isLive: Bool
   private let machine: MachineContext
   private var files: FileSystem { machine.host.files }
 
@@ -47,7 +47,7 @@ struct SchedulePlace {
 
   /// All places where this user has a say.
   /// - Parameter root: the directory that is `/` for an image; `nil` for this machine.
-  static func all(_ machine: MachineContext, root: Path?) throws -> [SchedulePlace] {
+  package static func all(_ machine: MachineContext, root: Path?) throws -> [SchedulePlace] {
     let isLive = try root == nil && machine.host.files.statusIfPresent(of: running) != nil
     let top = root ?? .root
     guard root != nil || machine.environment.isRoot else {
@@ -61,7 +61,7 @@ struct SchedulePlace {
   }
 
   /// The one to install in: systemd where it runs, unless cron is asked for; in an image systemd.
-  static func chosen(_ machine: MachineContext, root: Path?, cron: Bool) throws -> SchedulePlace {
+  package static func chosen(_ machine: MachineContext, root: Path?, cron: Bool) throws -> SchedulePlace {
     let places = try all(machine, root: root)
     if cron || (root == nil && !places.contains(where: \.isLive)) {
       if let place = places.first(where: { $0.kind == .cron }) {
@@ -77,7 +77,7 @@ struct SchedulePlace {
 
   // MARK: What would be there
 
-  func items(_ schedule: Schedule) throws -> [Item] {
+  package func items(_ schedule: Schedule) throws -> [Item] {
     let settings = try "# " + Self.json(schedule)
     guard kind != .cron else {
       let place = Path("/etc/cron.d").appending(schedule.name.unit)
@@ -105,9 +105,7 @@ struct SchedulePlace {
   }
 
   private static func json(_ schedule: Schedule) throws -> String {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    return String(decoding: try encoder.encode(schedule), as: UTF8.self)
+    try JSONText.line(schedule)
   }
 
   /// The same on every run on this machine, another one on the next machine (FNV-1a of its name).
@@ -120,7 +118,7 @@ struct SchedulePlace {
 
   /// Those of its files that are there.
   /// - Throws: where one of them is somebody else's.
-  func present(_ name: ScheduleName) throws -> [Path] {
+  package func present(_ name: ScheduleName) throws -> [Path] {
     try items(below: name).compactMap { item in
       guard try files.statusIfPresent(of: item.path) != nil else { return nil }
       let isOurs =
@@ -130,7 +128,7 @@ struct SchedulePlace {
     }
   }
 
-  func installed() throws -> [Installed] {
+  package func installed() throws -> [Installed] {
     guard try files.statusIfPresent(of: directory) != nil else { return [] }
     let listing = try files.open(directory, .directoryFollowingLinks).listing()
     var found: [Installed] = []
@@ -178,7 +176,7 @@ struct SchedulePlace {
   // MARK: Acting
 
   /// Each file appears whole.
-  func write(_ item: Item) throws {
+  package func write(_ item: Item) throws {
     guard let parent = item.path.parent else { return }
     try files.makeDirectories(parent, permissions: 0o755)
     let directory = try files.open(parent, .directoryFollowingLinks)
@@ -200,7 +198,7 @@ struct SchedulePlace {
     try directory.synchronizeDirectory()
   }
 
-  func remove(_ path: Path) throws {
+  package func remove(_ path: Path) throws {
     try files.removeFile(path)
     if let parent = path.parent { try files.open(parent, .directoryFollowingLinks).synchronizeDirectory() }
   }
@@ -208,7 +206,7 @@ struct SchedulePlace {
   // MARK: systemd
 
   /// - Throws: where systemd is there to ask, and does not know when that is.
-  func checkCadence(_ cadence: Cadence, _ cancellation: Cancellation) throws {
+  package func checkCadence(_ cadence: Cadence, _ cancellation: Cancellation) throws {
     guard kind != .cron else { return }
     // What is asked holds no quote: see `Cadence`.
     let question = "command -v systemd-analyze || exit 0; systemd-analyze calendar '\(cadence.calendar)'"
@@ -221,17 +219,17 @@ struct SchedulePlace {
 
   private var systemctl: String { kind == .systemdOfUser ? "systemctl --user" : "systemctl" }
 
-  func commandsToStart(_ name: ScheduleName) -> [String] {
+  package func commandsToStart(_ name: ScheduleName) -> [String] {
     ["\(systemctl) daemon-reload", "\(systemctl) restart \(SystemdUnits.timer(name))"]
   }
 
   /// Before the files go.
-  func commandToStop(_ name: ScheduleName) -> String { "\(systemctl) stop \(SystemdUnits.timer(name))" }
+  package func commandToStop(_ name: ScheduleName) -> String { "\(systemctl) stop \(SystemdUnits.timer(name))" }
 
-  var commandToForget: String { "\(systemctl) daemon-reload" }
+  package var commandToForget: String { "\(systemctl) daemon-reload" }
 
   /// When it runs next, in the words of systemd; empty where it cannot be asked.
-  func nextTimes(_ schedule: Schedule, _ cancellation: Cancellation) -> [String] {
+  package func nextTimes(_ schedule: Schedule, _ cancellation: Cancellation) -> [String] {
     guard kind != .cron else { return [] }
     let command =
       isLive

@@ -1,0 +1,66 @@
+internal import HoldfastArchive
+internal import HoldfastEngine
+internal import HoldfastModel
+internal import HoldfastOperations
+internal import HoldfastReport
+internal import HoldfastSystem
+
+/// Prints what runs tell: notices and progress on standard error, and how the steps of configured sources ended on
+/// standard output, unless that is for JSON.
+final class ConsoleObserver: SourceRunObserver {
+  private let output: OutputOptions
+  private let clock: Clock
+
+  init(_ output: OutputOptions, clock: Clock) { (self.output, self.clock) = (output, clock) }
+
+  func tell(_ notice: Notice) {
+    let source = notice.source.map { "\($0): " } ?? ""
+    switch notice.kind {
+    case .warning: Console.error("holdfast: \(source)WARNING: \(notice.text)")
+    case .incomplete: Console.error("holdfast: \(source)INCOMPLETE: \(notice.text)")
+    case .anomaly: Console.error("holdfast: \(source)ANOMALY: \(notice.text)")
+    case .damage: Console.error("holdfast: \(source)DAMAGED: \(notice.text)")
+    case .refusal: Console.error("holdfast: \(source)\(notice.text)")
+    case .hint: Console.error("HINT: \(notice.text)")
+    }
+  }
+
+  func makeProgress() -> any RunProgress {
+    ConsoleProgress(isQuiet: output.quiet, isTerminal: Console.isErrorTerminal, clock: clock)
+  }
+
+  func planned(_ report: SourceRun.Report, isDryRun: Bool) {
+    if isDryRun {
+      for line in report.plan?.lines ?? [] { say("\(report.source): \(StepText.words(line.step)): \(line.reason)") }
+    }
+    if let failure = report.failure { tellWhy(failure) }
+    if let idle = report.plan?.idleReason { say("\(report.source): no snapshot: \(idle)") }
+  }
+
+  func ended(_ step: SourceRun.Done, of source: SourceName) {
+    let outcome = step.outcome
+    guard outcome.status != .locked else {
+      return say("\(source): left to another run: \(outcome.error?.message ?? outcome.summary)")
+    }
+    tellWhy(outcome)
+    say("\(source): \(outcome.summary) (\(step.line.reason))")
+  }
+
+  /// Why something failed, where it did.
+  func tellWhy(_ outcome: SourceOutcome) {
+    if let error = outcome.error { Console.error("holdfast: \(outcome.source): \(error)") }
+  }
+
+  /// A line of the result, for people.
+  func say(_ text: String) { if !output.json, !output.quiet { Console.output(text) } }
+}
+
+extension OutputOptions {
+  func observer(_ machine: MachineContext) -> ConsoleObserver { ConsoleObserver(self, clock: machine.host.clock) }
+
+  /// The watch of a command that makes one run.
+  func watch(_ command: RunCommand, _ machine: MachineContext, isDryRun: Bool = false) -> RunWatch {
+    RunWatch(
+      command, machine, notices: observer(machine), isDryRun: isDryRun, notifying: NotificationHistory())
+  }
+}

@@ -1,0 +1,34 @@
+internal import HoldfastModel
+internal import HoldfastSystem
+internal import Synchronization
+
+/// What one command has told already, over all its runs.
+package final class NotificationHistory: Sendable {
+  private struct Told {
+    var begun: Set<HTTPAddress> = []
+    var failed: Set<HTTPAddress> = []
+    var reasons: Set<String> = []
+  }
+
+  private let told = Mutex(Told())
+
+  package init() {}
+
+  /// Whether nobody was told of a reason yet.
+  func isNews(_ reason: String) -> Bool { told.withLock { $0.reasons.insert(reason).inserted } }
+
+  /// Whether a target is to hear of this, after what it has heard. What is pinged hears of the first beginning, and of
+  /// no success after a failure.
+  func shallHear(_ target: NotificationTarget, _ notification: Notification) -> Bool {
+    guard case .ping(let address) = target.way else { return true }
+    return told.withLock { told in
+      switch notification.event {
+      case .start: return told.begun.insert(address).inserted
+      case .success: return !told.failed.contains(address)
+      case .failure, .incomplete:
+        told.failed.insert(address)
+        return true
+      }
+    }
+  }
+}

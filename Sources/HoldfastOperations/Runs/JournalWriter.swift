@@ -1,0 +1,26 @@
+internal import HoldfastArchive
+internal import HoldfastModel
+internal import HoldfastRepository
+
+/// Writes runs into the journals of their sources.
+struct JournalWriter: RunObserver {
+  let repository: Repository
+  let notices: any NoticeObserver
+
+  func ended(_ record: RunRecord) {
+    let journal = Journal(of: repository)
+    do {
+      for part in record.parts {
+        let entry = record.entry(of: part, isSealed: repository.sealed != nil)
+        for damage in try journal.append(entry, to: part.source) {
+          notices.tell(Notice(.warning, "\(damage.message); a new journal is begun"))
+        }
+      }
+    } catch {
+      // A run that failed says why, and that it did: what else cannot be written is no news then.
+      guard record.failure == nil else { return }
+      let reason = (error as? any OperatorError)?.message ?? "\(error)"
+      notices.tell(Notice(.warning, "this run is not in the journal of the repository: \(reason)"))
+    }
+  }
+}

@@ -1,0 +1,129 @@
+package import HoldfastArchive
+package import HoldfastConfiguration
+internal import HoldfastEngine
+package import HoldfastModel
+internal import HoldfastSystem
+
+/// How the run of one source ended.
+package struct SourceOutcome {
+  package let source: SourceName
+  package var status = ExitStatus.done
+  /// What was done, in a line.
+  package var summary: String
+  /// Why it failed, where it did.
+  package var error: (any OperatorError)?
+
+  package init(
+    source: SourceName, status: ExitStatus = .done, summary: String, error: (any OperatorError)? = nil
+  ) {
+    (self.source, self.status, self.summary, self.error) = (source, status, summary, error)
+  }
+}
+
+/// Runs over configured sources, one after the other: a source that fails does not stop the others.
+package struct ConfiguredRun {
+  package let settings: Settings
+  package let machine: MachineContext
+  let observer: any SourceRunObserver
+  /// Whoever is pinged sees all runs as one.
+  private let history = NotificationHistory()
+
+  package init(settings: Settings, machine: MachineContext, observer: any SourceRunObserver) {
+    (self.settings, self.machine, self.observer) = (settings, machine, observer)
+  }
+
+  /// - Parameter names: of which sources; none for all.
+  package func sources(_ names: [SourceName]) throws -> [SourceSettings] {
+    guard !settings.sources.isEmpty else {
+      throw EngineError(
+        "no source is configured in \(settings.files.map(\.description).joined(separator: ", "))",
+        hint: "Name one below sources: `orders: {path: /srv/orders}`.", exitStatus: .usage)
+    }
+    guard !names.isEmpty else { return settings.sources }
+    return try names.map { name in
+      guard let known = settings.source(name.text) else {
+        throw EngineError(
+          "no source \(name) is configured",
+          hint: "There can be \(settings.sources.map(\.name.text).joined(separator: ", ")).",
+          exitStatus: .usage)
+      }
+      return known
+    }
+  }
+
+  /// Goes through all of them, unless a signal ends it.
+  /// - Returns: how all ended.
+  package func forEach(_ sources: [SourceSettings], _ run: (SourceSettings) -> SourceOutcome) -> [SourceOutcome] {
+    var outcomes: [SourceOutcome] = []
+    for source in sources {
+      let outcome = run(source)
+      outcomes.append(outcome)
+      if outcome.status == .interrupted { break }
+    }
+    return outcomes
+  }
+
+  /// Every run of a command on a configured source goes through here: whoever is to be told of it is added to its watch.
+  package func run(
+    _ command: RunCommand, _ source: SourceSettings, isDryRun: Bool,
+    _ work: (RunWatch) throws -> SourceOutcome
+  ) -> SourceOutcome {
+    let watch = RunWatch(command, machine, notices: observer, isDryRun: isDryRun, notifying: history)
+    do {
+      return try watch.run {
+        let outcome = try work(watch)
+        watch.status = outcome.status
+        return outcome
+      }
+    } catch {
+      let known = error as? any OperatorError ?? EngineError("\(error)", hint: nil)
+      return SourceOutcome(
+        source: source.name, status: known.exitStatus, summary: "failed: \(known.message)", error: known)
+    }
+  }
+
+  /// The status of all: the worst of any.
+  package static func status(of outcomes: [SourceOutcome]) -> ExitStatus {
+    let order: [ExitStatus] = [
+      .done, .repairableDamage, .incomplete, .objectiveMissed, .locked, .usage, .wrongKey, .noRepository, .failed,
+      .fetchFailed,
+      .dataLoss,
+      .interrupted,
+    ]
+    return order.last { status in outcomes.contains { $0.status == status } } ?? .done
+  }
+
+  // MARK: What is due
+
+  /// Does what is due. Every source is captured before any is looked after: the merge or the proof of one keeps no
+  /// other waiting. The observer is told of every step.
+  /// - Parameter request: what the command line says of keys.
+  /// - Returns: what came of the sources that could be planned, or not, before a signal ended it.
+  package func performDue(_ sources: [SourceSettings], _ request: RepositoryRequest) -> [SourceRun.Report] {
+    var runs = sources.map { SourceRun(source: $0, run: self, request: request) }
+    for index in runs.indices {
+      runs[index].capture()
+      observer.planned(runs[index].report, isDryRun: false)
+      if runs[index].report.status == .interrupted { return Self.planned(runs) }
+    }
+    for index in runs.indices {
+      runs[index].lookAfter()
+      if runs[index].report.status == .interrupted { return Self.planned(runs) }
+    }
+    return Self.planned(runs)
+  }
+
+  /// Finds out what is due, and does nothing.
+  package func planDue(_ sources: [SourceSettings], _ request: RepositoryRequest) -> [SourceRun.Report] {
+    sources.map { source in
+      var run = SourceRun(source: source, run: self, request: request)
+      run.preview()
+      observer.planned(run.report, isDryRun: true)
+      return run.report
+    }
+  }
+
+  private static func planned(_ runs: [SourceRun]) -> [SourceRun.Report] {
+    runs.map(\.report).filter { $0.plan != nil || $0.failure != nil }
+  }
+}
