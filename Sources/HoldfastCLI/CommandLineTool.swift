@@ -5,10 +5,9 @@ internal import HoldfastOperations
 internal import HoldfastReport
 internal import HoldfastSystem
 
-/// The program: parses, runs, and is the one place where an error becomes a message and an exit status.
+/// The program: parses, runs, and turns an error into a message and an exit status. Nothing else does that.
 package enum CommandLineTool {
-  /// Does what the command line of this process asks for.
-  /// - Returns: the exit status.
+  /// Runs the command line of this process.
   package static func run() -> Int32 { run(CommandLineWords.arguments) }
 
   private static func run(_ arguments: [String]) -> Int32 {
@@ -18,12 +17,12 @@ package enum CommandLineTool {
       if let lost = Console.lostOutput { throw lost }
       return ExitStatus.done.rawValue
     } catch let end as NoSuchWAL {
-      // Alone among the failures of `wal fetch` it must not look like one to PostgreSQL.
+      // The only failure of `wal fetch` that must not look like a failure to PostgreSQL.
       Console.error("holdfast: \(end)")
       return end.exitStatus.rawValue
     } catch {
       if Candidates.areAskedFor(by: arguments), Holdfast.exitCode(for: error) != .success {
-        // Whoever types is not interrupted.
+        // Completion must not disturb somebody who is typing.
         return ExitStatus.failed.rawValue
       }
       let status = end(error)
@@ -40,17 +39,17 @@ package enum CommandLineTool {
     if let outcome = error as? NagiosOutcome { return outcome.status.rawValue }
     guard let known = error as? any OperatorError else { return report(error) }
     if let refused = known as? SystemError, refused.isBrokenPipe { return ExitStatus.failed.rawValue }
-    // That another run is at work is what a schedule expects now and then, and no news.
+    // A scheduled run expects to find another one at work now and then, so it is not reported.
     if known.exitStatus == .locked, ProcessEnvironment.ofThisProcess.isScheduled { return known.exitStatus.rawValue }
     Console.error("holdfast: \(known)")
     return known.exitStatus.rawValue
   }
 
-  /// What the argument parser has to say: help on standard output, everything else is wrong usage.
+  /// The messages of the argument parser: help on standard output; everything else is wrong usage.
   private static func report(_ error: any Error) -> Int32 {
     let text = Holdfast.fullMessage(for: error)
     if Holdfast.exitCode(for: error) == .success {
-      // Which libraries there are is looked at only when somebody wants to know.
+      // The libraries are loaded only when somebody asks for their versions.
       Console.output(text == Program.nameAndVersion ? VersionText.text : text)
       return ExitStatus.done.rawValue
     }

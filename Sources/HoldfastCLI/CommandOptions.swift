@@ -3,7 +3,7 @@ internal import HoldfastModel
 internal import HoldfastSource
 internal import HoldfastSystem
 
-/// A command in the place of the directory that is backed up.
+/// A command whose output is backed up instead of a directory.
 struct CommandOptions: ParsableArguments {
   private static let standardFileName = "stdin"
 
@@ -18,10 +18,10 @@ struct CommandOptions: ParsableArguments {
 
   var shell: ShellCommand? { fromCommand.map { ShellCommand($0) } }
 
-  /// What takes the output, where there is a command.
+  /// The file that takes the output; `nil` without a command.
   var file: Path? { fromCommand.map { _ in Path(fileName ?? Self.standardFileName) } }
 
-  /// - Parameter hasDirectoryOptions: whether something is asked for that makes sense for a directory only.
+  /// - Parameter hasDirectoryOptions: whether options are given that only make sense for a directory.
   func check(source: String?, name: SourceName?, hasDirectoryOptions: Bool) throws {
     guard let fromCommand else {
       guard fileName == nil else { throw ValidationError("--file-name is for --from-command.") }

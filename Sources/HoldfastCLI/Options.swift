@@ -6,7 +6,7 @@ internal import HoldfastRepository
 internal import HoldfastStore
 internal import HoldfastSystem
 
-/// Where the repository is.
+/// Chooses the repository.
 struct RepositoryOptions: ParsableArguments {
   @Option(
     name: [.short, .long],
@@ -26,16 +26,16 @@ struct RepositoryOptions: ParsableArguments {
       valueName: "digest"))
   var expectKeyring: String?
 
-  /// What the command begins with.
+  /// The context of the command.
   func machine() -> MachineContext { MachineContext.ofThisProcess(config: config) }
 
-  /// The repository that is meant, with the keys that the command needs.
+  /// The chosen repository, with the keys that the command needs.
   /// - Parameters:
-  ///   - identity: for what opens what is sealed.
-  ///   - writer: for what signs.
+  ///   - identity: the options of identities, which open sealed objects.
+  ///   - writer: the options of the writer key, which signs.
   ///   - asks: whether a passphrase may be asked for on the terminal.
-  ///   - source: of which source, for whoever has configured several repositories.
-  /// - Throws: with exit status 2 when none is named.
+  ///   - source: the source that is meant, if several repositories are configured.
+  /// - Throws: with exit status 2 when no repository is named.
   func context(
     _ machine: MachineContext, identity: IdentityOptions? = nil, writer: WriterOptions? = nil, asks: Bool = false,
     of source: SourceName? = nil
@@ -44,7 +44,7 @@ struct RepositoryOptions: ParsableArguments {
       request(machine, identity: identity, writer: writer, asks: asks), on: machine, of: source)
   }
 
-  /// What the command line says of the repository and its keys.
+  /// The repository and its keys as the command line names them.
   func request(
     _ machine: MachineContext, identity: IdentityOptions? = nil, writer: WriterOptions? = nil, asks: Bool = false
   ) -> RepositoryRequest {
@@ -64,13 +64,13 @@ struct RepositoryOptions: ParsableArguments {
 }
 
 extension RepositoryContext {
-  /// Opens it; what does not keep it from being opened is told on standard error.
+  /// Opens it; warnings go to standard error.
   func open(limit: RateLimit? = nil, olderCopy: Bool = false) throws -> Repository {
     try open(limit: limit, olderCopy: olderCopy) { Console.error("holdfast: WARNING: \($0)") }
   }
 }
 
-/// What every command understands about its output.
+/// The options of every command for its output.
 struct OutputOptions: ParsableArguments {
   @Flag(name: .long, help: "Print results as JSON on standard output.")
   var json = false
@@ -79,7 +79,7 @@ struct OutputOptions: ParsableArguments {
   var quiet = false
 }
 
-/// Whether what this machine remembers counts.
+/// Accepts an older copy of the repository.
 struct CopyOptions: ParsableArguments {
   @Flag(
     help:
@@ -88,7 +88,7 @@ struct CopyOptions: ParsableArguments {
   var olderCopy = false
 }
 
-/// How fast to read.
+/// Limits the rate of reading.
 struct RateOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
@@ -107,7 +107,7 @@ extension ByteRate: ExpressibleByArgument {
   package init?(argument: String) { self.init(argument) }
 }
 
-/// Of which source.
+/// Chooses a source.
 struct SourceOptions: ParsableArguments {
   @Option(name: .long, help: ArgumentHelp("Only snapshots of this source.", valueName: "name"))
   var name: SourceName?

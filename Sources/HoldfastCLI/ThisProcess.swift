@@ -6,7 +6,7 @@ internal import HoldfastOperations
 internal import HoldfastSystem
 
 extension MachineContext {
-  /// What this process finds around it.
+  /// The context of this process.
   /// - Parameter config: the file of `--config`.
   static func ofThisProcess(config: String? = nil) -> MachineContext {
     MachineContext(host: ThisProcess.makeHost(), environment: .ofThisProcess, configurationFile: config)
@@ -24,9 +24,9 @@ extension ProcessEnvironment {
   }
 }
 
-/// What a process does for itself, before anything else runs.
+/// Prepares the process before anything else runs.
 enum ThisProcess {
-  /// Where this program lies.
+  /// The path of this program.
   static func program(_ host: Host) throws -> Path {
     do throws(SystemError) {
       return try host.files.resolve(Path("/proc/self/exe"))
@@ -38,7 +38,7 @@ enum ThisProcess {
     }
   }
 
-  /// What this machine is called, for people.
+  /// The name of this machine, for people.
   fileprivate static func hostName() -> String {
     var bytes = [CChar](repeating: 0, count: 65)
     guard gethostname(&bytes, bytes.count - 1) == 0 else { return "first" }
@@ -61,19 +61,19 @@ enum ThisProcess {
       scratchDirectories: [temporary, Path("/tmp"), Path("/var/tmp"), Path("/dev/shm")])
   }
 
-  /// Whoever starts us may have closed them. Then the next file that is opened gets the number, and messages would be written into it:
-  /// into the repository, say.
+  /// Opens standard descriptors that the parent has closed. Otherwise the next opened file would get the number, and
+  /// messages would be written to it, such as into the repository.
   private static func occupyStandardDescriptors() {
     for descriptor in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO] where fcntl(descriptor, F_GETFD) < 0 {
-      // The lowest free number is taken, and those below are taken already.
+      // open(2) takes the lowest free number, and those below are taken.
       _ = open("/dev/null", O_RDWR)
     }
   }
 
-  /// Whoever starts us may ignore SIGCHLD, and we inherit that: then the kernel tells nobody how a command has ended (wait(2)).
+  /// Resets SIGCHLD, which may be inherited as ignored: then the kernel reports no exit status of a child (wait(2)).
   private static func waitForChildren() { signal(SIGCHLD, SIG_DFL) }
 
-  /// A deep source needs an open directory a level.
+  /// A deep source needs an open directory for each level.
   private static func raiseOpenFileLimit() {
     var limit = rlimit()
     guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }

@@ -1,7 +1,7 @@
 package import HoldfastModel
 package import HoldfastSystem
 
-/// A secret that the configuration names the file of, or has in it.
+/// A secret in the configuration: its file, or the secret itself.
 package struct Secret: Hashable, Sendable {
   package enum Origin: Hashable, Sendable {
     case text(String)
@@ -9,10 +9,10 @@ package struct Secret: Hashable, Sendable {
   }
 
   package let origin: Origin
-  /// Where the configuration says so; `nil` where it does not.
+  /// The position in the configuration; `nil` when it is not from a file.
   package let place: Place?
 
-  /// The secret itself: one line, without the white space around it.
+  /// The secret itself: one line, without white space at its ends.
   package func read(_ files: FileSystem) throws(Mistake) -> String {
     switch origin {
     case .text(let text): return text
@@ -36,7 +36,7 @@ struct SecretFile {
   let path: Path
   let place: Place?
 
-  /// - Throws: what is wrong with the file, at the place where it is named.
+  /// - Throws: what is wrong with the file, at the position where it is named.
   func check(_ files: FileSystem) throws(Mistake) { _ = try open(files) }
 
   func read(_ files: FileSystem) throws(Mistake) -> [UInt8] {

@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// Who runs this.
+/// The user that runs this.
 enum UserID {
   static var own: UInt32 { geteuid() }
 }

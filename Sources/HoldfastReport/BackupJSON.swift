@@ -33,7 +33,7 @@ package struct BadPagesJSON: Encodable {
   let pages: [UInt64]
 }
 
-/// How the backup of one of several sources ended.
+/// The outcome of the backup of one of several sources.
 package struct BackupOutcomeJSON: Encodable {
   let source: String
   let status: Int32

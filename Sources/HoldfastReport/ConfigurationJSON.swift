@@ -1,4 +1,4 @@
-/// What is configured, by name, as `config check --json` shows it.
+/// The names in the configuration, as `config check --json` shows them.
 package struct ConfigurationJSON: Encodable {
   let files: [String]
   let repositories: [String]
@@ -11,7 +11,7 @@ package struct ConfigurationJSON: Encodable {
   }
 }
 
-/// Every value that is in effect, as `config show --json` shows it.
+/// All values in effect, as `config show --json` shows them.
 package struct SettingsJSON: Encodable {
   package struct Value: Encodable {
     let key: [String]

@@ -1,7 +1,7 @@
 package import HoldfastEngine
 internal import HoldfastModel
 
-/// What differs at one path, as `diff --json` shows it.
+/// The difference at one path, as `diff --json` shows it.
 package struct DifferenceJSON: Encodable {
   let change: String
   let path: String
@@ -14,7 +14,7 @@ package struct DifferenceJSON: Encodable {
   }
 }
 
-/// What differs at one path, for people.
+/// The difference at one path, for people.
 package enum DifferenceLine {
   package static func text(_ difference: Difference) -> String {
     "\(mark(difference.kind)) \(difference.path)\(sizes(difference))"

@@ -11,7 +11,7 @@ package struct EntryJSON: Encodable {
   let modified: String
   let size: UInt64?
   let consistency: String?
-  /// Of a file of class bad-pages.
+  /// For a file of class bad-pages.
   let badPages: [UInt64]?
   let target: String?
   let digest: String?

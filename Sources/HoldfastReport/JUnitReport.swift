@@ -2,7 +2,7 @@ internal import HoldfastArchive
 package import HoldfastEngine
 internal import HoldfastModel
 
-/// The result of a verify as JUnit XML: a test case a snapshot.
+/// The result of a verify as JUnit XML, with one test case for each snapshot.
 package enum JUnitReport {
   package static func xml(_ report: Verify.Report) -> String {
     let logFailures = report.logs.count { !$0.findings.isEmpty }
@@ -16,7 +16,7 @@ package enum JUnitReport {
     ]
     let closed = report.snapshots.count { $0.isClosed } + report.logs.count { $0.isClosed }
     if closed > 0 {
-      // Of these nothing that is sealed was read: who reads the report must not take them for proved as a whole.
+      // Nothing sealed was read of these snapshots: the report must not suggest that they were verified completely.
       lines += ["  <properties>", #"    <property name="closed" value="\#(closed)"/>"#, "  </properties>"]
     }
     for result in report.snapshots {

@@ -2,7 +2,7 @@ package import HoldfastArchive
 internal import HoldfastCodec
 internal import HoldfastModel
 
-/// A revision of the keyring: what is public of it.
+/// The public parts of a keyring revision.
 package struct KeyringJSON: Encodable {
   struct Recipient: Encodable {
     let id: String

@@ -3,7 +3,7 @@ package import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// The log of one cluster as `wal status --json` shows it.
+/// The archived WAL of one cluster, as `wal status --json` shows it.
 package struct LogJSON: Encodable {
   struct Gap: Encodable {
     let first: String
@@ -27,17 +27,17 @@ package struct LogJSON: Encodable {
     let timeline: UInt32?
     let end: LogSequenceNumber?
     let lastTransaction: String?
-    /// Where the log has a gap behind that: what is missing.
+    /// The missing segment, when the WAL has a gap.
     let missing: String?
-    /// Where a part of the log begins that no server replays.
+    /// Where a part of the WAL begins that no server replays.
     let minimalFrom: LogSequenceNumber?
-    /// Where its records cannot be followed any more, though more is archived.
+    /// Where its records become invalid, although more is archived.
     let brokenAt: LogSequenceNumber?
   }
 
   let source: String
   let system: String
-  /// Whether it is sealed and no identity was named: then times and reaches are not known.
+  /// Whether it is sealed and no identity was given: then times and reach are not known.
   let closed: Bool
   let timelines: [Timeline]
   let otherFiles: UInt64

@@ -3,7 +3,7 @@ package import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// What is archived of the log of a cluster, for people.
+/// The archived WAL of a cluster, for people.
 package enum LogText {
   package static func lines(of log: WALStatus.Log) -> [String] {
     var lines = ["\(log.source), cluster \(log.system)"]

@@ -16,7 +16,7 @@ package struct PinJSON: Encodable {
   package init(_ snapshot: Identifier, pinned: Bool) { (id, self.pinned) = (snapshot.description, pinned) }
 }
 
-/// That the anomalies of a snapshot are accepted, as `accept --json` shows it.
+/// Whether the anomalies of a snapshot are accepted, as `accept --json` shows it.
 package struct AcceptedJSON: Encodable {
   let id: String
   let accepted = true

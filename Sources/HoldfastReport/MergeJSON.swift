@@ -5,10 +5,10 @@ internal import HoldfastRepository
 
 /// A merge as `--json` shows it.
 package struct MergeJSON: Encodable {
-  /// The new full; absent where nothing was committed.
+  /// The new full; absent when nothing was committed.
   let snapshot: SnapshotJSON?
   let committed: Bool
-  /// What was merged.
+  /// The ID of the merged snapshot.
   let merged: String
   let chain: [String]
   let readFrames: UInt64

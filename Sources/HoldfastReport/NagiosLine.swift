@@ -1,7 +1,8 @@
 package import HoldfastEngine
 internal import HoldfastModel
 
-/// `holdfast status --nagios`: one line as the guidelines for Nagios plugins have it, with performance data behind a bar.
+/// `holdfast status --nagios`: one line according to the guidelines for Nagios plugins, with performance data after a
+/// bar.
 package struct NagiosLine {
   package let status: NagiosStatus
   package let text: String

@@ -1,16 +1,16 @@
 internal import HoldfastModel
 
-/// How far a phase of long work is, in one line.
+/// The progress of a phase of long work, in one line.
 package struct ProgressLine {
   private let phase: String
-  /// What was worked on.
+  /// Bytes that were worked on.
   private let bytes: UInt64
-  /// What needed no work.
+  /// Bytes that needed no work.
   private let skippedBytes: UInt64
-  /// `nil` where nobody can tell.
+  /// `nil` when it is not known.
   private let totalBytes: UInt64?
   private let files: UInt64
-  /// Since the phase began.
+  /// Seconds since the phase began.
   private let seconds: Double
 
   package init(
@@ -21,12 +21,13 @@ package struct ProgressLine {
     (self.totalBytes, self.files, self.seconds) = (totalBytes, files, seconds)
   }
 
-  /// `reading  234.1 MiB of 505 MiB  12 files  380 MiB/s  2 s left`: the rate is that of the work, the rest is counted with what is skipped.
+  /// `reading  234.1 MiB of 505 MiB  12 files  380 MiB/s  2 s left`: the rate counts only work; the time left also
+  /// counts what is skipped.
   package var text: String {
     let done = bytes.saturatingAdding(skippedBytes)
     guard done > 0 || files > 0 || totalBytes != nil else { return phase }
     var parts = [phase, Amount.bytes(done)]
-    // An estimate that has proved too low says nothing.
+    // An estimate that was too low is not shown.
     let total = totalBytes.flatMap { $0 >= done && $0 > 0 ? $0 : nil }
     if let total { parts[1] += " of " + Amount.bytes(total) }
     if files > 0 { parts.append(Amount.count(files, "file")) }

@@ -2,7 +2,8 @@ package import HoldfastEngine
 package import HoldfastModel
 internal import HoldfastRepository
 
-/// `holdfast status --prometheus`: metrics in the text format, in base units, without timestamps. What is unknown has no sample.
+/// `holdfast status --prometheus`: metrics in the text format, in base units, without timestamps. Unknown values have
+/// no sample.
 package struct PrometheusText {
   package private(set) var text = ""
 
@@ -92,7 +93,7 @@ package struct PrometheusText {
     add(name, help, statuses.map { (["source": $0.name.text], value($0)) })
   }
 
-  /// A gauge with its samples; nothing where there are none.
+  /// Adds a gauge with its samples; nothing without samples.
   mutating func add(_ name: String, _ help: String, _ samples: [(labels: [String: String], value: Double?)]) {
     let lines = samples.compactMap { sample in
       sample.value.map { value in
@@ -109,7 +110,7 @@ package struct PrometheusText {
     label.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing("\n", with: "\\n")
   }
 
-  /// Whole numbers without a point.
+  /// Whole numbers are written without a decimal point.
   static func number(_ value: Double) -> String {
     value.rounded() == value && abs(value) < 9e15 ? String(Int64(value)) : String(value)
   }

@@ -10,11 +10,11 @@ package struct PruneJSON: Encodable {
     let source: String
     let kind: String
     let time: String
-    /// `keep`, `remove`, `wait` (it was removed before) or `collect`.
+    /// `keep`, `remove`, `wait` (removed earlier) or `collect`.
     let fate: String
     let reasons: [String]
     let bytes: UInt64
-    /// Until it is collected, where that is known.
+    /// Seconds until it is collected, when that is known.
     let secondsLeft: Double?
   }
 
@@ -25,12 +25,12 @@ package struct PruneJSON: Encodable {
     let exitStatus: Int32
   }
 
-  /// What goes of an archived log.
+  /// What is removed of an archived WAL.
   struct Log: Encodable {
     let source: String
     let system: String
     let files: Int
-    /// Of files that stay, each with a sound one beside it.
+    /// Damaged copies of files that stay, each with a sound copy.
     let damagedCopies: Int
     let bytes: UInt64
   }

@@ -1,7 +1,7 @@
 internal import HoldfastEngine
 internal import HoldfastModel
 
-/// How many snapshots, and how many bytes, go which way.
+/// The number and the bytes of snapshots for each action.
 struct PruneSums {
   var kept = (count: 0, bytes: UInt64(0))
   var removed = (count: 0, bytes: UInt64(0))

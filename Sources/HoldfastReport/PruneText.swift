@@ -3,7 +3,7 @@ package import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// What a prune did, or would do, for people.
+/// The result of a prune, for people.
 package struct PruneText {
   package private(set) var lines: [String] = []
 
@@ -34,7 +34,7 @@ package struct PruneText {
         for line in what { table.add(["  " + verb, "", "log", "", "", line]) }
       }
     }
-    // Of what was refused there is nothing to sum up: "kept 0" would be read as a loss.
+    // A refused source has nothing to sum up: "kept 0" would look like a loss.
     guard report.sources.isEmpty || report.sources.contains(where: { $0.refusal == nil }) else { return }
     lines = table.lines.map { $0.trimmingTrailingBlanks() } + [Self.summary(report)]
   }

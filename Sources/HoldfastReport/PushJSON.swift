@@ -1,13 +1,13 @@
 package import HoldfastEngine
 internal import HoldfastModel
 
-/// A file of the log that was archived, as `wal push --json` shows it.
+/// An archived WAL file, as `wal push --json` shows it.
 package struct PushJSON: Encodable {
   let file: String
   let system: String
   let alreadyArchived: Bool
   let storedBytes: UInt64
-  /// Damaged copies in whose place it stands.
+  /// Number of damaged copies that it replaces.
   let replaced: Int
 
   package init(_ report: WALPush.Report) {

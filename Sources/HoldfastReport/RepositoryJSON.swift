@@ -7,7 +7,7 @@ package struct RepositoryJSON: Encodable {
   let sealed: Bool
   let keyring: String?
 
-  /// - Parameter keyring: the digest of its keyring; `nil` where it is not sealed.
+  /// - Parameter keyring: the digest of its keyring; `nil` when it is not sealed.
   package init(_ id: Identifier, location: String, keyring: Digest?) {
     repository = id.description
     self.location = location

@@ -22,10 +22,10 @@ package struct RestoreJSON: Encodable {
   let writtenBytes: UInt64
   let removed: [String]
   let leftAlone: [String]
-  /// With all that lies in directories among them.
+  /// With the contents of removed directories.
   let removedEntries: UInt64
   let removedBytes: UInt64
-  /// Of a dry run: why it would be refused without --yes.
+  /// In a dry run: why it would be refused without --yes.
   let refusal: String?
   let problems: [ProblemJSON]
   let seconds: Double
@@ -61,9 +61,9 @@ package struct RecoveryJSON: Encodable {
   let lastSegment: String
   let segments: UInt64
   let settings: [String]
-  /// What the server needs at least as much of.
+  /// The least values of settings that the server needs.
   let minima: [String: Int32]
-  /// What the recovery makes, and where.
+  /// The tablespaces that the recovery makes, with their directories.
   let tablespaces: [String: String]
 
   package init(_ settings: RecoverySettings) {

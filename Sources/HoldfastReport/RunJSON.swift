@@ -1,13 +1,13 @@
 package import HoldfastEngine
 package import HoldfastModel
 
-/// What a run did for one source, or would do.
+/// The result of a run on one source, or what it would do.
 package struct RunJSON: Encodable {
   struct Step: Encodable {
     /// `full`, `differential`, `incremental`, `merge`, `merge-elsewhere`, `prune` or `prove`.
     let step: String
     let reason: String
-    /// Absent where it was not done.
+    /// Absent when the step was not done.
     let status: Int32?
     let summary: String?
   }
@@ -15,14 +15,14 @@ package struct RunJSON: Encodable {
   let source: String
   let status: Int32
   let error: String?
-  /// Why no snapshot was due, where that is so.
+  /// Why no snapshot was due; absent when one was.
   let idle: String?
   let steps: [Step]
 
   /// - Parameters:
   ///   - error: the first of its failures.
-  ///   - plan: what was due; `nil` where nothing could be planned.
-  ///   - outcome: how a line of the plan ended, where it was done.
+  ///   - plan: what was due; `nil` when nothing could be planned.
+  ///   - outcome: the outcome of a line of the plan, if it was done.
   package init(
     _ source: SourceName, status: ExitStatus, error: String?, plan: RunPlan?,
     outcome: (RunPlan.Line) -> (status: ExitStatus, summary: String)?

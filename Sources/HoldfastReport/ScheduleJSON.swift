@@ -1,4 +1,4 @@
-/// A schedule that is installed, as `schedule show --json` shows it.
+/// An installed schedule, as `schedule show --json` shows it.
 package struct ScheduleJSON<Schedule: Encodable>: Encodable {
   let schedule: Schedule
   let by: String
@@ -12,7 +12,7 @@ package struct ScheduleJSON<Schedule: Encodable>: Encodable {
   }
 }
 
-/// What an installation or a removal did, or would do, as `--json` shows it.
+/// The changes of an installation or a removal, as `--json` shows them.
 package struct ScheduleChangesJSON: Encodable {
   let dryRun: Bool
   let wrote: [String]

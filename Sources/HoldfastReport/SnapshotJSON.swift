@@ -9,7 +9,7 @@ package struct SnapshotJSON: Encodable {
   let parent: String?
   let source: String
   let path: String
-  /// When it was begun.
+  /// The time when it was begun.
   let time: String
   let finished: String
   let consistency: String
@@ -22,19 +22,19 @@ package struct SnapshotJSON: Encodable {
   let stateEntries: UInt64
   let stateRoot: String
   let changes: Envelope.Changes
-  /// Of a PostgreSQL cluster that was captured while its server ran.
+  /// Set for a PostgreSQL cluster that was captured while its server ran.
   let postgres: Envelope.Postgres?
-  /// Of a full that was made of a chain: for which snapshot it stands.
+  /// Set for a merged full: the snapshot that it stands for.
   let merged: MergedJSON?
-  /// What the history of its source does not explain, and whether somebody has accepted it.
+  /// The changes that the history of its source does not explain, and whether they are accepted.
   let anomalies: [Anomaly]
   let accepted: Bool
   let tags: [String]
   let pinned: Bool
-  /// When it was removed; it can be called back.
+  /// When it was removed; the removal can be undone.
   let removed: String?
 
-  /// - Parameter note: what was said of it since it was taken.
+  /// - Parameter note: the note on it.
   package init(_ envelope: Envelope, _ note: SourceNotes.Note? = nil) {
     anomalies = envelope.comparison?.anomalies ?? []
     accepted = note?.accepted != nil
@@ -68,7 +68,7 @@ package struct SnapshotJSON: Encodable {
     case stateFiles, stateEntries, stateRoot, changes, postgres, merged, anomalies, accepted, tags, pinned, removed
   }
 
-  /// By hand, because every field is always there: a full's parent is `null`, not absent.
+  /// Written by hand, because every field is always present: the parent of a full is `null`, not absent.
   package func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: CodingKeys.self)
     try container.encode(id, forKey: .id)
@@ -97,14 +97,14 @@ package struct SnapshotJSON: Encodable {
   }
 }
 
-/// For which snapshot a merged full stands, and when it was made.
+/// The snapshot that a merged full stands for, and when the merge was made.
 package struct MergedJSON: Encodable {
   let snapshot: String
   let sequence: UInt64
   let time: String
 }
 
-/// Something that could not be captured or restored, as `--json` shows it.
+/// A problem of a capture or a restore, as `--json` shows it.
 package struct ProblemJSON: Encodable {
   let path: String
   let reason: String

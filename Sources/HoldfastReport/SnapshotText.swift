@@ -3,12 +3,12 @@ internal import HoldfastEngine
 internal import HoldfastModel
 package import HoldfastRepository
 internal import HoldfastSystem
-/// One snapshot for people: what it builds on, what it stored, what it holds.
+/// One snapshot for people: its parent, what it stored, what it contains.
 package enum SnapshotText {
   /// - Parameters:
-  ///   - noted: what was said of it since it was taken.
-  ///   - chain: what it builds on, itself the last.
-  ///   - path: where its source was; `nil` where that is sealed.
+  ///   - noted: the note on it.
+  ///   - chain: the chain that it builds on, itself the last.
+  ///   - path: the path of its source; `nil` when that is sealed.
   package static func lines(
     _ snapshot: Snapshot, _ noted: SourceNotes.Note, chain: Chain, path: String?
   ) -> [String] {

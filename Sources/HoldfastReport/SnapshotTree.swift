@@ -3,8 +3,8 @@ internal import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// Chains drawn as trees: a full at the margin, a differential below its full, an incremental below what it builds on. A run of
-/// incrementals stays at one depth, so a long chain does not wander off to the right.
+/// Chains drawn as trees: a full at the margin, a differential below its full, an incremental below its parent.
+/// Consecutive incrementals stay at one depth, so that a long chain does not move off to the right.
 package struct SnapshotTree {
   package let lines: [String]
 
@@ -47,7 +47,7 @@ package struct SnapshotTree {
     return remarks
   }
 
-  /// Those whose times contradict their numbers.
+  /// Snapshots whose times contradict their numbers.
   private static func contradictions(_ snapshots: [Snapshot]) -> Set<Identifier> {
     var found: Set<Identifier> = []
     for (_, ofOne) in Dictionary(grouping: snapshots, by: \.sourceName) {
@@ -74,7 +74,7 @@ package struct SnapshotTree {
     }
   }
 
-  /// `├─` where more follows at the same depth before the tree goes back beyond it, `└─` for the last.
+  /// `├─` when more follows at the same depth, `└─` for the last.
   private static func branch(at index: Int, _ depths: [Int]) -> String {
     let depth = depths[index]
     guard depth > 0 else { return "" }

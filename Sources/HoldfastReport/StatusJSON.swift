@@ -3,7 +3,7 @@ package import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// What is not known is `null`, never absent: a script that asks for a field finds it.
+/// An unknown value is `null`, never absent: a script that asks for a field finds it.
 private struct Known<Value: Encodable>: Encodable {
   let value: Value?
   init(_ value: Value?) { self.value = value }
@@ -17,7 +17,7 @@ private struct Known<Value: Encodable>: Encodable {
 /// `holdfast status --json`.
 package struct StatusJSON: Encodable {
   let location: String
-  /// Whether every objective that was given is met; `null` where none was.
+  /// Whether all given objectives are met; `null` when none was given.
   private let met: Known<Bool>
   private let sources: [Source]
 

@@ -3,7 +3,7 @@ package import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// `holdfast status` for people: how it is in the first line of each source, what is wrong below it, then everything else.
+/// `holdfast status` for people: the state of each source in its first line, then what is wrong, then everything else.
 package enum StatusText {
   private static let unknown = "unknown"
 
@@ -15,7 +15,7 @@ package enum StatusText {
     }
   }
 
-  /// What is wrong, and nothing else.
+  /// Only what is wrong.
   package static func concerns(_ statuses: [SourceStatus], _ objectives: Objectives, location: String) -> [String] {
     if statuses.isEmpty, objectives.maxAge != nil { return ["CRITICAL: no snapshots in \(location)"] }
     return statuses.flatMap { status in

@@ -2,7 +2,7 @@ internal import HoldfastArchive
 package import HoldfastEngine
 internal import HoldfastModel
 
-/// What a verify found, as `--json` shows it.
+/// The result of a verify, as `--json` shows it.
 package struct VerifyJSON: Encodable {
   struct Log: Encodable {
     let source: String
@@ -20,14 +20,14 @@ package struct VerifyJSON: Encodable {
     let sequence: UInt64
     let source: String
     let sound: Bool
-    /// Whether its plain bytes were out of reach: sealed, and not to an identity at hand.
+    /// Whether its plain bytes could not be read: it is sealed, and no identity opens it.
     let closed: Bool
     let findings: [String]
     let damagedFiles: [String]
     let seconds: Double
   }
 
-  /// What was found beside snapshots and logs.
+  /// A finding about something other than snapshots and WAL.
   struct Other: Encodable {
     let object: String
     let damage: Bool
@@ -36,7 +36,7 @@ package struct VerifyJSON: Encodable {
   }
 
   let sound: Bool
-  /// Whether all plain bytes were out of reach: sealed, and no identity named.
+  /// Whether no plain bytes could be read: the repository is sealed, and no identity was given.
   let closed: Bool
   let snapshots: [Result]
   let logs: [Log]

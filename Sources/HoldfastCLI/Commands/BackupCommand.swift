@@ -139,7 +139,7 @@ struct BackupCommand: ParsableCommand {
     options.expectsPostgres = postgres != nil
     options.repositoryDirectory = context.location
     watch.opened(repository, source: name ?? options.sourceName(host))
-    // A name that was chosen counts before there is a snapshot: the first backup may fail for weeks.
+    // A chosen name counts before there is a snapshot: the first backup may fail for weeks.
     if let name { watch.parts = [RunRecord.Part(name)] }
     let progress = watch.makeProgress()
     defer { progress.end() }
@@ -148,7 +148,7 @@ struct BackupCommand: ParsableCommand {
       progress: progress)
     let report = try hooks.surround(source: options.source, progress: progress, cancellation: host.cancellation) {
       let report = try backup.run()
-      // A hook may fail yet: what was committed is.
+      // A hook may still fail, but the snapshot is committed.
       watch.parts = [RunRecord.Part(report)]
       return report
     }

@@ -17,7 +17,7 @@ struct ConfigCommand: ParsableCommand {
     subcommands: [ConfigCheckCommand.self, ConfigShowCommand.self, ConfigExampleCommand.self])
 }
 
-/// Which configuration.
+/// Chooses the configuration.
 struct ConfigurationOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp("Read only this configuration file. (environment: HOLDFAST_CONFIG)", valueName: "file"),
@@ -96,7 +96,7 @@ struct ConfigExampleCommand: ParsableCommand {
     discussion: ExitStatusTable.text)
 
   func run() throws {
-    // The last line has its end already.
+    // The last line already has its newline.
     Console.output(String(ExampleConfiguration.text.dropLast()))
   }
 }

@@ -8,9 +8,9 @@ internal import HoldfastOperations
 internal import HoldfastReport
 internal import HoldfastSystem
 
-/// `holdfast backup` of sources that are configured: all of them, or one by its name.
+/// `holdfast backup` for configured sources: all of them, or one by its name.
 extension BackupCommand {
-  /// - Returns: what is to be backed up; `nil` where a directory or a command is named.
+  /// - Returns: the sources to back up; `nil` when a directory or a command is named.
   func configuredSources(
     _ machine: MachineContext
   ) throws -> (run: ConfiguredRun, sources: [SourceSettings], isOne: Bool)? {
@@ -20,7 +20,7 @@ extension BackupCommand {
       let run = ConfiguredRun(settings: settings, machine: machine, observer: output.observer(machine))
       return (run, try run.sources(name.map { [$0] } ?? []), name != nil)
     }
-    // What is there is a directory, whatever it is called.
+    // If it exists, it is a directory, whatever its name.
     guard !Path(source).bytes.contains(Path.separator), let wanted = SourceName(source),
       (try? machine.host.files.status(of: machine.environment.absolute(source), followLink: true)) == nil
     else { return nil }
@@ -40,7 +40,7 @@ extension BackupCommand {
     return (run, try run.sources([wanted]), true)
   }
 
-  /// What the command line says goes before what is configured.
+  /// The command line overrides the configuration.
   private var flags: FlagValues {
     var flags = FlagValues()
     func set(_ key: String, _ text: String?) { flags.set(key, text.map { [$0] } ?? []) }

@@ -8,7 +8,7 @@ internal import HoldfastReport
 internal import HoldfastRepository
 internal import HoldfastSystem
 
-/// What the commands share that change a keyring.
+/// Shared by the commands that change a keyring.
 private struct KeyringEditor {
   let context: RepositoryContext
   let repository: Repository
@@ -181,9 +181,9 @@ struct KeyRotate: ParsableCommand {
   }
 }
 
-/// Recipients that are made here.
+/// Makes new recipients.
 enum NewRecipients {
-  /// An identity that only a passphrase opens, which is asked for.
+  /// An identity that is sealed under a passphrase, which is asked for.
   static func byPassphrase(name: String, repository: Identifier, _ context: RepositoryContext) throws -> Keyring.Member
   {
     guard

@@ -86,11 +86,11 @@ struct KeyList: ParsableCommand {
       let remark = writer.revoked == nil ? right : "revoked; \(Self.counted(writer))"
       table.add(["writer", writer.key.short, Path(writer.name).description, remark, writer.key.writerText])
     }
-    // The whole keys, because the first digits of one can be forged.
+    // Whole keys are shown, because the first digits can be forged.
     table.lines.forEach { Console.output("  " + $0) }
   }
 
-  /// What a revoked writer leaves behind, in words.
+  /// What remains of a revoked writer, in words.
   static func counted(_ writer: Keyring.Writer) -> String {
     Amount.count(UInt64(writer.revoked?.accepted.count ?? 0), "snapshot of it counts", "snapshots of it count")
   }
@@ -118,7 +118,7 @@ struct KeyForget: ParsableCommand {
       store.places, Repository.id(in: store), files: machine.host.files)
     if output.json { return try Console.json(ForgottenJSON(location: location, forgotten: isForgotten)) }
     if !output.quiet {
-      // Cron and a login often have another HOME, and with it another memory.
+      // Cron and a login often have a different HOME, and so a different memory.
       let place = directory.map { "in \($0)" } ?? "for lack of a directory"
       Console.output(isForgotten ? "forgot \(location)" : "nothing was remembered of \(location) \(place)")
     }

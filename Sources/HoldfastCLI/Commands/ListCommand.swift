@@ -20,7 +20,8 @@ struct ListCommand: ParsableCommand {
   @OptionGroup var source: SourceOptions
   @OptionGroup var output: OutputOptions
 
-  /// The source of which a snapshot was taken last comes last, where a terminal shows it. Within a source the order stays.
+  /// Sorts sources by their newest snapshot, so that the latest one is last, where a terminal shows it. The order
+  /// within a source stays.
   private static func newestLast(_ snapshots: [Snapshot]) -> [Snapshot] {
     Dictionary(grouping: snapshots, by: \.sourceName).map { name, its in
       (name: name, newest: its.map(\.envelope.started).max() ?? Timestamp(seconds: 0, nanoseconds: 0), its: its)

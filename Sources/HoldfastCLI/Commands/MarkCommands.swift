@@ -7,7 +7,7 @@ internal import HoldfastReport
 internal import HoldfastRepository
 internal import HoldfastSystem
 
-/// What the commands share that say something about a snapshot.
+/// Shared by the commands that note something on a snapshot.
 struct MarkOptions: ParsableArguments {
   @Argument(help: "The snapshot: latest, an ID, or the beginning of an ID.", completion: Candidates.snapshots)
   var snapshot: String

@@ -12,14 +12,14 @@ extension Tag: ExpressibleByArgument {
 }
 
 extension TimeSpan {
-  /// Of an option. What is none is told with what may be written.
+  /// Parses an option. The error says what is allowed.
   static func argument(_ text: String) throws -> TimeSpan {
     guard let span = TimeSpan(text) else { throw ValidationError(allowed) }
     return span
   }
 }
 
-/// Which snapshots to keep.
+/// The rules that say which snapshots to keep.
 struct RetentionOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Keep the last n snapshots.", valueName: "n"))
   var keepLast: Int?

@@ -7,7 +7,7 @@ internal import HoldfastOperations
 internal import HoldfastRepository
 internal import HoldfastSystem
 
-/// To which point of its log a PostgreSQL cluster shall recover.
+/// The recovery target of a PostgreSQL cluster.
 struct RecoveryOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
@@ -43,7 +43,7 @@ struct RecoveryOptions: ParsableArguments {
       throw ValidationError(
         "--to-time \(toTime) is not a time such as 2026-11-22T14:05, 2026-11-22T14:05:03+01:00 or 2026-11-22.")
     }
-    // What lies between the two may be the mistake that nobody wants back.
+    // The time between the two may contain the mistake that must not be recovered.
     if let toTime, let (earlier, later) = WrittenTime(toTime)?.twice {
       let (first, second) = (Self.text(earlier), Self.text(later))
       throw ValidationError(
@@ -55,7 +55,7 @@ struct RecoveryOptions: ParsableArguments {
     }
   }
 
-  /// As exact as it was written, with its zone.
+  /// The time as exact as it was written, with its zone.
   private static func text(_ time: Timestamp) -> String {
     time.nanoseconds == 0 ? TimeText.local(time) : TimeText.exact(time)
   }
@@ -87,7 +87,7 @@ extension RestoreCommand {
     return RecoverySettings(plan, restoreCommand: try restoreCommand(plan, context, repository))
   }
 
-  /// What the server of the restored cluster will run: this very program, with this repository.
+  /// The command that the server of the restored cluster will run: this program, with this repository.
   private func restoreCommand(
     _ plan: RecoveryPlan, _ context: RepositoryContext, _ repository: Repository
   ) throws -> String {
@@ -102,7 +102,7 @@ extension RestoreCommand {
     return words.joined(separator: " ")
   }
 
-  /// Of a path that has to stand in a file of text.
+  /// A path as text for a configuration file.
   private func text(_ path: Path) throws -> String {
     guard let text = String(validating: path.bytes, as: UTF8.self) else {
       throw EngineError("\(path) cannot be written into a restore_command", hint: "Use a path of UTF-8.")

@@ -147,7 +147,8 @@ struct RestoreCommand: ParsableCommand {
     return options
   }
 
-  /// Where an operator says no snapshot, the same command as before means the same one, also when there is a newer one by now.
+  /// Chooses the snapshot. Without one, a repeated command means the snapshot of the interrupted restore, even if there
+  /// is a newer one now.
   private func choose(
     for options: Restore.Options, in repository: Repository, _ host: Host, _ progress: any ProgressObserver
   ) throws -> (Snapshot, [Snapshot]) {
@@ -214,7 +215,8 @@ struct RestoreCommand: ParsableCommand {
 
 /// Paths of entries as an operator types them.
 enum PathArgument {
-  /// `.` and empty parts of it mean nothing; `\xNN` as `list` and `show` print it is taken as that byte. The whole tree is `.` or `/`, and never nothing.
+  /// `.` and empty components are ignored; `\xNN`, as `list` and `show` print it, means that byte. The whole tree is
+  /// `.` or `/`, never an empty text.
   static func entryPath(_ text: String) throws -> Path {
     let bytes = try unescape(Array(text.utf8), text)
     let parts = bytes.split(separator: Path.separator).filter { !$0.elementsEqual([UInt8(ascii: ".")]) }

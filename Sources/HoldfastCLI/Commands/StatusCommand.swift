@@ -69,15 +69,15 @@ struct StatusCommand: ParsableCommand {
     }
   }
 
-  /// Whether these arguments ask for a plugin, that must end as one also where they are wrong.
+  /// Whether the arguments ask for a plugin, which must end like one even if they are wrong.
   static func isPlugin(_ arguments: some Collection<String>) -> Bool {
     arguments.first == configuration.commandName && arguments.contains("--nagios")
   }
 
-  /// What the command line says of every source.
+  /// The objectives of the command line, for every source.
   private var objectives: Objectives { promised(nil) }
 
-  /// What the command line says goes before what is configured of a source.
+  /// The command line overrides the configuration of a source.
   private func promised(_ settings: SourceSettings.Objectives?) -> Objectives {
     var objectives = Objectives()
     objectives.maxAge = (maxAge ?? settings?.maxAge).map { Double($0.seconds) }
@@ -101,7 +101,7 @@ struct StatusCommand: ParsableCommand {
     return Found(repository: repository, statuses: statuses)
   }
 
-  /// Those of the configured repository that this is; none where it was named by its path.
+  /// The sources of the configured repository; none when the repository was named by its path.
   private func configuredSources(_ context: RepositoryContext) throws -> [SourceSettings] {
     guard let used = context.configured, let settings = try context.machine.loader().load() else { return [] }
     return settings.sources.filter { $0.repository == used.name }
@@ -129,7 +129,7 @@ struct StatusCommand: ParsableCommand {
     do {
       try writeMetrics(found, machine)
     } catch let error as any OperatorError where status != .done {
-      // What was found matters more than where it could not be written.
+      // What was found matters more than a file that could not be written.
       Console.error("holdfast: \(error)")
     }
     return status
@@ -144,7 +144,7 @@ struct StatusCommand: ParsableCommand {
   }
 }
 
-/// The end of a plugin: it has said everything.
+/// The end of a plugin that has reported everything.
 struct NagiosOutcome: Error {
   let status: NagiosStatus
 }

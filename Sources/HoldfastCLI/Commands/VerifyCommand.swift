@@ -7,7 +7,7 @@ internal import HoldfastReport
 internal import HoldfastRepository
 internal import HoldfastSystem
 
-/// `5%` or `5`: a share of all frames.
+/// A share of all frames: `5%` or `5`.
 struct Percentage: ExpressibleByArgument {
   let share: Double
 
@@ -92,7 +92,7 @@ struct VerifyCommand: ParsableCommand {
     }
     let report = try Verify(repository: repository, options: options, progress: progress).run(
       chosen, source: source.name)
-    // What is noted in a copy is no revision of the repository's notes.
+    // Notes in a copy would be no revision of the repository's notes.
     if !copy.olderCopy { repository.notePassed(report, share: options.provesData ? options.share : 0) }
     progress.end()
     watch.parts = RunRecord.parts(of: report, chosen, share: options.provesData ? options.share : 0)
@@ -103,13 +103,13 @@ struct VerifyCommand: ParsableCommand {
         try JUnitReport.write(report, to: try machine.environment.absolute(junit), files: machine.host.files)
       }
     } catch let error as any OperatorError where report.exitStatus != .done {
-      // What was found matters more than where it could not be written.
+      // What was found matters more than a file that could not be written.
       Console.error("holdfast: \(error)")
     }
     try Outcome.end(report.exitStatus)
   }
 
-  /// Findings on standard error; the result on standard output, unless that is for JSON.
+  /// Shows findings on standard error, and the result on standard output unless that is for JSON.
   private func show(_ report: Verify.Report) {
     for damage in report.unreadable { Console.error("holdfast: DAMAGED: \(damage.message)") }
     for result in report.snapshots {

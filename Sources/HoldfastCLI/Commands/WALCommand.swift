@@ -12,7 +12,7 @@ struct WALCommand: ParsableCommand {
     discussion: ExitStatusTable.text, subcommands: [WALPushCommand.self, WALFetchCommand.self, WALStatusCommand.self])
 }
 
-/// Which log.
+/// Chooses the archived WAL of a cluster.
 struct LogOptions: ParsableArguments {
   @Option(help: ArgumentHelp("The name of the source in the repository.", valueName: "name"))
   var name: SourceName
@@ -23,7 +23,7 @@ struct LogOptions: ParsableArguments {
       valueName: "number"))
   var system: SystemIdentifier?
 
-  /// PostgreSQL runs its commands there.
+  /// PostgreSQL runs its commands in the data directory.
   static func clusterDirectory(_ environment: ProcessEnvironment) throws -> Path { try environment.absolute(".") }
 }
 
@@ -115,7 +115,7 @@ struct WALFetchCommand: ParsableCommand {
     try WALFetch(repository: repository, options: options).run()
   }
 
-  /// Whether a command line is one of `wal fetch`, also where the rest of it is wrong.
+  /// Whether a command line is one of `wal fetch`, even if the rest of it is wrong.
   static func isMeant(by arguments: some Collection<String>) -> Bool {
     zip(arguments, arguments.dropFirst()).contains { $0 == "wal" && $1 == "fetch" }
   }

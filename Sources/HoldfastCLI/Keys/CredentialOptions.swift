@@ -7,7 +7,7 @@ internal import HoldfastModel
 internal import HoldfastRepository
 internal import HoldfastSystem
 
-/// With what a sealed repository is opened.
+/// The identities that open a sealed repository.
 struct IdentityOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
@@ -27,7 +27,7 @@ struct IdentityOptions: ParsableArguments {
   }
 }
 
-/// With what this machine signs its snapshots.
+/// The key with which this machine signs its snapshots.
 struct WriterOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(

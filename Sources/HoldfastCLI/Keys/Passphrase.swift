@@ -4,10 +4,10 @@ internal import HoldfastModel
 internal import HoldfastOperations
 internal import HoldfastSystem
 
-/// A passphrase that is typed. It is never an argument or in the environment itself: others can see those.
+/// A typed passphrase. It is never an argument or in the environment, because others can see those.
 enum Passphrase {
-  /// From the terminal; `nil` where there is none.
-  /// - Parameter isNew: then it is asked for twice.
+  /// Reads it from the terminal; `nil` when there is none.
+  /// - Parameter isNew: whether it is asked for twice.
   static func fromTerminal(isNew: Bool, _ cancellation: Cancellation) throws -> SecretBytes? {
     guard let terminal = fopen("/dev/tty", "r+") else { return nil }
     defer { fclose(terminal) }
@@ -20,7 +20,7 @@ enum Passphrase {
     return try KeyFiles.checkedPassphrase(first)
   }
 
-  /// One line, without showing it. A signal ends it, and the terminal shows again what is typed.
+  /// Reads one line without echo. A signal ends it and restores the echo.
   private static func ask(
     _ prompt: String, _ terminal: UnsafeMutablePointer<FILE>, _ cancellation: Cancellation
   ) throws -> SecretBytes {

@@ -3,9 +3,9 @@ internal import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// Asks the person at the terminal whether a restore shall change what is there.
+/// Asks at the terminal whether a restore may change existing content.
 enum Confirmation {
-  /// - Throws: `EngineError` where the answer is not yes. Where nothing would be changed or removed, nothing is asked.
+  /// - Throws: `EngineError` unless the answer is yes. If nothing would be changed or removed, nothing is asked.
   static func ask(_ impact: Restore.Impact, _ cancellation: Cancellation) throws {
     guard impact.isAny else { return }
     let envelope = impact.snapshot.envelope

@@ -5,11 +5,11 @@ internal import HoldfastReport
 internal import HoldfastSystem
 internal import Synchronization
 
-/// Results go to standard output, everything else to standard error.
+/// Writes results to standard output, everything else to standard error.
 enum Console {
   private static let outputFailure = Mutex<EngineError?>(nil)
 
-  /// The first refusal of a result: it must not be mistaken for success. A reader that went away is none.
+  /// The first failure to write a result, which must not look like success. A reader that closed its end is no failure.
   static var lostOutput: EngineError? { outputFailure.withLock { $0 } }
 
   static func output(_ text: String) {
@@ -28,10 +28,10 @@ enum Console {
 
   static var isErrorTerminal: Bool { isatty(STDERR_FILENO) == 1 }
 
-  /// Whether there is somebody who sees a question and can answer it.
+  /// Whether somebody can see a question and answer it.
   static var canAsk: Bool { isErrorTerminal && isatty(STDIN_FILENO) == 1 }
 
-  /// One line of what is typed at standard input, without its end.
+  /// Reads one line from standard input, without its newline.
   static func answer(_ cancellation: Cancellation) throws -> String {
     var line: [UInt8] = []
     var byte: UInt8 = 0
@@ -43,17 +43,17 @@ enum Console {
     return String(decoding: line, as: UTF8.self)
   }
 
-  /// One JSON value on standard output, keys sorted.
+  /// Writes a JSON value to standard output, with sorted keys.
   static func json(_ value: some Encodable) throws {
     output(try JSONText.document(value))
   }
 
-  /// One JSON value on a line of its own, for output that is streamed.
+  /// Writes a JSON value on one line, for output that is streamed.
   static func jsonLine(_ value: some Encodable) throws {
     output(try JSONText.line(value))
   }
 
-  /// - Returns: errno where not everything could be written, else 0.
+  /// - Returns: errno when not everything could be written; otherwise 0.
   private static func write(_ text: String, to descriptor: Int32) -> Int32 {
     var bytes = Array(text.utf8)[...]
     while !bytes.isEmpty {

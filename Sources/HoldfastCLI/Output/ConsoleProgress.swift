@@ -4,7 +4,8 @@ internal import HoldfastOperations
 internal import HoldfastReport
 internal import HoldfastSystem
 
-/// Progress on standard error: a line that changes on a terminal, a new line now and then elsewhere, nothing when quiet.
+/// Shows progress on standard error: a changing line on a terminal, otherwise a new line now and then, nothing when
+/// quiet.
 final class ConsoleProgress: RunProgress {
   private static let terminalSeconds = 0.1
   private static let logSeconds = 30.0
@@ -34,7 +35,7 @@ final class ConsoleProgress: RunProgress {
     (bytes, skipped, files) = (0, 0, 0)
     begun = clock.uptime()
     lastShown = begun
-    // Whoever has seen the last phase is not left looking at its end.
+    // After a phase that was shown, the next one is shown at once.
     if wasShown { show(begun) }
   }
 
@@ -65,7 +66,7 @@ final class ConsoleProgress: RunProgress {
 
   func warn(_ message: String) { say("WARNING: " + message) }
 
-  /// Takes the changing line away.
+  /// Removes the changing line.
   func end() {
     if isLineOpen { Console.errorFragment("\r\u{1B}[K") }
     isLineOpen = false

@@ -1,11 +1,11 @@
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// Files that other programs read while they are written anew.
+/// Files that other programs read while they are replaced.
 enum TextFile {
-  /// Whoever reads sees the old text or the new one, and everybody may.
+  /// Replaces a file, readable by all. A reader sees the old text or the new one.
   static func replace(_ path: Path, by text: String, _ host: Host) throws {
-    // A name of its own: two runs at once must not write into one file.
+    // A unique name: two runs at once must not write to the same file.
     let temporary = Path(bytes: path.bytes + Array(".unfinished-\(host.random.identifier())".utf8))
     do {
       let file = try host.files.open(temporary, .create, permissions: 0o644)

@@ -11,7 +11,7 @@ struct ScheduleCommand: ParsableCommand {
     subcommands: [ScheduleInstall.self, ScheduleShow.self, ScheduleRemove.self])
 }
 
-/// Which schedule, and where.
+/// Chooses a schedule, and the system that it is in.
 struct ScheduleOptions: ParsableArguments {
   @Option(help: ArgumentHelp("The name of the schedule, if there are several.", valueName: "name"))
   var name: String?
@@ -129,7 +129,7 @@ struct ScheduleInstall: ParsableCommand {
     let items = try place.items(schedule)
     var plan = SchedulePlan(write: items)
     let all = try target.places(machine)
-    // What is there under the name in another place would run beside it.
+    // A schedule of the same name elsewhere would run in addition.
     plan.remove = try all.flatMap { other in
       let present = try other.present(name)
       return other.directory == place.directory ? [] : present
@@ -155,7 +155,7 @@ struct ScheduleInstall: ParsableCommand {
     schedule.timeout = timeout?.seconds
     schedule.onFailure = onFailure
     for name in ScheduledCommand.environment {
-      // What is configured goes before what the shell of the one who installs happens to have set.
+      // The configuration overrides what the shell of the installing user happens to have set.
       if scheduled.isConfigured, name == "HOLDFAST_REPOSITORY" { continue }
       if let value = environment.text(name) { schedule.environment[name] = value }
     }
@@ -177,7 +177,7 @@ struct ScheduleInstall: ParsableCommand {
 
   private static let opening: Set = ["holdfast-identity", "holdfast-passphrase"]
 
-  /// - Parameter takesAlong: whether what opens repositories is meant where only the environment names it.
+  /// - Parameter takesAlong: whether keys that only the environment names are included.
   private func credentials(_ environment: ProcessEnvironment, takesAlong: Bool) throws -> [Schedule.Credential] {
     let files = [
       ("holdfast-identity", "HOLDFAST_IDENTITY_FILE", identity),

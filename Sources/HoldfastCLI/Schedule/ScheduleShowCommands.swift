@@ -77,7 +77,7 @@ struct ScheduleRemove: ParsableCommand {
   }
 }
 
-/// What an installation or a removal does, before it does it.
+/// What an installation or a removal will do.
 struct SchedulePlan {
   var write: [SchedulePlace.Item]
   var remove: [Path] = []

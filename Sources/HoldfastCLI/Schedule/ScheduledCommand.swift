@@ -4,25 +4,25 @@ internal import HoldfastModel
 internal import HoldfastOperations
 internal import HoldfastSystem
 
-/// What shall run by itself, as far as it matters for how.
+/// The command of a schedule, as far as it determines how it must run.
 struct ScheduledCommand {
-  /// What of the environment a run needs, where it is set now.
+  /// Variables that a run needs if they are set now.
   static let environment = [
     "HOLDFAST_CONFIG", "HOLDFAST_REPOSITORY", "HOLDFAST_EXPECT_KEYRING", "HOLDFAST_NOTIFY_COMMAND",
     "HOLDFAST_NOTIFY_ON",
   ]
-  /// What lets the site's own commands run.
+  /// Options with commands of the site.
   private static let commands = ["--from-command", "--before", "--after", "--on-failure", "--identity-command"]
 
-  /// What is configured; `nil` where nothing is, or nothing that can be used.
+  /// The configuration; `nil` when there is none that can be used.
   let site: Settings?
-  /// Whether it works on what is configured, and needs nothing of the environment for it.
+  /// Whether it works on configured sources, and needs nothing of the environment for them.
   let isConfigured: Bool
   private let repository: String?
   private let isByCommandLine: Bool
   private let isRestore: Bool
 
-  /// - Throws: where holdfast would not understand it, or not in another directory.
+  /// - Throws: when holdfast would not understand the command, or only in this directory.
   init(_ arguments: [String], _ machine: MachineContext) throws {
     let parsed: any ParsableCommand
     do {
@@ -36,7 +36,7 @@ struct ScheduledCommand {
     isConfigured =
       parsed is RunSourcesCommand || backup.map { $0.source == nil && $0.command.fromCommand == nil } ?? false
     let load = { try machine.naming(config).loader().load() }
-    // Where the run rests on a configuration that is wrong, the one who installs is told.
+    // If the run depends on a configuration that is wrong, the installing user is told.
     let site = isConfigured ? try load() : try? load()
     self.site = site
     repository = Self.value("-r", "--repository", arguments)
@@ -52,13 +52,14 @@ struct ScheduledCommand {
     }
   }
 
-  /// Whether it may need whatever its user can: a command of the site's may be a part of it, or it makes files of all kinds wherever it is told.
+  /// Whether it may need all rights of its user: it may run commands of the site, or restore files of any kind
+  /// anywhere.
   var needsEverything: Bool {
     isByCommandLine || isRestore || site?.runsCommands == true
   }
 
-  /// Where it writes: the repositories. Nothing is ever written into a source. Empty where that is not known.
-  /// - Parameter repository: the one that the environment of the run names.
+  /// The repositories that it writes to; nothing is ever written into a source. Empty when they are not known.
+  /// - Parameter repository: the repository that the environment of the run names.
   func places(repository environment: String?) -> [String] {
     guard let named = repository ?? environment else {
       return site?.repositories.map { Self.text($0.path) } ?? []

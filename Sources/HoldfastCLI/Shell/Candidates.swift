@@ -9,9 +9,10 @@ internal import HoldfastStore
 internal import HoldfastSystem
 internal import Synchronization
 
-/// What a shell offers of the repository while a command line is typed: IDs of snapshots, names of sources.
+/// Completions from the repository while a command line is typed: IDs of snapshots, names of sources.
 ///
-/// Nothing is asked for, nothing is said, nothing is written. Where the repository cannot be read, nothing is offered; where it answers slowly, what has come.
+/// Nothing is asked, printed or written. If the repository cannot be read, there are no completions; if it is slow,
+/// those that have come.
 enum Candidates {
   /// Somebody waits at the prompt.
   private static let secondsMax = 1.0
@@ -38,20 +39,20 @@ enum Candidates {
     }
   }
 
-  /// Whether it is a completion script that runs this program.
+  /// Whether a completion script runs this program.
   static func areAskedFor(by arguments: some Collection<String>) -> Bool { arguments.first == "---completion" }
 
-  /// Of an ID as `list` shows it.
+  /// The digits of an ID as `list` shows it.
   private static let shortDigits = 8
 
-  /// Between a candidate and what is shown beside it.
+  /// Separates a completion from its description.
   private static var separator: String { CompletionShell.requesting == .fish ? "\t" : ":" }
 
   private static func description(_ envelope: Envelope) -> String {
     "\(envelope.kind.rawValue) of \(envelope.source.name), \(TimeText.local(envelope.started))"
   }
 
-  /// What one thread finds while another one waits.
+  /// The results of one thread while another one waits.
   private final class Found: Sendable {
     private let state = Mutex((lines: [String](), isComplete: false))
 
@@ -65,7 +66,7 @@ enum Candidates {
     _ line: TypedLine, _ collect: @escaping @Sendable (Repository, Found) throws -> Void
   ) -> [String] {
     let found = Found()
-    // A disk that hangs keeps this thread, and not the one who types: with the process it ends.
+    // A disk that hangs blocks this thread but not the prompt; the thread ends with the process.
     WorkerThread.detach {
       let machine = MachineContext(
         host: Host(workers: 1, scratchDirectories: []), environment: .ofThisProcess,
@@ -83,7 +84,7 @@ enum Candidates {
     return found.lines
   }
 
-  /// The repository that the command line means; `nil` where it means none, or not one only.
+  /// The repository of the command line; `nil` when it names none, or not exactly one.
   private static func directory(_ line: TypedLine, _ machine: MachineContext) throws -> Path? {
     let environment = machine.environment
     let named = line.value(ofShort: "-r", long: "--repository") ?? environment.value("HOLDFAST_REPOSITORY")

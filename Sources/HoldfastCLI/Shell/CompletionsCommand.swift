@@ -1,6 +1,6 @@
 internal import ArgumentParser
 
-/// A shell that can complete.
+/// A shell with completions.
 enum Shell: String, ExpressibleByArgument, CaseIterable {
   case bash, zsh, fish
 

@@ -1,17 +1,17 @@
 internal import HoldfastOperations
 
-/// A command line that is still being typed, as a shell hands it to whoever completes it: words with their quotes, the program first.
+/// An unfinished command line, as a shell passes it for completion: words with their quotes, the program first.
 struct TypedLine {
   private let words: [String]
 
   init(_ words: [String]) { self.words = words }
 
   /// The value of an option, without its quotes.
-  /// - Returns: `nil` where it is not there, or where only the shell could say what it stands for.
+  /// - Returns: `nil` when the option is missing, or only the shell could expand its value.
   func value(ofShort short: String? = nil, long: String) -> String? {
     for (index, word) in words.enumerated() {
       if word == long || word == short {
-        // bash counts `=` as a word.
+        // bash treats `=` as a word.
         let next = index + 1 < words.count && words[index + 1] == "=" ? index + 2 : index + 1
         return next < words.count ? Self.unquoted(words[next]) : nil
       }
@@ -23,7 +23,7 @@ struct TypedLine {
     return nil
   }
 
-  /// What a shell makes of a word; `nil` where it would have to run or expand something.
+  /// The meaning of a word; `nil` when the shell would have to run or expand something.
   static func unquoted(_ word: String) -> String? {
     var text = ""
     var quote: Character?

@@ -4,7 +4,7 @@ internal import HoldfastModel
 internal import HoldfastSource
 internal import HoldfastSystem
 
-/// What `--version` prints: whoever reports a fault pastes it.
+/// The output of `--version`, which is pasted in reports of faults.
 enum VersionText {
   static var text: String {
     let libraries =

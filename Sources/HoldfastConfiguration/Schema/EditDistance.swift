@@ -1,4 +1,4 @@
-/// How far one word is from another: letters that are missing, too much or wrong, and neighbours that changed places.
+/// The number of typing mistakes between two words: missing, additional and wrong letters, and exchanged neighbours.
 package enum EditDistance {
   static func between(_ left: String, _ right: String) -> Int {
     let (left, right) = (Array(left.utf8), Array(right.utf8))
@@ -18,9 +18,9 @@ package enum EditDistance {
     return previous[right.count]
   }
 
-  /// The nearest of several words; `nil` where none is near.
+  /// The nearest of several words; `nil` when none is near.
   package static func nearest(to word: String, in words: some Sequence<String>) -> String? {
-    // What is longer than any key is no mistyped one.
+    // A text that is longer than any key is no mistyped key.
     guard word.utf8.count <= 64 else { return nil }
     let measured = words.map { (word: $0, distance: between(word.lowercased(), $0)) }
     guard let best = measured.min(by: { ($0.distance, $0.word) < ($1.distance, $1.word) }) else { return nil }

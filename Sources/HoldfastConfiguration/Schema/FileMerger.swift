@@ -1,6 +1,6 @@
 internal import HoldfastModel
 
-/// Makes one tree of the trees of several files: maps are put together, and nothing else may stand in two of them.
+/// Merges the trees of several files into one. Maps are merged; any other key may be in only one file.
 struct FileMerger {
   private(set) var root: Node?
   private(set) var mistakes: [Mistake] = []

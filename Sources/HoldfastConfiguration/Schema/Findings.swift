@@ -1,21 +1,21 @@
 internal import HoldfastModel
 
-/// What the files say, checked against the schema: values by the way of keys that leads to them.
+/// The contents of the files, checked against the schema: values by their key paths.
 struct Findings {
   struct Entry {
     let texts: [String]
-    /// Of the value.
+    /// The position of the value.
     let place: Place
   }
 
   private(set) var entries: [[String]: Entry] = [:]
-  /// Where the maps stand; those with a name that the site chose where that stands.
+  /// The positions of maps; for a map whose name the site chose, that of the name.
   private(set) var sections: [[String]: Place] = [:]
-  /// The keys that stand there, whatever is behind them.
+  /// The keys that exist, whatever their values.
   private(set) var seen: Set<[String]> = []
-  /// The maps with something wrong directly in them: what seems to be missing there may be what is wrong.
+  /// The maps with a mistake directly in them: a key that seems to be missing there may be the mistake.
   private(set) var faulty: Set<[String]> = []
-  /// The names below a top-level key, in the order in which they stand there.
+  /// The names below a top-level key, in the order of the file.
   private(set) var names: [String: [String]] = [:]
   var mistakes: [Mistake] = []
 
@@ -140,7 +140,7 @@ struct Findings {
     return false
   }
 
-  /// What does not fit on a line is cut off.
+  /// A value for a message, cut to one line.
   static func shown(_ text: String) -> String {
     let shown = text.isEmpty ? "" : Path(String(text.prefix(80))).description
     return text.count > 80 ? shown + "…" : shown

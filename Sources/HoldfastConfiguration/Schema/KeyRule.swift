@@ -1,31 +1,31 @@
-/// One key of the configuration: what may stand behind it.
+/// A key of the configuration, and what its value may be.
 struct KeyRule: Sendable {
   indirect enum Content: Sendable {
     case text(TextRule)
-    /// One value, or a list of them.
+    /// One value, or a list of values.
     case list(TextRule)
-    /// - Parameter context: what it describes, for messages: `schedule`.
+    /// - Parameter context: the name of the map in messages: `schedule`.
     case map([KeyRule], context: String)
     /// Keys that the site chooses, each with such a map.
     case named([KeyRule], context: String)
   }
 
-  /// To which sources it applies.
+  /// The sources to which a key applies.
   enum Use: Sendable {
     case any
-    /// It tells one source from others, and cannot be among the defaults.
+    /// To one source only; it cannot be in the defaults.
     case one
-    /// Of directories, not of commands.
+    /// To sources that are directories.
     case directories
-    /// Of commands, not of directories.
+    /// To sources that are commands.
     case commands
   }
 
   let name: String
   let content: Content
-  /// What counts where nobody says anything.
+  /// The default value.
   var initial: String?
-  /// The environment variable that says it.
+  /// The environment variable for the key.
   var variable: String?
   var isSecret = false
   var use = Use.any
@@ -38,7 +38,7 @@ struct KeyRule: Sendable {
     (self.isSecret, self.use) = (isSecret, use)
   }
 
-  /// The keys below it, with their ways, down to values.
+  /// All keys below it that have values, with their key paths.
   var leaves: [(way: [String], rule: KeyRule)] {
     guard case .map(let rules, _) = content else { return [([name], self)] }
     return rules.flatMap { rule in rule.leaves.map { (way: [name] + $0.way, rule: $0.rule) } }

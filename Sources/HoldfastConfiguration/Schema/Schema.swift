@@ -1,6 +1,6 @@
 internal import HoldfastModel
 
-/// Every key that a configuration may have. A key bears the name of the flag that says the same.
+/// All keys of a configuration. A key has the name of the flag with the same meaning.
 struct Schema: Sendable {
   static let repositories = "repositories"
   static let sources = "sources"
@@ -81,7 +81,7 @@ struct Schema: Sendable {
     ]
   }
 
-  /// Where else a key belongs, for somebody who wrote it at the wrong place.
+  /// Where else a key is allowed, for somebody who wrote it in the wrong place.
   func contexts(of key: String) -> [String] {
     func search(_ rules: [KeyRule], _ context: String) -> [String] {
       (rules.contains { $0.name == key } ? [context] : [])

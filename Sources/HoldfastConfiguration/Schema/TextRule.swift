@@ -1,14 +1,14 @@
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// What one value may be.
+/// The rule for one value.
 struct TextRule: Sendable {
   /// With an article, for messages: `a rate`.
   let noun: String
-  /// What is allowed, as a sentence.
+  /// A sentence that says what is allowed.
   let allowed: String
   let accepts: @Sendable (String) -> Bool
-  /// Whether a value may be a secret also where it is wrong.
+  /// Whether a value may be a secret even if it is wrong.
   let hidesValue: Bool
 
   init(_ noun: String, _ allowed: String, hidesValue: Bool = false, accepts: @escaping @Sendable (String) -> Bool) {
@@ -88,7 +88,7 @@ struct TextRule: Sendable {
     "an event", "Write " + NotificationSettings.Event.allCases.map(\.rawValue).joined(separator: ", ") + "."
   ) { NotificationSettings.Event(rawValue: $0) != nil }
 
-  /// What the compression of frames may be is known elsewhere.
+  /// The allowed compressions are defined by the codec module.
   static func compression(_ accepts: @escaping @Sendable (String) -> Bool) -> TextRule {
     TextRule("a compression", "Write none, deflate, deflate:1-9 or zstd:1-19.", accepts: accepts)
   }

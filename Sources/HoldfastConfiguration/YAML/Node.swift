@@ -1,4 +1,4 @@
-/// A piece of a configuration file, and where it stands.
+/// A part of a configuration file, with its position.
 struct Node {
   struct Pair {
     let key: String
@@ -7,7 +7,7 @@ struct Node {
   }
 
   enum Content {
-    /// - Parameter isPlain: whether it stands there without quotes.
+    /// - Parameter isPlain: whether it is written without quotes.
     case scalar(String, isPlain: Bool)
     case sequence([Node])
     case mapping([Pair])
@@ -16,7 +16,7 @@ struct Node {
   let place: Place
   var content: Content
 
-  /// Whether a key has no value behind it.
+  /// Whether a key has no value.
   var isEmpty: Bool {
     switch content {
     case .scalar(let text, let isPlain): isPlain && ["", "~", "null", "Null", "NULL"].contains(text)
@@ -25,7 +25,7 @@ struct Node {
     }
   }
 
-  /// What it is, for messages.
+  /// The kind of the node in messages.
   var kindName: String {
     switch content {
     case .scalar: "a value"

@@ -1,6 +1,6 @@
 internal import CYAML
 
-/// libyaml's parser over bytes in memory.
+/// libyaml's parser, reading bytes in memory.
 final class YAMLEvents {
   struct Event {
     enum Kind {
@@ -8,7 +8,7 @@ final class YAMLEvents {
       case alias(String)
       case scalar(String, isPlain: Bool)
       case sequenceStart, mappingStart
-      /// Of a sequence or a mapping.
+      /// The end of a sequence or a mapping.
       case end
     }
 
@@ -23,7 +23,7 @@ final class YAMLEvents {
     let problem: String
     let line: Int
     let column: Int
-    /// Where only the place in bytes is known.
+    /// Set when only the offset in bytes is known.
     let offset: Int?
   }
 

@@ -1,8 +1,8 @@
 internal import CYAML
 internal import HoldfastModel
 
-/// Makes nodes of the events that libyaml finds in a file. What a hostile file could do stays bounded: its length, how deep it nests, and how
-/// many nodes its aliases make of it.
+/// Makes nodes of the events that libyaml finds in a file. Length, nesting, and the number of nodes that aliases make
+/// are bounded, because a file may be hostile.
 struct YAMLReader: ~Copyable {
   static let depthMax = 16
   static let nodesMax = 20_000
@@ -19,7 +19,7 @@ struct YAMLReader: ~Copyable {
   private var count = 0
   private var duplicates: [Mistake] = []
 
-  /// - Returns: the one document of the file, `nil` where there is nothing in it; and the keys that it has twice.
+  /// - Returns: the document in the file, `nil` when it is empty; and keys that occur twice.
   static func read(_ bytes: [UInt8], of file: Path) throws(Mistake) -> (Node?, [Mistake]) {
     try Self.checkEncoding(bytes, of: file)
     var reader = YAMLReader(bytes, of: file)

@@ -3,7 +3,7 @@ package import HoldfastModel
 package import HoldfastRepository
 package import HoldfastSystem
 
-/// Writes one file of a snapshot to a sink, in order, every page proved.
+/// Writes one file of a snapshot to a sink, in order; every page is verified.
 package struct Cat {
   /// Bytes that are fetched before they are written.
   private static let windowBytes: UInt64 = 8 << 20
@@ -61,9 +61,9 @@ package struct Cat {
     throw EngineError("the snapshot has no \(path)", hint: "Run `holdfast show SNAPSHOT --files` to see what it has.")
   }
 
-  /// A stretch of the file in memory; what no page is fetched for is zero.
+  /// A part of the file in memory. Pages that are not fetched are zero.
   private final class Window: PageSink, @unchecked Sendable {
-    // Workers write disjoint ranges; the owner moves it only between two fetches.
+    // Workers write disjoint ranges; the owner moves the window only between two fetches.
     private let bytes: UnsafeMutableRawBufferPointer
     private(set) var start: UInt64 = 0
 

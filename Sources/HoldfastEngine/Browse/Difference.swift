@@ -2,25 +2,25 @@ package import HoldfastArchive
 package import HoldfastModel
 package import HoldfastRepository
 internal import HoldfastSystem
-/// What differs between the states of two snapshots, path by path.
+/// A difference between the states of two snapshots at one path.
 package struct Difference: Sendable {
   package enum Kind: String, Sendable {
     case added, removed
     /// The contents differ.
     case changed
-    /// Mode, owner, time or extended attributes differ, the contents do not.
+    /// Mode, owner, time or extended attributes differ; the contents do not.
     case attributes
-    /// It is something else now: a directory instead of a file, say.
+    /// The type differs: for example a directory instead of a file.
     case type
   }
 
   package let kind: Kind
   package let path: Path
-  /// Bytes before and after, where it is a file.
+  /// File sizes before and after in bytes; `nil` for other types.
   package let sizeBefore: UInt64?
   package let sizeAfter: UInt64?
 
-  /// Calls `body` for every difference in path order.
+  /// Calls `body` for every difference, in path order.
   package static func forEach(
     from older: Snapshot, to newer: Snapshot, in repository: Repository, _ body: (Difference) throws -> Void
   ) throws {

@@ -4,14 +4,15 @@ internal import HoldfastModel
 package import HoldfastRepository
 internal import HoldfastStore
 internal import HoldfastSystem
-/// A change of who may open a repository and who may write to it: made as a value, shown, and then published as the next revision of the keyring.
+/// A change of the recipients and writers of a repository: made as a value, shown, and then published as the next
+/// revision of the keyring.
 package struct KeyringChange: Sendable {
   private let repository: Repository
   private let sealed: SealedAccess
-  /// As it will be.
+  /// The keyring after the change.
   package private(set) var keyring: Keyring
 
-  /// - Throws: `EngineError` where the repository is not sealed.
+  /// - Throws: `EngineError` when the repository is not sealed.
   package init(_ repository: Repository) throws {
     guard let sealed = repository.sealed else {
       throw EngineError(
@@ -49,8 +50,9 @@ package struct KeyringChange: Sendable {
     keyring.writers.append(writer)
   }
 
-  /// Gives a writer the right to prune, or takes it away. What it has noted as removed counts no more then, and is removed anew by whoever may.
-  /// - Parameter name: of a writer, or its public key, or the beginning of that.
+  /// Gives a writer the right to prune, or takes it away. Without it, its removals no longer count; a writer with the
+  /// right must remove the snapshots again.
+  /// - Parameter name: the name of a writer, or its public key, or the beginning of the key.
   @discardableResult
   package mutating func permit(_ name: String, toPrune mayPrune: Bool) throws -> Keyring.Writer {
     let found = writers(called: name)
@@ -59,7 +61,7 @@ package struct KeyringChange: Sendable {
     return keyring.writers[found[0]]
   }
 
-  /// Those that were not revoked.
+  /// The writers with this name or key that are not revoked, as indices.
   private func writers(called name: String) -> [Int] {
     keyring.writers.indices.filter {
       keyring.writers[$0].revoked == nil
@@ -67,8 +69,8 @@ package struct KeyringChange: Sendable {
     }
   }
 
-  /// - Parameter name: of a recipient, or its ID, or the beginning of that.
-  /// - Returns: who goes.
+  /// - Parameter name: the name of a recipient, or its ID, or the beginning of the ID.
+  /// - Returns: the recipient that was removed.
   @discardableResult
   package mutating func removeRecipient(_ name: String) throws -> Keyring.Member {
     let index = try indexOfRecipient(name)
@@ -80,10 +82,10 @@ package struct KeyringChange: Sendable {
     return keyring.recipients.remove(at: index)
   }
 
-  /// One recipient in the place of another.
+  /// Replaces a recipient.
   /// - Parameters:
   ///   - old: as for `removeRecipient`.
-  ///   - name: for people; `nil`: the old one's.
+  ///   - name: the name of the new one; `nil` for that of the old one.
   package mutating func replaceRecipient(
     _ old: String, by recipient: Recipient, name: String?
   ) throws -> Keyring.Member {
@@ -97,13 +99,13 @@ package struct KeyringChange: Sendable {
     return member
   }
 
-  /// - Parameter name: of a writer, or its public key, or the beginning of that.
-  /// - Returns: who goes; `nil` when there is no writer of that name.
-  /// - Postcondition: of its snapshots and archived logs those count that are in the repository now, and no others.
+  /// Revokes a writer. Its snapshots and archived WAL files that are in the repository now still count; no others do.
+  /// - Parameter name: the name of a writer, or its public key, or the beginning of the key.
+  /// - Returns: the revoked writer; `nil` when there is no writer of that name.
   package mutating func revokeWriter(_ name: String) throws -> Keyring.Writer? {
     let found = writers(called: name)
     guard let index = found.first, !name.isEmpty else { return nil }
-    // Nor may a recipient be meant: a revocation is for good.
+    // The name must not mean a recipient as well: a revocation is final.
     guard found.count == 1, recipients(called: name).isEmpty else { throw noSuchMember(name, isAmbiguous: true) }
     let key = keyring.writers[index].key
     var lost: DamageError?
@@ -128,7 +130,7 @@ package struct KeyringChange: Sendable {
 
   // MARK: Publishing
 
-  /// Makes sure that an identity is at hand with which this change can be published, before anything else is asked for.
+  /// Checks that there is an identity with which this change can be published, before anything else is asked for.
   package func checkAuthority() throws { _ = try authority() }
 
   private func authority() throws -> RecoveryIdentity {
@@ -142,7 +144,7 @@ package struct KeyringChange: Sendable {
       hint: SealedAccess.hint(byPassphrase: sealed.keyring.recipients.contains { $0.passphrase != nil }))
   }
 
-  /// Signs the new revision with the authority of an identity at hand, and makes it durable.
+  /// Signs the new revision with the authority of an identity, and makes it durable.
   /// - Returns: the revision.
   package func publish() throws -> KeyringRevision {
     let identity = try authority()

@@ -1,14 +1,15 @@
 package import HoldfastModel
 
-/// What is due for a source now, and why. A value: a function of its past, the policy and the time; nothing is done by making it.
+/// What is due for a source now, and why. A pure function of its history, the policy and the time; making it does
+/// nothing.
 package struct RunPlan: Hashable, Sendable {
   package enum Step: Hashable, Sendable {
     case take(SnapshotKind)
     case merge
-    /// It is due, and this machine has no key for it.
+    /// A merge is due, and this machine has no key for it.
     case mergeElsewhere
     case prune
-    /// Parts of the round, from one on.
+    /// A part of the verify round is due.
     case prove(first: Int, count: Int)
   }
 
@@ -18,15 +19,15 @@ package struct RunPlan: Hashable, Sendable {
   }
 
   package private(set) var lines: [Line] = []
-  /// Why no snapshot is taken, where that is so.
+  /// Why no snapshot is taken; `nil` when one is.
   package private(set) var idleReason: String?
 
-  /// Clocks of two machines may differ by so much: what is less ahead is now.
+  /// The clocks of two machines may differ by this much: a time that is less ahead counts as now.
   private static let skewSeconds = 60.0
-  /// Whoever runs every 15 minutes is now and then a little early, and shall not wait for the next time: what lacks less than a tenth of its interval, and less than
-  /// this, is due.
+  /// A run every 15 minutes is sometimes a little early, and must not wait for the next time. So a step is due when
+  /// less than a tenth of its interval is missing, and less than this many seconds.
   private static let earlySecondsMax = 120.0
-  /// In so many proofs a round is reached where the site says only in which time.
+  /// Number of verifies in a round, when the site only gives the time for it.
   private static let verifiesPerRound = 30.0
 
   /// - Parameter opens: whether this machine has a key that opens the newest chain.
@@ -52,7 +53,7 @@ package struct RunPlan: Hashable, Sendable {
   ) -> (kind: SnapshotKind?, reason: String) {
     guard !history.items.isEmpty else { return (.full, "there is no snapshot yet") }
     guard !policy.intervals.isEmpty else { return (.incremental, "no schedule says otherwise") }
-    // What lies ahead was taken by a clock that was wrong, or is wrong now: it says nothing about how long ago anything was.
+    // A time in the future comes from a wrong clock: it says nothing about how long ago anything was.
     let past = history.items.compactMap { item -> (kind: SnapshotKind, age: Double)? in
       let age = item.started.secondsUntil(now)
       return age < -skewSeconds ? nil : (item.kind, max(0, age))
@@ -106,10 +107,10 @@ package struct RunPlan: Hashable, Sendable {
     if let within = policy.verifyWithin.map({ Double($0.seconds) }), within > 0 {
       let step = within / Self.verifiesPerRound
       let known = history.proof.map { Double(now.seconds) - Double($0.time) }
-      // From a clock that was wrong nobody knows how long it was.
+      // With a wrong clock, nobody knows how long it was.
       let passed = known.map { $0 < -Self.skewSeconds ? step : max(0, $0) } ?? step
       guard passed >= step - Self.early(step) else { return }
-      // What was proved at the beginning of a step waits until the end of one, a round later.
+      // What was verified at the beginning of a step waits until the end of one in the next round.
       share = max(share, passed / (within - step))
       reason = known == nil ? "nothing was proved yet" : "the last proof was \(Amount.duration(passed.rounded())) ago"
     } else if !takes {
@@ -122,7 +123,7 @@ package struct RunPlan: Hashable, Sendable {
 }
 
 extension SnapshotKind {
-  /// Which of two stands for more.
+  /// Orders kinds: a larger one stands for more.
   fileprivate var size: Int {
     switch self {
     case .full: 2

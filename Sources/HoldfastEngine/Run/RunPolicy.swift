@@ -1,28 +1,29 @@
 package import HoldfastModel
 
-/// What a site wants to happen to a source by itself.
+/// What `holdfast run` does for a source.
 package struct RunPolicy: Hashable, Sendable {
-  /// At least how long since the last snapshot of a kind, or of a bigger one, before another one is taken. Empty: an incremental on every run.
+  /// The least time between two snapshots of a kind; a snapshot of a bigger kind counts too. Empty: an incremental on
+  /// every run.
   package var intervals: [SnapshotKind: TimeSpan] = [:]
-  /// A chain of so many increments is merged.
+  /// The number of increments after which a chain is merged.
   package var mergeAfter: Int?
   /// Whether snapshots that no rule keeps are removed.
   package var prunes = false
-  /// At least so much of what is stored is proved when anything is: 0 to 1.
+  /// The least share of what is stored that a verify reads, 0 to 1.
   package var verifyShare: Double?
-  /// Everything is proved within this time.
+  /// The time within which everything is verified.
   package var verifyWithin: TimeSpan?
 
   package init() {}
 }
 
-/// What a plan looks at in the past of a source.
+/// The history of a source, as far as a plan needs it.
 package struct RunHistory: Hashable, Sendable {
   package struct Item: Hashable, Sendable {
     package var id: Identifier
     package var parent: Identifier?
     package var kind: SnapshotKind
-    /// Of a merged full, when that was begun for which it stands.
+    /// The start of the backup; for a merged full, that of the snapshot that it stands for.
     package var started: Timestamp
     package var sequence: UInt64
     package var standsFor: UInt64
@@ -37,12 +38,12 @@ package struct RunHistory: Hashable, Sendable {
   }
 
   package var items: [Item] = []
-  /// How far this machine has come with its proofs; `nil` where it has not begun.
+  /// How far this machine has come in the current verify round; `nil` before the first.
   package var proof: VerifyRound?
 
   package init() {}
 
-  /// How many snapshots lie between the newest one and its full; `nil` where that is not known.
+  /// Number of snapshots after the full up to the newest; `nil` when it is not known.
   var increments: Int? {
     guard var tip = items.max(by: { ($0.standsFor, $0.sequence) < ($1.standsFor, $1.sequence) }) else { return nil }
     let known = Dictionary(items.map { ($0.id, $0) }) { $1 }
@@ -56,14 +57,14 @@ package struct RunHistory: Hashable, Sendable {
   }
 }
 
-/// How far proofs have come in the fixed order of all that is stored, in which one follows on the other.
+/// How far verifies have come in the fixed order of all stored objects.
 package struct VerifyRound: Hashable, Sendable, Codable {
-  /// Of the whole order.
+  /// The number of parts of the order.
   package static let parts = 1 << 16
 
-  /// The part with which the next proof begins.
+  /// The part with which the next verify begins.
   package var next: Int
-  /// When the last one began: seconds since 1970-01-01 UTC.
+  /// When the last verify began: seconds since 1970-01-01 UTC.
   package var time: Int64
 
   package init(next: Int, time: Int64) { (self.next, self.time) = (next, time) }

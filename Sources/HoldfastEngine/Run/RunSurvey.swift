@@ -3,7 +3,7 @@ package import HoldfastModel
 internal import HoldfastRepository
 internal import HoldfastSystem
 
-/// Proofs that this machine has made, by source: choosing what comes next must not rest on what a repository says.
+/// The verifies of this machine, by source. What is verified next must not depend on what a repository says.
 struct VerifyProgress: Hashable, MachineRecord {
   static let kind = "proved"
 
@@ -11,7 +11,7 @@ struct VerifyProgress: Hashable, MachineRecord {
   var rounds: [String: VerifyRound] = [:]
 }
 
-/// What a run of a source needs to know of it, and remembers for the next.
+/// What a run on a source needs to know of it, and remembers for the next.
 extension Repository {
   /// - Parameter onDamage: gets what cannot be read.
   package func runHistory(of name: SourceName, onDamage: (any OperatorError) -> Void) throws -> RunHistory {
@@ -33,8 +33,8 @@ extension Repository {
     return try sealed.opens(newest)
   }
 
-  /// Remembers that parts of a round were proved.
-  /// - Parameter time: when the proof began.
+  /// Remembers that parts of a round were verified.
+  /// - Parameter time: when the verify began.
   package func remember(provedFrom first: Int, count: Int, of name: SourceName, at time: Timestamp) throws {
     try machine.change(VerifyProgress.self, of: self) { record in
       record.rounds[name.text] = VerifyRound(next: (first + count) % VerifyRound.parts, time: time.seconds)

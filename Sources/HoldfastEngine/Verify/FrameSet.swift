@@ -1,8 +1,8 @@
-/// Frames of the archives of a chain: a bit for each.
+/// A set of frames of a chain's archives, with one bit for each frame.
 struct FrameSet {
   private var words: [UInt64: [UInt64]] = [:]
 
-  /// - Returns: whether it was not among them.
+  /// - Returns: whether the frame was not in the set.
   @discardableResult
   mutating func insert(_ archive: UInt64, _ frame: UInt32) -> Bool {
     let (word, bit) = (Int(frame / 64), UInt64(1) << UInt64(frame % 64))

@@ -1,8 +1,8 @@
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// Chooses what a verify reads of what is stored. Either it is drawn, for each run anew; or it is a stretch of an order that looks random and never
-/// changes: stretches that follow on each other reach everything.
+/// Chooses the objects that a verify reads: either at random, new for each run; or a part of a fixed order that looks
+/// random, so that consecutive parts cover everything.
 struct Sample {
   private let count: UInt64
   private let first: UInt64
@@ -32,7 +32,7 @@ struct Sample {
     var mixed = seed &+ number &* 0x9e37_79b9_7f4a_7c15
     mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
     mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-    // Behind the end the order begins again.
+    // After the end, the order begins again.
     return (mixed ^ (mixed >> 31)) &- first < count
   }
 }

@@ -1,11 +1,11 @@
-/// What an operator asked for and cannot have, with what to do instead.
+/// A request of an operator that cannot be fulfilled, with what to do instead.
 package struct EngineError: OperatorError, Equatable {
   package let message: String
   package let hint: String?
   package let exitStatus: ExitStatus
   package let scope: ErrorScope
 
-  /// - Parameter scope: `nil`: what the exit status says, and `usage` where it says nothing.
+  /// - Parameter scope: `nil` for the scope that belongs to the exit status, or else `usage`.
   package init(_ message: String, hint: String?, exitStatus: ExitStatus = .failed, scope: ErrorScope? = nil) {
     self.message = message
     self.hint = hint

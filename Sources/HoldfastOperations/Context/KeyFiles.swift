@@ -2,21 +2,21 @@ package import HoldfastCodec
 package import HoldfastModel
 package import HoldfastSystem
 
-/// Secrets in files: read only where nobody else can read them, written so that nobody else can.
+/// Files with secrets. They are read only if nobody else can read them, and written with mode 0600.
 package struct KeyFiles: Sendable {
   private static let bytesMax = 64 << 10
-  /// Group and others: read, write, execute.
+  /// Read, write and execute permission of group and others.
   private static let othersMask: UInt32 = 0o077
 
-  /// What such a file holds.
+  /// The contents of such a file.
   package enum Kind: String {
     case identity
     case writerKey = "writer key"
     case passphrase
-    /// Where somebody is told of runs: who knows it can tell lies.
+    /// The address for notifications: anyone who knows it can send false ones.
     case address
 
-    /// What to do where there is none.
+    /// What to do when there is no such file.
     fileprivate func hintToFind(_ path: Path) -> String {
       switch self {
       case .identity:
@@ -36,7 +36,7 @@ package struct KeyFiles: Sendable {
     (self.files, self.environment) = (files, environment)
   }
 
-  /// - Throws: `KeyError` where it is not there, or others could use it.
+  /// - Throws: `KeyError` when it does not exist, or others could use it.
   package func read(_ kind: Kind, _ path: Path) throws -> SecretBytes {
     let file: OpenFile
     do throws(SystemError) {
@@ -67,13 +67,14 @@ package struct KeyFiles: Sendable {
     return SecretBytes(taking: &bytes)
   }
 
-  /// The permissions that others may not have. systemd lets the user of a unit read a credential by an ACL, which shows as read permission of the group root.
+  /// The permissions that others must not have. systemd lets the user of a unit read a credential through an ACL, which
+  /// shows as read permission of the group root.
   private func othersMask(_ path: Path, _ status: FileStatus) -> UInt32 {
     let isCredential = environment.credentialsDirectory.map { path.parent == $0 } ?? false
     return isCredential && status.userID == 0 && status.groupID == 0 ? Self.othersMask & ~0o040 : Self.othersMask
   }
 
-  /// Makes a new file of mode 0600; durable when it returns. What is there is never replaced.
+  /// Makes a new file of mode 0600, durable on return. An existing file is never replaced.
   package func write(_ secret: SecretBytes, to path: Path) throws {
     let file: OpenFile
     do throws(SystemError) {
@@ -89,13 +90,13 @@ package struct KeyFiles: Sendable {
       try file.synchronize()
       if let parent = path.parent { try files.open(parent, .directoryFollowingLinks).synchronizeDirectory() }
     } catch {
-      // Half a key, or one that nobody has been told of, is not left behind.
+      // An incomplete key, or one that nobody was told of, is not left behind.
       try? files.removeFile(path)
       throw error
     }
   }
 
-  /// Where systemd puts a credential of this unit; `nil` where there is none.
+  /// The path of a systemd credential of this unit; `nil` when there is none.
   package func credential(_ name: String) throws -> Path? {
     guard let path = environment.credentialsDirectory?.appending(name) else { return nil }
     return try files.statusIfPresent(of: path) == nil ? nil : path
@@ -106,10 +107,10 @@ package struct KeyFiles: Sendable {
   private static let lineEnds: Set<UInt8> = [UInt8(ascii: "\n"), UInt8(ascii: "\r")]
 
   /// A passphrase, as it would be typed.
-  /// - Throws: `KeyError` also where the file holds more than one line, or nothing.
+  /// - Throws: `KeyError` also when the file contains more than one line, or nothing.
   package func readPassphrase(_ path: Path) throws -> SecretBytes {
     let text = try read(.passphrase, path)
-    // The line ends that editors leave belong to the file: what is in it must be what is typed at a terminal.
+    // Newlines at the end, which editors add, are removed: the rest must be what is typed at a terminal.
     var bytes = text.withUnsafeBytes { Array($0) }
     while let last = bytes.last, Self.lineEnds.contains(last) { bytes.removeLast() }
     guard !bytes.contains(where: { Self.lineEnds.contains($0) }) else {
@@ -120,7 +121,7 @@ package struct KeyFiles: Sendable {
     return try Self.checkedPassphrase(SecretBytes(taking: &bytes))
   }
 
-  /// - Throws: `KeyError` where it is empty.
+  /// - Throws: `KeyError` when it is empty.
   package static func checkedPassphrase(_ passphrase: SecretBytes) throws -> SecretBytes {
     guard passphrase.count > 0 else {
       throw KeyError("the passphrase is empty", hint: "Use several words that nobody would guess.")

@@ -3,10 +3,10 @@ internal import HoldfastConfiguration
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// What was probably meant where there is no repository: a configured name, or a repository beside the path that was
-/// named, which is spelled nearly the same.
+/// A guess at what was meant when there is no repository: a configured name, or a repository beside the given path with
+/// a similar name.
 struct LikelyRepository {
-  /// Directories with more entries than this are not searched.
+  /// Larger directories are not searched.
   private static let siblingsMax = 10_000
   private let named: String?
   private let machine: MachineContext
@@ -14,7 +14,7 @@ struct LikelyRepository {
   /// - Parameter named: what somebody typed.
   init(_ named: String?, on machine: MachineContext) { (self.named, self.machine) = (named, machine) }
 
-  /// As it would be typed; `nil` where there is none.
+  /// The guess, as it would be typed; `nil` when there is none.
   var name: String? {
     guard let named, !named.isEmpty else { return nil }
     let configured = (try? machine.loader().load())?.repositories.map(\.name) ?? []

@@ -5,12 +5,12 @@ package import HoldfastModel
 package import HoldfastRepository
 package import HoldfastSystem
 
-/// What every command begins with: the machine, the environment of the process, and which configuration counts.
-/// Made once for a command and handed down, so that nothing below asks the process or remembers in secret.
+/// The context of every command: the machine, the environment of the process, and the configuration to read. Made once
+/// for a command and handed down, so that nothing else asks the process or keeps hidden state.
 package struct MachineContext: Sendable {
   package let host: Host
   package let environment: ProcessEnvironment
-  /// The file of `--config`, as it is written there; `nil` where none is named.
+  /// The file of `--config` as it was given; `nil` when none was.
   private let configurationFile: String?
 
   package init(host: Host, environment: ProcessEnvironment, configurationFile: String? = nil) {
@@ -19,23 +19,23 @@ package struct MachineContext: Sendable {
     self.configurationFile = configurationFile
   }
 
-  /// The same, with a machine on which a source is read no faster than this.
+  /// The same context with a limit for reading a source.
   package func reading(within limit: RateLimit?) -> MachineContext {
     MachineContext(
       host: host.reading(within: limit), environment: environment, configurationFile: configurationFile)
   }
 
-  /// The same, with another file of `--config`.
+  /// The same context with another file of `--config`.
   package func naming(_ configurationFile: String?) -> MachineContext {
     MachineContext(host: host, environment: environment, configurationFile: configurationFile)
   }
 
-  /// A bound on how fast something is read; `nil` where there is none.
+  /// A limit for reading; `nil` for no limit.
   package func limit(_ rate: ByteRate?) -> RateLimit? {
     rate.map { RateLimit($0, clock: host.clock, cancellation: host.cancellation) }
   }
 
-  /// What reads the configuration of this machine.
+  /// Reads the configuration of this machine.
   package func loader() throws -> ConfigurationLoader {
     var location = ConfigurationLocation()
     let file = configurationFile ?? environment.text("HOLDFAST_CONFIG")
@@ -45,16 +45,16 @@ package struct MachineContext: Sendable {
     return ConfigurationLoader(location, files: host.files, environment: variable) { Compression($0) != nil }
   }
 
-  /// A variable; a file that it names is found wherever this runs.
+  /// A variable. A path in it becomes absolute.
   private func variable(_ name: String) -> String? {
     guard let value = environment.text(name), name.hasSuffix("_FILE"), let path = try? environment.absolute(value)
     else { return environment.value(name) }
     return String(decoding: path.bytes, as: UTF8.self)
   }
 
-  /// What is configured, for what cannot do without.
-  /// - Parameter what: what somebody wants to find in it, for whoever has none.
-  /// - Throws: with exit status 2 where nothing is configured.
+  /// The configuration, for a command that needs one.
+  /// - Parameter what: what is needed of it, for the message.
+  /// - Throws: with exit status 2 when nothing is configured.
   package func neededSettings(flags: FlagValues = FlagValues(), for what: String = "sources") throws -> Settings {
     let loader = try loader()
     guard let settings = try loader.load(flags: flags) else {
@@ -70,9 +70,9 @@ package struct MachineContext: Sendable {
   /// What this machine remembers of repositories.
   package func memory() throws -> ClientMemory { ClientMemory(directory: try environment.stateDirectory()) }
 
-  /// The states of tips that this machine keeps.
+  /// The cached states on this machine.
   package func cache() throws -> StateCache { StateCache(directory: try environment.cacheDirectory()) }
 
-  /// How secrets in files are read and written.
+  /// Reads and writes files with secrets.
   package var keyFiles: KeyFiles { KeyFiles(files: host.files, environment: environment) }
 }

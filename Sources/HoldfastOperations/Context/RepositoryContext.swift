@@ -5,9 +5,9 @@ package import HoldfastRepository
 package import HoldfastStore
 package import HoldfastSystem
 
-/// A repository and the keys to it as a command line names them, word for word: nothing is looked up yet.
+/// A repository and its keys exactly as a command line names them: nothing is looked up yet.
 package struct RepositoryRequest: Sendable {
-  /// A directory, or the name of a configured one; `nil` where none is named.
+  /// A directory, or a configured name; `nil` when none is given.
   package var repository: String?
   /// The digest that a revision of its keyring must have.
   package var expectedKeyring: String?
@@ -20,16 +20,16 @@ package struct RepositoryRequest: Sendable {
   }
 }
 
-/// One repository that a command works on: where it is, with which keys, and what this machine keeps of it. Made once
-/// of options, environment and configuration, and handed down. Two of them in one process know nothing of each other.
+/// The repository that a command works on: its location, its keys, and what this machine keeps of it. Made once from
+/// options, environment and configuration, and handed down. Two of them in one process are independent.
 package struct RepositoryContext: Sendable {
   package let machine: MachineContext
-  /// What is configured of it; `nil` where it is named by its path.
+  /// Its configuration; `nil` when it was named by its path.
   package let configured: RepositorySettings?
   package let keys: RepositoryKeys
-  /// Absolute, as it is spelled.
+  /// Absolute, as it was spelled.
   private let directory: Path
-  /// How somebody named it, who may have mistyped it.
+  /// The name as it was typed, possibly with a mistake.
   private let named: String?
   private let expectedKeyring: String?
 
@@ -45,8 +45,8 @@ package struct RepositoryContext: Sendable {
     expectedKeyring = request.expectedKeyring
   }
 
-  /// The repository that a command line, else the environment, else the configuration names.
-  /// - Parameter source: of which source, for whoever has configured several repositories.
+  /// The repository that the command line names, otherwise the environment, otherwise the configuration.
+  /// - Parameter source: the source that is meant, if several repositories are configured.
   /// - Throws: with exit status 2 when none is named.
   package init(_ request: RepositoryRequest, on machine: MachineContext, of source: SourceName? = nil) throws {
     let environment = machine.environment
@@ -77,8 +77,7 @@ package struct RepositoryContext: Sendable {
     self.init(machine, try machine.environment.absolute(named), configured: configured, named: named, request)
   }
 
-  /// The configured repository that is meant where `text` is a name, or where there is none; `nil` where `text` is a
-  /// path.
+  /// The configured repository, if `text` is a name or `nil`; `nil` if `text` is a path.
   private static func configured(
     _ text: String?, _ machine: MachineContext, of source: SourceName?
   ) throws -> RepositorySettings? {
@@ -101,7 +100,7 @@ package struct RepositoryContext: Sendable {
       hint: "Say --repository with one of these names.", exitStatus: .usage)
   }
 
-  /// Where it lies, without symbolic links on the way.
+  /// Its path without symbolic links.
   package var location: Path { machine.host.files.names(of: directory).last ?? directory }
 
   /// - Parameter group: the ID of a group with which a new repository is shared.
@@ -111,9 +110,9 @@ package struct RepositoryContext: Sendable {
 
   /// Opens it.
   /// - Parameters:
-  ///   - limit: how fast objects are read.
-  ///   - olderCopy: whether a copy counts that is older than what this machine has seen.
-  ///   - warn: is told what does not keep it from being opened.
+  ///   - limit: the limit for reading objects.
+  ///   - olderCopy: whether a copy is accepted that is older than what this machine has seen.
+  ///   - warn: gets warnings.
   package func open(
     limit: RateLimit? = nil, olderCopy: Bool = false, warn: (String) -> Void
   ) throws -> Repository {

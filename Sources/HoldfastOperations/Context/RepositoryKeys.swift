@@ -6,26 +6,26 @@ package import HoldfastModel
 package import HoldfastRepository
 internal import HoldfastSystem
 
-/// The keys to a repository as a command line names them, word for word, and what they are for.
+/// The keys to a repository exactly as a command line names them, and what they are for.
 package struct KeyRequest: Sendable {
   /// Files of identities.
   package var identities: [String] = []
-  /// A command that prints one.
+  /// A command that prints an identity.
   package var identityCommand: String?
   /// The file of this machine's writer key.
   package var writerKey: String?
-  /// Whether the command opens what is sealed.
+  /// Whether the command opens sealed objects.
   package var opens = false
   /// Whether the command signs what it writes.
   package var signs = false
-  /// Asks a person for a passphrase, and returns `nil` where there is no terminal; `nil` where nobody may be asked.
+  /// Asks a person for a passphrase, and returns `nil` when there is no terminal; `nil` when nobody may be asked.
   package var askPassphrase: (@Sendable () throws -> SecretBytes?)?
 
   package init() {}
 }
 
-/// Where the keys to one repository come from. The first that is named counts: by the command line, the environment,
-/// a credential of systemd, the configuration of this repository. Nothing is read before a key is needed.
+/// The sources of the keys to one repository. The first that names a key counts: command line, environment, systemd
+/// credential, configuration of this repository. Nothing is read before a key is needed.
 package struct RepositoryKeys: Sendable {
   private let request: KeyRequest
   private let configured: RepositorySettings?
@@ -37,7 +37,7 @@ package struct RepositoryKeys: Sendable {
     self.machine = machine
   }
 
-  /// What the command was said to need.
+  /// The keys that the command needs.
   package var credentials: Credentials {
     var credentials = Credentials.none
     if request.opens {
@@ -53,7 +53,7 @@ package struct RepositoryKeys: Sendable {
   // MARK: Identities
 
   private enum IdentitySource {
-    /// - Parameter name: what prints it, for whoever reads an error.
+    /// - Parameter name: the name of the command in messages.
     case command(String, name: String)
     case files([Path])
   }
@@ -73,7 +73,7 @@ package struct RepositoryKeys: Sendable {
     return .files(files.isEmpty ? configured?.identities ?? [] : files)
   }
 
-  /// The identities of files or of a command; empty where none is named.
+  /// The identities of files or of a command; empty when none is named.
   private func namedIdentities() throws -> [RecoveryIdentity] {
     switch try identitySource(withCredentials: true) {
     case .command(let command, let name):
@@ -84,8 +84,8 @@ package struct RepositoryKeys: Sendable {
     }
   }
 
-  /// The options that name the same identities to another run; it gets no credential of this unit.
-  /// - Parameter quote: spells a word for whoever starts that run.
+  /// Options that name the same identities to another run, which gets no credential of this unit.
+  /// - Parameter quote: quotes a word for the program that starts that run.
   package func identityOptions(_ quote: (String) -> String) throws -> [String] {
     switch try identitySource(withCredentials: false) {
     case .command(let command, _): ["--identity-command", quote(command)]
@@ -93,7 +93,7 @@ package struct RepositoryKeys: Sendable {
     }
   }
 
-  /// The identities that a passphrase opens; empty where there is none to be had.
+  /// The identities that a passphrase opens; empty when there is no passphrase.
   private func identitiesByPassphrase(_ keyring: Keyring) throws -> [RecoveryIdentity] {
     let members = keyring.recipients.filter { $0.passphrase != nil }
     guard !members.isEmpty, let passphrase = try passphraseFromFile() ?? request.askPassphrase?() else { return [] }
@@ -106,8 +106,8 @@ package struct RepositoryKeys: Sendable {
     throw KeyError("the passphrase is wrong", hint: "It is that of none of \(names): try again, or name an --identity.")
   }
 
-  /// The passphrase of `HOLDFAST_PASSPHRASE_FILE`, of the systemd credential `holdfast-passphrase`, or of the file that
-  /// is configured; `nil` where none is named.
+  /// The passphrase in the file of `HOLDFAST_PASSPHRASE_FILE`, of the systemd credential `holdfast-passphrase`, or of
+  /// the configuration; `nil` when none is named.
   package func passphraseFromFile() throws -> SecretBytes? {
     let named = try machine.environment.text("HOLDFAST_PASSPHRASE_FILE").map { try machine.environment.absolute($0) }
     guard
@@ -118,21 +118,21 @@ package struct RepositoryKeys: Sendable {
 
   // MARK: The writer key
 
-  /// With what this machine signs its snapshots.
+  /// The key with which this machine signs its snapshots.
   package func writer() throws -> WriterKey {
     let path = try writerPath()
     return try WriterKey(file: machine.keyFiles.read(.writerKey, path), name: path.description)
   }
 
-  /// The writer key of this machine; a new one where there is none yet.
-  /// - Returns: the key, where it lies, and whether it is a new one.
+  /// The writer key of this machine, made if there is none yet.
+  /// - Returns: the key, its path, and whether it is new.
   package func writerOrNew() throws -> (key: WriterKey, path: Path, isNew: Bool) {
     let path = try writerPath()
     let files = machine.host.files
     if try files.statusIfPresent(of: path) != nil { return (try writer(), path, false) }
     let key = try WriterKey()
     if let parent = path.parent {
-      // What root configures is for everybody to read; the key in it is not.
+      // The configuration directory of root is readable by all; the key in it is not.
       let isOfMachine = machine.environment.isRoot && parent == machine.environment.configurationDirectory
       try files.makeDirectories(parent, permissions: isOfMachine ? 0o755 : 0o700)
     }

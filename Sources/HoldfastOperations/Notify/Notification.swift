@@ -5,7 +5,7 @@ internal import HoldfastReport
 internal import HoldfastRepository
 internal import HoldfastSystem
 
-/// What somebody is told of a run.
+/// What a notification says about a run.
 struct Notification: Sendable {
   enum Event: String, Sendable, CaseIterable {
     case start, success, failure, incomplete
@@ -18,15 +18,15 @@ struct Notification: Sendable {
   let command: String
   let host: String
   let repository: String?
-  /// Of which sources; empty where the run did not come so far.
+  /// The sources of the run; empty when it did not get so far.
   let sources: [SourceName]
   let began: Timestamp
-  /// Of a run that is over.
+  /// The record of a run that is over.
   let record: RunRecord?
-  /// What the run said last, the reason of its failure behind everything else.
+  /// The last messages of the run, with the reason of its failure at the end.
   let lines: [String]
 
-  /// - Parameter sources: what it works on, as far as that is known.
+  /// - Parameter sources: the sources of the run, as far as they are known.
   init(_ beginning: RunBeginning, sources: [SourceName]) {
     event = .start
     self.sources = sources
@@ -38,8 +38,8 @@ struct Notification: Sendable {
     lines = []
   }
 
-  /// - Parameter repository: where it is, as far as the run came.
-  /// - Returns: `nil` for a run that found another one at work: that one tells.
+  /// - Parameter repository: the location of the repository, if the run got so far.
+  /// - Returns: `nil` for a run that found another one at work: that one is reported.
   init?(_ record: RunRecord, repository: String?) {
     switch record.status {
     case .done: event = .success
@@ -62,20 +62,20 @@ struct Notification: Sendable {
     return String(decoding: line.utf8.prefix(lineBytesMax), as: UTF8.self) + "…"
   }
 
-  /// What was read, or proved, or restored: what the run was about.
+  /// The bytes that the run read, verified or restored, whichever was its purpose.
   var bytes: UInt64 {
     record?.parts.reduce(0) { $0 &+ ($1.readBytes ?? $1.provedBytes ?? $1.restoredBytes ?? 0) } ?? 0
   }
 
   var storedBytes: UInt64 { record?.parts.reduce(0) { $0 &+ ($1.storedBytes ?? 0) } ?? 0 }
 
-  /// For people.
+  /// The text for people.
   var text: String {
     let status = record.map { " ended with status \($0.status.rawValue): \($0.status.meaning)" } ?? " begins"
     return (["holdfast \(command) on \(host)\(status)"] + lines).joined(separator: "\n") + "\n"
   }
 
-  /// For a command's environment. What tells it would otherwise tell again, of a holdfast that it runs.
+  /// The environment of a command. It prevents a notification by a holdfast that the command runs.
   var environment: [String: String] {
     var variables = [
       "HOLDFAST_EVENT": event.rawValue, "HOLDFAST_COMMAND": command,
@@ -111,7 +111,7 @@ private struct NotificationJSON: Encodable {
   let command: String
   let host: String
   let repository: String?
-  /// Where there is one only.
+  /// Set when there is only one source.
   let source: String?
   let sources: [Source]
   let began: String

@@ -1,26 +1,26 @@
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// Who is told, of what, and in which way.
+/// A receiver of notifications, its events, and the way to reach it.
 struct NotificationTarget: Sendable {
   enum Way: Sendable {
-    /// An address in the manner of Healthchecks: with `/start` behind it, as it is, with `/fail`.
+    /// A URL in the style of Healthchecks: `/start` is appended for a beginning, `/fail` for a failure.
     case ping(HTTPAddress)
-    /// An address that takes JSON.
+    /// A URL that accepts JSON.
     case webhook(HTTPAddress)
     case command(String)
   }
 
-  /// How long a command may take.
+  /// The most seconds that a command may take.
   private static let commandSeconds = 30.0
   private static let pingBytesMax = 10_000
 
   let way: Way
   let events: Set<Notification.Event>
-  /// `nil`: of all sources.
+  /// `nil` for all sources.
   var sources: Set<SourceName>?
 
-  /// - Parameter events: `nil`: those that are usual for the way.
+  /// - Parameter events: `nil` for the usual events of this way.
   init(_ way: Way, events: Set<Notification.Event>? = nil, sources: Set<SourceName>? = nil) {
     self.way = way
     let usual: Set<Notification.Event> =
@@ -37,7 +37,7 @@ struct NotificationTarget: Sendable {
     return !sources.isDisjoint(with: notification.sources)
   }
 
-  /// - Throws: in bounded time, where nobody could be told.
+  /// - Throws: within a bounded time, when the receiver could not be reached.
   func send(_ notification: Notification, client: HTTPClient) throws {
     switch way {
     case .ping(let address): try client.ping(address, notification, bytesMax: Self.pingBytesMax)
@@ -46,7 +46,7 @@ struct NotificationTarget: Sendable {
       request.headers = [("Content-Type", "application/json")]
       _ = try client.send(request)
     case .command(let text):
-      // A signal has ended the run; that is what somebody shall be told of.
+      // A signal that has ended the run must be reported, so it does not end this command.
       try ShellCommand(text, environment: notification.environment).run(
         Cancellation(), input: notification.json(), secondsMax: Self.commandSeconds)
     }
@@ -60,7 +60,7 @@ extension HTTPClient {
     case .start: request = HTTPRequest("GET", address.appending("/start"))
     case .success: request = HTTPRequest("GET", address)
     case .failure, .incomplete:
-      // The end of it says most.
+      // The end of the text is the most important.
       let body = Array(notification.text.utf8.suffix(bytesMax))
       var failed = HTTPRequest("POST", address.appending("/fail"), body: body)
       failed.headers = [("Content-Type", "text/plain; charset=utf-8")]

@@ -3,11 +3,11 @@ internal import HoldfastConfiguration
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// Who is to be told: as the environment says it, and where that says nothing, as the configuration does.
+/// The receivers of notifications: from the environment; if it names none, from the configuration.
 struct NotificationTargets {
-  /// What is said of it and cannot be done.
+  /// A receiver that cannot be used.
   struct Problem {
-    /// Without an address.
+    /// Without the address.
     let message: String
     var isOfConfiguration = false
   }
@@ -21,7 +21,7 @@ struct NotificationTargets {
     let events = events()
     let pings = way("HOLDFAST_PING_URL", credential: "holdfast-ping-url") { .ping($0) }
     let webhooks = way("HOLDFAST_WEBHOOK_URL", credential: "holdfast-webhook-url") { .webhook($0) }
-    // Set to nothing, it tells that no command is to be told.
+    // An empty value means that no command is to be run.
     let commands = machine.environment.value("HOLDFAST_NOTIFY_COMMAND").map {
       $0.isEmpty ? [] : [NotificationTarget.Way.command($0)]
     }
@@ -54,9 +54,10 @@ struct NotificationTargets {
   }
 
   /// - Parameters:
-  ///   - variable: holds the address; with `_FILE` behind it, names a file that holds it. Set to nothing, it tells that nobody is to be told.
-  ///   - credential: what systemd calls such a file.
-  /// - Returns: `nil` where the environment does not say.
+  ///   - variable: contains the address; with `_FILE` appended, it names a file that contains it. An empty value means
+  ///     no receiver.
+  ///   - credential: the name of such a file as a systemd credential.
+  /// - Returns: `nil` when the environment does not say.
   private mutating func way(
     _ variable: String, credential: String, _ make: (HTTPAddress) -> NotificationTarget.Way
   ) -> [NotificationTarget.Way]? {
@@ -77,7 +78,7 @@ struct NotificationTargets {
     }
   }
 
-  /// The line ends that editors leave do not belong to it.
+  /// Newlines at the end, which editors add, do not belong to it.
   private func address(_ text: String, of name: String) throws -> HTTPAddress {
     var scalars = text.unicodeScalars
     while let last = scalars.last, " \r\n".unicodeScalars.contains(last) { scalars.removeLast() }

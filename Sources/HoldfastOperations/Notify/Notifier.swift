@@ -10,7 +10,7 @@ internal import Synchronization
 /// A command may make several runs, of several sources: with one history they look like one to whoever is pinged. It
 /// hears of the first beginning, and of no success after a failure.
 final class Notifier: RunObserver {
-  /// Beyond the bound of everything that tells.
+  /// The most seconds for all notifications.
   private static let secondsMax = 40.0
   private let found: NotificationTargets
   private let client: HTTPClient
@@ -20,7 +20,7 @@ final class Notifier: RunObserver {
   private var beginning: RunBeginning?
   private var repository: String?
 
-  /// - Returns: `nil` where nobody wants to be told.
+  /// - Returns: `nil` when there is no receiver.
   init?(
     _ found: NotificationTargets, _ history: NotificationHistory, notices: any NoticeObserver,
     client: HTTPClient = HTTPClient()
@@ -38,19 +38,19 @@ final class Notifier: RunObserver {
     begun += deliver(Notification(beginning, sources: []))
   }
 
-  /// Now those can be told who want to hear of some sources only.
+  /// Now the sources are known, so receivers for some sources only can be notified.
   func opened(_ repository: Repository, sources: [SourceName]) {
     self.repository = repository.location
     if let beginning { begun += deliver(Notification(beginning, sources: sources)) }
   }
 
   func ended(_ record: RunRecord) {
-    // Nobody shall hear of the end before the beginning.
+    // Nobody should hear of the end before the beginning.
     var failed = begun.compactMap { $0.wait(Self.secondsMax) }
     if let notification = Notification(record, repository: repository) {
       failed += deliver(notification).compactMap { $0.wait(Self.secondsMax) }
     }
-    // Where a configuration cannot be understood the run may say so itself, and better.
+    // If the configuration cannot be parsed, the run may report that itself, and better.
     let problems = found.problems.filter { !$0.isOfConfiguration || record.failure == nil }.map(\.message)
     warn("nobody is told of this run", problems)
     warn("nobody was told of this run", failed)
@@ -69,7 +69,7 @@ final class Notifier: RunObserver {
   }
 }
 
-/// One notification on its way to one target.
+/// A notification on its way to one receiver.
 private final class Delivery: Sendable {
   private enum State { case underWay, arrived, failed(String) }
   private let state = Mutex(State.underWay)
@@ -86,7 +86,7 @@ private final class Delivery: Sendable {
     }
   }
 
-  /// - Returns: why it did not arrive, where it did not.
+  /// - Returns: why it did not arrive; `nil` when it did.
   func wait(_ seconds: Double) -> String? {
     let deadline = Clock.system.uptime() + seconds
     while true {

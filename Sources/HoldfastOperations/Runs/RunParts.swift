@@ -4,9 +4,9 @@ package import HoldfastModel
 package import HoldfastRepository
 package import HoldfastSystem
 
-/// What the reports of the commands say of their sources.
+/// What the reports of commands say about their sources.
 extension RunRecord.Part {
-  /// That a run works on this snapshot.
+  /// A run on this snapshot.
   package init(of snapshot: Snapshot) {
     self.init(snapshot.sourceName)
     self.snapshot = snapshot.id
@@ -52,9 +52,9 @@ extension RunRecord.Part {
 
 extension RunRecord {
   /// - Parameters:
-  ///   - chosen: the only snapshot that was asked for.
-  ///   - share: of the stored bytes, that was read.
-  ///   - begin: where that share begins; `nil`: it was drawn.
+  ///   - chosen: the only snapshot that was asked for; `nil` for all.
+  ///   - share: the share of the stored bytes that was read.
+  ///   - begin: where that share begins; `nil` when it was drawn at random.
   package static func parts(
     of report: Verify.Report, _ chosen: Snapshot?, share: Double, begin: Double? = nil
   ) -> [Part] {
@@ -100,7 +100,7 @@ extension RunRecord {
     return parts.values.sorted { $0.source < $1.source }
   }
 
-  /// Whose it is; what lies in the place of no source concerns all.
+  /// The sources that an object concerns: its own, or all if it belongs to none.
   private static func sources(of object: String, among all: [SourceName]) -> [SourceName] {
     guard let place = [Keys.sources, Keys.journals].first(where: { object.hasPrefix($0) }) else { return all }
     let name = object.dropFirst(place.count).prefix { $0 != "/" }
@@ -134,7 +134,7 @@ extension RunWatch {
 }
 
 extension Backup.Options {
-  /// The name under which the source is kept where nobody chose one.
+  /// The name of the source when nobody chose one.
   package func sourceName(_ host: Host) -> SourceName {
     SourceName(from: (try? host.files.resolve(source)) ?? source)
   }

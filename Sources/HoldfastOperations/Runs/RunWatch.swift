@@ -10,9 +10,9 @@ package protocol RunObserver {
   /// A run begins; its repository is not open yet.
   func began(_ beginning: RunBeginning)
   /// Its repository is open.
-  /// - Parameter sources: what it works on, as far as that is known.
+  /// - Parameter sources: the sources of the run, as far as they are known.
   func opened(_ repository: Repository, sources: [SourceName])
-  /// It is over, whatever came of it.
+  /// The run is over, successful or not.
   func ended(_ record: RunRecord)
 }
 
@@ -28,10 +28,11 @@ package struct RunBeginning {
   package let began: Timestamp
 }
 
-/// Through which every run passes that takes, merges, proves, removes or restores snapshots: it knows when the run began, collects warnings and what
-/// was done, and at the end hands all of it to observers. The journal is one of them from when the repository is open.
+/// Every run that takes, merges, verifies, removes or restores snapshots goes through a watch. It knows when the run
+/// began, collects warnings and results, and at the end gives all of it to observers. When the repository is open, its
+/// journal is one of them.
 ///
-/// A dry run goes through one as well, and nobody is told of it.
+/// A dry run has a watch too, but no observers.
 package final class RunWatch {
   private static let warningsMax = 100
   private let command: RunCommand
@@ -45,9 +46,10 @@ package final class RunWatch {
   private var observers: [any RunObserver] = []
   private var warningCount: UInt64 = 0
   private var warnings: [String] = []
-  /// How the run ends where its work returns: a command that goes on with other sources throws no outcome.
+  /// The exit status if the work returns normally: a command that goes on with other sources throws no outcome.
   package var status = ExitStatus.done
-  /// What was done, source by source. A command says it as soon as it knows the sources, so that a run that fails later counts as theirs.
+  /// The results for each source. A command sets them as soon as it knows its sources, so that a later failure counts
+  /// as theirs.
   package var parts: [RunRecord.Part] = []
 
   package init(
@@ -61,16 +63,16 @@ package final class RunWatch {
     begun = machine.host.clock.uptime()
   }
 
-  /// Adds who wants to be told.
+  /// Adds an observer.
   package func add(_ observer: any RunObserver) { observers.append(observer) }
 
-  /// The repository is open: its journal wants to be told.
-  /// - Parameter source: what the run works on, where that is known already and the repository has it; `nil`: the only source that it has.
+  /// The repository is open: adds its journal as an observer.
+  /// - Parameter source: the source of the run, if it is known and exists in the repository; `nil` for its only source.
   package func opened(_ repository: Repository, source: SourceName?) {
     add(JournalWriter(repository: repository, notices: notices))
     let known = (try? repository.sourceNames()) ?? []
     if let source {
-      // A directory or a name mistyped is no source.
+      // A mistyped name or directory is no source.
       parts = known.contains(source) ? [RunRecord.Part(source)] : []
     } else {
       parts = known.count == 1 ? [RunRecord.Part(known[0])] : []
@@ -79,7 +81,7 @@ package final class RunWatch {
     if isRecorded { for observer in observers { observer.opened(repository, sources: sources) } }
   }
 
-  /// A warning, or something that is not whole, in the words of the operator.
+  /// Records a warning, or something that is not whole, in the operator's words.
   package func warn(_ text: String) {
     warningCount += 1
     if warnings.count < Self.warningsMax { warnings.append(text) }
@@ -100,7 +102,7 @@ package final class RunWatch {
     WatchedProgress(notices.makeProgress(), watch: self, of: source)
   }
 
-  /// Does the work of a run. Its end is what is recorded, and is passed on as it was.
+  /// Does the work of a run. Its result is recorded, and passed on unchanged.
   package func run<Value>(_ work: () throws -> Value) throws -> Value {
     if isRecorded {
       let beginning = RunBeginning(command: command, host: machine.environment.hostName, began: began)

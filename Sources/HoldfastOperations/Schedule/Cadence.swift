@@ -1,25 +1,26 @@
-/// How often something runs, in the spellings of systemd and of cron.
+/// How often something runs, in the notations of systemd and cron.
 package struct Cadence: Sendable, Equatable {
   private enum Kind: Equatable {
     case minutes(Int)
     case hours(Int)
     case daily, weekly, monthly
     case at(hour: Int, minute: Int, days: [Int])
-    /// Only systemd can say when that is.
+    /// A calendar event that only systemd understands.
     case calendar
   }
 
-  /// As it was asked for.
+  /// The text as it was given.
   package let text: String
   private let kind: Kind
 
-  /// Of the days of the week, in cron's order.
+  /// The days of the week, in cron's order.
   private static let days = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
 
-  /// - Parameter text: `15m`, `6h`, `hourly`, `daily`, `weekly`, `monthly`, `02:30`, `Mon,Thu 02:30`, or what systemd.time(7) calls a calendar event.
+  /// - Parameter text: `15m`, `6h`, `hourly`, `daily`, `weekly`, `monthly`, `02:30`, `Mon,Thu 02:30`, or a calendar
+  ///   event of systemd.time(7).
   package init?(_ text: String) {
     self.text = text
-    // A part of units and of command lines.
+    // The text becomes a part of units and of command lines.
     guard !text.isEmpty, text.utf8.allSatisfy({ (0x20..<0x7f).contains($0) && !"%'\\".utf8.contains($0) }) else {
       return nil
     }
@@ -32,7 +33,7 @@ package struct Cadence: Sendable, Equatable {
       if let kind = Self.interval(text) {
         self.kind = kind
       } else if ["m", "min", "h", "d"].contains(text.drop { $0.isNumber }) {
-        // A number that divides nothing.
+        // The number does not divide an hour or a day.
         return nil
       } else {
         kind = Self.timeOfDay(text) ?? .calendar
@@ -40,7 +41,7 @@ package struct Cadence: Sendable, Equatable {
     }
   }
 
-  /// Only what divides the hour or the day: cron and calendars begin anew with each.
+  /// An interval must divide the hour or the day, because cron and calendar events begin again with each.
   private static func interval(_ text: String) -> Kind? {
     let digits = text.prefix { $0.isASCII && $0.isNumber }
     guard let number = Int(digits), number > 0 else { return nil }
@@ -75,7 +76,7 @@ package struct Cadence: Sendable, Equatable {
     return .at(hour: hour, minute: minute, days: days.sorted())
   }
 
-  /// For `OnCalendar=`.
+  /// The value of `OnCalendar=`.
   package var calendar: String {
     switch kind {
     case .minutes(let count): "*-*-* *:00/\(count):00"
@@ -89,8 +90,8 @@ package struct Cadence: Sendable, Equatable {
     }
   }
 
-  /// The first five fields of a line of a crontab; `nil` where cron cannot say it.
-  /// - Parameter minute: where no minute is asked for: not every machine shall begin at the same one.
+  /// The first five fields of a crontab line; `nil` when cron cannot express it.
+  /// - Parameter minute: the minute to use when none is asked for, so that not all machines begin at the same one.
   package func cron(minute: Int) -> String? {
     switch kind {
     case .minutes(1): "* * * * *"
@@ -106,7 +107,8 @@ package struct Cadence: Sendable, Equatable {
     }
   }
 
-  /// By how much a run may come later, so that many machines do not begin together; nothing where a time of day was asked for.
+  /// The largest random delay in seconds, so that many machines do not begin together; 0 when a time of day was asked
+  /// for.
   package var delaySeconds: Int64 {
     switch kind {
     case .minutes(let count): Int64(count) * 6

@@ -1,15 +1,15 @@
 internal import HoldfastModel
 
-/// The file of a schedule in /etc/cron.d: a pure function of it.
+/// The file of a schedule in /etc/cron.d: a pure function of the schedule.
 package enum CronLine {
-  /// cron refuses a command that is longer.
+  /// cron refuses a longer command.
   private static let commandBytesMax = 990
 
   /// - Parameters:
-  ///   - head: the lines that mark a file as ours.
-  ///   - minute: where no minute is asked for.
-  ///   - lock: an existing file that no two runs hold at once, and that nobody but who runs can open; `nil` for one that the runs make themselves, where their user keeps
-  ///     what holdfast remembers.
+  ///   - head: the lines that mark a file as holdfast's.
+  ///   - minute: the minute to use when none is asked for.
+  ///   - lock: an existing file that keeps two runs apart, and that only their user can open; `nil` if the runs make
+  ///     one themselves in their state directory.
   package static func text(
     _ schedule: Schedule, head: [String], minute: Int, lock: String?
   ) throws(ScheduleError) -> String {
@@ -24,11 +24,11 @@ package enum CronLine {
     words += ["\(ProcessEnvironment.scheduleVariable)=\(schedule.name.unit)"]
     words += variables.map { "\($0)=" + ScheduleText.cronArgument($1) }
     words += ["nice", "-n", "10", "ionice", "-c", "2", "-n", "7"]
-    // Of two runs the second ends at once, with 0.
+    // The second of two runs ends at once, with 0.
     words += lock.map { flock + [ScheduleText.cronArgument($0)] } ?? ["\"$@\""]
     if let timeout = schedule.timeout { words += ["timeout", String(timeout)] }
     words += ([schedule.program] + schedule.arguments).map(ScheduleText.cronArgument)
-    // So does one that finds another run, started by somebody.
+    // So does one that finds another run, which somebody has started.
     words += ["||", "[", "$?", "-eq", "11", "]"]
     if let onFailure = schedule.onFailure {
       words += ["||", "HOLDFAST_SCHEDULE=\(schedule.name)", "sh", "-c", ScheduleText.cronArgument(onFailure)]
@@ -43,8 +43,9 @@ package enum CronLine {
     return lines.joined(separator: "\n") + "\n"
   }
 
-  /// Gives the shell the words that lock a file of the user's own, which nobody else can open. Where it cannot be made, for want of a home say, there are none: then a run
-  /// that finds another one at work ends by itself, where the repository tells.
+  /// Shell words that lock a file of the user's own, which nobody else can open. If it cannot be made, for example
+  /// without a home, there are none: then a run that finds another one at work ends by itself, because of the lock in
+  /// the repository.
   private static func ownLock(_ name: ScheduleName, _ flock: [String]) -> [String] {
     let file = "\"$d/\(name).lock\""
     return ["d=\"$HOME/.local/state/holdfast\";", "set --"] + flock + ["\(file);"]

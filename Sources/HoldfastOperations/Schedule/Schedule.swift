@@ -1,35 +1,35 @@
 internal import HoldfastModel
 
-/// What runs by itself, how often, and as what: from this value alone come the files that make it so.
+/// What runs periodically, how often, and as which user. All files of a schedule are made from this value.
 package struct Schedule: Sendable, Codable, Equatable {
-  /// How much of the machine a run can reach.
+  /// How much of the machine a run can write to.
   package enum Confinement: String, Sendable, Codable {
-    /// It writes only where `writable` says.
+    /// It can write only to `writable`.
     case strict
-    /// It does not write to what belongs to the operating system.
+    /// It cannot write to the files of the operating system.
     case system
-    /// Whatever its user can reach: for commands of the site's, which may need anything, and for restores.
+    /// It can write wherever its user can: for commands of the site, which may need anything, and for restores.
     case none
   }
 
   package var name: ScheduleName
   package var cadence: Cadence
-  /// By how many seconds a run may come later.
+  /// The largest delay of a run in seconds.
   package var delay: Int64
   package var program: String
   package var arguments: [String]
   package var environment: [String: String] = [:]
-  /// Files with secrets, by the names under which a run finds them.
+  /// Files with secrets, with the names under which a run finds them.
   package var credentials: [Credential] = []
-  /// `nil` for the one to whom the schedule belongs.
+  /// `nil` for the owner of the schedule.
   package var user: String?
   package var confinement = Confinement.none
   package var writable: [String] = []
-  /// After how many seconds a run is ended.
+  /// Seconds after which a run is ended.
   package var timeout: Int64?
-  /// What runs when a run has failed.
+  /// The command that runs after a failed run.
   package var onFailure: String?
-  /// Whether it belongs to one user's systemd and not to the machine's.
+  /// Whether it belongs to a user's systemd and not to the machine's.
   package var isOfUser = false
 
   package init(_ name: ScheduleName, _ cadence: Cadence, program: String, arguments: [String]) {
@@ -40,7 +40,7 @@ package struct Schedule: Sendable, Codable, Equatable {
     self.arguments = arguments
   }
 
-  /// Whether systemd and cron take it for the name of a user.
+  /// Whether systemd and cron accept it as a user name.
   package static func isUser(_ text: String) -> Bool {
     (1...32).contains(text.utf8.count) && !"-.".utf8.contains(text.utf8.first ?? 0)
       && text.unicodeScalars.allSatisfy {
@@ -50,9 +50,9 @@ package struct Schedule: Sendable, Codable, Equatable {
 
   /// A file with a secret.
   package struct Credential: Sendable, Codable, Equatable {
-    /// The name by which systemd hands it on.
+    /// Its name as a systemd credential.
     package var name: String
-    /// The environment variable that names the file where there is no systemd.
+    /// The environment variable that names the file when there is no systemd.
     package var variable: String
     package var file: String
 
@@ -64,12 +64,12 @@ package struct Schedule: Sendable, Codable, Equatable {
   }
 }
 
-/// The name of a schedule: letters, digits, `_` and `-`, because cron passes over files with others.
+/// The name of a schedule: letters, digits, `_` and `-`, because cron ignores files with other names.
 package struct ScheduleName: Sendable, Hashable, Codable, CustomStringConvertible {
-  /// The name of what is installed: `holdfast`, or `holdfast-NAME`.
+  /// The name of the unit: `holdfast`, or `holdfast-NAME`.
   package let unit: String
 
-  /// - Parameter text: `nil` for the one without a name.
+  /// - Parameter text: `nil` for the schedule without a name.
   package init?(_ text: String?) {
     guard let text else {
       unit = "holdfast"

@@ -1,6 +1,6 @@
 package import HoldfastModel
 
-/// Why something cannot run by itself as it was asked for.
+/// The reason why a schedule cannot be installed as it was asked for.
 package enum ScheduleError: OperatorError, Equatable {
   case noName(String)
   case noCadence(String)

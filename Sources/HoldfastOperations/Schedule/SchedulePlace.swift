@@ -3,7 +3,7 @@ package import HoldfastModel
 internal import HoldfastReport
 package import HoldfastSystem
 
-/// One of the places that something can be scheduled in, and what lies there.
+/// A directory in which schedules can be installed, and its contents.
 package struct SchedulePlace {
   package enum Kind: String {
     case systemd
@@ -11,11 +11,11 @@ package struct SchedulePlace {
     case cron
   }
 
-  /// What a schedule consists of on disk.
+  /// A file or link of a schedule.
   package struct Item: Equatable {
     package enum Content: Equatable {
       case text(String)
-      /// By which systemd knows that a timer is to be started.
+      /// The link by which systemd knows that a timer is to be started.
       case link(target: String)
     }
 
@@ -24,7 +24,7 @@ package struct SchedulePlace {
     var permissions: UInt32 = 0o644
   }
 
-  /// A schedule that is installed, and what of it is not as it would be installed now.
+  /// An installed schedule, and the files that differ from what would be installed now.
   package struct Installed {
     package let schedule: Schedule
     package let place: SchedulePlace
@@ -36,17 +36,17 @@ package struct SchedulePlace {
   private static let unfinished = ".holdfast-unfinished"
 
   package let kind: Kind
-  /// Of the units, or of the crontabs.
+  /// The directory of units or crontabs.
   package let directory: Path
-  /// Whether its scheduler runs here, and has to be told.
+  /// Whether its scheduler runs on this machine, and must be notified.
   package let isLive: Bool
   private let machine: MachineContext
   private var files: FileSystem { machine.host.files }
 
   // MARK: Which
 
-  /// All places where this user has a say.
-  /// - Parameter root: the directory that is `/` for an image; `nil` for this machine.
+  /// All directories for this user.
+  /// - Parameter root: the root directory of an image; `nil` for this machine.
   package static func all(_ machine: MachineContext, root: Path?) throws -> [SchedulePlace] {
     let isLive = try root == nil && machine.host.files.statusIfPresent(of: running) != nil
     let top = root ?? .root
@@ -60,7 +60,7 @@ package struct SchedulePlace {
     ]
   }
 
-  /// The one to install in: systemd where it runs, unless cron is asked for; in an image systemd.
+  /// The directory to install to: systemd's if it runs, unless cron is asked for; systemd's in an image.
   package static func chosen(_ machine: MachineContext, root: Path?, cron: Bool) throws -> SchedulePlace {
     let places = try all(machine, root: root)
     if cron || (root == nil && !places.contains(where: \.isLive)) {
@@ -81,7 +81,8 @@ package struct SchedulePlace {
     let settings = try "# " + Self.json(schedule)
     guard kind != .cron else {
       let place = Path("/etc/cron.d").appending(schedule.name.unit)
-      // Whoever can open a file can lock it: cron's, only root. Another user's runs have one of their own.
+      // Anyone who can open a file can lock it. Only root can open cron's; runs of another user have a lock file of
+      // their own.
       let text = try CronLine.text(
         schedule, head: [Self.mark, settings], minute: minute,
         lock: schedule.user == nil ? place.description : nil)
@@ -96,7 +97,7 @@ package struct SchedulePlace {
     return units + [link]
   }
 
-  /// Those of some schedule of this name: what counts are the paths, and where links lead.
+  /// The files of a schedule of this name. Only their paths and the targets of links count.
   private func items(below name: ScheduleName) throws -> [Item] {
     guard kind != .cron, let any = Cadence("daily") else {
       return [Item(path: directory.appending(name.unit), content: .text(""))]
@@ -108,7 +109,7 @@ package struct SchedulePlace {
     try JSONText.line(schedule)
   }
 
-  /// The same on every run on this machine, another one on the next machine (FNV-1a of its name).
+  /// The same minute for every run on this machine, another one on other machines (FNV-1a of its name).
   private var minute: Int {
     let hash = machine.environment.hostName.utf8.reduce(UInt32(2_166_136_261)) { ($0 ^ UInt32($1)) &* 16_777_619 }
     return Int(hash % 60)
@@ -116,8 +117,8 @@ package struct SchedulePlace {
 
   // MARK: What is there
 
-  /// Those of its files that are there.
-  /// - Throws: where one of them is somebody else's.
+  /// The files of the schedule that exist.
+  /// - Throws: when one of them is not holdfast's.
   package func present(_ name: ScheduleName) throws -> [Path] {
     try items(below: name).compactMap { item in
       guard try files.statusIfPresent(of: item.path) != nil else { return nil }
@@ -142,7 +143,7 @@ package struct SchedulePlace {
     return found.sorted { $0.schedule.name.unit < $1.schedule.name.unit }
   }
 
-  /// Whether a name is that of the file that tells what is scheduled.
+  /// Whether a name is that of the file that contains the schedule.
   private func isMain(_ name: some Sequence<UInt8>) -> Bool {
     let text = String(decoding: Array(name), as: UTF8.self)
     guard text.hasPrefix("holdfast"), !text.hasPrefix("holdfast-failure@") else { return false }
@@ -205,10 +206,10 @@ package struct SchedulePlace {
 
   // MARK: systemd
 
-  /// - Throws: where systemd is there to ask, and does not know when that is.
+  /// - Throws: when systemd can be asked, and does not understand the calendar event.
   package func checkCadence(_ cadence: Cadence, _ cancellation: Cancellation) throws {
     guard kind != .cron else { return }
-    // What is asked holds no quote: see `Cadence`.
+    // The text contains no quote: see `Cadence`.
     let question = "command -v systemd-analyze || exit 0; systemd-analyze calendar '\(cadence.calendar)'"
     do {
       try ShellCommand("exec >/dev/null 2>&1; " + question).run(cancellation)
@@ -223,12 +224,12 @@ package struct SchedulePlace {
     ["\(systemctl) daemon-reload", "\(systemctl) restart \(SystemdUnits.timer(name))"]
   }
 
-  /// Before the files go.
+  /// Must run before the files are removed.
   package func commandToStop(_ name: ScheduleName) -> String { "\(systemctl) stop \(SystemdUnits.timer(name))" }
 
   package var commandToForget: String { "\(systemctl) daemon-reload" }
 
-  /// When it runs next, in the words of systemd; empty where it cannot be asked.
+  /// The next times as systemd writes them; empty when it cannot be asked.
   package func nextTimes(_ schedule: Schedule, _ cancellation: Cancellation) -> [String] {
     guard kind != .cron else { return [] }
     let command =

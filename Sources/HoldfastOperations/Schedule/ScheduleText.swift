@@ -1,9 +1,9 @@
 internal import FoundationEssentials
 internal import HoldfastModel
 
-/// Words as the files of a schedule have to spell them, so that what runs gets exactly them.
+/// Quotes words for the files of a schedule, so that the command gets exactly them.
 package enum ScheduleText {
-  /// What needs no quotes anywhere.
+  /// Whether a byte never needs quotes.
   private static func isPlain(_ byte: UInt8) -> Bool {
     switch byte {
     case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
@@ -16,7 +16,7 @@ package enum ScheduleText {
   /// A word of a command line in a unit (systemd.service(5), COMMAND LINES).
   package static func unitArgument(_ word: String) -> String { unitWord(word) { $0 == "$" ? "$$" : nil } }
 
-  /// A word of another setting in a unit, and the program of a command line: there `$` stands for itself.
+  /// A word of another setting in a unit, and the program of a command line, where `$` has no meaning.
   package static func unitValue(_ word: String) -> String { unitWord(word) { _ in nil } }
 
   private static func unitWord(_ word: String, _ special: (Unicode.Scalar) -> String?) -> String {
@@ -36,7 +36,8 @@ package enum ScheduleText {
 
   /// A word of a command line in a crontab.
   ///
-  /// cron makes a line end of `%`, takes the backslash from `\%`, and versions of it differ in what becomes of `\\`. So a word with a backslash is written in letters.
+  /// cron turns `%` into a newline, removes the backslash from `\%`, and its versions differ in what they do with `\\`.
+  /// So a word with a backslash is written with escapes.
   package static func cronArgument(_ word: String) -> String {
     guard word.isEmpty || !word.utf8.allSatisfy(isPlain) else { return word }
     guard !word.utf8.contains(UInt8(ascii: "\\")) else {
@@ -58,6 +59,6 @@ package enum ScheduleText {
     !word.isEmpty && word.utf8.allSatisfy(isPlain) ? word : "\"\(word.isEmpty ? "" : Path(word).description)\""
   }
 
-  /// Whether a line of a crontab can hold the word.
+  /// Whether a crontab line can contain the word.
   package static func fitsCron(_ word: String) -> Bool { !word.utf8.contains(UInt8(ascii: "\n")) }
 }

@@ -1,23 +1,24 @@
-/// The units of a schedule: a pure function of it.
+/// The units of a schedule: a pure function of the schedule.
 package enum SystemdUnits {
-  /// What is in a file, and below which name in the directory of units.
+  /// A file with its name in the directory of units.
   package struct File: Sendable, Equatable {
     package let name: String
     package let text: String
   }
 
-  /// What a backup needs beyond its user's rights: to read everything, to write into the repository whoever owns it, to keep the group and the set-group-ID of
-  /// its directories, to see who else has a database open, and (CAP_SYS_ADMIN) to see the attributes `trusted.*`, which the kernel hides from everybody else.
+  /// Capabilities that a backup needs beyond its user's rights: to read everything, to write to the repository whoever
+  /// owns it, to keep group and set-group-ID of its directories, to see who else has a database open, and
+  /// (CAP_SYS_ADMIN) to see `trusted.*` attributes, which the kernel hides from everybody else.
   private static let capabilities =
     "CAP_CHOWN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER CAP_FSETID CAP_SYS_ADMIN CAP_SYS_PTRACE"
 
-  /// What nobody needs, though the capabilities would allow it. No call that a run makes is among them, and what is not known to systemd is let through: a list of what is
-  /// allowed would refuse the next kernel's calls.
+  /// System calls that nobody needs, although the capabilities would allow them. A run makes none of them. Calls
+  /// unknown to systemd are allowed: a list of allowed calls would refuse those of the next kernel.
   private static let refusedCalls = "@clock @cpu-emulation @debug @module @mount @obsolete @raw-io @reboot @swap"
 
   /// - Parameters:
-  ///   - mark: the first line of every file that is ours.
-  ///   - settings: the second line of the service, from which the schedule can be had again.
+  ///   - mark: the first line of every file of holdfast.
+  ///   - settings: the second line of the service, from which the schedule can be read again.
   package static func files(_ schedule: Schedule, mark: String, settings: String) -> [File] {
     let unit = schedule.name.unit
     return [
@@ -64,9 +65,9 @@ package enum SystemdUnits {
   }
 
   private static func confinementLines(_ schedule: Schedule) -> [String] {
-    // A user's own systemd may confine little.
+    // A user's systemd cannot restrict much.
     guard !schedule.isOfUser else { return schedule.confinement == .none ? [] : ["NoNewPrivileges=yes"] }
-    // Without a login there is no home to keep these in.
+    // A user without a login has no home for these directories.
     let directory = schedule.user.map { "holdfast-" + $0 } ?? "holdfast"
     var lines = [
       "CacheDirectory=\(directory)", "CacheDirectoryMode=0700", "StateDirectory=\(directory)",
@@ -74,8 +75,9 @@ package enum SystemdUnits {
       "Environment=HOLDFAST_CACHE_DIR=%C/\(directory) HOLDFAST_STATE_DIR=%S/\(directory)",
     ]
     guard schedule.confinement != .none else { return lines }
-    // Nothing here hides a file: a source may hold it (so no PrivateTmp, PrivateDevices, ProtectHome, ProtectKernelModules), and PostgreSQL's socket may lie in /tmp.
-    // And no RestrictSUIDSGID: with it systemd refuses openat2.
+    // No setting here hides a file, because a source may contain it (so no PrivateTmp, PrivateDevices, ProtectHome,
+    // ProtectKernelModules), and PostgreSQL's socket may be in /tmp. RestrictSUIDSGID is missing because systemd then
+    // refuses openat2.
     lines += [
       "NoNewPrivileges=yes",
       "CapabilityBoundingSet=" + capabilities,
@@ -93,7 +95,7 @@ package enum SystemdUnits {
     ]
     guard schedule.confinement == .strict else { return lines + ["ProtectSystem=full"] }
     lines += ["ProtectSystem=strict", "ReadWritePaths=/tmp /var/tmp"]
-    // What is not there yet must not keep the run from saying so itself.
+    // A missing directory must not keep the run from reporting that itself.
     return lines + schedule.writable.map { "ReadWritePaths=" + ScheduleText.unitValue("-" + $0) }
   }
 

@@ -4,13 +4,13 @@ internal import HoldfastEngine
 package import HoldfastModel
 internal import HoldfastSystem
 
-/// How the run of one source ended.
+/// How the run on one source ended.
 package struct SourceOutcome {
   package let source: SourceName
   package var status = ExitStatus.done
-  /// What was done, in a line.
+  /// What was done, in one line.
   package var summary: String
-  /// Why it failed, where it did.
+  /// Why it failed; `nil` when it did not.
   package var error: (any OperatorError)?
 
   package init(
@@ -20,7 +20,7 @@ package struct SourceOutcome {
   }
 }
 
-/// Runs over configured sources, one after the other: a source that fails does not stop the others.
+/// Runs on configured sources one after the other. A source that fails does not stop the others.
 package struct ConfiguredRun {
   package let settings: Settings
   package let machine: MachineContext
@@ -32,7 +32,7 @@ package struct ConfiguredRun {
     (self.settings, self.machine, self.observer) = (settings, machine, observer)
   }
 
-  /// - Parameter names: of which sources; none for all.
+  /// - Parameter names: the sources; empty for all.
   package func sources(_ names: [SourceName]) throws -> [SourceSettings] {
     guard !settings.sources.isEmpty else {
       throw EngineError(
@@ -51,8 +51,8 @@ package struct ConfiguredRun {
     }
   }
 
-  /// Goes through all of them, unless a signal ends it.
-  /// - Returns: how all ended.
+  /// Handles all sources, unless a signal stops it.
+  /// - Returns: the outcome of each.
   package func forEach(_ sources: [SourceSettings], _ run: (SourceSettings) -> SourceOutcome) -> [SourceOutcome] {
     var outcomes: [SourceOutcome] = []
     for source in sources {
@@ -63,7 +63,7 @@ package struct ConfiguredRun {
     return outcomes
   }
 
-  /// Every run of a command on a configured source goes through here: whoever is to be told of it is added to its watch.
+  /// Runs a command on a configured source. Every such run goes through here, so that observers are added to its watch.
   package func run(
     _ command: RunCommand, _ source: SourceSettings, isDryRun: Bool,
     _ work: (RunWatch) throws -> SourceOutcome

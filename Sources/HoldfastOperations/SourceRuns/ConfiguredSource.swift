@@ -6,14 +6,14 @@ package import HoldfastModel
 internal import HoldfastRepository
 internal import HoldfastSystem
 
-/// A configured source with its repository opened: what it takes to work on it.
+/// A configured source with its open repository.
 package struct ConfiguredSource {
   let settings: SourceSettings
   let repository: Repository
   let cache: StateCache
   private let context: RepositoryContext
 
-  /// - Parameter request: what the command line says of keys goes before what is configured.
+  /// - Parameter request: the keys of the command line, which override the configuration.
   package init(_ settings: SourceSettings, of run: ConfiguredRun, _ request: RepositoryRequest) throws {
     self.settings = settings
     let machine = run.machine.reading(within: run.machine.limit(settings.limitRate))
@@ -24,7 +24,7 @@ package struct ConfiguredSource {
 
   var host: Host { context.machine.host }
 
-  /// Tells the watch of a run on which source of which repository it is.
+  /// Tells the watch of a run its source and repository.
   package func introduce(to watch: RunWatch) {
     watch.opened(repository, source: settings.name)
     // A configured name counts before there is a snapshot: the first backup may fail for weeks.
@@ -66,7 +66,7 @@ package struct ConfiguredSource {
     let backup = Backup(repository: repository, options: options, cache: cache, progress: progress)
     return try hooks.surround(source: options.source, progress: progress, cancellation: host.cancellation) {
       let report = try backup.run()
-      // A hook may fail yet: what was committed is.
+      // A hook may still fail, but the snapshot is committed.
       watch.parts = [RunRecord.Part(report)]
       return report
     }
@@ -74,7 +74,7 @@ package struct ConfiguredSource {
 }
 
 extension Backup.Report {
-  /// What was done, in a line.
+  /// What was done, in one line.
   package var summary: String {
     let kind = "\(envelope.kind.rawValue) \(envelope.snapshot.short), number \(envelope.sequence)"
     let bytes = Amount.bytes(envelope.storedBytes)

@@ -5,9 +5,10 @@ package import HoldfastModel
 internal import HoldfastRepository
 internal import HoldfastSystem
 
-/// What `holdfast run` does for one source: finds out what is due and takes it; later, when that is done for every source, merges, prunes, proves.
+/// What `holdfast run` does for one source: determines what is due and takes the snapshot; later, after all sources
+/// have theirs, merges, prunes and verifies.
 package struct SourceRun {
-  /// A step of the plan, and what came of it.
+  /// A step of the plan, and its result.
   package struct Done {
     package let line: RunPlan.Line
     package var outcome: SourceOutcome
@@ -29,7 +30,7 @@ package struct SourceRun {
   let run: ConfiguredRun
   let request: RepositoryRequest
   private(set) var report: Report
-  /// Where there is something to do.
+  /// Set when there is something to do.
   private var opened: ConfiguredSource?
 
   init(
@@ -49,7 +50,7 @@ package struct SourceRun {
     return (opened, RunPlan(history, source.policy, now: run.machine.host.clock.now(), opens: opens))
   }
 
-  /// Plans only.
+  /// Only makes the plan.
   mutating func preview() {
     do {
       report.plan = try plan().1
@@ -67,7 +68,7 @@ package struct SourceRun {
       report.plan = plan
       self.opened = opened
     } catch {
-      // A repository that is not there fails what was due: whoever is told of backups is told of it.
+      // A missing repository fails the backup that was due, so that notifications of backups report it.
       report.failure = run.run(.backup, source, isDryRun: false) { _ in throw error }
     }
     perform { $0.isTake }
@@ -88,7 +89,7 @@ package struct SourceRun {
     }
   }
 
-  /// Where no snapshot could be taken nothing older goes. What is stored is proved all the same.
+  /// If no snapshot could be taken, nothing older is removed. Stored data is verified all the same.
   private func isWorthwhile(_ step: RunPlan.Step, after done: [Done], _ opened: ConfiguredSource) -> Bool {
     if case .prove = step { return (try? opened.repository.sourceNames().contains(source.name)) ?? true }
     return !done.contains { $0.line.step.isTake && $0.outcome.error != nil }
@@ -133,7 +134,7 @@ package struct SourceRun {
     _ kind: SnapshotKind, _ opened: ConfiguredSource, _ watch: RunWatch, _ progress: any ProgressObserver
   ) throws -> SourceOutcome {
     var options = opened.backupOptions
-    // An incremental is what is taken where nothing else is asked for, and then it is said why it became a full.
+    // An incremental is the default; only then is a reason given when it becomes a full.
     options.kind = kind == .incremental ? nil : kind
     let report = try opened.backup(options, watch, progress)
     watch.tell(report, of: source.name)
@@ -209,7 +210,7 @@ package struct SourceRun {
       "proved \(share) of its data, \(Amount.bytes(report.provenBytes)), in \(Amount.duration(report.seconds))")
   }
 
-  /// What an earlier proof found stands until all of it was read again: what this one has read says nothing of it.
+  /// Damage that an earlier verify found stands until all data was read again: a part says nothing about it.
   private func tellsOfStandingDamage(_ opened: ConfiguredSource, _ watch: RunWatch) throws -> Bool {
     let damaged = try opened.repository.standingDamage(of: source.name)
     for note in damaged {
@@ -244,7 +245,7 @@ extension RunPlan.Step {
 }
 
 extension SourceSettings {
-  /// What the plan of a run is made by.
+  /// The policy for the plan of a run.
   var policy: RunPolicy {
     var policy = RunPolicy()
     policy.intervals[.full] = schedule.full
