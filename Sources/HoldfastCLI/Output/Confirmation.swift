@@ -18,7 +18,7 @@ enum Confirmation {
         "  of \(Amount.count(part.shared + part.removed, "entry", "entries")) in \(part.target) it would change at least \(part.changed), and remove \(part.removed) (\(Amount.bytes(part.removedBytes)))"
       )
     }
-    do { try impact.check() } catch { Console.error("  WARNING: \((error as? EngineError)?.message ?? "\(error)")") }
+    do { try impact.check() } catch { Console.error("  WARNING: \(describe(error).message)") }
     Console.errorFragment("Type yes to go on: ")
     guard try Console.answer(cancellation).lowercased() == "yes" else {
       throw EngineError("it was not confirmed, and nothing was changed", hint: "Answer yes, or say --yes.")

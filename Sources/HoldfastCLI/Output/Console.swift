@@ -7,6 +7,7 @@ internal import Synchronization
 
 /// Writes results to standard output, everything else to standard error.
 enum Console {
+  /// Of the process, as standard output is: the one thing that everything printed shares.
   private static let outputFailure = Mutex<EngineError?>(nil)
 
   /// The first failure to write a result, which must not look like success. A reader that closed its end is no failure.

@@ -45,7 +45,7 @@ package struct Hooks: Sendable {
     if case .success(let report) = outcome {
       throw HookError(failure, snapshot: report.isDryRun ? nil : report.envelope.snapshot.short)
     }
-    progress.warn((failure as? any OperatorError)?.message ?? "\(failure)")
+    progress.warn(describe(failure).message)
     return try outcome.get()
   }
 
@@ -59,7 +59,7 @@ package struct Hooks: Sendable {
   private static func exitStatus(_ outcome: Result<Backup.Report, any Error>) -> ExitStatus {
     switch outcome {
     case .success(let report): report.exitStatus
-    case .failure(let error): (error as? any OperatorError)?.exitStatus ?? .failed
+    case .failure(let error): describe(error).exitStatus
     }
   }
 }
@@ -73,7 +73,7 @@ package struct HookError: OperatorError, Equatable {
 
   /// - Parameter snapshot: the snapshot that was committed.
   init(_ error: any Error, snapshot: String?) {
-    let reason = (error as? any OperatorError)?.message ?? "\(error)"
+    let reason = describe(error).message
     message =
       snapshot.map { "the snapshot \($0) is committed, but a hook failed: \(reason)" } ?? "a hook failed: \(reason)"
   }

@@ -81,7 +81,7 @@ struct SnapshotCommit {
       try cache.keep(beside: chain?.full.id ?? envelope.snapshot)
     } catch {
       guard repository.sealed != nil else { return }
-      let reason = (error as? any OperatorError)?.message ?? "\(error)"
+      let reason = describe(error).message
       progress.warn(
         "the local cache could not be written, so the next snapshot of \(envelope.source.name) will be a full: \(reason)"
       )

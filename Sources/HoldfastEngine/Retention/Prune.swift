@@ -214,7 +214,7 @@ package struct Prune {
       }
     } catch {
       // What cannot be remembered is not waited for: nothing is collected the sooner for it.
-      if !items.isEmpty { report.memoryProblem = (error as? any OperatorError)?.message ?? "\(error)" }
+      if !items.isEmpty { report.memoryProblem = describe(error).message }
       return [:]
     }
     return result

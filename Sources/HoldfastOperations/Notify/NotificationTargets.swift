@@ -109,7 +109,7 @@ struct NotificationTargets {
   }
 
   private mutating func note(_ error: any Error) {
-    let message = (error as? Mistake)?.message ?? (error as? any OperatorError)?.message ?? "\(error)"
+    let message = (error as? Mistake)?.message ?? describe(error).message
     problems.append(Problem(message: message))
   }
 

@@ -80,7 +80,7 @@ private final class Delivery: Sendable {
         try target.send(notification, client: client)
         state.withLock { $0 = .arrived }
       } catch {
-        let reason = (error as? any OperatorError)?.message ?? "\(error)"
+        let reason = describe(error).message
         state.withLock { $0 = .failed(reason) }
       }
     }

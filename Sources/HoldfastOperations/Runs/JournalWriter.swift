@@ -19,7 +19,7 @@ struct JournalWriter: RunObserver {
     } catch {
       // A run that failed says why, and that it did: what else cannot be written is no news then.
       guard record.failure == nil else { return }
-      let reason = (error as? any OperatorError)?.message ?? "\(error)"
+      let reason = describe(error).message
       notices.tell(Notice(.warning, "this run is not in the journal of the repository: \(reason)"))
     }
   }

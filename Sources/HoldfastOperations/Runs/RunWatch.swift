@@ -113,10 +113,11 @@ package final class RunWatch {
       end(status, failure: nil)
       return value
     } catch {
-      switch error {
-      case let outcome as Outcome: end(outcome.status, failure: nil)
-      case let known as any OperatorError: end(known.exitStatus, failure: known.message)
-      default: end(.failed, failure: "\(error)")
+      if let outcome = error as? Outcome {
+        end(outcome.status, failure: nil)
+      } else {
+        let known = describe(error)
+        end(known.exitStatus, failure: known.message)
       }
       throw error
     }

@@ -76,7 +76,7 @@ package struct ConfiguredRun {
         return outcome
       }
     } catch {
-      let known = error as? any OperatorError ?? EngineError("\(error)", hint: nil)
+      let known = describe(error)
       return SourceOutcome(
         source: source.name, status: known.exitStatus, summary: "failed: \(known.message)", error: known)
     }

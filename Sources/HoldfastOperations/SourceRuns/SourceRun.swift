@@ -55,7 +55,7 @@ package struct SourceRun {
     do {
       report.plan = try plan().1
     } catch {
-      let known = error as? any OperatorError ?? EngineError("\(error)", hint: nil)
+      let known = describe(error)
       report.failure = SourceOutcome(
         source: source.name, status: known.exitStatus, summary: "failed: \(known.message)", error: known)
     }
@@ -200,7 +200,7 @@ package struct SourceRun {
     do {
       try opened.repository.remember(provedFrom: first, count: count, of: source.name, at: began)
     } catch {
-      let reason = (error as? any OperatorError)?.message ?? "\(error)"
+      let reason = describe(error).message
       progress.warn("this machine cannot remember what it has proved: \(reason); set HOLDFAST_STATE_DIR")
     }
     tell(report, watch)

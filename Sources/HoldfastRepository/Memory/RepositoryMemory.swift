@@ -159,7 +159,7 @@ package final class RepositoryMemory: Sendable {
     do {
       try memory.store(record, at: places, files: files)
     } catch {
-      let reason = (error as? any OperatorError)?.message ?? "\(error)"
+      let reason = describe(error).message
       failure.withLock { $0 = reason }
     }
   }
