@@ -3,12 +3,13 @@ internal import HoldfastSource
 internal import HoldfastSystem
 internal import Synchronization
 
-/// Gives restored things their owners, modes, attributes and times. What the system refuses is collected, not fatal: contents matter more.
+/// Sets owners, modes, attributes and times of restored objects. A refusal of the system is collected and not fatal,
+/// because contents matter more.
 final class AttributeSetter: Sendable {
-  /// Only root can give files away.
+  /// Only root can change owners.
   let setsOwner: Bool
   private let collected = Mutex<[Problem]>([])
-  /// Whether the system does not tell which extended attributes there are.
+  /// Whether the system does not report extended attributes at all.
   private let isBlind = Atomic(false)
 
   init(setsOwner: Bool) {
@@ -17,9 +18,10 @@ final class AttributeSetter: Sendable {
 
   var problems: [Problem] { collected.withLock { $0 } }
 
-  /// The owner first, because the kernel then drops capabilities and set-user-ID; the time last. Each by itself: that one is refused is no reason to lose
-  /// the others.
-  /// - Parameter handle: the very thing that was made or examined, and never a name of it: whoever owns a directory can put something else there at any moment.
+  /// Sets the owner first, because the kernel then drops capabilities and set-user-ID, and the time last. A refusal of
+  /// one does not prevent the others.
+  /// - Parameter handle: the open object that was made or examined, never its name: the owner of a directory can put
+  ///   another object there at any moment.
   func apply(_ entry: Entry, to handle: some AttributeHolder) {
     let attributes = entry.attributes
     collect(entry.path) { () throws(SystemError) in
@@ -35,7 +37,7 @@ final class AttributeSetter: Sendable {
     collect(entry.path) { () throws(SystemError) in try handle.setModified(attributes.modified) }
   }
 
-  /// - Returns: whether its access control list is there now, where it has one.
+  /// - Returns: whether its access control list was set, if it has one.
   private func setExtended(_ entry: Entry, of handle: some AttributeHolder) -> Bool {
     let wanted = entry.attributes.extended
     let found = extendedAttributes(entry.path, of: handle)
@@ -50,7 +52,8 @@ final class AttributeSetter: Sendable {
     return isListed
   }
 
-  /// What is there; nothing where that cannot be told, which is noted: only once where the system tells it of nothing.
+  /// The current attributes; none when they cannot be read, which is reported, but only once when the system reports
+  /// none at all.
   private func extendedAttributes(_ path: Path, of handle: some AttributeHolder) -> [ExtendedAttribute] {
     do throws(SystemError) {
       return try handle.extendedAttributes()
@@ -60,8 +63,9 @@ final class AttributeSetter: Sendable {
     }
   }
 
-  /// The mode that an entry gets. Without its access control list the bits of the group are what that allowed the group itself, and not the most that
-  /// it allowed anybody; and a file that could not be given to its owner does not run as somebody else.
+  /// The mode for an entry. If its access control list could not be set, the group bits are reduced to the rights of
+  /// the owning group, instead of the most that the list allowed to anybody. A file that could not be given to its
+  /// owner loses set-user-ID.
   private func mode(of entry: Entry, hasACL: Bool, now: FileStatus) -> UInt32 {
     let attributes = entry.attributes
     var mode = attributes.mode
@@ -69,7 +73,7 @@ final class AttributeSetter: Sendable {
       mode = mode & ~0o070 | mode & (AccessControlList.groupBits(list.value) << 3)
     }
     switch entry.content {
-    // A link where it had to be made as a copy.
+    // A hard link that had to be made as a copy.
     case .file, .hardLink: break
     default: return mode
     }
@@ -78,7 +82,7 @@ final class AttributeSetter: Sendable {
     return mode
   }
 
-  /// Notes something that could not be brought back as it was.
+  /// Records what could not be restored exactly.
   func note(_ path: Path, _ error: SystemError) {
     note(path, "\(error.action): \(error.reason)")
   }
@@ -87,14 +91,14 @@ final class AttributeSetter: Sendable {
     collected.withLock { $0.append(Problem(path: path, reason: reason)) }
   }
 
-  /// Whether what is there has these attributes already.
+  /// Whether the object already has these attributes.
   func matches(_ entry: Entry, _ status: FileStatus) -> Bool {
     let attributes = entry.attributes
     return status.mode == attributes.mode && status.modified == attributes.modified
       && (!setsOwner || (status.userID == attributes.userID && status.groupID == attributes.groupID))
   }
 
-  /// - Returns: whether it was done.
+  /// - Returns: whether it succeeded.
   @discardableResult
   private func collect(_ path: Path, _ body: () throws(SystemError) -> Void) -> Bool {
     do throws(SystemError) {
@@ -108,8 +112,9 @@ final class AttributeSetter: Sendable {
 }
 
 extension Entry {
-  /// Whether what is there may become this entry as it is: it belongs to us or to its owner to be, has no other name, and is open to nobody to whom the entry is not. Anything else may be held
-  /// open by somebody, who would go on reading or writing through his descriptor whatever owner and mode it gets.
+  /// Whether the object may become this entry without being replaced: it belongs to this user or to its future owner,
+  /// has no other name, and nobody can open it who may not open the entry. Otherwise somebody may hold it open, and go
+  /// on reading or writing whatever owner and mode it gets.
   func mayKeep(_ status: FileStatus, setsOwner: Bool) -> Bool {
     guard status.linkCount == 1 else { return false }
     if case .symbolicLink = content { return true }
@@ -119,14 +124,15 @@ extension Entry {
   }
 }
 
-/// What a POSIX access control list is as an extended attribute: a version, then entries of tag, permissions and ID (linux/posix_acl_xattr.h).
+/// A POSIX access control list as an extended attribute: a version, then entries with tag, permissions and ID
+/// (linux/posix_acl_xattr.h).
 private enum AccessControlList {
   static let name = Array("system.posix_acl_access".utf8)
   private static let headerCount = 4
   private static let entryCount = 8
   private static let owningGroup: UInt8 = 4
 
-  /// What it allows the owning group, as three bits; nothing where it does not say.
+  /// The rights of the owning group, as three bits; none when the list does not contain them.
   static func groupBits(_ list: [UInt8]) -> UInt32 {
     for start in stride(from: headerCount, to: list.count - entryCount + 1, by: entryCount)
     where list[start] == owningGroup && list[start + 1] == 0 {

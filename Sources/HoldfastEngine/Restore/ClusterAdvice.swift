@@ -2,16 +2,17 @@ internal import HoldfastArchive
 internal import HoldfastModel
 internal import HoldfastSource
 
-/// What a restored cluster lacks before a server starts on it: where its configuration lay outside of the data directory, no snapshot of the stopped cluster has it.
+/// What a restored cluster needs before a server can start on it. If its configuration was outside of the data
+/// directory, a snapshot of the stopped cluster does not contain it.
 package struct ClusterAdvice: Sendable {
   private static let control = ClusterControl.path.lastComponent
   private static let needed = ["postgresql.conf", "pg_hba.conf"]
-  /// Of each kind of file that is looked for, so many places are kept: what a repository has may be endless.
+  /// The most paths that are kept for each kind of file: a repository may contain any number.
   private static let pathsMax = 1024
   private var controls: Set<Path> = []
   private var configurations: Set<Path> = []
 
-  /// Takes note of an entry that is restored.
+  /// Examines an entry that is restored.
   mutating func notice(_ path: Path) {
     let name = path.lastComponent
     if name.elementsEqual(Self.control) {
@@ -21,8 +22,8 @@ package struct ClusterAdvice: Sendable {
     }
   }
 
-  /// For each cluster that lacks something, what to do.
-  /// - Parameter target: where it is restored to.
+  /// For each cluster with something missing, what to do.
+  /// - Parameter target: the restore target.
   func lines(in target: Path) -> [String] {
     controls.sorted().compactMap { control in
       guard let cluster = control.parent?.parent, cluster.appending(ClusterControl.path.bytes) == control else {

@@ -3,35 +3,37 @@ package import HoldfastModel
 internal import HoldfastSystem
 
 extension Restore {
-  /// What stays of a target that is restored over.
+  /// What is kept of a target with existing content.
   package enum Keep: Sendable, Equatable {
-    /// What the snapshot has: everything else goes.
+    /// Only what the snapshot has; everything else is removed.
     case nothing
-    /// What the snapshot does not have. What SQLite keeps beside a database that is restored goes: it is of another state of it.
+    /// What the snapshot does not have is kept too, except companions of restored SQLite databases, which belong to
+    /// another state.
     case others
-    /// All that is there: only what is missing is brought back.
+    /// Everything; only missing files are restored.
     case everything
   }
 
-  /// What a restore over existing content would do to one directory, in entries, without that directory.
+  /// What a restore would do to the contents of one existing directory, counted in entries.
   package struct TargetFigures: Sendable, Equatable {
     package let target: Path
-    /// What the snapshot has as well, under the same name and as the same kind of thing.
+    /// Entries that the snapshot has under the same name and with the same type.
     package var shared: UInt64 = 0
-    /// Files among them that have another size or another time there.
+    /// Files among them with another size or time.
     package var changed: UInt64 = 0
-    /// What would go, with everything that lies in directories which go.
+    /// Entries that would be removed, with the contents of removed directories.
     package var removed: UInt64 = 0
-    /// Of the files among them.
+    /// Bytes of the files among them.
     package var removedBytes: UInt64 = 0
-    /// Of what would go: what SQLite keeps beside databases that are restored.
+    /// Removed entries that are companions of restored SQLite databases.
     package var companions: UInt64 = 0
-    /// Whether an earlier restore into it did not end: files of it may wait elsewhere, and it was the right directory then.
+    /// Whether an earlier restore into it was interrupted: then it was the right directory, and some of its files may
+    /// be staged.
     package var isUnfinished = false
 
     package init(target: Path) { self.target = target }
 
-    /// Whether more would go than stay. What belongs to a database that is restored speaks for no other directory.
+    /// Whether more would be removed than kept. Companions of a restored database do not suggest a wrong directory.
     package var isMostlyRemoved: Bool { !isUnfinished && removed - min(companions, removed) > shared }
 
     mutating func remove(_ status: FileStatus) {
@@ -42,18 +44,18 @@ extension Restore {
     }
   }
 
-  /// What a restore would do to what is there, before it does anything.
+  /// What a restore would do to existing content, before it does anything.
   package struct Impact: Sendable {
     package let snapshot: Snapshot
-    /// Where the repository is.
+    /// The location of the repository.
     package let location: String
-    /// The target, and each place of a tablespace: those that exist and are restored over.
+    /// The target, and each tablespace directory, if they exist and are restored over.
     package let parts: [TargetFigures]
 
-    /// Whether anything that is there would be changed or removed, as far as sizes and times tell.
+    /// Whether anything existing would be changed or removed, as far as sizes and times tell.
     package var isAny: Bool { parts.contains { $0.changed > 0 || $0.removed > 0 } }
 
-    /// - Throws: `EngineError` where most of what is in a directory would go: it is probably another one than was meant.
+    /// - Throws: `EngineError` when most of the contents of a directory would be removed: it is probably the wrong one.
     package func check() throws {
       guard let part = parts.first(where: \.isMostlyRemoved) else { return }
       let goes = "\(Amount.count(part.removed, "entry", "entries")) (\(Amount.bytes(part.removedBytes)))"

@@ -2,14 +2,14 @@ internal import HoldfastModel
 internal import HoldfastSource
 internal import HoldfastSystem
 
-/// Refuses to mix the files of a database with those of another state of it: where something stays in a target, a cluster is restored whole or not at all,
-/// and an SQLite database never beside the log of another one.
+/// Refuses to mix the files of different states of a database. If something stays in a target, a cluster is restored
+/// whole or not at all, and an SQLite database never beside the WAL or journal of another state.
 enum KeptDatabases {
   private static let clusterFile = Path("global/pg_control")
 
   /// - Parameters:
-  ///   - entry: what is to be restored.
-  ///   - isPresent: whether something is there.
+  ///   - entry: the entry to restore.
+  ///   - isPresent: whether the target has something at its path.
   static func check(
     _ entry: Entry, isPresent: Bool, _ keeps: Restore.Keep, in target: OpenFile, files: FileSystem
   ) throws {
@@ -33,7 +33,7 @@ enum KeptDatabases {
     }
   }
 
-  /// The data directory of which the file is the control file.
+  /// The data directory to which a control file belongs.
   private static func cluster(of path: Path) -> Path? {
     guard path.bytes.suffix(clusterFile.bytes.count).elementsEqual(clusterFile.bytes) else { return nil }
     let rest = path.bytes.dropLast(clusterFile.bytes.count)

@@ -3,7 +3,7 @@ internal import HoldfastModel
 internal import HoldfastSource
 internal import HoldfastSystem
 
-/// Walks the target beside the state and lists what the snapshot does not have, or has as something else.
+/// Walks the target beside the state and lists what the snapshot does not have, or has with another type.
 struct Leftovers {
   private let root: OpenFile
   private let files: FileSystem
@@ -13,12 +13,12 @@ struct Leftovers {
   private let mounts: TargetMounts
   private var item: ScannedItem?
   private var hasBegun = false
-  /// Files of the state that were passed, as long as names of what SQLite keeps beside them may follow.
+  /// Files of the state that were passed and whose companions may still follow.
   private var passed: [Path] = []
   private(set) var removed: [Path] = []
-  /// What each of them was.
+  /// The file that each of them was.
   private(set) var keys: [FileSystem.FileKey?] = []
-  /// What becomes of what is there.
+  /// What would happen to existing content.
   private(set) var figures: Restore.TargetFigures
 
   init(root: OpenFile, host: Host, selection: Selection, keeps: Restore.Keep, mounts: TargetMounts) {
@@ -31,7 +31,7 @@ struct Leftovers {
     figures = Restore.TargetFigures(target: root.place)
   }
 
-  /// - Returns: what the target has at the entry's path, if it is of the same kind; where everything is kept, whatever it is.
+  /// - Returns: the target's object at the entry's path, if it has the same type; if everything is kept, any object.
   mutating func advance(to entry: Entry) throws -> FileStatus? {
     if !hasBegun { try step() }
     while let found = item, found.path < entry.path {
@@ -60,7 +60,7 @@ struct Leftovers {
     }
   }
 
-  /// Whether the entry is a file that SQLite would take for a part of a database which stays as it is.
+  /// Whether SQLite would take the entry for a companion of a database that stays unchanged.
   func belongsToKeptDatabase(_ path: Path) -> Bool {
     guard let database = SQLiteCandidate.database(ofCompanion: path) else { return false }
     return isDatabase(database)
@@ -71,7 +71,7 @@ struct Leftovers {
     while let finding = try scanner.next() {
       switch finding {
       case .item(let found):
-        // What lies below something that goes, goes with it.
+        // What is below a removed directory is removed with it.
         if let last = removed.last, last.contains(found.path) {
           figures.remove(found.status)
           continue
@@ -101,14 +101,14 @@ struct Leftovers {
   private mutating func remove(_ found: ScannedItem) {
     let isCompanion = keeps != .everything && belongsToRestoredDatabase(found.path)
     guard isCompanion || (keeps == .nothing && selection.isSelected(found.path)) else { return }
-    // What lies in it goes piece by piece.
+    // Contents of a directory with mounts in it are removed one by one.
     guard !mounts.lie(in: found.path) else { return }
     note(found.path, found.status)
     figures.remove(found.status)
     if isCompanion { figures.companions += 1 }
   }
 
-  /// What is there has the name of something else.
+  /// The existing object has another type than the entry.
   private mutating func replace(_ found: ScannedItem, by entry: Entry) throws {
     guard selection.isSelected(entry.path), keeps == .nothing || entry.content != .directory else {
       throw EngineError(
@@ -130,7 +130,8 @@ struct Leftovers {
     keys.append(status.map { FileSystem.FileKey($0) })
   }
 
-  /// Whether SQLite would take the file for a part of a database that is restored: the next reader would write what is in a stale WAL into it.
+  /// Whether SQLite would take the file for a companion of a restored database: the next reader would write the
+  /// contents of a stale WAL to it.
   private func belongsToRestoredDatabase(_ path: Path) -> Bool {
     guard let database = SQLiteCandidate.database(ofCompanion: path), passed.contains(database) else { return false }
     guard let present = try? files.statusIfPresent(of: database, beneath: root) else { return true }

@@ -1,7 +1,7 @@
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// The directories that a restore makes for its target, as far as they are missing.
+/// The missing directories that a restore makes for its target.
 struct MadeDirectories {
   private let files: FileSystem
   private var made: [(parent: OpenFile, name: Path)] = []
@@ -11,7 +11,8 @@ struct MadeDirectories {
   /// Whether the target itself was made.
   var isAny: Bool { !made.isEmpty }
 
-  /// Makes the target, which nobody else may enter before it is whole, and those above it as mkdir(1) does: each in the one before, which is open.
+  /// Makes the target, which nobody else may enter until it is complete, and its missing parents with normal modes,
+  /// each beneath the open one above.
   mutating func makeTarget(_ place: RestoreTarget) throws -> OpenFile {
     var directory = place.anchor
     for (index, name) in place.missing.enumerated() {

@@ -2,7 +2,7 @@ internal import HoldfastArchive
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// Refuses combinations of places that would harm one of them.
+/// Refuses combinations of paths that would harm each other, such as a restore target inside the repository.
 struct Places {
   let files: FileSystem
   let repositoryDirectory: Path?
@@ -18,7 +18,7 @@ struct Places {
     }
   }
 
-  /// - Parameter source: where the snapshot's source lay, as text.
+  /// - Parameter source: the path of the snapshot's source, as text.
   func check(restoreTarget target: Path, source: String?) throws {
     guard target != Path("/") else {
       throw EngineError(

@@ -2,27 +2,29 @@ internal import HoldfastArchive
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// The last steps of a restore: makes links and special files, gives staged files their names, and sets the attributes of
-/// directories from the inside out. Links come only now, so no page was ever written through one.
+/// The last steps of a restore: makes links and special files, gives staged files their names, and sets the attributes
+/// of directories from the innermost outwards. Links are made only now, so no page was ever written through one.
 final class Publisher {
   private let state: StateFile
   private let selection: Selection
   private let root: OpenFile
   private let staging: StagingArea
   private let isDelta: Bool
-  /// Whether nothing that is there is touched.
+  /// Whether nothing existing is changed.
   private let keepsAll: Bool
-  /// The directories of a target that is restored over, in the order of the state; else those directly in the target, as they are staged.
+  /// For a delta, the directories of the target in the order of the state; otherwise the staged directories directly in
+  /// the target.
   private var directories: [FileSystem.FileKey?]
-  /// Which of them were not there.
+  /// The indexes of those that did not exist.
   private var made: Set<Int> = []
   private let files: FileSystem
   private let cancellation: Cancellation
 
   /// - Parameters:
-  ///   - root: where the tree is: the target of a delta, else the staging directory.
-  ///   - keepsAll: whether nothing that is there is touched.
-  ///   - directories: of a delta: those that were there when what lies in them was compared, in the order of the state.
+  ///   - root: the tree: the target of a delta, otherwise the staging directory.
+  ///   - keepsAll: whether nothing existing is changed.
+  ///   - directories: for a delta, the directories that existed when their contents were compared, in the order of the
+  ///     state.
   init(
     state: StateFile, selection: Selection, root: OpenFile, staging: StagingArea, isDelta: Bool, keepsAll: Bool,
     directories: [FileSystem.FileKey?], host: Host
@@ -51,7 +53,7 @@ final class Publisher {
         try make(entry)
       }
     }
-    // In descending order: `x-wal` before `x`, PG_VERSION after what a server would look for behind it.
+    // In descending order: `x-wal` before `x`, and PG_VERSION after everything that a server would look for.
     for path in staged.reversed() { try publish(path) }
     try forEachEntry { entry in
       if case .hardLink(let file) = entry.content { try makeLink(entry, to: file) }
@@ -65,9 +67,9 @@ final class Publisher {
     staging.attributes.note(path, "something was made there meanwhile, and stays")
   }
 
-  /// The attributes of the directories directly in the target. Apart, because a directory that must not be written cannot be
-  /// moved there.
-  /// - Parameter target: where they are by now.
+  /// Sets the attributes of the directories directly in the target. This comes last, because a directory without write
+  /// permission could not be moved there.
+  /// - Parameter target: the directory that they were moved to.
   func finishTopDirectories(in target: OpenFile) throws {
     var index = 0
     try forEachEntry { entry in
@@ -108,8 +110,8 @@ final class Publisher {
     }
   }
 
-  /// Over existing content each is made where nobody can exchange it, and gets its name when it is whole. What the system refuses, such as a device to all
-  /// but root, is noted and left out.
+  /// Makes an object in the staging directory, where nobody can exchange it; it gets its name when it is complete. A
+  /// refusal by the system, such as a device for all but root, is reported, and the object is left out.
   private func makeSpecial(_ entry: Entry, _ make: (OpenFile, Path) throws -> Void) throws {
     if isDelta, try keep(entry) { return }
     let finish = { [files, staging] (parent: OpenFile, name: Path) throws in
@@ -126,7 +128,8 @@ final class Publisher {
     }
   }
 
-  /// Whether the target has this very thing already. Then it gets its attributes: not everybody could make a device again.
+  /// Whether the target already has this very object. Then it only gets its attributes, because not everybody could
+  /// make a device again.
   private func keep(_ entry: Entry) throws -> Bool {
     let present: FileReference
     do throws(SystemError) {
@@ -154,7 +157,7 @@ final class Publisher {
   }
 
   private func makeLink(_ entry: Entry, to file: Path) throws {
-    // A file that could not be read when the snapshot was taken is not there, and is reported already.
+    // A file that could not be read when the snapshot was taken does not exist here, and was reported.
     guard let original = try status(file) else {
       if selection.isRelocated(file) {
         staging.attributes.note(entry.path, "it is another name of \(file), which is restored to another file system")
@@ -182,7 +185,8 @@ final class Publisher {
     guard try files.status(of: name, in: parent).isSameFile(as: original) else { throw EngineError.exchanged(file) }
   }
 
-  /// What cannot be another name of a file comes back as a file of its own. Whole before it has its name, as any other file.
+  /// Restores an entry that cannot become another name of a file as a file of its own, completed before it gets its
+  /// name.
   private func makeCopy(_ entry: Entry, of file: Path, knownAs known: FileStatus) throws {
     let copy = try staging.create(entry.path)
     let original = try files.openBeneath(file, in: root, .read)
@@ -198,7 +202,7 @@ final class Publisher {
 
   // MARK: Directories
 
-  /// Makes one that the target does not have yet.
+  /// Makes a directory that the target does not have yet.
   private func makeDirectory(_ path: Path, _ index: Int) throws {
     try staging.make(path, replacing: false) { parent, name in
       try files.makeDirectory(name, in: parent)
@@ -208,7 +212,7 @@ final class Publisher {
     made.insert(index)
   }
 
-  /// Sets attributes when everything below a directory is done, but for the directories that are still to be moved.
+  /// Sets attributes when everything below a directory is done, except for directories that are still to be moved.
   private func finishDirectories() throws {
     var open: [(entry: Entry, index: Int)] = []
     var count = 0
@@ -233,14 +237,14 @@ final class Publisher {
     try close(above: nil)
   }
 
-  /// Of what was there, only what was asked for changes.
+  /// Of existing objects, only what was asked for changes.
   private func finishExisting(_ entry: Entry, _ index: Int) throws {
     let isMade = made.contains(index)
     guard isMade || (selection.isSelected(entry.path) && !keepsAll) else { return }
     try finish(entry, in: root, directories[index])
   }
 
-  /// - Parameter known: what it was when it was made or looked at; `nil` where nobody can exchange it.
+  /// - Parameter known: the object that was made or examined; `nil` when nobody can exchange it.
   private func finish(_ entry: Entry, in root: OpenFile, _ known: FileSystem.FileKey?) throws {
     let directory = try files.openBeneath(entry.path, in: root, .directory)
     if let known, try FileSystem.FileKey(directory.status()) != known { throw EngineError.exchanged(entry.path) }

@@ -3,10 +3,11 @@ internal import HoldfastModel
 internal import HoldfastSource
 internal import HoldfastSystem
 
-/// What the log of a recovery asks for, beyond the files of the snapshot.
+/// The requirements of a recovery's log beyond the files of the snapshot.
 extension RecoveryPlan {
-  /// Makes sure that no tablespace that the recovery makes comes to lie on files that are there: they may be those of a running server, or newer than the
-  /// target. The log says where each one lies, and no link that was made before changes that.
+  /// Checks that no tablespace that the recovery makes would be written over existing files, which may belong to a
+  /// running server, or be newer than the target. The log contains their directories, and no link that was made before
+  /// changes that.
   func checkTablespaces(files: FileSystem) throws {
     for tablespace in tablespaces where !tablespace.directory.isEmpty {
       let place = tablespace.directory
@@ -33,7 +34,8 @@ extension RecoveryPlan {
     }
   }
 
-  /// The place at which recovery can stop to make neither this tablespace nor one before it; `nil` where the snapshot itself needs it.
+  /// The position at which recovery must stop to make neither this tablespace nor one before it; `nil` when the
+  /// snapshot itself needs it.
   private func stopsBefore(_ tablespace: WALTablespace) -> LogSequenceNumber? {
     guard let first = tablespaces.first, let stop = snapshot.envelope.postgres?.stop, first.previous >= stop else {
       return nil
@@ -41,8 +43,9 @@ extension RecoveryPlan {
     return first.previous
   }
 
-  /// The settings that have to be raised, since the server that wrote the log had more: with less, recovery ends or waits for ever.
-  /// - Parameter control: the control file of the snapshot, which was taken with settings as high as its own.
+  /// The settings that must be raised because the server that wrote the log had more: with less, recovery ends or waits
+  /// for ever.
+  /// - Parameter control: the control file of the snapshot, which contains the settings of that time.
   func raised(over control: [UInt8]) -> [(name: String, value: String)] {
     guard let known = control.withUnsafeBytes({ ControlFile.minima($0) }) else { return [] }
     return minima.sorted { $0.key < $1.key }.filter { $0.value > known[$0.key] ?? .max }.map {
@@ -52,7 +55,7 @@ extension RecoveryPlan {
 }
 
 extension FileSystem {
-  /// Of a path whose links are followed; `nil` where nothing is there.
+  /// The status of a path, with links followed; `nil` when nothing exists.
   fileprivate func statusOfWhatIsMeant(by path: Path) throws(SystemError) -> FileStatus? {
     do throws(SystemError) {
       return try statusIfPresent(of: resolve(path))

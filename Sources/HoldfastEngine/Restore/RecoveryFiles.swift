@@ -3,8 +3,8 @@ internal import HoldfastModel
 internal import HoldfastSource
 internal import HoldfastSystem
 
-/// What makes a server recover when it starts on a restored cluster: a file `recovery.signal` and settings. They are made in the staging directory, so that
-/// nobody ever finds the cluster under its name without them.
+/// The files that make a server recover when it starts on a restored cluster: `recovery.signal` and settings. They are
+/// made in the staging directory, so that the cluster never appears without them.
 struct RecoveryFiles {
   private static let label = "backup_label"
   private static let version = "PG_VERSION"
@@ -13,15 +13,15 @@ struct RecoveryFiles {
   private static let settingsName = "postgresql.auto.conf"
   private static let settingsBytesMax = 1 << 20
   private let settings: RecoverySettings
-  /// Of the cluster, in the snapshot.
+  /// The directory of the cluster in the snapshot.
   let directory: Path
-  /// What the new files are to be like.
+  /// The entry whose owner and mode the new files get.
   private let model: Entry
-  /// The settings of the snapshot.
+  /// The settings file of the snapshot.
   private let known: Entry?
   private let isStandby: Bool
 
-  /// - Throws: `EngineError` where the snapshot holds no cluster that can recover, or several.
+  /// - Throws: `EngineError` when the snapshot contains no cluster that can recover, or several.
   init(_ settings: RecoverySettings, in state: StateFile) throws {
     self.settings = settings
     var labels: [Path] = []
@@ -58,8 +58,8 @@ struct RecoveryFiles {
       hint: "Name an empty --target.")
   }
 
-  /// Makes them in the staging directory, after everything else is in it.
-  /// - Parameter target: what is restored over; `nil` for nothing.
+  /// Makes the files in the staging directory, after everything else is there.
+  /// - Parameter target: the existing target; `nil` for an empty one.
   func stage(in staging: StagingArea, over target: OpenFile?, files: FileSystem) throws {
     let path = directory.appending(Self.settingsName)
     var present: [UInt8] = []
@@ -68,7 +68,7 @@ struct RecoveryFiles {
       file = try staging.reopen(path)
       present = try file.contents(max: Self.settingsBytesMax)
     } else {
-      // What the target has is as in the snapshot; somebody may have it open.
+      // The target's file is the same as in the snapshot, but somebody may have it open.
       if let target, known != nil, try files.statusIfPresent(of: path, beneath: target) != nil {
         present = try files.openBeneath(path, in: target, .read).contents(max: Self.settingsBytesMax)
       }
@@ -86,7 +86,7 @@ struct RecoveryFiles {
     }
   }
 
-  /// The beginning of the control file as it is restored; empty where there is none.
+  /// The beginning of the restored control file; empty when there is none.
   private func control(in staging: StagingArea, over target: OpenFile?, _ files: FileSystem) throws -> [UInt8] {
     let path = directory.appending(ControlFile.path.bytes)
     if try staging.status(of: path)?.kind == .file {
@@ -96,7 +96,7 @@ struct RecoveryFiles {
     return try files.openBeneath(path, in: target, .read).contents(max: ControlFile.byteCount)
   }
 
-  /// Gives them their names in a target that is restored over: before the file without which no server starts.
+  /// Gives the files their names in an existing target, before the startup file appears.
   func publish(_ staging: StagingArea) throws {
     for name in [Self.settingsName, Self.signal] { try staging.publish(directory.appending(name)) }
   }

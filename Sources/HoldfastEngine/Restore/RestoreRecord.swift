@@ -1,12 +1,13 @@
 package import HoldfastModel
 
-/// What a restore is to do, as it stands in its staging directory: so the same can go on after an interruption, and nothing else takes for its own what waits there.
+/// What a restore is to do, stored in its staging directory. So the same command can continue after an interruption,
+/// and no other takes the staged files for its own.
 package struct RestoreRecord: Equatable, Sendable {
   /// The whole ID.
   package let snapshot: String
-  /// What stays of what was there; `nil` for a restore into an empty target.
+  /// What is kept of existing content; `nil` for a restore into an empty target.
   package let keeps: Restore.Keep?
-  /// As an operator would type them.
+  /// The options as an operator would type them.
   private let target: String
   private let paths: [String]
   private let tablespaces: [String]
@@ -21,15 +22,15 @@ package struct RestoreRecord: Equatable, Sendable {
     otherWords = (options.crossesMounts ? ["--across-mounts"] : []) + (options.recovery?.plan.target.words ?? [])
   }
 
-  /// Whether files of the target may wait in the staging directory: away from under their names, and changed already.
+  /// Whether files of the target may be staged: without their names, and possibly changed.
   package var takesFilesOfTarget: Bool { keeps == .nothing || keeps == .others }
 
-  /// Whether an operator who says no snapshot has typed the same.
+  /// Whether it is the same command when no snapshot is named.
   package func isSameCommand(as other: RestoreRecord) -> Bool {
     keeps == other.keeps && paths == other.paths && tablespaces == other.tablespaces && otherWords == other.otherWords
   }
 
-  /// The command that ends it.
+  /// The command that completes the restore.
   package var command: String {
     let way: [String] =
       switch keeps {
@@ -53,7 +54,7 @@ extension RestoreRecord {
     ("nothing", nil), ("delta", .nothing), ("no-remove", .others), ("missing-only", .everything),
   ]
 
-  /// A key and a value a line. Paths are written as they are shown, which is one line each.
+  /// A key and a value on each line. Paths are written as they are shown, so each takes one line.
   var bytes: [UInt8] {
     let way = Self.keepNames.first { $0.keeps == keeps }?.name ?? ""
     var lines: [(key: Key, value: String)] = [(.snapshot, snapshot), (.into, way), (.target, target)]
@@ -61,7 +62,7 @@ extension RestoreRecord {
     return Array(lines.map { "\($0.key.rawValue) \($0.value)\n" }.joined().utf8)
   }
 
-  /// `nil` where the bytes are no record.
+  /// `nil` when the bytes are not a record.
   init?(bytes: [UInt8]) {
     var values: [Key: [String]] = [:]
     for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") {

@@ -3,18 +3,18 @@ internal import HoldfastModel
 internal import HoldfastSource
 internal import HoldfastSystem
 
-/// A directory that a restore writes to, or will make. It is opened once, without following a link, and everything is asked of that descriptor: whoever owns a directory above may
-/// exchange names at any moment.
+/// A directory that a restore writes to, or will make. It is opened once, without following a link, and everything goes
+/// through that descriptor, because the owner of a directory above may exchange names at any moment.
 struct RestoreTarget {
   /// Absolute, without symbolic links.
   let path: Path
-  /// The target itself where it exists, else the innermost directory above that does.
+  /// The target itself if it exists, otherwise the innermost existing directory above it.
   let anchor: OpenFile
-  /// The names below that are missing.
+  /// The missing names below that.
   let missing: [Path]
 
   /// - Parameter path: absolute, without symbolic links (`Places.resolve`).
-  /// - Throws: `EngineError` where it is no directory.
+  /// - Throws: `EngineError` when it is not a directory.
   init(_ path: Path, files: FileSystem) throws {
     self.path = path
     var missing: [Path] = []
@@ -32,24 +32,24 @@ struct RestoreTarget {
       }
     }
     self.missing = missing
-    // What is there in the place of a directory.
+    // The object at the path is not a directory.
     guard let refusal, try files.statusIfPresent(of: missing[0], in: anchor) != nil else { return }
     guard missing.count == 1 else { throw refusal }
     throw EngineError(
       "the target \(path) is not a directory", hint: "Name a --target that is one, or does not exist.")
   }
 
-  /// The target; `nil` where it does not exist.
+  /// The target; `nil` when it does not exist.
   var existing: OpenFile? { missing.isEmpty ? anchor : nil }
 
-  /// How many names of a target are neither a restore's own nor its file system's.
+  /// The number of names in a target that belong neither to a restore nor to the file system.
   static func foreignCount(in target: OpenFile, files: FileSystem) throws -> Int {
     let listing = try target.listing()
     let ownCount = (0..<listing.count).count { listing[$0].elementsEqual(Stage.name.bytes) }
     return try listing.count - ownCount - (LostAndFound.lies(in: target, listing, files: files) ? 1 : 0)
   }
 
-  /// Refuses a target in which something is.
+  /// Refuses a target that is not empty.
   func checkEmpty(files: FileSystem) throws {
     let foreign = try existing.map { try Self.foreignCount(in: $0, files: files) } ?? 0
     guard foreign == 0 else {
@@ -61,9 +61,9 @@ struct RestoreTarget {
     }
   }
 
-  /// Refuses a file system with too little room for so many bytes.
+  /// Refuses a file system with too little space for so many bytes.
   func checkSpace(_ needed: UInt64, files: FileSystem) throws {
-    // Where nothing is told, the restore itself finds out.
+    // If the free space is not known, the restore itself finds out.
     guard let available = try anchor.availableBytes() else { return }
     guard try needed <= available || needed - available <= stagedBytes(files: files) else {
       throw EngineError(
@@ -72,7 +72,7 @@ struct RestoreTarget {
     }
   }
 
-  /// What an interrupted restore has stored in the target already.
+  /// Bytes that an interrupted restore has already stored in the target.
   private func stagedBytes(files: FileSystem) throws -> UInt64 {
     guard let existing, let left = try? files.open(Stage.name, in: existing, .directory) else { return 0 }
     let scanner = Scanner(files: files, root: left, exclusions: [])

@@ -4,12 +4,14 @@ internal import HoldfastRepository
 internal import HoldfastSystem
 internal import Synchronization
 
-/// A file on its way back: made, or moved into the staging directory, when its first page arrives, and given its attributes after its last.
+/// A file that is being restored. It is made, or moved to the staging directory, when its first page arrives, and gets
+/// its attributes after its last.
 final class RestoredFile: PageSink, Sendable {
-  /// What is there before.
+  /// What existed before.
   enum Origin: Sendable {
     case nothing
-    /// A file of the target, to be moved into the staging directory and changed there; what it was when it was compared.
+    /// A file of the target, to be moved to the staging directory and changed there; with its status when it was
+    /// compared.
     case target(FileStatus)
     /// A file in the staging directory that an interrupted restore left.
     case staging
@@ -18,7 +20,7 @@ final class RestoredFile: PageSink, Sendable {
   private struct Progress {
     var handle: OpenFile?
     var isPrepared = false
-    /// Runs to come, and one for the planner as long as it may add more.
+    /// Extents to come, and one more as long as the planner may add some.
     var pending = 1
     var zeroRanges: [Range<UInt64>] = []
   }
@@ -36,10 +38,10 @@ final class RestoredFile: PageSink, Sendable {
     self.staging = staging
   }
 
-  /// Announces one more run.
+  /// Announces one more extent.
   func expectExtent() { progress.withLock { $0.pending += 1 } }
 
-  /// Announces pages of zeros over what was there.
+  /// Announces pages of zeros over existing content.
   func expectZeros(_ range: Range<UInt64>) throws {
     try progress.withLock { progress in
       guard progress.isPrepared else { return progress.zeroRanges.append(range) }
@@ -48,10 +50,10 @@ final class RestoredFile: PageSink, Sendable {
     }
   }
 
-  /// Takes the file away from under its name before anything else changes.
+  /// Removes the file from its name before anything else changes.
   func takeAway() throws { _ = try opened() }
 
-  /// The planner has announced everything.
+  /// Called when the planner has announced everything.
   func allAnnounced() throws { try countDown() }
 
   func write(_ pages: UnsafeRawBufferPointer, at offset: UInt64) throws {

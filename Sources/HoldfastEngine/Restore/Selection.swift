@@ -1,8 +1,8 @@
 internal import HoldfastArchive
 internal import HoldfastModel
 
-/// Which entries of a state a restore brings back, and where to: all, or those at and below some paths, with the directories above them; or what lies in
-/// one directory, as if that were the root.
+/// The entries of a state that a restore brings back, and their paths in the target: all; or those at and below some
+/// paths, with the directories above them; or the contents of one directory, as if that were the root.
 struct Selection {
   private let paths: [Path]
   private let state: StateFile
@@ -11,12 +11,12 @@ struct Selection {
   /// Directories that are restored elsewhere.
   private let relocations: [Relocation]
   private var leftOut: [Path] = []
-  /// Files that are not selected themselves but by another name: the first selected link to each takes its place.
+  /// Files that are selected only by another name: the first selected link to each takes its place.
   private var heirs: [Path: Path] = [:]
-  /// Those links by their paths: the file, and where its page map lies.
+  /// Those links by their paths: the file, and the offset of its page map.
   private var inherited: [Path: (file: Entry, mapOffset: UInt64)] = [:]
 
-  /// What lies in one directory of the state.
+  /// The contents of one directory of the state.
   init(below base: Path, of state: StateFile) {
     (paths, self.state, self.base, relocations) = ([], state, base, [])
   }
@@ -56,23 +56,23 @@ struct Selection {
     paths.isEmpty || paths.contains { $0.contains(path) }
   }
 
-  /// Whether a path of the state is restored to another place than the rest.
+  /// Whether a path of the state is restored elsewhere.
   func isRelocated(_ path: Path) -> Bool { relocations.contains { $0.directory.contains(path) } }
 
-  /// Whether anything is selected in a directory, or the directory in something selected.
+  /// Whether anything in a directory is selected, or the directory is in something selected.
   func touches(_ directory: Path) -> Bool {
     isSelected(directory) || paths.contains { directory.contains($0) }
   }
 
-  /// Whether the entry is a directory on the way to something selected.
+  /// Whether the entry is a directory above something selected.
   func isAncestor(_ entry: Entry) -> Bool {
     entry.content == .directory && paths.contains { entry.path.contains($0) && entry.path != $0 }
   }
 
-  /// Leaves alone what lies at and below some places of the target.
+  /// Leaves out everything at and below these paths of the target.
   mutating func leaveOut(_ places: [Path]) { leftOut += places }
 
-  /// The entry as it is to be restored, with its path in the target; `nil` when it is not.
+  /// The entry to restore, with its path in the target; `nil` when it is not selected.
   func resolve(_ entry: Entry) -> Entry? {
     guard let wanted = located(entry) else { return nil }
     return leftOut.contains { $0.contains(wanted.path) } ? nil : wanted
@@ -99,13 +99,13 @@ struct Selection {
     return wanted
   }
 
-  /// The runs of an entry that `resolve` gave for the one that came last from `reader`.
+  /// The extents of an entry that `resolve` returned for the last entry of `reader`.
   func extents(of wanted: Entry, from reader: StateReader) -> any PageMapReader {
     guard let found = inherited[wanted.path], let file = found.file.file else { return reader.extents() }
     return state.extents(at: found.mapOffset, of: file)
   }
 
-  /// What the target itself is to be like.
+  /// The entry for the target itself.
   func root() throws -> Entry? {
     let reader = state.makeReader()
     while let entry = try reader.nextEntry() {
@@ -123,7 +123,7 @@ struct Relocation: Equatable {
 }
 
 extension Entry {
-  /// The entry as `base` and what lies in it has it; `nil` where it lies elsewhere.
+  /// The entry with its path relative to `base`; `nil` when it is not in it.
   fileprivate func relative(to base: Path) -> Entry? {
     guard base.contains(path) else { return nil }
     var copy = self
@@ -134,7 +134,7 @@ extension Entry {
 }
 
 extension Path {
-  /// Of a path in `base`.
+  /// Relative to `base`, which contains the path.
   func relative(to base: Path) -> Path {
     base.isEmpty ? self : Path(bytes: Array(bytes.dropFirst(base.bytes.count + 1)))
   }

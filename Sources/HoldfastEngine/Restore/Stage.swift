@@ -2,28 +2,29 @@ internal import HoldfastModel
 internal import HoldfastSource
 internal import HoldfastSystem
 
-/// The directory in which files of one file system are made whole before they get their names: a name cannot be given across two. Nobody but us can enter it, so what is in it is what
-/// we put there.
+/// The directory in which files of one file system are completed before they get their names, because a file cannot be
+/// renamed across file systems. Nobody else can enter it, so it contains only what we put there.
 final class Stage: Sendable {
   static let name = Scanner.unfinishedRestore
-  /// In the workroom.
+  /// A name in the workroom.
   private static let unnamed = Path("new")
 
-  /// The directory that it lies in: the target, or where something is mounted below it.
+  /// The directory that contains it: the target, or a mount point below it.
   let root: OpenFile
   let directory: OpenFile
   /// Whether an interrupted restore left files in it.
   let hasLeftovers: Bool
-  /// For what is none of the files: it has the one name that no file of a snapshot can have.
+  /// A directory for everything that is not a staged file. Its name is one that no file of a snapshot can have.
   let workroom: OpenFile
-  /// Whether its file system keeps the owners and modes that files are given.
+  /// Whether its file system stores the owners and modes that files are given.
   let keepsAttributes: Bool
-  /// Whether it was not there before.
+  /// Whether it was made by this run.
   let isMade: Bool
   private let files: FileSystem
 
-  /// Makes it, or takes over the one that an interrupted restore left.
-  /// - Throws: `EngineError` when somebody else made what is there, or could have put something into it, or another restore uses it.
+  /// Makes the directory, or takes over the one that an interrupted restore left.
+  /// - Throws: `EngineError` when somebody else made it or could have put something into it, or another restore uses
+  ///   it.
   init(in root: OpenFile, at place: Path, files: FileSystem) throws {
     self.root = root
     self.files = files
@@ -32,7 +33,7 @@ final class Stage: Sendable {
     do {
       (directory, workroom, keepsAttributes, hasLeftovers) = try Self.enter(root, at: place, files)
     } catch {
-      // Empty: whoever made another one there keeps it.
+      // It is empty, so if somebody else made it, it is left alone.
       if isMade {
         try? files.removeDirectory(Self.name.appending(Self.name.bytes), in: root)
         try? files.removeDirectory(Self.name, in: root)
@@ -57,7 +58,7 @@ final class Stage: Sendable {
     return (directory, try files.open(name, in: directory, .directory), privacy.isKept, hasLeftovers)
   }
 
-  /// What is there already.
+  /// Opens an existing staging directory.
   /// - Throws: `EngineError` when somebody else made it, or could have put something into it.
   static func openOwn(in root: OpenFile, at place: Path, files: FileSystem) throws -> OpenFile {
     func refusal(_ reason: String) -> EngineError {
@@ -77,12 +78,12 @@ final class Stage: Sendable {
     return directory
   }
 
-  /// Whether nothing waits in it.
+  /// Whether it contains no staged files.
   func isUnused() throws -> Bool { try directory.listing().count <= 1 }
 
   // MARK: Files
 
-  /// What an interrupted restore left is in the way and goes.
+  /// Makes a file; an object that an interrupted restore left in its place is removed.
   func create(_ path: Path) throws -> OpenFile {
     do throws(SystemError) {
       return try files.openBeneath(path, in: directory, .create)
@@ -98,8 +99,8 @@ final class Stage: Sendable {
     try files.openBeneath(path, in: directory, .readWrite)
   }
 
-  /// Takes a file away from under its name.
-  /// - Parameter known: what it was when it was opened and compared.
+  /// Moves a file of the target into it.
+  /// - Parameter known: its status when it was opened and compared.
   func moveIn(_ path: Path, knownAs known: FileStatus) throws -> OpenFile {
     try makeDirectories(to: path)
     let (from, name) = try files.locate(path, beneath: root)
@@ -112,7 +113,7 @@ final class Stage: Sendable {
     return handle
   }
 
-  /// A file that is here already, also one that its owner may not read or write as it is: its mode is set anyway in the end.
+  /// Opens a file that is already staged, even one whose mode does not permit it: its mode is set in the end anyway.
   func openOwn(_ path: Path) throws -> OpenFile {
     do throws(SystemError) {
       return try reopen(path)
@@ -123,7 +124,7 @@ final class Stage: Sendable {
     }
   }
 
-  /// On an overlay a file becomes another one when it is renamed for the first time.
+  /// On an overlay, a file becomes another one when it is renamed for the first time.
   private func isSame(_ status: FileStatus, _ known: FileStatus, on handle: OpenFile) -> Bool {
     if status.isSameFile(as: known) { return true }
     return handle.isOnOverlay() && status.kind == known.kind && status.size == known.size
@@ -134,7 +135,7 @@ final class Stage: Sendable {
 
   func discard(_ path: Path) throws { try TreeRemoval.remove(path, in: directory, files: files) }
 
-  /// A directory that is there already is no error; something else in its place goes.
+  /// An existing directory is no error; another object in its place is removed.
   func makeDirectory(_ path: Path) throws {
     let (parent, name) = try files.locate(path, beneath: directory)
     do throws(SystemError) {
@@ -159,7 +160,7 @@ final class Stage: Sendable {
 
   // MARK: Names
 
-  /// Makes something where nobody can exchange it, has it finished, and only then gives it its name.
+  /// Makes an object where nobody can exchange it, completes it with `finish`, and only then gives it its name.
   func make(
     _ path: Path, replacing: Bool, _ make: (OpenFile, Path) throws -> Void, finish: (OpenFile, Path) throws -> Void
   ) throws {
@@ -170,7 +171,8 @@ final class Stage: Sendable {
     try files.rename(Self.unnamed, in: workroom, to: name, in: to, replacing: replacing)
   }
 
-  /// Gives everything in it its name, and removes it. In descending order, so that `x-wal` comes before `x`, and PG_VERSION after all that a server would look for behind it.
+  /// Gives all staged files their names, and removes the directory. In descending order, so that `x-wal` comes before
+  /// `x`, and PG_VERSION after everything that a server would look for.
   func publishAll() throws {
     let listing = try directory.listing()
     for index in (0..<listing.count).reversed() where !listing[index].elementsEqual(Self.name.bytes) {

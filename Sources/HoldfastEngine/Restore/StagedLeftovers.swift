@@ -3,7 +3,8 @@ internal import HoldfastModel
 internal import HoldfastSource
 internal import HoldfastSystem
 
-/// Walks what an interrupted restore into an empty target has staged, beside the state, and removes at once what does not belong to what is restored now.
+/// Walks the files that an interrupted restore into an empty target has staged, beside the state, and removes at once
+/// what this restore does not need.
 struct StagedLeftovers {
   private let stage: OpenFile
   private let files: FileSystem
@@ -17,7 +18,7 @@ struct StagedLeftovers {
     scanner = Scanner(files: files, root: stage, exclusions: [], leavingOut: [StagingArea.name])
   }
 
-  /// - Returns: what is staged at the entry's path already, if it is of the same kind.
+  /// - Returns: the staged object at the entry's path, if it has the same type.
   mutating func advance(to entry: Entry) throws -> FileStatus? {
     if !hasBegun { try step() }
     try removeItems { $0 < entry.path }
@@ -35,7 +36,7 @@ struct StagedLeftovers {
 
   private mutating func removeItems(where isGone: (Path) -> Bool) throws {
     while let found = item, isGone(found.path) {
-      // What lies below it is not found any more.
+      // Nothing below a removed directory is found any more.
       if !found.path.isEmpty { try TreeRemoval.remove(found.path, in: stage, files: files) }
       try step()
     }

@@ -3,8 +3,8 @@ internal import HoldfastModel
 internal import HoldfastSystem
 internal import Synchronization
 
-/// Where the files of a restore are made whole before they get their names: one directory in the target, and one in each file system that is mounted below it. As long as the first
-/// exists, the target is unfinished, and no server finds a half-restored database under its name.
+/// The staging directories of a restore: one in the target, and one in each file system that is mounted below it. As
+/// long as the first exists, the target is unfinished, and no server finds a half-restored database under its name.
 final class StagingArea: Sendable {
   static let name = Stage.name
   private static let openFilesMax = 256
@@ -15,24 +15,24 @@ final class StagingArea: Sendable {
   let target: OpenFile
   let attributes: AttributeSetter
   private let base: Stage
-  /// Where something is mounted below the target and written to.
+  /// Mount points below the target in which something is restored.
   private let mounts: [Path]
   private let mounted = Mutex<[Path: Stage]>([:])
-  /// Directories of the target that are writable for now, as they were.
+  /// Directories of the target that are temporarily writable, with their original status.
   private let opened = Mutex<[Path: FileStatus]>([:])
   private let mountsAreRemoved = Atomic(false)
   private let files: FileSystem
   private let openFiles = Atomic(0)
   private let isDelta: Bool
   private let completed = Atomic<UInt64>(0)
-  /// Of a delta: what this run has completed, and what has not got its name yet.
+  /// For a delta: files that this run has completed and that do not have their names yet.
   private let unpublished = Mutex<Set<Path>>([])
   private let stagedBytes = Atomic<UInt64>(0)
 
   /// Makes the staging directory, or takes over the one that an interrupted restore left.
   /// - Parameters:
-  ///   - mounts: places in the target at which other file systems are mounted that are restored as well.
-  ///   - isDelta: whether files get their names one by one, in a target that is restored over.
+  ///   - mounts: mount points in the target in which something is restored.
+  ///   - isDelta: whether files get their names one by one, in an existing target.
   init(in target: OpenFile, mounts: [Path] = [], files: FileSystem, setsOwner: Bool, isDelta: Bool) throws {
     self.target = target
     self.isDelta = isDelta
@@ -53,7 +53,7 @@ final class StagingArea: Sendable {
     }
   }
 
-  /// What is written down in a staging directory; `nil` where nothing is.
+  /// The record in a staging directory; `nil` when there is none.
   static func recordBytes(in stage: OpenFile, _ files: FileSystem) throws -> [UInt8]? {
     do throws(SystemError) {
       return try files.openBeneath(name.appending(recordName.bytes), in: stage, .read).contents(max: recordBytesMax)
@@ -63,7 +63,7 @@ final class StagingArea: Sendable {
     }
   }
 
-  /// Writes down what is restored, whole or not at all. Files of the target are moved here only after that is known for good.
+  /// Writes the record, whole or not at all. Files of the target are staged only after it is durable.
   func write(_ record: RestoreRecord) throws {
     let bytes = record.bytes
     let isKnown = try Self.recordBytes(in: base.directory, files) == bytes
@@ -81,10 +81,10 @@ final class StagingArea: Sendable {
     for directory in [base.workroom, base.directory, target] { try directory.synchronizeDirectory() }
   }
 
-  /// The directory of the target's own file system.
+  /// The staging directory on the target's own file system.
   var directory: OpenFile { base.directory }
 
-  /// Whether the target's file system keeps the owners and modes that files are given.
+  /// Whether the target's file system stores the owners and modes that files are given.
   var keepsAttributes: Bool { base.keepsAttributes }
 
   /// Whether an interrupted restore left something.
@@ -93,14 +93,14 @@ final class StagingArea: Sendable {
   /// What an interrupted restore left on the target's own file system; `nil` for nothing.
   var leftovers: StagedLeftovers? { base.hasLeftovers ? StagedLeftovers(in: base.directory, files: files) : nil }
 
-  /// Whether nothing waits in it.
+  /// Whether it contains no staged files.
   func isUnused() throws -> Bool {
     try base.isUnused() && mounted.withLock { try $0.values.allSatisfy { try $0.isUnused() } }
   }
 
   // MARK: Stages
 
-  /// Where a path of the target is staged, and its path there.
+  /// The stage for a path of the target, and the path in it.
   private func stage(of path: Path) throws -> (Stage, Path) {
     guard let place = mount(of: path) else { return (base, path) }
     let stage = try mounted.withLock { mounted in
@@ -113,13 +113,13 @@ final class StagingArea: Sendable {
     return (stage, path.relative(to: place))
   }
 
-  /// The same; `nil` where nothing is staged on that file system yet.
+  /// The same; `nil` when nothing is staged on that file system yet.
   private func stageIfPresent(of path: Path) -> (Stage, Path)? {
     guard let place = mount(of: path) else { return (base, path) }
     return mounted.withLock { $0[place] }.map { ($0, path.relative(to: place)) }
   }
 
-  /// The innermost mount that holds a path.
+  /// The innermost mount point that contains a path.
   private func mount(of path: Path) -> Path? {
     if mounts.isEmpty { return nil }
     return mounts.filter { $0.contains(path) && $0 != path }.max { $0.bytes.count < $1.bytes.count }
@@ -132,14 +132,14 @@ final class StagingArea: Sendable {
     return try stage.create(path)
   }
 
-  /// Takes a file of the target away from under its name.
-  /// - Parameter known: what it was when it was opened and compared.
+  /// Moves a file of the target into its stage.
+  /// - Parameter known: its status when it was opened and compared.
   func moveIn(_ path: Path, knownAs known: FileStatus) throws -> OpenFile {
     let (stage, path) = try stage(of: path)
     return try stage.moveIn(path, knownAs: known)
   }
 
-  /// Opens a file that is staged already.
+  /// Opens a file that is already staged.
   func reopen(_ path: Path) throws -> OpenFile {
     let (stage, path) = try stage(of: path)
     return try stage.openOwn(path)
@@ -155,7 +155,7 @@ final class StagingArea: Sendable {
     try stage.discard(path)
   }
 
-  /// The file that an interrupted restore left for this entry, where it is of use; else what it left there is removed.
+  /// The file that an interrupted restore left for this entry, if it can be used; otherwise it is removed.
   func takeOver(_ entry: Entry) throws -> OpenFile? {
     guard hasLeftovers, let left = try status(of: entry.path) else { return nil }
     if left.kind == .file, entry.mayKeep(left, setsOwner: attributes.setsOwner) { return try reopen(entry.path) }
@@ -168,10 +168,10 @@ final class StagingArea: Sendable {
     try stage.makeDirectory(path)
   }
 
-  /// Makes it possible to move files out of a directory of the target, or into it, whose owner may not write in it.
+  /// Makes a directory of the target writable whose owner may not write in it, so that files can be moved in and out.
   /// - Parameters:
-  ///   - known: what it was when it was found.
-  ///   - isForNow: whether it gets that mode again in the end, and not the one of the snapshot.
+  ///   - known: its status when it was found.
+  ///   - isForNow: whether it gets its old mode again in the end, rather than that of the snapshot.
   func makeWritable(_ path: Path, knownAs known: FileStatus, isForNow: Bool = false) throws {
     guard known.mode & 0o700 != 0o700, let directory = try? files.openBeneath(path, in: target, .directory),
       try directory.status().isSameFile(as: known)
@@ -180,11 +180,11 @@ final class StagingArea: Sendable {
       try directory.setMode(known.mode | 0o700)
       if isForNow { opened.withLock { $0[path] = known } }
     } catch {
-      // Who may not do that, and need not, such as another one's group, finds out when a file is moved.
+      // A user who may not do that and does not need it, such as a member of the group, finds out when a file is moved.
     }
   }
 
-  /// Gives directories that were made writable for now the modes that they had.
+  /// Restores the modes of directories that were temporarily writable.
   func closeAgain() {
     let changed = opened.withLock { $0 }
     opened.withLock { $0 = [:] }
@@ -199,33 +199,34 @@ final class StagingArea: Sendable {
     }
   }
 
-  /// Whether one more file may stay open between two runs.
+  /// Whether one more file may stay open between two extents.
   func mayKeepOpen() -> Bool {
     openFiles.add(1, ordering: .relaxed).newValue <= Self.openFilesMax
   }
 
   func closed() { openFiles.subtract(1, ordering: .relaxed) }
 
-  /// A file has all its contents and attributes.
+  /// Records that a file has all its contents and attributes.
   func complete(_ path: Path) {
     completed.add(1, ordering: .relaxed)
     if isDelta { unpublished.withLock { _ = $0.insert(path) } }
   }
 
-  /// Whether a file of a delta waits here that this run has completed. What else lies here nobody has proved.
+  /// Whether a file of a delta is staged here that this run has completed. Nobody has verified other staged files.
   func isComplete(_ path: Path) -> Bool { unpublished.withLock { $0.contains(path) } }
 
-  /// How many files were completed since this was asked last.
+  /// The number of files that were completed since the last call.
   func takeCompleted() -> UInt64 { completed.exchange(0, ordering: .relaxed) }
 
-  /// Bytes that are staged, or were there already, each of them proved.
+  /// Verified bytes that are staged, or existed already.
   var provedBytes: UInt64 { stagedBytes.load(ordering: .relaxed) }
 
   func proved(bytes: UInt64) { stagedBytes.add(bytes, ordering: .relaxed) }
 
   // MARK: Names
 
-  /// Makes something where nobody can exchange it, has it finished, and only then gives it its name in the target.
+  /// Makes an object where nobody can exchange it, completes it with `finish`, and only then gives it its name in the
+  /// target.
   func make(
     _ path: Path, replacing: Bool, _ make: (OpenFile, Path) throws -> Void, finish: (OpenFile, Path) throws -> Void
   ) throws {
@@ -233,7 +234,7 @@ final class StagingArea: Sendable {
     try stage.make(path, replacing: replacing, make, finish: finish)
   }
 
-  /// Gives everything in the staging directory its name in the target, and removes it.
+  /// Gives everything in the staging directory its name in the target, and removes the directory.
   func publishAll() throws { try base.publishAll() }
 
   /// Gives one staged file its name in the target.
@@ -249,13 +250,13 @@ final class StagingArea: Sendable {
     for stage in mounted.withLock({ Array($0.values) }) { try files.synchronizeTree(stage.root) }
   }
 
-  /// Removes what lies in file systems that are mounted below the target: before their directories get their times.
+  /// Removes the staging directories in mounted file systems, before the directories that contain them get their times.
   func removeMounted() throws {
     guard !mountsAreRemoved.exchange(true, ordering: .relaxed) else { return }
     for stage in mounted.withLock({ Array($0.values) }) { try stage.remove() }
   }
 
-  /// The target's own last: as long as it is there, the target is unfinished.
+  /// Removes that of the target last: as long as it exists, the target is unfinished.
   func remove() throws {
     try removeMounted()
     try base.remove()

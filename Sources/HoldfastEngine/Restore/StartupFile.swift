@@ -2,13 +2,14 @@ internal import HoldfastModel
 internal import HoldfastSource
 internal import HoldfastSystem
 
-/// Files without which a database server does not start on a directory: an SQLite database whose log lies beside it, and a
-/// PostgreSQL cluster's version file. A restore over existing content takes them away first and brings them back last.
+/// Files without which a database server does not start on a directory: an SQLite database with a WAL or journal beside
+/// it, and the version file of a PostgreSQL cluster. A restore over existing content removes them first and brings them
+/// back last.
 enum StartupFile {
   private static let postgreSQL = Array(PostgresCluster.versionFile.utf8)
   private static let sqliteLogs = ["-wal", "-journal"]
 
-  /// - Parameter target: where the file is.
+  /// - Parameter target: the directory that contains the file.
   static func includes(_ path: Path, files: FileSystem, beneath target: OpenFile) throws -> Bool {
     if path.lastComponent.elementsEqual(postgreSQL) { return true }
     return try sqliteLogs.contains { suffix in

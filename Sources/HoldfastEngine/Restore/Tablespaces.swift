@@ -3,8 +3,8 @@ internal import HoldfastModel
 internal import HoldfastSource
 
 extension Relocation {
-  /// Finds the tablespaces that are to be restored elsewhere than into the data directory.
-  /// - Parameter wanted: places by object identifier.
+  /// Finds the tablespaces that are restored elsewhere than to the data directory.
+  /// - Parameter wanted: their directories, by OID.
   static func ofTablespaces(_ wanted: [String: Path], in state: StateFile, places: Places) throws -> [Relocation] {
     guard !wanted.isEmpty else { return [] }
     let known = try tablespaces(of: state)
@@ -25,7 +25,7 @@ extension Relocation {
     }
   }
 
-  /// Refuses places of which one would lie in another: what is restored to the first would be foreign to the second.
+  /// Refuses directories inside one another: files that are restored to the first would be foreign to the second.
   static func checkApart(_ target: Path, _ relocations: [Relocation]) throws {
     let places =
       [(name: "the target", place: target)]

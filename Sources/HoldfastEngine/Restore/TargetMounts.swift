@@ -3,26 +3,29 @@ internal import HoldfastModel
 internal import HoldfastSource
 internal import HoldfastSystem
 
-/// What is mounted below a target that is restored over. A name cannot be given across two file systems, so each has a stage of its own; and what the snapshot does not know is somebody
-/// else's: it is neither entered nor removed.
+/// The mounts below an existing target. A file cannot be renamed across file systems, so each gets its own stage. A
+/// mount that the snapshot does not know belongs to somebody else, and is neither entered nor removed.
 struct TargetMounts {
-  /// What the snapshot has where something is mounted.
+  /// What the snapshot has at a mount point.
   private enum Known { case emptyDirectory, directory, file, other }
 
-  /// Directories in which the snapshot has something: it is restored there.
+  /// Mounted directories in which the snapshot has something: it is restored there.
   private(set) var restored: [Path] = []
-  /// What the snapshot does not have, or has as an empty directory: a place for a mount, which was not there when the snapshot was taken.
+  /// Mounts that the snapshot does not have, or has as an empty directory: a mount point whose file system was not
+  /// mounted when the snapshot was taken.
   private(set) var leftAlone: [Path] = []
-  /// Files that are mounted one by one, and that the snapshot has. They can be neither moved nor exchanged.
+  /// Mounted single files that the snapshot has. They can be neither moved nor replaced.
   private(set) var files: Set<Path> = []
-  /// Those that are left alone because nothing can be said of them: a file system of another user's process, or one whose server is gone.
+  /// Mounts that are left alone because they cannot be examined: a file system of another user's process, or one whose
+  /// server is gone.
   private(set) var unseen: Set<Path> = []
   private var all: [Path] = []
 
   init() {}
 
-  /// - Parameter crossesAll: whether what lies in unknown ones is removed like anything else that the snapshot does not have.
-  /// - Throws: `EngineError` where the snapshot has something else in the place of a mount, or above it.
+  /// - Parameter crossesAll: whether the contents of unknown mounts are removed like anything else that the snapshot
+  ///   does not have.
+  /// - Throws: `EngineError` when the snapshot has something else in the place of a mount, or above it.
   init(
     below target: OpenFile, of selection: Selection, in state: StateFile, crossesAll: Bool, files system: FileSystem
   ) throws {
@@ -47,12 +50,12 @@ struct TargetMounts {
     }
   }
 
-  /// What a walk of the target passes over.
+  /// The paths that a walk of the target skips.
   var skipped: Set<Path> {
     Set([StagingArea.name] + leftAlone + restored.map { $0.appending(StagingArea.name.bytes) })
   }
 
-  /// Whether something is mounted at or below a path, which can then not be removed as a whole.
+  /// Whether something is mounted at or below a path, so that it cannot be removed as a whole.
   func lie(in path: Path) -> Bool { all.contains { path.contains($0) } }
 
   private static func look(
@@ -81,7 +84,7 @@ struct TargetMounts {
       hint: "Unmount it, or restore the rest with --path.")
   }
 
-  /// Each with what it is; `nil` where that cannot be examined.
+  /// All mounts with their type; `nil` when that cannot be examined.
   private static func find(
     below target: OpenFile, files: FileSystem
   ) throws -> [(path: Path, isDirectory: Bool?)] {
@@ -90,7 +93,7 @@ struct TargetMounts {
         do {
           guard let status = try files.statusIfPresent(of: path, beneath: target) else { return nil }
           let (parent, name) = try files.locate(path, beneath: target)
-          // One that lies over others hides them: the table has those as well.
+          // A mount over others hides them; the table contains those as well.
           return try files.knowsMountRoot(name, in: parent) ?? true ? (path, status.kind == .directory) : nil
         } catch {
           return (path, nil)

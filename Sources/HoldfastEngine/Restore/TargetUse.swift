@@ -3,7 +3,8 @@ internal import HoldfastModel
 internal import HoldfastSource
 internal import HoldfastSystem
 
-/// Who uses the directories that a restore is to write to: what a server has open there it would go on writing to, over what was restored.
+/// Who uses the directories that a restore will write to. A server would go on writing to its open files, over what was
+/// restored.
 struct TargetUse {
   private static let hint = "Name a directory that no server uses, or stop the server first."
   private let servers: RunningServers
@@ -14,7 +15,7 @@ struct TargetUse {
     servers = RunningServers(files: files)
   }
 
-  /// What could not be seen, for the operator; `nil` where everything could.
+  /// What could not be seen, for the operator; `nil` when everything could.
   var warning: String? {
     guard FileSystem.seesProcesses else {
       return
@@ -25,12 +26,12 @@ struct TargetUse {
       "\(Amount.count(UInt64(servers.unseen.count), "process", "processes")) of PostgreSQL (such as \(first)) cannot be looked at by this user: make sure that none uses the target"
   }
 
-  /// Refuses a directory that a server uses, or that lies in one. It need not exist.
+  /// Refuses a directory that a server uses, or that is inside one. It need not exist.
   func check(_ place: RestoreTarget) throws {
     var (directory, path) = (place.anchor, place.anchor.path)
     while true {
       try check(directory, at: path)
-      // Upwards by the descriptor, not by a name: that may lead elsewhere by now.
+      // Goes up by descriptor, because a name may lead elsewhere by now.
       guard let parent = path.parent, path != Path("/"),
         let above = try? files.open(Path(".."), in: directory, .reference)
       else { return }
@@ -38,9 +39,10 @@ struct TargetUse {
     }
   }
 
-  /// Refuses to restore over anything that a server uses, or a database that somebody has open: where everything else goes, whatever the snapshot has there; else what it would replace, or add to
-  /// the data of a server.
-  /// - Parameter skipped: what is neither restored over nor removed.
+  /// Refuses to restore over anything that a server uses, and over a database that somebody has open. If files are
+  /// removed, this holds for everything in the target; otherwise for what would be replaced, or added to the data of a
+  /// server.
+  /// - Parameter skipped: paths that are neither restored over nor removed.
   func check(
     in target: OpenFile, _ selection: Selection, of state: StateFile, _ keeps: Restore.Keep,
     leavingOut skipped: Set<Path>
@@ -75,7 +77,7 @@ struct TargetUse {
     }
   }
 
-  /// - Parameter path: where it is, for the operator.
+  /// - Parameter path: the path of the directory, for the operator.
   private func check(_ directory: OpenFile, at path: Path) throws {
     let status = try directory.status()
     if let use = servers.use(of: status), !use.isDataDirectory {
@@ -83,7 +85,7 @@ struct TargetUse {
         "a PostgreSQL server, process \(use.process), runs on \(use.dataDirectory), and uses \(path)",
         hint: Self.hint)
     }
-    // Beside anything else it is no server's file, but one that somebody left.
+    // Without a cluster beside it, the file belongs to no server, but was left by somebody.
     let isCluster = try files.statusIfPresent(of: Path(PostgresCluster.versionFile), in: directory) != nil
     let file = isCluster ? try PostmasterFile(below: .root, in: directory, files: files) : nil
     guard case .runs(let process) = servers.sighting(on: status, file) else { return }
@@ -105,7 +107,7 @@ struct TargetUse {
   }
 }
 
-/// The paths that a restore brings back, walked beside what is there.
+/// The paths that a restore brings back, walked beside the target.
 private struct RestoredPaths {
   private let selection: Selection
   private let reader: StateReader
@@ -117,7 +119,7 @@ private struct RestoredPaths {
     reader = state.makeReader()
   }
 
-  /// - Parameter onMissing: gets the paths before this one, of which none is there.
+  /// - Parameter onMissing: gets the paths before this one that the target does not have.
   /// - Returns: whether the path is among them.
   mutating func advance(to path: Path, onMissing: (Path) throws -> Void) throws -> Bool {
     if !hasBegun { try step() }

@@ -3,21 +3,22 @@ package import HoldfastModel
 internal import HoldfastSource
 package import HoldfastSystem
 
-/// What an interrupted restore left in a target, looked at before anything is done: files of the target may wait there, and are never removed unseen.
+/// What an interrupted restore left in a target, examined before anything is done: its staging directory may contain
+/// files of the target, which are never removed unseen.
 struct UnfinishedRestore {
   private let record: RestoreRecord?
-  /// Staging directories, and at which place of the target the file system of each is mounted.
+  /// The staging directories, with the mount points of their file systems in the target.
   private let stages: [(place: Path, directory: OpenFile)]
   private let files: FileSystem
 
-  /// Nothing where there is no staging directory, or none that is ours: whoever is to use it refuses that. Nothing either where no record was ever completed: then nothing of the target
-  /// was taken away.
-  /// - Parameter mounts: places in the target at which other file systems are mounted that are restored as well.
+  /// `nil` when there is no staging directory of this user: then making one fails. Also when no record was completed:
+  /// then no file of the target was staged.
+  /// - Parameter mounts: mount points in the target in which something is restored.
   private init?(in target: OpenFile, mounts: [Path], files: FileSystem) throws {
     guard let base = try Self.stage(in: target, files), let bytes = try StagingArea.recordBytes(in: base, files),
       !bytes.isEmpty
     else { return nil }
-    // Of one that cannot be understood nobody knows.
+    // Of a record that cannot be parsed, nothing is known.
     record = RestoreRecord(bytes: bytes)
     self.files = files
     var stages = [(place: Path.root, directory: base)]
@@ -33,10 +34,12 @@ struct UnfinishedRestore {
     return try? Stage.openOwn(in: root, at: root.place, files: files)
   }
 
-  /// Files of the target that wait since a restore that did not end, and that this one would neither give their names again nor replace.
-  /// - Parameter mounts: places in the target at which other file systems are mounted that are restored as well.
-  /// - Returns: those that go because the snapshot does not have them, with what they are: to be counted as removed.
-  /// - Throws: `EngineError` where others would be lost.
+  /// Finds files of the target that an interrupted restore has staged, and that this one would neither bring back nor
+  /// replace.
+  /// - Parameter mounts: mount points in the target in which something is restored.
+  /// - Returns: the files that are removed because the snapshot does not have them, with their status, to be counted as
+  ///   removed.
+  /// - Throws: `EngineError` when other files would be lost.
   static func leftovers(
     in target: OpenFile, _ mounts: [Path], _ options: Restore.Options, _ selection: Selection, of state: StateFile,
     files: FileSystem
@@ -92,9 +95,9 @@ struct UnfinishedRestore {
 }
 
 extension Restore {
-  /// What a restore that did not end, and took files of the target away, was to do there.
+  /// The record of an interrupted restore that has staged files of the target.
   /// - Parameter target: need not exist.
-  /// - Returns: `nil` where there is none, or none of this user's.
+  /// - Returns: `nil` when there is none, or it is not this user's.
   package static func unfinished(in target: Path, files: FileSystem) -> RestoreRecord? {
     guard let root = try? files.open(target, .directoryFollowingLinks),
       let stage = try? Stage.openOwn(in: root, at: target, files: files),

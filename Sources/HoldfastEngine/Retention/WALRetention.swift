@@ -4,12 +4,13 @@ internal import HoldfastRepository
 internal import HoldfastStore
 internal import HoldfastSystem
 
-/// What a prune removes of an archived log: segments that end before any snapshot that is left begins. No recovery can begin with them.
+/// The archived WAL that a prune removes: segments that end before the beginning of every remaining snapshot. No
+/// recovery can use them.
 ///
-/// Which timeline branched off which one, and where, is sealed where the repository is. So of a timeline everything is kept as long as there is a snapshot on an older
-/// one, whose recovery may lead there.
+/// Where timelines branch is sealed in a sealed repository. So all segments of a timeline are kept as long as there is
+/// a snapshot on an older one, whose recovery may lead there.
 package struct WALRetention {
-  /// Where recovery from a snapshot begins.
+  /// The position at which recovery from a snapshot begins.
   package struct Start: Hashable {
     let timeline: UInt32
     let place: LogSequenceNumber
@@ -21,14 +22,14 @@ package struct WALRetention {
 
   package init(_ starts: [Start]) { self.starts = starts }
 
-  /// - Parameter snapshots: all that are left; those of other clusters count for nothing.
+  /// - Parameter snapshots: all remaining snapshots; those of other clusters are ignored.
   init(_ snapshots: [Snapshot], of system: SystemIdentifier) {
     starts = snapshots.compactMap(\.envelope.postgres).filter { $0.system == system.description }.map {
       Start(timeline: $0.timeline, place: $0.start)
     }
   }
 
-  /// Before which place nothing of a timeline is needed; `nil` where all of it is kept.
+  /// The position before which nothing of a timeline is needed; `nil` when all of it is kept.
   package func floor(of timeline: UInt32) -> LogSequenceNumber? {
     if starts.contains(where: { $0.timeline < timeline }) { return nil }
     let own = starts.filter { $0.timeline == timeline }
@@ -37,26 +38,26 @@ package struct WALRetention {
 }
 
 extension Prune {
-  /// What goes, or would go, of the archived log of one cluster.
+  /// What is removed, or would be, of the archived WAL of one cluster.
   package struct LogReport: Sendable, Hashable {
     package let source: SourceName
     package let system: SystemIdentifier
     package internal(set) var files = 0
-    /// Damaged copies of files that stay, of which another one is sound.
+    /// Number of damaged copies of files that stay, of which another copy is sound.
     package internal(set) var damagedCopies = 0
-    /// What all of them take in the repository.
+    /// The bytes of all of them in the repository.
     package internal(set) var bytes: UInt64 = 0
   }
 }
 
-/// Removes what `WALRetention` says of a source's archived logs, file by file, and what killed pushes have left; timeline histories stay. Of a former cluster, which
-/// was made anew under the same name, all goes: no snapshot of it is left, and one of another cluster is newer than all of its log. Under the lock of the source,
-/// which pushes do not hold.
-/// Of what stays, damaged copies go that have a sound one beside them.
+/// Removes archived WAL files according to `WALRetention`, and leftovers of killed pushes; timeline histories stay. All
+/// WAL of a former cluster, which was made anew under the same name, is removed when no snapshot of it is left and a
+/// snapshot of another cluster is newer than all of it. Damaged copies are removed when another copy is sound. Runs
+/// under the lock of the source, which pushes do not hold.
 struct WALPrune {
   let repository: Repository
   let source: SourceName
-  /// The snapshots that are left.
+  /// The remaining snapshots.
   let snapshots: [Snapshot]
   let isDryRun: Bool
 
@@ -85,7 +86,8 @@ struct WALPrune {
     }
   }
 
-  /// Nearly every file is there once, and of the others all copies are read. Those of what may differ stay: none of them is another one's.
+  /// Nearly every file has one copy; for the others all copies are read. Copies of files that may differ stay, because
+  /// none is a copy of another.
   private func removeDamaged(
     of archive: WALArchive, _ system: SystemIdentifier, but removed: Set<WALFileName>, _ report: inout Prune.LogReport
   ) throws {
@@ -109,7 +111,7 @@ struct WALPrune {
     }
   }
 
-  /// A cluster whose first snapshot is still to come has log that is newer than the snapshots of others.
+  /// A cluster without a snapshot yet has WAL that is newer than the snapshots of others.
   private func isFormer(_ inventory: WALInventory) -> Bool {
     let clusters = snapshots.compactMap { snapshot in
       snapshot.envelope.postgres.map { (system: $0.system, started: TimeText.parse(snapshot.envelope.time.started)) }
@@ -117,14 +119,14 @@ struct WALPrune {
     guard let newest = clusters.compactMap(\.started).max(),
       !clusters.contains(where: { $0.system == inventory.system.description })
     else { return false }
-    // The last one most likely decides; what cannot be read may be of any time.
+    // The last file usually decides; one that cannot be read may be of any time.
     return inventory.files.reversed().allSatisfy { file in
       let archived = try? inventory.archived(file)
       return archived.flatMap { TimeText.parse($0.manifest.time) }.map { $0 < newest } ?? false
     }
   }
 
-  /// The manifest first, so that what is left at any moment is either a file or nothing that counts.
+  /// Removes the manifest first, so that at every moment there is either a complete file or nothing that counts.
   private func remove(
     _ file: WALFileName, of archive: WALArchive, _ system: SystemIdentifier, _ report: inout Prune.LogReport
   ) throws {

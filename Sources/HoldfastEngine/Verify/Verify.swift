@@ -2,33 +2,33 @@ package import HoldfastArchive
 package import HoldfastModel
 package import HoldfastRepository
 internal import HoldfastSystem
-/// Proves that snapshots can be restored: structure, chain and presence always; with `provesData` every stored byte, fetched by the code that
-/// restores, into nothing.
+/// Verifies that snapshots can be restored: structure, chain and presence always; with `provesData` every stored byte,
+/// read by the code that restores.
 package struct Verify {
   package struct Options: Sendable {
     package var provesData = false
-    /// 0 to 1: which share of the frames is read.
+    /// The share of the frames that is read, 0 to 1.
     package var share = 1.0
-    /// Where in the fixed order of all that is stored that share begins, 0 to 1; `nil`: it is drawn.
+    /// Where that share begins in the fixed order of all stored objects, 0 to 1; `nil` for a random share.
     package var begin: Double?
-    /// The ID of a snapshot that must be the newest of its source, or its manifest digest, or the beginning of one.
+    /// The ID or manifest digest, or the beginning of one, of a snapshot that must be the newest of its source.
     package var expectedHead: String?
     package init() {}
   }
 
-  /// Something that is not as it should be.
+  /// A fault.
   package struct Finding: Sendable, Hashable {
     package let message: String
     /// Whether a snapshot loses data by it.
     package let costsData: Bool
-    /// Whether a piece of a log is missing.
+    /// Whether a segment of an archived WAL is missing.
     package var isGap = false
   }
 
-  /// Something about what no snapshot and no log consists of.
+  /// A finding about an object that belongs to no snapshot and no archived WAL.
   package struct OtherFinding: Sendable, Hashable {
     package enum Level: Sendable {
-      /// Nothing is lost, and nothing reads it.
+      /// Nothing is lost, and nothing reads the object.
       case note
       /// It is damaged, and no data is lost by it.
       case repairable
@@ -36,7 +36,7 @@ package struct Verify {
       case dataLoss
     }
     package let level: Level
-    /// Its key.
+    /// The key of the object.
     package let object: String
     package let message: String
   }
@@ -44,11 +44,12 @@ package struct Verify {
   package struct SnapshotResult: Sendable {
     package let snapshot: Snapshot
     package internal(set) var findings: [Finding] = []
-    /// Files that cannot be restored whole, the first of them.
+    /// The first of the files that cannot be restored whole.
     package internal(set) var damagedFiles: [Path] = []
     package internal(set) var seconds = 0.0
     package internal(set) var provenBytes: UInt64 = 0
-    /// Whether it is sealed and no identity at hand opens it: then signature, digests and presence were proved, and no plain byte.
+    /// Whether it is sealed and no identity opens it here: then signature, digests and presence were verified, but no
+    /// plain byte.
     package internal(set) var isClosed = false
     package var isSound: Bool { !findings.contains { $0.costsData } }
   }
@@ -57,14 +58,14 @@ package struct Verify {
     package internal(set) var snapshots: [SnapshotResult] = []
     /// Envelopes that could not be read at all.
     package internal(set) var unreadable: [DamageError] = []
-    /// The archived logs of PostgreSQL clusters; empty where one snapshot was asked for.
+    /// The archived WAL of PostgreSQL clusters; empty when one snapshot was asked for.
     package internal(set) var logs: [LogResult] = []
-    /// What was found beside them; empty where one snapshot was asked for.
+    /// Findings about other objects; empty when one snapshot was asked for.
     package internal(set) var others: [OtherFinding] = []
     package internal(set) var provenBytes: UInt64 = 0
     package internal(set) var provenFrames: UInt64 = 0
     package internal(set) var seconds = 0.0
-    /// Whether the repository is sealed and no identity was at hand: then every snapshot stayed closed.
+    /// Whether the repository is sealed and there was no identity: then no snapshot was opened.
     package internal(set) var isClosed = false
 
     package var exitStatus: ExitStatus {
@@ -88,8 +89,8 @@ package struct Verify {
   }
 
   /// - Parameters:
-  ///   - snapshot: this one with everything it builds on; `nil`: all.
-  ///   - source: of this source only.
+  ///   - snapshot: a snapshot, with everything it builds on; `nil` for all.
+  ///   - source: only snapshots of this source.
   package func run(_ snapshot: Snapshot?, source: SourceName? = nil) throws -> Report {
     let begun = repository.host.clock.uptime()
     var report = Report()
@@ -132,7 +133,8 @@ package struct Verify {
     return snapshots.filter { notes[$0.sourceName]?.removal(of: $0) == nil }
   }
 
-  /// After a change of recipients it takes several identities to open all chains; one that opens none is the wrong one.
+  /// After a change of recipients, it takes several identities to open all chains. An identity that opens none is the
+  /// wrong one.
   private func checkIdentities(for snapshots: [Snapshot]) throws {
     guard let sealed = repository.sealed, let newest = snapshots.last else { return }
     guard try snapshots.contains(where: { try sealed.opens($0) }) else {

@@ -4,9 +4,10 @@ internal import HoldfastRepository
 internal import HoldfastStore
 internal import HoldfastSystem
 
-/// Looks at everything in a repository that no snapshot and no log consists of: journals, old revisions of notes, what nobody refers to.
+/// Checks everything in a repository that belongs to no snapshot and no archived WAL: journals, old revisions of notes,
+/// objects that nothing refers to.
 struct VerifyRest {
-  /// Of one kind: more are only counted.
+  /// The most objects of one kind that are named; further ones are only counted.
   private static let namedMax = 50
   private let repository: Repository
   private let store: any Store
@@ -18,8 +19,8 @@ struct VerifyRest {
   }
 
   /// - Parameters:
-  ///   - source: of this source only; then what belongs to none is not looked at.
-  ///   - snapshots: those that can be read, whose objects are proved elsewhere.
+  ///   - source: only objects of this source.
+  ///   - snapshots: the readable snapshots; their objects are verified elsewhere.
   mutating func run(_ source: SourceName?, _ snapshots: [Snapshot]) throws -> [Verify.OtherFinding] {
     if source == nil { try lookAround() }
     let journal = Journal(of: repository)
@@ -38,7 +39,7 @@ struct VerifyRest {
     return found
   }
 
-  /// Looks at one thing; what keeps it from being looked at is found, and the rest is looked at all the same.
+  /// Checks one thing. An error is a finding, and the rest is checked all the same.
   private mutating func look(
     _ level: Verify.OtherFinding.Level, _ body: (inout VerifyRest) throws -> Void
   ) throws {
@@ -54,7 +55,7 @@ struct VerifyRest {
     found.append(Verify.OtherFinding(level: level, object: object, message: message))
   }
 
-  /// Names what is no part of a repository. Nothing reads it.
+  /// Reports objects that are no part of a repository, and that nothing reads.
   private mutating func note(_ names: [String], below prefix: String, _ why: String) {
     for name in names.prefix(Self.namedMax) { add(.note, prefix + name, "\(Path(prefix + name)): \(why)") }
     if names.count > Self.namedMax {
@@ -77,7 +78,7 @@ struct VerifyRest {
     }
   }
 
-  /// Each of the revisions that are kept. What is wrong with the newest has been said already.
+  /// Checks each revision that is kept. Faults of the newest were reported already.
   private mutating func checkNotes(of name: SourceName) throws {
     let numbers = try repository.notesRevisions(of: name)
     var last: UInt64?
@@ -94,7 +95,7 @@ struct VerifyRest {
         add(.note, error.object, error.message)
       }
     }
-    // What was begun, and never written, is no revision; whoever writes the next one begins behind it all the same.
+    // A revision that was begun and never written does not count; the next writer takes the number after it.
     guard let last else { return }
     let first = last > Repository.notesRevisionsKept ? last - Repository.notesRevisionsKept + 1 : 1
     for number in first...last where !numbers.contains(number) {
@@ -109,13 +110,13 @@ struct VerifyRest {
     note(
       names.filter { $0 != "notes/" && ($0.last != "/" || Keys.sequence($0.dropLast()) == nil) }, below: prefix,
       Self.foreign)
-    // What a snapshot refers to may lie in the directory of another one.
+    // The archives of a snapshot may be in the directory of another one.
     let shared = Set(snapshots.filter { !$0.hasItsArchivesToItself }.flatMap(\.objectKeys))
     let readable = Dictionary(snapshots.map { ($0.sequence, $0) }) { $1 }
     for sequence in try repository.sequences(of: name) {
       let folder = Keys.snapshot(name, sequence)
       let objects = try store.children(of: folder)
-      // A manifest that cannot be read is damage, and what it refers to is not known.
+      // A manifest that cannot be read is damage, and its objects are unknown.
       let snapshot = readable[sequence]
       guard snapshot != nil || !objects.contains(Keys.manifestName) else { continue }
       let own = try snapshot.map { Set(try repository.whole($0).objectKeys + [Keys.manifest(name, sequence)]) } ?? []
@@ -127,14 +128,14 @@ struct VerifyRest {
 }
 
 extension Snapshot {
-  /// What it consists of beside its manifest.
+  /// The keys of the objects of the snapshot, except its manifest.
   fileprivate var objectKeys: [String] {
     [Keys.body(sourceName, sequence, envelope.body.id)] + archiveKeys
   }
 }
 
 extension Journal {
-  /// What of a source's journal cannot be read, or is not there though it should be: of two objects that are kept, either.
+  /// The journal objects of a source that cannot be read or are missing, of the two that are kept.
   func damage(of source: SourceName) throws -> [DamageError] {
     for _ in 0..<Self.attemptsMax {
       let numbers = try numbers(of: source)

@@ -4,24 +4,25 @@ internal import HoldfastModel
 internal import HoldfastRepository
 internal import HoldfastSystem
 
-/// Verifies snapshots in the order in which they build on each other, each from its parent's state, so that a chain costs one pass.
+/// Verifies snapshots in the order in which they build on each other, each from its parent's state, so that a chain
+/// needs only one pass.
 struct VerifyWalk {
   private struct Verified {
     let snapshot: Snapshot
     let chain: Chain?
     let state: StateFile?
     let isSound: Bool
-    /// What all bodies of its chain hold; `nil` where they could not be opened.
+    /// The totals of all bodies of its chain; `nil` when they could not be opened.
     let bodies: Repository.BodyTotals?
   }
 
   private static let namedFilesMax = 20
-  /// Closed while it stands at a snapshot that no identity at hand opens.
+  /// Closed while the walk is at a snapshot that no identity opens.
   private var repository: Repository
   private let options: Verify.Options
   private let progress: any ProgressObserver
   private let sample: Sample
-  /// The newest, and the full of its chain: the only ones that later snapshots build on.
+  /// The newest snapshot, and the full of its chain: later snapshots build on no others.
   private var newest: Verified?
   private var full: Verified?
   private(set) var provenBytes: UInt64 = 0
@@ -56,7 +57,7 @@ struct VerifyWalk {
       }
       try checkRecipients(of: snapshot, chain)
       if !repository.isClosed {
-        // A restore reads it as well. Only what is sealed has one.
+        // A restore reads the label too. Only sealed containers have one.
         if repository.sealed != nil { _ = try repository.openBody(of: snapshot).label() }
         (state, bodies) = try replay(chain, from: parent)
       }
@@ -93,8 +94,8 @@ struct VerifyWalk {
     return !(error is Interrupted)
   }
 
-  /// The state from that of the parent where it is at hand; else from the beginning of the chain.
-  /// - Returns: with it what all bodies of the chain hold.
+  /// Replays from the parent's state if it is known, otherwise from the beginning of the chain.
+  /// - Returns: the state, and the totals of all bodies of the chain.
   private func replay(_ chain: Chain, from parent: Verified?) throws -> (StateFile, Repository.BodyTotals) {
     guard let state = parent?.state, let before = parent?.bodies else { return try repository.measuredReplay(chain) }
     let body = try repository.openBody(of: chain.tip)
@@ -114,7 +115,7 @@ struct VerifyWalk {
     let frame: UInt32
   }
 
-  /// Fetches every page that the manifest refers to, then every frame that none of them lies in.
+  /// Reads every page that the manifest refers to, then every frame without any of them.
   private mutating func proveData(
     of snapshot: Snapshot, _ chain: Chain, into result: inout Verify.SnapshotResult
   ) throws {
@@ -157,7 +158,7 @@ struct VerifyWalk {
     for (name, message) in damage.failures.sorted(by: {
       ($0.key.archive, $0.key.frame) < ($1.key.archive, $1.key.frame)
     }) {
-      // Without a key nobody knows whether a page needs the frame: it counts as if one did.
+      // Without a key nobody knows whether a page needs the frame, so it counts as needed.
       result.findings.append(Verify.Finding(message: message, costsData: repository.isClosed || needed[name] != nil))
     }
     if damage.moreFailures > 0 {
@@ -167,7 +168,7 @@ struct VerifyWalk {
     if !needed.isEmpty, !repository.isClosed { result.damagedFiles = try files(of: snapshot, in: needed) }
   }
 
-  /// Whether a snapshot's objects have slots for just those to whom the keyring seals.
+  /// Checks that a snapshot's objects have slots for exactly the recipients of its keyring.
   private func checkRecipients(of snapshot: Snapshot, _ chain: Chain) throws {
     guard let sealed = repository.sealed else { return }
     let recipients = Set(try sealed.revision(of: snapshot).recipients.map(\.id))
@@ -184,7 +185,7 @@ struct VerifyWalk {
     }
   }
 
-  /// The frames of a body that nobody here can read.
+  /// Verifies the stored frames of a body that cannot be opened here.
   private func proveStoredBody(of snapshot: Snapshot, _ damage: FrameLog) throws {
     let body = try repository.openBody(of: snapshot)
     let stored = Buffer(capacity: ContainerReader.storedCapacity())
@@ -232,12 +233,12 @@ struct VerifyWalk {
     return damaged
   }
 
-  /// What was read, and what was wrong with it.
+  /// The frames that were read, and the faults in them.
   private final class FrameLog {
     private static let failuresMax = 1000
     var visited = FrameSet()
     var failures: [FrameName: String] = [:]
-    /// Damaged frames beyond those that are named.
+    /// Number of damaged frames beyond those that are named.
     var moreFailures: UInt64 = 0
     var bytes: UInt64 = 0
     var frames: UInt64 = 0

@@ -2,7 +2,7 @@ package import HoldfastArchive
 internal import HoldfastModel
 internal import Synchronization
 
-/// The opened archives of a chain, the last few of them kept: as many as there is room for their indexes. For all threads.
+/// The open archives of a chain. The last few are kept, as many as there is memory for their indexes. For all threads.
 package final class ArchiveReaders: Sendable {
   private static let keptMax = 32
   private static let indexBytesMax = 48 << 20
@@ -17,7 +17,7 @@ package final class ArchiveReaders: Sendable {
     self.chain = chain
   }
 
-  /// - Throws: `DamageError` when the archive is missing or is not what its envelope says.
+  /// - Throws: `DamageError` when the archive is missing, or is not what its envelope says.
   package func reader(_ number: UInt64) throws -> ContainerReader {
     try kept.withLock { kept in
       if let index = kept.lastIndex(where: { $0.number == number }) {
@@ -29,7 +29,7 @@ package final class ArchiveReaders: Sendable {
         throw DamageError("the chain of \(source)", "it refers to archive \(number), which it does not have")
       }
       if kept.count >= Self.keptMax { kept.removeFirst() }
-      // Before another one is read: together they would be too large.
+      // Dropped before another one is read: together they would be too large.
       while kept.reduce(0, { $0 + $1.reader.frames.byteCount }) > Self.indexBytesMax { kept.removeFirst() }
       let reader = try repository.openArchive(archive, of: source)
       kept.append((number, reader))

@@ -3,18 +3,19 @@ internal import HoldfastCodec
 package import HoldfastModel
 package import HoldfastSystem
 
-/// Where fetched pages go. Called from several threads.
+/// Takes fetched pages. Called on several threads.
 package protocol PageSink: AnyObject {
-  /// Takes the bytes of one planned run.
+  /// Takes the bytes of one planned extent.
   func write(_ pages: UnsafeRawBufferPointer, at offset: UInt64) throws
 }
 
-/// Runs that are fetched together, so that each frame they need is read once. Bounded: what does not fit goes into the next.
+/// Extents that are fetched together, so that each frame is read once. Bounded: what does not fit goes into the next
+/// plan.
 package struct PagePlan {
   package struct Extent {
     package let target: any PageSink
     package let location: PageLocation
-    /// Bytes in the file, and how many.
+    /// The offset in the file, and the number of bytes.
     package let fileOffset: UInt64
     package let byteCount: Int
     package let pageSize: Int
@@ -32,7 +33,7 @@ package struct PagePlan {
   package var isEmpty: Bool { extents.isEmpty }
   package var isFull: Bool { extents.count >= Self.extentsMax || digests.count >= Self.pagesMax * PageDigest.byteCount }
 
-  /// - Parameter run: pages that are stored; pages of zeros need no fetching.
+  /// - Parameter extent: stored pages; pages of zeros need no fetching.
   package mutating func add(_ extent: PageExtent, of file: FileContent, to target: any PageSink) {
     guard let location = extent.location else { return }
     let bytes = Pages.bytes(first: extent.first, count: extent.count, size: file.size, pageSize: file.pageSize)
@@ -48,7 +49,7 @@ package struct PagePlan {
     digests.removeAll(keepingCapacity: true)
   }
 
-  /// Puts the runs in the order of frames.
+  /// Sorts the extents by frame.
   package mutating func sort() {
     var positions = extents.indices.map { Position(extents[$0].location, index: $0) }
     if zip(positions, positions.dropFirst()).allSatisfy({ !($1 < $0) }) { return }
@@ -56,7 +57,8 @@ package struct PagePlan {
     extents = positions.map { extents[$0.index] }
   }
 
-  /// Where a run is stored. Sorted in its stead: to move runs about means to count references, which takes several times as long.
+  /// The page location of an extent. It is sorted instead of the extent, because moving extents means counting
+  /// references, which takes several times as long.
   private struct Position: Comparable {
     let archive: UInt64
     let frame: UInt32
@@ -74,29 +76,31 @@ package struct PagePlan {
   }
 }
 
-/// Fetches planned pages: reads each frame once, decompresses it, proves every page against its digest, hands it to its target. The one
-/// way in which pages leave a repository: restore, cat and verify differ in their targets only.
+/// Fetches planned pages: reads each frame once, decompresses it, verifies every page, and gives it to its sink. This
+/// is the only way in which pages leave a repository: restore, cat and verify differ only in their sinks.
 package final class PageFetcher {
-  /// What frames under way, and the indexes that they were found in, may take in memory: most frames are small, and all of them are read side by side.
+  /// The most memory for frames in progress and the indexes that they were found in. Most frames are small, and many
+  /// are read side by side.
   private static let bytesUnderWayMax = 96 << 20
   private var bytesUnderWay = 0
   private let readers: ArchiveReaders
   private let pool: OrderedPool<FetchJob>
   private let cancellation: Cancellation
-  /// What is told of every frame, in order.
+  /// The result for a frame, reported in order.
   package struct Fetched {
     package let frame: PageLocation
     package let storedBytes: UInt64
-    /// Of pages that were handed to their targets.
+    /// Bytes of the pages that were given to their sinks.
     package let pageBytes: UInt64
-    /// What was wrong with it.
+    /// What was wrong with it; `nil` otherwise.
     package let failure: (any Error)?
   }
 
   /// Throws to stop.
   private let onFrame: (Fetched) throws -> Void
 
-  /// - Parameter isProving: whether the stored bytes are checked against the index as well as the pages against their digests.
+  /// - Parameter isProving: whether the stored bytes are checked against the index, in addition to the pages against
+  ///   their digests.
   package init(
     readers: ArchiveReaders, host: Host, isProving: Bool,
     onFrame: @escaping (Fetched) throws -> Void
@@ -136,7 +140,7 @@ package final class PageFetcher {
     plan.removeAll()
   }
 
-  /// Reads one frame that no page needs, to prove its stored bytes.
+  /// Reads one frame that no page needs, to verify its stored bytes.
   package func prove(archive: UInt64, frame: UInt32) throws {
     try cancellation.check()
     try fetch(frame: PageLocation(archive: archive, frame: frame, offset: 0), extents: [], digests: [])
@@ -160,7 +164,7 @@ package final class PageFetcher {
   }
 }
 
-/// One frame on its way to its targets.
+/// One frame on its way to the sinks.
 private final class FetchJob {
   private(set) var frame = PageLocation(archive: 0, frame: 0, offset: 0)
   private(set) var weight = 0
@@ -181,11 +185,11 @@ private final class FetchJob {
     self.isProving = isProving
   }
 
-  /// What a job for a frame takes in memory.
+  /// The memory that a job for a frame takes.
   static func weight(of frame: UInt32, in reader: ContainerReader) -> Int {
     guard frame < reader.frames.count else { return 0 }
     let entry = reader.frames[Int(frame)]
-    // A large index counts whole with each of its frames, and so is in memory for a few only.
+    // A large index counts as a whole for each of its frames, so that only a few are in memory.
     let index = reader.frames.byteCount > 1 << 20 ? reader.frames.byteCount : 0
     return Int(entry.storedCount) + Int(entry.plainCount) + index / 8
   }
@@ -203,7 +207,7 @@ private final class FetchJob {
     failure = nil
   }
 
-  /// Runs on a worker. What all have read is proved together.
+  /// Runs on a worker. Everything that was read is verified together.
   static func perform(_ jobs: [FetchJob]) {
     for job in jobs { job.read() }
     let unproved = jobs.filter { $0.unproved != nil }
@@ -211,19 +215,19 @@ private final class FetchJob {
     for job in jobs { job.finish() }
   }
 
-  /// Keeps what goes wrong.
+  /// Keeps the first error.
   private func note(_ body: () throws -> Void) {
     do { try body() } catch { failure = error }
   }
 
-  /// What was read and is to be checked against the index: without a key that is all that can be done.
+  /// The stored bytes that are to be checked against the index. Without a key, nothing else can be verified.
   private var unproved: ReadFrame? { isProving || reader?.isClosed == true ? readFrame : nil }
 
   private func read() {
     note { readFrame = try reader?.readStored(frame.frame, into: stored) }
   }
 
-  /// Decompresses and delivers what was read.
+  /// Decompresses the frame and delivers its pages.
   private func finish() {
     defer {
       reader = nil
@@ -234,7 +238,7 @@ private final class FetchJob {
     guard let reader, let readFrame, failure == nil else { return }
     if reader.isClosed { return storedBytes = UInt64(stored.count) }
     note {
-      // What lies behind the last byte that is needed is not decompressed.
+      // Bytes after the last one that is needed are not decompressed.
       let needed = isProving ? nil : extents.map { Int($0.location.offset) + $0.byteCount }.max()
       try reader.open(readFrame, plain: plain, decompressor: decompressor, prefixCount: needed)
       storedBytes = UInt64(stored.count)
@@ -266,7 +270,7 @@ package struct PageCheck {
   package init() {}
 
   /// Whether every page has its digest; the last page may be short.
-  /// - Parameter digests: 16 bytes a page.
+  /// - Parameter digests: 16 bytes for each page.
   package mutating func holds(_ pages: UnsafeRawBufferPointer, pageSize: Int, digests: ArraySlice<UInt8>) -> Bool {
     let count = (pages.count + pageSize - 1) / pageSize * PageDigest.byteCount
     if computed.count < count { computed = [UInt8](repeating: 0, count: count) }
@@ -277,7 +281,7 @@ package struct PageCheck {
   }
 }
 
-/// Lets pages go: verify runs the restore into it.
+/// Drops the pages: verify restores to it.
 package final class NullSink: PageSink {
   package init() {}
 

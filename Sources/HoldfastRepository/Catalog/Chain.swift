@@ -2,40 +2,40 @@ package import HoldfastArchive
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// A snapshot with everything it builds on: full → … → tip, each one's parent proved by digest.
+/// A snapshot with everything it builds on: full → … → tip. Each parent is verified by its digest.
 package struct Chain: Sendable {
   /// The full first.
   package let snapshots: [Snapshot]
-  /// By number: where the pages of the tip's state lie.
+  /// The archives by number: where the pages of the tip's state are stored.
   package let archives: ArchiveList
-  /// Of these.
+  /// The IDs of these archives.
   private let archiveIDs: Set<ArchiveID>
 
   package var tip: Snapshot { snapshots[snapshots.count - 1] }
   package var full: Snapshot { snapshots[0] }
 
-  /// The number that the next archive of this chain gets.
+  /// The number of the next archive of this chain.
   package var nextArchiveNumber: UInt64 { UInt64(archives.count) }
 
-  /// `nil` where it has none of this number.
+  /// `nil` when there is no archive of this number.
   package func archive(_ number: UInt64) -> Envelope.Archive? { number < archives.count ? archives[Int(number)] : nil }
 
-  /// The newest snapshot with changes of its own: the state after it is the tip's state.
+  /// The newest snapshot with changes: its state is also that of the tip.
   package var lastChanging: Snapshot {
     snapshots.last { $0.envelope.kind == .full || !$0.envelope.changes.isEmpty } ?? full
   }
 
-  /// Whether no snapshot may build on the tip, because no reader would take what it might make of the chain.
+  /// Whether no snapshot may build on the tip, because readers would refuse so long a chain.
   package var isAsLongAsMayBe: Bool {
     snapshots.count >= Limits.chainLengthMax || archives.count > Limits.archivesPerChainMax / 2
   }
 
-  /// Stored bytes of all its bodies.
+  /// Stored bytes of all bodies.
   package let bodyLength: UInt64
 
   /// Follows the parents of `tip`.
   /// - Parameter known: snapshots that were read already.
-  /// - Throws: `DamageError` where one is missing or is not what its child recorded.
+  /// - Throws: `DamageError` when one is missing, or is not what its child recorded.
   package init(to tip: Snapshot, known: [Snapshot] = [], in repository: Repository) throws {
     let known = Dictionary(
       known.filter { $0.sourceName == tip.sourceName && $0.envelope.archives.isHeld }.map { ($0.sequence, $0) },
@@ -104,7 +104,7 @@ package struct Chain: Sendable {
   }
 }
 
-/// An ID in the sixteen bytes that it needs.
+/// An ID in only sixteen bytes.
 private struct ArchiveID: Hashable {
   private let high: UInt64
   private let low: UInt64
@@ -121,17 +121,17 @@ extension Envelope.Changes {
 }
 
 extension Repository {
-  /// - Parameter known: snapshots that were read already, of any source.
+  /// - Parameter known: snapshots of any source that were read already.
   package func chain(to snapshot: Snapshot, known: [Snapshot] = []) throws -> Chain {
     try Chain(to: snapshot, known: known, in: self)
   }
 
-  /// Checks that everything a chain consists of is there and as long as recorded.
+  /// Checks that all objects of a chain exist and are as long as recorded.
   package func checkPresence(of chain: Chain) throws {
     for snapshot in chain.snapshots { try checkPresence(of: snapshot) }
   }
 
-  /// Checks that the objects of one snapshot are there and as long as recorded.
+  /// Checks that all objects of one snapshot exist and are as long as recorded.
   package func checkPresence(of snapshot: Snapshot) throws {
     let body = snapshot.envelope.body
     try checkPresence(Keys.body(snapshot.sourceName, snapshot.sequence, body.id), length: body.length)
@@ -140,10 +140,10 @@ extension Repository {
     }
   }
 
-  /// What the frames of several bodies that are read side by side may take in memory.
+  /// The most memory for frames of bodies that are read side by side.
   private static let framesHeldMax = 64 << 20
 
-  /// What all bodies of a chain hold together.
+  /// The totals of all bodies of a chain.
   package struct BodyTotals {
     /// Bytes of records.
     package var plainBytes: UInt64 = 0
@@ -159,7 +159,7 @@ extension Repository {
   /// The state of a chain's tip, replayed from the bodies and proved against the state root.
   package func replay(_ chain: Chain) throws -> StateFile { try measuredReplay(chain).state }
 
-  /// Where a chain is so long that not all of its bodies can be open at once, it is replayed in stretches.
+  /// If a chain is so long that not all of its bodies can be open at once, it is replayed in parts.
   package func measuredReplay(_ chain: Chain) throws -> (state: StateFile, totals: BodyTotals) {
     let frames = FrameScratch()
     let (bodies, totals) = try openBodies(of: chain)
@@ -180,8 +180,9 @@ extension Repository {
     return (state ?? .empty(), totals)
   }
 
-  /// Opens all bodies of a chain, several at once: to find the key of a sealed one takes most of the time that a small one needs. So many only as could not have more
-  /// frames, by their lengths, than a chain may have: memory holds their indexes.
+  /// Opens all bodies of a chain, several at once, because finding the key of a sealed one takes most of the time of a
+  /// small one. Bodies are opened in groups that cannot have more frames, by their lengths, than a chain may have,
+  /// because their indexes are in memory.
   private func openBodies(of chain: Chain) throws -> (bodies: [ContainerReader], totals: BodyTotals) {
     var bodies: [ContainerReader] = []
     var totals = BodyTotals()
@@ -206,15 +207,15 @@ extension Repository {
     return (bodies, totals)
   }
 
-  /// So many bodies are opened between two looks at what they hold together.
+  /// The most bodies that are opened before the totals are checked.
   private static let openedAtOnce = 1024
 
-  /// So much of a state may lie in scratch space: by what is stored of it.
+  /// The most bytes of a state in scratch space, in proportion to what is stored.
   package static func scratchBytesMax(of chain: Chain) -> UInt64 {
     chain.bodyLength.saturatingMultiplied(by: Limits.stateRatioMax).saturatingAdding(Limits.stateBytesFree)
   }
 
-  /// - Parameter frames: in all bodies of a chain, up to that of a snapshot.
+  /// - Parameter frames: the frames in all bodies of the chain up to this snapshot.
   package func checkFrames(_ frames: UInt64, upTo snapshot: Snapshot) throws {
     let most = Limits.bodyFramesPerChainMax
     guard frames <= UInt64(most) else {
@@ -223,10 +224,11 @@ extension Repository {
     }
   }
 
-  /// Whether a chain has room for one more body, whatever that will be.
+  /// Whether a chain can take one more body of any size.
   package func hasRoomForABody(_ chain: Chain) throws -> Bool {
     let most = UInt64(Limits.bodyFramesPerChainMax - Limits.framesPerContainerMax)
-    // By their lengths they have no more than so many. Only where that would be too many are bodies opened: the largest first, which is a full's, and in most chains the only one.
+    // The lengths limit the number of frames. Only if that could be too many are bodies opened, the largest first: that
+    // of the full, in most chains the only one.
     var frames = chain.snapshots.reduce(UInt64(0)) { $0.saturatingAdding($1.envelope.body.framesMax) }
     var closed = self
     closed.isClosed = true
@@ -239,7 +241,7 @@ extension Repository {
     return frames <= most
   }
 
-  /// Whether bodies hold no more than what is stored can be worth: a small object must not cost a reader days and disks.
+  /// Checks the ratio of plain to stored bytes: a small object must not cost a reader days and disks.
   /// - Parameter plain: bytes of records in all bodies of the chain.
   package func check(_ plain: UInt64, of chain: Chain) throws {
     let stored = chain.bodyLength
@@ -252,10 +254,10 @@ extension Repository {
     }
   }
 
-  /// The state that results from layers, the oldest first, proved to be the one that `tip` records.
+  /// Replays layers, the oldest first, and proves that the result is the state that `tip` records.
   /// - Parameters:
-  ///   - body: of `tip`.
-  ///   - scratchBytesMax: what the state may take in scratch space.
+  ///   - body: the body of `tip`.
+  ///   - scratchBytesMax: the most bytes of the state in scratch space.
   package func replay(
     _ layers: [any ChangeReader], to tip: Snapshot, body: ContainerReader, scratchBytesMax: UInt64 = .max
   ) throws -> StateFile {
@@ -282,6 +284,6 @@ extension Repository {
 }
 
 extension ObjectReference {
-  /// Of a container: how many frames it can have at most, each with an entry of the index and a byte of its own.
+  /// The most frames that a container of this length can have, each with an index entry and at least one byte.
   fileprivate var framesMax: UInt64 { min(UInt64(Limits.framesPerContainerMax), length / 57) }
 }

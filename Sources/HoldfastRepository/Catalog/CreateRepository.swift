@@ -7,9 +7,9 @@ package import HoldfastSystem
 extension Repository {
   /// How a new repository is sealed.
   package struct Sealing: Sendable {
-    /// To whom; at least one. The ID of the repository is given because a passphrase is bound to it.
+    /// The recipients, at least one. The closure gets the ID of the repository, to which a passphrase is bound.
     package var recipients: @Sendable (Identifier) throws -> [Keyring.Member]
-    /// Of the machine that takes the first backup.
+    /// The writer key of the machine that takes the first backup.
     package var writer: WriterKey
     package var writerName: String
 
@@ -22,11 +22,11 @@ extension Repository {
     }
   }
 
-  /// Makes a new repository. The target may hold nothing yet.
+  /// Makes a new repository in an empty store.
   /// - Parameters:
-  ///   - sealing: `nil`: whoever can read the target can read what is in it.
+  ///   - sealing: `nil` for a repository that anybody with access can read.
   ///   - memory: what this machine remembers.
-  ///   - warn: is told which promises are weaker at this place.
+  ///   - warn: gets the promises that are weaker in this store.
   package static func create(
     in store: any Store, host: Host, sealing: Sealing? = nil, memory: ClientMemory = .none,
     warn: (String) -> Void = { _ in }
@@ -45,9 +45,9 @@ extension Repository {
       writers: [Keyring.Writer(name: sealing.writerName, key: sealing.writer.signing.publicKey, mayPrune: true)])
     let bytes = try keyring.serialized(signedBy: sealing.writer.signing)
     let revision = try KeyringRevision(parsing: bytes, after: nil, repository: id, name: Keys.keyring(1))
-    // Only now: a passphrase that was not given leaves nothing behind.
+    // Only after all keys are known, so that a missing passphrase leaves nothing behind.
     try store.weaknesses().forEach(warn)
-    // The descriptor last: with it the repository exists.
+    // The descriptor comes last: with it the repository exists.
     try write(bytes, to: Keys.keyring(1), of: store)
     let descriptor = Descriptor(repository: id, created: created, keyring: revision.digest)
     try publish(descriptor, in: store, memory: memory, host)
@@ -56,7 +56,7 @@ extension Repository {
     return try open(store, host: host, credentials: credentials, memory: memory)
   }
 
-  /// From here on the repository exists. Whoever makes a new one knows that it is not the one that was there before.
+  /// From here on the repository exists. What this machine remembers of another one here is forgotten.
   private static func publish(
     _ descriptor: Descriptor, in store: any Store, memory: ClientMemory, _ host: Host
   ) throws {
@@ -65,9 +65,9 @@ extension Repository {
   }
 
   private static func checkEmpty(_ store: any Store) throws {
-    // A new file system is not empty either.
+    // A new file system contains `lost+found`.
     let names = try store.names(below: "").filter { $0 != "lost+found/" }
-    // A keyring without a descriptor is what a killed run left.
+    // A keyring without a descriptor was left by a killed run.
     if names == [Keys.keyring] { return try store.removeAll(below: Keys.keyring) }
     guard !names.isEmpty else { return }
     let isRepository = (try? store.object(Keys.descriptor)) != nil

@@ -3,14 +3,14 @@ internal import HoldfastModel
 internal import HoldfastSystem
 internal import Synchronization
 
-/// Reads the envelopes of a source: many of them on all cores, because proving signatures is what takes the time. Whatever they hold, that takes
-/// no more memory than `HeldArchives` lets it.
+/// Reads the envelopes of a source, many of them on all cores, because verifying signatures takes most of the time.
+/// Memory is limited by `HeldArchives`.
 final class EnvelopeReading: Sendable {
-  /// To parse a long one takes a hundred times its length in the worst case.
+  /// Parsing a long envelope takes up to a hundred times its length.
   private static let longBytes: UInt64 = 256 << 10
   private let repository: Repository
   private let source: SourceName
-  /// Of long ones one at a time.
+  /// Long envelopes are parsed one at a time.
   private let turn = Mutex(())
 
   init(_ repository: Repository, _ source: SourceName) {
@@ -19,7 +19,7 @@ final class EnvelopeReading: Sendable {
   }
 
   /// - Parameter sequences: in ascending order.
-  /// - Returns: those that are committed; a damaged one stands as its error.
+  /// - Returns: the committed snapshots; the error for a damaged one.
   func snapshots(_ sequences: [UInt64]) throws -> [Result<Snapshot, DamageError>] {
     try sequences.mapInParallel(workers: repository.host.workers, batch: 16) { [self] sequence in
       do {
@@ -38,15 +38,16 @@ final class EnvelopeReading: Sendable {
   }
 }
 
-/// How many archives this run holds of all the snapshots that it has listed. Beyond some MiB it knows only how many there are, and reads them again where they are needed.
+/// Limits the memory for archive lists of all snapshots that a run has listed. Beyond some MiB only their number is
+/// kept, and the list is read again when needed.
 package final class HeldArchives: Sendable {
   private let bytesMax: Int
   private let bytes = Mutex(0)
 
   package init(bytesMax: Int = 64 << 20) { self.bytesMax = bytesMax }
 
-  /// - Returns: the snapshot as it may be held.
-  /// - Throws: `DamageError` for one that is too large, and cannot be looked at alone.
+  /// - Returns: the snapshot, with or without its archives.
+  /// - Throws: `DamageError` for an archive list that is too large to be read later.
   func hold(_ snapshot: Snapshot) throws -> Snapshot {
     let archives = snapshot.envelope.archives
     let isRoom = bytes.withLock { bytes in
@@ -55,7 +56,7 @@ package final class HeldArchives: Sendable {
       return true
     }
     guard !isRoom else { return snapshot }
-    // What others consist of must be known before anything of it is removed.
+    // The archives of a merged full must be known before any of them is removed.
     guard snapshot.hasItsArchivesToItself else {
       throw DamageError(
         Keys.manifest(snapshot.sourceName, snapshot.sequence),
@@ -66,14 +67,14 @@ package final class HeldArchives: Sendable {
 }
 
 extension Snapshot {
-  /// Whether all its archives lie in its own directory. So do those of all that are not held.
+  /// Whether all of its archives are in its own directory. This holds for all snapshots whose archives were dropped.
   package var hasItsArchivesToItself: Bool {
     !envelope.archives.isHeld || envelope.archives.allSatisfy { $0.sequence == sequence }
   }
 }
 
 extension Repository {
-  /// A snapshot with its archives, which are read again where they are not held.
+  /// The snapshot with its archives, which are read again if they were dropped.
   package func whole(_ snapshot: Snapshot) throws -> Snapshot {
     guard !snapshot.envelope.archives.isHeld else { return snapshot }
     let key = Keys.manifest(snapshot.sourceName, snapshot.sequence)

@@ -4,34 +4,34 @@ package import HoldfastModel
 package import HoldfastStore
 package import HoldfastSystem
 
-/// A repository on one target: its descriptor and the snapshots in it.
+/// A repository in one store: its descriptor and its snapshots.
 package struct Repository: Sendable {
   package let store: any Store
   package let descriptor: Descriptor
   package let host: Host
-  /// Where it is sealed: its keyring, and what this run's keys allow.
+  /// For a sealed repository: its keyring, and what this run's keys allow.
   package let sealed: SealedAccess?
-  /// What this machine remembers of it, where it is sealed.
+  /// What this machine remembers of a sealed repository.
   package let memory: RepositoryMemory?
-  /// What this machine remembers at all.
+  /// The memory of this machine.
   package var machine = ClientMemory.none
-  /// The archives of what this run has listed.
+  /// The archive lists of the snapshots that this run has listed.
   package var held = HeldArchives()
-  /// Whether sealed objects stay closed: for whoever has no identity and wants to prove what is stored.
+  /// Whether sealed objects are not opened, because there is no identity and only stored bytes are verified.
   package var isClosed = false
 
   package var id: Identifier { descriptor.repository }
-  /// Where it is, for people.
+  /// The location, for people.
   package var location: String { store.location }
 
-  /// Why this machine would not notice that the repository is exchanged or put back, where it is sealed.
+  /// Why this machine would not notice an exchanged or older repository; `nil` when it would.
   package var memoryProblem: String? { memory?.problem }
 
   /// - Parameters:
-  ///   - credentials: the keys for a sealed one.
+  ///   - credentials: the keys for a sealed repository.
   ///   - memory: what this machine remembers.
-  ///   - acceptsOlder: whether it may lack what this machine has seen of it, because it is an older copy. Only to read from it.
-  ///   - expectedKeyring: the digest of a revision that its keyring must have.
+  ///   - acceptsOlder: whether it may be a copy that is older than what this machine has seen; for reading only.
+  ///   - expectedKeyring: the digest that a revision of its keyring must have.
   /// - Throws: with exit status 10 when there is no repository.
   package static func open(
     _ store: any Store, host: Host, credentials: Credentials = .none, memory: ClientMemory = .none,
@@ -77,7 +77,7 @@ package struct Repository: Sendable {
       machine: memory)
   }
 
-  /// The ID of the repository that lies there, whatever else may be wrong with it; `nil` where that cannot be told.
+  /// The ID of the repository in a store, even if it is damaged otherwise; `nil` when it cannot be told.
   package static func id(in store: any Store) -> Identifier? {
     let bytes = try? store.object(Keys.descriptor).contents(max: Limits.envelopeBytesMax)
     return bytes.flatMap { try? Descriptor(parsing: $0, name: Keys.descriptor).repository }
@@ -95,13 +95,13 @@ package struct Repository: Sendable {
     try store.children(of: Keys.wal).compactMap { $0.hasSuffix("/") ? SourceName(String($0.dropLast())) : nil }
   }
 
-  /// The sequence numbers for which there is a directory, in ascending order; committed or not.
+  /// The sequences that have a directory, in ascending order, committed or not.
   package func sequences(of source: SourceName) throws -> [UInt64] {
     try store.children(of: Keys.source(source)).compactMap { $0.hasSuffix("/") ? Keys.sequence($0.dropLast()) : nil }
       .sorted()
   }
 
-  /// `nil` when there is no such snapshot: never committed.
+  /// `nil` when no snapshot with this sequence was committed.
   package func snapshotIfCommitted(_ source: SourceName, _ sequence: UInt64) throws -> Snapshot? {
     try manifest(of: source, sequence).map { try snapshot($0, of: source, sequence) }
   }
@@ -119,8 +119,8 @@ package struct Repository: Sendable {
     try snapshot(manifest.contents(max: Limits.envelopeBytesMax), of: source, sequence)
   }
 
-  /// The snapshot whose manifest has these bytes.
-  /// - Throws: `DamageError`, `FormatError` where it is not sound, or does not count in this place.
+  /// The snapshot with these manifest bytes.
+  /// - Throws: `DamageError` or `FormatError` when it is not valid, or does not belong here.
   package func snapshot(_ bytes: [UInt8], of source: SourceName, _ sequence: UInt64) throws -> Snapshot {
     let key = Keys.manifest(source, sequence)
     let snapshot = try Snapshot(parsing: bytes, name: key)
@@ -132,7 +132,7 @@ package struct Repository: Sendable {
     return snapshot
   }
 
-  /// A snapshot counts by its signature, where the repository is sealed.
+  /// In a sealed repository, a snapshot counts only with a signature of a writer that counts.
   private func checkSigner(of snapshot: Snapshot, key: String) throws {
     guard snapshot.envelope.isSealed == descriptor.isSealed else {
       throw DamageError(
@@ -143,7 +143,7 @@ package struct Repository: Sendable {
     _ = try sealed?.revision(of: snapshot)
   }
 
-  /// All snapshots of a source in ascending order; a damaged envelope stands as its error.
+  /// All snapshots of a source in ascending order; the error for a damaged envelope.
   package func snapshots(of source: SourceName) throws -> [Result<Snapshot, DamageError>] {
     let numbers: [UInt64]
     do {
@@ -154,9 +154,9 @@ package struct Repository: Sendable {
     return try EnvelopeReading(self, source).snapshots(numbers)
   }
 
-  /// All snapshots of all sources, or of one. Damaged envelopes are handed to `onDamage`.
-  /// - Parameter includingRemoved: whether those are among them that were removed, as long as there is something of them.
-  /// - Throws: when there is no source of that name: a name mistyped is not an empty history.
+  /// All snapshots of all sources, or of one. `onDamage` gets damaged envelopes.
+  /// - Parameter includingRemoved: whether removed snapshots are included, as long as they are not gone.
+  /// - Throws: when there is no source of that name: a mistyped name is not an empty history.
   package func allSnapshots(
     of name: SourceName? = nil, includingRemoved: Bool = false, onDamage: (DamageError) -> Void
   ) throws -> [Snapshot] {
@@ -171,7 +171,7 @@ package struct Repository: Sendable {
   /// All sources, or one.
   /// - Throws: when there is no source of that name.
   package func knownSources(_ name: SourceName?) throws -> [SourceName] {
-    // A source of which nothing is left is damage, where this machine has seen snapshots of it.
+    // A source that has disappeared is damage if this machine has seen snapshots of it.
     let known = Set(try sourceNames()).union(memory?.sources ?? [])
     if let name, !known.contains(name), try !loggedSourceNames().contains(name) {
       throw EngineError(
@@ -180,7 +180,7 @@ package struct Repository: Sendable {
     return name.map { [$0] } ?? known.sorted()
   }
 
-  /// All that there are of a source in ascending order, whatever is noted of them.
+  /// All committed snapshots of a source in ascending order, regardless of its notes.
   package func committedSnapshots(of name: SourceName, onDamage: (DamageError) -> Void) throws -> [Snapshot] {
     var damaged: Set<String> = []
     let sound = try snapshots(of: name).compactMap { result in
@@ -209,7 +209,7 @@ package struct Repository: Sendable {
     return try ContainerReader(object, kind: .archive, repository: id, reference: archive.reference, access: access)
   }
 
-  /// Checks that an object is there and as long as recorded, without reading it.
+  /// Checks that an object exists and is as long as recorded, without reading it.
   package func checkPresence(_ key: String, length: UInt64) throws {
     let found = try openObject(key).length
     guard found == length else { throw DamageError(key, "it has \(found) bytes instead of \(length)") }
@@ -225,7 +225,7 @@ package struct Repository: Sendable {
 }
 
 extension ReadableBytes {
-  /// All bytes; at most `max` of them.
+  /// All bytes; throws when there are more than `max`.
   package func contents(max: Int) throws -> [UInt8] {
     guard length <= UInt64(max) else { throw DamageError(name, "it is too long") }
     var bytes = [UInt8](repeating: 0, count: Int(length))

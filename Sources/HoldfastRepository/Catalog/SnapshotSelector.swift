@@ -3,11 +3,12 @@ package import HoldfastModel
 internal import HoldfastStore
 internal import HoldfastSystem
 
-/// How an operator names a snapshot: `latest`, an ID, a unique prefix of one; of one source, at or before a time.
+/// How an operator names a snapshot: `latest`, an ID, or a unique beginning of one; for one source also at or before a
+/// time.
 package struct SnapshotSelector: Sendable {
   package var text: String
   package var source: SourceName?
-  /// The newest that was begun at or before this: the last instant of what an operator wrote.
+  /// Chooses the newest snapshot that was begun at or before this: the last instant of what an operator wrote.
   package var at: Timestamp?
 
   package init(_ text: String, source: SourceName? = nil, at: Timestamp? = nil) {
@@ -16,23 +17,23 @@ package struct SnapshotSelector: Sendable {
     self.at = at
   }
 
-  /// - Parameter onDamage: gets the envelopes that cannot be read: a snapshot behind one of them cannot be chosen.
+  /// - Parameter onDamage: gets the envelopes that cannot be read; such a snapshot cannot be chosen.
   package func choose(in repository: Repository, onDamage: (DamageError) -> Void) throws -> Snapshot {
     try chooseAmongAll(in: repository, onDamage: onDamage).chosen
   }
 
-  /// As `choose`, with all that were read for it.
+  /// Chooses like `choose`, and returns all snapshots that were read for it.
   package func chooseAmongAll(
     in repository: Repository, onDamage: (DamageError) -> Void
   ) throws -> (chosen: Snapshot, all: [Snapshot]) {
     var damaged: [DamageError] = []
-    // What was removed is found by its ID only.
+    // A removed snapshot is found only by its ID.
     let all = try repository.allSnapshots(of: source, includingRemoved: text != "latest" && at == nil) {
       damaged.append($0)
       onDamage($0)
     }
     if text == "latest", at == nil {
-      // It is said, and keeps nobody from a restore: anybody who can write to the storage can make the journal tell it.
+      // This is reported, and never prevents a restore: anybody who can write to the storage can put it in the journal.
       let told = try source.map { try [repository.newerThanPresent(of: $0)].compactMap { $0 } }
       for newer in try told ?? repository.newerThanPresent()
       where !damaged.contains(where: { $0.object == newer.object }) { onDamage(newer) }
@@ -53,7 +54,7 @@ package struct SnapshotSelector: Sendable {
     return (text == "latest" ? try latest(candidates, damaged: damaged) : try match(candidates), all)
   }
 
-  /// The next newer snapshot of the same source; `nil` where it is the newest.
+  /// The next newer snapshot of the same source; `nil` for the newest.
   package static func newer(than chosen: Snapshot, among all: [Snapshot]) -> Snapshot? {
     all.filter { $0.sourceName == chosen.sourceName && $0.sequence > chosen.sequence }.min(by: Snapshot.isOlder)
   }
@@ -66,7 +67,7 @@ package struct SnapshotSelector: Sendable {
         hint: "Say which one with --name NAME, or name a snapshot by its ID.", exitStatus: .usage)
     }
     guard let newest = candidates.max(by: Snapshot.isOlder) else { preconditionFailure("not empty") }
-    // An older snapshot must not be taken for the newest without a word.
+    // An older snapshot must not be taken for the newest without a warning.
     let newestKey = Keys.manifest(newest.sourceName, newest.sequence)
     if at == nil,
       let behind = damaged.last(where: { $0.object >= newestKey && $0.object.hasPrefix(Keys.source(newest.sourceName)) }

@@ -2,9 +2,9 @@ package import HoldfastArchive
 package import HoldfastModel
 package import HoldfastStore
 internal import HoldfastSystem
-/// What a run that adds a snapshot to a source needs to know of those before it.
+/// What a run that adds a snapshot to a source needs to know of the earlier ones.
 extension Repository {
-  /// Keeps other runs off a source as long as the result lives.
+  /// Keeps other runs off a source as long as the result exists.
   package func lock(_ name: SourceName, waits: Bool, progress: any ProgressObserver) throws -> any StoreLock {
     if let lock = try store.lock(name.text, wait: false, cancellation: host.cancellation) { return lock }
     if waits {
@@ -15,8 +15,9 @@ extension Repository {
       "another run is backing up \(name)", hint: "Wait for it, or say --wait.", exitStatus: .locked)
   }
 
-  /// The newest committed snapshot whose envelope can be read, by what it stands for; a damaged one is warned of and passed over.
-  /// - Parameter removesLeftovers: whether what killed runs left is removed. Only under the lock.
+  /// The newest committed snapshot with a readable envelope, by what snapshots stand for. A damaged envelope gives a
+  /// warning, and is skipped.
+  /// - Parameter removesLeftovers: whether to remove what killed runs left; only under the lock.
   package func newestSnapshot(
     of name: SourceName, removesLeftovers: Bool, progress: any ProgressObserver
   ) throws -> Snapshot? {
@@ -34,15 +35,15 @@ extension Repository {
     return found.newest
   }
 
-  /// - Returns: the newest by what it stands for, and the one with the highest number. They differ when the last that was done was
-  ///   to merge an older one.
+  /// - Returns: the newest by what snapshots stand for, and the one with the highest number. They differ if the last
+  ///   action was a merge of an older snapshot.
   private func newestReadable(
     of name: SourceName, removesLeftovers: Bool, progress: any ProgressObserver
   ) throws -> (newest: Snapshot?, last: Snapshot?) {
     var newest: Snapshot?
     var last: Snapshot?
     for sequence in try sequences(of: name).reversed() {
-      // No snapshot stands for one that comes after it.
+      // No snapshot stands for a later one.
       if let newest, sequence <= newest.standsFor { break }
       do {
         if let snapshot = try snapshotIfCommitted(name, sequence) {
@@ -58,7 +59,8 @@ extension Repository {
     return (newest, last)
   }
 
-  /// Removes what a killed run left under a number; but not where a snapshot was seen there: of one that lost its manifest everything else may still be of use.
+  /// Removes what a killed run left under a number, but not if a snapshot was seen there: if it lost only its manifest,
+  /// the rest may still be of use.
   private func removeLeftover(of name: SourceName, _ sequence: UInt64, _ progress: any ProgressObserver) throws {
     let isSeen = memory?.head(of: name).map { sequence <= $0.sequence } ?? false
     guard try !isSeen && !notes(of: name).notes.notes.contains(where: { $0.sequence == sequence && $0.speaksOfACommit })
@@ -69,13 +71,14 @@ extension Repository {
       try store.removeAll(below: Keys.snapshot(name, sequence))
     } catch let refusal as StoreError {
       guard case .removalRefused = refusal else { throw refusal }
-      // It does not count, and the next snapshot has another number.
+      // It does not count, and the next snapshot gets another number.
       progress.warn("\(Keys.snapshot(name, sequence)) is what a killed run left, and it stays: \(refusal.message)")
     }
   }
 
-  /// A snapshot that is newer than any that is there, as notes or the journal tell: so that a repository that has lost its newest snapshots shows it
-  /// to a machine without memory too. The journal is signed by nobody: what it tells makes somebody look, and decides nothing.
+  /// A snapshot that is newer than all that exist, as notes or journal say. So a repository that has lost its newest
+  /// snapshots is noticed by a machine without memory too. Nobody signs the journal: this is a warning, and decides
+  /// nothing.
   package func newerThanPresent(of name: SourceName) throws -> DamageError? {
     do {
       return try newerThanListed(of: name)
@@ -85,7 +88,7 @@ extension Repository {
   }
 
   private func newerThanListed(of name: SourceName) throws -> DamageError? {
-    // First what is told: meanwhile a run may commit, and then write it down.
+    // The notes are read first: meanwhile a run may commit and then write to the journal.
     let notes = try notes(of: name).notes
     let noted = max(notes.highest, notes.notes.last { $0.speaksOfACommit }?.sequence ?? 0)
     let journal = (try? Journal(of: self).read(name).entries) ?? []
@@ -95,7 +98,7 @@ extension Repository {
       do {
         return try manifest(of: name, sequence) != nil
       } catch is DamageError {
-        // Something is there; what, others say.
+        // Something exists; other checks say what.
         return true
       }
     }
@@ -106,7 +109,7 @@ extension Repository {
         + "the repository was put back, or has lost its newest snapshots")
   }
 
-  /// The same for every source that there is, or of which there is a journal.
+  /// The same for every source that exists or has a journal.
   package func newerThanPresent() throws -> [DamageError] {
     let written = (try? Journal(of: self).sources()) ?? []
     return try Set(try sourceNames()).union(written).sorted().compactMap { try newerThanPresent(of: $0) }

@@ -3,13 +3,13 @@ package import HoldfastStore
 package import HoldfastSystem
 extension Store {
   /// An object of a repository.
-  /// - Throws: `StoreError.notFound`; `DamageError` where something else lies in its place.
+  /// - Throws: `StoreError.notFound`; `DamageError` when its place is taken by something else.
   package func object(_ key: String) throws -> any ReadableBytes {
     try asDamage(key, "a link or something else that is no file lies in its place") { try open(key) }
   }
 
   /// The names directly below a prefix of a repository.
-  /// - Throws: `DamageError` where something else lies in the place of a directory.
+  /// - Throws: `DamageError` when the place of a directory is taken by something else.
   package func children(of prefix: String) throws -> [String] {
     try asDamage(prefix, "a link or something else that is no directory lies in its place") {
       try names(below: prefix)

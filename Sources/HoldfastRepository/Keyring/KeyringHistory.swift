@@ -3,14 +3,14 @@ internal import HoldfastModel
 internal import HoldfastStore
 internal import HoldfastSystem
 
-/// All revisions of a repository's keyring, each proved to follow the one before it.
+/// All revisions of a repository's keyring, each verified to follow the one before.
 struct KeyringHistory {
-  /// In ascending order; empty where the repository is not sealed.
+  /// In ascending order; empty when the repository is not sealed.
   let revisions: [KeyringRevision]
 
   var newest: KeyringRevision? { revisions.last }
 
-  /// - Throws: `DamageError` where a revision is missing, or was not made by who may.
+  /// - Throws: `DamageError` when a revision is missing, or its signer was not allowed to make it.
   init(of descriptor: Descriptor, in store: any Store) throws {
     let names = try store.children(of: Keys.keyring)
     guard let first = descriptor.keyring else {

@@ -5,12 +5,12 @@ internal import HoldfastStore
 internal import HoldfastSystem
 internal import Synchronization
 
-/// The keys that this run may use, fetched when they are first needed: listing a repository asks for no passphrase.
+/// The keys of this run, fetched when they are first needed, so that listing a repository asks for no passphrase.
 package struct Credentials: Sendable {
-  /// The identities at hand; empty where none was named. Throws where one was named that is not usable. Is given the keyring, with the recipients
-  /// that were removed behind those that there are.
+  /// The identities; empty when none was given. Throws when one was given that is not usable. Gets the keyring, with
+  /// removed recipients after the current ones.
   package var identities: @Sendable (Keyring) throws -> [RecoveryIdentity]
-  /// The writer key of this machine. Throws where there is none.
+  /// The writer key of this machine. Throws when there is none.
   package var writer: @Sendable () throws -> WriterKey
 
   package init(
@@ -21,7 +21,7 @@ package struct Credentials: Sendable {
     self.writer = writer
   }
 
-  /// No key at all.
+  /// No keys at all.
   package static let none = Credentials(
     identities: { _ in [] },
     writer: {
@@ -29,13 +29,14 @@ package struct Credentials: Sendable {
     })
 }
 
-/// What a sealed repository is to this run: its keyring, and what the run's keys allow.
+/// The keyring of a sealed repository, and what this run's keys allow.
 package final class SealedAccess: Sendable {
   private let history: [KeyringRevision]
   package let revision: KeyringRevision
   private let credentials: Credentials
   private let fetched = Mutex<[RecoveryIdentity]?>(nil)
-  /// The keys of the bodies that this run has written: it proves them before it commits, also where it could not open them later.
+  /// The keys of the bodies that this run has written. It reads them before it commits, even if it could not open them
+  /// later.
   private let own = Mutex<[Identifier: SealingKey]>([:])
 
   /// - Parameters:
@@ -48,11 +49,11 @@ package final class SealedAccess: Sendable {
 
   package var keyring: Keyring { revision.keyring }
 
-  /// The identities at hand; empty where this run can only prove what is stored.
+  /// The identities; empty when this run can only verify stored bytes.
   package func identities() throws -> [RecoveryIdentity] {
     try fetched.withLock { fetched in
       if let fetched { return fetched }
-      // A recipient that was removed goes on opening what was sealed to it, by its passphrase as well.
+      // A removed recipient can still open what was sealed to it, by its passphrase too.
       var everybody = keyring
       everybody.recipients += former
       let identities = try credentials.identities(everybody)
@@ -61,19 +62,19 @@ package final class SealedAccess: Sendable {
     }
   }
 
-  /// The recipients that were removed, the last first.
+  /// The removed recipients, the last first.
   private var former: [Keyring.Member] {
     var known = Set(keyring.recipients.map(\.id))
     return history.reversed().flatMap(\.keyring.recipients).filter { known.insert($0.id).inserted }
   }
 
-  /// Whether an identity at hand opens what a snapshot consists of.
+  /// Whether an identity opens the objects of a snapshot.
   package func opens(_ snapshot: Snapshot) throws -> Bool {
     let recipients = Set(try revision(of: snapshot).recipients.map(\.id))
     return try identities().contains { recipients.contains($0.recipient.id) }
   }
 
-  /// The writer key of this machine, when its snapshots count.
+  /// The writer key of this machine, if its snapshots count.
   package func writer() throws -> WriterKey {
     let writer = try credentials.writer()
     let key = writer.signing.publicKey
@@ -90,7 +91,7 @@ package final class SealedAccess: Sendable {
     return writer
   }
 
-  /// Makes sure that this machine's writer may prune.
+  /// Checks that this machine's writer may prune.
   package func checkMayPrune() throws {
     let key = try writer().signing.publicKey
     guard !keyring.mayPrune(key), let member = keyring.writers.first(where: { $0.key == key }) else { return }
@@ -114,13 +115,13 @@ package final class SealedAccess: Sendable {
     return then.keyring
   }
 
-  /// Whether a snapshot was sealed to those to whom the next one will be: a chain is opened as a whole, or not at all.
+  /// Whether a snapshot was sealed to the recipients of the next one: a chain is opened as a whole, or not at all.
   package func hasSameRecipients(as snapshot: Snapshot) throws -> Bool {
     Set(try revision(of: snapshot).recipients.map(\.id)) == Set(keyring.recipients.map(\.id))
   }
 
   /// Finds the key of an object among its slots.
-  /// - Throws: `KeyError` when no key at hand opens it.
+  /// - Throws: `KeyError` when no identity opens it.
   func key(of name: ContainerName, slots: [KeySlot]) throws -> SealingKey {
     if let key = own.withLock({ $0[name.id] }) { return key }
     let identities = try identities()
@@ -135,8 +136,8 @@ package final class SealedAccess: Sendable {
       what: name.kind == .wal ? "this part of the log" : "this snapshot")
   }
 
-  /// That something is sealed to others.
-  /// - Parameter isNamed: whether an identity was.
+  /// The error for an object that is sealed to other recipients.
+  /// - Parameter isNamed: whether an identity was given.
   package func refusal(wanted: [Identifier], isNamed: Bool, what: String = "this snapshot") -> KeyError {
     let members = wanted.map { id in (keyring.recipients + former).first { $0.id == id } }
     let names = zip(wanted, members).map { id, member in
@@ -149,7 +150,7 @@ package final class SealedAccess: Sendable {
       hint: Self.hint(byPassphrase: members.contains { $0?.passphrase != nil }))
   }
 
-  /// How the identity of a recipient is named.
+  /// How to give the identity of a recipient.
   package static func hint(byPassphrase: Bool) -> String {
     "Name the identity of one of them with --identity FILE or HOLDFAST_IDENTITY_FILE"
       + (byPassphrase
@@ -165,23 +166,23 @@ package final class SealedAccess: Sendable {
 // MARK: What the repository does with it
 
 extension Repository {
-  /// Whether what this machine notes as removed counts.
-  /// - Throws: `KeyError` where it has no writer key that counts.
+  /// Whether removals by this machine count.
+  /// - Throws: `KeyError` when its writer key does not count, or there is none.
   package func mayPrune() throws -> Bool {
     guard let sealed else { return true }
     return sealed.keyring.mayPrune(try sealed.writer().signing.publicKey)
   }
 
-  /// How its containers are read.
+  /// How the containers of this repository are read.
   package var access: ContainerAccess {
     guard let sealed else { return .unsealed }
     if isClosed { return .closed }
     return .opening { try sealed.key(of: $0, slots: $1) }
   }
 
-  /// Makes sure that this run still knows whom to seal to and whose snapshots count.
-  /// - Parameter work: what was done meanwhile.
-  /// - Throws: `EngineError` where the keyring was changed since the repository was opened.
+  /// Checks that the keyring is still the newest, so that recipients and writers are current.
+  /// - Parameter work: what was done meanwhile, for the message.
+  /// - Throws: `EngineError` when the keyring has changed since the repository was opened.
   package func checkKeyringIsNewest(after work: String = "the snapshot was taken") throws {
     guard let sealed else { return }
     let next = Keys.keyring(sealed.revision.keyring.revision + 1)
@@ -195,7 +196,7 @@ extension Repository {
       hint: "Run the same command again.")
   }
 
-  /// Begins an archive or a body under a new ID, and where the repository is sealed under a new key.
+  /// Begins an archive or a body with a new ID and, in a sealed repository, a new key.
   package func makeHead(_ kind: ContainerKind, label: [UInt8]) throws -> ContainerHead {
     let name = ContainerName(kind: kind, repository: id, id: host.random.identifier())
     guard let sealed else { return ContainerHead(name) }
@@ -204,7 +205,7 @@ extension Repository {
     return head
   }
 
-  /// Where the source of a snapshot lay, as text; `nil` where that is sealed and no identity is at hand.
+  /// The path of a snapshot's source, as text; `nil` when it is sealed and there is no identity.
   package func sourcePath(of snapshot: Snapshot) throws -> String? {
     guard let sealed else { return snapshot.envelope.source.path }
     guard try !sealed.identities().isEmpty else { return nil }
@@ -212,12 +213,12 @@ extension Repository {
     return path.unicodeScalars.allSatisfy(Path.isPrintable) ? path : nil
   }
 
-  /// Where a run keeps what is too large for memory.
+  /// Scratch space for data that is too large for memory.
   package var scratch: ScratchSpace { ScratchSpace(host: host, isSealed: sealed != nil) }
 }
 
 extension Envelope.State {
-  /// The state as an envelope records it, where `key` is that of the sealed body.
+  /// The state as an envelope records it; `key` is that of a sealed body.
   package func recorded(under key: SealingKey?) -> Envelope.State {
     guard let key else { return self }
     var state = self

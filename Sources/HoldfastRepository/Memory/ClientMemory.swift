@@ -5,40 +5,42 @@ package import HoldfastModel
 internal import HoldfastStore
 package import HoldfastSystem
 
-/// What this machine remembers of the repositories that it has used, so that nobody can put another one in the place of one, take back a revocation, or lose
-/// the newest snapshots, without being noticed. It is kept by the ID of the repository; and of each name that a sealed one was reached by, which repository that was.
+/// What this machine remembers of the repositories that it has used, so that an exchanged repository, an undone
+/// revocation, or lost newest snapshots are noticed. It is kept by the repository's ID; for each name of a sealed
+/// repository, the ID that it led to.
 ///
-/// `repository-ID.json`, `repository-ID-removed.json` and `repository-ID-proved.json` are of one repository, `DIGEST.json` is of one name. Before, the names had all of it: what is found
-/// there still counts, and moves when something is written.
+/// `repository-ID.json`, `repository-ID-removed.json` and `repository-ID-proved.json` belong to one repository,
+/// `DIGEST.json` to one name. Earlier versions kept everything by name: this still counts, and moves when something is
+/// written.
 package struct ClientMemory: Sendable {
   private let directory: Path?
 
-  /// - Parameter directory: `nil` for none.
+  /// - Parameter directory: `nil` to remember nothing.
   package init(directory: Path?) {
     self.directory = directory
   }
 
   package static let none = ClientMemory(directory: nil)
 
-  /// Of one sealed repository.
+  /// The memory of one sealed repository.
   package struct Record: Hashable, Codable {
     package struct Head: Hashable, Codable {
       package var sequence: UInt64
       var digest: Digest
-      /// Where the source lay, when this machine took the snapshot.
+      /// The path of the source, when this machine took the snapshot.
       package var path: String?
     }
 
     var repository: Identifier
     var keyring: Envelope.KeyringReference
-    /// The keyring with which the repository was made; `nil` where an earlier version remembered it.
+    /// The first keyring of the repository; `nil` in the memory of an earlier version.
     var firstKeyring: Envelope.KeyringReference?
     /// The newest snapshot that was seen, by source.
     var heads: [String: Head]
     /// The newest revision of the notes that was seen, by source.
     var notes: [String: Envelope.KeyringReference]?
 
-    /// The newest that either has seen: what a long run saw at its beginning takes nothing back.
+    /// The newest values of both: what a long run saw at its beginning replaces nothing newer.
     func merged(with other: Record) -> Record {
       guard other.repository == repository else { return self }
       var merged = self
@@ -56,11 +58,11 @@ package struct ClientMemory: Sendable {
     }
   }
 
-  /// Which repository a name led to.
+  /// The repository that a name led to.
   private struct Place: Hashable, Codable {
     var location: String
     var repository: Identifier
-    /// What earlier versions kept here of the repository.
+    /// What earlier versions remembered of the repository here.
     var keyring: Envelope.KeyringReference?
     var heads: [String: Record.Head]?
     var notes: [String: Envelope.KeyringReference]?
@@ -71,13 +73,13 @@ package struct ClientMemory: Sendable {
     }
   }
 
-  /// What is known of a repository that is reached by some names.
+  /// What is known of a repository, found by its ID and its names.
   struct Known {
-    /// Of this repository; `nil` where this machine sees it for the first time, or it never was sealed.
+    /// `nil` when this machine sees the repository for the first time, or it was never sealed.
     var record: Record?
-    /// A name that led to another one.
+    /// A name that led to another repository.
     var stranger: String?
-    /// Whether every name is known to lead to it, and everything lies where this version keeps it.
+    /// Whether every name is known to lead to this repository, and everything is where this version keeps it.
     var isComplete = true
 
     static let nothing = Known(isComplete: false)
@@ -91,7 +93,8 @@ package struct ClientMemory: Sendable {
       guard let directory, let folder = try OwnDirectory(directory, files: files) else { return .nothing }
       return try load(repository, at: places, in: folder, directory)
     } catch is OwnDirectoryError {
-      // What others may have written is not believed. That nothing can be remembered there is told when it is tried.
+      // Files that others may have written do not count. That nothing can be remembered there is reported when it is
+      // tried.
       return .nothing
     }
   }
@@ -120,8 +123,8 @@ package struct ClientMemory: Sendable {
   }
 
   /// - Parameters:
-  ///   - location: of what it is, for messages.
-  ///   - isSound: whether it is what it should be.
+  ///   - location: the location that the file is about, for messages.
+  ///   - isSound: whether the contents fit the file.
   private func read<Value: Decodable>(
     _ type: Value.Type, _ name: String, of location: String, in folder: OwnDirectory, _ directory: Path,
     _ isSound: (Value) -> Bool
@@ -135,14 +138,14 @@ package struct ClientMemory: Sendable {
     return value
   }
 
-  /// Replaces the record by what comes of it and of what other runs have recorded meanwhile, and notes the names.
+  /// Merges the record with what other runs have recorded meanwhile, and writes it and the names.
   func store(_ record: Record, at places: [String], files: FileSystem) throws {
     guard let directory else { throw EngineError("there is no directory for it", hint: nil) }
     try Self.whileLocked(OwnDirectory(making: directory, files: files)) { folder in
       let known = try load(record.repository, at: places, in: folder, directory)
       let record = known.record.map { record.merged(with: $0) } ?? record
       guard record != known.record || !known.isComplete else { return }
-      // The names last: what an earlier version kept there goes with that.
+      // The names come last, because this drops what an earlier version kept there.
       try folder.replace(Self.name(record.repository), by: Self.encoded(record))
       guard !known.isComplete else { return }
       for location in places where location != known.stranger {
@@ -152,7 +155,7 @@ package struct ClientMemory: Sendable {
     }
   }
 
-  /// Forgets which repository lies under some names: whoever makes a new one there knows that it is not the one that was there before.
+  /// Forgets which repository some names led to, before a new one is made there.
   func release(_ places: [String], files: FileSystem) throws {
     guard let directory, let found = try? OwnDirectory(directory, files: files) else { return }
     try Self.whileLocked(found) { folder in
@@ -171,9 +174,9 @@ package struct ClientMemory: Sendable {
     try folder.replace(name, by: Self.encoded(known?.merged(with: earlier) ?? earlier))
   }
 
-  /// Drops what is remembered of some names and of the repositories that they led to.
-  /// - Parameter repository: the one that lies there now, where that can be told.
-  /// - Returns: whether there was anything.
+  /// Forgets some names and the repositories that they led to.
+  /// - Parameter repository: the one that is there now, if that can be told.
+  /// - Returns: whether there was anything to forget.
   package func forget(_ places: [String], _ repository: Identifier?, files: FileSystem) throws -> Bool {
     guard let directory, let found = try OwnDirectory(directory, files: files) else { return false }
     var isForgotten = false
@@ -194,9 +197,9 @@ package struct ClientMemory: Sendable {
 
   // MARK: Files
 
-  /// Two runs at once must not take each other's file for what a killed one left.
+  /// Keeps two runs from taking each other's unfinished files for leftovers.
   private static func whileLocked(_ folder: OwnDirectory, _ body: (OwnDirectory) throws -> Void) throws {
-    // On a descriptor of its own, so that it goes with the end of this.
+    // The lock is on a descriptor of its own, so that it is released at the end.
     guard try folder.directory.lock(exclusively: true, wait: true) else { return }
     try body(folder)
   }
@@ -224,11 +227,12 @@ package struct ClientMemory: Sendable {
   }
 }
 
-/// What a machine keeps of a repository beside what it has seen of it: of how long snapshots have been removed, and of its own proofs.
+/// A record that a machine keeps of a repository, beside what it has seen: how long snapshots have been removed, and
+/// what was verified here.
 package protocol MachineRecord: Codable, Equatable {
-  /// What its file is called.
+  /// A part of the file name.
   static var kind: String { get }
-  /// `nil` in what earlier versions kept by the name of the place.
+  /// `nil` in a record that an earlier version kept by name.
   var repository: Identifier? { get set }
   init()
 }
@@ -239,7 +243,7 @@ extension ClientMemory {
   }
 
   /// Changes one of these records.
-  /// - Throws: also where there is no directory to keep it in.
+  /// - Throws: also when there is no directory to keep it in.
   package func change<Kept: MachineRecord>(
     _ type: Kept.Type, of repository: Repository, _ change: (inout Kept) -> Void
   ) throws {
@@ -256,7 +260,7 @@ extension ClientMemory {
     }
   }
 
-  /// An empty record where there is none that can be read: then what it counts begins anew.
+  /// An empty record when there is none that can be read: counting then begins again.
   package func load<Kept: MachineRecord>(_ type: Kept.Type, of repository: Repository) -> Kept {
     let folder = directory.flatMap { try? OwnDirectory($0, files: repository.host.files) }
     return folder.map { Self.load(type, of: repository, in: $0) } ?? Kept()

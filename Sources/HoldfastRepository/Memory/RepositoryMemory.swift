@@ -4,7 +4,7 @@ internal import HoldfastStore
 internal import HoldfastSystem
 internal import Synchronization
 
-/// What is remembered of the repository that a run works on; kept up to date as the run sees more.
+/// What is remembered of the repository that a run works on, updated while the run sees more.
 package final class RepositoryMemory: Sendable {
   private let memory: ClientMemory
   private let places: [String]
@@ -12,14 +12,16 @@ package final class RepositoryMemory: Sendable {
   private let record: Mutex<ClientMemory.Record>
   private let failure = Mutex<String?>(nil)
 
-  /// Why something that was seen could not be remembered.
+  /// Why something could not be remembered; `nil` when everything was.
   var problem: String? { failure.withLock { $0 } }
 
-  /// Checks the repository against what is remembered of it, and of the names by which it is reached.
-  /// - Parameter known: as it was before the keyring was read: another run may have seen a later one since.
-  /// - Parameter acceptsOlder: whether it may be an older copy: then it is not compared with what this machine has seen, and nothing of it is remembered.
-  /// - Returns: `nil` for a repository that is not sealed, where none was; and for an older copy.
-  /// - Throws: `EngineError` when it is not the one that was seen before.
+  /// Compares the repository with what is remembered of it and of its names.
+  /// - Parameter known: what was remembered before the keyring was read, because another run may have seen a later one
+  ///   since.
+  /// - Parameter acceptsOlder: whether it may be an older copy: then it is not compared, and nothing of it is
+  ///   remembered.
+  /// - Returns: `nil` for a repository that is not and was never sealed, and for an older copy.
+  /// - Throws: `EngineError` when it is not the repository that was seen before.
   static func check(
     _ descriptor: Descriptor, _ history: [KeyringRevision], in store: any Store, known: ClientMemory.Known,
     memory: ClientMemory, files: FileSystem, acceptsOlder: Bool
@@ -53,7 +55,8 @@ package final class RepositoryMemory: Sendable {
     return result
   }
 
-  /// Whether a keyring is one from which the remembered one came, or that itself or a later one: nothing that somebody else has made under the same ID.
+  /// Whether the remembered keyring is a later revision of the same history: not one that somebody else made under the
+  /// same ID.
   private static func isOlder(_ history: [KeyringRevision], than record: ClientMemory.Record) -> Bool {
     if history.contains(where: { $0.reference == record.keyring }) { return true }
     guard let newest = history.last, newest.keyring.revision < record.keyring.revision else { return false }
@@ -75,17 +78,17 @@ package final class RepositoryMemory: Sendable {
     self.record = Mutex(record)
   }
 
-  /// All that snapshots were seen of.
+  /// All sources of which snapshots were seen.
   package var sources: [SourceName] { record.withLock { $0.heads.keys.compactMap { SourceName($0) } } }
 
   package func head(of source: SourceName) -> ClientMemory.Record.Head? {
     record.withLock { $0.heads[source.text] }
   }
 
-  /// What the snapshots of a source lack of what was seen of them; and remembers the newest.
+  /// Compares the snapshots of a source with what was seen, remembers the newest, and returns what is missing.
   /// - Parameters:
   ///   - snapshots: all that count, in ascending order.
-  ///   - damaged: the keys of manifests that cannot be read: they are there.
+  ///   - damaged: the keys of manifests that exist and cannot be read.
   func check(_ snapshots: [Snapshot], of source: SourceName, damaged: Set<String>) -> DamageError? {
     if let head = head(of: source) {
       let key = Keys.manifest(source, head.sequence)
@@ -103,8 +106,8 @@ package final class RepositoryMemory: Sendable {
     return nil
   }
 
-  /// What the notes on a source lack of what was seen of them; and remembers the newest.
-  /// - Parameter highest: the highest number that is there, whether it can be read or not.
+  /// Compares the notes on a source with what was seen, remembers the newest, and returns what is missing.
+  /// - Parameter highest: the highest revision that exists, readable or not.
   func check(_ revision: NotesRevision?, highest: UInt64, of source: SourceName) -> DamageError? {
     if let seen = record.withLock({ $0.notes?[source.text] }) {
       let key = Keys.notes(source, seen.revision)
@@ -133,7 +136,7 @@ package final class RepositoryMemory: Sendable {
     if let changed { save(changed) }
   }
 
-  /// A revision that this run has made: nobody shall take it back.
+  /// Remembers a revision that this run has made, so that nobody can take it back.
   package func remember(_ revision: KeyringRevision) {
     let changed = record.withLock { record in
       record.keyring = revision.reference
@@ -142,7 +145,7 @@ package final class RepositoryMemory: Sendable {
     save(changed)
   }
 
-  /// - Parameter path: of the source, where this run took the snapshot.
+  /// - Parameter path: the path of the source, if this run took the snapshot.
   package func remember(_ snapshot: Snapshot, path: Path?) {
     let changed: ClientMemory.Record? = record.withLock { record in
       let known = record.heads[snapshot.sourceName.text]
@@ -154,7 +157,7 @@ package final class RepositoryMemory: Sendable {
     if let changed { save(changed) }
   }
 
-  /// A disk that is full keeps nobody from restoring: what was remembered before still counts.
+  /// A full disk must not prevent a restore: what was remembered before still counts.
   private func save(_ record: ClientMemory.Record) {
     do {
       try memory.store(record, at: places, files: files)

@@ -3,12 +3,12 @@ package import HoldfastCodec
 package import HoldfastModel
 internal import HoldfastSystem
 
-/// Keeps the states that the next snapshots of a source build on, its newest and the full of its chain, on the machine that takes backups, so that
-/// an incremental or a differential need not replay the chain. Losing one, or finding it damaged, costs time; where the machine cannot open
-/// what it wrote, a full.
+/// Keeps the states that the next snapshots of a source build on (the newest, and the full of its chain) on the machine
+/// that takes backups, so that it need not replay the chain. Without a cached state, a run replays; if it cannot open
+/// the chain, it takes a full.
 ///
-/// Layout: magic, ID of the snapshot that the state belongs to, state, state root, SHA-256 of all before. Of a sealed repository all that is sealed to this
-/// machine: behind another magic and a salt come the sealed blocks of it.
+/// Layout: magic, ID of the snapshot, state, state root, SHA-256 of everything before. For a sealed repository all this
+/// is sealed to this machine: another magic and a salt, then the sealed blocks.
 package struct StateCache: Sendable {
   private static let magic = Array("HFSTATE3".utf8)
   private static let sealedMagic = Array("HFSEALED".utf8)
@@ -17,15 +17,15 @@ package struct StateCache: Sendable {
   private static let suffix = Array(".state".utf8)
   private let directory: Path?
 
-  /// - Parameter directory: `nil` for none.
+  /// - Parameter directory: `nil` for no cache.
   package init(directory: Path?) {
     self.directory = directory
   }
 
   package func lies(in source: Path) -> Bool { directory.map { source.contains($0) } ?? false }
 
-  /// Where the states of a source are kept, reached beneath a directory of this user's.
-  /// - Parameter isMade: whether it is made where it is missing; else it may be `nil`.
+  /// The directory of the states of a source, reached beneath a private directory of this user.
+  /// - Parameter isMade: whether to make it if it is missing; otherwise the result may be `nil`.
   private func folder(_ repository: Repository, _ source: SourceName, isMade: Bool) throws -> OpenFile? {
     let files = repository.host.files
     guard let directory else { return nil }
@@ -43,28 +43,28 @@ package struct StateCache: Sendable {
     Path(bytes: Array(snapshot.description.utf8) + suffix)
   }
 
-  /// - Parameter key: of this machine, where the repository is sealed.
+  /// - Parameter key: this machine's key for a sealed repository.
   private static func context(_ repository: Repository, _ snapshot: Identifier) -> [UInt8] {
     Array("state cache".utf8) + repository.id.bytes + snapshot.bytes
   }
 
   // MARK: Reading
 
-  /// The cached state of a chain's tip; `nil` when there is none that is sound.
-  /// - Parameter key: of this machine; `nil` where the repository is not sealed.
+  /// The cached state of a chain's tip; `nil` when there is none, or it is not valid.
+  /// - Parameter key: this machine's key; `nil` when the repository is not sealed.
   package func load(_ chain: Chain, in repository: Repository, key: SealingKey?) -> StateFile? {
     load(
       chain.lastChanging.id, of: chain.tip.sourceName, recorded: chain.tip.envelope.state, in: repository, key: key)
   }
 
   /// - Parameters:
-  ///   - snapshot: under whose ID it is kept.
-  ///   - recorded: the state, as an envelope has it.
+  ///   - snapshot: the snapshot under whose ID the state is kept.
+  ///   - recorded: the state as the envelope records it.
   private func load(
     _ snapshot: Identifier, of source: SourceName, recorded: Envelope.State, in repository: Repository,
     key: SealingKey?
   ) -> StateFile? {
-    // Whatever is wrong with a cache, the answer is the same: do without.
+    // Whatever is wrong with a cache, the run does without it.
     guard let folder = try? folder(repository, source, isMade: false),
       let file = try? repository.host.files.openBeneath(Self.fileName(snapshot), in: folder, .read),
       let size = try? file.status().size,
@@ -110,10 +110,10 @@ package struct StateCache: Sendable {
     return (Section(bytes: bytes, start: Self.headerCount, length: length), root)
   }
 
-  /// The state of a chain that another machine has merged: what this machine keeps of the snapshot for which the full stands, which is the same
-  /// but for where pages lie. Where they lie now only those know who can open the full, so it is marked as unknown: files that stay
-  /// under their names inherit their pages, others are stored anew.
-  /// - Parameter keeps: whether the result takes the place of what was kept of that snapshot.
+  /// The state of a chain that another machine has merged: the cached state of the snapshot that the full stands for,
+  /// which is the same except for page locations. Only a machine that can open the full knows the new locations, so
+  /// they are marked as unknown: files with unchanged names inherit their pages, others are stored again.
+  /// - Parameter keeps: whether the result replaces the cached state of that snapshot.
   /// - Returns: `nil` when there is none.
   package func loadMerged(_ chain: Chain, in repository: Repository, key: SealingKey?, keeps: Bool) throws -> StateFile?
   {
@@ -131,16 +131,16 @@ package struct StateCache: Sendable {
     }
     let summary = try writer.finish()
     try scratch.finish()
-    // Of two sealed states no more can be compared than how large they are.
+    // Of two sealed states, only the sizes can be compared.
     guard summary == known.summary else { return nil }
     let state = StateFile(bytes: scratch, summary: summary)
-    // Without it the next run does the same again.
+    // If this fails, the next run does the same again.
     if keeps { try? keep(state, of: chain.full, in: repository, key: key) }
     return state
   }
 
-  /// Under which ID the state of a snapshot that was merged is kept: that of the newest of its chain that changed anything. Where it is pruned this
-  /// cannot be told, but most likely it was the snapshot itself.
+  /// The ID under which the state of a merged snapshot is cached: that of the newest snapshot of its chain with
+  /// changes. If it was pruned, this cannot be told; most likely it was the snapshot itself.
   private static func keptAs(
     _ merged: Envelope.Merge, of source: SourceName, in repository: Repository
   ) -> Identifier? {
@@ -151,8 +151,8 @@ package struct StateCache: Sendable {
 
   // MARK: Writing
 
-  /// Begins the state that will follow; `nil` when no directory can be written.
-  /// - Parameter key: of this machine; `nil` where the repository is not sealed.
+  /// Begins a new cached state; `nil` when no directory can be written.
+  /// - Parameter key: this machine's key; `nil` when the repository is not sealed.
   package func begin(_ repository: Repository, source: SourceName, snapshot: Identifier, key: SealingKey?) -> Draft? {
     do {
       guard let folder = try folder(repository, source, isMade: true) else { return nil }
@@ -181,13 +181,13 @@ package struct StateCache: Sendable {
     try draft.keep(beside: full.id)
   }
 
-  /// A new cached state on its way.
+  /// A cached state that is being written.
   package final class Draft: ByteSink {
     private let file: CacheSink
     private let sealing: SealedWriter?
     private let snapshot: Identifier
     private var hasher = Hasher()
-    /// Set when the disk of the cache fails or is full: then there will be none.
+    /// Set when the disk of the cache fails or is full: then there will be no cached state.
     private var failure: (any Error)?
 
     fileprivate init(
@@ -211,14 +211,14 @@ package struct StateCache: Sendable {
 
     private func append(_ bytes: [UInt8]) { bytes.withUnsafeBytes { append($0) } }
 
-    /// Behind the last byte of the state.
+    /// Adds the end of the file after the last byte of the state.
     package func end(_ state: Envelope.State) {
       append(state.root.bytes)
       append(hasher.snapshot().bytes)
     }
 
-    /// Puts the state into its place, and removes those that nothing builds on any more. Not synchronized: its digest tells whether it is
-    /// whole.
+    /// Renames the file to its place, and removes states that nothing builds on any more. It is not synchronized: its
+    /// digest shows whether it is whole.
     /// - Parameter full: the full of its chain.
     package func keep(beside full: Identifier) throws {
       if let failure { throw failure }
@@ -229,7 +229,7 @@ package struct StateCache: Sendable {
   }
 }
 
-/// A map with all its pages at places that nobody knows.
+/// A map with unknown locations for all pages.
 private struct MapWithoutLocations: PageMapReader {
   var map: any PageMapReader
 
@@ -240,7 +240,7 @@ private struct MapWithoutLocations: PageMapReader {
   }
 }
 
-/// The file of a cache that is being written; it goes when it is not renamed.
+/// The file of a cache that is being written; it is removed unless it was renamed.
 private final class CacheSink: ByteSink {
   private let name: Path
   private let folder: OpenFile
@@ -253,7 +253,7 @@ private final class CacheSink: ByteSink {
     self.name = name
     self.folder = folder
     self.files = files
-    // What a killed run left: the lock on the source keeps others away.
+    // A killed run left this file: the lock on the source keeps others away.
     if try files.statusIfPresent(of: name, in: folder) != nil { try files.removeFile(name, in: folder) }
     file = try files.open(name, in: folder, .create)
   }

@@ -1,15 +1,16 @@
 internal import HoldfastArchive
 package import HoldfastModel
 package import HoldfastSystem
-/// For how long this machine has known of snapshots that were removed. A grace period is measured here: by one machine, from when it first saw
-/// the removal, whatever time the removal itself bears.
+/// How long this machine has known of removed snapshots. A grace period is measured by one machine, from when it first
+/// saw the removal, whatever time the removal contains.
 ///
-/// While the machine runs, its own uptime counts, which nobody sets. What passed across a restart is known only from its clock, which may have been wrong before
-/// or be wrong now: it counts at most half the grace, so that a wrong clock alone never ends a grace period.
+/// While the machine runs, its uptime counts, which nobody can set. The time across a restart is known only from its
+/// clock, which may have been wrong before or may be wrong now: it counts at most half the grace period, so that a
+/// wrong clock alone never ends one.
 package struct WaitingRecord: Hashable, MachineRecord {
   package static let kind = "removed"
 
-  /// One removal: a snapshot that is called back and removed again waits anew.
+  /// One removal. A snapshot that is called back and removed again waits from the beginning.
   package struct Item: Hashable, Codable {
     var source: String
     var snapshot: Identifier
@@ -26,7 +27,7 @@ package struct WaitingRecord: Hashable, MachineRecord {
   }
 
   package var repository: Identifier?
-  /// When this was last brought up to date: of which start of the machine, its uptime, and its clock.
+  /// When this was last updated: the boot ID, the uptime, and the clock.
   private var boot: String?
   private var uptime = 0.0
   private var clock: Int64?
@@ -34,10 +35,10 @@ package struct WaitingRecord: Hashable, MachineRecord {
 
   package init() {}
 
-  /// Lets the time since the last call pass, and begins to wait for what is new.
+  /// Adds the time since the last update, and begins to count for new removals.
   /// - Parameters:
-  ///   - items: all of the sources named in them that are removed now; others of those sources are forgotten.
-  ///   - boot: what tells this start of the machine from others.
+  ///   - items: all current removals of the source; others of that source are forgotten.
+  ///   - boot: identifies this start of the machine.
   package mutating func update(
     _ items: Set<Item>, of source: String, grace: Double, boot: String?, uptime: Double, now: Timestamp
   ) {
@@ -59,15 +60,15 @@ package struct WaitingRecord: Hashable, MachineRecord {
     return min(max(0, Double(now.seconds) - Double(clock)), grace / 2)
   }
 
-  /// For how long it has been known that this is removed; `nil` where it is not.
+  /// How long this removal has been known, in seconds; `nil` when it is not known.
   func seconds(of item: Item) -> Double? { waiting.first { $0.item == item }?.seconds }
 
-  /// All of them, for when many are looked up.
+  /// All of them, for many look-ups.
   package var all: [Item: Double] { Dictionary(waiting.map { ($0.item, $0.seconds) }) { $1 } }
 }
 
 extension Host {
-  /// What the kernel calls this start of the machine.
+  /// The kernel's ID of this start of the machine.
   package var bootID: String? {
     guard let file = try? files.open(Path("/proc/sys/kernel/random/boot_id"), .read),
       let bytes = try? file.contents(max: 64)

@@ -3,9 +3,9 @@ package import HoldfastModel
 internal import HoldfastStore
 internal import HoldfastSystem
 
-/// What an operator says about a snapshot after it was taken: kept as notes on its source.
+/// What an operator says of a snapshot after it was taken; kept in the notes on its source.
 extension Repository {
-  /// - Returns: the tags that it bears now, in order.
+  /// - Returns: its tags after the change, in order.
   package func tag(_ snapshot: Snapshot, add: Set<Tag>, remove: Set<Tag>) throws -> [Tag] {
     let notes = try change(snapshot) { note in
       note.tags = Set(note.tags).subtracting(remove).union(add).sorted()
@@ -21,14 +21,14 @@ extension Repository {
     }
   }
 
-  /// Keeps a snapshot, and with it what it builds on, whatever a policy says.
+  /// Keeps a snapshot, and everything it builds on, regardless of the policy.
   package func pin(_ snapshot: Snapshot, reason: String) throws {
     let dated = try dated(reason)
     try change(snapshot) { $0.pinned = dated }
   }
 
-  /// Says that the anomalies of a snapshot are none: what was found was meant.
-  /// - Throws: `EngineError` where it has none.
+  /// Accepts the anomalies of a snapshot.
+  /// - Throws: `EngineError` when it has none.
   package func accept(_ snapshot: Snapshot, reason: String) throws {
     guard !(snapshot.envelope.comparison?.anomalies.isEmpty ?? true) else {
       throw EngineError(
@@ -71,13 +71,13 @@ extension Repository {
       }
       try change(&note)
       notes[snapshot.id, snapshot.sequence] = note
-      // What could not be read is replaced, also where nothing else changes.
+      // Notes that could not be read are replaced, even if nothing else changes.
       return notes != reading.notes || !reading.damage.isEmpty
     }
   }
 
-  /// Calls back what was removed, with what it builds on.
-  /// - Returns: what was called back, the oldest first; empty where nothing was removed.
+  /// Undoes a removal, for the snapshot and everything it builds on.
+  /// - Returns: the snapshots that were called back, the oldest first; empty when none was removed.
   package func undelete(_ snapshot: Snapshot) throws -> [Snapshot] {
     let chain = try chain(to: snapshot)
     var called: [Snapshot] = []
@@ -88,7 +88,7 @@ extension Repository {
     return called
   }
 
-  /// - Throws: `EngineError` where something of it is beyond recall.
+  /// - Throws: `EngineError` when a part of the chain is collected.
   private func callBack(_ chain: Chain, in notes: inout SourceNotes) throws -> [Snapshot] {
     try chain.snapshots.filter { snapshot in
       guard let removal = notes[snapshot].removed else { return false }
@@ -104,7 +104,7 @@ extension Repository {
 
   // MARK: What a backup notes
 
-  /// Refuses to build on what is beyond recall.
+  /// Refuses to build on a chain of which a part is collected.
   package func checkIsLeft(_ chain: Chain) throws {
     let notes = try notes(of: chain.tip.sourceName).notes
     if let lost = chain.snapshots.first(where: { notes[$0].removed?.isCollected == true }) {
@@ -112,10 +112,10 @@ extension Repository {
     }
   }
 
-  /// Just before a snapshot is committed: makes sure that what it builds on stays, and notes its tags.
-  /// - Parameter chain: what it builds on; `nil` for a full.
-  /// - Returns: what of the chain was removed meanwhile, and was called back; and why the tags are not noted, where the newest notes cannot be read: to go on
-  ///   from older ones would hide that.
+  /// Called just before a snapshot is committed: makes sure that its chain stays, and notes its tags.
+  /// - Parameter chain: the chain that it builds on; `nil` for a full.
+  /// - Returns: the snapshots of the chain that were removed meanwhile and were called back; and why the tags could not
+  ///   be noted, if the newest notes cannot be read: continuing from older ones would hide that.
   package func prepareCommit(
     of envelope: Envelope, on chain: Chain?, tags: Set<Tag>
   ) throws -> (called: [Snapshot], damage: DamageError?) {

@@ -3,29 +3,31 @@ package import HoldfastCodec
 package import HoldfastModel
 internal import HoldfastStore
 internal import HoldfastSystem
-/// What is noted of a source's snapshots, as a reader found it.
+/// The notes on a source, as a reader found them.
 package struct NotesReading: Sendable {
-  /// The highest revision that counts; an empty one of number 0 where there is none.
+  /// The highest revision that counts; an empty one with number 0 when there is none.
   package let notes: SourceNotes
-  /// Revisions above it that should count and do not.
+  /// Higher revisions that should count and do not.
   package let damage: [DamageError]
-  /// Notes of removals that do not count: they are signed by no writer that may prune.
+  /// Notes of removals that do not count, because no writer with the right to prune has signed them.
   package let ignoredRemovals: [SourceNotes.Note]
-  /// The number that the next revision gets.
+  /// The number of the next revision.
   package let next: UInt64
 
-  /// Snapshots that were removed, and whether beyond recall.
+  /// The removal of a snapshot; `nil` when it is not removed.
   package func removal(of snapshot: Snapshot) -> SourceNotes.Removal? { notes[snapshot].removed }
 }
 
-/// The notes on a source are kept as revisions, each of which says everything anew. Whoever changes them reads the highest and creates the next one;
-/// of two at once one gets the number, and the other begins again from what that one wrote.
+/// Notes on a source are kept as revisions, each of which contains all notes. To change them, a run reads the highest
+/// and creates the next one. Of two runs at once, one gets the number, and the other begins again from the new
+/// revision.
 extension Repository {
-  /// How many revisions are left when a new one is made: somebody may be reading the one before, and the newest may turn out to be damaged.
+  /// Number of revisions that are kept when a new one is made: somebody may be reading the one before, and the newest
+  /// may turn out to be damaged.
   package static let notesRevisionsKept: UInt64 = 8
   private static let attemptsMax = 100
 
-  /// - Throws: `FormatError` where the newest is of a newer format: what it says must not be passed over.
+  /// - Throws: `FormatError` when the newest has a newer format: its contents must not be ignored.
   package func notes(of source: SourceName) throws -> NotesReading {
     for _ in 0..<Self.attemptsMax {
       let revisions: [UInt64]
@@ -40,13 +42,13 @@ extension Repository {
       "the notes on \(source) change faster than they can be read", hint: "Run the same command again.")
   }
 
-  /// The numbers for which there is a directory, in ascending order.
+  /// The revisions that have a directory, in ascending order.
   package func notesRevisions(of source: SourceName) throws -> [UInt64] {
     try store.children(of: Keys.notes(source)).compactMap { $0.hasSuffix("/") ? Keys.sequence($0.dropLast()) : nil }
       .sorted()
   }
 
-  /// - Returns: `nil` when the revisions were others meanwhile.
+  /// - Returns: `nil` when the revisions changed meanwhile.
   private func readNotes(of source: SourceName, _ revisions: [UInt64]) throws -> NotesReading? {
     var damage: [DamageError] = []
     var highestThere: UInt64 = 0
@@ -56,7 +58,7 @@ extension Repository {
       do {
         found = try notesRevision(of: source, number)
       } catch StoreError.notFound {
-        // A run was killed before it wrote it; or it was old, and is removed already.
+        // A run was killed before it wrote the revision; or it was old, and was removed meanwhile.
         isIncomplete = true
         continue
       } catch let error as DamageError {
@@ -100,7 +102,7 @@ extension Repository {
     return revision
   }
 
-  /// The digests of what a writer has noted and what is there now.
+  /// The digests of all revisions that a writer has signed and that exist now.
   package func notesDigests(signedBy key: PublicKey) throws -> [Digest] {
     try sourceNames().flatMap { source in
       try notesRevisions(of: source).compactMap { number in
@@ -111,14 +113,14 @@ extension Repository {
   }
 
   /// Makes the next revision of the notes.
-  /// - Parameter change: gets what there is, and changes it; is called again when somebody else was faster. What it throws ends everything;
-  ///   `false`: nothing is to be changed.
-  /// - Returns: the notes as they are now.
+  /// - Parameter change: gets the notes and changes them. It is called again if another run was faster. If it returns
+  ///   `false`, nothing is written; its errors are passed on.
+  /// - Returns: the notes after the change.
   @discardableResult
   package func changeNotes(
     of source: SourceName, _ change: (inout SourceNotes, NotesReading) throws -> Bool
   ) throws -> SourceNotes {
-    // Nothing is built on a revision that a power cut may take away.
+    // Nothing is built on a revision that a power failure may take away.
     try store.settle(below: Keys.notes(source))
     for _ in 0..<Self.attemptsMax {
       let reading = try notes(of: source)
@@ -143,7 +145,7 @@ extension Repository {
     guard let sealed else { return try notes.serialized() }
     let writer = try sealed.writer().signing
     var notes = notes
-    // Of others only what they have signed themselves is handed on.
+    // A writer without the right to prune passes on only signed removals of others.
     if sealed.keyring.mayPrune(writer.publicKey) { try notes.signRemovals(by: writer) }
     return try notes.serialized(signedBy: writer)
   }
@@ -157,7 +159,7 @@ extension Repository {
       throw EngineError(
         "the notes on \(source) would be too long", hint: "Prune it, or take tags away from its snapshots.")
     }
-    // What could not be read again, or is signed by somebody who was revoked meanwhile, would be damage.
+    // A revision by a writer that was revoked meanwhile would be damage.
     try checkKeyringIsNewest(after: "something was noted")
     let revision = try NotesRevision(parsing: bytes, name: key)
     do {
@@ -167,7 +169,7 @@ extension Repository {
     }
     memory?.remember(revision)
     for old in try notesRevisions(of: source) where old + Self.notesRevisionsKept <= number {
-      // Where nothing may be removed, they stay.
+      // When nothing may be removed, old revisions stay.
       try? store.removeAll(below: Keys.notesFolder(source, old))
     }
     return revision.notes
