@@ -1,8 +1,8 @@
 package import HoldfastModel
 
-/// One thing that is wrong in a configuration.
+/// A mistake in a configuration.
 package struct Mistake: Error, Hashable, Sendable, CustomStringConvertible {
-  /// `nil` where it is not in a file: in an environment variable, say.
+  /// `nil` when the mistake is not in a file, but for example in an environment variable.
   package let place: Place?
   package let message: String
   package let hint: String?
@@ -17,7 +17,7 @@ package struct Mistake: Error, Hashable, Sendable, CustomStringConvertible {
   }
 }
 
-/// A configuration that cannot be used: everything that is wrong with it, in the order of files and lines.
+/// A configuration that cannot be used: all mistakes, in the order of files and lines.
 package struct ConfigurationError: OperatorError, Equatable {
   private static let shownMax = 50
   package let mistakes: [Mistake]
@@ -35,13 +35,13 @@ package struct ConfigurationError: OperatorError, Equatable {
       .joined(separator: "\n")
   }
 
-  /// Each mistake has its own.
+  /// Each mistake has its own hint.
   package var hint: String? { nil }
   package var exitStatus: ExitStatus { .usage }
   package var scope: ErrorScope { .usage }
 }
 
-/// There is no configuration, and one is needed.
+/// A configuration is needed, and there is none.
 package struct MissingConfiguration: OperatorError, Equatable {
   package let message: String
   package let hint: String?
@@ -49,8 +49,8 @@ package struct MissingConfiguration: OperatorError, Equatable {
   package var scope: ErrorScope { .usage }
 
   /// - Parameters:
-  ///   - what: for what it is needed: `sources to back up`.
-  ///   - place: where one would be read.
+  ///   - what: what it is needed for: `sources to back up`.
+  ///   - place: where it would be read.
   package init(for what: String, in place: Path) {
     message = "there is no configuration that names \(what)"
     hint = """
@@ -63,7 +63,7 @@ package struct MissingConfiguration: OperatorError, Equatable {
   }
 }
 
-/// Something is named nowhere that this user may read, and the configuration of the machine may name it.
+/// Something is not given in any file that this user may read, but may be in the machine's configuration.
 package struct ForbiddenConfiguration: OperatorError, Equatable {
   package let message: String
   package let hint: String?
@@ -71,9 +71,9 @@ package struct ForbiddenConfiguration: OperatorError, Equatable {
   package var scope: ErrorScope { .usage }
 
   /// - Parameters:
-  ///   - what: is missing: `no repository is named`.
-  ///   - path: what may not be read.
-  ///   - instead: what to say without it.
+  ///   - what: what is missing: `no repository is named`.
+  ///   - path: the file that may not be read.
+  ///   - instead: what to say instead.
   package init(_ what: String, _ path: Path, instead: String) {
     message =
       "\(what), and this user may not read \(path), without which the configuration of the machine does not count"

@@ -1,14 +1,14 @@
 package import HoldfastModel
 internal import HoldfastSystem
 
-/// Where the configuration lies.
+/// The paths of the configuration.
 package struct ConfigurationLocation: Sendable {
-  /// The one file that takes the place of all others.
+  /// The only file to read, instead of all others.
   package var named: Path?
-  /// Of a user who is not root: a file here takes the place of the machine's.
+  /// The file of a user who is not root; it replaces the machine's.
   package var user: Path?
   package var system = Path("/etc/holdfast")
-  /// Whether what this user may not read of the machine's is none of this user's business.
+  /// Whether files of the machine that this user may not read are ignored.
   package var skipsForbidden = false
 
   private static let mainFile = "holdfast.yaml"
@@ -16,18 +16,20 @@ package struct ConfigurationLocation: Sendable {
 
   package init() {}
 
-  /// Where a new one would be written.
+  /// Where a new configuration would be written.
   package var usual: Path { named ?? (user ?? system).appending(Self.mainFile) }
 
-  /// The files to read, the main file first. None where there is no configuration.
+  /// The files to read, the main file first; none when there is no configuration.
   func files(_ files: FileSystem) throws -> (paths: [Path], mistakes: [Mistake]) {
     if let named { return ([named], []) }
     if let file = user?.appending(Self.mainFile), try files.isThere(file) { return ([file], []) }
-    // What root keeps to itself is not meant for this user, who has not asked for it. One file counts for nothing without the others: it may leave out what must not be read.
+    // Files that only root may read are not meant for this user, who has not asked for them. The others do not count
+    // either: one file may exclude what an unreadable one contains.
     return try forbidden(files) == nil ? systemFiles(files) : ([], [])
   }
 
-  /// What of the machine's configuration this user may not read, so that nothing of it counts; `nil` where nothing is kept from him.
+  /// The first file of the machine's configuration that this user may not read, so that nothing of it counts; `nil`
+  /// when all can be read.
   func forbidden(_ files: FileSystem) throws -> Path? {
     guard skipsForbidden, named == nil, try user.map({ try !files.isThere($0.appending(Self.mainFile)) }) ?? true else {
       return nil
@@ -60,7 +62,7 @@ package struct ConfigurationLocation: Sendable {
 }
 
 extension FileSystem {
-  /// Whether there is something that this user may not read, or into which it may not look.
+  /// Whether there is something that this user may not read or list.
   fileprivate func isForbidden(_ path: Path) throws -> Bool {
     do throws(SystemError) {
       guard try status(of: path, followLink: true).kind != .directory else {
@@ -74,7 +76,7 @@ extension FileSystem {
     }
   }
 
-  /// Whether this user may list a directory and reach what is in it.
+  /// Whether this user may list a directory and reach its contents.
   private func isAccessible(_ directory: Path) -> Bool {
     guard let opened = try? open(directory, .directoryFollowingLinks) else { return false }
     do throws(SystemError) {
@@ -95,7 +97,7 @@ extension FileSystem {
     }
   }
 
-  /// Sorted; none where there is no such directory.
+  /// Sorted; none when there is no such directory.
   fileprivate func names(in directory: Path) throws -> [[UInt8]] {
     do throws(SystemError) {
       let listing = try open(directory, .directoryFollowingLinks).listing()
@@ -111,10 +113,11 @@ extension [UInt8] {
   fileprivate func hasSuffix(_ text: String) -> Bool { suffix(text.utf8.count).elementsEqual(text.utf8) }
 }
 
-/// Reads configuration files. Whoever can change one decides what holdfast runs, so others must not.
+/// Reads configuration files. Anyone who can change one decides what holdfast runs, so others must not have write
+/// permission.
 struct ConfigurationFile {
   static let bytesMax = 1 << 20
-  /// Group and others: write.
+  /// Write permission of group and others.
   private static let othersMask: UInt32 = 0o022
 
   let path: Path

@@ -1,6 +1,6 @@
 package import HoldfastModel
 
-/// Where something stands in a file, as editors and compilers write it.
+/// A position in a file, written as editors and compilers write it.
 package struct Place: Hashable, Sendable, CustomStringConvertible {
   package let file: Path
   /// From 1.

@@ -1,6 +1,6 @@
 internal import HoldfastModel
 
-/// Makes settings of what the files, the environment and the command line say, and finds what does not go together.
+/// Makes settings from files, environment and command line, and finds contradictions.
 struct SettingsBuilder {
   let findings: Findings
   let values: EffectiveValues
@@ -19,7 +19,7 @@ struct SettingsBuilder {
     }
   }
 
-  /// What the defaults say of a key of a source. What is of directories only is no default for a command.
+  /// The default for a key of a source. Keys for directories are no defaults for a command.
   private static func common(_ way: [String], _ rule: KeyRule, _ findings: Findings) -> Findings.Entry? {
     guard way[0] == Schema.sources, rule.use != .one else { return nil }
     if rule.use == .directories, findings.seen.contains([way[0], way[1], "from-command"]) { return nil }
@@ -42,7 +42,7 @@ struct SettingsBuilder {
     rules.flatMap(\.leaves).first { $0.way.elementsEqual(way) }?.rule
   }
 
-  /// The texts in effect. What does not come from a file has not been looked at yet.
+  /// The values in effect. Values that are not from a file are checked here.
   private mutating func texts(_ rules: [KeyRule], _ way: [String]) -> [String]? {
     guard let rule = rule(rules, way[2...]), let setting = values.setting(way, rule) else { return nil }
     shown.append(setting)
@@ -50,7 +50,7 @@ struct SettingsBuilder {
       let wrong = setting.texts.first(where: { !text.accepts($0) })
     {
       let mistake = Mistake(nil, "\(name): \"\(Findings.shown(wrong))\" is not \(text.noun)", hint: text.allowed)
-      // It counts for every source, and is said once.
+      // It affects every source, and is reported once.
       if !mistakes.contains(mistake) { mistakes.append(mistake) }
       return nil
     }
@@ -63,7 +63,7 @@ struct SettingsBuilder {
     mistakes.append(Mistake(findings.sections[way] ?? findings.entries[way]?.place, message, hint: hint))
   }
 
-  /// Which of several keys stand in a map.
+  /// Which of several keys are in a map.
   private func present(_ keys: [String], in way: [String]) -> [String] {
     keys.filter { findings.seen.contains(way + [$0]) }
   }
@@ -195,7 +195,7 @@ struct SettingsBuilder {
     policy.within = span(key("within"))?.seconds ?? 0
     policy.tags = Set((texts(schema.source, key("tag")) ?? []).compactMap { Tag($0) })
     guard policy.isEmpty else { return policy }
-    // A policy that would keep next to nothing is a mistake, and not one that prunes nothing.
+    // A policy that would keep next to nothing is a mistake; it does not mean that nothing is pruned.
     let ways = [way + ["keep"], [Schema.defaults, "keep"]]
     if let place = ways.compactMap({ findings.sections[$0] }).first, ways.allSatisfy({ !findings.faulty.contains($0) })
     {

@@ -1,15 +1,15 @@
 package import HoldfastModel
 
-/// Whom to tell of what.
+/// One receiver of notifications, and its events.
 package struct NotificationSettings: Hashable, Sendable {
   package enum Event: String, CaseIterable, Sendable {
     case start, success, failure, incomplete
   }
 
   package enum Target: Hashable, Sendable {
-    /// An address in the manner of Healthchecks.
+    /// A URL in the style of Healthchecks.
     case ping(Secret)
-    /// An address that takes JSON.
+    /// A URL that accepts JSON.
     case webhook(Secret)
     case command(String)
   }
@@ -17,6 +17,6 @@ package struct NotificationSettings: Hashable, Sendable {
   package let name: String
   package let target: Target
   package let events: Set<Event>
-  /// `nil`: of all sources.
+  /// `nil` for all sources.
   package let sources: Set<SourceName>?
 }

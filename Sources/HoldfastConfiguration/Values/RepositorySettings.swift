@@ -1,6 +1,6 @@
 package import HoldfastModel
 
-/// What is configured of a repository.
+/// The configuration of a repository.
 package struct RepositorySettings: Hashable, Sendable {
   package let name: String
   package internal(set) var path: Path

@@ -1,13 +1,13 @@
 package import HoldfastModel
 
-/// One value that is in effect, and who said it.
+/// A value in effect, and where it comes from.
 package struct Setting: Hashable, Sendable {
   package enum Origin: Hashable, Sendable, CustomStringConvertible {
     /// The name of the flag, with its dashes.
     case flag(String)
     case environment(String)
     case file(Place)
-    /// Nobody: it is what counts then.
+    /// The default.
     case initial
 
     package var description: String {
@@ -20,7 +20,7 @@ package struct Setting: Hashable, Sendable {
     }
   }
 
-  /// The way of keys that leads to it.
+  /// The key path of the value.
   package let key: [String]
   package let texts: [String]
   package let origin: Origin
@@ -28,23 +28,23 @@ package struct Setting: Hashable, Sendable {
   package let isSecret: Bool
 }
 
-/// Everything that is configured.
+/// The whole configuration.
 package struct Settings: Hashable, Sendable {
   /// The files that were read.
   package let files: [Path]
   package let repositories: [RepositorySettings]
   package let sources: [SourceSettings]
   package let notifications: [NotificationSettings]
-  /// Each value that is in effect.
+  /// All values in effect.
   package let shown: [Setting]
 
-  /// Whether commands of the site's may run, whatever they need.
+  /// Whether the configuration contains commands of the site, which may need anything.
   package var runsCommands: Bool {
     repositories.contains { $0.identityCommand != nil } || sources.contains(where: \.runsCommands)
       || notifications.contains { if case .command = $0.target { true } else { false } }
   }
 
-  /// - Parameter name: or its path.
+  /// - Parameter name: the name of a repository, or its path.
   package func repository(_ name: String) -> RepositorySettings? {
     repositories.first { $0.name == name } ?? repositories.first { $0.path == Path(name) }
   }

@@ -1,23 +1,23 @@
 package import HoldfastModel
 
-/// What is configured of a source: how it is captured, when, and what becomes of its snapshots.
+/// The configuration of a source: how and when it is captured, and what happens to its snapshots.
 package struct SourceSettings: Hashable, Sendable {
-  /// At least how long since the last snapshot of a kind, or of a bigger one; `nil`: that kind is not taken.
+  /// The least time between two snapshots of a kind, where bigger kinds count too; `nil`: the kind is not taken.
   package struct Schedule: Hashable, Sendable {
     package internal(set) var full: TimeSpan?
     package internal(set) var differential: TimeSpan?
     package internal(set) var incremental: TimeSpan?
   }
 
-  /// How much of what is stored is read and proved.
+  /// How much of what is stored is verified.
   package struct Proof: Hashable, Sendable {
-    /// At least so much on every run: 0 to 1.
+    /// At least this share in every run, 0 to 1.
     package internal(set) var share: Double?
-    /// So much that everything is proved within this time.
+    /// Enough that everything is verified within this time.
     package internal(set) var within: TimeSpan?
   }
 
-  /// What monitoring holds the source to.
+  /// The objectives that monitoring checks.
   package struct Objectives: Hashable, Sendable {
     package internal(set) var maxAge: TimeSpan?
     package internal(set) var maxChain: Int?
@@ -27,7 +27,7 @@ package struct SourceSettings: Hashable, Sendable {
   /// What is captured.
   package enum Subject: Hashable, Sendable {
     case directory(Path)
-    /// What a command prints, as a file of this name.
+    /// The output of a command, as a file of this name.
     case command(String, fileName: String)
   }
 
@@ -36,7 +36,7 @@ package struct SourceSettings: Hashable, Sendable {
   /// The name of a configured repository, or the path of another one.
   package let repository: String
   package internal(set) var exclusions: [String] = []
-  /// As `--compression` takes it.
+  /// In the form of `--compression`.
   package internal(set) var compression = ""
   package internal(set) var limitRate: ByteRate?
   package internal(set) var isParanoid = false
@@ -47,7 +47,7 @@ package struct SourceSettings: Hashable, Sendable {
   package internal(set) var after: String?
   package internal(set) var onFailure: String?
   package internal(set) var schedule = Schedule()
-  /// A chain of so many increments is merged.
+  /// The number of increments after which a chain is merged.
   package internal(set) var mergeAfter: Int?
   /// `nil`: nothing is pruned.
   package internal(set) var retention: RetentionPolicy?
