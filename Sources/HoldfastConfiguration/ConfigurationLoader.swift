@@ -1,7 +1,8 @@
 package import HoldfastModel
 package import HoldfastSystem
 
-/// Reads the configuration: finds its files, checks them against the schema, and puts the environment and the command line before them.
+/// Reads the configuration: finds its files, checks them against the schema, and puts the environment and the command
+/// line before them.
 package struct ConfigurationLoader {
   package let location: ConfigurationLocation
   private let files: FileSystem
@@ -54,7 +55,8 @@ package struct ConfigurationLoader {
     return settings
   }
 
-  /// What of the machine's configuration this user may not read, so that nothing of it counts: for whoever misses what it may say.
+  /// What of the machine's configuration this user may not read, so that nothing of it counts: for whoever misses what
+  /// it may say.
   package var forbidden: Path? { (try? location.forbidden(files)) ?? nil }
 
   private func read(_ path: Path) throws(Mistake) -> (Node, [Mistake]) {

@@ -10,8 +10,8 @@ package struct FlagValues: Sendable {
   package mutating func set(_ key: String, _ texts: [String]) { if !texts.isEmpty { values[key] = texts } }
 }
 
-/// The values in effect. There are four layers, and the first that has a key decides: the command line, the environment,
-/// the files, the value that counts where nobody says anything.
+/// The values in effect. There are four layers, and the first that has a key decides: the command line, the
+/// environment, the files, the value that counts where nobody says anything.
 struct EffectiveValues {
   /// The texts that one layer has for a key, and where they come from.
   private typealias Found = (texts: [String], origin: Setting.Origin)

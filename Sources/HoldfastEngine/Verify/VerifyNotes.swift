@@ -5,8 +5,8 @@ internal import HoldfastSystem
 extension Repository {
   private static let verificationsMax = 16
 
-  /// Notes which fulls a verify found sound, and how much of them it read, and which snapshots it found damaged. Where nothing can be written, verify has done what
-  /// it is for without.
+  /// Notes which fulls a verify found sound, and how much of them it read, and which snapshots it found damaged. Where
+  /// nothing can be written, verify has done what it is for without.
   package func notePassed(_ report: Verify.Report, share: Double) {
     let percent = Int(saturating: (share * 100).rounded(.down))
     for (source, results) in Dictionary(grouping: report.snapshots, by: \.snapshot.sourceName) {

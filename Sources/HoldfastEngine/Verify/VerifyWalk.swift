@@ -87,8 +87,8 @@ struct VerifyWalk {
     [newest, full].compactMap { $0 }.first { $0.snapshot.digest == parent.digest }
   }
 
-  /// Whether an error speaks of the repository, and not of this machine or of this run. Of the repository is also a chain whose parts are sealed to
-  /// different recipients.
+  /// Whether an error speaks of the repository, and not of this machine or of this run. Of the repository is also a
+  /// chain whose parts are sealed to different recipients.
   static func isOfTheRepository(_ error: any OperatorError) -> Bool {
     if let refused = error as? SystemError { return refused.isDeviceFailure }
     return !(error is Interrupted)

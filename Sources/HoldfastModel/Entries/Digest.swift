@@ -27,7 +27,8 @@ extension Digest: Codable {
   }
 }
 
-/// The digest of one page: the first sixteen bytes of its SHA-256. A page of zeros has sixteen zero bytes by definition.
+/// The digest of one page: the first sixteen bytes of its SHA-256. A page of zeros has sixteen zero bytes by
+/// definition.
 package enum PageDigest {
   package static let byteCount = 16
 }

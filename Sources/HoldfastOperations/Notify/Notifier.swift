@@ -5,7 +5,8 @@ internal import HoldfastRepository
 internal import HoldfastSystem
 internal import Synchronization
 
-/// Tells somebody how runs go. It never makes a run fail, and never keeps it longer than it takes to give up: what could not be told is one line of warning.
+/// Tells somebody how runs go. It never makes a run fail, and never keeps it longer than it takes to give up: what
+/// could not be told is one line of warning.
 ///
 /// A command may make several runs, of several sources: with one history they look like one to whoever is pinged. It
 /// hears of the first beginning, and of no success after a failure.

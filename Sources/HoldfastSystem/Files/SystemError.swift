@@ -51,7 +51,8 @@ package struct SystemError: OperatorError, Equatable {
 
   package var exitStatus: ExitStatus { .failed }
 
-  /// A device that gives no bytes, or fewer than there are, is taken for one that the repository lies on: whoever reads something else catches it there.
+  /// A device that gives no bytes, or fewer than there are, is taken for one that the repository lies on: whoever reads
+  /// something else catches it there.
   package var scope: ErrorScope {
     if isDeviceFailure { return .repository }
     return Self.transientCodes.contains(code) ? .transient : .machine
