@@ -57,17 +57,17 @@ package struct ScannedItem: Sendable {
   /// The attributes of an item that is not opened for reading.
   package func extendedAttributes(_ files: FileSystem) throws(SystemError) -> [ExtendedAttribute] {
     if let directory { return try directory.extendedAttributes() }
-    let (parent, name) = try place(files)
+    let (parent, name) = try located(files)
     return try files.extendedAttributes(of: name, in: parent)
   }
 
   /// The target of a symbolic link.
   package func readSymbolicLink(_ files: FileSystem) throws(SystemError) -> [UInt8] {
-    let (parent, name) = try place(files)
+    let (parent, name) = try located(files)
     return try files.readSymbolicLink(name, in: parent)
   }
 
-  private func place(_ files: FileSystem) throws(SystemError) -> (OpenFile, Path) {
+  private func located(_ files: FileSystem) throws(SystemError) -> (OpenFile, Path) {
     if let container { return (container, Path(bytes: Array(path.lastComponent))) }
     return try files.locate(origin.relative(path), beneath: origin.directory)
   }

@@ -45,13 +45,14 @@ extension FileSystem {
     return numbers.sorted().compactMap { process(Path("/proc/\($0)"), $0, isWanted) }.filter { !$0.hasEnded }
   }
 
-  private func process(_ place: Path, _ number: Int32, _ isWanted: (String) -> Bool) -> ProcessEntry? {
-    guard let text = try? open(place.appending("stat"), .read).contents(max: 4096), let owner = try? status(of: place),
+  private func process(_ directory: Path, _ number: Int32, _ isWanted: (String) -> Bool) -> ProcessEntry? {
+    guard let text = try? open(directory.appending("stat"), .read).contents(max: 4096),
+      let owner = try? status(of: directory),
       let (name, state) = Self.nameAndState(text), isWanted(name)
     else { return nil }
     return ProcessEntry(
       number: number, name: name, hasEnded: Self.ended.contains(state), userID: owner.userID,
-      workingDirectory: try? status(of: place.appending("cwd"), followLink: true))
+      workingDirectory: try? status(of: directory.appending("cwd"), followLink: true))
   }
 
   /// The states of zombies and of processes that are just ending.

@@ -48,7 +48,7 @@ import Testing
     #expect(found.end == broken && found.brokenAt == broken && found.lastTransaction == Self.noon + 2)
     #expect(found.minimalFrom == nil && found.missing == nil)
     for target in [
-      RecoveryTarget.end, .place(log.place), .restorePoint("none"), .time(Timestamp(microseconds: Self.noon + 5)),
+      RecoveryTarget.end, .lsn(log.place), .restorePoint("none"), .time(Timestamp(microseconds: Self.noon + 5)),
     ] {
       let error = try #require(throws: EngineError.self) { try plan(target, shop) }
       #expect(
@@ -61,7 +61,7 @@ import Testing
       )
       #expect(error.exitStatus == .dataLoss)
     }
-    #expect(try plan(.place(last), shop).count == 2)
+    #expect(try plan(.lsn(last), shop).count == 2)
     #expect(try plan(.time(Timestamp(microseconds: Self.noon + 1)), shop).count == 2)
   }
 

@@ -47,7 +47,7 @@ import Testing
     log.switchSegment()
     let shop = try shop(log)
     for target in [
-      RecoveryTarget.end, .restorePoint("behind"), .place(barrier), .time(Timestamp(microseconds: Self.noon + 5)),
+      RecoveryTarget.end, .restorePoint("behind"), .lsn(barrier), .time(Timestamp(microseconds: Self.noon + 5)),
     ] {
       let error = try #require(throws: EngineError.self) { try plan(target, shop) }
       #expect(
@@ -58,7 +58,7 @@ import Testing
         error.hint
           == "Say --to-lsn \(last) for all that lies before; only a snapshot that was taken behind it leads further.")
     }
-    #expect(try plan(.place(last), shop).count == 1)
+    #expect(try plan(.lsn(last), shop).count == 1)
     #expect(try plan(.restorePoint("before"), shop).count == 1)
     // The commit that ends the recovery is behind the barrier, so no server gets to see it.
     #expect(throws: EngineError.self) { try plan(.time(Timestamp(microseconds: Self.noon)), shop) }
@@ -109,7 +109,7 @@ import Testing
     log.switchSegment()
     let shop = try shop(log)
     let plan = try plan(.end, shop)
-    #expect(plan.tablespaces.map(\.oid) == [16_390] && plan.tablespaces.map(\.place) == [made])
+    #expect(plan.tablespaces.map(\.oid) == [16_390] && plan.tablespaces.map(\.lsn) == [made])
     func refusal() -> EngineError? { #expect(throws: EngineError.self) { try restore(plan, shop) } }
     let what = "the recovery makes tablespace 16390 in \(place), as the log says"
     let instead = "; or say --to-lsn \(before), which ends before it is made."
@@ -132,8 +132,8 @@ import Testing
         == "Recover on a host where it is empty; where no server uses it any more, move it away and make it anew\(instead)"
     )
     #expect(!TestFiles.exists(shop.directory.appending("restored")))
-    #expect(try self.plan(.place(before), shop).tablespaces.isEmpty)
-    #expect(try self.plan(.place(made), shop).tablespaces.count == 1)
+    #expect(try self.plan(.lsn(before), shop).tablespaces.isEmpty)
+    #expect(try self.plan(.lsn(made), shop).tablespaces.count == 1)
     #expect(try self.plan(.time(Timestamp(microseconds: Self.noon)), shop).tablespaces.count == 1)
     TestFiles.removeTree(place.appending("PG_15_202209061"))
     #expect(try restore(plan, shop).exitStatus == .done)

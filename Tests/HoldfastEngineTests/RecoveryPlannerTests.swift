@@ -53,7 +53,7 @@ import Testing
           /0\/[0-9A-F]+/, with: "LSN"))
     #expect(try plan(.restorePoint("release 7"), shop).count == 1)
     #expect(try refusal(.restorePoint("release"), shop).hasPrefix("recovery from snapshot ID cannot reach the restore"))
-    #expect(try plan(.place(LogSequenceNumber(0x200028)), shop).count == 2)
+    #expect(try plan(.lsn(LogSequenceNumber(0x200028)), shop).count == 2)
     #expect(try plan(.end, shop).count == 3)
     #expect(try plan(.end, shop).last.text == "000000010000000000000003")
   }
@@ -89,7 +89,7 @@ import Testing
     )
     let place = try #require(error.hint?.firstMatch(of: /Say --to-lsn (0\/[0-9A-F]+), where/)?.output.1)
     let target = try #require(LogSequenceNumber(String(place)))
-    #expect(try plan(.place(target), shop).last.text == "000000010000000000000002")
+    #expect(try plan(.lsn(target), shop).last.text == "000000010000000000000002")
     #expect(try plan(.end, shop, timeline: 1).last.text == "000000010000000000000003")
   }
 
@@ -123,8 +123,8 @@ import Testing
     #expect(try plan(time(Self.noon + 1_000_000), shop).snapshot.id == first.id)
     #expect(try plan(time(Self.noon + 1_600_000), shop).snapshot.id == second.id)
     #expect(try plan(time(Self.noon + 1_600_000), shop, from: first).snapshot.id == first.id)
-    #expect(try plan(.place(stops[1]), shop).snapshot.id == first.id)
-    #expect(try plan(.place(stops[2]), shop).snapshot.id == second.id)
+    #expect(try plan(.lsn(stops[1]), shop).snapshot.id == first.id)
+    #expect(try plan(.lsn(stops[2]), shop).snapshot.id == second.id)
     #expect(try plan(.end, shop).snapshot.id == second.id)
     // Of several restore points of one name the server stops at the first that it meets.
     #expect(try plan(.restorePoint("again"), shop).last.text == "000000010000000000000003")

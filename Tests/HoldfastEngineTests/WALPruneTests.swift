@@ -110,7 +110,7 @@ import Testing
 
   private func floor(_ timeline: UInt32, _ starts: (UInt32, UInt64)...) -> UInt64? {
     WALRetention(
-      starts.map { WALRetention.Start(timeline: $0.0, place: LogSequenceNumber($0.1)) }
+      starts.map { WALRetention.Start(timeline: $0.0, lsn: LogSequenceNumber($0.1)) }
     ).floor(of: timeline)?.value
   }
 

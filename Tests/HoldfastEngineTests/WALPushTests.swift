@@ -98,7 +98,7 @@ import Testing
     #expect(facts.allSatisfy { ($0.log?.lastRecord ?? LogSequenceNumber(0)) < ($0.log?.end ?? LogSequenceNumber(0)) })
     let point = try #require(facts[0].log?.restorePoints.first)
     #expect(point.name == "release 7" && point.time == Self.noon + 1)
-    #expect(point.place > LogSequenceNumber(1 << 20) && point.place < LogSequenceNumber(2 << 20))
+    #expect(point.lsn > LogSequenceNumber(1 << 20) && point.lsn < LogSequenceNumber(2 << 20))
   }
 
   @Test(arguments: [false, true]) func anotherFileOfTheSameNameIsRefused(isSealed: Bool) throws {

@@ -61,7 +61,7 @@ import Testing
     let places = wanted.compactMap { line in
       line.firstMatch(of: /lsn: ([0-9A-F\/]+)/).flatMap { LogSequenceNumber($0.1) }
     }
-    #expect(events.map(\.place) == places)
+    #expect(events.map(\.lsn) == places)
     #expect(events.count > 500)
     let last = try #require(lines.last?.firstMatch(of: /lsn: ([0-9A-F\/]+)/))
     #expect(parser.lastRecord == LogSequenceNumber(last.1))
@@ -87,7 +87,7 @@ import Testing
       var places: [LogSequenceNumber] = []
       let number = try #require(segment.name.number(header.size))
       let start = header.size.start(of: number)
-      var parser = WALParser(header, from: start) { places.append($0.place) }
+      var parser = WALParser(header, from: start) { places.append($0.lsn) }
       segment.bytes.withUnsafeBytes { parser.parse($0) }
       #expect(parser.stop == nil, "\(segment.name)")
       let expected = lines.compactMap { line -> LogSequenceNumber? in
@@ -136,14 +136,14 @@ import Testing
     let header = try Self.header((name, bytes))
     let start = header.size.start(of: try #require(name.number(header.size)))
     var places: [LogSequenceNumber] = []
-    var parser = WALParser(header, from: start) { places.append($0.place) }
+    var parser = WALParser(header, from: start) { places.append($0.lsn) }
     bytes.withUnsafeBytes { parser.parse($0) }
     let victim = try #require(places.dropFirst().first { ($0.value & 8191) < 8000 })
     var changed = bytes
     // The lowest byte of its time: behind the head and the two bytes before its data.
     changed[Int(victim.value - start.value) + 26] ^= 1
     var seen: [LogSequenceNumber] = []
-    var second = WALParser(header, from: start) { seen.append($0.place) }
+    var second = WALParser(header, from: start) { seen.append($0.lsn) }
     changed.withUnsafeBytes { second.parse($0) }
     #expect(seen == Array(places.prefix { $0 < victim }))
     #expect(second.stop == victim)

@@ -22,7 +22,7 @@ package struct FrameIndex: RandomAccessCollection, Sendable {
     var (plain, largest): (UInt64, Int) = (0, 0)
     var position = range.lowerBound
     var isInOrder = true
-    var places: [(offset: UInt64, end: UInt64)] = []
+    var ranges: [(offset: UInt64, end: UInt64)] = []
     let count = bytes.count / ContainerLayout.indexEntryCount
     let unsound = DamageError(name, "an entry of its index is not sound")
     let gap = DamageError(name, "its frames overlap or leave gaps")
@@ -40,19 +40,19 @@ package struct FrameIndex: RandomAccessCollection, Sendable {
         position = frame.offset + UInt64(frame.storedCount)
       }
       guard !isInOrder else { return }
-      places.reserveCapacity(count)
+      ranges.reserveCapacity(count)
       for number in 0..<count {
         guard let frame = entry(number) else { throw unsound }
-        places.append((frame.offset, frame.offset + UInt64(frame.storedCount)))
+        ranges.append((frame.offset, frame.offset + UInt64(frame.storedCount)))
       }
     }
     (plainBytes, plainBytesMax) = (plain, largest)
     if !isInOrder {
-      places.sort { $0.offset < $1.offset }
+      ranges.sort { $0.offset < $1.offset }
       position = range.lowerBound
-      for place in places {
-        guard place.offset == position else { throw gap }
-        position = place.end
+      for range in ranges {
+        guard range.offset == position else { throw gap }
+        position = range.end
       }
     }
     guard position == range.upperBound else { throw gap }

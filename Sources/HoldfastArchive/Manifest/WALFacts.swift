@@ -52,13 +52,18 @@ package struct WALFacts: Hashable, Sendable, Codable {
     /// The name as paths are shown: bytes that are not printable UTF-8 are escaped.
     package var name: String
     /// Where its record begins.
-    package var place: LogSequenceNumber
+    package var lsn: LogSequenceNumber
     package var time: Int64
 
-    package init(name: String, place: LogSequenceNumber, time: Int64) {
+    package init(name: String, lsn: LogSequenceNumber, time: Int64) {
       self.name = name
-      self.place = place
+      self.lsn = lsn
       self.time = time
+    }
+
+    private enum CodingKeys: String, CodingKey {
+      case lsn = "place"
+      case name, time
     }
   }
 

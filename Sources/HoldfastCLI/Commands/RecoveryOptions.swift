@@ -62,7 +62,7 @@ struct RecoveryOptions: ParsableArguments {
 
   var target: RecoveryTarget? {
     if let time = toTime.flatMap({ TimeText.parse($0) }) { return .time(time) }
-    if let toLsn { return .place(toLsn) }
+    if let toLsn { return .lsn(toLsn) }
     if let toName { return .restorePoint(toName) }
     return toEnd ? .end : nil
   }

@@ -53,13 +53,13 @@ struct ClusterChoice {
     guard backup != nil || !isExpected else { throw nothingRuns }
     for crashed in found.clusters where crashed.isCrashed && crashed.root != backup?.cluster.root {
       progress.warn(
-        "the PostgreSQL cluster \(place(of: crashed)) was not shut down: it is captured as it lies there, and recovers when it is started"
+        "the PostgreSQL cluster \(path(of: crashed)) was not shut down: it is captured as it lies there, and recovers when it is started"
       )
       for tablespace in crashed.tablespacesOfRecovery(
         in: root, files: host.files, cancellation: host.cancellation)
       {
         progress.warn(
-          "a server that is started on a copy of the PostgreSQL cluster \(place(of: crashed)) makes tablespace \(tablespace.oid) in \(tablespace.directory), as its log says, and writes over what is there: start the server once where the cluster lies, and capture it then"
+          "a server that is started on a copy of the PostgreSQL cluster \(path(of: crashed)) makes tablespace \(tablespace.oid) in \(tablespace.directory), as its log says, and writes over what is there: start the server once where the cluster lies, and capture it then"
         )
       }
     }
@@ -76,7 +76,7 @@ struct ClusterChoice {
     let copy = found.clusters.lazy.compactMap { cluster -> String? in
       guard case .elsewhere(let process) = cluster.sighting else { return nil }
       return
-        ": \(place(of: cluster)) is a copy, and the server of its postmaster.pid, process \(process), runs on another directory"
+        ": \(path(of: cluster)) is a copy, and the server of its postmaster.pid, process \(process), runs on another directory"
     }.first
     return EngineError(
       "no PostgreSQL server runs on a data directory in \(source)\(copy ?? "")",
@@ -86,7 +86,7 @@ struct ClusterChoice {
   private mutating func withhold(_ cluster: PostgresCluster, _ failure: PostgresFailure?) throws {
     guard !cluster.root.isEmpty else {
       throw EngineError(
-        "a PostgreSQL server runs on \(place(of: cluster)): a plain copy of it would be worth nothing",
+        "a PostgreSQL server runs on \(path(of: cluster)): a plain copy of it would be worth nothing",
         hint:
           "Say --postgres 'host=/var/run/postgresql user=postgres' to capture it while it runs, or stop it first, or leave it out with --exclude."
       )
@@ -98,20 +98,20 @@ struct ClusterChoice {
 
   /// Treats a directory that looks like a cluster and cannot be understood as plain files, unless a server uses it.
   private mutating func sortOutUnsound(_ root: OpenFile, _ files: FileSystem) throws {
-    for (place, failure) in found.unsoundClusters {
-      guard !place.isEmpty || failure.isPlanted else { throw failure }
-      let status = place.isEmpty ? try? root.status() : try? files.status(of: place, in: root)
+    for (path, failure) in found.unsoundClusters {
+      guard !path.isEmpty || failure.isPlanted else { throw failure }
+      let status = path.isEmpty ? try? root.status() : try? files.status(of: path, in: root)
       let use = status.flatMap { found.servers?.use(of: $0) }
-      if let use, use.isDataDirectory, !place.isEmpty {
-        withheld[place] = "a PostgreSQL server runs on it (process \(use.process)): it is left out"
+      if let use, use.isDataDirectory, !path.isEmpty {
+        withheld[path] = "a PostgreSQL server runs on it (process \(use.process)): it is left out"
       } else {
-        torn[place.appending(ClusterControl.path.bytes)] =
+        torn[path.appending(ClusterControl.path.bytes)] =
           failure.message + ": it is captured as plain files, and no server may start on them"
       }
     }
   }
 
-  private func place(of cluster: PostgresCluster) -> Path {
+  private func path(of cluster: PostgresCluster) -> Path {
     cluster.root.isEmpty ? source : source.appending(cluster.root.bytes)
   }
 }

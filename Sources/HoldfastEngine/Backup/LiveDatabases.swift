@@ -92,10 +92,10 @@ struct LiveDatabases {
     guard !cold.isEmpty else { return }
     let servers = RunningServers(files: files)
     for cluster in cold {
-      let place = cluster.root.appending(PostgresCluster.versionFile)
-      let now = (try? PostgresCluster(holding: place, in: root, files: files))?.seen(by: servers)
+      let versionFile = cluster.root.appending(PostgresCluster.versionFile)
+      let now = (try? PostgresCluster(holding: versionFile, in: root, files: files))?.seen(by: servers)
       if let now, now.control == cluster.control, now.log == cluster.log, now.server == nil { continue }
-      let message = "a PostgreSQL server was started on \(cluster.place) while it was captured"
+      let message = "a PostgreSQL server was started on \(cluster.shownPath) while it was captured"
       guard !cluster.root.isEmpty else {
         throw EngineError(
           message + "; nothing was committed",

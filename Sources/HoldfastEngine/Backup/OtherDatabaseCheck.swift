@@ -9,7 +9,7 @@ extension OtherDatabases {
     for database in inUse() {
       let holder = database.holder.map { "\($0)" } ?? ""
       if isOfSource(database, root, files) {
-        throw Self.refusal("\(database.place) belongs to \(database.kind.name) that runs (\(holder))")
+        throw Self.refusal("\(database.path) belongs to \(database.kind.name) that runs (\(holder))")
       }
       for file in database.files {
         record.tornReasons[file] =
@@ -22,11 +22,11 @@ extension OtherDatabases {
   func checkAgain(_ record: ChangeRecord, root: OpenFile, files: FileSystem) throws {
     for database in openedMeanwhile() {
       if isOfSource(database, root, files) {
-        throw Self.refusal("\(database.kind.name) wrote to \(database.place) during the backup")
+        throw Self.refusal("\(database.kind.name) wrote to \(database.path) during the backup")
       }
       record.add(
         Problem(
-          path: database.place,
+          path: database.path,
           reason: "\(database.kind.name) was opened during the backup: its files may be of different moments"))
     }
   }
@@ -34,8 +34,8 @@ extension OtherDatabases {
   /// Whether the database makes the source the data directory of a server. One below the source, or of another user, is
   /// no reason to refuse the rest.
   private func isOfSource(_ database: InUse, _ root: OpenFile, _ files: FileSystem) -> Bool {
-    guard database.kind == .mySQL, database.place.parent?.isEmpty ?? true,
-      let file = try? files.status(of: database.place, in: root), let directory = try? root.status()
+    guard database.kind == .mySQL, database.path.parent?.isEmpty ?? true,
+      let file = try? files.status(of: database.path, in: root), let directory = try? root.status()
     else { return false }
     return file.userID == directory.userID
   }

@@ -12,7 +12,7 @@ internal import HoldfastSystem
 final class FrameMover {
   private let readers: ArchiveReaders
   private let archives: ArchiveSeries
-  private let places: MovedExtents
+  private let moved: MovedExtents
   private let pool: OrderedPool<MoveJob>
   private let cancellation: Cancellation
   private let progress: any ProgressObserver
@@ -20,12 +20,12 @@ final class FrameMover {
   private var origin: PageLocation?
 
   init(
-    readers: ArchiveReaders, archives: ArchiveSeries, places: MovedExtents, host: Host, compression: Compression,
+    readers: ArchiveReaders, archives: ArchiveSeries, moved: MovedExtents, host: Host, compression: Compression,
     progress: any ProgressObserver
   ) throws {
     self.readers = readers
     self.archives = archives
-    self.places = places
+    self.moved = moved
     self.progress = progress
     cancellation = host.cancellation
     pool = try OrderedPool(
@@ -72,7 +72,7 @@ final class FrameMover {
     for extent in job.extents {
       var place = origin
       place.offset += UInt32(job.use.position(of: extent.range.lowerBound))
-      try places.append(extent, at: place)
+      try moved.append(extent, at: place)
     }
     progress.advance(bytes: job.storesFrame ? job.storedBytes : 0, files: 0)
   }

@@ -4,6 +4,7 @@ package import HoldfastModel
 package import HoldfastRepository
 internal import HoldfastStore
 internal import HoldfastSystem
+
 /// Makes the chain of a snapshot into a new full, from the repository alone: replays the chain, moves its live pages
 /// into new archives, writes the state as the body of a full, proves it, and commits. The full stands for the snapshot:
 /// it has its state, its times and its notes.
@@ -118,13 +119,13 @@ package struct Merge {
       "the merged manifest does not give back the state of \(original.id.short); nothing was committed",
       hint: "Check this machine's memory, and run the same command again. Please report it.")
 
-    let places = MovedExtents(repository.scratch, memoryBytes: options.listBytes)
+    let moved = MovedExtents(repository.scratch, memoryBytes: options.listBytes)
     let mover = try FrameMover(
-      readers: readers, archives: draft.archives, places: places, host: host, compression: options.compression,
+      readers: readers, archives: draft.archives, moved: moved, host: host, compression: options.compression,
       progress: progress)
     try mover.move(extents)
-    try places.finish()
-    try MergedBody(body: draft.body, cancellation: host.cancellation, lost: mismatch).write(state, at: places)
+    try moved.finish()
+    try MergedBody(body: draft.body, cancellation: host.cancellation, lost: mismatch).write(state, at: moved)
     let archives = try draft.archives.finish()
     let envelope = envelope(
       of: chain, draft, archives: archives, body: try draft.body.finish(), state: state.summary, plan)

@@ -9,9 +9,9 @@ struct MergedBody {
   /// Thrown when an extent has no new location.
   let lost: EngineError
 
-  func write(_ state: StateFile, at places: MovedExtents) throws {
+  func write(_ state: StateFile, at moved: MovedExtents) throws {
     let entries = state.makeReader()
-    var places = try places.makeReader()
+    var moved = try moved.makeReader()
     var ordinal: UInt64 = 0
     while let entry = try entries.nextEntry() {
       try cancellation.check()
@@ -21,7 +21,7 @@ struct MergedBody {
       var joined = JoinedExtents(pageSize: UInt64(file.pageSize))
       while var extent = try extents.next() {
         if extent.location != nil {
-          guard let place = try places.next(), place.ordinal == ordinal,
+          guard let place = try moved.next(), place.ordinal == ordinal,
             place.check == StoredExtent.check(extent.digests)
           else { throw lost }
           extent.location = place.location
@@ -31,7 +31,7 @@ struct MergedBody {
       }
       if let last = joined.waiting { try body.append(last) }
     }
-    guard try places.next() == nil else { throw lost }
+    guard try moved.next() == nil else { throw lost }
   }
 }
 

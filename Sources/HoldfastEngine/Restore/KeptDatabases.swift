@@ -20,7 +20,7 @@ enum KeptDatabases {
       })
     {
       throw EngineError(
-        "there is a PostgreSQL cluster in \(target.place.appending(cluster.bytes)) already, and files of two states of it make no sound one",
+        "there is a PostgreSQL cluster in \(target.fullPath.appending(cluster.bytes)) already, and files of two states of it make no sound one",
         hint: "Restore over it without --no-remove and --missing-only, or into an empty --target.")
     }
     guard keeps == .everything, !isPresent else { return }

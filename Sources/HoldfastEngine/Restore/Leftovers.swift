@@ -28,7 +28,7 @@ struct Leftovers {
     self.selection = selection
     self.keeps = keeps
     self.mounts = mounts
-    figures = Restore.TargetFigures(target: root.place)
+    figures = Restore.TargetFigures(target: root.fullPath)
   }
 
   /// - Returns: the target's object at the entry's path, if it has the same type; if everything is kept, any object.

@@ -3,6 +3,7 @@ package import HoldfastModel
 package import HoldfastRepository
 internal import HoldfastSource
 internal import HoldfastSystem
+
 /// Brings a snapshot back: replay and prove its state, plan, fetch, publish.
 package struct Restore {
   package struct Options: Sendable {
@@ -159,7 +160,7 @@ package struct Restore {
         below: existing, of: part.selection, in: state, crossesAll: options.crossesMounts, files: host.files)
     }
     for path in part.mounts.leftAlone where part.selection.isSelected(path) {
-      let place = existing.place.appending(path.bytes)
+      let place = existing.fullPath.appending(path.bytes)
       report.leftAlone.append(place)
       progress.warn(
         part.mounts.unseen.contains(path)

@@ -101,7 +101,7 @@ final class RestoreExecution {
         mounts: part.mounts, staging: staging, setsOwner: options.setsOwner, host: host, progress: progress)
       if !staging.keepsAttributes {
         progress.warn(
-          "the file system of \(target.place) shows other owners or modes than files are given: who can read and change what is restored there is up to how it is mounted"
+          "the file system of \(target.fullPath) shows other owners or modes than files are given: who can read and change what is restored there is up to how it is mounted"
         )
       }
       return Running(part, made, target, staging, plan)
@@ -160,19 +160,19 @@ final class RestoreExecution {
       try? staging.remove()
       return running.made.takeBack()
     }
-    let place = target.place.appending(StagingArea.name.bytes)
+    let place = target.fullPath.appending(StagingArea.name.bytes)
     let share = "\(Amount.bytes(min(staging.provedBytes, total))) of \(Amount.bytes(total))"
     if options.isDelta {
       progress.warn(
-        "\(target.place) is unfinished: \(share) are there; run the same command again to end it, and leave \(place) as it is: files of the target wait in it"
+        "\(target.fullPath) is unfinished: \(share) are there; run the same command again to end it, and leave \(place) as it is: files of the target wait in it"
       )
     } else if isPublished {
       progress.warn(
-        "\(target.place) is unfinished, the rest is in \(StagingArea.name) in it; run the same command again with --delta"
+        "\(target.fullPath) is unfinished, the rest is in \(StagingArea.name) in it; run the same command again with --delta"
       )
     } else {
       progress.warn(
-        "\(target.place) is unfinished: \(share) are there; run the same command again to go on, or remove \(place) to begin anew"
+        "\(target.fullPath) is unfinished: \(share) are there; run the same command again to go on, or remove \(place) to begin anew"
       )
     }
   }

@@ -38,13 +38,13 @@ final class StagingArea: Sendable {
     self.isDelta = isDelta
     self.files = files
     self.mounts = mounts
-    base = try Stage(in: target, at: target.place, files: files)
+    base = try Stage(in: target, at: target.fullPath, files: files)
     attributes = AttributeSetter(setsOwner: setsOwner)
     do {
       for place in mounts {
         let root = try files.openBeneath(place, in: target, .directory)
         guard try files.statusIfPresent(of: Self.name, in: root) != nil else { continue }
-        let stage = try Stage(in: root, at: target.place.appending(place.bytes), files: files)
+        let stage = try Stage(in: root, at: target.fullPath.appending(place.bytes), files: files)
         mounted.withLock { $0[place] = stage }
       }
     } catch {
@@ -106,7 +106,7 @@ final class StagingArea: Sendable {
     let stage = try mounted.withLock { mounted in
       if let known = mounted[place] { return known }
       let root = try files.openBeneath(place, in: target, .directory)
-      let stage = try Stage(in: root, at: target.place.appending(place.bytes), files: files)
+      let stage = try Stage(in: root, at: target.fullPath.appending(place.bytes), files: files)
       mounted[place] = stage
       return stage
     }

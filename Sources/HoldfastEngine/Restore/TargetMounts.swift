@@ -88,8 +88,8 @@ struct TargetMounts {
   private static func find(
     below target: OpenFile, files: FileSystem
   ) throws -> [(path: Path, isDirectory: Bool?)] {
-    if let places = files.mountPoints(below: target.place) {
-      return places.map { $0.relative(to: target.place) }.sorted().compactMap { path in
+    if let places = files.mountPoints(below: target.fullPath) {
+      return places.map { $0.relative(to: target.fullPath) }.sorted().compactMap { path in
         do {
           guard let status = try files.statusIfPresent(of: path, beneath: target) else { return nil }
           let (parent, name) = try files.locate(path, beneath: target)

@@ -61,7 +61,7 @@ struct TargetUse {
       guard isRestored else { continue }
       if let directory = item.directory {
         do {
-          try check(directory, at: directory.place)
+          try check(directory, at: directory.fullPath)
         } catch let refusal as EngineError where keeps != .nothing {
           used.append((item.path, refusal))
         }
@@ -73,7 +73,7 @@ struct TargetUse {
     }
     try restored?.finish(onMissing: checkUnused)
     if let database = others.inUse().first {
-      throw refusal(database.kind.name, target.place.appending(database.place.bytes), database.holder)
+      throw refusal(database.kind.name, target.fullPath.appending(database.path.bytes), database.holder)
     }
   }
 
@@ -98,7 +98,7 @@ struct TargetUse {
     guard let holder = open[FileSystem.FileKey(item.status)],
       SQLiteCandidate.look(at: item.path, status: item.status, in: target, files: files) != nil
     else { return }
-    throw refusal("an SQLite database", target.place.appending(item.path.bytes), holder)
+    throw refusal("an SQLite database", target.fullPath.appending(item.path.bytes), holder)
   }
 
   private func refusal(_ kind: String, _ place: Path, _ holder: FileHolder?) -> EngineError {

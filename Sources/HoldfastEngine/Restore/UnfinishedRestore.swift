@@ -31,7 +31,7 @@ struct UnfinishedRestore {
 
   private static func stage(in root: OpenFile, _ files: FileSystem) throws -> OpenFile? {
     guard try files.statusIfPresent(of: Stage.name, in: root) != nil else { return nil }
-    return try? Stage.openOwn(in: root, at: root.place, files: files)
+    return try? Stage.openOwn(in: root, at: root.fullPath, files: files)
   }
 
   /// Finds files of the target that an interrupted restore has staged, and that this one would neither bring back nor
@@ -45,7 +45,7 @@ struct UnfinishedRestore {
     files: FileSystem
   ) throws -> [Path: FileStatus] {
     try UnfinishedRestore(in: target, mounts: mounts, files: files)?
-      .leftovers(options, selection, of: state, in: target.place) ?? [:]
+      .leftovers(options, selection, of: state, in: target.fullPath) ?? [:]
   }
 
   private func leftovers(
@@ -77,7 +77,7 @@ struct UnfinishedRestore {
           waiting[place.appending(item.path.bytes)] = item.status
         case .problem(let problem, _):
           throw EngineError(
-            "cannot examine what an earlier restore left in \(directory.place.appending(problem.path.bytes)): \(problem.reason)",
+            "cannot examine what an earlier restore left in \(directory.fullPath.appending(problem.path.bytes)): \(problem.reason)",
             hint: "Correct its permissions, then run the same command again.")
         default: continue
         }

@@ -13,9 +13,9 @@ package struct WALRetention {
   /// The position at which recovery from a snapshot begins.
   package struct Start: Hashable {
     let timeline: UInt32
-    let place: LogSequenceNumber
+    let lsn: LogSequenceNumber
 
-    package init(timeline: UInt32, place: LogSequenceNumber) { (self.timeline, self.place) = (timeline, place) }
+    package init(timeline: UInt32, lsn: LogSequenceNumber) { (self.timeline, self.lsn) = (timeline, lsn) }
   }
 
   private let starts: [Start]
@@ -25,7 +25,7 @@ package struct WALRetention {
   /// - Parameter snapshots: all remaining snapshots; those of other clusters are ignored.
   init(_ snapshots: [Snapshot], of system: SystemIdentifier) {
     starts = snapshots.compactMap(\.envelope.postgres).filter { $0.system == system.description }.map {
-      Start(timeline: $0.timeline, place: $0.start)
+      Start(timeline: $0.timeline, lsn: $0.start)
     }
   }
 
@@ -33,7 +33,7 @@ package struct WALRetention {
   package func floor(of timeline: UInt32) -> LogSequenceNumber? {
     if starts.contains(where: { $0.timeline < timeline }) { return nil }
     let own = starts.filter { $0.timeline == timeline }
-    return (own.isEmpty ? starts : own).map(\.place).min()
+    return (own.isEmpty ? starts : own).map(\.lsn).min()
   }
 }
 

@@ -3,6 +3,7 @@ package import HoldfastModel
 package import HoldfastRepository
 internal import HoldfastSource
 internal import HoldfastSystem
+
 /// Finds the snapshot from which recovery can reach a target, and proves that it can, before anything is written.
 package struct RecoveryPlanner {
   /// A snapshot of a cluster.
@@ -168,20 +169,20 @@ package struct RecoveryPlanner {
   /// The requirements of the part of the log that is replayed up to the target.
   private func replayed(_ path: RecoveryPath, _ candidate: Candidate, upTo file: Int) throws -> WALDemands {
     var demands = try path.demands(from: candidate.cluster.start, upTo: file)
-    let isReplayed: (_ place: LogSequenceNumber, _ previous: LogSequenceNumber) -> Bool
+    let isReplayed: (_ lsn: LogSequenceNumber, _ previous: LogSequenceNumber) -> Bool
     switch target {
     case .end: return demands
     // The first record that begins there or later is replayed too.
-    case .place(let place): isReplayed = { $1 < place }
+    case .lsn(let lsn): isReplayed = { $1 < lsn }
     case .time, .restorePoint:
       let near = path.files[max(0, file - 1)].number(path.size).map { path.size.start(of: $0) }
-      guard (demands.tablespaces.map(\.place) + demands.parameters.map(\.place)).contains(where: { $0 >= near ?? $0 })
+      guard (demands.tablespaces.map(\.lsn) + demands.parameters.map(\.lsn)).contains(where: { $0 >= near ?? $0 })
       else { return demands }
-      let stop = try path.firstEvent(in: max(0, file - 1)..<file + 1, where: target.isMet)?.place
-      isReplayed = { place, _ in stop.map { place < $0 } ?? true }
+      let stop = try path.firstEvent(in: max(0, file - 1)..<file + 1, where: target.isMet)?.lsn
+      isReplayed = { lsn, _ in stop.map { lsn < $0 } ?? true }
     }
-    demands.tablespaces.removeAll { !isReplayed($0.place, $0.previous) }
-    demands.parameters.removeAll { !isReplayed($0.place, $0.previous) }
+    demands.tablespaces.removeAll { !isReplayed($0.lsn, $0.previous) }
+    demands.parameters.removeAll { !isReplayed($0.lsn, $0.previous) }
     return demands
   }
 
@@ -197,11 +198,11 @@ package struct RecoveryPlanner {
     case .restorePoint(let name):
       let shown = Path(name).description
       return try first(in: path, stop: stop) { $0.restorePoints.contains { $0.name == shown } }
-    case .place(let place):
-      if place < stop { return .beforeSnapshot }
+    case .lsn(let lsn):
+      if lsn < stop { return .beforeSnapshot }
       let met = try path.first { index, log -> Int? in
-        if let last = log.lastRecord, last >= place { return index }
-        return log.openRecord.flatMap { $0 >= place && index + 1 < path.files.count ? index + 1 : nil }
+        if let last = log.lastRecord, last >= lsn { return index }
+        return log.openRecord.flatMap { $0 >= lsn && index + 1 < path.files.count ? index + 1 : nil }
       }
       return met.map { .met(file: $0) } ?? .notMet
     case .end:
@@ -231,7 +232,7 @@ package struct RecoveryPlanner {
     guard let event = try path.firstEvent(in: max(0, found - 1)..<found + 1, where: target.isMet) else {
       return .notMet
     }
-    return event.place < stop ? .beforeSnapshot : .met(file: found)
+    return event.lsn < stop ? .beforeSnapshot : .met(file: found)
   }
 
   // MARK: What is missing
@@ -252,21 +253,21 @@ package struct RecoveryPlanner {
         hint: "Archive it if it still lies in a pg_wal; without --to-…, the snapshot is restored as it was captured.")
     }
     var end = "\(reach.end) on timeline \(last.timeline)"
-    if let place = reach.lastRecord { end += " (the last record begins at \(place))" }
+    if let lsn = reach.lastRecord { end += " (the last record begins at \(lsn))" }
     if let latest = reach.latest {
       end += ", where the last transaction ended at \(TimeText.exact(Timestamp(microseconds: latest)))"
     }
     switch reach.barrier {
-    case .broken(let place, let file):
+    case .broken(let lsn, let file):
       return EngineError(
-        start + "beyond \(place), in \(file), the archived log cannot be followed; it can reach \(end)",
+        start + "beyond \(lsn), in \(file), the archived log cannot be followed; it can reach \(end)",
         hint: "Run `holdfast verify --data`; "
           + (reach.lastRecord.map { "say --to-lsn \($0) for all that lies before; " } ?? "")
           + "only a snapshot that was taken behind it leads further.", exitStatus: .dataLoss)
     case .minimal(let barrier):
       return EngineError(
         start
-          + "from \(barrier.place) on the log was written with wal_level = minimal, and no server replays that; it can reach \(end)",
+          + "from \(barrier.lsn) on the log was written with wal_level = minimal, and no server replays that; it can reach \(end)",
         hint:
           "Say --to-lsn \(barrier.previous) for all that lies before; only a snapshot that was taken behind it leads further."
       )

@@ -32,12 +32,12 @@ extension RecoveryPath {
     let last = broken?.index ?? files.count - 1
     if let minimal = try demands(from: start, upTo: last).parameters.first(where: \.isMinimal) {
       return RecoveryReach(
-        end: minimal.place, lastRecord: minimal.previous, latest: try latest(before: minimal.place),
+        end: minimal.lsn, lastRecord: minimal.previous, latest: try latest(before: minimal.lsn),
         barrier: .minimal(minimal))
     }
     return RecoveryReach(
       end: try log(last).end, lastRecord: try lastRecord(upTo: last), latest: try latest(upTo: last),
-      barrier: broken.map { .broken(at: $0.place, in: files[$0.index]) })
+      barrier: broken.map { .broken(at: $0.lsn, in: files[$0.index]) })
   }
 
   /// The end of the last complete record.
@@ -61,7 +61,7 @@ extension RecoveryPath {
   }
 
   /// Where the records become invalid, although more is archived after them.
-  func breakOff() throws -> (index: Int, place: LogSequenceNumber)? {
+  func breakOff() throws -> (index: Int, lsn: LogSequenceNumber)? {
     for index in files.indices.dropLast() {
       try inventory.archive.repository.host.cancellation.check()
       if let stop = try inventory.log(files[index]).stop { return (index, stop) }
@@ -88,11 +88,11 @@ extension RecoveryPath {
     return nil
   }
 
-  private func latest(before place: LogSequenceNumber) throws -> Int64? {
-    guard let last = files.firstIndex(where: { $0.number(size) == size.number(of: place) }) else { return nil }
+  private func latest(before lsn: LogSequenceNumber) throws -> Int64? {
+    guard let last = files.firstIndex(where: { $0.number(size) == size.number(of: lsn) }) else { return nil }
     var near: Int64?
     try forEachEvent(in: last..<last + 1) { event in
-      guard event.place < place, case .transactionEnd(_, let time) = event else { return }
+      guard event.lsn < lsn, case .transactionEnd(_, let time) = event else { return }
       near = max(near ?? .min, time.microseconds)
     }
     return try near ?? latest(upTo: last - 1)

@@ -47,15 +47,15 @@ extension RecoveryPath {
   private func parseOpenRecord(
     _ index: Int, onDemand: @escaping (WALDemand) -> Void, onEvent: @escaping (WALEvent) -> Void
   ) throws {
-    guard let place = try log(index).openRecord, let number = files[index].number(size) else { return }
+    guard let lsn = try log(index).openRecord, let number = files[index].number(size) else { return }
     let archived = try inventory.archived(files[index])
     let header = try inventory.header(of: archived)
     let start = size.start(of: number)
-    guard place >= start, place.value - start.value < size.bytes else { return }
-    let page = (place.value - start.value) / UInt64(header.pageSize) * UInt64(header.pageSize)
+    guard lsn >= start, lsn.value - start.value < size.bytes else { return }
+    let page = (lsn.value - start.value) / UInt64(header.pageSize) * UInt64(header.pageSize)
     var parser = WALParser(
-      header, from: LogSequenceNumber(start.value + page), onDemand: { if $0.place == place { onDemand($0) } },
-      onEvent: { if $0.place == place { onEvent($0) } })
+      header, from: LogSequenceNumber(start.value + page), onDemand: { if $0.lsn == lsn { onDemand($0) } },
+      onEvent: { if $0.lsn == lsn { onEvent($0) } })
     let tail = try inventory.archive.read(page..<size.bytes, of: archived)
     let head = try inventory.archive.read(0..<Self.headBytes, of: inventory.archived(files[index + 1]))
     tail.withUnsafeBytes { parser.parse($0) }
@@ -74,15 +74,15 @@ extension RecoveryPath {
     for index in files.indices where index <= last {
       try inventory.archive.repository.host.cancellation.check()
       guard let noted = try log(index).demands else { continue }
-      found.tablespaces += noted.tablespaces.filter { $0.place >= start }
-      found.parameters += noted.parameters.filter { $0.place >= start }
+      found.tablespaces += noted.tablespaces.filter { $0.lsn >= start }
+      found.parameters += noted.parameters.filter { $0.lsn >= start }
       guard found.tablespaces.count + found.parameters.count <= Self.demandsMax else {
         throw EngineError(
           "the log of \(inventory.archive.source) up to \(files[index]) makes tablespaces and changes settings more than \(Self.demandsMax) times",
           hint: "Take a snapshot that was taken later, or restore one as it was captured, without --to-….")
       }
       guard noted.isOpen, index < last else { continue }
-      try parseOpenRecord(index, onDemand: { if $0.place >= start { found.add($0) } }, onEvent: { _ in })
+      try parseOpenRecord(index, onDemand: { if $0.lsn >= start { found.add($0) } }, onEvent: { _ in })
     }
     return found
   }

@@ -8,7 +8,7 @@ package enum RecoveryTarget: Hashable, Sendable {
   /// After the last transaction that ended at or before this time.
   case time(Timestamp)
   /// After the first record that begins at this position or later.
-  case place(LogSequenceNumber)
+  case lsn(LogSequenceNumber)
   /// A restore point, by the name given to `pg_create_restore_point`.
   case restorePoint(String)
   /// The end of the archived log.
@@ -18,7 +18,7 @@ package enum RecoveryTarget: Hashable, Sendable {
   package var text: String {
     switch self {
     case .time(let time): TimeText.exact(time)
-    case .place(let place): place.description
+    case .lsn(let lsn): lsn.description
     case .restorePoint(let name): "the restore point \"\(Path(name))\""
     case .end: "the end of the archive"
     }
@@ -28,7 +28,7 @@ package enum RecoveryTarget: Hashable, Sendable {
   var words: [String] {
     switch self {
     case .time(let time): ["--to-time", TimeText.exact(time)]
-    case .place(let place): ["--to-lsn", place.description]
+    case .lsn(let lsn): ["--to-lsn", lsn.description]
     case .restorePoint(let name): ["--to-name", name]
     case .end: ["--to-end"]
     }
@@ -38,7 +38,7 @@ package enum RecoveryTarget: Hashable, Sendable {
   var isOfAnyCluster: Bool {
     switch self {
     case .time, .restorePoint: true
-    case .place, .end: false
+    case .lsn, .end: false
     }
   }
 
@@ -57,7 +57,7 @@ package enum RecoveryTarget: Hashable, Sendable {
     case .time(let time):
       // Without the name of a time zone: PostgreSQL knows none while it reads its settings.
       ("recovery_target_time", TimeText.exact(time).replacing("T", with: " ").replacing("Z", with: "+00"))
-    case .place(let place): ("recovery_target_lsn", place.description)
+    case .lsn(let lsn): ("recovery_target_lsn", lsn.description)
     case .restorePoint(let name): ("recovery_target_name", name)
     case .end: nil
     }

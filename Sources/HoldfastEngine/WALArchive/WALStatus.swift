@@ -3,6 +3,7 @@ package import HoldfastModel
 package import HoldfastRepository
 internal import HoldfastSource
 internal import HoldfastSystem
+
 /// What is archived of each cluster's WAL, and how far recovery can reach with it.
 package struct WALStatus {
   package struct Gap: Sendable, Hashable {
@@ -133,8 +134,8 @@ package struct WALStatus {
       guard let reach = try path.reach(from: cluster.start) else { return }
       var (minimalFrom, brokenAt): (LogSequenceNumber?, LogSequenceNumber?) = (nil, nil)
       switch reach.barrier {
-      case .minimal(let parameters): minimalFrom = parameters.place
-      case .broken(let place, _): brokenAt = place
+      case .minimal(let parameters): minimalFrom = parameters.lsn
+      case .broken(let lsn, _): brokenAt = lsn
       case nil: break
       }
       let isWhole = reach.end >= cluster.stop

@@ -29,10 +29,10 @@ final class WALSurvey {
       case .transactionEnd(_, let time):
         transactions += 1
         latest = max(latest ?? .min, time.microseconds)
-      case .restorePoint(let place, let time, let name):
+      case .restorePoint(let lsn, let time, let name):
         guard points.count < pointsMax else { return isOverfull = true }
         points.append(
-          WALFacts.RestorePoint(name: Path(bytes: name).description, place: place, time: time.microseconds))
+          WALFacts.RestorePoint(name: Path(bytes: name).description, lsn: lsn, time: time.microseconds))
       }
     }
 

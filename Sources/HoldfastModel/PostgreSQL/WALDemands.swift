@@ -24,7 +24,7 @@ package struct WALDemands: Hashable, Sendable, Codable {
 /// in there.
 package struct WALTablespace: Hashable, Sendable, Codable {
   /// Where its record begins.
-  package var place: LogSequenceNumber
+  package var lsn: LogSequenceNumber
   /// Where the record before it begins: the last one at which a recovery that must not replay this one can end.
   package var previous: LogSequenceNumber
   /// The OID of the tablespace, as the names in `pg_tblspc` have it.
@@ -32,9 +32,14 @@ package struct WALTablespace: Hashable, Sendable, Codable {
   /// The absolute path of its directory, as bytes in hexadecimal, because it may contain any byte.
   package var location: String
 
-  package init(place: LogSequenceNumber, previous: LogSequenceNumber, oid: UInt32, location: [UInt8]) {
-    (self.place, self.previous, self.oid) = (place, previous, oid)
+  package init(lsn: LogSequenceNumber, previous: LogSequenceNumber, oid: UInt32, location: [UInt8]) {
+    (self.lsn, self.previous, self.oid) = (lsn, previous, oid)
     self.location = Hex.encode(location)
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case lsn = "place"
+    case previous, oid, location
   }
 
   /// The directory; empty when `location` is not hexadecimal.
@@ -44,7 +49,7 @@ package struct WALTablespace: Hashable, Sendable, Codable {
 /// Settings of the server that wrote the log, as it recorded them when they changed.
 package struct WALParameters: Hashable, Sendable, Codable {
   /// Where the record begins.
-  package var place: LogSequenceNumber
+  package var lsn: LogSequenceNumber
   /// Where the record before it begins: the last one at which a recovery that must not replay this one can end.
   package var previous: LogSequenceNumber
   /// `wal_level`; 0 is `minimal`.
@@ -59,9 +64,14 @@ package struct WALParameters: Hashable, Sendable, Codable {
   ]
 
   package init(
-    place: LogSequenceNumber, previous: LogSequenceNumber, level: Int32, minima: [String: Int32]
+    lsn: LogSequenceNumber, previous: LogSequenceNumber, level: Int32, minima: [String: Int32]
   ) {
-    (self.place, self.previous, self.level, self.minima) = (place, previous, level, minima)
+    (self.lsn, self.previous, self.level, self.minima) = (lsn, previous, level, minima)
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case lsn = "place"
+    case previous, level, minima
   }
 
   /// Whether the log after this record is incomplete: changes were made that are not in it, and no server replays it.

@@ -130,7 +130,7 @@ package struct WALSegmentSize: Hashable, Sendable {
   var numberMax: UInt64 { UInt64.max / bytes }
 
   /// The number of the segment that contains a position of the log.
-  package func number(of place: LogSequenceNumber) -> UInt64 { place.value / bytes }
+  package func number(of lsn: LogSequenceNumber) -> UInt64 { lsn.value / bytes }
 
   /// Where a segment begins.
   package func start(of number: UInt64) -> LogSequenceNumber { LogSequenceNumber(number &* bytes) }

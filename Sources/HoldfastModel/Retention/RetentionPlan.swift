@@ -145,9 +145,9 @@ package struct RetentionPlan: Hashable, Sendable {
   /// Keeps the parents of all kept snapshots. A parent is older than its child, so one pass from the newest down finds
   /// them all.
   private mutating func keepWhatKeptOnesBuildOn() {
-    let places = Dictionary(lines.indices.map { (lines[$0].candidate.id, $0) }) { $1 }
+    let indices = Dictionary(lines.indices.map { (lines[$0].candidate.id, $0) }) { $1 }
     for index in lines.indices.reversed() where lines[index].isKept {
-      guard let parent = lines[index].candidate.parent.flatMap({ places[$0] }), !lines[parent].isKept else { continue }
+      guard let parent = lines[index].candidate.parent.flatMap({ indices[$0] }), !lines[parent].isKept else { continue }
       keep(parent, .neededBy(lines[index].candidate.id))
     }
   }

@@ -18,7 +18,7 @@ package struct OtherDatabase {
   }
 
   let kind: Kind
-  let place: Path
+  let path: Path
   /// The files that a program locks or opens for writing when it opens the database, with their status when they were
   /// found.
   private var watched: [(path: Path, status: FileStatus)] = []
@@ -33,14 +33,14 @@ package struct OtherDatabase {
     case .mySQL:
       // A database that is captured through SQLite may have any name.
       guard !head.isSQLite else { return nil }
-      (kind, place, lock) = (.mySQL, suspect.path, nil)
+      (kind, path, lock) = (.mySQL, suspect.path, nil)
     case .lmdb:
       guard head.isLMDB else { return nil }
-      (kind, place, lock) = (.lmdb, suspect.path, Suspect.lock(ofLMDB: suspect.path))
+      (kind, path, lock) = (.lmdb, suspect.path, Suspect.lock(ofLMDB: suspect.path))
     case .logStructured:
       guard head.namesManifest, let directory = suspect.path.parent else { return nil }
       kind = Self.isRocksDB(directory, in: root, files: files) ? .rocksDB : .levelDB
-      (place, lock) = (directory, directory.appending("LOCK"))
+      (path, lock) = (directory, directory.appending("LOCK"))
     }
     watched = [(suspect.path, head.status)]
     if let lock, let status = try? files.statusIfPresent(of: lock, in: root), status.kind == .file {
@@ -81,12 +81,12 @@ package struct OtherDatabase {
   /// The files that show the database's state. Tables of RocksDB and LevelDB are not among them: once written they
   /// never change.
   func writtenFiles(in root: OpenFile, files: FileSystem) -> [Path] {
-    guard kind == .rocksDB || kind == .levelDB else { return [place] }
-    let written = Self.names(in: place, of: root, files: files).filter { name in
+    guard kind == .rocksDB || kind == .levelDB else { return [path] }
+    let written = Self.names(in: path, of: root, files: files).filter { name in
       name.elementsEqual(Array("CURRENT".utf8)) || name.starts(with: Array("MANIFEST-".utf8))
         || name.suffix(4).elementsEqual(Array(".log".utf8))
     }
-    return written.map { place.appending($0) }
+    return written.map { path.appending($0) }
   }
 }
 

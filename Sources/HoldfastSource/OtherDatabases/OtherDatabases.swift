@@ -8,7 +8,7 @@ package final class OtherDatabases {
   package struct InUse: Sendable, Equatable {
     package let kind: OtherDatabase.Kind
     /// Its directory, or its main file.
-    package let place: Path
+    package let path: Path
     /// A process that has it open; `nil` when nobody has any more.
     package let holder: FileHolder?
     /// The files that it writes repeatedly.
@@ -64,7 +64,7 @@ package final class OtherDatabases {
   }
 
   /// A database that was taken for unused although nobody could tell, because processes cannot be seen here.
-  package var untold: Path? { FileSystem.seesProcesses ? nil : atRest.first?.place }
+  package var untold: Path? { FileSystem.seesProcesses ? nil : atRest.first?.path }
 
   /// The databases that were unused at first and were opened since.
   package func openedMeanwhile() -> [InUse] {
@@ -77,7 +77,7 @@ package final class OtherDatabases {
 
   private func inUse(_ database: OtherDatabase, _ holder: FileHolder?) -> InUse {
     InUse(
-      kind: database.kind, place: database.place, holder: holder,
+      kind: database.kind, path: database.path, holder: holder,
       files: database.writtenFiles(in: root, files: files))
   }
 }

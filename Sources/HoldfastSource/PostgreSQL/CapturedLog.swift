@@ -54,7 +54,7 @@ struct CapturedLog {
         let first = LogSequenceNumber(start.value - start.value % segmentBytes + offset)
         parser = WALParser(header, from: first) { demand in
           guard case .tablespace(let tablespace) = demand, !tablespace.directory.isEmpty,
-            tablespace.place >= start
+            tablespace.lsn >= start
           else { return }
           effects.tablespaces.append(tablespace)
         } onEvent: { _ in

@@ -50,22 +50,22 @@ package struct PostgresCluster: Sendable {
   /// control file.
   /// - Parameter root: the root of the source.
   package init?(holding versionFile: Path, in source: OpenFile, files: FileSystem) throws(PostgresFailure) {
-    guard versionFile.lastComponent.elementsEqual(Self.versionFile.utf8), let place = versionFile.parent else {
+    guard versionFile.lastComponent.elementsEqual(Self.versionFile.utf8), let root = versionFile.parent else {
       return nil
     }
-    root = place
-    let controlFile = place.appending(ControlFile.path.bytes)
+    self.root = root
+    let controlFile = root.appending(ControlFile.path.bytes)
     let controlOwner: UInt32
     do throws(SystemError) {
       guard let status = try files.statusIfPresent(of: controlFile, in: source), status.kind == .file else {
         return nil
       }
       controlOwner = status.userID
-      directory = place.isEmpty ? try source.status() : try files.status(of: place, in: source)
+      directory = root.isEmpty ? try source.status() : try files.status(of: root, in: source)
     } catch {
-      throw Self.unsound(place, error)
+      throw Self.unsound(root, error)
     }
-    guard controlOwner == directory.userID else { throw .planted(place) }
+    guard controlOwner == directory.userID else { throw .planted(root) }
     do throws(SystemError) {
       let text = try files.openForCapture(versionFile, in: source).contents(max: 16)
       version = Int(String(decoding: text.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)) ?? 0
@@ -74,17 +74,17 @@ package struct PostgresCluster: Sendable {
         throw SystemError.unsound(controlFile)
       }
       control = found
-      postmaster = try PostmasterFile(below: place, in: source, files: files)
-      log = Self.log(of: place, in: source, files: files)
-      (tablespaces, innerTablespaces) = try Self.tablespaces(of: place, in: source, files: files)
+      postmaster = try PostmasterFile(below: root, in: source, files: files)
+      log = Self.log(of: root, in: source, files: files)
+      (tablespaces, innerTablespaces) = try Self.tablespaces(of: root, in: source, files: files)
     } catch {
-      throw Self.unsound(place, error)
+      throw Self.unsound(root, error)
     }
   }
 
-  private static func unsound(_ place: Path, _ error: SystemError) -> PostgresFailure {
+  private static func unsound(_ root: Path, _ error: SystemError) -> PostgresFailure {
     PostgresFailure(
-      "\(Self.place(of: place)) looks like a PostgreSQL cluster, and \(error.message)",
+      "\(Self.shown(root)) looks like a PostgreSQL cluster, and \(error.message)",
       hint: "Repair it, or leave it out with --exclude.")
   }
 
@@ -166,9 +166,9 @@ package struct PostgresCluster: Sendable {
   }
 
   /// The path for messages.
-  package var place: String { Self.place(of: root) }
+  package var shownPath: String { Self.shown(root) }
 
-  private static func place(of root: Path) -> String { root.isEmpty ? "the source" : root.description }
+  private static func shown(_ root: Path) -> String { root.isEmpty ? "the source" : root.description }
 
   /// The path within the cluster, as PostgreSQL knows it; `nil` for a path elsewhere.
   func relative(_ path: Path) -> Path? {
@@ -204,9 +204,9 @@ package struct PostgresFailure: OperatorError, Equatable {
     self.hint = hint
   }
 
-  static func planted(_ place: Path) -> PostgresFailure {
+  static func planted(_ root: Path) -> PostgresFailure {
     var failure = PostgresFailure(
-      "\(place.isEmpty ? "the source" : place.description) looks like a PostgreSQL cluster, and its control file belongs to another user than the directory",
+      "\(root.isEmpty ? "the source" : root.description) looks like a PostgreSQL cluster, and its control file belongs to another user than the directory",
       hint: "Remove it, or leave it out with --exclude.")
     failure.isPlanted = true
     return failure

@@ -83,7 +83,7 @@ struct PostgresServer {
     }
     guard let cluster = candidates.first(where: runs) else {
       throw PostgresFailure(
-        "the server that --postgres names does not run on \(candidates.map(\.place).joined(separator: ", nor on "))",
+        "the server that --postgres names does not run on \(candidates.map(\.shownPath).joined(separator: ", nor on "))",
         hint: "Name the server of this data directory: compare its port and socket with the file postmaster.pid there.")
     }
     if isElsewhere(than: cluster, files) { throw Self.isCopy(cluster) }
@@ -115,7 +115,7 @@ struct PostgresServer {
 
   static func isCopy(_ cluster: PostgresCluster) -> PostgresFailure {
     PostgresFailure(
-      "\(cluster.place) is a copy of the data directory that the server of --postgres runs on: what the server tells of a backup does not hold for it",
+      "\(cluster.shownPath) is a copy of the data directory that the server of --postgres runs on: what the server tells of a backup does not hold for it",
       hint: "Name the directory that the server runs on, or leave out --postgres to capture the copy as it lies.")
   }
 

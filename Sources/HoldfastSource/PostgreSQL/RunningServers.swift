@@ -52,8 +52,8 @@ package struct RunningServers: Sendable {
     guard let home = try? files.open(process.workingDirectoryPath, .directoryFollowingLinks),
       (try? files.statusIfPresent(of: ControlFile.path, in: home))?.kind == .file
     else { return }
-    let place = try? files.open(Path("/proc/\(process.number)"), .directory)
-    let name = place.flatMap { try? files.readSymbolicLink(Path("cwd"), in: $0) }
+    let entry = try? files.open(Path("/proc/\(process.number)"), .directory)
+    let name = entry.flatMap { try? files.readSymbolicLink(Path("cwd"), in: $0) }
     let data = name.map { Path(bytes: $0) } ?? process.workingDirectoryPath
     if let status = try? home.status() {
       uses[FileSystem.FileKey(status)] = Use(process: process.number, dataDirectory: data, isDataDirectory: true)
@@ -66,10 +66,10 @@ package struct RunningServers: Sendable {
       links += (0..<listing.count).map { tablespaces.appending(listing[$0]) }
     }
     for link in links {
-      guard let place = follow(link, in: home, of: process), let status = try? files.status(of: place, followLink: true)
+      guard let path = follow(link, in: home, of: process), let status = try? files.status(of: path, followLink: true)
       else { continue }
       uses[FileSystem.FileKey(status)] = part
-      addDirectories(in: place, part, depth: Self.depth)
+      addDirectories(in: path, part, depth: Self.depth)
     }
   }
 
@@ -81,10 +81,10 @@ package struct RunningServers: Sendable {
     return process.workingDirectoryPath.appending(link.bytes)
   }
 
-  private mutating func addDirectories(in place: Path, _ use: Use, depth: Int) {
-    guard let listing = try? files.open(place, .directoryFollowingLinks).listing() else { return }
+  private mutating func addDirectories(in directory: Path, _ use: Use, depth: Int) {
+    guard let listing = try? files.open(directory, .directoryFollowingLinks).listing() else { return }
     for index in 0..<listing.count {
-      let path = place.appending(listing[index])
+      let path = directory.appending(listing[index])
       guard let status = try? files.status(of: path), status.kind == .directory else { continue }
       uses[FileSystem.FileKey(status)] = use
       if depth > 1 { addDirectories(in: path, use, depth: depth - 1) }
@@ -107,7 +107,7 @@ package struct RunningServers: Sendable {
     // A process that we may not examine may be the server.
     guard let process = files.process(file.process) else { return .runs(process: file.process) }
     guard Self.isServer(process.name), !process.hasEnded else { return .none }
-    guard let place = process.workingDirectory else { return .runs(process: process.number) }
-    return place.isSameFile(as: directory) ? .runs(process: process.number) : .elsewhere(process: process.number)
+    guard let current = process.workingDirectory else { return .runs(process: process.number) }
+    return current.isSameFile(as: directory) ? .runs(process: process.number) : .elsewhere(process: process.number)
   }
 }

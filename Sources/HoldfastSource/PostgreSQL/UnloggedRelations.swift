@@ -28,9 +28,9 @@ package struct UnloggedRelations {
     for database in names(in: ["base"]) { look(in: ["base", database]) }
     let outer = cluster.tablespaces.map { [PostgresCluster.tablespaceLinks, $0.name] }
     let inner = cluster.innerTablespaces.map { PostgresCluster.parts(of: $0.location) }
-    for place in outer + inner {
-      for version in names(in: place) where version.hasPrefix("PG_") {
-        for database in names(in: place + [version]) { look(in: place + [version, database]) }
+    for tablespace in outer + inner {
+      for version in names(in: tablespace) where version.hasPrefix("PG_") {
+        for database in names(in: tablespace + [version]) { look(in: tablespace + [version, database]) }
       }
     }
   }
@@ -39,7 +39,7 @@ package struct UnloggedRelations {
   package func contains(_ path: Path) -> Bool {
     guard !relations.isEmpty, let parts = cluster.parts(of: path), let file = RelationFile(parts), file.fork != "init"
     else { return false }
-    return relations.contains(place(parts.dropLast() + [file.node]))
+    return relations.contains(self.path(parts.dropLast() + [file.node]))
   }
 
   private mutating func look(in directory: [String]) {
@@ -48,15 +48,15 @@ package struct UnloggedRelations {
       var parts = directory + [file.node]
       // A snapshot has such a tablespace in another directory.
       if parts[0] == PostgresCluster.tablespaceLinks { parts[0] = PostgresCluster.tablespaceDirectory }
-      relations.insert(place(parts))
+      relations.insert(self.path(parts))
     }
   }
 
-  private func place(_ parts: [String]) -> Path { parts.reduce(cluster.root) { $0.appending($1) } }
+  private func path(_ parts: [String]) -> Path { parts.reduce(cluster.root) { $0.appending($1) } }
 
   /// The names in a directory; none when it no longer exists.
   private mutating func names(in directory: [String]) -> [String] {
-    let path = place(directory)
+    let path = self.path(directory)
     do throws(SystemError) {
       let listing = try files.open(path, in: root, .directoryFollowingLinks).listing()
       return (0..<listing.count).map { String(decoding: listing[$0], as: UTF8.self) }

@@ -105,7 +105,7 @@ package struct WALParser {
     }
   }
 
-  private mutating func halt(_ place: LogSequenceNumber) { stop = place }
+  private mutating func halt(_ lsn: LogSequenceNumber) { stop = lsn }
 
   /// Takes the part of a page that belongs to a record from the pages before.
   /// - Returns: the offset of the next record; `nil` when the page is invalid.
@@ -158,18 +158,18 @@ package struct WALParser {
 
   /// - Returns: the offset of the next record; `nil` when the log ends here.
   private mutating func beginRecord(
-    _ page: UnsafeRawBufferPointer, at position: Int, _ place: LogSequenceNumber
+    _ page: UnsafeRawBufferPointer, at position: Int, _ lsn: LogSequenceNumber
   ) -> Int? {
     let total: UInt32 = page.littleEndian(at: position)
     guard total >= UInt32(WALRecordHead.count), total <= WALRecordHead.totalMax else {
-      halt(place)
+      halt(lsn)
       return nil
     }
-    pending = Pending(start: place, total: Int(total))
+    pending = Pending(start: lsn, total: Int(total))
     let here = min(Int(total), pageSize - position)
     let piece = UnsafeRawBufferPointer(rebasing: page[position..<position + here])
-    guard receive(piece, upTo: LogSequenceNumber(place.value + UInt64(here))) else {
-      halt(place)
+    guard receive(piece, upTo: LogSequenceNumber(lsn.value + UInt64(here))) else {
+      halt(lsn)
       return nil
     }
     return Self.aligned(position + here)

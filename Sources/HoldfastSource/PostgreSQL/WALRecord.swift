@@ -8,9 +8,9 @@ package enum WALEvent: Hashable, Sendable {
   case restorePoint(at: LogSequenceNumber, time: Timestamp, name: [UInt8])
 
   /// Where its record begins.
-  package var place: LogSequenceNumber {
+  package var lsn: LogSequenceNumber {
     switch self {
-    case .transactionEnd(let place, _), .restorePoint(let place, _, _): place
+    case .transactionEnd(let lsn, _), .restorePoint(let lsn, _, _): lsn
     }
   }
 
@@ -27,10 +27,10 @@ package enum WALDemand: Hashable, Sendable {
   case parameters(WALParameters)
 
   /// Where its record begins.
-  package var place: LogSequenceNumber {
+  package var lsn: LogSequenceNumber {
     switch self {
-    case .tablespace(let tablespace): tablespace.place
-    case .parameters(let parameters): parameters.place
+    case .tablespace(let tablespace): tablespace.lsn
+    case .parameters(let parameters): parameters.lsn
     }
   }
 }
@@ -101,14 +101,14 @@ enum WALRecordBody {
 
   /// - Parameter bytes: the record from its head on, as far as it was kept.
   /// - Returns: `nil` when the record has another layout.
-  static func event(_ bytes: UnsafeRawBufferPointer, _ head: WALRecordHead, at place: LogSequenceNumber) -> WALEvent? {
+  static func event(_ bytes: UnsafeRawBufferPointer, _ head: WALRecordHead, at lsn: LogSequenceNumber) -> WALEvent? {
     guard let data = ownData(bytes), data.count >= 8 else { return nil }
     let time = timestamp(data.littleEndian(at: 0))
     switch head.meaning {
-    case .transactionEnd: return .transactionEnd(at: place, time: time)
+    case .transactionEnd: return .transactionEnd(at: lsn, time: time)
     case .restorePoint:
       guard data.count >= 8 + nameCount else { return nil }
-      return .restorePoint(at: place, time: time, name: Array(data[8..<8 + nameCount].prefix { $0 != 0 }))
+      return .restorePoint(at: lsn, time: time, name: Array(data[8..<8 + nameCount].prefix { $0 != 0 }))
     case .parameterChange, .tablespace, .segmentSwitch, .databaseCopy, .other: return nil
     }
   }
@@ -116,7 +116,7 @@ enum WALRecordBody {
   /// - Parameter bytes: the record from its head on, as far as it was kept.
   /// - Returns: `nil` when the record has another layout.
   static func demand(
-    _ bytes: UnsafeRawBufferPointer, _ head: WALRecordHead, at place: LogSequenceNumber
+    _ bytes: UnsafeRawBufferPointer, _ head: WALRecordHead, at lsn: LogSequenceNumber
   ) -> WALDemand? {
     guard let data = ownData(bytes) else { return nil }
     switch head.meaning {
@@ -127,14 +127,14 @@ enum WALRecordBody {
       let values = names.indices.map { data.littleEndian(at: 4 * $0) as Int32 }
       return .parameters(
         WALParameters(
-          place: place, previous: head.previous, level: data.littleEndian(at: 4 * values.count),
+          lsn: lsn, previous: head.previous, level: data.littleEndian(at: 4 * values.count),
           minima: Dictionary(uniqueKeysWithValues: zip(names, values))))
     case .tablespace:
       // `xl_tblspc_create_rec`: an OID, and a path that ends with a zero byte.
       guard data.count >= 5 else { return nil }
       return .tablespace(
         WALTablespace(
-          place: place, previous: head.previous, oid: data.littleEndian(at: 0),
+          lsn: lsn, previous: head.previous, oid: data.littleEndian(at: 0),
           location: Array(data.dropFirst(4).prefix { $0 != 0 })))
     case .transactionEnd, .restorePoint, .segmentSwitch, .databaseCopy, .other: return nil
     }

@@ -66,17 +66,17 @@ extension OpenFile {
   package func listing() throws(SystemError) -> DirectoryListing {
     try probe?.willPerform(.list, path)
     let copy = holdfast_openat(descriptor, ".", O_RDONLY | holdfast_o_directory | O_CLOEXEC, 0)
-    guard copy >= 0 else { throw .last("list", place) }
+    guard copy >= 0 else { throw .last("list", fullPath) }
     guard let stream = fdopendir(copy) else {
       _ = Glibc.close(copy)
-      throw .last("list", place)
+      throw .last("list", fullPath)
     }
     defer { closedir(stream) }
     var listing = DirectoryListing()
     while true {
       errno = 0
       guard let entry = readdir(stream) else {
-        guard errno == 0 else { throw .last("list", place) }
+        guard errno == 0 else { throw .last("list", fullPath) }
         break
       }
       let room = Int(entry.pointee.d_reclen)

@@ -87,7 +87,7 @@ struct ExclusiveRename {
     var tries = 1
     while try !folder.lock(exclusively: true, wait: false) {
       // Anybody who may read the directory can hold its lock, so the wait is limited.
-      guard tries < Self.triesMax else { throw SystemError("lock", folder.place, code: EWOULDBLOCK) }
+      guard tries < Self.triesMax else { throw SystemError("lock", folder.fullPath, code: EWOULDBLOCK) }
       tries += 1
       Pause.briefly()
     }
@@ -101,9 +101,9 @@ struct ExclusiveRename {
     try files.rename(path, in: directory, to: newPath, in: newDirectory, by: renameat)
   }
 
-  /// The error as one of the rename, not of the system call that was used in its place.
+  /// The error as one of the rename, not of the system call that was used in its fullPath.
   private func renaming(_ error: SystemError) -> SystemError {
-    SystemError("rename", directory?.place(of: path) ?? path, code: error.code)
+    SystemError("rename", directory?.fullPath(of: path) ?? path, code: error.code)
   }
 }
 

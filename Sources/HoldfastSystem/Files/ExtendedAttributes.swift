@@ -6,7 +6,7 @@ package import HoldfastModel
 extension OpenFile {
   /// All attributes, sorted by name; empty on a file system without attributes.
   package func extendedAttributes() throws(SystemError) -> [ExtendedAttribute] {
-    try ExtendedAttributes.read(place) { list, size in
+    try ExtendedAttributes.read(fullPath) { list, size in
       flistxattr(descriptor, list, size)
     } get: { name, value, size in
       fgetxattr(descriptor, name, value, size)
@@ -48,9 +48,9 @@ extension FileSystem {
       return try extendedAttributes(of: Path("/proc/self/fd/\(directory.descriptor)").appending(name.bytes))
     } catch {
       guard error.isNotFound, !Self.seesProcesses else {
-        throw SystemError(error.action, directory.place(of: name), code: error.code)
+        throw SystemError(error.action, directory.fullPath(of: name), code: error.code)
       }
-      return try extendedAttributes(of: directory.place(of: name))
+      return try extendedAttributes(of: directory.fullPath(of: name))
     }
   }
 }

@@ -46,7 +46,7 @@ package struct FileReference: AttributeHolder, Sendable {
   package func extendedAttributes() throws(SystemError) -> [ExtendedAttribute] {
     let descriptor = file.descriptor
     do throws(SystemError) {
-      return try ExtendedAttributes.read(file.place) { list, size in
+      return try ExtendedAttributes.read(file.fullPath) { list, size in
         holdfast_reference_list_attributes(descriptor, list, size)
       } get: { name, value, size in
         holdfast_reference_get_attribute(descriptor, name, value, size)

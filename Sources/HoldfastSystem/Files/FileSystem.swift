@@ -18,16 +18,16 @@ package struct FileSystem: Sendable {
     _ operation: Operation, _ action: String, _ path: Path, in directory: OpenFile? = nil,
     newPath: @autoclosure () -> Path? = nil, _ call: (UnsafePointer<CChar>) -> Int32
   ) throws(SystemError) -> Int32 {
-    try probe?.willPerform(operation, path, in: directory?.place ?? .root)
+    try probe?.willPerform(operation, path, in: directory?.fullPath ?? .root)
     let result = try path.withCString { (text) throws(SystemError) -> Int32 in
       while true {
         let result = call(text)
         if result >= 0 { return result }
         let code = errno
-        guard code == EINTR else { throw SystemError(action, directory?.place(of: path) ?? path, code: code) }
+        guard code == EINTR else { throw SystemError(action, directory?.fullPath(of: path) ?? path, code: code) }
       }
     }
-    probe?.didPerform(operation, path, newPath: newPath(), in: directory?.place ?? .root)
+    probe?.didPerform(operation, path, newPath: newPath(), in: directory?.fullPath ?? .root)
     return result
   }
 
@@ -220,7 +220,7 @@ package struct FileSystem: Sendable {
     let from = directory?.descriptor ?? AT_FDCWD
     let to = newDirectory?.descriptor ?? AT_FDCWD
     _ = try perform(
-      .rename, "rename", path, in: directory, newPath: newDirectory?.place(of: newPath) ?? newPath
+      .rename, "rename", path, in: directory, newPath: newDirectory?.fullPath(of: newPath) ?? newPath
     ) { old in
       newPath.withCString { new in call(from, old, to, new) }
     }

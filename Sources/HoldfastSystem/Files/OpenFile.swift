@@ -21,14 +21,14 @@ package final class OpenFile: Sendable {
     self.cacheUse = cacheUse
     self.descriptor = descriptor
     self.path = path
-    self.directory = directory?.place ?? .root
+    self.directory = directory?.fullPath ?? .root
     self.probe = probe
   }
 
   /// Its path, with that of the directory in which it was opened, for messages.
-  package var place: Path { path.isEmpty ? directory : directory.appending(path.bytes) }
+  package var fullPath: Path { path.isEmpty ? directory : directory.appending(path.bytes) }
 
-  func place(of entry: Path) -> Path { entry.isEmpty ? place : place.appending(entry.bytes) }
+  func fullPath(of entry: Path) -> Path { entry.isEmpty ? fullPath : fullPath.appending(entry.bytes) }
 
   deinit {
     _ = Glibc.close(descriptor)
@@ -45,7 +45,7 @@ package final class OpenFile: Sendable {
         return result
       }
       let code = errno
-      guard code == EINTR else { throw SystemError(action, place, code: code) }
+      guard code == EINTR else { throw SystemError(action, fullPath, code: code) }
     }
   }
 
