@@ -66,7 +66,7 @@ struct RepositoryOptions: ParsableArguments {
 extension RepositoryContext {
   /// Opens it; warnings go to standard error.
   func open(limit: RateLimit? = nil, olderCopy: Bool = false) throws -> Repository {
-    try open(limit: limit, olderCopy: olderCopy) { Console.error("holdfast: WARNING: \($0)") }
+    try open(limit: limit, olderCopy: olderCopy) { Console.warn($0) }
   }
 }
 

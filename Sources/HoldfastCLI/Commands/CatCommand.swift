@@ -26,7 +26,7 @@ struct CatCommand: ParsableCommand {
     let repository = try place.context(machine, identity: identity, asks: true, of: source.name).open(
       olderCopy: copy.olderCopy)
     let chosen = try SnapshotSelector(snapshot, source: source.name).choose(in: repository) {
-      Console.error("holdfast: WARNING: \($0.message)")
+      Console.warn($0.message)
     }
     let output = try machine.host.files.duplicate(descriptor: 1, name: "standard output")
     let consistency = try Cat(repository: repository).write(PathArgument.entryPath(path), of: chosen, to: output)

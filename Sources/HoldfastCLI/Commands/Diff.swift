@@ -31,7 +31,7 @@ struct Diff: ParsableCommand {
     let machine = place.machine()
     let repository = try place.context(machine, identity: identity, asks: true, of: source.name).open(
       olderCopy: copy.olderCopy)
-    let warn: (any OperatorError) -> Void = { Console.error("holdfast: WARNING: \($0.message)") }
+    let warn: (any OperatorError) -> Void = { Console.warn($0.message) }
     let before = try SnapshotSelector(older, source: source.name).choose(in: repository, onDamage: warn)
     let after = try SnapshotSelector(newer, source: source.name).choose(in: repository, onDamage: warn)
     var counts: [Difference.Kind: UInt64] = [:]

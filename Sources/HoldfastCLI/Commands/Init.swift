@@ -62,7 +62,7 @@ struct Init: ParsableCommand {
     let sealing = made.map { makeSealing(to: recipients, by: $0.key, context) }
     let repository = try Repository.create(
       in: store, host: context.machine.host, sealing: sealing, memory: memory
-    ) { Console.error("holdfast: WARNING: \($0)") }
+    ) { Console.warn($0) }
     try show(repository, key: made.map { ($0.path, $0.isNew) })
   }
 

@@ -50,10 +50,6 @@ struct ListCommand: ParsableCommand {
     } else {
       SnapshotTree(snapshots, noted).lines.forEach(Console.output)
     }
-    for finding in damage { Console.error("holdfast: \(finding.message)") }
-    if !damage.isEmpty {
-      Console.error("HINT: Run `holdfast verify --data` to see what can still be restored.")
-      throw Outcome(status: .dataLoss)
-    }
+    try Outcome.end(damage, hint: "Run `holdfast verify --data` to see what can still be restored.")
   }
 }

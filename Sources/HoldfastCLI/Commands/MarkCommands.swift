@@ -20,7 +20,7 @@ struct MarkOptions: ParsableArguments {
   func open() throws -> (repository: Repository, snapshot: Snapshot) {
     let repository = try place.context(place.machine(), writer: writer, of: source.name).open()
     let chosen = try SnapshotSelector(snapshot, source: source.name).choose(in: repository) {
-      Console.error("holdfast: WARNING: \($0.message)")
+      Console.warn($0.message)
     }
     return (repository, chosen)
   }

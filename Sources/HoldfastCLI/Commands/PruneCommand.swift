@@ -135,9 +135,7 @@ struct PruneCommand: ParsableCommand {
     for warning in report.sources.flatMap(\.warnings) {
       watch.tellAndRecord(Notice(.warning, warning), as: warning)
     }
-    for refusal in report.sources.compactMap(\.refusal) {
-      Console.error("holdfast: \(refusal.message)" + (refusal.hint.map { "\nHINT: " + $0 } ?? ""))
-    }
+    for refusal in report.sources.compactMap(\.refusal) { watch.tell(refusal) }
     try Outcome.end(report.exitStatus)
   }
 }

@@ -28,7 +28,7 @@ struct Show: ParsableCommand {
     let repository = try place.context(machine, identity: identity, asks: true, of: source.name).open(
       olderCopy: copy.olderCopy)
     let chosen = try SnapshotSelector(snapshot, source: source.name).choose(in: repository) {
-      Console.error("holdfast: WARNING: \($0.message)")
+      Console.warn($0.message)
     }
     let noted = try repository.notes(of: chosen.sourceName).notes[chosen]
     if output.json {

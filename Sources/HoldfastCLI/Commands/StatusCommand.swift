@@ -125,7 +125,7 @@ struct StatusCommand: ParsableCommand {
       StatusText.lines(statuses, location: location).forEach(Console.output)
     }
     let status = judge(statuses)
-    if status == .dataLoss { Console.error("HINT: Run `holdfast verify --data` to see what can still be restored.") }
+    if status == .dataLoss { Console.hint("Run `holdfast verify --data` to see what can still be restored.") }
     do {
       try writeMetrics(found, machine)
     } catch let error as any OperatorError where status != .done {

@@ -134,19 +134,19 @@ struct VerifyCommand: ParsableCommand {
     }
     if !report.unreadable.isEmpty || report.snapshots.contains(where: { !$0.isSound }) {
       let sound = report.snapshots.filter(\.isSound)
-      Console.error(
+      Console.hint(
         sound.isEmpty
-          ? "HINT: No snapshot is sound. Take a new one at once: `holdfast backup SOURCE --full`."
-          : "HINT: \(Amount.count(UInt64(sound.count), "snapshot is", "snapshots are")) sound, the newest \(sound.last?.snapshot.id.short ?? ""). Take a new full: `holdfast backup SOURCE --full`."
+          ? "No snapshot is sound. Take a new one at once: `holdfast backup SOURCE --full`."
+          : "\(Amount.count(UInt64(sound.count), "snapshot is", "snapshots are")) sound, the newest \(sound.last?.snapshot.id.short ?? ""). Take a new full: `holdfast backup SOURCE --full`."
       )
     }
     let findings = report.logs.flatMap(\.findings)
     if findings.contains(where: { $0.costsData || $0.isGap }) {
-      Console.error(
-        "HINT: Recovery reaches no further than a sound log: take a snapshot now. `holdfast wal status` shows how far.")
+      Console.hint(
+        "Recovery reaches no further than a sound log: take a snapshot now. `holdfast wal status` shows how far.")
     }
     if findings.contains(where: { !$0.costsData && !$0.isGap }) {
-      Console.error("HINT: Where another copy is sound nothing is lost: `holdfast prune` removes the damaged one.")
+      Console.hint("Where another copy is sound nothing is lost: `holdfast prune` removes the damaged one.")
     }
     guard !output.json, !output.quiet else { return }
     showLogs(report)

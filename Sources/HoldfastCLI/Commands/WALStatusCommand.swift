@@ -29,10 +29,6 @@ struct WALStatusCommand: ParsableCommand {
     } else {
       logs.flatMap { LogText.lines(of: $0) }.forEach(Console.output)
     }
-    for finding in damage { Console.error("holdfast: \(finding.message)") }
-    if !damage.isEmpty {
-      Console.error("HINT: Run `holdfast verify --data` to see everything that is damaged.")
-      throw Outcome(status: .dataLoss)
-    }
+    try Outcome.end(damage, hint: "Run `holdfast verify --data` to see everything that is damaged.")
   }
 }

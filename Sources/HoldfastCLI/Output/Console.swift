@@ -25,6 +25,13 @@ enum Console {
   }
 
   static func error(_ text: String) { _ = write(text + "\n", to: STDERR_FILENO) }
+
+  /// Something that the operator should know, though the command goes on.
+  static func warn(_ text: String) { error("holdfast: WARNING: " + text) }
+
+  /// What to do next, as a sentence.
+  static func hint(_ text: String) { error("HINT: " + text) }
+
   static func errorFragment(_ text: String) { _ = write(text, to: STDERR_FILENO) }
 
   static var isErrorTerminal: Bool { isatty(STDERR_FILENO) == 1 }

@@ -21,7 +21,7 @@ final class ConsoleObserver: SourceRunObserver {
     case .anomaly: Console.error("holdfast: \(source)ANOMALY: \(notice.text)")
     case .damage: Console.error("holdfast: \(source)DAMAGED: \(notice.text)")
     case .refusal: Console.error("holdfast: \(source)\(notice.text)")
-    case .hint: Console.error("HINT: \(notice.text)")
+    case .hint: Console.hint(notice.text)
     }
   }
 
@@ -62,5 +62,15 @@ extension OutputOptions {
   func watch(_ command: RunCommand, _ machine: MachineContext, isDryRun: Bool = false) -> RunWatch {
     RunWatch(
       command, machine, notices: observer(machine), isDryRun: isDryRun, notifying: NotificationHistory())
+  }
+}
+
+extension Outcome {
+  /// Names what is damaged, and ends a command that has found something; returns normally where nothing is.
+  static func end(_ damage: [DamageError], hint: String) throws {
+    guard !damage.isEmpty else { return }
+    for finding in damage { Console.error("holdfast: \(finding.message)") }
+    Console.hint(hint)
+    throw Outcome(status: .dataLoss)
   }
 }

@@ -133,6 +133,15 @@ extension RunWatch {
   }
 }
 
+extension RunWatch {
+  /// Says why nothing was removed of a source.
+  /// - Parameter source: where the run is about one of several.
+  package func tell(_ refusal: Prune.Refusal, of source: SourceName? = nil) {
+    tell(Notice(.refusal, refusal.message, of: source))
+    if let hint = refusal.hint { tell(Notice(.hint, hint)) }
+  }
+}
+
 extension Backup.Options {
   /// The name of the source when nobody chose one.
   package func sourceName(_ host: Host) -> SourceName {

@@ -174,8 +174,7 @@ package struct SourceRun {
     }
     if let refusal = report.sources.compactMap(\.refusal).first {
       guard refusal.exitStatus != .locked else { return outcome(.locked, refusal.message) }
-      watch.tell(Notice(.refusal, refusal.message, of: source.name))
-      if let hint = refusal.hint { watch.tell(Notice(.hint, hint)) }
+      watch.tell(refusal, of: source.name)
       return outcome(report.exitStatus, "removed nothing")
     }
     let actions = report.sources.flatMap(\.lines).map(\.action)
