@@ -68,7 +68,8 @@ import Testing
       unitWords(values, expands: false).map { Array($0.utf8) } == words.map { Array("X=\($0)".utf8) }, "seed \(seed)")
   }
 
-  /// What cron makes of a command (crontab(5)), with a version of it that takes one of two backslashes and one that does not.
+  /// What cron makes of a command (crontab(5)), with a version of it that takes one of two backslashes and one that
+  /// does not.
   private func unescapedByCron(_ text: String, halvesBackslashes: Bool) -> String? {
     var result = String.UnicodeScalarView()
     var rest = Array(text.unicodeScalars)[...]
