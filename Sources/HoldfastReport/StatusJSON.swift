@@ -23,9 +23,8 @@ package struct StatusJSON: Encodable {
 
   package init(_ statuses: [SourceStatus], _ objectives: Objectives, location: String) {
     self.location = location
-    let isMet = statuses.allSatisfy(\.missed.isEmpty) && !(statuses.isEmpty && objectives.maxAge != nil)
-    let isJudged = !objectives.isEmpty || statuses.contains { !$0.objectives.isEmpty }
-    met = Known(isJudged ? isMet : nil)
+    let verdict = StatusVerdict(statuses, objectives)
+    met = Known(verdict.isJudged ? !verdict.isMissed : nil)
     sources = statuses.map { Source($0) }
   }
 

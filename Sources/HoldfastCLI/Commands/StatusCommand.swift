@@ -124,7 +124,7 @@ struct StatusCommand: ParsableCommand {
     } else {
       StatusText.lines(statuses, location: location).forEach(Console.output)
     }
-    let status = judge(statuses)
+    let status = StatusVerdict(statuses, objectives).exitStatus
     if status == .dataLoss { Console.hint("Run `holdfast verify --data` to see what can still be restored.") }
     do {
       try writeMetrics(found, machine)
@@ -133,14 +133,6 @@ struct StatusCommand: ParsableCommand {
       Console.error("holdfast: \(error)")
     }
     return status
-  }
-
-  private func judge(_ statuses: [SourceStatus]) -> ExitStatus {
-    if statuses.contains(where: { !$0.damage.isEmpty || $0.standingDamage != nil || $0.restorable < $0.snapshots }) {
-      return .dataLoss
-    }
-    let isMissed = statuses.contains { !$0.missed.isEmpty } || (statuses.isEmpty && objectives.maxAge != nil)
-    return isMissed ? .objectiveMissed : .done
   }
 }
 
