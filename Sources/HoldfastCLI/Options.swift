@@ -1,5 +1,4 @@
 internal import ArgumentParser
-internal import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastOperations
 internal import HoldfastRepository

@@ -1,6 +1,5 @@
 internal import Glibc
 internal import HoldfastArchive
-internal import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastOperations
 internal import HoldfastSystem

@@ -1,7 +1,6 @@
 internal import ArgumentParser
 internal import HoldfastArchive
 internal import HoldfastCodec
-internal import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastOperations
 internal import HoldfastReport

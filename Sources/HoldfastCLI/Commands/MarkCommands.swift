@@ -1,6 +1,5 @@
 internal import ArgumentParser
 internal import HoldfastArchive
-internal import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastOperations
 internal import HoldfastReport

@@ -1,6 +1,5 @@
 internal import ArgumentParser
 internal import HoldfastConfiguration
-internal import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastOperations
 internal import HoldfastReport

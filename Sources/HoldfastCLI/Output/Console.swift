@@ -1,5 +1,4 @@
 internal import Glibc
-internal import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastReport
 internal import HoldfastSystem

@@ -1,6 +1,5 @@
 internal import HoldfastCodec
 package import HoldfastConfiguration
-internal import HoldfastEngine
 package import HoldfastModel
 package import HoldfastRepository
 package import HoldfastSystem

@@ -1,4 +1,3 @@
-internal import HoldfastEngine
 package import HoldfastModel
 
 /// The environment of a process as a value: variables, user, current directory, name of the machine. Code that has one

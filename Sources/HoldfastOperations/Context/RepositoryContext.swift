@@ -1,5 +1,4 @@
 package import HoldfastConfiguration
-internal import HoldfastEngine
 package import HoldfastModel
 package import HoldfastRepository
 package import HoldfastStore

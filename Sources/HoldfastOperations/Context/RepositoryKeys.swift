@@ -1,7 +1,6 @@
 internal import HoldfastArchive
 package import HoldfastCodec
 package import HoldfastConfiguration
-internal import HoldfastEngine
 package import HoldfastModel
 package import HoldfastRepository
 internal import HoldfastSystem

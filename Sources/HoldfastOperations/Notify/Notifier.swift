@@ -1,5 +1,4 @@
 package import HoldfastArchive
-internal import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastRepository
 internal import HoldfastSystem

@@ -1,5 +1,4 @@
 package import HoldfastArchive
-internal import HoldfastEngine
 package import HoldfastModel
 package import HoldfastRepository
 internal import HoldfastSystem

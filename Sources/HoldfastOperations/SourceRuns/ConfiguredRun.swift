@@ -1,6 +1,5 @@
 package import HoldfastArchive
 package import HoldfastConfiguration
-internal import HoldfastEngine
 package import HoldfastModel
 internal import HoldfastSystem
 
