@@ -3,16 +3,16 @@ package import HoldfastModel
 /// A mistake in a configuration.
 package struct Mistake: Error, Hashable, Sendable, CustomStringConvertible {
   /// `nil` when the mistake is not in a file, but for example in an environment variable.
-  package let place: Place?
+  package let position: FilePosition?
   package let message: String
   package let hint: String?
 
-  package init(_ place: Place?, _ message: String, hint: String?) {
-    (self.place, self.message, self.hint) = (place, message, hint)
+  package init(_ position: FilePosition?, _ message: String, hint: String?) {
+    (self.position, self.message, self.hint) = (position, message, hint)
   }
 
   package var description: String {
-    let line = place.map { "\($0): \(message)" } ?? message
+    let line = position.map { "\($0): \(message)" } ?? message
     return hint.map { line + "\nHINT: " + $0 } ?? line
   }
 }
@@ -50,11 +50,11 @@ package struct MissingConfiguration: OperatorError, Equatable {
 
   /// - Parameters:
   ///   - what: what it is needed for: `sources to back up`.
-  ///   - place: where it would be read.
-  package init(for what: String, in place: Path) {
+  ///   - path: where it would be read.
+  package init(for what: String, in path: Path) {
     message = "there is no configuration that names \(what)"
     hint = """
-      Write one into \(place) (`holdfast config example` shows everything that can stand there):
+      Write one into \(path) (`holdfast config example` shows everything that can stand there):
       repositories:
         shop: {path: /backup/shop}
       sources:
@@ -92,6 +92,6 @@ extension Mistake {
   }
 
   fileprivate var sortKey: some Comparable {
-    Key(file: place?.file ?? .root, line: place?.line ?? 0, column: place?.column ?? 0)
+    Key(file: position?.file ?? .root, line: position?.line ?? 0, column: position?.column ?? 0)
   }
 }

@@ -53,7 +53,8 @@ package struct ConfigurationLocation: Sendable {
       } else if name.hasSuffix(".yml") {
         mistakes.append(
           Mistake(
-            Place(path, line: 1, column: 1), "this file is not read: its name does not end in .yaml", hint: "Rename it."
+            FilePosition(path, line: 1, column: 1), "this file is not read: its name does not end in .yaml",
+            hint: "Rename it."
           ))
       }
     }
@@ -153,6 +154,6 @@ struct ConfigurationFile {
   }
 
   private func mistake(_ message: String, hint: String) -> Mistake {
-    Mistake(Place(path, line: 1, column: 1), message, hint: hint)
+    Mistake(FilePosition(path, line: 1, column: 1), message, hint: hint)
   }
 }

@@ -64,15 +64,15 @@ package struct ConfigurationLoader {
     let (node, duplicates) = try YAMLReader.read(bytes, of: path)
     guard let node, !node.isEmpty else {
       throw Mistake(
-        Place(path, line: 1, column: 1), "the file is empty",
+        FilePosition(path, line: 1, column: 1), "the file is empty",
         hint: "Write something into it (`holdfast config example`), or remove it.")
     }
     return (node, duplicates)
   }
 
   private func secretMistakes(_ settings: Settings, _ findings: Findings) -> [Mistake] {
-    func place(_ repository: RepositorySettings, _ key: String) -> Place? {
-      findings.entries[[Schema.repositories, repository.name, key]]?.place
+    func position(_ repository: RepositorySettings, _ key: String) -> FilePosition? {
+      findings.entries[[Schema.repositories, repository.name, key]]?.position
     }
     var named: [SecretFile] = []
     for repository in settings.repositories {
@@ -82,12 +82,12 @@ package struct ConfigurationLoader {
           path, key in
           path.map { ($0, key) }
         }
-      named += files.map { SecretFile(path: $0.0, place: place(repository, $0.1)) }
+      named += files.map { SecretFile(path: $0.0, position: position(repository, $0.1)) }
     }
     for notification in settings.notifications {
       switch notification.target {
       case .ping(let secret), .webhook(let secret):
-        if case .file(let path) = secret.origin { named.append(SecretFile(path: path, place: secret.place)) }
+        if case .file(let path) = secret.origin { named.append(SecretFile(path: path, position: secret.position)) }
       case .command: break
       }
     }

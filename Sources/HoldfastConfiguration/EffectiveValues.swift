@@ -19,7 +19,7 @@ struct EffectiveValues {
   let flags: FlagValues
   /// The value of an environment variable; `nil` where it is not set.
   let environment: (String) -> String?
-  /// The value that the files have for a key, with its place.
+  /// The value that the files have for a key, with its position.
   let entry: ([String], KeyRule) -> Findings.Entry?
 
   /// The value of one key.
@@ -46,7 +46,7 @@ struct EffectiveValues {
   }
 
   private func file(_ way: [String], _ rule: KeyRule) -> Found? {
-    entry(way, rule).map { ($0.texts, .file($0.place)) }
+    entry(way, rule).map { ($0.texts, .file($0.position)) }
   }
 
   private func initial(_ rule: KeyRule) -> Found? { rule.initial.map { ([$0], .initial) } }

@@ -10,18 +10,18 @@ package struct Secret: Hashable, Sendable {
 
   package let origin: Origin
   /// The position in the configuration; `nil` when it is not from a file.
-  package let place: Place?
+  package let position: FilePosition?
 
   /// The secret itself: one line, without white space at its ends.
   package func read(_ files: FileSystem) throws(Mistake) -> String {
     switch origin {
     case .text(let text): return text
     case .file(let path):
-      let file = SecretFile(path: path, place: place)
+      let file = SecretFile(path: path, position: position)
       let bytes = try file.read(files)
       let lines = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isWhitespace)
       guard lines.count == 1, String(validating: bytes, as: UTF8.self) != nil else {
-        throw Mistake(place, "\(path) does not hold one line", hint: "Put the secret into it, and nothing else.")
+        throw Mistake(position, "\(path) does not hold one line", hint: "Put the secret into it, and nothing else.")
       }
       return String(lines[0])
     }
@@ -34,7 +34,7 @@ struct SecretFile {
   private static let othersMask: UInt32 = 0o077
 
   let path: Path
-  let place: Place?
+  let position: FilePosition?
 
   /// - Throws: what is wrong with the file, at the position where it is named.
   func check(_ files: FileSystem) throws(Mistake) { _ = try open(files) }
@@ -44,7 +44,7 @@ struct SecretFile {
     do throws(SystemError) {
       return try file.contents(max: Self.bytesMax)
     } catch {
-      throw Mistake(place, error.message, hint: error.hint)
+      throw Mistake(position, error.message, hint: error.hint)
     }
   }
 
@@ -56,20 +56,20 @@ struct SecretFile {
       status = try file.status()
     } catch {
       throw Mistake(
-        place, error.isNotFound ? "there is no file \(path)" : error.message,
+        position, error.isNotFound ? "there is no file \(path)" : error.message,
         hint: error.isNotFound ? "Make it, with mode 0600, or name another one." : error.hint)
     }
     guard status.kind == .file else {
-      throw Mistake(place, "\(path) is no file", hint: "Name the file that holds the secret.")
+      throw Mistake(position, "\(path) is no file", hint: "Name the file that holds the secret.")
     }
     guard status.mode & Self.othersMask == 0 else {
       throw Mistake(
-        place, "the file \(path) can be used by others (mode 0\(String(status.mode, radix: 8)))",
+        position, "the file \(path) can be used by others (mode 0\(String(status.mode, radix: 8)))",
         hint: "Run `chmod 600 \(path)`, and think about who may have read it.")
     }
     guard status.userID == 0 || status.userID == UserID.own else {
       throw Mistake(
-        place, "the file \(path) belongs to another user (\(status.userID))",
+        position, "the file \(path) belongs to another user (\(status.userID))",
         hint: "Run as that user, or use a copy that belongs to the one you are (\(UserID.own)).")
     }
     return file

@@ -60,7 +60,7 @@ struct SettingsBuilder {
   private mutating func text(_ rules: [KeyRule], _ way: [String]) -> String? { texts(rules, way)?.last }
 
   private mutating func note(_ way: [String], _ message: String, hint: String) {
-    mistakes.append(Mistake(findings.sections[way] ?? findings.entries[way]?.place, message, hint: hint))
+    mistakes.append(Mistake(findings.sections[way] ?? findings.entries[way]?.position, message, hint: hint))
   }
 
   /// Which of several keys are in a map.
@@ -136,7 +136,7 @@ struct SettingsBuilder {
       let near = EditDistance.nearest(to: named, in: known).map { "Did you mean \($0)?" }
       mistakes.append(
         Mistake(
-          entry.place, "there is no repository \(named) for \(source)",
+          entry.position, "there is no repository \(named) for \(source)",
           hint: near
             ?? (known.isEmpty
               ? "Name it below repositories, with its path." : "There can be \(known.joined(separator: ", ")).")))
@@ -197,10 +197,11 @@ struct SettingsBuilder {
     guard policy.isEmpty else { return policy }
     // A policy that would keep next to nothing is a mistake; it does not mean that nothing is pruned.
     let ways = [way + ["keep"], [Schema.defaults, "keep"]]
-    if let place = ways.compactMap({ findings.sections[$0] }).first, ways.allSatisfy({ !findings.faulty.contains($0) })
+    if let position = ways.compactMap({ findings.sections[$0] }).first,
+      ways.allSatisfy({ !findings.faulty.contains($0) })
     {
       let mistake = Mistake(
-        place, "keep says nothing that is to be kept",
+        position, "keep says nothing that is to be kept",
         hint: "Say at least one of last, daily and the like, or leave keep out.")
       if !mistakes.contains(mistake) { mistakes.append(mistake) }
     }
@@ -225,11 +226,11 @@ struct SettingsBuilder {
         hint: "Say one of \(kinds.joined(separator: ", ")).")
       return nil
     }
-    let place = findings.entries[way + [given[0]]]?.place
+    let position = findings.entries[way + [given[0]]]?.position
     let events = texts(rules, way + ["on"])?.compactMap { NotificationSettings.Event(rawValue: $0) }
     let sources = sources(of: name, way)
     guard let value = text(rules, way + [given[0]]) else { return nil }
-    let secret = Secret(origin: given[0].hasSuffix("-file") ? .file(Path(value)) : .text(value), place: place)
+    let secret = Secret(origin: given[0].hasSuffix("-file") ? .file(Path(value)) : .text(value), position: position)
     let target: NotificationSettings.Target
     var usual: Set<NotificationSettings.Event> = [.failure, .incomplete]
     switch given[0] {
@@ -250,7 +251,8 @@ struct SettingsBuilder {
       let near = EditDistance.nearest(to: name, in: known).map { "Did you mean \($0)?" }
       mistakes.append(
         Mistake(
-          findings.entries[way + ["sources"]]?.place, "there is no source \(name) for the notification \(notification)",
+          findings.entries[way + ["sources"]]?.position,
+          "there is no source \(name) for the notification \(notification)",
           hint: near ?? "There can be \(known.joined(separator: ", "))."))
     }
     return Set(named.compactMap { SourceName($0) })

@@ -192,7 +192,7 @@ import Testing
     let complaint = #expect(throws: Mistake.self) { try read(site) }
     #expect(complaint?.message == "\(site.directory.path)/secret does not hold one line")
     #expect(complaint?.hint == "Put the secret into it, and nothing else.")
-    #expect(complaint?.place?.line == 5)
+    #expect(complaint?.position?.line == 5)
   }
 
   @Test func aSecretThatOthersCanReadIsAMistakeAtThePlaceThatNamesIt() {

@@ -3,7 +3,7 @@ import HoldfastModel
 import HoldfastTestSupport
 import Testing
 
-/// Whatever is wrong in a file is told with its place and what to do, everything at once.
+/// Whatever is wrong in a file is told with its position and what to do, everything at once.
 @Suite struct MistakeTests {
   struct Wrong: Sendable, CustomTestStringConvertible {
     let text: String

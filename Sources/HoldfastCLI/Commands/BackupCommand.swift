@@ -31,7 +31,7 @@ struct BackupCommand: ParsableCommand {
 
   @OptionGroup var command: CommandOptions
 
-  @OptionGroup var place: RepositoryOptions
+  @OptionGroup var location: RepositoryOptions
 
   @Option(
     help: ArgumentHelp("The name of the source in the repository. (default: the directory's name)", valueName: "name"))
@@ -112,7 +112,7 @@ struct BackupCommand: ParsableCommand {
   }
 
   func run() throws {
-    let plain = place.machine()
+    let plain = location.machine()
     if let (run, sources, isOne) = try configuredSources(plain) { return try backUp(run, sources, isOne: isOne) }
     let machine = plain.reading(within: try rate.limit(plain))
     let watch = output.watch(.backup, machine, isDryRun: dryRun)
@@ -121,7 +121,7 @@ struct BackupCommand: ParsableCommand {
 
   private func run(_ machine: MachineContext, _ watch: RunWatch) throws {
     let (host, environment) = (machine.host, machine.environment)
-    let context = try place.context(machine, identity: identity, writer: writer)
+    let context = try location.context(machine, identity: identity, writer: writer)
     let repository = try context.open()
     var options = Backup.Options(source: try command.file ?? environment.absolute(source ?? ""))
     options.command = command.shell

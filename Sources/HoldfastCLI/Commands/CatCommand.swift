@@ -16,14 +16,14 @@ struct CatCommand: ParsableCommand {
   @Argument(help: "The path of the file, as `show --files` prints it.")
   var path: String
 
-  @OptionGroup var place: RepositoryOptions
+  @OptionGroup var location: RepositoryOptions
   @OptionGroup var copy: CopyOptions
   @OptionGroup var identity: IdentityOptions
   @OptionGroup var source: SourceOptions
 
   func run() throws {
-    let machine = place.machine()
-    let repository = try place.context(machine, identity: identity, asks: true, of: source.name).open(
+    let machine = location.machine()
+    let repository = try location.context(machine, identity: identity, asks: true, of: source.name).open(
       olderCopy: copy.olderCopy)
     let chosen = try SnapshotSelector(snapshot, source: source.name).choose(in: repository) {
       Console.warn($0.message)

@@ -81,7 +81,7 @@ struct ConfigShowCommand: ParsableCommand {
 
   private static func json(_ setting: Setting) -> SettingsJSON.Value {
     let texts = setting.isSecret ? nil : setting.texts
-    var place: Place?
+    var place: FilePosition?
     if case .file(let found) = setting.origin { place = found }
     return SettingsJSON.Value(
       key: setting.key, value: setting.isList ? nil : texts?.last, values: setting.isList ? texts : nil,

@@ -44,7 +44,7 @@ extension BackupCommand {
   private var flags: FlagValues {
     var flags = FlagValues()
     func set(_ key: String, _ text: String?) { flags.set(key, text.map { [$0] } ?? []) }
-    set("repository", place.repository)
+    set("repository", location.repository)
     flags.set("exclude", exclude)
     set("compression", compression?.description)
     set("limit-rate", rate.limitRate.map { String($0.bytesPerSecond) })
@@ -92,7 +92,7 @@ extension BackupCommand {
     _ source: SourceSettings, _ run: ConfiguredRun, _ watch: RunWatch, isOne: Bool
   ) throws -> Backup.Report {
     let opened = try ConfiguredSource(
-      source, of: run, place.request(run.machine, identity: identity, writer: writer))
+      source, of: run, location.request(run.machine, identity: identity, writer: writer))
     opened.introduce(to: watch)
     var options = opened.backupOptions
     options.kind = kind

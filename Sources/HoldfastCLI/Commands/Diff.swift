@@ -21,15 +21,15 @@ struct Diff: ParsableCommand {
   @Argument(help: "The newer snapshot.", completion: Candidates.snapshots)
   var newer: String
 
-  @OptionGroup var place: RepositoryOptions
+  @OptionGroup var location: RepositoryOptions
   @OptionGroup var copy: CopyOptions
   @OptionGroup var identity: IdentityOptions
   @OptionGroup var source: SourceOptions
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let machine = place.machine()
-    let repository = try place.context(machine, identity: identity, asks: true, of: source.name).open(
+    let machine = location.machine()
+    let repository = try location.context(machine, identity: identity, asks: true, of: source.name).open(
       olderCopy: copy.olderCopy)
     let warn: (any OperatorError) -> Void = { Console.warn($0.message) }
     let before = try SnapshotSelector(older, source: source.name).choose(in: repository, onDamage: warn)

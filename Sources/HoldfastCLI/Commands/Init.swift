@@ -18,7 +18,7 @@ struct Init: ParsableCommand {
       \(ExitStatusTable.text)
       """)
 
-  @OptionGroup var place: RepositoryOptions
+  @OptionGroup var location: RepositoryOptions
 
   @Option(
     help: ArgumentHelp(
@@ -54,7 +54,7 @@ struct Init: ParsableCommand {
     guard Set(recipients).count == recipients.count else {
       throw EngineError("one recipient is named twice", hint: "Name each once.", exitStatus: .usage)
     }
-    let context = try place.context(place.machine(), writer: writer)
+    let context = try location.context(location.machine(), writer: writer)
     let store = try context.store(sharedWith: sharedGroup())
     let memory = try context.machine.memory()
     let made = try unsealed ? nil : context.keys.writerOrNew()

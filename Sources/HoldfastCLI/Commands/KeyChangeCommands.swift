@@ -13,8 +13,8 @@ private struct KeyringEditor {
   let context: RepositoryContext
   let repository: Repository
 
-  init(_ place: RepositoryOptions, _ identity: IdentityOptions) throws {
-    context = try place.context(place.machine(), identity: identity, asks: true)
+  init(_ location: RepositoryOptions, _ identity: IdentityOptions) throws {
+    context = try location.context(location.machine(), identity: identity, asks: true)
     repository = try context.open()
     try KeyringChange(repository).checkAuthority()
   }
@@ -55,7 +55,7 @@ struct KeyAdd: ParsableCommand {
   @Option(help: ArgumentHelp("A name for the key. (default: a name with a number)", valueName: "name"))
   var label: String?
 
-  @OptionGroup var place: RepositoryOptions
+  @OptionGroup var location: RepositoryOptions
   @OptionGroup var identity: IdentityOptions
   @OptionGroup var output: OutputOptions
 
@@ -67,7 +67,7 @@ struct KeyAdd: ParsableCommand {
   }
 
   func run() throws {
-    let editor = try KeyringEditor(place, identity)
+    let editor = try KeyringEditor(location, identity)
     var change = try KeyringChange(editor.repository)
     if let writer {
       let name = label ?? "writer-\(change.keyring.writers.count + 1)"
@@ -98,12 +98,12 @@ struct KeyRemove: ParsableCommand {
   @Argument(help: "The recipient or writer: its name, its ID, or the beginning of the ID.")
   var key: String
 
-  @OptionGroup var place: RepositoryOptions
+  @OptionGroup var location: RepositoryOptions
   @OptionGroup var identity: IdentityOptions
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let editor = try KeyringEditor(place, identity)
+    let editor = try KeyringEditor(location, identity)
     var change = try KeyringChange(editor.repository)
     if let writer = try change.revokeWriter(key) {
       let counted = KeyList.counted(writer)
@@ -134,12 +134,12 @@ struct KeyPermit: ParsableCommand {
   @Flag(inversion: .prefixedNo, help: "Whether the writer may prune.")
   var prune: Bool
 
-  @OptionGroup var place: RepositoryOptions
+  @OptionGroup var location: RepositoryOptions
   @OptionGroup var identity: IdentityOptions
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let editor = try KeyringEditor(place, identity)
+    let editor = try KeyringEditor(location, identity)
     var change = try KeyringChange(editor.repository)
     let writer = try change.permit(key, toPrune: prune)
     try editor.publish(
@@ -168,12 +168,12 @@ struct KeyRotate: ParsableCommand {
   @Option(help: ArgumentHelp("A name for the key. (default: that of the old key)", valueName: "name"))
   var label: String?
 
-  @OptionGroup var place: RepositoryOptions
+  @OptionGroup var location: RepositoryOptions
   @OptionGroup var identity: IdentityOptions
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let editor = try KeyringEditor(place, identity)
+    let editor = try KeyringEditor(location, identity)
     var change = try KeyringChange(editor.repository)
     let member = try change.replaceRecipient(key, by: Recipient(text: recipient), name: label)
     try editor.publish(

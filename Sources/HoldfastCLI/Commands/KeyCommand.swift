@@ -67,11 +67,11 @@ struct KeyList: ParsableCommand {
     commandName: "list", abstract: "Show the recipients and writers of a repository.",
     discussion: ExitStatusTable.text)
 
-  @OptionGroup var place: RepositoryOptions
+  @OptionGroup var location: RepositoryOptions
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let repository = try place.context(place.machine()).open()
+    let repository = try location.context(location.machine()).open()
     let change = try KeyringChange(repository)
     let digest = repository.sealed?.revision.digest.description ?? ""
     if output.json { return try Console.json(KeyringJSON(change.keyring, digest: digest)) }
@@ -106,11 +106,11 @@ struct KeyForget: ParsableCommand {
       \(ExitStatusTable.text)
       """)
 
-  @OptionGroup var place: RepositoryOptions
+  @OptionGroup var location: RepositoryOptions
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let context = try place.context(place.machine())
+    let context = try location.context(location.machine())
     let (machine, store) = (context.machine, context.store())
     let location = store.location
     let directory = try machine.environment.stateDirectory()

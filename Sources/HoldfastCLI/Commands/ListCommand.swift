@@ -14,7 +14,7 @@ struct ListCommand: ParsableCommand {
   @Flag(help: "Include removed snapshots that can still be undeleted.")
   var deleted = false
 
-  @OptionGroup var place: RepositoryOptions
+  @OptionGroup var location: RepositoryOptions
   @OptionGroup var copy: CopyOptions
   @OptionGroup var source: SourceOptions
   @OptionGroup var output: OutputOptions
@@ -28,7 +28,7 @@ struct ListCommand: ParsableCommand {
   }
 
   func run() throws {
-    let repository = try place.context(place.machine(), of: source.name).open(olderCopy: copy.olderCopy)
+    let repository = try location.context(location.machine(), of: source.name).open(olderCopy: copy.olderCopy)
     var damage: [DamageError] = []
     let snapshots = Self.newestLast(
       try repository.allSnapshots(of: source.name, includingRemoved: deleted) { damage.append($0) })

@@ -33,20 +33,20 @@ struct MergeCommand: ParsableCommand {
   @Flag(help: "Wait for another run on the same source instead of giving up.")
   var wait = false
 
-  @OptionGroup var place: RepositoryOptions
+  @OptionGroup var location: RepositoryOptions
   @OptionGroup var identity: IdentityOptions
   @OptionGroup var writer: WriterOptions
   @OptionGroup var source: SourceOptions
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let machine = place.machine()
+    let machine = location.machine()
     let watch = output.watch(.merge, machine, isDryRun: dryRun)
     try watch.run { try run(machine, watch) }
   }
 
   private func run(_ machine: MachineContext, _ watch: RunWatch) throws {
-    let repository = try place.context(
+    let repository = try location.context(
       machine, identity: identity, writer: writer, asks: true, of: source.name
     ).open()
     watch.opened(repository, source: source.name)

@@ -98,19 +98,19 @@ struct PruneCommand: ParsableCommand {
   @Flag(help: "Wait for another run on the same source instead of skipping the source.")
   var wait = false
 
-  @OptionGroup var place: RepositoryOptions
+  @OptionGroup var location: RepositoryOptions
   @OptionGroup var writer: WriterOptions
   @OptionGroup var source: SourceOptions
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let machine = place.machine()
+    let machine = location.machine()
     let watch = output.watch(.prune, machine, isDryRun: dryRun)
     try watch.run { try run(machine, watch) }
   }
 
   private func run(_ machine: MachineContext, _ watch: RunWatch) throws {
-    let repository = try place.context(machine, writer: writer, of: source.name).open()
+    let repository = try location.context(machine, writer: writer, of: source.name).open()
     watch.opened(repository, source: source.name)
     var options = Prune.Options(policy: rules.policy)
     options.grace = Double(grace.seconds)

@@ -66,7 +66,7 @@ struct RestoreCommand: ParsableCommand {
       "With --delta, also remove files in file systems that are mounted below the target and are not in the snapshot.")
   var acrossMounts = false
 
-  @OptionGroup var place: RepositoryOptions
+  @OptionGroup var location: RepositoryOptions
   @OptionGroup var copy: CopyOptions
   @OptionGroup var identity: IdentityOptions
   @OptionGroup var rate: RateOptions
@@ -89,14 +89,14 @@ struct RestoreCommand: ParsableCommand {
   }
 
   func run() throws {
-    let machine = place.machine()
+    let machine = location.machine()
     let watch = output.watch(.restore, machine, isDryRun: dryRun)
     try watch.run { try run(machine, watch) }
   }
 
   private func run(_ machine: MachineContext, _ watch: RunWatch) throws {
     let host = machine.host
-    let context = try place.context(machine, identity: identity, asks: true, of: source.name)
+    let context = try location.context(machine, identity: identity, asks: true, of: source.name)
     let repository = try context.open(limit: rate.limit(machine), olderCopy: copy.olderCopy)
     watch.opened(repository, source: source.name)
     let progress = watch.makeProgress()

@@ -22,20 +22,20 @@ struct RunSourcesCommand: ParsableCommand {
   @Flag(name: .long, help: "Only show what is due, and why.")
   var dryRun = false
 
-  @OptionGroup var place: RepositoryOptions
+  @OptionGroup var location: RepositoryOptions
   @OptionGroup var identity: IdentityOptions
   @OptionGroup var writer: WriterOptions
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let machine = place.machine()
+    let machine = location.machine()
     var flags = FlagValues()
-    flags.set("repository", place.repository.map { [$0] } ?? [])
+    flags.set("repository", location.repository.map { [$0] } ?? [])
     let settings = try machine.neededSettings(flags: flags, for: "sources to run for")
     let observer = output.observer(machine)
     let run = ConfiguredRun(settings: settings, machine: machine, observer: observer)
     let sources = try run.sources(names)
-    let request = place.request(machine, identity: identity, writer: writer)
+    let request = location.request(machine, identity: identity, writer: writer)
     let reports = dryRun ? run.planDue(sources, request) : run.performDue(sources, request)
     if output.json { try Console.json(reports.map(Self.json)) }
     try Outcome.end(

@@ -17,15 +17,15 @@ struct Show: ParsableCommand {
   @Flag(help: "List all files of the snapshot.")
   var files = false
 
-  @OptionGroup var place: RepositoryOptions
+  @OptionGroup var location: RepositoryOptions
   @OptionGroup var copy: CopyOptions
   @OptionGroup var identity: IdentityOptions
   @OptionGroup var source: SourceOptions
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let machine = place.machine()
-    let repository = try place.context(machine, identity: identity, asks: true, of: source.name).open(
+    let machine = location.machine()
+    let repository = try location.context(machine, identity: identity, asks: true, of: source.name).open(
       olderCopy: copy.olderCopy)
     let chosen = try SnapshotSelector(snapshot, source: source.name).choose(in: repository) {
       Console.warn($0.message)

@@ -46,7 +46,7 @@ struct StatusCommand: ParsableCommand {
     completion: .file())
   var prometheus: String?
 
-  @OptionGroup var place: RepositoryOptions
+  @OptionGroup var location: RepositoryOptions
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
@@ -57,7 +57,7 @@ struct StatusCommand: ParsableCommand {
   func run() throws {
     guard nagios else { return try Outcome.end(report()) }
     do {
-      let machine = place.machine()
+      let machine = location.machine()
       let found = try read(machine)
       try writeMetrics(found, machine)
       let line = NagiosLine(found.statuses, objectives, location: found.repository.location)
@@ -92,7 +92,7 @@ struct StatusCommand: ParsableCommand {
   }
 
   private func read(_ machine: MachineContext) throws -> Found {
-    let context = try place.context(machine, of: source)
+    let context = try location.context(machine, of: source)
     let repository = try context.open()
     let configured = try configuredSources(context)
     let statuses = try repository.status(of: source, expected: configured.map(\.name)) { name in
@@ -114,7 +114,7 @@ struct StatusCommand: ParsableCommand {
   }
 
   private func report() throws -> ExitStatus {
-    let machine = place.machine()
+    let machine = location.machine()
     let found = try read(machine)
     let (statuses, location) = (found.statuses, found.repository.location)
     if output.json {

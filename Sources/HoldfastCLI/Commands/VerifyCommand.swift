@@ -53,7 +53,7 @@ struct VerifyCommand: ParsableCommand {
     completion: Candidates.snapshots)
   var expectHead: String?
 
-  @OptionGroup var place: RepositoryOptions
+  @OptionGroup var location: RepositoryOptions
   @OptionGroup var copy: CopyOptions
   @OptionGroup var identity: IdentityOptions
   @OptionGroup var rate: RateOptions
@@ -67,13 +67,13 @@ struct VerifyCommand: ParsableCommand {
         "the snapshot that is expected to be the newest is empty",
         hint: "Say its ID, as `holdfast backup --json` reports it.", exitStatus: .usage)
     }
-    let machine = place.machine()
+    let machine = location.machine()
     let watch = output.watch(.verify, machine)
     try watch.run { try run(machine, watch) }
   }
 
   private func run(_ machine: MachineContext, _ watch: RunWatch) throws {
-    let repository = try place.context(machine, identity: identity, writer: writer, of: source.name).open(
+    let repository = try location.context(machine, identity: identity, writer: writer, of: source.name).open(
       limit: rate.limit(machine), olderCopy: copy.olderCopy)
     watch.opened(repository, source: source.name)
     let progress = watch.makeProgress()

@@ -57,14 +57,14 @@ struct WALPushCommand: ParsableCommand {
   var replaceUnfinished = false
 
   @OptionGroup var log: LogOptions
-  @OptionGroup var place: RepositoryOptions
+  @OptionGroup var location: RepositoryOptions
   @OptionGroup var identity: IdentityOptions
   @OptionGroup var writer: WriterOptions
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let machine = place.machine()
-    let repository = try place.context(machine, identity: identity, writer: writer, of: log.name).open()
+    let machine = location.machine()
+    let repository = try location.context(machine, identity: identity, writer: writer, of: log.name).open()
     var options = WALPush.Options(
       path: try machine.environment.absolute(path), source: log.name,
       clusterDirectory: try LogOptions.clusterDirectory(machine.environment))
@@ -102,12 +102,12 @@ struct WALFetchCommand: ParsableCommand {
   var path: String
 
   @OptionGroup var log: LogOptions
-  @OptionGroup var place: RepositoryOptions
+  @OptionGroup var location: RepositoryOptions
   @OptionGroup var identity: IdentityOptions
 
   func run() throws {
-    let machine = place.machine()
-    let repository = try place.context(machine, identity: identity, of: log.name).open()
+    let machine = location.machine()
+    let repository = try location.context(machine, identity: identity, of: log.name).open()
     var options = WALFetch.Options(
       file: file, target: try machine.environment.absolute(path), source: log.name,
       clusterDirectory: try LogOptions.clusterDirectory(machine.environment))

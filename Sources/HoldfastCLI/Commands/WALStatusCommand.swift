@@ -12,14 +12,14 @@ struct WALStatusCommand: ParsableCommand {
     commandName: "status", abstract: "Show the archived WAL of each source, its gaps, and how far recovery can reach.",
     discussion: ExitStatusTable.text)
 
-  @OptionGroup var place: RepositoryOptions
+  @OptionGroup var location: RepositoryOptions
   @OptionGroup var identity: IdentityOptions
   @Option(name: .long, help: ArgumentHelp("Only the WAL of this source.", valueName: "name"))
   var name: SourceName?
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let repository = try place.context(place.machine(), identity: identity, of: name).open()
+    let repository = try location.context(location.machine(), identity: identity, of: name).open()
     var damage: [DamageError] = []
     let logs = try WALStatus(repository) { damage.append($0) }.run(name)
     if output.json {

@@ -27,8 +27,8 @@ struct ScheduleOptions: ParsableArguments {
     return name
   }
 
-  func places(_ machine: MachineContext) throws -> [SchedulePlace] {
-    try SchedulePlace.all(machine, root: root.map { try machine.environment.absolute($0) })
+  func schedulers(_ machine: MachineContext) throws -> [SchedulerDirectory] {
+    try SchedulerDirectory.all(machine, root: root.map { try machine.environment.absolute($0) })
   }
 }
 
@@ -123,23 +123,23 @@ struct ScheduleInstall: ParsableCommand {
     let name = try target.scheduleName()
     guard let cadence = Cadence(every) else { throw ScheduleError.noCadence(every) }
     let root = try target.root.map { try environment.absolute($0) }
-    let place = try SchedulePlace.chosen(machine, root: root, cron: cron)
-    let schedule = try schedule(name, cadence, place, machine)
-    try place.checkCadence(cadence, host.cancellation)
-    let items = try place.items(schedule)
+    let scheduler = try SchedulerDirectory.chosen(machine, root: root, cron: cron)
+    let schedule = try schedule(name, cadence, scheduler, machine)
+    try scheduler.checkCadence(cadence, host.cancellation)
+    let items = try scheduler.items(schedule)
     var plan = SchedulePlan(write: items)
-    let all = try target.places(machine)
+    let all = try target.schedulers(machine)
     // A schedule of the same name elsewhere would run in addition.
     plan.remove = try all.flatMap { other in
       let present = try other.present(name)
-      return other.directory == place.directory ? [] : present
+      return other.directory == scheduler.directory ? [] : present
     }
-    if place.isLive { plan.commandsAfter = place.commandsToStart(name) }
-    try plan.perform(place, host, isDry: dryRun, output)
+    if scheduler.isLive { plan.commandsAfter = scheduler.commandsToStart(name) }
+    try plan.perform(scheduler, host, isDry: dryRun, output)
   }
 
   private func schedule(
-    _ name: ScheduleName, _ cadence: Cadence, _ place: SchedulePlace, _ machine: MachineContext
+    _ name: ScheduleName, _ cadence: Cadence, _ scheduler: SchedulerDirectory, _ machine: MachineContext
   ) throws -> Schedule {
     let environment = machine.environment
     let command = command.isEmpty ? ["run", "--quiet"] : command
@@ -147,7 +147,7 @@ struct ScheduleInstall: ParsableCommand {
     let program = try self.program.map { try environment.absolute($0) } ?? ThisProcess.program(machine.host)
     var schedule = Schedule(
       name, cadence, program: String(decoding: program.bytes, as: UTF8.self), arguments: command)
-    schedule.isOfUser = place.kind == .systemdOfUser
+    schedule.isOfUser = scheduler.kind == .systemdOfUser
     guard user == nil || !schedule.isOfUser else { throw ScheduleError.otherUser }
     if let user, !Schedule.isUser(user) { throw ScheduleError.noUser(user) }
     schedule.user = user
@@ -167,11 +167,11 @@ struct ScheduleInstall: ParsableCommand {
       schedule.environment["HOLDFAST_REPOSITORY"] = isName ? named : try absolute(environment, named)
     }
     schedule.credentials = try credentials(environment, takesAlong: !scheduled.isConfigured)
-    let places = scheduled.places(repository: schedule.environment["HOLDFAST_REPOSITORY"])
-    schedule.writable = try places + write.map { try absolute(environment, $0) }
+    let repositories = scheduled.repositories(named: schedule.environment["HOLDFAST_REPOSITORY"])
+    schedule.writable = try repositories + write.map { try absolute(environment, $0) }
     schedule.confinement =
       noHardening || scheduled.needsEverything || schedule.environment["HOLDFAST_NOTIFY_COMMAND"] != nil
-      ? .none : places.isEmpty ? .system : .strict
+      ? .none : repositories.isEmpty ? .system : .strict
     return schedule
   }
 

@@ -16,7 +16,7 @@ struct ScheduleShow: ParsableCommand {
   func run() throws {
     let machine = MachineContext.ofThisProcess()
     let wanted = try target.name.map { _ in try target.scheduleName() }
-    let installed = try target.places(machine).flatMap { try $0.installed() }.filter {
+    let installed = try target.schedulers(machine).flatMap { try $0.installed() }.filter {
       wanted == nil || $0.schedule.name == wanted
     }
     if let wanted, installed.isEmpty { throw ScheduleError.notInstalled(wanted) }
@@ -24,9 +24,10 @@ struct ScheduleShow: ParsableCommand {
       return try Console.json(
         installed.map {
           ScheduleJSON(
-            schedule: $0.schedule, by: $0.place.kind.rawValue,
-            files: try $0.place.items($0.schedule).map(\.path.description),
-            differing: $0.differing.map(\.description), next: $0.place.nextTimes($0.schedule, machine.host.cancellation)
+            schedule: $0.schedule, by: $0.scheduler.kind.rawValue,
+            files: try $0.scheduler.items($0.schedule).map(\.path.description),
+            differing: $0.differing.map(\.description),
+            next: $0.scheduler.nextTimes($0.schedule, machine.host.cancellation)
           )
         })
     }
@@ -34,14 +35,16 @@ struct ScheduleShow: ParsableCommand {
     for found in installed {
       let words = [found.schedule.program] + found.schedule.arguments
       Console.output(
-        "\(found.schedule.name): by \(found.place.kind.rawValue), --every \(ScheduleText.shown(found.schedule.cadence.text))"
+        "\(found.schedule.name): by \(found.scheduler.kind.rawValue), --every \(ScheduleText.shown(found.schedule.cadence.text))"
       )
       Console.output("  runs \(words.map(ScheduleText.shown).joined(separator: " "))")
-      for item in try found.place.items(found.schedule) {
+      for item in try found.scheduler.items(found.schedule) {
         let state = found.differing.contains(item.path) ? "differs from what would be installed" : "as installed"
         Console.output("  \(item.path): \(state)")
       }
-      for line in found.place.nextTimes(found.schedule, machine.host.cancellation) { Console.output("  next: \(line)") }
+      for line in found.scheduler.nextTimes(found.schedule, machine.host.cancellation) {
+        Console.output("  next: \(line)")
+      }
     }
   }
 }
@@ -65,32 +68,32 @@ struct ScheduleRemove: ParsableCommand {
   func run() throws {
     let machine = MachineContext.ofThisProcess()
     let name = try target.scheduleName()
-    let places = try target.places(machine)
+    let schedulers = try target.schedulers(machine)
     var plan = SchedulePlan(write: [])
-    plan.remove = try places.flatMap { try $0.present(name) }
+    plan.remove = try schedulers.flatMap { try $0.present(name) }
     guard !plan.remove.isEmpty else { throw ScheduleError.notInstalled(name) }
-    if places[0].isLive {
-      plan.commandsBefore = [places[0].commandToStop(name)]
-      plan.commandsAfter = [places[0].commandToForget]
+    if schedulers[0].isLive {
+      plan.commandsBefore = [schedulers[0].commandToStop(name)]
+      plan.commandsAfter = [schedulers[0].commandToForget]
     }
-    try plan.perform(places[0], machine.host, isDry: dryRun, output)
+    try plan.perform(schedulers[0], machine.host, isDry: dryRun, output)
   }
 }
 
 /// What an installation or a removal will do.
 struct SchedulePlan {
-  var write: [SchedulePlace.Item]
+  var write: [SchedulerDirectory.Item]
   var remove: [Path] = []
   var commandsBefore: [String] = []
   var commandsAfter: [String] = []
 
-  init(write: [SchedulePlace.Item]) { self.write = write }
+  init(write: [SchedulerDirectory.Item]) { self.write = write }
 
-  func perform(_ place: SchedulePlace, _ host: Host, isDry: Bool, _ output: OutputOptions) throws {
+  func perform(_ scheduler: SchedulerDirectory, _ host: Host, isDry: Bool, _ output: OutputOptions) throws {
     if !isDry {
       for command in commandsBefore { try ShellCommand(command).run(host.cancellation) }
-      for path in remove { try place.remove(path) }
-      for item in write { try place.write(item) }
+      for path in remove { try scheduler.remove(path) }
+      for item in write { try scheduler.write(item) }
       for command in commandsAfter { try ShellCommand(command).run(host.cancellation) }
     }
     if output.json {
@@ -105,7 +108,7 @@ struct SchedulePlan {
     for command in commandsBefore + commandsAfter { Console.output((isDry ? "would run " : "ran ") + command) }
   }
 
-  private func show(_ item: SchedulePlace.Item, isDry: Bool) {
+  private func show(_ item: SchedulerDirectory.Item, isDry: Bool) {
     guard isDry else { return Console.output("wrote \(item.path)") }
     switch item.content {
     case .text(let text):

@@ -60,7 +60,7 @@ struct ScheduledCommand {
 
   /// The repositories that it writes to; nothing is ever written into a source. Empty when they are not known.
   /// - Parameter repository: the repository that the environment of the run names.
-  func places(repository environment: String?) -> [String] {
+  func repositories(named environment: String?) -> [String] {
     guard let named = repository ?? environment else {
       return site?.repositories.map { Self.text($0.path) } ?? []
     }

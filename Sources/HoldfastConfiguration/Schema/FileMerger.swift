@@ -17,7 +17,7 @@ struct FileMerger {
     guard case .mapping(var pairs) = known.content, case .mapping(let others) = new.content else {
       mistakes.append(
         Mistake(
-          new.place, "\(Path(way.joined(separator: "."))) stands here and at \(known.place)",
+          new.position, "\(Path(way.joined(separator: "."))) stands here and at \(known.position)",
           hint: "Keep one of the two: files do not override each other."))
       return known
     }
@@ -28,6 +28,6 @@ struct FileMerger {
         pairs.append(pair)
       }
     }
-    return Node(place: known.place, content: .mapping(pairs))
+    return Node(position: known.position, content: .mapping(pairs))
   }
 }

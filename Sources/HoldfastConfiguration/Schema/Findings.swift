@@ -5,12 +5,12 @@ struct Findings {
   struct Entry {
     let texts: [String]
     /// The position of the value.
-    let place: Place
+    let position: FilePosition
   }
 
   private(set) var entries: [[String]: Entry] = [:]
   /// The positions of maps; for a map whose name the site chose, that of the name.
-  private(set) var sections: [[String]: Place] = [:]
+  private(set) var sections: [[String]: FilePosition] = [:]
   /// The keys that exist, whatever their values.
   private(set) var seen: Set<[String]> = []
   /// The maps with a mistake directly in them: a key that seems to be missing there may be the mistake.
@@ -23,8 +23,8 @@ struct Findings {
     check(root, against: schema.root, context: "the configuration", way: [], schema)
   }
 
-  private mutating func note(_ place: Place, _ message: String, hint: String?) {
-    mistakes.append(Mistake(place, message, hint: hint))
+  private mutating func note(_ position: FilePosition, _ message: String, hint: String?) {
+    mistakes.append(Mistake(position, message, hint: hint))
   }
 
   // MARK: Maps
@@ -33,7 +33,7 @@ struct Findings {
     _ node: Node, against rules: [KeyRule], context: String, way: [String], _ schema: Schema
   ) {
     guard let pairs = pairs(of: node, way.last ?? context, Self.example(rules)) else { return }
-    sections[way] = node.place
+    sections[way] = node.position
     for pair in pairs {
       guard let rule = rules.first(where: { $0.name == pair.key }) else {
         faulty.insert(way)
@@ -41,14 +41,15 @@ struct Findings {
         continue
       }
       seen.insert(way + [rule.name])
-      check(pair.value, rule, at: pair.place, way: way + [rule.name], schema)
+      check(pair.value, rule, at: pair.position, way: way + [rule.name], schema)
     }
   }
 
-  private mutating func check(_ node: Node, _ rule: KeyRule, at place: Place, way: [String], _ schema: Schema) {
+  private mutating func check(_ node: Node, _ rule: KeyRule, at position: FilePosition, way: [String], _ schema: Schema)
+  {
     guard !node.isEmpty else {
       faulty.insert(Array(way.dropLast()))
-      return note(place, "\(rule.name) has no value", hint: "Write one behind it, or leave the key out.")
+      return note(position, "\(rule.name) has no value", hint: "Write one behind it, or leave the key out.")
     }
     switch rule.content {
     case .map(let rules, let context): check(node, against: rules, context: context, way: way, schema)
@@ -65,15 +66,15 @@ struct Findings {
     for pair in pairs {
       guard SourceName(pair.key) != nil else {
         note(
-          pair.place, "\"\(Path(pair.key))\" is no name for \(context)", hint: TextRule.name.allowed)
+          pair.position, "\"\(Path(pair.key))\" is no name for \(context)", hint: TextRule.name.allowed)
         continue
       }
       names[way[0], default: []].append(pair.key)
       let inner = way + [pair.key]
-      defer { sections[inner] = pair.place }
+      defer { sections[inner] = pair.position }
       guard !pair.value.isEmpty else {
         faulty.insert(inner)
-        note(pair.place, "\(pair.key) has no value", hint: "Write \(context) behind it, or leave it out.")
+        note(pair.position, "\(pair.key) has no value", hint: "Write \(context) behind it, or leave it out.")
         continue
       }
       check(pair.value, against: rules, context: context, way: inner, schema)
@@ -82,7 +83,7 @@ struct Findings {
 
   private mutating func pairs(of node: Node, _ name: String, _ example: String) -> [Node.Pair]? {
     guard case .mapping(let pairs) = node.content else {
-      note(node.place, "\(name) is \(node.kindName), not a map", hint: "Write keys with values, like \(example).")
+      note(node.position, "\(name) is \(node.kindName), not a map", hint: "Write keys with values, like \(example).")
       return nil
     }
     return pairs
@@ -102,7 +103,7 @@ struct Findings {
     } else {
       hint = "There can be \(known.joined(separator: ", "))."
     }
-    note(pair.place, "there is no key \(Path(pair.key)) in \(context)", hint: hint)
+    note(pair.position, "there is no key \(Path(pair.key)) in \(context)", hint: hint)
   }
 
   // MARK: Values
@@ -115,28 +116,28 @@ struct Findings {
   private mutating func entry(_ node: Node, _ name: String, _ rule: TextRule, isList: Bool) -> Entry? {
     switch node.content {
     case .scalar(let text, _):
-      return check(text, name, rule, at: node.place) ? Entry(texts: [text], place: node.place) : nil
+      return check(text, name, rule, at: node.position) ? Entry(texts: [text], position: node.position) : nil
     case .sequence(let items) where isList:
       var texts: [String] = []
       for item in items {
         guard case .scalar(let text, _) = item.content else {
-          note(item.place, "\(name) has \(item.kindName) in its list", hint: rule.allowed)
+          note(item.position, "\(name) has \(item.kindName) in its list", hint: rule.allowed)
           return nil
         }
-        guard check(text, name, rule, at: item.place) else { return nil }
+        guard check(text, name, rule, at: item.position) else { return nil }
         texts.append(text)
       }
-      return Entry(texts: texts, place: node.place)
+      return Entry(texts: texts, position: node.position)
     default:
-      note(node.place, "\(name) is \(node.kindName), not \(rule.noun)", hint: rule.allowed)
+      note(node.position, "\(name) is \(node.kindName), not \(rule.noun)", hint: rule.allowed)
       return nil
     }
   }
 
-  private mutating func check(_ text: String, _ name: String, _ rule: TextRule, at place: Place) -> Bool {
+  private mutating func check(_ text: String, _ name: String, _ rule: TextRule, at position: FilePosition) -> Bool {
     if rule.accepts(text) { return true }
     let what = rule.hidesValue ? "what stands there" : "\"\(Self.shown(text))\""
-    note(place, "\(name): \(what) is not \(rule.noun)", hint: rule.allowed)
+    note(position, "\(name): \(what) is not \(rule.noun)", hint: rule.allowed)
     return false
   }
 

@@ -81,7 +81,7 @@ struct Schema: Sendable {
     ]
   }
 
-  /// Where else a key is allowed, for somebody who wrote it in the wrong place.
+  /// Where else a key is allowed, for somebody who wrote it in the wrong map.
   func contexts(of key: String) -> [String] {
     func search(_ rules: [KeyRule], _ context: String) -> [String] {
       (rules.contains { $0.name == key } ? [context] : [])

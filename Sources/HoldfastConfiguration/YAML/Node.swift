@@ -2,7 +2,7 @@
 struct Node {
   struct Pair {
     let key: String
-    let place: Place
+    let position: FilePosition
     var value: Node
   }
 
@@ -13,7 +13,7 @@ struct Node {
     case mapping([Pair])
   }
 
-  let place: Place
+  let position: FilePosition
   var content: Content
 
   /// Whether a key has no value.

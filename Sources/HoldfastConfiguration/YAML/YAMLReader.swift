@@ -39,16 +39,16 @@ struct YAMLReader: ~Copyable {
     var iterator = bytes.makeIterator()
     while case .scalarValue(let scalar) = decoder.decode(&iterator) { offset += UTF8.width(scalar) }
     throw Mistake(
-      place(of: offset, in: bytes, file), "the file is not UTF-8",
+      position(of: offset, in: bytes, file), "the file is not UTF-8",
       hint: "Save it as UTF-8: `iconv -f latin1 -t utf8` makes that of Latin-1.")
   }
 
-  private static func place(of offset: Int, in bytes: [UInt8], _ file: Path) -> Place {
+  private static func position(of offset: Int, in bytes: [UInt8], _ file: Path) -> FilePosition {
     let before = bytes[..<min(offset, bytes.count)]
     let lineStart = before.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
     let line = before.count { $0 == UInt8(ascii: "\n") } + 1
     let column = String(decoding: before[lineStart...], as: UTF8.self).unicodeScalars.count + 1
-    return Place(file, line: line, column: column)
+    return FilePosition(file, line: line, column: column)
   }
 
   // MARK: Events
@@ -57,16 +57,18 @@ struct YAMLReader: ~Copyable {
     switch events.next() {
     case .success(let event): return event
     case .failure(let failure):
-      let place =
-        failure.offset.map { Self.place(of: $0, in: bytes, file) }
-        ?? Place(file, line: failure.line, column: failure.column)
+      let position =
+        failure.offset.map { Self.position(of: $0, in: bytes, file) }
+        ?? FilePosition(file, line: failure.line, column: failure.column)
       throw Mistake(
-        place, "it is not YAML: \(failure.problem)",
+        position, "it is not YAML: \(failure.problem)",
         hint: "Indent with blanks, not tabs, and put a text with `: ` or ` #` in it between quotes.")
     }
   }
 
-  private func place(_ event: YAMLEvents.Event) -> Place { Place(file, line: event.line, column: event.column) }
+  private func position(_ event: YAMLEvents.Event) -> FilePosition {
+    FilePosition(file, line: event.line, column: event.column)
+  }
 
   private mutating func document() throws(Mistake) -> Node? {
     _ = try next()
@@ -76,7 +78,7 @@ struct YAMLReader: ~Copyable {
     let end = try next()
     guard case .streamEnd = end.kind else {
       throw Mistake(
-        place(end), "a second document begins here",
+        position(end), "a second document begins here",
         hint: "Put everything into one document, or another file into conf.d.")
     }
     return node
@@ -87,10 +89,10 @@ struct YAMLReader: ~Copyable {
   private mutating func node(at event: YAMLEvents.Event, depth: Int) throws(Mistake) -> Node {
     guard depth <= Self.depthMax else {
       throw Mistake(
-        place(event), "it is nested too deep", hint: "No configuration needs more than \(Self.depthMax) levels.")
+        position(event), "it is nested too deep", hint: "No configuration needs more than \(Self.depthMax) levels.")
     }
     if let tag = event.tag, !tag.hasPrefix("tag:yaml.org,2002:"), tag != "!" {
-      throw Mistake(place(event), "tags such as \(Path(tag)) are not understood", hint: "Leave it out.")
+      throw Mistake(position(event), "tags such as \(Path(tag)) are not understood", hint: "Leave it out.")
     }
     let before = count
     try add(1, at: event)
@@ -99,15 +101,17 @@ struct YAMLReader: ~Copyable {
     case .alias(let name):
       guard let known = anchors[name] else {
         throw Mistake(
-          place(event), "there is no anchor &\(Path(name)) above", hint: "Put a text that begins with * between quotes."
+          position(event), "there is no anchor &\(Path(name)) above",
+          hint: "Put a text that begins with * between quotes."
         )
       }
       try add(known.count, at: event)
       return known.node
-    case .scalar(let text, let isPlain): node = Node(place: place(event), content: .scalar(text, isPlain: isPlain))
-    case .sequenceStart: node = Node(place: place(event), content: .sequence(try items(depth: depth)))
-    case .mappingStart: node = Node(place: place(event), content: .mapping(try pairs(depth: depth)))
-    default: throw Mistake(place(event), "it is not YAML: something is missing here", hint: nil)
+    case .scalar(let text, let isPlain):
+      node = Node(position: position(event), content: .scalar(text, isPlain: isPlain))
+    case .sequenceStart: node = Node(position: position(event), content: .sequence(try items(depth: depth)))
+    case .mappingStart: node = Node(position: position(event), content: .mapping(try pairs(depth: depth)))
+    default: throw Mistake(position(event), "it is not YAML: something is missing here", hint: nil)
     }
     if let anchor = event.anchor { anchors[anchor] = Anchored(node: node, count: count - before) }
     return node
@@ -117,7 +121,7 @@ struct YAMLReader: ~Copyable {
     count += nodes
     guard count <= Self.nodesMax else {
       throw Mistake(
-        place(event), "it has too many parts",
+        position(event), "it has too many parts",
         hint: "No configuration needs more than \(Self.nodesMax); look at its aliases.")
     }
   }
@@ -133,22 +137,23 @@ struct YAMLReader: ~Copyable {
 
   private mutating func pairs(depth: Int) throws(Mistake) -> [Node.Pair] {
     var pairs: [Node.Pair] = []
-    var places: [String: Place] = [:]
+    var positions: [String: FilePosition] = [:]
     while true {
       let event = try next()
       if case .end = event.kind { return pairs }
       let key = try node(at: event, depth: depth + 1)
       guard case .scalar(let text, _) = key.content else {
-        throw Mistake(place(event), "\(key.kindName) cannot be a key", hint: "Write `key: value`.")
+        throw Mistake(position(event), "\(key.kindName) cannot be a key", hint: "Write `key: value`.")
       }
       let value = try node(at: next(), depth: depth + 1)
-      if let first = places[text] {
+      if let first = positions[text] {
         duplicates.append(
           Mistake(
-            place(event), "the key \(Path(text)) stands here and in line \(first.line)", hint: "Keep one of the two."))
+            position(event), "the key \(Path(text)) stands here and in line \(first.line)", hint: "Keep one of the two."
+          ))
       } else {
-        places[text] = place(event)
-        pairs.append(Node.Pair(key: text, place: place(event), value: value))
+        positions[text] = position(event)
+        pairs.append(Node.Pair(key: text, position: position(event), value: value))
       }
     }
   }

@@ -83,7 +83,7 @@ package struct Restore {
 
   package func run() throws -> Report {
     let begun = host.clock.uptime()
-    let places = Places(files: host.files, repositoryDirectory: options.repositoryDirectory)
+    let places = PathConflicts(files: host.files, repositoryDirectory: options.repositoryDirectory)
     let source = try repository.sourcePath(of: snapshot)
     let target = try places.resolve(options.target)
     let place = try examine(target, places, source)
@@ -127,7 +127,7 @@ package struct Restore {
   }
 
   /// - Parameter path: absolute, without symbolic links.
-  private func examine(_ path: Path, _ places: Places, _ source: String?) throws -> RestoreTarget {
+  private func examine(_ path: Path, _ places: PathConflicts, _ source: String?) throws -> RestoreTarget {
     try places.check(restoreTarget: path, source: source)
     let place = try RestoreTarget(path, files: host.files)
     if !options.isDelta { try place.checkEmpty(files: host.files) }

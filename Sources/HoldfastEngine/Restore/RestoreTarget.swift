@@ -13,7 +13,7 @@ struct RestoreTarget {
   /// The missing names below that.
   let missing: [Path]
 
-  /// - Parameter path: absolute, without symbolic links (`Places.resolve`).
+  /// - Parameter path: absolute, without symbolic links (`PathConflicts.resolve`).
   /// - Throws: `EngineError` when it is not a directory.
   init(_ path: Path, files: FileSystem) throws {
     self.path = path

@@ -5,7 +5,8 @@ internal import HoldfastSource
 extension Relocation {
   /// Finds the tablespaces that are restored elsewhere than to the data directory.
   /// - Parameter wanted: their directories, by OID.
-  static func ofTablespaces(_ wanted: [String: Path], in state: StateFile, places: Places) throws -> [Relocation] {
+  static func ofTablespaces(_ wanted: [String: Path], in state: StateFile, places: PathConflicts) throws -> [Relocation]
+  {
     guard !wanted.isEmpty else { return [] }
     let known = try tablespaces(of: state)
     return try wanted.sorted { $0.key < $1.key }.map { name, place in

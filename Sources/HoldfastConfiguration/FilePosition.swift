@@ -1,7 +1,7 @@
 package import HoldfastModel
 
 /// A position in a file, written as editors and compilers write it.
-package struct Place: Hashable, Sendable, CustomStringConvertible {
+package struct FilePosition: Hashable, Sendable, CustomStringConvertible {
   package let file: Path
   /// From 1.
   package let line: Int

@@ -4,7 +4,7 @@ internal import HoldfastReport
 package import HoldfastSystem
 
 /// A directory in which schedules can be installed, and its contents.
-package struct SchedulePlace {
+package struct SchedulerDirectory {
   package enum Kind: String {
     case systemd
     case systemdOfUser = "systemd of this user"
@@ -27,7 +27,7 @@ package struct SchedulePlace {
   /// An installed schedule, and the files that differ from what would be installed now.
   package struct Installed {
     package let schedule: Schedule
-    package let place: SchedulePlace
+    package let scheduler: SchedulerDirectory
     package let differing: [Path]
   }
 
@@ -47,32 +47,33 @@ package struct SchedulePlace {
 
   /// All directories for this user.
   /// - Parameter root: the root directory of an image; `nil` for this machine.
-  package static func all(_ machine: MachineContext, root: Path?) throws -> [SchedulePlace] {
+  package static func all(_ machine: MachineContext, root: Path?) throws -> [SchedulerDirectory] {
     let isLive = try root == nil && machine.host.files.statusIfPresent(of: running) != nil
     let top = root ?? .root
     guard root != nil || machine.environment.isRoot else {
       guard let directory = machine.environment.userUnitDirectory else { throw ScheduleError.noHome }
-      return [SchedulePlace(kind: .systemdOfUser, directory: directory, isLive: isLive, machine: machine)]
+      return [SchedulerDirectory(kind: .systemdOfUser, directory: directory, isLive: isLive, machine: machine)]
     }
     return [
-      SchedulePlace(kind: .systemd, directory: top.appending("etc/systemd/system"), isLive: isLive, machine: machine),
-      SchedulePlace(kind: .cron, directory: top.appending("etc/cron.d"), isLive: false, machine: machine),
+      SchedulerDirectory(
+        kind: .systemd, directory: top.appending("etc/systemd/system"), isLive: isLive, machine: machine),
+      SchedulerDirectory(kind: .cron, directory: top.appending("etc/cron.d"), isLive: false, machine: machine),
     ]
   }
 
   /// The directory to install to: systemd's if it runs, unless cron is asked for; systemd's in an image.
-  package static func chosen(_ machine: MachineContext, root: Path?, cron: Bool) throws -> SchedulePlace {
-    let places = try all(machine, root: root)
-    if cron || (root == nil && !places.contains(where: \.isLive)) {
-      if let place = places.first(where: { $0.kind == .cron }) {
-        guard try cron || root != nil || machine.host.files.statusIfPresent(of: place.directory) != nil else {
+  package static func chosen(_ machine: MachineContext, root: Path?, cron: Bool) throws -> SchedulerDirectory {
+    let schedulers = try all(machine, root: root)
+    if cron || (root == nil && !schedulers.contains(where: \.isLive)) {
+      if let scheduler = schedulers.first(where: { $0.kind == .cron }) {
+        guard try cron || root != nil || machine.host.files.statusIfPresent(of: scheduler.directory) != nil else {
           throw ScheduleError.noScheduler
         }
-        return place
+        return scheduler
       }
       throw ScheduleError.cronIsOfRoot
     }
-    return places[0]
+    return schedulers[0]
   }
 
   // MARK: What would be there
@@ -80,12 +81,12 @@ package struct SchedulePlace {
   package func items(_ schedule: Schedule) throws -> [Item] {
     let settings = try "# " + Self.json(schedule)
     guard kind != .cron else {
-      let place = Path("/etc/cron.d").appending(schedule.name.unit)
+      let crontab = Path("/etc/cron.d").appending(schedule.name.unit)
       // Anyone who can open a file can lock it. Only root can open cron's; runs of another user have a lock file of
       // their own.
       let text = try CronLine.text(
         schedule, head: [Self.mark, settings], minute: minute,
-        lock: schedule.user == nil ? place.description : nil)
+        lock: schedule.user == nil ? crontab.description : nil)
       return [Item(path: directory.appending(schedule.name.unit), content: .text(text), permissions: 0o600)]
     }
     let units = SystemdUnits.files(schedule, mark: Self.mark, settings: settings).map {
@@ -138,7 +139,7 @@ package struct SchedulePlace {
       guard isMain(listing[index]), let schedule = schedule(in: path) else { continue }
       let items = try items(schedule)
       let differing = items.filter { !isThere($0) }.map(\.path)
-      found.append(Installed(schedule: schedule, place: self, differing: differing))
+      found.append(Installed(schedule: schedule, scheduler: self, differing: differing))
     }
     return found.sorted { $0.schedule.name.unit < $1.schedule.name.unit }
   }

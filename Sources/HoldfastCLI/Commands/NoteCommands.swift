@@ -7,17 +7,17 @@ internal import HoldfastRepository
 internal import HoldfastSystem
 
 /// Shared by the commands that note something on a snapshot.
-struct MarkOptions: ParsableArguments {
+struct NoteOptions: ParsableArguments {
   @Argument(help: "The snapshot: latest, an ID, or the beginning of an ID.", completion: Candidates.snapshots)
   var snapshot: String
 
-  @OptionGroup var place: RepositoryOptions
+  @OptionGroup var location: RepositoryOptions
   @OptionGroup var writer: WriterOptions
   @OptionGroup var source: SourceOptions
   @OptionGroup var output: OutputOptions
 
   func open() throws -> (repository: Repository, snapshot: Snapshot) {
-    let repository = try place.context(place.machine(), writer: writer, of: source.name).open()
+    let repository = try location.context(location.machine(), writer: writer, of: source.name).open()
     let chosen = try SnapshotSelector(snapshot, source: source.name).choose(in: repository) {
       Console.warn($0.message)
     }
@@ -46,16 +46,16 @@ struct TagCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Remove this tag. May be repeated.", valueName: "tag"))
   var remove: [Tag] = []
 
-  @OptionGroup var mark: MarkOptions
+  @OptionGroup var options: NoteOptions
 
   func validate() throws {
     guard !add.isEmpty || !remove.isEmpty else { throw ValidationError("Say --add or --remove.") }
   }
 
   func run() throws {
-    let (repository, snapshot) = try mark.open()
+    let (repository, snapshot) = try options.open()
     let tags = try repository.tag(snapshot, add: Set(add), remove: Set(remove)).map(\.text)
-    try mark.say(
+    try options.say(
       TagsJSON(snapshot.id, tags: tags),
       tags.isEmpty
         ? "\(snapshot.id.short) bears no tag" : "\(snapshot.id.short) is tagged " + tags.joined(separator: ", "))
@@ -74,12 +74,12 @@ struct PinCommand: ParsableCommand {
   @Option(help: ArgumentHelp("The reason, for people who read it later.", valueName: "text"))
   var reason = ""
 
-  @OptionGroup var mark: MarkOptions
+  @OptionGroup var options: NoteOptions
 
   func run() throws {
-    let (repository, snapshot) = try mark.open()
+    let (repository, snapshot) = try options.open()
     try repository.pin(snapshot, reason: reason)
-    try mark.say(PinJSON(snapshot.id, pinned: true), "pinned \(snapshot.id.short)")
+    try options.say(PinJSON(snapshot.id, pinned: true), "pinned \(snapshot.id.short)")
   }
 }
 
@@ -88,12 +88,12 @@ struct UnpinCommand: ParsableCommand {
     commandName: "unpin", abstract: "Unpin a snapshot: the retention policy applies to it again.",
     discussion: ExitStatusTable.text)
 
-  @OptionGroup var mark: MarkOptions
+  @OptionGroup var options: NoteOptions
 
   func run() throws {
-    let (repository, snapshot) = try mark.open()
+    let (repository, snapshot) = try options.open()
     let wasPinned = try repository.unpin(snapshot)
-    try mark.say(
+    try options.say(
       PinJSON(snapshot.id, pinned: false),
       wasPinned ? "unpinned \(snapshot.id.short)" : "\(snapshot.id.short) was not pinned")
   }
@@ -112,12 +112,12 @@ struct AcceptCommand: ParsableCommand {
   @Option(help: ArgumentHelp("The reason, for people who read it later.", valueName: "text"))
   var reason = ""
 
-  @OptionGroup var mark: MarkOptions
+  @OptionGroup var options: NoteOptions
 
   func run() throws {
-    let (repository, snapshot) = try mark.open()
+    let (repository, snapshot) = try options.open()
     try repository.accept(snapshot, reason: reason)
-    try mark.say(AcceptedJSON(snapshot.id), "accepted \(snapshot.id.short)")
+    try options.say(AcceptedJSON(snapshot.id), "accepted \(snapshot.id.short)")
   }
 }
 
@@ -131,13 +131,13 @@ struct UndeleteCommand: ParsableCommand {
       \(ExitStatusTable.text)
       """)
 
-  @OptionGroup var mark: MarkOptions
+  @OptionGroup var options: NoteOptions
 
   func run() throws {
-    let (repository, snapshot) = try mark.open()
+    let (repository, snapshot) = try options.open()
     let called = try repository.undelete(snapshot)
     let names = called.map(\.id.short).joined(separator: ", ")
-    try mark.say(
+    try options.say(
       UndeletedJSON(called.map(\.id)),
       called.isEmpty ? "\(snapshot.id.short) is not removed" : "called back \(names)")
   }

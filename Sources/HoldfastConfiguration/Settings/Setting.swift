@@ -6,7 +6,7 @@ package struct Setting: Hashable, Sendable {
     /// The name of the flag, with its dashes.
     case flag(String)
     case environment(String)
-    case file(Place)
+    case file(FilePosition)
     /// The default.
     case initial
 
@@ -14,7 +14,7 @@ package struct Setting: Hashable, Sendable {
       switch self {
       case .flag(let name): name
       case .environment(let name): name
-      case .file(let place): place.description
+      case .file(let position): position.description
       case .initial: "default"
       }
     }

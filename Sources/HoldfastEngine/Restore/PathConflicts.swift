@@ -3,7 +3,7 @@ internal import HoldfastModel
 internal import HoldfastSystem
 
 /// Refuses combinations of paths that would harm each other, such as a restore target inside the repository.
-struct Places {
+struct PathConflicts {
   let files: FileSystem
   let repositoryDirectory: Path?
 
