@@ -81,12 +81,12 @@ struct ConfigShowCommand: ParsableCommand {
 
   private static func json(_ setting: Setting) -> SettingsJSON.Value {
     let texts = setting.isSecret ? nil : setting.texts
-    var place: FilePosition?
-    if case .file(let found) = setting.origin { place = found }
+    var position: FilePosition?
+    if case .file(let found) = setting.origin { position = found }
     return SettingsJSON.Value(
       key: setting.key, value: setting.isList ? nil : texts?.last, values: setting.isList ? texts : nil,
-      origin: place == nil ? setting.origin.description : "file", file: place?.file.description, line: place?.line,
-      column: place?.column, secret: setting.isSecret)
+      origin: position == nil ? setting.origin.description : "file", file: position?.file.description, line: position?.line,
+      column: position?.column, secret: setting.isSecret)
   }
 }
 
