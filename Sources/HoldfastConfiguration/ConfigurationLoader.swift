@@ -10,8 +10,8 @@ package struct ConfigurationLoader {
   private let schema: Schema
 
   /// - Parameters:
-  ///   - environment: the value of a variable; `nil` where it is not set. Paths in it are absolute.
-  ///   - isCompression: whether a text says how to compress.
+  ///   - environment: the value of a variable; `nil` when it is not set. Paths in it are absolute.
+  ///   - isCompression: whether a text names a compression.
   package init(
     _ location: ConfigurationLocation, files: FileSystem, environment: @escaping (String) -> String?,
     isCompression: @escaping @Sendable (String) -> Bool
@@ -22,9 +22,9 @@ package struct ConfigurationLoader {
     schema = Schema(isCompression: isCompression)
   }
 
-  /// - Parameter checksSecrets: whether to look at the files of secrets as well.
-  /// - Returns: `nil` where there is no configuration.
-  /// - Throws: `ConfigurationError` with everything that is wrong.
+  /// - Parameter checksSecrets: whether to check the files of secrets as well.
+  /// - Returns: `nil` when there is no configuration.
+  /// - Throws: `ConfigurationError` with all mistakes.
   package func load(flags: FlagValues = FlagValues(), checksSecrets: Bool = false) throws -> Settings? {
     let found = try location.files(files)
     guard !found.paths.isEmpty || !found.mistakes.isEmpty else { return nil }
@@ -45,7 +45,7 @@ package struct ConfigurationLoader {
     guard let root = merger.root else { throw ConfigurationError(mistakes) }
     let findings = Findings(root, schema)
     mistakes += findings.mistakes
-    // What a file that cannot be read would say is missing: what does not go together then is no mistake.
+    // The contents of an unreadable file are missing, so contradictions may be no mistakes.
     guard isWhole else { throw ConfigurationError(mistakes) }
     var builder = SettingsBuilder(findings, schema, flags: flags, environment: environment)
     let settings = builder.build(files: found.paths)
@@ -55,8 +55,8 @@ package struct ConfigurationLoader {
     return settings
   }
 
-  /// What of the machine's configuration this user may not read, so that nothing of it counts: for whoever misses what
-  /// it may say.
+  /// The first file of the machine's configuration that this user may not read, so that nothing of it counts; for
+  /// messages.
   package var forbidden: Path? { (try? location.forbidden(files)) ?? nil }
 
   private func read(_ path: Path) throws(Mistake) -> (Node, [Mistake]) {

@@ -1,6 +1,6 @@
 internal import HoldfastModel
 
-/// What the command line says, by the names of keys: it counts for every source and repository of a run.
+/// The flags of the command line, by the names of keys. They apply to all sources and repositories of a run.
 package struct FlagValues: Sendable {
   package internal(set) var values: [String: [String]] = [:]
 
@@ -11,35 +11,35 @@ package struct FlagValues: Sendable {
 }
 
 /// The values in effect. There are four layers, and the first that has a key decides: the command line, the
-/// environment, the files, the value that counts where nobody says anything.
+/// environment, the files, the default.
 struct EffectiveValues {
   /// The texts that one layer has for a key, and where they come from.
   private typealias Found = (texts: [String], origin: Setting.Origin)
 
   let flags: FlagValues
-  /// The value of an environment variable; `nil` where it is not set.
+  /// The value of an environment variable; `nil` when it is not set.
   let environment: (String) -> String?
   /// The value that the files have for a key, with its position.
   let entry: ([String], KeyRule) -> Findings.Entry?
 
   /// The value of one key.
   /// - Parameters:
-  ///   - way: the keys that lead to it: `sources`, `orders`, `compression`.
-  ///   - rule: what may stand there.
-  /// - Returns: `nil` where no layer has the key.
+  ///   - way: the key path: `sources`, `orders`, `compression`.
+  ///   - rule: what the value may be.
+  /// - Returns: `nil` when no layer has the key.
   func setting(_ way: [String], _ rule: KeyRule) -> Setting? {
     guard let found = flag(way, rule) ?? variable(rule) ?? file(way, rule) ?? initial(rule) else { return nil }
     let texts = rule.isList ? found.texts : found.texts.suffix(1)
     return Setting(key: way, texts: texts, origin: found.origin, isList: rule.isList, isSecret: rule.isSecret)
   }
 
-  /// Flags stand for the keys directly below the name of a source or a repository, not for those in a map there.
+  /// Flags apply to the keys directly below the name of a source or a repository, not to those in a map there.
   private func flag(_ way: [String], _ rule: KeyRule) -> Found? {
     guard way.count == 3, let texts = flags.values[rule.name] else { return nil }
     return (texts, .flag("--" + rule.name))
   }
 
-  /// A variable that is empty counts as not set.
+  /// An empty variable counts as not set.
   private func variable(_ rule: KeyRule) -> Found? {
     guard let name = rule.variable, let text = environment(name), !text.isEmpty else { return nil }
     return ([text], .environment(name))

@@ -6,7 +6,7 @@ struct SettingsBuilder {
   let values: EffectiveValues
   private let schema: Schema
   private(set) var mistakes: [Mistake] = []
-  /// Each value that was asked for and is in effect.
+  /// All values in effect that were asked for.
   private var shown: [Setting] = []
 
   init(

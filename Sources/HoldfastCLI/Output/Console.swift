@@ -6,7 +6,7 @@ internal import Synchronization
 
 /// Writes results to standard output, everything else to standard error.
 enum Console {
-  /// Of the process, as standard output is: the one thing that everything printed shares.
+  /// Standard output belongs to the whole process, so this failure does too.
   private static let outputFailure = Mutex<EngineError?>(nil)
 
   /// The first failure to write a result, which must not look like success. A reader that closed its end is no failure.
@@ -25,10 +25,10 @@ enum Console {
 
   static func error(_ text: String) { _ = write(text + "\n", to: STDERR_FILENO) }
 
-  /// Something that the operator should know, though the command goes on.
+  /// Prints a warning: the operator should know it, and the command goes on.
   static func warn(_ text: String) { error("holdfast: WARNING: " + text) }
 
-  /// What to do next, as a sentence.
+  /// Prints what to do next, as a sentence.
   static func hint(_ text: String) { error("HINT: " + text) }
 
   static func errorFragment(_ text: String) { _ = write(text, to: STDERR_FILENO) }

@@ -5,8 +5,8 @@ internal import HoldfastOperations
 internal import HoldfastReport
 internal import HoldfastSystem
 
-/// Prints what runs tell: notices and progress on standard error, and how the steps of configured sources ended on
-/// standard output, unless that is for JSON.
+/// Prints what runs report: notices and progress on standard error, and the results of steps on standard output unless
+/// that is for JSON.
 final class ConsoleObserver: SourceRunObserver {
   private let output: OutputOptions
   private let clock: Clock
@@ -46,19 +46,19 @@ final class ConsoleObserver: SourceRunObserver {
     say("\(source): \(outcome.summary) (\(step.line.reason))")
   }
 
-  /// Why something failed, where it did.
+  /// Prints why something failed, if it did.
   func tellWhy(_ outcome: SourceOutcome) {
     if let error = outcome.error { Console.error("holdfast: \(outcome.source): \(error)") }
   }
 
-  /// A line of the result, for people.
+  /// Prints a line of the result, for people.
   func say(_ text: String) { if !output.json, !output.quiet { Console.output(text) } }
 }
 
 extension OutputOptions {
   func observer(_ machine: MachineContext) -> ConsoleObserver { ConsoleObserver(self, clock: machine.host.clock) }
 
-  /// The watch of a command that makes one run.
+  /// The watch of a command that makes a single run.
   func watch(_ command: RunCommand, _ machine: MachineContext, isDryRun: Bool = false) -> RunWatch {
     RunWatch(
       command, machine, notices: observer(machine), isDryRun: isDryRun, notifying: NotificationHistory())
@@ -66,7 +66,7 @@ extension OutputOptions {
 }
 
 extension Outcome {
-  /// Names what is damaged, and ends a command that has found something; returns normally where nothing is.
+  /// Prints damage, and ends the command if there is any; otherwise returns normally.
   static func end(_ damage: [DamageError], hint: String) throws {
     guard !damage.isEmpty else { return }
     for finding in damage { Console.error("holdfast: \(finding.message)") }

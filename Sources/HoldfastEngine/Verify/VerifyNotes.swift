@@ -5,13 +5,13 @@ internal import HoldfastSystem
 extension Repository {
   private static let verificationsMax = 16
 
-  /// Notes which fulls a verify found sound, and how much of them it read, and which snapshots it found damaged. Where
-  /// nothing can be written, verify has done what it is for without.
+  /// Notes which fulls a verify found sound, how much of them it read, and which snapshots it found damaged. If nothing
+  /// can be written, verify is complete without it.
   package func notePassed(_ report: Verify.Report, share: Double) {
     let percent = Int(saturating: (share * 100).rounded(.down))
     for (source, results) in Dictionary(grouping: report.snapshots, by: \.snapshot.sourceName) {
       _ = try? changeNotes(of: source) { notes, reading in
-        // To go on from notes that are older than they should be would hide what has become of the newer ones.
+        // Continuing from older notes would hide what has become of the newer ones.
         guard reading.damage.isEmpty else { return false }
         let time = TimeText.utc(host.clock.now())
         for result in results where notes[result.snapshot].removed == nil {
@@ -26,12 +26,12 @@ extension Repository {
     }
   }
 
-  /// What verifies found damaged, and nothing has proved whole since; without what is removed.
+  /// The notes on snapshots that a verify found damaged, and none has found sound since; without removed ones.
   package func standingDamage(of source: SourceName) throws -> [SourceNotes.Note] {
     try notes(of: source).notes.notes.filter { $0.damaged != nil && $0.removed == nil }
   }
 
-  /// As many as are of use: the newest, and before them those of which everything was read.
+  /// Keeps as many as are useful: the newest, and before them those with all data read.
   private static func forgetOldVerifications(in notes: inout SourceNotes) {
     let proved = notes.notes.filter { $0.proved != nil }
     let best = proved.sorted {
@@ -42,17 +42,17 @@ extension Repository {
 }
 
 extension SourceNotes.Note {
-  /// Writes down what a verify found.
-  /// - Parameter percent: the share of its stored bytes that it read.
+  /// Records the result of a verify.
+  /// - Parameter percent: the share of its stored bytes that was read.
   fileprivate mutating func note(isSound: Bool, isFull: Bool, percent: Int, time: String) {
     guard isSound else {
       (proved, damaged) = (nil, time)
       return
     }
-    // To have read another part of it mends nothing.
+    // Reading another part of it repairs nothing.
     if damaged != nil, percent < 100 { return }
     damaged = nil
-    // Having been looked at again takes nothing from having been read.
+    // A verify that reads less does not replace one that read more.
     if isFull, (proved?.share ?? 0) <= percent { proved = SourceNotes.Verification(share: percent, time: time) }
   }
 }

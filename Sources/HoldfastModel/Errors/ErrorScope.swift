@@ -1,13 +1,13 @@
-/// Whose fault an error is. Only `repository` is damage: only it gives exit status 20 or 21, is noted, holds back a
-/// prune, or makes a backup take a full.
+/// Whose fault an error is. Only `repository` is damage: only it gives exit status 20 or 21, is noted, blocks a prune,
+/// or makes a backup take a full.
 package enum ErrorScope: String, CaseIterable, Sendable {
-  /// What was asked cannot be: an option, a name, a key, a format that this version does not read.
+  /// The request cannot be fulfilled: an option, a name, a key, a format that this version does not read.
   case usage
   /// This host: permissions, a full disk, too few descriptors, a source that cannot be read.
   case machine
   /// A store or a server did not answer, timed out, or refused for now; or another run was faster. The same command may
   /// succeed later.
   case transient
-  /// Bytes that are there and wrong, or objects that are proved to be missing.
+  /// Stored bytes that are wrong, or objects that are proved to be missing.
   case repository
 }

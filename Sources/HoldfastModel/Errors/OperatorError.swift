@@ -1,14 +1,14 @@
 /// An error that an operator may meet: what happened, to what, and the next command to type.
 ///
-/// Every module has its own error type; all of them conform. What `description` says is shown as it is, and
-/// `exitStatus` is the one place where an error is mapped to how the process ends.
+/// Every module has its own error type that conforms. `description` is shown unchanged, and `exitStatus` alone decides
+/// how the process ends.
 package protocol OperatorError: Error, CustomStringConvertible, Sendable {
   /// A fact in lower case that names the object concerned, without a full stop.
   var message: String { get }
   /// The next thing to do, as a sentence; `nil` when there is nothing useful to say.
   var hint: String? { get }
   var exitStatus: ExitStatus { get }
-  /// Whose fault it is. There is no default: each error says it.
+  /// Whose fault it is. There is no default: every error states it.
   var scope: ErrorScope { get }
 }
 

@@ -1,4 +1,4 @@
-/// An error that is no `OperatorError`: nothing is known of it but its own words.
+/// An error that is no `OperatorError`: only its own text is known.
 package struct UnknownError: OperatorError, Equatable {
   package let message: String
   package var hint: String? { nil }
@@ -8,7 +8,7 @@ package struct UnknownError: OperatorError, Equatable {
   package init(_ error: any Error) { message = "\(error)" }
 }
 
-/// What an operator is told of any error, and how a run ends by it: the error itself where it is an `OperatorError`.
+/// Makes any error presentable to an operator: an `OperatorError` stays as it is.
 package func describe(_ error: any Error) -> any OperatorError {
   error as? any OperatorError ?? UnknownError(error)
 }

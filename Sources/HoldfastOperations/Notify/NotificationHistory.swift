@@ -2,7 +2,7 @@ internal import HoldfastModel
 internal import HoldfastSystem
 internal import Synchronization
 
-/// What one command has told already, over all its runs.
+/// What one command has reported so far, over all its runs.
 package final class NotificationHistory: Sendable {
   private struct Told {
     var begun: Set<HTTPAddress> = []
@@ -14,11 +14,11 @@ package final class NotificationHistory: Sendable {
 
   package init() {}
 
-  /// Whether nobody was told of a reason yet.
+  /// Whether a reason has not been reported yet.
   func isNews(_ reason: String) -> Bool { told.withLock { $0.reasons.insert(reason).inserted } }
 
-  /// Whether a target is to hear of this, after what it has heard. What is pinged hears of the first beginning, and of
-  /// no success after a failure.
+  /// Whether a receiver should get this, after what it has got so far. A ping receiver gets the first beginning, and no
+  /// success after a failure.
   func shallHear(_ target: NotificationTarget, _ notification: Notification) -> Bool {
     guard case .ping(let address) = target.way else { return true }
     return told.withLock { told in

@@ -4,11 +4,11 @@ internal import HoldfastRepository
 internal import HoldfastSystem
 internal import Synchronization
 
-/// Tells somebody how runs go. It never makes a run fail, and never keeps it longer than it takes to give up: what
-/// could not be told is one line of warning.
+/// Sends notifications about runs. It never makes a run fail, and delays it only until it gives up; each failure to
+/// notify is one warning.
 ///
-/// A command may make several runs, of several sources: with one history they look like one to whoever is pinged. It
-/// hears of the first beginning, and of no success after a failure.
+/// A command may make several runs on several sources. With one history they count as one run for a ping receiver: it
+/// gets the first beginning, and no success after a failure.
 final class Notifier: RunObserver {
   /// The most seconds for all notifications.
   private static let secondsMax = 40.0
@@ -102,8 +102,8 @@ private final class Delivery: Sendable {
 }
 
 extension RunWatch {
-  /// The watch of a run of which somebody may want to be told.
-  /// - Parameter history: what the same command has told already of other runs.
+  /// The watch of a run, with its notifications.
+  /// - Parameter history: what the same command has reported about other runs.
   package convenience init(
     _ command: RunCommand, _ machine: MachineContext, notices: any NoticeObserver, isDryRun: Bool = false,
     notifying history: NotificationHistory

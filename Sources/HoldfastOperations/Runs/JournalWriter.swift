@@ -2,7 +2,7 @@ internal import HoldfastArchive
 internal import HoldfastModel
 internal import HoldfastRepository
 
-/// Writes runs into the journals of their sources.
+/// Writes runs to the journals of their sources.
 struct JournalWriter: RunObserver {
   let repository: Repository
   let notices: any NoticeObserver
@@ -17,7 +17,7 @@ struct JournalWriter: RunObserver {
         }
       }
     } catch {
-      // A run that failed says why, and that it did: what else cannot be written is no news then.
+      // A run that failed has reported that; a journal that cannot be written adds nothing.
       guard record.failure == nil else { return }
       let reason = describe(error).message
       notices.tell(Notice(.warning, "this run is not in the journal of the repository: \(reason)"))

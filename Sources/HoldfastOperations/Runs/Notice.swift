@@ -1,17 +1,17 @@
 package import HoldfastModel
 
-/// Something that a run tells the operator, in words.
+/// A message of a run to the operator.
 package struct Notice: Sendable, Equatable {
   package enum Kind: Sendable {
-    /// The run goes on, but not all is as it should be.
+    /// The run goes on, but something is not right.
     case warning
-    /// A path is not captured or restored whole.
+    /// A path was not captured or restored whole.
     case incomplete
-    /// The history of the source does not explain what was captured.
+    /// A change that the history of the source does not explain.
     case anomaly
-    /// Something stored is damaged.
+    /// A stored object is damaged.
     case damage
-    /// Why something was not done.
+    /// The reason why something was not done.
     case refusal
     /// What to do next, as a sentence.
     case hint
@@ -19,7 +19,7 @@ package struct Notice: Sendable, Equatable {
 
   package let kind: Kind
   package let text: String
-  /// Of which source it is said; `nil` where the run is about one only.
+  /// The source that the message is about; `nil` when the run is on one source only.
   package let source: SourceName?
 
   package init(_ kind: Kind, _ text: String, of source: SourceName? = nil) {
@@ -27,20 +27,21 @@ package struct Notice: Sendable, Equatable {
   }
 }
 
-/// Shows how far a run is, until its end.
+/// Shows the progress of a run, until its end.
 package protocol RunProgress: ProgressObserver {
-  /// Takes away what shows how far it is.
+  /// Removes the display.
   func end()
 }
 
-/// Is told what a run has to say while it goes on: a console, say.
+/// Gets the messages of a run, for example a console.
 package protocol NoticeObserver: AnyObject {
   func tell(_ notice: Notice)
-  /// What shows how far the work is that begins now.
+  /// Makes a display for the progress of work that begins now.
   func makeProgress() -> any RunProgress
 }
 
-/// Shows the progress of a run, says of which source it is where there are several, and keeps warnings for its record.
+/// Shows the progress of a run, adds the source to messages if there are several, and keeps warnings for the run's
+/// record.
 package final class WatchedProgress: RunProgress {
   private let shown: any RunProgress
   private let watch: RunWatch?
@@ -48,7 +49,7 @@ package final class WatchedProgress: RunProgress {
 
   /// - Parameters:
   ///   - watch: gets the warnings as well.
-  ///   - source: `nil` where the run is about one only.
+  ///   - source: `nil` when the run is on one source only.
   package init(_ shown: any RunProgress, watch: RunWatch?, of source: SourceName?) {
     self.shown = shown
     self.watch = watch

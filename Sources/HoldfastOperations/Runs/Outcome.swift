@@ -1,6 +1,6 @@
 package import HoldfastModel
 
-/// The end of a command that has said everything itself.
+/// The end of a command that has reported everything itself.
 package struct Outcome: Error {
   package let status: ExitStatus
 

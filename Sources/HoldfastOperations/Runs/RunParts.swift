@@ -109,8 +109,8 @@ extension RunRecord {
 }
 
 extension RunWatch {
-  /// Names what was not captured or restored whole.
-  /// - Parameter source: where there are several.
+  /// Reports what was not captured or restored whole.
+  /// - Parameter source: the source, if there are several.
   package func name(_ problems: [Problem], of source: SourceName? = nil) {
     for problem in problems {
       let text = "\(problem.path): \(problem.reason)"
@@ -118,8 +118,8 @@ extension RunWatch {
     }
   }
 
-  /// Says what is not as it should be of a snapshot.
-  /// - Parameter source: where there are several.
+  /// Reports what is not right about a snapshot.
+  /// - Parameter source: the source, if there are several.
   package func tell(_ report: Backup.Report, of source: SourceName? = nil) {
     name(report.problems, of: source)
     for anomaly in report.anomalies { tellAndRecord(Notice(.anomaly, "\(anomaly)", of: source), as: "\(anomaly)") }
@@ -134,8 +134,8 @@ extension RunWatch {
 }
 
 extension RunWatch {
-  /// Says why nothing was removed of a source.
-  /// - Parameter source: where the run is about one of several.
+  /// Reports why nothing was removed of a source.
+  /// - Parameter source: the source, if there are several.
   package func tell(_ refusal: Prune.Refusal, of source: SourceName? = nil) {
     tell(Notice(.refusal, refusal.message, of: source))
     if let hint = refusal.hint { tell(Notice(.hint, hint)) }

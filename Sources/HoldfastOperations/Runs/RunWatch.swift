@@ -3,8 +3,8 @@ package import HoldfastModel
 package import HoldfastRepository
 internal import HoldfastSystem
 
-/// Is told how runs go. It must not fail: whoever cannot do what it wants says so
-/// to a `NoticeObserver`, and the run ends as it would have.
+/// Is told about runs. It must not fail: it reports its problems to a `NoticeObserver`, and the run ends as it would
+/// have.
 package protocol RunObserver {
   /// A run begins; its repository is not open yet.
   func began(_ beginning: RunBeginning)
@@ -36,9 +36,9 @@ package final class RunWatch {
   private static let warningsMax = 100
   private let command: RunCommand
   private let machine: MachineContext
-  /// Who is told what the run has to say.
+  /// Gets the messages of the run.
   private let notices: any NoticeObserver
-  /// Whether anybody is told of the run: not of a dry one.
+  /// Whether the run has observers; a dry run has none.
   package let isRecorded: Bool
   private let began: Timestamp
   private let begun: Double
@@ -86,17 +86,17 @@ package final class RunWatch {
     if warnings.count < Self.warningsMax { warnings.append(text) }
   }
 
-  /// Tells the operator, and keeps it for the record of the run.
+  /// Gives a message to the operator, and keeps it for the record of the run.
   package func tellAndRecord(_ notice: Notice, as text: String) {
     warn(text)
     notices.tell(notice)
   }
 
-  /// Tells the operator what does not belong into the record of the run, or is in it already.
+  /// Gives a message to the operator that does not belong in the record of the run, or is already in it.
   package func tell(_ notice: Notice) { notices.tell(notice) }
 
-  /// What shows how far the work is that begins now; its warnings are kept for the record of the run.
-  /// - Parameter source: `nil` where the run is about one only.
+  /// Makes a display for the progress of work that begins now. Its warnings are kept for the record of the run.
+  /// - Parameter source: `nil` when the run is on one source only.
   package func makeProgress(of source: SourceName? = nil) -> WatchedProgress {
     WatchedProgress(notices.makeProgress(), watch: self, of: source)
   }

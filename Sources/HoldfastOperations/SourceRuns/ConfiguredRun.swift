@@ -24,7 +24,7 @@ package struct ConfiguredRun {
   package let settings: Settings
   package let machine: MachineContext
   let observer: any SourceRunObserver
-  /// Whoever is pinged sees all runs as one.
+  /// For a ping receiver, all runs count as one.
   private let history = NotificationHistory()
 
   package init(settings: Settings, machine: MachineContext, observer: any SourceRunObserver) {
@@ -94,10 +94,10 @@ package struct ConfiguredRun {
 
   // MARK: What is due
 
-  /// Does what is due. Every source is captured before any is looked after: the merge or the proof of one keeps no
-  /// other waiting. The observer is told of every step.
-  /// - Parameter request: what the command line says of keys.
-  /// - Returns: what came of the sources that could be planned, or not, before a signal ended it.
+  /// Does what is due. All sources are captured before any is merged, pruned or verified, so that no backup waits for
+  /// that. The observer is told of every step.
+  /// - Parameter request: the keys of the command line.
+  /// - Returns: the reports of all sources that were handled before a signal ended the run.
   package func performDue(_ sources: [SourceSettings], _ request: RepositoryRequest) -> [SourceRun.Report] {
     var runs = sources.map { SourceRun(source: $0, run: self, request: request) }
     for index in runs.indices {
@@ -112,7 +112,7 @@ package struct ConfiguredRun {
     return Self.planned(runs)
   }
 
-  /// Finds out what is due, and does nothing.
+  /// Determines what is due, and does nothing.
   package func planDue(_ sources: [SourceSettings], _ request: RepositoryRequest) -> [SourceRun.Report] {
     sources.map { source in
       var run = SourceRun(source: source, run: self, request: request)

@@ -61,7 +61,7 @@ package struct SourceRun {
     }
   }
 
-  /// Finds out what is due, and takes the snapshot if that is.
+  /// Determines what is due, and takes the snapshot if it is.
   mutating func capture() {
     do {
       let (opened, plan) = try plan()
@@ -74,7 +74,7 @@ package struct SourceRun {
     perform { $0.isTake }
   }
 
-  /// Merges, prunes and proves, what of that is due.
+  /// Merges, prunes and verifies what is due.
   mutating func lookAfter() {
     perform { !$0.isTake }
   }

@@ -1,11 +1,11 @@
 package import HoldfastModel
 
-/// Is told how the runs of configured sources go.
+/// Is told how the runs on configured sources go.
 package protocol SourceRunObserver: NoticeObserver {
-  /// A source was looked at, and its snapshot taken if that was due. The report says what else is, or why that cannot
-  /// be told.
+  /// A source was examined, and its snapshot taken if it was due. The report says what else is due, or why that is not
+  /// known.
   /// - Parameter isDryRun: whether nothing is done.
   func planned(_ report: SourceRun.Report, isDryRun: Bool)
-  /// A step of what was due is done.
+  /// A step that was due is done.
   func ended(_ step: SourceRun.Done, of source: SourceName)
 }

@@ -51,14 +51,14 @@ package struct SystemError: OperatorError, Equatable {
 
   package var exitStatus: ExitStatus { .failed }
 
-  /// A device that gives no bytes, or fewer than there are, is taken for one that the repository lies on: whoever reads
-  /// something else catches it there.
+  /// A device that fails or ends early counts as that of the repository. Code that reads something else handles this
+  /// itself.
   package var scope: ErrorScope {
     if isDeviceFailure { return .repository }
     return Self.transientCodes.contains(code) ? .transient : .machine
   }
 
-  /// What a mount or a server gives that does not answer, or refuses for now.
+  /// The errors of a mount or server that does not answer, or refuses for now.
   private static let transientCodes: Set<Int32> = [
     EAGAIN, EINTR, ETIMEDOUT, ESTALE, ECONNREFUSED, ECONNRESET, ECONNABORTED, ENOTCONN, EHOSTDOWN, EHOSTUNREACH,
     ENETDOWN, ENETUNREACH, ENETRESET,
