@@ -119,7 +119,7 @@ import Testing
     }
     #expect(try emptyAndFill() == [.massDeletion])
     let emptied = try #require(try shop.open().allSnapshots { _ in }.first { $0.envelope.comparison?.anomalies != [] })
-    try shop.open().accept(emptied, reason: "")
+    try shop.open().notes.accept(emptied, reason: "")
     #expect(try emptyAndFill() == [.massDeletion])
   }
 
@@ -142,7 +142,7 @@ import Testing
       )
     }
     #expect(try shop.numbers(removed: true).count == 10)
-    try shop.open().accept(suspicious, reason: "the archive moved")
+    try shop.open().notes.accept(suspicious, reason: "the archive moved")
     #expect(try shop.prune(graceDays: 0).exitStatus == .done)
     #expect(try shop.numbers(removed: true) == [10])
   }
@@ -158,7 +158,7 @@ import Testing
     }
     #expect(try fillAndEmpty() == [.massDeletion])
     #expect(try fillAndEmpty() == [.massDeletion])
-    try shop.open().accept(shop.snapshot(), reason: "")
+    try shop.open().notes.accept(shop.snapshot(), reason: "")
     #expect(try fillAndEmpty() == [])
   }
 
@@ -168,6 +168,6 @@ import Testing
     #expect(
       throws: EngineError(
         "snapshot \(id) has no anomaly", hint: "Run `holdfast list` to see which have.", exitStatus: .usage)
-    ) { try shop.open().accept(shop.snapshot(), reason: "") }
+    ) { try shop.open().notes.accept(shop.snapshot(), reason: "") }
   }
 }

@@ -56,7 +56,7 @@ import Testing
   @Test(arguments: [false, true]) func aBackupBesideTheNewestWithoutItsManifest(isMarked: Bool) throws {
     let (shop, snapshots) = try makeShop()
     let newest = snapshots[2]
-    if isMarked { try shop.open().pin(newest, reason: "") }
+    if isMarked { try shop.open().notes.pin(newest, reason: "") }
     let archive = try archiveKey(of: newest)
     let manifest = store.contents[key(of: newest)]
     store.contents[key(of: newest)] = nil

@@ -69,14 +69,14 @@ import Testing
   }
 
   @Test func aRevokedWriterRemovesNothingMore() throws {
-    try shop.open().pin(snapshots[0], reason: "")
+    try shop.open().notes.pin(snapshots[0], reason: "")
     var change = try KeyringChange(shop.open())
     try change.enrol(Keyring.Writer(name: "shop-2", key: WriterKey().signing.publicKey))
     _ = try #require(try change.revokeWriter(TestKeys.writerName))
     _ = try change.publish()
     // What it noted before counts still.
     #expect(try findings() == [])
-    #expect(try shop.open().notes(of: name).notes[snapshots[0]].pinned != nil)
+    #expect(try shop.open().notes.read(name).notes[snapshots[0]].pinned != nil)
     try plant(hostile(2), by: sealed.keys.writer.signing)
     #expect(
       try findings() == [
@@ -94,16 +94,16 @@ import Testing
       throws: EngineError(
         "the keyring was changed while something was noted; nothing was committed",
         hint: "Run the same command again.")
-    ) { try late.pin(snapshots[0], reason: "") }
-    #expect(try shop.open().notes(of: name).notes.revision == 0)
+    ) { try late.notes.pin(snapshots[0], reason: "") }
+    #expect(try shop.open().notes.read(name).notes.revision == 0)
   }
 
   // MARK: What the store can do
 
   @Test func notesThatAreTakenAwayAreMissed() throws {
-    try shop.open().pin(snapshots[0], reason: "")
+    try shop.open().notes.pin(snapshots[0], reason: "")
     let before = sealed.store.contents
-    try shop.open().pin(snapshots[1], reason: "")
+    try shop.open().notes.pin(snapshots[1], reason: "")
     sealed.store.contents = before
     let finding =
       "\(Keys.notes(name, 2)) is damaged: it is missing, and this machine has seen it: the repository was put back"
@@ -118,13 +118,13 @@ import Testing
         "nothing of source is removed while something of it is damaged or missing: \(finding)"
       ])
     // What is noted next gets a number that was never seen, and ends it.
-    try shop.open().pin(snapshots[1], reason: "")
-    #expect(try shop.open().notes(of: name).notes.revision == 3)
+    try shop.open().notes.pin(snapshots[1], reason: "")
+    #expect(try shop.open().notes.read(name).notes.revision == 3)
     #expect(try shop.prune(graceDays: 0).actions == ["1 keep", "2 keep", "3 keep"])
   }
 
   @Test func notesThatAreExchangedAreNoticed() throws {
-    try shop.open().pin(snapshots[0], reason: "")
+    try shop.open().notes.pin(snapshots[0], reason: "")
     try plant(hostile(1), by: sealed.keys.writer.signing)
     var found: [String] = []
     _ = try shop.open().allSnapshots { found.append($0.message) }
@@ -136,12 +136,12 @@ import Testing
 
   /// Junk above the newest is named, what is below counts, and the next revision goes above the junk.
   @Test func junkAboveTheNewestIsPassedOver() throws {
-    try shop.open().pin(snapshots[0], reason: "")
+    try shop.open().notes.pin(snapshots[0], reason: "")
     sealed.store.contents[Keys.notes(name, 9)] = Array("junk".utf8)
     #expect(try findings() == ["\(Keys.notes(name, 9)) is damaged: it is cut short"])
-    #expect(try shop.open().notes(of: name).notes[snapshots[0]].pinned != nil)
-    try shop.open().pin(snapshots[1], reason: "")
-    #expect(try shop.open().notes(of: name).notes.revision == 10)
+    #expect(try shop.open().notes.read(name).notes[snapshots[0]].pinned != nil)
+    try shop.open().notes.pin(snapshots[1], reason: "")
+    #expect(try shop.open().notes.read(name).notes.revision == 10)
     #expect(try findings() == [])
   }
 
@@ -163,14 +163,14 @@ import Testing
   }
 
   @Test func whoHasNoWriterKeyNotesNothing() throws {
-    let error = #expect(throws: KeyError.self) { try shop.open(as: .owner).pin(snapshots[0], reason: "") }
+    let error = #expect(throws: KeyError.self) { try shop.open(as: .owner).notes.pin(snapshots[0], reason: "") }
     #expect(error?.message == "there is no writer key on this machine")
     #expect(throws: KeyError.self) { try shop.prune(in: shop.open(as: .owner)) }
     // A dry run signs nothing; a verify goes on without.
     #expect(try shop.prune(in: shop.open(as: .nobody), isDryRun: true).actions == ["1 removed", "2 removed", "3 keep"])
     let repository = try shop.open(as: .nobody)
     repository.notePassed(try shop.verify(in: repository), share: 1)
-    #expect(try repository.notes(of: name).notes.revision == 0)
+    #expect(try repository.notes.read(name).notes.revision == 0)
   }
 
   // MARK: Shared archives

@@ -17,7 +17,7 @@ import Testing
       try shop.backup(.full)
     }
     let name = try shop.snapshot().sourceName
-    try shop.repository.changeNotes(of: name) { notes, _ in
+    try shop.repository.notes.change(name) { notes, _ in
       notes.notes = []
       notes.highest = 1
       return true

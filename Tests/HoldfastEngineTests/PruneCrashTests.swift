@@ -26,7 +26,7 @@ import Testing
   private func makeShop(isSealed: Bool) throws -> TestShop {
     let shop = try TestShop(workers: 1, clock: clock.clock, isSealed: isSealed)
     try shop.fill([.full, .incremental, .incremental, .full, .incremental, .full], clock)
-    try shop.open().pin(shop.number(2), reason: "")
+    try shop.open().notes.pin(shop.number(2), reason: "")
     return shop
   }
 

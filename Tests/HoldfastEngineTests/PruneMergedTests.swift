@@ -53,7 +53,7 @@ import Testing
   @Test func aPinnedOriginalStaysBesideItsMerge() throws {
     let shop = try makeShop([.full, .incremental])
     try shop.merge(in: shop.open())
-    try shop.open().pin(shop.number(2), reason: "")
+    try shop.open().notes.pin(shop.number(2), reason: "")
     #expect(try shop.prune(graceDays: 0).actions == ["1 keep", "2 keep", "3 keep"])
   }
 }
@@ -100,6 +100,6 @@ import Testing
       throws: EngineError(
         "no number is left for the notes on source: something in the repository bears the highest there is",
         hint: "Look at sources/source/notes/ in \(place), and remove what is no revision.", exitStatus: .dataLoss)
-    ) { try shop.open().pin(shop.number(1), reason: "") }
+    ) { try shop.open().notes.pin(shop.number(1), reason: "") }
   }
 }

@@ -22,7 +22,7 @@ import Testing
   private func removeAll(isCollected: Bool) throws {
     let repository = try shop.open()
     let name = try #require(SourceName("source"))
-    try repository.changeNotes(of: name) { notes, reading in
+    try repository.notes.change(name) { notes, reading in
       for snapshot in try repository.allSnapshots(onDamage: { _ in }) {
         notes[snapshot.id, snapshot.sequence].removed = SourceNotes.Removal(
           revision: reading.notes.revision + 1, time: TimeText.utc(clock.clock.now()), isCollected: isCollected)
@@ -93,7 +93,7 @@ import Testing
     try shop.backup(in: shop.open()) { $0.tags = [tag] }
     try shop.fill([.full], clock)
     #expect(try shop.prune { $0.policy.tags = [tag] }.actions == ["1 keep", "2 keep", "3 keep", "4 keep", "5 keep"])
-    #expect(try shop.open().notes(of: shop.number(4).sourceName).notes[shop.number(4)].tags == [tag])
+    #expect(try shop.open().notes.read(shop.number(4).sourceName).notes[shop.number(4)].tags == [tag])
   }
 
   // MARK: Notes
@@ -101,7 +101,7 @@ import Testing
   /// Of two at once one begins again from what the other wrote.
   @Test func aPinThatComesWhileAPrunePlansIsHeeded() throws {
     try shop.fill([.full], clock)
-    store.beforeNext("/notes/") { try shop.open().pin(shop.number(2), reason: "mine") }
+    store.beforeNext("/notes/") { try shop.open().notes.pin(shop.number(2), reason: "mine") }
     #expect(try shop.prune(graceDays: 0).actions == ["1 keep", "2 keep", "3 collected", "4 keep"])
     try shop.expectSound()
   }
@@ -111,7 +111,7 @@ import Testing
     try shop.fill([.full], clock)
     try shop.prune()
     clock.advance(days: 8)
-    store.beforeNext("/notes/") { try _ = shop.open().undelete(shop.number(3)) }
+    store.beforeNext("/notes/") { try _ = shop.undelete(shop.number(3)) }
     let report = try shop.prune()
     #expect(report.actions == ["1 keep", "2 keep", "3 keep", "4 keep"])
     #expect(report.sources[0].lines[2].action == .kept([.calledBack]))
@@ -128,7 +128,7 @@ import Testing
       throws: EngineError(
         "snapshot \(full) is being collected: it does not come back",
         hint: "While `holdfast restore \(full)` still finds it, restore it elsewhere.")
-    ) { try shop.open().undelete(second) }
+    ) { try shop.undelete(second) }
   }
 
   @Test func whatIsRemovedIsNotMarked() throws {
@@ -137,20 +137,20 @@ import Testing
     let first = try shop.number(1)
     let refusal = EngineError(
       "snapshot \(first.id.short) is removed", hint: "Run `holdfast undelete \(first.id.short)` first.")
-    #expect(throws: refusal) { try shop.open().pin(first, reason: "") }
-    #expect(throws: refusal) { try shop.open().tag(first, add: [], remove: []) }
+    #expect(throws: refusal) { try shop.open().notes.pin(first, reason: "") }
+    #expect(throws: refusal) { try shop.open().notes.tag(first, add: [], remove: []) }
   }
 
   /// Somebody who lists while revisions are replaced sees one of them, never none.
   @Test func aReaderNeverMissesTheNotes() throws {
     let name = try #require(SourceName("source"))
-    try shop.open().pin(shop.number(1), reason: "")
+    try shop.open().notes.pin(shop.number(1), reason: "")
     let repository = try shop.open()
     for turn in 0..<30 {
       let tag = try #require(Tag("turn-\(turn)"))
-      _ = try repository.tag(
+      _ = try repository.notes.tag(
         shop.number(2), add: [tag], remove: turn > 0 ? Set([Tag("turn-\(turn - 1)")].compactMap { $0 }) : [])
-      let notes = try repository.notes(of: name).notes
+      let notes = try repository.notes.read(name).notes
       #expect(try notes[shop.number(1)].pinned != nil)
       #expect(try notes[shop.number(2)].tags == [tag])
     }

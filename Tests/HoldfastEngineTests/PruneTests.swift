@@ -37,7 +37,7 @@ import Testing
     #expect(TestFiles.names(in: shop.repositoryPath.appending("sources/source")).sorted() == ["0000000003", "notes"])
     try shop.expectSound()
     #expect(try shop.prune().actions == ["3 keep"])
-    #expect(try shop.open().notes(of: shop.number(3).sourceName).notes.notes == [])
+    #expect(try shop.open().notes.read(shop.number(3).sourceName).notes.notes == [])
   }
 
   @Test func withoutAGracePeriodItGoesAtOnce() throws {
@@ -52,13 +52,13 @@ import Testing
     clock.advance(days: 6)
     try shop.prune()
     let second = try shop.number(2)
-    #expect(try shop.open().undelete(second).map(\.sequence) == [1, 2])
-    #expect(try shop.open().undelete(second) == [])
+    #expect(try shop.undelete(second).map(\.sequence) == [1, 2])
+    #expect(try shop.undelete(second) == [])
     #expect(try shop.numbers() == [1, 2, 3])
-    try shop.open().pin(second, reason: "")
+    try shop.open().notes.pin(second, reason: "")
     #expect(try shop.prune().actions == ["1 keep", "2 keep", "3 keep"])
-    #expect(try shop.open().unpin(second))
-    #expect(try shop.open().unpin(second) == false)
+    #expect(try shop.open().notes.unpin(second))
+    #expect(try shop.open().notes.unpin(second) == false)
     #expect(try shop.prune().actions == ["1 removed", "2 removed", "3 keep"])
     clock.advance(days: 6)
     #expect(try shop.prune().actions == ["1 waits 1 d", "2 waits 1 d", "3 keep"])
@@ -69,7 +69,7 @@ import Testing
   /// A chain goes from its tip down, as far as nothing kept builds on it.
   @Test func whatAKeptOneBuildsOnStays() throws {
     let shop = try makeShop([.full, .incremental, .incremental, .incremental, .full])
-    try shop.open().pin(shop.number(3), reason: "")
+    try shop.open().notes.pin(shop.number(3), reason: "")
     #expect(
       try shop.prune(graceDays: 0).actions == ["1 keep", "2 keep", "3 keep", "4 collected", "5 keep"])
     try shop.expectSound()
@@ -147,7 +147,7 @@ import Testing
   @Test(arguments: [false, true]) func nothingIsRemovedWhereSomethingThatWasMarkedIsMissing(isRemoved: Bool) throws {
     let shop = try makeShop([.full, .full, .full])
     let first = try shop.number(1)
-    if isRemoved { try shop.prune(last: 2) } else { try shop.open().pin(first, reason: "auditors") }
+    if isRemoved { try shop.prune(last: 2) } else { try shop.open().notes.pin(first, reason: "auditors") }
     let manifest = shop.repositoryPath.appending("sources/source/0000000001/manifest.json")
     let aside = shop.directory.appending("aside")
     TestFiles.rename(manifest, to: aside)
@@ -168,7 +168,7 @@ import Testing
     let shop = try TestShop(workers: 1, store: store, clock: clock.clock)
     try shop.fill([.full, .full, .full], clock)
     let pinned = try shop.number(2)
-    try shop.open().pin(pinned, reason: "auditors")
+    try shop.open().notes.pin(pinned, reason: "auditors")
     let key = Keys.manifest(pinned.sourceName, 2)
     let sound = try #require(memory.contents[key])
     // The first revision of the notes says what is removed, the second what is collected: damaged in between.
@@ -184,8 +184,8 @@ import Testing
   /// Older notes, written anew under a higher number, would hide that newer ones were lost.
   @Test func damagedNotesAreNotWrittenOver() throws {
     let shop = try makeShop([.full, .full, .full])
-    _ = try shop.open().tag(shop.number(1), add: [#require(Tag("q4"))], remove: [])
-    try shop.open().pin(shop.number(1), reason: "auditors")
+    _ = try shop.open().notes.tag(shop.number(1), add: [#require(Tag("q4"))], remove: [])
+    try shop.open().notes.pin(shop.number(1), reason: "auditors")
     let notes = shop.repositoryPath.appending("sources/source/notes")
     let name = try #require(TestFiles.names(in: notes).max())
     let place = try #require(TestFiles.allFiles(in: notes.appending(name)).first)
@@ -274,8 +274,8 @@ import Testing
     report = try shop.verify(in: shop.open())
     #expect(report.exitStatus == .dataLoss)
     try shop.open().notePassed(report, share: 1)
-    #expect(try shop.open().notes(of: shop.number(4).sourceName).notes[shop.number(3)].proved == nil)
-    #expect(try shop.open().notes(of: shop.number(4).sourceName).notes[shop.number(4)].proved?.share == 100)
+    #expect(try shop.open().notes.read(shop.number(4).sourceName).notes[shop.number(3)].proved == nil)
+    #expect(try shop.open().notes.read(shop.number(4).sourceName).notes[shop.number(4)].proved?.share == 100)
   }
 
   /// To have read another part of a full mends nothing of it.
@@ -292,20 +292,20 @@ import Testing
     for share in [0, 0.3, 0.99] {
       // What a look at a part finds, where the damage lies in another.
       repository.notePassed(try shop.verify(data: false, in: shop.open()), share: share)
-      #expect(try repository.notes(of: source).notes[shop.number(2)].proved == nil, "\(share)")
+      #expect(try repository.notes.read(source).notes[shop.number(2)].proved == nil, "\(share)")
     }
     try shop.fill([.full], clock)
     #expect(try shop.prune(isDryRun: true).actions == ["1 keep", "2 removed", "3 keep"])
     TestFiles.overwrite(place, at: 70, with: byte)
     repository.notePassed(try shop.verify(in: shop.open()), share: 1)
-    #expect(try repository.notes(of: source).notes[shop.number(2)].proved?.share == 100)
+    #expect(try repository.notes.read(source).notes[shop.number(2)].proved?.share == 100)
   }
 
   @Test func proofsAreKeptOfSoManyOnly() throws {
     let shop = try makeShop(Array(repeating: .full, count: 20))
     let repository = try shop.open()
     repository.notePassed(try shop.verify(in: repository), share: 1)
-    let notes = try repository.notes(of: shop.number(1).sourceName).notes
+    let notes = try repository.notes.read(shop.number(1).sourceName).notes
     #expect(notes.notes.map(\.sequence) == Array(5...20))
     for _ in 0..<20 {
       clock.advance(days: 1)
@@ -313,6 +313,6 @@ import Testing
     }
     #expect(TestFiles.names(in: shop.repositoryPath.appending("sources/source/notes")).count == 1)
     // What was read stays read when it is only looked at.
-    #expect(try repository.notes(of: shop.number(1).sourceName).notes == notes)
+    #expect(try repository.notes.read(shop.number(1).sourceName).notes == notes)
   }
 }

@@ -35,7 +35,7 @@ import Testing
 
   /// The next revision of the notes, by the second writer.
   private func plant(_ change: (inout SourceNotes) throws -> Void) throws {
-    var notes = try shop.open().notes(of: name).notes
+    var notes = try shop.open().notes.read(name).notes
     notes.revision += 1
     try change(&notes)
     sealed.store.contents[Keys.notes(name, notes.revision)] = try notes.serialized(signedBy: second.signing)
@@ -98,8 +98,8 @@ import Testing
   /// A revision says everything anew: what was removed before stays so when a machine that may not prune writes the next one.
   @Test func aRemovalIsHandedOnByWhoMayNotPrune() throws {
     #expect(try shop.prune().actions == ["1 removed", "2 removed", "3 keep"])
-    try openAsSecond().pin(snapshots[2], reason: "")
-    #expect(try shop.open().notes(of: name).notes.revision == 2)
+    try openAsSecond().notes.pin(snapshots[2], reason: "")
+    #expect(try shop.open().notes.read(name).notes.revision == 2)
     #expect(try shop.numbers() == [3])
     // And is another one's when any part of it is altered.
     try plant { notes in

@@ -21,7 +21,7 @@ import Testing
     try shop.backup()
     let latest = try shop.snapshot()
     for reason in ["a", "b", "c"] {
-      try shop.repository.changeNotes(of: source) { notes, _ in
+      try shop.repository.notes.change(source) { notes, _ in
         notes[latest.id, latest.sequence].pinned = SourceNotes.DatedReason(
           reason: reason, time: "2026-01-01T00:00:00.000Z")
         return true

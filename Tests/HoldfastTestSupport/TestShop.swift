@@ -102,6 +102,14 @@ package struct TestShop {
     try SnapshotSelector(text).choose(in: other ?? repository) { _ in }
   }
 
+  /// Calls a removed snapshot back.
+  /// - Returns: the snapshots that were called back, the oldest first.
+  @discardableResult
+  package func undelete(_ snapshot: Snapshot) throws -> [Snapshot] {
+    let repository = try open()
+    return try repository.notes.undelete(repository.chain(to: snapshot))
+  }
+
   /// Restores into a directory below the temporary one. What becomes of what is there already is confirmed.
   @discardableResult
   package func restore(

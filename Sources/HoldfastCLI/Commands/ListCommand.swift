@@ -38,7 +38,7 @@ struct ListCommand: ParsableCommand {
       damage.append(newer)
     }
     let notes = try Dictionary(
-      uniqueKeysWithValues: Set(snapshots.map(\.sourceName)).map { ($0, try repository.notes(of: $0).notes) })
+      uniqueKeysWithValues: Set(snapshots.map(\.sourceName)).map { ($0, try repository.notes.read($0).notes) })
     let noted = { (snapshot: Snapshot) in
       notes[snapshot.sourceName]?[snapshot] ?? SourceNotes.Note(snapshot: snapshot.id, sequence: snapshot.sequence)
     }

@@ -54,7 +54,7 @@ struct TagCommand: ParsableCommand {
 
   func run() throws {
     let (repository, snapshot) = try options.open()
-    let tags = try repository.tag(snapshot, add: Set(add), remove: Set(remove)).map(\.text)
+    let tags = try repository.notes.tag(snapshot, add: Set(add), remove: Set(remove)).map(\.text)
     try options.say(
       TagsJSON(snapshot.id, tags: tags),
       tags.isEmpty
@@ -78,7 +78,7 @@ struct PinCommand: ParsableCommand {
 
   func run() throws {
     let (repository, snapshot) = try options.open()
-    try repository.pin(snapshot, reason: reason)
+    try repository.notes.pin(snapshot, reason: reason)
     try options.say(PinJSON(snapshot.id, pinned: true), "pinned \(snapshot.id.short)")
   }
 }
@@ -92,7 +92,7 @@ struct UnpinCommand: ParsableCommand {
 
   func run() throws {
     let (repository, snapshot) = try options.open()
-    let wasPinned = try repository.unpin(snapshot)
+    let wasPinned = try repository.notes.unpin(snapshot)
     try options.say(
       PinJSON(snapshot.id, pinned: false),
       wasPinned ? "unpinned \(snapshot.id.short)" : "\(snapshot.id.short) was not pinned")
@@ -116,7 +116,7 @@ struct AcceptCommand: ParsableCommand {
 
   func run() throws {
     let (repository, snapshot) = try options.open()
-    try repository.accept(snapshot, reason: reason)
+    try repository.notes.accept(snapshot, reason: reason)
     try options.say(AcceptedJSON(snapshot.id), "accepted \(snapshot.id.short)")
   }
 }
@@ -135,7 +135,7 @@ struct UndeleteCommand: ParsableCommand {
 
   func run() throws {
     let (repository, snapshot) = try options.open()
-    let called = try repository.undelete(snapshot)
+    let called = try repository.notes.undelete(repository.chain(to: snapshot))
     let names = called.map(\.id.short).joined(separator: ", ")
     try options.say(
       UndeletedJSON(called.map(\.id)),

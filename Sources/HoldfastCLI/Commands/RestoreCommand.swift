@@ -106,7 +106,7 @@ struct RestoreCommand: ParsableCommand {
     options.recovery = settings
     let (chosen, known) =
       try settings.map { ($0.plan.snapshot, []) } ?? choose(for: options, in: repository, host, progress)
-    if try repository.notes(of: chosen.sourceName).removal(of: chosen) != nil {
+    if try repository.notes.read(chosen.sourceName).removal(of: chosen) != nil {
       progress.warn(
         "snapshot \(chosen.id.short) is removed, and may be collected while it is restored; call it back first with `holdfast undelete \(chosen.id.short)`"
       )

@@ -30,7 +30,7 @@ struct Show: ParsableCommand {
     let chosen = try SnapshotSelector(snapshot, source: source.name).choose(in: repository) {
       Console.warn($0.message)
     }
-    let noted = try repository.notes(of: chosen.sourceName).notes[chosen]
+    let noted = try repository.notes.read(chosen.sourceName).notes[chosen]
     if output.json {
       let snapshot = SnapshotJSON(chosen.envelope, noted)
       // Followed by files, it is the first line of a stream of lines.

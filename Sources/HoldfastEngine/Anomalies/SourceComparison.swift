@@ -28,7 +28,7 @@ extension Repository {
   private func history(
     of name: SourceName, like kind: SnapshotKind, onDamage: (DamageError) -> Void
   ) throws -> [ChangeFigures] {
-    let notes = try notes(of: name)
+    let notes = try notes.read(name)
     notes.damage.forEach(onDamage)
     var found: [ChangeFigures] = []
     for sequence in try sequences(of: name).suffix(Self.lookBackMax).reversed()

@@ -317,7 +317,7 @@ package struct Backup {
       if let sealed = repository.sealed, try !sealed.hasSameRecipients(as: chain.full) {
         return Base(kind: .full, chain: nil, state: nil, reason: "the recipients have changed since the last full")
       }
-      try repository.checkIsLeft(chain)
+      try repository.notes.checkIsLeft(chain)
       try repository.checkPresence(of: chain)
       if try chain.isAsLongAsMayBe || !repository.hasRoomForABody(chain) {
         let full = "nothing more may build on \(chain.tip.id.short): its chain is as long as one may be"

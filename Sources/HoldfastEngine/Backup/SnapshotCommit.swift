@@ -42,15 +42,13 @@ struct SnapshotCommit {
       mismatch: mismatch)
     try host.cancellation.check()
     try checkObjects(of: envelope)
-    try repository.checkKeyringIsNewest()
-    let prepared = try repository.prepareCommit(of: envelope, on: chain, tags: tags)
+    try repository.sealed?.checkIsNewest(in: repository.store)
+    let prepared = try repository.notes.prepareCommit(of: envelope, on: chain, tags: tags)
     for called in prepared.called {
       progress.warn(
         "snapshot \(called.id.short) was removed meanwhile; it is called back, because this one builds on it")
     }
-    try Repository.write(
-      manifest, to: Keys.manifest(envelope.source.name, envelope.sequence),
-      of: repository.store)
+    try repository.store.put(manifest, at: Keys.manifest(envelope.source.name, envelope.sequence))
     // The snapshot exists from here on. Without the cache, the next run is only slower.
     if let committed = try? repository.snapshotIfCommitted(envelope.source.name, envelope.sequence) {
       repository.memory?.remember(committed, path: path)

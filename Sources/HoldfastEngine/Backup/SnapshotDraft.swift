@@ -30,7 +30,7 @@ struct SnapshotDraft {
     // A number that was seen is never used again, even if its snapshot is gone.
     let seen: [UInt64?] = try [
       repository.sequences(of: name).last, newest?.sequence, repository.memory?.head(of: name)?.sequence,
-      repository.notes(of: name).notes.highest,
+      repository.notes.read(name).notes.highest,
     ]
     let sequence = (seen.compactMap { $0 }.max() ?? 0).saturatingAdding(1)
     guard sequence <= Limits.sequenceMax else {

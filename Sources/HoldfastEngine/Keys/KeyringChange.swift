@@ -4,6 +4,7 @@ internal import HoldfastModel
 package import HoldfastRepository
 internal import HoldfastStore
 internal import HoldfastSystem
+
 /// A change of the recipients and writers of a repository: made as a value, shown, and then published as the next
 /// revision of the keyring.
 package struct KeyringChange: Sendable {
@@ -122,7 +123,7 @@ package struct KeyringChange: Sendable {
         hint: "Bring it back; or if it was removed on purpose, run `holdfast key forget` first.", exitStatus: .dataLoss)
     }
     let accepted = snapshots.filter { $0.envelope.signature?.key == key }.map(\.digest)
-    let noted = try repository.notesDigests(signedBy: key)
+    let noted = try repository.notes.digests(signedBy: key, of: repository.sourceNames())
     keyring.writers[index].revoked = Keyring.Writer.Revocation(
       accepted: Set(accepted).union(logs), notes: Set(noted))
     return keyring.writers[index]
@@ -160,7 +161,7 @@ package struct KeyringChange: Sendable {
         hint: "Start a new repository beside this one.")
     }
     let revision = try KeyringRevision(parsing: bytes, after: sealed.revision, repository: repository.id, name: key)
-    try Repository.write(bytes, to: key, of: repository.store)
+    try repository.store.put(bytes, at: key)
     repository.memory?.remember(revision)
     return revision
   }

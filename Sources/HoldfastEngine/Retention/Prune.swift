@@ -3,6 +3,7 @@ package import HoldfastModel
 package import HoldfastRepository
 internal import HoldfastStore
 internal import HoldfastSystem
+
 /// Removes what a policy does not keep: first a note says that a snapshot is removed, and it is hidden; when that has been known on this machine for
 /// the grace period, another note says that it is collected, and then its objects go, the manifest first.
 package struct Prune {
@@ -97,7 +98,7 @@ package struct Prune {
 
   private func run(_ name: SourceName, _ report: inout Report) throws -> SourceReport {
     if options.isDryRun {
-      let reading = try repository.notes(of: name)
+      let reading = try repository.notes.read(name)
       let survey = try survey(name, reading)
       if let refusal = survey.refusal { return SourceReport(name: name, refusal: refusal) }
       var notes = reading.notes
@@ -121,7 +122,7 @@ package struct Prune {
   /// Under the lock of the source.
   private func removeAndCollect(_ name: SourceName, _ report: inout Report) throws -> SourceReport {
     var latest: PruneSurvey?
-    let notes = try repository.changeNotes(of: name) { notes, reading in
+    let notes = try repository.notes.change(name) { notes, reading in
       let survey = try survey(name, reading)
       latest = survey
       return survey.refusal == nil && survey.removeByPlan(in: &notes, now: host.clock.now())
@@ -157,7 +158,7 @@ package struct Prune {
   private func collect(_ found: Collection, _ waited: [WaitingRecord.Item: Double]) throws -> Collection {
     var end = found
     guard !found.survey.collectable(found.notes, isGraceOver: { isGraceOver($0, waited) }).isEmpty else { return end }
-    end.notes = try repository.changeNotes(of: found.survey.name) { notes, reading in
+    end.notes = try repository.notes.change(found.survey.name) { notes, reading in
       // Somebody without this lock may have called one back since, or have begun to build on it.
       end.survey = try survey(found.survey.name, reading)
       end.going = end.survey.refusal == nil ? end.survey.collectable(notes) { isGraceOver($0, waited) } : []

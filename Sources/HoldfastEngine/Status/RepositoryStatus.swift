@@ -25,7 +25,7 @@ extension Repository {
       var facts = StatusComputation.Facts(name, snapshots: [])
       if known.contains(name) || !(noted.contains(name) || expected.contains(name)) {
         facts.snapshots = try allSnapshots(of: name) { facts.damage.append($0.message) }
-        let notes = try notes(of: name).notes
+        let notes = try notes.read(name).notes
         facts.suspicious = Set(facts.snapshots.filter { $0.isSuspicious(notes) }.map(\.id))
       }
       do {

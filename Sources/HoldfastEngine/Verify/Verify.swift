@@ -2,6 +2,7 @@ package import HoldfastArchive
 package import HoldfastModel
 package import HoldfastRepository
 internal import HoldfastSystem
+
 /// Verifies that snapshots can be restored: structure, chain and presence always; with `provesData` every stored byte,
 /// read by the code that restores.
 package struct Verify {
@@ -129,7 +130,7 @@ package struct Verify {
 
   private func notRemoved(_ snapshots: [Snapshot]) throws -> [Snapshot] {
     let notes = try Dictionary(
-      uniqueKeysWithValues: Set(snapshots.map(\.sourceName)).map { ($0, try repository.notes(of: $0)) })
+      uniqueKeysWithValues: Set(snapshots.map(\.sourceName)).map { ($0, try repository.notes.read($0)) })
     return snapshots.filter { notes[$0.sourceName]?.removal(of: $0) == nil }
   }
 

@@ -2,6 +2,7 @@ package import HoldfastArchive
 package import HoldfastModel
 package import HoldfastRepository
 internal import HoldfastSystem
+
 extension Repository {
   private static let verificationsMax = 16
 
@@ -10,7 +11,7 @@ extension Repository {
   package func notePassed(_ report: Verify.Report, share: Double) {
     let percent = Int(saturating: (share * 100).rounded(.down))
     for (source, results) in Dictionary(grouping: report.snapshots, by: \.snapshot.sourceName) {
-      _ = try? changeNotes(of: source) { notes, reading in
+      _ = try? notes.change(source) { notes, reading in
         // Continuing from older notes would hide what has become of the newer ones.
         guard reading.damage.isEmpty else { return false }
         let time = TimeText.utc(host.clock.now())
@@ -28,7 +29,7 @@ extension Repository {
 
   /// The notes on snapshots that a verify found damaged, and none has found sound since; without removed ones.
   package func standingDamage(of source: SourceName) throws -> [SourceNotes.Note] {
-    try notes(of: source).notes.notes.filter { $0.damaged != nil && $0.removed == nil }
+    try notes.read(source).notes.notes.filter { $0.damaged != nil && $0.removed == nil }
   }
 
   /// Keeps as many as are useful: the newest, and before them those with all data read.

@@ -80,11 +80,11 @@ struct VerifyRest {
 
   /// Checks each revision that is kept. Faults of the newest were reported already.
   private mutating func checkNotes(of name: SourceName) throws {
-    let numbers = try repository.notesRevisions(of: name)
+    let numbers = try repository.notes.revisions(of: name)
     var last: UInt64?
     for number in numbers {
       do {
-        _ = try repository.notesRevision(of: name, number)
+        _ = try repository.notes.revision(number, of: name)
         last = number
       } catch let error as DamageError {
         last = number
@@ -97,7 +97,7 @@ struct VerifyRest {
     }
     // A revision that was begun and never written does not count; the next writer takes the number after it.
     guard let last else { return }
-    let first = last > Repository.notesRevisionsKept ? last - Repository.notesRevisionsKept + 1 : 1
+    let first = last > NotesStore.revisionsKept ? last - NotesStore.revisionsKept + 1 : 1
     for number in first...last where !numbers.contains(number) {
       let damage = DamageError(Keys.notes(name, number), "it is missing, and newer ones are there")
       add(.repairable, damage.object, damage.message)

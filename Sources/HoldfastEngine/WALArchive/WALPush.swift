@@ -5,6 +5,7 @@ package import HoldfastRepository
 internal import HoldfastSource
 internal import HoldfastStore
 internal import HoldfastSystem
+
 /// Archives one WAL file, as PostgreSQL's `archive_command` asks for it: on return, the file is durable in the
 /// repository.
 package struct WALPush {
@@ -95,12 +96,12 @@ package struct WALPush {
     guard let draft = try makeObject(name, log, source, system, writer) else { return nil }
     let key = Keys.walManifest(options.source, system, name, copy: known.next)
     do {
-      try repository.checkKeyringIsNewest(after: "\(name) was archived")
+      try repository.sealed?.checkIsNewest(in: repository.store, after: "\(name) was archived")
       // What a killed run has made may not be durable yet: nothing is built on it before.
       try repository.store.settle(below: Keys.wal(options.source, system, name.directory))
       let manifest = try draft.serialized(signedBy: writer?.signing)
       try Self.checkIsReadable(name) { _ = try ArchivedWAL(parsing: manifest, name: key) }
-      try Repository.write(manifest, to: key, of: repository.store)
+      try repository.store.put(manifest, at: key)
     } catch {
       try? repository.store.remove(draft.objectKey)
       if isOvertaken(error) { return nil }

@@ -48,7 +48,7 @@ extension Repository {
     // Only after all keys are known, so that a missing passphrase leaves nothing behind.
     try store.weaknesses().forEach(warn)
     // The descriptor comes last: with it the repository exists.
-    try write(bytes, to: Keys.keyring(1), of: store)
+    try store.put(bytes, at: Keys.keyring(1))
     let descriptor = Descriptor(repository: id, created: created, keyring: revision.digest)
     try publish(descriptor, in: store, memory: memory, host)
     var credentials = Credentials.none
@@ -61,7 +61,7 @@ extension Repository {
     _ descriptor: Descriptor, in store: any Store, memory: ClientMemory, _ host: Host
   ) throws {
     try memory.release(store.places, files: host.files)
-    try write(descriptor.serialized(), to: Keys.descriptor, of: store)
+    try store.put(descriptor.serialized(), at: Keys.descriptor)
   }
 
   private static func checkEmpty(_ store: any Store) throws {
@@ -75,11 +75,5 @@ extension Repository {
       isRepository ? "\(store.location) is a repository already" : "\(store.location) is not empty",
       hint: isRepository
         ? "Run `holdfast list` to see what is in it." : "Name a directory that is empty or does not exist.")
-  }
-
-  package static func write(_ bytes: [UInt8], to key: String, of store: any Store) throws {
-    let writer = try store.create(key)
-    try bytes.withUnsafeBytes { try writer.append($0) }
-    try writer.commit()
   }
 }

@@ -24,6 +24,11 @@ package struct Repository: Sendable {
   /// The location, for people.
   package var location: String { store.location }
 
+  /// The notes on its snapshots.
+  package var notes: NotesStore {
+    NotesStore(store: store, descriptor: descriptor, sealed: sealed, memory: memory, host: host)
+  }
+
   /// Why this machine would not notice an exchanged or older repository; `nil` when it would.
   package var memoryProblem: String? { memory?.problem }
 
@@ -162,7 +167,7 @@ package struct Repository: Sendable {
   ) throws -> [Snapshot] {
     return try knownSources(name).flatMap { name in
       let sound = try committedSnapshots(of: name, onDamage: onDamage)
-      let notes = try notes(of: name)
+      let notes = try notes.read(name)
       notes.damage.forEach(onDamage)
       return includingRemoved ? sound : sound.filter { notes.removal(of: $0) == nil }
     }

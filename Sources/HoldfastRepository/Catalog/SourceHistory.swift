@@ -2,6 +2,7 @@ package import HoldfastArchive
 package import HoldfastModel
 package import HoldfastStore
 internal import HoldfastSystem
+
 /// What a run that adds a snapshot to a source needs to know of the earlier ones.
 extension Repository {
   /// Keeps other runs off a source as long as the result exists.
@@ -63,7 +64,8 @@ extension Repository {
   /// the rest may still be of use.
   private func removeLeftover(of name: SourceName, _ sequence: UInt64, _ progress: any ProgressObserver) throws {
     let isSeen = memory?.head(of: name).map { sequence <= $0.sequence } ?? false
-    guard try !isSeen && !notes(of: name).notes.notes.contains(where: { $0.sequence == sequence && $0.speaksOfACommit })
+    guard
+      try !isSeen && !notes.read(name).notes.notes.contains(where: { $0.sequence == sequence && $0.speaksOfACommit })
     else {
       return progress.warn("\(Keys.manifest(name, sequence)) is missing: bring it back, or remove what is beside it")
     }
@@ -89,7 +91,7 @@ extension Repository {
 
   private func newerThanListed(of name: SourceName) throws -> DamageError? {
     // The notes are read first: meanwhile a run may commit and then write to the journal.
-    let notes = try notes(of: name).notes
+    let notes = try notes.read(name).notes
     let noted = max(notes.highest, notes.notes.last { $0.speaksOfACommit }?.sequence ?? 0)
     let journal = (try? Journal(of: self).read(name).entries) ?? []
     let written = journal.compactMap(\.sequence).filter { $0 <= Limits.sequenceMax }.max() ?? 0

@@ -1,6 +1,7 @@
 internal import HoldfastArchive
 package import HoldfastStore
 package import HoldfastSystem
+
 extension Store {
   /// An object of a repository.
   /// - Throws: `StoreError.notFound`; `DamageError` when its place is taken by something else.
@@ -14,6 +15,14 @@ extension Store {
     try asDamage(prefix, "a link or something else that is no directory lies in its place") {
       try names(below: prefix)
     }
+  }
+
+  /// Creates an object of a repository from bytes in memory.
+  /// - Throws: `StoreError.alreadyExists` where the key is taken.
+  package func put(_ bytes: [UInt8], at key: String) throws {
+    let writer = try create(key)
+    try bytes.withUnsafeBytes { try writer.append($0) }
+    try writer.commit()
   }
 
   private func asDamage<Found>(_ key: String, _ finding: String, _ body: () throws -> Found) throws -> Found {

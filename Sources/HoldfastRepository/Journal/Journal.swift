@@ -2,6 +2,7 @@ package import HoldfastArchive
 package import HoldfastModel
 package import HoldfastStore
 internal import HoldfastSystem
+
 /// The journal of a repository: the newest runs on each source. Each source has one object that contains all of its
 /// entries. To append, a run reads the newest object and creates the next one; of two runs at once, one starts again
 /// from the other's object. No lock is needed.
@@ -58,7 +59,7 @@ package struct Journal: Sendable {
         continue
       }
       do {
-        try Repository.write(object.serialized(), to: Keys.journal(source, next), of: store)
+        try store.put(object.serialized(), at: Keys.journal(source, next))
       } catch StoreError.alreadyExists {
         continue
       }

@@ -1,7 +1,7 @@
 package import HoldfastArchive
 package import HoldfastCodec
 package import HoldfastModel
-internal import HoldfastStore
+package import HoldfastStore
 internal import HoldfastSystem
 internal import Synchronization
 
@@ -157,6 +157,21 @@ package final class SealedAccess: Sendable {
         ? "; or set HOLDFAST_PASSPHRASE_FILE, or run this at a terminal to be asked for a passphrase." : ".")
   }
 
+  /// Checks that the keyring is still the newest, so that recipients and writers are current.
+  /// - Parameter work: what was done meanwhile, for the message.
+  /// - Throws: `EngineError` when the keyring has changed since the repository was opened.
+  package func checkIsNewest(in store: any Store, after work: String = "the snapshot was taken") throws {
+    let next = Keys.keyring(revision.keyring.revision + 1)
+    do {
+      _ = try store.object(next)
+    } catch StoreError.notFound {
+      return
+    }
+    throw EngineError(
+      "the keyring was changed while \(work); nothing was committed",
+      hint: "Run the same command again.")
+  }
+
   func remember(_ head: ContainerHead) {
     guard let key = head.key else { return }
     own.withLock { $0[head.name.id] = key }
@@ -178,22 +193,6 @@ extension Repository {
     guard let sealed else { return .unsealed }
     if isClosed { return .closed }
     return .opening { try sealed.key(of: $0, slots: $1) }
-  }
-
-  /// Checks that the keyring is still the newest, so that recipients and writers are current.
-  /// - Parameter work: what was done meanwhile, for the message.
-  /// - Throws: `EngineError` when the keyring has changed since the repository was opened.
-  package func checkKeyringIsNewest(after work: String = "the snapshot was taken") throws {
-    guard let sealed else { return }
-    let next = Keys.keyring(sealed.revision.keyring.revision + 1)
-    do {
-      _ = try store.object(next)
-    } catch StoreError.notFound {
-      return
-    }
-    throw EngineError(
-      "the keyring was changed while \(work); nothing was committed",
-      hint: "Run the same command again.")
   }
 
   /// Begins an archive or a body with a new ID and, in a sealed repository, a new key.

@@ -4,7 +4,7 @@ internal import HoldfastStore
 internal import HoldfastSystem
 
 /// What an operator says of a snapshot after it was taken; kept in the notes on its source.
-extension Repository {
+extension NotesStore {
   /// - Returns: its tags after the change, in order.
   package func tag(_ snapshot: Snapshot, add: Set<Tag>, remove: Set<Tag>) throws -> [Tag] {
     let notes = try change(snapshot) { note in
@@ -14,7 +14,7 @@ extension Repository {
     return notes[snapshot].tags
   }
 
-  fileprivate static func checkCount(_ tags: [Tag]) throws {
+  private static func checkCount(_ tags: [Tag]) throws {
     guard tags.count <= Limits.tagsMax else {
       throw EngineError(
         "a snapshot bears at most \(Limits.tagsMax) tags", hint: "Take some away with --remove.", exitStatus: .usage)
@@ -60,28 +60,27 @@ extension Repository {
 
   @discardableResult
   private func change(
-    _ snapshot: Snapshot, _ change: (inout SourceNotes.Note) throws -> Void
+    _ snapshot: Snapshot, by edit: (inout SourceNotes.Note) throws -> Void
   ) throws -> SourceNotes {
-    try changeNotes(of: snapshot.sourceName) { notes, reading in
+    try change(snapshot.sourceName) { notes, reading in
       var note = notes[snapshot]
       guard note.removed == nil else {
         throw EngineError(
           "snapshot \(snapshot.id.short) is removed",
           hint: "Run `holdfast undelete \(snapshot.id.short)` first.")
       }
-      try change(&note)
+      try edit(&note)
       notes[snapshot.id, snapshot.sequence] = note
       // Notes that could not be read are replaced, even if nothing else changes.
       return notes != reading.notes || !reading.damage.isEmpty
     }
   }
 
-  /// Undoes a removal, for the snapshot and everything it builds on.
+  /// Undoes the removal of the tip of a chain, and of everything it builds on.
   /// - Returns: the snapshots that were called back, the oldest first; empty when none was removed.
-  package func undelete(_ snapshot: Snapshot) throws -> [Snapshot] {
-    let chain = try chain(to: snapshot)
+  package func undelete(_ chain: Chain) throws -> [Snapshot] {
     var called: [Snapshot] = []
-    try changeNotes(of: snapshot.sourceName) { notes, reading in
+    try change(chain.tip.sourceName) { notes, reading in
       called = try callBack(chain, in: &notes)
       return notes != reading.notes || !reading.damage.isEmpty
     }
@@ -106,7 +105,7 @@ extension Repository {
 
   /// Refuses to build on a chain of which a part is collected.
   package func checkIsLeft(_ chain: Chain) throws {
-    let notes = try notes(of: chain.tip.sourceName).notes
+    let notes = try read(chain.tip.sourceName).notes
     if let lost = chain.snapshots.first(where: { notes[$0].removed?.isCollected == true }) {
       throw DamageError(Keys.manifest(lost.sourceName, lost.sequence), "it was pruned")
     }
@@ -120,7 +119,7 @@ extension Repository {
     of envelope: Envelope, on chain: Chain?, tags: Set<Tag>
   ) throws -> (called: [Snapshot], damage: DamageError?) {
     try Self.checkCount(Array(tags))
-    let reading = try notes(of: envelope.source.name)
+    let reading = try read(envelope.source.name)
     let damage = tags.isEmpty ? nil : reading.damage.first
     let tags = damage == nil ? tags : []
     let notes = reading.notes
@@ -128,7 +127,7 @@ extension Repository {
     guard isTouched || !tags.isEmpty else { return ([], damage) }
     var called: [Snapshot] = []
     do {
-      try changeNotes(of: envelope.source.name) { notes, reading in
+      try change(envelope.source.name) { notes, reading in
         called = try chain.map { try callBack($0, in: &notes) } ?? []
         var note = SourceNotes.Note(snapshot: envelope.snapshot, sequence: envelope.sequence)
         note.tags = tags.sorted()

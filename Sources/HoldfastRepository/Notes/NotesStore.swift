@@ -3,6 +3,7 @@ package import HoldfastCodec
 package import HoldfastModel
 internal import HoldfastStore
 internal import HoldfastSystem
+
 /// The notes on a source, as a reader found them.
 package struct NotesReading: Sendable {
   /// The highest revision that counts; an empty one with number 0 when there is none.
@@ -21,42 +22,48 @@ package struct NotesReading: Sendable {
 /// Notes on a source are kept as revisions, each of which contains all notes. To change them, a run reads the highest
 /// and creates the next one. Of two runs at once, one gets the number, and the other begins again from the new
 /// revision.
-extension Repository {
+package struct NotesStore: Sendable {
+  let store: any Store
+  let descriptor: Descriptor
+  let sealed: SealedAccess?
+  let memory: RepositoryMemory?
+  let host: Host
+
   /// Number of revisions that are kept when a new one is made: somebody may be reading the one before, and the newest
   /// may turn out to be damaged.
-  package static let notesRevisionsKept: UInt64 = 8
+  package static let revisionsKept: UInt64 = 8
   private static let attemptsMax = 100
 
   /// - Throws: `FormatError` when the newest has a newer format: its contents must not be ignored.
-  package func notes(of source: SourceName) throws -> NotesReading {
+  package func read(_ source: SourceName) throws -> NotesReading {
     for _ in 0..<Self.attemptsMax {
       let revisions: [UInt64]
       do {
-        revisions = try notesRevisions(of: source)
+        revisions = try self.revisions(of: source)
       } catch let damage as DamageError {
         return reading(nil, of: source, highest: 0, damage: [damage])
       }
-      if let reading = try readNotes(of: source, revisions) { return reading }
+      if let reading = try read(source, revisions) { return reading }
     }
     throw EngineError(
       "the notes on \(source) change faster than they can be read", hint: "Run the same command again.")
   }
 
   /// The revisions that have a directory, in ascending order.
-  package func notesRevisions(of source: SourceName) throws -> [UInt64] {
+  package func revisions(of source: SourceName) throws -> [UInt64] {
     try store.children(of: Keys.notes(source)).compactMap { $0.hasSuffix("/") ? Keys.sequence($0.dropLast()) : nil }
       .sorted()
   }
 
   /// - Returns: `nil` when the revisions changed meanwhile.
-  private func readNotes(of source: SourceName, _ revisions: [UInt64]) throws -> NotesReading? {
+  private func read(_ source: SourceName, _ revisions: [UInt64]) throws -> NotesReading? {
     var damage: [DamageError] = []
     var highestThere: UInt64 = 0
     var isIncomplete = false
     var found: NotesRevision?
     for number in revisions.reversed() {
       do {
-        found = try notesRevision(of: source, number)
+        found = try revision(number, of: source)
       } catch StoreError.notFound {
         // A run was killed before it wrote the revision; or it was old, and was removed meanwhile.
         isIncomplete = true
@@ -65,9 +72,9 @@ extension Repository {
         damage.append(error)
       }
       highestThere = max(highestThere, number)
-      if found != nil || damage.count >= Self.notesRevisionsKept { break }
+      if found != nil || damage.count >= Self.revisionsKept { break }
     }
-    if isIncomplete, found == nil, try notesRevisions(of: source) != revisions { return nil }
+    if isIncomplete, found == nil, try self.revisions(of: source) != revisions { return nil }
     if let loss = memory?.check(found, highest: highestThere, of: source) { damage.append(loss) }
     return reading(found, of: source, highest: highestThere, damage: damage)
   }
@@ -75,19 +82,19 @@ extension Repository {
   private func reading(
     _ found: NotesRevision?, of source: SourceName, highest: UInt64, damage: [DamageError]
   ) -> NotesReading {
-    let none = SourceNotes(repository: id, source: source, isSealed: descriptor.isSealed)
+    let none = SourceNotes(repository: descriptor.repository, source: source, isSealed: descriptor.isSealed)
     let (notes, ignored) = (found?.notes ?? none).removalsThatCount(by: sealed?.keyring)
     return NotesReading(
       notes: notes, damage: damage, ignoredRemovals: ignored,
       next: max(highest, memory?.highestNotes(of: source) ?? 0).saturatingAdding(1))
   }
 
-  package func notesRevision(of source: SourceName, _ number: UInt64) throws -> NotesRevision {
+  package func revision(_ number: UInt64, of source: SourceName) throws -> NotesRevision {
     let key = Keys.notes(source, number)
     let revision = try NotesRevision(
       parsing: store.object(key).contents(max: Limits.envelopeBytesMax), name: key)
     let notes = revision.notes
-    guard notes.repository == id, notes.source == source, notes.revision == number else {
+    guard notes.repository == descriptor.repository, notes.source == source, notes.revision == number else {
       throw DamageError(key, "it belongs to another place")
     }
     guard notes.isSealed == descriptor.isSealed else {
@@ -103,10 +110,11 @@ extension Repository {
   }
 
   /// The digests of all revisions that a writer has signed and that exist now.
-  package func notesDigests(signedBy key: PublicKey) throws -> [Digest] {
-    try sourceNames().flatMap { source in
-      try notesRevisions(of: source).compactMap { number in
-        guard let revision = try? notesRevision(of: source, number) else { return nil }
+  /// - Parameter sources: the sources that have notes.
+  package func digests(signedBy key: PublicKey, of sources: [SourceName]) throws -> [Digest] {
+    try sources.flatMap { source in
+      try revisions(of: source).compactMap { number in
+        guard let revision = try? revision(number, of: source) else { return nil }
         return revision.notes.signature?.key == key ? revision.digest : nil
       }
     }
@@ -117,19 +125,20 @@ extension Repository {
   ///   `false`, nothing is written; its errors are passed on.
   /// - Returns: the notes after the change.
   @discardableResult
-  package func changeNotes(
-    of source: SourceName, _ change: (inout SourceNotes, NotesReading) throws -> Bool
+  package func change(
+    _ source: SourceName, _ change: (inout SourceNotes, NotesReading) throws -> Bool
   ) throws -> SourceNotes {
     // Nothing is built on a revision that a power failure may take away.
     try store.settle(below: Keys.notes(source))
     for _ in 0..<Self.attemptsMax {
-      let reading = try notes(of: source)
+      let reading = try read(source)
       var next = reading.notes
       guard try change(&next, reading) else { return reading.notes }
       guard reading.next <= Limits.sequenceMax else {
         throw EngineError(
           "no number is left for the notes on \(source): something in the repository bears the highest there is",
-          hint: "Look at \(Keys.notes(source)) in \(location), and remove what is no revision.", exitStatus: .dataLoss)
+          hint: "Look at \(Keys.notes(source)) in \(store.location), and remove what is no revision.",
+          exitStatus: .dataLoss)
       }
       next.revision = reading.next
       next.time = TimeText.utc(host.clock.now())
@@ -160,15 +169,15 @@ extension Repository {
         "the notes on \(source) would be too long", hint: "Prune it, or take tags away from its snapshots.")
     }
     // A revision by a writer that was revoked meanwhile would be damage.
-    try checkKeyringIsNewest(after: "something was noted")
+    try sealed?.checkIsNewest(in: store, after: "something was noted")
     let revision = try NotesRevision(parsing: bytes, name: key)
     do {
-      try Self.write(bytes, to: key, of: store)
+      try store.put(bytes, at: key)
     } catch StoreError.alreadyExists {
       return nil
     }
     memory?.remember(revision)
-    for old in try notesRevisions(of: source) where old + Self.notesRevisionsKept <= number {
+    for old in try revisions(of: source) where old + Self.revisionsKept <= number {
       // When nothing may be removed, old revisions stay.
       try? store.removeAll(below: Keys.notesFolder(source, old))
     }
