@@ -107,7 +107,7 @@ let package = Package(
         "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastSource", "HoldfastStore",
         "HoldfastRepository",
       ]),
-    tests(of: "Report"),
+    tests(of: "Report", ["HoldfastModel", "HoldfastArchive", "HoldfastRepository", "HoldfastEngine"]),
     tests(
       of: "Operations",
       [

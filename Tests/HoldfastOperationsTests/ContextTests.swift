@@ -13,28 +13,7 @@ import Testing
 /// What decides which repository is meant, and with which keys, is a value: two of them in one process know nothing of
 /// each other, whichever was made or used last.
 @Suite struct ContextTests {
-  private static let orders = SourceName(from: Path("orders"))
-  /// Not root, to whom `/etc/holdfast` belongs.
-  private static let user = FileSystem.userID == 0 ? 1000 : FileSystem.userID
-  private let directory = TemporaryDirectory()
-
-  /// A machine with nothing around it but what lies in the directory of this test.
-  private func machine(_ variables: [String: String] = [:]) -> MachineContext {
-    let home = directory.path.description
-    let environment = ProcessEnvironment(
-      userID: Self.user, hostName: "shop-1", currentDirectory: directory.path
-    ) {
-      variables[$0] ?? ["HOME": home, "HOLDFAST_CONFIG": home + "/holdfast.yaml"][$0]
-    }
-    return MachineContext(
-      host: Host(workers: 2, scratchDirectories: [directory.path]), environment: environment)
-  }
-
-  private func request(_ name: String?, opens: Bool = true) -> RepositoryRequest {
-    var keys = KeyRequest()
-    (keys.opens, keys.signs) = (opens, true)
-    return RepositoryRequest(repository: name, keys: keys)
-  }
+  private let site = Site()
 
   /// Two configured repositories, each sealed to keys of its own.
   private func makeTwo() throws -> [String: TestKeys] {
@@ -43,17 +22,18 @@ import Testing
     for name in ["day", "night"] {
       let own = try TestKeys()
       keys[name] = own
-      let identity = directory.appending(name + ".identity")
-      let writer = directory.appending(name + ".writer")
-      try machine().keyFiles.write(own.identity.fileText(created: "today"), to: identity)
-      try machine().keyFiles.write(own.writer.fileText(created: "today"), to: writer)
-      text += "  \(name): {path: \(directory.appending(name)), identity: [\(identity)], writer-key: \(writer)}\n"
+      let identity = site.directory.appending(name + ".identity")
+      let writer = site.directory.appending(name + ".writer")
+      try site.machine().keyFiles.write(own.identity.fileText(created: "today"), to: identity)
+      try site.machine().keyFiles.write(own.writer.fileText(created: "today"), to: writer)
+      text +=
+        "  \(name): {path: \(site.directory.appending("backup").appending(name)), identity: [\(identity)], writer-key: \(writer)}\n"
     }
-    text += "sources:\n  orders: {path: \(directory.appending("orders")), repository: day}\n"
-    TestFiles.write(text, to: directory.appending("holdfast.yaml"))
-    TestFiles.makeDirectory(directory.appending("orders"))
+    text += "sources:\n  orders: {path: \(site.directory.appending("orders")), repository: day}\n"
+    site.configure(text)
+    TestFiles.makeDirectory(site.directory.appending("orders"))
     for (name, own) in keys {
-      let context = try RepositoryContext(request(name), on: machine())
+      let context = try RepositoryContext(site.request(name), on: site.machine())
       _ = try Repository.create(
         in: context.store(), host: context.machine.host, sealing: own.sealing, memory: context.machine.memory())
     }
@@ -65,67 +45,68 @@ import Testing
   }
 
   private func backUp(_ repository: Repository) throws -> Envelope {
-    TestFiles.write("an order", to: directory.appending("orders").appending("1"))
-    var options = Backup.Options(source: directory.appending("orders"))
-    options.name = Self.orders
+    TestFiles.write("an order", to: site.directory.appending("orders").appending("1"))
+    var options = Backup.Options(source: site.directory.appending("orders"))
+    options.name = Site.orders
     return try Backup(
-      repository: repository, options: options, cache: machine().cache(), progress: QuietProgress()
+      repository: repository, options: options, cache: site.machine().cache(), progress: QuietProgress()
     ).run().envelope
   }
 
   @Test func eachRepositoryIsSignedAndOpenedWithItsOwnKeys() throws {
     let keys = try makeTwo()
-    let day = try RepositoryContext(request("day"), on: machine())
-    let night = try RepositoryContext(request("night"), on: machine())
+    let day = try RepositoryContext(site.request("day"), on: site.machine())
+    let night = try RepositoryContext(site.request("night"), on: site.machine())
     // The one that was named first is used last, and the other way round: nothing may rest on what came last.
     let (nightly, daily) = (try open(night), try open(day))
     for (name, context, repository) in [("day", day, daily), ("night", night, nightly), ("day", day, daily)] {
       let own = try #require(keys[name])
       #expect(try context.keys.writer().signing.publicKey == own.writer.signing.publicKey)
       #expect(try backUp(repository).isSealed)
-      #expect(try repository.opensNewest(of: Self.orders), "\(name) is opened by its identity")
+      #expect(try repository.opensNewest(of: Site.orders), "\(name) is opened by its identity")
     }
-    #expect(try day.keys.identityOptions { $0 } == ["--identity", "\(directory.appending("day.identity"))"])
-    #expect(try night.keys.identityOptions { $0 } == ["--identity", "\(directory.appending("night.identity"))"])
+    #expect(try day.keys.identityOptions { $0 } == ["--identity", "\(site.directory.appending("day.identity"))"])
+    #expect(try night.keys.identityOptions { $0 } == ["--identity", "\(site.directory.appending("night.identity"))"])
   }
 
   /// Keys are configured of a repository. One that is named by its path has none, also behind one that has.
   @Test func keysOfAConfiguredRepositoryAreNotThoseOfAPath() throws {
     _ = try makeTwo()
-    let day = try RepositoryContext(request("day"), on: machine())
+    let day = try RepositoryContext(site.request("day"), on: site.machine())
     _ = try backUp(open(day))
-    let path = try RepositoryContext(request(directory.appending("day").description), on: machine())
+    let path = try RepositoryContext(
+      site.request(site.directory.appending("backup").appending("day").description), on: site.machine())
     #expect(path.configured == nil)
     #expect(throws: KeyError.self) { try path.keys.writer() }
-    #expect(try open(path).opensNewest(of: Self.orders) == false)
-    #expect(try open(day).opensNewest(of: Self.orders))
+    #expect(try open(path).opensNewest(of: Site.orders) == false)
+    #expect(try open(day).opensNewest(of: Site.orders))
   }
 
   @Test func aSourceMeansItsRepository() throws {
     _ = try makeTwo()
-    _ = try RepositoryContext(request("night"), on: machine())
-    let context = try RepositoryContext(request(nil), on: machine(), of: Self.orders)
+    _ = try RepositoryContext(site.request("night"), on: site.machine())
+    let context = try RepositoryContext(site.request(nil), on: site.machine(), of: Site.orders)
     #expect(context.configured?.name == "day")
-    let error = #expect(throws: EngineError.self) { try RepositoryContext(request(nil), on: machine()) }
+    let error = #expect(throws: EngineError.self) { try RepositoryContext(site.request(nil), on: site.machine()) }
     #expect(error?.message == "several repositories are configured: day, night")
   }
 
   /// What one command was told with `--config` says nothing of the next one.
   @Test func aNamedConfigurationCountsForItsContextOnly() throws {
     _ = try makeTwo()
-    let other = directory.appending("other.yaml")
-    TestFiles.write("repositories:\n  third: {path: \(directory.appending("third"))}\n", to: other)
+    let other = site.directory.appending("other.yaml")
+    TestFiles.write("repositories:\n  third: {path: \(site.directory.appending("third"))}\n", to: other)
     let named = MachineContext(
-      host: machine().host, environment: machine().environment, configurationFile: other.description)
-    #expect(try RepositoryContext(request(nil), on: named).configured?.name == "third")
-    #expect(try machine().loader().load()?.repositories.map(\.name) == ["day", "night"])
+      host: site.machine().host, environment: site.machine().environment, configurationFile: other.description)
+    #expect(try RepositoryContext(site.request(nil), on: named).configured?.name == "third")
+    #expect(try site.machine().loader().load()?.repositories.map(\.name) == ["day", "night"])
   }
 
   @Test func whatAMachineKeepsLiesWhereItsEnvironmentSays() throws {
-    let home = directory.path
-    #expect(try machine().environment.stateDirectory() == home.appending(".local/state/holdfast"))
-    #expect(try machine().environment.cacheDirectory() == home.appending(".cache/holdfast"))
-    let moved = machine(["HOLDFAST_STATE_DIR": "memory", "XDG_CACHE_HOME": "/srv/cache"]).environment
+    let home = site.directory.path
+    #expect(try site.machine().environment.stateDirectory() == home.appending(".local/state/holdfast"))
+    #expect(try site.machine().environment.cacheDirectory() == home.appending(".cache/holdfast"))
+    let moved = site.machine(["HOLDFAST_STATE_DIR": "memory", "XDG_CACHE_HOME": "/srv/cache"]).environment
     #expect(try moved.stateDirectory() == home.appending("memory"), "a relative one begins at the current directory")
     #expect(try moved.cacheDirectory() == Path("/srv/cache/holdfast"))
     #expect(throws: EngineError.self) { try moved.absolute("") }
