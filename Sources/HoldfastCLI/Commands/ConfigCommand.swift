@@ -85,7 +85,8 @@ struct ConfigShowCommand: ParsableCommand {
     if case .file(let found) = setting.origin { position = found }
     return SettingsJSON.Value(
       key: setting.key, value: setting.isList ? nil : texts?.last, values: setting.isList ? texts : nil,
-      origin: position == nil ? setting.origin.description : "file", file: position?.file.description, line: position?.line,
+      origin: position == nil ? setting.origin.description : "file", file: position?.file.description,
+      line: position?.line,
       column: position?.column, secret: setting.isSecret)
   }
 }
