@@ -1,0 +1,165 @@
+"""Objects of a repository, as they lie in its directory: lines of JSON, archives and bodies (sections 1, 2 and 4)."""
+from __future__ import annotations
+
+import functools, hashlib, json, os, zlib
+from typing import Any, NamedTuple
+
+from .format import (BODY, DESCRIPTOR, DIGEST, FRAME, HEADER, MOST_ENVELOPE, MOST_FRAMES, MOST_PLAIN, MOST_PREAMBLE,
+                     MOST_RECORDS, MOST_SEAL_NUMBER, MOST_STORED, STORED, TAG, TRAILER, ZLIB, ZSTANDARD, LogFile,
+                     Object, Snapshot, check_shape)
+from .problems import Damaged, Refused, demand
+
+
+class Container(NamedTuple):
+    """An archive or body whose outer form is right; with its object key, where it is sealed and we can open it."""
+    index: bytes
+    key: Any
+
+    @property
+    def frames(self) -> int:
+        return len(self.index) // FRAME.size
+
+
+class Objects:
+    """Hands out only what was checked."""
+
+    def __init__(self, path: str):
+        self.path = os.path.abspath(path)
+        if not os.path.isfile(os.path.join(self.path, "holdfast.json")):
+            raise Refused(f"{self.path}: is no repository: there is no holdfast.json")
+        self.features, self.keyring = None, None
+        self.otherwise = "is sealed, and the repository is not"  # what is said of anything for which this holds
+        descriptor, _, _ = self.read_json("holdfast.json", DESCRIPTOR)
+        self.id, self.features = descriptor["repository"], descriptor["features"]
+        demand(descriptor["sealing"] == ("sealed" if self.features else "none")
+               and ("keyring" in descriptor) == bool(self.features),
+               "holdfast.json: does not agree with itself on whether the repository is sealed")
+        if self.features:
+            self.otherwise = "is not sealed, and the repository is"
+        self.container = functools.lru_cache(maxsize=8)(self.read_container)
+        self.frame = functools.lru_cache(maxsize=8)(self.read_frame)
+        self.sound: dict[str, bytearray] = {}  # by key: 1 for each frame that was read and found sound
+        if self.features:
+            check_shape(descriptor.get("keyring"), DIGEST, "holdfast.json: keyring")
+            self.keyring = open_keyring(self, descriptor["keyring"])
+
+    def read(self, key: str, start: int, length: int) -> bytes:
+        """Up to so many bytes of an object; whatever keeps it from being read is damage."""
+        try:
+            with open(os.path.join(self.path, key), "rb") as file:
+                file.seek(start)
+                return file.read(length)
+        except OSError as error:
+            raise Damaged(f"{key}: {error.strerror}") from None
+
+    def read_json(self, key: str, shape: Any) -> tuple[dict[str, Any], str, bytes]:
+        """A descriptor, envelope or revision, proved against the digest on its second line; that digest; its line."""
+        data = self.read(key, 0, MOST_ENVELOPE + 1)
+        demand(len(data) <= MOST_ENVELOPE, f"{key}: is longer than {MOST_ENVELOPE} bytes")
+        line, newline, rest = data.partition(b"\n")
+        digest = hashlib.sha256(line + newline).hexdigest()
+        demand(rest == f'"{digest}"\n'.encode(), f"{key}: its first line does not have the digest on its second")
+        try:
+            value = json.loads(line.decode("utf-8"))
+        except (ValueError, RecursionError) as error:
+            raise Damaged(f"{key}: is not JSON: {error}") from None
+        check_shape(value, {}, key)
+        if value.get("format") != 1 or value.get("features") not in ([], ["sealed"]):
+            raise Refused(f"{key}: format {value.get('format')!r} with features {value.get('features')!r}; "
+                          "this tool knows format 1, without features or with 'sealed'")
+        demand(self.features in (None, value["features"]), f"{key}: {self.otherwise}")
+        check_shape(value, shape, key)
+        return value, digest, line + newline
+
+    def opens(self, of: Object | Snapshot | LogFile) -> bool:
+        """Whether it can be opened: it is not sealed, or we have a key that fits."""
+        return self.keyring is None or self.keyring.opens(of.revision)
+
+    def read_container(self, of: Object) -> Container:
+        """All checks of the outer form (section 4)."""
+        def check(right: object, problem: str) -> None:
+            demand(right, f"{of.key}: {problem}")
+        header = self.read(of.key, 0, HEADER.size)
+        check(len(header) == HEADER.size, "is too short for a header")
+        sealing, ahead = header[11], int.from_bytes(header[12:16], "little")
+        check(sealing == bool(self.keyring), self.otherwise)
+        check(8 <= ahead <= MOST_PREAMBLE if self.keyring else ahead == 0, f"has a preamble of {ahead} bytes")
+        behind = TAG + TRAILER.size if self.keyring else TRAILER.size
+        check(of.length >= HEADER.size + ahead + behind, "is too short for a header and a trailer")
+        trailer = self.read(of.key, of.length - TRAILER.size, TRAILER.size + 1)
+        check(len(trailer) == TRAILER.size, f"is not {of.length} bytes long, as its envelope says")
+        start, frames, entry, length, magic = TRAILER.unpack(trailer)
+        check((magic, entry, length) == (b"TSAFDLOH", FRAME.size, of.length), "its trailer is damaged")
+        check(frames <= MOST_FRAMES, f"has more than {MOST_FRAMES} frames")
+        check(start + frames * entry + behind == length, "its index is not in its place")
+        preamble, index = self.read(of.key, HEADER.size, ahead), self.read(of.key, start, frames * entry)
+        seal = self.read(of.key, start + frames * entry, behind - TRAILER.size)
+        outer = hashlib.sha256(header + preamble + index + trailer)
+        proof = outer.copy()
+        proof.update(seal)
+        check(proof.hexdigest() == of.digest, "does not have its object digest")
+        expected = b"HOLDFAST", 1, of.kind, sealing, ahead, bytes.fromhex(self.id), bytes.fromhex(of.id), bytes(16)
+        check(HEADER.unpack(header) == expected, "its header is that of another object")
+        self.check_frames(of, index, HEADER.size + ahead, start)
+        key = self.keyring.open_object(of, header, preamble, outer.digest(), seal) if self.keyring else None
+        return Container(index, key)
+
+    def check_frames(self, of: Object, index: bytes, end: int, stop: int) -> None:
+        """That the frames of an index fill the space from `end` to `stop`, and are of a form that can be read."""
+        def check(right: object, problem: str) -> None:
+            demand(right, f"{of.key}: {problem}")
+        numbers, added = set(), TAG if self.keyring else 0
+        for offset, stored, plain, codec, zero, number, _ in sorted(FRAME.iter_unpack(index)):
+            check(offset == end, f"gap or overlap of frames at byte {end}")
+            most = MOST_RECORDS if of.kind == BODY else MOST_PLAIN
+            check(1 <= plain <= most and added <= stored <= MOST_STORED, "a frame is beyond the limit")
+            check(codec <= ZSTANDARD and not any(zero), "a frame has an unknown codec")
+            check(codec != STORED or stored == plain + added, "a stored frame has two lengths")
+            check(number <= (MOST_SEAL_NUMBER if self.keyring else 0), f"a frame has the seal number {number}")
+            check(not self.keyring or number not in numbers, f"two frames have the seal number {number}")
+            if codec == ZSTANDARD and self.opens(of):
+                raise Refused(f"{of.key}: is compressed with Zstandard, which this tool does not read; take the "
+                              "repository to a machine where holdfast runs, and use `holdfast restore` there")
+            numbers.add(number)
+            end += stored
+        check(end == stop, f"gap or overlap of frames at byte {end}")
+
+    def stored(self, of: Object, number: int) -> bytes:
+        """The stored bytes of a frame, as its index has their digest."""
+        index = self.container(of).index
+        offset, stored, *_, digest = FRAME.unpack_from(index, number * FRAME.size)
+        data = self.read(of.key, offset, stored)
+        demand(hashlib.sha256(data).digest() == digest,
+               f"{of.key}: frame {number}: damaged, {stored} bytes from byte {offset}")
+        return data
+
+    def read_frame(self, of: Object, number: int) -> bytes:
+        """The plain bytes of a frame."""
+        container, where = self.container(of), f"{of.key}: frame {number}"
+        demand(number < container.frames, f"{where}: there is no such frame")
+        _, _, plain, codec, _, seal_number, _ = FRAME.unpack_from(container.index, number * FRAME.size)
+        data = self.stored(of, number)
+        demand(container.key or not self.keyring, f"{where}: there is no key for it")
+        if container.key:
+            data = container.key.open_frame(seal_number, plain, codec, data, f"frame {number}")
+        if codec == ZLIB:
+            stream = zlib.decompressobj()
+            try:
+                data = stream.decompress(data, plain + 1)
+            except zlib.error as error:
+                raise Damaged(f"{where}: {error}") from None
+            demand(len(data) == plain and stream.eof and not stream.unused_data, f"{where}: not {plain} plain bytes")
+        self.sound.setdefault(of.key, bytearray(container.frames))[number] = 1
+        return data
+
+
+def open_keyring(objects: Objects, first: str) -> Any:
+    """Loads what only a sealed repository needs, and the library that it needs."""
+    try:
+        from .keyring import Keyring
+    except ModuleNotFoundError as error:
+        name = (error.name or "").replace(".", "/")
+        above = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+        raise Refused(f"the repository is sealed, and {name}.py is missing\n"
+                      f"HINT: Copy the whole directory `rescue` from where rescue.py comes from to {above}") from None
+    return Keyring(objects.path, objects.id, objects.read_json, first)
