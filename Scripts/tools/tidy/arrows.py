@@ -117,8 +117,13 @@ def unused(rows: dict[str, Row], kind: str) -> list[Finding]:
             for name, row in rows.items() for other in sorted(row.allowed - row.used)]
 
 
+def depth(module: str, imports: dict[str, set[str]]) -> int:
+    """How many modules the longest way of arrows from a module has."""
+    return max((depth(other, imports) + 1 for other in imports.get(module, ())), default=0)
+
+
 def printed_tables(tree: Tree) -> str:
-    """Both tables as the code would have them."""
+    """Both tables as the code would have them. Each module comes behind those that it imports."""
     imports: dict[str, set[str]] = {}
     folders: dict[str, set[str]] = {}
     for module, files in modules(tree).items():
@@ -128,5 +133,5 @@ def printed_tables(tree: Tree) -> str:
     return "\n\n".join(
         "\n".join([f"| {first} | {second} |", "|---|---|"]
                   + [f"| `{name}` | {', '.join(f'`{other}`' for other in sorted(others))} |"
-                     for name, others in sorted(rows.items())])
+                     for name, others in sorted(rows.items(), key=lambda row: (depth(row[0], imports), row[0]))])
         for first, second, rows in (("module", "may import", imports), ("folder", "may use", folders)))
