@@ -175,8 +175,8 @@ struct SettingsBuilder {
     made.mergeAfter = text(rules, way + ["merge-after"]).flatMap { Int($0) }
     made.retention = retention(name, way)
     made.grace = span(way + ["grace"]) ?? made.grace
-    made.proof.share = text(rules, way + ["verify", "share"]).flatMap { TextRule.share(of: $0) }
-    made.proof.within = span(way + ["verify", "within"])
+    made.verify.share = text(rules, way + ["verify", "share"]).flatMap { TextRule.share(of: $0) }
+    made.verify.within = span(way + ["verify", "within"])
     made.objectives.maxAge = span(way + ["objectives", "max-age"])
     made.objectives.maxChain = text(rules, way + ["objectives", "max-chain"]).flatMap { Int($0) }
     made.objectives.proveWithin = span(way + ["objectives", "prove-within"])

@@ -42,7 +42,7 @@ package struct RunJSON: Encodable {
     case .merge: "merge"
     case .mergeElsewhere: "merge-elsewhere"
     case .prune: "prune"
-    case .prove: "prove"
+    case .verify: "prove"
     }
   }
 }
@@ -55,7 +55,7 @@ package enum StepText {
     case .merge: "would merge"
     case .mergeElsewhere: "a merge is due, and runs where an identity is"
     case .prune: "would prune"
-    case .prove(_, let count): "would prove \(Amount.share(Double(count) / Double(VerifyRound.parts))) of its data"
+    case .verify(_, let count): "would prove \(Amount.share(Double(count) / Double(VerifyRound.parts))) of its data"
     }
   }
 }

@@ -64,7 +64,7 @@ struct SampleContainer {
       let stored = Buffer(capacity: ContainerReader.storedCapacity(Int(frame.storedCount)))
       let plain = Buffer(capacity: Int(frame.plainCount))
       try reader.readFrame(
-        UInt32(number), stored: stored, plain: plain, decompressor: decompressor, proving: true)
+        UInt32(number), stored: stored, plain: plain, decompressor: decompressor, verifying: true)
       return Array(plain.used)
     }
   }

@@ -87,7 +87,7 @@ import Testing
     let reader = try SampleContainer(frames: Self.small).open()
     #expect(throws: DamageError("sample", "it has no frame 3")) {
       try reader.readFrame(
-        3, stored: Buffer(capacity: 0), plain: Buffer(capacity: 0), decompressor: Decompressor(), proving: true)
+        3, stored: Buffer(capacity: 0), plain: Buffer(capacity: 0), decompressor: Decompressor(), verifying: true)
     }
   }
 

@@ -23,8 +23,8 @@ import Testing
     let frames = [random.text(5000), random.bytes(700), [UInt8](repeating: 0, count: 4096), [1]]
     let sample = try SealedSample(frames: frames, compression: compression, identity: identity)
     #expect(try sample.readAll() == [SealedSample.label] + frames)
-    #expect(try sample.readAll(proving: false) == [SealedSample.label] + frames)
-    try sample.proveStored()
+    #expect(try sample.readAll(verifying: false) == [SealedSample.label] + frames)
+    try sample.verifyStored()
     #expect(sample.reference.length == UInt64(sample.bytes.count))
   }
 
@@ -46,7 +46,7 @@ import Testing
       var damaged = sample
       damaged.bytes[index] ^= 0x10
       #expect("byte \(index)") { try damaged.readAll() } throws: { $0 is any OperatorError }
-      #expect(throws: DamageError.self, "byte \(index), closed") { try damaged.proveStored() }
+      #expect(throws: DamageError.self, "byte \(index), closed") { try damaged.verifyStored() }
     }
   }
 
@@ -57,10 +57,10 @@ import Testing
         var damaged = sample
         damaged.bytes[index] ^= bits
         let hostile = damaged.vouchedFor()
-        #expect("byte \(index) ^ \(bits)") { try hostile.readAll(proving: false) } throws: { $0 is any OperatorError }
+        #expect("byte \(index) ^ \(bits)") { try hostile.readAll(verifying: false) } throws: { $0 is any OperatorError }
       }
     }
-    #expect(try sample.vouchedFor().readAll(proving: false) == [SealedSample.label] + Self.frames)
+    #expect(try sample.vouchedFor().readAll(verifying: false) == [SealedSample.label] + Self.frames)
   }
 
   @Test func everyTruncationIsRefusedThoughVouchedFor() throws {
@@ -71,7 +71,7 @@ import Testing
       #expect(throws: DamageError.self, "\(count) bytes") { try cut.readAll() }
       let hostile = cut.vouchedFor()
       #expect(throws: DamageError.self, "\(count) bytes, vouched for") { try hostile.readAll() }
-      #expect(throws: DamageError.self, "\(count) bytes, closed") { try hostile.proveStored() }
+      #expect(throws: DamageError.self, "\(count) bytes, closed") { try hostile.verifyStored() }
     }
   }
 
@@ -159,9 +159,9 @@ import Testing
     #expect(try closed.label() == [])
     let buffers = (Buffer(capacity: 100), Buffer(capacity: 100))
     #expect(throws: DamageError("sample", "it is sealed and was not opened")) {
-      try closed.readFrame(0, stored: buffers.0, plain: buffers.1, decompressor: Decompressor(), proving: true)
+      try closed.readFrame(0, stored: buffers.0, plain: buffers.1, decompressor: Decompressor(), verifying: true)
     }
-    try sample.proveStored()
+    try sample.verifyStored()
   }
 
   // MARK: Preamble

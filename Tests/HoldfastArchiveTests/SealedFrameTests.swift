@@ -27,7 +27,7 @@ import Testing
     let hostile = sample.with(frames: order.map { frame($0) })
     #expect(throws: misfit) { try hostile.open() }
     // Nobody but who has the key of the object can tell.
-    try hostile.proveStored()
+    try hostile.verifyStored()
   }
 
   /// Their order in the object is of no meaning, and still none that an attacker may choose.
@@ -51,9 +51,9 @@ import Testing
     let start = sample.framesStart
     exchanged.bytes.replaceSubrange(start..<start + sample.stored(0).count, with: other.stored(0))
     #expect(throws: DamageError("sample", "frame 0 cannot be opened: its seal does not fit")) {
-      try exchanged.readAll(proving: false)
+      try exchanged.readAll(verifying: false)
     }
-    #expect(throws: DamageError("sample", "frame 0 does not have its digest")) { try exchanged.proveStored() }
+    #expect(throws: DamageError("sample", "frame 0 does not have its digest")) { try exchanged.verifyStored() }
   }
 
   @Test func framesThatChangedPlacesAreRefused() throws {
@@ -62,7 +62,7 @@ import Testing
     exchanged.bytes.replaceSubrange(
       start..<start + 2 * sample.stored(0).count, with: sample.stored(1) + sample.stored(0))
     #expect(throws: DamageError("sample", "frame 0 cannot be opened: its seal does not fit")) {
-      try exchanged.readAll(proving: false)
+      try exchanged.readAll(verifying: false)
     }
   }
 

@@ -56,7 +56,7 @@ struct SealedSample {
   }
 
   /// Label and frames. What is not proved against the index is proved by its seal alone.
-  func readAll(proving: Bool = true) throws -> [[UInt8]] {
+  func readAll(verifying: Bool = true) throws -> [[UInt8]] {
     let reader = try open()
     let decompressor = Decompressor()
     return try [reader.label()]
@@ -65,16 +65,16 @@ struct SealedSample {
         let stored = Buffer(capacity: ContainerReader.storedCapacity(Int(frame.storedCount)))
         let plain = Buffer(capacity: Int(frame.plainCount))
         try reader.readFrame(
-          UInt32(number), stored: stored, plain: plain, decompressor: decompressor, proving: proving)
+          UInt32(number), stored: stored, plain: plain, decompressor: decompressor, verifying: verifying)
         return Array(plain.used)
       }
   }
 
   /// What a machine without keys proves.
-  func proveStored() throws {
+  func verifyStored() throws {
     let reader = try open(.closed)
     for (number, frame) in reader.frames.enumerated() {
-      try reader.proveStored(
+      try reader.verifyStored(
         UInt32(number), into: Buffer(capacity: ContainerReader.storedCapacity(Int(frame.storedCount))))
     }
   }

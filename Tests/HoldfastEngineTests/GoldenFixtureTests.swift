@@ -47,7 +47,7 @@ import Testing
 
   @Test func everyStoredByteIsStillProved() throws {
     var options = Verify.Options()
-    options.provesData = true
+    options.readsData = true
     #expect(try Verify(repository: open(), options: options, progress: QuietProgress()).run(nil).exitStatus == .done)
   }
 }

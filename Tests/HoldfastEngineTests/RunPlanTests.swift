@@ -215,10 +215,10 @@ import Testing
     _ round: VerifyRound?, within: String? = nil, share: Double? = nil, takes: Bool = false
   ) -> (first: Int, count: Int, reason: String)? {
     var history = past((.full, "1h"))
-    history.proof = round
+    history.verifyRound = round
     let policy = policy([.incremental: takes ? "1h" : "9d"], within: within, share: share)
     for line in plan(history, policy).lines {
-      if case .prove(let first, let count) = line.step { return (first, count, line.reason) }
+      if case .verify(let first, let count) = line.step { return (first, count, line.reason) }
     }
     return nil
   }
@@ -270,9 +270,9 @@ import Testing
     var now = Self.now
     while now.seconds < Self.now.seconds + 95 * Self.day {
       now.seconds += 900 + Int64(random.next() % 120) - 60
-      for case .prove(let first, let count) in RunPlan(history, policy, now: now, opens: true).lines.map(\.step) {
+      for case .verify(let first, let count) in RunPlan(history, policy, now: now, opens: true).lines.map(\.step) {
         for part in first..<(first + count) { proved[part % VerifyRound.parts] = now.seconds }
-        history.proof = VerifyRound(next: (first + count) % VerifyRound.parts, time: now.seconds)
+        history.verifyRound = VerifyRound(next: (first + count) % VerifyRound.parts, time: now.seconds)
       }
       if random.next() % 200 == 0, let oldest = proved.min() {
         #expect(now.seconds - oldest <= 30 * Self.day, "seed \(seed)")

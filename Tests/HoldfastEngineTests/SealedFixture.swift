@@ -63,7 +63,7 @@ enum SealedFixture {
 
   static func verify(_ repository: Repository) throws -> Verify.Report {
     var options = Verify.Options()
-    options.provesData = true
+    options.readsData = true
     return try Verify(repository: repository, options: options, progress: QuietProgress()).run(nil)
   }
 }

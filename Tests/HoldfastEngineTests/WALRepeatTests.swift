@@ -79,7 +79,7 @@ import Testing
     #expect(try pushes.push(name, segment.bytes, shop).isRepeated)
     #expect(try WALArchive(shop.repository, of: pushes.source).files(of: log.system).map(\.text) == [name])
     var options = Verify.Options()
-    options.provesData = true
+    options.readsData = true
     let result = try Verify(repository: shop.repository, options: options, progress: QuietProgress()).run(nil)
     let found = try #require(result.logs.first)
     #expect(found.files == 1 && found.soundFiles == 1)

@@ -149,7 +149,7 @@ package struct TestShop {
     data: Bool = true, in other: Repository? = nil, configure: (inout Verify.Options) -> Void = { _ in }
   ) throws -> Verify.Report {
     var options = Verify.Options()
-    options.provesData = data
+    options.readsData = data
     configure(&options)
     return try Verify(repository: other ?? repository, options: options, progress: QuietProgress()).run(nil)
   }

@@ -73,17 +73,18 @@ package final class ContainerReader: Sendable {
   /// Reads one frame and decompresses it into `plain`, whose `count` it sets.
   /// - Parameters:
   ///   - stored: room for the stored bytes: `storedCapacity` bytes.
-  ///   - proving: whether the stored bytes are checked against the index. A restore need not: pages have digests of
+  ///   - verifying: whether the stored bytes are checked against the index. A restore need not: pages have digests of
   ///     their own.
   ///   - prefixCount: how many plain bytes from the beginning are needed; all by default. The rest of `plain` is
   ///     undefined.
   ///   - onOpened: gets the compressed bytes after they were decompressed; they are valid during the call.
   package func readFrame(
-    _ number: UInt32, stored: Buffer, plain: Buffer, decompressor: Decompressor, proving: Bool, prefixCount: Int? = nil,
+    _ number: UInt32, stored: Buffer, plain: Buffer, decompressor: Decompressor, verifying: Bool,
+    prefixCount: Int? = nil,
     onOpened: ((UnsafeRawBufferPointer, FrameEntry) throws -> Void)? = nil
   ) throws {
     let read = try readStored(number, into: stored)
-    if proving { try read.prove() }
+    if verifying { try read.verify() }
     try open(read, plain: plain, decompressor: decompressor, prefixCount: prefixCount, onOpened: onOpened)
   }
 
@@ -124,8 +125,8 @@ package final class ContainerReader: Sendable {
 
   /// Reads the stored bytes of one frame and checks them against the index. Without a key, nothing more can be
   /// verified.
-  package func proveStored(_ number: UInt32, into stored: Buffer) throws {
-    try readStored(number, into: stored).prove()
+  package func verifyStored(_ number: UInt32, into stored: Buffer) throws {
+    try readStored(number, into: stored).verify()
   }
 
   /// Reads the stored bytes of one frame without checking them.
@@ -158,13 +159,13 @@ package struct ReadFrame {
   fileprivate let bytes: UnsafeRawBufferPointer
 
   /// Checks the stored bytes against the index.
-  package func prove() throws {
-    if let failure = Self.prove([self])[0] { throw failure }
+  package func verify() throws {
+    if let failure = Self.verify([self])[0] { throw failure }
   }
 
   /// Checks several frames against their indexes, which is faster together than one after the other.
   /// - Returns: for each frame, what is wrong with it.
-  package static func prove(_ frames: [ReadFrame]) -> [DamageError?] {
+  package static func verify(_ frames: [ReadFrame]) -> [DamageError?] {
     zip(frames, Hasher.digests(frames.map(\.bytes))).map { frame, digest in
       digest == frame.entry.digest
         ? nil : DamageError(frame.container, "frame \(frame.number) does not have its digest")

@@ -23,7 +23,7 @@ package struct Descriptor: Hashable, Sendable, Codable {
 
   /// - Throws: `FormatError` for a newer format, `DamageError` for anything but a valid descriptor.
   package init(parsing bytes: [UInt8], name: String) throws {
-    let (line, _) = try ManifestJSON.prove(bytes, name: name)
+    let (line, _) = try ManifestJSON.verify(bytes, name: name)
     self = try ManifestJSON.decode(Descriptor.self, from: line, name: name)
     guard ["none", "sealed"].contains(sealing) else { throw FormatError(name, "its sealing is \"\(Path(sealing))\"") }
     guard (sealing == "sealed") == isSealed, isSealed == (keyring != nil) else {

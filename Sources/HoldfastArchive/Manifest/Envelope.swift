@@ -319,7 +319,7 @@ package struct Snapshot: Hashable, Sendable {
 
   /// - Throws: `FormatError` for a newer format, `DamageError` for anything but a valid manifest.
   package init(parsing bytes: [UInt8], name: String) throws {
-    let (line, digest) = try ManifestJSON.prove(bytes, name: name)
+    let (line, digest) = try ManifestJSON.verify(bytes, name: name)
     envelope = try Envelope(parsing: line, name: name)
     self.digest = digest
   }

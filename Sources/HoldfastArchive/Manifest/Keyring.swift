@@ -166,7 +166,7 @@ package struct KeyringRevision: Hashable, Sendable {
   /// - Parameter previous: the revision before; `nil` for the first.
   /// - Throws: `DamageError` when the revision is not valid, or its signer was not allowed to make it.
   package init(parsing bytes: [UInt8], after previous: KeyringRevision?, repository: Identifier, name: String) throws {
-    let (line, digest) = try ManifestJSON.prove(bytes, name: name)
+    let (line, digest) = try ManifestJSON.verify(bytes, name: name)
     keyring = try ManifestJSON.decode(Keyring.self, from: line, name: name)
     self.digest = digest
     try keyring.checkSignature(line: line, name: name)

@@ -20,7 +20,7 @@ enum ManifestJSON {
   }
 
   /// Checks the first line against the digest in the second; returns both.
-  static func prove(_ bytes: [UInt8], name: String) throws -> (line: [UInt8], digest: Digest) {
+  static func verify(_ bytes: [UInt8], name: String) throws -> (line: [UInt8], digest: Digest) {
     guard bytes.count <= Limits.envelopeBytesMax else { throw DamageError(name, "it is too long") }
     guard let end = bytes.firstIndex(of: newline) else { throw DamageError(name, "it is cut short") }
     let line = Array(bytes[...end])

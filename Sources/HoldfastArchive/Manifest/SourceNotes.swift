@@ -241,7 +241,7 @@ package struct NotesRevision: Hashable, Sendable {
   /// - Throws: `FormatError` for a newer format, `DamageError` for contents that are not valid. Whether the signer is
   ///   allowed to write notes is decided by the keyring.
   package init(parsing bytes: [UInt8], name: String) throws {
-    let (line, digest) = try ManifestJSON.prove(bytes, name: name)
+    let (line, digest) = try ManifestJSON.verify(bytes, name: name)
     notes = try ManifestJSON.decode(SourceNotes.self, from: line, name: name)
     self.digest = digest
     guard notes.isSealed == (notes.signature != nil) else {

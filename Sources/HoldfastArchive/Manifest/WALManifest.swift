@@ -95,7 +95,7 @@ package struct ArchivedWAL: Hashable, Sendable {
 
   /// - Throws: `FormatError` for a newer format, `DamageError` for anything but a valid manifest.
   package init(parsing bytes: [UInt8], name: String) throws {
-    let (line, digest) = try ManifestJSON.prove(bytes, name: name)
+    let (line, digest) = try ManifestJSON.verify(bytes, name: name)
     manifest = try ManifestJSON.decode(WALManifest.self, from: line, name: name)
     self.digest = digest
     key = name

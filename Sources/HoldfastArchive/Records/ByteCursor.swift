@@ -163,7 +163,7 @@ final class FrameSupply: ByteSupply {
     let block = plain.flatMap { $0.capacity >= needed ? $0 : nil } ?? Buffer(capacity: needed)
     plain = block
     try container.readFrame(
-      number, stored: scratch.stored, plain: block, decompressor: scratch.decompressor, proving: true)
+      number, stored: scratch.stored, plain: block, decompressor: scratch.decompressor, verifying: true)
     number += 1
     return block.used
   }

@@ -84,7 +84,7 @@ package struct Replay {
     }
     let overlay = try PageMapOverlay(
       layers: maps, sizes: sizes, file: file, coversAll: true, name: newest.reader.name)
-    let map = ProvingMap(overlay, digester: FileDigester())
+    let map = DigestedMap(overlay, digester: FileDigester())
     try writer.append(entry, map: map)
     guard !map.digester.hasStoredZeros else {
       throw damage(group, "a page of \(entry.path) is stored, and has the digest of a page of zeros")
@@ -133,7 +133,7 @@ package struct Replay {
 }
 
 /// A map that computes the digest of the extents that are read from it.
-private struct ProvingMap: PageMapReader {
+private struct DigestedMap: PageMapReader {
   private var map: PageMapOverlay
   let digester: FileDigester
 

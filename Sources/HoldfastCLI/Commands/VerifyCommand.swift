@@ -79,7 +79,7 @@ struct VerifyCommand: ParsableCommand {
     let progress = watch.makeProgress()
     defer { progress.end() }
     var options = Verify.Options()
-    options.provesData = data || sample != nil
+    options.readsData = data || sample != nil
     options.share = sample?.share ?? 1
     options.expectedHead = expectHead
     let chosen = try snapshot.map {
@@ -93,9 +93,9 @@ struct VerifyCommand: ParsableCommand {
     let report = try Verify(repository: repository, options: options, progress: progress).run(
       chosen, source: source.name)
     // Notes in a copy would be no revision of the repository's notes.
-    if !copy.olderCopy { repository.notePassed(report, share: options.provesData ? options.share : 0) }
+    if !copy.olderCopy { repository.notePassed(report, share: options.readsData ? options.share : 0) }
     progress.end()
-    watch.parts = RunRecord.parts(of: report, chosen, share: options.provesData ? options.share : 0)
+    watch.parts = RunRecord.parts(of: report, chosen, share: options.readsData ? options.share : 0)
     if output.json { try Console.json(VerifyJSON(report)) }
     show(report)
     do {

@@ -10,7 +10,7 @@ package struct SourceSettings: Hashable, Sendable {
   }
 
   /// How much of what is stored is verified.
-  package struct Proof: Hashable, Sendable {
+  package struct Verify: Hashable, Sendable {
     /// At least this share in every run, 0 to 1.
     package internal(set) var share: Double?
     /// Enough that everything is verified within this time.
@@ -53,7 +53,7 @@ package struct SourceSettings: Hashable, Sendable {
   package internal(set) var retention: RetentionPolicy?
   /// How long a removal can be undone.
   package internal(set) var grace = TimeSpan(days: 7)
-  package internal(set) var proof = Proof()
+  package internal(set) var verify = Verify()
   package internal(set) var objectives = Objectives()
 
   var runsCommands: Bool {

@@ -23,7 +23,7 @@ final class MoveJob {
   private(set) var failure: (any Error)?
   private var reader: ContainerReader?
   private var digestBytes = 0
-  private var proof = PageCheck()
+  private var check = PageCheck()
   private let stored = Buffer(capacity: ContainerReader.storedCapacity())
   private let plain = Buffer(capacity: Limits.framePlainBytesMax)
   private let decompressor = Decompressor()
@@ -62,7 +62,7 @@ final class MoveJob {
     do {
       guard let reader else { return }
       try read(from: reader)
-      for extent in extents { try prove(extent, name: reader.name) }
+      for extent in extents { try verify(extent, name: reader.name) }
       if case .remade = way, storesFrame, let head { frame = try frames.make(live, for: head) }
     } catch {
       failure = error
@@ -74,7 +74,7 @@ final class MoveJob {
     var isCarried = false
     if case .carried = way { isCarried = true }
     try reader.readFrame(
-      use.frame, stored: stored, plain: plain, decompressor: decompressor, proving: isCarried,
+      use.frame, stored: stored, plain: plain, decompressor: decompressor, verifying: isCarried,
       prefixCount: isCarried ? nil : use.live.last?.upperBound
     ) { [self] compressed, entry in
       if isCarried, storesFrame, let head { frame = try frames.carry(compressed, of: entry, for: head) }
@@ -95,10 +95,10 @@ final class MoveJob {
   }
 
   /// Verifies the pages at their new position, so that an error in computing positions is noticed.
-  private func prove(_ extent: StoredExtent, name: String) throws {
+  private func verify(_ extent: StoredExtent, name: String) throws {
     let start = use.position(of: extent.range.lowerBound)
     let pages = UnsafeRawBufferPointer(rebasing: live[start..<start + extent.byteCount])
-    guard proof.holds(pages, pageSize: extent.pageSize, digests: extent.digests[...]) else {
+    guard check.holds(pages, pageSize: extent.pageSize, digests: extent.digests[...]) else {
       throw DamageError(name, "a page in frame \(use.frame) does not have its digest")
     }
   }

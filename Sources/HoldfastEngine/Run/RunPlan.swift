@@ -10,7 +10,7 @@ package struct RunPlan: Hashable, Sendable {
     case mergeElsewhere
     case prune
     /// A part of the verify round is due.
-    case prove(first: Int, count: Int)
+    case verify(first: Int, count: Int)
   }
 
   package struct Line: Hashable, Sendable {
@@ -97,16 +97,16 @@ package struct RunPlan: Hashable, Sendable {
     return opens
   }
 
-  // MARK: Proving
+  // MARK: Verifying
 
   private mutating func planVerify(_ history: RunHistory, _ policy: RunPolicy, _ now: Timestamp, takes: Bool) {
     guard takes || !history.items.isEmpty else { return }
-    let first = history.proof.map { (0..<VerifyRound.parts).contains($0.next) ? $0.next : 0 } ?? 0
+    let first = history.verifyRound.map { (0..<VerifyRound.parts).contains($0.next) ? $0.next : 0 } ?? 0
     var share = policy.verifyShare ?? 0
     var reason = "a share of every run"
     if let within = policy.verifyWithin.map({ Double($0.seconds) }), within > 0 {
       let step = within / Self.verifiesPerRound
-      let known = history.proof.map { Double(now.seconds) - Double($0.time) }
+      let known = history.verifyRound.map { Double(now.seconds) - Double($0.time) }
       // With a wrong clock, nobody knows how long it was.
       let passed = known.map { $0 < -Self.skewSeconds ? step : max(0, $0) } ?? step
       guard passed >= step - Self.early(step) else { return }
@@ -118,7 +118,7 @@ package struct RunPlan: Hashable, Sendable {
     }
     guard share > 0 else { return }
     let count = Int(saturating: (min(1, share) * Double(VerifyRound.parts)).rounded(.up))
-    lines.append(Line(step: .prove(first: first, count: count), reason: reason))
+    lines.append(Line(step: .verify(first: first, count: count), reason: reason))
   }
 }
 

@@ -39,7 +39,7 @@ package struct RunHistory: Hashable, Sendable {
 
   package var items: [Item] = []
   /// How far this machine has come in the current verify round; `nil` before the first.
-  package var proof: VerifyRound?
+  package var verifyRound: VerifyRound?
 
   package init() {}
 

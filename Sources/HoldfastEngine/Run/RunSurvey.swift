@@ -19,7 +19,7 @@ extension Repository {
     if try sourceNames().contains(name) {
       history.items = try allSnapshots(of: name, onDamage: onDamage).map { RunHistory.Item($0) }
     }
-    history.proof = machine.load(VerifyProgress.self, of: self).rounds[name.text]
+    history.verifyRound = machine.load(VerifyProgress.self, of: self).rounds[name.text]
     return history
   }
 

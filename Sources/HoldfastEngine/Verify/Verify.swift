@@ -3,11 +3,11 @@ package import HoldfastModel
 package import HoldfastRepository
 internal import HoldfastSystem
 
-/// Verifies that snapshots can be restored: structure, chain and presence always; with `provesData` every stored byte,
+/// Verifies that snapshots can be restored: structure, chain and presence always; with `readsData` every stored byte,
 /// read by the code that restores.
 package struct Verify {
   package struct Options: Sendable {
-    package var provesData = false
+    package var readsData = false
     /// The share of the frames that is read, 0 to 1.
     package var share = 1.0
     /// Where that share begins in the fixed order of all stored objects, 0 to 1; `nil` for a random share.
@@ -105,9 +105,9 @@ package struct Verify {
       try check(expectedHead: expected, source: source) { report.unreadable.append($0) }
     }
     let total = snapshots.reduce(UInt64(0)) {
-      $0.saturatingAdding(options.provesData ? $1.envelope.storedBytes : $1.envelope.body.length)
+      $0.saturatingAdding(options.readsData ? $1.envelope.storedBytes : $1.envelope.body.length)
     }
-    let isSampled = options.provesData && options.share < 1
+    let isSampled = options.readsData && options.share < 1
     progress.begin(
       phase: "verifying", totalBytes: isSampled ? UInt64(saturating: Double(total) * options.share) : total)
     var walk = VerifyWalk(repository: repository, options: options, progress: progress)

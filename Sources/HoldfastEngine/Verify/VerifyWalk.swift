@@ -68,10 +68,10 @@ struct VerifyWalk {
               "it has an entry \(StagingArea.name), and a restore needs this name for itself: only parts of it come back, with --path",
             costsData: true))
       }
-      if !options.provesData || !repository.isClosed {
+      if !options.readsData || !repository.isClosed {
         progress.advance(bytes: snapshot.envelope.body.length, files: 0)
       }
-      if options.provesData { try proveData(of: snapshot, chain, into: &result) }
+      if options.readsData { try verifyData(of: snapshot, chain, into: &result) }
     } catch let error as any OperatorError where Self.isOfTheRepository(error) {
       result.findings.append(Verify.Finding(message: error.message, costsData: true))
     }
@@ -116,7 +116,7 @@ struct VerifyWalk {
   }
 
   /// Reads every page that the manifest refers to, then every frame without any of them.
-  private mutating func proveData(
+  private mutating func verifyData(
     of snapshot: Snapshot, _ chain: Chain, into result: inout Verify.SnapshotResult
   ) throws {
     let readers = ArchiveReaders(chain, in: repository)
@@ -128,7 +128,7 @@ struct VerifyWalk {
       progress.advance(bytes: fetched.storedBytes, files: 0)
     }
     if repository.isClosed {
-      try proveStoredBody(of: snapshot, damage)
+      try verifyStoredBody(of: snapshot, damage)
     } else {
       try forEachExtent(of: snapshot) { _, file, extent, plan in
         guard let location = extent.location, sample.isChosen(archive: location.archive, frame: location.frame) else {
@@ -148,7 +148,7 @@ struct VerifyWalk {
         continue
       }
       for frame in 0..<UInt32(reader.frames.count) where sample.isChosen(archive: archive.number, frame: frame) {
-        if damage.visited.insert(archive.number, frame) { try fetcher.prove(archive: archive.number, frame: frame) }
+        if damage.visited.insert(archive.number, frame) { try fetcher.verify(archive: archive.number, frame: frame) }
       }
     }
     try fetcher.drain()
@@ -186,12 +186,12 @@ struct VerifyWalk {
   }
 
   /// Verifies the stored frames of a body that cannot be opened here.
-  private func proveStoredBody(of snapshot: Snapshot, _ damage: FrameLog) throws {
+  private func verifyStoredBody(of snapshot: Snapshot, _ damage: FrameLog) throws {
     let body = try repository.openBody(of: snapshot)
     let stored = Buffer(capacity: ContainerReader.storedCapacity())
     for (number, frame) in body.frames.enumerated() {
       try repository.host.cancellation.check()
-      try body.proveStored(UInt32(number), into: stored)
+      try body.verifyStored(UInt32(number), into: stored)
       damage.bytes += UInt64(frame.storedCount)
       damage.frames += 1
       progress.advance(bytes: UInt64(frame.storedCount), files: 0)

@@ -5,6 +5,7 @@ package import HoldfastRepository
 internal import HoldfastSource
 internal import HoldfastStore
 internal import HoldfastSystem
+
 /// The archived WAL of one source. It needs no lock: a file appears with its manifest, and never changes. A damaged
 /// file is archived again beside the first; the first sound copy counts.
 package struct WALArchive: Sendable {
@@ -191,7 +192,7 @@ package struct WALArchive: Sendable {
       try read(archived) { _ in }
       return
     }
-    try WALContents(open(archived, isClosed: true), cancellation: repository.host.cancellation).proveStored()
+    try WALContents(open(archived, isClosed: true), cancellation: repository.host.cancellation).verifyStored()
   }
 
   /// A part of a file; each block of it is verified.
@@ -255,15 +256,15 @@ struct WALContents {
   }
 
   /// Verifies the stored bytes of all frames, which needs no key.
-  func proveStored() throws {
+  func verifyStored() throws {
     for number in container.frames.indices {
       try cancellation.check()
-      try container.proveStored(UInt32(number), into: stored)
+      try container.verifyStored(UInt32(number), into: stored)
     }
   }
 
   private func readFrame(_ number: Int) throws {
     try container.readFrame(
-      UInt32(number), stored: stored, plain: plain, decompressor: decompressor, proving: true)
+      UInt32(number), stored: stored, plain: plain, decompressor: decompressor, verifying: true)
   }
 }

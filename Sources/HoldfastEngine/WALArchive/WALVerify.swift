@@ -84,21 +84,21 @@ struct WALVerify {
       isOpen = try sealed.identities().contains { recipients.contains($0.recipient.id) }
       result.isClosed = result.isClosed || !isOpen
     }
-    guard options.provesData, sample.isChosen(name: archived.manifest.objectKey) else {
+    guard options.readsData, sample.isChosen(name: archived.manifest.objectKey) else {
       if isOpen { _ = try archive.facts(of: archived) }
       return
     }
     if isOpen {
-      try proveContents(of: archived, archive)
+      try verifyContents(of: archived, archive)
     } else {
-      try WALContents(closed, cancellation: repository.host.cancellation).proveStored()
+      try WALContents(closed, cancellation: repository.host.cancellation).verifyStored()
     }
     result.provenBytes = result.provenBytes.saturatingAdding(manifest.object.length)
     progress.advance(bytes: manifest.object.length, files: 1)
   }
 
   /// Reads a file as a fetch does, and checks that it is what its name says.
-  private func proveContents(of archived: ArchivedWAL, _ archive: WALArchive) throws {
+  private func verifyContents(of archived: ArchivedWAL, _ archive: WALArchive) throws {
     var isFirst = true
     try archive.read(archived) { bytes in
       defer { isFirst = false }

@@ -91,7 +91,7 @@ package struct SourceRun {
 
   /// If no snapshot could be taken, nothing older is removed. Stored data is verified all the same.
   private func isWorthwhile(_ step: RunPlan.Step, after done: [Done], _ opened: ConfiguredSource) -> Bool {
-    if case .prove = step { return (try? opened.repository.sourceNames().contains(source.name)) ?? true }
+    if case .verify = step { return (try? opened.repository.sourceNames().contains(source.name)) ?? true }
     return !done.contains { $0.line.step.isTake && $0.outcome.error != nil }
   }
 
@@ -108,7 +108,7 @@ package struct SourceRun {
         source: source.name,
         summary: "a prune is due, and runs on a machine that may: `holdfast prune --name \(source.name)`")
     case .prune: watched(.prune, opened) { watch, _ in try prune(opened, watch) }
-    case .prove(let first, let count): watched(.verify, opened) { try prove(first, count, opened, $0, $1) }
+    case .verify(let first, let count): watched(.verify, opened) { try verify(first, count, opened, $0, $1) }
     }
   }
 
@@ -184,12 +184,12 @@ package struct SourceRun {
       report.exitStatus, "kept \(actions.count - removed - collected), removed \(removed), collected \(collected)")
   }
 
-  private func prove(
+  private func verify(
     _ first: Int, _ count: Int, _ opened: ConfiguredSource, _ watch: RunWatch, _ progress: any ProgressObserver
   ) throws -> SourceOutcome {
     let began = run.machine.host.clock.now()
     var options = Verify.Options()
-    options.provesData = true
+    options.readsData = true
     options.share = Double(count) / Double(VerifyRound.parts)
     options.begin = Double(first) / Double(VerifyRound.parts)
     let report = try Verify(repository: opened.repository, options: options, progress: progress).run(
@@ -252,8 +252,8 @@ extension SourceSettings {
     policy.intervals[.incremental] = schedule.incremental
     policy.mergeAfter = mergeAfter
     policy.prunes = retention != nil
-    policy.verifyShare = proof.share
-    policy.verifyWithin = proof.within
+    policy.verifyShare = verify.share
+    policy.verifyWithin = verify.within
     return policy
   }
 }

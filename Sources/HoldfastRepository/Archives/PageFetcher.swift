@@ -141,7 +141,7 @@ package final class PageFetcher {
   }
 
   /// Reads one frame that no page needs, to verify its stored bytes.
-  package func prove(archive: UInt64, frame: UInt32) throws {
+  package func verify(archive: UInt64, frame: UInt32) throws {
     try cancellation.check()
     try fetch(frame: PageLocation(archive: archive, frame: frame, offset: 0), extents: [], digests: [])
   }
@@ -175,7 +175,7 @@ private final class FetchJob {
   private var readFrame: ReadFrame?
   private var extents: ArraySlice<PagePlan.Extent> = []
   private var digests: [UInt8] = []
-  private var proof = PageCheck()
+  private var check = PageCheck()
   private let stored = Buffer(capacity: ContainerReader.storedCapacity())
   private let plain = Buffer(capacity: Limits.framePlainBytesMax)
   private let decompressor = Decompressor()
@@ -210,8 +210,10 @@ private final class FetchJob {
   /// Runs on a worker. Everything that was read is verified together.
   static func perform(_ jobs: [FetchJob]) {
     for job in jobs { job.read() }
-    let unproved = jobs.filter { $0.unproved != nil }
-    for (job, failure) in zip(unproved, ReadFrame.prove(unproved.compactMap(\.unproved))) { job.failure = failure }
+    let unverified = jobs.filter { $0.unverified != nil }
+    for (job, failure) in zip(unverified, ReadFrame.verify(unverified.compactMap(\.unverified))) {
+      job.failure = failure
+    }
     for job in jobs { job.finish() }
   }
 
@@ -221,7 +223,7 @@ private final class FetchJob {
   }
 
   /// The stored bytes that are to be checked against the index. Without a key, nothing else can be verified.
-  private var unproved: ReadFrame? { isProving || reader?.isClosed == true ? readFrame : nil }
+  private var unverified: ReadFrame? { isProving || reader?.isClosed == true ? readFrame : nil }
 
   private func read() {
     note { readFrame = try reader?.readStored(frame.frame, into: stored) }
@@ -254,7 +256,7 @@ private final class FetchJob {
     let pages = UnsafeRawBufferPointer(rebasing: plain.bytes[start..<start + extent.byteCount])
     let count = (extent.byteCount + extent.pageSize - 1) / extent.pageSize * PageDigest.byteCount
     guard
-      proof.holds(pages, pageSize: extent.pageSize, digests: digests[extent.firstDigest..<extent.firstDigest + count])
+      check.holds(pages, pageSize: extent.pageSize, digests: digests[extent.firstDigest..<extent.firstDigest + count])
     else {
       throw DamageError(name, "a page in frame \(frame.frame) does not have its digest")
     }

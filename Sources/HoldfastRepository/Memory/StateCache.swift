@@ -70,7 +70,7 @@ package struct StateCache: Sendable {
       let size = try? file.status().size,
       let bytes = try? Self.unseal(
         CacheFile(file: file, length: size), key: key, context: Self.context(repository, snapshot)),
-      let (state, root) = try? prove(bytes, belongsTo: snapshot)
+      let (state, root) = try? verify(bytes, belongsTo: snapshot)
     else { return nil }
     var summary = recorded
     guard key != nil || summary.root == root else { return nil }
@@ -87,7 +87,7 @@ package struct StateCache: Sendable {
     return try SealedReader(sealed, key: key.derived(salt: Array(clear[sealedMagic.count...])), context: context)
   }
 
-  private func prove(
+  private func verify(
     _ bytes: any ReadableBytes, belongsTo snapshot: Identifier
   ) throws -> (state: Section, root: Digest)? {
     let digestCount = UInt64(Digest.byteCount)
