@@ -12,7 +12,7 @@ import Testing
 @Suite struct SourceRunTests {
   private let site = Site()
 
-  /// Two sources in one repository that is not sealed; of the second there is no directory.
+  /// Two sources in one repository that is not sealed; of the first there is no directory.
   private func settings() throws -> Settings {
     site.configure(
       """
@@ -23,8 +23,8 @@ import Testing
         schedule: {full: 1d}
         keep: {last: 3}
       sources:
-        orders: {path: \(site.directory.appending("orders"))}
         gone: {path: \(site.directory.appending("gone"))}
+        orders: {path: \(site.directory.appending("orders"))}
       """)
     TestFiles.makeDirectory(site.directory.appending("orders"))
     TestFiles.write("an order", to: site.directory.appending("orders/1"))
