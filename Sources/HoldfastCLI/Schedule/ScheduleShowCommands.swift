@@ -80,22 +80,10 @@ struct ScheduleRemove: ParsableCommand {
   }
 }
 
-/// What an installation or a removal will do.
-struct SchedulePlan {
-  var write: [SchedulerDirectory.Item]
-  var remove: [Path] = []
-  var commandsBefore: [String] = []
-  var commandsAfter: [String] = []
-
-  init(write: [SchedulerDirectory.Item]) { self.write = write }
-
+extension SchedulePlan {
+  /// Executes it, unless this is a dry run, and shows what it does.
   func perform(_ scheduler: SchedulerDirectory, _ host: Host, isDry: Bool, _ output: OutputOptions) throws {
-    if !isDry {
-      for command in commandsBefore { try ShellCommand(command).run(host.cancellation) }
-      for path in remove { try scheduler.remove(path) }
-      for item in write { try scheduler.write(item) }
-      for command in commandsAfter { try ShellCommand(command).run(host.cancellation) }
-    }
+    if !isDry { try execute(in: scheduler, host.cancellation) }
     if output.json {
       return try Console.json(
         ScheduleChangesJSON(

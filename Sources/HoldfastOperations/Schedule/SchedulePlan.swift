@@ -1,0 +1,24 @@
+package import HoldfastModel
+package import HoldfastSystem
+
+/// What an installation or a removal of a schedule will do: a value that can be shown, and executed.
+package struct SchedulePlan {
+  /// The files and links that appear.
+  package var write: [SchedulerDirectory.Item]
+  /// The files that go.
+  package var remove: [Path] = []
+  /// The commands that run before any file goes.
+  package var commandsBefore: [String] = []
+  /// The commands that run when all files are there.
+  package var commandsAfter: [String] = []
+
+  package init(write: [SchedulerDirectory.Item]) { self.write = write }
+
+  /// Executes it: the commands before, removals, files, the commands after.
+  package func execute(in scheduler: SchedulerDirectory, _ cancellation: Cancellation) throws {
+    for command in commandsBefore { try ShellCommand(command).run(cancellation) }
+    for path in remove { try scheduler.remove(path) }
+    for item in write { try scheduler.write(item) }
+    for command in commandsAfter { try ShellCommand(command).run(cancellation) }
+  }
+}
