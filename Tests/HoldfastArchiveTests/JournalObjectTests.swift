@@ -4,7 +4,8 @@ import HoldfastModel
 import HoldfastTestSupport
 import Testing
 
-/// The journal of a source as one object: what is written comes back, it stays bounded, and a hostile one costs nothing.
+/// The journal of a source as one object: what is written comes back, it stays bounded, and a hostile one costs
+/// nothing.
 @Suite struct JournalObjectTests {
   private func entry(_ number: Int, texts: [String] = []) -> JournalEntry {
     var entry = JournalEntry(

@@ -5,7 +5,8 @@ import HoldfastSystem
 import HoldfastTestSupport
 import Testing
 
-/// A private file of this machine reads as what was written to it, at any place; blocks of it can neither change, change places, nor be missing.
+/// A private file of this machine reads as what was written to it, at any place; blocks of it can neither change,
+/// change places, nor be missing.
 @Suite struct SealedBlocksTests {
   private static let block = 64 << 10
   private static let storedBlock = block + SealingKey.tagByteCount
@@ -113,7 +114,8 @@ import Testing
     }
   }
 
-  /// At the border of two blocks what is left is whole blocks, of which the last was not sealed as one. It is found by who reads none of them.
+  /// At the border of two blocks what is left is whole blocks, of which the last was not sealed as one. It is found by
+  /// who reads none of them.
   @Test(arguments: [1, 2]) func aCutAtTheBorderOfBlocksIsFoundAtOnce(blocks: Int) throws {
     let stored = try seal([UInt8](repeating: 3, count: 3 * Self.block))
     #expect(throws: damaged) { try open(Array(stored.prefix(blocks * Self.storedBlock))) }

@@ -5,8 +5,8 @@ import HoldfastSystem
 import HoldfastTestSupport
 import Testing
 
-/// A sealed container gives its frames to who has a key for it; and without the key of the object nobody can make another one of it, whatever an
-/// envelope vouches for (format.md, section 9).
+/// A sealed container gives its frames to who has a key for it; and without the key of the object nobody can make
+/// another one of it, whatever an envelope vouches for (format.md, section 9).
 @Suite struct SealedContainerTests {
   private static let frames: [[UInt8]] = [Array("one".utf8), Array("the second".utf8)]
   private let identity: RecoveryIdentity
@@ -50,7 +50,8 @@ import Testing
     }
   }
 
-  /// Header, slots, the other recipient's among them, label, index, seal and trailer: the seal covers them all, and a frame has one of its own.
+  /// Header, slots, the other recipient's among them, label, index, seal and trailer: the seal covers them all, and a
+  /// frame has one of its own.
   @Test func everyFlippedByteIsRefusedThoughVouchedFor() throws {
     for index in sample.bytes.indices {
       for bits: UInt8 in [0x01, 0x80] {
@@ -111,7 +112,8 @@ import Testing
     #expect(throws: KeyError("no slot opens", hint: nil)) { try relabelled.vouchedFor().open(as: wanted) }
   }
 
-  /// An object cannot take the place of another one of the same repository, nor of one of another repository that is sealed to the same recipient.
+  /// An object cannot take the place of another one of the same repository, nor of one of another repository that is
+  /// sealed to the same recipient.
   @Test(arguments: [16, 32]) func anObjectIsNotTakenForAnother(offset: Int) throws {
     let other = identifier(0xcc)
     let wanted = ContainerName(

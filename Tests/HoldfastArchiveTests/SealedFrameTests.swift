@@ -4,7 +4,8 @@ import HoldfastModel
 import HoldfastTestSupport
 import Testing
 
-/// Frames cannot be left out, exchanged, repeated or brought in from elsewhere, and each opens as what it was sealed as.
+/// Frames cannot be left out, exchanged, repeated or brought in from elsewhere, and each opens as what it was sealed
+/// as.
 @Suite struct SealedFrameTests {
   private static let frames = ["first orders", "other orders", "third orders"].map { Array($0.utf8) }
   private let identity: RecoveryIdentity

@@ -3,8 +3,8 @@ import HoldfastCodec
 import HoldfastModel
 import HoldfastSystem
 
-/// One sealed container in memory, and what an attacker can do to it who writes to the storage and makes the envelope vouch for it: a holder
-/// of a writer key, who lacks the key of the object.
+/// One sealed container in memory, and what an attacker can do to it who writes to the storage and makes the envelope
+/// vouch for it: a holder of a writer key, who lacks the key of the object.
 struct SealedSample {
   static let label = Array("/srv/shop".utf8)
 

@@ -101,7 +101,8 @@ import Testing
     #expect(refusal(hostile) == "its signature does not fit what it signs")
   }
 
-  /// Adding the order of the group to the second half of a signature of Ed25519 must not make another one that is valid.
+  /// Adding the order of the group to the second half of a signature of Ed25519 must not make another one that is
+  /// valid.
   @Test func aSignatureHasOneFormOnly() throws {
     let order = [
       0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14, 0, 0, 0, 0, 0, 0,

@@ -80,7 +80,8 @@ import Testing
     }
   }
 
-  /// Who starts us may ignore SIGCHLD, as some supervisors and `trap '' CHLD` do; the kernel then tells nobody how a command ended.
+  /// Who starts us may ignore SIGCHLD, as some supervisors and `trap '' CHLD` do; the kernel then tells nobody how a
+  /// command ended.
   @Test func aCommandEndsAlsoWhereTheEndOfChildrenIsIgnored() {
     let script =
       "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])"

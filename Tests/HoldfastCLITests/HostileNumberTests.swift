@@ -4,13 +4,15 @@ import HoldfastModel
 import HoldfastTestSupport
 import Testing
 
-/// Whatever number somebody has written into a journal or an envelope, the commands that show it end as commands do, and not by a signal.
+/// Whatever number somebody has written into a journal or an envelope, the commands that show it end as commands do,
+/// and not by a signal.
 @Suite struct HostileNumberTests {
   private static let extremes = [
     "-1", "0", "1", "1000", "4611686018427387904", "9223372036854775807", "18446744073709551615", "1e300",
   ]
 
-  /// `text` with one number after the other exchanged: those behind a colon, which is all that the line of an envelope or a journal has.
+  /// `text` with one number after the other exchanged: those behind a colon, which is all that the line of an envelope
+  /// or a journal has.
   private func variants(of text: String) -> [String] {
     text.matches(of: /:(\d+)/).flatMap { match in
       Self.extremes.map { text.replacingCharacters(in: match.range, with: ":" + $0) }

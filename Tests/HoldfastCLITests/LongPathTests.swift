@@ -4,7 +4,8 @@ import HoldfastSystem
 import HoldfastTestSupport
 import Testing
 
-/// Paths within a source may have 4,095 bytes, wherever the source lies, and whatever they lead to: no absolute path is ever made of them.
+/// Paths within a source may have 4,095 bytes, wherever the source lies, and whatever they lead to: no absolute path is
+/// ever made of them.
 @Suite struct LongPathTests {
   private let tool = Tool()
   private let files = FileSystem()

@@ -2,7 +2,8 @@ import HoldfastModel
 import HoldfastTestSupport
 import Testing
 
-/// A name is bytes. What is printed of it never reaches the terminal as a control sequence, and is taken back as it was printed.
+/// A name is bytes. What is printed of it never reaches the terminal as a control sequence, and is taken back as it was
+/// printed.
 @Suite struct OddNameTests {
   private static let names: [(bytes: [UInt8], shown: String)] = [
     (Array("back\\slash".utf8), "back\\\\slash"), (Array("esc\u{1B}[31m".utf8), "esc\\x1b[31m"),

@@ -2,7 +2,8 @@ import HoldfastModel
 import HoldfastTestSupport
 import Testing
 
-/// A copy of the repository that is older than what this machine has seen is refused, and read where that is said; what is remembered stays.
+/// A copy of the repository that is older than what this machine has seen is refused, and read where that is said; what
+/// is remembered stays.
 @Suite struct OlderCopyTests {
   private let tool = SealedTool()
   private var copy: String { tool.directory.appending("copy").text }

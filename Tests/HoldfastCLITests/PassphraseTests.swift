@@ -3,7 +3,8 @@ import HoldfastModel
 import HoldfastTestSupport
 import Testing
 
-/// A passphrase is typed at a terminal that does not show it, and whatever ends the asking leaves the terminal as it was.
+/// A passphrase is typed at a terminal that does not show it, and whatever ends the asking leaves the terminal as it
+/// was.
 @Suite(.serialized) struct PassphraseTests {
   private static let words = "ten words that nobody would guess"
 

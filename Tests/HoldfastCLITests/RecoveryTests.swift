@@ -3,7 +3,8 @@ import HoldfastModel
 import HoldfastTestSupport
 import Testing
 
-/// A cluster comes back as it was at a time, at a place of its log, at a restore point: exact to the transaction; or nothing is written.
+/// A cluster comes back as it was at a time, at a place of its log, at a restore point: exact to the transaction; or
+/// nothing is written.
 @Suite struct RecoveryTests {
   /// A server with an archive and a snapshot, and orders that came after it.
   private struct Story {
@@ -83,7 +84,8 @@ import Testing
     try cluster.pgbench(clients: 2, transactions: 500)
     try shop.archiveAll()
     for share in 1...3 {
-      // Among the last thousand the one with the longest pause behind it: two clients may log their commits in another order than that of their times.
+      // Among the last thousand the one with the longest pause behind it: two clients may log their commits in another
+      // order than that of their times.
       let row = try cluster.psql(
         """
         WITH t AS (SELECT pg_xact_commit_timestamp(xmin) AS at FROM pgbench_history),

@@ -2,8 +2,8 @@ import HoldfastModel
 import HoldfastTestSupport
 import Testing
 
-/// A repository that was just sealed by a machine without an identity comes back: to holdfast, and to the script that was written from the
-/// format's document alone.
+/// A repository that was just sealed by a machine without an identity comes back: to holdfast, and to the script that
+/// was written from the format's document alone.
 @Suite struct SealedRestoreTests {
   private enum Key: CaseIterable {
     case identity, passphrase

@@ -2,7 +2,8 @@ import HoldfastModel
 import HoldfastTestSupport
 import Testing
 
-/// What is typed wrongly is told at once, with the usage and exit status 2; every help says what the exit statuses mean.
+/// What is typed wrongly is told at once, with the usage and exit status 2; every help says what the exit statuses
+/// mean.
 @Suite struct UsageTests {
   private static let exitStatusTable = """
     EXIT STATUS:

@@ -28,8 +28,8 @@ import Testing
       pageDigests(Self.sample, pageSize: 512) == Self.samplePageDigests.compactMap { Hex.decode($0) }.flatMap { $0 })
   }
 
-  /// Pages are digested two at a time where the processor can, and a page of zeros or a short one comes between: each must have the
-  /// digest that it has alone.
+  /// Pages are digested two at a time where the processor can, and a page of zeros or a short one comes between: each
+  /// must have the digest that it has alone.
   @Test(arguments: [512, 1000, 4096, 4151, 4152, 4159, 65_536]) func everyPageHasItsOwnDigest(pageSize: Int) {
     var random = SeededRandom(seed: 83)
     for pageCount in 1...7 {
@@ -46,7 +46,8 @@ import Testing
     }
   }
 
-  /// Messages are digested two at a time where the processor can, and are seldom of one length: each must have the digest that it has alone.
+  /// Messages are digested two at a time where the processor can, and are seldom of one length: each must have the
+  /// digest that it has alone.
   @Test(arguments: [0, 1, 55, 56, 63, 64, 65, 119, 120, 128, 1000, 131_072]) func everyMessageHasItsOwnDigest(
     length: Int
   ) {

@@ -19,7 +19,8 @@ import Testing
     #expect(writer.signing.publicKey.short == "29acbae1")
   }
 
-  /// Keys that are made now sign with a key of its own, so that no key serves two purposes; those from before go on signing as they did.
+  /// Keys that are made now sign with a key of its own, so that no key serves two purposes; those from before go on
+  /// signing as they did.
   @Test func aWriterSignsWithADerivedKey() throws {
     let writer = try WriterKey(file: secret(KnownKeys.derivingWriterKey), name: "known")
     #expect(writer.signing.publicKey.writerText == KnownKeys.derivedWriter)

@@ -1,8 +1,8 @@
 import HoldfastCodec
 import HoldfastModel
 
-/// Keys with fixed seeds, and what belongs to them. All of it was computed apart from this project, with the `cryptography` package of
-/// Python, from format.md, section 9.
+/// Keys with fixed seeds, and what belongs to them. All of it was computed apart from this project, with the
+/// `cryptography` package of Python, from format.md, section 9.
 enum KnownKeys {
   /// The seed is 00 01 02 … 1f.
   static let identity =

@@ -27,7 +27,8 @@ import Testing
     #expect(throws: refusal) { try Recipient(opening: opening, authority: authority).seal(SealingKey(), info: []) }
   }
 
-  /// Keys that anybody could seal: what HPKE makes of a shared secret of zeros for the known recipient, computed apart from this project.
+  /// Keys that anybody could seal: what HPKE makes of a shared secret of zeros for the known recipient, computed apart
+  /// from this project.
   private static let sealedByAnybody = [
     (
       "0000000000000000000000000000000000000000000000000000000000000000",

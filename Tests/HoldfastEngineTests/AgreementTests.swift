@@ -5,7 +5,8 @@ import HoldfastRepository
 import HoldfastTestSupport
 import Testing
 
-/// What `verify --data` calls sound, a restore restores, and what it does not, no restore brings back whole; and `rescue.py` says the same.
+/// What `verify --data` calls sound, a restore restores, and what it does not, no restore brings back whole; and
+/// `rescue.py` says the same.
 @Suite struct AgreementTests {
   @Test(arguments: RandomRepository.Fault.allCases)
   func verifyAndRestoreSayTheSame(fault: RandomRepository.Fault) throws {

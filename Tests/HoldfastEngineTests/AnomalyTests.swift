@@ -5,7 +5,8 @@ import HoldfastRepository
 import HoldfastTestSupport
 import Testing
 
-/// A source that was emptied, cut off or encrypted is told apart from one that had a normal day; and what is older stays until somebody has looked.
+/// A source that was emptied, cut off or encrypted is told apart from one that had a normal day; and what is older
+/// stays until somebody has looked.
 @Suite struct AnomalyTests {
   private static let names = (0..<40).map { "invoice \($0)" }
 

@@ -32,7 +32,8 @@ import Testing
     #expect(try shop.verify().exitStatus == .done)
   }
 
-  /// A file that is read again is stored at once, also where it fills several archives, while frames of what comes after it wait for an older one.
+  /// A file that is read again is stored at once, also where it fills several archives, while frames of what comes
+  /// after it wait for an older one.
   @Test func aLargeFileThatIsReadAgainDoesNotEndTheArchiveOfOthers() throws {
     // Its last chunk is read together with the small file behind it, which changes it; ten more jobs are to come.
     let size = 22 * Limits.archiveFrameBytes + 4096

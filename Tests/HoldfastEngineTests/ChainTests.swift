@@ -16,8 +16,8 @@ import Testing
     let tree: TreeDescription
   }
 
-  /// One chain of eight days by a seed; of a sealed repository by a machine that can open none of them. With a clock that is ahead nothing is racy, so change detection works by
-  /// metadata alone.
+  /// One chain of eight days by a seed; of a sealed repository by a machine that can open none of them. With a clock
+  /// that is ahead nothing is racy, so change detection works by metadata alone.
   private func takeDays(_ shop: TestShop, seed: UInt64, cache fate: CacheFate) throws -> [Day] {
     var mutator = SourceMutator(seed: seed, root: shop.source)
     var random = SeededRandom(seed: ~seed)

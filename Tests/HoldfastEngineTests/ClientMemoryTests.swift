@@ -8,7 +8,8 @@ import HoldfastSystem
 import HoldfastTestSupport
 import Testing
 
-/// A machine that has used a sealed repository takes no other one for it, whatever lies in its place; and says what to do.
+/// A machine that has used a sealed repository takes no other one for it, whatever lies in its place; and says what to
+/// do.
 @Suite struct ClientMemoryTests {
   private let sealed: SealedShop
   private var shop: TestShop { sealed.shop }

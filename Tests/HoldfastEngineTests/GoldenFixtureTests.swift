@@ -6,8 +6,8 @@ import HoldfastStore
 import HoldfastTestSupport
 import Testing
 
-/// A repository that was written once, by the first version of the format, is restored by every later version. The files below
-/// Tests/Fixtures/format-1 are never written again: whoever must change them has broken a promise.
+/// A repository that was written once, by the first version of the format, is restored by every later version. The
+/// files below Tests/Fixtures/format-1 are never written again: whoever must change them has broken a promise.
 @Suite struct GoldenFixtureTests {
   private func open() throws -> Repository {
     let tests = Path(#filePath).parent?.parent ?? .root

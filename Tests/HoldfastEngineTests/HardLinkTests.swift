@@ -7,7 +7,8 @@ import HoldfastSystem
 import HoldfastTestSupport
 import Testing
 
-/// What is kept of a directory that cannot be read may be other names of files that lie elsewhere: whatever has become of those, the snapshot can be restored.
+/// What is kept of a directory that cannot be read may be other names of files that lie elsewhere: whatever has become
+/// of those, the snapshot can be restored.
 @Suite struct HardLinkTests {
   enum Change: CaseIterable, Sendable { case removed, replaced, renamed, linked }
 

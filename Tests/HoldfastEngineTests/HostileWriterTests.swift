@@ -107,7 +107,8 @@ import Testing
       ])
   }
 
-  /// Whoever wrote an object has its key, and seals what he likes: a restore begins with the label, so a verification reads it as well.
+  /// Whoever wrote an object has its key, and seals what he likes: a restore begins with the label, so a verification
+  /// reads it as well.
   @Test func aLabelThatCannotBeOpenedIsFound() throws {
     let bodyKey = SealedShop.bodyKey(snapshots[2])
     var bytes = try #require(sealed.store.contents[bodyKey])

@@ -7,7 +7,8 @@ import HoldfastRepository
 import HoldfastTestSupport
 import Testing
 
-/// A change of the keyring that would lock everybody out, confuse two keys or not fit is refused, with what to do instead.
+/// A change of the keyring that would lock everybody out, confuse two keys or not fit is refused, with what to do
+/// instead.
 @Suite struct KeyringRefusalTests {
   private let sealed: SealedShop
   private var shop: TestShop { sealed.shop }

@@ -46,7 +46,8 @@ import Testing
     #expect(TestFiles.status(shop.directory.appending("target/b"))?.allocated ?? 0 < 4 << 20, "the hole stays a hole")
   }
 
-  /// Some names are there as links, and one as something else. A file with other names is written anew, so all of them are made again.
+  /// Some names are there as links, and one as something else. A file with other names is written anew, so all of them
+  /// are made again.
   @Test func aDeltaMakesCopiesOverWhatIsThere() throws {
     try shop.restore(to: "target")
     let target = shop.directory.appending("target")

@@ -8,8 +8,8 @@ import HoldfastSystem
 import HoldfastTestSupport
 import Testing
 
-/// What a machine remembers of a repository is kept by the repository, and of every name that it was reached by: neither a link in the storage nor another spelling
-/// makes one look new.
+/// What a machine remembers of a repository is kept by the repository, and of every name that it was reached by:
+/// neither a link in the storage nor another spelling makes one look new.
 @Suite struct MemoryPlaceTests {
   /// The repository lies in a directory to which its attacker can write.
   private let shop: TestShop
@@ -141,7 +141,8 @@ import Testing
 
   // MARK: What earlier versions remembered
 
-  /// Makes of what is remembered what an earlier version would have: one file, by the name of the place, with everything in it.
+  /// Makes of what is remembered what an earlier version would have: one file, by the name of the place, with
+  /// everything in it.
   private func makeEarlierMemory() throws {
     let files = TestFiles.allFiles(in: shop.memoryPath)
     let kept = try #require(files.first { $0.text.contains("/repository-") })

@@ -6,7 +6,8 @@ import HoldfastSystem
 import HoldfastTestSupport
 import Testing
 
-/// A kill, a power cut, a full disk or a failing device at any instruction of a merge harms nothing, and the next run goes on.
+/// A kill, a power cut, a full disk or a failing device at any instruction of a merge harms nothing, and the next run
+/// goes on.
 @Suite struct MergeCrashTests {
   enum Damage: CaseIterable, Sendable {
     case cut, cutAndDropped, noSpace, failingDevice

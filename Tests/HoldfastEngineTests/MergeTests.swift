@@ -6,7 +6,8 @@ import HoldfastSystem
 import HoldfastTestSupport
 import Testing
 
-/// Wherever a chain is merged, the full that comes of it is the snapshot for which it stands, and whatever is built before and after comes back.
+/// Wherever a chain is merged, the full that comes of it is the snapshot for which it stands, and whatever is built
+/// before and after comes back.
 @Suite struct MergeTests {
   enum Place: CaseIterable, Sendable {
     /// In a repository that is not sealed.

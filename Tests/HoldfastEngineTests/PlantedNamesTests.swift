@@ -5,7 +5,8 @@ import HoldfastRepository
 import HoldfastTestSupport
 import Testing
 
-/// Whatever somebody puts between the objects of a repository, everything else is listed, verified and restored all the same.
+/// Whatever somebody puts between the objects of a repository, everything else is listed, verified and restored all the
+/// same.
 @Suite struct PlantedNamesTests {
   private let shop: TestShop
   private var folder: Path { shop.repositoryPath.appending("sources/source") }

@@ -6,7 +6,8 @@ import HoldfastSystem
 import HoldfastTestSupport
 import Testing
 
-/// A kill, a power cut or a failing device at any instruction of a prune harms no snapshot that is kept, and the next prune ends what was begun.
+/// A kill, a power cut or a failing device at any instruction of a prune harms no snapshot that is kept, and the next
+/// prune ends what was begun.
 @Suite struct PruneCrashTests {
   enum Damage: CaseIterable, Sendable {
     case cut, cutAndDropped, noSpace, failingDevice
@@ -81,7 +82,8 @@ import Testing
     try shop.expectSound(place)
   }
 
-  /// A killed run's directory below the newest snapshot is collected as well; one above it is left to the next backup, as it may be one that is at work.
+  /// A killed run's directory below the newest snapshot is collected as well; one above it is left to the next backup,
+  /// as it may be one that is at work.
   @Test func leftoversAreCollected() throws {
     let shop = try makeShop(isSealed: false)
     for number in ["0000000003", "0000000009"] {

@@ -73,7 +73,8 @@ import Testing
     #expect(try shop.numbers() == [4])
   }
 
-  /// The newest is never pruned, so what a running backup builds on stays; and what it has stored so far is not taken for leftovers.
+  /// The newest is never pruned, so what a running backup builds on stays; and what it has stored so far is not taken
+  /// for leftovers.
   @Test(arguments: [SnapshotKind.incremental, .differential], ["/archive-", "/body-", "/manifest.json"])
   func aPruneDuringABackupTakesNothingFromIt(kind: SnapshotKind, part: String) throws {
     try shop.fill([.full, .incremental], clock)

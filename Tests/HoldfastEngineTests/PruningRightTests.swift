@@ -6,7 +6,8 @@ import HoldfastRepository
 import HoldfastTestSupport
 import Testing
 
-/// Pruning is a right of its own: who only has a writer key takes away nothing, and what one machine has removed another one keeps by its own rules.
+/// Pruning is a right of its own: who only has a writer key takes away nothing, and what one machine has removed
+/// another one keeps by its own rules.
 @Suite struct PruningRightTests {
   private let sealed: SealedShop
   private var shop: TestShop { sealed.shop }
@@ -95,7 +96,8 @@ import Testing
       ])
   }
 
-  /// A revision says everything anew: what was removed before stays so when a machine that may not prune writes the next one.
+  /// A revision says everything anew: what was removed before stays so when a machine that may not prune writes the
+  /// next one.
   @Test func aRemovalIsHandedOnByWhoMayNotPrune() throws {
     #expect(try shop.prune().actions == ["1 removed", "2 removed", "3 keep"])
     try openAsSecond().notes.pin(snapshots[2], reason: "")
@@ -126,7 +128,8 @@ import Testing
     #expect(try shop.numbers() == [1, 2, 3])
   }
 
-  /// A full that says that it stands for another one takes its place only where its writer could have removed that, and no place of another one either.
+  /// A full that says that it stands for another one takes its place only where its writer could have removed that, and
+  /// no place of another one either.
   @Test func aMergedFullOfWhoMayNotPruneReplacesNothing() throws {
     try sealed.replace(snapshots[2], by: second.signing) {
       $0.merged = Envelope.Merge(

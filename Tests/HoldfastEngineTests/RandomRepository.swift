@@ -5,7 +5,8 @@ import HoldfastModel
 import HoldfastRepository
 import HoldfastTestSupport
 
-/// A chain of up to three snapshots that is made at random: sound, or with one thing in it that no sound one has. Every digest is right, whatever it says.
+/// A chain of up to three snapshots that is made at random: sound, or with one thing in it that no sound one has. Every
+/// digest is right, whatever it says.
 struct RandomRepository {
   typealias Item = HandmadeRepository.Item
 

@@ -6,7 +6,8 @@ import HoldfastSystem
 import HoldfastTestSupport
 import Testing
 
-/// Which snapshot a recovery begins with, and whether it can reach its target: on logs made by hand, where every record is known.
+/// Which snapshot a recovery begins with, and whether it can reach its target: on logs made by hand, where every record
+/// is known.
 @Suite struct RecoveryPlannerTests {
   private static let noon = WALPushTests.noon
   private let pushes = WALPushTests()
@@ -75,7 +76,8 @@ import Testing
     #expect(RecoverySettings(plan, restoreCommand: "x").lines.last == "recovery_target_timeline = 'current'")
   }
 
-  /// After a failover the old server may go on archiving, and a server that recovers takes a segment from any timeline of its history.
+  /// After a failover the old server may go on archiving, and a server that recovers takes a segment from any timeline
+  /// of its history.
   @Test func theEndIsNotThatOfATimelineThatWasLeft() throws {
     let shop = try TestShop()
     try push(WALPushTests.log(), shop)

@@ -19,7 +19,8 @@ import Testing
     TestFiles.write("an order", to: shop.source.appending("orders"))
   }
 
-  /// An access control list that lets another user read and write, and not the group of the file: its mode shows the group both.
+  /// An access control list that lets another user read and write, and not the group of the file: its mode shows the
+  /// group both.
   private var list: [UInt8] {
     let entries: [(tag: UInt16, bits: UInt16, id: UInt32)] = [
       (1, 6, .max), (2, 6, 1234), (4, 0, .max), (16, 6, .max), (32, 0, .max),

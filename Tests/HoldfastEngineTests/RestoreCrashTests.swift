@@ -59,7 +59,8 @@ import Testing
         do {
           return try shop.restore(ids[day], to: "target", in: shop.repository(probe: probe)) { $0.isDelta = isDelta }
         } catch let error as EngineError where error.exitStatus == .locked {
-          // A program that another test starts holds the lock of the restore before for a moment, between its fork and its exec.
+          // A program that another test starts holds the lock of the restore before for a moment, between its fork and
+          // its exec.
           Pause.briefly()
         }
       }
@@ -91,7 +92,8 @@ import Testing
     }
   }
 
-  /// Only root can move a directory that it may not write to: nobody else could restore one that had its mode before its name.
+  /// Only root can move a directory that it may not write to: nobody else could restore one that had its mode before
+  /// its name.
   @Test func aReadOnlyDirectoryGetsItsModeAfterItsName() throws {
     let shop = try TestShop(workers: 1)
     TestFiles.makeDirectory(shop.source.appending("invoices"))

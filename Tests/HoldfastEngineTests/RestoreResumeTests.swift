@@ -7,7 +7,8 @@ import HoldfastSystem
 import HoldfastTestSupport
 import Testing
 
-/// A restore that was interrupted goes on from what it has staged, and trusts no byte of it that it has not proved. One that was refused leaves nothing.
+/// A restore that was interrupted goes on from what it has staged, and trusts no byte of it that it has not proved. One
+/// that was refused leaves nothing.
 @Suite struct RestoreResumeTests {
   private let shop: TestShop
   private var target: Path { shop.directory.appending("target") }

@@ -7,7 +7,8 @@ import HoldfastSystem
 import HoldfastTestSupport
 import Testing
 
-/// A machine that has seen a snapshot notices when the storage shows less, and goes on saying so until a newer one was taken on purpose.
+/// A machine that has seen a snapshot notices when the storage shows less, and goes on saying so until a newer one was
+/// taken on purpose.
 @Suite struct RollbackTests {
   private let sealed: SealedShop
   private var shop: TestShop { sealed.shop }

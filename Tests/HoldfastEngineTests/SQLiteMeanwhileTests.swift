@@ -6,7 +6,8 @@ import HoldfastSystem
 import HoldfastTestSupport
 import Testing
 
-/// What was learned of a database before it is read is proved again when it is read: whatever its programs do to it meanwhile, what is captured is one committed state, or it is named.
+/// What was learned of a database before it is read is proved again when it is read: whatever its programs do to it
+/// meanwhile, what is captured is one committed state, or it is named.
 @Suite(.timeLimit(.minutes(10))) struct SQLiteMeanwhileTests {
   private let shop: TestShop
   private var place: Path { shop.source.appending("z/orders.db") }
@@ -23,8 +24,8 @@ import Testing
     return (try TestDatabase(target.appending("z/orders.db")).summary(), names)
   }
 
-  /// A backup of each database by itself, during which something happens when the survey is over: before the directory is about to be captured, or, with a file in it that
-  /// comes before the database, when the capture of that has begun.
+  /// A backup of each database by itself, during which something happens when the survey is over: before the directory
+  /// is about to be captured, or, with a file in it that comes before the database, when the capture of that has begun.
   private func backup(
     before path: String, time: Int, _ meddle: @escaping @Sendable () -> Void
   ) throws -> Backup.Report {
@@ -111,7 +112,8 @@ import Testing
     #expect(try restored().names == ["orders.db"] && restored().summary.hasPrefix("20 "))
   }
 
-  /// What a copy of the directory is after SQLite has recovered it is what was captured of it, whatever was going on when the program was killed.
+  /// What a copy of the directory is after SQLite has recovered it is what was captured of it, whatever was going on
+  /// when the program was killed.
   @Test func whatAKilledProgramLeavesIsCapturedAsSQLiteRecoversIt() async throws {
     let seed = UInt64.random(in: 0..<1 << 40)
     print("seed \(seed)")

@@ -2,7 +2,8 @@ import HoldfastModel
 import HoldfastTestSupport
 import Testing
 
-/// Section 9 of the format's document is true: what was sealed once is opened by an implementation that was written from it alone.
+/// Section 9 of the format's document is true: what was sealed once is opened by an implementation that was written
+/// from it alone.
 @Suite struct SealedRescueTests {
   private let directory = TemporaryDirectory()
 

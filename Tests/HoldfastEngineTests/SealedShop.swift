@@ -6,7 +6,8 @@ import HoldfastRepository
 import HoldfastSystem
 import HoldfastTestSupport
 
-/// A small sealed shop in memory, where objects can be exchanged; and the hand of a hostile writer, who signs whatever he likes.
+/// A small sealed shop in memory, where objects can be exchanged; and the hand of a hostile writer, who signs whatever
+/// he likes.
 struct SealedShop {
   let store: MemoryStore
   let shop: TestShop

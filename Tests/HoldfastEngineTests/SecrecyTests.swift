@@ -7,8 +7,8 @@ import HoldfastSystem
 import HoldfastTestSupport
 import Testing
 
-/// What is backed up can be seen neither in a sealed repository nor on the disks of the machine that seals it. The same is looked for in an unsealed
-/// one and found there, so that the search is one.
+/// What is backed up can be seen neither in a sealed repository nor on the disks of the machine that seals it. The same
+/// is looked for in an unsealed one and found there, so that the search is one.
 @Suite struct SecrecyTests {
   /// A shop whose files, contents and path can be told from everything else on this machine.
   private struct Shop {

@@ -8,7 +8,8 @@ import HoldfastSystem
 import HoldfastTestSupport
 import Testing
 
-/// A push that has ended well has its file in the archive, whoever collects leftovers at the same time, and nobody keeps a push from ending.
+/// A push that has ended well has its file in the archive, whoever collects leftovers at the same time, and nobody
+/// keeps a push from ending.
 @Suite(.timeLimit(.minutes(10))) struct WALCollectorTests {
   private let pushes = WALPushTests()
   private let log = WALPushTests.log()

@@ -11,7 +11,8 @@ import Testing
   private let pushes = WALPushTests()
   private let log = WALPushTests.log()
 
-  /// Three segments, a snapshot that begins in the first and one that begins in the third; and what a killed push has left.
+  /// Three segments, a snapshot that begins in the first and one that begins in the third; and what a killed push has
+  /// left.
   private func makeShop() throws -> TestShop {
     let shop = try TestShop()
     for segment in log.segments { _ = try pushes.push(segment.name.text, segment.bytes, shop) }

@@ -280,7 +280,8 @@ import Testing
 
   // MARK: Killed, and at once
 
-  /// At every change to the disk: what the next push of the same segment finds never stands in its way, and once a push has ended, power may fail.
+  /// At every change to the disk: what the next push of the same segment finds never stands in its way, and once a push
+  /// has ended, power may fail.
   /// - Parameter isPowerCut: whether what was never synchronized is lost with the first push already.
   @Test(arguments: [false, true]) func aKilledPushStopsNobodyAndAnEndedOneIsDurable(isPowerCut: Bool) throws {
     let segment = Self.log().segments[0]

@@ -7,7 +7,8 @@ import HoldfastSystem
 import HoldfastTestSupport
 import Testing
 
-/// What is archived is proved when it is pushed again; what is damaged is archived anew, and what a server still wrote into makes way for the whole.
+/// What is archived is proved when it is pushed again; what is damaged is archived anew, and what a server still wrote
+/// into makes way for the whole.
 @Suite struct WALRepeatTests {
   private let pushes = WALPushTests()
   private let log = WALPushTests.log()

@@ -8,7 +8,8 @@ import HoldfastTestSupport
 import Synchronization
 import Testing
 
-/// What was archived of a segment while it was unfinished never keeps the whole one out that its server makes of it, and whoever is refused learns why.
+/// What was archived of a segment while it was unfinished never keeps the whole one out that its server makes of it,
+/// and whoever is refused learns why.
 @Suite struct WALUnfinishedTests {
   private static let noon = WALPushTests.noon
   private let pushes = WALPushTests()
@@ -41,7 +42,8 @@ import Testing
     return try #require(try archive.facts(of: archived).log)
   }
 
-  /// Where the writers of several records fill one page at the same time, a killed server leaves heads without what belongs to them.
+  /// Where the writers of several records fill one page at the same time, a killed server leaves heads without what
+  /// belongs to them.
   @Test(arguments: [40, 2000, 9000]) func aTornLastRecordIsNoPartOfTheLog(count: UInt64) throws {
     let shop = try TestShop()
     var torn = start

@@ -47,7 +47,8 @@ import Testing
 
   // MARK: Merges
 
-  /// Who may not have snapshots removed merges all the same: the full stands where the snapshot does, displaces nothing, and says nothing about the clock.
+  /// Who may not have snapshots removed merges all the same: the full stands where the snapshot does, displaces
+  /// nothing, and says nothing about the clock.
   @Test func aMergeByWhoMayNotPruneTakesNobodysPlace() {
     func merged(by mayReplace: Bool) -> [RetentionCandidate] {
       row(10, 20, 30) + [
@@ -193,7 +194,8 @@ import Testing
 
   // MARK: Times that contradict numbers
 
-  /// Ten genuine days, and then somebody adds a snapshot for each of them, a second later. The last of these might be genuine: it lies behind all others.
+  /// Ten genuine days, and then somebody adds a snapshot for each of them, a second later. The last of these might be
+  /// genuine: it lies behind all others.
   @Test func backdatedSnapshotsDisplaceNone() {
     let genuine = (1...10).map { snapshot(UInt64($0), at: Int64($0) * 100) }
     let forged = (1...10).map { snapshot(UInt64($0) + 10, at: Int64($0) * 100 + 1) }

@@ -106,7 +106,8 @@ import Testing
     #expect(second.lines.allSatisfy { $0.isKept }, "seed \(seed)")
   }
 
-  /// Who may only add snapshots, with times that he likes, before that of the last genuine one, pushes none out that a rule keeps.
+  /// Who may only add snapshots, with times that he likes, before that of the last genuine one, pushes none out that a
+  /// rule keeps.
   @Test(arguments: 0..<200 as Range<UInt64>)
   func backdatingRemovesNothing(seed: UInt64) {
     var random = SeededRandom(seed: seed)

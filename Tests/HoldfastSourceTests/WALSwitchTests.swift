@@ -3,7 +3,8 @@ import HoldfastSource
 import HoldfastTestSupport
 import Testing
 
-/// A switch of segments that begins at the very end of one ends in the next, and then that one is empty: PostgreSQL counts from where its record ends.
+/// A switch of segments that begins at the very end of one ends in the next, and then that one is empty: PostgreSQL
+/// counts from where its record ends.
 @Suite struct WALSwitchTests {
   private static let noon: Int64 = 1_790_000_000_000_000
 

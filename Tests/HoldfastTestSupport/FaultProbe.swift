@@ -5,8 +5,9 @@ internal import Synchronization
 
 /// Watches every operation on files, and fails or cuts off the one a test chooses.
 ///
-/// After a cut nothing works any more, as after a kill. `dropUnsynced()` then takes from the disk what was never synchronized, as a power cut may: contents of
-/// files without an fsync, and names that were made without an fsync of their directory.
+/// After a cut nothing works any more, as after a kill. `dropUnsynced()` then takes from the disk what was never
+/// synchronized, as a power cut may: contents of files without an fsync, and names that were made without an fsync of
+/// their directory.
 package final class FaultProbe: OperationProbe {
   package enum Fault: Sendable {
     /// The chosen operation fails with this errno, once; everything after it works.

@@ -1,5 +1,5 @@
-/// Waiting that lets other tests run meanwhile. The tests share as many threads as there are cores, so one that waits for a minute had better
-/// keep none of them.
+/// Waiting that lets other tests run meanwhile. The tests share as many threads as there are cores, so one that waits
+/// for a minute had better keep none of them.
 package enum Patience {
   private static let interval = Duration.milliseconds(20)
 

@@ -1,7 +1,8 @@
 internal import Glibc
 internal import HoldfastModel
 
-/// A terminal with a test in the place of the person before it. It edits lines and shows what is typed, as terminals do.
+/// A terminal with a test in the place of the person before it. It edits lines and shows what is typed, as terminals
+/// do.
 package final class Pseudoterminal {
   private let master: Int32
   private let slave: Int32

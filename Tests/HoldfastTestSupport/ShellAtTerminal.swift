@@ -27,7 +27,8 @@ package final class ShellAtTerminal {
   /// Everything that was shown, without what terminals do with line ends.
   package var shown: String { terminal.shown.replacing("\r\n", with: "\n") }
 
-  /// Types a part of a command line, presses the tab key, and has the shell print what stands there then, instead of running it.
+  /// Types a part of a command line, presses the tab key, and has the shell print what stands there then, instead of
+  /// running it.
   /// - Returns: the completed line; `nil` where the shell does not answer.
   package func completed(_ typed: String) -> String? {
     count += 1

@@ -1,6 +1,7 @@
 package import HoldfastModel
 
-/// A write-ahead log made by hand, of a cluster that never was: segments of 1 MiB with the commits and restore points that a test wants.
+/// A write-ahead log made by hand, of a cluster that never was: segments of 1 MiB with the commits and restore points
+/// that a test wants.
 package struct TestLog: Sendable {
   package static let segmentBytes = 1 << 20
   private static let pageBytes = 8192

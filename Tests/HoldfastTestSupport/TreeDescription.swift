@@ -2,7 +2,8 @@ internal import CLinux
 internal import Glibc
 package import HoldfastModel
 
-/// Everything about a tree that a restore must bring back, read with plain system calls; two equal ones are the same tree.
+/// Everything about a tree that a restore must bring back, read with plain system calls; two equal ones are the same
+/// tree.
 package struct TreeDescription: Equatable, CustomStringConvertible {
   package struct Node: Equatable {
     package var mode: UInt32
