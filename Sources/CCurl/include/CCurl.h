@@ -1,4 +1,4 @@
-// What holdfast uses of libcurl: one HTTP request after another, with bounds.
+// The part of libcurl that holdfast uses: single HTTP requests with limits.
 #pragma once
 
 #include <stdbool.h>
@@ -8,41 +8,41 @@ typedef struct {
     const char *method;
     const char *url;
     const char *user_agent;
-    /// `Name: value`, ended by null.
+    /// `Name: value` lines; the last pointer is null.
     const char *const *headers;
-    /// Null where there is none.
+    /// Null when there is none.
     const void *body;
     size_t body_length;
     long connect_milliseconds;
-    /// For everything, the answer included.
+    /// The most milliseconds for everything, including the answer.
     long milliseconds;
 } holdfast_http_request;
 
 typedef struct {
-    /// 0, or why there is no answer: see holdfast_curl_reason.
+    /// 0, or the reason why there is no answer: see holdfast_curl_reason.
     int failure;
-    /// Of HTTP.
+    /// The HTTP status.
     long status;
-    /// How much of the answer was kept.
+    /// Bytes of the answer that were kept.
     size_t length;
-    /// Whether there was more.
+    /// Whether the answer was longer.
     bool is_cut;
 } holdfast_http_result;
 
-/// Loads libcurl.so.4. It is not linked: who tells nobody needs none, and pays nothing for it at the start.
-/// - Returns: false where it is not installed.
+/// Loads libcurl.so.4. It is not linked, so that runs without notifications do not need it, and start faster.
+/// - Returns: false when it is not installed.
 bool holdfast_curl_load(void);
 
-/// The version of the library that was loaded, such as `7.88.1`; null where it is not installed.
+/// The version of the loaded library, such as `7.88.1`; null when it is not installed.
 const char *holdfast_curl_version(void);
 
-/// What a failure means, in words that hold no address.
+/// The meaning of a failure, in a text that contains no address.
 const char *holdfast_curl_reason(int failure);
 
-/// Whether a failure may be gone a moment later: of the network or the server, not of what was asked.
+/// Whether a retry may succeed: the failure is one of the network or the server, not of the request.
 bool holdfast_curl_is_passing(int failure);
 
-/// Sends a request over http or https, and never over anything else, and follows no redirection. The library must be loaded.
+/// Sends a request over http or https, never over another protocol. Follows no redirection. The library must be loaded.
 /// - Parameters:
 ///   - response: takes the beginning of the answer.
 ///   - capacity: how much of it; the rest is not read.

@@ -1,4 +1,4 @@
-// What holdfast uses of PostgreSQL: libpq, loaded when it is first needed, and the checksum of a page.
+// The part of PostgreSQL that holdfast uses: libpq, loaded when it is first needed, and the checksum of a page.
 #pragma once
 
 #include <stdbool.h>
@@ -9,7 +9,7 @@ typedef struct pg_conn PGconn;
 typedef struct pg_result PGresult;
 typedef struct pg_cancel PGcancel;
 
-/// The functions of libpq (PostgreSQL documentation, chapter 34), as far as they are used.
+/// The functions of libpq that are used (PostgreSQL documentation, chapter 34).
 typedef struct {
     PGconn *(*connect)(const char *const *keywords, const char *const *values, int expand_dbname);
     int (*status)(const PGconn *);
@@ -35,8 +35,8 @@ typedef struct {
     int (*version)(void);
 } holdfast_libpq;
 
-/// Loads libpq.so.5. It is not linked: who backs up no PostgreSQL needs none, and pays nothing for it at the start.
-/// - Returns: null where it is not installed.
+/// Loads libpq.so.5. It is not linked, so that backups without PostgreSQL do not need it, and start faster.
+/// - Returns: null when it is not installed.
 const holdfast_libpq *holdfast_libpq_load(void);
 
 enum {

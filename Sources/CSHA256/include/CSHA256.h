@@ -5,10 +5,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/// Whether this processor can: x86-64 with the SHA extensions.
+/// Whether this processor is supported: x86-64 with the SHA extensions.
 bool holdfast_sha256_pair_is_supported(void);
 
-/// Digests `first` and `second`; as far as the shorter one reaches they take turns. Only where it is supported.
+/// Digests `first` and `second` together, up to the length of the shorter one. Requires a supported processor.
 void holdfast_sha256_pair(
     const uint8_t *first, size_t first_length, const uint8_t *second, size_t second_length, uint8_t first_digest[32],
     uint8_t second_digest[32]);
