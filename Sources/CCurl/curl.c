@@ -7,7 +7,7 @@
 typedef void CURL;
 struct curl_slist;
 
-// Of curl/curl.h: numbers of a stable ABI, so that nothing is needed to build.
+// Numbers from curl/curl.h. They belong to a stable ABI, so the build needs no header.
 enum {
     option_write_data = 10001,
     option_url = 10002,
@@ -126,7 +126,7 @@ struct sink {
     bool is_cut;
 };
 
-/// Less than what is offered ends the transfer.
+/// Taking less than offered ends the transfer.
 static size_t take(char *bytes, size_t size, size_t count, void *context) {
     struct sink *sink = context;
     size_t offered = size * count, room = sink->capacity - sink->length;
@@ -190,7 +190,7 @@ static int prepare(CURL *curl, const holdfast_http_request *request, struct curl
     return set_method(curl, request);
 }
 
-/// Where an answer leads, whole or not at all.
+/// The redirection of an answer; empty if it would be cut.
 static void note_redirection(CURL *curl, char *redirection, size_t capacity) {
     const char *found = NULL;
     if (functions.info(curl, info_redirection, &found) != 0 || !found) return;
@@ -213,7 +213,7 @@ holdfast_http_result holdfast_http_perform(
     }
     result.failure = prepare(curl, request, headers, &sink);
     if (!result.failure) result.failure = functions.perform(curl);
-    // That we did not want more is no failure.
+    // Ended by us, because we did not want more: not a failure.
     if (result.failure == failure_write && sink.is_cut) result.failure = 0;
     functions.info(curl, info_response_code, &result.status);
     if (redirection_capacity > 0) redirection[0] = 0;

@@ -1,7 +1,7 @@
 #include "CLinux.h"
 
-// glibc calls the functions of .init_array as it calls main: with the arguments. Swift's own way to them, CommandLine.arguments, reads /proc/self/cmdline, and is
-// empty where /proc is not mounted.
+// glibc calls the functions of .init_array with the arguments of main. Swift's CommandLine.arguments reads
+// /proc/self/cmdline instead, and is empty where /proc is not mounted.
 
 static int argument_count;
 static char **argument_values;

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-/// By the kernel: one call, whatever the length of the path.
+/// Lets the kernel open the path with one call.
 static int open_at_once(int directory, const char *path, int flags, mode_t permissions) {
     struct open_how how;
     memset(&how, 0, sizeof how);
@@ -18,14 +18,14 @@ static int open_at_once(int directory, const char *path, int flags, mode_t permi
     return (int)syscall(SYS_openat2, directory, path, &how, sizeof how);
 }
 
-/// Closes what was opened on the way, and keeps errno.
+/// Closes a directory that was opened on the way. Keeps errno.
 static void leave(int step, int directory) {
     int code = errno;
     if (step != directory) close(step);
     errno = code;
 }
 
-/// Says of a symbolic link what openat2 says of it: openat with O_DIRECTORY calls it no directory.
+/// Makes the error for a symbolic link that of openat2 (ELOOP); openat with O_DIRECTORY gives ENOTDIR.
 static void tell_link(int directory, const char *name) {
     struct stat status;
     int code = errno;
@@ -33,8 +33,8 @@ static void tell_link(int directory, const char *name) {
     errno = is_link ? ELOOP : code;
 }
 
-/// Takes the first name off a path.
-/// Returns the path behind it; NULL with errno where it is none that leads down.
+/// Splits the first name off a path.
+/// Returns the rest of the path; NULL with errno when the name does not lead down.
 static const char *take_name(const char *path, char *name, size_t size) {
     size_t length = strcspn(path, "/");
     if (length >= size) {
@@ -57,7 +57,7 @@ int holdfast_openat_by_steps(int directory, const char *path, int flags, mode_t 
         bool is_directory = rest[-1] == '/';
         int wanted = (is_last ? flags : O_PATH | O_CLOEXEC) | (is_directory ? O_DIRECTORY : 0);
         int next = openat(step, name, wanted | O_NOFOLLOW, permissions);
-        // Who follows no link at the end is told as openat tells it.
+        // With O_NOFOLLOW the error is that of openat.
         if (next < 0 && (is_directory || !(flags & O_NOFOLLOW))) tell_link(step, name);
         leave(step, directory);
         if (next < 0 || is_last) return next;
@@ -72,12 +72,14 @@ static bool may_be_refusal(int code) {
     return code == ENOSYS || code == EPERM || code == EACCES || code == EINVAL || code == EOPNOTSUPP;
 }
 
-/// The kernel itself looks for the name first, and finds none: what else is said comes from a filter, or from a kernel without the call.
+/// The kernel looks for the name first, and does not find it: any other error comes from a filter, or from a kernel
+/// without the call.
 static bool is_refused(void) { return open_at_once(AT_FDCWD, "", O_PATH, 0) < 0 && may_be_refusal(errno); }
 
 int holdfast_openat_beneath(int directory, const char *path, int flags, mode_t permissions) {
     enum { UNKNOWN, AT_ONCE, BY_STEPS };
-    // Of this process for good: a filter never goes. Several threads may find it out at the same time, and find the same.
+    // Remembered for the process, because a filter is never removed. Several threads may find out at once; they find
+    // the same.
     static atomic_int way = UNKNOWN;
     int known = atomic_load_explicit(&way, memory_order_relaxed);
     if (known == BY_STEPS) return holdfast_openat_by_steps(directory, path, flags, permissions);

@@ -7,7 +7,7 @@
 #include <sys/uio.h>
 #include <sys/vfs.h>
 
-// In linux/fs.h from Linux 6.14 on.
+// Defined in linux/fs.h since Linux 6.14.
 #define HOLDFAST_RWF_DONTCACHE 0x80
 enum { PAGES_MAX = 1024 };
 
@@ -16,9 +16,9 @@ ssize_t holdfast_read_uncached(int descriptor, void *buffer, size_t count, off_t
     return preadv2(descriptor, &part, 1, offset, HOLDFAST_RWF_DONTCACHE);
 }
 
-/// Which pages of a range are in the page cache; false where that is not known.
+/// Finds the pages of a range that are in the page cache. Returns false when that is not known.
 static bool look(int descriptor, off_t start, size_t pages, size_t page, unsigned char *present) {
-    // Nothing is read by that: no page of the mapping is ever touched.
+    // This reads nothing: no page of the mapping is touched.
     void *map = mmap(NULL, pages * page, PROT_NONE, MAP_SHARED, descriptor, start);
     if (map == MAP_FAILED) return false;
     bool known = mincore(map, pages * page, present) == 0;
@@ -37,7 +37,7 @@ ssize_t holdfast_read_and_drop(int descriptor, void *buffer, size_t count, off_t
     size_t missing = 0;
     for (size_t index = 0; index < pages; index++) missing += !(present[index] & 1);
     if (missing == 0) return pread(descriptor, buffer, count, offset);
-    // Without: the kernel reads ahead, and later we would take what it brought in for somebody else's.
+    // Otherwise the kernel reads ahead, and later those pages would look like somebody else's.
     posix_fadvise(descriptor, 0, 0, POSIX_FADV_RANDOM);
     ssize_t result = pread(descriptor, buffer, count, offset);
     int code = errno;
@@ -53,7 +53,7 @@ ssize_t holdfast_read_and_drop(int descriptor, void *buffer, size_t count, off_t
     return result;
 }
 
-/// There, the page cache is all that there is of a file.
+/// On these file systems the page cache is the only copy of a file.
 static bool lies_in_memory(int descriptor) {
     struct statfs status;
     return fstatfs(descriptor, &status) == 0 && (status.f_type == TMPFS_MAGIC || status.f_type == RAMFS_MAGIC);
@@ -61,7 +61,7 @@ static bool lies_in_memory(int descriptor) {
 
 ssize_t holdfast_read_sparingly(int descriptor, void *buffer, size_t count, off_t offset) {
     ssize_t result = holdfast_read_uncached(descriptor, buffer, count, offset);
-    // EPERM is the answer of a container's filter.
+    // EPERM comes from the filter of a container.
     if (result >= 0 || (errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL && errno != EPERM)) return result;
     if (lies_in_memory(descriptor)) return pread(descriptor, buffer, count, offset);
     return holdfast_read_and_drop(descriptor, buffer, count, offset);

@@ -7,7 +7,7 @@
 
 const int holdfast_o_path = O_PATH;
 
-// In asm/unistd.h from Linux 6.6 on, and the same everywhere.
+// Defined in asm/unistd.h since Linux 6.6; the same on all architectures.
 enum { HOLDFAST_SYS_FCHMODAT2 = 452, PLACE_MAX = 32 };
 
 static const char *place_of(int descriptor, char *place) {
@@ -37,7 +37,7 @@ int holdfast_reference_set_owner(int descriptor, uid_t user, gid_t group) {
 
 int holdfast_reference_set_mode(int descriptor, mode_t mode) {
     int result = (int)syscall(HOLDFAST_SYS_FCHMODAT2, descriptor, "", mode, AT_EMPTY_PATH);
-    // Filters of containers answer what they do not know with EPERM.
+    // Filters of containers answer EPERM to calls that they do not know.
     if (result == 0 || (errno != ENOSYS && errno != EPERM)) return result;
     char place[PLACE_MAX];
     return chmod(place_of(descriptor, place), mode);
@@ -45,7 +45,7 @@ int holdfast_reference_set_mode(int descriptor, mode_t mode) {
 
 int holdfast_reference_set_times(int descriptor, const struct timespec *times) {
     int result = utimensat(descriptor, "", times, AT_EMPTY_PATH);
-    // Before Linux 5.8 it does not take the empty name.
+    // Before Linux 5.8 it does not accept an empty name.
     if (result == 0 || errno != EINVAL) return result;
     char place[PLACE_MAX];
     return utimensat(AT_FDCWD, place_of(descriptor, place), times, 0);

@@ -7,7 +7,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-// Between fork and exec, in a process that had threads, only calls that signal handlers may make are safe: nothing here allocates.
+// Between fork and exec, a process that had threads may only make calls that are safe in signal handlers. So nothing
+// here allocates.
 
 enum { lifeline_descriptor = 3, patience_rounds = 50, round_nanoseconds = 100 * 1000 * 1000 };
 
@@ -33,8 +34,9 @@ static void close_from(int first) {
   for (int descriptor = first; descriptor < end; descriptor++) close(descriptor);
 }
 
-/// Sends a signal to the children of this process. Those of a child that ends become children of this one.
-/// Returns whether there are any that are worth waiting for. Who has become another user, and does not take our signals, is waited for as long as `is_patient`.
+/// Sends a signal to all children of this process; the children of a child that ends become its children. Returns
+/// whether there are any to wait for. A child that became another user and cannot be signalled is waited for only while
+/// `is_patient`.
 static int signal_children(int number, pid_t known, int is_patient) {
   char text[4096];
   int file = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
@@ -54,7 +56,7 @@ static int signal_children(int number, pid_t known, int is_patient) {
   return found;
 }
 
-/// Ends as the command did.
+/// Ends this process as the command ended.
 static _Noreturn void leave(int status) {
   if (WIFSIGNALED(status)) {
     struct rlimit none = {0, 0};
@@ -68,7 +70,8 @@ static _Noreturn void leave(int status) {
   _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 }
 
-/// Waits for the command, and ends it with all that it has started when it is told to, or when nobody holds the other end of the lifeline any more.
+/// Waits for the command. Ends it with everything that it started when this process is told to, or when nobody holds
+/// the other end of the lifeline any more.
 static _Noreturn void watch(pid_t command) {
   sigset_t waiting;
   sigfillset(&waiting);
@@ -100,7 +103,7 @@ static _Noreturn void supervise(
   for (int number = 1; number < NSIG; number++) handle(number, SIG_DFL);
   handle(SIGCHLD, note_child);
   handle(SIGTERM, note_end);
-  // Neither end is one of the three that a command has: they are open.
+  // Neither end is descriptor 0, 1 or 2, because those are open.
   dup2(input >= 0 ? input : open("/dev/null", O_RDONLY), 0);
   dup2(output >= 0 ? output : 2, 1);
   if (lifeline != lifeline_descriptor) dup2(lifeline, lifeline_descriptor);
@@ -119,7 +122,7 @@ static _Noreturn void supervise(
     _exit(127);
   }
   if (child < 0) _exit(126);
-  // Whoever reads what the command prints waits for the end of that, and not for ours.
+  // The reader of the command's output waits until the command closes it, so this process must not hold it open.
   for (int descriptor = 0; descriptor < lifeline_descriptor; descriptor++) close(descriptor);
   watch(child);
 }

@@ -6,7 +6,7 @@ enum { sums = 32, rows = holdfast_postgres_page_bytes / (4 * sums), checksum_off
 
 static const uint32_t prime = 16777619;
 
-/// Where each of the sums begins: part of the page format.
+/// The initial values of the sums, a part of the page format.
 static const uint32_t offsets[sums] = {
     0x5B1F36E9, 0xB8525960, 0x02AB50AA, 0x1DE66D2A, 0x79FF467A, 0x9BB9F8A3, 0x217E7CD2, 0x83E13D2C,
     0xF8D4474F, 0xE39EB970, 0x42C6AE16, 0x993216FA, 0x7B093B5D, 0x98DAFF3C, 0xF718902A, 0x0B1C9CDB,
@@ -26,7 +26,7 @@ static inline __attribute__((always_inline)) uint32_t sum(const unsigned char *p
     memcpy(state, offsets, sizeof state);
     for (int row = 0; row < rows; row++) {
         memcpy(words, page + row * sizeof words, sizeof words);
-        // The checksum itself counts as zero.
+        // The checksum field itself counts as zero.
         if (row == 0) memset((unsigned char *)words + checksum_offset, 0, sizeof(uint16_t));
         add(state, words);
     }

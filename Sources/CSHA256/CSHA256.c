@@ -12,7 +12,7 @@
 
 enum { lanes = 2, block_bytes = 64 };
 
-/// The state of one message in the order in which the instructions want it: words A B E F, and C D G H.
+/// The state of one message in the order that the instructions need: words A B E F, and C D G H.
 typedef struct {
     __m128i abef, cdgh;
 } lane_state;
@@ -59,14 +59,15 @@ SHA_EXTENSIONS static inline void finish(lane_state state, uint8_t digest[32]) {
     _mm_storeu_si128((__m128i *)(digest + 16), swap_bytes(_mm_alignr_epi8(dchg, feba, 8)));
 }
 
-/// Four more words of the message schedule, from the sixteen before them, which `words` holds as a ring.
+/// Computes four more words of the message schedule from the sixteen before them, which `words` holds as a ring.
 SHA_EXTENSIONS static inline __m128i schedule(const __m128i words[4], int step) {
     __m128i sum = _mm_sha256msg1_epu32(words[step & 3], words[(step + 1) & 3]);
     sum = _mm_add_epi32(sum, _mm_alignr_epi8(words[(step + 3) & 3], words[(step + 2) & 3], 4));
     return _mm_sha256msg2_epu32(sum, words[(step + 3) & 3]);
 }
 
-/// Takes one to `lanes` messages further by as many blocks each. Inlined, so that `count` is a constant and the loops over the lanes disappear.
+/// Hashes the same number of blocks of one to `lanes` messages. Inlined, so that `count` is a constant and the loops
+/// over the lanes disappear.
 SHA_EXTENSIONS ALWAYS_INLINED static void compress(
     lane_state *states, const uint8_t *const *messages, int count, size_t block_count) {
     for (size_t offset = 0; offset < block_count * block_bytes; offset += block_bytes) {
@@ -99,7 +100,7 @@ SHA_EXTENSIONS static void compress_one(lane_state *state, const uint8_t *messag
     compress(state, &message, 1, block_count);
 }
 
-/// The end of a message: what is left of it, a one bit, zeros, and its length in bits. One block, or two.
+/// The end of a message: its last bytes, a one bit, zeros, and its length in bits; one or two blocks.
 static size_t pad(const uint8_t *rest, size_t rest_length, size_t length, uint8_t padded[2 * block_bytes]) {
     size_t block_count = rest_length < block_bytes - sizeof(uint64_t) ? 1 : 2;
     memset(padded, 0, 2 * block_bytes);
@@ -111,8 +112,9 @@ static size_t pad(const uint8_t *rest, size_t rest_length, size_t length, uint8_
     return block_count;
 }
 
-/// Whoever used the AVX registers on this thread before (ISA-L, the C library's copying) may have left their upper halves in use. Then every SSE
-/// instruction, and those for SHA are such, also waits for the old value of the register that it writes: twice the time on an AMD EPYC.
+/// Other code on this thread that used AVX registers (ISA-L, the C library) may have left their upper halves in use.
+/// Then every SSE instruction, and those for SHA are such, also waits for the old value of the register that it writes,
+/// which takes twice the time on an AMD EPYC.
 static inline void clear_upper_halves(void) {
     if (!__builtin_cpu_supports("avx")) return;
     __asm__ volatile("vzeroupper" ::
