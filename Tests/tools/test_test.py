@@ -34,7 +34,9 @@ class TestCommandTests(TestInDirectory):
             self.stub(f"Scripts/{name}", f'#!/bin/sh\necho "{name} $*" >>"$LOG"\necho "{name} ran"\n')
         self.stub("Scripts/build", '#!/bin/sh\necho "build $*" >>"$LOG"\necho /the/binary\n')
         self.write("Tests/Some/DrawnTests.swift", "arguments: [UInt64.random(in: 0 ... .max)]\n")
-        self.write("Tests/tools/test_ok.py", "")
+        for name in ("tools", "rescue"):
+            self.write(f"Tests/{name}/test_ok.py", "import unittest\nclass Ok(unittest.TestCase):\n"
+                       "    def test_ok(self): pass\n")
         self.log = self.root / "log"
         self.environment = {"PATH": f"{self.root}/bin:/usr/bin:/bin", "LOG": str(self.log), "TMPDIR": str(self.root)}
 
