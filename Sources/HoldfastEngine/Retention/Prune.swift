@@ -63,10 +63,7 @@ package struct Prune {
     package internal(set) var memoryProblem: String?
     package let isDryRun: Bool
 
-    package var exitStatus: ExitStatus {
-      let found = sources.compactMap { $0.refusal?.exitStatus }
-      return found.contains(.dataLoss) ? .dataLoss : found.first ?? .done
-    }
+    package var exitStatus: ExitStatus { .worst(of: sources.compactMap { $0.refusal?.exitStatus }) }
   }
 
   private let repository: Repository

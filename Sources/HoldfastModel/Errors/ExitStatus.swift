@@ -32,3 +32,29 @@ package enum ExitStatus: Int32, CaseIterable, Sendable {
     }
   }
 }
+
+/// From the mildest to the worst: where several things ended, the worst of them is how the process ends. The numbers say
+/// nothing of this order.
+extension ExitStatus: Comparable {
+  private var severity: Int {
+    switch self {
+    case .done: 0
+    case .repairableDamage: 1
+    case .incomplete: 2
+    case .objectiveMissed: 3
+    case .locked: 4
+    case .usage: 5
+    case .wrongKey: 6
+    case .noRepository: 7
+    case .failed: 8
+    case .fetchFailed: 9
+    case .dataLoss: 10
+    case .interrupted: 11
+    }
+  }
+
+  package static func < (left: ExitStatus, right: ExitStatus) -> Bool { left.severity < right.severity }
+
+  /// The status of all: `done` where there are none.
+  package static func worst(of statuses: some Sequence<ExitStatus>) -> ExitStatus { statuses.max() ?? .done }
+}

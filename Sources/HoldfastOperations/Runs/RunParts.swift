@@ -73,7 +73,7 @@ extension RunRecord {
         part.findings += findings.map(\.message)
         let status: ExitStatus =
           findings.contains(where: \.costsData) ? .dataLoss : findings.isEmpty ? .done : .repairableDamage
-        if status.rawValue >= (part.status ?? .done).rawValue { part.status = status }
+        part.status = max(status, part.status ?? .done)
       }
     }
     for result in report.snapshots {
@@ -93,7 +93,7 @@ extension RunRecord {
       for source in sources(of: other.object, among: Array(parts.keys)) {
         change(source) { part in
           part.findings.append(other.message)
-          if status.rawValue >= (part.status ?? .done).rawValue { part.status = status }
+          part.status = max(status, part.status ?? .done)
         }
       }
     }

@@ -82,15 +82,7 @@ package struct ConfiguredRun {
   }
 
   /// The status of all: the worst of any.
-  package static func status(of outcomes: [SourceOutcome]) -> ExitStatus {
-    let order: [ExitStatus] = [
-      .done, .repairableDamage, .incomplete, .objectiveMissed, .locked, .usage, .wrongKey, .noRepository, .failed,
-      .fetchFailed,
-      .dataLoss,
-      .interrupted,
-    ]
-    return order.last { status in outcomes.contains { $0.status == status } } ?? .done
-  }
+  package static func status(of outcomes: [SourceOutcome]) -> ExitStatus { .worst(of: outcomes.map(\.status)) }
 
   // MARK: What is due
 
