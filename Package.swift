@@ -114,7 +114,12 @@ let package = Package(
         "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastStore", "HoldfastConfiguration",
         "HoldfastRepository", "HoldfastEngine",
       ]),
-    tests(of: "CLI", ["HoldfastModel", "HoldfastSystem", "HoldfastArchive", "HoldfastEngine"]),
+    tests(
+      of: "CLI",
+      [
+        "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastConfiguration",
+        "HoldfastEngine", "HoldfastOperations", argumentParser,
+      ]),
   ],
   swiftLanguageModes: [.v6]
 )

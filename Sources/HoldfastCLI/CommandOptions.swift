@@ -1,12 +1,10 @@
 internal import ArgumentParser
+internal import HoldfastConfiguration
 internal import HoldfastModel
 internal import HoldfastSource
-internal import HoldfastSystem
 
 /// A command whose output is backed up instead of a directory.
 struct CommandOptions: ParsableArguments {
-  private static let standardFileName = "stdin"
-
   @Option(
     help: ArgumentHelp(
       "Back up the output of this command as one file, instead of a directory. If the command fails, so does the backup. Needs --name.",
@@ -16,10 +14,10 @@ struct CommandOptions: ParsableArguments {
   @Option(help: ArgumentHelp("The name of the file with --from-command. (default: stdin)", valueName: "name"))
   var fileName: String?
 
-  var shell: ShellCommand? { fromCommand.map { ShellCommand($0) } }
-
-  /// The file that takes the output; `nil` without a command.
-  var file: Path? { fromCommand.map { _ in Path(fileName ?? Self.standardFileName) } }
+  /// The command, and the file that takes its output; `nil` where there is none.
+  var subject: SourceSettings.Subject? {
+    fromCommand.map { .command($0, fileName: fileName ?? SourceSettings.usualFileName) }
+  }
 
   /// - Parameter hasDirectoryOptions: whether options are given that only make sense for a directory.
   func check(source: String?, name: SourceName?, hasDirectoryOptions: Bool) throws {
@@ -33,7 +31,8 @@ struct CommandOptions: ParsableArguments {
     guard !hasDirectoryOptions else {
       throw ValidationError("--exclude, --paranoid and --no-group are for directories, not for --from-command.")
     }
-    guard let file, !file.isEmpty, file.isSoundEntryPath, !file.bytes.contains(Path.separator),
+    let file = Path(fileName ?? SourceSettings.usualFileName)
+    guard !file.isEmpty, file.isSoundEntryPath, !file.bytes.contains(Path.separator),
       file != Scanner.unfinishedRestore
     else {
       throw ValidationError("--file-name \(fileName ?? "") is not the name of a file.")

@@ -91,13 +91,13 @@ struct CopyOptions: ParsableArguments {
 struct RateOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Read at most this many bytes per second, such as 500K, 20M or 1GiB: a backup from the source, other commands from the repository. (environment: HOLDFAST_LIMIT_RATE)",
+      "Read at most this many bytes per second, such as \(ByteRate.examples): a backup from the source, other commands from the repository. (environment: HOLDFAST_LIMIT_RATE)",
       valueName: "rate"))
   var limitRate: ByteRate?
 
   func limit(_ machine: MachineContext) throws -> RateLimit? {
     let rate =
-      try limitRate ?? machine.environment.parsed("HOLDFAST_LIMIT_RATE", "500K, 20M or 1GiB") { ByteRate($0) }
+      try limitRate ?? machine.environment.parsed("HOLDFAST_LIMIT_RATE", ByteRate.examples) { ByteRate($0) }
     return machine.limit(rate)
   }
 }

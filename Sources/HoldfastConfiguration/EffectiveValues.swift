@@ -8,6 +8,8 @@ package struct FlagValues: Sendable {
 
   /// - Parameter key: the name of the flag without its dashes.
   package mutating func set(_ key: String, _ texts: [String]) { if !texts.isEmpty { values[key] = texts } }
+
+  package mutating func set(_ key: String, _ text: String?) { if let text { values[key] = [text] } }
 }
 
 /// The values in effect. There are four layers, and the first that has a key decides: the command line, the

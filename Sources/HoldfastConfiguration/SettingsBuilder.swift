@@ -42,9 +42,13 @@ struct SettingsBuilder {
     rules.flatMap(\.leaves).first { $0.way.elementsEqual(way) }?.rule
   }
 
-  /// The values in effect. Values that are not from a file are checked here.
   private mutating func texts(_ rules: [KeyRule], _ way: [String]) -> [String]? {
-    guard let rule = rule(rules, way[2...]), let setting = values.setting(way, rule) else { return nil }
+    rule(rules, way[2...]).flatMap { texts($0, way) }
+  }
+
+  /// The values in effect. Values that are not from a file are checked here.
+  private mutating func texts(_ rule: KeyRule, _ way: [String]) -> [String]? {
+    guard let setting = values.setting(way, rule) else { return nil }
     shown.append(setting)
     if case .environment(let name) = setting.origin, rule.name != "repository", let text = rule.text,
       let wrong = setting.texts.first(where: { !text.accepts($0) })
@@ -124,7 +128,8 @@ struct SettingsBuilder {
     if !isCommand, findings.seen.contains(way + ["file-name"]) {
       note(way + ["file-name"], "file-name is for from-command", hint: "Leave it out of \(name).")
     }
-    return command.map { .command($0, fileName: fileName ?? "stdin") } ?? path.map { .directory(Path($0)) }
+    if let command { return .command(command, fileName: fileName ?? SourceSettings.usualFileName) }
+    return path.map { .directory(Path($0)) }
   }
 
   private mutating func repository(of source: String, _ way: [String]) -> String? {
@@ -153,18 +158,9 @@ struct SettingsBuilder {
   }
 
   private mutating func capture(_ way: [String], _ made: inout SourceSettings) {
-    let rules = schema.source
-    func truth(_ text: String?) -> Bool { text.flatMap { TextRule.truth(of: $0) } ?? false }
-    made.exclusions = texts(rules, way + ["exclude"]) ?? []
-    made.compression = text(rules, way + ["compression"]) ?? ""
-    made.limitRate = text(rules, way + ["limit-rate"]).flatMap { ByteRate($0) }
-    made.isParanoid = truth(text(rules, way + ["paranoid"]))
-    made.groupsDatabases = !truth(text(rules, way + ["no-group"]))
-    made.postgres = text(rules, way + ["postgres"])
-    made.tags = Set((texts(rules, way + ["tag"]) ?? []).compactMap { Tag($0) })
-    made.before = text(rules, way + ["before"])
-    made.after = text(rules, way + ["after"])
-    made.onFailure = text(rules, way + ["on-failure"])
+    for option in schema.capture {
+      if let texts = texts(option.rule, way + [option.rule.name]) { option.set(&made, texts) }
+    }
   }
 
   private mutating func keeping(_ name: String, _ way: [String], _ made: inout SourceSettings) {

@@ -3,7 +3,7 @@ package import HoldfastModel
 
 /// A command that an operator has configured, run by the shell in the environment of this process. When this process
 /// ends for any reason, or a signal arrives, the command and all of its children are ended.
-package struct ShellCommand: Sendable {
+package struct ShellCommand: Hashable, Sendable {
   private static let outputBytesMax = 1 << 20
   private static let inputBytesMax = 64 << 10
   private let text: String

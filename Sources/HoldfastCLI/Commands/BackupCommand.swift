@@ -1,6 +1,7 @@
-internal import ArgumentParser
+package import ArgumentParser
 internal import HoldfastArchive
 internal import HoldfastCodec
+package import HoldfastConfiguration
 internal import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastOperations
@@ -13,8 +14,8 @@ extension Compression: ExpressibleByArgument {
   static var defaultCompletionKind: CompletionKind { .list(["none", "deflate", "deflate:6", "zstd:3"]) }
 }
 
-struct BackupCommand: ParsableCommand {
-  static let configuration = CommandConfiguration(
+package struct BackupCommand: ParsableCommand {
+  package static let configuration = CommandConfiguration(
     commandName: "backup", abstract: "Take a snapshot of a directory.",
     discussion: """
       Without a kind it takes an incremental if there is a sound parent, otherwise a full. Without a source it backs \
@@ -103,7 +104,26 @@ struct BackupCommand: ParsableCommand {
   @OptionGroup var writer: WriterOptions
   @OptionGroup var output: OutputOptions
 
-  func validate() throws {
+  package init() {}
+
+  /// The settings that the command line gives, by the names of keys: they go before those of the environment and of files.
+  package var flags: FlagValues {
+    var flags = FlagValues()
+    flags.set("repository", location.repository)
+    flags.set("exclude", exclude)
+    flags.set("compression", compression?.description)
+    flags.set("limit-rate", rate.limitRate.map { String($0.bytesPerSecond) })
+    flags.set("tag", tag.map(\.text))
+    flags.set("paranoid", paranoid ? "yes" : nil)
+    flags.set("no-group", noGroup ? "yes" : nil)
+    flags.set("postgres", postgres)
+    flags.set("before", before)
+    flags.set("after", after)
+    flags.set("on-failure", onFailure)
+    return flags
+  }
+
+  package func validate() throws {
     guard [full, differential, incremental].filter({ $0 }).count <= 1 else {
       throw ValidationError("--full, --differential and --incremental exclude each other.")
     }
@@ -111,7 +131,7 @@ struct BackupCommand: ParsableCommand {
       source: source, name: name, hasDirectoryOptions: !exclude.isEmpty || paranoid || noGroup)
   }
 
-  func run() throws {
+  package func run() throws {
     let plain = location.machine()
     if let (run, sources, isOne) = try configuredSources(plain) { return try backUp(run, sources, isOne: isOne) }
     let machine = plain.reading(within: try rate.limit(plain))
@@ -120,50 +140,32 @@ struct BackupCommand: ParsableCommand {
   }
 
   private func run(_ machine: MachineContext, _ watch: RunWatch) throws {
-    let (host, environment) = (machine.host, machine.environment)
     let context = try location.context(machine, identity: identity, writer: writer)
     let repository = try context.open()
-    var options = Backup.Options(source: try command.file ?? environment.absolute(source ?? ""))
-    options.command = command.shell
-    options.name = name
-    options.kind = kind
-    options.exclusions = exclude
-    options.compression =
-      try compression ?? environment.parsed("HOLDFAST_COMPRESSION", "deflate") { Compression($0) } ?? .standard
-    options.isParanoid = paranoid
-    options.isDryRun = dryRun
-    options.waitsForLock = wait
-    options.tags = Set(tag)
-    options.groupsDatabases = !noGroup
-    options.postgres = postgres ?? environment.postgres
-    options.expectsPostgres = postgres != nil
-    options.repositoryDirectory = context.location
-    watch.opened(repository, source: name ?? options.sourceName(host))
+    let opened = try ConfiguredSource(
+      namedSource(machine, repository: context.location), in: repository, at: context)
+    watch.opened(repository, source: opened.settings.name)
     // A chosen name counts before there is a snapshot: the first backup may fail for weeks.
     if let name { watch.parts = [RunRecord.Part(name)] }
     let progress = watch.makeProgress()
     defer { progress.end() }
-    let backup = Backup(
-      repository: repository, options: options, cache: try machine.cache(),
-      progress: progress)
-    let report = try hooks.surround(source: options.source, progress: progress, cancellation: host.cancellation) {
-      let report = try backup.run()
-      // A hook may still fail, but the snapshot is committed.
-      watch.parts = [RunRecord.Part(report)]
-      return report
-    }
+    let options = opened.backupOptions(kind: kind, isDryRun: dryRun, waitsForLock: wait)
+    let report = try opened.backup(options, watch, progress)
     progress.end()
     watch.tell(report)
-    try show(report, tags: Set(tag))
+    try show(report, tags: opened.settings.tags)
     try Outcome.end(report.exitStatus)
   }
 
   var kind: SnapshotKind? { full ? .full : differential ? .differential : incremental ? .incremental : nil }
 
-  private var hooks: Hooks {
-    var hooks = Hooks()
-    (hooks.before, hooks.after, hooks.onFailure) = (before, after, onFailure)
-    return hooks
+  /// The settings of the directory or the command that the command line names.
+  private func namedSource(_ machine: MachineContext, repository: Path) throws -> SourceSettings {
+    let subject = try command.subject ?? .directory(machine.environment.absolute(source ?? ""))
+    return try SourceSettings(
+      subject, name: name ?? subject.usualName(machine.host.files), isNameChosen: name != nil,
+      repository: String(decoding: repository.bytes, as: UTF8.self), flags: flags, environment: machine.environment.value
+    ) { Compression($0) != nil }
   }
 
   func show(_ report: Backup.Report, tags: Set<Tag>) throws {
@@ -187,6 +189,16 @@ struct BackupCommand: ParsableCommand {
     }
     if !report.problems.isEmpty {
       Console.output("  INCOMPLETE: \(Amount.count(UInt64(report.problems.count), "path")) could not be captured whole")
+    }
+  }
+}
+
+extension SourceSettings.Subject {
+  /// The name of a source that nobody has named.
+  fileprivate func usualName(_ files: FileSystem) -> SourceName {
+    switch self {
+    case .directory(let path): SourceName(from: (try? files.resolve(path)) ?? path)
+    case .command(_, let fileName): SourceName(from: Path(fileName))
     }
   }
 }

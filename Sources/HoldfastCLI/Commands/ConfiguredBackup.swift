@@ -40,24 +40,6 @@ extension BackupCommand {
     return (run, try run.sources([wanted]), true)
   }
 
-  /// The command line overrides the configuration.
-  private var flags: FlagValues {
-    var flags = FlagValues()
-    func set(_ key: String, _ text: String?) { flags.set(key, text.map { [$0] } ?? []) }
-    set("repository", location.repository)
-    flags.set("exclude", exclude)
-    set("compression", compression?.description)
-    set("limit-rate", rate.limitRate.map { String($0.bytesPerSecond) })
-    flags.set("tag", tag.map(\.text))
-    set("paranoid", paranoid ? "yes" : nil)
-    set("no-group", noGroup ? "yes" : nil)
-    set("postgres", postgres)
-    set("before", before)
-    set("after", after)
-    set("on-failure", onFailure)
-    return flags
-  }
-
   fileprivate typealias Taken = (report: Backup.Report, tags: Set<Tag>)
 
   func backUp(_ run: ConfiguredRun, _ sources: [SourceSettings], isOne: Bool) throws {
@@ -94,10 +76,7 @@ extension BackupCommand {
     let opened = try ConfiguredSource(
       source, of: run, location.request(run.machine, identity: identity, writer: writer))
     opened.introduce(to: watch)
-    var options = opened.backupOptions
-    options.kind = kind
-    options.isDryRun = dryRun
-    options.waitsForLock = wait
+    let options = opened.backupOptions(kind: kind, isDryRun: dryRun, waitsForLock: wait)
     let named = isOne ? nil : source.name
     let progress = watch.makeProgress(of: named)
     defer { progress.end() }

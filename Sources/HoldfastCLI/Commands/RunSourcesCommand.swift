@@ -30,7 +30,7 @@ struct RunSourcesCommand: ParsableCommand {
   func run() throws {
     let machine = location.machine()
     var flags = FlagValues()
-    flags.set("repository", location.repository.map { [$0] } ?? [])
+    flags.set("repository", location.repository)
     let settings = try machine.neededSettings(flags: flags, for: "sources to run for")
     let observer = output.observer(machine)
     let run = ConfiguredRun(settings: settings, machine: machine, observer: observer)

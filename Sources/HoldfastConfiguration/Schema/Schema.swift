@@ -10,11 +10,14 @@ struct Schema: Sendable {
   let root: [KeyRule]
   let repository: [KeyRule]
   let source: [KeyRule]
+  /// The keys of a source that say how it is captured; they are among `source` as well.
+  let capture: [CaptureOption]
   let notification: [KeyRule]
 
   init(isCompression: @escaping @Sendable (String) -> Bool) {
     repository = Self.makeRepository()
-    source = Self.makeSource(TextRule.compression(isCompression))
+    capture = CaptureOption.all(TextRule.compression(isCompression))
+    source = Self.makeSource(capture.map(\.rule))
     notification = Self.makeNotification()
     root = [
       KeyRule(Self.repositories, .named(repository, context: "a repository")),
@@ -35,22 +38,14 @@ struct Schema: Sendable {
     ]
   }
 
-  private static func makeSource(_ compression: TextRule) -> [KeyRule] {
-    [
+  private static func makeSource(_ capture: [KeyRule]) -> [KeyRule] {
+    let subject = [
       KeyRule("path", .text(.path), use: .one),
       KeyRule("from-command", .text(.command), use: .one),
       KeyRule("file-name", .text(.fileName), use: .commands),
       KeyRule("repository", .text(.name), variable: "HOLDFAST_REPOSITORY"),
-      KeyRule("exclude", .list(.glob), use: .directories),
-      KeyRule("compression", .text(compression), initial: "deflate", variable: "HOLDFAST_COMPRESSION"),
-      KeyRule("limit-rate", .text(.rate), variable: "HOLDFAST_LIMIT_RATE"),
-      KeyRule("paranoid", .text(.yesOrNo), initial: "no", use: .directories),
-      KeyRule("no-group", .text(.yesOrNo), initial: "no", use: .directories),
-      KeyRule("postgres", .text(.connection), isSecret: true, use: .directories),
-      KeyRule("tag", .list(.tag)),
-      KeyRule("before", .text(.command)),
-      KeyRule("after", .text(.command)),
-      KeyRule("on-failure", .text(.command)),
+    ]
+    let keeping = [
       KeyRule(
         "schedule", .map(SnapshotKind.allCases.map { KeyRule($0.rawValue, .text(.duration)) }, context: "schedule")),
       KeyRule("merge-after", .text(.count(1...100_000))),
@@ -66,6 +61,7 @@ struct Schema: Sendable {
             KeyRule("prove-within", .text(.duration)),
           ], context: "objectives")),
     ]
+    return subject + capture + keeping
   }
 
   private static func makeKeep() -> [KeyRule] {

@@ -10,9 +10,15 @@ struct TextRule: Sendable {
   let accepts: @Sendable (String) -> Bool
   /// Whether a value may be a secret even if it is wrong.
   let hidesValue: Bool
+  /// Values that it may be, for messages: `500K, 20M or 1GiB`.
+  let examples: String?
 
-  init(_ noun: String, _ allowed: String, hidesValue: Bool = false, accepts: @escaping @Sendable (String) -> Bool) {
+  init(
+    _ noun: String, _ allowed: String, hidesValue: Bool = false, examples: String? = nil,
+    accepts: @escaping @Sendable (String) -> Bool
+  ) {
     (self.noun, self.allowed, self.accepts, self.hidesValue) = (noun, allowed, accepts, hidesValue)
+    self.examples = examples
   }
 
   private static func isLine(_ text: String) -> Bool {
@@ -40,7 +46,9 @@ struct TextRule: Sendable {
     "a pattern", "It is a name with * and ? in it, or a path from the source on when it has a slash, without \"..\"."
   ) { Glob($0).canMatch && !$0.utf8.contains(0) }
 
-  static let rate = TextRule("a rate", "Write bytes a second, such as 500K, 20M or 1GiB.") { ByteRate($0) != nil }
+  static let rate = TextRule(
+    "a rate", "Write bytes a second, such as \(ByteRate.examples).", examples: ByteRate.examples
+  ) { ByteRate($0) != nil }
 
   static let yesOrNo = TextRule("yes or no", "Write yes or no.") { truth(of: $0) != nil }
 

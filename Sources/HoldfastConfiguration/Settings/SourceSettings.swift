@@ -31,7 +31,12 @@ package struct SourceSettings: Hashable, Sendable {
     case command(String, fileName: String)
   }
 
+  /// The file that takes what a command prints, where nobody names it.
+  package static let usualFileName = "stdin"
+
   package let name: SourceName
+  /// Whether somebody chose the name, or it is that of the directory.
+  package internal(set) var isNameChosen = true
   package let subject: Subject
   /// The name of a configured repository, or the path of another one.
   package let repository: String

@@ -8,7 +8,7 @@ package import HoldfastSystem
 
 /// Takes one snapshot of a source: chooses the parent, captures what changed, proves the result, and commits.
 package struct Backup {
-  package struct Options: Sendable {
+  package struct Options: Hashable, Sendable {
     package var source: Path
     /// The command whose output is captured instead of a directory; `source` is then the name of the file in the
     /// snapshot.

@@ -8,7 +8,7 @@ package import HoldfastSystem
 /// Each command gets the variables `HOLDFAST_HOOK` (before, after, on-failure) and `HOLDFAST_SOURCE` (the directory);
 /// after the backup also `HOLDFAST_EXIT_STATUS` (how it would end) and, if a snapshot was committed,
 /// `HOLDFAST_SNAPSHOT` (its ID). Their output goes to standard error.
-package struct Hooks: Sendable {
+package struct Hooks: Hashable, Sendable {
   package var before: String?
   package var after: String?
   package var onFailure: String?

@@ -1,3 +1,4 @@
+internal import HoldfastConfiguration
 package import HoldfastModel
 
 /// The environment of a process as a value: variables, user, current directory, name of the machine. Code that has one
@@ -34,15 +35,13 @@ package struct ProcessEnvironment: Sendable {
   package func text(_ name: String) -> String? { variable(name).flatMap { $0.isEmpty ? nil : $0 } }
 
   /// The parsed value of a variable; `nil` when it is not set, or empty.
-  /// - Parameter allowed: examples, for the message.
+  /// - Parameter examples: values that it may have, for the message.
+  /// - Throws: `VariableError` when it has another value.
   package func parsed<Value>(
-    _ name: String, _ allowed: String, _ parse: (String) -> Value?
+    _ name: String, _ examples: String, _ parse: (String) -> Value?
   ) throws -> Value? {
     guard let text = text(name) else { return nil }
-    guard let parsed = parse(text) else {
-      throw EngineError(
-        "\(name) is \"\(Path(text))\"", hint: "Set it to something like \(allowed), or unset it.", exitStatus: .usage)
-    }
+    guard let parsed = parse(text) else { throw VariableError(name, is: text, examples: examples) }
     return parsed
   }
 

@@ -2,7 +2,7 @@ package import HoldfastArchive
 package import HoldfastEngine
 package import HoldfastModel
 package import HoldfastRepository
-package import HoldfastSystem
+internal import HoldfastSystem
 
 /// What the reports of commands say about their sources.
 extension RunRecord.Part {
@@ -139,12 +139,5 @@ extension RunWatch {
   package func tell(_ refusal: Prune.Refusal, of source: SourceName? = nil) {
     tell(Notice(.refusal, refusal.message, of: source))
     if let hint = refusal.hint { tell(Notice(.hint, hint)) }
-  }
-}
-
-extension Backup.Options {
-  /// The name of the source when nobody chose one.
-  package func sourceName(_ host: Host) -> SourceName {
-    SourceName(from: (try? host.files.resolve(source)) ?? source)
   }
 }

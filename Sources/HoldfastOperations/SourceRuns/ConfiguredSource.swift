@@ -3,23 +3,29 @@ internal import HoldfastCodec
 package import HoldfastConfiguration
 package import HoldfastEngine
 package import HoldfastModel
-internal import HoldfastRepository
+package import HoldfastRepository
 internal import HoldfastSystem
 
-/// A configured source with its open repository.
+/// A source with its settings and its open repository. A configuration describes it, or the command line alone.
 package struct ConfiguredSource {
-  let settings: SourceSettings
+  package let settings: SourceSettings
   let repository: Repository
   let cache: StateCache
   private let context: RepositoryContext
 
+  /// - Parameter context: where its repository is, on a machine that reads no faster than the settings allow.
+  package init(_ settings: SourceSettings, in repository: Repository, at context: RepositoryContext) throws {
+    self.settings = settings
+    self.repository = repository
+    self.context = context
+    cache = try context.machine.cache()
+  }
+
   /// - Parameter request: the keys of the command line, which override the configuration.
   package init(_ settings: SourceSettings, of run: ConfiguredRun, _ request: RepositoryRequest) throws {
-    self.settings = settings
     let machine = run.machine.reading(within: run.machine.limit(settings.limitRate))
-    context = try RepositoryContext(of: settings, in: run.settings, request, on: machine)
-    repository = try context.open { run.observer.tell(Notice(.warning, $0)) }
-    cache = try machine.cache()
+    let context = try RepositoryContext(of: settings, in: run.settings, request, on: machine)
+    try self.init(settings, in: context.open { run.observer.tell(Notice(.warning, $0)) }, at: context)
   }
 
   var host: Host { context.machine.host }
@@ -31,40 +37,23 @@ package struct ConfiguredSource {
     watch.parts = [RunRecord.Part(settings.name)]
   }
 
-  package var backupOptions: Backup.Options {
-    var options: Backup.Options
-    switch settings.subject {
-    case .directory(let path): options = Backup.Options(source: path)
-    case .command(let text, let fileName):
-      options = Backup.Options(source: Path(fileName))
-      options.command = ShellCommand(text)
-    }
-    options.name = settings.name
-    options.exclusions = settings.exclusions
-    options.compression = compression
-    options.tags = settings.tags
-    options.isParanoid = settings.isParanoid
-    options.groupsDatabases = settings.groupsDatabases
-    options.postgres = settings.postgres ?? context.machine.environment.postgres
-    options.expectsPostgres = settings.postgres != nil
-    options.repositoryDirectory = context.location
-    return options
+  /// - Parameter kind: what is asked for; `nil`: an incremental where a sound parent exists, else a full.
+  package func backupOptions(
+    kind: SnapshotKind?, isDryRun: Bool = false, waitsForLock: Bool = false
+  ) -> Backup.Options {
+    Backup.Options(
+      settings, repositoryDirectory: context.location, serverInEnvironment: context.machine.environment.postgres,
+      kind: kind, isDryRun: isDryRun, waitsForLock: waitsForLock)
   }
 
   var compression: Compression { Compression(settings.compression) ?? .standard }
-
-  private var hooks: Hooks {
-    var hooks = Hooks()
-    (hooks.before, hooks.after, hooks.onFailure) = (settings.before, settings.after, settings.onFailure)
-    return hooks
-  }
 
   /// Takes a snapshot, between the hooks.
   package func backup(
     _ options: Backup.Options, _ watch: RunWatch, _ progress: any ProgressObserver
   ) throws -> Backup.Report {
     let backup = Backup(repository: repository, options: options, cache: cache, progress: progress)
-    return try hooks.surround(source: options.source, progress: progress, cancellation: host.cancellation) {
+    return try Hooks(settings).surround(source: options.source, progress: progress, cancellation: host.cancellation) {
       let report = try backup.run()
       // A hook may still fail, but the snapshot is committed.
       watch.parts = [RunRecord.Part(report)]

@@ -133,9 +133,8 @@ package struct SourceRun {
   private func take(
     _ kind: SnapshotKind, _ opened: ConfiguredSource, _ watch: RunWatch, _ progress: any ProgressObserver
   ) throws -> SourceOutcome {
-    var options = opened.backupOptions
     // An incremental is the default; only then is a reason given when it becomes a full.
-    options.kind = kind == .incremental ? nil : kind
+    let options = opened.backupOptions(kind: kind == .incremental ? nil : kind)
     let report = try opened.backup(options, watch, progress)
     watch.tell(report, of: source.name)
     return outcome(report.exitStatus, report.summary)
