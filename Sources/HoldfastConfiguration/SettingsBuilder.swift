@@ -165,9 +165,7 @@ struct SettingsBuilder {
 
   private mutating func keeping(_ name: String, _ way: [String], _ made: inout SourceSettings) {
     let rules = schema.source
-    made.schedule.full = span(way + ["schedule", "full"])
-    made.schedule.differential = span(way + ["schedule", "differential"])
-    made.schedule.incremental = span(way + ["schedule", "incremental"])
+    for kind in SnapshotKind.allCases { made.schedule[kind] = span(way + ["schedule", kind.rawValue]) }
     made.mergeAfter = text(rules, way + ["merge-after"]).flatMap { Int($0) }
     made.retention = retention(name, way)
     made.grace = span(way + ["grace"]) ?? made.grace
@@ -184,10 +182,7 @@ struct SettingsBuilder {
     func key(_ name: String) -> [String] { way + ["keep", name] }
     var policy = RetentionPolicy()
     policy.last = count(key("last"))
-    let periods: [(RetentionPolicy.Period, String)] = [
-      (.hour, "hourly"), (.day, "daily"), (.week, "weekly"), (.month, "monthly"), (.year, "yearly"),
-    ]
-    for (period, rule) in periods { policy.periods[period] = count(key(rule)) }
+    for period in RetentionPolicy.Period.allCases { policy.periods[period] = count(key(period.rule)) }
     policy.within = span(key("within"))?.seconds ?? 0
     policy.tags = Set((texts(schema.source, key("tag")) ?? []).compactMap { Tag($0) })
     guard policy.isEmpty else { return policy }
@@ -211,7 +206,7 @@ struct SettingsBuilder {
   private mutating func notification(_ name: String) -> NotificationSettings? {
     let way = [Schema.notifications, name]
     let rules = schema.notification
-    let kinds = ["ping-url", "ping-url-file", "webhook-url", "webhook-url-file", "command"]
+    let kinds = Schema.notificationTargets.map(\.name)
     let given = present(kinds, in: way)
     guard given.count == 1 else {
       guard !given.isEmpty || !findings.faulty.contains(way) else { return nil }

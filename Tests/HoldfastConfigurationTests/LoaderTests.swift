@@ -10,7 +10,7 @@ import Testing
     site.write(ExampleConfiguration.text)
     let settings = try #require(try site.load())
     #expect(settings.sources.map(\.name.text) == ["orders"])
-    #expect(settings.source("orders")?.schedule.incremental == TimeSpan("15min"))
+    #expect(settings.source("orders")?.schedule[.incremental] == TimeSpan("15min"))
 
     // Keys that are commented out: those of identities exclude each other.
     let all = ExampleConfiguration.text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
@@ -24,8 +24,8 @@ import Testing
     let more = try #require(try site.load())
     #expect(more.notifications.map(\.name) == ["healthchecks", "chat", "mail"])
     #expect(more.source("orders")?.limitRate == ByteRate("20M"))
-    #expect(more.source("accounts")?.schedule.incremental == TimeSpan("1d"))
-    #expect(more.source("accounts")?.schedule.full == TimeSpan("4w"), "a default that is not said otherwise")
+    #expect(more.source("accounts")?.schedule[.incremental] == TimeSpan("1d"))
+    #expect(more.source("accounts")?.schedule[.full] == TimeSpan("4w"), "a default that is not said otherwise")
   }
 
   @Test func everyKeyOfASourceIsTaken() throws {
@@ -64,9 +64,9 @@ import Testing
     #expect(source.postgres == "host=/run")
     #expect(source.tags.map(\.text).sorted() == ["nightly", "shop"])
     #expect([source.before, source.after, source.onFailure] == ["freeze", "thaw", "tell"])
-    #expect(source.schedule.full == TimeSpan("4w"))
-    #expect(source.schedule.differential == TimeSpan("1d"))
-    #expect(source.schedule.incremental == TimeSpan("15min"))
+    #expect(source.schedule[.full] == TimeSpan("4w"))
+    #expect(source.schedule[.differential] == TimeSpan("1d"))
+    #expect(source.schedule[.incremental] == TimeSpan("15min"))
     #expect(source.mergeAfter == 30)
     let policy = try #require(source.retention)
     #expect(policy.last == 1)
@@ -128,11 +128,11 @@ import Testing
     let (orders, accounts) = (try #require(settings.source("orders")), try #require(settings.source("accounts")))
     #expect(orders.exclusions == ["a"])
     #expect(orders.isParanoid)
-    #expect(orders.schedule.incremental == TimeSpan("1h"))
+    #expect(orders.schedule[.incremental] == TimeSpan("1h"))
     #expect(accounts.exclusions == [])
     #expect(!accounts.isParanoid)
     #expect(accounts.subject == .command("dump", fileName: "stdin"))
-    #expect([accounts.schedule.full, accounts.schedule.incremental] == [TimeSpan("4w"), TimeSpan("1d")])
+    #expect([accounts.schedule[.full], accounts.schedule[.incremental]] == [TimeSpan("4w"), TimeSpan("1d")])
   }
 
   @Test func theCommandLineGoesBeforeTheEnvironmentBeforeTheFileBeforeTheDefault() throws {
@@ -200,6 +200,6 @@ import Testing
     site.write(
       "repositories: {shop: {path: /b}}\nsources:\n  a: {path: /srv/a, schedule: &often {incremental: 1h}}\n  b: {path: /srv/b, schedule: *often}\n"
     )
-    #expect(try site.load()?.source("b")?.schedule.incremental == TimeSpan("1h"))
+    #expect(try site.load()?.source("b")?.schedule[.incremental] == TimeSpan("1h"))
   }
 }

@@ -65,16 +65,19 @@ struct Schema: Sendable {
   }
 
   private static func makeKeep() -> [KeyRule] {
-    ["last", "hourly", "daily", "weekly", "monthly", "yearly"].map { KeyRule($0, .text(.count(0...1_000_000))) }
+    (["last"] + RetentionPolicy.Period.allCases.map(\.rule)).map { KeyRule($0, .text(.count(0...1_000_000))) }
       + [KeyRule("within", .text(.duration)), KeyRule("tag", .list(.tag))]
   }
 
+  /// Who is told: a notification has one of these.
+  static let notificationTargets = [
+    KeyRule("ping-url", .text(.address), isSecret: true), KeyRule("ping-url-file", .text(.path)),
+    KeyRule("webhook-url", .text(.address), isSecret: true), KeyRule("webhook-url-file", .text(.path)),
+    KeyRule("command", .text(.command)),
+  ]
+
   private static func makeNotification() -> [KeyRule] {
-    [
-      KeyRule("ping-url", .text(.address), isSecret: true), KeyRule("ping-url-file", .text(.path)),
-      KeyRule("webhook-url", .text(.address), isSecret: true), KeyRule("webhook-url-file", .text(.path)),
-      KeyRule("command", .text(.command)), KeyRule("on", .list(.event)), KeyRule("sources", .list(.name)),
-    ]
+    notificationTargets + [KeyRule("on", .list(.event)), KeyRule("sources", .list(.name))]
   }
 
   /// Where else a key is allowed, for somebody who wrote it in the wrong map.

@@ -2,13 +2,6 @@ package import HoldfastModel
 
 /// The configuration of a source: how and when it is captured, and what happens to its snapshots.
 package struct SourceSettings: Hashable, Sendable {
-  /// The least time between two snapshots of a kind, where bigger kinds count too; `nil`: the kind is not taken.
-  package struct Schedule: Hashable, Sendable {
-    package internal(set) var full: TimeSpan?
-    package internal(set) var differential: TimeSpan?
-    package internal(set) var incremental: TimeSpan?
-  }
-
   /// How much of what is stored is verified.
   package struct Verify: Hashable, Sendable {
     /// At least this share in every run, 0 to 1.
@@ -51,7 +44,8 @@ package struct SourceSettings: Hashable, Sendable {
   package internal(set) var before: String?
   package internal(set) var after: String?
   package internal(set) var onFailure: String?
-  package internal(set) var schedule = Schedule()
+  /// The least time between two snapshots of a kind, where bigger kinds count too; a kind without a time is not taken.
+  package internal(set) var schedule: [SnapshotKind: TimeSpan] = [:]
   /// The number of increments after which a chain is merged.
   package internal(set) var mergeAfter: Int?
   /// `nil`: nothing is pruned.

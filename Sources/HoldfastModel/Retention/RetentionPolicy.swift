@@ -88,6 +88,17 @@ package enum RetentionReason: Hashable, Sendable, CustomStringConvertible {
 }
 
 extension RetentionPolicy.Period {
+  /// The rule that keeps one snapshot of each of the last so many: the key below `keep`, and the flag behind `--keep-`.
+  package var rule: String {
+    switch self {
+    case .hour: "hourly"
+    case .day: "daily"
+    case .week: "weekly"
+    case .month: "monthly"
+    case .year: "yearly"
+    }
+  }
+
   /// A key that differs for different periods of this kind and sorts them by time.
   func key(of time: CalendarTime) -> [Int] {
     switch self {

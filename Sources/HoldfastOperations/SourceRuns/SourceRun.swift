@@ -246,9 +246,7 @@ extension SourceSettings {
   /// The policy for the plan of a run.
   var policy: RunPolicy {
     var policy = RunPolicy()
-    policy.intervals[.full] = schedule.full
-    policy.intervals[.differential] = schedule.differential
-    policy.intervals[.incremental] = schedule.incremental
+    policy.intervals = schedule
     policy.mergeAfter = mergeAfter
     policy.prunes = retention != nil
     policy.verifyShare = verify.share
