@@ -164,7 +164,8 @@ package struct BackupCommand: ParsableCommand {
     let subject = try command.subject ?? .directory(machine.environment.absolute(source ?? ""))
     return try SourceSettings(
       subject, name: name ?? subject.usualName(machine.host.files), isNameChosen: name != nil,
-      repository: String(decoding: repository.bytes, as: UTF8.self), flags: flags, environment: machine.environment.value
+      repository: String(decoding: repository.bytes, as: UTF8.self), flags: flags,
+      environment: machine.environment.value
     ) { Compression($0) != nil }
   }
 

@@ -66,16 +66,14 @@ final class StagingArea: Sendable {
   /// Writes the record, whole or not at all. Files of the target are staged only after it is durable.
   func write(_ record: RestoreRecord) throws {
     let bytes = record.bytes
-    let isKnown = try Self.recordBytes(in: base.directory, files) == bytes
-    let name = isKnown ? Self.recordName : Self.newRecordName
-    let file = try files.open(name, in: base.workroom, isKnown ? .read : .openOrCreate)
-    if !isKnown {
-      try file.truncate(to: 0)
-      try bytes.withUnsafeBytes { try file.write($0, at: 0) }
-    }
-    if record.takesFilesOfTarget { try file.synchronize() }
-    if !isKnown {
-      try files.rename(name, in: base.workroom, to: Self.recordName, in: base.workroom, replacing: true)
+    if try Self.recordBytes(in: base.directory, files) != bytes {
+      let file = try AtomicFile(
+        Self.recordName, in: base.workroom, as: .alone(Self.newRecordName),
+        durability: record.takesFilesOfTarget ? .contents : .none, files: files)
+      try file.append(bytes)
+      try file.commit()
+    } else if record.takesFilesOfTarget {
+      try files.open(Self.recordName, in: base.workroom, .read).synchronize()
     }
     guard record.takesFilesOfTarget else { return }
     for directory in [base.workroom, base.directory, target] { try directory.synchronizeDirectory() }

@@ -101,28 +101,17 @@ package struct WALFetch {
     guard let folderPath = target.parent else { throw SystemError.notAFile(target) }
     let folder = try files.open(folderPath, .directoryFollowingLinks)
     let name = Path(bytes: Array(target.lastComponent))
-    let temporary = Path(bytes: name.bytes + Array(".holdfast-unfinished".utf8))
-    let file = try files.open(temporary, in: folder, .openOrCreate)
-    // What a killed fetch left is overwritten; what a running one writes is not touched.
-    guard try file.lock(exclusively: true, wait: false),
-      try files.statusIfPresent(of: temporary, in: folder)?.isSameFile(as: file.status()) == true
-    else {
+    let file: AtomicFile
+    do throws(SystemError) {
+      // What a killed fetch left is overwritten; what a running one writes is not touched.
+      file = try AtomicFile(
+        name, in: folder, as: .locked(Path(bytes: name.bytes + Array(".holdfast-unfinished".utf8))), files: files)
+    } catch {
+      guard error.isHeld else { throw error }
       throw EngineError("another fetch to \(target) is running", hint: "Wait for it.", exitStatus: .locked)
     }
-    do {
-      try file.truncate(to: 0)
-      var offset: UInt64 = 0
-      try archive.read(archived) { bytes in
-        try file.write(bytes, at: offset)
-        offset += UInt64(bytes.count)
-      }
-      try file.synchronize()
-      try files.rename(temporary, in: folder, to: name, in: folder, replacing: true)
-    } catch {
-      try? files.removeFile(temporary, in: folder)
-      throw error
-    }
-    try folder.synchronizeDirectory()
+    try archive.read(archived) { try file.append($0) }
+    try file.commit()
   }
 }
 

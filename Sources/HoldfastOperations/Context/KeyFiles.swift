@@ -76,24 +76,18 @@ package struct KeyFiles: Sendable {
 
   /// Makes a new file of mode 0600, durable on return. An existing file is never replaced.
   package func write(_ secret: SecretBytes, to path: Path) throws {
-    let file: OpenFile
+    let file: AtomicFile
     do throws(SystemError) {
-      file = try files.open(path, .create)
+      // Without a second name, and without leaving an incomplete key behind, or one that nobody was told of.
+      file = try AtomicFile(path, in: nil, as: .own, files: files)
     } catch {
       guard error.isExisting else { throw error }
       throw KeyError(
         "\(path) exists already", hint: "A key is never replaced: name another file, or move that one away.",
         exitStatus: .failed)
     }
-    do {
-      try secret.withUnsafeBytes { try file.write($0, at: 0) }
-      try file.synchronize()
-      if let parent = path.parent { try files.open(parent, .directoryFollowingLinks).synchronizeDirectory() }
-    } catch {
-      // An incomplete key, or one that nobody was told of, is not left behind.
-      try? files.removeFile(path)
-      throw error
-    }
+    try secret.withUnsafeBytes { try file.append($0) }
+    try file.commit()
   }
 
   /// The path of a systemd credential of this unit; `nil` when there is none.

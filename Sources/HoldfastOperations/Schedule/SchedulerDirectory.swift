@@ -184,20 +184,20 @@ package struct SchedulerDirectory {
     let directory = try files.open(parent, .directoryFollowingLinks)
     let name = Path(bytes: Array(item.path.lastComponent))
     let temporary = Path(bytes: Array(".".utf8) + name.bytes + Array(Self.unfinished.utf8))
-    if try files.statusIfPresent(of: temporary, in: directory) != nil {
-      try files.removeFile(temporary, in: directory)
-    }
     switch item.content {
     case .text(let text):
-      let file = try files.open(temporary, in: directory, .create)
-      try Array(text.utf8).withUnsafeBytes { try file.write($0, at: 0) }
-      try file.setMode(item.permissions)
-      try file.synchronize()
+      let file = try AtomicFile(
+        name, in: directory, as: .alone(temporary), mode: .exactly(item.permissions), files: files)
+      try file.append(Array(text.utf8))
+      try file.commit()
     case .link(let target):
+      if try files.statusIfPresent(of: temporary, in: directory) != nil {
+        try files.removeFile(temporary, in: directory)
+      }
       try files.makeSymbolicLink(temporary, in: directory, target: Array(target.utf8))
+      try files.rename(temporary, in: directory, to: name, in: directory, replacing: true)
+      try directory.synchronizeDirectory()
     }
-    try files.rename(temporary, in: directory, to: name, in: directory, replacing: true)
-    try directory.synchronizeDirectory()
   }
 
   package func remove(_ path: Path) throws {

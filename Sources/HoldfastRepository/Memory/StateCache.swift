@@ -156,12 +156,17 @@ package struct StateCache: Sendable {
   package func begin(_ repository: Repository, source: SourceName, snapshot: Identifier, key: SealingKey?) -> Draft? {
     do {
       guard let folder = try folder(repository, source, isMade: true) else { return nil }
-      let file = try CacheSink(Path("unfinished"), in: folder, files: repository.host.files)
-      guard let key else { return try Draft(file, sealing: nil, header: Self.magic + snapshot.bytes, snapshot) }
+      let files = repository.host.files
+      // What a killed run left goes: the lock on the source keeps others away. Nothing is synchronized: the digest tells
+      // whether the file is whole.
+      let file = try AtomicFile(
+        Self.fileName(snapshot), in: folder, as: .alone(Path("unfinished")), durability: .none, files: files)
+      let header = Self.magic + snapshot.bytes
+      guard let key else { return try Draft(file, in: folder, files, sealing: nil, header: header, snapshot) }
       let salt = repository.host.random.bytes(Self.saltCount)
       try (Self.sealedMagic + salt).withUnsafeBytes { try file.append($0) }
       let sealing = SealedWriter(to: file, key: key.derived(salt: salt), context: Self.context(repository, snapshot))
-      return try Draft(file, sealing: sealing, header: Self.magic + snapshot.bytes, snapshot)
+      return try Draft(file, in: folder, files, sealing: sealing, header: header, snapshot)
     } catch {
       return nil
     }
@@ -183,7 +188,9 @@ package struct StateCache: Sendable {
 
   /// A cached state that is being written.
   package final class Draft: ByteSink {
-    private let file: CacheSink
+    private let file: AtomicFile
+    private let folder: OpenFile
+    private let files: FileSystem
     private let sealing: SealedWriter?
     private let snapshot: Identifier
     private var hasher = Hasher()
@@ -191,9 +198,10 @@ package struct StateCache: Sendable {
     private var failure: (any Error)?
 
     fileprivate init(
-      _ file: CacheSink, sealing: SealedWriter?, header: [UInt8], _ snapshot: Identifier
+      _ file: AtomicFile, in folder: OpenFile, _ files: FileSystem, sealing: SealedWriter?, header: [UInt8],
+      _ snapshot: Identifier
     ) throws {
-      self.file = file
+      (self.file, self.folder, self.files) = (file, folder, files)
       self.sealing = sealing
       self.snapshot = snapshot
       append(header)
@@ -217,14 +225,20 @@ package struct StateCache: Sendable {
       append(hasher.snapshot().bytes)
     }
 
-    /// Renames the file to its place, and removes states that nothing builds on any more. It is not synchronized: its
-    /// digest shows whether it is whole.
+    /// Gives the state its name, and removes states that nothing builds on any more.
     /// - Parameter full: the full of its chain.
     package func keep(beside full: Identifier) throws {
       if let failure { throw failure }
       try sealing?.finish()
-      try file.rename(to: StateCache.fileName(snapshot))
-      try file.removeOthers(but: [snapshot, full].map { StateCache.fileName($0).bytes })
+      try file.commit()
+      try removeOthers(but: [snapshot, full].map { StateCache.fileName($0).bytes })
+    }
+
+    private func removeOthers(but useful: [[UInt8]]) throws {
+      let names = try folder.listing()
+      for index in 0..<names.count where !useful.contains(Array(names[index])) {
+        try files.removeFile(Path(bytes: Array(names[index])), in: folder)
+      }
     }
   }
 }
@@ -237,46 +251,6 @@ private struct MapWithoutLocations: PageMapReader {
     guard var extent = try map.next() else { return nil }
     extent.location?.archive = PageLocation.unknownArchive
     return extent
-  }
-}
-
-/// The file of a cache that is being written; it is removed unless it was renamed.
-private final class CacheSink: ByteSink {
-  private let name: Path
-  private let folder: OpenFile
-  private let files: FileSystem
-  private let file: OpenFile
-  private var offset: UInt64 = 0
-  private var isKept = false
-
-  init(_ name: Path, in folder: OpenFile, files: FileSystem) throws {
-    self.name = name
-    self.folder = folder
-    self.files = files
-    // A killed run left this file: the lock on the source keeps others away.
-    if try files.statusIfPresent(of: name, in: folder) != nil { try files.removeFile(name, in: folder) }
-    file = try files.open(name, in: folder, .create)
-  }
-
-  deinit {
-    if !isKept { try? files.removeFile(name, in: folder) }
-  }
-
-  func append(_ bytes: UnsafeRawBufferPointer) throws {
-    try file.write(bytes, at: offset)
-    offset += UInt64(bytes.count)
-  }
-
-  func rename(to final: Path) throws {
-    try files.rename(name, in: folder, to: final, in: folder, replacing: true)
-    isKept = true
-  }
-
-  func removeOthers(but useful: [[UInt8]]) throws {
-    let names = try folder.listing()
-    for index in 0..<names.count where !useful.contains(Array(names[index])) {
-      try files.removeFile(Path(bytes: Array(names[index])), in: folder)
-    }
   }
 }
 

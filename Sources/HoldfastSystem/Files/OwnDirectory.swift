@@ -46,18 +46,9 @@ package struct OwnDirectory: Sendable {
 
   /// Replaces a file durably. The caller must hold a lock.
   package func replace(_ name: String, by bytes: [UInt8]) throws {
-    let temporary = Path(name + ".unfinished")
-    try remove(name + ".unfinished")
-    let file = try files.open(temporary, in: directory, .create)
-    do {
-      try bytes.withUnsafeBytes { try file.write($0, at: 0) }
-      try file.synchronize()
-      try files.rename(temporary, in: directory, to: Path(name), in: directory, replacing: true)
-    } catch {
-      try? files.removeFile(temporary, in: directory)
-      throw error
-    }
-    try directory.synchronizeDirectory()
+    let file = try AtomicFile(Path(name), in: directory, files: files)
+    try file.append(bytes)
+    try file.commit()
   }
 
   /// The names of all files in it that begin with some text.
