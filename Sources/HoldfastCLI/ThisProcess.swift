@@ -33,7 +33,7 @@ enum ThisProcess {
       guard error.isNotFound else { throw error }
       throw EngineError(
         "where this program lies cannot be told: /proc is not mounted",
-        hint: "Mount it: mount -t proc proc /proc")
+        hint: "Mount it: mount -t proc proc /proc", scope: .machine)
     }
   }
 

@@ -169,7 +169,7 @@ import Testing
     // A dry run signs nothing; a verify goes on without.
     #expect(try shop.prune(in: shop.open(as: .nobody), isDryRun: true).actions == ["1 removed", "2 removed", "3 keep"])
     let repository = try shop.open(as: .nobody)
-    repository.notePassed(try shop.verify(in: repository), share: 1)
+    try repository.notePassed(shop.verify(in: repository), share: 1)
     #expect(try repository.notes.read(name).notes.revision == 0)
   }
 

@@ -193,7 +193,7 @@ import Testing
     TestFiles.overwrite(place, at: 3, with: [0, 0])
     #expect(try shop.prune(graceDays: 0).exitStatus == .dataLoss)
     let repository = try shop.open()
-    repository.notePassed(try shop.verify(in: repository), share: 1)
+    try repository.notePassed(shop.verify(in: repository), share: 1)
     #expect(try shop.prune(graceDays: 0).exitStatus == .dataLoss, "a verify does not cover it up")
     TestFiles.write("order", to: shop.source.appending("another order"))
     let report = try shop.backup(in: shop.open()) { $0.tags = (try? [#require(Tag("nightly"))]) ?? [] }
@@ -264,7 +264,7 @@ import Testing
     let shop = try makeShop([.full, .full, .full])
     let repository = try shop.open()
     var report = try shop.verify(in: repository)
-    repository.notePassed(report, share: 1)
+    try repository.notePassed(report, share: 1)
     try shop.fill([.full], clock)
     #expect(try shop.prune().actions == ["1 removed", "2 removed", "3 keep", "4 keep"])
     // Damage takes it back.
@@ -282,34 +282,34 @@ import Testing
   @Test func afterDamageOnlyAWholeProofCounts() throws {
     let shop = try makeShop([.full, .full])
     let repository = try shop.open()
-    repository.notePassed(try shop.verify(in: repository), share: 1)
+    try repository.notePassed(shop.verify(in: repository), share: 1)
     let archive = try #require(try shop.number(2).envelope.archives.first)
     let place = shop.repositoryPath.appending("sources/source/0000000002/archive-\(archive.id)")
     let byte = try #require(TestFiles.read(place, at: 70, count: 1))
     TestFiles.overwrite(place, at: 70, with: byte.map { ~$0 })
-    repository.notePassed(try shop.verify(in: shop.open()), share: 1)
+    try repository.notePassed(shop.verify(in: shop.open()), share: 1)
     let source = try shop.number(2).sourceName
     for share in [0, 0.3, 0.99] {
       // What a look at a part finds, where the damage lies in another.
-      repository.notePassed(try shop.verify(data: false, in: shop.open()), share: share)
+      try repository.notePassed(shop.verify(data: false, in: shop.open()), share: share)
       #expect(try repository.notes.read(source).notes[shop.number(2)].proved == nil, "\(share)")
     }
     try shop.fill([.full], clock)
     #expect(try shop.prune(isDryRun: true).actions == ["1 keep", "2 removed", "3 keep"])
     TestFiles.overwrite(place, at: 70, with: byte)
-    repository.notePassed(try shop.verify(in: shop.open()), share: 1)
+    try repository.notePassed(shop.verify(in: shop.open()), share: 1)
     #expect(try repository.notes.read(source).notes[shop.number(2)].proved?.share == 100)
   }
 
   @Test func proofsAreKeptOfSoManyOnly() throws {
     let shop = try makeShop(Array(repeating: .full, count: 20))
     let repository = try shop.open()
-    repository.notePassed(try shop.verify(in: repository), share: 1)
+    try repository.notePassed(shop.verify(in: repository), share: 1)
     let notes = try repository.notes.read(shop.number(1).sourceName).notes
     #expect(notes.notes.map(\.sequence) == Array(5...20))
     for _ in 0..<20 {
       clock.advance(days: 1)
-      repository.notePassed(try shop.verify(data: false, in: repository), share: 0)
+      try repository.notePassed(shop.verify(data: false, in: repository), share: 0)
     }
     #expect(TestFiles.names(in: shop.repositoryPath.appending("sources/source/notes")).count == 1)
     // What was read stays read when it is only looked at.

@@ -103,6 +103,7 @@ package final class ContainerReader: Sendable {
           bytes, codec: frame.codec, into: UnsafeMutableRawBufferPointer(rebasing: plain.bytes[..<plain.count]),
           prefixCount: prefixCount)
       } catch {
+        guard error.isDamage else { throw error }
         throw DamageError(self.name, "frame \(number): \(error.message)")
       }
       try onOpened?(bytes, frame)

@@ -71,7 +71,7 @@ package struct JournalObject: Hashable, Sendable {
       try bytes[Self.headBytes...].withUnsafeBytes { stored in
         try plain.withUnsafeMutableBytes { try Decompressor().decompress(stored, codec: codec, into: $0) }
       }
-    } catch let error as CodecError {
+    } catch let error as CodecError where error.isDamage {
       throw DamageError(name, error.message)
     }
     guard Hasher.digest(plain).bytes.elementsEqual(bytes[16..<Self.headBytes]) else {

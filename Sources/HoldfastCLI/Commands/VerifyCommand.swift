@@ -93,11 +93,20 @@ struct VerifyCommand: ParsableCommand {
     let report = try Verify(repository: repository, options: options, progress: progress).run(
       chosen, source: source.name)
     // Notes in a copy would be no revision of the repository's notes.
-    if !copy.olderCopy { repository.notePassed(report, share: options.readsData ? options.share : 0) }
+    var unnoted: (any Error)?
+    do {
+      if !copy.olderCopy { try repository.notePassed(report, share: options.readsData ? options.share : 0) }
+    } catch {
+      unnoted = error
+    }
     progress.end()
     watch.parts = RunRecord.parts(of: report, chosen, share: options.readsData ? options.share : 0)
     if output.json { try Console.json(VerifyJSON(report)) }
     show(report)
+    // What was found stands, noted or not.
+    if let unnoted {
+      progress.warn("what was found is not noted in the repository: \(describe(unnoted).message)")
+    }
     do {
       if let junit {
         try JUnitReport.write(report, to: try machine.environment.absolute(junit), files: machine.host.files)

@@ -19,7 +19,7 @@ enum Console {
     outputFailure.withLock {
       $0 = EngineError(
         "the results could not be written to standard output: \(reason)",
-        hint: "What was asked is done; send the output elsewhere to see it.")
+        hint: "What was asked is done; send the output elsewhere to see it.", scope: .machine)
     }
   }
 

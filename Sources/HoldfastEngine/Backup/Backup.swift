@@ -132,7 +132,7 @@ package struct Backup {
         envelope, state: state, parent: base.state, chain: base.kind == .full ? nil : base.chain,
         mismatch: EngineError(
           "the new manifest does not give back what was captured; nothing was committed",
-          hint: "Check this machine's memory, and run with --full. Please report it."))
+          hint: "Check this machine's memory, and run with --full. Please report it.", scope: .machine))
       if let damage {
         record.add(Problem(path: .root, reason: "the snapshot does not bear its tags: \(damage.message)"))
       }
@@ -333,9 +333,7 @@ package struct Backup {
       }
       let reason = options.kind == nil ? "builds on \(chain.tip.id.short)" : nil
       return Base(kind: wanted, chain: chain, state: state, reason: reason)
-    } catch let error as any OperatorError
-      where error is DamageError || (error as? SystemError)?.isDeviceFailure == true
-    {
+    } catch let error as any OperatorError where error.isDamage {
       progress.warn(error.message)
       return Base(kind: .full, chain: nil, state: nil, reason: "the chain of \(newest.id.short) is damaged")
     }

@@ -50,9 +50,7 @@ struct SnapshotCommit {
     }
     try repository.store.put(manifest, at: Keys.manifest(envelope.source.name, envelope.sequence))
     // The snapshot exists from here on. Without the cache, the next run is only slower.
-    if let committed = try? repository.snapshotIfCommitted(envelope.source.name, envelope.sequence) {
-      repository.memory?.remember(committed, path: path)
-    }
+    repository.memory?.remember(result.tip, path: path)
     if kept.isNeeded { keep(kept.cache, of: envelope, chain) }
     return prepared.damage
   }

@@ -117,7 +117,7 @@ package struct Merge {
       isDryRun: false)
     let mismatch = EngineError(
       "the merged manifest does not give back the state of \(original.id.short); nothing was committed",
-      hint: "Check this machine's memory, and run the same command again. Please report it.")
+      hint: "Check this machine's memory, and run the same command again. Please report it.", scope: .machine)
 
     let moved = MovedExtents(repository.scratch, memoryBytes: options.listBytes)
     let mover = try FrameMover(

@@ -68,7 +68,7 @@ struct RestoreTarget {
     guard try needed <= available || needed - available <= stagedBytes(files: files) else {
       throw EngineError(
         "the file system of \(path) is too small: the restore needs \(Amount.bytes(needed)), and \(Amount.bytes(available)) are free",
-        hint: "Free space there, name another --target, or restore a part with --path.")
+        hint: "Free space there, name another --target, or restore a part with --path.", scope: .machine)
     }
   }
 

@@ -68,7 +68,7 @@ struct WALPrune {
       let retention = WALRetention(snapshots, of: system)
       let inventory = try WALInventory(archive, system)
       var report = Prune.LogReport(source: source, system: system)
-      if isFormer(inventory) {
+      if try isFormer(inventory) {
         for file in inventory.files { try remove(file, of: archive, system, &report) }
         return report.files == 0 ? nil : report
       }
@@ -111,18 +111,21 @@ struct WALPrune {
     }
   }
 
-  /// A cluster without a snapshot yet has WAL that is newer than the snapshots of others.
-  private func isFormer(_ inventory: WALInventory) -> Bool {
+  /// A cluster whose first snapshot is still to come has log that is newer than the snapshots of others.
+  private func isFormer(_ inventory: WALInventory) throws -> Bool {
     let clusters = snapshots.compactMap { snapshot in
       snapshot.envelope.postgres.map { (system: $0.system, started: TimeText.parse(snapshot.envelope.time.started)) }
     }
     guard let newest = clusters.compactMap(\.started).max(),
       !clusters.contains(where: { $0.system == inventory.system.description })
     else { return false }
-    // The last file usually decides; one that cannot be read may be of any time.
-    return inventory.files.reversed().allSatisfy { file in
-      let archived = try? inventory.archived(file)
-      return archived.flatMap { TimeText.parse($0.manifest.time) }.map { $0 < newest } ?? false
+    // The last one most likely decides; what cannot be read may be of any time.
+    return try inventory.files.reversed().allSatisfy { file in
+      do {
+        return try TimeText.parse(inventory.archived(file).manifest.time).map { $0 < newest } ?? false
+      } catch  where !error.isTransient {
+        return false
+      }
     }
   }
 
@@ -141,10 +144,20 @@ struct WALPrune {
     _ file: WALFileName, _ copy: UInt64, of archive: WALArchive, _ system: SystemIdentifier,
     _ report: inout Prune.LogReport
   ) throws {
-    let manifest = try? archive.find(file, of: system, copy: copy)?.manifest
+    let manifest = try manifest(of: file, copy, archive, system)
     report.bytes = report.bytes.saturatingAdding(manifest?.object.length ?? 0)
     guard !isDryRun else { return }
     try repository.store.remove(Keys.walManifest(source, system, file, copy: copy))
     if let manifest { try repository.store.remove(manifest.objectKey) }
+  }
+  /// `nil` where it is damaged.
+  private func manifest(
+    of file: WALFileName, _ copy: UInt64, _ archive: WALArchive, _ system: SystemIdentifier
+  ) throws -> WALManifest? {
+    do {
+      return try archive.find(file, of: system, copy: copy)?.manifest
+    } catch  where !error.isTransient {
+      return nil
+    }
   }
 }

@@ -16,7 +16,7 @@ extension Repository {
   ) throws -> [SourceStatus] {
     let journal = Journal(of: self)
     // When this cannot be read, reading the journal of each source reports why.
-    let noted = (try? journal.sources()) ?? []
+    let noted = try journal.sourcesIfReadable()
     // A source that is missing as a whole is damage if this machine has seen it; `allSnapshots` reports that.
     let known = Set(try sourceNames()).union(memory?.sources ?? [])
     let names = name.map { [$0] } ?? known.union(noted).union(expected).sorted()
@@ -32,7 +32,7 @@ extension Repository {
         let reading = try journal.read(name)
         facts.journal = reading.entries
         facts.journalDamage = reading.damage.map(\.message)
-      } catch let error as any OperatorError where !(error is Interrupted) {
+      } catch let error as any OperatorError where !error.isTransient {
         // The journal is information only: what rests on it is then unknown.
         facts.journalDamage = [error.message]
       }

@@ -6,24 +6,33 @@ internal import HoldfastSystem
 extension Repository {
   private static let verificationsMax = 16
 
-  /// Notes which fulls a verify found sound, how much of them it read, and which snapshots it found damaged. If nothing
-  /// can be written, verify is complete without it.
-  package func notePassed(_ report: Verify.Report, share: Double) {
+  /// Notes which fulls a verify found sound, and how much of them it read, and which snapshots it found damaged. If nothing
+  /// may be written, verify is complete without it.
+  /// - Throws: transient errors only.
+  package func notePassed(_ report: Verify.Report, share: Double) throws {
     let percent = Int(saturating: (share * 100).rounded(.down))
     for (source, results) in Dictionary(grouping: report.snapshots, by: \.snapshot.sourceName) {
-      _ = try? notes.change(source) { notes, reading in
-        // Continuing from older notes would hide what has become of the newer ones.
-        guard reading.damage.isEmpty else { return false }
-        let time = TimeText.utc(host.clock.now())
-        for result in results where notes[result.snapshot].removed == nil {
-          var note = notes[result.snapshot]
-          note.note(
-            isSound: result.isSound, isFull: result.snapshot.envelope.kind == .full, percent: percent, time: time)
-          notes[result.snapshot.id, result.snapshot.sequence] = note
-        }
-        Self.forgetOldVerifications(in: &notes)
-        return notes != reading.notes
+      do {
+        try notePassed(results, of: source, percent: percent)
+      } catch  where !error.isTransient {
+        continue
       }
+    }
+  }
+
+  private func notePassed(_ results: [Verify.SnapshotResult], of source: SourceName, percent: Int) throws {
+    try notes.change(source) { notes, reading in
+      // Continuing from older notes would hide what has become of the newer ones.
+      guard reading.damage.isEmpty else { return false }
+      let time = TimeText.utc(host.clock.now())
+      for result in results where notes[result.snapshot].removed == nil {
+        var note = notes[result.snapshot]
+        note.note(
+          isSound: result.isSound, isFull: result.snapshot.envelope.kind == .full, percent: percent, time: time)
+        notes[result.snapshot.id, result.snapshot.sequence] = note
+      }
+      Self.forgetOldVerifications(in: &notes)
+      return notes != reading.notes
     }
   }
 

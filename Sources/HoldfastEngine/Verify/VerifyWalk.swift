@@ -72,7 +72,7 @@ struct VerifyWalk {
         progress.advance(bytes: snapshot.envelope.body.length, files: 0)
       }
       if options.readsData { try verifyData(of: snapshot, chain, into: &result) }
-    } catch let error as any OperatorError where Self.isOfTheRepository(error) {
+    } catch let error as any OperatorError where Self.isDamage(error) {
       result.findings.append(Verify.Finding(message: error.message, costsData: true))
     }
     let outcome = Verified(
@@ -87,12 +87,9 @@ struct VerifyWalk {
     [newest, full].compactMap { $0 }.first { $0.snapshot.digest == parent.digest }
   }
 
-  /// Whether an error speaks of the repository, and not of this machine or of this run. Of the repository is also a
-  /// chain whose parts are sealed to different recipients.
-  static func isOfTheRepository(_ error: any OperatorError) -> Bool {
-    if let refused = error as? SystemError { return refused.isDeviceFailure }
-    return !(error is Interrupted)
-  }
+  /// Whether an error proves damage. A key that does not fit proves it too: an identity at hand opens the snapshot, so
+  /// a part of its chain is sealed to others than the rest, and no backup makes such a chain.
+  static func isDamage(_ error: any OperatorError) -> Bool { error.isDamage || error is KeyError }
 
   /// Replays from the parent's state if it is known, otherwise from the beginning of the chain.
   /// - Returns: the state, and the totals of all bodies of the chain.
@@ -143,8 +140,11 @@ struct VerifyWalk {
     }
     let needed = damage.failures
     for archive in snapshot.envelope.archives {
-      guard let reader = try? readers.reader(archive.number) else {
-        try damage.add(FrameName(archive: archive.number, frame: 0), bytes: 0, openFailure(archive.number, readers))
+      let reader: ContainerReader
+      do {
+        reader = try readers.reader(archive.number)
+      } catch {
+        try damage.add(FrameName(archive: archive.number, frame: 0), bytes: 0, error)
         continue
       }
       for frame in 0..<UInt32(reader.frames.count) where sample.isChosen(archive: archive.number, frame: frame) {
@@ -198,15 +198,6 @@ struct VerifyWalk {
     }
   }
 
-  private func openFailure(_ number: UInt64, _ readers: ArchiveReaders) -> (any Error)? {
-    do {
-      _ = try readers.reader(number)
-      return nil
-    } catch {
-      return error
-    }
-  }
-
   private func forEachExtent(
     of snapshot: Snapshot, _ body: (Entry, FileContent, PageExtent, inout PagePlan) throws -> Void,
     end: (inout PagePlan) throws -> Void
@@ -248,7 +239,7 @@ struct VerifyWalk {
       self.bytes += bytes
       frames += 1
       guard let failure else { return }
-      guard let known = failure as? any OperatorError, VerifyWalk.isOfTheRepository(known) else { throw failure }
+      guard let known = failure as? any OperatorError, VerifyWalk.isDamage(known) else { throw failure }
       guard failures.count < Self.failuresMax || failures[frame] != nil else { return moreFailures += 1 }
       failures[frame] = known.message
     }

@@ -65,7 +65,7 @@ package struct RecoveryPlanner {
   /// Whether an older snapshot may reach a target that this one does not: nothing tells when a restore point was made.
   private func mayLieBefore(_ error: any OperatorError, _ named: Snapshot?) -> Bool {
     guard case .restorePoint = target, named == nil else { return false }
-    return !(error is Interrupted)
+    return error.scope == .usage || error.scope == .repository
   }
 
   /// - Parameter candidates: snapshots of one cluster, the oldest first.

@@ -66,7 +66,7 @@ package struct WALArchive: Sendable {
     func attempt(_ copy: UInt64) throws -> Value? {
       do {
         return try find(file, of: system, copy: copy).map(body)
-      } catch  where Self.isOfACopy(error) {
+      } catch  where error.isDamage {
         damage = damage ?? error
         return nil
       }
@@ -81,19 +81,18 @@ package struct WALArchive: Sendable {
     return nil
   }
 
-  /// Whether an error means that a copy cannot be read, so that another one should be tried: it is damaged, or its
-  /// device is.
-  static func isOfACopy(_ error: any Error) -> Bool {
-    error is DamageError || (error as? SystemError)?.isDeviceFailure == true
-  }
-
   /// Copies of one file are equal, except for unfinished segments: of these, the one that reaches furthest counts.
   private func order(_ copies: [UInt64], _ file: WALFileName, _ system: SystemIdentifier) throws -> [UInt64] {
     guard file.kind == .unfinishedSegment, copies.count > 1 else { return copies }
-    func end(_ copy: UInt64) -> LogSequenceNumber {
-      (try? find(file, of: system, copy: copy).flatMap { try facts(of: $0).log?.end }) ?? LogSequenceNumber(0)
+    // What is damaged, or sealed to others, comes last.
+    func end(_ copy: UInt64) throws -> LogSequenceNumber {
+      do {
+        return try find(file, of: system, copy: copy).flatMap { try facts(of: $0).log?.end } ?? LogSequenceNumber(0)
+      } catch  where error.isDamage || error is KeyError {
+        return LogSequenceNumber(0)
+      }
     }
-    return copies.map { ($0, end($0)) }.sorted { $0.1 == $1.1 ? $0.0 < $1.0 : $0.1 > $1.1 }.map(\.0)
+    return try copies.map { ($0, try end($0)) }.sorted { $0.1 == $1.1 ? $0.0 < $1.0 : $0.1 > $1.1 }.map(\.0)
   }
 
   /// One copy of a file; `nil` when there is none with this number.

@@ -42,7 +42,7 @@ final class WALInventory {
     for file in files where file.isLog {
       do {
         if let size = try archive.find(file, of: system)?.manifest.segment { return size }
-      } catch  where WALArchive.isOfACopy(error) {
+      } catch  where error.isDamage {
         damage = damage ?? error
       }
     }

@@ -83,7 +83,7 @@ struct WALKnownCopies {
         try archive.prove(known)
         if case .same = content { same = known }
         isUnknown = isUnknown || content == .unknown
-      } catch  where WALArchive.isOfACopy(error) {
+      } catch  where error.isDamage {
         damaged.append(copy)
       }
     }
@@ -119,7 +119,7 @@ struct WALKnownCopies {
   private func isArchived(_ segment: WALFileName) throws -> Bool {
     do {
       return try archive.find(segment, of: system) != nil
-    } catch  where WALArchive.isOfACopy(error) {
+    } catch  where error.isDamage {
       return false
     }
   }
@@ -133,7 +133,7 @@ struct WALKnownCopies {
         let end = try end(of: known)
         guard try isSame(upTo: end, known) else { throw refusal.otherBeginning(end) }
       }
-    } catch  where WALArchive.isOfACopy(error) {
+    } catch  where error.isDamage {
       return
     }
   }

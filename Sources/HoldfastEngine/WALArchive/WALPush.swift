@@ -77,8 +77,9 @@ package struct WALPush {
       // Another push of the same file was faster, or this one was taken for a killed one: look at what is there.
     }
     throw EngineError(
-      "what is made of \(source.name) is removed again and again", hint: "Look at who else uses \(repository.location)."
-    )
+      "what is made of \(source.name) is removed again and again",
+      hint: "Look at who else uses \(repository.location).",
+      scope: .transient)
   }
 
   private func confirm(_ same: ArchivedWAL, _ system: SystemIdentifier) throws -> Report {
@@ -103,8 +104,12 @@ package struct WALPush {
       try Self.checkIsReadable(name) { _ = try ArchivedWAL(parsing: manifest, name: key) }
       try repository.store.put(manifest, at: key)
     } catch {
-      try? repository.store.remove(draft.objectKey)
-      if isOvertaken(error) { return nil }
+      if isOvertaken(error) {
+        try? repository.store.remove(draft.objectKey)
+        return nil
+      }
+      // Where no answer came the manifest may be there, and then the object is needed; else the next push collects it.
+      if !error.isTransient { try? repository.store.remove(draft.objectKey) }
       throw error
     }
     guard try isThere(draft) else {

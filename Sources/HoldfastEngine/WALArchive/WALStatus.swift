@@ -112,7 +112,7 @@ package struct WALStatus {
       try body()
     } catch let damage as DamageError {
       onDamage(damage)
-    } catch let error as SystemError where error.isDeviceFailure {
+    } catch let error as any OperatorError where error.isDamage {
       onDamage(DamageError(Keys.wal(inventory.archive.source, inventory.system), error.message))
     }
   }

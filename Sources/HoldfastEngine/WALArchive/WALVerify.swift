@@ -53,7 +53,7 @@ struct WALVerify {
         do {
           try verify(file, copy, of: system, archive, into: &result)
           isSound = true
-        } catch let error as any OperatorError where VerifyWalk.isOfTheRepository(error) {
+        } catch let error as any OperatorError where VerifyWalk.isDamage(error) {
           damage.append(error.message)
         }
       }
@@ -115,7 +115,7 @@ struct WALVerify {
     let inventory: WALInventory
     do {
       inventory = try WALInventory(archive, system)
-    } catch  where WALArchive.isOfACopy(error) {
+    } catch  where error.isDamage {
       // This was reported already.
       return
     }

@@ -16,8 +16,8 @@ package struct EngineError: OperatorError, Equatable {
   private static func scope(of status: ExitStatus) -> ErrorScope {
     switch status {
     case .repairableDamage, .dataLoss: .repository
-    case .locked: .transient
-    case .incomplete, .interrupted: .machine
+    case .locked, .interrupted: .transient
+    case .incomplete: .machine
     case .done, .failed, .usage, .noRepository, .wrongKey, .objectiveMissed, .fetchFailed: .usage
     }
   }

@@ -5,9 +5,17 @@ package enum ErrorScope: String, CaseIterable, Sendable {
   case usage
   /// This host: permissions, a full disk, too few descriptors, a source that cannot be read.
   case machine
-  /// A store or a server did not answer, timed out, or refused for now; or another run was faster. The same command may
-  /// succeed later.
+  /// A store or a server did not answer, timed out, or refused for now; another run was faster; or a signal ended the
+  /// run. The same command may succeed later.
   case transient
   /// Stored bytes that are wrong, or objects that are proved to be missing.
   case repository
+}
+
+extension Error {
+  /// Whether it proves that something of the repository is damaged or missing.
+  package var isDamage: Bool { (self as? any OperatorError)?.scope == .repository }
+
+  /// Whether it says nothing of what is stored, and may be gone when the same is tried again.
+  package var isTransient: Bool { (self as? any OperatorError)?.scope == .transient }
 }

@@ -5,5 +5,5 @@ package struct Interrupted: OperatorError, Equatable {
   package var message: String { "interrupted" }
   package var hint: String? { nil }
   package var exitStatus: ExitStatus { .interrupted }
-  package var scope: ErrorScope { .machine }
+  package var scope: ErrorScope { .transient }
 }

@@ -55,7 +55,7 @@ package struct ProcessEnvironment: Sendable {
     let path = Path(text)
     guard !path.isAbsolute else { return path }
     guard let currentDirectory else {
-      throw EngineError("the current directory does not exist", hint: "Change into one that does.")
+      throw EngineError("the current directory does not exist", hint: "Change into one that does.", scope: .machine)
     }
     return currentDirectory.appending(path.bytes)
   }

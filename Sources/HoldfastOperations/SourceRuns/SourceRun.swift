@@ -193,7 +193,7 @@ package struct SourceRun {
     options.begin = Double(first) / Double(VerifyRound.parts)
     let report = try Verify(repository: opened.repository, options: options, progress: progress).run(
       nil, source: source.name)
-    opened.repository.notePassed(report, share: options.share)
+    try opened.repository.notePassed(report, share: options.share)
     watch.parts = RunRecord.parts(of: report, nil, share: options.share, begin: options.begin)
     do {
       try opened.repository.remember(provedFrom: first, count: count, of: source.name, at: began)

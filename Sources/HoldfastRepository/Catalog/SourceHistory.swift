@@ -93,7 +93,7 @@ extension Repository {
     // The notes are read first: meanwhile a run may commit and then write to the journal.
     let notes = try notes.read(name).notes
     let noted = max(notes.highest, notes.notes.last { $0.speaksOfACommit }?.sequence ?? 0)
-    let journal = (try? Journal(of: self).read(name).entries) ?? []
+    let journal = try Journal(of: self).entriesIfReadable(of: name)
     let written = journal.compactMap(\.sequence).filter { $0 <= Limits.sequenceMax }.max() ?? 0
     let told = max(noted, written)
     let there = try sequences(of: name).last { sequence in
@@ -113,7 +113,7 @@ extension Repository {
 
   /// The same for every source that exists or has a journal.
   package func newerThanPresent() throws -> [DamageError] {
-    let written = (try? Journal(of: self).sources()) ?? []
+    let written = try Journal(of: self).sourcesIfReadable()
     return try Set(try sourceNames()).union(written).sorted().compactMap { try newerThanPresent(of: $0) }
   }
 }

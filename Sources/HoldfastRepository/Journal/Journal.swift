@@ -74,8 +74,30 @@ package struct Journal: Sendable {
     throw Self.tooFast(source)
   }
 
+  // MARK: For whoever takes it as information only
+
+  /// What it tells of a source; nothing where it is damaged or may not be read: others say that.
+  package func entriesIfReadable(of source: SourceName) throws -> [JournalEntry] {
+    do {
+      return try read(source).entries
+    } catch  where !error.isTransient {
+      return []
+    }
+  }
+
+  /// The sources that have one; none where that cannot be read.
+  package func sourcesIfReadable() throws -> [SourceName] {
+    do {
+      return try sources()
+    } catch  where !error.isTransient {
+      return []
+    }
+  }
+
   package static func tooFast(_ source: SourceName) -> EngineError {
-    EngineError("the journal of \(source) changes faster than it can be read", hint: nil)
+    EngineError(
+      "the journal of \(source) changes faster than it can be read", hint: "Run the same command again.",
+      scope: .transient)
   }
 
   /// In ascending order.

@@ -169,7 +169,7 @@ package final class SealedAccess: Sendable {
     }
     throw EngineError(
       "the keyring was changed while \(work); nothing was committed",
-      hint: "Run the same command again.")
+      hint: "Run the same command again.", scope: .transient)
   }
 
   func remember(_ head: ContainerHead) {

@@ -133,14 +133,15 @@ package struct ClientMemory: Sendable {
     guard let value = try? JSONDecoder().decode(type, from: Data(bytes)), isSound(value) else {
       throw EngineError(
         "\(directory.appending(name)), what this machine remembers of \(location), is damaged",
-        hint: "Compare `holdfast key list` with what you have written down, then run `holdfast key forget`.")
+        hint: "Compare `holdfast key list` with what you have written down, then run `holdfast key forget`.",
+        scope: .machine)
     }
     return value
   }
 
   /// Merges the record with what other runs have recorded meanwhile, and writes it and the names.
   func store(_ record: Record, at places: [String], files: FileSystem) throws {
-    guard let directory else { throw EngineError("there is no directory for it", hint: nil) }
+    guard let directory else { throw EngineError("there is no directory for it", hint: nil, scope: .machine) }
     try Self.whileLocked(OwnDirectory(making: directory, files: files)) { folder in
       let known = try load(record.repository, at: places, in: folder, directory)
       let record = known.record.map { record.merged(with: $0) } ?? record
@@ -247,7 +248,7 @@ extension ClientMemory {
   package func change<Kept: MachineRecord>(
     _ type: Kept.Type, of repository: Repository, _ change: (inout Kept) -> Void
   ) throws {
-    guard let directory else { throw EngineError("there is no directory for it", hint: nil) }
+    guard let directory else { throw EngineError("there is no directory for it", hint: nil, scope: .machine) }
     try Self.whileLocked(OwnDirectory(making: directory, files: repository.host.files)) { folder in
       var record = Self.load(type, of: repository, in: folder)
       let known = record

@@ -118,7 +118,7 @@ package struct StateCache: Sendable {
   package func loadMerged(_ chain: Chain, in repository: Repository, key: SealingKey?, keeps: Bool) throws -> StateFile?
   {
     guard let merged = chain.lastChanging.envelope.merged, chain.lastChanging.id == chain.full.id,
-      let kept = Self.keptAs(merged, of: chain.tip.sourceName, in: repository),
+      let kept = try Self.keptAs(merged, of: chain.tip.sourceName, in: repository),
       let known = load(
         kept, of: chain.tip.sourceName, recorded: chain.full.envelope.state, in: repository, key: key)
     else { return nil }
@@ -143,10 +143,14 @@ package struct StateCache: Sendable {
   /// changes. If it was pruned, this cannot be told; most likely it was the snapshot itself.
   private static func keptAs(
     _ merged: Envelope.Merge, of source: SourceName, in repository: Repository
-  ) -> Identifier? {
-    guard let original = try? repository.snapshotIfCommitted(source, merged.sequence) else { return merged.snapshot }
-    guard original.digest == merged.digest else { return nil }
-    return (try? repository.chain(to: original).lastChanging.id) ?? merged.snapshot
+  ) throws -> Identifier? {
+    do {
+      guard let original = try repository.snapshotIfCommitted(source, merged.sequence) else { return merged.snapshot }
+      guard original.digest == merged.digest else { return nil }
+      return try repository.chain(to: original).lastChanging.id
+    } catch  where error.isDamage {
+      return merged.snapshot
+    }
   }
 
   // MARK: Writing

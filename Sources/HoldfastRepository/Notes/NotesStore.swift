@@ -46,7 +46,8 @@ package struct NotesStore: Sendable {
       if let reading = try read(source, revisions) { return reading }
     }
     throw EngineError(
-      "the notes on \(source) change faster than they can be read", hint: "Run the same command again.")
+      "the notes on \(source) change faster than they can be read", hint: "Run the same command again.",
+      scope: .transient)
   }
 
   /// The revisions that have a directory, in ascending order.
@@ -114,8 +115,12 @@ package struct NotesStore: Sendable {
   package func digests(signedBy key: PublicKey, of sources: [SourceName]) throws -> [Digest] {
     try sources.flatMap { source in
       try revisions(of: source).compactMap { number in
-        guard let revision = try? revision(number, of: source) else { return nil }
-        return revision.notes.signature?.key == key ? revision.digest : nil
+        do {
+          let revision = try revision(number, of: source)
+          return revision.notes.signature?.key == key ? revision.digest : nil
+        } catch  where !error.isTransient {
+          return nil
+        }
       }
     }
   }
@@ -147,7 +152,8 @@ package struct NotesStore: Sendable {
       try host.cancellation.check()
     }
     throw EngineError(
-      "the notes on \(source) were changed by others each time", hint: "Run the same command again.")
+      "the notes on \(source) were changed by others each time", hint: "Run the same command again.",
+      scope: .transient)
   }
 
   private func serialized(_ notes: SourceNotes) throws -> [UInt8] {

@@ -137,7 +137,7 @@ extension NotesStore {
     } catch let error as EngineError where isTouched {
       throw EngineError(
         "what the snapshot builds on was pruned while it was taken, so nothing was committed: \(error.message)",
-        hint: "Run the same command again.")
+        hint: "Run the same command again.", scope: .transient)
     }
     return (called, damage)
   }
