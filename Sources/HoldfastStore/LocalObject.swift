@@ -22,14 +22,20 @@ final class LocalObjectWriter: ObjectWriter {
   private let key: String
   private let location: String
   private let files: FileSystem
+  /// Whether it outlives a crash of the machine.
+  private let isDurable: Bool
 
-  init(file: OpenFile, temporary: Path, in folder: OpenFile, key: String, location: String, files: FileSystem) {
+  init(
+    file: OpenFile, temporary: Path, in folder: OpenFile, key: String, location: String, files: FileSystem,
+    isDurable: Bool
+  ) {
     self.file = file
     self.temporary = temporary
     self.folder = folder
     self.key = key
     self.location = location
     self.files = files
+    self.isDurable = isDurable
   }
 
   deinit { abort() }
@@ -42,7 +48,7 @@ final class LocalObjectWriter: ObjectWriter {
   func commit() throws {
     guard let file else { preconditionFailure("an object is committed once") }
     let name = Path(bytes: Array(Path(key).lastComponent))
-    try file.synchronize()
+    if isDurable { try file.synchronize() }
     // What is large is not read again soon, and would push what servers need out of the page cache.
     if offset > Self.keptBytesMax { file.dropFromPageCache() }
     do throws(SystemError) {
@@ -52,6 +58,7 @@ final class LocalObjectWriter: ObjectWriter {
       throw error
     }
     self.file = nil
+    guard isDurable else { return }
     do {
       try folder.synchronizeDirectory()
     } catch {

@@ -54,7 +54,15 @@ package struct LocalStore: Store {
     return LocalObject(file: file, name: key, length: status.size)
   }
 
-  package func create(_ key: String) throws -> any ObjectWriter {
+  package func create(_ key: String) throws -> any ObjectWriter { try create(key, isDurable: true) }
+
+  package func createBriefly(_ key: String, _ bytes: [UInt8]) throws {
+    let writer = try create(key, isDurable: false)
+    try bytes.withUnsafeBytes { try writer.append($0) }
+    try writer.commit()
+  }
+
+  private func create(_ key: String, isDurable: Bool) throws -> LocalObjectWriter {
     let path = try resolve(key)
     let root = try root.made()
     let folder = try self.root.makeFolder(path.parent ?? .root, in: root)
@@ -62,7 +70,8 @@ package struct LocalStore: Store {
     let mode = Sharing.objectMode(root.sharing)
     let file = try files.open(temporary, in: folder, .create, permissions: mode)
     let writer = LocalObjectWriter(
-      file: file, temporary: temporary, in: folder, key: key, location: location, files: files)
+      file: file, temporary: temporary, in: folder, key: key, location: location, files: files,
+      isDurable: isDurable)
     try root.sharing?.apply(to: file, mode: mode)
     return writer
   }
@@ -76,15 +85,24 @@ package struct LocalStore: Store {
   }
 
   package func remove(_ key: String) throws {
+    try removeFile(key)?.synchronizeDirectory()
+  }
+
+  package func removeBriefly(_ keys: [String]) throws {
+    for key in keys { _ = try removeFile(key) }
+  }
+
+  /// - Returns: the directory that it was in; `nil` where nothing was there.
+  private func removeFile(_ key: String) throws -> OpenFile? {
     let path = try resolve(key)
-    guard let folder = try root.folder(path.parent ?? .root) else { return }
+    guard let folder = try root.folder(path.parent ?? .root) else { return nil }
     do throws(SystemError) {
       try files.removeFile(Path(bytes: Array(path.lastComponent)), in: folder)
     } catch {
-      if error.isNotFound { return }
+      if error.isNotFound { return nil }
       throw refusal(path, error)
     }
-    try folder.synchronizeDirectory()
+    return folder
   }
 
   package func removeAll(below prefix: String) throws {

@@ -22,6 +22,10 @@ package struct RateLimitedStore: Store {
 
   package func create(_ key: String) throws -> any ObjectWriter { try store.create(key) }
 
+  package func createBriefly(_ key: String, _ bytes: [UInt8]) throws { try store.createBriefly(key, bytes) }
+
+  package func removeBriefly(_ keys: [String]) throws { try store.removeBriefly(keys) }
+
   package func settle(below prefix: String) throws { try store.settle(below: prefix) }
 
   package func remove(_ key: String) throws { try store.remove(key) }

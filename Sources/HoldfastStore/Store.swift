@@ -48,7 +48,15 @@ package protocol Store: Sendable {
   /// Removes unfinished objects directly below `prefix`: for whoever holds that exclusively.
   func removeUnfinished(below prefix: String) throws
 
-  /// Keeps others out as long as the result lives.
+  /// Makes a small object that need not outlive a crash of the machine: its maker does not either.
+  /// - Throws: `StoreError.alreadyExists` when the key is taken.
+  func createBriefly(_ key: String, _ bytes: [UInt8]) throws
+
+  /// Removes objects of which it does not matter whether a crash of the machine brings them back.
+  /// - Throws: `StoreError.removalRefused` where this user may add, and not remove.
+  func removeBriefly(_ keys: [String]) throws
+
+  /// Keeps others out as long as the result lives; stands beside a lease, where a store has such locks.
   /// - Parameter wait: whether to wait for another holder; else `nil` is returned.
   func lock(_ name: String, wait: Bool, cancellation: Cancellation) throws -> (any StoreLock)?
 }
@@ -66,6 +74,25 @@ extension Store {
   package func hold(_ name: String, exclusively: Bool, cancellation: Cancellation) -> (any StoreLock)? { nil }
 
   package func removeUnfinished(below prefix: String) {}
+
+  /// What has no cheaper way keeps them like others.
+  package func createBriefly(_ key: String, _ bytes: [UInt8]) throws {
+    let writer = try create(key)
+    try bytes.withUnsafeBytes { try writer.append($0) }
+    try writer.commit()
+  }
+
+  package func removeBriefly(_ keys: [String]) throws {
+    for key in keys { try remove(key) }
+  }
+
+  /// Where a store has no locks, the lease excludes alone.
+  package func lock(_ name: String, wait: Bool, cancellation: Cancellation) throws -> (any StoreLock)? { NoLock() }
+}
+
+/// Keeps nobody out.
+private final class NoLock: StoreLock {
+  var showsThatOthersAreGone: Bool { false }
 }
 
 /// An object on its way. Dropped without `commit`, it never was.
@@ -79,4 +106,11 @@ package protocol ObjectWriter: ByteSink {
 }
 
 /// Held as long as it lives.
-package protocol StoreLock: AnyObject {}
+package protocol StoreLock: AnyObject {
+  /// Whether whoever gets it knows that those who held it before are gone: it ends with its process.
+  var showsThatOthersAreGone: Bool { get }
+}
+
+extension StoreLock {
+  package var showsThatOthersAreGone: Bool { true }
+}

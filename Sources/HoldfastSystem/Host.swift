@@ -1,3 +1,4 @@
+internal import Glibc
 package import HoldfastModel
 
 /// The machine on which a run works: the source of everything that is not a pure computation.
@@ -36,4 +37,16 @@ package struct Host: Sendable {
   package func makeScratchFile() throws -> ScratchFile {
     try ScratchFile(files: files, directories: scratchDirectories, random: random)
   }
+}
+
+extension Host {
+  /// What this machine is called, for people; empty where that cannot be printed.
+  package static var name: String {
+    var bytes = [CChar](repeating: 0, count: 65)
+    guard gethostname(&bytes, bytes.count - 1) == 0 else { return "" }
+    let name = String(decoding: bytes.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    return name.unicodeScalars.allSatisfy(Path.isPrintable) ? name : ""
+  }
+
+  package static var processID: Int32 { getpid() }
 }

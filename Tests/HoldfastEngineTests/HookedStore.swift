@@ -2,7 +2,8 @@ import HoldfastStore
 import HoldfastSystem
 import Synchronization
 
-/// Another store with locks that keep nobody out, as on a file system that has none, and a hand that does something just before an object is committed.
+/// Another store with locks and leases that keep nobody out, as where a lock reaches only one machine and a holder was
+/// stopped at the worst moment, and a hand that does something just before an object is committed.
 final class HookedStore: Store {
   private let store: any Store
   private let hook = Mutex<(@Sendable (String) throws -> Void)?>(nil)
@@ -21,9 +22,13 @@ final class HookedStore: Store {
   }
 
   var location: String { store.location }
-  func names(below prefix: String) throws -> [String] { try store.names(below: prefix) }
+  func names(below prefix: String) throws -> [String] {
+    prefix.hasPrefix(LeaseNumbers.prefix) ? [] : try store.names(below: prefix)
+  }
+
   func open(_ key: String) throws -> any ReadableBytes { try store.open(key) }
   func settle(below prefix: String) throws { try store.settle(below: prefix) }
+  func createBriefly(_ key: String, _ bytes: [UInt8]) {}
   func remove(_ key: String) throws { try store.remove(key) }
   func removeAll(below prefix: String) throws { try store.removeAll(below: prefix) }
 

@@ -170,6 +170,9 @@ package struct Envelope: Hashable, Sendable, Codable {
   package var keyring: KeyringReference?
   /// Set for a merged full. Its times are those of the snapshot that it stands for.
   package var merged: Merge?
+  /// The number of the lease under which it was committed: it grows with each holder (format.md, section 14). `nil`
+  /// where an earlier version wrote it.
+  package var lease: UInt64?
   package var signature: Signature?
 
   package init(
@@ -198,6 +201,7 @@ package struct Envelope: Hashable, Sendable, Codable {
     self.comparison = nil
     self.keyring = keyring
     self.merged = nil
+    self.lease = nil
     self.signature = nil
   }
 
@@ -233,6 +237,7 @@ extension Envelope {
     try container.encodeIfPresent(comparison, forKey: .comparison)
     try container.encodeIfPresent(keyring, forKey: .keyring)
     try container.encodeIfPresent(merged, forKey: .merged)
+    try container.encodeIfPresent(lease, forKey: .lease)
     try container.encode(signature, forKey: .signature)
   }
 
@@ -299,6 +304,7 @@ extension Envelope {
       sequence, parent?.sequence ?? 0, body.length, state.entries, state.files, state.bytes, changes.added,
       changes.changed, changes.removed, changes.pages, changes.pageBytes, changes.readBytes, incomplete,
       comparison?.entries ?? 0, comparison?.bytes ?? 0, comparison?.samples ?? 0, comparison?.denseSamples ?? 0,
+      lease ?? 0,
     ]
   }
 

@@ -89,11 +89,10 @@ package struct Backup {
     let writer = try repository.sealed?.writer()
     let (root, path) = try openSource()
     let name = options.name ?? SourceName(from: path)
-    let lock =
-      try options.isDryRun ? nil : repository.lock(name, waits: options.waitsForLock, progress: progress)
-    defer { withExtendedLifetime(lock) {} }
-    let newest = try repository.newestSnapshot(
-      of: name, removesLeftovers: !options.isDryRun, progress: progress)
+    let lease =
+      try options.isDryRun ? nil : repository.lease(on: name, waits: options.waitsForLock, progress: progress)
+    defer { withExtendedLifetime(lease) {} }
+    let newest = try repository.newestSnapshot(of: name, removingLeftoversUnder: lease, progress: progress)
     if !options.isDryRun {
       try repository.store.settle(below: newest.map { Keys.snapshot(name, $0.sequence) } ?? Keys.source(name))
     }
@@ -124,9 +123,10 @@ package struct Backup {
     let before = base.chain?.tip ?? newest
     envelope.comparison = try repository.comparison(
       of: envelope, with: before?.envelope.state, record.density, onDamage: { progress.warn($0.message) })
-    if !options.isDryRun {
+    if let lease {
+      envelope.lease = lease.number
       let commit = SnapshotCommit(
-        repository: repository, draft: draft, writer: writer, path: path, cache: cache,
+        repository: repository, lease: lease, draft: draft, writer: writer, path: path, cache: cache,
         isCacheInSource: options.command == nil && cache.lies(in: path), progress: progress, tags: options.tags)
       let damage = try commit.run(
         envelope, state: state, parent: base.state, chain: base.kind == .full ? nil : base.chain,

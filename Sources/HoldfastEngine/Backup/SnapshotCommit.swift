@@ -9,6 +9,8 @@ internal import HoldfastSystem
 /// make the snapshot exist, and keep its state for the next run.
 struct SnapshotCommit {
   let repository: Repository
+  /// Under which it is made: nobody else adds to the source.
+  let lease: Lease
   let draft: SnapshotDraft
   let writer: WriterKey?
   /// The path of the source, if this run has seen it.
@@ -43,11 +45,13 @@ struct SnapshotCommit {
     try host.cancellation.check()
     try checkObjects(of: envelope)
     try repository.sealed?.checkIsNewest(in: repository.store)
+    try lease.checkHeld()
     let prepared = try repository.notes.prepareCommit(of: envelope, on: chain, tags: tags)
     for called in prepared.called {
       progress.warn(
         "snapshot \(called.id.short) was removed meanwhile; it is called back, because this one builds on it")
     }
+    try lease.checkHeld()
     try repository.store.put(manifest, at: Keys.manifest(envelope.source.name, envelope.sequence))
     // The snapshot exists from here on. Without the cache, the next run is only slower.
     repository.memory?.remember(result.tip, path: path)

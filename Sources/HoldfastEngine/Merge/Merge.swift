@@ -52,11 +52,10 @@ package struct Merge {
     let begun = host.clock.uptime()
     let writer = try repository.sealed?.writer()
     let name = try choose { progress.warn($0.message) }.sourceName
-    let lock =
-      try options.isDryRun ? nil : repository.lock(name, waits: options.waitsForLock, progress: progress)
-    defer { withExtendedLifetime(lock) {} }
-    let newest = try repository.newestSnapshot(
-      of: name, removesLeftovers: !options.isDryRun, progress: progress)
+    let lease =
+      try options.isDryRun ? nil : repository.lease(on: name, waits: options.waitsForLock, progress: progress)
+    defer { withExtendedLifetime(lease) {} }
+    let newest = try repository.newestSnapshot(of: name, removingLeftoversUnder: lease, progress: progress)
     if !options.isDryRun, let newest { try repository.store.settle(below: Keys.snapshot(name, newest.sequence)) }
 
     // Chosen again under the lock: the latest snapshot may be another one by now.
@@ -73,9 +72,9 @@ package struct Merge {
     let readers = ArchiveReaders(chain, in: repository)
     let plan = try MergePlan(extents, readers: readers, cancellation: host.cancellation)
     var envelope: Envelope?
-    if !options.isDryRun {
+    if let lease {
       progress.begin(phase: "merging", totalBytes: plan.readBytes)
-      envelope = try execute(plan, chain, state, extents, readers, newest: newest, writer: writer)
+      envelope = try execute(plan, chain, state, extents, readers, newest: newest, writer: writer, lease)
     }
     return Report(
       chain: chain, envelope: envelope, plan: plan, seconds: host.clock.uptime() - begun,
@@ -108,7 +107,7 @@ package struct Merge {
 
   private func execute(
     _ plan: MergePlan, _ chain: Chain, _ state: StateFile, _ extents: StoredExtents, _ readers: ArchiveReaders,
-    newest: Snapshot?, writer: WriterKey?
+    newest: Snapshot?, writer: WriterKey?, _ lease: Lease
   ) throws -> Envelope {
     let original = chain.tip
     let draft = try SnapshotDraft(
@@ -127,13 +126,14 @@ package struct Merge {
     try moved.finish()
     try MergedBody(body: draft.body, cancellation: host.cancellation, lost: mismatch).write(state, at: moved)
     let archives = try draft.archives.finish()
-    let envelope = envelope(
+    var envelope = envelope(
       of: chain, draft, archives: archives, body: try draft.body.finish(), state: state.summary, plan)
+    envelope.lease = lease.number
 
     // No snapshot builds on the merge of an older one, and the cache of the newest is still needed.
     let isNewest = newest.map { $0.standsFor <= original.standsFor } ?? true
     let commit = SnapshotCommit(
-      repository: repository, draft: draft, writer: writer, path: nil, cache: isNewest ? cache : nil,
+      repository: repository, lease: lease, draft: draft, writer: writer, path: nil, cache: isNewest ? cache : nil,
       isCacheInSource: try repository.sourcePath(of: original).map { cache.lies(in: Path($0)) } ?? false,
       progress: progress)
     try commit.run(envelope, state: state.summary, parent: nil, chain: nil, mismatch: mismatch)

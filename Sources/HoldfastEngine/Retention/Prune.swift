@@ -103,30 +103,32 @@ package struct Prune {
       let waited = wait(survey.waitingItems(notes), name, &report)
       let going = survey.collectable(notes) { isGraceOver($0, waited) }
       let end = Collection(survey: survey, notes: notes, going: going)
-      return try withLogs(self.report(end, since: survey, waited))
+      return try withLogs(self.report(end, since: survey, waited), under: nil)
     }
-    let lock = try repository.store.lock(name.text, wait: options.waitsForLock, cancellation: host.cancellation)
-    defer { withExtendedLifetime(lock) {} }
-    guard lock != nil else {
+    let lease = try Lease.take(name.text, in: repository.store, host: host, waits: options.waitsForLock)
+    defer { withExtendedLifetime(lease) {} }
+    guard let lease else {
       let refusal = Refusal(
         message: "another run works on \(name): nothing of it was removed", hint: "Wait for it, or say --wait.",
         exitStatus: .locked)
       return SourceReport(name: name, refusal: refusal)
     }
-    return try removeAndCollect(name, &report)
+    return try removeAndCollect(name, under: lease, &report)
   }
 
-  /// Under the lock of the source.
-  private func removeAndCollect(_ name: SourceName, _ report: inout Report) throws -> SourceReport {
+  private func removeAndCollect(
+    _ name: SourceName, under lease: Lease, _ report: inout Report
+  ) throws -> SourceReport {
     var latest: PruneSurvey?
     let notes = try repository.notes.change(name) { notes, reading in
+      try lease.checkHeld()
       let survey = try survey(name, reading)
       latest = survey
       return survey.refusal == nil && survey.removeByPlan(in: &notes, now: host.clock.now())
     }
     guard let survey = latest, survey.refusal == nil else { return SourceReport(name: name, refusal: latest?.refusal) }
     let waited = wait(survey.waitingItems(notes), name, &report)
-    let end = try collect(Collection(survey: survey, notes: notes), waited)
+    let end = try collect(Collection(survey: survey, notes: notes), waited, under: lease)
     // What cannot be read any more, since the first look, is no leftover.
     if let refusal = end.survey.refusal { return SourceReport(name: name, refusal: refusal) }
     let left = end.survey.sharedKeys(butOf: Set(end.going.map(\.id)))
@@ -136,13 +138,15 @@ package struct Prune {
       guard try !repository.store.children(of: Keys.snapshot(name, sequence)).contains(Keys.manifestName) else {
         continue
       }
+      try lease.checkHeld()
       try repository.removeObjects(of: name, sequence, butThose: left)
     }
     for snapshot in end.going.reversed() {
       try host.cancellation.check()
+      try lease.checkHeld()
       try repository.removeObjects(of: name, snapshot.sequence, butThose: left)
     }
-    return try withLogs(self.report(end, since: survey, waited))
+    return try withLogs(self.report(end, since: survey, waited), under: lease)
   }
 
   /// What is beyond recall, and by which notes.
@@ -152,11 +156,14 @@ package struct Prune {
     var going: [Snapshot] = []
   }
 
-  private func collect(_ found: Collection, _ waited: [WaitingRecord.Item: Double]) throws -> Collection {
+  private func collect(
+    _ found: Collection, _ waited: [WaitingRecord.Item: Double], under lease: Lease
+  ) throws -> Collection {
     var end = found
     guard !found.survey.collectable(found.notes, isGraceOver: { isGraceOver($0, waited) }).isEmpty else { return end }
     end.notes = try repository.notes.change(found.survey.name) { notes, reading in
-      // Somebody without this lock may have called one back since, or have begun to build on it.
+      try lease.checkHeld()
+      // Somebody without this lease may have called one back since, or have begun to build on it.
       end.survey = try survey(found.survey.name, reading)
       end.going = end.survey.refusal == nil ? end.survey.collectable(notes) { isGraceOver($0, waited) } : []
       end.survey.collect(end.going, in: &notes)
@@ -180,10 +187,11 @@ package struct Prune {
   }
 
   /// Removes what no snapshot that is left can use of archived logs.
-  private func withLogs(_ report: SourceReport) throws -> SourceReport {
+  /// - Parameter lease: on the source; `nil` for a dry run.
+  private func withLogs(_ report: SourceReport, under lease: Lease?) throws -> SourceReport {
     var report = report
     report.logs = try WALPrune(
-      repository: repository, source: report.name, snapshots: report.left, isDryRun: options.isDryRun
+      repository: repository, source: report.name, snapshots: report.left, lease: lease
     ).run()
     return report
   }

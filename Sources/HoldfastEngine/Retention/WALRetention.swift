@@ -53,18 +53,19 @@ extension Prune {
 /// Removes archived WAL files according to `WALRetention`, and leftovers of killed pushes; timeline histories stay. All
 /// WAL of a former cluster, which was made anew under the same name, is removed when no snapshot of it is left and a
 /// snapshot of another cluster is newer than all of it. Damaged copies are removed when another copy is sound. Runs
-/// under the lock of the source, which pushes do not hold.
+/// under the lease of the source, which pushes do not hold.
 struct WALPrune {
   let repository: Repository
   let source: SourceName
   /// The remaining snapshots.
   let snapshots: [Snapshot]
-  let isDryRun: Bool
+  /// Under which it is removed; `nil` for a dry run.
+  let lease: Lease?
 
   func run() throws -> [Prune.LogReport] {
     let archive = WALArchive(repository, of: source)
     return try archive.systems().compactMap { system in
-      if !isDryRun { try WALLeftovers(archive).collect(of: system) }
+      if lease != nil { try WALLeftovers(archive).collect(of: system) }
       let retention = WALRetention(snapshots, of: system)
       let inventory = try WALInventory(archive, system)
       var report = Prune.LogReport(source: source, system: system)
@@ -146,7 +147,8 @@ struct WALPrune {
   ) throws {
     let manifest = try manifest(of: file, copy, archive, system)
     report.bytes = report.bytes.saturatingAdding(manifest?.object.length ?? 0)
-    guard !isDryRun else { return }
+    guard let lease else { return }
+    try lease.checkHeld()
     try repository.store.remove(Keys.walManifest(source, system, file, copy: copy))
     if let manifest { try repository.store.remove(manifest.objectKey) }
   }

@@ -67,7 +67,7 @@ struct VerifyRest {
   private static let foreign = "it is no part of a repository"
 
   private mutating func lookAround() throws {
-    let known = [Keys.descriptor, Keys.sources, Keys.keyring, Keys.wal, Keys.journals, "locks/"]
+    let known = [Keys.descriptor, Keys.sources, Keys.keyring, Keys.wal, Keys.journals, LeaseNumbers.prefix, "locks/"]
     note(try store.children(of: "").filter { !known.contains($0) }, below: "", Self.foreign)
     for prefix in [Keys.sources, Keys.wal, Keys.journals] {
       try look(prefix == Keys.journals ? .repairable : .dataLoss) { rest in
@@ -75,6 +75,19 @@ struct VerifyRest {
           try rest.store.children(of: prefix).filter { !$0.hasSuffix("/") || SourceName(String($0.dropLast())) == nil },
           below: prefix, Self.foreign)
       }
+    }
+    try lookAtLeases()
+  }
+
+  /// They keep runs apart while these go on, and hold nothing that anybody needs later.
+  private mutating func lookAtLeases() throws {
+    for name in try store.names(below: LeaseNumbers.prefix) {
+      guard name.hasSuffix("/"), SourceName(String(name.dropLast())) != nil else {
+        note([name], below: LeaseNumbers.prefix, Self.foreign)
+        continue
+      }
+      let prefix = LeaseNumbers.prefix + name
+      note(try store.names(below: prefix).filter { LeaseNumbers.number($0) == nil }, below: prefix, Self.foreign)
     }
   }
 

@@ -5,12 +5,12 @@ internal import HoldfastSystem
 
 /// What a run that adds a snapshot to a source needs to know of the earlier ones.
 extension Repository {
-  /// Keeps other runs off a source as long as the result exists.
-  package func lock(_ name: SourceName, waits: Bool, progress: any ProgressObserver) throws -> any StoreLock {
-    if let lock = try store.lock(name.text, wait: false, cancellation: host.cancellation) { return lock }
+  /// Keeps other runs off a source as long as the result lives.
+  package func lease(on name: SourceName, waits: Bool, progress: any ProgressObserver) throws -> Lease {
+    if let lease = try Lease.take(name.text, in: store, host: host, waits: false) { return lease }
     if waits {
       progress.note("another run is backing up \(name); waiting for it")
-      if let lock = try store.lock(name.text, wait: true, cancellation: host.cancellation) { return lock }
+      if let lease = try Lease.take(name.text, in: store, host: host, waits: true) { return lease }
     }
     throw EngineError(
       "another run is backing up \(name)", hint: "Wait for it, or say --wait.", exitStatus: .locked)
@@ -18,11 +18,11 @@ extension Repository {
 
   /// The newest committed snapshot with a readable envelope, by what snapshots stand for. A damaged envelope gives a
   /// warning, and is skipped.
-  /// - Parameter removesLeftovers: whether to remove what killed runs left; only under the lock.
+  /// - Parameter lease: leftovers of killed runs are removed under it; `nil` to leave them.
   package func newestSnapshot(
-    of name: SourceName, removesLeftovers: Bool, progress: any ProgressObserver
+    of name: SourceName, removingLeftoversUnder lease: Lease?, progress: any ProgressObserver
   ) throws -> Snapshot? {
-    let found = try newestReadable(of: name, removesLeftovers: removesLeftovers, progress: progress)
+    let found = try newestReadable(of: name, removingLeftoversUnder: lease, progress: progress)
     guard let head = memory?.head(of: name) else { return found.newest }
     if found.last.map({ $0.sequence < head.sequence }) ?? true {
       progress.warn(
@@ -39,7 +39,7 @@ extension Repository {
   /// - Returns: the newest by what snapshots stand for, and the one with the highest number. They differ if the last
   ///   action was a merge of an older snapshot.
   private func newestReadable(
-    of name: SourceName, removesLeftovers: Bool, progress: any ProgressObserver
+    of name: SourceName, removingLeftoversUnder lease: Lease?, progress: any ProgressObserver
   ) throws -> (newest: Snapshot?, last: Snapshot?) {
     var newest: Snapshot?
     var last: Snapshot?
@@ -50,7 +50,8 @@ extension Repository {
         if let snapshot = try snapshotIfCommitted(name, sequence) {
           last = last ?? snapshot
           if newest.map({ Snapshot.isOlder($0, snapshot) }) ?? true { newest = snapshot }
-        } else if removesLeftovers, last == nil {
+        } else if let lease, last == nil {
+          try lease.checkHeld()
           try removeLeftover(of: name, sequence, progress)
         }
       } catch let damage as DamageError {

@@ -6,7 +6,7 @@ package enum Pause {
   package static func briefly() { usleep(50_000) }
 
   /// The wait before something is tried again; at most 60 s.
-  static func seconds(_ seconds: Double) { usleep(UInt32(max(0, min(seconds, 60)) * 1_000_000)) }
+  package static func seconds(_ seconds: Double) { usleep(UInt32(max(0, min(seconds, 60)) * 1_000_000)) }
 
   /// 1 ms, for a lock that others hold for milliseconds.
   package static func forALock() { usleep(1000) }

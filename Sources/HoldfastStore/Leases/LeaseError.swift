@@ -1,0 +1,37 @@
+package import HoldfastModel
+
+/// A run may not commit any more, because it cannot show that nobody else does.
+package enum LeaseError: OperatorError, Equatable {
+  /// Another run has taken the next number.
+  case taken(name: String, location: String)
+  /// - Parameter reason: why the next number could not be had in time.
+  case notRenewed(name: String, location: String, reason: String)
+  /// The highest number there is bears something.
+  case noNumberLeft(name: String, location: String)
+
+  package var message: String {
+    switch self {
+    case .taken(let name, let location):
+      "another run has taken over \(name) in \(location), because this one was out of reach for too long; nothing was committed"
+    case .notRenewed(let name, let location, let reason):
+      "the lease on \(name) in \(location) could not be renewed in time, so nothing was committed: \(reason)"
+    case .noNumberLeft(let name, let location): "no number is left for a lease on \(name) in \(location)"
+    }
+  }
+
+  package var hint: String? {
+    switch self {
+    case .taken, .notRenewed: "Run the same command again."
+    case .noNumberLeft(let name, _): "Look at \(LeaseNumbers.prefix)\(name)/ there, and remove what is no lease."
+    }
+  }
+
+  package var exitStatus: ExitStatus { .failed }
+
+  package var scope: ErrorScope {
+    switch self {
+    case .taken, .notRenewed: .transient
+    case .noNumberLeft: .machine
+    }
+  }
+}

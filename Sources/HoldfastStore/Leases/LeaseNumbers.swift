@@ -1,0 +1,52 @@
+internal import HoldfastModel
+internal import HoldfastSystem
+
+/// The numbers of one lease, as objects of a store: `leases/NAME/NUMBER`.
+package struct LeaseNumbers: Sendable {
+  package static let prefix = "leases/"
+  /// What ten digits can say.
+  package static let numberMax: UInt64 = 9_999_999_999
+  private static let digitCount = 10
+
+  let store: any Store
+  let name: String
+
+  package init(store: any Store, name: String) { (self.store, self.name) = (store, name) }
+
+  private var folder: String { Self.prefix + name + "/" }
+
+  private func key(_ number: UInt64) -> String {
+    let digits = String(number)
+    return folder + String(repeating: "0", count: max(0, Self.digitCount - digits.count)) + digits
+  }
+
+  /// The number that a name spells; `nil` for anything else.
+  package static func number(_ text: some StringProtocol) -> UInt64? {
+    guard text.utf8.count == digitCount, text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) })
+    else { return nil }
+    return UInt64(text).flatMap { $0 >= 1 ? $0 : nil }
+  }
+
+  /// Those that are there, in ascending order.
+  package func all() throws -> [UInt64] { try store.names(below: folder).compactMap { Self.number($0) }.sorted() }
+
+  package func create(_ number: UInt64, _ bytes: [UInt8]) throws { try store.createBriefly(key(number), bytes) }
+
+  /// `nil` where nothing has the number.
+  package func bytes(of number: UInt64) throws -> [UInt8]? {
+    do {
+      let object = try store.open(key(number))
+      var bytes = [UInt8](repeating: 0, count: Int(min(object.length, UInt64(LeaseRecord.bytesMax))))
+      try bytes.withUnsafeMutableBytes { try object.read(into: $0, at: 0) }
+      return bytes
+    } catch StoreError.notFound {
+      return nil
+    }
+  }
+
+  /// Removes what nobody looks at any more; where nothing may be removed, it stays.
+  func remove(_ numbers: some Sequence<UInt64>) {
+    let keys = numbers.map { key($0) }
+    if !keys.isEmpty { try? store.removeBriefly(keys) }
+  }
+}

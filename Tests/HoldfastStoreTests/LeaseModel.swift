@@ -1,0 +1,206 @@
+/// The protocol of leases as a small machine: a few processes, a store with create-if-absent, messages that arrive
+/// late, answers that are lost, clocks that run at
+/// different rates, and processes that may sleep between any two steps. `explore` goes through every order of steps.
+struct LeaseModel {
+  /// What the protocol rests on. A test takes one out, and sees that it was needed.
+  enum Rule: CaseIterable {
+    /// A holder trusts its lease for three quarters of the duration, a waiter waits for all of it: so the rates of
+    /// their clocks may differ.
+    case holdersStopEarly
+    /// A holder counts from before it asked for the number, not from when it was told.
+    case countsFromTheRequest
+    /// Whoever has created a number looks whether there is a higher one: its number may have been used and removed.
+    case looksAfterCreating
+    /// A number that is there already is one's own only where its holder says so.
+    case readsWhatIsThere
+    /// A snapshot's number is taken once.
+    case commitsOnce
+  }
+
+  /// In ticks of a clock that runs at rate 1.
+  private static let duration = 12
+  private static let rates = [3, 4]
+
+  let rules: Set<Rule>
+  /// How far each clock goes in one step of time: 3 or 4 ticks.
+  let rates: [Int]
+  let timeMax: Int
+  let numberMax: Int
+
+  init(without rule: Rule? = nil, rates: [Int], timeMax: Int = 8, numberMax: Int = 5) {
+    rules = Set(Rule.allCases).subtracting(rule.map { [$0] } ?? [])
+    (self.rates, self.timeMax, self.numberMax) = (rates, timeMax, numberMax)
+  }
+
+  enum Phase: Hashable {
+    case watching
+    /// A number was asked for, at this time of one's own clock, and the store has not heard of it.
+    case asking(number: Int, since: Int)
+    /// The store has answered: whether the number was free.
+    case answered(number: Int, since: Int, isMine: Bool)
+    /// The answer was lost, so the same is asked for again.
+    case unsure(number: Int, since: Int)
+    /// It is one's own, and it remains to be seen whether it is the highest.
+    case confirming(number: Int, until: Int)
+    case holding
+    case lost
+  }
+
+  struct Process: Hashable {
+    var phase = Phase.watching
+    /// The highest number that was seen, and since when.
+    var seen = 0
+    var seenSince = 0
+    /// What is held: trusted while one's own clock is before `until`.
+    var number: Int?
+    var until = 0
+    /// The snapshot that it is to commit; `nil` when it was not chosen yet.
+    var snapshot: Int?
+    /// A commit is on its way, under this number of the lease.
+    var committing: Int?
+  }
+
+  struct State: Hashable {
+    var time = 0
+    var processes: [Process]
+    /// Who has created each number, from 1; -1 where none has, and where it was removed.
+    var leases: [Int8]
+    var highest: Int { (leases.lastIndex { $0 >= 0 } ?? -1) + 1 }
+    /// Under which number of the lease each snapshot was committed, and whether a commit replaced another.
+    var commits: [Int] = []
+    var hasReplaced = false
+  }
+
+  private func clock(_ process: Int, _ state: State) -> Int { state.time * rates[process] }
+
+  private func isTrusted(_ process: Int, _ state: State) -> Bool {
+    state.processes[process].number != nil && clock(process, state) < state.processes[process].until
+  }
+
+  /// What is wrong with a state; `nil` where nothing is.
+  func fault(of state: State) -> String? {
+    let trusted = state.processes.indices.filter { isTrusted($0, state) }
+    if trusted.count > 1 { return "processes \(trusted) hold it at the same time" }
+    if state.hasReplaced { return "a snapshot was replaced" }
+    if zip(state.commits, state.commits.dropFirst()).contains(where: { $0 > $1 }) {
+      return "a holder that was fenced off has committed behind its successor: \(state.commits)"
+    }
+    return nil
+  }
+
+  // MARK: Steps
+
+  func next(_ state: State) -> [State] {
+    var found: [State] = []
+    if state.time < timeMax {
+      var later = state
+      later.time += 1
+      found.append(later)
+    }
+    for process in state.processes.indices { found += steps(of: process, state) }
+    return found
+  }
+
+  private func steps(of index: Int, _ state: State) -> [State] {
+    let process = state.processes[index]
+    var found: [State] = []
+    func add(_ change: (inout State, inout Process) -> Void) {
+      var (next, own) = (state, process)
+      change(&next, &own)
+      next.processes[index] = own
+      found.append(next)
+    }
+    let now = clock(index, state)
+    let highest = state.highest
+    switch process.phase {
+    case .watching:
+      if highest != process.seen || process.seenSince < 0 {
+        add { ($1.seen, $1.seenSince) = (highest, now) }
+      }
+      let isFree = highest == 0 || (highest == process.seen && now - process.seenSince >= Self.duration)
+      if isFree, highest < numberMax { add { $1.phase = .asking(number: highest + 1, since: now) } }
+    case .asking(let number, let since):
+      add { $1.phase = .answered(number: number, since: since, isMine: create(number, index, &$0)) }
+    case .answered(let number, let since, let isMine):
+      add { answer(number, since, isMine, index, &$1, now) }
+      add { $1.phase = .unsure(number: number, since: since) }
+    case .unsure(let number, let since):
+      let holder = state.leases[number - 1]
+      if holder >= 0 {
+        let own = Int(holder) == index || !rules.contains(.readsWhatIsThere)
+        add { answer(number, since, own, index, &$1, now) }
+      } else {
+        add { $1.phase = .answered(number: number, since: since, isMine: create(number, index, &$0)) }
+      }
+    case .confirming(let number, let until):
+      add { state, own in
+        guard highest <= number || !rules.contains(.looksAfterCreating) else { return lose(&own) }
+        (own.phase, own.number, own.until) = (.holding, number, until)
+        // The last two stay.
+        for old in 1...number where old <= number - 2 { state.leases[old - 1] = -1 }
+      }
+    case .holding:
+      if let number = process.number, number < numberMax {
+        add { $1.phase = .asking(number: number + 1, since: now) }
+      }
+      if process.snapshot == nil { add { $1.snapshot = $0.commits.count } }
+      if process.snapshot != nil, process.committing == nil, isTrusted(index, state) {
+        add { $1.committing = $1.number }
+      }
+    case .lost: break
+    }
+    if let number = process.committing, let snapshot = process.snapshot {
+      add { state, own in
+        own.committing = nil
+        own.phase = .lost
+        own.number = nil
+        if snapshot == state.commits.count {
+          state.commits.append(number)
+        } else if !rules.contains(.commitsOnce) {
+          state.commits[snapshot] = number
+          state.hasReplaced = true
+        }
+      }
+    }
+    return found
+  }
+
+  /// - Returns: whether the number was free.
+  private func create(_ number: Int, _ process: Int, _ state: inout State) -> Bool {
+    guard state.leases[number - 1] < 0 else { return false }
+    state.leases[number - 1] = Int8(process)
+    return true
+  }
+
+  private func answer(
+    _ number: Int, _ since: Int, _ isMine: Bool, _ index: Int, _ own: inout Process, _ now: Int
+  ) {
+    guard isMine else {
+      if own.number != nil { return lose(&own) }
+      own.phase = .watching
+      return
+    }
+    let begin = rules.contains(.countsFromTheRequest) ? since : now
+    let trusted = rules.contains(.holdersStopEarly) ? Self.duration * 3 / 4 : Self.duration
+    own.phase = .confirming(number: number, until: begin + trusted)
+  }
+
+  private func lose(_ own: inout Process) { (own.phase, own.number) = (.lost, nil) }
+
+  // MARK: All orders
+
+  /// - Returns: how many states there are, and the first fault with the way that leads to it.
+  func explore() -> (count: Int, fault: String?) {
+    let leases = [Int8](repeating: -1, count: numberMax)
+    let first = State(processes: rates.map { _ in Process() }, leases: leases)
+    var known: Set<State> = [first]
+    var open = [first]
+    while let state = open.popLast() {
+      for next in next(state) where known.insert(next).inserted {
+        if let fault = fault(of: next) { return (known.count, fault) }
+        open.append(next)
+      }
+    }
+    return (known.count, nil)
+  }
+}
