@@ -4,6 +4,7 @@ import HoldfastCodec
 import HoldfastConfiguration
 import HoldfastEngine
 import HoldfastModel
+import HoldfastOperations
 import HoldfastSystem
 import HoldfastTestSupport
 import Testing
