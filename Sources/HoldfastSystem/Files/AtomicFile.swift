@@ -107,7 +107,12 @@ package final class AtomicFile: ByteSink {
     guard try file.lock(exclusively: true, wait: false),
       let found = try files.statusIfPresent(of: name, in: directory), try found.isSameFile(as: file.status())
     else { throw SystemError("lock", file.fullPath, code: EWOULDBLOCK) }
-    try file.truncate(to: 0)
+    do throws(SystemError) {
+      try file.truncate(to: 0)
+    } catch {
+      try? files.removeFile(name, in: directory)
+      throw error
+    }
     return file
   }
 
