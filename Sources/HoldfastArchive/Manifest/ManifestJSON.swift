@@ -121,8 +121,8 @@ extension SignedManifest {
     guard let signature else { throw DamageError(name, "it is not signed") }
     let field = Array("\"signature\":".utf8)
     let written = field + (try ManifestJSON.line(of: signature)).dropLast()
-    guard let place = line.onlyRange(of: written) else { throw DamageError(name, "its signature is not sound") }
-    let unsigned = line[..<place.lowerBound] + field + Array("null".utf8) + line[place.upperBound...]
+    guard let range = line.onlyRange(of: written) else { throw DamageError(name, "its signature is not sound") }
+    let unsigned = line[..<range.lowerBound] + field + Array("null".utf8) + line[range.upperBound...]
     guard signature.isValid(for: Self.message(Array(unsigned))) else {
       throw DamageError(name, "its signature does not fit what it signs")
     }

@@ -30,11 +30,11 @@ struct ConfigCheckCommand: ParsableCommand {
     commandName: "check", abstract: "Find all mistakes in the configuration.",
     discussion: ExitStatusTable.text)
 
-  @OptionGroup var place: ConfigurationOptions
+  @OptionGroup var files: ConfigurationOptions
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let loader = try MachineContext.ofThisProcess(config: place.config).loader()
+    let loader = try MachineContext.ofThisProcess(config: files.config).loader()
     guard let settings = try loader.load(checksSecrets: true) else {
       throw MissingConfiguration(for: "sources", in: loader.location.usual)
     }
@@ -60,13 +60,13 @@ struct ConfigShowCommand: ParsableCommand {
     commandName: "show", abstract: "Show all values in effect and where they come from; secrets are hidden.",
     discussion: ExitStatusTable.text)
 
-  @OptionGroup var place: ConfigurationOptions
+  @OptionGroup var files: ConfigurationOptions
   @OptionGroup var output: OutputOptions
 
   private static let hidden = "(hidden)"
 
   func run() throws {
-    let settings = try MachineContext.ofThisProcess(config: place.config).neededSettings()
+    let settings = try MachineContext.ofThisProcess(config: files.config).neededSettings()
     if output.json {
       try Console.json(SettingsJSON(files: settings.files.map(\.description), values: settings.shown.map(Self.json)))
       return

@@ -70,9 +70,9 @@ final class FrameMover {
     if job.storesFrame { origin = try store(job) }
     guard let origin else { return }
     for extent in job.extents {
-      var place = origin
-      place.offset += UInt32(job.use.position(of: extent.range.lowerBound))
-      try moved.append(extent, at: place)
+      var location = origin
+      location.offset += UInt32(job.use.position(of: extent.range.lowerBound))
+      try moved.append(extent, at: location)
     }
     progress.advance(bytes: job.storesFrame ? job.storedBytes : 0, files: 0)
   }

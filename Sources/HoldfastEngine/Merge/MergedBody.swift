@@ -21,10 +21,10 @@ struct MergedBody {
       var joined = JoinedExtents(pageSize: UInt64(file.pageSize))
       while var extent = try extents.next() {
         if extent.location != nil {
-          guard let place = try moved.next(), place.ordinal == ordinal,
-            place.check == StoredExtent.check(extent.digests)
+          guard let found = try moved.next(), found.ordinal == ordinal,
+            found.check == StoredExtent.check(extent.digests)
           else { throw lost }
-          extent.location = place.location
+          extent.location = found.location
           ordinal += 1
         }
         if let whole = joined.add(extent) { try body.append(whole) }
@@ -60,10 +60,10 @@ private struct JoinedExtents {
 
   private func follows(_ extent: PageExtent, _ whole: PageExtent) -> Bool {
     guard extent.first == whole.end else { return false }
-    guard let place = extent.location, let start = whole.location else {
+    guard let next = extent.location, let start = whole.location else {
       return extent.location == nil && whole.location == nil
     }
-    return place.archive == start.archive && place.frame == start.frame
-      && UInt64(place.offset) == UInt64(start.offset) + whole.count * pageSize
+    return next.archive == start.archive && next.frame == start.frame
+      && UInt64(next.offset) == UInt64(start.offset) + whole.count * pageSize
   }
 }
