@@ -14,7 +14,7 @@ struct CommandOptions: ParsableArguments {
   @Option(help: ArgumentHelp("The name of the file with --from-command. (default: stdin)", valueName: "name"))
   var fileName: String?
 
-  /// The command, and the file that takes its output; `nil` where there is none.
+  /// The command, and the file that gets its output; `nil` when no command was given.
   var subject: SourceSettings.Subject? {
     fromCommand.map { .command($0, fileName: fileName ?? SourceSettings.usualFileName) }
   }

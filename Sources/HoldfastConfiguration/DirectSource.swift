@@ -1,6 +1,6 @@
 package import HoldfastModel
 
-/// An environment variable whose value cannot be what it stands for.
+/// An environment variable has a value that is not possible.
 package struct VariableError: OperatorError, Equatable {
   package let message: String
   package let hint: String?
@@ -8,8 +8,8 @@ package struct VariableError: OperatorError, Equatable {
   package var scope: ErrorScope { .usage }
 
   /// - Parameters:
-  ///   - text: its value.
-  ///   - examples: values that it may have: `500K, 20M or 1GiB`.
+  ///   - text: the value.
+  ///   - examples: possible values, such as `500K, 20M or 1GiB`.
   package init(_ name: String, is text: String, examples: String) {
     message = "\(name) is \"\(Path(text))\""
     hint = "Set it to something like \(examples), or unset it."
@@ -17,14 +17,14 @@ package struct VariableError: OperatorError, Equatable {
 }
 
 extension SourceSettings {
-  /// A source that no file describes, as `holdfast backup /srv/orders` has it: its settings are what the command line
-  /// and the environment say, and what counts where neither says anything.
+  /// The settings of a source that no file describes, for example for `holdfast backup /srv/orders`: from the command
+  /// line, the environment, and defaults.
   /// - Parameters:
-  ///   - name: the name that somebody chose for it; else that of its directory, and then `isNameChosen` is false.
+  ///   - name: the name that was given, or else that of the directory; then `isNameChosen` is false.
   ///   - repository: the path of its repository.
-  ///   - environment: the value of a variable; `nil` where it is not set.
-  ///   - isCompression: whether a text says how to compress.
-  /// - Throws: `VariableError` where a variable has a value that it cannot have.
+  ///   - environment: returns the value of a variable; `nil` when it is not set.
+  ///   - isCompression: whether a text is a valid value for the compression.
+  /// - Throws: `VariableError` when a variable has a value that is not possible.
   package init(
     _ subject: Subject, name: SourceName, isNameChosen: Bool, repository: String, flags: FlagValues,
     environment: @escaping (String) -> String?, isCompression: @escaping @Sendable (String) -> Bool

@@ -22,7 +22,7 @@ final class LocalObjectWriter: ObjectWriter {
   private let key: String
   private let location: String
   private let files: FileSystem
-  /// Whether it outlives a crash of the machine.
+  /// Whether the object must survive a crash of the machine.
   private let isDurable: Bool
 
   init(

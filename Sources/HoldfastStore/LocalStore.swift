@@ -92,7 +92,7 @@ package struct LocalStore: Store {
     for key in keys { _ = try removeFile(key) }
   }
 
-  /// - Returns: the directory that it was in; `nil` where nothing was there.
+  /// - Returns: the directory of the file; `nil` when it did not exist.
   private func removeFile(_ key: String) throws -> OpenFile? {
     let path = try resolve(key)
     guard let folder = try root.folder(path.parent ?? .root) else { return nil }

@@ -48,16 +48,17 @@ package protocol Store: Sendable {
   /// Removes unfinished objects directly below `prefix`: for whoever holds that exclusively.
   func removeUnfinished(below prefix: String) throws
 
-  /// Makes a small object that need not outlive a crash of the machine: its maker does not either.
+  /// Creates a small object that need not survive a crash of the machine, because its maker does not either.
   /// - Throws: `StoreError.alreadyExists` when the key is taken.
   func createBriefly(_ key: String, _ bytes: [UInt8]) throws
 
-  /// Removes objects of which it does not matter whether a crash of the machine brings them back.
-  /// - Throws: `StoreError.removalRefused` where this user may add, and not remove.
+  /// Removes objects. A crash of the machine may bring them back, which does not matter for these.
+  /// - Throws: `StoreError.removalRefused` when this user may only add.
   func removeBriefly(_ keys: [String]) throws
 
-  /// Keeps others out as long as the result lives; stands beside a lease, where a store has such locks.
-  /// - Parameter wait: whether to wait for another holder; else `nil` is returned.
+  /// Locks a name against other runs as long as the result lives. A lease holds such a lock in addition to its numbers,
+  /// if the store has locks.
+  /// - Parameter wait: whether to wait for another holder; otherwise `nil` is returned.
   func lock(_ name: String, wait: Bool, cancellation: Cancellation) throws -> (any StoreLock)?
 }
 
@@ -75,7 +76,7 @@ extension Store {
 
   package func removeUnfinished(below prefix: String) {}
 
-  /// What has no cheaper way keeps them like others.
+  /// A store without a cheaper way makes them durable.
   package func createBriefly(_ key: String, _ bytes: [UInt8]) throws {
     let writer = try create(key)
     try bytes.withUnsafeBytes { try writer.append($0) }
@@ -86,11 +87,11 @@ extension Store {
     for key in keys { try remove(key) }
   }
 
-  /// Where a store has no locks, the lease excludes alone.
+  /// A store without locks: only the lease excludes others.
   package func lock(_ name: String, wait: Bool, cancellation: Cancellation) throws -> (any StoreLock)? { NoLock() }
 }
 
-/// Keeps nobody out.
+/// Excludes nobody.
 private final class NoLock: StoreLock {
   var showsThatOthersAreGone: Bool { false }
 }
@@ -107,7 +108,7 @@ package protocol ObjectWriter: ByteSink {
 
 /// Held as long as it lives.
 package protocol StoreLock: AnyObject {
-  /// Whether whoever gets it knows that those who held it before are gone: it ends with its process.
+  /// Whether getting the lock shows that all earlier holders are gone, because a lock ends with its process.
   var showsThatOthersAreGone: Bool { get }
 }
 

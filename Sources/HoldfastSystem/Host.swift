@@ -40,7 +40,7 @@ package struct Host: Sendable {
 }
 
 extension Host {
-  /// What this machine is called, for people; empty where that cannot be printed.
+  /// The name of this machine, for people; empty when it cannot be printed.
   package static var name: String {
     var bytes = [CChar](repeating: 0, count: 65)
     guard gethostname(&bytes, bytes.count - 1) == 0 else { return "" }

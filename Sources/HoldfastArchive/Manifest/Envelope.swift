@@ -170,8 +170,8 @@ package struct Envelope: Hashable, Sendable, Codable {
   package var keyring: KeyringReference?
   /// Set for a merged full. Its times are those of the snapshot that it stands for.
   package var merged: Merge?
-  /// The number of the lease under which it was committed: it grows with each holder (format.md, section 14). `nil`
-  /// where an earlier version wrote it.
+  /// The number of the lease under which the snapshot was committed. It grows with each holder (format.md, section 14).
+  /// `nil` in snapshots of earlier versions.
   package var lease: UInt64?
   package var signature: Signature?
 

@@ -106,7 +106,7 @@ package struct BackupCommand: ParsableCommand {
 
   package init() {}
 
-  /// The settings that the command line gives, by the names of keys: they go before those of the environment and of files.
+  /// The settings that were given as flags, by the names of keys. They override the environment and the files.
   package var flags: FlagValues {
     var flags = FlagValues()
     flags.set("repository", location.repository)
@@ -159,7 +159,7 @@ package struct BackupCommand: ParsableCommand {
 
   var kind: SnapshotKind? { full ? .full : differential ? .differential : incremental ? .incremental : nil }
 
-  /// The settings of the directory or the command that the command line names.
+  /// The settings for the directory or the command on the command line.
   private func namedSource(_ machine: MachineContext, repository: Path) throws -> SourceSettings {
     let subject = try command.subject ?? .directory(machine.environment.absolute(source ?? ""))
     return try SourceSettings(
@@ -195,7 +195,7 @@ package struct BackupCommand: ParsableCommand {
 }
 
 extension SourceSettings.Subject {
-  /// The name of a source that nobody has named.
+  /// The default name of a source.
   fileprivate func usualName(_ files: FileSystem) -> SourceName {
     switch self {
     case .directory(let path): SourceName(from: (try? files.resolve(path)) ?? path)

@@ -103,7 +103,7 @@ struct VerifyCommand: ParsableCommand {
     watch.parts = RunRecord.parts(of: report, chosen, share: options.readsData ? options.share : 0)
     if output.json { try Console.json(VerifyJSON(report)) }
     show(report)
-    // What was found stands, noted or not.
+    // The result counts whether or not it could be noted.
     if let unnoted {
       progress.warn("what was found is not noted in the repository: \(describe(unnoted).message)")
     }

@@ -1,10 +1,11 @@
 internal import HoldfastModel
 
-/// One option of a backup: the key with its rule, and the setting that its value makes. The flag of the same name
-/// (`BackupCommand.flags`) gives the same texts as the key in a file.
+/// One option of a backup: its key with the rule for values, and the setting that it makes. The flag of the same name
+/// (`BackupCommand.flags`) takes the same texts as the key in a file.
 struct CaptureOption: Sendable {
   let rule: KeyRule
-  /// Puts the value into the settings. Its texts are known to keep to the rule, unless a flag gave them.
+  /// Puts the value into the settings. Texts from files were checked against the rule before, texts from flags were
+  /// not.
   let set: @Sendable (inout SourceSettings, [String]) -> Void
 
   init(_ rule: KeyRule, _ set: @escaping @Sendable (inout SourceSettings, [String]) -> Void) {
@@ -20,7 +21,7 @@ struct CaptureOption: Sendable {
     }
   }
 
-  /// All of them, in the order in which they are shown.
+  /// All options, in the order in which they are shown.
   static func all(_ compression: TextRule) -> [CaptureOption] {
     [
       CaptureOption(KeyRule("exclude", .list(.glob), use: .directories)) { $0.exclusions = $1 },

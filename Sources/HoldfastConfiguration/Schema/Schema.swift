@@ -10,7 +10,7 @@ struct Schema: Sendable {
   let root: [KeyRule]
   let repository: [KeyRule]
   let source: [KeyRule]
-  /// The keys of a source that say how it is captured; they are among `source` as well.
+  /// The keys that describe how a source is captured. They are contained in `source` too.
   let capture: [CaptureOption]
   let notification: [KeyRule]
 
@@ -69,7 +69,7 @@ struct Schema: Sendable {
       + [KeyRule("within", .text(.duration)), KeyRule("tag", .list(.tag))]
   }
 
-  /// Who is told: a notification has one of these.
+  /// The targets of notifications: a notification has exactly one of these keys.
   static let notificationTargets = [
     KeyRule("ping-url", .text(.address), isSecret: true), KeyRule("ping-url-file", .text(.path)),
     KeyRule("webhook-url", .text(.address), isSecret: true), KeyRule("webhook-url-file", .text(.path)),

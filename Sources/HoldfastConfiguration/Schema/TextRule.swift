@@ -10,7 +10,7 @@ struct TextRule: Sendable {
   let accepts: @Sendable (String) -> Bool
   /// Whether a value may be a secret even if it is wrong.
   let hidesValue: Bool
-  /// Values that it may be, for messages: `500K, 20M or 1GiB`.
+  /// Possible values, for messages: `500K, 20M or 1GiB`.
   let examples: String?
 
   init(

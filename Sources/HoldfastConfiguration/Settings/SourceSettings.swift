@@ -24,11 +24,11 @@ package struct SourceSettings: Hashable, Sendable {
     case command(String, fileName: String)
   }
 
-  /// The file that takes what a command prints, where nobody names it.
+  /// The default name of the file that gets the output of a command.
   package static let usualFileName = "stdin"
 
   package let name: SourceName
-  /// Whether somebody chose the name, or it is that of the directory.
+  /// Whether the name was chosen, or is that of the directory.
   package internal(set) var isNameChosen = true
   package let subject: Subject
   /// The name of a configured repository, or the path of another one.
@@ -44,7 +44,8 @@ package struct SourceSettings: Hashable, Sendable {
   package internal(set) var before: String?
   package internal(set) var after: String?
   package internal(set) var onFailure: String?
-  /// The least time between two snapshots of a kind, where bigger kinds count too; a kind without a time is not taken.
+  /// For each kind of snapshot, the least time after a snapshot of this kind or a bigger one. A kind without a time is
+  /// not taken.
   package internal(set) var schedule: [SnapshotKind: TimeSpan] = [:]
   /// The number of increments after which a chain is merged.
   package internal(set) var mergeAfter: Int?

@@ -6,8 +6,8 @@ internal import HoldfastSystem
 extension Repository {
   private static let verificationsMax = 16
 
-  /// Notes which fulls a verify found sound, and how much of them it read, and which snapshots it found damaged. If nothing
-  /// may be written, verify is complete without it.
+  /// Notes which fulls a verify found sound, how much of them it read, and which snapshots it found damaged. If notes
+  /// may not be written, the verify is complete without them.
   /// - Throws: transient errors only.
   package func notePassed(_ report: Verify.Report, share: Double) throws {
     let percent = Int(saturating: (share * 100).rounded(.down))

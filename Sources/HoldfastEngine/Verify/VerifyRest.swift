@@ -79,7 +79,7 @@ struct VerifyRest {
     try lookAtLeases()
   }
 
-  /// They keep runs apart while these go on, and hold nothing that anybody needs later.
+  /// Leases keep runs apart while these work, and contain nothing that is needed later.
   private mutating func lookAtLeases() throws {
     for name in try store.names(below: LeaseNumbers.prefix) {
       guard name.hasSuffix("/"), SourceName(String(name.dropLast())) != nil else {

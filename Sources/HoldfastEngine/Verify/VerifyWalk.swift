@@ -87,8 +87,8 @@ struct VerifyWalk {
     [newest, full].compactMap { $0 }.first { $0.snapshot.digest == parent.digest }
   }
 
-  /// Whether an error proves damage. A key that does not fit proves it too: an identity at hand opens the snapshot, so
-  /// a part of its chain is sealed to others than the rest, and no backup makes such a chain.
+  /// Whether an error means damage. A key that does not fit is damage too: the identity opens the snapshot, so a part
+  /// of its chain is sealed to other recipients, and no backup makes such a chain.
   static func isDamage(_ error: any OperatorError) -> Bool { error.isDamage || error is KeyError }
 
   /// Replays from the parent's state if it is known, otherwise from the beginning of the chain.

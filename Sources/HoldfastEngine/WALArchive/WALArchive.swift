@@ -84,7 +84,7 @@ package struct WALArchive: Sendable {
   /// Copies of one file are equal, except for unfinished segments: of these, the one that reaches furthest counts.
   private func order(_ copies: [UInt64], _ file: WALFileName, _ system: SystemIdentifier) throws -> [UInt64] {
     guard file.kind == .unfinishedSegment, copies.count > 1 else { return copies }
-    // What is damaged, or sealed to others, comes last.
+    // Copies that are damaged, or sealed to others, come last.
     func end(_ copy: UInt64) throws -> LogSequenceNumber {
       do {
         return try find(file, of: system, copy: copy).flatMap { try facts(of: $0).log?.end } ?? LogSequenceNumber(0)

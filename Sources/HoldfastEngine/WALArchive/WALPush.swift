@@ -108,7 +108,7 @@ package struct WALPush {
         try? repository.store.remove(draft.objectKey)
         return nil
       }
-      // Where no answer came the manifest may be there, and then the object is needed; else the next push collects it.
+      // After a transient error the manifest may exist and need the object. If not, the next push collects the object.
       if !error.isTransient { try? repository.store.remove(draft.objectKey) }
       throw error
     }

@@ -13,9 +13,9 @@ package enum ErrorScope: String, CaseIterable, Sendable {
 }
 
 extension Error {
-  /// Whether it proves that something of the repository is damaged or missing.
+  /// Whether the error shows that something in the repository is damaged or missing.
   package var isDamage: Bool { (self as? any OperatorError)?.scope == .repository }
 
-  /// Whether it says nothing of what is stored, and may be gone when the same is tried again.
+  /// Whether the error says nothing about what is stored, and a retry may succeed.
   package var isTransient: Bool { (self as? any OperatorError)?.scope == .transient }
 }

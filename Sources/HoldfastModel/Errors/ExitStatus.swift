@@ -33,8 +33,8 @@ package enum ExitStatus: Int32, CaseIterable, Sendable {
   }
 }
 
-/// From the mildest to the worst: where several things ended, the worst of them is how the process ends. The numbers say
-/// nothing of this order.
+/// From the mildest to the worst. If several things end, the process ends with the worst of their statuses. This order
+/// is not that of the numbers.
 extension ExitStatus: Comparable {
   private var severity: Int {
     switch self {
@@ -55,6 +55,6 @@ extension ExitStatus: Comparable {
 
   package static func < (left: ExitStatus, right: ExitStatus) -> Bool { left.severity < right.severity }
 
-  /// The status of all: `done` where there are none.
+  /// The worst status; `done` when there is none.
   package static func worst(of statuses: some Sequence<ExitStatus>) -> ExitStatus { statuses.max() ?? .done }
 }

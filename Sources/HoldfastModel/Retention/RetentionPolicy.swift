@@ -88,7 +88,7 @@ package enum RetentionReason: Hashable, Sendable, CustomStringConvertible {
 }
 
 extension RetentionPolicy.Period {
-  /// The rule that keeps one snapshot of each of the last so many: the key below `keep`, and the flag behind `--keep-`.
+  /// The name of the rule for a kind of period: the key below `keep`, and the part of the flag after `--keep-`.
   package var rule: String {
     switch self {
     case .hour: "hourly"

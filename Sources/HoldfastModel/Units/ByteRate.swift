@@ -2,7 +2,7 @@
 /// are powers of 1024.
 package struct ByteRate: Sendable, Hashable, CustomStringConvertible {
   private static let shifts: [Character: UInt64] = ["K": 10, "M": 20, "G": 30]
-  /// What may be written, for messages and help.
+  /// Possible values, for messages and help.
   package static let examples = "500K, 20M or 1GiB"
   package let bytesPerSecond: UInt64
 

@@ -78,7 +78,8 @@ package struct KeyFiles: Sendable {
   package func write(_ secret: SecretBytes, to path: Path) throws {
     let file: AtomicFile
     do throws(SystemError) {
-      // Without a second name, and without leaving an incomplete key behind, or one that nobody was told of.
+      // Under its own name: so the key never has a second name, and neither an incomplete nor an unknown key is left
+      // behind.
       file = try AtomicFile(path, in: nil, as: .own, files: files)
     } catch {
       guard error.isExisting else { throw error }

@@ -35,7 +35,7 @@ package struct ProcessEnvironment: Sendable {
   package func text(_ name: String) -> String? { variable(name).flatMap { $0.isEmpty ? nil : $0 } }
 
   /// The parsed value of a variable; `nil` when it is not set, or empty.
-  /// - Parameter examples: values that it may have, for the message.
+  /// - Parameter examples: possible values, for the message.
   /// - Throws: `VariableError` when it has another value.
   package func parsed<Value>(
     _ name: String, _ examples: String, _ parse: (String) -> Value?

@@ -5,14 +5,14 @@ package import HoldfastModel
 internal import HoldfastSystem
 
 extension Backup.Options {
-  /// The options of a backup, from the settings of its source: the one place where those become these, whether a file or
-  /// the command line has said them.
+  /// The options of a backup from the settings of its source, whether those come from a file or the command line. No
+  /// other code makes them.
   /// - Parameters:
-  ///   - repositoryDirectory: where the repository lies, if on this machine.
-  ///   - serverInEnvironment: how libpq's own variables reach a PostgreSQL server (an empty connection string), for a
-  ///     source that has no connection string; `nil` where they are not set.
-  ///   - kind: what is asked for; `nil`: an incremental where a sound parent exists, else a full.
-  ///   - isDryRun: whether everything is done but storing.
+  ///   - repositoryDirectory: the directory of the repository, if it is on this machine.
+  ///   - serverInEnvironment: how libpq's variables reach a PostgreSQL server (an empty connection string), for a
+  ///     source without a connection string; `nil` when they are not set.
+  ///   - kind: the kind that was asked for; `nil` for an incremental if there is a sound parent, otherwise a full.
+  ///   - isDryRun: whether nothing is stored.
   ///   - waitsForLock: whether to wait for another run on the same source.
   package init(
     _ settings: SourceSettings, repositoryDirectory: Path?, serverInEnvironment: String?, kind: SnapshotKind? = nil,

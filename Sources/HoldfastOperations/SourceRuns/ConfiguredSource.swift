@@ -6,14 +6,15 @@ package import HoldfastModel
 package import HoldfastRepository
 internal import HoldfastSystem
 
-/// A source with its settings and its open repository. A configuration describes it, or the command line alone.
+/// A source with its settings and its open repository. The settings come from a configuration, or from the command line
+/// alone.
 package struct ConfiguredSource {
   package let settings: SourceSettings
   let repository: Repository
   let cache: StateCache
   private let context: RepositoryContext
 
-  /// - Parameter context: where its repository is, on a machine that reads no faster than the settings allow.
+  /// - Parameter context: gives the repository, on a machine whose rate of reading the settings limit.
   package init(_ settings: SourceSettings, in repository: Repository, at context: RepositoryContext) throws {
     self.settings = settings
     self.repository = repository
@@ -37,7 +38,8 @@ package struct ConfiguredSource {
     watch.parts = [RunRecord.Part(settings.name)]
   }
 
-  /// - Parameter kind: what is asked for; `nil`: an incremental where a sound parent exists, else a full.
+  /// - Parameter kind: the kind that was asked for; `nil` for an incremental if there is a sound parent, otherwise a
+  ///   full.
   package func backupOptions(
     kind: SnapshotKind?, isDryRun: Bool = false, waitsForLock: Bool = false
   ) -> Backup.Options {

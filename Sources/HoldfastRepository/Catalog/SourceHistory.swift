@@ -5,7 +5,7 @@ internal import HoldfastSystem
 
 /// What a run that adds a snapshot to a source needs to know of the earlier ones.
 extension Repository {
-  /// Keeps other runs off a source as long as the result lives.
+  /// Keeps other runs from a source as long as the result lives.
   package func lease(on name: SourceName, waits: Bool, progress: any ProgressObserver) throws -> Lease {
     if let lease = try Lease.take(name.text, in: store, host: host, waits: false) { return lease }
     if waits {
@@ -16,9 +16,9 @@ extension Repository {
       "another run is backing up \(name)", hint: "Wait for it, or say --wait.", exitStatus: .locked)
   }
 
-  /// The newest committed snapshot with a readable envelope, by what snapshots stand for. A damaged envelope gives a
-  /// warning, and is skipped.
-  /// - Parameter lease: leftovers of killed runs are removed under it; `nil` to leave them.
+  /// The newest committed snapshot with a readable envelope, in the order of the snapshots for which merged ones stand.
+  /// A damaged envelope gives a warning, and is skipped.
+  /// - Parameter lease: the lease under which leftovers of killed runs are removed; `nil` to leave them.
   package func newestSnapshot(
     of name: SourceName, removingLeftoversUnder lease: Lease?, progress: any ProgressObserver
   ) throws -> Snapshot? {

@@ -76,7 +76,7 @@ package struct Journal: Sendable {
 
   // MARK: For whoever takes it as information only
 
-  /// What it tells of a source; nothing where it is damaged or may not be read: others say that.
+  /// The entries of a source; empty when the journal is damaged or may not be read, which others report.
   package func entriesIfReadable(of source: SourceName) throws -> [JournalEntry] {
     do {
       return try read(source).entries
@@ -85,7 +85,7 @@ package struct Journal: Sendable {
     }
   }
 
-  /// The sources that have one; none where that cannot be read.
+  /// The sources that have a journal; empty when that cannot be read.
   package func sourcesIfReadable() throws -> [SourceName] {
     do {
       return try sources()

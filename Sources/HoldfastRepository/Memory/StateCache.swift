@@ -161,8 +161,8 @@ package struct StateCache: Sendable {
     do {
       guard let folder = try folder(repository, source, isMade: true) else { return nil }
       let files = repository.host.files
-      // What a killed run left goes: the lock on the source keeps others away. Nothing is synchronized: the digest tells
-      // whether the file is whole.
+      // Leftovers of killed runs are replaced, because the lock on the source keeps other runs away. No fsync: the
+      // digest shows whether the file is whole.
       let file = try AtomicFile(
         Self.fileName(snapshot), in: folder, as: .alone(Path("unfinished")), durability: .none, files: files)
       let header = Self.magic + snapshot.bytes
@@ -229,7 +229,7 @@ package struct StateCache: Sendable {
       append(hasher.snapshot().bytes)
     }
 
-    /// Gives the state its name, and removes states that nothing builds on any more.
+    /// Gives the state its name, and removes states on which nothing builds any more.
     /// - Parameter full: the full of its chain.
     package func keep(beside full: Identifier) throws {
       if let failure { throw failure }

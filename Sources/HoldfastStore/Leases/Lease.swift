@@ -1,16 +1,14 @@
 internal import HoldfastModel
 package import HoldfastSystem
 
-/// The right to be the only one that adds to something, as long as this lives: on any store that creates an object only
-/// once.
+/// The right to be the only run that adds to something, as long as the object lives. It works on every store that
+/// creates an object only once.
 ///
-/// `leases/NAME/NUMBER`: each number is created once, by its holder, who goes on by creating the next one. Whoever
-/// wants it watches by its own clock for as long as the
-/// newest number says, and where no new one comes takes the next itself. No two clocks are compared. Where the store
-/// has a lock, that excludes at once and ends with its
-/// process; the numbers stand beside it for those who reach the store another way. Nothing that is stored rests on a
-/// lease: numbers of manifests, notes and the keyring
-/// are created once too (docs/decisions/0020-leases.md).
+/// The holder creates numbers, `leases/NAME/NUMBER`, one after the other, each once. Another run that wants the lease
+/// watches by its own clock for as long as the newest number says; if no new number appears, it creates the next one
+/// itself. So no two clocks are compared. If the store has locks, the lease holds one too: it excludes others at once,
+/// and ends with its process. The numbers then exclude those who reach the store in another way. Nothing stored depends
+/// on a lease: the numbers of manifests, notes and the keyring are created once, too (docs/decisions/0020-leases.md).
 package final class Lease {
   private let holder: LeaseHolder
   private let lock: any StoreLock
@@ -28,18 +26,18 @@ package final class Lease {
     withExtendedLifetime(lock) {}
   }
 
-  /// The fencing token: it stands in what is committed under the lease, and grows with each holder.
+  /// The fencing token: it is stored in what is committed under the lease, and grows with each holder.
   package var number: UInt64 { holder.number }
 
-  /// Just before something is committed or removed: makes sure that nobody else may do the same.
-  /// - Throws: `LeaseError`, which is transient, where another holds it by now, or may do so.
+  /// Makes sure that no other run can hold the lease. Called just before something is committed or removed.
+  /// - Throws: `LeaseError`, which is transient, when another run holds the lease, or may hold it.
   package func checkHeld() throws { try holder.checkHeld() }
 
   /// - Parameters:
-  ///   - name: of a source, say.
-  ///   - waits: whether to wait for another holder. One that is gone, and has left no lock to tell, is waited for in
-  ///      any case: as long as its number says.
-  /// - Returns: `nil` where another holds it.
+  ///   - name: the name of what is added to, for example of a source.
+  ///   - waits: whether to wait for another holder. If the holder may be dead and no lock tells, the call waits in any
+  ///     case, for as long as its number says.
+  /// - Returns: `nil` when another run holds it.
   package static func take(
     _ name: String, in store: any Store, host: Host, terms: LeaseTerms = LeaseTerms(), random: Randomness = .system,
     waits: Bool

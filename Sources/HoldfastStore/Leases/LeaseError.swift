@@ -1,12 +1,12 @@
 package import HoldfastModel
 
-/// A run may not commit any more, because it cannot show that nobody else does.
+/// A run may not commit any more, because another run may hold its lease.
 package enum LeaseError: OperatorError, Equatable {
   /// Another run has taken the next number.
   case taken(name: String, location: String)
-  /// - Parameter reason: why the next number could not be had in time.
+  /// - Parameter reason: why the next number could not be created in time.
   case notRenewed(name: String, location: String, reason: String)
-  /// The highest number there is bears something.
+  /// The highest possible number is in use.
   case noNumberLeft(name: String, location: String)
 
   package var message: String {

@@ -2,24 +2,24 @@ internal import HoldfastModel
 package import HoldfastSystem
 internal import Synchronization
 
-/// One holder of a lease, from its first number to its last: asks for the next number in time, and says whether it may
-/// still commit. For several threads.
+/// One holder of a lease, from its first number to its last. It creates the next number in time, and says whether it
+/// may still commit. Several threads may use it.
 ///
-/// It counts from before it asked for a number, and whoever waits from when it saw the number, so nobody else can have
-/// taken the next one while it counts itself as
-/// the holder. Late or not, the next number is created once: who has it was not overtaken.
+/// The holder counts from before it creates a number, a waiting run from when it sees the number. So nobody else can
+/// have taken the next number while the holder trusts its own. Even if it is late: a number is created only once, so a
+/// holder that got it was not overtaken.
 package final class LeaseHolder: Sendable {
   private struct Term {
-    /// 0: none yet.
+    /// 0 before the first.
     var number: UInt64 = 0
-    /// When the number was asked for, by this machine's uptime in seconds.
+    /// When the holder began to create the number, by this machine's uptime in seconds.
     var asked = 0.0
-    /// What was asked for, without an answer, and when that was first.
+    /// A number whose creation got no answer, and when it was first tried.
     var pending: (number: UInt64, since: Double)?
     var isLost = false
   }
 
-  /// So many stay: whoever comes late must find a higher one than its own.
+  /// This many numbers are kept: a run that was stopped for long must find one that is higher than its own.
   private static let keptCount: UInt64 = 2
   private static let attemptsMax = 3
 
@@ -28,7 +28,7 @@ package final class LeaseHolder: Sendable {
   private let clock: Clock
   private let terms: LeaseTerms
   private let term = Mutex(Term())
-  /// Held while a number is asked for.
+  /// Locked while a number is created.
   private let turn = Mutex(())
 
   package init(_ numbers: LeaseNumbers, _ record: LeaseRecord, clock: Clock, terms: LeaseTerms) {
@@ -38,16 +38,16 @@ package final class LeaseHolder: Sendable {
   private var name: String { numbers.name }
   private var location: String { numbers.store.location }
 
-  /// The number that was had last: what is committed bears it.
+  /// The newest number that this holder got. It is stored in what is committed.
   package var number: UInt64 { term.withLock(\.number) }
 
   private var isTrusted: Bool { term.withLock { $0.number > 0 && clock.uptime() < $0.asked + terms.trusted } }
 
   // MARK: Numbers
 
-  /// Asks for a number.
-  /// - Parameter number: behind the highest that there is.
-  /// - Returns: whether it is this holder's, and the highest.
+  /// Tries to create a number.
+  /// - Parameter number: a number after the highest one that exists.
+  /// - Returns: whether this holder created it, and it is the highest.
   package func ask(for number: UInt64) throws -> Bool {
     guard number <= LeaseNumbers.numberMax else { throw LeaseError.noNumberLeft(name: name, location: location) }
     let since = term.withLock { term in
@@ -59,10 +59,10 @@ package final class LeaseHolder: Sendable {
     do {
       try numbers.create(number, bytes)
     } catch StoreError.alreadyExists {
-      // What is asked for again after a lost answer may be there already.
+      // After a lost answer the number may already exist with this content.
       guard try numbers.bytes(of: number) == bytes else { return false }
     }
-    // Whoever was stopped for long may have created a number that others had used and removed.
+    // A run that was stopped for long may create a number that others used and removed.
     let present = try numbers.all()
     guard present.allSatisfy({ $0 <= number }) else { return false }
     term.withLock { ($0.number, $0.asked, $0.pending) = (number, since, nil) }
@@ -70,7 +70,7 @@ package final class LeaseHolder: Sendable {
     return true
   }
 
-  /// Asks for the next number where it is time to.
+  /// Creates the next number if it is time to.
   /// - Returns: `false` when there is nothing to renew any more.
   package func renewInTime() -> Bool {
     let isDue = term.withLock { !$0.isLost && clock.uptime() >= $0.asked + terms.renewal }
@@ -81,7 +81,7 @@ package final class LeaseHolder: Sendable {
 
   private func renew() throws {
     try turn.withLock { _ in
-      // What was asked for long ago, and is told only now, may count no more.
+      // The number may have been created long ago, and not count any more.
       guard !term.withLock(\.isLost) else { return }
       for _ in 0..<Self.attemptsMax {
         let number = term.withLock(\.number)
@@ -93,10 +93,10 @@ package final class LeaseHolder: Sendable {
 
   // MARK: What rests on it
 
-  /// - Throws: `LeaseError` where another has it, or may have it.
+  /// - Throws: `LeaseError` when another run holds the lease, or may hold it.
   package func checkHeld() throws {
     do {
-      // A machine that stood still, its clock with it, sees by the numbers whether it was overtaken.
+      // If the machine was suspended, so was its clock: only the numbers show whether the holder was overtaken.
       if try !isTrusted || isHigherThere() { try renew() }
     } catch let error as any OperatorError where !(error is Interrupted) {
       throw LeaseError.notRenewed(name: name, location: location, reason: error.message)
@@ -114,7 +114,7 @@ package final class LeaseHolder: Sendable {
     }
   }
 
-  /// Lets the next one begin at once.
+  /// Lets the next holder begin at once.
   package func giveBack() {
     turn.withLock { _ in
       let number = term.withLock { $0.isLost ? 0 : $0.number }

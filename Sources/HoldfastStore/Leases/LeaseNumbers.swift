@@ -4,7 +4,7 @@ internal import HoldfastSystem
 /// The numbers of one lease, as objects of a store: `leases/NAME/NUMBER`.
 package struct LeaseNumbers: Sendable {
   package static let prefix = "leases/"
-  /// What ten digits can say.
+  /// The highest number with ten digits.
   package static let numberMax: UInt64 = 9_999_999_999
   private static let digitCount = 10
 
@@ -20,19 +20,19 @@ package struct LeaseNumbers: Sendable {
     return folder + String(repeating: "0", count: max(0, Self.digitCount - digits.count)) + digits
   }
 
-  /// The number that a name spells; `nil` for anything else.
+  /// The number that a name means; `nil` for other names.
   package static func number(_ text: some StringProtocol) -> UInt64? {
     guard text.utf8.count == digitCount, text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) })
     else { return nil }
     return UInt64(text).flatMap { $0 >= 1 ? $0 : nil }
   }
 
-  /// Those that are there, in ascending order.
+  /// The existing numbers, in ascending order.
   package func all() throws -> [UInt64] { try store.names(below: folder).compactMap { Self.number($0) }.sorted() }
 
   package func create(_ number: UInt64, _ bytes: [UInt8]) throws { try store.createBriefly(key(number), bytes) }
 
-  /// `nil` where nothing has the number.
+  /// The content of a number; `nil` when it does not exist.
   package func bytes(of number: UInt64) throws -> [UInt8]? {
     do {
       let object = try store.open(key(number))
@@ -44,7 +44,7 @@ package struct LeaseNumbers: Sendable {
     }
   }
 
-  /// Removes what nobody looks at any more; where nothing may be removed, it stays.
+  /// Removes numbers that nobody needs any more. If nothing may be removed, they stay.
   func remove(_ numbers: some Sequence<UInt64>) {
     let keys = numbers.map { key($0) }
     if !keys.isEmpty { try? store.removeBriefly(keys) }

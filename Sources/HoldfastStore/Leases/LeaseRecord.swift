@@ -1,34 +1,35 @@
 internal import FoundationEssentials
 package import HoldfastModel
 
-/// What the object of a lease's number holds (format.md, section 14).
+/// The content of a lease's number (format.md, section 14).
 package struct LeaseRecord: Hashable, Codable, Sendable {
   static let bytesMax = 4096
-  /// Whoever says more shall not keep others out for ever.
+  /// The longest time that a number can keep others out.
   private static let secondsMax = 3600.0
 
   private(set) var format = 1
-  /// Drawn by each holder, for all its numbers.
+  /// Drawn at random by each holder, for all its numbers.
   let holder: Identifier
-  /// For how long nobody takes the next number who cannot see that the holder is gone; 0: it was given back.
+  /// For so many seconds nobody takes the next number without seeing that the holder is gone; 0 when the lease was
+  /// given back.
   var seconds: Double
-  /// Whether the holder holds the store's lock beside it: then whoever gets that lock sees that the holder is gone.
+  /// Whether the holder holds the store's lock too: then a run that gets the lock knows that the holder is gone.
   let locked: Bool
-  /// For people: what the holder's machine is called, its process, and when it began by its clock.
+  /// For people: the name of the holder's machine, its process, and when it began by its clock.
   let host: String
   let process: Int32
   let time: String
 
   var isGivenBack: Bool { seconds <= 0 }
 
-  /// Its bytes: one line of JSON.
+  /// One line of JSON.
   package func serialized() throws -> [UInt8] {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     return Array(try encoder.encode(self)) + [UInt8(ascii: "\n")]
   }
 
-  /// `nil` for what is no such record, or one of a newer format.
+  /// `nil` when the bytes are no such record, or one of a newer format.
   init?(parsing bytes: [UInt8]) {
     guard let record = try? JSONDecoder().decode(LeaseRecord.self, from: Data(bytes)), record.format == 1,
       (0...Self.secondsMax).contains(record.seconds)

@@ -1,16 +1,16 @@
 package import HoldfastSystem
 
-/// Watches the numbers of a lease that somebody wants.
+/// Watches the numbers of a lease for a run that wants it.
 package struct LeaseWatch {
   package enum Finding: Hashable {
-    /// This number may be asked for.
+    /// This number may be tried.
     case free(UInt64)
-    /// - Parameter isAlive: whether its holder has gone on since it was first seen.
+    /// - Parameter isAlive: whether the holder created a number since it was first seen.
     case held(isAlive: Bool)
   }
 
   private let terms: LeaseTerms
-  /// Whether this one holds the store's lock: then no other that held it is alive.
+  /// Whether this run holds the store's lock: then no other run that held it is alive.
   private let seesWhoIsGone: Bool
   private var seen: (number: UInt64, since: Double, seconds: Double)?
 
@@ -23,15 +23,15 @@ package struct LeaseWatch {
     }
     guard let seconds = try seconds(of: highest, numbers) else { return .free(highest + 1) }
     let isAlive = seen != nil
-    // Counted from now on, when the number has been there for some time already.
+    // Counts from now on, although the number may be older.
     seen = (highest, clock.uptime(), seconds)
     return .held(isAlive: isAlive)
   }
 
-  /// For how long a number keeps others out; `nil` where it keeps nobody out.
+  /// For how many seconds a number keeps others out; `nil` when it does not.
   private func seconds(of number: UInt64, _ numbers: LeaseNumbers) throws -> Double? {
     let record = try numbers.bytes(of: number).flatMap { LeaseRecord(parsing: $0) }
-    // A crash of the machine may leave one without bytes: whoever holds the lock knows that nobody is behind it.
+    // A crash of the machine may leave an empty record. A run with the lock knows that the holder is gone.
     if seesWhoIsGone, record?.locked ?? true { return nil }
     guard let record else { return terms.duration }
     return record.isGivenBack ? nil : record.seconds

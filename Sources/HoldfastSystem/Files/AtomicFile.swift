@@ -1,46 +1,47 @@
 internal import Glibc
 package import HoldfastModel
 
-/// A file that appears whole under its name, or not at all: it is written under another name in the same directory, and
-/// renamed when all of it is there. Whoever reads the name finds what was there before, or what is new.
+/// A file that appears under its name whole or not at all. It is written under another name in the same directory, and
+/// then renamed. So a reader of the name finds either the old content or the new one.
 ///
-/// Everything happens beneath the descriptor of a directory that was opened once, where one is given: a directory that is
-/// exchanged on the way to it changes nothing. No symbolic link under the temporary name is followed. What is not
-/// committed goes with the last reference.
+/// With a directory, everything happens beneath its descriptor, so that replacing a directory on the way changes
+/// nothing. A symbolic link under the temporary name is not followed. A file that was not committed is removed with its
+/// last reference.
 ///
 ///     let file = try AtomicFile("head.json", in: directory, files: files)
 ///     try file.append(bytes)
 ///     try file.commit()
 package final class AtomicFile: ByteSink {
-  /// Under which name the file is written.
+  /// The name under which the file is written.
   package enum Temporary: Sendable {
-    /// This one. What has it is what a killed run left, and is removed: the caller holds a lock that keeps other runs away.
+    /// This name. A file that has it was left by a killed run and is removed: the caller holds a lock that keeps other
+    /// runs away.
     case alone(Path)
-    /// This one, with a lock on the file. What a killed run left is written over; where another run is writing it, the
-    /// file is refused (`SystemError.isHeld`).
+    /// This name, with a lock on the file. A leftover of a killed run is overwritten; if another run is writing the
+    /// file, it is refused (`SystemError.isHeld`).
     case locked(Path)
-    /// One that no other run has: several may write at once, and the last to commit counts.
+    /// A name that no other run uses. Several runs may write at once; the last to commit counts.
     case unique(Randomness)
-    /// Its own: the file must not be there yet, and has no second name at any moment. For secrets, which a killed run
-    /// must not leave where nobody looks for them. Until it is committed, a reader can find a part of it.
+    /// Its own name: the file must not exist yet, and never has a second name. For secrets, which a killed run must not
+    /// leave under a name that nobody looks for. Until the commit, readers can find a part of it.
     case own
   }
 
-  /// What is on stable storage once the file is committed.
+  /// What is on stable storage after the commit.
   package enum Durability: Sendable {
-    /// Nothing yet: for what can be made again.
+    /// Nothing: for files that can be made again.
     case none
-    /// The contents: after a power cut there is the file before, or this one.
+    /// The contents: after a power cut there is the old file or this one.
     case contents
     /// The contents and the name.
     case name
   }
 
-  /// Who may use the file.
+  /// The mode of the file.
   package enum Mode: Sendable {
-    /// As far as the umask of this process allows.
+    /// Reduced by the umask of this process.
     case atMost(UInt32)
-    /// Whatever the umask of this process is.
+    /// Regardless of the umask of this process.
     case exactly(UInt32)
 
     fileprivate var bits: UInt32 {
@@ -50,9 +51,9 @@ package final class AtomicFile: ByteSink {
     }
   }
 
-  /// For what the caller sets beside the contents: owner, page cache.
+  /// For what the caller sets besides the contents: owner, page cache.
   package let file: OpenFile
-  /// How much has been written, in bytes.
+  /// Bytes written so far.
   package private(set) var length: UInt64 = 0
   private let name: Path
   private let temporary: Path
@@ -62,10 +63,11 @@ package final class AtomicFile: ByteSink {
   private var isCommitted = false
 
   /// - Parameters:
-  ///   - name: in `directory`, or an absolute path where that is `nil`.
-  ///   - directory: where the file gets its name.
-  ///   - temporary: the name that it is written under; `nil`: its own with `.unfinished`, which the caller's lock protects.
-  /// - Throws: EEXIST where the name is taken that it is written under.
+  ///   - name: a name in `directory`, or an absolute path when that is `nil`.
+  ///   - directory: the directory of the file.
+  ///   - temporary: the name under which it is written; `nil` for the name with `.unfinished`, which the caller's lock
+  ///     protects.
+  /// - Throws: EEXIST when the temporary name is taken.
   package init(
     _ name: Path, in directory: OpenFile?, as temporary: Temporary? = nil, mode: Mode = .atMost(0o600),
     durability: Durability = .name, files: FileSystem
@@ -94,16 +96,16 @@ package final class AtomicFile: ByteSink {
   }
 
   deinit {
-    // What cannot be removed now is removed by the next run, or has a name that does not count.
+    // If this fails, the next run removes the file, or its name does not count.
     if !isCommitted { try? files.removeFile(temporary, in: directory) }
   }
 
-  /// What a killed run left, emptied; a new file where there is none.
+  /// Opens the leftover of a killed run and empties it; makes a new file when there is none.
   private static func takeOver(
     _ name: Path, in directory: OpenFile?, _ mode: Mode, _ files: FileSystem
   ) throws(SystemError) -> OpenFile {
     let file = try files.open(name, in: directory, .openOrCreate, permissions: mode.bits)
-    // Whoever held the lock may have renamed or removed it between our opening it and our getting the lock.
+    // The holder of the lock may have renamed or removed the file before this run got the lock.
     guard try file.lock(exclusively: true, wait: false),
       let found = try files.statusIfPresent(of: name, in: directory), try found.isSameFile(as: file.status())
     else { throw SystemError("lock", file.fullPath, code: EWOULDBLOCK) }
@@ -123,8 +125,8 @@ package final class AtomicFile: ByteSink {
 
   package func append(_ bytes: [UInt8]) throws { try bytes.withUnsafeBytes { try append($0) } }
 
-  /// Gives the file its name, in the place of what has it.
-  /// - Throws: also where the name may not survive a power cut. A synchronization that fails is not tried again.
+  /// Gives the file its name, and replaces a file that has it.
+  /// - Throws: an error also when the name may not survive a power cut. A failed fsync is not tried again.
   package func commit() throws(SystemError) {
     if durability != .none { try file.synchronize() }
     if temporary != name { try files.rename(temporary, in: directory, to: name, in: directory, replacing: true) }
@@ -132,7 +134,7 @@ package final class AtomicFile: ByteSink {
       do throws(SystemError) {
         try synchronizeDirectory()
       } catch {
-        // Nobody has been told of a file that is new under its own name: it goes. In the place of another one, it stays.
+        // A file under its own name is removed, because nobody knows of it yet. A file that replaced another one stays.
         if temporary != name { isCommitted = true }
         throw error
       }
@@ -148,7 +150,7 @@ package final class AtomicFile: ByteSink {
 }
 
 extension Path {
-  /// The path with more at the end of its last component.
+  /// The path with text added to its last component.
   fileprivate func adding(_ text: String) -> Path { Path(bytes: bytes + Array(text.utf8)) }
 }
 

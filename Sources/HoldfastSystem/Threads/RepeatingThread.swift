@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// Does something again and again on a thread of its own, until it is stopped.
+/// Calls a function repeatedly on a thread of its own, until it is stopped.
 package final class RepeatingThread: @unchecked Sendable {
   // `mutex` guards `isStopping`.
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
@@ -9,8 +9,8 @@ package final class RepeatingThread: @unchecked Sendable {
   private var thread: WorkerThread?
 
   /// - Parameters:
-  ///   - seconds: between the end of one call and the next, and before the first.
-  ///   - body: `false` ends the thread.
+  ///   - seconds: the time before the first call, and between the end of one call and the next.
+  ///   - body: returns `false` to end the thread.
   /// - Returns: `nil` when the system has no thread left.
   package static func start(every seconds: Double, _ body: @escaping @Sendable () -> Bool) -> RepeatingThread? {
     let result = RepeatingThread()
@@ -38,7 +38,7 @@ package final class RepeatingThread: @unchecked Sendable {
     mutex.deallocate()
   }
 
-  /// - Returns: `false` as soon as it is to stop.
+  /// - Returns: `false` as soon as the thread is to stop.
   private func pause(_ seconds: Double) -> Bool {
     var end = timespec()
     clock_gettime(CLOCK_MONOTONIC, &end)
