@@ -4,12 +4,9 @@ import Testing
 
 /// The release is one file that runs where no Swift is.
 @Suite struct BinaryTests {
-  @Test func theReleaseNeedsOnlyLibrariesOfTheSystem() {
+  @Test(.requires(.releaseBinary)) func theReleaseNeedsOnlyLibrariesOfTheSystem() {
     let result = Tool().other("ldd", Tool.binary.text)
     #expect(result.exitStatus == 0)
-    guard Tool.environmentValue("HOLDFAST_BINARY") != nil, Tool.binary.text.contains("/release/") else {
-      return print("skipped: \(Tool.binary) is not a release build")
-    }
     let allowed: Set = [
       "linux-vdso.so.1", "libzstd.so.1", "libisal.so.2", "libz.so.1", "libm.so.6", "libc.so.6", "libstdc++.so.6",
       "libgcc_s.so.1", "libyaml-0.so.2",

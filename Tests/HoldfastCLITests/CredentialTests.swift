@@ -46,8 +46,7 @@ import Testing
   }
 
   /// For a unit with a user of its own, systemd grants the reading by an ACL, which shows in the mode.
-  @Test func aCredentialMayHaveTheModeThatSystemdGivesIt() {
-    guard Tool.isRoot else { return print("skipped: the credentials of a unit belong to root") }
+  @Test(.requires(.root)) func aCredentialMayHaveTheModeThatSystemdGivesIt() {
     let tool = SealedTool()
     tool.makeRepository()
     tool.run("backup", "source")

@@ -56,7 +56,7 @@ import Testing
   }
 
   /// What an unprivileged user may not read is named, the rest is captured, and the run is no success.
-  @Test func whatCannotBeReadIsNamed() throws {
+  @Test(.requires(.unprivilegedUser)) func whatCannotBeReadIsNamed() throws {
     let tool = Tool()
     TestFiles.setMode(tool.directory.path, 0o777)
     TestFiles.write("an order", to: tool.source.appending("orders"))
@@ -65,7 +65,6 @@ import Testing
     TestFiles.makeDirectory(tool.source.appending("vault"), mode: 0)
     defer { TestFiles.setMode(tool.source.appending("vault"), 0o700) }
     let nobody = try Unprivileged(tool)
-    guard nobody.isPossible else { return }
     #expect(nobody.run("init", "--unsealed").exitStatus == 0)
     let result = nobody.run("backup", "source")
     #expect(result.exitStatus == 3)
@@ -107,13 +106,12 @@ import Testing
   }
 
   /// Owners are root's to give: without, a restore brings back everything else, and that is a success.
-  @Test func aRestoreNeedsNoPrivilege() throws {
+  @Test(.requires(.unprivilegedUser)) func aRestoreNeedsNoPrivilege() throws {
     let tool = Tool()
     TestFiles.setMode(tool.directory.path, 0o777)
     TestFiles.write("an order", to: tool.source.appending("orders"))
     TestFiles.setMode(tool.source.appending("orders"), 0o4751)
     let nobody = try Unprivileged(tool)
-    guard nobody.isPossible else { return }
     tool.run("init", "--unsealed")
     tool.run("backup", "source")
     tool.other("chmod", "-R", "a+rX", "repository")
@@ -125,11 +123,10 @@ import Testing
     if Tool.isRoot { #expect(node.userID == Unprivileged.userID) }
   }
 
-  @Test func aSourceThatMayNotBeReadAtAllFails() throws {
+  @Test(.requires(.unprivilegedUser)) func aSourceThatMayNotBeReadAtAllFails() throws {
     let tool = Tool()
     TestFiles.setMode(tool.directory.path, 0o777)
     let nobody = try Unprivileged(tool)
-    guard nobody.isPossible else { return }
     nobody.run("init", "--unsealed")
     TestFiles.setMode(tool.source, 0)
     let result = nobody.run("backup", "source")

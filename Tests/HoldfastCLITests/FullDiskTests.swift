@@ -3,7 +3,7 @@ import HoldfastTestSupport
 import Testing
 
 /// A disk that is full or read-only ends in a clear error, and costs nothing that is there.
-@Suite struct FullDiskTests {
+@Suite(.requires(.mounts)) struct FullDiskTests {
   private func shop(bytes: Int) -> Tool {
     let tool = Tool()
     var random = SeededRandom(seed: 31)
@@ -11,9 +11,9 @@ import Testing
     return tool
   }
 
-  @Test func aBackupThatFillsTheRepositoryLosesNothing() {
+  @Test func aBackupThatFillsTheRepositoryLosesNothing() throws {
     let tool = shop(bytes: 500_000)
-    guard let disk = SmallDisk(at: tool.directory.appending("repository"), mebibytes: 2) else { return }
+    let disk = try SmallDisk(at: tool.directory.appending("repository"), mebibytes: 2)
     tool.run("init", "--unsealed")
     tool.run("backup", "source")
     let before = tool.run("list").output
@@ -35,9 +35,9 @@ import Testing
     withExtendedLifetime(disk) {}
   }
 
-  @Test func aTargetThatIsTooSmallIsRefusedBeforeAnythingIsWritten() {
+  @Test func aTargetThatIsTooSmallIsRefusedBeforeAnythingIsWritten() throws {
     let tool = shop(bytes: 3 << 20)
-    guard let disk = SmallDisk(at: tool.directory.appending("target"), mebibytes: 1) else { return }
+    let disk = try SmallDisk(at: tool.directory.appending("target"), mebibytes: 1)
     tool.run("init", "--unsealed")
     tool.run("backup", "source")
     for target in ["target", "target/new"] {
@@ -54,9 +54,9 @@ import Testing
   }
 
   /// Over existing content the room cannot be known beforehand.
-  @Test func aRestoreThatFillsTheTargetNamesTheWholePath() {
+  @Test func aRestoreThatFillsTheTargetNamesTheWholePath() throws {
     let tool = shop(bytes: 3 << 20)
-    guard let disk = SmallDisk(at: tool.directory.appending("target"), mebibytes: 1) else { return }
+    let disk = try SmallDisk(at: tool.directory.appending("target"), mebibytes: 1)
     tool.run("init", "--unsealed")
     tool.run("backup", "source")
     let result = tool.run("restore", "--target", "target", "--delta")
@@ -71,12 +71,12 @@ import Testing
     #expect(TestFiles.names(in: disk.path) == [".holdfast-restore"])
   }
 
-  @Test func aReadOnlyRepositoryCanBeReadFrom() {
+  @Test func aReadOnlyRepositoryCanBeReadFrom() throws {
     let tool = shop(bytes: 500_000)
-    guard let disk = SmallDisk(at: tool.directory.appending("repository"), mebibytes: 2) else { return }
+    let disk = try SmallDisk(at: tool.directory.appending("repository"), mebibytes: 2)
     tool.run("init", "--unsealed")
     tool.run("backup", "source")
-    guard disk.makeReadOnly() else { return print("skipped: the file system cannot be made read-only") }
+    try disk.makeReadOnly()
     #expect(tool.run("list").exitStatus == 0)
     #expect(tool.run("verify", "--data").exitStatus == 0)
     #expect(tool.run("restore", "--target", "restored").exitStatus == 0)
@@ -92,10 +92,10 @@ import Testing
   }
 
   @Test(arguments: ["target", "target/new"])
-  func aReadOnlyTargetIsNamed(target: String) {
+  func aReadOnlyTargetIsNamed(target: String) throws {
     let tool = shop(bytes: 5000)
-    guard let disk = SmallDisk(at: tool.directory.appending("target"), mebibytes: 1) else { return }
-    guard disk.makeReadOnly() else { return print("skipped: the file system cannot be made read-only") }
+    let disk = try SmallDisk(at: tool.directory.appending("target"), mebibytes: 1)
+    try disk.makeReadOnly()
     tool.run("init", "--unsealed")
     tool.run("backup", "source")
     let result = tool.run("restore", "--target", target)

@@ -93,14 +93,13 @@ import Testing
     #expect(tool.run("list").output == "no snapshots in \(tool.repository.text)\n")
   }
 
-  @Test func whatIsIncompleteIsNamed() throws {
+  @Test(.requires(.unprivilegedUser)) func whatIsIncompleteIsNamed() throws {
     let tool = Tool()
     TestFiles.setMode(tool.directory.path, 0o777)
     TestFiles.write("an order", to: tool.source.appending("orders"))
     TestFiles.write("x", to: tool.source.appending("secret"))
     TestFiles.setMode(tool.source.appending("secret"), 0)
     let nobody = try Unprivileged(tool)
-    guard nobody.isPossible else { return }
     nobody.run("init", "--unsealed")
     #expect(nobody.run("backup", "source").exitStatus == 3)
     let last = try #require(try entries(tool.repository).last)
@@ -181,13 +180,13 @@ import Testing
 
   // MARK: When it cannot be
 
-  @Test func aReadOnlyRepositoryCostsAWarningOnly() throws {
+  @Test(.requires(.mounts)) func aReadOnlyRepositoryCostsAWarningOnly() throws {
     let tool = Tool()
     TestFiles.write("an order", to: tool.source.appending("orders"))
-    guard let disk = SmallDisk(at: tool.repository, mebibytes: 2) else { return }
+    let disk = try SmallDisk(at: tool.repository, mebibytes: 2)
     tool.run("init", "--unsealed")
     tool.run("backup", "source")
-    try #require(disk.makeReadOnly())
+    try disk.makeReadOnly()
     for command in [["verify", "--quiet"], ["restore", "--target", "restored", "--quiet"]] {
       let result = RunningProcess(tool.start(command)).wait()
       #expect(result.exitStatus == 0)

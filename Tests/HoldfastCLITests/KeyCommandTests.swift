@@ -66,9 +66,9 @@ import Testing
       1, "cannot create \(tool.directory.path)/nowhere/key: No such file or directory", hint: nil)
   }
 
-  @Test func aFullDiskLeavesNoHalfKey() throws {
+  @Test(.requires(.mounts)) func aFullDiskLeavesNoHalfKey() throws {
     let tool = SealedTool()
-    guard let disk = SmallDisk(at: tool.directory.appending("disk"), mebibytes: 1) else { return }
+    let disk = try SmallDisk(at: tool.directory.appending("disk"), mebibytes: 1)
     tool.tool.other("dd", "if=/dev/zero", "of=disk/full", "bs=4k")
     let key = disk.path.appending("key")
     tool.run("key", "generate", "disk/key").expectRefusal(

@@ -3,31 +3,22 @@ import HoldfastTestSupport
 import Testing
 
 /// What root has configured for itself is no noise for other users of the machine.
-@Suite struct OtherUsersTests {
+@Suite(.requires(.root, .overlayMounts)) struct OtherUsersTests {
   private let tool = SealedTool()
 
   /// Runs a script as root with an /etc of its own.
-  private func withOwnEtc(_ script: String) -> ProcessResult? {
-    guard Tool.isRoot else {
-      print("skipped: only root can give a process an /etc of its own")
-      return nil
-    }
+  private func withOwnEtc(_ script: String) -> ProcessResult {
     TestFiles.write(
       """
       set -e
       mkdir over; mount -t tmpfs tmpfs over; chmod 755 over; mkdir over/upper over/work
-      mount -t overlay overlay -o "lowerdir=/etc,upperdir=$PWD/over/upper,workdir=$PWD/over/work" /etc || exit 99
+      mount -t overlay overlay -o "lowerdir=/etc,upperdir=$PWD/over/upper,workdir=$PWD/over/work" /etc
       rm -rf /etc/holdfast
       set +e
       \(script)
       """, to: tool.directory.appending("script"))
     TestFiles.setMode(tool.directory.path, 0o755)
-    let result = tool.tool.other("unshare", "-m", "sh", "script")
-    if result.exitStatus == 99 {
-      print("skipped: there is no overlay file system here")
-      return nil
-    }
-    return result
+    return tool.tool.other("unshare", "-m", "sh", "script")
   }
 
   @Test func theKeyOfRootIsNoNewsForOthers() throws {
@@ -47,7 +38,6 @@ import Testing
       mkdir -m 700 /etc/holdfast/conf.d; rm /etc/holdfast/holdfast.yaml; try folder
       echo 'repositories: [' > /etc/holdfast/holdfast.yaml; rmdir /etc/holdfast/conf.d; try broken
       """)
-    guard let result else { return }
     #expect(result.error == "")
     let lines = result.output.split(separator: "\n").map(String.init)
     #expect(
@@ -70,7 +60,6 @@ import Testing
       for command in list run 'backup orders -r nowhere'; do as $command 2>&1; echo $?; done
       mkdir n; chown nobody n; as init --unsealed -r n/r --quiet; as list -r n/r > list; echo $?
       """)
-    guard let result else { return }
     let forbidden =
       "and this user may not read /etc/holdfast/conf.d/orders.yaml, without which the configuration of the machine does not count"
     let instead = "; or let this user read all files of the configuration (chgrp, chmod g+r)."

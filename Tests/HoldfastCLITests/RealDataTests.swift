@@ -52,7 +52,7 @@ import Testing
     #expect(try sql(tool, newest + "/orders.db", Self.counts) == truths[0])
   }
 
-  @Test func attributesAndAccessListsComeBack() throws {
+  @Test(.requires(.accessLists)) func attributesAndAccessListsComeBack() throws {
     let tool = Tool()
     TestFiles.write("an order", to: tool.source.appending("orders"))
     TestFiles.makeDirectory(tool.source.appending("invoices"))
@@ -62,9 +62,7 @@ import Testing
       tool.other("setfacl", "-m", "u:12345:rw,g:54321:r", "source/orders"),
       tool.other("setfacl", "-d", "-m", "u:12345:rwx", "source/invoices"),
     ]
-    guard made.allSatisfy({ $0.exitStatus == 0 }) else {
-      return print("skipped: this file system has no attributes or ACLs: \(made.map(\.error))")
-    }
+    try #require(made.allSatisfy { $0.exitStatus == 0 }, "\(made.map(\.error))")
     tool.run("init", "--unsealed")
     #expect(tool.run("backup", "source").exitStatus == 0)
     #expect(tool.run("restore", "--target", "restored").exitStatus == 0)

@@ -3,7 +3,7 @@ import HoldfastTestSupport
 import Testing
 
 /// What a kernel, a filter or a file system refuses is done in another way, or said: by the real program under a real filter of the kernel's.
-@Suite struct RefusedCallTests {
+@Suite(.requires(.systemCallFilter)) struct RefusedCallTests {
   private let tool = Tool()
   private static let copied = ": made as a copy, not as another name of a: Operation not permitted\n"
 
@@ -83,7 +83,7 @@ import Testing
   @Test(arguments: cases) func everythingIsDoneAllTheSame(refused: Case) throws {
     try makeSource()
     let command = ["env", "HOLDFAST=" + Tool.binary.text, "sh", "-c", Self.script]
-    guard let result = Refusal.run(refused.calls, command, with: tool) else { return }
+    let result = Refusal.run(refused.calls, command, with: tool)
     #expect(result.exitStatus == 0 && result.error == "", "\(result.error)")
     let said = String(decoding: TestFiles.read(tool.directory.appending("said")) ?? [], as: UTF8.self)
     let restore = "\(refused.restore)\(refused.status) restore\n"
@@ -101,18 +101,18 @@ import Testing
   @Test func whereNothingKeepsTwoMachinesApartItIsSaidOnce() throws {
     TestFiles.write("an order", to: tool.source.appending("a"))
     let calls = "renameat2:flags=EINVAL,linkat=EPERM"
-    guard let made = Refusal.run(calls, [Tool.binary.text, "init", "--unsealed", "--quiet"], with: tool) else { return }
+    let made = Refusal.run(calls, [Tool.binary.text, "init", "--unsealed", "--quiet"], with: tool)
     #expect(made.exitStatus == 0)
     #expect(
       tool.plain(made.error)
         == "holdfast: WARNING: \(Self.weakness)\n"
     )
     let taken = Refusal.run(calls, [Tool.binary.text, "backup", "source", "--quiet"], with: tool)
-    #expect(taken?.exitStatus == 0 && taken?.error == "")
+    #expect(taken.exitStatus == 0 && taken.error == "")
   }
 
   @Test func whereThereAreNoLocksThereIsNoRepository() throws {
-    guard let made = Refusal.run("flock=ENOLCK", [Tool.binary.text, "init", "--unsealed"], with: tool) else { return }
+    let made = Refusal.run("flock=ENOLCK", [Tool.binary.text, "init", "--unsealed"], with: tool)
     #expect(made.exitStatus == 1)
     let message = tool.plain(made.error).replacing(/unfinished-LONGID/, with: "FILE")
     #expect(
@@ -125,20 +125,21 @@ import Testing
   }
 
   /// Attributes that a file system cannot keep are named; the rest of the restore goes on.
-  @Test(arguments: [
-    ("symlinkat=EPERM", "l: make symbolic link: Operation not permitted"),
-    ("mknodat=EPERM", "f: make fifo: Operation not permitted"),
-    ("fchown=EPERM,fchownat=EPERM", "a: set the owner of: Operation not permitted"),
-    ("utimensat=EPERM", "a: set the times of: Operation not permitted"),
-    ("fsetxattr=EOPNOTSUPP", "a: set an extended attribute of: Operation not supported"),
-  ])
+  @Test(
+    .requires(.root),
+    arguments: [
+      ("symlinkat=EPERM", "l: make symbolic link: Operation not permitted"),
+      ("mknodat=EPERM", "f: make fifo: Operation not permitted"),
+      ("fchown=EPERM,fchownat=EPERM", "a: set the owner of: Operation not permitted"),
+      ("utimensat=EPERM", "a: set the times of: Operation not permitted"),
+      ("fsetxattr=EOPNOTSUPP", "a: set an extended attribute of: Operation not supported"),
+    ])
   func whatCannotBeBroughtBackIsNamed(calls: String, line: String) throws {
-    guard Tool.isRoot else { return print("skipped: owners are restored by root only") }
     try makeSource()
     tool.run("init", "--unsealed")
     tool.run("backup", "source")
     let command = [Tool.binary.text, "restore", "--target", "out", "--quiet"]
-    guard let result = Refusal.run(calls, command, with: tool) else { return }
+    let result = Refusal.run(calls, command, with: tool)
     #expect(result.exitStatus == 3)
     #expect(result.error.contains("holdfast: INCOMPLETE: \(line)\n"), "\(result.error)")
     #expect(TestFiles.read(tool.directory.appending("out/a")) == Array("an order".utf8))
@@ -146,8 +147,7 @@ import Testing
   }
 
   /// The same file system at two places: device numbers do not tell.
-  @Test func aMountIsLeftAloneAlsoWhereTheKernelDoesNotNameIt() throws {
-    guard Tool.isRoot else { return print("skipped: only root may mount") }
+  @Test(.requires(.mounts)) func aMountIsLeftAloneAlsoWhereTheKernelDoesNotNameIt() throws {
     for name in ["a", "b", "c"] { TestFiles.write("an order", to: tool.source.appending(name)) }
     tool.run("init", "--unsealed")
     tool.run("backup", "source")
@@ -155,9 +155,9 @@ import Testing
     TestFiles.copyTree(tool.source, to: out)
     for directory in [out.appending("shared"), other] { TestFiles.makeDirectory(directory) }
     TestFiles.write("precious", to: other.appending("file"))
-    guard let disk = SmallDisk(showing: other, at: out.appending("shared")) else { return }
+    let disk = try SmallDisk(showing: other, at: out.appending("shared"))
     let command = [Tool.binary.text, "restore", "--target", "out", "--delta", "--yes", "--quiet"]
-    guard let result = Refusal.run("statx=ENOSYS", command, with: tool) else { return }
+    let result = Refusal.run("statx=ENOSYS", command, with: tool)
     #expect(result.exitStatus == 0)
     #expect(
       tool.plain(result.error)
@@ -171,7 +171,7 @@ import Testing
     try makeSource()
     tool.run("init", "--unsealed")
     let command = [Tool.binary.text, "backup", "source", "--quiet"]
-    guard let result = Refusal.run("flistxattr=EPERM", command, with: tool) else { return }
+    let result = Refusal.run("flistxattr=EPERM", command, with: tool)
     #expect(result.exitStatus == 3)
     #expect(
       tool.plain(result.error).contains(
@@ -186,7 +186,7 @@ import Testing
     let backup = [Tool.binary.text, "backup", "source", "--quiet"]
     // What was written within 50 ms before a backup is looked at by the next one in any case.
     tool.other("sleep", "0.06")
-    guard let taken = Refusal.run(calls, backup, with: tool) else { return }
+    let taken = Refusal.run(calls, backup, with: tool)
     #expect(taken.exitStatus == 3)
     let named = "holdfast: INCOMPLETE: .: cannot read the extended attributes of DIR/source: "
     if calls.contains("ENOSYS") {
@@ -209,7 +209,7 @@ import Testing
     tool.run("backup", "source")
     for options in [[], ["--delta"]] {
       let command = [Tool.binary.text, "restore", "--target", "out", "--quiet"] + options
-      guard let result = Refusal.run("flistxattr=ENOSYS,listxattr=ENOSYS", command, with: tool) else { return }
+      let result = Refusal.run("flistxattr=ENOSYS,listxattr=ENOSYS", command, with: tool)
       #expect(result.exitStatus == 3)
       #expect(
         result.error.matches(of: /INCOMPLETE: .*: read the extended attributes of: Function not implemented\n/).count
@@ -222,7 +222,7 @@ import Testing
 
   @Test func whereNothingCanBeMadeDurableNothingIsDone() {
     let command = [Tool.binary.text, "init", "--unsealed"]
-    guard let result = Refusal.run("fsync=EPERM", command, with: tool) else { return }
+    let result = Refusal.run("fsync=EPERM", command, with: tool)
     #expect(result.exitStatus == 1)
     #expect(result.error.contains("cannot synchronize "), "\(result.error)")
     #expect(TestFiles.allFiles(in: tool.repository) == [])
@@ -235,15 +235,14 @@ import Testing
     let command = [
       "env", "HOLDFAST_PING_URL=http://127.0.0.1:1/ping", Tool.binary.text, "backup", "source", "--quiet",
     ]
-    guard let result = Refusal.run("socket=EPERM,socketpair=EPERM,eventfd2=EPERM", command, with: tool) else { return }
+    let result = Refusal.run("socket=EPERM,socketpair=EPERM,eventfd2=EPERM", command, with: tool)
     #expect(result.exitStatus == 0)
     #expect(result.error.contains("WARNING: "), "\(result.error)")
     #expect(tool.run("list").output.contains("source"))
   }
 
   /// The attributes `trusted.*` too, which the kernel hides from who lacks a capability; a set-group-ID that it takes away in silence.
-  @Test func whatTheUnitLeavesIsEnoughForABackup() throws {
-    guard Tool.isRoot else { return print("skipped: only root can give up capabilities") }
+  @Test(.requires(.root)) func whatTheUnitLeavesIsEnoughForABackup() throws {
     try makeSource()
     TestFiles.setExtendedAttribute(tool.source.appending("d"), "trusted.note", [1, 2])
     TestFiles.write("another's", to: tool.source.appending("private"))

@@ -13,13 +13,7 @@ import Testing
   }
 
   /// A shell in which the test has changed what lies where, for itself alone.
-  /// - Returns: `nil`, and the reason printed, where that is not allowed.
-  private func shellApart(_ script: String, _ arguments: [String] = []) -> RunningProcess? {
-    let possible = tool.other("unshare", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt")
-    guard possible.exitStatus == 0 else {
-      print("skipped: a namespace cannot be made here: \(possible.error)")
-      return nil
-    }
+  private func shellApart(_ script: String, _ arguments: [String] = []) -> RunningProcess {
     var start = RunningProcess.Start(["unshare", "--mount", "sh", "-ec", script, "sh"] + arguments)
     start.environment = tool.environment
     start.directory = tool.directory.path
@@ -32,7 +26,7 @@ import Testing
   }
 
   /// One line a minute is as often as cron runs anything, so one test does it all: every character that cron, the shell or holdfast could take for its own.
-  @Test func cronRunsWhatWasInstalledWordByWord() async throws {
+  @Test(.requires(.mounts)) func cronRunsWhatWasInstalledWordByWord() async throws {
     let command = #"printf '%s' 'a\b "c" $d %e'; touch done"#
     let installed = tool.run(
       "schedule", "install", "--root", ".", "--cron", "--every", "1m", "--repository", "repository", "--",
@@ -48,7 +42,6 @@ import Testing
       mount -t tmpfs tmpfs /run; mount -t tmpfs tmpfs /var/cache
       exec cron -f -L 0
       """)
-    guard let cron else { return }
     #expect(await waits { TestFiles.exists(tool.directory.appending("done")) })
     #expect(await waits { tool.run("list", "--json").output.contains(#""source" : "orders""#) })
     cron.send(15)
@@ -133,7 +126,7 @@ import Testing
   // MARK: Where systemd runs
 
   /// A machine on which systemd seems to run, and notes what it is told.
-  private func underSystemd(_ script: String, _ arguments: String...) -> RunningProcess? {
+  private func underSystemd(_ script: String, _ arguments: String...) -> RunningProcess {
     TestFiles.makeDirectory(tool.directory.appending("bin"))
     TestFiles.write(
       "#!/bin/sh\necho \"$@\" >> '\(tool.directory.path.text)/told'\n", to: tool.directory.appending("bin/systemctl"))
@@ -149,13 +142,13 @@ import Testing
       """ + "\n" + script, arguments)
   }
 
-  @Test func systemdIsToldWhatIsInstalledAndWhatIsRemoved() {
+  @Test(.requires(.mounts)) func systemdIsToldWhatIsInstalledAndWhatIsRemoved() {
     let script = #"""
       "$1" schedule install --every daily -- list -r /backup
       "$1" schedule show
       "$1" schedule remove
       """#
-    guard let run = underSystemd(script, Tool.binary.text) else { return }
+    let run = underSystemd(script, Tool.binary.text)
     let result = run.wait()
     #expect(result.exitStatus == 0, "\(result.error)")
     #expect(
@@ -175,7 +168,7 @@ import Testing
     #expect(TestFiles.allFiles(in: tool.directory.appending("units")).isEmpty)
   }
 
-  @Test func whoIsNotRootHasAScheduleOfTheirOwn() throws {
+  @Test(.requires(.mounts)) func whoIsNotRootHasAScheduleOfTheirOwn() throws {
     let script = #"""
       cp "$1" holdfast; mkdir home; chown 65534 home
       run() { setpriv --reuid 65534 --regid 65534 --clear-groups "$PWD/holdfast" schedule "$@"; }
@@ -184,7 +177,7 @@ import Testing
       run install --cron -- list -r /backup || echo refused $?
       unset HOME; run show || echo refused $?
       """#
-    guard let running = underSystemd(script, Tool.binary.text) else { return }
+    let running = underSystemd(script, Tool.binary.text)
     let result = running.wait()
     #expect(
       result.error == """
@@ -202,11 +195,9 @@ import Testing
     #expect(unit.hasSuffix("\nNoNewPrivileges=yes\n") && !unit.contains("Protect"), "\(unit)")
   }
 
-  @Test func whereNothingCanRunAnythingIsSaid() {
-    guard
-      let run = shellApart(
-        "mount -t tmpfs tmpfs /run; mount -t tmpfs tmpfs /etc; \"$1\" schedule install -- list", [Tool.binary.text])
-    else { return }
+  @Test(.requires(.mounts)) func whereNothingCanRunAnythingIsSaid() {
+    let run = shellApart(
+      "mount -t tmpfs tmpfs /run; mount -t tmpfs tmpfs /etc; \"$1\" schedule install -- list", [Tool.binary.text])
     let result = run.wait()
     #expect(result.exitStatus == 1)
     #expect(

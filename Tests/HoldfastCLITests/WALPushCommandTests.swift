@@ -8,12 +8,12 @@ import Testing
   private var name: String { Self.segment.name.text }
 
   /// There a name is taken under a lock of the directory itself.
-  @Test func withoutExclusiveRenamesAndHardLinksItArchives() throws {
+  @Test(.requires(.systemCallFilter)) func withoutExclusiveRenamesAndHardLinksItArchives() throws {
     let tool = Tool()
     tool.run("init", "--unsealed")
     TestFiles.write(Self.segment.bytes, to: tool.directory.appending(name))
     let push = [Tool.binary.text, "wal", "push", name, "--name", "orders"]
-    guard let result = Refusal.run("renameat2:flags=EINVAL,linkat=EPERM", push, with: tool) else { return }
+    let result = Refusal.run("renameat2:flags=EINVAL,linkat=EPERM", push, with: tool)
     #expect(result.exitStatus == 0, "\(result.error)")
     #expect(tool.run("wal", "fetch", name, "fetched", "--name", "orders").exitStatus == 0)
     #expect(TestFiles.read(tool.directory.appending("fetched")) == Self.segment.bytes)

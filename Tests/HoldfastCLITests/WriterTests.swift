@@ -146,12 +146,11 @@ import Testing
     #expect(tool.run("key", "list").output.contains(", revision 3, "))
   }
 
-  @Test func withoutAHomeAWriterKeyMustBeNamed() throws {
+  @Test(.requires(.unprivilegedUser)) func withoutAHomeAWriterKeyMustBeNamed() throws {
     let tool = SealedTool()
     let recipient = tool.generate("identity")
     TestFiles.setMode(tool.directory.path, 0o777)
     let nobody = try Unprivileged(tool.tool)
-    guard nobody.isPossible else { return }
     let run = { (arguments: [String]) in
       nobody.run(arguments) {
         $0.environment["XDG_CACHE_HOME"] = nil

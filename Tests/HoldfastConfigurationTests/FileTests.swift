@@ -117,8 +117,11 @@ import Testing
         DIR/holdfast.yaml:1:1: others can change this file (mode 0664)
         HINT: Run `chmod go-w DIR/holdfast.yaml`.
         """)
-    guard Tool.isRoot else { return }
-    TestFiles.setMode(site.main, 0o644)
+  }
+
+  @Test(.requires(.root)) func aFileOfAnotherUserIsNotTrusted() {
+    let site = Site()
+    site.write(Sound.text)
     TestFiles.setOwner(site.main, userID: 12_345, groupID: 0)
     #expect(
       site.complaint() == """
@@ -235,8 +238,7 @@ import Testing
     #expect(site.complaint() == nil, "who does not use them need not read them")
   }
 
-  @Test func aSecretOfAnotherUserIsRefused() {
-    guard Tool.isRoot else { return }
+  @Test(.requires(.root)) func aSecretOfAnotherUserIsRefused() {
     let site = secret([])
     TestFiles.setOwner(site.directory.appending("secret"), userID: 12_345, groupID: 0)
     #expect(

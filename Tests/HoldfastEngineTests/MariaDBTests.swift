@@ -9,8 +9,6 @@ import Testing
 
 /// The files of a real MariaDB: refused while the server runs, captured cold when it does not; and its own backup stored through --from-command.
 @Suite(.serialized) struct MariaDBTests {
-  private static let programs = ["/usr/sbin/mariadbd", "/usr/bin/mariadb-install-db", "/usr/bin/mariadb-backup"]
-  static let isInstalled = programs.allSatisfy { TestFiles.exists(Path($0)) }
   private let shop: TestShop
   private let tool = Tool()
   private var data: Path { shop.source.appending("mysql") }
@@ -62,7 +60,7 @@ import Testing
   private let hint =
     "Say --from-command 'mariadb-backup --backup --stream=xbstream' --name NAME, or back up a file system snapshot that --before makes, or stop the server."
 
-  @Test(.enabled(if: MariaDBTests.isInstalled, "mariadb-server-core and mariadb-backup are not installed"))
+  @Test(.requires(.mariaDB))
   func aRunningServerIsRefusedAndAStoppedOneIsCapturedCold() throws {
     try install()
     let server = try startServer(at: data)
@@ -95,7 +93,7 @@ import Testing
     stop(again)
   }
 
-  @Test(.enabled(if: MariaDBTests.isInstalled, "mariadb-server-core and mariadb-backup are not installed"))
+  @Test(.requires(.mariaDB))
   func aServerThatRanDuringTheCaptureIsFound() throws {
     try install()
     TestFiles.write("order", to: shop.source.appending("zz"))
@@ -121,7 +119,7 @@ import Testing
     #expect(error?.hint == hint && probe.times == 2)
   }
 
-  @Test(.enabled(if: MariaDBTests.isInstalled, "mariadb-server-core and mariadb-backup are not installed"))
+  @Test(.requires(.mariaDB))
   func itsOwnBackupIsStoredAsAStreamAndComesBack() async throws {
     try install()
     let server = try startServer(at: data)

@@ -14,8 +14,7 @@ import Testing
 
   init() throws { shop = try TestShop(workers: 1, clock: TestShop.clock(ahead: 10)) }
 
-  @Test func aFullLeavesThePageCacheAsItWas() throws {
-    guard ResidentPages.canBeDropped(in: shop.directory.path) else { return }
+  @Test(.requires(.droppablePageCache)) func aFullLeavesThePageCacheAsItWas() throws {
     var random = SeededRandom(seed: 13)
     let place = { (name: String) in shop.source.appending(name) }
     for name in ["cached", "cold", "half"] { TestFiles.write(random.bytes(Self.fileBytes), to: place(name)) }

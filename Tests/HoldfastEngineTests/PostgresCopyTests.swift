@@ -221,8 +221,7 @@ import Testing
   }
 
   /// As root, who sees the processes of containers: the number is that of the container.
-  @Test func aServerWithAnotherNumberIsFoundByItsDirectory() throws {
-    guard Tool.isRoot else { return print("skipped: only root sees the processes of others") }
+  @Test(.requires(.root)) func aServerWithAnotherNumberIsFoundByItsDirectory() throws {
     let cluster = try TestCluster()
     try cluster.start()
     let file = cluster.data.appending("postmaster.pid")

@@ -7,8 +7,8 @@ import HoldfastSystem
 import HoldfastTestSupport
 import Testing
 
-/// A restore over a target in which something is mounted: what the snapshot has there comes back, and what it does not know stays. Needs root, for mounts.
-@Suite struct RestoreMountTests {
+/// A restore over a target in which something is mounted: what the snapshot has there comes back, and what it does not know stays.
+@Suite(.requires(.mounts)) struct RestoreMountTests {
   private let shop: TestShop
   private var target: Path { shop.directory.appending("target") }
 
@@ -26,21 +26,20 @@ import Testing
   }
 
   /// A target with the snapshot in it, and a mount.
-  private func mount(_ name: String, isBind: Bool = false) -> SmallDisk? {
+  private func mount(_ name: String, isBind: Bool = false) throws -> SmallDisk {
     TestFiles.copyTree(shop.source, to: target)
     let place = target.appending(name)
     let saved = shop.directory.appending("saved")
     if TestFiles.exists(place) { TestFiles.rename(place, to: saved) }
-    let disk: SmallDisk?
+    let disk: SmallDisk
     if isBind {
       let other = shop.directory.appending("other place")
       TestFiles.makeDirectory(other)
       TestFiles.makeDirectory(place)
-      disk = SmallDisk(showing: other, at: place)
+      disk = try SmallDisk(showing: other, at: place)
     } else {
-      disk = SmallDisk(at: place, mebibytes: 8)
+      disk = try SmallDisk(at: place, mebibytes: 8)
     }
-    guard disk != nil else { return nil }
     for name in TestFiles.names(in: saved) {
       // Only files: whoever opens a fifo waits.
       guard TestFiles.status(saved.appending(name))?.kind == .file else { continue }
@@ -89,7 +88,7 @@ import Testing
   @Test(arguments: [false, true]) func aKnownMountIsRestoredInItself(isBind: Bool) throws {
     makePhotos()
     try shop.backup()
-    guard let disk = mount("photos", isBind: isBind) else { return }
+    let disk = try mount("photos", isBind: isBind)
     disturbPhotos()
     let report = try restoreOver()
     #expect(report.problems == [] && report.leftAlone == [])
@@ -101,7 +100,7 @@ import Testing
   @Test func anInterruptedRestoreOverAMountIsEnded() throws {
     makePhotos()
     try shop.backup()
-    guard let disk = mount("photos") else { return }
+    let disk = try mount("photos")
     disturbPhotos()
     let counter = FaultProbe()
     try restoreOver(in: shop.repository(probe: counter))
@@ -121,7 +120,7 @@ import Testing
   @Test func whatIsStagedInAMountIsNoContent() throws {
     makePhotos()
     try shop.backup()
-    guard let disk = mount("photos") else { return }
+    let disk = try mount("photos")
     disturbPhotos()
     let probe = FaultProbe(.fail(ENOSPC), at: 1, of: [.write])
     #expect(throws: SystemError.self) { try restoreOver(in: shop.repository(probe: probe)) }
@@ -144,7 +143,7 @@ import Testing
       TestFiles.makeDirectory(target.appending("gone"))
       write("goes", "gone/file", in: target)
     }
-    guard let disk = SmallDisk(at: target.appending(place), mebibytes: 1) else { return }
+    let disk = try SmallDisk(at: target.appending(place), mebibytes: 1)
     write("xxx", "top", in: target)
     write("precious", "\(place)/other", in: target)
     for isDryRun in [true, false] {
@@ -167,7 +166,7 @@ import Testing
     try shop.backup()
     TestFiles.makeDirectory(target)
     write("xxx", "top", in: target)
-    guard let disk = SmallDisk(at: target.appending("scratch"), mebibytes: 1) else { return }
+    let disk = try SmallDisk(at: target.appending("scratch"), mebibytes: 1)
     for crosses in [false, true] {
       #expect(
         refusal { try restoreOver { $0.crossesMounts = crosses } } == """
@@ -181,7 +180,7 @@ import Testing
   }
 
   /// A file system of another user's process, which even root may not look into.
-  @Test(arguments: [false, true]) func whatCannotBeExaminedStays(isKnown: Bool) throws {
+  @Test(.requires(.fuse), arguments: [false, true]) func whatCannotBeExaminedStays(isKnown: Bool) throws {
     TestFiles.makeDirectory(shop.source.appending("mnt"))
     if isKnown { write("inside", "mnt/inside") }
     try shop.backup()
@@ -190,9 +189,8 @@ import Testing
     let process = open("/dev/fuse", O_RDWR)
     defer { close(process) }
     let place = target.appending("mnt").text
-    guard process >= 0,
-      Glibc.mount("fuse", place, "fuse", 0, "fd=\(process),rootmode=40000,user_id=65534,group_id=65534") == 0
-    else { return print("skipped: no file system of a process can be mounted here") }
+    let options = "fd=\(process),rootmode=40000,user_id=65534,group_id=65534"
+    try #require(process >= 0 && Glibc.mount("fuse", place, "fuse", 0, options) == 0)
     defer { umount2(place, Int32(MNT_DETACH)) }
     let progress = QuietProgress()
     let said = refusal { try shop.restore(to: "target", progress: progress) { $0.isDelta = true } }
@@ -214,7 +212,7 @@ import Testing
     for (content, problems) in [("settings", 0), ("sxttings", 1), ("longer settings", 1)] {
       TestFiles.write(content, to: other)
       TestFiles.setMode(other, 0o644)
-      guard let disk = SmallDisk(showing: other, at: target.appending("settings")) else { return }
+      let disk = try SmallDisk(showing: other, at: target.appending("settings"))
       write("xxx", "top", in: target)
       let report = try restoreOver()
       #expect(
@@ -239,7 +237,7 @@ import Testing
 
   @Test func theLostAndFoundOfAFileSystemIsNoContent() throws {
     try shop.backup()
-    guard let disk = SmallDisk(at: target, mebibytes: 4) else { return }
+    let disk = try SmallDisk(at: target, mebibytes: 4)
     makeLostAndFound(in: target)
     try shop.restore(to: "target")
     #expect(text("top") == "top")
@@ -257,7 +255,7 @@ import Testing
     makeLostAndFound(in: shop.source)
     try shop.backup()
     #expect(try shop.entries()["lost+found"] != nil, "of a directory that is no root of a file system it is content")
-    guard let disk = SmallDisk(at: target, mebibytes: 4) else { return }
+    let disk = try SmallDisk(at: target, mebibytes: 4)
     TestFiles.makeDirectory(target.appending("lost+found"), mode: 0o700)
     try shop.restore(to: "target")
     #expect(TestFiles.names(in: target).sorted() == ["lost+found", "top"])
@@ -272,8 +270,8 @@ import Testing
     write("log", "pg_wal/log")
     makeLostAndFound(in: shop.source.appending("pg_wal"))
     try shop.backup()
-    guard let disk = SmallDisk(at: target, mebibytes: 4) else { return }
-    guard let inner = SmallDisk(at: target.appending("pg_wal"), mebibytes: 4) else { return }
+    let disk = try SmallDisk(at: target, mebibytes: 4)
+    let inner = try SmallDisk(at: target.appending("pg_wal"), mebibytes: 4)
     for name in ["lost+found", "pg_wal/lost+found"] {
       TestFiles.makeDirectory(target.appending(name), mode: 0o700)
       write("own", "\(name)/#7", in: target)

@@ -71,15 +71,14 @@ import Testing
   }
 
   /// As root: a mount gives it another path, of which no part is the tablespace's.
-  @Test func aMountDoesNotHideIt() throws {
-    guard Tool.isRoot else { return print("skipped: only root may mount") }
+  @Test(.requires(.mounts)) func aMountDoesNotHideIt() throws {
     try cluster.psql("INSERT INTO lines SELECT generate_series(5001, 6000)")
     let mounted = shop.directory.appending("mounted")
     TestFiles.makeDirectory(mounted)
     let version = try #require(TestFiles.names(in: space).first)
     let tool = Tool()
     let result = tool.other("mount", "--bind", space.appending(version).text, mounted.text)
-    guard result.exitStatus == 0 else { return print("skipped: cannot mount: \(result.error)") }
+    try #require(result.exitStatus == 0, "\(result.error)")
     defer { _ = tool.other("umount", "-l", mounted.text) }
     #expect(refusal(of: mounted).contains("and uses \(mounted)"))
     try expectUntouched()

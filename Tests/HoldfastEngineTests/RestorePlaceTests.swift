@@ -84,14 +84,15 @@ import Testing
   }
 
   /// As vfat, exFAT and CIFS do, and NFS where root has no rights: each file is shown with the same owner and mode.
-  @Test(arguments: [false, true]) func aFileSystemWithoutOwnersAndModesIsRestoredTo(isNew: Bool) throws {
-    guard geteuid() == 0 else { return print("skipped: only root may mount") }
+  @Test(.requires(.root, .bindfs), arguments: [false, true]) func aFileSystemWithoutOwnersAndModesIsRestoredTo(
+    isNew: Bool
+  ) throws {
     let (mounted, behind) = (shop.directory.appending("mounted"), shop.directory.appending("behind"))
     for directory in [mounted, behind] { TestFiles.makeDirectory(directory) }
     let tool = Tool()
     let mounting = tool.other(
       "sh", "-c", "bindfs --force-user=1234 --force-group=1234 --perms=a+rwx \"$0\" \"$1\"", behind.text, mounted.text)
-    guard mounting.exitStatus == 0 else { return print("skipped: bindfs cannot mount: \(mounting.error)") }
+    try #require(mounting.exitStatus == 0, "\(mounting.error)")
     defer { umount2(mounted.text, Int32(MNT_DETACH)) }
     let name = isNew ? "mounted/new" : "mounted"
     let place = shop.directory.appending(name)

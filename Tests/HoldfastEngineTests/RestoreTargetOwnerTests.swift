@@ -8,7 +8,7 @@ import HoldfastTestSupport
 import Testing
 
 /// Who owns a target gets nothing by it from whoever restores into it: he may rename and exchange what is in it at any moment, and hold it open. Only root can make files of others.
-@Suite(.enabled(if: geteuid() == 0, "needs root: files of other users")) struct RestoreTargetOwnerTests {
+@Suite(.requires(.root)) struct RestoreTargetOwnerTests {
   private static let other: UInt32 = 1234
   private let shop: TestShop
   private var target: Path { shop.directory.appending("target") }

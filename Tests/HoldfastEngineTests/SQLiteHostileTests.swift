@@ -83,8 +83,7 @@ import Testing
   }
 
   /// Else whoever owns the database would get what is in the WAL with it.
-  @Test func anotherUsersWALIsNotRead() throws {
-    guard Tool.isRoot else { return print("skipped: only root gives files to others") }
+  @Test(.requires(.root)) func anotherUsersWALIsNotRead() throws {
     var secret: TestDatabase? = try TestDatabase(elsewhere.appending("secret.db"), Self.wal + TestDatabase.orders)
     try secret?.order(3)
     for suffix in ["", "-wal"] {

@@ -5,14 +5,8 @@ import Testing
 
 private let sample = ExtendedAttribute(name: Array("user.shop".utf8), value: [0, 255, 10])
 
-private let areExtendedAttributesSupported: Bool = {
-  let directory = TemporaryDirectory()
-  return (try? FileSystem().open(directory.path, .directory).setExtendedAttribute(sample)) != nil
-}()
-
 /// Extended attributes come back byte for byte, on what can be opened and on what cannot.
-@Suite(.enabled(if: areExtendedAttributesSupported, "the file system of /tmp has no extended attributes"))
-struct ExtendedAttributeTests {
+@Suite(.requires(.accessLists)) struct ExtendedAttributeTests {
   private let directory = TemporaryDirectory()
   private let files = FileSystem()
 

@@ -32,8 +32,7 @@ import Testing
         + "\nHINT: Name a directory of your own, in which nobody else may write.")
   }
 
-  @Test func aDirectoryOfAnotherUserIsRefused() {
-    guard Tool.isRoot else { return print("skipped: only root can give a directory away") }
+  @Test(.requires(.root)) func aDirectoryOfAnotherUserIsRefused() {
     TestFiles.makeDirectory(path)
     TestFiles.setOwner(path, userID: 65534, groupID: 65534)
     let error = #expect(throws: OwnDirectoryError.self) { try OwnDirectory(making: path, files: FileSystem()) }

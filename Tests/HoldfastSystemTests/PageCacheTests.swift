@@ -10,9 +10,8 @@ import Testing
   private let directory = TemporaryDirectory()
   private var path: Path { directory.appending("orders") }
 
-  @Test(arguments: [PageCacheUse.sparing, .sparingByAdvice])
+  @Test(.requires(.droppablePageCache), arguments: [PageCacheUse.sparing, .sparingByAdvice])
   func whatWasCachedStaysAndWhatIsBroughtInGoes(use: PageCacheUse) throws {
-    guard ResidentPages.canBeDropped(in: directory.path) else { return }
     var random = SeededRandom(seed: 11)
     // The last page is not full.
     let bytes = random.bytes(4 << 20) + [1, 2, 3]

@@ -1,6 +1,7 @@
 internal import HoldfastModel
 
-/// Runs commands under a filter that answers system calls with errors (Tests/refusal/refuse.py).
+/// Runs commands under a filter that answers system calls with errors (Tests/refusal/refuse.py). A test that uses it says
+/// `.requires(.systemCallFilter)`.
 package enum Refusal {
   /// - Parameter calls: as the script takes them: `openat2=ENOSYS,linkat=EPERM`.
   package static func start(_ calls: String, _ command: [String], with tool: Tool) -> RunningProcess.Start {
@@ -12,11 +13,10 @@ package enum Refusal {
   }
 
   /// Runs it to its end.
-  /// - Returns: `nil`, and the reason printed, where no filter can be had.
-  package static func run(_ calls: String, _ command: [String], with tool: Tool) -> ProcessResult? {
-    let result = RunningProcess(start(calls, command, with: tool)).wait()
-    guard result.exitStatus == 77 else { return result }
-    print("skipped: \(result.error)")
-    return nil
+  package static func run(_ calls: String, _ command: [String], with tool: Tool) -> ProcessResult {
+    RunningProcess(start(calls, command, with: tool)).wait()
   }
+
+  /// Whether a filter can be had here.
+  static var isPossible: Bool { run("syncfs=EPERM", ["true"], with: Tool()).exitStatus == 0 }
 }

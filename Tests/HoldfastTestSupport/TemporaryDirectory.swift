@@ -6,9 +6,23 @@ package final class TemporaryDirectory: Sendable {
   package let path: Path
 
   package init() {
-    var template = Array("/tmp/holdfast-test-XXXXXX".utf8CString)
-    guard mkdtemp(&template) != nil else { fatalError("cannot make a temporary directory: errno \(errno)") }
-    path = Path(bytes: template.dropLast().map { UInt8(bitPattern: $0) })
+    guard let path = Self.make(in: Path("/tmp")) else {
+      fatalError("cannot make a temporary directory: errno \(errno)")
+    }
+    self.path = path
+  }
+
+  /// One on another file system than that of /tmp.
+  /// - Returns: `nil` where there is no such place.
+  package init?(in place: Path) {
+    guard let path = Self.make(in: place) else { return nil }
+    self.path = path
+  }
+
+  private static func make(in place: Path) -> Path? {
+    var template = (place.appending("holdfast-test-XXXXXX").bytes + [0]).map { CChar(bitPattern: $0) }
+    guard mkdtemp(&template) != nil else { return nil }
+    return Path(bytes: template.dropLast().map { UInt8(bitPattern: $0) })
   }
 
   deinit {

@@ -93,38 +93,36 @@ extension Path {
   package var text: String { String(decoding: bytes, as: UTF8.self) }
 }
 
-/// A small file system in memory, mounted as long as it lives. Only root can.
+/// A small file system in memory, mounted as long as it lives. A test that uses it says `.requires(.mounts)`.
 package final class SmallDisk {
   package let path: Path
 
-  /// `nil`, and the reason printed, where mounting is not allowed.
-  package init?(at path: Path, mebibytes: Int) {
+  package struct Failure: Error, CustomStringConvertible {
+    package let description: String
+  }
+
+  package init(at path: Path, mebibytes: Int) throws {
     self.path = path
     TestFiles.makeDirectory(path)
-    guard Self.mount("-t", "tmpfs", "-o", "size=\(mebibytes)m", "tmpfs", path.text) else {
-      print("skipped: a file system cannot be mounted here")
-      return nil
-    }
+    try Self.mount("-t", "tmpfs", "-o", "size=\(mebibytes)m", "tmpfs", path.text)
   }
 
   /// Shows a file or directory at another place as well, on the same device.
-  package init?(showing original: Path, at path: Path) {
+  package init(showing original: Path, at path: Path) throws {
     self.path = path
-    guard Self.mount("--bind", original.text, path.text) else {
-      print("skipped: nothing can be mounted here")
-      return nil
-    }
+    try Self.mount("--bind", original.text, path.text)
   }
 
   deinit {
     _ = path.withCString { umount2($0, Int32(MNT_DETACH)) }
   }
 
-  package func makeReadOnly() -> Bool { Self.mount("-o", "remount,ro", path.text) }
+  package func makeReadOnly() throws { try Self.mount("-o", "remount,ro", path.text) }
 
-  private static func mount(_ arguments: String...) -> Bool {
+  private static func mount(_ arguments: String...) throws {
     var start = RunningProcess.Start(["mount"] + arguments)
     start.environment = ["PATH": "/usr/sbin:/usr/bin:/sbin:/bin"]
-    return RunningProcess(start).wait().exitStatus == 0
+    let result = RunningProcess(start).wait()
+    guard result.exitStatus == 0 else { throw Failure(description: result.error) }
   }
 }
