@@ -87,11 +87,12 @@ let package = Package(
 
     // Tests make databases with it; holdfast reads them by itself.
     .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+    .target(name: "CTestEnvironment", path: "Tests/CTestEnvironment"),
     .target(
       name: "HoldfastTestSupport",
       dependencies: [
         "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastSource", "HoldfastStore",
-        "HoldfastRepository", "HoldfastEngine", "CLinux", "CSQLite",
+        "HoldfastRepository", "HoldfastEngine", "CLinux", "CSQLite", "CTestEnvironment",
       ],
       path: "Tests/HoldfastTestSupport", swiftSettings: settings),
     tests(of: "Model"),

@@ -36,7 +36,7 @@ def own_environment(*foreign: str) -> dict[str, str]:
 def places(directory: Path) -> dict[str, str]:
     """The variables that keep a repository, and what a machine knows of it, below a directory."""
     return {"HOLDFAST_REPOSITORY": str(directory / "repository"), "HOLDFAST_CACHE_DIR": str(directory / "cache"),
-            "HOLDFAST_STATE_DIR": str(directory / "state")}
+            "HOLDFAST_CONFIG_DIR": str(directory / "configuration"), "HOLDFAST_STATE_DIR": str(directory / "state")}
 
 
 def keys(directory: Path) -> dict[str, str]:

@@ -107,10 +107,10 @@ import Testing
     #expect(path["column"] as? Int == 18)
   }
 
-  @Test(arguments: [["config", "check"], ["config", "show"], ["backup"]])
+  @Test(.requires(.overlayMounts), arguments: [["config", "check"], ["config", "show"], ["backup"]])
   func withoutAConfigurationTheMessageShowsOne(arguments: [String]) {
-    var start = tool.start(arguments)
-    start.environment = ["PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "HOLDFAST_CONFIG": ""]
+    var start = RunningProcess.Start(OwnMachine(in: tool.directory.path).prefix + [Tool.binary.text] + arguments)
+    start.environment["HOLDFAST_CONFIG"] = ""
     let result = RunningProcess(start).wait()
     #expect(result.exitStatus == 2)
     let what = arguments == ["backup"] ? "sources to back up" : "sources"

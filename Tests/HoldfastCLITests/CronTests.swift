@@ -5,37 +5,33 @@ import Testing
 
 /// What cron and other minimal surroundings give is enough.
 @Suite struct CronTests {
-  /// No HOME, no locale, a strict umask, `/` as directory, no standard input.
+  /// No HOME, no locale, a strict umask, `/` as directory, no standard input; on a machine of its own.
   private func underCron(_ tool: Tool, _ arguments: [String]) -> ProcessResult {
-    var start = RunningProcess.Start(
-      ["/bin/sh", "-c", #"cd / && umask 077 && exec "$@" <&-"#, "sh", Tool.binary.text] + arguments)
-    start.environment = ["PATH": "/usr/bin:/bin"]
+    let shell = ["/bin/sh", "-c", #"cd / && umask 077 && exec "$@" <&-"#, "sh", Tool.binary.text]
+    var start = RunningProcess.Start(OwnMachine(in: tool.directory.path).prefix + shell + arguments)
+    start.environment = ["PATH": "/usr/sbin:/usr/bin:/sbin:/bin"]
     start.input = .closed
     return RunningProcess(start).wait()
   }
 
-  @Test func backupWorksInTheEnvironmentOfCron() throws {
+  @Test(.requires(.overlayMounts)) func backupWorksInTheEnvironmentOfCron() throws {
     let tool = Tool()
     TestFiles.write("an order", to: tool.source.appending("orders"))
     #expect(underCron(tool, ["init", "--unsealed", "-r", tool.repository.text, "--quiet"]).exitStatus == 0)
     let descriptor = try #require(TestFiles.read(tool.repository.appending("holdfast.json")))
     let identifier = try #require(String(decoding: descriptor, as: UTF8.self).firstMatch(of: /"repository":"(\w+)"/)).1
-    defer { removeDefaultCache(String(identifier)) }
     for _ in 0..<2 {
       let result = underCron(tool, ["backup", tool.source.text, "-r", tool.repository.text, "--quiet"])
       #expect(result.exitStatus == 0)
       #expect(result.output == "")
       #expect(result.error == "")
     }
+    // Root without a HOME keeps its cache where it belongs to the machine.
+    let cache = OwnMachine(in: tool.directory.path).cache.appending("holdfast")
+    #expect(TestFiles.exists(cache.appending(String(identifier))))
     #expect(tool.run("verify", "--data").exitStatus == 0)
     #expect(tool.run("restore", "--target", "restored").exitStatus == 0)
     #expect(TreeDescription(of: tool.directory.appending("restored")) == TreeDescription(of: tool.source))
-  }
-
-  /// Root without a HOME keeps its cache where it belongs to the machine.
-  private func removeDefaultCache(_ repository: String) {
-    guard Tool.isRoot else { return }
-    TestFiles.removeTree(Path("/var/cache/holdfast").appending(repository))
   }
 
   /// A closed descriptor is given to the next file that is opened: what is said must not end in the repository.

@@ -6,19 +6,18 @@ import Testing
 @Suite(.requires(.root, .overlayMounts)) struct OtherUsersTests {
   private let tool = SealedTool()
 
-  /// Runs a script as root with an /etc of its own.
+  /// Runs a script as root on a machine without a configuration.
   private func withOwnEtc(_ script: String) -> ProcessResult {
     TestFiles.write(
       """
-      set -e
-      mkdir over; mount -t tmpfs tmpfs over; chmod 755 over; mkdir over/upper over/work
-      mount -t overlay overlay -o "lowerdir=/etc,upperdir=$PWD/over/upper,workdir=$PWD/over/work" /etc
-      rm -rf /etc/holdfast
-      set +e
       \(script)
       """, to: tool.directory.appending("script"))
     TestFiles.setMode(tool.directory.path, 0o755)
-    return tool.tool.other("unshare", "-m", "sh", "script")
+    var start = RunningProcess.Start(OwnMachine(in: tool.directory.path).prefix + ["sh", "script"])
+    start.environment = tool.tool.environment
+    start.environment["HOLDFAST_CONFIG_DIR"] = nil
+    start.directory = tool.directory.path
+    return RunningProcess(start).wait()
   }
 
   @Test func theKeyOfRootIsNoNewsForOthers() throws {

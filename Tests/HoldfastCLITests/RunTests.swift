@@ -290,7 +290,7 @@ import Testing
 
   @Test func withoutAConfigurationTheMessageShowsOne() {
     var start = tool.start(["run"])
-    start.environment = ["PATH": "/usr/bin:/bin", "HOME": "/nonexistent"]
+    start.environment["HOLDFAST_REPOSITORY"] = nil
     let result = RunningProcess(start).wait()
     #expect(result.exitStatus == 2)
     #expect(result.error.hasPrefix("holdfast: there is no configuration that names sources to run for\n"))

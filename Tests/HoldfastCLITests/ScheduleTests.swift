@@ -65,6 +65,7 @@ import Testing
         IOSchedulingClass=best-effort
         IOSchedulingPriority=7
         UMask=0077
+        Environment=HOLDFAST_CONFIG_DIR=\(tool.configuration.text)
         CacheDirectory=holdfast
         CacheDirectoryMode=0700
         StateDirectory=holdfast

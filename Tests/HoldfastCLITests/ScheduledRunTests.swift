@@ -33,13 +33,18 @@ import Testing
       "backup", "--from-command", "cd '\(tool.directory.path.text)'; \(command)", "--name", "orders", "--quiet")
     #expect(installed.exitStatus == 0, "\(installed.error)")
     #expect(TestFiles.permissions(tool.directory.appending("etc/cron.d/holdfast")) == 0o600)
+    // Cron sets the HOME that the machine's root has, where no line says another.
+    TestFiles.makeDirectory(tool.directory.appending("home"))
+    let line = text("etc/cron.d/holdfast")
+    TestFiles.write(
+      "HOME=\(tool.directory.appending("home"))\n" + line, to: tool.directory.appending("etc/cron.d/holdfast"))
     TestFiles.write("", to: tool.directory.appending("crontab"))
     TestFiles.makeDirectory(tool.directory.appending("spool"))
     TestFiles.makeDirectory(tool.directory.appending("spool/crontabs"))
     let cron = shellApart(
       """
       mount --bind etc/cron.d /etc/cron.d; mount --bind spool /var/spool/cron; mount --bind crontab /etc/crontab
-      mount -t tmpfs tmpfs /run; mount -t tmpfs tmpfs /var/cache
+      mount -t tmpfs tmpfs /run
       exec cron -f -L 0
       """)
     #expect(await waits { TestFiles.exists(tool.directory.appending("done")) })

@@ -2,8 +2,8 @@ import HoldfastModel
 import HoldfastTestSupport
 import Testing
 
-/// Root takes the backups and the database's user pushes its log into the same repository, as docs/operations.md says, word for word. In a copy of `/etc`, because a
-/// group is made.
+/// Root takes the backups and the database's user pushes its log into the same repository, as docs/operations.md says, word for word. On a
+/// machine of its own, because a group is made.
 @Suite struct TwoUsersTests {
   private let tool = SealedTool()
   private let recipient: String
@@ -29,7 +29,7 @@ import Testing
     return log
   }()
 
-  /// Runs commands as root with a umask that lets nobody in, with a copy of `/etc` in the place of the real one, and places of the test in those of the document.
+  /// Runs commands as root with a umask that lets nobody in, on a machine of their own, with places of the test in those of the document.
   /// - Returns: what they print.
   private func run(_ commands: String) throws -> String {
     var script = commands
@@ -37,9 +37,9 @@ import Testing
     script.replace("/var/lib/postgresql/", with: home + "/pg/")
     script.replace("/usr/local/bin/", with: home + "/bin/")
     TestFiles.write(
-      "set -euo pipefail\ncp -a /etc etc\nmount --bind etc /etc\numask 077\n" + script,
+      "set -euo pipefail\numask 077\n" + script,
       to: tool.directory.appending("script"))
-    var start = RunningProcess.Start(["unshare", "--mount", "--propagation", "private", "bash", "script"])
+    var start = RunningProcess.Start(OwnMachine(in: tool.directory.path).prefix + ["bash", "script"])
     start.environment = tool.start([]).environment
     start.environment["PATH"] = "\(home)/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     start.environment["HOLDFAST_REPOSITORY"] = home + "/backup/shop"
@@ -66,7 +66,7 @@ import Testing
 
   private static let heading = "Root backs up, the database pushes its log"
 
-  @Test(.requires(.userPostgres, .mounts)) func aSealedRepositoryIsShared() throws {
+  @Test(.requires(.userPostgres, .overlayMounts)) func aSealedRepositoryIsShared() throws {
     let steps = try Runbook.steps(Self.heading).replacing("LINE", with: recipient)
     let said = try run(
       steps + "holdfast backup /srv/orders --name orders --quiet\n" + push(isSealed: true) + """
@@ -80,7 +80,7 @@ import Testing
     #expect(said.contains("1 segment"), "\(said)")
   }
 
-  @Test(.requires(.userPostgres, .mounts)) func anUnsealedRepositoryIsShared() throws {
+  @Test(.requires(.userPostgres, .overlayMounts)) func anUnsealedRepositoryIsShared() throws {
     let lines = try Runbook.steps(Self.heading).split(separator: "\n")
     let making = try #require(lines.firstIndex { $0.contains("holdfast init") })
     let steps = lines[..<making] + [Substring(lines[making].replacing("--recipient LINE", with: "--unsealed"))]
@@ -99,7 +99,7 @@ import Testing
   }
 
   /// What was made for root alone becomes shared, and stays so.
-  @Test(.requires(.userPostgres, .mounts)) func aRepositoryThatIsThereBecomesShared() throws {
+  @Test(.requires(.userPostgres, .overlayMounts)) func aRepositoryThatIsThereBecomesShared() throws {
     let groups = try Runbook.steps(Self.heading).split(separator: "\n").prefix(2).joined(separator: "\n")
     let steps = try Runbook.steps("A repository that is there already")
     let said = try run(

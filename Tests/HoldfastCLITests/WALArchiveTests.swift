@@ -21,6 +21,7 @@ import Testing
         "HOLDFAST_WRITER_KEY_FILE": cluster.directory.appending("writer.key").text,
         "HOLDFAST_STATE_DIR": cluster.directory.appending("state").text,
         "HOLDFAST_CACHE_DIR": cluster.directory.appending("cache").text,
+        "HOLDFAST_CONFIG_DIR": cluster.directory.appending("configuration").text,
         "HOLDFAST_REPOSITORY": repository.text,
       ]
       if isSealed {

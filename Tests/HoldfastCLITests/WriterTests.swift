@@ -146,7 +146,7 @@ import Testing
     #expect(tool.run("key", "list").output.contains(", revision 3, "))
   }
 
-  @Test(.requires(.unprivilegedUser)) func withoutAHomeAWriterKeyMustBeNamed() throws {
+  @Test(.requires(.unprivilegedUser, .overlayMounts)) func withoutAHomeAWriterKeyMustBeNamed() throws {
     let tool = SealedTool()
     let recipient = tool.generate("identity")
     TestFiles.setMode(tool.directory.path, 0o777)
@@ -154,7 +154,9 @@ import Testing
     let run = { (arguments: [String]) in
       nobody.run(arguments) {
         $0.environment["XDG_CACHE_HOME"] = nil
+        $0.environment["HOLDFAST_CONFIG_DIR"] = nil
         $0.environment["HOLDFAST_STATE_DIR"] = tool.state.text
+        $0.arguments = OwnMachine(in: tool.directory.path).prefix.map { Array($0.utf8) } + $0.arguments
       }
     }
     run(["init", "--recipient", recipient]).expectRefusal(

@@ -21,7 +21,7 @@ import Testing
     let made = tool.other(
       "mariadb-install-db", "--no-defaults", "--datadir=\(data.text)", "--user=root", "--skip-test-db",
       "--auth-root-authentication-method=normal"
-    ) { $0.environment["HOME"] = tool.directory.path.text }
+    )
     try #require(made.exitStatus == 0, "\(made.error)")
   }
 

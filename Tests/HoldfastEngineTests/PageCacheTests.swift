@@ -57,8 +57,7 @@ import Testing
       time.sleep(1000)
       """
     let said = shop.directory.appending("said")
-    var start = RunningProcess.Start(["/usr/bin/python3", "-c", script, path.text, said.text])
-    start.environment = ["PATH": "/usr/bin:/bin"]
+    let start = RunningProcess.Start(["/usr/bin/python3", "-c", script, path.text, said.text])
     let process = RunningProcess(start)
     while TestFiles.read(said) != Array("open".utf8) {
       try #require(TestFiles.exists(Path("/proc/\(process.processID)/fd")), "\(process.wait().error)")

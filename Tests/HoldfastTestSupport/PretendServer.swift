@@ -11,13 +11,11 @@ package final class PretendServer {
   /// - Parameter directory: gets a `global/pg_control`, and a `postmaster.pid` that names the process.
   package init(on directory: Path) throws {
     let program = programs.appending("postgres")
-    var copy = RunningProcess.Start(["cp", "/bin/sleep", program.text])
-    copy.environment = ["PATH": Tool.environmentValue("PATH") ?? "/usr/bin:/bin"]
+    let copy = RunningProcess.Start(["cp", "/bin/sleep", program.text])
     _ = RunningProcess(copy).wait()
     TestFiles.makeDirectory(directory.appending("global"))
     TestFiles.write("control", to: directory.appending("global/pg_control"))
     var start = RunningProcess.Start([program.text, "600"])
-    start.environment = copy.environment
     start.directory = directory
     process = RunningProcess(start)
     // `env` goes to the directory, and only then becomes the program.

@@ -120,7 +120,6 @@ package enum Requirement: Sendable {
     let directory = TemporaryDirectory()
     let apart = Tool.isRoot ? ["unshare", "--mount", "--propagation", "private"] : []
     var start = RunningProcess.Start(apart + ["bash", "-ec", script])
-    start.environment = ["PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"]
     start.directory = directory.path
     return RunningProcess(start).wait().exitStatus == 0
   }

@@ -26,7 +26,8 @@ package final class RunningProcess {
 
   package struct Start: Sendable {
     package var arguments: [[UInt8]]
-    package var environment: [String: String] = [:]
+    /// Everything that the process gets: nothing is inherited.
+    package var environment = RunningProcess.plainEnvironment
     package var directory: Path?
     package var input = Input.null
     package var output = Output.captured
@@ -37,6 +38,12 @@ package final class RunningProcess {
     /// - Parameter arguments: the program, found in the test's own PATH, and its arguments.
     package init(_ arguments: [String]) { self.arguments = arguments.map { Array($0.utf8) } }
   }
+
+  /// Enough to run a program that is no concern of the test: what it finds does not depend on who runs the tests.
+  package static let plainEnvironment = [
+    "PATH": (Tool.environmentValue("PATH") ?? "/usr/bin:/bin") + ":/usr/local/sbin:/usr/sbin:/sbin",
+    "LC_ALL": "C.UTF-8", "TZ": "UTC", "HOME": "/nonexistent",
+  ]
 
   /// After so long a process is killed: a test fails then and does not hang.
   private static let patienceSeconds = 120

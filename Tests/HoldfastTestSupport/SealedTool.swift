@@ -10,7 +10,7 @@ package struct SealedTool: Sendable {
   /// Of the recipient that `makeRepository` seals to.
   package var identity: Path { directory.appending("identity") }
   package var writerKey: Path { directory.appending("writer.key") }
-  package var state: Path { directory.appending("state") }
+  package var state: Path { tool.state }
 
   /// Makes the directory, and a source with one order.
   package init() {
@@ -22,7 +22,6 @@ package struct SealedTool: Sendable {
     var start = tool.start(arguments)
     // Nobody who runs the tests shall be asked for a passphrase.
     start.hasOwnSession = true
-    start.environment["HOLDFAST_STATE_DIR"] = state.text
     start.environment["HOLDFAST_WRITER_KEY_FILE"] = writerKey.text
     return start
   }

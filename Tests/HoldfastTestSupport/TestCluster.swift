@@ -60,8 +60,7 @@ package final class TestCluster {
   /// Makes that user the owner of something, with all that lies in it.
   package static func giveToServer(_ path: Path) throws {
     guard Tool.isRoot else { return }
-    var start = RunningProcess.Start(["chown", "-R", "postgres:postgres", path.text])
-    start.environment = Self.environment
+    let start = RunningProcess.Start(["chown", "-R", "postgres:postgres", path.text])
     let result = RunningProcess(start).wait()
     guard result.exitStatus == 0 else { throw Failure(description: result.error) }
   }
@@ -70,22 +69,16 @@ package final class TestCluster {
   package func copy(of program: Path, as name: String) throws -> Path {
     let copy = directory.appending(name)
     // By another process: a child that is started meanwhile would inherit the open file, and nobody could run it.
-    var start = RunningProcess.Start(["cp", program.text, copy.text])
-    start.environment = Self.environment
+    let start = RunningProcess.Start(["cp", program.text, copy.text])
     let result = RunningProcess(start).wait()
     guard result.exitStatus == 0 else { throw Failure(description: result.error) }
     TestFiles.setMode(copy, 0o755)
     return copy
   }
 
-  private static var environment: [String: String] {
-    ["PATH": Tool.environmentValue("PATH") ?? "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"]
-  }
-
   /// How a program is started beside the server, as its user, in `directory`.
   package func start(_ arguments: [String]) -> RunningProcess.Start {
     var start = RunningProcess.Start(Self.asServer + arguments)
-    start.environment = Self.environment
     start.directory = directory.path
     return start
   }

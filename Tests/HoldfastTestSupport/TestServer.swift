@@ -20,8 +20,7 @@ package final class TestServer {
   package init(isSecure: Bool = false) {
     let script = directory.appending("server.py")
     TestFiles.write(Self.script, to: script)
-    var start = RunningProcess.Start(["python3", script.text, directory.path.text] + (isSecure ? ["tls"] : []))
-    start.environment = ["PATH": Tool.environmentValue("PATH") ?? "/usr/bin"]
+    let start = RunningProcess.Start(["python3", script.text, directory.path.text] + (isSecure ? ["tls"] : []))
     process = RunningProcess(start)
     let port = directory.appending("port")
     for _ in 0..<15_000 where TestFiles.status(port) == nil { usleep(2000) }

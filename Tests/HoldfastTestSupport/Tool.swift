@@ -8,6 +8,9 @@ package struct Tool: Sendable {
   package var source: Path { directory.appending("source") }
   package var repository: Path { directory.appending("repository") }
   package var cache: Path { directory.appending("cache") }
+  /// Of the machine that the test stands for: its configuration and writer key, and what it remembers.
+  package var configuration: Path { directory.appending("configuration") }
+  package var state: Path { directory.appending("state") }
 
   /// Where the package lies.
   package static let root: Path = {
@@ -29,12 +32,12 @@ package struct Tool: Sendable {
     TestFiles.makeDirectory(source)
   }
 
-  /// What `run` gives a process, beside which nothing of the test's own environment gets in.
+  /// Everything that `run` gives a process: no place of the machine or of a user is left to be looked at.
   package var environment: [String: String] {
-    [
-      "PATH": Self.environmentValue("PATH") ?? "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC",
-      "HOLDFAST_REPOSITORY": repository.text, "HOLDFAST_CACHE_DIR": cache.text,
-    ]
+    RunningProcess.plainEnvironment.merging([
+      "HOME": directory.appending("home").text, "HOLDFAST_REPOSITORY": repository.text,
+      "HOLDFAST_CACHE_DIR": cache.text, "HOLDFAST_CONFIG_DIR": configuration.text, "HOLDFAST_STATE_DIR": state.text,
+    ]) { $1 }
   }
 
   /// How `holdfast` is started: change what should be otherwise.
@@ -120,8 +123,7 @@ package final class SmallDisk {
   package func makeReadOnly() throws { try Self.mount("-o", "remount,ro", path.text) }
 
   private static func mount(_ arguments: String...) throws {
-    var start = RunningProcess.Start(["mount"] + arguments)
-    start.environment = ["PATH": "/usr/sbin:/usr/bin:/sbin:/bin"]
+    let start = RunningProcess.Start(["mount"] + arguments)
     let result = RunningProcess(start).wait()
     guard result.exitStatus == 0 else { throw Failure(description: result.error) }
   }

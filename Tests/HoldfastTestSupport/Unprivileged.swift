@@ -1,7 +1,7 @@
 internal import HoldfastModel
 
-/// `holdfast` run by a user without privileges: nobody where the tests run as root, else who runs them. A test that uses it
-/// says `.requires(.unprivilegedUser)`.
+/// `holdfast` run by a user without privileges and without a home: nobody where the tests run as root, else who runs them. A
+/// test that uses it says `.requires(.unprivilegedUser)`.
 package struct Unprivileged {
   package static let userID: UInt32 = 65534
   private let tool: Tool
@@ -45,7 +45,7 @@ package struct Unprivileged {
       ? ["setpriv", "--reuid=\(Self.userID)", "--regid=\(Self.userID)", "--clear-groups", "--inh-caps=-all"] : []
     var start = RunningProcess.Start(user + [binary] + arguments)
     start.environment = tool.environment
-    start.environment["HOLDFAST_CACHE_DIR"] = nil
+    for name in ["HOME", "HOLDFAST_CACHE_DIR", "HOLDFAST_STATE_DIR"] { start.environment[name] = nil }
     start.environment["XDG_CACHE_HOME"] = tool.directory.appending("nobody").text
     start.directory = tool.directory.path
     return start

@@ -10,7 +10,8 @@ struct ConfigCommand: ParsableCommand {
     commandName: "config", abstract: "Check and show the configuration of this machine.",
     discussion: """
       The configuration is /etc/holdfast/holdfast.yaml and /etc/holdfast/conf.d/*.yaml. A user other than root has \
-      ~/.config/holdfast/holdfast.yaml instead, if it exists. With --config, only that file is read.
+      ~/.config/holdfast/holdfast.yaml instead, if it exists. The directory HOLDFAST_CONFIG_DIR takes the place of both. \
+      With --config, only that file is read.
 
       \(ExitStatusTable.text)
       """,

@@ -159,8 +159,8 @@ struct ScheduleInstall: ParsableCommand {
       if scheduled.isConfigured, name == "HOLDFAST_REPOSITORY" { continue }
       if let value = environment.text(name) { schedule.environment[name] = value }
     }
-    if let config = schedule.environment["HOLDFAST_CONFIG"] {
-      schedule.environment["HOLDFAST_CONFIG"] = try absolute(environment, config)
+    for name in ["HOLDFAST_CONFIG", "HOLDFAST_CONFIG_DIR"] {
+      if let config = schedule.environment[name] { schedule.environment[name] = try absolute(environment, config) }
     }
     if let named = repository ?? schedule.environment["HOLDFAST_REPOSITORY"] {
       let isName = scheduled.site?.repository(named) != nil

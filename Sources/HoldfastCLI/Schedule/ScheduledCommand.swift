@@ -8,7 +8,8 @@ internal import HoldfastSystem
 struct ScheduledCommand {
   /// Variables that a run needs if they are set now.
   static let environment = [
-    "HOLDFAST_CONFIG", "HOLDFAST_REPOSITORY", "HOLDFAST_EXPECT_KEYRING", "HOLDFAST_NOTIFY_COMMAND",
+    "HOLDFAST_CONFIG", "HOLDFAST_CONFIG_DIR", "HOLDFAST_REPOSITORY", "HOLDFAST_EXPECT_KEYRING",
+    "HOLDFAST_NOTIFY_COMMAND",
     "HOLDFAST_NOTIFY_ON",
   ]
   /// Options with commands of the site.

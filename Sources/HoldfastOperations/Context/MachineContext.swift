@@ -39,8 +39,12 @@ package struct MachineContext: Sendable {
     var location = ConfigurationLocation()
     let file = configurationFile ?? environment.text("HOLDFAST_CONFIG")
     location.named = try file.map { try environment.absolute($0) }
-    location.skipsForbidden = !environment.isRoot
-    location.user = environment.isRoot ? nil : environment.configurationDirectory
+    if let directory = try environment.namedConfigurationDirectory() {
+      location.system = directory
+    } else if !environment.isRoot {
+      location.skipsForbidden = true
+      location.user = try environment.configurationDirectory()
+    }
     return ConfigurationLoader(location, files: host.files, environment: variable) { Compression($0) != nil }
   }
 

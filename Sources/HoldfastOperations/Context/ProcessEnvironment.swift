@@ -72,10 +72,17 @@ package struct ProcessEnvironment: Sendable {
     try directory("HOLDFAST_STATE_DIR", "XDG_STATE_HOME", below: ".local/state", ofRoot: "/var/lib/holdfast")
   }
 
-  /// The directory of the writer key: for root `/etc/holdfast`, otherwise `XDG_CONFIG_HOME/holdfast` or
-  /// `~/.config/holdfast`.
-  package var configurationDirectory: Path? {
-    isRoot ? Path("/etc/holdfast") : userDirectory("XDG_CONFIG_HOME", below: ".config")?.appending("holdfast")
+  /// The directory of the configuration and of the writer key: `HOLDFAST_CONFIG_DIR`, otherwise for root
+  /// `/etc/holdfast`, for other users `XDG_CONFIG_HOME/holdfast` or `~/.config/holdfast`.
+  package func configurationDirectory() throws -> Path? {
+    if let named = try namedConfigurationDirectory() { return named }
+    return isRoot ? Path("/etc/holdfast") : userDirectory("XDG_CONFIG_HOME", below: ".config")?.appending("holdfast")
+  }
+
+  /// The directory `HOLDFAST_CONFIG_DIR`, which replaces all other directories of configuration files; `nil` when the
+  /// variable is not set.
+  package func namedConfigurationDirectory() throws -> Path? {
+    try text("HOLDFAST_CONFIG_DIR").map { try absolute($0) }
   }
 
   /// The directory of this user's systemd units; `nil` without a home.

@@ -132,7 +132,7 @@ package struct RepositoryKeys: Sendable {
     let key = try WriterKey()
     if let parent = path.parent {
       // The configuration directory of root is readable by all; the key in it is not.
-      let isOfMachine = machine.environment.isRoot && parent == machine.environment.configurationDirectory
+      let isOfMachine = try machine.environment.isRoot && parent == machine.environment.configurationDirectory()
       try files.makeDirectories(parent, permissions: isOfMachine ? 0o755 : 0o700)
     }
     try machine.keyFiles.write(key.fileText(created: TimeText.utc(machine.host.clock.now())), to: path)

@@ -1,0 +1,3 @@
+#pragma once
+
+// See environment.c: this target is linked for what it does when the tests start, and offers nothing to call.
