@@ -1,10 +1,10 @@
 package import HoldfastModel
-internal import HoldfastSystem
+package import HoldfastSystem
 
 /// Decides which files of a cluster belong in a snapshot (PostgreSQL documentation, 26.3.4 "Making a Base Backup Using
 /// the Low Level API" and 55.4 "BASE_BACKUP").
-struct ClusterRules {
-  enum Verdict {
+package struct ClusterRules {
+  package enum Verdict: Equatable {
     case capture
     /// It does not belong in a snapshot.
     case skip
@@ -31,10 +31,12 @@ struct ClusterRules {
 
   let cluster: PostgresCluster
 
+  package init(cluster: PostgresCluster) { self.cluster = cluster }
+
   /// - Parameters:
   ///   - path: relative to the source.
   ///   - listing: the listing of its directory.
-  func verdict(on path: Path, kind: FileStatus.Kind, listing: DirectoryListing) -> Verdict {
+  package func verdict(on path: Path, kind: FileStatus.Kind, listing: DirectoryListing) -> Verdict {
     guard let parts = cluster.parts(of: path), let name = parts.last else { return .capture }
     if kind == .symbolicLink { return verdict(onLink: parts) }
     if name.hasPrefix("pgsql_tmp") || name.hasPrefix("pg_internal.init") { return .skip }
@@ -75,25 +77,30 @@ struct ClusterRules {
 
 /// A file of a relation, by its name: `16384`, `16384_fsm`, `16384.1`, `t3_16384` (PostgreSQL documentation, 73.1
 /// "Database File Layout").
-struct RelationFile: Equatable {
-  let node: String
-  let fork: String
-  let segment: UInt32
-  let isTemporary: Bool
+package struct RelationFile: Equatable {
+  package let node: String
+  package let fork: String
+  package let segment: UInt32
+  package let isTemporary: Bool
+
+  /// Decimal digits of an object identifier, which has 32 bits.
+  private static let digitsMax = 10
 
   /// - Parameter parts: the components of its path in the cluster.
-  init?(_ parts: [String]) {
+  package init?(_ parts: [String]) {
     guard let name = parts.last, Self.isRelationDirectory(parts.dropLast()) else { return nil }
     var rest = name[...]
     isTemporary = rest.first == "t"
     if isTemporary {
+      guard parts.count > 2 else { return nil }
       rest = rest.dropFirst()
       guard let end = rest.firstIndex(of: "_"), Self.isNumber(rest[..<end]) else { return nil }
       rest = rest[rest.index(after: end)...]
     }
     var segment: UInt32 = 0
     if let dot = rest.firstIndex(of: ".") {
-      guard let number = UInt32(rest[rest.index(after: dot)...]) else { return nil }
+      let digits = rest[rest.index(after: dot)...]
+      guard Self.isNumber(digits), let number = UInt32(digits) else { return nil }
       segment = number
       rest = rest[..<dot]
     }
@@ -103,14 +110,14 @@ struct RelationFile: Equatable {
       guard ["fsm", "vm", "init"].contains(fork) else { return nil }
       rest = rest[..<line]
     }
-    guard Self.isNumber(rest) else { return nil }
+    guard Self.isNumber(rest), rest.utf8.count <= Self.digitsMax else { return nil }
     (node, self.fork, self.segment) = (String(rest), fork, segment)
   }
 
   /// Whether a starting server drops the file or makes it anew. This holds for temporary relations, and for unlogged
   /// ones except their initial fork.
   /// - Parameter listing: the listing of its directory.
-  func isRebuilt(beside listing: DirectoryListing) -> Bool {
+  package func isRebuilt(beside listing: DirectoryListing) -> Bool {
     if isTemporary { return true }
     return fork != "init" && listing.contains(Array("\(node)_init".utf8))
   }
@@ -123,9 +130,9 @@ struct RelationFile: Equatable {
     let parts = Array(parts)
     switch parts.count {
     case 1: return parts[0] == "global"
-    case 2: return parts[0] == "base"
+    case 2: return parts[0] == "base" && isNumber(parts[1][...])
     // In a tablespace, wherever that is.
-    default: return parts.count > 2 && parts[parts.count - 2].hasPrefix("PG_")
+    default: return parts.count > 2 && parts[parts.count - 2].hasPrefix("PG_") && isNumber(parts[parts.count - 1][...])
     }
   }
 }

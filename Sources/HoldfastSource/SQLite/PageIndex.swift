@@ -1,5 +1,5 @@
 /// The offsets of pages that a WAL or a journal has in place of those in the database file.
-struct PageIndex: Sendable {
+package struct PageIndex: Sendable {
   /// Consecutive records, from number `first` on.
   struct Segment: Sendable {
     let first: UInt32
@@ -32,10 +32,10 @@ struct PageIndex: Sendable {
     entries.removeLast(entries.count - kept)
   }
 
-  var count: Int { entries.count }
+  package var count: Int { entries.count }
 
   /// The offset of the page; `nil` when the main file has it.
-  func offset(of page: UInt32) -> UInt64? {
+  package func offset(of page: UInt32) -> UInt64? {
     let index = firstIndex(from: UInt64(page))
     guard index < entries.count, entries[index] >> 32 == UInt64(page) else { return nil }
     let record = UInt32(truncatingIfNeeded: entries[index])

@@ -2,17 +2,17 @@ package import HoldfastModel
 package import HoldfastSystem
 
 /// The first 100 bytes of an SQLite database (https://www.sqlite.org/fileformat2.html, section 1.3).
-struct SQLiteHeader: Equatable {
-  static let byteCount = 100
+package struct SQLiteHeader: Equatable {
+  package static let byteCount = 100
   private static let magic = Array("SQLite format 3".utf8) + [0]
 
   /// The whole header.
-  let bytes: [UInt8]
+  package let bytes: [UInt8]
   /// In bytes: a power of two, 512 to 65536.
-  let pageSize: UInt32
+  package let pageSize: UInt32
 
   /// `nil` when this is not an SQLite header.
-  init?(_ bytes: some Collection<UInt8>) {
+  package init?(_ bytes: some Collection<UInt8>) {
     let bytes = Array(bytes.prefix(Self.byteCount))
     guard bytes.count == Self.byteCount, bytes.starts(with: Self.magic) else { return nil }
     let size = UInt32(bytes[16]) << 8 | UInt32(bytes[17])
@@ -29,21 +29,26 @@ struct SQLiteHeader: Equatable {
   }
 
   /// Whether the database is in WAL mode.
-  var isWAL: Bool { bytes[19] == 2 }
+  package var isWAL: Bool { bytes[19] == 2 }
 
   /// The number of pages; `nil` when the last program that wrote to the database does not maintain it: then the size of
   /// the file counts.
-  var pageCount: UInt32? {
+  package var pageCount: UInt32? {
     let count = word(28)
     return count > 0 && word(24) == word(92) ? count : nil
   }
 
   /// Says why SQLite does not open it; `nil` when nothing in the header prevents it.
-  var unsupported: String? {
+  package var unsupported: String? {
     let fractions: [UInt8] = [64, 32, 32]
-    let schemaFormatMax: UInt32 = 4
-    if bytes[19] > 2 || !bytes[21..<24].elementsEqual(fractions) { return "file is not a database" }
-    return word(44) > schemaFormatMax ? "unsupported file format" : nil
+    let schemaFormatMax: UInt8 = 4
+    // SQLite needs this much of each page; extensions may reserve the rest.
+    let usableMin: UInt32 = 480
+    guard bytes[19] <= 2, bytes[21..<24].elementsEqual(fractions), pageSize - UInt32(bytes[20]) >= usableMin else {
+      return "file is not a database"
+    }
+    // The format has four bytes, and SQLite reads the last one.
+    return bytes[47] > schemaFormatMax ? "unsupported file format" : nil
   }
 
   private func word(_ offset: Int) -> UInt32 { bytes[offset..<offset + 4].reduce(0) { $0 << 8 | UInt32($1) } }

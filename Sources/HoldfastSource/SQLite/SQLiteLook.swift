@@ -40,6 +40,7 @@ struct SQLiteLook {
       guard commit == nil else { throw .busy }
       return nil
     }
+    guard log.isSupported else { throw SQLiteFailure(kind: .unsound, reason: "unable to open database file") }
     guard log.pageSize == header.pageSize else {
       throw .refused("the pages of its WAL are of another size than its own")
     }

@@ -1,31 +1,32 @@
 internal import HoldfastModel
-internal import HoldfastSystem
+package import HoldfastSystem
 
 /// The committed part of a WAL, read from its header on as long as salts and running checksums are right
 /// (https://www.sqlite.org/fileformat2.html, section 4).
-struct WriteAheadLog {
-  static let headerCount = 32
+package struct WriteAheadLog {
+  package static let headerCount = 32
   private static let frameHeaderCount = 24
   private static let magic: UInt32 = 0x377f_0682
+  private static let version: UInt32 = 3_007_000
 
   /// Whether a file that begins with these bytes is a WAL, in either byte order of its checksums.
-  static func isBeginning(_ bytes: UnsafeRawBufferPointer) -> Bool {
+  package static func isBeginning(_ bytes: UnsafeRawBufferPointer) -> Bool {
     bytes.count >= headerCount && UInt32(bigEndian: bytes.loadUnaligned(as: UInt32.self)) & ~1 == magic
   }
 
   /// The first 32 bytes: every generation of a WAL has its own.
-  let header: [UInt8]
-  let pageSize: UInt32
+  package let header: [UInt8]
+  package let pageSize: UInt32
   private var sum: Checksum
   /// The page of every valid frame, in order; `committedCount` of them are committed.
   private var pages: [UInt32] = []
   private var committedCount = 0
   private var committedSum: Checksum
   /// Pages of the database after the last commit; 0 when there is none.
-  private(set) var pageCount: UInt32 = 0
+  package private(set) var pageCount: UInt32 = 0
 
   /// - Returns: `nil` when there is no valid header: the WAL is empty, or just being made.
-  init?(_ file: OpenFile) throws(SystemError) {
+  package init?(_ file: OpenFile) throws(SystemError) {
     let head = Buffer(capacity: Self.headerCount)
     head.count = try file.read(into: head.bytes, at: 0)
     guard Self.isBeginning(head.used) else { return nil }
@@ -39,8 +40,11 @@ struct WriteAheadLog {
     else { return nil }
   }
 
+  /// Whether it has the only version of the format. SQLite does not open a database with a WAL of another version.
+  package var isSupported: Bool { header.withUnsafeBytes { Self.word($0, 4) } == Self.version }
+
   /// Number of frames up to the last commit.
-  var frameCount: Int { committedCount }
+  package var frameCount: Int { committedCount }
 
   /// Distinguishes this generation and commit from every other one.
   var mark: [UInt8] {
@@ -48,7 +52,7 @@ struct WriteAheadLog {
   }
 
   /// The offset of the newest committed version of each page.
-  var index: PageIndex {
+  package var index: PageIndex {
     let offset = UInt64(Self.headerCount + Self.frameHeaderCount)
     return PageIndex(
       pages: Array(pages[..<committedCount]), in: [PageIndex.Segment(first: 0, offset: offset)],
@@ -56,7 +60,7 @@ struct WriteAheadLog {
   }
 
   /// Whether the last commit is the one that the index names.
-  func ends(at commit: WriteAheadLogIndex) -> Bool {
+  package func ends(at commit: WriteAheadLogIndex) -> Bool {
     committedCount == Int(commit.frameCount) && pageCount == commit.pageCount && committedSum.first == commit.sum.first
       && committedSum.second == commit.sum.second && header[16..<24].elementsEqual(commit.salts)
   }
@@ -64,7 +68,7 @@ struct WriteAheadLog {
   /// Reads the frames up to the last valid one, or at most so many. Frames after the commit that counts may be
   /// rewritten meanwhile.
   /// - Parameter isCancelled: checked between two blocks.
-  mutating func walk(
+  package mutating func walk(
     _ file: OpenFile, max frames: Int, isCancelled: () -> Bool
   ) throws(SystemError) {
     let frameBytes = Self.frameHeaderCount + Int(pageSize)
@@ -83,13 +87,14 @@ struct WriteAheadLog {
 
   /// - Returns: whether the frame is complete and belongs to this generation of the WAL.
   private mutating func add(_ frame: UnsafeRawBufferPointer) -> Bool {
-    guard frame[8..<16].elementsEqual(header[16..<24]) else { return false }
+    let page = Self.word(frame, 0)
+    guard page > 0, frame[8..<16].elementsEqual(header[16..<24]) else { return false }
     var next = sum
     next.add(UnsafeRawBufferPointer(rebasing: frame[..<8]))
     next.add(UnsafeRawBufferPointer(rebasing: frame[Self.frameHeaderCount...]))
     guard next.first == Self.word(frame, 16), next.second == Self.word(frame, 20) else { return false }
     sum = next
-    pages.append(Self.word(frame, 0))
+    pages.append(page)
     let pagesAfterCommit = Self.word(frame, 4)
     if pagesAfterCommit > 0 { (committedCount, committedSum, pageCount) = (pages.count, sum, pagesAfterCommit) }
     return true
@@ -123,20 +128,20 @@ struct WriteAheadLog {
 
 /// The state of a WAL that programs share in the first part of the `-shm` file (https://www.sqlite.org/walformat.html,
 /// section 2.1). All numbers are in the byte order of this machine.
-struct WriteAheadLogIndex: Equatable {
+package struct WriteAheadLogIndex: Equatable {
   private static let copyCount = 48
 
   /// Frames up to the last commit, and pages of the database after it.
-  let frameCount: UInt32
-  let pageCount: UInt32
+  package let frameCount: UInt32
+  package let pageCount: UInt32
   /// The running checksum at the last commit.
   let sum: Pair
-  let salts: [UInt8]
+  package let salts: [UInt8]
 
   struct Pair: Equatable { let first, second: UInt32 }
 
   /// - Returns: `nil` when it is just being changed, or does not exist yet.
-  init?(_ file: OpenFile) throws(SystemError) {
+  package init?(_ file: OpenFile) throws(SystemError) {
     let head = Buffer(capacity: 2 * Self.copyCount)
     head.count = try file.read(into: head.bytes, at: 0)
     guard head.count == head.capacity,
