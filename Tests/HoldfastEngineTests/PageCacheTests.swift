@@ -10,16 +10,20 @@ import Testing
 @Suite struct PageCacheTests {
   private static let fileBytes = 6 << 20
   private static let smallBytes = 20_000
-  private let shop: TestShop
-
-  init() throws { shop = try TestShop(workers: 1, clock: TestShop.clock(ahead: 10)) }
 
   @Test(.requires(.droppablePageCache)) func aFullLeavesThePageCacheAsItWas() throws {
+    #expect(try ResidentPages.complaint(cacheChangeOfAFull) == nil)
+  }
+
+  /// Takes a full of files of which some are cached.
+  /// - Returns: what is cached then, where that is something else than before.
+  private func cacheChangeOfAFull() throws -> String? {
+    let shop = try TestShop(workers: 1, clock: TestShop.clock(ahead: 10))
     var random = SeededRandom(seed: 13)
     let place = { (name: String) in shop.source.appending(name) }
     for name in ["cached", "cold", "half"] { TestFiles.write(random.bytes(Self.fileBytes), to: place(name)) }
     for name in ["small cached", "small cold"] { TestFiles.write(random.bytes(Self.smallBytes), to: place(name)) }
-    let program = try liveDatabase(at: place("orders.db"))
+    let program = try liveDatabase(at: place("orders.db"), sayingSoIn: shop.directory.appending("said"))
     for name in ["cold", "half", "small cold", "orders.db"] { ResidentPages.drop(place(name)) }
     ResidentPages.cache(place("half"), at: 0, bytes: Self.fileBytes / 2)
     let counts = {
@@ -27,24 +31,26 @@ import Testing
         + ["small cached", "small cold"].map { ResidentPages.count(place($0), bytes: Self.smallBytes) }
     }
     let before = counts()
-    try #require(before == [1536, 0, 768, 0, 5, 0])
+    guard before == [1536, 0, 768, 0, 5, 0] else { return "they could not be cached in part: \(before)" }
     let report = try shop.backup()
     #expect(report.envelope.consistency == "sqlite-read-transaction" && report.problems == [])
     #expect(report.envelope.changes.readBytes > 4 * UInt64(Self.fileBytes))
     let after = counts()
-    // The kernel may take a little of it for others who need memory.
-    #expect(after[0] + 64 >= before[0] && after[4] == before[4], "what was cached stays")
-    // Two threads that want what was read ahead at the same moment may leave it there: some dozen pages.
-    #expect(zip(after, before).allSatisfy { $0 + 64 >= $1 && $0 <= $1 + 192 }, "what was brought in goes: \(after)")
-    // Nor does what it writes stay there.
+    // The kernel may take a little of what was cached for others who need memory. Two threads that want what was read ahead at the
+    // same moment may leave it there: some dozen pages.
+    let stays = after[0] + 64 >= before[0] && after[4] == before[4]
+    let goes = zip(after, before).allSatisfy { $0 + 64 >= $1 && $0 <= $1 + 192 }
+    // What it writes does not stay there.
     let archive = try #require(TestFiles.allFiles(in: shop.repositoryPath).first { $0.text.contains("/archive-") })
     let length = try #require(TestFiles.status(archive)?.size)
-    #expect(length > 3 * Self.fileBytes && ResidentPages.count(archive, bytes: length) == 0)
+    #expect(length > 3 * Self.fileBytes)
+    let written = ResidentPages.count(archive, bytes: length)
     withExtendedLifetime(program) {}
+    return stays && goes && written == 0 ? nil : "\(after), and \(written) pages of what was written"
   }
 
   /// Of more than `fileBytes`, and another process has it open: this one may not open and close what it has open through SQLite.
-  private func liveDatabase(at path: Path) throws -> RunningProcess {
+  private func liveDatabase(at path: Path, sayingSoIn said: Path) throws -> RunningProcess {
     let script = """
       import sqlite3, sys, time
       database = sqlite3.connect(sys.argv[1])
@@ -56,7 +62,6 @@ import Testing
       open(sys.argv[2], "w").write("open")
       time.sleep(1000)
       """
-    let said = shop.directory.appending("said")
     let start = RunningProcess.Start(["/usr/bin/python3", "-c", script, path.text, said.text])
     let process = RunningProcess(start)
     while TestFiles.read(said) != Array("open".utf8) {

@@ -13,15 +13,6 @@ import Testing
 
   init() throws { shop = try TestShop() }
 
-  private func refusal(_ body: () throws -> Void) -> String {
-    do {
-      try body()
-      return "no error"
-    } catch {
-      return "\(error)"
-    }
-  }
-
   // MARK: Live
 
   @Test func everyCaptureUnderLoadIsOneCommittedState() throws {
@@ -129,10 +120,7 @@ import Testing
   @Test func tablespacesComeAlongAndTheirOldPlacesStayAsTheyAre() throws {
     let cluster = try TestCluster()
     try cluster.start()
-    let place = cluster.directory.appending("fast")
-    TestFiles.makeDirectory(place)
-    try TestCluster.giveToServer(place)
-    try cluster.psql("CREATE TABLESPACE fast LOCATION '\(place.text)'")
+    let place = try cluster.makeTablespace("fast").place
     try cluster.psql("CREATE TABLE lines TABLESPACE fast AS SELECT generate_series(1, 5000) AS number")
     try shop.capture(cluster)
     try cluster.psql("DELETE FROM lines WHERE number > 4000")
@@ -159,9 +147,7 @@ import Testing
     let cluster = try TestCluster()
     try cluster.start()
     let inner = cluster.data.appending("inner")
-    TestFiles.makeDirectory(inner)
-    try TestCluster.giveToServer(inner)
-    try cluster.psql("CREATE TABLESPACE inner_space LOCATION '\(inner.text)'")
+    try cluster.makeTablespace("inner_space", at: inner)
     try cluster.psql("CREATE TABLE lines TABLESPACE inner_space AS SELECT generate_series(1, 5000) AS number")
     try shop.capture(cluster)
     let before = TreeDescription(of: inner)
@@ -178,10 +164,7 @@ import Testing
     let cluster = try TestCluster()
     try cluster.start()
     func makeTablespace(_ name: String, in cluster: TestCluster) throws {
-      let place = cluster.directory.appending(name)
-      TestFiles.makeDirectory(place)
-      try TestCluster.giveToServer(place)
-      try cluster.psql("CREATE TABLESPACE \(name) LOCATION '\(place.text)'")
+      try cluster.makeTablespace(name)
       try cluster.psql("CREATE TABLE in_\(name) TABLESPACE \(name) AS SELECT generate_series(1, 1000) AS number")
     }
     try makeTablespace("first", in: cluster)
@@ -197,13 +180,9 @@ import Testing
   @Test func aTablespaceCanBeRestoredElsewhere() throws {
     let cluster = try TestCluster()
     try cluster.start()
-    let place = cluster.directory.appending("fast")
-    TestFiles.makeDirectory(place)
-    try TestCluster.giveToServer(place)
-    try cluster.psql("CREATE TABLESPACE fast LOCATION '\(place.text)'")
+    let name = try cluster.makeTablespace("fast").oid
     try cluster.psql("CREATE TABLE lines TABLESPACE fast AS SELECT generate_series(1, 5000) AS number")
     try shop.capture(cluster)
-    let name = try cluster.psql("SELECT oid FROM pg_tablespace WHERE spcname = 'fast'")
     #expect(
       refusal { try shop.restore(to: "restored") { $0.tablespaces = ["1": Path("/nowhere")] } } == """
         the snapshot has no tablespace 1

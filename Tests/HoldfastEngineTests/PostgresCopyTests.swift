@@ -21,15 +21,6 @@ import Testing
     return cluster
   }
 
-  private func refusal(_ body: () throws -> Void) -> String {
-    do {
-      try body()
-      return "no error"
-    } catch {
-      return "\(error)"
-    }
-  }
-
   /// What a snapshot of the file system has: everything, at one instant, with the running server's postmaster.pid.
   private func frozen(_ cluster: TestCluster, as name: String) throws -> Path {
     try cluster.psql("CHECKPOINT")
@@ -85,12 +76,8 @@ import Testing
   @Test func aTablespaceOfTheOriginalIsNoPartOfACopy() throws {
     let cluster = try TestCluster()
     try cluster.start()
-    let space = cluster.directory.appending("fast")
-    TestFiles.makeDirectory(space)
-    try TestCluster.giveToServer(space)
-    try cluster.psql("CREATE TABLESPACE fast LOCATION '\(space.text)'")
+    let name = try cluster.makeTablespace("fast").oid
     try cluster.psql("CREATE TABLE lines TABLESPACE fast AS SELECT generate_series(1, 5000) AS number")
-    let name = try cluster.psql("SELECT oid FROM pg_tablespace WHERE spcname = 'fast'")
     let process = try cluster.psql("SELECT split_part(pg_read_file('postmaster.pid'), chr(10), 1)")
     let copy = try frozen(cluster, as: "copy")
     let report = try shop.backup { $0.source = copy }
@@ -111,12 +98,8 @@ import Testing
   @Test(arguments: [false, true]) func aTablespaceThatACrashedClusterMakesAnewIsNamed(isSwitched: Bool) throws {
     let cluster = try TestCluster()
     try cluster.start()
-    let space = cluster.directory.appending("fast")
-    TestFiles.makeDirectory(space)
-    try TestCluster.giveToServer(space)
     try cluster.psql("CHECKPOINT")
-    try cluster.psql("CREATE TABLESPACE fast LOCATION '\(space.text)'")
-    let name = try cluster.psql("SELECT oid FROM pg_tablespace WHERE spcname = 'fast'")
+    let (space, name) = try cluster.makeTablespace("fast")
     let next = try isSwitched ? cluster.psql("SELECT pg_walfile_name(pg_switch_wal() + 16777216)") : ""
     try cluster.stop("immediate")
     if isSwitched {

@@ -78,7 +78,7 @@ import Testing
     // One thread at a time uses it: this one waits for the capture.
     nonisolated(unsafe) let cluster = try TestCluster()
     try cluster.start()
-    try makeTablespace(in: cluster)
+    try cluster.makeTablespace("fast")
     try cluster.psql("CREATE DATABASE orders TABLESPACE \(origin)")
     try cluster.psql("CREATE TABLE lines AS SELECT generate_series(1, 5000) AS number", database: "orders")
     let goal = origin == "fast" ? "pg_default" : "fast"
@@ -104,7 +104,7 @@ import Testing
     // One thread at a time uses it: this one waits for the capture.
     nonisolated(unsafe) let cluster = try TestCluster()
     try cluster.start()
-    try makeTablespace(in: cluster)
+    try cluster.makeTablespace("fast")
     try cluster.psql("CREATE DATABASE orders")
     try cluster.psql("CREATE TABLE lines AS SELECT generate_series(1, 5000) AS number", database: "orders")
     let probe = MeddlingProbe(before: .open, of: "base") { time in
@@ -136,13 +136,6 @@ import Testing
     #expect(
       try refusal(of: cluster, isLive: true, probe)?.message
         == "a database was moved to another tablespace, or made from one that is gone, during the backup")
-  }
-
-  private func makeTablespace(in cluster: TestCluster) throws {
-    let place = cluster.directory.appending("fast")
-    TestFiles.makeDirectory(place)
-    try TestCluster.giveToServer(place)
-    try cluster.psql("CREATE TABLESPACE fast LOCATION '\(place.text)'")
   }
 
   // MARK: Timelines

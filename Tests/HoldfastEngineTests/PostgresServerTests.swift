@@ -13,15 +13,6 @@ import Testing
 
   init() throws { shop = try TestShop() }
 
-  private func refusal(_ body: () throws -> Void) -> String {
-    do {
-      try body()
-      return "no error"
-    } catch {
-      return "\(error)"
-    }
-  }
-
   // MARK: Cold
 
   @Test func aStoppedClusterIsCapturedAsItLies() throws {

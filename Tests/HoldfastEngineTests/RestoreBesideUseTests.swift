@@ -9,7 +9,7 @@ import Testing
 /// A restore that keeps what is there is refused for a database in use only where it would touch it.
 @Suite(.timeLimit(.minutes(10))) struct RestoreBesideUseTests {
   private let shop: TestShop
-  private var target: Path { shop.directory.appending("target") }
+  private var target: Path { shop.target }
 
   init() throws {
     shop = try TestShop(clock: TestShop.clock(ahead: 10))
@@ -17,10 +17,7 @@ import Testing
   }
 
   private func restore(_ keeps: Restore.Keep) throws {
-    try shop.restore(to: "target") {
-      $0.isDelta = true
-      $0.keeps = keeps
-    }
+    try shop.restoreOver { $0.keeps = keeps }
   }
 
   private func refusal(_ keeps: Restore.Keep) -> String {
@@ -34,19 +31,9 @@ import Testing
 
   /// Runs `body` while a process has a file open for writing.
   private func whileOpen(_ file: Path, _ body: (Int32) -> Void) {
-    let tool = Tool()
-    let said = tool.directory.appending("said")
-    var start = RunningProcess.Start([
-      "/usr/bin/python3", "-c",
-      "import sys, time; f = open(sys.argv[1], 'r+b'); open(sys.argv[2], 'w').write('open'); time.sleep(600)",
-      file.text, said.text,
-    ])
-    start.environment = tool.environment
-    let process = RunningProcess(start)
-    while TestFiles.read(said) != Array("open".utf8) { Pause.briefly() }
-    body(process.processID)
-    process.send(SIGKILL)
-    _ = process.wait()
+    let user = FileUser(of: file)
+    body(user.processID)
+    user.stop()
   }
 
   @Test func anOpenDatabaseIsInTheWayOnlyWhereItIsReplaced() throws {

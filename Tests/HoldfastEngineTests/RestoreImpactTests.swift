@@ -10,22 +10,18 @@ import Testing
 /// A restore over the wrong directory does not erase it, and a restore that is to keep things keeps them.
 @Suite(.timeLimit(.minutes(10))) struct RestoreImpactTests {
   private let shop: TestShop
-  private var target: Path { shop.directory.appending("target") }
+  private var target: Path { shop.target }
 
   /// A source of three files in `invoices` and one beside it.
   init() throws {
     shop = try TestShop(clock: TestShop.clock(ahead: 10))
     TestFiles.makeDirectory(shop.source.appending("invoices"))
-    for number in 1...3 { write("invoice \(number)", "invoices/\(number)") }
-    write("order", "orders")
+    for number in 1...3 { shop.write("invoice \(number)", "invoices/\(number)") }
+    shop.write("order", "orders")
     try shop.backup()
   }
 
-  private func write(_ text: String, _ name: String) { TestFiles.write(text, to: shop.source.appending(name)) }
-  private func writeTarget(_ text: String, _ name: String) { TestFiles.write(text, to: target.appending(name)) }
-  private func read(_ name: String) -> String? {
-    TestFiles.read(target.appending(name)).map { String(decoding: $0, as: UTF8.self) }
-  }
+  private func writeTarget(_ text: String, _ name: String) { shop.write(text, name, in: target) }
 
   /// Restores over the target as somebody whom nobody can ask.
   private func restoreOver(
@@ -45,16 +41,6 @@ import Testing
       $0.paths = paths.map { Path($0) }
     }
     return impact
-  }
-
-  private func refusal(_ body: () throws -> Void) -> String {
-    do {
-      try body()
-      return "it was done"
-    } catch {
-      return [(error as? any OperatorError)?.message, (error as? any OperatorError)?.hint].compactMap { $0 }
-        .joined(separator: "\nHINT: ")
-    }
   }
 
   // MARK: The wrong directory
@@ -101,7 +87,7 @@ import Testing
       refusal { _ = try restoreOver() }.hasPrefix(
         "most of what is in \(target) would be removed: snapshot \(id) of source has 5 of its entries, and 7 entries (35 B) would go\nHINT: "
       ))
-    #expect(read("later 6") == "later")
+    #expect(shop.targetText("later 6") == "later")
   }
 
   @Test func nothingIsAskedWhereThereIsNothingToLose() throws {
@@ -154,7 +140,7 @@ import Testing
       TestFiles.makeDirectory(shop.source.appending(directory))
     }
     TestFiles.symbolicLink("../tablespaces/1", at: shop.source.appending("pg_tblspc/1"))
-    write("rows", "tablespaces/1/rows")
+    shop.write("rows", "tablespaces/1/rows")
     try shop.backup()
     let place = shop.directory.appending("fast")
     TestFiles.makeDirectory(place)
@@ -179,9 +165,9 @@ import Testing
     TestFiles.remove(target.appending("orders"))
     let report = try restoreOver(keeps: .others)
     #expect(report.removed == [] && report.removedEntries == 0)
-    #expect(read("invoices/1") == "invoice 1")
-    #expect(read("invoices/19") == "later")
-    #expect(read("orders") == "order")
+    #expect(shop.targetText("invoices/1") == "invoice 1")
+    #expect(shop.targetText("invoices/19") == "later")
+    #expect(shop.targetText("orders") == "order")
   }
 
   @Test func noRemoveDoesNotEmptyADirectoryForAFile() throws {
@@ -193,7 +179,7 @@ import Testing
         orders in the target is a directory, and the snapshot has something else there
         HINT: Move it away, or restore without --no-remove.
         """)
-    #expect(read("orders/mine") == "mine")
+    #expect(shop.targetText("orders/mine") == "mine")
   }
 
   /// What was written since stays, also what the snapshot has otherwise; only what is gone comes back.
@@ -201,7 +187,7 @@ import Testing
     TestFiles.link(shop.source.appending("orders"), as: shop.source.appending("orders.2"))
     TestFiles.symbolicLink("orders", at: shop.source.appending("current"))
     TestFiles.makeDirectory(shop.source.appending("old"), mode: 0o750)
-    write("old", "old/old")
+    shop.write("old", "old/old")
     TestFiles.setModified(shop.source.appending("old"), seconds: 1_600_000_000, nanoseconds: 0)
     try shop.backup()
     try shop.restore(to: "target")
@@ -220,9 +206,9 @@ import Testing
     for name in ["invoices/2", "old", "old/old", "current"] {
       #expect(now.nodes[name] == source.nodes[name], "\(name)")
     }
-    #expect(read("orders.2") == "order")
-    #expect(read("invoices/1") == "paid")
-    #expect(read("invoices/9") == "later")
+    #expect(shop.targetText("orders.2") == "order")
+    #expect(shop.targetText("invoices/1") == "paid")
+    #expect(shop.targetText("invoices/9") == "later")
     #expect(now.nodes["invoices"].map { $0.mode & 0o7777 } == 0o711)
     #expect(now.nodes["invoices/1"]?.modifiedSeconds == 1_500_000_000)
     #expect(try restoreOver(keeps: .everything).writtenFiles == 0, "then nothing is missing")
@@ -234,7 +220,7 @@ import Testing
     for number in 4..<20 { writeTarget("later", "invoices/\(number)") }
     #expect(refusal { _ = try restoreOver(["invoices"]) }.hasPrefix("most of what is in"))
     _ = try restoreOver(["invoices"], keeps: .everything)
-    #expect(read("invoices/3") == "invoice 3")
+    #expect(shop.targetText("invoices/3") == "invoice 3")
     #expect(TestFiles.names(in: target.appending("invoices")).count == 19)
   }
 
@@ -274,12 +260,12 @@ import Testing
     writeTarget("a log", "other.db-wal")
     let report = try restoreOver(keeps: .others)
     #expect(report.removedEntries == 0)
-    #expect(read("other.db-wal") == "a log")
+    #expect(shop.targetText("other.db-wal") == "a log")
   }
 
   @Test(arguments: [Restore.Keep.others, .everything]) func aClusterIsNotMixed(_ keeps: Restore.Keep) throws {
     for directory in ["db", "db/global"] { TestFiles.makeDirectory(shop.source.appending(directory)) }
-    write("control", "db/global/pg_control")
+    shop.write("control", "db/global/pg_control")
     try shop.backup()
     try shop.restore(to: "target")
     TestFiles.remove(target.appending("db/global/pg_control"))
@@ -290,6 +276,6 @@ import Testing
         """)
     TestFiles.rename(target.appending("db/global"), to: shop.directory.appending("global"))
     _ = try restoreOver(keeps: keeps)
-    #expect(read("db/global/pg_control") == "control", "where there is none it comes back")
+    #expect(shop.targetText("db/global/pg_control") == "control", "where there is none it comes back")
   }
 }

@@ -11,7 +11,7 @@ import Testing
 @Suite struct RestoreLeftoversTests {
   private let shop: TestShop
   private let first: String
-  private var target: Path { shop.directory.appending("target") }
+  private var target: Path { shop.target }
   private var stage: Path { target.appending(".holdfast-restore") }
 
   /// Two snapshots, of which the second has no `note` any more, and a target with a note of its own and other orders.
@@ -28,10 +28,6 @@ import Testing
     TestFiles.write("xhe orders", to: target.appending("orders"))
     TestFiles.remove(source.appending("note"))
     try shop.backup()
-  }
-
-  private func write(_ text: String, _ name: String, in root: Path? = nil) {
-    TestFiles.write(text, to: (root ?? shop.source).appending(name))
   }
 
   private func text(_ place: Path) -> String? { TestFiles.read(place).map { String(decoding: $0, as: UTF8.self) } }
@@ -56,18 +52,6 @@ import Testing
       try restore(first, keeps: keeps, paths: paths, in: shop.repository(probe: probe))
     }
     #expect(!TestFiles.exists(target.appending("note")) && TestFiles.exists(stage.appending("note")))
-  }
-
-  private func refusal(_ body: () throws -> Void) -> String {
-    do {
-      try body()
-      return "it was done"
-    } catch {
-      return [(error as? any OperatorError)?.message, (error as? any OperatorError)?.hint].compactMap { $0 }
-        .joined(separator: "\nHINT: ")
-        // Another one may just have been taken.
-        .replacing("2 files of it", with: "1 file of it")
-    }
   }
 
   private func expected(_ files: String, _ command: String) -> String {
@@ -108,7 +92,7 @@ import Testing
   /// Another file has its name by now, and is to stay: the one that waits would have to go.
   @Test func whatIsMissingIsNotBroughtBackBesideWhatWaits() throws {
     try interrupt(keeps: .nothing)
-    write("made since", "note", in: target)
+    shop.write("made since", "note", in: target)
     #expect(refusal { try restore(first, keeps: .everything) } == expected("1 file of it (such as note)", "--delta"))
     #expect(text(target.appending("note")) == "made since")
     #expect(TestFiles.exists(stage.appending("note")))
@@ -160,12 +144,12 @@ import Testing
 
   /// What an interrupted restore left of a file that this one leaves alone does not get its name: here a log beside a database that is in use.
   @Test func onlyWhatThisRunHasCompletedGetsItsName() throws {
-    write("an older database", "shop.db")
-    write("its log", "shop.db-wal")
+    shop.write("an older database", "shop.db")
+    shop.write("its log", "shop.db-wal")
     try shop.backup()
     _ = try TestDatabase(target.appending("shop.db"), "CREATE TABLE t(a)")
     TestFiles.makeDirectory(stage, mode: 0o700)
-    write("half of it", "shop.db-wal", in: stage)
+    shop.write("half of it", "shop.db-wal", in: stage)
     let report = try restore(keeps: .everything)
     #expect(report.problems == [])
     #expect(TestFiles.names(in: target).sorted() == ["note", "orders", "shop.db", "sub"])

@@ -10,19 +10,11 @@ import Testing
 /// A restore over a target in which something is mounted: what the snapshot has there comes back, and what it does not know stays.
 @Suite(.requires(.mounts)) struct RestoreMountTests {
   private let shop: TestShop
-  private var target: Path { shop.directory.appending("target") }
+  private var target: Path { shop.target }
 
   init() throws {
     shop = try TestShop(workers: 1, clock: TestShop.clock(ahead: 10))
-    write("top", "top")
-  }
-
-  private func write(_ text: String, _ name: String, in root: Path? = nil) {
-    TestFiles.write(text, to: (root ?? shop.source).appending(name))
-  }
-
-  private func text(_ name: String) -> String? {
-    TestFiles.read(target.appending(name)).map { String(decoding: $0, as: UTF8.self) }
+    shop.write("top", "top")
   }
 
   /// A target with the snapshot in it, and a mount.
@@ -48,41 +40,21 @@ import Testing
     return disk
   }
 
-  @discardableResult
-  private func restoreOver(
-    in repository: Repository? = nil, configure: (inout Restore.Options) -> Void = { _ in }
-  ) throws -> Restore.Report {
-    try shop.restore(to: "target", in: repository) {
-      $0.isDelta = true
-      configure(&$0)
-    }
-  }
-
-  private func refusal(_ body: () throws -> Void) -> String {
-    do {
-      try body()
-      return "it was done"
-    } catch {
-      return [(error as? any OperatorError)?.message, (error as? any OperatorError)?.hint].compactMap { $0 }
-        .joined(separator: "\nHINT: ")
-    }
-  }
-
   // MARK: Known
 
   private func makePhotos() {
     TestFiles.makeDirectory(shop.source.appending("photos"))
-    write("changed", "photos/big")
-    write("lost", "photos/lost")
+    shop.write("changed", "photos/big")
+    shop.write("lost", "photos/lost")
     TestFiles.symbolicLink("big", at: shop.source.appending("photos/link"))
     TestFiles.makeFifo(shop.source.appending("photos/fifo"))
   }
 
   private func disturbPhotos() {
-    write("xxanged", "photos/big", in: target)
+    shop.write("xxanged", "photos/big", in: target)
     for name in ["lost", "link", "fifo"] { TestFiles.remove(target.appending("photos").appending(name)) }
-    write("new", "photos/new", in: target)
-    write("xxx", "top", in: target)
+    shop.write("new", "photos/new", in: target)
+    shop.write("xxx", "top", in: target)
   }
 
   @Test(arguments: [false, true]) func aKnownMountIsRestoredInItself(isBind: Bool) throws {
@@ -90,7 +62,7 @@ import Testing
     try shop.backup()
     let disk = try mount("photos", isBind: isBind)
     disturbPhotos()
-    let report = try restoreOver()
+    let report = try shop.restoreOver()
     #expect(report.problems == [] && report.leftAlone == [])
     #expect(TreeDescription(of: target).differences(from: TreeDescription(of: shop.source)) == [])
     withExtendedLifetime(disk) {}
@@ -103,12 +75,12 @@ import Testing
     let disk = try mount("photos")
     disturbPhotos()
     let counter = FaultProbe()
-    try restoreOver(in: shop.repository(probe: counter))
+    try shop.restoreOver(in: shop.repository(probe: counter))
     for index in stride(from: 0, to: counter.count, by: 3) {
       disturbPhotos()
       let probe = FaultProbe(.cut, at: index)
-      #expect(throws: (any Error).self) { try restoreOver(in: shop.repository(probe: probe)) }
-      try restoreOver()
+      #expect(throws: (any Error).self) { try shop.restoreOver(in: shop.repository(probe: probe)) }
+      try shop.restoreOver()
       #expect(
         TreeDescription(of: target).differences(from: TreeDescription(of: shop.source)) == [],
         "operation \(index)")
@@ -123,7 +95,7 @@ import Testing
     let disk = try mount("photos")
     disturbPhotos()
     let probe = FaultProbe(.fail(ENOSPC), at: 1, of: [.write])
-    #expect(throws: SystemError.self) { try restoreOver(in: shop.repository(probe: probe)) }
+    #expect(throws: SystemError.self) { try shop.restoreOver(in: shop.repository(probe: probe)) }
     #expect(TestFiles.exists(target.appending("photos/.holdfast-restore")))
     let report = try shop.backup { $0.source = target }
     #expect(report.problems.map(\.path).contains(Path("photos/.holdfast-restore")))
@@ -141,40 +113,40 @@ import Testing
     TestFiles.makeDirectory(target)
     if known == .inDirectoryThatGoes {
       TestFiles.makeDirectory(target.appending("gone"))
-      write("goes", "gone/file", in: target)
+      shop.write("goes", "gone/file", in: target)
     }
     let disk = try SmallDisk(at: target.appending(place), mebibytes: 1)
-    write("xxx", "top", in: target)
-    write("precious", "\(place)/other", in: target)
+    shop.write("xxx", "top", in: target)
+    shop.write("precious", "\(place)/other", in: target)
     for isDryRun in [true, false] {
-      let report = try restoreOver { $0.isDryRun = isDryRun }
+      let report = try shop.restoreOver { $0.isDryRun = isDryRun }
       #expect(report.leftAlone == [target.appending(place)])
       #expect(report.removed == (known == .inDirectoryThatGoes ? [Path("gone/file")] : []))
       #expect(report.exitStatus == .done)
     }
-    #expect(text("top") == "top")
-    #expect(text("\(place)/other") == "precious")
+    #expect(shop.targetText("top") == "top")
+    #expect(shop.targetText("\(place)/other") == "precious")
     #expect(TestFiles.exists(target.appending("gone/file")) == false)
-    let report = try restoreOver { $0.crossesMounts = true }
+    let report = try shop.restoreOver { $0.crossesMounts = true }
     #expect(report.leftAlone == [])
     #expect(TestFiles.names(in: target.appending(place)) == [])
     withExtendedLifetime(disk) {}
   }
 
   @Test func aMountWhereTheSnapshotHasAFileIsRefusedBeforeAnythingChanges() throws {
-    write("a file", "scratch")
+    shop.write("a file", "scratch")
     try shop.backup()
     TestFiles.makeDirectory(target)
-    write("xxx", "top", in: target)
+    shop.write("xxx", "top", in: target)
     let disk = try SmallDisk(at: target.appending("scratch"), mebibytes: 1)
     for crosses in [false, true] {
       #expect(
-        refusal { try restoreOver { $0.crossesMounts = crosses } } == """
+        refusal { try shop.restoreOver { $0.crossesMounts = crosses } } == """
           something is mounted at scratch in the target, and the snapshot has something else at scratch
           HINT: Unmount it, or restore the rest with --path.
           """)
     }
-    #expect(text("top") == "xxx")
+    #expect(shop.targetText("top") == "xxx")
     #expect(TestFiles.names(in: target).sorted() == ["scratch", "top"])
     withExtendedLifetime(disk) {}
   }
@@ -182,10 +154,10 @@ import Testing
   /// A file system of another user's process, which even root may not look into.
   @Test(.requires(.fuse), arguments: [false, true]) func whatCannotBeExaminedStays(isKnown: Bool) throws {
     TestFiles.makeDirectory(shop.source.appending("mnt"))
-    if isKnown { write("inside", "mnt/inside") }
+    if isKnown { shop.write("inside", "mnt/inside") }
     try shop.backup()
     TestFiles.copyTree(shop.source, to: target)
-    write("xxx", "top", in: target)
+    shop.write("xxx", "top", in: target)
     let process = open("/dev/fuse", O_RDWR)
     defer { close(process) }
     let place = target.appending("mnt").text
@@ -199,13 +171,13 @@ import Testing
     } else {
       #expect(progress.warnings == ["\(target)/mnt is mounted there and cannot be examined: it is left as it is"])
     }
-    #expect(text("top") == (isKnown ? "xxx" : "top"))
+    #expect(shop.targetText("top") == (isKnown ? "xxx" : "top"))
   }
 
   // MARK: Single files
 
   @Test func aFileThatIsMountedByItselfStaysAndIsNamedWhereItDiffers() throws {
-    write("settings", "settings")
+    shop.write("settings", "settings")
     try shop.backup()
     TestFiles.copyTree(shop.source, to: target)
     let other = shop.directory.appending("other settings")
@@ -213,16 +185,16 @@ import Testing
       TestFiles.write(content, to: other)
       TestFiles.setMode(other, 0o644)
       let disk = try SmallDisk(showing: other, at: target.appending("settings"))
-      write("xxx", "top", in: target)
-      let report = try restoreOver()
+      shop.write("xxx", "top", in: target)
+      let report = try shop.restoreOver()
       #expect(
         report.problems.map(\.reason)
           == Array(
             repeating:
               "it is mounted by itself and not as in the snapshot: unmount it, and run the same command again",
             count: problems))
-      #expect(text("settings") == content)
-      #expect(text("top") == "top")
+      #expect(shop.targetText("settings") == content)
+      #expect(shop.targetText("top") == "top")
       withExtendedLifetime(disk) {}
     }
   }
@@ -232,7 +204,7 @@ import Testing
   /// What mkfs makes in the root of a file system, as far as its attributes tell.
   private func makeLostAndFound(in root: Path) {
     TestFiles.makeDirectory(root.appending("lost+found"), mode: 0o700)
-    write("recovered", "lost+found/#12", in: root)
+    shop.write("recovered", "lost+found/#12", in: root)
   }
 
   @Test func theLostAndFoundOfAFileSystemIsNoContent() throws {
@@ -240,9 +212,9 @@ import Testing
     let disk = try SmallDisk(at: target, mebibytes: 4)
     makeLostAndFound(in: target)
     try shop.restore(to: "target")
-    #expect(text("top") == "top")
-    try restoreOver()
-    #expect(text("lost+found/#12") == "recovered")
+    #expect(shop.targetText("top") == "top")
+    try shop.restoreOver()
+    #expect(shop.targetText("lost+found/#12") == "recovered")
     let report = try shop.backup { $0.source = target }
     #expect(report.problems == [])
     try shop.restore(report.envelope.snapshot.description, to: "again")
@@ -267,17 +239,17 @@ import Testing
   @Test func aCapturedLostAndFoundIsNotRestoredOverTheTargetsOwn() throws {
     makeLostAndFound(in: shop.source)
     TestFiles.makeDirectory(shop.source.appending("pg_wal"))
-    write("log", "pg_wal/log")
+    shop.write("log", "pg_wal/log")
     makeLostAndFound(in: shop.source.appending("pg_wal"))
     try shop.backup()
     let disk = try SmallDisk(at: target, mebibytes: 4)
     let inner = try SmallDisk(at: target.appending("pg_wal"), mebibytes: 4)
     for name in ["lost+found", "pg_wal/lost+found"] {
       TestFiles.makeDirectory(target.appending(name), mode: 0o700)
-      write("own", "\(name)/#7", in: target)
+      shop.write("own", "\(name)/#7", in: target)
     }
-    try restoreOver()
-    #expect(text("top") == "top" && text("pg_wal/log") == "log")
+    try shop.restoreOver()
+    #expect(shop.targetText("top") == "top" && shop.targetText("pg_wal/log") == "log")
     for name in ["lost+found", "pg_wal/lost+found"] {
       #expect(TestFiles.names(in: target.appending(name)) == ["#7"])
     }

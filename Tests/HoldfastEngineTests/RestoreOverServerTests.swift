@@ -19,12 +19,8 @@ import Testing
     shop = try TestShop()
     cluster = try TestCluster()
     try cluster.start()
-    space = cluster.directory.appending("fast")
-    TestFiles.makeDirectory(space)
-    try TestCluster.giveToServer(space)
-    try cluster.psql("CREATE TABLESPACE fast LOCATION '\(space.text)'")
+    (space, name) = try cluster.makeTablespace("fast")
     try cluster.psql("CREATE TABLE lines TABLESPACE fast AS SELECT generate_series(1, 5000) AS number")
-    name = try cluster.psql("SELECT oid FROM pg_tablespace WHERE spcname = 'fast'")
     let (data, connection) = (cluster.data, cluster.connection)
     try shop.backup { options in
       options.source = data
@@ -104,24 +100,14 @@ import Testing
     try shop.backup()
     try shop.restore(to: "copy")
     let place = shop.directory.appending("copy/orders.db")
-    let tool = Tool()
-    let said = tool.directory.appending("said")
-    var start = RunningProcess.Start([
-      "/usr/bin/python3", "-c",
-      "import sys, time; f = open(sys.argv[1], 'r+b'); open(sys.argv[2], 'w').write('open'); time.sleep(600)",
-      place.text, said.text,
-    ])
-    start.environment = tool.environment
-    let process = RunningProcess(start)
-    while TestFiles.read(said) != Array("open".utf8) { Pause.briefly() }
+    let user = FileUser(of: place)
     let error = #expect(throws: EngineError.self) { try shop.restore(to: "copy") { $0.isDelta = true } }
     #expect(
       error
         == EngineError(
-          "\(place) belongs to an SQLite database that process \(process.processID) (python3) has open",
+          "\(place) belongs to an SQLite database that process \(user.processID) (python3) has open",
           hint: "Name a directory that no server uses, or stop the server first."))
-    process.send(SIGKILL)
-    _ = process.wait()
+    user.stop()
     try shop.restore(to: "copy") { $0.isDelta = true }
   }
 }

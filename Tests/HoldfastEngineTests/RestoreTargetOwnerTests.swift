@@ -11,7 +11,7 @@ import Testing
 @Suite(.requires(.root)) struct RestoreTargetOwnerTests {
   private static let other: UInt32 = 1234
   private let shop: TestShop
-  private var target: Path { shop.directory.appending("target") }
+  private var target: Path { shop.target }
   private var stage: Path { target.appending(".holdfast-restore") }
   private var victim: Path { shop.directory.appending("victim") }
 
@@ -37,16 +37,6 @@ import Testing
 
   private func restoreOver(_ probe: MeddlingProbe? = nil) throws {
     try shop.restore(to: "target", in: probe.map { try shop.repository(probe: $0) }) { $0.isDelta = true }
-  }
-
-  private func refusal(_ body: () throws -> Void) -> String {
-    do {
-      try body()
-      return "it was done"
-    } catch {
-      return [(error as? any OperatorError)?.message, (error as? any OperatorError)?.hint].compactMap { $0 }
-        .joined(separator: "\nHINT: ")
-    }
   }
 
   // MARK: The staging directory

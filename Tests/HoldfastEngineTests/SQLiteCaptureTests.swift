@@ -115,19 +115,7 @@ import Testing
   }
 
   @Test func aHotJournalIsRolledBack() throws {
-    let other = TemporaryDirectory()
-    let origin = other.appending("orders.db")
-    let database = try TestDatabase(
-      origin, "PRAGMA journal_mode = DELETE; PRAGMA cache_size = 1;" + TestDatabase.orders)
-    try database.order(200)
-    let committed = try database.summary()
-    try database.run("BEGIN; UPDATE orders SET total = total + 5, note = randomblob(3000);")
-    // What a power cut leaves: the journal, and a main file that is half changed.
-    for suffix in ["", "-journal"] {
-      let bytes = try #require(TestFiles.read(Path(bytes: origin.bytes + Array(suffix.utf8))))
-      #expect(!bytes.isEmpty)
-      TestFiles.write(bytes, to: Path(bytes: place.bytes + Array(suffix.utf8)))
-    }
+    let committed = try HotJournal.make(at: place, orders: 200)
     let report = try shop.backup()
     #expect(report.problems == [])
     let copy = try restored()

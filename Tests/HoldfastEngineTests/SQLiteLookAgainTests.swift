@@ -66,17 +66,7 @@ import Testing
 
   /// A program was killed in the transaction that begins WAL mode: the header says WAL, and the journal takes it back.
   @Test func aJournalThatTakesBackTheModeIsRolledBack() throws {
-    let other = TemporaryDirectory()
-    let origin = other.appending("orders.db")
-    let database = try TestDatabase(
-      origin, "PRAGMA journal_mode = DELETE; PRAGMA cache_size = 1;" + TestDatabase.orders)
-    try database.order(100)
-    let committed = try database.summary()
-    try database.run("BEGIN; UPDATE orders SET total = total + 5, note = randomblob(3000);")
-    for suffix in ["", "-journal"] {
-      let bytes = try #require(TestFiles.read(Path(bytes: origin.bytes + Array(suffix.utf8))))
-      TestFiles.write(bytes, to: Path(bytes: place.bytes + Array(suffix.utf8)))
-    }
+    let committed = try HotJournal.make(at: place, orders: 100)
     TestFiles.overwrite(place, at: 18, with: [2, 2])
     let report = try shop.backup()
     #expect(report.problems == [] && report.envelope.consistency == "sqlite-quiesced")
@@ -85,17 +75,7 @@ import Testing
 
   /// With it, who restores can roll back what was captured.
   @Test func theJournalOfADatabaseThatCannotBeReadToTheEndIsKept() throws {
-    let other = TemporaryDirectory()
-    let origin = other.appending("orders.db")
-    let database = try TestDatabase(
-      origin, "PRAGMA journal_mode = DELETE; PRAGMA cache_size = 1;" + TestDatabase.orders)
-    try database.order(300)
-    let committed = try database.summary()
-    try database.run("BEGIN; UPDATE orders SET total = total + 5, note = randomblob(3000);")
-    for suffix in ["", "-journal"] {
-      let bytes = try #require(TestFiles.read(Path(bytes: origin.bytes + Array(suffix.utf8))))
-      TestFiles.write(bytes, to: Path(bytes: place.bytes + Array(suffix.utf8)))
-    }
+    let committed = try HotJournal.make(at: place, orders: 300)
     let probe = MeddlingProbe(before: .read, of: "z/orders.db") { time throws(SystemError) in
       if time == 6 { throw SystemError("read", Path("z/orders.db"), code: 5) }
     }

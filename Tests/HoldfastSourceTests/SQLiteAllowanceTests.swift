@@ -2,47 +2,72 @@ import HoldfastModel
 import HoldfastSource
 import HoldfastSystem
 import HoldfastTestSupport
+import Synchronization
 import Testing
 
-/// Whoever locks his databases delays a backup by a bounded time.
+/// Whoever locks his databases delays a backup by a bounded time. Time passes only when a lock is tried: so many milliseconds each time.
 struct SQLiteAllowanceTests {
   private static let busy = SQLiteFailure(SystemError("lock", Path("orders.db"), code: 16))
+  private static let ownerWait = 1000
+  private static let step = 10
 
-  /// Locked for so long, and free then.
-  private func wait(_ allowance: SQLiteAllowance, _ time: Duration, owner: UInt32 = 1) throws {
-    let end = ContinuousClock.now + time
-    try allowance.patiently(owner) { () throws(SQLiteFailure) in
-      if ContinuousClock.now < end { throw Self.busy }
-    }
+  private final class Time: Sendable {
+    private let milliseconds = Mutex(0)
+    func pass() { milliseconds.withLock { $0 += SQLiteAllowanceTests.step } }
+    var now: Int { milliseconds.withLock { $0 } }
   }
 
-  /// How often a lock is tried that never gets free.
-  private func tries(_ allowance: SQLiteAllowance, owner: UInt32) -> Int {
-    var count = 0
-    #expect(throws: Self.busy) {
-      try allowance.patiently(owner) { () throws(SQLiteFailure) in
-        count += 1
+  private let time = Time()
+
+  private func allowance() -> SQLiteAllowance {
+    let time = time
+    return SQLiteAllowance(
+      cancellation: Cancellation(), ownerWait: .milliseconds(Self.ownerWait), uptime: { Double(time.now) / 1000 })
+  }
+
+  /// Locked for so many milliseconds, and free then.
+  private func wait(_ allowance: SQLiteAllowance, _ milliseconds: Int, owner: UInt32 = 1) throws {
+    let end = time.now + milliseconds
+    try allowance.patiently(owner) { () throws(SQLiteFailure) in
+      if time.now < end {
+        time.pass()
         throw Self.busy
       }
     }
-    return count
+  }
+
+  /// How long a lock is tried that never gets free.
+  private func waited(_ allowance: SQLiteAllowance, owner: UInt32) -> Int {
+    let begun = time.now
+    #expect(throws: Self.busy) {
+      try allowance.patiently(owner) { () throws(SQLiteFailure) in
+        time.pass()
+        throw Self.busy
+      }
+    }
+    return time.now - begun
   }
 
   /// Locks that are let go just in time, again and again, would else delay it without end.
   @Test func waitsThatEndWellCountToo() throws {
-    let allowance = SQLiteAllowance(cancellation: Cancellation(), ownerWait: .milliseconds(1000))
-    try wait(allowance, .milliseconds(600))
-    // On a busy machine this one may end otherwise, and counts as well.
-    try? wait(allowance, .milliseconds(380))
-    // A millisecond passes between two.
-    let spent = tries(allowance, owner: 1)
-    #expect(spent <= 60, "what is left is what a commit takes")
-    #expect(spent > 1, "the owner's other databases are tried again nevertheless")
+    let allowance = allowance()
+    try wait(allowance, 600)
+    try wait(allowance, 380)
+    let spent = waited(allowance, owner: 1)
+    #expect(spent <= 60 + 2 * Self.step, "what is left is what a commit takes")
+    #expect(spent > Self.step, "the owner's other databases are tried again nevertheless")
+  }
+
+  @Test func anOwnerIsWaitedForNoLongerThanAllowed() {
+    let allowance = allowance()
+    let spent = (0..<20).reduce(0) { sum, _ in sum + waited(allowance, owner: 1) }
+    // Beyond it each of the twenty gets what a commit takes.
+    #expect(spent >= Self.ownerWait && spent <= Self.ownerWait + 20 * (50 + 2 * Self.step), "\(spent) ms")
   }
 
   @Test func anOwnerSpendsNothingOfAnotherOnes() throws {
-    let allowance = SQLiteAllowance(cancellation: Cancellation(), ownerWait: .milliseconds(1000))
-    _ = tries(allowance, owner: 1)
-    try wait(allowance, .milliseconds(200), owner: 2)
+    let allowance = allowance()
+    _ = waited(allowance, owner: 1)
+    try wait(allowance, 200, owner: 2)
   }
 }

@@ -15,10 +15,7 @@ import Testing
   @Test func theRelationsOfARealServer() throws {
     let server = try TestCluster()
     try server.start()
-    let space = server.directory.appending("fast")
-    TestFiles.makeDirectory(space)
-    try TestCluster.giveToServer(space)
-    try server.psql("CREATE TABLESPACE fast LOCATION '\(space.text)'")
+    try server.makeTablespace("fast")
     for statement in [
       "CREATE UNLOGGED TABLE carts (id int PRIMARY KEY, note text)",
       "CREATE TABLE orders (id int PRIMARY KEY, note text)",

@@ -164,6 +164,18 @@ package final class TestCluster {
   /// A program of PostgreSQL's, such as `pg_waldump`.
   package func program(_ name: String) -> String { programs.appending(name).text }
 
+  /// A tablespace in a directory of its own, which is made.
+  /// - Parameter place: `nil` for one of its name beside the data directory.
+  /// - Returns: where it lies, and its object identifier, the name of its link in `pg_tblspc`.
+  @discardableResult
+  package func makeTablespace(_ name: String, at place: Path? = nil) throws -> (place: Path, oid: String) {
+    let place = place ?? directory.appending(name)
+    TestFiles.makeDirectory(place)
+    try Self.giveToServer(place)
+    try psql("CREATE TABLESPACE \(name) LOCATION '\(place.text)'")
+    return (place, try psql("SELECT oid FROM pg_tablespace WHERE spcname = '\(name)'"))
+  }
+
   // MARK: Load
 
   /// Makes the tables of pgbench: 15 MiB for each unit of the scale.

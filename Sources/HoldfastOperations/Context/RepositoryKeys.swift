@@ -146,7 +146,7 @@ package struct RepositoryKeys: Sendable {
     }
     if let credential = try machine.keyFiles.credential("holdfast-writer-key") { return credential }
     if let configured = configured?.writerKey { return configured }
-    guard let directory = environment.configurationDirectory else {
+    guard let directory = try environment.configurationDirectory() else {
       throw KeyError("there is no home directory to keep a writer key in", hint: "Say --writer-key FILE.")
     }
     return directory.appending("writer.key")

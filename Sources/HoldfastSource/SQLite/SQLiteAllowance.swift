@@ -21,12 +21,21 @@ package final class SQLiteAllowance: Sendable {
   private let spent = Mutex<[UInt32: Spent]>([:])
   private let cancellation: Cancellation
   private let ownerWait: Duration
+  private let uptime: @Sendable () -> Double
 
-  /// - Parameter ownerWait: the longest wait for all databases of one owner together, beyond what a commit takes.
-  package init(cancellation: Cancellation, ownerWait: Duration = .seconds(10)) {
+  /// - Parameters:
+  ///   - ownerWait: the longest wait for all databases of one owner together, beyond what a commit takes.
+  ///   - uptime: seconds of a clock that never goes back; it measures the waits.
+  package init(
+    cancellation: Cancellation, ownerWait: Duration = .seconds(10),
+    uptime: @escaping @Sendable () -> Double = Clock.system.uptime
+  ) {
     self.cancellation = cancellation
     self.ownerWait = ownerWait
+    self.uptime = uptime
   }
+
+  private func elapsed(since begun: Double) -> Duration { .seconds(uptime() - begun) }
 
   var isCancelled: Bool { cancellation.isRaised }
 
@@ -34,9 +43,9 @@ package final class SQLiteAllowance: Sendable {
   package func patiently<Value>(
     _ owner: UInt32, _ attempt: () throws(SQLiteFailure) -> Value
   ) throws(SQLiteFailure) -> Value {
-    var begun: ContinuousClock.Instant?
+    var begun: Double?
     // A wait that succeeds counts too: alternating locks would otherwise delay the run without end.
-    defer { if let begun { spent.withLock { $0[owner, default: Spent()].waited += ContinuousClock.now - begun } } }
+    defer { if let begun { spent.withLock { $0[owner, default: Spent()].waited += elapsed(since: begun) } } }
     let left = spent.withLock { ownerWait - ($0[owner]?.waited ?? .zero) }
     let wait = max(Self.commitWait, min(Self.databaseWait, left))
     while true {
@@ -44,9 +53,9 @@ package final class SQLiteAllowance: Sendable {
         return try attempt()
       } catch {
         guard error.kind == .busy else { throw error }
-        let start = begun ?? ContinuousClock.now
+        let start = begun ?? uptime()
         begun = start
-        guard ContinuousClock.now - start < wait, !isCancelled else { throw error }
+        guard elapsed(since: start) < wait, !isCancelled else { throw error }
       }
       Pause.forALock()
     }
@@ -56,15 +65,15 @@ package final class SQLiteAllowance: Sendable {
   /// seconds where the file system stores whole ones.
   /// - Returns: `nil` when the file does not stay unchanged for so long.
   func settledStatus(of file: OpenFile, _ owner: UInt32) -> FileStatus? {
-    var seen: (status: FileStatus, since: ContinuousClock.Instant)?
+    var seen: (status: FileStatus, since: Double)?
     return try? patiently(owner) { () throws(SQLiteFailure) in
       guard let now = try? file.status() else { throw .refused("it cannot be examined") }
       if now.isSettled { return now }
       // The file system may stamp with another clock than ours, or the time may have been set: both go on in any case.
       if let seen, now.isUntouched(since: seen.status) {
-        if ContinuousClock.now - seen.since > now.timeGrain { return now }
+        if elapsed(since: seen.since) > now.timeGrain { return now }
       } else {
-        seen = (now, ContinuousClock.now)
+        seen = (now, uptime())
       }
       throw .busy
     }
