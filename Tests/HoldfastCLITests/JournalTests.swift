@@ -83,7 +83,8 @@ import Testing
     #expect(all.dropFirst().allSatisfy { $0.warnings == 1 && $0.snapshot == nil })
   }
 
-  /// The first backup of a source may fail for weeks: under a name that was chosen that shows, and a path mistyped makes no source.
+  /// The first backup of a source may fail for weeks: under a name that was chosen that shows, and a path mistyped
+  /// makes no source.
   @Test func aSourceWithoutSnapshotsHasAJournalUnderAChosenName() throws {
     let tool = shop()
     #expect(tool.run("backup", "nowhere").exitStatus == 1)

@@ -46,7 +46,8 @@ import Testing
     #expect(lines.last?.hasPrefix("broken: 0 holdfast: WARNING: ") == true, "\(lines)")
   }
 
-  /// Nothing of the configuration counts for whoever may not read all of it: who misses what it says learns that it is there.
+  /// Nothing of the configuration counts for whoever may not read all of it: who misses what it says learns that it is
+  /// there.
   @Test func whoMissesWhatIsConfiguredLearnsThatItMayNotBeRead() throws {
     let result = withOwnEtc(
       """

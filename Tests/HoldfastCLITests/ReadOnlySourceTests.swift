@@ -6,7 +6,8 @@ import Testing
 @Suite(.requires(.mounts)) struct ReadOnlySourceTests {
   private let tool = Tool()
 
-  /// Runs a command where all is read-only but what the unit of `schedule install` lets a run write, besides its cache and memory.
+  /// Runs a command where all is read-only but what the unit of `schedule install` lets a run write, besides its cache
+  /// and memory.
   private func runAsTheUnitDoes(_ command: [String]) -> ProcessResult {
     for place in ["state", "cache"] { TestFiles.makeDirectory(tool.directory.appending(place)) }
     let unit = tool.run("schedule", "install", "--root", ".", "--dry-run", "--", "backup", tool.source.text)

@@ -2,7 +2,8 @@ import HoldfastModel
 import HoldfastTestSupport
 import Testing
 
-/// What a kernel, a filter or a file system refuses is done in another way, or said: by the real program under a real filter of the kernel's.
+/// What a kernel, a filter or a file system refuses is done in another way, or said: by the real program under a real
+/// filter of the kernel's.
 @Suite(.requires(.systemCallFilter)) struct RefusedCallTests {
   private let tool = Tool()
   private static let copied = ": made as a copy, not as another name of a: Operation not permitted\n"
@@ -241,7 +242,8 @@ import Testing
     #expect(tool.run("list").output.contains("source"))
   }
 
-  /// The attributes `trusted.*` too, which the kernel hides from who lacks a capability; a set-group-ID that it takes away in silence.
+  /// The attributes `trusted.*` too, which the kernel hides from who lacks a capability; a set-group-ID that it takes
+  /// away in silence.
   @Test(.requires(.root)) func whatTheUnitLeavesIsEnoughForABackup() throws {
     try makeSource()
     TestFiles.setExtendedAttribute(tool.source.appending("d"), "trusted.note", [1, 2])

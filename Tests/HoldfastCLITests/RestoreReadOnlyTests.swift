@@ -2,7 +2,8 @@ import HoldfastModel
 import HoldfastTestSupport
 import Testing
 
-/// Who restores without privileges into a directory that he may not write in: it is opened for that, and as it was afterwards.
+/// Who restores without privileges into a directory that he may not write in: it is opened for that, and as it was
+/// afterwards.
 @Suite(.requires(.unprivilegedUser)) struct RestoreReadOnlyTests {
   private let tool = Tool()
   private var target: Path { tool.directory.appending("target") }

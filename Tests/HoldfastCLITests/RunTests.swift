@@ -267,7 +267,8 @@ import Testing
     #expect(relative.exitStatus == 2)
   }
 
-  /// Whoever installs may have the recovery key and another repository in the shell: neither is what the site has configured.
+  /// Whoever installs may have the recovery key and another repository in the shell: neither is what the site has
+  /// configured.
   @Test func aScheduleOfWhatIsConfiguredTakesNothingOfTheShellAlong() {
     let root = tool.directory.appending("root")
     TestFiles.makeDirectory(root)

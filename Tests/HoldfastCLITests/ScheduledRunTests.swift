@@ -25,7 +25,8 @@ import Testing
     await Patience.waits(.seconds(90), until: condition)
   }
 
-  /// One line a minute is as often as cron runs anything, so one test does it all: every character that cron, the shell or holdfast could take for its own.
+  /// One line a minute is as often as cron runs anything, so one test does it all: every character that cron, the shell
+  /// or holdfast could take for its own.
   @Test(.requires(.mounts)) func cronRunsWhatWasInstalledWordByWord() async throws {
     let command = #"printf '%s' 'a\b "c" $d %e'; touch done"#
     let installed = tool.run(
@@ -84,7 +85,8 @@ import Testing
     #expect(tool.run("list", "--json").output.ranges(of: #""source" : "orders""#).count == 1)
   }
 
-  /// A user's runs do not pile up either, those among them that take no lock of the repository; and nobody else holds them up.
+  /// A user's runs do not pile up either, those among them that take no lock of the repository; and nobody else holds
+  /// them up.
   @Test func twoRunsOfAUserAtOnceAreNoFailure() async throws {
     tool.run(
       "schedule", "install", "--root", ".", "--cron", "--user", "nobody", "--repository", "repository", "--",

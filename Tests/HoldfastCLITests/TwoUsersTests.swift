@@ -2,8 +2,8 @@ import HoldfastModel
 import HoldfastTestSupport
 import Testing
 
-/// Root takes the backups and the database's user pushes its log into the same repository, as docs/operations.md says, word for word. On a
-/// machine of its own, because a group is made.
+/// Root takes the backups and the database's user pushes its log into the same repository, as docs/operations.md says,
+/// word for word. On a machine of its own, because a group is made.
 @Suite struct TwoUsersTests {
   private let tool = SealedTool()
   private let recipient: String
@@ -29,7 +29,8 @@ import Testing
     return log
   }()
 
-  /// Runs commands as root with a umask that lets nobody in, on a machine of their own, with places of the test in those of the document.
+  /// Runs commands as root with a umask that lets nobody in, on a machine of their own, with places of the test in
+  /// those of the document.
   /// - Returns: what they print.
   private func run(_ commands: String) throws -> String {
     var script = commands

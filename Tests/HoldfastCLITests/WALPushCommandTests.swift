@@ -19,7 +19,8 @@ import Testing
     #expect(TestFiles.read(tool.directory.appending("fetched")) == Self.segment.bytes)
   }
 
-  /// An operator has pushed it with another key: the server's archiver gets past that as the hint says, and needs no identity from then on.
+  /// An operator has pushed it with another key: the server's archiver gets past that as the hint says, and needs no
+  /// identity from then on.
   @Test func theHintOfAnotherWritersSegmentIsTypedAndThenTheArchiverGoesOn() throws {
     let tool = SealedTool()
     tool.makeRepository()

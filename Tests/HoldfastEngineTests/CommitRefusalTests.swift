@@ -9,7 +9,8 @@ import Testing
 
 /// Nothing is committed that no reader would take; and what a snapshot cannot hold keeps nothing else out of it.
 @Suite struct CommitRefusalTests {
-  /// Sparse files cost nothing: whoever has files in the source could make each of its snapshots worthless. A tmpfs has files of any size.
+  /// Sparse files cost nothing: whoever has files in the source could make each of its snapshots worthless. A tmpfs has
+  /// files of any size.
   @Test(.requires(.hugeSparseFiles)) func filesBeyondWhatASnapshotCanStandForAreNamed() throws {
     let memory = try #require(TemporaryDirectory(in: Path("/dev/shm")))
     let source = memory.path

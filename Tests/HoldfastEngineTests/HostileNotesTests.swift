@@ -7,7 +7,8 @@ import HoldfastSystem
 import HoldfastTestSupport
 import Testing
 
-/// In a sealed repository nobody but an enrolled writer makes a snapshot disappear; and what the store can still do is noticed.
+/// In a sealed repository nobody but an enrolled writer makes a snapshot disappear; and what the store can still do is
+/// noticed.
 @Suite struct HostileNotesTests {
   private let sealed: SealedShop
   private var shop: TestShop { sealed.shop }
@@ -147,7 +148,8 @@ import Testing
 
   // MARK: What a writer can do
 
-  /// A writer that may prune can hide; but what is collected waits on every machine for itself, whatever the note says, and a rule of that machine keeps it.
+  /// A writer that may prune can hide; but what is collected waits on every machine for itself, whatever the note says,
+  /// and a rule of that machine keeps it.
   @Test func nothingIsCollectedBecauseANoteSaysSo() throws {
     let notes = hostile(1) { notes in
       notes[snapshots[0].id, 1].removed?.isCollected = true

@@ -7,7 +7,8 @@ import HoldfastSystem
 import HoldfastTestSupport
 import Testing
 
-/// A copy of a data directory is captured as what it is: never with the word of a server that runs elsewhere, and never at the cost of the rest of a source.
+/// A copy of a data directory is captured as what it is: never with the word of a server that runs elsewhere, and never
+/// at the cost of the rest of a source.
 @Suite(.serialized, .timeLimit(.minutes(10))) struct PostgresCopyTests {
   private let shop: TestShop
 
@@ -94,7 +95,8 @@ import Testing
       try shop.entries()["pg_tblspc/\(name)"]?.content == .symbolicLink(target: Array("../tablespaces/\(name)".utf8)))
   }
 
-  /// The log makes it again, wherever the copy is restored to; also where a segment that is to be used again lies behind its end.
+  /// The log makes it again, wherever the copy is restored to; also where a segment that is to be used again lies
+  /// behind its end.
   @Test(arguments: [false, true]) func aTablespaceThatACrashedClusterMakesAnewIsNamed(isSwitched: Bool) throws {
     let cluster = try TestCluster()
     try cluster.start()

@@ -5,8 +5,8 @@ import HoldfastRepository
 import HoldfastTestSupport
 import Testing
 
-/// Links of a cluster are followed where the cluster's own user would get, and no further: whoever makes a directory that looks like one gets nothing read that he could not
-/// read himself. As root, who reads everything.
+/// Links of a cluster are followed where the cluster's own user would get, and no further: whoever makes a directory
+/// that looks like one gets nothing read that he could not read himself. As root, who reads everything.
 @Suite(.requires(.root)) struct PostgresLinkTests {
   private static let nobody: UInt32 = 65534
   private let shop: TestShop

@@ -30,7 +30,8 @@ import Testing
     let hint: String?
   }
 
-  /// Its link would lead the restored server into the live one, and so does the log, which still makes one that is gone.
+  /// Its link would lead the restored server into the live one, and so does the log, which still makes one that is
+  /// gone.
   @Test(arguments: [false, true]) func aTablespaceThatIsMadeEndsTheCapture(isDropped: Bool) throws {
     // One thread at a time uses it: this one waits for the capture.
     nonisolated(unsafe) let cluster = try TestCluster()
@@ -51,7 +52,8 @@ import Testing
     #expect(throws: (any Error).self) { try shop.snapshot() }
   }
 
-  /// A server that this machine does not see, because it runs in a container of another one perhaps, is seen by what it writes.
+  /// A server that this machine does not see, because it runs in a container of another one perhaps, is seen by what it
+  /// writes.
   @Test(arguments: ["global/pg_control", "pg_wal"])
   func whatAServerThatIsNotSeenWritesEndsTheCapture(place: String) throws {
     let cluster = try TestCluster()
@@ -73,7 +75,8 @@ import Testing
     #expect(probe.times > 1)
   }
 
-  /// Its directory is copied, and removed where it was: only the place that the capture has passed already has it, or only the one that it has not.
+  /// Its directory is copied, and removed where it was: only the place that the capture has passed already has it, or
+  /// only the one that it has not.
   @Test(arguments: ["pg_default", "fast"]) func aDatabaseThatIsMovedEndsTheCapture(origin: String) throws {
     // One thread at a time uses it: this one waits for the capture.
     nonisolated(unsafe) let cluster = try TestCluster()

@@ -143,7 +143,8 @@ import Testing
     #expect(TestFiles.names(in: shop.repositoryPath.appending("sources/source")).count == 3)
   }
 
-  /// Nothing builds on it, but it was said to stay: its manifest may come back, and its archives are all that is left of it.
+  /// Nothing builds on it, but it was said to stay: its manifest may come back, and its archives are all that is left
+  /// of it.
   @Test(arguments: [false, true]) func nothingIsRemovedWhereSomethingThatWasMarkedIsMissing(isRemoved: Bool) throws {
     let shop = try makeShop([.full, .full, .full])
     let first = try shop.number(1)

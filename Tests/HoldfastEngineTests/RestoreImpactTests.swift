@@ -104,7 +104,8 @@ import Testing
     #expect(throws: Never.self) { try impact?.check() }
   }
 
-  /// What SQLite keeps beside a database that is restored belongs to it, and is no reason to think that the directory is another one.
+  /// What SQLite keeps beside a database that is restored belongs to it, and is no reason to think that the directory
+  /// is another one.
   @Test func whatBelongsToARestoredDatabaseSpeaksForNoOtherDirectory() throws {
     let only = try TestShop(clock: TestShop.clock(ahead: 10))
     _ = try TestDatabase(only.source.appending("orders.db"), "CREATE TABLE t(x); INSERT INTO t VALUES (1)")

@@ -7,7 +7,8 @@ import HoldfastSystem
 import HoldfastTestSupport
 import Testing
 
-/// Files of a target that wait in the staging directory of a restore that did not end are the target's: another restore brings them back, counts them as removed, or refuses.
+/// Files of a target that wait in the staging directory of a restore that did not end are the target's: another restore
+/// brings them back, counts them as removed, or refuses.
 @Suite struct RestoreLeftoversTests {
   private let shop: TestShop
   private let first: String
@@ -112,7 +113,8 @@ import Testing
 
   // MARK: The record
 
-  /// A power cut may leave an empty one of a restore that had taken nothing away yet; one that nobody understands may be of any.
+  /// A power cut may leave an empty one of a restore that had taken nothing away yet; one that nobody understands may
+  /// be of any.
   @Test func onlyARecordThatIsThereSpeaksOfTheTarget() throws {
     try interrupt(keeps: .nothing)
     let record = stage.appending(".holdfast-restore/restore")
@@ -142,7 +144,8 @@ import Testing
 
   // MARK: Only what is whole
 
-  /// What an interrupted restore left of a file that this one leaves alone does not get its name: here a log beside a database that is in use.
+  /// What an interrupted restore left of a file that this one leaves alone does not get its name: here a log beside a
+  /// database that is in use.
   @Test func onlyWhatThisRunHasCompletedGetsItsName() throws {
     shop.write("an older database", "shop.db")
     shop.write("its log", "shop.db-wal")

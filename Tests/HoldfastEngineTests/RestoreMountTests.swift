@@ -7,7 +7,8 @@ import HoldfastSystem
 import HoldfastTestSupport
 import Testing
 
-/// A restore over a target in which something is mounted: what the snapshot has there comes back, and what it does not know stays.
+/// A restore over a target in which something is mounted: what the snapshot has there comes back, and what it does not
+/// know stays.
 @Suite(.requires(.mounts)) struct RestoreMountTests {
   private let shop: TestShop
   private var target: Path { shop.target }
@@ -222,7 +223,8 @@ import Testing
     withExtendedLifetime(disk) {}
   }
 
-  /// One that was captured as content, by another program or from elsewhere, does not take the place of the target's own.
+  /// One that was captured as content, by another program or from elsewhere, does not take the place of the target's
+  /// own.
   @Test func aCapturedLostAndFoundDoesNotReplaceTheTargetsOwn() throws {
     makeLostAndFound(in: shop.source)
     try shop.backup()

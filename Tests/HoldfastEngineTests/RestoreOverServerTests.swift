@@ -6,7 +6,8 @@ import HoldfastSystem
 import HoldfastTestSupport
 import Testing
 
-/// Nothing is restored into a directory that a server uses, by whichever path it is named: the server would go on writing there.
+/// Nothing is restored into a directory that a server uses, by whichever path it is named: the server would go on
+/// writing there.
 @Suite(.serialized, .timeLimit(.minutes(10))) struct RestoreOverServerTests {
   private let shop: TestShop
   private let cluster: TestCluster

@@ -7,7 +7,8 @@ import HoldfastTestSupport
 import Synchronization
 import Testing
 
-/// Where a restore goes is settled once; it goes on file systems that keep no owners and modes too, and what it made there goes when it is refused.
+/// Where a restore goes is settled once; it goes on file systems that keep no owners and modes too, and what it made
+/// there goes when it is refused.
 @Suite struct RestorePlaceTests {
   private let shop: TestShop
   private var target: Path { shop.directory.appending("above/target") }

@@ -7,7 +7,8 @@ import HoldfastSystem
 import HoldfastTestSupport
 import Testing
 
-/// A restore over existing content takes away nothing that it should not, and leaves nothing that a server would start on before it is whole.
+/// A restore over existing content takes away nothing that it should not, and leaves nothing that a server would start
+/// on before it is whole.
 @Suite(.timeLimit(.minutes(10))) struct RestoreSafetyTests {
   private let shop: TestShop
   private var target: Path { shop.target }

@@ -7,7 +7,8 @@ import HoldfastSystem
 import HoldfastTestSupport
 import Testing
 
-/// Who owns a target gets nothing by it from whoever restores into it: he may rename and exchange what is in it at any moment, and hold it open. Only root can make files of others.
+/// Who owns a target gets nothing by it from whoever restores into it: he may rename and exchange what is in it at any
+/// moment, and hold it open. Only root can make files of others.
 @Suite(.requires(.root)) struct RestoreTargetOwnerTests {
   private static let other: UInt32 = 1234
   private let shop: TestShop

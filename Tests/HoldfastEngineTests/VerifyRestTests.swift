@@ -5,7 +5,8 @@ import HoldfastRepository
 import HoldfastTestSupport
 import Testing
 
-/// `verify` reads everything that is in a repository, and says what is damaged, missing or foreign, also on a machine that remembers nothing.
+/// `verify` reads everything that is in a repository, and says what is damaged, missing or foreign, also on a machine
+/// that remembers nothing.
 @Suite struct VerifyRestTests {
   private let store = MemoryStore()
   private let shop: TestShop
@@ -49,8 +50,9 @@ import Testing
     #expect(report.others == [])
   }
 
-  /// Every object but leases, which nobody reads once their run has ended, flipped at every tenth byte, cut, emptied, made longer, and removed. Only two removals do not show: of the newest notes, and of the only
-  /// object of a young journal; what they said is not told elsewhere.
+  /// Every object but leases, which nobody reads once their run has ended, flipped at every tenth byte, cut, emptied,
+  /// made longer, and removed. Only two removals do not show: of the newest notes, and of the only object of a young
+  /// journal; what they said is not told elsewhere.
   @Test func nothingIsChangedUnnoticed() throws {
     let whole = store.contents
     for (key, bytes) in whole.sorted(by: { $0.key < $1.key }) where !key.hasPrefix("leases/") {

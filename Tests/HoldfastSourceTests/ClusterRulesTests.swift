@@ -4,7 +4,8 @@ import HoldfastSystem
 import HoldfastTestSupport
 import Testing
 
-/// What of a cluster a snapshot has: what a starting server needs, and nothing that it would trip over. Whatever is not PostgreSQL's is captured.
+/// What of a cluster a snapshot has: what a starting server needs, and nothing that it would trip over. Whatever is not
+/// PostgreSQL's is captured.
 @Suite struct ClusterRulesTests {
   // MARK: Files of relations
 

@@ -4,7 +4,8 @@ import HoldfastSystem
 import HoldfastTestSupport
 import Testing
 
-/// The least of a data directory that is taken for a PostgreSQL cluster: the control file of a real one, and the directories that a test wants.
+/// The least of a data directory that is taken for a PostgreSQL cluster: the control file of a real one, and the
+/// directories that a test wants.
 struct ClusterSkeleton {
   let directory = TemporaryDirectory()
   let files: FileSystem

@@ -3,8 +3,8 @@ import HoldfastSource
 import HoldfastSystem
 import HoldfastTestSupport
 
-/// A WAL of SQLite made by hand as https://www.sqlite.org/fileformat2.html, section 4, says, with whatever numbers a test wants. Its
-/// checksums always hold.
+/// A WAL of SQLite made by hand as https://www.sqlite.org/fileformat2.html, section 4, says, with whatever numbers a
+/// test wants. Its checksums always hold.
 struct HandmadeWAL {
   struct Frame {
     var page: UInt32

@@ -5,7 +5,8 @@ import HoldfastTestSupport
 import Synchronization
 import Testing
 
-/// Whoever locks his databases delays a backup by a bounded time. Time passes only when a lock is tried: so many milliseconds each time.
+/// Whoever locks his databases delays a backup by a bounded time. Time passes only when a lock is tried: so many
+/// milliseconds each time.
 struct SQLiteAllowanceTests {
   private static let busy = SQLiteFailure(SystemError("lock", Path("orders.db"), code: 16))
   private static let ownerWait = 1000

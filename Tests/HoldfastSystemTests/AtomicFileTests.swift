@@ -4,7 +4,8 @@ import HoldfastSystem
 import HoldfastTestSupport
 import Testing
 
-/// A file that others read while it is written anew is the old one or the new one, after every failure, kill and power cut.
+/// A file that others read while it is written anew is the old one or the new one, after every failure, kill and power
+/// cut.
 @Suite struct AtomicFileTests {
   private static let old: [UInt8] = [1, 2, 3]
   private static let new: [UInt8] = [4, 5, 6, 7]

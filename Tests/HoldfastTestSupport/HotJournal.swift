@@ -2,7 +2,8 @@ package import HoldfastModel
 
 /// What a program leaves that was cut off in the middle of a transaction.
 package enum HotJournal {
-  /// Makes a database of orders at `place`, half changed by a transaction, and beside it the journal that takes that back.
+  /// Makes a database of orders at `place`, half changed by a transaction, and beside it the journal that takes that
+  /// back.
   /// - Returns: what was committed, as `TestDatabase.summary` says it.
   package static func make(at place: Path, orders: Int) throws -> String {
     let directory = TemporaryDirectory()

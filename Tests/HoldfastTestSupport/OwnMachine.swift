@@ -1,8 +1,8 @@
 package import HoldfastModel
 
-/// A process on a machine on which holdfast was never used: `/etc/holdfast` is not there, and `/var/lib` and `/var/cache` are
-/// directories of the test. For tests of these places themselves; all others name their places by variables
-/// (`Tool.environment`). A test that uses it says `.requires(.overlayMounts)`.
+/// A process on a machine on which holdfast was never used: `/etc/holdfast` is not there, and `/var/lib` and
+/// `/var/cache` are directories of the test. For tests of these places themselves; all others name their places by
+/// variables (`Tool.environment`). A test that uses it says `.requires(.overlayMounts)`.
 package struct OwnMachine {
   private let directory: Path
 

@@ -1,7 +1,8 @@
 package import HoldfastModel
 import HoldfastSystem
 
-/// A process that looks like a PostgreSQL server: it is called so, and its working directory looks like a data directory.
+/// A process that looks like a PostgreSQL server: it is called so, and its working directory looks like a data
+/// directory.
 package final class PretendServer {
   private let programs = TemporaryDirectory()
   private let process: RunningProcess

@@ -1,7 +1,7 @@
 internal import HoldfastModel
 
-/// Runs commands under a filter that answers system calls with errors (Tests/refusal/refuse.py). A test that uses it says
-/// `.requires(.systemCallFilter)`.
+/// Runs commands under a filter that answers system calls with errors (Tests/refusal/refuse.py). A test that uses it
+/// says `.requires(.systemCallFilter)`.
 package enum Refusal {
   /// - Parameter calls: as the script takes them: `openat2=ENOSYS,linkat=EPERM`.
   package static func start(_ calls: String, _ command: [String], with tool: Tool) -> RunningProcess.Start {

@@ -36,8 +36,8 @@ package enum ResidentPages {
     pread(descriptor, &block, bytes, offset)
   }
 
-  /// Tries something up to five times. The kernel may take a page from the cache for whoever needs memory, and leave one there that
-  /// two wanted at the same moment: what a read does wrong it does each time.
+  /// Tries something up to five times. The kernel may take a page from the cache for whoever needs memory, and leave
+  /// one there that two wanted at the same moment: what a read does wrong it does each time.
   /// - Parameter attempt: gives what is wrong; `nil` where all is as it should be.
   /// - Returns: what was wrong the last time; `nil` where it once was as it should be.
   package static func complaint(_ attempt: () throws -> String?) rethrows -> String? {

@@ -1,8 +1,8 @@
 internal import Glibc
 package import HoldfastModel
 
-/// A program that a test has started with an environment and descriptors of its own, and how it ends. Plain system calls: the process can be stopped in
-/// the middle of its work, and can be given a terminal.
+/// A program that a test has started with an environment and descriptors of its own, and how it ends. Plain system
+/// calls: the process can be stopped in the middle of its work, and can be given a terminal.
 package final class RunningProcess {
   package enum Input: Sendable {
     case null
@@ -159,7 +159,8 @@ package final class RunningProcess {
     posix_spawnattr_setsigmask(&attributes, &none)
     posix_spawnattr_setsigdefault(&attributes, &all)
     var flags = Int32(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF)
-    // POSIX_SPAWN_SETSID, which not every header shows. The first terminal that the leader of a session opens becomes its controlling one.
+    // POSIX_SPAWN_SETSID, which not every header shows. The first terminal that the leader of a session opens becomes
+    // its controlling one.
     if start.hasOwnSession { flags |= 0x80 }
     posix_spawnattr_setflags(&attributes, Int16(flags))
     var identifier = pid_t()

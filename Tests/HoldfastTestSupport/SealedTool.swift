@@ -1,6 +1,7 @@
 package import HoldfastModel
 
-/// The built `holdfast` with a sealed repository: keys, a writer key and a memory of its own beside source, repository and cache.
+/// The built `holdfast` with a sealed repository: keys, a writer key and a memory of its own beside source, repository
+/// and cache.
 package struct SealedTool: Sendable {
   package let tool = Tool()
 

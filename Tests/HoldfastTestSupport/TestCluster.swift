@@ -1,8 +1,8 @@
 internal import Glibc
 package import HoldfastModel
 
-/// A real PostgreSQL cluster on a socket in a temporary directory; stopped when the test lets go of it. The server refuses to run as root: then it, and
-/// whatever a test runs beside it, runs as the user `postgres`.
+/// A real PostgreSQL cluster on a socket in a temporary directory; stopped when the test lets go of it. The server
+/// refuses to run as root: then it, and whatever a test runs beside it, runs as the user `postgres`.
 package final class TestCluster {
   package struct Failure: Error, CustomStringConvertible {
     package let description: String
@@ -193,7 +193,8 @@ package final class TestCluster {
     RunningProcess(start([program("pgbench"), "-n", "-c", "\(clients)", "-T", "\(seconds)", connection]))
   }
 
-  /// The sums of accounts, tellers, branches and history: in every committed state of pgbench the same number, so one element.
+  /// The sums of accounts, tellers, branches and history: in every committed state of pgbench the same number, so one
+  /// element.
   package func pgbenchSums() throws -> Set<String> {
     let sums = try psql(
       """

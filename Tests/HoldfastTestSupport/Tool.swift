@@ -69,7 +69,8 @@ package struct Tool: Sendable {
     return RunningProcess(start).wait()
   }
 
-  /// `text` with what differs from run to run substituted: the directory, IDs, times, durations; and blanks between columns made two.
+  /// `text` with what differs from run to run substituted: the directory, IDs, times, durations; and blanks between
+  /// columns made two.
   package func plain(_ text: String) -> String {
     var plain = text
     plain.replace(directory.path.text, with: "DIR")

@@ -1,7 +1,7 @@
 internal import HoldfastModel
 
-/// `holdfast` run by a user without privileges and without a home: nobody where the tests run as root, else who runs them. A
-/// test that uses it says `.requires(.unprivilegedUser)`.
+/// `holdfast` run by a user without privileges and without a home: nobody where the tests run as root, else who runs
+/// them. A test that uses it says `.requires(.unprivilegedUser)`.
 package struct Unprivileged {
   package static let userID: UInt32 = 65534
   private let tool: Tool
