@@ -223,16 +223,15 @@ struct SettingsBuilder {
     guard let value = text(rules, way + [given[0]]) else { return nil }
     let secret = Secret(origin: given[0].hasSuffix("-file") ? .file(Path(value)) : .text(value), position: position)
     let target: NotificationSettings.Target
-    var usual: Set<NotificationSettings.Event> = [.failure, .incomplete]
     switch given[0] {
-    case "ping-url", "ping-url-file":
-      target = .ping(secret)
-      usual = Set(NotificationSettings.Event.allCases)
+    case "ping-url", "ping-url-file": target = .ping(secret)
     case "webhook-url", "webhook-url-file": target = .webhook(secret)
     default: target = .command(value)
     }
+    let isPing = if case .ping = target { true } else { false }
     return NotificationSettings(
-      name: name, target: target, events: events.map { Set($0) } ?? usual, sources: sources)
+      name: name, target: target, events: events.map { Set($0) } ?? NotificationSettings.Event.usual(isPing: isPing),
+      sources: sources)
   }
 
   private mutating func sources(of notification: String, _ way: [String]) -> Set<SourceName>? {

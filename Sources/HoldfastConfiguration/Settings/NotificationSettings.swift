@@ -4,6 +4,9 @@ package import HoldfastModel
 package struct NotificationSettings: Hashable, Sendable {
   package enum Event: String, CaseIterable, Sendable {
     case start, success, failure, incomplete
+
+    /// The events of a target that nobody has chosen any for: all for a ping, which watches whether runs come at all.
+    package static func usual(isPing: Bool) -> Set<Event> { isPing ? Set(allCases) : [.failure, .incomplete] }
   }
 
   package enum Target: Hashable, Sendable {

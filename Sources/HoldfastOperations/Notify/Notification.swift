@@ -1,4 +1,5 @@
 internal import HoldfastArchive
+internal import HoldfastConfiguration
 internal import HoldfastModel
 internal import HoldfastReport
 internal import HoldfastRepository
@@ -6,9 +7,7 @@ internal import HoldfastSystem
 
 /// What a notification says about a run.
 struct Notification: Sendable {
-  enum Event: String, Sendable, CaseIterable {
-    case start, success, failure, incomplete
-  }
+  typealias Event = NotificationSettings.Event
 
   private static let linesMax = 20
   private static let lineBytesMax = 500

@@ -1,3 +1,4 @@
+internal import HoldfastConfiguration
 internal import HoldfastModel
 internal import HoldfastSystem
 internal import Synchronization

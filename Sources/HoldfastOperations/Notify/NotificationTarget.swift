@@ -1,3 +1,4 @@
+internal import HoldfastConfiguration
 internal import HoldfastModel
 internal import HoldfastSystem
 
@@ -23,9 +24,8 @@ struct NotificationTarget: Sendable {
   /// - Parameter events: `nil` for the usual events of this way.
   init(_ way: Way, events: Set<Notification.Event>? = nil, sources: Set<SourceName>? = nil) {
     self.way = way
-    let usual: Set<Notification.Event> =
-      if case .ping = way { Set(Notification.Event.allCases) } else { [.failure, .incomplete] }
-    self.events = events ?? usual
+    let isPing = if case .ping = way { true } else { false }
+    self.events = events ?? Notification.Event.usual(isPing: isPing)
     self.sources = sources
   }
 

@@ -121,7 +121,6 @@ struct NotificationTargets {
     case .webhook(let secret): way = .webhook(try address(secret.read(machine.host.files), of: name))
     case .command(let text): way = .command(text)
     }
-    let events = Set(settings.events.compactMap { Notification.Event(rawValue: $0.rawValue) })
-    return NotificationTarget(way, events: events, sources: settings.sources)
+    return NotificationTarget(way, events: settings.events, sources: settings.sources)
   }
 }
