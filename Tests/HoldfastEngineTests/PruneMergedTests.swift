@@ -67,7 +67,7 @@ import Testing
     let key = Keys.manifest(lost.sourceName, 2)
     let manifest = try #require(TestFiles.read(shop.repositoryPath.appending(key)))
     TestFiles.remove(shop.repositoryPath.appending(key))
-    let files = TestFiles.allFiles(in: shop.repositoryPath)
+    let files = TestFiles.allFiles(in: shop.repositoryPath.appending("sources"))
     let report = try shop.prune(last: 2, graceDays: 0)
     #expect(report.exitStatus == .dataLoss)
     let child = try shop.number(3).id.short
@@ -75,7 +75,7 @@ import Testing
       report.sources[0].refusal?.message
         == "nothing of source is removed while something of it is damaged or missing: \(key) is damaged: it is missing, and snapshot \(child) builds on it"
     )
-    #expect(TestFiles.allFiles(in: shop.repositoryPath) == files)
+    #expect(TestFiles.allFiles(in: shop.repositoryPath.appending("sources")) == files)
     TestFiles.write(manifest, to: shop.repositoryPath.appending(key))
     try shop.expectSound()
   }

@@ -76,18 +76,18 @@ struct VerifyRest {
           below: prefix, Self.foreign)
       }
     }
-    try lookAtLeases()
+    try look(.repairable) { try $0.lookAtLeases() }
   }
 
   /// Leases keep runs apart while these work, and contain nothing that is needed later.
   private mutating func lookAtLeases() throws {
-    for name in try store.names(below: LeaseNumbers.prefix) {
+    for name in try store.children(of: LeaseNumbers.prefix) {
       guard name.hasSuffix("/"), SourceName(String(name.dropLast())) != nil else {
         note([name], below: LeaseNumbers.prefix, Self.foreign)
         continue
       }
       let prefix = LeaseNumbers.prefix + name
-      note(try store.names(below: prefix).filter { LeaseNumbers.number($0) == nil }, below: prefix, Self.foreign)
+      note(try store.children(of: prefix).filter { LeaseNumbers.number($0) == nil }, below: prefix, Self.foreign)
     }
   }
 

@@ -44,6 +44,7 @@ package final class Lease {
   ) throws -> Lease? {
     guard let lock = try store.lock(name, wait: waits, cancellation: host.cancellation) else { return nil }
     let numbers = LeaseNumbers(store: store, name: name)
+    if lock.showsThatOthersAreGone { numbers.removeUnfinished() }
     let record = LeaseRecord(
       holder: random.identifier(), seconds: terms.duration, locked: lock.showsThatOthersAreGone,
       host: Host.name, process: Host.processID, time: TimeText.utc(host.clock.now()))

@@ -123,6 +123,7 @@ package final class LeaseHolder: Sendable {
       end.seconds = 0
       guard let bytes = try? end.serialized() else { return }
       try? numbers.create(number + 1, bytes)
+      if number > 1 { numbers.remove([number - 1]) }
       term.withLock { $0.isLost = true }
     }
   }

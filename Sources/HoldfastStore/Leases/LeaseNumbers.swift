@@ -49,4 +49,8 @@ package struct LeaseNumbers: Sendable {
     let keys = numbers.map { key($0) }
     if !keys.isEmpty { try? store.removeBriefly(keys) }
   }
+
+  /// Removes what killed runs have begun, and not finished; if nothing may be removed, it stays. For the holder of the
+  /// lock.
+  func removeUnfinished() { try? store.removeUnfinished(below: folder) }
 }
