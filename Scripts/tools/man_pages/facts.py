@@ -7,7 +7,9 @@ ENVIRONMENT = {
     "HOLDFAST_CACHE_DIR": "Where the local state of the newest snapshots is kept. It may be deleted at any time.",
     "HOLDFAST_COMPRESSION": "How frames are compressed, where --compression does not say it.",
     "HOLDFAST_CONFIG": "The configuration, in the place of all others.",
-    "HOLDFAST_CONFIG_DIR": "The directory of the configuration and of the writer key, in the place of /etc/holdfast and ~/.config/holdfast.",
+    "HOLDFAST_CONFIG_DIR":
+        "The directory of the configuration and of the writer key, in the place of /etc/holdfast and "
+        "~/.config/holdfast.",
     "HOLDFAST_EXIT_STATUS": "Set for hooks: how the backup would end.",
     "HOLDFAST_EXPECT_KEYRING": "The digest of a revision that the keyring must have.",
     "HOLDFAST_HOOK": "Set for hooks: before, after or on-failure.",
@@ -32,7 +34,9 @@ ENVIRONMENT = {
     "TMPDIR": "Where scratch files lie; they have no name, and are gone with the run.",
 }
 # For whoever opens a repository, whatever its options say.
-ENVIRONMENT_OF_REPOSITORY = ["HOLDFAST_CACHE_DIR", "HOLDFAST_CONFIG_DIR", "HOLDFAST_REPOSITORY", "HOLDFAST_STATE_DIR", "TMPDIR"]
+ENVIRONMENT_OF_REPOSITORY = [
+    "HOLDFAST_CACHE_DIR", "HOLDFAST_CONFIG_DIR", "HOLDFAST_REPOSITORY", "HOLDFAST_STATE_DIR", "TMPDIR",
+]
 ENVIRONMENT_OF_IDENTITY = ["CREDENTIALS_DIRECTORY", "HOLDFAST_IDENTITY_FILE", "HOLDFAST_PASSPHRASE_FILE"]
 
 FILES_OF_REPOSITORY = {
