@@ -5,7 +5,7 @@ package struct NotificationSettings: Hashable, Sendable {
   package enum Event: String, CaseIterable, Sendable {
     case start, success, failure, incomplete
 
-    /// The events of a target that nobody has chosen any for: all for a ping, which watches whether runs come at all.
+    /// The default events of a target: all for a ping, whose receiver watches whether runs happen at all.
     package static func usual(isPing: Bool) -> Set<Event> { isPing ? Set(allCases) : [.failure, .incomplete] }
   }
 
