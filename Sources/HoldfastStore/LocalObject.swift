@@ -1,5 +1,6 @@
 internal import HoldfastModel
 internal import HoldfastSystem
+internal import Synchronization
 
 /// An object that is read in place.
 struct LocalObject: ReadableBytes {
@@ -13,10 +14,17 @@ struct LocalObject: ReadableBytes {
 }
 
 /// An object that is being written, in the directory that it will have its name in.
-final class LocalObjectWriter: ObjectWriter {
+final class LocalUpload: ObjectUpload {
   private static let keptBytesMax: UInt64 = 4 << 20
-  private var file: OpenFile?
-  private var offset: UInt64 = 0
+
+  private enum State {
+    case open(OpenFile, length: UInt64)
+    case committed
+    /// Nothing is committed any more. A failed fsync is never tried again.
+    case ended(any Error)
+  }
+
+  private let state: Mutex<State>
   private let temporary: Path
   private let folder: OpenFile
   private let key: String
@@ -29,7 +37,7 @@ final class LocalObjectWriter: ObjectWriter {
     file: OpenFile, temporary: Path, in folder: OpenFile, key: String, location: String, files: FileSystem,
     isDurable: Bool
   ) {
-    self.file = file
+    state = Mutex(.open(file, length: 0))
     self.temporary = temporary
     self.folder = folder
     self.key = key
@@ -40,24 +48,48 @@ final class LocalObjectWriter: ObjectWriter {
 
   deinit { abort() }
 
-  func append(_ bytes: UnsafeRawBufferPointer) throws {
+  /// Bytes go to the file as they come.
+  var partBytes: Int? { nil }
+
+  func send(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws {
+    let file: OpenFile? = state.withLock { state in
+      guard case .open(let file, let length) = state else { return nil }
+      state = .open(file, length: max(length, offset + UInt64(bytes.count)))
+      return file
+    }
     try file?.write(bytes, at: offset)
-    offset += UInt64(bytes.count)
   }
 
   func commit() throws {
-    guard let file else { preconditionFailure("an object is committed once") }
+    try state.withLock { state in
+      switch state {
+      case .committed: return
+      case .ended(let reason): throw reason
+      case .open(let file, let length):
+        do {
+          try commit(file, length: length)
+          state = .committed
+        } catch {
+          state = .ended(error)
+          // Where it has its name already, it has no other one.
+          try? files.removeFile(temporary, in: folder)
+          throw error
+        }
+      }
+    }
+  }
+
+  private func commit(_ file: OpenFile, length: UInt64) throws {
     let name = Path(bytes: Array(Path(key).lastComponent))
     if isDurable { try file.synchronize() }
     // What is large is not read again soon, and would push what servers need out of the page cache.
-    if offset > Self.keptBytesMax { file.dropFromPageCache() }
+    if length > Self.keptBytesMax { file.dropFromPageCache() }
     do throws(SystemError) {
-      try publish(name)
+      try publish(file, name)
     } catch {
       if error.isExisting { throw StoreError.alreadyExists(key: key, location: location) }
       throw error
     }
-    self.file = nil
     guard isDurable else { return }
     do {
       try folder.synchronizeDirectory()
@@ -68,32 +100,35 @@ final class LocalObjectWriter: ObjectWriter {
     }
   }
 
-  private func publish(_ name: Path) throws(SystemError) {
+  private func publish(_ file: OpenFile, _ name: Path) throws(SystemError) {
     do throws(SystemError) {
       try files.rename(temporary, in: folder, to: name, in: folder, replacing: false, isShared: true)
     } catch {
-      if error.isExisting, isPublished(name) { return }
+      if error.isExisting, isPublished(file, name) { return }
       guard error.isForbidden else { throw error }
       // A directory to which names can only be added: then the other name stays, and does not count.
       do throws(SystemError) {
         try files.makeHardLink(name, in: folder, to: temporary, in: folder)
       } catch let second {
         guard second.isExisting else { throw error }
-        guard isPublished(name) else { throw second }
+        guard isPublished(file, name) else { throw second }
       }
     }
   }
 
   /// Whether what has the name is what was written: a server whose answer was lost is asked again, and then says that the name is taken.
-  private func isPublished(_ name: Path) -> Bool {
-    guard let mine = try? file?.status(), let found = try? files.status(of: name, in: folder) else { return false }
+  private func isPublished(_ file: OpenFile, _ name: Path) -> Bool {
+    guard let mine = try? file.status(), let found = try? files.status(of: name, in: folder) else { return false }
     return found.isSameFile(as: mine)
   }
 
   func abort() {
-    guard file != nil else { return }
-    file = nil
+    let isOpen = state.withLock { state in
+      guard case .open = state else { return false }
+      state = .ended(StoreError.notFound(key: key, location: location))
+      return true
+    }
     // What cannot be removed now is removed by the next run: it has no name that counts.
-    try? files.removeFile(temporary, in: folder)
+    if isOpen { try? files.removeFile(temporary, in: folder) }
   }
 }

@@ -15,7 +15,7 @@ final class LocalRoot: Sendable {
   }
 
   /// Deeper than any repository is. Whoever nests more is no run of ours, and shall not exhaust the one that removes it.
-  private static let depthMax = 32
+  static let depthMax = 32
 
   let path: Path
   let files: FileSystem

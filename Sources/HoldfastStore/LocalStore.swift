@@ -6,9 +6,9 @@ package import HoldfastSystem
 /// Commit is write, fsync, rename without replacing, fsync of the directory; directories that are made on the way are synchronized in theirs. An unfinished object has
 /// a name that begins with a dot.
 package struct LocalStore: Store {
-  private let files: FileSystem
+  let files: FileSystem
   private let random: Randomness
-  private let root: LocalRoot
+  let root: LocalRoot
   package let places: [String]
 
   /// - Parameters:
@@ -24,22 +24,9 @@ package struct LocalStore: Store {
 
   package var location: String { root.path.description }
 
-  package func names(below prefix: String) throws -> [String] {
-    guard let folder = try root.folder(resolve(prefix: prefix)) else { return [] }
-    let listing = try folder.listing()
-    var names: [String] = []
-    for index in 0..<listing.count {
-      let name = Path(bytes: Array(listing[index]))
-      guard name.bytes.first != UInt8(ascii: "."), let text = String(validating: name.bytes, as: UTF8.self) else {
-        continue
-      }
-      guard let status = try files.statusIfPresent(of: name, in: folder) else { continue }
-      names.append(status.kind == .directory ? text + "/" : text)
-    }
-    return names.sorted()
-  }
+  package var capabilities: StoreCapabilities { StoreCapabilities() }
 
-  package func open(_ key: String) throws -> any ReadableBytes {
+  package func open(_ key: String, length: UInt64?) throws -> any ReadableBytes {
     let path = try resolve(key)
     guard let root = try root.existing() else { throw StoreError.notFound(key: key, location: location) }
     let (file, status): (OpenFile, FileStatus)
@@ -51,29 +38,33 @@ package struct LocalStore: Store {
       throw self.root.foreign(path, error)
     }
     guard status.kind == .file else { throw self.root.foreign(path) }
+    guard status.size == length ?? status.size else {
+      throw StoreError.otherLength(
+        key: key, location: location, found: status.size, expected: length ?? status.size)
+    }
     return LocalObject(file: file, name: key, length: status.size)
   }
 
-  package func create(_ key: String) throws -> any ObjectWriter { try create(key, isDurable: true) }
+  package func upload(_ key: String) throws -> any ObjectUpload { try upload(key, isDurable: true) }
 
   package func createBriefly(_ key: String, _ bytes: [UInt8]) throws {
-    let writer = try create(key, isDurable: false)
+    let writer = ObjectWriter(try upload(key, isDurable: false), connections: 1)
     try bytes.withUnsafeBytes { try writer.append($0) }
     try writer.commit()
   }
 
-  private func create(_ key: String, isDurable: Bool) throws -> LocalObjectWriter {
+  private func upload(_ key: String, isDurable: Bool) throws -> LocalUpload {
     let path = try resolve(key)
     let root = try root.made()
     let folder = try self.root.makeFolder(path.parent ?? .root, in: root)
     let temporary = Path("\(Self.unfinished)\(random.identifier())")
     let mode = Sharing.objectMode(root.sharing)
     let file = try files.open(temporary, in: folder, .create, permissions: mode)
-    let writer = LocalObjectWriter(
+    let upload = LocalUpload(
       file: file, temporary: temporary, in: folder, key: key, location: location, files: files,
       isDurable: isDurable)
     try root.sharing?.apply(to: file, mode: mode)
-    return writer
+    return upload
   }
 
   package func settle(below prefix: String) throws {
@@ -159,16 +150,23 @@ package struct LocalStore: Store {
     return LocalLock(file: file)
   }
 
-  package func weaknesses() throws -> [String] {
+  /// What it cannot keep at all, locks, is an error here. The rest is up to the file system.
+  package func probe(_ random: Randomness) throws -> StoreProbe {
     let folder = try root.made().directory
-    let trial = Path(".unfinished-\(random.identifier())")
+    let trial = Path("\(Self.unfinished)\(random.identifier())")
     let file = try files.open(trial, in: folder, .create)
-    defer { try? files.removeFile(trial, in: folder) }
-    _ = try file.lock(exclusively: true, wait: false)
-    guard try !files.takesNamesExclusively(trial, in: folder) else { return [] }
-    return [
-      "the file system of \(location) can neither rename without replacing nor make hard links: of two machines that commit at the same moment one may replace what the other has just committed; let only one write there"
-    ]
+    var probe = StoreProbe(capabilities: capabilities)
+    do {
+      defer { probe.capabilities.removes = (try? files.removeFile(trial, in: folder)) != nil }
+      _ = try file.lock(exclusively: true, wait: false)
+      probe.capabilities.createsIfAbsent = try files.takesNamesExclusively(trial, in: folder)
+    }
+    if !probe.capabilities.createsIfAbsent {
+      probe.weaknesses = [
+        "the file system of \(location) can neither rename without replacing nor make hard links: of two machines that commit at the same moment one may replace what the other has just committed; let only one write there"
+      ]
+    }
+    return probe
   }
 
   private func openLock(_ path: Path) throws -> OpenFile {
@@ -205,14 +203,14 @@ package struct LocalStore: Store {
     return file
   }
 
-  private func resolve(_ key: String) throws -> Path {
+  func resolve(_ key: String) throws -> Path {
     let path = Path(key)
     guard !path.isEmpty, path.isSoundEntryPath else { throw StoreError.invalidKey(key) }
     return path
   }
 
   /// - Parameter prefix: empty for everything.
-  private func resolve(prefix: String) throws -> Path {
+  func resolve(prefix: String) throws -> Path {
     prefix.isEmpty ? .root : try resolve(String(prefix.dropLast()))
   }
 }

@@ -1,10 +1,13 @@
 package import HoldfastSystem
 
-/// Immutable objects under keys, on one target. The whole contract: a local directory, S3 and SFTP fit under it, and `StoreConformance`
-/// in the tests is what every implementation must pass.
+/// Immutable objects under keys, in one location. This is the whole contract: a local directory, S3 and SFTP fit under it, and `StoreConformance` in the
+/// tests is what every store must pass.
 ///
-/// Keys are ASCII, their parts joined by `/` (format.md, section 1). No call depends on the order or the time of another one, beyond this:
-/// an object whose `commit` has returned is there for every later call.
+/// Keys are ASCII, their parts joined by `/` (format.md, section 1). An object whose `commit` has returned can be opened by every later call. A listing may lag behind that
+/// where `capabilities.listsAtOnce` says so; besides, no call depends on the order or the time of another one.
+///
+/// Every call may throw an error of scope *transient*: what it asked for may have happened or not. Each call may be repeated, and what it did the first time is no obstacle:
+/// an upload that meets its own object is committed, what is removed already stays removed.
 package protocol Store: Sendable {
   /// Where it is, for people.
   var location: String { get }
@@ -12,15 +15,39 @@ package protocol Store: Sendable {
   /// Every name by which it is reached, for whoever remembers something of it: what was remembered under any of them concerns it. `location` is among them.
   var places: [String] { get }
 
-  /// The names directly below `prefix`, which ends with `/` or is empty, in ascending order; the name of something that has more below
-  /// ends with `/`. Unfinished objects are not among them. Empty when there is nothing.
-  func names(below prefix: String) throws -> [String]
+  /// What it promises of itself. `probe` tries it.
+  var capabilities: StoreCapabilities { get }
 
-  /// - Throws: `StoreError.notFound`; `StoreError.foreign` where something lies there that is no object.
-  func open(_ key: String) throws -> any ReadableBytes
+  /// How many requests are under way at once where speed is wanted, at least 1; 1 where requests take no time on the way. It has nothing to do with processor cores.
+  var connections: Int { get }
 
-  /// Begins an object. It appears, whole and durable, with `commit`.
-  func create(_ key: String) throws -> any ObjectWriter
+  // MARK: Listing
+
+  /// Lists what lies below a prefix, a page at a time, in ascending order of the bytes of names. Unfinished objects are not among it. Nothing there is an empty page.
+  /// - Parameters:
+  ///   - prefix: ends with `/`, or is empty.
+  ///   - depth: only names directly below, or every object however deep.
+  ///   - name: begin behind this name, whether or not it exists; `nil` for the first page.
+  ///   - max: how many entries at most, at least 1. A store may give fewer, but at least one where there is one.
+  /// - Throws: `StoreError.foreign` where something lies in the place of a folder that is none.
+  func list(_ prefix: String, _ depth: ListingDepth, after name: String?, max: Int) throws -> ListingPage
+
+  /// Looks for objects without opening them.
+  /// - Returns: what lies under each key, in the order of the keys; `nil` where a listing shows nothing. A listing may lag: who draws consequences opens the object.
+  func find(_ keys: [String]) throws -> [ListingEntry.Kind?]
+
+  // MARK: Reading
+
+  /// - Parameter length: how many bytes the object has, where that is known. Then opening may cost no request, and errors come with the first read.
+  /// - Throws: here or at a read: `StoreError.notFound`; `StoreError.foreign` where something lies there that is no object; `StoreError.otherLength` where it has not the length that
+  ///   was given.
+  func open(_ key: String, length: UInt64?) throws -> any ReadableBytes
+
+  // MARK: Writing
+
+  /// Begins an object. It appears, whole and durable, with `commit`. `create` is the way to write it from beginning to end.
+  /// - Throws: `StoreError.invalidKey`.
+  func upload(_ key: String) throws -> any ObjectUpload
 
   /// Returns when everything that is visible at and directly below `prefix` is durable: a killed run may have left names that never
   /// became so, and nothing may be built on them before. Nothing there is no error.
@@ -34,10 +61,11 @@ package protocol Store: Sendable {
   /// - Throws: `StoreError.removalRefused` where this user may add, and not remove.
   func removeAll(below prefix: String) throws
 
-  /// Tries what the contract rests on, where a repository is about to be made.
-  /// - Returns: which promises are weaker there, for people.
-  /// - Throws: where one cannot be kept at all.
-  func weaknesses() throws -> [String]
+  /// Tries what the store declares, where a repository is about to be made. What it writes for that it removes.
+  /// - Throws: where a promise cannot be kept at all.
+  func probe(_ random: Randomness) throws -> StoreProbe
+
+  // MARK: Locks
 
   /// Tells others that somebody adds to something, as long as the result lives; exclusively, makes sure that nobody does. Nothing rests on it but the removal of
   /// what nobody has finished.
@@ -65,11 +93,10 @@ package protocol Store: Sendable {
 extension Store {
   package var places: [String] { [location] }
 
+  package var connections: Int { 1 }
+
   /// Where what is visible is durable, there is nothing to do.
   package func settle(below prefix: String) {}
-
-  /// What keeps all of them has none.
-  package func weaknesses() -> [String] { [] }
 
   /// Where nobody can tell who writes, nothing that is unfinished is removed.
   package func hold(_ name: String, exclusively: Bool, cancellation: Cancellation) -> (any StoreLock)? { nil }
@@ -89,21 +116,19 @@ extension Store {
 
   /// A store without locks: only the lease excludes others.
   package func lock(_ name: String, wait: Bool, cancellation: Cancellation) throws -> (any StoreLock)? { NoLock() }
+
+  /// Opens an object of which nothing is known yet.
+  package func open(_ key: String) throws -> any ReadableBytes { try open(key, length: nil) }
+
+  /// Begins an object that is written from its beginning to its end.
+  package func create(_ key: String) throws -> ObjectWriter {
+    ObjectWriter(try upload(key), connections: connections)
+  }
 }
 
 /// Excludes nobody.
 private final class NoLock: StoreLock {
   var showsThatOthersAreGone: Bool { false }
-}
-
-/// An object on its way. Dropped without `commit`, it never was.
-package protocol ObjectWriter: ByteSink {
-  /// Returns when the object is durable and visible under its key.
-  /// - Throws: `StoreError.alreadyExists` when the key is taken: an object is never replaced.
-  func commit() throws
-
-  /// Drops what was written.
-  func abort()
 }
 
 /// Held as long as it lives.

@@ -12,6 +12,9 @@ package enum StoreError: OperatorError, Equatable {
   /// The store did not answer, timed out, or refused for now. What it holds is not known, so nothing of it is damage.
   /// - Parameter reason: in words that hold no secret.
   case unavailable(location: String, reason: String)
+  /// An object is not as long as it should be.
+  /// - Parameter found: how many bytes it has.
+  case otherLength(key: String, location: String, found: UInt64, expected: UInt64)
 
   package var message: String {
     switch self {
@@ -21,12 +24,14 @@ package enum StoreError: OperatorError, Equatable {
     case .foreign(let key, let location): "\(Path(key)) in \(location) is nothing that a repository has"
     case .removalRefused(let key, let location): "\(Path(key)) may not be removed from \(location)"
     case .unavailable(let location, let reason): "\(location) does not answer: \(reason)"
+    case .otherLength(let key, let location, let found, let expected):
+      "\(key) in \(location) has \(found) bytes instead of \(expected)"
     }
   }
 
   package var hint: String? {
     switch self {
-    case .notFound: "Run `holdfast verify` to see what is missing."
+    case .notFound, .otherLength: "Run `holdfast verify` to see what is missing."
     case .alreadyExists: "Another run wrote it at the same time: run the same command again."
     case .invalidKey: nil
     case .foreign:
@@ -40,14 +45,14 @@ package enum StoreError: OperatorError, Equatable {
 
   package var exitStatus: ExitStatus {
     switch self {
-    case .notFound, .foreign: .dataLoss
+    case .notFound, .foreign, .otherLength: .dataLoss
     case .alreadyExists, .invalidKey, .removalRefused, .unavailable: .failed
     }
   }
 
   package var scope: ErrorScope {
     switch self {
-    case .notFound, .foreign: .repository
+    case .notFound, .foreign, .otherLength: .repository
     case .alreadyExists, .unavailable: .transient
     case .removalRefused: .machine
     case .invalidKey: .usage

@@ -4,11 +4,11 @@ import Synchronization
 
 /// Another store with locks and leases that keep nobody out, as where a lock reaches only one machine and a holder was
 /// stopped at the worst moment, and a hand that does something just before an object is committed.
-final class HookedStore: Store {
-  private let store: any Store
+final class HookedStore: StoreLayer {
+  let base: any Store
   private let hook = Mutex<(@Sendable (String) throws -> Void)?>(nil)
 
-  init(_ store: any Store) { self.store = store }
+  init(_ store: any Store) { base = store }
 
   /// Called once, with the key of the first object that is committed from now on and fits.
   func beforeNext(_ part: String, _ action: @escaping @Sendable () throws -> Void) {
@@ -21,41 +21,38 @@ final class HookedStore: Store {
     }
   }
 
-  var location: String { store.location }
-  func names(below prefix: String) throws -> [String] {
-    prefix.hasPrefix(LeaseNumbers.prefix) ? [] : try store.names(below: prefix)
+  func list(_ prefix: String, _ depth: ListingDepth, after name: String?, max: Int) throws -> ListingPage {
+    prefix.hasPrefix(LeaseNumbers.prefix) ? .empty : try base.list(prefix, depth, after: name, max: max)
   }
 
-  func open(_ key: String) throws -> any ReadableBytes { try store.open(key) }
-  func settle(below prefix: String) throws { try store.settle(below: prefix) }
   func createBriefly(_ key: String, _ bytes: [UInt8]) {}
-  func remove(_ key: String) throws { try store.remove(key) }
-  func removeAll(below prefix: String) throws { try store.removeAll(below: prefix) }
 
-  func create(_ key: String) throws -> any ObjectWriter {
-    Writer(try store.create(key), key: key, store: self)
+  func upload(_ key: String) throws -> any ObjectUpload {
+    Upload(try base.upload(key), key: key, store: self)
   }
 
   func lock(_ name: String, wait: Bool, cancellation: Cancellation) throws -> (any StoreLock)? { NoLock() }
 
   private final class NoLock: StoreLock {}
 
-  private final class Writer: ObjectWriter {
-    private let writer: any ObjectWriter
+  private final class Upload: ObjectUpload {
+    private let base: any ObjectUpload
     private let key: String
     private let store: HookedStore
 
-    init(_ writer: any ObjectWriter, key: String, store: HookedStore) {
-      (self.writer, self.key, self.store) = (writer, key, store)
+    init(_ base: any ObjectUpload, key: String, store: HookedStore) {
+      (self.base, self.key, self.store) = (base, key, store)
     }
 
-    func append(_ bytes: UnsafeRawBufferPointer) throws { try writer.append(bytes) }
+    var partBytes: Int? { base.partBytes }
+
+    func send(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws { try base.send(bytes, at: offset) }
 
     func commit() throws {
       try store.hook.withLock { $0 }?(key)
-      try writer.commit()
+      try base.commit()
     }
 
-    func abort() { writer.abort() }
+    func abort() { base.abort() }
   }
 }

@@ -178,13 +178,13 @@ import Testing
 }
 
 /// A store in which others do something just before the first object of a journal is created.
-private final class StoppingStore: Store {
-  private let store: any Store
+private final class StoppingStore: StoreLayer {
+  let base: any Store
   private let action: @Sendable (Journal) throws -> Void
   private let state = Mutex<Journal?>(nil)
 
   init(_ store: any Store, _ action: @escaping @Sendable (Journal) throws -> Void) {
-    (self.store, self.action) = (store, action)
+    (base, self.action) = (store, action)
   }
 
   var others: Journal? {
@@ -192,20 +192,11 @@ private final class StoppingStore: Store {
     set { state.withLock { $0 = newValue } }
   }
 
-  var location: String { store.location }
-  func names(below prefix: String) throws -> [String] { try store.names(below: prefix) }
-  func open(_ key: String) throws -> any ReadableBytes { try store.open(key) }
-  func remove(_ key: String) throws { try store.remove(key) }
-  func removeAll(below prefix: String) throws { try store.removeAll(below: prefix) }
-  func lock(_ name: String, wait: Bool, cancellation: Cancellation) throws -> (any StoreLock)? {
-    try store.lock(name, wait: wait, cancellation: cancellation)
-  }
-
-  func create(_ key: String) throws -> any ObjectWriter {
+  func upload(_ key: String) throws -> any ObjectUpload {
     if let journal = others {
       others = nil
       try action(journal)
     }
-    return try store.create(key)
+    return try base.upload(key)
   }
 }

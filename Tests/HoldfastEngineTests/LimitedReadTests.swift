@@ -63,7 +63,7 @@ import Testing
     var random = SeededRandom(seed: 4)
     TestFiles.write(random.bytes(3 << 20), to: shop.source.appending("large"))
     try shop.backup()
-    let store = RateLimitedStore(LocalStore(directory: shop.repositoryPath, host: shop.host), limit)
+    let store = RateLimitedStore(LocalStore(directory: shop.repositoryPath, host: shop.host), reading: limit)
     let repository = try Repository.open(store, host: shop.host)
     #expect(try shop.verify(in: repository).exitStatus == .done)
     #expect(waited.seconds > 2.5)

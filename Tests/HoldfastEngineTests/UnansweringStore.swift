@@ -4,7 +4,7 @@ import HoldfastSystem
 import Synchronization
 
 /// Another store, of which chosen calls fail: they are counted, so that a test can let each of them fail once.
-final class UnansweringStore: Store {
+final class UnansweringStore: StoreLayer {
   enum Failure: Hashable, CaseIterable {
     /// One call gets no answer, and nothing is done.
     case once
@@ -21,10 +21,10 @@ final class UnansweringStore: Store {
     var error: any OperatorError = StoreError.unavailable(location: "memory", reason: "it timed out")
   }
 
-  private let store: any Store
+  let base: any Store
   private let plan = Mutex(Plan())
 
-  init(_ store: any Store) { self.store = store }
+  init(_ store: any Store) { base = store }
 
   /// How many calls there were since this was last said.
   var count: Int { plan.withLock(\.count) }
@@ -50,22 +50,24 @@ final class UnansweringStore: Store {
     return value
   }
 
-  var location: String { store.location }
-  func names(below prefix: String) throws -> [String] { try call { try store.names(below: prefix) } }
-  func settle(below prefix: String) throws { try call { try store.settle(below: prefix) } }
-  func remove(_ key: String) throws { try call { try store.remove(key) } }
-  func removeAll(below prefix: String) throws { try call { try store.removeAll(below: prefix) } }
-
-  func open(_ key: String) throws -> any ReadableBytes {
-    Reader(bytes: try call { try store.open(key) }, store: self)
+  func list(_ prefix: String, _ depth: ListingDepth, after name: String?, max: Int) throws -> ListingPage {
+    try call { try base.list(prefix, depth, after: name, max: max) }
   }
 
-  func create(_ key: String) throws -> any ObjectWriter {
-    Writer(writer: try call { try store.create(key) }, store: self)
+  func find(_ keys: [String]) throws -> [ListingEntry.Kind?] { try call { try base.find(keys) } }
+  func settle(below prefix: String) throws { try call { try base.settle(below: prefix) } }
+  func remove(_ key: String) throws { try call { try base.remove(key) } }
+  func removeAll(below prefix: String) throws { try call { try base.removeAll(below: prefix) } }
+
+  func createBriefly(_ key: String, _ bytes: [UInt8]) throws { try call { try base.createBriefly(key, bytes) } }
+  func removeBriefly(_ keys: [String]) throws { try call { try base.removeBriefly(keys) } }
+
+  func open(_ key: String, length: UInt64?) throws -> any ReadableBytes {
+    Reader(bytes: try call { try base.open(key, length: length) }, store: self)
   }
 
-  func lock(_ name: String, wait: Bool, cancellation: Cancellation) throws -> (any StoreLock)? {
-    try store.lock(name, wait: wait, cancellation: cancellation)
+  func upload(_ key: String) throws -> any ObjectUpload {
+    Upload(base: try call { try base.upload(key) }, store: self)
   }
 
   private struct Reader: ReadableBytes {
@@ -79,14 +81,17 @@ final class UnansweringStore: Store {
     }
   }
 
-  private final class Writer: ObjectWriter {
-    private let writer: any ObjectWriter
+  private final class Upload: ObjectUpload {
+    private let base: any ObjectUpload
     private let store: UnansweringStore
 
-    init(writer: any ObjectWriter, store: UnansweringStore) { (self.writer, self.store) = (writer, store) }
+    init(base: any ObjectUpload, store: UnansweringStore) { (self.base, self.store) = (base, store) }
 
-    func append(_ bytes: UnsafeRawBufferPointer) throws { try store.call { try writer.append(bytes) } }
-    func commit() throws { try store.call { try writer.commit() } }
-    func abort() { writer.abort() }
+    var partBytes: Int? { base.partBytes }
+    func send(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws {
+      try store.call { try base.send(bytes, at: offset) }
+    }
+    func commit() throws { try store.call { try base.commit() } }
+    func abort() { base.abort() }
   }
 }

@@ -18,10 +18,25 @@ import Testing
     try promise.check(MemoryStore())
   }
 
+  /// As S3 is: objects go in parts, and listings come in pages.
+  @Test(arguments: StoreConformance.allCases)
+  func aStoreOfPartsAndPagesKeeps(_ promise: StoreConformance) throws {
+    var traits = MemoryStore.Traits()
+    (traits.partBytes, traits.pageMax, traits.connections) = (1000, 2, 3)
+    try promise.check(MemoryStore(traits))
+  }
+
+  @Test(arguments: StoreConformance.allCases)
+  func aStoreWhoseListingsLagKeeps(_ promise: StoreConformance) throws {
+    var traits = MemoryStore.Traits()
+    (traits.lag, traits.listsLengths) = (3, false)
+    try promise.check(MemoryStore(traits))
+  }
+
   @Test(arguments: StoreConformance.allCases)
   func aStoreWithALimitKeeps(_ promise: StoreConformance) throws {
     let rate = try #require(ByteRate("1G"))
     let limit = RateLimit(rate, clock: .system, cancellation: Cancellation()) { _ in }
-    try promise.check(RateLimitedStore(MemoryStore(), limit))
+    try promise.check(RateLimitedStore(MemoryStore(), reading: limit, writing: limit))
   }
 }

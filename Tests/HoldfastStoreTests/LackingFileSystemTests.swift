@@ -67,10 +67,10 @@ import Testing
   }
 
   @Test func onlyWhatIsWeakerIsSaid() throws {
-    #expect(try store(nil).weaknesses() == [])
-    #expect(try store(RefusingProbe([.rename: EINVAL])).weaknesses() == [])
+    #expect(try store(nil).probe(.system).weaknesses == [])
+    #expect(try store(RefusingProbe([.rename: EINVAL])).probe(.system).weaknesses == [])
     #expect(
-      try store(RefusingProbe([.rename: EINVAL, .link: EPERM])).weaknesses() == [
+      try store(RefusingProbe([.rename: EINVAL, .link: EPERM])).probe(.system).weaknesses == [
         "the file system of \(path) can neither rename without replacing nor make hard links: of two machines that commit at the same moment one may replace what the other has just committed; let only one write there"
       ])
     #expect(TestFiles.names(in: path) == [], "nothing is left of the trial")
@@ -79,7 +79,7 @@ import Testing
   @Test(arguments: [ENOLCK, ENOSYS, EOPNOTSUPP]) func aPlaceWithoutLocksIsRefused(code: Int32) throws {
     let store = store(RefusingProbe([.lock: code]))
     for use in [
-      { _ = try store.weaknesses() }, { _ = try store.lock("shop", wait: true, cancellation: Cancellation()) },
+      { _ = try store.probe(.system) }, { _ = try store.lock("shop", wait: true, cancellation: Cancellation()) },
     ] {
       let error = #expect(throws: SystemError.self, performing: use)
       #expect(error?.code == code)

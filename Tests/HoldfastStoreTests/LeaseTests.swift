@@ -43,12 +43,12 @@ import Testing
   }
 
   /// Calls of a store get no answer, or are done and their answer is lost.
-  private final class SilentStore: Store {
+  private final class SilentStore: StoreLayer {
     enum Silence { case answers, isSilent, losesAnswers }
-    private let store: any Store
+    let base: any Store
     private let silence = Mutex(Silence.answers)
 
-    init(_ store: any Store) { self.store = store }
+    init(_ store: any Store) { base = store }
 
     func becomes(_ next: Silence) { silence.withLock { $0 = next } }
 
@@ -59,11 +59,14 @@ import Testing
       return value
     }
 
-    var location: String { store.location }
-    func names(below prefix: String) throws -> [String] { try call { try store.names(below: prefix) } }
-    func open(_ key: String) throws -> any ReadableBytes { try call { try store.open(key) } }
-    func create(_ key: String) throws -> any ObjectWriter { try store.create(key) }
-    func createBriefly(_ key: String, _ bytes: [UInt8]) throws { try call { try store.createBriefly(key, bytes) } }
+    func list(_ prefix: String, _ depth: ListingDepth, after name: String?, max: Int) throws -> ListingPage {
+      try call { try base.list(prefix, depth, after: name, max: max) }
+    }
+    func open(_ key: String, length: UInt64?) throws -> any ReadableBytes {
+      try call { try base.open(key, length: length) }
+    }
+    func createBriefly(_ key: String, _ bytes: [UInt8]) throws { try call { try base.createBriefly(key, bytes) } }
+    func removeBriefly(_ keys: [String]) throws { for key in keys { try remove(key) } }
     func remove(_ key: String) throws { throw StoreError.removalRefused(key: key, location: location) }
     func removeAll(below prefix: String) throws {}
   }

@@ -3,47 +3,137 @@ package import HoldfastStore
 package import HoldfastSystem
 internal import Synchronization
 
-/// A store in memory: the second implementation that keeps the contract honest, and a place where tests can damage objects.
+/// A store in memory, as one is that lies far away: it gives listings in pages, takes objects in parts, and counts what is asked of it. It is the second implementation that keeps the
+/// contract honest, and a place where tests can damage objects.
 package final class MemoryStore: Store {
-  private let objects = Mutex<[String: [UInt8]]>([:])
+  /// How it differs from the best of stores.
+  package struct Traits: Sendable {
+    /// See `ObjectUpload.partBytes`.
+    package var partBytes: Int? = nil
+    /// How many entries a page of a listing has at most.
+    package var pageMax = 1000
+    /// For how many listings what was committed is not shown yet, and what was removed still is.
+    package var lag = 0
+    package var listsLengths = true
+    package var connections = 1
+
+    package init() {}
+  }
+
+  /// Requests that were made.
+  package struct Counts: Sendable, Equatable {
+    package var listings = 0
+    /// Of objects whose length was not known.
+    package var opens = 0
+    package var reads = 0
+    package var sends = 0
+    package var commits = 0
+    package var removals = 0
+  }
+
+  private struct State {
+    var objects: [String: [UInt8]] = [:]
+    /// What listings show otherwise than it is, and for how many more of them.
+    var lagging: [String: (length: Int?, left: Int)] = [:]
+    var counts = Counts()
+  }
+
+  private let state = Mutex(State())
   private let locked = Mutex<Set<String>>([])
+  private let traits: Traits
   package let location = "memory"
 
-  package init() {}
+  package init(_ traits: Traits = Traits()) { self.traits = traits }
+
+  package var connections: Int { traits.connections }
+
+  package var capabilities: StoreCapabilities {
+    var capabilities = StoreCapabilities()
+    capabilities.listsAtOnce = traits.lag == 0
+    capabilities.listsLengths = traits.listsLengths
+    return capabilities
+  }
 
   /// All objects by key; damage them by setting them.
   package var contents: [String: [UInt8]] {
-    get { objects.withLock { $0 } }
-    set { objects.withLock { $0 = newValue } }
+    get { state.withLock { $0.objects } }
+    set { state.withLock { $0.objects = newValue } }
   }
 
-  package func names(below prefix: String) throws -> [String] {
-    let names = objects.withLock { $0.keys }.compactMap { key -> String? in
-      guard key.hasPrefix(prefix) else { return nil }
-      let rest = key.dropFirst(prefix.count)
-      guard let slash = rest.firstIndex(of: "/") else { return String(rest) }
-      return String(rest[...slash])
+  /// What was asked since it was last set.
+  package var counts: Counts {
+    get { state.withLock { $0.counts } }
+    set { state.withLock { $0.counts = newValue } }
+  }
+
+  package func list(_ prefix: String, _ depth: ListingDepth, after name: String?, max: Int) throws -> ListingPage {
+    let lengths = state.withLock { state in
+      state.counts.listings += 1
+      var lengths = state.objects.mapValues(\.count)
+      for (key, lagging) in state.lagging {
+        lengths[key] = lagging.length
+        state.lagging[key] = lagging.left > 1 ? (lagging.length, lagging.left - 1) : nil
+      }
+      return lengths
     }
-    return Set(names).sorted()
+    var entries: [String: ListingEntry] = [:]
+    for (key, length) in lengths where key.hasPrefix(prefix) {
+      let rest = String(key.dropFirst(prefix.count))
+      let entry: ListingEntry
+      if depth == .children, let slash = rest.firstIndex(of: "/") {
+        entry = ListingEntry(name: String(rest[...slash]), kind: .folder)
+      } else {
+        entry = ListingEntry(name: rest, kind: .object(length: traits.listsLengths ? UInt64(length) : nil))
+      }
+      if name?.precedesInListing(entry.name) ?? true { entries[entry.name] = entry }
+    }
+    return ListingPage(
+      entries.values.sorted { $0.name.precedesInListing($1.name) }, max: min(max, traits.pageMax))
   }
 
-  package func open(_ key: String) throws -> any ReadableBytes {
-    guard let bytes = objects.withLock({ $0[key] }) else { throw StoreError.notFound(key: key, location: location) }
-    return MemoryBytes(bytes, name: key)
+  package func open(_ key: String, length: UInt64?) throws -> any ReadableBytes {
+    try check(key)
+    guard let length else {
+      state.withLock { $0.counts.opens += 1 }
+      return Object(key: key, length: UInt64(try bytes(key).count), store: self)
+    }
+    return Object(key: key, length: length, store: self)
   }
 
-  package func create(_ key: String) throws -> any ObjectWriter {
-    guard !key.isEmpty, Path(key).isSoundEntryPath else { throw StoreError.invalidKey(key) }
-    return Writer(key: key, store: self)
+  private func bytes(_ key: String) throws -> [UInt8] {
+    guard let bytes = state.withLock({ $0.objects[key] }) else {
+      throw StoreError.notFound(key: key, location: location)
+    }
+    return bytes
+  }
+
+  package func upload(_ key: String) throws -> any ObjectUpload {
+    try check(key)
+    return Upload(key: key, store: self)
   }
 
   package func remove(_ key: String) throws {
-    guard !key.isEmpty, Path(key).isSoundEntryPath else { throw StoreError.invalidKey(key) }
-    objects.withLock { _ = $0.removeValue(forKey: key) }
+    try check(key)
+    state.withLock { state in
+      state.counts.removals += 1
+      remove(key, from: &state)
+    }
   }
 
   package func removeAll(below prefix: String) throws {
-    objects.withLock { objects in objects = objects.filter { !$0.key.hasPrefix(prefix) } }
+    state.withLock { state in
+      state.counts.removals += 1
+      for key in state.objects.keys where key.hasPrefix(prefix) { remove(key, from: &state) }
+    }
+  }
+
+  private func remove(_ key: String, from state: inout State) {
+    guard let bytes = state.objects.removeValue(forKey: key), traits.lag > 0 else { return }
+    state.lagging[key] = (bytes.count, traits.lag)
+  }
+
+  private func check(_ key: String) throws {
+    guard !key.isEmpty, Path(key).isSoundEntryPath else { throw StoreError.invalidKey(key) }
   }
 
   package func lock(_ name: String, wait: Bool, cancellation: Cancellation) throws -> (any StoreLock)? {
@@ -62,24 +152,73 @@ package final class MemoryStore: Store {
     deinit { _ = store.locked.withLock { $0.remove(name) } }
   }
 
-  private final class Writer: ObjectWriter {
+  private struct Object: ReadableBytes {
+    let key: String
+    let length: UInt64
+    let store: MemoryStore
+
+    var name: String { key }
+
+    func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws {
+      store.state.withLock { $0.counts.reads += 1 }
+      let bytes = try store.bytes(key)
+      guard UInt64(bytes.count) == length else {
+        throw StoreError.otherLength(
+          key: key, location: store.location, found: UInt64(bytes.count), expected: length)
+      }
+      try MemoryBytes(bytes, name: key).read(into: buffer, at: offset)
+    }
+  }
+
+  private final class Upload: ObjectUpload {
     private let key: String
     private let store: MemoryStore
-    private var bytes: [UInt8] = []
+    private enum Phase { case open, committed, aborted }
+    private let parts = Mutex<(sent: [UInt64: [UInt8]], phase: Phase)>(([:], .open))
 
     init(key: String, store: MemoryStore) { (self.key, self.store) = (key, store) }
 
-    func append(_ more: UnsafeRawBufferPointer) { bytes.append(contentsOf: more) }
+    var partBytes: Int? { store.traits.partBytes }
 
-    func commit() throws {
-      let isNew = store.objects.withLock { objects in
-        guard objects[key] == nil else { return false }
-        objects[key] = bytes
-        return true
-      }
-      guard isNew else { throw StoreError.alreadyExists(key: key, location: store.location) }
+    func send(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) {
+      store.state.withLock { $0.counts.sends += 1 }
+      parts.withLock { $0.sent[offset] = Array(bytes) }
     }
 
-    func abort() { bytes = [] }
+    func commit() throws {
+      try parts.withLock { parts in
+        switch parts.phase {
+        case .committed: return
+        case .aborted: throw StoreError.notFound(key: key, location: store.location)
+        case .open:
+          try store.commit(key, try joined(parts.sent))
+          parts = ([:], .committed)
+        }
+      }
+    }
+
+    private func joined(_ parts: [UInt64: [UInt8]]) throws -> [UInt8] {
+      var bytes: [UInt8] = []
+      for (offset, part) in parts.sorted(by: { $0.key < $1.key }) {
+        guard offset == UInt64(bytes.count) else { throw SystemError.endOfFile(key) }
+        bytes += part
+      }
+      return bytes
+    }
+
+    func abort() {
+      parts.withLock { if $0.phase == .open { $0 = ([:], .aborted) } }
+    }
+  }
+
+  private func commit(_ key: String, _ bytes: [UInt8]) throws {
+    let isNew = state.withLock { state in
+      state.counts.commits += 1
+      guard state.objects[key] == nil else { return false }
+      state.objects[key] = bytes
+      if traits.lag > 0 { state.lagging[key] = (nil, traits.lag) }
+      return true
+    }
+    guard isNew else { throw StoreError.alreadyExists(key: key, location: location) }
   }
 }

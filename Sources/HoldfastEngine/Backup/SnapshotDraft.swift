@@ -39,8 +39,8 @@ struct SnapshotDraft {
         hint: "Look at \(Keys.source(name)) in \(repository.location), and remove what is no snapshot.",
         exitStatus: .dataLoss)
     }
-    let makeObject: (String) throws -> any ObjectWriter = { key in
-      isDryRun ? DiscardingWriter() : try repository.store.create(key)
+    let makeObject: (String) throws -> ObjectWriter = { key in
+      try isDryRun ? ObjectWriter(DiscardedUpload(), connections: 1) : repository.store.create(key)
     }
     bodyHead = try repository.makeHead(.body, label: label)
     let bodyObject = try makeObject(Keys.body(name, sequence, bodyHead.name.id))
@@ -55,8 +55,9 @@ struct SnapshotDraft {
 }
 
 /// Takes the place of an object when nothing is to be stored.
-private final class DiscardingWriter: ObjectWriter {
-  func append(_ bytes: UnsafeRawBufferPointer) {}
+private final class DiscardedUpload: ObjectUpload {
+  var partBytes: Int? { nil }
+  func send(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) {}
   func commit() {}
   func abort() {}
 }

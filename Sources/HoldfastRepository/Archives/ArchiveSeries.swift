@@ -13,7 +13,7 @@ package final class ArchiveSeries {
   private struct OpenArchive {
     let number: UInt64
     let container: ContainerWriter
-    let object: any ObjectWriter
+    let object: ObjectWriter
 
     func isLongEnough(_ bytes: UInt64) -> Bool {
       container.length >= bytes || container.frameCount >= Limits.framesPerContainerMax / 2
@@ -23,7 +23,7 @@ package final class ArchiveSeries {
   private let repository: Repository
   private let source: SourceName
   private let sequence: UInt64
-  private let makeObject: (String) throws -> any ObjectWriter
+  private let makeObject: (String) throws -> ObjectWriter
   private let archiveBytes: UInt64
   private let frames: FrameMaker
   private let gathered: Buffer
@@ -43,7 +43,7 @@ package final class ArchiveSeries {
   package init(
     repository: Repository, source: SourceName, sequence: UInt64, firstNumber: UInt64, compression: Compression,
     gatheredBytes: Int = Limits.gatheredFrameBytes, archiveBytes: UInt64 = Limits.archiveBytes,
-    makeObject: @escaping (String) throws -> any ObjectWriter
+    makeObject: @escaping (String) throws -> ObjectWriter
   ) throws {
     self.repository = repository
     self.source = source

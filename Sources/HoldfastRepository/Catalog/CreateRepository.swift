@@ -35,7 +35,7 @@ extension Repository {
     let id = host.random.identifier()
     let created = TimeText.utc(host.clock.now())
     guard let sealing else {
-      try store.weaknesses().forEach(warn)
+      try store.probe(host.random).weaknesses.forEach(warn)
       let descriptor = Descriptor(repository: id, created: created)
       try publish(descriptor, in: store, memory: memory, host)
       return Repository(store: store, descriptor: descriptor, host: host, sealed: nil, memory: nil)
@@ -46,7 +46,7 @@ extension Repository {
     let bytes = try keyring.serialized(signedBy: sealing.writer.signing)
     let revision = try KeyringRevision(parsing: bytes, after: nil, repository: id, name: Keys.keyring(1))
     // Only after all keys are known, so that a missing passphrase leaves nothing behind.
-    try store.weaknesses().forEach(warn)
+    try store.probe(host.random).weaknesses.forEach(warn)
     // The descriptor comes last: with it the repository exists.
     try store.put(bytes, at: Keys.keyring(1))
     let descriptor = Descriptor(repository: id, created: created, keyring: revision.digest)

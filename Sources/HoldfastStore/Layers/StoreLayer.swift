@@ -1,0 +1,45 @@
+package import HoldfastSystem
+
+/// A store that does something beside what another one does. What a layer does not say is done by the store below.
+package protocol StoreLayer: Store {
+  var base: any Store { get }
+}
+
+extension StoreLayer {
+  package var location: String { base.location }
+  package var places: [String] { base.places }
+  package var capabilities: StoreCapabilities { base.capabilities }
+  package var connections: Int { base.connections }
+
+  package func list(_ prefix: String, _ depth: ListingDepth, after name: String?, max: Int) throws -> ListingPage {
+    try base.list(prefix, depth, after: name, max: max)
+  }
+
+  package func find(_ keys: [String]) throws -> [ListingEntry.Kind?] { try base.find(keys) }
+
+  package func open(_ key: String, length: UInt64?) throws -> any ReadableBytes { try base.open(key, length: length) }
+
+  package func upload(_ key: String) throws -> any ObjectUpload { try base.upload(key) }
+
+  package func settle(below prefix: String) throws { try base.settle(below: prefix) }
+
+  package func remove(_ key: String) throws { try base.remove(key) }
+
+  package func removeAll(below prefix: String) throws { try base.removeAll(below: prefix) }
+
+  package func probe(_ random: Randomness) throws -> StoreProbe { try base.probe(random) }
+
+  package func hold(_ name: String, exclusively: Bool, cancellation: Cancellation) throws -> (any StoreLock)? {
+    try base.hold(name, exclusively: exclusively, cancellation: cancellation)
+  }
+
+  package func removeUnfinished(below prefix: String) throws { try base.removeUnfinished(below: prefix) }
+
+  package func createBriefly(_ key: String, _ bytes: [UInt8]) throws { try base.createBriefly(key, bytes) }
+
+  package func removeBriefly(_ keys: [String]) throws { try base.removeBriefly(keys) }
+
+  package func lock(_ name: String, wait: Bool, cancellation: Cancellation) throws -> (any StoreLock)? {
+    try base.lock(name, wait: wait, cancellation: cancellation)
+  }
+}

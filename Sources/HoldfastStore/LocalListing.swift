@@ -1,0 +1,96 @@
+internal import HoldfastModel
+internal import HoldfastSystem
+
+/// Listings of a directory. A folder is read whole for each page: names are in no order on a disk.
+extension LocalStore {
+  package func list(
+    _ prefix: String, _ depth: ListingDepth, after name: String?, max: Int
+  ) throws -> ListingPage {
+    guard let folder = try root.folder(resolve(prefix: prefix)) else { return .empty }
+    switch depth {
+    case .children: return ListingPage(try entries(of: folder, after: name), max: max)
+    case .everything:
+      var found: [ListingEntry] = []
+      try collect(folder, "", after: name, upTo: max + 1, level: 0, into: &found)
+      return ListingPage(found, max: max)
+    }
+  }
+
+  package func find(_ keys: [String]) throws -> [ListingEntry.Kind?] {
+    var known: (path: Path, folder: OpenFile?)?
+    return try keys.map { key in
+      let path = try resolve(key)
+      let parent = path.parent ?? .root
+      if known?.path != parent {
+        do {
+          known = (parent, try root.folder(parent))
+        } catch StoreError.foreign {
+          return .foreign
+        }
+      }
+      guard let folder = known?.folder else { return nil }
+      return try kind(of: Path(bytes: Array(path.lastComponent)), in: folder)
+    }
+  }
+
+  /// In ascending order of their names, of which those of folders end with `/`.
+  private func entries(of folder: OpenFile, after name: String?) throws -> [ListingEntry] {
+    let listing = try folder.listing()
+    var entries: [ListingEntry] = []
+    var isInOrder = true
+    for index in 0..<listing.count {
+      let bytes = listing[index]
+      guard bytes.first != UInt8(ascii: "."), let text = String(validating: bytes, as: UTF8.self),
+        let kind = try kind(of: Path(bytes: Array(bytes)), in: folder)
+      else { continue }
+      let entry = ListingEntry(name: kind == .folder ? text + "/" : text, kind: kind)
+      if let name, !name.precedesInListing(entry.name) { continue }
+      // A name may be the beginning of another one that comes before it when it ends with a slash.
+      if let last = entries.last, !last.name.precedesInListing(entry.name) { isInOrder = false }
+      entries.append(entry)
+    }
+    if !isInOrder { entries.sort { $0.name.precedesInListing($1.name) } }
+    return entries
+  }
+
+  /// Objects below a folder, however deep.
+  /// - Parameter path: of the folder, relative to the prefix that is listed; ends with `/`, or is empty.
+  private func collect(
+    _ folder: OpenFile, _ path: String, after name: String?, upTo max: Int, level: Int,
+    into found: inout [ListingEntry]
+  ) throws {
+    for entry in try entries(of: folder, after: nil) where found.count < max {
+      let full = path + entry.name
+      guard entry.kind == .folder else {
+        if name.map({ $0.precedesInListing(full) }) ?? true { found.append(ListingEntry(name: full, kind: entry.kind)) }
+        continue
+      }
+      // Everything below comes before.
+      if let name, !name.hasPrefix(full), !name.precedesInListing(full) { continue }
+      let inner = Path(entry.name.dropLast().description)
+      guard level < LocalRoot.depthMax else { throw root.foreign(folder.path.appending(inner.bytes)) }
+      guard let below = try open(inner, in: folder) else { continue }
+      try collect(below, full, after: name, upTo: max, level: level + 1, into: &found)
+    }
+  }
+
+  /// `nil` where somebody has removed it meanwhile, or put something else in its place.
+  private func open(_ name: Path, in folder: OpenFile) throws(SystemError) -> OpenFile? {
+    do throws(SystemError) {
+      return try files.openBeneath(name, in: folder, .directory)
+    } catch {
+      guard error.isNotFound || error.isOfAnotherKind else { throw error }
+      return nil
+    }
+  }
+
+  /// `nil` where nothing is.
+  private func kind(of name: Path, in folder: OpenFile) throws -> ListingEntry.Kind? {
+    guard let status = try files.statusIfPresent(of: name, in: folder) else { return nil }
+    switch status.kind {
+    case .directory: return .folder
+    case .file: return .object(length: status.size)
+    default: return .foreign
+    }
+  }
+}

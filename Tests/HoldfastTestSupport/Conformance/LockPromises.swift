@@ -1,0 +1,42 @@
+internal import HoldfastStore
+internal import HoldfastSystem
+internal import Synchronization
+
+/// Who is kept out, and for how long.
+extension StoreConformance {
+  func checkLock(_ store: any Store) throws {
+    let cancellation = Cancellation()
+    do {
+      let lock = try store.lock("shop", wait: false, cancellation: cancellation)
+      defer { withExtendedLifetime(lock) {} }
+      try expect(lock != nil, "a free lock was refused")
+      try expect(try store.lock("shop", wait: false, cancellation: cancellation) == nil, "it was given twice")
+      try expect(try store.lock("other", wait: false, cancellation: cancellation) != nil, "another one was held too")
+    }
+    try expect(try store.lock("shop", wait: false, cancellation: cancellation) != nil, "it was not freed")
+  }
+
+  func checkWait(_ store: any Store) throws {
+    let held = Mutex(try store.lock("shop", wait: false, cancellation: Cancellation()))
+    let isFreed = Atomic(false)
+    let holder = WorkerThread.start {
+      Pause.briefly()
+      isFreed.store(true, ordering: .sequentiallyConsistent)
+      held.withLock { $0 = nil }
+    }
+    let lock = try store.lock("shop", wait: true, cancellation: Cancellation())
+    holder?.join()
+    try expect(isFreed.load(ordering: .sequentiallyConsistent), "it was given while another one held it")
+    try expect(lock != nil, "the wait ended without it")
+  }
+
+  func checkInterruptedWait(_ store: any Store) throws {
+    let lock = try store.lock("shop", wait: false, cancellation: Cancellation())
+    defer { withExtendedLifetime(lock) {} }
+    let cancellation = Cancellation()
+    cancellation.raise()
+    try expectAnyError("the wait did not end") {
+      _ = try store.lock("shop", wait: true, cancellation: cancellation)
+    }
+  }
+}
