@@ -3,6 +3,7 @@ import HoldfastCodec
 import HoldfastModel
 import HoldfastSystem
 import HoldfastTestSupport
+import Synchronization
 import Testing
 
 /// A container gives back its frames, and no byte of it can change unseen (format.md, section 4).
@@ -21,6 +22,20 @@ import Testing
       #expect(try container.readAll() == frames, "seed \(seed)")
       #expect(container.reference.length == UInt64(container.bytes.count))
     }
+  }
+
+  /// Far away each read costs a request: head and tail of a container come with one each, and from a store that joins them with one.
+  @Test(arguments: [1, 50, 400]) func aContainerIsOpenedWithTwoReads(frames: Int) throws {
+    var random = SeededRandom(seed: 14)
+    let container = try SampleContainer(
+      frames: (0..<frames).map { _ in random.bytes(70_000) }, compression: .none)
+    let bytes = CountedBytes(MemoryBytes(container.bytes, name: "sample"))
+    let reader = try ContainerReader(
+      bytes, kind: .archive, repository: SampleContainer.repository, reference: container.reference,
+      access: .unsealed)
+    #expect(reader.frames.count == frames)
+    #expect(bytes.reads == 2)
+    #expect(bytes.calls == 1)
   }
 
   @Test func aContainerMayHaveNoFrames() throws {
@@ -142,5 +157,28 @@ import Testing
         Issue.record("seed \(seed): \(error)")
       }
     }
+  }
+}
+
+/// Counts what is read of other bytes.
+private final class CountedBytes: ReadableBytes {
+  private let bytes: MemoryBytes
+  private let counts = Mutex((reads: 0, calls: 0))
+
+  init(_ bytes: MemoryBytes) { self.bytes = bytes }
+
+  var reads: Int { counts.withLock { $0.reads } }
+  var calls: Int { counts.withLock { $0.calls } }
+  var length: UInt64 { bytes.length }
+  var name: String { bytes.name }
+
+  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws {
+    counts.withLock { $0 = ($0.reads + 1, $0.calls + 1) }
+    try bytes.read(into: buffer, at: offset)
+  }
+
+  func read(_ parts: [ReadPart]) throws {
+    counts.withLock { $0 = ($0.reads + parts.count, $0.calls + 1) }
+    try bytes.read(parts)
   }
 }

@@ -23,8 +23,6 @@ package final class MemoryStore: Store {
   /// Requests that were made.
   package struct Counts: Sendable, Equatable {
     package var listings = 0
-    /// Of objects whose length was not known.
-    package var opens = 0
     package var reads = 0
     package var sends = 0
     package var commits = 0
@@ -36,6 +34,7 @@ package final class MemoryStore: Store {
     /// What listings show otherwise than it is, and for how many more of them.
     var lagging: [String: (length: Int?, left: Int)] = [:]
     var counts = Counts()
+    var opened: [String] = []
   }
 
   private let state = Mutex(State())
@@ -60,11 +59,13 @@ package final class MemoryStore: Store {
     set { state.withLock { $0.objects = newValue } }
   }
 
-  /// What was asked since it was last set.
-  package var counts: Counts {
-    get { state.withLock { $0.counts } }
-    set { state.withLock { $0.counts = newValue } }
-  }
+  /// Requests since they were last forgotten.
+  package var counts: Counts { state.withLock { $0.counts } }
+
+  /// The objects that were asked for their length, and are there.
+  package var opened: [String] { state.withLock { $0.opened } }
+
+  package func forgetRequests() { state.withLock { ($0.counts, $0.opened) = (Counts(), []) } }
 
   package func list(_ prefix: String, _ depth: ListingDepth, after name: String?, max: Int) throws -> ListingPage {
     let lengths = state.withLock { state in
@@ -94,8 +95,9 @@ package final class MemoryStore: Store {
   package func open(_ key: String, length: UInt64?) throws -> any ReadableBytes {
     try check(key)
     guard let length else {
-      state.withLock { $0.counts.opens += 1 }
-      return Object(key: key, length: UInt64(try bytes(key).count), store: self)
+      let length = UInt64(try bytes(key).count)
+      state.withLock { $0.opened.append(key) }
+      return Object(key: key, length: length, store: self)
     }
     return Object(key: key, length: length, store: self)
   }

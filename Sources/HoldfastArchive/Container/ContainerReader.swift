@@ -191,9 +191,10 @@ private struct Outline {
     guard bytes.length == reference.length, bytes.length >= minimum else {
       throw DamageError(bytes.name, "it has \(bytes.length) bytes instead of \(reference.length)")
     }
-    header = try Self.read(bytes, at: 0, count: ContainerLayout.headerCount)
+    let ends = try ContainerEnds(of: bytes)
+    header = try ends.read(at: 0, count: ContainerLayout.headerCount)
     let trailerOffset = bytes.length - UInt64(ContainerLayout.trailerCount)
-    let trailer = try Self.read(bytes, at: trailerOffset, count: ContainerLayout.trailerCount)
+    let trailer = try ends.read(at: trailerOffset, count: ContainerLayout.trailerCount)
     indexOffset = trailer.littleEndian(at: 0)
     let frameCount: UInt32 = trailer.littleEndian(at: 8)
     let preambleCount: UInt32 = header.littleEndian(at: 12)
@@ -203,9 +204,9 @@ private struct Outline {
       indexOffset == trailerOffset &- UInt64(indexCount + sealCount),
       indexOffset >= UInt64(ContainerLayout.headerCount) + UInt64(preambleCount), indexOffset < bytes.length
     else { throw DamageError(bytes.name, "its trailer is not sound") }
-    preamble = try Self.read(bytes, at: UInt64(ContainerLayout.headerCount), count: Int(preambleCount))
-    index = try Self.read(bytes, at: indexOffset, count: indexCount)
-    seal = try Self.read(bytes, at: indexOffset + UInt64(indexCount), count: sealCount)
+    preamble = try ends.read(at: UInt64(ContainerLayout.headerCount), count: Int(preambleCount))
+    index = try ends.read(at: indexOffset, count: indexCount)
+    seal = try ends.read(at: indexOffset + UInt64(indexCount), count: sealCount)
     var hasher = Hasher()
     for part in [header, preamble, index, trailer] { hasher.update(part) }
     indexDigest = hasher.snapshot()
@@ -217,11 +218,5 @@ private struct Outline {
       trailer
         == ContainerLayout.trailer(indexOffset: indexOffset, frameCount: frameCount, length: bytes.length)
     else { throw DamageError(bytes.name, "its trailer is not sound") }
-  }
-
-  private static func read(_ bytes: any ReadableBytes, at offset: UInt64, count: Int) throws -> [UInt8] {
-    var block = [UInt8](repeating: 0, count: count)
-    try block.withUnsafeMutableBytes { try bytes.read(into: $0, at: offset) }
-    return block
   }
 }

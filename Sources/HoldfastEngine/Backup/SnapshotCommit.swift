@@ -92,10 +92,11 @@ struct SnapshotCommit {
   /// for leftovers.
   private func checkObjects(of envelope: Envelope) throws {
     let (name, sequence) = (envelope.source.name, envelope.sequence)
-    try repository.checkPresence(Keys.body(name, sequence, envelope.body.id), length: envelope.body.length)
-    for archive in envelope.archives {
-      try repository.checkPresence(Keys.archive(name, sequence, archive.id), length: archive.length)
+    let body = RecordedObject(key: Keys.body(name, sequence, envelope.body.id), length: envelope.body.length)
+    let archives = envelope.archives.lazy.map {
+      RecordedObject(key: Keys.archive(name, sequence, $0.id), length: $0.length)
     }
+    try repository.checkPresence(of: [body] + archives)
   }
 
   /// - Parameter scratchBytesMax: the most bytes that a reader allows for the state.

@@ -40,20 +40,22 @@ struct PruneSurvey {
     among snapshots: [Snapshot], kept plan: RetentionPlan, _ repository: Repository
   ) throws -> (Snapshot, finding: String)? {
     guard plan.lines.contains(where: { !$0.isKept }) else { return nil }
-    var sound: Set<String> = []
+    var check = PresenceCheck<Snapshot>(in: repository.store)
+    var shared: Set<String> = []
     for (snapshot, line) in zip(snapshots, plan.lines) where line.isKept {
-      for (key, length) in try repository.whole(snapshot).objects where !sound.contains(key) {
-        do {
-          let found = try repository.store.object(key).length
-          guard found == length else { return (snapshot, "\(key) has \(found) bytes instead of \(length)") }
-        } catch StoreError.notFound {
-          return (snapshot, "\(key) is missing")
-        }
+      for object in try repository.whole(snapshot).objects where !shared.contains(object.key) {
+        if let broken = try check.add(object, of: snapshot) { return named(broken) }
         // What lies with itself is nobody else's.
-        if !key.hasPrefix(Keys.snapshot(snapshot.sourceName, snapshot.sequence)) { sound.insert(key) }
+        if !object.key.hasPrefix(Keys.snapshot(snapshot.sourceName, snapshot.sequence)) { shared.insert(object.key) }
       }
     }
-    return nil
+    return try check.finish().map(named)
+  }
+
+  private static func named(_ broken: PresenceCheck<Snapshot>.Finding) -> (Snapshot, finding: String) {
+    let key = broken.object.key
+    let finding = broken.length.map { "\(key) has \($0) bytes instead of \(broken.object.length)" }
+    return (broken.owner, finding ?? "\(key) is missing")
   }
 
   /// Snapshots whose parent is not there. A prune removes tips first, so it never makes one.
@@ -243,17 +245,8 @@ extension RetentionCandidate {
 }
 
 extension Snapshot {
-  /// Where its archives lie: a merged one may share them with older ones.
-  var archiveKeys: [String] { envelope.archives.map { Keys.archive(sourceName, $0.sequence, $0.id) } }
-
   /// Nothing where they are not held: then nobody else has them.
   fileprivate var archiveKeysHeld: [String] { envelope.archives.isHeld ? archiveKeys : [] }
-
-  /// All that it consists of beside its manifest: where it lies, and its bytes.
-  fileprivate var objects: [(key: String, length: UInt64)] {
-    [(Keys.body(sourceName, sequence, envelope.body.id), envelope.body.length)]
-      + zip(archiveKeys, envelope.archives).map { ($0, $1.length) }
-  }
 
   /// What its objects take, but for those.
   func bytes(butThose needed: Set<String>) -> UInt64 {

@@ -124,7 +124,7 @@ struct VerifyRest {
       names.filter { $0 != "notes/" && ($0.last != "/" || Keys.sequence($0.dropLast()) == nil) }, below: prefix,
       Self.foreign)
     // The archives of a snapshot may be in the directory of another one.
-    let shared = Set(snapshots.filter { !$0.hasItsArchivesToItself }.flatMap(\.objectKeys))
+    let shared = Set(snapshots.filter { !$0.hasItsArchivesToItself }.flatMap(\.objects).map(\.key))
     let readable = Dictionary(snapshots.map { ($0.sequence, $0) }) { $1 }
     for sequence in try repository.sequences(of: name) {
       let folder = Keys.snapshot(name, sequence)
@@ -132,18 +132,12 @@ struct VerifyRest {
       // A manifest that cannot be read is damage, and its objects are unknown.
       let snapshot = readable[sequence]
       guard snapshot != nil || !objects.contains(Keys.manifestName) else { continue }
-      let own = try snapshot.map { Set(try repository.whole($0).objectKeys + [Keys.manifest(name, sequence)]) } ?? []
+      let own =
+        try snapshot.map { Set(try repository.whole($0).objects.map(\.key) + [Keys.manifest(name, sequence)]) } ?? []
       note(
         objects.filter { !own.contains(folder + $0) && !shared.contains(folder + $0) }, below: folder,
         "no snapshot refers to it: a run that was killed left it, or somebody put it there")
     }
-  }
-}
-
-extension Snapshot {
-  /// The keys of the objects of the snapshot, except its manifest.
-  fileprivate var objectKeys: [String] {
-    [Keys.body(sourceName, sequence, envelope.body.id)] + archiveKeys
   }
 }
 

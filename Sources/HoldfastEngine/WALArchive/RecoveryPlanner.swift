@@ -147,11 +147,12 @@ package struct RecoveryPlanner {
 
   private func plan(_ candidate: Candidate, _ path: RecoveryPath, upTo file: Int) throws -> RecoveryPlan {
     // The files were found by name only. A damaged manifest must not be met in the middle of a recovery.
-    for file in path.files[...file] {
+    let objects = try path.files[...file].map { file in
       try repository.host.cancellation.check()
       let manifest = try path.inventory.archived(file).manifest
-      try repository.checkPresence(manifest.objectKey, length: manifest.object.length)
+      return RecordedObject(key: manifest.objectKey, length: manifest.object.length)
     }
+    try repository.checkPresence(of: objects)
     let demands = try replayed(path, candidate, upTo: file)
     guard !demands.parameters.contains(where: \.isMinimal) else { throw try unreachable(path, candidate) }
     var minima: [String: Int32] = [:]

@@ -155,14 +155,8 @@ package struct WALArchive: Sendable {
   /// - Parameter isClosed: whether a sealed file is not opened, so that only its stored bytes can be verified.
   func open(_ archived: ArchivedWAL, isClosed: Bool = false) throws -> ContainerReader {
     let manifest = archived.manifest
-    let object: any ReadableBytes
-    do {
-      object = try repository.store.object(manifest.objectKey)
-    } catch StoreError.notFound {
-      throw DamageError(manifest.objectKey, "it is missing")
-    }
-    let container = try ContainerReader(
-      object, kind: .wal, repository: repository.id, reference: manifest.object,
+    let container = try repository.container(
+      .wal, manifest.objectKey, manifest.object,
       access: isClosed && repository.sealed != nil ? .closed : repository.access)
     let plain = container.frames.dropLast().reduce(UInt64(0)) { $0 + UInt64($1.plainCount) }
     guard !container.frames.isEmpty, plain == manifest.size else {

@@ -124,7 +124,7 @@ package struct RepositoryContext: Sendable {
     let repository: Repository
     do {
       repository = try Repository.open(
-        limit.map { RateLimitedStore(store, $0) } ?? store, host: machine.host, credentials: keys.credentials,
+        limit.map { RateLimitedStore(store, reading: $0) } ?? store, host: machine.host, credentials: keys.credentials,
         memory: machine.memory(),
         expectedKeyring: expectedKeyring ?? machine.environment.text("HOLDFAST_EXPECT_KEYRING")
           ?? configured?.expectedKeyring,

@@ -126,20 +126,6 @@ extension Repository {
     try Chain(to: snapshot, known: known, in: self)
   }
 
-  /// Checks that all objects of a chain exist and are as long as recorded.
-  package func checkPresence(of chain: Chain) throws {
-    for snapshot in chain.snapshots { try checkPresence(of: snapshot) }
-  }
-
-  /// Checks that all objects of one snapshot exist and are as long as recorded.
-  package func checkPresence(of snapshot: Snapshot) throws {
-    let body = snapshot.envelope.body
-    try checkPresence(Keys.body(snapshot.sourceName, snapshot.sequence, body.id), length: body.length)
-    for archive in snapshot.envelope.archives {
-      try checkPresence(Keys.archive(snapshot.sourceName, archive.sequence, archive.id), length: archive.length)
-    }
-  }
-
   /// The most memory for frames of bodies that are read side by side.
   private static let framesHeldMax = 64 << 20
 

@@ -205,27 +205,29 @@ package struct Repository: Sendable {
 
   package func openBody(of snapshot: Snapshot) throws -> ContainerReader {
     let envelope = snapshot.envelope
-    let object = try openObject(Keys.body(snapshot.sourceName, snapshot.sequence, envelope.body.id))
-    return try ContainerReader(object, kind: .body, repository: id, reference: envelope.body, access: access)
+    return try container(
+      .body, Keys.body(snapshot.sourceName, snapshot.sequence, envelope.body.id), envelope.body, access: access)
   }
 
   package func openArchive(_ archive: Envelope.Archive, of source: SourceName) throws -> ContainerReader {
-    let object = try openObject(Keys.archive(source, archive.sequence, archive.id))
-    return try ContainerReader(object, kind: .archive, repository: id, reference: archive.reference, access: access)
+    try container(
+      .archive, Keys.archive(source, archive.sequence, archive.id), archive.reference, access: access)
+  }
+
+  /// Opens an object whose length a manifest tells.
+  /// - Throws: `DamageError` where it is not what that says.
+  package func container(
+    _ kind: ContainerKind, _ key: String, _ reference: ObjectReference, access: ContainerAccess
+  ) throws -> ContainerReader {
+    try store.recorded(key) {
+      try ContainerReader(
+        store.open(key, length: reference.length), kind: kind, repository: id, reference: reference, access: access)
+    }
   }
 
   /// Checks that an object exists and is as long as recorded, without reading it.
   package func checkPresence(_ key: String, length: UInt64) throws {
-    let found = try openObject(key).length
-    guard found == length else { throw DamageError(key, "it has \(found) bytes instead of \(length)") }
-  }
-
-  private func openObject(_ key: String) throws -> any ReadableBytes {
-    do {
-      return try store.object(key)
-    } catch StoreError.notFound {
-      throw DamageError(key, "it is missing")
-    }
+    try checkPresence(of: CollectionOfOne(RecordedObject(key: key, length: length)))
   }
 }
 

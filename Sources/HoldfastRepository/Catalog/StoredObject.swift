@@ -25,6 +25,18 @@ extension Store {
     try writer.commit()
   }
 
+  /// What is opened and read of an object that a manifest tells of.
+  /// - Throws: `DamageError` where it is missing, has another length, or something else lies in its place.
+  func recorded<Found>(_ key: String, _ body: () throws -> Found) throws -> Found {
+    do {
+      return try asDamage(key, "a link or something else that is no file lies in its place", body)
+    } catch StoreError.notFound {
+      throw DamageError(key, "it is missing")
+    } catch StoreError.otherLength(_, _, let found, let expected) {
+      throw DamageError(key, "it has \(found) bytes instead of \(expected)")
+    }
+  }
+
   private func asDamage<Found>(_ key: String, _ finding: String, _ body: () throws -> Found) throws -> Found {
     do {
       return try body()

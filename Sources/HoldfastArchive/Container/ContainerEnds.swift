@@ -1,0 +1,45 @@
+internal import HoldfastSystem
+
+/// The beginning and the end of a container, where everything lies that is no frame. Both are read at once, and as much of them as most containers need: far away, each further read costs
+/// as much time as they do.
+struct ContainerEnds {
+  /// A header, and the preamble of six recipients.
+  private static let headBytes: UInt64 = 8 << 10
+  private static let tailBytes: UInt64 = 4 << 10
+  /// An index has 56 bytes for a frame, and most frames have more than 64 KiB.
+  private static let bytesPerIndexByte: UInt64 = 1024
+  /// Of a container that says it is enormous, no more is believed.
+  private static let tailBytesMax: UInt64 = 1 << 20
+
+  private let bytes: any ReadableBytes
+  private let head: [UInt8]
+  private let tail: [UInt8]
+  private let tailOffset: UInt64
+
+  init(of bytes: any ReadableBytes) throws {
+    self.bytes = bytes
+    let length = bytes.length
+    var head = [UInt8](repeating: 0, count: Int(min(length, Self.headBytes)))
+    let expected = min(Self.tailBytes + length / Self.bytesPerIndexByte, Self.tailBytesMax)
+    let tailCount = min(length - UInt64(head.count), expected)
+    var tail = [UInt8](repeating: 0, count: Int(tailCount))
+    let offset = length - tailCount
+    try head.withUnsafeMutableBytes { head in
+      try tail.withUnsafeMutableBytes { tail in
+        try bytes.read([ReadPart(at: 0, into: head), ReadPart(at: offset, into: tail)])
+      }
+    }
+    (self.head, self.tail, tailOffset) = (head, tail, offset)
+  }
+
+  /// Bytes of the container; what is not at hand is read.
+  /// - Parameter offset: so that all of them lie in it.
+  func read(at offset: UInt64, count: Int) throws -> [UInt8] {
+    let end = offset + UInt64(count)
+    if end <= UInt64(head.count) { return Array(head[Int(offset)..<Int(end)]) }
+    if offset >= tailOffset { return Array(tail[Int(offset - tailOffset)..<Int(end - tailOffset)]) }
+    var block = [UInt8](repeating: 0, count: count)
+    try block.withUnsafeMutableBytes { try bytes.read(into: $0, at: offset) }
+    return block
+  }
+}
