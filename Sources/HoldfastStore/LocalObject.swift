@@ -116,7 +116,8 @@ final class LocalUpload: ObjectUpload {
     }
   }
 
-  /// Whether what has the name is what was written: a server whose answer was lost is asked again, and then says that the name is taken.
+  /// Whether what has the name is what was written: a server whose answer was lost is asked again, and then says that
+  /// the name is taken.
   private func isPublished(_ file: OpenFile, _ name: Path) -> Bool {
     guard let mine = try? file.status(), let found = try? files.status(of: name, in: folder) else { return false }
     return found.isSameFile(as: mine)

@@ -2,11 +2,12 @@ internal import HoldfastModel
 internal import HoldfastSystem
 internal import Synchronization
 
-/// The directory of a local store. It is opened once, and everything else is reached beneath that descriptor without following a symbolic link: whoever can write there
-/// can exchange what is in it for something else, and nothing outside is read, made or removed for it.
+/// The directory of a local store. It is opened once, and everything else is reached beneath that descriptor without
+/// following a symbolic link: whoever can write there can exchange what is in it for something else, and nothing
+/// outside is read, made or removed for it.
 ///
-/// Links on the way to the directory are followed: they are the operator's. A directory that is renamed or exchanged while a run works in it stays the one that
-/// the run works in.
+/// Links on the way to the directory are followed: they are the operator's. A directory that is renamed or exchanged
+/// while a run works in it stays the one that the run works in.
 final class LocalRoot: Sendable {
   /// The directory, and how what is made in it is shared.
   struct Opened: Sendable {
@@ -14,7 +15,8 @@ final class LocalRoot: Sendable {
     let sharing: Sharing?
   }
 
-  /// Deeper than any repository is. Whoever nests more is no run of ours, and shall not exhaust the one that removes it.
+  /// Deeper than any repository is. Whoever nests more is no run of ours, and shall not exhaust the one that removes
+  /// it.
   static let depthMax = 32
 
   let path: Path

@@ -3,8 +3,8 @@ package import HoldfastSystem
 
 /// A store in a directory: a key is a path below it.
 ///
-/// Commit is write, fsync, rename without replacing, fsync of the directory; directories that are made on the way are synchronized in theirs. An unfinished object has
-/// a name that begins with a dot.
+/// Commit is write, fsync, rename without replacing, fsync of the directory; directories that are made on the way are
+/// synchronized in theirs. An unfinished object has a name that begins with a dot.
 package struct LocalStore: Store {
   let files: FileSystem
   private let random: Randomness
@@ -21,6 +21,8 @@ package struct LocalStore: Store {
     files = host.files
     random = host.random
   }
+
+  package var directory: Path? { root.path }
 
   package var location: String { root.path.description }
 
@@ -121,7 +123,8 @@ package struct LocalStore: Store {
   }
 
   private static let unfinished = ".unfinished-"
-  /// How often a lock is tried for which nobody waits: a child that is just being started holds a copy of each descriptor, until it becomes another program.
+  /// How often a lock is tried for which nobody waits: a child that is just being started holds a copy of each
+  /// descriptor, until it becomes another program.
   private static let looksMin = 3
   /// How often one that is shared is tried, 50 ms apart: whoever holds it alone lists a directory meanwhile.
   private static let sharedLooksMax = 60
@@ -134,8 +137,8 @@ package struct LocalStore: Store {
     try lock(name, exclusively: exclusively, looks: exclusively ? 1 : Self.sharedLooksMax, cancellation)
   }
 
-  /// Of a regular file, never of a directory: over NFS, Linux passes only the lock of a file on to the server, and only where it is open for writing. By polling: a
-  /// signal must end the wait.
+  /// Of a regular file, never of a directory: over NFS, Linux passes only the lock of a file on to the server, and only
+  /// where it is open for writing. By polling: a signal must end the wait.
   private func lock(
     _ name: String, exclusively: Bool, looks: Int, _ cancellation: Cancellation
   ) throws -> (any StoreLock)? {
@@ -174,7 +177,8 @@ package struct LocalStore: Store {
     let folder = try self.root.makeFolder(path.parent ?? .root, in: root)
     let name = Path(bytes: Array(path.lastComponent))
     while true {
-      // Not both at once: where the directory is sticky, the kernel lets nobody create what is another user's (fs.protected_regular), and what is there keeps its mode.
+      // Not both at once: where the directory is sticky, the kernel lets nobody create what is another user's
+      // (fs.protected_regular), and what is there keeps its mode.
       if let file = try existingLock(name, in: folder) {
         root.sharing?.repair(file, mode: Sharing.lockMode(root.sharing))
         return file

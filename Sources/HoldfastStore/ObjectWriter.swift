@@ -2,14 +2,17 @@ internal import HoldfastSystem
 
 /// An object on its way into a store, as the store takes it. Dropped without `commit`, it never was.
 package protocol ObjectUpload: AnyObject, Sendable {
-  /// How many bytes a part has; the last one may be shorter. Parts are sent in any order, several at once. `nil`: bytes go as they come, in order, and nothing is held in memory.
+  /// How many bytes a part has; the last one may be shorter. Parts are sent in any order, several at once. `nil`: bytes
+  /// go as they come, in order, and nothing is held in memory.
   var partBytes: Int? { get }
 
-  /// Sends bytes that lie at an offset of the object. What is sent again for an offset replaces what was sent before, so that a part can be repeated whose answer was lost.
+  /// Sends bytes that lie at an offset of the object. What is sent again for an offset replaces what was sent before,
+  /// so that a part can be repeated whose answer was lost.
   func send(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws
 
-  /// Returns when the object is durable and visible under its key. It may be called again after an error of scope *transient*: where an earlier call had effect, and only its answer was lost, this
-  /// one returns as that one should have.
+  /// Returns when the object is durable and visible under its key. It may be called again after an error of scope
+  /// *transient*: where an earlier call had effect, and only its answer was lost, this one returns as that one should
+  /// have.
   /// - Throws: `StoreError.alreadyExists` when other bytes have the key: an object is never replaced.
   func commit() throws
 
@@ -17,8 +20,8 @@ package protocol ObjectUpload: AnyObject, Sendable {
   func abort()
 }
 
-/// Writes an object from its beginning to its end. Where its store takes parts, they are sent side by side by threads of its own, and each is held in memory until it has arrived:
-/// whoever appends never has to give bytes a second time.
+/// Writes an object from its beginning to its end. Where its store takes parts, they are sent side by side by threads
+/// of its own, and each is held in memory until it has arrived: whoever appends never has to give bytes a second time.
 package final class ObjectWriter: ByteSink {
   private let upload: any ObjectUpload
   private let parts: PartSender?
@@ -53,7 +56,8 @@ package final class ObjectWriter: ByteSink {
   }
 }
 
-/// Cuts what is appended into parts, and sends them on several threads. An object that is one part only is sent by who commits it, without a thread.
+/// Cuts what is appended into parts, and sends them on several threads. An object that is one part only is sent by who
+/// commits it, without a thread.
 private final class PartSender {
   private final class Part {
     var buffer: Buffer

@@ -1,8 +1,9 @@
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// How what is made in a repository may be used. Everything is its maker's alone, unless the directory of the repository is shared: the group may write to it, and it has
-/// the set-group-ID bit. Then whatever is made below belongs to that group, which reads objects and makes and removes names, whatever umask a run has.
+/// How what is made in a repository may be used. Everything is its maker's alone, unless the directory of the
+/// repository is shared: the group may write to it, and it has the set-group-ID bit. Then whatever is made below
+/// belongs to that group, which reads objects and makes and removes names, whatever umask a run has.
 struct Sharing: Sendable, Equatable {
   private static let setGroupID: UInt32 = 0o2000
   private static let sticky: UInt32 = 0o1000
@@ -35,15 +36,17 @@ struct Sharing: Sendable, Equatable {
     return setGroupID | 0o770 | (sharing.isSticky ? sticky : 0)
   }
 
-  /// Gives what was just made the group and the mode that it should have: a umask may have taken some of it, or a directory that has lost the bit.
+  /// Gives what was just made the group and the mode that it should have: a umask may have taken some of it, or a
+  /// directory that has lost the bit.
   func apply(to file: OpenFile, mode: UInt32) throws(SystemError) {
     let status = try file.status()
     if status.groupID != groupID { try file.setOwner(userID: status.userID, groupID: groupID) }
     if status.mode != mode || status.groupID != groupID { try file.setMode(mode) }
   }
 
-  /// The same for what is there already, where it is this user's own: the run that made it may have been killed before it could give it away. What cannot be repaired is used as
-  /// it is: where names can only be added, nothing has its mode changed.
+  /// The same for what is there already, where it is this user's own: the run that made it may have been killed before
+  /// it could give it away. What cannot be repaired is used as it is: where names can only be added, nothing has its
+  /// mode changed.
   func repair(_ file: OpenFile, mode: UInt32) {
     guard let status = try? file.status(), status.userID == FileSystem.userID,
       // A lock is empty. Anything else got there by a link or a new name, and is not given away.

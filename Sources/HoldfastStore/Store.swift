@@ -1,29 +1,38 @@
+package import HoldfastModel
 package import HoldfastSystem
 
-/// Immutable objects under keys, in one location. This is the whole contract: a local directory, S3 and SFTP fit under it, and `StoreConformance` in the
-/// tests is what every store must pass.
+/// Immutable objects under keys, in one location. This is the whole contract: a local directory, S3 and SFTP fit under
+/// it, and `StoreConformance` in the tests is what every store must pass.
 ///
-/// Keys are ASCII, their parts joined by `/` (format.md, section 1). An object whose `commit` has returned can be opened by every later call. A listing may lag behind that
-/// where `capabilities.listsAtOnce` says so; besides, no call depends on the order or the time of another one.
+/// Keys are ASCII, their parts joined by `/` (format.md, section 1). An object whose `commit` has returned can be
+/// opened by every later call. A listing may lag behind that where `capabilities.listsAtOnce` says so; besides, no call
+/// depends on the order or the time of another one.
 ///
-/// Every call may throw an error of scope *transient*: what it asked for may have happened or not. Each call may be repeated, and what it did the first time is no obstacle:
-/// an upload that meets its own object is committed, what is removed already stays removed.
+/// Every call may throw an error of scope *transient*: what it asked for may have happened or not. Each call may be
+/// repeated, and what it did the first time is no obstacle: an upload that meets its own object is committed, what is
+/// removed already stays removed.
 package protocol Store: Sendable {
   /// Where it is, for people.
   var location: String { get }
 
-  /// Every name by which it is reached, for whoever remembers something of it: what was remembered under any of them concerns it. `location` is among them.
+  /// Every name by which it is reached, for whoever remembers something of it: what was remembered under any of them
+  /// concerns it. `location` is among them.
   var places: [String] { get }
+
+  /// The directory of this machine that it lies in, without symbolic links on the way; `nil` where it lies elsewhere.
+  var directory: Path? { get }
 
   /// What it promises of itself. `probe` tries it.
   var capabilities: StoreCapabilities { get }
 
-  /// How many requests are under way at once where speed is wanted, at least 1; 1 where requests take no time on the way. It has nothing to do with processor cores.
+  /// How many requests are under way at once where speed is wanted, at least 1; 1 where requests take no time on the
+  /// way. It has nothing to do with processor cores.
   var connections: Int { get }
 
   // MARK: Listing
 
-  /// Lists what lies below a prefix, a page at a time, in ascending order of the bytes of names. Unfinished objects are not among it. Nothing there is an empty page.
+  /// Lists what lies below a prefix, a page at a time, in ascending order of the bytes of names. Unfinished objects are
+  /// not among it. Nothing there is an empty page.
   /// - Parameters:
   ///   - prefix: ends with `/`, or is empty.
   ///   - depth: only names directly below, or every object however deep.
@@ -33,27 +42,31 @@ package protocol Store: Sendable {
   func list(_ prefix: String, _ depth: ListingDepth, after name: String?, max: Int) throws -> ListingPage
 
   /// Looks for objects without opening them.
-  /// - Returns: what lies under each key, in the order of the keys; `nil` where a listing shows nothing. A listing may lag: who draws consequences opens the object.
+  /// - Returns: what lies under each key, in the order of the keys; `nil` where a listing shows nothing. A listing may
+  ///   lag: who draws consequences opens the object.
   func find(_ keys: [String]) throws -> [ListingEntry.Kind?]
 
   // MARK: Reading
 
-  /// - Parameter length: how many bytes the object has, where that is known. Then opening may cost no request, and errors come with the first read.
-  /// - Throws: here or at a read: `StoreError.notFound`; `StoreError.foreign` where something lies there that is no object; `StoreError.otherLength` where it has not the length that
-  ///   was given.
+  /// - Parameter length: how many bytes the object has, where that is known. Then opening may cost no request, and
+  ///   errors come with the first read.
+  /// - Throws: here or at a read: `StoreError.notFound`; `StoreError.foreign` where something lies there that is no
+  ///   object; `StoreError.otherLength` where it has not the length that was given.
   func open(_ key: String, length: UInt64?) throws -> any ReadableBytes
 
   // MARK: Writing
 
-  /// Begins an object. It appears, whole and durable, with `commit`. `create` is the way to write it from beginning to end.
+  /// Begins an object. It appears, whole and durable, with `commit`. `create` is the way to write it from beginning to
+  /// end.
   /// - Throws: `StoreError.invalidKey`.
   func upload(_ key: String) throws -> any ObjectUpload
 
-  /// Returns when everything that is visible at and directly below `prefix` is durable: a killed run may have left names that never
-  /// became so, and nothing may be built on them before. Nothing there is no error.
+  /// Returns when everything that is visible at and directly below `prefix` is durable: a killed run may have left
+  /// names that never became so, and nothing may be built on them before. Nothing there is no error.
   func settle(below prefix: String) throws
 
-  /// Removes one object; when this returns, it does not come back, whatever happens to the machine. Nothing there is no error.
+  /// Removes one object; when this returns, it does not come back, whatever happens to the machine. Nothing there is no
+  /// error.
   /// - Throws: `StoreError.removalRefused` where this user may add, and not remove.
   func remove(_ key: String) throws
 
@@ -67,10 +80,11 @@ package protocol Store: Sendable {
 
   // MARK: Locks
 
-  /// Tells others that somebody adds to something, as long as the result lives; exclusively, makes sure that nobody does. Nothing rests on it but the removal of
-  /// what nobody has finished.
+  /// Tells others that somebody adds to something, as long as the result lives; exclusively, makes sure that nobody
+  /// does. Nothing rests on it but the removal of what nobody has finished.
   /// - Parameter name: of that, by which locks have names.
-  /// - Returns: `nil`, exclusively, where somebody does; else, where somebody makes sure of it for longer than seconds; and where the store cannot tell.
+  /// - Returns: `nil`, exclusively, where somebody does; else, where somebody makes sure of it for longer than seconds;
+  ///   and where the store cannot tell.
   func hold(_ name: String, exclusively: Bool, cancellation: Cancellation) throws -> (any StoreLock)?
 
   /// Removes unfinished objects directly below `prefix`: for whoever holds that exclusively.
@@ -92,6 +106,8 @@ package protocol Store: Sendable {
 
 extension Store {
   package var places: [String] { [location] }
+
+  package var directory: Path? { nil }
 
   package var connections: Int { 1 }
 

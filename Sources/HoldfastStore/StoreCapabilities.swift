@@ -14,6 +14,9 @@ package struct StoreCapabilities: Sendable, Equatable {
   package var locks = true
   /// When a commit returns, the object survives a loss of power.
   package var isDurable = true
+  /// Requests take no time on the way, and do not fail for a while: nothing is gained by asking ahead, side by side or
+  /// again.
+  package var isNear = true
 
   package init() {}
 }

@@ -70,8 +70,8 @@ extension Store {
     }
   }
 
-  /// The names directly below `prefix`, which ends with `/` or is empty, in ascending order; the name of something that has more below
-  /// ends with `/`. Empty when there is nothing.
+  /// The names directly below `prefix`, which ends with `/` or is empty, in ascending order; the name of something that
+  /// has more below ends with `/`. Empty when there is nothing.
   package func names(below prefix: String) throws -> [String] {
     var names: [String] = []
     try forEachEntry(below: prefix, .children) { entry in
@@ -81,7 +81,8 @@ extension Store {
     return names
   }
 
-  /// Finds keys in as few listings as possible: those that lie side by side come with one page, and a page begins at one of them.
+  /// Finds keys in as few listings as possible: those that lie side by side come with one page, and a page begins at
+  /// one of them.
   package func find(_ keys: [String]) throws -> [ListingEntry.Kind?] {
     let wanted = Set(keys)
     var next = wanted.sorted { $0.precedesInListing($1) }[...]

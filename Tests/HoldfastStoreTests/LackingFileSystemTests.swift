@@ -30,7 +30,8 @@ import Testing
     try promise.check(store(RefusingProbe([.synchronizeDirectory: EINVAL])))
   }
 
-  /// A commit by link and removal of the old name: killed in between there is the whole object, and a leftover without a name that counts.
+  /// A commit by link and removal of the old name: killed in between there is the whole object, and a leftover without
+  /// a name that counts.
   @Test(arguments: 0..<12) func aKillAtAnyStepLeavesAllOrNothing(step: Int) throws {
     let cut = FaultProbe(.cut, at: step)
     let isCommitted =
@@ -46,7 +47,8 @@ import Testing
     #expect(TestFiles.read(path.appending("a/b/object")) == Array("bytes".utf8))
   }
 
-  /// NFS over a directory to which names can only be added: an object is committed by a link, and neither of its names can be removed.
+  /// NFS over a directory to which names can only be added: an object is committed by a link, and neither of its names
+  /// can be removed.
   @Test func whereNamesCanOnlyBeAddedAnObjectKeepsBoth() throws {
     let store = store(RefusingProbe([.rename: EINVAL, .remove: EPERM]))
     try put("bytes", at: "a/object", in: store)
@@ -59,7 +61,8 @@ import Testing
     #expect(TestFiles.read(path.appending("a/object")) == Array("bytes".utf8))
   }
 
-  /// A server whose answer to the rename was lost says on the second try that the name is taken: by what was to have it.
+  /// A server whose answer to the rename was lost says on the second try that the name is taken: by what was to have
+  /// it.
   @Test func whoMeetsItsOwnObjectHasCommittedIt() throws {
     let store = store(LinkingProbe())
     try put("bytes", at: "a/object", in: store)

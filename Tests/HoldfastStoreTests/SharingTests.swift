@@ -65,7 +65,8 @@ import Testing
     #expect(TestFiles.permissions(lock) == 0o600)
   }
 
-  /// Where directories have lost the bit, as after a copy, files get the group all the same, and this user's own get it back.
+  /// Where directories have lost the bit, as after a copy, files get the group all the same, and this user's own get it
+  /// back.
   @Test func aDirectoryThatLostTheBitStopsNobody() throws {
     try fill(LocalStore(directory: storage, host: TestShop.host(), sharedWith: Self.group))
     TestFiles.removeTree(storage.appending("locks"))
@@ -89,7 +90,8 @@ import Testing
     #expect(modes() == expected, "what is another user's is left as it is")
   }
 
-  /// A run that is killed right after it has made something could not share it: whoever may changes that in the next run.
+  /// A run that is killed right after it has made something could not share it: whoever may changes that in the next
+  /// run.
   @Test func whatAKilledRunMadeIsSharedByTheNextOne() throws {
     try fill(LocalStore(directory: storage, host: TestShop.host(), sharedWith: Self.group))
     for name in ["object", "a/b/object"] { TestFiles.remove(storage.appending(name)) }

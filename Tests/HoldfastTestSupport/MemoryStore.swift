@@ -3,8 +3,9 @@ package import HoldfastStore
 package import HoldfastSystem
 internal import Synchronization
 
-/// A store in memory, as one is that lies far away: it gives listings in pages, takes objects in parts, and counts what is asked of it. It is the second implementation that keeps the
-/// contract honest, and a place where tests can damage objects.
+/// A store in memory, as one is that lies far away: it gives listings in pages, takes objects in parts, and counts what
+/// is asked of it. It is the second implementation that keeps the contract honest, and a place where tests can damage
+/// objects.
 package final class MemoryStore: Store {
   /// How it differs from the best of stores.
   package struct Traits: Sendable {
@@ -16,6 +17,7 @@ package final class MemoryStore: Store {
     package var lag = 0
     package var listsLengths = true
     package var connections = 1
+    package var isNear = true
 
     package init() {}
   }
@@ -50,6 +52,7 @@ package final class MemoryStore: Store {
     var capabilities = StoreCapabilities()
     capabilities.listsAtOnce = traits.lag == 0
     capabilities.listsLengths = traits.listsLengths
+    capabilities.isNear = traits.isNear
     return capabilities
   }
 

@@ -2,6 +2,7 @@ package import HoldfastArchive
 package import HoldfastCodec
 internal import HoldfastEngine
 package import HoldfastRepository
+
 /// The keys around one sealed repository, and who holds which of them.
 package struct TestKeys: Sendable {
   package enum Holder: CaseIterable, Sendable {

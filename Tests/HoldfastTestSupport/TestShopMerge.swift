@@ -3,6 +3,7 @@ package import HoldfastEngine
 package import HoldfastModel
 package import HoldfastRepository
 internal import HoldfastStore
+
 extension TestShop {
   /// Merges the chain of a snapshot.
   /// - Parameter cache: of the machine that does it; `nil` for the one that takes backups.

@@ -1,7 +1,7 @@
 internal import HoldfastSystem
 
-/// The beginning and the end of a container, where everything lies that is no frame. Both are read at once, and as much of them as most containers need: far away, each further read costs
-/// as much time as they do.
+/// The beginning and the end of a container, where everything lies that is no frame. Both are read at once, and as much
+/// of them as most containers need: far away, each further read costs as much time as they do.
 struct ContainerEnds {
   /// A header, and the preamble of six recipients.
   private static let headBytes: UInt64 = 8 << 10

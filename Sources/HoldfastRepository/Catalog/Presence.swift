@@ -15,7 +15,8 @@ package struct RecordedObject: Sendable {
   }
 }
 
-/// Looks whether recorded objects are there and as long as recorded, many of them with one listing. Only of what a listing does not show so is the object itself asked: listings may lag.
+/// Looks whether recorded objects are there and as long as recorded, many of them with one listing. Only of what a
+/// listing does not show so is the object itself asked: listings may lag.
 package struct PresenceCheck<Owner> {
   /// The first object that is not as recorded, and whose it is.
   package struct Finding {

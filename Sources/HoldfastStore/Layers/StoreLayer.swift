@@ -1,3 +1,4 @@
+package import HoldfastModel
 package import HoldfastSystem
 
 /// A store that does something beside what another one does. What a layer does not say is done by the store below.
@@ -8,6 +9,7 @@ package protocol StoreLayer: Store {
 extension StoreLayer {
   package var location: String { base.location }
   package var places: [String] { base.places }
+  package var directory: Path? { base.directory }
   package var capabilities: StoreCapabilities { base.capabilities }
   package var connections: Int { base.connections }
 

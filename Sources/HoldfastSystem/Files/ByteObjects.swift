@@ -21,8 +21,8 @@ extension ReadableBytes {
   package func expect(_ ranges: [Range<UInt64>]) {}
 }
 
-/// A buffer to fill, and where its bytes begin.
-package struct ReadPart {
+/// A buffer to fill, and where its bytes begin. It belongs to one read.
+package struct ReadPart: @unchecked Sendable {
   package let offset: UInt64
   package let buffer: UnsafeMutableRawBufferPointer
 

@@ -28,8 +28,13 @@ package struct WorkerThread: @unchecked Sendable {
     return WorkerThread(handle: handle)
   }
 
-  package static func detach(_ body: @escaping @Sendable () -> Void) {
-    if let thread = start(body) { pthread_detach(thread.handle) }
+  /// Starts a thread for which nobody waits.
+  /// - Returns: `false` when the system cannot make another thread.
+  @discardableResult
+  package static func detach(_ body: @escaping @Sendable () -> Void) -> Bool {
+    guard let thread = start(body) else { return false }
+    pthread_detach(thread.handle)
+    return true
   }
 
   package func join() {

@@ -1,0 +1,83 @@
+package import HoldfastSystem
+internal import Synchronization
+
+/// A store whose small objects are asked for once: those that never change under their keys as long as they are there.
+package struct CachingStore: StoreLayer {
+  /// Longer ones are not kept.
+  private static let objectBytesMax: UInt64 = 256 << 10
+  package let base: any Store
+  private let isCached: @Sendable (_ key: String) -> Bool
+  private let kept: KeptObjects
+
+  /// - Parameters:
+  ///   - bytesMax: what is kept of all of them.
+  ///   - isCached: whether the object under a key is small, and never another one: manifests are, journals are not.
+  package init(_ base: any Store, bytesMax: Int = 16 << 20, isCached: @escaping @Sendable (_ key: String) -> Bool) {
+    self.base = base
+    self.isCached = isCached
+    kept = KeptObjects(bytesMax: bytesMax)
+  }
+
+  package func open(_ key: String, length: UInt64?) throws -> any ReadableBytes {
+    guard isCached(key) else { return try base.open(key, length: length) }
+    if let known = kept[key], known.length == length ?? known.length { return known }
+    let object = try base.open(key, length: length)
+    guard object.length <= Self.objectBytesMax else { return object }
+    var bytes = [UInt8](repeating: 0, count: Int(object.length))
+    try bytes.withUnsafeMutableBytes { try object.read(into: $0, at: 0) }
+    let read = MemoryBytes(bytes, name: object.name)
+    kept[key] = read
+    return read
+  }
+
+  package func remove(_ key: String) throws {
+    kept[key] = nil
+    try base.remove(key)
+  }
+
+  package func removeAll(below prefix: String) throws {
+    kept.removeAll(below: prefix)
+    try base.removeAll(below: prefix)
+  }
+}
+
+/// Those that were read last.
+private final class KeptObjects: Sendable {
+  private struct State {
+    var objects: [String: MemoryBytes] = [:]
+    /// The oldest first; a key that is gone may be in it.
+    var order: [String] = []
+    var bytes = 0
+  }
+
+  private let bytesMax: Int
+  private let state = Mutex(State())
+
+  init(bytesMax: Int) { self.bytesMax = bytesMax }
+
+  subscript(key: String) -> MemoryBytes? {
+    get { state.withLock { $0.objects[key] } }
+    set {
+      state.withLock { state in
+        if let old = state.objects.removeValue(forKey: key) { state.bytes -= Int(old.length) }
+        guard let newValue else { return }
+        state.objects[key] = newValue
+        state.order.append(key)
+        state.bytes += Int(newValue.length)
+        while state.bytes > bytesMax, !state.order.isEmpty {
+          let oldest = state.order.removeFirst()
+          if let gone = state.objects.removeValue(forKey: oldest) { state.bytes -= Int(gone.length) }
+        }
+      }
+    }
+  }
+
+  func removeAll(below prefix: String) {
+    state.withLock { state in
+      for (key, object) in state.objects where key.hasPrefix(prefix) {
+        state.objects[key] = nil
+        state.bytes -= Int(object.length)
+      }
+    }
+  }
+}

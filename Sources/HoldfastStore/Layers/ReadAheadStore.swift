@@ -1,0 +1,88 @@
+package import HoldfastSystem
+internal import Synchronization
+
+/// A store that is far away, read as if it were near: what is said to be read soon is fetched ahead, neighbouring
+/// ranges come with one request, and several requests are under way side by side.
+package struct ReadAheadStore: StoreLayer {
+  package let base: any Store
+  private let queue: FetchQueue
+
+  /// - Parameter bytesMax: what may be held in memory that was fetched ahead, or is on its way.
+  package init(_ base: any Store, bytesMax: Int = 64 << 20) {
+    self.base = base
+    queue = FetchQueue(connections: base.connections, bytesMax: bytesMax)
+  }
+
+  package func open(_ key: String, length: UInt64?) throws -> any ReadableBytes {
+    ReadAheadObject(try base.open(key, length: length), queue)
+  }
+}
+
+/// An object of which ranges are fetched ahead.
+private final class ReadAheadObject: ReadableBytes {
+  private let base: any ReadableBytes
+  private let queue: FetchQueue
+  /// What is fetched ahead, in the order in which it will be read.
+  private let blocks = Mutex<[FetchedBlock]>([])
+
+  init(_ base: any ReadableBytes, _ queue: FetchQueue) { (self.base, self.queue) = (base, queue) }
+
+  deinit { for block in blocks.withLock({ $0 }) { queue.withdraw(block) } }
+
+  var length: UInt64 { base.length }
+  var name: String { base.name }
+
+  func expect(_ ranges: [Range<UInt64>]) {
+    let sound = ranges.filter { $0.upperBound <= length }
+    for joined in JoinedRange.joining(sound) {
+      let wanted = joined.members.reduce(0) { $0 + sound[$1].count }
+      // Where there is no room for it, it is read when it is needed.
+      guard let block = queue.fetch(joined.range, of: base, wantedBytes: wanted) else { return }
+      blocks.withLock { $0.append(block) }
+    }
+  }
+
+  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws {
+    if let block = block(with: offset, buffer.count) {
+      // What nobody has begun to fetch is read here, without waiting for its turn.
+      queue.withdraw(block)
+      if block.copy(into: buffer, at: offset) { return }
+    }
+    try base.read(into: buffer, at: offset)
+  }
+
+  /// The block that has these bytes; forgotten when they are the last that are wanted of it.
+  private func block(with offset: UInt64, _ count: Int) -> FetchedBlock? {
+    blocks.withLock { blocks in
+      guard let index = blocks.firstIndex(where: { $0.contains(offset, count) }) else { return nil }
+      let block = blocks[index]
+      if block.isLastUse(count) { blocks.remove(at: index) }
+      return block
+    }
+  }
+
+  func read(_ parts: [ReadPart]) throws {
+    for part in parts {
+      guard part.offset <= length, UInt64(part.buffer.count) <= length - part.offset else {
+        throw SystemError.endOfFile(name)
+      }
+    }
+    let joined = JoinedRange.joining(parts.map { $0.offset..<$0.offset + UInt64($0.buffer.count) })
+    try SideBySide.run(joined.count, threads: queue.connections) { [self] index in
+      try read(joined[index], for: parts)
+    }
+  }
+
+  private func read(_ joined: JoinedRange, for parts: [ReadPart]) throws {
+    if joined.members.count == 1 {
+      let part = parts[joined.members[0]]
+      return try read(into: part.buffer, at: part.offset)
+    }
+    let bytes = Buffer(capacity: joined.range.count)
+    try read(into: bytes.bytes, at: joined.range.lowerBound)
+    for part in joined.members.map({ parts[$0] }) {
+      let start = Int(part.offset - joined.range.lowerBound)
+      part.buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes.bytes[start..<start + part.buffer.count]))
+    }
+  }
+}

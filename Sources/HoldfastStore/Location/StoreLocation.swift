@@ -1,0 +1,169 @@
+package import HoldfastModel
+internal import HoldfastSystem
+
+/// Where a repository lies, as an operator writes it: a path, `sftp:USER@HOST[:PORT]/PATH`, or
+/// `s3:https://HOST[:PORT]/BUCKET[/PREFIX]`.
+///
+/// Only text that begins with the name of a scheme and a colon is no path: a directory of such a name is written
+/// `./s3:orders`, or as an absolute path.
+package enum StoreLocation: Sendable, Equatable {
+  /// How a location is reached.
+  package enum Scheme: String, CaseIterable, Sendable {
+    case directory
+    case sftp
+    case s3
+
+    /// How its locations are written.
+    package var form: String {
+      switch self {
+      case .directory: "/DIRECTORY"
+      case .sftp: "sftp:USER@HOST[:PORT]/PATH"
+      case .s3: "s3:https://HOST[:PORT]/BUCKET[/PREFIX]"
+      }
+    }
+  }
+
+  /// A host, and the port where it is not that of the protocol.
+  package struct Server: Sendable, Equatable, CustomStringConvertible {
+    package let host: String
+    package let port: UInt16?
+
+    package init(host: String, port: UInt16?) {
+      self.host = host
+      self.port = port
+    }
+
+    package var description: String { port.map { "\(host):\($0)" } ?? host }
+  }
+
+  /// A directory of this machine, as it is spelled; relative to the current directory where it is not absolute.
+  case directory(Path)
+  /// - Parameter path: absolute.
+  case sftp(user: String, server: Server, path: String)
+  /// - Parameter prefix: of all keys; empty, or ends with `/`.
+  case s3(server: Server, bucket: String, prefix: String)
+
+  package var scheme: Scheme {
+    switch self {
+    case .directory: .directory
+    case .sftp: .sftp
+    case .s3: .s3
+    }
+  }
+
+  /// The directory of this machine; `nil` where it lies elsewhere.
+  package var directory: Path? {
+    guard case .directory(let path) = self else { return nil }
+    return path
+  }
+
+  /// - Throws: `LocationError` where text begins with a scheme, and does not go on as its locations do.
+  package init(_ text: String) throws(LocationError) {
+    guard let scheme = Self.scheme(of: text) else {
+      self = .directory(Path(text))
+      return
+    }
+    let rest = text.dropFirst(scheme.rawValue.count + 1)
+    self = try scheme == .sftp ? Self.sftp(rest, text) : Self.s3(rest, text)
+  }
+
+  /// The scheme that text begins with; `nil` for a path.
+  private static func scheme(of text: String) -> Scheme? {
+    [.sftp, .s3].first { text.hasPrefix($0.rawValue + ":") }
+  }
+
+  private static func sftp(_ rest: Substring, _ text: String) throws(LocationError) -> StoreLocation {
+    let (authority, path) = split(rest)
+    guard let at = authority.lastIndex(of: "@"), at > authority.startIndex else {
+      throw LocationError.malformed(text, .sftp, "it names no user")
+    }
+    let user = authority[..<at]
+    guard !user.contains(":") else { throw LocationError.holdsSecret(.sftp) }
+    guard let path, path.utf8.count > 1 else { throw LocationError.malformed(text, .sftp, "it names no directory") }
+    return .sftp(
+      user: String(user), server: try server(authority[authority.index(after: at)...], text, .sftp),
+      path: withoutTrailingSlashes(path))
+  }
+
+  private static func s3(_ rest: Substring, _ text: String) throws(LocationError) -> StoreLocation {
+    let begin = "https://"
+    guard rest.hasPrefix(begin) else { throw LocationError.malformed(text, .s3, "it does not go on with \(begin)") }
+    let (authority, path) = split(rest.dropFirst(begin.count))
+    guard !authority.contains("@") else { throw LocationError.holdsSecret(.s3) }
+    let parts = (path ?? "").split(separator: "/")
+    guard let bucket = parts.first else { throw LocationError.malformed(text, .s3, "it names no bucket") }
+    return .s3(
+      server: try server(authority, text, .s3), bucket: String(bucket),
+      prefix: parts.dropFirst().map { $0 + "/" }.joined())
+  }
+
+  /// What comes before the first slash, and the rest with it; `nil` where there is none.
+  private static func split(_ text: Substring) -> (authority: Substring, path: Substring?) {
+    guard let slash = text.firstIndex(of: "/") else { return (text, nil) }
+    return (text[..<slash], text[slash...])
+  }
+
+  /// `HOST`, `HOST:PORT`, or `[ADDRESS]` of IPv6, with a port or without.
+  private static func server(
+    _ text: Substring, _ location: String, _ scheme: Scheme
+  ) throws(LocationError) -> Server {
+    let hostEnd =
+      text.first == "["
+      ? text.firstIndex(of: "]").map(text.index(after:)) ?? text.endIndex
+      : text.firstIndex(of: ":") ?? text.endIndex
+    let (host, rest) = (text[..<hostEnd], text[hostEnd...])
+    guard !host.isEmpty, host != "[]", host.first != "[" || host.last == "]",
+      host.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f })
+    else { throw LocationError.malformed(location, scheme, "it names no host") }
+    guard !rest.isEmpty else { return Server(host: String(host), port: nil) }
+    guard rest.first == ":", let port = UInt16(rest.dropFirst()), port > 0 else {
+      throw LocationError.malformed(location, scheme, "its port is no number from 1 to 65535")
+    }
+    return Server(host: String(host), port: port)
+  }
+
+  private static func withoutTrailingSlashes(_ path: Substring) -> String {
+    let end = path.lastIndex { $0 != "/" }
+    return end.map { String(path[...$0]) } ?? "/"
+  }
+}
+
+extension StoreLocation: CustomStringConvertible {
+  /// For people, and in one spelling for all that mean the same.
+  package var description: String {
+    switch self {
+    case .directory(let path): path.description
+    case .sftp(let user, let server, let path): "sftp:\(user)@\(server)\(path)"
+    case .s3(let server, let bucket, let prefix): "s3:https://\(server)/\(bucket)/\(prefix)"
+    }
+  }
+}
+
+/// Why a location cannot be opened.
+package enum LocationError: OperatorError, Equatable {
+  case malformed(_ text: String, StoreLocation.Scheme, _ finding: String)
+  /// It holds what belongs into a file of its own, and is not shown for that.
+  case holdsSecret(StoreLocation.Scheme)
+  /// This build has no store for it.
+  case unsupported(StoreLocation.Scheme)
+
+  package var message: String {
+    switch self {
+    case .malformed(let text, _, let finding): "the location \(Path(text)) is not sound: \(finding)"
+    case .holdsSecret(let scheme): "a location that begins with \(scheme.rawValue): has a password or a key in it"
+    case .unsupported(let scheme): "this holdfast cannot reach locations that begin with \(scheme.rawValue):"
+    }
+  }
+
+  package var hint: String? {
+    switch self {
+    case .malformed(_, let scheme, _), .holdsSecret(let scheme):
+      "Write \(scheme.form); a directory whose name begins with \(scheme.rawValue): is written ./\(scheme.rawValue):NAME."
+    case .unsupported(let scheme):
+      "Name a directory; one whose name begins with \(scheme.rawValue): is written ./\(scheme.rawValue):NAME."
+    }
+  }
+
+  package var exitStatus: ExitStatus { .usage }
+  package var scope: ErrorScope { .usage }
+}

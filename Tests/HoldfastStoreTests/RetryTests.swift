@@ -1,0 +1,105 @@
+import HoldfastModel
+import HoldfastStore
+import HoldfastSystem
+import HoldfastTestSupport
+import Synchronization
+import Testing
+
+/// What fails for now is tried again, within bounds; nothing else is.
+@Suite struct RetryTests {
+  private let time = TimelessRetry()
+
+  /// A store whose first requests for a listing fail so.
+  private final class FailingStore: StoreLayer {
+    let base: any Store = MemoryStore()
+    private let left: Mutex<Int>
+    private let error: any Error
+    private let calls = Mutex(0)
+    var count: Int { calls.withLock { $0 } }
+
+    init(_ error: any Error, times: Int) {
+      self.error = error
+      left = Mutex(times)
+    }
+
+    func list(_ prefix: String, _ depth: ListingDepth, after name: String?, max: Int) throws -> ListingPage {
+      calls.withLock { $0 += 1 }
+      let fails = left.withLock { left in
+        left -= 1
+        return left >= 0
+      }
+      if fails { throw error }
+      return .empty
+    }
+  }
+
+  private static let unavailable = StoreError.unavailable(location: "far", reason: "timed out")
+
+  @Test func whatFailsForNowIsTriedAgainAtGrowingDistances() throws {
+    let failing = FailingStore(Self.unavailable, times: 4)
+    #expect(try RetryingStore(failing, time.retrier()).names(below: "") == [])
+    #expect(failing.count == 5)
+    // Between half and all of 0.1 + 0.2 + 0.4 + 0.8.
+    #expect(time.waited > 0.74 && time.waited < 1.51)
+  }
+
+  @Test func theDeadlineEndsIt() {
+    let failing = FailingStore(Self.unavailable, times: .max)
+    #expect(throws: Self.unavailable) { try RetryingStore(failing, time.retrier()).names(below: "") }
+    #expect(time.waited > 60 && time.waited <= 120)
+    #expect(failing.count < 30)
+  }
+
+  @Test(arguments: [
+    StoreError.notFound(key: "k", location: "far"), .alreadyExists(key: "k", location: "far"),
+    .removalRefused(key: "k", location: "far"), .foreign(key: "k", location: "far"), .invalidKey("k"),
+  ])
+  func whatStaysAsItIsIsNotTriedAgain(_ error: StoreError) {
+    let failing = FailingStore(error, times: .max)
+    #expect(throws: error) { try RetryingStore(failing, time.retrier()).names(below: "") }
+    #expect(failing.count == 1)
+  }
+
+  @Test func aSignalEndsTheWait() {
+    let failing = FailingStore(Self.unavailable, times: .max)
+    time.cancellation.raise()
+    #expect(throws: Interrupted.self) { try RetryingStore(failing, time.retrier()).names(below: "") }
+    #expect(failing.count == 1)
+    #expect(time.waited == 0)
+  }
+
+  /// The bytes of a part are held until it has arrived: who writes gives them once.
+  @Test func aPartIsSentAgainWithoutItsSource() throws {
+    var traits = MemoryStore.Traits()
+    (traits.partBytes, traits.connections) = (1000, 3)
+    let memory = MemoryStore(traits)
+    let faulty = FaultyStore(memory, seed: 5)
+    var random = SeededRandom(seed: 6)
+    let bytes = random.bytes(100_500)
+    let writer = try RetryingStore(faulty, time.retrier()).create("a")
+    #expect(writer.heldBytesMax == 4000)
+    try bytes.withUnsafeBytes { try writer.append($0) }
+    try writer.commit()
+    #expect(memory.contents == ["a": bytes])
+    #expect(faulty.failures > 10)
+    #expect(memory.counts.sends > 101, "parts that had arrived were sent again")
+  }
+
+  /// A part that does not arrive is told of, and no object without it appears.
+  @Test func anObjectThatLacksAPartIsNotCommitted() throws {
+    var traits = MemoryStore.Traits()
+    traits.partBytes = 1000
+    let memory = MemoryStore(traits)
+    var faults = FaultyStore.Faults()
+    (faults.refused, faults.unanswered) = (30, 0)
+    let writer = try #require(
+      (0..<20).lazy.compactMap { try? FaultyStore(memory, faults, seed: $0).create("a") }.first)
+    let bytes = [UInt8](repeating: 1, count: 50_000)
+    #expect(throws: StoreError.self) {
+      try bytes.withUnsafeBytes { try writer.append($0) }
+      try writer.commit()
+    }
+    #expect(throws: StoreError.self) { try writer.commit() }
+    #expect(memory.contents == [:])
+  }
+}
