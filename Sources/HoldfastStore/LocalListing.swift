@@ -11,7 +11,7 @@ extension LocalStore {
     case .children: return ListingPage(try entries(of: folder, after: name), max: max)
     case .everything:
       var found: [ListingEntry] = []
-      try collect(folder, "", after: name, upTo: max + 1, level: 0, into: &found)
+      try collect(folder, "", after: name, upTo: max == .max ? max : max + 1, level: 0, into: &found)
       return ListingPage(found, max: max)
     }
   }

@@ -44,7 +44,7 @@ import Testing
     let limit: ByteRate?
 
     init(_ settings: SourceSettings) {
-      options = Backup.Options(settings, repositoryDirectory: Path("/backup/shop"), serverInEnvironment: nil)
+      options = Backup.Options(settings, serverInEnvironment: nil)
       hooks = Hooks(settings)
       limit = settings.limitRate
     }

@@ -63,8 +63,10 @@ import Testing
     let shop = try makeShop()
     TestFiles.makeDirectory(shop.directory.appending("source/repository"))
     let repository = place.isEmpty ? shop.directory.path : shop.directory.appending(place)
+    let there = try Repository.open(
+      StoreElsewhere(base: shop.repository.store, directory: repository), host: shop.host)
     #expect(
-      message { try shop.backup { $0.repositoryDirectory = repository } }
+      message { try shop.backup(in: there) }
         == "the repository \(repository) and the source \(shop.source) lie in one another"
         + "\nHINT: Keep the repository on another disk than the source.")
     #expect(TestFiles.names(in: shop.repositoryPath) == ["holdfast.json"])
@@ -186,7 +188,6 @@ import Testing
       try shop.restore(to: "target") {
         $0.target = target
         $0.isDelta = true
-        $0.repositoryDirectory = shop.repositoryPath
       }
     }
     #expect(
@@ -223,4 +224,10 @@ import Testing
     #expect(message { try shop.restore(to: "file/target") }.hasSuffix("Not a directory"))
     #expect(TestFiles.read(shop.directory.appending("file")) == Array("mine".utf8))
   }
+}
+
+/// A store that says that it lies in another directory.
+private struct StoreElsewhere: StoreLayer {
+  let base: any Store
+  let directory: Path?
 }

@@ -63,6 +63,10 @@ package final class FaultyStore: StoreLayer {
 
   package func settle(below prefix: String) throws { try request { try base.settle(below: prefix) } }
   package func remove(_ key: String) throws { try request { try base.remove(key) } }
+  package func createBriefly(_ key: String, _ bytes: [UInt8]) throws {
+    try request { try base.createBriefly(key, bytes) }
+  }
+  package func removeBriefly(_ keys: [String]) throws { try request { try base.removeBriefly(keys) } }
   package func removeAll(below prefix: String) throws { try request { try base.removeAll(below: prefix) } }
 
   package func removeUnfinished(below prefix: String) throws {

@@ -62,6 +62,9 @@ package final class MemoryStore: Store {
     set { state.withLock { $0.objects = newValue } }
   }
 
+  /// Lets listings lag behind one object for good.
+  package func hideFromListings(_ key: String) { state.withLock { $0.lagging[key] = (nil, .max) } }
+
   /// Requests since they were last forgotten.
   package var counts: Counts { state.withLock { $0.counts } }
 

@@ -142,6 +142,11 @@ package final class ContainerReader: Sendable {
       container: name, number: number, entry: frame, stored: stored, bytes: UnsafeRawBufferPointer(room))
   }
 
+  /// Says which frames will be read soon, so that a store that is far away fetches them ahead. Others pay nothing for it.
+  package func expect(_ numbers: some Sequence<UInt32>) {
+    bytes.expect(numbers.filter { $0 < frames.count }.map { frames[Int($0)].offset..<frames[Int($0)].end })
+  }
+
   private func checkSeal(_ outline: Outline) throws {
     guard let key else { return }
     let part = SealedPart.index(outline.indexDigest)

@@ -36,6 +36,10 @@ package enum Keys {
 
   package static func journal(_ name: SourceName, _ number: UInt64) -> String { journal(name) + digits(number) }
 
+  /// Whether a key is that of a manifest, a revision of notes or of the keyring, or the descriptor: what lies there is
+  /// small, and never another one.
+  package static func isManifest(_ key: String) -> Bool { key.hasSuffix(".json") }
+
   private static func digits(_ number: UInt64) -> String {
     let digits = String(number)
     return String(repeating: "0", count: max(0, 10 - digits.count)) + digits

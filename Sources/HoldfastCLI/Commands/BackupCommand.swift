@@ -7,6 +7,7 @@ internal import HoldfastModel
 internal import HoldfastOperations
 internal import HoldfastReport
 internal import HoldfastRepository
+internal import HoldfastStore
 internal import HoldfastSystem
 
 extension Compression: ExpressibleByArgument {
@@ -160,11 +161,11 @@ package struct BackupCommand: ParsableCommand {
   var kind: SnapshotKind? { full ? .full : differential ? .differential : incremental ? .incremental : nil }
 
   /// The settings for the directory or the command on the command line.
-  private func namedSource(_ machine: MachineContext, repository: Path) throws -> SourceSettings {
+  private func namedSource(_ machine: MachineContext, repository: StoreLocation) throws -> SourceSettings {
     let subject = try command.subject ?? .directory(machine.environment.absolute(source ?? ""))
     return try SourceSettings(
       subject, name: name ?? subject.usualName(machine.host.files), isNameChosen: name != nil,
-      repository: String(decoding: repository.bytes, as: UTF8.self), flags: flags,
+      repository: repository.text, flags: flags,
       environment: machine.environment.value
     ) { Compression($0) != nil }
   }

@@ -111,7 +111,7 @@ struct KeyForget: ParsableCommand {
 
   func run() throws {
     let context = try location.context(location.machine())
-    let (machine, store) = (context.machine, context.store())
+    let (machine, store) = (context.machine, try context.store())
     let location = store.location
     let directory = try machine.environment.stateDirectory()
     let isForgotten = try machine.memory().forget(

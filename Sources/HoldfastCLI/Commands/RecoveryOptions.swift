@@ -5,6 +5,7 @@ internal import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastOperations
 internal import HoldfastRepository
+internal import HoldfastStore
 internal import HoldfastSystem
 
 /// The recovery target of a PostgreSQL cluster.
@@ -100,6 +101,11 @@ extension RestoreCommand {
       words += try context.keys.identityOptions(ShellText.quotedForServer)
     }
     return words.joined(separator: " ")
+  }
+
+  /// A location as text for a configuration file.
+  private func text(_ location: StoreLocation) throws -> String {
+    try location.directory.map { try text($0) } ?? location.description
   }
 
   /// A path as text for a configuration file.

@@ -143,7 +143,6 @@ struct RestoreCommand: ParsableCommand {
     options.isDryRun = dryRun
     options.crossesMounts = acrossMounts
     options.setsOwner = environment.isRoot
-    options.repositoryDirectory = context.location
     return options
   }
 

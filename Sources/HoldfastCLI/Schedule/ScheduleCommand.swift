@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import HoldfastConfiguration
 internal import HoldfastModel
 internal import HoldfastOperations
+internal import HoldfastStore
 internal import HoldfastSystem
 
 struct ScheduleCommand: ParsableCommand {
@@ -164,10 +165,11 @@ struct ScheduleInstall: ParsableCommand {
     }
     if let named = repository ?? schedule.environment["HOLDFAST_REPOSITORY"] {
       let isName = scheduled.site?.repository(named) != nil
-      schedule.environment["HOLDFAST_REPOSITORY"] = isName ? named : try absolute(environment, named)
+      let isPath = try !isName && StoreLocation(named).directory != nil
+      schedule.environment["HOLDFAST_REPOSITORY"] = isPath ? try absolute(environment, named) : named
     }
     schedule.credentials = try credentials(environment, takesAlong: !scheduled.isConfigured)
-    let repositories = scheduled.repositories(named: schedule.environment["HOLDFAST_REPOSITORY"])
+    let repositories = try scheduled.repositories(named: schedule.environment["HOLDFAST_REPOSITORY"])
     schedule.writable = try repositories + write.map { try absolute(environment, $0) }
     schedule.confinement =
       noHardening || scheduled.needsEverything || schedule.environment["HOLDFAST_NOTIFY_COMMAND"] != nil

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import HoldfastConfiguration
 internal import HoldfastModel
 internal import HoldfastOperations
+internal import HoldfastStore
 internal import HoldfastSystem
 
 /// The command of a schedule, as far as it determines how it must run.
@@ -45,7 +46,9 @@ struct ScheduledCommand {
     isByCommandLine = arguments.contains { argument in
       Self.commands.contains { argument == $0 || argument.hasPrefix($0 + "=") }
     }
-    if let repository, !repository.hasPrefix("/"), site?.repository(repository) == nil {
+    if let repository, try StoreLocation(repository).directory?.isAbsolute == false,
+      site?.repository(repository) == nil
+    {
       throw ScheduleError.relativePath(repository)
     }
     if let source = backup?.source, !source.hasPrefix("/"), site?.source(source) == nil {
@@ -61,11 +64,14 @@ struct ScheduledCommand {
 
   /// The repositories that it writes to; nothing is ever written into a source. Empty when they are not known.
   /// - Parameter repository: the repository that the environment of the run names.
-  func repositories(named environment: String?) -> [String] {
-    guard let named = repository ?? environment else {
-      return site?.repositories.map { Self.text($0.path) } ?? []
+  func repositories(named environment: String?) throws -> [String] {
+    let locations: [StoreLocation]
+    if let named = repository ?? environment {
+      locations = [try site?.repository(named).map { try StoreLocation($0.path) } ?? StoreLocation(named)]
+    } else {
+      locations = try site?.repositories.map { try StoreLocation($0.path) } ?? []
     }
-    return [site?.repository(named).map { Self.text($0.path) } ?? named]
+    return locations.compactMap(\.directory).map(Self.text)
   }
 
   private static func text(_ path: Path) -> String { String(decoding: path.bytes, as: UTF8.self) }

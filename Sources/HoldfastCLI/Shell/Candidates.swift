@@ -71,9 +71,8 @@ enum Candidates {
       let machine = MachineContext(
         host: Host(workers: 1, scratchDirectories: []), environment: .ofThisProcess,
         configurationFile: line.value(long: "--config"))
-      let host = machine.host
-      if let directory = try? directory(line, machine),
-        let repository = try? Repository.open(LocalStore(directory: directory, host: host), host: host)
+      if let location = try? location(line, machine), let store = try? machine.schemes.open(location, machine.host),
+        let repository = try? Repository.open(store, host: machine.host)
       {
         try? collect(repository, found)
       }
@@ -85,12 +84,14 @@ enum Candidates {
   }
 
   /// The repository of the command line; `nil` when it names none, or not exactly one.
-  private static func directory(_ line: TypedLine, _ machine: MachineContext) throws -> Path? {
-    let environment = machine.environment
-    let named = line.value(ofShort: "-r", long: "--repository") ?? environment.value("HOLDFAST_REPOSITORY")
-    if let named, named.contains("/") { return try environment.absolute(named) }
+  private static func location(_ line: TypedLine, _ machine: MachineContext) throws -> StoreLocation? {
+    let named =
+      line.value(ofShort: "-r", long: "--repository") ?? machine.environment.value("HOLDFAST_REPOSITORY")
+    if let named, named.contains("/") { return try machine.location(named) }
     let site = (try? machine.loader().load()) ?? nil
-    guard let named, !named.isEmpty else { return site?.repositories.count == 1 ? site?.repositories[0].path : nil }
-    return try site?.repository(named)?.path ?? environment.absolute(named)
+    guard let named, !named.isEmpty else {
+      return try site?.repositories.count == 1 ? site.map { try StoreLocation($0.repositories[0].path) } : nil
+    }
+    return try site?.repository(named).map { try StoreLocation($0.path) } ?? machine.location(named)
   }
 }

@@ -29,7 +29,7 @@ struct Schema: Sendable {
 
   private static func makeRepository() -> [KeyRule] {
     [
-      KeyRule("path", .text(.path)),
+      KeyRule("path", .text(.location)),
       KeyRule("identity", .list(.path), variable: "HOLDFAST_IDENTITY_FILE"),
       KeyRule("identity-command", .text(.command)),
       KeyRule("passphrase-file", .text(.path), variable: "HOLDFAST_PASSPHRASE_FILE"),

@@ -28,6 +28,10 @@ struct TextRule: Sendable {
   static let path = TextRule("an absolute path", "It begins with /.") {
     $0.hasPrefix("/") && !$0.utf8.contains(0) && $0.utf8.count <= Limits.pathBytesMax
   }
+  /// Where a repository is: an absolute path, or a location of another scheme, whose form the store knows.
+  static let location = TextRule(path.noun, path.allowed) { text in
+    path.accepts(text) || ["sftp:", "s3:"].contains { text.hasPrefix($0) && !text.utf8.contains(0) }
+  }
 
   static let command = TextRule("a command", "It is what /bin/sh shall run.") { text in
     !text.utf8.contains(0) && text.unicodeScalars.contains { !$0.properties.isWhitespace }

@@ -34,8 +34,6 @@ package struct Backup {
     package var expectsPostgres = false
     /// Tags that the snapshot gets from the beginning.
     package var tags: Set<Tag> = []
-    /// The directory of the repository, if it is on this machine.
-    package var repositoryDirectory: Path?
     /// Stored bytes at which the next archive begins.
     package var archiveBytes = Limits.archiveBytes
 
@@ -216,9 +214,7 @@ package struct Backup {
       }
       throw error
     }
-    if let repositoryDirectory = options.repositoryDirectory,
-      let resolved = try? host.files.resolve(repositoryDirectory)
-    {
+    if let directory = repository.store.directory, let resolved = try? host.files.resolve(directory) {
       guard !path.contains(resolved), !resolved.contains(path) else {
         throw EngineError(
           "the repository \(resolved) and the source \(path) lie in one another",

@@ -2,6 +2,7 @@ package import HoldfastArchive
 package import HoldfastModel
 package import HoldfastRepository
 internal import HoldfastSource
+internal import HoldfastStore
 internal import HoldfastSystem
 
 /// Brings a snapshot back: replay and prove its state, plan, fetch, publish.
@@ -19,7 +20,6 @@ package struct Restore {
     package var isDryRun = false
     /// Whether owners are restored: only root can.
     package var setsOwner = false
-    package var repositoryDirectory: Path?
     /// Where tablespaces of a PostgreSQL cluster go, by their object identifiers; the others stay in the data directory.
     package var tablespaces: [String: Path] = [:]
     /// Makes the server of the restored cluster recover when it starts.
@@ -83,7 +83,7 @@ package struct Restore {
 
   package func run() throws -> Report {
     let begun = host.clock.uptime()
-    let places = PathConflicts(files: host.files, repositoryDirectory: options.repositoryDirectory)
+    let places = PathConflicts(files: host.files, repositoryDirectory: repository.store.directory)
     let source = try repository.sourcePath(of: snapshot)
     let target = try places.resolve(options.target)
     let place = try examine(target, places, source)

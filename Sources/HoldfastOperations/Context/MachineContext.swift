@@ -2,6 +2,7 @@ internal import HoldfastCodec
 package import HoldfastConfiguration
 package import HoldfastModel
 package import HoldfastRepository
+package import HoldfastStore
 package import HoldfastSystem
 
 /// The context of every command: the machine, the environment of the process, and the configuration to read. Made once
@@ -9,24 +10,38 @@ package import HoldfastSystem
 package struct MachineContext: Sendable {
   package let host: Host
   package let environment: ProcessEnvironment
+  /// The locations of repositories that can be opened.
+  package let schemes: StoreSchemes
   /// The file of `--config` as it was given; `nil` when none was.
   private let configurationFile: String?
 
-  package init(host: Host, environment: ProcessEnvironment, configurationFile: String? = nil) {
+  package init(
+    host: Host, environment: ProcessEnvironment, schemes: StoreSchemes = .builtIn, configurationFile: String? = nil
+  ) {
     self.host = host
     self.environment = environment
+    self.schemes = schemes
     self.configurationFile = configurationFile
   }
 
   /// The same context with a limit for reading a source.
   package func reading(within limit: RateLimit?) -> MachineContext {
     MachineContext(
-      host: host.reading(within: limit), environment: environment, configurationFile: configurationFile)
+      host: host.reading(within: limit), environment: environment, schemes: schemes,
+      configurationFile: configurationFile)
   }
 
   /// The same context with another file of `--config`.
   package func naming(_ configurationFile: String?) -> MachineContext {
-    MachineContext(host: host, environment: environment, configurationFile: configurationFile)
+    MachineContext(host: host, environment: environment, schemes: schemes, configurationFile: configurationFile)
+  }
+
+  /// The location that text means. A path becomes absolute.
+  /// - Throws: `LocationError` when it begins with a scheme and is not sound.
+  package func location(_ text: String) throws -> StoreLocation {
+    let location = try StoreLocation(text)
+    guard location.directory != nil else { return location }
+    return .directory(try environment.absolute(text))
   }
 
   /// A limit for reading; `nil` for no limit.

@@ -1,3 +1,4 @@
+internal import HoldfastArchive
 package import HoldfastConfiguration
 package import HoldfastModel
 package import HoldfastRepository
@@ -26,18 +27,18 @@ package struct RepositoryContext: Sendable {
   /// Its configuration; `nil` when it was named by its path.
   package let configured: RepositorySettings?
   package let keys: RepositoryKeys
-  /// Absolute, as it was spelled.
-  private let directory: Path
+  /// As it was spelled; a path is absolute.
+  private let spelled: StoreLocation
   /// The name as it was typed, possibly with a mistake.
   private let named: String?
   private let expectedKeyring: String?
 
   private init(
-    _ machine: MachineContext, _ directory: Path, configured: RepositorySettings?, named: String?,
+    _ machine: MachineContext, _ spelled: StoreLocation, configured: RepositorySettings?, named: String?,
     _ request: RepositoryRequest
   ) {
     self.machine = machine
-    self.directory = directory
+    self.spelled = spelled
     self.configured = configured
     self.named = named
     keys = RepositoryKeys(request.keys, configured: configured, machine: machine)
@@ -52,7 +53,7 @@ package struct RepositoryContext: Sendable {
     let text = request.repository ?? environment.text("HOLDFAST_REPOSITORY")
     let named = request.repository ?? environment.value("HOLDFAST_REPOSITORY")
     if let configured = try Self.configured(text, machine, of: source) {
-      self.init(machine, configured.path, configured: configured, named: named, request)
+      self.init(machine, try StoreLocation(configured.path), configured: configured, named: named, request)
       return
     }
     guard let text, !text.isEmpty else {
@@ -63,7 +64,7 @@ package struct RepositoryContext: Sendable {
       throw EngineError(
         "no repository is named", hint: "Say --repository DIR, or set HOLDFAST_REPOSITORY.", exitStatus: .usage)
     }
-    self.init(machine, try environment.absolute(text), configured: nil, named: named, request)
+    self.init(machine, try machine.location(text), configured: nil, named: named, request)
   }
 
   /// The repository of a configured source.
@@ -73,7 +74,7 @@ package struct RepositoryContext: Sendable {
     let configured = settings.repository(source.repository)
     let path = configured?.path ?? Path(source.repository)
     let named = String(decoding: path.bytes, as: UTF8.self)
-    self.init(machine, try machine.environment.absolute(named), configured: configured, named: named, request)
+    self.init(machine, try machine.location(named), configured: configured, named: named, request)
   }
 
   /// The configured repository, if `text` is a name or `nil`; `nil` if `text` is a path.
@@ -99,12 +100,22 @@ package struct RepositoryContext: Sendable {
       hint: "Say --repository with one of these names.", exitStatus: .usage)
   }
 
-  /// Its path without symbolic links.
-  package var location: Path { machine.host.files.names(of: directory).last ?? directory }
+  /// Where it is; a directory without symbolic links.
+  package var location: StoreLocation {
+    guard let directory = spelled.directory else { return spelled }
+    return .directory(machine.host.files.names(of: directory).last ?? directory)
+  }
 
-  /// - Parameter group: the ID of a group with which a new repository is shared.
-  package func store(sharedWith group: UInt32? = nil) -> LocalStore {
-    LocalStore(directory: directory, host: machine.host, sharedWith: group)
+  /// Its store. Nothing is asked of it yet.
+  /// - Parameters:
+  ///   - group: the ID of a group with which a new repository is shared.
+  ///   - limit: the limit for reading objects.
+  /// - Throws: `LocationError` when this build cannot open such a location.
+  package func store(sharedWith group: UInt32? = nil, reading limit: RateLimit? = nil) throws -> any Store {
+    var options = OpeningOptions()
+    (options.group, options.reading) = (group, limit)
+    options.isCached = { Keys.isManifest($0) }
+    return try machine.schemes.open(spelled, machine.host, options)
   }
 
   /// Opens it.
@@ -120,11 +131,10 @@ package struct RepositoryContext: Sendable {
         "the digest that is expected of the keyring is empty", hint: "Say the one that `holdfast key list` shows.",
         exitStatus: .usage)
     }
-    let store = store()
     let repository: Repository
     do {
       repository = try Repository.open(
-        limit.map { RateLimitedStore(store, reading: $0) } ?? store, host: machine.host, credentials: keys.credentials,
+        store(reading: limit), host: machine.host, credentials: keys.credentials,
         memory: machine.memory(),
         expectedKeyring: expectedKeyring ?? machine.environment.text("HOLDFAST_EXPECT_KEYRING")
           ?? configured?.expectedKeyring,

@@ -8,14 +8,13 @@ extension Backup.Options {
   /// The options of a backup from the settings of its source, whether those come from a file or the command line. No
   /// other code makes them.
   /// - Parameters:
-  ///   - repositoryDirectory: the directory of the repository, if it is on this machine.
   ///   - serverInEnvironment: how libpq's variables reach a PostgreSQL server (an empty connection string), for a
   ///     source without a connection string; `nil` when they are not set.
   ///   - kind: the kind that was asked for; `nil` for an incremental if there is a sound parent, otherwise a full.
   ///   - isDryRun: whether nothing is stored.
   ///   - waitsForLock: whether to wait for another run on the same source.
   package init(
-    _ settings: SourceSettings, repositoryDirectory: Path?, serverInEnvironment: String?, kind: SnapshotKind? = nil,
+    _ settings: SourceSettings, serverInEnvironment: String?, kind: SnapshotKind? = nil,
     isDryRun: Bool = false, waitsForLock: Bool = false
   ) {
     switch settings.subject {
@@ -32,7 +31,6 @@ extension Backup.Options {
     groupsDatabases = settings.groupsDatabases
     postgres = settings.postgres ?? serverInEnvironment
     expectsPostgres = settings.postgres != nil
-    self.repositoryDirectory = repositoryDirectory
     self.kind = kind
     self.isDryRun = isDryRun
     self.waitsForLock = waitsForLock

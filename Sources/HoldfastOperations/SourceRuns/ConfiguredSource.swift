@@ -44,7 +44,7 @@ package struct ConfiguredSource {
     kind: SnapshotKind?, isDryRun: Bool = false, waitsForLock: Bool = false
   ) -> Backup.Options {
     Backup.Options(
-      settings, repositoryDirectory: context.location, serverInEnvironment: context.machine.environment.postgres,
+      settings, serverInEnvironment: context.machine.environment.postgres,
       kind: kind, isDryRun: isDryRun, waitsForLock: waitsForLock)
   }
 

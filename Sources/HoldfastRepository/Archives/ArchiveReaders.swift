@@ -1,5 +1,6 @@
 package import HoldfastArchive
 internal import HoldfastModel
+internal import HoldfastStore
 internal import Synchronization
 
 /// The open archives of a chain. The last few are kept, as many as there is memory for their indexes. For all threads.
@@ -16,6 +17,9 @@ package final class ArchiveReaders: Sendable {
     source = chain.tip.sourceName
     self.chain = chain
   }
+
+  /// Whether it is worth while to say what will be read.
+  var isFarAway: Bool { !repository.store.capabilities.isNear }
 
   /// - Throws: `DamageError` when the archive is missing, or is not what its envelope says.
   package func reader(_ number: UInt64) throws -> ContainerReader {

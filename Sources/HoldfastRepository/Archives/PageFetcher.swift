@@ -125,9 +125,11 @@ package final class PageFetcher {
   /// Fetches everything in `plan`, and empties it.
   package func fetch(_ plan: inout PagePlan) throws {
     plan.sort()
+    var announcement = FrameAnnouncement(readers)
     var start = 0
     while start < plan.extents.count {
       try cancellation.check()
+      announcement?.arrive(at: start, in: plan.extents)
       let first = plan.extents[start].location
       var end = start + 1
       while end < plan.extents.count, plan.extents[end].location.archive == first.archive,

@@ -35,6 +35,11 @@ package struct CachingStore: StoreLayer {
     try base.remove(key)
   }
 
+  package func removeBriefly(_ keys: [String]) throws {
+    for key in keys { kept[key] = nil }
+    try base.removeBriefly(keys)
+  }
+
   package func removeAll(below prefix: String) throws {
     kept.removeAll(below: prefix)
     try base.removeAll(below: prefix)

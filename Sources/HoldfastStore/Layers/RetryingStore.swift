@@ -30,6 +30,15 @@ package struct RetryingStore: StoreLayer {
 
   package func removeAll(below prefix: String) throws { try retrier.run { try base.removeAll(below: prefix) } }
 
+  /// As an upload: it recognises its own object when it meets it again.
+  package func createBriefly(_ key: String, _ bytes: [UInt8]) throws {
+    let writer = try create(key)
+    try bytes.withUnsafeBytes { try writer.append($0) }
+    try writer.commit()
+  }
+
+  package func removeBriefly(_ keys: [String]) throws { try retrier.run { try base.removeBriefly(keys) } }
+
   package func probe(_ random: Randomness) throws -> StoreProbe { try retrier.run { try base.probe(random) } }
 
   package func removeUnfinished(below prefix: String) throws {

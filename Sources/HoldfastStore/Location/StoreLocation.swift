@@ -67,6 +67,15 @@ package enum StoreLocation: Sendable, Equatable {
     self = try scheme == .sftp ? Self.sftp(rest, text) : Self.s3(rest, text)
   }
 
+  /// The location that a path in a configuration means.
+  package init(_ path: Path) throws(LocationError) {
+    guard let text = String(validating: path.bytes, as: UTF8.self), Self.scheme(of: text) != nil else {
+      self = .directory(path)
+      return
+    }
+    try self.init(text)
+  }
+
   /// The scheme that text begins with; `nil` for a path.
   private static func scheme(of text: String) -> Scheme? {
     [.sftp, .s3].first { text.hasPrefix($0.rawValue + ":") }
@@ -129,6 +138,9 @@ package enum StoreLocation: Sendable, Equatable {
 }
 
 extension StoreLocation: CustomStringConvertible {
+  /// As it is typed. Of a path, what is not UTF-8 is lost.
+  package var text: String { directory.map { String(decoding: $0.bytes, as: UTF8.self) } ?? description }
+
   /// For people, and in one spelling for all that mean the same.
   package var description: String {
     switch self {

@@ -184,4 +184,14 @@ extension StoreConformance {
     }
     try expect(try read(store.open("a/b")) == [1, 2, 3], "the first object is gone")
   }
+
+  func checkBriefly(_ store: any Store) throws {
+    try store.createBriefly("a/b", [1, 2, 3])
+    try expect(try read(store.open("a/b")) == [1, 2, 3], "other bytes came back")
+    try expectThrows(StoreError.alreadyExists(key: "a/b", location: store.location)) {
+      try store.createBriefly("a/b", [4])
+    }
+    try store.removeBriefly(["a/b", "a/nothing"])
+    try expectMissing("a/b", in: store)
+  }
 }

@@ -28,6 +28,7 @@ package enum StoreConformance: String, CaseIterable, Sendable {
   case anObjectOfManyPartsIsWhole
   case aPartThatIsSentAgainCountsOnce
   case aRepeatedCommitMeetsItself
+  case aBriefObjectIsAnObject
   case listingsComeInPages
   case listingsTellLengths
   case keysAreFoundWithoutOpeningThem
@@ -68,6 +69,7 @@ package enum StoreConformance: String, CaseIterable, Sendable {
     case .anObjectOfManyPartsIsWhole: try checkManyParts(store)
     case .aPartThatIsSentAgainCountsOnce: try checkRepeatedPart(store)
     case .aRepeatedCommitMeetsItself: try checkRepeatedCommit(store)
+    case .aBriefObjectIsAnObject: try checkBriefly(store)
     case .listingsComeInPages: try checkPages(store)
     case .listingsTellLengths: try checkLengths(store)
     case .keysAreFoundWithoutOpeningThem: try checkFinding(store)

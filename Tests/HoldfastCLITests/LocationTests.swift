@@ -1,0 +1,77 @@
+import HoldfastModel
+import HoldfastTestSupport
+import Testing
+
+/// A repository is named by its location, and known by its ID: however it is spelled.
+@Suite struct LocationTests {
+  /// Each spelling of one repository, as an argument of `--repository`.
+  enum Spelling: CaseIterable { case trailingSlash, doubled, dotted, relative, link, configured }
+
+  private func argument(_ spelling: Spelling, _ tool: SealedTool) -> String {
+    switch spelling {
+    case .trailingSlash: return tool.repository.text + "/"
+    case .doubled: return tool.directory.path.text + "//repository"
+    case .dotted: return tool.directory.path.text + "/source/../repository"
+    case .relative: return "./repository"
+    case .link:
+      TestFiles.symbolicLink("repository", at: tool.directory.appending("link"))
+      return "link"
+    case .configured:
+      TestFiles.write(
+        "repositories: {shop: {path: \(tool.repository.text)}}\n", to: tool.directory.appending("holdfast.yaml"))
+      return "shop"
+    }
+  }
+
+  /// What this machine has seen of it by one name counts under every other one: a snapshot that was taken away is
+  /// missed.
+  @Test(arguments: Spelling.allCases) func anotherSpellingIsTheSameRepository(_ spelling: Spelling) throws {
+    let tool = SealedTool()
+    tool.makeRepository()
+    for _ in 1...2 { #expect(tool.run("backup", "source", "--full").exitStatus == 0) }
+    TestFiles.removeTree(tool.repository.appending("sources/source/0000000002"))
+    let named = argument(spelling, tool)
+    let result = tool.run("list", "--repository", named) {
+      if spelling == .configured {
+        $0.environment["HOLDFAST_CONFIG"] = tool.directory.appending("holdfast.yaml").text
+      }
+      $0.environment["HOLDFAST_REPOSITORY"] = nil
+    }
+    #expect(result.error.contains("0000000002/manifest.json is damaged: it is missing, and this machine has seen it"))
+  }
+
+  @Test(arguments: [
+    ("sftp:holdfast@backup.example/srv/shop", "sftp"), ("s3:https://s3.example/bucket/shop", "s3"),
+  ])
+  func aLocationThatThisBuildCannotReachIsAnErrorOfUsage(_ location: String, _ scheme: String) {
+    let tool = Tool()
+    for command in [
+      ["init", "--unsealed"], ["backup", tool.source.text], ["list"], ["restore", "--target", "restored"],
+      ["key", "forget"],
+    ] {
+      RunningProcess(tool.start(command + ["--repository", location])).wait().expectRefusal(
+        2, "this holdfast cannot reach locations that begin with \(scheme):",
+        hint: "Name a directory; one whose name begins with \(scheme): is written ./\(scheme):NAME.")
+    }
+    #expect(TestFiles.names(in: tool.directory.path) == ["source"])
+  }
+
+  @Test func aLocationThatIsNotSoundIsAnErrorOfUsage() {
+    Tool().run("list", "-r", "s3:orders").expectRefusal(
+      2, "the location s3:orders is not sound: it does not go on with https://",
+      hint:
+        "Write s3:https://HOST[:PORT]/BUCKET[/PREFIX]; a directory whose name begins with s3: is written ./s3:NAME."
+    )
+  }
+
+  @Test func aDirectoryWithAColonInItsNameIsADirectory() {
+    let tool = Tool()
+    TestFiles.write("order", to: tool.source.appending("orders"))
+    for named in ["./s3:x", tool.directory.appending("sftp:y").text, "a:b"] {
+      #expect(tool.run("init", "--unsealed", "-r", named).exitStatus == 0)
+      #expect(tool.run("backup", "source", "-r", named).exitStatus == 0)
+      #expect(tool.run("list", "-r", named).output.contains("full"))
+    }
+    #expect(TestFiles.names(in: tool.directory.path).filter { $0.contains(":") } == ["a:b", "s3:x", "sftp:y"])
+  }
+}
