@@ -6,12 +6,15 @@ internal import HoldfastStore
 internal import HoldfastSystem
 
 /// One source as a prune finds it: what there is, what is noted of it, and what the policy makes of that.
-struct PruneSurvey {
+struct PruneSurvey: Sendable {
   let name: SourceName
   private let snapshots: [Snapshot]
-  private let sequences: Set<UInt64>
+  /// Numbers that bear no snapshot and never will, and under which something lies that a killed run left, or a
+  /// collection that was cut off. What is above the newest may be a snapshot that is being taken where locks keep
+  /// nobody out; the next backup removes it.
+  let leftovers: [UInt64]
   private let plan: RetentionPlan
-  private let reading: NotesReading
+  let reading: NotesReading
   /// Why nothing of it may be removed, where that is so.
   let refusal: Prune.Refusal?
 
@@ -20,9 +23,10 @@ struct PruneSurvey {
     self.reading = reading
     var damage = reading.damage
     snapshots = try repository.committedSnapshots(of: name) { damage.append($0) }
-    sequences = Set(snapshots.map(\.sequence))
+    let numbers = try repository.sequences(of: name)
+    leftovers = Self.leftovers(in: numbers, among: snapshots)
     damage += Self.orphans(among: snapshots)
-    damage += Self.missing(of: name, in: try repository.sequences(of: name), among: snapshots, reading.notes)
+    damage += Self.missing(of: name, in: numbers, among: snapshots, reading.notes)
     let keyring = repository.sealed?.keyring
     let candidates = snapshots.map { RetentionCandidate($0, reading.notes[$0], keyring) }
     plan = RetentionPlan(
@@ -34,8 +38,8 @@ struct PruneSurvey {
       ?? Self.broken(among: snapshots, kept: plan, repository).map { Self.refusal(name, broken: $0) }
   }
 
-  /// The first object that is missing of what would be left, or has another length: what is to go may be all that can be restored. Where nothing goes,
-  /// nobody looks.
+  /// The first object that is missing of what would be left, or has another length: what is to go may be all that can
+  /// be restored. Where nothing goes, nobody looks.
   private static func broken(
     among snapshots: [Snapshot], kept plan: RetentionPlan, _ repository: Repository
   ) throws -> (Snapshot, finding: String)? {
@@ -58,6 +62,11 @@ struct PruneSurvey {
     return (broken.owner, finding ?? "\(key) is missing")
   }
 
+  private static func leftovers(in sequences: [UInt64], among snapshots: [Snapshot]) -> [UInt64] {
+    let present = Set(snapshots.map(\.sequence))
+    return sequences.filter { $0 < snapshots.last?.sequence ?? 0 && !present.contains($0) }
+  }
+
   /// Snapshots whose parent is not there. A prune removes tips first, so it never makes one.
   private static func orphans(among snapshots: [Snapshot]) -> [DamageError] {
     let digests = Dictionary(snapshots.map { ($0.id, $0.digest) }) { $1 }
@@ -69,7 +78,8 @@ struct PruneSurvey {
     }
   }
 
-  /// Snapshots that were committed, as notes tell, and have no manifest: what else lies under their numbers is no leftover.
+  /// Snapshots that were committed, as notes tell, and have no manifest: what else lies under their numbers is no
+  /// leftover.
   private static func missing(
     of name: SourceName, in sequences: [UInt64], among snapshots: [Snapshot], _ notes: SourceNotes
   ) -> [DamageError] {
@@ -110,10 +120,11 @@ struct PruneSurvey {
 
   // MARK: Notes
 
-  /// Notes what the plan says: what goes is removed, what stays is called back, whoever has removed it, and what is gone is forgotten. What a note says is
-  /// beyond recall may be on its way out on another machine at this moment, so that is left as it is, and nothing of it is removed here.
-  /// - Returns: whether anything is to be noted.
-  func removeByPlan(in notes: inout SourceNotes, now: Timestamp) -> Bool {
+  /// The notes as the policy wants them: what goes is removed, what stays is called back, whoever has removed it, and
+  /// what is gone is forgotten. What a note says is beyond recall may be on its way out on another machine at this
+  /// moment, so that is left as it is, and nothing of it is removed here.
+  func notesOfRemovals(now: Timestamp) -> SourceNotes {
+    var notes = reading.notes
     for line in plan.lines {
       var note = notes[line.candidate.id, line.candidate.sequence]
       if line.isKept {
@@ -127,21 +138,12 @@ struct PruneSurvey {
     let newest = snapshots.last?.sequence ?? 0
     // Above the newest may be the tags of one that is being taken.
     notes.notes.removeAll { $0.sequence <= newest && !present.contains($0.snapshot) }
-    guard notes != reading.notes else { return false }
-    notes.highest = max(notes.highest, newest)
-    return true
-  }
-
-  /// Notes what is beyond recall from here on.
-  func collect(_ going: [Snapshot], in notes: inout SourceNotes) {
-    for snapshot in going {
-      let removal = notes[snapshot].removed
-      notes[snapshot.id, snapshot.sequence].removed = removal.map { $0.isCollected ? $0 : $0.collected }
-    }
+    if notes != reading.notes { notes.highest = max(notes.highest, newest) }
+    return notes
   }
 
   /// What was removed, as this machine waits for it.
-  func waitingItems(_ notes: SourceNotes) -> Set<WaitingRecord.Item> {
+  func removals(_ notes: SourceNotes) -> Set<WaitingRecord.Item> {
     Set(snapshots.compactMap { item(of: $0, notes) })
   }
 
@@ -165,9 +167,6 @@ struct PruneSurvey {
   }
 
   // MARK: Report
-
-  /// The revision in which it notes what it removes.
-  var next: UInt64 { reading.next }
 
   /// - Parameter since: what was removed in this revision or a later one was removed now.
   func lines(
@@ -212,18 +211,13 @@ struct PruneSurvey {
     return warnings
   }
 
-  /// The archives that all but these snapshots consist of, and that lie or may lie with others: those of a snapshot that has its archives to itself are nobody else's.
+  /// The archives that all but these snapshots consist of, and that lie or may lie with others: those of a snapshot
+  /// that has its archives to itself are nobody else's.
   func sharedKeys(butOf gone: Set<Identifier>) -> Set<String> {
     let sharing = Set(snapshots.filter { !$0.hasItsArchivesToItself }.flatMap { $0.envelope.archives.map(\.sequence) })
     return Set(
       snapshots.filter { !gone.contains($0.id) && (!$0.hasItsArchivesToItself || sharing.contains($0.sequence)) }
         .flatMap(\.archiveKeysHeld))
-  }
-
-  /// Whether a number bears no snapshot, and never will.
-  func isLeftover(_ sequence: UInt64) -> Bool {
-    guard let newest = snapshots.last, sequence < newest.sequence else { return false }
-    return !sequences.contains(sequence)
   }
 }
 

@@ -1,6 +1,7 @@
 internal import HoldfastArchive
 package import HoldfastModel
 package import HoldfastSystem
+
 /// How long this machine has known of removed snapshots. A grace period is measured by one machine, from when it first
 /// saw the removal, whatever time the removal contains.
 ///
@@ -13,7 +14,7 @@ package struct WaitingRecord: Hashable, MachineRecord {
   /// One removal. A snapshot that is called back and removed again waits from the beginning.
   package struct Item: Hashable, Codable {
     var source: String
-    var snapshot: Identifier
+    package var snapshot: Identifier
     var revision: UInt64
 
     package init(source: String, snapshot: Identifier, revision: UInt64) {

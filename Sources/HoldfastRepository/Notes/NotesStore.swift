@@ -5,7 +5,7 @@ internal import HoldfastStore
 internal import HoldfastSystem
 
 /// The notes on a source, as a reader found them.
-package struct NotesReading: Sendable {
+package struct NotesReading: Sendable, Equatable {
   /// The highest revision that counts; an empty one with number 0 when there is none.
   package let notes: SourceNotes
   /// Higher revisions that should count and do not.

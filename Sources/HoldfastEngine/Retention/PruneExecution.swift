@@ -1,0 +1,104 @@
+internal import HoldfastArchive
+internal import HoldfastModel
+internal import HoldfastRepository
+internal import HoldfastStore
+internal import HoldfastSystem
+
+/// Carries out the plan of one source, under its lease. A note comes before what it says: first that snapshots are
+/// removed, then that some are collected, and then their objects go. Before each of both notes the plan is compared
+/// with what is there now: somebody without this lease may have noted something since, or have begun to build on what
+/// is to go.
+struct PruneExecution {
+  private let repository: Repository
+  private let source: SourceName
+  private let planner: PrunePlanner
+  private let lease: Lease
+  /// Why this machine cannot remember what it has seen removed: then nothing is collected for which that counts.
+  private(set) var memoryProblem: String?
+
+  /// - Parameter lease: on the source.
+  init(_ planner: PrunePlanner, of source: SourceName, under lease: Lease) {
+    (repository, self.planner, self.source, self.lease) = (planner.repository, planner, source, lease)
+  }
+
+  /// - Returns: the plan as it was carried out.
+  /// - Throws: `Prune.Refusal` where nothing may be removed.
+  mutating func run(_ plan: PrunePlan) throws -> PrunePlan {
+    let noted = try noteRemovals(plan)
+    let grace = rememberRemovals(noted)
+    var plan = try noteCollected(noted.remade(noted.survey, noted.notes, grace), grace)
+    try removeObjects(plan)
+    // What is needed of a log is known when the snapshots are gone.
+    plan.logs = try planner.logs(of: source, left: plan.left)
+    try WALPruneExecution(repository, of: source, under: lease).run(plan.logs)
+    return plan
+  }
+
+  /// - Returns: the plan whose removals are noted: made anew where somebody has noted something since it was made.
+  private func noteRemovals(_ plan: PrunePlan) throws -> PrunePlan {
+    var noted = plan
+    try repository.notes.change(source) { notes, reading in
+      try lease.checkHeld()
+      if reading != noted.survey.reading { noted = try planner.plan(source, reading) }
+      notes = noted.notes
+      return notes != reading.notes
+    }
+    return noted
+  }
+
+  private mutating func rememberRemovals(_ plan: PrunePlan) -> GracePeriod {
+    do {
+      return try repository.rememberedGrace(planner.graceSeconds, plan.removals, of: source)
+    } catch {
+      // What cannot be remembered is not waited for: nothing is collected the sooner for it.
+      if !plan.removals.isEmpty { memoryProblem = describe(error).message }
+      return GracePeriod(seconds: planner.graceSeconds)
+    }
+  }
+
+  /// - Returns: the plan whose collected snapshots are beyond recall.
+  private func noteCollected(_ plan: PrunePlan, _ grace: GracePeriod) throws -> PrunePlan {
+    guard !plan.collected.isEmpty else { return plan }
+    var noted = plan
+    try repository.notes.change(source) { notes, reading in
+      try lease.checkHeld()
+      noted = try plan.remade(planner.survey(source, reading), reading.notes, grace)
+      for snapshot in noted.collected {
+        let removal = notes[snapshot].removed
+        notes[snapshot.id, snapshot.sequence].removed = removal.map { $0.isCollected ? $0 : $0.collected }
+      }
+      return notes != reading.notes
+    }
+    return noted
+  }
+
+  private func removeObjects(_ plan: PrunePlan) throws {
+    let needed = plan.neededKeys
+    for sequence in plan.survey.leftovers {
+      // Whoever has committed under this number since it was looked at has made a snapshot of what lies there.
+      guard try !repository.store.children(of: Keys.snapshot(source, sequence)).contains(Keys.manifestName) else {
+        continue
+      }
+      try lease.checkHeld()
+      try repository.removeObjects(of: source, sequence, butThose: needed)
+    }
+    for snapshot in plan.collected.reversed() {
+      try repository.host.cancellation.check()
+      try lease.checkHeld()
+      try repository.removeObjects(of: source, snapshot.sequence, butThose: needed)
+    }
+  }
+}
+
+extension Repository {
+  /// Removes what lies under a number: the manifest first, so that what is left at any moment is either a snapshot or
+  /// nothing that counts.
+  /// - Parameter needed: keys of archives that other snapshots consist of.
+  fileprivate func removeObjects(of source: SourceName, _ sequence: UInt64, butThose needed: Set<String>) throws {
+    let folder = Keys.snapshot(source, sequence)
+    try store.remove(Keys.manifest(source, sequence))
+    let names = try store.children(of: folder)
+    guard names.contains(where: { needed.contains(folder + $0) }) else { return try store.removeAll(below: folder) }
+    for name in names where !needed.contains(folder + name) { try store.remove(folder + name) }
+  }
+}

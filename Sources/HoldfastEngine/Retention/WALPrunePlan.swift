@@ -1,0 +1,142 @@
+internal import HoldfastArchive
+package import HoldfastModel
+internal import HoldfastRepository
+internal import HoldfastStore
+internal import HoldfastSystem
+
+/// What a prune removes of the archived WAL of one cluster: the files that `WALRetention` names; timeline histories
+/// stay. All WAL of a former cluster, which was made anew under the same name, is removed when no snapshot of it is
+/// left and a snapshot of another cluster is newer than all of it. Damaged copies of other files are removed when
+/// another copy is sound.
+package struct WALPrunePlan: Sendable, Hashable {
+  /// One object of the archive that goes, with its manifest.
+  struct Copy: Hashable {
+    let file: WALFileName
+    let number: UInt64
+    /// The key of what the manifest names; `nil` where that cannot be read.
+    let objectKey: String?
+  }
+
+  package let source: SourceName
+  package let system: SystemIdentifier
+  package private(set) var files = 0
+  /// Number of damaged copies of files that stay, of which another copy is sound.
+  package private(set) var damagedCopies = 0
+  /// The bytes of all of them in the repository.
+  package private(set) var bytes: UInt64 = 0
+  private(set) var copies: [Copy] = []
+
+  var isEmpty: Bool { files + damagedCopies == 0 }
+
+  /// - Parameter snapshots: the remaining snapshots of the source.
+  init(_ archive: WALArchive, _ system: SystemIdentifier, left snapshots: [Snapshot]) throws {
+    (source, self.system) = (archive.source, system)
+    let inventory = try WALInventory(archive, system)
+    guard try !Self.isFormer(inventory, snapshots) else {
+      for file in inventory.files { try addFile(file, of: archive) }
+      return
+    }
+    guard let size = inventory.size else { return }
+    let retention = WALRetention(snapshots, of: system)
+    var gone: Set<WALFileName> = []
+    for file in inventory.files where file.kind != .timelineHistory {
+      guard let floor = retention.floor(of: file.timeline), let number = file.number(size),
+        size.start(of: number + 1) <= floor
+      else { continue }
+      gone.insert(file)
+      try addFile(file, of: archive)
+    }
+    try addDamagedCopies(of: archive, but: gone)
+  }
+
+  /// A cluster without a snapshot yet has WAL that is newer than the snapshots of others.
+  private static func isFormer(_ inventory: WALInventory, _ snapshots: [Snapshot]) throws -> Bool {
+    let clusters = snapshots.compactMap { snapshot in
+      snapshot.envelope.postgres.map { (system: $0.system, started: TimeText.parse(snapshot.envelope.time.started)) }
+    }
+    guard let newest = clusters.compactMap(\.started).max(),
+      !clusters.contains(where: { $0.system == inventory.system.description })
+    else { return false }
+    // The last file usually decides; one that cannot be read may be of any time.
+    return try inventory.files.reversed().allSatisfy { file in
+      do {
+        return try TimeText.parse(inventory.archived(file).manifest.time).map { $0 < newest } ?? false
+      } catch  where !error.isTransient {
+        return false
+      }
+    }
+  }
+
+  private mutating func addFile(_ file: WALFileName, of archive: WALArchive) throws {
+    try archive.repository.host.cancellation.check()
+    files += 1
+    for number in try archive.copies(of: system, in: file.directory)[file] ?? [] {
+      try add(file, copy: number, of: archive)
+    }
+  }
+
+  /// Nearly every file has one copy; for the others all copies are read. Copies of files that may differ stay, because
+  /// none is a copy of another.
+  private mutating func addDamagedCopies(of archive: WALArchive, but gone: Set<WALFileName>) throws {
+    let copies = Dictionary(grouping: try archive.allCopies(of: system), by: \.file)
+    for (file, copies) in copies where copies.count > 1 && !file.mayDiffer && !gone.contains(file) {
+      let damaged = try copies.map(\.copy).filter { try isDamaged(file, copy: $0, archive) }
+      guard damaged.count < copies.count else { continue }
+      damagedCopies += damaged.count
+      for number in damaged { try add(file, copy: number, of: archive) }
+    }
+  }
+
+  private func isDamaged(_ file: WALFileName, copy: UInt64, _ archive: WALArchive) throws -> Bool {
+    do {
+      try archive.find(file, of: system, copy: copy).map { try archive.prove($0) }
+      return false
+    } catch is DamageError {
+      return true
+    }
+  }
+
+  private mutating func add(_ file: WALFileName, copy number: UInt64, of archive: WALArchive) throws {
+    let manifest = try manifest(of: file, copy: number, in: archive)
+    bytes = bytes.saturatingAdding(manifest?.object.length ?? 0)
+    copies.append(Copy(file: file, number: number, objectKey: manifest?.objectKey))
+  }
+
+  /// `nil` when it cannot be read; a store that does not answer is another matter.
+  private func manifest(of file: WALFileName, copy: UInt64, in archive: WALArchive) throws -> WALManifest? {
+    do {
+      return try archive.find(file, of: system, copy: copy)?.manifest
+    } catch  where !error.isTransient {
+      return nil
+    }
+  }
+}
+
+/// Removes what plans say of a source's archived logs, and what killed pushes have left. Under the lease on the source,
+/// which pushes do not hold.
+struct WALPruneExecution {
+  private let archive: WALArchive
+  private let lease: Lease
+
+  /// - Parameter lease: on the source.
+  init(_ repository: Repository, of source: SourceName, under lease: Lease) {
+    archive = WALArchive(repository, of: source)
+    self.lease = lease
+  }
+
+  func run(_ plans: [WALPrunePlan]) throws {
+    for system in try archive.systems() { try WALLeftovers(archive).collect(of: system) }
+    for plan in plans { try run(plan) }
+  }
+
+  /// Removes the manifest first, so that at every moment there is either a complete file or nothing that counts.
+  private func run(_ plan: WALPrunePlan) throws {
+    let store = archive.repository.store
+    for copy in plan.copies {
+      try archive.repository.host.cancellation.check()
+      try lease.checkHeld()
+      try store.remove(Keys.walManifest(plan.source, plan.system, copy.file, copy: copy.number))
+      if let objectKey = copy.objectKey { try store.remove(objectKey) }
+    }
+  }
+}
