@@ -49,7 +49,7 @@ package struct SnapshotJSON: Encodable {
     path = envelope.source.path
     time = envelope.time.started
     finished = envelope.time.finished
-    consistency = envelope.consistency
+    consistency = envelope.consistency.name
     incompleteFiles = envelope.incomplete
     storedBytes = envelope.storedBytes
     stateBytes = envelope.state.bytes

@@ -3,6 +3,7 @@ internal import HoldfastEngine
 internal import HoldfastModel
 package import HoldfastRepository
 internal import HoldfastSystem
+
 /// One snapshot for people: its parent, what it stored, what it contains.
 package enum SnapshotText {
   /// - Parameters:
@@ -38,7 +39,7 @@ package enum SnapshotText {
     ])
     table.add([
       "consistency",
-      envelope.consistency
+      envelope.consistency.name
         + (envelope.incomplete > 0 ? ", \(Amount.count(envelope.incomplete, "path")) incomplete" : ""),
     ])
     if let postgres = envelope.postgres {

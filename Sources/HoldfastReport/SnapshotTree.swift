@@ -36,7 +36,8 @@ package struct SnapshotTree {
     if let removed = note.removed { remarks.append(removed.isCollected ? "COLLECTED" : "REMOVED") }
     remarks.append(
       envelope.incomplete > 0
-        ? "INCOMPLETE: \(Amount.count(envelope.incomplete, "path")), \(envelope.consistency)" : envelope.consistency)
+        ? "INCOMPLETE: \(Amount.count(envelope.incomplete, "path")), \(envelope.consistency.name)"
+        : envelope.consistency.name)
     if let merged = envelope.merged { remarks.append("merged from \(merged.snapshot.short)") }
     if let anomalies = envelope.comparison?.anomalies, !anomalies.isEmpty {
       let kinds = anomalies.map(\.kind.rawValue).joined(separator: ", ")

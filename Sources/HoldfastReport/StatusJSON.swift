@@ -45,7 +45,7 @@ package struct StatusJSON: Encodable {
       (id, sequence, kind) = (newest.id.description, newest.sequence, newest.kind.rawValue)
       time = TimeText.utc(newest.started)
       ageSeconds = Known(newest.age)
-      (consistency, incompleteFiles) = (newest.consistency, newest.incomplete)
+      (consistency, incompleteFiles) = (newest.consistency.name, newest.incomplete)
       (stateBytes, stateFiles) = (newest.stateBytes, newest.stateFiles)
       (chainLength, chainBytes) = (Known(newest.chainLength), Known(newest.chainBytes))
     }

@@ -51,7 +51,7 @@ package enum StatusText {
 
   private static func newest(_ status: SourceStatus) -> String {
     guard let newest = status.newest else { return "no snapshot" }
-    let state = newest.isComplete ? newest.consistency : "INCOMPLETE: \(Amount.count(newest.incomplete, "path"))"
+    let state = newest.isComplete ? newest.consistency.name : "INCOMPLETE: \(Amount.count(newest.incomplete, "path"))"
     return "\(time(newest.started, newest.age)), \(newest.kind.rawValue) \(newest.id.short), \(state)"
   }
 

@@ -87,7 +87,7 @@ import Testing
     let error = #expect(throws: DamageError.self) {
       try body.append(
         PageExtent(
-          first: 0, count: 1, location: PageLocation(archive: PageLocation.unknownArchive, frame: 0, offset: 0),
+          first: 0, count: 1, location: PageLocation(archive: 0, frame: 0, offset: 0).forgotten,
           digests: [UInt8](repeating: 1, count: 16)))
     }
     #expect(error?.message == "the local cache is damaged: it does not know where the pages of . lie")

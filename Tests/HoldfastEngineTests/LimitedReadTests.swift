@@ -41,7 +41,7 @@ import Testing
       shop.source.appending("orders.db"), "PRAGMA journal_mode = WAL;" + TestDatabase.orders)
     try database.order(700)
     let report = try shop.backup(in: limited())
-    #expect(report.envelope.consistency == "sqlite-read-transaction")
+    #expect(report.envelope.consistency == .sqliteReadTransaction)
     let mebibytes = Double(report.envelope.changes.readBytes) / Double(1 << 20)
     #expect(mebibytes > 5.9)
     #expect(waited.seconds > mebibytes - 0.3, "all but the last stretch waits")

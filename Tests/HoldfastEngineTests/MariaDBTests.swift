@@ -85,7 +85,7 @@ import Testing
     #expect(try shop.backup { $0.exclusions = ["mysql"] }.problems == [])
     stop(server)
     let cold = try shop.backup()
-    #expect(cold.problems == [] && cold.envelope.consistency == "stable")
+    #expect(cold.problems == [] && cold.envelope.consistency == .stable)
     try shop.restore(to: "restored")
     let again = try startServer(at: shop.directory.appending("restored").appending("mysql"))
     #expect(sql(count) == "2\n")

@@ -110,9 +110,9 @@ import Testing
     }
     TestFiles.write("order 1 again", to: shop.source.appending("order 1"))
     let report = try shop.backup(in: shop.repository(probe: probe))
-    #expect(report.envelope.consistency == "unreadable" && report.envelope.incomplete == 1)
+    #expect(report.envelope.consistency == .unreadable && report.envelope.incomplete == 1)
     let full = try #require(try shop.merge().envelope)
-    #expect(full.consistency == "unreadable" && full.incomplete == 1)
+    #expect(full.consistency == .unreadable && full.incomplete == 1)
     let restored = try shop.restore(to: "restored")
     #expect(
       restored.problems == [Problem(path: Path("order 1"), reason: "unreadable when the snapshot was taken")])

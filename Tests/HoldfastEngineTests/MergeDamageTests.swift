@@ -152,7 +152,7 @@ import Testing
       ),
       (hostile.extent(page(1), frame: 9), " is damaged: it has no frame 9"),
       (hostile.extent(page(1), offset: 1), " is damaged: frame 0 is shorter than its manifest says"),
-      (hostile.extent(page(1), archive: PageLocation.unknownArchive - 1), "which it does not have"),
+      (hostile.extent(page(1), archive: Limits.sizeMax), "which it does not have"),
     ] {
       let error = #expect(throws: DamageError.self) {
         try plan([hostile.file("file", size: 4096, extents: [extent])], frames: [page(1)])

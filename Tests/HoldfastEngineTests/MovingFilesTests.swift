@@ -49,7 +49,7 @@ import Testing
       if $0 == time { TestFiles.overwrite(file, at: TestFiles.status(file)?.size ?? 0, with: [1, 2, 3]) }
     }
     #expect(report.exitStatus == .done)
-    #expect(report.envelope.consistencyClass <= .retried)
+    #expect(report.envelope.consistency <= .retried)
     #expect(try shop.differencesAfterRestore() == [])
     let rescue = try RescueScript.run([shop.repositoryPath.description, "verify"])
     #expect(rescue.status == 0, "\(rescue.output)")
@@ -63,7 +63,7 @@ import Testing
       if $0 == last { TestFiles.truncate(file, to: min(newSize, size.rawValue - 1)) }
     }
     #expect(report.exitStatus == .done)
-    #expect(report.envelope.consistency == "retried")
+    #expect(report.envelope.consistency == .retried)
     #expect(try shop.entries()["orders.db"]?.file?.consistency == .retried)
     #expect(try shop.differencesAfterRestore() == [])
   }
@@ -80,7 +80,7 @@ import Testing
       TestFiles.truncate(file, to: newSize)
       TestFiles.overwrite(file, at: 5000, with: [7, 8, 9])
     }
-    #expect(report.envelope.consistency == "retried")
+    #expect(report.envelope.consistency == .retried)
     #expect(try shop.differencesAfterRestore() == [])
     #expect(try RescueScript.run([shop.repositoryPath.description, "verify"]).status == 0)
   }
@@ -92,7 +92,7 @@ import Testing
     }
     #expect(report.exitStatus == .incomplete)
     #expect(report.problems.map(\.path) == [Path("orders.db")])
-    #expect(report.envelope.consistency == "torn")
+    #expect(report.envelope.consistency == .torn)
     #expect(report.envelope.incomplete == 1)
     let restored = try shop.restore(to: "restored")
     #expect(restored.exitStatus == .incomplete)
@@ -197,7 +197,7 @@ import Testing
     }
     #expect(report.exitStatus == .incomplete)
     #expect(report.problems == [Problem(path: Path("orders.db"), reason: "Input/output error")])
-    #expect(report.envelope.consistency == "unreadable")
+    #expect(report.envelope.consistency == .unreadable)
     #expect(report.envelope.incomplete == 1)
     let restored = try shop.restore(to: "restored")
     #expect(restored.exitStatus == .incomplete)

@@ -88,10 +88,10 @@ import Testing
   func itIsTornAsLongAsAProcessHasItOpen(engine: Engine) throws {
     try make(engine)
     let rest = try shop.backup()
-    #expect(rest.problems == [] && rest.envelope.consistency == "stable")
+    #expect(rest.problems == [] && rest.envelope.consistency == .stable)
     let process = try open(engine)
     let live = try shop.backup()
-    #expect(live.exitStatus == .incomplete && live.envelope.consistency == "torn")
+    #expect(live.exitStatus == .incomplete && live.envelope.consistency == .torn)
     #expect(!live.problems.isEmpty)
     #expect(live.problems.allSatisfy { $0.reason == reason(engine, process) }, "\(live.problems)")
     let torn = try shop.entries().filter { $0.value.file?.consistency == .torn }.keys.sorted()
@@ -105,7 +105,7 @@ import Testing
     process.send(SIGKILL)
     _ = process.wait()
     let closed = try shop.backup()
-    #expect(closed.problems == [] && closed.envelope.consistency == "stable")
+    #expect(closed.problems == [] && closed.envelope.consistency == .stable)
     #expect(try shop.differencesAfterRestore() == [])
   }
 

@@ -33,7 +33,7 @@ import Testing
     let before = counts()
     guard before == [1536, 0, 768, 0, 5, 0] else { return "they could not be cached in part: \(before)" }
     let report = try shop.backup()
-    #expect(report.envelope.consistency == "sqlite-read-transaction" && report.problems == [])
+    #expect(report.envelope.consistency == .sqliteReadTransaction && report.problems == [])
     #expect(report.envelope.changes.readBytes > 4 * UInt64(Self.fileBytes))
     let after = counts()
     // The kernel may take a little of what was cached for others who need memory. Two threads that want what was read ahead at the

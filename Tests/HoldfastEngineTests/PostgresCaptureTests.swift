@@ -24,7 +24,7 @@ import Testing
     for kind in [SnapshotKind.full, .incremental, .differential, .incremental] {
       let report = try shop.capture(cluster, kind)
       #expect(report.problems == [] && report.badPages.isEmpty)
-      #expect(report.envelope.consistency == "postgres-backup")
+      #expect(report.envelope.consistency == .postgresBackup)
       let span = try #require(report.envelope.postgres)
       #expect(span.start < span.stop && span.timeline == 1 && span.version == 15)
       #expect(report.walGrowthBytes == span.stop.value - span.start.value)
@@ -139,7 +139,7 @@ import Testing
       options.name = SourceName("again")
       options.postgres = restored.connection
     }
-    #expect(again.problems == [] && again.envelope.consistency == "postgres-backup")
+    #expect(again.problems == [] && again.envelope.consistency == .postgresBackup)
   }
 
   /// PostgreSQL only warns of such a place; a link to it by its full path would lead back into the original.
@@ -244,7 +244,7 @@ import Testing
     let name = try damage(cluster, "pgbench_accounts", page: 400)
     for _ in 0..<2 {
       let report = try shop.capture(cluster)
-      #expect(report.exitStatus == .incomplete && report.envelope.consistency == "bad-pages")
+      #expect(report.exitStatus == .incomplete && report.envelope.consistency == .badPages)
       #expect(report.badPages == [Path(name): [7, 400]])
       #expect(
         report.problems == [

@@ -25,7 +25,7 @@ import Testing
     try cluster.stop()
     let progress = QuietProgress()
     let report = try shop.captureCold(cluster, progress: progress)
-    #expect(report.envelope.consistency == "postgres-backup", "of what did not change since")
+    #expect(report.envelope.consistency == .postgresBackup, "of what did not change since")
     #expect(report.envelope.postgres == nil && progress.warnings == [])
     #expect(try shop.entries()["backup_label"] == nil)
     #expect(try shop.started().pgbenchSums() == sums)

@@ -40,7 +40,7 @@ import Testing
     let wal = TestFiles.read(shop.source.appending("orders.db-wal"))
     let main = TestFiles.status(place)
     let report = try shop.backup()
-    #expect(report.envelope.consistency == "sqlite-read-transaction" && report.problems == [])
+    #expect(report.envelope.consistency == .sqliteReadTransaction && report.problems == [])
     #expect(TestFiles.read(shop.source.appending("orders.db-wal")) == wal, "nothing was checkpointed")
     #expect(TestFiles.status(place) == main)
     let copy = try restored()
@@ -83,7 +83,7 @@ import Testing
     database = nil
     #expect(TestFiles.names(in: shop.source) == ["orders.db"])
     let closed = try shop.backup()
-    #expect(closed.envelope.changes.pages == 0 && closed.envelope.consistency == "stable")
+    #expect(closed.envelope.changes.pages == 0 && closed.envelope.consistency == .stable)
     #expect(try restored().summary == summary)
   }
 
@@ -91,7 +91,7 @@ import Testing
     let database = try live("PRAGMA journal_mode = DELETE;")
     try database.order(200)
     let report = try shop.backup()
-    #expect(report.envelope.consistency == "sqlite-quiesced")
+    #expect(report.envelope.consistency == .sqliteQuiesced)
     #expect(try shop.backup().envelope.changes.readBytes == 0)
     try database.order(1)
     try shop.backup()
@@ -142,7 +142,7 @@ import Testing
     try database.order(10)
     try database.run("BEGIN EXCLUSIVE")
     let report = try shop.backup()
-    #expect(report.exitStatus == .incomplete && report.envelope.consistency == "torn")
+    #expect(report.exitStatus == .incomplete && report.envelope.consistency == .torn)
     #expect(
       report.problems == [
         Problem(
@@ -191,7 +191,7 @@ import Testing
     TestFiles.write(random.bytes(8192), to: shop.source.appending("noise"))
     TestFiles.write(random.bytes(8192), to: shop.source.appending("noise-wal"))
     let report = try shop.backup()
-    #expect(report.exitStatus == .incomplete && report.envelope.consistency == "torn")
+    #expect(report.exitStatus == .incomplete && report.envelope.consistency == .torn)
     #expect(
       report.problems == [
         Problem(

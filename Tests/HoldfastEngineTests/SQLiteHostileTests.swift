@@ -153,7 +153,7 @@ import Testing
       INSERT INTO sqlite_schema SELECT 'table', 't' || i, 't' || i, 2, 'CREATE TABLE nonsense' FROM n;
       """)
     let report = try backup()
-    #expect(report.problems == [] && report.envelope.consistency == "sqlite-quiesced")
+    #expect(report.problems == [] && report.envelope.consistency == .sqliteQuiesced)
     try shop.restore(to: "restored")
     #expect(
       TestFiles.read(shop.directory.appending("restored/orders.db")) == TestFiles.read(place("orders.db")))

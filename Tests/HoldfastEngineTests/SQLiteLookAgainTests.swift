@@ -69,7 +69,7 @@ import Testing
     let committed = try HotJournal.make(at: place, orders: 100)
     TestFiles.overwrite(place, at: 18, with: [2, 2])
     let report = try shop.backup()
-    #expect(report.problems == [] && report.envelope.consistency == "sqlite-quiesced")
+    #expect(report.problems == [] && report.envelope.consistency == .sqliteQuiesced)
     #expect(try restored() == committed)
   }
 

@@ -76,7 +76,7 @@ import Testing
     try busy.run("BEGIN IMMEDIATE; DELETE FROM orders;")
     let progress = QuietProgress()
     let report = try shop.backup(progress: progress)
-    #expect(report.problems == [] && report.envelope.consistency == "sqlite-read-transaction")
+    #expect(report.problems == [] && report.envelope.consistency == .sqliteReadTransaction)
     #expect(
       progress.warnings == [
         "a transaction on orders.db did not end within a second: each database of the source is captured as one committed state, but not all of one instant"
@@ -161,7 +161,7 @@ import Testing
     _ = try makeDatabaseAtRest()
     if isInParent { try shop.backup() }
     let report = try backup(whileOpening: OpenedLater(checkpoints: true))
-    #expect(report.problems == [] && report.envelope.consistency == "sqlite-read-transaction")
+    #expect(report.problems == [] && report.envelope.consistency == .sqliteReadTransaction)
     #expect(try shop.entries().keys.sorted() == [".", "z", "z/orders.db"])
     try shop.restore(to: "restored")
     let copy = try TestDatabase(shop.directory.appending("restored/z/orders.db")).summary()
@@ -189,7 +189,7 @@ import Testing
     try database.order(50)
     TestFiles.link(place("b.db"), as: place("a.db"))
     let report = try shop.backup()
-    #expect(report.exitStatus == .incomplete && report.envelope.consistency == "torn")
+    #expect(report.exitStatus == .incomplete && report.envelope.consistency == .torn)
     #expect(report.problems.map(\.path) == [Path("a.db")])
   }
 

@@ -66,8 +66,8 @@ import Testing
     #expect(envelope.source.path == "")
     #expect(envelope.signature?.key == keys.writer.signing.publicKey)
     #expect(envelope.keyring == shop.repository.sealed?.revision.reference)
-    #expect(try shop.repository.sourcePath(of: shop.snapshot()) == shop.source.description)
-    #expect(try shop.open(as: .backupHost).sourcePath(of: shop.snapshot()) == nil)
+    #expect(try shop.repository.sourceOrigin(of: shop.snapshot())?.text == shop.source.description)
+    #expect(try shop.open(as: .backupHost).sourceOrigin(of: shop.snapshot())?.text == nil)
   }
 
   /// Of snapshots that changed nothing there is no cache: the one before them is theirs.

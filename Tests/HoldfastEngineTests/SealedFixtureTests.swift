@@ -62,7 +62,7 @@ import Testing
     for (key, path) in [(SealedFixture.Key.identity, "/srv/example"), (nil, nil)] {
       let repository = try SealedFixture.open(key)
       let snapshot = try SealedFixture.snapshot(.example, in: repository)
-      #expect(try repository.sourcePath(of: snapshot) == path)
+      #expect(try repository.sourceOrigin(of: snapshot)?.text == path)
       #expect(snapshot.envelope.source.path == "")
     }
   }

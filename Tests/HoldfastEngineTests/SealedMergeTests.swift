@@ -182,7 +182,7 @@ import Testing
   @Test func theSourceIsNamedInsideAndNotOutside() throws {
     let merged = try mergeElsewhere()
     #expect(merged.source.path == "" && merged.isSealed)
-    #expect(try shop.repository.sourcePath(of: shop.snapshot()) == shop.source.description)
+    #expect(try shop.repository.sourceOrigin(of: shop.snapshot())?.text == shop.source.description)
     #expect(merged.state.root != (try shop.repository.allSnapshots { _ in }[1].envelope.state.root))
   }
 

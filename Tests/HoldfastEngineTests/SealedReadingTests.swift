@@ -58,7 +58,7 @@ import Testing
       differences.append("\($0.kind) \($0.path)")
     }
     #expect(differences == ["attributes .", "added order 2", "added order 3"])
-    #expect(try repository.sourcePath(of: snapshots[0]) == shop.source.description)
+    #expect(try repository.sourceOrigin(of: snapshots[0])?.text == shop.source.description)
   }
 
   @Test func withoutAnIdentityNothingIsRead() throws {
@@ -73,7 +73,7 @@ import Testing
           "\(reading.name)")
         #expect(error?.exitStatus == .wrongKey, "\(reading.name)")
       }
-      #expect(try repository.sourcePath(of: snapshots[0]) == nil)
+      #expect(try repository.sourceOrigin(of: snapshots[0])?.text == nil)
     }
     #expect(!TestFiles.exists(shop.directory.appending("restored")))
   }

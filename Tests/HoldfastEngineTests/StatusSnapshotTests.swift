@@ -40,7 +40,7 @@ import Testing
   @Test func anIncompleteSnapshotDoesNotCountAsYoung() throws {
     var sample = try StatusSample()
     try sample.take(30)
-    try sample.take(1, on: 0) { ($0.incomplete, $0.consistency) = (2, "torn") }
+    try sample.take(1, on: 0) { ($0.incomplete, $0.consistency) = (2, .torn) }
     let status = sample.status(maxAge: 24)
     #expect(status.newest?.age == 3600 && status.completeAge == 30 * 3600)
     #expect(

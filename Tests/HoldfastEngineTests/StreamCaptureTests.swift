@@ -48,7 +48,7 @@ import Testing
     let bytes = random.bytes(count)
     TestFiles.write(bytes, to: shop.directory.appending("what is printed"))
     let report = try await backup(of: shop)
-    #expect(report.problems == [] && report.envelope.consistency == "stable")
+    #expect(report.problems == [] && report.envelope.consistency == .stable)
     #expect(report.envelope.state.entries == 2 && report.envelope.state.bytes == UInt64(count))
     #expect(report.envelope.source.path == (isSealed ? "" : "dump"))
     #expect(try restored(of: shop) == bytes)

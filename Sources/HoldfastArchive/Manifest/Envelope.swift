@@ -160,7 +160,8 @@ package struct Envelope: Hashable, Sendable, Codable {
   package var body: ObjectReference
   package var state: State
   package var changes: Changes
-  package var consistency: String
+  /// The weakest class of the files in its state.
+  package var consistency: ConsistencyClass
   package var incomplete: UInt64
   package var program: String
   package var postgres: Postgres?
@@ -194,7 +195,7 @@ package struct Envelope: Hashable, Sendable, Codable {
     self.body = body
     self.state = state
     self.changes = changes
-    self.consistency = consistency.name
+    self.consistency = consistency
     self.incomplete = incomplete
     self.program = program
     self.postgres = postgres
@@ -207,11 +208,24 @@ package struct Envelope: Hashable, Sendable, Codable {
 
   /// Bytes that the snapshot added to the repository, without the envelope itself.
   package var storedBytes: UInt64 { body.length.saturatingAdding(archives.storedBytes) }
-
-  package var consistencyClass: ConsistencyClass { ConsistencyClass(name: consistency) ?? .unreadable }
 }
 
 // MARK: - Bytes
+
+/// In manifests by its name.
+extension ConsistencyClass: Codable {
+  package init(from decoder: any Decoder) throws {
+    guard let known = try ConsistencyClass(name: decoder.singleValueContainer().decode(String.self)) else {
+      throw UnsoundValue(finding: "its consistency class is unknown")
+    }
+    self = known
+  }
+
+  package func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    try container.encode(name)
+  }
+}
 
 extension Envelope {
   /// Optional fields are written as `null` and never left out, except those that only some snapshots have.
@@ -259,9 +273,6 @@ extension Envelope {
   private func check(_ name: String) throws {
     guard (parent == nil) == (kind == .full), parent.map({ $0.sequence < sequence }) ?? true, sequence >= 1 else {
       throw DamageError(name, "its kind and its parent contradict each other")
-    }
-    guard ConsistencyClass(name: consistency) != nil else {
-      throw DamageError(name, "its consistency class is unknown")
     }
     let first = archives.first?.number ?? 0
     for (number, archive) in archives.enumerated() {

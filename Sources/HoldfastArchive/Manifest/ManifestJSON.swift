@@ -2,6 +2,11 @@ internal import FoundationEssentials
 internal import HoldfastCodec
 internal import HoldfastModel
 
+/// A value in a manifest that no reader knows, found while it is decoded.
+struct UnsoundValue: Error {
+  let finding: String
+}
+
 /// The form of descriptor, manifest and keyring: a line of JSON with sorted keys and no white space, and a line with
 /// its SHA-256.
 enum ManifestJSON {
@@ -38,12 +43,18 @@ enum ManifestJSON {
       try refuseNewer(value, name: name)
       return value
     } catch let error as DecodingError {
-      // A newer format may have other fields: its version is reported rather than the fields that are missing.
-      if let version = try? JSONDecoder().decode(Version.self, from: Data(line)) {
-        try refuseNewer(version, name: name)
-      }
-      throw DamageError(name, explanation(error))
+      throw try damage(explanation(error), line, name: name)
+    } catch let error as UnsoundValue {
+      throw try damage(error.finding, line, name: name)
     }
+  }
+
+  /// A newer format may have other fields: its version is reported rather than the fields that are missing.
+  private static func damage(_ finding: String, _ line: [UInt8], name: String) throws -> DamageError {
+    if let version = try? JSONDecoder().decode(Version.self, from: Data(line)) {
+      try refuseNewer(version, name: name)
+    }
+    return DamageError(name, finding)
   }
 
   private struct Version: VersionedManifest {

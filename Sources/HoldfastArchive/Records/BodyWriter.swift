@@ -42,7 +42,7 @@ package final class BodyWriter {
   /// Adds the next extent of the file that was put last.
   package func append(_ extent: PageExtent) throws {
     // Nobody could ever find the pages again.
-    guard extent.location?.archive != PageLocation.unknownArchive else {
+    guard extent.location?.isKnown ?? true else {
       throw DamageError("the local cache", "it does not know where the pages of \(path) lie")
     }
     encoder.extent(extent, after: extentEnd)

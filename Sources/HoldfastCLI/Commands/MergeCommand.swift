@@ -96,6 +96,8 @@ struct MergeCommand: ParsableCommand {
 
   private func remark(_ envelope: Envelope) -> [String] {
     guard envelope.incomplete > 0 else { return [] }
-    return ["  incomplete as the snapshot is: \(Amount.count(envelope.incomplete, "path")), \(envelope.consistency)"]
+    return [
+      "  incomplete as the snapshot is: \(Amount.count(envelope.incomplete, "path")), \(envelope.consistency.name)"
+    ]
   }
 }

@@ -36,7 +36,7 @@ struct Show: ParsableCommand {
       // Followed by files, it is the first line of a stream of lines.
       if files { try Console.jsonLine(snapshot) } else { try Console.json(snapshot) }
     } else {
-      let path = try repository.sourcePath(of: chosen)
+      let path = try repository.sourceOrigin(of: chosen)?.text
       SnapshotText.lines(chosen, noted, chain: try repository.chain(to: chosen), path: path).forEach(Console.output)
     }
     guard files else { return }

@@ -13,7 +13,7 @@ final class CapturePipeline {
   private let scanner: Scanner
   private let detection: ChangeDetection
   let scratch: ScratchSpace
-  var databases: LiveDatabases
+  let databases: LiveDatabases
   let parent: StateFile?
   let record: ChangeRecord
   let progress: any ProgressObserver
@@ -199,7 +199,7 @@ final class CapturePipeline {
   }
 
   private func isUnchanged(_ item: ScannedItem, since previous: Entry) -> Bool {
-    if previous.content.isHardLink || record.tornReasons[item.path] != nil { return false }
+    if previous.content.isHardLink || record.torn.contains(item.path) { return false }
     guard let database = databases.sqlite.capture(of: item.status) else {
       return detection.isUnchanged(item.status, since: previous)
     }

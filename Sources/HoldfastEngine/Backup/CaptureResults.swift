@@ -138,8 +138,7 @@ extension CapturePipeline {
     }
     if verdict == .changed, file.mayBeTriedAgain { return try captureAgain(file) }
     defer { database?.end() }
-    var consistency = ConsistencyClass.torn
-    if case .whole(let kind) = verdict, record.tornReasons[file.item.path] == nil { consistency = kind }
+    let consistency = record.torn.consistency(of: file.item.path, after: verdict)
     var extended: [ExtendedAttribute]?
     do throws(SystemError) {
       extended = try file.source.extendedAttributes()

@@ -20,8 +20,7 @@ final class ChangeRecord {
   var changes = Envelope.Changes()
   /// The density of the pages that are stored now.
   var density = Density.Count()
-  /// Why a file is torn, when it is for another reason than that it changed during every attempt.
-  var tornReasons: [Path: String] = [:]
+  var torn = TornFiles()
   /// Changes that wait until their position among the others is known: first what was captured in time, then what came
   /// late.
   private var spools: [ChangeSpool] = []
@@ -113,8 +112,7 @@ final class ChangeRecord {
   private func noteProblem(of file: FileContent, at path: Path) {
     switch file.consistency {
     case .torn:
-      let reason = tornReasons[path] ?? "it changed each time it was read; its pages may be of different moments"
-      add(Problem(path: path, reason: reason))
+      add(Problem(path: path, reason: torn.reason(of: path).text))
     case .badPages:
       badPages[path] = file.badPages
       add(Problem(path: path, reason: file.badPagesReason))

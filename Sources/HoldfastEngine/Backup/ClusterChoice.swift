@@ -14,7 +14,7 @@ struct ClusterChoice {
   /// Directories that are not captured, with the reason.
   private(set) var withheld: [Path: String] = [:]
   /// Files that may be torn, with the reason.
-  private(set) var torn: [Path: String] = [:]
+  private(set) var torn: [Path: TornReason] = [:]
   private(set) var backup: PostgresBackup?
 
   /// - Parameters:
@@ -105,8 +105,7 @@ struct ClusterChoice {
       if let use, use.isDataDirectory, !path.isEmpty {
         withheld[path] = "a PostgreSQL server runs on it (process \(use.process)): it is left out"
       } else {
-        torn[path.appending(ClusterControl.path.bytes)] =
-          failure.message + ": it is captured as plain files, and no server may start on them"
+        torn[path.appending(ClusterControl.path.bytes)] = .unsoundCluster(finding: failure.message)
       }
     }
   }

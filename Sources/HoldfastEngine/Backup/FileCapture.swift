@@ -5,14 +5,12 @@ internal import HoldfastSystem
 
 /// Opens files, and cuts them into the steps that jobs perform.
 extension CapturePipeline {
-  private static let madeMeanwhile = "it is an SQLite database that was made while the backup ran"
-
   func capture(_ item: ScannedItem, previous: Entry?, mapOffset: UInt64) throws {
     let isDatabase = databases.sqlite.capture(of: item.status) != nil
     let base = try bases.base(of: item, isDatabase: isDatabase, previous: previous, mapOffset: mapOffset)
     let isPlain =
       !isDatabase && databases.atRest[item.path] == nil && databases.cluster(of: item.path) == nil
-      && record.tornReasons[item.path] == nil
+      && !record.torn.contains(item.path)
     guard isPlain, item.status.size <= UInt64(Limits.archiveFrameBytes) else {
       if let file = try openLarge(item, previous: previous, base: base, isInTurn: false) {
         try forEachStep(of: file) { step, bytes in try add(step, bytes: bytes) }
@@ -69,7 +67,7 @@ extension CapturePipeline {
       {
         return large
       }
-      if isMadeMeanwhile(file, item) { record.tornReasons[item.path] = Self.madeMeanwhile }
+      if isMadeMeanwhile(file, item) { record.torn.add(item.path, .sqliteMadeMeanwhile) }
     }
     let isReplaced = previous.map { $0.identity.inode != file.status.inode } ?? true
     let found = try base?.isSamePath == false || !isReplaced ? base : bases.base(beginningWith: file.page) ?? base
@@ -87,7 +85,7 @@ extension CapturePipeline {
 
   /// Whether a file has become a database since it was examined: then somebody may be writing to it.
   private func isMadeMeanwhile(_ file: OpenedFile, _ item: ScannedItem) -> Bool {
-    databases.atRest[item.path] == nil && record.tornReasons[item.path] == nil
+    databases.atRest[item.path] == nil && !record.torn.contains(item.path)
       && !file.status.isUntouched(since: item.status) && SQLiteCandidate.isBeginning(file.page.used)
   }
 

@@ -3,9 +3,9 @@ internal import HoldfastModel
 internal import HoldfastSource
 internal import HoldfastSystem
 
-/// The databases of a source that are not captured as plain files.
-struct LiveDatabases {
-  var sqlite: SQLiteDatabases
+/// The databases of a source that are not captured as plain files. An object, as `SQLiteDatabases` is.
+final class LiveDatabases {
+  let sqlite: SQLiteDatabases
   /// The paths of all SQLite databases that were examined, before the capture or during it.
   private var knownPaths: Set<Path>
   private var knownFiles: Set<FileSystem.FileKey>
@@ -57,7 +57,7 @@ struct LiveDatabases {
   /// Examines a file that the survey did not open, because it was made, replaced or changed since; or one that was at
   /// rest and has changed. If it is a database, it is now captured as its programs see it.
   /// - Returns: whether it is a database that is not of one instant with those that are held.
-  mutating func look(at item: ScannedItem, root: OpenFile, files: FileSystem) -> Bool {
+  func look(at item: ScannedItem, root: OpenFile, files: FileSystem) -> Bool {
     guard SQLiteCandidate.isPossible(item.status), sqlite.capture(of: item.status) == nil else { return false }
     if let known = atRest[item.path] {
       if known.isStill(item.status) { return false }
@@ -120,11 +120,7 @@ extension PostgresBackup {
 extension ChangeRecord {
   /// Reports that a database is captured as a plain file.
   func note(_ refusal: SQLiteDatabases.Refusal, progress: any ProgressObserver) {
-    let reason = "it is an SQLite database that could not be opened (\(refusal.reason))"
-    if refusal.isLive {
-      tornReasons[refusal.path] = reason + ": a plain copy may be of different moments"
-    } else {
-      progress.warn("\(refusal.path): \(reason): it is captured as a plain file")
-    }
+    guard !refusal.isLive else { return torn.add(refusal.path, .sqliteRefused(why: refusal.reason)) }
+    progress.warn("\(refusal.path): \(TornReason.sqliteNotOpened(refusal.reason)): it is captured as a plain file")
   }
 }

@@ -7,14 +7,11 @@ extension OtherDatabases {
   /// MySQL server.
   func check(_ record: ChangeRecord, root: OpenFile, files: FileSystem) throws {
     for database in inUse() {
-      let holder = database.holder.map { "\($0)" } ?? ""
       if isOfSource(database, root, files) {
+        let holder = database.holder.map { "\($0)" } ?? ""
         throw Self.refusal("\(database.path) belongs to \(database.kind.name) that runs (\(holder))")
       }
-      for file in database.files {
-        record.tornReasons[file] =
-          "it is part of \(database.kind.name) that \(holder) has open: a plain copy may be of different moments"
-      }
+      for file in database.files { record.torn.add(file, .otherDatabaseInUse(database.kind, database.holder)) }
     }
   }
 

@@ -67,7 +67,7 @@ struct BaseFile {
   func hasKnownLocations() throws -> Bool {
     var extents = extents()
     while let extent = try extents.next() {
-      if extent.location?.archive == PageLocation.unknownArchive { return false }
+      if extent.location?.isKnown == false { return false }
     }
     return true
   }

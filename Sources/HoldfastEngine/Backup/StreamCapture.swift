@@ -49,11 +49,11 @@ final class StreamCapture {
   }
 
   /// Checks that a name that was used for a directory does not become the history of a command by mistake.
-  /// - Parameter known: the path of the newest snapshot's source, as far as this machine knows.
-  static func check(_ name: SourceName, known: String?) throws {
-    guard let known, known.hasPrefix("/") else { return }
+  /// - Parameter known: what the source of the newest snapshot was, as far as this machine knows.
+  static func check(_ name: SourceName, known: SourceOrigin?) throws {
+    guard case .directory(let path) = known else { return }
     throw EngineError(
-      "the source \(name) of this repository is the directory \(known), not the output of a command",
+      "the source \(name) of this repository is the directory \(path), not the output of a command",
       hint: "Say another --name.")
   }
 

@@ -134,7 +134,7 @@ package struct Merge {
     let isNewest = newest.map { $0.standsFor <= original.standsFor } ?? true
     let commit = SnapshotCommit(
       repository: repository, lease: lease, draft: draft, writer: writer, path: nil, cache: isNewest ? cache : nil,
-      isCacheInSource: try repository.sourcePath(of: original).map { cache.lies(in: Path($0)) } ?? false,
+      isCacheInSource: try repository.sourceOrigin(of: original)?.directory.map(cache.lies) ?? false,
       progress: progress)
     try commit.run(envelope, state: state.summary, parent: nil, chain: nil, mismatch: mismatch)
     return envelope
@@ -151,7 +151,7 @@ package struct Merge {
       repository: repository.id, snapshot: draft.snapshot, source: original.envelope.source,
       sequence: draft.sequence, kind: .full, parent: nil, time: original.envelope.time, archives: archives, body: body,
       state: state.recorded(under: draft.bodyHead.key), changes: changes,
-      consistency: original.envelope.consistencyClass, incomplete: original.envelope.incomplete,
+      consistency: original.envelope.consistency, incomplete: original.envelope.incomplete,
       program: Program.nameAndVersion, postgres: original.envelope.postgres,
       keyring: repository.sealed?.revision.reference)
     // The density of the source when all of it was captured, with which later fulls are compared.

@@ -18,8 +18,9 @@ struct PathConflicts {
     }
   }
 
-  /// - Parameter source: the path of the snapshot's source, as text.
-  func check(restoreTarget target: Path, source: String?) throws {
+  /// - Parameter source: the directory that the snapshot was taken of; `nil` when it is not known, or the source was a
+  ///   command.
+  func check(restoreTarget target: Path, source: Path?) throws {
     guard target != Path("/") else {
       throw EngineError(
         "the target is the root of the file system", hint: "Name a directory that the snapshot may fill.")
@@ -31,7 +32,7 @@ struct PathConflicts {
           hint: "Name a --target elsewhere.")
       }
     }
-    if let source = source.map({ Path($0) }), source.contains(target), source != target,
+    if let source, source.contains(target), source != target,
       (try? files.status(of: source)) != nil
     {
       throw EngineError(

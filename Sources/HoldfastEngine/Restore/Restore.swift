@@ -84,7 +84,7 @@ package struct Restore {
   package func run() throws -> Report {
     let begun = host.clock.uptime()
     let places = PathConflicts(files: host.files, repositoryDirectory: repository.store.directory)
-    let source = try repository.sourcePath(of: snapshot)
+    let source = try repository.sourceOrigin(of: snapshot)?.directory
     let target = try places.resolve(options.target)
     let place = try examine(target, places, source)
     try options.recovery?.plan.checkTablespaces(files: host.files)
@@ -127,7 +127,7 @@ package struct Restore {
   }
 
   /// - Parameter path: absolute, without symbolic links.
-  private func examine(_ path: Path, _ places: PathConflicts, _ source: String?) throws -> RestoreTarget {
+  private func examine(_ path: Path, _ places: PathConflicts, _ source: Path?) throws -> RestoreTarget {
     try places.check(restoreTarget: path, source: source)
     let place = try RestoreTarget(path, files: host.files)
     if !options.isDelta { try place.checkEmpty(files: host.files) }

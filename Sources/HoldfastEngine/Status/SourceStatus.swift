@@ -11,7 +11,7 @@ package struct SourceStatus: Sendable {
     package var started: Timestamp
     /// In seconds; `nil` when its time is later than this machine's clock.
     package var age: Double?
-    package var consistency: String
+    package var consistency: ConsistencyClass
     /// Number of paths that it does not contain whole.
     package var incomplete: UInt64
     package var stateBytes: UInt64

@@ -111,7 +111,7 @@ extension StatusComputation {
       found.append(
         concern(
           .warning,
-          "the newest snapshot is incomplete: \(Amount.count(newest.incomplete, "path")), \(newest.consistency)"
+          "the newest snapshot is incomplete: \(Amount.count(newest.incomplete, "path")), \(newest.consistency.name)"
         ))
     }
     return found

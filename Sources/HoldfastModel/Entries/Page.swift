@@ -2,19 +2,25 @@
 /// the frame's plain bytes.
 package struct PageLocation: Hashable, Sendable {
   /// The number of the archive along the chain (format.md, section 5).
-  package var archive: UInt64
+  package private(set) var archive: UInt64
   package var frame: UInt32
   package var offset: UInt32
 
-  /// Stands for the archive when the page is stored, but this machine does not know where. No archive has so high a
-  /// number.
-  package static let unknownArchive = Limits.sizeMax + 1
+  /// Stands for an archive that is not known. No archive has so high a number, and an optional one would make every
+  /// location half as large again.
+  private static let unknownArchive = Limits.sizeMax + 1
 
   package init(archive: UInt64, frame: UInt32, offset: UInt32) {
     self.archive = archive
     self.frame = frame
     self.offset = offset
   }
+
+  /// Whether this machine knows where the page is stored. Of what is encrypted for others it may only know that it is.
+  package var isKnown: Bool { archive != Self.unknownArchive }
+
+  /// The location of a page that is stored, but nobody here knows where.
+  package var forgotten: PageLocation { PageLocation(archive: Self.unknownArchive, frame: frame, offset: offset) }
 }
 
 /// Consecutive pages of a file that lie together in one frame, or are all zero.

@@ -204,12 +204,12 @@ extension Repository {
     return head
   }
 
-  /// The path of a snapshot's source, as text; `nil` when it is sealed and there is no identity.
-  package func sourcePath(of snapshot: Snapshot) throws -> String? {
-    guard let sealed else { return snapshot.envelope.source.path }
+  /// What the source of a snapshot was; `nil` when it is sealed and there is no identity.
+  package func sourceOrigin(of snapshot: Snapshot) throws -> SourceOrigin? {
+    guard let sealed else { return SourceOrigin(recorded: snapshot.envelope.source.path) }
     guard try !sealed.identities().isEmpty else { return nil }
-    let path = String(decoding: try openBody(of: snapshot).label(), as: UTF8.self)
-    return path.unicodeScalars.allSatisfy(Path.isPrintable) ? path : nil
+    let text = String(decoding: try openBody(of: snapshot).label(), as: UTF8.self)
+    return text.unicodeScalars.allSatisfy(Path.isPrintable) ? SourceOrigin(recorded: text) : nil
   }
 
   /// Scratch space for data that is too large for memory.

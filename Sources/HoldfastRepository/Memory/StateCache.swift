@@ -253,7 +253,7 @@ private struct MapWithoutLocations: PageMapReader {
 
   mutating func next() throws -> PageExtent? {
     guard var extent = try map.next() else { return nil }
-    extent.location?.archive = PageLocation.unknownArchive
+    extent.location = extent.location?.forgotten
     return extent
   }
 }

@@ -98,9 +98,11 @@ struct PostgresServer {
   /// Whether the server runs on this cluster. A copied cluster has the same system identifier, but its server has
   /// another port or start time.
   private func runs(on cluster: PostgresCluster) -> Bool {
-    guard system == cluster.control.system, let file = cluster.postmaster else { return false }
-    return file.port == port
-      && abs(file.started.subtractingReportingOverflow(started).partialValue) <= Self.startToleranceSeconds
+    guard system == cluster.control.system, let file = cluster.postmaster, file.port == port,
+      let fileStarted = file.started
+    else { return false }
+    let (difference, isTooLarge) = fileStarted.subtractingReportingOverflow(started)
+    return !isTooLarge && difference.magnitude <= UInt64(Self.startToleranceSeconds)
   }
 
   /// Whether the directory that the server names can be seen from here and is another one. For a server in a container,

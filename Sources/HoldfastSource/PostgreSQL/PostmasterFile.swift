@@ -6,8 +6,10 @@ package import HoldfastSystem
 package struct PostmasterFile: Sendable, Equatable {
   package static let name = "postmaster.pid"
   package let process: Int32
-  let started: Int64
-  let port: Int
+  /// When the server was started, in seconds since 1970; `nil` where it does not say.
+  let started: Int64?
+  /// `nil` where it does not say.
+  let port: Int?
 
   /// - Parameter cluster: the data directory, relative to `source`.
   /// - Returns: `nil` when there is no such file, or it cannot be parsed.
@@ -23,7 +25,7 @@ package struct PostmasterFile: Sendable, Equatable {
       return nil
     }
     self.process = process
-    started = lines.count > 2 ? Int64(lines[2]) ?? 0 : 0
-    port = lines.count > 3 ? Int(lines[3]) ?? 0 : 0
+    started = lines.count > 2 ? Int64(lines[2]) : nil
+    port = lines.count > 3 ? Int(lines[3]) : nil
   }
 }

@@ -1,8 +1,9 @@
 package import HoldfastModel
 package import HoldfastSystem
 
-/// The SQLite databases of a source that are captured as their programs see them, all at one instant.
-package struct SQLiteDatabases: Sendable {
+/// The SQLite databases of a source that are captured as their programs see them, all at one instant. It is an object,
+/// because it is asked about every file of a source: as a value it would be copied for each.
+package final class SQLiteDatabases {
   /// A database that must be captured as a plain file, and the reason.
   package struct Refusal: Sendable {
     package let path: Path
@@ -31,9 +32,6 @@ package struct SQLiteDatabases: Sendable {
 
   /// The most databases that can be open at once.
   package static var openMax: Int { OpenFileLimit.current / shareOfDescriptors }
-
-  package static let none = SQLiteDatabases()
-  private init() {}
 
   /// Whether the databases that are held are of one instant.
   package private(set) var areOfOneInstant = false
@@ -75,7 +73,7 @@ package struct SQLiteDatabases: Sendable {
   }
 
   /// Begins the capture of a database that was found when the others were held already.
-  package mutating func add(
+  package func add(
     _ candidate: SQLiteCandidate, root: OpenFile, files: FileSystem, allowance: SQLiteAllowance
   ) {
     captures[candidate.key] = SQLiteCapture(candidate, root: root, files: files, allowance: allowance)
@@ -84,7 +82,7 @@ package struct SQLiteDatabases: Sendable {
   }
 
   /// Records that the scan has met a database.
-  package mutating func meet(_ database: SQLiteCapture) { met.insert(database.key) }
+  package func meet(_ database: SQLiteCapture) { met.insert(database.key) }
 
   /// Whether there are databases that the scan has not met yet.
   package var isWaiting: Bool { !waiting.isEmpty }
@@ -92,7 +90,7 @@ package struct SQLiteDatabases: Sendable {
   /// Releases the databases that the scan has not found at their paths: nobody should wait for a database that is no
   /// part of the snapshot.
   /// - Parameter path: how far the scan has come.
-  package mutating func letGo(before path: Path) {
+  package func letGo(before path: Path) {
     while let last = waiting.last, last.path < path {
       if !met.contains(last.key) { captures[last.key]?.end() }
       waiting.removeLast()
@@ -111,7 +109,7 @@ package struct SQLiteDatabases: Sendable {
   /// Gives up a database that cannot be captured as its programs see it, under all of its names.
   /// - Returns: the refusals to report.
   @discardableResult
-  package mutating func refuse(_ capture: SQLiteCapture, _ failure: SQLiteFailure) -> [Refusal] {
+  package func refuse(_ capture: SQLiteCapture, _ failure: SQLiteFailure) -> [Refusal] {
     capture.end()
     captures[capture.key] = nil
     let isLive = failure.kind != .unsound || capture.hasCompanion
@@ -123,7 +121,7 @@ package struct SQLiteDatabases: Sendable {
   /// Does the same for all databases, and waits for them side by side: an owner who locks many of them delays no longer
   /// than with one.
   /// - Returns: those that were not refused.
-  private mutating func forAll(
+  private func forAll(
     _ wanted: [SQLiteCapture], within wait: Duration, _ body: (SQLiteCapture) throws(SQLiteFailure) -> Void
   ) -> [SQLiteCapture] {
     let end = ContinuousClock.now + wait
@@ -147,7 +145,7 @@ package struct SQLiteDatabases: Sendable {
 
   /// Waits for all databases; those in WAL mode are held from here on. What takes long is done before anybody has to
   /// wait.
-  private mutating func prepare(_ wanted: [SQLiteCapture]) -> [SQLiteCapture] {
+  private func prepare(_ wanted: [SQLiteCapture]) -> [SQLiteCapture] {
     forAll(wanted, within: SQLiteAllowance.databaseWait) { capture throws(SQLiteFailure) in
       try capture.lock()
       capture.unlockInRollbackMode()
@@ -155,7 +153,7 @@ package struct SQLiteDatabases: Sendable {
   }
 
   /// Begins one capture after the other.
-  private mutating func begin(_ wanted: [SQLiteCapture]) {
+  private func begin(_ wanted: [SQLiteCapture]) {
     _ = forAll(wanted, within: SQLiteAllowance.databaseWait) { capture throws(SQLiteFailure) in
       try capture.lock()
       try capture.look()
@@ -164,7 +162,7 @@ package struct SQLiteDatabases: Sendable {
 
   /// Begins all captures while nobody can commit to any of the databases. If a writer does not pause, begins one after
   /// the other.
-  private mutating func beginTogether(_ wanted: [SQLiteCapture]) {
+  private func beginTogether(_ wanted: [SQLiteCapture]) {
     let ready = prepare(wanted)
     let isHeld = lockOutWriters(of: ready)
     for capture in ready where isHeld && captures[capture.key] != nil {
@@ -175,7 +173,7 @@ package struct SQLiteDatabases: Sendable {
   }
 
   /// - Returns: whether nobody can commit to any of them now.
-  private mutating func lockOutWriters(of wanted: [SQLiteCapture]) -> Bool {
+  private func lockOutWriters(of wanted: [SQLiteCapture]) -> Bool {
     let end = ContinuousClock.now + Self.groupWait
     // In path order, so that two backups do not wait for each other.
     for capture in wanted.sorted(by: { $0.path < $1.path }) {

@@ -1,0 +1,79 @@
+internal import HoldfastArchive
+internal import HoldfastCodec
+internal import HoldfastModel
+internal import HoldfastRepository
+internal import HoldfastSystem
+
+/// What a snapshot builds on.
+struct BackupBase {
+  let kind: SnapshotKind
+  /// `nil` for a full, as is `state`.
+  var chain: Chain?
+  var state: StateFile?
+  /// Why this kind was chosen; `nil` when it was asked for.
+  var reason: String?
+
+  fileprivate static func full(because reason: String? = nil) -> BackupBase {
+    BackupBase(kind: .full, reason: reason)
+  }
+}
+
+/// Chooses what a snapshot builds on: a sound parent, or nothing.
+struct BaseChoice {
+  let repository: Repository
+  let options: Backup.Options
+  let cache: StateCache
+  let progress: any ProgressObserver
+
+  /// - Parameters:
+  ///   - newest: the newest snapshot of the source.
+  ///   - cacheKey: the key of the local cache, if the repository is sealed.
+  func choose(_ newest: Snapshot?, of name: SourceName, cacheKey: SealingKey?) throws -> BackupBase {
+    guard options.kind != .full else { return .full() }
+    let wanted = options.kind ?? .incremental
+    guard let newest else { return .full(because: "\(name) has no snapshot yet") }
+    do {
+      var chain = try repository.chain(to: newest)
+      if wanted == .differential { chain = try repository.chain(to: chain.full) }
+      if let sealed = repository.sealed, try !sealed.hasSameRecipients(as: chain.full) {
+        return .full(because: "the recipients have changed since the last full")
+      }
+      try repository.notes.checkIsLeft(chain)
+      try repository.checkPresence(of: chain)
+      if try chain.isAsLongAsMayBe || !repository.hasRoomForABody(chain) {
+        let full = "nothing more may build on \(chain.tip.id.short): its chain is as long as one may be"
+        if options.kind != nil { progress.warn(full + ": taking a full") }
+        return .full(because: full)
+      }
+      let known = try cache.load(chain, in: repository, key: cacheKey) ?? replay(chain)
+      guard let state = try known ?? cache.loadMerged(chain, in: repository, key: cacheKey, keeps: keepsCache)
+      else {
+        let lost = "the local cache of \(chain.tip.id.short) is lost, and this machine cannot open what is sealed"
+        if options.kind != nil { progress.warn(lost + ": taking a full") }
+        return .full(because: lost)
+      }
+      let reason = options.kind == nil ? "builds on \(chain.tip.id.short)" : nil
+      return BackupBase(kind: wanted, chain: chain, state: state, reason: reason)
+    } catch let error as any OperatorError where error.isDamage {
+      progress.warn(error.message)
+      return .full(because: "the chain of \(newest.id.short) is damaged")
+    }
+  }
+
+  /// Nothing is ever written into the source, not even a cache.
+  private var keepsCache: Bool {
+    guard options.command == nil else { return !options.isDryRun }
+    return !options.isDryRun && !((try? cache.lies(in: repository.host.files.resolve(options.source))) ?? true)
+  }
+
+  /// `nil` when the chain is sealed and there is no identity that opens it: then a full is better than no snapshot.
+  private func replay(_ chain: Chain) throws -> StateFile? {
+    do {
+      if let sealed = repository.sealed, try sealed.identities().isEmpty { return nil }
+      return try repository.replay(chain)
+    } catch let error as KeyError {
+      progress.warn(error.message)
+      return nil
+    }
+  }
+}

@@ -1,0 +1,90 @@
+internal import HoldfastArchive
+internal import HoldfastModel
+internal import HoldfastRepository
+internal import HoldfastSource
+internal import HoldfastSystem
+
+/// What a backup takes its snapshot of: an open directory, or a command whose output is captured.
+struct BackupSource {
+  /// `nil` when a command takes the place of the directory.
+  let root: OpenFile?
+  /// The absolute path, without symbolic links; for a command the name of the file that takes its output.
+  let path: Path
+  let name: SourceName
+  private let options: Backup.Options
+
+  /// - Parameter repositoryDirectory: the directory of the repository, if it is on this machine.
+  /// - Throws: `EngineError` when there is nothing that could be captured.
+  init(_ options: Backup.Options, repositoryDirectory: Path?, files: FileSystem) throws {
+    self.options = options
+    (root, path) = options.command == nil ? try Self.open(options, repositoryDirectory, files) : (nil, options.source)
+    name = options.name ?? SourceName(from: path)
+  }
+
+  private static func open(
+    _ options: Backup.Options, _ repositoryDirectory: Path?, _ files: FileSystem
+  ) throws -> (root: OpenFile, path: Path) {
+    let path: Path
+    let root: OpenFile
+    do throws(SystemError) {
+      path = try files.resolve(options.source)
+      root = try files.open(path, .directory)
+    } catch {
+      if error.isNotFound {
+        let status = try? files.status(of: options.source, followLink: true)
+        throw EngineError(
+          status == nil
+            ? "the source \(options.source) does not exist" : "the source \(options.source) is not a directory",
+          hint: "Name the directory that holds the order database.")
+      }
+      throw error
+    }
+    if let repositoryDirectory, let resolved = try? files.resolve(repositoryDirectory) {
+      guard !path.contains(resolved), !resolved.contains(path) else {
+        throw EngineError(
+          "the repository \(resolved) and the source \(path) lie in one another",
+          hint: "Keep the repository on another disk than the source.")
+      }
+    }
+    guard try root.listing().count > 0 else {
+      throw EngineError(
+        "the source \(path) is empty",
+        hint: "Is its disk mounted? Nothing was recorded; earlier snapshots are as they were.")
+    }
+    return (root, path)
+  }
+
+  /// A name that nobody chose must not join two directories into one history.
+  func checkHistory(_ newest: Snapshot?, in repository: Repository) throws {
+    let sealedPath = repository.memory?.head(of: name)?.path
+    let known = newest.flatMap { $0.envelope.isSealed ? sealedPath : $0.envelope.source.path }
+      .map { SourceOrigin(recorded: $0) }
+    if options.command != nil { return try StreamCapture.check(name, known: known) }
+    guard options.name == nil, let known, known.text != path.description else { return }
+    throw EngineError(
+      "the source \(name) of this repository is \(known.text), not \(path)",
+      hint: "Say `--name \(name)` if it has moved here, or another --name if it is another one.")
+  }
+
+  /// The patterns of what is left out.
+  /// - Throws: `EngineError` when a pattern can match nothing.
+  func exclusions() throws -> [Glob] {
+    try options.exclusions.map { pattern in
+      let glob = Glob(pattern, below: [path, options.source])
+      guard glob.canMatch else {
+        throw EngineError(
+          "the exclusion \(pattern.isEmpty ? "\"\"" : Path(pattern).description) can match nothing in \(path)",
+          hint: "Write a name, or a path from the source on, without \"..\".", exitStatus: .usage)
+      }
+      return glob
+    }
+  }
+
+  /// Refuses a snapshot without any content, which would be taken for a backup of the source.
+  func checkIsAnything(_ record: ChangeRecord) throws {
+    guard root != nil, record.summarizer.summary.entries <= 1, record.problems.isEmpty else { return }
+    throw EngineError(
+      "nothing of the source \(path) is left to capture: what is in it is left out",
+      hint: "See what --exclude says. Nothing was recorded; earlier snapshots are as they were.")
+  }
+}
