@@ -3,109 +3,131 @@ internal import HoldfastCodec
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// Compares files of the target with what the snapshot has, page by page, on all workers, and tells in order which pages differ.
+/// A file that is there, and is compared with what the snapshot has.
+final class ComparedFile {
+  struct Found {
+    let file: OpenFile
+    /// What it was when it was opened.
+    let status: FileStatus
+    let origin: RestoredFile.Origin
+  }
+
+  let entry: Entry
+  let content: FileContent
+  let found: Found
+  /// Whether it is mounted by itself, so that it can be neither moved nor exchanged.
+  let isMounted: Bool
+  /// `nil` where nothing is written to it.
+  var restored: RestoredFile?
+  /// Whether something of its content is to be changed, or was.
+  var isTouched: Bool
+  /// Of pages that have to be written.
+  var differingBytes: UInt64 = 0
+
+  init(_ entry: Entry, content: FileContent, _ found: Found, isMounted: Bool) {
+    (self.entry, self.content, self.found, self.isMounted) = (entry, content, found, isMounted)
+    isTouched = found.status.size != content.size
+    if case .staging = found.origin { isTouched = true }
+  }
+}
+
+/// What the comparison of consecutive pages of one file found.
+struct ComparedStretch {
+  let file: ComparedFile
+  /// What has to be written, in the order of pages.
+  let differing: [PageExtent]
+  /// Of stored pages that need not be written.
+  let sameBytes: UInt64
+  /// Whether the file ends with it.
+  let isLast: Bool
+}
+
+/// Compares files with what the snapshot has, page by page, on all workers.
 final class ExistingComparison {
   private let pool: OrderedPool<ComparisonJob>
+  /// The next stretch: extents of consecutive pages.
+  private var batch: [PageExtent] = []
+  private var batchPages: UInt64 = 0
 
-  init(host: Host) {
+  /// - Parameter consume: gets the stretches in order, on the thread that calls `compare` or `drain`.
+  init(host: Host, consume: @escaping (ComparedStretch) throws -> Void) {
     pool = OrderedPool(
       workers: host.workers, capacity: host.workers * 2 + 2, makeJob: { ComparisonJob() }, perform: { $0.perform() })
-    pool.consume = { job in try job.deliver() }
+    pool.consume = { job in if let stretch = try job.takeResult() { try consume(stretch) } }
   }
 
   deinit { pool.stop() }
 
   func stop() { pool.stop() }
 
-  /// - Parameters:
-  ///   - runs: the complete map of the file.
-  ///   - size: bytes of the existing file.
-  ///   - differing: gets what has to be written, in the order of pages; perhaps later, at the latest in `drain()`.
-  ///   - same: gets how many bytes of stored pages need not be written, now and then.
-  ///   - end: called after the last of them.
-  func compare(
-    _ extents: any PageMapReader, of content: FileContent, with file: OpenFile, size: UInt64,
-    differing: @escaping (PageExtent) throws -> Void, same: @escaping (UInt64) -> Void,
-    end: @escaping () throws -> Void
-  ) throws {
+  /// Compares all of a file. What is found is handed out during this call or a later one, at the latest in `drain()`.
+  /// - Parameter extents: the complete map of the file.
+  func compare(_ extents: any PageMapReader, of file: ComparedFile) throws {
     var extents = extents
-    var batch: [PageExtent] = []
-    var batchPages: UInt64 = 0
-    let pagesMax = UInt64(ComparisonJob.bytesMax) / UInt64(content.pageSize)
-    func submit(isLast: Bool) throws {
-      let job = try pool.next()
-      job.prepare(
-        batch, of: content, in: file, size: size, differing: differing, same: same, end: isLast ? end : nil)
-      batch.removeAll(keepingCapacity: true)
-      batchPages = 0
-      try pool.submit()
-    }
+    let pageSize = file.content.pageSize
+    let pagesMax = UInt64(ComparisonJob.bytesMax) / UInt64(pageSize)
     while let extent = try extents.next() {
       var start = extent.first
       while start < extent.end {
         if extent.location == nil {
-          guard let data = try nextData(in: file, size, start..<extent.end, content) else { break }
+          guard let data = try nextData(in: file, start..<extent.end) else { break }
           start = max(start, data)
         }
         let last = batch.last?.end ?? start
-        if last != start || batchPages >= pagesMax { try submit(isLast: false) }
+        if last != start || batchPages >= pagesMax { try submit(file, isLast: false) }
         let end = min(extent.end, start + (pagesMax - batchPages))
-        batch.append(extent.slice(from: start, to: end, pageSize: content.pageSize))
+        batch.append(extent.slice(from: start, to: end, pageSize: pageSize))
         batchPages += end - start
         start = end
       }
     }
-    try submit(isLast: true)
+    try submit(file, isLast: true)
+  }
+
+  private func submit(_ file: ComparedFile, isLast: Bool) throws {
+    try pool.next().prepare(batch, of: file, isLast: isLast)
+    batch.removeAll(keepingCapacity: true)
+    batchPages = 0
+    try pool.submit()
   }
 
   func drain() throws { try pool.drain() }
 
-  /// The first of these pages, which the snapshot has as zeros, of which the file system does not say that it has no data; `nil` where it says so of all.
-  private func nextData(
-    in file: OpenFile, _ size: UInt64, _ pages: Range<UInt64>, _ content: FileContent
-  ) throws -> UInt64? {
-    let start = pages.lowerBound * UInt64(content.pageSize)
-    guard start < size, let data = try file.nextData(from: start, size: size) else { return nil }
-    let page = data.lowerBound / UInt64(content.pageSize)
+  /// Of pages that the snapshot has as zeros, the first that may hold data, as far as the file system tells; `nil`
+  /// where none does.
+  private func nextData(in file: ComparedFile, _ pages: Range<UInt64>) throws -> UInt64? {
+    let (pageSize, size) = (UInt64(file.content.pageSize), file.found.status.size)
+    let start = pages.lowerBound * pageSize
+    guard start < size, let data = try file.found.file.nextData(from: start, size: size) else { return nil }
+    let page = data.lowerBound / pageSize
     return page < pages.upperBound ? page : nil
   }
 }
 
-/// A stretch of consecutive pages of one file.
+/// Compares a stretch of consecutive pages of one file.
 private final class ComparisonJob {
   static let bytesMax = 1 << 20
   private let buffer = Buffer(capacity: bytesMax + Limits.pageSizeMax)
   private var extents: [PageExtent] = []
-  private var content: FileContent?
-  private var file: OpenFile?
-  private var size: UInt64 = 0
-  private var result: [PageExtent] = []
+  private var file: ComparedFile?
+  private var isLast = false
+  private var differing: [PageExtent] = []
   private var failure: SystemError?
-  private var differing: (PageExtent) throws -> Void = { _ in }
-  private var same: (UInt64) -> Void = { _ in }
-  private var end: (() throws -> Void)?
 
-  func prepare(
-    _ extents: [PageExtent], of content: FileContent, in file: OpenFile, size: UInt64,
-    differing: @escaping (PageExtent) throws -> Void, same: @escaping (UInt64) -> Void, end: (() throws -> Void)?
-  ) {
-    self.same = same
-    self.extents = extents
-    self.content = content
-    self.file = file
-    self.size = size
-    self.differing = differing
-    self.end = end
-    result = []
-    failure = nil
+  func prepare(_ extents: [PageExtent], of file: ComparedFile, isLast: Bool) {
+    (self.extents, self.file, self.isLast) = (extents, file, isLast)
+    (differing, failure) = ([], nil)
   }
 
-  func deliver() throws {
+  /// - Throws: what went wrong.
+  func takeResult() throws -> ComparedStretch? {
     if let failure { throw failure }
-    for extent in result { try differing(extent) }
-    if let content { same(storedBytes(extents, content) &- storedBytes(result, content)) }
-    try end?()
-    (file, end, differing, same) = (nil, nil, { _ in }, { _ in })
+    guard let file else { return nil }
+    self.file = nil
+    let content = file.content
+    return ComparedStretch(
+      file: file, differing: differing,
+      sameBytes: storedBytes(extents, content) &- storedBytes(differing, content), isLast: isLast)
   }
 
   private func storedBytes(_ extents: [PageExtent], _ content: FileContent) -> UInt64 {
@@ -117,30 +139,36 @@ private final class ComparisonJob {
   }
 
   func perform() {
-    guard let content, let file, let first = extents.first, let last = extents.last else { return }
+    guard let file, let first = extents.first, let last = extents.last else { return }
+    let content = file.content
     let pageSize = Int(content.pageSize)
     let start = first.first * UInt64(pageSize)
     let length = Int(
       Pages.bytes(first: first.first, count: last.end - first.first, size: content.size, pageSize: content.pageSize))
     do throws(SystemError) {
       let room = UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[..<length])
-      let present = try file.read(into: room, at: start)
+      let present = try file.found.file.read(into: room, at: start)
       var digests = [UInt8](repeating: 0, count: (length + pageSize - 1) / pageSize * PageDigest.byteCount)
       digests.withUnsafeMutableBytes {
         PageHasher.hash(UnsafeRawBufferPointer(rebasing: room[..<present]), pageSize: pageSize, into: $0)
       }
       for extent in extents {
-        compare(extent, digests: digests, firstPage: first.first, presentBytes: present, content)
+        compare(extent, of: file, digests: digests, firstPage: first.first, presentBytes: present)
       }
     } catch {
       failure = error
     }
   }
 
+  /// - Parameters:
+  ///   - digests: of the pages that are there, from `firstPage` on.
+  ///   - presentBytes: how many bytes of them there are.
   private func compare(
-    _ extent: PageExtent, digests: [UInt8], firstPage: UInt64, presentBytes: Int, _ content: FileContent
+    _ extent: PageExtent, of file: ComparedFile, digests: [UInt8], firstPage: UInt64, presentBytes: Int
   ) {
+    let content = file.content
     let pageSize = UInt64(content.pageSize)
+    let (size, present) = (file.found.status.size, UInt64(presentBytes))
     var start: UInt64?
     for page in extent.first..<extent.end {
       let index = Int(page - firstPage)
@@ -148,22 +176,22 @@ private final class ComparisonJob {
       let found = digests[index * PageDigest.byteCount..<(index + 1) * PageDigest.byteCount]
       let wanted = Int(page - extent.first) * PageDigest.byteCount
       let isSame =
-        end <= UInt64(presentBytes)
+        end <= present
         && (extent.location == nil
           ? found.allSatisfy { $0 == 0 }
           : found == extent.digests[wanted..<wanted + PageDigest.byteCount])
       // Zeros beyond the end of the existing file appear when it is resized.
       let isDone =
         isSame
-        || (extent.location == nil && end > UInt64(presentBytes) && firstPage * pageSize + UInt64(presentBytes) == size
-          && (page * pageSize >= size))
+        || (extent.location == nil && end > present && firstPage * pageSize + present == size
+          && page * pageSize >= size)
       if isDone {
-        if let begun = start { result.append(extent.slice(from: begun, to: page, pageSize: content.pageSize)) }
+        if let begun = start { differing.append(extent.slice(from: begun, to: page, pageSize: content.pageSize)) }
         start = nil
       } else if start == nil {
         start = page
       }
     }
-    if let begun = start { result.append(extent.slice(from: begun, to: extent.end, pageSize: content.pageSize)) }
+    if let begun = start { differing.append(extent.slice(from: begun, to: extent.end, pageSize: content.pageSize)) }
   }
 }

@@ -55,12 +55,13 @@ extension Restore {
     /// Whether anything existing would be changed or removed, as far as sizes and times tell.
     package var isAny: Bool { parts.contains { $0.changed > 0 || $0.removed > 0 } }
 
-    /// - Throws: `EngineError` when most of the contents of a directory would be removed: it is probably the wrong one.
-    package func check() throws {
-      guard let part = parts.first(where: \.isMostlyRemoved) else { return }
+    /// Why it is refused without a confirmation: most of the contents of a directory would be removed, so that it is
+    /// probably the wrong one. `nil` when it is not.
+    package var refusal: EngineError? {
+      guard let part = parts.first(where: \.isMostlyRemoved) else { return nil }
       let goes = "\(Amount.count(part.removed, "entry", "entries")) (\(Amount.bytes(part.removedBytes)))"
       let name = snapshot.envelope.source.name
-      throw EngineError(
+      return EngineError(
         part.shared == 0
           ? "\(part.target) has nothing in common with snapshot \(snapshot.id.short) of \(name): all that is in it would be removed, \(goes)"
           : "most of what is in \(part.target) would be removed: snapshot \(snapshot.id.short) of \(name) has \(part.shared) of its entries, and \(goes) would go",
@@ -68,5 +69,8 @@ extension Restore {
           "See them with --dry-run. If it is the right directory, say --yes; --no-remove removes nothing, --missing-only brings back only what is gone."
       )
     }
+
+    /// - Throws: what `refusal` says.
+    package func check() throws { if let refusal { throw refusal } }
   }
 }

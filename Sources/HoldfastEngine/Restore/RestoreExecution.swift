@@ -3,61 +3,47 @@ internal import HoldfastModel
 internal import HoldfastRepository
 internal import HoldfastSystem
 
-/// What goes into one directory.
-struct RestorePart {
-  var selection: Selection
-  let place: RestoreTarget
-  /// Of pages that have to be there in the end, and are not zeros.
-  var storedBytes: UInt64 = 0
-  var mounts = TargetMounts()
-  /// Files of the target that an interrupted restore took away, and that go because the snapshot does not have them.
-  var leftovers: [Path: FileStatus] = [:]
-  /// What would become of what is there.
-  var figures: Restore.TargetFigures?
-  /// What is added to the cluster in it.
-  var recovery: RecoveryFiles?
-}
-
-/// Brings the parts of a restore back. All of them are made whole before the first gets its names: an interrupted restore so goes on by the same command.
+/// Carries out the plan of a restore, part by part. All of them are made whole before the first gets its names: an
+/// interrupted restore so goes on by the same command.
 final class RestoreExecution {
   private final class Running {
     let part: RestorePart
     let made: MadeDirectories
     let target: OpenFile
-    let staging: StagingArea
-    let plan: RestorePlan
+    let writer: RestoreWriter
+    let contents: RestoreContents
     var isDone = false
+    var staging: StagingArea { writer.staging }
 
-    init(_ part: RestorePart, _ made: MadeDirectories, _ target: OpenFile, _ staging: StagingArea, _ plan: RestorePlan)
-    {
-      (self.part, self.made, self.target, self.staging, self.plan) = (part, made, target, staging, plan)
+    init(
+      _ part: RestorePart, _ made: MadeDirectories, _ target: OpenFile, _ writer: RestoreWriter,
+      _ contents: RestoreContents
+    ) {
+      (self.part, self.made, self.target, self.writer, self.contents) = (part, made, target, writer, contents)
     }
   }
 
-  private let state: StateFile
-  private let record: RestoreRecord
+  private let plan: RestorePlan
   private let options: Restore.Options
+  private let readers: ArchiveReaders
   private let host: Host
   private let progress: any ProgressObserver
   private var running: [Running] = []
   private var isPublishing = false
 
-  init(
-    state: StateFile, record: RestoreRecord, options: Restore.Options, host: Host, progress: any ProgressObserver
-  ) {
-    (self.state, self.record, self.options, self.host, self.progress) = (state, record, options, host, progress)
+  init(_ plan: RestorePlan, readers: ArchiveReaders, host: Host, progress: any ProgressObserver) {
+    (self.plan, options, self.readers, self.host, self.progress) = (plan, plan.options, readers, host, progress)
   }
 
-  /// - Parameter parts: in the order in which they get their names.
-  func run(_ parts: [RestorePart], readers: ArchiveReaders, _ report: inout Restore.Report) throws {
+  func run(_ report: inout Restore.Report) throws {
     do {
       // A cluster loses the file without which no server starts before its tablespaces change.
-      for part in parts.reversed() { try stage(part, readers, &report) }
+      for part in plan.parts.reversed() { try stage(part, &report) }
       isPublishing = true
       for part in running.reversed() { try publish(part) }
     } catch {
-      for part in running { part.plan.stop() }
-      for part in running where !part.isDone { giveUp(part, total: report.bytes, error) }
+      for part in running { part.contents.stop() }
+      for part in running where !part.isDone { giveUp(part, error) }
       throw error
     }
     for part in running { report.problems += part.staging.attributes.problems }
@@ -65,17 +51,17 @@ final class RestoreExecution {
 
   // MARK: Making it whole
 
-  private func stage(_ part: RestorePart, _ readers: ArchiveReaders, _ report: inout Restore.Report) throws {
+  private func stage(_ part: RestorePart, _ report: inout Restore.Report) throws {
     progress.begin(phase: "restoring", totalBytes: part.storedBytes)
     let running = try begin(part)
     self.running.append(running)
-    let (plan, staging) = (running.plan, running.staging)
-    try plan.run(readers: readers, isDryRun: false)
+    let (contents, staging) = (running.contents, running.staging)
+    try contents.run()
     try part.recovery?.stage(in: staging, over: options.isDelta ? running.target : nil, files: host.files)
     progress.begin(phase: "making durable", totalBytes: nil)
     try staging.synchronize()
-    plan.stop()
-    plan.fill(&report)
+    contents.stop()
+    contents.fill(&report)
   }
 
   private func begin(_ part: RestorePart) throws -> Running {
@@ -83,7 +69,7 @@ final class RestoreExecution {
     let target: OpenFile
     let staging: StagingArea
     do {
-      target = try made.makeTarget(part.place)
+      target = try made.makeTarget(part.target)
       staging = try StagingArea(
         in: target, mounts: part.mounts.restored, files: host.files, setsOwner: options.setsOwner,
         isDelta: options.isDelta)
@@ -94,17 +80,19 @@ final class RestoreExecution {
     do {
       // Again: nobody else can add to it any more.
       _ = try UnfinishedRestore.leftovers(
-        in: target, part.mounts.restored, options, part.selection, of: state, files: host.files)
-      try staging.write(record)
-      let plan = try RestorePlan(
-        state: state, selection: part.selection, existing: options.isDelta ? target : nil, keeps: options.keeps,
-        mounts: part.mounts, staging: staging, setsOwner: options.setsOwner, host: host, progress: progress)
+        in: target, part.mounts.restored, options, part.selection, of: plan.state, files: host.files)
+      try staging.write(RestoreRecord(options, of: plan.snapshot.id))
+      let existing = options.isDelta ? target : nil
+      let writer = RestoreWriter(
+        part, staging: staging, over: existing, keeps: options.keeps, readers: readers, host: host, progress: progress)
+      let contents = RestoreContents(
+        plan, part, over: existing, writer: writer, readers: readers, host: host, progress: progress)
       if !staging.keepsAttributes {
         progress.warn(
           "the file system of \(target.fullPath) shows other owners or modes than files are given: who can read and change what is restored there is up to how it is mounted"
         )
       }
-      return Running(part, made, target, staging, plan)
+      return Running(part, made, target, writer, contents)
     } catch {
       if (try? staging.isUnused()) ?? false {
         try? staging.remove()
@@ -117,14 +105,16 @@ final class RestoreExecution {
   // MARK: Names
 
   private func publish(_ running: Running) throws {
-    let (part, target, staging, plan) = (running.part, running.target, running.staging, running.plan)
-    for (gone, key) in zip(plan.removed, plan.removedKeys) {
+    let (part, target, staging) = (running.part, running.target, running.staging)
+    for (gone, key) in running.contents.removed {
       try TreeRemoval.remove(gone, in: target, knownAs: key, files: host.files)
     }
     if options.isDelta { try part.recovery?.publish(staging) }
     let publisher = Publisher(
-      state: state, selection: part.selection, root: options.isDelta ? target : staging.directory, staging: staging,
-      isDelta: options.isDelta, keepsAll: options.keeps == .everything, directories: plan.directories, host: host)
+      state: plan.state, selection: part.selection, root: options.isDelta ? target : staging.directory,
+      staging: staging,
+      isDelta: options.isDelta, keepsAll: options.keeps == .everything, directories: running.writer.directories,
+      host: host)
     try publisher.run()
     staging.closeAgain()
     if options.isDelta {
@@ -144,9 +134,9 @@ final class RestoreExecution {
 
   // MARK: The end before the end
 
-  /// What is staged stays where the same command can go on from it; nothing stays of what was refused before anything was done.
-  /// - Parameter total: bytes of what is restored.
-  private func giveUp(_ running: Running, total: UInt64, _ error: any Error) {
+  /// What is staged stays where the same command can go on from it; nothing stays of what was refused before anything
+  /// was done.
+  private func giveUp(_ running: Running, _ error: any Error) {
     let (target, staging) = (running.target, running.staging)
     staging.closeAgain()
     let isUnused = (try? staging.isUnused()) ?? false
@@ -155,12 +145,13 @@ final class RestoreExecution {
     let foreignCount = (try? RestoreTarget.foreignCount(in: target, files: host.files)) ?? 1
     let isPublished =
       options.isDelta
-      ? isPublishing || running.plan.hasRemoved : foreignCount > 0 || self.running.contains(where: \.isDone)
+      ? isPublishing || running.writer.hasRemoved : foreignCount > 0 || self.running.contains(where: \.isDone)
     guard isPublished || (!isUnused && (options.isDelta || isOfMachine)) else {
       try? staging.remove()
       return running.made.takeBack()
     }
     let place = target.fullPath.appending(StagingArea.name.bytes)
+    let total = plan.totals.bytes
     let share = "\(Amount.bytes(min(staging.provedBytes, total))) of \(Amount.bytes(total))"
     if options.isDelta {
       progress.warn(

@@ -1,0 +1,178 @@
+internal import HoldfastArchive
+internal import HoldfastModel
+internal import HoldfastRepository
+internal import HoldfastSource
+internal import HoldfastSystem
+
+/// Goes through what `RestoreWalk` decides for one directory, and finds for every file which pages have to be written:
+/// all, or what a comparison with the file that is there finds. With a writer they are fetched and written, plan by
+/// plan, each bounded in memory; without one, in a dry run, they are counted.
+final class RestoreContents {
+  private let plan: RestorePlan
+  private let part: RestorePart
+  /// The target, where it is restored over.
+  private let existing: OpenFile?
+  /// `nil` for a dry run.
+  private let writer: RestoreWriter?
+  private let readers: ArchiveReaders
+  private let host: Host
+  private let progress: any ProgressObserver
+  private var comparison: ExistingComparison?
+  private var pages = PagePlan()
+  private let nowhere = NullSink()
+  /// What the target has and the snapshot has not, and what each was when it was found.
+  private(set) var removed: [(path: Path, key: FileSystem.FileKey?)] = []
+  private var writtenFiles: UInt64 = 0
+  private var writtenBytes: UInt64 = 0
+  /// Stored bytes of the frames that would be read.
+  private var countedBytes: UInt64 = 0
+
+  init(
+    _ plan: RestorePlan, _ part: RestorePart, over existing: OpenFile?, writer: RestoreWriter?,
+    readers: ArchiveReaders, host: Host, progress: any ProgressObserver
+  ) {
+    (self.plan, self.part, self.existing, self.writer) = (plan, part, existing, writer)
+    (self.readers, self.host, self.progress) = (readers, host, progress)
+    guard existing != nil || writer?.staging.hasLeftovers == true else { return }
+    comparison = ExistingComparison(host: host) { [unowned self] in try take($0) }
+  }
+
+  /// Ends the threads: nothing is written to the target any more.
+  func stop() {
+    writer?.stop()
+    comparison?.stop()
+  }
+
+  /// Adds what was done, or would be.
+  func fill(_ report: inout Restore.Report) {
+    report.removed += removed.map(\.path)
+    report.writtenFiles += writtenFiles
+    report.writtenBytes += writtenBytes
+    report.readBytes += countedBytes + (writer?.readBytes ?? 0)
+  }
+
+  func run() throws {
+    var walk = RestoreWalk(
+      plan.state, part, over: existing, staged: existing == nil ? writer?.staging.leftovers : nil,
+      keeps: plan.options.keeps, host: host)
+    while let step = try walk.next() {
+      try host.cancellation.check()
+      try writer?.enter(step)
+      switch step.action {
+      case .keep, .special: continue
+      case .directory: try writer?.makeDirectory(step)
+      case .nothing: try writer?.discard(step.entry.path)
+      case .content: try restore(step, walk.extents(of: step))
+      }
+    }
+    removed = walk.removed
+    try comparison?.drain()
+    try fetchPages()
+  }
+
+  private func restore(_ step: RestoreStep, _ extents: any PageMapReader) throws {
+    guard let content = step.entry.file else { return }
+    let isMounted = part.mounts.files.contains(step.entry.path)
+    if let comparison, let found = try open(step) {
+      let file = ComparedFile(step.entry, content: content, found, isMounted: isMounted)
+      let isStartupFile = try !isMounted && self.isStartupFile(file)
+      if isStartupFile { file.isTouched = true }
+      try writer?.begin(file, isStartupFile: isStartupFile)
+      return try comparison.compare(extents, of: file)
+    }
+    guard !isMounted else {
+      writer?.noteMounted(step.entry.path)
+      return progress.advance(bytes: 0, files: 1)
+    }
+    let file = try writer?.create(step.entry, content, isPresent: step.present != nil)
+    writtenFiles += 1
+    var extents = extents
+    while let extent = try extents.next() { try add(extent, of: content, to: file) }
+    try file?.allAnnounced()
+  }
+
+  /// Plans one extent; a full plan is fetched.
+  private func add(_ extent: PageExtent, of content: FileContent, to file: RestoredFile?) throws {
+    guard extent.location != nil else { return }
+    let bytes = Pages.bytes(first: extent.first, count: extent.count, size: content.size, pageSize: content.pageSize)
+    writtenBytes += bytes
+    // What is fetched counts when it is written.
+    if writer == nil { progress.advance(bytes: bytes, files: 0) }
+    file?.expectExtent()
+    pages.add(extent, of: content, to: file ?? nowhere)
+    if pages.isFull { try fetchPages() }
+  }
+
+  // MARK: Over existing content
+
+  /// The file whose pages can be kept, of the target or of what an interrupted restore left; `nil` when there is none.
+  private func open(_ step: RestoreStep) throws -> ComparedFile.Found? {
+    if let left = try writer?.staging.takeOver(step.entry) {
+      return ComparedFile.Found(file: left, status: try left.status(), origin: .staging)
+    }
+    let setsOwner = plan.options.setsOwner
+    // A file with other names would change under them too.
+    guard let existing, let status = step.present, status.kind == .file,
+      step.entry.mayKeep(status, setsOwner: setsOwner)
+    else { return nil }
+    do throws(SystemError) {
+      let file = try host.files.openBeneath(step.entry.path, in: existing, .read)
+      let now = try file.status()
+      guard now.kind == .file, step.entry.mayKeep(now, setsOwner: setsOwner) else { return nil }
+      return ComparedFile.Found(file: file, status: now, origin: .target(now))
+    } catch {
+      guard error.isForbidden else { throw error }
+      return nil
+    }
+  }
+
+  /// Whether it is a file of the target that goes first and comes back last.
+  private func isStartupFile(_ file: ComparedFile) throws -> Bool {
+    guard case .target = file.found.origin, let existing else { return false }
+    return try StartupFile.includes(file.entry.path, files: host.files, beneath: existing)
+  }
+
+  /// Takes what was compared, in order.
+  private func take(_ stretch: ComparedStretch) throws {
+    let file = stretch.file
+    for extent in stretch.differing { try take(extent, of: file) }
+    progress.advance(bytes: stretch.sameBytes, files: 0)
+    guard stretch.isLast else { return }
+    writer?.staging.proved(bytes: file.content.size - min(file.differingBytes, file.content.size))
+    guard file.isTouched else {
+      try writer?.adjust(file)
+      return progress.advance(bytes: 0, files: 1)
+    }
+    guard !file.isMounted else { return writer?.noteMounted(file.entry.path) ?? () }
+    writtenFiles += 1
+    try file.restored?.allAnnounced()
+  }
+
+  private func take(_ extent: PageExtent, of file: ComparedFile) throws {
+    file.isTouched = true
+    if file.isMounted { return }
+    let content = file.content
+    file.differingBytes += Pages.bytes(
+      first: extent.first, count: extent.count, size: content.size, pageSize: content.pageSize)
+    if extent.location == nil {
+      let start = extent.first * UInt64(content.pageSize)
+      try file.restored?.expectZeros(start..<min(extent.end * UInt64(content.pageSize), content.size))
+    }
+    try add(extent, of: content, to: file.restored)
+  }
+
+  // MARK: Fetching
+
+  private func fetchPages() throws {
+    if let writer { return try writer.fetch(&pages) }
+    pages.sort()
+    var last: PageLocation?
+    for extent in pages.extents where last?.archive != extent.location.archive || last?.frame != extent.location.frame {
+      last = extent.location
+      let frames = try readers.reader(extent.location.archive).frames
+      guard extent.location.frame < frames.count else { continue }
+      countedBytes += UInt64(frames[Int(extent.location.frame)].storedCount)
+    }
+    pages.removeAll()
+  }
+}

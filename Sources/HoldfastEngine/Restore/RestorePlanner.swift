@@ -1,0 +1,172 @@
+internal import HoldfastArchive
+internal import HoldfastModel
+internal import HoldfastRepository
+internal import HoldfastSource
+internal import HoldfastSystem
+
+/// Makes the plan of a restore: opens the target, replays the state, and looks at everything that may speak against it.
+struct RestorePlanner {
+  private let repository: Repository
+  private let snapshot: Snapshot
+  private let known: [Snapshot]
+  private let options: Restore.Options
+  private let progress: any ProgressObserver
+  private let host: Host
+  private let pathConflicts: PathConflicts
+  private var totals = RestoreTotals()
+
+  /// - Parameter known: snapshots that were read already.
+  init(
+    _ repository: Repository, _ snapshot: Snapshot, known: [Snapshot], _ options: Restore.Options,
+    progress: any ProgressObserver
+  ) {
+    (self.repository, self.snapshot, self.known, self.options) = (repository, snapshot, known, options)
+    (self.progress, host) = (progress, repository.host)
+    pathConflicts = PathConflicts(files: host.files, repositoryDirectory: repository.store.directory)
+  }
+
+  mutating func plan() throws -> RestorePlan {
+    let source = try repository.sourceOrigin(of: snapshot)?.directory
+    let target = try examine(pathConflicts.resolve(options.target), source)
+    try options.recovery?.plan.checkTablespaces(files: host.files)
+    let chain = try repository.chain(to: snapshot, known: known)
+    try repository.checkPresence(of: chain)
+    let state = try repository.replay(chain)
+    var parts = try parts(of: state, into: target, source)
+    let use = TargetUse(files: host.files)
+    if options.isDelta || parts.count > 1, let warning = use.warning { progress.warn(warning) }
+    for index in parts.indices {
+      try use.check(parts[index].target)
+      try prepare(&parts[index], state, use)
+    }
+    let recovery = try options.recovery.map { try RecoveryFiles($0, in: state) }
+    try recovery?.check(isDelta: options.isDelta)
+    parts[parts.count - 1].recovery = recovery
+    try noteUnseen(state)
+    return RestorePlan(
+      snapshot: snapshot, target: target.path, options: options, chain: chain, state: state, parts: parts,
+      totals: totals,
+      impact: Restore.Impact(
+        snapshot: snapshot, location: repository.location, parts: parts.compactMap(\.figures)))
+  }
+
+  /// The tablespaces that go elsewhere, then the cluster itself: before that no server starts on what is not whole.
+  private func parts(of state: StateFile, into target: RestoreTarget, _ source: Path?) throws -> [RestorePart] {
+    let relocations = try Relocation.ofTablespaces(options.tablespaces, in: state, places: pathConflicts)
+    try Relocation.checkApart(target.path, relocations)
+    let tablespaces = try relocations.map {
+      RestorePart(selection: Selection(below: $0.directory, of: state), target: try examine($0.place, source))
+    }
+    return tablespaces + [
+      RestorePart(selection: try Selection(paths: options.paths, of: state, relocations: relocations), target: target)
+    ]
+  }
+
+  /// - Parameter path: absolute, without symbolic links.
+  private func examine(_ path: Path, _ source: Path?) throws -> RestoreTarget {
+    try pathConflicts.check(restoreTarget: path, source: source)
+    let target = try RestoreTarget(path, files: host.files)
+    if !options.isDelta { try target.checkEmpty(files: host.files) }
+    return target
+  }
+
+  private mutating func prepare(_ part: inout RestorePart, _ state: StateFile, _ use: TargetUse) throws {
+    if let existing = part.target.existing {
+      try leaveOut(existing, &part, state)
+      part.leftovers = try UnfinishedRestore.leftovers(
+        in: existing, part.mounts.restored, options, part.selection, of: state, files: host.files)
+      if options.isDelta {
+        try use.check(in: existing, part.selection, of: state, options.keeps, leavingOut: part.mounts.skipped)
+      }
+    }
+    try measure(&part, state)
+    if !options.isDelta || options.keeps == .everything {
+      try part.target.checkSpace(part.storedBytes, files: host.files)
+    }
+  }
+
+  /// Leaves out what belongs to a file system and not to a snapshot, and what somebody else has mounted.
+  private mutating func leaveOut(_ existing: OpenFile, _ part: inout RestorePart, _ state: StateFile) throws {
+    if options.isDelta {
+      part.mounts = try TargetMounts(
+        below: existing, of: part.selection, in: state, crossesAll: options.crossesMounts, files: host.files)
+    }
+    for path in part.mounts.leftAlone where part.selection.isSelected(path) {
+      let fullPath = existing.fullPath.appending(path.bytes)
+      totals.leftAlone.append(fullPath)
+      progress.warn(
+        part.mounts.unseen.contains(path)
+          ? "\(fullPath) is mounted there and cannot be examined: it is left as it is"
+          : "\(fullPath) is mounted there and not in the snapshot: it is left as it is (--across-mounts removes what is in it)"
+      )
+    }
+    for root in [Path.root] + part.mounts.restored {
+      let directory = root.isEmpty ? existing : try host.files.openBeneath(root, in: existing, .directory)
+      guard try LostAndFound.lies(in: directory, directory.listing(), files: host.files) else { continue }
+      part.selection.leaveOut([root.appending(LostAndFound.name.bytes)])
+    }
+    part.selection.leaveOut(part.mounts.leftAlone)
+  }
+
+  /// Counts what is restored, and what becomes of what is there.
+  private mutating func measure(_ part: inout RestorePart, _ state: StateFile) throws {
+    let existing = part.target.existing
+    var walk = RestoreWalk(
+      state, part, over: options.isDelta ? existing : nil, keeps: options.keeps, host: host)
+    while let step = try walk.next() {
+      guard !StagingArea.name.contains(step.entry.path) else {
+        throw EngineError(
+          "the snapshot has an entry \(StagingArea.name), and a restore needs this name for itself",
+          hint: "Restore the rest with --path.")
+      }
+      totals.add(step.entry)
+      if options.keeps != .nothing, let existing {
+        try KeptDatabases.check(
+          step.entry, isPresent: step.present != nil, options.keeps, in: existing, files: host.files)
+      }
+      if step.action == .content, let file = step.entry.file {
+        part.storedBytes += try Self.storedBytes(walk.extents(of: step), of: file)
+      }
+    }
+    part.figures = walk.figures
+    for status in part.leftovers.values { part.figures?.remove(status) }
+    if let existing {
+      part.figures?.isUnfinished = try host.files.statusIfPresent(of: StagingArea.name, in: existing) != nil
+    }
+  }
+
+  /// Bytes of pages that are not zero.
+  private static func storedBytes(_ extents: any PageMapReader, of file: FileContent) throws -> UInt64 {
+    var extents = extents
+    var bytes: UInt64 = 0
+    while let extent = try extents.next() {
+      guard extent.location != nil else { continue }
+      bytes += Pages.bytes(first: extent.first, count: extent.count, size: file.size, pageSize: file.pageSize)
+    }
+    return bytes
+  }
+
+  /// What could not be examined when the snapshot was taken is only counted in it: no file of its state tells of it.
+  private mutating func noteUnseen(_ state: StateFile) throws {
+    guard snapshot.envelope.incomplete > 0 else { return }
+    var unseen = snapshot.envelope.incomplete
+    var hasDirectory = options.paths.isEmpty
+    let reader = state.makeReader()
+    while let entry = try reader.nextEntry() {
+      if let file = entry.file, !file.consistency.isComplete, unseen > 0 { unseen -= 1 }
+      if entry.content == .directory, options.paths.contains(where: { $0.contains(entry.path) }) { hasDirectory = true }
+    }
+    // Files that are named one by one are there as the snapshot has them.
+    guard unseen > 0, hasDirectory else { return }
+    totals.problems.append(
+      Problem(
+        path: .root,
+        reason: "\(Amount.count(unseen, "path")) could not be read when the snapshot was taken: "
+          + "what lies there is from an earlier snapshot, or is missing"))
+    guard !options.isDelta || options.keeps != .nothing else {
+      throw EngineError(
+        "the snapshot did not see all of its source, so what is missing in it may not be removed from the target",
+        hint: "Restore into an empty --target, or take an earlier snapshot.", exitStatus: .incomplete)
+    }
+  }
+}
