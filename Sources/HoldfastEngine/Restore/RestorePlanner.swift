@@ -2,6 +2,7 @@ internal import HoldfastArchive
 internal import HoldfastModel
 internal import HoldfastRepository
 internal import HoldfastSource
+internal import HoldfastStore
 internal import HoldfastSystem
 
 /// Makes the plan of a restore: opens the target, replays the state, and looks at everything that may speak against it.
