@@ -1,7 +1,7 @@
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// Listings of a directory. A folder is read whole for each page: names are in no order on a disk.
+/// Lists a directory. A folder is read whole for each page, because a file system returns names in no order.
 extension LocalStore {
   package func list(
     _ prefix: String, _ depth: ListingDepth, after name: String?, max: Int
@@ -33,7 +33,7 @@ extension LocalStore {
     }
   }
 
-  /// In ascending order of their names, of which those of folders end with `/`.
+  /// The entries in ascending order of their names; names of folders end with `/`.
   private func entries(of folder: OpenFile, after name: String?) throws -> [ListingEntry] {
     let listing = try folder.listing()
     var entries: [ListingEntry] = []
@@ -45,7 +45,7 @@ extension LocalStore {
       else { continue }
       let entry = ListingEntry(name: kind == .folder ? text + "/" : text, kind: kind)
       if let name, !name.precedesInListing(entry.name) { continue }
-      // A name may be the beginning of another one that comes before it when it ends with a slash.
+      // A name that is the beginning of another one sorts behind it when it gets a slash: `a-b` comes before `a/`.
       if let last = entries.last, !last.name.precedesInListing(entry.name) { isInOrder = false }
       entries.append(entry)
     }
@@ -53,8 +53,8 @@ extension LocalStore {
     return entries
   }
 
-  /// Objects below a folder, however deep.
-  /// - Parameter path: of the folder, relative to the prefix that is listed; ends with `/`, or is empty.
+  /// Collects all objects below a folder.
+  /// - Parameter path: the path of the folder relative to the listed prefix; ends with `/`, or is empty.
   private func collect(
     _ folder: OpenFile, _ path: String, after name: String?, upTo max: Int, level: Int,
     into found: inout [ListingEntry]
@@ -65,7 +65,7 @@ extension LocalStore {
         if name.map({ $0.precedesInListing(full) }) ?? true { found.append(ListingEntry(name: full, kind: entry.kind)) }
         continue
       }
-      // Everything below comes before.
+      // Everything below this folder comes before the page.
       if let name, !name.hasPrefix(full), !name.precedesInListing(full) { continue }
       let inner = Path(entry.name.dropLast().description)
       guard level < LocalRoot.depthMax else { throw root.foreign(folder.path.appending(inner.bytes)) }
@@ -74,7 +74,7 @@ extension LocalStore {
     }
   }
 
-  /// `nil` where somebody has removed it meanwhile, or put something else in its place.
+  /// `nil` when the folder was removed meanwhile, or replaced by something else.
   private func open(_ name: Path, in folder: OpenFile) throws(SystemError) -> OpenFile? {
     do throws(SystemError) {
       return try files.openBeneath(name, in: folder, .directory)
@@ -84,7 +84,7 @@ extension LocalStore {
     }
   }
 
-  /// `nil` where nothing is.
+  /// `nil` when nothing has the name.
   private func kind(of name: Path, in folder: OpenFile) throws -> ListingEntry.Kind? {
     guard let status = try files.statusIfPresent(of: name, in: folder) else { return nil }
     switch status.kind {

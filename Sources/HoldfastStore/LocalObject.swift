@@ -13,14 +13,14 @@ struct LocalObject: ReadableBytes {
   }
 }
 
-/// An object that is being written, in the directory that it will have its name in.
+/// An object that is being written, in the directory of its later name.
 final class LocalUpload: ObjectUpload {
   private static let keptBytesMax: UInt64 = 4 << 20
 
   private enum State {
     case open(OpenFile, length: UInt64)
     case committed
-    /// Nothing is committed any more. A failed fsync is never tried again.
+    /// Nothing can be committed any more. A failed fsync is not tried again.
     case ended(any Error)
   }
 
@@ -48,7 +48,7 @@ final class LocalUpload: ObjectUpload {
 
   deinit { abort() }
 
-  /// Bytes go to the file as they come.
+  /// Bytes are written to the file at once.
   var partBytes: Int? { nil }
 
   func send(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws {
@@ -71,7 +71,7 @@ final class LocalUpload: ObjectUpload {
           state = .committed
         } catch {
           state = .ended(error)
-          // Where it has its name already, it has no other one.
+          // After a rename the temporary name does not exist.
           try? files.removeFile(temporary, in: folder)
           throw error
         }
@@ -82,7 +82,7 @@ final class LocalUpload: ObjectUpload {
   private func commit(_ file: OpenFile, length: UInt64) throws {
     let name = Path(bytes: Array(Path(key).lastComponent))
     if isDurable { try file.synchronize() }
-    // What is large is not read again soon, and would push what servers need out of the page cache.
+    // A large object is not read again soon, and would displace what servers need from the page cache.
     if length > Self.keptBytesMax { file.dropFromPageCache() }
     do throws(SystemError) {
       try publish(file, name)
@@ -94,7 +94,7 @@ final class LocalUpload: ObjectUpload {
     do {
       try folder.synchronizeDirectory()
     } catch {
-      // The name may not survive a power cut: nobody may build on it. The fsync is not tried again.
+      // The name may not survive a power cut, so nobody may rely on it. The fsync is not tried again.
       try? files.removeFile(name, in: folder)
       throw error
     }
@@ -106,7 +106,7 @@ final class LocalUpload: ObjectUpload {
     } catch {
       if error.isExisting, isPublished(file, name) { return }
       guard error.isForbidden else { throw error }
-      // A directory to which names can only be added: then the other name stays, and does not count.
+      // If names can only be added, the temporary name stays, and does not count.
       do throws(SystemError) {
         try files.makeHardLink(name, in: folder, to: temporary, in: folder)
       } catch let second {
@@ -116,8 +116,8 @@ final class LocalUpload: ObjectUpload {
     }
   }
 
-  /// Whether what has the name is what was written: a server whose answer was lost is asked again, and then says that
-  /// the name is taken.
+  /// Whether the name belongs to this file. After a lost answer a server repeats a rename or link, and then reports
+  /// that the name exists.
   private func isPublished(_ file: OpenFile, _ name: Path) -> Bool {
     guard let mine = try? file.status(), let found = try? files.status(of: name, in: folder) else { return false }
     return found.isSameFile(as: mine)
@@ -129,7 +129,7 @@ final class LocalUpload: ObjectUpload {
       state = .ended(StoreError.notFound(key: key, location: location))
       return true
     }
-    // What cannot be removed now is removed by the next run: it has no name that counts.
+    // If this fails, the next run removes the file: its name does not count.
     if isOpen { try? files.removeFile(temporary, in: folder) }
   }
 }

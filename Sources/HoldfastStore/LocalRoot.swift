@@ -2,21 +2,21 @@ internal import HoldfastModel
 internal import HoldfastSystem
 internal import Synchronization
 
-/// The directory of a local store. It is opened once, and everything else is reached beneath that descriptor without
-/// following a symbolic link: whoever can write there can exchange what is in it for something else, and nothing
-/// outside is read, made or removed for it.
+/// The directory of a local store. It is opened once, and everything in it is reached beneath that descriptor without
+/// following a symbolic link. So an attacker who can write there can make holdfast read, create or remove nothing
+/// outside.
 ///
-/// Links on the way to the directory are followed: they are the operator's. A directory that is renamed or exchanged
-/// while a run works in it stays the one that the run works in.
+/// Links on the way to the directory are followed, because they are the operator's. If the directory is renamed or
+/// replaced during a run, the run continues in the directory that it opened.
 final class LocalRoot: Sendable {
-  /// The directory, and how what is made in it is shared.
+  /// The open directory, and how it is shared.
   struct Opened: Sendable {
     let directory: OpenFile
     let sharing: Sharing?
   }
 
-  /// Deeper than any repository is. Whoever nests more is no run of ours, and shall not exhaust the one that removes
-  /// it.
+  /// No repository is deeper. Without this limit an attacker could nest directories so deeply that the run that removes
+  /// them crashes.
   static let depthMax = 32
 
   let path: Path
@@ -24,7 +24,7 @@ final class LocalRoot: Sendable {
   private let group: UInt32?
   private let opened = Mutex<Opened?>(nil)
 
-  /// - Parameter group: with whom a directory is shared from the first object on; `nil` to leave it as it is.
+  /// - Parameter group: the group with which a new repository is shared; `nil` to leave the directory as it is.
   init(_ path: Path, files: FileSystem, group: UInt32?) {
     self.path = path
     self.files = files
@@ -33,7 +33,7 @@ final class LocalRoot: Sendable {
 
   // MARK: The directory itself
 
-  /// `nil` where it does not exist.
+  /// The directory; `nil` when it does not exist.
   func existing() throws -> Opened? {
     try opened.withLock { opened in
       if opened == nil { opened = try open() }
@@ -41,7 +41,7 @@ final class LocalRoot: Sendable {
     }
   }
 
-  /// Made, where it does not exist.
+  /// The directory. It is made if it does not exist.
   func made() throws -> Opened {
     try opened.withLock { opened in
       if opened == nil {
@@ -80,7 +80,7 @@ final class LocalRoot: Sendable {
 
   // MARK: Beneath it
 
-  /// A directory beneath the root; `nil` where there is none.
+  /// Opens a directory beneath the root; `nil` when it does not exist.
   func folder(_ path: Path) throws -> OpenFile? {
     guard let root = try existing() else { return nil }
     return try folder(path, in: root)
@@ -92,7 +92,7 @@ final class LocalRoot: Sendable {
       return try files.openBeneath(path, in: root.directory, .directory)
     } catch {
       guard error.isNotFound else { throw foreign(path, error) }
-      // An object has nothing below it. A link is not nothing.
+      // Nothing can lie below an object; but a link is foreign.
       let isLink =
         try error.isNotADirectory
         && files.statusIfPresent(of: path, beneath: root.directory)?.kind == .symbolicLink
@@ -101,7 +101,7 @@ final class LocalRoot: Sendable {
     }
   }
 
-  /// A directory beneath the root. What is missing is made, and made durable.
+  /// Opens a directory beneath the root. Missing directories are made, and made durable.
   func makeFolder(_ path: Path, in root: Opened) throws -> OpenFile {
     if let folder = try folder(path, in: root) {
       if !path.isEmpty { root.sharing?.repair(folder, mode: Sharing.folderMode(root.sharing)) }
@@ -124,7 +124,7 @@ final class LocalRoot: Sendable {
     }
   }
 
-  /// Removes what is under a name, with everything below it.
+  /// Removes a name and everything below it.
   func removeTree(_ name: Path, in folder: OpenFile, depth: Int = 0) throws {
     guard let status = try files.statusIfPresent(of: name, in: folder) else { return }
     guard status.kind == .directory else { return try files.removeFile(name, in: folder) }
@@ -142,7 +142,7 @@ final class LocalRoot: Sendable {
     try files.removeDirectory(name, in: folder)
   }
 
-  /// What an error means of something beneath the root: whether it is something that no repository has.
+  /// Translates an error at a path beneath the root: it may mean that something foreign is there.
   func foreign(_ path: Path, _ error: SystemError) -> any Error {
     error.isOfAnotherKind ? foreign(path) : error
   }

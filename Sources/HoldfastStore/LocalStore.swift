@@ -1,10 +1,10 @@
 package import HoldfastModel
 package import HoldfastSystem
 
-/// A store in a directory: a key is a path below it.
+/// A store in a directory. A key is a path below the directory.
 ///
-/// Commit is write, fsync, rename without replacing, fsync of the directory; directories that are made on the way are
-/// synchronized in theirs. An unfinished object has a name that begins with a dot.
+/// A commit is: write, fsync, rename without replacing, fsync of the directory. New directories on the way are made
+/// durable in their parents. The name of an unfinished object begins with a dot.
 package struct LocalStore: Store {
   let files: FileSystem
   private let random: Randomness
@@ -12,8 +12,8 @@ package struct LocalStore: Store {
   package let places: [String]
 
   /// - Parameters:
-  ///   - directory: absolute, as it is spelled.
-  ///   - group: the ID of a group with which the repository is shared from its first object on.
+  ///   - directory: absolute, as the operator wrote it.
+  ///   - group: the ID of the group with which a new repository is shared.
   package init(directory: Path, host: Host, sharedWith group: UInt32? = nil) {
     let names = host.files.names(of: directory)
     places = names.map(\.description)
@@ -123,10 +123,10 @@ package struct LocalStore: Store {
   }
 
   private static let unfinished = ".unfinished-"
-  /// How often a lock is tried for which nobody waits: a child that is just being started holds a copy of each
-  /// descriptor, until it becomes another program.
+  /// How often a lock is tried without waiting for it: a child process that is being started holds a copy of each
+  /// descriptor until it executes its program.
   private static let looksMin = 3
-  /// How often one that is shared is tried, 50 ms apart: whoever holds it alone lists a directory meanwhile.
+  /// How often a shared lock is tried, every 50 ms. The holder of an exclusive lock only lists a directory meanwhile.
   private static let sharedLooksMax = 60
 
   package func lock(_ name: String, wait: Bool, cancellation: Cancellation) throws -> (any StoreLock)? {
@@ -137,8 +137,8 @@ package struct LocalStore: Store {
     try lock(name, exclusively: exclusively, looks: exclusively ? 1 : Self.sharedLooksMax, cancellation)
   }
 
-  /// Of a regular file, never of a directory: over NFS, Linux passes only the lock of a file on to the server, and only
-  /// where it is open for writing. By polling: a signal must end the wait.
+  /// Locks a regular file, never a directory: over NFS, Linux passes only locks of files on to the server, and only if
+  /// they are open for writing. Polls, because a signal must end the wait.
   private func lock(
     _ name: String, exclusively: Bool, looks: Int, _ cancellation: Cancellation
   ) throws -> (any StoreLock)? {
@@ -153,7 +153,7 @@ package struct LocalStore: Store {
     return LocalLock(file: file)
   }
 
-  /// What it cannot keep at all, locks, is an error here. The rest is up to the file system.
+  /// Missing locks are an error. For everything else the store relies on the file system.
   package func probe(_ random: Randomness) throws -> StoreProbe {
     let folder = try root.made().directory
     let trial = Path("\(Self.unfinished)\(random.identifier())")
@@ -177,8 +177,8 @@ package struct LocalStore: Store {
     let folder = try self.root.makeFolder(path.parent ?? .root, in: root)
     let name = Path(bytes: Array(path.lastComponent))
     while true {
-      // Not both at once: where the directory is sticky, the kernel lets nobody create what is another user's
-      // (fs.protected_regular), and what is there keeps its mode.
+      // Two steps, because in a sticky directory the kernel refuses O_CREAT for an existing file of another user
+      // (fs.protected_regular), and an existing file keeps its mode.
       if let file = try existingLock(name, in: folder) {
         root.sharing?.repair(file, mode: Sharing.lockMode(root.sharing))
         return file

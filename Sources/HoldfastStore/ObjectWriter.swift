@@ -1,33 +1,32 @@
 internal import HoldfastSystem
 
-/// An object on its way into a store, as the store takes it. Dropped without `commit`, it never was.
+/// An object that is being sent to a store. Without `commit` it never exists.
 package protocol ObjectUpload: AnyObject, Sendable {
-  /// How many bytes a part has; the last one may be shorter. Parts are sent in any order, several at once. `nil`: bytes
-  /// go as they come, in order, and nothing is held in memory.
+  /// The number of bytes of a part; the last part may be shorter. Parts may be sent in any order, several at once.
+  /// `nil`: bytes are sent in order as they come, and none are held in memory.
   var partBytes: Int? { get }
 
-  /// Sends bytes that lie at an offset of the object. What is sent again for an offset replaces what was sent before,
-  /// so that a part can be repeated whose answer was lost.
+  /// Sends bytes that belong at an offset of the object. Bytes sent again for an offset replace the earlier ones, so
+  /// that a part whose answer was lost can be repeated.
   func send(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws
 
-  /// Returns when the object is durable and visible under its key. It may be called again after an error of scope
-  /// *transient*: where an earlier call had effect, and only its answer was lost, this one returns as that one should
-  /// have.
+  /// Returns when the object is durable and visible under its key. After an error of scope *transient* it may be called
+  /// again: if the earlier call succeeded and only its answer was lost, the call returns normally.
   /// - Throws: `StoreError.alreadyExists` when other bytes have the key: an object is never replaced.
   func commit() throws
 
-  /// Drops what was sent; nothing after `commit`.
+  /// Drops what was sent. Does nothing after `commit`.
   func abort()
 }
 
-/// Writes an object from its beginning to its end. Where its store takes parts, they are sent side by side by threads
-/// of its own, and each is held in memory until it has arrived: whoever appends never has to give bytes a second time.
+/// Writes an object from beginning to end. If its store takes parts, several threads send them at once, and each part
+/// stays in memory until it has arrived. So callers never have to give bytes a second time.
 package final class ObjectWriter: ByteSink {
   private let upload: any ObjectUpload
   private let parts: PartSender?
   private var offset: UInt64 = 0
 
-  /// How many bytes that were appended are held in memory at most, because they may have to be sent again.
+  /// The most appended bytes that are held in memory because they may have to be sent again.
   package var heldBytesMax: Int { parts?.heldBytesMax ?? 0 }
 
   /// - Parameter connections: how many parts are sent at once.
@@ -56,8 +55,8 @@ package final class ObjectWriter: ByteSink {
   }
 }
 
-/// Cuts what is appended into parts, and sends them on several threads. An object that is one part only is sent by who
-/// commits it, without a thread.
+/// Divides appended bytes into parts, and sends them on several threads. An object of a single part is sent by the
+/// thread that commits it.
 private final class PartSender {
   private final class Part {
     var buffer: Buffer
@@ -69,16 +68,16 @@ private final class PartSender {
   private let upload: any ObjectUpload
   private let partBytes: Int
   private let connections: Int
-  /// What is being filled.
+  /// The part that is being filled.
   private var filling: Buffer
-  /// Where that begins.
+  /// The offset of that part.
   private var offset: UInt64 = 0
-  /// Made when there is more than one part.
+  /// Made when a second part begins.
   private var pool: OrderedPool<Part>?
-  /// Why a part did not arrive: without it the object is not committed.
+  /// Why a part did not arrive. The object is not committed then.
   private var failure: (any Error)?
 
-  /// One is filled while the others are on their way.
+  /// One part is filled while the others are being sent.
   var heldBytesMax: Int { partBytes * (connections + 1) }
 
   init(_ upload: any ObjectUpload, partBytes: Int, connections: Int) {

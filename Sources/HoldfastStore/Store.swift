@@ -1,93 +1,93 @@
 package import HoldfastModel
 package import HoldfastSystem
 
-/// Immutable objects under keys, in one location. This is the whole contract: a local directory, S3 and SFTP fit under
-/// it, and `StoreConformance` in the tests is what every store must pass.
+/// Holds immutable objects under keys, in one location. This is the whole contract: a local directory, S3 and SFTP
+/// implement it, and every store must pass `StoreConformance` in the tests.
 ///
-/// Keys are ASCII, their parts joined by `/` (format.md, section 1). An object whose `commit` has returned can be
-/// opened by every later call. A listing may lag behind that where `capabilities.listsAtOnce` says so; besides, no call
-/// depends on the order or the time of another one.
+/// A key is ASCII; its parts are joined by `/` (format.md, section 1). An object whose `commit` has returned can be
+/// opened by every later call. A listing may lag behind if `capabilities.listsAtOnce` is false. Otherwise no call
+/// depends on the order or the time of others.
 ///
-/// Every call may throw an error of scope *transient*: what it asked for may have happened or not. Each call may be
-/// repeated, and what it did the first time is no obstacle: an upload that meets its own object is committed, what is
-/// removed already stays removed.
+/// Every call may throw an error of scope *transient*: then its effect may have happened or not. Every call may be
+/// repeated, and its own earlier effect is not an error: an upload that meets its own object is committed, and what is
+/// removed stays removed.
 package protocol Store: Sendable {
-  /// Where it is, for people.
+  /// The location as text for people.
   var location: String { get }
 
-  /// Every name by which it is reached, for whoever remembers something of it: what was remembered under any of them
-  /// concerns it. `location` is among them.
+  /// All names by which the store is reached, `location` among them. What this machine remembers under any of these
+  /// names is about this store.
   var places: [String] { get }
 
-  /// The directory of this machine that it lies in, without symbolic links on the way; `nil` where it lies elsewhere.
+  /// The directory of the store, without symbolic links; `nil` when it is not on this machine.
   var directory: Path? { get }
 
-  /// What it promises of itself. `probe` tries it.
+  /// What the store promises. `probe` tests it.
   var capabilities: StoreCapabilities { get }
 
-  /// How many requests are under way at once where speed is wanted, at least 1; 1 where requests take no time on the
-  /// way. It has nothing to do with processor cores.
+  /// How many requests should run at once for speed, at least 1; 1 for a store whose requests have no latency. It does
+  /// not depend on processor cores.
   var connections: Int { get }
 
   // MARK: Listing
 
-  /// Lists what lies below a prefix, a page at a time, in ascending order of the bytes of names. Unfinished objects are
-  /// not among it. Nothing there is an empty page.
+  /// Lists names below a prefix, one page at a time, in ascending order of their bytes, without unfinished objects. If
+  /// nothing is there, the page is empty.
   /// - Parameters:
   ///   - prefix: ends with `/`, or is empty.
-  ///   - depth: only names directly below, or every object however deep.
-  ///   - name: begin behind this name, whether or not it exists; `nil` for the first page.
-  ///   - max: how many entries at most, at least 1. A store may give fewer, but at least one where there is one.
-  /// - Throws: `StoreError.foreign` where something lies in the place of a folder that is none.
+  ///   - depth: only names directly below, or every object at any depth.
+  ///   - name: the page begins after this name, which need not exist; `nil` for the first page.
+  ///   - max: the most entries, at least 1. A store may return fewer, but at least one if there is one.
+  /// - Throws: `StoreError.foreign` when something that is not a folder has the name of one.
   func list(_ prefix: String, _ depth: ListingDepth, after name: String?, max: Int) throws -> ListingPage
 
   /// Looks for objects without opening them.
-  /// - Returns: what lies under each key, in the order of the keys; `nil` where a listing shows nothing. A listing may
-  ///   lag: who draws consequences opens the object.
+  /// - Returns: what is under each key, in the order of the keys; `nil` when a listing shows nothing. A listing may
+  ///   lag, so a caller that acts on `nil` must open the object first.
   func find(_ keys: [String]) throws -> [ListingEntry.Kind?]
 
   // MARK: Reading
 
-  /// - Parameter length: how many bytes the object has, where that is known. Then opening may cost no request, and
+  /// - Parameter length: the length of the object in bytes, if it is known. Then opening may need no request, and
   ///   errors come with the first read.
-  /// - Throws: here or at a read: `StoreError.notFound`; `StoreError.foreign` where something lies there that is no
-  ///   object; `StoreError.otherLength` where it has not the length that was given.
+  /// - Throws: here or at a read: `StoreError.notFound`; `StoreError.foreign` when something other than an object is
+  ///   there; `StoreError.otherLength` when the object has another length.
   func open(_ key: String, length: UInt64?) throws -> any ReadableBytes
 
   // MARK: Writing
 
-  /// Begins an object. It appears, whole and durable, with `commit`. `create` is the way to write it from beginning to
+  /// Begins an object. It appears with `commit`, whole and durable. Use `create` to write an object from beginning to
   /// end.
   /// - Throws: `StoreError.invalidKey`.
   func upload(_ key: String) throws -> any ObjectUpload
 
-  /// Returns when everything that is visible at and directly below `prefix` is durable: a killed run may have left
-  /// names that never became so, and nothing may be built on them before. Nothing there is no error.
+  /// Returns when all names at and directly below `prefix` are durable. A killed run may have left names that are not,
+  /// and nothing may rely on them before. It is not an error if nothing is there.
   func settle(below prefix: String) throws
 
-  /// Removes one object; when this returns, it does not come back, whatever happens to the machine. Nothing there is no
-  /// error.
-  /// - Throws: `StoreError.removalRefused` where this user may add, and not remove.
+  /// Removes one object. When it returns, the object does not come back, even after a power cut. It is not an error if
+  /// nothing is there.
+  /// - Throws: `StoreError.removalRefused` when this user may only add.
   func remove(_ key: String) throws
 
-  /// Removes everything below `prefix`, unfinished objects included. Nothing there is no error.
-  /// - Throws: `StoreError.removalRefused` where this user may add, and not remove.
+  /// Removes everything below `prefix`, unfinished objects included. It is not an error if nothing is there.
+  /// - Throws: `StoreError.removalRefused` when this user may only add.
   func removeAll(below prefix: String) throws
 
-  /// Tries what the store declares, where a repository is about to be made. What it writes for that it removes.
-  /// - Throws: where a promise cannot be kept at all.
+  /// Tests the promises of the store before a repository is made in it, and removes what it wrote.
+  /// - Throws: an error when a promise cannot be kept at all.
   func probe(_ random: Randomness) throws -> StoreProbe
 
   // MARK: Locks
 
-  /// Tells others that somebody adds to something, as long as the result lives; exclusively, makes sure that nobody
-  /// does. Nothing rests on it but the removal of what nobody has finished.
-  /// - Parameter name: of that, by which locks have names.
-  /// - Returns: `nil`, exclusively, where somebody does; else, where somebody makes sure of it for longer than seconds;
-  ///   and where the store cannot tell.
+  /// Tells other runs that something is being added, as long as the result lives. With `exclusively`, makes sure that
+  /// nobody adds. Only the removal of unfinished objects depends on it.
+  /// - Parameter name: the name of what is added to, as locks are named.
+  /// - Returns: `nil` when it is asked for exclusively and somebody adds; when somebody else holds it exclusively for
+  ///   more than seconds; and when the store cannot tell.
   func hold(_ name: String, exclusively: Bool, cancellation: Cancellation) throws -> (any StoreLock)?
 
-  /// Removes unfinished objects directly below `prefix`: for whoever holds that exclusively.
+  /// Removes unfinished objects directly below `prefix`. The caller must hold it exclusively.
   func removeUnfinished(below prefix: String) throws
 
   /// Creates a small object that need not survive a crash of the machine, because its maker does not either.
@@ -111,10 +111,10 @@ extension Store {
 
   package var connections: Int { 1 }
 
-  /// Where what is visible is durable, there is nothing to do.
+  /// For a store in which all visible names are durable.
   package func settle(below prefix: String) {}
 
-  /// Where nobody can tell who writes, nothing that is unfinished is removed.
+  /// For a store that cannot tell who writes: nothing unfinished is removed then.
   package func hold(_ name: String, exclusively: Bool, cancellation: Cancellation) -> (any StoreLock)? { nil }
 
   package func removeUnfinished(below prefix: String) {}
@@ -133,10 +133,10 @@ extension Store {
   /// A store without locks: only the lease excludes others.
   package func lock(_ name: String, wait: Bool, cancellation: Cancellation) throws -> (any StoreLock)? { NoLock() }
 
-  /// Opens an object of which nothing is known yet.
+  /// Opens an object of unknown length.
   package func open(_ key: String) throws -> any ReadableBytes { try open(key, length: nil) }
 
-  /// Begins an object that is written from its beginning to its end.
+  /// Begins an object that is written from beginning to end.
   package func create(_ key: String) throws -> ObjectWriter {
     ObjectWriter(try upload(key), connections: connections)
   }
@@ -147,7 +147,7 @@ private final class NoLock: StoreLock {
   var showsThatOthersAreGone: Bool { false }
 }
 
-/// Held as long as it lives.
+/// A lock that is held as long as the object lives.
 package protocol StoreLock: AnyObject {
   /// Whether getting the lock shows that all earlier holders are gone, because a lock ends with its process.
   var showsThatOthersAreGone: Bool { get }

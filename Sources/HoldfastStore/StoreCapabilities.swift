@@ -1,30 +1,30 @@
-/// What a store can do. A store declares it, and `Store.probe` tries it: that a service is "compatible" is a claim.
+/// What a store can do. The store declares it, and `Store.probe` tests it, because services that are called
+/// "compatible" may not keep a promise.
 package struct StoreCapabilities: Sendable, Equatable {
-  /// Of two that commit one key at the same moment exactly one succeeds, on whatever machines they run.
+  /// If two runs commit the same key at the same moment, on whatever machines, exactly one succeeds.
   package var createsIfAbsent = true
   /// A part of an object can be read without the rest.
   package var readsRanges = true
-  /// What is there can be removed by this user. Where names can only be added, it cannot, and that is no weakness.
+  /// This user can remove objects. A store to which names can only be added cannot; that is not a weakness.
   package var removes = true
-  /// A listing tells how long objects are.
+  /// Listings contain the lengths of objects.
   package var listsLengths = true
-  /// A listing shows what has just been committed, and no longer what has just been removed.
+  /// A listing shows at once what was committed or removed before.
   package var listsAtOnce = true
-  /// `lock` and `hold` keep others out, and are free again when their holder is killed.
+  /// `lock` and `hold` keep other runs out, and end when their holder is killed.
   package var locks = true
   /// When a commit returns, the object survives a loss of power.
   package var isDurable = true
-  /// Requests take no time on the way, and do not fail for a while: nothing is gained by asking ahead, side by side or
-  /// again.
+  /// Requests have no latency and no temporary failures. So reading ahead, parallel requests and retries gain nothing.
   package var isNear = true
 
   package init() {}
 }
 
-/// What was found when a store was tried.
+/// The result of testing a store.
 package struct StoreProbe: Sendable, Equatable {
   package var capabilities: StoreCapabilities
-  /// Which promises are weaker there than a repository needs, for people.
+  /// The promises that are weaker than a repository needs, as text for people.
   package var weaknesses: [String]
 
   package init(capabilities: StoreCapabilities, weaknesses: [String] = []) {

@@ -1,19 +1,19 @@
 package import HoldfastModel
 
-/// What a store refuses.
+/// Why a store refuses a call.
 package enum StoreError: OperatorError, Equatable {
   case notFound(key: String, location: String)
   case alreadyExists(key: String, location: String)
   case invalidKey(String)
-  /// A symbolic link, a fifo or a device, in the place of an object or of a directory on the way to it.
+  /// A symbolic link, a fifo or a device is in the place of an object, or of a directory on the way to it.
   case foreign(key: String, location: String)
-  /// What is there may not be removed: by this user, or by anybody.
+  /// This user, or nobody, may remove the object.
   case removalRefused(key: String, location: String)
-  /// The store did not answer, timed out, or refused for now. What it holds is not known, so nothing of it is damage.
-  /// - Parameter reason: in words that hold no secret.
+  /// The store did not answer, timed out, or refused for now. Its content is not known, so this is not damage.
+  /// - Parameter reason: a text without secrets.
   case unavailable(location: String, reason: String)
-  /// An object is not as long as it should be.
-  /// - Parameter found: how many bytes it has.
+  /// An object has another length than expected.
+  /// - Parameter found: its length in bytes.
   case otherLength(key: String, location: String, found: UInt64, expected: UInt64)
 
   package var message: String {

@@ -1,24 +1,24 @@
-/// How deep a listing goes.
+/// The depth of a listing.
 package enum ListingDepth: Sendable {
-  /// Names directly below the prefix; what has more below it is one entry, whose name ends with `/`.
+  /// Names directly below the prefix. A name with more below it is one entry, which ends with `/`.
   case children
-  /// Every object below the prefix. Names are relative to it and have `/` in them; folders are no entries.
+  /// Every object below the prefix. Names are relative to the prefix and may contain `/`. Folders are not listed.
   case everything
 }
 
 /// One name in a listing.
 package struct ListingEntry: Sendable, Equatable {
-  /// What lies under the name.
+  /// The kind of what is under a name.
   package enum Kind: Sendable, Equatable {
-    /// - Parameter length: in bytes; `nil` where a listing does not tell (`StoreCapabilities.listsLengths`).
+    /// - Parameter length: in bytes; `nil` when listings do not contain lengths (`StoreCapabilities.listsLengths`).
     case object(length: UInt64?)
-    /// It has more below it.
+    /// Something with more below it.
     case folder
     /// Something that no store makes: a symbolic link, a fifo, a device.
     case foreign
   }
 
-  /// Relative to the prefix that was listed; ends with `/` for a folder.
+  /// Relative to the listed prefix; ends with `/` for a folder.
   package let name: String
   package let kind: Kind
 
@@ -31,7 +31,7 @@ package struct ListingEntry: Sendable, Equatable {
 /// A part of a listing.
 package struct ListingPage: Sendable, Equatable {
   package let entries: [ListingEntry]
-  /// Whether nothing comes after it.
+  /// Whether this is the last page.
   package let isLast: Bool
 
   package static let empty = ListingPage(entries: [], isLast: true)
@@ -41,7 +41,7 @@ package struct ListingPage: Sendable, Equatable {
     self.isLast = isLast
   }
 
-  /// The first of sorted entries.
+  /// Takes the first `max` of sorted entries.
   package init(_ entries: [ListingEntry], max: Int) {
     isLast = entries.count <= max
     self.entries = isLast ? entries : Array(entries.prefix(max))
@@ -49,15 +49,15 @@ package struct ListingPage: Sendable, Equatable {
 }
 
 extension String {
-  /// The order of names in listings: by their bytes.
+  /// Whether the name comes before another one in listings, which are sorted by bytes.
   package func precedesInListing(_ other: String) -> Bool { utf8.lexicographicallyPrecedes(other.utf8) }
 }
 
 extension Store {
-  /// How many entries of a listing are asked for at once.
+  /// The number of entries that are requested at once.
   private static var pageMax: Int { 1 << 16 }
 
-  /// Hands every entry below a prefix to `body`, page by page, until it returns `false`.
+  /// Gives every entry below a prefix to `body`, page by page, until it returns `false`.
   package func forEachEntry(
     below prefix: String, _ depth: ListingDepth, after name: String? = nil, _ body: (ListingEntry) throws -> Bool
   ) throws {
@@ -70,8 +70,8 @@ extension Store {
     }
   }
 
-  /// The names directly below `prefix`, which ends with `/` or is empty, in ascending order; the name of something that
-  /// has more below ends with `/`. Empty when there is nothing.
+  /// The names directly below `prefix`, in ascending order; a name with more below it ends with `/`. `prefix` ends with
+  /// `/`, or is empty. Empty when nothing is there.
   package func names(below prefix: String) throws -> [String] {
     var names: [String] = []
     try forEachEntry(below: prefix, .children) { entry in
@@ -81,8 +81,7 @@ extension Store {
     return names
   }
 
-  /// Finds keys in as few listings as possible: those that lie side by side come with one page, and a page begins at
-  /// one of them.
+  /// Finds keys with as few listings as possible: neighbouring keys come with one page, which begins at one of them.
   package func find(_ keys: [String]) throws -> [ListingEntry.Kind?] {
     let wanted = Set(keys)
     var next = wanted.sorted { $0.precedesInListing($1) }[...]
@@ -102,19 +101,19 @@ extension Store {
     return keys.map { found[$0] }
   }
 
-  /// How many entries a page has in which keys are looked for: what S3 gives at once.
+  /// The page size for finding keys: S3 returns so many names at once.
   private static var foundAtOnce: Int { 1000 }
 }
 
 /// Keys are ASCII.
 extension String {
-  /// The folder, ending with `/`, that two keys have in common; empty where there is none.
+  /// The longest folder that contains both keys, ending with `/`; empty when there is none.
   fileprivate func commonFolder(with other: String) -> String {
     let shared = prefix(zip(utf8, other.utf8).prefix { $0 == $1 }.count)
     return String(shared[..<(shared.lastIndex(of: "/").map(shared.index(after:)) ?? shared.startIndex)])
   }
 
-  /// A name behind every other key that comes before this one.
+  /// A name that sorts before this key and after all smaller keys, to begin a page with this key.
   fileprivate var justBefore: String {
     guard let last = utf8.last, last > 0 else { return "" }
     return dropLast() + String(decoding: [last - 1, 0x7f], as: UTF8.self)

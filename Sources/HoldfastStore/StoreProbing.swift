@@ -3,22 +3,23 @@ package import HoldfastSystem
 internal import Synchronization
 
 extension Store {
-  /// Tries it: two that create one key at once, one that creates it once more, a range, a listing, a removal.
+  /// Tests the store: two clients create one key at once, another one creates it again; then a range, a listing and a
+  /// removal.
   package func probe(_ random: Randomness) throws -> StoreProbe {
     try ProbeRun(store: self, random: random).run()
   }
 }
 
-/// One try of what a store declares, under keys that nobody else has.
+/// One test of the promises of a store, under keys that nobody else uses.
 struct ProbeRun {
-  /// Below it lies what a probe has not been able to remove.
+  /// What a probe could not remove stays below this prefix.
   static let prefix = "probe/"
   let store: any Store
   let random: Randomness
 
   func run() throws -> StoreProbe {
     let folder = "\(Self.prefix)\(random.identifier())/"
-    // Where nothing can be removed, it stays.
+    // If the store does not allow removal, it stays.
     defer { try? store.removeAll(below: folder) }
     var found = store.capabilities
     let key = folder + "object"
@@ -38,7 +39,7 @@ struct ProbeRun {
   }
 
   /// Creates one key twice at the same moment.
-  /// - Returns: the bytes of those who were told that they have created it.
+  /// - Returns: the bytes of those calls that succeeded.
   private func create(_ key: String, _ both: [[UInt8]]) throws -> [[UInt8]] {
     let outcomes = Mutex<[Result<[UInt8]?, any Error>]>([])
     let threads = both.map { bytes in

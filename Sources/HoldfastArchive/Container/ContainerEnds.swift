@@ -1,14 +1,14 @@
 internal import HoldfastSystem
 
-/// The beginning and the end of a container, where everything lies that is no frame. Both are read at once, and as much
-/// of them as most containers need: far away, each further read costs as much time as they do.
+/// The beginning and the end of a container, which contain everything except frames. Both are read at once, in the size
+/// that most containers need, because each further read from a remote store costs as much time.
 struct ContainerEnds {
-  /// A header, and the preamble of six recipients.
+  /// Enough for a header and a preamble of six recipients.
   private static let headBytes: UInt64 = 8 << 10
   private static let tailBytes: UInt64 = 4 << 10
-  /// An index has 56 bytes for a frame, and most frames have more than 64 KiB.
+  /// An index has 56 bytes for each frame, and most frames have more than 64 KiB.
   private static let bytesPerIndexByte: UInt64 = 1024
-  /// Of a container that says it is enormous, no more is believed.
+  /// The limit for containers that claim to be enormous.
   private static let tailBytesMax: UInt64 = 1 << 20
 
   private let bytes: any ReadableBytes
@@ -32,8 +32,8 @@ struct ContainerEnds {
     (self.head, self.tail, tailOffset) = (head, tail, offset)
   }
 
-  /// Bytes of the container; what is not at hand is read.
-  /// - Parameter offset: so that all of them lie in it.
+  /// Reads bytes of the container. Bytes that were read already need no request.
+  /// - Parameter offset: `count` bytes from here must lie in the container.
   func read(at offset: UInt64, count: Int) throws -> [UInt8] {
     let end = offset + UInt64(count)
     if end <= UInt64(head.count) { return Array(head[Int(offset)..<Int(end)]) }

@@ -142,7 +142,8 @@ package final class ContainerReader: Sendable {
       container: name, number: number, entry: frame, stored: stored, bytes: UnsafeRawBufferPointer(room))
   }
 
-  /// Says which frames will be read soon, so that a store that is far away fetches them ahead. Others pay nothing for it.
+  /// Announces the frames that will be read soon, so that a remote store can fetch them ahead. For other stores this
+  /// does nothing.
   package func expect(_ numbers: some Sequence<UInt32>) {
     bytes.expect(numbers.filter { $0 < frames.count }.map { frames[Int($0)].offset..<frames[Int($0)].end })
   }

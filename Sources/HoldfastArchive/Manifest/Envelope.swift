@@ -160,7 +160,7 @@ package struct Envelope: Hashable, Sendable, Codable {
   package var body: ObjectReference
   package var state: State
   package var changes: Changes
-  /// The weakest class of the files in its state.
+  /// The weakest consistency class of the files in its state.
   package var consistency: ConsistencyClass
   package var incomplete: UInt64
   package var program: String
@@ -212,7 +212,7 @@ package struct Envelope: Hashable, Sendable, Codable {
 
 // MARK: - Bytes
 
-/// In manifests by its name.
+/// Stored in manifests as the name of the case.
 extension ConsistencyClass: Codable {
   package init(from decoder: any Decoder) throws {
     guard let known = try ConsistencyClass(name: decoder.singleValueContainer().decode(String.self)) else {

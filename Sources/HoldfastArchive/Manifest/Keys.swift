@@ -36,8 +36,8 @@ package enum Keys {
 
   package static func journal(_ name: SourceName, _ number: UInt64) -> String { journal(name) + digits(number) }
 
-  /// Whether a key is that of a manifest, a revision of notes or of the keyring, or the descriptor: what lies there is
-  /// small, and never another one.
+  /// Whether the object under a key is small and never changes: a manifest, a revision of notes or of the keyring, or
+  /// the descriptor.
   package static func isManifest(_ key: String) -> Bool { key.hasSuffix(".json") }
 
   private static func digits(_ number: UInt64) -> String {

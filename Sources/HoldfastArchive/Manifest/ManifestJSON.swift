@@ -2,7 +2,7 @@ internal import FoundationEssentials
 internal import HoldfastCodec
 internal import HoldfastModel
 
-/// A value in a manifest that no reader knows, found while it is decoded.
+/// A decoded manifest contains a value that is not possible.
 struct UnsoundValue: Error {
   let finding: String
 }
@@ -49,7 +49,7 @@ enum ManifestJSON {
     }
   }
 
-  /// A newer format may have other fields: its version is reported rather than the fields that are missing.
+  /// Checked first: a newer format may have other fields, and the error must name its version, not the missing fields.
   private static func damage(_ finding: String, _ line: [UInt8], name: String) throws -> DamageError {
     if let version = try? JSONDecoder().decode(Version.self, from: Data(line)) {
       try refuseNewer(version, name: name)

@@ -28,7 +28,7 @@ struct TextRule: Sendable {
   static let path = TextRule("an absolute path", "It begins with /.") {
     $0.hasPrefix("/") && !$0.utf8.contains(0) && $0.utf8.count <= Limits.pathBytesMax
   }
-  /// Where a repository is: an absolute path, or a location of another scheme, whose form the store knows.
+  /// The location of a repository: an absolute path, or a location with another scheme, which the store parses.
   static let location = TextRule(path.noun, path.allowed) { text in
     path.accepts(text) || ["sftp:", "s3:"].contains { text.hasPrefix($0) && !text.utf8.contains(0) }
   }

@@ -3,7 +3,7 @@ package import HoldfastModel
 /// The configuration of a repository.
 package struct RepositorySettings: Hashable, Sendable {
   package let name: String
-  /// Its location as it was written: an absolute path, or one that begins with the name of a scheme.
+  /// The location as it was written: an absolute path, or one that begins with the name of a scheme.
   package internal(set) var path: Path
   /// Files of identities that open it.
   package internal(set) var identities: [Path] = []

@@ -106,8 +106,9 @@ package struct Backup {
       badPages: record.badPages)
   }
 
-  /// The newest snapshot of the source, on stable storage: nothing is built on what a power cut may take away.
-  /// - Parameter lease: on the source; `nil` for a dry run.
+  /// The newest snapshot of the source, made durable first: a new snapshot must not build on one that a power cut may
+  /// take away.
+  /// - Parameter lease: the lease on the source; `nil` for a dry run.
   private func newest(of name: SourceName, under lease: Lease?) throws -> Snapshot? {
     let newest = try repository.newestSnapshot(of: name, removingLeftoversUnder: lease, progress: progress)
     if !options.isDryRun {
@@ -123,7 +124,7 @@ package struct Backup {
       archiveBytes: options.archiveBytes, isDryRun: options.isDryRun)
   }
 
-  /// Ends the archives and the body, and says what the snapshot is.
+  /// Ends the archives and the body, and makes the envelope.
   private func envelope(
     _ source: BackupSource, _ base: BackupBase, _ draft: SnapshotDraft, _ record: ChangeRecord,
     _ databases: LiveDatabases?, started: Timestamp
@@ -141,7 +142,7 @@ package struct Backup {
       postgres: databases?.postgres?.recorded, keyring: repository.sealed?.revision.reference)
   }
 
-  /// Proves that the manifest gives back what was captured, and makes the snapshot exist.
+  /// Proves by replay that the manifest gives back what was captured, and commits the snapshot.
   private func commit(
     _ envelope: Envelope, of source: BackupSource, _ base: BackupBase, _ draft: SnapshotDraft, _ record: ChangeRecord,
     _ writer: WriterKey?, under lease: Lease

@@ -4,13 +4,13 @@ internal import HoldfastModel
 internal import HoldfastRepository
 internal import HoldfastSystem
 
-/// What a snapshot builds on.
+/// The chain and state that a new snapshot builds on.
 struct BackupBase {
   let kind: SnapshotKind
   /// `nil` for a full, as is `state`.
   var chain: Chain?
   var state: StateFile?
-  /// Why this kind was chosen; `nil` when it was asked for.
+  /// Why this kind of snapshot was chosen; `nil` when the caller asked for it.
   var reason: String?
 
   fileprivate static func full(because reason: String? = nil) -> BackupBase {
@@ -18,7 +18,7 @@ struct BackupBase {
   }
 }
 
-/// Chooses what a snapshot builds on: a sound parent, or nothing.
+/// Chooses what a snapshot builds on: a sound parent, or nothing (a full).
 struct BaseChoice {
   let repository: Repository
   let options: Backup.Options
@@ -60,13 +60,13 @@ struct BaseChoice {
     }
   }
 
-  /// Nothing is ever written into the source, not even a cache.
+  /// The cache must not lie in the source: nothing is ever written there.
   private var keepsCache: Bool {
     guard options.command == nil else { return !options.isDryRun }
     return !options.isDryRun && !((try? cache.lies(in: repository.host.files.resolve(options.source))) ?? true)
   }
 
-  /// `nil` when the chain is sealed and there is no identity that opens it: then a full is better than no snapshot.
+  /// - Returns: `nil` when the chain is sealed and no identity opens it. Then a full is better than no snapshot.
   private func replay(_ chain: Chain) throws -> StateFile? {
     do {
       if let sealed = repository.sealed, try sealed.identities().isEmpty { return nil }

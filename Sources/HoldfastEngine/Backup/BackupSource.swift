@@ -4,17 +4,18 @@ internal import HoldfastRepository
 internal import HoldfastSource
 internal import HoldfastSystem
 
-/// What a backup takes its snapshot of: an open directory, or a command whose output is captured.
+/// The subject of a backup: an open directory, or a command whose output is captured.
 struct BackupSource {
-  /// `nil` when a command takes the place of the directory.
+  /// `nil` for a command.
   let root: OpenFile?
-  /// The absolute path, without symbolic links; for a command the name of the file that takes its output.
+  /// The absolute path of the directory, without symbolic links; for a command the name of the file that gets its
+  /// output.
   let path: Path
   let name: SourceName
   private let options: Backup.Options
 
   /// - Parameter repositoryDirectory: the directory of the repository, if it is on this machine.
-  /// - Throws: `EngineError` when there is nothing that could be captured.
+  /// - Throws: `EngineError` when there is nothing to capture.
   init(_ options: Backup.Options, repositoryDirectory: Path?, files: FileSystem) throws {
     self.options = options
     (root, path) = options.command == nil ? try Self.open(options, repositoryDirectory, files) : (nil, options.source)
@@ -54,7 +55,7 @@ struct BackupSource {
     return (root, path)
   }
 
-  /// A name that nobody chose must not join two directories into one history.
+  /// Refuses to continue the snapshots of another directory under a default name: nobody chose to join their histories.
   func checkHistory(_ newest: Snapshot?, in repository: Repository) throws {
     let sealedPath = repository.memory?.head(of: name)?.path
     let known = newest.flatMap { $0.envelope.isSealed ? sealedPath : $0.envelope.source.path }
@@ -66,8 +67,8 @@ struct BackupSource {
       hint: "Say `--name \(name)` if it has moved here, or another --name if it is another one.")
   }
 
-  /// The patterns of what is left out.
-  /// - Throws: `EngineError` when a pattern can match nothing.
+  /// The patterns of excluded paths.
+  /// - Throws: `EngineError` when a pattern cannot match anything.
   func exclusions() throws -> [Glob] {
     try options.exclusions.map { pattern in
       let glob = Glob(pattern, below: [path, options.source])
@@ -80,7 +81,7 @@ struct BackupSource {
     }
   }
 
-  /// Refuses a snapshot without any content, which would be taken for a backup of the source.
+  /// Refuses to commit an empty snapshot, which would look like a backup of the source.
   func checkIsAnything(_ record: ChangeRecord) throws {
     guard root != nil, record.summarizer.summary.entries <= 1, record.problems.isEmpty else { return }
     throw EngineError(

@@ -3,7 +3,7 @@ internal import HoldfastModel
 internal import HoldfastSource
 internal import HoldfastSystem
 
-/// The databases of a source that are not captured as plain files. An object, as `SQLiteDatabases` is.
+/// The databases of a source that are not captured as plain files. A class, because `SQLiteDatabases` is one.
 final class LiveDatabases {
   let sqlite: SQLiteDatabases
   /// The paths of all SQLite databases that were examined, before the capture or during it.

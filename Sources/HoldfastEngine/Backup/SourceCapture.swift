@@ -4,7 +4,7 @@ internal import HoldfastRepository
 internal import HoldfastSource
 internal import HoldfastSystem
 
-/// Captures what may have changed of a source since a base, and writes it down.
+/// Captures the files of a source that may have changed since the base, and records the changes.
 struct SourceCapture {
   let source: BackupSource
   let base: BackupBase
@@ -14,11 +14,11 @@ struct SourceCapture {
   let progress: any ProgressObserver
   private var host: Host { repository.host }
 
-  /// - Returns: the databases that were captured while others wrote to them; `nil` for the output of a command.
+  /// - Returns: the databases that were captured while others wrote to them; `nil` for a command.
   func run() throws -> LiveDatabases? {
     guard let root = source.root else {
       guard let command = options.command else { return nil }
-      // For a command, the bytes that it printed the last time are the best estimate.
+      // For a command, the size of its last output is the best estimate.
       progress.begin(phase: "reading", totalBytes: base.state?.summary.bytes)
       try StreamCapture(
         command, as: source.path, host: host, parent: base.state, compression: options.compression,
@@ -44,7 +44,7 @@ struct SourceCapture {
     return databases
   }
 
-  /// Opens the databases of the source, SQLite databases all at one instant.
+  /// Opens the databases of the source; all SQLite databases at one instant.
   private func openDatabases(
     _ root: OpenFile, _ exclusions: [Glob], _ detection: ChangeDetection, _ others: OtherDatabases
   ) throws -> LiveDatabases {
@@ -65,7 +65,7 @@ struct SourceCapture {
     let surveyed = SQLiteCandidate.lookingAgain(
       at: found.sqlite.filter { database in !choice.withheld.keys.contains { $0.contains(database.path) } },
       in: root, files: host.files)
-    // This may wait for some databases, before others are held up.
+    // This may wait for some databases, so it comes before the locks of others are taken.
     let atRest = SQLiteAtRest.among(surveyed, root: root, files: host.files, allowance: allowance)
     let databases = SQLiteDatabases(
       surveyed, root: root, files: host.files, isGroup: options.groupsDatabases, allowance: allowance)

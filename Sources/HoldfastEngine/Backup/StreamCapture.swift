@@ -48,8 +48,8 @@ final class StreamCapture {
       perform: { $0.perform() })
   }
 
-  /// Checks that a name that was used for a directory does not become the history of a command by mistake.
-  /// - Parameter known: what the source of the newest snapshot was, as far as this machine knows.
+  /// Checks that the snapshots of a directory are not continued with the output of a command by mistake.
+  /// - Parameter known: the origin of the newest snapshot, if this machine knows it.
   static func check(_ name: SourceName, known: SourceOrigin?) throws {
     guard case .directory(let path) = known else { return }
     throw EngineError(

@@ -2,22 +2,22 @@ internal import HoldfastModel
 internal import HoldfastSource
 internal import HoldfastSystem
 
-/// Why a file is torn: the pages of its plain copy may be of different moments.
+/// Why a file is torn: the pages of its copy may be from different moments.
 enum TornReason: Hashable, Sendable {
-  /// It changed each time it was read.
+  /// The file changed each time it was read.
   case changed
   /// An SQLite database that others may be writing to, and that SQLite could not open.
   case sqliteRefused(why: String)
-  /// What looks like an SQLite database that is encrypted and in use: only the program that has its key can read it.
+  /// The file looks like an SQLite database that is encrypted and in use. Only the program with the key can read it.
   case encryptedSQLite
-  /// It became an SQLite database while the backup ran, and could not be captured as one.
+  /// The file became an SQLite database during the backup, and could not be captured as one.
   case sqliteMadeMeanwhile
-  /// It belongs to a database of another kind, which a process has open; `nil` where the process cannot be told.
+  /// The file belongs to a database of another kind that a process has open; `nil` when the process is not known.
   case otherDatabaseInUse(OtherDatabase.Kind, FileHolder?)
-  /// It looks like a PostgreSQL cluster and cannot be understood as one.
+  /// The file looks like part of a PostgreSQL cluster that is not sound.
   case unsoundCluster(finding: String)
 
-  /// As a report gives it with the path of the file.
+  /// The text that reports print after the path.
   var text: String {
     switch self {
     case .changed: "it changed each time it was read; its pages may be of different moments"
@@ -32,26 +32,26 @@ enum TornReason: Hashable, Sendable {
     }
   }
 
-  /// What is said of an SQLite database that is captured as a plain file, torn or not.
+  /// The warning for an SQLite database that is captured as a plain file, torn or not.
   static func sqliteNotOpened(_ why: String) -> String { "it is an SQLite database that could not be opened (\(why))" }
 
   private static let plainCopy = "a plain copy may be of different moments"
 }
 
-/// The files that are called torn however still they hold while they are read, because others may be writing to them in
-/// ways that their metadata does not tell.
+/// The files that are torn even if they do not change while they are read: other programs may write to them in ways
+/// that the metadata does not show.
 struct TornFiles {
   private var reasons: [Path: TornReason] = [:]
 
-  /// Calls a file torn. A later reason takes the place of an earlier one.
+  /// Marks a file as torn. A later reason replaces an earlier one.
   mutating func add(_ path: Path, _ reason: TornReason) { reasons[path] = reason }
 
   func contains(_ path: Path) -> Bool { reasons[path] != nil }
 
-  /// Why a file of class `torn` is that: what is not called so changed each time it was read.
+  /// Why a file of class `torn` is torn. A file that was not added changed each time it was read.
   func reason(of path: Path) -> TornReason { reasons[path] ?? .changed }
 
-  /// The class that a file gets after it was read.
+  /// The consistency class of a file after it was read.
   func consistency(of path: Path, after verdict: CaptureVerdict) -> ConsistencyClass {
     guard case .whole(let consistency) = verdict, !contains(path) else { return .torn }
     return consistency

@@ -3,11 +3,11 @@ internal import HoldfastCodec
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// A file that is there, and is compared with what the snapshot has.
+/// An existing file of the target that is compared with the snapshot.
 final class ComparedFile {
   struct Found {
     let file: OpenFile
-    /// What it was when it was opened.
+    /// The status of the file when it was opened.
     let status: FileStatus
     let origin: RestoredFile.Origin
   }
@@ -15,13 +15,13 @@ final class ComparedFile {
   let entry: Entry
   let content: FileContent
   let found: Found
-  /// Whether it is mounted by itself, so that it can be neither moved nor exchanged.
+  /// Whether the file itself is a mount point, so that it can be neither moved nor replaced.
   let isMounted: Bool
-  /// `nil` where nothing is written to it.
+  /// The file that gets the pages; `nil` when nothing is written (dry run).
   var restored: RestoredFile?
-  /// Whether something of its content is to be changed, or was.
+  /// Whether any of its content is or will be changed.
   var isTouched: Bool
-  /// Of pages that have to be written.
+  /// Bytes of pages that must be written.
   var differingBytes: UInt64 = 0
 
   init(_ entry: Entry, content: FileContent, _ found: Found, isMounted: Bool) {
@@ -31,18 +31,18 @@ final class ComparedFile {
   }
 }
 
-/// What the comparison of consecutive pages of one file found.
+/// The result of comparing consecutive pages of one file.
 struct ComparedStretch {
   let file: ComparedFile
-  /// What has to be written, in the order of pages.
+  /// The extents to write, in the order of pages.
   let differing: [PageExtent]
-  /// Of stored pages that need not be written.
+  /// Bytes of stored pages that are right already.
   let sameBytes: UInt64
-  /// Whether the file ends with it.
+  /// Whether these are the last pages of the file.
   let isLast: Bool
 }
 
-/// Compares files with what the snapshot has, page by page, on all workers.
+/// Compares files of the target with the snapshot, page by page, on all workers.
 final class ExistingComparison {
   private let pool: OrderedPool<ComparisonJob>
   /// The next stretch: extents of consecutive pages.
@@ -60,7 +60,7 @@ final class ExistingComparison {
 
   func stop() { pool.stop() }
 
-  /// Compares all of a file. What is found is handed out during this call or a later one, at the latest in `drain()`.
+  /// Compares a whole file. `consume` gets the results during this call or a later one, at the latest in `drain()`.
   /// - Parameter extents: the complete map of the file.
   func compare(_ extents: any PageMapReader, of file: ComparedFile) throws {
     var extents = extents
@@ -93,8 +93,8 @@ final class ExistingComparison {
 
   func drain() throws { try pool.drain() }
 
-  /// Of pages that the snapshot has as zeros, the first that may hold data, as far as the file system tells; `nil`
-  /// where none does.
+  /// The first of `pages` that may contain data in the existing file. The snapshot has zeros there, so holes need no
+  /// comparison. `nil` when all of them lie in holes.
   private func nextData(in file: ComparedFile, _ pages: Range<UInt64>) throws -> UInt64? {
     let (pageSize, size) = (UInt64(file.content.pageSize), file.found.status.size)
     let start = pages.lowerBound * pageSize
@@ -104,7 +104,7 @@ final class ExistingComparison {
   }
 }
 
-/// Compares a stretch of consecutive pages of one file.
+/// Compares consecutive pages of one file.
 private final class ComparisonJob {
   static let bytesMax = 1 << 20
   private let buffer = Buffer(capacity: bytesMax + Limits.pageSizeMax)
@@ -119,7 +119,7 @@ private final class ComparisonJob {
     (differing, failure) = ([], nil)
   }
 
-  /// - Throws: what went wrong.
+  /// - Throws: the error of the comparison.
   func takeResult() throws -> ComparedStretch? {
     if let failure { throw failure }
     guard let file else { return nil }
@@ -161,8 +161,8 @@ private final class ComparisonJob {
   }
 
   /// - Parameters:
-  ///   - digests: of the pages that are there, from `firstPage` on.
-  ///   - presentBytes: how many bytes of them there are.
+  ///   - digests: the digests of the existing pages, beginning with `firstPage`.
+  ///   - presentBytes: the number of bytes of those pages.
   private func compare(
     _ extent: PageExtent, of file: ComparedFile, digests: [UInt8], firstPage: UInt64, presentBytes: Int
   ) {

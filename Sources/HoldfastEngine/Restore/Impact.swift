@@ -55,8 +55,8 @@ extension Restore {
     /// Whether anything existing would be changed or removed, as far as sizes and times tell.
     package var isAny: Bool { parts.contains { $0.changed > 0 || $0.removed > 0 } }
 
-    /// Why it is refused without a confirmation: most of the contents of a directory would be removed, so that it is
-    /// probably the wrong one. `nil` when it is not.
+    /// Why the restore is refused without a confirmation: most of the contents of a directory would be removed, so it
+    /// is probably the wrong one. `nil` otherwise.
     package var refusal: EngineError? {
       guard let part = parts.first(where: \.isMostlyRemoved) else { return nil }
       let goes = "\(Amount.count(part.removed, "entry", "entries")) (\(Amount.bytes(part.removedBytes)))"
@@ -70,7 +70,7 @@ extension Restore {
       )
     }
 
-    /// - Throws: what `refusal` says.
+    /// - Throws: the error of `refusal`.
     package func check() throws { if let refusal { throw refusal } }
   }
 }

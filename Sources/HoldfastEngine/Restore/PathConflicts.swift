@@ -18,7 +18,7 @@ struct PathConflicts {
     }
   }
 
-  /// - Parameter source: the directory that the snapshot was taken of; `nil` when it is not known, or the source was a
+  /// - Parameter source: the directory of which the snapshot was taken; `nil` when it is unknown, or the source was a
   ///   command.
   func check(restoreTarget target: Path, source: Path?) throws {
     guard target != Path("/") else {

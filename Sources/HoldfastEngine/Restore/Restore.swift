@@ -5,24 +5,24 @@ internal import HoldfastSource
 internal import HoldfastStore
 internal import HoldfastSystem
 
-/// Brings a snapshot back: replay and prove its state, plan, then compare and count for a dry run, or fetch and
-/// publish.
+/// Restores a snapshot: replays and verifies its state, makes a plan, then compares and counts (dry run), or fetches
+/// and publishes.
 package struct Restore {
   package struct Options: Sendable {
     package var target: Path
-    /// Empty: everything.
+    /// The paths to restore; empty for everything.
     package var paths: [Path] = []
-    /// Whether to restore over what is there.
+    /// Whether the target may have content (`--delta`).
     package var isDelta = false
-    /// What stays of it, where it is restored over.
+    /// What is kept of existing content.
     package var keeps = Keep.nothing
-    /// Whether what lies in file systems that are mounted below the target, and that the snapshot does not know, is
-    /// removed like anything else.
+    /// Whether content of file systems that are mounted below the target is removed like anything else that the
+    /// snapshot does not have.
     package var crossesMounts = false
     package var isDryRun = false
-    /// Whether owners are restored: only root can.
+    /// Whether owners are restored; only root can.
     package var setsOwner = false
-    /// Where tablespaces of a PostgreSQL cluster go, by their object identifiers; the others stay in the data
+    /// The directories of the tablespaces of a PostgreSQL cluster, by OID. Other tablespaces stay inside the data
     /// directory.
     package var tablespaces: [String: Path] = [:]
     /// Makes the server of the restored cluster recover when it starts.
@@ -35,22 +35,22 @@ package struct Restore {
     package var snapshot: Snapshot
     package var target: Path
     package var isDryRun: Bool
-    /// Entries that the snapshot has, of those that were asked for, and the bytes of the files among them.
+    /// The number of selected entries of the snapshot, and the bytes of the files among them.
     package var entries: UInt64 = 0
     package var bytes: UInt64 = 0
-    /// Stored bytes read from the repository.
+    /// Stored bytes that were read from the repository.
     package var readBytes: UInt64 = 0
-    /// Files written anew or in parts, and the bytes written to them.
+    /// Files that were written, whole or in part, and the bytes written to them.
     package var writtenFiles: UInt64 = 0
     package var writtenBytes: UInt64 = 0
-    /// What the target had and the snapshot has not: of a directory only its own path.
+    /// What was removed because the snapshot does not have it; for a directory only its own path.
     package var removed: [Path] = []
-    /// The same with all that lay in those directories, and the bytes of the files among it.
+    /// The number of all removed entries, with those inside removed directories, and the bytes of the files among them.
     package var removedEntries: UInt64 = 0
     package var removedBytes: UInt64 = 0
-    /// Why this would be refused without a confirmation; of a dry run only.
+    /// Why this restore would be refused without a confirmation; only for a dry run.
     package var refusal: String?
-    /// What is mounted below the target and not in the snapshot, and stays as it is.
+    /// Mounts below the target that the snapshot does not have. They are left alone.
     package var leftAlone: [Path] = []
     package var problems: [Problem] = []
     package var seconds = 0.0
@@ -67,9 +67,9 @@ package struct Restore {
   private let host: Host
 
   /// - Parameters:
-  ///   - known: snapshots that were read already, such as those that `snapshot` was chosen from.
-  ///   - review: is told what would be done to what is there, before anything is. Throws to stop it, as it does where
-  ///     most of it would go, unless somebody has confirmed that.
+  ///   - known: snapshots that were read already, such as those from which `snapshot` was chosen.
+  ///   - review: gets what would happen to existing content, before anything is changed. It throws to stop the restore,
+  ///     for example when most of the content would be removed and nobody confirmed it.
   package init(
     repository: Repository, snapshot: Snapshot, known: [Snapshot] = [], options: Options,
     progress: any ProgressObserver, review: @escaping (Impact) throws -> Void = { try $0.check() }
@@ -100,7 +100,7 @@ package struct Restore {
     return report
   }
 
-  /// Compares what is there, and counts what would be read, written and removed.
+  /// Compares existing content, and counts what would be read, written and removed.
   private func examine(
     _ part: RestorePart, of plan: RestorePlan, _ readers: ArchiveReaders, _ report: inout Report
   ) throws {
@@ -114,7 +114,7 @@ package struct Restore {
 }
 
 extension Restore.Report {
-  /// What a plan says, before anything is read or written.
+  /// The figures that a plan knows before anything is read or written.
   fileprivate init(_ plan: RestorePlan) {
     (snapshot, target, isDryRun) = (plan.snapshot, plan.target, plan.options.isDryRun)
     (entries, bytes) = (plan.totals.entries, plan.totals.bytes)

@@ -4,13 +4,13 @@ internal import HoldfastRepository
 internal import HoldfastSource
 internal import HoldfastSystem
 
-/// Goes through what `RestoreWalk` decides for one directory, and finds for every file which pages have to be written:
-/// all, or what a comparison with the file that is there finds. With a writer they are fetched and written, plan by
-/// plan, each bounded in memory; without one, in a dry run, they are counted.
+/// Follows the steps of `RestoreWalk` in one directory, and finds the pages that must be written for each file: all of
+/// them, or those that differ from the existing file. With a writer the pages are fetched and written, in batches of
+/// limited memory. Without one (dry run) they are counted.
 final class RestoreContents {
   private let plan: RestorePlan
   private let part: RestorePart
-  /// The target, where it is restored over.
+  /// The target, when it may have content.
   private let existing: OpenFile?
   /// `nil` for a dry run.
   private let writer: RestoreWriter?
@@ -20,7 +20,7 @@ final class RestoreContents {
   private var comparison: ExistingComparison?
   private var pages = PagePlan()
   private let nowhere = NullSink()
-  /// What the target has and the snapshot has not, and what each was when it was found.
+  /// What the target has and the snapshot does not have, each with its identity when it was found.
   private(set) var removed: [(path: Path, key: FileSystem.FileKey?)] = []
   private var writtenFiles: UInt64 = 0
   private var writtenBytes: UInt64 = 0
@@ -37,13 +37,13 @@ final class RestoreContents {
     comparison = ExistingComparison(host: host) { [unowned self] in try take($0) }
   }
 
-  /// Ends the threads: nothing is written to the target any more.
+  /// Stops the threads. Nothing is written to the target after that.
   func stop() {
     writer?.stop()
     comparison?.stop()
   }
 
-  /// Adds what was done, or would be.
+  /// Adds the figures of what was done, or would be done.
   func fill(_ report: inout Restore.Report) {
     report.removed += removed.map(\.path)
     report.writtenFiles += writtenFiles
@@ -91,12 +91,12 @@ final class RestoreContents {
     try file?.allAnnounced()
   }
 
-  /// Plans one extent; a full plan is fetched.
+  /// Plans one extent. A full plan is fetched.
   private func add(_ extent: PageExtent, of content: FileContent, to file: RestoredFile?) throws {
     guard extent.location != nil else { return }
     let bytes = Pages.bytes(first: extent.first, count: extent.count, size: content.size, pageSize: content.pageSize)
     writtenBytes += bytes
-    // What is fetched counts when it is written.
+    // With a writer, bytes count when they are written.
     if writer == nil { progress.advance(bytes: bytes, files: 0) }
     file?.expectExtent()
     pages.add(extent, of: content, to: file ?? nowhere)
@@ -105,13 +105,14 @@ final class RestoreContents {
 
   // MARK: Over existing content
 
-  /// The file whose pages can be kept, of the target or of what an interrupted restore left; `nil` when there is none.
+  /// The file whose pages may be kept: one of the target, or one that an interrupted restore staged; `nil` when there
+  /// is none.
   private func open(_ step: RestoreStep) throws -> ComparedFile.Found? {
     if let left = try writer?.staging.takeOver(step.entry) {
       return ComparedFile.Found(file: left, status: try left.status(), origin: .staging)
     }
     let setsOwner = plan.options.setsOwner
-    // A file with other names would change under them too.
+    // Writing to a file with other hard links would change those too.
     guard let existing, let status = step.present, status.kind == .file,
       step.entry.mayKeep(status, setsOwner: setsOwner)
     else { return nil }
@@ -126,13 +127,13 @@ final class RestoreContents {
     }
   }
 
-  /// Whether it is a file of the target that goes first and comes back last.
+  /// Whether the file is a startup file of the target, which is removed first and restored last.
   private func isStartupFile(_ file: ComparedFile) throws -> Bool {
     guard case .target = file.found.origin, let existing else { return false }
     return try StartupFile.includes(file.entry.path, files: host.files, beneath: existing)
   }
 
-  /// Takes what was compared, in order.
+  /// Takes the comparison results in order.
   private func take(_ stretch: ComparedStretch) throws {
     let file = stretch.file
     for extent in stretch.differing { try take(extent, of: file) }

@@ -3,8 +3,8 @@ internal import HoldfastModel
 internal import HoldfastRepository
 internal import HoldfastSystem
 
-/// Carries out the plan of a restore, part by part. All of them are made whole before the first gets its names: an
-/// interrupted restore so goes on by the same command.
+/// Carries out the plan of a restore. All parts are staged before the files of the first get their names, so that after
+/// an interruption the same command can continue.
 final class RestoreExecution {
   private final class Running {
     let part: RestorePart
@@ -37,7 +37,7 @@ final class RestoreExecution {
 
   func run(_ report: inout Restore.Report) throws {
     do {
-      // A cluster loses the file without which no server starts before its tablespaces change.
+      // In reverse order: the cluster loses its startup file before its tablespaces change.
       for part in plan.parts.reversed() { try stage(part, &report) }
       isPublishing = true
       for part in running.reversed() { try publish(part) }
@@ -78,7 +78,7 @@ final class RestoreExecution {
       throw error
     }
     do {
-      // Again: nobody else can add to it any more.
+      // Once more, because from now on nobody else can add to it.
       _ = try UnfinishedRestore.leftovers(
         in: target, part.mounts.restored, options, part.selection, of: plan.state, files: host.files)
       try staging.write(RestoreRecord(options, of: plan.snapshot.id))
@@ -134,14 +134,14 @@ final class RestoreExecution {
 
   // MARK: The end before the end
 
-  /// What is staged stays where the same command can go on from it; nothing stays of what was refused before anything
-  /// was done.
+  /// Keeps the staging directory if the same command can continue from it. If the restore was refused before it changed
+  /// anything, nothing is left behind.
   private func giveUp(_ running: Running, _ error: any Error) {
     let (target, staging) = (running.target, running.staging)
     staging.closeAgain()
     let isUnused = (try? staging.isUnused()) ?? false
     let isOfMachine = error is Interrupted || error is SystemError
-    // Of a plain restore with tablespaces, whatever of it has a name already is in the way of the same command.
+    // A plain restore with tablespaces: what already has its name would make the same command refuse.
     let foreignCount = (try? RestoreTarget.foreignCount(in: target, files: host.files)) ?? 1
     let isPublished =
       options.isDelta

@@ -3,50 +3,50 @@ internal import HoldfastModel
 internal import HoldfastRepository
 internal import HoldfastSystem
 
-/// What goes into one directory.
+/// The part of a restore that goes into one directory.
 struct RestorePart {
   var selection: Selection
   let target: RestoreTarget
-  /// Of pages that have to be there in the end, and are not zeros.
+  /// Bytes of nonzero pages that the restored files will have.
   var storedBytes: UInt64 = 0
   var mounts = TargetMounts()
-  /// Files of the target that an interrupted restore took away, and that go because the snapshot does not have them.
+  /// Files of the target that an interrupted restore moved away, and that are removed because the snapshot does not
+  /// have them.
   var leftovers: [Path: FileStatus] = [:]
-  /// What would become of what is there.
+  /// What would happen to existing content.
   var figures: Restore.TargetFigures?
-  /// What is added to the cluster in it.
+  /// The files that are added to the cluster so that it recovers.
   var recovery: RecoveryFiles?
 }
 
-/// What a restore does, whole: nothing is done by making it. A dry run prints it, with what a comparison of the pages
-/// finds; `RestoreExecution` carries it out. It says what becomes of the entries all together, and holds none of them:
-/// `RestoreWalk` decides on each, for whoever asks.
+/// The complete plan of a restore. Making it changes nothing. A dry run prints it with the result of comparing pages;
+/// `RestoreExecution` carries it out. It contains totals, not entries: `RestoreWalk` decides about each entry.
 struct RestorePlan {
   let snapshot: Snapshot
-  /// Absolute, without symbolic links.
+  /// The absolute path, without symbolic links.
   let target: Path
   let options: Restore.Options
-  /// Where its frames lie.
+  /// The chain whose archives contain the frames.
   let chain: Chain
   let state: StateFile
-  /// In the order in which they get their names: the directory of a cluster comes after its tablespaces.
+  /// The parts, in the order in which they get their names: the directory of a cluster comes after its tablespaces.
   let parts: [RestorePart]
   let totals: RestoreTotals
-  /// What would become of what is there.
+  /// What would happen to existing content.
   let impact: Restore.Impact
 
-  /// Files of the target that wait since a restore that did not end, and go.
+  /// Files of the target that an interrupted restore moved away, and that are removed.
   var waitingRemovals: [Path] { parts.flatMap { $0.leftovers.keys.sorted() } }
 }
 
-/// What a plan says of all entries together.
+/// The figures of a plan over all entries.
 struct RestoreTotals {
-  /// Entries that the snapshot has, of those that were asked for, and the bytes of the files among them.
+  /// The number of selected entries of the snapshot, and the bytes of the files among them.
   var entries: UInt64 = 0
   var bytes: UInt64 = 0
-  /// What is mounted below the target and not in the snapshot, and stays as it is.
+  /// Mounts below the target that the snapshot does not have. They are left alone.
   var leftAlone: [Path] = []
-  /// What the snapshot does not have whole.
+  /// Entries that the snapshot does not have whole.
   var problems: [Problem] = []
   var advice = ClusterAdvice()
 
@@ -54,7 +54,7 @@ struct RestoreTotals {
     entries += 1
     advice.notice(entry.path)
     guard let file = entry.file else { return }
-    // Sparse files may claim more together than the number holds.
+    // Sparse files may claim more bytes together than the number can hold.
     let (sum, isTooMuch) = bytes.addingReportingOverflow(file.size)
     bytes = isTooMuch ? .max : sum
     if !file.consistency.isComplete { problems.append(Problem(path: entry.path, reason: file.incompleteReason)) }

@@ -5,7 +5,8 @@ internal import HoldfastSource
 internal import HoldfastStore
 internal import HoldfastSystem
 
-/// Makes the plan of a restore: opens the target, replays the state, and looks at everything that may speak against it.
+/// Makes the plan of a restore: opens the target, replays the state, and checks everything that could make the restore
+/// fail.
 struct RestorePlanner {
   private let repository: Repository
   private let snapshot: Snapshot
@@ -51,7 +52,8 @@ struct RestorePlanner {
         snapshot: snapshot, location: repository.location, parts: parts.compactMap(\.figures)))
   }
 
-  /// The tablespaces that go elsewhere, then the cluster itself: before that no server starts on what is not whole.
+  /// The tablespaces that are restored elsewhere come first, then the cluster: so no server can start on an incomplete
+  /// cluster.
   private func parts(of state: StateFile, into target: RestoreTarget, _ source: Path?) throws -> [RestorePart] {
     let relocations = try Relocation.ofTablespaces(options.tablespaces, in: state, places: pathConflicts)
     try Relocation.checkApart(target.path, relocations)
@@ -86,7 +88,7 @@ struct RestorePlanner {
     }
   }
 
-  /// Leaves out what belongs to a file system and not to a snapshot, and what somebody else has mounted.
+  /// Leaves out mounts, and what belongs to the file system of the target, such as `lost+found`.
   private mutating func leaveOut(_ existing: OpenFile, _ part: inout RestorePart, _ state: StateFile) throws {
     if options.isDelta {
       part.mounts = try TargetMounts(
@@ -109,7 +111,7 @@ struct RestorePlanner {
     part.selection.leaveOut(part.mounts.leftAlone)
   }
 
-  /// Counts what is restored, and what becomes of what is there.
+  /// Counts what is restored, and what happens to existing content.
   private mutating func measure(_ part: inout RestorePart, _ state: StateFile) throws {
     let existing = part.target.existing
     var walk = RestoreWalk(
@@ -136,7 +138,7 @@ struct RestorePlanner {
     }
   }
 
-  /// Bytes of pages that are not zero.
+  /// Bytes of nonzero pages.
   private static func storedBytes(_ extents: any PageMapReader, of file: FileContent) throws -> UInt64 {
     var extents = extents
     var bytes: UInt64 = 0
@@ -147,7 +149,8 @@ struct RestorePlanner {
     return bytes
   }
 
-  /// What could not be examined when the snapshot was taken is only counted in it: no file of its state tells of it.
+  /// Reports that directories could not be read when the snapshot was taken. The snapshot only counts what they may
+  /// contain, because no entry of its state tells of it.
   private mutating func noteUnseen(_ state: StateFile) throws {
     guard snapshot.envelope.incomplete > 0 else { return }
     var unseen = snapshot.envelope.incomplete
@@ -157,7 +160,7 @@ struct RestorePlanner {
       if let file = entry.file, !file.consistency.isComplete, unseen > 0 { unseen -= 1 }
       if entry.content == .directory, options.paths.contains(where: { $0.contains(entry.path) }) { hasDirectory = true }
     }
-    // Files that are named one by one are there as the snapshot has them.
+    // If only files were selected, they are complete in the snapshot.
     guard unseen > 0, hasDirectory else { return }
     totals.problems.append(
       Problem(

@@ -5,29 +5,29 @@ internal import HoldfastSystem
 /// What a restore does with one entry of the state.
 struct RestoreStep {
   enum Action {
-    /// What is there stays, whatever it is.
+    /// The existing object is kept, whatever it is.
     case keep
-    /// A directory is made, or the one that is there gets the attributes of the snapshot.
+    /// A directory is made, or an existing one gets the attributes of the snapshot.
     case directory
     /// The pages of a file are restored.
     case content
-    /// A file that could not be read when the snapshot was taken: nothing comes back.
+    /// Nothing is restored: the file could not be read when the snapshot was taken.
     case nothing
-    /// A link, pipe or device is made when all files have their names.
+    /// A link, pipe or device is made after all files have their names.
     case special
   }
 
-  /// As it is to be restored, with its path in the target.
+  /// The entry as it will be restored, with its path in the target.
   let entry: Entry
-  /// What the target has at its path, or what an interrupted restore has staged of it, where that is of the same kind;
-  /// where everything is kept, whatever it is.
+  /// The status of the existing object at its path, or of what an interrupted restore staged, if it has the same kind;
+  /// for `keep`, of any kind.
   let present: FileStatus?
   let action: Action
 }
 
-/// Decides, entry by entry in path order, what a restore does in one directory: it walks the state beside what is
-/// there. The plan sums up what it says, a dry run compares the pages of its files, and the execution restores them:
-/// each walks anew, so that no plan holds the entries, and all hear the same.
+/// Decides, entry by entry in path order, what a restore does in one directory, by walking the state and the existing
+/// content side by side. The plan adds up its steps, a dry run compares the pages, and the execution restores them.
+/// Each makes a walk of its own and gets the same steps, so that no plan must hold all entries.
 struct RestoreWalk {
   private let reader: StateReader
   private let selection: Selection
@@ -36,7 +36,7 @@ struct RestoreWalk {
   private var staged: StagedLeftovers?
 
   /// - Parameters:
-  ///   - existing: the target, where it is restored over.
+  ///   - existing: the target, when it may have content.
   ///   - staged: what an interrupted restore into an empty target has left there.
   init(
     _ state: StateFile, _ part: RestorePart, over existing: OpenFile?, staged: StagedLeftovers? = nil,
@@ -51,7 +51,7 @@ struct RestoreWalk {
     self.staged = staged
   }
 
-  /// - Returns: `nil` after the last entry: then everything is known that goes.
+  /// - Returns: `nil` after the last entry. Then `removed` is complete.
   mutating func next() throws -> RestoreStep? {
     while let entry = try reader.nextEntry() {
       guard let wanted = selection.resolve(entry) else { continue }
@@ -75,12 +75,12 @@ struct RestoreWalk {
   /// The complete map of the file of the last step.
   func extents(of step: RestoreStep) -> any PageMapReader { selection.extents(of: step.entry, from: reader) }
 
-  /// What the target has and the snapshot has not, of a directory only its own path; and what each was when it was
-  /// found.
+  /// What the target has and the snapshot does not have, each with its identity when it was found; for a directory only
+  /// its own path.
   var removed: [(path: Path, key: FileSystem.FileKey?)] {
     leftovers.map { Array(zip($0.removed, $0.keys)) } ?? []
   }
 
-  /// What becomes of what is there; `nil` where nothing is restored over.
+  /// What happens to existing content; `nil` for an empty target.
   var figures: Restore.TargetFigures? { leftovers?.figures }
 }

@@ -3,25 +3,25 @@ internal import HoldfastModel
 internal import HoldfastRepository
 internal import HoldfastSystem
 
-/// Makes what `RestoreContents` finds to be made: directories and files in the staging directory, and in them the pages
-/// that come from the repository.
+/// Makes directories and files in the staging directory, and writes pages from the repository to them, as
+/// `RestoreContents` finds.
 final class RestoreWriter {
   let staging: StagingArea
   private let part: RestorePart
-  /// The target, where it is restored over.
+  /// The target, when it may have content.
   private let existing: OpenFile?
   private let keepsAll: Bool
   private let files: FileSystem
   private var fetcher: PageFetcher?
-  /// Stored bytes read from the repository.
+  /// Stored bytes that were read from the repository.
   private(set) var readBytes: UInt64 = 0
-  /// What the directories of the target were when what lies in them was looked at, in the order of the state; `nil` for
-  /// those that are not there.
+  /// The identities of the directories of the target when their contents were examined, in the order of the state;
+  /// `nil` for directories that do not exist.
   private(set) var directories: [FileSystem.FileKey?] = []
   /// Whether something of the target was removed already.
   private(set) var hasRemoved = false
-  /// Directories on the way to what is looked at that are not changed themselves, and in which their owner may not
-  /// write.
+  /// Directories on the way to changed entries that are not changed themselves, and whose owner may not write to them.
+  /// They are made writable for a while.
   private var closed: [(path: Path, status: FileStatus)] = []
 
   init(
@@ -30,7 +30,7 @@ final class RestoreWriter {
   ) {
     (self.part, self.staging, self.existing, files) = (part, staging, existing, host.files)
     keepsAll = keeps == .everything
-    // Also after an error: what is staged is removed then, and no worker may go on adding to it.
+    // Runs after an error too: what is staged is removed then, so that no worker may add to it.
     fetcher = PageFetcher(readers: readers, host: host, isProving: false) { [unowned self] fetched in
       if let failure = fetched.failure { throw failure }
       readBytes += fetched.storedBytes
@@ -44,8 +44,8 @@ final class RestoreWriter {
 
   // MARK: Directories
 
-  /// Comes to the next entry: remembers the directories of the target, and makes it possible to restore something in
-  /// those that are closed.
+  /// Begins the next entry: records the identities of directories, and makes directories writable in which something
+  /// must be restored.
   func enter(_ step: RestoreStep) throws {
     guard existing != nil else { return }
     let path = step.entry.path
@@ -75,10 +75,10 @@ final class RestoreWriter {
 
   // MARK: Files
 
-  /// What an interrupted restore left of a file that does not come back is of another snapshot.
+  /// Drops what an interrupted restore staged for this file: it belongs to another snapshot.
   func discard(_ path: Path) throws { try staging.discard(path) }
 
-  /// Begins a file that is written anew.
+  /// Begins a new file.
   /// - Parameter isPresent: whether the target has one that cannot be kept.
   func create(_ entry: Entry, _ content: FileContent, isPresent: Bool) throws -> RestoredFile {
     if let existing, isPresent, try StartupFile.includes(entry.path, files: files, beneath: existing) {
@@ -89,7 +89,7 @@ final class RestoreWriter {
   }
 
   /// Begins a file of which pages may be kept.
-  /// - Parameter isStartupFile: whether it is taken away from under its name before anything else changes.
+  /// - Parameter isStartupFile: whether it is moved away before anything else changes.
   func begin(_ file: ComparedFile, isStartupFile: Bool) throws {
     guard !file.isMounted else { return }
     let restored = RestoredFile(file.entry, content: file.content, origin: file.found.origin, staging: staging)
@@ -97,11 +97,12 @@ final class RestoreWriter {
     if isStartupFile { try restored.takeAway() }
   }
 
-  /// Gives what was compared, and is right, its attributes, whatever has its name by now.
+  /// Sets the attributes of an existing file with the right content. It is reached by its descriptor, whatever has its
+  /// name now.
   func adjust(_ file: ComparedFile) throws {
     guard
       !staging.attributes.matches(file.entry, file.found.status)
-        // What cannot be read is named when it is set.
+        // If they cannot be read, setting them reports the error.
         || (try? file.found.file.extendedAttributes()) != file.entry.attributes.extended
     else { return }
     staging.attributes.apply(file.entry, to: file.found.file)

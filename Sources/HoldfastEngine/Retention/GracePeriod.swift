@@ -2,29 +2,29 @@ internal import HoldfastModel
 internal import HoldfastRepository
 internal import HoldfastSystem
 
-/// How long a removed snapshot can be called back, and for how long this machine has known of each removal.
+/// The grace period, and for how long this machine has known of each removal.
 struct GracePeriod: Sendable {
   let seconds: Double
-  /// Seconds since this machine first saw each removal. What is not in it, this machine does not know of.
+  /// Seconds since this machine first saw each removal. Removals that it does not know of are not in it.
   var waited: [WaitingRecord.Item: Double] = [:]
 
   func isOver(_ removal: WaitingRecord.Item) -> Bool { seconds <= 0 || (waited[removal] ?? 0) >= seconds }
 
-  /// Seconds until a removal is beyond recall; `nil` where this machine cannot tell.
+  /// Seconds until the grace period of a removal is over; `nil` when this machine cannot tell.
   func secondsLeft(_ removal: WaitingRecord.Item) -> Double? { waited[removal].map { max(0, seconds - $0) } }
 }
 
 extension Repository {
-  /// The grace period as it stands when these removals are known, without remembering them.
-  /// - Parameter seconds: its length.
+  /// The grace period as it would be with these removals, without remembering them.
+  /// - Parameter seconds: the length of the grace period.
   func foreseenGrace(_ seconds: Double, _ removals: Set<WaitingRecord.Item>, of source: SourceName) -> GracePeriod {
     var record = machine.load(WaitingRecord.self, of: self)
     update(&record, removals, of: source, seconds)
     return GracePeriod(seconds: seconds, waited: record.all)
   }
 
-  /// Makes this machine remember since when it has known of these removals, and forget others of the source.
-  /// - Throws: where it cannot remember.
+  /// Makes this machine remember since when it has known of these removals, and forget other removals of the source.
+  /// - Throws: an error when it cannot remember.
   func rememberedGrace(
     _ seconds: Double, _ removals: Set<WaitingRecord.Item>, of source: SourceName
   ) throws -> GracePeriod {

@@ -4,28 +4,29 @@ package import HoldfastRepository
 internal import HoldfastStore
 internal import HoldfastSystem
 
-/// Removes what a policy does not keep: first a note says that a snapshot is removed, and it is hidden; when that has
-/// been known on this machine for the grace period, another note says that it is collected, and then its objects go,
-/// the manifest first.
+/// Removes what a policy does not keep, in two steps. First a note says that a snapshot is removed, which hides it.
+/// When this machine has known that for the grace period, another note says that it is collected; then its objects are
+/// deleted, the manifest first.
 package struct Prune {
   package struct Options: Sendable {
     package var policy: RetentionPolicy
-    /// Seconds; 0: removed and collected at once.
+    /// Seconds; 0 removes and collects at once.
     package var grace: Double = 7 * 86_400
     package var source: SourceName?
     package var isDryRun = false
-    /// Whether to wait where another run holds the lock of a source.
+    /// Whether to wait when another run holds the lock of a source.
     package var waitsForLock = false
 
     package init(policy: RetentionPolicy) { self.policy = policy }
   }
 
-  /// What becomes of a snapshot.
+  /// What is done with a snapshot.
   package enum Action: Hashable, Sendable {
     case kept([RetentionReason])
-    /// Removed now.
+    /// The snapshot is removed now.
     case removed
-    /// Removed earlier, and to be called back until so many seconds have passed; `nil`: this machine cannot tell.
+    /// The snapshot was removed earlier, and can be called back for so many seconds; `nil` when this machine cannot
+    /// tell.
     case waiting(seconds: Double?)
     case collected
   }
@@ -33,7 +34,7 @@ package struct Prune {
   package struct Line: Sendable {
     package let snapshot: Snapshot
     package let action: Action
-    /// What its objects take; of one that goes, what no other snapshot needs.
+    /// The bytes of its objects; for a collected snapshot only of those that no other snapshot needs.
     package let bytes: UInt64
   }
 
@@ -46,7 +47,7 @@ package struct Prune {
 
   package struct SourceReport: Sendable {
     package let name: SourceName
-    /// What was done, or would be.
+    /// What was done, or would be done.
     package let outcome: Result<PrunePlan, Refusal>
 
     package var lines: [Line] { plan?.lines ?? [] }
@@ -58,7 +59,7 @@ package struct Prune {
 
   package struct Report: Sendable {
     package internal(set) var sources: [SourceReport] = []
-    /// Why this machine cannot tell when a grace period is over.
+    /// Why this machine cannot tell when grace periods are over.
     package internal(set) var memoryProblem: String?
     package let isDryRun: Bool
 
@@ -75,7 +76,7 @@ package struct Prune {
     planner = PrunePlanner(repository: repository, policy: options.policy, graceSeconds: options.grace)
   }
 
-  /// - Throws: `EngineError` where the policy is empty: it would keep next to nothing.
+  /// - Throws: `EngineError` when the policy is empty: it would keep next to nothing.
   package func run() throws -> Report {
     guard !options.policy.isEmpty else {
       throw EngineError(
@@ -114,7 +115,7 @@ package struct Prune {
   }
 }
 
-/// Looks at sources and plans what a prune does with them.
+/// Examines sources, and plans what a prune does with them.
 struct PrunePlanner {
   let repository: Repository
   let policy: RetentionPolicy
@@ -124,15 +125,15 @@ struct PrunePlanner {
     try PruneSurvey(name, in: repository, policy: policy, reading: reading)
   }
 
-  /// - Throws: `Prune.Refusal` where nothing of the source may be removed.
+  /// - Throws: `Prune.Refusal` when nothing of the source may be removed.
   func plan(_ name: SourceName, _ reading: NotesReading) throws -> PrunePlan {
     try PrunePlan(survey(name, reading), now: repository.host.clock.now()) {
       repository.foreseenGrace(graceSeconds, $0, of: name)
     }
   }
 
-  /// What goes of archived logs.
-  /// - Parameter snapshots: what is left of the source.
+  /// What is removed of the archived WAL.
+  /// - Parameter snapshots: the remaining snapshots of the source.
   func logs(of name: SourceName, left snapshots: [Snapshot]) throws -> [WALPrunePlan] {
     let archive = WALArchive(repository, of: name)
     return try archive.systems().compactMap { system in
@@ -141,7 +142,7 @@ struct PrunePlanner {
     }
   }
 
-  /// All that a prune of the source would do.
+  /// The complete plan of a source, with its WAL.
   func planWithLogs(_ name: SourceName) throws -> PrunePlan {
     var plan = try plan(name, repository.notes.read(name))
     plan.logs = try logs(of: name, left: plan.left)

@@ -13,28 +13,28 @@ struct PruneExecution {
   private let source: SourceName
   private let planner: PrunePlanner
   private let lease: Lease
-  /// Why this machine cannot remember what it has seen removed: then nothing is collected for which that counts.
+  /// Why this machine cannot remember removals. Then nothing is collected whose grace period depends on that.
   private(set) var memoryProblem: String?
 
-  /// - Parameter lease: on the source.
+  /// - Parameter lease: the lease on the source.
   init(_ planner: PrunePlanner, of source: SourceName, under lease: Lease) {
     (repository, self.planner, self.source, self.lease) = (planner.repository, planner, source, lease)
   }
 
   /// - Returns: the plan as it was carried out.
-  /// - Throws: `Prune.Refusal` where nothing may be removed.
+  /// - Throws: `Prune.Refusal` when nothing may be removed.
   mutating func run(_ plan: PrunePlan) throws -> PrunePlan {
     let noted = try noteRemovals(plan)
     let grace = rememberRemovals(noted)
     var plan = try noteCollected(noted.remade(noted.survey, noted.notes, grace), grace)
     try removeObjects(plan)
-    // What is needed of a log is known when the snapshots are gone.
+    // Only when the snapshots are gone it is known which WAL is needed.
     plan.logs = try planner.logs(of: source, left: plan.left)
     try WALPruneExecution(repository, of: source, under: lease).run(plan.logs)
     return plan
   }
 
-  /// - Returns: the plan whose removals are noted: made anew where somebody has noted something since it was made.
+  /// - Returns: the plan whose removals are noted; a new plan if somebody added notes meanwhile.
   private func noteRemovals(_ plan: PrunePlan) throws -> PrunePlan {
     var noted = plan
     try repository.notes.change(source) { notes, reading in
@@ -50,13 +50,13 @@ struct PruneExecution {
     do {
       return try repository.rememberedGrace(planner.graceSeconds, plan.removals, of: source)
     } catch {
-      // What cannot be remembered is not waited for: nothing is collected the sooner for it.
+      // Without this memory nothing is collected sooner, so the prune goes on.
       if !plan.removals.isEmpty { memoryProblem = describe(error).message }
       return GracePeriod(seconds: planner.graceSeconds)
     }
   }
 
-  /// - Returns: the plan whose collected snapshots are beyond recall.
+  /// - Returns: the plan whose collected snapshots are noted as collected.
   private func noteCollected(_ plan: PrunePlan, _ grace: GracePeriod) throws -> PrunePlan {
     guard !plan.collected.isEmpty else { return plan }
     var noted = plan
@@ -75,7 +75,7 @@ struct PruneExecution {
   private func removeObjects(_ plan: PrunePlan) throws {
     let needed = plan.neededKeys
     for sequence in plan.survey.leftovers {
-      // Whoever has committed under this number since it was looked at has made a snapshot of what lies there.
+      // Another run may have committed a snapshot under this number meanwhile: then the objects belong to that.
       guard try !repository.store.children(of: Keys.snapshot(source, sequence)).contains(Keys.manifestName) else {
         continue
       }
@@ -91,9 +91,9 @@ struct PruneExecution {
 }
 
 extension Repository {
-  /// Removes what lies under a number: the manifest first, so that what is left at any moment is either a snapshot or
-  /// nothing that counts.
-  /// - Parameter needed: keys of archives that other snapshots consist of.
+  /// Deletes the objects under a sequence number, the manifest first: so at any moment there is either a complete
+  /// snapshot or leftovers that do not count.
+  /// - Parameter needed: the keys of archives that other snapshots use.
   fileprivate func removeObjects(of source: SourceName, _ sequence: UInt64, butThose needed: Set<String>) throws {
     let folder = Keys.snapshot(source, sequence)
     try store.remove(Keys.manifest(source, sequence))

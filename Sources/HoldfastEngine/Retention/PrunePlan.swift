@@ -2,37 +2,38 @@ internal import HoldfastArchive
 internal import HoldfastModel
 internal import HoldfastRepository
 
-/// What a prune does with one source. A dry run prints it, and `PruneExecution` carries it out; nothing is done by
-/// making it.
+/// What a prune does with one source. Making it changes nothing. A dry run prints it, and `PruneExecution` carries it
+/// out.
 package struct PrunePlan: Sendable {
-  /// What becomes of each snapshot, by ascending sequence.
+  /// The action for each snapshot, by ascending sequence.
   package let lines: [Prune.Line]
-  /// What goes of archived logs, cluster by cluster, once what is collected is gone.
+  /// What is removed of the archived WAL, for each cluster, once the collected snapshots are gone.
   package internal(set) var logs: [WALPrunePlan] = []
-  /// What an operator should look at, and what is in nobody's way.
+  /// Warnings for the operator. They prevent nothing.
   package let warnings: [String]
 
-  /// What it was made from.
+  /// The survey that the plan was made from.
   let survey: PruneSurvey
-  /// The notes on the source with what this prune removes and calls back; nothing is noted as collected yet.
+  /// The notes of the source with the removals and recalls of this prune. Nothing is noted as collected yet.
   let notes: SourceNotes
-  /// The revision of the notes that says what this prune removes: what is noted in it or later was removed now.
+  /// The revision of the notes that contains the removals of this prune: a removal in it or in a later one was made
+  /// now.
   let removingRevision: UInt64
-  /// What is beyond recall from now on, by ascending sequence.
+  /// The snapshots to collect, by ascending sequence.
   let collected: [Snapshot]
 
-  /// What a restore can still begin with, called back or not.
+  /// The snapshots that a restore can still use, removed ones included.
   var left: [Snapshot] { lines.filter { $0.action != .collected }.map(\.snapshot) }
 
-  /// What is removed, as this machine waits for it.
+  /// The removals whose grace periods this machine counts.
   var removals: Set<WaitingRecord.Item> { survey.removals(notes) }
 
-  /// The archives that what is left consists of, and that may lie with what goes.
+  /// The archives that the remaining snapshots use and that may lie with snapshots that are collected.
   var neededKeys: Set<String> { survey.sharedKeys(butOf: Set(collected.map(\.id))) }
 
-  /// Plans a source as it was found.
-  /// - Parameter grace: says what of the grace period has passed once these removals are noted.
-  /// - Throws: `Prune.Refusal` where nothing of it may be removed.
+  /// Plans a source as the survey found it.
+  /// - Parameter grace: gives the grace period as it will be when these removals are noted.
+  /// - Throws: `Prune.Refusal` when nothing of it may be removed.
   init(_ survey: PruneSurvey, now: Timestamp, grace: (Set<WaitingRecord.Item>) -> GracePeriod) throws(Prune.Refusal) {
     let notes = survey.notesOfRemovals(now: now)
     try self.init(
@@ -40,16 +41,16 @@ package struct PrunePlan: Sendable {
       mayCollect: nil)
   }
 
-  /// The same plan for what is there now, after its removals were noted: what somebody has called back since stays, and
-  /// so does what somebody builds on by now. Nothing is collected that was not to be before.
-  /// - Throws: `Prune.Refusal` where nothing more may be removed.
+  /// Plans again with what the repository contains now that the removals are noted. Snapshots that somebody called back
+  /// or built on meanwhile stay. Nothing is collected that this plan did not collect.
+  /// - Throws: `Prune.Refusal` when nothing more may be removed.
   func remade(_ survey: PruneSurvey, _ notes: SourceNotes, _ grace: GracePeriod) throws(Prune.Refusal) -> PrunePlan {
     try PrunePlan(
       survey, notes, removingRevision: removingRevision, warnings, grace, mayCollect: Set(collected.map(\.id)))
   }
 
-  /// The one decision on what becomes of each snapshot.
-  /// - Parameter mayCollect: `nil`: all of them.
+  /// Decides the action for each snapshot; no other code does.
+  /// - Parameter mayCollect: the snapshots that may be collected; `nil` for all.
   private init(
     _ survey: PruneSurvey, _ notes: SourceNotes, removingRevision: UInt64, _ warnings: [String], _ grace: GracePeriod,
     mayCollect: Set<Identifier>?

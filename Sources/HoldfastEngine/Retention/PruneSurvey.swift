@@ -5,17 +5,17 @@ internal import HoldfastRepository
 internal import HoldfastStore
 internal import HoldfastSystem
 
-/// One source as a prune finds it: what there is, what is noted of it, and what the policy makes of that.
+/// One source as a prune finds it: its snapshots, its notes, and what the policy says about them.
 struct PruneSurvey: Sendable {
   let name: SourceName
   private let snapshots: [Snapshot]
-  /// Numbers that bear no snapshot and never will, and under which something lies that a killed run left, or a
-  /// collection that was cut off. What is above the newest may be a snapshot that is being taken where locks keep
-  /// nobody out; the next backup removes it.
+  /// Sequence numbers without a snapshot whose objects a killed run, or an interrupted collection, left behind. Numbers
+  /// above the newest snapshot are not among them: where locks do not keep runs apart, a backup may be using them. The
+  /// next backup removes those.
   let leftovers: [UInt64]
   private let plan: RetentionPlan
   let reading: NotesReading
-  /// Why nothing of it may be removed, where that is so.
+  /// Why nothing of the source may be removed, if so.
   let refusal: Prune.Refusal?
 
   init(_ name: SourceName, in repository: Repository, policy: RetentionPolicy, reading: NotesReading) throws {
@@ -31,15 +31,15 @@ struct PruneSurvey: Sendable {
     let candidates = snapshots.map { RetentionCandidate($0, reading.notes[$0], keyring) }
     plan = RetentionPlan(
       candidates, policy: policy, now: repository.host.clock.now(), calendar: LocalCalendar.time(of:))
-    // What cannot be read may build on anything.
+    // A snapshot that cannot be read may build on any other.
     let suspicious = snapshots.last { $0.isSuspicious(reading.notes) }
     refusal =
       try damage.first.map { Self.refusal(name, $0) } ?? suspicious.map { Self.refusal(name, $0) }
       ?? Self.broken(among: snapshots, kept: plan, repository).map { Self.refusal(name, broken: $0) }
   }
 
-  /// The first object that is missing of what would be left, or has another length: what is to go may be all that can
-  /// be restored. Where nothing goes, nobody looks.
+  /// The first object of the remaining snapshots that is missing or has another length: then the removed snapshots may
+  /// be the only ones that can be restored. If nothing is removed, nothing is checked.
   private static func broken(
     among snapshots: [Snapshot], kept plan: RetentionPlan, _ repository: Repository
   ) throws -> (Snapshot, finding: String)? {
@@ -49,7 +49,7 @@ struct PruneSurvey: Sendable {
     for (snapshot, line) in zip(snapshots, plan.lines) where line.isKept {
       for object in try repository.whole(snapshot).objects where !shared.contains(object.key) {
         if let broken = try check.add(object, of: snapshot) { return named(broken) }
-        // What lies with itself is nobody else's.
+        // Archives that lie with their own snapshot are used by no other.
         if !object.key.hasPrefix(Keys.snapshot(snapshot.sourceName, snapshot.sequence)) { shared.insert(object.key) }
       }
     }
@@ -67,7 +67,7 @@ struct PruneSurvey: Sendable {
     return sequences.filter { $0 < snapshots.last?.sequence ?? 0 && !present.contains($0) }
   }
 
-  /// Snapshots whose parent is not there. A prune removes tips first, so it never makes one.
+  /// Snapshots whose parent is missing. A prune never leaves one behind, because it removes tips first.
   private static func orphans(among snapshots: [Snapshot]) -> [DamageError] {
     let digests = Dictionary(snapshots.map { ($0.id, $0.digest) }) { $1 }
     return snapshots.compactMap { snapshot in
@@ -78,13 +78,13 @@ struct PruneSurvey: Sendable {
     }
   }
 
-  /// Snapshots that were committed, as notes tell, and have no manifest: what else lies under their numbers is no
-  /// leftover.
+  /// Snapshots that were committed according to notes, but have no manifest. Other objects under their numbers are not
+  /// leftovers.
   private static func missing(
     of name: SourceName, in sequences: [UInt64], among snapshots: [Snapshot], _ notes: SourceNotes
   ) -> [DamageError] {
     let present = Set(snapshots.map(\.id))
-    // Where a number bears another snapshot, a note speaks of nothing.
+    // If another snapshot has the number, the note is about nothing that exists.
     let occupied = Set(sequences).subtracting(snapshots.map(\.sequence))
     return notes.notes.filter { note in
       occupied.contains(note.sequence) && !present.contains(note.snapshot) && note.speaksOfACommit
@@ -107,7 +107,7 @@ struct PruneSurvey: Sendable {
       exitStatus: .dataLoss)
   }
 
-  /// What is older may be all that is left of what was lost.
+  /// Older snapshots may be all that is left of what was lost.
   private static func refusal(_ name: SourceName, _ suspicious: Snapshot) -> Prune.Refusal {
     let found = suspicious.envelope.comparison?.anomalies.first.map { "\($0)" } ?? ""
     let id = suspicious.id.short
@@ -120,9 +120,9 @@ struct PruneSurvey: Sendable {
 
   // MARK: Notes
 
-  /// The notes as the policy wants them: what goes is removed, what stays is called back, whoever has removed it, and
-  /// what is gone is forgotten. What a note says is beyond recall may be on its way out on another machine at this
-  /// moment, so that is left as it is, and nothing of it is removed here.
+  /// The notes after the policy is applied: what the policy does not keep is removed; what it keeps is called back,
+  /// whoever removed it; notes of snapshots that are gone are dropped. Snapshots that are noted as collected stay as
+  /// they are, and nothing of them is removed here: another machine may be deleting them now.
   func notesOfRemovals(now: Timestamp) -> SourceNotes {
     var notes = reading.notes
     for line in plan.lines {
@@ -136,13 +136,13 @@ struct PruneSurvey: Sendable {
     }
     let present = Set(snapshots.map(\.id))
     let newest = snapshots.last?.sequence ?? 0
-    // Above the newest may be the tags of one that is being taken.
+    // Numbers above the newest may have the tags of a snapshot that is being taken.
     notes.notes.removeAll { $0.sequence <= newest && !present.contains($0.snapshot) }
     if notes != reading.notes { notes.highest = max(notes.highest, newest) }
     return notes
   }
 
-  /// What was removed, as this machine waits for it.
+  /// The removals whose grace periods this machine counts.
   func removals(_ notes: SourceNotes) -> Set<WaitingRecord.Item> {
     Set(snapshots.compactMap { item(of: $0, notes) })
   }
@@ -153,11 +153,11 @@ struct PruneSurvey: Sendable {
     }
   }
 
-  /// Whose grace period is over; the tips of chains last.
+  /// The snapshots whose grace period is over; the tips of chains last.
   func collectable(_ notes: SourceNotes, isGraceOver: (WaitingRecord.Item) -> Bool) -> [Snapshot] {
     let needed = Set(plan.lines.filter(\.isKept).map(\.candidate.id))
     let overdue = snapshots.filter { !needed.contains($0.id) && (item(of: $0, notes).map(isGraceOver) ?? false) }
-    // What waits goes before what it builds on.
+    // A waiting snapshot needs the snapshots that it builds on.
     var held: Set<Identifier> = []
     let going = Set(overdue.map(\.id))
     for snapshot in snapshots.reversed() where !going.contains(snapshot.id) || held.contains(snapshot.id) {
@@ -168,7 +168,7 @@ struct PruneSurvey: Sendable {
 
   // MARK: Report
 
-  /// - Parameter since: what was removed in this revision or a later one was removed now.
+  /// - Parameter since: removals in this revision of the notes or a later one were made now.
   func lines(
     _ notes: SourceNotes, since: UInt64, collected: Set<Identifier>, secondsLeft: (WaitingRecord.Item) -> Double?
   ) -> [Prune.Line] {
@@ -194,7 +194,7 @@ struct PruneSurvey: Sendable {
     return removal.revision >= since ? .removed : .waiting(seconds: secondsLeft(item))
   }
 
-  /// What an operator should look at.
+  /// Warnings for the operator.
   var warnings: [String] {
     var warnings: [String] = []
     if let first = reading.ignoredRemovals.first {
@@ -211,8 +211,8 @@ struct PruneSurvey: Sendable {
     return warnings
   }
 
-  /// The archives that all but these snapshots consist of, and that lie or may lie with others: those of a snapshot
-  /// that has its archives to itself are nobody else's.
+  /// The archives that all snapshots except these use and that may lie with other snapshots. Archives that lie with
+  /// their own snapshot are used by no other.
   func sharedKeys(butOf gone: Set<Identifier>) -> Set<String> {
     let sharing = Set(snapshots.filter { !$0.hasItsArchivesToItself }.flatMap { $0.envelope.archives.map(\.sequence) })
     return Set(
@@ -222,7 +222,7 @@ struct PruneSurvey: Sendable {
 }
 
 extension RetentionCandidate {
-  /// - Parameter keyring: `nil` where the repository is not sealed.
+  /// - Parameter keyring: `nil` for a repository that is not sealed.
   init(_ snapshot: Snapshot, _ note: SourceNotes.Note, _ keyring: Keyring?) {
     let envelope = snapshot.envelope
     self.init(
@@ -230,7 +230,7 @@ extension RetentionCandidate {
       time: envelope.started)
     tags = Set(note.tags)
     pin = note.pinned?.reason
-    // To take the place of another one is to have it removed.
+    // To replace another snapshot is to remove it.
     mayReplace = keyring.map { keyring in envelope.signature.map { keyring.mayPrune($0.key) } ?? false } ?? true
     standsFor = snapshot.standsFor
     isIncomplete = envelope.incomplete > 0
@@ -239,10 +239,10 @@ extension RetentionCandidate {
 }
 
 extension Snapshot {
-  /// Nothing where they are not held: then nobody else has them.
+  /// Empty when the list of archives is not held in memory: then no other snapshot uses them.
   fileprivate var archiveKeysHeld: [String] { envelope.archives.isHeld ? archiveKeys : [] }
 
-  /// What its objects take, but for those.
+  /// The bytes of its objects without the needed ones.
   func bytes(butThose needed: Set<String>) -> UInt64 {
     guard !needed.isEmpty, envelope.archives.isHeld else { return envelope.storedBytes }
     return zip(archiveKeys, envelope.archives).reduce(envelope.body.length) { sum, archive in

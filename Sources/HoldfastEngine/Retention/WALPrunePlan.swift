@@ -9,11 +9,11 @@ internal import HoldfastSystem
 /// left and a snapshot of another cluster is newer than all of it. Damaged copies of other files are removed when
 /// another copy is sound.
 package struct WALPrunePlan: Sendable, Hashable {
-  /// One object of the archive that goes, with its manifest.
+  /// An object of the WAL archive that is removed, with its manifest.
   struct Copy: Hashable {
     let file: WALFileName
     let number: UInt64
-    /// The key of what the manifest names; `nil` where that cannot be read.
+    /// The key of the object that the manifest names; `nil` when the manifest cannot be read.
     let objectKey: String?
   }
 
@@ -22,7 +22,7 @@ package struct WALPrunePlan: Sendable, Hashable {
   package private(set) var files = 0
   /// Number of damaged copies of files that stay, of which another copy is sound.
   package private(set) var damagedCopies = 0
-  /// The bytes of all of them in the repository.
+  /// The bytes of all removed objects.
   package private(set) var bytes: UInt64 = 0
   private(set) var copies: [Copy] = []
 
@@ -57,7 +57,7 @@ package struct WALPrunePlan: Sendable, Hashable {
     guard let newest = clusters.compactMap(\.started).max(),
       !clusters.contains(where: { $0.system == inventory.system.description })
     else { return false }
-    // The last file usually decides; one that cannot be read may be of any time.
+    // The last file usually decides. A file that cannot be read may have any time.
     return try inventory.files.reversed().allSatisfy { file in
       do {
         return try TimeText.parse(inventory.archived(file).manifest.time).map { $0 < newest } ?? false
@@ -102,7 +102,7 @@ package struct WALPrunePlan: Sendable, Hashable {
     copies.append(Copy(file: file, number: number, objectKey: manifest?.objectKey))
   }
 
-  /// `nil` when it cannot be read; a store that does not answer is another matter.
+  /// `nil` when it cannot be read. Transient errors are thrown.
   private func manifest(of file: WALFileName, copy: UInt64, in archive: WALArchive) throws -> WALManifest? {
     do {
       return try archive.find(file, of: system, copy: copy)?.manifest
@@ -112,13 +112,13 @@ package struct WALPrunePlan: Sendable, Hashable {
   }
 }
 
-/// Removes what plans say of a source's archived logs, and what killed pushes have left. Under the lease on the source,
-/// which pushes do not hold.
+/// Removes archived WAL as planned, and what killed pushes left behind. It runs under the lease on the source, which
+/// pushes do not hold.
 struct WALPruneExecution {
   private let archive: WALArchive
   private let lease: Lease
 
-  /// - Parameter lease: on the source.
+  /// - Parameter lease: the lease on the source.
   init(_ repository: Repository, of source: SourceName, under lease: Lease) {
     archive = WALArchive(repository, of: source)
     self.lease = lease

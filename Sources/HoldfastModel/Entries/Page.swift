@@ -6,8 +6,8 @@ package struct PageLocation: Hashable, Sendable {
   package var frame: UInt32
   package var offset: UInt32
 
-  /// Stands for an archive that is not known. No archive has so high a number, and an optional one would make every
-  /// location half as large again.
+  /// Stands for an unknown archive. No archive has such a high number. An optional would make each location half as
+  /// large again.
   private static let unknownArchive = Limits.sizeMax + 1
 
   package init(archive: UInt64, frame: UInt32, offset: UInt32) {
@@ -16,10 +16,10 @@ package struct PageLocation: Hashable, Sendable {
     self.offset = offset
   }
 
-  /// Whether this machine knows where the page is stored. Of what is encrypted for others it may only know that it is.
+  /// Whether this machine knows where the page is stored. It may not know that for pages that are encrypted for others.
   package var isKnown: Bool { archive != Self.unknownArchive }
 
-  /// The location of a page that is stored, but nobody here knows where.
+  /// The location of a page that is stored at a place this machine does not know.
   package var forgotten: PageLocation { PageLocation(archive: Self.unknownArchive, frame: frame, offset: offset) }
 }
 

@@ -1,11 +1,11 @@
-/// What a source is, as it is recorded with a snapshot: as text, for people.
+/// The origin of a snapshot, recorded with it as text for people.
 package enum SourceOrigin: Hashable, Sendable {
-  /// A directory, by its absolute path.
+  /// A directory, as its absolute path.
   case directory(String)
-  /// What a command printed, by the name of the file that took it.
+  /// The output of a command, as the name of the file that got it.
   case output(String)
 
-  /// - Parameter text: as it is recorded. Only a directory is absolute.
+  /// - Parameter text: the recorded text. Only a directory is absolute.
   package init(recorded text: String) {
     self = text.hasPrefix("/") ? .directory(text) : .output(text)
   }

@@ -10,7 +10,7 @@ package import HoldfastSystem
 package struct MachineContext: Sendable {
   package let host: Host
   package let environment: ProcessEnvironment
-  /// The locations of repositories that can be opened.
+  /// The schemes of locations that can be opened.
   package let schemes: StoreSchemes
   /// The file of `--config` as it was given; `nil` when none was.
   private let configurationFile: String?
@@ -36,8 +36,8 @@ package struct MachineContext: Sendable {
     MachineContext(host: host, environment: environment, schemes: schemes, configurationFile: configurationFile)
   }
 
-  /// The location that text means. A path becomes absolute.
-  /// - Throws: `LocationError` when it begins with a scheme and is not sound.
+  /// The location that a text means. A relative path becomes absolute.
+  /// - Throws: `LocationError` when the text begins with a scheme and is not a location of it.
   package func location(_ text: String) throws -> StoreLocation {
     let location = try StoreLocation(text)
     guard location.directory != nil else { return location }

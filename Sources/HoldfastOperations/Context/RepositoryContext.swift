@@ -27,7 +27,7 @@ package struct RepositoryContext: Sendable {
   /// Its configuration; `nil` when it was named by its path.
   package let configured: RepositorySettings?
   package let keys: RepositoryKeys
-  /// As it was spelled; a path is absolute.
+  /// The location as it was written; a path is absolute.
   private let spelled: StoreLocation
   /// The name as it was typed, possibly with a mistake.
   private let named: String?
@@ -100,15 +100,15 @@ package struct RepositoryContext: Sendable {
       hint: "Say --repository with one of these names.", exitStatus: .usage)
   }
 
-  /// Where it is; a directory without symbolic links.
+  /// The location; for a directory its path without symbolic links.
   package var location: StoreLocation {
     guard let directory = spelled.directory else { return spelled }
     return .directory(machine.host.files.names(of: directory).last ?? directory)
   }
 
-  /// Its store. Nothing is asked of it yet.
+  /// Makes the store of the repository. No request is made yet.
   /// - Parameters:
-  ///   - group: the ID of a group with which a new repository is shared.
+  ///   - group: the ID of the group with which a new repository is shared.
   ///   - limit: the limit for reading objects.
   /// - Throws: `LocationError` when this build cannot open such a location.
   package func store(sharedWith group: UInt32? = nil, reading limit: RateLimit? = nil) throws -> any Store {

@@ -18,7 +18,7 @@ package final class ArchiveReaders: Sendable {
     self.chain = chain
   }
 
-  /// Whether it is worth while to say what will be read.
+  /// Whether it helps to announce what will be read.
   var isFarAway: Bool { !repository.store.capabilities.isNear }
 
   /// - Throws: `DamageError` when the archive is missing, or is not what its envelope says.

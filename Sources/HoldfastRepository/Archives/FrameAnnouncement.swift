@@ -1,24 +1,24 @@
 internal import HoldfastArchive
 internal import HoldfastModel
 
-/// Tells a store that is far away which frames of a plan come next, in stretches of some MiB, always one stretch ahead:
-/// it fetches them while those before are decompressed.
+/// Tells a remote store which frames of a plan will be read next, in stretches of some MiB, one stretch ahead. The
+/// store fetches them while earlier frames are decompressed.
 struct FrameAnnouncement {
   private static let stretchBytes: UInt64 = 8 << 20
   private let readers: ArchiveReaders
-  /// Extents before these indices are announced; when the first is reached, the next stretch follows.
+  /// The extents before these indices are announced. When the first index is reached, the next stretch is announced.
   private var begun = 0
   private var announced = 0
 
-  /// - Returns: `nil` where reading takes no time on the way.
+  /// - Returns: `nil` when reading has no latency.
   init?(_ readers: ArchiveReaders) {
     guard readers.isFarAway else { return nil }
     self.readers = readers
   }
 
   /// - Parameters:
-  ///   - index: of the extent that is fetched now.
-  ///   - extents: in the order of frames.
+  ///   - index: the index of the extent that is being fetched.
+  ///   - extents: all extents, in the order of frames.
   mutating func arrive(at index: Int, in extents: [PagePlan.Extent]) {
     while announced < extents.count, index >= begun {
       begun = announced
@@ -26,8 +26,8 @@ struct FrameAnnouncement {
     }
   }
 
-  /// The frames of one archive that follow, as many as a stretch has. Of one that cannot be opened whoever fetches it
-  /// is told.
+  /// Announces the next frames of one archive, up to the size of a stretch. If the archive cannot be opened, the code
+  /// that fetches from it gets the error.
   private mutating func announceStretch(of extents: [PagePlan.Extent]) {
     let archive = extents[announced].location.archive
     guard let reader = try? readers.reader(archive) else {
@@ -45,7 +45,7 @@ struct FrameAnnouncement {
       }
       announced += 1
     }
-    // A frame that the archive does not have is announced by nobody.
+    // A frame that the archive does not have is not announced.
     if numbers.isEmpty { announced += 1 }
     reader.expect(numbers)
   }

@@ -15,14 +15,14 @@ package struct RecordedObject: Sendable {
   }
 }
 
-/// Looks whether recorded objects are there and as long as recorded, many of them with one listing. Only of what a
-/// listing does not show so is the object itself asked: listings may lag.
+/// Checks that recorded objects exist with their recorded lengths, many with one listing. An object that the listing
+/// does not show that way is opened, because listings may lag.
 package struct PresenceCheck<Owner> {
-  /// The first object that is not as recorded, and whose it is.
+  /// The first object that is not as recorded, with its owner.
   package struct Finding {
     package let object: RecordedObject
     package let owner: Owner
-    /// How long it is; `nil` where it is missing.
+    /// The length that was found; `nil` when the object is missing.
     package let length: UInt64?
   }
 
@@ -32,14 +32,14 @@ package struct PresenceCheck<Owner> {
 
   package init(in store: any Store) { self.store = store }
 
-  /// - Returns: what was found of the objects that were added before, where it was time to look at them.
-  /// - Throws: `DamageError` where something else lies in the place of one.
+  /// - Returns: what was found wrong among the objects added before, if a batch was checked.
+  /// - Throws: `DamageError` when something else is in the place of an object.
   package mutating func add(_ object: RecordedObject, of owner: Owner) throws -> Finding? {
     waiting.append((object, owner))
     return waiting.count < Self.batchCount ? nil : try finish()
   }
 
-  /// Looks at all that are left.
+  /// Checks the remaining objects.
   package mutating func finish() throws -> Finding? {
     defer { waiting.removeAll(keepingCapacity: true) }
     let found = try listed()
@@ -55,7 +55,7 @@ package struct PresenceCheck<Owner> {
     return nil
   }
 
-  /// `nil` where something lies in the place of a folder: which objects that concerns they say themselves.
+  /// `nil` when something else is in the place of a folder. Opening the objects then tells which ones that concerns.
   private func listed() throws -> [ListingEntry.Kind?]? {
     do {
       return try store.find(waiting.map(\.object.key))
@@ -66,20 +66,20 @@ package struct PresenceCheck<Owner> {
 }
 
 extension PresenceCheck.Finding {
-  /// What is wrong, without the key.
+  /// The fault, without the key.
   fileprivate var description: String {
     length.map { "it has \($0) bytes instead of \(object.length)" } ?? "it is missing"
   }
 }
 
 extension Repository {
-  /// Checks that everything a chain consists of is there and as long as recorded.
-  /// - Throws: `DamageError` for the first that is not.
+  /// Checks that all objects of a chain exist with their recorded lengths.
+  /// - Throws: `DamageError` for the first that does not.
   package func checkPresence(of chain: Chain) throws {
     try checkPresence(of: chain.snapshots.lazy.flatMap(\.objects))
   }
 
-  /// Checks that the objects of one snapshot are there and as long as recorded.
+  /// Checks that the objects of one snapshot exist with their recorded lengths.
   package func checkPresence(of snapshot: Snapshot) throws { try checkPresence(of: snapshot.objects) }
 
   package func checkPresence(of objects: some Sequence<RecordedObject>) throws {
@@ -93,10 +93,10 @@ extension Repository {
 }
 
 extension Snapshot {
-  /// Where its archives lie: a merged one may share them with older ones.
+  /// The keys of its archives. A merged snapshot may share them with older ones.
   package var archiveKeys: [String] { envelope.archives.map { Keys.archive(sourceName, $0.sequence, $0.id) } }
 
-  /// All that it consists of beside its manifest.
+  /// Its objects except the manifest.
   package var objects: [RecordedObject] {
     let body = RecordedObject(
       key: Keys.body(sourceName, sequence, envelope.body.id), length: envelope.body.length)

@@ -214,8 +214,8 @@ package struct Repository: Sendable {
       .archive, Keys.archive(source, archive.sequence, archive.id), archive.reference, access: access)
   }
 
-  /// Opens an object whose length a manifest tells.
-  /// - Throws: `DamageError` where it is not what that says.
+  /// Opens an object whose length is in a manifest.
+  /// - Throws: `DamageError` when the object is not as recorded.
   package func container(
     _ kind: ContainerKind, _ key: String, _ reference: ObjectReference, access: ContainerAccess
   ) throws -> ContainerReader {

@@ -25,8 +25,8 @@ extension Store {
     try writer.commit()
   }
 
-  /// What is opened and read of an object that a manifest tells of.
-  /// - Throws: `DamageError` where it is missing, has another length, or something else lies in its place.
+  /// Opens and reads an object that a manifest records.
+  /// - Throws: `DamageError` when the object is missing, has another length, or something else is in its place.
   func recorded<Found>(_ key: String, _ body: () throws -> Found) throws -> Found {
     do {
       return try asDamage(key, "a link or something else that is no file lies in its place", body)

@@ -204,7 +204,7 @@ extension Repository {
     return head
   }
 
-  /// What the source of a snapshot was; `nil` when it is sealed and there is no identity.
+  /// The origin of a snapshot; `nil` when it is sealed and there is no identity.
   package func sourceOrigin(of snapshot: Snapshot) throws -> SourceOrigin? {
     guard let sealed else { return SourceOrigin(recorded: snapshot.envelope.source.path) }
     guard try !sealed.identities().isEmpty else { return nil }

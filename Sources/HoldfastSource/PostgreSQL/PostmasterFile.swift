@@ -6,9 +6,9 @@ package import HoldfastSystem
 package struct PostmasterFile: Sendable, Equatable {
   package static let name = "postmaster.pid"
   package let process: Int32
-  /// When the server was started, in seconds since 1970; `nil` where it does not say.
+  /// When the server was started, in seconds since 1970; `nil` when the file does not say.
   let started: Int64?
-  /// `nil` where it does not say.
+  /// `nil` when the file does not say.
   let port: Int?
 
   /// - Parameter cluster: the data directory, relative to `source`.

@@ -1,8 +1,8 @@
 package import HoldfastModel
 package import HoldfastSystem
 
-/// The SQLite databases of a source that are captured as their programs see them, all at one instant. It is an object,
-/// because it is asked about every file of a source: as a value it would be copied for each.
+/// The SQLite databases of a source that are captured as their programs see them, all at one instant. A class, because
+/// it is asked about every file of a source, and a value would be copied each time.
 package final class SQLiteDatabases {
   /// A database that must be captured as a plain file, and the reason.
   package struct Refusal: Sendable {

@@ -1,17 +1,18 @@
 package import HoldfastSystem
 internal import Synchronization
 
-/// A store whose small objects are asked for once: those that never change under their keys as long as they are there.
+/// A store that keeps small objects in memory once they were read. Only objects whose content never changes under their
+/// key are kept.
 package struct CachingStore: StoreLayer {
-  /// Longer ones are not kept.
+  /// Longer objects are not kept.
   private static let objectBytesMax: UInt64 = 256 << 10
   package let base: any Store
   private let isCached: @Sendable (_ key: String) -> Bool
   private let kept: KeptObjects
 
   /// - Parameters:
-  ///   - bytesMax: what is kept of all of them.
-  ///   - isCached: whether the object under a key is small, and never another one: manifests are, journals are not.
+  ///   - bytesMax: the most bytes of all kept objects.
+  ///   - isCached: whether the object under a key is small and never changes: true for manifests, false for journals.
   package init(_ base: any Store, bytesMax: Int = 16 << 20, isCached: @escaping @Sendable (_ key: String) -> Bool) {
     self.base = base
     self.isCached = isCached
@@ -46,11 +47,11 @@ package struct CachingStore: StoreLayer {
   }
 }
 
-/// Those that were read last.
+/// The objects that were read most recently.
 private final class KeptObjects: Sendable {
   private struct State {
     var objects: [String: MemoryBytes] = [:]
-    /// The oldest first; a key that is gone may be in it.
+    /// The keys, oldest first; some may be gone already.
     var order: [String] = []
     var bytes = 0
   }

@@ -1,13 +1,12 @@
 internal import HoldfastSystem
 internal import Synchronization
 
-/// Fetches blocks on as many threads as a store takes requests side by side, and no more of them than memory is given
-/// for.
+/// Fetches blocks on as many threads as the store takes requests at once, within a limit of memory.
 final class FetchQueue: Sendable {
   private struct State {
     var waiting: [FetchedBlock] = []
     var threads = 0
-    /// Of blocks that wait, are on their way or are held.
+    /// The bytes of blocks that wait, are being fetched or are held.
     var bytes = 0
   }
 
@@ -21,7 +20,7 @@ final class FetchQueue: Sendable {
   }
 
   /// - Parameter wantedBytes: how many bytes will be read from the block.
-  /// - Returns: `nil` where there is no room for it.
+  /// - Returns: `nil` when there is no room for it.
   func fetch(_ range: Range<UInt64>, of object: any ReadableBytes, wantedBytes: Int) -> FetchedBlock? {
     let isRoom = state.withLock { state in
       guard state.bytes + range.count <= bytesMax else { return false }
@@ -37,7 +36,7 @@ final class FetchQueue: Sendable {
       return true
     }
     if needsThread, !WorkerThread.detach({ [self] in work() }) {
-      // Whoever needs the block reads it.
+      // The reader of the block reads it instead.
       state.withLock { $0.threads -= 1 }
     }
     return block
@@ -57,7 +56,7 @@ final class FetchQueue: Sendable {
     }
   }
 
-  /// Lets a block go that nobody has begun to fetch.
+  /// Withdraws a block whose fetch has not begun.
   func withdraw(_ block: FetchedBlock) {
     let isWaiting = state.withLock { state in
       guard let index = state.waiting.firstIndex(where: { $0 === block }) else { return false }
@@ -78,7 +77,7 @@ final class FetchedBlock: Sendable {
   private let state: Mutex<(bytes: Buffer?, wantedBytes: Int)>
   private let release: @Sendable () -> Void
 
-  /// - Parameter release: called when it is no longer held in memory.
+  /// - Parameter release: called when the block is no longer held in memory.
   init(
     _ range: Range<UInt64>, of object: any ReadableBytes, wantedBytes: Int, release: @escaping @Sendable () -> Void
   ) {
@@ -94,8 +93,8 @@ final class FetchedBlock: Sendable {
     range.lowerBound <= offset && offset < range.upperBound && UInt64(count) <= range.upperBound - offset
   }
 
-  /// Takes bytes from what is wanted of it.
-  /// - Returns: whether nothing more is.
+  /// Subtracts bytes from what will still be read of the block.
+  /// - Returns: whether no more will be read.
   func isLastUse(_ count: Int) -> Bool {
     state.withLock { state in
       state.wantedBytes -= count
@@ -105,7 +104,7 @@ final class FetchedBlock: Sendable {
 
   func fetch() {
     let buffer = Buffer(capacity: range.count)
-    // Who needs it reads it once more, and is told what is wrong.
+    // On an error the reader reads the range once more, and gets the error itself.
     let isRead = (try? object.read(into: buffer.bytes, at: range.lowerBound)) != nil
     if isRead { state.withLock { $0.bytes = buffer } }
     isDone.open()
@@ -113,8 +112,8 @@ final class FetchedBlock: Sendable {
 
   func giveUp() { isDone.open() }
 
-  /// Waits for the block where it is on its way.
-  /// - Returns: `false` where it was not fetched.
+  /// Waits until the block is fetched, and copies from it.
+  /// - Returns: `false` when it was not fetched.
   func copy(into target: UnsafeMutableRawBufferPointer, at offset: UInt64) -> Bool {
     isDone.wait()
     guard let bytes = state.withLock({ $0.bytes }) else { return false }

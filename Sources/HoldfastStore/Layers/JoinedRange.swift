@@ -1,14 +1,14 @@
-/// Ranges that come with one request.
+/// Ranges that are read with one request.
 struct JoinedRange {
-  /// Bytes between two ranges that are rather read as well than asked for apart.
+  /// A gap of at most so many bytes between two ranges is read too, because a second request would cost more.
   private static let gapMax: UInt64 = 16 << 10
   private static let bytesMax: UInt64 = 8 << 20
 
   private(set) var range: Range<UInt64>
-  /// Which of the ranges, by their indices.
+  /// The indices of the ranges.
   private(set) var members: [Int]
 
-  /// Joins neighbours. Ranges that are empty are in none.
+  /// Joins neighbouring ranges. Empty ranges are left out.
   static func joining(_ ranges: [Range<UInt64>]) -> [JoinedRange] {
     var joined: [JoinedRange] = []
     for index in ranges.indices.sorted(by: { ranges[$0].lowerBound < ranges[$1].lowerBound })

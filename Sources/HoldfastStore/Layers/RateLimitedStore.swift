@@ -1,14 +1,14 @@
 package import HoldfastSystem
 
-/// A store whose objects are read and written no faster than limits allow.
+/// A store that limits the rate at which objects are read and written.
 package struct RateLimitedStore: StoreLayer {
   package let base: any Store
   private let reading: RateLimit?
   private let writing: RateLimit?
 
   /// - Parameters:
-  ///   - reading: how fast bytes come from the store; `nil` for no bound.
-  ///   - writing: how fast bytes go to it; `nil` for no bound. Both may be the same.
+  ///   - reading: the limit for reading; `nil` for none.
+  ///   - writing: the limit for writing; `nil` for none. It may be the same object as `reading`.
   package init(_ base: any Store, reading: RateLimit? = nil, writing: RateLimit? = nil) {
     self.base = base
     self.reading = reading

@@ -1,13 +1,13 @@
 package import HoldfastSystem
 internal import Synchronization
 
-/// A store that is far away, read as if it were near: what is said to be read soon is fetched ahead, neighbouring
-/// ranges come with one request, and several requests are under way side by side.
+/// A remote store that is read almost as fast as a local one: announced ranges are fetched ahead, neighbouring ranges
+/// with one request, several requests at once.
 package struct ReadAheadStore: StoreLayer {
   package let base: any Store
   private let queue: FetchQueue
 
-  /// - Parameter bytesMax: what may be held in memory that was fetched ahead, or is on its way.
+  /// - Parameter bytesMax: the most bytes that are held in memory, or are being fetched.
   package init(_ base: any Store, bytesMax: Int = 64 << 20) {
     self.base = base
     queue = FetchQueue(connections: base.connections, bytesMax: bytesMax)
@@ -22,7 +22,7 @@ package struct ReadAheadStore: StoreLayer {
 private final class ReadAheadObject: ReadableBytes {
   private let base: any ReadableBytes
   private let queue: FetchQueue
-  /// What is fetched ahead, in the order in which it will be read.
+  /// The blocks fetched ahead, in the order in which they will be read.
   private let blocks = Mutex<[FetchedBlock]>([])
 
   init(_ base: any ReadableBytes, _ queue: FetchQueue) { (self.base, self.queue) = (base, queue) }
@@ -36,7 +36,7 @@ private final class ReadAheadObject: ReadableBytes {
     let sound = ranges.filter { $0.upperBound <= length }
     for joined in JoinedRange.joining(sound) {
       let wanted = joined.members.reduce(0) { $0 + sound[$1].count }
-      // Where there is no room for it, it is read when it is needed.
+      // Without room it is read when it is needed.
       guard let block = queue.fetch(joined.range, of: base, wantedBytes: wanted) else { return }
       blocks.withLock { $0.append(block) }
     }
@@ -44,14 +44,14 @@ private final class ReadAheadObject: ReadableBytes {
 
   func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws {
     if let block = block(with: offset, buffer.count) {
-      // What nobody has begun to fetch is read here, without waiting for its turn.
+      // A block whose fetch has not begun is read here, without waiting for its turn.
       queue.withdraw(block)
       if block.copy(into: buffer, at: offset) { return }
     }
     try base.read(into: buffer, at: offset)
   }
 
-  /// The block that has these bytes; forgotten when they are the last that are wanted of it.
+  /// The block with these bytes. It is forgotten when nothing more will be read of it.
   private func block(with offset: UInt64, _ count: Int) -> FetchedBlock? {
     blocks.withLock { blocks in
       guard let index = blocks.firstIndex(where: { $0.contains(offset, count) }) else { return nil }

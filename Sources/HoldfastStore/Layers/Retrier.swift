@@ -1,22 +1,22 @@
 internal import HoldfastModel
 package import HoldfastSystem
 
-/// How long and how often something is tried again.
+/// How often, and for how long, a failed request is repeated.
 package struct RetryPolicy: Sendable {
-  /// Seconds before the second try; before each further one twice as many.
+  /// Seconds before the second try. The delay doubles before each further try.
   package var firstDelay = 0.1
-  /// Seconds before any try.
+  /// The longest delay before a try, in seconds.
   package var delayMax = 15.0
-  /// For so many seconds after the first try begins it is tried again.
+  /// No try begins later than so many seconds after the first.
   package var deadline = 120.0
 
   package init() {}
 }
 
-/// Tries again what failed for now, at growing distances: each is drawn from the upper half of what it may be, so that
-/// many who were refused at one moment do not come back at one moment.
+/// Repeats what failed temporarily, with growing delays. Each delay is drawn from the upper half of its range, so that
+/// many clients that were refused at one moment do not come back at one moment.
 package struct Retrier: Sendable {
-  /// A signal is noticed within so many seconds.
+  /// So often a wait looks for a signal, in seconds.
   private static let secondsBetweenLooks = 0.05
   private let policy: RetryPolicy
   private let clock: Clock
@@ -24,7 +24,7 @@ package struct Retrier: Sendable {
   private let cancellation: Cancellation
   private let sleep: @Sendable (_ seconds: Double) -> Void
 
-  /// - Parameter sleep: how to wait; other than the system's in tests only.
+  /// - Parameter sleep: waits so many seconds; tests replace it.
   package init(
     _ policy: RetryPolicy = RetryPolicy(), host: Host,
     sleep: @escaping @Sendable (_ seconds: Double) -> Void = { Pause.seconds($0) }
@@ -34,8 +34,8 @@ package struct Retrier: Sendable {
     (clock, random, cancellation) = (host.clock, host.random, host.cancellation)
   }
 
-  /// - Parameter body: may be done more than once.
-  /// - Throws: the last error, when it is none that passes or the deadline has come; `Interrupted` after a signal.
+  /// - Parameter body: may be called several times.
+  /// - Throws: the last error, when it is not temporary or the deadline has passed; `Interrupted` after a signal.
   func run<Result>(_ body: () throws -> Result) throws -> Result {
     let begun = clock.uptime()
     var delay = policy.firstDelay
@@ -51,13 +51,13 @@ package struct Retrier: Sendable {
     }
   }
 
-  /// Whether the same may succeed when it is asked again. Somebody else's object stays where it is.
+  /// Whether the error is temporary. A foreign object in the place of a key stays where it is.
   private static func mayPass(_ error: any Error) -> Bool {
     if case StoreError.alreadyExists = error { return false }
     return (error as? any OperatorError)?.scope == .transient
   }
 
-  /// 0 to 1.
+  /// A random number from 0 to 1.
   private func fraction() -> Double {
     Double(random.bytes(2).reduce(0) { $0 << 8 | UInt16($1) }) / Double(UInt16.max)
   }

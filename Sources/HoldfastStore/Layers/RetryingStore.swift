@@ -1,6 +1,6 @@
 package import HoldfastSystem
 
-/// A store that is asked again where it fails for now. Every call of the contract may be repeated.
+/// A store that repeats calls that fail temporarily. The contract allows every call to be repeated.
 package struct RetryingStore: StoreLayer {
   package let base: any Store
   private let retrier: Retrier
@@ -30,7 +30,7 @@ package struct RetryingStore: StoreLayer {
 
   package func removeAll(below prefix: String) throws { try retrier.run { try base.removeAll(below: prefix) } }
 
-  /// As an upload: it recognises its own object when it meets it again.
+  /// Sent as an upload, which recognises its own object when a try meets it again.
   package func createBriefly(_ key: String, _ bytes: [UInt8]) throws {
     let writer = try create(key)
     try bytes.withUnsafeBytes { try writer.append($0) }
@@ -60,7 +60,7 @@ private struct RetriedObject: ReadableBytes {
   func expect(_ ranges: [Range<UInt64>]) { base.expect(ranges) }
 }
 
-/// A part is sent again from where whoever sends it holds it.
+/// An upload that sends a part again when it failed. The caller still holds the bytes.
 private final class RetriedUpload: ObjectUpload {
   private let base: any ObjectUpload
   private let retrier: Retrier

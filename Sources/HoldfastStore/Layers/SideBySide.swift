@@ -1,11 +1,11 @@
 internal import HoldfastSystem
 internal import Synchronization
 
-/// Requests that are under way at the same time.
+/// Requests that run at the same time.
 enum SideBySide {
-  /// Does `body` for every number below `count`, on this thread and on others.
-  /// - Parameter threads: how many at most, this one among them.
-  /// - Throws: one of the errors that were thrown; then some numbers may not have been begun.
+  /// Calls `body` for every number below `count`, on this thread and on others.
+  /// - Parameter threads: the most threads, this one included.
+  /// - Throws: one of the errors of `body`; then it may not have been called for all numbers.
   static func run(_ count: Int, threads: Int, _ body: @escaping @Sendable (Int) throws -> Void) throws {
     let shared = Shared(count)
     let others = (1..<max(1, min(threads, count))).map { _ in WorkerThread.start { shared.work(body) } }

@@ -1,7 +1,7 @@
 package import HoldfastModel
 package import HoldfastSystem
 
-/// A store that does something beside what another one does. What a layer does not say is done by the store below.
+/// A store that adds something to another store. Calls that a layer does not implement go to the store below.
 package protocol StoreLayer: Store {
   var base: any Store { get }
 }

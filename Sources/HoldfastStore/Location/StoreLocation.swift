@@ -1,19 +1,19 @@
 package import HoldfastModel
 internal import HoldfastSystem
 
-/// Where a repository lies, as an operator writes it: a path, `sftp:USER@HOST[:PORT]/PATH`, or
+/// Where a repository is, as an operator writes it: a path, `sftp:USER@HOST[:PORT]/PATH`, or
 /// `s3:https://HOST[:PORT]/BUCKET[/PREFIX]`.
 ///
-/// Only text that begins with the name of a scheme and a colon is no path: a directory of such a name is written
+/// Text that does not begin with the name of a scheme and a colon is a path. A directory with such a name is written
 /// `./s3:orders`, or as an absolute path.
 package enum StoreLocation: Sendable, Equatable {
-  /// How a location is reached.
+  /// The kinds of stores.
   package enum Scheme: String, CaseIterable, Sendable {
     case directory
     case sftp
     case s3
 
-    /// How its locations are written.
+    /// The form of a location with this scheme.
     package var form: String {
       switch self {
       case .directory: "/DIRECTORY"
@@ -23,7 +23,7 @@ package enum StoreLocation: Sendable, Equatable {
     }
   }
 
-  /// A host, and the port where it is not that of the protocol.
+  /// A host, and its port if it is not the standard port of the protocol.
   package struct Server: Sendable, Equatable, CustomStringConvertible {
     package let host: String
     package let port: UInt16?
@@ -36,11 +36,11 @@ package enum StoreLocation: Sendable, Equatable {
     package var description: String { port.map { "\(host):\($0)" } ?? host }
   }
 
-  /// A directory of this machine, as it is spelled; relative to the current directory where it is not absolute.
+  /// A directory of this machine, as the operator wrote it; relative paths start at the current directory.
   case directory(Path)
   /// - Parameter path: absolute.
   case sftp(user: String, server: Server, path: String)
-  /// - Parameter prefix: of all keys; empty, or ends with `/`.
+  /// - Parameter prefix: the beginning of all keys; empty, or ends with `/`.
   case s3(server: Server, bucket: String, prefix: String)
 
   package var scheme: Scheme {
@@ -51,13 +51,13 @@ package enum StoreLocation: Sendable, Equatable {
     }
   }
 
-  /// The directory of this machine; `nil` where it lies elsewhere.
+  /// The directory on this machine; `nil` for other schemes.
   package var directory: Path? {
     guard case .directory(let path) = self else { return nil }
     return path
   }
 
-  /// - Throws: `LocationError` where text begins with a scheme, and does not go on as its locations do.
+  /// - Throws: `LocationError` when the text begins with a scheme, and the rest is not a location of it.
   package init(_ text: String) throws(LocationError) {
     guard let scheme = Self.scheme(of: text) else {
       self = .directory(Path(text))
@@ -67,7 +67,7 @@ package enum StoreLocation: Sendable, Equatable {
     self = try scheme == .sftp ? Self.sftp(rest, text) : Self.s3(rest, text)
   }
 
-  /// The location that a path in a configuration means.
+  /// The location of a path in a configuration file.
   package init(_ path: Path) throws(LocationError) {
     guard let text = String(validating: path.bytes, as: UTF8.self), Self.scheme(of: text) != nil else {
       self = .directory(path)
@@ -76,7 +76,7 @@ package enum StoreLocation: Sendable, Equatable {
     try self.init(text)
   }
 
-  /// The scheme that text begins with; `nil` for a path.
+  /// The scheme with which the text begins; `nil` for a path.
   private static func scheme(of text: String) -> Scheme? {
     [.sftp, .s3].first { text.hasPrefix($0.rawValue + ":") }
   }
@@ -106,13 +106,13 @@ package enum StoreLocation: Sendable, Equatable {
       prefix: parts.dropFirst().map { $0 + "/" }.joined())
   }
 
-  /// What comes before the first slash, and the rest with it; `nil` where there is none.
+  /// The text before the first slash, and the rest from the slash on; `nil` when there is none.
   private static func split(_ text: Substring) -> (authority: Substring, path: Substring?) {
     guard let slash = text.firstIndex(of: "/") else { return (text, nil) }
     return (text[..<slash], text[slash...])
   }
 
-  /// `HOST`, `HOST:PORT`, or `[ADDRESS]` of IPv6, with a port or without.
+  /// Parses `HOST`, `HOST:PORT`, or an IPv6 address in brackets, with or without a port.
   private static func server(
     _ text: Substring, _ location: String, _ scheme: Scheme
   ) throws(LocationError) -> Server {
@@ -138,10 +138,10 @@ package enum StoreLocation: Sendable, Equatable {
 }
 
 extension StoreLocation: CustomStringConvertible {
-  /// As it is typed. Of a path, what is not UTF-8 is lost.
+  /// The location as an operator would type it. Bytes of a path that are not UTF-8 are lost.
   package var text: String { directory.map { String(decoding: $0.bytes, as: UTF8.self) } ?? description }
 
-  /// For people, and in one spelling for all that mean the same.
+  /// The location as text. Different spellings of one location give the same text.
   package var description: String {
     switch self {
     case .directory(let path): path.description
@@ -154,9 +154,9 @@ extension StoreLocation: CustomStringConvertible {
 /// Why a location cannot be opened.
 package enum LocationError: OperatorError, Equatable {
   case malformed(_ text: String, StoreLocation.Scheme, _ finding: String)
-  /// It holds what belongs into a file of its own, and is not shown for that.
+  /// The location contains a secret, which belongs into a file of its own. The message does not show it.
   case holdsSecret(StoreLocation.Scheme)
-  /// This build has no store for it.
+  /// This build has no store for the scheme.
   case unsupported(StoreLocation.Scheme)
 
   package var message: String {

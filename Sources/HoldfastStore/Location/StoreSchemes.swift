@@ -1,10 +1,10 @@
 package import HoldfastSystem
 
-/// How a location is to be opened.
+/// How to open a location.
 package struct OpeningOptions: Sendable {
-  /// The ID of a group with which a new repository in a directory is shared.
+  /// The ID of the group with which a new repository in a directory is shared.
   package var group: UInt32?
-  /// How fast bytes come from the store, and how fast they go to it; `nil` for no bound.
+  /// The limits for reading and writing; `nil` for none.
   package var reading: RateLimit?
   package var writing: RateLimit?
   /// Which objects may be kept in memory: see `CachingStore`.
@@ -13,14 +13,15 @@ package struct OpeningOptions: Sendable {
   package init() {}
 }
 
-/// Which schemes of locations can be opened, and how: a value that is handed down to whoever opens one.
+/// The schemes that can be opened, each with the function that does it. The value is passed down to the code that opens
+/// locations.
 package struct StoreSchemes: Sendable {
-  /// Makes the store of a location of its scheme, without layers.
+  /// Makes the store for a location, without layers.
   package typealias Opener = @Sendable (StoreLocation, Host, OpeningOptions) throws -> any Store
 
   private var openers: [StoreLocation.Scheme: Opener]
 
-  /// Those that this build has.
+  /// The schemes of this build.
   package static let builtIn = StoreSchemes([
     .directory: { location, host, options in
       guard let directory = location.directory else { throw LocationError.unsupported(location.scheme) }
@@ -30,7 +31,7 @@ package struct StoreSchemes: Sendable {
 
   package init(_ openers: [StoreLocation.Scheme: Opener]) { self.openers = openers }
 
-  /// Opens a location: its store, with the layers that it needs. Nothing is asked of it yet.
+  /// Opens a location: its store with the layers that it needs. No request is made yet.
   /// - Throws: `LocationError` for a scheme that this build cannot open.
   package func open(
     _ location: StoreLocation, _ host: Host, _ options: OpeningOptions = OpeningOptions()
@@ -39,9 +40,8 @@ package struct StoreSchemes: Sendable {
     return Self.layered(try opener(location, host, options), host, options)
   }
 
-  /// A directory of this machine stays as it is, unless it is to be read or written slowly. Far away, the layers lie in
-  /// this order: each try counts against the limit, what is fetched ahead is tried again by itself, and what is kept is
-  /// asked for once.
+  /// A local directory gets no layers, except for a limited rate. For a remote store the order of the layers matters:
+  /// each retry counts against the rate limit, reading ahead is retried too, and kept objects cause no request.
   private static func layered(_ store: any Store, _ host: Host, _ options: OpeningOptions) -> any Store {
     var store = store
     if options.reading != nil || options.writing != nil {

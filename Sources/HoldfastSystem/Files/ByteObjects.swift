@@ -6,14 +6,15 @@ package protocol ReadableBytes: Sendable {
   var name: String { get }
   /// Fills all of `buffer` from `offset` on; throws when the bytes end before.
   func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws
-  /// Fills several buffers. Where bytes come from afar, neighbouring ones come together, and others side by side.
+  /// Fills several buffers. For a remote object, neighbouring ranges are read with one request, and others at the same
+  /// time.
   func read(_ parts: [ReadPart]) throws
-  /// Says what will be read soon, in this order, so that it can be fetched ahead. Nothing follows from it but speed.
+  /// Announces what will be read soon, in this order, so that it can be fetched ahead. It affects only speed.
   func expect(_ ranges: [Range<UInt64>])
 }
 
 extension ReadableBytes {
-  /// Where reading takes no time on the way, one after the other.
+  /// Objects without latency are read one range after the other.
   package func read(_ parts: [ReadPart]) throws {
     for part in parts { try read(into: part.buffer, at: part.offset) }
   }
@@ -21,7 +22,7 @@ extension ReadableBytes {
   package func expect(_ ranges: [Range<UInt64>]) {}
 }
 
-/// A buffer to fill, and where its bytes begin. It belongs to one read.
+/// A buffer to fill, with the offset of its bytes in the object. It is used for one read.
 package struct ReadPart: @unchecked Sendable {
   package let offset: UInt64
   package let buffer: UnsafeMutableRawBufferPointer

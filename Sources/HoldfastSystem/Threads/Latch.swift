@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// Something that happens once, and for which threads wait: who comes after it has happened does not wait.
+/// An event that happens once. Threads wait until it has happened; later ones do not wait.
 package final class Latch: @unchecked Sendable {
   // `isOpen` is guarded by `mutex`.
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
@@ -24,7 +24,7 @@ package final class Latch: @unchecked Sendable {
     pthread_mutex_unlock(mutex)
   }
 
-  /// Returns when it is open.
+  /// Returns when the latch is open.
   package func wait() {
     pthread_mutex_lock(mutex)
     while !isOpen { pthread_cond_wait(opened, mutex) }
