@@ -24,7 +24,8 @@ import Testing
     }
   }
 
-  /// Far away each read costs a request: head and tail of a container come with one each, and from a store that joins them with one.
+  /// Far away each read costs a request: head and tail of a container come with one each, and from a store that joins
+  /// them with one.
   @Test(arguments: [1, 50, 400]) func aContainerIsOpenedWithTwoReads(frames: Int) throws {
     var random = SeededRandom(seed: 14)
     let container = try SampleContainer(

@@ -9,7 +9,8 @@ import HoldfastSystem
 import HoldfastTestSupport
 import Testing
 
-/// An option of a backup means the same wherever it is said: as a flag, as an environment variable, in the configuration.
+/// An option of a backup means the same wherever it is said: as a flag, as an environment variable, in the
+/// configuration.
 @Suite struct BackupOptionTests {
   /// One option, said in every way there is.
   struct Row: CustomTestStringConvertible, Sendable {

@@ -7,7 +7,8 @@ import HoldfastSystem
 import HoldfastTestSupport
 import Testing
 
-/// The files of a real MariaDB: refused while the server runs, captured cold when it does not; and its own backup stored through --from-command.
+/// The files of a real MariaDB: refused while the server runs, captured cold when it does not; and its own backup
+/// stored through --from-command.
 @Suite(.serialized) struct MariaDBTests {
   private let shop: TestShop
   private let tool = Tool()

@@ -8,7 +8,8 @@ import HoldfastTestSupport
 import Synchronization
 import Testing
 
-/// What a merged full is in the history of its source: it stands for the snapshot of which it was made, and nothing else changes.
+/// What a merged full is in the history of its source: it stands for the snapshot of which it was made, and nothing
+/// else changes.
 @Suite struct MergeChainTests {
   private let shop: TestShop
   private let snapshots: [Snapshot]
@@ -120,8 +121,8 @@ import Testing
     #expect(try shop.differencesAfterRestore() == [])
   }
 
-  /// Files that were written about when the original was scanned are read again: by its beginning, not by that of the merge, the next
-  /// scan tells what may have changed unseen.
+  /// Files that were written about when the original was scanned are read again: by its beginning, not by that of the
+  /// merge, the next scan tells what may have changed unseen.
   @Test func theNextScanIsMeasuredByTheOriginal() throws {
     let later = try Repository.open(
       shop.repository.store, host: TestShop.host(clock: TestShop.clock(ahead: 1000)))

@@ -11,7 +11,8 @@ import Testing
 @Suite struct MergeDamageTests {
   private let store = MemoryStore()
 
-  /// Uncompressed, so that it is known which byte is which: a full of 64 pages in one frame, and an increment with one of them.
+  /// Uncompressed, so that it is known which byte is which: a full of 64 pages in one frame, and an increment with one
+  /// of them.
   private func makeShop() throws -> (TestShop, [Snapshot]) {
     let shop = try TestShop(workers: 1, store: store)
     var random = SeededRandom(seed: 41)

@@ -7,7 +7,8 @@ import HoldfastSystem
 import HoldfastTestSupport
 import Testing
 
-/// LMDB, RocksDB and LevelDB directories that a process has open are torn, and the process is named; at rest they are plain files.
+/// LMDB, RocksDB and LevelDB directories that a process has open are torn, and the process is named; at rest they are
+/// plain files.
 @Suite struct OtherDatabaseTests {
   enum Engine: String, CaseIterable, Sendable {
     case lmdb, lmdbFile, levelDB, rocksDB
@@ -27,7 +28,8 @@ import Testing
         db = plyvel.DB(sys.argv[1], create_if_missing=True)
         db.put(b"order", b"1")
         """
-      // What RocksDB does to its directory, as far as another process sees it: there is no binding for Python in Debian.
+      // What RocksDB does to its directory, as far as another process sees it: there is no binding for Python in
+      // Debian.
       case .rocksDB:
         """
         import fcntl, os, sys

@@ -36,8 +36,8 @@ import Testing
     #expect(report.envelope.consistency == .sqliteReadTransaction && report.problems == [])
     #expect(report.envelope.changes.readBytes > 4 * UInt64(Self.fileBytes))
     let after = counts()
-    // The kernel may take a little of what was cached for others who need memory. Two threads that want what was read ahead at the
-    // same moment may leave it there: some dozen pages.
+    // The kernel may take a little of what was cached for others who need memory. Two threads that want what was read
+    // ahead at the same moment may leave it there: some dozen pages.
     let stays = after[0] + 64 >= before[0] && after[4] == before[4]
     let goes = zip(after, before).allSatisfy { $0 + 64 >= $1 && $0 <= $1 + 192 }
     // What it writes does not stay there.
@@ -49,7 +49,8 @@ import Testing
     return stays && goes && written == 0 ? nil : "\(after), and \(written) pages of what was written"
   }
 
-  /// Of more than `fileBytes`, and another process has it open: this one may not open and close what it has open through SQLite.
+  /// Of more than `fileBytes`, and another process has it open: this one may not open and close what it has open
+  /// through SQLite.
   private func liveDatabase(at path: Path, sayingSoIn said: Path) throws -> RunningProcess {
     let script = """
       import sqlite3, sys, time

@@ -7,7 +7,8 @@ import HoldfastSystem
 import HoldfastTestSupport
 import Testing
 
-/// A PostgreSQL cluster is captured as one committed state while its server runs, and starts by itself where it is restored.
+/// A PostgreSQL cluster is captured as one committed state while its server runs, and starts by itself where it is
+/// restored.
 @Suite(.serialized) struct PostgresCaptureTests {
   private let shop: TestShop
 
@@ -62,8 +63,8 @@ import Testing
     #expect(try restored.psql("SELECT (SELECT count(*) FROM basket), (SELECT count(*) FROM orders)") == "0|5000")
   }
 
-  /// A file of an index is there as soon as that begins to be built, and what tells that it is not logged at the end only. Were it in the snapshot, the server
-  /// that recovers could not make it anew.
+  /// A file of an index is there as soon as that begins to be built, and what tells that it is not logged at the end
+  /// only. Were it in the snapshot, the server that recovers could not make it anew.
   @Test(arguments: [false, true])
   func anIndexThatTurnsOutToBeUnloggedKeepsNoServerFromStarting(isInParent: Bool) throws {
     let cluster = try TestCluster()

@@ -7,7 +7,8 @@ import HoldfastSystem
 import HoldfastTestSupport
 import Testing
 
-/// The owner of files in a source can have nothing done in his name, and keeps nobody else's database from being captured.
+/// The owner of files in a source can have nothing done in his name, and keeps nobody else's database from being
+/// captured.
 @Suite(.timeLimit(.minutes(10))) struct SQLiteHostileTests {
   private static let wal = "PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0;"
   private let shop: TestShop

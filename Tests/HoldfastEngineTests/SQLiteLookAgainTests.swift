@@ -6,7 +6,8 @@ import HoldfastSystem
 import HoldfastTestSupport
 import Testing
 
-/// A database is looked at again where what was seen of it counts no more, and what hinders one capture of it costs nothing else.
+/// A database is looked at again where what was seen of it counts no more, and what hinders one capture of it costs
+/// nothing else.
 @Suite(.timeLimit(.minutes(10))) struct SQLiteLookAgainTests {
   private let shop: TestShop
   private var place: Path { shop.source.appending("z/orders.db") }

@@ -48,7 +48,8 @@ import Testing
     try database.run(
       "PRAGMA cache_size = 1; BEGIN; UPDATE orders SET total = total + 1, note = randomblob(3000);")
     let own = (log: openCount("orders.db-wal"), last: openCount("z.db"))
-    // Nothing is awaited from here on: once it has looked the backup waits for five seconds, and other tests may keep all threads for longer.
+    // Nothing is awaited from here on: once it has looked the backup waits for five seconds, and other tests may keep
+    // all threads for longer.
     let outcome = Mutex<Result<Backup.Report, any Error>?>(nil)
     let thread = WorkerThread.start { [shop] in
       let result = Result { try shop.backup { $0.groupsDatabases = isGroup } }
@@ -123,7 +124,8 @@ import Testing
     return try TestDatabase(place("z/orders.db")).summary()
   }
 
-  /// A backup during which a program opens that database: when the survey is over, and the directory is about to be captured.
+  /// A backup during which a program opens that database: when the survey is over, and the directory is about to be
+  /// captured.
   private func backup(whileOpening program: OpenedLater) throws -> Backup.Report {
     let probe = MeddlingProbe(before: .open, of: "z") { [place = place("z/orders.db")] time in
       if time == 1 { program.open(place) }
@@ -143,7 +145,8 @@ import Testing
     #expect(try TestDatabase(shop.directory.appending("restored/z/orders.db")).summary() == before)
   }
 
-  /// Its times are those of the kernel's present tick when the survey looks at it, so that for a moment they would not show another write.
+  /// Its times are those of the kernel's present tick when the survey looks at it, so that for a moment they would not
+  /// show another write.
   @Test func aDatabaseThatWasClosedJustNowMayBeOpenedMeanwhileToo() throws {
     let before = try makeDatabaseAtRest()
     let program = OpenedLater(checkpoints: false)

@@ -7,8 +7,8 @@ import HoldfastStore
 import HoldfastTestSupport
 import Testing
 
-/// A repository that was sealed once, by the first version of the format, is opened by every later version. The files below
-/// Tests/Fixtures/format-1-sealed are never written again: whoever must change them has broken a promise.
+/// A repository that was sealed once, by the first version of the format, is opened by every later version. The files
+/// below Tests/Fixtures/format-1-sealed are never written again: whoever must change them has broken a promise.
 @Suite struct SealedFixtureTests {
   private func restore(_ golden: GoldenSource, from repository: Repository, to target: Path) throws -> Restore.Report {
     try Restore(

@@ -7,7 +7,8 @@ import HoldfastSystem
 import HoldfastTestSupport
 import Testing
 
-/// A sealed chain is merged where an identity is, and the machine that takes backups, and can open nothing, goes on with increments.
+/// A sealed chain is merged where an identity is, and the machine that takes backups, and can open nothing, goes on
+/// with increments.
 @Suite struct SealedMergeTests {
   private let shop: TestShop
   private let keys: TestKeys
@@ -138,7 +139,8 @@ import Testing
         == "the local cache of \(merged.snapshot.short) is lost, and this machine cannot open what is sealed")
   }
 
-  /// Someone with a writer key says that a full stands for another snapshot than it does: sizes that differ give it away.
+  /// Someone with a writer key says that a full stands for another snapshot than it does: sizes that differ give it
+  /// away.
   @Test func aCacheOfAnotherStateIsNotTaken() throws {
     let sealed = try SealedShop()
     try sealed.backup()

@@ -27,7 +27,8 @@ import Testing
         $0.command = ShellCommand(command ?? "cat '\(printed.text)'")
         $0.name = SourceName("orders")
         $0.isDryRun = isDryRun
-        // A program that another test is just starting may still hold the lock of the run before, until it has been replaced by what it becomes.
+        // A program that another test is just starting may still hold the lock of the run before, until it has been
+        // replaced by what it becomes.
         $0.waitsForLock = true
       }
     }

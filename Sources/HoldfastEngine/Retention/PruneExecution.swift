@@ -4,10 +4,10 @@ internal import HoldfastRepository
 internal import HoldfastStore
 internal import HoldfastSystem
 
-/// Carries out the plan of one source, under its lease. A note comes before what it says: first that snapshots are
-/// removed, then that some are collected, and then their objects go. Before each of both notes the plan is compared
-/// with what is there now: somebody without this lease may have noted something since, or have begun to build on what
-/// is to go.
+/// Carries out the plan of one source, under its lease. Each step is noted before it is done: first that snapshots are
+/// removed, then that some are collected; then the objects of those are deleted. Before each note the plan is compared
+/// with the repository as it is now, because somebody without this lease may have added notes, or built on a snapshot
+/// that is to be removed.
 struct PruneExecution {
   private let repository: Repository
   private let source: SourceName
