@@ -19,7 +19,8 @@ package struct Cat {
     let state = try repository.replay(chain)
     let (file, mapOffset) = try find(path, in: state)
     let window = Window(bytes: Self.windowBytes)
-    let fetcher = PageFetcher(readers: ArchiveReaders(chain, in: repository), host: repository.host, isProving: false) {
+    let fetcher = PageFetcher(readers: ArchiveReaders(chain, in: repository), host: repository.host, isVerifying: false)
+    {
       if let failure = $0.failure { throw failure }
     }
     var extents = state.extents(at: mapOffset, of: file)

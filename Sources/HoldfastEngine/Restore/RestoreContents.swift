@@ -139,7 +139,7 @@ final class RestoreContents {
     for extent in stretch.differing { try take(extent, of: file) }
     progress.advance(bytes: stretch.sameBytes, files: 0)
     guard stretch.isLast else { return }
-    writer?.staging.proved(bytes: file.content.size - min(file.differingBytes, file.content.size))
+    writer?.staging.verified(bytes: file.content.size - min(file.differingBytes, file.content.size))
     guard file.isTouched else {
       try writer?.adjust(file)
       return progress.advance(bytes: 0, files: 1)

@@ -31,7 +31,7 @@ final class RestoreWriter {
     (self.part, self.staging, self.existing, files) = (part, staging, existing, host.files)
     keepsAll = keeps == .everything
     // Runs after an error too: what is staged is removed then, so that no worker may add to it.
-    fetcher = PageFetcher(readers: readers, host: host, isProving: false) { [unowned self] fetched in
+    fetcher = PageFetcher(readers: readers, host: host, isVerifying: false) { [unowned self] fetched in
       if let failure = fetched.failure { throw failure }
       readBytes += fetched.storedBytes
       progress.advance(bytes: fetched.pageBytes, files: staging.takeCompleted())

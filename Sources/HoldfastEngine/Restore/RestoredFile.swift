@@ -58,7 +58,7 @@ final class RestoredFile: PageSink, Sendable {
 
   func write(_ pages: UnsafeRawBufferPointer, at offset: UInt64) throws {
     try opened().write(pages, at: offset)
-    staging.proved(bytes: UInt64(pages.count))
+    staging.verified(bytes: UInt64(pages.count))
     try countDown()
   }
 

@@ -219,7 +219,7 @@ final class StagingArea: Sendable {
   /// Verified bytes that are staged, or existed already.
   var provedBytes: UInt64 { stagedBytes.load(ordering: .relaxed) }
 
-  func proved(bytes: UInt64) { stagedBytes.add(bytes, ordering: .relaxed) }
+  func verified(bytes: UInt64) { stagedBytes.add(bytes, ordering: .relaxed) }
 
   // MARK: Names
 

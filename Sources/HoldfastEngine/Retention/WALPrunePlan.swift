@@ -89,7 +89,7 @@ package struct WALPrunePlan: Sendable, Hashable {
 
   private func isDamaged(_ file: WALFileName, copy: UInt64, _ archive: WALArchive) throws -> Bool {
     do {
-      try archive.find(file, of: system, copy: copy).map { try archive.prove($0) }
+      try archive.find(file, of: system, copy: copy).map { try archive.verify($0) }
       return false
     } catch is DamageError {
       return true

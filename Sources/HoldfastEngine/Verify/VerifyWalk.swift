@@ -118,7 +118,7 @@ struct VerifyWalk {
   ) throws {
     let readers = ArchiveReaders(chain, in: repository)
     let damage = FrameLog()
-    let fetcher = PageFetcher(readers: readers, host: repository.host, isProving: true) {
+    let fetcher = PageFetcher(readers: readers, host: repository.host, isVerifying: true) {
       [progress] fetched in
       let name = FrameName(archive: fetched.frame.archive, frame: fetched.frame.frame)
       try damage.add(name, bytes: fetched.storedBytes, fetched.failure)

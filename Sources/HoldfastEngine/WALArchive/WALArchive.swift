@@ -180,7 +180,7 @@ package struct WALArchive: Sendable {
   }
 
   /// Verifies all of a copy by reading it; if it is sealed, its stored bytes.
-  func prove(_ archived: ArchivedWAL) throws {
+  func verify(_ archived: ArchivedWAL) throws {
     guard repository.sealed != nil else {
       try read(archived) { _ in }
       return

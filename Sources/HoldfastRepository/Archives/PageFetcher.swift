@@ -99,17 +99,17 @@ package final class PageFetcher {
   /// Throws to stop.
   private let onFrame: (Fetched) throws -> Void
 
-  /// - Parameter isProving: whether the stored bytes are checked against the index, in addition to the pages against
+  /// - Parameter isVerifying: whether the stored bytes are checked against the index, in addition to the pages against
   ///   their digests.
   package init(
-    readers: ArchiveReaders, host: Host, isProving: Bool,
+    readers: ArchiveReaders, host: Host, isVerifying: Bool,
     onFrame: @escaping (Fetched) throws -> Void
   ) {
     self.readers = readers
     self.cancellation = host.cancellation
     self.onFrame = onFrame
     pool = OrderedPool(
-      workers: host.workers, capacity: host.workers * 3 + 2, batch: 2, makeJob: { FetchJob(isProving: isProving) },
+      workers: host.workers, capacity: host.workers * 3 + 2, batch: 2, makeJob: { FetchJob(isVerifying: isVerifying) },
       perform: FetchJob.perform)
     pool.consume = { [unowned self] job in
       bytesUnderWay -= job.weight
@@ -181,10 +181,10 @@ private final class FetchJob {
   private let stored = Buffer(capacity: ContainerReader.storedCapacity())
   private let plain = Buffer(capacity: Limits.framePlainBytesMax)
   private let decompressor = Decompressor()
-  private let isProving: Bool
+  private let isVerifying: Bool
 
-  init(isProving: Bool) {
-    self.isProving = isProving
+  init(isVerifying: Bool) {
+    self.isVerifying = isVerifying
   }
 
   /// The memory that a job for a frame takes.
@@ -225,7 +225,7 @@ private final class FetchJob {
   }
 
   /// The stored bytes that are to be checked against the index. Without a key, nothing else can be verified.
-  private var unverified: ReadFrame? { isProving || reader?.isClosed == true ? readFrame : nil }
+  private var unverified: ReadFrame? { isVerifying || reader?.isClosed == true ? readFrame : nil }
 
   private func read() {
     note { readFrame = try reader?.readStored(frame.frame, into: stored) }
@@ -243,7 +243,7 @@ private final class FetchJob {
     if reader.isClosed { return storedBytes = UInt64(stored.count) }
     note {
       // Bytes after the last one that is needed are not decompressed.
-      let needed = isProving ? nil : extents.map { Int($0.location.offset) + $0.byteCount }.max()
+      let needed = isVerifying ? nil : extents.map { Int($0.location.offset) + $0.byteCount }.max()
       try reader.open(readFrame, plain: plain, decompressor: decompressor, prefixCount: needed)
       storedBytes = UInt64(stored.count)
       for extent in extents { try deliver(extent, name: reader.name) }
