@@ -55,8 +55,8 @@ import Testing
       }
       store.forgetRequests()
       let report = try shop.prune(last: kept, isDryRun: true)
-      #expect(report.fates.count { $0.hasSuffix("keep") } == kept)
-      #expect(report.fates.count == kept + 1)
+      #expect(report.actions.count { $0.hasSuffix("keep") } == kept)
+      #expect(report.actions.count == kept + 1)
       return (store.counts.listings, store.opened)
     }
     let (few, many) = try (counts(kept: 5), counts(kept: 40))

@@ -25,14 +25,14 @@ import Testing
     try shop.fill([.full], clock)
   }
 
-  private static let fates = ["1 collected", "2 collected", "3 waits 4 d", "4 removed", "5 keep"]
+  private static let actions = ["1 collected", "2 collected", "3 waits 4 d", "4 removed", "5 keep"]
 
   @Test func aDryRunSaysWhatThePruneThenDoes() throws {
     let dry = try shop.prune(isDryRun: true)
-    #expect(dry.fates == Self.fates)
+    #expect(dry.actions == Self.actions)
     #expect(try shop.numbers(removed: true) == [1, 2, 3, 4, 5])
     let done = try shop.prune()
-    #expect(done.fates == dry.fates)
+    #expect(done.actions == dry.actions)
     #expect(done.sources.flatMap(\.lines).map(\.bytes) == dry.sources.flatMap(\.lines).map(\.bytes))
     #expect(try shop.numbers(removed: true) == [3, 4, 5])
     #expect(try shop.numbers() == [5])
@@ -41,9 +41,9 @@ import Testing
   /// A grace period that ends while the prune runs: what waits by the plan is left to the next one.
   @Test func nothingIsCollectedThatThePlanDidNotSay() throws {
     store.beforeNext("/notes/") { clock.advance(days: 5) }
-    #expect(try shop.prune().fates == ["1 collected", "2 collected", "3 waits 0 d", "4 removed", "5 keep"])
+    #expect(try shop.prune().actions == ["1 collected", "2 collected", "3 waits 0 d", "4 removed", "5 keep"])
     #expect(try shop.numbers(removed: true) == [3, 4, 5])
-    #expect(try shop.prune().fates == ["3 collected", "4 waits 7 d", "5 keep"])
+    #expect(try shop.prune().actions == ["3 collected", "4 waits 7 d", "5 keep"])
     try shop.expectSound()
   }
 }

@@ -167,7 +167,10 @@ struct RandomRepository {
       case .wrongPage: extent.digests = Array(HandmadeRepository.digest([7]).bytes.prefix(PageDigest.byteCount))
       case .noSuchFrame: extent.location?.frame += 1000
       case .behindTheFrame: extent.location?.offset = 1
-      default: extent.location?.archive += 1000
+      default:
+        extent.location = extent.location.map {
+          PageLocation(archive: $0.archive + 1000, frame: $0.frame, offset: $0.offset)
+        }
       }
       add(HandmadeRepository.file("y", size: 4096, extents: [extent]))
     case .linkToNothing: add(HandmadeRepository.item("y", .hardLink(to: Path("nothing"))))
