@@ -110,26 +110,35 @@ package enum Requirement: Sendable {
         .allSatisfy { TestFiles.exists(Path($0)) }
     case .releaseBinary: Tool.environmentValue("HOLDFAST_BINARY") != nil && Tool.binary.text.contains("/release/")
     case .hugeSparseFiles: Self.hasHugeSparseFiles
-    case .droppablePageCache: ResidentPages.canBeDropped(in: TemporaryDirectory().path)
+    case .droppablePageCache: Self.withDirectory { ResidentPages.canBeDropped(in: $0) }
     case .accessLists: succeeds("touch f; setfattr -n user.shop -v 1 f; setfacl -m u:12345:rw f")
     }
   }
 
   /// Whether a script succeeds in a directory and with mounts of its own, or without these where that is not allowed.
   private func succeeds(_ script: String) -> Bool {
-    let directory = TemporaryDirectory()
     let apart = Tool.isRoot ? ["unshare", "--mount", "--propagation", "private"] : []
-    var start = RunningProcess.Start(apart + ["bash", "-ec", script])
-    start.directory = directory.path
-    return RunningProcess(start).wait().exitStatus == 0
+    return Self.withDirectory { directory in
+      var start = RunningProcess.Start(apart + ["bash", "-ec", script])
+      start.directory = directory
+      return RunningProcess(start).wait().exitStatus == 0
+    }
+  }
+
+  /// Tries something in a directory that stays until it has ended.
+  private static func withDirectory(_ attempt: (Path) -> Bool) -> Bool {
+    let directory = TemporaryDirectory()
+    return withExtendedLifetime(directory) { attempt(directory.path) }
   }
 
   private static var hasHugeSparseFiles: Bool {
     guard let directory = TemporaryDirectory(in: Path("/dev/shm")) else { return false }
-    let file = directory.appending("huge")
-    TestFiles.write("", to: file)
-    TestFiles.truncate(file, to: Int.max)
-    return TestFiles.status(file)?.size == Int.max
+    return withExtendedLifetime(directory) {
+      let file = directory.appending("huge")
+      TestFiles.write("", to: file)
+      TestFiles.truncate(file, to: Int.max)
+      return TestFiles.status(file)?.size == Int.max
+    }
   }
 }
 
