@@ -35,11 +35,12 @@ import Testing
     #expect(try sealed.verify(as: .backupHost).isClosed)
   }
 
-  /// With the bytes that belong to no snapshot as well: descriptor and keyring.
+  /// With the bytes that belong to no snapshot as well: descriptor and keyring. Leases are not verified: nothing that is
+  /// restored comes from them.
   @Test func everyFlippedByteIsFound() throws {
     let sealed = try SealedShop()
     try sealed.backup()
-    let whole = sealed.store.contents
+    let whole = sealed.store.contents.filter { !$0.key.hasPrefix("leases/") }
     #expect(whole.count == 5)
     for (key, bytes) in whole {
       for index in bytes.indices {

@@ -33,6 +33,8 @@ final class HookedStore: StoreLayer {
 
   func lock(_ name: String, wait: Bool, cancellation: Cancellation) throws -> (any StoreLock)? { NoLock() }
 
+  func hold(_ name: String, exclusively: Bool, cancellation: Cancellation) throws -> (any StoreLock)? { nil }
+
   private final class NoLock: StoreLock {}
 
   private final class Upload: ObjectUpload {

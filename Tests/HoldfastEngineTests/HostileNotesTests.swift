@@ -94,7 +94,7 @@ import Testing
     #expect(
       throws: EngineError(
         "the keyring was changed while something was noted; nothing was committed",
-        hint: "Run the same command again.")
+        hint: "Run the same command again.", scope: .transient)
     ) { try late.notes.pin(snapshots[0], reason: "") }
     #expect(try shop.open().notes.read(name).notes.revision == 0)
   }

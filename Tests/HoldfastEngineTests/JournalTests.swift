@@ -154,7 +154,11 @@ import Testing
   @Test func aJournalThatCannotBeWrittenIsAnErrorOfItsOwn() throws {
     let shop = try TestShop()
     try put([1], at: "journal/orders/0000000001/x", in: shop)
-    #expect(throws: EngineError("the journal of orders changes faster than it can be read", hint: nil)) {
+    #expect(
+      throws: EngineError(
+        "the journal of orders changes faster than it can be read", hint: "Run the same command again.",
+        scope: .transient)
+    ) {
       try Journal(of: shop.repository).append(entry(1), to: source)
     }
   }

@@ -22,7 +22,7 @@ import Testing
   @Test(arguments: [false, true])
   func whatNoRuleKeepsIsHiddenAtOnceAndGoneAfterTheGracePeriod(isSealed: Bool) throws {
     let shop = try makeShop(isSealed: isSealed)
-    let contents = TestFiles.allFiles(in: shop.repositoryPath)
+    let contents = TestFiles.allFiles(in: shop.repositoryPath.appending("sources"))
     #expect(try shop.prune().actions == ["1 removed", "2 removed", "3 keep"])
     #expect(try shop.numbers() == [3])
     #expect(try shop.numbers(removed: true) == [1, 2, 3])

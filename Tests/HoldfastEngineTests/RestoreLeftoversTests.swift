@@ -48,7 +48,7 @@ import Testing
 
   /// Stops a restore of the first snapshot when it has taken `note` away, and is to take `orders`.
   private func interrupt(keeps: Restore.Keep, paths: [String] = []) throws {
-    let probe = FaultProbe(.fail(EIO), at: 1, of: [.truncate])
+    let probe = FaultProbe(.fail(EIO), at: 0, of: [.truncate])
     #expect(throws: SystemError.self) {
       try restore(first, keeps: keeps, paths: paths, in: shop.repository(probe: probe))
     }

@@ -13,8 +13,15 @@ struct Leftovers {
   private let mounts: TargetMounts
   private var item: ScannedItem?
   private var hasBegun = false
-  /// Files of the state that were passed and whose companions may still follow.
-  private var passed: [Path] = []
+  /// A file of the state that was passed and whose companions may still follow.
+  private struct PassedFile {
+    let path: Path
+    /// Whether the target's file of that name is an SQLite database. It is looked at before the restore moves the file;
+    /// `nil` when no companion can follow, or there was no such file.
+    var isDatabase: Bool?
+  }
+
+  private var passed: [PassedFile] = []
   private(set) var removed: [Path] = []
   /// The file that each of them was.
   private(set) var keys: [FileSystem.FileKey?] = []
@@ -38,8 +45,8 @@ struct Leftovers {
       remove(found)
       try step()
     }
-    while let last = passed.last, !entry.path.bytes.starts(with: last.bytes) { passed.removeLast() }
-    if entry.file != nil { passed.append(entry.path) }
+    while let last = passed.last, !entry.path.bytes.starts(with: last.path.bytes) { passed.removeLast() }
+    if entry.file != nil { passed.append(PassedFile(path: entry.path)) }
     guard let found = item, found.path == entry.path else { return nil }
     let status = found.status
     guard entry.content.isSameKind(as: status.kind) else {
@@ -49,6 +56,9 @@ struct Leftovers {
     }
     count(entry, status)
     try step()
+    if entry.file != nil, let next = item, next.path.bytes.starts(with: entry.path.bytes) {
+      passed[passed.count - 1].isDatabase = isDatabase(entry.path)
+    }
     return status
   }
 
@@ -133,7 +143,10 @@ struct Leftovers {
   /// Whether SQLite would take the file for a companion of a restored database: the next reader would write the
   /// contents of a stale WAL to it.
   private func belongsToRestoredDatabase(_ path: Path) -> Bool {
-    guard let database = SQLiteCandidate.database(ofCompanion: path), passed.contains(database) else { return false }
+    guard let database = SQLiteCandidate.database(ofCompanion: path),
+      let file = passed.last(where: { $0.path == database })
+    else { return false }
+    if let isDatabase = file.isDatabase { return isDatabase }
     guard let present = try? files.statusIfPresent(of: database, beneath: root) else { return true }
     return SQLiteCandidate.look(at: database, status: present, in: root, files: files) != nil
   }

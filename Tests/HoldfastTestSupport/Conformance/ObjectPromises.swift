@@ -172,13 +172,13 @@ extension StoreConformance {
   /// Of an answer that was lost nobody knows: whoever asks again is told that it was done.
   func checkRepeatedCommit(_ store: any Store) throws {
     let upload = try store.upload("a/b")
-    try [1, 2, 3].withUnsafeBytes { try upload.send($0, at: 0) }
+    try ([1, 2, 3] as [UInt8]).withUnsafeBytes { try upload.send($0, at: 0) }
     try upload.commit()
     try upload.commit()
     upload.abort()
     try expect(try read(store.open("a/b")) == [1, 2, 3], "the object is gone")
     let other = try store.upload("a/b")
-    try [1, 2, 4].withUnsafeBytes { try other.send($0, at: 0) }
+    try ([1, 2, 4] as [UInt8]).withUnsafeBytes { try other.send($0, at: 0) }
     for _ in 1...2 {
       try expectThrows(StoreError.alreadyExists(key: "a/b", location: store.location)) { try other.commit() }
     }
