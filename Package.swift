@@ -21,8 +21,9 @@ func tests(of name: String, _ dependencies: [Target.Dependency] = []) -> Target 
     swiftSettings: settings + [.unsafeFlags(["-Onone"], .when(configuration: .release))])
 }
 
-/// The release binary: with the Swift runtime in it, and without symbols (whoever profiles it takes the last flag out). `swift build --static-swift-stdlib` does it as well, but for the tests too, which cannot be linked so:
-/// all of Swift would be compiled twice. Which libraries a static Foundation needs is then ours to say.
+/// The release binary contains the Swift runtime and has no symbols: to profile it, take the last flag out.
+/// `swift build --static-swift-stdlib` links the runtime too, but for the tests as well, which cannot be linked so:
+/// all of Swift would be compiled twice. So the libraries that a static Foundation needs are named here.
 let releaseBinary: LinkerSetting = .unsafeFlags(
   [
     "-static-stdlib", "-l_FoundationCShims", "-l_FoundationCollections", "-lswiftSynchronization", "-Xlinker",

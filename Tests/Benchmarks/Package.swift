@@ -1,8 +1,8 @@
 // swift-tools-version:6.1
 import PackageDescription
 
-// What one core does per byte: a package of its own, so that nobody who only uses holdfast builds it. The modules are the ones that holdfast
-// is made of, through symbolic links, because `package` access ends at a package.
+// What one core does per byte: a package of its own, so that nobody who only uses holdfast builds it. The modules are
+// the ones that holdfast is made of, through symbolic links, because `package` access ends at a package.
 let settings: [SwiftSetting] = [
   .enableUpcomingFeature("ExistentialAny"),
   .enableUpcomingFeature("InternalImportsByDefault"),

@@ -161,9 +161,9 @@ import Testing
     }
     run(["init", "--recipient", recipient]).expectRefusal(
       12, "there is no home directory to keep a writer key in", hint: "Say --writer-key FILE.")
-    let made = run(["init", "--recipient", recipient, "--writer-key", "machine"])
+    let made = run(["init", "--recipient", recipient, "--writer-key", "writer"])
     #expect(made.exitStatus == 0, "\(made.error)")
-    let taken = run(["backup", "source", "--writer-key", "machine", "--quiet"])
+    let taken = run(["backup", "source", "--writer-key", "writer", "--quiet"])
     #expect(taken.exitStatus == 0)
     #expect(
       taken.error == """

@@ -35,8 +35,8 @@ import Testing
     #expect(try sealed.verify(as: .backupHost).isClosed)
   }
 
-  /// With the bytes that belong to no snapshot as well: descriptor and keyring. Leases are not verified: nothing that is
-  /// restored comes from them.
+  /// With the bytes that belong to no snapshot as well: descriptor and keyring. Leases are not verified: nothing that
+  /// is restored comes from them.
   @Test func everyFlippedByteIsFound() throws {
     let sealed = try SealedShop()
     try sealed.backup()

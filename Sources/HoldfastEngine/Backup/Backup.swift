@@ -80,6 +80,16 @@ package struct Backup {
     let lease =
       try options.isDryRun ? nil : repository.lease(on: source.name, waits: options.waitsForLock, progress: progress)
     defer { withExtendedLifetime(lease) {} }
+    guard let lease else { return try run(source, writer, under: nil, begun: begun) }
+    return try lease.whileHeld { try run(source, writer, under: lease, begun: begun) }
+  }
+
+  /// - Parameters:
+  ///   - lease: the lease on the source; `nil` for a dry run.
+  ///   - begun: the uptime when the run began, in seconds.
+  private func run(
+    _ source: BackupSource, _ writer: WriterKey?, under lease: Lease?, begun: Double
+  ) throws -> Report {
     let newest = try newest(of: source.name, under: lease)
     try source.checkHistory(newest, in: repository)
     let base = try BaseChoice(repository: repository, options: options, cache: cache, progress: progress)

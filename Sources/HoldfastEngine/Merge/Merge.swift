@@ -74,7 +74,9 @@ package struct Merge {
     var envelope: Envelope?
     if let lease {
       progress.begin(phase: "merging", totalBytes: plan.readBytes)
-      envelope = try execute(plan, chain, state, extents, readers, newest: newest, writer: writer, lease)
+      envelope = try lease.whileHeld {
+        try execute(plan, chain, state, extents, readers, newest: newest, writer: writer, lease)
+      }
     }
     return Report(
       chain: chain, envelope: envelope, plan: plan, seconds: host.clock.uptime() - begun,

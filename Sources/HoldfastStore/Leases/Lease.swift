@@ -33,6 +33,24 @@ package final class Lease {
   /// - Throws: `LeaseError`, which is transient, when another run holds the lease, or may hold it.
   package func checkHeld() throws { try holder.checkHeld() }
 
+  /// Does work that ends with a commit. When it fails after another run has taken over, that is the error: the other
+  /// run may have removed the objects of this one, and anything can come of that.
+  /// - Throws: `LeaseError.taken`, or what the work threw.
+  package func whileHeld<Value>(_ work: () throws -> Value) throws -> Value {
+    do {
+      return try work()
+    } catch {
+      do {
+        try checkHeld()
+      } catch let lost as LeaseError {
+        if case .taken = lost { throw lost }
+      } catch {
+        // Whether it is held cannot be told: what the work threw says more.
+      }
+      throw error
+    }
+  }
+
   /// - Parameters:
   ///   - name: the name of what is added to, for example of a source.
   ///   - waits: whether to wait for another holder. If the holder may be dead and no lock tells, the call waits in any
