@@ -90,6 +90,7 @@ struct SettingsBuilder {
     made.passphraseFile = text(schema.repository, key("passphrase-file")).map { Path($0) }
     made.writerKey = text(schema.repository, key("writer-key")).map { Path($0) }
     made.expectedKeyring = text(schema.repository, key("expect-keyring"))
+    made.sshCommand = text(schema.repository, key("ssh-command"))
     return path == nil ? nil : made
   }
 

@@ -87,7 +87,7 @@ import Testing
       """
       repositories:
         shop: {path: /backup/shop, identity: [/a, /b], passphrase-file: /p, writer-key: /w, expect-keyring: 0abc0abc0abc0abc0abc0abc0abc0abc}
-        other: {path: /backup/other, identity-command: pass show}
+        other: {path: /backup/other, identity-command: pass show, ssh-command: ssh -i /k}
       sources: {orders: {path: /srv/orders, repository: shop}}
       notifications:
         a: {ping-url: 'https://ping.example/1'}
@@ -102,6 +102,7 @@ import Testing
     #expect(shop.writerKey == Path("/w"))
     #expect(shop.expectedKeyring == "0abc0abc0abc0abc0abc0abc0abc0abc")
     #expect(settings.repository("other")?.identityCommand == "pass show")
+    #expect(settings.repository("other")?.sshCommand == "ssh -i /k")
     let (a, b, c) = (settings.notifications[0], settings.notifications[1], settings.notifications[2])
     guard case .ping(let ping) = a.target, case .webhook(let hook) = b.target else {
       Issue.record("other targets")

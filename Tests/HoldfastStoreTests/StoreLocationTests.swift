@@ -58,7 +58,7 @@ import Testing
     #expect(error?.exitStatus == .usage)
   }
 
-  @Test(arguments: ["sftp:a@h/x", "s3:https://h/b"]) func aSchemeWithoutAStoreIsAnErrorOfUsage(_ text: String) throws {
+  @Test(arguments: ["s3:https://h/b"]) func aSchemeWithoutAStoreIsAnErrorOfUsage(_ text: String) throws {
     let location = try StoreLocation(text)
     let error = #expect(throws: LocationError.self) {
       try StoreSchemes.builtIn.open(location, TestShop.host())

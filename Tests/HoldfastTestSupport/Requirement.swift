@@ -28,6 +28,10 @@ package enum Requirement: Sendable {
   case userPostgres
   /// MariaDB is installed, with its own backup program.
   case mariaDB
+  /// OpenSSH's server for SFTP is installed.
+  case sftpServer
+  /// OpenSSH is installed, and a user who is allowed to can be let in on a loopback port.
+  case sshServer
   /// The tested binary is a release build.
   case releaseBinary
   /// Files at /dev/shm can have any size.
@@ -50,6 +54,8 @@ package enum Requirement: Sendable {
     case .unprivilegedUser: "needs a user without privileges who can run \(Tool.binary)"
     case .userPostgres: "needs root and the user postgres"
     case .mariaDB: "needs mariadb-server-core, mariadb-client-core and mariadb-backup"
+    case .sftpServer: "needs openssh-sftp-server"
+    case .sshServer: "needs openssh-server and openssh-client; for root also the right to mount"
     case .releaseBinary: "needs a release build, named by HOLDFAST_BINARY"
     case .hugeSparseFiles: "needs a tmpfs at /dev/shm, for sparse files of any size"
     case .droppablePageCache: "needs /tmp on a disk: files in memory cannot leave the page cache"
@@ -108,6 +114,10 @@ package enum Requirement: Sendable {
     case .mariaDB:
       ["/usr/sbin/mariadbd", "/usr/bin/mariadb-install-db", "/usr/bin/mariadb", "/usr/bin/mariadb-backup"]
         .allSatisfy { TestFiles.exists(Path($0)) }
+    case .sftpServer: TestFiles.exists(SFTPServerProgram.path)
+    case .sshServer:
+      ["/usr/sbin/sshd", "/usr/bin/ssh", "/usr/bin/ssh-keygen"].allSatisfy { TestFiles.exists(Path($0)) }
+        && (try? SSHServer()) != nil
     case .releaseBinary: Tool.environmentValue("HOLDFAST_BINARY") != nil && Tool.binary.text.contains("/release/")
     case .hugeSparseFiles: Self.hasHugeSparseFiles
     case .droppablePageCache: Self.withDirectory { ResidentPages.canBeDropped(in: $0) }

@@ -27,6 +27,7 @@ ENVIRONMENT = {
     "HOLDFAST_SCHEDULE": "Set for what runs after a failed run: the name of the schedule.",
     "HOLDFAST_SNAPSHOT": "Set for hooks: the ID of the snapshot that was committed.",
     "HOLDFAST_SOURCE": "Set for hooks: the directory that is backed up.",
+    "HOLDFAST_SSH_COMMAND": "The command that connects to SFTP servers, in place of ssh.",
     "HOLDFAST_STATE_DIR": "Where this machine remembers the repositories that it has used. Keep it.",
     "HOLDFAST_WEBHOOK_URL": "An address that is told of runs by JSON; with _FILE behind the name: a file with it.",
     "HOLDFAST_WRITER_KEY_FILE": "The key with which this machine signs its snapshots.",
@@ -35,7 +36,8 @@ ENVIRONMENT = {
 }
 # For whoever opens a repository, whatever its options say.
 ENVIRONMENT_OF_REPOSITORY = [
-    "HOLDFAST_CACHE_DIR", "HOLDFAST_CONFIG_DIR", "HOLDFAST_REPOSITORY", "HOLDFAST_STATE_DIR", "TMPDIR",
+    "HOLDFAST_CACHE_DIR", "HOLDFAST_CONFIG_DIR", "HOLDFAST_REPOSITORY", "HOLDFAST_SSH_COMMAND", "HOLDFAST_STATE_DIR",
+    "TMPDIR",
 ]
 ENVIRONMENT_OF_IDENTITY = ["CREDENTIALS_DIRECTORY", "HOLDFAST_IDENTITY_FILE", "HOLDFAST_PASSPHRASE_FILE"]
 

@@ -10,8 +10,7 @@ struct ScheduledCommand {
   /// Variables that a run needs if they are set now.
   static let environment = [
     "HOLDFAST_CONFIG", "HOLDFAST_CONFIG_DIR", "HOLDFAST_REPOSITORY", "HOLDFAST_EXPECT_KEYRING",
-    "HOLDFAST_NOTIFY_COMMAND",
-    "HOLDFAST_NOTIFY_ON",
+    "HOLDFAST_NOTIFY_COMMAND", "HOLDFAST_NOTIFY_ON", "HOLDFAST_SSH_COMMAND",
   ]
   /// Options with commands of the site.
   private static let commands = ["--from-command", "--before", "--after", "--on-failure", "--identity-command"]

@@ -35,6 +35,7 @@ struct Schema: Sendable {
       KeyRule("passphrase-file", .text(.path), variable: "HOLDFAST_PASSPHRASE_FILE"),
       KeyRule("writer-key", .text(.path), variable: "HOLDFAST_WRITER_KEY_FILE"),
       KeyRule("expect-keyring", .text(.digest), variable: "HOLDFAST_EXPECT_KEYRING"),
+      KeyRule("ssh-command", .text(.command), variable: "HOLDFAST_SSH_COMMAND"),
     ]
   }
 

@@ -12,6 +12,8 @@ package struct RepositorySettings: Hashable, Sendable {
   package internal(set) var writerKey: Path?
   /// The digest that a revision of its keyring must have.
   package internal(set) var expectedKeyring: String?
+  /// The command that connects to its SFTP server, in place of `ssh`.
+  package internal(set) var sshCommand: String?
 
   init(name: String, path: Path) { (self.name, self.path) = (name, path) }
 }

@@ -115,6 +115,7 @@ package struct RepositoryContext: Sendable {
     var options = OpeningOptions()
     (options.group, options.reading) = (group, limit)
     options.isCached = { Keys.isManifest($0) }
+    options.sshCommand = machine.environment.text("HOLDFAST_SSH_COMMAND") ?? configured?.sshCommand
     return try machine.schemes.open(spelled, machine.host, options)
   }
 

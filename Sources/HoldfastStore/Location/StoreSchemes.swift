@@ -9,6 +9,8 @@ package struct OpeningOptions: Sendable {
   package var writing: RateLimit?
   /// Which objects may be kept in memory: see `CachingStore`.
   package var isCached: @Sendable (_ key: String) -> Bool = { _ in false }
+  /// The command that connects to SFTP servers, in place of `ssh`; `nil` for that.
+  package var sshCommand: String?
 
   package init() {}
 }
@@ -26,7 +28,14 @@ package struct StoreSchemes: Sendable {
     .directory: { location, host, options in
       guard let directory = location.directory else { throw LocationError.unsupported(location.scheme) }
       return LocalStore(directory: directory, host: host, sharedWith: options.group)
-    }
+    },
+    .sftp: { location, host, options in
+      guard case .sftp(let user, let server, let path) = location else {
+        throw LocationError.unsupported(location.scheme)
+      }
+      let address = SFTPAddress(user: user, host: server.host, port: server.port, location: location.description)
+      return SFTPStore(address, path: path, command: options.sshCommand, host: host)
+    },
   ])
 
   package init(_ openers: [StoreLocation.Scheme: Opener]) { self.openers = openers }

@@ -1,0 +1,261 @@
+internal import HoldfastSystem
+internal import Synchronization
+
+/// The answer that will come to a request, or the reason why none will.
+final class SFTPReply: Sendable {
+  private let latch = Latch()
+  private let outcome = Mutex<Result<SFTPAnswer, any Error>?>(nil)
+  /// When the request was sent, in seconds of the clock.
+  let sent: Double
+
+  init(sent: Double) { self.sent = sent }
+
+  func complete(_ result: Result<SFTPAnswer, any Error>) {
+    outcome.withLock { $0 = result }
+    latch.open()
+  }
+
+  /// Waits for the answer. It comes, or the connection ends because it does not.
+  func wait() throws -> SFTPAnswer {
+    latch.wait()
+    guard let result = outcome.withLock({ $0 }) else { preconditionFailure("a latch opens after the outcome is set") }
+    return try result.get()
+  }
+}
+
+/// How long a server may take, in seconds.
+package struct SFTPPatience: Sendable {
+  /// So long at least one answer must come, or some bytes be taken, while requests are waiting.
+  package var stall = 60.0
+  /// So long one request may take, whatever else is answered meanwhile.
+  package var request = 600.0
+  /// In place of the others after a signal: what is begun is cleaned up if the server answers.
+  package var afterSignal = 5.0
+
+  package init() {}
+}
+
+/// One running command that speaks SFTP. Many threads send requests; one thread gets the answers, in any order. When
+/// anything is wrong the command is ended, and every request that waits fails.
+final class SFTPConnection: Sendable {
+  /// The longest packet that is accepted, in bytes; OpenSSH sends none that is longer.
+  static let packetBytesMax = 256 << 10
+  /// The most requests that wait for an answer.
+  static let requestsMax = 64
+
+  private struct State {
+    var waiting: [UInt32: SFTPReply] = [:]
+    var nextNumber: UInt32 = 0
+    var start: SFTPReply?
+    /// Seconds of the clock at which the last answer came, or bytes were taken.
+    var lastProgress: Double
+    /// Why the connection has ended.
+    var failure: (any Error)?
+  }
+
+  private let process: TalkingProcess
+  private let state: Mutex<State>
+  private let writing = Mutex<Void>(())
+  private let permits = Permits(requestsMax)
+  private let patience: SFTPPatience
+  private let host: Host
+  /// Turns the reason of an end into an error for people.
+  private let explain: @Sendable (SFTPEnd) -> any Error
+
+  init(
+    _ process: TalkingProcess, _ host: Host, _ patience: SFTPPatience,
+    explain: @escaping @Sendable (SFTPEnd) -> any Error
+  ) {
+    self.process = process
+    self.host = host
+    self.patience = patience
+    self.explain = explain
+    state = Mutex(State(lastProgress: host.clock.uptime()))
+  }
+
+  /// Whether requests can still be made.
+  var isAlive: Bool { state.withLock { $0.failure == nil } }
+
+  /// The process ID of the command.
+  var processID: Int32 { process.processID }
+
+  // MARK: Asking
+
+  /// Begins.
+  /// - Returns: the extensions of the server, with their versions.
+  func start() throws -> [String: String] {
+    let reply = SFTPReply(sent: host.clock.uptime())
+    state.withLock { $0.start = reply }
+    if !WorkerThread.detach({ [self] in receive() }) { fail(.closed) }
+    try SFTPRequest.start.withUnsafeBytes { try write($0) }
+    return try reply.wait().extensions()
+  }
+
+  /// Sends a request.
+  /// - Parameter payload: follows the fields of the request.
+  func send(_ request: SFTPRequest, _ payload: UnsafeRawBufferPointer? = nil) throws -> SFTPReply {
+    permits.take()
+    let reply = SFTPReply(sent: host.clock.uptime())
+    let number: UInt32
+    do {
+      number = try state.withLock { state in
+        if let failure = state.failure { throw failure }
+        if state.waiting.isEmpty { state.lastProgress = reply.sent }
+        repeat { state.nextNumber &+= 1 } while state.waiting[state.nextNumber] != nil
+        state.waiting[state.nextNumber] = reply
+        return state.nextNumber
+      }
+    } catch {
+      permits.giveBack()
+      throw error
+    }
+    // From here on the reply completes, by an answer or by the end of the connection, and gives its permit back.
+    try writing.withLock { _ in
+      try request.framed(as: number, payload: payload?.count ?? 0).withUnsafeBytes { try write($0) }
+      if let payload { try write(payload) }
+    }
+    return reply
+  }
+
+  /// Ends the connection.
+  func end() { process.kill() }
+
+  /// Tells the other side that nothing more is asked.
+  func close() { process.endInput() }
+
+  private func write(_ bytes: UnsafeRawBufferPointer) throws {
+    var rest = bytes
+    var begun = host.clock.uptime()
+    while !rest.isEmpty {
+      if let failure = state.withLock({ $0.failure }) { throw failure }
+      guard let count = try process.write(rest) else {
+        // The reading thread finds out why.
+        process.kill()
+        return
+      }
+      let now = host.clock.uptime()
+      if count > 0 {
+        begun = now
+        state.withLock { $0.lastProgress = now }
+        rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+      } else if now - begun > patienceNow {
+        fail(.stalled(seconds: patienceNow))
+      }
+    }
+  }
+
+  private var patienceNow: Double { host.cancellation.isRaised ? patience.afterSignal : patience.stall }
+
+  // MARK: Getting answers
+
+  private func receive() {
+    let buffer = Buffer(capacity: Self.packetBytesMax + 4)
+    do {
+      while true {
+        if let count = try process.read(into: buffer.free) {
+          guard count > 0 else { return fail(.closed) }
+          buffer.count += count
+          try takePackets(buffer)
+        }
+        if let end = overdue() { return fail(end) }
+      }
+    } catch let violation as SFTPViolation {
+      fail(.violation(violation.finding, beginning: SFTPText.printable(buffer.used)))
+    } catch {
+      fail(.closed)
+    }
+  }
+
+  /// Why there is nothing more to wait for; `nil` while there is.
+  private func overdue() -> SFTPEnd? {
+    let now = host.clock.uptime()
+    let patience = patienceNow
+    return state.withLock { state in
+      if state.failure != nil { return .closed }
+      let oldest = (state.start.map { [$0] } ?? []) + Array(state.waiting.values)
+      guard let first = oldest.map(\.sent).min() else { return nil }
+      if now - max(state.lastProgress, state.start?.sent ?? 0) > patience { return .stalled(seconds: patience) }
+      return now - first > self.patience.request ? .stalled(seconds: self.patience.request) : nil
+    }
+  }
+
+  /// Takes whole packets out of the buffer, and leaves the beginning of the next one.
+  private func takePackets(_ buffer: Buffer) throws {
+    var taken = 0
+    while buffer.count - taken >= 4 {
+      let length = buffer.used[taken..<taken + 4].reduce(0) { $0 << 8 | Int($1) }
+      guard length >= 5, length <= Self.packetBytesMax else {
+        throw SFTPViolation("a packet of \(length) bytes")
+      }
+      guard buffer.count - taken - 4 >= length else { break }
+      try take(UnsafeRawBufferPointer(rebasing: buffer.used[taken + 4..<taken + 4 + length]))
+      taken += 4 + length
+    }
+    guard taken > 0 else { return }
+    let rest = UnsafeRawBufferPointer(rebasing: buffer.used[taken...])
+    buffer.bytes.copyMemory(from: rest)
+    buffer.count = rest.count
+  }
+
+  private func take(_ packet: UnsafeRawBufferPointer) throws {
+    guard let kind = SFTPAnswer.Kind(rawValue: packet[0]) else {
+      throw SFTPViolation("a packet of the unknown kind \(packet[0])")
+    }
+    let number = packet[1..<5].reduce(0) { $0 << 8 | UInt32($1) }
+    let now = host.clock.uptime()
+    let (reply, isStart): (SFTPReply?, Bool) = state.withLock { state in
+      state.lastProgress = now
+      guard state.start == nil else {
+        guard kind == .version else { return (nil, true) }
+        defer { state.start = nil }
+        return (state.start, true)
+      }
+      return (kind == .version ? nil : state.waiting.removeValue(forKey: number), false)
+    }
+    guard let reply else { throw SFTPViolation("an answer to no request") }
+    if isStart, number < SFTPRequest.version { throw SFTPViolation("version \(number) of the protocol") }
+    reply.complete(.success(SFTPAnswer(kind: kind, bytes: Array(packet[5...]))))
+    if !isStart { permits.giveBack() }
+  }
+
+  /// Ends the connection: whoever waits gets the error. Only the first reason counts.
+  private func fail(_ end: SFTPEnd) {
+    // After the end of its output, a command that has ended by itself says why.
+    process.endInput()
+    if end == .closed { process.finishErrors() }
+    process.kill()
+    let isStarted = state.withLock { $0.start == nil }
+    var end = end
+    end.errorText = String(decoding: process.errorOutput, as: UTF8.self)
+    end.isStarted = isStarted
+    let error = explain(end)
+    let waiting = state.withLock { state -> [SFTPReply] in
+      if state.failure == nil { state.failure = error }
+      defer { (state.waiting, state.start) = ([:], nil) }
+      for _ in state.waiting { permits.giveBack() }
+      return Array(state.waiting.values) + (state.start.map { [$0] } ?? [])
+    }
+    for reply in waiting { reply.complete(.failure(error)) }
+  }
+}
+
+/// Why a connection has ended.
+struct SFTPEnd: Equatable {
+  enum Cause: Equatable {
+    case closed
+    case stalled(seconds: Double)
+    case violation(String, beginning: String)
+  }
+
+  let cause: Cause
+  /// What the command wrote to standard error.
+  var errorText = ""
+  /// Whether SFTP was spoken before.
+  var isStarted = false
+
+  static let closed = SFTPEnd(cause: .closed)
+  static func stalled(seconds: Double) -> SFTPEnd { SFTPEnd(cause: .stalled(seconds: seconds)) }
+  static func violation(_ finding: String, beginning: String) -> SFTPEnd {
+    SFTPEnd(cause: .violation(finding, beginning: beginning))
+  }
+}

@@ -1,0 +1,110 @@
+package import HoldfastModel
+
+/// Why an SFTP server cannot be used, where trying again would not help.
+package enum SFTPError: OperatorError, Equatable {
+  /// Why there is no connection.
+  package enum Login: Equatable, Sendable {
+    case hostKeyUnknown
+    case hostKeyChanged
+    case permissionDenied
+    case nameUnknown
+    case connectionRefused
+    case noSubsystem
+    case commandMissing
+    /// Something else than SFTP came first.
+    case anotherLanguage
+  }
+
+  /// - Parameters:
+  ///   - reason: what ssh said.
+  ///   - command: a command with which a person would log in.
+  case login(Login, location: String, reason: String, command: String)
+  /// The server sent what no server sends.
+  case violation(location: String, finding: String)
+  case forbidden(action: String, key: String, location: String)
+  case failed(action: String, key: String, location: String, reason: String)
+  case full(location: String)
+  /// Bytes whose arrival the server had confirmed are gone.
+  case lost(key: String, location: String)
+
+  package var message: String {
+    switch self {
+    case .login(let login, let location, let reason, _):
+      "\(location) cannot be reached: \(login.text)" + (reason.isEmpty ? "" : " (\(reason))")
+    case .violation(let location, let finding): "\(location) does not speak SFTP as it should: \(finding)"
+    case .forbidden(let action, let key, let location): "\(location) does not allow to \(action) \(Path(key))"
+    case .failed(let action, let key, let location, let reason):
+      "cannot \(action) \(Path(key)) in \(location): \(reason.isEmpty ? "the server reports a failure" : reason)"
+    case .full(let location): "no space is left in \(location)"
+    case .lost(let key, let location):
+      "\(location) has lost bytes of \(key) that it had confirmed before the connection broke"
+    }
+  }
+
+  package var hint: String? {
+    switch self {
+    case .login(let login, _, _, let command): login.hint(command)
+    case .violation: "Find out what runs there: `sftp` must work with it too."
+    case .forbidden: "Let the user of the location write there, or name another directory."
+    case .failed: "Look at the log of the server, and whether its file system is whole and has room."
+    case .full: "Free space there, then run the same command again."
+    case .lost: "The server was probably restarted: run the same command again."
+    }
+  }
+
+  package var exitStatus: ExitStatus { .failed }
+
+  package var scope: ErrorScope { .machine }
+}
+
+extension SFTPError.Login {
+  fileprivate var text: String {
+    switch self {
+    case .hostKeyUnknown: "its host key is not known"
+    case .hostKeyChanged: "its host key is another one than before"
+    case .permissionDenied: "it does not let this user in"
+    case .nameUnknown: "there is no host of this name"
+    case .connectionRefused: "it refuses the connection"
+    case .noSubsystem: "it does not offer sftp"
+    case .commandMissing: "the command that connects cannot be run"
+    case .anotherLanguage: "it answers with something else than SFTP"
+    }
+  }
+
+  /// - Parameter command: a command with which a person would log in.
+  fileprivate func hint(_ command: String) -> String {
+    switch self {
+    case .hostKeyUnknown:
+      "Run `\(command)` once as the user who runs holdfast, and compare the fingerprint with the server's before you accept it."
+    case .hostKeyChanged:
+      "Ask who runs the server whether its key was changed. If it was, remove the old one with `ssh-keygen -R`, then run `\(command)` and compare the fingerprint."
+    case .permissionDenied:
+      "Run `\(command)` as the user who runs holdfast: it must log in without a question. `ssh-copy-id` installs a key."
+    case .nameUnknown: "Correct the name, or see whether this machine resolves names."
+    case .connectionRefused: "See whether sshd runs there, and on which port: `\(command)` must work."
+    case .noSubsystem:
+      "Let its sshd have a line such as `Subsystem sftp internal-sftp`, and see that `\(command)` works."
+    case .commandMissing: "Install ssh (Debian: openssh-client), or correct HOLDFAST_SSH_COMMAND or `ssh-command`."
+    case .anotherLanguage:
+      "A file such as .bashrc prints something there, or the command is not ssh: `\(command)` must begin with its prompt."
+    }
+  }
+
+  /// What ssh's messages mean; `nil` when trying again may help.
+  /// - Parameters:
+  ///   - text: everything that it wrote.
+  ///   - exitsBeforeStart: whether there never was a connection in this run.
+  package static func of(_ text: String, isFirst: Bool) -> Self? {
+    if text.contains("REMOTE HOST IDENTIFICATION HAS CHANGED") { return .hostKeyChanged }
+    if text.contains("Host key verification failed") { return .hostKeyUnknown }
+    if text.contains("Permission denied (") || text.contains("Too many authentication failures") {
+      return .permissionDenied
+    }
+    if text.contains("Could not resolve hostname"), !text.contains("Temporary failure") { return .nameUnknown }
+    if text.contains("subsystem request failed") { return .noSubsystem }
+    if text.contains("not found") && text.contains("sh: ") { return .commandMissing }
+    // A server that was there a moment ago is being restarted.
+    if isFirst, text.contains("Connection refused") { return .connectionRefused }
+    return nil
+  }
+}

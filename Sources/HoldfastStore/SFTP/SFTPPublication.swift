@@ -1,0 +1,123 @@
+internal import HoldfastModel
+internal import HoldfastSystem
+internal import Synchronization
+
+/// Gives a finished object its name, which must not be taken.
+///
+/// A hard link never replaces, on no server. Where there is none, it is RENAME, which by the protocol must not replace,
+/// and does not with OpenSSH; `probe` tries it. `posix-rename@openssh.com` replaces, and is never used.
+final class SFTPPublication: Sendable {
+  private enum Way {
+    /// Link, then remove the temporary name.
+    case link
+    /// This user may not remove names, so a link would leave the temporary one.
+    case rename
+    /// This user may neither remove names nor rename, as with `chattr +a`: the temporary name stays, and does not
+    /// count.
+    case linkAlone
+  }
+
+  private enum Outcome {
+    case done
+    case taken
+    case impossible(any Error)
+  }
+
+  private let root: SFTPRoot
+  private let way = Mutex(Way.link)
+
+  init(_ root: SFTPRoot) { self.root = root }
+
+  /// Returns when the object is durable under its key.
+  /// - Throws: `StoreError.alreadyExists` when other bytes have the key.
+  func publish(_ temporary: String, as key: String, _ parts: SFTPParts) throws {
+    let way = way.withLock { $0 }
+    var outcome = try way == .rename ? rename(temporary, key) : link(temporary, key)
+    if case .impossible(let error) = outcome {
+      outcome = try way == .rename ? link(temporary, key) : rename(temporary, key)
+      // Renaming is what the server does not allow: a link is left.
+      if way == .rename, error is SFTPError { self.way.withLock { $0 = .linkAlone } }
+    }
+    switch outcome {
+    case .done: break
+    case .taken: try accept(temporary, key, parts)
+    case .impossible(let error): throw root.isFull(for: 0) ? SFTPError.full(location: root.location) : error
+    }
+    try settle(key)
+  }
+
+  /// The name is taken: by this very object if the answer to an earlier request was lost.
+  private func accept(_ temporary: String, _ key: String, _ parts: SFTPParts) throws {
+    guard try hasParts(key, parts) else { throw StoreError.alreadyExists(key: key, location: root.location) }
+    removeTemporary(temporary)
+  }
+
+  private func settle(_ key: String) throws {
+    do {
+      try root.synchronize(SFTPRoot.folder(of: key))
+    } catch let error as SFTPError {
+      // The name may not survive a power cut, so nobody may rely on it.
+      try? root.ask("remove", key) { try $0.send(.remove(root.path(of: key))).wait().done() }
+      throw error
+    }
+  }
+
+  private func link(_ temporary: String, _ key: String) throws -> Outcome {
+    let outcome = try attempt("create", key) { link in
+      guard link.features.has(.hardLink) else {
+        throw SFTPAnswer.Failure(code: .unsupported, text: "the server has no hard links")
+      }
+      return .link(root.path(of: temporary), to: root.path(of: key))
+    }
+    if case .done = outcome { removeTemporary(temporary) }
+    return outcome
+  }
+
+  private func rename(_ temporary: String, _ key: String) throws -> Outcome {
+    try attempt("create", key) { _ in .rename(root.path(of: temporary), to: root.path(of: key)) }
+  }
+
+  private func attempt(
+    _ action: String, _ key: String, _ request: (SFTPLink) throws -> SFTPRequest
+  ) throws -> Outcome {
+    do {
+      try root.ask(action, key) { try $0.send(request($0)).wait().done() }
+      return .done
+    } catch let error as SFTPError {
+      if case .violation = error { throw error }
+      // A name that is taken is a mere failure, or forbidden where nothing may be replaced.
+      return try root.status(of: key) == nil ? .impossible(error) : .taken
+    } catch StoreError.notFound {
+      // The temporary name is gone, perhaps because an earlier request did it.
+      guard try root.status(of: key) == nil else { return .taken }
+      return .impossible(SFTPError.lost(key: key, location: root.location))
+    }
+  }
+
+  private func removeTemporary(_ temporary: String) {
+    do {
+      try root.ask("remove", temporary) { try $0.send(.remove(root.path(of: temporary))).wait().done() }
+    } catch SFTPError.forbidden {
+      way.withLock { if $0 == .link { $0 = .rename } }
+    } catch {
+      // It stays, and does not count.
+    }
+  }
+
+  /// Whether a file on the server has exactly these bytes.
+  func hasParts(_ key: String, _ parts: SFTPParts) throws -> Bool {
+    let object: SFTPObject
+    do {
+      object = try SFTPObject(key, length: nil, in: root, OpenSFTPFiles())
+    } catch StoreError.notFound {
+      return false
+    }
+    guard object.length == parts.length else { return false }
+    for (offset, part) in parts.byOffset {
+      let buffer = Buffer(capacity: part.count)
+      try object.read(into: buffer.bytes, at: offset)
+      guard SFTPParts.Part(UnsafeRawBufferPointer(buffer.bytes)) == part else { return false }
+    }
+    return true
+  }
+}

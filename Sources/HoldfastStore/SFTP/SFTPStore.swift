@@ -1,0 +1,147 @@
+internal import HoldfastModel
+package import HoldfastSystem
+internal import Synchronization
+
+/// A store in a directory of an SFTP server, which is reached through ssh. A key is a path below the directory.
+///
+/// A commit is: write, fsync, give the name without replacing, fsync of the directory. New directories on the way are
+/// made durable in their parents. The name of an unfinished object begins with a dot.
+package final class SFTPStore: Store {
+  private static let unfinished = ".unfinished-"
+  private let root: SFTPRoot
+  private let publication: SFTPPublication
+  private let openFiles = OpenSFTPFiles()
+  private let random: Randomness
+  package let location: String
+
+  /// Makes no connection yet.
+  /// - Parameters:
+  ///   - path: the directory on the server, absolute.
+  ///   - command: the operator's command in place of `ssh`, for the shell; `nil` for `ssh`.
+  package init(
+    _ address: SFTPAddress, path: String, command: String?, host: Host, patience: SFTPPatience = SFTPPatience()
+  ) {
+    location = address.location
+    let session = SFTPSession(SFTPLogin(address, command: command), host, patience)
+    root = SFTPRoot(session, path: path, location: location)
+    publication = SFTPPublication(root)
+    random = host.random
+  }
+
+  /// The process ID of the command that is connected, and of its process group; `nil` when none is.
+  package var processID: Int32? { root.session.processID }
+
+  package var capabilities: StoreCapabilities {
+    var capabilities = StoreCapabilities()
+    (capabilities.locks, capabilities.isNear) = (false, false)
+    // Before the first connection what OpenSSH can do.
+    capabilities.isDurable = root.session.features?.has(.synchronize) ?? true
+    return capabilities
+  }
+
+  /// Enough requests to keep a long line full; each is many packets.
+  package var connections: Int { 4 }
+
+  // MARK: Listing
+
+  package func list(
+    _ prefix: String, _ depth: ListingDepth, after name: String?, max: Int
+  ) throws -> ListingPage {
+    let folder = try Self.checked(prefix: prefix)
+    var listing = SFTPListing(root)
+    var entries =
+      try depth == .children ? listing.children(of: folder) : listing.everything(below: folder, after: name)
+    if let name { entries.removeAll { !name.precedesInListing($0.name) } }
+    entries.sort { $0.name.precedesInListing($1.name) }
+    return ListingPage(entries, max: max)
+  }
+
+  package func find(_ keys: [String]) throws -> [ListingEntry.Kind?] {
+    for key in keys { try Self.check(key) }
+    var found: [ListingEntry.Kind?] = []
+    try root.ask("examine", keys.first ?? "") { link in
+      try SFTPPipeline.run(keys.count) { index in
+        try link.send(.status(root.path(of: keys[index])))
+      } take: { _, reply in
+        do {
+          found.append(try reply.wait().attributes().listed ?? .foreign)
+        } catch let failure as SFTPAnswer.Failure where failure.code == .noSuchFile {
+          found.append(nil)
+        }
+      }
+    }
+    return found
+  }
+
+  // MARK: Reading and writing
+
+  package func open(_ key: String, length: UInt64?) throws -> any ReadableBytes {
+    try Self.check(key)
+    return try SFTPObject(key, length: length, in: root, openFiles)
+  }
+
+  package func upload(_ key: String) throws -> any ObjectUpload {
+    try Self.check(key)
+    let folder = SFTPRoot.folder(of: key)
+    let name = "\(Self.unfinished)\(random.identifier())"
+    return try SFTPUpload(key, temporary: folder.isEmpty ? name : "\(folder)/\(name)", in: root, publication)
+  }
+
+  package func settle(below prefix: String) throws {
+    var folder = try Self.checked(prefix: prefix)
+    while true {
+      try root.synchronize(folder)
+      if folder.isEmpty { return }
+      folder = SFTPRoot.folder(of: folder)
+    }
+  }
+
+  // MARK: Removing
+
+  package func remove(_ key: String) throws {
+    try Self.check(key)
+    guard try SFTPRemoval(root).remove([key]) else { return }
+    try root.synchronize(SFTPRoot.folder(of: key))
+  }
+
+  package func removeBriefly(_ keys: [String]) throws {
+    for key in keys { try Self.check(key) }
+    _ = try SFTPRemoval(root).remove(keys)
+  }
+
+  package func removeAll(below prefix: String) throws {
+    let folder = try Self.checked(prefix: prefix)
+    guard !folder.isEmpty else { throw StoreError.invalidKey(prefix) }
+    guard try SFTPRemoval(root).removeTree(folder) else { return }
+    try root.synchronize(SFTPRoot.folder(of: folder))
+  }
+
+  package func removeUnfinished(below prefix: String) throws {
+    let folder = try Self.checked(prefix: prefix)
+    var listing = SFTPListing(root)
+    let names = try listing.read([folder])[0].map(\.name).filter { $0.hasPrefix(Self.unfinished) }
+    _ = try SFTPRemoval(root).remove(names.map { folder.isEmpty ? $0 : "\(folder)/\($0)" })
+  }
+
+  // MARK: Promises
+
+  package func probe(_ random: Randomness) throws -> StoreProbe {
+    // What the server can do is known when it is connected.
+    _ = try root.session.link()
+    defer { SFTPRemoval(root).removeIfEmpty(String(ProbeRun.prefix.dropLast())) }
+    return try ProbeRun(store: self, random: random).run()
+  }
+
+  private static func check(_ key: String) throws {
+    let path = Path(key)
+    guard !path.isEmpty, path.isSoundEntryPath else { throw StoreError.invalidKey(key) }
+  }
+
+  /// The folder of a prefix; empty for everything.
+  private static func checked(prefix: String) throws -> String {
+    guard !prefix.isEmpty else { return "" }
+    let folder = String(prefix.dropLast())
+    try check(folder)
+    return folder
+  }
+}

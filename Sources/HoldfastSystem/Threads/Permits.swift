@@ -1,0 +1,19 @@
+internal import Glibc
+
+/// A number of permits. Who takes one when none is left waits until another one is given back.
+package final class Permits: @unchecked Sendable {
+  private let semaphore = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
+
+  package init(_ count: Int) { sem_init(semaphore, 0, UInt32(max(1, count))) }
+
+  deinit {
+    sem_destroy(semaphore)
+    semaphore.deallocate()
+  }
+
+  package func take() {
+    while sem_wait(semaphore) != 0 {}
+  }
+
+  package func giveBack() { sem_post(semaphore) }
+}

@@ -1,0 +1,124 @@
+internal import Glibc
+package import HoldfastModel
+
+/// A real sshd on a loopback port, with keys and a configuration in a temporary directory. A test that uses it says
+/// `.requires(.sshServer)`.
+package final class SSHServer {
+  package struct Failure: Error, CustomStringConvertible {
+    package let description: String
+  }
+
+  private static let triesMax = 20
+  private let directory = TemporaryDirectory()
+  private let process: RunningProcess
+  package let port: UInt16
+  /// Who can log in.
+  package let user: String
+
+  /// - Parameters:
+  ///   - user: who logs in; by default who runs the tests.
+  ///   - subsystem: what answers.
+  package init(user: String? = nil, subsystem: String = "internal-sftp") throws {
+    self.user = user ?? Self.ownName
+    // sshd goes to the directory as the user who logs in.
+    TestFiles.setMode(directory.path, 0o755)
+    for name in ["host", "client", "stranger"] { try Self.makeKey(directory.appending(name)) }
+    TestFiles.write(
+      String(decoding: TestFiles.read(directory.appending("client.pub")) ?? [], as: UTF8.self),
+      to: directory.appending("authorized"))
+    TestFiles.setMode(directory.appending("authorized"), 0o644)
+    for _ in 0..<Self.triesMax {
+      let port = UInt16.random(in: 20_000...32_000)
+      if let process = Self.start(directory, port: port, subsystem) {
+        (self.port, self.process) = (port, process)
+        try writeKnownHosts("known", key: "host")
+        try writeKnownHosts("changed", key: "stranger")
+        TestFiles.write("", to: directory.appending("unknown"))
+        return
+      }
+    }
+    throw Failure(description: "sshd does not start: \(Self.log(directory))")
+  }
+
+  deinit { process.send(SIGKILL) }
+
+  private static var ownName: String {
+    getpwuid(geteuid()).map { String(cString: $0.pointee.pw_name) } ?? "root"
+  }
+
+  private static func makeKey(_ path: Path) throws {
+    let made = RunningProcess(RunningProcess.Start(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", path.text]))
+      .wait()
+    guard made.exitStatus == 0 else { throw Failure(description: made.error) }
+  }
+
+  /// `nil` when the port is taken.
+  private static func start(_ directory: TemporaryDirectory, port: UInt16, _ subsystem: String) -> RunningProcess? {
+    let place = directory.path.text
+    let pid = directory.appending("pid")
+    TestFiles.remove(pid)
+    TestFiles.write(
+      """
+      ListenAddress 127.0.0.1
+      Port \(port)
+      HostKey \(place)/host
+      PidFile \(pid.text)
+      AuthorizedKeysFile \(place)/authorized
+      StrictModes no
+      UsePAM no
+      PasswordAuthentication no
+      KbdInteractiveAuthentication no
+      PermitRootLogin prohibit-password
+      PermitUserRC no
+      MaxSessions 64
+      MaxStartups 64
+      Subsystem sftp \(subsystem)
+      ForceCommand \(subsystem)
+
+      """, to: directory.appending("config"))
+    // A root's sshd wants a directory of its own in /run, which this gives it without touching the machine's.
+    let script = "mount -t tmpfs tmpfs /run && mkdir /run/sshd && exec /usr/sbin/sshd -D -e -f \(place)/config"
+    var start =
+      Tool.isRoot
+      ? RunningProcess.Start(["unshare", "--mount", "--propagation", "private", "sh", "-c", script])
+      : RunningProcess.Start(["/usr/sbin/sshd", "-D", "-e", "-f", "\(place)/config"])
+    TestFiles.write("", to: directory.appending("log"))
+    start.error = .file(directory.appending("log").text)
+    let process = RunningProcess(start)
+    for _ in 0..<5000 {
+      if TestFiles.status(pid) != nil { return process }
+      if log(directory).contains("Cannot bind") { return nil }
+      usleep(1000)
+    }
+    return nil
+  }
+
+  private static func log(_ directory: TemporaryDirectory) -> String {
+    String(decoding: TestFiles.read(directory.appending("log")) ?? [], as: UTF8.self)
+  }
+
+  private func writeKnownHosts(_ name: String, key: String) throws {
+    let words = String(decoding: TestFiles.read(directory.appending("\(key).pub")) ?? [], as: UTF8.self)
+      .split(separator: " ")
+    guard words.count > 1 else { throw Failure(description: "ssh-keygen made no key") }
+    TestFiles.write("[127.0.0.1]:\(port) \(words[0]) \(words[1])\n", to: directory.appending(name))
+  }
+
+  /// Where a directory is on it.
+  package func location(_ path: Path) -> String { "sftp:\(user)@127.0.0.1:\(port)\(path.text)" }
+
+  /// Hosts that the client knows.
+  package enum Known: String { case known, changed, unknown }
+
+  /// The command that connects, in place of `ssh`: nothing of the machine's or the user's own configuration counts.
+  /// - Parameter key: `client`, or `stranger` whom the server does not let in.
+  package func command(known: Known = .known, key: String = "client") -> String {
+    let place = directory.path.text
+    return "ssh -F none -i \(place)/\(key) -o IdentitiesOnly=yes -o IdentityAgent=none"
+      + " -o UserKnownHostsFile=\(place)/\(known.rawValue) -o GlobalKnownHostsFile=/dev/null"
+      + " -o StrictHostKeyChecking=yes"
+  }
+
+  /// Ends it: nobody gets a connection any more.
+  package func stop() { process.send(SIGKILL) }
+}
