@@ -184,7 +184,7 @@ struct SettingsBuilder {
     var policy = RetentionPolicy()
     policy.last = count(key("last"))
     for period in RetentionPolicy.Period.allCases { policy.periods[period] = count(key(period.rule)) }
-    policy.within = span(key("within"))?.seconds ?? 0
+    policy.within = span(key("within")) ?? .zero
     policy.tags = Set((texts(schema.source, key("tag")) ?? []).compactMap { Tag($0) })
     guard policy.isEmpty else { return policy }
     // A policy that would keep next to nothing is a mistake; it does not mean that nothing is pruned.

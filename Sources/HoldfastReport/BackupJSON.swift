@@ -8,7 +8,7 @@ package struct BackupJSON: Encodable {
   let committed: Bool
   let reason: String?
   let problems: [ProblemJSON]
-  let seconds: Double
+  let seconds: TimeSpan
   let walGrowthBytes: UInt64
   let badPages: [BadPagesJSON]
 
@@ -19,7 +19,7 @@ package struct BackupJSON: Encodable {
     committed = !report.isDryRun
     reason = report.reason
     problems = report.problems.map { ProblemJSON(path: $0.path.description, reason: $0.reason) }
-    seconds = report.seconds
+    seconds = report.duration
     walGrowthBytes = report.walGrowthBytes
     badPages = report.badPages.sorted { $0.key < $1.key }.map {
       BadPagesJSON(path: $0.key.description, pages: $0.value)

@@ -12,7 +12,7 @@ package enum JUnitReport {
     let count = report.snapshots.count + report.unreadable.count + report.logs.count + others.count
     var lines = [
       #"<?xml version="1.0" encoding="UTF-8"?>"#,
-      #"<testsuite name="holdfast verify" tests="\#(count)" failures="\#(failures)" errors="0" skipped="0" time="\#(report.seconds)">"#,
+      #"<testsuite name="holdfast verify" tests="\#(count)" failures="\#(failures)" errors="0" skipped="0" time="\#(report.duration.seconds)">"#,
     ]
     let closed = report.snapshots.count { $0.isClosed } + report.logs.count { $0.isClosed }
     if closed > 0 {
@@ -21,10 +21,10 @@ package enum JUnitReport {
     }
     for result in report.snapshots {
       let name = "\(result.snapshot.sequence) \(result.snapshot.id)"
-      lines += testCase(result.snapshot.sourceName.text, name, result.seconds, result.findings)
+      lines += testCase(result.snapshot.sourceName.text, name, result.duration, result.findings)
     }
     for log in report.logs {
-      lines += testCase(log.source.text, "log of cluster \(log.system)", log.seconds, log.findings)
+      lines += testCase(log.source.text, "log of cluster \(log.system)", log.duration, log.findings)
     }
     let objects =
       report.unreadable.map { ("envelope", $0.object, $0.message) } + others.map { ("other", $0.object, $0.message) }
@@ -38,9 +38,9 @@ package enum JUnitReport {
   }
 
   private static func testCase(
-    _ group: String, _ name: String, _ seconds: Double, _ findings: [Verify.Finding]
+    _ group: String, _ name: String, _ duration: TimeSpan, _ findings: [Verify.Finding]
   ) -> [String] {
-    let start = #"  <testcase classname="\#(escape(group))" name="\#(escape(name))" time="\#(seconds)""#
+    let start = #"  <testcase classname="\#(escape(group))" name="\#(escape(name))" time="\#(duration.seconds)""#
     guard !findings.isEmpty else { return [start + "/>"] }
     let message = findings.map(\.message).joined(separator: "; ")
     return [start + ">", #"    <failure message="\#(escape(message))"/>"#, "  </testcase>"]

@@ -17,7 +17,7 @@ package struct MergeJSON: Encodable {
   let carriedBytes: UInt64
   let compressedBytes: UInt64
   let expectedBytes: UInt64
-  let seconds: Double
+  let seconds: TimeSpan
 
   package init(_ report: Merge.Report) {
     snapshot = report.envelope.map { SnapshotJSON($0) }
@@ -30,6 +30,6 @@ package struct MergeJSON: Encodable {
     carriedBytes = report.plan?.carriedBytes ?? 0
     compressedBytes = report.plan?.compressedBytes ?? 0
     expectedBytes = report.plan?.expectedBytes ?? 0
-    seconds = report.seconds
+    seconds = report.duration
   }
 }

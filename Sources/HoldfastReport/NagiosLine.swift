@@ -52,12 +52,12 @@ package struct NagiosLine {
         + (critical.map { PrometheusText.number($0) } ?? "") + ";0"
     }
     return [
-      datum("age", status.completeAge.map { $0.rounded() }, "s", critical: status.objectives.maxAge),
+      datum("age", status.completeAge?.rounded().seconds, "s", critical: status.objectives.maxAge?.seconds),
       datum(
         "chain", status.newest?.chainLength.map { Double($0) }, "",
         critical: status.objectives.maxChain.map { Double($0) }),
       datum("stored", Double(status.storedBytes), "B"),
-      datum("restore", status.restoreSeconds.map { ($0 * 1000).rounded() / 1000 }, "s"),
+      datum("restore", status.restoreDuration.map { ($0.seconds * 1000).rounded() / 1000 }, "s"),
     ]
   }
 }

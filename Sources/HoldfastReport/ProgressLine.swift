@@ -1,4 +1,4 @@
-internal import HoldfastModel
+package import HoldfastModel
 
 /// The progress of a phase of long work, in one line.
 package struct ProgressLine {
@@ -10,15 +10,15 @@ package struct ProgressLine {
   /// `nil` when it is not known.
   private let totalBytes: UInt64?
   private let files: UInt64
-  /// Seconds since the phase began.
-  private let seconds: Double
+  /// The time since the phase began.
+  private let elapsed: TimeSpan
 
   package init(
     phase: String, bytes: UInt64 = 0, skippedBytes: UInt64 = 0, totalBytes: UInt64? = nil, files: UInt64 = 0,
-    seconds: Double
+    elapsed: TimeSpan
   ) {
     (self.phase, self.bytes, self.skippedBytes) = (phase, bytes, skippedBytes)
-    (self.totalBytes, self.files, self.seconds) = (totalBytes, files, seconds)
+    (self.totalBytes, self.files, self.elapsed) = (totalBytes, files, elapsed)
   }
 
   /// `reading  234.1 MiB of 505 MiB  12 files  380 MiB/s  2 s left`: the rate counts only work; the time left also
@@ -31,10 +31,10 @@ package struct ProgressLine {
     let total = totalBytes.flatMap { $0 >= done && $0 > 0 ? $0 : nil }
     if let total { parts[1] += " of " + Amount.bytes(total) }
     if files > 0 { parts.append(Amount.count(files, "file")) }
-    let elapsed = max(seconds, 0.001)
-    parts.append(Amount.bytes(UInt64(saturating: Double(bytes) / elapsed)) + "/s")
+    let elapsed = max(elapsed, .milliseconds(1))
+    parts.append(Amount.bytes(UInt64(saturating: Double(bytes) / elapsed.seconds)) + "/s")
     if let total, total > done, done > 0 {
-      parts.append(Amount.duration((Double(total - done) / Double(done) * elapsed).rounded()) + " left")
+      parts.append(Amount.duration((elapsed * (Double(total - done) / Double(done))).rounded()) + " left")
     }
     return parts.joined(separator: "  ")
   }

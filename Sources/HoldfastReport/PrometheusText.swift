@@ -62,7 +62,7 @@ package struct PrometheusText {
     }
     each("verify_exit_status", "How the last verify ended.", statuses) { $0.lastVerify.map { Double($0.status) } }
     each("proved_ratio", "Share of the stored bytes that verifies proved lately.", statuses) { $0.provedShare }
-    each("proved_window_seconds", "What lately means there.", statuses) { $0.verifySeconds }
+    each("proved_window_seconds", "What lately means there.", statuses) { $0.provedWindow.seconds }
     add(
       "restore_bytes_per_second", "Measured speed of a restore, and what it was measured by.",
       statuses.map { status in
@@ -71,7 +71,7 @@ package struct PrometheusText {
         )
       })
     each("restore_duration_seconds", "How long a restore of the newest snapshot would take.", statuses) {
-      $0.restoreSeconds
+      $0.restoreDuration?.seconds
     }
   }
 

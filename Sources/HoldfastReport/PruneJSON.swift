@@ -1,6 +1,6 @@
 internal import HoldfastArchive
 package import HoldfastEngine
-internal import HoldfastModel
+package import HoldfastModel
 
 /// A prune as `--json` shows it.
 package struct PruneJSON: Encodable {
@@ -14,8 +14,8 @@ package struct PruneJSON: Encodable {
     let fate: String
     let reasons: [String]
     let bytes: UInt64
-    /// Seconds until it is collected, when that is known.
-    let secondsLeft: Double?
+    /// The time until it is collected, when that is known.
+    let secondsLeft: TimeSpan?
   }
 
   struct Refusal: Encodable {
@@ -36,7 +36,7 @@ package struct PruneJSON: Encodable {
   }
 
   let dryRun: Bool
-  let graceSeconds: Int64
+  let graceSeconds: TimeSpan
   let snapshots: [Line]
   let logs: [Log]
   let refusals: [Refusal]
@@ -47,7 +47,7 @@ package struct PruneJSON: Encodable {
   let freedBytes: UInt64
   let laterBytes: UInt64
 
-  package init(_ report: Prune.Report, grace: Int64) {
+  package init(_ report: Prune.Report, grace: TimeSpan) {
     dryRun = report.isDryRun
     graceSeconds = grace
     snapshots = report.sources.flatMap(\.lines).map(Self.line)
@@ -70,16 +70,16 @@ package struct PruneJSON: Encodable {
 
   private static func line(_ line: Prune.Line) -> Line {
     let envelope = line.snapshot.envelope
-    var (fate, reasons, seconds): (String, [String], Double?) = ("keep", [], nil)
+    var (fate, reasons, timeLeft): (String, [String], TimeSpan?) = ("keep", [], nil)
     switch line.action {
     case .kept(let kept): reasons = kept.map(\.description)
     case .removed: fate = "remove"
-    case .waiting(let left): (fate, seconds) = ("wait", left)
+    case .waiting(let left): (fate, timeLeft) = ("wait", left)
     case .collected: fate = "collect"
     }
     return Line(
       id: envelope.snapshot.description, sequence: envelope.sequence, source: envelope.source.name.text,
       kind: envelope.kind.rawValue, time: envelope.time.started, fate: fate, reasons: reasons, bytes: line.bytes,
-      secondsLeft: seconds)
+      secondsLeft: timeLeft)
   }
 }

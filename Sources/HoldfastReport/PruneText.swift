@@ -43,18 +43,18 @@ package struct PruneText {
     switch action {
     case .kept(let reasons): ("keep", reasons.map(\.description).joined(separator: "; "))
     case .removed: (isDryRun ? "would remove" : "removed", "no rule keeps it")
-    case .waiting(let seconds):
+    case .waiting(let timeLeft):
       (
         "waits",
-        "removed before; " + (seconds.map { "collected in \(PruneText.days($0))" } ?? "it is not known since when")
+        "removed before; " + (timeLeft.map { "collected in \(PruneText.days($0))" } ?? "it is not known since when")
       )
     case .collected: (isDryRun ? "would collect" : "collected", "removed, and its grace period is over")
     }
   }
 
-  private static func days(_ seconds: Double) -> String {
-    let days = seconds / 86_400
-    return days < 2 ? Amount.duration(seconds.rounded()) : "\(Int(saturating: days.rounded(.up))) d"
+  private static func days(_ span: TimeSpan) -> String {
+    let days = span / .days(1)
+    return days < 2 ? Amount.duration(span.rounded()) : "\(Int(saturating: days.rounded(.up))) d"
   }
 
   private static func summary(_ report: Prune.Report) -> String {

@@ -28,7 +28,7 @@ package struct RestoreJSON: Encodable {
   /// In a dry run: why it would be refused without --yes.
   let refusal: String?
   let problems: [ProblemJSON]
-  let seconds: Double
+  let seconds: TimeSpan
   let recovery: RecoveryJSON?
 
   package init(_ report: Restore.Report, _ settings: RecoverySettings?, newer: Snapshot?) {
@@ -49,7 +49,7 @@ package struct RestoreJSON: Encodable {
     removedBytes = report.removedBytes
     refusal = report.refusal
     problems = report.problems.map { ProblemJSON(path: $0.path.description, reason: $0.reason) }
-    seconds = report.seconds
+    seconds = report.duration
   }
 }
 

@@ -33,7 +33,7 @@ package struct StatusJSON: Encodable {
     let sequence: UInt64
     let kind: String
     let time: String
-    let ageSeconds: Known<Double>
+    let ageSeconds: Known<TimeSpan>
     let consistency: String
     let incompleteFiles: UInt64
     let stateBytes: UInt64
@@ -53,7 +53,7 @@ package struct StatusJSON: Encodable {
 
   private struct Run: Encodable {
     let ended: String
-    let ageSeconds: Known<Double>
+    let ageSeconds: Known<TimeSpan>
     let exitStatus: Int32
     let text: Known<String>
     let share: Known<Double>
@@ -91,7 +91,7 @@ package struct StatusJSON: Encodable {
     let missed: [String]
     let concerns: [Concern]
     let newest: Known<Newest>
-    let completeAgeSeconds: Known<Double>
+    let completeAgeSeconds: Known<TimeSpan>
     let snapshots: Int
     let restorableSnapshots: Int
     let backupDegree: Int
@@ -104,13 +104,13 @@ package struct StatusJSON: Encodable {
     let failedBackups: Int
     let lastVerify: Known<Run>
     let provedShare: Known<Double>
-    let provedWithinSeconds: Double
+    let provedWithinSeconds: TimeSpan
     let restoreSpeed: Known<Speed>
-    let restoreSeconds: Known<Double>
+    let restoreSeconds: Known<TimeSpan>
     let runs: Int
     let failedRuns: Int
     let failureRate: Known<Double>
-    let rememberedSeconds: Known<Double>
+    let rememberedSeconds: Known<TimeSpan>
     let availability: Known<Double>
 
     init(_ status: SourceStatus) {
@@ -127,9 +127,9 @@ package struct StatusJSON: Encodable {
       suspicions = status.suspicions.map { Suspicion(snapshot: $0.id.description, text: $0.text) }
       (lastBackup, failedBackups) = (Known(status.lastBackup.map { Run($0) }), status.failedBackups)
       lastVerify = Known(status.lastVerify.map { Run($0) })
-      (provedShare, provedWithinSeconds) = (Known(status.provedShare), status.verifySeconds)
+      (provedShare, provedWithinSeconds) = (Known(status.provedShare), status.provedWindow)
       restoreSpeed = Known(status.speed.map { Speed($0) })
-      restoreSeconds = Known(status.restoreSeconds)
+      restoreSeconds = Known(status.restoreDuration)
       (runs, failedRuns, failureRate) = (status.runs, status.failedRuns, Known(status.failureRate))
       (rememberedSeconds, availability) = (Known(status.remembered), Known(status.availability))
     }

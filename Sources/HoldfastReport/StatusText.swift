@@ -55,7 +55,7 @@ package enum StatusText {
     return "\(time(newest.started, newest.age)), \(newest.kind.rawValue) \(newest.id.short), \(state)"
   }
 
-  private static func time(_ time: Timestamp?, _ age: Double?) -> String {
+  private static func time(_ time: Timestamp?, _ age: TimeSpan?) -> String {
     guard let time else { return unknown }
     return (age.map { "\(Amount.age($0)) ago" } ?? "in the future") + " (\(TimeText.local(time)))"
   }
@@ -77,7 +77,7 @@ package enum StatusText {
 
   private static func verified(_ status: SourceStatus) -> String {
     let share = status.provedShare.map { Amount.share($0) } ?? unknown
-    let proved = "proved within \(Amount.age(status.verifySeconds)): \(share)"
+    let proved = "proved within \(Amount.age(status.provedWindow)): \(share)"
     guard let verify = status.lastVerify else { return "no verify is remembered; \(proved)" }
     let outcome =
       switch ExitStatus(rawValue: verify.status) {
@@ -99,8 +99,8 @@ package enum StatusText {
       case .verifies: "as verify --data reads; no restore is remembered"
       }
     let rate = "\(Amount.bytes(UInt64(saturating: speed.bytesPerSecond)))/s, \(basis)"
-    guard let seconds = status.restoreSeconds else { return "unknown, at \(rate)" }
-    return "about \(Amount.duration(seconds)) at \(rate)"
+    guard let duration = status.restoreDuration else { return "unknown, at \(rate)" }
+    return "about \(Amount.duration(duration)) at \(rate)"
   }
 
   private static func runs(_ status: SourceStatus) -> String {

@@ -12,7 +12,7 @@ package struct VerifyJSON: Encodable {
     let closed: Bool
     let findings: [String]
     let provenBytes: UInt64
-    let seconds: Double
+    let seconds: TimeSpan
   }
 
   struct Result: Encodable {
@@ -24,7 +24,7 @@ package struct VerifyJSON: Encodable {
     let closed: Bool
     let findings: [String]
     let damagedFiles: [String]
-    let seconds: Double
+    let seconds: TimeSpan
   }
 
   /// A finding about something other than snapshots and WAL.
@@ -44,7 +44,7 @@ package struct VerifyJSON: Encodable {
   let others: [Other]
   let provenBytes: UInt64
   let provenFrames: UInt64
-  let seconds: Double
+  let seconds: TimeSpan
 
   package init(_ report: Verify.Report) {
     sound = report.exitStatus == .done
@@ -54,12 +54,12 @@ package struct VerifyJSON: Encodable {
         id: $0.snapshot.id.description, sequence: $0.snapshot.sequence, source: $0.snapshot.sourceName.text,
         sound: $0.isSound, closed: $0.isClosed, findings: $0.findings.map(\.message),
         damagedFiles: $0.damagedFiles.map(\.description),
-        seconds: $0.seconds)
+        seconds: $0.duration)
     }
     logs = report.logs.map {
       Log(
         source: $0.source.text, system: $0.system.description, files: $0.files, soundFiles: $0.soundFiles,
-        closed: $0.isClosed, findings: $0.findings.map(\.message), provenBytes: $0.provenBytes, seconds: $0.seconds)
+        closed: $0.isClosed, findings: $0.findings.map(\.message), provenBytes: $0.provenBytes, seconds: $0.duration)
     }
     unreadable = report.unreadable.map(\.message)
     others = report.others.map {
@@ -67,6 +67,6 @@ package struct VerifyJSON: Encodable {
     }
     provenBytes = report.provenBytes
     provenFrames = report.provenFrames
-    seconds = report.seconds
+    seconds = report.duration
   }
 }

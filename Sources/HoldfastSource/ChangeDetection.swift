@@ -6,8 +6,8 @@ package struct ChangeDetection: Sendable {
   /// The racy window: a timestamp so close to the start of the parent's scan may hide a later write. Kernels stamp with
   /// the last timer tick, at most 10 ms old. A stamp without nanoseconds comes from a file system that stores whole
   /// seconds, or steps of two.
-  private static let windowSeconds = 0.05
-  private static let coarseWindowSeconds = 2.0
+  private static let window = TimeSpan.milliseconds(50)
+  private static let coarseWindow = TimeSpan.seconds(2)
 
   private let parentStarted: Timestamp?
   private let isParanoid: Bool
@@ -53,8 +53,8 @@ package struct ChangeDetection: Sendable {
   private func isRacy(_ status: FileStatus) -> Bool {
     guard let parentStarted else { return true }
     return [status.modified, status.changed].contains { stamp in
-      let window = stamp.nanoseconds == 0 ? Self.coarseWindowSeconds : Self.windowSeconds
-      return stamp.secondsUntil(parentStarted) < window
+      let window = stamp.nanoseconds == 0 ? Self.coarseWindow : Self.window
+      return parentStarted - stamp < window
     }
   }
 }

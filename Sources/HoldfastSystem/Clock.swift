@@ -5,10 +5,10 @@ package import HoldfastModel
 package struct Clock: Sendable {
   /// The time of day.
   package let now: @Sendable () -> Timestamp
-  /// Seconds from a clock that never goes back, for durations.
-  package let uptime: @Sendable () -> Double
+  /// How long the machine runs, by a clock that never goes back: for durations and deadlines.
+  package let uptime: @Sendable () -> TimeSpan
 
-  package init(now: @escaping @Sendable () -> Timestamp, uptime: @escaping @Sendable () -> Double) {
+  package init(now: @escaping @Sendable () -> Timestamp, uptime: @escaping @Sendable () -> TimeSpan) {
     self.now = now
     self.uptime = uptime
   }
@@ -22,7 +22,7 @@ package struct Clock: Sendable {
     uptime: {
       var time = timespec()
       clock_gettime(CLOCK_MONOTONIC, &time)
-      return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+      return .seconds(Double(time.tv_sec) + Double(time.tv_nsec) / 1e9)
     })
 }
 

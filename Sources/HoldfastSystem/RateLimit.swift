@@ -8,21 +8,21 @@ internal import Synchronization
 /// waits until that interval begins. Time that nobody used is kept for one second at most.
 package final class RateLimit: Sendable {
   /// A signal is noticed within this time.
-  private static let secondsBetweenLooks = 0.05
-  private static let burstSeconds = 1.0
+  private static let lookInterval = TimeSpan.milliseconds(50)
+  private static let burst = TimeSpan.seconds(1)
   private let bytesPerSecond: Double
-  private let now: @Sendable () -> Double
-  private let sleep: @Sendable (_ seconds: Double) -> Void
+  private let now: @Sendable () -> TimeSpan
+  private let sleep: @Sendable (TimeSpan) -> Void
   private let cancellation: Cancellation
   /// The uptime up to which all intervals are assigned.
-  private let givenUntil: Mutex<Double>
+  private let givenUntil: Mutex<TimeSpan>
 
   /// - Parameters:
   ///   - cancellation: ends every wait.
   ///   - sleep: how to wait; replaced in tests only.
   package init(
     _ rate: ByteRate, clock: Clock, cancellation: Cancellation,
-    sleep: @escaping @Sendable (_ seconds: Double) -> Void = { usleep(UInt32($0 * 1e6)) }
+    sleep: @escaping @Sendable (TimeSpan) -> Void = { Pause.time($0) }
   ) {
     bytesPerSecond = Double(rate.bytesPerSecond)
     now = clock.uptime
@@ -33,16 +33,16 @@ package final class RateLimit: Sendable {
 
   /// Returns when `count` bytes may be moved, or when a signal has arrived.
   package func take(_ count: Int) {
-    let needed = Double(count) / bytesPerSecond
+    let needed = TimeSpan.seconds(Double(count) / bytesPerSecond)
     let begin = givenUntil.withLock { until in
-      let begin = max(until, now() - Self.burstSeconds)
+      let begin = max(until, now() - Self.burst)
       until = begin + needed
       return begin
     }
     while !cancellation.isRaised {
       let rest = begin - now()
-      guard rest > 0 else { return }
-      sleep(min(rest, Self.secondsBetweenLooks))
+      guard rest > .zero else { return }
+      sleep(min(rest, Self.lookInterval))
     }
   }
 }

@@ -21,16 +21,16 @@ package struct ShellCommand: Hashable, Sendable {
     try wait(for: start(), cancellation)
   }
 
-  /// Runs it to its end, or ends it after `secondsMax`. Its output goes to standard error.
+  /// Runs it to its end, or ends it after `timeout`. Its output goes to standard error.
   /// - Parameter input: its standard input, at most 64 KiB, which it need not read.
   /// - Throws: `ShellCommandError` when it cannot be run, fails, or is ended.
-  package func run(_ cancellation: Cancellation, input: [UInt8], secondsMax: Double) throws {
+  package func run(_ cancellation: Cancellation, input: [UInt8], timeout: TimeSpan) throws {
     let pipe = try CommandOutput.makePipe()
     // This much fits into the pipe, so writing it never waits for a reader.
     _ = input.withUnsafeBytes { write(pipe.writer, $0.baseAddress, min($0.count, Self.inputBytesMax)) }
     close(pipe.writer)
     defer { close(pipe.reader) }
-    try wait(for: start(input: pipe.reader), cancellation, secondsMax: secondsMax)
+    try wait(for: start(input: pipe.reader), cancellation, timeout: timeout)
   }
 
   /// Runs it to its end. Its standard error is ours.
@@ -81,13 +81,13 @@ package struct ShellCommand: Hashable, Sendable {
 
   /// Waits for its end; a signal ends it sooner.
   private func wait(
-    for running: SupervisedCommand, _ cancellation: Cancellation, secondsMax: Double = .infinity
+    for running: SupervisedCommand, _ cancellation: Cancellation, timeout: TimeSpan? = nil
   ) throws {
-    let deadline = Clock.system.uptime() + secondsMax
+    let begun = Clock.system.uptime()
     while running.poll() == nil, !cancellation.isRaised {
-      guard Clock.system.uptime() < deadline else {
+      if let timeout, Clock.system.uptime() - begun >= timeout {
         running.end()
-        throw ShellCommandError("the command took longer than \(Int(secondsMax)) s, and was ended", text)
+        throw ShellCommandError("the command took longer than \(timeout.wholeSeconds) s, and was ended", text)
       }
       Pause.forAnotherThread()
     }

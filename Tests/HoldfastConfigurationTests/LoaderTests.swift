@@ -71,7 +71,7 @@ import Testing
     let policy = try #require(source.retention)
     #expect(policy.last == 1)
     #expect(RetentionPolicy.Period.allCases.map { policy.periods[$0] } == [2, 3, 4, 5, 6])
-    #expect(policy.within == 180 * 86_400)
+    #expect(policy.within == .days(180))
     #expect(policy.tags.map(\.text) == ["release"])
     #expect(source.grace == TimeSpan("2d"))
     #expect(source.verify.share == 0.05)

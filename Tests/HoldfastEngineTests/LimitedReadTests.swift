@@ -11,9 +11,9 @@ import Testing
 /// Everything that is read of a source, or of a repository, passes the limit.
 @Suite struct LimitedReadTests {
   private final class Waited: Sendable {
-    private let amount = Mutex(0.0)
-    var seconds: Double { amount.withLock { $0 } }
-    func wait(_ seconds: Double) { amount.withLock { $0 += seconds } }
+    private let amount = Mutex(TimeSpan.zero)
+    var span: TimeSpan { amount.withLock { $0 } }
+    func wait(_ span: TimeSpan) { amount.withLock { $0 += span } }
   }
 
   private let shop: TestShop
@@ -24,7 +24,7 @@ import Testing
     shop = try TestShop()
     let waited = waited
     // Time passes only when somebody waits.
-    let clock = Clock(now: Clock.system.now, uptime: { waited.seconds })
+    let clock = Clock(now: Clock.system.now, uptime: { waited.span })
     limit = RateLimit(try #require(ByteRate("1M")), clock: clock, cancellation: Cancellation()) { waited.wait($0) }
   }
 
@@ -44,7 +44,7 @@ import Testing
     #expect(report.envelope.consistency == .sqliteReadTransaction)
     let mebibytes = Double(report.envelope.changes.readBytes) / Double(1 << 20)
     #expect(mebibytes > 5.9)
-    #expect(waited.seconds > mebibytes - 0.3, "all but the last stretch waits")
+    #expect(waited.span.seconds > mebibytes - 0.3, "all but the last stretch waits")
   }
 
   @Test func theOutputOfACommandIsTakenWithinTheLimit() async throws {
@@ -56,7 +56,7 @@ import Testing
         $0.name = SourceName("zeros")
       }
     }
-    #expect(waited.seconds > 3.7 && waited.seconds < 4)
+    #expect(waited.span > .seconds(3.7) && waited.span < .seconds(4))
   }
 
   @Test func aRepositoryIsReadWithinTheLimit() throws {
@@ -66,9 +66,9 @@ import Testing
     let store = RateLimitedStore(LocalStore(directory: shop.repositoryPath, host: shop.host), reading: limit)
     let repository = try Repository.open(store, host: shop.host)
     #expect(try shop.verify(in: repository).exitStatus == .done)
-    #expect(waited.seconds > 2.5)
-    let before = waited.seconds
+    #expect(waited.span > .seconds(2.5))
+    let before = waited.span
     try shop.restore(to: "restored", in: repository)
-    #expect(waited.seconds - before > 2.5)
+    #expect(waited.span - before > .seconds(2.5))
   }
 }

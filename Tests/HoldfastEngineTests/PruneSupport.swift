@@ -16,7 +16,7 @@ extension TestShop {
     var policy = RetentionPolicy()
     policy.last = last
     var options = Prune.Options(policy: policy)
-    options.grace = graceDays * 86_400
+    options.grace = .days(graceDays)
     options.isDryRun = isDryRun
     configure(&options)
     return try Prune(repository: other ?? open(), options: options).run()
@@ -59,7 +59,7 @@ extension Prune.Report {
         switch line.action {
         case .kept: "keep"
         case .removed: "removed"
-        case .waiting(let seconds): "waits" + (seconds.map { " \(Int(($0 / 86_400).rounded())) d" } ?? "")
+        case .waiting(let timeLeft): "waits" + (timeLeft.map { " \(Int(($0 / .days(1)).rounded())) d" } ?? "")
         case .collected: "collected"
         }
       return "\(line.snapshot.sequence) \(action)"

@@ -15,7 +15,7 @@ import Testing
     /// - Parameter ago: `20min`; with a minus before it, ahead.
     mutating func add(_ kind: SnapshotKind, _ ago: String, standsFor: UInt64? = nil) {
       let isAhead = ago.hasPrefix("-")
-      let seconds = TimeSpan(isAhead ? String(ago.dropFirst()) : ago)?.seconds ?? 0
+      let seconds = TimeSpan(isAhead ? String(ago.dropFirst()) : ago)?.wholeSeconds ?? 0
       let sequence = UInt64(history.items.count + 1)
       guard let id = Identifier(bytes: [UInt8](repeating: UInt8(sequence), count: 16)) else { return }
       let full = history.items.last { $0.kind == .full }?.id

@@ -119,7 +119,8 @@ import Testing
     sample.run(.backup, 9, .locked)
     #expect(sample.status().concerns.map(\.text) == (text.map { [$0] } ?? []))
     #expect(sample.status().level == level)
-    #expect(sample.status().lastVerify?.status == status.rawValue && sample.status().lastVerify?.age == 35_999)
+    let last = sample.status().lastVerify
+    #expect(last?.status == status.rawValue && last?.age == .seconds(35_999))
   }
 
   /// A verify of manifests each night must not hide what the one of data found on Sunday.
@@ -150,12 +151,12 @@ import Testing
   @Test func theSpeedIsThatOfTheLastRestores() throws {
     var sample = try StatusSample()
     try sample.take(30)
-    #expect(sample.status().speed == nil && sample.status().restoreSeconds == nil)
+    #expect(sample.status().speed == nil && sample.status().restoreDuration == nil)
     sample.verify(20)
     let verified = sample.status()
     let reading = try #require(verified.speed)
     #expect(reading.basis == .verifies && reading.runs == 1 && reading.bytesPerSecond == 4000)
-    #expect(verified.restoreSeconds == 0.25, "of the stored bytes of the chain")
+    #expect(verified.restoreDuration == .milliseconds(250), "of the stored bytes of the chain")
     sample.run(.restore, 19) { ($0.restoredBytes, $0.isDelta) = (9_000_000, true) }
     sample.run(.restore, 18, .failed) { $0.restoredBytes = 9_000_000 }
     sample.run(.restore, 17) { ($0.restoredBytes, $0.took) = (9_000_000, 0) }
@@ -167,7 +168,7 @@ import Testing
     let restored = sample.status()
     let writing = try #require(restored.speed)
     #expect(writing.basis == .restores && writing.runs == 5 && writing.bytesPerSecond == 10_000)
-    #expect(restored.restoreSeconds == 100, "of the bytes that it stands for")
+    #expect(restored.restoreDuration == .seconds(100), "of the bytes that it stands for")
   }
 
   // MARK: Availability and failures
@@ -193,7 +194,7 @@ import Testing
   @Test func oneWrongClockMakesNoLongMemory() throws {
     var sample = try StatusSample()
     for hours in [100.0, 500_000, 50, -30] { sample.run(.backup, hours) }
-    #expect(sample.status().remembered == 360_000)
+    #expect(sample.status().remembered == .hours(100))
     sample.journal.removeFirst(3)
     #expect(sample.status().remembered == nil)
   }
@@ -273,9 +274,9 @@ import Testing
         #expect(share.map { (0...1).contains($0) } ?? true, "seed \(seed): \(String(describing: share))")
       }
       for amount in [
-        status.growthPerDay, status.restoreSeconds, status.speed?.bytesPerSecond, status.completeAge,
-        status.newest?.age,
-        status.remembered,
+        status.growthPerDay, status.restoreDuration?.seconds, status.speed?.bytesPerSecond, status.completeAge?.seconds,
+        status.newest?.age?.seconds,
+        status.remembered?.seconds,
       ] {
         #expect(amount.map { $0.isFinite && $0 >= 0 } ?? true, "seed \(seed): \(String(describing: amount))")
       }

@@ -87,9 +87,9 @@ struct StatusSample {
 
   func status(maxAge hours: Double? = nil, maxChain: Int? = nil, proveWithin proof: Double? = nil) -> SourceStatus {
     var objectives = Objectives()
-    objectives.maxAge = hours.map { $0 * Self.hour }
+    objectives.maxAge = hours.map { .hours($0) }
     objectives.maxChain = maxChain
-    objectives.proveWithin = proof.map { $0 * Self.hour }
+    objectives.proveWithin = proof.map { .hours($0) }
     var facts = StatusComputation.Facts(
       name, snapshots: snapshots, damage: damage, journal: journal, journalDamage: journalDamage)
     facts.suspicious = suspicious

@@ -10,7 +10,7 @@ import Testing
   @Test func aSourceWithoutSnapshotsIsAConcernAndMissesAnAgeOnly() throws {
     let sample = try StatusSample()
     let free = sample.status()
-    #expect(free.missed == [] && free.newest == nil && free.restoreSeconds == nil && free.failureRate == nil)
+    #expect(free.missed == [] && free.newest == nil && free.restoreDuration == nil && free.failureRate == nil)
     #expect(free.concerns.map(\.text) == ["there is no snapshot"] && free.level == .critical)
     let judged = sample.status(maxAge: 24, maxChain: 1, proveWithin: 24)
     #expect(judged.missed.map(\.text) == ["there is no snapshot, and 24 h are allowed"])
@@ -33,7 +33,7 @@ import Testing
     #expect(late.missed.map(\.text) == ["the newest complete snapshot is 26 h 3 min old, and 26 h are allowed"])
     #expect(late.missed.map(\.objective) == [.age])
     #expect(late.level == .critical)
-    #expect(late.newest?.age == 26.05 * 3600 && late.completeAge == 26.05 * 3600)
+    #expect(late.newest?.age == .hours(26.05) && late.completeAge == .hours(26.05))
   }
 
   /// What could not be captured whole keeps no promise.
@@ -42,7 +42,7 @@ import Testing
     try sample.take(30)
     try sample.take(1, on: 0) { ($0.incomplete, $0.consistency) = (2, .torn) }
     let status = sample.status(maxAge: 24)
-    #expect(status.newest?.age == 3600 && status.completeAge == 30 * 3600)
+    #expect(status.newest?.age == .hours(1) && status.completeAge == .hours(30))
     #expect(
       status.concerns.map(\.text) == [
         "the newest complete snapshot is 30 h old, and 24 h are allowed",
@@ -58,7 +58,7 @@ import Testing
     try sample.take(40, on: 0)
     try sample.merge(1, 1)
     let status = sample.status(maxAge: 45, maxChain: 1)
-    #expect(status.newest?.sequence == 3 && status.newest?.age == 40 * 3600 && status.newest?.chainLength == 1)
+    #expect(status.newest?.sequence == 3 && status.newest?.age == .hours(40) && status.newest?.chainLength == 1)
     #expect(status.missed == [])
     #expect(status.backupDegree == 2 && status.restorable == 3)
     try sample.take(30, on: 2)
@@ -82,13 +82,13 @@ import Testing
     try sample.take(3)
     try sample.take(-100, on: 0)
     let beside = sample.status(maxAge: 24)
-    #expect(beside.missed == [] && beside.completeAge == 3 * 3600 && beside.level == .warning)
+    #expect(beside.missed == [] && beside.completeAge == .hours(3) && beside.level == .warning)
   }
 
   @Test func clocksMayDifferByAMinute() throws {
     var sample = try StatusSample()
     try sample.take(-0.01)
-    #expect(sample.status(maxAge: 1).newest?.age == 0)
+    #expect(sample.status(maxAge: 1).newest?.age == .zero)
     #expect(sample.status(maxAge: 1).level == nil)
   }
 

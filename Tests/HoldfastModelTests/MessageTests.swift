@@ -32,7 +32,7 @@ import Testing
       (3599.6, "1 h 0 min"), (7800, "2 h 10 min"), (-1, "?"), (.nan, "?"), (.infinity, "?"), (1e300, "?"),
     ] as [(Double, String)])
   func durationsAreShownInTheUnitThatFits(_ seconds: Double, _ shown: String) {
-    #expect(Amount.duration(seconds) == shown)
+    #expect(Amount.duration(.seconds(seconds)) == shown)
   }
 
   @Test(arguments: [
@@ -41,7 +41,7 @@ import Testing
     (.infinity, "?"),
   ])
   func agesAreReadAtAGlance(_ seconds: Double, _ shown: String) {
-    #expect(Amount.age(seconds) == shown)
+    #expect(Amount.age(.seconds(seconds)) == shown)
   }
 
   /// What is not all is never shown as all, and what is something not as nothing.

@@ -125,7 +125,7 @@ import Testing
   /// Not from now: a source that nobody backs up any more would lose everything.
   @Test func timeIsCountedFromTheNewest() {
     #expect(
-      reasons(row(100, 150, 200)) { $0.within = 50 } == ["", "recent enough", "the newest; recent enough"])
+      reasons(row(100, 150, 200)) { $0.within = .seconds(50) } == ["", "recent enough", "the newest; recent enough"])
   }
 
   @Test func whatIsTaggedIsKept() {
@@ -178,7 +178,7 @@ import Testing
         "", "one of the last 2", "its time lies ahead", "its time lies ahead", "the newest; one of the last 2",
       ])
     #expect(reasons(candidates) { $0.periods[.year] = 1 }[4] == "the newest; the newest of 0")
-    #expect(reasons(candidates) { $0.within = 10 }[1] == "recent enough")
+    #expect(reasons(candidates) { $0.within = .seconds(10) }[1] == "recent enough")
   }
 
   @Test func theNewestFullThatWasProvedIsKept() {

@@ -23,7 +23,7 @@ import Testing
     // Only those displace it that no other one contradicts.
     let rivals = judged.filter { $0 == one || !isContradicted($0, in: all) }
     if rivals.count(where: { isNewer($0, one) }) < policy.last { return true }
-    if policy.within > 0, let newest = judged.map(\.time.seconds).max(), newest - one.time.seconds <= policy.within {
+    if policy.within > .zero, let newest = judged.map(\.time).max(), newest - one.time <= policy.within {
       return true
     }
     return RetentionPolicy.Period.allCases.contains { isNewest(one, of: $0, rivals, policy) }
@@ -184,7 +184,9 @@ import Testing
     for period in RetentionPolicy.Period.allCases where Bool.random(using: &random) {
       policy.periods[period] = Int.random(in: 0..<6, using: &random)
     }
-    if Int.random(in: 0..<4, using: &random) == 0 { policy.within = Int64.random(in: 1..<500, using: &random) }
+    if Int.random(in: 0..<4, using: &random) == 0 {
+      policy.within = .seconds(Double(Int.random(in: 1..<500, using: &random)))
+    }
     if Bool.random(using: &random) { policy.tags = Set([Tag("t")].compactMap { $0 }) }
     return policy
   }

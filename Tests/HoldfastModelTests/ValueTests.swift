@@ -62,8 +62,8 @@ import Testing
     let late = Timestamp(seconds: 0, nanoseconds: 0)
     #expect(early < late)
     #expect(late < Timestamp(seconds: 0, nanoseconds: 1))
-    #expect((early.secondsUntil(late) * 1e9).rounded() == 1)
-    #expect(late.secondsUntil(Timestamp(seconds: 3, nanoseconds: 500_000_000)) == 3.5)
+    #expect(((late - early).seconds * 1e9).rounded() == 1)
+    #expect(Timestamp(seconds: 3, nanoseconds: 500_000_000) - late == .seconds(3.5))
   }
 
   @Test func consistencyClassesAreOrderedFromTheBest() {

@@ -23,7 +23,8 @@ struct SQLiteAllowanceTests {
   private func allowance() -> SQLiteAllowance {
     let time = time
     return SQLiteAllowance(
-      cancellation: Cancellation(), ownerWait: .milliseconds(Self.ownerWait), uptime: { Double(time.now) / 1000 })
+      cancellation: Cancellation(), ownerWait: .milliseconds(Double(Self.ownerWait)),
+      uptime: { .milliseconds(Double(time.now)) })
   }
 
   /// Locked for so many milliseconds, and free then.

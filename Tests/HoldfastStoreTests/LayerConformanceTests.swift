@@ -50,7 +50,7 @@ import Testing
   func tryingAgainMakesAnUnreliableStoreOneThatKeeps(_ promise: StoreConformance, over base: Base) throws {
     for seed in UInt64(0)..<4 {
       var faults = FaultyStore.Faults()
-      faults.delay = seed == 0 ? 0.001 : 0
+      faults.delay = seed == 0 ? .milliseconds(1) : .zero
       let directory = TemporaryDirectory()
       let below: any Store =
         base == .directory

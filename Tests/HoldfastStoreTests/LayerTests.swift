@@ -116,12 +116,12 @@ import Testing
   // MARK: Limit
 
   @Test(arguments: [true, false]) func bothWaysAreLimited(isReading: Bool) throws {
-    let waited = Mutex(0.0)
+    let waited = Mutex(TimeSpan.zero)
     let time = TestClock("2026-11-22T14:00:00Z")
     let rate = try #require(ByteRate("1M"))
-    let limit = RateLimit(rate, clock: time.clock, cancellation: Cancellation()) { seconds in
-      waited.withLock { $0 += seconds }
-      time.advance(seconds: seconds)
+    let limit = RateLimit(rate, clock: time.clock, cancellation: Cancellation()) { span in
+      waited.withLock { $0 += span }
+      time.advance(span)
     }
     let memory = MemoryStore()
     let store = RateLimitedStore(memory, reading: isReading ? limit : nil, writing: isReading ? nil : limit)
@@ -135,8 +135,8 @@ import Testing
     for part in 0..<8 { try bytes.withUnsafeMutableBytes { try object.read(into: $0, at: UInt64(part * 500_000)) } }
     let read = waited.withLock { $0 } - written
     // 4 MB at 1 MB a second, of which a second's worth may be saved up, and nobody waits for the last part.
-    #expect(isReading ? written == 0 : written > 2)
-    #expect(isReading ? read > 2 : read == 0)
+    #expect(isReading ? written == .zero : written > .seconds(2))
+    #expect(isReading ? read > .seconds(2) : read == .zero)
   }
 
   // MARK: Writing in parts

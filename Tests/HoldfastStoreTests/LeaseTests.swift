@@ -7,7 +7,7 @@ import Testing
 
 /// A lease is held by one at a time, whatever is lost on the way; with clocks that the test moves.
 @Suite struct LeaseTests {
-  private static let terms = LeaseTerms(duration: 120)
+  private static let terms = LeaseTerms(duration: .minutes(2))
   private let memory = MemoryStore()
 
   /// A machine with a clock of its own.
@@ -28,7 +28,7 @@ import Testing
     /// Watches until the lease is free, and takes it.
     mutating func takeOver() throws -> Bool {
       guard case .free(let number) = try look() else {
-        clock.advance(seconds: LeaseTests.terms.duration)
+        clock.advance(LeaseTests.terms.duration)
         guard case .free(let number) = try look() else { return false }
         return try holder.ask(for: number)
       }
@@ -38,7 +38,7 @@ import Testing
 
   private static func record(locked: Bool) -> LeaseRecord {
     LeaseRecord(
-      holder: Randomness.system.identifier(), seconds: terms.duration, locked: locked, host: "shop", process: 7,
+      holder: Randomness.system.identifier(), term: terms.duration, locked: locked, host: "shop", process: 7,
       time: "2026-05-01T12:00:00.000Z")
   }
 
@@ -80,9 +80,9 @@ import Testing
     try first.holder.checkHeld()
     var second = Machine(memory)
     #expect(try second.look() == .held(isAlive: false))
-    second.clock.advance(seconds: 119)
+    second.clock.advance(.seconds(119))
     #expect(try second.look() == .held(isAlive: false))
-    second.clock.advance(seconds: 1)
+    second.clock.advance(.seconds(1))
     #expect(try second.look() == .free(2))
   }
 
@@ -91,12 +91,12 @@ import Testing
     #expect(try first.holder.ask(for: 1))
     var second = Machine(memory)
     #expect(try second.look() == .held(isAlive: false))
-    first.clock.advance(seconds: 31)
+    first.clock.advance(.seconds(31))
     #expect(first.holder.renewInTime())
-    second.clock.advance(seconds: 119)
+    second.clock.advance(.seconds(119))
     #expect(try second.look() == .held(isAlive: true))
     // It is watched anew, for all of its time.
-    second.clock.advance(seconds: 119)
+    second.clock.advance(.seconds(119))
     #expect(try second.look() == .held(isAlive: false))
   }
 
@@ -129,9 +129,9 @@ import Testing
     let machine = Machine(store)
     #expect(try machine.holder.ask(for: 1))
     store.becomes(.isSilent)
-    machine.clock.advance(seconds: 31)
+    machine.clock.advance(.seconds(31))
     #expect(machine.holder.renewInTime(), "it is tried again")
-    machine.clock.advance(seconds: 60)
+    machine.clock.advance(.seconds(60))
     let error = #expect(throws: LeaseError.self) { try machine.holder.checkHeld() }
     #expect(error?.scope == .transient && error?.exitStatus == .failed)
     #expect(error?.message.hasPrefix("the lease on orders in memory could not be renewed in time") == true)
@@ -146,7 +146,7 @@ import Testing
     var next = Machine(memory)
     #expect(try next.takeOver())
     #expect(next.holder.number == 2)
-    late.clock.advance(seconds: 1000)
+    late.clock.advance(.seconds(1000))
     #expect(throws: LeaseError.taken(name: "orders", location: "memory")) { try late.holder.checkHeld() }
     #expect(!late.holder.renewInTime())
     try next.holder.checkHeld()
@@ -196,15 +196,15 @@ import Testing
     let store = SilentStore(memory)
     let machine = Machine(store)
     #expect(try machine.holder.ask(for: 1))
-    machine.clock.advance(seconds: 31)
+    machine.clock.advance(.seconds(31))
     store.becomes(.losesAnswers)
     _ = machine.holder.renewInTime()
     store.becomes(.answers)
-    machine.clock.advance(seconds: 80)
+    machine.clock.advance(.seconds(80))
     #expect(try machine.holder.ask(for: 2))
     #expect(machine.holder.number == 2)
     // 90 seconds after the first question it counts no more, and must be renewed.
-    machine.clock.advance(seconds: 11)
+    machine.clock.advance(.seconds(11))
     try machine.holder.checkHeld()
     #expect(machine.holder.number == 3)
   }
@@ -235,7 +235,7 @@ import Testing
     #expect(try locked.look() == .free(2), "a crash of the machine may leave such a one")
     var machine = Machine(memory)
     #expect(try machine.look() == .held(isAlive: false))
-    machine.clock.advance(seconds: 120)
+    machine.clock.advance(.seconds(120))
     #expect(try machine.look() == .free(2))
   }
 
@@ -258,7 +258,8 @@ import Testing
       WorkerThread.start {
         for _ in 0..<5 {
           let lease = try? Lease.take(
-            "orders", in: store, host: host, terms: LeaseTerms(duration: 120, look: 0.002), waits: true)
+            "orders", in: store, host: host, terms: LeaseTerms(duration: .minutes(2), look: .milliseconds(2)),
+            waits: true)
           guard let lease else { continue }
           held.withLock { held in
             if held.isHeld { held.faults += 1 }

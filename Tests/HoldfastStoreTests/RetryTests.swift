@@ -40,13 +40,13 @@ import Testing
     #expect(try RetryingStore(failing, time.retrier()).names(below: "") == [])
     #expect(failing.count == 5)
     // Between half and all of 0.1 + 0.2 + 0.4 + 0.8.
-    #expect(time.waited > 0.74 && time.waited < 1.51)
+    #expect(time.waited > .milliseconds(740) && time.waited < .milliseconds(1510))
   }
 
   @Test func theDeadlineEndsIt() {
     let failing = FailingStore(Self.unavailable, times: .max)
     #expect(throws: Self.unavailable) { try RetryingStore(failing, time.retrier()).names(below: "") }
-    #expect(time.waited > 60 && time.waited <= 120)
+    #expect(time.waited > .minutes(1) && time.waited <= .minutes(2))
     #expect(failing.count < 30)
   }
 
@@ -65,7 +65,7 @@ import Testing
     time.cancellation.raise()
     #expect(throws: Interrupted.self) { try RetryingStore(failing, time.retrier()).names(below: "") }
     #expect(failing.count == 1)
-    #expect(time.waited == 0)
+    #expect(time.waited == .zero)
   }
 
   /// The bytes of a part are held until it has arrived: who writes gives them once.

@@ -9,9 +9,9 @@ import Testing
 
   private func address(_ path: String) throws -> HTTPAddress { try #require(HTTPAddress(server.address + path)) }
 
-  private func client(seconds: Double = 20) -> HTTPClient {
+  private func client(timeout: TimeSpan = .seconds(20)) -> HTTPClient {
     var client = HTTPClient()
-    client.seconds = seconds
+    client.timeout = timeout
     return client
   }
 
@@ -61,13 +61,13 @@ import Testing
   @Test func aServerThatNeverAnswersIsNotWaitedFor() throws {
     let place = try address("/silent/secret")
     #expect(throws: HTTPError.failed(place, reason: "Timeout was reached", isPassing: true)) {
-      try client(seconds: 0.5).send(HTTPRequest("GET", place))
+      try client(timeout: .milliseconds(500)).send(HTTPRequest("GET", place))
     }
   }
 
   @Test func noTimeIsNoRequest() throws {
     let place = try address("/ok/secret")
-    #expect(throws: HTTPError.noAnswer(place)) { try client(seconds: 0).send(HTTPRequest("GET", place)) }
+    #expect(throws: HTTPError.noAnswer(place)) { try client(timeout: .zero).send(HTTPRequest("GET", place)) }
     #expect(HTTPError.noAnswer(place).message == "\(server.address)/… did not answer in time")
     #expect(server.requests.isEmpty)
   }
@@ -159,14 +159,15 @@ import Testing
   @Test func aCommandThatTakesTooLongIsEnded() async throws {
     try await onOwnThread {
       let error = #expect(throws: ShellCommandError.self) {
-        try ShellCommand("sleep 1000").run(Cancellation(), input: [], secondsMax: 0.3)
+        try ShellCommand("sleep 1000").run(Cancellation(), input: [], timeout: .milliseconds(300))
       }
       #expect(error?.message == "the command took longer than 0 s, and was ended")
       // Nor does what it has started go on, which could hold open what somebody waits for.
       let tool = Tool()
       let lock = tool.directory.appending("lock").text
       #expect(throws: ShellCommandError.self) {
-        try ShellCommand("exec 9>'\(lock)'; flock 9; sleep 1000 & wait").run(Cancellation(), input: [], secondsMax: 2)
+        try ShellCommand("exec 9>'\(lock)'; flock 9; sleep 1000 & wait").run(
+          Cancellation(), input: [], timeout: .seconds(2))
       }
       #expect(tool.other("flock", "-w", "60", lock, "true").exitStatus == 0)
     }
@@ -175,10 +176,10 @@ import Testing
   @Test func aCommandGetsItsInputAndNeedNotReadIt() async throws {
     try await onOwnThread {
       let input = [UInt8](repeating: UInt8(ascii: "x"), count: 60_000)
-      try ShellCommand("test $(wc -c) = 60000").run(Cancellation(), input: input, secondsMax: 3600)
-      try ShellCommand("true").run(Cancellation(), input: input, secondsMax: 3600)
+      try ShellCommand("test $(wc -c) = 60000").run(Cancellation(), input: input, timeout: .hours(1))
+      try ShellCommand("true").run(Cancellation(), input: input, timeout: .hours(1))
       #expect(throws: ShellCommandError.self) {
-        try ShellCommand("exit 3").run(Cancellation(), input: input, secondsMax: 3600)
+        try ShellCommand("exit 3").run(Cancellation(), input: input, timeout: .hours(1))
       }
     }
   }

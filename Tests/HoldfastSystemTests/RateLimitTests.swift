@@ -7,10 +7,10 @@ import Testing
 @Suite struct RateLimitTests {
   /// Time that is moved by those who wait.
   private final class VirtualTime: Sendable {
-    private let seconds = Mutex(100.0)
-    var now: Double { seconds.withLock { $0 } }
-    func pass(_ amount: Double) { seconds.withLock { $0 += amount } }
-    var clock: Clock { Clock(now: Clock.system.now, uptime: { self.now }) }
+    private let uptime = Mutex(TimeSpan.seconds(100))
+    var now: Double { uptime.withLock { $0.seconds } }
+    func pass(_ span: TimeSpan) { uptime.withLock { $0 += span } }
+    var clock: Clock { Clock(now: Clock.system.now, uptime: { .seconds(self.now) }) }
   }
 
   private let time = VirtualTime()
@@ -32,7 +32,7 @@ import Testing
   @Test func onlyASecondOfWhatWasNotUsedIsKept() throws {
     let limit = try limit("1M")
     limit.take(1)
-    time.pass(3600)
+    time.pass(.hours(1))
     let then = time.now
     for _ in 0..<5 { limit.take(1 << 20) }
     #expect(abs(time.now - then - 3) < 0.001, "one from before, one at once, three that wait")

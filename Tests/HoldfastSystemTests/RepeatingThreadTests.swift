@@ -1,3 +1,4 @@
+import HoldfastModel
 import HoldfastSystem
 import HoldfastTestSupport
 import Synchronization
@@ -12,7 +13,7 @@ import Testing
   @Test func itGoesOnUntilItIsStopped() throws {
     let count = Count()
     let thread = try #require(
-      RepeatingThread.start(every: 0.001) {
+      RepeatingThread.start(every: .milliseconds(1)) {
         count.value.withLock { $0 += 1 }
         return true
       })
@@ -27,7 +28,7 @@ import Testing
   @Test func toStopItTakesNoPause() throws {
     let count = Count()
     let thread = try #require(
-      RepeatingThread.start(every: 3600) {
+      RepeatingThread.start(every: .hours(1)) {
         count.value.withLock { $0 += 1 }
         return true
       })
@@ -38,7 +39,7 @@ import Testing
   @Test func itEndsItself() throws {
     let count = Count()
     let thread = try #require(
-      RepeatingThread.start(every: 0.001) {
+      RepeatingThread.start(every: .milliseconds(1)) {
         count.value.withLock { $0 += 1 }
         return false
       })

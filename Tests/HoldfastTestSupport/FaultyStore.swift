@@ -1,4 +1,4 @@
-internal import Glibc
+package import HoldfastModel
 package import HoldfastStore
 package import HoldfastSystem
 internal import Synchronization
@@ -11,8 +11,8 @@ package final class FaultyStore: StoreLayer {
     package var refused = 15
     /// Of 100 requests, how many have their effect, and no answer.
     package var unanswered = 10
-    /// Seconds that each request takes at most.
-    package var delay = 0.0
+    /// The time that each request takes at most.
+    package var delay = TimeSpan.zero
 
     package init() {}
   }
@@ -33,7 +33,7 @@ package final class FaultyStore: StoreLayer {
 
   fileprivate func request<Answer>(_ body: () throws -> Answer) throws -> Answer {
     let (lot, share) = random.withLock { (Int.random(in: 0..<100, using: &$0), Double.random(in: 0...1, using: &$0)) }
-    if faults.delay > 0 { usleep(UInt32(faults.delay * share * 1e6)) }
+    if faults.delay > .zero { Pause.time(faults.delay * share) }
     if lot < faults.refused { throw failure("refused") }
     let answer = try body()
     if lot < faults.refused + faults.unanswered { throw failure("no answer") }

@@ -1,14 +1,14 @@
-internal import HoldfastModel
+package import HoldfastModel
 package import HoldfastSystem
 internal import Synchronization
 
 /// A clock that stands still until a test moves it.
 package final class TestClock: Sendable {
-  private let state: Mutex<(now: Timestamp, uptime: Double)>
+  private let state: Mutex<(now: Timestamp, uptime: TimeSpan)>
 
   /// - Parameter start: as `TimeText.parse` reads it.
   package init(_ start: String) {
-    state = Mutex((TimeText.parse(start) ?? Timestamp(seconds: 0, nanoseconds: 0), 1000))
+    state = Mutex((TimeText.parse(start) ?? Timestamp(seconds: 0, nanoseconds: 0), .seconds(1000)))
   }
 
   package var clock: Clock {
@@ -16,13 +16,14 @@ package final class TestClock: Sendable {
   }
 
   /// Lets time pass.
-  package func advance(days: Double = 0, seconds: Double = 0) {
-    let passed = days * 86_400 + seconds
+  package func advance(_ span: TimeSpan) {
     state.withLock { state in
-      state.now.seconds += Int64(passed)
-      state.uptime += passed
+      state.now.seconds += span.wholeSeconds
+      state.uptime += span
     }
   }
+
+  package func advance(days: Double) { advance(.days(days)) }
 
   /// Sets the time of day, as an operator or a time server does; no time passes by it.
   package func set(days: Double) { state.withLock { $0.now.seconds += Int64(days * 86_400) } }

@@ -1,3 +1,4 @@
+package import HoldfastModel
 package import HoldfastStore
 package import HoldfastSystem
 
@@ -10,9 +11,9 @@ package struct TimelessRetry {
 
   package func retrier(_ policy: RetryPolicy = RetryPolicy()) -> Retrier {
     let host = Host(clock: clock.clock, cancellation: cancellation, workers: 1, scratchDirectories: [])
-    return Retrier(policy, host: host) { [clock] in clock.advance(seconds: $0) }
+    return Retrier(policy, host: host) { [clock] in clock.advance($0) }
   }
 
-  /// Seconds that were waited in all.
-  package var waited: Double { clock.clock.uptime() - 1000 }
+  /// The time that was waited in all.
+  package var waited: TimeSpan { clock.clock.uptime() - .seconds(1000) }
 }

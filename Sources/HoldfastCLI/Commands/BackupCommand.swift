@@ -185,7 +185,7 @@ package struct BackupCommand: ParsableCommand {
     let stored = report.isDryRun ? "would store about" : "stored"
     Console.output(
       "  \(stored) \(Amount.bytes(envelope.storedBytes)) for \(Amount.bytes(envelope.state.bytes)) in "
-        + "\(Amount.count(envelope.state.files, "file")), in \(Amount.duration(report.seconds))")
+        + "\(Amount.count(envelope.state.files, "file")), in \(Amount.duration(report.duration))")
     if report.walGrowthBytes > 0 {
       Console.output("  the WALs of its databases grew by \(Amount.bytes(report.walGrowthBytes)) meanwhile")
     }

@@ -91,7 +91,7 @@ struct MergeCommand: ParsableCommand {
       return "  would store about \(Amount.bytes(plan.expectedBytes)) and a manifest"
     }
     return "  stored \(Amount.bytes(envelope.storedBytes)) for \(Amount.bytes(envelope.state.bytes)) in "
-      + "\(Amount.count(envelope.state.files, "file")), in \(Amount.duration(report.seconds)); every page was proved"
+      + "\(Amount.count(envelope.state.files, "file")), in \(Amount.duration(report.duration)); every page was proved"
   }
 
   private func remark(_ envelope: Envelope) -> [String] {

@@ -67,7 +67,7 @@ struct RetentionOptions: ParsableArguments {
       (.hour, keepHourly), (.day, keepDaily), (.week, keepWeekly), (.month, keepMonthly), (.year, keepYearly),
     ]
     for case (let period, .some(let count)) in counts { policy.periods[period] = count }
-    policy.within = keepWithin?.seconds ?? 0
+    policy.within = keepWithin ?? .zero
     policy.tags = Set(keepTag)
     return policy
   }
@@ -90,7 +90,7 @@ struct PruneCommand: ParsableCommand {
   @Option(
     help: ArgumentHelp("How long a removal can be undone.", valueName: "time"),
     transform: TimeSpan.argument)
-  var grace = TimeSpan(days: 7)
+  var grace = TimeSpan.days(7)
 
   @Flag(name: .long, help: "Only show what would be done, and why.")
   var dryRun = false
@@ -113,14 +113,14 @@ struct PruneCommand: ParsableCommand {
     let repository = try location.context(machine, writer: writer, of: source.name).open()
     watch.opened(repository, source: source.name)
     var options = Prune.Options(policy: rules.policy)
-    options.grace = Double(grace.seconds)
+    options.grace = grace
     options.source = source.name
     options.isDryRun = dryRun
     options.waitsForLock = wait
     let report = try Prune(repository: repository, options: options).run()
     watch.parts = report.sources.map { RunRecord.Part($0) }
     if output.json {
-      try Console.json(PruneJSON(report, grace: grace.seconds))
+      try Console.json(PruneJSON(report, grace: grace))
     } else if !output.quiet {
       PruneText(report).lines.forEach(Console.output)
     }

@@ -206,7 +206,7 @@ struct RestoreCommand: ParsableCommand {
     if let refusal = report.refusal { Console.output("  without --yes it would be refused: \(refusal)") }
     if !report.isDryRun {
       Console.output(
-        "  took \(Amount.duration(report.seconds)); every page was proved against its digest, and the target is durable"
+        "  took \(Amount.duration(report.duration)); every page was proved against its digest, and the target is durable"
       )
     }
   }

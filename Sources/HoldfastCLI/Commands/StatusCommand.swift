@@ -80,9 +80,9 @@ struct StatusCommand: ParsableCommand {
   /// The command line overrides the configuration of a source.
   private func promised(_ settings: SourceSettings.Objectives?) -> Objectives {
     var objectives = Objectives()
-    objectives.maxAge = (maxAge ?? settings?.maxAge).map { Double($0.seconds) }
+    objectives.maxAge = maxAge ?? settings?.maxAge
     objectives.maxChain = maxChain ?? settings?.maxChain
-    objectives.proveWithin = (proveWithin ?? settings?.proveWithin).map { Double($0.seconds) }
+    objectives.proveWithin = proveWithin ?? settings?.proveWithin
     return objectives
   }
 

@@ -174,7 +174,7 @@ struct VerifyCommand: ParsableCommand {
       Console.output("\(those) sealed to others than the identity at hand: there \(closed)")
     }
     Console.output(
-      "\(soundCount) of \(Amount.count(UInt64(report.snapshots.count + report.unreadable.count), "snapshot")) sound\(proved), in \(Amount.duration(report.seconds))"
+      "\(soundCount) of \(Amount.count(UInt64(report.snapshots.count + report.unreadable.count), "snapshot")) sound\(proved), in \(Amount.duration(report.duration))"
     )
   }
 }

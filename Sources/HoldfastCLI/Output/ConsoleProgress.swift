@@ -6,8 +6,8 @@ internal import HoldfastSystem
 /// Shows progress on standard error: a changing line on a terminal, otherwise a new line now and then, nothing when
 /// quiet.
 final class ConsoleProgress: RunProgress {
-  private static let terminalSeconds = 0.1
-  private static let logSeconds = 30.0
+  private static let terminalInterval = TimeSpan.milliseconds(100)
+  private static let logInterval = TimeSpan.seconds(30)
   private let isQuiet: Bool
   private let isTerminal: Bool
   private let clock: Clock
@@ -16,8 +16,8 @@ final class ConsoleProgress: RunProgress {
   private var bytes: UInt64 = 0
   private var skipped: UInt64 = 0
   private var files: UInt64 = 0
-  private var begun = 0.0
-  private var lastShown = 0.0
+  private var begun = TimeSpan.zero
+  private var lastShown = TimeSpan.zero
   private var isLineOpen = false
 
   init(isQuiet: Bool, isTerminal: Bool, clock: Clock) {
@@ -43,14 +43,14 @@ final class ConsoleProgress: RunProgress {
     self.files = self.files.saturatingAdding(files)
     guard !isQuiet else { return }
     let now = clock.uptime()
-    guard now - lastShown >= (isTerminal ? Self.terminalSeconds : Self.logSeconds) else { return }
+    guard now - lastShown >= (isTerminal ? Self.terminalInterval : Self.logInterval) else { return }
     lastShown = now
     show(now)
   }
 
   func skip(bytes: UInt64) { skipped &+= bytes }
 
-  private func show(_ now: Double) {
+  private func show(_ now: TimeSpan) {
     if isTerminal {
       Console.errorFragment("\r\u{1B}[K" + line(now))
       isLineOpen = true
@@ -76,9 +76,9 @@ final class ConsoleProgress: RunProgress {
     Console.error("holdfast: " + message)
   }
 
-  private func line(_ now: Double) -> String {
+  private func line(_ now: TimeSpan) -> String {
     ProgressLine(
-      phase: phase, bytes: bytes, skippedBytes: skipped, totalBytes: totalBytes, files: files, seconds: now - begun
+      phase: phase, bytes: bytes, skippedBytes: skipped, totalBytes: totalBytes, files: files, elapsed: now - begun
     ).text
   }
 }

@@ -152,8 +152,8 @@ struct ScheduleInstall: ParsableCommand {
     guard user == nil || !schedule.isOfUser else { throw ScheduleError.otherUser }
     if let user, !Schedule.isUser(user) { throw ScheduleError.noUser(user) }
     schedule.user = user
-    schedule.delay = delay?.seconds ?? schedule.delay
-    schedule.timeout = timeout?.seconds
+    schedule.delay = delay ?? schedule.delay
+    schedule.timeout = timeout
     schedule.onFailure = onFailure
     for name in ScheduledCommand.environment {
       // The configuration overrides what the shell of the installing user happens to have set.

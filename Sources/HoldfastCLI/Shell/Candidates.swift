@@ -15,7 +15,7 @@ internal import Synchronization
 /// those that have come.
 enum Candidates {
   /// Somebody waits at the prompt.
-  private static let secondsMax = 1.0
+  private static let timeout = TimeSpan.seconds(1)
 
   static let snapshots = CompletionKind.custom { words, _, prefix in
     let line = TypedLine(words)
@@ -79,7 +79,7 @@ enum Candidates {
       found.end()
     }
     let begun = Clock.system.uptime()
-    while !found.isComplete, Clock.system.uptime() - begun < secondsMax { Pause.forAnotherThread() }
+    while !found.isComplete, Clock.system.uptime() - begun < timeout { Pause.forAnotherThread() }
     return found.lines
   }
 

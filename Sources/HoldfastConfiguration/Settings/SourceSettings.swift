@@ -52,7 +52,7 @@ package struct SourceSettings: Hashable, Sendable {
   /// `nil`: nothing is pruned.
   package internal(set) var retention: RetentionPolicy?
   /// How long a removal can be undone.
-  package internal(set) var grace = TimeSpan(days: 7)
+  package internal(set) var grace = TimeSpan.days(7)
   package internal(set) var verify = Verify()
   package internal(set) var objectives = Objectives()
 

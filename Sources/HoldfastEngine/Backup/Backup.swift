@@ -45,7 +45,7 @@ package struct Backup {
     /// Why this kind was chosen; `nil` when it was asked for.
     package let reason: String?
     package let problems: [Problem]
-    package let seconds: Double
+    package let duration: TimeSpan
     package let isDryRun: Bool
     /// Bytes by which the WALs of the databases grew during the capture, because a WAL is not reused as long as a
     /// capture holds it.
@@ -86,9 +86,9 @@ package struct Backup {
 
   /// - Parameters:
   ///   - lease: the lease on the source; `nil` for a dry run.
-  ///   - begun: the uptime when the run began, in seconds.
+  ///   - begun: the uptime when the run began.
   private func run(
-    _ source: BackupSource, _ writer: WriterKey?, under lease: Lease?, begun: Double
+    _ source: BackupSource, _ writer: WriterKey?, under lease: Lease?, begun: TimeSpan
   ) throws -> Report {
     let newest = try newest(of: source.name, under: lease)
     try source.checkHistory(newest, in: repository)
@@ -112,7 +112,7 @@ package struct Backup {
     }
     return Report(
       envelope: envelope, reason: base.reason, problems: record.problems.sorted { $0.path < $1.path },
-      seconds: host.clock.uptime() - begun, isDryRun: options.isDryRun, walGrowthBytes: walGrowth,
+      duration: host.clock.uptime() - begun, isDryRun: options.isDryRun, walGrowthBytes: walGrowth,
       badPages: record.badPages)
   }
 

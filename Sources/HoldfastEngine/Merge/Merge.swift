@@ -30,7 +30,7 @@ package struct Merge {
     package let envelope: Envelope?
     /// `nil` when there was nothing to merge.
     package let plan: MergePlan?
-    package let seconds: Double
+    package let duration: TimeSpan
     package let isDryRun: Bool
   }
 
@@ -63,7 +63,7 @@ package struct Merge {
     try checkKeys(to: chain)
     guard try isWorthwhile(chain) else {
       return Report(
-        chain: chain, envelope: nil, plan: nil, seconds: host.clock.uptime() - begun, isDryRun: options.isDryRun)
+        chain: chain, envelope: nil, plan: nil, duration: host.clock.uptime() - begun, isDryRun: options.isDryRun)
     }
     try repository.checkPresence(of: chain)
     let state = try repository.replay(chain)
@@ -79,7 +79,7 @@ package struct Merge {
       }
     }
     return Report(
-      chain: chain, envelope: envelope, plan: plan, seconds: host.clock.uptime() - begun,
+      chain: chain, envelope: envelope, plan: plan, duration: host.clock.uptime() - begun,
       isDryRun: options.isDryRun)
   }
 

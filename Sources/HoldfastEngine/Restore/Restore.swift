@@ -53,7 +53,7 @@ package struct Restore {
     /// Mounts below the target that the snapshot does not have. They are left alone.
     package var leftAlone: [Path] = []
     package var problems: [Problem] = []
-    package var seconds = 0.0
+    package var duration = TimeSpan.zero
 
     package var exitStatus: ExitStatus { problems.isEmpty ? .done : .incomplete }
   }
@@ -96,7 +96,7 @@ package struct Restore {
       try RestoreExecution(plan, readers: readers, host: host, progress: progress).run(&report)
     }
     if options.paths.isEmpty { plan.totals.advice.lines(in: plan.target).forEach(progress.warn) }
-    report.seconds = host.clock.uptime() - begun
+    report.duration = host.clock.uptime() - begun
     return report
   }
 

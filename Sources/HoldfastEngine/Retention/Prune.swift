@@ -10,8 +10,8 @@ internal import HoldfastSystem
 package struct Prune {
   package struct Options: Sendable {
     package var policy: RetentionPolicy
-    /// Seconds; 0 removes and collects at once.
-    package var grace: Double = 7 * 86_400
+    /// 0 removes and collects at once.
+    package var grace = TimeSpan.days(7)
     package var source: SourceName?
     package var isDryRun = false
     /// Whether to wait when another run holds the lock of a source.
@@ -25,9 +25,9 @@ package struct Prune {
     case kept([RetentionReason])
     /// The snapshot is removed now.
     case removed
-    /// The snapshot was removed earlier, and can be called back for so many seconds; `nil` when this machine cannot
+    /// The snapshot was removed earlier, and can be called back for so long; `nil` when this machine cannot
     /// tell.
-    case waiting(seconds: Double?)
+    case waiting(timeLeft: TimeSpan?)
     case collected
   }
 
@@ -73,7 +73,7 @@ package struct Prune {
   package init(repository: Repository, options: Options) {
     self.repository = repository
     self.options = options
-    planner = PrunePlanner(repository: repository, policy: options.policy, graceSeconds: options.grace)
+    planner = PrunePlanner(repository: repository, policy: options.policy, grace: options.grace)
   }
 
   /// - Throws: `EngineError` when the policy is empty: it would keep next to nothing.
@@ -119,7 +119,7 @@ package struct Prune {
 struct PrunePlanner {
   let repository: Repository
   let policy: RetentionPolicy
-  let graceSeconds: Double
+  let grace: TimeSpan
 
   func survey(_ name: SourceName, _ reading: NotesReading) throws -> PruneSurvey {
     try PruneSurvey(name, in: repository, policy: policy, reading: reading)
@@ -128,7 +128,7 @@ struct PrunePlanner {
   /// - Throws: `Prune.Refusal` when nothing of the source may be removed.
   func plan(_ name: SourceName, _ reading: NotesReading) throws -> PrunePlan {
     try PrunePlan(survey(name, reading), now: repository.host.clock.now()) {
-      repository.foreseenGrace(graceSeconds, $0, of: name)
+      repository.foreseenGrace(grace, $0, of: name)
     }
   }
 

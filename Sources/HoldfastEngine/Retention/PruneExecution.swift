@@ -48,11 +48,11 @@ struct PruneExecution {
 
   private mutating func rememberRemovals(_ plan: PrunePlan) -> GracePeriod {
     do {
-      return try repository.rememberedGrace(planner.graceSeconds, plan.removals, of: source)
+      return try repository.rememberedGrace(planner.grace, plan.removals, of: source)
     } catch {
       // Without this memory nothing is collected sooner, so the prune goes on.
       if !plan.removals.isEmpty { memoryProblem = describe(error).message }
-      return GracePeriod(seconds: planner.graceSeconds)
+      return GracePeriod(length: planner.grace)
     }
   }
 

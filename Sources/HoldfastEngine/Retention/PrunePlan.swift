@@ -59,6 +59,6 @@ package struct PrunePlan: Sendable {
     (self.survey, self.notes, self.removingRevision, self.warnings) = (survey, notes, removingRevision, warnings)
     collected = survey.collectable(notes) { grace.isOver($0) && (mayCollect?.contains($0.snapshot) ?? true) }
     lines = survey.lines(
-      notes, since: removingRevision, collected: Set(collected.map(\.id)), secondsLeft: grace.secondsLeft)
+      notes, since: removingRevision, collected: Set(collected.map(\.id)), timeLeft: grace.timeLeft)
   }
 }

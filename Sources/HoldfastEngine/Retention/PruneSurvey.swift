@@ -170,20 +170,20 @@ struct PruneSurvey: Sendable {
 
   /// - Parameter since: removals in this revision of the notes or a later one were made now.
   func lines(
-    _ notes: SourceNotes, since: UInt64, collected: Set<Identifier>, secondsLeft: (WaitingRecord.Item) -> Double?
+    _ notes: SourceNotes, since: UInt64, collected: Set<Identifier>, timeLeft: (WaitingRecord.Item) -> TimeSpan?
   ) -> [Prune.Line] {
     let needed = sharedKeys(butOf: Set(plan.lines.filter { !$0.isKept }.map(\.candidate.id)))
     return zip(snapshots, plan.lines).map { snapshot, line in
       Prune.Line(
         snapshot: snapshot,
-        action: collected.contains(snapshot.id) ? .collected : action(of: snapshot, line, notes, since, secondsLeft),
+        action: collected.contains(snapshot.id) ? .collected : action(of: snapshot, line, notes, since, timeLeft),
         bytes: line.isKept ? snapshot.envelope.storedBytes : snapshot.bytes(butThose: needed))
     }
   }
 
   private func action(
     of snapshot: Snapshot, _ line: RetentionPlan.Line, _ notes: SourceNotes, _ since: UInt64,
-    _ secondsLeft: (WaitingRecord.Item) -> Double?
+    _ timeLeft: (WaitingRecord.Item) -> TimeSpan?
   ) -> Prune.Action {
     let removal = notes[snapshot].removed
     if line.isKept {
@@ -191,7 +191,7 @@ struct PruneSurvey: Sendable {
       return .kept(line.reasons + (reading.removal(of: snapshot) == nil ? [] : [.cameBack]))
     }
     guard let removal, let item = item(of: snapshot, notes) else { return .kept([.calledBack]) }
-    return removal.revision >= since ? .removed : .waiting(seconds: secondsLeft(item))
+    return removal.revision >= since ? .removed : .waiting(timeLeft: timeLeft(item))
   }
 
   /// Warnings for the operator.

@@ -23,10 +23,10 @@ package struct RunPlan: Hashable, Sendable {
   package private(set) var idleReason: String?
 
   /// The clocks of two machines may differ by this much: a time that is less ahead counts as now.
-  private static let skewSeconds = 60.0
+  private static let skew = TimeSpan.minutes(1)
   /// A run every 15 minutes is sometimes a little early, and must not wait for the next time. So a step is due when
-  /// less than a tenth of its interval is missing, and less than this many seconds.
-  private static let earlySecondsMax = 120.0
+  /// less than a tenth of its interval is missing, and less than this.
+  private static let earlyMax = TimeSpan.minutes(2)
   /// Number of verifies in a round, when the site only gives the time for it.
   private static let verifiesPerRound = 30.0
 
@@ -54,13 +54,13 @@ package struct RunPlan: Hashable, Sendable {
     guard !history.items.isEmpty else { return (.full, "there is no snapshot yet") }
     guard !policy.intervals.isEmpty else { return (.incremental, "no schedule says otherwise") }
     // A time in the future comes from a wrong clock: it says nothing about how long ago anything was.
-    let past = history.items.compactMap { item -> (kind: SnapshotKind, age: Double)? in
-      let age = item.started.secondsUntil(now)
-      return age < -skewSeconds ? nil : (item.kind, max(0, age))
+    let past = history.items.compactMap { item -> (kind: SnapshotKind, age: TimeSpan)? in
+      let age = now - item.started
+      return age < -skew ? nil : (item.kind, max(.zero, age))
     }
-    var wait: (kind: SnapshotKind, seconds: Double)?
+    var wait: (kind: SnapshotKind, span: TimeSpan)?
     for kind in SnapshotKind.allCases {
-      guard let interval = policy.intervals[kind].map({ Double($0.seconds) }) else { continue }
+      guard let interval = policy.intervals[kind] else { continue }
       guard let age = past.filter({ $0.kind.size >= kind.size }).map(\.age).min() else {
         return (kind, "no \(kind.rawValue) or bigger one lies in the past")
       }
@@ -70,12 +70,12 @@ package struct RunPlan: Hashable, Sendable {
           "the last \(kind == .full ? "full" : kind == .differential ? "full or differential" : "snapshot") is \(Amount.duration(age.rounded())) old"
         )
       }
-      if wait.map({ interval - age < $0.seconds }) ?? true { wait = (kind, interval - age) }
+      if wait.map({ interval - age < $0.span }) ?? true { wait = (kind, interval - age) }
     }
-    return (nil, wait.map { "the next \($0.kind.rawValue) is due in \(Amount.duration($0.seconds.rounded()))" } ?? "")
+    return (nil, wait.map { "the next \($0.kind.rawValue) is due in \(Amount.duration($0.span.rounded()))" } ?? "")
   }
 
-  private static func early(_ interval: Double) -> Double { min(interval / 10, earlySecondsMax) }
+  private static func early(_ interval: TimeSpan) -> TimeSpan { min(interval / 10, earlyMax) }
 
   // MARK: Merging
 
@@ -104,11 +104,11 @@ package struct RunPlan: Hashable, Sendable {
     let first = history.verifyRound.map { (0..<VerifyRound.parts).contains($0.next) ? $0.next : 0 } ?? 0
     var share = policy.verifyShare ?? 0
     var reason = "a share of every run"
-    if let within = policy.verifyWithin.map({ Double($0.seconds) }), within > 0 {
+    if let within = policy.verifyWithin, within > .zero {
       let step = within / Self.verifiesPerRound
-      let known = history.verifyRound.map { Double(now.seconds) - Double($0.time) }
+      let known = history.verifyRound.map { TimeSpan.seconds(Double(now.seconds) - Double($0.time)) }
       // With a wrong clock, nobody knows how long it was.
-      let passed = known.map { $0 < -Self.skewSeconds ? step : max(0, $0) } ?? step
+      let passed = known.map { $0 < -Self.skew ? step : max(.zero, $0) } ?? step
       guard passed >= step - Self.early(step) else { return }
       // What was verified at the beginning of a step waits until the end of one in the next round.
       share = max(share, passed / (within - step))

@@ -1,11 +1,13 @@
+package import HoldfastModel
+
 /// What an operator has promised for every source; `nil` for no promise.
 package struct Objectives: Sendable, Hashable {
-  /// The greatest age of the newest complete snapshot, in seconds (RPO).
-  package var maxAge: Double?
+  /// The greatest age of the newest complete snapshot (RPO).
+  package var maxAge: TimeSpan?
   /// The most snapshots in the chain of the newest.
   package var maxChain: Int?
-  /// Seconds within which every stored byte must be verified again.
-  package var proveWithin: Double?
+  /// The time within which every stored byte must be verified again.
+  package var proveWithin: TimeSpan?
 
   package init() {}
 

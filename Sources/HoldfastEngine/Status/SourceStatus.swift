@@ -9,8 +9,8 @@ package struct SourceStatus: Sendable {
     package var sequence: UInt64
     package var kind: SnapshotKind
     package var started: Timestamp
-    /// In seconds; `nil` when its time is later than this machine's clock.
-    package var age: Double?
+    /// `nil` when its time is later than this machine's clock.
+    package var age: TimeSpan?
     package var consistency: ConsistencyClass
     /// Number of paths that it does not contain whole.
     package var incomplete: UInt64
@@ -34,8 +34,8 @@ package struct SourceStatus: Sendable {
   package struct Run: Sendable, Hashable {
     package var command: RunCommand
     package var ended: Timestamp
-    /// Seconds since; `nil` when its time is later than this machine's clock.
-    package var age: Double?
+    /// The time since; `nil` when its time is later than this machine's clock.
+    package var age: TimeSpan?
     package var status: Int32
     package var text: String?
     package var share: Double?
@@ -77,8 +77,8 @@ package struct SourceStatus: Sendable {
   package internal(set) var objectives = Objectives()
   package let name: SourceName
   package var newest: Newest?
-  /// Seconds since the start of the newest complete snapshot whose time is not later than this machine's clock.
-  package var completeAge: Double?
+  /// The time since the start of the newest complete snapshot whose time is not later than this machine's clock.
+  package var completeAge: TimeSpan?
   package var completeStarted: Timestamp?
   /// Snapshots whose manifests can be read; `restorable` of them have a complete chain.
   package var snapshots = 0
@@ -101,17 +101,17 @@ package struct SourceStatus: Sendable {
   package var standingDamage: Run?
   /// Failed backups since the last one that succeeded.
   package var failedBackups = 0
-  /// The share of the stored bytes that was verified within `verifySeconds`.
+  /// The share of the stored bytes that was verified within `provedWindow`.
   package var provedShare: Double?
-  package var verifySeconds = 0.0
+  package var provedWindow = TimeSpan.zero
   package var speed: Speed?
-  /// The expected duration of a restore of the newest snapshot, in seconds.
-  package var restoreSeconds: Double?
+  /// The expected duration of a restore of the newest snapshot.
+  package var restoreDuration: TimeSpan?
   /// Runs that the journal contains, without those that only found another one at work.
   package var runs = 0
   package var failedRuns = 0
-  /// Seconds that the journal goes back.
-  package var remembered: Double?
+  /// How far the journal goes back.
+  package var remembered: TimeSpan?
   /// The share of that time in which the newest complete snapshot was no older than the objective.
   package var availability: Double?
 

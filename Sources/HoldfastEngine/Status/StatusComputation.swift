@@ -30,10 +30,9 @@ package struct StatusComputation {
   }
 
   /// The clocks of two machines may differ by this much: a time that is less ahead counts as now.
-  static let skewSeconds = 60.0
-  /// Verifies and growth of this many days count, unless an objective says otherwise.
-  package static let standardDays = 30.0
-  static let daySeconds = 86_400.0
+  static let skew = TimeSpan.minutes(1)
+  /// Verifies and growth of this time count, unless an objective says otherwise.
+  package static let standardWindow = TimeSpan.days(30)
 
   let facts: Facts
   let objectives: Objectives
@@ -61,9 +60,9 @@ package struct StatusComputation {
       }
     describeSnapshots(&status)
     describeRuns(&status)
-    status.verifySeconds = objectives.proveWithin ?? Self.standardDays * Self.daySeconds
+    status.provedWindow = objectives.proveWithin ?? Self.standardWindow
     status.provedShare = provedShare(
-      of: facts.snapshots, since: status.verifySeconds, oldest: facts.snapshots.map(\.madeAt).min())
+      of: facts.snapshots, since: status.provedWindow, oldest: facts.snapshots.map(\.madeAt).min())
     describeRestore(&status)
     status.availability = availability(&status)
     status.missed = missed(status)
@@ -71,10 +70,10 @@ package struct StatusComputation {
     return status
   }
 
-  /// Seconds since; `nil` when the time is later than now.
-  func age(of time: Timestamp) -> Double? {
-    let seconds = time.secondsUntil(now)
-    return seconds < -Self.skewSeconds ? nil : max(0, seconds)
+  /// The time since; `nil` when the time is later than now.
+  func age(of time: Timestamp) -> TimeSpan? {
+    let age = now - time
+    return age < -Self.skew ? nil : max(.zero, age)
   }
 
   // MARK: Snapshots
@@ -106,10 +105,10 @@ package struct StatusComputation {
   private var growthPerDay: Double? {
     let made = facts.snapshots.map { (time: $0.madeAt, bytes: $0.envelope.storedBytes) }.sorted { $0.time < $1.time }
     guard let oldest = made.first?.time, let known = age(of: oldest) else { return nil }
-    let window = min(known, Self.standardDays * Self.daySeconds)
-    guard window >= 3600 else { return nil }
+    let window = min(known, Self.standardWindow)
+    guard window >= .hours(1) else { return nil }
     let stored = made.dropFirst().filter { age(of: $0.time).map { $0 <= window } ?? false }
-    return stored.reduce(0) { $0 + Double($1.bytes) } * Self.daySeconds / window
+    return stored.reduce(0) { $0 + Double($1.bytes) } * TimeSpan.days(1).seconds / window.seconds
   }
 
   // MARK: Runs
@@ -140,13 +139,13 @@ package struct StatusComputation {
   /// independent of others: the result is the expected share. The shares that `holdfast run` verifies follow each other
   /// and add up.
   /// - Parameters:
-  ///   - seconds: how far back to look.
+  ///   - window: how far back to look.
   ///   - oldest: when the first snapshot was made.
-  func provedShare(of snapshots: [Snapshot], since seconds: Double, oldest: Timestamp?) -> Double? {
+  func provedShare(of snapshots: [Snapshot], since window: TimeSpan, oldest: Timestamp?) -> Double? {
     let total = snapshots.reduce(0.0) { $0 + Double($1.envelope.storedBytes) }
     guard total > 0 else { return nil }
     let verifies = journal.verifies.filter { entry in
-      age(of: Timestamp(milliseconds: entry.began)).map { $0 <= seconds } ?? false
+      age(of: Timestamp(milliseconds: entry.began)).map { $0 <= window } ?? false
     }.map {
       Verified(
         began: Timestamp(milliseconds: $0.began), share: $0.share ?? 0, begin: $0.begin,
@@ -155,7 +154,7 @@ package struct StatusComputation {
     if verifies.isEmpty {
       // Before the journal begins there may have been verifies that nobody knows of.
       guard let begin = journal.oldest, let oldest else { return nil }
-      let looksFarEnough = age(of: begin).map { $0 >= seconds } ?? false
+      let looksFarEnough = age(of: begin).map { $0 >= window } ?? false
       return looksFarEnough || begin <= oldest ? 0 : nil
     }
     let proved = snapshots.reduce(0.0) { sum, snapshot in
@@ -203,13 +202,13 @@ package struct StatusComputation {
     let verifies = journal.verifies.filter { ($0.provedBytes ?? 0) > 0 && $0.took > 0 }.suffix(Self.speedRuns)
     if !restores.isEmpty {
       status.speed = speed(restores, .restores) { $0.restoredBytes }
-      status.restoreSeconds = status.newest.flatMap { newest in
-        status.speed.map { Double(newest.stateBytes) / $0.bytesPerSecond }
+      status.restoreDuration = status.newest.flatMap { newest in
+        status.speed.map { .seconds(Double(newest.stateBytes) / $0.bytesPerSecond) }
       }
     } else if !verifies.isEmpty {
       status.speed = speed(verifies, .verifies) { $0.provedBytes }
-      status.restoreSeconds = status.newest?.chainBytes.flatMap { bytes in
-        status.speed.map { Double(bytes) / $0.bytesPerSecond }
+      status.restoreDuration = status.newest?.chainBytes.flatMap { bytes in
+        status.speed.map { .seconds(Double(bytes) / $0.bytesPerSecond) }
       }
     }
   }
@@ -226,21 +225,21 @@ package struct StatusComputation {
 
   /// A snapshot counts from its commit until it is older than the objective.
   private func availability(_ status: inout SourceStatus) -> Double? {
-    guard let maxAge = objectives.maxAge, let begin = journal.oldest, let window = age(of: begin), window > 0 else {
+    guard let maxAge = objectives.maxAge, let begin = journal.oldest, let window = age(of: begin), window > .zero else {
       return nil
     }
     let taken = journal.counted.filter { $0.command == .backup && $0.snapshot != nil && $0.incomplete == 0 }.map {
       (from: Timestamp(milliseconds: $0.ended), started: Timestamp(milliseconds: $0.began))
     }
     let there = facts.snapshots.filter(\.isComplete).map { (from: $0.finishedAt, started: $0.envelope.started) }
-    // Both as seconds since the journal begins.
-    let spans = (taken + there).compactMap { span -> (from: Double, to: Double)? in
+    // Both as times since the journal begins.
+    let spans = (taken + there).compactMap { span -> (from: TimeSpan, to: TimeSpan)? in
       guard age(of: span.started) != nil else { return nil }
-      let from = max(0, begin.secondsUntil(span.from))
-      let to = min(window, begin.secondsUntil(span.started) + maxAge)
+      let from = max(.zero, span.from - begin)
+      let to = min(window, span.started - begin + maxAge)
       return from < to ? (from, to) : nil
     }.sorted { $0.from < $1.from }
-    var (covered, end) = (0.0, 0.0)
+    var (covered, end) = (TimeSpan.zero, TimeSpan.zero)
     for span in spans where span.to > end {
       covered += span.to - max(span.from, end)
       end = span.to

@@ -31,7 +31,7 @@ extension StatusComputation {
     return missed
   }
 
-  private func ageMiss(_ status: SourceStatus, _ maxAge: Double) -> String? {
+  private func ageMiss(_ status: SourceStatus, _ maxAge: TimeSpan) -> String? {
     let allowed = "\(Amount.age(maxAge)) are allowed"
     guard let age = status.completeAge else {
       if status.newest == nil { return "there is no snapshot, and \(allowed)" }
@@ -41,7 +41,7 @@ extension StatusComputation {
   }
 
   /// Says that too little was verified. Only snapshots that are older than `within` are due.
-  private func verifyMiss(_ within: Double) -> String? {
+  private func verifyMiss(_ within: TimeSpan) -> String? {
     let due = facts.snapshots.filter { age(of: $0.madeAt).map { $0 > within } ?? false }
     guard !due.isEmpty else { return nil }
     let span = "within \(Amount.age(within))"

@@ -47,7 +47,7 @@ package struct Verify {
     package internal(set) var findings: [Finding] = []
     /// The first of the files that cannot be restored whole.
     package internal(set) var damagedFiles: [Path] = []
-    package internal(set) var seconds = 0.0
+    package internal(set) var duration = TimeSpan.zero
     package internal(set) var provenBytes: UInt64 = 0
     /// Whether it is sealed and no identity opens it here: then signature, digests and presence were verified, but no
     /// plain byte.
@@ -65,7 +65,7 @@ package struct Verify {
     package internal(set) var others: [OtherFinding] = []
     package internal(set) var provenBytes: UInt64 = 0
     package internal(set) var provenFrames: UInt64 = 0
-    package internal(set) var seconds = 0.0
+    package internal(set) var duration = TimeSpan.zero
     /// Whether the repository is sealed and there was no identity: then no snapshot was opened.
     package internal(set) var isClosed = false
 
@@ -124,7 +124,7 @@ package struct Verify {
     }
     report.provenBytes = walk.provenBytes
     report.provenFrames = walk.provenFrames
-    report.seconds = repository.host.clock.uptime() - begun
+    report.duration = repository.host.clock.uptime() - begun
     return report
   }
 

@@ -79,7 +79,7 @@ struct VerifyWalk {
       snapshot: snapshot, chain: itsChain, state: state, isSound: result.isSound, bodies: bodies)
     newest = outcome
     if snapshot.envelope.kind == .full { full = outcome }
-    result.seconds = repository.host.clock.uptime() - begun
+    result.duration = repository.host.clock.uptime() - begun
     return result
   }
 

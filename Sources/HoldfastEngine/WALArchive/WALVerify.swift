@@ -14,7 +14,7 @@ extension Verify {
     package internal(set) var soundFiles: UInt64 = 0
     package internal(set) var findings: [Finding] = []
     package internal(set) var provenBytes: UInt64 = 0
-    package internal(set) var seconds = 0.0
+    package internal(set) var duration = TimeSpan.zero
     /// Whether it is sealed and no identity opens it here: then only signatures, digests and presence were verified.
     package internal(set) var isClosed = false
   }
@@ -64,7 +64,7 @@ struct WALVerify {
       }
     }
     try findGaps(archive, system, into: &result)
-    result.seconds = repository.host.clock.uptime() - begun
+    result.duration = repository.host.clock.uptime() - begun
     return result
   }
 

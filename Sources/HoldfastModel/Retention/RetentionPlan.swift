@@ -104,8 +104,8 @@ package struct RetentionPlan: Hashable, Sendable {
     }
     let all = judged.inOrder + judged.outOfOrder
     // The age is counted from the newest snapshot, so that a source that is no longer backed up loses nothing.
-    guard policy.within > 0, let newest = all.map({ lines[$0].candidate.time }).max() else { return }
-    for index in all where lines[index].candidate.time.secondsUntil(newest) <= Double(policy.within) {
+    guard policy.within > .zero, let newest = all.map({ lines[$0].candidate.time }).max() else { return }
+    for index in all where newest - lines[index].candidate.time <= policy.within {
       keep(index, .within)
     }
   }

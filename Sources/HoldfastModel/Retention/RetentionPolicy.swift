@@ -9,15 +9,15 @@ package struct RetentionPolicy: Hashable, Sendable {
   package var last = 0
   /// For each kind of period, keeps the newest snapshot of this many of the newest periods that have one.
   package var periods: [Period: Int] = [:]
-  /// Keeps snapshots that are at most this many seconds older than the newest.
-  package var within: Int64 = 0
+  /// Keeps snapshots that are at most this much older than the newest.
+  package var within = TimeSpan.zero
   /// Keeps snapshots with any of these tags.
   package var tags: Set<Tag> = []
 
   package init() {}
 
   /// Whether the policy keeps nothing.
-  package var isEmpty: Bool { last <= 0 && periods.values.allSatisfy { $0 <= 0 } && within <= 0 && tags.isEmpty }
+  package var isEmpty: Bool { last <= 0 && periods.values.allSatisfy { $0 <= 0 } && within <= .zero && tags.isEmpty }
 }
 
 /// The properties of a snapshot that a policy considers.

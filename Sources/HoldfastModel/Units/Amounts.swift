@@ -20,7 +20,8 @@ package enum Amount {
   }
 
   /// An age or an allowed age: `42 s`, `12 min`, `3 h 12 min`, `24 h`, `5 d 3 h`.
-  package static func age(_ seconds: Double) -> String {
+  package static func age(_ age: TimeSpan) -> String {
+    let seconds = age.seconds
     guard seconds.isFinite, seconds >= 0, seconds < 1e12 else { return "?" }
     let whole = Int(seconds)
     if whole < 60 { return "\(whole) s" }
@@ -37,8 +38,9 @@ package enum Amount {
     return "\(min(99.9, max(0.1, (share * 1000).rounded() / 10))) %"
   }
 
-  /// Seconds as `0.42 s`, `12 s`, `3 min 5 s`, `2 h 10 min`.
-  package static func duration(_ seconds: Double) -> String {
+  /// A duration: `0.42 s`, `12 s`, `3 min 5 s`, `2 h 10 min`.
+  package static func duration(_ duration: TimeSpan) -> String {
+    let seconds = duration.seconds
     guard seconds.isFinite, seconds >= 0, seconds < 1e12 else { return "?" }
     if seconds < 10 { return "\((seconds * 100).rounded() / 100) s" }
     let whole = Int(seconds.rounded())

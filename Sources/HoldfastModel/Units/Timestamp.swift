@@ -1,4 +1,4 @@
-/// An instant with nanoseconds, as the kernel keeps it.
+/// An instant of the calendar with nanoseconds, as the kernel keeps it.
 package struct Timestamp: Hashable, Sendable, Comparable {
   package var seconds: Int64
   /// 0 to 999,999,999.
@@ -15,11 +15,12 @@ package struct Timestamp: Hashable, Sendable, Comparable {
     (left.seconds, left.nanoseconds) < (right.seconds, right.nanoseconds)
   }
 
-  /// Seconds from this instant to `later`.
-  package func secondsUntil(_ later: Timestamp) -> Double {
-    let (whole, isOver) = later.seconds.subtractingReportingOverflow(seconds)
+  /// The time from `earlier` to `later`; negative when they are in the other order.
+  package static func - (later: Timestamp, earlier: Timestamp) -> TimeSpan {
+    let (whole, isOver) = later.seconds.subtractingReportingOverflow(earlier.seconds)
     // At such distances a second more or less does not matter.
-    return (isOver ? Double(later.seconds) - Double(seconds) : Double(whole))
-      + (Double(later.nanoseconds) - Double(nanoseconds)) / 1e9
+    return .seconds(
+      (isOver ? Double(later.seconds) - Double(earlier.seconds) : Double(whole))
+        + (Double(later.nanoseconds) - Double(earlier.nanoseconds)) / 1e9)
   }
 }

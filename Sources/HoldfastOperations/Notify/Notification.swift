@@ -114,7 +114,7 @@ private struct NotificationJSON: Encodable {
   let sources: [Source]
   let began: String
   let ended: String?
-  let seconds: Double?
+  let seconds: TimeSpan?
   let exitStatus: Int32?
   let outcome: String?
   let bytes: UInt64
@@ -135,7 +135,7 @@ private struct NotificationJSON: Encodable {
     }
     began = TimeText.utc(notification.began)
     ended = record.map { TimeText.utc($0.ended) }
-    seconds = record.map(\.seconds)
+    seconds = record.map(\.duration)
     exitStatus = record.map(\.status.rawValue)
     outcome = record.map(\.status.meaning)
     bytes = notification.bytes

@@ -12,8 +12,8 @@ struct NotificationTarget: Sendable {
     case command(String)
   }
 
-  /// The most seconds that a command may take.
-  private static let commandSeconds = 30.0
+  /// The most time that a command may take.
+  private static let commandTimeout = TimeSpan.seconds(30)
   private static let pingBytesMax = 10_000
 
   let way: Way
@@ -48,7 +48,7 @@ struct NotificationTarget: Sendable {
     case .command(let text):
       // A signal that has ended the run must be reported, so it does not end this command.
       try ShellCommand(text, environment: notification.environment).run(
-        Cancellation(), input: notification.json(), secondsMax: Self.commandSeconds)
+        Cancellation(), input: notification.json(), timeout: Self.commandTimeout)
     }
   }
 }

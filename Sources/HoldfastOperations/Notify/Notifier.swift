@@ -10,8 +10,8 @@ internal import Synchronization
 /// A command may make several runs on several sources. With one history they count as one run for a ping receiver: it
 /// gets the first beginning, and no success after a failure.
 final class Notifier: RunObserver {
-  /// The most seconds for all notifications.
-  private static let secondsMax = 40.0
+  /// The most time for all notifications.
+  private static let timeout = TimeSpan.seconds(40)
   private let found: NotificationTargets
   private let client: HTTPClient
   private let history: NotificationHistory
@@ -46,9 +46,9 @@ final class Notifier: RunObserver {
 
   func ended(_ record: RunRecord) {
     // Nobody should hear of the end before the beginning.
-    var failed = begun.compactMap { $0.wait(Self.secondsMax) }
+    var failed = begun.compactMap { $0.wait(Self.timeout) }
     if let notification = Notification(record, repository: repository) {
-      failed += deliver(notification).compactMap { $0.wait(Self.secondsMax) }
+      failed += deliver(notification).compactMap { $0.wait(Self.timeout) }
     }
     // If the configuration cannot be parsed, the run may report that itself, and better.
     let problems = found.problems.filter { !$0.isOfConfiguration || record.failure == nil }.map(\.message)
@@ -87,8 +87,8 @@ private final class Delivery: Sendable {
   }
 
   /// - Returns: why it did not arrive; `nil` when it did.
-  func wait(_ seconds: Double) -> String? {
-    let deadline = Clock.system.uptime() + seconds
+  func wait(_ timeout: TimeSpan) -> String? {
+    let deadline = Clock.system.uptime() + timeout
     while true {
       switch state.withLock({ $0 }) {
       case .arrived: return nil

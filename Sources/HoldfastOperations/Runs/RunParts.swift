@@ -44,7 +44,7 @@ extension RunRecord.Part {
     self.init(of: report.snapshot)
     readBytes = report.readBytes
     restoredBytes = report.bytes
-    seconds = report.seconds
+    duration = report.duration
     self.isDelta = isDelta
     incomplete = UInt64(report.problems.count)
   }
@@ -64,12 +64,12 @@ extension RunRecord {
       change(&part)
       parts[source] = part
     }
-    func add(_ findings: [Verify.Finding], _ proven: UInt64, _ seconds: Double, to source: SourceName) {
+    func add(_ findings: [Verify.Finding], _ proven: UInt64, _ duration: TimeSpan, to source: SourceName) {
       change(source) { part in
         part.share = share
         part.begin = begin
         part.provedBytes = (part.provedBytes ?? 0) &+ proven
-        part.seconds = (part.seconds ?? 0) + seconds
+        part.duration = (part.duration ?? .zero) + duration
         part.findings += findings.map(\.message)
         let status: ExitStatus =
           findings.contains(where: \.costsData) ? .dataLoss : findings.isEmpty ? .done : .repairableDamage
@@ -77,9 +77,9 @@ extension RunRecord {
       }
     }
     for result in report.snapshots {
-      add(result.findings, result.provenBytes, result.seconds, to: result.snapshot.sourceName)
+      add(result.findings, result.provenBytes, result.duration, to: result.snapshot.sourceName)
     }
-    for log in report.logs { add(log.findings, log.provenBytes, log.seconds, to: log.source) }
+    for log in report.logs { add(log.findings, log.provenBytes, log.duration, to: log.source) }
     for damage in report.unreadable {
       for source in sources(of: damage.object, among: Array(parts.keys)) {
         change(source) { part in

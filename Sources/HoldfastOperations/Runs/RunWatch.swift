@@ -41,7 +41,7 @@ package final class RunWatch {
   /// Whether the run has observers; a dry run has none.
   package let isRecorded: Bool
   private let began: Timestamp
-  private let begun: Double
+  private let begun: TimeSpan
   private var observers: [any RunObserver] = []
   private var warningCount: UInt64 = 0
   private var warnings: [String] = []
@@ -126,7 +126,7 @@ package final class RunWatch {
     guard isRecorded else { return }
     let record = RunRecord(
       command: command, host: machine.environment.hostName, began: began, ended: machine.host.clock.now(),
-      seconds: machine.host.clock.uptime() - begun, status: status, failure: failure, warningCount: warningCount,
+      duration: machine.host.clock.uptime() - begun, status: status, failure: failure, warningCount: warningCount,
       warnings: warnings, parts: parts)
     for observer in observers { observer.ended(record) }
   }

@@ -1,3 +1,5 @@
+package import HoldfastModel
+
 /// How often something runs, in the notations of systemd and cron.
 package struct Cadence: Sendable, Equatable {
   private enum Kind: Equatable {
@@ -107,14 +109,14 @@ package struct Cadence: Sendable, Equatable {
     }
   }
 
-  /// The largest random delay in seconds, so that many machines do not begin together; 0 when a time of day was asked
+  /// The largest random delay, so that many machines do not begin together; 0 when a time of day was asked
   /// for.
-  package var delaySeconds: Int64 {
+  package var delay: TimeSpan {
     switch kind {
-    case .minutes(let count): Int64(count) * 6
-    case .hours: 5 * 60
-    case .daily, .weekly, .monthly: 30 * 60
-    case .at, .calendar: 0
+    case .minutes(let count): .minutes(Double(count)) / 10
+    case .hours: .minutes(5)
+    case .daily, .weekly, .monthly: .minutes(30)
+    case .at, .calendar: .zero
     }
   }
 

@@ -26,7 +26,7 @@ package enum CronLine {
     words += ["nice", "-n", "10", "ionice", "-c", "2", "-n", "7"]
     // The second of two runs ends at once, with 0.
     words += lock.map { flock + [ScheduleText.cronArgument($0)] } ?? ["\"$@\""]
-    if let timeout = schedule.timeout { words += ["timeout", String(timeout)] }
+    if let timeout = schedule.timeout { words += ["timeout", String(timeout.wholeSeconds)] }
     words += ([schedule.program] + schedule.arguments).map(ScheduleText.cronArgument)
     // So does one that finds another run, which somebody has started.
     words += ["||", "[", "$?", "-eq", "11", "]"]

@@ -1,4 +1,4 @@
-internal import HoldfastModel
+package import HoldfastModel
 
 /// What runs periodically, how often, and as which user. All files of a schedule are made from this value.
 package struct Schedule: Sendable, Codable, Equatable {
@@ -14,8 +14,8 @@ package struct Schedule: Sendable, Codable, Equatable {
 
   package var name: ScheduleName
   package var cadence: Cadence
-  /// The largest delay of a run in seconds.
-  package var delay: Int64
+  /// The largest delay of a run.
+  package var delay: TimeSpan
   package var program: String
   package var arguments: [String]
   package var environment: [String: String] = [:]
@@ -25,8 +25,8 @@ package struct Schedule: Sendable, Codable, Equatable {
   package var user: String?
   package var confinement = Confinement.none
   package var writable: [String] = []
-  /// Seconds after which a run is ended.
-  package var timeout: Int64?
+  /// The time after which a run is ended.
+  package var timeout: TimeSpan?
   /// The command that runs after a failed run.
   package var onFailure: String?
   /// Whether it belongs to a user's systemd and not to the machine's.
@@ -35,7 +35,7 @@ package struct Schedule: Sendable, Codable, Equatable {
   package init(_ name: ScheduleName, _ cadence: Cadence, program: String, arguments: [String]) {
     self.name = name
     self.cadence = cadence
-    self.delay = cadence.delaySeconds
+    self.delay = cadence.delay
     self.program = program
     self.arguments = arguments
   }

@@ -1,3 +1,5 @@
+internal import HoldfastModel
+
 /// The units of a schedule: a pure function of the schedule.
 package enum SystemdUnits {
   /// A file with its name in the directory of units.
@@ -49,7 +51,7 @@ package enum SystemdUnits {
       "ExecStart=" + command.joined(separator: " "),
       "# Another run holds the lock: it does the work.",
       "SuccessExitStatus=11",
-      "TimeoutStartSec=" + (schedule.timeout.map(String.init) ?? "infinity"),
+      "TimeoutStartSec=" + (schedule.timeout.map { String($0.wholeSeconds) } ?? "infinity"),
       "Nice=10",
       "CPUSchedulingPolicy=batch",
       "IOSchedulingClass=best-effort",
@@ -110,8 +112,8 @@ package enum SystemdUnits {
       "# What was missed while the machine was off is made up for.",
       "Persistent=true",
     ]
-    if schedule.delay > 0 {
-      lines += ["RandomizedDelaySec=\(schedule.delay)", "FixedRandomDelay=true"]
+    if schedule.delay > .zero {
+      lines += ["RandomizedDelaySec=\(schedule.delay.wholeSeconds)", "FixedRandomDelay=true"]
     }
     return lines + ["", "[Install]", "WantedBy=timers.target"]
   }

@@ -72,6 +72,6 @@ extension Backup.Report {
     let open = problems.isEmpty ? "" : "; INCOMPLETE: \(Amount.count(UInt64(problems.count), "path"))"
     return isDryRun
       ? "would take \(kind); would store about \(bytes)\(open)"
-      : "took \(kind); stored \(bytes) in \(Amount.duration(seconds))\(open)"
+      : "took \(kind); stored \(bytes) in \(Amount.duration(duration))\(open)"
   }
 }

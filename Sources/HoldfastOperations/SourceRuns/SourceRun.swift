@@ -153,13 +153,13 @@ package struct SourceRun {
     let count = Amount.count(UInt64(report.chain.snapshots.count), "snapshot")
     return outcome(
       .done,
-      "merged \(count) into full \(envelope.snapshot.short), number \(envelope.sequence); stored \(Amount.bytes(envelope.storedBytes)) in \(Amount.duration(report.seconds))"
+      "merged \(count) into full \(envelope.snapshot.short), number \(envelope.sequence); stored \(Amount.bytes(envelope.storedBytes)) in \(Amount.duration(report.duration))"
     )
   }
 
   private func prune(_ opened: ConfiguredSource, _ watch: RunWatch) throws -> SourceOutcome {
     var options = Prune.Options(policy: source.retention ?? RetentionPolicy())
-    options.grace = Double(source.grace.seconds)
+    options.grace = source.grace
     options.source = source.name
     let report = try Prune(repository: opened.repository, options: options).run()
     watch.parts = report.sources.map { RunRecord.Part($0) }
@@ -205,7 +205,7 @@ package struct SourceRun {
     let share = Amount.share(options.share)
     return outcome(
       try report.exitStatus == .done && tellsOfStandingDamage(opened, watch) ? .dataLoss : report.exitStatus,
-      "proved \(share) of its data, \(Amount.bytes(report.provenBytes)), in \(Amount.duration(report.seconds))")
+      "proved \(share) of its data, \(Amount.bytes(report.provenBytes)), in \(Amount.duration(report.duration))")
   }
 
   /// Damage that an earlier verify found stands until all data was read again: a part says nothing about it.

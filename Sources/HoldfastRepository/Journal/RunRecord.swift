@@ -8,8 +8,8 @@ package struct RunRecord: Sendable {
     package var source: SourceName
     /// The exit status that this source alone would have given; `nil` when it is that of the run.
     package var status: ExitStatus?
-    /// The seconds that the run spent on this source; `nil` for the duration of the run.
-    package var seconds: Double?
+    /// The time that the run spent on this source; `nil` for the duration of the run.
+    package var duration: TimeSpan?
     package var snapshot: Identifier?
     package var sequence: UInt64?
     package var kind: SnapshotKind?
@@ -36,7 +36,7 @@ package struct RunRecord: Sendable {
   package let host: String
   package let began: Timestamp
   package var ended: Timestamp
-  package var seconds: Double
+  package var duration: TimeSpan
   package var status: ExitStatus
   /// Why the run failed; `nil` when it did not.
   package var failure: String?
@@ -47,11 +47,11 @@ package struct RunRecord: Sendable {
   package var parts: [Part]
 
   package init(
-    command: RunCommand, host: String, began: Timestamp, ended: Timestamp, seconds: Double, status: ExitStatus,
+    command: RunCommand, host: String, began: Timestamp, ended: Timestamp, duration: TimeSpan, status: ExitStatus,
     failure: String? = nil, warningCount: UInt64 = 0, warnings: [String] = [], parts: [Part] = []
   ) {
     (self.command, self.host) = (command, host)
-    (self.began, self.ended, self.seconds) = (began, ended, seconds)
+    (self.began, self.ended, self.duration) = (began, ended, duration)
     (self.status, self.failure) = (status, failure)
     (self.warningCount, self.warnings) = (warningCount, warnings)
     self.parts = parts
@@ -62,7 +62,7 @@ package struct RunRecord: Sendable {
   package func entry(of part: Part, isSealed: Bool) -> JournalEntry {
     var entry = JournalEntry(
       command: command, host: host, began: began.milliseconds, ended: ended.milliseconds,
-      took: Self.milliseconds(part.seconds ?? seconds), status: (part.status ?? status).rawValue)
+      took: Self.milliseconds(part.duration ?? duration), status: (part.status ?? status).rawValue)
     entry.snapshot = part.snapshot
     entry.sequence = part.sequence
     entry.kind = part.kind
@@ -79,8 +79,8 @@ package struct RunRecord: Sendable {
     return entry
   }
 
-  private static func milliseconds(_ seconds: Double) -> Int64 {
-    seconds.isFinite && (0...1e11).contains(seconds) ? Int64((seconds * 1000).rounded()) : 0
+  private static func milliseconds(_ duration: TimeSpan) -> Int64 {
+    (.zero ... .seconds(1e11)).contains(duration) ? Int64((duration.seconds * 1000).rounded()) : 0
   }
 }
 

@@ -24,13 +24,18 @@ package struct WaitingRecord: Hashable, MachineRecord {
 
   private struct Waiting: Hashable, Codable {
     var item: Item
-    var seconds: Double
+    var waited = TimeSpan.zero
+
+    private enum CodingKeys: String, CodingKey {
+      case item
+      case waited = "seconds"
+    }
   }
 
   package var repository: Identifier?
   /// When this was last updated: the boot ID, the uptime, and the clock.
   private var boot: String?
-  private var uptime = 0.0
+  private var uptime = TimeSpan.zero
   private var clock: Int64?
   private var waiting: [Waiting] = []
 
@@ -41,13 +46,13 @@ package struct WaitingRecord: Hashable, MachineRecord {
   ///   - items: all current removals of the source; others of that source are forgotten.
   ///   - boot: identifies this start of the machine.
   package mutating func update(
-    _ items: Set<Item>, of source: String, grace: Double, boot: String?, uptime: Double, now: Timestamp
+    _ items: Set<Item>, of source: String, grace: TimeSpan, boot: String?, uptime: TimeSpan, now: Timestamp
   ) {
     let passed = passed(grace: grace, boot: boot, uptime: uptime, now: now)
-    for index in waiting.indices { waiting[index].seconds += passed }
+    for index in waiting.indices { waiting[index].waited += passed }
     waiting.removeAll { $0.item.source == source && !items.contains($0.item) }
     let known = Set(waiting.map(\.item))
-    waiting += items.subtracting(known).map { Waiting(item: $0, seconds: 0) }
+    waiting += items.subtracting(known).map { Waiting(item: $0) }
     waiting.sort {
       ($0.item.source, $0.item.revision, $0.item.snapshot.description)
         < ($1.item.source, $1.item.revision, $1.item.snapshot.description)
@@ -55,17 +60,17 @@ package struct WaitingRecord: Hashable, MachineRecord {
     (self.boot, self.uptime, clock) = (boot, uptime, now.seconds)
   }
 
-  private func passed(grace: Double, boot: String?, uptime: Double, now: Timestamp) -> Double {
-    guard let clock else { return 0 }
-    if let boot, boot == self.boot { return max(0, uptime - self.uptime) }
-    return min(max(0, Double(now.seconds) - Double(clock)), grace / 2)
+  private func passed(grace: TimeSpan, boot: String?, uptime: TimeSpan, now: Timestamp) -> TimeSpan {
+    guard let clock else { return .zero }
+    if let boot, boot == self.boot { return max(.zero, uptime - self.uptime) }
+    return min(max(.zero, .seconds(Double(now.seconds) - Double(clock))), grace / 2)
   }
 
-  /// How long this removal has been known, in seconds; `nil` when it is not known.
-  func seconds(of item: Item) -> Double? { waiting.first { $0.item == item }?.seconds }
+  /// How long this removal has been known; `nil` when it is not known.
+  func waited(_ item: Item) -> TimeSpan? { waiting.first { $0.item == item }?.waited }
 
   /// All of them, for many look-ups.
-  package var all: [Item: Double] { Dictionary(waiting.map { ($0.item, $0.seconds) }) { $1 } }
+  package var all: [Item: TimeSpan] { Dictionary(waiting.map { ($0.item, $0.waited) }) { $1 } }
 }
 
 extension Host {

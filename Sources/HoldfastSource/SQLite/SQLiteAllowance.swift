@@ -1,4 +1,4 @@
-internal import HoldfastModel
+package import HoldfastModel
 package import HoldfastSystem
 internal import Synchronization
 
@@ -6,36 +6,36 @@ internal import Synchronization
 /// WALs, delays only his own backup.
 package final class SQLiteAllowance: Sendable {
   /// The longest wait for one database at a time.
-  static let databaseWait = Duration.seconds(5)
+  static let databaseWait = TimeSpan.seconds(5)
   /// The wait that is always allowed: about as long as a commit takes.
-  private static let commitWait = Duration.milliseconds(50)
+  private static let commitWait = TimeSpan.milliseconds(50)
   /// The most frames of a WAL, or pages of a journal, that are indexed in memory at once: 32 MiB for 16 GiB of 4 KiB
   /// pages.
   static let framesMax = 4 << 20
 
   private struct Spent {
-    var waited = Duration.zero
+    var waited = TimeSpan.zero
     var frames = 0
   }
 
   private let spent = Mutex<[UInt32: Spent]>([:])
   private let cancellation: Cancellation
-  private let ownerWait: Duration
-  private let uptime: @Sendable () -> Double
+  private let ownerWait: TimeSpan
+  private let uptime: @Sendable () -> TimeSpan
 
   /// - Parameters:
   ///   - ownerWait: the longest wait for all databases of one owner together, beyond what a commit takes.
-  ///   - uptime: seconds of a clock that never goes back; it measures the waits.
+  ///   - uptime: a clock that never goes back; it measures the waits.
   package init(
-    cancellation: Cancellation, ownerWait: Duration = .seconds(10),
-    uptime: @escaping @Sendable () -> Double = Clock.system.uptime
+    cancellation: Cancellation, ownerWait: TimeSpan = .seconds(10),
+    uptime: @escaping @Sendable () -> TimeSpan = Clock.system.uptime
   ) {
     self.cancellation = cancellation
     self.ownerWait = ownerWait
     self.uptime = uptime
   }
 
-  private func elapsed(since begun: Double) -> Duration { .seconds(uptime() - begun) }
+  private func elapsed(since begun: TimeSpan) -> TimeSpan { uptime() - begun }
 
   var isCancelled: Bool { cancellation.isRaised }
 
@@ -43,7 +43,7 @@ package final class SQLiteAllowance: Sendable {
   package func patiently<Value>(
     _ owner: UInt32, _ attempt: () throws(SQLiteFailure) -> Value
   ) throws(SQLiteFailure) -> Value {
-    var begun: Double?
+    var begun: TimeSpan?
     // A wait that succeeds counts too: alternating locks would otherwise delay the run without end.
     defer { if let begun { spent.withLock { $0[owner, default: Spent()].waited += elapsed(since: begun) } } }
     let left = spent.withLock { ownerWait - ($0[owner]?.waited ?? .zero) }
@@ -65,7 +65,7 @@ package final class SQLiteAllowance: Sendable {
   /// seconds where the file system stores whole ones.
   /// - Returns: `nil` when the file does not stay unchanged for so long.
   func settledStatus(of file: OpenFile, _ owner: UInt32) -> FileStatus? {
-    var seen: (status: FileStatus, since: Double)?
+    var seen: (status: FileStatus, since: TimeSpan)?
     return try? patiently(owner) { () throws(SQLiteFailure) in
       guard let now = try? file.status() else { throw .refused("it cannot be examined") }
       if now.isSettled { return now }

@@ -13,7 +13,7 @@ package final class SQLiteDatabases {
   }
 
   /// The longest time that writers of one database wait until the others are held as well.
-  private static let groupWait = Duration.seconds(1)
+  private static let groupWait = TimeSpan.seconds(1)
   /// The divisor of the descriptor limit: a database in WAL mode has three files open, and the rest of the program
   /// needs some too.
   private static let shareOfDescriptors = 6
@@ -122,12 +122,12 @@ package final class SQLiteDatabases {
   /// than with one.
   /// - Returns: those that were not refused.
   private func forAll(
-    _ wanted: [SQLiteCapture], within wait: Duration, _ body: (SQLiteCapture) throws(SQLiteFailure) -> Void
+    _ wanted: [SQLiteCapture], within wait: TimeSpan, _ body: (SQLiteCapture) throws(SQLiteFailure) -> Void
   ) -> [SQLiteCapture] {
-    let end = ContinuousClock.now + wait
+    let end = Clock.system.uptime() + wait
     var waiting = wanted
     while !waiting.isEmpty {
-      let isLast = ContinuousClock.now >= end
+      let isLast = Clock.system.uptime() >= end
       waiting = waiting.filter { capture in
         do throws(SQLiteFailure) {
           try body(capture)
@@ -174,7 +174,7 @@ package final class SQLiteDatabases {
 
   /// - Returns: whether nobody can commit to any of them now.
   private func lockOutWriters(of wanted: [SQLiteCapture]) -> Bool {
-    let end = ContinuousClock.now + Self.groupWait
+    let end = Clock.system.uptime() + Self.groupWait
     // In path order, so that two backups do not wait for each other.
     for capture in wanted.sorted(by: { $0.path < $1.path }) {
       while captures[capture.key] != nil {
@@ -186,7 +186,7 @@ package final class SQLiteDatabases {
             refuse(capture, error)
             break
           }
-          guard ContinuousClock.now < end else {
+          guard Clock.system.uptime() < end else {
             busyDatabase = capture.path
             return false
           }

@@ -1,14 +1,14 @@
-internal import HoldfastModel
+package import HoldfastModel
 package import HoldfastSystem
 
 /// How often, and for how long, a failed request is repeated.
 package struct RetryPolicy: Sendable {
-  /// Seconds before the second try. The delay doubles before each further try.
-  package var firstDelay = 0.1
-  /// The longest delay before a try, in seconds.
-  package var delayMax = 15.0
-  /// No try begins later than so many seconds after the first.
-  package var deadline = 120.0
+  /// The delay before the second try. It doubles before each further try.
+  package var firstDelay = TimeSpan.milliseconds(100)
+  /// The longest delay before a try.
+  package var delayMax = TimeSpan.seconds(15)
+  /// No try begins later than this after the first.
+  package var deadline = TimeSpan.minutes(2)
 
   package init() {}
 }
@@ -16,18 +16,18 @@ package struct RetryPolicy: Sendable {
 /// Repeats what failed temporarily, with growing delays. Each delay is drawn from the upper half of its range, so that
 /// many clients that were refused at one moment do not come back at one moment.
 package struct Retrier: Sendable {
-  /// So often a wait looks for a signal, in seconds.
-  private static let secondsBetweenLooks = 0.05
+  /// So often a wait looks for a signal.
+  private static let lookInterval = TimeSpan.milliseconds(50)
   private let policy: RetryPolicy
   private let clock: Clock
   private let random: Randomness
   private let cancellation: Cancellation
-  private let sleep: @Sendable (_ seconds: Double) -> Void
+  private let sleep: @Sendable (TimeSpan) -> Void
 
-  /// - Parameter sleep: waits so many seconds; tests replace it.
+  /// - Parameter sleep: waits for a time; tests replace it.
   package init(
     _ policy: RetryPolicy = RetryPolicy(), host: Host,
-    sleep: @escaping @Sendable (_ seconds: Double) -> Void = { Pause.seconds($0) }
+    sleep: @escaping @Sendable (TimeSpan) -> Void = { Pause.time($0) }
   ) {
     self.policy = policy
     self.sleep = sleep
@@ -46,7 +46,7 @@ package struct Retrier: Sendable {
         let pause = delay * (1 + fraction()) / 2
         guard clock.uptime() - begun + pause < policy.deadline else { throw error }
         try wait(pause)
-        delay = min(2 * delay, policy.delayMax)
+        delay = min(delay * 2, policy.delayMax)
       }
     }
   }
@@ -62,13 +62,13 @@ package struct Retrier: Sendable {
     Double(random.bytes(2).reduce(0) { $0 << 8 | UInt16($1) }) / Double(UInt16.max)
   }
 
-  private func wait(_ seconds: Double) throws {
-    let end = clock.uptime() + seconds
+  private func wait(_ span: TimeSpan) throws {
+    let end = clock.uptime() + span
     while true {
       try cancellation.check()
       let rest = end - clock.uptime()
-      guard rest > 0 else { return }
-      sleep(min(rest, Self.secondsBetweenLooks))
+      guard rest > .zero else { return }
+      sleep(min(rest, Self.lookInterval))
     }
   }
 }

@@ -64,7 +64,7 @@ package final class Lease {
     let numbers = LeaseNumbers(store: store, name: name)
     if lock.showsThatOthersAreGone { numbers.removeUnfinished() }
     let record = LeaseRecord(
-      holder: random.identifier(), seconds: terms.duration, locked: lock.showsThatOthersAreGone,
+      holder: random.identifier(), term: terms.duration, locked: lock.showsThatOthersAreGone,
       host: Host.name, process: Host.processID, time: TimeText.utc(host.clock.now()))
     let holder = LeaseHolder(numbers, record, clock: host.clock, terms: terms)
     var watch = LeaseWatch(terms: terms, seesWhoIsGone: lock.showsThatOthersAreGone)
@@ -75,7 +75,7 @@ package final class Lease {
         if try holder.ask(for: number) { return Lease(holder, lock, terms) }
       case .held(let isAlive):
         if isAlive, !waits { return nil }
-        Pause.seconds(terms.look)
+        Pause.time(terms.look)
       }
     }
   }

@@ -12,10 +12,10 @@ package final class LeaseHolder: Sendable {
   private struct Term {
     /// 0 before the first.
     var number: UInt64 = 0
-    /// When the holder began to create the number, by this machine's uptime in seconds.
-    var asked = 0.0
+    /// When the holder began to create the number, by this machine's uptime.
+    var asked = TimeSpan.zero
     /// A number whose creation got no answer, and when it was first tried.
-    var pending: (number: UInt64, since: Double)?
+    var pending: (number: UInt64, since: TimeSpan)?
     var isLost = false
   }
 
@@ -120,7 +120,7 @@ package final class LeaseHolder: Sendable {
       let number = term.withLock { $0.isLost ? 0 : $0.number }
       guard number > 0, number < LeaseNumbers.numberMax else { return }
       var end = record
-      end.seconds = 0
+      end.term = .zero
       guard let bytes = try? end.serialized() else { return }
       try? numbers.create(number + 1, bytes)
       if number > 1 { numbers.remove([number - 1]) }

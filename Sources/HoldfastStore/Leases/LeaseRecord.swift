@@ -5,14 +5,13 @@ package import HoldfastModel
 package struct LeaseRecord: Hashable, Codable, Sendable {
   static let bytesMax = 4096
   /// The longest time that a number can keep others out.
-  private static let secondsMax = 3600.0
+  private static let termMax = TimeSpan.hours(1)
 
   private(set) var format = 1
   /// Drawn at random by each holder, for all its numbers.
   let holder: Identifier
-  /// For so many seconds nobody takes the next number without seeing that the holder is gone; 0 when the lease was
-  /// given back.
-  var seconds: Double
+  /// For so long nobody takes the next number without seeing that the holder is gone; 0 when the lease was given back.
+  var term: TimeSpan
   /// Whether the holder holds the store's lock too: then a run that gets the lock knows that the holder is gone.
   let locked: Bool
   /// For people: the name of the holder's machine, its process, and when it began by its clock.
@@ -20,7 +19,13 @@ package struct LeaseRecord: Hashable, Codable, Sendable {
   let process: Int32
   let time: String
 
-  var isGivenBack: Bool { seconds <= 0 }
+  private enum CodingKeys: String, CodingKey {
+    case format, holder
+    case term = "seconds"
+    case locked, host, process, time
+  }
+
+  var isGivenBack: Bool { term <= .zero }
 
   /// One line of JSON.
   package func serialized() throws -> [UInt8] {
@@ -32,13 +37,13 @@ package struct LeaseRecord: Hashable, Codable, Sendable {
   /// `nil` when the bytes are no such record, or one of a newer format.
   init?(parsing bytes: [UInt8]) {
     guard let record = try? JSONDecoder().decode(LeaseRecord.self, from: Data(bytes)), record.format == 1,
-      (0...Self.secondsMax).contains(record.seconds)
+      (.zero...Self.termMax).contains(record.term)
     else { return nil }
     self = record
   }
 
-  package init(holder: Identifier, seconds: Double, locked: Bool, host: String, process: Int32, time: String) {
-    (self.holder, self.seconds, self.locked) = (holder, seconds, locked)
+  package init(holder: Identifier, term: TimeSpan, locked: Bool, host: String, process: Int32, time: String) {
+    (self.holder, self.term, self.locked) = (holder, term, locked)
     (self.host, self.process, self.time) = (host, process, time)
   }
 }

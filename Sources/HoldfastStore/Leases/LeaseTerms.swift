@@ -1,21 +1,23 @@
-/// The times of a lease, in seconds.
+package import HoldfastModel
+
+/// The times of a lease.
 package struct LeaseTerms: Sendable {
   /// For so long a waiting run watches a number before it takes the next one.
-  package let duration: Double
+  package let duration: TimeSpan
   /// How often a waiting run looks.
-  let look: Double
+  let look: TimeSpan
 
   /// - Parameter look: `nil` for a value that suits the duration.
-  package init(duration: Double = 120, look: Double? = nil) {
+  package init(duration: TimeSpan = .minutes(2), look: TimeSpan? = nil) {
     self.duration = duration
-    self.look = look ?? min(5, duration / 24)
+    self.look = look ?? min(.seconds(5), duration / 24)
   }
 
   /// A holder trusts its number only for so long, so that the clocks of two machines may run at rates that differ by a
   /// third.
-  var trusted: Double { duration * 3 / 4 }
+  var trusted: TimeSpan { duration * 3 / 4 }
   /// The time after which a holder creates the next number.
-  var renewal: Double { duration / 4 }
+  var renewal: TimeSpan { duration / 4 }
   /// How often a holder checks whether it is time to renew, and tries again after a failure.
-  var tick: Double { duration / 12 }
+  var tick: TimeSpan { duration / 12 }
 }

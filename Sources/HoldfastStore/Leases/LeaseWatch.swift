@@ -1,3 +1,4 @@
+internal import HoldfastModel
 package import HoldfastSystem
 
 /// Watches the numbers of a lease for a run that wants it.
@@ -12,28 +13,28 @@ package struct LeaseWatch {
   private let terms: LeaseTerms
   /// Whether this run holds the store's lock: then no other run that held it is alive.
   private let seesWhoIsGone: Bool
-  private var seen: (number: UInt64, since: Double, seconds: Double)?
+  private var seen: (number: UInt64, since: TimeSpan, term: TimeSpan)?
 
   package init(terms: LeaseTerms, seesWhoIsGone: Bool) { (self.terms, self.seesWhoIsGone) = (terms, seesWhoIsGone) }
 
   package mutating func look(at numbers: LeaseNumbers, clock: Clock) throws -> Finding {
     guard let highest = try numbers.all().last else { return .free(1) }
     if let seen, seen.number == highest {
-      return clock.uptime() - seen.since >= seen.seconds ? .free(highest + 1) : .held(isAlive: false)
+      return clock.uptime() - seen.since >= seen.term ? .free(highest + 1) : .held(isAlive: false)
     }
-    guard let seconds = try seconds(of: highest, numbers) else { return .free(highest + 1) }
+    guard let term = try term(of: highest, numbers) else { return .free(highest + 1) }
     let isAlive = seen != nil
     // Counts from now on, although the number may be older.
-    seen = (highest, clock.uptime(), seconds)
+    seen = (highest, clock.uptime(), term)
     return .held(isAlive: isAlive)
   }
 
-  /// For how many seconds a number keeps others out; `nil` when it does not.
-  private func seconds(of number: UInt64, _ numbers: LeaseNumbers) throws -> Double? {
+  /// For how long a number keeps others out; `nil` when it does not.
+  private func term(of number: UInt64, _ numbers: LeaseNumbers) throws -> TimeSpan? {
     let record = try numbers.bytes(of: number).flatMap { LeaseRecord(parsing: $0) }
     // A crash of the machine may leave an empty record. A run with the lock knows that the holder is gone.
     if seesWhoIsGone, record?.locked ?? true { return nil }
     guard let record else { return terms.duration }
-    return record.isGivenBack ? nil : record.seconds
+    return record.isGivenBack ? nil : record.term
   }
 }

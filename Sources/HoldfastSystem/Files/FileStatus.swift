@@ -69,19 +69,19 @@ package struct FileStatus: Sendable, Equatable {
   package var isSettled: Bool {
     var tick = timespec()
     clock_gettime(CLOCK_REALTIME_COARSE, &tick)
-    let seconds = Int64(tick.tv_sec) - (hasCoarseTimes ? Self.coarseSeconds : 0)
+    let seconds = Int64(tick.tv_sec) - (hasCoarseTimes ? Self.coarseGrain.wholeSeconds : 0)
     let now = Timestamp(seconds: seconds, nanoseconds: UInt32(tick.tv_nsec))
     return modified < now && changed < now
   }
 
   /// FAT stores times in steps of two seconds, other file systems in whole seconds.
-  private static let coarseSeconds: Int64 = 2
+  private static let coarseGrain = TimeSpan.seconds(2)
   /// Nobody can set the change time, so a whole second means that the file system stores whole seconds.
   private var hasCoarseTimes: Bool { changed.nanoseconds == 0 }
 
   /// After this time, a new time stamp differs from an old one, whatever the clock shows: the longest tick of the
   /// kernel with a margin, or the step of the file system.
-  package var timeGrain: Duration { hasCoarseTimes ? .seconds(Self.coarseSeconds) : .milliseconds(20) }
+  package var timeGrain: TimeSpan { hasCoarseTimes ? Self.coarseGrain : .milliseconds(20) }
 
   /// Whether both have the same content, as far as size and modification time tell.
   package func hasSameContent(as other: FileStatus) -> Bool {

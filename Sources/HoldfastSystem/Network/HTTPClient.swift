@@ -84,15 +84,15 @@ package struct HTTPAddress: Sendable, Hashable, CustomStringConvertible {
 
 /// Sends requests within a time limit. The library for it is loaded with the first request.
 package struct HTTPClient: Sendable {
-  private static let retryPauseSeconds = 0.5
+  private static let retryPause = TimeSpan.milliseconds(500)
   /// The C library looks up the server's name and cannot be interrupted; after this time the lookup is abandoned.
-  private static let graceSeconds = 1.0
+  private static let lookupGrace = TimeSpan.seconds(1)
   private static let redirectionsMax = 3
 
-  /// The most seconds for a connection.
-  package var connectSeconds = 5.0
-  /// The most seconds for everything: connections, answers and retries.
-  package var seconds = 10.0
+  /// The most time for a connection.
+  package var connectTimeout = TimeSpan.seconds(5)
+  /// The most time for everything: connections, answers and retries.
+  package var timeout = TimeSpan.seconds(10)
   /// Number of retries after a failure of the server or of the connection.
   package var retries = 2
   /// Bytes of an answer that are read.
@@ -107,10 +107,10 @@ package struct HTTPClient: Sendable {
   package func send(_ request: HTTPRequest) throws(HTTPError) -> HTTPResponse {
     guard holdfast_curl_load() else { throw .notInstalled }
     let answer = Answer()
-    let deadline = Clock.system.uptime() + seconds
+    let deadline = Clock.system.uptime() + timeout
     // The caller continues when the time is up, whatever the library does.
     WorkerThread.detach { answer.end(tries(request, until: deadline)) }
-    while Clock.system.uptime() < deadline + Self.graceSeconds {
+    while Clock.system.uptime() < deadline + Self.lookupGrace {
       if let result = answer.result.withLock({ $0 }) { return try result.get() }
       Pause.forAnotherThread()
     }
@@ -123,26 +123,26 @@ package struct HTTPClient: Sendable {
     func end(_ value: Result<HTTPResponse, HTTPError>) { result.withLock { $0 = value } }
   }
 
-  private func tries(_ request: HTTPRequest, until deadline: Double) -> Result<HTTPResponse, HTTPError> {
-    var pause = Self.retryPauseSeconds
+  private func tries(_ request: HTTPRequest, until deadline: TimeSpan) -> Result<HTTPResponse, HTTPError> {
+    var pause = Self.retryPause
     var left = retries
     while true {
-      let result = once(request, seconds: deadline - Clock.system.uptime())
+      let result = once(request, within: deadline - Clock.system.uptime())
       guard case .failure(let error) = result, error.isPassing, left > 0,
         deadline - Clock.system.uptime() > pause
       else { return result }
       left -= 1
-      Pause.seconds(pause)
-      pause *= 2
+      Pause.time(pause)
+      pause = pause * 2
     }
   }
 
   /// One try, which follows redirections within the same server.
-  private func once(_ request: HTTPRequest, seconds: Double) -> Result<HTTPResponse, HTTPError> {
-    let deadline = Clock.system.uptime() + seconds
+  private func once(_ request: HTTPRequest, within timeout: TimeSpan) -> Result<HTTPResponse, HTTPError> {
+    let deadline = Clock.system.uptime() + timeout
     var next = request
     for _ in 0...Self.redirectionsMax {
-      let (result, redirection) = ask(next, seconds: deadline - Clock.system.uptime())
+      let (result, redirection) = ask(next, within: deadline - Clock.system.uptime())
       guard let redirection else { return result }
       guard let address = next.url.redirection(to: redirection) else {
         return .failure(
@@ -155,13 +155,13 @@ package struct HTTPClient: Sendable {
 
   /// - Returns: the result, and the address that the answer redirects to, if any.
   private func ask(
-    _ request: HTTPRequest, seconds: Double
+    _ request: HTTPRequest, within timeout: TimeSpan
   ) -> (result: Result<HTTPResponse, HTTPError>, redirection: String?) {
-    guard seconds > 0.001 else { return (.failure(.noAnswer(request.url)), nil) }
+    guard timeout > .milliseconds(1) else { return (.failure(.noAnswer(request.url)), nil) }
     var redirection = [CChar](repeating: 0, count: HTTPAddress.bytesMax + 1)
     var body = [UInt8](repeating: 0, count: responseBytesMax)
     let result = body.withUnsafeMutableBytes { answer in
-      withRequest(request, seconds: seconds) { request in
+      withRequest(request, within: timeout) { request in
         holdfast_http_perform(request, answer.baseAddress, answer.count, &redirection, redirection.count)
       }
     }
@@ -183,14 +183,14 @@ package struct HTTPClient: Sendable {
 
   /// The request as C sees it, valid while `call` runs.
   private func withRequest<Value>(
-    _ request: HTTPRequest, seconds: Double, _ call: (UnsafePointer<holdfast_http_request>) -> Value
+    _ request: HTTPRequest, within timeout: TimeSpan, _ call: (UnsafePointer<holdfast_http_request>) -> Value
   ) -> Value {
     let texts = [request.method, request.url.text, "holdfast/\(Program.version)"]
     let lines = request.headers.map { "\($0.name): \($0.value)" }
     var copies: [UnsafeMutablePointer<CChar>?] = (texts + lines).map { strdup($0) }
     copies.append(nil)
     defer { copies.forEach { free($0) } }
-    let milliseconds = Int(seconds * 1000)
+    let milliseconds = Int(timeout.seconds * 1000)
     return copies.map { UnsafePointer($0) }.withUnsafeBufferPointer { strings in
       (request.body ?? []).withUnsafeBytes { bytes in
         var empty: UInt8 = 0
@@ -203,7 +203,7 @@ package struct HTTPClient: Sendable {
           // An empty body needs an address too.
           raw.body = request.body == nil ? nil : bytes.baseAddress ?? UnsafeRawPointer(nothing)
           raw.body_length = bytes.count
-          raw.connect_milliseconds = min(milliseconds, Int(connectSeconds * 1000))
+          raw.connect_milliseconds = min(milliseconds, Int(connectTimeout.seconds * 1000))
           raw.milliseconds = milliseconds
           return withUnsafePointer(to: raw, call)
         }

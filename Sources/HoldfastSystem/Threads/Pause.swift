@@ -1,4 +1,5 @@
 internal import Glibc
+package import HoldfastModel
 
 /// Short waits between two tries.
 package enum Pause {
@@ -6,7 +7,7 @@ package enum Pause {
   package static func briefly() { usleep(50_000) }
 
   /// The wait before something is tried again; at most 60 s.
-  package static func seconds(_ seconds: Double) { usleep(UInt32(max(0, min(seconds, 60)) * 1_000_000)) }
+  package static func time(_ span: TimeSpan) { usleep(UInt32(max(0, min(span.seconds, 60)) * 1_000_000)) }
 
   /// 1 ms, for a lock that others hold for milliseconds.
   package static func forALock() { usleep(1000) }

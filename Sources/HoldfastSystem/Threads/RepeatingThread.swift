@@ -1,4 +1,5 @@
 internal import Glibc
+package import HoldfastModel
 
 /// Calls a function repeatedly on a thread of its own, until it is stopped.
 package final class RepeatingThread: @unchecked Sendable {
@@ -9,13 +10,13 @@ package final class RepeatingThread: @unchecked Sendable {
   private var thread: WorkerThread?
 
   /// - Parameters:
-  ///   - seconds: the time before the first call, and between the end of one call and the next.
+  ///   - interval: the time before the first call, and between the end of one call and the next.
   ///   - body: returns `false` to end the thread.
   /// - Returns: `nil` when the system has no thread left.
-  package static func start(every seconds: Double, _ body: @escaping @Sendable () -> Bool) -> RepeatingThread? {
+  package static func start(every interval: TimeSpan, _ body: @escaping @Sendable () -> Bool) -> RepeatingThread? {
     let result = RepeatingThread()
     result.thread = WorkerThread.start { [result] in
-      while result.pause(seconds) {
+      while result.pause(interval) {
         guard body() else { return }
       }
     }
@@ -39,12 +40,13 @@ package final class RepeatingThread: @unchecked Sendable {
   }
 
   /// - Returns: `false` as soon as the thread is to stop.
-  private func pause(_ seconds: Double) -> Bool {
+  private func pause(_ interval: TimeSpan) -> Bool {
     var end = timespec()
     clock_gettime(CLOCK_MONOTONIC, &end)
-    let whole = max(0, min(seconds, 86_400)).rounded(.down)
+    let seconds = max(0, min(interval.seconds, 86_400))
+    let whole = seconds.rounded(.down)
     end.tv_sec += Int(whole)
-    end.tv_nsec += Int((max(0, min(seconds, 86_400)) - whole) * 1e9)
+    end.tv_nsec += Int((seconds - whole) * 1e9)
     if end.tv_nsec >= 1_000_000_000 { (end.tv_sec, end.tv_nsec) = (end.tv_sec + 1, end.tv_nsec - 1_000_000_000) }
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }
