@@ -1,3 +1,4 @@
+package import HoldfastModel
 internal import HoldfastSystem
 internal import Synchronization
 
@@ -5,10 +6,10 @@ internal import Synchronization
 final class SFTPReply: Sendable {
   private let latch = Latch()
   private let outcome = Mutex<Result<SFTPAnswer, any Error>?>(nil)
-  /// When the request was sent, in seconds of the clock.
-  let sent: Double
+  /// When the request was sent, by the uptime.
+  let sent: TimeSpan
 
-  init(sent: Double) { self.sent = sent }
+  init(sent: TimeSpan) { self.sent = sent }
 
   func complete(_ result: Result<SFTPAnswer, any Error>) {
     outcome.withLock { $0 = result }
@@ -23,14 +24,14 @@ final class SFTPReply: Sendable {
   }
 }
 
-/// How long a server may take, in seconds.
+/// How long a server may take.
 package struct SFTPPatience: Sendable {
   /// So long at least one answer must come, or some bytes be taken, while requests are waiting.
-  package var stall = 60.0
+  package var stall = TimeSpan.minutes(1)
   /// So long one request may take, whatever else is answered meanwhile.
-  package var request = 600.0
+  package var request = TimeSpan.minutes(10)
   /// In place of the others after a signal: what is begun is cleaned up if the server answers.
-  package var afterSignal = 5.0
+  package var afterSignal = TimeSpan.seconds(5)
 
   package init() {}
 }
@@ -47,8 +48,8 @@ final class SFTPConnection: Sendable {
     var waiting: [UInt32: SFTPReply] = [:]
     var nextNumber: UInt32 = 0
     var start: SFTPReply?
-    /// Seconds of the clock at which the last answer came, or bytes were taken.
-    var lastProgress: Double
+    /// When the last answer came, or bytes were taken, by the uptime.
+    var lastProgress: TimeSpan
     /// Why the connection has ended.
     var failure: (any Error)?
   }
@@ -139,12 +140,12 @@ final class SFTPConnection: Sendable {
         state.withLock { $0.lastProgress = now }
         rest = UnsafeRawBufferPointer(rebasing: rest[count...])
       } else if now - begun > patienceNow {
-        fail(.stalled(seconds: patienceNow))
+        fail(.stalled(for: patienceNow))
       }
     }
   }
 
-  private var patienceNow: Double { host.cancellation.isRaised ? patience.afterSignal : patience.stall }
+  private var patienceNow: TimeSpan { host.cancellation.isRaised ? patience.afterSignal : patience.stall }
 
   // MARK: Getting answers
 
@@ -174,8 +175,8 @@ final class SFTPConnection: Sendable {
       if state.failure != nil { return .closed }
       let oldest = (state.start.map { [$0] } ?? []) + Array(state.waiting.values)
       guard let first = oldest.map(\.sent).min() else { return nil }
-      if now - max(state.lastProgress, state.start?.sent ?? 0) > patience { return .stalled(seconds: patience) }
-      return now - first > self.patience.request ? .stalled(seconds: self.patience.request) : nil
+      if now - max(state.lastProgress, state.start?.sent ?? .zero) > patience { return .stalled(for: patience) }
+      return now - first > self.patience.request ? .stalled(for: self.patience.request) : nil
     }
   }
 
@@ -243,7 +244,7 @@ final class SFTPConnection: Sendable {
 struct SFTPEnd: Equatable {
   enum Cause: Equatable {
     case closed
-    case stalled(seconds: Double)
+    case stalled(for: TimeSpan)
     case violation(String, beginning: String)
   }
 
@@ -254,7 +255,7 @@ struct SFTPEnd: Equatable {
   var isStarted = false
 
   static let closed = SFTPEnd(cause: .closed)
-  static func stalled(seconds: Double) -> SFTPEnd { SFTPEnd(cause: .stalled(seconds: seconds)) }
+  static func stalled(for span: TimeSpan) -> SFTPEnd { SFTPEnd(cause: .stalled(for: span)) }
   static func violation(_ finding: String, beginning: String) -> SFTPEnd {
     SFTPEnd(cause: .violation(finding, beginning: beginning))
   }

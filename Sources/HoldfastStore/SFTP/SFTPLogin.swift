@@ -68,8 +68,8 @@ struct SFTPLogin: Sendable {
     case .violation(let finding, let beginning):
       guard !end.isStarted else { return SFTPError.violation(location: address.location, finding: finding) }
       return login(.anotherLanguage, "it begins with \"\(beginning)\"")
-    case .stalled(let seconds):
-      return unavailable("no answer for \(Int(seconds)) s")
+    case .stalled(let span):
+      return unavailable("no answer for \(span.wholeSeconds) s")
     case .closed:
       if !end.isStarted, let known = SFTPError.Login.of(end.errorText, isFirst: isFirst) { return login(known, reason) }
       return unavailable(reason.isEmpty ? "the connection is lost" : reason)
