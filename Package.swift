@@ -44,6 +44,7 @@ let package = Package(
   ],
   targets: [
     .target(name: "CCurl"),
+    .target(name: "CExpat"),
     .target(name: "CLinux"),
     .target(name: "CPostgres"),
     .target(name: "CSHA256"),
@@ -57,7 +58,7 @@ let package = Package(
     module("Codec", ["HoldfastModel", "CSHA256", "CZlib", "CISAL", "CZstd", crypto, cryptoExtras]),
     module("Archive", ["HoldfastModel", "HoldfastSystem", "HoldfastCodec"]),
     module("Source", ["HoldfastModel", "HoldfastSystem", "CPostgres"]),
-    module("Store", ["HoldfastModel", "HoldfastSystem"]),
+    module("Store", ["HoldfastModel", "HoldfastSystem", "CExpat", crypto]),
     module("Configuration", ["HoldfastModel", "HoldfastSystem", "CYAML"]),
     module(
       "Repository", ["HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastStore"]),

@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef void CURL;
@@ -11,6 +12,9 @@ struct curl_slist;
 enum {
     option_write_data = 10001,
     option_url = 10002,
+    option_ca_file = 10065,
+    option_http_version = 84,
+    option_connect_only = 141,
     option_post_fields = 10015,
     option_user_agent = 10018,
     option_header = 10023,
@@ -28,8 +32,9 @@ enum {
     option_write_function = 20011,
     option_post_size = 30120,
 };
+enum { http_1_1 = 2 };
 enum { protocol_http = 1, protocol_https = 2 };
-enum { info_response_code = 0x200000 + 2, info_redirection = 0x100000 + 31 };
+enum { info_response_code = 0x200000 + 2, info_redirection = 0x100000 + 31, info_socket = 0x500000 + 44 };
 enum { global_all = 3 };
 enum {
     failure_resolve_proxy = 5,
@@ -41,6 +46,7 @@ enum {
     failure_empty = 52,
     failure_send = 55,
     failure_receive = 56,
+    failure_again = 81,
 };
 
 static struct {
@@ -54,6 +60,8 @@ static struct {
     struct curl_slist *(*append)(struct curl_slist *, const char *);
     void (*free_list)(struct curl_slist *);
     char *(*version)(void);
+    int (*send)(CURL *, const void *, size_t, size_t *);
+    int (*receive)(CURL *, void *, size_t, size_t *);
 } functions;
 static bool is_loaded;
 static char version[32];
@@ -87,6 +95,8 @@ static void load(void) {
         {(void **)&functions.append, "curl_slist_append"},
         {(void **)&functions.free_list, "curl_slist_free_all"},
         {(void **)&functions.version, "curl_version"},
+        {(void **)&functions.send, "curl_easy_send"},
+        {(void **)&functions.receive, "curl_easy_recv"},
     };
     for (size_t index = 0; index < sizeof wanted / sizeof wanted[0]; index++) {
         void *symbol = dlsym(library, wanted[index].name);
@@ -224,4 +234,74 @@ end:
     functions.cleanup(curl);
     functions.free_list(headers);
     return result;
+}
+
+struct holdfast_connection {
+    CURL *curl;
+    int socket;
+};
+
+static int connect_to(CURL *curl, const char *url, const char *ca_file, long milliseconds, int *file) {
+    const struct {
+        int option;
+        long value;
+    } numbers[] = {
+        {option_no_signal, 1},
+        {option_protocols, protocol_http | protocol_https},
+        {option_verify_peer, 1},
+        {option_verify_host, 2},
+        {option_http_version, http_1_1},
+        {option_connect_only, 1},
+        {option_connect_timeout, milliseconds},
+        {option_timeout, milliseconds},
+    };
+    for (size_t index = 0; index < sizeof numbers / sizeof numbers[0]; index++) {
+        int failure = functions.set(curl, numbers[index].option, numbers[index].value);
+        if (failure) return failure;
+    }
+    int failure = functions.set(curl, option_url, url);
+    if (!failure && ca_file) failure = functions.set(curl, option_ca_file, ca_file);
+    if (!failure) failure = functions.perform(curl);
+    if (!failure) failure = functions.info(curl, info_socket, file);
+    return failure;
+}
+
+holdfast_connection *holdfast_connection_open(const char *url, const char *ca_file, long milliseconds, int *failure) {
+    *failure = failure_memory;
+    holdfast_connection *connection = malloc(sizeof *connection);
+    CURL *curl = connection ? functions.init() : NULL;
+    if (!curl) {
+        free(connection);
+        return NULL;
+    }
+    connection->curl = curl;
+    *failure = connect_to(curl, url, ca_file, milliseconds, &connection->socket);
+    if (!*failure) return connection;
+    holdfast_connection_close(connection);
+    return NULL;
+}
+
+int holdfast_connection_socket(const holdfast_connection *connection) { return connection->socket; }
+
+static holdfast_transfer outcome(int failure) {
+    return failure == 0 ? holdfast_transfer_done
+        : failure == failure_again ? holdfast_transfer_wait
+                                   : holdfast_transfer_failed;
+}
+
+holdfast_transfer holdfast_connection_send(
+    holdfast_connection *connection, const void *bytes, size_t count, size_t *sent) {
+    *sent = 0;
+    return outcome(functions.send(connection->curl, bytes, count, sent));
+}
+
+holdfast_transfer holdfast_connection_receive(
+    holdfast_connection *connection, void *bytes, size_t capacity, size_t *received) {
+    *received = 0;
+    return outcome(functions.receive(connection->curl, bytes, capacity, received));
+}
+
+void holdfast_connection_close(holdfast_connection *connection) {
+    functions.cleanup(connection->curl);
+    free(connection);
 }

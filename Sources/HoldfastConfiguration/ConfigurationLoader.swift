@@ -78,7 +78,10 @@ package struct ConfigurationLoader {
     for repository in settings.repositories {
       let files: [(Path, String)] =
         repository.identities.map { ($0, "identity") }
-        + [(repository.passphraseFile, "passphrase-file"), (repository.writerKey, "writer-key")].compactMap {
+        + [
+          (repository.passphraseFile, "passphrase-file"), (repository.writerKey, "writer-key"),
+          (repository.s3.credentialsFile, "credentials-file"),
+        ].compactMap {
           path, key in
           path.map { ($0, key) }
         }

@@ -77,11 +77,15 @@ struct SettingsBuilder {
   private mutating func repository(_ name: String) -> RepositorySettings? {
     let way = [Schema.repositories, name]
     func key(_ name: String) -> [String] { way + [name] }
-    let path = text(schema.repository, key("path"))
-    if path == nil, !findings.faulty.contains(way) {
-      note(way, "the repository \(name) has no path", hint: "Say where it is: `path: /backup/\(name)`.")
+    let location = text(schema.repository, key("path")) ?? text(schema.repository, key("url"))
+    if location == nil, !findings.faulty.contains(way) {
+      note(way, "the repository \(name) has no path", hint: "Say where it is: `path: /backup/\(name)`, or `url: s3:…`.")
     }
-    var made = RepositorySettings(name: name, path: Path(path ?? "/"))
+    if findings.seen.isSuperset(of: [key("path"), key("url")]) {
+      note(way, "path and url of \(name) exclude each other", hint: "Keep one of the two.")
+    }
+    var made = RepositorySettings(name: name, location: location ?? "/")
+    made.s3 = s3(key)
     made.identities = (texts(schema.repository, key("identity")) ?? []).map { Path($0) }
     made.identityCommand = text(schema.repository, key("identity-command"))
     if findings.seen.isSuperset(of: [key("identity"), key("identity-command")]) {
@@ -91,7 +95,21 @@ struct SettingsBuilder {
     made.writerKey = text(schema.repository, key("writer-key")).map { Path($0) }
     made.expectedKeyring = text(schema.repository, key("expect-keyring"))
     made.sshCommand = text(schema.repository, key("ssh-command"))
-    return path == nil ? nil : made
+    return location == nil ? nil : made
+  }
+
+  private mutating func s3(_ key: (String) -> [String]) -> RepositorySettings.S3 {
+    let rules = schema.repository
+    var s3 = RepositorySettings.S3()
+    s3.region = text(rules, key("region"))
+    s3.isPathStyle = text(rules, key("path-style")).flatMap { TextRule.truth(of: $0) }
+    s3.certificates = text(rules, key("ca-file")).map { Path($0) }
+    s3.credentialsFile = text(rules, key("credentials-file")).map { Path($0) }
+    s3.profile = text(rules, key("profile"))
+    s3.archiveStorageClass = text(rules, key("storage-class") + ["archives"])
+    s3.isSingleWriter = text(rules, key("single-writer")).flatMap { TextRule.truth(of: $0) } ?? false
+    s3.connections = text(rules, key("connections")).flatMap { Int($0) }
+    return s3
   }
 
   // MARK: Sources

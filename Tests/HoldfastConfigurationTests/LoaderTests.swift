@@ -96,7 +96,7 @@ import Testing
       """)
     let settings = try #require(try site.load())
     let shop = try #require(settings.repository("shop"))
-    #expect(shop.path == Path("/backup/shop"))
+    #expect(shop.location == "/backup/shop")
     #expect(shop.identities == [Path("/a"), Path("/b")])
     #expect(shop.passphraseFile == Path("/p"))
     #expect(shop.writerKey == Path("/w"))
@@ -193,7 +193,7 @@ import Testing
     #expect(source.repository == "0")
     #expect(source.before == "one\ntwo\n")
     #expect(source.tags.map(\.text).sorted() == ["1.50", "yes", "~x"])
-    #expect(try site.load()?.repositories[0].path == Path("/backup/café"))
+    #expect(try site.load()?.repositories[0].location == "/backup/café")
   }
 
   @Test func anchorsStandForWhatTheyName() throws {

@@ -26,13 +26,16 @@ import Testing
   }
 
   @Test func locationsOfS3AreRead() throws {
-    let server = StoreLocation.Server(host: "s3.example", port: nil)
+    let server = HTTPServer(host: "s3.example", port: nil)
     #expect(try StoreLocation("s3:https://s3.example/bucket") == .s3(server: server, bucket: "bucket", prefix: ""))
     for text in ["s3:https://s3.example/bucket/shop/orders", "s3:https://s3.example/bucket//shop/orders/"] {
       #expect(try StoreLocation(text) == .s3(server: server, bucket: "bucket", prefix: "shop/orders/"))
     }
     #expect(
       try StoreLocation("s3:https://127.0.0.1:9000/bucket").description == "s3:https://127.0.0.1:9000/bucket/")
+    #expect(
+      try StoreLocation("s3:http://127.0.0.1:9000/bucket")
+        == .s3(server: HTTPServer(host: "127.0.0.1", port: 9000, isEncrypted: false), bucket: "bucket", prefix: ""))
   }
 
   @Test(arguments: [
@@ -40,7 +43,9 @@ import Testing
     ("sftp:a@backup.example", "it names no directory"), ("sftp:a@backup.example/", "it names no directory"),
     ("sftp:a@/srv", "it names no host"), ("sftp:a@h:0/srv", "its port is no number from 1 to 65535"),
     ("sftp:a@h:99999/srv", "its port is no number from 1 to 65535"), ("sftp:a@[::1/srv", "it names no host"),
-    ("s3:orders", "it does not go on with https://"), ("s3:http://h/b", "it does not go on with https://"),
+    ("s3:orders", "it does not go on with https://"), ("s3:ftp://h/b", "it does not go on with https://"),
+    ("s3:http://h/b", "only a server on this machine may be reached without TLS"),
+    ("s3:http://127.0.0.1.example/b", "only a server on this machine may be reached without TLS"),
     ("s3:https://h", "it names no bucket"), ("s3:https://h/", "it names no bucket"),
     ("s3:https:///b", "it names no host"),
   ])

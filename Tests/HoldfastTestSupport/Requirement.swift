@@ -40,6 +40,8 @@ package enum Requirement: Sendable {
   case droppablePageCache
   /// Files below /tmp can have extended attributes and access control lists.
   case accessLists
+  /// SeaweedFS is installed, a server of S3.
+  case seaweedFS
 
   /// Why a test is skipped.
   var reason: String {
@@ -59,6 +61,7 @@ package enum Requirement: Sendable {
     case .releaseBinary: "needs a release build, named by HOLDFAST_BINARY"
     case .hugeSparseFiles: "needs a tmpfs at /dev/shm, for sparse files of any size"
     case .droppablePageCache: "needs /tmp on a disk: files in memory cannot leave the page cache"
+    case .seaweedFS: "needs SeaweedFS, which Scripts/install-engines installs"
     case .accessLists: "needs extended attributes and access control lists at /tmp"
     }
   }
@@ -121,6 +124,7 @@ package enum Requirement: Sendable {
     case .releaseBinary: Tool.environmentValue("HOLDFAST_BINARY") != nil && Tool.binary.text.contains("/release/")
     case .hugeSparseFiles: Self.hasHugeSparseFiles
     case .droppablePageCache: Self.withDirectory { ResidentPages.canBeDropped(in: $0) }
+    case .seaweedFS: SeaweedFS.program != nil
     case .accessLists: succeeds("touch f; setfattr -n user.shop -v 1 f; setfacl -m u:12345:rw f")
     }
   }

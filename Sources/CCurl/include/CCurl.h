@@ -1,4 +1,5 @@
-// The part of libcurl that holdfast uses: single HTTP requests with limits.
+// The part of libcurl that holdfast uses: single HTTP requests with limits, and connections to a server over which
+// holdfast itself speaks HTTP.
 #pragma once
 
 #include <stdbool.h>
@@ -50,3 +51,38 @@ bool holdfast_curl_is_passing(int failure);
 holdfast_http_result holdfast_http_perform(
     const holdfast_http_request *request, void *response, size_t capacity, char *redirection,
     size_t redirection_capacity);
+
+/// A connection to a server. libcurl looks up the name, goes through a proxy, and does TLS; what is sent over it is up to
+/// the caller. It is used by one thread at a time.
+typedef struct holdfast_connection holdfast_connection;
+
+/// Opens a connection for an http or https address. The library must be loaded. Certificates are always verified.
+/// - Parameters:
+///   - url: scheme, host and port.
+///   - ca_file: certificates that are trusted in place of those of the system; null for those of the system.
+///   - milliseconds: the most time for it.
+///   - failure: takes the reason when there is no connection: see holdfast_curl_reason.
+/// - Returns: null when there is no connection.
+holdfast_connection *holdfast_connection_open(const char *url, const char *ca_file, long milliseconds, int *failure);
+
+/// The socket, to wait for it with poll.
+int holdfast_connection_socket(const holdfast_connection *connection);
+
+/// What a call of send or receive did.
+typedef enum {
+    holdfast_transfer_done,
+    /// Nothing was transferred: wait for the socket.
+    holdfast_transfer_wait,
+    /// The connection cannot be used any more.
+    holdfast_transfer_failed,
+} holdfast_transfer;
+
+/// Sends some of the bytes without waiting.
+holdfast_transfer holdfast_connection_send(
+    holdfast_connection *connection, const void *bytes, size_t count, size_t *sent);
+
+/// Takes what has arrived without waiting; 0 bytes when the server has closed the connection.
+holdfast_transfer holdfast_connection_receive(
+    holdfast_connection *connection, void *bytes, size_t capacity, size_t *received);
+
+void holdfast_connection_close(holdfast_connection *connection);

@@ -53,8 +53,15 @@ package enum Keys {
     snapshot(name, sequence) + "body-\(id)"
   }
 
+  private static let archivePrefix = "archive-"
+
   package static func archive(_ name: SourceName, _ sequence: UInt64, _ id: Identifier) -> String {
-    snapshot(name, sequence) + "archive-\(id)"
+    snapshot(name, sequence) + archivePrefix + id.description
+  }
+
+  /// Whether the object under a key is an archive: large, and read only to restore, verify or merge.
+  package static func isArchive(_ key: String) -> Bool {
+    key.split(separator: "/").last?.hasPrefix(archivePrefix) ?? false
   }
 
   // MARK: The archive of write-ahead logs

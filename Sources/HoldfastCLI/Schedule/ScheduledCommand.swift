@@ -66,9 +66,9 @@ struct ScheduledCommand {
   func repositories(named environment: String?) throws -> [String] {
     let locations: [StoreLocation]
     if let named = repository ?? environment {
-      locations = [try site?.repository(named).map { try StoreLocation($0.path) } ?? StoreLocation(named)]
+      locations = [try site?.repository(named).map { try StoreLocation($0.location) } ?? StoreLocation(named)]
     } else {
-      locations = try site?.repositories.map { try StoreLocation($0.path) } ?? []
+      locations = try site?.repositories.map { try StoreLocation($0.location) } ?? []
     }
     return locations.compactMap(\.directory).map(Self.text)
   }

@@ -90,8 +90,8 @@ enum Candidates {
     if let named, named.contains("/") { return try machine.location(named) }
     let site = (try? machine.loader().load()) ?? nil
     guard let named, !named.isEmpty else {
-      return try site?.repositories.count == 1 ? site.map { try StoreLocation($0.repositories[0].path) } : nil
+      return try site?.repositories.count == 1 ? site.map { try StoreLocation($0.repositories[0].location) } : nil
     }
-    return try site?.repository(named).map { try StoreLocation($0.path) } ?? machine.location(named)
+    return try site?.repository(named).map { try StoreLocation($0.location) } ?? machine.location(named)
   }
 }

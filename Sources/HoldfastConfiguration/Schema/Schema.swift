@@ -29,7 +29,16 @@ struct Schema: Sendable {
 
   private static func makeRepository() -> [KeyRule] {
     [
-      KeyRule("path", .text(.location)),
+      KeyRule("path", .text(.path)),
+      KeyRule("url", .text(.url)),
+      KeyRule("region", .text(.word)),
+      KeyRule("path-style", .text(.yesOrNo)),
+      KeyRule("ca-file", .text(.path), variable: "HOLDFAST_CA_FILE"),
+      KeyRule("credentials-file", .text(.path)),
+      KeyRule("profile", .text(.word)),
+      KeyRule("storage-class", .map([KeyRule("archives", .text(.word))], context: "storage-class")),
+      KeyRule("single-writer", .text(.yesOrNo)),
+      KeyRule("connections", .text(.count(1...64))),
       KeyRule("identity", .list(.path), variable: "HOLDFAST_IDENTITY_FILE"),
       KeyRule("identity-command", .text(.command)),
       KeyRule("passphrase-file", .text(.path), variable: "HOLDFAST_PASSPHRASE_FILE"),

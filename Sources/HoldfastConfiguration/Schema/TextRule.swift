@@ -28,9 +28,17 @@ struct TextRule: Sendable {
   static let path = TextRule("an absolute path", "It begins with /.") {
     $0.hasPrefix("/") && !$0.utf8.contains(0) && $0.utf8.count <= Limits.pathBytesMax
   }
-  /// The location of a repository: an absolute path, or a location with another scheme, which the store parses.
-  static let location = TextRule(path.noun, path.allowed) { text in
-    path.accepts(text) || ["sftp:", "s3:"].contains { text.hasPrefix($0) && !text.utf8.contains(0) }
+  /// The location of a repository that is not a directory. The store parses the rest.
+  static let url = TextRule("a location", "It begins with sftp: or s3:, as --repository takes it.") { text in
+    ["sftp:", "s3:"].contains { text.hasPrefix($0) && isLine(text) }
+  }
+
+  static let word = TextRule("a word", "It has letters, digits and . _ - in it, and no blanks.") { text in
+    !text.isEmpty
+      && text.utf8.allSatisfy { byte in
+        (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte)
+          || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) || "._-".utf8.contains(byte)
+      }
   }
 
   static let command = TextRule("a command", "It is what /bin/sh shall run.") { text in

@@ -4,7 +4,7 @@ package import HoldfastModel
 package struct RepositorySettings: Hashable, Sendable {
   package let name: String
   /// The location as it was written: an absolute path, or one that begins with the name of a scheme.
-  package internal(set) var path: Path
+  package let location: String
   /// Files of identities that open it.
   package internal(set) var identities: [Path] = []
   package internal(set) var identityCommand: String?
@@ -15,5 +15,23 @@ package struct RepositorySettings: Hashable, Sendable {
   /// The command that connects to its SFTP server, in place of `ssh`.
   package internal(set) var sshCommand: String?
 
-  init(name: String, path: Path) { (self.name, self.path) = (name, path) }
+  package internal(set) var s3 = S3()
+
+  init(name: String, location: String) { (self.name, self.location) = (name, location) }
+
+  /// The keys for a location that begins with `s3:`.
+  package struct S3: Hashable, Sendable {
+    package internal(set) var region: String?
+    package internal(set) var isPathStyle: Bool?
+    /// A file of certificates that are trusted in place of those of the system.
+    package internal(set) var certificates: Path?
+    /// A file of credentials in the form of AWS.
+    package internal(set) var credentialsFile: Path?
+    /// The name of the credentials in such a file.
+    package internal(set) var profile: String?
+    /// The storage class of archives.
+    package internal(set) var archiveStorageClass: String?
+    package internal(set) var isSingleWriter = false
+    package internal(set) var connections: Int?
+  }
 }

@@ -46,7 +46,7 @@ package struct Settings: Hashable, Sendable {
 
   /// - Parameter name: the name of a repository, or its path.
   package func repository(_ name: String) -> RepositorySettings? {
-    repositories.first { $0.name == name } ?? repositories.first { $0.path == Path(name) }
+    repositories.first { $0.name == name } ?? repositories.first { $0.location == name }
   }
   package func source(_ name: String) -> SourceSettings? { sources.first { $0.name.text == name } }
 }

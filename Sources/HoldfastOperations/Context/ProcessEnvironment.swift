@@ -102,6 +102,9 @@ package struct ProcessEnvironment: Sendable {
   /// Whether cron has started this run.
   package var isScheduled: Bool { text(Self.scheduleVariable) != nil }
 
+  /// The home directory; `nil` without one.
+  package var home: Path? { value("HOME").flatMap { $0.hasPrefix("/") ? Path($0) : nil } }
+
   private func directory(_ own: String, _ base: String, below home: String, ofRoot root: String) throws -> Path? {
     if let named = text(own) { return try absolute(named) }
     return userDirectory(base, below: home)?.appending("holdfast") ?? (isRoot ? Path(root) : nil)
@@ -110,6 +113,6 @@ package struct ProcessEnvironment: Sendable {
   /// The directory that an XDG variable names, otherwise one below the home; `nil` without either.
   private func userDirectory(_ base: String, below home: String) -> Path? {
     if let directory = value(base), directory.hasPrefix("/") { return Path(directory) }
-    return value("HOME").flatMap { $0.hasPrefix("/") ? Path($0).appending(home) : nil }
+    return self.home?.appending(home)
   }
 }

@@ -53,7 +53,7 @@ package struct RepositoryContext: Sendable {
     let text = request.repository ?? environment.text("HOLDFAST_REPOSITORY")
     let named = request.repository ?? environment.value("HOLDFAST_REPOSITORY")
     if let configured = try Self.configured(text, machine, of: source) {
-      self.init(machine, try StoreLocation(configured.path), configured: configured, named: named, request)
+      self.init(machine, try StoreLocation(configured.location), configured: configured, named: named, request)
       return
     }
     guard let text, !text.isEmpty else {
@@ -72,8 +72,7 @@ package struct RepositoryContext: Sendable {
     of source: SourceSettings, in settings: Settings, _ request: RepositoryRequest, on machine: MachineContext
   ) throws {
     let configured = settings.repository(source.repository)
-    let path = configured?.path ?? Path(source.repository)
-    let named = String(decoding: path.bytes, as: UTF8.self)
+    let named = configured?.location ?? source.repository
     self.init(machine, try machine.location(named), configured: configured, named: named, request)
   }
 
@@ -116,6 +115,7 @@ package struct RepositoryContext: Sendable {
     (options.group, options.reading) = (group, limit)
     options.isCached = { Keys.isManifest($0) }
     options.sshCommand = machine.environment.text("HOLDFAST_SSH_COMMAND") ?? configured?.sshCommand
+    options.s3 = try machine.s3Settings(configured?.s3)
     return try machine.schemes.open(spelled, machine.host, options)
   }
 

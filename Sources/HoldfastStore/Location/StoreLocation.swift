@@ -1,8 +1,9 @@
 package import HoldfastModel
-internal import HoldfastSystem
+package import HoldfastSystem
 
 /// Where a repository is, as an operator writes it: a path, `sftp:USER@HOST[:PORT]/PATH`, or
-/// `s3:https://HOST[:PORT]/BUCKET[/PREFIX]`.
+/// `s3:https://HOST[:PORT]/BUCKET[/PREFIX]`. Only a server on this machine may be reached without TLS, by
+/// `s3:http://127.0.0.1…`.
 ///
 /// Text that does not begin with the name of a scheme and a colon is a path. A directory with such a name is written
 /// `./s3:orders`, or as an absolute path.
@@ -41,7 +42,7 @@ package enum StoreLocation: Sendable, Equatable {
   /// - Parameter path: absolute.
   case sftp(user: String, server: Server, path: String)
   /// - Parameter prefix: the beginning of all keys; empty, or ends with `/`.
-  case s3(server: Server, bucket: String, prefix: String)
+  case s3(server: HTTPServer, bucket: String, prefix: String)
 
   package var scheme: Scheme {
     switch self {
@@ -95,16 +96,26 @@ package enum StoreLocation: Sendable, Equatable {
   }
 
   private static func s3(_ rest: Substring, _ text: String) throws(LocationError) -> StoreLocation {
-    let begin = "https://"
-    guard rest.hasPrefix(begin) else { throw LocationError.malformed(text, .s3, "it does not go on with \(begin)") }
-    let (authority, path) = split(rest.dropFirst(begin.count))
+    let (https, http) = ("https://", "http://")
+    guard rest.hasPrefix(https) || rest.hasPrefix(http) else {
+      throw LocationError.malformed(text, .s3, "it does not go on with \(https)")
+    }
+    let isEncrypted = rest.hasPrefix(https)
+    let (authority, path) = split(rest.dropFirst((isEncrypted ? https : http).count))
     guard !authority.contains("@") else { throw LocationError.holdsSecret(.s3) }
+    let server = try server(authority, text, .s3)
+    guard isEncrypted || loopback.contains(server.host) else {
+      throw LocationError.malformed(text, .s3, "only a server on this machine may be reached without TLS")
+    }
     let parts = (path ?? "").split(separator: "/")
     guard let bucket = parts.first else { throw LocationError.malformed(text, .s3, "it names no bucket") }
     return .s3(
-      server: try server(authority, text, .s3), bucket: String(bucket),
+      server: HTTPServer(host: server.host, port: server.port, isEncrypted: isEncrypted), bucket: String(bucket),
       prefix: parts.dropFirst().map { $0 + "/" }.joined())
   }
+
+  /// The hosts that are this machine.
+  private static let loopback: Set<String> = ["127.0.0.1", "localhost", "[::1]"]
 
   /// The text before the first slash, and the rest from the slash on; `nil` when there is none.
   private static func split(_ text: Substring) -> (authority: Substring, path: Substring?) {
@@ -146,7 +157,7 @@ extension StoreLocation: CustomStringConvertible {
     switch self {
     case .directory(let path): path.description
     case .sftp(let user, let server, let path): "sftp:\(user)@\(server)\(path)"
-    case .s3(let server, let bucket, let prefix): "s3:https://\(server)/\(bucket)/\(prefix)"
+    case .s3(let server, let bucket, let prefix): "s3:\(server)/\(bucket)/\(prefix)"
     }
   }
 }

@@ -11,6 +11,8 @@ package struct OpeningOptions: Sendable {
   package var isCached: @Sendable (_ key: String) -> Bool = { _ in false }
   /// The command that connects to SFTP servers, in place of `ssh`; `nil` for that.
   package var sshCommand: String?
+  /// How to reach a bucket; `nil` where no bucket can be reached.
+  package var s3: S3Settings?
 
   package init() {}
 }
@@ -35,6 +37,13 @@ package struct StoreSchemes: Sendable {
       }
       let address = SFTPAddress(user: user, host: server.host, port: server.port, location: location.description)
       return SFTPStore(address, path: path, command: options.sshCommand, host: host)
+    },
+    .s3: { location, host, options in
+      guard case .s3(let server, let bucket, let prefix) = location, let settings = options.s3 else {
+        throw LocationError.unsupported(location.scheme)
+      }
+      return S3Store(
+        server, bucket: bucket, prefix: prefix, location: location.description, settings, host: host)
     },
   ])
 

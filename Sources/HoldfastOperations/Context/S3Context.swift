@@ -1,0 +1,56 @@
+internal import HoldfastArchive
+internal import HoldfastConfiguration
+internal import HoldfastModel
+internal import HoldfastStore
+internal import HoldfastSystem
+
+extension MachineContext {
+  /// How this machine reaches a bucket: from the configuration of a repository, otherwise from the environment, as AWS
+  /// names its variables.
+  func s3Settings(_ configured: RepositorySettings.S3?) throws -> S3Settings {
+    let chain = S3CredentialChain(try credentialPlaces(configured), files: host.files)
+    var settings = S3Settings { try chain.credentials($0) }
+    settings.region = configured?.region ?? environment.text("AWS_REGION") ?? environment.text("AWS_DEFAULT_REGION")
+    settings.isPathStyle = configured?.isPathStyle
+    settings.certificates =
+      try configured?.certificates ?? environment.text("HOLDFAST_CA_FILE").map { try environment.absolute($0) }
+    settings.archiveStorageClass = configured?.archiveStorageClass
+    settings.isArchive = { Keys.isArchive($0) }
+    settings.isSingleWriter =
+      try configured?.isSingleWriter
+      ?? environment.parsed("HOLDFAST_SINGLE_WRITER", "yes or no") { $0 == "yes" ? true : $0 == "no" ? false : nil }
+      ?? false
+    if let connections = configured?.connections { settings.connections = connections }
+    return settings
+  }
+
+  private func credentialPlaces(_ configured: RepositorySettings.S3?) throws -> S3CredentialPlaces {
+    var places = S3CredentialPlaces()
+    places.file = configured?.credentialsFile
+    places.profile = configured?.profile ?? environment.text("AWS_PROFILE") ?? places.profile
+    if configured?.profile == nil, let id = environment.text("AWS_ACCESS_KEY_ID"),
+      let secret = environment.text("AWS_SECRET_ACCESS_KEY")
+    {
+      places.variables = S3Credentials(
+        accessKeyID: id, secretKey: secret, sessionToken: environment.text("AWS_SESSION_TOKEN"))
+    }
+    places.usualFile =
+      try environment.text("AWS_SHARED_CREDENTIALS_FILE").map { try environment.absolute($0) }
+      ?? environment.home?.appending(".aws/credentials")
+    places.container = container
+    if environment.text("AWS_EC2_METADATA_DISABLED")?.lowercased() != "true" {
+      places.instance = environment.text("AWS_EC2_METADATA_SERVICE_ENDPOINT") ?? "http://169.254.169.254"
+    }
+    return places
+  }
+
+  /// Where a container of Amazon's asks for its credentials.
+  private var container: (address: String, token: String?)? {
+    let relative = environment.text("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI").map { "http://169.254.170.2" + $0 }
+    guard let address = relative ?? environment.text("AWS_CONTAINER_CREDENTIALS_FULL_URI") else { return nil }
+    let file = environment.text("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE").flatMap { try? environment.absolute($0) }
+    let token = file.flatMap { try? host.files.open($0, .read).contents(max: 64 << 10) }
+      .map { String(decoding: $0.filter { $0 > 0x20 }, as: UTF8.self) }
+    return (address, token ?? environment.text("AWS_CONTAINER_AUTHORIZATION_TOKEN"))
+  }
+}

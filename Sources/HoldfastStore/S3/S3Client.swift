@@ -1,0 +1,143 @@
+internal import Crypto
+internal import FoundationEssentials
+internal import HoldfastModel
+internal import HoldfastSystem
+
+/// Sends signed requests to one bucket, and turns refusals into errors.
+final class S3Client: Sendable {
+  private static let amazon = ".amazonaws.com"
+  private static let usualRegion = "us-east-1"
+
+  let location: String
+  let pool: HTTPPool
+  private let signer: S3Signer
+  private let settings: S3Settings
+  private let clock: Clock
+  /// The percent-encoded beginning of the path, without a slash at its end.
+  private let root: String
+
+  /// - Parameters:
+  ///   - server: the host as the location has it, without the bucket.
+  init(_ server: HTTPServer, bucket: String, location: String, _ settings: S3Settings, host: Host) {
+    self.location = location
+    self.settings = settings
+    clock = host.clock
+    let isAmazon = server.host.hasSuffix(Self.amazon)
+    signer = S3Signer(region: settings.region ?? Self.region(of: server.host) ?? Self.usualRegion)
+    if settings.isPathStyle ?? !isAmazon {
+      root = "/" + PercentEncoding.encode(bucket)
+      pool = HTTPPool(server, certificates: settings.certificates, patience: settings.patience, host: host)
+    } else {
+      root = ""
+      let named = HTTPServer(host: "\(bucket).\(server.host)", port: server.port, isEncrypted: server.isEncrypted)
+      pool = HTTPPool(named, certificates: settings.certificates, patience: settings.patience, host: host)
+    }
+  }
+
+  /// The region in `s3.eu-central-1.amazonaws.com`.
+  private static func region(of host: String) -> String? {
+    let parts = host.split(separator: ".")
+    guard host.hasSuffix(amazon), parts.count >= 4, let first = parts.firstIndex(of: "s3") else { return nil }
+    let region = parts[parts.index(after: first)]
+    return region == "amazonaws"
+      ? nil : region == "dualstack" && parts.count >= 5 ? String(parts[first + 2]) : String(region)
+  }
+
+  /// Sends a request.
+  /// - Parameters:
+  ///   - body: it is hashed, and its digests are sent along.
+  ///   - buffer: takes the body of a success; `nil` to get it with the answer.
+  /// - Returns: the answer, whatever its status.
+  /// - Throws: `StoreError.unavailable` when there is no whole answer.
+  func answer(
+    _ request: S3Request, body: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0),
+    into buffer: UnsafeMutableRawBufferPointer? = nil
+  ) throws -> HTTPAnswer {
+    var request = request
+    if !body.isEmpty { request.headers.append(("Content-MD5", Self.md5(body))) }
+    let now = clock.now()
+    let message = signer.sign(
+      request, path: path(request.key), host: pool.server.authority, bodyDigest: Array(SHA256.hash(data: body)),
+      credentials: try settings.credentials(now), now: now)
+    do {
+      return try pool.exchange(message, body: body, into: buffer)
+    } catch let error as ConnectionError where error.scope == .transient {
+      throw StoreError.unavailable(location: location, reason: error.message)
+    }
+  }
+
+  /// Sends a request.
+  /// - Parameter action: what IAM calls it, for the message of a refusal.
+  /// - Returns: the answer, if it is a success.
+  /// - Throws: an error for every other status.
+  @discardableResult func success(
+    _ request: S3Request, _ action: String, body: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0),
+    into buffer: UnsafeMutableRawBufferPointer? = nil
+  ) throws -> HTTPAnswer {
+    let answer = try answer(request, body: body, into: buffer)
+    guard answer.isSuccess else { throw failure(answer, key: request.key, action) }
+    return answer
+  }
+
+  private static func md5(_ body: UnsafeRawBufferPointer) -> String {
+    // S3 demands MD5 for some requests, and many servers check nothing else. It guards against accidents only.
+    Data(Insecure.MD5.hash(data: body)).base64EncodedString()
+  }
+
+  private func path(_ key: String?) -> String {
+    guard let key else { return root.isEmpty ? "/" : root }
+    return "\(root)/\(PercentEncoding.encode(key, keepingSlashes: true))"
+  }
+
+  // MARK: Refusals
+
+  /// The error for an answer that is no success.
+  func failure(_ answer: HTTPAnswer, key: String?, _ action: String) -> any OperatorError {
+    let document = XMLElement.parse(answer.body)
+    let code = Self.printable(document?["Code"]?.text ?? "")
+    return failure(answer, code: code, key: key, action, document)
+  }
+
+  private func failure(
+    _ answer: HTTPAnswer, code: String, key: String?, _ action: String, _ document: XMLElement?
+  ) -> any OperatorError {
+    switch code {
+    case "NoSuchUpload": return S3Error.refused(location: location, status: answer.status, code: code)
+    case "NoSuchBucket": return S3Error.noBucket(location: location)
+    case "RequestTimeTooSkewed":
+      return S3Error.clockIsOff(
+        location: location, serverTime: Self.printable(answer.headers["date"] ?? "another time"))
+    case "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "TokenRefreshRequired":
+      return S3Error.credentialsRefused(location: location, code: code)
+    case "AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraintException":
+      let region = answer.headers["x-amz-bucket-region"] ?? document?["Region"]?.text
+      return S3Error.otherRegion(location: location, region: region.map(Self.printable))
+    case "InvalidObjectState":
+      return S3Error.isCold(
+        key: key ?? "", location: location, storageClass: Self.printable(document?["StorageClass"]?.text ?? "GLACIER"))
+    case "SlowDown", "RequestTimeout", "OperationAborted", "ConditionalRequestConflict", "InternalError",
+      "ServiceUnavailable", "BadDigest", "IncompleteBody", "XAmzContentSHA256Mismatch":
+      return unavailable(answer, code)
+    default: break
+    }
+    switch answer.status {
+    case 301, 302, 307, 308:
+      return S3Error.otherRegion(location: location, region: answer.headers["x-amz-bucket-region"].map(Self.printable))
+    case 401, 403: return S3Error.notPermitted(location: location, action: action)
+    case 404 where key != nil: return StoreError.notFound(key: key ?? "", location: location)
+    case 404: return S3Error.noBucket(location: location)
+    case 501: return S3Error.notImplemented(location: location, what: action)
+    case 408, 409, 429, 500..<600: return unavailable(answer, code)
+    default: return S3Error.refused(location: location, status: answer.status, code: code)
+    }
+  }
+
+  private func unavailable(_ answer: HTTPAnswer, _ code: String) -> StoreError {
+    .unavailable(location: location, reason: "status \(answer.status)\(code.isEmpty ? "" : " (\(code))")")
+  }
+
+  /// A short text of a server that can be shown.
+  private static func printable(_ text: String) -> String {
+    String(text.unicodeScalars.filter { (0x20..<0x7f).contains($0.value) }.prefix(60).map(Character.init))
+  }
+}

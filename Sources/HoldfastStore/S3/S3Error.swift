@@ -1,0 +1,83 @@
+package import HoldfastModel
+
+/// Why a server of S3 refuses requests in a way that no repetition changes.
+package enum S3Error: OperatorError, Equatable {
+  /// No credentials were found.
+  /// - Parameter places: where they were looked for.
+  case noCredentials(places: String)
+  /// The credentials are unknown, wrong or have ended.
+  case credentialsRefused(location: String, code: String)
+  /// The credentials do not permit a request.
+  /// - Parameter action: what was tried, as IAM names it: `s3:PutObject`.
+  case notPermitted(location: String, action: String)
+  /// The clock of this machine differs too much from that of the server.
+  /// - Parameter serverTime: as the server wrote it.
+  case clockIsOff(location: String, serverTime: String)
+  case noBucket(location: String)
+  /// The bucket is in another region, or at another host.
+  /// - Parameter region: `nil` when the server does not say it.
+  case otherRegion(location: String, region: String?)
+  /// An object lies in a storage class from which it must be restored before it can be read.
+  case isCold(key: String, location: String, storageClass: String)
+  /// The server does not refuse to replace objects, so two machines could replace what the other has committed.
+  case replacesObjects(location: String)
+  /// The server lacks something that is needed.
+  case notImplemented(location: String, what: String)
+  /// Any other refusal.
+  case refused(location: String, status: Int, code: String)
+  /// expat is missing.
+  case noParser
+
+  package var message: String {
+    switch self {
+    case .noCredentials(let places): "there are no credentials for S3: \(places)"
+    case .credentialsRefused(let location, let code): "\(location) refuses the credentials (\(code))"
+    case .notPermitted(let location, let action): "\(location) does not permit \(action) with these credentials"
+    case .clockIsOff(let location, let serverTime):
+      "the clock of this machine is off: in \(location) it is \(serverTime)"
+    case .noBucket(let location): "the bucket of \(location) does not exist"
+    case .otherRegion(let location, let region):
+      "the bucket of \(location) is in another region\(region.map { ": \($0)" } ?? "")"
+    case .isCold(let key, let location, let storageClass):
+      "\(key) in \(location) lies in the storage class \(storageClass), and cannot be read before it is thawed"
+    case .replacesObjects(let location):
+      "\(location) replaces objects that are there, though it was asked not to: two machines could replace each other's snapshots"
+    case .notImplemented(let location, let what): "\(location) does not implement \(what)"
+    case .refused(let location, let status, let code):
+      "\(location) answered with status \(status)\(code.isEmpty ? "" : " (\(code))")"
+    case .noParser: "there is no libexpat to read the answers of S3"
+    }
+  }
+
+  package var hint: String? {
+    switch self {
+    case .noCredentials:
+      "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a file with `credentials-file` in the configuration."
+    case .credentialsRefused: "See which credentials are used, and whether they still count."
+    case .notPermitted: "Let the policy of this user permit it: docs/operations.md has policies for each use."
+    case .clockIsOff: "Set the clock (`timedatectl`), and run the same command again."
+    case .noBucket: "Make the bucket first; holdfast makes none, so that a mistyped name is told."
+    case .otherRegion(_, let region):
+      "Say its region with `region: \(region ?? "REGION")` in the configuration, or AWS_REGION."
+    case .isCold: "Let the provider restore it (`aws s3api restore-object`), and run the same command again."
+    case .replacesObjects:
+      "If only one machine writes there, say `single-writer: yes` in the configuration, or HOLDFAST_SINGLE_WRITER=yes; else take another server."
+    case .notImplemented, .refused: "Run `holdfast check` to see what this server can do."
+    case .noParser: "Install Debian's libexpat1."
+    }
+  }
+
+  package var exitStatus: ExitStatus {
+    switch self {
+    case .noCredentials, .noBucket, .otherRegion, .replacesObjects: .usage
+    default: .failed
+    }
+  }
+
+  package var scope: ErrorScope {
+    switch self {
+    case .noCredentials, .noBucket, .otherRegion, .replacesObjects: .usage
+    default: .machine
+    }
+  }
+}

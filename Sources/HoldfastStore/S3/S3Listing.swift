@@ -1,0 +1,62 @@
+internal import HoldfastModel
+internal import HoldfastSystem
+
+/// Lists a bucket. Servers return pages in orders of their own (SeaweedFS walks a tree) and mean different things by a
+/// name to begin after, so every listing is read from its beginning by its continuation tokens, and sorted here.
+struct S3Listing {
+  /// No server returns more at once.
+  private static let keysMax = 1000
+  /// A server that always goes on does not hold a run for ever.
+  private static let pagesMax = 100_000
+
+  let client: S3Client
+
+  /// Gives every key and common prefix below a prefix to `body`, as the server orders them.
+  /// - Parameter delimiter: keys with more behind it are one common prefix; empty for none.
+  func forEach(
+    _ prefix: String, delimiter: String = "", _ body: (_ key: String, _ kind: ListingEntry.Kind) throws -> Void
+  ) throws {
+    var token: String?
+    for _ in 0..<Self.pagesMax {
+      let page = try page(prefix, delimiter, token)
+      for object in page.all("Contents") {
+        guard let key = key(object["Key"], page), let length = object["Size"].flatMap({ UInt64($0.text) }) else {
+          throw notAListing
+        }
+        guard key.hasPrefix(prefix) else { throw notAListing }
+        try body(key, .object(length: length))
+      }
+      for folder in page.all("CommonPrefixes") {
+        guard let key = key(folder["Prefix"], page), key.hasPrefix(prefix) else { throw notAListing }
+        try body(key, .folder)
+      }
+      guard page["IsTruncated"]?.text == "true" else { return }
+      guard let next = page["NextContinuationToken"]?.text, next != token else { throw notAListing }
+      token = next
+    }
+    throw notAListing
+  }
+
+  private func page(_ prefix: String, _ delimiter: String, _ token: String?) throws -> XMLElement {
+    var query = [
+      ("list-type", "2"), ("prefix", prefix), ("max-keys", String(Self.keysMax)), ("encoding-type", "url"),
+    ]
+    if !delimiter.isEmpty { query.append(("delimiter", delimiter)) }
+    if let token { query.append(("continuation-token", token)) }
+    let answer = try client.success(S3Request("GET", nil, query: query), "s3:ListBucket")
+    guard let page = XMLElement.parse(answer.body), page.name == "ListBucketResult" else {
+      if !XMLElement.isAvailable { throw S3Error.noParser }
+      throw notAListing
+    }
+    return page
+  }
+
+  private func key(_ element: XMLElement?, _ page: XMLElement) -> String? {
+    guard let text = element?.text else { return nil }
+    return page["EncodingType"]?.text == "url" ? PercentEncoding.decode(text) : text
+  }
+
+  private var notAListing: StoreError {
+    .unavailable(location: client.location, reason: "its answer is no listing")
+  }
+}

@@ -1,0 +1,86 @@
+internal import HoldfastModel
+internal import HoldfastSystem
+
+/// An object that is read in ranges.
+struct S3Object: ReadableBytes {
+  /// So much is read with the first request for an object of unknown length. Most manifests are not longer.
+  static let firstBytes = 64 << 10
+
+  let client: S3Client
+  /// The key with the prefix of the location.
+  let key: String
+  let name: String
+  let length: UInt64
+  /// The beginning of the object, if it was read with its length.
+  private var beginning: [UInt8] = []
+
+  init(_ client: S3Client, key: String, name: String, length: UInt64) {
+    (self.client, self.key, self.name, self.length) = (client, key, name, length)
+  }
+
+  /// Opens an object of unknown length.
+  init(opening client: S3Client, key: String, name: String) throws {
+    (self.client, self.key, self.name) = (client, key, name)
+    var bytes = [UInt8](repeating: 0, count: Self.firstBytes)
+    let answer = try bytes.withUnsafeMutableBytes { buffer in
+      try Self.answer(client, key, 0..<UInt64(Self.firstBytes), buffer)
+    }
+    switch answer.status {
+    case 200: length = UInt64(answer.filled)
+    case 206:
+      guard let total = Self.total(answer) else { throw Self.noRange(client) }
+      length = total
+    // There is no range in an empty object.
+    case 416 where Self.total(answer) == 0: length = 0
+    default: throw Self.failure(client, answer, name)
+    }
+    guard UInt64(answer.filled) == min(length, UInt64(Self.firstBytes)) else { throw Self.noRange(client) }
+    bytes.removeSubrange(answer.filled...)
+    beginning = bytes
+  }
+
+  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws {
+    guard !buffer.isEmpty else { return }
+    guard offset <= length, UInt64(buffer.count) <= length - offset else { throw SystemError.endOfFile(name) }
+    let range = offset..<offset + UInt64(buffer.count)
+    if range.upperBound <= UInt64(beginning.count) {
+      return buffer.copyBytes(from: beginning[Int(range.lowerBound)..<Int(range.upperBound)])
+    }
+    let answer = try Self.answer(client, key, range, buffer)
+    let found: UInt64
+    switch answer.status {
+    case 206:
+      guard let total = Self.total(answer) else { throw Self.noRange(client) }
+      found = total
+    case 200 where offset == 0: found = UInt64(answer.filled)
+    case 416:
+      guard let total = Self.total(answer) else { throw Self.noRange(client) }
+      found = total
+    default: throw Self.failure(client, answer, name)
+    }
+    guard found == length else {
+      throw StoreError.otherLength(key: name, location: client.location, found: found, expected: length)
+    }
+    guard answer.filled == buffer.count else { throw Self.noRange(client) }
+  }
+
+  private static func answer(
+    _ client: S3Client, _ key: String, _ range: Range<UInt64>, _ buffer: UnsafeMutableRawBufferPointer
+  ) throws -> HTTPAnswer {
+    let header = ("Range", "bytes=\(range.lowerBound)-\(range.upperBound - 1)")
+    return try client.answer(S3Request("GET", key, headers: [header]), into: buffer)
+  }
+
+  /// The length of the whole object: `bytes 0-9/10240`, `bytes */10240`.
+  private static func total(_ answer: HTTPAnswer) -> UInt64? {
+    answer.headers["content-range"]?.split(separator: "/").last.flatMap { UInt64($0) }
+  }
+
+  private static func noRange(_ client: S3Client) -> StoreError {
+    .unavailable(location: client.location, reason: "its answer is not the range that was asked for")
+  }
+
+  private static func failure(_ client: S3Client, _ answer: HTTPAnswer, _ name: String) -> any Error {
+    client.failure(answer, key: name, "s3:GetObject")
+  }
+}

@@ -1,0 +1,59 @@
+internal import HoldfastModel
+internal import HoldfastSystem
+
+/// Removes several objects with one request, or, where the server cannot, one after the other.
+struct S3Removal {
+  let client: S3Client
+  /// The prefix of the location, which names in messages lack.
+  let prefix: String
+
+  /// - Parameter keys: at most 1,000, with the prefix of the location.
+  /// - Throws: `StoreError.removalRefused` when one of them may not be removed.
+  func remove(_ keys: [String], connections: Int) throws {
+    let body = Array(
+      ("<Delete><Quiet>true</Quiet>"
+        + keys.map { "<Object><Key>\(Self.escaped($0))</Key></Object>" }.joined() + "</Delete>").utf8)
+    let answer = try body.withUnsafeBytes { bytes in
+      try client.answer(S3Request("POST", nil, query: [("delete", "")]), body: bytes)
+    }
+    guard answer.isSuccess else {
+      let failure = client.failure(answer, key: nil, "s3:DeleteObject")
+      guard case S3Error.notImplemented = failure else { throw refused(keys[0], failure) }
+      return try SideBySide.run(keys.count, threads: connections) { [self] in try remove(keys[$0]) }
+    }
+    guard let result = XMLElement.parse(answer.body) else { return }
+    for error in result.all("Error") { try check(error) }
+  }
+
+  private func remove(_ key: String) throws {
+    let answer = try client.answer(S3Request("DELETE", key))
+    guard !answer.isSuccess, answer.status != 404 else { return }
+    throw refused(key, client.failure(answer, key: key, "s3:DeleteObject"))
+  }
+
+  private func refused(_ key: String, _ failure: any Error) -> any Error {
+    guard case S3Error.notPermitted = failure else { return failure }
+    return StoreError.removalRefused(key: String(key.dropFirst(prefix.count)), location: client.location)
+  }
+
+  private func check(_ error: XMLElement) throws {
+    let key = String((error["Key"]?.text ?? "").dropFirst(prefix.count))
+    switch error["Code"]?.text {
+    case "NoSuchKey": return
+    case "AccessDenied", "MethodNotAllowed", "ObjectLocked":
+      throw StoreError.removalRefused(key: key, location: client.location)
+    default: throw StoreError.unavailable(location: client.location, reason: "it did not remove all objects")
+    }
+  }
+
+  private static func escaped(_ key: String) -> String {
+    key.reduce(into: "") { text, character in
+      switch character {
+      case "&": text += "&amp;"
+      case "<": text += "&lt;"
+      case ">": text += "&gt;"
+      default: text.append(character)
+      }
+    }
+  }
+}

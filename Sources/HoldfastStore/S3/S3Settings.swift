@@ -1,0 +1,29 @@
+package import HoldfastModel
+package import HoldfastSystem
+
+/// How to reach a bucket, beyond its location.
+package struct S3Settings: Sendable {
+  /// Supplies the credentials for a request at a time. It is called for every request, and keeps what it found.
+  package typealias CredentialSource = @Sendable (_ now: Timestamp) throws -> S3Credentials
+
+  /// The region of the bucket; `nil` to take it from the name of the host, otherwise `us-east-1`.
+  package var region: String?
+  /// Whether the bucket is named in the path instead of the name of the host; `nil`: only for hosts that are not
+  /// Amazon's.
+  package var isPathStyle: Bool?
+  /// A file of certificates that are trusted in place of those of the system.
+  package var certificates: Path?
+  /// The storage class of archives, such as `GLACIER_IR`; `nil` for that of the bucket. Manifests never have another.
+  package var archiveStorageClass: String?
+  /// Which objects are archives.
+  package var isArchive: @Sendable (_ key: String) -> Bool = { _ in false }
+  /// Whether the operator has said that only one machine writes. Then the server need not create objects only if they
+  /// are absent.
+  package var isSingleWriter = false
+  /// The number of requests that run at once.
+  package var connections = 8
+  package var patience = HTTPPatience()
+  package var credentials: CredentialSource
+
+  package init(credentials: @escaping CredentialSource) { self.credentials = credentials }
+}

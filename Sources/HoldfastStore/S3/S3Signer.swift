@@ -1,0 +1,75 @@
+internal import Crypto
+internal import HoldfastModel
+internal import HoldfastSystem
+
+/// A request to a bucket before it is signed.
+struct S3Request {
+  var method: String
+  /// The key of an object below the bucket; `nil` for the bucket itself.
+  var key: String?
+  var query: [(name: String, value: String)] = []
+  var headers: [(name: String, value: String)] = []
+
+  init(
+    _ method: String, _ key: String?, query: [(name: String, value: String)] = [],
+    headers: [(name: String, value: String)] = []
+  ) {
+    (self.method, self.key, self.query, self.headers) = (method, key, query, headers)
+  }
+}
+
+/// Signs requests with AWS Signature Version 4, the payload included: Amazon S3 API Reference, "Authenticating Requests
+/// (AWS Signature Version 4)".
+struct S3Signer {
+  private static let algorithm = "AWS4-HMAC-SHA256"
+  let region: String
+
+  /// - Parameters:
+  ///   - path: percent-encoded.
+  ///   - bodyDigest: SHA-256 of the body.
+  /// - Returns: the message to send.
+  func sign(
+    _ request: S3Request, path: String, host: String, bodyDigest: [UInt8], credentials: S3Credentials, now: Timestamp
+  ) -> HTTPMessage {
+    let time = Self.time(now)
+    let day = String(time.prefix(8))
+    let query = request.query
+      .map { (PercentEncoding.encode($0.name), PercentEncoding.encode($0.value)) }
+      .sorted { $0 < $1 }.map { "\($0)=\($1)" }.joined(separator: "&")
+    var headers = request.headers
+    headers += [("x-amz-content-sha256", Self.hexadecimal(bodyDigest)), ("x-amz-date", time)]
+    if let token = credentials.sessionToken { headers.append(("x-amz-security-token", token)) }
+    let signed = (headers + [("host", host)]).map { ($0.name.lowercased(), $0.value) }.sorted { $0.0 < $1.0 }
+    let names = signed.map(\.0).joined(separator: ";")
+    let canonical = [
+      request.method, path, query, signed.map { "\($0):\($1)\n" }.joined(), names, Self.hexadecimal(bodyDigest),
+    ].joined(separator: "\n")
+    let scope = "\(day)/\(region)/s3/aws4_request"
+    let text = [Self.algorithm, time, scope, Self.hexadecimal(SHA256.hash(data: Array(canonical.utf8)))]
+      .joined(separator: "\n")
+    let signature = Self.hexadecimal(Self.hmac(signingKey(credentials, day), text))
+    headers.append(
+      (
+        "Authorization",
+        "\(Self.algorithm) Credential=\(credentials.accessKeyID)/\(scope),SignedHeaders=\(names),Signature=\(signature)"
+      ))
+    return HTTPMessage(request.method, query.isEmpty ? path : "\(path)?\(query)", headers: headers)
+  }
+
+  private func signingKey(_ credentials: S3Credentials, _ day: String) -> [UInt8] {
+    [day, region, "s3", "aws4_request"].reduce(Array("AWS4\(credentials.secretKey)".utf8)) { Self.hmac($0, $1) }
+  }
+
+  private static func hmac(_ key: [UInt8], _ text: String) -> [UInt8] {
+    Array(HMAC<SHA256>.authenticationCode(for: Array(text.utf8), using: SymmetricKey(data: key)))
+  }
+
+  /// `20261122T140503Z`
+  static func time(_ time: Timestamp) -> String {
+    TimeText.utc(time).prefix { $0 != "." }.filter { $0 != "-" && $0 != ":" } + "Z"
+  }
+
+  private static func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
+    bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+  }
+}

@@ -1,0 +1,141 @@
+internal import HoldfastModel
+package import HoldfastSystem
+
+/// Objects in a bucket of S3, below a prefix.
+package struct S3Store: Store {
+  /// So many objects are removed with one request.
+  private static let removedAtOnce = 1000
+
+  package let location: String
+  let client: S3Client
+  private let prefix: String
+  private let settings: S3Settings
+
+  /// - Parameters:
+  ///   - prefix: empty, or ends with `/`.
+  ///   - location: as text for people.
+  package init(
+    _ server: HTTPServer, bucket: String, prefix: String, location: String, _ settings: S3Settings, host: Host
+  ) {
+    self.location = location
+    self.prefix = prefix
+    self.settings = settings
+    client = S3Client(server, bucket: bucket, location: location, settings, host: host)
+  }
+
+  package var connections: Int { settings.connections }
+
+  package var capabilities: StoreCapabilities {
+    var capabilities = StoreCapabilities()
+    capabilities.createsIfAbsent = !settings.isSingleWriter
+    capabilities.locks = false
+    capabilities.isNear = false
+    return capabilities
+  }
+
+  /// Requests and bytes since it was opened.
+  package var traffic: Traffic { client.pool.traffic }
+
+  /// - Throws: `S3Error.replacesObjects` when the server replaces objects, unless the operator has said that only one
+  ///   machine writes.
+  package func probe(_ random: Randomness) throws -> StoreProbe {
+    let probe = try ProbeRun(store: self, random: random).run()
+    guard probe.capabilities.createsIfAbsent || settings.isSingleWriter else {
+      throw S3Error.replacesObjects(location: location)
+    }
+    return probe
+  }
+
+  /// Makes the bucket. For tests: `init` makes none, so that a mistyped name is told.
+  package func createBucket() throws {
+    try client.success(S3Request("PUT", nil), "s3:CreateBucket")
+  }
+
+  // MARK: Listing
+
+  package func list(_ prefix: String, _ depth: ListingDepth, after name: String?, max: Int) throws -> ListingPage {
+    let whole = self.prefix + prefix
+    var entries: [ListingEntry] = []
+    try S3Listing(client: client).forEach(whole, delimiter: depth == .children ? "/" : "") { key, kind in
+      let rest = String(key.dropFirst(whole.count))
+      // Some tools make an object with the name of a folder.
+      guard !rest.isEmpty, kind == .folder || !rest.hasSuffix("/"), name?.precedesInListing(rest) ?? true else {
+        return
+      }
+      entries.append(ListingEntry(name: rest, kind: kind))
+      // Only the first ones are wanted: the others are let go before there are too many.
+      if entries.count >= 4 * max + 4 * Self.removedAtOnce { entries = Array(Self.sorted(entries).prefix(max + 1)) }
+    }
+    return ListingPage(Self.sorted(entries), max: max)
+  }
+
+  private static func sorted(_ entries: [ListingEntry]) -> [ListingEntry] {
+    entries.sorted { $0.name.precedesInListing($1.name) }
+  }
+
+  // MARK: Reading
+
+  package func open(_ key: String, length: UInt64?) throws -> any ReadableBytes {
+    let whole = try self.key(key)
+    guard let length else { return try S3Object(opening: client, key: whole, name: key) }
+    return S3Object(client, key: whole, name: key, length: length)
+  }
+
+  // MARK: Writing
+
+  package func upload(_ key: String) throws -> any ObjectUpload {
+    S3Upload(
+      client, key: try self.key(key), name: key,
+      storageClass: settings.isArchive(key) ? settings.archiveStorageClass : nil,
+      isConditional: !settings.isSingleWriter)
+  }
+
+  package func remove(_ key: String) throws {
+    let answer = try client.answer(S3Request("DELETE", try self.key(key)))
+    if answer.isSuccess || answer.status == 404 { return }
+    throw refusal(answer, key)
+  }
+
+  private func refusal(_ answer: HTTPAnswer, _ key: String) -> any Error {
+    let failure = client.failure(answer, key: key, "s3:DeleteObject")
+    guard case S3Error.notPermitted = failure else { return failure }
+    return StoreError.removalRefused(key: key, location: location)
+  }
+
+  package func removeAll(below prefix: String) throws {
+    let whole = self.prefix + prefix
+    try S3Uploads(client: client).abortAll(below: whole)
+    var keys: [String] = []
+    var folders = foldersBelowRoot(of: whole)
+    try S3Listing(client: client).forEach(whole) { key, _ in
+      keys.append(key)
+      folders.formUnion(foldersBelowRoot(of: key))
+    }
+    // SeaweedFS keeps directories from which everything was removed, and lists them, until they are removed as if they
+    // were objects. It keeps those that are not empty, and elsewhere there is no object with such a key.
+    keys += folders.sorted { $0.count > $1.count }
+    for start in stride(from: 0, to: keys.count, by: Self.removedAtOnce) {
+      try S3Removal(client: client, prefix: self.prefix)
+        .remove(Array(keys[start..<min(start + Self.removedAtOnce, keys.count)]), connections: connections)
+    }
+  }
+
+  /// The folders on the way to a key, beyond the prefix of the location.
+  private func foldersBelowRoot(of key: String) -> Set<String> {
+    let slashes = key.indices.dropFirst(prefix.count).filter { key[$0] == "/" }
+    return Set(slashes.map { String(key[...$0]) })
+  }
+
+  package func removeBriefly(_ keys: [String]) throws {
+    guard keys.count > 1 else { return try keys.forEach { try remove($0) } }
+    try S3Removal(client: client, prefix: prefix).remove(try keys.map { try key($0) }, connections: connections)
+  }
+
+  /// The key below the bucket.
+  private func key(_ key: String) throws -> String {
+    guard !key.isEmpty, Path(key).isSoundEntryPath, key.utf8.allSatisfy({ (0x20..<0x7f).contains($0) }) else {
+      throw StoreError.invalidKey(key)
+    }
+    return prefix + key
+  }
+}

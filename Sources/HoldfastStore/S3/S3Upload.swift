@@ -1,0 +1,167 @@
+internal import HoldfastModel
+internal import HoldfastSystem
+internal import Synchronization
+
+/// An object that is being sent: with one request when it has only one part, otherwise in parts.
+final class S3Upload: ObjectUpload {
+  /// S3 takes parts from 5 MiB on, and 10,000 of them.
+  static let partBytes = 6 << 20
+
+  private enum Phase {
+    /// Less than a part.
+    case single([UInt8])
+    /// - Parameter tags: what the server calls each part, by its number from 1 on.
+    case parts(id: String, tags: [Int: String], length: UInt64)
+    case committed
+    case aborted
+  }
+
+  private let client: S3Client
+  private let key: String
+  private let name: String
+  private let storageClass: String?
+  private let isConditional: Bool
+  private let phase = Mutex<Phase>(.single([]))
+  /// Whether a try to join the parts may have succeeded.
+  private let mayBeJoined = Atomic(false)
+
+  init(_ client: S3Client, key: String, name: String, storageClass: String?, isConditional: Bool) {
+    self.client = client
+    self.key = key
+    self.name = name
+    self.storageClass = storageClass
+    self.isConditional = isConditional
+  }
+
+  deinit { abort() }
+
+  var partBytes: Int? { Self.partBytes }
+
+  func send(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws {
+    if offset == 0, bytes.count < Self.partBytes {
+      return phase.withLock { $0 = .single(Array(bytes)) }
+    }
+    let id = try begun()
+    let number = Int(offset / UInt64(Self.partBytes)) + 1
+    let answer = try client.success(
+      S3Request("PUT", key, query: [("partNumber", String(number)), ("uploadId", id)]), "s3:PutObject", body: bytes)
+    guard let tag = answer.headers["etag"] else {
+      throw StoreError.unavailable(location: client.location, reason: "it does not name a part that it has taken")
+    }
+    phase.withLock { phase in
+      guard case .parts(let id, var tags, let length) = phase else { return }
+      tags[number] = tag
+      phase = .parts(id: id, tags: tags, length: max(length, offset + UInt64(bytes.count)))
+    }
+  }
+
+  /// The ID of the multipart upload, which begins with its first part.
+  private func begun() throws -> String {
+    try phase.withLock { phase in
+      switch phase {
+      case .parts(let id, _, _): return id
+      case .committed, .aborted: throw StoreError.notFound(key: name, location: client.location)
+      case .single:
+        let answer = try client.success(
+          S3Request("POST", key, query: [("uploads", "")], headers: storageHeaders), "s3:PutObject")
+        guard let id = XMLElement.parse(answer.body)?["UploadId"]?.text, !id.isEmpty else {
+          if !XMLElement.isAvailable { throw S3Error.noParser }
+          throw StoreError.unavailable(location: client.location, reason: "it does not name a multipart upload")
+        }
+        phase = .parts(id: id, tags: [:], length: 0)
+        return id
+      }
+    }
+  }
+
+  private var storageHeaders: [(name: String, value: String)] {
+    storageClass.map { [("x-amz-storage-class", $0)] } ?? []
+  }
+
+  private var conditions: [(name: String, value: String)] { isConditional ? [("If-None-Match", "*")] : [] }
+
+  // MARK: Commit
+
+  func commit() throws {
+    switch phase.withLock({ $0 }) {
+    case .committed: return
+    case .aborted: throw StoreError.notFound(key: name, location: client.location)
+    case .single(let bytes): try put(bytes)
+    case .parts(let id, let tags, let length): try complete(id, tags, length)
+    }
+    phase.withLock { $0 = .committed }
+  }
+
+  private func put(_ bytes: [UInt8]) throws {
+    // Without conditional writes, looking first is the best that can be done.
+    if !isConditional, try isThere(bytes) { return }
+    let answer = try bytes.withUnsafeBytes { body in
+      try client.answer(S3Request("PUT", key, headers: conditions + storageHeaders), body: body)
+    }
+    if answer.isSuccess { return }
+    // An earlier try may have succeeded, and only its answer was lost.
+    if answer.status == 412, try isThere(bytes) { return }
+    throw client.failure(answer, key: name, "s3:PutObject")
+  }
+
+  /// - Returns: false when nothing has the key.
+  /// - Throws: `StoreError.alreadyExists` when other bytes have it.
+  private func isThere(_ bytes: [UInt8]) throws -> Bool {
+    do {
+      let object = try S3Object(opening: client, key: key, name: name)
+      guard object.length == UInt64(bytes.count) else { throw alreadyExists }
+      var found = [UInt8](repeating: 0, count: bytes.count)
+      try found.withUnsafeMutableBytes { try object.read(into: $0, at: 0) }
+      guard found == bytes else { throw alreadyExists }
+      return true
+    } catch StoreError.notFound {
+      return false
+    }
+  }
+
+  private var alreadyExists: StoreError { .alreadyExists(key: name, location: client.location) }
+
+  /// Only large objects have several parts, and those have random names. So nothing depends on whether the server
+  /// refuses to replace an object here, which some do not.
+  private func complete(_ id: String, _ tags: [Int: String], _ length: UInt64) throws {
+    if let found = try lengthOfExisting() {
+      guard found == length, mayBeJoined.load(ordering: .relaxed) else { throw alreadyExists }
+      return
+    }
+    mayBeJoined.store(true, ordering: .relaxed)
+    let parts = tags.sorted { $0.key < $1.key }
+      .map { "<Part><PartNumber>\($0.key)</PartNumber><ETag>\($0.value)</ETag></Part>" }
+    let body = Array("<CompleteMultipartUpload>\(parts.joined())</CompleteMultipartUpload>".utf8)
+    let answer = try body.withUnsafeBytes { bytes in
+      try client.answer(S3Request("POST", key, query: [("uploadId", id)], headers: conditions), body: bytes)
+    }
+    // The server may begin a success before it fails.
+    if answer.isSuccess {
+      guard let document = XMLElement.parse(answer.body), document.name != "Error" else {
+        throw StoreError.unavailable(location: client.location, reason: "it did not join the parts of \(name)")
+      }
+      return
+    }
+    // Somebody else has made an object with the same key since.
+    if answer.status == 412 { throw alreadyExists }
+    throw client.failure(answer, key: name, "s3:PutObject")
+  }
+
+  private func lengthOfExisting() throws -> UInt64? {
+    do {
+      return try S3Object(opening: client, key: key, name: name).length
+    } catch StoreError.notFound {
+      return nil
+    }
+  }
+
+  func abort() {
+    let id: String? = phase.withLock { phase in
+      defer { if case .committed = phase {} else { phase = .aborted } }
+      guard case .parts(let id, _, _) = phase else { return nil }
+      return id
+    }
+    // What cannot be aborted now is found by S3Uploads later.
+    if let id { try? S3Uploads(client: client).abort(key: key, id: id) }
+  }
+}

@@ -1,0 +1,61 @@
+internal import CExpat
+
+/// An element of an XML document: its text and the elements in it. Attributes are not kept.
+final class XMLElement {
+  /// Deeper documents are refused. Answers of S3 have four levels.
+  private static let depthMax = 16
+
+  let name: String
+  private(set) var children: [XMLElement] = []
+  private var bytes: [UInt8] = []
+
+  private init(_ name: String) { self.name = name }
+
+  /// The text between its tags, without that of the elements in it.
+  var text: String { String(decoding: bytes, as: UTF8.self) }
+
+  /// The first element with this name in it.
+  subscript(name: String) -> XMLElement? { children.first { $0.name == name } }
+
+  /// All elements with this name in it.
+  func all(_ name: String) -> [XMLElement] { children.filter { $0.name == name } }
+
+  /// Whether documents can be parsed: expat is installed.
+  static var isAvailable: Bool { holdfast_expat_load() }
+
+  /// The outermost element of a document; `nil` when the document is not well-formed.
+  static func parse(_ document: [UInt8]) -> XMLElement? {
+    guard isAvailable else { return nil }
+    let reading = Reading()
+    let isSound = document.withUnsafeBytes { bytes in
+      holdfast_xml_parse(
+        bytes.baseAddress, bytes.count, Unmanaged.passUnretained(reading).toOpaque(),
+        { context, name in Reading.of(context)?.begin(name.map { String(cString: $0) } ?? "") },
+        { context, _ in Reading.of(context)?.end() },
+        { context, text, count in Reading.of(context)?.add(UnsafeRawBufferPointer(start: text, count: Int(count))) })
+    }
+    return isSound && !reading.isTooDeep ? reading.outermost : nil
+  }
+
+  /// The elements that are open at a point of the document.
+  private final class Reading {
+    var outermost: XMLElement?
+    var isTooDeep = false
+    private var open: [XMLElement] = []
+
+    static func of(_ context: UnsafeMutableRawPointer?) -> Reading? {
+      context.map { Unmanaged<Reading>.fromOpaque($0).takeUnretainedValue() }
+    }
+
+    func begin(_ name: String) {
+      let element = XMLElement(name)
+      if open.isEmpty { outermost = element }
+      if open.count < XMLElement.depthMax { open.last?.children.append(element) } else { isTooDeep = true }
+      open.append(element)
+    }
+
+    func end() { open.removeLast() }
+
+    func add(_ text: UnsafeRawBufferPointer) { open.last?.bytes.append(contentsOf: text) }
+  }
+}

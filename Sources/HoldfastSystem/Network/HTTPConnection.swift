@@ -1,0 +1,132 @@
+internal import CCurl
+internal import Glibc
+internal import HoldfastModel
+
+/// A connection to a server. libcurl makes it (name, proxy, TLS); requests and answers are sent over it here, because
+/// libcurl's own way of sending takes ten times the processor time under TLS (docs/decisions/0025).
+final class HTTPConnection: @unchecked Sendable {
+  // Sendable without a lock: one thread has it for the time of an exchange.
+  /// A signal is noticed within this time.
+  private static let lookMilliseconds: Int32 = 100
+  private static let receiveBytes = 64 << 10
+
+  private let handle: OpaquePointer
+  private let patience: HTTPPatience
+  private let host: HTTPServer
+  private let cancellation: Cancellation
+  private let clock: Clock
+  /// Whether an exchange has been completed over it.
+  private(set) var isUsed = false
+  /// Whether the server has said anything in the exchange that runs.
+  private(set) var hasAnswered = false
+
+  /// - Throws: `ConnectionError` when there is no connection.
+  init(
+    _ server: HTTPServer, certificates: Path?, patience: HTTPPatience, clock: Clock, cancellation: Cancellation
+  ) throws(ConnectionError) {
+    guard holdfast_curl_load() else { throw .notInstalled }
+    var failure: Int32 = 0
+    let milliseconds = Int(patience.connectTimeout.seconds * 1000)
+    let handle = certificates.map { String(decoding: $0.bytes, as: UTF8.self) }.withOptionalCString { file in
+      holdfast_connection_open(server.description, file, milliseconds, &failure)
+    }
+    guard let handle else {
+      throw .noConnection(
+        server, reason: String(cString: holdfast_curl_reason(failure)), isPassing: holdfast_curl_is_passing(failure))
+    }
+    self.handle = handle
+    self.patience = patience
+    self.clock = clock
+    self.cancellation = cancellation
+    host = server
+  }
+
+  deinit { holdfast_connection_close(handle) }
+
+  /// Sends a request and reads its answer.
+  /// - Parameters:
+  ///   - buffer: takes the body of a success; `nil` to get it with the answer.
+  ///   - bodyBytesMax: the most bytes of a body that does not go into the buffer.
+  /// - Returns: the answer, and whether the connection can be used again.
+  func exchange(
+    _ message: HTTPMessage, body: UnsafeRawBufferPointer, into buffer: UnsafeMutableRawBufferPointer?,
+    bodyBytesMax: Int
+  ) throws -> (answer: HTTPAnswer, isReusable: Bool) {
+    hasAnswered = false
+    let deadline = clock.uptime() + patience.timeout(forBytes: body.count + (buffer?.count ?? bodyBytesMax))
+    var reader = HTTPAnswerReader(isHead: message.method == "HEAD", bodyBytesMax: bodyBytesMax)
+    let head = message.head(for: host, bodyBytes: body.count)
+    let isRefused = try head.withUnsafeBytes { try send($0, until: deadline) } || send(body, until: deadline)
+    try receive(&reader, into: buffer, until: deadline)
+    isUsed = true
+    let answer = HTTPAnswer(
+      status: reader.status, headers: reader.headers, filled: reader.filled, body: reader.body)
+    // After an answer to a request that was not sent whole, the server expects the rest of it.
+    return (answer, reader.isReusable && !isRefused)
+  }
+
+  /// - Returns: whether the server takes no more, as when it has answered already.
+  private func send(_ bytes: UnsafeRawBufferPointer, until deadline: TimeSpan) throws -> Bool {
+    var rest = bytes
+    while !rest.isEmpty {
+      var sent = 0
+      switch holdfast_connection_send(handle, rest.baseAddress, rest.count, &sent) {
+      case holdfast_transfer_done: rest = UnsafeRawBufferPointer(rebasing: rest[sent...])
+      case holdfast_transfer_wait:
+        // A server that refuses a request may answer before it has read all of it, and read no more.
+        if try wait(for: POLLOUT | POLLIN, until: deadline) & Int16(POLLOUT) == 0 { return true }
+      default: return true
+      }
+    }
+    return false
+  }
+
+  private func receive(
+    _ reader: inout HTTPAnswerReader, into buffer: UnsafeMutableRawBufferPointer?, until deadline: TimeSpan
+  ) throws {
+    let scratch = Buffer(capacity: Self.receiveBytes)
+    while !reader.isDone {
+      let direct = buffer.map { reader.directBytes(buffer: $0.count) } ?? 0
+      let isDirect = direct >= Self.receiveBytes
+      let target: UnsafeMutableRawBufferPointer
+      if isDirect, let buffer {
+        target = UnsafeMutableRawBufferPointer(rebasing: buffer[reader.filled..<reader.filled + direct])
+      } else {
+        target = scratch.bytes
+      }
+      var count = 0
+      switch holdfast_connection_receive(handle, target.baseAddress, target.count, &count) {
+      case holdfast_transfer_done where count == 0: try reader.end()
+      case holdfast_transfer_done:
+        hasAnswered = true
+        if isDirect {
+          reader.received(direct: count)
+        } else {
+          try reader.take(UnsafeRawBufferPointer(rebasing: target[..<count]), into: buffer)
+        }
+      case holdfast_transfer_wait: _ = try wait(for: POLLIN, until: deadline)
+      default: throw ConnectionError.broken("the connection broke")
+      }
+    }
+  }
+
+  /// Waits for the socket.
+  /// - Returns: what it is ready for.
+  private func wait(for events: Int32, until deadline: TimeSpan) throws -> Int16 {
+    var watched = pollfd(fd: holdfast_connection_socket(handle), events: Int16(events), revents: 0)
+    let silence = min(deadline, clock.uptime() + patience.silence)
+    while poll(&watched, 1, Self.lookMilliseconds) <= 0 {
+      try cancellation.check()
+      guard clock.uptime() < silence else { throw ConnectionError.silent(host) }
+    }
+    guard clock.uptime() < deadline else { throw ConnectionError.silent(host) }
+    return watched.revents
+  }
+}
+
+extension String? {
+  fileprivate func withOptionalCString<Value>(_ body: (UnsafePointer<CChar>?) -> Value) -> Value {
+    guard let self else { return body(nil) }
+    return self.withCString { body($0) }
+  }
+}
