@@ -45,6 +45,7 @@ package final class TalkingProcess: Sendable {
       throw SystemError("start", Path("sh"), code: code)
     }
     (process, socket, errors) = (child, ends[0], pipe[0])
+    _ = fcntl(errors, F_SETFL, O_NONBLOCK)
   }
 
   deinit {

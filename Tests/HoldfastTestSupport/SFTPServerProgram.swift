@@ -168,7 +168,7 @@ package struct SFTPServerProgram: Sendable {
         while True:
             packet = take(server.stdout)
             if packet[0] == 2:
-                if mode == "without":
+                if mode == "without" or argument == "RENAME":
                     rest, kept = packet[5:], packet[:5]
                     while rest:
                         fields = []
@@ -176,7 +176,7 @@ package struct SFTPServerProgram: Sendable {
                             length = struct.unpack(">I", rest[:4])[0]
                             fields.append(rest[4:4 + length])
                             rest = rest[4 + length:]
-                        if fields[0].decode() not in argument.split(","):
+                        if fields[0].decode() not in (argument if mode == "without" else "hardlink@openssh.com").split(","):
                             kept += text(fields[0]) + text(fields[1])
                     packet = kept
                 answer(packet)

@@ -8,6 +8,9 @@ package final class SSHServer {
     package let description: String
   }
 
+  /// A subsystem that lets a user only add, as docs/operations.md has it.
+  package static let onlyAdding =
+    "internal-sftp -P remove,rmdir,rename,posix-rename,setstat,fsetstat,lsetstat,symlink,copy-data"
   private static let triesMax = 20
   private let directory = TemporaryDirectory()
   private let process: RunningProcess

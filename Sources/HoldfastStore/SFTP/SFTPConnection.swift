@@ -118,8 +118,11 @@ final class SFTPConnection: Sendable {
     return reply
   }
 
-  /// Ends the connection.
-  func end() { process.kill() }
+  /// Ends the connection at once, for whoever waits too.
+  func end() {
+    process.kill()
+    fail(.closed)
+  }
 
   /// Tells the other side that nothing more is asked.
   func close() { process.endInput() }

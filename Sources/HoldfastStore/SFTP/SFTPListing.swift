@@ -3,8 +3,9 @@ internal import HoldfastSystem
 
 /// Lists folders. A folder is read whole for each page, because a server returns names in no order.
 struct SFTPListing {
-  /// The most names of one listing: so many need 100 MiB.
+  /// The most names of one listing, and bytes of them: as many as memory is for.
   private static let namesMax = 1 << 20
+  private static let nameBytesMax = 32 << 20
   /// How many folders are read side by side.
   private static let foldersAtOnce = 16
   /// How many requests read them, after the first.
@@ -20,6 +21,7 @@ struct SFTPListing {
 
   private let root: SFTPRoot
   private var count = 0
+  private var bytes = 0
 
   init(_ root: SFTPRoot) { self.root = root }
 
@@ -116,7 +118,10 @@ struct SFTPListing {
     _ names: [(name: [UInt8], attributes: SFTPAttributes)], of folder: String, _ link: SFTPLink
   ) throws -> [Name] {
     count += names.count
-    guard count <= Self.namesMax else { throw SFTPViolation("a listing of more than \(Self.namesMax) names") }
+    bytes += names.reduce(0) { $0 + $1.name.count }
+    guard count <= Self.namesMax, bytes <= Self.nameBytesMax else {
+      throw SFTPViolation("a listing of more than \(count) names")
+    }
     return try names.compactMap { found -> Name? in
       guard found.name != [UInt8(ascii: ".")], found.name != Array("..".utf8) else { return nil }
       guard !found.name.isEmpty, !found.name.contains(Path.separator), !found.name.contains(0) else {

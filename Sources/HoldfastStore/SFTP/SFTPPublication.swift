@@ -48,7 +48,9 @@ final class SFTPPublication: Sendable {
 
   /// The name is taken: by this very object if the answer to an earlier request was lost.
   private func accept(_ temporary: String, _ key: String, _ parts: SFTPParts) throws {
-    guard try hasParts(key, parts) else { throw StoreError.alreadyExists(key: key, location: root.location) }
+    guard try root.status(of: key)?.size == parts.length, try hasParts(key, parts) else {
+      throw StoreError.alreadyExists(key: key, location: root.location)
+    }
     removeTemporary(temporary)
   }
 
@@ -105,19 +107,35 @@ final class SFTPPublication: Sendable {
   }
 
   /// Whether a file on the server has exactly these bytes.
-  func hasParts(_ key: String, _ parts: SFTPParts) throws -> Bool {
+  private func hasParts(_ key: String, _ parts: SFTPParts) throws -> Bool {
+    do {
+      try forEachPart(of: key, parts) { _, _ in }
+      return true
+    } catch SFTPError.lost {
+      return false
+    }
+  }
+
+  /// Reads the bytes that the server has confirmed.
+  /// - Throws: `SFTPError.lost` when the file is missing, or has others.
+  func forEachPart(
+    of key: String, _ parts: SFTPParts, _ body: (UnsafeRawBufferPointer, _ offset: UInt64) throws -> Void
+  ) throws {
+    let lost = SFTPError.lost(key: key, location: root.location)
     let object: SFTPObject
     do {
       object = try SFTPObject(key, length: nil, in: root, OpenSFTPFiles())
     } catch StoreError.notFound {
-      return false
+      throw lost
     }
-    guard object.length == parts.length else { return false }
+    // Parts on the way when the connection broke may have arrived.
+    guard object.length >= parts.length else { throw lost }
     for (offset, part) in parts.byOffset {
       let buffer = Buffer(capacity: part.count)
       try object.read(into: buffer.bytes, at: offset)
-      guard SFTPParts.Part(UnsafeRawBufferPointer(buffer.bytes)) == part else { return false }
+      let bytes = UnsafeRawBufferPointer(buffer.bytes)
+      guard SFTPParts.Part(bytes) == part else { throw lost }
+      try body(bytes, offset)
     }
-    return true
   }
 }

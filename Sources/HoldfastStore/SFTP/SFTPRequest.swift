@@ -53,11 +53,19 @@ struct SFTPRequest {
     return framed
   }
 
+  /// As attributes.
+  private func adding(permissions mode: UInt32) -> SFTPRequest { adding(UInt32(4)).adding(mode) }
+
   // MARK: The requests
 
+  /// Read-only, because objects never change: where the server lets nobody change modes or remove, this account can
+  /// only add.
+  private static let objectMode: UInt32 = 0o400
+  private static let folderMode: UInt32 = 0o700
+
   static func open(_ path: String, _ opening: Opening) -> SFTPRequest {
-    // No attributes: the server's umask decides.
-    SFTPRequest(.open).adding(path.utf8).adding(opening.rawValue).adding(UInt32(0))
+    let request = SFTPRequest(.open).adding(path.utf8).adding(opening.rawValue)
+    return opening == .creating ? request.adding(permissions: objectMode) : request.adding(UInt32(0))
   }
 
   static func close(_ handle: [UInt8]) -> SFTPRequest { SFTPRequest(.close).adding(handle) }
@@ -80,7 +88,7 @@ struct SFTPRequest {
   static func remove(_ path: String) -> SFTPRequest { SFTPRequest(.remove).adding(path.utf8) }
 
   static func makeDirectory(_ path: String) -> SFTPRequest {
-    SFTPRequest(.makeDirectory).adding(path.utf8).adding(UInt32(0))
+    SFTPRequest(.makeDirectory).adding(path.utf8).adding(permissions: folderMode)
   }
 
   static func removeDirectory(_ path: String) -> SFTPRequest { SFTPRequest(.removeDirectory).adding(path.utf8) }

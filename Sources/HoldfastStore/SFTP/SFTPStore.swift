@@ -83,8 +83,10 @@ package final class SFTPStore: Store {
   package func upload(_ key: String) throws -> any ObjectUpload {
     try Self.check(key)
     let folder = SFTPRoot.folder(of: key)
-    let name = "\(Self.unfinished)\(random.identifier())"
-    return try SFTPUpload(key, temporary: folder.isEmpty ? name : "\(folder)/\(name)", in: root, publication)
+    return try SFTPUpload(key, in: root, publication) { [random] in
+      let name = "\(Self.unfinished)\(random.identifier())"
+      return folder.isEmpty ? name : "\(folder)/\(name)"
+    }
   }
 
   package func settle(below prefix: String) throws {

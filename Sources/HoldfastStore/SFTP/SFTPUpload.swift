@@ -8,9 +8,18 @@ final class SFTPUpload: ObjectUpload {
   /// A part of 4 MiB keeps enough on the way for a long line, and is sent again quickly.
   private static let bytesOfPart = 4 << 20
 
+  /// The file that is being written.
+  private struct Unfinished {
+    let key: String
+    let handle: SFTPHandle
+    /// Whether it was opened again: then nobody knows whether the server still has what it confirmed.
+    var isReopened = false
+    /// Whether all bytes are durable.
+    var isSynchronized = false
+  }
+
   private enum State {
-    /// - Parameter isSynchronized: whether all bytes are durable.
-    case open(SFTPHandle, isSynchronized: Bool)
+    case open(Unfinished)
     case committed
     /// Nothing can be committed any more.
     case ended(any Error)
@@ -19,21 +28,22 @@ final class SFTPUpload: ObjectUpload {
   private let root: SFTPRoot
   private let publication: SFTPPublication
   private let key: String
-  private let temporary: String
   private let state: Mutex<State>
   private let parts = Mutex(SFTPParts())
-  /// Whether the file was opened again: then nobody knows whether the server still has what it confirmed.
-  private let isReopened = Atomic(false)
+  private let makeName: @Sendable () -> String
 
   /// Makes the unfinished file, and the folders on the way to it.
-  /// - Parameter temporary: the key of the unfinished file.
-  init(_ key: String, temporary: String, in root: SFTPRoot, _ publication: SFTPPublication) throws {
-    (self.key, self.temporary, self.root, self.publication) = (key, temporary, root, publication)
+  /// - Parameter makeName: makes keys of unfinished files.
+  init(
+    _ key: String, in root: SFTPRoot, _ publication: SFTPPublication, _ makeName: @escaping @Sendable () -> String
+  ) throws {
+    (self.key, self.root, self.publication, self.makeName) = (key, root, publication, makeName)
+    let temporary = makeName()
     do {
-      state = Mutex(.open(try Self.open(temporary, .creating, key, root), isSynchronized: false))
+      state = Mutex(.open(Unfinished(key: temporary, handle: try Self.open(temporary, .creating, root))))
     } catch StoreError.notFound {
       try root.makeFolder(SFTPRoot.folder(of: key))
-      state = Mutex(.open(try Self.open(temporary, .creating, key, root), isSynchronized: false))
+      state = Mutex(.open(Unfinished(key: temporary, handle: try Self.open(temporary, .creating, root))))
     }
   }
 
@@ -42,10 +52,10 @@ final class SFTPUpload: ObjectUpload {
   var partBytes: Int? { Self.bytesOfPart }
 
   private static func open(
-    _ temporary: String, _ opening: SFTPRequest.Opening, _ key: String, _ root: SFTPRoot
+    _ temporary: String, _ opening: SFTPRequest.Opening, _ root: SFTPRoot
   ) throws -> SFTPHandle {
     do {
-      return try root.ask("create", key) { link in
+      return try root.ask("write", temporary) { link in
         SFTPHandle(try link.send(.open(root.path(of: temporary), opening)).wait().handle(), link)
       }
     } catch let error as SFTPError {
@@ -57,27 +67,60 @@ final class SFTPUpload: ObjectUpload {
   // MARK: Bytes
 
   func send(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws {
-    guard let handle = try handle() else { return }
+    guard let handle = try usable()?.handle else { return }
     try write(bytes, at: offset, handle)
-    parts.withLock { $0.note(bytes, at: offset) }
+    try state.withLock { state in
+      // A copy that was made meanwhile may lack these bytes: then they are sent again.
+      guard case .open(let file) = state, file.handle === handle else {
+        throw StoreError.unavailable(location: root.location, reason: "the connection is lost")
+      }
+      parts.withLock { $0.note(bytes, at: offset) }
+    }
   }
 
   /// The open file; opened again when its connection was lost. `nil` when nothing can be sent any more.
-  private func handle() throws -> SFTPHandle? {
+  private func usable() throws -> Unfinished? {
     try state.withLock { state in
-      guard case .open(let handle, let isSynchronized) = state else { return nil }
-      if handle.isUsable { return handle }
+      guard case .open(let file) = state else { return nil }
       do {
-        let again = try Self.open(temporary, .writing, key, root)
-        isReopened.store(true, ordering: .relaxed)
-        state = .open(again, isSynchronized: isSynchronized)
+        let again = try usable(file)
+        state = .open(again)
         return again
-      } catch StoreError.notFound {
-        let error = SFTPError.lost(key: key, location: root.location)
+      } catch  where !Self.mayPass(error) {
         state = .ended(error)
         throw error
       }
     }
+  }
+
+  private func usable(_ file: Unfinished) throws -> Unfinished {
+    if file.handle.isUsable { return file }
+    do {
+      let handle = try Self.open(file.key, .writing, root)
+      return Unfinished(
+        key: file.key, handle: handle, isReopened: true, isSynchronized: file.isSynchronized)
+    } catch StoreError.notFound {
+      throw SFTPError.lost(key: key, location: root.location)
+    } catch SFTPError.forbidden {
+      // To a user other than root the file is read-only.
+      return try copied(file)
+    }
+  }
+
+  /// A new unfinished file with the bytes that the server has confirmed.
+  private func copied(_ file: Unfinished) throws -> Unfinished {
+    let name = makeName()
+    let copy = Unfinished(key: name, handle: try Self.open(name, .creating, root))
+    do {
+      try publication.forEachPart(of: file.key, parts.withLock { $0 }) { bytes, offset in
+        try write(bytes, at: offset, copy.handle)
+      }
+    } catch {
+      remove(copy.key)
+      throw error
+    }
+    remove(file.key)
+    return copy
   }
 
   private func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64, _ handle: SFTPHandle) throws {
@@ -104,64 +147,54 @@ final class SFTPUpload: ObjectUpload {
       switch state {
       case .committed: return
       case .ended(let reason): throw reason
-      case .open(let handle, let isSynchronized):
+      case .open(let file):
         do {
-          if !isSynchronized {
-            state = .open(try synchronized(handle), isSynchronized: true)
-          }
-          try publication.publish(temporary, as: key, parts.withLock { $0 })
+          let synchronized = file.isSynchronized ? file : try synchronized(usable(file))
+          state = .open(synchronized)
+          try publication.publish(synchronized.key, as: key, parts.withLock { $0 })
           state = .committed
         } catch  where Self.mayPass(error) {
           throw error
         } catch {
+          if case .open(let file) = state { remove(file.key) }
           state = .ended(error)
-          removeTemporary()
           throw error
         }
       }
     }
   }
 
-  /// Whether the commit may be tried again.
+  /// Whether the same may be tried again.
   private static func mayPass(_ error: any Error) -> Bool {
     if case StoreError.unavailable = error { return true }
     return false
   }
 
-  private func synchronized(_ known: SFTPHandle) throws -> SFTPHandle {
-    var handle = known
-    if !handle.isUsable {
-      do {
-        handle = try Self.open(temporary, .writing, key, root)
-      } catch StoreError.notFound {
-        throw SFTPError.lost(key: key, location: root.location)
-      }
-      isReopened.store(true, ordering: .relaxed)
-    }
+  private func synchronized(_ file: Unfinished) throws -> Unfinished {
     // A server that was restarted may have lost what it confirmed, and a later fsync does not tell.
-    if isReopened.load(ordering: .relaxed) {
-      guard try publication.hasParts(temporary, parts.withLock { $0 }) else {
-        throw SFTPError.lost(key: key, location: root.location)
-      }
+    if file.isReopened {
+      try publication.forEachPart(of: file.key, parts.withLock { $0 }) { _, _ in }
     }
-    try root.ask("synchronize", key, over: handle.link) { link in
+    try root.ask("synchronize", file.key, over: file.handle.link) { link in
       guard link.features.has(.synchronize) else { return }
-      try link.send(.synchronize(handle.bytes)).wait().done()
+      try link.send(.synchronize(file.handle.bytes)).wait().done()
     }
-    return handle
+    var file = file
+    file.isSynchronized = true
+    return file
   }
 
   func abort() {
-    let isOpen = state.withLock { state in
-      guard case .open = state else { return false }
+    let file: Unfinished? = state.withLock { state in
+      guard case .open(let file) = state else { return nil }
       state = .ended(StoreError.notFound(key: key, location: root.location))
-      return true
+      return file
     }
-    if isOpen { removeTemporary() }
+    if let file { remove(file.key) }
   }
 
   /// If this fails, the file stays; its name does not count.
-  private func removeTemporary() {
+  private func remove(_ temporary: String) {
     try? root.ask("remove", temporary) { try $0.send(.remove(root.path(of: temporary))).wait().done() }
   }
 }
