@@ -57,7 +57,8 @@ package struct LogJSON: Encodable {
     }
     snapshots = log.snapshots.map { reach in
       Reach(
-        snapshot: reach.snapshot.id.description, time: reach.snapshot.envelope.time.started, timeline: reach.timeline,
+        snapshot: reach.snapshot.id.description, time: reach.snapshot.envelope.time.started.description,
+        timeline: reach.timeline,
         end: reach.end, lastTransaction: Self.exact(reach.lastTransaction), missing: reach.missing?.text,
         minimalFrom: reach.minimalFrom, brokenAt: reach.brokenAt)
     }

@@ -79,7 +79,8 @@ package struct PruneJSON: Encodable {
     }
     return Line(
       id: envelope.snapshot.description, sequence: envelope.sequence, source: envelope.source.name.text,
-      kind: envelope.kind.rawValue, time: envelope.time.started, fate: fate, reasons: reasons, bytes: line.bytes,
+      kind: envelope.kind.rawValue, time: envelope.time.started.description, fate: fate, reasons: reasons,
+      bytes: line.bytes,
       secondsLeft: timeLeft)
   }
 }

@@ -32,8 +32,8 @@ package struct RestoreJSON: Encodable {
   let recovery: RecoveryJSON?
 
   package init(_ report: Restore.Report, _ settings: RecoverySettings?, newer: Snapshot?) {
-    time = report.snapshot.envelope.time.started
-    self.newer = newer.map { Newer(snapshot: $0.id.description, time: $0.envelope.time.started) }
+    time = report.snapshot.envelope.time.started.description
+    self.newer = newer.map { Newer(snapshot: $0.id.description, time: $0.envelope.time.started.description) }
     recovery = settings.map { RecoveryJSON($0) }
     snapshot = report.snapshot.id.description
     target = report.target.description

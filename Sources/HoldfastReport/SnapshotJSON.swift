@@ -47,8 +47,8 @@ package struct SnapshotJSON: Encodable {
     parent = envelope.parent?.snapshot.description
     source = envelope.source.name.text
     path = envelope.source.path
-    time = envelope.time.started
-    finished = envelope.time.finished
+    time = envelope.time.started.description
+    finished = envelope.time.finished.description
     consistency = envelope.consistency.name
     incompleteFiles = envelope.incomplete
     storedBytes = envelope.storedBytes
@@ -59,7 +59,7 @@ package struct SnapshotJSON: Encodable {
     changes = envelope.changes
     postgres = envelope.postgres
     merged = envelope.merged.map {
-      MergedJSON(snapshot: $0.snapshot.description, sequence: $0.sequence, time: $0.time)
+      MergedJSON(snapshot: $0.snapshot.description, sequence: $0.sequence, time: $0.time.description)
     }
   }
 

@@ -20,8 +20,9 @@ package enum SnapshotText {
     table.add(["kind", "\(envelope.kind.rawValue), number \(envelope.sequence)"])
     table.add(["taken", TimeText.local(envelope.started)])
     if let merged = envelope.merged {
-      let time = TimeText.parse(merged.time).map { ", " + TimeText.local($0) } ?? ""
-      table.add(["merged", "from \(merged.snapshot.short), number \(merged.sequence)\(time)"])
+      table.add([
+        "merged", "from \(merged.snapshot.short), number \(merged.sequence), \(TimeText.local(merged.time.moment))",
+      ])
     }
     table.add(["parent", envelope.parent.map { "\($0.snapshot.short), number \($0.sequence)" } ?? "none"])
     table.add(["chain", chain.snapshots.map(\.id.short).joined(separator: " → ")])

@@ -18,7 +18,9 @@ import Testing
       repository: identifier(0x11), snapshot: identifier(0x22),
       source: Envelope.Source(name: shop, path: #"/srv/\xff"/ä"#), sequence: 7, kind: kind,
       parent: parent,
-      time: Envelope.Time(started: "2026-11-22T14:05:03.123Z", finished: "2026-11-22T14:05:04.000Z"),
+      time: Envelope.Time(
+        started: RecordedTime(text: "2026-11-22T14:05:03.123Z"),
+        finished: RecordedTime(text: "2026-11-22T14:05:04.000Z")),
       archives: [archive], body: ObjectReference(id: identifier(0x77), length: 200, digest: digest(0x88)),
       state: Envelope.State(root: digest(0x99), entries: 10, files: 9, bytes: 1 << 62), changes: changes,
       consistency: .torn, incomplete: 2, program: "holdfast 0.1.0")
@@ -64,7 +66,8 @@ import Testing
   @Test func whatAMergedSnapshotStandsForIsWrittenDown() throws {
     var envelope = try sample(kind: .full)
     envelope.merged = Envelope.Merge(
-      snapshot: identifier(0x55), sequence: 6, digest: digest(0x66), time: "2026-11-23T01:02:03.004Z")
+      snapshot: identifier(0x55), sequence: 6, digest: digest(0x66),
+      time: RecordedTime(text: "2026-11-23T01:02:03.004Z"))
     let bytes = try envelope.serialized()
     let written =
       #","kind":"full","merged":{"digest":"\#(hex("66", 32))","sequence":6,"snapshot":"\#(hex("55", 16))","#

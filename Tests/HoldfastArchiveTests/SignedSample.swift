@@ -11,7 +11,9 @@ enum SignedSample {
     var envelope = Envelope(
       repository: identifier(0x11), snapshot: identifier(0x22), source: Envelope.Source(name: source, path: ""),
       sequence: 1, kind: .full, parent: nil,
-      time: Envelope.Time(started: "2026-11-22T14:05:03.123Z", finished: "2026-11-22T14:05:04.000Z"), archives: [],
+      time: Envelope.Time(
+        started: RecordedTime(text: "2026-11-22T14:05:03.123Z"),
+        finished: RecordedTime(text: "2026-11-22T14:05:04.000Z")), archives: [],
       body: ObjectReference(id: identifier(0x77), length: 200, digest: digest(0x88)),
       state: Envelope.State(root: digest(0x99), entries: 10, files: 9, bytes: 100), changes: Envelope.Changes(),
       consistency: .stable, incomplete: 0, program: "holdfast 0.1.0",

@@ -140,7 +140,7 @@ import Testing
   @Test func aParentThatWasWrittenAnew() throws {
     let (shop, snapshots) = try makeShop()
     var envelope = snapshots[1].envelope
-    envelope.time.finished = "2001-01-01T00:00:00.000Z"
+    envelope.time.finished = RecordedTime(text: "2001-01-01T00:00:00.000Z")
     store.contents[key(of: snapshots[1])] = try envelope.serialized()
     let error = #expect(throws: DamageError.self) { try shop.restore(snapshots[2].id.description, to: "restored") }
     #expect(error?.finding == "it is not the manifest that snapshot \(snapshots[2].id.short) builds on")

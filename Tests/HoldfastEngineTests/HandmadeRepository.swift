@@ -82,7 +82,7 @@ struct HandmadeRepository {
     for item in state ?? items { summarizer.add(item.entry) }
     var changes = Envelope.Changes()
     changes.added = UInt64(items.count)
-    let now = TimeText.utc(shop.host.clock.now())
+    let now = RecordedTime(shop.host.clock.now())
     var envelope = Envelope(
       repository: shop.repository.id, snapshot: shop.host.random.identifier(),
       source: Envelope.Source(name: name, path: "/nowhere"), sequence: sequence,

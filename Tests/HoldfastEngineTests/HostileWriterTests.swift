@@ -48,7 +48,7 @@ import Testing
     try _ = change.publish()
     #expect(try sealed.findings(as: .nobody) == [])
     // Signed anew, with a time before the revocation and under the keyring of then.
-    try sealed.replace(snapshots[2]) { $0.time.finished = "2001-01-01T00:00:00.000Z" }
+    try sealed.replace(snapshots[2]) { $0.time.finished = RecordedTime(text: "2001-01-01T00:00:00.000Z") }
     #expect(
       try sealed.findings(as: .nobody) == [
         "\(key(2)) is damaged: it is signed by shop-1, whose key was revoked (\(sealed.keys.writer.signing.publicKey.short))"

@@ -167,11 +167,12 @@ import Testing
     let (shop, snapshots) = try makeShop()
     let key = Keys.manifest(snapshots[1].sourceName, 2)
     let sound = Envelope.Merge(
-      snapshot: snapshots[0].id, sequence: 1, digest: snapshots[0].digest, time: "2026-11-22T14:05:03.123Z")
+      snapshot: snapshots[0].id, sequence: 1, digest: snapshots[0].digest,
+      time: RecordedTime(text: "2026-11-22T14:05:03.123Z"))
     for change in [
       { (envelope: inout Envelope) in envelope.merged?.sequence = 2 },
       { $0.merged?.sequence = 0 },
-      { $0.merged?.time = "yesterday" },
+      { $0.merged?.time = RecordedTime(text: "yesterday") },
       { $0.kind = .incremental },
     ] {
       var envelope = snapshots[1].envelope

@@ -133,7 +133,8 @@ import Testing
   @Test func aMergedFullOfWhoMayNotPruneReplacesNothing() throws {
     try sealed.replace(snapshots[2], by: second.signing) {
       $0.merged = Envelope.Merge(
-        snapshot: snapshots[1].id, sequence: 2, digest: snapshots[1].digest, time: "2026-01-01T00:00:00Z")
+        snapshot: snapshots[1].id, sequence: 2, digest: snapshots[1].digest,
+        time: RecordedTime(text: "2026-01-01T00:00:00Z"))
     }
     let other = ClientMemory(directory: shop.directory.appending("another machine"))
     let report = try shop.prune(last: 2, graceDays: 0, in: shop.open(memory: other))
@@ -142,8 +143,8 @@ import Testing
 
   @Test func timesOutOfOrderAreTold() throws {
     try sealed.replace(snapshots[1]) {
-      $0.time.started = "2001-01-01T00:00:00.000Z"
-      $0.time.finished = "2001-01-01T00:00:01.000Z"
+      $0.time.started = RecordedTime(text: "2001-01-01T00:00:00.000Z")
+      $0.time.finished = RecordedTime(text: "2001-01-01T00:00:01.000Z")
     }
     let other = ClientMemory(directory: shop.directory.appending("another machine"))
     let report = try shop.prune(last: 1, in: shop.open(memory: other), isDryRun: true)

@@ -106,7 +106,7 @@ import Testing
 
   /// By a stolen writer key, or by a machine that did not know that the number was taken.
   @Test func anotherSnapshotUnderANumberThatWasSeen() throws {
-    try sealed.replace(snapshots[2]) { $0.time.finished = "2036-01-01T00:00:00.000Z" }
+    try sealed.replace(snapshots[2]) { $0.time.finished = RecordedTime(text: "2036-01-01T00:00:00.000Z") }
     let finding =
       "\(SealedShop.key(snapshots[2])) is damaged: it is another snapshot than the one that this machine has seen under this number"
     for _ in 0..<2 { #expect(try findings() == [finding]) }

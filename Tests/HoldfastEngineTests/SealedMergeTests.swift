@@ -150,7 +150,7 @@ import Testing
       try sealed.shop.merge(second.id.description, cache: sealed.shop.directory.appending("other cache")).envelope)
     try sealed.replace(sealed.shop.snapshot(merged.snapshot.description)) {
       $0.merged = Envelope.Merge(
-        snapshot: third.id, sequence: third.sequence, digest: third.digest, time: $0.merged?.time ?? "")
+        snapshot: third.id, sequence: third.sequence, digest: third.digest, time: $0.merged?.time ?? $0.time.finished)
     }
     // The memory of this machine holds the manifest that was there before.
     TestFiles.removeTree(sealed.shop.memoryPath)

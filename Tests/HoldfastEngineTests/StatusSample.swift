@@ -42,7 +42,7 @@ struct StatusSample {
       repository: id, snapshot: id, source: Envelope.Source(name: name, path: "/srv/orders"),
       sequence: sequence ?? (snapshots.last?.sequence ?? 0) + 1, kind: parent == nil ? .full : .incremental,
       parent: parent.map { snapshots[$0].asParent },
-      time: Envelope.Time(started: TimeText.utc(time(hoursAgo)), finished: TimeText.utc(finished)), archives: [],
+      time: Envelope.Time(started: RecordedTime(time(hoursAgo)), finished: RecordedTime(finished)), archives: [],
       body: ObjectReference(id: id, length: bytes, digest: digest),
       state: Envelope.State(root: digest, entries: 2, files: 1, bytes: 1_000_000), changes: Envelope.Changes(),
       consistency: .stable, incomplete: 0, program: "holdfast")
@@ -54,7 +54,7 @@ struct StatusSample {
   /// A full that stands for the snapshot with this index, made later.
   mutating func merge(_ index: Int, _ hoursAgo: Double, bytes: UInt64 = 1000) throws {
     let original = snapshots[index]
-    let made = TimeText.utc(time(hoursAgo))
+    let made = RecordedTime(time(hoursAgo))
     try take(hoursAgo, bytes: bytes) {
       $0.time = original.envelope.time
       $0.merged = Envelope.Merge(

@@ -63,7 +63,7 @@ import Testing
     var envelope = report.envelope
     envelope.postgres = Envelope.Postgres(
       system: system.description, version: 15, timeline: timeline, start: start, stop: stop)
-    let time = TimeText.utc(Timestamp(microseconds: ended))
+    let time = RecordedTime(Timestamp(microseconds: ended))
     envelope.time = Envelope.Time(started: time, finished: time)
     let key = Keys.manifest(source, envelope.sequence)
     TestFiles.write(try envelope.serialized(), to: shop.repositoryPath.appending(key))

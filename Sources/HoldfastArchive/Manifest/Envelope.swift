@@ -27,10 +27,10 @@ package struct Envelope: Hashable, Sendable, Codable {
 
   package struct Time: Hashable, Sendable, Codable {
     /// When the backup began, before it looked at the first entry.
-    package var started: String
-    package var finished: String
+    package var started: RecordedTime
+    package var finished: RecordedTime
 
-    package init(started: String, finished: String) {
+    package init(started: RecordedTime, finished: RecordedTime) {
       self.started = started
       self.finished = finished
     }
@@ -137,9 +137,9 @@ package struct Envelope: Hashable, Sendable, Codable {
     package var sequence: UInt64
     /// The digest of that snapshot's manifest.
     package var digest: Digest
-    package var time: String
+    package var time: RecordedTime
 
-    package init(snapshot: Identifier, sequence: UInt64, digest: Digest, time: String) {
+    package init(snapshot: Identifier, sequence: UInt64, digest: Digest, time: RecordedTime) {
       self.snapshot = snapshot
       self.sequence = sequence
       self.digest = digest
@@ -296,15 +296,17 @@ extension Envelope {
     guard source.path.unicodeScalars.allSatisfy(Path.isPrintable) else {
       throw DamageError(name, "the path of its source is not printable")
     }
-    let texts = [time.started, time.finished, program, postgres?.system ?? "", merged?.time ?? ""]
-    guard texts.allSatisfy({ $0.utf8.count <= Limits.manifestTextBytesMax }) else {
+    let times = [time.started, time.finished] + (merged.map { [$0.time] } ?? [])
+    guard [program, postgres?.system ?? ""].allSatisfy({ $0.utf8.count <= Limits.manifestTextBytesMax }),
+      !times.contains(where: \.isTooLong)
+    else {
       throw DamageError(name, "a text in it is too long")
     }
-    guard TimeText.parse(time.started) != nil, TimeText.parse(time.finished) != nil else {
+    guard time.started.isSound, time.finished.isSound else {
       throw DamageError(name, "its times are not sound")
     }
     guard let merged else { return }
-    guard kind == .full, (1..<sequence).contains(merged.sequence), TimeText.parse(merged.time) != nil else {
+    guard kind == .full, (1..<sequence).contains(merged.sequence), merged.time.isSound else {
       throw DamageError(name, "what it says of its merge is not sound")
     }
   }
@@ -319,8 +321,8 @@ extension Envelope {
     ]
   }
 
-  /// The beginning of the backup. The text was checked when the envelope was read.
-  package var started: Timestamp { TimeText.parse(time.started) ?? Timestamp(seconds: 0, nanoseconds: 0) }
+  /// The beginning of the backup.
+  package var started: Timestamp { time.started.moment }
 }
 
 extension Envelope: SignedManifest {

@@ -22,14 +22,14 @@ package struct WALManifest: Hashable, Sendable, Codable {
   /// can compute.
   package var content: Digest
   /// When it was archived.
-  package var time: String
+  package var time: RecordedTime
   package var program: String
   package var keyring: Envelope.KeyringReference?
   package var signature: Signature?
 
   package init(
     repository: Identifier, source: SourceName, system: SystemIdentifier, file: WALFileName, size: UInt64,
-    segmentSize: WALSegmentSize?, object: ObjectReference, content: Digest, time: String, program: String,
+    segmentSize: WALSegmentSize?, object: ObjectReference, content: Digest, time: RecordedTime, program: String,
     keyring: Envelope.KeyringReference?
   ) {
     features = keyring == nil ? [] : [Feature.sealed]
@@ -109,10 +109,10 @@ package struct ArchivedWAL: Hashable, Sendable {
     guard manifest.file.isLog == (manifest.segmentSize != nil), Self.hasSoundSize(manifest) else {
       throw DamageError(name, "its sizes are not sound")
     }
-    guard max(manifest.time.utf8.count, manifest.program.utf8.count) <= Limits.manifestTextBytesMax else {
+    guard !manifest.time.isTooLong, manifest.program.utf8.count <= Limits.manifestTextBytesMax else {
       throw DamageError(name, "a text in it is too long")
     }
-    guard TimeText.parse(manifest.time) != nil else { throw DamageError(name, "its time is not sound") }
+    guard manifest.time.isSound else { throw DamageError(name, "its time is not sound") }
   }
 
   private static func hasSoundSize(_ manifest: WALManifest) -> Bool {

@@ -145,7 +145,7 @@ package struct Backup {
       repository: repository.id, snapshot: draft.snapshot,
       source: Envelope.Source(name: source.name, path: repository.sealed == nil ? source.path.description : ""),
       sequence: draft.sequence, kind: base.kind, parent: base.chain?.tip.asParent,
-      time: Envelope.Time(started: TimeText.utc(started), finished: TimeText.utc(host.clock.now())),
+      time: Envelope.Time(started: RecordedTime(started), finished: RecordedTime(host.clock.now())),
       archives: objects.archives, body: objects.body,
       state: record.summarizer.summary.recorded(under: draft.bodyHead.key), changes: record.changes,
       consistency: completeness.consistency, incomplete: completeness.incomplete, program: Program.nameAndVersion,

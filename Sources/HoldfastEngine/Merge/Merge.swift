@@ -159,14 +159,14 @@ package struct Merge {
     // The density of the source when all of it was captured, with which later fulls are compared.
     envelope.comparison = chain.full.envelope.comparison
     envelope.comparison?.anomalies = []
-    envelope.merged = Envelope.Merge(standingFor: original, at: TimeText.utc(host.clock.now()))
+    envelope.merged = Envelope.Merge(standingFor: original, at: RecordedTime(host.clock.now()))
     return envelope
   }
 }
 
 extension Envelope.Merge {
   /// The merge of a merged full stands for the same snapshot as that.
-  fileprivate init(standingFor original: Snapshot, at time: String) {
+  fileprivate init(standingFor original: Snapshot, at time: RecordedTime) {
     self =
       original.envelope.merged
       ?? Envelope.Merge(

@@ -52,15 +52,15 @@ package struct WALPrunePlan: Sendable, Hashable {
   /// A cluster without a snapshot yet has WAL that is newer than the snapshots of others.
   private static func isFormer(_ inventory: WALInventory, _ snapshots: [Snapshot]) throws -> Bool {
     let clusters = snapshots.compactMap { snapshot in
-      snapshot.envelope.postgres.map { (system: $0.system, started: TimeText.parse(snapshot.envelope.time.started)) }
+      snapshot.envelope.postgres.map { (system: $0.system, started: snapshot.envelope.started) }
     }
-    guard let newest = clusters.compactMap(\.started).max(),
+    guard let newest = clusters.map(\.started).max(),
       !clusters.contains(where: { $0.system == inventory.system.description })
     else { return false }
     // The last file usually decides. A file that cannot be read may have any time.
     return try inventory.files.reversed().allSatisfy { file in
       do {
-        return try TimeText.parse(inventory.archived(file).manifest.time).map { $0 < newest } ?? false
+        return try inventory.archived(file).manifest.time.moment < newest
       } catch  where !error.isTransient {
         return false
       }

@@ -42,10 +42,10 @@ extension Snapshot {
   var isComplete: Bool { envelope.incomplete == 0 }
 
   /// When the snapshot was committed; for a merged one, when the snapshot that it stands for was.
-  var finishedAt: Timestamp { TimeText.parse(envelope.time.finished) ?? envelope.started }
+  var finishedAt: Timestamp { envelope.time.finished.moment }
 
   /// When its bytes were stored.
-  var madeAt: Timestamp { envelope.merged.flatMap { TimeText.parse($0.time) } ?? finishedAt }
+  var madeAt: Timestamp { envelope.merged?.time.moment ?? finishedAt }
 }
 
 /// The runs of a source in the journal.

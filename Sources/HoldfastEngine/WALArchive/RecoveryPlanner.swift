@@ -98,7 +98,7 @@ package struct RecoveryPlanner {
 
   private func isLater(_ candidate: Candidate) -> Bool {
     guard case .time(let time) = target else { return false }
-    return TimeText.parse(candidate.snapshot.envelope.time.finished).map { time < $0 } ?? false
+    return time < candidate.snapshot.envelope.time.finished.moment
   }
 
   private func noneBefore(_ newest: Candidate, isNamed: Bool) throws -> EngineError {
@@ -193,8 +193,7 @@ package struct RecoveryPlanner {
     let stop = candidate.cluster.stop
     switch target {
     case .time(let time):
-      let finished = TimeText.parse(candidate.snapshot.envelope.time.finished)
-      if let finished, time < finished { return .beforeSnapshot }
+      if isLater(candidate) { return .beforeSnapshot }
       return try first(in: path, stop: stop) { ($0.latest ?? .min) > time.microseconds }
     case .restorePoint(let name):
       let shown = Path(name).description

@@ -183,7 +183,7 @@ package struct WALPush {
       repository: repository.id, source: options.source, system: system, file: name, size: source.size,
       segmentSize: source.segment?.size, object: reference,
       content: WALKnownCopies.content(digest, name, system, options.source, writer),
-      time: TimeText.utc(host.clock.now()), program: Program.nameAndVersion,
+      time: RecordedTime(host.clock.now()), program: Program.nameAndVersion,
       keyring: repository.sealed?.revision.reference)
   }
 }

@@ -9,11 +9,11 @@ struct DatabaseLocator: Hashable, Sendable {
 
 /// What a server tells about itself.
 struct PostgresServer {
-  private static let startToleranceSeconds: Int64 = 60
+  private static let startTolerance = TimeSpan.minutes(1)
   private let version: Int
   private let system: UInt64
   private let port: Int
-  private let started: Int64
+  private let started: Timestamp
   private let isStandby: Bool
   /// The data directory as the server tells it; `nil` when this role may not see it.
   private let dataDirectory: Path?
@@ -39,7 +39,7 @@ struct PostgresServer {
     version = number / 10_000
     system = UInt64(bitPattern: signed)
     self.port = port
-    self.started = started
+    self.started = Timestamp(seconds: started, nanoseconds: 0)
     isStandby = row[4] == "t"
     dataDirectory = row[6].isEmpty ? nil : Path(row[6])
     self.segmentBytes = segmentBytes
@@ -101,8 +101,7 @@ struct PostgresServer {
     guard system == cluster.control.system, let file = cluster.postmaster, file.port == port,
       let fileStarted = file.started
     else { return false }
-    let (difference, isTooLarge) = fileStarted.subtractingReportingOverflow(started)
-    return !isTooLarge && difference.magnitude <= UInt64(Self.startToleranceSeconds)
+    return (-Self.startTolerance...Self.startTolerance).contains(fileStarted - started)
   }
 
   /// Whether the directory that the server names can be seen from here and is another one. For a server in a container,

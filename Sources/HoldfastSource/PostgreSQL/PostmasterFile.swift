@@ -6,8 +6,8 @@ package import HoldfastSystem
 package struct PostmasterFile: Sendable, Equatable {
   package static let name = "postmaster.pid"
   package let process: Int32
-  /// When the server was started, in seconds since 1970; `nil` when the file does not say.
-  let started: Int64?
+  /// When the server was started; `nil` when the file does not say.
+  let started: Timestamp?
   /// `nil` when the file does not say.
   let port: Int?
 
@@ -25,7 +25,7 @@ package struct PostmasterFile: Sendable, Equatable {
       return nil
     }
     self.process = process
-    started = lines.count > 2 ? Int64(lines[2]) : nil
+    started = lines.count > 2 ? Int64(lines[2]).map { Timestamp(seconds: $0, nanoseconds: 0) } : nil
     port = lines.count > 3 ? Int(lines[3]) : nil
   }
 }
