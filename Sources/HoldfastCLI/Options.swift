@@ -112,6 +112,10 @@ struct SourceOptions: ParsableArguments {
   var name: SourceName?
 }
 
+extension SnapshotSelector.Name: ExpressibleByArgument {
+  package init?(argument: String) { self.init(argument) }
+}
+
 extension SourceName: ExpressibleByArgument {
   package init?(argument: String) { self.init(argument) }
   static var defaultCompletionKind: CompletionKind { Candidates.sources }

@@ -117,7 +117,7 @@ package final class Scanner {
   /// The indexes of the exclusions that have matched nothing so far.
   package private(set) var unmatchedExclusions: Set<Int>
   private let clusters: [PostgresCluster]
-  private let withheld: [Path: String]
+  private let withheld: [Path: WithheldReason]
   private var levels: [Level] = []
   private var hasBegun = false
 
@@ -129,7 +129,7 @@ package final class Scanner {
   ///   - withheld: directories that are not entered, with the reason: each is a problem.
   package init(
     files: FileSystem, root: OpenFile, exclusions: [Glob], leavingOut leftOut: Set<Path> = [],
-    clusters: [PostgresCluster] = [], withheld: [Path: String] = [:]
+    clusters: [PostgresCluster] = [], withheld: [Path: WithheldReason] = [:]
   ) {
     self.files = files
     self.root = root
@@ -224,7 +224,7 @@ package final class Scanner {
       if isLink, let objection = level.rules?.cluster.objection(to: item.status, status) {
         return .problem(Problem(path: path, reason: objection), item: nil)
       }
-      if let reason = withheld[path] { return .problem(Problem(path: path, reason: reason), item: item) }
+      if let reason = withheld[path] { return .problem(Problem(path: path, reason: reason.text), item: item) }
       do throws(SystemError) {
         try descend(
           into: path, directory: directory, origin: origin, isInPostgreSQL: level.isInPostgreSQL, rules: level.rules)

@@ -65,7 +65,7 @@ import Testing
   @Test func aMergedFullIsFoundAtTheInstantForWhichItStands() throws {
     let full = try merged(1)
     let at = { (day: Int) in
-      try SnapshotSelector("latest", at: snapshots[day].envelope.started).choose(in: shop.repository) { _ in }
+      try SnapshotSelector(.latest, at: snapshots[day].envelope.started).choose(in: shop.repository) { _ in }
     }
     #expect(try at(0) == snapshots[0])
     #expect(try at(1) == full)
@@ -81,7 +81,7 @@ import Testing
     #expect(second.standsFor == 3 && second.envelope.merged?.snapshot == snapshots[2].id)
     #expect(try shop.snapshot() == snapshots[3])
     // Of two that stand for the same, the one that was made last.
-    let at = SnapshotSelector("latest", at: snapshots[2].envelope.started)
+    let at = SnapshotSelector(.latest, at: snapshots[2].envelope.started)
     #expect(try at.choose(in: shop.repository) { _ in } == second)
   }
 

@@ -52,20 +52,20 @@ import Testing
 
   @Test func theLatestIsTheOneOfTheHighestSequence() throws {
     let (shop, snapshots) = try makeShop()
-    #expect(choose(shop, SnapshotSelector("latest")) == .success(snapshots[2]))
+    #expect(choose(shop, SnapshotSelector(.latest)) == .success(snapshots[2]))
   }
 
   @Test func anIdentifierInWholeOrInUpperCase() throws {
     let (shop, snapshots) = try makeShop()
     for snapshot in snapshots {
-      #expect(choose(shop, SnapshotSelector(snapshot.id.description)) == .success(snapshot))
-      #expect(choose(shop, SnapshotSelector(snapshot.id.description.uppercased())) == .success(snapshot))
+      #expect(choose(shop, SnapshotSelector(.id(snapshot.id.description))) == .success(snapshot))
+      #expect(choose(shop, SnapshotSelector(.id(snapshot.id.description.uppercased()))) == .success(snapshot))
     }
   }
 
   @Test func anAmbiguousPrefixListsTheCandidates() throws {
     let (shop, snapshots) = try makeShop()
-    let found = error(shop, SnapshotSelector("abab"))
+    let found = error(shop, SnapshotSelector(.id("abab")))
     let lines = snapshots.map { "\n  \($0.id)  orders/\($0.sequence)  \(TimeText.local($0.envelope.started))" }
     #expect(
       found?.description
@@ -76,22 +76,22 @@ import Testing
   @Test(arguments: ["ffff", "", "latest ", "\u{1b}[31m"]) func anUnknownSnapshot(text: String) throws {
     let (shop, _) = try makeShop()
     #expect(
-      error(shop, SnapshotSelector(text))?.description
+      error(shop, SnapshotSelector(SnapshotSelector.Name(text)))?.description
         == "there is no snapshot \"\(text.isEmpty ? "" : Path(text).description)\"\nHINT: Run `holdfast list` to see which there are."
     )
   }
 
   @Test func theLatestOfSeveralSources() throws {
     let (shop, snapshots) = try makeShop(sources: ["orders", "invoices", "orders"])
-    let found = error(shop, SnapshotSelector("latest"))
+    let found = error(shop, SnapshotSelector(.latest))
     #expect(
       found?.description == "\"latest\" is ambiguous: the repository holds the sources invoices, orders"
         + "\nHINT: Say which one with --name NAME, or name a snapshot by its ID.")
     #expect(found?.exitStatus == .usage)
-    let invoices = SnapshotSelector("latest", source: SourceName("invoices"))
+    let invoices = SnapshotSelector(.latest, source: SourceName("invoices"))
     #expect(choose(shop, invoices) == .success(snapshots[0]))
     #expect(
-      error(shop, SnapshotSelector("latest", source: SourceName("unknown")))?.description
+      error(shop, SnapshotSelector(.latest, source: SourceName("unknown")))?.description
         == "there is no source unknown in \(shop.repositoryPath)\nHINT: Run `holdfast list` to see all sources.")
   }
 
@@ -100,18 +100,18 @@ import Testing
     let second = snapshots[1].envelope.started
     var before = second
     before.nanoseconds -= 1
-    #expect(choose(shop, SnapshotSelector("latest", at: second)) == .success(snapshots[1]))
-    #expect(choose(shop, SnapshotSelector("latest", at: before)) == .success(snapshots[0]))
+    #expect(choose(shop, SnapshotSelector(.latest, at: second)) == .success(snapshots[1]))
+    #expect(choose(shop, SnapshotSelector(.latest, at: before)) == .success(snapshots[0]))
     let early = Timestamp(seconds: 1_700_000_000, nanoseconds: 0)
     #expect(
-      error(shop, SnapshotSelector("latest", at: early))?.description
+      error(shop, SnapshotSelector(.latest, at: early))?.description
         == "no snapshot is as old as \(TimeText.local(early))\nHINT: Run `holdfast list` to see which there are.")
   }
 
   @Test func anEmptyRepository() throws {
     let (shop, _) = try makeShop(sources: [])
     #expect(
-      error(shop, SnapshotSelector("latest"))?.description
+      error(shop, SnapshotSelector(.latest))?.description
         == "there is no snapshot in \(shop.repositoryPath)\nHINT: Run `holdfast backup SOURCE` to take the first.")
   }
 }

@@ -135,7 +135,7 @@ import Testing
     try write(run: 6, sequence: 77)
     #expect(try verify().exitStatus == .dataLoss)
     var warnings: [String] = []
-    let chosen = try SnapshotSelector("latest").choose(in: shop.repository) { warnings.append($0.message) }
+    let chosen = try SnapshotSelector(.latest).choose(in: shop.repository) { warnings.append($0.message) }
     #expect(chosen.sequence == 2)
     #expect(
       warnings == [

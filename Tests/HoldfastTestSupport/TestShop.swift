@@ -99,7 +99,7 @@ package struct TestShop {
   }
 
   package func snapshot(_ text: String = "latest", in other: Repository? = nil) throws -> Snapshot {
-    try SnapshotSelector(text).choose(in: other ?? repository) { _ in }
+    try SnapshotSelector(SnapshotSelector.Name(text)).choose(in: other ?? repository) { _ in }
   }
 
   /// Calls a removed snapshot back.

@@ -12,7 +12,7 @@ extension TestShop {
     _ text: String = "latest", in other: Repository? = nil, cache: Path? = nil,
     progress: QuietProgress = QuietProgress(), configure: (inout Merge.Options) -> Void = { _ in }
   ) throws -> Merge.Report {
-    var options = Merge.Options(SnapshotSelector(text))
+    var options = Merge.Options(SnapshotSelector(SnapshotSelector.Name(text)))
     configure(&options)
     return try Merge(
       repository: other ?? repository, options: options, cache: StateCache(directory: cache ?? cachePath),

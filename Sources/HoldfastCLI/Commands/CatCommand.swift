@@ -11,7 +11,7 @@ struct CatCommand: ParsableCommand {
     commandName: "cat", abstract: "Write one file of a snapshot to standard output.", discussion: ExitStatusTable.text)
 
   @Argument(help: "The snapshot: latest, an ID, or the beginning of an ID.", completion: Candidates.snapshots)
-  var snapshot: String
+  var snapshot: SnapshotSelector.Name
 
   @Argument(help: "The path of the file, as `show --files` prints it.")
   var path: String

@@ -16,10 +16,10 @@ struct Diff: ParsableCommand {
       """)
 
   @Argument(help: "The older snapshot: latest, an ID, or the beginning of an ID.", completion: Candidates.snapshots)
-  var older: String
+  var older: SnapshotSelector.Name
 
   @Argument(help: "The newer snapshot.", completion: Candidates.snapshots)
-  var newer: String
+  var newer: SnapshotSelector.Name
 
   @OptionGroup var location: RepositoryOptions
   @OptionGroup var copy: CopyOptions

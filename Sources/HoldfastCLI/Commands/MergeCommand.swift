@@ -20,7 +20,7 @@ struct MergeCommand: ParsableCommand {
       """)
 
   @Argument(help: "The snapshot: latest, an ID, or the beginning of an ID.", completion: Candidates.snapshots)
-  var snapshot = "latest"
+  var snapshot = SnapshotSelector.Name.latest
 
   @Option(
     help: ArgumentHelp(

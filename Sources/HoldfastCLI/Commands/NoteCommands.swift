@@ -9,7 +9,7 @@ internal import HoldfastSystem
 /// Shared by the commands that note something on a snapshot.
 struct NoteOptions: ParsableArguments {
   @Argument(help: "The snapshot: latest, an ID, or the beginning of an ID.", completion: Candidates.snapshots)
-  var snapshot: String
+  var snapshot: SnapshotSelector.Name
 
   @OptionGroup var location: RepositoryOptions
   @OptionGroup var writer: WriterOptions

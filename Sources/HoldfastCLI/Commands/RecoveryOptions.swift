@@ -79,7 +79,7 @@ extension RestoreCommand {
     _ target: RecoveryTarget, _ context: RepositoryContext, _ repository: Repository, _ progress: any ProgressObserver
   ) throws -> RecoverySettings {
     let named =
-      snapshot == "latest"
+      snapshot == .latest
       ? nil
       : try SnapshotSelector(snapshot, source: source.name).choose(in: repository) { progress.warn($0.message) }
     let plan = try RecoveryPlanner(repository, target: target, timeline: recovery.timeline).plan(

@@ -20,7 +20,7 @@ struct RestoreCommand: ParsableCommand {
       """)
 
   @Argument(help: "The snapshot: latest, an ID, or the beginning of an ID.", completion: Candidates.snapshots)
-  var snapshot = "latest"
+  var snapshot = SnapshotSelector.Name.latest
 
   @Option(
     help: ArgumentHelp("The directory to restore to; without --delta it must be empty or not exist.", valueName: "dir"),
@@ -153,7 +153,7 @@ struct RestoreCommand: ParsableCommand {
   ) throws -> (Snapshot, [Snapshot]) {
     let (chosen, all) = try SnapshotSelector(snapshot, source: source.name, at: at.flatMap { WrittenTime($0)?.last })
       .chooseAmongAll(in: repository) { progress.warn($0.message) }
-    guard snapshot == "latest", at == nil,
+    guard snapshot == .latest, at == nil,
       let unfinished = Restore.unfinished(in: options.target, files: host.files),
       unfinished.isSameCommand(as: RestoreRecord(options, of: chosen.id)),
       let begun = all.first(where: { $0.id.description == unfinished.snapshot }), begun.id != chosen.id

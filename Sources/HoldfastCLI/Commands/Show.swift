@@ -12,7 +12,7 @@ struct Show: ParsableCommand {
     abstract: "Show one snapshot: its parent, what it stored, what it contains.", discussion: ExitStatusTable.text)
 
   @Argument(help: "The snapshot: latest, an ID, or the beginning of an ID.", completion: Candidates.snapshots)
-  var snapshot = "latest"
+  var snapshot = SnapshotSelector.Name.latest
 
   @Flag(help: "List all files of the snapshot.")
   var files = false

@@ -36,7 +36,7 @@ struct VerifyCommand: ParsableCommand {
     help:
       "The snapshot, with everything it builds on: latest, an ID, or the beginning of an ID. (default: all snapshots)",
     completion: Candidates.snapshots)
-  var snapshot: String?
+  var snapshot: SnapshotSelector.Name?
 
   @Flag(help: "Read and verify every stored byte.")
   var data = false

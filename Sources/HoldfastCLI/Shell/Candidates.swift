@@ -22,7 +22,7 @@ enum Candidates {
     let name = line.value(long: "--name").flatMap { SourceName($0) }
     let isLong = prefix.count > shortDigits
     let describes = CompletionShell.requesting != .bash
-    return ["latest"]
+    return [SnapshotSelector.Name.latest.description]
       + collected(line) { repository, found in
         for source in try repository.sourceNames() where name == nil || name == source {
           for snapshot in try repository.allSnapshots(of: source, onDamage: { _ in }).reversed() {

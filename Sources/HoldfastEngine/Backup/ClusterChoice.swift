@@ -12,7 +12,7 @@ struct ClusterChoice {
   private let connection: String?
   private let isExpected: Bool
   /// Directories that are not captured, with the reason.
-  private(set) var withheld: [Path: String] = [:]
+  private(set) var withheld: [Path: WithheldReason] = [:]
   /// Files that may be torn, with the reason.
   private(set) var torn: [Path: TornReason] = [:]
   private(set) var backup: PostgresBackup?
@@ -91,9 +91,7 @@ struct ClusterChoice {
           "Say --postgres 'host=/var/run/postgresql user=postgres' to capture it while it runs, or stop it first, or leave it out with --exclude."
       )
     }
-    withheld[cluster.root] =
-      "a PostgreSQL server runs on it\(cluster.server.map { " (process \($0))" } ?? ""), and a plain copy would be worth nothing: it is left out"
-      + (failure.map { " (\($0.message))" } ?? "") + "; capture it with --postgres, as a source of its own"
+    withheld[cluster.root] = .serverRuns(process: cluster.server, refusal: failure)
   }
 
   /// Treats a directory that looks like a cluster and cannot be understood as plain files, unless a server uses it.
@@ -103,7 +101,7 @@ struct ClusterChoice {
       let status = path.isEmpty ? try? root.status() : try? files.status(of: path, in: root)
       let use = status.flatMap { found.servers?.use(of: $0) }
       if let use, use.isDataDirectory, !path.isEmpty {
-        withheld[path] = "a PostgreSQL server runs on it (process \(use.process)): it is left out"
+        withheld[path] = .serverRunsOnUnsoundFiles(process: use.process)
       } else {
         torn[path.appending(ClusterControl.path.bytes)] = .unsoundCluster(finding: failure.message)
       }

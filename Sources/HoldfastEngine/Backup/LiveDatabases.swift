@@ -16,12 +16,12 @@ final class LiveDatabases {
   /// The cluster that is captured while its server runs.
   let postgres: PostgresBackup?
   /// Directories that are not captured, with the reason.
-  let withheld: [Path: String]
+  let withheld: [Path: WithheldReason]
   private let allowance: SQLiteAllowance
 
   init(
     sqlite: SQLiteDatabases, surveyed: [SQLiteCandidate], atRest: [SQLiteAtRest], clusters: [PostgresCluster],
-    postgres: PostgresBackup?, withheld: [Path: String], allowance: SQLiteAllowance
+    postgres: PostgresBackup?, withheld: [Path: WithheldReason], allowance: SQLiteAllowance
   ) {
     (self.sqlite, self.clusters, self.postgres, self.withheld) = (sqlite, clusters, postgres, withheld)
     self.allowance = allowance

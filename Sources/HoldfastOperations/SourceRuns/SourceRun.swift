@@ -143,7 +143,7 @@ package struct SourceRun {
   private func merge(
     _ opened: ConfiguredSource, _ watch: RunWatch, _ progress: any ProgressObserver
   ) throws -> SourceOutcome {
-    var options = Merge.Options(SnapshotSelector("latest", source: source.name))
+    var options = Merge.Options(SnapshotSelector(.latest, source: source.name))
     options.compression = opened.compression
     let report = try Merge(
       repository: opened.repository, options: options, cache: opened.cache, progress: progress

@@ -3,16 +3,30 @@ package import HoldfastModel
 internal import HoldfastStore
 internal import HoldfastSystem
 
-/// How an operator names a snapshot: `latest`, an ID, or a unique beginning of one; for one source also at or before a
-/// time.
+/// How an operator chooses a snapshot: by a name, for one source, or at or before a time.
 package struct SnapshotSelector: Sendable {
-  package var text: String
+  /// `latest`, an ID, or a unique beginning of one.
+  package enum Name: Hashable, Sendable, CustomStringConvertible {
+    case latest
+    case id(String)
+
+    package init(_ text: String) { self = text == "latest" ? .latest : .id(text) }
+
+    package var description: String {
+      switch self {
+      case .latest: "latest"
+      case .id(let text): text
+      }
+    }
+  }
+
+  package var name: Name
   package var source: SourceName?
   /// Chooses the newest snapshot that was begun at or before this: the last instant of what an operator wrote.
   package var at: Timestamp?
 
-  package init(_ text: String, source: SourceName? = nil, at: Timestamp? = nil) {
-    self.text = text
+  package init(_ name: Name, source: SourceName? = nil, at: Timestamp? = nil) {
+    self.name = name
     self.source = source
     self.at = at
   }
@@ -28,11 +42,11 @@ package struct SnapshotSelector: Sendable {
   ) throws -> (chosen: Snapshot, all: [Snapshot]) {
     var damaged: [DamageError] = []
     // A removed snapshot is found only by its ID.
-    let all = try repository.allSnapshots(of: source, includingRemoved: text != "latest" && at == nil) {
+    let all = try repository.allSnapshots(of: source, includingRemoved: name != .latest && at == nil) {
       damaged.append($0)
       onDamage($0)
     }
-    if text == "latest", at == nil {
+    if name == .latest, at == nil {
       // This is reported, and never prevents a restore: anybody who can write to the storage can put it in the journal.
       let told = try source.map { try [repository.newerThanPresent(of: $0)].compactMap { $0 } }
       for newer in try told ?? repository.newerThanPresent()
@@ -51,7 +65,10 @@ package struct SnapshotSelector: Sendable {
           "no snapshot is as old as \(TimeText.local(at))", hint: "Run `holdfast list` to see which there are.")
       }
     }
-    return (text == "latest" ? try latest(candidates, damaged: damaged) : try match(candidates), all)
+    switch name {
+    case .latest: return (try latest(candidates, damaged: damaged), all)
+    case .id(let text): return (try match(text, candidates), all)
+    }
   }
 
   /// The next newer snapshot of the same source; `nil` for the newest.
@@ -63,7 +80,7 @@ package struct SnapshotSelector: Sendable {
     let sources = Set(candidates.map(\.sourceName)).sorted()
     guard sources.count == 1 else {
       throw EngineError(
-        "\"latest\" is ambiguous: the repository holds the sources " + sources.map(\.text).joined(separator: ", "),
+        "\"\(name)\" is ambiguous: the repository holds the sources " + sources.map(\.text).joined(separator: ", "),
         hint: "Say which one with --name NAME, or name a snapshot by its ID.", exitStatus: .usage)
     }
     guard let newest = candidates.max(by: Snapshot.isOlder) else { preconditionFailure("not empty") }
@@ -82,7 +99,7 @@ package struct SnapshotSelector: Sendable {
     return newest
   }
 
-  private func match(_ candidates: [Snapshot]) throws -> Snapshot {
+  private func match(_ text: String, _ candidates: [Snapshot]) throws -> Snapshot {
     let matches = candidates.filter { $0.id.description.hasPrefix(text.lowercased()) && !text.isEmpty }
     if matches.count == 1 { return matches[0] }
     if matches.isEmpty {
