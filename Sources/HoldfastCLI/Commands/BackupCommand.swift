@@ -154,7 +154,7 @@ package struct BackupCommand: ParsableCommand {
     let report = try opened.backup(options, watch, progress)
     progress.end()
     watch.tell(report)
-    try show(report, tags: opened.settings.tags)
+    try show(report, tags: opened.settings.tags, machine)
     try Outcome.end(report.exitStatus)
   }
 
@@ -170,8 +170,8 @@ package struct BackupCommand: ParsableCommand {
     ) { Compression($0) != nil }
   }
 
-  func show(_ report: Backup.Report, tags: Set<Tag>) throws {
-    if output.json { return try Console.json(BackupJSON(report, tags: tags)) }
+  func show(_ report: Backup.Report, tags: Set<Tag>, _ machine: MachineContext) throws {
+    if output.json { return try Console.json(BackupJSON(report, tags: tags), machine) }
     guard !output.quiet else { return }
     let envelope = report.envelope
     let changes = envelope.changes
@@ -192,6 +192,7 @@ package struct BackupCommand: ParsableCommand {
     if !report.problems.isEmpty {
       Console.output("  INCOMPLETE: \(Amount.count(UInt64(report.problems.count), "path")) could not be captured whole")
     }
+    Console.transfer(machine)
   }
 }
 

@@ -58,7 +58,7 @@ extension BackupCommand {
     }
     if isOne {
       if let error = outcomes.first?.error { throw error }
-      if let taken = reports.values.first { try show(taken.report, tags: taken.tags) }
+      if let taken = reports.values.first { try show(taken.report, tags: taken.tags, run.machine) }
     } else if output.json {
       try Console.json(
         outcomes.map { outcome in

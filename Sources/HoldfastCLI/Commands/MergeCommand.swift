@@ -63,9 +63,10 @@ struct MergeCommand: ParsableCommand {
     progress.end()
     watch.parts = [RunRecord.Part(report)]
     if output.json {
-      try Console.json(MergeJSON(report))
+      try Console.json(MergeJSON(report), machine)
     } else if !output.quiet || dryRun {
       lines(report).forEach(Console.output)
+      Console.transfer(machine)
     }
   }
 

@@ -120,9 +120,10 @@ struct PruneCommand: ParsableCommand {
     let report = try Prune(repository: repository, options: options).run()
     watch.parts = report.sources.map { RunRecord.Part($0) }
     if output.json {
-      try Console.json(PruneJSON(report, grace: grace))
+      try Console.json(PruneJSON(report, grace: grace), machine)
     } else if !output.quiet {
       PruneText(report).lines.forEach(Console.output)
+      Console.transfer(machine)
     }
     if let problem = report.memoryProblem {
       let notice = Notice(

@@ -125,10 +125,11 @@ struct RestoreCommand: ParsableCommand {
     watch.parts = [RunRecord.Part(report, isDelta: isDelta)]
     watch.name(report.problems)
     if output.json {
-      try Console.json(RestoreJSON(report, settings, newer: at.flatMap { _ in newer }))
+      try Console.json(RestoreJSON(report, settings, newer: at.flatMap { _ in newer }), context.machine)
     } else if !output.quiet || dryRun {
       show(report, newer: newer)
       if let settings { show(settings, isDryRun: report.isDryRun) }
+      Console.transfer(context.machine)
     }
     try Outcome.end(report.exitStatus)
   }

@@ -118,7 +118,7 @@ struct StatusCommand: ParsableCommand {
     let found = try read(machine)
     let (statuses, location) = (found.statuses, found.repository.location)
     if output.json {
-      try Console.json(StatusJSON(statuses, objectives, location: location))
+      try Console.json(StatusJSON(statuses, objectives, location: location), machine)
     } else if output.quiet {
       for line in StatusText.concerns(statuses, objectives, location: location) { Console.error("holdfast: \(line)") }
     } else {

@@ -101,8 +101,9 @@ struct VerifyCommand: ParsableCommand {
     }
     progress.end()
     watch.parts = RunRecord.parts(of: report, chosen, share: options.readsData ? options.share : 0)
-    if output.json { try Console.json(VerifyJSON(report)) }
+    if output.json { try Console.json(VerifyJSON(report), machine) }
     show(report)
+    if !output.json, !output.quiet { Console.transfer(machine) }
     // The result counts whether or not it could be noted.
     if let unnoted {
       progress.warn("what was found is not noted in the repository: \(describe(unnoted).message)")

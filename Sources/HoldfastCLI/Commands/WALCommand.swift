@@ -73,7 +73,7 @@ struct WALPushCommand: ParsableCommand {
     options.replacesUnfinished = replaceUnfinished
     let report = try WALPush(repository: repository, options: options).run()
     if output.json {
-      try Console.json(PushJSON(report))
+      try Console.json(PushJSON(report), machine)
     } else if !output.quiet {
       if report.replaced > 0 { Console.output("\(report.file) was archived, and damaged: it is archived anew") }
       if report.file.kind == .unfinishedSegment, !report.isRepeated {

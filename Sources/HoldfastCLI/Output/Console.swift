@@ -1,5 +1,6 @@
 internal import Glibc
 internal import HoldfastModel
+internal import HoldfastOperations
 internal import HoldfastReport
 internal import HoldfastSystem
 internal import Synchronization
@@ -53,6 +54,16 @@ enum Console {
   /// Writes a JSON value to standard output, with sorted keys.
   static func json(_ value: some Encodable) throws {
     output(try JSONText.document(value))
+  }
+
+  /// Writes the result of a command as JSON, with the requests that it made.
+  static func json(_ value: some Encodable, _ machine: MachineContext) throws {
+    try json(WithTransfer(value, machine.traffic.counts))
+  }
+
+  /// Says how many requests a command made, if any.
+  static func transfer(_ machine: MachineContext) {
+    if let line = TransferText.line(machine.traffic.counts) { output("  " + line) }
   }
 
   /// Writes a JSON value on one line, for output that is streamed.

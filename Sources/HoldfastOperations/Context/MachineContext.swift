@@ -12,15 +12,19 @@ package struct MachineContext: Sendable {
   package let environment: ProcessEnvironment
   /// The schemes of locations that can be opened.
   package let schemes: StoreSchemes
+  /// Counts the requests to the servers of repositories.
+  package let traffic: Traffic
   /// The file of `--config` as it was given; `nil` when none was.
   private let configurationFile: String?
 
   package init(
-    host: Host, environment: ProcessEnvironment, schemes: StoreSchemes = .builtIn, configurationFile: String? = nil
+    host: Host, environment: ProcessEnvironment, schemes: StoreSchemes = .builtIn, traffic: Traffic = Traffic(),
+    configurationFile: String? = nil
   ) {
     self.host = host
     self.environment = environment
     self.schemes = schemes
+    self.traffic = traffic
     self.configurationFile = configurationFile
   }
 
@@ -28,12 +32,13 @@ package struct MachineContext: Sendable {
   package func reading(within limit: RateLimit?) -> MachineContext {
     MachineContext(
       host: host.reading(within: limit), environment: environment, schemes: schemes,
-      configurationFile: configurationFile)
+      traffic: traffic, configurationFile: configurationFile)
   }
 
   /// The same context with another file of `--config`.
   package func naming(_ configurationFile: String?) -> MachineContext {
-    MachineContext(host: host, environment: environment, schemes: schemes, configurationFile: configurationFile)
+    MachineContext(
+      host: host, environment: environment, schemes: schemes, traffic: traffic, configurationFile: configurationFile)
   }
 
   /// The location that a text means. A relative path becomes absolute.

@@ -15,6 +15,7 @@ extension MachineContext {
     settings.certificates =
       try configured?.certificates ?? environment.text("HOLDFAST_CA_FILE").map { try environment.absolute($0) }
     settings.archiveStorageClass = configured?.archiveStorageClass
+    settings.traffic = traffic
     settings.isArchive = { Keys.isArchive($0) }
     settings.isSingleWriter =
       try configured?.isSingleWriter

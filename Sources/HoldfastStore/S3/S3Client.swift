@@ -26,12 +26,17 @@ final class S3Client: Sendable {
     signer = S3Signer(region: settings.region ?? Self.region(of: server.host) ?? Self.usualRegion)
     if settings.isPathStyle ?? !isAmazon {
       root = "/" + PercentEncoding.encode(bucket)
-      pool = HTTPPool(server, certificates: settings.certificates, patience: settings.patience, host: host)
+      pool = Self.pool(server, settings, host)
     } else {
       root = ""
       let named = HTTPServer(host: "\(bucket).\(server.host)", port: server.port, isEncrypted: server.isEncrypted)
-      pool = HTTPPool(named, certificates: settings.certificates, patience: settings.patience, host: host)
+      pool = Self.pool(named, settings, host)
     }
+  }
+
+  private static func pool(_ server: HTTPServer, _ settings: S3Settings, _ host: Host) -> HTTPPool {
+    HTTPPool(
+      server, certificates: settings.certificates, patience: settings.patience, traffic: settings.traffic, host: host)
   }
 
   /// The region in `s3.eu-central-1.amazonaws.com`.

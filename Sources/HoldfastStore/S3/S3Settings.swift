@@ -23,6 +23,8 @@ package struct S3Settings: Sendable {
   /// The number of requests that run at once.
   package var connections = 8
   package var patience = HTTPPatience()
+  /// Counts the requests.
+  package var traffic = Traffic()
   package var credentials: CredentialSource
 
   package init(credentials: @escaping CredentialSource) { self.credentials = credentials }

@@ -33,9 +33,6 @@ package struct S3Store: Store {
     return capabilities
   }
 
-  /// Requests and bytes since it was opened.
-  package var traffic: Traffic { client.pool.traffic }
-
   /// - Throws: `S3Error.replacesObjects` when the server replaces objects, unless the operator has said that only one
   ///   machine writes.
   package func probe(_ random: Randomness) throws -> StoreProbe {

@@ -7,7 +7,7 @@ package final class HTTPPool: Sendable {
   package static let bodyBytesMax = 8 << 20
 
   package let server: HTTPServer
-  package let traffic = Traffic()
+  private let traffic: Traffic
   private let certificates: Path?
   private let patience: HTTPPatience
   private let clock: Clock
@@ -15,11 +15,15 @@ package final class HTTPPool: Sendable {
   /// Connections that no thread uses; at most as many as there were requests at once.
   private let idle = Mutex<[HTTPConnection]>([])
 
-  /// - Parameter certificates: a file of certificates that are trusted in place of those of the system.
+  /// - Parameters:
+  ///   - certificates: a file of certificates that are trusted in place of those of the system.
+  ///   - traffic: counts the requests.
   package init(
-    _ server: HTTPServer, certificates: Path? = nil, patience: HTTPPatience = HTTPPatience(), host: Host
+    _ server: HTTPServer, certificates: Path? = nil, patience: HTTPPatience = HTTPPatience(),
+    traffic: Traffic = Traffic(), host: Host
   ) {
     self.server = server
+    self.traffic = traffic
     self.certificates = certificates
     self.patience = patience
     clock = host.clock
