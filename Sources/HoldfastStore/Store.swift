@@ -46,6 +46,9 @@ package protocol Store: Sendable {
   ///   lag, so a caller that acts on `nil` must open the object first.
   func find(_ keys: [String]) throws -> [ListingEntry.Kind?]
 
+  /// Lets the next listings show what is there now. A layer may remember listings until then.
+  func refresh()
+
   // MARK: Reading
 
   /// - Parameter length: the length of the object in bytes, if it is known. Then opening may need no request, and
@@ -110,6 +113,9 @@ extension Store {
   package var directory: Path? { nil }
 
   package var connections: Int { 1 }
+
+  /// For a store that remembers no listings.
+  package func refresh() {}
 
   /// For a store in which all visible names are durable.
   package func settle(below prefix: String) {}

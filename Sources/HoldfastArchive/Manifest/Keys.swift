@@ -40,6 +40,12 @@ package enum Keys {
   /// the descriptor.
   package static func isManifest(_ key: String) -> Bool { key.hasSuffix(".json") }
 
+  /// The folder of the source to which a key or prefix belongs, if it is one of its snapshots or notes.
+  package static func sourceFolder(_ key: String) -> String? {
+    let parts = key.split(separator: "/", maxSplits: 2, omittingEmptySubsequences: false)
+    return key.hasPrefix(sources) && parts.count == 3 ? "\(sources)\(parts[1])/" : nil
+  }
+
   private static func digits(_ number: UInt64) -> String {
     let digits = String(number)
     return String(repeating: "0", count: max(0, 10 - digits.count)) + digits
@@ -50,8 +56,13 @@ package enum Keys {
   }
 
   package static func body(_ name: SourceName, _ sequence: UInt64, _ id: Identifier) -> String {
-    snapshot(name, sequence) + "body-\(id)"
+    snapshot(name, sequence) + bodyPrefix + id.description
   }
+
+  private static let bodyPrefix = "body-"
+
+  /// Whether the object under a key is the body of a manifest. It never changes, and is small for a small change.
+  package static func isBody(_ key: String) -> Bool { key.split(separator: "/").last?.hasPrefix(bodyPrefix) ?? false }
 
   private static let archivePrefix = "archive-"
 

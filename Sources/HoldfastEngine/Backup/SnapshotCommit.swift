@@ -96,6 +96,7 @@ struct SnapshotCommit {
     let archives = envelope.archives.lazy.map {
       RecordedObject(key: Keys.archive(name, sequence, $0.id), length: $0.length)
     }
+    repository.store.refresh()
     try repository.checkPresence(of: [body] + archives)
   }
 

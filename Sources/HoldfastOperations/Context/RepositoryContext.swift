@@ -113,7 +113,8 @@ package struct RepositoryContext: Sendable {
   package func store(sharedWith group: UInt32? = nil, reading limit: RateLimit? = nil) throws -> any Store {
     var options = OpeningOptions()
     (options.group, options.reading) = (group, limit)
-    options.isCached = { Keys.isManifest($0) }
+    options.isCached = { Keys.isManifest($0) || Keys.isBody($0) }
+    options.listedFolder = { Keys.sourceFolder($0) }
     options.sshCommand = machine.environment.text("HOLDFAST_SSH_COMMAND") ?? configured?.sshCommand
     options.s3 = try machine.s3Settings(configured?.s3)
     return try machine.schemes.open(spelled, machine.host, options)

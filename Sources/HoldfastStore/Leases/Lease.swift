@@ -72,7 +72,11 @@ package final class Lease {
       try host.cancellation.check()
       switch try watch.look(at: numbers, clock: host.clock) {
       case .free(let number):
-        if try holder.ask(for: number) { return Lease(holder, lock, terms) }
+        if try holder.ask(for: number) {
+          // What earlier holders did until now counts.
+          store.refresh()
+          return Lease(holder, lock, terms)
+        }
       case .held(let isAlive):
         if isAlive, !waits { return nil }
         Pause.time(terms.look)

@@ -9,6 +9,8 @@ package struct OpeningOptions: Sendable {
   package var writing: RateLimit?
   /// Which objects may be kept in memory: see `CachingStore`.
   package var isCached: @Sendable (_ key: String) -> Bool = { _ in false }
+  /// Which folders are listed only once: see `ListedStore`.
+  package var listedFolder: @Sendable (_ prefix: String) -> String? = { _ in nil }
   /// The command that connects to SFTP servers, in place of `ssh`; `nil` for that.
   package var sshCommand: String?
   /// How to reach a bucket; `nil` where no bucket can be reached.
@@ -68,6 +70,6 @@ package struct StoreSchemes: Sendable {
     guard !store.capabilities.isNear else { return store }
     store = RetryingStore(store, Retrier(host: host))
     if store.capabilities.readsRanges { store = ReadAheadStore(store) }
-    return CachingStore(store, isCached: options.isCached)
+    return ListedStore(CachingStore(store, isCached: options.isCached), folder: options.listedFolder)
   }
 }

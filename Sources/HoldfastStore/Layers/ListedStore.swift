@@ -1,0 +1,216 @@
+internal import HoldfastSystem
+internal import Synchronization
+
+/// A remote store that lists a folder once, with everything below it, and answers further questions about its names
+/// without a request. What others add or remove meanwhile is seen after `refresh`; what this run does, at once.
+package struct ListedStore: StoreLayer {
+  /// A folder with more names is not remembered.
+  private static let namesMax = 1 << 16
+  package let base: any Store
+  private let folder: @Sendable (_ prefix: String) -> String?
+  private let memory = ListingMemory()
+
+  /// - Parameter folder: the folder whose names are remembered, for a prefix or key in it; `nil` for others. It ends
+  ///   with `/`.
+  package init(_ base: any Store, folder: @escaping @Sendable (_ prefix: String) -> String?) {
+    (self.base, self.folder) = (base, folder)
+  }
+
+  package func refresh() {
+    memory.forgetAll()
+    base.refresh()
+  }
+
+  // MARK: Listing
+
+  package func list(_ prefix: String, _ depth: ListingDepth, after name: String?, max: Int) throws -> ListingPage {
+    guard let folder = folder(prefix), prefix.hasPrefix(folder), let names = try names(below: folder) else {
+      return try base.list(prefix, depth, after: name, max: max)
+    }
+    return names.page(prefix.dropFirst(folder.count), depth, after: name, max: max)
+  }
+
+  package func find(_ keys: [String]) throws -> [ListingEntry.Kind?] {
+    var found: [ListingEntry.Kind?] = []
+    for key in keys {
+      guard let folder = folder(key), let names = memory[folder] else { return try base.find(keys) }
+      found.append(names.kinds[String(key.dropFirst(folder.count))])
+    }
+    return found
+  }
+
+  /// Everything below a folder; `nil` when that is too much to remember.
+  private func names(below folder: String) throws -> ListedNames? {
+    if let known = memory[folder] { return known }
+    guard !memory.isTooLong(folder) else { return nil }
+    let change = memory.changes
+    let page = try base.list(folder, .everything, after: nil, max: Self.namesMax)
+    guard page.isLast else {
+      memory.noteThatTooLong(folder)
+      return nil
+    }
+    let names = ListedNames(page.entries)
+    memory.remember(names, of: folder, asOf: change)
+    return names
+  }
+
+  // MARK: What this run does
+
+  package func upload(_ key: String) throws -> any ObjectUpload {
+    ListedUpload(try base.upload(key)) { [self] length in note(key, length) }
+  }
+
+  package func createBriefly(_ key: String, _ bytes: [UInt8]) throws {
+    defer { forget(key) }
+    try base.createBriefly(key, bytes)
+  }
+
+  package func remove(_ key: String) throws {
+    defer { forget(key) }
+    try base.remove(key)
+  }
+
+  package func removeBriefly(_ keys: [String]) throws {
+    defer { keys.forEach(forget) }
+    try base.removeBriefly(keys)
+  }
+
+  package func removeAll(below prefix: String) throws {
+    defer { memory.forgetAll() }
+    try base.removeAll(below: prefix)
+  }
+
+  /// - Parameter length: of the object that was committed; `nil` when it is not known whether it was.
+  private func note(_ key: String, _ length: UInt64?) {
+    guard let folder = folder(key) else { return }
+    guard let length else { return memory.forget(folder) }
+    memory.add(String(key.dropFirst(folder.count)), .object(length: length), to: folder)
+  }
+
+  private func forget(_ key: String) {
+    if let folder = folder(key) { memory.forget(folder) }
+  }
+}
+
+/// The names below a folder, relative to it.
+private struct ListedNames: Sendable {
+  private(set) var kinds: [String: ListingEntry.Kind]
+  /// In the order of listings.
+  private var sorted: [String]
+
+  init(_ entries: [ListingEntry]) {
+    kinds = Dictionary(entries.map { ($0.name, $0.kind) }, uniquingKeysWith: { first, _ in first })
+    sorted = entries.map(\.name)
+  }
+
+  mutating func add(_ name: String, _ kind: ListingEntry.Kind) {
+    guard kinds.updateValue(kind, forKey: name) == nil else { return }
+    sorted.insert(name, at: position(of: name))
+  }
+
+  /// The number of names that precede this one.
+  private func position(of name: some StringProtocol) -> Int {
+    let name = String(name)
+    var (low, high) = (0, sorted.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if sorted[middle].precedesInListing(name) { low = middle + 1 } else { high = middle }
+    }
+    return low
+  }
+
+  func page(_ prefix: Substring, _ depth: ListingDepth, after name: String?, max: Int) -> ListingPage {
+    var entries: [ListingEntry] = []
+    for whole in sorted[position(of: prefix)...] where entries.count <= max {
+      guard whole.hasPrefix(prefix) else { break }
+      let rest = whole.dropFirst(prefix.count)
+      let entry: ListingEntry
+      if depth == .children, let slash = rest.firstIndex(of: "/") {
+        entry = ListingEntry(name: String(rest[...slash]), kind: .folder)
+      } else if let kind = kinds[whole] {
+        entry = ListingEntry(name: String(rest), kind: kind)
+      } else {
+        continue
+      }
+      guard name?.precedesInListing(entry.name) ?? true, entries.last?.name != entry.name else { continue }
+      entries.append(entry)
+    }
+    return ListingPage(entries, max: max)
+  }
+}
+
+/// The remembered folders.
+private final class ListingMemory: Sendable {
+  private struct State {
+    var folders: [String: ListedNames] = [:]
+    /// The folders with too many names.
+    var tooLong: Set<String> = []
+    /// Grows with each change, so that a listing that began before one is not remembered.
+    var changes = 0
+  }
+
+  private let state = Mutex(State())
+
+  subscript(folder: String) -> ListedNames? { state.withLock { $0.folders[folder] } }
+
+  var changes: Int { state.withLock { $0.changes } }
+
+  func isTooLong(_ folder: String) -> Bool { state.withLock { $0.tooLong.contains(folder) } }
+
+  func noteThatTooLong(_ folder: String) { state.withLock { _ = $0.tooLong.insert(folder) } }
+
+  func remember(_ names: ListedNames, of folder: String, asOf change: Int) {
+    state.withLock { if $0.changes == change { $0.folders[folder] = names } }
+  }
+
+  func add(_ name: String, _ kind: ListingEntry.Kind, to folder: String) {
+    state.withLock { state in
+      state.changes += 1
+      state.folders[folder]?.add(name, kind)
+    }
+  }
+
+  func forget(_ folder: String) {
+    state.withLock { state in
+      state.changes += 1
+      state.folders[folder] = nil
+    }
+  }
+
+  func forgetAll() {
+    state.withLock { state in
+      state.changes += 1
+      state.folders = [:]
+    }
+  }
+}
+
+/// An upload that says when its object is there.
+private final class ListedUpload: ObjectUpload {
+  private let base: any ObjectUpload
+  private let length = Atomic<UInt64>(0)
+  private let note: @Sendable (_ length: UInt64?) -> Void
+
+  init(_ base: any ObjectUpload, _ note: @escaping @Sendable (_ length: UInt64?) -> Void) {
+    (self.base, self.note) = (base, note)
+  }
+
+  var partBytes: Int? { base.partBytes }
+
+  func send(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws {
+    length.max(offset + UInt64(bytes.count), ordering: .relaxed)
+    try base.send(bytes, at: offset)
+  }
+
+  func commit() throws {
+    do {
+      try base.commit()
+    } catch {
+      note(nil)
+      throw error
+    }
+    note(length.load(ordering: .relaxed))
+  }
+
+  func abort() { base.abort() }
+}
