@@ -10,8 +10,10 @@ package enum StoreError: OperatorError, Equatable {
   /// This user, or nobody, may remove the object.
   case removalRefused(key: String, location: String)
   /// The store did not answer, timed out, or refused for now. Its content is not known, so this is not damage.
-  /// - Parameter reason: a text without secrets.
-  case unavailable(location: String, reason: String)
+  /// - Parameters:
+  ///   - reason: a text without secrets.
+  ///   - retryAfter: how long it wants to be left alone; `nil` when it does not say.
+  case unavailable(location: String, reason: String, retryAfter: TimeSpan? = nil)
   /// An object has another length than expected.
   /// - Parameter found: its length in bytes.
   case otherLength(key: String, location: String, found: UInt64, expected: UInt64)
@@ -23,7 +25,7 @@ package enum StoreError: OperatorError, Equatable {
     case .invalidKey(let key): "\"\(Path(key))\" is not a possible key of an object"
     case .foreign(let key, let location): "\(Path(key)) in \(location) is nothing that a repository has"
     case .removalRefused(let key, let location): "\(Path(key)) may not be removed from \(location)"
-    case .unavailable(let location, let reason): "\(location) does not answer: \(reason)"
+    case .unavailable(let location, let reason, _): "\(location) does not answer: \(reason)"
     case .otherLength(let key, let location, let found, let expected):
       "\(key) in \(location) has \(found) bytes instead of \(expected)"
     }

@@ -43,6 +43,18 @@ import Testing
     #expect(time.waited > .milliseconds(740) && time.waited < .milliseconds(1510))
   }
 
+  /// A server that asks to be left alone is; but nobody waits beyond the deadline for it.
+  @Test func aServerIsLeftAloneAsLongAsItAsksTo() throws {
+    let busy = StoreError.unavailable(location: "far", reason: "status 503", retryAfter: .seconds(30))
+    let failing = FailingStore(busy, times: 2)
+    #expect(try RetryingStore(failing, time.retrier()).names(below: "") == [])
+    #expect(time.waited >= .minutes(1) && time.waited < .seconds(61))
+    let closed = FailingStore(
+      StoreError.unavailable(location: "far", reason: "status 503", retryAfter: .hours(1)), times: 1)
+    #expect(throws: StoreError.self) { try RetryingStore(closed, TimelessRetry().retrier()).names(below: "") }
+    #expect(closed.count == 1)
+  }
+
   @Test func theDeadlineEndsIt() {
     let failing = FailingStore(Self.unavailable, times: .max)
     #expect(throws: Self.unavailable) { try RetryingStore(failing, time.retrier()).names(below: "") }

@@ -43,7 +43,7 @@ package struct Retrier: Sendable {
       do {
         return try body()
       } catch  where Self.mayPass(error) {
-        let pause = delay * (1 + fraction()) / 2
+        let pause = max(delay * (1 + fraction()) / 2, requested(by: error))
         guard clock.uptime() - begun + pause < policy.deadline else { throw error }
         try wait(pause)
         delay = min(delay * 2, policy.delayMax)
@@ -55,6 +55,12 @@ package struct Retrier: Sendable {
   private static func mayPass(_ error: any Error) -> Bool {
     if case StoreError.alreadyExists = error { return false }
     return (error as? any OperatorError)?.scope == .transient
+  }
+
+  /// How long the store wants to be left alone; zero when it does not say, or says no length of time.
+  private func requested(by error: any Error) -> TimeSpan {
+    guard case StoreError.unavailable(_, _, let retryAfter?) = error, retryAfter >= .zero else { return .zero }
+    return retryAfter
   }
 
   /// A random number from 0 to 1.

@@ -138,7 +138,9 @@ final class S3Client: Sendable {
   }
 
   private func unavailable(_ answer: HTTPAnswer, _ code: String) -> StoreError {
-    .unavailable(location: location, reason: "status \(answer.status)\(code.isEmpty ? "" : " (\(code))")")
+    .unavailable(
+      location: location, reason: "status \(answer.status)\(code.isEmpty ? "" : " (\(code))")",
+      retryAfter: answer.headers["retry-after"].flatMap { Double($0) }.map { .seconds($0) })
   }
 
   /// A short text of a server that can be shown.

@@ -1,0 +1,74 @@
+import HoldfastModel
+import HoldfastStore
+import HoldfastSystem
+import HoldfastTestSupport
+import Testing
+
+/// A folder is listed once. What this run does is seen at once, what others do after `refresh`.
+@Suite struct ListedStoreTests {
+  private let memory = MemoryStore()
+
+  private var store: ListedStore {
+    ListedStore(memory) { $0.hasPrefix("sources/shop/") ? "sources/shop/" : nil }
+  }
+
+  private func put(_ key: String, in store: any Store) throws {
+    let writer = try store.create(key)
+    try [UInt8](key.utf8).withUnsafeBytes { try writer.append($0) }
+    try writer.commit()
+  }
+
+  @Test(arguments: StoreConformance.allCases) func keeps(_ promise: StoreConformance) throws {
+    try promise.check(ListedStore(memory) { $0.hasPrefix("sources/shop/") ? "sources/shop/" : nil })
+    try promise.check(ListedStore(MemoryStore()) { $0.isEmpty || !$0.hasPrefix("sources/") ? nil : "sources/" })
+  }
+
+  @Test func questionsAboutAFolderCostOneListing() throws {
+    for key in ["sources/shop/1/a", "sources/shop/1/b", "sources/shop/2/a", "sources/shop-2/1/a"] {
+      try put(key, in: memory)
+    }
+    let store = store
+    memory.forgetRequests()
+    #expect(try store.names(below: "sources/shop/") == ["1/", "2/"])
+    #expect(try store.names(below: "sources/shop/1/") == ["a", "b"])
+    #expect(try store.names(below: "sources/shop/notes/") == [])
+    #expect(
+      try store.find(["sources/shop/2/a", "sources/shop/2/b"])
+        == [.object(length: UInt64("sources/shop/2/a".utf8.count)), nil])
+    #expect(memory.counts.listings == 1)
+    #expect(try store.names(below: "sources/shop-2/") == ["1/"])
+    #expect(memory.counts.listings == 2)
+  }
+
+  @Test func whatThisRunDoesIsSeenAtOnce() throws {
+    let store = store
+    #expect(try store.names(below: "sources/shop/") == [])
+    try put("sources/shop/1/a", in: store)
+    #expect(try store.names(below: "sources/shop/1/") == ["a"])
+    try store.createBriefly("sources/shop/1/b", [1])
+    #expect(try store.names(below: "sources/shop/1/") == ["a", "b"])
+    try store.remove("sources/shop/1/a")
+    #expect(try store.names(below: "sources/shop/1/") == ["b"])
+    try store.removeAll(below: "sources/shop/1/")
+    #expect(try store.names(below: "sources/shop/") == [])
+  }
+
+  @Test func whatOthersDoIsSeenAfterARefresh() throws {
+    let store = store
+    #expect(try store.names(below: "sources/shop/") == [])
+    try put("sources/shop/1/a", in: memory)
+    #expect(try store.names(below: "sources/shop/") == [])
+    store.refresh()
+    #expect(try store.names(below: "sources/shop/") == ["1/"])
+  }
+
+  /// What earlier holders did counts for the next one.
+  @Test func aLeaseThatIsTakenRefreshes() throws {
+    let store = store
+    #expect(try store.names(below: "sources/shop/") == [])
+    try put("sources/shop/1/a", in: memory)
+    let lease = try Lease.take("shop", in: store, host: TestShop.host(), waits: false)
+    #expect(lease != nil)
+    #expect(try store.names(below: "sources/shop/") == ["1/"])
+  }
+}
