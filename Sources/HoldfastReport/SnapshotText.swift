@@ -1,7 +1,6 @@
 package import HoldfastArchive
 internal import HoldfastEngine
 internal import HoldfastModel
-package import HoldfastRepository
 internal import HoldfastSystem
 
 /// One snapshot for people: its parent, what it stored, what it contains.

@@ -119,7 +119,8 @@ import Testing
       return found
     }
     #expect(try emptyAndFill() == [.massDeletion])
-    let emptied = try #require(try shop.open().allSnapshots { _ in }.first { $0.envelope.comparison?.anomalies != [] })
+    let emptied = try #require(
+      try shop.open().catalog.allSnapshots { _ in }.first { $0.envelope.comparison?.anomalies != [] })
     try shop.open().notes.accept(emptied, reason: "")
     #expect(try emptyAndFill() == [.massDeletion])
   }

@@ -53,7 +53,7 @@ import Testing
   /// The same ID, and a keyring of its own: to whoever compares IDs alone it is the same.
   @Test func aKeyringWithTheSameIDByAnotherHand() throws {
     let forger = try TestKeys()
-    var keyring = try shop.open().sealed.map(\.keyring)
+    var keyring = try shop.open().keyring.sealed.map(\.keyring)
     keyring?.recipients = [forger.member]
     keyring?.writers = [Keyring.Writer(name: "shop-1", key: forger.writer.signing.publicKey)]
     let bytes = try #require(try keyring?.serialized(signedBy: forger.writer.signing))
@@ -102,13 +102,13 @@ import Testing
     let machine = ClientMemory(directory: shop.directory.appending("another machine"))
     _ = try shop.open(memory: machine)
     try _ = enrol("shop-4")
-    #expect(try shop.open(memory: machine).sealed?.keyring.revision == 4)
+    #expect(try shop.open(memory: machine).keyring.sealed?.keyring.revision == 4)
     store.contents[Keys.keyring(4)] = nil
     #expect(throws: EngineError.self) { try shop.open(memory: machine) }
   }
 
   @Test func anExpectedKeyring() throws {
-    let first = try #require(shop.repository.sealed?.revision.digest.description)
+    let first = try #require(shop.repository.keyring.sealed?.revision.digest.description)
     let second = try enrol("shop-2").digest.description
     for digest in [first, second, String(first.prefix(32)), second.uppercased()] {
       _ = try shop.open(memory: ClientMemory.none, expectedKeyring: digest)

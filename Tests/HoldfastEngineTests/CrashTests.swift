@@ -77,7 +77,7 @@ import Testing
   private func checkOutcome(
     _ outcome: Result<Backup.Report, any Error>, of shop: TestShop, before: Int, _ probe: FaultProbe, _ place: String
   ) throws {
-    let snapshots = try shop.repository.allSnapshots { Issue.record("\(place): \($0)") }
+    let snapshots = try shop.repository.catalog.allSnapshots { Issue.record("\(place): \($0)") }
     let report = try shop.verify()
     #expect(report.exitStatus == .done, "\(place): \(report.snapshots.flatMap(\.findings).map(\.message))")
     switch outcome {
@@ -94,7 +94,7 @@ import Testing
   }
 
   private func expect(_ tree: TreeDescription, in shop: TestShop, sequence: UInt64, _ place: String) throws {
-    let snapshot = try shop.repository.allSnapshots { _ in }.first { $0.sequence == sequence }
+    let snapshot = try shop.repository.catalog.allSnapshots { _ in }.first { $0.sequence == sequence }
     let target = shop.directory.appending("restored \(sequence)")
     TestFiles.removeTree(target)
     guard let snapshot else {

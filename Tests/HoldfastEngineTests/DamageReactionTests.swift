@@ -18,7 +18,7 @@ import Testing
       TestFiles.write(random.text(20_000), to: shop.source.appending("day \(day)"))
       try shop.backup()
     }
-    return (shop, try shop.repository.allSnapshots { _ in })
+    return (shop, try shop.repository.catalog.allSnapshots { _ in })
   }
 
   private func key(of snapshot: Snapshot) -> String { Keys.manifest(snapshot.sourceName, snapshot.sequence) }

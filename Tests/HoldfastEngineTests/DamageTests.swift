@@ -30,7 +30,7 @@ import Testing
         trees.append(TreeDescription(of: source))
       }
       self.trees = trees
-      snapshots = try shop.repository.allSnapshots { _ in }
+      snapshots = try shop.repository.catalog.allSnapshots { _ in }
     }
 
     /// Of everything but leases: nobody reads one once its run has ended.
@@ -54,7 +54,7 @@ import Testing
         options.setsOwner = true
         do {
           let repository = try shop.open(as: .owner, memory: ClientMemory.none)
-          let chosen = try SnapshotSelector(.id(snapshot.id.description)).choose(in: repository) { _ in }
+          let chosen = try SnapshotSelector(.id(snapshot.id.description)).choose(in: repository.catalog) { _ in }
           _ = try Restore(repository: repository, snapshot: chosen, options: options, progress: QuietProgress()).run()
           let differences = TreeDescription(of: target).differences(from: trees[index])
           #expect(differences == [], "\(place): snapshot \(index + 1) came back wrong")

@@ -81,10 +81,10 @@ import Testing
       case .failure(let failure as any OperatorError): outcomes.insert(.ended(failure.scope))
       case .failure(let failure): throw failure
       case .success(let report):
-        try shop.open().notePassed(report, share: 1)
+        try shop.open().notes.notePassed(report, share: 1)
         outcomes.insert(.found(report.exitStatus))
       }
-      if try !shop.open().standingDamage(of: source).isEmpty { outcomes.insert(.noted) }
+      if try !shop.open().notes.standingDamage(of: source).isEmpty { outcomes.insert(.noted) }
     }
     return outcomes
   }

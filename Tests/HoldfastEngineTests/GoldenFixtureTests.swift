@@ -18,7 +18,7 @@ import Testing
 
   private func snapshot(_ golden: GoldenSource, in repository: Repository) throws -> Snapshot {
     let name = try #require(SourceName(golden.name))
-    return try #require(try repository.snapshotIfCommitted(name, UInt64(golden.sequence)))
+    return try #require(try repository.catalog.snapshotIfCommitted(name, UInt64(golden.sequence)))
   }
 
   @Test(arguments: GoldenSource.allCases)

@@ -37,7 +37,7 @@ import Testing
   /// What is said, and which snapshots there are in spite of it.
   private func findings() throws -> [String] {
     var found: [String] = []
-    let listed = try shop.open(as: .nobody, memory: ClientMemory.none).allSnapshots { found.append($0.message) }
+    let listed = try shop.open(as: .nobody, memory: ClientMemory.none).catalog.allSnapshots { found.append($0.message) }
     #expect(listed.map(\.sequence) == [1, 2, 3])
     return found
   }
@@ -109,7 +109,7 @@ import Testing
     let finding =
       "\(Keys.notes(name, 2)) is damaged: it is missing, and this machine has seen it: the repository was put back"
     var found: [String] = []
-    _ = try shop.open().allSnapshots { found.append($0.message) }
+    _ = try shop.open().catalog.allSnapshots { found.append($0.message) }
     #expect(found == [finding])
     // Nothing is removed then.
     let report = try shop.prune(graceDays: 0)
@@ -128,7 +128,7 @@ import Testing
     try shop.open().notes.pin(snapshots[0], reason: "")
     try plant(hostile(1), by: sealed.keys.writer.signing)
     var found: [String] = []
-    _ = try shop.open().allSnapshots { found.append($0.message) }
+    _ = try shop.open().catalog.allSnapshots { found.append($0.message) }
     #expect(
       found == [
         "\(Keys.notes(name, 1)) is damaged: it is another revision of the notes than this machine has seen under this number"
@@ -171,7 +171,7 @@ import Testing
     // A dry run signs nothing; a verify goes on without.
     #expect(try shop.prune(in: shop.open(as: .nobody), isDryRun: true).actions == ["1 removed", "2 removed", "3 keep"])
     let repository = try shop.open(as: .nobody)
-    try repository.notePassed(shop.verify(in: repository), share: 1)
+    try repository.notes.notePassed(shop.verify(in: repository), share: 1)
     #expect(try repository.notes.read(name).notes.revision == 0)
   }
 

@@ -28,7 +28,7 @@ import Testing
 
   @Test func whatIsAppendedIsRead() throws {
     let shop = try TestShop()
-    let journal = Journal(of: shop.repository)
+    let journal = shop.repository.journal
     #expect(try journal.sources() == [])
     #expect(try journal.read(source).entries == [])
     for number in 0..<5 { #expect(try journal.append(entry(number), to: source).isEmpty) }
@@ -41,7 +41,7 @@ import Testing
 
   @Test func sixHundredRunsLeaveTheNewest() throws {
     let shop = try TestShop(store: MemoryStore())
-    let journal = Journal(of: shop.repository)
+    let journal = shop.repository.journal
     for number in 0..<600 { _ = try journal.append(entry(number), to: source) }
     #expect(try journal.read(source).entries == (88..<600).map { entry($0) })
     #expect(try names(shop).count == 2)
@@ -50,7 +50,7 @@ import Testing
   @Test func appendersAtOnceLoseNoEntry() throws {
     for store in [nil, MemoryStore()] {
       let shop = try TestShop(store: store)
-      let journal = Journal(of: shop.repository)
+      let journal = shop.repository.journal
       let failures = Mutex<[String]>([])
       let source = source
       let threads = (0..<4).compactMap { thread in
@@ -77,7 +77,7 @@ import Testing
   @Test func anAppenderThatWasStoppedForLongLosesNothing() throws {
     let inner = MemoryStore()
     let shop = try TestShop(store: inner)
-    for number in 0..<3 { _ = try Journal(of: shop.repository).append(entry(number), to: source) }
+    for number in 0..<3 { _ = try shop.repository.journal.append(entry(number), to: source) }
     let source = source
     let stopping = StoppingStore(inner) { journal in
       for number in 3..<7 {
@@ -86,9 +86,9 @@ import Testing
       }
     }
     let repository = try Repository.open(stopping, host: shop.host)
-    stopping.others = Journal(of: shop.repository)
-    _ = try Journal(of: repository).append(entry(99), to: source)
-    let entries = try Journal(of: shop.repository).read(source).entries
+    stopping.others = shop.repository.journal
+    _ = try repository.journal.append(entry(99), to: source)
+    let entries = try shop.repository.journal.read(source).entries
     #expect(entries.map(\.began) == [0, 1, 2, 3, 4, 5, 6, 99])
     #expect(try names(shop).count <= 3)
   }
@@ -96,7 +96,7 @@ import Testing
   @Test func aDamagedJournalIsNamedAndTheOneBeforeGoesOn() throws {
     let store = MemoryStore()
     let shop = try TestShop(store: store)
-    let journal = Journal(of: shop.repository)
+    let journal = shop.repository.journal
     for number in 0..<4 { _ = try journal.append(entry(number), to: source) }
     store.contents["journal/orders/0000000004"] = Array("junk".utf8)
     let reading = try journal.read(source)
@@ -111,7 +111,7 @@ import Testing
   @Test func whereNothingCanBeReadANewJournalIsBegun() throws {
     let store = MemoryStore()
     let shop = try TestShop(store: store)
-    let journal = Journal(of: shop.repository)
+    let journal = shop.repository.journal
     for number in 0..<4 { _ = try journal.append(entry(number), to: source) }
     for number in [3, 4] { store.contents["journal/orders/000000000\(number)"] = [] }
     #expect(try journal.append(entry(9), to: source).count == 2)
@@ -120,18 +120,18 @@ import Testing
 
   @Test func aHugeJournalIsNotRead() throws {
     let shop = try TestShop()
-    _ = try Journal(of: shop.repository).append(entry(0), to: source)
+    _ = try shop.repository.journal.append(entry(0), to: source)
     let file = shop.repositoryPath.appending("journal/orders/0000000002")
     TestFiles.write([], to: file)
     TestFiles.truncate(file, to: 1 << 40)
-    let reading = try Journal(of: shop.repository).read(source)
+    let reading = try shop.repository.journal.read(source)
     #expect(reading.entries == [entry(0)])
     #expect(reading.damage.map(\.message) == ["journal/orders/0000000002 is damaged: it is too long"])
   }
 
   @Test func aNumberThatCannotBeFollowedDoesNotEndTheJournal() throws {
     let shop = try TestShop()
-    let journal = Journal(of: shop.repository)
+    let journal = shop.repository.journal
     try put([1], at: "journal/orders/9999999999", in: shop)
     _ = try journal.append(entry(1), to: source)
     #expect(try journal.read(source).entries == [entry(1)])
@@ -140,7 +140,7 @@ import Testing
 
   @Test func whatIsNoJournalIsLeftAlone() throws {
     let shop = try TestShop()
-    let journal = Journal(of: shop.repository)
+    let journal = shop.repository.journal
     for name in ["7", "00000000001", "notes", "0000000009/x"] {
       try put([1], at: "journal/orders/" + name, in: shop)
     }
@@ -159,7 +159,7 @@ import Testing
         "the journal of orders changes faster than it can be read", hint: "Run the same command again.",
         scope: .transient)
     ) {
-      try Journal(of: shop.repository).append(entry(1), to: source)
+      try shop.repository.journal.append(entry(1), to: source)
     }
   }
 
@@ -176,7 +176,7 @@ import Testing
     #expect(try shop.backup().exitStatus == .done)
     #expect(try shop.verify().snapshots.allSatisfy(\.isSound))
     #expect(try shop.differencesAfterRestore() == [])
-    #expect(try shop.repository.sourceNames().map(\.text) == ["source"])
+    #expect(try shop.repository.catalog.sourceNames().map(\.text) == ["source"])
     #expect(try RescueScript.run([shop.repositoryPath.text, "verify"]).status == 0)
   }
 }

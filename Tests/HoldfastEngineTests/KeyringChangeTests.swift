@@ -31,7 +31,7 @@ import Testing
     Keyring.Writer(name: name, key: try WriterKey().signing.publicKey)
   }
 
-  private func keyring() throws -> Keyring { try #require(shop.open(as: .nobody).sealed).keyring }
+  private func keyring() throws -> Keyring { try #require(shop.open(as: .nobody).keyring.sealed).keyring }
 
   // MARK: What can be changed
 
@@ -41,7 +41,7 @@ import Testing
     try change.add(second)
     let revision = try change.publish()
     #expect(revision.keyring.revision == 2)
-    #expect(revision.keyring.previous == shop.repository.sealed?.revision.digest)
+    #expect(revision.keyring.previous == shop.repository.keyring.sealed?.revision.digest)
     #expect(revision.keyring.signature?.key == sealed.keys.identity.authority.publicKey)
     #expect(try keyring().recipients.map(\.name) == ["owner", "second"])
     change = try self.change()
@@ -94,7 +94,7 @@ import Testing
       }
     }
     let repository = try Repository.open(sealed.store, host: shop.host, credentials: credentials)
-    try repository.forEachEntry(of: snapshot) { _ in }
+    try snapshot.forEachEntry(in: repository) { _ in }
     // And it has the same authority as any other.
     var next = try KeyringChange(repository)
     _ = try next.removeRecipient(TestKeys.ownerName)
@@ -158,7 +158,7 @@ import Testing
       shown { _ = try yours.publish() }
         == "keyring/0000000002.json exists already in memory"
         + "\nHINT: Another run wrote it at the same time: run the same command again.")
-    #expect(try shop.open(as: .nobody).sealed?.revision == revision)
+    #expect(try shop.open(as: .nobody).keyring.sealed?.revision == revision)
     yours = try change()
     try yours.enrol(other)
     let last = try yours.publish().keyring
@@ -174,12 +174,12 @@ import Testing
       let (shop, probe) = try killChange(at: index)
       let place = "operation \(index): \(probe.log.last?.operation.rawValue ?? "-")"
       probe.dropUnsynced()
-      let revision = try #require(shop.open(as: .owner).sealed).keyring.revision
+      let revision = try #require(shop.open(as: .owner).keyring.sealed).keyring.revision
       #expect(revision == 1 || revision == 2, "\(place)")
       var again = try KeyringChange(shop.open(as: .owner))
       try again.enrol(writer("shop-3"))
       #expect(try again.publish().keyring.revision == revision + 1, "\(place)")
-      #expect(try shop.open().sealed?.keyring.revision == revision + 1, "\(place)")
+      #expect(try shop.open().keyring.sealed?.keyring.revision == revision + 1, "\(place)")
     }
   }
 
@@ -194,7 +194,7 @@ import Testing
     // What was reported done is there, also after a power cut.
     if (try? change.get()) != nil {
       probe.dropUnsynced()
-      #expect(try shop.open(memory: ClientMemory.none).sealed?.keyring.revision == 2)
+      #expect(try shop.open(memory: ClientMemory.none).keyring.sealed?.keyring.revision == 2)
     }
     return (shop, probe)
   }

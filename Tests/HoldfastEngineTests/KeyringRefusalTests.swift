@@ -55,7 +55,7 @@ import Testing
     #expect(try change.publish().keyring.recipients.count == 64)
     // All of them can be sealed to.
     let snapshot = try sealed.backup()
-    try shop.open(as: .owner).forEachEntry(of: snapshot) { _ in }
+    try snapshot.forEachEntry(in: shop.open(as: .owner)) { _ in }
     #expect(try sealed.findings(as: .nobody) == [])
   }
 

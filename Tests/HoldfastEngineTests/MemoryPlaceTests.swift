@@ -88,10 +88,10 @@ import Testing
     TestFiles.write("an order", to: shop.source.appending("order"))
     try shop.backup()
     var damage: [String] = []
-    _ = try open(copy).allSnapshots { damage.append($0.message) }
+    _ = try open(copy).catalog.allSnapshots { damage.append($0.message) }
     #expect(damage.count == 1 && damage[0].contains("this machine has seen it"), "\(damage)")
     damage = []
-    _ = try open(copy, as: ClientMemory(directory: shop.directory.appending("own memory"))).allSnapshots {
+    _ = try open(copy, as: ClientMemory(directory: shop.directory.appending("own memory"))).catalog.allSnapshots {
       damage.append($0.message)
     }
     #expect(damage == [])
@@ -135,7 +135,7 @@ import Testing
     #expect(try open(genuine).id == made.id)
     TestFiles.removeTree(old.appending("sources/source/0000000001"))
     var damage: [String] = []
-    _ = try open(old).allSnapshots { damage.append($0.message) }
+    _ = try open(old).catalog.allSnapshots { damage.append($0.message) }
     #expect(damage.count == 1, "its snapshot is missed")
   }
 
@@ -166,7 +166,7 @@ import Testing
     let bytes = try #require(TestFiles.read(manifest))
     TestFiles.remove(manifest)
     var damage: [String] = []
-    _ = try open(genuine).allSnapshots { damage.append($0.message) }
+    _ = try open(genuine).catalog.allSnapshots { damage.append($0.message) }
     #expect(damage.count == 1, "its snapshot is missed")
     TestFiles.write(bytes, to: manifest)
   }
@@ -207,7 +207,7 @@ import Testing
     try open(genuine)
     TestFiles.removeTree(shop.directory.appending("old/sources"))
     var damage: [String] = []
-    _ = try open(shop.directory.appending("old")).allSnapshots { damage.append($0.message) }
+    _ = try open(shop.directory.appending("old")).catalog.allSnapshots { damage.append($0.message) }
     #expect(damage.count == 1, "what was known of the old one is kept")
   }
 
@@ -216,6 +216,6 @@ import Testing
   @Test func whatOthersMayHaveWrittenIsNotBelieved() throws {
     TestFiles.setMode(shop.memoryPath, 0o777)
     let repository = try open(genuine)
-    #expect(repository.memoryProblem == "others may write in \(shop.memoryPath) (mode 0777)")
+    #expect(repository.memory?.problem == "others may write in \(shop.memoryPath) (mode 0777)")
   }
 }

@@ -65,7 +65,7 @@ import Testing
   @Test func aMergedFullIsFoundAtTheInstantForWhichItStands() throws {
     let full = try merged(1)
     let at = { (day: Int) in
-      try SnapshotSelector(.latest, at: snapshots[day].envelope.started).choose(in: shop.repository) { _ in }
+      try SnapshotSelector(.latest, at: snapshots[day].envelope.started).choose(in: shop.repository.catalog) { _ in }
     }
     #expect(try at(0) == snapshots[0])
     #expect(try at(1) == full)
@@ -82,7 +82,7 @@ import Testing
     #expect(try shop.snapshot() == snapshots[3])
     // Of two that stand for the same, the one that was made last.
     let at = SnapshotSelector(.latest, at: snapshots[2].envelope.started)
-    #expect(try at.choose(in: shop.repository) { _ in } == second)
+    #expect(try at.choose(in: shop.repository.catalog) { _ in } == second)
   }
 
   @Test func aChainOnAMergedFullIsMergedInTurn() throws {
@@ -152,7 +152,7 @@ import Testing
       scratchDirectories: [Path("/tmp")])
     let repository = try Repository.open(LocalStore(directory: shop.repositoryPath, host: host), host: host)
     #expect(throws: Interrupted.self) { try shop.merge(in: repository) }
-    #expect(try shop.repository.allSnapshots { _ in } == snapshots)
+    #expect(try shop.repository.catalog.allSnapshots { _ in } == snapshots)
     #expect(try shop.merge().envelope?.sequence == 5)
     #expect(TestFiles.names(in: shop.repositoryPath.appending("sources/source")).count == 5)
   }

@@ -30,7 +30,7 @@ import Testing
   @Test(arguments: [false, true])
   func wholeFramesAreCarriedOverAsTheyAre(isSealed: Bool) throws {
     let shop = try makeShop(isSealed: isSealed)
-    let before = try shop.repository.allSnapshots { _ in }
+    let before = try shop.repository.catalog.allSnapshots { _ in }
     let old = try before.map { try shop.frames(of: $0) }
     // What is compressed anew can be told from what is not: here it is not compressed at all.
     let report = try shop.merge { $0.compression = .none }
@@ -66,7 +66,7 @@ import Testing
       }
       try shop.backup()
     }
-    let chain = try shop.repository.allSnapshots { _ in }.reduce(0) { $0 + $1.envelope.storedBytes }
+    let chain = try shop.repository.catalog.allSnapshots { _ in }.reduce(0) { $0 + $1.envelope.storedBytes }
     let merged = try #require(try shop.merge().envelope)
     let full = try shop.backup(.full).envelope
     let share = Double(merged.storedBytes) / Double(full.storedBytes)

@@ -56,12 +56,12 @@ import Testing
     #expect(undisturbed.count > 20)
     for index in 0..<undisturbed.count {
       let (shop, tree) = try makeShop(isSealed: isSealed)
-      let before = try shop.repository.allSnapshots { _ in }
+      let before = try shop.repository.catalog.allSnapshots { _ in }
       let probe = damage.probe(at: index)
       let outcome = Result { try merge(shop, probe) }
       if damage == .cutAndDropped { probe.dropUnsynced() }
       let place = "\(damage), operation \(index): \(probe.log.last?.operation.rawValue ?? "-")"
-      let snapshots = try shop.repository.allSnapshots { Issue.record("\(place): \($0)") }
+      let snapshots = try shop.repository.catalog.allSnapshots { Issue.record("\(place): \($0)") }
       #expect(Array(snapshots.prefix(3)) == before, "\(place)")
       switch outcome {
       case .success(let report): #expect(snapshots.last?.id == report.envelope?.snapshot, "\(place)")

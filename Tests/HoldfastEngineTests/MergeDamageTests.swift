@@ -21,7 +21,7 @@ import Testing
     try shop.backup { $0.compression = .none }
     TestFiles.overwrite(database, at: 63 * 4096, with: random.bytes(4096))
     try shop.backup { $0.compression = .none }
-    return (shop, try shop.repository.allSnapshots { _ in })
+    return (shop, try shop.repository.catalog.allSnapshots { _ in })
   }
 
   private func archiveKey(of snapshot: Snapshot) throws -> String {
@@ -42,7 +42,7 @@ import Testing
     let key = try archiveKey(of: snapshots[0])
     store.contents[key]?[64 + 5 * 4096] ^= 1
     try expectRefusal(shop, "\(key) is damaged: a page in frame 0 does not have its digest")
-    #expect(try shop.repository.allSnapshots { _ in } == snapshots)
+    #expect(try shop.repository.catalog.allSnapshots { _ in } == snapshots)
   }
 
   /// What is carried over as it is must be right to the last byte.
@@ -91,7 +91,7 @@ import Testing
     store.contents[key] = [1, 2, 3]
     if byBackup { try shop.backup() } else { try shop.merge() }
     #expect(store.contents[key] == nil)
-    #expect(try shop.repository.allSnapshots { _ in }.count == 3)
+    #expect(try shop.repository.catalog.allSnapshots { _ in }.count == 3)
   }
 
   // MARK: Hostile manifests
@@ -178,12 +178,12 @@ import Testing
       var envelope = snapshots[1].envelope
       (envelope.merged, envelope.kind, envelope.parent) = (sound, .full, nil)
       store.contents[key] = try envelope.serialized()
-      #expect(try shop.repository.snapshotIfCommitted(snapshots[1].sourceName, 2) != nil)
+      #expect(try shop.repository.catalog.snapshotIfCommitted(snapshots[1].sourceName, 2) != nil)
       change(&envelope)
       if envelope.kind == .incremental { envelope.parent = snapshots[0].asParent }
       store.contents[key] = try envelope.serialized()
       let error = #expect(throws: DamageError.self) {
-        try shop.repository.snapshotIfCommitted(snapshots[1].sourceName, 2)
+        try shop.repository.catalog.snapshotIfCommitted(snapshots[1].sourceName, 2)
       }
       #expect(error?.finding == "what it says of its merge is not sound")
     }

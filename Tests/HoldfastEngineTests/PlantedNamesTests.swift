@@ -67,8 +67,8 @@ import Testing
     #expect(named.contains { $0.hasPrefix(name) }, "\(named)")
     #expect(report.snapshots.allSatisfy(\.isSound) && !report.snapshots.isEmpty)
     var damage: [DamageError] = []
-    let listed = try shop.repository.allSnapshots { damage.append($0) }
-    damage += try shop.repository.newerThanPresent()
+    let listed = try shop.repository.catalog.allSnapshots { damage.append($0) }
+    damage += try shop.repository.catalog.newerThanPresent()
     #expect(listed.contains { $0.sequence == 2 })
     // Behind a link there might be a newer one, or a note that it was removed.
     guard name.contains("0000000003") || name.contains("notes") else {

@@ -66,7 +66,8 @@ import Testing
     try shop.expectSound(place)
     let left = try shop.numbers()
     #expect(Set(left).isSuperset(of: [1, 2, 6]), "\(place): \(left)")
-    for snapshot in try shop.open().allSnapshots(includingRemoved: true, onDamage: { Issue.record("\(place): \($0)") })
+    for snapshot in try shop.open().catalog.allSnapshots(
+      includingRemoved: true, onDamage: { Issue.record("\(place): \($0)") })
     {
       try shop.restore(snapshot.id.description, to: "restored \(snapshot.sequence)", in: shop.open())
       TestFiles.removeTree(shop.directory.appending("restored \(snapshot.sequence)"))

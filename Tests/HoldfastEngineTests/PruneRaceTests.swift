@@ -23,7 +23,7 @@ import Testing
     let repository = try shop.open()
     let name = try #require(SourceName("source"))
     try repository.notes.change(name) { notes, reading in
-      for snapshot in try repository.allSnapshots(onDamage: { _ in }) {
+      for snapshot in try repository.catalog.allSnapshots(onDamage: { _ in }) {
         notes[snapshot.id, snapshot.sequence].removed = SourceNotes.Removal(
           revision: reading.notes.revision + 1, time: TimeText.utc(clock.clock.now()), isCollected: isCollected)
       }

@@ -24,19 +24,19 @@ extension TestShop {
 
   /// The numbers of the snapshots that there are, and with `removed` those that are removed.
   func numbers(removed: Bool = false) throws -> [UInt64] {
-    try open().allSnapshots(includingRemoved: removed) { Issue.record("\($0)") }.map(\.sequence)
+    try open().catalog.allSnapshots(includingRemoved: removed) { Issue.record("\($0)") }.map(\.sequence)
   }
 
   /// The snapshot with this number.
   func number(_ sequence: UInt64) throws -> Snapshot {
-    let all = try open().allSnapshots(includingRemoved: true) { _ in }
+    let all = try open().catalog.allSnapshots(includingRemoved: true) { _ in }
     return try #require(all.first { $0.sequence == sequence })
   }
 
   /// So many snapshots, each of these kinds, a day apart, each with another file.
   func fill(_ kinds: [SnapshotKind], _ clock: TestClock? = nil) throws {
     for kind in kinds {
-      let number = try open().allSnapshots(includingRemoved: true) { _ in }.count + 1
+      let number = try open().catalog.allSnapshots(includingRemoved: true) { _ in }.count + 1
       TestFiles.write("order number \(number)", to: source.appending("order \(number)"))
       try backup(kind, in: open())
       clock?.advance(days: 1)

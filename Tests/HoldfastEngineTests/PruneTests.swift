@@ -120,11 +120,11 @@ import Testing
   @Test func noMachineTakesAPruneForARollback() throws {
     let shop = try makeShop([.full, .full, .full], isSealed: true)
     let other = ClientMemory(directory: shop.directory.appending("another machine"))
-    #expect(try shop.open(memory: other).allSnapshots { _ in }.count == 3)
+    #expect(try shop.open(memory: other).catalog.allSnapshots { _ in }.count == 3)
     try shop.fill([.full], clock)
     try shop.prune(graceDays: 0)
     #expect(try shop.numbers() == [4])
-    _ = try shop.open(memory: other).allSnapshots { Issue.record("\($0)") }
+    _ = try shop.open(memory: other).catalog.allSnapshots { Issue.record("\($0)") }
     #expect(try shop.backup(.full, in: shop.open()).envelope.sequence == 5)
   }
 
@@ -194,7 +194,7 @@ import Testing
     TestFiles.overwrite(place, at: 3, with: [0, 0])
     #expect(try shop.prune(graceDays: 0).exitStatus == .dataLoss)
     let repository = try shop.open()
-    try repository.notePassed(shop.verify(in: repository), share: 1)
+    try repository.notes.notePassed(shop.verify(in: repository), share: 1)
     #expect(try shop.prune(graceDays: 0).exitStatus == .dataLoss, "a verify does not cover it up")
     TestFiles.write("order", to: shop.source.appending("another order"))
     let report = try shop.backup(in: shop.open()) { $0.tags = (try? [#require(Tag("nightly"))]) ?? [] }
@@ -265,7 +265,7 @@ import Testing
     let shop = try makeShop([.full, .full, .full])
     let repository = try shop.open()
     var report = try shop.verify(in: repository)
-    try repository.notePassed(report, share: 1)
+    try repository.notes.notePassed(report, share: 1)
     try shop.fill([.full], clock)
     #expect(try shop.prune().actions == ["1 removed", "2 removed", "3 keep", "4 keep"])
     // Damage takes it back.
@@ -274,7 +274,7 @@ import Testing
     TestFiles.overwrite(archive, at: 70, with: [0, 0, 0])
     report = try shop.verify(in: shop.open())
     #expect(report.exitStatus == .dataLoss)
-    try shop.open().notePassed(report, share: 1)
+    try shop.open().notes.notePassed(report, share: 1)
     #expect(try shop.open().notes.read(shop.number(4).sourceName).notes[shop.number(3)].proved == nil)
     #expect(try shop.open().notes.read(shop.number(4).sourceName).notes[shop.number(4)].proved?.share == 100)
   }
@@ -283,34 +283,34 @@ import Testing
   @Test func afterDamageOnlyAWholeProofCounts() throws {
     let shop = try makeShop([.full, .full])
     let repository = try shop.open()
-    try repository.notePassed(shop.verify(in: repository), share: 1)
+    try repository.notes.notePassed(shop.verify(in: repository), share: 1)
     let archive = try #require(try shop.number(2).envelope.archives.first)
     let place = shop.repositoryPath.appending("sources/source/0000000002/archive-\(archive.id)")
     let byte = try #require(TestFiles.read(place, at: 70, count: 1))
     TestFiles.overwrite(place, at: 70, with: byte.map { ~$0 })
-    try repository.notePassed(shop.verify(in: shop.open()), share: 1)
+    try repository.notes.notePassed(shop.verify(in: shop.open()), share: 1)
     let source = try shop.number(2).sourceName
     for share in [0, 0.3, 0.99] {
       // What a look at a part finds, where the damage lies in another.
-      try repository.notePassed(shop.verify(data: false, in: shop.open()), share: share)
+      try repository.notes.notePassed(shop.verify(data: false, in: shop.open()), share: share)
       #expect(try repository.notes.read(source).notes[shop.number(2)].proved == nil, "\(share)")
     }
     try shop.fill([.full], clock)
     #expect(try shop.prune(isDryRun: true).actions == ["1 keep", "2 removed", "3 keep"])
     TestFiles.overwrite(place, at: 70, with: byte)
-    try repository.notePassed(shop.verify(in: shop.open()), share: 1)
+    try repository.notes.notePassed(shop.verify(in: shop.open()), share: 1)
     #expect(try repository.notes.read(source).notes[shop.number(2)].proved?.share == 100)
   }
 
   @Test func proofsAreKeptOfSoManyOnly() throws {
     let shop = try makeShop(Array(repeating: .full, count: 20))
     let repository = try shop.open()
-    try repository.notePassed(shop.verify(in: repository), share: 1)
+    try repository.notes.notePassed(shop.verify(in: repository), share: 1)
     let notes = try repository.notes.read(shop.number(1).sourceName).notes
     #expect(notes.notes.map(\.sequence) == Array(5...20))
     for _ in 0..<20 {
       clock.advance(days: 1)
-      try repository.notePassed(shop.verify(data: false, in: repository), share: 0)
+      try repository.notes.notePassed(shop.verify(data: false, in: repository), share: 0)
     }
     #expect(TestFiles.names(in: shop.repositoryPath.appending("sources/source/notes")).count == 1)
     // What was read stays read when it is only looked at.

@@ -57,8 +57,8 @@ import Testing
         == "Prune on a machine that may; or, where the recovery identity is, run `holdfast key permit shop-2 --prune --identity FILE`."
     )
     #expect(error?.exitStatus == .wrongKey)
-    #expect(try !openAsSecond().mayPrune())
-    #expect(try shop.open().mayPrune())
+    #expect(try !openAsSecond().keyring.mayPrune())
+    #expect(try shop.open().keyring.mayPrune())
     // What would go may be looked at by everybody.
     #expect(try shop.prune(in: openAsSecond(), isDryRun: true).actions == ["1 removed", "2 removed", "3 keep"])
   }

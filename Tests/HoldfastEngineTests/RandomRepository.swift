@@ -46,7 +46,7 @@ struct RandomRepository {
     var parent: Snapshot?
     for number in 1...depth {
       try addSnapshot(number, on: parent)
-      parent = try? made.shop.repository.snapshotIfCommitted(SourceName(from: Path("source")), UInt64(number))
+      parent = try? made.shop.repository.catalog.snapshotIfCommitted(SourceName(from: Path("source")), UInt64(number))
     }
     try breakObjects()
   }

@@ -22,13 +22,13 @@ import Testing
   /// As if there were more than are held.
   private func crowded() -> Repository {
     var repository = shop.repository
-    repository.held = HeldArchives(bytesMax: 0)
+    repository.catalog.held = HeldArchives(bytesMax: 0)
     return repository
   }
 
   @Test func whatIsNotHeldIsStillCounted() throws {
-    let held = try shop.repository.allSnapshots { _ in }
-    let released = try crowded().allSnapshots { _ in }
+    let held = try shop.repository.catalog.allSnapshots { _ in }
+    let released = try crowded().catalog.allSnapshots { _ in }
     #expect(released.map(\.digest) == held.map(\.digest))
     #expect(released.allSatisfy { !$0.envelope.archives.isHeld && $0.envelope.archives.byteCount == 0 })
     #expect(released.map(\.envelope.archives.count) == held.map(\.envelope.archives.count))
@@ -50,7 +50,7 @@ import Testing
     #expect(try shop.verify(in: repository).others.map(\.level) == [.note])
     let pruned = try shop.prune(graceDays: 0, in: repository)
     #expect(pruned.exitStatus == .done)
-    #expect(try shop.repository.allSnapshots { _ in }.map(\.sequence) == [3, 4])
+    #expect(try shop.repository.catalog.allSnapshots { _ in }.map(\.sequence) == [3, 4])
     #expect(try shop.verify().exitStatus == .done)
   }
 
@@ -61,6 +61,6 @@ import Testing
     TestFiles.remove(shop.repositoryPath.appending(Keys.archive(newest.sourceName, newest.sequence, archive.id)))
     let report = try shop.prune(graceDays: 0, in: crowded())
     #expect(report.exitStatus == .dataLoss)
-    #expect(try shop.repository.allSnapshots { _ in }.count == 4)
+    #expect(try shop.repository.catalog.allSnapshots { _ in }.count == 4)
   }
 }

@@ -78,10 +78,10 @@ import Testing
     let finding = "\(SealedShop.key(snapshots[2])) is damaged: \(missing)"
     #expect(try findings() == [finding])
     var found: [String] = []
-    #expect(try shop.open().allSnapshots(of: SourceName("source")) { found.append($0.message) } == [])
+    #expect(try shop.open().catalog.allSnapshots(of: SourceName("source")) { found.append($0.message) } == [])
     #expect(found == [finding])
     #expect(shown { _ = try shop.snapshot("latest", in: shop.open()) }.hasPrefix(finding))
-    #expect(throws: EngineError.self) { try shop.open().allSnapshots(of: SourceName("sourcf")) { _ in } }
+    #expect(throws: EngineError.self) { try shop.open().catalog.allSnapshots(of: SourceName("sourcf")) { _ in } }
     let progress = QuietProgress()
     let report = try shop.backup(in: shop.open(as: .backupHost), progress: progress)
     #expect(report.envelope.sequence == 4)
@@ -126,14 +126,14 @@ import Testing
   /// Whoever only lists remembers what he saw.
   @Test func aMachineThatOnlyLooksRemembers() throws {
     let machine = ClientMemory(directory: shop.directory.appending("another machine"))
-    #expect(try shop.open(as: .nobody, memory: machine).allSnapshots { _ in }.count == 3)
+    #expect(try shop.open(as: .nobody, memory: machine).catalog.allSnapshots { _ in }.count == 3)
     hide("sources/source/0000000003/")
     var found: [String] = []
-    _ = try shop.open(as: .nobody, memory: machine).allSnapshots { found.append($0.finding) }
+    _ = try shop.open(as: .nobody, memory: machine).catalog.allSnapshots { found.append($0.finding) }
     #expect(found == [missing])
     // A third machine has nothing to compare with.
     let stranger = ClientMemory(directory: shop.directory.appending("a new machine"))
-    _ = try shop.open(as: .nobody, memory: stranger).allSnapshots { Issue.record("\($0)") }
+    _ = try shop.open(as: .nobody, memory: stranger).catalog.allSnapshots { Issue.record("\($0)") }
   }
 
   /// Two runs at once: what one has seen is not taken back by the other, which began earlier and ends later.

@@ -65,9 +65,9 @@ import Testing
     #expect(envelope.isSealed)
     #expect(envelope.source.path == "")
     #expect(envelope.signature?.key == keys.writer.signing.publicKey)
-    #expect(envelope.keyring == shop.repository.sealed?.revision.reference)
-    #expect(try shop.repository.sourceOrigin(of: shop.snapshot())?.text == shop.source.description)
-    #expect(try shop.open(as: .backupHost).sourceOrigin(of: shop.snapshot())?.text == nil)
+    #expect(envelope.keyring == shop.repository.keyring.reference)
+    #expect(try shop.repository.containers.sourceOrigin(of: shop.snapshot())?.text == shop.source.description)
+    #expect(try shop.open(as: .backupHost).containers.sourceOrigin(of: shop.snapshot())?.text == nil)
   }
 
   /// Of snapshots that changed nothing there is no cache: the one before them is theirs.
@@ -117,7 +117,7 @@ import Testing
     let own = try #require(TestFiles.read(file))
     TestFiles.write(plain, to: file)
     try expectLostCache(first)
-    let second = try #require(try shop.repository.allSnapshots { _ in }.last)
+    let second = try #require(try shop.repository.catalog.allSnapshots { _ in }.last)
     let name = "\(second.id).state"
     let present = try #require(TestFiles.allFiles(in: shop.cachePath).first { $0.description.hasSuffix(name) })
     TestFiles.write(own, to: present)
@@ -192,7 +192,7 @@ import Testing
         == "this machine's writer key (\(key.short)) is not in the keyring of the repository"
         + "\nHINT: Where the recovery identity is, run `holdfast key add --writer \(key.writerText) --identity FILE`.")
     #expect(throws: KeyError.self) { try shop.backup(in: repository) { $0.isDryRun = true } }
-    #expect(try shop.repository.allSnapshots { _ in } == [])
+    #expect(try shop.repository.catalog.allSnapshots { _ in } == [])
   }
 
   @Test func aWriterThatWasRevoked() throws {

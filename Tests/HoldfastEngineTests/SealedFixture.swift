@@ -35,7 +35,7 @@ enum SealedFixture {
   private static let byPassphrase = Result {
     var passphrase = try #require(TestFiles.read(keyFile("passphrase.txt"))).filter { $0 != UInt8(ascii: "\n") }
     let repository = try open()
-    let seal = try #require(repository.sealed?.keyring.recipients[1].passphrase)
+    let seal = try #require(repository.keyring.sealed?.keyring.recipients[1].passphrase)
     let identity = try seal.open(passphrase: SecretBytes(taking: &passphrase), repository: repository.id)
     return try #require(identity)
   }
@@ -57,7 +57,7 @@ enum SealedFixture {
 
   static func snapshot(_ golden: GoldenSource, in repository: Repository) throws -> Snapshot {
     let name = try #require(SourceName(golden.name))
-    let snapshot = try repository.snapshotIfCommitted(name, UInt64(golden.sequence))
+    let snapshot = try repository.catalog.snapshotIfCommitted(name, UInt64(golden.sequence))
     return try #require(snapshot)
   }
 

@@ -62,7 +62,7 @@ import Testing
     for (key, path) in [(SealedFixture.Key.identity, "/srv/example"), (nil, nil)] {
       let repository = try SealedFixture.open(key)
       let snapshot = try SealedFixture.snapshot(.example, in: repository)
-      #expect(try repository.sourceOrigin(of: snapshot)?.text == path)
+      #expect(try repository.containers.sourceOrigin(of: snapshot)?.text == path)
       #expect(snapshot.envelope.source.path == "")
     }
   }
@@ -71,7 +71,7 @@ import Testing
 
   @Test func onlyWhatWasAcceptedCountsOfTheRevokedWriter() throws {
     let repository = try SealedFixture.open()
-    var keyring = try #require(repository.sealed).keyring
+    var keyring = try #require(repository.keyring.sealed).keyring
     #expect(keyring.revision == 3)
     let first = try SealedFixture.writer("writer.key").signing.publicKey
     let taken = try [GoldenSource.example, .full, .incremental].map {
@@ -108,7 +108,7 @@ import Testing
     let repository = try SealedFixture.open(.identity, at: directory.appending("copy"))
     #expect(report.envelope.kind == .incremental && report.envelope.sequence == 4)
     #expect(report.envelope.parent == (try SealedFixture.snapshot(.differential, in: repository)).asParent)
-    #expect(report.envelope.keyring == repository.sealed?.revision.reference)
+    #expect(report.envelope.keyring == repository.keyring.reference)
     #expect(try SealedFixture.verify(repository).exitStatus == .done)
   }
 

@@ -55,7 +55,7 @@ import Testing
     #expect(
       shown { try shop.merge(in: shop.open(as: .owner)) }
         == "there is no writer key on this machine\nHINT: Run `holdfast key generate --writer FILE`.")
-    #expect(try shop.repository.allSnapshots { _ in }.count == 2)
+    #expect(try shop.repository.catalog.allSnapshots { _ in }.count == 2)
   }
 
   @Test func theMachineWithTheCacheGoesOnWithIncrements() throws {
@@ -106,7 +106,7 @@ import Testing
     change(3)
     let report = try backup()
     #expect(report.envelope.kind == .incremental && report.envelope.changes.pages == 1)
-    #expect(try shop.repository.chain(to: shop.snapshot()).full.id == merged.snapshot)
+    #expect(try shop.repository.catalog.chain(to: shop.snapshot()).full.id == merged.snapshot)
     #expect(try shop.differencesAfterRestore() == [])
   }
 
@@ -175,7 +175,7 @@ import Testing
     #expect(try shop.merge(in: shop.open()).envelope == nil, "it is sealed to all of them now")
     #expect(try backup().envelope.kind == .incremental)
     // The full of the chain itself, sealed to one of two: it is worth a merge too.
-    let full = try #require(try shop.repository.allSnapshots { _ in }.first)
+    let full = try #require(try shop.repository.catalog.allSnapshots { _ in }.first)
     let again = try #require(try shop.merge(full.id.description, in: shop.open()).envelope)
     #expect(again.merged?.sequence == 1)
     #expect(try shop.verify(in: shop.open()).exitStatus == .done)
@@ -184,8 +184,8 @@ import Testing
   @Test func theSourceIsNamedInsideAndNotOutside() throws {
     let merged = try mergeElsewhere()
     #expect(merged.source.path == "" && merged.isSealed)
-    #expect(try shop.repository.sourceOrigin(of: shop.snapshot())?.text == shop.source.description)
-    #expect(merged.state.root != (try shop.repository.allSnapshots { _ in }[1].envelope.state.root))
+    #expect(try shop.repository.containers.sourceOrigin(of: shop.snapshot())?.text == shop.source.description)
+    #expect(merged.state.root != (try shop.repository.catalog.allSnapshots { _ in }[1].envelope.state.root))
   }
 
   @Test func aMergedFullIsProvedWithoutAKey() throws {

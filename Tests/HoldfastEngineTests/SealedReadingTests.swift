@@ -36,7 +36,7 @@ import Testing
       ("restore", { try shop.restore(last.id.description, to: "restored", in: repository) }),
       ("cat", { try cat("order 1", last, repository, to: "read") }),
       ("diff", { try Difference.forEach(from: first, to: last, in: repository) { _ in } }),
-      ("entries", { try repository.forEachEntry(of: last) { _ in } }),
+      ("entries", { try last.forEachEntry(in: repository) { _ in } }),
     ]
   }
 
@@ -58,7 +58,7 @@ import Testing
       differences.append("\($0.kind) \($0.path)")
     }
     #expect(differences == ["attributes .", "added order 2", "added order 3"])
-    #expect(try repository.sourceOrigin(of: snapshots[0])?.text == shop.source.description)
+    #expect(try repository.containers.sourceOrigin(of: snapshots[0])?.text == shop.source.description)
   }
 
   @Test func withoutAnIdentityNothingIsRead() throws {
@@ -73,7 +73,7 @@ import Testing
           "\(reading.name)")
         #expect(error?.exitStatus == .wrongKey, "\(reading.name)")
       }
-      #expect(try repository.sourceOrigin(of: snapshots[0])?.text == nil)
+      #expect(try repository.containers.sourceOrigin(of: snapshots[0])?.text == nil)
     }
     #expect(!TestFiles.exists(shop.directory.appending("restored")))
   }
@@ -106,14 +106,14 @@ import Testing
     let later = try sealed.backup()
     #expect(later.envelope.kind == .full)
     let (before, after) = (sealed.keys.identity, newcomer)
-    try open([before]).forEachEntry(of: snapshots[2]) { _ in }
-    try open([after]).forEachEntry(of: later) { _ in }
+    try snapshots[2].forEachEntry(in: open([before])) { _ in }
+    try later.forEachEntry(in: open([after])) { _ in }
     #expect(
-      shown { try open([after]).forEachEntry(of: snapshots[2]) { _ in } }.hasPrefix(
+      shown { try snapshots[2].forEachEntry(in: open([after])) { _ in } }.hasPrefix(
         "none of the identities at hand opens this snapshot; it is sealed to \(TestKeys.ownerName) (\(before.recipient.id.short))\n"
       ))
     #expect(
-      shown { try open([before]).forEachEntry(of: later) { _ in } }.hasPrefix(
+      shown { try later.forEachEntry(in: open([before])) { _ in } }.hasPrefix(
         "none of the identities at hand opens this snapshot; it is sealed to newcomer (\(after.recipient.id.short))\n"))
   }
 
@@ -127,7 +127,7 @@ import Testing
       return [identity]
     }
     let repository = try Repository.open(sealed.store, host: shop.host, credentials: credentials)
-    #expect(try repository.allSnapshots { _ in }.count == 3)
+    #expect(try repository.catalog.allSnapshots { _ in }.count == 3)
     #expect(counter.count == 0)
     for reading in readings(repository) { try reading.run() }
     #expect(counter.count == 1)

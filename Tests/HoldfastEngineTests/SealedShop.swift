@@ -24,7 +24,7 @@ struct SealedShop {
   @discardableResult
   func backup(_ kind: SnapshotKind? = nil) throws -> Snapshot {
     let repository = try shop.open(as: .backupHost)
-    let number = try repository.allSnapshots { _ in }.count + 1
+    let number = try repository.catalog.allSnapshots { _ in }.count + 1
     TestFiles.write("order number \(number)", to: shop.source.appending("order \(number)"))
     let report = try shop.backup(kind, in: repository)
     return try shop.snapshot(report.envelope.snapshot.description, in: repository)

@@ -37,7 +37,7 @@ import Testing
     func secrets() throws -> [(name: String, bytes: [UInt8])] {
       let entries = try shop.entries()
       let file = try #require(entries[fileName]?.file)
-      let state = try shop.repository.replay(shop.repository.chain(to: shop.snapshot()))
+      let state = try shop.repository.containers.replay(shop.repository.catalog.chain(to: shop.snapshot()))
       let pageDigest = Array(Hasher.digest(page).bytes.prefix(PageDigest.byteCount))
       let texts: [(name: String, bytes: [UInt8])] = [
         ("the mark", Array(mark.utf8)), ("contents", page), ("a name", Array(fileName.utf8)),
@@ -113,7 +113,7 @@ import Testing
   @Test(arguments: [false, true]) func aScratchFileShowsNothingOfTheSource(isSealed: Bool) throws {
     let shop = try Shop(isSealed: isSealed)
     let repository = try shop.shop.open(as: .owner)
-    let state = try repository.replay(repository.chain(to: shop.shop.snapshot())).bytes
+    let state = try repository.containers.replay(repository.catalog.chain(to: shop.shop.snapshot())).bytes
     // A state as large as those that do not stay in memory.
     var bytes = [UInt8](repeating: 0, count: 5 << 20)
     try bytes.withUnsafeMutableBytes {

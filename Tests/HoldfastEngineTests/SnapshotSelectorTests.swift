@@ -23,7 +23,7 @@ import Testing
     let shop = try TestShop(clock: clock, random: random)
     TestFiles.write("an order", to: shop.source.appending("orders"))
     for source in sources { try shop.backup(.full) { $0.name = SourceName(source) } }
-    return (shop, try shop.repository.allSnapshots { _ in })
+    return (shop, try shop.repository.catalog.allSnapshots { _ in })
   }
 
   private final class Counter: Sendable {
@@ -38,7 +38,7 @@ import Testing
 
   private func choose(_ shop: TestShop, _ selector: SnapshotSelector) -> Result<Snapshot, EngineError> {
     do {
-      return .success(try selector.choose(in: shop.repository) { _ in })
+      return .success(try selector.choose(in: shop.repository.catalog) { _ in })
     } catch let error as EngineError {
       return .failure(error)
     } catch {

@@ -71,7 +71,7 @@ import Testing
   private func expectNothingNoted(_ place: Place, _ label: String) throws {
     let repository = try place.shop.open()
     let source = try #require(SourceName("source"))
-    #expect(try repository.standingDamage(of: source) == [], "\(label)")
+    #expect(try repository.notes.standingDamage(of: source) == [], "\(label)")
     #expect(try repository.notes.read(source).damage == [], "\(label)")
   }
 
@@ -99,9 +99,9 @@ import Testing
     let place = try Place()
     let report = try place.shop.verify(in: place.shop.open())
     try sweep("noting", place) {
-      try place.shop.open().notePassed(report, share: 1)
+      try place.shop.open().notes.notePassed(report, share: 1)
     } check: { outcome, label in
-      try place.shop.open().notePassed(report, share: 1)
+      try place.shop.open().notes.notePassed(report, share: 1)
       let notes = try place.shop.open().notes.read(#require(SourceName("source")))
       #expect(notes.notes.notes.count { $0.proved?.share == 100 } == 2, "\(label)")
     }

@@ -35,7 +35,7 @@ import Testing
     let time = Int64(1_700_000_000_000 + run)
     var entry = JournalEntry(command: .backup, host: "here", began: time, ended: time, took: 1, status: 0)
     entry.sequence = sequence
-    #expect(try Journal(of: shop.repository).append(entry, to: source).isEmpty)
+    #expect(try shop.repository.journal.append(entry, to: source).isEmpty)
   }
 
   private func verify() throws -> Verify.Report { try shop.verify(in: shop.open(memory: ClientMemory.none)) }
@@ -135,7 +135,7 @@ import Testing
     try write(run: 6, sequence: 77)
     #expect(try verify().exitStatus == .dataLoss)
     var warnings: [String] = []
-    let chosen = try SnapshotSelector(.latest).choose(in: shop.repository) { warnings.append($0.message) }
+    let chosen = try SnapshotSelector(.latest).choose(in: shop.repository.catalog) { warnings.append($0.message) }
     #expect(chosen.sequence == 2)
     #expect(
       warnings == [
@@ -148,6 +148,6 @@ import Testing
   @Test func aSourceOfWhichOnlyTheJournalIsLeftIsMissed() throws {
     try store.removeAll(below: Keys.source(source))
     #expect(try verify().exitStatus == .dataLoss)
-    #expect(try shop.repository.newerThanPresent().map(\.object) == [Keys.manifest(source, 2)])
+    #expect(try shop.repository.catalog.newerThanPresent().map(\.object) == [Keys.manifest(source, 2)])
   }
 }

@@ -67,7 +67,7 @@ import Testing
     envelope.time = Envelope.Time(started: time, finished: time)
     let key = Keys.manifest(source, envelope.sequence)
     TestFiles.write(try envelope.serialized(), to: shop.repositoryPath.appending(key))
-    return try #require(try shop.repository.snapshotIfCommitted(source, envelope.sequence))
+    return try #require(try shop.repository.catalog.snapshotIfCommitted(source, envelope.sequence))
   }
 
   @Test(arguments: [false, true]) func whatWasPushedIsFetchedByteForByte(isSealed: Bool) throws {

@@ -63,7 +63,7 @@ import Testing
       let own = try #require(keys[name])
       #expect(try context.keys.writer().signing.publicKey == own.writer.signing.publicKey)
       #expect(try backUp(repository).isSealed)
-      #expect(try repository.opensNewest(of: Site.orders), "\(name) is opened by its identity")
+      #expect(try repository.catalog.opensNewest(of: Site.orders), "\(name) is opened by its identity")
     }
     #expect(try day.keys.identityOptions { $0 } == ["--identity", "\(site.directory.appending("day.identity"))"])
     #expect(try night.keys.identityOptions { $0 } == ["--identity", "\(site.directory.appending("night.identity"))"])
@@ -78,8 +78,8 @@ import Testing
       site.request(site.directory.appending("backup").appending("day").description), on: site.machine())
     #expect(path.configured == nil)
     #expect(throws: KeyError.self) { try path.keys.writer() }
-    #expect(try open(path).opensNewest(of: Site.orders) == false)
-    #expect(try open(day).opensNewest(of: Site.orders))
+    #expect(try open(path).catalog.opensNewest(of: Site.orders) == false)
+    #expect(try open(day).catalog.opensNewest(of: Site.orders))
   }
 
   @Test func aSourceMeansItsRepository() throws {

@@ -41,8 +41,8 @@ import Testing
 
   private func snapshotCount() throws -> Int {
     let repository = try RepositoryContext(site.request(), on: site.machine()).open { _ in }
-    return try repository.sourceNames().reduce(0) {
-      $0 + (try repository.allSnapshots(of: $1, onDamage: { _ in }).count)
+    return try repository.catalog.sourceNames().reduce(0) {
+      $0 + (try repository.catalog.allSnapshots(of: $1, onDamage: { _ in }).count)
     }
   }
 

@@ -43,14 +43,14 @@ import Testing
 
   @Test func whatIsNotKnownOfASourceIsNull() throws {
     try shop.backup()
-    let statuses = try shop.repository.status(of: nil, expected: []) { _ in Objectives() }
+    let statuses = try SourceStatus.read(from: shop.repository, of: nil, expected: []) { _ in Objectives() }
     let told = try object(StatusJSON(statuses, Objectives(), location: "/backup/shop"))
     #expect(told["met"] is NSNull, "nothing was promised")
     let sources = try #require(told["sources"] as? [[String: Any]])
     #expect(sources.first?["restoreSeconds"] is NSNull, "no restore was measured")
     var objectives = Objectives()
     objectives.maxChain = 1
-    let judged = try shop.repository.status(of: nil, expected: []) { _ in objectives }
+    let judged = try SourceStatus.read(from: shop.repository, of: nil, expected: []) { _ in objectives }
     #expect(try object(StatusJSON(judged, objectives, location: "/backup/shop"))["met"] as? Bool == true)
   }
 
@@ -83,7 +83,7 @@ import Testing
 
   @Test func metricsAreInBaseUnitsAndWithoutWhatIsUnknown() throws {
     let envelope = try shop.backup().envelope
-    let statuses = try shop.repository.status(of: nil, expected: []) { _ in Objectives() }
+    let statuses = try SourceStatus.read(from: shop.repository, of: nil, expected: []) { _ in Objectives() }
     let text = PrometheusText(
       statuses, repository: shop.repository.id, now: Timestamp(seconds: 1_700_000_000, nanoseconds: 0)
     ).text

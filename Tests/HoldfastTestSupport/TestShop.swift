@@ -99,7 +99,7 @@ package struct TestShop {
   }
 
   package func snapshot(_ text: String = "latest", in other: Repository? = nil) throws -> Snapshot {
-    try SnapshotSelector(SnapshotSelector.Name(text)).choose(in: other ?? repository) { _ in }
+    try SnapshotSelector(SnapshotSelector.Name(text)).choose(in: (other ?? repository).catalog) { _ in }
   }
 
   /// Calls a removed snapshot back.
@@ -107,7 +107,7 @@ package struct TestShop {
   @discardableResult
   package func undelete(_ snapshot: Snapshot) throws -> [Snapshot] {
     let repository = try open()
-    return try repository.notes.undelete(repository.chain(to: snapshot))
+    return try repository.notes.undelete(repository.catalog.chain(to: snapshot))
   }
 
   /// Restores into a directory below the temporary one. What becomes of what is there already is confirmed.
@@ -157,7 +157,7 @@ package struct TestShop {
   /// The entries of a snapshot's state by path as it is shown.
   package func entries(_ text: String = "latest") throws -> [String: Entry] {
     var entries: [String: Entry] = [:]
-    try repository.forEachEntry(of: snapshot(text)) { entries[$0.path.description] = $0 }
+    try snapshot(text).forEachEntry(in: repository) { entries[$0.path.description] = $0 }
     return entries
   }
 

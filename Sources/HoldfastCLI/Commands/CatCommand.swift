@@ -25,7 +25,7 @@ struct CatCommand: ParsableCommand {
     let machine = location.machine()
     let repository = try location.context(machine, identity: identity, asks: true, of: source.name).open(
       olderCopy: copy.olderCopy)
-    let chosen = try SnapshotSelector(snapshot, source: source.name).choose(in: repository) {
+    let chosen = try SnapshotSelector(snapshot, source: source.name).choose(in: repository.catalog) {
       Console.warn($0.message)
     }
     let output = try machine.host.files.duplicate(descriptor: 1, name: "standard output")

@@ -32,8 +32,8 @@ struct Diff: ParsableCommand {
     let repository = try location.context(machine, identity: identity, asks: true, of: source.name).open(
       olderCopy: copy.olderCopy)
     let warn: (any OperatorError) -> Void = { Console.warn($0.message) }
-    let before = try SnapshotSelector(older, source: source.name).choose(in: repository, onDamage: warn)
-    let after = try SnapshotSelector(newer, source: source.name).choose(in: repository, onDamage: warn)
+    let before = try SnapshotSelector(older, source: source.name).choose(in: repository.catalog, onDamage: warn)
+    let after = try SnapshotSelector(newer, source: source.name).choose(in: repository.catalog, onDamage: warn)
     var counts: [Difference.Kind: UInt64] = [:]
     try Difference.forEach(from: before, to: after, in: repository) { difference in
       counts[difference.kind, default: 0] += 1

@@ -93,15 +93,16 @@ struct Init: ParsableCommand {
   }
 
   private func show(_ repository: Repository, key: (path: Path, isNew: Bool)?) throws {
-    let digest = repository.sealed?.revision.digest.description
+    let digest = repository.keyring.sealed?.revision.digest.description
     if output.json {
       try Console.json(
-        RepositoryJSON(repository.id, location: repository.location, keyring: repository.sealed?.revision.digest))
+        RepositoryJSON(
+          repository.id, location: repository.location, keyring: repository.keyring.sealed?.revision.digest))
       return
     }
     guard !output.quiet else { return }
     Console.output("made repository \(repository.id.short) in \(repository.location)")
-    guard let sealed = repository.sealed, let digest else {
+    guard let sealed = repository.keyring.sealed, let digest else {
       return Console.output("it is not sealed: whoever can read that directory can read the orders in it")
     }
     let names = sealed.keyring.recipients.map { "\($0.name) (\($0.id.short))" }.joined(separator: ", ")

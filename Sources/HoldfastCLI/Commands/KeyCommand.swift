@@ -73,7 +73,7 @@ struct KeyList: ParsableCommand {
   func run() throws {
     let repository = try location.context(location.machine()).open()
     let change = try KeyringChange(repository)
-    let digest = repository.sealed?.revision.digest.description ?? ""
+    let digest = repository.keyring.sealed?.revision.digest.description ?? ""
     if output.json { return try Console.json(KeyringJSON(change.keyring, digest: digest)) }
     Console.output("keyring of \(repository.id), revision \(change.keyring.revision), digest \(digest)")
     var table = Table()

@@ -31,10 +31,10 @@ struct ListCommand: ParsableCommand {
     let repository = try location.context(location.machine(), of: source.name).open(olderCopy: copy.olderCopy)
     var damage: [DamageError] = []
     let snapshots = Self.newestLast(
-      try repository.allSnapshots(of: source.name, includingRemoved: deleted) { damage.append($0) })
-    let told = try source.name.map { try [repository.newerThanPresent(of: $0)].compactMap { $0 } }
-    for newer in try told ?? repository.newerThanPresent() where !damage.contains(where: { $0.object == newer.object })
-    {
+      try repository.catalog.allSnapshots(of: source.name, includingRemoved: deleted) { damage.append($0) })
+    let told = try source.name.map { try [repository.catalog.newerThanPresent(of: $0)].compactMap { $0 } }
+    for newer in try told ?? repository.catalog.newerThanPresent()
+    where !damage.contains(where: { $0.object == newer.object }) {
       damage.append(newer)
     }
     let notes = try Dictionary(

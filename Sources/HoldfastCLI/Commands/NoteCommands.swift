@@ -18,7 +18,7 @@ struct NoteOptions: ParsableArguments {
 
   func open() throws -> (repository: Repository, snapshot: Snapshot) {
     let repository = try location.context(location.machine(), writer: writer, of: source.name).open()
-    let chosen = try SnapshotSelector(snapshot, source: source.name).choose(in: repository) {
+    let chosen = try SnapshotSelector(snapshot, source: source.name).choose(in: repository.catalog) {
       Console.warn($0.message)
     }
     return (repository, chosen)
@@ -135,7 +135,7 @@ struct UndeleteCommand: ParsableCommand {
 
   func run() throws {
     let (repository, snapshot) = try options.open()
-    let called = try repository.notes.undelete(repository.chain(to: snapshot))
+    let called = try repository.notes.undelete(repository.catalog.chain(to: snapshot))
     let names = called.map(\.id.short).joined(separator: ", ")
     try options.say(
       UndeletedJSON(called.map(\.id)),

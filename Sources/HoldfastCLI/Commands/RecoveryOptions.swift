@@ -81,7 +81,7 @@ extension RestoreCommand {
     let named =
       snapshot == .latest
       ? nil
-      : try SnapshotSelector(snapshot, source: source.name).choose(in: repository) { progress.warn($0.message) }
+      : try SnapshotSelector(snapshot, source: source.name).choose(in: repository.catalog) { progress.warn($0.message) }
     let plan = try RecoveryPlanner(repository, target: target, timeline: recovery.timeline).plan(
       from: named, of: source.name
     ) { progress.warn($0.message) }
@@ -96,7 +96,7 @@ extension RestoreCommand {
     var words = [ShellText.quotedForServer(try text(program)), "wal", "fetch", "%f", "%p"]
     words += ["--repository", ShellText.quotedForServer(try text(context.location))]
     words += ["--name", plan.snapshot.sourceName.text, "--system", plan.system.description]
-    if let keyring = repository.sealed?.revision.digest {
+    if let keyring = repository.keyring.sealed?.revision.digest {
       words += ["--expect-keyring", keyring.description]
       words += try context.keys.identityOptions(ShellText.quotedForServer)
     }

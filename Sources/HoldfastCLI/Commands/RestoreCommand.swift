@@ -153,7 +153,7 @@ struct RestoreCommand: ParsableCommand {
     for options: Restore.Options, in repository: Repository, _ host: Host, _ progress: any ProgressObserver
   ) throws -> (Snapshot, [Snapshot]) {
     let (chosen, all) = try SnapshotSelector(snapshot, source: source.name, at: at.flatMap { WrittenTime($0)?.last })
-      .chooseAmongAll(in: repository) { progress.warn($0.message) }
+      .chooseAmongAll(in: repository.catalog) { progress.warn($0.message) }
     guard snapshot == .latest, at == nil,
       let unfinished = Restore.unfinished(in: options.target, files: host.files),
       unfinished.isSameCommand(as: RestoreRecord(options, of: chosen.id)),

@@ -27,7 +27,7 @@ struct Show: ParsableCommand {
     let machine = location.machine()
     let repository = try location.context(machine, identity: identity, asks: true, of: source.name).open(
       olderCopy: copy.olderCopy)
-    let chosen = try SnapshotSelector(snapshot, source: source.name).choose(in: repository) {
+    let chosen = try SnapshotSelector(snapshot, source: source.name).choose(in: repository.catalog) {
       Console.warn($0.message)
     }
     let noted = try repository.notes.read(chosen.sourceName).notes[chosen]
@@ -36,11 +36,12 @@ struct Show: ParsableCommand {
       // Followed by files, it is the first line of a stream of lines.
       if files { try Console.jsonLine(snapshot) } else { try Console.json(snapshot) }
     } else {
-      let path = try repository.sourceOrigin(of: chosen)?.text
-      SnapshotText.lines(chosen, noted, chain: try repository.chain(to: chosen), path: path).forEach(Console.output)
+      let path = try repository.containers.sourceOrigin(of: chosen)?.text
+      SnapshotText.lines(chosen, noted, chain: try repository.catalog.chain(to: chosen), path: path).forEach(
+        Console.output)
     }
     guard files else { return }
-    try repository.forEachEntry(of: chosen) { entry in
+    try chosen.forEachEntry(in: repository) { entry in
       if output.json { try Console.jsonLine(EntryJSON(entry)) } else { Console.output(EntryLine.text(entry)) }
     }
   }

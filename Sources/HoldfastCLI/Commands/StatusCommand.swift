@@ -95,7 +95,7 @@ struct StatusCommand: ParsableCommand {
     let context = try location.context(machine, of: source)
     let repository = try context.open()
     let configured = try configuredSources(context)
-    let statuses = try repository.status(of: source, expected: configured.map(\.name)) { name in
+    let statuses = try SourceStatus.read(from: repository, of: source, expected: configured.map(\.name)) { name in
       promised(configured.first { $0.name == name }?.objectives)
     }
     return Found(repository: repository, statuses: statuses)

@@ -83,19 +83,19 @@ struct VerifyCommand: ParsableCommand {
     options.share = sample?.share ?? 1
     options.expectedHead = expectHead
     let chosen = try snapshot.map {
-      try SnapshotSelector($0, source: source.name).choose(in: repository) { progress.warn($0.message) }
+      try SnapshotSelector($0, source: source.name).choose(in: repository.catalog) { progress.warn($0.message) }
     }
     if let chosen {
       watch.parts = [RunRecord.Part(of: chosen)]
     } else if source.name == nil {
-      watch.parts = try repository.sourceNames().map { RunRecord.Part($0) }
+      watch.parts = try repository.catalog.sourceNames().map { RunRecord.Part($0) }
     }
     let report = try Verify(repository: repository, options: options, progress: progress).run(
       chosen, source: source.name)
     // Notes in a copy would be no revision of the repository's notes.
     var unnoted: (any Error)?
     do {
-      if !copy.olderCopy { try repository.notePassed(report, share: options.readsData ? options.share : 0) }
+      if !copy.olderCopy { try repository.notes.notePassed(report, share: options.readsData ? options.share : 0) }
     } catch {
       unnoted = error
     }

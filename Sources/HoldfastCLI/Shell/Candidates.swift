@@ -24,8 +24,8 @@ enum Candidates {
     let describes = CompletionShell.requesting != .bash
     return [SnapshotSelector.Name.latest.description]
       + collected(line) { repository, found in
-        for source in try repository.sourceNames() where name == nil || name == source {
-          for snapshot in try repository.allSnapshots(of: source, onDamage: { _ in }).reversed() {
+        for source in try repository.catalog.sourceNames() where name == nil || name == source {
+          for snapshot in try repository.catalog.allSnapshots(of: source, onDamage: { _ in }).reversed() {
             let id = isLong ? snapshot.id.description : snapshot.id.short
             found.append(describes ? id + separator + description(snapshot.envelope) : id)
           }
@@ -35,7 +35,7 @@ enum Candidates {
 
   static let sources = CompletionKind.custom { words, _, _ in
     collected(TypedLine(words)) { repository, found in
-      for source in try repository.sourceNames() { found.append(source.text) }
+      for source in try repository.catalog.sourceNames() { found.append(source.text) }
     }
   }
 

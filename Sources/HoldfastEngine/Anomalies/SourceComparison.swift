@@ -3,7 +3,13 @@ internal import HoldfastCodec
 internal import HoldfastModel
 internal import HoldfastRepository
 
-extension Repository {
+/// How a source has changed from snapshot to snapshot.
+struct SourceComparison {
+  let catalog: Catalog
+  let notes: NotesStore
+
+  init(in repository: Repository) { (catalog, notes) = (repository.catalog, repository.notes) }
+
   /// Compares a snapshot that is about to be committed with the state before it, and with how its source has changed so
   /// far.
   /// - Parameters:
@@ -31,10 +37,10 @@ extension Repository {
     let notes = try notes.read(name)
     notes.damage.forEach(onDamage)
     var found: [ChangeFigures] = []
-    for sequence in try sequences(of: name).suffix(Self.lookBackMax).reversed()
+    for sequence in try catalog.sequences(of: name).suffix(Self.lookBackMax).reversed()
     where found.count < AnomalyCheck.historyMax {
       do {
-        guard let snapshot = try snapshotIfCommitted(name, sequence), snapshot.envelope.kind == kind,
+        guard let snapshot = try catalog.snapshotIfCommitted(name, sequence), snapshot.envelope.kind == kind,
           !snapshot.isSuspicious(notes.notes), let figures = ChangeFigures(snapshot.envelope)
         else { continue }
         found.append(figures)

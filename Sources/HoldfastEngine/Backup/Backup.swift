@@ -75,10 +75,11 @@ package struct Backup {
 
   package func run() throws -> Report {
     let begun = host.clock.uptime()
-    let writer = try repository.sealed?.writer()
+    let writer = try repository.keyring.writer()
     let source = try BackupSource(options, repositoryDirectory: repository.store.directory, files: host.files)
     let lease =
-      try options.isDryRun ? nil : repository.lease(on: source.name, waits: options.waitsForLock, progress: progress)
+      try options.isDryRun
+      ? nil : Lease.take(on: source.name, of: repository, waits: options.waitsForLock, progress: progress)
     defer { withExtendedLifetime(lease) {} }
     guard let lease else { return try run(source, writer, under: nil, begun: begun) }
     return try lease.whileHeld { try run(source, writer, under: lease, begun: begun) }
@@ -103,7 +104,7 @@ package struct Backup {
     try source.checkIsAnything(record)
     let walGrowth = databases?.walGrowth ?? 0
     var envelope = try envelope(source, base, draft, record, databases, started: started)
-    envelope.comparison = try repository.comparison(
+    envelope.comparison = try SourceComparison(in: repository).comparison(
       of: envelope, with: (base.chain?.tip ?? newest)?.envelope.state, record.density,
       onDamage: { progress.warn($0.message) })
     if let lease {
@@ -120,7 +121,7 @@ package struct Backup {
   /// take away.
   /// - Parameter lease: the lease on the source; `nil` for a dry run.
   private func newest(of name: SourceName, under lease: Lease?) throws -> Snapshot? {
-    let newest = try repository.newestSnapshot(of: name, removingLeftoversUnder: lease, progress: progress)
+    let newest = try repository.catalog.newestSnapshot(of: name, removingLeftoversUnder: lease, progress: progress)
     if !options.isDryRun {
       try repository.store.settle(below: newest.map { Keys.snapshot(name, $0.sequence) } ?? Keys.source(name))
     }
@@ -143,13 +144,13 @@ package struct Backup {
     let completeness = record.completeness
     return Envelope(
       repository: repository.id, snapshot: draft.snapshot,
-      source: Envelope.Source(name: source.name, path: repository.sealed == nil ? source.path.description : ""),
+      source: Envelope.Source(name: source.name, path: !repository.keyring.isSealed ? source.path.description : ""),
       sequence: draft.sequence, kind: base.kind, parent: base.chain?.tip.asParent,
       time: Envelope.Time(started: RecordedTime(started), finished: RecordedTime(host.clock.now())),
       archives: objects.archives, body: objects.body,
       state: record.summarizer.summary.recorded(under: draft.bodyHead.key), changes: record.changes,
       consistency: completeness.consistency, incomplete: completeness.incomplete, program: Program.nameAndVersion,
-      postgres: databases?.postgres?.recorded, keyring: repository.sealed?.revision.reference)
+      postgres: databases?.postgres?.recorded, keyring: repository.keyring.reference)
   }
 
   /// Proves by replay that the manifest gives back what was captured, and commits the snapshot.

@@ -33,14 +33,14 @@ struct BaseChoice {
     let wanted = options.kind ?? .incremental
     guard let newest else { return .full(because: "\(name) has no snapshot yet") }
     do {
-      var chain = try repository.chain(to: newest)
-      if wanted == .differential { chain = try repository.chain(to: chain.full) }
-      if let sealed = repository.sealed, try !sealed.hasSameRecipients(as: chain.full) {
+      var chain = try repository.catalog.chain(to: newest)
+      if wanted == .differential { chain = try repository.catalog.chain(to: chain.full) }
+      guard try repository.keyring.hasSameRecipients(as: chain.full) else {
         return .full(because: "the recipients have changed since the last full")
       }
       try repository.notes.checkIsLeft(chain)
-      try repository.checkPresence(of: chain)
-      if try chain.isAsLongAsMayBe || !repository.hasRoomForABody(chain) {
+      try repository.containers.checkPresence(of: chain)
+      if try chain.isAsLongAsMayBe || !repository.containers.hasRoomForABody(chain) {
         let full = "nothing more may build on \(chain.tip.id.short): its chain is as long as one may be"
         if options.kind != nil { progress.warn(full + ": taking a full") }
         return .full(because: full)
@@ -69,8 +69,8 @@ struct BaseChoice {
   /// - Returns: `nil` when the chain is sealed and no identity opens it. Then a full is better than no snapshot.
   private func replay(_ chain: Chain) throws -> StateFile? {
     do {
-      if let sealed = repository.sealed, try sealed.identities().isEmpty { return nil }
-      return try repository.replay(chain)
+      guard try repository.keyring.hasIdentity() else { return nil }
+      return try repository.containers.replay(chain)
     } catch let error as KeyError {
       progress.warn(error.message)
       return nil

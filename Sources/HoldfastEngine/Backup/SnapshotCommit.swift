@@ -40,11 +40,11 @@ struct SnapshotCommit {
     let manifest = try envelope.serialized(signedBy: writer?.signing)
     let result = try readBack(manifest, of: envelope, on: chain)
     let kept = try prove(
-      envelope, state: state, parent: parent, scratchBytesMax: Repository.scratchBytesMax(of: result),
+      envelope, state: state, parent: parent, scratchBytesMax: result.scratchBytesMax,
       mismatch: mismatch)
     try host.cancellation.check()
     try checkObjects(of: envelope)
-    try repository.sealed?.checkIsNewest(in: repository.store)
+    try repository.keyring.checkIsNewest()
     try lease.checkHeld()
     let prepared = try repository.notes.prepareCommit(of: envelope, on: chain, tags: tags)
     for called in prepared.called {
@@ -52,7 +52,7 @@ struct SnapshotCommit {
         "snapshot \(called.id.short) was removed meanwhile; it is called back, because this one builds on it")
     }
     try lease.checkHeld()
-    try repository.store.put(manifest, at: Keys.manifest(envelope.source.name, envelope.sequence))
+    try repository.catalog.commit(manifest, of: envelope.source.name, envelope.sequence)
     // The snapshot exists from here on. Without the cache, the next run is only slower.
     repository.memory?.remember(result.tip, path: path)
     if kept.isNeeded { keep(kept.cache, of: envelope, chain) }
@@ -63,8 +63,8 @@ struct SnapshotCommit {
   /// - Returns: the chain with the new snapshot.
   private func readBack(_ manifest: [UInt8], of envelope: Envelope, on chain: Chain?) throws -> Chain {
     do {
-      let snapshot = try repository.snapshot(manifest, of: envelope.source.name, envelope.sequence)
-      return try chain.map { try Chain($0, followedBy: snapshot) } ?? Chain(to: snapshot, in: repository)
+      let snapshot = try repository.catalog.snapshot(manifest, of: envelope.source.name, envelope.sequence)
+      return try chain.map { try Chain($0, followedBy: snapshot) } ?? repository.catalog.chain(to: snapshot)
     } catch let damage as DamageError {
       throw EngineError(
         "no reader would take the manifest of this snapshot: \(damage.finding); nothing was committed",
@@ -80,7 +80,7 @@ struct SnapshotCommit {
       }
       try cache.keep(beside: chain?.full.id ?? envelope.snapshot)
     } catch {
-      guard repository.sealed != nil else { return }
+      guard repository.keyring.isSealed else { return }
       let reason = describe(error).message
       progress.warn(
         "the local cache could not be written, so the next snapshot of \(envelope.source.name) will be a full: \(reason)"
@@ -97,7 +97,7 @@ struct SnapshotCommit {
       RecordedObject(key: Keys.archive(name, sequence, $0.id), length: $0.length)
     }
     repository.store.refresh()
-    try repository.checkPresence(of: [body] + archives)
+    try repository.containers.checkPresence(of: [body] + archives)
   }
 
   /// - Parameter scratchBytesMax: the most bytes that a reader allows for the state.
@@ -109,13 +109,13 @@ struct SnapshotCommit {
     let key = Keys.body(envelope.source.name, envelope.sequence, envelope.body.id)
     let container = try ContainerReader(
       repository.store.object(key), kind: .body, repository: repository.id, reference: envelope.body,
-      access: repository.access)
+      access: repository.containers.access)
     let older: [any ChangeReader] = parent.map { [$0.makeReader()] } ?? []
     var replay = try Replay(older + [BodyReader(container)])
     let place = isCacheInSource ? nil : cache
     let kept = place?.begin(
       repository, source: envelope.source.name, snapshot: envelope.snapshot, key: writer?.cacheKey)
-    let sink: any ByteSink = kept ?? repository.scratch.make()
+    let sink: any ByteSink = kept ?? repository.containers.scratch.make()
     let proof = StateWriter(sink, bytesMax: scratchBytesMax)
     guard try finish(&replay, proof, scratchBytesMax) == state else { throw mismatch }
     kept?.end(state)
@@ -141,7 +141,7 @@ struct SnapshotCommit {
   /// Replays once more into a readable state, to check that every hard link leads to a file.
   private func leadToFiles(_ container: ContainerReader, parent: StateFile?, name: String) throws -> Bool {
     let older: [any ChangeReader] = parent.map { [$0.makeReader()] } ?? []
-    let scratch = repository.scratch.make()
+    let scratch = repository.containers.scratch.make()
     let proof = StateWriter(scratch)
     var replay = try Replay(older + [BodyReader(container)])
     try replay.write(to: proof, cancellation: host.cancellation)

@@ -29,7 +29,7 @@ struct SnapshotDraft {
     let random = repository.host.random
     // A number that was seen is never used again, even if its snapshot is gone.
     let seen: [UInt64?] = try [
-      repository.sequences(of: name).last, newest?.sequence, repository.memory?.head(of: name)?.sequence,
+      repository.catalog.sequences(of: name).last, newest?.sequence, repository.memory?.head(of: name)?.sequence,
       repository.notes.read(name).notes.highest,
     ]
     let sequence = (seen.compactMap { $0 }.max() ?? 0).saturatingAdding(1)
@@ -42,12 +42,13 @@ struct SnapshotDraft {
     let makeObject: (String) throws -> ObjectWriter = { key in
       try isDryRun ? ObjectWriter(DiscardedUpload(), connections: 1) : repository.store.create(key)
     }
-    bodyHead = try repository.makeHead(.body, label: label)
+    bodyHead = try repository.containers.makeHead(.body, label: label)
     let bodyObject = try makeObject(Keys.body(name, sequence, bodyHead.name.id))
     snapshot = random.identifier()
     self.sequence = sequence
     archives = try ArchiveSeries(
-      repository: repository, source: name, sequence: sequence, firstNumber: firstArchive, compression: compression,
+      containers: repository.containers, source: name, sequence: sequence, firstNumber: firstArchive,
+      compression: compression,
       gatheredBytes: gatheredBytes, archiveBytes: archiveBytes, makeObject: makeObject)
     body = try BodyWriter(ContainerWriter(bodyHead, sink: bodyObject), compression: compression)
     commitBody = { try bodyObject.commit() }

@@ -22,7 +22,7 @@ struct SourceCapture {
       progress.begin(phase: "reading", totalBytes: base.state?.summary.bytes)
       try StreamCapture(
         command, as: source.path, host: host, parent: base.state, compression: options.compression,
-        scratch: repository.scratch, record: record, progress: progress
+        scratch: repository.containers.scratch, record: record, progress: progress
       ).run()
       return nil
     }
@@ -33,7 +33,7 @@ struct SourceCapture {
     let databases = try openDatabases(root, exclusions, detection, others)
     let pipeline = try CapturePipeline(
       host: host, root: root, exclusions: exclusions, detection: detection, parent: base.state,
-      databases: databases, compression: options.compression, scratch: repository.scratch, record: record,
+      databases: databases, compression: options.compression, scratch: repository.containers.scratch, record: record,
       progress: progress)
     try pipeline.run()
     for index in pipeline.unmatchedExclusions.sorted() {

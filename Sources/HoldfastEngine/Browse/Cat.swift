@@ -15,12 +15,13 @@ package struct Cat {
 
   /// - Returns: the file's consistency class.
   package func write(_ path: Path, of snapshot: Snapshot, to sink: OpenFile) throws -> ConsistencyClass {
-    let chain = try repository.chain(to: snapshot)
-    let state = try repository.replay(chain)
+    let chain = try repository.catalog.chain(to: snapshot)
+    let state = try repository.containers.replay(chain)
     let (file, mapOffset) = try find(path, in: state)
     let window = Window(bytes: Self.windowBytes)
-    let fetcher = PageFetcher(readers: ArchiveReaders(chain, in: repository), host: repository.host, isVerifying: false)
-    {
+    let fetcher = PageFetcher(
+      readers: ArchiveReaders(chain, in: repository.containers), host: repository.host, isVerifying: false
+    ) {
       if let failure = $0.failure { throw failure }
     }
     var extents = state.extents(at: mapOffset, of: file)

@@ -2,6 +2,7 @@ package import HoldfastArchive
 package import HoldfastModel
 package import HoldfastRepository
 internal import HoldfastSystem
+
 /// A difference between the states of two snapshots at one path.
 package struct Difference: Sendable {
   package enum Kind: String, Sendable {
@@ -24,8 +25,8 @@ package struct Difference: Sendable {
   package static func forEach(
     from older: Snapshot, to newer: Snapshot, in repository: Repository, _ body: (Difference) throws -> Void
   ) throws {
-    let before = try repository.replay(repository.chain(to: older)).makeReader()
-    let after = try repository.replay(repository.chain(to: newer)).makeReader()
+    let before = try repository.containers.replay(repository.catalog.chain(to: older)).makeReader()
+    let after = try repository.containers.replay(repository.catalog.chain(to: newer)).makeReader()
     var left = try before.nextEntry()
     var right = try after.nextEntry()
     while left != nil || right != nil {
@@ -66,10 +67,10 @@ package struct Difference: Sendable {
   }
 }
 
-extension Repository {
-  /// Calls `body` for every entry of a snapshot's state, in path order.
-  package func forEachEntry(of snapshot: Snapshot, _ body: (Entry) throws -> Void) throws {
-    let reader = try replay(chain(to: snapshot)).makeReader()
+extension Snapshot {
+  /// Calls `body` for every entry of its state, in path order.
+  package func forEachEntry(in repository: Repository, _ body: (Entry) throws -> Void) throws {
+    let reader = try repository.containers.replay(repository.catalog.chain(to: self)).makeReader()
     while let entry = try reader.nextEntry() { try body(entry) }
   }
 }

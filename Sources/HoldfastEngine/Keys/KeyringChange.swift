@@ -15,7 +15,7 @@ package struct KeyringChange: Sendable {
 
   /// - Throws: `EngineError` when the repository is not sealed.
   package init(_ repository: Repository) throws {
-    guard let sealed = repository.sealed else {
+    guard let sealed = repository.keyring.sealed else {
       throw EngineError(
         "the repository in \(repository.location) is not sealed: it has no keys",
         hint: "A sealed one is made by `holdfast init --recipient …`.")
@@ -110,7 +110,7 @@ package struct KeyringChange: Sendable {
     guard found.count == 1, recipients(called: name).isEmpty else { throw noSuchMember(name, isAmbiguous: true) }
     let key = keyring.writers[index].key
     var lost: DamageError?
-    let snapshots = try repository.allSnapshots(includingRemoved: true) { lost = lost ?? $0 }
+    let snapshots = try repository.catalog.allSnapshots(includingRemoved: true) { lost = lost ?? $0 }
     var logs: [Digest] = []
     do {
       logs = try WALArchive.allDigests(in: repository, signedBy: key)
@@ -123,7 +123,7 @@ package struct KeyringChange: Sendable {
         hint: "Bring it back; or if it was removed on purpose, run `holdfast key forget` first.", exitStatus: .dataLoss)
     }
     let accepted = snapshots.filter { $0.envelope.signature?.key == key }.map(\.digest)
-    let noted = try repository.notes.digests(signedBy: key, of: repository.sourceNames())
+    let noted = try repository.notes.digests(signedBy: key, of: repository.catalog.sourceNames())
     keyring.writers[index].revoked = Keyring.Writer.Revocation(
       accepted: Set(accepted).union(logs), notes: Set(noted))
     return keyring.writers[index]
@@ -153,17 +153,7 @@ package struct KeyringChange: Sendable {
     next.revision = sealed.revision.keyring.revision + 1
     next.previous = sealed.revision.digest
     next.time = TimeText.utc(repository.host.clock.now())
-    let key = Keys.keyring(next.revision)
-    let bytes = try next.serialized(signedBy: identity.authority)
-    guard bytes.count <= Limits.envelopeBytesMax else {
-      throw EngineError(
-        "the keyring would be longer than \(Amount.bytes(UInt64(Limits.envelopeBytesMax)))",
-        hint: "Start a new repository beside this one.")
-    }
-    let revision = try KeyringRevision(parsing: bytes, after: sealed.revision, repository: repository.id, name: key)
-    try repository.store.put(bytes, at: key)
-    repository.memory?.remember(revision)
-    return revision
+    return try repository.keyring.publish(next, signedBy: identity.authority)
   }
 
   private func recipients(called name: String) -> [Int] {

@@ -50,26 +50,26 @@ package struct Merge {
 
   package func run() throws -> Report {
     let begun = host.clock.uptime()
-    let writer = try repository.sealed?.writer()
+    let writer = try repository.keyring.writer()
     let name = try choose { progress.warn($0.message) }.sourceName
     let lease =
-      try options.isDryRun ? nil : repository.lease(on: name, waits: options.waitsForLock, progress: progress)
+      try options.isDryRun ? nil : Lease.take(on: name, of: repository, waits: options.waitsForLock, progress: progress)
     defer { withExtendedLifetime(lease) {} }
-    let newest = try repository.newestSnapshot(of: name, removingLeftoversUnder: lease, progress: progress)
+    let newest = try repository.catalog.newestSnapshot(of: name, removingLeftoversUnder: lease, progress: progress)
     if !options.isDryRun, let newest { try repository.store.settle(below: Keys.snapshot(name, newest.sequence)) }
 
     // Chosen again under the lock: the latest snapshot may be another one by now.
-    let chain = try repository.chain(to: try choose { _ in })
+    let chain = try repository.catalog.chain(to: try choose { _ in })
     try checkKeys(to: chain)
     guard try isWorthwhile(chain) else {
       return Report(
         chain: chain, envelope: nil, plan: nil, duration: host.clock.uptime() - begun, isDryRun: options.isDryRun)
     }
-    try repository.checkPresence(of: chain)
-    let state = try repository.replay(chain)
+    try repository.containers.checkPresence(of: chain)
+    let state = try repository.containers.replay(chain)
     let extents = try StoredExtents(
-      of: state, repository.scratch, memoryBytes: options.listBytes, cancellation: host.cancellation)
-    let readers = ArchiveReaders(chain, in: repository)
+      of: state, repository.containers.scratch, memoryBytes: options.listBytes, cancellation: host.cancellation)
+    let readers = ArchiveReaders(chain, in: repository.containers)
     let plan = try MergePlan(extents, readers: readers, cancellation: host.cancellation)
     var envelope: Envelope?
     if let lease {
@@ -86,12 +86,12 @@ package struct Merge {
   // MARK: What is merged
 
   private func choose(onDamage: (DamageError) -> Void) throws -> Snapshot {
-    try options.snapshot.choose(in: repository, onDamage: onDamage)
+    try options.snapshot.choose(in: repository.catalog, onDamage: onDamage)
   }
 
   /// Checks that there is a key for every frame: every page is verified, so every frame is opened.
   private func checkKeys(to chain: Chain) throws {
-    guard let sealed = repository.sealed, try !sealed.opens(chain.tip) else { return }
+    guard let sealed = repository.keyring.sealed, try !sealed.opens(chain.tip) else { return }
     let refusal = try sealed.refusal(
       wanted: sealed.revision(of: chain.tip).recipients.map(\.id), isNamed: !sealed.identities().isEmpty)
     throw KeyError(
@@ -102,7 +102,7 @@ package struct Merge {
   /// Whether a merge changes anything. A full is merged only to seal it to other recipients.
   private func isWorthwhile(_ chain: Chain) throws -> Bool {
     guard chain.snapshots.count == 1 else { return true }
-    return try repository.sealed.map { try !$0.hasSameRecipients(as: chain.full) } ?? false
+    return try !repository.keyring.hasSameRecipients(as: chain.full)
   }
 
   // MARK: Execution
@@ -113,14 +113,14 @@ package struct Merge {
   ) throws -> Envelope {
     let original = chain.tip
     let draft = try SnapshotDraft(
-      repository: repository, name: original.sourceName, label: repository.openBody(of: original).label(),
+      repository: repository, name: original.sourceName, label: repository.containers.openBody(of: original).label(),
       newest: newest, firstArchive: 0, compression: options.compression, gatheredBytes: Limits.archiveFrameBytes,
       isDryRun: false)
     let mismatch = EngineError(
       "the merged manifest does not give back the state of \(original.id.short); nothing was committed",
       hint: "Check this machine's memory, and run the same command again. Please report it.", scope: .machine)
 
-    let moved = MovedExtents(repository.scratch, memoryBytes: options.listBytes)
+    let moved = MovedExtents(repository.containers.scratch, memoryBytes: options.listBytes)
     let mover = try FrameMover(
       readers: readers, archives: draft.archives, moved: moved, host: host, compression: options.compression,
       progress: progress)
@@ -136,7 +136,7 @@ package struct Merge {
     let isNewest = newest.map { $0.standsFor <= original.standsFor } ?? true
     let commit = SnapshotCommit(
       repository: repository, lease: lease, draft: draft, writer: writer, path: nil, cache: isNewest ? cache : nil,
-      isCacheInSource: try repository.sourceOrigin(of: original)?.directory.map(cache.lies) ?? false,
+      isCacheInSource: try repository.containers.sourceOrigin(of: original)?.directory.map(cache.lies) ?? false,
       progress: progress)
     try commit.run(envelope, state: state.summary, parent: nil, chain: nil, mismatch: mismatch)
     return envelope
@@ -155,7 +155,7 @@ package struct Merge {
       state: state.recorded(under: draft.bodyHead.key), changes: changes,
       consistency: original.envelope.consistency, incomplete: original.envelope.incomplete,
       program: Program.nameAndVersion, postgres: original.envelope.postgres,
-      keyring: repository.sealed?.revision.reference)
+      keyring: repository.keyring.reference)
     // The density of the source when all of it was captured, with which later fulls are compared.
     envelope.comparison = chain.full.envelope.comparison
     envelope.comparison?.anomalies = []

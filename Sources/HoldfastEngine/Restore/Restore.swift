@@ -88,7 +88,7 @@ package struct Restore {
     var planner = RestorePlanner(repository, snapshot, known: known, options, progress: progress)
     let plan = try planner.plan()
     if !options.isDryRun { try review(plan.impact) }
-    let readers = ArchiveReaders(plan.chain, in: repository)
+    let readers = ArchiveReaders(plan.chain, in: repository.containers)
     var report = Report(plan)
     if options.isDryRun {
       for part in plan.parts { try examine(part, of: plan, readers, &report) }

@@ -28,12 +28,12 @@ struct RestorePlanner {
   }
 
   mutating func plan() throws -> RestorePlan {
-    let source = try repository.sourceOrigin(of: snapshot)?.directory
+    let source = try repository.containers.sourceOrigin(of: snapshot)?.directory
     let target = try examine(pathConflicts.resolve(options.target), source)
     try options.recovery?.plan.checkTablespaces(files: host.files)
-    let chain = try repository.chain(to: snapshot, known: known)
-    try repository.checkPresence(of: chain)
-    let state = try repository.replay(chain)
+    let chain = try repository.catalog.chain(to: snapshot, known: known)
+    try repository.containers.checkPresence(of: chain)
+    let state = try repository.containers.replay(chain)
     var parts = try parts(of: state, into: target, source)
     let use = TargetUse(files: host.files)
     if options.isDelta || parts.count > 1, let warning = use.warning { progress.warn(warning) }

@@ -14,30 +14,33 @@ struct GracePeriod: Sendable {
   func timeLeft(_ removal: WaitingRecord.Item) -> TimeSpan? { waited[removal].map { max(.zero, length - $0) } }
 }
 
-extension Repository {
+extension GracePeriod {
   /// The grace period as it would be with these removals, without remembering them.
   /// - Parameter length: the length of the grace period.
-  func foreseenGrace(_ length: TimeSpan, _ removals: Set<WaitingRecord.Item>, of source: SourceName) -> GracePeriod {
-    var record = machine.load(WaitingRecord.self, of: self)
-    update(&record, removals, of: source, length)
+  static func foreseen(
+    _ length: TimeSpan, _ removals: Set<WaitingRecord.Item>, of source: SourceName, in repository: Repository
+  ) -> GracePeriod {
+    var record = repository.machine.load(WaitingRecord.self)
+    update(&record, removals, of: source, length, repository.host)
     return GracePeriod(length: length, waited: record.all)
   }
 
   /// Makes this machine remember since when it has known of these removals, and forget other removals of the source.
   /// - Throws: an error when it cannot remember.
-  func rememberedGrace(
-    _ length: TimeSpan, _ removals: Set<WaitingRecord.Item>, of source: SourceName
+  static func remembered(
+    _ length: TimeSpan, _ removals: Set<WaitingRecord.Item>, of source: SourceName, in repository: Repository
   ) throws -> GracePeriod {
     var grace = GracePeriod(length: length)
-    try machine.change(WaitingRecord.self, of: self) { record in
-      update(&record, removals, of: source, length)
+    try repository.machine.change(WaitingRecord.self) { record in
+      update(&record, removals, of: source, length, repository.host)
       grace.waited = record.all
     }
     return grace
   }
 
-  private func update(
-    _ record: inout WaitingRecord, _ removals: Set<WaitingRecord.Item>, of source: SourceName, _ length: TimeSpan
+  private static func update(
+    _ record: inout WaitingRecord, _ removals: Set<WaitingRecord.Item>, of source: SourceName, _ length: TimeSpan,
+    _ host: Host
   ) {
     record.update(
       removals, of: source.text, grace: length, boot: host.bootID, uptime: host.clock.uptime(), now: host.clock.now())

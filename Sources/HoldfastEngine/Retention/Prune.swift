@@ -84,8 +84,8 @@ package struct Prune {
         hint: "Say at least one of --keep-last, --keep-daily and the like; --dry-run shows what would go.",
         exitStatus: .usage)
     }
-    if !options.isDryRun { try repository.sealed?.checkMayPrune() }
-    let names = try repository.knownSources(options.source)
+    if !options.isDryRun { try repository.keyring.sealed?.checkMayPrune() }
+    let names = try repository.catalog.knownSources(options.source)
     var report = Report(isDryRun: options.isDryRun)
     for name in names {
       try repository.host.cancellation.check()
@@ -128,7 +128,7 @@ struct PrunePlanner {
   /// - Throws: `Prune.Refusal` when nothing of the source may be removed.
   func plan(_ name: SourceName, _ reading: NotesReading) throws -> PrunePlan {
     try PrunePlan(survey(name, reading), now: repository.host.clock.now()) {
-      repository.foreseenGrace(grace, $0, of: name)
+      GracePeriod.foreseen(grace, $0, of: name, in: repository)
     }
   }
 

@@ -48,7 +48,7 @@ struct PruneExecution {
 
   private mutating func rememberRemovals(_ plan: PrunePlan) -> GracePeriod {
     do {
-      return try repository.rememberedGrace(planner.grace, plan.removals, of: source)
+      return try GracePeriod.remembered(planner.grace, plan.removals, of: source, in: repository)
     } catch {
       // Without this memory nothing is collected sooner, so the prune goes on.
       if !plan.removals.isEmpty { memoryProblem = describe(error).message }
@@ -76,29 +76,14 @@ struct PruneExecution {
     let needed = plan.neededKeys
     for sequence in plan.survey.leftovers {
       // Another run may have committed a snapshot under this number meanwhile: then the objects belong to that.
-      guard try !repository.store.children(of: Keys.snapshot(source, sequence)).contains(Keys.manifestName) else {
-        continue
-      }
+      guard try !repository.catalog.isCommitted(source, sequence) else { continue }
       try lease.checkHeld()
-      try repository.removeObjects(of: source, sequence, butThose: needed)
+      try repository.catalog.removeObjects(of: source, sequence, butThose: needed)
     }
     for snapshot in plan.collected.reversed() {
       try repository.host.cancellation.check()
       try lease.checkHeld()
-      try repository.removeObjects(of: source, snapshot.sequence, butThose: needed)
+      try repository.catalog.removeObjects(of: source, snapshot.sequence, butThose: needed)
     }
-  }
-}
-
-extension Repository {
-  /// Deletes the objects under a sequence number, the manifest first: so at any moment there is either a complete
-  /// snapshot or leftovers that do not count.
-  /// - Parameter needed: the keys of archives that other snapshots use.
-  fileprivate func removeObjects(of source: SourceName, _ sequence: UInt64, butThose needed: Set<String>) throws {
-    let folder = Keys.snapshot(source, sequence)
-    try store.remove(Keys.manifest(source, sequence))
-    let names = try store.children(of: folder)
-    guard names.contains(where: { needed.contains(folder + $0) }) else { return try store.removeAll(below: folder) }
-    for name in names where !needed.contains(folder + name) { try store.remove(folder + name) }
   }
 }

@@ -22,12 +22,12 @@ struct PruneSurvey: Sendable {
     self.name = name
     self.reading = reading
     var damage = reading.damage
-    snapshots = try repository.committedSnapshots(of: name) { damage.append($0) }
-    let numbers = try repository.sequences(of: name)
+    snapshots = try repository.catalog.committedSnapshots(of: name) { damage.append($0) }
+    let numbers = try repository.catalog.sequences(of: name)
     leftovers = Self.leftovers(in: numbers, among: snapshots)
     damage += Self.orphans(among: snapshots)
     damage += Self.missing(of: name, in: numbers, among: snapshots, reading.notes)
-    let keyring = repository.sealed?.keyring
+    let keyring = repository.keyring.sealed?.keyring
     let candidates = snapshots.map { RetentionCandidate($0, reading.notes[$0], keyring) }
     plan = RetentionPlan(
       candidates, policy: policy, now: repository.host.clock.now(), calendar: LocalCalendar.time(of:))
@@ -47,7 +47,7 @@ struct PruneSurvey: Sendable {
     var check = PresenceCheck<Snapshot>(in: repository.store)
     var shared: Set<String> = []
     for (snapshot, line) in zip(snapshots, plan.lines) where line.isKept {
-      for object in try repository.whole(snapshot).objects where !shared.contains(object.key) {
+      for object in try repository.catalog.whole(snapshot).objects where !shared.contains(object.key) {
         if let broken = try check.add(object, of: snapshot) { return named(broken) }
         // Archives that lie with their own snapshot are used by no other.
         if !object.key.hasPrefix(Keys.snapshot(snapshot.sourceName, snapshot.sequence)) { shared.insert(object.key) }

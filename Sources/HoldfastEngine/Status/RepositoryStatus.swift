@@ -1,31 +1,32 @@
 internal import HoldfastArchive
 package import HoldfastModel
-internal import HoldfastRepository
+package import HoldfastRepository
 internal import HoldfastStore
 internal import HoldfastSystem
 
-extension Repository {
+extension SourceStatus {
   /// The status of each source, in ascending order of names. Sources are read one after the other, so that memory does
   /// not grow with their number.
   /// - Parameters:
   ///   - name: one source; `nil` for all, including those that only the journal knows.
   ///   - expected: sources that should exist.
   ///   - objectives: the objectives of a source.
-  package func status(
-    of name: SourceName?, expected: [SourceName] = [], _ objectives: (SourceName) -> Objectives
+  package static func read(
+    from repository: Repository, of name: SourceName?, expected: [SourceName] = [],
+    _ objectives: (SourceName) -> Objectives
   ) throws -> [SourceStatus] {
-    let journal = Journal(of: self)
+    let journal = repository.journal
     // When this cannot be read, reading the journal of each source reports why.
     let noted = try journal.sourcesIfReadable()
     // A source that is missing as a whole is damage if this machine has seen it; `allSnapshots` reports that.
-    let known = Set(try sourceNames()).union(memory?.sources ?? [])
+    let known = Set(try repository.catalog.sourceNames()).union(repository.memory?.sources ?? [])
     let names = name.map { [$0] } ?? known.union(noted).union(expected).sorted()
     return try names.map { name in
-      try host.cancellation.check()
+      try repository.host.cancellation.check()
       var facts = StatusComputation.Facts(name, snapshots: [])
       if known.contains(name) || !(noted.contains(name) || expected.contains(name)) {
-        facts.snapshots = try allSnapshots(of: name) { facts.damage.append($0.message) }
-        let notes = try notes.read(name).notes
+        facts.snapshots = try repository.catalog.allSnapshots(of: name) { facts.damage.append($0.message) }
+        let notes = try repository.notes.read(name).notes
         facts.suspicious = Set(facts.snapshots.filter { $0.isSuspicious(notes) }.map(\.id))
       }
       do {
@@ -36,7 +37,7 @@ extension Repository {
         // The journal is information only: what rests on it is then unknown.
         facts.journalDamage = [error.message]
       }
-      return StatusComputation(facts, objectives(name), now: host.clock.now()).run()
+      return StatusComputation(facts, objectives(name), now: repository.host.clock.now()).run()
     }
   }
 }

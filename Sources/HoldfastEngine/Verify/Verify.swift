@@ -95,11 +95,11 @@ package struct Verify {
   package func run(_ snapshot: Snapshot?, source: SourceName? = nil) throws -> Report {
     let begun = repository.host.clock.uptime()
     var report = Report()
-    report.isClosed = try repository.sealed?.identities().isEmpty ?? false
+    report.isClosed = try !repository.keyring.hasIdentity()
     let all =
       try snapshot == nil
-      ? repository.allSnapshots(of: source, includingRemoved: true) { report.unreadable.append($0) } : []
-    let snapshots = try snapshot.map { try repository.chain(to: $0).snapshots } ?? notRemoved(all)
+      ? repository.catalog.allSnapshots(of: source, includingRemoved: true) { report.unreadable.append($0) } : []
+    let snapshots = try snapshot.map { try repository.catalog.chain(to: $0).snapshots } ?? notRemoved(all)
     if !report.isClosed { try checkIdentities(for: snapshots) }
     if let expected = options.expectedHead {
       try check(expectedHead: expected, source: source) { report.unreadable.append($0) }
@@ -137,7 +137,7 @@ package struct Verify {
   /// After a change of recipients, it takes several identities to open all chains. An identity that opens none is the
   /// wrong one.
   private func checkIdentities(for snapshots: [Snapshot]) throws {
-    guard let sealed = repository.sealed, let newest = snapshots.last else { return }
+    guard let sealed = repository.keyring.sealed, let newest = snapshots.last else { return }
     guard try snapshots.contains(where: { try sealed.opens($0) }) else {
       throw sealed.refusal(wanted: try sealed.revision(of: newest).recipients.map(\.id), isNamed: true)
     }
@@ -150,7 +150,7 @@ package struct Verify {
         hint: "Say the ID that `holdfast show` and `holdfast backup --json` report.", exitStatus: .usage)
     }
     let heads = Dictionary(
-      grouping: try repository.allSnapshots(of: source) { _ in }, by: \.sourceName
+      grouping: try repository.catalog.allSnapshots(of: source) { _ in }, by: \.sourceName
     ).compactMap { $0.value.max(by: Snapshot.isOlder) }
     guard !heads.contains(where: { pin.fits($0.id) || pin.fits($0.digest) }) else { return }
     let found = heads.sorted { $0.sourceName < $1.sourceName }.map { "\($0.id.short) of \($0.sourceName)" }

@@ -3,7 +3,7 @@ package import HoldfastModel
 package import HoldfastRepository
 internal import HoldfastSystem
 
-extension Repository {
+extension NotesStore {
   private static let verificationsMax = 16
 
   /// Notes which fulls a verify found sound, how much of them it read, and which snapshots it found damaged. If notes
@@ -21,7 +21,7 @@ extension Repository {
   }
 
   private func notePassed(_ results: [Verify.SnapshotResult], of source: SourceName, percent: Int) throws {
-    try notes.change(source) { notes, reading in
+    try change(source) { notes, reading in
       // Continuing from older notes would hide what has become of the newer ones.
       guard reading.damage.isEmpty else { return false }
       let time = TimeText.utc(host.clock.now())
@@ -38,7 +38,7 @@ extension Repository {
 
   /// The notes on snapshots that a verify found damaged, and none has found sound since; without removed ones.
   package func standingDamage(of source: SourceName) throws -> [SourceNotes.Note] {
-    try notes.read(source).notes.notes.filter { $0.damaged != nil && $0.removed == nil }
+    try read(source).notes.notes.filter { $0.damaged != nil && $0.removed == nil }
   }
 
   /// Keeps as many as are useful: the newest, and before them those with all data read.

@@ -23,8 +23,8 @@ struct VerifyRest {
   ///   - snapshots: the readable snapshots; their objects are verified elsewhere.
   mutating func run(_ source: SourceName?, _ snapshots: [Snapshot]) throws -> [Verify.OtherFinding] {
     if source == nil { try lookAround() }
-    let journal = Journal(of: repository)
-    var names = Set(try repository.sourceNames())
+    let journal = repository.journal
+    var names = Set(try repository.catalog.sourceNames())
     try look(.repairable) { _ in names.formUnion(try journal.sources()) }
     let ofSource = Dictionary(grouping: snapshots, by: \.sourceName)
     for name in names.sorted() where source == nil || name == source {
@@ -34,7 +34,7 @@ struct VerifyRest {
       }
       try look(.dataLoss) { try $0.checkNotes(of: name) }
       try look(.dataLoss) { try $0.findLeftovers(of: name, ofSource[name] ?? []) }
-      if let newer = try repository.newerThanPresent(of: name) { add(.dataLoss, newer.object, newer.message) }
+      if let newer = try repository.catalog.newerThanPresent(of: name) { add(.dataLoss, newer.object, newer.message) }
     }
     return found
   }
@@ -126,14 +126,15 @@ struct VerifyRest {
     // The archives of a snapshot may be in the directory of another one.
     let shared = Set(snapshots.filter { !$0.hasItsArchivesToItself }.flatMap(\.objects).map(\.key))
     let readable = Dictionary(snapshots.map { ($0.sequence, $0) }) { $1 }
-    for sequence in try repository.sequences(of: name) {
+    for sequence in try repository.catalog.sequences(of: name) {
       let folder = Keys.snapshot(name, sequence)
       let objects = try store.children(of: folder)
       // A manifest that cannot be read is damage, and its objects are unknown.
       let snapshot = readable[sequence]
       guard snapshot != nil || !objects.contains(Keys.manifestName) else { continue }
       let own =
-        try snapshot.map { Set(try repository.whole($0).objects.map(\.key) + [Keys.manifest(name, sequence)]) } ?? []
+        try snapshot.map { Set(try repository.catalog.whole($0).objects.map(\.key) + [Keys.manifest(name, sequence)]) }
+        ?? []
       note(
         objects.filter { !own.contains(folder + $0) && !shared.contains(folder + $0) }, below: folder,
         "no snapshot refers to it: a run that was killed left it, or somebody put it there")

@@ -13,7 +13,7 @@ struct VerifyWalk {
     let state: StateFile?
     let isSound: Bool
     /// The totals of all bodies of its chain; `nil` when they could not be opened.
-    let bodies: Repository.BodyTotals?
+    let bodies: BodyTotals?
   }
 
   private static let namedFilesMax = 20
@@ -41,24 +41,25 @@ struct VerifyWalk {
     var snapshot = listed
     var state: StateFile?
     var itsChain: Chain?
-    var bodies: Repository.BodyTotals?
+    var bodies: BodyTotals?
     do {
       try repository.host.cancellation.check()
-      snapshot = try repository.whole(listed)
-      repository.isClosed = try repository.sealed.map { try !$0.opens(snapshot) } ?? false
-      result.isClosed = repository.isClosed
+      snapshot = try repository.catalog.whole(listed)
+      repository.containers.isClosed = try !repository.keyring.opens(snapshot)
+      result.isClosed = repository.containers.isClosed
       let parent = snapshot.envelope.parent.flatMap { verified($0) }
-      let chain = try parent?.chain.map { try Chain($0, followedBy: snapshot) } ?? repository.chain(to: snapshot)
+      let chain =
+        try parent?.chain.map { try Chain($0, followedBy: snapshot) } ?? repository.catalog.chain(to: snapshot)
       itsChain = chain
-      try repository.checkPresence(of: snapshot)
+      try repository.containers.checkPresence(of: snapshot)
       if let parent, !parent.isSound {
         result.findings.append(
           Verify.Finding(message: "it builds on \(parent.snapshot.id.short), which is damaged", costsData: true))
       }
       try checkRecipients(of: snapshot, chain)
-      if !repository.isClosed {
+      if !repository.containers.isClosed {
         // A restore reads the label too. Only sealed containers have one.
-        if repository.sealed != nil { _ = try repository.openBody(of: snapshot).label() }
+        if repository.keyring.isSealed { _ = try repository.containers.openBody(of: snapshot).label() }
         (state, bodies) = try replay(chain, from: parent)
       }
       if try state?.has(StagingArea.name) ?? false {
@@ -68,7 +69,7 @@ struct VerifyWalk {
               "it has an entry \(StagingArea.name), and a restore needs this name for itself: only parts of it come back, with --path",
             costsData: true))
       }
-      if !options.readsData || !repository.isClosed {
+      if !options.readsData || !repository.containers.isClosed {
         progress.advance(bytes: snapshot.envelope.body.length, files: 0)
       }
       if options.readsData { try verifyData(of: snapshot, chain, into: &result) }
@@ -93,15 +94,16 @@ struct VerifyWalk {
 
   /// Replays from the parent's state if it is known, otherwise from the beginning of the chain.
   /// - Returns: the state, and the totals of all bodies of the chain.
-  private func replay(_ chain: Chain, from parent: Verified?) throws -> (StateFile, Repository.BodyTotals) {
-    guard let state = parent?.state, let before = parent?.bodies else { return try repository.measuredReplay(chain) }
-    let body = try repository.openBody(of: chain.tip)
-    let totals = before.adding(body)
-    try repository.checkFrames(totals.frames, upTo: chain.tip)
-    try repository.check(totals.plainBytes, of: chain)
-    let replayed = try repository.replay(
+  private func replay(_ chain: Chain, from parent: Verified?) throws -> (StateFile, BodyTotals) {
+    guard let state = parent?.state, let before = parent?.bodies else {
+      return try repository.containers.measuredReplay(chain)
+    }
+    let body = try repository.containers.openBody(of: chain.tip)
+    let totals = try before.adding(body, of: chain.tip)
+    try totals.checkRatio(of: chain)
+    let replayed = try repository.containers.replay(
       [state.makeReader(), BodyReader(body)], to: chain.tip, body: body,
-      scratchBytesMax: Repository.scratchBytesMax(of: chain))
+      scratchBytesMax: chain.scratchBytesMax)
     return (replayed, totals)
   }
 
@@ -116,7 +118,7 @@ struct VerifyWalk {
   private mutating func verifyData(
     of snapshot: Snapshot, _ chain: Chain, into result: inout Verify.SnapshotResult
   ) throws {
-    let readers = ArchiveReaders(chain, in: repository)
+    let readers = ArchiveReaders(chain, in: repository.containers)
     let damage = FrameLog()
     let fetcher = PageFetcher(readers: readers, host: repository.host, isVerifying: true) {
       [progress] fetched in
@@ -124,7 +126,7 @@ struct VerifyWalk {
       try damage.add(name, bytes: fetched.storedBytes, fetched.failure)
       progress.advance(bytes: fetched.storedBytes, files: 0)
     }
-    if repository.isClosed {
+    if repository.containers.isClosed {
       try verifyStoredBody(of: snapshot, damage)
     } else {
       try forEachExtent(of: snapshot) { _, file, extent, plan in
@@ -159,21 +161,21 @@ struct VerifyWalk {
       ($0.key.archive, $0.key.frame) < ($1.key.archive, $1.key.frame)
     }) {
       // Without a key nobody knows whether a page needs the frame, so it counts as needed.
-      result.findings.append(Verify.Finding(message: message, costsData: repository.isClosed || needed[name] != nil))
+      result.findings.append(
+        Verify.Finding(message: message, costsData: repository.containers.isClosed || needed[name] != nil))
     }
     if damage.moreFailures > 0 {
       let more = Amount.count(damage.moreFailures, "more frame is", "more frames are")
       result.findings.append(Verify.Finding(message: "\(more) damaged", costsData: true))
     }
-    if !needed.isEmpty, !repository.isClosed { result.damagedFiles = try files(of: snapshot, in: needed) }
+    if !needed.isEmpty, !repository.containers.isClosed { result.damagedFiles = try files(of: snapshot, in: needed) }
   }
 
   /// Checks that a snapshot's objects have slots for exactly the recipients of its keyring.
   private func checkRecipients(of snapshot: Snapshot, _ chain: Chain) throws {
-    guard let sealed = repository.sealed else { return }
+    guard let sealed = repository.keyring.sealed else { return }
     let recipients = Set(try sealed.revision(of: snapshot).recipients.map(\.id))
-    var closed = repository
-    closed.isClosed = true
+    let closed = repository.containers.closed
     let archives = snapshot.envelope.archives.map { archive in
       { try closed.openArchive(archive, of: snapshot.sourceName) }
     }
@@ -187,7 +189,7 @@ struct VerifyWalk {
 
   /// Verifies the stored frames of a body that cannot be opened here.
   private func verifyStoredBody(of snapshot: Snapshot, _ damage: FrameLog) throws {
-    let body = try repository.openBody(of: snapshot)
+    let body = try repository.containers.openBody(of: snapshot)
     let stored = Buffer(capacity: ContainerReader.storedCapacity())
     for (number, frame) in body.frames.enumerated() {
       try repository.host.cancellation.check()
@@ -203,7 +205,7 @@ struct VerifyWalk {
     end: (inout PagePlan) throws -> Void
   ) throws {
     var plan = PagePlan()
-    let reader = BodyReader(try repository.openBody(of: snapshot))
+    let reader = BodyReader(try repository.containers.openBody(of: snapshot))
     while let change = try reader.next() {
       guard case .put(let entry, _) = change, let file = entry.file else { continue }
       var extents = reader.extents()

@@ -116,7 +116,7 @@ package struct RecoveryPlanner {
   ) throws -> [Candidate] {
     let all =
       try named.map { [$0] }
-      ?? repository.allSnapshots(of: source, onDamage: onDamage).sorted(by: Snapshot.isOlder)
+      ?? repository.catalog.allSnapshots(of: source, onDamage: onDamage).sorted(by: Snapshot.isOlder)
     let found = all.compactMap { snapshot -> Candidate? in
       guard let cluster = snapshot.envelope.postgres, let system = SystemIdentifier(cluster.system) else { return nil }
       return Candidate(snapshot: snapshot, cluster: cluster, system: system)
@@ -152,7 +152,7 @@ package struct RecoveryPlanner {
       let manifest = try path.inventory.archived(file).manifest
       return RecordedObject(key: manifest.objectKey, length: manifest.object.length)
     }
-    try repository.checkPresence(of: objects)
+    try repository.containers.checkPresence(of: objects)
     let demands = try replayed(path, candidate, upTo: file)
     guard !demands.parameters.contains(where: \.isMinimal) else { throw try unreachable(path, candidate) }
     var minima: [String: Int32] = [:]

@@ -51,7 +51,7 @@ package struct WALArchive: Sendable {
   /// - Throws: `DamageError` when every copy has a damaged manifest, a signer without the right, or no object.
   package func find(_ file: WALFileName, of system: SystemIdentifier) throws -> ArchivedWAL? {
     try firstSound(of: file, system) { archived in
-      try repository.checkPresence(archived.manifest.objectKey, length: archived.manifest.object.length)
+      try repository.containers.checkPresence(archived.manifest.objectKey, length: archived.manifest.object.length)
       return archived
     }
   }
@@ -120,7 +120,7 @@ package struct WALArchive: Sendable {
   }
 
   private func checkSigner(of archived: ArchivedWAL) throws {
-    guard let sealed = repository.sealed, let signer = archived.manifest.signature?.key else { return }
+    guard let sealed = repository.keyring.sealed, let signer = archived.manifest.signature?.key else { return }
     if let refusal = sealed.keyring.refusal(of: signer, digest: archived.digest) {
       throw DamageError(archived.key, refusal)
     }
@@ -129,7 +129,7 @@ package struct WALArchive: Sendable {
 
   /// The digests of all manifests that a writer has signed. They still count when the writer is revoked.
   static func allDigests(in repository: Repository, signedBy key: PublicKey) throws -> [Digest] {
-    try repository.loggedSourceNames().flatMap { source in
+    try repository.catalog.loggedSourceNames().flatMap { source in
       let archive = WALArchive(repository, of: source)
       return try archive.systems().flatMap { system in
         try archive.allCopies(of: system).compactMap { try archive.find($0.file, of: system, copy: $0.copy) }
@@ -155,9 +155,8 @@ package struct WALArchive: Sendable {
   /// - Parameter isClosed: whether a sealed file is not opened, so that only its stored bytes can be verified.
   func open(_ archived: ArchivedWAL, isClosed: Bool = false) throws -> ContainerReader {
     let manifest = archived.manifest
-    let container = try repository.container(
-      .wal, manifest.objectKey, manifest.object,
-      access: isClosed && repository.sealed != nil ? .closed : repository.access)
+    let containers = isClosed ? repository.containers.closed : repository.containers
+    let container = try containers.open(.wal, manifest.objectKey, manifest.object)
     let plain = container.frames.dropLast().reduce(UInt64(0)) { $0 + UInt64($1.plainCount) }
     guard !container.frames.isEmpty, plain == manifest.size else {
       throw DamageError(container.name, "its frames do not hold the \(manifest.size) bytes of its manifest")
@@ -181,7 +180,7 @@ package struct WALArchive: Sendable {
 
   /// Verifies all of a copy by reading it; if it is sealed, its stored bytes.
   func verify(_ archived: ArchivedWAL) throws {
-    guard repository.sealed != nil else {
+    guard repository.keyring.isSealed else {
       try read(archived) { _ in }
       return
     }

@@ -3,6 +3,7 @@ package import HoldfastModel
 package import HoldfastRepository
 internal import HoldfastStore
 internal import HoldfastSystem
+
 /// Restores one file of an archived WAL, as PostgreSQL's `restore_command` asks for it: whole, or not at all.
 package struct WALFetch {
   package struct Options: Sendable {

@@ -100,7 +100,7 @@ struct WALKnownCopies {
 
   private func content(_ digest: Digest, _ known: ArchivedWAL) throws -> Content {
     let manifest = known.manifest
-    guard let writer, archive.repository.sealed != nil else { return digest == manifest.content ? .same : .other }
+    guard let writer, archive.repository.keyring.isSealed else { return digest == manifest.content ? .same : .other }
     if manifest.signature?.key == writer.signing.publicKey {
       let code = Self.content(digest, manifest.file, system, archive.source, writer)
       return code == manifest.content ? .same : .other
@@ -111,7 +111,7 @@ struct WALKnownCopies {
 
   /// Whether archived files can be opened here.
   private var isReadable: Bool {
-    get throws { try archive.repository.sealed.map { try !$0.identities().isEmpty } ?? true }
+    get throws { try archive.repository.keyring.hasIdentity() }
   }
 
   // MARK: The same beginning

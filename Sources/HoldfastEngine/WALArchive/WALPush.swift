@@ -55,7 +55,7 @@ package struct WALPush {
   }
 
   package func run() throws -> Report {
-    let writer = try repository.sealed?.writer()
+    let writer = try repository.keyring.writer()
     let source = try WALSourceFile(options.path, files: host.files)
     let system = try source.system(options, in: archive, files: host.files)
     let directory = source.name.directory
@@ -97,7 +97,7 @@ package struct WALPush {
     guard let draft = try makeObject(name, log, source, system, writer) else { return nil }
     let key = Keys.walManifest(options.source, system, name, copy: known.next)
     do {
-      try repository.sealed?.checkIsNewest(in: repository.store, after: "\(name) was archived")
+      try repository.keyring.checkIsNewest(after: "\(name) was archived")
       // What a killed run has made may not be durable yet: nothing is built on it before.
       try repository.store.settle(below: Keys.wal(options.source, system, name.directory))
       let manifest = try draft.serialized(signedBy: writer?.signing)
@@ -136,7 +136,7 @@ package struct WALPush {
   /// lock may have removed it.
   private func isThere(_ draft: WALManifest) throws -> Bool {
     do {
-      try repository.checkPresence(draft.objectKey, length: draft.object.length)
+      try repository.containers.checkPresence(draft.objectKey, length: draft.object.length)
       return true
     } catch is DamageError {
       return false
@@ -153,7 +153,7 @@ package struct WALPush {
   private func makeObject(
     _ name: WALFileName, _ log: WALFacts.Log?, _ source: WALSourceFile, _ system: SystemIdentifier, _ writer: WriterKey?
   ) throws -> WALManifest? {
-    let head = try repository.makeHead(.wal, label: [])
+    let head = try repository.containers.makeHead(.wal, label: [])
     let object = try repository.store.create(Keys.walObject(options.source, system, name, head.name.id))
     let container = try ContainerWriter(head, sink: object)
     let maker = try FrameMaker(options.compression, capacity: Limits.framePlainBytesMax)
@@ -184,6 +184,6 @@ package struct WALPush {
       segmentSize: source.segment?.size, object: reference,
       content: WALKnownCopies.content(digest, name, system, options.source, writer),
       time: RecordedTime(host.clock.now()), program: Program.nameAndVersion,
-      keyring: repository.sealed?.revision.reference)
+      keyring: repository.keyring.reference)
   }
 }

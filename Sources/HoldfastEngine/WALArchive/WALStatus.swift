@@ -62,7 +62,7 @@ package struct WALStatus {
 
   /// - Parameter name: one source; `nil` for all.
   package func run(_ name: SourceName?) throws -> [Log] {
-    let sources = try repository.loggedSourceNames()
+    let sources = try repository.catalog.loggedSourceNames()
     if let name, !sources.contains(name) {
       throw EngineError(
         "no write-ahead log is archived for \(name)",
@@ -75,7 +75,7 @@ package struct WALStatus {
   }
 
   private func status(of archive: WALArchive, _ system: SystemIdentifier) throws -> Log {
-    let isClosed = try repository.sealed?.identities().isEmpty ?? false
+    let isClosed = try !repository.keyring.hasIdentity()
     let inventory = try WALInventory(archive, system)
     let timelines = try inventory.numbers.keys.sorted().compactMap {
       try timeline($0, inventory, isClosed: isClosed)
@@ -118,8 +118,8 @@ package struct WALStatus {
   }
 
   private func clusterSnapshots(of source: SourceName, _ system: SystemIdentifier) throws -> [Snapshot] {
-    guard try repository.sourceNames().contains(source) else { return [] }
-    return try repository.allSnapshots(of: source) { onDamage($0) }.filter {
+    guard try repository.catalog.sourceNames().contains(source) else { return [] }
+    return try repository.catalog.allSnapshots(of: source) { onDamage($0) }.filter {
       $0.envelope.postgres?.system == system.description
     }
   }

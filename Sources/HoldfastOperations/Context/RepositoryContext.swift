@@ -147,12 +147,12 @@ package struct RepositoryContext: Sendable {
         error.message, hint: "There is one by the name of \(likely): did you mean --repository \(likely)?",
         exitStatus: .noRepository)
     }
-    if olderCopy, repository.sealed != nil {
+    if olderCopy, repository.keyring.isSealed {
       warn(
         "the repository is not compared with what this machine has seen of it (--older-copy): its newest snapshots, and who may no longer write, may be missing in it"
       )
     }
-    if let problem = repository.memoryProblem {
+    if let problem = repository.memory?.problem {
       warn(
         "this machine cannot remember the repository, and will not notice if it is exchanged or put back: \(problem); set HOLDFAST_STATE_DIR"
       )

@@ -8,10 +8,10 @@ struct JournalWriter: RunObserver {
   let notices: any NoticeObserver
 
   func ended(_ record: RunRecord) {
-    let journal = Journal(of: repository)
+    let journal = repository.journal
     do {
       for part in record.parts {
-        let entry = record.entry(of: part, isSealed: repository.sealed != nil)
+        let entry = record.entry(of: part, isSealed: repository.keyring.isSealed)
         for damage in try journal.append(entry, to: part.source) {
           notices.tell(Notice(.warning, "\(damage.message); a new journal is begun"))
         }

@@ -69,7 +69,7 @@ package final class RunWatch {
   /// - Parameter source: the source of the run, if it is known and exists in the repository; `nil` for its only source.
   package func opened(_ repository: Repository, source: SourceName?) {
     add(JournalWriter(repository: repository, notices: notices))
-    let known = (try? repository.sourceNames()) ?? []
+    let known = (try? repository.catalog.sourceNames()) ?? []
     if let source {
       // A mistyped name or directory is no source.
       parts = known.contains(source) ? [RunRecord.Part(source)] : []

@@ -45,8 +45,8 @@ package struct SourceRun {
   private func plan() throws -> (ConfiguredSource, RunPlan) {
     let opened = try ConfiguredSource(source, of: run, request)
     let progress = WatchedProgress(run.observer.makeProgress(), watch: nil, of: source.name)
-    let history = try opened.repository.runHistory(of: source.name) { progress.warn($0.message) }
-    let opens = try source.mergeAfter == nil || opened.repository.opensNewest(of: source.name)
+    let history = try RunHistory(of: source.name, in: opened.repository) { progress.warn($0.message) }
+    let opens = try source.mergeAfter == nil || opened.repository.catalog.opensNewest(of: source.name)
     return (opened, RunPlan(history, source.policy, now: run.machine.host.clock.now(), opens: opens))
   }
 
@@ -91,7 +91,7 @@ package struct SourceRun {
 
   /// If no snapshot could be taken, nothing older is removed. Stored data is verified all the same.
   private func isWorthwhile(_ step: RunPlan.Step, after done: [Done], _ opened: ConfiguredSource) -> Bool {
-    if case .verify = step { return (try? opened.repository.sourceNames().contains(source.name)) ?? true }
+    if case .verify = step { return (try? opened.repository.catalog.sourceNames().contains(source.name)) ?? true }
     return !done.contains { $0.line.step.isTake && $0.outcome.error != nil }
   }
 
@@ -103,7 +103,7 @@ package struct SourceRun {
       SourceOutcome(
         source: source.name,
         summary: "a merge is due, and runs where an identity is: `holdfast merge --name \(source.name)`")
-    case .prune where (try? opened.repository.mayPrune()) == false:
+    case .prune where (try? opened.repository.keyring.mayPrune()) == false:
       SourceOutcome(
         source: source.name,
         summary: "a prune is due, and runs on a machine that may: `holdfast prune --name \(source.name)`")
@@ -193,10 +193,10 @@ package struct SourceRun {
     options.begin = Double(first) / Double(VerifyRound.parts)
     let report = try Verify(repository: opened.repository, options: options, progress: progress).run(
       nil, source: source.name)
-    try opened.repository.notePassed(report, share: options.share)
+    try opened.repository.notes.notePassed(report, share: options.share)
     watch.parts = RunRecord.parts(of: report, nil, share: options.share, begin: options.begin)
     do {
-      try opened.repository.remember(provedFrom: first, count: count, of: source.name, at: began)
+      try opened.repository.machine.remember(provedFrom: first, count: count, of: source.name, at: began)
     } catch {
       let reason = describe(error).message
       progress.warn("this machine cannot remember what it has proved: \(reason); set HOLDFAST_STATE_DIR")
@@ -210,7 +210,7 @@ package struct SourceRun {
 
   /// Damage that an earlier verify found stands until all data was read again: a part says nothing about it.
   private func tellsOfStandingDamage(_ opened: ConfiguredSource, _ watch: RunWatch) throws -> Bool {
-    let damaged = try opened.repository.standingDamage(of: source.name)
+    let damaged = try opened.repository.notes.standingDamage(of: source.name)
     for note in damaged {
       watch.tell(
         Notice(

@@ -3,6 +3,7 @@ package import HoldfastCodec
 package import HoldfastModel
 package import HoldfastStore
 internal import HoldfastSystem
+
 /// Writes the archives of one snapshot: places frames, gathers scattered pages into common frames, and begins the next
 /// archive when one is long enough.
 ///
@@ -20,7 +21,7 @@ package final class ArchiveSeries {
     }
   }
 
-  private let repository: Repository
+  private let containers: ContainerStore
   private let source: SourceName
   private let sequence: UInt64
   private let makeObject: (String) throws -> ObjectWriter
@@ -41,11 +42,11 @@ package final class ArchiveSeries {
   ///   - archiveBytes: stored bytes at which the next archive begins.
   ///   - makeObject: begins an object under a key.
   package init(
-    repository: Repository, source: SourceName, sequence: UInt64, firstNumber: UInt64, compression: Compression,
+    containers: ContainerStore, source: SourceName, sequence: UInt64, firstNumber: UInt64, compression: Compression,
     gatheredBytes: Int = Limits.gatheredFrameBytes, archiveBytes: UInt64 = Limits.archiveBytes,
     makeObject: @escaping (String) throws -> ObjectWriter
   ) throws {
-    self.repository = repository
+    self.containers = containers
     self.source = source
     self.sequence = sequence
     self.nextNumber = firstNumber
@@ -60,7 +61,7 @@ package final class ArchiveSeries {
     if let newest = heads.last, !(open.first { $0.container.head === newest }?.isLongEnough(archiveBytes) ?? false) {
       return newest
     }
-    let head = try repository.makeHead(.archive, label: [])
+    let head = try containers.makeHead(.archive, label: [])
     heads.append(head)
     return head
   }

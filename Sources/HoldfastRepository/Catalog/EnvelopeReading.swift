@@ -8,22 +8,22 @@ internal import Synchronization
 final class EnvelopeReading: Sendable {
   /// Parsing a long envelope takes up to a hundred times its length.
   private static let longBytes: UInt64 = 256 << 10
-  private let repository: Repository
+  private let catalog: Catalog
   private let source: SourceName
   /// Long envelopes are parsed one at a time.
   private let turn = Mutex(())
 
-  init(_ repository: Repository, _ source: SourceName) {
-    self.repository = repository
+  init(_ catalog: Catalog, of source: SourceName) {
+    self.catalog = catalog
     self.source = source
   }
 
   /// - Parameter sequences: in ascending order.
   /// - Returns: the committed snapshots; the error for a damaged one.
   func snapshots(_ sequences: [UInt64]) throws -> [Result<Snapshot, DamageError>] {
-    try sequences.mapInParallel(workers: repository.host.workers, batch: 16) { [self] sequence in
+    try sequences.mapInParallel(workers: catalog.host.workers, batch: 16) { [self] sequence in
       do {
-        guard let manifest = try repository.manifest(of: source, sequence) else { return nil }
+        guard let manifest = try catalog.manifest(of: source, sequence) else { return nil }
         guard manifest.length > Self.longBytes else { return .success(try read(manifest, sequence)) }
         return try turn.withLock { _ in .success(try read(manifest, sequence)) }
       } catch let error as DamageError {
@@ -33,8 +33,8 @@ final class EnvelopeReading: Sendable {
   }
 
   private func read(_ manifest: any ReadableBytes, _ sequence: UInt64) throws -> Snapshot {
-    let snapshot = try repository.snapshot(manifest, of: source, sequence)
-    return try repository.held.hold(snapshot)
+    let snapshot = try catalog.snapshot(manifest, of: source, sequence)
+    return try catalog.held.hold(snapshot)
   }
 }
 
@@ -70,20 +70,5 @@ extension Snapshot {
   /// Whether all of its archives are in its own directory. This holds for all snapshots whose archives were dropped.
   package var hasItsArchivesToItself: Bool {
     !envelope.archives.isHeld || envelope.archives.allSatisfy { $0.sequence == sequence }
-  }
-}
-
-extension Repository {
-  /// The snapshot with its archives, which are read again if they were dropped.
-  package func whole(_ snapshot: Snapshot) throws -> Snapshot {
-    guard !snapshot.envelope.archives.isHeld else { return snapshot }
-    let key = Keys.manifest(snapshot.sourceName, snapshot.sequence)
-    guard let again = try snapshotIfCommitted(snapshot.sourceName, snapshot.sequence) else {
-      throw DamageError(key, "it is missing, and was there a moment ago")
-    }
-    guard again.digest == snapshot.digest else {
-      throw DamageError(key, "it is another manifest than a moment ago")
-    }
-    return again
   }
 }

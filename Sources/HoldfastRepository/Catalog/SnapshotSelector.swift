@@ -32,31 +32,31 @@ package struct SnapshotSelector: Sendable {
   }
 
   /// - Parameter onDamage: gets the envelopes that cannot be read; such a snapshot cannot be chosen.
-  package func choose(in repository: Repository, onDamage: (DamageError) -> Void) throws -> Snapshot {
-    try chooseAmongAll(in: repository, onDamage: onDamage).chosen
+  package func choose(in catalog: Catalog, onDamage: (DamageError) -> Void) throws -> Snapshot {
+    try chooseAmongAll(in: catalog, onDamage: onDamage).chosen
   }
 
   /// Chooses like `choose`, and returns all snapshots that were read for it.
   package func chooseAmongAll(
-    in repository: Repository, onDamage: (DamageError) -> Void
+    in catalog: Catalog, onDamage: (DamageError) -> Void
   ) throws -> (chosen: Snapshot, all: [Snapshot]) {
     var damaged: [DamageError] = []
     // A removed snapshot is found only by its ID.
-    let all = try repository.allSnapshots(of: source, includingRemoved: name != .latest && at == nil) {
+    let all = try catalog.allSnapshots(of: source, includingRemoved: name != .latest && at == nil) {
       damaged.append($0)
       onDamage($0)
     }
     if name == .latest, at == nil {
       // This is reported, and never prevents a restore: anybody who can write to the storage can put it in the journal.
-      let told = try source.map { try [repository.newerThanPresent(of: $0)].compactMap { $0 } }
-      for newer in try told ?? repository.newerThanPresent()
+      let told = try source.map { try [catalog.newerThanPresent(of: $0)].compactMap { $0 } }
+      for newer in try told ?? catalog.newerThanPresent()
       where !damaged.contains(where: { $0.object == newer.object }) { onDamage(newer) }
     }
     var candidates = all
     guard !candidates.isEmpty else {
       if let damage = damaged.last { throw damage }
       throw EngineError(
-        "there is no snapshot in \(repository.store.location)", hint: "Run `holdfast backup SOURCE` to take the first.")
+        "there is no snapshot in \(catalog.store.location)", hint: "Run `holdfast backup SOURCE` to take the first.")
     }
     if let at {
       candidates = candidates.filter { $0.envelope.started <= at }

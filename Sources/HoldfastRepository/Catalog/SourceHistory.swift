@@ -4,18 +4,7 @@ package import HoldfastStore
 internal import HoldfastSystem
 
 /// What a run that adds a snapshot to a source needs to know of the earlier ones.
-extension Repository {
-  /// Keeps other runs from a source as long as the result lives.
-  package func lease(on name: SourceName, waits: Bool, progress: any ProgressObserver) throws -> Lease {
-    if let lease = try Lease.take(name.text, in: store, host: host, waits: false) { return lease }
-    if waits {
-      progress.note("another run is backing up \(name); waiting for it")
-      if let lease = try Lease.take(name.text, in: store, host: host, waits: true) { return lease }
-    }
-    throw EngineError(
-      "another run is backing up \(name)", hint: "Wait for it, or say --wait.", exitStatus: .locked)
-  }
-
+extension Catalog {
   /// The newest committed snapshot with a readable envelope, in the order of the snapshots for which merged ones stand.
   /// A damaged envelope gives a warning, and is skipped.
   /// - Parameter lease: the lease under which leftovers of killed runs are removed; `nil` to leave them.
@@ -79,6 +68,16 @@ extension Repository {
     }
   }
 
+  /// Whether this machine has a key that opens the newest snapshot of a source.
+  package func opensNewest(of name: SourceName) throws -> Bool {
+    guard keyring.isSealed else { return true }
+    guard try keyring.hasIdentity() else { return false }
+    guard try sourceNames().contains(name),
+      let newest = try allSnapshots(of: name, onDamage: { _ in }).max(by: Snapshot.isOlder)
+    else { return true }
+    return try keyring.opens(newest)
+  }
+
   /// A snapshot that is newer than all that exist, as notes or journal say. So a repository that has lost its newest
   /// snapshots is noticed by a machine without memory too. Nobody signs the journal: this is a warning, and decides
   /// nothing.
@@ -94,7 +93,7 @@ extension Repository {
     // The notes are read first: meanwhile a run may commit and then write to the journal.
     let notes = try notes.read(name).notes
     let noted = max(notes.highest, notes.notes.last { $0.speaksOfACommit }?.sequence ?? 0)
-    let journal = try Journal(of: self).entriesIfReadable(of: name)
+    let journal = try journal.entriesIfReadable(of: name)
     let written = journal.compactMap(\.sequence).filter { $0 <= Limits.sequenceMax }.max() ?? 0
     let told = max(noted, written)
     let there = try sequences(of: name).last { sequence in
@@ -114,7 +113,7 @@ extension Repository {
 
   /// The same for every source that exists or has a journal.
   package func newerThanPresent() throws -> [DamageError] {
-    let written = try Journal(of: self).sourcesIfReadable()
+    let written = try journal.sourcesIfReadable()
     return try Set(try sourceNames()).union(written).sorted().compactMap { try newerThanPresent(of: $0) }
   }
 }

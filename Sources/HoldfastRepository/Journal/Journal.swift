@@ -14,7 +14,7 @@ package struct Journal: Sendable {
   private static let numberMax: UInt64 = 9_999_999_999
   package let store: any Store
 
-  package init(of repository: Repository) { store = repository.store }
+  package init(in store: any Store) { self.store = store }
 
   /// The journal of a source as a reader found it.
   package struct Reading: Sendable {

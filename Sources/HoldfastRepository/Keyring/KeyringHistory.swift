@@ -8,8 +8,6 @@ struct KeyringHistory {
   /// In ascending order; empty when the repository is not sealed.
   let revisions: [KeyringRevision]
 
-  var newest: KeyringRevision? { revisions.last }
-
   /// - Throws: `DamageError` when a revision is missing, or its signer was not allowed to make it.
   init(of descriptor: Descriptor, in store: any Store) throws {
     let names = try store.children(of: Keys.keyring)

@@ -1,7 +1,7 @@
 package import HoldfastArchive
 package import HoldfastCodec
 package import HoldfastModel
-package import HoldfastStore
+internal import HoldfastStore
 internal import HoldfastSystem
 internal import Synchronization
 
@@ -116,7 +116,7 @@ package final class SealedAccess: Sendable {
   }
 
   /// Whether a snapshot was sealed to the recipients of the next one: a chain is opened as a whole, or not at all.
-  package func hasSameRecipients(as snapshot: Snapshot) throws -> Bool {
+  func hasSameRecipients(as snapshot: Snapshot) throws -> Bool {
     Set(try revision(of: snapshot).recipients.map(\.id)) == Set(keyring.recipients.map(\.id))
   }
 
@@ -160,7 +160,7 @@ package final class SealedAccess: Sendable {
   /// Checks that the keyring is still the newest, so that recipients and writers are current.
   /// - Parameter work: what was done meanwhile, for the message.
   /// - Throws: `EngineError` when the keyring has changed since the repository was opened.
-  package func checkIsNewest(in store: any Store, after work: String = "the snapshot was taken") throws {
+  func checkIsNewest(in store: any Store, after work: String) throws {
     let next = Keys.keyring(revision.keyring.revision + 1)
     do {
       _ = try store.object(next)
@@ -175,53 +175,5 @@ package final class SealedAccess: Sendable {
   func remember(_ head: ContainerHead) {
     guard let key = head.key else { return }
     own.withLock { $0[head.name.id] = key }
-  }
-}
-
-// MARK: What the repository does with it
-
-extension Repository {
-  /// Whether removals by this machine count.
-  /// - Throws: `KeyError` when its writer key does not count, or there is none.
-  package func mayPrune() throws -> Bool {
-    guard let sealed else { return true }
-    return sealed.keyring.mayPrune(try sealed.writer().signing.publicKey)
-  }
-
-  /// How the containers of this repository are read.
-  package var access: ContainerAccess {
-    guard let sealed else { return .unsealed }
-    if isClosed { return .closed }
-    return .opening { try sealed.key(of: $0, slots: $1) }
-  }
-
-  /// Begins an archive or a body with a new ID and, in a sealed repository, a new key.
-  package func makeHead(_ kind: ContainerKind, label: [UInt8]) throws -> ContainerHead {
-    let name = ContainerName(kind: kind, repository: id, id: host.random.identifier())
-    guard let sealed else { return ContainerHead(name) }
-    let head = try ContainerHead(name, recipients: sealed.keyring.recipients.map(\.recipient), label: label)
-    if kind == .body { sealed.remember(head) }
-    return head
-  }
-
-  /// The origin of a snapshot; `nil` when it is sealed and there is no identity.
-  package func sourceOrigin(of snapshot: Snapshot) throws -> SourceOrigin? {
-    guard let sealed else { return SourceOrigin(recorded: snapshot.envelope.source.path) }
-    guard try !sealed.identities().isEmpty else { return nil }
-    let text = String(decoding: try openBody(of: snapshot).label(), as: UTF8.self)
-    return text.unicodeScalars.allSatisfy(Path.isPrintable) ? SourceOrigin(recorded: text) : nil
-  }
-
-  /// Scratch space for data that is too large for memory.
-  package var scratch: ScratchSpace { ScratchSpace(host: host, isSealed: sealed != nil) }
-}
-
-extension Envelope.State {
-  /// The state as an envelope records it; `key` is that of a sealed body.
-  package func recorded(under key: SealingKey?) -> Envelope.State {
-    guard let key else { return self }
-    var state = self
-    state.root = key.sealedRoot(root)
-    return state
   }
 }

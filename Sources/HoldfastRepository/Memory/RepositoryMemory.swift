@@ -12,8 +12,8 @@ package final class RepositoryMemory: Sendable {
   private let record: Mutex<ClientMemory.Record>
   private let failure = Mutex<String?>(nil)
 
-  /// Why something could not be remembered; `nil` when everything was.
-  var problem: String? { failure.withLock { $0 } }
+  /// Why this machine would not notice an exchanged or older repository; `nil` when it would.
+  package var problem: String? { failure.withLock { $0 } }
 
   /// Compares the repository with what is remembered of it and of its names.
   /// - Parameter known: what was remembered before the keyring was read, because another run may have seen a later one
@@ -137,7 +137,7 @@ package final class RepositoryMemory: Sendable {
   }
 
   /// Remembers a revision that this run has made, so that nobody can take it back.
-  package func remember(_ revision: KeyringRevision) {
+  func remember(_ revision: KeyringRevision) {
     let changed = record.withLock { record in
       record.keyring = revision.reference
       return record

@@ -2,7 +2,7 @@ package import HoldfastArchive
 package import HoldfastCodec
 package import HoldfastModel
 internal import HoldfastStore
-internal import HoldfastSystem
+package import HoldfastSystem
 
 /// The notes on a source, as a reader found them.
 package struct NotesReading: Sendable, Equatable {
@@ -25,9 +25,9 @@ package struct NotesReading: Sendable, Equatable {
 package struct NotesStore: Sendable {
   let store: any Store
   let descriptor: Descriptor
-  let sealed: SealedAccess?
+  let keyring: KeyringStore
   let memory: RepositoryMemory?
-  let host: Host
+  package let host: Host
 
   /// Number of revisions that are kept when a new one is made: somebody may be reading the one before, and the newest
   /// may turn out to be damaged.
@@ -84,7 +84,7 @@ package struct NotesStore: Sendable {
     _ found: NotesRevision?, of source: SourceName, highest: UInt64, damage: [DamageError]
   ) -> NotesReading {
     let none = SourceNotes(repository: descriptor.repository, source: source, isSealed: descriptor.isSealed)
-    let (notes, ignored) = (found?.notes ?? none).removalsThatCount(by: sealed?.keyring)
+    let (notes, ignored) = (found?.notes ?? none).removalsThatCount(by: keyring.sealed?.keyring)
     return NotesReading(
       notes: notes, damage: damage, ignoredRemovals: ignored,
       next: max(highest, memory?.highestNotes(of: source) ?? 0).saturatingAdding(1))
@@ -102,7 +102,7 @@ package struct NotesStore: Sendable {
       throw DamageError(
         key, "it is \(descriptor.isSealed ? "not signed in a sealed" : "signed in an unsealed") repository")
     }
-    if let keyring = sealed?.keyring, let signer = notes.signature?.key,
+    if let keyring = keyring.sealed?.keyring, let signer = notes.signature?.key,
       let refusal = keyring.refusal(of: signer, digest: revision.digest)
     {
       throw DamageError(key, refusal)
@@ -157,7 +157,7 @@ package struct NotesStore: Sendable {
   }
 
   private func serialized(_ notes: SourceNotes) throws -> [UInt8] {
-    guard let sealed else { return try notes.serialized() }
+    guard let sealed = keyring.sealed else { return try notes.serialized() }
     let writer = try sealed.writer().signing
     var notes = notes
     // A writer without the right to prune passes on only signed removals of others.
@@ -175,7 +175,7 @@ package struct NotesStore: Sendable {
         "the notes on \(source) would be too long", hint: "Prune it, or take tags away from its snapshots.")
     }
     // A revision by a writer that was revoked meanwhile would be damage.
-    try sealed?.checkIsNewest(in: store, after: "something was noted")
+    try keyring.checkIsNewest(after: "something was noted")
     let revision = try NotesRevision(parsing: bytes, name: key)
     do {
       try store.put(bytes, at: key)

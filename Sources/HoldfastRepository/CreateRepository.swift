@@ -38,7 +38,7 @@ extension Repository {
       try store.probe(host.random).weaknesses.forEach(warn)
       let descriptor = Descriptor(repository: id, created: created)
       try publish(descriptor, in: store, memory: memory, host)
-      return Repository(store: store, descriptor: descriptor, host: host, sealed: nil, memory: nil)
+      return Repository(store, descriptor, [], .none, host: host, known: nil, memory)
     }
     let keyring = Keyring(
       repository: id, time: created, recipients: try sealing.recipients(id),

@@ -46,3 +46,13 @@ extension Store {
     }
   }
 }
+
+extension ReadableBytes {
+  /// All bytes; throws when there are more than `max`.
+  package func contents(max: Int) throws -> [UInt8] {
+    guard length <= UInt64(max) else { throw DamageError(name, "it is too long") }
+    var bytes = [UInt8](repeating: 0, count: Int(length))
+    try bytes.withUnsafeMutableBytes { try read(into: $0, at: 0) }
+    return bytes
+  }
+}

@@ -67,28 +67,8 @@ package struct PresenceCheck<Owner> {
 
 extension PresenceCheck.Finding {
   /// The fault, without the key.
-  fileprivate var description: String {
+  var description: String {
     length.map { "it has \($0) bytes instead of \(object.length)" } ?? "it is missing"
-  }
-}
-
-extension Repository {
-  /// Checks that all objects of a chain exist with their recorded lengths.
-  /// - Throws: `DamageError` for the first that does not.
-  package func checkPresence(of chain: Chain) throws {
-    try checkPresence(of: chain.snapshots.lazy.flatMap(\.objects))
-  }
-
-  /// Checks that the objects of one snapshot exist with their recorded lengths.
-  package func checkPresence(of snapshot: Snapshot) throws { try checkPresence(of: snapshot.objects) }
-
-  package func checkPresence(of objects: some Sequence<RecordedObject>) throws {
-    var check = PresenceCheck<Void>(in: store)
-    func report(_ finding: PresenceCheck<Void>.Finding?) throws {
-      if let finding { throw DamageError(finding.object.key, finding.description) }
-    }
-    for object in objects { try report(check.add(object, of: ())) }
-    try report(check.finish())
   }
 }
 

@@ -34,7 +34,7 @@ struct WALVerify {
 
   /// - Parameter source: one source; `nil` for all.
   func run(_ source: SourceName?) throws -> [Verify.LogResult] {
-    let sources = try repository.loggedSourceNames().filter { source == nil || $0 == source }
+    let sources = try repository.catalog.loggedSourceNames().filter { source == nil || $0 == source }
     return try sources.flatMap { source in
       let archive = WALArchive(repository, of: source)
       return try archive.systems().map { try verify(archive, $0) }
@@ -76,7 +76,7 @@ struct WALVerify {
     let manifest = archived.manifest
     let closed = try archive.open(archived, isClosed: true)
     var isOpen = true
-    if let sealed = repository.sealed {
+    if let sealed = repository.keyring.sealed {
       let recipients = try sealed.revision(manifest.keyring, of: archived.key).recipients.map(\.id)
       guard closed.recipients.count == recipients.count, Set(closed.recipients) == Set(recipients) else {
         throw DamageError(closed.name, "it is not sealed to the recipients of its keyring")

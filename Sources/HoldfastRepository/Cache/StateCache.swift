@@ -122,7 +122,7 @@ package struct StateCache: Sendable {
       let known = load(
         kept, of: chain.tip.sourceName, recorded: chain.full.envelope.state, in: repository, key: key)
     else { return nil }
-    let scratch = repository.scratch.make()
+    let scratch = repository.containers.scratch.make()
     let writer = StateWriter(scratch)
     let entries = known.makeReader()
     while let entry = try entries.nextEntry() {
@@ -145,9 +145,11 @@ package struct StateCache: Sendable {
     _ merged: Envelope.Merge, of source: SourceName, in repository: Repository
   ) throws -> Identifier? {
     do {
-      guard let original = try repository.snapshotIfCommitted(source, merged.sequence) else { return merged.snapshot }
+      guard let original = try repository.catalog.snapshotIfCommitted(source, merged.sequence) else {
+        return merged.snapshot
+      }
       guard original.digest == merged.digest else { return nil }
-      return try repository.chain(to: original).lastChanging.id
+      return try repository.catalog.chain(to: original).lastChanging.id
     } catch  where error.isDamage {
       return merged.snapshot
     }

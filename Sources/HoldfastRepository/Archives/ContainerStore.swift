@@ -1,0 +1,104 @@
+package import HoldfastArchive
+internal import HoldfastCodec
+package import HoldfastModel
+internal import HoldfastStore
+internal import HoldfastSystem
+
+/// The bodies and archives of snapshots, and parts of archived log: begun, opened, and looked for.
+package struct ContainerStore: Sendable {
+  let store: any Store
+  let repository: Identifier
+  let sealed: SealedAccess?
+  let host: Host
+  /// For data that is too large for memory.
+  package let scratch: ScratchSpace
+  /// Whether sealed objects are not opened, because there is no identity and only stored bytes are verified.
+  package var isClosed = false
+
+  init(in store: any Store, of repository: Identifier, _ sealed: SealedAccess?, host: Host) {
+    (self.store, self.repository, self.sealed, self.host) = (store, repository, sealed, host)
+    scratch = ScratchSpace(host: host, isSealed: sealed != nil)
+  }
+
+  /// The same, of which sealed objects are not opened.
+  package var closed: ContainerStore {
+    var closed = self
+    closed.isClosed = true
+    return closed
+  }
+
+  /// Whether reading has no latency.
+  var isNear: Bool { store.capabilities.isNear }
+
+  // MARK: Opening
+
+  /// How containers are read.
+  package var access: ContainerAccess {
+    guard let sealed else { return .unsealed }
+    if isClosed { return .closed }
+    return .opening { try sealed.key(of: $0, slots: $1) }
+  }
+
+  package func openBody(of snapshot: Snapshot) throws -> ContainerReader {
+    let body = snapshot.envelope.body
+    return try open(.body, Keys.body(snapshot.sourceName, snapshot.sequence, body.id), body)
+  }
+
+  package func openArchive(_ archive: Envelope.Archive, of source: SourceName) throws -> ContainerReader {
+    try open(.archive, Keys.archive(source, archive.sequence, archive.id), archive.reference)
+  }
+
+  /// Opens an object whose length is in a manifest.
+  /// - Throws: `DamageError` when the object is not as recorded.
+  package func open(_ kind: ContainerKind, _ key: String, _ reference: ObjectReference) throws -> ContainerReader {
+    try store.recorded(key) {
+      try ContainerReader(
+        store.open(key, length: reference.length), kind: kind, repository: repository, reference: reference,
+        access: access)
+    }
+  }
+
+  /// The origin of a snapshot; `nil` when it is sealed and there is no identity.
+  package func sourceOrigin(of snapshot: Snapshot) throws -> SourceOrigin? {
+    guard let sealed else { return SourceOrigin(recorded: snapshot.envelope.source.path) }
+    guard try !sealed.identities().isEmpty else { return nil }
+    let text = String(decoding: try openBody(of: snapshot).label(), as: UTF8.self)
+    return text.unicodeScalars.allSatisfy(Path.isPrintable) ? SourceOrigin(recorded: text) : nil
+  }
+
+  // MARK: Beginning
+
+  /// Begins an archive or a body with a new ID and, in a sealed repository, a new key.
+  package func makeHead(_ kind: ContainerKind, label: [UInt8]) throws -> ContainerHead {
+    let name = ContainerName(kind: kind, repository: repository, id: host.random.identifier())
+    guard let sealed else { return ContainerHead(name) }
+    let head = try ContainerHead(name, recipients: sealed.keyring.recipients.map(\.recipient), label: label)
+    if kind == .body { sealed.remember(head) }
+    return head
+  }
+
+  // MARK: Presence
+
+  /// Checks that all objects of a chain exist with their recorded lengths.
+  /// - Throws: `DamageError` for the first that does not.
+  package func checkPresence(of chain: Chain) throws {
+    try checkPresence(of: chain.snapshots.lazy.flatMap(\.objects))
+  }
+
+  /// Checks that the objects of one snapshot exist with their recorded lengths.
+  package func checkPresence(of snapshot: Snapshot) throws { try checkPresence(of: snapshot.objects) }
+
+  /// Checks that an object exists and is as long as recorded, without reading it.
+  package func checkPresence(_ key: String, length: UInt64) throws {
+    try checkPresence(of: CollectionOfOne(RecordedObject(key: key, length: length)))
+  }
+
+  package func checkPresence(of objects: some Sequence<RecordedObject>) throws {
+    var check = PresenceCheck<Void>(in: store)
+    func report(_ finding: PresenceCheck<Void>.Finding?) throws {
+      if let finding { throw DamageError(finding.object.key, finding.description) }
+    }
+    for object in objects { try report(check.add(object, of: ())) }
+    try report(check.finish())
+  }
+}

@@ -1,0 +1,131 @@
+package import HoldfastArchive
+internal import HoldfastCodec
+package import HoldfastModel
+internal import HoldfastStore
+internal import HoldfastSystem
+
+/// The sources and snapshots of a repository. Nothing else lists or reads manifests.
+package struct Catalog: Sendable {
+  let store: any Store
+  let descriptor: Descriptor
+  let keyring: KeyringStore
+  let notes: NotesStore
+  let journal: Journal
+  let memory: RepositoryMemory?
+  let host: Host
+  /// The archive lists of the snapshots that this run has listed.
+  package var held = HeldArchives()
+
+  /// The names of all sources, in ascending order.
+  package func sourceNames() throws -> [SourceName] {
+    try store.children(of: Keys.sources).compactMap { $0.hasSuffix("/") ? SourceName(String($0.dropLast())) : nil }
+  }
+
+  /// The names of all sources of which there is archived log, in ascending order.
+  package func loggedSourceNames() throws -> [SourceName] {
+    try store.children(of: Keys.wal).compactMap { $0.hasSuffix("/") ? SourceName(String($0.dropLast())) : nil }
+  }
+
+  /// The sequences that have a directory, in ascending order, committed or not.
+  package func sequences(of source: SourceName) throws -> [UInt64] {
+    try store.children(of: Keys.source(source)).compactMap { $0.hasSuffix("/") ? Keys.sequence($0.dropLast()) : nil }
+      .sorted()
+  }
+
+  /// `nil` when no snapshot with this sequence was committed.
+  package func snapshotIfCommitted(_ source: SourceName, _ sequence: UInt64) throws -> Snapshot? {
+    try manifest(of: source, sequence).map { try snapshot($0, of: source, sequence) }
+  }
+
+  /// The object of a manifest; `nil` when there is none.
+  func manifest(of source: SourceName, _ sequence: UInt64) throws -> (any ReadableBytes)? {
+    do {
+      return try store.object(Keys.manifest(source, sequence))
+    } catch StoreError.notFound {
+      return nil
+    }
+  }
+
+  func snapshot(_ manifest: any ReadableBytes, of source: SourceName, _ sequence: UInt64) throws -> Snapshot {
+    try snapshot(manifest.contents(max: Limits.envelopeBytesMax), of: source, sequence)
+  }
+
+  /// The snapshot with these manifest bytes.
+  /// - Throws: `DamageError` or `FormatError` when it is not valid, or does not belong here.
+  package func snapshot(_ bytes: [UInt8], of source: SourceName, _ sequence: UInt64) throws -> Snapshot {
+    let key = Keys.manifest(source, sequence)
+    let snapshot = try Snapshot(parsing: bytes, name: key)
+    guard snapshot.sourceName == source, snapshot.sequence == sequence else {
+      throw DamageError(key, "it belongs to \(snapshot.sourceName)/\(snapshot.sequence)")
+    }
+    guard snapshot.envelope.repository == descriptor.repository else {
+      throw DamageError(key, "it belongs to another repository")
+    }
+    try checkSigner(of: snapshot, key: key)
+    return snapshot
+  }
+
+  /// In a sealed repository, a snapshot counts only with a signature of a writer that counts.
+  private func checkSigner(of snapshot: Snapshot, key: String) throws {
+    guard snapshot.envelope.isSealed == descriptor.isSealed else {
+      throw DamageError(
+        key, "it is \(descriptor.isSealed ? "not sealed in a sealed" : "sealed in an unsealed") repository")
+    }
+    guard let sealed = keyring.sealed, let signer = snapshot.envelope.signature?.key else { return }
+    if let refusal = sealed.keyring.refusal(of: signer, digest: snapshot.digest) { throw DamageError(key, refusal) }
+    _ = try sealed.revision(of: snapshot)
+  }
+
+  /// All snapshots of a source in ascending order; the error for a damaged envelope.
+  package func snapshots(of source: SourceName) throws -> [Result<Snapshot, DamageError>] {
+    let numbers: [UInt64]
+    do {
+      numbers = try sequences(of: source)
+    } catch let damage as DamageError {
+      return [.failure(damage)]
+    }
+    return try EnvelopeReading(self, of: source).snapshots(numbers)
+  }
+
+  /// All snapshots of all sources, or of one. `onDamage` gets damaged envelopes.
+  /// - Parameter includingRemoved: whether removed snapshots are included, as long as they are not gone.
+  /// - Throws: when there is no source of that name: a mistyped name is not an empty history.
+  package func allSnapshots(
+    of name: SourceName? = nil, includingRemoved: Bool = false, onDamage: (DamageError) -> Void
+  ) throws -> [Snapshot] {
+    return try knownSources(name).flatMap { name in
+      let sound = try committedSnapshots(of: name, onDamage: onDamage)
+      let notes = try notes.read(name)
+      notes.damage.forEach(onDamage)
+      return includingRemoved ? sound : sound.filter { notes.removal(of: $0) == nil }
+    }
+  }
+
+  /// All sources, or one.
+  /// - Throws: when there is no source of that name.
+  package func knownSources(_ name: SourceName?) throws -> [SourceName] {
+    // A source that has disappeared is damage if this machine has seen snapshots of it.
+    let known = Set(try sourceNames()).union(memory?.sources ?? [])
+    if let name, !known.contains(name), try !loggedSourceNames().contains(name) {
+      throw EngineError(
+        "there is no source \(name) in \(store.location)", hint: "Run `holdfast list` to see all sources.")
+    }
+    return name.map { [$0] } ?? known.sorted()
+  }
+
+  /// All committed snapshots of a source in ascending order, regardless of its notes.
+  package func committedSnapshots(of name: SourceName, onDamage: (DamageError) -> Void) throws -> [Snapshot] {
+    var damaged: Set<String> = []
+    let sound = try snapshots(of: name).compactMap { result in
+      switch result {
+      case .success(let snapshot): return snapshot as Snapshot?
+      case .failure(let damage):
+        damaged.insert(damage.object)
+        onDamage(damage)
+        return nil
+      }
+    }
+    if let loss = memory?.check(sound, of: name, damaged: damaged) { onDamage(loss) }
+    return sound
+  }
+}

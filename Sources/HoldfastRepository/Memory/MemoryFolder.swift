@@ -1,0 +1,89 @@
+internal import FoundationEssentials
+internal import HoldfastArchive
+internal import HoldfastCodec
+internal import HoldfastModel
+internal import HoldfastSystem
+
+/// A file of what this machine remembers: about a repository, or about a name that led to one. Its kind is `nil` for
+/// what was seen, else that of a `MachineRecord`.
+enum MemoryFile: Hashable {
+  case repository(Identifier, kind: String? = nil)
+  case location(String, kind: String? = nil)
+
+  /// The beginning of the names of all files about the same.
+  var stem: String {
+    switch self {
+    case .repository(let id, _): "repository-\(id)"
+    case .location(let text, _): String(Hasher.digest(Array(text.utf8)).description.prefix(32))
+    }
+  }
+
+  var name: String {
+    switch self {
+    case .repository(_, let kind), .location(_, let kind): stem + (kind.map { "-" + $0 } ?? "") + ".json"
+    }
+  }
+}
+
+/// The directory in which this machine keeps what it remembers, as JSON.
+struct MemoryFolder {
+  private let path: Path
+  private let own: OwnDirectory
+
+  /// `nil` when there is no such directory.
+  init?(_ path: Path, files: FileSystem) throws {
+    guard let own = try OwnDirectory(path, files: files) else { return nil }
+    (self.path, self.own) = (path, own)
+  }
+
+  /// Makes it if it is missing.
+  /// - Parameter path: `nil` when this machine remembers nothing: then this throws.
+  init(making path: Path?, files: FileSystem) throws {
+    guard let path else { throw EngineError("there is no directory for it", hint: nil, scope: .machine) }
+    (self.path, own) = (path, try OwnDirectory(making: path, files: files))
+  }
+
+  /// Keeps two runs from taking each other's unfinished files for leftovers.
+  func whileLocked(_ body: (MemoryFolder) throws -> Void) throws {
+    // The lock is on a descriptor of its own, so that it is released at the end.
+    guard try own.directory.lock(exclusively: true, wait: true) else { return }
+    try body(self)
+  }
+
+  /// - Parameters:
+  ///   - location: the location that the file is about, for messages.
+  ///   - isSound: whether the contents fit the file.
+  /// - Returns: `nil` when there is no such file.
+  func value<Value: Decodable>(
+    _ type: Value.Type, of file: MemoryFile, about location: String, _ isSound: (Value) -> Bool
+  ) throws -> Value? {
+    guard let bytes = try own.contents(of: file.name, max: Limits.envelopeBytesMax) else { return nil }
+    guard let value = try? JSONDecoder().decode(type, from: Data(bytes)), isSound(value) else {
+      throw EngineError(
+        "\(path.appending(file.name)), what this machine remembers of \(location), is damaged",
+        hint: "Compare `holdfast key list` with what you have written down, then run `holdfast key forget`.",
+        scope: .machine)
+    }
+    return value
+  }
+
+  /// `nil` also when the file is damaged or may not be read.
+  func valueIfReadable<Value: Decodable>(_ type: Value.Type, of file: MemoryFile) -> Value? {
+    (try? value(type, of: file, about: "") { _ in true }) ?? nil
+  }
+
+  func replace(_ file: MemoryFile, by value: some Encodable) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    try own.replace(file.name, by: Array(try encoder.encode(value)))
+  }
+
+  /// - Returns: whether there was such a file.
+  @discardableResult
+  func remove(_ file: MemoryFile) throws -> Bool { try own.remove(file.name) }
+
+  /// Removes the files of all kinds beside this one.
+  func removeKinds(of file: MemoryFile) throws {
+    for name in try own.names(beginningWith: file.stem + "-") { try own.remove(name) }
+  }
+}

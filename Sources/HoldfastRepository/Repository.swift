@@ -1,0 +1,99 @@
+package import HoldfastArchive
+internal import HoldfastCodec
+package import HoldfastModel
+package import HoldfastStore
+package import HoldfastSystem
+
+/// A repository in one store, opened: what it consists of, and what this machine remembers of it.
+package struct Repository: Sendable {
+  package let store: any Store
+  package let descriptor: Descriptor
+  package let host: Host
+  /// Its keyring, and what this run's keys allow.
+  package let keyring: KeyringStore
+  /// The notes on its snapshots.
+  package let notes: NotesStore
+  /// The runs on its sources.
+  package let journal: Journal
+  /// Its sources and snapshots.
+  package var catalog: Catalog
+  /// Its bodies and archives.
+  package var containers: ContainerStore
+  /// What this machine remembers of a sealed repository.
+  package let memory: RepositoryMemory?
+  /// What this machine has done with it.
+  package let machine: MachineRecords
+
+  package var id: Identifier { descriptor.repository }
+  /// The location, for people.
+  package var location: String { store.location }
+
+  /// - Parameters:
+  ///   - keys: the keys for a sealed repository.
+  ///   - known: what this machine remembers of a sealed one.
+  init(
+    _ store: any Store, _ descriptor: Descriptor, _ history: [KeyringRevision], _ keys: Credentials, host: Host,
+    known: RepositoryMemory?, _ machine: ClientMemory
+  ) {
+    (self.store, self.descriptor, self.host, memory) = (store, descriptor, host, known)
+    self.machine = MachineRecords(machine, of: descriptor.repository, at: store.places, files: host.files)
+    keyring = KeyringStore(history, of: descriptor, in: store, keys, known)
+    notes = NotesStore(store: store, descriptor: descriptor, keyring: keyring, memory: known, host: host)
+    journal = Journal(in: store)
+    catalog = Catalog(
+      store: store, descriptor: descriptor, keyring: keyring, notes: notes, journal: journal, memory: known, host: host)
+    containers = ContainerStore(in: store, of: descriptor.repository, keyring.sealed, host: host)
+  }
+
+  /// - Parameters:
+  ///   - credentials: the keys for a sealed repository.
+  ///   - memory: what this machine remembers.
+  ///   - acceptsOlder: whether it may be a copy that is older than what this machine has seen; for reading only.
+  ///   - expectedKeyring: the digest that a revision of its keyring must have.
+  /// - Throws: with exit status 10 when there is no repository.
+  package static func open(
+    _ store: any Store, host: Host, credentials: Credentials = .none, memory: ClientMemory = .none,
+    expectedKeyring: String? = nil, acceptsOlder: Bool = false
+  ) throws -> Repository {
+    let object: any ReadableBytes
+    do {
+      object = try store.object(Keys.descriptor)
+    } catch StoreError.notFound {
+      if try !store.children(of: Keys.sources).isEmpty {
+        throw DamageError(Keys.descriptor, "it is missing, though there are snapshots in \(store.location)")
+      }
+      throw EngineError(
+        "there is no repository in \(store.location)",
+        hint:
+          "Is its disk mounted? If it is new, run `holdfast init --repository \(store.location)`; else name another place with --repository.",
+        exitStatus: .noRepository)
+    }
+    let descriptor = try Descriptor(parsing: object.contents(max: Limits.envelopeBytesMax), name: Keys.descriptor)
+    let known = try memory.load(descriptor.repository, at: store.places, files: host.files)
+    let history = try KeyringHistory(of: descriptor, in: store).revisions
+    let pin = try expectedKeyring.map { text in
+      guard let pin = Pin(text) else {
+        throw EngineError(
+          "\"\(text.isEmpty ? "" : Path(text).description)\" is not the digest of a keyring: it has \(Pin.digitsMin) hexadecimal digits at least, and fewer can be forged",
+          hint: "Say the whole one that `holdfast key list` shows, as you have written it down.", exitStatus: .usage)
+      }
+      return pin
+    }
+    if let pin, let expectedKeyring, !history.contains(where: { pin.fits($0.digest) }) {
+      throw EngineError(
+        "the repository in \(store.location) has no revision \(expectedKeyring) of its keyring",
+        hint: "It is not the one that is expected. Compare `holdfast key list` with what you have written down.",
+        exitStatus: .dataLoss)
+    }
+    let remembered = try RepositoryMemory.check(
+      descriptor, history, in: store, known: known, memory: memory, files: host.files,
+      acceptsOlder: acceptsOlder)
+    return Repository(store, descriptor, history, credentials, host: host, known: remembered, memory)
+  }
+
+  /// The ID of the repository in a store, even if it is damaged otherwise; `nil` when it cannot be told.
+  package static func id(in store: any Store) -> Identifier? {
+    let bytes = try? store.object(Keys.descriptor).contents(max: Limits.envelopeBytesMax)
+    return bytes.flatMap { try? Descriptor(parsing: $0, name: Keys.descriptor).repository }
+  }
+}
