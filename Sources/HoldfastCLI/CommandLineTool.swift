@@ -61,28 +61,3 @@ package enum CommandLineTool {
     return ExitStatus.failed.rawValue
   }
 }
-
-struct Holdfast: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "holdfast",
-    abstract: "Back up and restore the directory that holds an order database.",
-    discussion: ExitStatusTable.text,
-    version: Program.nameAndVersion,
-    subcommands: [
-      Init.self, BackupCommand.self, RunSourcesCommand.self, ListCommand.self, Show.self, Diff.self,
-      RestoreCommand.self, CatCommand.self,
-      VerifyCommand.self, MergeCommand.self, PruneCommand.self, UndeleteCommand.self, PinCommand.self,
-      UnpinCommand.self, TagCommand.self, AcceptCommand.self, StatusCommand.self, KeyCommand.self, WALCommand.self,
-      ScheduleCommand.self, ConfigCommand.self, CompletionsCommand.self,
-    ])
-}
-
-/// The table of exit statuses, in every command's help.
-enum ExitStatusTable {
-  static let text = "EXIT STATUS:\n" + ExitStatus.allCases.map(line).joined(separator: "\n")
-
-  private static func line(_ status: ExitStatus) -> String {
-    let number = String(status.rawValue)
-    return "  " + number + String(repeating: " ", count: 5 - number.count) + status.meaning
-  }
-}

@@ -62,13 +62,6 @@ struct RepositoryOptions: ParsableArguments {
   }
 }
 
-extension RepositoryContext {
-  /// Opens it; warnings go to standard error.
-  func open(limit: RateLimit? = nil, olderCopy: Bool = false) throws -> Repository {
-    try open(limit: limit, olderCopy: olderCopy) { Console.warn($0) }
-  }
-}
-
 /// The options of every command for its output.
 struct OutputOptions: ParsableArguments {
   @Flag(name: .long, help: "Print results as JSON on standard output.")

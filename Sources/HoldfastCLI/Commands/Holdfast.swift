@@ -1,0 +1,18 @@
+internal import ArgumentParser
+internal import HoldfastModel
+
+/// The command line: all commands.
+struct Holdfast: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "holdfast",
+    abstract: "Back up and restore the directory that holds an order database.",
+    discussion: ExitStatusTable.text,
+    version: Program.nameAndVersion,
+    subcommands: [
+      Init.self, BackupCommand.self, RunSourcesCommand.self, ListCommand.self, Show.self, Diff.self,
+      RestoreCommand.self, CatCommand.self,
+      VerifyCommand.self, MergeCommand.self, PruneCommand.self, UndeleteCommand.self, PinCommand.self,
+      UnpinCommand.self, TagCommand.self, AcceptCommand.self, StatusCommand.self, KeyCommand.self, WALCommand.self,
+      ScheduleCommand.self, ConfigCommand.self, CompletionsCommand.self,
+    ])
+}

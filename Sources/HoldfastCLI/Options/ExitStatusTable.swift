@@ -1,0 +1,11 @@
+internal import HoldfastModel
+
+/// The table of exit statuses, in every command's help.
+enum ExitStatusTable {
+  static let text = "EXIT STATUS:\n" + ExitStatus.allCases.map(line).joined(separator: "\n")
+
+  private static func line(_ status: ExitStatus) -> String {
+    let number = String(status.rawValue)
+    return "  " + number + String(repeating: " ", count: 5 - number.count) + status.meaning
+  }
+}
