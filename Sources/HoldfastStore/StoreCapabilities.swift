@@ -23,6 +23,8 @@ package struct StoreCapabilities: Sendable, Equatable {
 
 /// The result of testing a store.
 package struct StoreProbe: Sendable, Equatable {
+  /// A store is tried below this prefix. What may not be removed stays there.
+  package static let prefix = "probe/"
   package var capabilities: StoreCapabilities
   /// The promises that are weaker than a repository needs, as text for people.
   package var weaknesses: [String]

@@ -12,13 +12,11 @@ extension Store {
 
 /// One test of the promises of a store, under keys that nobody else uses.
 struct ProbeRun {
-  /// What a probe could not remove stays below this prefix.
-  static let prefix = "probe/"
   let store: any Store
   let random: Randomness
 
   func run() throws -> StoreProbe {
-    let folder = "\(Self.prefix)\(random.identifier())/"
+    let folder = "\(StoreProbe.prefix)\(random.identifier())/"
     // If the store does not allow removal, it stays.
     defer { try? store.removeAll(below: folder) }
     var found = store.capabilities

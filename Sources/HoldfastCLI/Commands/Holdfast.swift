@@ -9,7 +9,7 @@ struct Holdfast: ParsableCommand {
     discussion: ExitStatusTable.text,
     version: Program.nameAndVersion,
     subcommands: [
-      Init.self, BackupCommand.self, RunSourcesCommand.self, ListCommand.self, Show.self, Diff.self,
+      Init.self, CheckCommand.self, BackupCommand.self, RunSourcesCommand.self, ListCommand.self, Show.self, Diff.self,
       RestoreCommand.self, CatCommand.self,
       VerifyCommand.self, MergeCommand.self, PruneCommand.self, UndeleteCommand.self, PinCommand.self,
       UnpinCommand.self, TagCommand.self, AcceptCommand.self, StatusCommand.self, KeyCommand.self, WALCommand.self,

@@ -67,7 +67,10 @@ struct VerifyRest {
   private static let foreign = "it is no part of a repository"
 
   private mutating func lookAround() throws {
-    let known = [Keys.descriptor, Keys.sources, Keys.keyring, Keys.wal, Keys.journals, LeaseNumbers.prefix, "locks/"]
+    let known = [
+      Keys.descriptor, Keys.sources, Keys.keyring, Keys.wal, Keys.journals, LeaseNumbers.prefix, StoreProbe.prefix,
+      "locks/",
+    ]
     note(try store.children(of: "").filter { !known.contains($0) }, below: "", Self.foreign)
     for prefix in [Keys.sources, Keys.wal, Keys.journals] {
       try look(prefix == Keys.journals ? .repairable : .dataLoss) { rest in

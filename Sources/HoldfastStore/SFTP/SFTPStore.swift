@@ -130,7 +130,7 @@ package final class SFTPStore: Store {
   package func probe(_ random: Randomness) throws -> StoreProbe {
     // What the server can do is known when it is connected.
     _ = try root.session.link()
-    defer { SFTPRemoval(root).removeIfEmpty(String(ProbeRun.prefix.dropLast())) }
+    defer { SFTPRemoval(root).removeIfEmpty(String(StoreProbe.prefix.dropLast())) }
     return try ProbeRun(store: self, random: random).run()
   }
 

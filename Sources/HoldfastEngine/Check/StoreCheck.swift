@@ -1,0 +1,53 @@
+internal import HoldfastArchive
+package import HoldfastModel
+package import HoldfastStore
+package import HoldfastSystem
+
+/// What the store of a repository was found to do, when its promises were tried. Nothing of a repository is read or
+/// changed.
+package struct StoreCheck: Sendable {
+  /// A promise, and whether it is kept.
+  package struct Finding: Sendable {
+    /// The name of the promise in JSON: `createsIfAbsent`.
+    package let name: String
+    /// The promise in words: `creates an object only if it is absent`.
+    package let promise: String
+    package let isKept: Bool
+  }
+
+  package let location: String
+  package let findings: [Finding]
+  /// What is weaker than a repository needs, as text for people.
+  package let weaknesses: [String]
+  /// The time of a request that transfers next to nothing.
+  package let roundTrip: TimeSpan
+
+  private init(location: String, findings: [Finding], weaknesses: [String], roundTrip: TimeSpan) {
+    (self.location, self.findings, self.weaknesses) = (location, findings, weaknesses)
+    self.roundTrip = roundTrip
+  }
+
+  /// Tries a store. It writes below `probe/`, and removes that again where it may.
+  /// - Throws: when the store cannot be used for a repository at all.
+  package static func run(_ store: any Store, host: Host) throws -> StoreCheck {
+    // The first request makes the connection.
+    _ = try store.list(Keys.keyring, .children, after: nil, max: 1)
+    let begun = host.clock.uptime()
+    _ = try store.list(Keys.keyring, .children, after: nil, max: 1)
+    let roundTrip = host.clock.uptime() - begun
+    let probe = try store.probe(host.random)
+    let found = probe.capabilities
+    return StoreCheck(
+      location: store.location,
+      findings: [
+        Finding(
+          name: "createsIfAbsent", promise: "creates an object only if it is absent", isKept: found.createsIfAbsent),
+        Finding(name: "readsRanges", promise: "reads parts of objects", isKept: found.readsRanges),
+        Finding(name: "listsAtOnce", promise: "lists at once what was written", isKept: found.listsAtOnce),
+        Finding(name: "listsLengths", promise: "lists the lengths of objects", isKept: found.listsLengths),
+        Finding(name: "isDurable", promise: "says when an object survives a loss of power", isKept: found.isDurable),
+        Finding(name: "locks", promise: "ends the lock of a run that was killed", isKept: found.locks),
+        Finding(name: "removes", promise: "removes objects for this host", isKept: found.removes),
+      ], weaknesses: probe.weaknesses, roundTrip: roundTrip)
+  }
+}

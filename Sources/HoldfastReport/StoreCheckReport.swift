@@ -1,0 +1,36 @@
+package import HoldfastEngine
+internal import HoldfastModel
+
+/// What a store was found to do, as `--json` shows it.
+package struct StoreCheckJSON: Encodable {
+  private struct Name: CodingKey {
+    let stringValue: String
+    var intValue: Int? { nil }
+
+    init(_ name: String) { stringValue = name }
+    init?(stringValue: String) { self.init(stringValue) }
+    init?(intValue: Int) { nil }
+  }
+
+  private let check: StoreCheck
+
+  package init(_ check: StoreCheck) { self.check = check }
+
+  package func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: Name.self)
+    try container.encode(check.location, forKey: Name("location"))
+    try container.encode(check.roundTrip.seconds, forKey: Name("roundTripSeconds"))
+    try container.encode(check.weaknesses, forKey: Name("weaknesses"))
+    var capabilities = container.nestedContainer(keyedBy: Name.self, forKey: Name("capabilities"))
+    for finding in check.findings { try capabilities.encode(finding.isKept, forKey: Name(finding.name)) }
+  }
+}
+
+/// What a store was found to do, as text.
+package enum StoreCheckText {
+  package static func lines(_ check: StoreCheck) -> [String] {
+    var table = Table()
+    for finding in check.findings { table.add(["", finding.isKept ? "yes" : "no", finding.promise]) }
+    return [check.location] + table.lines + ["  a request takes \(Int((check.roundTrip.seconds * 1000).rounded())) ms"]
+  }
+}
