@@ -57,6 +57,11 @@ package protocol Store: Sendable {
   ///   there; `StoreError.otherLength` when the object has another length.
   func open(_ key: String, length: UInt64?) throws -> any ReadableBytes
 
+  /// Announces small objects that will be opened soon, so that they can be read at the same time. It affects only
+  /// speed.
+  /// - Parameter objects: with their lengths where they are known.
+  func prefetch(_ objects: [(key: String, length: UInt64?)])
+
   // MARK: Writing
 
   /// Begins an object. It appears with `commit`, whole and durable. Use `create` to write an object from beginning to
@@ -113,6 +118,9 @@ extension Store {
   package var directory: Path? { nil }
 
   package var connections: Int { 1 }
+
+  /// For a store without latency.
+  package func prefetch(_ objects: [(key: String, length: UInt64?)]) {}
 
   /// For a store that remembers no listings.
   package func refresh() {}

@@ -48,6 +48,11 @@ extension ContainerStore {
         guard count == 0 || frames <= room else { break }
         count += 1
       }
+      store.prefetch(
+        rest.prefix(count).map { snapshot in
+          let body = snapshot.envelope.body
+          return (Keys.body(snapshot.sourceName, snapshot.sequence, body.id), body.length)
+        })
       let opened = try Array(rest.prefix(count)).mapInParallel(workers: host.workers, batch: 8) { try openBody(of: $0) }
       for (snapshot, body) in zip(rest, opened) {
         totals = try totals.adding(body, of: snapshot)

@@ -1,5 +1,6 @@
 package import HoldfastArchive
 internal import HoldfastModel
+internal import HoldfastStore
 internal import HoldfastSystem
 internal import Synchronization
 
@@ -8,6 +9,7 @@ internal import Synchronization
 final class EnvelopeReading: Sendable {
   /// Parsing a long envelope takes up to a hundred times its length.
   private static let longBytes: UInt64 = 256 << 10
+  private static let prefetchedAtOnce = 1024
   private let catalog: Catalog
   private let source: SourceName
   /// Long envelopes are parsed one at a time.
@@ -21,6 +23,16 @@ final class EnvelopeReading: Sendable {
   /// - Parameter sequences: in ascending order.
   /// - Returns: the committed snapshots; the error for a damaged one.
   func snapshots(_ sequences: [UInt64]) throws -> [Result<Snapshot, DamageError>] {
+    var snapshots: [Result<Snapshot, DamageError>] = []
+    for start in stride(from: 0, to: sequences.count, by: Self.prefetchedAtOnce) {
+      let some = Array(sequences[start..<min(start + Self.prefetchedAtOnce, sequences.count)])
+      catalog.store.prefetch(some.map { (Keys.manifest(source, $0), nil) })
+      snapshots += try read(some)
+    }
+    return snapshots
+  }
+
+  private func read(_ sequences: [UInt64]) throws -> [Result<Snapshot, DamageError>] {
     try sequences.mapInParallel(workers: catalog.host.workers, batch: 16) { [self] sequence in
       do {
         guard let manifest = try catalog.manifest(of: source, sequence) else { return nil }

@@ -6,6 +6,8 @@ internal import Synchronization
 package struct CachingStore: StoreLayer {
   /// Longer objects are not kept.
   private static let objectBytesMax: UInt64 = 256 << 10
+  /// The length of most manifests.
+  private static let usualBytes: UInt64 = 4 << 10
   package let base: any Store
   private let isCached: @Sendable (_ key: String) -> Bool
   private let kept: KeptObjects
@@ -29,6 +31,24 @@ package struct CachingStore: StoreLayer {
     let read = MemoryBytes(bytes, name: object.name)
     kept[key] = read
     return read
+  }
+
+  /// Reads what will be kept, twice as many objects at once as large ones: they are short. What there is no room for,
+  /// or cannot be read, is left to whoever opens it.
+  package func prefetch(_ objects: [(key: String, length: UInt64?)]) {
+    var room = UInt64(kept.bytesMax / 2)
+    let wanted = objects.filter { object in
+      let length = object.length ?? Self.usualBytes
+      guard isCached(object.key), length <= Self.objectBytesMax, length <= room, kept[object.key] == nil else {
+        return false
+      }
+      room -= length
+      return true
+    }
+    guard wanted.count > 1 else { return }
+    try? SideBySide.run(wanted.count, threads: 2 * connections) { [self] index in
+      _ = try? open(wanted[index].key, length: wanted[index].length)
+    }
   }
 
   package func remove(_ key: String) throws {
@@ -56,7 +76,7 @@ private final class KeptObjects: Sendable {
     var bytes = 0
   }
 
-  private let bytesMax: Int
+  let bytesMax: Int
   private let state = Mutex(State())
 
   init(bytesMax: Int) { self.bytesMax = bytesMax }

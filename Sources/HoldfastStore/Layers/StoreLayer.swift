@@ -23,6 +23,8 @@ extension StoreLayer {
 
   package func open(_ key: String, length: UInt64?) throws -> any ReadableBytes { try base.open(key, length: length) }
 
+  package func prefetch(_ objects: [(key: String, length: UInt64?)]) { base.prefetch(objects) }
+
   package func upload(_ key: String) throws -> any ObjectUpload { try base.upload(key) }
 
   package func settle(below prefix: String) throws { try base.settle(below: prefix) }

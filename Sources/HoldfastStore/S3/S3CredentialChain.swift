@@ -74,19 +74,26 @@ package final class S3CredentialChain: Sendable {
 
   /// What they answer.
   private struct Answer: Decodable {
-    let AccessKeyId: String
-    let SecretAccessKey: String
-    let Token: String
-    let Expiration: String
+    let accessKeyID: String
+    let secretKey: String
+    let token: String
+    let end: String
+
+    private enum CodingKeys: String, CodingKey {
+      case accessKeyID = "AccessKeyId"
+      case secretKey = "SecretAccessKey"
+      case token = "Token"
+      case end = "Expiration"
+    }
   }
 
   private func ask(_ address: String, header: (name: String, value: String)?) throws -> S3Credentials {
     let body = try text(address, header: header)
     guard let answer = try? JSONDecoder().decode(Answer.self, from: Data(body)),
-      let end = TimeText.parse(answer.Expiration)
+      let end = TimeText.parse(answer.end)
     else { throw S3Error.noCredentials(places: "the server of metadata answers without keys") }
     return S3Credentials(
-      accessKeyID: answer.AccessKeyId, secretKey: answer.SecretAccessKey, sessionToken: answer.Token, end: end)
+      accessKeyID: answer.accessKeyID, secretKey: answer.secretKey, sessionToken: answer.token, end: end)
   }
 
   /// Asks as the second version of Amazon's metadata service wants it.
