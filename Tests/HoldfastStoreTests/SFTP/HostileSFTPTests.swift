@@ -12,7 +12,7 @@ import Testing
 
   private static func impatient() -> SFTPPatience {
     var patience = SFTPPatience()
-    (patience.stall, patience.request, patience.afterSignal) = (1, 2, 0.3)
+    (patience.stall, patience.request, patience.afterSignal) = (.seconds(1), .seconds(2), .milliseconds(300))
     return patience
   }
 
@@ -51,7 +51,7 @@ import Testing
     cancellation.raise()
     let begun = ContinuousClock.now
     var patience = SFTPPatience()
-    patience.afterSignal = 0.3
+    patience.afterSignal = .milliseconds(300)
     let store = SFTPTest.store(place, program.command(.silent), patience: patience, cancellation)
     #expect(throws: StoreError.self) { try store.list("", .children, after: nil, max: 10) }
     #expect(ContinuousClock.now - begun < .seconds(30))

@@ -14,7 +14,7 @@ import Testing
   private func failure(_ command: String, _ server: SSHServer?) -> SFTPError? {
     let store = RetryingStore(SFTPTest.store(place, command, server), time.retrier())
     let error = #expect(throws: SFTPError.self) { try store.list("", .children, after: nil, max: 10) }
-    #expect(time.waited == 0, "it was tried again")
+    #expect(time.waited == .zero, "it was tried again")
     #expect(error?.exitStatus == .failed)
     return error
   }
