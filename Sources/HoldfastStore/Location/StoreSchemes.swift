@@ -13,6 +13,8 @@ package struct OpeningOptions: Sendable {
   package var listedFolder: @Sendable (_ prefix: String) -> String? = { _ in nil }
   /// The command that connects to SFTP servers, in place of `ssh`; `nil` for that.
   package var sshCommand: String?
+  /// Counts the requests to an SFTP server.
+  package var traffic = Traffic()
   /// How to reach a bucket; `nil` where no bucket can be reached.
   package var s3: S3Settings?
 
@@ -38,7 +40,7 @@ package struct StoreSchemes: Sendable {
         throw LocationError.unsupported(location.scheme)
       }
       let address = SFTPAddress(user: user, host: server.host, port: server.port, location: location.description)
-      return SFTPStore(address, path: path, command: options.sshCommand, host: host)
+      return SFTPStore(address, path: path, command: options.sshCommand, host: host, traffic: options.traffic)
     },
     .s3: { location, host, options in
       guard case .s3(let server, let bucket, let prefix) = location, let settings = options.s3 else {

@@ -60,16 +60,18 @@ final class SFTPConnection: Sendable {
   private let permits = Permits(requestsMax)
   private let patience: SFTPPatience
   private let host: Host
+  private let traffic: Traffic
   /// Turns the reason of an end into an error for people.
   private let explain: @Sendable (SFTPEnd) -> any Error
 
   init(
-    _ process: TalkingProcess, _ host: Host, _ patience: SFTPPatience,
+    _ process: TalkingProcess, _ host: Host, _ patience: SFTPPatience, _ traffic: Traffic,
     explain: @escaping @Sendable (SFTPEnd) -> any Error
   ) {
     self.process = process
     self.host = host
     self.patience = patience
+    self.traffic = traffic
     self.explain = explain
     state = Mutex(State(lastProgress: host.clock.uptime()))
   }
@@ -111,8 +113,10 @@ final class SFTPConnection: Sendable {
       throw error
     }
     // From here on the reply completes, by an answer or by the end of the connection, and gives its permit back.
+    let packet = request.framed(as: number, payload: payload?.count ?? 0)
+    traffic.countRequest(bytes: packet.count + (payload?.count ?? 0))
     try writing.withLock { _ in
-      try request.framed(as: number, payload: payload?.count ?? 0).withUnsafeBytes { try write($0) }
+      try packet.withUnsafeBytes { try write($0) }
       if let payload { try write(payload) }
     }
     return reply
@@ -205,6 +209,7 @@ final class SFTPConnection: Sendable {
     guard let kind = SFTPAnswer.Kind(rawValue: packet[0]) else {
       throw SFTPViolation("a packet of the unknown kind \(packet[0])")
     }
+    traffic.countAnswer(bytes: packet.count)
     let number = packet[1..<5].reduce(0) { $0 << 8 | UInt32($1) }
     let now = host.clock.uptime()
     let (reply, isStart): (SFTPReply?, Bool) = state.withLock { state in

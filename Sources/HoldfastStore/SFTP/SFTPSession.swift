@@ -11,10 +11,11 @@ final class SFTPSession: Sendable {
   private let login: SFTPLogin
   private let host: Host
   private let patience: SFTPPatience
+  private let traffic: Traffic
   private let state = Mutex(State())
 
-  init(_ login: SFTPLogin, _ host: Host, _ patience: SFTPPatience) {
-    (self.login, self.host, self.patience) = (login, host, patience)
+  init(_ login: SFTPLogin, _ host: Host, _ patience: SFTPPatience, _ traffic: Traffic) {
+    (self.login, self.host, self.patience, self.traffic) = (login, host, patience, traffic)
   }
 
   deinit { state.withLock { $0.link }?.connection.close() }
@@ -37,7 +38,7 @@ final class SFTPSession: Sendable {
   }
 
   private func connect(isFirst: Bool) throws -> SFTPLink {
-    let connection = SFTPConnection(try login.connect(), host, patience) { [login] end in
+    let connection = SFTPConnection(try login.connect(), host, patience, traffic) { [login] end in
       login.error(end, isFirst: isFirst)
     }
     do {

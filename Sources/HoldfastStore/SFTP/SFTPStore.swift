@@ -18,11 +18,13 @@ package final class SFTPStore: Store {
   /// - Parameters:
   ///   - path: the directory on the server, absolute.
   ///   - command: the operator's command in place of `ssh`, for the shell; `nil` for `ssh`.
+  ///   - traffic: counts the requests.
   package init(
-    _ address: SFTPAddress, path: String, command: String?, host: Host, patience: SFTPPatience = SFTPPatience()
+    _ address: SFTPAddress, path: String, command: String?, host: Host, patience: SFTPPatience = SFTPPatience(),
+    traffic: Traffic = Traffic()
   ) {
     location = address.location
-    let session = SFTPSession(SFTPLogin(address, command: command), host, patience)
+    let session = SFTPSession(SFTPLogin(address, command: command), host, patience, traffic)
     root = SFTPRoot(session, path: path, location: location)
     publication = SFTPPublication(root)
     random = host.random
