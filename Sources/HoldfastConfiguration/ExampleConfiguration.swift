@@ -14,7 +14,7 @@ package enum ExampleConfiguration {
         # identity: /media/key/recovery.key # not on a machine that only takes backups
         # identity-command: pass show backup/recovery
         # passphrase-file: /etc/holdfast/passphrase
-        # ssh-command: ssh -i /etc/holdfast/ssh.key   # in place of ssh, where path is sftp:USER@HOST/PATH
+        # ssh-command: ssh -i /etc/holdfast/ssh.key   # in place of ssh, with url: sftp:USER@HOST/PATH
 
     # What every source has that does not say otherwise.
     defaults:

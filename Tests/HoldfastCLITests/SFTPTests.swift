@@ -55,7 +55,7 @@ import Testing
     TestFiles.write(
       """
       repositories:
-        shop: {path: 'sftp:backup@server.example\(tool.repository.text)', ssh-command: '\(SFTPServerProgram.plain)'}
+        shop: {url: 'sftp:backup@server.example\(tool.repository.text)', ssh-command: '\(SFTPServerProgram.plain)'}
       """, to: tool.configuration.appending("holdfast.yaml"))
     expectSuccess(tool.run("init", "--unsealed", "-r", "shop"))
     #expect(tool.run("list", "-r", "shop").exitStatus == 0)
