@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import IO, Any
 
 from .command import fail
 
@@ -26,8 +26,11 @@ class Cost:
     stored_mib: float | None = None
 
 
-def measure(pipeline: Pipeline, directory: Path, environment: dict[str, str], user: User | None = None) -> Cost:
+def measure(pipeline: Pipeline, directory: Path, environment: dict[str, str], user: User | None = None,
+            output: IO[str] | None = None) -> Cost:
     """Run a pipeline and account for it: the processor time of all, the peak of the largest process.
+
+    What it writes is thrown away, unless there is a file for it.
 
     The kernel counts a child's peak from before exec, while it still shares this process: no peak reads lower than
     the dozen MiB of this script. So nothing large is ever held here, and trees are compared by `diff`.
@@ -38,7 +41,7 @@ def measure(pipeline: Pipeline, directory: Path, environment: dict[str, str], us
             start_s = time.perf_counter()
             for number, command in enumerate(pipeline, 1):
                 source = children[-1].stdout if children else subprocess.DEVNULL
-                sink = subprocess.PIPE if number < len(pipeline) else subprocess.DEVNULL
+                sink = subprocess.PIPE if number < len(pipeline) else output or subprocess.DEVNULL
                 children.append(subprocess.Popen(command, cwd=directory, env=environment, stdin=source, stdout=sink,
                                                  stderr=errors, **(user or {})))
                 if children[1:] and children[-2].stdout:

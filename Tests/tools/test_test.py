@@ -30,7 +30,7 @@ class TestCommandTests(TestInDirectory):
         self.stub("bin/swift", SWIFT)
         self.stub("bin/shellcheck", "#!/bin/sh\n")
         self.stub("bin/id", "#!/bin/sh\necho ${USER_ID:-0}\n")
-        for name in ("install-deps", "tidy", "soak", "test-hostile"):
+        for name in ("install-deps", "install-engines", "tidy", "soak", "test-hostile"):
             self.stub(f"Scripts/{name}", f'#!/bin/sh\necho "{name} $*" >>"$LOG"\necho "{name} ran"\n')
         self.stub("Scripts/build", '#!/bin/sh\necho "build $*" >>"$LOG"\necho /the/binary\n')
         self.write("Tests/Some/DrawnTests.swift", "arguments: [UInt64.random(in: 0 ... .max)]\n")
@@ -63,7 +63,7 @@ class TestCommandTests(TestInDirectory):
                           "== live databases, captured while they are written", "== tests"])
         ran = self.log.read_text().splitlines()
         self.assertEqual([line.split()[0] for line in ran if not line.startswith("swift test")],
-                         ["install-deps", "swift", "tidy", "build", *["soak"] * 4])
+                         ["install-deps", "install-engines", "swift", "tidy", "build", *["soak"] * 4])
         self.assertEqual([line for line in ran if "--large" in line], [])
         parts = (self.root / ".build/test-times.md").read_text().splitlines()
         self.assertEqual(parts[:2], ["| part | seconds |", "|---|---:|"])
@@ -82,10 +82,11 @@ class TestCommandTests(TestInDirectory):
         self.assertIn("Exception: a script is broken", lines)
         self.assertNotIn("== tests", lines)
         self.stub("Scripts/tidy", "#!/bin/sh\necho untidy\nexit 1\n")
-        self.assertEqual(self.run_test(), (1, ["install-deps ran", "== style", "untidy"]))
+        self.assertEqual(self.run_test(), (1, ["install-deps ran", "install-engines ran", "== style", "untidy"]))
 
     def test_a_filter_runs_only_those_tests(self) -> None:
-        self.assertEqual(self.run_test("Some"), (0, ["install-deps ran", "== build", "closing line of some tests"]))
+        self.assertEqual(self.run_test("Some"), (0, ["install-deps ran", "install-engines ran", "== build",
+                                                      "closing line of some tests"]))
         self.assertIn("swift test --configuration release --skip-build --filter Some", self.log.read_text())
 
     def test_all_runs_what_takes_longer_before_the_tests_close(self) -> None:
