@@ -19,6 +19,8 @@ final class HTTPConnection: @unchecked Sendable {
   private(set) var isUsed = false
   /// Whether the server has said anything in the exchange that runs.
   private(set) var hasAnswered = false
+  /// The beginning of an answer that came before the whole request was sent.
+  private var early: [UInt8] = []
 
   /// - Throws: `ConnectionError` when there is no connection.
   init(
@@ -53,6 +55,7 @@ final class HTTPConnection: @unchecked Sendable {
     bodyBytesMax: Int
   ) throws -> (answer: HTTPAnswer, isReusable: Bool) {
     hasAnswered = false
+    early = []
     let deadline = clock.uptime() + patience.timeout(forBytes: body.count + (buffer?.count ?? bodyBytesMax))
     var reader = HTTPAnswerReader(isHead: message.method == "HEAD", bodyBytesMax: bodyBytesMax)
     let head = message.head(for: host, bodyBytes: body.count)
@@ -73,18 +76,35 @@ final class HTTPConnection: @unchecked Sendable {
       switch holdfast_connection_send(handle, rest.baseAddress, rest.count, &sent) {
       case holdfast_transfer_done: rest = UnsafeRawBufferPointer(rebasing: rest[sent...])
       case holdfast_transfer_wait:
-        // A server that refuses a request may answer before it has read all of it, and read no more.
-        if try wait(for: POLLOUT | POLLIN, until: deadline) & Int16(POLLOUT) == 0 { return true }
+        if try wait(for: POLLOUT | POLLIN, until: deadline) & Int16(POLLOUT) == 0, answersEarly() { return true }
       default: return true
       }
     }
     return false
   }
 
+  /// Whether what has arrived belongs to an answer, or is the end of the connection: a server that refuses a request
+  /// may answer before it has read all of it, and read no more. Under TLS, messages of its own arrive as well, such as
+  /// the tickets behind a handshake.
+  private func answersEarly() -> Bool {
+    let scratch = Buffer(capacity: Self.receiveBytes)
+    var count = 0
+    switch holdfast_connection_receive(handle, scratch.bytes.baseAddress, scratch.bytes.count, &count) {
+    case holdfast_transfer_wait: return false
+    case holdfast_transfer_done: early = Array(scratch.bytes[..<count])
+    default: break
+    }
+    return true
+  }
+
   private func receive(
     _ reader: inout HTTPAnswerReader, into buffer: UnsafeMutableRawBufferPointer?, until deadline: TimeSpan
   ) throws {
     let scratch = Buffer(capacity: Self.receiveBytes)
+    if !early.isEmpty {
+      hasAnswered = true
+      try early.withUnsafeBytes { try reader.take($0, into: buffer) }
+    }
     while !reader.isDone {
       let direct = buffer.map { reader.directBytes(buffer: $0.count) } ?? 0
       let isDirect = direct >= Self.receiveBytes
