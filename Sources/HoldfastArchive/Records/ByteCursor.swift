@@ -141,14 +141,34 @@ package final class FrameScratch {
 
 /// The plain bytes of a body, frame by frame, each checked against its digest.
 final class FrameSupply: ByteSupply {
+  /// So many stored bytes are announced at once.
+  private static let stretchBytes: UInt64 = 1 << 20
   private let container: ContainerReader
   private let scratch: FrameScratch
   private var plain: Buffer?
   private var number: UInt32 = 0
+  /// The first frame of the last stretch that was announced, and the one behind it.
+  private var stretch: Range<UInt32> = 0..<0
 
+  /// A remote store begins to fetch the frames now. So of several bodies that are read side by side, all are fetched at
+  /// once.
   init(_ container: ContainerReader, scratch: FrameScratch) {
     self.container = container
     self.scratch = scratch
+    announce()
+  }
+
+  /// Announces one stretch beyond that in which the next frame lies.
+  private func announce() {
+    while number >= stretch.lowerBound, stretch.upperBound < container.frames.count {
+      var (end, bytes) = (stretch.upperBound, UInt64(0))
+      while end < container.frames.count, bytes < Self.stretchBytes {
+        bytes += UInt64(container.frames[Int(end)].storedCount)
+        end += 1
+      }
+      stretch = stretch.upperBound..<end
+      container.expect(stretch)
+    }
   }
 
   var name: String { container.name }
@@ -165,6 +185,7 @@ final class FrameSupply: ByteSupply {
     try container.readFrame(
       number, stored: scratch.stored, plain: block, decompressor: scratch.decompressor, verifying: true)
     number += 1
+    announce()
     return block.used
   }
 }
