@@ -66,7 +66,7 @@ import Testing
   @Test func twoRunsAtOnceAreNoFailure() async throws {
     tool.run(
       "schedule", "install", "--root", ".", "--cron", "--repository", "repository", "--", "backup", "--from-command",
-      "touch begun; while [ ! -e go ]; do :; done; echo done", "--name", "orders", "--quiet")
+      "touch begun; while [ ! -e go ]; do sleep 0.01; done; echo done", "--name", "orders", "--quiet")
     let command = try cronCommand()
     var start = RunningProcess.Start(["sh", "-c", command])
     start.environment = tool.environment
@@ -90,7 +90,7 @@ import Testing
   @Test func twoRunsOfAUserAtOnceAreNoFailure() async throws {
     tool.run(
       "schedule", "install", "--root", ".", "--cron", "--user", "nobody", "--repository", "repository", "--",
-      "backup", "--from-command", "echo >> begun; while [ ! -e go ]; do :; done; echo done", "--name", "orders",
+      "backup", "--from-command", "echo >> begun; while [ ! -e go ]; do sleep 0.01; done; echo done", "--name", "orders",
       "--quiet")
     // Where nothing but the lock of the line keeps the second one out.
     let command = try cronCommand().replacing("--name orders", with: "--name $NAME")
