@@ -85,5 +85,8 @@ struct PruneExecution {
       try lease.checkHeld()
       try repository.catalog.removeObjects(of: source, snapshot.sequence, butThose: needed)
     }
+    // Parts of a large object that a killed run was sending show in no listing, and cost money.
+    try lease.checkHeld()
+    try repository.store.removeUnfinished(below: Keys.source(source))
   }
 }

@@ -123,6 +123,11 @@ package struct S3Store: Store {
     return Set(slashes.map { String(key[...$0]) })
   }
 
+  /// Parts are found by their prefix alone.
+  package func removeUnfinished(below prefix: String) throws {
+    try S3Uploads(client: client).abortAll(below: self.prefix + prefix)
+  }
+
   package func removeBriefly(_ keys: [String]) throws {
     guard keys.count > 1 else { return try keys.forEach { try remove($0) } }
     try S3Removal(client: client, prefix: prefix).remove(try keys.map { try key($0) }, connections: connections)
