@@ -95,8 +95,8 @@ package protocol Store: Sendable {
   ///   more than seconds; and when the store cannot tell.
   func hold(_ name: String, exclusively: Bool, cancellation: Cancellation) throws -> (any StoreLock)?
 
-  /// Removes unfinished objects directly below `prefix`, or at any depth where that costs the same. The caller must hold
-  /// it exclusively, or hold the lease under which it is added to.
+  /// Removes unfinished objects directly below `prefix`, or at any depth where that costs the same. The caller must
+  /// hold it exclusively, or hold the lease under which it is added to.
   func removeUnfinished(below prefix: String) throws
 
   /// Creates a small object that need not survive a crash of the machine, because its maker does not either.
