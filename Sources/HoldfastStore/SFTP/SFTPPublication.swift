@@ -19,6 +19,8 @@ final class SFTPPublication: Sendable {
 
   private enum Outcome {
     case done
+    /// The temporary name is there as well.
+    case linked
     case taken
     case impossible(any Error)
   }
@@ -39,11 +41,17 @@ final class SFTPPublication: Sendable {
       if way == .rename, error is SFTPError { self.way.withLock { $0 = .linkAlone } }
     }
     switch outcome {
-    case .done: break
-    case .taken: try accept(temporary, key, parts)
+    case .done: try settle(key)
+    case .linked:
+      // Both take round trips, and neither needs the other.
+      let removal = beginRemoving(temporary)
+      defer { endRemoving(temporary, removal) }
+      try settle(key)
+    case .taken:
+      try accept(temporary, key, parts)
+      try settle(key)
     case .impossible(let error): throw root.isFull(for: 0) ? SFTPError.full(location: root.location) : error
     }
-    try settle(key)
   }
 
   /// The name is taken: by this very object if the answer to an earlier request was lost.
@@ -51,7 +59,7 @@ final class SFTPPublication: Sendable {
     guard try root.status(of: key)?.size == parts.length, try hasParts(key, parts) else {
       throw StoreError.alreadyExists(key: key, location: root.location)
     }
-    removeTemporary(temporary)
+    endRemoving(temporary, beginRemoving(temporary))
   }
 
   private func settle(_ key: String) throws {
@@ -71,7 +79,7 @@ final class SFTPPublication: Sendable {
       }
       return .link(root.path(of: temporary), to: root.path(of: key))
     }
-    if case .done = outcome { removeTemporary(temporary) }
+    if case .done = outcome { return .linked }
     return outcome
   }
 
@@ -96,9 +104,14 @@ final class SFTPPublication: Sendable {
     }
   }
 
-  private func removeTemporary(_ temporary: String) {
+  private func beginRemoving(_ temporary: String) -> (link: SFTPLink, reply: SFTPReply)? {
+    try? root.ask("remove", temporary) { ($0, try $0.send(.remove(root.path(of: temporary)))) }
+  }
+
+  private func endRemoving(_ temporary: String, _ removal: (link: SFTPLink, reply: SFTPReply)?) {
+    guard let removal else { return }
     do {
-      try root.ask("remove", temporary) { try $0.send(.remove(root.path(of: temporary))).wait().done() }
+      try root.ask("remove", temporary, over: removal.link) { _ in try removal.reply.wait().done() }
     } catch SFTPError.forbidden {
       way.withLock { if $0 == .link { $0 = .rename } }
     } catch {

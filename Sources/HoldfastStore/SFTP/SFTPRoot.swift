@@ -102,7 +102,7 @@ final class SFTPRoot: Sendable {
     } catch let error as SFTPError {
       try accept(error, path, key)
     }
-    try synchronize(folderAt: parent, key)
+    try synchronize([(parent, key)])
   }
 
   /// Another one may have made the folder; then its maker makes it durable, but who knows whether it still runs.
@@ -122,17 +122,30 @@ final class SFTPRoot: Sendable {
   }
 
   /// Makes the names in a folder durable. It is not an error if it does not exist.
-  func synchronize(_ key: String) throws { try synchronize(folderAt: path(of: key), key) }
+  func synchronize(_ key: String) throws { try synchronize([key]) }
 
-  private func synchronize(folderAt path: String, _ key: String) throws {
-    do {
-      try ask("synchronize", key) { link in
-        guard link.features.has(.synchronize) else { return }
-        let folder = SFTPHandle(try link.send(.open(path, .reading)).wait().handle(), link)
-        try link.send(.synchronize(folder.bytes)).wait().done()
+  /// Makes the names in several folders durable, in as many round trips as for one.
+  func synchronize(_ keys: [String]) throws { try synchronize(keys.map { (path(of: $0), $0) }) }
+
+  private func synchronize(_ folders: [(path: String, key: String)]) throws {
+    try ask("synchronize", "") { link in
+      guard link.features.has(.synchronize) else { return }
+      let opened = try folders.map { try link.send(.open($0.path, .reading)) }
+      var open: [(handle: SFTPHandle, key: String)] = []
+      for (folder, reply) in zip(folders, opened) {
+        try refusing(folder.key) { open.append((SFTPHandle(try reply.wait().handle(), link), folder.key)) }
       }
-    } catch StoreError.notFound {
-      return
+      let asked = try open.map { try link.send(.synchronize($0.handle.bytes)) }
+      for (folder, reply) in zip(open, asked) { try refusing(folder.key) { try reply.wait().done() } }
+    }
+  }
+
+  /// Turns a refusal to make a folder durable into an error about it.
+  private func refusing(_ key: String, _ body: () throws -> Void) throws {
+    do {
+      try body()
+    } catch let failure as SFTPAnswer.Failure {
+      if failure.code != .noSuchFile { throw error(failure, "synchronize", key) }
     }
   }
 }

@@ -92,12 +92,9 @@ package final class SFTPStore: Store {
   }
 
   package func settle(below prefix: String) throws {
-    var folder = try Self.checked(prefix: prefix)
-    while true {
-      try root.synchronize(folder)
-      if folder.isEmpty { return }
-      folder = SFTPRoot.folder(of: folder)
-    }
+    var folders = [try Self.checked(prefix: prefix)]
+    while let last = folders.last, !last.isEmpty { folders.append(SFTPRoot.folder(of: last)) }
+    try root.synchronize(folders)
   }
 
   // MARK: Removing
