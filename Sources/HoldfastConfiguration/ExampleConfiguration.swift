@@ -14,7 +14,16 @@ package enum ExampleConfiguration {
         # identity: /media/key/recovery.key # not on a machine that only takes backups
         # identity-command: pass show backup/recovery
         # passphrase-file: /etc/holdfast/passphrase
-        # ssh-command: ssh -i /etc/holdfast/ssh.key   # in place of ssh, with url: sftp:USER@HOST/PATH
+        # Elsewhere than in a directory: `url: sftp:USER@HOST/PATH` or `url: s3:https://HOST/BUCKET/PREFIX`, not path.
+        # ssh-command: ssh -i /etc/holdfast/ssh.key   # in place of ssh
+        # region: eu-central-1   # of a bucket; usually the name of the host says it
+        # credentials-file: /etc/holdfast/s3-credentials   # as AWS has them; else variables, ~/.aws/credentials, the machine
+        # profile: backup        # the section of such a file
+        # ca-file: /etc/holdfast/ca.pem   # trusted in place of the certificates of the system
+        # path-style: no         # name the bucket in the name of the host; usual only at Amazon's
+        # storage-class: {archives: GLACIER_IR}
+        # single-writer: yes     # where a server replaces objects that are there, and only this machine writes
+        # connections: 8         # requests at once
 
     # What every source has that does not say otherwise.
     defaults:

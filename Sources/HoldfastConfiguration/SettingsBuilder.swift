@@ -107,7 +107,7 @@ struct SettingsBuilder {
     s3.credentialsFile = text(rules, key("credentials-file")).map { Path($0) }
     s3.profile = text(rules, key("profile"))
     s3.archiveStorageClass = text(rules, key("storage-class") + ["archives"])
-    s3.isSingleWriter = text(rules, key("single-writer")).flatMap { TextRule.truth(of: $0) } ?? false
+    s3.isSingleWriter = text(rules, key("single-writer")).flatMap { TextRule.truth(of: $0) }
     s3.connections = text(rules, key("connections")).flatMap { Int($0) }
     return s3
   }

@@ -118,6 +118,43 @@ import Testing
     #expect(c.events == [.failure, .incomplete])
   }
 
+  @Test func everyKeyOfARepositoryElsewhereIsTaken() throws {
+    let site = Site()
+    site.write(
+      """
+      repositories:
+        bucket:
+          url: s3:https://s3.example/bucket/shop
+          region: eu-central-1
+          path-style: no
+          ca-file: /etc/ca.pem
+          credentials-file: /etc/keys
+          profile: backup
+          storage-class: {archives: GLACIER_IR}
+          single-writer: yes
+          connections: 64
+        plain: {url: 's3:https://s3.example/bucket/plain'}
+        server: {url: 'sftp:a@h/b', ssh-command: ssh -i /k}
+      """)
+    let settings = try #require(try site.load())
+    let bucket = try #require(settings.repository("bucket"))
+    #expect(bucket.location == "s3:https://s3.example/bucket/shop")
+    #expect(settings.repository("s3:https://s3.example/bucket/shop") == bucket)
+    #expect(bucket.s3.region == "eu-central-1")
+    #expect(bucket.s3.isPathStyle == false)
+    #expect(bucket.s3.certificates == Path("/etc/ca.pem"))
+    #expect(bucket.s3.credentialsFile == Path("/etc/keys"))
+    #expect(bucket.s3.profile == "backup")
+    #expect(bucket.s3.archiveStorageClass == "GLACIER_IR")
+    #expect(bucket.s3.isSingleWriter == true)
+    #expect(bucket.s3.connections == 64)
+    let plain = try #require(settings.repository("plain")).s3
+    #expect(plain.region == nil && plain.isPathStyle == nil && plain.certificates == nil && plain.profile == nil)
+    #expect(plain.isSingleWriter == nil, "then HOLDFAST_SINGLE_WRITER says it")
+    #expect(plain.connections == nil && plain.archiveStorageClass == nil && plain.credentialsFile == nil)
+    #expect(settings.repository("server")?.location == "sftp:a@h/b")
+  }
+
   @Test func defaultsApplyKeyByKeyAndNotToCommandsWhatIsOfDirectories() throws {
     let site = Site()
     site.write(

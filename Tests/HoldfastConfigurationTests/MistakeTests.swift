@@ -161,10 +161,59 @@ import Testing
   ])
   func aWrongValueIsTold(_ wrong: Wrong) { check(wrong) }
 
+  /// - Parameter key: with its value; the first letter of the value has a column.
+  private static func remote(_ key: String, column: Int, _ complaint: String) -> Wrong {
+    Wrong("repositories:\n  shop: {url: 's3:https://h/b', \(key)}\n", "2:\(column): \(complaint)")
+  }
+
+  @Test(arguments: [
+    Wrong(
+      "repositories:\n  shop: {path: 's3:https://h/b'}\n",
+      "2:16: path: \"s3:https://h/b\" is not an absolute path\nHINT: It begins with /."),
+    Wrong(
+      "repositories:\n  shop: {url: /backup/shop}\n",
+      "2:15: url: \"/backup/shop\" is not a location\nHINT: It begins with sftp: or s3:, as --repository takes it."),
+    Wrong(
+      "repositories:\n  shop: {url: 'https://h/b'}\n",
+      "2:15: url: \"https://h/b\" is not a location\nHINT: It begins with sftp: or s3:, as --repository takes it."),
+    remote(
+      "region: eu central", column: 41,
+      "region: \"eu central\" is not a word\nHINT: It has letters, digits and . _ - in it, and no blanks."),
+    remote(
+      "profile: ''", column: 42,
+      "profile: \"\" is not a word\nHINT: It has letters, digits and . _ - in it, and no blanks."),
+    remote(
+      "path-style: virtual", column: 45, "path-style: \"virtual\" is not yes or no\nHINT: Write yes or no."),
+    remote(
+      "single-writer: 1", column: 48, "single-writer: \"1\" is not yes or no\nHINT: Write yes or no."),
+    remote(
+      "ca-file: ca.pem", column: 42, "ca-file: \"ca.pem\" is not an absolute path\nHINT: It begins with /."),
+    remote(
+      "credentials-file: ~/keys", column: 51,
+      "credentials-file: \"~/keys\" is not an absolute path\nHINT: It begins with /."),
+    remote(
+      "storage-class: GLACIER", column: 48,
+      "storage-class is a value, not a map\nHINT: Write keys with values, like {archives: …}."),
+    remote(
+      "storage-class: {manifests: GLACIER}", column: 49,
+      "there is no key manifests in storage-class\nHINT: There can be archives."),
+    remote(
+      "storage-class: {archives: a b}", column: 59,
+      "archives: \"a b\" is not a word\nHINT: It has letters, digits and . _ - in it, and no blanks."),
+    remote(
+      "connections: 0", column: 46, "connections: \"0\" is not a number\nHINT: Write a whole number from 1 to 64."),
+    remote(
+      "connections: 65", column: 46, "connections: \"65\" is not a number\nHINT: Write a whole number from 1 to 64."),
+  ])
+  func aWrongValueOfARepositoryElsewhereIsTold(_ wrong: Wrong) { check(wrong) }
+
   @Test(arguments: [
     Wrong(
       "repositories:\n  shop: {writer-key: /a}\n",
-      "2:3: the repository shop has no path\nHINT: Say where it is: `path: /backup/shop`."),
+      "2:3: the repository shop has no path\nHINT: Say where it is: `path: /backup/shop`, or `url: s3:…`."),
+    Wrong(
+      "repositories:\n  shop: {path: /b, url: 'sftp:a@h/b'}\n",
+      "2:3: path and url of shop exclude each other\nHINT: Keep one of the two."),
     Wrong(
       "repositories:\n  shop: {path: /b, identity: /a, identity-command: b}\n",
       "2:3: identity and identity-command of shop exclude each other\nHINT: Keep one of the two."),

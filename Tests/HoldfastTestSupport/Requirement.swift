@@ -42,6 +42,8 @@ package enum Requirement: Sendable {
   case accessLists
   /// SeaweedFS is installed, a server of S3.
   case seaweedFS
+  /// rclone is installed, whose server of S3 replaces objects.
+  case rclone
 
   /// Why a test is skipped.
   var reason: String {
@@ -62,6 +64,7 @@ package enum Requirement: Sendable {
     case .hugeSparseFiles: "needs a tmpfs at /dev/shm, for sparse files of any size"
     case .droppablePageCache: "needs /tmp on a disk: files in memory cannot leave the page cache"
     case .seaweedFS: "needs SeaweedFS, which Scripts/install-engines installs"
+    case .rclone: "needs rclone, which Scripts/install-engines installs"
     case .accessLists: "needs extended attributes and access control lists at /tmp"
     }
   }
@@ -125,6 +128,7 @@ package enum Requirement: Sendable {
     case .hugeSparseFiles: Self.hasHugeSparseFiles
     case .droppablePageCache: Self.withDirectory { ResidentPages.canBeDropped(in: $0) }
     case .seaweedFS: SeaweedFS.program != nil
+    case .rclone: RcloneServer.program != nil
     case .accessLists: succeeds("touch f; setfattr -n user.shop -v 1 f; setfacl -m u:12345:rw f")
     }
   }

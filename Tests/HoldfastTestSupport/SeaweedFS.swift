@@ -8,7 +8,9 @@ internal import Synchronization
 package final class SeaweedFS: @unchecked Sendable {
   // Sendable without a lock: nothing of it changes.
 
-  private static let credentials = S3Credentials(accessKeyID: "holdfast", secretKey: "holdfastsecret")
+  package static let accessKeyID = "holdfast"
+  package static let secretKey = "holdfastsecret"
+  private static let credentials = S3Credentials(accessKeyID: accessKeyID, secretKey: secretKey)
   private static let bucket = "orders"
   /// Ports of its other protocol are so much higher than those of HTTP.
   private static let otherPorts: UInt16 = 10_000
@@ -84,6 +86,14 @@ package final class SeaweedFS: @unchecked Sendable {
     }
   }
 
+  /// A port that nobody uses.
+  static func freePort() -> UInt16 {
+    while true {
+      let port = UInt16.random(in: 10_000..<30_000)
+      if isFree(port) { return port }
+    }
+  }
+
   private static func isFree(_ port: UInt16) -> Bool {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     defer { close(descriptor) }
@@ -108,6 +118,19 @@ package final class SeaweedFS: @unchecked Sendable {
     fatalError("weed does not start: \(String(decoding: TestFiles.read(log) ?? [], as: UTF8.self).suffix(2000))")
   }
 
+  /// The keys of the multipart uploads below a prefix that nobody has completed, asked for without S3Store.
+  package func unfinishedUploads(below prefix: String) throws -> [String] {
+    let server = HTTPServer(host: "127.0.0.1", port: port, isEncrypted: false)
+    let empty = Hex.decode("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855") ?? []
+    let message = S3Signer(region: "us-east-1").sign(
+      S3Request("GET", nil, query: [("uploads", ""), ("prefix", prefix)]), path: "/\(Self.bucket)",
+      host: server.authority, bodyDigest: empty, credentials: Self.credentials, now: Clock.system.now())
+    let answer = try HTTPPool(server, host: TestShop.host()).exchange(message)
+    return String(decoding: answer.body, as: UTF8.self).split(separator: "<Upload>").dropFirst().compactMap { upload in
+      upload.split(separator: "<Key>").last?.split(separator: "</Key>").first.map(String.init)
+    }
+  }
+
   /// A store below a prefix of its own.
   package func store(
     prefix: String = "\(UInt64.random(in: .min ... .max))/", host: Host = TestShop.host(),
@@ -117,6 +140,9 @@ package final class SeaweedFS: @unchecked Sendable {
     change(&settings)
     return S3Store(
       HTTPServer(host: "127.0.0.1", port: port, isEncrypted: false), bucket: Self.bucket, prefix: prefix,
-      location: "s3:http://127.0.0.1:\(port)/\(Self.bucket)/\(prefix)", settings, host: host)
+      location: location(prefix: prefix), settings, host: host)
   }
+
+  /// - Parameter prefix: ends with `/`, or is empty.
+  package func location(prefix: String) -> String { "s3:http://127.0.0.1:\(port)/\(Self.bucket)/\(prefix)" }
 }

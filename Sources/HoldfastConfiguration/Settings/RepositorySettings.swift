@@ -31,7 +31,8 @@ package struct RepositorySettings: Hashable, Sendable {
     package internal(set) var profile: String?
     /// The storage class of archives.
     package internal(set) var archiveStorageClass: String?
-    package internal(set) var isSingleWriter = false
+    /// Whether only this machine writes; `nil` when nothing is said.
+    package internal(set) var isSingleWriter: Bool?
     package internal(set) var connections: Int?
   }
 }

@@ -1,8 +1,10 @@
+internal import HoldfastModel
+
 /// Percent-encoding as signatures of requests need it: RFC 3986, section 2.3.
-enum PercentEncoding {
+package enum PercentEncoding {
   /// Encodes everything but letters, digits and `-._~`.
   /// - Parameter keepingSlashes: whether `/` stays as it is.
-  static func encode(_ text: String, keepingSlashes: Bool = false) -> String {
+  package static func encode(_ text: String, keepingSlashes: Bool = false) -> String {
     var bytes: [UInt8] = []
     for byte in text.utf8 {
       if isUnreserved(byte) || keepingSlashes && byte == UInt8(ascii: "/") {
@@ -15,17 +17,16 @@ enum PercentEncoding {
   }
 
   /// - Returns: `nil` when a `%` is not followed by two digits.
-  static func decode(_ text: String) -> String? {
+  package static func decode(_ text: String) -> String? {
     var bytes: [UInt8] = []
     var rest = Array(text.utf8)[...]
     while let byte = rest.popFirst() {
       if byte == UInt8(ascii: "+") {
         bytes.append(UInt8(ascii: " "))
       } else if byte == UInt8(ascii: "%") {
-        guard rest.count >= 2, let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16) else {
-          return nil
-        }
-        bytes.append(value)
+        let digits = String(decoding: rest.prefix(2), as: UTF8.self).lowercased()
+        guard let value = Hex.decode(digits), !value.isEmpty else { return nil }
+        bytes += value
         rest = rest.dropFirst(2)
       } else {
         bytes.append(byte)

@@ -26,10 +26,9 @@ struct S3Object: ReadableBytes {
       try Self.answer(client, key, 0..<UInt64(Self.firstBytes), buffer)
     }
     switch answer.status {
-    case 200: length = UInt64(answer.filled)
-    case 206:
-      guard let total = Self.total(answer) else { throw Self.noRange(client) }
-      length = total
+    case 200, 206:
+      guard let whole = Self.wholeLength(answer, from: 0) else { throw Self.noRange(client) }
+      length = whole
     // There is no range in an empty object.
     case 416 where Self.total(answer) == 0: length = 0
     default: throw Self.failure(client, answer, name)
@@ -49,10 +48,9 @@ struct S3Object: ReadableBytes {
     let answer = try Self.answer(client, key, range, buffer)
     let found: UInt64
     switch answer.status {
-    case 206:
-      guard let total = Self.total(answer) else { throw Self.noRange(client) }
-      found = total
-    case 200 where offset == 0: found = UInt64(answer.filled)
+    case 200, 206:
+      guard let whole = Self.wholeLength(answer, from: offset) else { throw Self.noRange(client) }
+      found = whole
     case 416:
       guard let total = Self.total(answer) else { throw Self.noRange(client) }
       found = total
@@ -71,9 +69,20 @@ struct S3Object: ReadableBytes {
     return try client.answer(S3Request("GET", key, headers: [header]), into: buffer)
   }
 
+  /// The length of the object of which an answer has the bytes from an offset on, or all; `nil` when it has others.
+  private static func wholeLength(_ answer: HTTPAnswer, from offset: UInt64) -> UInt64? {
+    // rclone answers with a range and the status of a whole object.
+    if answer.headers["content-range"] != nil { return total(answer, from: offset) }
+    return answer.status == 200 && offset == 0 ? UInt64(answer.filled) : nil
+  }
+
   /// The length of the whole object: `bytes 0-9/10240`, `bytes */10240`.
-  private static func total(_ answer: HTTPAnswer) -> UInt64? {
-    answer.headers["content-range"]?.split(separator: "/").last.flatMap { UInt64($0) }
+  /// - Parameter offset: where the bytes of the answer must begin; `nil` when it has none.
+  private static func total(_ answer: HTTPAnswer, from offset: UInt64? = nil) -> UInt64? {
+    guard let range = answer.headers["content-range"], range.hasPrefix(offset.map { "bytes \($0)-" } ?? "bytes ") else {
+      return nil
+    }
+    return range.split(separator: "/").last.flatMap { UInt64($0) }
   }
 
   private static func noRange(_ client: S3Client) -> StoreError {

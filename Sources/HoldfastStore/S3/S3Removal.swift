@@ -21,7 +21,10 @@ struct S3Removal {
       guard case S3Error.notImplemented = failure else { throw refused(keys[0], failure) }
       return try SideBySide.run(keys.count, threads: connections) { [self] in try remove(keys[$0]) }
     }
-    guard let result = XMLElement.parse(answer.body) else { return }
+    guard let result = XMLElement.parse(answer.body), result.name == "DeleteResult" else {
+      if !XMLElement.isAvailable { throw S3Error.noParser }
+      throw StoreError.unavailable(location: client.location, reason: "it does not say what it has removed")
+    }
     for error in result.all("Error") { try check(error) }
   }
 

@@ -1,16 +1,16 @@
 internal import Crypto
-internal import HoldfastModel
-internal import HoldfastSystem
+package import HoldfastModel
+package import HoldfastSystem
 
 /// A request to a bucket before it is signed.
-struct S3Request {
-  var method: String
+package struct S3Request {
+  package var method: String
   /// The key of an object below the bucket; `nil` for the bucket itself.
-  var key: String?
-  var query: [(name: String, value: String)] = []
-  var headers: [(name: String, value: String)] = []
+  package var key: String?
+  package var query: [(name: String, value: String)] = []
+  package var headers: [(name: String, value: String)] = []
 
-  init(
+  package init(
     _ method: String, _ key: String?, query: [(name: String, value: String)] = [],
     headers: [(name: String, value: String)] = []
   ) {
@@ -20,15 +20,17 @@ struct S3Request {
 
 /// Signs requests with AWS Signature Version 4, the payload included: Amazon S3 API Reference, "Authenticating Requests
 /// (AWS Signature Version 4)".
-struct S3Signer {
+package struct S3Signer {
   private static let algorithm = "AWS4-HMAC-SHA256"
-  let region: String
+  private let region: String
+
+  package init(region: String) { self.region = region }
 
   /// - Parameters:
   ///   - path: percent-encoded.
   ///   - bodyDigest: SHA-256 of the body.
   /// - Returns: the message to send.
-  func sign(
+  package func sign(
     _ request: S3Request, path: String, host: String, bodyDigest: [UInt8], credentials: S3Credentials, now: Timestamp
   ) -> HTTPMessage {
     let time = Self.time(now)
@@ -37,17 +39,17 @@ struct S3Signer {
       .map { (PercentEncoding.encode($0.name), PercentEncoding.encode($0.value)) }
       .sorted { $0 < $1 }.map { "\($0)=\($1)" }.joined(separator: "&")
     var headers = request.headers
-    headers += [("x-amz-content-sha256", Self.hexadecimal(bodyDigest)), ("x-amz-date", time)]
+    headers += [("x-amz-content-sha256", Hex.encode(bodyDigest)), ("x-amz-date", time)]
     if let token = credentials.sessionToken { headers.append(("x-amz-security-token", token)) }
     let signed = (headers + [("host", host)]).map { ($0.name.lowercased(), $0.value) }.sorted { $0.0 < $1.0 }
     let names = signed.map(\.0).joined(separator: ";")
     let canonical = [
-      request.method, path, query, signed.map { "\($0):\($1)\n" }.joined(), names, Self.hexadecimal(bodyDigest),
+      request.method, path, query, signed.map { "\($0):\($1)\n" }.joined(), names, Hex.encode(bodyDigest),
     ].joined(separator: "\n")
     let scope = "\(day)/\(region)/s3/aws4_request"
-    let text = [Self.algorithm, time, scope, Self.hexadecimal(SHA256.hash(data: Array(canonical.utf8)))]
+    let text = [Self.algorithm, time, scope, Hex.encode(SHA256.hash(data: Array(canonical.utf8)))]
       .joined(separator: "\n")
-    let signature = Self.hexadecimal(Self.hmac(signingKey(credentials, day), text))
+    let signature = Hex.encode(Self.hmac(signingKey(credentials, day), text))
     headers.append(
       (
         "Authorization",
@@ -67,9 +69,5 @@ struct S3Signer {
   /// `20261122T140503Z`
   static func time(_ time: Timestamp) -> String {
     TimeText.utc(time).prefix { $0 != "." }.filter { $0 != "-" && $0 != ":" } + "Z"
-  }
-
-  private static func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
-    bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
   }
 }

@@ -128,7 +128,7 @@ final class S3Upload: ObjectUpload {
       guard found == length, mayBeJoined.load(ordering: .relaxed) else { throw alreadyExists }
       return
     }
-    mayBeJoined.store(true, ordering: .relaxed)
+    let isTriedAgain = mayBeJoined.exchange(true, ordering: .relaxed)
     let parts = tags.sorted { $0.key < $1.key }
       .map { "<Part><PartNumber>\($0.key)</PartNumber><ETag>\($0.value)</ETag></Part>" }
     let body = Array("<CompleteMultipartUpload>\(parts.joined())</CompleteMultipartUpload>".utf8)
@@ -142,6 +142,9 @@ final class S3Upload: ObjectUpload {
       }
       return
     }
+    // A request that arrives again finds the upload completed, or the object there.
+    let isCompleted = answer.isRepeated || isTriedAgain
+    if isCompleted, [404, 412].contains(answer.status), try lengthOfExisting() == length { return }
     // Somebody else has made an object with the same key since.
     if answer.status == 412 { throw alreadyExists }
     throw client.failure(answer, key: name, "s3:PutObject")

@@ -27,7 +27,10 @@ struct S3Uploads {
       guard page["IsTruncated"]?.text == "true", let key = page["NextKeyMarker"]?.text,
         let id = page["NextUploadIdMarker"]?.text
       else { return }
-      markers = [("key-marker", key), ("upload-id-marker", id)]
+      let next = [("key-marker", key), ("upload-id-marker", id)]
+      // A server that begins again and again does not hold a run for ever.
+      guard !next.elementsEqual(markers, by: ==) else { return }
+      markers = next
     }
   }
 
@@ -45,7 +48,7 @@ struct S3Uploads {
       try forEach(below: prefix) { entries.append($0) }
     } catch let error as S3Error {
       switch error {
-      case .notPermitted, .notImplemented: return
+      case .notPermitted, .notImplemented, .refused(_, status: 404, _): return
       default: throw error
       }
     }

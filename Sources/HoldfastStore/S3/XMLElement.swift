@@ -1,30 +1,30 @@
 internal import CExpat
 
 /// An element of an XML document: its text and the elements in it. Attributes are not kept.
-final class XMLElement {
+package final class XMLElement {
   /// Deeper documents are refused. Answers of S3 have four levels.
   private static let depthMax = 16
 
-  let name: String
-  private(set) var children: [XMLElement] = []
+  package let name: String
+  package private(set) var children: [XMLElement] = []
   private var bytes: [UInt8] = []
 
   private init(_ name: String) { self.name = name }
 
   /// The text between its tags, without that of the elements in it.
-  var text: String { String(decoding: bytes, as: UTF8.self) }
+  package var text: String { String(decoding: bytes, as: UTF8.self) }
 
   /// The first element with this name in it.
-  subscript(name: String) -> XMLElement? { children.first { $0.name == name } }
+  package subscript(name: String) -> XMLElement? { children.first { $0.name == name } }
 
   /// All elements with this name in it.
-  func all(_ name: String) -> [XMLElement] { children.filter { $0.name == name } }
+  package func all(_ name: String) -> [XMLElement] { children.filter { $0.name == name } }
 
   /// Whether documents can be parsed: expat is installed.
-  static var isAvailable: Bool { holdfast_expat_load() }
+  package static var isAvailable: Bool { holdfast_expat_load() }
 
   /// The outermost element of a document; `nil` when the document is not well-formed.
-  static func parse(_ document: [UInt8]) -> XMLElement? {
+  package static func parse(_ document: [UInt8]) -> XMLElement? {
     guard isAvailable else { return nil }
     let reading = Reading()
     let isSound = document.withUnsafeBytes { bytes in

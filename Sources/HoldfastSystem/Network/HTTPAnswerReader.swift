@@ -1,9 +1,7 @@
-internal import Glibc
-
 /// Parses an answer as its bytes arrive: HTTP/1.1, RFC 9112. Everything in it may come from a hostile server.
-struct HTTPAnswerReader {
-  /// The most bytes of status line and headers.
-  static let headBytesMax = 64 << 10
+package struct HTTPAnswerReader {
+  /// The most bytes of status lines, headers and trailers of an answer and of everything that precedes it.
+  package static let headBytesMax = 64 << 10
 
   /// Where the body ends.
   private enum Framing: Equatable {
@@ -29,25 +27,26 @@ struct HTTPAnswerReader {
   private var stage = Stage.head
   /// The line that is being read, or the whole head.
   private var line: [UInt8] = []
-  private(set) var status = 0
-  private(set) var headers: [String: String] = [:]
-  private(set) var body: [UInt8] = []
+  private var headBytes = 0
+  package private(set) var status = 0
+  package private(set) var headers: [String: String] = [:]
+  package private(set) var body: [UInt8] = []
   /// The number of bytes of the body that went into the buffer of the caller.
-  private(set) var filled = 0
+  package private(set) var filled = 0
   private var isKept = true
 
   /// - Parameters:
   ///   - isHead: the answer to a HEAD request has no body.
   ///   - bodyBytesMax: the most bytes of a body that does not go into the buffer of the caller.
-  init(isHead: Bool, bodyBytesMax: Int) { (self.isHead, self.bodyBytesMax) = (isHead, bodyBytesMax) }
+  package init(isHead: Bool, bodyBytesMax: Int) { (self.isHead, self.bodyBytesMax) = (isHead, bodyBytesMax) }
 
-  var isDone: Bool { stage == .done }
+  package var isDone: Bool { stage == .done }
   /// Whether another request may be sent over the same connection.
-  var isReusable: Bool { isDone && isKept }
+  package var isReusable: Bool { isDone && isKept }
 
   /// How many bytes of the body can be received at once into the buffer of the caller, at `filled`; 0 when the next
   /// bytes must go through `take`.
-  func directBytes(buffer: Int) -> Int {
+  package func directBytes(buffer: Int) -> Int {
     guard case .body(let left) = stage, goesToBuffer, filled < buffer else { return 0 }
     return min(left, buffer - filled)
   }
@@ -56,14 +55,14 @@ struct HTTPAnswerReader {
   private var goesToBuffer: Bool { (200..<300).contains(status) }
 
   /// Tells that so many bytes were received into the buffer of the caller.
-  mutating func received(direct count: Int) {
+  package mutating func received(direct count: Int) {
     guard case .body(let left) = stage else { return }
     filled += count
     stage = left == count ? .done : .body(left: left - count)
   }
 
   /// Tells that the server has closed the connection.
-  mutating func end() throws(ConnectionError) {
+  package mutating func end() throws(ConnectionError) {
     guard stage == .bodyUntilClose else {
       throw .broken("the server closed the connection in the middle of its answer")
     }
@@ -73,7 +72,7 @@ struct HTTPAnswerReader {
 
   /// Takes bytes that have arrived.
   /// - Parameter buffer: where the body of a success goes; `nil` to keep it as `body`.
-  mutating func take(
+  package mutating func take(
     _ bytes: UnsafeRawBufferPointer, into buffer: UnsafeMutableRawBufferPointer?
   ) throws(ConnectionError) {
     var rest = bytes
@@ -114,7 +113,11 @@ struct HTTPAnswerReader {
   private mutating func takeLine(_ rest: inout UnsafeRawBufferPointer) throws(ConnectionError) {
     let end = rest.firstIndex(of: UInt8(ascii: "\n"))
     let count = end.map { $0 + 1 } ?? rest.count
-    guard line.count + count <= Self.headBytesMax else { throw .broken("the head of the answer is too long") }
+    // Lengths of parts count one by one: there are as many as the server likes.
+    if stage == .head || stage == .trailer { headBytes += count }
+    guard max(headBytes, line.count + count) <= Self.headBytesMax else {
+      throw .broken("the head of the answer is too long")
+    }
     line.append(contentsOf: rest[..<count])
     rest = UnsafeRawBufferPointer(rebasing: rest[count...])
     guard end != nil else { return }
@@ -150,14 +153,20 @@ struct HTTPAnswerReader {
     for line in lines.dropFirst() {
       guard let colon = line.firstIndex(of: ":") else { continue }
       let name = line[..<colon].lowercased()
-      let value = line[line.index(after: colon)...].drop { $0 == " " || $0 == "\t" }
-      headers[name] = String(value)
-      if name == "content-length" { lengths.insert(String(value)) }
+      let value = Self.withoutBlanks(line[line.index(after: colon)...])
+      headers[name] = value
+      if name == "content-length" { lengths.insert(value) }
     }
     guard lengths.count <= 1 else { throw .broken("the answer has two lengths") }
     isKept = words[0] == "HTTP/1.1" && headers["connection"]?.lowercased() != "close"
     // 100 Continue and its kind precede the answer.
     stage = status < 200 ? .head : try bodyStage()
+  }
+
+  private static func withoutBlanks(_ value: Substring) -> String {
+    let front = value.drop { $0 == " " || $0 == "\t" }
+    guard let last = front.lastIndex(where: { $0 != " " && $0 != "\t" }) else { return "" }
+    return String(front[...last])
   }
 
   private func bodyStage() throws(ConnectionError) -> Stage {

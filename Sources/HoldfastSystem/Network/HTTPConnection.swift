@@ -15,8 +15,6 @@ final class HTTPConnection: @unchecked Sendable {
   private let host: HTTPServer
   private let cancellation: Cancellation
   private let clock: Clock
-  /// Whether an exchange has been completed over it.
-  private(set) var isUsed = false
   /// Whether the server has said anything in the exchange that runs.
   private(set) var hasAnswered = false
   /// The beginning of an answer that came before the whole request was sent.
@@ -61,7 +59,6 @@ final class HTTPConnection: @unchecked Sendable {
     let head = message.head(for: host, bodyBytes: body.count)
     let isRefused = try head.withUnsafeBytes { try send($0, until: deadline) } || send(body, until: deadline)
     try receive(&reader, into: buffer, until: deadline)
-    isUsed = true
     let answer = HTTPAnswer(
       status: reader.status, headers: reader.headers, filled: reader.filled, body: reader.body)
     // After an answer to a request that was not sent whole, the server expects the rest of it.
@@ -106,6 +103,9 @@ final class HTTPConnection: @unchecked Sendable {
       try early.withUnsafeBytes { try reader.take($0, into: buffer) }
     }
     while !reader.isDone {
+      // A server that always has something to say is not waited for.
+      try cancellation.check()
+      guard clock.uptime() < deadline else { throw ConnectionError.silent(host) }
       let direct = buffer.map { reader.directBytes(buffer: $0.count) } ?? 0
       let isDirect = direct >= Self.receiveBytes
       let target: UnsafeMutableRawBufferPointer

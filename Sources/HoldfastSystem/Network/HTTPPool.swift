@@ -39,26 +39,29 @@ package final class HTTPPool: Sendable {
     _ message: HTTPMessage, body: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0),
     into buffer: UnsafeMutableRawBufferPointer? = nil
   ) throws -> HTTPAnswer {
+    var isRepeated = false
     while let connection = takeIdle() {
       do {
-        return try exchange(over: connection, message, body, buffer)
+        return try exchange(over: connection, message, body, buffer, isRepeated)
       } catch let error as ConnectionError {
         guard case .broken = error, !connection.hasAnswered else { throw error }
+        isRepeated = true
       }
     }
     let connection = try HTTPConnection(
       server, certificates: certificates, patience: patience, clock: clock, cancellation: cancellation)
-    return try exchange(over: connection, message, body, buffer)
+    return try exchange(over: connection, message, body, buffer, isRepeated)
   }
 
   private func exchange(
     over connection: HTTPConnection, _ message: HTTPMessage, _ body: UnsafeRawBufferPointer,
-    _ buffer: UnsafeMutableRawBufferPointer?
+    _ buffer: UnsafeMutableRawBufferPointer?, _ isRepeated: Bool
   ) throws -> HTTPAnswer {
     try cancellation.check()
     traffic.countRequest(bytes: body.count)
-    let (answer, isReusable) = try connection.exchange(
+    var (answer, isReusable) = try connection.exchange(
       message, body: body, into: buffer, bodyBytesMax: Self.bodyBytesMax)
+    answer.isRepeated = isRepeated
     traffic.countAnswer(bytes: answer.filled + answer.body.count)
     if isReusable { idle.withLock { $0.append(connection) } }
     return answer

@@ -66,6 +66,8 @@ package struct HTTPAnswer: Sendable {
   package let filled: Int
   /// The body, unless it went into the caller's buffer.
   package let body: [UInt8]
+  /// Whether the request may have arrived twice: its first connection broke before an answer.
+  package var isRepeated = false
 
   package var isSuccess: Bool { (200..<300).contains(status) }
 }

@@ -1,0 +1,247 @@
+import HoldfastModel
+import HoldfastStore
+import HoldfastSystem
+import HoldfastTestSupport
+import Testing
+
+/// Answers that are lost, wrong or hostile: what was stored counts once, and what is not what was asked for is refused.
+@Suite(.timeLimit(.minutes(2))) struct S3FaultTests {
+  private let server = PretendS3()
+  private static let parts = [UInt8](repeating: 5, count: 13 << 20)
+
+  private func write(_ bytes: [UInt8], _ key: String, _ store: any Store) throws {
+    let writer = try store.create(key)
+    try bytes.withUnsafeBytes { try writer.append($0) }
+    try writer.commit()
+  }
+
+  private func read(_ key: String, length: UInt64? = nil) throws -> [UInt8] {
+    let object = try server.store().open(key, length: length)
+    var bytes = [UInt8](repeating: 0, count: Int(object.length))
+    try bytes.withUnsafeMutableBytes { try object.read(into: $0, at: 0) }
+    return bytes
+  }
+
+  private func retrying() -> RetryingStore { RetryingStore(server.store(), TimelessRetry().retrier()) }
+
+  private func unavailable(_ reason: String) -> StoreError {
+    .unavailable(location: server.location, reason: reason)
+  }
+
+  // MARK: Creating
+
+  @Test func anObjectIsNotReplaced() throws {
+    try write([1, 2], "key", server.store())
+    #expect(throws: StoreError.alreadyExists(key: "key", location: server.location)) {
+      try write([1, 3], "key", server.store())
+    }
+    #expect(throws: StoreError.alreadyExists(key: "key", location: server.location)) {
+      try write([1, 2, 3], "key", server.store())
+    }
+    #expect(try read("key") == [1, 2])
+    try write([1, 2], "key", server.store())
+  }
+
+  /// The object is there, and the connection ends. Over a new connection the pool does not ask again by itself, over
+  /// one that was kept it does.
+  @Test(arguments: [false, true]) func aCommitWhoseAnswerIsLostSucceedsWhenItIsRepeated(isKept: Bool) throws {
+    let store = server.store()
+    if isKept { _ = try store.names(below: "") }
+    server.fail(.init("PUT", "key", .loseAnswer))
+    let writer = try store.create("key")
+    try ([1, 2, 3] as [UInt8]).withUnsafeBytes { try writer.append($0) }
+    if !isKept { #expect(throws: StoreError.self) { try writer.commit() } }
+    try writer.commit()
+    #expect(server.requests.filter { $0.method == "PUT" }.count == 2)
+    #expect(try read("key") == [1, 2, 3])
+  }
+
+  /// The same for an object of parts. Its connection was kept from the parts, so the pool itself repeats the request.
+  @Test(arguments: [1, 2]) func aCompletionWhoseAnswerIsLostSucceedsWhenItIsRepeated(times: Int) throws {
+    server.fail(.init("POST", "uploadId=", .loseAnswer, times: times))
+    try write(Self.parts, "key", retrying())
+    #expect(try read("key") == Self.parts)
+    #expect(server.requests.filter { $0.method == "POST" && $0.target.contains("uploadId=") }.count >= times)
+  }
+
+  @Test func aCompletionThatFindsAnotherObjectIsRefused() throws {
+    let writer = try server.store().create("key")
+    try Self.parts.withUnsafeBytes { try writer.append($0) }
+    try write([1], "key", server.store())
+    #expect(throws: StoreError.alreadyExists(key: "key", location: server.location)) { try writer.commit() }
+    #expect(try read("key") == [1])
+  }
+
+  @Test(arguments: ["<Error><Code>InternalError</Code></Error>", "", " ", "<html>"])
+  func aCompletionThatFailsAfterItHasBegunToSucceedIsRepeated(_ body: String) throws {
+    server.fail(.init("POST", "uploadId=", .answer(200, body: body)))
+    let writer = try server.store().create("key")
+    try Self.parts.withUnsafeBytes { try writer.append($0) }
+    #expect(throws: unavailable("it did not join the parts of key")) { try writer.commit() }
+    try writer.commit()
+    #expect(try read("key") == Self.parts)
+  }
+
+  @Test func aPartOrAnUploadWithoutANameIsNone() {
+    server.fail(.init("PUT", "partNumber=", .answer(200)))
+    #expect(throws: unavailable("it does not name a part that it has taken")) {
+      try write(Self.parts, "key", server.store())
+    }
+    server.fail(.init("POST", "uploads=", .answer(200, body: "<R><UploadId></UploadId></R>")))
+    #expect(throws: unavailable("it does not name a multipart upload")) {
+      try write(Self.parts, "key", server.store())
+    }
+  }
+
+  @Test(arguments: ["POST", "PUT", "DELETE", "GET"]) func lostAnswersOfEveryKindAreMadeGood(_ method: String) throws {
+    let store = retrying()
+    server.fail(.init(method, "", .loseAnswer, times: 5))
+    try write(Self.parts, "large", store)
+    try write([1], "small", store)
+    #expect(try store.names(below: "") == ["large", "small"])
+    try store.remove("small")
+    try store.removeBriefly(["a", "b"])
+    try store.removeAll(below: "")
+    #expect(try store.names(below: "") == [])
+  }
+
+  // MARK: Reading
+
+  /// What the server gives instead of bytes 10 to 19 of 100.
+  @Test(arguments: [
+    (200, "", 100, "the server sent more bytes than were asked for"),
+    (200, "", 10, "its answer is not the range that was asked for"),
+    (200, "bytes 0-9/100", 10, "its answer is not the range that was asked for"),
+    (206, "", 10, "its answer is not the range that was asked for"),
+    (206, "bytes 0-9/100", 10, "its answer is not the range that was asked for"),
+    (206, "bytes 10-19/*", 10, "its answer is not the range that was asked for"),
+    (206, "bytes 10-19/100", 9, "its answer is not the range that was asked for"),
+    (206, "bytes 10-19/100", 11, "the server sent more bytes than were asked for"),
+    (206, "bytes 10-19/99", 10, "key in PLACE has 99 bytes instead of 100"),
+    (416, "bytes */5", 0, "key in PLACE has 5 bytes instead of 100"),
+    (416, "", 0, "its answer is not the range that was asked for"),
+  ])
+  func whatIsNotTheRangeIsRefused(_ status: Int, _ range: String, _ count: Int, _ finding: String) throws {
+    server.fail(
+      .init(
+        "GET", "key",
+        .answer(
+          status, headers: range.isEmpty ? [] : [("Content-Range", range)], body: String(repeating: "x", count: count)))
+    )
+    let object = try server.store().open("key", length: 100)
+    var bytes = [UInt8](repeating: 0, count: 10)
+    let error = #expect(throws: (any Error).self) {
+      try bytes.withUnsafeMutableBytes { try object.read(into: $0, at: 10) }
+    }
+    let message = "\(error.map { "\($0)" } ?? "")".replacing(server.location, with: "PLACE")
+    #expect(message.contains(finding), "\(message)")
+  }
+
+  /// rclone answers with a range, and says that it is the object.
+  @Test func aRangeWithTheStatusOfAWholeObjectIsARange() throws {
+    let range = [("Content-Range", "bytes 0-9/100")].map { (name: $0.0, value: $0.1) }
+    server.fail(.init("GET", "key", .answer(200, headers: range, body: "0123456789")))
+    #expect(throws: unavailable("its answer is not the range that was asked for")) { try server.store().open("key") }
+    server.fail(.init("GET", "key", .answer(200, headers: range, body: "0123456789")))
+    let object = try server.store().open("key", length: 100)
+    var bytes = [UInt8](repeating: 0, count: 10)
+    try bytes.withUnsafeMutableBytes { try object.read(into: $0, at: 0) }
+    #expect(bytes == Array("0123456789".utf8))
+  }
+
+  /// A server that knows no ranges gives the whole object.
+  @Test func aWholeObjectInPlaceOfItsFirstBytesIsTaken() throws {
+    server.fail(.init("GET", "key", .answer(200, body: "abc"), times: 2))
+    #expect(try read("key") == Array("abc".utf8))
+    #expect(try read("key", length: 3) == Array("abc".utf8))
+  }
+
+  @Test func anObjectThatShrinksWhileItIsOpenedIsRefused() {
+    server.fail(.init("GET", "key", .answer(206, headers: [("Content-Range", "bytes 0-99/100")], body: "abc")))
+    #expect(throws: unavailable("its answer is not the range that was asked for")) { try server.store().open("key") }
+  }
+
+  // MARK: Listing
+
+  private func list(_ body: String) throws -> [String] {
+    server.fail(.init("GET", "list-type", .answer(200, body: body), times: 3))
+    return try server.store().names(below: "a/")
+  }
+
+  private static func entry(_ key: String, size: String = "1") -> String {
+    "<Contents><Key>\(key)</Key><Size>\(size)</Size></Contents>"
+  }
+
+  @Test func pagesAreJoined() throws {
+    for name in ["a/3", "a/1", "a/2", "b"] { try write([1], name, server.store()) }
+    #expect(try server.store().names(below: "a/") == ["1", "2", "3"])
+  }
+
+  @Test(arguments: [
+    "", "no XML", "<html></html>", "<Error/>", "<ListAllMyBucketsResult/>",
+    "<ListBucketResult>\(entry("shop/b/x"))</ListBucketResult>",
+    "<ListBucketResult>\(entry("../x"))</ListBucketResult>",
+    "<ListBucketResult>\(entry("shop/a/x", size: "-1"))</ListBucketResult>",
+    "<ListBucketResult>\(entry("shop/a/x", size: "99999999999999999999"))</ListBucketResult>",
+    "<ListBucketResult><Contents><Size>1</Size></Contents></ListBucketResult>",
+    "<ListBucketResult><CommonPrefixes><Prefix>etc/</Prefix></CommonPrefixes></ListBucketResult>",
+    "<ListBucketResult><EncodingType>url</EncodingType>\(entry("shop/a/%zz"))</ListBucketResult>",
+    "<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>",
+    "<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>t</NextContinuationToken></ListBucketResult>",
+  ])
+  func whatIsNoListingIsRefused(_ body: String) {
+    #expect(throws: unavailable("its answer is no listing")) { try list(body) }
+  }
+
+  @Test func encodedKeysAreDecoded() throws {
+    let body = "<ListBucketResult><EncodingType>url</EncodingType>\(Self.entry("shop%2Fa/b+c%2B"))</ListBucketResult>"
+    #expect(try list(body) == ["b c+"])
+    #expect(try list("<ListBucketResult>\(Self.entry("shop/a/b+c%2B"))</ListBucketResult>") == ["b+c%2B"])
+  }
+
+  // MARK: Removing
+
+  @Test func aRemovalThatIsNotConfirmedIsNone() throws {
+    for body in ["", "<Error><Code>InternalError</Code></Error>", "<html/>"] {
+      server.fail(.init("POST", "delete", .answer(200, body: body)))
+      #expect(throws: unavailable("it does not say what it has removed")) {
+        try server.store().removeBriefly(["a", "b"])
+      }
+    }
+    let body = "<DeleteResult><Error><Key>shop/a</Key><Code>InternalError</Code></Error></DeleteResult>"
+    server.fail(.init("POST", "delete", .answer(200, body: body)))
+    #expect(throws: unavailable("it did not remove all objects")) { try server.store().removeBriefly(["a", "b"]) }
+  }
+
+  /// A server without the removal of several objects at once removes one after the other.
+  @Test func objectsAreRemovedOneByOneWhereTheServerCannotRemoveSeveral() throws {
+    for name in ["a", "b", "c"] { try write([1], name, server.store()) }
+    server.fail(.init("POST", "delete", .refuse(501, "NotImplemented")))
+    try server.store().removeBriefly(["a", "b", "missing"])
+    #expect(try server.store().names(below: "") == ["c"])
+  }
+
+  @Test func whatAServerDoesNotListOfUploadsStays() throws {
+    try write([1], "a/1", server.store())
+    server.fail(.init("GET", "uploads", .refuse(403, "AccessDenied")))
+    try server.store().removeAll(below: "a/")
+    #expect(try server.store().names(below: "") == [])
+  }
+
+  /// Again and again the same page of uploads.
+  @Test func anEndlessListOfUploadsEnds() throws {
+    let body = """
+      <ListMultipartUploadsResult><IsTruncated>true</IsTruncated><NextKeyMarker>k</NextKeyMarker>
+      <NextUploadIdMarker>1</NextUploadIdMarker></ListMultipartUploadsResult>
+      """
+    server.fail(.init("GET", "uploads", .answer(200, body: body), times: 1000))
+    try server.store().removeAll(below: "a/")
+    #expect(server.requests.filter { $0.target.contains("uploads") }.count == 2)
+  }
+
+  @Test func aSignalEndsARequest() {
+    let cancellation = Cancellation()
+    cancellation.raise()
+    #expect(throws: Interrupted.self) { try server.store(cancellation).names(below: "") }
+  }
+}

@@ -1,0 +1,154 @@
+import HoldfastModel
+import HoldfastStore
+import HoldfastSystem
+import HoldfastTestSupport
+import Testing
+
+/// Large objects go in parts, in any order and several at once, and leave nothing behind that costs money.
+@Suite(.timeLimit(.minutes(5)), .requires(.seaweedFS)) struct S3UploadTests {
+  private let prefix = "\(UInt64.random(in: .min ... .max))/"
+  private let store: S3Store
+
+  init() { store = SeaweedFS.shared.store(prefix: prefix) }
+
+  private func send(_ bytes: ArraySlice<UInt8>, _ upload: any ObjectUpload, at offset: Int) throws {
+    try bytes.withUnsafeBytes { try upload.send($0, at: UInt64(offset)) }
+  }
+
+  private func read(_ key: String) throws -> [UInt8] {
+    let object = try store.open(key)
+    var bytes = [UInt8](repeating: 0, count: Int(object.length))
+    try bytes.withUnsafeMutableBytes { try object.read(into: $0, at: 0) }
+    return bytes
+  }
+
+  @Test func partsArriveInAnyOrderAndSeveralAtOnce() throws {
+    var random = SeededRandom(seed: 1)
+    let bytes = random.bytes(32 << 20)
+    let upload = try store.upload("key")
+    let size = try #require(upload.partBytes)
+    let offsets = Array(stride(from: 0, to: bytes.count, by: size))
+    // The last and short one first, so that the upload begins with it.
+    try send(bytes[offsets[offsets.count - 1]...], upload, at: offsets[offsets.count - 1])
+    let threads = offsets.dropLast().reversed().map { offset in
+      WorkerThread.start {
+        do {
+          try send(bytes[offset..<offset + size], upload, at: offset)
+        } catch {
+          Issue.record(error)
+        }
+      }
+    }
+    for thread in threads { thread?.join() }
+    #expect(try store.names(below: "") == [], "it is there before its commit")
+    try upload.commit()
+    #expect(try read("key") == bytes)
+    #expect(try SeaweedFS.shared.unfinishedUploads(below: prefix) == [])
+  }
+
+  @Test func aPartThatIsSentAgainReplacesItself() throws {
+    var random = SeededRandom(seed: 2)
+    let upload = try store.upload("key")
+    let size = try #require(upload.partBytes)
+    let bytes = random.bytes(size + 100)
+    try send(random.bytes(size)[...], upload, at: 0)
+    try send(bytes[size...], upload, at: size)
+    try send(bytes[..<size], upload, at: 0)
+    try upload.commit()
+    #expect(try read("key") == bytes)
+  }
+
+  /// A part that has no end cannot be told from what is missing: then there is nothing.
+  @Test func anUploadThatIsAbortedOrDroppedLeavesNothing() throws {
+    let part = [UInt8](repeating: 3, count: try #require(try store.upload("key").partBytes))
+    var upload = try store.upload("aborted")
+    try send(part[...], upload, at: 0)
+    #expect(try SeaweedFS.shared.unfinishedUploads(below: prefix).count == 1)
+    upload.abort()
+    #expect(try SeaweedFS.shared.unfinishedUploads(below: prefix) == [])
+    #expect(throws: (any Error).self) { try upload.commit() }
+    #expect(throws: (any Error).self) { try send(part[...], upload, at: 0) }
+    upload = try store.upload("dropped")
+    try send(part[...], upload, at: 0)
+    upload = try store.upload("other")
+    #expect(try SeaweedFS.shared.unfinishedUploads(below: prefix) == [])
+    #expect(try store.names(below: "") == [])
+  }
+
+  /// A killed run cannot abort what it had begun.
+  @Test func whatAKilledRunHasLeftIsRemovedWithEverythingElse() throws {
+    let part = [UInt8](repeating: 3, count: 6 << 20)
+    let left = ["a/1", "a/2", "b/1"].map { key in (key, try? store.upload(key)) }
+    for (_, upload) in left { try send(part[...], #require(upload), at: 0) }
+    try store.removeAll(below: "a/")
+    #expect(try SeaweedFS.shared.unfinishedUploads(below: prefix) == [prefix + "b/1"])
+  }
+
+  @Test func anObjectOfManyPartsComesBack() throws {
+    var random = SeededRandom(seed: 4)
+    let bytes = random.bytes(25 << 20)
+    let writer = try RetryingStore(store, Retrier(host: TestShop.host())).create("sources/shop/archive")
+    var rest = bytes[...]
+    while !rest.isEmpty {
+      let piece = rest.prefix(Int.random(in: 1...3_000_000, using: &random))
+      try piece.withUnsafeBytes { try writer.append($0) }
+      rest = rest.dropFirst(piece.count)
+    }
+    try writer.commit()
+    #expect(try read("sources/shop/archive") == bytes)
+    let object = try store.open("sources/shop/archive", length: UInt64(bytes.count))
+    for _ in 0..<10 {
+      let offset = Int.random(in: 0..<bytes.count, using: &random)
+      var piece = [UInt8](repeating: 0, count: min(Int.random(in: 1...100_000, using: &random), bytes.count - offset))
+      try piece.withUnsafeMutableBytes { try object.read(into: $0, at: UInt64(offset)) }
+      #expect(piece.elementsEqual(bytes[offset..<offset + piece.count]))
+    }
+  }
+
+  @Test func archivesHaveAStorageClassAndManifestsHaveNone() throws {
+    let server = PretendS3()
+    let store = server.store {
+      $0.archiveStorageClass = "GLACIER_IR"
+      $0.isArchive = { $0.hasSuffix("archive") }
+    }
+    for (key, count) in [("archive", 1), ("manifest.json", 1), ("large/archive", 13 << 20)] {
+      let writer = try store.create(key)
+      try [UInt8](repeating: 1, count: count).withUnsafeBytes { try writer.append($0) }
+      try writer.commit()
+    }
+    let classes = server.requests.filter { $0.headers["x-amz-storage-class"] != nil }
+    #expect(classes.map(\.target) == ["/orders/shop/archive", "/orders/shop/large/archive?uploads="])
+    #expect(classes.allSatisfy { $0.headers["x-amz-storage-class"] == "GLACIER_IR" })
+  }
+
+  /// Servers check one or the other: SeaweedFS only MD5, Ceph both.
+  @Test func everyBodyIsSentWithItsDigests() throws {
+    let server = PretendS3()
+    let writer = try server.store().create("key")
+    try Array("hello".utf8).withUnsafeBytes { try writer.append($0) }
+    try writer.commit()
+    let request = try #require(server.requests.first)
+    #expect(request.headers["content-md5"] == "XUFAKrxLKna5cZ2REBfFkg==")
+    #expect(
+      request.headers["x-amz-content-sha256"] == "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824")
+    #expect(request.headers["if-none-match"] == "*")
+  }
+
+  @Test func aUserWhoMayOnlyReadIsTold() throws {
+    let reader = SeaweedFS.shared.store(prefix: prefix) { settings in
+      settings.credentials = { _ in S3Credentials(accessKeyID: "reader", secretKey: "readersecret") }
+    }
+    let writer = try reader.create("key")
+    #expect(throws: S3Error.notPermitted(location: reader.location, action: "s3:PutObject")) { try writer.commit() }
+    let other = try store.create("key")
+    try other.commit()
+    #expect(throws: StoreError.removalRefused(key: "key", location: reader.location)) { try reader.remove("key") }
+    #expect(try reader.names(below: "") == ["key"])
+    let wrong = SeaweedFS.shared.store(prefix: prefix) { settings in
+      settings.credentials = { _ in S3Credentials(accessKeyID: "reader", secretKey: "wrong") }
+    }
+    #expect(throws: S3Error.credentialsRefused(location: wrong.location, code: "SignatureDoesNotMatch")) {
+      try wrong.names(below: "")
+    }
+  }
+}
