@@ -30,7 +30,7 @@ class TestCommandTests(TestInDirectory):
         self.stub("bin/swift", SWIFT)
         self.stub("bin/shellcheck", "#!/bin/sh\n")
         self.stub("bin/id", "#!/bin/sh\necho ${USER_ID:-0}\n")
-        for name in ("install-deps", "install-engines", "tidy", "soak", "test-hostile"):
+        for name in ("install-deps", "install-engines", "tidy", "soak", "fault-runs", "test-hostile"):
             self.stub(f"Scripts/{name}", f'#!/bin/sh\necho "{name} $*" >>"$LOG"\necho "{name} ran"\n')
         self.stub("Scripts/build", '#!/bin/sh\necho "build $*" >>"$LOG"\necho /the/binary\n')
         self.write("Tests/Some/DrawnTests.swift", "arguments: [UInt64.random(in: 0 ... .max)]\n")
@@ -60,10 +60,12 @@ class TestCommandTests(TestInDirectory):
         self.assertEqual((status, lines[-1]), (0, "closing line of the tests"), lines)
         self.assertEqual([line for line in lines if line.startswith("==")],
                          ["== style", "== build", "== scripts, and rescue.py against repositories of its own",
-                          "== live databases, captured while they are written", "== tests"])
+                          "== live databases, captured while they are written",
+                          "== repositories on servers, through faults", "== tests"])
         ran = self.log.read_text().splitlines()
         self.assertEqual([line.split()[0] for line in ran if not line.startswith("swift test")],
-                         ["install-deps", "install-engines", "swift", "tidy", "build", *["soak"] * 4])
+                         ["install-deps", "install-engines", "swift", "tidy", "build", *["soak"] * 4,
+                          *["fault-runs"] * 2])
         self.assertEqual([line for line in ran if "--large" in line], [])
         parts = (self.root / ".build/test-times.md").read_text().splitlines()
         self.assertEqual(parts[:2], ["| part | seconds |", "|---|---:|"])
@@ -72,6 +74,9 @@ class TestCommandTests(TestInDirectory):
 
     def test_what_fails_is_the_status(self) -> None:
         self.assertEqual(self.run_test(TESTS="7")[0], 7)
+        self.stub("Scripts/fault-runs", "#!/bin/sh\nexit 4\n")
+        self.assertEqual(self.run_test()[0], 4)
+        self.stub("Scripts/fault-runs", "#!/bin/sh\n")
         self.stub("Scripts/soak", "#!/bin/sh\nexit 3\n")
         status, lines = self.run_test()
         self.assertEqual(status, 3)
@@ -92,13 +97,17 @@ class TestCommandTests(TestInDirectory):
     def test_all_runs_what_takes_longer_before_the_tests_close(self) -> None:
         status, lines = self.run_test("--all")
         self.assertEqual((status, lines[-1]), (0, "closing line of the tests"), lines)
-        self.assertEqual([line for line in lines if line.startswith("==")][-4:],
+        self.assertEqual([line for line in lines if line.startswith("==")][-5:],
                          ["== live databases, captured for longer while they are written",
+                          "== repositories on servers, through many more faults",
                           "== suites that draw seeds, ten times more",
                           "== tests on a machine on which holdfast was badly used", "== tests"])
         ran = self.log.read_text()
         self.assertEqual(ran.count("--filter [.](DrawnTests)/"), 10)
         self.assertEqual(ran.count("--large"), 1)
+        self.assertEqual([line for line in ran.splitlines() if "--outage" in line],
+                         [f"fault-runs {kind} --outage --holdfast {self.root}/.build/release/holdfast"
+                          for kind in ("s3 --seeds 500", "sftp --seeds 200")])
         self.assertIn("test-hostile ran", lines)
 
     def test_all_says_what_it_leaves_out_and_why(self) -> None:

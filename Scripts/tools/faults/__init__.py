@@ -1,0 +1,1 @@
+"""Drives holdfast against a real server through faults. `Scripts/fault-runs` runs it."""
