@@ -1,9 +1,8 @@
-"""Tests of what drives holdfast through faults: the plan, packets of SFTP, the proxy, leases, and how trees compare."""
+"""Tests of the faults through which holdfast is driven: the plan, packets of SFTP, the wrapper and the proxy."""
 
 import http.client
 import io
 import json
-import os
 import socket
 import struct
 import subprocess
@@ -11,24 +10,15 @@ import sys
 import threading
 import time
 import unittest
-from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from random import Random
 
 from support import SCRIPTS, TestInDirectory
 
 from tools.faults import packets
-from tools.faults.client import Attempt
-from tools.faults.leases import give_back
 from tools.faults.packets import BrokenPacket
 from tools.faults.plan import S3_FAULTS, S3_RATES, SFTP_FAULTS, Plan
 from tools.faults.proxy import ANSWERED, Proxy
-from tools.faults.runs import Ended, Machine
-from tools.faults.seaweed import SECRET_KEY
 from tools.faults.sftp_wrapper import CUTS_ANSWER
-from tools.faults.source import Source, describe, differences
-
-LOCATION = "s3:http://127.0.0.1:1/orders/x"
 
 
 class PlanTests(unittest.TestCase):
@@ -96,9 +86,9 @@ class WrapperTests(TestInDirectory):
 
     START = packets.framed(b"\x01" + struct.pack(">I", 3))
 
-    def talk(self, kind: str, *requests: bytes, rate: float = 1) -> list[bytes]:
+    def talk(self, kind: str, *requests: bytes, rate: float = 1, seed: int = 1) -> list[bytes]:
         """The answers to requests; those after a broken one are missing."""
-        self.write("plan.json", json.dumps({"seed": 1, "rate": rate, "weights": {kind: 1}}))
+        self.write("plan.json", json.dumps({"seed": seed, "rate": rate, "weights": {kind: 1}}))
         wrapper = SCRIPTS / "tools/faults/sftp_wrapper.py"
         with subprocess.Popen([sys.executable, "-I", str(wrapper), str(self.root)], stdin=subprocess.PIPE,
                               stdout=subprocess.PIPE) as running:
@@ -140,7 +130,13 @@ class WrapperTests(TestInDirectory):
         self.assertEqual((self.root / "faults").read_text(), "cut before\n")
 
     def test_a_cut_after_a_request_has_it_done(self) -> None:
-        self.assertEqual(self.talk("cut after", self.START, self.make_directory("made")), [])
+        def only_second(seed: int) -> bool:
+            plan = Plan(seed, 0.5, {"cut after": 1})
+            return not plan.fault(1, 1) and bool(plan.fault(1, 2))
+
+        seed = next(filter(only_second, range(1000)))
+        answers = self.talk("cut after", self.START, self.make_directory("made"), rate=0.5, seed=seed)
+        self.assertEqual([answer[0] for answer in answers], [packets.VERSION])
         self.assertTrue(self.appears("made"))
 
     def test_a_failure_is_an_answer_and_nothing_is_done(self) -> None:
@@ -255,136 +251,6 @@ class ProxyTests(unittest.TestCase):
         proxy.calm()
         self.assertEqual(self.get(proxy)[0], 200)
         self.assertEqual(proxy.faults.total(), 0)
-
-
-class Objects:
-    """A repository in memory."""
-
-    def __init__(self, **content: bytes) -> None:
-        self.content = {f"leases/shop/{int(name[1:]):010}": each for name, each in content.items()}
-
-    def names(self, folder: str) -> list[str]:
-        """The names in a folder."""
-        return [key.removeprefix(folder) for key in self.content if key.startswith(folder)]
-
-    def read(self, key: str) -> bytes | None:
-        """An object."""
-        return self.content.get(key)
-
-    def create(self, key: str, content: bytes) -> None:
-        """Makes an object."""
-        self.content.setdefault(key, content)
-
-
-class LeaseTests(unittest.TestCase):
-    """Leases of the dead."""
-
-    @staticmethod
-    def record(process: int, seconds: int = 120) -> bytes:
-        """The content of a number."""
-        return json.dumps({"format": 1, "process": process, "seconds": seconds}).encode()
-
-    def given(self, objects: Objects, is_dead: Callable[[int], bool] = lambda pid: pid == 7) -> bool:
-        """Whether a lease was given back."""
-        return give_back(objects, "shop", is_dead)
-
-    def test_the_lease_of_a_dead_run_is_given_back_once(self) -> None:
-        objects = Objects(n1=self.record(6), n2=self.record(7))
-        self.assertTrue(self.given(objects))
-        self.assertEqual(json.loads(objects.content["leases/shop/0000000003"])["seconds"], 0)
-        self.assertFalse(self.given(objects))
-
-    def test_the_lease_of_a_living_run_stays(self) -> None:
-        self.assertFalse(self.given(Objects(n1=self.record(7), n2=self.record(6))))
-
-    def test_without_a_lease_or_with_a_broken_one_nothing_is_done(self) -> None:
-        self.assertFalse(self.given(Objects()))
-        self.assertFalse(self.given(Objects(n1=b"")))
-
-
-class EndTests(TestInDirectory):
-    """What is demanded of a run."""
-
-    def mistakes(self, status: int, errors: str, took_s: float = 1) -> list[str]:
-        """What is wrong with a run that ended so."""
-        return Ended(("backup", "/x"), status, "", errors, took_s, 1).mistakes(LOCATION)
-
-    def test_a_failure_names_place_and_reason(self) -> None:
-        self.assertEqual(self.mistakes(1, f"holdfast: {LOCATION} cannot be reached: refused"), [])
-        self.assertTrue(self.mistakes(1, "holdfast: it did not work"))
-        self.assertTrue(self.mistakes(1, f"holdfast: {LOCATION}"))
-
-    def test_a_fault_is_no_damage(self) -> None:
-        for status in (2, 10, 12, 20, 21):
-            self.assertTrue(self.mistakes(status, f"holdfast: {LOCATION} is damaged"))
-
-    def test_a_run_ends_in_time_and_shows_no_credential(self) -> None:
-        self.assertTrue(self.mistakes(0, "", took_s=1000))
-        self.assertTrue(self.mistakes(0, f"the key is {SECRET_KEY}"))
-        self.assertEqual(self.mistakes(-9, ""), [])
-
-    def test_a_run_is_killed_in_time_and_otherwise_ends_by_itself(self) -> None:
-        machine = Machine("sleep", {}, lambda: None)
-        ended = machine.run("60", kill_after_s=0.05)
-        self.assertTrue(ended.was_killed)
-        self.assertLess(ended.took_s, 30)
-        self.assertEqual(machine.run("0", kill_after_s=60).status, 0)
-        self.assertEqual(machine.running, set())
-
-
-class SourceTests(TestInDirectory):
-    """The source, and how a restore is compared with it."""
-
-    def test_a_seed_always_makes_the_same_source(self) -> None:
-        trees = []
-        for name in ("a", "b"):
-            source = Source(self.root / name, Random(4))
-            for _ in range(5):
-                source.change()
-            trees.append({path: entry for path, entry in describe(source.root).items() if path != "orders.db"})
-        self.assertEqual(*trees)
-
-    def test_every_change_is_seen(self) -> None:
-        source = Source(self.root / "source", Random(1))
-        before = describe(source.root)
-        for _ in range(20):
-            source.change()
-            after = describe(source.root)
-            self.assertTrue(differences(before, after))
-            before = after
-
-    def test_one_byte_a_mode_a_link_or_a_name_makes_a_difference(self) -> None:
-        self.write("tree/a", "abc")
-        (self.root / "tree/link").symlink_to("a")
-        (self.root / "tree/folder").mkdir()
-        expected = describe(self.root / "tree")
-
-        def told() -> list[str]:
-            return differences(expected, describe(self.root / "tree"))
-
-        self.assertEqual(told(), [])
-        self.write("tree/a", "abd")
-        self.assertIn("a is ", told()[0])
-        self.write("tree/a", "abc")
-        os.chmod(self.root / "tree/a", 0o600)
-        self.assertEqual(len(told()), 1)
-        os.chmod(self.root / "tree/a", expected["a"][1])
-        (self.root / "tree/link").unlink()
-        self.assertEqual(told(), ["link is missing"])
-        (self.root / "tree/link").symlink_to("b")
-        self.assertEqual(len(told()), 1)
-        (self.root / "tree/folder").rename(self.root / "tree/other")
-        self.assertIn("other is too much", told())
-
-
-class KeptTests(unittest.TestCase):
-    """What a prune may take."""
-
-    def test_an_attempt_that_nobody_acknowledged_takes_a_place_too(self) -> None:
-        attempts = [Attempt({}, "1"), Attempt({}), Attempt({}, "3")]
-        for index, attempt in enumerate(attempts):
-            attempt.may_be_gone |= len(attempts) - index > 2
-        self.assertEqual([attempt.may_be_gone for attempt in attempts], [True, False, False])
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ class Attempt:
     tree: Tree | None  # what a backup saw; a merge has none of its own
     snapshot: str | None = None  # when it was acknowledged
     may_be_gone: bool = False
+    may_be_merged: bool = False  # then a full stands for it, and a prune may remove it
 
 
 @dataclass
@@ -105,6 +106,8 @@ class Client:
     def merge(self) -> None:
         """A new full out of the newest chain."""
         attempt = Attempt(None)
+        if acknowledged := [each for each in self.attempts if each.snapshot and each.tree]:
+            acknowledged[-1].may_be_merged = True
         self.attempts.append(attempt)
         ended = self.run("merge", "--name", self.name, "--json", "--quiet")
         if ended.status == DONE and (snapshot := json.loads(ended.output).get("snapshot")):
@@ -120,7 +123,7 @@ class Client:
         if ended.status == DONE:
             gone = {line["id"] for line in json.loads(ended.output)["snapshots"] if line["fate"] != "keep"}
             self.mistakes += [f"prune --keep-last {kept} removed {attempt.snapshot}" for attempt in self.attempts
-                              if attempt.snapshot in gone and not attempt.may_be_gone]
+                              if attempt.snapshot in gone and not attempt.may_be_gone | attempt.may_be_merged]
 
     def verify(self) -> None:
         """A look at everything."""
