@@ -91,11 +91,19 @@ final class AttributeSetter: Sendable {
     collected.withLock { $0.append(Problem(path: path, reason: reason)) }
   }
 
-  /// Whether the object already has these attributes.
-  func matches(_ entry: Entry, _ status: FileStatus) -> Bool {
+  /// Whether the object already has these attributes. If they cannot be read, it has not: setting them reports the
+  /// error.
+  func matches(_ entry: Entry, _ status: FileStatus, of handle: some AttributeHolder) -> Bool {
     let attributes = entry.attributes
     return status.mode == attributes.mode && status.modified == attributes.modified
       && (!setsOwner || (status.userID == attributes.userID && status.groupID == attributes.groupID))
+      && (try? handle.extendedAttributes()) == attributes.extended
+  }
+
+  /// Whether an access control list of the object may let in somebody whom the entry does not.
+  func mayLetInOthers(_ entry: Entry, _ handle: some AttributeHolder) -> Bool {
+    let list = (try? handle.extendedAttributes())?.first { $0.name.elementsEqual(AccessControlList.name) }
+    return list.map { !entry.attributes.extended.contains($0) } ?? false
   }
 
   /// - Returns: whether it succeeded.

@@ -140,8 +140,10 @@ final class Publisher {
     }
     let status = try present.status()
     guard try isSame(entry.content, present, status) else { return false }
-    if staging.attributes.matches(entry, status) { return true }
-    guard entry.mayKeep(status, setsOwner: staging.attributes.setsOwner) else { return false }
+    if staging.attributes.matches(entry, status, of: present) { return true }
+    guard entry.mayKeep(status, setsOwner: staging.attributes.setsOwner),
+      !staging.attributes.mayLetInOthers(entry, present)
+    else { return false }
     staging.attributes.apply(entry, to: present)
     return true
   }

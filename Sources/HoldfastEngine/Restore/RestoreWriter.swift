@@ -100,11 +100,7 @@ final class RestoreWriter {
   /// Sets the attributes of an existing file with the right content. It is reached by its descriptor, whatever has its
   /// name now.
   func adjust(_ file: ComparedFile) throws {
-    guard
-      !staging.attributes.matches(file.entry, file.found.status)
-        // If they cannot be read, setting them reports the error.
-        || (try? file.found.file.extendedAttributes()) != file.entry.attributes.extended
-    else { return }
+    guard !staging.attributes.matches(file.entry, file.found.status, of: file.found.file) else { return }
     staging.attributes.apply(file.entry, to: file.found.file)
   }
 
