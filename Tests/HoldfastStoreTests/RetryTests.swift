@@ -22,6 +22,8 @@ import Testing
       left = Mutex(times)
     }
 
+    func fail(times: Int) { left.withLock { $0 = times } }
+
     func list(_ prefix: String, _ depth: ListingDepth, after name: String?, max: Int) throws -> ListingPage {
       calls.withLock { $0 += 1 }
       let fails = left.withLock { left in
@@ -60,6 +62,22 @@ import Testing
     #expect(throws: Self.unavailable) { try RetryingStore(failing, time.retrier()).names(below: "") }
     #expect(time.waited > .minutes(1) && time.waited <= .minutes(2))
     #expect(failing.count < 30)
+  }
+
+  /// A run that gives up does a few things more: they do not take as long again.
+  @Test func afterOneWasGivenUpOthersAreTriedBriefly() throws {
+    let failing = FailingStore(Self.unavailable, times: .max)
+    let store = RetryingStore(failing, time.retrier())
+    #expect(throws: Self.unavailable) { try store.names(below: "") }
+    let waited = time.waited
+    #expect(throws: Self.unavailable) { try store.names(below: "") }
+    #expect(time.waited - waited < .seconds(6))
+    failing.fail(times: 0)
+    _ = try store.names(below: "")
+    // The store is there again: at least half of 0.1 + 0.2 + … + 12.8.
+    failing.fail(times: 8)
+    _ = try store.names(below: "")
+    #expect(time.waited - waited > .seconds(12))
   }
 
   @Test(arguments: [

@@ -1,5 +1,6 @@
 package import HoldfastModel
 package import HoldfastSystem
+internal import Synchronization
 
 /// How often, and for how long, a failed request is repeated.
 package struct RetryPolicy: Sendable {
@@ -9,12 +10,17 @@ package struct RetryPolicy: Sendable {
   package var delayMax = TimeSpan.seconds(15)
   /// No try begins later than this after the first.
   package var deadline = TimeSpan.minutes(2)
+  /// In place of it, after a request was given up and before another one is answered.
+  package var deadlineInOutage = TimeSpan.seconds(5)
 
   package init() {}
 }
 
 /// Repeats what failed temporarily, with growing delays. Each delay is drawn from the upper half of its range, so that
 /// many clients that were refused at one moment do not come back at one moment.
+///
+/// A run that gives up does a few things more, such as giving its lease back. So that it does not wait as long for each
+/// of them, they are repeated only briefly until something is answered.
 package struct Retrier: Sendable {
   /// So often a wait looks for a signal.
   private static let lookInterval = TimeSpan.milliseconds(50)
@@ -23,6 +29,7 @@ package struct Retrier: Sendable {
   private let random: Randomness
   private let cancellation: Cancellation
   private let sleep: @Sendable (TimeSpan) -> Void
+  private let outage = Outage()
 
   /// - Parameter sleep: waits for a time; tests replace it.
   package init(
@@ -41,12 +48,22 @@ package struct Retrier: Sendable {
     var delay = policy.firstDelay
     while true {
       do {
-        return try body()
+        let result = try body()
+        outage.note(false)
+        return result
       } catch  where Self.mayPass(error) {
         let pause = max(delay * (1 + fraction()) / 2, requested(by: error))
-        guard clock.uptime() - begun + pause < policy.deadline else { throw error }
+        let deadline = outage.isOn ? policy.deadlineInOutage : policy.deadline
+        guard clock.uptime() - begun + pause < deadline else {
+          outage.note(true)
+          throw error
+        }
         try wait(pause)
         delay = min(delay * 2, policy.delayMax)
+      } catch {
+        // A refusal is an answer, too.
+        outage.note(false)
+        throw error
       }
     }
   }
@@ -77,4 +94,13 @@ package struct Retrier: Sendable {
       sleep(min(rest, Self.lookInterval))
     }
   }
+}
+
+/// Whether the last request that ended was given up.
+private final class Outage: Sendable {
+  private let flag = Atomic(false)
+
+  var isOn: Bool { flag.load(ordering: .relaxed) }
+
+  func note(_ isOn: Bool) { flag.store(isOn, ordering: .relaxed) }
 }
