@@ -76,8 +76,8 @@ import Testing
     }
   }
 
-  /// A delta restore turns any day into any other: what differs is rewritten, what is too much is removed. In the days of
-  /// the second seed a fifo gets another access control list, and keeps mode and time.
+  /// A delta restore turns any day into any other: what differs is rewritten, what is too much is removed. In the days
+  /// of the second seed a fifo gets another access control list, and keeps mode and time.
   @Test(arguments: [UInt64(11), 4_267_937_925_234_081_122, UInt64.random(in: 0 ... .max)])
   func deltaRestoreLeadsFromAnyDayToAnyOther(seed: UInt64) throws {
     let shop = try TestShop()
