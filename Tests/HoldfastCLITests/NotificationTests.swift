@@ -120,7 +120,10 @@ import Testing
 
   @Test func aRunThatFindsAnotherAtWorkTellsNothingOfItsEnd() {
     var start = tool.start(
-      ["backup", "--from-command", "touch begun; while [ ! -e go ]; do sleep 0.01; done; echo x", "--name", "shop", "--quiet"])
+      [
+        "backup", "--from-command", "touch begun; while [ ! -e go ]; do sleep 0.01; done; echo x", "--name", "shop",
+        "--quiet",
+      ])
     start.environment = tool.environment
     let first = RunningProcess(start)
     let patience = Pseudoterminal()

@@ -90,8 +90,8 @@ import Testing
   @Test func twoRunsOfAUserAtOnceAreNoFailure() async throws {
     tool.run(
       "schedule", "install", "--root", ".", "--cron", "--user", "nobody", "--repository", "repository", "--",
-      "backup", "--from-command", "echo >> begun; while [ ! -e go ]; do sleep 0.01; done; echo done", "--name", "orders",
-      "--quiet")
+      "backup", "--from-command", "echo >> begun; while [ ! -e go ]; do sleep 0.01; done; echo done", "--name",
+      "orders", "--quiet")
     // Where nothing but the lock of the line keeps the second one out.
     let command = try cronCommand().replacing("--name orders", with: "--name $NAME")
     func start(_ name: String, home: String) -> RunningProcess.Start {
