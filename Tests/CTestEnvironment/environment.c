@@ -31,4 +31,6 @@ __attribute__((constructor)) static void clean_environment(void) {
   setenv("HOME", "/nonexistent", 1);
   setenv("LC_ALL", "C.UTF-8", 1);
   setenv("TZ", "UTC", 1);
+  // Otherwise SQLite's temporary files come into /var/tmp.
+  setenv("SQLITE_TMPDIR", "/tmp", 1);
 }

@@ -43,6 +43,8 @@ package final class RunningProcess {
   package static let plainEnvironment = [
     "PATH": (Tool.environmentValue("PATH") ?? "/usr/bin:/bin") + ":/usr/local/sbin:/usr/sbin:/sbin",
     "LC_ALL": "C.UTF-8", "TZ": "UTC", "HOME": "/nonexistent",
+    // Otherwise SQLite's temporary files come into /var/tmp.
+    "SQLITE_TMPDIR": "/tmp",
   ]
 
   /// After so long a process is killed: a test fails then and does not hang.
