@@ -6,7 +6,7 @@ import HoldfastTestSupport
 import Testing
 
 /// The records of a body come back as they went in (format.md, section 6).
-@Suite(.timeLimit(.minutes(10))) struct BodyTests {
+@Suite(.timeLimit(.minutes(30))) struct BodyTests {
   private func randomChanges(_ random: inout SeededRandom, count: Int) -> [RecordedChange] {
     random.paths(count).map { path in
       if random.number(0...4) == 0 { return RecordedChange(removed: path) }

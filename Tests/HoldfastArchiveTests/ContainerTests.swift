@@ -7,7 +7,7 @@ import Synchronization
 import Testing
 
 /// A container gives back its frames, and no byte of it can change unseen (format.md, section 4).
-@Suite(.timeLimit(.minutes(10))) struct ContainerTests {
+@Suite(.timeLimit(.minutes(30))) struct ContainerTests {
   private static let small: [[UInt8]] = [Array("one".utf8), Array("the second".utf8), [0, 0, 0, 0]]
 
   @Test(arguments: [Compression.none, .deflate(level: nil), .deflate(level: 6), .zstd(level: 1)])

@@ -4,7 +4,7 @@ import HoldfastTestSupport
 import Testing
 
 /// A body whose container is sound may still be hostile: every record is checked before it is believed.
-@Suite(.timeLimit(.minutes(10))) struct HostileBodyTests {
+@Suite(.timeLimit(.minutes(30))) struct HostileBodyTests {
   private static func entry(_ path: String, _ content: Content = .fifo) -> Entry {
     Entry(
       path: Path(path),

@@ -6,7 +6,7 @@ import HoldfastTestSupport
 import Testing
 
 /// A replay comes to exactly the state that the snapshot recorded, however long its chain is (format.md, section 7).
-@Suite(.timeLimit(.minutes(10))) struct ReplayTests {
+@Suite(.timeLimit(.minutes(30))) struct ReplayTests {
   private func replay(_ readers: [any ChangeReader]) throws -> StateFile {
     let sink = MemoryBytes(name: "state")
     let writer = StateWriter(sink)

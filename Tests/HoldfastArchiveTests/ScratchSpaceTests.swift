@@ -5,7 +5,7 @@ import HoldfastTestSupport
 import Testing
 
 /// What a run keeps aside comes back as it was; a little of it touches no disk, and much of it takes no memory.
-@Suite(.timeLimit(.minutes(10))) struct ScratchSpaceTests {
+@Suite(.timeLimit(.minutes(30))) struct ScratchSpaceTests {
   private static let memoryBytesMax = 4 << 20
 
   /// Writes in pieces that fit into nothing.

@@ -3,7 +3,7 @@ import HoldfastTestSupport
 import Testing
 
 /// A repository in a bucket is used as one in a directory is.
-@Suite(.timeLimit(.minutes(5))) struct S3Tests {
+@Suite(.timeLimit(.minutes(30))) struct S3Tests {
   private let tool = SealedTool()
 
   /// Credentials in the environment, and nobody else to ask for some.

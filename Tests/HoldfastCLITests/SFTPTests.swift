@@ -3,7 +3,7 @@ import HoldfastTestSupport
 import Testing
 
 /// A repository on an SFTP server is used as one in a directory is.
-@Suite(.timeLimit(.minutes(5))) struct SFTPTests {
+@Suite(.timeLimit(.minutes(30))) struct SFTPTests {
   private let tool = Tool()
 
   /// Runs holdfast with the repository of the location.

@@ -4,7 +4,7 @@ import Testing
 
 /// Stored bytes may be hostile: whatever is not exactly one whole stream of the expected length is an error, and never
 /// a crash or a write behind the end of the output (which `decompress` in CodecSupport.swift looks for).
-@Suite(.timeLimit(.minutes(10))) struct HostileStreamTests {
+@Suite(.timeLimit(.minutes(30))) struct HostileStreamTests {
   private static let compressed: [Compression] = [.deflate(level: nil), .deflate(level: 6), .zstd(level: 3)]
 
   private func sample(

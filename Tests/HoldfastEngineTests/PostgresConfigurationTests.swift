@@ -7,7 +7,7 @@ import HoldfastTestSupport
 import Testing
 
 /// What a server needs to start and has outside of its data directory is in the snapshot, or the operator is told.
-@Suite(.serialized, .timeLimit(.minutes(10))) struct PostgresConfigurationTests {
+@Suite(.serialized, .timeLimit(.minutes(30))) struct PostgresConfigurationTests {
   private let shop: TestShop
   private let cluster: TestCluster
   private let place: Path

@@ -9,7 +9,7 @@ import Testing
 
 /// A copy of a data directory is captured as what it is: never with the word of a server that runs elsewhere, and never
 /// at the cost of the rest of a source.
-@Suite(.serialized, .timeLimit(.minutes(10))) struct PostgresCopyTests {
+@Suite(.serialized, .timeLimit(.minutes(30))) struct PostgresCopyTests {
   private let shop: TestShop
 
   init() throws { shop = try TestShop(clock: TestShop.clock(ahead: 10)) }

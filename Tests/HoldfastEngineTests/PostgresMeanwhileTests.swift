@@ -7,7 +7,7 @@ import HoldfastTestSupport
 import Testing
 
 /// What is made or done on a cluster while it is captured, and cannot be a part of the snapshot, ends the capture.
-@Suite(.serialized, .timeLimit(.minutes(10))) struct PostgresMeanwhileTests {
+@Suite(.serialized, .timeLimit(.minutes(30))) struct PostgresMeanwhileTests {
   private let shop: TestShop
 
   init() throws { shop = try TestShop() }

@@ -8,7 +8,7 @@ import Testing
 
 /// Whether a chain is there is told by listings, not by an open for each of its objects: far away each request takes as
 /// long as a page of a listing.
-@Suite(.timeLimit(.minutes(5))) struct PresenceTests {
+@Suite(.timeLimit(.minutes(30))) struct PresenceTests {
   /// A shop with a full and some incrementals.
   private func shop(_ store: MemoryStore, incrementals: Int) throws -> TestShop {
     let shop = try TestShop(store: store)

@@ -5,7 +5,7 @@ import HoldfastTestSupport
 import Testing
 
 /// Progress counts what is done, never what is planned, and comes to its total in the end.
-@Suite(.timeLimit(.minutes(10))) struct ProgressTests {
+@Suite(.timeLimit(.minutes(30))) struct ProgressTests {
   private final class Recorder: ProgressObserver {
     var phases: [(name: String, total: UInt64?, advanced: UInt64, skipped: UInt64)] = []
     var files: UInt64 = 0

@@ -7,7 +7,7 @@ import HoldfastTestSupport
 import Testing
 
 /// A restore that keeps what is there is refused for a database in use only where it would touch it.
-@Suite(.timeLimit(.minutes(10))) struct RestoreBesideUseTests {
+@Suite(.timeLimit(.minutes(30))) struct RestoreBesideUseTests {
   private let shop: TestShop
   private var target: Path { shop.target }
 

@@ -8,7 +8,7 @@ import HoldfastTestSupport
 import Testing
 
 /// A restore over the wrong directory does not erase it, and a restore that is to keep things keeps them.
-@Suite(.timeLimit(.minutes(10))) struct RestoreImpactTests {
+@Suite(.timeLimit(.minutes(30))) struct RestoreImpactTests {
   private let shop: TestShop
   private var target: Path { shop.target }
 

@@ -8,7 +8,7 @@ import Testing
 
 /// Nothing is restored into a directory that a server uses, by whichever path it is named: the server would go on
 /// writing there.
-@Suite(.serialized, .timeLimit(.minutes(10))) struct RestoreOverServerTests {
+@Suite(.serialized, .timeLimit(.minutes(30))) struct RestoreOverServerTests {
   private let shop: TestShop
   private let cluster: TestCluster
   private let space: Path

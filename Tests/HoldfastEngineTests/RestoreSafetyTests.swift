@@ -9,7 +9,7 @@ import Testing
 
 /// A restore over existing content takes away nothing that it should not, and leaves nothing that a server would start
 /// on before it is whole.
-@Suite(.timeLimit(.minutes(10))) struct RestoreSafetyTests {
+@Suite(.timeLimit(.minutes(30))) struct RestoreSafetyTests {
   private let shop: TestShop
   private var target: Path { shop.target }
 

@@ -9,7 +9,7 @@ import Testing
 
 /// The owner of files in a source can have nothing done in his name, and keeps nobody else's database from being
 /// captured.
-@Suite(.timeLimit(.minutes(10))) struct SQLiteHostileTests {
+@Suite(.timeLimit(.minutes(30))) struct SQLiteHostileTests {
   private static let wal = "PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0;"
   private let shop: TestShop
   private let elsewhere = TemporaryDirectory()

@@ -8,7 +8,7 @@ import Testing
 
 /// A database is looked at again where what was seen of it counts no more, and what hinders one capture of it costs
 /// nothing else.
-@Suite(.timeLimit(.minutes(10))) struct SQLiteLookAgainTests {
+@Suite(.timeLimit(.minutes(30))) struct SQLiteLookAgainTests {
   private let shop: TestShop
   private var place: Path { shop.source.appending("z/orders.db") }
 

@@ -8,7 +8,7 @@ import Testing
 
 /// What was learned of a database before it is read is proved again when it is read: whatever its programs do to it
 /// meanwhile, what is captured is one committed state, or it is named.
-@Suite(.timeLimit(.minutes(10))) struct SQLiteMeanwhileTests {
+@Suite(.timeLimit(.minutes(30))) struct SQLiteMeanwhileTests {
   private let shop: TestShop
   private var place: Path { shop.source.appending("z/orders.db") }
 

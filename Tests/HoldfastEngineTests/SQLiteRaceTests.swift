@@ -8,7 +8,7 @@ import Synchronization
 import Testing
 
 /// What programs do to their databases while a backup opens and captures them ends in a committed state, or is named.
-@Suite(.timeLimit(.minutes(10))) struct SQLiteRaceTests {
+@Suite(.timeLimit(.minutes(30))) struct SQLiteRaceTests {
   private static let wal = "PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0;"
   private let shop: TestShop
 

@@ -9,7 +9,7 @@ import Testing
 
 /// Whatever programs do to a database while it is captured, what comes back is a state that one of them has committed,
 /// or the database is named.
-@Suite(.timeLimit(.minutes(10))) struct SQLiteRandomTests {
+@Suite(.timeLimit(.minutes(30))) struct SQLiteRandomTests {
   private static let seeds: [UInt64] = Array(1...8) + [UInt64.random(in: 0 ... .max)]
 
   @Test(arguments: seeds) func whatComesBackWasCommitted(seed: UInt64) throws {

@@ -10,7 +10,7 @@ import Testing
 
 /// A push that has ended well has its file in the archive, whoever collects leftovers at the same time, and nobody
 /// keeps a push from ending.
-@Suite(.timeLimit(.minutes(10))) struct WALCollectorTests {
+@Suite(.timeLimit(.minutes(30))) struct WALCollectorTests {
   private let pushes = WALPushTests()
   private let log = WALPushTests.log()
   private var name: String { log.segments[0].name.text }

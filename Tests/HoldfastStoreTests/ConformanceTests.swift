@@ -5,7 +5,7 @@ import HoldfastTestSupport
 import Testing
 
 /// Every store passes the one suite (StoreConformance.swift).
-@Suite(.timeLimit(.minutes(10))) struct ConformanceTests {
+@Suite(.timeLimit(.minutes(30))) struct ConformanceTests {
   private let directory = TemporaryDirectory()
 
   @Test(arguments: StoreConformance.allCases)

@@ -9,7 +9,7 @@ import Testing
 /// Whoever can write to the directory of a repository moves nothing of a run out of it: no link in it is followed,
 /// nothing special in it is read, and whatever is exchanged in the middle of a run, nothing elsewhere is made, changed
 /// or removed.
-@Suite(.timeLimit(.minutes(10))) struct HostileStorageTests {
+@Suite(.timeLimit(.minutes(30))) struct HostileStorageTests {
   private let directory = TemporaryDirectory()
   private var storage: Path { directory.appending("storage") }
   private var victim: Path { directory.appending("victim") }

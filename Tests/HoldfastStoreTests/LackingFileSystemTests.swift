@@ -6,7 +6,7 @@ import HoldfastTestSupport
 import Testing
 
 /// On file systems that lack something a directory is a store all the same, or says what it is not.
-@Suite(.timeLimit(.minutes(10))) struct LackingFileSystemTests {
+@Suite(.timeLimit(.minutes(30))) struct LackingFileSystemTests {
   private let directory = TemporaryDirectory()
   private var path: Path { directory.appending("store") }
 

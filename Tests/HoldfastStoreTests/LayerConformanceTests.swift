@@ -6,7 +6,7 @@ import Testing
 
 /// Every layer keeps what the store below it keeps, over memory as over a directory; and under a layer that tries
 /// again, so does a store that is slow, fails, loses answers and lags.
-@Suite(.timeLimit(.minutes(10))) struct LayerConformanceTests {
+@Suite(.timeLimit(.minutes(30))) struct LayerConformanceTests {
   /// Stores below the layers: near ones, and one as it is far away.
   enum Base: CaseIterable { case directory, memory, faraway }
 

@@ -6,7 +6,7 @@ import Synchronization
 import Testing
 
 /// What each layer is for.
-@Suite(.timeLimit(.minutes(5))) struct LayerTests {
+@Suite(.timeLimit(.minutes(30))) struct LayerTests {
   private func put(_ bytes: [UInt8], at key: String, in store: any Store) throws {
     let writer = try store.create(key)
     try bytes.withUnsafeBytes { try writer.append($0) }

@@ -6,7 +6,7 @@ import HoldfastTestSupport
 import Testing
 
 /// What a local directory adds to the contract: durability in the right order, and nothing left behind.
-@Suite(.timeLimit(.minutes(10))) struct LocalStoreTests {
+@Suite(.timeLimit(.minutes(30))) struct LocalStoreTests {
   private let directory = TemporaryDirectory()
   private static let key = "a/object"
 

@@ -5,7 +5,7 @@ import HoldfastTestSupport
 import Testing
 
 /// Two processes that create the same keys in one directory: each key has one creator, and its bytes.
-@Suite(.timeLimit(.minutes(5))) struct RacingProcessesTests {
+@Suite(.timeLimit(.minutes(30))) struct RacingProcessesTests {
   private let directory = TemporaryDirectory()
   private static let rounds = 200
   private static let names = ["one", "two"]

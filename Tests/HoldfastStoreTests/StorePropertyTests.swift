@@ -6,7 +6,7 @@ import Testing
 
 /// Whatever is done with an unreliable store under a layer that tries again, and in whatever order: it gives what a
 /// store gives that never fails.
-@Suite(.timeLimit(.minutes(5))) struct StorePropertyTests {
+@Suite(.timeLimit(.minutes(30))) struct StorePropertyTests {
   private static let keys = ["a", "b/1", "b/2", "b/c/1", "b/c/2", "c", "d/long/er/key"]
 
   /// What one operation gave, as text.

@@ -5,7 +5,7 @@ import HoldfastTestSupport
 import Testing
 
 /// Where the file system cannot rename without replacing, nothing is replaced all the same.
-@Suite(.timeLimit(.minutes(10))) struct ExclusiveRenameTests {
+@Suite(.timeLimit(.minutes(30))) struct ExclusiveRenameTests {
   /// What a file system does not have.
   enum Lack: CaseIterable, Sendable {
     case nothing, flags, links

@@ -5,7 +5,7 @@ import HoldfastTestSupport
 import Testing
 
 /// Names: how directories are listed, and what opening refuses.
-@Suite(.timeLimit(.minutes(10))) struct FileSystemTests {
+@Suite(.timeLimit(.minutes(30))) struct FileSystemTests {
   private let directory = TemporaryDirectory()
   private let files = FileSystem()
 

@@ -4,7 +4,7 @@ import HoldfastTestSupport
 import Testing
 
 /// Connections are kept while they are good, and whatever a server does, an exchange ends in time.
-@Suite(.timeLimit(.minutes(5))) struct HTTPPoolTests {
+@Suite(.timeLimit(.minutes(30))) struct HTTPPoolTests {
   private let cancellation = Cancellation()
 
   private func pool(

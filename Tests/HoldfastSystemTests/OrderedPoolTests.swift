@@ -4,7 +4,7 @@ import Synchronization
 import Testing
 
 /// Work is done by several threads and comes back in the order in which it was given out, with bounded memory.
-@Suite(.timeLimit(.minutes(10))) struct OrderedPoolTests {
+@Suite(.timeLimit(.minutes(30))) struct OrderedPoolTests {
   private final class Job {
     var number = -1
     var result = -1

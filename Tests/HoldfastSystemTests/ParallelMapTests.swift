@@ -3,7 +3,7 @@ import Synchronization
 import Testing
 
 /// What is computed on several threads comes out as a loop would give it.
-@Suite(.timeLimit(.minutes(10))) struct ParallelMapTests {
+@Suite(.timeLimit(.minutes(30))) struct ParallelMapTests {
   private struct Odd: Error, Equatable { let number: Int }
 
   @Test(arguments: [0, 1, 6, 7, 100, 101])

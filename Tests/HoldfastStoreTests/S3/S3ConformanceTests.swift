@@ -5,7 +5,7 @@ import HoldfastTestSupport
 import Testing
 
 /// S3 keeps what every store promises (StoreConformance.swift), against a real server.
-@Suite(.timeLimit(.minutes(10)), .requires(.seaweedFS)) struct S3ConformanceTests {
+@Suite(.timeLimit(.minutes(30)), .requires(.seaweedFS)) struct S3ConformanceTests {
   @Test(arguments: StoreConformance.allCases)
   func seaweedFSKeeps(_ promise: StoreConformance) throws {
     try promise.check(SeaweedFS.shared.store())

@@ -5,7 +5,7 @@ import HoldfastTestSupport
 import Testing
 
 /// Credentials are found where AWS has them, in its order, and temporary ones are asked for again in time.
-@Suite(.timeLimit(.minutes(2))) struct S3CredentialTests {
+@Suite(.timeLimit(.minutes(30))) struct S3CredentialTests {
   private let directory = TemporaryDirectory()
   private let now: Timestamp
 

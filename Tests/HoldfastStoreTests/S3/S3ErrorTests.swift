@@ -5,7 +5,7 @@ import HoldfastTestSupport
 import Testing
 
 /// What a server of S3 refuses is told in words that help, and only what another try may change is tried again.
-@Suite(.timeLimit(.minutes(2))) struct S3ErrorTests {
+@Suite(.timeLimit(.minutes(30))) struct S3ErrorTests {
   private enum Call { case read, write, writeInParts, list, remove, removeAll, removeMany }
 
   private func make(_ call: Call, _ store: any Store) throws {

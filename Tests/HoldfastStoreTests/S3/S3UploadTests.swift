@@ -5,7 +5,7 @@ import HoldfastTestSupport
 import Testing
 
 /// Large objects go in parts, in any order and several at once, and leave nothing behind that costs money.
-@Suite(.timeLimit(.minutes(5)), .requires(.seaweedFS)) struct S3UploadTests {
+@Suite(.timeLimit(.minutes(30)), .requires(.seaweedFS)) struct S3UploadTests {
   private let prefix = "\(UInt64.random(in: .min ... .max))/"
   private let store: S3Store
 

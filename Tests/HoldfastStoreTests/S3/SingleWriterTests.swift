@@ -5,7 +5,7 @@ import HoldfastTestSupport
 import Testing
 
 /// A server that replaces objects is used only where the operator has said that one machine writes.
-@Suite(.timeLimit(.minutes(5)), .requires(.rclone)) struct SingleWriterTests {
+@Suite(.timeLimit(.minutes(30)), .requires(.rclone)) struct SingleWriterTests {
   @Test func aServerThatReplacesObjectsIsRefused() {
     let server = RcloneServer()
     let store = server.store(isSingleWriter: false)

@@ -5,7 +5,7 @@ import HoldfastTestSupport
 import Testing
 
 /// A server that sends what no server sends, or nothing, can neither hang a run nor fill its memory.
-@Suite(.requires(.sftpServer), .timeLimit(.minutes(5))) struct HostileSFTPTests {
+@Suite(.requires(.sftpServer), .timeLimit(.minutes(30))) struct HostileSFTPTests {
   private let directory = TemporaryDirectory()
   private let program = SFTPServerProgram()
   private var place: Path { directory.appending("new") }

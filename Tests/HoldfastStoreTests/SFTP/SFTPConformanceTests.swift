@@ -5,7 +5,7 @@ import HoldfastTestSupport
 import Testing
 
 /// An SFTP server keeps what every store promises (StoreConformance.swift).
-@Suite(.timeLimit(.minutes(10))) struct SFTPConformanceTests {
+@Suite(.timeLimit(.minutes(30))) struct SFTPConformanceTests {
   private let directory = TemporaryDirectory()
 
   private func store(_ command: String) -> SFTPStore { SFTPTest.store(directory.appending("new"), command) }

@@ -5,7 +5,7 @@ import HoldfastTestSupport
 import Testing
 
 /// A connection that breaks in the middle, and a server that refuses, is full, or lets a user only add.
-@Suite(.requires(.sftpServer), .timeLimit(.minutes(5))) struct SFTPFaultTests {
+@Suite(.requires(.sftpServer), .timeLimit(.minutes(30))) struct SFTPFaultTests {
   private let directory = TemporaryDirectory()
   private let program = SFTPServerProgram()
   private let time = TimelessRetry()

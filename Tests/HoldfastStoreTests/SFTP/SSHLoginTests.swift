@@ -6,7 +6,7 @@ import Testing
 
 /// What goes wrong before a server of SFTP answers, by a real sshd and ssh: an error that says what to do, and that is
 /// not tried again where that cannot help.
-@Suite(.timeLimit(.minutes(5))) struct SSHLoginTests {
+@Suite(.timeLimit(.minutes(30))) struct SSHLoginTests {
   private let directory = TemporaryDirectory()
   private let time = TimelessRetry()
   private var place: Path { directory.appending("new") }
