@@ -24,6 +24,7 @@ extension ReadableBytes {
 
 /// A buffer to fill, with the offset of its bytes in the object. It is used for one read.
 package struct ReadPart: @unchecked Sendable {
+  // Sendable without a lock: one thread fills the buffer, and its owner waits until that has happened.
   package let offset: UInt64
   package let buffer: UnsafeMutableRawBufferPointer
 
