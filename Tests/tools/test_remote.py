@@ -11,7 +11,7 @@ from support import SCRIPTS, TestInDirectory
 
 from tools.bench.peers import Holdfast, Restic
 from tools.bench_remote import main as command_line
-from tools.bench_remote.bare import PART_BYTES, authorization, parts
+from tools.bench_remote.bare import PART_BYTES, parts
 from tools.bench_remote.history import CHAIN, History
 from tools.bench_remote.main import check, parse, report
 from tools.bench_remote.network import ADDRESSES, Host, Link, Wire, traffic
@@ -22,6 +22,7 @@ from tools.bench_remote.targets import Bound, Setting
 from tools.bench_remote.wire import QUEUE_S_MAX, Direction
 from tools.command import Failure
 from tools.running import Cost
+from tools.s3 import authorization
 
 CONNECT = """
 import socket, time

@@ -7,8 +7,6 @@ hashed (`UNSIGNED-PAYLOAD`), and TLS runs outside of Python's lock.
 
 import argparse
 import datetime
-import hashlib
-import hmac
 import http.client
 import json
 import os
@@ -18,33 +16,17 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
+from ..s3 import authorization
+
 PART_BYTES = 6 << 20  # as holdfast's
 CONNECTIONS = 8  # as holdfast's
 READ_BYTES = 1 << 20
-REGION = "us-east-1"
 
 
 def parts(total: int) -> list[int]:
     """The sizes of the parts of so many bytes."""
     whole, rest = divmod(total, PART_BYTES)
     return [PART_BYTES] * whole + [rest] * (rest > 0)
-
-
-def authorization(method: str, host: str, path: str, at: datetime.datetime, key: str, secret: str) -> dict[str, str]:
-    """The headers that sign a request without a query, by Signature Version 4."""
-    stamp, day = at.strftime("%Y%m%dT%H%M%SZ"), at.strftime("%Y%m%d")
-    headers = {"host": host, "x-amz-content-sha256": "UNSIGNED-PAYLOAD", "x-amz-date": stamp}
-    names = ";".join(headers)
-    request = "\n".join([method, path, "", *(f"{name}:{value}" for name, value in headers.items()), "", names,
-                         headers["x-amz-content-sha256"]])
-    scope = f"{day}/{REGION}/s3/aws4_request"
-    text = "\n".join(["AWS4-HMAC-SHA256", stamp, scope, hashlib.sha256(request.encode()).hexdigest()])
-    signing = f"AWS4{secret}".encode()
-    for word in (day, REGION, "s3", "aws4_request"):
-        signing = hmac.digest(signing, word.encode(), "sha256")
-    signature = hmac.digest(signing, text.encode(), "sha256").hex()
-    credential = f"AWS4-HMAC-SHA256 Credential={key}/{scope}, SignedHeaders={names}, Signature={signature}"
-    return {**headers, "authorization": credential}
 
 
 class Loop:

@@ -9,9 +9,10 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from random import Random
 
-from ..command import end_on_signals, fail
+from ..command import Failure, end_on_signals, fail
 from ..files import MIB, place
 from ..holdfast import binary
+from .loss import tell_loss
 from .places import Place, S3Place, SFTPPlace
 from .seaweed import SeaweedFS
 from .story import Result, Story
@@ -50,6 +51,17 @@ class Runs:
                 return Story(seed, Path(name), self.program, where).tell_outage()
             finally:
                 where.close()
+
+    def tell_loss(self) -> Result:
+        """What becomes of runs when a volume server dies."""
+        result, begun = Result(0), time.monotonic()
+        with tempfile.TemporaryDirectory(prefix="loss-", dir=self.directory) as name:
+            try:
+                result.figures = tell_loss(Path(name), self.program)
+            except Failure as failure:
+                result.mistakes.append(f"a volume server dies: {failure}")
+        result.took_s = time.monotonic() - begun
+        return result
 
     def crashes(self, seed: int) -> bool:
         """Whether the server of a seed is killed."""
@@ -94,6 +106,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, metavar="N", help="only this one")
     parser.add_argument("--outage", action="store_true",
                         help="also a server that refuses everything: a run must give up in time (two minutes)")
+    parser.add_argument("--loss", action="store_true",
+                        help="also (s3) a cluster of three volume servers, each of which is killed in turn")
     parser.add_argument("--jobs", type=int, default=JOBS_PER_CORE * (os.cpu_count() or 1), metavar="N",
                         help="seeds at the same time")
     parser.add_argument("--holdfast", metavar="PROGRAM", help="default: the release build, which is made first")
@@ -109,6 +123,8 @@ def main() -> None:
             # Those that take longest come first.
             seeds = sorted(seeds, key=lambda seed: not runs.crashes(seed))
             outages = [pool.submit(runs.tell_outage, 0)] if arguments.outage else []
+            if arguments.loss and arguments.kind == "s3":
+                outages.append(pool.submit(runs.tell_loss))
             for done in as_completed(outages + [pool.submit(runs.tell, seed) for seed in seeds]):
                 results.append(done.result())
                 print(results[-1].line(), flush=True)

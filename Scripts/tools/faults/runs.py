@@ -31,13 +31,13 @@ class Ended:
         """Whether we killed it."""
         return self.status == -signal.SIGKILL
 
-    def mistakes(self, location: str) -> list[str]:
+    def mistakes(self, location: str, bound_s: float = BOUND_S) -> list[str]:
         """What is wrong with the way in which it ended, whatever happened to it."""
         said = f"{self.output}\n{self.errors}"
         found = []
         if SECRET_KEY in said or re.search("AWS4-HMAC|[Ss]ignature=", said):
             found.append("shows a credential")
-        if self.took_s > BOUND_S:
+        if self.took_s > bound_s:
             found.append(f"took {self.took_s:.0f} s")
         if not self.was_killed and self.status not in (DONE, INCOMPLETE):
             if self.status not in (FAILED, LOCKED):
