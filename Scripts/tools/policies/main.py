@@ -1,0 +1,30 @@
+"""The command line of `Scripts/try-policies`."""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from ..command import end_on_signals, say
+from ..faults.seaweed import SeaweedFS
+from ..files import MIB, place
+from ..holdfast import SCRIPTS, binary
+from .documents import policies
+from .roles import PREFIX, Trial
+
+DOCUMENT = SCRIPTS.parent / "docs/operations.md"
+
+
+def main() -> None:
+    """Tries every role."""
+    parser = argparse.ArgumentParser(description="Tries the policies of docs/operations.md against SeaweedFS.")
+    parser.add_argument("--holdfast", metavar="PROGRAM", help="default: the release build, which is made first")
+    arguments = parser.parse_args()
+    end_on_signals()
+    program = binary(arguments.holdfast)
+    with tempfile.TemporaryDirectory(prefix="holdfast-policies-", dir=place(None, 1024 * MIB)) as name:
+        server = SeaweedFS(Path(name) / "server")
+        try:
+            tried = Trial(Path(name), program, server, policies(DOCUMENT, server.bucket, PREFIX)).run()
+        finally:
+            server.kill()
+    say(f"the policies of docs/operations.md, with SeaweedFS: {tried} things tried")
