@@ -88,6 +88,14 @@ class TidyTests(TestInDirectory):
         self.expect(("Sources/HoldfastEngine/Repository/Notes.swift:4",
                      "HoldfastEngine/Repository may not use Backup, where Backup is declared"))
 
+    def test_folders_that_use_each_other(self) -> None:
+        row = "| `HoldfastEngine/Backup` | `Repository`, `top` |\n"
+        self.write("docs/architecture.md",
+                   ARCHITECTURE.replace(row, row + "| `HoldfastEngine/Repository` | `Backup`, `top` |\n"))
+        self.write("Sources/HoldfastEngine/Repository/Notes.swift", "let of: Backup\nlet failure: EngineError\n")
+        self.expect(("docs/architecture.md:11", "HoldfastEngine/Backup lead back to it: make them one-way"),
+                    ("docs/architecture.md:12", "HoldfastEngine/Repository lead back to it: make them one-way"))
+
     def test_names_that_only_look_like_types_of_another_folder(self) -> None:
         self.write("Sources/HoldfastEngine/Backup/Options.swift",
                    "private struct Hidden {}\nextension Backup {\n  struct Options {}\n}\n")

@@ -111,6 +111,24 @@ def folder_findings(tree: Tree) -> list[Finding]:
     return found + unused(rows, "folder")
 
 
+def circle_findings(tree: Tree) -> list[Finding]:
+    """Folders from which the arrows of the table lead back to themselves: each could not be read without the other."""
+    rows = table(tree.file(ARCHITECTURE), "folder", "may use")
+
+    def reached(name: str) -> set[str]:
+        module = name.partition("/")[0]
+        found, ahead = set[str](), [name]
+        while ahead:
+            row = rows.get(ahead.pop())
+            new = {f"{module}/{other}" for other in (row.allowed if row else ())} - found
+            found |= new
+            ahead += new
+        return found
+
+    return [Finding(ARCHITECTURE, row.line, f"the arrows of the folder {name} lead back to it: make them one-way")
+            for name, row in rows.items() if name in reached(name)]
+
+
 def unused(rows: dict[str, Row], kind: str) -> list[Finding]:
     """What a table allows and the code does not do."""
     return [Finding(ARCHITECTURE, row.line, f"no file of the {kind} {name} uses {other}: take the arrow out")
