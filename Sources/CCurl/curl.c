@@ -14,6 +14,9 @@ enum {
     option_url = 10002,
     option_ca_file = 10065,
     option_http_version = 84,
+    option_proxy = 10004,
+    option_no_proxy = 10177,
+    option_proxy_tunnel = 61,
     option_connect_only = 141,
     option_post_fields = 10015,
     option_user_agent = 10018,
@@ -34,7 +37,7 @@ enum {
 };
 enum { http_1_1 = 2 };
 enum { protocol_http = 1, protocol_https = 2 };
-enum { info_response_code = 0x200000 + 2, info_redirection = 0x100000 + 31, info_socket = 0x500000 + 44 };
+enum { info_response_code = 0x200000 + 2, info_redirection = 0x100000 + 31, info_socket = 0x500000 + 44, info_proxy_status = 0x200000 + 22 };
 enum { global_all = 3 };
 enum {
     failure_resolve_proxy = 5,
@@ -147,6 +150,49 @@ static size_t take(char *bytes, size_t size, size_t count, void *context) {
     return taken;
 }
 
+/// An option with a number.
+struct number {
+    int option;
+    long value;
+};
+
+static int set_numbers(CURL *curl, const struct number *numbers, size_t count) {
+    int failure = 0;
+    for (size_t index = 0; !failure && index < count; index++) {
+        failure = functions.set(curl, numbers[index].option, numbers[index].value);
+    }
+    return failure;
+}
+
+/// An option with a pointer.
+struct pointer {
+    int option;
+    const void *value;
+};
+
+static int set_pointers(CURL *curl, const struct pointer *pointers, size_t count) {
+    int failure = 0;
+    for (size_t index = 0; !failure && index < count; index++) {
+        failure = functions.set(curl, pointers[index].option, pointers[index].value);
+    }
+    return failure;
+}
+
+/// Certificates are always verified, and no signal is used.
+static int set_common(CURL *curl, const char *url, long connect_milliseconds, long milliseconds) {
+    const struct number numbers[] = {
+        {option_no_signal, 1},
+        {option_protocols, protocol_http | protocol_https},
+        {option_follow, 0},
+        {option_verify_peer, 1},
+        {option_verify_host, 2},
+        {option_connect_timeout, connect_milliseconds},
+        {option_timeout, milliseconds},
+    };
+    int failure = set_numbers(curl, numbers, sizeof numbers / sizeof numbers[0]);
+    return failure ? failure : functions.set(curl, option_url, url);
+}
+
 static int set_method(CURL *curl, const holdfast_http_request *request) {
     int failure = 0;
     if (request->body) {
@@ -167,36 +213,15 @@ static int set_method(CURL *curl, const holdfast_http_request *request) {
 }
 
 static int prepare(CURL *curl, const holdfast_http_request *request, struct curl_slist *headers, struct sink *sink) {
-    const struct {
-        int option;
-        long value;
-    } numbers[] = {
-        {option_no_signal, 1},
-        {option_protocols, protocol_http | protocol_https},
-        {option_follow, 0},
-        {option_verify_peer, 1},
-        {option_verify_host, 2},
-        {option_connect_timeout, request->connect_milliseconds},
-        {option_timeout, request->milliseconds},
-    };
-    for (size_t index = 0; index < sizeof numbers / sizeof numbers[0]; index++) {
-        int failure = functions.set(curl, numbers[index].option, numbers[index].value);
-        if (failure) return failure;
-    }
-    const struct {
-        int option;
-        const void *value;
-    } pointers[] = {
-        {option_url, request->url},
+    int failure = set_common(curl, request->url, request->connect_milliseconds, request->milliseconds);
+    const struct pointer pointers[] = {
         {option_user_agent, request->user_agent},
         {option_header, headers},
         {option_write_data, sink},
         {option_write_function, (const void *)take},
     };
-    for (size_t index = 0; index < sizeof pointers / sizeof pointers[0]; index++) {
-        int failure = functions.set(curl, pointers[index].option, pointers[index].value);
-        if (failure) return failure;
-    }
+    if (!failure) failure = set_pointers(curl, pointers, sizeof pointers / sizeof pointers[0]);
+    if (failure) return failure;
     return set_method(curl, request);
 }
 
@@ -241,33 +266,33 @@ struct holdfast_connection {
     int socket;
 };
 
-static int connect_to(CURL *curl, const char *url, const char *ca_file, long milliseconds, int *file) {
-    const struct {
-        int option;
-        long value;
-    } numbers[] = {
-        {option_no_signal, 1},
-        {option_protocols, protocol_http | protocol_https},
-        {option_verify_peer, 1},
-        {option_verify_host, 2},
+static int connect_to(CURL *curl, const holdfast_connection_request *request, int *file) {
+    int failure = set_common(curl, request->url, request->milliseconds, request->milliseconds);
+    const struct number numbers[] = {
         {option_http_version, http_1_1},
         {option_connect_only, 1},
-        {option_connect_timeout, milliseconds},
-        {option_timeout, milliseconds},
+        // A proxy sees no request, only where it goes.
+        {option_proxy_tunnel, 1},
     };
-    for (size_t index = 0; index < sizeof numbers / sizeof numbers[0]; index++) {
-        int failure = functions.set(curl, numbers[index].option, numbers[index].value);
-        if (failure) return failure;
-    }
-    int failure = functions.set(curl, option_url, url);
-    if (!failure && ca_file) failure = functions.set(curl, option_ca_file, ca_file);
+    if (!failure) failure = set_numbers(curl, numbers, sizeof numbers / sizeof numbers[0]);
+    const struct pointer pointers[] = {
+        // Empty: no proxy, whatever the variables of the environment say.
+        {option_proxy, request->proxy ? request->proxy : ""},
+        {option_no_proxy, request->no_proxy ? request->no_proxy : ""},
+        {option_ca_file, request->ca_file},
+    };
+    // Without a file of certificates, those of the system stay in force.
+    size_t count = sizeof pointers / sizeof pointers[0] - (request->ca_file ? 0 : 1);
+    if (!failure) failure = set_pointers(curl, pointers, count);
     if (!failure) failure = functions.perform(curl);
     if (!failure) failure = functions.info(curl, info_socket, file);
     return failure;
 }
 
-holdfast_connection *holdfast_connection_open(const char *url, const char *ca_file, long milliseconds, int *failure) {
+holdfast_connection *holdfast_connection_open(
+    const holdfast_connection_request *request, int *failure, long *proxy_status) {
     *failure = failure_memory;
+    *proxy_status = 0;
     holdfast_connection *connection = malloc(sizeof *connection);
     CURL *curl = connection ? functions.init() : NULL;
     if (!curl) {
@@ -275,8 +300,9 @@ holdfast_connection *holdfast_connection_open(const char *url, const char *ca_fi
         return NULL;
     }
     connection->curl = curl;
-    *failure = connect_to(curl, url, ca_file, milliseconds, &connection->socket);
+    *failure = connect_to(curl, request, &connection->socket);
     if (!*failure) return connection;
+    functions.info(curl, info_proxy_status, proxy_status);
     holdfast_connection_close(connection);
     return NULL;
 }

@@ -56,14 +56,26 @@ holdfast_http_result holdfast_http_perform(
 /// the caller. It is used by one thread at a time.
 typedef struct holdfast_connection holdfast_connection;
 
+typedef struct {
+    /// Scheme, host and port.
+    const char *url;
+    /// Certificates that are trusted in place of those of the system; null for those of the system.
+    const char *ca_file;
+    /// The address of a proxy; null for none.
+    const char *proxy;
+    /// The servers that are reached without it, as `no_proxy` names them; null for none.
+    const char *no_proxy;
+    /// The most milliseconds for it.
+    long milliseconds;
+} holdfast_connection_request;
+
 /// Opens a connection for an http or https address. The library must be loaded. Certificates are always verified.
 /// - Parameters:
-///   - url: scheme, host and port.
-///   - ca_file: certificates that are trusted in place of those of the system; null for those of the system.
-///   - milliseconds: the most time for it.
 ///   - failure: takes the reason when there is no connection: see holdfast_curl_reason.
+///   - proxy_status: takes the status of the answer by which a proxy refuses; 0 when none did.
 /// - Returns: null when there is no connection.
-holdfast_connection *holdfast_connection_open(const char *url, const char *ca_file, long milliseconds, int *failure);
+holdfast_connection *holdfast_connection_open(
+    const holdfast_connection_request *request, int *failure, long *proxy_status);
 
 /// The socket, to wait for it with poll.
 int holdfast_connection_socket(const holdfast_connection *connection);

@@ -8,6 +8,9 @@ package enum ConnectionError: OperatorError, Equatable {
   ///   - reason: a text without secrets.
   ///   - isPassing: whether another try may succeed.
   case noConnection(HTTPServer, reason: String, isPassing: Bool)
+  /// A proxy does not connect to the server.
+  /// - Parameter proxy: without a password.
+  case refusedByProxy(_ proxy: String, HTTPServer, status: Int)
   /// The server sent what is no answer, or the connection ended in the middle.
   /// - Parameter finding: what happened, as a sentence.
   case broken(_ finding: String)
@@ -18,6 +21,8 @@ package enum ConnectionError: OperatorError, Equatable {
     switch self {
     case .notInstalled: "there is no libcurl to reach servers with"
     case .noConnection(let server, let reason, _): "\(server) cannot be reached: \(reason)"
+    case .refusedByProxy(let proxy, let server, let status):
+      "\(server) cannot be reached: the proxy \(proxy) refuses to connect to it (status \(status))"
     case .broken(let finding): finding
     case .silent(let server): "\(server) did not answer in time"
     }
@@ -27,6 +32,10 @@ package enum ConnectionError: OperatorError, Equatable {
     switch self {
     case .notInstalled: "Install Debian's libcurl4."
     case .noConnection(_, _, isPassing: false): "See whether the address is right, and who signed its certificate."
+    case .refusedByProxy(_, _, 500...):
+      "Run the same command again when the proxy lets it through; servers that no_proxy names are reached without it."
+    case .refusedByProxy:
+      "Let the proxy permit it, or name the server in no_proxy; https_proxy has the name and password of a proxy that asks for them."
     case .noConnection, .broken, .silent: "Run the same command again when the server can be reached."
     }
   }
@@ -36,6 +45,7 @@ package enum ConnectionError: OperatorError, Equatable {
   package var scope: ErrorScope {
     switch self {
     case .notInstalled, .noConnection(_, _, isPassing: false): .machine
+    case .refusedByProxy(_, _, let status): status >= 500 ? .transient : .machine
     case .noConnection, .broken, .silent: .transient
     }
   }

@@ -22,17 +22,28 @@ final class HTTPConnection: @unchecked Sendable {
 
   /// - Throws: `ConnectionError` when there is no connection.
   init(
-    _ server: HTTPServer, certificates: Path?, patience: HTTPPatience, clock: Clock, cancellation: Cancellation
+    _ server: HTTPServer, certificates: Path?, proxy: HTTPProxy?, patience: HTTPPatience, clock: Clock,
+    cancellation: Cancellation
   ) throws(ConnectionError) {
     guard holdfast_curl_load() else { throw .notInstalled }
-    var failure: Int32 = 0
-    let milliseconds = Int(patience.connectTimeout.seconds * 1000)
-    let handle = certificates.map { String(decoding: $0.bytes, as: UTF8.self) }.withOptionalCString { file in
-      holdfast_connection_open(server.description, file, milliseconds, &failure)
-    }
-    guard let handle else {
+    // Without TLS only a server on this machine is reached, to which no proxy leads.
+    let proxy = server.isEncrypted ? proxy : nil
+    var (failure, proxyStatus): (Int32, Int) = (0, 0)
+    let texts = [server.description, certificates.map { String(decoding: $0.bytes, as: UTF8.self) }, proxy?.address]
+    let copies = (texts + [proxy?.exceptions]).map { $0.flatMap { strdup($0) } }
+    defer { copies.forEach { free($0) } }
+    var request = holdfast_connection_request()
+    request.url = UnsafePointer(copies[0])
+    request.ca_file = UnsafePointer(copies[1])
+    request.proxy = UnsafePointer(copies[2])
+    request.no_proxy = UnsafePointer(copies[3])
+    request.milliseconds = Int(patience.connectTimeout.seconds * 1000)
+    guard let handle = holdfast_connection_open(&request, &failure, &proxyStatus) else {
+      if let proxy, proxyStatus != 0 { throw .refusedByProxy(proxy.description, server, status: proxyStatus) }
+      let reason = String(cString: holdfast_curl_reason(failure))
       throw .noConnection(
-        server, reason: String(cString: holdfast_curl_reason(failure)), isPassing: holdfast_curl_is_passing(failure))
+        server, reason: proxy.map { "\(reason) (https_proxy is \($0))" } ?? reason,
+        isPassing: holdfast_curl_is_passing(failure))
     }
     self.handle = handle
     self.patience = patience
@@ -141,12 +152,5 @@ final class HTTPConnection: @unchecked Sendable {
     }
     guard clock.uptime() < deadline else { throw ConnectionError.silent(host) }
     return watched.revents
-  }
-}
-
-extension String? {
-  fileprivate func withOptionalCString<Value>(_ body: (UnsafePointer<CChar>?) -> Value) -> Value {
-    guard let self else { return body(nil) }
-    return self.withCString { body($0) }
   }
 }

@@ -9,6 +9,7 @@ package final class HTTPPool: Sendable {
   package let server: HTTPServer
   private let traffic: Traffic
   private let certificates: Path?
+  private let proxy: HTTPProxy?
   private let patience: HTTPPatience
   private let clock: Clock
   private let cancellation: Cancellation
@@ -17,14 +18,16 @@ package final class HTTPPool: Sendable {
 
   /// - Parameters:
   ///   - certificates: a file of certificates that are trusted in place of those of the system.
+  ///   - proxy: how a server is reached by TLS; `nil` for directly.
   ///   - traffic: counts the requests.
   package init(
-    _ server: HTTPServer, certificates: Path? = nil, patience: HTTPPatience = HTTPPatience(),
-    traffic: Traffic = Traffic(), host: Host
+    _ server: HTTPServer, certificates: Path? = nil, proxy: HTTPProxy? = nil,
+    patience: HTTPPatience = HTTPPatience(), traffic: Traffic = Traffic(), host: Host
   ) {
     self.server = server
     self.traffic = traffic
     self.certificates = certificates
+    self.proxy = proxy
     self.patience = patience
     clock = host.clock
     cancellation = host.cancellation
@@ -49,7 +52,7 @@ package final class HTTPPool: Sendable {
       }
     }
     let connection = try HTTPConnection(
-      server, certificates: certificates, patience: patience, clock: clock, cancellation: cancellation)
+      server, certificates: certificates, proxy: proxy, patience: patience, clock: clock, cancellation: cancellation)
     return try exchange(over: connection, message, body, buffer, isRepeated)
   }
 

@@ -1,0 +1,16 @@
+/// A proxy through which servers are reached by TLS. It sees where requests go, and nothing of them.
+package struct HTTPProxy: Sendable, CustomStringConvertible {
+  /// As the variable `https_proxy` has it. It may contain a password, and must not be printed.
+  let address: String
+  /// The servers that are reached without it, as the variable `no_proxy` names them; empty for none.
+  let exceptions: String
+
+  package init(_ address: String, exceptions: String = "") { (self.address, self.exceptions) = (address, exceptions) }
+
+  /// Its scheme, host and port, without a name and a password.
+  package var description: String {
+    let scheme = address.firstRange(of: "://").map { address[..<$0.upperBound] } ?? ""
+    let authority = address.dropFirst(scheme.count).prefix { !"/?#".contains($0) }
+    return String(scheme + (authority.split(separator: "@", omittingEmptySubsequences: false).last ?? ""))
+  }
+}
