@@ -4,7 +4,7 @@ import HoldfastSystem
 import Synchronization
 
 /// Another store, of which chosen calls fail: they are counted, so that a test can let each of them fail once.
-final class UnansweringStore: StoreLayer {
+final class UnansweringStore: RequestLayer {
   enum Failure: Hashable, CaseIterable {
     /// One call gets no answer, and nothing is done.
     case once
@@ -37,7 +37,7 @@ final class UnansweringStore: StoreLayer {
     }
   }
 
-  private func call<Value>(_ body: () throws -> Value) throws -> Value {
+  func request<Value>(_ body: () throws -> Value) throws -> Value {
     let (error, isDone) = plan.withLock { plan -> ((any OperatorError)?, Bool) in
       plan.count += 1
       guard let failing = plan.failing else { return (nil, true) }
@@ -48,50 +48,5 @@ final class UnansweringStore: StoreLayer {
     if let error { throw error }
     guard let value else { throw StoreError.unavailable(location: location, reason: "no answer") }
     return value
-  }
-
-  func list(_ prefix: String, _ depth: ListingDepth, after name: String?, max: Int) throws -> ListingPage {
-    try call { try base.list(prefix, depth, after: name, max: max) }
-  }
-
-  func find(_ keys: [String]) throws -> [ListingEntry.Kind?] { try call { try base.find(keys) } }
-  func settle(below prefix: String) throws { try call { try base.settle(below: prefix) } }
-  func remove(_ key: String) throws { try call { try base.remove(key) } }
-  func removeAll(below prefix: String) throws { try call { try base.removeAll(below: prefix) } }
-
-  func createBriefly(_ key: String, _ bytes: [UInt8]) throws { try call { try base.createBriefly(key, bytes) } }
-  func removeBriefly(_ keys: [String]) throws { try call { try base.removeBriefly(keys) } }
-
-  func open(_ key: String, length: UInt64?) throws -> any ReadableBytes {
-    Reader(bytes: try call { try base.open(key, length: length) }, store: self)
-  }
-
-  func upload(_ key: String) throws -> any ObjectUpload {
-    Upload(base: try call { try base.upload(key) }, store: self)
-  }
-
-  private struct Reader: ReadableBytes {
-    let bytes: any ReadableBytes
-    let store: UnansweringStore
-    var name: String { bytes.name }
-    var length: UInt64 { bytes.length }
-
-    func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws {
-      try store.call { try bytes.read(into: buffer, at: offset) }
-    }
-  }
-
-  private final class Upload: ObjectUpload {
-    private let base: any ObjectUpload
-    private let store: UnansweringStore
-
-    init(base: any ObjectUpload, store: UnansweringStore) { (self.base, self.store) = (base, store) }
-
-    var partBytes: Int? { base.partBytes }
-    func send(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws {
-      try store.call { try base.send(bytes, at: offset) }
-    }
-    func commit() throws { try store.call { try base.commit() } }
-    func abort() { base.abort() }
   }
 }
