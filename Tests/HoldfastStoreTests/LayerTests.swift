@@ -77,6 +77,39 @@ import Testing
     #expect(again == Array(bytes[..<100_000]))
   }
 
+  /// What is long is fetched with several requests of 4 MiB at once: as many as the store takes, and no more than there
+  /// is memory for.
+  @Test(arguments: [(64 << 20, 4), (12 << 20, 3), (1 << 20, 1)])
+  func longStretchesAreFetchedWithSeveralRequestsAtOnce(bytesMax: Int, most: Int) throws {
+    let length = 40 << 20
+    let memory = faraway()
+    try put([UInt8](repeating: 7, count: length), at: "a", in: memory)
+    let gate = Gate(opensAt: most)
+    let object = try ReadAheadStore(GatedStore(base: memory, gate: gate), bytesMax: bytesMax)
+      .open("a", length: UInt64(length))
+    let frames = stride(from: 0, to: length, by: 1 << 18).map { UInt64($0)..<UInt64($0 + 1 << 18) }
+    object.expect(frames)
+    let buffer = Buffer(capacity: 1 << 18)
+    for frame in frames {
+      buffer.bytes.initializeMemory(as: UInt8.self, repeating: 0)
+      try object.read(into: buffer.bytes, at: frame.lowerBound)
+      #expect(buffer.bytes.first == 7 && buffer.bytes.last == 7)
+    }
+    #expect(gate.most == most)
+    #expect(memory.counts.reads == 10)
+  }
+
+  /// A block that is needed before its turn comes next, whatever memory the others take.
+  @Test func whatIsNeededFirstIsFetchedFirst() throws {
+    let memory = faraway()
+    try put([UInt8](repeating: 7, count: 24 << 20), at: "a", in: memory)
+    let object = try ReadAheadStore(memory, bytesMax: 8 << 20).open("a", length: 24 << 20)
+    object.expect(stride(from: UInt64(0), to: 24 << 20, by: 1 << 20).map { $0..<$0 + 1 << 20 })
+    let buffer = Buffer(capacity: 1 << 20)
+    for megabyte in (UInt64(0)..<24).reversed() { try object.read(into: buffer.bytes, at: megabyte << 20) }
+    #expect(memory.counts.reads == 6)
+  }
+
   @Test func whatCannotBeFetchedAheadIsToldWhenItIsRead() throws {
     let memory = faraway()
     try put([1, 2, 3], at: "a", in: memory)
@@ -148,6 +181,51 @@ import Testing
     try bytes.withUnsafeBytes { try writer.append($0) }
     try writer.commit()
     #expect(upload.most == 3)
+  }
+}
+
+/// Holds back whoever comes until so many have come.
+private final class Gate: Sendable {
+  private let opensAt: Int
+  private let state = Mutex((running: 0, most: 0))
+  private let isOpen = Latch()
+
+  init(opensAt: Int) { self.opensAt = opensAt }
+
+  /// The most that were behind the gate at once.
+  var most: Int { state.withLock { $0.most } }
+
+  func pass(_ body: () throws -> Void) rethrows {
+    let isComplete = state.withLock { state in
+      state.running += 1
+      state.most = max(state.most, state.running)
+      return state.most >= opensAt
+    }
+    defer { state.withLock { $0.running -= 1 } }
+    if isComplete { isOpen.open() }
+    isOpen.wait()
+    try body()
+  }
+}
+
+/// A store of which each read passes a gate.
+private struct GatedStore: StoreLayer {
+  let base: any Store
+  let gate: Gate
+
+  func open(_ key: String, length: UInt64?) throws -> any ReadableBytes {
+    GatedObject(base: try base.open(key, length: length), gate: gate)
+  }
+
+  private struct GatedObject: ReadableBytes {
+    let base: any ReadableBytes
+    let gate: Gate
+    var length: UInt64 { base.length }
+    var name: String { base.name }
+
+    func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws {
+      try gate.pass { try base.read(into: buffer, at: offset) }
+    }
   }
 }
 

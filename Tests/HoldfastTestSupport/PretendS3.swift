@@ -1,4 +1,4 @@
-internal import HoldfastModel
+package import HoldfastModel
 package import HoldfastStore
 package import HoldfastSystem
 
@@ -37,9 +37,15 @@ package final class PretendS3: Sendable {
     accessKeyID: "AKIDHARMLESS", secretKey: "hunter2secret", sessionToken: "hunter2token")
   private let server: ScriptedServer
 
-  package init(certificate: ScriptedServer.Certificate? = nil) {
-    server = ScriptedServer(Self.script, certificate: certificate)
+  /// - Parameter verifiesChecksums: whether it verifies the SHA-256 of bodies as Amazon does, and wants them again when
+  ///   parts are joined.
+  package init(certificate: ScriptedServer.Certificate? = nil, verifiesChecksums: Bool = false) {
+    server = ScriptedServer(
+      "verifies_checksums = \(verifiesChecksums ? "True" : "False")\n\(Self.script)", certificate: certificate)
   }
+
+  /// Its certificate, to be trusted.
+  package var certificates: Path { server.certificates }
 
   /// What nobody may read in a message.
   package static let secrets = ["AKIDHARMLESS", "hunter2secret", "hunter2token"]
@@ -74,8 +80,30 @@ package final class PretendS3: Sendable {
     TestFiles.rename(server.file("faults.unfinished"), to: server.file("faults"))
   }
 
+  /// How far all objects in cold storage classes are thawed.
+  package enum Thaw: String { case frozen, thawing, thawed }
+
+  package func set(_ thaw: Thaw) {
+    TestFiles.write(thaw.rawValue, to: server.file("thaw.unfinished"))
+    TestFiles.rename(server.file("thaw.unfinished"), to: server.file("thaw"))
+  }
+
+  /// Holds back the answers to requests until so many of them are under way at once, at most 20 seconds. From then on
+  /// they are counted, and answered at once.
+  /// - Parameter bytes: requests for fewer bytes, or with fewer, are not meant.
+  package func holdAnswers(_ method: String, _ target: String, bytes: Int = 0, until count: Int) {
+    TestFiles.write("\(method) \(target) \(count) \(bytes)", to: server.file("meeting.unfinished"))
+    TestFiles.rename(server.file("meeting.unfinished"), to: server.file("meeting"))
+  }
+
+  /// The most of them that were under way at once.
+  package var mostAtOnce: Int {
+    Int(String(decoding: TestFiles.read(server.file("most")) ?? [], as: UTF8.self)) ?? 0
+  }
+
   private static let script = """
-    objects, uploads, faults = {}, {}, []
+    objects, uploads, classes, faults = {}, {}, {}, []
+    meeting, arrived, under_way = [], threading.Condition(lock), {"now": 0, "most": 0}
     http_date = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime())
 
 
@@ -93,19 +121,65 @@ package final class PretendS3: Sendable {
                     return fields[3:]
 
 
+    def size(request):
+        if "range" not in request.headers:
+            return int(request.headers.get("content-length", 0))
+        first, last = request.headers["range"][len("bytes="):].split("-")
+        return int(last) - int(first) + 1
+
+
+    def meet(request):
+        with arrived:
+            if os.path.exists(directory + "/meeting"):
+                with open(directory + "/meeting") as file:
+                    meeting[:] = file.read().split()
+                os.remove(directory + "/meeting")
+                under_way["most"] = 0
+            if not meeting or request.method != meeting[0] or meeting[1] not in request.target:
+                return
+            if size(request) < int(meeting[3]):
+                return
+            under_way["now"] += 1
+            under_way["most"] = max(under_way["most"], under_way["now"])
+            with open(directory + "/most", "w") as file:
+                file.write(str(under_way["most"]))
+            arrived.notify_all()
+            arrived.wait_for(lambda: under_way["most"] >= int(meeting[2]), timeout=20)
+            under_way["now"] -= 1
+
+
     def answer(peer, request):
         fields = fault(request)
         if fields and fields[0] != "lose":
             peer.body()
             return peer.reply(int(fields[0]), dict(zip(fields[2::2], fields[3::2])), fields[1])
-        reply = done(request, peer.body())
+        body = peer.body()
+        meet(request)
+        reply = done(request, body)
         if fields:
             return False
-        peer.reply(*reply)
+        peer.reply(*reply, request.method)
 
 
     def refusal(status, code):
         return status, {}, f"<Error><Code>{code}</Code></Error>"
+
+
+    def thaw(key):
+        # Nothing for objects that are not in a cold storage class.
+        if classes.get(key) not in ("GLACIER", "DEEP_ARCHIVE"):
+            return None
+        if not os.path.exists(directory + "/thaw"):
+            return "frozen"
+        with open(directory + "/thaw") as file:
+            return file.read()
+
+
+    def state_of(key):
+        restore = {"thawing": 'ongoing-request="true"',
+                   "thawed": 'ongoing-request="false", expiry-date="Fri, 23 Dec 2026 00:00:00 GMT"'}.get(thaw(key))
+        headers = {"x-amz-storage-class": classes[key]} if classes.get(key) else {}
+        return {**headers, **({"x-amz-restore": restore} if restore else {})}
 
 
     def done(request, body):
@@ -115,21 +189,33 @@ package final class PretendS3: Sendable {
                 return refusal(404, "NoSuchBucket")
             if not key:
                 return listing(query) if method == "GET" and "uploads" not in query else of_bucket(method, query, body)
+            sent, digest = request.headers.get("x-amz-checksum-sha256"), base64.b64encode(hashlib.sha256(body).digest())
+            if verifies_checksums and sent and sent != digest.decode():
+                return refusal(400, "BadDigest")
+            checksum = {"x-amz-checksum-sha256": sent} if verifies_checksums and sent else {}
+            if request.headers.get("x-amz-storage-class"):
+                classes[key] = request.headers["x-amz-storage-class"]
             if "uploads" in query:
                 uploads[str(len(uploads) + 1)] = {}
-                return 200, {}, f"<R><UploadId>{len(uploads)}</UploadId></R>"
+                algorithm = request.headers.get("x-amz-checksum-algorithm")
+                headers = {"x-amz-checksum-algorithm": algorithm} if verifies_checksums and algorithm else {}
+                return 200, headers, f"<R><UploadId>{len(uploads)}</UploadId></R>"
             if "uploadId" in query:
-                return part(key, request, body)
+                return part(key, request, body, checksum)
             if method == "PUT":
                 if request.headers.get("if-none-match") == "*" and key in objects:
                     return refusal(412, "PreconditionFailed")
                 objects[key] = body
-                return 200, {"ETag": '"1"'}, ""
+                return 200, {"ETag": '"1"', **checksum}, ""
             if method == "DELETE":
                 objects.pop(key, None)
                 return 204, {}, ""
             if key not in objects:
                 return refusal(404, "NoSuchKey")
+            if method == "HEAD":
+                return 200, state_of(key), objects[key]
+            if thaw(key) in ("frozen", "thawing"):
+                return 403, {}, f"<Error><Code>InvalidObjectState</Code><StorageClass>{classes[key]}</StorageClass></Error>"
             return some(objects[key], request.headers.get("range"))
 
 
@@ -143,13 +229,17 @@ package final class PretendS3: Sendable {
         return 206, {"Content-Range": f"bytes {first}-{last}/{len(content)}"}, content[first:last + 1]
 
 
-    def part(key, request, body):
+    def part(key, request, body, checksum):
         parts = uploads.get(request.query["uploadId"])
         if parts is None:
             return refusal(404, "NoSuchUpload")
         if request.method == "PUT":
             parts[int(request.query["partNumber"])] = body
-            return 200, {"ETag": f'"{len(body)}"'}, ""
+            return 200, {"ETag": f'"{len(body)}"', **checksum}, ""
+        if request.method == "POST" and verifies_checksums:
+            wanted = [base64.b64encode(hashlib.sha256(parts[number]).digest()).decode() for number in sorted(parts)]
+            if [text.split("<")[0] for text in body.decode().split("<ChecksumSHA256>")[1:]] != wanted:
+                return refusal(400, "InvalidPart")
         if request.method == "POST" and request.headers.get("if-none-match") == "*" and key in objects:
             return refusal(412, "PreconditionFailed")
         del uploads[request.query["uploadId"]]
@@ -163,7 +253,8 @@ package final class PretendS3: Sendable {
         prefix, start = query.get("prefix", ""), query.get("continuation-token", "")
         names = sorted(key for key in objects if key.startswith(prefix) and key > start)
         entries = "".join(
-            f"<Contents><Key>{key}</Key><Size>{len(objects[key])}</Size></Contents>" for key in names[:1])
+            f"<Contents><Key>{key}</Key><Size>{len(objects[key])}</Size>"
+            f"<StorageClass>{classes.get(key, 'STANDARD')}</StorageClass></Contents>" for key in names[:1])
         if len(names) > 1:
             entries += f"<IsTruncated>true</IsTruncated><NextContinuationToken>{names[0]}</NextContinuationToken>"
         return 200, {}, f"<ListBucketResult>{entries}</ListBucketResult>"

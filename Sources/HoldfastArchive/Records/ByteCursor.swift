@@ -141,14 +141,16 @@ package final class FrameScratch {
 
 /// The plain bytes of a body, frame by frame, each checked against its digest.
 final class FrameSupply: ByteSupply {
-  /// So many stored bytes are announced at once.
-  private static let stretchBytes: UInt64 = 1 << 20
+  /// So many stored bytes are announced at once, at first and at most: a short body does not take the place of others.
+  private static let stretchBytes: (first: UInt64, most: UInt64) = (1 << 20, 4 << 20)
   private let container: ContainerReader
   private let scratch: FrameScratch
   private var plain: Buffer?
   private var number: UInt32 = 0
   /// The first frame of the last stretch that was announced, and the one behind it.
   private var stretch: Range<UInt32> = 0..<0
+  /// How long the next stretch is.
+  private var stretchBytes = FrameSupply.stretchBytes.first
 
   /// A remote store begins to fetch the frames now. So of several bodies that are read side by side, all are fetched at
   /// once.
@@ -162,10 +164,11 @@ final class FrameSupply: ByteSupply {
   private func announce() {
     while number >= stretch.lowerBound, stretch.upperBound < container.frames.count {
       var (end, bytes) = (stretch.upperBound, UInt64(0))
-      while end < container.frames.count, bytes < Self.stretchBytes {
+      while end < container.frames.count, bytes < stretchBytes {
         bytes += UInt64(container.frames[Int(end)].storedCount)
         end += 1
       }
+      stretchBytes = min(2 * stretchBytes, Self.stretchBytes.most)
       stretch = stretch.upperBound..<end
       container.expect(stretch)
     }

@@ -38,7 +38,9 @@ final class FrameMover {
     pool.consume = { [unowned self] job in try finish(job) }
     var uses = try FrameUses(stored)
     var extents = try stored.makeReader()
+    var announcement = FrameAnnouncement(of: try FrameLocations(uses: FrameUses(stored)), readers)
     while let use = try uses.next() {
+      announcement?.arrive()
       let way = FrameWay(use, of: try readers.entry(of: use))
       var left = use.extentCount
       while left > 0 {
@@ -80,5 +82,16 @@ final class FrameMover {
   private func store(_ job: MoveJob) throws -> PageLocation {
     if let frame = job.frame, let head = job.head { return try archives.place(frame, for: head) }
     return try archives.gather(job.live)
+  }
+}
+
+/// Where the frames that a merge reads begin. It ends early where the extents cannot be read; whoever reads those gets
+/// the error.
+private struct FrameLocations: Sequence, IteratorProtocol {
+  var uses: FrameUses
+
+  mutating func next() -> PageLocation? {
+    guard let use = try? uses.next() else { return nil }
+    return PageLocation(archive: use.archive, frame: use.frame, offset: 0)
   }
 }

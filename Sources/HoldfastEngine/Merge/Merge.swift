@@ -70,6 +70,7 @@ package struct Merge {
     let extents = try StoredExtents(
       of: state, repository.containers.scratch, memoryBytes: options.listBytes, cancellation: host.cancellation)
     let readers = ArchiveReaders(chain, in: repository.containers)
+    readers.expect(chain.archives.map(\.number))
     let plan = try MergePlan(extents, readers: readers, cancellation: host.cancellation)
     var envelope: Envelope?
     if let lease {

@@ -149,9 +149,12 @@ struct VerifyWalk {
         try damage.add(FrameName(archive: archive.number, frame: 0), bytes: 0, error)
         continue
       }
-      for frame in 0..<UInt32(reader.frames.count) where sample.isChosen(archive: archive.number, frame: frame) {
-        if damage.visited.insert(archive.number, frame) { try fetcher.verify(archive: archive.number, frame: frame) }
-      }
+      let visited = damage.visited
+      try fetcher.verify(
+        archive: archive.number,
+        frames: (0..<UInt32(reader.frames.count)).lazy.filter { [sample] frame in
+          sample.isChosen(archive: archive.number, frame: frame) && !visited.contains(archive.number, frame)
+        })
     }
     try fetcher.drain()
     provenBytes += damage.bytes
@@ -191,6 +194,7 @@ struct VerifyWalk {
   private func verifyStoredBody(of snapshot: Snapshot, _ damage: FrameLog) throws {
     let body = try repository.containers.openBody(of: snapshot)
     let stored = Buffer(capacity: ContainerReader.storedCapacity())
+    body.expect(0..<UInt32(body.frames.count))
     for (number, frame) in body.frames.enumerated() {
       try repository.host.cancellation.check()
       try body.verifyStored(UInt32(number), into: stored)

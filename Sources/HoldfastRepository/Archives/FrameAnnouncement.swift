@@ -1,52 +1,51 @@
 internal import HoldfastArchive
-internal import HoldfastModel
+package import HoldfastModel
+internal import HoldfastStore
 
-/// Tells a remote store which frames of a plan will be read next, in stretches of some MiB, one stretch ahead. The
-/// store fetches them while earlier frames are decompressed.
-struct FrameAnnouncement {
-  private static let stretchBytes: UInt64 = 8 << 20
+/// Tells a remote store which frames will be read next, as many as it takes requests at once. The store fetches them
+/// while earlier frames are decompressed.
+package struct FrameAnnouncement {
   private let readers: ArchiveReaders
-  /// The extents before these indices are announced. When the first index is reached, the next stretch is announced.
-  private var begun = 0
-  private var announced = 0
+  private var frames: AnyIterator<PageLocation>
+  /// The frame that comes next in `frames`.
+  private var next: PageLocation?
+  /// For each announced piece, of which the store makes one request where its frames are neighbours, the number of its
+  /// frames that have not been reached. The first piece is the one that is being read.
+  private var pieces: [Int] = []
 
+  /// - Parameter frames: where the frames begin that will be read, in the order in which they will be read.
   /// - Returns: `nil` when reading has no latency.
-  init?(_ readers: ArchiveReaders) {
-    guard readers.isFarAway else { return nil }
+  package init?(of frames: some Sequence<PageLocation>, _ readers: ArchiveReaders) {
+    guard readers.requestsAhead > 0 else { return nil }
     self.readers = readers
+    self.frames = AnyIterator(frames.makeIterator())
+    next = self.frames.next()
   }
 
-  /// - Parameters:
-  ///   - index: the index of the extent that is being fetched.
-  ///   - extents: all extents, in the order of frames.
-  mutating func arrive(at index: Int, in extents: [PagePlan.Extent]) {
-    while announced < extents.count, index >= begun {
-      begun = announced
-      announceStretch(of: extents)
-    }
+  /// Must be called before each frame is read.
+  package mutating func arrive() {
+    if pieces.first == 0 { pieces.removeFirst() }
+    while pieces.count <= readers.requestsAhead, let first = next { pieces.append(announcePiece(from: first)) }
+    if !pieces.isEmpty { pieces[0] -= 1 }
   }
 
-  /// Announces the next frames of one archive, up to the size of a stretch. If the archive cannot be opened, the code
-  /// that fetches from it gets the error.
-  private mutating func announceStretch(of extents: [PagePlan.Extent]) {
-    let archive = extents[announced].location.archive
-    guard let reader = try? readers.reader(archive) else {
-      announced = extents[announced...].firstIndex { $0.location.archive != archive } ?? extents.count
-      return
-    }
+  /// Announces the next frames of one archive, up to the size of a request. Frames of an archive that cannot be opened
+  /// are not announced: the code that reads them gets the error.
+  /// - Returns: the number of frames.
+  private mutating func announcePiece(from first: PageLocation) -> Int {
+    let reader = try? readers.reader(first.archive)
+    var (count, bytes) = (0, UInt64(0))
     var numbers: [UInt32] = []
-    var bytes: UInt64 = 0
-    while announced < extents.count, bytes < Self.stretchBytes {
-      let location = extents[announced].location
-      guard location.archive == archive, location.frame < reader.frames.count else { break }
-      if numbers.last != location.frame {
-        numbers.append(location.frame)
-        bytes += UInt64(reader.frames[Int(location.frame)].storedCount)
+    while let frame = next, frame.archive == first.archive {
+      if let reader, frame.frame < reader.frames.count {
+        bytes += UInt64(reader.frames[Int(frame.frame)].storedCount)
+        guard numbers.isEmpty || bytes <= ReadAheadStore.requestBytes else { break }
+        numbers.append(frame.frame)
       }
-      announced += 1
+      count += 1
+      next = frames.next()
     }
-    // A frame that the archive does not have is not announced.
-    if numbers.isEmpty { announced += 1 }
-    reader.expect(numbers)
+    reader?.expect(numbers)
+    return count
   }
 }

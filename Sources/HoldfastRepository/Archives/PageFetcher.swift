@@ -57,6 +57,13 @@ package struct PagePlan {
     extents = positions.map { extents[$0.index] }
   }
 
+  /// The archives of sorted extents, ascending.
+  fileprivate var archives: [UInt64] {
+    extents.reduce(into: []) { archives, extent in
+      if archives.last != extent.location.archive { archives.append(extent.location.archive) }
+    }
+  }
+
   /// The page location of an extent. It is sorted instead of the extent, because moving extents means counting
   /// references, which takes several times as long.
   private struct Position: Comparable {
@@ -73,6 +80,25 @@ package struct PagePlan {
     static func < (left: Position, right: Position) -> Bool {
       (left.archive, left.frame, left.offset) < (right.archive, right.frame, right.offset)
     }
+  }
+}
+
+/// For each frame of a sorted plan, the indices of its extents.
+private struct FramesOfPlan: Sequence, IteratorProtocol {
+  let plan: PagePlan
+  private var start = 0
+
+  init(plan: PagePlan) { self.plan = plan }
+
+  mutating func next() -> Range<Int>? {
+    let extents = plan.extents
+    guard start < extents.count else { return nil }
+    let first = extents[start].location
+    let end =
+      extents[start...].firstIndex { $0.location.archive != first.archive || $0.location.frame != first.frame }
+      ?? extents.count
+    defer { start = end }
+    return start..<end
   }
 }
 
@@ -125,27 +151,33 @@ package final class PageFetcher {
   /// Fetches everything in `plan`, and empties it.
   package func fetch(_ plan: inout PagePlan) throws {
     plan.sort()
-    var announcement = FrameAnnouncement(readers)
-    var start = 0
-    while start < plan.extents.count {
-      try cancellation.check()
-      announcement?.arrive(at: start, in: plan.extents)
-      let first = plan.extents[start].location
-      var end = start + 1
-      while end < plan.extents.count, plan.extents[end].location.archive == first.archive,
-        plan.extents[end].location.frame == first.frame
-      { end += 1 }
-      try fetch(frame: first, extents: plan.extents[start..<end], digests: plan.digests)
-      start = end
-    }
+    try fetchFrames(of: plan)
     try pool.drain()
     plan.removeAll()
   }
 
-  /// Reads one frame that no page needs, to verify its stored bytes.
-  package func verify(archive: UInt64, frame: UInt32) throws {
-    try cancellation.check()
-    try fetch(frame: PageLocation(archive: archive, frame: frame, offset: 0), extents: [], digests: [])
+  private func fetchFrames(of plan: PagePlan) throws {
+    readers.expect(plan.archives)
+    let frames = FramesOfPlan(plan: plan)
+    var announcement = FrameAnnouncement(of: frames.lazy.map { plan.extents[$0.lowerBound].location }, readers)
+    for frame in frames {
+      try cancellation.check()
+      announcement?.arrive()
+      try fetch(
+        frame: plan.extents[frame.lowerBound].location, extents: plan.extents[frame], digests: plan.digests)
+    }
+  }
+
+  /// Reads frames that no page needs, to verify their stored bytes.
+  /// - Parameter frames: of the archive, ascending.
+  package func verify(archive: UInt64, frames: some Sequence<UInt32>) throws {
+    let locations = frames.lazy.map { PageLocation(archive: archive, frame: $0, offset: 0) }
+    var announcement = FrameAnnouncement(of: locations, readers)
+    for location in locations {
+      try cancellation.check()
+      announcement?.arrive()
+      try fetch(frame: location, extents: [], digests: [])
+    }
   }
 
   package func drain() throws { try pool.drain() }

@@ -1,13 +1,27 @@
 internal import HoldfastSystem
 internal import Synchronization
 
-/// Fetches blocks on as many threads as the store takes requests at once, within a limit of memory.
+/// Fetches announced blocks in their order, on as many threads as the store takes requests at once. A block takes
+/// memory from the beginning of its fetch until it was read, and no fetch begins beyond a limit of memory.
 final class FetchQueue: Sendable {
   private struct State {
     var waiting: [FetchedBlock] = []
-    var threads = 0
-    /// The bytes of blocks that wait, are being fetched or are held.
+    /// Fetches that run.
+    var running = 0
+    /// The bytes of blocks that are being fetched or are held.
     var bytes = 0
+    /// The number of blocks at the front that are waited for. They are fetched whatever memory they take.
+    var needed = 0
+
+    /// Takes the next block, if there is room for it.
+    mutating func next(bytesMax: Int) -> FetchedBlock? {
+      guard let first = waiting.first, needed > 0 || bytes == 0 || bytes + first.byteCount <= bytesMax else {
+        return nil
+      }
+      needed = max(0, needed - 1)
+      bytes += first.byteCount
+      return waiting.removeFirst()
+    }
   }
 
   let connections: Int
@@ -19,75 +33,104 @@ final class FetchQueue: Sendable {
     self.bytesMax = bytesMax
   }
 
-  /// - Parameter wantedBytes: how many bytes will be read from the block.
-  /// - Returns: `nil` when there is no room for it.
-  func fetch(_ range: Range<UInt64>, of object: any ReadableBytes, wantedBytes: Int) -> FetchedBlock? {
-    let isRoom = state.withLock { state in
-      guard state.bytes + range.count <= bytesMax else { return false }
-      state.bytes += range.count
-      return true
-    }
-    guard isRoom else { return nil }
-    let block = FetchedBlock(range, of: object, wantedBytes: wantedBytes) { [weak self] in self?.release(range.count) }
-    let needsThread = state.withLock { state in
-      state.waiting.append(block)
-      guard state.threads < connections else { return false }
-      state.threads += 1
-      return true
-    }
-    if needsThread, !WorkerThread.detach({ [self] in work() }) {
-      // The reader of the block reads it instead.
-      state.withLock { $0.threads -= 1 }
-    }
-    return block
+  /// Announces a block.
+  func add(_ block: FetchedBlock) {
+    state.withLock { $0.waiting.append(block) }
+    begin()
   }
 
-  private func work() {
-    while let block = next() { block.fetch() }
+  /// Starts a thread when there is something to fetch and room for it.
+  private func begin() {
+    let first: FetchedBlock? = state.withLock { state in
+      guard state.running < connections, let block = state.next(bytesMax: bytesMax) else { return nil }
+      state.running += 1
+      return block
+    }
+    guard let first else { return }
+    // Without a thread it is given up, and whoever reads it reads it without us.
+    if !WorkerThread.detach({ [self] in work(first) }) { end(first, first.giveUp) }
   }
 
-  private func next() -> FetchedBlock? {
-    state.withLock { state in
-      guard !state.waiting.isEmpty else {
-        state.threads -= 1
-        return nil
+  private func work(_ first: FetchedBlock) {
+    var next: FetchedBlock? = first
+    while let block = next {
+      block.fetch(Reservation(block.byteCount, of: self))
+      next = state.withLock { state in
+        let next = state.next(bytesMax: bytesMax)
+        if next == nil { state.running -= 1 }
+        return next
       }
-      return state.waiting.removeFirst()
     }
   }
 
-  /// Withdraws a block whose fetch has not begun.
-  func withdraw(_ block: FetchedBlock) {
-    let isWaiting = state.withLock { state in
+  private func end(_ block: FetchedBlock, _ action: (Reservation) -> Void) {
+    action(Reservation(block.byteCount, of: self))
+    state.withLock { $0.running -= 1 }
+    begin()
+  }
+
+  /// Fetches a block on this thread, or lets it be the next one, if its fetch has not begun.
+  func need(_ block: FetchedBlock) {
+    let isMine = state.withLock { state in
       guard let index = state.waiting.firstIndex(where: { $0 === block }) else { return false }
+      if index < state.needed { return false }
       state.waiting.remove(at: index)
+      guard state.running < connections else {
+        state.waiting.insert(block, at: state.needed)
+        state.needed += 1
+        return false
+      }
+      state.running += 1
+      state.bytes += block.byteCount
       return true
     }
-    if isWaiting { block.giveUp() }
+    if isMine { end(block, block.fetch) }
   }
 
-  private func release(_ bytes: Int) { state.withLock { $0.bytes -= bytes } }
+  /// Withdraws a block, unless its fetch has begun.
+  func withdraw(_ block: FetchedBlock) {
+    state.withLock { state in
+      guard let index = state.waiting.firstIndex(where: { $0 === block }) else { return }
+      state.waiting.remove(at: index)
+      if index < state.needed { state.needed -= 1 }
+    }
+  }
+
+  /// The memory of a block that is fetched or held.
+  final class Reservation: Sendable {
+    private let bytes: Int
+    private let queue: FetchQueue
+
+    fileprivate init(_ bytes: Int, of queue: FetchQueue) { (self.bytes, self.queue) = (bytes, queue) }
+
+    deinit {
+      queue.state.withLock { $0.bytes -= bytes }
+      queue.begin()
+    }
+  }
 }
 
 /// A range of an object that is fetched before it is needed.
 final class FetchedBlock: Sendable {
+  private struct State {
+    var bytes: Buffer?
+    var reservation: FetchQueue.Reservation?
+    var wantedBytes: Int
+  }
+
   private let range: Range<UInt64>
   private let object: any ReadableBytes
   private let isDone = Latch()
-  private let state: Mutex<(bytes: Buffer?, wantedBytes: Int)>
-  private let release: @Sendable () -> Void
+  private let state: Mutex<State>
 
-  /// - Parameter release: called when the block is no longer held in memory.
-  init(
-    _ range: Range<UInt64>, of object: any ReadableBytes, wantedBytes: Int, release: @escaping @Sendable () -> Void
-  ) {
+  /// - Parameter wantedBytes: how many bytes will be read from the block.
+  init(_ range: Range<UInt64>, of object: any ReadableBytes, wantedBytes: Int) {
     self.range = range
     self.object = object
-    self.release = release
-    state = Mutex((nil, wantedBytes))
+    state = Mutex(State(wantedBytes: wantedBytes))
   }
 
-  deinit { release() }
+  var byteCount: Int { range.count }
 
   func contains(_ offset: UInt64, _ count: Int) -> Bool {
     range.lowerBound <= offset && offset < range.upperBound && UInt64(count) <= range.upperBound - offset
@@ -102,15 +145,16 @@ final class FetchedBlock: Sendable {
     }
   }
 
-  func fetch() {
+  func fetch(_ reservation: FetchQueue.Reservation) {
     let buffer = Buffer(capacity: range.count)
     // On an error the reader reads the range once more, and gets the error itself.
     let isRead = (try? object.read(into: buffer.bytes, at: range.lowerBound)) != nil
-    if isRead { state.withLock { $0.bytes = buffer } }
+    if isRead { state.withLock { ($0.bytes, $0.reservation) = (buffer, reservation) } }
     isDone.open()
   }
 
-  func giveUp() { isDone.open() }
+  /// Lets the reader read the range itself.
+  func giveUp(_ reservation: FetchQueue.Reservation) { isDone.open() }
 
   /// Waits until the block is fetched, and copies from it.
   /// - Returns: `false` when it was not fetched.

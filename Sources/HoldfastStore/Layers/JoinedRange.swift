@@ -2,7 +2,6 @@
 struct JoinedRange {
   /// A gap of at most so many bytes between two ranges is read too, because a second request would cost more.
   private static let gapMax: UInt64 = 16 << 10
-  private static let bytesMax: UInt64 = 8 << 20
 
   private(set) var range: Range<UInt64>
   /// The indices of the ranges.
@@ -15,7 +14,7 @@ struct JoinedRange {
     where !ranges[index].isEmpty {
       let next = ranges[index]
       if let last = joined.last?.range, next.lowerBound <= last.upperBound + gapMax,
-        max(last.upperBound, next.upperBound) - last.lowerBound <= bytesMax
+        max(last.upperBound, next.upperBound) - last.lowerBound <= ReadAheadStore.requestBytes
       {
         joined[joined.count - 1].range = last.lowerBound..<max(last.upperBound, next.upperBound)
         joined[joined.count - 1].members.append(index)

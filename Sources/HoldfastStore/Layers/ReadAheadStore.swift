@@ -4,11 +4,13 @@ internal import Synchronization
 /// A remote store that is read almost as fast as a local one: announced ranges are fetched ahead, neighbouring ranges
 /// with one request, several requests at once.
 package struct ReadAheadStore: StoreLayer {
+  /// The most bytes of neighbouring ranges that are read with one request, so that several requests share an object.
+  package static let requestBytes: UInt64 = 4 << 20
   package let base: any Store
   private let queue: FetchQueue
 
   /// - Parameter bytesMax: the most bytes that are held in memory, or are being fetched.
-  package init(_ base: any Store, bytesMax: Int = 64 << 20) {
+  package init(_ base: any Store, bytesMax: Int = 48 << 20) {
     self.base = base
     queue = FetchQueue(connections: base.connections, bytesMax: bytesMax)
   }
@@ -36,16 +38,15 @@ private final class ReadAheadObject: ReadableBytes {
     let sound = ranges.filter { $0.upperBound <= length }
     for joined in JoinedRange.joining(sound) {
       let wanted = joined.members.reduce(0) { $0 + sound[$1].count }
-      // Without room it is read when it is needed.
-      guard let block = queue.fetch(joined.range, of: base, wantedBytes: wanted) else { return }
+      let block = FetchedBlock(joined.range, of: base, wantedBytes: wanted)
       blocks.withLock { $0.append(block) }
+      queue.add(block)
     }
   }
 
   func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws {
     if let block = block(with: offset, buffer.count) {
-      // A block whose fetch has not begun is read here, without waiting for its turn.
-      queue.withdraw(block)
+      queue.need(block)
       if block.copy(into: buffer, at: offset) { return }
     }
     try base.read(into: buffer, at: offset)

@@ -2,11 +2,11 @@ internal import HoldfastSystem
 internal import Synchronization
 
 /// Requests that run at the same time.
-enum SideBySide {
+package enum SideBySide {
   /// Calls `body` for every number below `count`, on this thread and on others.
   /// - Parameter threads: the most threads, this one included.
   /// - Throws: one of the errors of `body`; then it may not have been called for all numbers.
-  static func run(_ count: Int, threads: Int, _ body: @escaping @Sendable (Int) throws -> Void) throws {
+  package static func run(_ count: Int, threads: Int, _ body: @escaping @Sendable (Int) throws -> Void) throws {
     let shared = Shared(count)
     let others = (1..<max(1, min(threads, count))).map { _ in WorkerThread.start { shared.work(body) } }
     shared.work(body)
