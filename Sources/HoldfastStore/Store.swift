@@ -46,6 +46,10 @@ package protocol Store: Sendable {
   ///   lag, so a caller that acts on `nil` must open the object first.
   func find(_ keys: [String]) throws -> [ListingEntry.Kind?]
 
+  /// Looks closer at objects that are `cold` in listings.
+  /// - Returns: those of them that cannot be read now.
+  func frozen(_ keys: [String]) throws -> [FrozenObject]
+
   /// Lets the next listings show what is there now. A layer may remember listings until then.
   func refresh()
 
@@ -122,6 +126,9 @@ extension Store {
 
   /// For a store without latency.
   package func prefetch(_ objects: [(key: String, length: UInt64?)]) {}
+
+  /// For a store that keeps everything readable.
+  package func frozen(_ keys: [String]) -> [FrozenObject] { [] }
 
   /// For a store that remembers no listings.
   package func refresh() {}

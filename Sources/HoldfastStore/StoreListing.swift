@@ -12,10 +12,21 @@ package struct ListingEntry: Sendable, Equatable {
   package enum Kind: Sendable, Equatable {
     /// - Parameter length: in bytes; `nil` when listings do not contain lengths (`StoreCapabilities.listsLengths`).
     case object(length: UInt64?)
+    /// An object that cannot be read before its provider has thawed it, if that has not happened: `Store.frozen` tells.
+    case cold(length: UInt64)
     /// Something with more below it.
     case folder
     /// Something that no store makes: a symbolic link, a fifo, a device.
     case foreign
+
+    /// The length of an object, in bytes; `nil` when it is not known, and for everything else.
+    package var length: UInt64? {
+      switch self {
+      case .object(let length): length
+      case .cold(let length): length
+      case .folder, .foreign: nil
+      }
+    }
   }
 
   /// Relative to the listed prefix; ends with `/` for a folder.

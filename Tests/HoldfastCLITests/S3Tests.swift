@@ -149,6 +149,25 @@ import Testing
     #expect(server.requests.isEmpty)
   }
 
+  /// The variables name a proxy, as for other programs; what they contain is not shown.
+  @Test(arguments: ["https_proxy", "HTTPS_PROXY", "all_proxy"]) func aProxyThatRefusesIsNamed(_ variable: String) {
+    let server = PretendS3(certificate: .loopback)
+    let proxy = ScriptedServer("def answer(peer, request):\n    peer.reply(403)")
+    let place = server.location.replacing("s3:http:", with: "s3:https:")
+    var environment = Self.variables()
+    environment["HOLDFAST_CA_FILE"] = server.certificates.text
+    environment[variable] = "http://me:hunter2@127.0.0.1:\(proxy.port)"
+    environment["no_proxy"] = "example.org"
+    run(place, ["list"], environment).expectRefusal(
+      1,
+      "\(place.dropFirst("s3:".count).dropLast("/orders/shop/".count)) cannot be reached: the proxy http://127.0.0.1:\(proxy.port) refuses to connect to it (status 403)",
+      hint:
+        "Let the proxy permit it, or name the server in no_proxy; https_proxy has the name and password of a proxy that asks for them."
+    )
+    environment["no_proxy"] = "127.0.0.1"
+    #expect(run(place, ["init", "--unsealed"], environment).exitStatus == 0)
+  }
+
   /// Whoever makes the repository is told before there is one.
   @Test(.requires(.rclone)) func aServerThatReplacesObjectsIsRefused() {
     let server = RcloneServer()

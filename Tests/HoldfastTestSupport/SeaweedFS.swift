@@ -110,9 +110,8 @@ package final class SeaweedFS: @unchecked Sendable {
 
   /// Waits until the server answers, and makes the bucket.
   private func makeBucket(log: Path) {
-    let store = store(prefix: "")
     for _ in 0..<600 {
-      if (try? store.createBucket()) != nil { return }
+      if (try? answer(S3Request("PUT", nil)))?.isSuccess == true { return }
       usleep(100_000)
     }
     fatalError("weed does not start: \(String(decoding: TestFiles.read(log) ?? [], as: UTF8.self).suffix(2000))")
@@ -120,15 +119,20 @@ package final class SeaweedFS: @unchecked Sendable {
 
   /// The keys of the multipart uploads below a prefix that nobody has completed, asked for without S3Store.
   package func unfinishedUploads(below prefix: String) throws -> [String] {
-    let server = HTTPServer(host: "127.0.0.1", port: port, isEncrypted: false)
-    let empty = Hex.decode("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855") ?? []
-    let message = S3Signer(region: "us-east-1").sign(
-      S3Request("GET", nil, query: [("uploads", ""), ("prefix", prefix)]), path: "/\(Self.bucket)",
-      host: server.authority, bodyDigest: empty, credentials: Self.credentials, now: Clock.system.now())
-    let answer = try HTTPPool(server, host: TestShop.host()).exchange(message)
+    let answer = try answer(S3Request("GET", nil, query: [("uploads", ""), ("prefix", prefix)]))
     return String(decoding: answer.body, as: UTF8.self).split(separator: "<Upload>").dropFirst().compactMap { upload in
       upload.split(separator: "<Key>").last?.split(separator: "</Key>").first.map(String.init)
     }
+  }
+
+  /// The answer to a request to the bucket, without a body.
+  private func answer(_ request: S3Request) throws -> HTTPAnswer {
+    let server = HTTPServer(host: "127.0.0.1", port: port, isEncrypted: false)
+    let empty = Hex.decode("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855") ?? []
+    let message = S3Signer(region: "us-east-1").sign(
+      request, path: "/\(Self.bucket)", host: server.authority, bodyDigest: empty, credentials: Self.credentials,
+      now: Clock.system.now())
+    return try HTTPPool(server, host: TestShop.host()).exchange(message)
   }
 
   /// A store below a prefix of its own.

@@ -5,6 +5,7 @@ internal import HoldfastModel
 internal import HoldfastOperations
 internal import HoldfastReport
 internal import HoldfastRepository
+internal import HoldfastStore
 internal import HoldfastSystem
 
 struct RestoreCommand: ParsableCommand {
@@ -112,14 +113,22 @@ struct RestoreCommand: ParsableCommand {
       )
     }
     watch.parts = [RunRecord.Part(of: chosen)]
-    let report = try Restore(
+    let restore = Restore(
       repository: repository, snapshot: chosen, known: known, options: options, progress: progress
     ) { impact in
       if yes { return }
       guard Console.canAsk else { return try impact.check() }
       progress.end()
       try Confirmation.ask(impact, host.cancellation)
-    }.run()
+    }
+    let report: Restore.Report
+    do {
+      report = try restore.run()
+    } catch let error as FrozenArchives where dryRun && !output.json {
+      // For a loop around the provider's own tool.
+      for object in error.objects { Console.output(object.key) }
+      throw error
+    }
     let newer = SnapshotSelector.newer(than: chosen, among: known)
     progress.end()
     watch.parts = [RunRecord.Part(report, isDelta: isDelta)]

@@ -18,6 +18,8 @@ package struct Cat {
     let chain = try repository.catalog.chain(to: snapshot)
     let state = try repository.containers.replay(chain)
     let (file, mapOffset) = try find(path, in: state)
+    try repository.containers.checkReadable(
+      chain.archiveKeys(of: archives(with: state.extents(at: mapOffset, of: file))))
     let window = Window(bytes: Self.windowBytes)
     let fetcher = PageFetcher(
       readers: ArchiveReaders(chain, in: repository.containers), host: repository.host, isVerifying: false
@@ -43,6 +45,14 @@ package struct Cat {
     try fetcher.fetch(&plan)
     try window.write(upTo: file.size, to: sink)
     return file.consistency
+  }
+
+  private func archives(with extents: any PageMapReader) throws -> Set<UInt64> {
+    var (extents, archives) = (extents, Set<UInt64>())
+    while let extent = try extents.next() {
+      if let location = extent.location { archives.insert(location.archive) }
+    }
+    return archives
   }
 
   private func find(_ path: Path, in state: StateFile) throws -> (FileContent, mapOffset: UInt64) {

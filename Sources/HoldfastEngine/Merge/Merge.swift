@@ -66,6 +66,7 @@ package struct Merge {
         chain: chain, envelope: nil, plan: nil, duration: host.clock.uptime() - begun, isDryRun: options.isDryRun)
     }
     try repository.containers.checkPresence(of: chain)
+    try repository.containers.checkReadable(chain.snapshots.flatMap(\.archiveKeys))
     let state = try repository.containers.replay(chain)
     let extents = try StoredExtents(
       of: state, repository.containers.scratch, memoryBytes: options.listBytes, cancellation: host.cancellation)

@@ -16,6 +16,8 @@ struct RestorePlanner {
   private let host: Host
   private let pathConflicts: PathConflicts
   private var totals = RestoreTotals()
+  /// The archives with pages of what is restored.
+  private var archives: Set<UInt64> = []
 
   /// - Parameter known: snapshots that were read already.
   init(
@@ -41,6 +43,7 @@ struct RestorePlanner {
       try use.check(parts[index].target)
       try prepare(&parts[index], state, use)
     }
+    try repository.containers.checkReadable(chain.archiveKeys(of: archives))
     let recovery = try options.recovery.map { try RecoveryFiles($0, in: state) }
     try recovery?.check(isDelta: options.isDelta)
     parts[parts.count - 1].recovery = recovery
@@ -128,7 +131,7 @@ struct RestorePlanner {
           step.entry, isPresent: step.present != nil, options.keeps, in: existing, files: host.files)
       }
       if step.action == .content, let file = step.entry.file {
-        part.storedBytes += try Self.storedBytes(walk.extents(of: step), of: file)
+        part.storedBytes += try storedBytes(walk.extents(of: step), of: file)
       }
     }
     part.figures = walk.figures
@@ -138,12 +141,13 @@ struct RestorePlanner {
     }
   }
 
-  /// Bytes of nonzero pages.
-  private static func storedBytes(_ extents: any PageMapReader, of file: FileContent) throws -> UInt64 {
+  /// Bytes of nonzero pages. Their archives are noted.
+  private mutating func storedBytes(_ extents: any PageMapReader, of file: FileContent) throws -> UInt64 {
     var extents = extents
     var bytes: UInt64 = 0
     while let extent = try extents.next() {
-      guard extent.location != nil else { continue }
+      guard let location = extent.location else { continue }
+      archives.insert(location.archive)
       bytes += Pages.bytes(first: extent.first, count: extent.count, size: file.size, pageSize: file.pageSize)
     }
     return bytes

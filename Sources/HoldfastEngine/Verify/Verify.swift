@@ -104,6 +104,10 @@ package struct Verify {
     if let expected = options.expectedHead {
       try check(expectedHead: expected, source: source) { report.unreadable.append($0) }
     }
+    // Archives of a sealed repository are opened in any case, for the recipients in them.
+    if options.readsData || repository.keyring.isSealed {
+      try repository.containers.checkReadable(snapshots.flatMap(\.archiveKeys))
+    }
     let total = snapshots.reduce(UInt64(0)) {
       $0.saturatingAdding(options.readsData ? $1.envelope.storedBytes : $1.envelope.body.length)
     }

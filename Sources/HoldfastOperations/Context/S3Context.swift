@@ -8,12 +8,14 @@ extension MachineContext {
   /// How this machine reaches a bucket: from the configuration of a repository, otherwise from the environment, as AWS
   /// names its variables.
   func s3Settings(_ configured: RepositorySettings.S3?) throws -> S3Settings {
-    let chain = S3CredentialChain(try credentialPlaces(configured), files: host.files)
+    let chain = S3CredentialChain(
+      try credentialPlaces(configured), files: host.files, cancellation: host.cancellation)
     var settings = S3Settings { try chain.credentials($0) }
     settings.region = configured?.region ?? environment.text("AWS_REGION") ?? environment.text("AWS_DEFAULT_REGION")
     settings.isPathStyle = configured?.isPathStyle
     settings.certificates =
       try configured?.certificates ?? environment.text("HOLDFAST_CA_FILE").map { try environment.absolute($0) }
+    settings.proxy = proxy
     settings.archiveStorageClass = configured?.archiveStorageClass
     settings.traffic = traffic
     settings.isArchive = { Keys.isArchive($0) }
@@ -23,6 +25,12 @@ extension MachineContext {
       ?? false
     if let connections = configured?.connections { settings.connections = connections }
     return settings
+  }
+
+  /// The proxy that the variables name, as other programs take them.
+  private var proxy: HTTPProxy? {
+    func text(_ name: String) -> String? { environment.text(name) ?? environment.text(name.uppercased()) }
+    return (text("https_proxy") ?? text("all_proxy")).map { HTTPProxy($0, exceptions: text("no_proxy") ?? "") }
   }
 
   private func credentialPlaces(_ configured: RepositorySettings.S3?) throws -> S3CredentialPlaces {
@@ -38,6 +46,9 @@ extension MachineContext {
     places.usualFile =
       try environment.text("AWS_SHARED_CREDENTIALS_FILE").map { try environment.absolute($0) }
       ?? environment.home?.appending(".aws/credentials")
+    places.usualConfiguration =
+      try environment.text("AWS_CONFIG_FILE").map { try environment.absolute($0) }
+      ?? environment.home?.appending(".aws/config")
     places.container = container
     if environment.text("AWS_EC2_METADATA_DISABLED")?.lowercased() != "true" {
       places.instance = environment.text("AWS_EC2_METADATA_SERVICE_ENDPOINT") ?? "http://169.254.169.254"

@@ -93,6 +93,15 @@ package struct ContainerStore: Sendable {
     try checkPresence(of: CollectionOfOne(RecordedObject(key: key, length: length)))
   }
 
+  /// Checks that archives can be read, before a command begins whose first bytes would tell it late.
+  /// - Throws: `FrozenArchives` when the provider must thaw some of them.
+  package func checkReadable(_ archives: [String]) throws {
+    guard !isNear else { return }
+    let cold = zip(archives, try store.find(archives)).filter { if case .cold = $1 { true } else { false } }
+    let frozen = try cold.isEmpty ? [] : store.frozen(cold.map(\.0))
+    if !frozen.isEmpty { throw FrozenArchives(frozen, location: store.location) }
+  }
+
   package func checkPresence(of objects: some Sequence<RecordedObject>) throws {
     var check = PresenceCheck<Void>(in: store)
     func report(_ finding: PresenceCheck<Void>.Finding?) throws {

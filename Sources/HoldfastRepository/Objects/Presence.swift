@@ -44,7 +44,7 @@ package struct PresenceCheck<Owner> {
     defer { waiting.removeAll(keepingCapacity: true) }
     let found = try listed()
     for (index, (object, owner)) in waiting.enumerated() {
-      if let found, case .object(let length?) = found[index], length == object.length { continue }
+      if found?[index]?.length == object.length { continue }
       do {
         let length = try store.object(object.key).length
         if length != object.length { return Finding(object: object, owner: owner, length: length) }
@@ -69,6 +69,13 @@ extension PresenceCheck.Finding {
   /// The fault, without the key.
   var description: String {
     length.map { "it has \($0) bytes instead of \(object.length)" } ?? "it is missing"
+  }
+}
+
+extension Chain {
+  /// The keys of archives, by their numbers along the chain.
+  package func archiveKeys(of numbers: Set<UInt64>) -> [String] {
+    numbers.sorted().compactMap { archive($0) }.map { Keys.archive(tip.sourceName, $0.sequence, $0.id) }
   }
 }
 

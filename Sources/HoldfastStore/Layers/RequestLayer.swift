@@ -15,6 +15,8 @@ extension RequestLayer {
 
   package func find(_ keys: [String]) throws -> [ListingEntry.Kind?] { try request { try base.find(keys) } }
 
+  package func frozen(_ keys: [String]) throws -> [FrozenObject] { try request { try base.frozen(keys) } }
+
   package func open(_ key: String, length: UInt64?) throws -> any ReadableBytes {
     RequestedObject(try request { try base.open(key, length: length) }, self)
   }

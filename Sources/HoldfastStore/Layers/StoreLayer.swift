@@ -19,6 +19,8 @@ extension StoreLayer {
 
   package func find(_ keys: [String]) throws -> [ListingEntry.Kind?] { try base.find(keys) }
 
+  package func frozen(_ keys: [String]) throws -> [FrozenObject] { try base.frozen(keys) }
+
   package func refresh() { base.refresh() }
 
   package func open(_ key: String, length: UInt64?) throws -> any ReadableBytes { try base.open(key, length: length) }

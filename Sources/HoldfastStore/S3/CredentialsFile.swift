@@ -18,12 +18,27 @@ struct CredentialsFile {
     }
   }
 
-  /// The credentials of a profile; `nil` when the file has none for it.
-  func credentials(_ profile: String) -> S3Credentials? {
-    guard let values = sections[profile], let id = values["aws_access_key_id"],
-      let secret = values["aws_secret_access_key"]
-    else { return nil }
-    return S3Credentials(accessKeyID: id, secretKey: secret, sessionToken: values["aws_session_token"])
+  /// What a profile says about keys.
+  enum Finding {
+    case keys(S3Credentials)
+    /// A command prints them.
+    case command(String)
+    /// They would have to be asked for in a way that is not implemented.
+    /// - Parameter key: which key of the file says so.
+    case unread(key: String)
+  }
+
+  /// Keys with which programs of AWS ask a service for temporary keys.
+  private static let unread = ["role_arn", "sso_session", "sso_start_url", "web_identity_token_file", "login_session"]
+
+  /// What a profile says; `nil` when it says nothing about keys.
+  func finding(_ profile: String) -> Finding? {
+    guard let values = sections[profile] ?? sections["profile \(profile)"] else { return nil }
+    if let id = values["aws_access_key_id"], let secret = values["aws_secret_access_key"] {
+      return .keys(S3Credentials(accessKeyID: id, secretKey: secret, sessionToken: values["aws_session_token"]))
+    }
+    if let command = values["credential_process"] { return .command(command) }
+    return Self.unread.first { values[$0] != nil }.map { .unread(key: $0) }
   }
 
   private static func trimmed(_ text: Substring) -> String {

@@ -2,6 +2,7 @@ internal import Crypto
 internal import FoundationEssentials
 internal import HoldfastModel
 internal import HoldfastSystem
+internal import Synchronization
 
 /// Sends signed requests to one bucket, and turns refusals into errors.
 final class S3Client: Sendable {
@@ -9,17 +10,21 @@ final class S3Client: Sendable {
   private static let usualRegion = "us-east-1"
 
   let location: String
+  let bucket: String
   let pool: HTTPPool
   private let signer: S3Signer
   private let settings: S3Settings
   private let clock: Clock
   /// The percent-encoded beginning of the path, without a slash at its end.
   private let root: String
+  /// Whether the server has not refused the SHA-256 of a body as a header.
+  private let takesChecksums = Atomic(true)
 
   /// - Parameters:
   ///   - server: the host as the location has it, without the bucket.
   init(_ server: HTTPServer, bucket: String, location: String, _ settings: S3Settings, host: Host) {
     self.location = location
+    self.bucket = bucket
     self.settings = settings
     clock = host.clock
     let isAmazon = server.host.hasSuffix(Self.amazon)
@@ -36,7 +41,8 @@ final class S3Client: Sendable {
 
   private static func pool(_ server: HTTPServer, _ settings: S3Settings, _ host: Host) -> HTTPPool {
     HTTPPool(
-      server, certificates: settings.certificates, patience: settings.patience, traffic: settings.traffic, host: host)
+      server, certificates: settings.certificates, proxy: settings.proxy, patience: settings.patience,
+      traffic: settings.traffic, host: host)
   }
 
   /// The region in `s3.eu-central-1.amazonaws.com`.
@@ -59,10 +65,31 @@ final class S3Client: Sendable {
     into buffer: UnsafeMutableRawBufferPointer? = nil
   ) throws -> HTTPAnswer {
     var request = request
+    let digest = Array(SHA256.hash(data: body))
     if !body.isEmpty { request.headers.append(("Content-MD5", Self.md5(body))) }
+    guard let checksum = request.checksum, takesChecksums.load(ordering: .relaxed) else {
+      return try exchange(request, body, digest, buffer)
+    }
+    var checked = request
+    checked.headers.append(checksum.header(digest))
+    let answer = try exchange(checked, body, digest, buffer)
+    guard Self.isNotImplemented(answer) else { return answer }
+    let unchecked = try exchange(request, body, digest, buffer)
+    // If that is refused too, it was for something else.
+    if !Self.isNotImplemented(unchecked) { takesChecksums.store(false, ordering: .relaxed) }
+    return unchecked
+  }
+
+  private static func isNotImplemented(_ answer: HTTPAnswer) -> Bool {
+    answer.status == 501 || answer.status == 400 && XMLElement.parse(answer.body)?["Code"]?.text == "NotImplemented"
+  }
+
+  private func exchange(
+    _ request: S3Request, _ body: UnsafeRawBufferPointer, _ digest: [UInt8], _ buffer: UnsafeMutableRawBufferPointer?
+  ) throws -> HTTPAnswer {
     let now = clock.now()
     let message = signer.sign(
-      request, path: path(request.key), host: pool.server.authority, bodyDigest: Array(SHA256.hash(data: body)),
+      request, path: path(request.key), host: pool.server.authority, bodyDigest: digest,
       credentials: try settings.credentials(now), now: now)
     do {
       return try pool.exchange(message, body: body, into: buffer)
@@ -121,7 +148,8 @@ final class S3Client: Sendable {
       return S3Error.isCold(
         key: key ?? "", location: location, storageClass: Self.printable(document?["StorageClass"]?.text ?? "GLACIER"))
     case "SlowDown", "RequestTimeout", "OperationAborted", "ConditionalRequestConflict", "InternalError",
-      "ServiceUnavailable", "BadDigest", "IncompleteBody", "XAmzContentSHA256Mismatch":
+      "ServiceUnavailable", "BadDigest", "IncompleteBody", "XAmzContentSHA256Mismatch",
+      "XAmzContentChecksumMismatch":
       return unavailable(answer, code)
     default: break
     }

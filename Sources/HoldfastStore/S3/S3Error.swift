@@ -5,6 +5,9 @@ package enum S3Error: OperatorError, Equatable {
   /// No credentials were found.
   /// - Parameter places: where they were looked for.
   case noCredentials(places: String)
+  /// A profile says where its keys come from, and holdfast does not ask there.
+  /// - Parameter key: the key of the file that says it.
+  case profileNotRead(file: String, profile: String, key: String)
   /// The credentials are unknown, wrong or have ended.
   case credentialsRefused(location: String, code: String)
   /// The credentials do not permit a request.
@@ -31,6 +34,8 @@ package enum S3Error: OperatorError, Equatable {
   package var message: String {
     switch self {
     case .noCredentials(let places): "there are no credentials for S3: \(places)"
+    case .profileNotRead(let file, let profile, let key):
+      "there are no credentials for S3: the profile \(profile) in \(file) has \(key), which holdfast does not read"
     case .credentialsRefused(let location, let code): "\(location) refuses the credentials (\(code))"
     case .notPermitted(let location, let action): "\(location) does not permit \(action) with these credentials"
     case .clockIsOff(let location, let serverTime):
@@ -53,6 +58,8 @@ package enum S3Error: OperatorError, Equatable {
     switch self {
     case .noCredentials:
       "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a file with `credentials-file` in the configuration."
+    case .profileNotRead(_, let profile, _):
+      "Let the AWS CLI fetch them: a profile with `credential_process = aws configure export-credentials --profile \(profile) --format process`."
     case .credentialsRefused: "See which credentials are used, and whether they still count."
     case .notPermitted: "Let the policy of this user permit it: docs/operations.md has policies for each use."
     case .clockIsOff: "Set the clock (`timedatectl`), and run the same command again."
@@ -69,14 +76,14 @@ package enum S3Error: OperatorError, Equatable {
 
   package var exitStatus: ExitStatus {
     switch self {
-    case .noCredentials, .noBucket, .otherRegion, .replacesObjects: .usage
+    case .noCredentials, .profileNotRead, .noBucket, .otherRegion, .replacesObjects: .usage
     default: .failed
     }
   }
 
   package var scope: ErrorScope {
     switch self {
-    case .noCredentials, .noBucket, .otherRegion, .replacesObjects: .usage
+    case .noCredentials, .profileNotRead, .noBucket, .otherRegion, .replacesObjects: .usage
     default: .machine
     }
   }

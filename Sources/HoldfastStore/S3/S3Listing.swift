@@ -17,6 +17,7 @@ struct S3Listing {
     _ prefix: String, delimiter: String = "", _ body: (_ key: String, _ kind: ListingEntry.Kind) throws -> Void
   ) throws {
     var token: String?
+    var progress = ListingProgress()
     for _ in 0..<Self.pagesMax {
       let page = try page(prefix, delimiter, token)
       for object in page.all("Contents") {
@@ -24,14 +25,16 @@ struct S3Listing {
           throw notAListing
         }
         guard key.hasPrefix(prefix) else { throw notAListing }
-        try body(key, .object(length: length))
+        let isCold = object["StorageClass"].map { FrozenObject.StorageClass(rawValue: $0.text) != nil } ?? false
+        try body(key, isCold ? .cold(length: length) : .object(length: length))
       }
       for folder in page.all("CommonPrefixes") {
         guard let key = key(folder["Prefix"], page), key.hasPrefix(prefix) else { throw notAListing }
         try body(key, .folder)
       }
       guard page["IsTruncated"]?.text == "true" else { return }
-      guard let next = page["NextContinuationToken"]?.text, next != token else { throw notAListing }
+      guard let next = page["NextContinuationToken"]?.text else { throw notAListing }
+      guard progress.isNew(next, page["Contents"]?["Key"]?.text) else { throw noProgress }
       token = next
     }
     throw notAListing
@@ -58,5 +61,25 @@ struct S3Listing {
 
   private var notAListing: StoreError {
     .unavailable(location: client.location, reason: "its answer is no listing")
+  }
+
+  private var noProgress: StoreError {
+    .unavailable(location: client.location, reason: "it lists the same objects again and again")
+  }
+}
+
+/// Whether the pages of a listing lead on. Servers order names differently, but none gives a token or a name twice.
+struct ListingProgress {
+  /// Hash values: a server determines how long the texts are, and how many.
+  private var tokens: Set<Int> = []
+  private var names: Set<Int> = []
+
+  /// - Parameters:
+  ///   - token: that of the next page.
+  ///   - name: the first object of this page; `nil` when it has none.
+  /// - Returns: `false` when one of them was there before.
+  mutating func isNew(_ token: String, _ name: String?) -> Bool {
+    let isNewName = name.map { names.insert($0.hashValue).inserted } ?? true
+    return tokens.insert(token.hashValue).inserted && isNewName
   }
 }

@@ -93,3 +93,18 @@ struct S3Object: ReadableBytes {
     client.failure(answer, key: name, "s3:GetObject")
   }
 }
+
+extension FrozenObject {
+  /// - Parameter answer: to a HEAD request.
+  /// - Returns: `nil` for an object that can be read: it is in another class, or was thawed.
+  init?(_ answer: HTTPAnswer, bucket: String, key: String) {
+    guard let storageClass = answer.headers["x-amz-storage-class"].flatMap({ StorageClass(rawValue: $0) }),
+      let length = answer.headers["content-length"].flatMap({ UInt64($0) })
+    else { return nil }
+    let restore = answer.headers["x-amz-restore"] ?? ""
+    guard !restore.contains("ongoing-request=\"false\"") else { return nil }
+    self.init(
+      bucket: bucket, key: key, length: length, storageClass: storageClass,
+      isThawing: restore.contains("ongoing-request=\"true\""))
+  }
+}

@@ -13,9 +13,11 @@ package struct S3Settings: Sendable {
   package var isPathStyle: Bool?
   /// A file of certificates that are trusted in place of those of the system.
   package var certificates: Path?
+  /// The proxy through which the bucket is reached; `nil` for directly.
+  package var proxy: HTTPProxy?
   /// The storage class of archives, such as `GLACIER_IR`; `nil` for that of the bucket. Manifests never have another.
   package var archiveStorageClass: String?
-  /// Which objects are archives.
+  /// Which objects are archives. Their names are random.
   package var isArchive: @Sendable (_ key: String) -> Bool = { _ in false }
   /// Whether the operator has said that only one machine writes. Then the server need not create objects only if they
   /// are absent.

@@ -1,20 +1,41 @@
 internal import Crypto
+internal import FoundationEssentials
 package import HoldfastModel
 package import HoldfastSystem
 
 /// A request to a bucket before it is signed.
 package struct S3Request {
+  /// How the server is asked to keep and verify the SHA-256 of what is stored. Servers that cannot ignore it.
+  package enum Checksum {
+    /// The digest of the body is sent.
+    case ofBody
+    /// It is said that parts will have such digests.
+    case ofParts
+
+    static let header = "x-amz-checksum-sha256"
+    static let algorithmHeader = "x-amz-checksum-algorithm"
+
+    func header(_ digest: [UInt8]) -> (name: String, value: String) {
+      switch self {
+      case .ofBody: (Self.header, Data(digest).base64EncodedString())
+      case .ofParts: (Self.algorithmHeader, "SHA256")
+      }
+    }
+  }
+
   package var method: String
   /// The key of an object below the bucket; `nil` for the bucket itself.
   package var key: String?
   package var query: [(name: String, value: String)] = []
   package var headers: [(name: String, value: String)] = []
+  /// `nil` for a request without one.
+  package var checksum: Checksum?
 
   package init(
     _ method: String, _ key: String?, query: [(name: String, value: String)] = [],
-    headers: [(name: String, value: String)] = []
+    headers: [(name: String, value: String)] = [], checksum: Checksum? = nil
   ) {
-    (self.method, self.key, self.query, self.headers) = (method, key, query, headers)
+    (self.method, self.key, self.query, self.headers, self.checksum) = (method, key, query, headers, checksum)
   }
 }
 

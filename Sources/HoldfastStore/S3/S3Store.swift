@@ -1,5 +1,6 @@
 internal import HoldfastModel
 package import HoldfastSystem
+internal import Synchronization
 
 /// Objects in a bucket of S3, below a prefix.
 package struct S3Store: Store {
@@ -43,11 +44,6 @@ package struct S3Store: Store {
     return probe
   }
 
-  /// Makes the bucket. For tests: `init` makes none, so that a mistyped name is told.
-  package func createBucket() throws {
-    try client.success(S3Request("PUT", nil), "s3:CreateBucket")
-  }
-
   // MARK: Listing
 
   package func list(_ prefix: String, _ depth: ListingDepth, after name: String?, max: Int) throws -> ListingPage {
@@ -70,6 +66,20 @@ package struct S3Store: Store {
     entries.sorted { $0.name.precedesInListing($1.name) }
   }
 
+  package func frozen(_ keys: [String]) throws -> [FrozenObject] {
+    let wholes = try keys.map { try key($0) }
+    let found = Mutex<[FrozenObject]>([])
+    try SideBySide.run(wholes.count, threads: connections) { [self] index in
+      let answer = try client.answer(S3Request("HEAD", wholes[index]))
+      // What is missing is told by whoever reads it.
+      if answer.status == 404 { return }
+      guard answer.isSuccess else { throw client.failure(answer, key: keys[index], "s3:GetObject") }
+      guard let object = FrozenObject(answer, bucket: client.bucket, key: wholes[index]) else { return }
+      found.withLock { $0.append(object) }
+    }
+    return found.withLock { $0 }.sorted { $0.key.precedesInListing($1.key) }
+  }
+
   // MARK: Reading
 
   package func open(_ key: String, length: UInt64?) throws -> any ReadableBytes {
@@ -84,7 +94,7 @@ package struct S3Store: Store {
     S3Upload(
       client, key: try self.key(key), name: key,
       storageClass: settings.isArchive(key) ? settings.archiveStorageClass : nil,
-      isConditional: !settings.isSingleWriter)
+      isConditional: !settings.isSingleWriter, hasOwnName: !settings.isSingleWriter && settings.isArchive(key))
   }
 
   package func remove(_ key: String) throws {

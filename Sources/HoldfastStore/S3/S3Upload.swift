@@ -10,10 +10,19 @@ final class S3Upload: ObjectUpload {
   private enum Phase {
     /// Less than a part.
     case single([UInt8])
-    /// - Parameter tags: what the server calls each part, by its number from 1 on.
-    case parts(id: String, tags: [Int: String], length: UInt64)
+    case parts(Parts)
     case committed
     case aborted
+  }
+
+  /// The parts that have arrived.
+  private struct Parts {
+    let id: String
+    /// Whether the server verifies the SHA-256 of each part, and wants them again when the parts are joined.
+    let areChecked: Bool
+    /// What stands for each part when they are joined, by its number from 1 on.
+    var elements: [Int: String] = [:]
+    var length: UInt64 = 0
   }
 
   private let client: S3Client
@@ -21,16 +30,23 @@ final class S3Upload: ObjectUpload {
   private let name: String
   private let storageClass: String?
   private let isConditional: Bool
+  private let hasOwnName: Bool
   private let phase = Mutex<Phase>(.single([]))
   /// Whether a try to join the parts may have succeeded.
   private let mayBeJoined = Atomic(false)
 
-  init(_ client: S3Client, key: String, name: String, storageClass: String?, isConditional: Bool) {
+  /// - Parameters:
+  ///   - isConditional: whether the server is asked not to replace an object.
+  ///   - hasOwnName: whether nobody else makes an object with this key.
+  init(
+    _ client: S3Client, key: String, name: String, storageClass: String?, isConditional: Bool, hasOwnName: Bool
+  ) {
     self.client = client
     self.key = key
     self.name = name
     self.storageClass = storageClass
     self.isConditional = isConditional
+    self.hasOwnName = hasOwnName
   }
 
   deinit { abort() }
@@ -41,35 +57,41 @@ final class S3Upload: ObjectUpload {
     if offset == 0, bytes.count < Self.partBytes {
       return phase.withLock { $0 = .single(Array(bytes)) }
     }
-    let id = try begun()
+    let begun = try begun()
     let number = Int(offset / UInt64(Self.partBytes)) + 1
     let answer = try client.success(
-      S3Request("PUT", key, query: [("partNumber", String(number)), ("uploadId", id)]), "s3:PutObject", body: bytes)
+      S3Request(
+        "PUT", key, query: [("partNumber", String(number)), ("uploadId", begun.id)],
+        checksum: begun.areChecked ? .ofBody : nil), "s3:PutObject", body: bytes)
     guard let tag = answer.headers["etag"] else {
       throw StoreError.unavailable(location: client.location, reason: "it does not name a part that it has taken")
     }
+    let checksum = answer.headers[S3Request.Checksum.header].map { "<ChecksumSHA256>\($0)</ChecksumSHA256>" }
     phase.withLock { phase in
-      guard case .parts(let id, var tags, let length) = phase else { return }
-      tags[number] = tag
-      phase = .parts(id: id, tags: tags, length: max(length, offset + UInt64(bytes.count)))
+      guard case .parts(var parts) = phase else { return }
+      parts.elements[number] = "<PartNumber>\(number)</PartNumber><ETag>\(tag)</ETag>\(checksum ?? "")"
+      parts.length = max(parts.length, offset + UInt64(bytes.count))
+      phase = .parts(parts)
     }
   }
 
-  /// The ID of the multipart upload, which begins with its first part.
-  private func begun() throws -> String {
+  /// The multipart upload, which begins with its first part.
+  private func begun() throws -> Parts {
     try phase.withLock { phase in
       switch phase {
-      case .parts(let id, _, _): return id
+      case .parts(let parts): return parts
       case .committed, .aborted: throw StoreError.notFound(key: name, location: client.location)
       case .single:
         let answer = try client.success(
-          S3Request("POST", key, query: [("uploads", "")], headers: storageHeaders), "s3:PutObject")
+          S3Request("POST", key, query: [("uploads", "")], headers: storageHeaders, checksum: .ofParts),
+          "s3:PutObject")
         guard let id = XMLElement.parse(answer.body)?["UploadId"]?.text, !id.isEmpty else {
           if !XMLElement.isAvailable { throw S3Error.noParser }
           throw StoreError.unavailable(location: client.location, reason: "it does not name a multipart upload")
         }
-        phase = .parts(id: id, tags: [:], length: 0)
-        return id
+        let parts = Parts(id: id, areChecked: answer.headers[S3Request.Checksum.algorithmHeader] != nil)
+        phase = .parts(parts)
+        return parts
       }
     }
   }
@@ -87,7 +109,7 @@ final class S3Upload: ObjectUpload {
     case .committed: return
     case .aborted: throw StoreError.notFound(key: name, location: client.location)
     case .single(let bytes): try put(bytes)
-    case .parts(let id, let tags, let length): try complete(id, tags, length)
+    case .parts(let parts): try complete(parts)
     }
     phase.withLock { $0 = .committed }
   }
@@ -96,7 +118,8 @@ final class S3Upload: ObjectUpload {
     // Without conditional writes, looking first is the best that can be done.
     if !isConditional, try isThere(bytes) { return }
     let answer = try bytes.withUnsafeBytes { body in
-      try client.answer(S3Request("PUT", key, headers: conditions + storageHeaders), body: body)
+      try client.answer(
+        S3Request("PUT", key, headers: conditions + storageHeaders, checksum: .ofBody), body: body)
     }
     if answer.isSuccess { return }
     // An earlier try may have succeeded, and only its answer was lost.
@@ -121,19 +144,19 @@ final class S3Upload: ObjectUpload {
 
   private var alreadyExists: StoreError { .alreadyExists(key: name, location: client.location) }
 
-  /// Only large objects have several parts, and those have random names. So nothing depends on whether the server
-  /// refuses to replace an object here, which some do not.
-  private func complete(_ id: String, _ tags: [Int: String], _ length: UInt64) throws {
-    if let found = try lengthOfExisting() {
-      guard found == length, mayBeJoined.load(ordering: .relaxed) else { throw alreadyExists }
+  /// Some servers replace an object here, whatever the condition. So it is looked for first, unless its name is its
+  /// own: that is so for archives, and most large objects are archives.
+  private func complete(_ parts: Parts) throws {
+    let isTriedAgain = mayBeJoined.load(ordering: .relaxed)
+    if isTriedAgain || !hasOwnName, let found = try lengthOfExisting() {
+      guard found == parts.length, isTriedAgain else { throw alreadyExists }
       return
     }
-    let isTriedAgain = mayBeJoined.exchange(true, ordering: .relaxed)
-    let parts = tags.sorted { $0.key < $1.key }
-      .map { "<Part><PartNumber>\($0.key)</PartNumber><ETag>\($0.value)</ETag></Part>" }
-    let body = Array("<CompleteMultipartUpload>\(parts.joined())</CompleteMultipartUpload>".utf8)
+    mayBeJoined.store(true, ordering: .relaxed)
+    let elements = parts.elements.sorted { $0.key < $1.key }.map { "<Part>\($0.value)</Part>" }
+    let body = Array("<CompleteMultipartUpload>\(elements.joined())</CompleteMultipartUpload>".utf8)
     let answer = try body.withUnsafeBytes { bytes in
-      try client.answer(S3Request("POST", key, query: [("uploadId", id)], headers: conditions), body: bytes)
+      try client.answer(S3Request("POST", key, query: [("uploadId", parts.id)], headers: conditions), body: bytes)
     }
     // The server may begin a success before it fails.
     if answer.isSuccess {
@@ -144,7 +167,7 @@ final class S3Upload: ObjectUpload {
     }
     // A request that arrives again finds the upload completed, or the object there.
     let isCompleted = answer.isRepeated || isTriedAgain
-    if isCompleted, [404, 412].contains(answer.status), try lengthOfExisting() == length { return }
+    if isCompleted, [404, 412].contains(answer.status), try lengthOfExisting() == parts.length { return }
     // Somebody else has made an object with the same key since.
     if answer.status == 412 { throw alreadyExists }
     throw client.failure(answer, key: name, "s3:PutObject")
@@ -161,8 +184,8 @@ final class S3Upload: ObjectUpload {
   func abort() {
     let id: String? = phase.withLock { phase in
       defer { if case .committed = phase {} else { phase = .aborted } }
-      guard case .parts(let id, _, _) = phase else { return nil }
-      return id
+      guard case .parts(let parts) = phase else { return nil }
+      return parts.id
     }
     // What cannot be aborted now is found by S3Uploads later.
     if let id { try? S3Uploads(client: client).abort(key: key, id: id) }

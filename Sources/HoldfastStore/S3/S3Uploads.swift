@@ -16,6 +16,7 @@ struct S3Uploads {
 
   func forEach(below prefix: String, _ body: (Entry) throws -> Void) throws {
     var markers: [(String, String)] = []
+    var progress = ListingProgress()
     for _ in 0..<Self.pagesMax {
       let request = S3Request("GET", nil, query: [("uploads", ""), ("prefix", prefix)] + markers)
       let answer = try client.success(request, "s3:ListBucketMultipartUploads")
@@ -27,10 +28,9 @@ struct S3Uploads {
       guard page["IsTruncated"]?.text == "true", let key = page["NextKeyMarker"]?.text,
         let id = page["NextUploadIdMarker"]?.text
       else { return }
-      let next = [("key-marker", key), ("upload-id-marker", id)]
       // A server that begins again and again does not hold a run for ever.
-      guard !next.elementsEqual(markers, by: ==) else { return }
-      markers = next
+      guard progress.isNew("\(key)/\(id)", nil) else { return }
+      markers = [("key-marker", key), ("upload-id-marker", id)]
     }
   }
 

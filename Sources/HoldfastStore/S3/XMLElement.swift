@@ -23,6 +23,9 @@ package final class XMLElement {
   /// Whether documents can be parsed: expat is installed.
   package static var isAvailable: Bool { holdfast_expat_load() }
 
+  /// The version of the library; `nil` when it is not installed.
+  package static var libraryVersion: String? { holdfast_expat_version().map { String(cString: $0) } }
+
   /// The outermost element of a document; `nil` when the document is not well-formed.
   package static func parse(_ document: [UInt8]) -> XMLElement? {
     guard isAvailable else { return nil }

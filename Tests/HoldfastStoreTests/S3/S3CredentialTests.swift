@@ -48,6 +48,9 @@ import Testing
     aws_session_token = token2
     [half]
     aws_access_key_id = id3
+    [profile configured]
+    aws_access_key_id = id4
+    aws_secret_access_key = secret4
     [broken
     aws_secret_access_key = x
     """
@@ -59,6 +62,58 @@ import Testing
     places.profile = "backup"
     #expect(try find(places) == S3Credentials(accessKeyID: "id2", secretKey: "secret 2", sessionToken: "token2"))
   }
+
+  @Test func theConfigurationOfAWSMayHaveKeysToo() throws {
+    var places = S3CredentialPlaces()
+    places.usualFile = file("[default]\nregion = x\n", "empty")
+    places.usualConfiguration = file(Self.text)
+    #expect(try find(places).accessKeyID == "id1")
+    places.profile = "configured"
+    #expect(try find(places).accessKeyID == "id4")
+  }
+
+  // MARK: Commands
+
+  private func command(_ output: String) -> S3CredentialPlaces {
+    var places = S3CredentialPlaces()
+    places.usualFile = file("[default]\ncredential_process = echo \(output)\n")
+    return places
+  }
+
+  @Test func aCommandPrintsKeys() throws {
+    let lasting = #"'{"Version": 1, "AccessKeyId": "id5", "SecretAccessKey": "secret"}'"#
+    #expect(try find(command(lasting)) == S3Credentials(accessKeyID: "id5", secretKey: "secret"))
+    let passing =
+      #"'{"Version": 1, "AccessKeyId": "id6", "SecretAccessKey": "s", "SessionToken": "t", "Expiration": "2026-11-29T13:00:00Z"}'"#
+    #expect(
+      try find(command(passing))
+        == S3Credentials(
+          accessKeyID: "id6", secretKey: "s", sessionToken: "t", end: TimeText.parse("2026-11-29T13:00:00Z")))
+  }
+
+  @Test func aCommandThatPrintsNoKeysOrFailsIsToldOf() {
+    expectNone(command("nothing"), "the command of the profile default prints no keys")
+    let error = #expect(throws: ShellCommandError.self) { try find(command("x; exit 3")) }
+    #expect(error?.message == "the command failed with exit status 3")
+  }
+
+  /// Nobody else's keys are taken in place of those that a profile means.
+  @Test(arguments: ["role_arn", "sso_session", "sso_start_url", "web_identity_token_file", "login_session"])
+  func whatIsNotReadOfAProfileIsNamed(_ key: String) {
+    var places = S3CredentialPlaces()
+    places.usualConfiguration = file("[profile shop]\nsource_profile = x\n\(key) = y\n", "config")
+    places.instance = "http://127.0.0.1:1"
+    places.profile = "shop"
+    let error = #expect(throws: S3Error.self) { try find(places) }
+    #expect(
+      error?.description == """
+        there are no credentials for S3: the profile shop in \(directory.appending("config")) has \(key), which holdfast does not read
+        HINT: Let the AWS CLI fetch them: a profile with `credential_process = aws configure export-credentials --profile shop --format process`.
+        """)
+    #expect(error?.exitStatus == .usage && error?.scope == .usage)
+  }
+
+  // MARK: Files that are named
 
   /// What the operator has named is meant: nothing else is taken in its place.
   @Test(arguments: ["missing", "profile"]) func aNamedFileIsTheOnlyPlace(_ kind: String) throws {
@@ -190,6 +245,28 @@ import Testing
     #expect(try id("2026-11-29T12:55:01Z") == "id2")
     #expect(try id("2026-11-29T13:30:00Z") == "id2")
     #expect(server.requests.count == 2)
+  }
+
+  /// A server of metadata that fails shortly before credentials end does no harm as long as they are good, and is not
+  /// asked before each request.
+  @Test func credentialsStayInUseUntilTheyEnd() throws {
+    let (server, address) = makeServer()
+    var places = S3CredentialPlaces()
+    places.container = ("\(address)/container", "Bearer me")
+    let chain = S3CredentialChain(places, files: FileSystem())
+    func id(_ time: String) throws -> String { try chain.credentials(#require(TimeText.parse(time))).accessKeyID }
+    #expect(try id("2026-11-29T12:00:00Z") == "id1")
+    TestFiles.write("no time", to: server.file("end"))
+    #expect(try id("2026-11-29T12:56:00Z") == "id1")
+    #expect(try id("2026-11-29T12:56:09Z") == "id1")
+    #expect(server.requests.count == 2)
+    #expect(try id("2026-11-29T12:59:59Z") == "id1")
+    #expect(server.requests.count == 3)
+    #expect(throws: S3Error.noCredentials(places: "the server of metadata answers without keys")) {
+      try id("2026-11-29T13:00:00Z")
+    }
+    TestFiles.write("2026-11-29T14:00:00Z", to: server.file("end"))
+    #expect(try id("2026-11-29T13:00:01Z") == "id5")
   }
 
   @Test func lastingCredentialsAreReadOnce() throws {

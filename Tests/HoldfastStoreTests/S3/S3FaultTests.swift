@@ -187,10 +187,39 @@ import Testing
     "<ListBucketResult><CommonPrefixes><Prefix>etc/</Prefix></CommonPrefixes></ListBucketResult>",
     "<ListBucketResult><EncodingType>url</EncodingType>\(entry("shop/a/%zz"))</ListBucketResult>",
     "<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>",
-    "<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>t</NextContinuationToken></ListBucketResult>",
   ])
   func whatIsNoListingIsRefused(_ body: String) {
     #expect(throws: unavailable("its answer is no listing")) { try list(body) }
+  }
+
+  /// A server that always goes on does not hold a run for ever: neither with two tokens in turn, nor with ever new
+  /// tokens for the same objects.
+  @Test(arguments: [
+    "token = ['even', 'odd'][number % 2]",
+    "token, contents = str(number), '<Contents><Key>shop/a/1</Key><Size>1</Size></Contents>'",
+  ])
+  func aListingThatLeadsNowhereEnds(_ page: String) throws {
+    let server = ScriptedServer(
+      """
+      count = [0]
+
+
+      def answer(peer, request):
+          peer.body()
+          count[0] += 1
+          number, contents = count[0], ""
+          \(page)
+          more = "<IsTruncated>true</IsTruncated><NextContinuationToken>" + token + "</NextContinuationToken>"
+          peer.reply(200, {}, "<ListBucketResult>" + contents + more + "</ListBucketResult>")
+      """)
+    let settings = S3Settings { _ in S3Credentials(accessKeyID: "id", secretKey: "secret") }
+    let store = S3Store(
+      HTTPServer(host: "127.0.0.1", port: server.port, isEncrypted: false), bucket: "orders", prefix: "shop/",
+      location: "PLACE", settings, host: TestShop.host())
+    #expect(
+      throws: StoreError.unavailable(location: "PLACE", reason: "it lists the same objects again and again")
+    ) { try store.names(below: "a/") }
+    #expect(server.requests.count <= 3)
   }
 
   @Test func encodedKeysAreDecoded() throws {

@@ -134,6 +134,75 @@ import Testing
     #expect(request.headers["if-none-match"] == "*")
   }
 
+  private func put(_ count: Int, _ key: String, in store: S3Store) throws {
+    let writer = try store.create(key)
+    try [UInt8](repeating: 1, count: count).withUnsafeBytes { try writer.append($0) }
+    try writer.commit()
+  }
+
+  private static let checksumHeaders = ["x-amz-checksum-sha256", "x-amz-checksum-algorithm"]
+
+  /// Where the server has it, the SHA-256 of every body and part goes along, so that it refuses what has changed.
+  @Test func bodiesAndPartsHaveChecksumsWhereTheServerVerifiesThem() throws {
+    let server = PretendS3(verifiesChecksums: true)
+    try put(5, "small", in: server.store())
+    #expect(server.requests.last?.headers["x-amz-checksum-sha256"] == "N3oj9SxrNXaWI4wzGPZ3oILdNDC7ZpEEK9VQpc2ijrs=")
+    try put(13 << 20, "large", in: server.store())
+    let parts = server.requests.filter { $0.target.contains("partNumber") }
+    #expect(parts.count == 3 && parts.allSatisfy { $0.headers["x-amz-checksum-sha256"] != nil })
+    #expect(server.requests.filter { $0.headers["x-amz-checksum-algorithm"] == "SHA256" }.count == 1)
+  }
+
+  /// A server that does not say that it keeps checksums of parts gets none.
+  @Test func partsHaveNoChecksumsWhereNobodyKeepsThem() throws {
+    let server = PretendS3()
+    try put(13 << 20, "large", in: server.store())
+    #expect(server.requests.allSatisfy { $0.headers["x-amz-checksum-sha256"] == nil })
+  }
+
+  @Test(arguments: [501, 400]) func aServerThatRefusesChecksumsIsAskedWithoutThem(_ status: Int) throws {
+    for count in [5, 13 << 20] {
+      let server = PretendS3()
+      server.fail(.init("", count == 5 ? "key1" : "uploads=", .refuse(status, "NotImplemented")))
+      let store = server.store()
+      for key in ["key1", "key2"] { try put(count, key, in: store) }
+      let checked = server.requests.filter { request in
+        Self.checksumHeaders.contains { request.headers[$0] != nil }
+      }
+      #expect(checked.count == 1)
+    }
+  }
+
+  /// A refusal that has another reason does not turn them off.
+  @Test func anotherRefusalDoesNotTurnChecksumsOff() throws {
+    let server = PretendS3()
+    server.fail(.init("PUT", "key", .refuse(501, "NotImplemented"), times: 2))
+    let store = server.store()
+    #expect(throws: S3Error.notImplemented(location: server.location, what: "s3:PutObject")) {
+      try put(1, "key", in: store)
+    }
+    try put(1, "key", in: store)
+    #expect(server.requests.last?.headers["x-amz-checksum-sha256"] != nil)
+  }
+
+  /// An archive has a name of its own: nobody looks whether it is there, unless the joining is tried again.
+  @Test func anArchiveIsNotLookedForBeforeItsPartsAreJoined() throws {
+    let server = PretendS3()
+    let store = server.store { $0.isArchive = { $0 == "archive" } }
+    try put(13 << 20, "archive", in: store)
+    #expect(server.requests.filter { $0.method == "GET" }.count == 0)
+    #expect(server.requests.last?.headers["if-none-match"] == "*")
+    try put(13 << 20, "other", in: store)
+    #expect(server.requests.filter { $0.method == "GET" }.count == 1)
+    #expect(throws: StoreError.alreadyExists(key: "archive", location: server.location)) {
+      try put(13 << 20, "archive", in: store)
+    }
+    let singleWriter = server.store { ($0.isArchive, $0.isSingleWriter) = ({ _ in true }, true) }
+    #expect(throws: StoreError.alreadyExists(key: "archive", location: server.location)) {
+      try put(14 << 20, "archive", in: singleWriter)
+    }
+  }
+
   @Test func aUserWhoMayOnlyReadIsTold() throws {
     let reader = SeaweedFS.shared.store(prefix: prefix) { settings in
       settings.credentials = { _ in S3Credentials(accessKeyID: "reader", secretKey: "readersecret") }

@@ -1,0 +1,63 @@
+package import HoldfastModel
+
+/// An object that cannot be read before its provider has thawed it.
+package struct FrozenObject: Sendable, Equatable {
+  /// The bucket, and the key in it, as tools of the provider name them.
+  package let bucket: String
+  package let key: String
+  /// In bytes.
+  package let length: UInt64
+  package let storageClass: StorageClass
+  /// Whether the provider is thawing it.
+  package let isThawing: Bool
+
+  package init(bucket: String, key: String, length: UInt64, storageClass: StorageClass, isThawing: Bool) {
+    (self.bucket, self.key, self.length) = (bucket, key, length)
+    (self.storageClass, self.isThawing) = (storageClass, isThawing)
+  }
+
+  /// The storage classes of S3 whose objects must be thawed.
+  package enum StorageClass: String, Sendable, CaseIterable {
+    case glacier = "GLACIER"
+    case deepArchive = "DEEP_ARCHIVE"
+
+    /// How long thawing takes: Amazon S3 User Guide, "Understanding archive retrieval options".
+    var thawingTime: String {
+      switch self {
+      case .glacier: "3 to 5 hours with the tier Standard, 5 to 12 hours with Bulk, some minutes with Expedited"
+      case .deepArchive: "up to 12 hours with the tier Standard, up to 48 hours with Bulk"
+      }
+    }
+  }
+}
+
+/// Archives must be thawed before a command can begin.
+package struct FrozenArchives: OperatorError, Equatable {
+  package let objects: [FrozenObject]
+  private let location: String
+
+  /// - Parameter objects: at least one, all in one bucket.
+  package init(_ objects: [FrozenObject], location: String) { (self.objects, self.location) = (objects, location) }
+
+  package var message: String {
+    let classes = FrozenObject.StorageClass.allCases.compactMap { storageClass -> String? in
+      let objects = objects.filter { $0.storageClass == storageClass }
+      guard !objects.isEmpty else { return nil }
+      let bytes = objects.reduce(UInt64(0)) { $0.saturatingAdding($1.length) }
+      return
+        "\(Amount.count(UInt64(objects.count), "archive")) with \(Amount.bytes(bytes)) in the storage class \(storageClass.rawValue), which takes \(storageClass.thawingTime)"
+    }
+    let thawing = UInt64(objects.count { $0.isThawing })
+    return "\(location) must thaw first what is needed: " + classes.joined(separator: "; ")
+      + (thawing == 0 ? "" : " (it is thawing \(Amount.count(thawing, "archive")) already)")
+  }
+
+  package var hint: String? {
+    if objects.allSatisfy(\.isThawing) { return "Run the same command again when that is done." }
+    return
+      "`holdfast restore --dry-run` prints their keys. Thaw each with `aws s3api restore-object --bucket \(objects[0].bucket) --key KEY --restore-request '{\"Days\":7,\"GlacierJobParameters\":{\"Tier\":\"Standard\"}}'`, and run the same command again when that is done."
+  }
+
+  package var exitStatus: ExitStatus { .failed }
+  package var scope: ErrorScope { .machine }
+}
