@@ -20,9 +20,11 @@ package struct StatusJSON: Encodable {
   /// Whether all given objectives are met; `null` when none was given.
   private let met: Known<Bool>
   private let sources: [Source]
+  /// What the store promises less than a repository needs.
+  private let weaknesses: [String]
 
-  package init(_ statuses: [SourceStatus], _ objectives: Objectives, location: String) {
-    self.location = location
+  package init(_ statuses: [SourceStatus], _ objectives: Objectives, location: String, weaknesses: [String] = []) {
+    (self.location, self.weaknesses) = (location, weaknesses)
     let verdict = StatusVerdict(statuses, objectives)
     met = Known(verdict.isJudged ? !verdict.isMissed : nil)
     sources = statuses.map { Source($0) }

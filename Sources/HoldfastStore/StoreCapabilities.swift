@@ -19,6 +19,23 @@ package struct StoreCapabilities: Sendable, Equatable {
   package var isNear = true
 
   package init() {}
+
+  /// The promises that are weaker than a repository needs, as text for people.
+  /// - Parameter location: of the store, as text for people.
+  package func weaknesses(of location: String) -> [String] {
+    var weaknesses: [String] = []
+    if !createsIfAbsent {
+      weaknesses.append(
+        "\(location) replaces objects that are there: of two machines that commit at the same moment one may replace what the other has just committed; let only one write there"
+      )
+    }
+    if !isDurable {
+      weaknesses.append(
+        "\(location) does not say when what is written survives a loss of power: what was committed in its last minutes may be lost with it"
+      )
+    }
+    return weaknesses
+  }
 }
 
 /// The result of testing a store.

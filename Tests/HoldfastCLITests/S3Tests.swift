@@ -1,3 +1,4 @@
+import Foundation
 import HoldfastModel
 import HoldfastTestSupport
 import Testing
@@ -178,5 +179,38 @@ import Testing
       hint:
         "If only one machine writes there, say `single-writer: yes` in the configuration, or HOLDFAST_SINGLE_WRITER=yes; else take another server."
     )
+  }
+
+  /// Whoever says that only one machine writes can use such a server, and is told again and again.
+  @Test(.requires(.rclone)) func aServerThatReplacesObjectsServesASingleWriter() throws {
+    let server = RcloneServer()
+    defer { withExtendedLifetime(server) {} }
+    let place = server.location
+    var variables = Self.variables()
+    variables["HOLDFAST_SINGLE_WRITER"] = "yes"
+    let weakness =
+      "\(place) replaces objects that are there: of two machines that commit at the same moment one may replace what the other has just committed; let only one write there"
+    for number in 1...20 { TestFiles.write("order \(number)", to: tool.source.appending("\(number)")) }
+    TestFiles.write("", to: tool.source.appending("empty"))
+    TestFiles.write([UInt8](repeating: 5, count: 14 << 20), to: tool.source.appending("large"))
+    let made = run(place, ["init", "--unsealed"], variables)
+    #expect(made.exitStatus == 0 && made.error == "holdfast: WARNING: \(weakness)\n", "\(made.error)")
+    _ = succeed(place, "backup", "source", "--name", "shop", "--compression", "none", environment: variables)
+    TestFiles.write("order 21", to: tool.source.appending("21"))
+    _ = succeed(place, "backup", "source", "--name", "shop", environment: variables)
+    _ = succeed(place, "verify", "--data", environment: variables)
+    _ = succeed(place, "restore", "latest", "--target", "restored", environment: variables)
+    #expect(
+      TreeDescription(of: tool.directory.appending("restored")).differences(from: TreeDescription(of: tool.source))
+        == [])
+    _ = succeed(place, "backup", "source", "--name", "shop", "--full", environment: variables)
+    _ = succeed(place, "prune", "--keep-last", "1", "--grace", "0s", environment: variables)
+    let kept = succeed(place, "list", environment: variables)
+    #expect(kept.contains("full") && !kept.contains("incremental"))
+    let status = run(place, ["status"], variables)
+    #expect(status.exitStatus == 0 && status.error == "holdfast: WARNING: \(weakness)\n", "\(status.error)")
+    let json = run(place, ["status", "--json"], variables).outputBytes
+    let told = try #require(try JSONSerialization.jsonObject(with: Data(json)) as? [String: Any])
+    #expect(told["weaknesses"] as? [String] == [weakness])
   }
 }

@@ -6,6 +6,7 @@ internal import HoldfastModel
 internal import HoldfastOperations
 internal import HoldfastReport
 internal import HoldfastRepository
+internal import HoldfastStore
 internal import HoldfastSystem
 
 struct StatusCommand: ParsableCommand {
@@ -117,11 +118,13 @@ struct StatusCommand: ParsableCommand {
     let machine = location.machine()
     let found = try read(machine)
     let (statuses, location) = (found.statuses, found.repository.location)
+    let weaknesses = found.repository.store.capabilities.weaknesses(of: location)
     if output.json {
-      try Console.json(StatusJSON(statuses, objectives, location: location), machine)
+      try Console.json(StatusJSON(statuses, objectives, location: location, weaknesses: weaknesses), machine)
     } else if output.quiet {
       for line in StatusText.concerns(statuses, objectives, location: location) { Console.error("holdfast: \(line)") }
     } else {
+      weaknesses.forEach { Console.warn($0) }
       StatusText.lines(statuses, location: location).forEach(Console.output)
     }
     let status = StatusVerdict(statuses, objectives).exitStatus

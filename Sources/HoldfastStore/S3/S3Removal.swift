@@ -17,9 +17,14 @@ struct S3Removal {
       try client.answer(S3Request("POST", nil, query: [("delete", "")]), body: bytes)
     }
     guard answer.isSuccess else {
-      let failure = client.failure(answer, key: nil, "s3:DeleteObject")
-      guard case S3Error.notImplemented = failure else { throw refused(keys[0], failure) }
-      return try SideBySide.run(keys.count, threads: connections) { [self] in try remove(keys[$0]) }
+      // Ceph permits it only to users who may remove everything in the bucket.
+      switch client.failure(answer, key: nil, "s3:DeleteObject") {
+      case S3Error.notImplemented, S3Error.notPermitted: break
+      case let failure: throw failure
+      }
+      // A host that may remove nothing is told so after one request.
+      try remove(keys[0])
+      return try SideBySide.run(keys.count - 1, threads: connections) { [self] in try remove(keys[$0 + 1]) }
     }
     guard let result = XMLElement.parse(answer.body), result.name == "DeleteResult" else {
       if !XMLElement.isAvailable { throw S3Error.noParser }
@@ -30,7 +35,7 @@ struct S3Removal {
 
   private func remove(_ key: String) throws {
     let answer = try client.answer(S3Request("DELETE", key))
-    guard !answer.isSuccess, answer.status != 404 else { return }
+    guard !answer.isSuccess, answer.status != 404, !isFolder(key) else { return }
     throw refused(key, client.failure(answer, key: key, "s3:DeleteObject"))
   }
 
@@ -39,8 +44,13 @@ struct S3Removal {
     return StoreError.removalRefused(key: String(key.dropFirst(prefix.count)), location: client.location)
   }
 
+  /// Whether it is the name of a folder, which is no object. rclone removes an empty folder by itself, and then fails
+  /// because it is not there.
+  private func isFolder(_ key: String) -> Bool { key.hasSuffix("/") }
+
   private func check(_ error: XMLElement) throws {
     let key = String((error["Key"]?.text ?? "").dropFirst(prefix.count))
+    if isFolder(key) { return }
     switch error["Code"]?.text {
     case "NoSuchKey": return
     case "AccessDenied", "MethodNotAllowed", "ObjectLocked":

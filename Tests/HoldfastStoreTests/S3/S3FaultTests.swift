@@ -119,9 +119,10 @@ import Testing
     (206, "bytes 10-19/100", 11, "the server sent more bytes than were asked for"),
     (206, "bytes 10-19/99", 10, "key in PLACE has 99 bytes instead of 100"),
     (416, "bytes */5", 0, "key in PLACE has 5 bytes instead of 100"),
-    (416, "", 0, "its answer is not the range that was asked for"),
+    (416, "", 0, "key in PLACE has 5 bytes instead of 100"),
   ])
   func whatIsNotTheRangeIsRefused(_ status: Int, _ range: String, _ count: Int, _ finding: String) throws {
+    try write([1, 2, 3, 4, 5], "key", server.store())
     server.fail(
       .init(
         "GET", "key",
@@ -154,6 +155,19 @@ import Testing
     server.fail(.init("GET", "key", .answer(200, body: "abc"), times: 2))
     #expect(try read("key") == Array("abc".utf8))
     #expect(try read("key", length: 3) == Array("abc".utf8))
+  }
+
+  /// Ceph and rclone do not say how long an object is that has not the range. The first bytes are missing only where
+  /// there are none.
+  @Test func anObjectWithoutTheRangeIsAskedForItsLength() throws {
+    try write([], "key", server.store())
+    server.fail(.init("GET", "key", .refuse(416, "InvalidRange"), times: 2))
+    #expect(try read("key") == [])
+    let object = try server.store().open("key", length: 100)
+    var bytes = [UInt8](repeating: 0, count: 10)
+    #expect(throws: StoreError.otherLength(key: "key", location: server.location, found: 0, expected: 100)) {
+      try bytes.withUnsafeMutableBytes { try object.read(into: $0, at: 10) }
+    }
   }
 
   @Test func anObjectThatShrinksWhileItIsOpenedIsRefused() {
@@ -242,12 +256,25 @@ import Testing
     #expect(throws: unavailable("it did not remove all objects")) { try server.store().removeBriefly(["a", "b"]) }
   }
 
-  /// A server without the removal of several objects at once removes one after the other.
-  @Test func objectsAreRemovedOneByOneWhereTheServerCannotRemoveSeveral() throws {
+  /// Not every server removes several objects at once, and Ceph does so only for who may remove everything.
+  @Test(arguments: [(501, "NotImplemented"), (403, "AccessDenied")])
+  func objectsAreRemovedOneByOneWhereTheServerDoesNotRemoveSeveral(_ status: Int, _ code: String) throws {
     for name in ["a", "b", "c"] { try write([1], name, server.store()) }
-    server.fail(.init("POST", "delete", .refuse(501, "NotImplemented")))
+    server.fail(.init("POST", "delete", .refuse(status, code)))
     try server.store().removeBriefly(["a", "b", "missing"])
     #expect(try server.store().names(below: "") == ["c"])
+  }
+
+  /// A folder is no object: SeaweedFS shows those that are empty, and rclone fails to remove those that are gone.
+  @Test func aFolderThatIsNotRemovedIsNoFailure() throws {
+    for name in ["a/1", "a/2"] { try write([1], name, server.store()) }
+    let body = "<DeleteResult><Error><Key>shop/a/</Key><Code>InternalError</Code></Error></DeleteResult>"
+    server.fail(.init("POST", "delete", .answer(200, body: body)))
+    try server.store().removeAll(below: "a/")
+    try server.store().removeAll(below: "a/")
+    // Only the folder is asked for now.
+    server.fail(.init("POST", "delete", .refuse(403, "AccessDenied")), .init("DELETE", "a/", .answer(500)))
+    try server.store().removeAll(below: "a/")
   }
 
   @Test func whatAServerDoesNotListOfUploadsStays() throws {

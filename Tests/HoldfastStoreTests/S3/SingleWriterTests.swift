@@ -19,4 +19,32 @@ import Testing
         """)
     #expect(error?.exitStatus == .usage)
   }
+
+  /// Nothing of it is refused, and nothing fails again and again: a call that does ends after two minutes.
+  @Test func aSingleWriterHasWhatEveryStorePromises() {
+    let server = RcloneServer()
+    let time = TimelessRetry()
+    for promise in StoreConformance.allCases where promise != .aTrialFindsWhatIsDeclared {
+      do {
+        try promise.check(RetryingStore(server.store(isSingleWriter: true), time.retrier()))
+      } catch {
+        Issue.record(error)
+      }
+    }
+    #expect(time.waited == .zero)
+  }
+
+  @Test func aTrialFindsThatTwoWritersCouldReplaceEachOthersObjects() throws {
+    let server = RcloneServer()
+    defer { withExtendedLifetime(server) {} }
+    let store = server.store(isSingleWriter: true)
+    // When both arrive at the same moment, rclone may fail for now.
+    let probe = try RetryingStore(store, TimelessRetry().retrier()).probe(.system)
+    #expect(probe.capabilities == store.capabilities)
+    #expect(
+      probe.weaknesses == [
+        "\(store.location) replaces objects that are there: of two machines that commit at the same moment one may replace what the other has just committed; let only one write there"
+      ])
+    #expect(try store.names(below: "") == [])
+  }
 }
