@@ -40,7 +40,7 @@ package struct SnapshotJSON: Encodable {
     accepted = note?.accepted != nil
     tags = note?.tags.map(\.text) ?? []
     pinned = note?.pinned != nil
-    removed = note?.removed?.time
+    removed = note?.removed?.time.description
     id = envelope.snapshot.description
     sequence = envelope.sequence
     kind = envelope.kind.rawValue

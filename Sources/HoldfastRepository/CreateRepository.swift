@@ -33,7 +33,7 @@ extension Repository {
   ) throws -> Repository {
     try checkEmpty(store)
     let id = host.random.identifier()
-    let created = TimeText.utc(host.clock.now())
+    let created = RecordedTime(host.clock.now())
     guard let sealing else {
       try store.probe(host.random).weaknesses.forEach(warn)
       let descriptor = Descriptor(repository: id, created: created)

@@ -18,7 +18,7 @@ import Testing
 
   private func refusal(_ change: (inout Keyring) throws -> Void) -> String {
     var keyring = Keyring(
-      repository: Self.repository, time: "2026-11-22T14:05:03.123Z",
+      repository: Self.repository, time: RecordedTime(text: "2026-11-22T14:05:03.123Z"),
       recipients: [Keyring.Member(owner.recipient, name: "owner")],
       writers: [Keyring.Writer(name: "shop-1", key: writer.signing.publicKey)])
     do {
@@ -97,7 +97,7 @@ import Testing
     #expect(refusal { $0.recipients[0].passphrase = seal } == "none")
     // Signed by who may: the bounds do not depend on trust.
     let keyring = Keyring(
-      repository: Self.repository, time: "2026-11-22T14:05:03.123Z",
+      repository: Self.repository, time: RecordedTime(text: "2026-11-22T14:05:03.123Z"),
       recipients: [Keyring.Member(owner.recipient, name: "owner", passphrase: seal)],
       writers: [Keyring.Writer(name: "shop-1", key: writer.signing.publicKey)])
     let line = SignedSample.line(try keyring.serialized(signedBy: writer.signing))

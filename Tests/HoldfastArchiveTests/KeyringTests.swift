@@ -23,7 +23,7 @@ import Testing
 
   private static func keyring(_ owner: RecoveryIdentity, _ writer: WriterKey) -> Keyring {
     Keyring(
-      repository: repository, time: "2026-11-22T14:05:03.123Z",
+      repository: repository, time: RecordedTime(text: "2026-11-22T14:05:03.123Z"),
       recipients: [Keyring.Member(owner.recipient, name: "owner")],
       writers: [Keyring.Writer(name: "shop-1", key: writer.signing.publicKey)])
   }
@@ -166,8 +166,8 @@ import Testing
 
   /// Two successors of one revision are both sound, and neither continues the other.
   @Test func aForkDoesNotContinue() throws {
-    let left = try next { $0.time = "2026-11-23T00:00:00.000Z" }
-    let right = try next { $0.time = "2026-11-24T00:00:00.000Z" }
+    let left = try next { $0.time = RecordedTime(text: "2026-11-23T00:00:00.000Z") }
+    let right = try next { $0.time = RecordedTime(text: "2026-11-24T00:00:00.000Z") }
     #expect(left.digest != right.digest)
     let finding = "it does not follow the revision before it"
     #expect(refusal(after: left) { $0.previous = right.digest } == finding)

@@ -179,7 +179,7 @@ import Testing
   ])
   func whatADescriptorSaysAboutSealingMustAgree(old: String, new: String) throws {
     let descriptor = Descriptor(
-      repository: identifier(0x11), created: "2026-11-22T14:05:03.123Z", keyring: digest(0x44))
+      repository: identifier(0x11), created: RecordedTime(text: "2026-11-22T14:05:03.123Z"), keyring: digest(0x44))
     let line = SignedSample.line(try descriptor.serialized())
     #expect(try Descriptor(parsing: SignedSample.object(line), name: "holdfast.json") == descriptor)
     let altered = line.replacing(old, with: new)

@@ -6,7 +6,7 @@ import Testing
 
 /// The notes on a source as bytes: what is written is read, and nothing else is.
 @Suite struct SourceNotesTests {
-  private static let time = "2026-11-23T04:05:06.000Z"
+  private static let time = RecordedTime(text: "2026-11-23T04:05:06.000Z")
 
   private func id(_ digit: Character) throws -> Identifier {
     try #require(Identifier(String(repeating: digit, count: 32)))
@@ -81,7 +81,7 @@ import Testing
     }
     let frame = "its revision, its time or the number of its notes is not sound"
     try expect(frame) { $0.revision = 0 }
-    try expect(frame) { $0.time = "yesterday" }
+    try expect(frame) { $0.time = RecordedTime(text: "yesterday") }
     try expect("its notes are not in order") { $0.notes.swapAt(0, 1) }
     try expect("its notes are not in order") { $0.notes[1].sequence = 1 }
     try expect("its notes are not in order") { $0.notes[0].sequence = 0 }
@@ -89,14 +89,14 @@ import Testing
     try expect("its note on number 2 is not sound") { $0.notes[1].tags = (0...32).compactMap { Tag("t\($0)") } }
     try expect("its note on number 2 is not sound") { $0.notes[1].pinned?.reason = "\u{1B}[2J" }
     try expect("its note on number 2 is not sound") { $0.notes[1].pinned?.reason = String(repeating: "x", count: 257) }
-    try expect("its note on number 2 is not sound") { $0.notes[1].pinned?.time = "" }
+    try expect("its note on number 2 is not sound") { $0.notes[1].pinned?.time = RecordedTime(text: "") }
     try expect("its note on number 2 is not sound") {
       $0.notes[1].accepted = SourceNotes.DatedReason(reason: "\u{1B}[2J", time: Self.time)
     }
     try expect("its note on number 5 is not sound") { $0.notes[2].proved?.share = 101 }
     try expect("its note on number 1 is not sound") { $0.notes[0].removed?.revision = 8 }
     try expect("its note on number 1 is not sound") { $0.notes[0].removed?.revision = 0 }
-    try expect("its note on number 1 is not sound") { $0.notes[0].removed?.time = "x" }
+    try expect("its note on number 1 is not sound") { $0.notes[0].removed?.time = RecordedTime(text: "x") }
     #expect(throws: FormatError("notes", "it needs the feature \"tomorrow\"")) {
       var notes = try sample()
       notes.features = ["tomorrow"]

@@ -43,7 +43,7 @@ import Testing
   }
 
   private func removal(_ revision: UInt64, isCollected: Bool = false) -> SourceNotes.Removal {
-    SourceNotes.Removal(revision: revision, time: "2026-01-01T00:00:00Z", isCollected: isCollected)
+    SourceNotes.Removal(revision: revision, time: RecordedTime(text: "2026-01-01T00:00:00Z"), isCollected: isCollected)
   }
 
   // MARK: Who may
@@ -110,7 +110,7 @@ import Testing
       altered.signature = old.signature
       notes[snapshots[0].id, 1].removed = altered
       var moved = try #require(notes[snapshots[1]].removed)
-      moved.time = "2026-01-01T00:00:00Z"
+      moved.time = RecordedTime(text: "2026-01-01T00:00:00Z")
       notes[snapshots[1].id, 2].removed = moved
     }
     #expect(try shop.numbers() == [1, 2, 3])

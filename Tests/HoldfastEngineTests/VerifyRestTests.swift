@@ -24,7 +24,7 @@ import Testing
     for reason in ["a", "b", "c"] {
       try shop.repository.notes.change(source) { notes, _ in
         notes[latest.id, latest.sequence].pinned = SourceNotes.DatedReason(
-          reason: reason, time: "2026-01-01T00:00:00.000Z")
+          reason: reason, time: RecordedTime(text: "2026-01-01T00:00:00.000Z"))
         return true
       }
     }

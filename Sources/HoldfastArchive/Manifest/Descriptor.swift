@@ -28,12 +28,12 @@ package struct Descriptor: Hashable, Sendable, Codable {
   package var format: Int
   package var features: [String]
   package var repository: Identifier
-  package var created: String
+  package var created: RecordedTime
   package var sealing: Sealing
   /// The digest of the first revision of the keyring, when the repository is sealed.
   package var keyring: Digest?
 
-  package init(repository: Identifier, created: String, keyring: Digest? = nil) {
+  package init(repository: Identifier, created: RecordedTime, keyring: Digest? = nil) {
     self.format = Envelope.formatVersion
     self.features = keyring == nil ? [] : [Feature.sealed]
     self.repository = repository

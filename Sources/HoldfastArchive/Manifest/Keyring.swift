@@ -102,12 +102,12 @@ package struct Keyring: Hashable, Sendable, Codable {
   package var revision: UInt64
   /// The digest of the revision before; `nil` in the first.
   package var previous: Digest?
-  package var time: String
+  package var time: RecordedTime
   package var recipients: [Member]
   package var writers: [Writer]
   package var signature: Signature?
 
-  package init(repository: Identifier, time: String, recipients: [Member], writers: [Writer]) {
+  package init(repository: Identifier, time: RecordedTime, recipients: [Member], writers: [Writer]) {
     self.repository = repository
     self.revision = 1
     self.time = time

@@ -9,7 +9,7 @@ private struct RemovalClaim: Encodable {
   let snapshot: Identifier
   let sequence: UInt64
   let revision: UInt64
-  let time: String
+  let time: RecordedTime
   let collected: Bool
 
   /// - Returns: `nil` when the note removes nothing.

@@ -1,6 +1,5 @@
 package import HoldfastCodec
 package import HoldfastModel
-internal import HoldfastSystem
 
 /// One revision of the notes on a source (format.md, section 12): what was said of its snapshots after they were taken.
 /// Each revision contains all notes.
@@ -8,9 +7,9 @@ package struct SourceNotes: Hashable, Sendable, Codable {
   /// The reason that an operator gave, and when.
   package struct DatedReason: Hashable, Sendable, Codable {
     package var reason: String
-    package var time: String
+    package var time: RecordedTime
 
-    package init(reason: String, time: String) {
+    package init(reason: String, time: RecordedTime) {
       self.reason = reason
       self.time = time
     }
@@ -20,9 +19,9 @@ package struct SourceNotes: Hashable, Sendable, Codable {
   package struct Verification: Hashable, Sendable, Codable {
     /// The share of its stored bytes that was read, in percent; 0 when no data was read.
     package var share: Int
-    package var time: String
+    package var time: RecordedTime
 
-    package init(share: Int, time: String) {
+    package init(share: Int, time: RecordedTime) {
       self.share = share
       self.time = time
     }
@@ -34,12 +33,12 @@ package struct SourceNotes: Hashable, Sendable, Codable {
     package var isCollected: Bool
     /// The revision of the notes in which it was removed.
     package var revision: UInt64
-    package var time: String
+    package var time: RecordedTime
     /// The signature of the writer that removed it, when the repository is sealed. The writer of a later revision,
     /// which repeats the note, need not have the right to prune.
     package var signature: Signature?
 
-    package init(revision: UInt64, time: String, isCollected: Bool = false) {
+    package init(revision: UInt64, time: RecordedTime, isCollected: Bool = false) {
       self.revision = revision
       self.time = time
       self.isCollected = isCollected
@@ -64,7 +63,7 @@ package struct SourceNotes: Hashable, Sendable, Codable {
     package var accepted: DatedReason?
     package var proved: Verification?
     /// When a verify found it damaged; `nil` again after a verify read all of it and found it sound.
-    package var damaged: String?
+    package var damaged: RecordedTime?
     package var removed: Removal?
 
     package init(snapshot: Identifier, sequence: UInt64) {
@@ -103,7 +102,7 @@ package struct SourceNotes: Hashable, Sendable, Codable {
   package var repository: Identifier
   package var source: SourceName
   package var revision: UInt64
-  package var time: String
+  package var time: RecordedTime
   /// The highest number that a snapshot of the source has had. No number is used twice.
   package var highest: UInt64
   /// In ascending order of sequence, each number once.
@@ -117,7 +116,7 @@ package struct SourceNotes: Hashable, Sendable, Codable {
     self.repository = repository
     self.source = source
     self.revision = 0
-    self.time = TimeText.utc(Timestamp(seconds: 0, nanoseconds: 0))
+    self.time = RecordedTime(Timestamp(seconds: 0, nanoseconds: 0))
     self.highest = 0
     self.notes = []
     self.program = Program.nameAndVersion
@@ -191,7 +190,7 @@ extension SourceNotes {
   }
 
   fileprivate func check(_ name: String) throws {
-    guard (1...Limits.sequenceMax).contains(revision), highest <= Limits.sequenceMax, TimeText.parse(time) != nil,
+    guard (1...Limits.sequenceMax).contains(revision), highest <= Limits.sequenceMax, time.isSound,
       notes.count <= Limits.chainLengthMax
     else {
       throw DamageError(name, "its revision, its time or the number of its notes is not sound")
@@ -209,11 +208,11 @@ extension SourceNotes.Note {
   fileprivate func isSound(in current: UInt64) -> Bool {
     guard tags.count <= Limits.tagsMax, Set(tags).count == tags.count else { return false }
     for reason in [pinned, accepted] {
-      if let reason, TimeText.parse(reason.time) == nil || !SourceNotes.isReason(reason.reason) { return false }
+      if let reason, !reason.time.isSound || !SourceNotes.isReason(reason.reason) { return false }
     }
-    if let damaged, TimeText.parse(damaged) == nil { return false }
-    if let proved, TimeText.parse(proved.time) == nil || !(0...100).contains(proved.share) { return false }
-    if let removed, TimeText.parse(removed.time) == nil || !(1...current).contains(removed.revision) { return false }
+    if let damaged, !damaged.isSound { return false }
+    if let proved, !proved.time.isSound || !(0...100).contains(proved.share) { return false }
+    if let removed, !removed.time.isSound || !(1...current).contains(removed.revision) { return false }
     return true
   }
 }

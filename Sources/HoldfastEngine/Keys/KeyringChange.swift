@@ -152,7 +152,7 @@ package struct KeyringChange: Sendable {
     var next = keyring
     next.revision = sealed.revision.keyring.revision + 1
     next.previous = sealed.revision.digest
-    next.time = TimeText.utc(repository.host.clock.now())
+    next.time = RecordedTime(repository.host.clock.now())
     return try repository.keyring.publish(next, signedBy: identity.authority)
   }
 

@@ -130,7 +130,7 @@ struct PruneSurvey: Sendable {
       if line.isKept {
         if note.removed?.isCollected == false { note.removed = nil }
       } else if note.removed == nil {
-        note.removed = SourceNotes.Removal(revision: reading.next, time: TimeText.utc(now))
+        note.removed = SourceNotes.Removal(revision: reading.next, time: RecordedTime(now))
       }
       notes[line.candidate.id, line.candidate.sequence] = note
     }

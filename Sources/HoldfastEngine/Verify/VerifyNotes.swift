@@ -24,7 +24,7 @@ extension NotesStore {
     try change(source) { notes, reading in
       // Continuing from older notes would hide what has become of the newer ones.
       guard reading.damage.isEmpty else { return false }
-      let time = TimeText.utc(host.clock.now())
+      let time = RecordedTime(host.clock.now())
       for result in results where notes[result.snapshot].removed == nil {
         var note = notes[result.snapshot]
         note.note(
@@ -54,7 +54,7 @@ extension NotesStore {
 extension SourceNotes.Note {
   /// Records the result of a verify.
   /// - Parameter percent: the share of its stored bytes that was read.
-  fileprivate mutating func note(isSound: Bool, isFull: Bool, percent: Int, time: String) {
+  fileprivate mutating func note(isSound: Bool, isFull: Bool, percent: Int, time: RecordedTime) {
     guard isSound else {
       (proved, damaged) = (nil, time)
       return

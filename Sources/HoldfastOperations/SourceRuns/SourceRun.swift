@@ -215,7 +215,7 @@ package struct SourceRun {
       watch.tell(
         Notice(
           .damage,
-          "\(note.snapshot.short) was found damaged on \(note.damaged ?? ""), and nothing has proved all of it since",
+          "\(note.snapshot.short) was found damaged on \(note.damaged?.description ?? ""), and nothing has proved all of it since",
           of: source.name))
     }
     guard !damaged.isEmpty else { return false }

@@ -146,7 +146,7 @@ package struct NotesStore: Sendable {
           exitStatus: .dataLoss)
       }
       next.revision = reading.next
-      next.time = TimeText.utc(host.clock.now())
+      next.time = RecordedTime(host.clock.now())
       next.program = Program.nameAndVersion
       if let written = try write(next) { return written }
       try host.cancellation.check()

@@ -45,7 +45,7 @@ extension NotesStore {
         "the reason is too long, or cannot be printed",
         hint: "Use at most \(Limits.pinReasonBytesMax) bytes of printable text.", exitStatus: .usage)
     }
-    return SourceNotes.DatedReason(reason: reason, time: TimeText.utc(host.clock.now()))
+    return SourceNotes.DatedReason(reason: reason, time: RecordedTime(host.clock.now()))
   }
 
   /// - Returns: whether it was pinned.
