@@ -32,7 +32,6 @@ let releaseBinary: LinkerSetting = .unsafeFlags(
   .when(configuration: .release))
 
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
-let cryptoExtras: Target.Dependency = .product(name: "CryptoExtras", package: "swift-crypto")
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
 let package = Package(
@@ -48,6 +47,7 @@ let package = Package(
     .target(name: "CLinux"),
     .target(name: "CPostgres"),
     .target(name: "CSHA256"),
+    .target(name: "CScrypt"),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
     .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
@@ -55,7 +55,7 @@ let package = Package(
 
     module("Model", []),
     module("System", ["HoldfastModel", "CCurl", "CLinux"]),
-    module("Codec", ["HoldfastModel", "CSHA256", "CZlib", "CISAL", "CZstd", crypto, cryptoExtras]),
+    module("Codec", ["HoldfastModel", "CSHA256", "CScrypt", "CZlib", "CISAL", "CZstd", crypto]),
     module("Archive", ["HoldfastModel", "HoldfastSystem", "HoldfastCodec"]),
     module("Source", ["HoldfastModel", "HoldfastSystem", "CPostgres"]),
     module("Store", ["HoldfastModel", "HoldfastSystem", "CExpat", crypto]),

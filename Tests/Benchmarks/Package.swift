@@ -14,6 +14,7 @@ let package = Package(
   dependencies: [.package(url: "https://github.com/apple/swift-crypto", from: "4.5.2")],
   targets: [
     .target(name: "CSHA256"),
+    .target(name: "CScrypt"),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib"),
     .systemLibrary(name: "CISAL", pkgConfig: "libisal"),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd"),
@@ -21,8 +22,7 @@ let package = Package(
     .target(
       name: "HoldfastCodec",
       dependencies: [
-        "HoldfastModel", "CSHA256", "CZlib", "CISAL", "CZstd", .product(name: "Crypto", package: "swift-crypto"),
-        .product(name: "CryptoExtras", package: "swift-crypto"),
+        "HoldfastModel", "CSHA256", "CScrypt", "CZlib", "CISAL", "CZstd", .product(name: "Crypto", package: "swift-crypto"),
       ],
       swiftSettings: settings),
     .executableTarget(

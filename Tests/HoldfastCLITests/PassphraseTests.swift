@@ -62,6 +62,20 @@ import Testing
     #expect(!TestFiles.exists(tool.repository.appending("holdfast.json")))
   }
 
+  @Test func aProcessThatMayNotHaveTheMemoryForItSaysSo() {
+    let tool = SealedTool()
+    tool.writePassphrase(Self.words)
+    var start = tool.start([])
+    start.arguments = ["sh", "-c", "ulimit -v 120000; exec \"$0\" init --passphrase", Tool.binary.text].map {
+      Array($0.utf8)
+    }
+    start.environment["HOLDFAST_PASSPHRASE_FILE"] = "passphrase"
+    RunningProcess(start).wait().expectRefusal(
+      1, "there is not enough memory to try a passphrase: it takes 128 MiB",
+      hint: "Free some, or raise the limit of this process (ulimit -v).")
+    #expect(!TestFiles.exists(tool.repository.appending("holdfast.json")))
+  }
+
   @Test func anEmptyOneIsRefused() {
     let tool = SealedTool()
     let (result, terminal) = atNewPassphrase(tool, "", "")

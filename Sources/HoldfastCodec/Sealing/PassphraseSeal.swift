@@ -1,5 +1,5 @@
+internal import CScrypt
 internal import Crypto
-internal import CryptoExtras
 package import HoldfastModel
 
 /// An identity that is sealed under a passphrase (format.md, section 9), as the keyring contains it.
@@ -43,12 +43,17 @@ package struct PassphraseSeal: Hashable, Sendable, Codable {
   }
 
   private static func derive(_ passphrase: SecretBytes, salt: [UInt8], logN: Int) throws -> SealingKey {
-    try passphrase.withUnsafeBytes { bytes in
-      SealingKey(
-        try KDF.Scrypt.deriveKey(
-          from: bytes, salt: salt, outputByteCount: SealingKey.byteCount, rounds: 1 << logN, blockSize: 8,
-          parallelism: 1))
+    var key = [UInt8](repeating: 0, count: SealingKey.byteCount)
+    defer { SecretBytes.wipe(&key) }
+    let isDerived = passphrase.withUnsafeBytes { bytes in
+      holdfast_scrypt(bytes.baseAddress, bytes.count, salt, salt.count, 1 << logN, 8, 1, &key, key.count)
     }
+    guard isDerived else {
+      throw EngineError(
+        "there is not enough memory to try a passphrase: it takes \(1 << (logN - 10)) MiB",
+        hint: "Free some, or raise the limit of this process (ulimit -v).", scope: .machine)
+    }
+    return SealingKey(SymmetricKey(data: key))
   }
 
   private static func associated(_ repository: Identifier) -> [UInt8] {
