@@ -13,12 +13,15 @@ func module(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
   .target(name: "Holdfast" + name, dependencies: dependencies, swiftSettings: settings)
 }
 
-/// Tests of the release build are not optimized themselves: that takes longer than they run.
+/// Tests of the release build are not optimized themselves: that takes longer than they run. Nor are they parsed once
+/// more for a module of their declarations before they are compiled, which nobody would wait for.
 func tests(of name: String, _ dependencies: [Target.Dependency] = []) -> Target {
   .testTarget(
     name: "Holdfast\(name)Tests",
     dependencies: [.target(name: "Holdfast" + name), "HoldfastTestSupport"] + dependencies,
-    swiftSettings: settings + [.unsafeFlags(["-Onone"], .when(configuration: .release))])
+    swiftSettings: settings + [
+      .unsafeFlags(["-Onone", "-no-emit-module-separately-wmo"], .when(configuration: .release))
+    ])
 }
 
 /// The release binary contains the Swift runtime and has no symbols: to profile it, take the last flag out.

@@ -54,7 +54,7 @@ import Testing
     let undisturbed = FaultProbe()
     _ = try merge(try makeShop(isSealed: isSealed).shop, undisturbed)
     #expect(undisturbed.count > 20)
-    for index in 0..<undisturbed.count {
+    for index in Trials.places(undisturbed.count) {
       let (shop, tree) = try makeShop(isSealed: isSealed)
       let before = try shop.repository.catalog.allSnapshots { _ in }
       let probe = damage.probe(at: index)

@@ -50,7 +50,7 @@ import Testing
         "1 keep", "2 keep", "3 collected", "4 collected", "5 collected", "6 keep",
       ])
     #expect(whole.count > 20)
-    for index in 0..<whole.count {
+    for index in Trials.places(whole.count) {
       let shop = try makeShop(isSealed: isSealed)
       let probe = damage.probe(at: index)
       let outcome = Result { try prune(shop, probe) }

@@ -82,7 +82,7 @@ import Testing
     _ = try shop.restore(day: 1, cutAt: nil, isDelta: false)
     let count = shop.probe.count
     #expect(count > 30)
-    for index in 0..<count {
+    for index in Trials.places(count) {
       TestFiles.removeTree(shop.target)
       let outcome = Result { try shop.restore(day: 1, cutAt: index, isDelta: false) }
       let place = "operation \(index): \(shop.probe.log.last?.operation.rawValue ?? "-")"
@@ -133,7 +133,7 @@ import Testing
     _ = try shop.restore(day: day, cutAt: nil, isDelta: true)
     let count = shop.probe.count
     #expect(count > 30)
-    for index in 0..<count {
+    for index in Trials.places(count) {
       try shop.makeTarget()
       if day == 0 { _ = try shop.restore(day: 1, cutAt: nil, isDelta: true) }
       let outcome = Result { try shop.restore(day: day, cutAt: index, isDelta: true) }
@@ -151,7 +151,7 @@ import Testing
     try shop.makeTarget()
     _ = try shop.restore(day: 1, cutAt: nil, isDelta: true)
     let count = shop.probe.count
-    for index in 0..<count {
+    for index in Trials.places(count) {
       try shop.makeTarget()
       _ = try? shop.restore(day: 1, cutAt: index, isDelta: true)
       let place = "operation \(index): \(shop.probe.log.last?.operation.rawValue ?? "-")"
@@ -170,7 +170,7 @@ import Testing
     try shop.makeTarget()
     _ = try shop.restore(day: 1, cutAt: nil, isDelta: true)
     let count = shop.probe.count
-    for index in 0..<count {
+    for index in Trials.places(count) {
       try shop.makeTarget()
       let probe = FaultProbe(.fail(code), at: index)
       let report = try? shop.shop.restore(shop.ids[1], to: "target", in: shop.shop.repository(probe: probe)) {

@@ -10,7 +10,7 @@ import Testing
 /// Whatever programs do to a database while it is captured, what comes back is a state that one of them has committed,
 /// or the database is named.
 @Suite(.timeLimit(.minutes(30))) struct SQLiteRandomTests {
-  private static let seeds: [UInt64] = Array(1...8) + [UInt64.random(in: 0 ... .max)]
+  private static let seeds = Trials.seeds(byDay: 3, atNight: 9)
 
   @Test(arguments: seeds) func whatComesBackWasCommitted(seed: UInt64) throws {
     let shop = try TestShop(clock: TestShop.clock(ahead: 10))

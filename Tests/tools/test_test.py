@@ -9,7 +9,7 @@ from pathlib import Path
 from support import SCRIPTS, TestInDirectory
 
 SWIFT = """#!/bin/sh
-echo "swift $*" >>"$LOG"
+echo "swift $*${HOLDFAST_TESTS_LONGER+ as at night}" >>"$LOG"
 case "$*" in
   test*--filter*) echo "closing line of some tests" ;;
   test*) sleep "${TESTS_S:-0}"; echo "a test passed"; echo "closing line of the tests"; exit "${TESTS:-0}" ;;
@@ -34,6 +34,7 @@ class TestCommandTests(TestInDirectory):
             self.stub(f"Scripts/{name}", f'#!/bin/sh\necho "{name} $*" >>"$LOG"\necho "{name} ran"\n')
         self.stub("Scripts/build", '#!/bin/sh\necho "build $*" >>"$LOG"\necho /the/binary\n')
         self.write("Tests/Some/DrawnTests.swift", "arguments: [UInt64.random(in: 0 ... .max)]\n")
+        self.write("Tests/Some/HistoryTests.swift", "arguments: Trials.seeds(byDay: 1, atNight: 2)\n")
         for name in ("tools", "rescue"):
             self.write(f"Tests/{name}/test_ok.py", "import unittest\nclass Ok(unittest.TestCase):\n"
                        "    def test_ok(self): pass\n")
@@ -66,7 +67,7 @@ class TestCommandTests(TestInDirectory):
         self.assertEqual([line.split()[0] for line in ran if not line.startswith("swift test")],
                          ["install-deps", "install-engines", "swift", "tidy", "build", *["soak"] * 4,
                           *["fault-runs"] * 2])
-        self.assertEqual([line for line in ran if "--large" in line], [])
+        self.assertEqual([line for line in ran if "--large" in line or "as at night" in line], [])
         parts = (self.root / ".build/test-times.md").read_text().splitlines()
         self.assertEqual(parts[:2], ["| part | seconds |", "|---|---:|"])
         self.assertRegex(parts[-1], r"^\| all \| \d+ \|$")
@@ -103,7 +104,8 @@ class TestCommandTests(TestInDirectory):
                           "== suites that draw seeds, ten times more",
                           "== tests on a machine on which holdfast was badly used", "== tests"])
         ran = self.log.read_text()
-        self.assertEqual(ran.count("--filter [.](DrawnTests)/"), 10)
+        self.assertEqual(ran.count("--filter [.](DrawnTests|HistoryTests)/\n"), 10)
+        self.assertEqual(ran.count("swift test --configuration release --skip-build as at night\n"), 1)
         self.assertEqual(ran.count("--large"), 1)
         self.assertEqual([line for line in ran.splitlines() if "--outage" in line],
                          [f"fault-runs {kind} --outage --holdfast {self.root}/.build/release/holdfast"
