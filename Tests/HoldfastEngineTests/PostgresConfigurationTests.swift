@@ -103,7 +103,7 @@ import Testing
 
   /// What a link or a setting names is not there where the snapshot is restored.
   @Test func aLinkToConfigurationElsewhereIsNotTakenForIt() throws {
-    let other = try TestCluster()
+    let other = try TestCluster(isUnlikeOthers: true)
     let place = other.directory.appending("etc")
     TestFiles.makeDirectory(place)
     TestFiles.rename(other.data.appending("pg_hba.conf"), to: place.appending("pg_hba.conf"))
@@ -128,7 +128,7 @@ import Testing
   /// What a server has committed since it archived a segment is lost with its disk.
   @Test(arguments: [("on", "0", true), ("on", "60s", false), ("off", "0", false)])
   func aServerThatArchivesFullSegmentsOnlyIsTold(mode: String, timeout: String, isTold: Bool) throws {
-    let other = try TestCluster()
+    let other = try TestCluster(isUnlikeOthers: true)
     other.set(["archive_mode": mode, "archive_command": "true", "archive_timeout": timeout])
     try other.start()
     let progress = QuietProgress()

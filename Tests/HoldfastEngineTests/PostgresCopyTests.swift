@@ -180,7 +180,7 @@ import Testing
     let entries = try shop.entries()
     #expect(entries["orders"]?.file != nil && entries["data/PG_VERSION"] == nil)
     // Variables of the environment may name another server.
-    let other = try TestCluster()
+    let other = try TestCluster(isUnlikeOthers: true)
     try other.start()
     let elsewhere = try shop.backup {
       $0.source = cluster.directory.path

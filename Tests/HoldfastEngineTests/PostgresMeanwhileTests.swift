@@ -62,7 +62,7 @@ import Testing
     let log = try #require(TestFiles.names(in: cluster.data.appending("pg_wal")).first { $0.count == 24 })
     let written = cluster.data.appending(place == "pg_wal" ? "pg_wal/\(log)" : place)
     let control = TestFiles.read(written, at: 0, count: 8192) ?? []
-    let other = try TestCluster()
+    let other = try TestCluster(isUnlikeOthers: true)
     let changed = place == "pg_wal" ? control : TestFiles.read(other.data.appending(place)) ?? []
     let probe = MeddlingProbe(before: .open, of: "base") { time in
       if time == 1 { TestFiles.overwrite(written, at: 0, with: changed) }

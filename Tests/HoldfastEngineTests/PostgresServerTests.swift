@@ -78,7 +78,7 @@ import Testing
   @Test func theServerOfAnotherClusterIsRefused() throws {
     let cluster = try TestCluster()
     try cluster.start()
-    let other = try TestCluster()
+    let other = try TestCluster(isUnlikeOthers: true)
     try other.start()
     #expect(
       refusal { try shop.capture(cluster, connection: other.connection) } == """

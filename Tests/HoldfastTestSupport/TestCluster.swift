@@ -1,5 +1,6 @@
 internal import Glibc
 package import HoldfastModel
+internal import Synchronization
 
 /// A real PostgreSQL cluster on a socket in a temporary directory; stopped when the test lets go of it. The server
 /// refuses to run as root: then it, and whatever a test runs beside it, runs as the user `postgres`.
@@ -15,19 +16,38 @@ package final class TestCluster {
   package let data: Path
   package private(set) var isRunning = false
   private let programs: Path
+  /// A cluster with the usual options, which is never started; `nil` until the first test needs one.
+  private static let model = Mutex<TestCluster?>(nil)
 
   /// Makes a new cluster; it is not started.
   /// - Parameters:
   ///   - settings: beside those that keep a test fast.
-  ///   - options: of `initdb`: `--wal-segsize=1`, `--no-data-checksums`.
-  package init(settings: [String: String] = [:], options: [String] = ["--data-checksums"]) throws {
+  ///   - options: of `initdb`: `--wal-segsize=1`, `--no-data-checksums`; `nil` for the usual ones.
+  ///   - isUnlikeOthers: whether its system identifier is its own. To make that takes a second of processor time, so
+  ///     others are copies of one cluster, and have its identifier.
+  package init(settings: [String: String] = [:], options: [String]? = nil, isUnlikeOthers: Bool = false) throws {
     data = directory.appending("data")
     programs = try Self.findPrograms()
     try Self.giveToServer(directory.path)
-    try run(
-      programs.appending("initdb").text, "--pgdata", data.text, "--no-sync", "--no-instructions", "--auth=trust",
-      "--username=postgres", "--encoding=UTF8", "--locale=C", more: options)
+    if options == nil, !isUnlikeOthers {
+      try run("cp", "-a", "--reflink=auto", Self.modelData().text, data.text)
+    } else {
+      try run(
+        programs.appending("initdb").text, "--pgdata", data.text, "--no-sync", "--no-instructions", "--auth=trust",
+        "--username=postgres", "--encoding=UTF8", "--locale=C", more: options ?? ["--data-checksums"])
+    }
     set(["fsync": "off", "shared_buffers": "'16MB'", "autovacuum": "off"].merging(settings) { $1 })
+  }
+
+  /// The data directory that is copied. It goes when the process of the tests ends.
+  private static func modelData() throws -> Path {
+    try model.withLock { model in
+      if let model { return model.data }
+      let made = try TestCluster(isUnlikeOthers: true)
+      model = made
+      atexit { TestCluster.model.withLock { $0 = nil } }
+      return made.data
+    }
   }
 
   /// Takes over a data directory that is there: one that was restored.
