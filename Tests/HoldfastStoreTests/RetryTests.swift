@@ -80,6 +80,24 @@ import Testing
     #expect(time.waited - waited > .seconds(12))
   }
 
+  /// A server that says nothing holds each try for half a minute, and whoever reads has thousands of requests.
+  @Test func soonAfterOneWasGivenUpNothingIsTried() throws {
+    let failing = FailingStore(Self.unavailable, times: .max)
+    let store = RetryingStore(failing, time.retrier())
+    #expect(throws: Self.unavailable) { try store.names(below: "") }
+    time.clock.advance(.seconds(30))
+    let (count, waited) = (failing.count, time.waited)
+    for _ in 1...1000 { #expect(throws: Self.unavailable) { try store.names(below: "") } }
+    #expect(failing.count == count && time.waited == waited)
+    // Whoever asks later may find the store there again.
+    time.clock.advance(.minutes(1))
+    failing.fail(times: 3)
+    _ = try store.names(below: "")
+    #expect(failing.count == count + 4)
+    failing.fail(times: 1)
+    _ = try store.names(below: "")
+  }
+
   @Test(arguments: [
     StoreError.notFound(key: "k", location: "far"), .alreadyExists(key: "k", location: "far"),
     .removalRefused(key: "k", location: "far"), .foreign(key: "k", location: "far"), .invalidKey("k"),

@@ -12,6 +12,11 @@ package struct RetryPolicy: Sendable {
   package var deadline = TimeSpan.minutes(2)
   /// In place of it, after a request was given up and before another one is answered.
   package var deadlineInOutage = TimeSpan.seconds(5)
+  /// From so long after that request on, nothing is tried at all: a server that is silent holds each try for half a
+  /// minute, and a run has many requests.
+  package var outageGrace = TimeSpan.seconds(30)
+  /// A call that comes so long after the last failure is tried again.
+  package var outageRest = TimeSpan.minutes(1)
 
   package init() {}
 }
@@ -20,7 +25,7 @@ package struct RetryPolicy: Sendable {
 /// many clients that were refused at one moment do not come back at one moment.
 ///
 /// A run that gives up does a few things more, such as giving its lease back. So that it does not wait as long for each
-/// of them, they are repeated only briefly until something is answered.
+/// of them, they are repeated only briefly until something is answered, and soon they fail without a try.
 package struct Retrier: Sendable {
   /// So often a wait looks for a signal.
   private static let lookInterval = TimeSpan.milliseconds(50)
@@ -45,24 +50,25 @@ package struct Retrier: Sendable {
   /// - Throws: the last error, when it is not temporary or the deadline has passed; `Interrupted` after a signal.
   func run<Result>(_ body: () throws -> Result) throws -> Result {
     let begun = clock.uptime()
+    if let failure = outage.failure(at: begun, policy) { throw failure }
     var delay = policy.firstDelay
     while true {
       do {
         let result = try body()
-        outage.note(false)
+        outage.end()
         return result
       } catch  where Self.mayPass(error) {
         let pause = max(delay * (1 + fraction()) / 2, requested(by: error))
         let deadline = outage.isOn ? policy.deadlineInOutage : policy.deadline
         guard clock.uptime() - begun + pause < deadline else {
-          outage.note(true)
+          outage.note(error, at: clock.uptime())
           throw error
         }
         try wait(pause)
         delay = min(delay * 2, policy.delayMax)
       } catch {
         // A refusal is an answer, too.
-        outage.note(false)
+        outage.end()
         throw error
       }
     }
@@ -96,11 +102,26 @@ package struct Retrier: Sendable {
   }
 }
 
-/// Whether the last request that ended was given up.
+/// What is known when the last request that ended was given up.
 private final class Outage: Sendable {
-  private let flag = Atomic(false)
+  /// When the first request was given up since the last answer, when the last one was, and why.
+  private let state = Mutex<(begun: TimeSpan, last: TimeSpan, failure: any Error)?>(nil)
 
-  var isOn: Bool { flag.load(ordering: .relaxed) }
+  var isOn: Bool { state.withLock { $0 != nil } }
 
-  func note(_ isOn: Bool) { flag.store(isOn, ordering: .relaxed) }
+  /// Why nothing is tried now; `nil` when it is.
+  func failure(at now: TimeSpan, _ policy: RetryPolicy) -> (any Error)? {
+    state.withLock { state in
+      guard let known = state, now - known.begun >= policy.outageGrace, now - known.last < policy.outageRest else {
+        return nil
+      }
+      return known.failure
+    }
+  }
+
+  func note(_ failure: any Error, at now: TimeSpan) {
+    state.withLock { $0 = ($0?.begun ?? now, now, failure) }
+  }
+
+  func end() { state.withLock { $0 = nil } }
 }
