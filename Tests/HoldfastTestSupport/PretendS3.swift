@@ -37,11 +37,18 @@ package final class PretendS3: Sendable {
     accessKeyID: "AKIDHARMLESS", secretKey: "hunter2secret", sessionToken: "hunter2token")
   private let server: ScriptedServer
 
-  /// - Parameter verifiesChecksums: whether it verifies the SHA-256 of bodies as Amazon does, and wants them again when
-  ///   parts are joined.
-  package init(certificate: ScriptedServer.Certificate? = nil, verifiesChecksums: Bool = false) {
-    server = ScriptedServer(
-      "verifies_checksums = \(verifiesChecksums ? "True" : "False")\n\(Self.script)", certificate: certificate)
+  /// - Parameters:
+  ///   - verifiesChecksums: whether it verifies the SHA-256 of bodies as Amazon does, and wants them again when parts
+  ///     are joined.
+  ///   - isStrict: whether it behaves as the documents of Amazon and MinIO say that a server may: whoever creates an
+  ///     object meets a conflict first, a join of parts fails after it began to succeed, parts must not be too small, and
+  ///     now and then a request comes too fast.
+  package init(
+    certificate: ScriptedServer.Certificate? = nil, verifiesChecksums: Bool = false, isStrict: Bool = false
+  ) {
+    let settings = ["verifies_checksums": verifiesChecksums, "strict": isStrict]
+      .map { "\($0) = \($1 ? "True" : "False")\n" }.joined()
+    server = ScriptedServer(settings + Self.script, certificate: certificate)
   }
 
   /// Its certificate, to be trusted.
@@ -55,13 +62,15 @@ package final class PretendS3: Sendable {
   package var requests: [ScriptedServer.Request] { server.requests }
 
   package func store(
-    _ cancellation: Cancellation = Cancellation(), _ change: (inout S3Settings) -> Void = { _ in }
+    _ cancellation: Cancellation = Cancellation(), prefix: String = "shop/",
+    _ change: (inout S3Settings) -> Void = { _ in }
   ) -> S3Store {
     var settings = S3Settings { _ in Self.credentials }
     change(&settings)
     return S3Store(
-      HTTPServer(host: "127.0.0.1", port: server.port, isEncrypted: false), bucket: Self.bucket, prefix: "shop/",
-      location: location, settings, host: Host(cancellation: cancellation, workers: 2, scratchDirectories: []))
+      HTTPServer(host: "127.0.0.1", port: server.port, isEncrypted: false), bucket: Self.bucket, prefix: prefix,
+      location: location.replacing("/shop/", with: "/\(prefix)"), settings,
+      host: Host(cancellation: cancellation, workers: 2, scratchDirectories: []))
   }
 
   /// What happens to the next requests. The first fault that fits one happens to it.
@@ -102,7 +111,7 @@ package final class PretendS3: Sendable {
   }
 
   private static let script = """
-    objects, uploads, classes, faults = {}, {}, {}, []
+    objects, uploads, classes, faults, met, count = {}, {}, {}, [], set(), 0
     meeting, arrived, under_way = [], threading.Condition(lock), {"now": 0, "most": 0}
     http_date = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime())
 
@@ -155,10 +164,27 @@ package final class PretendS3: Sendable {
             return peer.reply(int(fields[0]), dict(zip(fields[2::2], fields[3::2])), fields[1])
         body = peer.body()
         meet(request)
-        reply = done(request, body)
+        reply = strictly(request, body) if strict else done(request, body)
         if fields:
             return False
         peer.reply(*reply, request.method)
+
+
+    def strictly(request, body):
+        global count
+        with lock:
+            count += 1
+            if count % 50 == 0:
+                return refusal(503, "SlowDown")
+            if request.headers.get("if-none-match") and (request.target, body) not in met:
+                met.add((request.target, body))
+                if request.method == "POST":
+                    return 200, {}, "<Error><Code>InternalError</Code></Error>"
+                return refusal(409, "ConditionalRequestConflict")
+            parts = uploads.get(request.query.get("uploadId"), {})
+            if request.method == "POST" and any(len(parts[each]) < 5 << 20 for each in sorted(parts)[:-1]):
+                return refusal(400, "EntityTooSmall")
+        return done(request, body)
 
 
     def refusal(status, code):
@@ -251,13 +277,24 @@ package final class PretendS3: Sendable {
     def listing(query):
         # One key a page, so that a short list has several.
         prefix, start = query.get("prefix", ""), query.get("continuation-token", "")
-        names = sorted(key for key in objects if key.startswith(prefix) and key > start)
-        entries = "".join(
-            f"<Contents><Key>{key}</Key><Size>{len(objects[key])}</Size>"
-            f"<StorageClass>{classes.get(key, 'STANDARD')}</StorageClass></Contents>" for key in names[:1])
+        delimiter, names = query.get("delimiter"), {}
+        for key in objects:
+            if key.startswith(prefix):
+                folder = delimiter and key[len(prefix):].partition(delimiter)
+                names[prefix + folder[0] + delimiter if folder and folder[1] else key] = len(objects[key])
+        names = sorted(item for item in names.items() if item[0] > start)
+        entries = ""
+        for name, length in names[:1]:
+            shown = urllib.parse.quote(name)
+            if delimiter and name.endswith(delimiter):
+                entries = f"<CommonPrefixes><Prefix>{shown}</Prefix></CommonPrefixes>"
+            else:
+                entries = (
+                    f"<Contents><Key>{shown}</Key><Size>{length}</Size>"
+                    f"<StorageClass>{classes.get(name, 'STANDARD')}</StorageClass></Contents>")
         if len(names) > 1:
-            entries += f"<IsTruncated>true</IsTruncated><NextContinuationToken>{names[0]}</NextContinuationToken>"
-        return 200, {}, f"<ListBucketResult>{entries}</ListBucketResult>"
+            entries += f"<IsTruncated>true</IsTruncated><NextContinuationToken>{names[0][0]}</NextContinuationToken>"
+        return 200, {}, f"<ListBucketResult><EncodingType>url</EncodingType>{entries}</ListBucketResult>"
 
 
     def of_bucket(method, query, body):

@@ -141,7 +141,7 @@ final class S3Client: Sendable {
         location: location, serverTime: Self.printable(answer.headers["date"] ?? "another time"))
     case "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "TokenRefreshRequired":
       return S3Error.credentialsRefused(location: location, code: code)
-    case "AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraintException":
+    case "AuthorizationHeaderMalformed", "IllegalLocationConstraintException":
       let region = answer.headers["x-amz-bucket-region"] ?? document?["Region"]?.text
       return S3Error.otherRegion(location: location, region: region.map(Self.printable))
     case "InvalidObjectState":
@@ -155,7 +155,7 @@ final class S3Client: Sendable {
     }
     switch answer.status {
     case 301, 302, 307, 308:
-      return S3Error.otherRegion(location: location, region: answer.headers["x-amz-bucket-region"].map(Self.printable))
+      return S3Error.otherHost(location: location, region: answer.headers["x-amz-bucket-region"].map(Self.printable))
     case 401, 403: return S3Error.notPermitted(location: location, action: action)
     case 404 where key != nil: return StoreError.notFound(key: key ?? "", location: location)
     case 404: return S3Error.noBucket(location: location)

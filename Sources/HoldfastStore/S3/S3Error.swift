@@ -17,9 +17,12 @@ package enum S3Error: OperatorError, Equatable {
   /// - Parameter serverTime: as the server wrote it.
   case clockIsOff(location: String, serverTime: String)
   case noBucket(location: String)
-  /// The bucket is in another region, or at another host.
+  /// The bucket is in another region than the one for which requests are signed.
   /// - Parameter region: `nil` when the server does not say it.
   case otherRegion(location: String, region: String?)
+  /// The bucket is reached by another host.
+  /// - Parameter region: `nil` when the server does not say it.
+  case otherHost(location: String, region: String?)
   /// An object lies in a storage class from which it must be restored before it can be read.
   case isCold(key: String, location: String, storageClass: String)
   /// The server does not refuse to replace objects, so two machines could replace what the other has committed.
@@ -43,6 +46,8 @@ package enum S3Error: OperatorError, Equatable {
     case .noBucket(let location): "the bucket of \(location) does not exist"
     case .otherRegion(let location, let region):
       "the bucket of \(location) is in another region\(region.map { ": \($0)" } ?? "")"
+    case .otherHost(let location, let region):
+      "the bucket of \(location) is at another host\(region.map { ", that of the region \($0)" } ?? "")"
     case .isCold(let key, let location, let storageClass):
       "\(key) in \(location) lies in the storage class \(storageClass), and cannot be read before it is thawed"
     case .replacesObjects(let location):
@@ -66,6 +71,8 @@ package enum S3Error: OperatorError, Equatable {
     case .noBucket: "Make the bucket first; holdfast makes none, so that a mistyped name is told."
     case .otherRegion(_, let region):
       "Say its region with `region: \(region ?? "REGION")` in the configuration, or AWS_REGION."
+    case .otherHost(_, let region):
+      "Name the host of its region in the location; Amazon's is s3.\(region ?? "REGION").amazonaws.com."
     case .isCold: "Let the provider restore it (`aws s3api restore-object`), and run the same command again."
     case .replacesObjects:
       "If only one machine writes there, say `single-writer: yes` in the configuration, or HOLDFAST_SINGLE_WRITER=yes; else take another server."
@@ -76,14 +83,14 @@ package enum S3Error: OperatorError, Equatable {
 
   package var exitStatus: ExitStatus {
     switch self {
-    case .noCredentials, .profileNotRead, .noBucket, .otherRegion, .replacesObjects: .usage
+    case .noCredentials, .profileNotRead, .noBucket, .otherRegion, .otherHost, .replacesObjects: .usage
     default: .failed
     }
   }
 
   package var scope: ErrorScope {
     switch self {
-    case .noCredentials, .profileNotRead, .noBucket, .otherRegion, .replacesObjects: .usage
+    case .noCredentials, .profileNotRead, .noBucket, .otherRegion, .otherHost, .replacesObjects: .usage
     default: .machine
     }
   }

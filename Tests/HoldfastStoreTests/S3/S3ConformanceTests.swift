@@ -4,15 +4,29 @@ import HoldfastSystem
 import HoldfastTestSupport
 import Testing
 
-/// S3 keeps what every store promises (StoreConformance.swift), against a real server.
-@Suite(.timeLimit(.minutes(30)), .requires(.seaweedFS)) struct S3ConformanceTests {
-  @Test(arguments: StoreConformance.allCases)
+/// S3 keeps what every store promises (StoreConformance.swift), against a real server and a strict one.
+@Suite(.timeLimit(.minutes(30))) struct S3ConformanceTests {
+  /// What Amazon's documents permit: a conflict where two create one object (409), a failure within a success (200), a
+  /// refusal of whoever comes too fast (503), keys that are percent-encoded in listings, pages of any length.
+  @Test func aServerThatDoesWhatTheDocumentsPermitKeeps() {
+    let server = PretendS3(isStrict: true)
+    for (number, promise) in StoreConformance.allCases.enumerated() {
+      do {
+        let store = RetryingStore(server.store(prefix: "shop \(number)/"), TimelessRetry().retrier())
+        try promise.check(store)
+      } catch {
+        Issue.record(error)
+      }
+    }
+  }
+
+  @Test(.requires(.seaweedFS), arguments: StoreConformance.allCases)
   func seaweedFSKeeps(_ promise: StoreConformance) throws {
     try promise.check(SeaweedFS.shared.store())
   }
 
   /// As commands use it: with retries, reading ahead and a cache.
-  @Test(arguments: StoreConformance.allCases)
+  @Test(.requires(.seaweedFS), arguments: StoreConformance.allCases)
   func seaweedFSBehindAllLayersKeeps(_ promise: StoreConformance) throws {
     let host = TestShop.host()
     let store = ReadAheadStore(RetryingStore(SeaweedFS.shared.store(host: host), Retrier(host: host)))

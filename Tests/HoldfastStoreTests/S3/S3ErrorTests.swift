@@ -81,11 +81,24 @@ import Testing
       .read, .refuse(400, "EntityTooLarge"), "PLACE answered with status 400 (EntityTooLarge)",
       hint: "Run `holdfast check` to see what this server can do.", on: server)
     check(
+      .writeInParts, .refuse(400, "EntityTooSmall"), "PLACE answered with status 400 (EntityTooSmall)",
+      hint: "Run `holdfast check` to see what this server can do.", on: server)
+    check(
       .read, .answer(418, body: "<html>a teapot</html>"), "PLACE answered with status 418",
       hint: "Run `holdfast check` to see what this server can do.", on: server)
     check(
       .write, .refuse(501, "NotImplemented"), "PLACE does not implement s3:PutObject",
       hint: "Run `holdfast check` to see what this server can do.", on: server)
+  }
+
+  /// A real server, an hour behind or ahead of this machine.
+  @Test(.requires(.seaweedFS), arguments: [-3600, 3600]) func aClockThatIsOffByAnHourIsTold(seconds: Int64) {
+    let store = SeaweedFS.shared.store(host: TestShop.host(clock: TestShop.clock(ahead: seconds)))
+    for call in [Call.list, .read, .write, .writeInParts] {
+      let error = #expect(throws: S3Error.self) { try make(call, store) }
+      if case .clockIsOff(store.location, _) = error { continue }
+      Issue.record("\(call): \(String(describing: error))")
+    }
   }
 
   private static let skewed = "<Error><Code>RequestTimeTooSkewed</Code></Error>"
@@ -98,20 +111,34 @@ import Testing
     check(
       .write, .refuse(404, "NoSuchBucket"), "the bucket of PLACE does not exist",
       hint: "Make the bucket first; holdfast makes none, so that a mistyped name is told.", .usage, .usage, on: server)
-    for effect in [
-      PretendS3.Fault.Effect.answer(
-        301, headers: [("x-amz-bucket-region", "eu-central-1"), ("Location", "http://x/")]),
-      .answer(307, headers: [("x-amz-bucket-region", "eu-central-1")]),
-      .refuse(400, "AuthorizationHeaderMalformed", "<Region>eu-central-1</Region>"),
-    ] {
+    check(
+      .list, .refuse(400, "AuthorizationHeaderMalformed", "<Region>eu-central-1</Region>"),
+      "the bucket of PLACE is in another region: eu-central-1",
+      hint: "Say its region with `region: eu-central-1` in the configuration, or AWS_REGION.", .usage, .usage,
+      on: server)
+    check(
+      .write, .refuse(400, "IllegalLocationConstraintException"), "the bucket of PLACE is in another region",
+      hint: "Say its region with `region: REGION` in the configuration, or AWS_REGION.", .usage, .usage, on: server)
+  }
+
+  /// Nobody has configured the other host, which may be one that only this machine can reach.
+  @Test func redirectionsAreToldAndNotFollowed() {
+    let server = PretendS3()
+    let elsewhere = PretendS3()
+    for (status, code) in [(301, "PermanentRedirect"), (307, "TemporaryRedirect"), (302, ""), (308, "")] {
+      let body = "<Error><Code>\(code)</Code><Endpoint>127.0.0.1</Endpoint></Error>"
+      let place = (name: "Location", value: elsewhere.location.replacing("s3:", with: ""))
       check(
-        .list, effect, "the bucket of PLACE is in another region: eu-central-1",
-        hint: "Say its region with `region: eu-central-1` in the configuration, or AWS_REGION.", .usage, .usage,
+        .list, .answer(status, headers: [("x-amz-bucket-region", "eu-central-1"), place], body: body),
+        "the bucket of PLACE is at another host, that of the region eu-central-1",
+        hint: "Name the host of its region in the location; Amazon's is s3.eu-central-1.amazonaws.com.", .usage,
+        .usage, on: server)
+      check(
+        .write, .answer(status, headers: [place], body: body), "the bucket of PLACE is at another host",
+        hint: "Name the host of its region in the location; Amazon's is s3.REGION.amazonaws.com.", .usage, .usage,
         on: server)
     }
-    check(
-      .list, .refuse(301, "PermanentRedirect"), "the bucket of PLACE is in another region",
-      hint: "Say its region with `region: REGION` in the configuration, or AWS_REGION.", .usage, .usage, on: server)
+    #expect(elsewhere.requests.isEmpty)
   }
 
   /// What cannot be read is damage: it is told as such.
