@@ -22,7 +22,8 @@ let package = Package(
     .target(
       name: "HoldfastCodec",
       dependencies: [
-        "HoldfastModel", "CSHA256", "CScrypt", "CZlib", "CISAL", "CZstd", .product(name: "Crypto", package: "swift-crypto"),
+        "HoldfastModel", "CSHA256", "CScrypt", "CZlib", "CISAL", "CZstd",
+        .product(name: "Crypto", package: "swift-crypto"),
       ],
       swiftSettings: settings),
     .executableTarget(

@@ -183,7 +183,8 @@ import Testing
 
   // MARK: Descriptor
 
-  private let descriptor = Descriptor(repository: identifier(0x11), created: RecordedTime(text: "2026-11-22T14:05:03.123Z"))
+  private let descriptor = Descriptor(
+    repository: identifier(0x11), created: RecordedTime(text: "2026-11-22T14:05:03.123Z"))
 
   @Test func aDescriptorHasTheDocumentedBytes() throws {
     let line =

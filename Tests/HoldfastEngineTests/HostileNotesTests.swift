@@ -25,7 +25,8 @@ import Testing
   private func hostile(_ revision: UInt64, _ change: (inout SourceNotes) -> Void = { _ in }) -> SourceNotes {
     var notes = SourceNotes(repository: shop.repository.id, source: name, isSealed: true)
     notes.revision = revision
-    notes[snapshots[0].id, 1].removed = SourceNotes.Removal(revision: revision, time: RecordedTime(text: "2026-01-01T00:00:00Z"))
+    notes[snapshots[0].id, 1].removed = SourceNotes.Removal(
+      revision: revision, time: RecordedTime(text: "2026-01-01T00:00:00Z"))
     change(&notes)
     return notes
   }

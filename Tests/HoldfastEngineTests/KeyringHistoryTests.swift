@@ -81,7 +81,8 @@ import Testing
 
   /// The descriptor is signed by nobody: that it says unsealed is not believed beside a keyring.
   @Test func aDescriptorThatSaysUnsealed() throws {
-    let descriptor = Descriptor(repository: sealed.shop.repository.id, created: RecordedTime(text: "2026-11-22T14:05:03.123Z"))
+    let descriptor = Descriptor(
+      repository: sealed.shop.repository.id, created: RecordedTime(text: "2026-11-22T14:05:03.123Z"))
     store.contents[Keys.descriptor] = try descriptor.serialized()
     expectDamage(Keys.descriptor, "it says unsealed, and there is a keyring")
   }
