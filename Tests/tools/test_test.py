@@ -30,7 +30,8 @@ class TestCommandTests(TestInDirectory):
         self.stub("bin/swift", SWIFT)
         self.stub("bin/shellcheck", "#!/bin/sh\n")
         self.stub("bin/id", "#!/bin/sh\necho ${USER_ID:-0}\n")
-        for name in ("install-deps", "install-engines", "tidy", "soak", "fault-runs", "test-hostile"):
+        for name in ("install-deps", "install-engines", "tidy", "soak", "fault-runs", "try-policies", "test-ceph",
+                     "test-hostile"):
             self.stub(f"Scripts/{name}", f'#!/bin/sh\necho "{name} $*" >>"$LOG"\necho "{name} ran"\n')
         self.stub("Scripts/build", '#!/bin/sh\necho "build $*" >>"$LOG"\necho /the/binary\n')
         self.write("Tests/Some/DrawnTests.swift", "arguments: [UInt64.random(in: 0 ... .max)]\n")
@@ -66,7 +67,7 @@ class TestCommandTests(TestInDirectory):
         ran = self.log.read_text().splitlines()
         self.assertEqual([line.split()[0] for line in ran if not line.startswith("swift test")],
                          ["install-deps", "install-engines", "swift", "tidy", "build", *["soak"] * 4,
-                          *["fault-runs"] * 2])
+                          *["fault-runs"] * 2, "try-policies"])
         self.assertEqual([line for line in ran if "--large" in line or "as at night" in line], [])
         parts = (self.root / ".build/test-times.md").read_text().splitlines()
         self.assertEqual(parts[:2], ["| part | seconds |", "|---|---:|"])
@@ -98,9 +99,10 @@ class TestCommandTests(TestInDirectory):
     def test_all_runs_what_takes_longer_before_the_tests_close(self) -> None:
         status, lines = self.run_test("--all")
         self.assertEqual((status, lines[-1]), (0, "closing line of the tests"), lines)
-        self.assertEqual([line for line in lines if line.startswith("==")][-5:],
+        self.assertEqual([line for line in lines if line.startswith("==")][-6:],
                          ["== live databases, captured for longer while they are written",
                           "== repositories on servers, through many more faults",
+                          "== repositories in Ceph, which stops answering",
                           "== suites that draw seeds, ten times more",
                           "== tests on a machine on which holdfast was badly used", "== tests"])
         ran = self.log.read_text()
@@ -109,7 +111,8 @@ class TestCommandTests(TestInDirectory):
         self.assertEqual(ran.count("--large"), 1)
         self.assertEqual([line for line in ran.splitlines() if "--outage" in line],
                          [f"fault-runs {kind} --outage --holdfast {self.root}/.build/release/holdfast"
-                          for kind in ("s3 --seeds 500", "sftp --seeds 200")])
+                          for kind in ("s3 --seeds 500 --loss", "sftp --seeds 200")])
+        self.assertEqual(ran.count(f"test-ceph --holdfast {self.root}/.build/release/holdfast"), 1)
         self.assertIn("test-hostile ran", lines)
 
     def test_all_says_what_it_leaves_out_and_why(self) -> None:

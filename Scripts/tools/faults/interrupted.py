@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -15,8 +16,8 @@ from .source import Source, Tree, describe, differences
 # Two minutes of tries, the last of which may be silent for half a minute; then the lease is given back and the run is
 # written down, each with one silent try.
 SILENT_BOUND_S = 300
-AFTER_S = 1.5
-SLOWLY = ("--limit-rate", "4M")
+AFTER_S = 3.0
+SLOWLY = ("--limit-rate", "2M")  # what is sent and read takes longer then
 
 
 class Interrupted:
@@ -29,6 +30,11 @@ class Interrupted:
         self.source = Source(directory / "source", Random(2))
         self.source.write_large()
         self.acknowledged: dict[str, Tree] = {}
+
+    @property
+    def figures(self) -> Counter[str]:
+        """What was promised, and held."""
+        return Counter(acknowledged=len(self.acknowledged), restored=len(self.acknowledged))
 
     def make_repository(self) -> None:
         """With two snapshots."""
@@ -82,6 +88,20 @@ class Interrupted:
         reason = "done" if ended.status == DONE else ended.errors.partition("\nHINT")[0]
         say(f"  {words[0]}, in the middle of which it happened: {reason} ({ended.took_s:.0f} s)")
         return ended
+
+    def outlive(self, stop: Callable[[], None], start: Callable[[], None]) -> None:
+        """Each command gives up in time while nothing is answered, and nothing is lost when that is over."""
+        address = "/".join(self.location.removeprefix("s3:").split("/")[:3])
+        wanted = f"{self.location}/ does not answer: {address} did not answer in time"
+        for words in self.each_command():
+            ended = self.interrupt(stop, *words)
+            if ended.status != FAILED or wanted not in ended.errors:
+                fail(f"{words[0]} ended with {ended.status}, and does not say \"{wanted}\":\n{ended.errors}")
+            start()
+            self.judge()
+        self.back_up()
+        self.succeed("merge", "--name", "shop")
+        self.judge()
 
     def each_command(self) -> list[list[str]]:
         """The runs that can be interrupted: they take some seconds."""

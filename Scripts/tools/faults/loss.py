@@ -1,15 +1,33 @@
-"""A volume server of SeaweedFS dies in the middle of a run. Everything lies on two of three, so nothing is lost."""
+"""A server loses a part of itself in the middle of a run, or says nothing any more."""
 
 from collections import Counter
 from functools import partial
 from pathlib import Path
 
 from .interrupted import Interrupted
-from .seaweed import Cluster
+from .plan import Plan
+from .proxy import Proxy
+from .seaweed import Cluster, SeaweedFS
+
+
+def tell_silence(directory: Path, program: str, server: SeaweedFS) -> Counter[str]:
+    """A server that takes every request, and answers none."""
+    proxy = Proxy(Plan(0, 0, {}), server.port)
+    try:
+        shop = Interrupted(directory, program, f"s3:http://127.0.0.1:{proxy.port}/{server.bucket}/{directory.name}",
+                           server.admin.environment)
+        shop.make_repository()
+        shop.outlive(proxy.speaks.clear, proxy.speaks.set)
+        return shop.figures
+    finally:
+        proxy.close()
 
 
 def tell_loss(directory: Path, program: str) -> Counter[str]:
-    """Each of them in turn, in the middle of a backup, a restore and a verify; the others suffice."""
+    """Each volume server dies in turn, in the middle of a backup, a restore and a verify.
+
+    Everything lies on two of three of them, so nothing is lost.
+    """
     cluster = Cluster(directory / "cluster")
     try:
         shop = Interrupted(directory, program, f"s3:http://127.0.0.1:{cluster.port}/{cluster.bucket}/loss",
@@ -22,7 +40,6 @@ def tell_loss(directory: Path, program: str) -> Counter[str]:
             cluster.revive(name)
         shop.back_up()
         shop.judge()
-        acknowledged = len(shop.acknowledged)
-        return Counter({"acknowledged": acknowledged, "restored": acknowledged})
+        return shop.figures
     finally:
         cluster.kill()

@@ -5,6 +5,7 @@ import os
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from random import Random
@@ -12,7 +13,7 @@ from random import Random
 from ..command import Failure, end_on_signals, fail
 from ..files import MIB, place
 from ..holdfast import binary
-from .loss import tell_loss
+from .loss import tell_loss, tell_silence
 from .places import Place, S3Place, SFTPPlace
 from .seaweed import SeaweedFS
 from .story import Result, Story
@@ -54,12 +55,22 @@ class Runs:
 
     def tell_loss(self) -> Result:
         """What becomes of runs when a volume server dies."""
+        return self.tell_interrupted("loss", lambda directory: tell_loss(directory, self.program))
+
+    def tell_silence(self) -> Result:
+        """What becomes of runs when nothing is answered any more."""
+        server = self.server
+        assert server is not None
+        return self.tell_interrupted("silence", lambda directory: tell_silence(directory, self.program, server))
+
+    def tell_interrupted(self, what: str, tell: Callable[[Path], Counter[str]]) -> Result:
+        """What a story found that fails at the first mistake."""
         result, begun = Result(0), time.monotonic()
-        with tempfile.TemporaryDirectory(prefix="loss-", dir=self.directory) as name:
+        with tempfile.TemporaryDirectory(prefix=f"{what}-", dir=self.directory) as name:
             try:
-                result.figures = tell_loss(Path(name), self.program)
+                result.figures = tell(Path(name))
             except Failure as failure:
-                result.mistakes.append(f"a volume server dies: {failure}")
+                result.mistakes.append(f"{what}: {failure}")
         result.took_s = time.monotonic() - begun
         return result
 
@@ -125,6 +136,8 @@ def main() -> None:
             outages = [pool.submit(runs.tell_outage, 0)] if arguments.outage else []
             if arguments.loss and arguments.kind == "s3":
                 outages.append(pool.submit(runs.tell_loss))
+            if arguments.outage and arguments.kind == "s3":
+                outages.append(pool.submit(runs.tell_silence))
             for done in as_completed(outages + [pool.submit(runs.tell, seed) for seed in seeds]):
                 results.append(done.result())
                 print(results[-1].line(), flush=True)

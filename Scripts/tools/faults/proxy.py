@@ -91,6 +91,8 @@ class Proxy:
         self.plan, self.server_port = plan, server_port
         self.is_calm = True
         self.is_out = False  # answers nothing but 503
+        self.speaks = threading.Event()  # without it nothing is answered, and no connection ends
+        self.speaks.set()
         self.faults, self.requests = Counter[str](), 0
         self.lock = threading.Lock()
         self.listings = Listings()
@@ -142,6 +144,7 @@ class Proxy:
 
     def close(self) -> None:
         """Ends it."""
+        self.speaks.set()
         self.server.shutdown()
         self.server.server_close()
 
@@ -215,6 +218,11 @@ class Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         body = self.rfile.read(length)
         if len(body) < length:
+            self.close_connection = True
+            return
+        if not self.server.proxy.speaks.is_set():
+            # What was asked meanwhile is never answered.
+            self.server.proxy.speaks.wait()
             self.close_connection = True
             return
         request = Request(self.command, self.path, tuple(self.headers.items()), body)
