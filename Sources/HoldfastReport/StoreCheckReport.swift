@@ -31,6 +31,7 @@ package enum StoreCheckText {
   package static func lines(_ check: StoreCheck) -> [String] {
     var table = Table()
     for finding in check.findings { table.add(["", finding.isKept ? "yes" : "no", finding.promise]) }
-    return [check.location] + table.lines + ["  a request takes \(Int((check.roundTrip.seconds * 1000).rounded())) ms"]
+    let time = Int((check.roundTrip.seconds * 1000).rounded())
+    return [check.location] + table.lines + ["  \(check.exposure)", "  a request takes \(time) ms"]
   }
 }

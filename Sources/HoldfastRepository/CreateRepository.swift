@@ -65,8 +65,8 @@ extension Repository {
   }
 
   private static func checkEmpty(_ store: any Store) throws {
-    // A new file system contains `lost+found`.
-    let names = try store.names(below: "").filter { $0 != "lost+found/" }
+    // A new file system contains `lost+found`, and what a check could not remove does not count.
+    let names = try store.names(below: "").filter { $0 != "lost+found/" && $0 != StoreProbe.prefix }
     // A keyring without a descriptor was left by a killed run.
     if names == [Keys.keyring] { return try store.removeAll(below: Keys.keyring) }
     guard !names.isEmpty else { return }
@@ -74,6 +74,6 @@ extension Repository {
     throw EngineError(
       isRepository ? "\(store.location) is a repository already" : "\(store.location) is not empty",
       hint: isRepository
-        ? "Run `holdfast list` to see what is in it." : "Name a directory that is empty or does not exist.")
+        ? "Run `holdfast list` to see what is in it." : store.scheme.emptyPlaceHint)
   }
 }

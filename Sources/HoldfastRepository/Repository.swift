@@ -28,6 +28,9 @@ package struct Repository: Sendable {
   /// The location, for people.
   package var location: String { store.location }
 
+  /// How it is reached.
+  package var scheme: StoreScheme { store.scheme }
+
   /// - Parameters:
   ///   - keys: the keys for a sealed repository.
   ///   - known: what this machine remembers of a sealed one.
@@ -65,7 +68,7 @@ package struct Repository: Sendable {
       throw EngineError(
         "there is no repository in \(store.location)",
         hint:
-          "Is its disk mounted? If it is new, run `holdfast init --repository \(store.location)`; else name another place with --repository.",
+          "\(store.scheme.absenceQuestion) If it is new, run `holdfast init --repository \(store.location)`; else name another place with --repository.",
         exitStatus: .noRepository)
     }
     let descriptor = try Descriptor(parsing: object.contents(max: Limits.envelopeBytesMax), name: Keys.descriptor)

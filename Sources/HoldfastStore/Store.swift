@@ -15,6 +15,9 @@ package protocol Store: Sendable {
   /// The location as text for people.
   var location: String { get }
 
+  /// How it is reached. Messages to operators use its words.
+  var scheme: StoreScheme { get }
+
   /// All names by which the store is reached, `location` among them. What this machine remembers under any of these
   /// names is about this store.
   var places: [String] { get }
@@ -118,6 +121,8 @@ package protocol Store: Sendable {
 }
 
 extension Store {
+  package var scheme: StoreScheme { .directory }
+
   package var places: [String] { [location] }
 
   package var directory: Path? { nil }

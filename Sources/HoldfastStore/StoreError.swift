@@ -8,7 +8,7 @@ package enum StoreError: OperatorError, Equatable {
   /// A symbolic link, a fifo or a device is in the place of an object, or of a directory on the way to it.
   case foreign(key: String, location: String)
   /// This user, or nobody, may remove the object.
-  case removalRefused(key: String, location: String)
+  case removalRefused(key: String, location: String, StoreScheme = .directory)
   /// The store did not answer, timed out, or refused for now. Its content is not known, so this is not damage.
   /// - Parameters:
   ///   - reason: a text without secrets.
@@ -24,7 +24,7 @@ package enum StoreError: OperatorError, Equatable {
     case .alreadyExists(let key, let location): "\(key) exists already in \(location)"
     case .invalidKey(let key): "\"\(Path(key))\" is not a possible key of an object"
     case .foreign(let key, let location): "\(Path(key)) in \(location) is nothing that a repository has"
-    case .removalRefused(let key, let location): "\(Path(key)) may not be removed from \(location)"
+    case .removalRefused(let key, let location, _): "\(Path(key)) may not be removed from \(location)"
     case .unavailable(let location, let reason, _): "\(location) does not answer: \(reason)"
     case .otherLength(let key, let location, let found, let expected):
       "\(key) in \(location) has \(found) bytes instead of \(expected)"
@@ -38,8 +38,7 @@ package enum StoreError: OperatorError, Equatable {
     case .invalidKey: nil
     case .foreign:
       "Symbolic links in a repository are not followed, and fifos and devices not read: find out who put it there, and remove it."
-    case .removalRefused:
-      "Run as a user who may remove there. Where names can only be added (chattr +a), whoever made it so lifts that, prunes, and makes it so again."
+    case .removalRefused(_, _, let scheme): scheme.removalHint
     case .unavailable:
       "Nothing was found to be damaged. Run the same command again when the store can be reached."
     }

@@ -23,6 +23,7 @@ import Testing
           yes  says when an object survives a loss of power
           yes  ends the lock of a run that was killed
           yes  removes objects for this host
+          this host can remove what is stored: `holdfast init --append-only-recipe` prints what keeps it from that
           a request takes TIME
 
         """)

@@ -21,8 +21,48 @@ package final class SSHServer {
   /// - Parameters:
   ///   - user: who logs in; by default who runs the tests.
   ///   - subsystem: what answers.
-  package init(user: String? = nil, subsystem: String = "internal-sftp") throws {
-    self.user = user ?? Self.ownName
+  package convenience init(user: String? = nil, subsystem: String = "internal-sftp") throws {
+    try self.init(user: user ?? Self.ownName) { directory in
+      let place = directory.path.text
+      return Setup(
+        configuration: """
+          AuthorizedKeysFile \(place)/authorized
+          Subsystem sftp \(subsystem)
+          ForceCommand \(subsystem)
+          """)
+    }
+  }
+
+  /// A server whose machine was set up by commands for its root, which find the client's key as `holdfast.pub`. They
+  /// change an /etc and a /home of the server's own. For root.
+  package convenience init(user: String, setUpBy commands: String) throws {
+    try self.init(user: user) { directory in
+      let place = directory.path.text
+      TestFiles.makeDirectory(directory.appending("bin"))
+      TestFiles.write("#!/bin/sh\n", to: directory.appending("bin/systemctl"))
+      TestFiles.setMode(directory.appending("bin/systemctl"), 0o755)
+      TestFiles.write(commands, to: directory.appending("commands"))
+      return Setup(
+        configuration: "Include /etc/ssh/sshd_config.d/*.conf\nSubsystem sftp internal-sftp",
+        script: """
+          rm -rf \(place)/etc && cp -a /etc \(place)/etc && mount --bind \(place)/etc /etc
+          mount -t tmpfs tmpfs /home && mount -t tmpfs tmpfs /var/mail
+          rm -rf /etc/ssh/sshd_config.d && mkdir -p /etc/ssh/sshd_config.d && cp \(place)/config /etc/ssh/sshd_config
+          cd \(place) && cp client.pub holdfast.pub
+          PATH=\(place)/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin sh -e commands >&2
+
+          """)
+    }
+  }
+
+  private struct Setup {
+    var configuration: String
+    /// What root does before the server starts.
+    var script = ""
+  }
+
+  private init(user: String, _ makeSetup: (TemporaryDirectory) -> Setup) throws {
+    self.user = user
     // sshd goes to the directory as the user who logs in.
     TestFiles.setMode(directory.path, 0o755)
     for name in ["host", "client", "stranger"] { try Self.makeKey(directory.appending(name)) }
@@ -30,9 +70,10 @@ package final class SSHServer {
       String(decoding: TestFiles.read(directory.appending("client.pub")) ?? [], as: UTF8.self),
       to: directory.appending("authorized"))
     TestFiles.setMode(directory.appending("authorized"), 0o644)
+    let setup = makeSetup(directory)
     for _ in 0..<Self.triesMax {
       let port = UInt16.random(in: 20_000...32_000)
-      if let process = Self.start(directory, port: port, subsystem) {
+      if let process = Self.start(directory, port: port, setup) {
         (self.port, self.process) = (port, process)
         try writeKnownHosts("known", key: "host")
         try writeKnownHosts("changed", key: "stranger")
@@ -56,17 +97,17 @@ package final class SSHServer {
   }
 
   /// `nil` when the port is taken.
-  private static func start(_ directory: TemporaryDirectory, port: UInt16, _ subsystem: String) -> RunningProcess? {
+  private static func start(_ directory: TemporaryDirectory, port: UInt16, _ setup: Setup) -> RunningProcess? {
     let place = directory.path.text
     let pid = directory.appending("pid")
     TestFiles.remove(pid)
     TestFiles.write(
       """
+      \(setup.configuration)
       ListenAddress 127.0.0.1
       Port \(port)
       HostKey \(place)/host
       PidFile \(pid.text)
-      AuthorizedKeysFile \(place)/authorized
       StrictModes no
       UsePAM no
       PasswordAuthentication no
@@ -75,12 +116,14 @@ package final class SSHServer {
       PermitUserRC no
       MaxSessions 64
       MaxStartups 64
-      Subsystem sftp \(subsystem)
-      ForceCommand \(subsystem)
 
       """, to: directory.appending("config"))
     // A root's sshd wants a directory of its own in /run, which this gives it without touching the machine's.
-    let script = "mount -t tmpfs tmpfs /run && mkdir /run/sshd && exec /usr/sbin/sshd -D -e -f \(place)/config"
+    let script = """
+      set -e
+      mount -t tmpfs tmpfs /run && mkdir /run/sshd
+      \(setup.script)exec /usr/sbin/sshd -D -e -f \(place)/config
+      """
     var start =
       Tool.isRoot
       ? RunningProcess.Start(["unshare", "--mount", "--propagation", "private", "sh", "-c", script])

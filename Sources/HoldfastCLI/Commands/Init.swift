@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import HoldfastArchive
 internal import HoldfastCodec
+internal import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastOperations
 internal import HoldfastReport
@@ -37,10 +38,16 @@ struct Init: ParsableCommand {
       valueName: "name"))
   var group: String?
 
+  @Flag(
+    help:
+      "Make nothing: print what the server, or who has the disk, must do so that this host can add and not remove.")
+  var appendOnlyRecipe = false
+
   @OptionGroup var writer: WriterOptions
   @OptionGroup var output: OutputOptions
 
   func run() throws {
+    if appendOnlyRecipe { return try showRecipe() }
     guard unsealed != (passphrase || !recipient.isEmpty) else {
       throw EngineError(
         unsealed
@@ -63,6 +70,14 @@ struct Init: ParsableCommand {
       in: store, host: context.machine.host, sealing: sealing, memory: memory
     ) { Console.warn($0) }
     try show(repository, key: made.map { ($0.path, $0.isNew) })
+  }
+
+  private func showRecipe() throws {
+    let recipe = try AppendOnlyRecipe(for: location.context(location.machine()).location)
+    if output.json { return try Console.json(AppendOnlyRecipeJSON(recipe)) }
+    recipe.text.split(separator: "\n", omittingEmptySubsequences: false).dropLast().forEach {
+      Console.output(String($0))
+    }
   }
 
   private func sharedGroup() throws -> UInt32? {
@@ -103,7 +118,8 @@ struct Init: ParsableCommand {
     guard !output.quiet else { return }
     Console.output("made repository \(repository.id.short) in \(repository.location)")
     guard let sealed = repository.keyring.sealed, let digest else {
-      return Console.output("it is not sealed: whoever can read that directory can read the orders in it")
+      return Console.output(
+        "it is not sealed: whoever can read that \(repository.scheme.noun) can read the orders in it")
     }
     let names = sealed.keyring.recipients.map { "\($0.name) (\($0.id.short))" }.joined(separator: ", ")
     let byPassphrase = sealed.keyring.recipients.count { $0.passphrase != nil }

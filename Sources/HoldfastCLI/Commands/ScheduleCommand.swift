@@ -76,7 +76,9 @@ struct ScheduleInstall: ParsableCommand {
 
   @Option(
     name: [.short, .long],
-    help: ArgumentHelp("The repository: a directory. (environment: HOLDFAST_REPOSITORY)", valueName: "dir"),
+    help: ArgumentHelp(
+      "The repository: a directory, sftp:USER@HOST/PATH or s3:https://HOST/BUCKET. (environment: HOLDFAST_REPOSITORY)",
+      valueName: "dir"),
     completion: .directory)
   var repository: String?
 

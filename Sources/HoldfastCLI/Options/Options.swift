@@ -10,7 +10,7 @@ struct RepositoryOptions: ParsableArguments {
   @Option(
     name: [.short, .long],
     help: ArgumentHelp(
-      "The repository: a directory, or a configured name. (environment: HOLDFAST_REPOSITORY; default: the configured repository)",
+      "The repository: a directory, sftp:USER@HOST/PATH, s3:https://HOST/BUCKET, or a configured name. (environment: HOLDFAST_REPOSITORY; default: the configured repository)",
       valueName: "dir"), completion: .directory)
   var repository: String?
 

@@ -16,15 +16,26 @@ package struct StoreCheck: Sendable {
   }
 
   package let location: String
+  private let scheme: StoreScheme
+  /// Whether this host could remove an object.
+  private let removes: Bool
   package let findings: [Finding]
   /// What is weaker than a repository needs, as text for people.
   package let weaknesses: [String]
   /// The time of a request that transfers next to nothing.
   package let roundTrip: TimeSpan
 
-  private init(location: String, findings: [Finding], weaknesses: [String], roundTrip: TimeSpan) {
-    (self.location, self.findings, self.weaknesses) = (location, findings, weaknesses)
-    self.roundTrip = roundTrip
+  private init(
+    of store: any Store, removes: Bool, findings: [Finding], weaknesses: [String], roundTrip: TimeSpan
+  ) {
+    (location, scheme, self.removes) = (store.location, store.scheme, removes)
+    (self.findings, self.weaknesses, self.roundTrip) = (findings, weaknesses, roundTrip)
+  }
+
+  /// What a host that was broken into could do to what is stored, as text for people.
+  package var exposure: String {
+    guard removes else { return scheme.additionOnlyText }
+    return "this host can remove what is stored: `holdfast init --append-only-recipe` prints what keeps it from that"
   }
 
   /// Tries a store. It writes below `probe/`, and removes that again where it may.
@@ -38,7 +49,7 @@ package struct StoreCheck: Sendable {
     let probe = try store.probe(host.random)
     let found = probe.capabilities
     return StoreCheck(
-      location: store.location,
+      of: store, removes: found.removes,
       findings: [
         Finding(
           name: "createsIfAbsent", promise: "creates an object only if it is absent", isKept: found.createsIfAbsent),

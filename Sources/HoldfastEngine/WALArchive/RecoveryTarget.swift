@@ -129,21 +129,3 @@ package struct RecoverySettings: Sendable {
     return text.hasPrefix("recovery_target") || text.hasPrefix("restore_command")
   }
 }
-
-/// Quoting for the shell.
-package enum ShellText {
-  /// Any text as one word.
-  package static func quoted(_ text: String) -> String { "'" + text.replacing("'", with: "'\\''") + "'" }
-
-  /// Any text as one word, quoted only if the shell would interpret it.
-  package static func word(_ text: String) -> String {
-    let isPlain = text.utf8.allSatisfy { byte in
-      UInt8(ascii: "a")...UInt8(ascii: "z") ~= byte || UInt8(ascii: "A")...UInt8(ascii: "Z") ~= byte
-        || UInt8(ascii: "+")...UInt8(ascii: ":") ~= byte || byte == UInt8(ascii: "=") || byte == UInt8(ascii: "_")
-    }
-    return isPlain && !text.isEmpty ? text : quoted(text)
-  }
-
-  /// Any text as one word of a PostgreSQL command, in which a percent sign has a meaning.
-  package static func quotedForServer(_ text: String) -> String { quoted(text).replacing("%", with: "%%") }
-}

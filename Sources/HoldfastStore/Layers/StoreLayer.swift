@@ -8,6 +8,7 @@ package protocol StoreLayer: Store {
 
 extension StoreLayer {
   package var location: String { base.location }
+  package var scheme: StoreScheme { base.scheme }
   package var places: [String] { base.places }
   package var directory: Path? { base.directory }
   package var capabilities: StoreCapabilities { base.capabilities }

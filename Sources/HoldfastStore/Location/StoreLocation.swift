@@ -8,22 +8,6 @@ package import HoldfastSystem
 /// Text that does not begin with the name of a scheme and a colon is a path. A directory with such a name is written
 /// `./s3:orders`, or as an absolute path.
 package enum StoreLocation: Sendable, Equatable {
-  /// The kinds of stores.
-  package enum Scheme: String, CaseIterable, Sendable {
-    case directory
-    case sftp
-    case s3
-
-    /// The form of a location with this scheme.
-    package var form: String {
-      switch self {
-      case .directory: "/DIRECTORY"
-      case .sftp: "sftp:USER@HOST[:PORT]/PATH"
-      case .s3: "s3:https://HOST[:PORT]/BUCKET[/PREFIX]"
-      }
-    }
-  }
-
   /// A host, and its port if it is not the standard port of the protocol.
   package struct Server: Sendable, Equatable, CustomStringConvertible {
     package let host: String
@@ -44,7 +28,7 @@ package enum StoreLocation: Sendable, Equatable {
   /// - Parameter prefix: the beginning of all keys; empty, or ends with `/`.
   case s3(server: HTTPServer, bucket: String, prefix: String)
 
-  package var scheme: Scheme {
+  package var scheme: StoreScheme {
     switch self {
     case .directory: .directory
     case .sftp: .sftp
@@ -78,7 +62,7 @@ package enum StoreLocation: Sendable, Equatable {
   }
 
   /// The scheme with which the text begins; `nil` for a path.
-  private static func scheme(of text: String) -> Scheme? {
+  private static func scheme(of text: String) -> StoreScheme? {
     [.sftp, .s3].first { text.hasPrefix($0.rawValue + ":") }
   }
 
@@ -125,7 +109,7 @@ package enum StoreLocation: Sendable, Equatable {
 
   /// Parses `HOST`, `HOST:PORT`, or an IPv6 address in brackets, with or without a port.
   private static func server(
-    _ text: Substring, _ location: String, _ scheme: Scheme
+    _ text: Substring, _ location: String, _ scheme: StoreScheme
   ) throws(LocationError) -> Server {
     let hostEnd =
       text.first == "["
@@ -164,11 +148,11 @@ extension StoreLocation: CustomStringConvertible {
 
 /// Why a location cannot be opened.
 package enum LocationError: OperatorError, Equatable {
-  case malformed(_ text: String, StoreLocation.Scheme, _ finding: String)
+  case malformed(_ text: String, StoreScheme, _ finding: String)
   /// The location contains a secret, which belongs into a file of its own. The message does not show it.
-  case holdsSecret(StoreLocation.Scheme)
+  case holdsSecret(StoreScheme)
   /// This build has no store for the scheme.
-  case unsupported(StoreLocation.Scheme)
+  case unsupported(StoreScheme)
 
   package var message: String {
     switch self {

@@ -27,7 +27,7 @@ package struct StoreSchemes: Sendable {
   /// Makes the store for a location, without layers.
   package typealias Opener = @Sendable (StoreLocation, Host, OpeningOptions) throws -> any Store
 
-  private var openers: [StoreLocation.Scheme: Opener]
+  private var openers: [StoreScheme: Opener]
 
   /// The schemes of this build.
   package static let builtIn = StoreSchemes([
@@ -51,7 +51,7 @@ package struct StoreSchemes: Sendable {
     },
   ])
 
-  package init(_ openers: [StoreLocation.Scheme: Opener]) { self.openers = openers }
+  package init(_ openers: [StoreScheme: Opener]) { self.openers = openers }
 
   /// Opens a location: its store with the layers that it needs. No request is made yet.
   /// - Throws: `LocationError` for a scheme that this build cannot open.

@@ -41,7 +41,7 @@ struct S3Removal {
 
   private func refused(_ key: String, _ failure: any Error) -> any Error {
     guard case S3Error.notPermitted = failure else { return failure }
-    return StoreError.removalRefused(key: String(key.dropFirst(prefix.count)), location: client.location)
+    return StoreError.removalRefused(key: String(key.dropFirst(prefix.count)), location: client.location, .s3)
   }
 
   /// Whether it is the name of a folder, which is no object. rclone removes an empty folder by itself, and then fails
@@ -54,7 +54,7 @@ struct S3Removal {
     switch error["Code"]?.text {
     case "NoSuchKey": return
     case "AccessDenied", "MethodNotAllowed", "ObjectLocked":
-      throw StoreError.removalRefused(key: key, location: client.location)
+      throw StoreError.removalRefused(key: key, location: client.location, .s3)
     default: throw StoreError.unavailable(location: client.location, reason: "it did not remove all objects")
     }
   }

@@ -24,6 +24,8 @@ package struct S3Store: Store {
     client = S3Client(server, bucket: bucket, location: location, settings, host: host)
   }
 
+  package var scheme: StoreScheme { .s3 }
+
   package var connections: Int { settings.connections }
 
   package var capabilities: StoreCapabilities {
@@ -106,7 +108,7 @@ package struct S3Store: Store {
   private func refusal(_ answer: HTTPAnswer, _ key: String) -> any Error {
     let failure = client.failure(answer, key: key, "s3:DeleteObject")
     guard case S3Error.notPermitted = failure else { return failure }
-    return StoreError.removalRefused(key: key, location: location)
+    return StoreError.removalRefused(key: key, location: location, .s3)
   }
 
   package func removeAll(below prefix: String) throws {

@@ -29,7 +29,7 @@ struct SFTPRemoval {
   private func refuse(_ key: String, _ failure: SFTPAnswer.Failure) throws {
     guard try root.status(of: key) != nil else { return }
     guard failure.code == .permissionDenied else { throw root.error(failure, "remove", key) }
-    throw StoreError.removalRefused(key: key, location: root.location)
+    throw StoreError.removalRefused(key: key, location: root.location, .sftp)
   }
 
   /// Removes a folder and everything in it, or a file of this name.
@@ -52,7 +52,7 @@ struct SFTPRemoval {
         do {
           try link.send(.removeDirectory(root.path(of: folder))).wait().done()
         } catch let failure as SFTPAnswer.Failure where failure.code == .permissionDenied {
-          throw StoreError.removalRefused(key: folder, location: root.location)
+          throw StoreError.removalRefused(key: folder, location: root.location, .sftp)
         }
       }
     } catch StoreError.notFound {

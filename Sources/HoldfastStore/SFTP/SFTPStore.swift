@@ -33,6 +33,8 @@ package final class SFTPStore: Store {
   /// The process ID of the command that is connected, and of its process group; `nil` when none is.
   package var processID: Int32? { root.session.processID }
 
+  package var scheme: StoreScheme { .sftp }
+
   package var capabilities: StoreCapabilities {
     var capabilities = StoreCapabilities()
     (capabilities.locks, capabilities.isNear) = (false, false)

@@ -150,7 +150,7 @@ import Testing
 
   @Test func refusedRemovals() {
     let server = PretendS3()
-    let hint = StoreError.removalRefused(key: "", location: "").hint ?? ""
+    let hint = StoreError.removalRefused(key: "", location: "", .s3).hint ?? ""
     for (call, key) in [(Call.remove, "key"), (.removeMany, "a")] {
       check(
         call, .refuse(403, "AccessDenied"), "\(key) may not be removed from PLACE", hint: hint, on: server)

@@ -211,7 +211,7 @@ import Testing
     #expect(throws: S3Error.notPermitted(location: reader.location, action: "s3:PutObject")) { try writer.commit() }
     let other = try store.create("key")
     try other.commit()
-    #expect(throws: StoreError.removalRefused(key: "key", location: reader.location)) { try reader.remove("key") }
+    #expect(throws: StoreError.removalRefused(key: "key", location: reader.location, .s3)) { try reader.remove("key") }
     #expect(try reader.names(below: "") == ["key"])
     let wrong = SeaweedFS.shared.store(prefix: prefix) { settings in
       settings.credentials = { _ in S3Credentials(accessKeyID: "reader", secretKey: "wrong") }

@@ -52,7 +52,7 @@ import Testing
     // The first file of an upload that began twice stays; it does not count.
     let names = TestFiles.names(in: place.appending("a")).filter { !$0.hasPrefix(".") }
     #expect(names == ["b"])
-    if kind != "OPEN" { #expect(TestFiles.names(in: place.appending("a")) == ["b"]) }
+    if !["OPEN", "MKDIR", "limits"].contains(kind) { #expect(TestFiles.names(in: place.appending("a")) == ["b"]) }
   }
 
   /// An object that somebody else made is not taken for one's own.
@@ -166,8 +166,10 @@ import Testing
   @Test func whereNothingMayBeRemovedThatIsSaidOfWhatIsThere() throws {
     let store = store(.refuses("REMOVE", status: 3))
     for number in 1...3 { try put([1], at: "a/\(number)", in: store) }
-    #expect(throws: StoreError.removalRefused(key: "a/1", location: location)) { try store.remove("a/1") }
-    #expect(throws: StoreError.removalRefused(key: "a/1", location: location)) { try store.removeBriefly(["a/1"]) }
+    #expect(throws: StoreError.removalRefused(key: "a/1", location: location, .sftp)) { try store.remove("a/1") }
+    #expect(throws: StoreError.removalRefused(key: "a/1", location: location, .sftp)) {
+      try store.removeBriefly(["a/1"])
+    }
     try store.remove("a/4")
     #expect(try store.names(below: "a/") == ["1", "2", "3"])
     #expect(try store.probe(.system).capabilities.removes == false)

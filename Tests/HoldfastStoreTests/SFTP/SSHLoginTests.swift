@@ -102,7 +102,7 @@ import Testing
       try writer.commit()
     }
     #expect(try store.names(below: "a/") == ["1", "2", "3"])
-    #expect(throws: StoreError.removalRefused(key: "a/1", location: location)) { try store.remove("a/1") }
+    #expect(throws: StoreError.removalRefused(key: "a/1", location: location, .sftp)) { try store.remove("a/1") }
     #expect(throws: StoreError.self) { try store.removeAll(below: "a/") }
     let probe = try store.probe(.system)
     #expect(!probe.capabilities.removes)
