@@ -15,8 +15,19 @@ package protocol ObjectUpload: AnyObject, Sendable {
   /// - Throws: `StoreError.alreadyExists` when other bytes have the key: an object is never replaced.
   func commit() throws
 
+  /// Sends the last bytes and commits, in fewer round trips than `send` and `commit` where the store can. After an
+  /// error of scope *transient* it may be called again with the same bytes.
+  func commit(with bytes: UnsafeRawBufferPointer, at offset: UInt64) throws
+
   /// Drops what was sent. Does nothing after `commit`.
   func abort()
+}
+
+extension ObjectUpload {
+  package func commit(with bytes: UnsafeRawBufferPointer, at offset: UInt64) throws {
+    try send(bytes, at: offset)
+    try commit()
+  }
 }
 
 /// Writes an object from beginning to end. If its store takes parts, several threads send them at once, and each part
@@ -44,8 +55,8 @@ package final class ObjectWriter: ByteSink {
   /// Returns when the object is durable and visible under its key.
   /// - Throws: `StoreError.alreadyExists` when other bytes have the key: an object is never replaced.
   package func commit() throws {
-    try parts?.finish()
-    try upload.commit()
+    guard let parts else { return try upload.commit() }
+    try parts.commit()
   }
 
   /// Drops what was written.
@@ -99,16 +110,17 @@ private final class PartSender {
     }
   }
 
-  /// Returns when every part has arrived.
-  func finish() throws {
+  /// Commits when every part has arrived; a single part is sent with the commit.
+  func commit() throws {
+    guard let pool else {
+      if let failure { throw failure }
+      return filling.count == 0 ? try upload.commit() : try upload.commit(with: filling.used, at: 0)
+    }
     try noting {
-      guard let pool else {
-        if filling.count > 0 { try upload.send(filling.used, at: 0) }
-        return filling.count = 0
-      }
       if filling.count > 0 { try submit() }
       try pool.drain()
     }
+    try upload.commit()
   }
 
   func stop() { pool?.stop() }

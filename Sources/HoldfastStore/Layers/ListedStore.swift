@@ -202,9 +202,16 @@ private final class ListedUpload: ObjectUpload {
     try base.send(bytes, at: offset)
   }
 
-  func commit() throws {
+  func commit() throws { try noting { try base.commit() } }
+
+  func commit(with bytes: UnsafeRawBufferPointer, at offset: UInt64) throws {
+    length.max(offset + UInt64(bytes.count), ordering: .relaxed)
+    try noting { try base.commit(with: bytes, at: offset) }
+  }
+
+  private func noting(_ commit: () throws -> Void) throws {
     do {
-      try base.commit()
+      try commit()
     } catch {
       note(nil)
       throw error

@@ -54,5 +54,10 @@ private final class RateLimitedUpload: ObjectUpload {
 
   func commit() throws { try base.commit() }
 
+  func commit(with bytes: UnsafeRawBufferPointer, at offset: UInt64) throws {
+    limit.take(bytes.count)
+    try base.commit(with: bytes, at: offset)
+  }
+
   func abort() { base.abort() }
 }

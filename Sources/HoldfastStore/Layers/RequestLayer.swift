@@ -74,5 +74,9 @@ private final class RequestedUpload: ObjectUpload {
 
   func commit() throws { try layer.request { try base.commit() } }
 
+  func commit(with bytes: UnsafeRawBufferPointer, at offset: UInt64) throws {
+    try layer.request { try base.commit(with: bytes, at: offset) }
+  }
+
   func abort() { base.abort() }
 }

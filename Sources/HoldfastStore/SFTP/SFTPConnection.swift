@@ -8,17 +8,25 @@ final class SFTPReply: Sendable {
   private let outcome = Mutex<Result<SFTPAnswer, any Error>?>(nil)
   /// When the request was sent, by the uptime.
   let sent: TimeSpan
+  /// Gives the permit of the request back.
+  let permits: Permits?
+  private let waits: SFTPWaits
+  private let waitsBefore: Int
 
-  init(sent: TimeSpan) { self.sent = sent }
+  init(sent: TimeSpan, _ permits: Permits?, _ waits: SFTPWaits) {
+    (self.sent, self.permits, self.waits, waitsBefore) = (sent, permits, waits, waits.count)
+  }
 
   func complete(_ result: Result<SFTPAnswer, any Error>) {
     outcome.withLock { $0 = result }
+    permits?.giveBack()
     latch.open()
   }
 
   /// Waits for the answer. It comes, or the connection ends because it does not.
   func wait() throws -> SFTPAnswer {
     latch.wait()
+    waits.note(sent: waitsBefore)
     guard let result = outcome.withLock({ $0 }) else { preconditionFailure("a latch opens after the outcome is set") }
     return try result.get()
   }
@@ -41,8 +49,9 @@ package struct SFTPPatience: Sendable {
 final class SFTPConnection: Sendable {
   /// The longest packet that is accepted, in bytes; OpenSSH sends none that is longer.
   static let packetBytesMax = 256 << 10
-  /// The most requests that wait for an answer.
-  static let requestsMax = 64
+  /// The most requests for bytes of files, or with such, that wait for an answer; and the most others, which are small.
+  private static let largeMax = 64
+  private static let smallMax = 256
 
   private struct State {
     var waiting: [UInt32: SFTPReply] = [:]
@@ -57,21 +66,23 @@ final class SFTPConnection: Sendable {
   private let process: TalkingProcess
   private let state: Mutex<State>
   private let writing = Mutex<Void>(())
-  private let permits = Permits(requestsMax)
+  private let large = Permits(largeMax)
+  private let small = Permits(smallMax)
   private let patience: SFTPPatience
   private let host: Host
   private let traffic: Traffic
+  private let waits: SFTPWaits
   /// Turns the reason of an end into an error for people.
   private let explain: @Sendable (SFTPEnd) -> any Error
 
   init(
     _ process: TalkingProcess, _ host: Host, _ patience: SFTPPatience, _ traffic: Traffic,
-    explain: @escaping @Sendable (SFTPEnd) -> any Error
+    _ waits: SFTPWaits, explain: @escaping @Sendable (SFTPEnd) -> any Error
   ) {
     self.process = process
     self.host = host
     self.patience = patience
-    self.traffic = traffic
+    (self.traffic, self.waits) = (traffic, waits)
     self.explain = explain
     state = Mutex(State(lastProgress: host.clock.uptime()))
   }
@@ -87,7 +98,7 @@ final class SFTPConnection: Sendable {
   /// Begins.
   /// - Returns: the extensions of the server, with their versions.
   func start() throws -> [String: String] {
-    let reply = SFTPReply(sent: host.clock.uptime())
+    let reply = SFTPReply(sent: host.clock.uptime(), nil, waits)
     state.withLock { $0.start = reply }
     if !WorkerThread.detach({ [self] in receive() }) { fail(.closed) }
     try SFTPRequest.start.withUnsafeBytes { try write($0) }
@@ -97,8 +108,9 @@ final class SFTPConnection: Sendable {
   /// Sends a request.
   /// - Parameter payload: follows the fields of the request.
   func send(_ request: SFTPRequest, _ payload: UnsafeRawBufferPointer? = nil) throws -> SFTPReply {
+    let permits = request.movesBytes ? large : small
     permits.take()
-    let reply = SFTPReply(sent: host.clock.uptime())
+    let reply = SFTPReply(sent: host.clock.uptime(), permits, waits)
     let number: UInt32
     do {
       number = try state.withLock { state in
@@ -224,7 +236,6 @@ final class SFTPConnection: Sendable {
     guard let reply else { throw SFTPViolation("an answer to no request") }
     if isStart, number < SFTPRequest.version { throw SFTPViolation("version \(number) of the protocol") }
     reply.complete(.success(SFTPAnswer(kind: kind, bytes: Array(packet[5...]))))
-    if !isStart { permits.giveBack() }
   }
 
   /// Ends the connection: whoever waits gets the error. Only the first reason counts.
@@ -241,7 +252,6 @@ final class SFTPConnection: Sendable {
     let waiting = state.withLock { state -> [SFTPReply] in
       if state.failure == nil { state.failure = error }
       defer { (state.waiting, state.start) = ([:], nil) }
-      for _ in state.waiting { permits.giveBack() }
       return Array(state.waiting.values) + (state.start.map { [$0] } ?? [])
     }
     for reply in waiting { reply.complete(.failure(error)) }

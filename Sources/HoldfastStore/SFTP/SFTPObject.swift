@@ -74,7 +74,7 @@ final class SFTPObject: ReadableBytes {
     guard !buffer.isEmpty else { return }
     let handle = try handle()
     try root.ask("read", key, over: handle.link) { _ in
-      let step = handle.link.features.readBytes
+      let step = try handle.link.readBytes
       let count = (buffer.count + step - 1) / step
       func part(_ index: Int) -> Range<Int> { index * step..<min((index + 1) * step, buffer.count) }
       try SFTPPipeline.run(count) { index in

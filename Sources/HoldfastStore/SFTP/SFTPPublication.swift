@@ -32,7 +32,8 @@ final class SFTPPublication: Sendable {
 
   /// Returns when the object is durable under its key.
   /// - Throws: `StoreError.alreadyExists` when other bytes have the key.
-  func publish(_ temporary: String, as key: String, _ parts: SFTPParts) throws {
+  func publish(_ file: SFTPUnfinished, as key: String, _ parts: SFTPParts) throws {
+    let temporary = file.key
     let way = way.withLock { $0 }
     var outcome = try way == .rename ? rename(temporary, key) : link(temporary, key)
     if case .impossible(let error) = outcome {
@@ -41,15 +42,15 @@ final class SFTPPublication: Sendable {
       if way == .rename, error is SFTPError { self.way.withLock { $0 = .linkAlone } }
     }
     switch outcome {
-    case .done: try settle(key)
+    case .done: try settle(key, file.folder)
     case .linked:
       // Both take round trips, and neither needs the other.
       let removal = beginRemoving(temporary)
       defer { endRemoving(temporary, removal) }
-      try settle(key)
+      try settle(key, file.folder)
     case .taken:
       try accept(temporary, key, parts)
-      try settle(key)
+      try settle(key, file.folder)
     case .impossible(let error): throw root.isFull(for: 0) ? SFTPError.full(location: root.location) : error
     }
   }
@@ -62,9 +63,13 @@ final class SFTPPublication: Sendable {
     endRemoving(temporary, beginRemoving(temporary))
   }
 
-  private func settle(_ key: String) throws {
+  /// - Parameter folder: where the key is, if it is open.
+  private func settle(_ key: String, _ folder: SFTPHandle?) throws {
     do {
-      try root.synchronize(SFTPRoot.folder(of: key))
+      guard let folder, folder.isUsable else { return try root.synchronize(SFTPRoot.folder(of: key)) }
+      try root.ask("synchronize", SFTPRoot.folder(of: key), over: folder.link) { link in
+        try link.send(.synchronize(folder.bytes)).wait().done()
+      }
     } catch let error as SFTPError {
       // The name may not survive a power cut, so nobody may rely on it.
       try? root.ask("remove", key) { try $0.send(.remove(root.path(of: key))).wait().done() }

@@ -34,31 +34,35 @@ struct SFTPRemoval {
 
   /// Removes a folder and everything in it, or a file of this name.
   /// - Returns: whether anything was there.
-  func removeTree(_ folder: String, depth: Int = 0) throws -> Bool {
-    guard let found = try root.status(of: folder) else { return false }
-    guard found.kind == .directory else { return try remove([folder]) }
-    guard depth < SFTPRoot.depthMax else { throw StoreError.foreign(key: folder, location: root.location) }
-    var listing = SFTPListing(root)
-    let names = try listing.read([folder])[0]
-    for inner in names where inner.kind == .folder { _ = try removeTree("\(folder)/\(inner.name)", depth: depth + 1) }
-    _ = try remove(names.filter { $0.kind != .folder }.map { "\(folder)/\($0.name)" })
-    try removeFolder(folder)
-    return true
+  func removeTree(_ folder: String) throws -> Bool {
+    var files: [String] = []
+    var folders = [folder]
+    try SFTPFolderWalk.run(folder, in: root) { parent, name in
+      let key = SFTPListing.joined(parent, name.name)
+      if name.kind == .folder { folders.append(key) } else { files.append(key) }
+      return true
+    }
+    _ = try remove(files)
+    var isAny = false
+    // Those in a folder come behind it.
+    for inner in folders.reversed() { isAny = try removeFolder(inner) }
+    return isAny
   }
 
-  private func removeFolder(_ folder: String) throws {
+  /// - Returns: whether it, or a file of this name, was there.
+  private func removeFolder(_ folder: String) throws -> Bool {
     do {
-      try root.ask("remove", folder) { link in
-        do {
-          try link.send(.removeDirectory(root.path(of: folder))).wait().done()
-        } catch let failure as SFTPAnswer.Failure where failure.code == .permissionDenied {
-          throw StoreError.removalRefused(key: folder, location: root.location, .sftp)
-        }
-      }
+      try root.ask("remove", folder) { try $0.send(.removeDirectory(root.path(of: folder))).wait().done() }
+      return true
     } catch StoreError.notFound {
-      return
+      return false
+    } catch let error as SFTPError {
+      guard let found = try root.status(of: folder) else { return false }
+      guard found.kind == .directory else { return try remove([folder]) }
+      guard case .forbidden = error else { throw error }
+      throw StoreError.removalRefused(key: folder, location: root.location, .sftp)
     }
   }
 
-  func removeIfEmpty(_ folder: String) { try? removeFolder(folder) }
+  func removeIfEmpty(_ folder: String) { _ = try? removeFolder(folder) }
 }

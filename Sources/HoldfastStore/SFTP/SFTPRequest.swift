@@ -43,6 +43,9 @@ struct SFTPRequest {
     return request
   }
 
+  /// Whether it or its answer has bytes of a file.
+  var movesBytes: Bool { bytes[4] == Kind.read.rawValue || bytes[4] == Kind.write.rawValue }
+
   /// The bytes to send.
   /// - Parameter payload: the number of bytes that follow.
   func framed(as number: UInt32, payload: Int) -> [UInt8] {

@@ -1,5 +1,6 @@
 internal import HoldfastModel
 internal import HoldfastSystem
+internal import Synchronization
 
 /// The directory of a store on a server. All requests go through it, so that every error is one for people.
 ///
@@ -8,10 +9,14 @@ final class SFTPRoot: Sendable {
   /// No repository is deeper. A server could show directories in directories without end.
   static let depthMax = 32
 
+  /// So many folders are remembered.
+  private static let foldersMax = 4096
+
   let session: SFTPSession
   /// Absolute.
   let path: String
   let location: String
+  private let durable = Mutex<Set<String>>([])
 
   init(_ session: SFTPSession, path: String, location: String) {
     (self.session, self.path, self.location) = (session, path, location)
@@ -26,6 +31,14 @@ final class SFTPRoot: Sendable {
   /// The folder of a key; empty for the root.
   static func folder(of key: String) -> String {
     key.lastIndex(of: "/").map { String(key[..<$0]) } ?? ""
+  }
+
+  /// The path of the directory in which a folder is.
+  func parentPath(of folder: String) -> String { Self.parent(of: path(of: folder)) }
+
+  private static func parent(of path: String) -> String {
+    guard let slash = path.lastIndex(of: "/"), slash != path.startIndex else { return "/" }
+    return String(path[..<slash])
   }
 
   // MARK: Asking
@@ -88,8 +101,8 @@ final class SFTPRoot: Sendable {
   func makeFolder(_ key: String) throws { try makeFolder(at: path(of: key), key) }
 
   private func makeFolder(at path: String, _ key: String) throws {
-    guard let slash = path.lastIndex(of: "/"), path != "/" else { return }
-    let parent = slash == path.startIndex ? "/" : String(path[..<slash])
+    guard path != "/" else { return }
+    let parent = Self.parent(of: path)
     do {
       try ask("make", key) { try $0.send(.makeDirectory(path)).wait().done() }
     } catch StoreError.notFound {
@@ -120,6 +133,19 @@ final class SFTPRoot: Sendable {
     default: throw StoreError.foreign(key: key, location: location)
     }
   }
+
+  /// Whether this run has made the folder's own name durable in its parent.
+  func isDurable(_ folder: String) -> Bool { durable.withLock { $0.contains(folder) } }
+
+  func noteDurable(_ folder: String) {
+    durable.withLock { durable in
+      if durable.count >= Self.foldersMax { durable = [] }
+      durable.insert(folder)
+    }
+  }
+
+  /// Makes the folder's own name durable in its parent.
+  func synchronizeParent(of folder: String) throws { try synchronize([(parentPath(of: folder), folder)]) }
 
   /// Makes the names in a folder durable. It is not an error if it does not exist.
   func synchronize(_ key: String) throws { try synchronize([key]) }

@@ -13,6 +13,7 @@ final class SFTPSession: Sendable {
   private let patience: SFTPPatience
   private let traffic: Traffic
   private let state = Mutex(State())
+  let waits = SFTPWaits()
 
   init(_ login: SFTPLogin, _ host: Host, _ patience: SFTPPatience, _ traffic: Traffic) {
     (self.login, self.host, self.patience, self.traffic) = (login, host, patience, traffic)
@@ -38,22 +39,17 @@ final class SFTPSession: Sendable {
   }
 
   private func connect(isFirst: Bool) throws -> SFTPLink {
-    let connection = SFTPConnection(try login.connect(), host, patience, traffic) { [login] end in
+    let connection = SFTPConnection(try login.connect(), host, patience, traffic, waits) { [login] end in
       login.error(end, isFirst: isFirst)
     }
     do {
-      var features = SFTPFeatures(try connection.start())
-      if features.has(.limits) {
-        let numbers = try connection.send(.limits).wait().numbers(4)
-        (features.readBytes, features.writeBytes) = (SFTPFeatures.bytes(numbers[1]), SFTPFeatures.bytes(numbers[2]))
-      }
-      return SFTPLink(connection: connection, features: features)
+      let features = SFTPFeatures(try connection.start())
+      // Nobody waits for it before bytes are moved, and it has come by then.
+      let limits = try features.has(.limits) ? connection.send(.limits) : nil
+      return SFTPLink(connection: connection, features: features, limits: limits)
     } catch let violation as SFTPViolation {
       connection.end()
       throw login.error(.violation(violation.finding, beginning: ""), isFirst: isFirst)
-    } catch let failure as SFTPAnswer.Failure {
-      connection.end()
-      throw login.error(.violation("it refuses to tell its limits: \(failure.text)", beginning: ""), isFirst: isFirst)
     }
   }
 }
@@ -62,31 +58,58 @@ final class SFTPSession: Sendable {
 struct SFTPLink: Sendable {
   let connection: SFTPConnection
   let features: SFTPFeatures
+  /// The answer that tells the limits; `nil` from a server that tells none.
+  let limits: SFTPReply?
 
   func send(_ request: SFTPRequest, _ payload: UnsafeRawBufferPointer? = nil) throws -> SFTPReply {
     try connection.send(request, payload)
+  }
+
+  // MARK: Limits
+
+  /// What every server takes, in bytes.
+  private static let bytesMin = 32 << 10
+  /// What OpenSSH takes, in bytes; the rest of a packet is for names.
+  private static let bytesMax = 255 << 10
+  private static let foldersWithoutLimits = 32
+  private static let foldersAtOnce = 16...256
+
+  /// The most bytes of a file in one request.
+  var readBytes: Int { get throws { try limit(1).map(Self.bytes) ?? Self.bytesMin } }
+  var writeBytes: Int { get throws { try limit(2).map(Self.bytes) ?? Self.bytesMin } }
+
+  /// How many folders may be open at once, so that files can be as well.
+  var foldersMax: Int {
+    get throws {
+      guard let handles = try limit(3) else { return Self.foldersWithoutLimits }
+      let share = handles == 0 ? Self.foldersAtOnce.upperBound : Int(clamping: handles / 4)
+      return min(max(share, Self.foldersAtOnce.lowerBound), Self.foldersAtOnce.upperBound)
+    }
+  }
+
+  /// - Parameter index: of a number in the answer: bytes of a packet, a read, a write, and handles.
+  private func limit(_ index: Int) throws -> UInt64? {
+    guard let limits else { return nil }
+    do {
+      return try limits.wait().numbers(4)[index]
+    } catch is SFTPAnswer.Failure {
+      return nil
+    }
+  }
+
+  /// - Parameter told: by the server; 0 for no limit.
+  private static func bytes(_ told: UInt64) -> Int {
+    told == 0 ? bytesMax : Int(min(UInt64(bytesMax), max(1024, told)))
   }
 }
 
 /// What a server can do beyond version 3.
 struct SFTPFeatures: Sendable, Equatable {
-  /// What every server takes, in bytes.
-  private static let bytesMin = 32 << 10
-  /// What OpenSSH takes, in bytes; the rest of a packet is for names.
-  private static let bytesMax = 255 << 10
   private let names: Set<String>
-  /// The most bytes of a file in one request.
-  var readBytes = bytesMin
-  var writeBytes = bytesMin
 
   init(_ extensions: [String: String]) { names = Set(extensions.keys) }
 
   func has(_ name: SFTPExtension) -> Bool { names.contains(name.rawValue) }
-
-  /// - Parameter told: by the server; 0 for no limit.
-  static func bytes(_ told: UInt64) -> Int {
-    told == 0 ? bytesMax : Int(min(UInt64(bytesMax), max(1024, told)))
-  }
 }
 
 /// A file or directory that the server has opened. It is closed with this object.

@@ -30,6 +30,9 @@ package final class SFTPStore: Store {
     random = host.random
   }
 
+  /// How often the server was waited for, counted as if all answers came late: for tests.
+  package var waits: Int { root.session.waits.count }
+
   /// The process ID of the command that is connected, and of its process group; `nil` when none is.
   package var processID: Int32? { root.session.processID }
 
@@ -52,7 +55,7 @@ package final class SFTPStore: Store {
     _ prefix: String, _ depth: ListingDepth, after name: String?, max: Int
   ) throws -> ListingPage {
     let folder = try Self.checked(prefix: prefix)
-    var listing = SFTPListing(root)
+    let listing = SFTPListing(root)
     var entries =
       try depth == .children ? listing.children(of: folder) : listing.everything(below: folder, after: name)
     if let name { entries.removeAll { !name.precedesInListing($0.name) } }
@@ -121,8 +124,7 @@ package final class SFTPStore: Store {
 
   package func removeUnfinished(below prefix: String) throws {
     let folder = try Self.checked(prefix: prefix)
-    var listing = SFTPListing(root)
-    let names = try listing.read([folder])[0].map(\.name).filter { $0.hasPrefix(Self.unfinished) }
+    let names = try SFTPListing(root).names(in: folder).map(\.name).filter { $0.hasPrefix(Self.unfinished) }
     _ = try SFTPRemoval(root).remove(names.map { folder.isEmpty ? $0 : "\(folder)/\($0)" })
   }
 

@@ -8,18 +8,8 @@ final class SFTPUpload: ObjectUpload {
   /// A part of 4 MiB keeps enough on the way for a long line, and is sent again quickly.
   private static let bytesOfPart = 4 << 20
 
-  /// The file that is being written.
-  private struct Unfinished {
-    let key: String
-    let handle: SFTPHandle
-    /// Whether it was opened again: then nobody knows whether the server still has what it confirmed.
-    var isReopened = false
-    /// Whether all bytes are durable.
-    var isSynchronized = false
-  }
-
   private enum State {
-    case open(Unfinished)
+    case open(SFTPUnfinished)
     case committed
     /// Nothing can be committed any more.
     case ended(any Error)
@@ -38,40 +28,21 @@ final class SFTPUpload: ObjectUpload {
     _ key: String, in root: SFTPRoot, _ publication: SFTPPublication, _ makeName: @escaping @Sendable () -> String
   ) throws {
     (self.key, self.root, self.publication, self.makeName) = (key, root, publication, makeName)
-    let temporary = makeName()
-    do {
-      state = Mutex(.open(Unfinished(key: temporary, handle: try Self.open(temporary, .creating, root))))
-    } catch StoreError.notFound {
-      try root.makeFolder(SFTPRoot.folder(of: key))
-      state = Mutex(.open(Unfinished(key: temporary, handle: try Self.open(temporary, .creating, root))))
-    }
+    state = Mutex(.open(try SFTPUnfinished.create(makeName(), in: root)))
   }
 
   deinit { abort() }
 
   var partBytes: Int? { Self.bytesOfPart }
 
-  private static func open(
-    _ temporary: String, _ opening: SFTPRequest.Opening, _ root: SFTPRoot
-  ) throws -> SFTPHandle {
-    do {
-      return try root.ask("write", temporary) { link in
-        SFTPHandle(try link.send(.open(root.path(of: temporary), opening)).wait().handle(), link)
-      }
-    } catch let error as SFTPError {
-      guard case .failed = error, root.isFull(for: 0) else { throw error }
-      throw SFTPError.full(location: root.location)
-    }
-  }
-
   // MARK: Bytes
 
   func send(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws {
-    guard let handle = try usable()?.handle else { return }
-    try write(bytes, at: offset, handle)
+    guard let used = try usable() else { return }
+    try write(bytes, at: offset, used)
     try state.withLock { state in
       // A copy that was made meanwhile may lack these bytes: then they are sent again.
-      guard case .open(let file) = state, file.handle === handle else {
+      guard case .open(let file) = state, file.handle === used.handle else {
         throw StoreError.unavailable(location: root.location, reason: "the connection is lost")
       }
       parts.withLock { $0.note(bytes, at: offset) }
@@ -79,7 +50,7 @@ final class SFTPUpload: ObjectUpload {
   }
 
   /// The open file; opened again when its connection was lost. `nil` when nothing can be sent any more.
-  private func usable() throws -> Unfinished? {
+  private func usable() throws -> SFTPUnfinished? {
     try state.withLock { state in
       guard case .open(let file) = state else { return nil }
       do {
@@ -93,12 +64,10 @@ final class SFTPUpload: ObjectUpload {
     }
   }
 
-  private func usable(_ file: Unfinished) throws -> Unfinished {
+  private func usable(_ file: SFTPUnfinished) throws -> SFTPUnfinished {
     if file.handle.isUsable { return file }
     do {
-      let handle = try Self.open(file.key, .writing, root)
-      return Unfinished(
-        key: file.key, handle: handle, isReopened: true, isSynchronized: file.isSynchronized)
+      return try file.reopened(in: root)
     } catch StoreError.notFound {
       throw SFTPError.lost(key: key, location: root.location)
     } catch SFTPError.forbidden {
@@ -108,12 +77,11 @@ final class SFTPUpload: ObjectUpload {
   }
 
   /// A new unfinished file with the bytes that the server has confirmed.
-  private func copied(_ file: Unfinished) throws -> Unfinished {
-    let name = makeName()
-    let copy = Unfinished(key: name, handle: try Self.open(name, .creating, root))
+  private func copied(_ file: SFTPUnfinished) throws -> SFTPUnfinished {
+    let copy = try SFTPUnfinished.create(makeName(), in: root)
     do {
       try publication.forEachPart(of: file.key, parts.withLock { $0 }) { bytes, offset in
-        try write(bytes, at: offset, copy.handle)
+        try write(bytes, at: offset, copy)
       }
     } catch {
       remove(copy.key)
@@ -123,13 +91,21 @@ final class SFTPUpload: ObjectUpload {
     return copy
   }
 
-  private func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64, _ handle: SFTPHandle) throws {
+  /// Writes bytes, and with `isLast` makes the file durable in the same round trip: a server must carry requests on one
+  /// file out as if it had waited between them (draft-ietf-secsh-filexfer-02, 6.1), and every answer is awaited.
+  private func write(
+    _ bytes: UnsafeRawBufferPointer, at offset: UInt64, _ file: SFTPUnfinished, isLast: Bool = false
+  ) throws {
     do {
-      try root.ask("write", key, over: handle.link) { link in
-        let step = link.features.writeBytes
-        try SFTPPipeline.run((bytes.count + step - 1) / step) { index in
+      try root.ask("write", key, over: file.handle.link) { link in
+        let step = try link.writeBytes
+        let count = (bytes.count + step - 1) / step
+        let ends = isLast && link.features.has(.synchronize)
+        let synchronized = ends ? [file.handle, file.parent].compactMap(\.self) : []
+        try SFTPPipeline.run(count + synchronized.count) { index in
+          guard index < count else { return try link.send(.synchronize(synchronized[index - count].bytes)) }
           let part = UnsafeRawBufferPointer(rebasing: bytes[index * step..<min((index + 1) * step, bytes.count)])
-          return try link.send(.write(handle.bytes, at: offset + UInt64(index * step), count: part.count), part)
+          return try link.send(.write(file.handle.bytes, at: offset + UInt64(index * step), count: part.count), part)
         } take: { _, reply in
           try reply.wait().done()
         }
@@ -142,16 +118,27 @@ final class SFTPUpload: ObjectUpload {
 
   // MARK: Committing
 
-  func commit() throws {
+  func commit() throws { try commit(UnsafeRawBufferPointer(start: nil, count: 0), at: 0) }
+
+  func commit(with bytes: UnsafeRawBufferPointer, at offset: UInt64) throws { try commit(bytes, at: offset) }
+
+  /// Four round trips from the opening on: the file is opened, written and made durable, linked, and its name made
+  /// durable. The link is asked for only when the bytes are known to be durable: nobody may see an object before.
+  private func commit(_ last: UnsafeRawBufferPointer, at offset: UInt64) throws {
     try state.withLock { state in
       switch state {
       case .committed: return
       case .ended(let reason): throw reason
-      case .open(let file):
+      case .open(var file):
         do {
-          let synchronized = file.isSynchronized ? file : try synchronized(usable(file))
-          state = .open(synchronized)
-          try publication.publish(synchronized.key, as: key, parts.withLock { $0 })
+          if !file.isSynchronized {
+            // What is opened anew is known from here on, whatever comes next.
+            file = try usable(file)
+            state = .open(file)
+            file = try synchronized(file, last, at: offset)
+            state = .open(file)
+          }
+          try publication.publish(file, as: key, parts.withLock { $0 })
           state = .committed
         } catch  where Self.mayPass(error) {
           throw error
@@ -164,28 +151,29 @@ final class SFTPUpload: ObjectUpload {
     }
   }
 
+  private func synchronized(
+    _ file: SFTPUnfinished, _ last: UnsafeRawBufferPointer, at offset: UInt64
+  ) throws -> SFTPUnfinished {
+    // A server that was restarted may have lost what it confirmed, and a later fsync does not tell.
+    if file.isReopened {
+      try publication.forEachPart(of: file.key, parts.withLock { $0 }) { _, _ in }
+    }
+    try write(last, at: offset, file, isLast: true)
+    if !last.isEmpty { parts.withLock { $0.note(last, at: offset) } }
+    if file.parent != nil { root.noteDurable(SFTPRoot.folder(of: key)) }
+    var file = file
+    file.isSynchronized = true
+    return file
+  }
+
   /// Whether the same may be tried again.
   private static func mayPass(_ error: any Error) -> Bool {
     if case StoreError.unavailable = error { return true }
     return false
   }
 
-  private func synchronized(_ file: Unfinished) throws -> Unfinished {
-    // A server that was restarted may have lost what it confirmed, and a later fsync does not tell.
-    if file.isReopened {
-      try publication.forEachPart(of: file.key, parts.withLock { $0 }) { _, _ in }
-    }
-    try root.ask("synchronize", file.key, over: file.handle.link) { link in
-      guard link.features.has(.synchronize) else { return }
-      try link.send(.synchronize(file.handle.bytes)).wait().done()
-    }
-    var file = file
-    file.isSynchronized = true
-    return file
-  }
-
   func abort() {
-    let file: Unfinished? = state.withLock { state in
+    let file: SFTPUnfinished? = state.withLock { state in
       guard case .open(let file) = state else { return nil }
       state = .ended(StoreError.notFound(key: key, location: root.location))
       return file
