@@ -163,6 +163,12 @@ extension Store {
   /// Opens an object of unknown length.
   package func open(_ key: String) throws -> any ReadableBytes { try open(key, length: nil) }
 
+  /// Asks for something on another thread while this one goes on. In a near store, which answers at once, it is asked
+  /// for when it is needed.
+  package func meanwhile<Value: Sendable>(_ work: @escaping @Sendable () throws -> Value) -> Future<Value> {
+    Future(beginsNow: !capabilities.isNear, work)
+  }
+
   /// Begins an object that is written from beginning to end.
   package func create(_ key: String) throws -> ObjectWriter {
     ObjectWriter(try upload(key), connections: connections)
@@ -175,7 +181,7 @@ private final class NoLock: StoreLock {
 }
 
 /// A lock that is held as long as the object lives.
-package protocol StoreLock: AnyObject {
+package protocol StoreLock: AnyObject, Sendable {
   /// Whether getting the lock shows that all earlier holders are gone, because a lock ends with its process.
   var showsThatOthersAreGone: Bool { get }
 }

@@ -2,6 +2,7 @@ import HoldfastModel
 import HoldfastStore
 import HoldfastSystem
 import HoldfastTestSupport
+import Synchronization
 import Testing
 
 /// A folder is listed once. What this run does is seen at once, what others do after `refresh`.
@@ -60,6 +61,55 @@ import Testing
     #expect(try store.names(below: "sources/shop/") == [])
     store.refresh()
     #expect(try store.names(below: "sources/shop/") == ["1/"])
+  }
+
+  /// Whoever asks while a folder is being listed waits for that listing; but not after a change, or `refresh`.
+  @Test func aListingUnderWayIsShared() throws {
+    try put("sources/shop/1/a", in: memory)
+    let slow = SlowStore(memory)
+    let store = ListedStore(slow) { $0.hasPrefix("sources/shop/") ? "sources/shop/" : nil }
+    let first = Future(beginsNow: true) { try store.names(below: "sources/shop/") }
+    slow.isListing.wait()
+    let answer = WorkerThread.start {
+      Pause.time(.milliseconds(50))
+      slow.answers.open()
+    }
+    #expect(try store.names(below: "sources/shop/") == ["1/"])
+    #expect(try first.value() == ["1/"])
+    answer?.join()
+    #expect(memory.counts.listings == 1)
+  }
+
+  @Test(arguments: [true, false]) func anOldAnswerThatComesLateIsNotRemembered(refreshes: Bool) throws {
+    try put("sources/shop/1/a", in: memory)
+    let slow = SlowStore(memory)
+    let store = ListedStore(slow) { $0.hasPrefix("sources/shop/") ? "sources/shop/" : nil }
+    let late = Future(beginsNow: true) { try store.names(below: "sources/shop/") }
+    slow.isListing.wait()
+    if refreshes { store.refresh() }
+    try put("sources/shop/2/a", in: refreshes ? memory : store)
+    #expect(try store.names(below: "sources/shop/") == ["1/", "2/"])
+    slow.answers.open()
+    #expect(try late.value() == ["1/"])
+    #expect(try store.names(below: "sources/shop/") == ["1/", "2/"])
+  }
+
+  /// Its first listing is made at once, and its answer comes late.
+  private final class SlowStore: StoreLayer {
+    let base: any Store
+    let isListing = Latch()
+    let answers = Latch()
+    private let isFirst = Atomic(true)
+
+    init(_ store: any Store) { base = store }
+
+    func list(_ prefix: String, _ depth: ListingDepth, after name: String?, max: Int) throws -> ListingPage {
+      let page = try base.list(prefix, depth, after: name, max: max)
+      guard isFirst.exchange(false, ordering: .relaxed) else { return page }
+      isListing.open()
+      answers.wait()
+      return page
+    }
   }
 
   /// What earlier holders did counts for the next one.

@@ -45,7 +45,7 @@ package struct CachingStore: StoreLayer {
       room -= length
       return true
     }
-    guard wanted.count > 1 else { return }
+    guard !wanted.isEmpty else { return }
     try? SideBySide.run(wanted.count, threads: 2 * connections) { [self] index in
       _ = try? open(wanted[index].key, length: wanted[index].length)
     }

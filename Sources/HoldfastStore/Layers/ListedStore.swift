@@ -43,15 +43,12 @@ package struct ListedStore: StoreLayer {
   private func names(below folder: String) throws -> ListedNames? {
     if let known = memory[folder] { return known }
     guard !memory.isTooLong(folder) else { return nil }
-    let change = memory.changes
-    let page = try base.list(folder, .everything, after: nil, max: Self.namesMax)
-    guard page.isLast else {
-      memory.noteThatTooLong(folder)
-      return nil
+    let listing = memory.listing(of: folder) { [base, memory] in
+      let page = try base.list(folder, .everything, after: nil, max: Self.namesMax)
+      if !page.isLast { memory.noteThatTooLong(folder) }
+      return page.isLast ? ListedNames(page.entries) : nil
     }
-    let names = ListedNames(page.entries)
-    memory.remember(names, of: folder, asOf: change)
-    return names
+    return try memory.end(listing, of: folder)
   }
 
   // MARK: What this run does
@@ -141,45 +138,63 @@ private struct ListedNames: Sendable {
 
 /// The remembered folders.
 private final class ListingMemory: Sendable {
+  /// A listing that is being made; `nil` when there are too many names.
+  typealias Listing = Future<ListedNames?>
+
   private struct State {
     var folders: [String: ListedNames] = [:]
     /// The folders with too many names.
     var tooLong: Set<String> = []
-    /// Grows with each change, so that a listing that began before one is not remembered.
-    var changes = 0
+    /// The listings under way that began after the last change. Whoever asks meanwhile waits for them.
+    var listings: [String: Listing] = [:]
   }
 
   private let state = Mutex(State())
 
   subscript(folder: String) -> ListedNames? { state.withLock { $0.folders[folder] } }
 
-  var changes: Int { state.withLock { $0.changes } }
-
   func isTooLong(_ folder: String) -> Bool { state.withLock { $0.tooLong.contains(folder) } }
 
   func noteThatTooLong(_ folder: String) { state.withLock { _ = $0.tooLong.insert(folder) } }
 
-  func remember(_ names: ListedNames, of folder: String, asOf change: Int) {
-    state.withLock { if $0.changes == change { $0.folders[folder] = names } }
+  /// The listing of a folder that is under way, or a new one.
+  func listing(of folder: String, _ list: @escaping @Sendable () throws -> ListedNames?) -> Listing {
+    state.withLock { state in
+      if let listing = state.listings[folder] { return listing }
+      let listing = Listing(beginsNow: false, list)
+      state.listings[folder] = listing
+      return listing
+    }
+  }
+
+  /// Returns when a listing is made, and remembers it if nothing has changed since it began.
+  func end(_ listing: Listing, of folder: String) throws -> ListedNames? {
+    let result = Result { try listing.value() }
+    state.withLock { state in
+      guard state.listings[folder] === listing else { return }
+      state.listings[folder] = nil
+      if case .success(let names) = result { state.folders[folder] = names }
+    }
+    return try result.get()
   }
 
   func add(_ name: String, _ kind: ListingEntry.Kind, to folder: String) {
     state.withLock { state in
-      state.changes += 1
+      state.listings[folder] = nil
       state.folders[folder]?.add(name, kind)
     }
   }
 
   func forget(_ folder: String) {
     state.withLock { state in
-      state.changes += 1
+      state.listings[folder] = nil
       state.folders[folder] = nil
     }
   }
 
   func forgetAll() {
     state.withLock { state in
-      state.changes += 1
+      state.listings = [:]
       state.folders = [:]
     }
   }
