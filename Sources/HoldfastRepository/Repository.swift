@@ -23,6 +23,10 @@ package struct Repository: Sendable {
   package let memory: RepositoryMemory?
   /// What this machine has done with it.
   package let machine: MachineRecords
+  /// What was asked for the run while it was opened; `nil` for a near one.
+  package private(set) var ahead: RunAhead?
+  /// What the end of a run in a remote repository need not wait for, one thing after the other.
+  package let errands = Errands()
 
   package var id: Identifier { descriptor.repository }
   /// The location, for people.
@@ -53,11 +57,19 @@ package struct Repository: Sendable {
   ///   - memory: what this machine remembers.
   ///   - acceptsOlder: whether it may be a copy that is older than what this machine has seen; for reading only.
   ///   - expectedKeyring: the digest that a revision of its keyring must have.
+  ///   - source: the source that the run is about, if that is known: then it asks for more things at once.
+  ///   - takesLease: whether the run will take the lease on that source.
   /// - Throws: with exit status 10 when there is no repository.
   package static func open(
     _ store: any Store, host: Host, credentials: Credentials = .none, memory: ClientMemory = .none,
-    expectedKeyring: String? = nil, acceptsOlder: Bool = false
+    expectedKeyring: String? = nil, acceptsOlder: Bool = false, for source: SourceName? = nil,
+    takesLease: Bool = false
   ) throws -> Repository {
+    // What does not depend on the descriptor is asked for together with it.
+    let keyringNames = store.meanwhile { try store.children(of: Keys.keyring) }
+    let ahead =
+      store.capabilities.isNear
+      ? nil : source.map { RunAhead(on: $0, takesLease: takesLease, in: store, host: host) }
     let object: any ReadableBytes
     do {
       object = try store.object(Keys.descriptor)
@@ -73,7 +85,8 @@ package struct Repository: Sendable {
     }
     let descriptor = try Descriptor(parsing: object.contents(max: Limits.envelopeBytesMax), name: Keys.descriptor)
     let known = try memory.load(descriptor.repository, at: store.places, files: host.files)
-    let history = try KeyringHistory(of: descriptor, in: store).revisions
+    ahead?.readNewest(from: store)
+    let history = try KeyringHistory(of: descriptor, names: keyringNames.value(), in: store).revisions
     let pin = try expectedKeyring.map { text in
       guard let pin = Pin(text) else {
         throw EngineError(
@@ -91,7 +104,9 @@ package struct Repository: Sendable {
     let remembered = try RepositoryMemory.check(
       descriptor, history, in: store, known: known, memory: memory, files: host.files,
       acceptsOlder: acceptsOlder)
-    return Repository(store, descriptor, history, credentials, host: host, known: remembered, memory)
+    var repository = Repository(store, descriptor, history, credentials, host: host, known: remembered, memory)
+    repository.ahead = ahead
+    return repository
   }
 
   /// The ID of the repository in a store, even if it is damaged otherwise; `nil` when it cannot be told.

@@ -112,7 +112,19 @@ import Testing
   @Test func theLastTwoNumbersStay() throws {
     let machine = Machine(memory)
     for number in UInt64(1)...5 { #expect(try machine.holder.ask(for: number)) }
+    #expect(try machine.numbers.all() == [1, 2, 3, 4, 5], "whoever waits for the lease does not wait for that")
+    #expect(machine.holder.renewInTime())
     #expect(try machine.numbers.all() == [4, 5])
+    machine.holder.giveBack()
+    #expect(try machine.numbers.all() == [5, 6])
+  }
+
+  @Test func whatADeadRunHasLeftGoesWithTheNextOne() throws {
+    for number in 1...4 { memory.contents["leases/orders/000000000\(number)"] = [] }
+    let machine = Machine(memory)
+    #expect(try machine.holder.ask(for: 5))
+    machine.holder.giveBack()
+    #expect(try machine.numbers.all() == [5, 6])
   }
 
   @Test func whereNothingMayBeRemovedTheyAllStay() throws {
@@ -168,9 +180,103 @@ import Testing
     #expect(try first.holder.ask(for: 1))
     #expect(try late.look() == .held(isAlive: false))
     for number in UInt64(2)...6 { #expect(try first.holder.ask(for: number)) }
+    #expect(first.holder.renewInTime())
+    #expect(try first.numbers.all().first == 5)
     #expect(try !late.holder.ask(for: 2))
     try first.holder.checkHeld()
     #expect(try first.numbers.all().last == 6)
+  }
+
+  // MARK: Confirming
+
+  /// Between two checks of one commit nothing is asked.
+  @Test func whoHasJustCheckedAsksForNothing() throws {
+    let machine = Machine(memory)
+    #expect(try machine.holder.ask(for: 1))
+    machine.clock.advance(.seconds(20))
+    try machine.holder.checkHeld()
+    memory.forgetRequests()
+    machine.clock.advance(.seconds(5))
+    try machine.holder.confirmHeld()
+    #expect(memory.counts.listings == 0)
+    machine.clock.advance(.seconds(5))
+    try machine.holder.confirmHeld()
+    #expect(memory.counts.listings == 1)
+  }
+
+  /// The clock of a machine that was suspended tells nothing, but the time of day does.
+  @Test(arguments: [1.0, -1]) func whoseTimeOfDayHasJumpedAsksAgain(days: Double) throws {
+    let late = Machine(memory)
+    #expect(try late.holder.ask(for: 1))
+    try late.holder.checkHeld()
+    var next = Machine(memory)
+    #expect(try next.takeOver())
+    late.clock.set(days: days)
+    #expect(throws: LeaseError.taken(name: "orders", location: "memory")) { try late.holder.confirmHeld() }
+  }
+
+  @Test func whoHasLostItIsNotConfirmed() throws {
+    let late = Machine(memory)
+    #expect(try late.holder.ask(for: 1))
+    var next = Machine(memory)
+    #expect(try next.takeOver())
+    #expect(throws: LeaseError.self) { try late.holder.checkHeld() }
+    #expect(throws: LeaseError.taken(name: "orders", location: "memory")) { try late.holder.confirmHeld() }
+  }
+
+  @Test func whoseTermIsOverIsNotConfirmed() throws {
+    let store = SilentStore(memory)
+    let machine = Machine(store)
+    #expect(try machine.holder.ask(for: 1))
+    machine.clock.advance(.seconds(89))
+    try machine.holder.checkHeld()
+    store.becomes(.isSilent)
+    machine.clock.advance(.seconds(2))
+    #expect(throws: LeaseError.self) { try machine.holder.confirmHeld() }
+  }
+
+  // MARK: Looking ahead
+
+  /// A store without locks, as far away.
+  private func withoutLocks() -> any Store { DistantStore(latency: .zero, memory: memory) }
+
+  private func take(_ look: LeaseLook?, errands: Errands? = nil, in store: any Store) throws -> Lease? {
+    try Lease.take(
+      "orders", in: store, host: TestShop.host(), terms: LeaseTerms(duration: .minutes(2), look: .milliseconds(2)),
+      waits: false, after: look, givenBackBy: errands)
+  }
+
+  @Test func whatWasFreeIsTakenWithoutLookingAgain() throws {
+    let store = withoutLocks()
+    let look = try Lease.look(at: "orders", in: store, host: TestShop.host())
+    memory.forgetRequests()
+    let lease = try take(look, in: store)
+    #expect(lease?.number == 1)
+    #expect(memory.counts.listings == 1, "it looks whether it is the highest")
+  }
+
+  /// The look is as old as the run is slow; what decides is that a number is created once.
+  @Test func anOldLookGivesNobodyALeaseThatIsHeld() throws {
+    let store = withoutLocks()
+    let look = try Lease.look(at: "orders", in: store, host: TestShop.host())
+    let holder = Machine(memory)
+    #expect(try holder.holder.ask(for: 1))
+    let renewing = RepeatingThread.start(every: .milliseconds(5)) { [holder = holder.holder] in
+      (try? holder.ask(for: holder.number + 1)) ?? false
+    }
+    #expect(try take(look, in: store) == nil)
+    renewing?.stop()
+    try holder.holder.checkHeld()
+  }
+
+  @Test func theNextLeaseOfARunWaitsForTheOneBefore() throws {
+    let store = withoutLocks()
+    let errands = Errands()
+    var lease = try take(nil, errands: errands, in: store)
+    #expect(lease?.number == 1)
+    lease = nil
+    lease = try take(nil, errands: errands, in: store)
+    #expect(lease?.number == 3)
   }
 
   // MARK: Lost answers

@@ -133,13 +133,16 @@ package struct LeaseModel {
         add { $1.phase = .answered(number: number, since: since, isMine: create(number, index, &$0)) }
       }
     case .confirming(let number, let until):
-      add { state, own in
+      add { _, own in
         guard highest <= number || !rules.contains(.looksAfterCreating) else { return lose(&own) }
         (own.phase, own.number, own.until) = (.holding, number, until)
-        // The last two stay.
-        for old in 1...number where old <= number - 2 { state.leases[old - 1] = -1 }
       }
     case .holding:
+      // Older numbers are removed at some time, or never. The last two stay.
+      let old = max(0, (process.number ?? 0) - 2)
+      if state.leases.prefix(old).contains(where: { $0 >= 0 }) {
+        add { state, _ in for index in 0..<old { state.leases[index] = -1 } }
+      }
       if let number = process.number, number < numberMax {
         add { $1.phase = .asking(number: number + 1, since: now) }
       }

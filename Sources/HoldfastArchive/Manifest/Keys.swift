@@ -17,7 +17,10 @@ package enum Keys {
   package static func keyring(_ revision: UInt64) -> String { keyring + digits(revision) + ".json" }
 
   /// The directory of the revisions of the notes on a source.
-  package static func notes(_ name: SourceName) -> String { source(name) + "notes/" }
+  package static func notes(_ name: SourceName) -> String { source(name) + notesName }
+
+  /// The name of that directory below `source(_:)`.
+  package static let notesName = "notes/"
 
   /// The directory of one revision of the notes.
   package static func notesFolder(_ name: SourceName, _ revision: UInt64) -> String {

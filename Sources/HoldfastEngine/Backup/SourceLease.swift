@@ -1,18 +1,37 @@
+internal import HoldfastArchive
 internal import HoldfastModel
 internal import HoldfastRepository
 internal import HoldfastStore
+internal import HoldfastSystem
 
 extension Lease {
   /// Keeps other runs from a source as long as the result lives.
   static func take(
     on name: SourceName, of repository: Repository, waits: Bool, progress: any ProgressObserver
   ) throws -> Lease {
-    if let lease = try take(name.text, in: repository.store, host: repository.host, waits: false) { return lease }
+    if let lease = try take(on: name, of: repository, waits: false) { return lease }
     if waits {
       progress.note("another run is backing up \(name); waiting for it")
-      if let lease = try take(name.text, in: repository.store, host: repository.host, waits: true) { return lease }
+      if let lease = try take(on: name, of: repository, waits: true) { return lease }
     }
     throw EngineError(
       "another run is backing up \(name)", hint: "Wait for it, or say --wait.", exitStatus: .locked)
+  }
+
+  /// - Returns: `nil` when another run holds it.
+  static func take(on name: SourceName, of repository: Repository, waits: Bool) throws -> Lease? {
+    let store = repository.store
+    let isNear = store.capabilities.isNear
+    var listing: Future<[String]>?
+    let lease = try take(
+      name.text, in: store, host: repository.host, waits: waits, after: repository.ahead?.takeLook(at: name),
+      givenBackBy: isNear ? nil : repository.errands
+    ) {
+      // The run begins with this listing, and the store remembers it.
+      if !isNear { listing = store.meanwhile { try store.names(below: Keys.source(name)) } }
+    }
+    // If there was no answer, the run asks again.
+    _ = try? listing?.value()
+    return lease
   }
 }

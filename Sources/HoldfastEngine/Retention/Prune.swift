@@ -101,8 +101,7 @@ package struct Prune {
 
   /// - Returns: the plan as it was carried out.
   private func prune(_ name: SourceName, _ report: inout Report) throws -> PrunePlan {
-    let lease = try Lease.take(
-      name.text, in: repository.store, host: repository.host, waits: options.waitsForLock)
+    let lease = try Lease.take(on: name, of: repository, waits: options.waitsForLock)
     defer { withExtendedLifetime(lease) {} }
     guard let lease else {
       throw Refusal(

@@ -8,9 +8,9 @@ struct KeyringHistory {
   /// In ascending order; empty when the repository is not sealed.
   let revisions: [KeyringRevision]
 
+  /// - Parameter names: the names of the revisions, in ascending order.
   /// - Throws: `DamageError` when a revision is missing, or its signer was not allowed to make it.
-  init(of descriptor: Descriptor, in store: any Store) throws {
-    let names = try store.children(of: Keys.keyring)
+  init(of descriptor: Descriptor, names: [String], in store: any Store) throws {
     guard let first = descriptor.keyring else {
       guard names.isEmpty else { throw DamageError(Keys.descriptor, "it says unsealed, and there is a keyring") }
       revisions = []
@@ -19,6 +19,7 @@ struct KeyringHistory {
     guard !names.isEmpty, names.count <= Limits.revisionsMax else {
       throw DamageError(Keys.keyring(1), names.isEmpty ? "it is missing" : "there are too many revisions")
     }
+    store.prefetch(names.map { (Keys.keyring + $0, nil) })
     var revisions: [KeyringRevision] = []
     for (index, name) in names.enumerated() {
       let key = Keys.keyring(UInt64(index) + 1)

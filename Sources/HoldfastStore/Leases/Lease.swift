@@ -9,21 +9,28 @@ package import HoldfastSystem
 /// itself. So no two clocks are compared. If the store has locks, the lease holds one too: it excludes others at once,
 /// and ends with its process. The numbers then exclude those who reach the store in another way. Nothing stored depends
 /// on a lease: the numbers of manifests, notes and the keyring are created once, too (docs/decisions/0020-leases.md).
-package final class Lease {
-  private let holder: LeaseHolder
+package final class Lease: Sendable {
+  /// It says whether the lease is held, to other threads too, and does not keep it.
+  package let holder: LeaseHolder
   private let lock: any StoreLock
+  private let errands: Errands?
   private let renewal: RepeatingThread?
 
-  private init(_ holder: LeaseHolder, _ lock: any StoreLock, _ terms: LeaseTerms) {
-    self.holder = holder
-    self.lock = lock
+  private init(_ holder: LeaseHolder, _ lock: any StoreLock, _ terms: LeaseTerms, _ errands: Errands?) {
+    (self.holder, self.lock, self.errands) = (holder, lock, errands)
     renewal = RepeatingThread.start(every: terms.tick) { [holder] in holder.renewInTime() }
   }
 
   deinit {
     renewal?.stop()
-    holder.giveBack()
-    withExtendedLifetime(lock) {}
+    guard let errands else {
+      holder.giveBack()
+      return withExtendedLifetime(lock) {}
+    }
+    errands.begin { [holder, lock] in
+      holder.giveBack()
+      withExtendedLifetime(lock) {}
+    }
   }
 
   /// The fencing token: it is stored in what is committed under the lease, and grows with each holder.
@@ -32,6 +39,9 @@ package final class Lease {
   /// Makes sure that no other run can hold the lease. Called just before something is committed or removed.
   /// - Throws: `LeaseError`, which is transient, when another run holds the lease, or may hold it.
   package func checkHeld() throws { try holder.checkHeld() }
+
+  /// The same, for whoever has just called `checkHeld` and lost no time since: then it costs no request.
+  package func confirmHeld() throws { try holder.confirmHeld() }
 
   /// Does work that ends with a commit. When it fails after another run has taken over, that is the error: the other
   /// run may have removed the objects of this one, and anything can come of that.
@@ -51,15 +61,30 @@ package final class Lease {
     }
   }
 
+  /// Looks at a lease that this run will want, in a store without locks.
+  package static func look(
+    at name: String, in store: any Store, host: Host, terms: LeaseTerms = LeaseTerms()
+  ) throws -> LeaseLook {
+    var watch = LeaseWatch(terms: terms, seesWhoIsGone: false)
+    let finding = try watch.look(at: LeaseNumbers(store: store, name: name), clock: host.clock)
+    return LeaseLook(watch: watch, finding: finding)
+  }
+
   /// - Parameters:
   ///   - name: the name of what is added to, for example of a source.
   ///   - waits: whether to wait for another holder. If the holder may be dead and no lock tells, the call waits in any
   ///     case, for as long as its number says.
+  ///   - look: what was found out before. It may be old: a number is created only once.
+  ///   - errands: where the lease is given back, so that nobody waits for that; `nil` to wait.
+  ///   - onCreation: called when a number was created: what is listed from then on shows what earlier holders did. It
+  ///     may be called although another run turns out to hold the lease.
   /// - Returns: `nil` when another run holds it.
   package static func take(
     _ name: String, in store: any Store, host: Host, terms: LeaseTerms = LeaseTerms(), random: Randomness = .system,
-    waits: Bool
+    waits: Bool, after look: LeaseLook? = nil, givenBackBy errands: Errands? = nil, onCreation: () -> Void = {}
   ) throws -> Lease? {
+    // An earlier lease of this run may be on its way back.
+    errands?.wait()
     guard let lock = try store.lock(name, wait: waits, cancellation: host.cancellation) else { return nil }
     let numbers = LeaseNumbers(store: store, name: name)
     if lock.showsThatOthersAreGone { numbers.removeUnfinished() }
@@ -67,16 +92,21 @@ package final class Lease {
       holder: random.identifier(), term: terms.duration, locked: lock.showsThatOthersAreGone,
       host: Host.name, process: Host.processID, time: TimeText.utc(host.clock.now()))
     let holder = LeaseHolder(numbers, record, clock: host.clock, terms: terms)
-    var watch = LeaseWatch(terms: terms, seesWhoIsGone: lock.showsThatOthersAreGone)
+    let early = lock.showsThatOthersAreGone ? nil : look
+    var watch = early?.watch ?? LeaseWatch(terms: terms, seesWhoIsGone: lock.showsThatOthersAreGone)
+    // Whether a holder has gone since is asked anew.
+    var known = early?.freeNumber.map { LeaseWatch.Finding.free($0) }
     while true {
       try host.cancellation.check()
-      switch try watch.look(at: numbers, clock: host.clock) {
+      let finding = try known ?? watch.look(at: numbers, clock: host.clock)
+      known = nil
+      switch finding {
       case .free(let number):
-        if try holder.ask(for: number) {
-          // What earlier holders did until now counts.
+        let isMine = try holder.ask(for: number) {
           store.refresh()
-          return Lease(holder, lock, terms)
+          onCreation()
         }
+        if isMine { return Lease(holder, lock, terms, errands) }
       case .held(let isAlive):
         if isAlive, !waits { return nil }
         Pause.time(terms.look)

@@ -17,6 +17,10 @@ package final class LeaseHolder: Sendable {
     /// A number whose creation got no answer, and when it was first tried.
     var pending: (number: UInt64, since: TimeSpan)?
     var isLost = false
+    /// Older numbers that nobody needs any more.
+    var old: [UInt64] = []
+    /// When the numbers were last found to show no other holder: before they were asked for, by both clocks.
+    var seen: (uptime: TimeSpan, now: Timestamp)?
   }
 
   /// This many numbers are kept: a run that was stopped for long must find one that is higher than its own.
@@ -46,9 +50,11 @@ package final class LeaseHolder: Sendable {
   // MARK: Numbers
 
   /// Tries to create a number.
-  /// - Parameter number: a number after the highest one that exists.
+  /// - Parameters:
+  ///   - number: a number after the highest one that exists.
+  ///   - onCreation: called when it was created, before it is known to be the highest.
   /// - Returns: whether this holder created it, and it is the highest.
-  package func ask(for number: UInt64) throws -> Bool {
+  package func ask(for number: UInt64, onCreation: () -> Void = {}) throws -> Bool {
     guard number <= LeaseNumbers.numberMax else { throw LeaseError.noNumberLeft(name: name, location: location) }
     let since = term.withLock { term in
       let since = term.pending.flatMap { $0.number == number ? $0.since : nil } ?? clock.uptime()
@@ -62,12 +68,25 @@ package final class LeaseHolder: Sendable {
       // After a lost answer the number may already exist with this content.
       guard try numbers.bytes(of: number) == bytes else { return false }
     }
+    onCreation()
+    let moment = (uptime: clock.uptime(), now: clock.now())
     // A run that was stopped for long may create a number that others used and removed.
     let present = try numbers.all()
     guard present.allSatisfy({ $0 <= number }) else { return false }
-    term.withLock { ($0.number, $0.asked, $0.pending) = (number, since, nil) }
-    numbers.remove(present.filter { $0 + Self.keptCount <= number })
+    term.withLock { term in
+      (term.number, term.asked, term.pending, term.seen) = (number, since, nil, moment)
+      term.old = present.filter { $0 + Self.keptCount <= number }
+    }
     return true
+  }
+
+  /// Removes older numbers. Nobody waits for that before a commit.
+  private func removeOld() {
+    numbers.remove(
+      term.withLock { term in
+        defer { term.old = [] }
+        return term.old
+      })
   }
 
   /// Creates the next number if it is time to.
@@ -76,6 +95,7 @@ package final class LeaseHolder: Sendable {
     let isDue = term.withLock { !$0.isLost && clock.uptime() >= $0.asked + terms.renewal }
     // Without an answer it is tried again.
     if isDue { try? renew() }
+    removeOld()
     return term.withLock { !$0.isLost }
   }
 
@@ -107,10 +127,25 @@ package final class LeaseHolder: Sendable {
     }
   }
 
+  /// Makes sure of it again, shortly after `checkHeld` did. The numbers are asked for only if either clock says that
+  /// time was lost since: then others may have used it.
+  /// - Throws: like `checkHeld`.
+  package func confirmHeld() throws {
+    let isRecent = term.withLock { term in
+      guard let seen = term.seen, !term.isLost else { return false }
+      let recent = TimeSpan.zero..<terms.tick
+      return recent.contains(clock.uptime() - seen.uptime) && recent.contains(clock.now() - seen.now)
+    }
+    if !isRecent || !isTrusted { try checkHeld() }
+  }
+
   private func isHigherThere() throws -> Bool {
     try turn.withLock { _ in
       let number = term.withLock(\.number)
-      return try numbers.all().contains { $0 > number }
+      let moment = (uptime: clock.uptime(), now: clock.now())
+      let isHigher = try numbers.all().contains { $0 > number }
+      term.withLock { $0.seen = isHigher ? nil : moment }
+      return isHigher
     }
   }
 
@@ -123,8 +158,11 @@ package final class LeaseHolder: Sendable {
       end.term = .zero
       guard let bytes = try? end.serialized() else { return }
       try? numbers.create(number + 1, bytes)
-      if number > 1 { numbers.remove([number - 1]) }
-      term.withLock { $0.isLost = true }
+      let old = term.withLock { term in
+        term.isLost = true
+        return term.old
+      }
+      numbers.remove(old + (number > 1 ? [number - 1] : []))
     }
   }
 }

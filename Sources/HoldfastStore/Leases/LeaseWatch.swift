@@ -1,9 +1,21 @@
 internal import HoldfastModel
 package import HoldfastSystem
 
+/// What was found out about a lease some time before it is taken.
+package struct LeaseLook: Sendable {
+  let watch: LeaseWatch
+  let finding: LeaseWatch.Finding
+
+  /// The number that may be tried; `nil` when somebody may hold the lease.
+  var freeNumber: UInt64? {
+    guard case .free(let number) = finding else { return nil }
+    return number
+  }
+}
+
 /// Watches the numbers of a lease for a run that wants it.
-package struct LeaseWatch {
-  package enum Finding: Hashable {
+package struct LeaseWatch: Sendable {
+  package enum Finding: Hashable, Sendable {
     /// This number may be tried.
     case free(UInt64)
     /// - Parameter isAlive: whether the holder created a number since it was first seen.

@@ -1,0 +1,48 @@
+internal import HoldfastArchive
+package import HoldfastModel
+package import HoldfastStore
+internal import HoldfastSystem
+internal import Synchronization
+
+/// What a run on one source will ask a remote repository for, asked while the repository is being opened. It affects
+/// only speed: what is found is a listing that the store remembers until `refresh`, manifests that never change, and a
+/// look at the lease, which is taken by creating a number once.
+package final class RunAhead: Sendable {
+  /// The newest snapshots whose manifests are read. Most runs need fewer.
+  private static let manifestsMax = 8
+  private let source: SourceName
+  private let names: Future<[String]>
+  private let look: Mutex<Future<LeaseLook>?>
+
+  /// - Parameter takesLease: whether the run will take the lease on the source.
+  init(on source: SourceName, takesLease: Bool, in store: any Store, host: Host) {
+    self.source = source
+    names = store.meanwhile { try store.names(below: Keys.source(source)) }
+    look = Mutex(takesLease ? store.meanwhile { try Lease.look(at: source.text, in: store, host: host) } : nil)
+  }
+
+  /// Reads the newest manifests and notes.
+  /// - Parameter store: keeps what it has read.
+  func readNewest(from store: any Store) {
+    _ = store.meanwhile { [self] in
+      let names = try names.value()
+      let sequences = names.compactMap { $0.hasSuffix("/") ? Keys.sequence($0.dropLast()) : nil }.sorted()
+      let notes = try names.contains(Keys.notesName) ? store.names(below: Keys.notes(source)) : []
+      let revision = notes.compactMap { $0.hasSuffix("/") ? Keys.sequence($0.dropLast()) : nil }.max()
+      var wanted = sequences.suffix(Self.manifestsMax).map { Keys.manifest(source, $0) }
+      if let revision { wanted.append(Keys.notes(source, revision)) }
+      store.prefetch(wanted.map { ($0, nil) })
+    }
+  }
+
+  /// The look at the lease on a source, once: later it is too old to be of use.
+  /// - Returns: `nil` when nobody has looked, or there was no answer.
+  package func takeLook(at name: SourceName) -> LeaseLook? {
+    guard name == source else { return nil }
+    let look = look.withLock { look in
+      defer { look = nil }
+      return look
+    }
+    return try? look?.value()
+  }
+}
