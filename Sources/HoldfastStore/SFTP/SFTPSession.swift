@@ -1,3 +1,4 @@
+internal import HoldfastModel
 internal import HoldfastSystem
 internal import Synchronization
 
@@ -6,6 +7,8 @@ final class SFTPSession: Sendable {
   private struct State {
     var link: SFTPLink?
     var wasConnected = false
+    /// Why there was no first connection, if trying again does not help.
+    var refusal: (any Error)?
   }
 
   private let login: SFTPLogin
@@ -32,9 +35,16 @@ final class SFTPSession: Sendable {
   func link() throws -> SFTPLink {
     try state.withLock { state in
       if let link = state.link, link.connection.isAlive { return link }
-      let link = try connect(isFirst: !state.wasConnected)
-      (state.link, state.wasConnected) = (link, true)
-      return link
+      // Threads that begin at the same time do not try what was refused one after the other.
+      if let refusal = state.refusal { throw refusal }
+      do {
+        let link = try connect(isFirst: !state.wasConnected)
+        (state.link, state.wasConnected) = (link, true)
+        return link
+      } catch {
+        if !state.wasConnected, (error as? any OperatorError)?.scope == .machine { state.refusal = error }
+        throw error
+      }
     }
   }
 
