@@ -93,6 +93,22 @@ import Testing
     #expect(try names(shop).count <= 3)
   }
 
+  /// What was read for an append at the beginning of a run is old at its end.
+  @Test(arguments: [0, 1, 4]) func whatOthersAppendMeanwhileStays(others: Int) throws {
+    var traits = MemoryStore.Traits()
+    traits.isNear = false
+    let store = MemoryStore(traits)
+    let (own, other) = (Journal(in: store), Journal(in: store))
+    for number in 0..<3 { _ = try other.append(entry(number), to: source) }
+    store.forgetRequests()
+    own.expectAppend(to: source)
+    while store.counts.listings == 0 { Pause.briefly() }
+    for number in 0..<others { _ = try other.append(entry(3 + number), to: source) }
+    #expect(try own.append(entry(99), to: source).isEmpty)
+    if others == 0 { #expect(store.counts.listings == 2, "what was read before is not read again") }
+    #expect(try own.read(source).entries.map(\.began) == (0..<3 + others).map { Int64($0) } + [99])
+  }
+
   @Test func aDamagedJournalIsNamedAndTheOneBeforeGoesOn() throws {
     let store = MemoryStore()
     let shop = try TestShop(store: store)

@@ -142,9 +142,9 @@ package struct BackupCommand: ParsableCommand {
 
   private func run(_ machine: MachineContext, _ watch: RunWatch) throws {
     let context = try location.context(machine, identity: identity, writer: writer)
-    let repository = try context.open()
-    let opened = try ConfiguredSource(
-      namedSource(machine, repository: context.location), in: repository, at: context)
+    let settings = try namedSource(machine, repository: context.location)
+    let repository = try context.open(for: settings.name, takesLease: !dryRun)
+    let opened = try ConfiguredSource(settings, in: repository, at: context)
     watch.opened(repository, source: opened.settings.name)
     // A chosen name counts before there is a snapshot: the first backup may fail for weeks.
     if let name { watch.parts = [RunRecord.Part(name)] }

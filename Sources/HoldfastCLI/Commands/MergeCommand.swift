@@ -48,7 +48,7 @@ struct MergeCommand: ParsableCommand {
   private func run(_ machine: MachineContext, _ watch: RunWatch) throws {
     let repository = try location.context(
       machine, identity: identity, writer: writer, asks: true, of: source.name
-    ).open()
+    ).open(for: source.name, takesLease: !dryRun)
     watch.opened(repository, source: source.name)
     let progress = watch.makeProgress()
     defer { progress.end() }

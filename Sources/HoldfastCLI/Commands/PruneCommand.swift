@@ -110,7 +110,8 @@ struct PruneCommand: ParsableCommand {
   }
 
   private func run(_ machine: MachineContext, _ watch: RunWatch) throws {
-    let repository = try location.context(machine, writer: writer, of: source.name).open()
+    let repository = try location.context(machine, writer: writer, of: source.name)
+      .open(for: source.name, takesLease: !dryRun)
     watch.opened(repository, source: source.name)
     var options = Prune.Options(policy: rules.policy)
     options.grace = grace

@@ -74,7 +74,7 @@ struct VerifyCommand: ParsableCommand {
 
   private func run(_ machine: MachineContext, _ watch: RunWatch) throws {
     let repository = try location.context(machine, identity: identity, writer: writer, of: source.name).open(
-      limit: rate.limit(machine), olderCopy: copy.olderCopy)
+      limit: rate.limit(machine), olderCopy: copy.olderCopy, for: source.name)
     watch.opened(repository, source: source.name)
     let progress = watch.makeProgress()
     defer { progress.end() }

@@ -36,22 +36,28 @@ struct SnapshotCommit {
     _ envelope: Envelope, state: Envelope.State, parent: StateFile?, chain: Chain?, mismatch: EngineError
   ) throws -> DamageError? {
     try host.cancellation.check()
-    try draft.commitBody()
     let manifest = try envelope.serialized(signedBy: writer?.signing)
     let result = try readBack(manifest, of: envelope, on: chain)
-    let kept = try prove(
-      envelope, state: state, parent: parent, scratchBytesMax: result.scratchBytesMax,
-      mismatch: mismatch)
-    try host.cancellation.check()
-    try checkObjects(of: envelope)
-    try repository.keyring.checkIsNewest()
-    try lease.checkHeld()
-    let prepared = try repository.notes.prepareCommit(of: envelope, on: chain, tags: tags)
+    var kept: Kept = (nil, false)
+    let checks: CommitChecks
+    if envelope.kind != .full, envelope.changes.isEmpty, state == parent?.summary {
+      // It gives what its parent gives. The checks are made while the body is on its way.
+      checks = CommitChecks(of: archives(of: envelope), of: envelope.source.name, in: repository, under: lease)
+      try draft.commitBody()
+    } else {
+      try draft.commitBody()
+      kept = try prove(
+        envelope, state: state, parent: parent, scratchBytesMax: result.scratchBytesMax, mismatch: mismatch)
+      try host.cancellation.check()
+      let objects = [body(of: envelope)] + archives(of: envelope)
+      checks = CommitChecks(of: objects, of: envelope.source.name, in: repository, under: lease)
+    }
+    let prepared = try repository.notes.prepareCommit(of: envelope, on: chain, tags: tags, checks.pass())
     for called in prepared.called {
       progress.warn(
         "snapshot \(called.id.short) was removed meanwhile; it is called back, because this one builds on it")
     }
-    try lease.checkHeld()
+    try prepared.isNoted ? lease.checkHeld() : lease.confirmHeld()
     try repository.catalog.commit(manifest, of: envelope.source.name, envelope.sequence)
     // The snapshot exists from here on. Without the cache, the next run is only slower.
     repository.memory?.remember(result.tip, path: path)
@@ -88,24 +94,24 @@ struct SnapshotCommit {
     }
   }
 
-  /// Checks that the objects still exist. Another host that shares the repository but not its locks may have taken them
-  /// for leftovers.
-  private func checkObjects(of envelope: Envelope) throws {
-    let (name, sequence) = (envelope.source.name, envelope.sequence)
-    let body = RecordedObject(key: Keys.body(name, sequence, envelope.body.id), length: envelope.body.length)
-    let archives = envelope.archives.lazy.map {
-      RecordedObject(key: Keys.archive(name, sequence, $0.id), length: $0.length)
-    }
-    repository.store.refresh()
-    try repository.containers.checkPresence(of: [body] + archives)
+  private func body(of envelope: Envelope) -> RecordedObject {
+    RecordedObject(
+      key: Keys.body(envelope.source.name, envelope.sequence, envelope.body.id), length: envelope.body.length)
   }
 
+  private func archives(of envelope: Envelope) -> [RecordedObject] {
+    envelope.archives.map {
+      RecordedObject(key: Keys.archive(envelope.source.name, envelope.sequence, $0.id), length: $0.length)
+    }
+  }
+
+  /// The state for the cache, if it can be kept, and whether the next snapshot needs it.
+  private typealias Kept = (cache: StateCache.Draft?, isNeeded: Bool)
+
   /// - Parameter scratchBytesMax: the most bytes that a reader allows for the state.
-  /// - Returns: the state for the cache, if it can be kept, and whether the next snapshot needs it.
   private func prove(
     _ envelope: Envelope, state: Envelope.State, parent: StateFile?, scratchBytesMax: UInt64, mismatch: EngineError
-  ) throws -> (cache: StateCache.Draft?, isNeeded: Bool) {
-    if envelope.kind != .full, envelope.changes.isEmpty, state == parent?.summary { return (nil, false) }
+  ) throws -> Kept {
     let key = Keys.body(envelope.source.name, envelope.sequence, envelope.body.id)
     let container = try ContainerReader(
       repository.store.object(key), kind: .body, repository: repository.id, reference: envelope.body,

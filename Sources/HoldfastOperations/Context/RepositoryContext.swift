@@ -125,9 +125,12 @@ package struct RepositoryContext: Sendable {
   /// - Parameters:
   ///   - limit: the limit for reading objects.
   ///   - olderCopy: whether a copy is accepted that is older than what this machine has seen.
+  ///   - source: the source that the run is about, if that is known: then it asks for more things at once.
+  ///   - takesLease: whether the run will take the lease on that source.
   ///   - warn: gets warnings.
   package func open(
-    limit: RateLimit? = nil, olderCopy: Bool = false, warn: (String) -> Void
+    limit: RateLimit? = nil, olderCopy: Bool = false, for source: SourceName? = nil, takesLease: Bool = false,
+    warn: (String) -> Void
   ) throws -> Repository {
     guard expectedKeyring != "" else {
       throw EngineError(
@@ -141,7 +144,7 @@ package struct RepositoryContext: Sendable {
         memory: machine.memory(),
         expectedKeyring: expectedKeyring ?? machine.environment.text("HOLDFAST_EXPECT_KEYRING")
           ?? configured?.expectedKeyring,
-        acceptsOlder: olderCopy)
+        acceptsOlder: olderCopy, for: source, takesLease: takesLease)
     } catch let error as EngineError where error.exitStatus == .noRepository {
       guard let likely = LikelyRepository(named, on: machine).name else { throw error }
       throw EngineError(

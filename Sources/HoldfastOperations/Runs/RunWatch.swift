@@ -45,6 +45,8 @@ package final class RunWatch {
   private var observers: [any RunObserver] = []
   private var warningCount: UInt64 = 0
   private var warnings: [String] = []
+  /// What goes on in the repository until the run is over.
+  private var errands: Errands?
   /// The exit status if the work returns normally: a command that goes on with other sources throws no outcome.
   package var status = ExitStatus.done
   /// The results for each source. A command sets them as soon as it knows its sources, so that a later failure counts
@@ -69,14 +71,16 @@ package final class RunWatch {
   /// - Parameter source: the source of the run, if it is known and exists in the repository; `nil` for its only source.
   package func opened(_ repository: Repository, source: SourceName?) {
     add(JournalWriter(repository: repository, notices: notices))
-    let known = (try? repository.catalog.sourceNames()) ?? []
+    errands = repository.errands
     if let source {
       // A mistyped name or directory is no source.
-      parts = known.contains(source) ? [RunRecord.Part(source)] : []
+      parts = (try? repository.catalog.isKnown(source)) == true ? [RunRecord.Part(source)] : []
     } else {
+      let known = (try? repository.catalog.sourceNames()) ?? []
       parts = known.count == 1 ? [RunRecord.Part(known[0])] : []
     }
     let sources = source.map { [$0] } ?? parts.map(\.source)
+    if isRecorded { for part in parts { repository.journal.expectAppend(to: part.source) } }
     if isRecorded { for observer in observers { observer.opened(repository, sources: sources) } }
   }
 
@@ -123,6 +127,7 @@ package final class RunWatch {
   }
 
   private func end(_ status: ExitStatus, failure: String?) {
+    defer { errands?.wait() }
     guard isRecorded else { return }
     let record = RunRecord(
       command: command, host: machine.environment.hostName, began: began, ended: machine.host.clock.now(),

@@ -26,7 +26,10 @@ package struct ConfiguredSource {
   package init(_ settings: SourceSettings, of run: ConfiguredRun, _ request: RepositoryRequest) throws {
     let machine = run.machine.reading(within: run.machine.limit(settings.limitRate))
     let context = try RepositoryContext(of: settings, in: run.settings, request, on: machine)
-    try self.init(settings, in: context.open { run.observer.tell(Notice(.warning, $0)) }, at: context)
+    let repository = try context.open(for: settings.name, takesLease: true) {
+      run.observer.tell(Notice(.warning, $0))
+    }
+    try self.init(settings, in: repository, at: context)
   }
 
   var host: Host { context.machine.host }
@@ -55,7 +58,10 @@ package struct ConfiguredSource {
     _ options: Backup.Options, _ watch: RunWatch, _ progress: any ProgressObserver
   ) throws -> Backup.Report {
     let backup = Backup(repository: repository, options: options, cache: cache, progress: progress)
-    return try Hooks(settings).surround(source: options.source, progress: progress, cancellation: host.cancellation) {
+    let hooks = Hooks(settings)
+    return try hooks.surround(source: options.source, progress: progress, cancellation: host.cancellation) {
+      // A hook may run a command that takes the lease.
+      defer { if hooks != Hooks() { repository.errands.wait() } }
       let report = try backup.run()
       // A hook may still fail, but the snapshot is committed.
       watch.parts = [RunRecord.Part(report)]

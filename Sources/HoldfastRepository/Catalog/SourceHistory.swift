@@ -68,6 +68,11 @@ extension Catalog {
     }
   }
 
+  /// Whether there is anything of a source.
+  package func isKnown(_ name: SourceName) throws -> Bool {
+    try !store.list(Keys.source(name), .children, after: nil, max: 1).entries.isEmpty
+  }
+
   /// Whether this machine has a key that opens the newest snapshot of a source.
   package func opensNewest(of name: SourceName) throws -> Bool {
     guard keyring.isSealed else { return true }

@@ -2,6 +2,7 @@ package import HoldfastArchive
 package import HoldfastModel
 package import HoldfastStore
 internal import HoldfastSystem
+internal import Synchronization
 
 /// The journal of a repository: the newest runs on each source. Each source has one object that contains all of its
 /// entries. To append, a run reads the newest object and creates the next one; of two runs at once, one starts again
@@ -13,6 +14,7 @@ package struct Journal: Sendable {
   /// The largest number with ten digits.
   private static let numberMax: UInt64 = 9_999_999_999
   package let store: any Store
+  private let ahead = ReadingAhead()
 
   package init(in store: any Store) { self.store = store }
 
@@ -43,12 +45,20 @@ package struct Journal: Sendable {
     throw Self.tooFast(source)
   }
 
+  /// Reads what an append to a remote journal needs, while the run goes on. If others append meanwhile, it reads again.
+  package func expectAppend(to source: SourceName) {
+    guard !store.capabilities.isNear else { return }
+    ahead.put(store.meanwhile { try look(at: source) }, for: source)
+  }
+
   /// Adds one run, and removes the journal objects before the last one.
   /// - Returns: the objects that could not be read; their entries are lost.
   package func append(_ entry: JournalEntry, to source: SourceName) throws -> [any OperatorError] {
+    var expected = try? ahead.take(for: source)?.value()
     for _ in 0..<Self.attemptsMax {
-      let numbers = try numbers(of: source)
-      guard let found = try newest(of: source, numbers) else { continue }
+      let known = try expected ?? look(at: source)
+      expected = nil
+      guard let (numbers, found) = known.sound else { continue }
       var object = found.object
       if object.contains(entry) { return found.damage }
       try object.append(entry)
@@ -63,12 +73,15 @@ package struct Journal: Sendable {
       } catch StoreError.alreadyExists {
         continue
       }
+      // When nothing can be removed, the old objects stay; the run is recorded all the same.
+      let removal = store.meanwhile {
+        for number in numbers where number + 1 < next { try? store.remove(Keys.journal(source, number)) }
+      }
       // A run that was stopped for long may have created a number that others had used and removed. Then their objects
       // count, without this entry.
       let now = try self.numbers(of: source)
+      try removal.value()
       if let last = now.last, last > next, try newest(of: source, now)?.object.contains(entry) != true { continue }
-      // When nothing can be removed, the old objects stay; the run is recorded all the same.
-      for number in now where number + 1 < next { try? store.remove(Keys.journal(source, number)) }
       return found.damage
     }
     throw Self.tooFast(source)
@@ -105,9 +118,23 @@ package struct Journal: Sendable {
     try store.children(of: Keys.journal(source)).compactMap { Keys.sequence($0) }.sorted()
   }
 
-  private struct Found {
+  fileprivate struct Found: Sendable {
     var object = JournalObject()
     var damage: [any OperatorError] = []
+  }
+
+  /// The numbers of a journal, in ascending order, and its newest object; that is `nil` when the numbers changed
+  /// meanwhile.
+  fileprivate struct Look: Sendable {
+    let numbers: [UInt64]
+    let found: Found?
+
+    var sound: (numbers: [UInt64], found: Found)? { found.map { (numbers, $0) } }
+  }
+
+  private func look(at source: SourceName) throws -> Look {
+    let numbers = try numbers(of: source)
+    return Look(numbers: numbers, found: try newest(of: source, numbers))
   }
 
   /// The newest object that can be read; an empty journal when there is none.
@@ -129,4 +156,13 @@ package struct Journal: Sendable {
     }
     return found
   }
+}
+
+/// What was read for appends that will come.
+private final class ReadingAhead: Sendable {
+  private let looks = Mutex<[SourceName: Future<Journal.Look>]>([:])
+
+  func put(_ look: Future<Journal.Look>, for source: SourceName) { looks.withLock { $0[source] = look } }
+
+  func take(for source: SourceName) -> Future<Journal.Look>? { looks.withLock { $0.removeValue(forKey: source) } }
 }

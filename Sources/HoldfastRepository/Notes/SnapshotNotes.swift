@@ -112,19 +112,21 @@ extension NotesStore {
   }
 
   /// Called just before a snapshot is committed: makes sure that its chain stays, and notes its tags.
-  /// - Parameter chain: the chain that it builds on; `nil` for a full.
-  /// - Returns: the snapshots of the chain that were removed meanwhile and were called back; and why the tags could not
-  ///   be noted, if the newest notes cannot be read: continuing from older ones would hide that.
+  /// - Parameters:
+  ///   - chain: the chain that it builds on; `nil` for a full.
+  ///   - reading: the notes as they are now.
+  /// - Returns: the snapshots of the chain that were removed meanwhile and were called back; why the tags could not be
+  ///   noted, if the newest notes cannot be read: continuing from older ones would hide that; and whether anything was
+  ///   noted.
   package func prepareCommit(
-    of envelope: Envelope, on chain: Chain?, tags: Set<Tag>
-  ) throws -> (called: [Snapshot], damage: DamageError?) {
+    of envelope: Envelope, on chain: Chain?, tags: Set<Tag>, _ reading: NotesReading
+  ) throws -> (called: [Snapshot], damage: DamageError?, isNoted: Bool) {
     try Self.checkCount(Array(tags))
-    let reading = try read(envelope.source.name)
     let damage = tags.isEmpty ? nil : reading.damage.first
     let tags = damage == nil ? tags : []
     let notes = reading.notes
     let isTouched = chain?.snapshots.contains { notes[$0].removed != nil } ?? false
-    guard isTouched || !tags.isEmpty else { return ([], damage) }
+    guard isTouched || !tags.isEmpty else { return ([], damage, false) }
     var called: [Snapshot] = []
     do {
       try change(envelope.source.name) { notes, reading in
@@ -139,6 +141,6 @@ extension NotesStore {
         "what the snapshot builds on was pruned while it was taken, so nothing was committed: \(error.message)",
         hint: "Run the same command again.", scope: .transient)
     }
-    return (called, damage)
+    return (called, damage, true)
   }
 }

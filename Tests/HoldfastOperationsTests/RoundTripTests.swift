@@ -1,0 +1,114 @@
+import HoldfastArchive
+import HoldfastConfiguration
+import HoldfastEngine
+import HoldfastModel
+import HoldfastOperations
+import HoldfastRepository
+import HoldfastStore
+import HoldfastSystem
+import HoldfastTestSupport
+import Testing
+
+/// How often a command waits for a store that is far away. Requests that are made side by side are one wait.
+@Suite(.serialized, .timeLimit(.minutes(30))) struct RoundTripTests {
+  private static let location = "sftp:shop@server/orders"
+  private let site = Site()
+  private let store = DistantStore()
+
+  private var machine: MachineContext {
+    let usual = site.machine()
+    return MachineContext(
+      host: usual.host, environment: usual.environment, schemes: StoreSchemes([.sftp: { [store] _, _, _ in store }]))
+  }
+
+  private var source: Path { site.directory.appending("orders") }
+
+  private func context() throws -> RepositoryContext { try RepositoryContext(site.request(Self.location), on: machine) }
+
+  private func settings() throws -> SourceSettings {
+    try SourceSettings(
+      .directory(source), name: Site.orders, isNameChosen: true, repository: Self.location, flags: FlagValues(),
+      environment: { _ in nil }
+    ) { _ in true }
+  }
+
+  /// The repository, opened as `RepositoryContext` does it.
+  private func open(_ keys: TestKeys?, for source: SourceName? = nil, takesLease: Bool = false) throws -> Repository {
+    try Repository.open(
+      context().store(), host: machine.host, credentials: keys?.credentials() ?? .none, memory: machine.memory(),
+      for: source, takesLease: takesLease)
+  }
+
+  /// A repository with a chain of three, and the journal of the runs that took them.
+  /// - Returns: its keys, if it is sealed.
+  private func prepare(isSealed: Bool) throws -> TestKeys? {
+    TestFiles.makeDirectory(source)
+    for number in 0..<100 {
+      TestFiles.write(
+        String(repeating: "order \(number)\n", count: 2000), to: source.appending("orders-\(number)"))
+    }
+    let keys = isSealed ? try TestKeys() : nil
+    _ = try Repository.create(
+      in: context().store(), host: machine.host, sealing: keys?.sealing, memory: machine.memory())
+    for number in 0..<3 {
+      TestFiles.write("note \(number)", to: source.appending("note"))
+      try backup(keys)
+    }
+    store.forgetRequests()
+    return keys
+  }
+
+  /// What `holdfast backup SOURCE` does.
+  @discardableResult
+  private func backup(_ keys: TestKeys?) throws -> Backup.Report {
+    let watch = RunWatch(.backup, machine, notices: Listener())
+    return try watch.run {
+      let repository = try open(keys, for: Site.orders, takesLease: true)
+      let opened = try ConfiguredSource(settings(), in: repository, at: context())
+      watch.opened(repository, source: Site.orders)
+      return try opened.backup(opened.backupOptions(kind: nil), watch, watch.makeProgress())
+    }
+  }
+
+  private func expect(_ what: Comment, waitsAtMost count: Int) {
+    print("\(what): \(store.roundTrips) round trips, \(store.requests.count) requests\n\(store.transcript)")
+    #expect(store.roundTrips <= count, what)
+  }
+
+  @Test(arguments: [false, true]) func aBackupWithNothingChangedWaitsEightTimes(isSealed: Bool) throws {
+    let keys = try prepare(isSealed: isSealed)
+    let report = try backup(keys)
+    #expect(report.envelope.changes.isEmpty && report.envelope.kind == .incremental)
+    expect("nothing changed", waitsAtMost: 8)
+    // It has left everything in order.
+    store.forgetRequests()
+    #expect(try backup(keys).envelope.sequence == report.envelope.sequence + 1)
+    expect("nothing changed again", waitsAtMost: 8)
+    #expect(try open(keys).journal.read(Site.orders).entries.count == 5)
+    #expect(try store.names(below: "leases/orders/").count == 2)
+    #expect(try store.names(below: "journal/orders/").count == 2)
+  }
+
+  @Test(arguments: [false, true]) func aBackupOfAFewChangesWaitsElevenTimes(isSealed: Bool) throws {
+    let keys = try prepare(isSealed: isSealed)
+    TestFiles.write("one order more", to: source.appending("orders-7"))
+    let report = try backup(keys)
+    #expect(report.envelope.changes.changed == 1)
+    expect("one file of a hundred changed", waitsAtMost: 11)
+  }
+
+  /// The keyring of a sealed one is read behind its listing.
+  @Test(arguments: [false, true]) func openingWaitsOnceOrTwice(isSealed: Bool) throws {
+    let keys = try prepare(isSealed: isSealed)
+    _ = try open(keys)
+    expect("opened", waitsAtMost: isSealed ? 2 : 1)
+  }
+
+  @Test(arguments: [false, true]) func aSnapshotIsChosenFarAway(isSealed: Bool) throws {
+    let keys = try prepare(isSealed: isSealed)
+    let repository = try open(keys, for: Site.orders)
+    let snapshot = try SnapshotSelector(.latest, source: Site.orders).choose(in: repository.catalog) { _ in }
+    #expect(snapshot.sequence == 3)
+    expect("opened for a restore, with the newest chosen", waitsAtMost: 6)
+  }
+}
