@@ -53,6 +53,14 @@ package protocol Store: Sendable {
   /// - Returns: those of them that cannot be read now.
   func frozen(_ keys: [String]) throws -> [FrozenObject]
 
+  /// What a listing that this run has made shows under a key, without a request. `nil` when none was made, it is not
+  /// remembered, or it shows nothing.
+  func listed(_ key: String) -> ListingEntry.Kind?
+
+  /// The tag with which listings will show an object of these bytes that this run has written; `nil` when they show
+  /// none, or it cannot be told.
+  func tag(of bytes: [UInt8]) -> String?
+
   /// Lets the next listings show what is there now. A layer may remember listings until then.
   func refresh()
 
@@ -136,7 +144,12 @@ extension Store {
   package func frozen(_ keys: [String]) -> [FrozenObject] { [] }
 
   /// For a store that remembers no listings.
+  package func listed(_ key: String) -> ListingEntry.Kind? { nil }
+
   package func refresh() {}
+
+  /// For a store whose listings show no tags.
+  package func tag(of bytes: [UInt8]) -> String? { nil }
 
   /// For a store in which all visible names are durable.
   package func settle(below prefix: String) {}

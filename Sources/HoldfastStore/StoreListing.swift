@@ -10,8 +10,11 @@ package enum ListingDepth: Sendable {
 package struct ListingEntry: Sendable, Equatable {
   /// The kind of what is under a name.
   package enum Kind: Sendable, Equatable {
-    /// - Parameter length: in bytes; `nil` when listings do not contain lengths (`StoreCapabilities.listsLengths`).
-    case object(length: UInt64?)
+    /// - Parameters:
+    ///   - length: in bytes; `nil` when listings do not contain lengths (`StoreCapabilities.listsLengths`).
+    ///   - tag: what the store says of the content (S3: the ETag): with another content the object has another tag;
+    ///     `nil` where it says nothing.
+    case object(length: UInt64?, tag: String? = nil)
     /// An object that cannot be read before its provider has thawed it, if that has not happened: `Store.frozen` tells.
     case cold(length: UInt64)
     /// Something with more below it.
@@ -22,7 +25,7 @@ package struct ListingEntry: Sendable, Equatable {
     /// The length of an object, in bytes; `nil` when it is not known, and for everything else.
     package var length: UInt64? {
       switch self {
-      case .object(let length): length
+      case .object(let length, _): length
       case .cold(let length): length
       case .folder, .foreign: nil
       }

@@ -34,7 +34,7 @@ struct ProbeRun {
     let page = try store.list(folder, .children, after: nil, max: 10)
     found.listsAtOnce = page.entries.map(\.name) == ["object"] && found.listsAtOnce
     if let entry = page.entries.first {
-      found.listsLengths = entry.kind == .object(length: UInt64(random.count)) && found.listsLengths
+      found.listsLengths = entry.kind.length == UInt64(random.count) && found.listsLengths
     }
     found.removes = try removes(key) && found.removes
     return StoreProbe(capabilities: found, weaknesses: found.weaknesses(of: store.location))

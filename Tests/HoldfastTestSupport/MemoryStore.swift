@@ -16,6 +16,8 @@ package final class MemoryStore: Store {
     /// For how many listings what was committed is not shown yet, and what was removed still is.
     package var lag = 0
     package var listsLengths = true
+    /// Whether listings show a tag for each content.
+    package var listsTags = false
     package var connections = 1
     package var isNear = true
 
@@ -37,6 +39,7 @@ package final class MemoryStore: Store {
     var lagging: [String: (length: Int?, left: Int)] = [:]
     var counts = Counts()
     var opened: [String] = []
+    var fetched: [String] = []
   }
 
   private let state = Mutex(State())
@@ -71,17 +74,27 @@ package final class MemoryStore: Store {
   /// The objects that were asked for their length, and are there.
   package var opened: [String] { state.withLock { $0.opened } }
 
-  package func forgetRequests() { state.withLock { ($0.counts, $0.opened) = (Counts(), []) } }
+  /// The objects of which bytes were read, as often as that was.
+  package var fetched: [String] { state.withLock { $0.fetched } }
+
+  package func forgetRequests() { state.withLock { ($0.counts, $0.opened, $0.fetched) = (Counts(), [], []) } }
+
+  /// Like the ETag of S3: another one for other bytes.
+  package func tag(of bytes: [UInt8]) -> String? {
+    traits.listsTags
+      ? String(bytes.reduce(UInt64(bytes.count)) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }, radix: 16) : nil
+  }
 
   package func list(_ prefix: String, _ depth: ListingDepth, after name: String?, max: Int) throws -> ListingPage {
-    let lengths = state.withLock { state in
+    let (lengths, tags) = state.withLock { state in
       state.counts.listings += 1
       var lengths = state.objects.mapValues(\.count)
       for (key, lagging) in state.lagging {
         lengths[key] = lagging.length
         state.lagging[key] = lagging.left > 1 ? (lagging.length, lagging.left - 1) : nil
       }
-      return lengths
+      let below = traits.listsTags ? state.objects.filter { $0.key.hasPrefix(prefix) } : [:]
+      return (lengths, below.compactMapValues { tag(of: $0) })
     }
     var entries: [String: ListingEntry] = [:]
     for (key, length) in lengths where key.hasPrefix(prefix) {
@@ -90,7 +103,8 @@ package final class MemoryStore: Store {
       if depth == .children, let slash = rest.firstIndex(of: "/") {
         entry = ListingEntry(name: String(rest[...slash]), kind: .folder)
       } else {
-        entry = ListingEntry(name: rest, kind: .object(length: traits.listsLengths ? UInt64(length) : nil))
+        entry = ListingEntry(
+          name: rest, kind: .object(length: traits.listsLengths ? UInt64(length) : nil, tag: tags[key]))
       }
       if name?.precedesInListing(entry.name) ?? true { entries[entry.name] = entry }
     }
@@ -168,7 +182,10 @@ package final class MemoryStore: Store {
     var name: String { key }
 
     func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws {
-      store.state.withLock { $0.counts.reads += 1 }
+      store.state.withLock { state in
+        state.counts.reads += 1
+        state.fetched.append(key)
+      }
       let bytes = try store.bytes(key)
       guard UInt64(bytes.count) == length else {
         throw StoreError.otherLength(

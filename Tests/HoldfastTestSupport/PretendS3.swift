@@ -291,10 +291,15 @@ package final class PretendS3: Sendable {
             else:
                 entries = (
                     f"<Contents><Key>{shown}</Key><Size>{length}</Size>"
+                    f"<ETag>&quot;{tag(objects[name])}&quot;</ETag>"
                     f"<StorageClass>{classes.get(name, 'STANDARD')}</StorageClass></Contents>")
         if len(names) > 1:
             entries += f"<IsTruncated>true</IsTruncated><NextContinuationToken>{names[0][0]}</NextContinuationToken>"
         return 200, {}, f"<ListBucketResult><EncodingType>url</EncodingType>{entries}</ListBucketResult>"
+
+
+    def tag(content):
+        return hashlib.md5(content).hexdigest()
 
 
     def of_bucket(method, query, body):

@@ -39,6 +39,11 @@ package struct ListedStore: StoreLayer {
     return found
   }
 
+  package func listed(_ key: String) -> ListingEntry.Kind? {
+    guard let folder = folder(key) else { return base.listed(key) }
+    return memory[folder]?.kinds[String(key.dropFirst(folder.count))]
+  }
+
   /// Everything below a folder; `nil` when that is too much to remember.
   private func names(below folder: String) throws -> ListedNames? {
     if let known = memory[folder] { return known }

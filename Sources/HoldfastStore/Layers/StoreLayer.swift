@@ -22,6 +22,10 @@ extension StoreLayer {
 
   package func frozen(_ keys: [String]) throws -> [FrozenObject] { try base.frozen(keys) }
 
+  package func listed(_ key: String) -> ListingEntry.Kind? { base.listed(key) }
+
+  package func tag(of bytes: [UInt8]) -> String? { base.tag(of: bytes) }
+
   package func refresh() { base.refresh() }
 
   package func open(_ key: String, length: UInt64?) throws -> any ReadableBytes { try base.open(key, length: length) }

@@ -66,7 +66,7 @@ final class S3Client: Sendable {
   ) throws -> HTTPAnswer {
     var request = request
     let digest = Array(SHA256.hash(data: body))
-    if !body.isEmpty { request.headers.append(("Content-MD5", Self.md5(body))) }
+    if !body.isEmpty { request.headers.append(("Content-MD5", Data(Self.md5(body)).base64EncodedString())) }
     guard let checksum = request.checksum, takesChecksums.load(ordering: .relaxed) else {
       return try exchange(request, body, digest, buffer)
     }
@@ -111,9 +111,9 @@ final class S3Client: Sendable {
     return answer
   }
 
-  private static func md5(_ body: UnsafeRawBufferPointer) -> String {
-    // S3 demands MD5 for some requests, and many servers check nothing else. It guards against accidents only.
-    Data(Insecure.MD5.hash(data: body)).base64EncodedString()
+  /// S3 demands MD5 for some requests, and many servers check nothing else. It guards against accidents only.
+  static func md5(_ body: some DataProtocol) -> [UInt8] {
+    Array(Insecure.MD5.hash(data: body))
   }
 
   private func path(_ key: String?) -> String {

@@ -6,6 +6,7 @@ internal import HoldfastSystem
 struct S3Listing {
   /// No server returns more at once.
   private static let keysMax = 1000
+  private static let tagBytesMax = 128
   /// A server that always goes on does not hold a run for ever.
   private static let pagesMax = 100_000
 
@@ -26,7 +27,7 @@ struct S3Listing {
         }
         guard key.hasPrefix(prefix) else { throw notAListing }
         let isCold = object["StorageClass"].map { FrozenObject.StorageClass(rawValue: $0.text) != nil } ?? false
-        try body(key, isCold ? .cold(length: length) : .object(length: length))
+        try body(key, isCold ? .cold(length: length) : .object(length: length, tag: Self.tag(object["ETag"]?.text)))
       }
       for folder in page.all("CommonPrefixes") {
         guard let key = key(folder["Prefix"], page), key.hasPrefix(prefix) else { throw notAListing }
@@ -52,6 +53,12 @@ struct S3Listing {
       throw notAListing
     }
     return page
+  }
+
+  /// An ETag without its quotes; `nil` when there is none, or it cannot be one.
+  private static func tag(_ text: String?) -> String? {
+    guard let text = text?.filter({ $0 != "\"" }), (1...tagBytesMax).contains(text.utf8.count) else { return nil }
+    return text
   }
 
   private func key(_ element: XMLElement?, _ page: XMLElement) -> String? {

@@ -64,6 +64,9 @@ package struct S3Store: Store {
     return ListingPage(Self.sorted(entries), max: max)
   }
 
+  /// What is small is sent with one request: then most servers tag it with its MD5, if they do not encrypt it.
+  package func tag(of bytes: [UInt8]) -> String? { Hex.encode(S3Client.md5(bytes)) }
+
   private static func sorted(_ entries: [ListingEntry]) -> [ListingEntry] {
     entries.sorted { $0.name.precedesInListing($1.name) }
   }

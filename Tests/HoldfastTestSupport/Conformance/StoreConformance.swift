@@ -71,7 +71,9 @@ package enum StoreConformance: String, CaseIterable, Sendable {
     case .aRepeatedCommitMeetsItself: try checkRepeatedCommit(store)
     case .aBriefObjectIsAnObject: try checkBriefly(store)
     case .listingsComeInPages: try checkPages(store)
-    case .listingsTellLengths: try checkLengths(store)
+    case .listingsTellLengths:
+      try checkLengths(store)
+      try checkTags(store)
     case .keysAreFoundWithoutOpeningThem: try checkFinding(store)
     case .whatIsSettledStays: try checkSettling(store)
     case .aTrialFindsWhatIsDeclared: try checkProbe(store)
