@@ -6,13 +6,13 @@ package import HoldfastSystem
 
 /// A repository in one store, opened: what it consists of, and what this machine remembers of it.
 package struct Repository: Sendable {
-  package let store: any Store
+  package private(set) var store: any Store
   package let descriptor: Descriptor
   package let host: Host
   /// Its keyring, and what this run's keys allow.
   package let keyring: KeyringStore
   /// The notes on its snapshots.
-  package let notes: NotesStore
+  package private(set) var notes: NotesStore
   /// The runs on its sources.
   package let journal: Journal
   /// Its sources and snapshots.
@@ -55,6 +55,7 @@ package struct Repository: Sendable {
   /// - Parameters:
   ///   - credentials: the keys for a sealed repository.
   ///   - memory: what this machine remembers.
+  ///   - cache: what this machine keeps of remote repositories.
   ///   - acceptsOlder: whether it may be a copy that is older than what this machine has seen; for reading only.
   ///   - expectedKeyring: the digest that a revision of its keyring must have.
   ///   - source: the source that the run is about, if that is known: then it asks for more things at once.
@@ -62,8 +63,8 @@ package struct Repository: Sendable {
   /// - Throws: with exit status 10 when there is no repository.
   package static func open(
     _ store: any Store, host: Host, credentials: Credentials = .none, memory: ClientMemory = .none,
-    expectedKeyring: String? = nil, acceptsOlder: Bool = false, for source: SourceName? = nil,
-    takesLease: Bool = false
+    cache: CatalogCache = .none, expectedKeyring: String? = nil, acceptsOlder: Bool = false,
+    for source: SourceName? = nil, takesLease: Bool = false
   ) throws -> Repository {
     // What does not depend on the descriptor is asked for together with it.
     let keyringNames = store.meanwhile { try store.children(of: Keys.keyring) }
@@ -85,7 +86,8 @@ package struct Repository: Sendable {
     }
     let descriptor = try Descriptor(parsing: object.contents(max: Limits.envelopeBytesMax), name: Keys.descriptor)
     let known = try memory.load(descriptor.repository, at: store.places, files: host.files)
-    ahead?.readNewest(from: store)
+    let cached = cache.over(store, of: descriptor.repository, files: host.files)
+    ahead?.readNewest(from: cached)
     let history = try KeyringHistory(of: descriptor, names: keyringNames.value(), in: store).revisions
     let pin = try expectedKeyring.map { text in
       guard let pin = Pin(text) else {
@@ -104,9 +106,21 @@ package struct Repository: Sendable {
     let remembered = try RepositoryMemory.check(
       descriptor, history, in: store, known: known, memory: memory, files: host.files,
       acceptsOlder: acceptsOlder)
-    var repository = Repository(store, descriptor, history, credentials, host: host, known: remembered, memory)
+    var repository = Repository(cached, descriptor, history, credentials, host: host, known: remembered, memory)
     repository.ahead = ahead
     return repository
+  }
+
+  /// The same, which reads everything from the store itself, whatever this machine keeps of it.
+  package var uncached: Repository {
+    guard let cached = store as? CatalogCacheStore else { return self }
+    var direct = self
+    direct.store = cached.base
+    direct.notes.store = cached.base
+    direct.catalog.store = cached.base
+    direct.catalog.notes.store = cached.base
+    direct.containers.store = cached.base
+    return direct
   }
 
   /// The ID of the repository in a store, even if it is damaged otherwise; `nil` when it cannot be told.

@@ -68,6 +68,28 @@ import Testing
     _ = succeed(place, "verify", "--data", environment: secrets)
   }
 
+  /// The requests that `status` counts: the server's tags fit what this machine has written, and what it has read.
+  @Test(.requires(.seaweedFS)) func whatThisMachineKeepsIsNotReadAgain() throws {
+    let place = location()
+    _ = succeed(place, "init", "--unsealed")
+    for number in 1...12 {
+      TestFiles.write("order \(number)", to: tool.source.appending("\(number)"))
+      _ = succeed(place, "backup", "source", "--name", "shop")
+    }
+    func requests() throws -> Int {
+      let words = succeed(place, "status", "--json").split { !$0.isLetter && !$0.isNumber }
+      let index = try #require(words.firstIndex(of: "requests"))
+      return try #require(Int(words[index + 1]))
+    }
+    let known = try requests()
+    #expect(known <= 16)
+    TestFiles.removeTree(tool.tool.cache)
+    #expect(try requests() == known + 12, "every envelope is read once")
+    #expect(try requests() == known)
+    #expect(succeed(place, "cat", "latest", "7") == "order 7")
+    #expect(succeed(place, "verify", "--data").isEmpty == false)
+  }
+
   /// What one host has stored the other one finds, and neither stands in the way of the other.
   @Test(.requires(.seaweedFS)) func twoHostsShareARepository() {
     let place = location()

@@ -50,6 +50,24 @@ import Testing
     liveThere(server.location(tool.repository), server.command())
   }
 
+  @Test(.requires(.sftpServer)) func whatThisMachineKeepsIsNotReadAgain() throws {
+    let (location, command) = ("sftp:backup@server.example\(tool.repository.text)", SFTPServerProgram.plain)
+    expectSuccess(run(location, command, "init", "--unsealed"))
+    for number in 1...12 {
+      TestFiles.write("order \(number)", to: tool.source.appending("\(number)"))
+      expectSuccess(run(location, command, "backup", "source", "--name", "shop"))
+    }
+    func requests() throws -> Int {
+      let words = run(location, command, "status", "--json").output.split { !$0.isLetter && !$0.isNumber }
+      let index = try #require(words.firstIndex(of: "requests"))
+      return try #require(Int(words[index + 1]))
+    }
+    let known = try requests()
+    TestFiles.removeTree(tool.cache)
+    #expect(try requests() >= known + 2 * 12, "every envelope is opened and read once")
+    #expect(try requests() == known)
+  }
+
   @Test(.requires(.sftpServer)) func theConfigurationNamesTheCommand() {
     TestFiles.makeDirectory(tool.configuration)
     TestFiles.write(

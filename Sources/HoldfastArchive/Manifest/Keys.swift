@@ -67,6 +67,9 @@ package enum Keys {
   /// Whether the object under a key is the body of a manifest. It never changes, and is small for a small change.
   package static func isBody(_ key: String) -> Bool { key.split(separator: "/").last?.hasPrefix(bodyPrefix) ?? false }
 
+  /// Whether a machine keeps the object under a key when the repository is remote: the manifests and notes of a source.
+  package static func isKept(_ key: String) -> Bool { sourceFolder(key) != nil && (isManifest(key) || isBody(key)) }
+
   private static let archivePrefix = "archive-"
 
   package static func archive(_ name: SourceName, _ sequence: UInt64, _ id: Identifier) -> String {

@@ -74,7 +74,8 @@ struct VerifyCommand: ParsableCommand {
 
   private func run(_ machine: MachineContext, _ watch: RunWatch) throws {
     let repository = try location.context(machine, identity: identity, writer: writer, of: source.name).open(
-      limit: rate.limit(machine), olderCopy: copy.olderCopy, for: source.name)
+      limit: rate.limit(machine), olderCopy: copy.olderCopy, for: source.name
+    ).uncached
     watch.opened(repository, source: source.name)
     let progress = watch.makeProgress()
     defer { progress.end() }

@@ -66,7 +66,10 @@ package struct Backup {
   private let host: Host
 
   package init(repository: Repository, options: Options, cache: StateCache, progress: any ProgressObserver) {
-    self.repository = repository
+    let files = repository.host.files
+    // Nothing is written into the source, not even a cache.
+    let isCacheInSource = options.command == nil && (try? cache.lies(in: files.resolve(options.source))) ?? true
+    self.repository = isCacheInSource ? repository.uncached : repository
     self.options = options
     self.cache = cache
     self.progress = progress

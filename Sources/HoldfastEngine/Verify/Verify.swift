@@ -4,7 +4,7 @@ package import HoldfastRepository
 internal import HoldfastSystem
 
 /// Verifies that snapshots can be restored: structure, chain and presence always; with `readsData` every stored byte,
-/// read by the code that restores.
+/// read by the code that restores, from the store itself: what this machine keeps of it proves nothing.
 package struct Verify {
   package struct Options: Sendable {
     package var readsData = false
@@ -84,7 +84,7 @@ package struct Verify {
   private let progress: any ProgressObserver
 
   package init(repository: Repository, options: Options, progress: any ProgressObserver) {
-    self.repository = repository
+    self.repository = repository.uncached
     self.options = options
     self.progress = progress
   }

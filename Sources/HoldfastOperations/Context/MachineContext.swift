@@ -96,6 +96,9 @@ package struct MachineContext: Sendable {
   /// The cached states on this machine.
   package func cache() throws -> StateCache { StateCache(directory: try environment.cacheDirectory()) }
 
+  /// The catalogs of remote repositories on this machine.
+  package func catalogCache() throws -> CatalogCache { CatalogCache(directory: try environment.cacheDirectory()) }
+
   /// Reads and writes files with secrets.
   package var keyFiles: KeyFiles { KeyFiles(files: host.files, environment: environment) }
 }

@@ -141,7 +141,7 @@ package struct RepositoryContext: Sendable {
     do {
       repository = try Repository.open(
         store(reading: limit), host: machine.host, credentials: keys.credentials,
-        memory: machine.memory(),
+        memory: machine.memory(), cache: machine.catalogCache(),
         expectedKeyring: expectedKeyring ?? machine.environment.text("HOLDFAST_EXPECT_KEYRING")
           ?? configured?.expectedKeyring,
         acceptsOlder: olderCopy, for: source, takesLease: takesLease)

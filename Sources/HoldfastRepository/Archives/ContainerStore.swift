@@ -6,7 +6,7 @@ internal import HoldfastSystem
 
 /// The bodies and archives of snapshots, and parts of archived log: begun, opened, and looked for.
 package struct ContainerStore: Sendable {
-  let store: any Store
+  var store: any Store
   let repository: Identifier
   let sealed: SealedAccess?
   let host: Host

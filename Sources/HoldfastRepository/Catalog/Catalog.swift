@@ -6,10 +6,10 @@ internal import HoldfastSystem
 
 /// The sources and snapshots of a repository. Nothing else lists or reads manifests.
 package struct Catalog: Sendable {
-  let store: any Store
+  var store: any Store
   let descriptor: Descriptor
   let keyring: KeyringStore
-  let notes: NotesStore
+  var notes: NotesStore
   let journal: Journal
   let memory: RepositoryMemory?
   let host: Host

@@ -1,5 +1,6 @@
 package import HoldfastArchive
 internal import HoldfastModel
+internal import HoldfastStore
 
 extension Catalog {
   /// A snapshot with everything that it builds on.
@@ -10,7 +11,24 @@ extension Catalog {
     let known = Dictionary(
       known.filter { $0.sourceName == source && $0.envelope.archives.isHeld }.map { ($0.sequence, $0) },
       uniquingKeysWith: { $1 })
-    return try Chain(to: whole(snapshot)) { try known[$0] ?? snapshotIfCommitted(source, $0) }
+    // The parents of an incremental are mostly the snapshots just before it.
+    var announced = snapshot.envelope.kind == .incremental ? snapshot.sequence : 0
+    return try Chain(to: whole(snapshot)) { sequence in
+      if let there = known[sequence] { return there }
+      if sequence < announced {
+        announced = sequence - min(sequence, Self.announcedAtOnce - 1)
+        announceManifests(of: source, announced...sequence)
+      }
+      return try snapshotIfCommitted(source, sequence)
+    }
+  }
+
+  private static let announcedAtOnce: UInt64 = 64
+
+  /// Lets a remote store read the manifests that a listing shows side by side.
+  private func announceManifests(of source: SourceName, _ sequences: ClosedRange<UInt64>) {
+    store.prefetch(
+      sequences.map { (Keys.manifest(source, $0), nil) }.filter { store.listed($0.0) != nil })
   }
 
   /// The snapshot with its archives, which are read again if they were dropped.

@@ -23,7 +23,7 @@ package struct NotesReading: Sendable, Equatable {
 /// and creates the next one. Of two runs at once, one gets the number, and the other begins again from the new
 /// revision.
 package struct NotesStore: Sendable {
-  let store: any Store
+  var store: any Store
   let descriptor: Descriptor
   let keyring: KeyringStore
   let memory: RepositoryMemory?

@@ -8,6 +8,8 @@ package struct CachingStore: StoreLayer {
   private static let objectBytesMax: UInt64 = 256 << 10
   /// The length of most manifests.
   private static let usualBytes: UInt64 = 4 << 10
+  /// The most small objects that are read at once.
+  private static let threadsMax = 64
   package let base: any Store
   private let isCached: @Sendable (_ key: String) -> Bool
   private let kept: KeptObjects
@@ -33,8 +35,8 @@ package struct CachingStore: StoreLayer {
     return read
   }
 
-  /// Reads what will be kept, twice as many objects at once as large ones: they are short. What there is no room for,
-  /// or cannot be read, is left to whoever opens it.
+  /// Reads what will be kept, more objects at once than large ones: each is little more than a round trip. What there
+  /// is no room for, or cannot be read, is left to whoever opens it.
   package func prefetch(_ objects: [(key: String, length: UInt64?)]) {
     var room = UInt64(kept.bytesMax / 2)
     let wanted = objects.filter { object in
@@ -46,7 +48,7 @@ package struct CachingStore: StoreLayer {
       return true
     }
     guard !wanted.isEmpty else { return }
-    try? SideBySide.run(wanted.count, threads: 2 * connections) { [self] index in
+    try? SideBySide.run(wanted.count, threads: min(Self.threadsMax, 8 * connections)) { [self] index in
       _ = try? open(wanted[index].key, length: wanted[index].length)
     }
   }

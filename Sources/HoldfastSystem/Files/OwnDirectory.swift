@@ -5,6 +5,7 @@ package import HoldfastModel
 /// reached through its descriptor, without following links. A directory that others could change is not used.
 package struct OwnDirectory: Sendable {
   private static let writableByOthers: UInt32 = 0o002
+  private static let writableByGroupOrOthers: UInt32 = 0o022
   package let directory: OpenFile
   private let files: FileSystem
 
@@ -42,6 +43,17 @@ package struct OwnDirectory: Sendable {
       if error.isNotFound { return nil }
       throw error
     }
+  }
+
+  /// Opens a file in it that nobody else can have written.
+  /// - Returns: `nil` when there is none, or what has the name is no file, belongs to another user, or others may write
+  ///   it.
+  package func file(_ name: String, _ mode: FileSystem.Mode) throws(SystemError) -> OpenFile? {
+    guard try files.statusIfPresent(of: Path(name), in: directory)?.kind == .file else { return nil }
+    let file = try files.openBeneath(Path(name), in: directory, mode)
+    let status = try file.status()
+    let isOwn = status.userID == geteuid() || status.userID == 0
+    return isOwn && status.kind == .file && status.mode & Self.writableByGroupOrOthers == 0 ? file : nil
   }
 
   /// Replaces a file durably. The caller must hold a lock.
