@@ -123,8 +123,8 @@ let package = Package(
     tests(
       of: "CLI",
       [
-        "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastConfiguration",
-        "HoldfastEngine", "HoldfastOperations", argumentParser,
+        "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastStore",
+        "HoldfastConfiguration", "HoldfastEngine", "HoldfastOperations", argumentParser,
       ]),
   ],
   swiftLanguageModes: [.v6]

@@ -22,6 +22,7 @@ package enum ExampleConfiguration {
         # ca-file: /etc/holdfast/ca.pem   # trusted in place of the certificates of the system
         # path-style: no         # name the bucket in the name of the host; usual only at Amazon's
         # storage-class: {archives: GLACIER_IR}
+        # lock: {mode: compliance, days: 30}   # in a bucket with object lock: nobody deletes what a snapshot needs
         # single-writer: yes     # where a server replaces objects that are there, and only this machine writes
         # connections: 8         # requests at once
 

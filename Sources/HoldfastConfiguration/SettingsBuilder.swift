@@ -86,6 +86,10 @@ struct SettingsBuilder {
     }
     var made = RepositorySettings(name: name, location: location ?? "/")
     made.s3 = s3(key)
+    if (made.s3.lockMode == nil) != (made.s3.lockDays == nil), !findings.faulty.contains(key("lock")) {
+      note(
+        key("lock"), "lock of \(name) needs a mode and days", hint: "Write `lock: {mode: compliance, days: 30}`.")
+    }
     made.identities = (texts(schema.repository, key("identity")) ?? []).map { Path($0) }
     made.identityCommand = text(schema.repository, key("identity-command"))
     if findings.seen.isSuperset(of: [key("identity"), key("identity-command")]) {
@@ -107,6 +111,9 @@ struct SettingsBuilder {
     s3.credentialsFile = text(rules, key("credentials-file")).map { Path($0) }
     s3.profile = text(rules, key("profile"))
     s3.archiveStorageClass = text(rules, key("storage-class") + ["archives"])
+    s3.lockMode = text(rules, key("lock") + ["mode"])
+    s3.lockDays = text(rules, key("lock") + ["days"]).flatMap { Int($0) }
+    s3.versions = text(rules, key("versions"))
     s3.isSingleWriter = text(rules, key("single-writer")).flatMap { TextRule.truth(of: $0) }
     s3.connections = text(rules, key("connections")).flatMap { Int($0) }
     return s3

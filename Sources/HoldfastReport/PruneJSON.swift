@@ -1,6 +1,7 @@
 internal import HoldfastArchive
 package import HoldfastEngine
 package import HoldfastModel
+internal import HoldfastSystem
 
 /// A prune as `--json` shows it.
 package struct PruneJSON: Encodable {
@@ -10,12 +11,14 @@ package struct PruneJSON: Encodable {
     let source: String
     let kind: String
     let time: String
-    /// `keep`, `remove`, `wait` (removed earlier) or `collect`.
+    /// `keep`, `remove`, `wait` (removed earlier), `locked` (removed earlier, and not to be deleted yet) or `collect`.
     let fate: String
     let reasons: [String]
     let bytes: UInt64
     /// The time until it is collected, when that is known.
     let secondsLeft: TimeSpan?
+    /// When its lock ends, for `locked`.
+    let lockedUntil: String?
   }
 
   struct Refusal: Encodable {
@@ -43,6 +46,7 @@ package struct PruneJSON: Encodable {
   let kept: Int
   let removed: Int
   let waiting: Int
+  let locked: Int
   let collected: Int
   let freedBytes: UInt64
   let laterBytes: UInt64
@@ -64,23 +68,26 @@ package struct PruneJSON: Encodable {
     let sums = PruneSums(report)
     (kept, removed, waiting, collected) =
       (sums.kept.count, sums.removed.count, sums.waiting.count, sums.collected.count)
+    locked = sums.locked.count
     freedBytes = sums.collected.bytes &+ sums.logBytes
-    laterBytes = sums.removed.bytes &+ sums.waiting.bytes
+    laterBytes = sums.laterBytes
   }
 
   private static func line(_ line: Prune.Line) -> Line {
     let envelope = line.snapshot.envelope
     var (fate, reasons, timeLeft): (String, [String], TimeSpan?) = ("keep", [], nil)
+    var lockedUntil: String?
     switch line.action {
     case .kept(let kept): reasons = kept.map(\.description)
     case .removed: fate = "remove"
     case .waiting(let left): (fate, timeLeft) = ("wait", left)
+    case .locked(let end): (fate, lockedUntil) = ("locked", TimeText.utc(end))
     case .collected: fate = "collect"
     }
     return Line(
       id: envelope.snapshot.description, sequence: envelope.sequence, source: envelope.source.name.text,
       kind: envelope.kind.rawValue, time: envelope.time.started.description, fate: fate, reasons: reasons,
       bytes: line.bytes,
-      secondsLeft: timeLeft)
+      secondsLeft: timeLeft, lockedUntil: lockedUntil)
   }
 }

@@ -6,8 +6,12 @@ struct PruneSums {
   var kept = (count: 0, bytes: UInt64(0))
   var removed = (count: 0, bytes: UInt64(0))
   var waiting = (count: 0, bytes: UInt64(0))
+  var locked = (count: 0, bytes: UInt64(0))
   var collected = (count: 0, bytes: UInt64(0))
   var logBytes: UInt64 = 0
+
+  /// The bytes of what is removed and not collected yet.
+  var laterBytes: UInt64 { removed.bytes &+ waiting.bytes &+ locked.bytes }
 
   init(_ report: Prune.Report) {
     logBytes = report.sources.flatMap(\.logs).reduce(0) { $0 &+ $1.bytes }
@@ -16,6 +20,7 @@ struct PruneSums {
       case .kept: kept = (kept.count + 1, kept.bytes &+ line.bytes)
       case .removed: removed = (removed.count + 1, removed.bytes &+ line.bytes)
       case .waiting: waiting = (waiting.count + 1, waiting.bytes &+ line.bytes)
+      case .locked: locked = (locked.count + 1, locked.bytes &+ line.bytes)
       case .collected: collected = (collected.count + 1, collected.bytes &+ line.bytes)
       }
     }

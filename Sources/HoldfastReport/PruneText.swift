@@ -48,6 +48,8 @@ package struct PruneText {
         "waits",
         "removed before; " + (timeLeft.map { "collected in \(PruneText.days($0))" } ?? "it is not known since when")
       )
+    case .locked(let end):
+      ("locked", "removed before; collected after \(TimeText.utc(end).prefix(10)), when its lock ends")
     case .collected: (isDryRun ? "would collect" : "collected", "removed, and its grace period is over")
     }
   }
@@ -62,12 +64,12 @@ package struct PruneText {
     var parts = ["\(report.isDryRun ? "would keep" : "kept") \(sums.kept.count)"]
     parts.append("\(report.isDryRun ? "remove" : "removed") \(sums.removed.count)")
     if sums.waiting.count > 0 { parts.append("\(sums.waiting.count) removed before") }
+    if sums.locked.count > 0 { parts.append("\(sums.locked.count) locked") }
     if sums.collected.count > 0 {
       parts.append("\(report.isDryRun ? "collect" : "collected") \(sums.collected.count)")
     }
     let free = report.isDryRun ? "would be free now" : "free now"
-    let later = sums.removed.bytes &+ sums.waiting.bytes
     return parts.joined(separator: ", ")
-      + "; \(Amount.bytes(sums.collected.bytes &+ sums.logBytes)) \(free), \(Amount.bytes(later)) when the grace period is over"
+      + "; \(Amount.bytes(sums.collected.bytes &+ sums.logBytes)) \(free), \(Amount.bytes(sums.laterBytes)) when the grace period is over\(sums.locked.count > 0 ? " and locks end" : "")"
   }
 }

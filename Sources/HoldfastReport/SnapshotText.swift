@@ -48,6 +48,7 @@ package enum SnapshotText {
         "system \(postgres.system), timeline \(postgres.timeline), WAL from \(postgres.start) to \(postgres.stop)",
       ])
     }
+    if let end = envelope.lockedUntil { table.add(["locked", "until \(TimeText.local(end.moment)) at least"]) }
     table.add(["state root", envelope.state.root.description])
     table.add(["written by", Path(envelope.program).description])
     for anomaly in envelope.comparison?.anomalies ?? [] {

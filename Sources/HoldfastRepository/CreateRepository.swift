@@ -67,6 +67,7 @@ extension Repository {
   private static func checkEmpty(_ store: any Store) throws {
     // A new file system contains `lost+found`, and what a check could not remove does not count.
     let names = try store.names(below: "").filter { $0 != "lost+found/" && $0 != StoreProbe.prefix }
+    if names.isEmpty || names == [Keys.keyring] { try checkIsNotDeleted(store) }
     // A keyring without a descriptor was left by a killed run.
     if names == [Keys.keyring] { return try store.removeAll(below: Keys.keyring) }
     guard !names.isEmpty else { return }

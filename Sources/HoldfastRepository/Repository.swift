@@ -75,6 +75,7 @@ package struct Repository: Sendable {
     do {
       object = try store.object(Keys.descriptor)
     } catch StoreError.notFound {
+      try checkIsNotDeleted(store)
       if try !store.children(of: Keys.sources).isEmpty {
         throw DamageError(Keys.descriptor, "it is missing, though there are snapshots in \(store.location)")
       }
@@ -84,7 +85,13 @@ package struct Repository: Sendable {
           "\(store.scheme.absenceQuestion) If it is new, run `holdfast init --repository \(store.location)`; else name another place with --repository.",
         exitStatus: .noRepository)
     }
-    let descriptor = try Descriptor(parsing: object.contents(max: Limits.envelopeBytesMax), name: Keys.descriptor)
+    let descriptor: Descriptor
+    do {
+      descriptor = try Descriptor(parsing: object.contents(max: Limits.envelopeBytesMax), name: Keys.descriptor)
+    } catch let error as any OperatorError where error is DamageError || error is FormatError {
+      try checkIsNotDeleted(store)
+      throw error
+    }
     let known = try memory.load(descriptor.repository, at: store.places, files: host.files)
     let cached = cache.over(store, of: descriptor.repository, files: host.files)
     ahead?.readNewest(from: cached)
@@ -121,6 +128,16 @@ package struct Repository: Sendable {
     direct.catalog.notes.store = cached.base
     direct.containers.store = cached.base
     return direct
+  }
+
+  /// A bucket may keep versions of what was deleted. Then nobody must be led to make a new repository there.
+  static func checkIsNotDeleted(_ store: any Store) throws {
+    guard try store.hasEarlierVersion(of: Keys.descriptor) else { return }
+    throw EngineError(
+      "the repository in \(store.location) was deleted or written over, but the versions of its objects are still there",
+      hint:
+        "Read the first of each: HOLDFAST_VERSIONS=first holdfast list --repository \(store.location); see docs/operations.md, \"Everything was deleted\".",
+      exitStatus: .noRepository)
   }
 
   /// The ID of the repository in a store, even if it is damaged otherwise; `nil` when it cannot be told.

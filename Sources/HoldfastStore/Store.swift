@@ -101,6 +101,17 @@ package protocol Store: Sendable {
   /// - Throws: an error when a promise cannot be kept at all.
   func probe(_ random: Randomness) throws -> StoreProbe
 
+  // MARK: Terms
+
+  /// Locks objects that are there until a time, those excepted that are locked for longer. For a store that locks new
+  /// objects: `capabilities.objectLock`.
+  /// - Returns: the keys of those that somebody has written over or removed since they were created. Their first
+  ///   versions are locked too.
+  func extendLocks(of keys: [String], until end: Timestamp) throws -> [String]
+
+  /// Whether the store still has a version of an object that was removed, or written over.
+  func hasEarlierVersion(of key: String) throws -> Bool
+
   // MARK: Locks
 
   /// Tells other runs that something is being added, as long as the result lives. With `exclusively`, makes sure that
@@ -172,6 +183,12 @@ extension Store {
 
   /// A store without locks: only the lease excludes others.
   package func lock(_ name: String, wait: Bool, cancellation: Cancellation) throws -> (any StoreLock)? { NoLock() }
+
+  /// For a store that locks nothing.
+  package func extendLocks(of keys: [String], until end: Timestamp) -> [String] { [] }
+
+  /// For a store that keeps no versions.
+  package func hasEarlierVersion(of key: String) -> Bool { false }
 
   /// Opens an object of unknown length.
   package func open(_ key: String) throws -> any ReadableBytes { try open(key, length: nil) }

@@ -15,6 +15,8 @@ package struct StoreCapabilities: Sendable, Equatable {
   package var locks = true
   /// When a commit returns, the object survives a loss of power.
   package var isDurable = true
+  /// For how long new objects are locked; `nil` when none are.
+  package var objectLock: ObjectLock?
   /// Requests have no latency and no temporary failures. So reading ahead, parallel requests and retries gain nothing.
   package var isNear = true
 

@@ -1,4 +1,5 @@
 package import HoldfastModel
+internal import HoldfastSystem
 
 /// Why a store refuses a call.
 package enum StoreError: OperatorError, Equatable {
@@ -8,7 +9,8 @@ package enum StoreError: OperatorError, Equatable {
   /// A symbolic link, a fifo or a device is in the place of an object, or of a directory on the way to it.
   case foreign(key: String, location: String)
   /// This user, or nobody, may remove the object.
-  case removalRefused(key: String, location: String, StoreScheme = .directory)
+  /// - Parameter lockedUntil: until when nobody may; `nil` when it is not locked.
+  case removalRefused(key: String, location: String, StoreScheme = .directory, lockedUntil: Timestamp? = nil)
   /// The store did not answer, timed out, or refused for now. Its content is not known, so this is not damage.
   /// - Parameters:
   ///   - reason: a text without secrets.
@@ -18,13 +20,26 @@ package enum StoreError: OperatorError, Equatable {
   /// - Parameter found: its length in bytes.
   case otherLength(key: String, location: String, found: UInt64, expected: UInt64)
 
+  /// Removes objects, some of which may be locked.
+  /// - Returns: until when one of them is; then it and what comes after it was not removed. `nil` when all were.
+  package static func lockEnd(_ removal: () throws -> Void) throws -> Timestamp? {
+    do {
+      try removal()
+      return nil
+    } catch StoreError.removalRefused(_, _, let end?) {
+      return end
+    }
+  }
+
   package var message: String {
     switch self {
     case .notFound(let key, let location): "\(key) is missing in \(location)"
     case .alreadyExists(let key, let location): "\(key) exists already in \(location)"
     case .invalidKey(let key): "\"\(Path(key))\" is not a possible key of an object"
     case .foreign(let key, let location): "\(Path(key)) in \(location) is nothing that a repository has"
-    case .removalRefused(let key, let location, _): "\(Path(key)) may not be removed from \(location)"
+    case .removalRefused(let key, let location, _, let end?):
+      "\(Path(key)) may not be removed from \(location) before \(TimeText.utc(end)): it is locked"
+    case .removalRefused(let key, let location, _, nil): "\(Path(key)) may not be removed from \(location)"
     case .unavailable(let location, let reason, _): "\(location) does not answer: \(reason)"
     case .otherLength(let key, let location, let found, let expected):
       "\(key) in \(location) has \(found) bytes instead of \(expected)"
@@ -38,7 +53,8 @@ package enum StoreError: OperatorError, Equatable {
     case .invalidKey: nil
     case .foreign:
       "Symbolic links in a repository are not followed, and fifos and devices not read: find out who put it there, and remove it."
-    case .removalRefused(_, _, let scheme): scheme.removalHint
+    case .removalRefused(_, _, _, .some): "Run the same command again after that."
+    case .removalRefused(_, _, let scheme, nil): scheme.removalHint
     case .unavailable:
       "Nothing was found to be damaged. Run the same command again when the store can be reached."
     }

@@ -22,6 +22,7 @@ import Testing
           yes  lists the lengths of objects
           yes  says when an object survives a loss of power
           yes  ends the lock of a run that was killed
+          no   keeps what is locked from being deleted
           yes  removes objects for this host
           this host can remove what is stored: `holdfast init --append-only-recipe` prints what keeps it from that
           a request takes TIME
@@ -38,7 +39,9 @@ import Testing
     #expect((json["weaknesses"] as? [String])?.isEmpty == true)
     #expect(json["roundTripSeconds"] is Double)
     let capabilities = try #require(json["capabilities"] as? [String: Bool])
-    let names = ["createsIfAbsent", "isDurable", "listsAtOnce", "listsLengths", "locks", "readsRanges", "removes"]
+    let names = [
+      "createsIfAbsent", "isDurable", "listsAtOnce", "listsLengths", "locks", "locksObjects", "readsRanges", "removes",
+    ]
     #expect(capabilities.keys.sorted() == names)
   }
 }

@@ -132,6 +132,8 @@ import Testing
           profile: backup
           storage-class: {archives: GLACIER_IR}
           single-writer: yes
+          lock: {mode: governance, days: 30}
+          versions: first
           connections: 64
         plain: {url: 's3:https://s3.example/bucket/plain'}
         server: {url: 'sftp:a@h/b', ssh-command: ssh -i /k}
@@ -147,6 +149,8 @@ import Testing
     #expect(bucket.s3.profile == "backup")
     #expect(bucket.s3.archiveStorageClass == "GLACIER_IR")
     #expect(bucket.s3.isSingleWriter == true)
+    #expect(bucket.s3.lockMode == "governance" && bucket.s3.lockDays == 30)
+    #expect(bucket.s3.versions == "first")
     #expect(bucket.s3.connections == 64)
     let plain = try #require(settings.repository("plain")).s3
     #expect(plain.region == nil && plain.isPathStyle == nil && plain.certificates == nil && plain.profile == nil)

@@ -201,6 +201,21 @@ import Testing
       "storage-class: {archives: a b}", column: 59,
       "archives: \"a b\" is not a word\nHINT: It has letters, digits and . _ - in it, and no blanks."),
     remote(
+      "lock: {mode: legal, days: 30}", column: 46,
+      "mode: \"legal\" is not a mode of object lock\nHINT: Write compliance or governance."),
+    remote(
+      "lock: {mode: compliance, days: 0}", column: 64,
+      "days: \"0\" is not a number\nHINT: Write a whole number from 1 to 36500."),
+    remote(
+      "lock: {mode: compliance}", column: 33,
+      "lock of shop needs a mode and days\nHINT: Write `lock: {mode: compliance, days: 30}`."),
+    remote(
+      "lock: {days: 30}", column: 33,
+      "lock of shop needs a mode and days\nHINT: Write `lock: {mode: compliance, days: 30}`."),
+    remote(
+      "versions: newest", column: 43,
+      "versions: \"newest\" is not a choice of versions\nHINT: Write first, or a time such as 2026-11-29T03:00:00Z."),
+    remote(
       "connections: 0", column: 46, "connections: \"0\" is not a number\nHINT: Write a whole number from 1 to 64."),
     remote(
       "connections: 65", column: 46, "connections: \"65\" is not a number\nHINT: Write a whole number from 1 to 64."),

@@ -58,6 +58,7 @@ extension Prune.Report {
       let action =
         switch line.action {
         case .kept: "keep"
+        case .locked(let end): "locked until \(TimeText.utc(end).prefix(10))"
         case .removed: "removed"
         case .waiting(let timeLeft): "waits" + (timeLeft.map { " \(Int(($0 / .days(1)).rounded())) d" } ?? "")
         case .collected: "collected"

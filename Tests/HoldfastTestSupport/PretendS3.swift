@@ -62,7 +62,7 @@ package final class PretendS3: Sendable {
   package var requests: [ScriptedServer.Request] { server.requests }
 
   package func store(
-    _ cancellation: Cancellation = Cancellation(), prefix: String = "shop/",
+    _ cancellation: Cancellation = Cancellation(), prefix: String = "shop/", clock: Clock = .system,
     _ change: (inout S3Settings) -> Void = { _ in }
   ) -> S3Store {
     var settings = S3Settings { _ in Self.credentials }
@@ -70,7 +70,7 @@ package final class PretendS3: Sendable {
     return S3Store(
       HTTPServer(host: "127.0.0.1", port: server.port, isEncrypted: false), bucket: Self.bucket, prefix: prefix,
       location: location.replacing("/shop/", with: "/\(prefix)"), settings,
-      host: Host(cancellation: cancellation, workers: 2, scratchDirectories: []))
+      host: Host(clock: clock, cancellation: cancellation, workers: 2, scratchDirectories: []))
   }
 
   /// What happens to the next requests. The first fault that fits one happens to it.

@@ -11,7 +11,7 @@ package final class SeaweedFS: @unchecked Sendable {
   package static let accessKeyID = "holdfast"
   package static let secretKey = "holdfastsecret"
   private static let credentials = S3Credentials(accessKeyID: accessKeyID, secretKey: secretKey)
-  private static let bucket = "orders"
+  package static let bucket = "orders"
   /// Ports of its other protocol are so much higher than those of HTTP.
   private static let otherPorts: UInt16 = 10_000
 
@@ -111,7 +111,7 @@ package final class SeaweedFS: @unchecked Sendable {
   /// Waits until the server answers, and makes the bucket.
   private func makeBucket(log: Path) {
     for _ in 0..<600 {
-      if (try? answer(S3Request("PUT", nil)))?.isSuccess == true { return }
+      if (try? send(S3Request("PUT", nil)))?.isSuccess == true { return }
       usleep(100_000)
     }
     fatalError("weed does not start: \(String(decoding: TestFiles.read(log) ?? [], as: UTF8.self).suffix(2000))")
@@ -119,34 +119,42 @@ package final class SeaweedFS: @unchecked Sendable {
 
   /// The keys of the multipart uploads below a prefix that nobody has completed, asked for without S3Store.
   package func unfinishedUploads(below prefix: String) throws -> [String] {
-    let answer = try answer(S3Request("GET", nil, query: [("uploads", ""), ("prefix", prefix)]))
+    let answer = try send(S3Request("GET", nil, query: [("uploads", ""), ("prefix", prefix)]))
     return String(decoding: answer.body, as: UTF8.self).split(separator: "<Upload>").dropFirst().compactMap { upload in
       upload.split(separator: "<Key>").last?.split(separator: "</Key>").first.map(String.init)
     }
   }
 
-  /// The answer to a request to the bucket, without a body.
-  private func answer(_ request: S3Request) throws -> HTTPAnswer {
+  /// Sends a request without S3Store, as another program with the same credentials.
+  package func send(
+    _ request: S3Request, to bucket: String = SeaweedFS.bucket, _ body: String = ""
+  ) throws -> HTTPAnswer {
     let server = HTTPServer(host: "127.0.0.1", port: port, isEncrypted: false)
+    // It does not compare the digest of the body with the body.
     let empty = Hex.decode("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855") ?? []
     let message = S3Signer(region: "us-east-1").sign(
-      request, path: "/\(Self.bucket)", host: server.authority, bodyDigest: empty, credentials: Self.credentials,
-      now: Clock.system.now())
-    return try HTTPPool(server, host: TestShop.host()).exchange(message)
+      request, path: "/\(bucket)" + (request.key.map { "/\($0)" } ?? ""), host: server.authority,
+      bodyDigest: empty, credentials: Self.credentials, now: Clock.system.now())
+    return try Array(body.utf8).withUnsafeBytes {
+      try HTTPPool(server, host: TestShop.host()).exchange(message, body: $0)
+    }
   }
 
   /// A store below a prefix of its own.
   package func store(
-    prefix: String = "\(UInt64.random(in: .min ... .max))/", host: Host = TestShop.host(),
+    prefix: String = "\(UInt64.random(in: .min ... .max))/", bucket: String = SeaweedFS.bucket,
+    host: Host = TestShop.host(),
     _ change: (inout S3Settings) -> Void = { _ in }
   ) -> S3Store {
     var settings = S3Settings { _ in Self.credentials }
     change(&settings)
     return S3Store(
-      HTTPServer(host: "127.0.0.1", port: port, isEncrypted: false), bucket: Self.bucket, prefix: prefix,
-      location: location(prefix: prefix), settings, host: host)
+      HTTPServer(host: "127.0.0.1", port: port, isEncrypted: false), bucket: bucket, prefix: prefix,
+      location: location(prefix: prefix, bucket: bucket), settings, host: host)
   }
 
   /// - Parameter prefix: ends with `/`, or is empty.
-  package func location(prefix: String) -> String { "s3:http://127.0.0.1:\(port)/\(Self.bucket)/\(prefix)" }
+  package func location(prefix: String, bucket: String = SeaweedFS.bucket) -> String {
+    "s3:http://127.0.0.1:\(port)/\(bucket)/\(prefix)"
+  }
 }

@@ -174,6 +174,9 @@ package struct Envelope: Hashable, Sendable, Codable {
   /// The number of the lease under which the snapshot was committed. It grows with each holder (format.md, section 14).
   /// `nil` in snapshots of earlier versions.
   package var lease: UInt64?
+  /// Until when everything that it needs was locked when it was committed (format.md, section 5); snapshots that build
+  /// on it may have extended that. `nil` in a store that locks nothing.
+  package var lockedUntil: RecordedTime?
   package var signature: Signature?
 
   package init(
@@ -203,6 +206,7 @@ package struct Envelope: Hashable, Sendable, Codable {
     self.keyring = keyring
     self.merged = nil
     self.lease = nil
+    self.lockedUntil = nil
     self.signature = nil
   }
 
@@ -252,6 +256,7 @@ extension Envelope {
     try container.encodeIfPresent(keyring, forKey: .keyring)
     try container.encodeIfPresent(merged, forKey: .merged)
     try container.encodeIfPresent(lease, forKey: .lease)
+    try container.encodeIfPresent(lockedUntil, forKey: .lockedUntil)
     try container.encode(signature, forKey: .signature)
   }
 
@@ -296,13 +301,13 @@ extension Envelope {
     guard source.path.unicodeScalars.allSatisfy(Path.isPrintable) else {
       throw DamageError(name, "the path of its source is not printable")
     }
-    let times = [time.started, time.finished] + (merged.map { [$0.time] } ?? [])
+    let times = [time.started, time.finished] + [merged?.time, lockedUntil].compactMap { $0 }
     guard [program, postgres?.system ?? ""].allSatisfy({ $0.utf8.count <= Limits.manifestTextBytesMax }),
       !times.contains(where: \.isTooLong)
     else {
       throw DamageError(name, "a text in it is too long")
     }
-    guard time.started.isSound, time.finished.isSound else {
+    guard time.started.isSound, time.finished.isSound, lockedUntil?.isSound ?? true else {
       throw DamageError(name, "its times are not sound")
     }
     guard let merged else { return }

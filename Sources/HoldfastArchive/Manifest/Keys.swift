@@ -43,6 +43,12 @@ package enum Keys {
   /// the descriptor.
   package static func isManifest(_ key: String) -> Bool { key.hasSuffix(".json") }
 
+  /// Whether the object under a key stays until a prune removes it: it belongs to a snapshot, to the keyring or to
+  /// archived log. Leases, the journal and what a probe writes go soon.
+  package static func isLasting(_ key: String) -> Bool {
+    key == descriptor || [sources, keyring, wal].contains { key.hasPrefix($0) }
+  }
+
   /// The folder of the source to which a key or prefix belongs, if it is one of its snapshots or notes.
   package static func sourceFolder(_ key: String) -> String? {
     let parts = key.split(separator: "/", maxSplits: 2, omittingEmptySubsequences: false)

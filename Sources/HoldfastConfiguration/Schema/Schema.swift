@@ -37,6 +37,10 @@ struct Schema: Sendable {
       KeyRule("credentials-file", .text(.path)),
       KeyRule("profile", .text(.word)),
       KeyRule("storage-class", .map([KeyRule("archives", .text(.word))], context: "storage-class")),
+      KeyRule(
+        "lock",
+        .map([KeyRule("mode", .text(.lockMode)), KeyRule("days", .text(.count(1...36_500)))], context: "lock")),
+      KeyRule("versions", .text(.versions)),
       KeyRule("single-writer", .text(.yesOrNo)),
       KeyRule("connections", .text(.count(1...64))),
       KeyRule("identity", .list(.path), variable: "HOLDFAST_IDENTITY_FILE"),

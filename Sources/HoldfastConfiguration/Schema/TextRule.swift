@@ -41,6 +41,14 @@ struct TextRule: Sendable {
       }
   }
 
+  static let lockMode = TextRule("a mode of object lock", "Write compliance or governance.") {
+    ["compliance", "governance"].contains($0)
+  }
+
+  static let versions = TextRule(
+    "a choice of versions", "Write first, or a time such as 2026-11-29T03:00:00Z."
+  ) { $0 == "first" || TimeText.parse($0) != nil }
+
   static let command = TextRule("a command", "It is what /bin/sh shall run.") { text in
     !text.utf8.contains(0) && text.unicodeScalars.contains { !$0.properties.isWhitespace }
   }

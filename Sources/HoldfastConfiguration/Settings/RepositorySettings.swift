@@ -31,6 +31,11 @@ package struct RepositorySettings: Hashable, Sendable {
     package internal(set) var profile: String?
     /// The storage class of archives.
     package internal(set) var archiveStorageClass: String?
+    /// `compliance` or `governance`, and for how many days objects are locked; both or none.
+    package internal(set) var lockMode: String?
+    package internal(set) var lockDays: Int?
+    /// `first`, or a time.
+    package internal(set) var versions: String?
     /// Whether only this machine writes; `nil` when nothing is said.
     package internal(set) var isSingleWriter: Bool?
     package internal(set) var connections: Int?

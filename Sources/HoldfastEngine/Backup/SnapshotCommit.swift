@@ -36,6 +36,9 @@ struct SnapshotCommit {
     _ envelope: Envelope, state: Envelope.State, parent: StateFile?, chain: Chain?, mismatch: EngineError
   ) throws -> DamageError? {
     try host.cancellation.check()
+    let term = SnapshotTerm(in: repository)
+    var envelope = envelope
+    envelope.lockedUntil = term.end.map { RecordedTime($0) }
     let manifest = try envelope.serialized(signedBy: writer?.signing)
     let result = try readBack(manifest, of: envelope, on: chain)
     var kept: Kept = (nil, false)
@@ -52,6 +55,7 @@ struct SnapshotCommit {
       let objects = [body(of: envelope)] + archives(of: envelope)
       checks = CommitChecks(of: objects, of: envelope.source.name, in: repository, under: lease)
     }
+    try extendLocks(term, envelope, on: chain)
     let prepared = try repository.notes.prepareCommit(of: envelope, on: chain, tags: tags, checks.pass())
     for called in prepared.called {
       progress.warn(
@@ -63,6 +67,14 @@ struct SnapshotCommit {
     repository.memory?.remember(result.tip, path: path)
     if kept.isNeeded { keep(kept.cache, of: envelope, chain) }
     return prepared.damage
+  }
+
+  private func extendLocks(_ term: SnapshotTerm, _ envelope: Envelope, on chain: Chain?) throws {
+    let replaced = try term.extendLocks(envelope, on: chain, begun: draft.begun)
+    guard let first = replaced.first else { return }
+    progress.warn(
+      "\(Amount.count(UInt64(replaced.count), "object")) of the repository, \(first) first, \(replaced.count == 1 ? "was" : "were") written over or removed by somebody; the first version of each is kept locked: read docs/operations.md, \"Everything was deleted\""
+    )
   }
 
   /// Reads the manifest as it will be stored: what a reader would refuse is not committed.

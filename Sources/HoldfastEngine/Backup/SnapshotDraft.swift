@@ -8,6 +8,8 @@ internal import HoldfastSystem
 /// The objects of a snapshot that is being made.
 struct SnapshotDraft {
   let snapshot: Identifier
+  /// Before its first object was begun.
+  let begun: Timestamp
   let sequence: UInt64
   let archives: ArchiveSeries
   let body: BodyWriter
@@ -26,6 +28,7 @@ struct SnapshotDraft {
     compression: Compression, gatheredBytes: Int = Limits.gatheredFrameBytes,
     archiveBytes: UInt64 = Limits.archiveBytes, isDryRun: Bool
   ) throws {
+    begun = repository.host.clock.now()
     let random = repository.host.random
     // A number that was seen is never used again, even if its snapshot is gone.
     let seen: [UInt64?] = try [

@@ -58,6 +58,8 @@ package struct StoreCheck: Sendable {
         Finding(name: "listsLengths", promise: "lists the lengths of objects", isKept: found.listsLengths),
         Finding(name: "isDurable", promise: "says when an object survives a loss of power", isKept: found.isDurable),
         Finding(name: "locks", promise: "ends the lock of a run that was killed", isKept: found.locks),
+        Finding(
+          name: "locksObjects", promise: "keeps what is locked from being deleted", isKept: found.objectLock != nil),
         Finding(name: "removes", promise: "removes objects for this host", isKept: found.removes),
       ], weaknesses: probe.weaknesses, roundTrip: roundTrip)
   }

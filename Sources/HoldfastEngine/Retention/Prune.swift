@@ -28,6 +28,8 @@ package struct Prune {
     /// The snapshot was removed earlier, and can be called back for so long; `nil` when this machine cannot
     /// tell.
     case waiting(timeLeft: TimeSpan?)
+    /// The snapshot was removed earlier, and its objects are locked until then.
+    case locked(until: Timestamp)
     case collected
   }
 
@@ -36,6 +38,8 @@ package struct Prune {
     package let action: Action
     /// The bytes of its objects; for a collected snapshot only of those that no other snapshot needs.
     package let bytes: UInt64
+
+    func acting(_ action: Action) -> Line { Line(snapshot: snapshot, action: action, bytes: bytes) }
   }
 
   /// Why nothing of a source is removed.

@@ -27,7 +27,7 @@ struct PruneExecution {
     let noted = try noteRemovals(plan)
     let grace = rememberRemovals(noted)
     var plan = try noteCollected(noted.remade(noted.survey, noted.notes, grace), grace)
-    try removeObjects(plan)
+    try removeObjects(&plan)
     // Only when the snapshots are gone it is known which WAL is needed.
     plan.logs = try planner.logs(of: source, left: plan.left)
     try WALPruneExecution(repository, of: source, under: lease).run(plan.logs)
@@ -72,18 +72,22 @@ struct PruneExecution {
     return noted
   }
 
-  private func removeObjects(_ plan: PrunePlan) throws {
+  /// What turns out to be locked stays until a later prune.
+  private func removeObjects(_ plan: inout PrunePlan) throws {
     let needed = plan.neededKeys
     for sequence in plan.survey.leftovers {
       // Another run may have committed a snapshot under this number meanwhile: then the objects belong to that.
       guard try !repository.catalog.isCommitted(source, sequence) else { continue }
       try lease.checkHeld()
-      try repository.catalog.removeObjects(of: source, sequence, butThose: needed)
+      _ = try StoreError.lockEnd { try repository.catalog.removeObjects(of: source, sequence, butThose: needed) }
     }
     for snapshot in plan.collected.reversed() {
       try repository.host.cancellation.check()
       try lease.checkHeld()
-      try repository.catalog.removeObjects(of: source, snapshot.sequence, butThose: needed)
+      let lockEnd = try StoreError.lockEnd {
+        try repository.catalog.removeObjects(of: source, snapshot.sequence, butThose: needed)
+      }
+      if let lockEnd { plan.hold(snapshot, until: lockEnd) }
     }
     // Parts of a large object that a killed run was sending show in no listing, and cost money.
     try lease.checkHeld()

@@ -6,7 +6,7 @@ internal import HoldfastRepository
 /// out.
 package struct PrunePlan: Sendable {
   /// The action for each snapshot, by ascending sequence.
-  package let lines: [Prune.Line]
+  package private(set) var lines: [Prune.Line]
   /// What is removed of the archived WAL, for each cluster, once the collected snapshots are gone.
   package internal(set) var logs: [WALPrunePlan] = []
   /// Warnings for the operator. They prevent nothing.
@@ -27,6 +27,11 @@ package struct PrunePlan: Sendable {
 
   /// The removals whose grace periods this machine counts.
   var removals: Set<WaitingRecord.Item> { survey.removals(notes) }
+
+  /// Notes that the store has refused to delete objects of a snapshot, because they are locked.
+  mutating func hold(_ snapshot: Snapshot, until end: Timestamp) {
+    lines = lines.map { $0.snapshot.id == snapshot.id ? $0.acting(.locked(until: end)) : $0 }
+  }
 
   /// The archives that the remaining snapshots use and that may lie with snapshots that are collected.
   var neededKeys: Set<String> { survey.sharedKeys(butOf: Set(collected.map(\.id))) }

@@ -15,6 +15,8 @@ struct PruneSurvey: Sendable {
   let leftovers: [UInt64]
   private let plan: RetentionPlan
   let reading: NotesReading
+  /// Until when the snapshots are locked that are locked now, with those that they are needed by.
+  private let locks: [Identifier: Timestamp]
   /// Why nothing of the source may be removed, if so.
   let refusal: Prune.Refusal?
 
@@ -24,6 +26,7 @@ struct PruneSurvey: Sendable {
     var damage = reading.damage
     snapshots = try repository.catalog.committedSnapshots(of: name) { damage.append($0) }
     let numbers = try repository.catalog.sequences(of: name)
+    locks = Self.locks(of: snapshots, now: repository.host.clock.now())
     leftovers = Self.leftovers(in: numbers, among: snapshots)
     damage += Self.orphans(among: snapshots)
     damage += Self.missing(of: name, in: numbers, among: snapshots, reading.notes)
@@ -60,6 +63,19 @@ struct PruneSurvey: Sendable {
     let key = broken.object.key
     let finding = broken.length.map { "\(key) has \($0) bytes instead of \(broken.object.length)" }
     return (broken.owner, finding ?? "\(key) is missing")
+  }
+
+  /// Snapshots that build on another one have extended its lock.
+  private static func locks(of snapshots: [Snapshot], now: Timestamp) -> [Identifier: Timestamp] {
+    var ends: [Identifier: Timestamp] = [:]
+    for snapshot in snapshots.reversed() {
+      let own = snapshot.envelope.lockedUntil?.moment ?? now
+      let end = max(own, ends[snapshot.id] ?? own)
+      guard end > now else { continue }
+      ends[snapshot.id] = end
+      if let parent = snapshot.envelope.parent?.snapshot { ends[parent] = max(end, ends[parent] ?? end) }
+    }
+    return ends
   }
 
   private static func leftovers(in sequences: [UInt64], among snapshots: [Snapshot]) -> [UInt64] {
@@ -156,7 +172,9 @@ struct PruneSurvey: Sendable {
   /// The snapshots whose grace period is over; the tips of chains last.
   func collectable(_ notes: SourceNotes, isGraceOver: (WaitingRecord.Item) -> Bool) -> [Snapshot] {
     let needed = Set(plan.lines.filter(\.isKept).map(\.candidate.id))
-    let overdue = snapshots.filter { !needed.contains($0.id) && (item(of: $0, notes).map(isGraceOver) ?? false) }
+    let overdue = snapshots.filter {
+      !needed.contains($0.id) && locks[$0.id] == nil && (item(of: $0, notes).map(isGraceOver) ?? false)
+    }
     // A waiting snapshot needs the snapshots that it builds on.
     var held: Set<Identifier> = []
     let going = Set(overdue.map(\.id))
@@ -191,7 +209,10 @@ struct PruneSurvey: Sendable {
       return .kept(line.reasons + (reading.removal(of: snapshot) == nil ? [] : [.cameBack]))
     }
     guard let removal, let item = item(of: snapshot, notes) else { return .kept([.calledBack]) }
-    return removal.revision >= since ? .removed : .waiting(timeLeft: timeLeft(item))
+    guard removal.revision < since else { return .removed }
+    let left = timeLeft(item)
+    if left == .zero, let end = locks[snapshot.id] { return .locked(until: end) }
+    return .waiting(timeLeft: left)
   }
 
   /// Warnings for the operator.

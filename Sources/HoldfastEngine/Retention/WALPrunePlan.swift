@@ -135,8 +135,11 @@ struct WALPruneExecution {
     for copy in plan.copies {
       try archive.repository.host.cancellation.check()
       try lease.checkHeld()
-      try store.remove(Keys.walManifest(plan.source, plan.system, copy.file, copy: copy.number))
-      if let objectKey = copy.objectKey { try store.remove(objectKey) }
+      // What is locked stays until a later prune.
+      _ = try StoreError.lockEnd {
+        try store.remove(Keys.walManifest(plan.source, plan.system, copy.file, copy: copy.number))
+        if let objectKey = copy.objectKey { try store.remove(objectKey) }
+      }
     }
   }
 }

@@ -19,6 +19,13 @@ extension MachineContext {
     settings.archiveStorageClass = configured?.archiveStorageClass
     settings.traffic = traffic
     settings.isArchive = { Keys.isArchive($0) }
+    settings.lock =
+      try environment.parsed("HOLDFAST_LOCK", "compliance:30 or governance:30") { ObjectLock($0) }
+      ?? configured.flatMap { Self.lock($0) }
+    settings.isLocked = { Keys.isLasting($0) }
+    settings.versions =
+      try environment.parsed("HOLDFAST_VERSIONS", "first or 2026-11-29T03:00:00Z") { VersionChoice($0) }
+      ?? configured?.versions.flatMap { VersionChoice($0) } ?? .current
     settings.isSingleWriter =
       try configured?.isSingleWriter
       ?? environment.parsed("HOLDFAST_SINGLE_WRITER", "yes or no") { $0 == "yes" ? true : $0 == "no" ? false : nil }
@@ -31,6 +38,14 @@ extension MachineContext {
   private var proxy: HTTPProxy? {
     func text(_ name: String) -> String? { environment.text(name) ?? environment.text(name.uppercased()) }
     return (text("https_proxy") ?? text("all_proxy")).map { HTTPProxy($0, exceptions: text("no_proxy") ?? "") }
+  }
+
+  private static func lock(_ configured: RepositorySettings.S3) -> ObjectLock? {
+    guard let mode = configured.lockMode.flatMap({ ObjectLock.Mode(rawValue: $0) }), let days = configured.lockDays
+    else {
+      return nil
+    }
+    return ObjectLock(mode, days: days)
   }
 
   private func credentialPlaces(_ configured: RepositorySettings.S3?) throws -> S3CredentialPlaces {

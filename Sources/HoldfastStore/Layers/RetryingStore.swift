@@ -1,3 +1,4 @@
+package import HoldfastModel
 package import HoldfastSystem
 
 /// A store that repeats requests that fail temporarily. The contract allows every call to be repeated.
@@ -17,6 +18,14 @@ package struct RetryingStore: RequestLayer {
     let writer = try create(key)
     try bytes.withUnsafeBytes { try writer.append($0) }
     try writer.commit()
+  }
+
+  package func extendLocks(of keys: [String], until end: Timestamp) throws -> [String] {
+    try request { try base.extendLocks(of: keys, until: end) }
+  }
+
+  package func hasEarlierVersion(of key: String) throws -> Bool {
+    try request { try base.hasEarlierVersion(of: key) }
   }
 
   package func probe(_ random: Randomness) throws -> StoreProbe { try request { try base.probe(random) } }

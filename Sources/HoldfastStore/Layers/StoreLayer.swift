@@ -42,6 +42,12 @@ extension StoreLayer {
 
   package func probe(_ random: Randomness) throws -> StoreProbe { try base.probe(random) }
 
+  package func extendLocks(of keys: [String], until end: Timestamp) throws -> [String] {
+    try base.extendLocks(of: keys, until: end)
+  }
+
+  package func hasEarlierVersion(of key: String) throws -> Bool { try base.hasEarlierVersion(of: key) }
+
   package func hold(_ name: String, exclusively: Bool, cancellation: Cancellation) throws -> (any StoreLock)? {
     try base.hold(name, exclusively: exclusively, cancellation: cancellation)
   }

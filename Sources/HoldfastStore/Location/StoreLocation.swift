@@ -151,6 +151,8 @@ package enum LocationError: OperatorError, Equatable {
   case malformed(_ text: String, StoreScheme, _ finding: String)
   /// The location contains a secret, which belongs into a file of its own. The message does not show it.
   case holdsSecret(StoreScheme)
+  /// Objects are to be locked, or other versions of them read, and the store can do neither.
+  case notABucket(_ location: String)
   /// This build has no store for the scheme.
   case unsupported(StoreScheme)
 
@@ -158,6 +160,8 @@ package enum LocationError: OperatorError, Equatable {
     switch self {
     case .malformed(let text, _, let finding): "the location \(Path(text)) is not sound: \(finding)"
     case .holdsSecret(let scheme): "a location that begins with \(scheme.rawValue): has a password or a key in it"
+    case .notABucket(let location):
+      "\(location) neither locks objects nor keeps versions of them: only a bucket of S3 does"
     case .unsupported(let scheme): "this holdfast cannot reach locations that begin with \(scheme.rawValue):"
     }
   }
@@ -166,6 +170,8 @@ package enum LocationError: OperatorError, Equatable {
     switch self {
     case .malformed(_, let scheme, _), .holdsSecret(let scheme):
       "Write \(scheme.form); a directory whose name begins with \(scheme.rawValue): is written ./\(scheme.rawValue):NAME."
+    case .notABucket:
+      "Take `lock` and `versions` out of its configuration, and unset HOLDFAST_LOCK and HOLDFAST_VERSIONS."
     case .unsupported(let scheme):
       "Name a directory; one whose name begins with \(scheme.rawValue): is written ./\(scheme.rawValue):NAME."
     }

@@ -58,6 +58,9 @@ package struct StoreSchemes: Sendable {
   package func open(
     _ location: StoreLocation, _ host: Host, _ options: OpeningOptions = OpeningOptions()
   ) throws -> any Store {
+    if let s3 = options.s3, location.scheme != .s3, s3.lock != nil || s3.versions != .current {
+      throw LocationError.notABucket(location.text)
+    }
     guard let opener = openers[location.scheme] else { throw LocationError.unsupported(location.scheme) }
     return Self.layered(try opener(location, host, options), host, options)
   }

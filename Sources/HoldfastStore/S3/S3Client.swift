@@ -14,7 +14,7 @@ final class S3Client: Sendable {
   let pool: HTTPPool
   private let signer: S3Signer
   private let settings: S3Settings
-  private let clock: Clock
+  let clock: Clock
   /// The percent-encoded beginning of the path, without a slash at its end.
   private let root: String
   /// Whether the server has not refused the SHA-256 of a body as a header.

@@ -27,6 +27,10 @@ package enum S3Error: OperatorError, Equatable {
   case isCold(key: String, location: String, storageClass: String)
   /// The server does not refuse to replace objects, so two machines could replace what the other has committed.
   case replacesObjects(location: String)
+  /// The bucket has no object lock, and objects were to be locked.
+  case noObjectLock(location: String)
+  /// Other versions than the current ones are read, so nothing is written.
+  case readsVersions(location: String)
   /// The server lacks something that is needed.
   case notImplemented(location: String, what: String)
   /// Any other refusal.
@@ -52,6 +56,9 @@ package enum S3Error: OperatorError, Equatable {
       "\(key) in \(location) lies in the storage class \(storageClass), and cannot be read before it is thawed"
     case .replacesObjects(let location):
       "\(location) replaces objects that are there, though it was asked not to: two machines could replace each other's snapshots"
+    case .noObjectLock(let location): "the bucket of \(location) has no object lock, so nothing there can be locked"
+    case .readsVersions(let location):
+      "nothing is written in \(location), because earlier versions of its objects are read"
     case .notImplemented(let location, let what): "\(location) does not implement \(what)"
     case .refused(let location, let status, let code):
       "\(location) answered with status \(status)\(code.isEmpty ? "" : " (\(code))")"
@@ -76,6 +83,10 @@ package enum S3Error: OperatorError, Equatable {
     case .isCold: "Let the provider restore it (`aws s3api restore-object`), and run the same command again."
     case .replacesObjects:
       "If only one machine writes there, say `single-writer: yes` in the configuration, or HOLDFAST_SINGLE_WRITER=yes; else take another server."
+    case .noObjectLock:
+      "Make a bucket with object lock: docs/operations.md, \"A bucket that nobody can empty\"; or leave out `lock`."
+    case .readsVersions:
+      "Without HOLDFAST_VERSIONS, or `versions` in the configuration, it is written again; restore what you need first."
     case .notImplemented, .refused: "Run `holdfast check` to see what this server can do."
     case .noParser: "Install Debian's libexpat1."
     }
@@ -83,14 +94,18 @@ package enum S3Error: OperatorError, Equatable {
 
   package var exitStatus: ExitStatus {
     switch self {
-    case .noCredentials, .profileNotRead, .noBucket, .otherRegion, .otherHost, .replacesObjects: .usage
+    case .noCredentials, .profileNotRead, .noBucket, .otherRegion, .otherHost, .replacesObjects, .noObjectLock,
+      .readsVersions:
+      .usage
     default: .failed
     }
   }
 
   package var scope: ErrorScope {
     switch self {
-    case .noCredentials, .profileNotRead, .noBucket, .otherRegion, .otherHost, .replacesObjects: .usage
+    case .noCredentials, .profileNotRead, .noBucket, .otherRegion, .otherHost, .replacesObjects, .noObjectLock,
+      .readsVersions:
+      .usage
     default: .machine
     }
   }

@@ -22,7 +22,7 @@ struct S3Listing {
     for _ in 0..<Self.pagesMax {
       let page = try page(prefix, delimiter, token)
       for object in page.all("Contents") {
-        guard let key = key(object["Key"], page), let length = object["Size"].flatMap({ UInt64($0.text) }) else {
+        guard let key = Self.key(object["Key"], page), let length = object["Size"].flatMap({ UInt64($0.text) }) else {
           throw notAListing
         }
         guard key.hasPrefix(prefix) else { throw notAListing }
@@ -30,7 +30,7 @@ struct S3Listing {
         try body(key, isCold ? .cold(length: length) : .object(length: length, tag: Self.tag(object["ETag"]?.text)))
       }
       for folder in page.all("CommonPrefixes") {
-        guard let key = key(folder["Prefix"], page), key.hasPrefix(prefix) else { throw notAListing }
+        guard let key = Self.key(folder["Prefix"], page), key.hasPrefix(prefix) else { throw notAListing }
         try body(key, .folder)
       }
       guard page["IsTruncated"]?.text == "true" else { return }
@@ -61,7 +61,8 @@ struct S3Listing {
     return text
   }
 
-  private func key(_ element: XMLElement?, _ page: XMLElement) -> String? {
+  /// The key that an element names; `nil` without one.
+  static func key(_ element: XMLElement?, _ page: XMLElement) -> String? {
     guard let text = element?.text else { return nil }
     return page["EncodingType"]?.text == "url" ? PercentEncoding.decode(text) : text
   }

@@ -11,19 +11,21 @@ struct S3Object: ReadableBytes {
   let key: String
   let name: String
   let length: UInt64
+  /// The version that is read; `nil` for the current one.
+  private let version: String?
   /// The beginning of the object, if it was read with its length.
   private var beginning: [UInt8] = []
 
-  init(_ client: S3Client, key: String, name: String, length: UInt64) {
-    (self.client, self.key, self.name, self.length) = (client, key, name, length)
+  init(_ client: S3Client, key: String, name: String, length: UInt64, version: String? = nil) {
+    (self.client, self.key, self.name, self.length, self.version) = (client, key, name, length, version)
   }
 
   /// Opens an object of unknown length.
   init(opening client: S3Client, key: String, name: String) throws {
-    (self.client, self.key, self.name) = (client, key, name)
+    (self.client, self.key, self.name, version) = (client, key, name, nil)
     var bytes = [UInt8](repeating: 0, count: Self.firstBytes)
     let answer = try bytes.withUnsafeMutableBytes { buffer in
-      try Self.answer(client, key, 0..<UInt64(Self.firstBytes), buffer)
+      try Self.answer(client, key, nil, 0..<UInt64(Self.firstBytes), buffer)
     }
     switch answer.status {
     case 200, 206:
@@ -45,7 +47,7 @@ struct S3Object: ReadableBytes {
     if range.upperBound <= UInt64(beginning.count) {
       return buffer.copyBytes(from: beginning[Int(range.lowerBound)..<Int(range.upperBound)])
     }
-    let answer = try Self.answer(client, key, range, buffer)
+    let answer = try Self.answer(client, key, version, range, buffer)
     let found: UInt64
     switch answer.status {
     case 200, 206:
@@ -62,10 +64,12 @@ struct S3Object: ReadableBytes {
   }
 
   private static func answer(
-    _ client: S3Client, _ key: String, _ range: Range<UInt64>, _ buffer: UnsafeMutableRawBufferPointer
+    _ client: S3Client, _ key: String, _ version: String?, _ range: Range<UInt64>,
+    _ buffer: UnsafeMutableRawBufferPointer
   ) throws -> HTTPAnswer {
     let header = ("Range", "bytes=\(range.lowerBound)-\(range.upperBound - 1)")
-    return try client.answer(S3Request("GET", key, headers: [header]), into: buffer)
+    let query = version.map { [("versionId", $0)] } ?? []
+    return try client.answer(S3Request("GET", key, query: query, headers: [header]), into: buffer)
   }
 
   /// The length of the object of which an answer has the bytes from an offset on, or all; `nil` when it has others.

@@ -6,6 +6,8 @@ struct S3Removal {
   let client: S3Client
   /// The prefix of the location, which names in messages lack.
   let prefix: String
+  /// Which objects may be locked.
+  let isLocked: @Sendable (_ name: String) -> Bool
 
   /// - Parameter keys: at most 1,000, with the prefix of the location.
   /// - Throws: `StoreError.removalRefused` when one of them may not be removed.
@@ -41,7 +43,12 @@ struct S3Removal {
 
   private func refused(_ key: String, _ failure: any Error) -> any Error {
     guard case S3Error.notPermitted = failure else { return failure }
-    return StoreError.removalRefused(key: String(key.dropFirst(prefix.count)), location: client.location, .s3)
+    return refusal(key)
+  }
+
+  private func refusal(_ key: String) -> StoreError {
+    let name = String(key.dropFirst(prefix.count))
+    return S3Retention.refusal(client, key: key, name: name, asks: isLocked(name))
   }
 
   /// Whether it is the name of a folder, which is no object. rclone removes an empty folder by itself, and then fails
@@ -49,12 +56,12 @@ struct S3Removal {
   private func isFolder(_ key: String) -> Bool { key.hasSuffix("/") }
 
   private func check(_ error: XMLElement) throws {
-    let key = String((error["Key"]?.text ?? "").dropFirst(prefix.count))
+    let key = error["Key"]?.text ?? ""
     if isFolder(key) { return }
     switch error["Code"]?.text {
     case "NoSuchKey": return
     case "AccessDenied", "MethodNotAllowed", "ObjectLocked":
-      throw StoreError.removalRefused(key: key, location: client.location, .s3)
+      throw refusal(key)
     default: throw StoreError.unavailable(location: client.location, reason: "it did not remove all objects")
     }
   }

@@ -22,6 +22,12 @@ package struct S3Settings: Sendable {
   /// Whether the operator has said that only one machine writes. Then the server need not create objects only if they
   /// are absent.
   package var isSingleWriter = false
+  /// For how long objects are locked; `nil` when they are not.
+  package var lock: ObjectLock?
+  /// Which objects are locked. What must go soon, such as leases, never is.
+  package var isLocked: @Sendable (_ key: String) -> Bool = { _ in false }
+  /// Which versions of objects are read. With any but the current ones nothing is written.
+  package var versions = VersionChoice.current
   /// The number of requests that run at once.
   package var connections = 8
   package var patience = HTTPPatience()

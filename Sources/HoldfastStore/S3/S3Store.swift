@@ -9,8 +9,8 @@ package struct S3Store: Store {
 
   package let location: String
   let client: S3Client
-  private let prefix: String
-  private let settings: S3Settings
+  let prefix: String
+  let settings: S3Settings
 
   /// - Parameters:
   ///   - prefix: empty, or ends with `/`.
@@ -32,6 +32,7 @@ package struct S3Store: Store {
     var capabilities = StoreCapabilities()
     capabilities.createsIfAbsent = !settings.isSingleWriter
     capabilities.locks = false
+    capabilities.objectLock = settings.lock
     capabilities.isNear = false
     return capabilities
   }
@@ -39,7 +40,8 @@ package struct S3Store: Store {
   /// - Throws: `S3Error.replacesObjects` when the server replaces objects, unless the operator has said that only one
   ///   machine writes.
   package func probe(_ random: Randomness) throws -> StoreProbe {
-    let probe = try ProbeRun(store: self, random: random).run()
+    var probe = try ProbeRun(store: self, random: random).run()
+    try tryLock(&probe, random)
     guard probe.capabilities.createsIfAbsent || settings.isSingleWriter else {
       throw S3Error.replacesObjects(location: location)
     }
@@ -51,7 +53,7 @@ package struct S3Store: Store {
   package func list(_ prefix: String, _ depth: ListingDepth, after name: String?, max: Int) throws -> ListingPage {
     let whole = self.prefix + prefix
     var entries: [ListingEntry] = []
-    try S3Listing(client: client).forEach(whole, delimiter: depth == .children ? "/" : "") { key, kind in
+    try forEach(whole, depth) { key, kind in
       let rest = String(key.dropFirst(whole.count))
       // Some tools make an object with the name of a folder.
       guard !rest.isEmpty, kind == .folder || !rest.hasSuffix("/"), name?.precedesInListing(rest) ?? true else {
@@ -66,6 +68,23 @@ package struct S3Store: Store {
 
   /// What is small is sent with one request: then most servers tag it with its MD5, if they do not encrypt it.
   package func tag(of bytes: [UInt8]) -> String? { Hex.encode(S3Client.md5(bytes)) }
+
+  private func forEach(
+    _ prefix: String, _ depth: ListingDepth, _ body: (_ key: String, _ kind: ListingEntry.Kind) throws -> Void
+  ) throws {
+    guard settings.versions != .current else {
+      return try S3Listing(client: client).forEach(prefix, delimiter: depth == .children ? "/" : "", body)
+    }
+    var folders: Set<String> = []
+    try S3Versions(client: client).forEach(prefix, settings.versions) { entry in
+      if depth == .children, let slash = entry.key.dropFirst(prefix.count).firstIndex(of: "/") {
+        let folder = String(entry.key[...slash])
+        if folders.insert(folder).inserted { try body(folder, .folder) }
+      } else {
+        try body(entry.key, .object(length: entry.length))
+      }
+    }
+  }
 
   private static func sorted(_ entries: [ListingEntry]) -> [ListingEntry] {
     entries.sorted { $0.name.precedesInListing($1.name) }
@@ -89,6 +108,7 @@ package struct S3Store: Store {
 
   package func open(_ key: String, length: UInt64?) throws -> any ReadableBytes {
     let whole = try self.key(key)
+    if settings.versions != .current { return try openVersion(key, whole, length) }
     guard let length else { return try S3Object(opening: client, key: whole, name: key) }
     return S3Object(client, key: whole, name: key, length: length)
   }
@@ -96,13 +116,21 @@ package struct S3Store: Store {
   // MARK: Writing
 
   package func upload(_ key: String) throws -> any ObjectUpload {
-    S3Upload(
-      client, key: try self.key(key), name: key,
-      storageClass: settings.isArchive(key) ? settings.archiveStorageClass : nil,
-      isConditional: !settings.isSingleWriter, hasOwnName: !settings.isSingleWriter && settings.isArchive(key))
+    try checkWritable()
+    var headers: [(name: String, value: String)] = []
+    if settings.isArchive(key), let storageClass = settings.archiveStorageClass {
+      headers.append(("x-amz-storage-class", storageClass))
+    }
+    if let lock = settings.lock, settings.isLocked(key) {
+      headers += S3Retention.headers(lock, until: lock.end(from: client.clock.now()))
+    }
+    return S3Upload(
+      client, key: try self.key(key), name: key, headers: headers, isConditional: !settings.isSingleWriter,
+      hasOwnName: !settings.isSingleWriter && settings.isArchive(key))
   }
 
   package func remove(_ key: String) throws {
+    try checkWritable()
     let answer = try client.answer(S3Request("DELETE", try self.key(key)))
     if answer.isSuccess || answer.status == 404 { return }
     throw refusal(answer, key)
@@ -111,10 +139,11 @@ package struct S3Store: Store {
   private func refusal(_ answer: HTTPAnswer, _ key: String) -> any Error {
     let failure = client.failure(answer, key: key, "s3:DeleteObject")
     guard case S3Error.notPermitted = failure else { return failure }
-    return StoreError.removalRefused(key: key, location: location, .s3)
+    return S3Retention.refusal(client, key: prefix + key, name: key, asks: settings.isLocked(key))
   }
 
   package func removeAll(below prefix: String) throws {
+    try checkWritable()
     let whole = self.prefix + prefix
     try S3Uploads(client: client).abortAll(below: whole)
     var keys: [String] = []
@@ -127,7 +156,7 @@ package struct S3Store: Store {
     // were objects. It keeps those that are not empty, and elsewhere there is no object with such a key.
     keys += folders.sorted { $0.count > $1.count }
     for start in stride(from: 0, to: keys.count, by: Self.removedAtOnce) {
-      try S3Removal(client: client, prefix: self.prefix)
+      try S3Removal(client: client, prefix: self.prefix, isLocked: settings.isLocked)
         .remove(Array(keys[start..<min(start + Self.removedAtOnce, keys.count)]), connections: connections)
     }
   }
@@ -140,16 +169,19 @@ package struct S3Store: Store {
 
   /// Parts are found by their prefix alone.
   package func removeUnfinished(below prefix: String) throws {
+    try checkWritable()
     try S3Uploads(client: client).abortAll(below: self.prefix + prefix)
   }
 
   package func removeBriefly(_ keys: [String]) throws {
+    try checkWritable()
     guard keys.count > 1 else { return try keys.forEach { try remove($0) } }
-    try S3Removal(client: client, prefix: prefix).remove(try keys.map { try key($0) }, connections: connections)
+    try S3Removal(client: client, prefix: prefix, isLocked: settings.isLocked).remove(
+      try keys.map { try key($0) }, connections: connections)
   }
 
   /// The key below the bucket.
-  private func key(_ key: String) throws -> String {
+  func key(_ key: String) throws -> String {
     guard !key.isEmpty, Path(key).isSoundEntryPath, key.utf8.allSatisfy({ (0x20..<0x7f).contains($0) }) else {
       throw StoreError.invalidKey(key)
     }

@@ -28,7 +28,8 @@ final class S3Upload: ObjectUpload {
   private let client: S3Client
   private let key: String
   private let name: String
-  private let storageClass: String?
+  /// What says how the object is kept: its storage class, its lock.
+  private let headers: [(name: String, value: String)]
   private let isConditional: Bool
   private let hasOwnName: Bool
   private let phase = Mutex<Phase>(.single([]))
@@ -36,15 +37,17 @@ final class S3Upload: ObjectUpload {
   private let mayBeJoined = Atomic(false)
 
   /// - Parameters:
+  ///   - headers: say how the object is kept: its storage class, its lock.
   ///   - isConditional: whether the server is asked not to replace an object.
   ///   - hasOwnName: whether nobody else makes an object with this key.
   init(
-    _ client: S3Client, key: String, name: String, storageClass: String?, isConditional: Bool, hasOwnName: Bool
+    _ client: S3Client, key: String, name: String, headers: [(name: String, value: String)], isConditional: Bool,
+    hasOwnName: Bool
   ) {
     self.client = client
     self.key = key
     self.name = name
-    self.storageClass = storageClass
+    self.headers = headers
     self.isConditional = isConditional
     self.hasOwnName = hasOwnName
   }
@@ -82,9 +85,9 @@ final class S3Upload: ObjectUpload {
       case .parts(let parts): return parts
       case .committed, .aborted: throw StoreError.notFound(key: name, location: client.location)
       case .single:
-        let answer = try client.success(
-          S3Request("POST", key, query: [("uploads", "")], headers: storageHeaders, checksum: .ofParts),
-          "s3:PutObject")
+        let answer = try client.answer(
+          S3Request("POST", key, query: [("uploads", "")], headers: headers, checksum: .ofParts))
+        guard answer.isSuccess else { throw failure(answer) }
         guard let id = XMLElement.parse(answer.body)?["UploadId"]?.text, !id.isEmpty else {
           if !XMLElement.isAvailable { throw S3Error.noParser }
           throw StoreError.unavailable(location: client.location, reason: "it does not name a multipart upload")
@@ -94,10 +97,6 @@ final class S3Upload: ObjectUpload {
         return parts
       }
     }
-  }
-
-  private var storageHeaders: [(name: String, value: String)] {
-    storageClass.map { [("x-amz-storage-class", $0)] } ?? []
   }
 
   private var conditions: [(name: String, value: String)] { isConditional ? [("If-None-Match", "*")] : [] }
@@ -118,13 +117,18 @@ final class S3Upload: ObjectUpload {
     // Without conditional writes, looking first is the best that can be done.
     if !isConditional, try isThere(bytes) { return }
     let answer = try bytes.withUnsafeBytes { body in
-      try client.answer(
-        S3Request("PUT", key, headers: conditions + storageHeaders, checksum: .ofBody), body: body)
+      try client.answer(S3Request("PUT", key, headers: conditions + headers, checksum: .ofBody), body: body)
     }
     if answer.isSuccess { return }
     // An earlier try may have succeeded, and only its answer was lost.
     if answer.status == 412, try isThere(bytes) { return }
-    throw client.failure(answer, key: name, "s3:PutObject")
+    throw failure(answer)
+  }
+
+  private func failure(_ answer: HTTPAnswer) -> any Error {
+    S3Retention.lock(headers)
+      ? S3Retention.failure(client, answer, key: name, "s3:PutObject and s3:PutObjectRetention")
+      : client.failure(answer, key: name, "s3:PutObject")
   }
 
   /// - Returns: false when nothing has the key.

@@ -1,0 +1,54 @@
+internal import HoldfastArchive
+internal import HoldfastModel
+internal import HoldfastRepository
+internal import HoldfastStore
+internal import HoldfastSystem
+
+/// Until when a new snapshot is locked, in a store that locks objects. Everything that it needs is locked until then
+/// before it is committed; so what a manifest says of a term has been done.
+struct SnapshotTerm {
+  private let repository: Repository
+  /// `nil` in a store that locks nothing.
+  let end: Timestamp?
+
+  init(in repository: Repository) {
+    self.repository = repository
+    end = repository.store.capabilities.objectLock?.end(from: repository.host.clock.now())
+  }
+
+  /// Extends the locks of what the snapshot needs. Where its parent has the same term nothing is asked for: then all of
+  /// this was done when that was committed. So a chain is extended with the first snapshot of a day.
+  /// - Parameters:
+  ///   - chain: the chain that it builds on; `nil` for a full.
+  ///   - begun: when its first object was begun.
+  /// - Returns: the keys of objects that somebody has written over or removed since they were created.
+  func extendLocks(_ envelope: Envelope, on chain: Chain?, begun: Timestamp) throws -> [String] {
+    guard let end, let lock = repository.store.capabilities.objectLock else { return [] }
+    var keys = try isLocked(chain?.tip, until: end) ? [] : neededKeys(envelope.source.name, chain)
+    let isTermNew = lock.end(from: begun) < end
+    keys += envelope.archives.filter { isTermNew || $0.sequence != envelope.sequence }.map {
+      Keys.archive(envelope.source.name, $0.sequence, $0.id)
+    }
+    if isTermNew { keys.append(Keys.body(envelope.source.name, envelope.sequence, envelope.body.id)) }
+    return keys.isEmpty ? [] : try repository.store.extendLocks(of: keys, until: end)
+  }
+
+  private func isLocked(_ snapshot: Snapshot?, until end: Timestamp) -> Bool {
+    snapshot?.envelope.lockedUntil.map { $0.moment >= end } ?? false
+  }
+
+  /// What older snapshots and the repository itself contribute to a snapshot, and its notes.
+  private func neededKeys(_ name: SourceName, _ chain: Chain?) throws -> [String] {
+    var keys = [Keys.descriptor]
+    if let newest = repository.keyring.reference?.revision { keys += (1...newest).map { Keys.keyring($0) } }
+    let notes = try repository.notes.read(name).notes.revision
+    if notes > 0 { keys.append(Keys.notes(name, notes)) }
+    guard let chain else { return keys }
+    for snapshot in chain.snapshots {
+      keys += [
+        Keys.manifest(name, snapshot.sequence), Keys.body(name, snapshot.sequence, snapshot.envelope.body.id),
+      ]
+    }
+    return keys + chain.archives.map { Keys.archive(name, $0.sequence, $0.id) }
+  }
+}

@@ -1,0 +1,129 @@
+internal import HoldfastModel
+internal import HoldfastSystem
+internal import Synchronization
+
+/// The locks of objects in a bucket with object lock.
+struct S3Retention: Sendable {
+  let client: S3Client
+  /// The prefix of the location, which names in messages lack.
+  let prefix: String
+  let lock: ObjectLock
+
+  /// What locks an object that is created with it.
+  static func headers(_ lock: ObjectLock, until end: Timestamp) -> [(name: String, value: String)] {
+    [
+      ("x-amz-object-lock-mode", lock.mode.rawValue.uppercased()),
+      ("x-amz-object-lock-retain-until-date", text(end)),
+    ]
+  }
+
+  /// Whether such headers are among these.
+  static func lock(_ headers: [(name: String, value: String)]) -> Bool {
+    headers.contains { $0.name.hasPrefix("x-amz-object-lock-") }
+  }
+
+  /// `2026-12-30T00:00:00Z`
+  private static func text(_ time: Timestamp) -> String { TimeText.utc(time).prefix { $0 != "." } + "Z" }
+
+  // MARK: Extending
+
+  /// A version of an object.
+  private struct Version: Sendable, Hashable {
+    let key: String
+    let id: String
+  }
+
+  /// Locks objects until a time, those excepted that are locked for longer. Of an object that was written over or
+  /// removed since, its first version is locked too: that is the one which the repository needs.
+  /// - Parameter keys: with the prefix of the location.
+  /// - Returns: the keys of such objects.
+  /// - Throws: `StoreError.notFound` when no version of an object is there.
+  func extend(_ keys: [String], until end: Timestamp, connections: Int) throws -> [String] {
+    var replaced: [String] = []
+    var versions: [Version] = []
+    for (folder, keys) in Dictionary(grouping: keys, by: folder).sorted(by: { $0.key < $1.key }) {
+      let found = try self.versions(of: Set(keys), below: folder)
+      for key in keys {
+        guard let (first, current) = found[key] else {
+          throw StoreError.notFound(key: name(key), location: client.location)
+        }
+        versions.append(Version(key: key, id: first))
+        guard current != first else { continue }
+        replaced.append(name(key))
+        if let current { versions.append(Version(key: key, id: current)) }
+      }
+    }
+    let all = versions
+    try SideBySide.run(all.count, threads: connections) { [self] in try extend(all[$0], until: end) }
+    return replaced
+  }
+
+  private func name(_ key: String) -> String { String(key.dropFirst(prefix.count)) }
+
+  /// What is listed to find a key: its second folder, or itself.
+  private func folder(of key: String) -> String {
+    let parts = name(key).split(separator: "/", omittingEmptySubsequences: false)
+    return prefix + (parts.count > 2 ? parts[..<2].joined(separator: "/") + "/" : name(key))
+  }
+
+  /// - Returns: the first version of each key, and the current one; `nil` when the object was removed.
+  private func versions(
+    of keys: Set<String>, below folder: String
+  ) throws -> [String: (first: String, current: String?)] {
+    var found: [String: (first: String, current: String?)] = [:]
+    try S3Versions(client: client).forEach(folder) { entry in
+      guard keys.contains(entry.key), entry.length != nil else { return }
+      // The newest comes first.
+      let current = found[entry.key]?.current ?? (entry.isCurrent ? entry.id : nil)
+      found[entry.key] = (entry.id, current)
+    }
+    return found
+  }
+
+  private func extend(_ version: Version, until end: Timestamp) throws {
+    let body = Array(
+      """
+      <Retention xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Mode>\(lock.mode.rawValue.uppercased())</Mode>\
+      <RetainUntilDate>\(Self.text(end))</RetainUntilDate></Retention>
+      """.utf8)
+    let answer = try body.withUnsafeBytes { bytes in
+      try client.answer(request("PUT", version), body: bytes)
+    }
+    if answer.isSuccess { return }
+    // A lock is never shortened: another host may lock for longer.
+    if answer.status == 403, let known = try self.end(of: version), known >= end { return }
+    throw Self.failure(client, answer, key: name(version.key), "s3:PutObjectRetention")
+  }
+
+  private func request(_ method: String, _ version: Version) -> S3Request {
+    S3Request(method, version.key, query: [("retention", ""), ("versionId", version.id)])
+  }
+
+  /// Until when a version is locked; `nil` when it is not, or nobody says.
+  private func end(of version: Version) throws -> Timestamp? {
+    let answer = try client.answer(request("GET", version))
+    guard answer.isSuccess else { return nil }
+    return XMLElement.parse(answer.body)?["RetainUntilDate"].flatMap { TimeText.parse($0.text) }
+  }
+
+  // MARK: Refusals
+
+  /// The error for a refused request that locks something.
+  static func failure(_ client: S3Client, _ answer: HTTPAnswer, key: String, _ action: String) -> any Error {
+    if answer.status == 400, XMLElement.parse(answer.body)?["Code"]?.text == "InvalidRequest" {
+      return S3Error.noObjectLock(location: client.location)
+    }
+    return client.failure(answer, key: key, action)
+  }
+
+  /// The error for a removal that was refused. Servers give no reason, so it is asked whether the object is locked.
+  /// - Parameters:
+  ///   - key: with the prefix of the location, which `name` lacks.
+  ///   - asks: whether it may be locked at all.
+  static func refusal(_ client: S3Client, key: String, name: String, asks: Bool) -> StoreError {
+    let answer = asks ? try? client.answer(S3Request("HEAD", key)) : nil
+    let end = answer?.headers["x-amz-object-lock-retain-until-date"].flatMap { TimeText.parse($0) }
+    return .removalRefused(
+      key: name, location: client.location, .s3, lockedUntil: end.flatMap { $0 > client.clock.now() ? $0 : nil })
+  }
+}

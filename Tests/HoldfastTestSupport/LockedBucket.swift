@@ -1,0 +1,86 @@
+internal import HoldfastModel
+package import HoldfastStore
+package import HoldfastSystem
+
+/// A bucket of SeaweedFS with object lock, and what somebody does there who holds the credentials of the backup host.
+package struct LockedBucket: Sendable {
+  /// A version of an object, or the marker of a removal.
+  package struct Version: Sendable, Hashable {
+    package let key: String
+    package let id: String
+    package let isMarker: Bool
+  }
+
+  package let name = "locked-\(UInt32.random(in: .min ... .max))"
+  private let server = SeaweedFS.shared
+
+  /// - Parameter defaultDays: for how many days the bucket locks what is written without a lock.
+  package init(defaultDays: Int? = nil) throws {
+    try expect(S3Request("PUT", nil, headers: [("x-amz-bucket-object-lock-enabled", "true")]))
+    guard let defaultDays else { return }
+    try expect(
+      S3Request("PUT", nil, query: [("object-lock", "")]),
+      """
+      <ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled><Rule><DefaultRetention>\
+      <Mode>COMPLIANCE</Mode><Days>\(defaultDays)</Days></DefaultRetention></Rule></ObjectLockConfiguration>
+      """)
+  }
+
+  /// The location of a repository in it.
+  package var location: String { server.location(prefix: "shop/", bucket: name) }
+
+  package func store(host: Host = TestShop.host(), _ change: (inout S3Settings) -> Void = { _ in }) -> S3Store {
+    server.store(prefix: "shop/", bucket: name, host: host) { settings in
+      settings.isLocked = { !$0.hasPrefix("leases/") }
+      change(&settings)
+    }
+  }
+
+  package func send(_ request: S3Request, _ body: String = "") throws -> HTTPAnswer {
+    try server.send(request, to: name, body)
+  }
+
+  private func expect(_ request: S3Request, _ body: String = "") throws {
+    let answer = try send(request, body)
+    guard answer.isSuccess else { throw StoreError.unavailable(location: name, reason: "status \(answer.status)") }
+  }
+
+  /// Until when the current version of an object is locked; `nil` when it is not.
+  package func lockEnd(of key: String) throws -> String? {
+    let answer = try send(S3Request("GET", key, query: [("retention", "")]))
+    return XMLElement.parse(answer.body)?["RetainUntilDate"]?.text
+  }
+
+  /// All versions, those of one key together, the newest first.
+  package func versions() throws -> [Version] {
+    var found: [Version] = []
+    var markers: [(String, String)] = []
+    while true {
+      let answer = try send(S3Request("GET", nil, query: [("versions", "")] + markers))
+      guard let page = XMLElement.parse(answer.body), page.name == "ListVersionsResult" else { return found }
+      found += page.children.compactMap { element in
+        guard let key = element["Key"]?.text, let id = element["VersionId"]?.text else { return nil }
+        return Version(key: key, id: id, isMarker: element.name == "DeleteMarker")
+      }
+      guard page["IsTruncated"]?.text == "true", let key = page["NextKeyMarker"]?.text else { return found }
+      markers = [("key-marker", key), ("version-id-marker", page["NextVersionIdMarker"]?.text ?? "")]
+    }
+  }
+
+  /// Does the worst: deletes every version that may be deleted, writes junk over every object, and removes it.
+  /// - Returns: the versions that were there and could not be deleted.
+  package func destroyEverything() throws -> [Version] {
+    let before = try versions()
+    let kept = try before.filter { version in
+      let request = S3Request(
+        "DELETE", version.key, query: [("versionId", version.id)],
+        headers: [("x-amz-bypass-governance-retention", "true")])
+      return try !send(request).isSuccess
+    }
+    for key in Set(before.map(\.key)) {
+      try expect(S3Request("PUT", key), "pay first")
+      try expect(S3Request("DELETE", key))
+    }
+    return kept
+  }
+}
