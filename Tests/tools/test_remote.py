@@ -2,6 +2,7 @@
 
 import datetime
 import os
+import subprocess
 import sys
 import unittest
 from pathlib import Path
@@ -10,6 +11,7 @@ from unittest import mock
 from support import SCRIPTS, TestInDirectory
 
 from tools.bench.peers import Holdfast, Restic
+from tools.bench_remote import archiver
 from tools.bench_remote import main as command_line
 from tools.bench_remote.bare import PART_BYTES, parts
 from tools.bench_remote.history import CHAIN, History
@@ -17,7 +19,7 @@ from tools.bench_remote.main import check, parse, report
 from tools.bench_remote.network import ADDRESSES, Host, Link, Wire, traffic
 from tools.bench_remote.peers import Local, Remote
 from tools.bench_remote.servers import SERVERS, counted
-from tools.bench_remote.steps import ROWS, Taken, median_taken, requests_in
+from tools.bench_remote.steps import LOG, ROWS, Taken, median_taken, requests_in
 from tools.bench_remote.targets import Bound, Setting
 from tools.bench_remote.wire import QUEUE_S_MAX, Direction
 from tools.command import Failure
@@ -127,6 +129,26 @@ class CountingTests(TestInDirectory):
         self.assertNotIn("AWS_CA_BUNDLE", mine.tool.environment)
         self.assertIn("--full", mine.command("full"))
         self.assertEqual(Local(mine.tool).command("verify"), ["/bin/holdfast", "verify", "--data", "--json"])
+        self.assertEqual(mine.log_command("push", self.root, 5)[-5:],
+                         ["tools.bench_remote.archiver", "push", "/bin/holdfast", str(self.root), "5"])
+        self.assertEqual([LOG[0] in tool.rows for tool in (mine, restic, Local(mine.tool))], [True, False, True])
+
+    def test_a_server_asks_for_one_segment_after_the_other(self) -> None:
+        with mock.patch.object(archiver, "SEGMENT_BYTES", 2 * archiver.PAGE_BYTES):
+            archiver.make(self.root, 3)
+        log = self.root / "pg_wal"
+        segments = sorted(path.name for path in log.iterdir() if path.is_file())
+        self.assertEqual(segments, [f"00000001000000000000000{number}" for number in (1, 2, 3)])
+        self.assertEqual(len({(log / each).read_bytes() for each in segments}), 3)
+        self.assertEqual(archiver.name(0x1FF), "0000000100000001000000FF")
+        archiver.Server("true", self.root).push(2)
+        self.assertEqual(sorted(path.name for path in (log / "archive_status").iterdir()),
+                         [f"{segments[0]}.ready", f"{segments[1]}.done", f"{segments[2]}.ready"])
+        with self.assertRaises(subprocess.CalledProcessError):
+            archiver.Server("false", self.root).push(3)
+        (self.root / archiver.RECOVERY).write_bytes(b"another")
+        with self.assertRaisesRegex(OSError, "came back as something else"):
+            archiver.Server("true", self.root).fetch(1)
 
 
 class JudgementTests(unittest.TestCase):
@@ -157,6 +179,18 @@ class JudgementTests(unittest.TestCase):
         self.setting.at_once = {("unchanged", "holdfast"): taken(0.16)}
         self.assertAlmostEqual(self.setting.trips("unchanged", "holdfast") or 0, 7)
         self.assertIsNone(self.setting.trips("full", "holdfast"))
+
+    def test_the_log_is_judged_by_segments_a_second_and_by_the_local_speed(self) -> None:
+        self.setting.segments = 200
+        self.setting.taken |= {("push", "holdfast"): taken(25), ("fetch", "holdfast"): taken(30),
+                               ("fetch", "local"): taken(20)}
+
+        def judged() -> dict[str, bool | None]:
+            return {f"{verdict.what} {verdict.measured:.2g}": verdict.met for verdict in self.setting.verdicts()
+                    if verdict.step in (ROWS["push"], ROWS["fetch"])}
+        self.assertEqual(judged(), {"segments a second 8": False, "share of the local speed 0.67": True})
+        self.setting.link = Link(80, 100)
+        self.assertEqual(set(judged().values()), {None})
 
     def test_a_report_names_what_is_missed(self) -> None:
         said = report([self.setting])

@@ -21,13 +21,13 @@ from .history import History
 from .network import Host, Link, Wire
 from .peers import Local, Remote
 from .servers import ENGINES, SERVERS
-from .steps import QUESTIONS, ROWS, Bench
+from .steps import LOG, QUESTIONS, ROWS, Bench
 from .targets import COLUMNS, Setting
 
 DESCRIPTION = ("Measure holdfast beside restic, with their repositories on one S3 and one SFTP server behind a wire "
                "with a latency and a rate. Needs root: the wire is between network namespaces.")
 SPACE_FACTOR = 12  # what the directory must hold, in sizes of the shop
-QUICK = {"mib": 16, "runs": 1, "latency": [20.0], "rate": [1000.0], "snapshots": 20}
+QUICK = {"mib": 16, "runs": 1, "latency": [20.0], "rate": [1000.0], "snapshots": 20, "segments": 12}
 
 
 def numbers(least: float) -> Callable[[str], list[float]]:
@@ -58,8 +58,11 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
                         help="of the wire, each way (default: 1000,100)")
     parser.add_argument("--snapshots", type=int, default=200, metavar="N",
                         help="how many are listed and judged (default: 200)")
+    parser.add_argument("--segments", type=int, default=200, metavar="N",
+                        help="how many segments of PostgreSQL's log are pushed and fetched (default: 200)")
     parser.add_argument("--quick", action="store_true",
-                        help="only see that everything works: 16 MiB, one run, 20 ms, 1000 Mbit/s, 20 snapshots")
+                        help="only see that everything works: 16 MiB, one run, 20 ms, 1000 Mbit/s, 20 snapshots, "
+                             "12 segments")
     parser.add_argument("--holdfast", metavar="PROGRAM", help="default: the release build, which is made first")
     parser.add_argument("--directory", type=Path, metavar="DIR", help="where to work (default: in memory, /dev/shm)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
@@ -93,7 +96,7 @@ class Suite:
 
     def prepare(self) -> None:
         """Makes the shop and the history that all settings begin with."""
-        if set(self.options.only) - set(QUESTIONS):
+        if set(self.options.only) - set(QUESTIONS + LOG):
             say(f"making a shop of {self.options.mib} MiB")
             sample_shop("create", self.shop, "--size-mib", self.options.mib)
         if set(self.options.only) & set(QUESTIONS):
@@ -112,9 +115,10 @@ class Suite:
                                   Local(Holdfast(work / "local", self.program))]
             bench = Bench(work, client, server, tools, self.options.runs)
             bench.shop_rows(self.shop, self.options.only)
+            bench.log_rows(self.options.only, self.options.segments)
             bench.bare_rows()
             bench.question_rows(self.history, self.made, self.options.only)
-            return Setting(kind, server.title, link, bench.taken, bench.bare)
+            return Setting(kind, server.title, link, bench.taken, bench.bare, segments=self.options.segments)
 
 
 def report(settings: list[Setting]) -> str:
@@ -153,9 +157,9 @@ def main() -> None:
 
     versions = ", ".join([version(Holdfast, program), version(Restic, Restic.program)])
     where = "tmpfs" if is_tmpfs(directory) else "disk"
-    print(f"A shop of {options.mib} MiB, {options.snapshots} snapshots to list, {os.cpu_count()} cores, {where}, "
-          f"client and servers on this machine, medians of {options.runs}: {versions}. The bound is the slowest of the "
-          "link, of holdfast on a local directory, and of a bare loop of the same bytes against the same server (S3: "
+    print(f"A shop of {options.mib} MiB, {options.snapshots} snapshots to list, {options.segments} segments of log, "
+          f"{os.cpu_count()} cores, {where}, client and servers on this machine, medians of {options.runs}: "
+          f"{versions}. The bound is the slowest of the link, of holdfast on a local directory, and of a bare loop of the same bytes against the same server (S3: "
           "parts of 6 MiB, 8 at once; SFTP: OpenSSH's sftp with 64 requests on their way).")
     print(report(settings))
     if options.json:

@@ -1,6 +1,8 @@
 """The tools that are measured, as they reach a repository on a server, and what they are asked there."""
 
 import shutil
+import sys
+from pathlib import Path
 
 from ..bench.peers import Holdfast, Tool
 from ..files import copy
@@ -17,11 +19,13 @@ QUESTIONS: dict[str, dict[str, list[str]]] = {
 
 class Local:
     """A tool with a repository on this machine: how fast it is where there is neither server nor wire."""
-    rows = ("full", "day", "restore", "verify")
+    rows: tuple[str, ...] = ("full", "day", "restore", "verify")
 
     def __init__(self, tool: Tool) -> None:
         self.tool = tool
         self.name, self.title = "local", f"{tool.title}, local"
+        if isinstance(tool, Holdfast):  # no other keeps the log of a server
+            self.rows = (*Local.rows, "push", "fetch")
 
     def command(self, row: str) -> list[str]:
         """What it runs for a row with a shop."""
@@ -32,6 +36,11 @@ class Local:
         else:
             command = self.tool.backup(row)[0]
         return [*command, "--json"] if isinstance(self.tool, Holdfast) else command
+
+    def log_command(self, row: str, server: Path, segments: int) -> list[str]:
+        """The calls of a server that has so many segments."""
+        return [sys.executable, "-m", "tools.bench_remote.archiver", row, self.tool.holdfast, str(server),
+                str(segments)]
 
     def reset(self) -> None:
         """Begins with an empty repository."""
@@ -45,7 +54,7 @@ class Remote(Local):
         super().__init__(tool)
         self.name = self.title = tool.name
         self.client, self.server, self.number = client, server, 0
-        self.rows = (*Local.rows, "unchanged", *QUESTIONS[self.name])
+        self.rows = (*self.rows, "unchanged", *QUESTIONS[self.name])
         for name in ("AWS_CA_BUNDLE", "AWS_PROFILE", "AWS_SESSION_TOKEN"):  # of whoever measures
             tool.environment.pop(name, None)
         tool.environment |= server.environment
@@ -57,6 +66,9 @@ class Remote(Local):
 
     def command(self, row: str) -> list[str]:
         return self.there(super().command(row))
+
+    def log_command(self, row: str, server: Path, segments: int) -> list[str]:
+        return [*self.client.enter, *super().log_command(row, server, segments)]
 
     def question(self, row: str, file: str) -> list[str]:
         """What it runs to list, to judge, or to read a file."""

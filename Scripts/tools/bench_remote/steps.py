@@ -13,17 +13,22 @@ from ..bench.peers import Tool
 from ..bench.steps import SETTLE_S, sample_shop
 from ..command import say
 from ..files import compare, copy
+from ..holdfast import SCRIPTS
 from ..running import Cost, measure, median_cost
+from . import archiver
 from .history import History
 from .network import Host
 from .peers import Local, Remote
 from .servers import Server
 
 ROWS = {"full": "full", "unchanged": "nothing changed", "day": "1 % day", "restore": "restore",
-        "verify": "verify --data", "list": "list", "status": "status", "cat": "cat of a small file, chain of 100"}
+        "verify": "verify --data", "push": "wal push", "fetch": "wal fetch", "list": "list", "status": "status",
+        "cat": "cat of a small file, chain of 100"}
 QUESTIONS = ("list", "status", "cat")
 COLD = " cold"  # behind the name of a row: without what an earlier run has cached
-BULK = ("full", "day", "restore", "verify")
+LOG = ("push", "fetch")
+BULK = ("full", "day", "restore", "verify", *LOG)
+SENDING = ("full", "day", "push")
 
 
 @dataclass(frozen=True)
@@ -121,21 +126,39 @@ class Bench:
 
     def shop_rows(self, shop: Path, selected: list[str]) -> None:
         """The rows that need a shop. One that is not selected runs once where a later one needs what it leaves."""
-        wanted = [row for row in ROWS if row in selected and row not in QUESTIONS]
+        wanted = [row for row in ROWS if row in selected and row not in QUESTIONS + LOG]
         if not wanted:
             return
         copy(shop, self.shop)
         last = max(list(ROWS).index(row) for row in wanted)
         for row in list(ROWS)[:last + 1]:
-            if row in wanted or row == "full":
+            if row not in LOG and (row in wanted or row == "full"):
                 self.take(row, self.runs if row in wanted else 1)
+
+    def log_rows(self, selected: list[str], segments: int) -> None:
+        """The rows of a PostgreSQL server that has so many segments archived, and gets them back."""
+        rows = [row for row in LOG if row in selected]
+        taken: dict[str, dict[str, list[Taken]]] = {row: {} for row in rows}
+        for number in range(1, self.runs + 1) if rows else []:
+            for tool in [tool for tool in self.tools if LOG[0] in tool.rows]:
+                server = tool.tool.home / "server"
+                tool.reset()
+                archiver.make(server, segments)
+                for row in LOG if LOG[1] in rows else LOG[:1]:
+                    each = self.measure(tool, tool.log_command(row, server, segments), SCRIPTS)
+                    if row in rows:
+                        taken[row].setdefault(tool.name, []).append(each)
+                        self.note(row, tool, number, self.runs, each)
+                shutil.rmtree(server)
+        for row in rows:
+            self.keep(row, taken[row])
 
     def bare_rows(self) -> None:
         """The bare loop, with as many bytes as holdfast needed for each row."""
         for row in BULK:
             mine = self.taken.get((row, "holdfast"))
             if mine:
-                way, total = (("put", mine.sent_bytes) if row in ("full", "day") else ("get", mine.received_bytes))
+                way, total = (("put", mine.sent_bytes) if row in SENDING else ("get", mine.received_bytes))
                 self.bare[row] = median(self.server.bare(int(total))[way] for _ in range(self.runs))
                 say(f"{self.server.kind}, {ROWS[row]}, bare loop: {self.bare[row]:.3f} s")
 

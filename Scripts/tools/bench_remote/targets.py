@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from ..files import MIB
 from ..report import Verdict, figure
 from .network import Link
-from .steps import BULK, COLD, ROWS, Taken
+from .steps import BULK, COLD, LOG, ROWS, Taken
 
 BOUND_SHARE_MIN = 0.85
 FULL_MIN = {"link": 1.0, "server": 1.0, "local": 2.0}  # times as fast as restic, by what bounds both
 DAY_MIN = 5
 RESTORE_MIN = 1.5
 RESTORE_LATENCY_MS = 20
+PUSHED_MIN = 10  # segments a second, at this latency
+FETCHED_MIN = 0.5  # of the speed from a local directory, at this latency
+LOG_LATENCY_MS = 20
 TRIPS_MAX = {"unchanged": 8, "list": 16, "status": 16, "cat": 11}
 LISTINGS_MAX = 2
 PEAK_MIB_MAX = 128
@@ -39,6 +42,7 @@ class Setting:
     taken: Medians
     bare: Mapping[str, float]
     at_once: Medians | None = None  # the same without latency, if that was measured
+    segments: int = 0  # how many were archived and fetched
 
     def bound(self, row: str) -> Bound | None:
         """The slowest of the wire, of holdfast on a local directory, and of a bare loop of the same bytes."""
@@ -66,7 +70,9 @@ class Setting:
             if not mine:
                 continue
             bound = self.bound(row)
-            if bound:
+            if row in LOG:
+                found.append(self.log_verdict(row, label))
+            elif bound:
                 found.append(Verdict(label, f"share of the bound ({bound.what})", bound.seconds / mine.cost.wall_s,
                                      BOUND_SHARE_MIN, at_least=True))
             if theirs:
@@ -79,6 +85,15 @@ class Setting:
                 found.append(Verdict(label, "listings", mine.listings, LISTINGS_MAX))
         peaks = [each.cost.peak_mib for (_, tool), each in self.taken.items() if tool == "holdfast"]
         return [*found, Verdict("everything above", "peak MiB", max(peaks), PEAK_MIB_MAX)] if peaks else found
+
+    def log_verdict(self, row: str, label: str) -> Verdict:
+        """What a server gets: so many segments a second, or such a share of the speed from a local directory."""
+        wall_s, is_judged = self.taken[row, "holdfast"].cost.wall_s, self.link.latency_ms == LOG_LATENCY_MS
+        if row == "push":
+            return Verdict(label, "segments a second", self.segments / wall_s, PUSHED_MIN if is_judged else None,
+                           at_least=True)
+        return Verdict(label, "share of the local speed", self.taken[row, "local"].cost.wall_s / wall_s,
+                       FETCHED_MIN if is_judged else None, at_least=True)
 
     def speed_min(self, row: str, bound: Bound | None) -> float | None:
         """How many times as fast as restic a row must be."""
