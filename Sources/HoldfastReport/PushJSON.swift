@@ -9,9 +9,12 @@ package struct PushJSON: Encodable {
   let storedBytes: UInt64
   /// Number of damaged copies that it replaces.
   let replaced: Int
+  /// Number of further segments that were archived with it.
+  let archivedAhead: Int
 
   package init(_ report: WALPush.Report) {
     (file, system) = (report.file.text, report.system.description)
     (alreadyArchived, storedBytes, replaced) = (report.isRepeated, report.storedBytes, report.replaced)
+    archivedAhead = report.ahead
   }
 }

@@ -51,10 +51,13 @@ package struct ChangeDetection: Sendable {
   }
 
   private func isRacy(_ status: FileStatus) -> Bool {
-    guard let parentStarted else { return true }
-    return [status.modified, status.changed].contains { stamp in
-      let window = stamp.nanoseconds == 0 ? Self.coarseWindow : Self.window
-      return parentStarted - stamp < window
+    parentStarted.map { Self.isRacy(status, at: $0) } ?? true
+  }
+
+  /// Whether a file that had this status at some time may have been written since, without a sign of it in the status.
+  package static func isRacy(_ status: FileStatus, at time: Timestamp) -> Bool {
+    [status.modified, status.changed].contains { stamp in
+      time - stamp < (stamp.nanoseconds == 0 ? coarseWindow : window)
     }
   }
 }

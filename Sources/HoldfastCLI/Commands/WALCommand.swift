@@ -4,6 +4,8 @@ internal import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastOperations
 internal import HoldfastReport
+internal import HoldfastRepository
+internal import HoldfastStore
 internal import HoldfastSystem
 
 struct WALCommand: ParsableCommand {
@@ -27,6 +29,49 @@ struct LogOptions: ParsableArguments {
   static func clusterDirectory(_ environment: ProcessEnvironment) throws -> Path { try environment.absolute(".") }
 }
 
+/// What is done before the server asks for it.
+struct AheadOptions: ParsableArguments {
+  private static let aheadRange = 0...63
+  private static let workersRange = 1...16
+
+  @Option(
+    help: ArgumentHelp(
+      "The most further segments to move with this one, before the server asks for them: 0 to 63. (environment: HOLDFAST_WAL_AHEAD; default: 31 for push, 8 for fetch)",
+      valueName: "count"))
+  var ahead: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "The most segments to move at once: 1 to 16. (environment: HOLDFAST_WAL_WORKERS; default: 4, for a push to a directory 1)",
+      valueName: "count"))
+  var workers: Int?
+
+  func validate() throws {
+    guard ahead.map(Self.aheadRange.contains) ?? true else {
+      throw ValidationError("--ahead is a number from 0 to 63.")
+    }
+    guard workers.map(Self.workersRange.contains) ?? true else {
+      throw ValidationError("--workers is a number from 1 to 16.")
+    }
+  }
+
+  /// How many segments; `nil` where nobody says it.
+  func ahead(_ environment: ProcessEnvironment) throws -> Int? {
+    try ahead ?? Self.number("HOLDFAST_WAL_AHEAD", "0, 8, 63", in: Self.aheadRange, environment)
+  }
+
+  /// How many at once; `nil` where nobody says it.
+  func workers(_ environment: ProcessEnvironment) throws -> Int? {
+    try workers ?? Self.number("HOLDFAST_WAL_WORKERS", "1, 4, 16", in: Self.workersRange, environment)
+  }
+
+  private static func number(
+    _ name: String, _ examples: String, in range: ClosedRange<Int>, _ environment: ProcessEnvironment
+  ) throws -> Int? {
+    try environment.parsed(name, examples) { text in Int(text).flatMap { range.contains($0) ? $0 : nil } }
+  }
+}
+
 extension SystemIdentifier: ExpressibleByArgument {
   package init?(argument: String) { self.init(argument) }
 }
@@ -40,9 +85,10 @@ struct WALPushCommand: ParsableCommand {
     commandName: "push", abstract: "Archive one WAL file: PostgreSQL's archive_command.",
     discussion: """
       In postgresql.conf: archive_command = 'holdfast wal push %p --name NAME'. Exit status 0 means that the file is \
-      durable in the repository. If the same file is already archived, it is read, archived again if it is damaged, \
-      and the status is 0 too. A different file of the same name is refused. An unfinished segment, pushed by hand \
-      after a crash, is kept until the whole segment comes.
+      durable in the repository. The segments that the server has ready behind it are archived side by side with it; \
+      its next calls then end at once. If the same file is already archived, it is read, archived again if it is \
+      damaged, and the status is 0 too. A different file of the same name is refused. An unfinished segment, pushed by \
+      hand after a crash, is kept until the whole segment comes.
 
       \(ExitStatusTable.text)
       """)
@@ -56,6 +102,10 @@ struct WALPushCommand: ParsableCommand {
   @Flag(help: "Archive a whole segment even if it begins differently from what was archived while it was unfinished.")
   var replaceUnfinished = false
 
+  /// What one call archives costs a killed one as much to find out again.
+  private static let usualAhead = 31
+
+  @OptionGroup var ahead: AheadOptions
   @OptionGroup var log: LogOptions
   @OptionGroup var location: RepositoryOptions
   @OptionGroup var identity: IdentityOptions
@@ -64,14 +114,23 @@ struct WALPushCommand: ParsableCommand {
 
   func run() throws {
     let machine = location.machine()
-    let repository = try location.context(machine, identity: identity, writer: writer, of: log.name).open()
+    let context = try location.context(machine, identity: identity, writer: writer, of: log.name)
     var options = WALPush.Options(
       path: try machine.environment.absolute(path), source: log.name,
       clusterDirectory: try LogOptions.clusterDirectory(machine.environment))
     options.system = log.system
     options.compression = compression
     options.replacesUnfinished = replaceUnfinished
-    let report = try WALPush(repository: repository, options: options).run()
+    options.ahead = try ahead.ahead(machine.environment) ?? Self.usualAhead
+    options.workers = try ahead.workers(machine.environment)
+    let receipts = WALReceipts(try machine.memory(), at: context.location.description, of: log.name, on: machine.host)
+    let report =
+      try WALPush.acknowledged(options, by: receipts, on: machine.host)
+      ?? WALPush(repository: context.open(), options: options, receipts: receipts).run()
+    try show(report, machine)
+  }
+
+  private func show(_ report: WALPush.Report, _ machine: MachineContext) throws {
     if output.json {
       try Console.json(PushJSON(report), machine)
     } else if !output.quiet {
@@ -89,8 +148,10 @@ struct WALFetchCommand: ParsableCommand {
     commandName: "fetch", abstract: "Restore one WAL file: PostgreSQL's restore_command.",
     discussion: """
       In postgresql.conf: restore_command = 'holdfast wal fetch %f %p --name NAME'. The file appears whole or not at \
-      all. Exit status 1 means only that the file is not archived, which PostgreSQL takes for the end of the log. For \
-      every other failure, even a wrong command line, the status is 126 or more, and PostgreSQL stops.
+      all. For a server in recovery, which asks for RECOVERYXLOG, the segments that follow are fetched side by side \
+      with it into pg_wal/.holdfast-ahead; its next calls then end at once. Exit status 1 means only that the file is \
+      not archived, which PostgreSQL takes for the end of the log. For every other failure, even a wrong command line, \
+      the status is 126 or more, and PostgreSQL stops.
 
       \(ExitStatusTable.text)
       """)
@@ -101,18 +162,26 @@ struct WALFetchCommand: ParsableCommand {
   @Argument(help: "The path to write to (%p).", completion: .file())
   var path: String
 
+  private static let usualAhead = 8
+
+  @OptionGroup var ahead: AheadOptions
   @OptionGroup var log: LogOptions
   @OptionGroup var location: RepositoryOptions
   @OptionGroup var identity: IdentityOptions
 
   func run() throws {
     let machine = location.machine()
-    let repository = try location.context(machine, identity: identity, of: log.name).open()
+    let context = try location.context(machine, identity: identity, of: log.name)
     var options = WALFetch.Options(
       file: file, target: try machine.environment.absolute(path), source: log.name,
       clusterDirectory: try LogOptions.clusterDirectory(machine.environment))
     options.system = log.system
-    try WALFetch(repository: repository, options: options).run()
+    options.location = context.location.description
+    options.ahead =
+      try ahead.ahead(machine.environment) ?? (WALFetch.isRecovery(options.target) ? Self.usualAhead : 0)
+    if let workers = try ahead.workers(machine.environment) { options.workers = workers }
+    if WALFetch.takeSpooled(options, on: machine.host) { return }
+    try WALFetch(repository: context.open(), options: options).run()
   }
 
   /// Whether a command line is one of `wal fetch`, even if the rest of it is wrong.

@@ -152,11 +152,13 @@ package struct WALArchive: Sendable {
 
   // MARK: What is in it
 
-  /// - Parameter isClosed: whether a sealed file is not opened, so that only its stored bytes can be verified.
-  func open(_ archived: ArchivedWAL, isClosed: Bool = false) throws -> ContainerReader {
+  /// - Parameters:
+  ///   - isClosed: whether a sealed file is not opened, so that only its stored bytes can be verified.
+  ///   - isReadWhole: whether all of it will be read.
+  func open(_ archived: ArchivedWAL, isClosed: Bool = false, isReadWhole: Bool = false) throws -> ContainerReader {
     let manifest = archived.manifest
     let containers = isClosed ? repository.containers.closed : repository.containers
-    let container = try containers.open(.wal, manifest.objectKey, manifest.object)
+    let container = try containers.open(.wal, manifest.objectKey, manifest.object, isReadWhole: isReadWhole)
     let plain = container.frames.dropLast().reduce(UInt64(0)) { $0 + UInt64($1.plainCount) }
     guard !container.frames.isEmpty, plain == manifest.size else {
       throw DamageError(container.name, "its frames do not hold the \(manifest.size) bytes of its manifest")
@@ -174,7 +176,7 @@ package struct WALArchive: Sendable {
   /// - Returns: the facts about the file.
   @discardableResult
   package func read(_ archived: ArchivedWAL, _ body: (UnsafeRawBufferPointer) throws -> Void) throws -> WALFacts {
-    let container = try open(archived)
+    let container = try open(archived, isReadWhole: true)
     return try WALContents(container, cancellation: repository.host.cancellation).read(archived.manifest, body)
   }
 
@@ -184,7 +186,8 @@ package struct WALArchive: Sendable {
       try read(archived) { _ in }
       return
     }
-    try WALContents(open(archived, isClosed: true), cancellation: repository.host.cancellation).verifyStored()
+    let container = try open(archived, isClosed: true, isReadWhole: true)
+    try WALContents(container, cancellation: repository.host.cancellation).verifyStored()
   }
 
   /// A part of a file; each block of it is verified.

@@ -2,9 +2,11 @@ internal import HoldfastArchive
 package import HoldfastModel
 package import HoldfastRepository
 internal import HoldfastStore
-internal import HoldfastSystem
+package import HoldfastSystem
+internal import Synchronization
 
-/// Restores one file of an archived WAL, as PostgreSQL's `restore_command` asks for it: whole, or not at all.
+/// Restores one file of an archived WAL, as PostgreSQL's `restore_command` asks for it: whole, or not at all. The
+/// segments that follow can be fetched side by side with it into a `WALSpool`, from which the next calls take them.
 package struct WALFetch {
   package struct Options: Sendable {
     /// The name that PostgreSQL asks for (%f).
@@ -15,6 +17,12 @@ package struct WALFetch {
     /// The directory of the cluster; its control file identifies the cluster.
     package var clusterDirectory: Path
     package var system: SystemIdentifier?
+    /// How many further segments are fetched with it, if they are archived.
+    package var ahead = 0
+    /// How many files are fetched at once.
+    package var workers = 4
+    /// The location of the repository, under which segments are spooled.
+    package var location = ""
 
     package init(file: WALFileName, target: Path, source: SourceName, clusterDirectory: Path) {
       self.file = file
@@ -27,6 +35,7 @@ package struct WALFetch {
   private let repository: Repository
   private let archive: WALArchive
   private let options: Options
+  private var host: Host { repository.host }
 
   package init(repository: Repository, options: Options) {
     self.repository = repository
@@ -46,6 +55,8 @@ package struct WALFetch {
     if try write(options.file, system) { return }
     if let gap { throw gap }
     if let unfinished = options.file.unfinished, try write(unfinished, system) { return }
+    // At the end of the log a recovery asks for nothing that follows.
+    if let spool = try? WALSpool(beside: options.target, on: host), try spool.lock() { try? spool.empty() }
     throw NoSuchWAL(file: options.file, source: options.source)
   }
 
@@ -93,26 +104,84 @@ package struct WALFetch {
 
   /// - Returns: `false` when the file is not archived.
   private func write(_ name: WALFileName, _ system: SystemIdentifier) throws -> Bool {
-    try archive.firstSound(of: name, system) { try write($0) } != nil
+    try archive.firstSound(of: name, system) { archived in
+      guard name.kind == .segment, options.ahead > 0, try writeWithFollowing(archived) else {
+        return try write(archived)
+      }
+    } != nil
   }
 
   private func write(_ archived: ArchivedWAL) throws {
-    let files = repository.host.files
-    let target = options.target
-    guard let folderPath = target.parent else { throw SystemError.notAFile(target) }
-    let folder = try files.open(folderPath, .directoryFollowingLinks)
-    let name = Path(bytes: Array(target.lastComponent))
-    let file: AtomicFile
-    do throws(SystemError) {
-      // What a killed fetch left is overwritten; what a running one writes is not touched.
-      file = try AtomicFile(
-        name, in: folder, as: .locked(Path(bytes: name.bytes + Array(".holdfast-unfinished".utf8))), files: files)
-    } catch {
-      guard error.isHeld else { throw error }
-      throw EngineError("another fetch to \(target) is running", hint: "Wait for it.", exitStatus: .locked)
-    }
+    let file = try WALTarget(options.target, files: host.files).begin()
     try archive.read(archived) { try file.append($0) }
     try file.commit()
+  }
+
+  // MARK: Ahead
+
+  /// More is not spooled, whatever was asked for.
+  private static let spooledBytesMax: UInt64 = 256 << 20
+  /// After this time no further segment is begun, so that the server soon gets the one that it asks for.
+  private static let patience = TimeSpan.seconds(20)
+
+  /// Whether a server in recovery asks for a file under this path, so that it will ask for what follows.
+  package static func isRecovery(_ target: Path) -> Bool { WALTarget.isRecovery(target) }
+
+  /// Takes a segment that an earlier call has fetched, without a look into the repository.
+  /// - Returns: `false` when it must be fetched.
+  package static func takeSpooled(_ options: Options, on host: Host) -> Bool {
+    guard options.file.kind == .segment, options.ahead > 0,
+      let spool = (try? WALSpool(beside: options.target, on: host)) ?? nil,
+      let system = (try? options.system ?? ClusterIdentity.system(of: options.clusterDirectory, files: host.files))
+        ?? nil,
+      spool.isFresh(from: WALSpool.Origin(location: options.location, source: options.source, system: system))
+    else { return false }
+    // Whatever is wrong with it, the repository has the segment.
+    return (try? spool.take(options.file, to: WALTarget(options.target, files: host.files).begin)) ?? false
+  }
+
+  /// Writes a segment, and fetches the segments that follow it.
+  /// - Returns: `false` when there is nowhere to put them: then nothing was done.
+  private func writeWithFollowing(_ archived: ArchivedWAL) throws -> Bool {
+    let target = WALTarget(options.target, files: host.files)
+    guard let spool = (try? WALSpool(beside: options.target, isMade: true, on: host)) ?? nil,
+      (try? spool.lock()) == true,
+      (try? spool.begin(
+        from: WALSpool.Origin(
+          location: options.location, source: options.source, system: archived.manifest.system), repository.id))
+        != nil
+    else { return false }
+    if (try? spool.take(archived.file, archived.digest, to: target.begin)) == true { return true }
+    let following = (try? missing(after: archived, spool)) ?? []
+    let began = host.clock.uptime()
+    let isEnough = Atomic(false)
+    try SideBySide.run(1 + following.count, threads: options.workers) { [self] index in
+      guard index > 0 else { return try write(archived) }
+      guard !isEnough.load(ordering: .relaxed), host.clock.uptime() - began < Self.patience else { return }
+      let add = { (archived: ArchivedWAL) in try spool.add(archived, of: archive) }
+      // What fails here is told when the server asks for it.
+      if (try? archive.firstSound(of: following[index - 1], archived.manifest.system, add)) == nil {
+        isEnough.store(true, ordering: .relaxed)
+      }
+    }
+    return true
+  }
+
+  /// The segments that follow on the timeline without a gap, and are not spooled yet. What else is spooled is removed.
+  private func missing(after archived: ArchivedWAL, _ spool: WALSpool) throws -> [WALFileName] {
+    guard let size = archived.manifest.segment, let number = archived.file.number(size) else { return [] }
+    var names: [String: Set<WALFileName>] = [:]
+    var found: [WALFileName] = []
+    for offset in stride(from: 1, through: min(UInt64(options.ahead), Self.spooledBytesMax / size.bytes), by: 1) {
+      guard let name = WALFileName(timeline: archived.file.timeline, number: number + offset, size: size) else { break }
+      let there = try names[name.directory] ?? Set(archive.files(of: archived.manifest.system, in: name.directory))
+      names[name.directory] = there
+      guard there.contains(name) else { break }
+      found.append(name)
+    }
+    try spool.keepOnly(found)
+    let spooled = try spool.segments()
+    return found.filter { !spooled.contains($0) }
   }
 }
 

@@ -24,15 +24,15 @@ struct WALKnownCopies {
 
   /// - Parameters:
   ///   - name: the name under which the file is to be archived.
+  ///   - known: what is archived in its directory.
   ///   - replacesUnfinished: whether the file may begin differently from what was archived while it was unfinished.
   /// - Throws: `EngineError` when something else is archived under that name, or nobody here can tell.
   init(
     _ name: WALFileName, _ source: WALSourceFile, _ found: WALSurvey.Result, _ system: SystemIdentifier,
-    in archive: WALArchive, _ writer: WriterKey?, replacesUnfinished: Bool
+    in archive: WALArchive, _ writer: WriterKey?, among known: [WALFileName: [UInt64]], replacesUnfinished: Bool
   ) throws {
     (self.name, self.source, self.found, self.system) = (name, source, found, system)
     (self.archive, self.writer) = (archive, writer)
-    let known = try archive.copies(of: system, in: name.directory)
     var isAccepted = false
     if let copies = known[name], let last = copies.last {
       guard last < .max else {

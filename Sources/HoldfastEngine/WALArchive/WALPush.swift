@@ -4,10 +4,12 @@ package import HoldfastModel
 package import HoldfastRepository
 internal import HoldfastSource
 internal import HoldfastStore
-internal import HoldfastSystem
+package import HoldfastSystem
+internal import Synchronization
 
 /// Archives one WAL file, as PostgreSQL's `archive_command` asks for it: on return, the file is durable in the
-/// repository.
+/// repository. The segments that the server will ask for next can be archived side by side with it; receipts then
+/// answer for them.
 package struct WALPush {
   package struct Options: Sendable {
     /// An absolute path; its last component is the name under which the file is archived.
@@ -21,6 +23,10 @@ package struct WALPush {
     /// Whether a whole segment is archived even if it begins differently from what was archived while it was
     /// unfinished.
     package var replacesUnfinished = false
+    /// How many further segments are archived with it, if the server has them ready.
+    package var ahead = 0
+    /// How many files are archived at once; `nil` for as many as the store takes requests, four at most.
+    package var workers: Int?
 
     package init(path: Path, source: SourceName, clusterDirectory: Path) {
       self.path = path
@@ -33,157 +39,113 @@ package struct WALPush {
     /// The name under which it is archived.
     package let file: WALFileName
     package let system: SystemIdentifier
+    /// SHA-256 of the file.
+    let digest: Digest
     /// Whether it was already archived with the same bytes, and is sound: then nothing was stored.
     package let isRepeated: Bool
     package let storedBytes: UInt64
     /// Number of damaged copies that this one replaces.
     package let replaced: Int
+    /// Number of further segments that were archived with it.
+    package internal(set) var ahead = 0
   }
 
-  /// Number of tries when others were faster, or removed what this push had made.
-  private static let triesMax = 20
-  private let repository: Repository
+  /// A worker holds a segment of 16 MiB, compressed, while it is sent.
+  private static let workersMax = 4
+  /// After this time no further segment is begun, so that the server soon hears of the one it asks for.
+  private static let patience = TimeSpan.seconds(20)
   private let archive: WALArchive
   private let options: Options
-  private let host: Host
+  private let receipts: WALReceipts?
+  private var host: Host { archive.repository.host }
 
-  package init(repository: Repository, options: Options) {
-    self.repository = repository
-    self.options = options
+  /// - Parameter receipts: `nil` to keep none: then no segment is archived before the server asks for it.
+  package init(repository: Repository, options: Options, receipts: WALReceipts? = nil) {
     archive = WALArchive(repository, of: options.source)
-    host = repository.host
+    (self.options, self.receipts) = (options, receipts)
   }
 
   package func run() throws -> Report {
-    let writer = try repository.keyring.writer()
+    let writer = try archive.repository.keyring.writer()
     let source = try WALSourceFile(options.path, files: host.files)
     let system = try source.system(options, in: archive, files: host.files)
-    let directory = source.name.directory
     // A writer without the right to remove leftovers can push nevertheless.
-    try? WALLeftovers(archive).collect(of: system, in: directory)
+    try? WALLeftovers(archive).collect(of: system, in: source.name.directory)
     // Without this lock, another machine may take this push for a killed one. Then the object is looked for at the end,
     // and made again.
-    let hold = try? repository.store.hold(
+    let hold = try? archive.repository.store.hold(
       Keys.walLock(options.source, system), exclusively: false, cancellation: host.cancellation)
     defer { withExtendedLifetime(hold) {} }
-    let found = try WALSurvey.result(of: source, host.cancellation)
-    let name = found.isUnfinished ? source.name.unfinished ?? source.name : source.name
-    for _ in 0..<Self.triesMax {
-      try host.cancellation.check()
-      let known = try WALKnownCopies(
-        name, source, found, system, in: archive, writer, replacesUnfinished: options.replacesUnfinished)
-      if let same = known.same { return try confirm(same, system) }
-      if let report = try store(name, found.log, source, system, writer, beside: known) { return report }
-      // Another push of the same file was faster, or this one was taken for a killed one: look at what is there.
+    let session = WALPushSession(archive, system, writer, options)
+    let following = following(source)
+    guard !following.isEmpty, let receipts else {
+      return try WALFilePush(source, in: session, WALPushTurn()).run()
     }
-    throw EngineError(
-      "what is made of \(source.name) is removed again and again",
-      hint: "Look at who else uses \(repository.location).",
-      scope: .transient)
+    return try run(source, and: following, session, receipts)
   }
 
-  private func confirm(_ same: ArchivedWAL, _ system: SystemIdentifier) throws -> Report {
-    try repository.store.settle(below: Keys.wal(options.source, system, same.file.directory))
-    return Report(file: same.file, system: system, isRepeated: true, storedBytes: 0, replaced: 0)
+  /// The segments to archive with it: none where their receipts could not be kept.
+  private func following(_ source: WALSourceFile) -> [WALFileName] {
+    let found = WALReadySegments.after(source.name, at: options.path, max: options.ahead, files: host.files)
+    guard !found.isEmpty, let receipts, (try? receipts.tidy()) != nil else { return [] }
+    return found
   }
 
-  // MARK: A new file
-
-  /// - Returns: `nil` when another push has taken the number, or what was made is gone.
-  private func store(
-    _ name: WALFileName, _ log: WALFacts.Log?, _ source: WALSourceFile, _ system: SystemIdentifier,
-    _ writer: WriterKey?, beside known: WALKnownCopies
-  ) throws -> Report? {
-    guard let draft = try makeObject(name, log, source, system, writer) else { return nil }
-    let key = Keys.walManifest(options.source, system, name, copy: known.next)
-    do {
-      try repository.keyring.checkIsNewest(after: "\(name) was archived")
-      // What a killed run has made may not be durable yet: nothing is built on it before.
-      try repository.store.settle(below: Keys.wal(options.source, system, name.directory))
-      let manifest = try draft.serialized(signedBy: writer?.signing)
-      try Self.checkIsReadable(name) { _ = try ArchivedWAL(parsing: manifest, name: key) }
-      try repository.store.put(manifest, at: key)
-    } catch {
-      if isOvertaken(error) {
-        try? repository.store.remove(draft.objectKey)
-        return nil
+  /// Archives a file, and others side by side with it. Their manifests appear in the order of the log, so that it has
+  /// no gap whenever this run is killed. Only the failure of the first is one: for the others the server will ask.
+  private func run(
+    _ source: WALSourceFile, and following: [WALFileName], _ session: WALPushSession, _ receipts: WALReceipts
+  ) throws -> Report {
+    let order = WALPushOrder(1 + following.count)
+    let outcome = Mutex<Result<Report, any Error>?>(nil)
+    let ahead = Atomic(0)
+    let began = host.clock.uptime()
+    let workers = options.workers ?? min(Self.workersMax, archive.repository.store.connections)
+    try SideBySide.run(order.count, threads: workers) { [self] index in
+      let turn = WALPushTurn(index, in: order)
+      defer { turn.pass() }
+      guard index > 0 else {
+        let result = Result { try WALFilePush(source, in: session, turn).run() }
+        if case .failure = result { order.stop() }
+        return outcome.withLock { $0 = result }
       }
-      // After a transient error the manifest may exist and need the object. If not, the next push collects the object.
-      if !error.isTransient { try? repository.store.remove(draft.objectKey) }
-      throw error
+      guard host.clock.uptime() - began < Self.patience, !order.isStopped,
+        (try? archiveAhead(following[index - 1], session, turn, receipts)) != nil
+      else { return order.stop() }
+      ahead.wrappingAdd(1, ordering: .relaxed)
     }
-    guard try isThere(draft) else {
-      try repository.store.remove(key)
+    guard var report = try outcome.withLock({ $0 })?.get() else { throw Interrupted() }
+    report.ahead = ahead.load(ordering: .relaxed)
+    return report
+  }
+
+  private func archiveAhead(
+    _ name: WALFileName, _ session: WALPushSession, _ turn: WALPushTurn, _ receipts: WALReceipts
+  ) throws {
+    guard let path = options.path.parent?.appending(name.text) else { throw SystemError.notAFile(options.path) }
+    let source = try WALSourceFile(path, files: host.files)
+    guard source.segment?.system == session.system else { throw SystemError.notAFile(path) }
+    let report = try WALFilePush(source, in: session, turn).run()
+    // What is archived as unfinished is not what the server will ask for.
+    if report.file == name { try receipts.keep(name, of: session.system, report.digest, source.settledIdentity(host)) }
+  }
+
+  // MARK: Receipts
+
+  /// Answers for a segment that an earlier push has archived already, without a look into the repository.
+  /// - Returns: `nil` when it must be pushed.
+  package static func acknowledged(_ options: Options, by receipts: WALReceipts, on host: Host) throws -> Report? {
+    guard !options.replacesUnfinished,
+      let name = WALFileName(String(decoding: options.path.lastComponent, as: UTF8.self)),
+      let receipt = receipts.take(name)
+    else { return nil }
+    let source = try WALSourceFile(options.path, files: host.files)
+    guard source.segment?.system == receipt.system, options.system ?? receipt.system == receipt.system else {
       return nil
     }
-    known.removeDamaged()
+    // The bytes decide where the metadata does not.
+    guard try source.isStill(receipt.identity) || source.digest(host.cancellation) == receipt.digest else { return nil }
     return Report(
-      file: name, system: system, isRepeated: false, storedBytes: draft.object.length, replaced: known.damaged.count)
-  }
-
-  /// A file that no reader would accept is not archived: the server keeps it.
-  private static func checkIsReadable(_ name: WALFileName, _ parse: () throws -> Void) throws {
-    do {
-      try parse()
-    } catch let damage as DamageError {
-      throw EngineError(
-        "no reader would take what would be archived of \(name): \(damage.finding); nothing was archived",
-        hint: "Check the clock of this machine. Please report it.")
-    }
-  }
-
-  /// From now on the manifest keeps the object from being removed. Before, a collector on another machine that saw no
-  /// lock may have removed it.
-  private func isThere(_ draft: WALManifest) throws -> Bool {
-    do {
-      try repository.containers.checkPresence(draft.objectKey, length: draft.object.length)
-      return true
-    } catch is DamageError {
-      return false
-    }
-  }
-
-  /// Whether another push has taken the name, or a collector has removed what was unfinished.
-  private func isOvertaken(_ error: any Error) -> Bool {
-    if case StoreError.alreadyExists = error { return true }
-    return (error as? SystemError)?.isNotFound == true
-  }
-
-  /// - Returns: `nil` when a collector has removed it while it was unfinished.
-  private func makeObject(
-    _ name: WALFileName, _ log: WALFacts.Log?, _ source: WALSourceFile, _ system: SystemIdentifier, _ writer: WriterKey?
-  ) throws -> WALManifest? {
-    let head = try repository.containers.makeHead(.wal, label: [])
-    let object = try repository.store.create(Keys.walObject(options.source, system, name, head.name.id))
-    let container = try ContainerWriter(head, sink: object)
-    let maker = try FrameMaker(options.compression, capacity: Limits.framePlainBytesMax)
-    let digest: Digest
-    do {
-      var hasher = Hasher()
-      try source.read(host.cancellation) { bytes in
-        hasher.update(bytes)
-        try container.write(frame: container.reserveFrame(), maker.make(bytes, for: head))
-      }
-      digest = hasher.finish()
-      let facts = try WALFacts(digest: digest, log: log).serialized()
-      try Self.checkIsReadable(name) { _ = try WALFacts(parsing: facts, name: name.text) }
-      try facts.withUnsafeBytes { try container.write(frame: container.reserveFrame(), maker.make($0, for: head)) }
-      try host.cancellation.check()
-    } catch {
-      object.abort()
-      throw error
-    }
-    let reference = try container.finish()
-    do {
-      try object.commit()
-    } catch  where isOvertaken(error) {
-      return nil
-    }
-    return WALManifest(
-      repository: repository.id, source: options.source, system: system, file: name, size: source.size,
-      segmentSize: source.segment?.size, object: reference,
-      content: WALKnownCopies.content(digest, name, system, options.source, writer),
-      time: RecordedTime(host.clock.now()), program: Program.nameAndVersion,
-      keyring: repository.keyring.reference)
+      file: name, system: receipt.system, digest: receipt.digest, isRepeated: true, storedBytes: 0, replaced: 0)
   }
 }

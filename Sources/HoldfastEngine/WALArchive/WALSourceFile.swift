@@ -1,6 +1,7 @@
 internal import HoldfastArchive
 internal import HoldfastCodec
 internal import HoldfastModel
+internal import HoldfastRepository
 internal import HoldfastSource
 internal import HoldfastSystem
 
@@ -14,6 +15,8 @@ struct WALSourceFile {
   let segment: WALPageHeader.Segment?
   private let path: Path
   private let file: OpenFile
+  /// Before anything was read.
+  private let identity: WALReceipt.FileIdentity
 
   /// - Throws: `EngineError` for a name that is not valid, `WALFileError` when the file is not what its name says.
   init(_ path: Path, files: FileSystem) throws {
@@ -27,6 +30,7 @@ struct WALSourceFile {
     let status = try file.status()
     guard status.kind == .file else { throw SystemError.notAFile(path) }
     (self.name, self.path, self.file, size) = (name, path, file, status.size)
+    identity = WALReceipt.FileIdentity(status)
     segment = name.isLog ? try Self.checkSegment(name, file, status.size, path) : nil
     if !name.isLog { try WALFile.checkText(name, file.contents(max: WALFile.textBytesMax), path: path) }
   }
@@ -67,6 +71,21 @@ struct WALSourceFile {
     page.count = try file.read(into: page.bytes, at: size - UInt64(segment.pageSize))
     return WALFile.isLastPage(page.used, of: number, segment)
   }
+
+  // MARK: Whether it is the same file
+
+  /// What shows later whether it was written since it was opened; `nil` when it was, or so shortly before that a later
+  /// write might not show.
+  func settledIdentity(_ host: Host) throws -> WALReceipt.FileIdentity? {
+    let now = host.clock.now()
+    let status = try file.status()
+    return WALReceipt.FileIdentity(status) == identity && !ChangeDetection.isRacy(status, at: now) ? identity : nil
+  }
+
+  /// Whether it is certainly as it was then.
+  func isStill(_ known: WALReceipt.FileIdentity?) -> Bool { known == identity }
+
+  // MARK: Its cluster
 
   /// The cluster that the file belongs to.
   func system(_ options: WALPush.Options, in archive: WALArchive, files: FileSystem) throws -> SystemIdentifier {

@@ -48,13 +48,23 @@ package struct ContainerStore: Sendable {
     try open(.archive, Keys.archive(source, archive.sequence, archive.id), archive.reference)
   }
 
+  /// A container that will be read as a whole is fetched with one request, if it is not longer than this.
+  private static let fetchedWholeMax: UInt64 = 8 << 20
+
   /// Opens an object whose length is in a manifest.
+  /// - Parameter isReadWhole: whether all of its frames will be read.
   /// - Throws: `DamageError` when the object is not as recorded.
-  package func open(_ kind: ContainerKind, _ key: String, _ reference: ObjectReference) throws -> ContainerReader {
+  package func open(
+    _ kind: ContainerKind, _ key: String, _ reference: ObjectReference, isReadWhole: Bool = false
+  ) throws -> ContainerReader {
     try store.recorded(key) {
-      try ContainerReader(
-        store.open(key, length: reference.length), kind: kind, repository: repository, reference: reference,
-        access: access)
+      var object = try store.open(key, length: reference.length)
+      let isFetched = isReadWhole && !isNear && object.length <= Self.fetchedWholeMax
+      if isFetched { object = MemoryBytes(try object.contents(max: Int(Self.fetchedWholeMax)), name: object.name) }
+      let reader = try ContainerReader(
+        object, kind: kind, repository: repository, reference: reference, access: access)
+      if isReadWhole, !isFetched { reader.expect(0..<UInt32(clamping: reader.frames.count)) }
+      return reader
     }
   }
 

@@ -7,8 +7,8 @@ package import HoldfastSystem
 /// repository, the ID that it led to.
 ///
 /// `repository-ID.json`, `repository-ID-removed.json` and `repository-ID-proved.json` belong to one repository,
-/// `DIGEST.json` to one name. Earlier versions kept everything by name: this still counts, and moves when something is
-/// written.
+/// `DIGEST.json` and `DIGEST-wal-….json` (`WALReceipts`) to one name. Earlier versions kept everything by name: this
+/// still counts, and moves when something is written.
 package struct ClientMemory: Sendable {
   let directory: Path?
 
@@ -141,6 +141,7 @@ package struct ClientMemory: Sendable {
           try folder.replace(file, by: known?.merged(with: earlier) ?? earlier)
         }
         try folder.remove(.location(location))
+        try folder.removeKinds(of: .location(location), beginningWith: MemoryFile.receiptKind)
       }
     }
   }

@@ -10,6 +10,11 @@ enum MemoryFile: Hashable {
   case repository(Identifier, kind: String? = nil)
   case location(String, kind: String? = nil)
 
+  static let suffix = ".json"
+
+  /// The kinds of receipts for archived log begin so.
+  static let receiptKind = "wal-"
+
   /// The beginning of the names of all files about the same.
   var stem: String {
     switch self {
@@ -20,7 +25,7 @@ enum MemoryFile: Hashable {
 
   var name: String {
     switch self {
-    case .repository(_, let kind), .location(_, let kind): stem + (kind.map { "-" + $0 } ?? "") + ".json"
+    case .repository(_, let kind), .location(_, let kind): stem + (kind.map { "-" + $0 } ?? "") + Self.suffix
     }
   }
 }
@@ -72,18 +77,31 @@ struct MemoryFolder {
     (try? value(type, of: file, about: "") { _ in true }) ?? nil
   }
 
-  func replace(_ file: MemoryFile, by value: some Encodable) throws {
+  func replace(
+    _ file: MemoryFile, by value: some Encodable, durability: AtomicFile.Durability = .name
+  ) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    try own.replace(file.name, by: Array(try encoder.encode(value)))
+    try own.replace(file.name, by: Array(try encoder.encode(value)), durability: durability)
   }
 
   /// - Returns: whether there was such a file.
   @discardableResult
   func remove(_ file: MemoryFile) throws -> Bool { try own.remove(file.name) }
 
-  /// Removes the files of all kinds beside this one.
-  func removeKinds(of file: MemoryFile) throws {
-    for name in try own.names(beginningWith: file.stem + "-") { try own.remove(name) }
+  /// Removes the files of all kinds beside this one, or of those kinds that begin with some text.
+  func removeKinds(of file: MemoryFile, beginningWith text: String = "") throws {
+    for name in try own.names(beginningWith: file.stem + "-" + text) { try own.remove(name) }
+  }
+
+  /// Removes the files of such kinds that do not hold a value to keep, unfinished ones among them.
+  func removeKinds<Value: Decodable>(
+    of file: MemoryFile, beginningWith text: String, unless isKept: (Value) -> Bool
+  ) throws {
+    for name in try own.names(beginningWith: file.stem + "-" + text) {
+      let bytes = name.hasSuffix(MemoryFile.suffix) ? try? own.contents(of: name, max: Limits.envelopeBytesMax) : nil
+      let value = bytes.flatMap { try? JSONDecoder().decode(Value.self, from: Data($0)) }
+      if value.map(isKept) != true { try own.remove(name) }
+    }
   }
 }

@@ -56,9 +56,9 @@ package struct OwnDirectory: Sendable {
     return isOwn && status.kind == .file && status.mode & Self.writableByGroupOrOthers == 0 ? file : nil
   }
 
-  /// Replaces a file durably. The caller must hold a lock.
-  package func replace(_ name: String, by bytes: [UInt8]) throws {
-    let file = try AtomicFile(Path(name), in: directory, files: files)
+  /// Replaces a file, by default durably. The caller must hold a lock.
+  package func replace(_ name: String, by bytes: [UInt8], durability: AtomicFile.Durability = .name) throws {
+    let file = try AtomicFile(Path(name), in: directory, durability: durability, files: files)
     try file.append(bytes)
     try file.commit()
   }

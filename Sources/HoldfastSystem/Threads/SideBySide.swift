@@ -1,7 +1,6 @@
-internal import HoldfastSystem
 internal import Synchronization
 
-/// Requests that run at the same time.
+/// Requests, or other blocking work, that run at the same time.
 package enum SideBySide {
   /// Calls `body` for every number below `count`, on this thread and on others.
   /// - Parameter threads: the most threads, this one included.

@@ -1,0 +1,71 @@
+internal import HoldfastCodec
+internal import HoldfastModel
+internal import HoldfastSystem
+internal import Synchronization
+
+/// What the files of one push share: where they go, who writes them, and one look at what is there.
+final class WALPushSession: Sendable {
+  let archive: WALArchive
+  let system: SystemIdentifier
+  /// `nil` in a repository that is not sealed.
+  let writer: WriterKey?
+  let options: WALPush.Options
+  private let names = Mutex<[String: [WALFileName: [UInt64]]]>([:])
+
+  init(_ archive: WALArchive, _ system: SystemIdentifier, _ writer: WriterKey?, _ options: WALPush.Options) {
+    (self.archive, self.system, self.writer, self.options) = (archive, system, writer, options)
+  }
+
+  /// The numbers of the copies of each file in a directory of the archive, as they were when this was first asked.
+  func firstNames(in directory: String) throws -> [WALFileName: [UInt64]] {
+    try names.withLock { names in
+      if let known = names[directory] { return known }
+      let found = try archive.copies(of: system, in: directory)
+      names[directory] = found
+      return found
+    }
+  }
+}
+
+/// The order in which the files of one push are committed.
+final class WALPushOrder: Sendable {
+  private let passed: [Latch]
+  private let stopped = Atomic(false)
+
+  init(_ count: Int) { passed = (0..<count).map { _ in Latch() } }
+
+  var count: Int { passed.count }
+  var isStopped: Bool { stopped.load(ordering: .acquiring) }
+
+  /// Lets no file have its turn any more.
+  func stop() { stopped.store(true, ordering: .releasing) }
+
+  fileprivate func await(_ index: Int) throws {
+    guard index > 0 else { return }
+    passed[index - 1].wait()
+    if isStopped { throw NotItsTurn() }
+  }
+
+  fileprivate func pass(_ index: Int) { passed[index].open() }
+}
+
+/// The turn of one file in such an order.
+struct WALPushTurn: Sendable {
+  private let index: Int
+  private let order: WALPushOrder?
+
+  /// The turn of a file that is pushed alone.
+  init() { (index, order) = (0, nil) }
+
+  init(_ index: Int, in order: WALPushOrder) { (self.index, self.order) = (index, order) }
+
+  /// Returns when the files before it are committed.
+  /// - Throws: when one of them was not.
+  func await() throws { try order?.await(index) }
+
+  /// Lets the next file have its turn.
+  func pass() { order?.pass(index) }
+}
+
+/// A file before this one was not archived.
+private struct NotItsTurn: Error {}
