@@ -159,8 +159,9 @@ def main() -> None:
     where = "tmpfs" if is_tmpfs(directory) else "disk"
     print(f"A shop of {options.mib} MiB, {options.snapshots} snapshots to list, {options.segments} segments of log, "
           f"{os.cpu_count()} cores, {where}, client and servers on this machine, medians of {options.runs}: "
-          f"{versions}. The bound is the slowest of the link, of holdfast on a local directory, and of a bare loop of the same bytes against the same server (S3: "
-          "parts of 6 MiB, 8 at once; SFTP: OpenSSH's sftp with 64 requests on their way).")
+          f"{versions}. The bound is the slowest of the link, of holdfast on a local directory, and of a bare loop of "
+          "the same bytes against the same server (S3: parts of 6 MiB, 8 at once; SFTP: OpenSSH's sftp with 64 "
+          "requests on their way).")
     print(report(settings))
     if options.json:
         options.json.write_text(json.dumps([{
