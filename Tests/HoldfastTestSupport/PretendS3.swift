@@ -41,8 +41,8 @@ package final class PretendS3: Sendable {
   ///   - verifiesChecksums: whether it verifies the SHA-256 of bodies as Amazon does, and wants them again when parts
   ///     are joined.
   ///   - isStrict: whether it behaves as the documents of Amazon and MinIO say that a server may: whoever creates an
-  ///     object meets a conflict first, a join of parts fails after it began to succeed, parts must not be too small, and
-  ///     now and then a request comes too fast.
+  ///     object meets a conflict first, a join of parts fails after it began to succeed, parts must not be too small,
+  ///     and now and then a request comes too fast.
   package init(
     certificate: ScriptedServer.Certificate? = nil, verifiesChecksums: Bool = false, isStrict: Bool = false
   ) {
