@@ -68,8 +68,8 @@ extension Repository {
     // A new file system contains `lost+found`, and what a check could not remove does not count.
     let names = try store.names(below: "").filter { $0 != "lost+found/" && $0 != StoreProbe.prefix }
     if names.isEmpty || names == [Keys.keyring] { try checkIsNotDeleted(store) }
-    // A keyring without a descriptor was left by a killed run.
-    if names == [Keys.keyring] { return try store.removeAll(below: Keys.keyring) }
+    // A keyring without a descriptor was left by a killed run. Where it is locked it would stay the first version.
+    if names == [Keys.keyring], store.capabilities.objectLock == nil { return try store.removeAll(below: Keys.keyring) }
     guard !names.isEmpty else { return }
     let isRepository = (try? store.object(Keys.descriptor)) != nil
     throw EngineError(

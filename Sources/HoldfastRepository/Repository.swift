@@ -95,7 +95,12 @@ package struct Repository: Sendable {
     let known = try memory.load(descriptor.repository, at: store.places, files: host.files)
     let cached = cache.over(store, of: descriptor.repository, files: host.files)
     ahead?.readNewest(from: cached)
-    let history = try KeyringHistory(of: descriptor, names: keyringNames.value(), in: store).revisions
+    var names = try keyringNames.value()
+    // They were asked for before the descriptor and the memory were read: a newer one is not missing.
+    if UInt64(names.count) < max(known.record?.keyring.revision ?? 0, descriptor.keyring == nil ? 0 : 1) {
+      names = try store.children(of: Keys.keyring)
+    }
+    let history = try KeyringHistory(of: descriptor, names: names, in: store).revisions
     let pin = try expectedKeyring.map { text in
       guard let pin = Pin(text) else {
         throw EngineError(
@@ -113,6 +118,15 @@ package struct Repository: Sendable {
     let remembered = try RepositoryMemory.check(
       descriptor, history, in: store, known: known, memory: memory, files: host.files,
       acceptsOlder: acceptsOlder)
+    if let ahead, let source, let remembered {
+      ahead.wait()
+      let seen = [
+        remembered.head(of: source).map { Keys.manifest(source, $0.sequence) },
+        remembered.highestNotes(of: source) > 0 ? Keys.notes(source, remembered.highestNotes(of: source)) : nil,
+      ]
+      // The listing may be older than the memory: another run on this machine may have added what is remembered.
+      if seen.compactMap(\.self).contains(where: { store.listed($0) == nil }) { store.refresh() }
+    }
     var repository = Repository(cached, descriptor, history, credentials, host: host, known: remembered, memory)
     repository.ahead = ahead
     return repository

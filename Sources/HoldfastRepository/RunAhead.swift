@@ -21,6 +21,9 @@ package final class RunAhead: Sendable {
     look = Mutex(takesLease ? store.meanwhile { try Lease.look(at: source.text, in: store, host: host) } : nil)
   }
 
+  /// Returns when the source is listed, or could not be.
+  func wait() { _ = try? names.value() }
+
   /// Reads the newest manifests and notes.
   /// - Parameter store: keeps what it has read.
   func readNewest(from store: any Store) {
@@ -31,7 +34,9 @@ package final class RunAhead: Sendable {
       let revision = notes.compactMap { $0.hasSuffix("/") ? Keys.sequence($0.dropLast()) : nil }.max()
       var wanted = sequences.suffix(Self.manifestsMax).map { Keys.manifest(source, $0) }
       if let revision { wanted.append(Keys.notes(source, revision)) }
-      store.prefetch(wanted.map { ($0, nil) })
+      let objects = wanted.map { (key: $0, length: nil as UInt64?) }
+      // Only into memory: the cache of this machine may lie in the source of the run.
+      if let cached = store as? CatalogCacheStore { cached.readIntoMemory(objects) } else { store.prefetch(objects) }
     }
   }
 

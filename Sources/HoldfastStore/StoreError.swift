@@ -26,7 +26,7 @@ package enum StoreError: OperatorError, Equatable {
     do {
       try removal()
       return nil
-    } catch StoreError.removalRefused(_, _, let end?) {
+    } catch StoreError.removalRefused(_, _, _, let end?) {
       return end
     }
   }

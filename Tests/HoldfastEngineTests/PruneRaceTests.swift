@@ -25,7 +25,7 @@ import Testing
     try repository.notes.change(name) { notes, reading in
       for snapshot in try repository.catalog.allSnapshots(onDamage: { _ in }) {
         notes[snapshot.id, snapshot.sequence].removed = SourceNotes.Removal(
-          revision: reading.notes.revision + 1, time: TimeText.utc(clock.clock.now()), isCollected: isCollected)
+          revision: reading.notes.revision + 1, time: RecordedTime(clock.clock.now()), isCollected: isCollected)
       }
       return true
     }

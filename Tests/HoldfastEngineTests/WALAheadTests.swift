@@ -170,7 +170,7 @@ struct ReadyServer {
     #expect(try server.push(1).ahead == 1)
     try server.expectArchived(0..<3)
     // Without a memory nothing could answer for them.
-    #expect(try server.push(2, server.receipts(nil, .none)).ahead == 0)
+    #expect(try server.push(2, server.receipts(nil, ClientMemory.none)).ahead == 0)
     // Where others could write, or the server is another user's, its marks do not count.
     TestFiles.write("", to: server.status.appending(server.segments[3].name.text + ".ready"))
     TestFiles.setMode(server.status, 0o777)

@@ -31,6 +31,8 @@ package final class MemoryStore: Store {
     package var sends = 0
     package var commits = 0
     package var removals = 0
+
+    package init() {}
   }
 
   private struct State {

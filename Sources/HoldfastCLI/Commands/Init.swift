@@ -6,6 +6,7 @@ internal import HoldfastModel
 internal import HoldfastOperations
 internal import HoldfastReport
 internal import HoldfastRepository
+internal import HoldfastStore
 internal import HoldfastSystem
 
 struct Init: ParsableCommand {
@@ -73,7 +74,8 @@ struct Init: ParsableCommand {
   }
 
   private func showRecipe() throws {
-    let recipe = try AppendOnlyRecipe(for: location.context(location.machine()).location)
+    let context = try location.context(location.machine())
+    let recipe = try AppendOnlyRecipe(for: context.location, isLocked: context.locksObjects)
     if output.json { return try Console.json(AppendOnlyRecipeJSON(recipe)) }
     recipe.text.split(separator: "\n", omittingEmptySubsequences: false).dropLast().forEach {
       Console.output(String($0))

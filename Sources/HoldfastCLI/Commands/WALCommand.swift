@@ -177,8 +177,9 @@ struct WALFetchCommand: ParsableCommand {
       clusterDirectory: try LogOptions.clusterDirectory(machine.environment))
     options.system = log.system
     options.location = context.location.description
-    options.ahead =
-      try ahead.ahead(machine.environment) ?? (WALFetch.isRecovery(options.target) ? Self.usualAhead : 0)
+    // What is fetched by hand comes alone, unless the option says otherwise.
+    let isRecovery = WALFetch.isRecovery(options.target)
+    options.ahead = isRecovery ? try ahead.ahead(machine.environment) ?? Self.usualAhead : ahead.ahead ?? 0
     if let workers = try ahead.workers(machine.environment) { options.workers = workers }
     if WALFetch.takeSpooled(options, on: machine.host) { return }
     try WALFetch(repository: context.open(), options: options).run()

@@ -43,19 +43,23 @@ struct SnapshotCommit {
     let result = try readBack(manifest, of: envelope, on: chain)
     var kept: Kept = (nil, false)
     let checks: CommitChecks
-    if envelope.kind != .full, envelope.changes.isEmpty, state == parent?.summary {
-      // It gives what its parent gives. The checks are made while the body is on its way.
+    let givesTheSame = envelope.kind != .full && envelope.changes.isEmpty && state == parent?.summary
+    if givesTheSame, term.end == nil {
+      // The checks are made while the body is on its way.
       checks = CommitChecks(of: archives(of: envelope), of: envelope.source.name, in: repository, under: lease)
       try draft.commitBody()
     } else {
       try draft.commitBody()
-      kept = try prove(
-        envelope, state: state, parent: parent, scratchBytesMax: result.scratchBytesMax, mismatch: mismatch)
-      try host.cancellation.check()
+      if !givesTheSame {
+        kept = try prove(
+          envelope, state: state, parent: parent, scratchBytesMax: result.scratchBytesMax, mismatch: mismatch)
+        try host.cancellation.check()
+      }
+      // To prove and to lock may take long, so the checks are made after both.
+      try extendLocks(term, envelope, on: chain)
       let objects = [body(of: envelope)] + archives(of: envelope)
       checks = CommitChecks(of: objects, of: envelope.source.name, in: repository, under: lease)
     }
-    try extendLocks(term, envelope, on: chain)
     let prepared = try repository.notes.prepareCommit(of: envelope, on: chain, tags: tags, checks.pass())
     for called in prepared.called {
       progress.warn(

@@ -15,8 +15,9 @@ package struct AppendOnlyRecipe: Sendable {
   /// Lines, each with its end. What is not a command is a comment.
   package let text: String
 
+  /// - Parameter isLocked: whether this host locks what it stores in a bucket.
   /// - Throws: with exit status 2 for an account that nothing holds back, and for names that cannot be pasted.
-  package init(for location: StoreLocation) throws {
+  package init(for location: StoreLocation, isLocked: Bool = false) throws {
     let shown = location.text
     guard shown.unicodeScalars.allSatisfy(Path.isPrintable), !shown.unicodeScalars.contains("\u{FFFD}") else {
       throw EngineError(
@@ -27,7 +28,7 @@ package struct AppendOnlyRecipe: Sendable {
     switch location {
     case .directory(let path): text = Self.directory(String(decoding: path.bytes, as: UTF8.self))
     case .sftp(let user, let server, let path): text = try Self.account(user, server, path)
-    case .s3(let server, let bucket, let prefix): text = Self.policy(server.host, bucket, prefix)
+    case .s3(let server, let bucket, let prefix): text = Self.policy(server.host, bucket, prefix, isLocked: isLocked)
     }
   }
 
@@ -119,7 +120,9 @@ package struct AppendOnlyRecipe: Sendable {
   // MARK: A bucket
 
   /// No condition on the prefix of `s3:ListBucket`: Amazon would then refuse to say that an object does not exist.
-  private static func policy(_ host: String, _ bucket: String, _ prefix: String) -> String {
+  private static func policy(_ host: String, _ bucket: String, _ prefix: String, isLocked: Bool) -> String {
+    let listing = isLocked ? #"["s3:ListBucket", "s3:ListBucketVersions"]"# : #""s3:ListBucket""#
+    let locking = isLocked ? #", "s3:PutObjectRetention", "s3:GetObjectRetention""# : ""
     let whole = "arn:\(partition(of: host)):s3:::\(literal(bucket))"
     let objects = whole + "/" + literal(prefix)
     let removed = [LeaseNumbers.prefix, Keys.journals].map { "\(json(objects + $0 + "*"))" }
@@ -130,8 +133,8 @@ package struct AppendOnlyRecipe: Sendable {
       {
         "Version": "2012-10-17",
         "Statement": [
-          {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": \(json(whole))},
-          {"Effect": "Allow", "Action": ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"],
+          {"Effect": "Allow", "Action": \(listing), "Resource": \(json(whole))},
+          {"Effect": "Allow", "Action": ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"\(locking)],
            "Resource": \(json(objects + "*"))},
           {"Effect": "Allow", "Action": "s3:DeleteObject",
            "Resource": [\(removed.joined(separator: ", "))]}

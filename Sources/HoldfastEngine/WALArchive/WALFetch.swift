@@ -56,7 +56,9 @@ package struct WALFetch {
     if let gap { throw gap }
     if let unfinished = options.file.unfinished, try write(unfinished, system) { return }
     // At the end of the log a recovery asks for nothing that follows.
-    if let spool = try? WALSpool(beside: options.target, on: host), try spool.lock() { try? spool.empty() }
+    if let spool = (try? WALSpool(beside: options.target, on: host)) ?? nil, (try? spool.lock()) == true {
+      try? spool.empty()
+    }
     throw NoSuchWAL(file: options.file, source: options.source)
   }
 
@@ -153,6 +155,17 @@ package struct WALFetch {
     else { return false }
     if (try? spool.take(archived.file, archived.digest, to: target.begin)) == true { return true }
     let following = (try? missing(after: archived, spool)) ?? []
+    do {
+      try write(archived, and: following, spool)
+    } catch is SystemError {
+      // What was fetched ahead may have taken the room: the segment that is asked for comes alone.
+      try? spool.empty()
+      return false
+    }
+    return true
+  }
+
+  private func write(_ archived: ArchivedWAL, and following: [WALFileName], _ spool: WALSpool) throws {
     let began = host.clock.uptime()
     let isEnough = Atomic(false)
     try SideBySide.run(1 + following.count, threads: options.workers) { [self] index in
@@ -164,7 +177,6 @@ package struct WALFetch {
         isEnough.store(true, ordering: .relaxed)
       }
     }
-    return true
   }
 
   /// The segments that follow on the timeline without a gap, and are not spooled yet. What else is spooled is removed.

@@ -37,6 +37,7 @@ struct WALFilePush {
         name, source, found, system, in: archive, writer, among: names,
         replacesUnfinished: session.options.replacesUnfinished)
       if let same = known.same { return try confirm(same) }
+      try turn.begin()
       if let report = try store(name, found.log, beside: known) { return report }
       // Another push of the same file was faster, or this one was taken for a killed one: look at what is there.
     }

@@ -77,7 +77,9 @@ package struct WALPush {
       Keys.walLock(options.source, system), exclusively: false, cancellation: host.cancellation)
     defer { withExtendedLifetime(hold) {} }
     let session = WALPushSession(archive, system, writer, options)
-    let following = following(source)
+    // What is archived already is examined when the server asks for it, and not with each segment before it.
+    let following = try Array(
+      following(source).prefix { try session.firstNames(in: $0.directory)[$0] == nil })
     guard !following.isEmpty, let receipts else {
       return try WALFilePush(source, in: session, WALPushTurn()).run()
     }

@@ -30,6 +30,8 @@ final class WALPushSession: Sendable {
 /// The order in which the files of one push are committed.
 final class WALPushOrder: Sendable {
   private let passed: [Latch]
+  /// Opens when the first file is not refused, or has had its turn.
+  private let accepted = Latch()
   private let stopped = Atomic(false)
 
   init(_ count: Int) { passed = (0..<count).map { _ in Latch() } }
@@ -46,7 +48,16 @@ final class WALPushOrder: Sendable {
     if isStopped { throw NotItsTurn() }
   }
 
-  fileprivate func pass(_ index: Int) { passed[index].open() }
+  fileprivate func begin(_ index: Int) throws {
+    guard index > 0 else { return accepted.open() }
+    accepted.wait()
+    if isStopped { throw NotItsTurn() }
+  }
+
+  fileprivate func pass(_ index: Int) {
+    if index == 0 { accepted.open() }
+    passed[index].open()
+  }
 }
 
 /// The turn of one file in such an order.
@@ -58,6 +69,9 @@ struct WALPushTurn: Sendable {
   init() { (index, order) = (0, nil) }
 
   init(_ index: Int, in order: WALPushOrder) { (self.index, self.order) = (index, order) }
+
+  /// Returns when it is worth sending the file: the first one was not refused.
+  func begin() throws { try order?.begin(index) }
 
   /// Returns when the files before it are committed.
   /// - Throws: when one of them was not.

@@ -105,6 +105,9 @@ package struct RepositoryContext: Sendable {
     return .directory(machine.host.files.names(of: directory).last ?? directory)
   }
 
+  /// Whether this host locks what it stores.
+  package var locksObjects: Bool { get throws { try machine.s3Settings(configured?.s3).lock != nil } }
+
   /// Makes the store of the repository. No request is made yet.
   /// - Parameters:
   ///   - group: the ID of the group with which a new repository is shared.

@@ -84,6 +84,15 @@ struct CatalogCacheStore: StoreLayer {
     }
   }
 
+  /// Lets the store below read what is not kept. Nothing is written on this machine.
+  func readIntoMemory(_ objects: [(key: String, length: UInt64?)]) {
+    base.prefetch(
+      objects.filter { object in
+        guard let listed = listed(toKeep: object.key) else { return true }
+        return !file.has(object.key, length: listed.length, tag: listed.tag)
+      })
+  }
+
   /// - Returns: whether all of it could be read. If not, whoever opens it gets the error.
   private func keep(_ batch: [(key: String, length: UInt64, tag: String?)]) -> Bool {
     base.prefetch(batch.map { ($0.key, $0.length) })
@@ -103,9 +112,10 @@ struct CatalogCacheStore: StoreLayer {
     let kept = Dictionary(grouping: file.keys) { Keys.sourceFolder($0) ?? "" }
     for folder in folders {
       let keys = kept[folder] ?? []
+      // Where nothing at all is listed, no listing may have been made; or it was forgotten meanwhile.
+      guard let there = keys.first(where: { base.listed($0) != nil }) else { continue }
       let gone = keys.filter { base.listed($0) == nil }
-      // Where nothing at all is listed, no listing may have been made.
-      if gone.count < keys.count { file.drop(gone) }
+      if base.listed(there) != nil { file.drop(gone) }
     }
   }
 
@@ -135,17 +145,31 @@ private final class CatalogUpload: ObjectUpload {
   var partBytes: Int? { base.partBytes }
 
   func send(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws {
+    note(bytes, at: offset)
+    try base.send(bytes, at: offset)
+  }
+
+  func commit() throws {
+    try base.commit()
+    keepWhole()
+  }
+
+  func commit(with bytes: UnsafeRawBufferPointer, at offset: UInt64) throws {
+    note(bytes, at: offset)
+    try base.commit(with: bytes, at: offset)
+    keepWhole()
+  }
+
+  private func note(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) {
     parts.withLock { parts in
       guard let sent = parts?.values.reduce(bytes.count, { $0 + $1.count }), sent <= CatalogRecord.objectBytesMax else {
         return parts = nil
       }
       parts?[offset] = Array(bytes)
     }
-    try base.send(bytes, at: offset)
   }
 
-  func commit() throws {
-    try base.commit()
+  private func keepWhole() {
     guard let parts = parts.withLock({ $0 }) else { return }
     let sorted = parts.sorted { $0.key < $1.key }
     keep(sorted.flatMap(\.value))

@@ -1,4 +1,4 @@
-package import HoldfastArchive
+internal import HoldfastArchive
 internal import HoldfastCodec
 package import HoldfastModel
 package import HoldfastSystem
@@ -65,6 +65,7 @@ package struct WALReceipts: Sendable {
   /// - Throws: when this machine remembers nothing.
   package func tidy() throws {
     let now = MachineMoment(on: host)
+    guard now.isWithin(.zero, before: now) else { throw UnknownStart() }
     try MemoryFolder(making: directory, files: host.files).whileLocked { folder in
       try folder.removeKinds(of: .location(location), beginningWith: MemoryFile.receiptKind) { (receipt: WALReceipt) in
         receipt.moment.isWithin(Self.validity, before: now)
@@ -90,3 +91,6 @@ package struct WALReceipts: Sendable {
     return .location(location, kind: MemoryFile.receiptKind + name)
   }
 }
+
+/// This machine does not tell when it was started, so no receipt would count. Then no segment is archived ahead.
+private struct UnknownStart: Error {}

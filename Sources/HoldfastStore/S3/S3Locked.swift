@@ -44,9 +44,10 @@ extension S3Store {
 
 extension S3Store {
   /// So long the object with which the lock is tried stays locked, in seconds.
-  private static let triedSeconds: Int64 = 60
+  private static let triedSeconds: Int64 = 20 * 60
 
-  /// Locks an object for a minute, and tries to delete it for good, with all rights that these credentials have.
+  /// Locks an object for twenty minutes, because clocks differ, and tries to delete it for good, with all rights that
+  /// these credentials have.
   /// - Throws: `S3Error.noObjectLock` when the bucket locks nothing.
   func tryLock(_ probe: inout StoreProbe, _ random: Randomness) throws {
     guard let lock = settings.lock else { return }

@@ -91,7 +91,7 @@ struct S3Retention: Sendable {
     }
     if answer.isSuccess { return }
     // A lock is never shortened: another host may lock for longer.
-    if answer.status == 403, let known = try self.end(of: version), known >= end { return }
+    if (400..<500).contains(answer.status), let known = try self.end(of: version), known >= end { return }
     throw Self.failure(client, answer, key: name(version.key), "s3:PutObjectRetention")
   }
 

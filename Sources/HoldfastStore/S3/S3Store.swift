@@ -81,7 +81,10 @@ package struct S3Store: Store {
         let folder = String(entry.key[...slash])
         if folders.insert(folder).inserted { try body(folder, .folder) }
       } else {
-        try body(entry.key, .object(length: entry.length))
+        // What this machine keeps of a version is told from other versions by its ID.
+        let length = entry.length
+        try body(
+          entry.key, entry.isCold ? .cold(length: length ?? 0) : .object(length: length, tag: entry.id))
       }
     }
   }
@@ -94,7 +97,13 @@ package struct S3Store: Store {
     let wholes = try keys.map { try key($0) }
     let found = Mutex<[FrozenObject]>([])
     try SideBySide.run(wholes.count, threads: connections) { [self] index in
-      let answer = try client.answer(S3Request("HEAD", wholes[index]))
+      var query: [(String, String)] = []
+      if settings.versions != .current,
+        let version = try S3Versions(client: client).chosen(wholes[index], settings.versions)
+      {
+        query = [("versionId", version.id)]
+      }
+      let answer = try client.answer(S3Request("HEAD", wholes[index], query: query))
       // What is missing is told by whoever reads it.
       if answer.status == 404 { return }
       guard answer.isSuccess else { throw client.failure(answer, key: keys[index], "s3:GetObject") }

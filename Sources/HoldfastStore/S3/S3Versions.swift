@@ -21,6 +21,8 @@ struct S3Versions {
     let time: Timestamp?
     /// Whether it is what a reader gets who asks for none.
     let isCurrent: Bool
+    /// Whether it must be thawed before it can be read.
+    let isCold: Bool
   }
 
   /// Gives every version below a prefix to `body`, those of one key together, the newest first.
@@ -58,7 +60,8 @@ struct S3Versions {
     }
     return Entry(
       key: key, id: id, length: length, time: element["LastModified"].flatMap { TimeText.parse($0.text) },
-      isCurrent: element["IsLatest"]?.text == "true")
+      isCurrent: element["IsLatest"]?.text == "true",
+      isCold: element["StorageClass"].map { FrozenObject.StorageClass(rawValue: $0.text) != nil } ?? false)
   }
 
   private var notAListing: StoreError {

@@ -168,7 +168,9 @@ import Testing
     }
     server.fail(.init("DELETE", "", .refuse(403, "AccessDenied")))
     let before = server.requests.count
-    #expect(throws: StoreError.removalRefused(key: "lease", location: store.location)) { try store.remove("lease") }
+    #expect(throws: StoreError.removalRefused(key: "lease", location: store.location, .s3)) {
+      try store.remove("lease")
+    }
     #expect(server.requests.count == before + 1, "nothing is asked of what is never locked")
   }
 }

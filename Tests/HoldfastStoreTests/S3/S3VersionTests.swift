@@ -32,7 +32,7 @@ import Testing
     #expect(try store.names(below: "a/") == ["1", "2", "b/"])
     let page = try store.list("a/", .everything, after: nil, max: 10)
     #expect(page.entries.map(\.name) == ["1", "2", "b/3"])
-    #expect(page.entries.map(\.kind) == [.object(length: 12), .object(length: 12), .object(length: 14)])
+    #expect(page.entries.map(\.kind.length) == [12, 12, 14])
     for key in ["a/1", "a/2", "a/b/3"] { #expect(try text(key, store) == "first of \(key)") }
     #expect(throws: StoreError.notFound(key: "a", location: store.location)) { try store.open("a") }
     #expect(throws: StoreError.otherLength(key: "a/2", location: store.location, found: 12, expected: 4)) {
