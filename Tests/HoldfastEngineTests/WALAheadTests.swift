@@ -148,10 +148,10 @@ struct ReadyServer {
     #expect(try server.push(3).isRepeated)
     // A repository that is made in the place of another one has archived nothing.
     let store = LocalStore(directory: server.shop.repositoryPath, host: server.shop.host)
-    try store.removeAll(below: "")
+    TestFiles.removeTree(server.shop.repositoryPath)
     try server.push(
       0, in: Repository.create(in: store, host: server.shop.host, sealing: nil, memory: server.shop.memory))
-    _ = try? store.removeAll(below: "")
+    TestFiles.removeTree(server.shop.repositoryPath)
     _ = try Repository.create(in: store, host: server.shop.host, sealing: nil, memory: server.shop.memory)
     #expect(try !server.isAcknowledged(1))
   }

@@ -260,9 +260,6 @@ extension RetentionCandidate {
 }
 
 extension Snapshot {
-  /// Empty when the list of archives is not held in memory: then no other snapshot uses them.
-  fileprivate var archiveKeysHeld: [String] { envelope.archives.isHeld ? archiveKeys : [] }
-
   /// The bytes of its objects without the needed ones.
   func bytes(butThose needed: Set<String>) -> UInt64 {
     guard !needed.isEmpty, envelope.archives.isHeld else { return envelope.storedBytes }

@@ -106,7 +106,7 @@ package struct Verify {
     }
     // Archives of a sealed repository are opened in any case, for the recipients in them.
     if options.readsData || repository.keyring.isSealed {
-      try repository.containers.checkReadable(snapshots.flatMap(\.archiveKeys))
+      try repository.containers.checkReadable(snapshots.flatMap(\.archiveKeysHeld))
     }
     let total = snapshots.reduce(UInt64(0)) {
       $0.saturatingAdding(options.readsData ? $1.envelope.storedBytes : $1.envelope.body.length)

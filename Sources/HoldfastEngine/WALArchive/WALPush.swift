@@ -108,12 +108,12 @@ package struct WALPush {
       defer { turn.pass() }
       guard index > 0 else {
         let result = Result { try WALFilePush(source, in: session, turn).run() }
-        if case .failure = result { order.stop() }
+        if case .failure = result { order.stop(at: 0) }
         return outcome.withLock { $0 = result }
       }
-      guard host.clock.uptime() - began < Self.patience, !order.isStopped,
+      guard host.clock.uptime() - began < Self.patience, order.reaches(index),
         (try? archiveAhead(following[index - 1], session, turn, receipts)) != nil
-      else { return order.stop() }
+      else { return order.stop(at: index) }
       ahead.wrappingAdd(1, ordering: .relaxed)
     }
     guard var report = try outcome.withLock({ $0 })?.get() else { throw Interrupted() }

@@ -32,26 +32,32 @@ final class WALPushOrder: Sendable {
   private let passed: [Latch]
   /// Opens when the first file is not refused, or has had its turn.
   private let accepted = Latch()
-  private let stopped = Atomic(false)
+  /// The first file that is not archived.
+  private let end: Atomic<Int>
 
-  init(_ count: Int) { passed = (0..<count).map { _ in Latch() } }
+  init(_ count: Int) {
+    passed = (0..<count).map { _ in Latch() }
+    end = Atomic(count)
+  }
 
   var count: Int { passed.count }
-  var isStopped: Bool { stopped.load(ordering: .acquiring) }
 
-  /// Lets no file have its turn any more.
-  func stop() { stopped.store(true, ordering: .releasing) }
+  /// Whether a file may still have its turn.
+  func reaches(_ index: Int) -> Bool { index <= end.load(ordering: .acquiring) }
+
+  /// Lets no file behind this one have its turn any more.
+  func stop(at index: Int) { end.min(index, ordering: .acquiringAndReleasing) }
 
   fileprivate func await(_ index: Int) throws {
     guard index > 0 else { return }
     passed[index - 1].wait()
-    if isStopped { throw NotItsTurn() }
+    guard reaches(index) else { throw NotItsTurn() }
   }
 
   fileprivate func begin(_ index: Int) throws {
     guard index > 0 else { return accepted.open() }
     accepted.wait()
-    if isStopped { throw NotItsTurn() }
+    guard reaches(index) else { throw NotItsTurn() }
   }
 
   fileprivate func pass(_ index: Int) {

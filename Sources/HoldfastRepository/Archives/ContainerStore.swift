@@ -105,8 +105,9 @@ package struct ContainerStore: Sendable {
 
   /// Checks that archives can be read, before a command begins whose first bytes would tell it late.
   /// - Throws: `FrozenArchives` when the provider must thaw some of them.
-  package func checkReadable(_ archives: [String]) throws {
+  package func checkReadable(_ keys: @autoclosure () throws -> [String]) throws {
     guard !isNear else { return }
+    let archives = try keys()
     let cold = zip(archives, try store.find(archives)).filter { if case .cold = $1 { true } else { false } }
     let frozen = try cold.isEmpty ? [] : store.frozen(cold.map(\.0))
     if !frozen.isEmpty { throw FrozenArchives(frozen, location: store.location) }

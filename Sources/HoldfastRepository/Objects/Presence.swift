@@ -83,6 +83,9 @@ extension Snapshot {
   /// The keys of its archives. A merged snapshot may share them with older ones.
   package var archiveKeys: [String] { envelope.archives.map { Keys.archive(sourceName, $0.sequence, $0.id) } }
 
+  /// The same; empty when the list is not held in memory. Then no other snapshot uses them.
+  package var archiveKeysHeld: [String] { envelope.archives.isHeld ? archiveKeys : [] }
+
   /// Its objects except the manifest.
   package var objects: [RecordedObject] {
     let body = RecordedObject(
