@@ -22,7 +22,7 @@ import Testing
           yes  lists the lengths of objects
           yes  says when an object survives a loss of power
           yes  ends the lock of a run that was killed
-          no   keeps what is locked from being deleted
+          no  keeps what is locked from being deleted
           yes  removes objects for this host
           this host can remove what is stored: `holdfast init --append-only-recipe` prints what keeps it from that
           a request takes TIME

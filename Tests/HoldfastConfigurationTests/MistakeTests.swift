@@ -207,10 +207,10 @@ import Testing
       "lock: {mode: compliance, days: 0}", column: 64,
       "days: \"0\" is not a number\nHINT: Write a whole number from 1 to 36500."),
     remote(
-      "lock: {mode: compliance}", column: 33,
+      "lock: {mode: compliance}", column: 39,
       "lock of shop needs a mode and days\nHINT: Write `lock: {mode: compliance, days: 30}`."),
     remote(
-      "lock: {days: 30}", column: 33,
+      "lock: {days: 30}", column: 39,
       "lock of shop needs a mode and days\nHINT: Write `lock: {mode: compliance, days: 30}`."),
     remote(
       "versions: newest", column: 43,

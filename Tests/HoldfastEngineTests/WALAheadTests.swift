@@ -149,9 +149,11 @@ struct ReadyServer {
     // A repository that is made in the place of another one has archived nothing.
     let store = LocalStore(directory: server.shop.repositoryPath, host: server.shop.host)
     TestFiles.removeTree(server.shop.repositoryPath)
+    TestFiles.makeDirectory(server.shop.repositoryPath)
     try server.push(
       0, in: Repository.create(in: store, host: server.shop.host, sealing: nil, memory: server.shop.memory))
     TestFiles.removeTree(server.shop.repositoryPath)
+    TestFiles.makeDirectory(server.shop.repositoryPath)
     _ = try Repository.create(in: store, host: server.shop.host, sealing: nil, memory: server.shop.memory)
     #expect(try !server.isAcknowledged(1))
   }

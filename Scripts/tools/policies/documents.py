@@ -7,7 +7,7 @@ from typing import Any
 
 from ..command import fail
 
-BLOCK = re.compile(r"^\*\*([a-z]+)\*\*:[^\n]*\n\n```json\n(.*?)```", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^\*\*([a-z]+)\*\*:(?:[^\n]+\n)+\n```json\n(.*?)```", re.MULTILINE | re.DOTALL)
 
 
 def policies(document: Path, bucket: str, prefix: str) -> dict[str, dict[str, Any]]:

@@ -216,7 +216,8 @@ import Testing
       server.fail(.init("", "", .refuse(status, code), times: 100))
       let before = server.requests.count
       #expect(throws: S3Error.self) { try make(.write, RetryingStore(server.store(), time.retrier())) }
-      #expect(server.requests.count == before + 1 && time.waited == .zero)
+      // What is not implemented may be the checksum that is sent along: once more without it.
+      #expect(server.requests.count == before + (status == 501 ? 2 : 1) && time.waited == .zero)
     }
   }
 }
