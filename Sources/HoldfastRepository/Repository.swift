@@ -147,11 +147,7 @@ package struct Repository: Sendable {
   /// A bucket may keep versions of what was deleted. Then nobody must be led to make a new repository there.
   static func checkIsNotDeleted(_ store: any Store) throws {
     guard try store.hasEarlierVersion(of: Keys.descriptor) else { return }
-    throw EngineError(
-      "the repository in \(store.location) was deleted or written over, but the versions of its objects are still there",
-      hint:
-        "Read the first of each: HOLDFAST_VERSIONS=first holdfast list --repository \(store.location); see docs/operations.md, \"Everything was deleted\".",
-      exitStatus: .noRepository)
+    throw DeletedRepository(location: store.location)
   }
 
   /// The ID of the repository in a store, even if it is damaged otherwise; `nil` when it cannot be told.

@@ -33,6 +33,7 @@ package struct ObjectLock: Sendable, Equatable {
   package func end(from now: Timestamp) -> Timestamp {
     let wanted = now.seconds.addingReportingOverflow(Int64(days) * Self.daySeconds)
     let day = (wanted.overflow ? now.seconds : wanted.partialValue) / Self.daySeconds
-    return Timestamp(seconds: (day + 1) * Self.daySeconds, nanoseconds: 0)
+    // No clock is there by itself, but one may be set there.
+    return Timestamp(seconds: min(day + 1, Int64.max / Self.daySeconds) * Self.daySeconds, nanoseconds: 0)
   }
 }

@@ -118,6 +118,7 @@ import Testing
   /// The commands mean the directory, whatever it is called.
   @Test func aDirectoryWithAnOddName() {
     let odd = tool.directory.appending("it's [a] $(pwd) *")
+    TestFiles.makeDirectory(odd)
     for name in ["sources/1", "locks/2", "leases/3"] {
       TestFiles.makeDirectory(odd.appending(name).parent ?? .root)
       TestFiles.write("", to: odd.appending(name))

@@ -148,12 +148,10 @@ struct ReadyServer {
     #expect(try server.push(3).isRepeated)
     // A repository that is made in the place of another one has archived nothing.
     let store = LocalStore(directory: server.shop.repositoryPath, host: server.shop.host)
-    TestFiles.removeTree(server.shop.repositoryPath)
-    TestFiles.makeDirectory(server.shop.repositoryPath)
+    server.shop.emptyRepository()
     try server.push(
       0, in: Repository.create(in: store, host: server.shop.host, sealing: nil, memory: server.shop.memory))
-    TestFiles.removeTree(server.shop.repositoryPath)
-    TestFiles.makeDirectory(server.shop.repositoryPath)
+    server.shop.emptyRepository()
     _ = try Repository.create(in: store, host: server.shop.host, sealing: nil, memory: server.shop.memory)
     #expect(try !server.isAcknowledged(1))
   }
@@ -286,5 +284,12 @@ private final class CommitLog: StoreLayer {
     }
 
     func abort() { base.abort() }
+  }
+}
+
+extension TestShop {
+  /// Removes everything in the repository. Its directory stays, as a disk does that is used for another one.
+  func emptyRepository() {
+    for name in TestFiles.names(in: repositoryPath) { TestFiles.removeTree(repositoryPath.appending(name)) }
   }
 }

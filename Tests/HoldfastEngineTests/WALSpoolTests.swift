@@ -157,8 +157,7 @@ struct RecoveringServer {
     // Another repository at the same place has another segment of that name.
     _ = try server.fetch(name(0))
     clock.advance(.minutes(11))
-    TestFiles.removeTree(server.shop.repositoryPath)
-    TestFiles.makeDirectory(server.shop.repositoryPath)
+    server.shop.emptyRepository()
     let other = try Repository.create(in: store, host: server.shop.host, sealing: nil, memory: .none)
     var log = TestLog()
     for index in 0..<3 {

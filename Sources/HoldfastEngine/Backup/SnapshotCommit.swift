@@ -44,7 +44,7 @@ struct SnapshotCommit {
     var kept: Kept = (nil, false)
     let checks: CommitChecks
     let givesTheSame = envelope.kind != .full && envelope.changes.isEmpty && state == parent?.summary
-    if givesTheSame, term.end == nil {
+    if givesTheSame, !term.extendsLocks(of: envelope, on: chain, begun: draft.begun) {
       // The checks are made while the body is on its way.
       checks = CommitChecks(of: archives(of: envelope), of: envelope.source.name, in: repository, under: lease)
       try draft.commitBody()

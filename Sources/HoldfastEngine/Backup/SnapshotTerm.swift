@@ -33,6 +33,12 @@ struct SnapshotTerm {
     return keys.isEmpty ? [] : try repository.store.extendLocks(of: keys, until: end)
   }
 
+  /// Whether there is something to extend.
+  func extendsLocks(of envelope: Envelope, on chain: Chain?, begun: Timestamp) -> Bool {
+    guard let end, let lock = repository.store.capabilities.objectLock else { return false }
+    return !isLocked(chain?.tip, until: end) || lock.end(from: begun) < end || !envelope.archives.isEmpty
+  }
+
   private func isLocked(_ snapshot: Snapshot?, until end: Timestamp) -> Bool {
     snapshot?.envelope.lockedUntil.map { $0.moment >= end } ?? false
   }
