@@ -70,7 +70,7 @@ package final class SeaweedFS: @unchecked Sendable {
     "$1" -logtostderr=true server -ip=127.0.0.1 -ip.bind=127.0.0.1 -dir="$2/data" -master.telemetry=false \\
       -master.port=$3 -volume.port=$(($3 + 1)) -filer -filer.port=$(($3 + 2)) -filer.localSocket="$2/filer.sock" \\
       -s3 -s3.port=$(($3 + 3)) -s3.config="$2/s3.json" -s3.port.iceberg=0 -s3.port.lance=0 -s3.localSocket="$2/s3.sock" \\
-      -master.volumeSizeLimitMB=64 -volume.max=100 -volume.minFreeSpacePercent=0 &
+      -master.volumeSizeLimitMB=64 -volume.max=1000 -volume.minFreeSpacePercent=0 &
     server=$!
     while kill -0 "$4" 2>/dev/null && kill -0 $server 2>/dev/null; do sleep 0.3; done
     kill -9 $server
