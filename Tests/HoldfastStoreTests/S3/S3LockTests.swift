@@ -8,8 +8,9 @@ import Testing
 @Suite(.timeLimit(.minutes(30))) struct S3LockTests {
   private let clock = TestClock("2026-11-29T10:00:00Z")
 
+  /// SeaweedFS fails now and then while it makes room for a new bucket.
   private func write(_ text: String, _ key: String, _ store: any Store) throws {
-    let writer = try store.create(key)
+    let writer = try RetryingStore(store, TimelessRetry().retrier()).create(key)
     try Array(text.utf8).withUnsafeBytes { try writer.append($0) }
     try writer.commit()
   }
