@@ -93,8 +93,11 @@ package struct TestShop {
     var options = Backup.Options(source: source)
     options.kind = kind
     configure(&options)
+    let repository = other ?? repository
+    // As the command does at its end. A thread that looks ahead may keep the repository longer than this run.
+    defer { repository.errands.wait() }
     return try Backup(
-      repository: other ?? repository, options: options, cache: StateCache(directory: cachePath), progress: progress
+      repository: repository, options: options, cache: StateCache(directory: cachePath), progress: progress
     ).run()
   }
 
