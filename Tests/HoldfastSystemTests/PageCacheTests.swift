@@ -7,7 +7,7 @@ import Testing
 @Suite struct PageCacheTests {
   private static let pageBytes = 4096
   private static let chunkBytes = 256 << 10
-  private let directory = TemporaryDirectory()
+  private let directory = TemporaryDirectory.inCheckout()
   private var path: Path { directory.appending("orders") }
 
   @Test(.requires(.droppablePageCache), arguments: [PageCacheUse.sparing, .sparingByAdvice])

@@ -36,7 +36,7 @@ package enum Requirement: Sendable {
   case releaseBinary
   /// Files at /dev/shm can have any size.
   case hugeSparseFiles
-  /// Files below /tmp can be taken out of the page cache.
+  /// Files of the checkout can be taken out of the page cache: they are on a disk, which /tmp need not be.
   case droppablePageCache
   /// Files below /tmp can have extended attributes and access control lists.
   case accessLists
@@ -62,7 +62,7 @@ package enum Requirement: Sendable {
     case .sshServer: "needs openssh-server and openssh-client; for root also the right to mount"
     case .releaseBinary: "needs a release build, named by HOLDFAST_BINARY"
     case .hugeSparseFiles: "needs a tmpfs at /dev/shm, for sparse files of any size"
-    case .droppablePageCache: "needs /tmp on a disk: files in memory cannot leave the page cache"
+    case .droppablePageCache: "needs the checkout on a disk: files in memory cannot leave the page cache"
     case .seaweedFS: "needs SeaweedFS, which Scripts/install-engines installs"
     case .rclone: "needs rclone, which Scripts/install-engines installs"
     case .accessLists: "needs extended attributes and access control lists at /tmp"
@@ -126,7 +126,7 @@ package enum Requirement: Sendable {
         && (try? SSHServer()) != nil
     case .releaseBinary: Tool.environmentValue("HOLDFAST_BINARY") != nil && Tool.binary.text.contains("/release/")
     case .hugeSparseFiles: Self.hasHugeSparseFiles
-    case .droppablePageCache: Self.withDirectory { ResidentPages.canBeDropped(in: $0) }
+    case .droppablePageCache: Self.withDirectory(.inCheckout()) { ResidentPages.canBeDropped(in: $0) }
     case .seaweedFS: SeaweedFS.program != nil
     case .rclone: RcloneServer.program != nil
     case .accessLists: succeeds("touch f; setfattr -n user.shop -v 1 f; setfacl -m u:12345:rw f")
@@ -144,8 +144,9 @@ package enum Requirement: Sendable {
   }
 
   /// Tries something in a directory that stays until it has ended.
-  private static func withDirectory(_ attempt: (Path) -> Bool) -> Bool {
-    let directory = TemporaryDirectory()
+  private static func withDirectory(
+    _ directory: TemporaryDirectory = TemporaryDirectory(), _ attempt: (Path) -> Bool
+  ) -> Bool {
     return withExtendedLifetime(directory) { attempt(directory.path) }
   }
 

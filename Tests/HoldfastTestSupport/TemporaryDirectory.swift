@@ -19,6 +19,11 @@ package final class TemporaryDirectory: Sendable {
     self.path = path
   }
 
+  /// One in the checkout, which is on a disk where /tmp is in memory.
+  package static func inCheckout() -> TemporaryDirectory {
+    TemporaryDirectory(in: Tool.root.appending(".build")) ?? TemporaryDirectory()
+  }
+
   private static func make(in place: Path) -> Path? {
     var template = (place.appending("holdfast-test-XXXXXX").bytes + [0]).map { CChar(bitPattern: $0) }
     guard mkdtemp(&template) != nil else { return nil }

@@ -8,7 +8,7 @@ package import HoldfastSystem
 
 /// A source, a repository and a cache in a temporary directory, with the calls that tests make of them.
 package struct TestShop {
-  package let directory = TemporaryDirectory()
+  package let directory: TemporaryDirectory
   package let host: Host
   /// Where it is sealed.
   package let keys: TestKeys?
@@ -28,10 +28,12 @@ package struct TestShop {
   ///   - clock: what the runs take for the time.
   ///   - random: where IDs come from.
   ///   - isSealed: whether the repository is sealed to an owner, and written to by one writer.
+  ///   - directory: where everything lies.
   package init(
     workers: Int = 2, store: (any Store)? = nil, clock: Clock = .system, random: Randomness = .system,
-    isSealed: Bool = false
+    isSealed: Bool = false, directory: TemporaryDirectory = TemporaryDirectory()
   ) throws {
+    self.directory = directory
     TestFiles.makeDirectory(directory.appending("source"))
     host = Self.host(workers: workers, clock: clock, random: random)
     self.store = store ?? LocalStore(directory: directory.appending("repository"), host: host)
