@@ -72,6 +72,9 @@ package protocol Store: Sendable {
   ///   there; `StoreError.otherLength` when the object has another length.
   func open(_ key: String, length: UInt64?) throws -> any ReadableBytes
 
+  /// Opens an object in the store itself, whatever this run remembers of it.
+  func openAnew(_ key: String) throws -> any ReadableBytes
+
   /// Announces small objects that will be opened soon, so that they can be read at the same time. It affects only
   /// speed.
   /// - Parameter objects: with their lengths where they are known.
@@ -147,6 +150,9 @@ extension Store {
   package var directory: Path? { nil }
 
   package var connections: Int { 1 }
+
+  /// For a store that remembers no objects.
+  package func openAnew(_ key: String) throws -> any ReadableBytes { try open(key, length: nil) }
 
   /// For a store without latency.
   package func prefetch(_ objects: [(key: String, length: UInt64?)]) {}

@@ -54,11 +54,12 @@ struct FarShop {
     try open(on: machine).catalog.allSnapshots(onDamage: onDamage).map { "\($0.sequence) \($0.id) \($0.digest)" }
   }
 
-  /// The small objects of the source of which bytes are read from the store meanwhile.
+  /// The small objects of the source of which bytes are read from the store meanwhile, in the order of their keys:
+  /// several threads read.
   func fetched(_ body: () throws -> Void) rethrows -> [String] {
     memory.forgetRequests()
     try body()
-    return memory.fetched.filter { Keys.isKept($0) }
+    return memory.fetched.filter { Keys.isKept($0) }.sorted()
   }
 
   /// Lists on a machine, and expects what is shown.

@@ -73,11 +73,18 @@ package struct WALArchive: Sendable {
     }
     // Nearly every file has one copy; then the directory need not be listed.
     if file.kind != .unfinishedSegment, let value = try attempt(1) { return value }
-    for copy in try order(copies(of: system, in: file.directory)[file] ?? [], file, system) {
+    let listed = try copies(of: system, in: file.directory)[file] ?? []
+    for copy in try order(listed, file, system) {
       if copy == 1, damage != nil { continue }
       if let value = try attempt(copy) { return value }
     }
     if let damage { throw damage }
+    // A server that recovers takes a missing file for the end of the log. What is listed is not missing, unless a prune
+    // has just removed it.
+    if !listed.isEmpty, try copies(of: system, in: file.directory)[file] != nil {
+      throw DamageError(
+        Keys.walManifest(source, system, file), "\(repository.location) lists it, and answers that it is not there")
+    }
     return nil
   }
 

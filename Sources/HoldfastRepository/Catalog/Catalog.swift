@@ -38,13 +38,29 @@ package struct Catalog: Sendable {
   }
 
   /// The object of a manifest; `nil` when there is none.
+  /// - Throws: `DamageError` when the store lists it and says that it is not there. Nobody may take such a snapshot for
+  ///   one that was never committed: its objects would be removed.
   func manifest(of source: SourceName, _ sequence: UInt64) throws -> (any ReadableBytes)? {
+    let key = Keys.manifest(source, sequence)
+    if let object = try objectIfThere(key) { return object }
+    // The first look is at what this run has listed already, and asks for nothing.
+    guard !store.capabilities.isNear, try isListed(key) else { return nil }
+    store.refresh()
+    if let object = try objectIfThere(key) { return object }
+    // What a prune has removed meanwhile is not listed any more.
+    guard try isListed(key) else { return nil }
+    throw DamageError(key, "\(store.location) lists it, and answers that it is not there")
+  }
+
+  private func objectIfThere(_ key: String) throws -> (any ReadableBytes)? {
     do {
-      return try store.object(Keys.manifest(source, sequence))
+      return try store.object(key)
     } catch StoreError.notFound {
       return nil
     }
   }
+
+  private func isListed(_ key: String) throws -> Bool { try store.find([key]) != [nil] }
 
   func snapshot(_ manifest: any ReadableBytes, of source: SourceName, _ sequence: UInt64) throws -> Snapshot {
     try snapshot(manifest.contents(max: Limits.envelopeBytesMax), of: source, sequence)

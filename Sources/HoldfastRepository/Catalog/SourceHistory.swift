@@ -59,6 +59,9 @@ extension Catalog {
     else {
       return progress.warn("\(Keys.manifest(name, sequence)) is missing: bring it back, or remove what is beside it")
     }
+    // It may have been committed since this run has listed the source.
+    store.refresh()
+    guard try store.find([Keys.manifest(name, sequence)]) == [nil] else { return }
     do {
       try store.removeAll(below: Keys.snapshot(name, sequence))
     } catch let refusal as StoreError {

@@ -45,6 +45,8 @@ struct CatalogCacheStore: StoreLayer {
     return (length, tag)
   }
 
+  func openAnew(_ key: String) throws -> any ReadableBytes { try base.openAnew(key) }
+
   func open(_ key: String, length: UInt64?) throws -> any ReadableBytes {
     guard let listed = listed(toKeep: key) else { return try base.open(key, length: length) }
     if length == nil || length == listed.length,

@@ -46,7 +46,7 @@ package struct PresenceCheck<Owner> {
     for (index, (object, owner)) in waiting.enumerated() {
       if found?[index]?.length == object.length { continue }
       do {
-        let length = try store.object(object.key).length
+        let length = try store.objectAnew(object.key).length
         if length != object.length { return Finding(object: object, owner: owner, length: length) }
       } catch StoreError.notFound {
         return Finding(object: object, owner: owner, length: nil)

@@ -9,6 +9,11 @@ extension Store {
     try asDamage(key, "a link or something else that is no file lies in its place") { try open(key) }
   }
 
+  /// The same, in the store itself, whatever this run remembers of it.
+  func objectAnew(_ key: String) throws -> any ReadableBytes {
+    try asDamage(key, "a link or something else that is no file lies in its place") { try openAnew(key) }
+  }
+
   /// The names directly below a prefix of a repository.
   /// - Throws: `DamageError` when the place of a directory is taken by something else.
   package func children(of prefix: String) throws -> [String] {

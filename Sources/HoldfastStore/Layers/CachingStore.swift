@@ -35,6 +35,8 @@ package struct CachingStore: StoreLayer {
     return read
   }
 
+  package func openAnew(_ key: String) throws -> any ReadableBytes { try base.openAnew(key) }
+
   /// Reads what will be kept, more objects at once than large ones: each is little more than a round trip. What there
   /// is no room for, or cannot be read, is left to whoever opens it.
   package func prefetch(_ objects: [(key: String, length: UInt64?)]) {

@@ -1,4 +1,4 @@
-internal import HoldfastSystem
+package import HoldfastSystem
 internal import Synchronization
 
 /// A remote store that lists a folder once, with everything below it, and answers further questions about its names
@@ -55,6 +55,8 @@ package struct ListedStore: StoreLayer {
     }
     return try memory.end(listing, of: folder)
   }
+
+  package func openAnew(_ key: String) throws -> any ReadableBytes { try base.openAnew(key) }
 
   // MARK: What this run does
 

@@ -157,8 +157,14 @@ final class S3Client: Sendable {
     case 301, 302, 307, 308:
       return S3Error.otherHost(location: location, region: answer.headers["x-amz-bucket-region"].map(Self.printable))
     case 401, 403: return S3Error.notPermitted(location: location, action: action)
-    case 404 where key != nil: return StoreError.notFound(key: key ?? "", location: location)
-    case 404: return S3Error.noBucket(location: location)
+    case 404:
+      guard let key else { return S3Error.noBucket(location: location) }
+      // An answer to HEAD has no body. With any other code, or none, it was not the bucket that answered: a proxy, or a
+      // gateway without its storage.
+      guard ["NoSuchKey", "NoSuchVersion"].contains(code) || answer.body.isEmpty else {
+        return unavailable(answer, code)
+      }
+      return StoreError.notFound(key: key, location: location)
     case 501: return S3Error.notImplemented(location: location, what: action)
     case 408, 409, 429, 500..<600: return unavailable(answer, code)
     default: return S3Error.refused(location: location, status: answer.status, code: code)
