@@ -39,6 +39,7 @@ package struct PruneJSON: Encodable {
   }
 
   let dryRun: Bool
+  /// The longest of them, if sources have different ones.
   let graceSeconds: TimeSpan
   let snapshots: [Line]
   let logs: [Log]

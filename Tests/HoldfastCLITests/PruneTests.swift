@@ -121,6 +121,42 @@ struct RememberingTool {
         == "holdfast: the reason is too long, or cannot be printed\nHINT: Use at most 256 bytes of printable text.\n")
   }
 
+  // MARK: Rules of the configuration
+
+  /// `keep` and `grace` of a source count where the command line has no rule; sources without `keep` stay as they are.
+  @Test func withoutRulesThoseOfTheConfigurationCount() throws {
+    fill(3)
+    for _ in 1...2 {
+      #expect(tool.run("backup", "source", "--name", "other", "--full", "--quiet").exitStatus == 0)
+    }
+    let file = tool.tool.directory.appending("holdfast.yaml")
+    TestFiles.write(
+      """
+      repositories: {shop: {path: \(tool.repository)}}
+      sources:
+        source: {path: \(tool.source), keep: {last: 1}, grace: 0d}
+        other: {path: \(tool.source)}
+      """, to: file)
+    func prune(_ options: String...) -> ProcessResult {
+      var start = tool.start(["prune", "--config", file.text] + options)
+      start.environment["HOLDFAST_REPOSITORY"] = nil
+      return RunningProcess(start).wait()
+    }
+    let unruled = prune("--name", "other")
+    unruled.expectRefusal(
+      2, "no rule says what to keep of other",
+      hint:
+        "Say at least one of --keep-last, --keep-daily and the like, or set `keep` for the source in the configuration; --dry-run shows what would go."
+    )
+    // A rule of the command line that keeps nothing is not replaced by those of the file.
+    #expect(prune("--keep-daily", "0").exitStatus == 2)
+    let later = prune("--grace", "7d")
+    #expect(later.exitStatus == 0 && later.output.contains("\nkept 1, removed 2; "), "\(later.output)\(later.error)")
+    let now = prune()
+    #expect(now.exitStatus == 0 && now.output.contains("collected 2"), "\(now.output)\(now.error)")
+    #expect(tool.run("list", "--name", "other").output.split(separator: "\n").count { $0.contains("full") } == 2)
+  }
+
   // MARK: Usage
 
   @Test func anEmptyPolicyIsRefused() {
@@ -130,7 +166,7 @@ struct RememberingTool {
       #expect(result.exitStatus == 2)
       #expect(
         result.error
-          == "holdfast: no rule says what to keep\nHINT: Say at least one of --keep-last, --keep-daily and the like; --dry-run shows what would go.\n"
+          == "holdfast: no rule says what to keep\nHINT: Say at least one of --keep-last, --keep-daily and the like, or set `keep` for the source in the configuration; --dry-run shows what would go.\n"
       )
     }
   }

@@ -91,7 +91,8 @@ import Testing
     #expect(
       throws: EngineError(
         "no rule says what to keep",
-        hint: "Say at least one of --keep-last, --keep-daily and the like; --dry-run shows what would go.",
+        hint:
+          "Say at least one of --keep-last, --keep-daily and the like, or set `keep` for the source in the configuration; --dry-run shows what would go.",
         exitStatus: .usage)
     ) { try shop.prune(last: 0) }
   }

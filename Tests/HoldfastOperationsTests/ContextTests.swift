@@ -53,6 +53,21 @@ import Testing
     ).run().envelope
   }
 
+  /// A lock that is configured for a bucket counts also when the bucket is named by its location.
+  @Test func aBucketIsTheConfiguredOneByWhateverNameItIsCalled() throws {
+    let location = "s3:https://s3.example/orders/shop"
+    site.configure("repositories: {shop: {url: \(location), lock: {mode: compliance, days: 30}}}\n")
+    for name in ["shop", location] {
+      let context = try RepositoryContext(site.request(name), on: site.machine())
+      #expect(try context.configured?.name == "shop" && context.locksObjects)
+    }
+    let other = try RepositoryContext(site.request(location + "/other"), on: site.machine())
+    #expect(try other.configured == nil && !other.locksObjects)
+    // A restore by its location does not depend on a file with mistakes.
+    site.configure("repositories: [\n")
+    #expect(try RepositoryContext(site.request(location), on: site.machine()).configured == nil)
+  }
+
   @Test func eachRepositoryIsSignedAndOpenedWithItsOwnKeys() throws {
     let keys = try makeTwo()
     let day = try RepositoryContext(site.request("day"), on: site.machine())

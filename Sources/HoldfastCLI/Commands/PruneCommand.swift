@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import HoldfastArchive
+internal import HoldfastConfiguration
 internal import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastOperations
@@ -60,6 +61,12 @@ struct RetentionOptions: ParsableArguments {
     }
   }
 
+  /// Whether the command line has any rule. One that keeps nothing (`--keep-daily 0`) is one too.
+  var areGiven: Bool {
+    let counts = [keepLast, keepHourly, keepDaily, keepWeekly, keepMonthly, keepYearly]
+    return counts.contains { $0 != nil } || keepWithin != nil || !keepTag.isEmpty
+  }
+
   var policy: RetentionPolicy {
     var policy = RetentionPolicy()
     policy.last = keepLast ?? 0
@@ -82,15 +89,19 @@ struct PruneCommand: ParsableCommand {
       snapshot of a source, the newest complete one, the newest full that was verified, pinned snapshots, snapshots \
       with a time in the future, and everything that a kept snapshot builds on.
 
+      Without any of the rules below, what the configuration says of each source counts: its `keep` and `grace`.
+
       \(ExitStatusTable.text)
       """)
 
   @OptionGroup var rules: RetentionOptions
 
   @Option(
-    help: ArgumentHelp("How long a removal can be undone.", valueName: "time"),
+    help: ArgumentHelp(
+      "How long a removal can be undone. (default: 7d, or the `grace` of the source where its `keep` counts)",
+      valueName: "time"),
     transform: TimeSpan.argument)
-  var grace = TimeSpan.days(7)
+  var grace: TimeSpan?
 
   @Flag(name: .long, help: "Only show what would be done, and why.")
   var dryRun = false
@@ -110,18 +121,20 @@ struct PruneCommand: ParsableCommand {
   }
 
   private func run(_ machine: MachineContext, _ watch: RunWatch) throws {
-    let repository = try location.context(machine, writer: writer, of: source.name)
-      .open(for: source.name, takesLease: !dryRun)
+    let context = try location.context(machine, writer: writer, of: source.name)
+    let repository = try context.open(for: source.name, takesLease: !dryRun)
     watch.opened(repository, source: source.name)
     var options = Prune.Options(policy: rules.policy)
-    options.grace = grace
+    if let grace { options.grace = grace }
+    if !rules.areGiven { options.sourceRules = try configuredRules(context) }
     options.source = source.name
     options.isDryRun = dryRun
     options.waitsForLock = wait
     let report = try Prune(repository: repository, options: options).run()
     watch.parts = report.sources.map { RunRecord.Part($0) }
     if output.json {
-      try Console.json(PruneJSON(report, grace: grace), machine)
+      let graces = options.sourceRules.isEmpty ? [options.grace] : options.sourceRules.values.map(\.grace)
+      try Console.json(PruneJSON(report, grace: graces.max() ?? options.grace), machine)
     } else if !output.quiet {
       PruneText(report).lines.forEach(Console.output)
       Console.transfer(machine)
@@ -139,5 +152,15 @@ struct PruneCommand: ParsableCommand {
     }
     for refusal in report.sources.compactMap(\.refusal) { watch.tell(refusal) }
     try Outcome.end(report.exitStatus)
+  }
+
+  /// What the configuration says of the sources of this repository.
+  private func configuredRules(_ context: RepositoryContext) throws -> [SourceName: Prune.Rules] {
+    var found: [SourceName: Prune.Rules] = [:]
+    for source in try context.configuredSources() {
+      guard let policy = source.retention else { continue }
+      found[source.name] = Prune.Rules(policy: policy, grace: grace ?? source.grace)
+    }
+    return found
   }
 }

@@ -95,6 +95,12 @@ extension RestoreCommand {
     let program = try ThisProcess.program(context.machine.host)
     var words = [ShellText.quotedForServer(try text(program)), "wal", "fetch", "%f", "%p"]
     words += ["--repository", ShellText.quotedForServer(try text(context.location))]
+    if context.configured != nil, context.location.directory == nil,
+      let file = try context.machine.loader().location.named
+    {
+      // The server has none of this shell's variables.
+      words += ["--config", ShellText.quotedForServer(try text(file))]
+    }
     words += ["--name", plan.snapshot.sourceName.text, "--system", plan.system.description]
     if let keyring = repository.keyring.sealed?.revision.digest {
       words += ["--expect-keyring", keyring.description]

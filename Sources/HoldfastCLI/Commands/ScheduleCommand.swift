@@ -162,8 +162,8 @@ struct ScheduleInstall: ParsableCommand {
       if scheduled.isConfigured, name == "HOLDFAST_REPOSITORY" { continue }
       if let value = environment.text(name) { schedule.environment[name] = value }
     }
-    for name in ["HOLDFAST_CONFIG", "HOLDFAST_CONFIG_DIR"] {
-      if let config = schedule.environment[name] { schedule.environment[name] = try absolute(environment, config) }
+    for name in ScheduledCommand.files {
+      if let file = schedule.environment[name] { schedule.environment[name] = try absolute(environment, file) }
     }
     if let named = repository ?? schedule.environment["HOLDFAST_REPOSITORY"] {
       let isName = scheduled.site?.repository(named) != nil

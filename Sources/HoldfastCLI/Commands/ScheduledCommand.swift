@@ -10,7 +10,13 @@ struct ScheduledCommand {
   /// Variables that a run needs if they are set now.
   static let environment = [
     "HOLDFAST_CONFIG", "HOLDFAST_CONFIG_DIR", "HOLDFAST_REPOSITORY", "HOLDFAST_EXPECT_KEYRING",
-    "HOLDFAST_NOTIFY_COMMAND", "HOLDFAST_NOTIFY_ON", "HOLDFAST_SSH_COMMAND",
+    "HOLDFAST_NOTIFY_COMMAND", "HOLDFAST_NOTIFY_ON", "HOLDFAST_SSH_COMMAND", "HOLDFAST_CA_FILE", "HOLDFAST_LOCK",
+    "HOLDFAST_SINGLE_WRITER", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_CONFIG_FILE", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY",
+  ]
+  /// Those that name files: a relative one would be looked for somewhere else.
+  static let files = [
+    "HOLDFAST_CONFIG", "HOLDFAST_CONFIG_DIR", "HOLDFAST_CA_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE",
   ]
   /// Options with commands of the site.
   private static let commands = ["--from-command", "--before", "--after", "--on-failure", "--identity-command"]

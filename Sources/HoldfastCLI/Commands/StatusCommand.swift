@@ -95,17 +95,11 @@ struct StatusCommand: ParsableCommand {
   private func read(_ machine: MachineContext) throws -> Found {
     let context = try location.context(machine, of: source)
     let repository = try context.open()
-    let configured = try configuredSources(context)
+    let configured = try context.configuredSources()
     let statuses = try SourceStatus.read(from: repository, of: source, expected: configured.map(\.name)) { name in
       promised(configured.first { $0.name == name }?.objectives)
     }
     return Found(repository: repository, statuses: statuses)
-  }
-
-  /// The sources of the configured repository; none when the repository was named by its path.
-  private func configuredSources(_ context: RepositoryContext) throws -> [SourceSettings] {
-    guard let used = context.configured, let settings = try context.machine.loader().load() else { return [] }
-    return settings.sources.filter { $0.repository == used.name }
   }
 
   private func writeMetrics(_ found: Found, _ machine: MachineContext) throws {

@@ -8,16 +8,39 @@ internal import HoldfastSystem
 /// When this machine has known that for the grace period, another note says that it is collected; then its objects are
 /// deleted, the manifest first.
 package struct Prune {
-  package struct Options: Sendable {
+  /// What is kept of a source, and for how long a removal can be undone.
+  package struct Rules: Sendable {
     package var policy: RetentionPolicy
     /// 0 removes and collects at once.
-    package var grace = TimeSpan.days(7)
+    package var grace: TimeSpan
+
+    package init(policy: RetentionPolicy, grace: TimeSpan = .days(7)) { (self.policy, self.grace) = (policy, grace) }
+  }
+
+  package struct Options: Sendable {
+    /// The rules of every source.
+    package var rules: Rules
+    /// The rules of single sources, which replace `rules`. Where there are any, other sources are left alone.
+    package var sourceRules: [SourceName: Rules] = [:]
     package var source: SourceName?
     package var isDryRun = false
     /// Whether to wait when another run holds the lock of a source.
     package var waitsForLock = false
 
-    package init(policy: RetentionPolicy) { self.policy = policy }
+    package init(policy: RetentionPolicy) { rules = Rules(policy: policy) }
+
+    package var grace: TimeSpan {
+      get { rules.grace }
+      set { rules.grace = newValue }
+    }
+
+    var hasRules: Bool { !sourceRules.isEmpty || !rules.policy.isEmpty }
+
+    /// What counts for a source; `nil` when nothing says what to keep of it.
+    func rules(of name: SourceName) -> Rules? {
+      let rules = sourceRules.isEmpty ? rules : sourceRules[name]
+      return rules.flatMap { $0.policy.isEmpty ? nil : $0 }
+    }
   }
 
   /// What is done with a snapshot.
@@ -72,29 +95,30 @@ package struct Prune {
 
   private let repository: Repository
   private let options: Options
-  private let planner: PrunePlanner
 
   package init(repository: Repository, options: Options) {
     self.repository = repository
     self.options = options
-    planner = PrunePlanner(repository: repository, policy: options.policy, grace: options.grace)
   }
 
-  /// - Throws: `EngineError` when the policy is empty: it would keep next to nothing.
+  /// - Throws: `EngineError` when no rule says what to keep: that would be next to nothing.
   package func run() throws -> Report {
-    guard !options.policy.isEmpty else {
+    guard options.source.map({ options.rules(of: $0) != nil }) ?? options.hasRules else {
       throw EngineError(
-        "no rule says what to keep",
-        hint: "Say at least one of --keep-last, --keep-daily and the like; --dry-run shows what would go.",
+        "no rule says what to keep\(options.source.map { " of \($0)" } ?? "")",
+        hint:
+          "Say at least one of --keep-last, --keep-daily and the like, or set `keep` for the source in the configuration; --dry-run shows what would go.",
         exitStatus: .usage)
     }
     if !options.isDryRun { try repository.keyring.sealed?.checkMayPrune() }
     let names = try repository.catalog.knownSources(options.source)
     var report = Report(isDryRun: options.isDryRun)
     for name in names {
+      guard let rules = options.rules(of: name) else { continue }
       try repository.host.cancellation.check()
+      let planner = PrunePlanner(repository: repository, policy: rules.policy, grace: rules.grace)
       do {
-        let plan = options.isDryRun ? try planner.planWithLogs(name) : try prune(name, &report)
+        let plan = options.isDryRun ? try planner.planWithLogs(name) : try prune(name, planner, &report)
         report.sources.append(SourceReport(name: name, outcome: .success(plan)))
       } catch let refusal as Refusal {
         report.sources.append(SourceReport(name: name, outcome: .failure(refusal)))
@@ -104,7 +128,7 @@ package struct Prune {
   }
 
   /// - Returns: the plan as it was carried out.
-  private func prune(_ name: SourceName, _ report: inout Report) throws -> PrunePlan {
+  private func prune(_ name: SourceName, _ planner: PrunePlanner, _ report: inout Report) throws -> PrunePlan {
     let lease = try Lease.take(on: name, of: repository, waits: options.waitsForLock)
     defer { withExtendedLifetime(lease) {} }
     guard let lease else {

@@ -24,7 +24,7 @@ package struct RepositoryRequest: Sendable {
 /// options, environment and configuration, and handed down. Two of them in one process are independent.
 package struct RepositoryContext: Sendable {
   package let machine: MachineContext
-  /// Its configuration; `nil` when it was named by its path.
+  /// Its configuration; `nil` when it is not configured, or was named by its path.
   package let configured: RepositorySettings?
   package let keys: RepositoryKeys
   /// The location as it was written; a path is absolute.
@@ -76,11 +76,17 @@ package struct RepositoryContext: Sendable {
     self.init(machine, try machine.location(named), configured: configured, named: named, request)
   }
 
-  /// The configured repository, if `text` is a name or `nil`; `nil` if `text` is a path.
+  /// The configured repository, if `text` is `nil`, a name, or the location of a configured server or bucket; `nil` if
+  /// `text` is a path.
   private static func configured(
     _ text: String?, _ machine: MachineContext, of source: SourceName?
   ) throws -> RepositorySettings? {
     guard let text else { return try only(machine, of: source) }
+    if let location = try? StoreLocation(text), location.directory == nil {
+      // What is configured for a bucket (its credentials, its lock) counts by whatever name it is called. A mistake in
+      // the file keeps nobody from a restore.
+      return try? machine.loader().load()?.repositories.first { (try? StoreLocation($0.location)) == location }
+    }
     let path = Path(text)
     guard !text.isEmpty, !path.bytes.contains(Path.separator),
       (try? machine.host.files.status(of: machine.environment.absolute(text), followLink: true)) == nil
@@ -97,6 +103,12 @@ package struct RepositoryContext: Sendable {
     throw EngineError(
       "several repositories are configured: \(settings.repositories.map(\.name).joined(separator: ", "))",
       hint: "Say --repository with one of these names.", exitStatus: .usage)
+  }
+
+  /// The configured sources that are backed up to it; none when it was named by its path.
+  package func configuredSources() throws -> [SourceSettings] {
+    guard let configured, let settings = try machine.loader().load() else { return [] }
+    return settings.sources.filter { $0.repository == configured.name }
   }
 
   /// The location; for a directory its path without symbolic links.
