@@ -19,6 +19,7 @@ package struct StoreCheckJSON: Encodable {
   package func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: Name.self)
     try container.encode(check.location, forKey: Name("location"))
+    try container.encode(check.repository?.description, forKey: Name("repository"))
     try container.encode(check.roundTrip.seconds, forKey: Name("roundTripSeconds"))
     try container.encode(check.weaknesses, forKey: Name("weaknesses"))
     var capabilities = container.nestedContainer(keyedBy: Name.self, forKey: Name("capabilities"))
@@ -32,6 +33,7 @@ package enum StoreCheckText {
     var table = Table()
     for finding in check.findings { table.add(["", finding.isKept ? "yes" : "no", finding.promise]) }
     let time = Int((check.roundTrip.seconds * 1000).rounded())
-    return [check.location] + table.lines + ["  \(check.exposure)", "  a request takes \(time) ms"]
+    let repository = check.repository.map { "there is a repository here: \($0)" } ?? "there is no repository here yet"
+    return [check.location, "  \(repository)"] + table.lines + ["  \(check.exposure)", "  a request takes \(time) ms"]
   }
 }

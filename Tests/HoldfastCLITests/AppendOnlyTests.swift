@@ -67,7 +67,7 @@ import Testing
       holdfast prune --keep-last 1 --grace 0 --quiet 2> refused || echo "status $?"
       cat refused
       holdfast verify --data --identity identity --quiet
-      \(pruning.replacing("holdfast prune", with: "holdfast prune --keep-last 1 --grace 0 --quiet"))
+      \(pruning.replacing(/holdfast prune .*/, with: "holdfast prune --keep-last 1 --grace 0 --quiet"))
       holdfast verify --data --identity identity --quiet
       ls backup/shop/sources/shop
       """)

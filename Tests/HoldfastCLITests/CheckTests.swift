@@ -16,6 +16,7 @@ import Testing
     #expect(
       tool.plain(result.output).replacing(/\d+ ms/, with: "TIME") == """
         DIR/repository
+          there is a repository here: LONGID
           yes  creates an object only if it is absent
           yes  reads parts of objects
           yes  lists at once what was written
@@ -31,11 +32,40 @@ import Testing
     #expect(TestFiles.allFiles(in: tool.repository).map(\.text) == before)
   }
 
+  @Test func aPlaceWithoutARepositoryIsTriedToo() {
+    TestFiles.makeDirectory(tool.repository)
+    let result = tool.run("check")
+    #expect(result.exitStatus == 0)
+    #expect(result.output.contains("\n  there is no repository here yet\n"))
+    #expect(TestFiles.names(in: tool.repository) == [])
+  }
+
+  /// A disk that is not mounted must not look well.
+  @Test func aDirectoryThatIsMissingIsNotMade() {
+    let result = tool.run("check", "--repository", "mounted/backup")
+    #expect(result.exitStatus == 10)
+    #expect(
+      tool.plain(result.error) == """
+        holdfast: there is no directory DIR/mounted/backup
+        HINT: Mount its disk, or correct the location. For a new repository, `holdfast init` makes it.
+
+        """)
+    #expect(!TestFiles.exists(tool.directory.appending("mounted")))
+  }
+
+  /// Who pins a keyring expects that another repository is refused.
+  @Test func anotherKeyringIsRefused() {
+    tool.run("init", "--unsealed")
+    let result = tool.run("check", "--expect-keyring", String(repeating: "0", count: 32))
+    #expect(result.exitStatus == 21)
+  }
+
   @Test func itsJSONNamesEachCapability() throws {
     tool.run("init", "--unsealed")
     let result = tool.run("check", "--json")
     let json = try #require(try JSONSerialization.jsonObject(with: Data(result.outputBytes)) as? [String: Any])
     #expect(json["location"] as? String == tool.repository.text)
+    #expect((json["repository"] as? String)?.count == 32)
     #expect((json["weaknesses"] as? [String])?.isEmpty == true)
     #expect(json["roundTripSeconds"] is Double)
     let capabilities = try #require(json["capabilities"] as? [String: Bool])

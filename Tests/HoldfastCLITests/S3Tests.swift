@@ -145,7 +145,9 @@ import Testing
     for command in [["init", "--unsealed"], ["list"], ["backup", "source"]] {
       run(place, command, Self.variables(secret: "hunter2")).expectRefusal(
         1, "\(place) refuses the credentials (SignatureDoesNotMatch)",
-        hint: "See which credentials are used, and whether they still count.")
+        hint:
+          "They come from `credentials-file`, else AWS_ACCESS_KEY_ID, else the profile in ~/.aws, else the container or the machine. Try the same ones with `aws sts get-caller-identity`."
+      )
     }
   }
 

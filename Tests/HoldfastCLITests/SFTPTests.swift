@@ -89,7 +89,7 @@ import Testing
       1,
       "\(location) cannot be reached: it does not let this user in (\(server.user)@127.0.0.1: Permission denied (publickey).)",
       hint:
-        "Run `\(command) -p \(server.port) -l \(server.user) 127.0.0.1` as the user who runs holdfast: it must log in without a question. `ssh-copy-id` installs a key."
+        "Run `\(command) -p \(server.port) -l \(server.user) 127.0.0.1` as the user who runs holdfast: it must log in without a question. `ssh-copy-id` installs a key; for an account that can only add, whoever runs the server puts it into the file that its sshd reads."
     )
   }
 }

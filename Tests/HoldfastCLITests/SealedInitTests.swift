@@ -18,7 +18,7 @@ import Testing
   func unsealedAndSealedToSomebodyExcludeEachOther(options: [String]) {
     let tool = SealedTool()
     tool.run(["init", "--unsealed"] + options).expectRefusal(
-      2, "--unsealed and recipients exclude each other", hint: nil)
+      2, "--unsealed and recipients exclude each other", hint: "Leave out --unsealed to encrypt.")
     #expect(TestFiles.names(in: tool.directory.path) == ["source"], "nothing may be made")
   }
 

@@ -10,7 +10,7 @@ struct CheckCommand: ParsableCommand {
     discussion: """
       Writes small objects below probe/, two at once under one name, reads and lists them, and removes them where \
       this host may. Says what is kept of the promises that a repository needs, and warns of what is weaker. It needs \
-      no repository there; `init` does the same before it makes one. For the snapshots themselves see `verify`.
+      no repository there, and says whether there is one; `init` does the same before it makes one. For the snapshots themselves see `verify`.
 
       \(ExitStatusTable.text)
       """)
@@ -20,7 +20,9 @@ struct CheckCommand: ParsableCommand {
 
   func run() throws {
     let machine = location.machine()
-    let check = try StoreCheck.run(location.context(machine).store(), host: machine.host)
+    let context = try location.context(machine)
+    let check = try StoreCheck.run(context.store(), host: machine.host)
+    if location.expectKeyring != nil { _ = try context.open() }
     if output.json {
       try Console.json(StoreCheckJSON(check), machine)
     } else if !output.quiet {

@@ -54,7 +54,7 @@ struct Init: ParsableCommand {
         unsealed
           ? "--unsealed and recipients exclude each other" : "a repository is sealed, and nobody is named to open it",
         hint: unsealed
-          ? nil
+          ? "Leave out --unsealed to encrypt."
           : "Run `holdfast key generate FILE` on another machine, and say --recipient with what it prints; or --passphrase; or --unsealed, and whoever can read the repository can read the orders in it.",
         exitStatus: .usage)
     }

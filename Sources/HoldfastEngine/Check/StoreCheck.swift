@@ -1,5 +1,6 @@
 internal import HoldfastArchive
 package import HoldfastModel
+internal import HoldfastRepository
 package import HoldfastStore
 package import HoldfastSystem
 
@@ -20,6 +21,8 @@ package struct StoreCheck: Sendable {
   /// Whether this host could remove an object.
   private let removes: Bool
   package let findings: [Finding]
+  /// The ID of the repository there; `nil` when there is none, or it cannot be read.
+  package let repository: Identifier?
   /// What is weaker than a repository needs, as text for people.
   package let weaknesses: [String]
   /// The time of a request that transfers next to nothing.
@@ -28,6 +31,7 @@ package struct StoreCheck: Sendable {
   private init(
     of store: any Store, removes: Bool, findings: [Finding], weaknesses: [String], roundTrip: TimeSpan
   ) {
+    repository = Repository.id(in: store)
     (location, scheme, self.removes) = (store.location, store.scheme, removes)
     (self.findings, self.weaknesses, self.roundTrip) = (findings, weaknesses, roundTrip)
   }
@@ -39,8 +43,15 @@ package struct StoreCheck: Sendable {
   }
 
   /// Tries a store. It writes below `probe/`, and removes that again where it may.
-  /// - Throws: when the store cannot be used for a repository at all.
+  /// - Throws: when the store cannot be used for a repository at all; with exit status 10 when its directory is
+  ///   missing.
   package static func run(_ store: any Store, host: Host) throws -> StoreCheck {
+    if let directory = store.directory, try host.files.statusIfPresent(of: directory) == nil {
+      throw EngineError(
+        "there is no directory \(directory)",
+        hint: "Mount its disk, or correct the location. For a new repository, `holdfast init` makes it.",
+        exitStatus: .noRepository)
+    }
     // The first request makes the connection.
     _ = try store.list(Keys.keyring, .children, after: nil, max: 1)
     let begun = host.clock.uptime()

@@ -75,7 +75,7 @@ package final class S3CredentialChain: Sendable {
   private func look() throws -> S3Credentials {
     if let file = places.file {
       guard let credentials = try read(file) else {
-        throw S3Error.noCredentials(places: "\(file) has no keys of the profile \(places.profile)")
+        throw S3Error.noProfile(file: "\(file)", profile: places.profile)
       }
       return credentials
     }

@@ -5,6 +5,8 @@ package enum S3Error: OperatorError, Equatable {
   /// No credentials were found.
   /// - Parameter places: where they were looked for.
   case noCredentials(places: String)
+  /// The file that the operator has named has no keys of a profile.
+  case noProfile(file: String, profile: String)
   /// A profile says where its keys come from, and holdfast does not ask there.
   /// - Parameter key: the key of the file that says it.
   case profileNotRead(file: String, profile: String, key: String)
@@ -41,6 +43,8 @@ package enum S3Error: OperatorError, Equatable {
   package var message: String {
     switch self {
     case .noCredentials(let places): "there are no credentials for S3: \(places)"
+    case .noProfile(let file, let profile):
+      "there are no credentials for S3: \(file) has no keys of the profile \(profile)"
     case .profileNotRead(let file, let profile, let key):
       "there are no credentials for S3: the profile \(profile) in \(file) has \(key), which holdfast does not read"
     case .credentialsRefused(let location, let code): "\(location) refuses the credentials (\(code))"
@@ -68,12 +72,16 @@ package enum S3Error: OperatorError, Equatable {
 
   package var hint: String? {
     switch self {
+    case .noProfile:
+      "Correct `profile`, or the sections of that file. While `credentials-file` names it, variables are not read."
     case .noCredentials:
       "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a file with `credentials-file` in the configuration."
     case .profileNotRead(_, let profile, _):
       "Let the AWS CLI fetch them: a profile with `credential_process = aws configure export-credentials --profile \(profile) --format process`."
-    case .credentialsRefused: "See which credentials are used, and whether they still count."
-    case .notPermitted: "Let the policy of this user permit it: docs/operations.md has policies for each use."
+    case .credentialsRefused:
+      "They come from `credentials-file`, else AWS_ACCESS_KEY_ID, else the profile in ~/.aws, else the container or the machine. Try the same ones with `aws sts get-caller-identity`."
+    case .notPermitted:
+      "Let the policy of this user permit it: `holdfast init --append-only-recipe` prints that of a host that takes backups."
     case .clockIsOff: "Set the clock (`timedatectl`), and run the same command again."
     case .noBucket: "Make the bucket first; holdfast makes none, so that a mistyped name is told."
     case .otherRegion(_, let region):
@@ -87,26 +95,23 @@ package enum S3Error: OperatorError, Equatable {
       "Make a bucket with object lock: docs/operations.md, \"A bucket that nobody can empty\"; or leave out `lock`."
     case .readsVersions:
       "Without HOLDFAST_VERSIONS, or `versions` in the configuration, it is written again; restore what you need first."
-    case .notImplemented, .refused: "Run `holdfast check` to see what this server can do."
+    case .notImplemented: "This server lacks it: store the repository on another one."
+    case .refused: "Compare host, bucket, region and `path-style` with the server, and read its log of this time."
     case .noParser: "Install Debian's libexpat1."
     }
   }
 
-  package var exitStatus: ExitStatus {
+  /// Whether the operator has to change what is configured, or how the command is called.
+  private var isOfUsage: Bool {
     switch self {
-    case .noCredentials, .profileNotRead, .noBucket, .otherRegion, .otherHost, .replacesObjects, .noObjectLock,
-      .readsVersions:
-      .usage
-    default: .failed
+    case .noCredentials, .noProfile, .profileNotRead, .noBucket, .otherRegion, .otherHost, .replacesObjects,
+      .noObjectLock, .readsVersions:
+      true
+    default: false
     }
   }
 
-  package var scope: ErrorScope {
-    switch self {
-    case .noCredentials, .profileNotRead, .noBucket, .otherRegion, .otherHost, .replacesObjects, .noObjectLock,
-      .readsVersions:
-      .usage
-    default: .machine
-    }
-  }
+  package var exitStatus: ExitStatus { isOfUsage ? .usage : .failed }
+
+  package var scope: ErrorScope { isOfUsage ? .usage : .machine }
 }

@@ -79,7 +79,7 @@ extension SFTPError.Login {
     case .hostKeyChanged:
       "Ask who runs the server whether its key was changed. If it was, remove the old one with `ssh-keygen -R`, then run `\(command)` and compare the fingerprint."
     case .permissionDenied:
-      "Run `\(command)` as the user who runs holdfast: it must log in without a question. `ssh-copy-id` installs a key."
+      "Run `\(command)` as the user who runs holdfast: it must log in without a question. `ssh-copy-id` installs a key; for an account that can only add, whoever runs the server puts it into the file that its sshd reads."
     case .nameUnknown: "Correct the name, or see whether this machine resolves names."
     case .connectionRefused: "See whether sshd runs there, and on which port: `\(command)` must work."
     case .noSubsystem:

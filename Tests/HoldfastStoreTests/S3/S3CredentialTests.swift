@@ -121,7 +121,13 @@ import Testing
     places.file = file(Self.text)
     places.profile = kind
     places.variables = S3Credentials(accessKeyID: "other", secretKey: "other")
-    expectNone(places, "\(directory.appending("credentials")) has no keys of the profile \(kind)")
+    let error = #expect(throws: S3Error.self) { try find(places) }
+    #expect(
+      error?.description == """
+        there are no credentials for S3: \(directory.appending("credentials")) has no keys of the profile \(kind)
+        HINT: Correct `profile`, or the sections of that file. While `credentials-file` names it, variables are not read.
+        """)
+    #expect(error?.exitStatus == .usage && error?.scope == .usage)
     places.file = directory.appending("nowhere")
     #expect(throws: SystemError.self) { try find(places) }
   }

@@ -54,14 +54,16 @@ import Testing
 
   @Test func refusalsThatStay() {
     let server = PretendS3()
-    let again = "See which credentials are used, and whether they still count."
+    let again =
+      "They come from `credentials-file`, else AWS_ACCESS_KEY_ID, else the profile in ~/.aws, else the container or the machine. Try the same ones with `aws sts get-caller-identity`."
     for code in ["InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "TokenRefreshRequired"]
     {
       // Servers repeat the key that they were given.
       let more = "<AWSAccessKeyId>AKIDHARMLESS</AWSAccessKeyId>"
       check(.read, .refuse(403, code, more), "PLACE refuses the credentials (\(code))", hint: again, on: server)
     }
-    let policy = "Let the policy of this user permit it: docs/operations.md has policies for each use."
+    let policy =
+      "Let the policy of this user permit it: `holdfast init --append-only-recipe` prints that of a host that takes backups."
     for (call, action) in [
       (Call.read, "s3:GetObject"), (.write, "s3:PutObject"), (.writeInParts, "s3:PutObject"), (.list, "s3:ListBucket"),
     ] {
@@ -77,18 +79,19 @@ import Testing
       .read, .refuse(403, "InvalidObjectState", "<StorageClass>DEEP_ARCHIVE</StorageClass>"),
       "key in PLACE lies in the storage class DEEP_ARCHIVE, and cannot be read before it is thawed",
       hint: "Let the provider restore it (`aws s3api restore-object`), and run the same command again.", on: server)
+    let look = "Compare host, bucket, region and `path-style` with the server, and read its log of this time."
     check(
       .read, .refuse(400, "EntityTooLarge"), "PLACE answered with status 400 (EntityTooLarge)",
-      hint: "Run `holdfast check` to see what this server can do.", on: server)
+      hint: look, on: server)
     check(
       .writeInParts, .refuse(400, "EntityTooSmall"), "PLACE answered with status 400 (EntityTooSmall)",
-      hint: "Run `holdfast check` to see what this server can do.", on: server)
+      hint: look, on: server)
     check(
       .read, .answer(418, body: "<html>a teapot</html>"), "PLACE answered with status 418",
-      hint: "Run `holdfast check` to see what this server can do.", on: server)
+      hint: look, on: server)
     check(
       .write, .refuse(501, "NotImplemented"), "PLACE does not implement s3:PutObject",
-      hint: "Run `holdfast check` to see what this server can do.", on: server)
+      hint: "This server lacks it: store the repository on another one.", on: server)
   }
 
   /// A real server, an hour behind or ahead of this machine.
@@ -146,6 +149,17 @@ import Testing
     check(
       .read, .refuse(404, "NoSuchKey"), "key is missing in PLACE",
       hint: "Run `holdfast verify` to see what is missing.", .repository, .dataLoss, on: PretendS3())
+  }
+
+  /// A proxy or a gateway without its storage answers 404 too. That says nothing about the object.
+  @Test(arguments: [
+    PretendS3.Fault.Effect.answer(404, body: "<html>not here</html>"), .refuse(404, "NoSuchHostedZone"),
+  ])
+  func whatDidNotComeFromTheBucketIsNoLoss(_ effect: PretendS3.Fault.Effect) {
+    let server = PretendS3()
+    server.fail(.init("", "", effect))
+    let error = #expect(throws: StoreError.self) { try make(.read, server.store()) }
+    guard case .unavailable = error else { Issue.record("\(String(describing: error))"); return }
   }
 
   @Test func refusedRemovals() {
