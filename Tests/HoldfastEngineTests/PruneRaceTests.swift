@@ -93,7 +93,8 @@ import Testing
     store.beforeNext("/manifest.json") { try shop.prune(graceDays: 0) }
     try shop.backup(in: shop.open()) { $0.tags = [tag] }
     try shop.fill([.full], clock)
-    #expect(try shop.prune { $0.rules.policy.tags = [tag] }.actions == ["1 keep", "2 keep", "3 keep", "4 keep", "5 keep"])
+    #expect(
+      try shop.prune { $0.rules.policy.tags = [tag] }.actions == ["1 keep", "2 keep", "3 keep", "4 keep", "5 keep"])
     #expect(try shop.open().notes.read(shop.number(4).sourceName).notes[shop.number(4)].tags == [tag])
   }
 
