@@ -6,15 +6,18 @@ import unittest
 from collections import Counter
 from collections.abc import Callable
 from random import Random
+from unittest import mock
 
 from support import TestInDirectory
 
 from tools.faults.client import Attempt, Client
+from tools.command import Failure
 from tools.faults.leases import give_back
+from tools.faults.main import Runs, repetition
 from tools.faults.runs import Ended, Machine
 from tools.faults.seaweed import SECRET_KEY
 from tools.faults.source import Source, describe, differences
-from tools.faults.story import Story
+from tools.faults.story import Result, Story
 
 LOCATION = "s3:http://127.0.0.1:1/orders/x"
 
@@ -219,6 +222,23 @@ class StoryTests(TestInDirectory):
         client.source.root.rename(self.root / "elsewhere")
         client.live()
         self.assertIn("Traceback", client.mistakes[-1])
+
+
+class RepetitionTests(TestInDirectory):
+    """A story that went wrong is told again by what is printed, also one without a seed."""
+
+    def test_each_story_is_named_with_its_options(self) -> None:
+        def lose(_: object) -> Counter[str]:
+            raise Failure("a snapshot is lost")
+
+        runs = Runs(self.root, "holdfast", "sftp")
+        for module, tell, options in (("loss", runs.tell_loss, "--seeds 0 --loss"),
+                                      ("seed 7", lambda: Result("seed 7", "--seed 7", ["lost"]), "--seed 7")):
+            with mock.patch("tools.faults.main.tell_loss", lambda *_: lose(None)):
+                result = tell()
+            self.assertIn(f"{module}: 0 runs", result.line())
+            self.assertEqual(repetition("s3", [result, result]), f"`fault-runs s3 {options}`")
+        self.assertEqual(repetition("s3", [Result("seed 7", "--seed 7")]), "")
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from .story import Result, Story
 DESCRIPTION = "Drives holdfast against a real server through faults, and looks whether anything is lost."
 CRASH_SHARE = 0.06
 JOBS_PER_CORE = 3  # they often wait
+NO_SEEDS = "--seeds 0 "  # stories that have none are told alone
 
 
 class Runs:
@@ -49,28 +50,32 @@ class Runs:
         with tempfile.TemporaryDirectory(prefix="outage-", dir=self.directory) as name:
             where = self.place(seed, Path(name), None)
             try:
-                return Story(seed, Path(name), self.program, where).tell_outage()
+                result = Story(seed, Path(name), self.program, where).tell_outage()
             finally:
                 where.close()
+        result.name, result.options = "outage", NO_SEEDS + "--outage"
+        return result
 
     def tell_loss(self) -> Result:
         """What becomes of runs when a volume server dies."""
-        return self.tell_interrupted("loss", lambda directory: tell_loss(directory, self.program))
+        return self.tell_interrupted(Result("loss", NO_SEEDS + "--loss"),
+                                     lambda directory: tell_loss(directory, self.program))
 
     def tell_silence(self) -> Result:
         """What becomes of runs when nothing is answered any more."""
         server = self.server
         assert server is not None
-        return self.tell_interrupted("silence", lambda directory: tell_silence(directory, self.program, server))
+        return self.tell_interrupted(Result("silence", NO_SEEDS + "--outage"),
+                                     lambda directory: tell_silence(directory, self.program, server))
 
-    def tell_interrupted(self, what: str, tell: Callable[[Path], Counter[str]]) -> Result:
+    def tell_interrupted(self, result: Result, tell: Callable[[Path], Counter[str]]) -> Result:
         """What a story found that fails at the first mistake."""
-        result, begun = Result(0), time.monotonic()
-        with tempfile.TemporaryDirectory(prefix=f"{what}-", dir=self.directory) as name:
+        begun = time.monotonic()
+        with tempfile.TemporaryDirectory(prefix=f"{result.name}-", dir=self.directory) as name:
             try:
                 result.figures = tell(Path(name))
             except Failure as failure:
-                result.mistakes.append(f"{what}: {failure}")
+                result.mistakes.append(str(failure))
         result.took_s = time.monotonic() - begun
         return result
 
@@ -92,6 +97,12 @@ class Runs:
         """Ends the server."""
         if self.server:
             self.server.kill()
+
+
+def repetition(kind: str, results: list[Result]) -> str:
+    """What tells those again that went wrong; empty when none did."""
+    return ", ".join(f"`fault-runs {kind} {options}`"
+                     for options in dict.fromkeys(result.options for result in results if result.mistakes))
 
 
 def summary(kind: str, results: list[Result], took_s: float) -> str:
@@ -145,6 +156,5 @@ def main() -> None:
             pool.shutdown(cancel_futures=True)
             runs.close()
     print(summary(arguments.kind, results, time.monotonic() - begun))
-    if bad := sorted(result.seed for result in results if result.mistakes):
-        fail("something is lost or wrong. Repeat with "
-             + ", ".join(f"`{arguments.kind} --seed {seed}`" for seed in bad))
+    if again := repetition(arguments.kind, sorted(results, key=lambda result: result.name)):
+        fail(f"something is lost or wrong. Repeat with {again}")

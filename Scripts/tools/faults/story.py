@@ -26,8 +26,10 @@ CRASHES_MAX, CRASH_AFTER_S_MAX = 2, 1.5
 
 @dataclass
 class Result:
-    """What became of a seed."""
-    seed: int
+    """What became of a story."""
+    name: str
+    # The options of fault-runs that tell it again.
+    options: str
     mistakes: list[str] = field(default_factory=list)
     runs: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
@@ -38,7 +40,7 @@ class Result:
     def line(self) -> str:
         """For people."""
         figures = self.figures
-        said = (f"seed {self.seed}: {self.runs.total()} runs, {self.faults.total()} faults; "
+        said = (f"{self.name}: {self.runs.total()} runs, {self.faults.total()} faults; "
                 f"{figures['acknowledged']} acknowledged, {figures['restored']} restored; "
                 f"{figures['failed']} failed, {figures['killed']} killed; {self.took_s:.1f} s")
         return said + "".join(f"\n  LOST OR WRONG: {mistake}" for mistake in self.mistakes)
@@ -55,7 +57,7 @@ class Story:
         # It has seen nothing yet: what it finds is in the repository.
         self.reader = Machine(program, places(directory / "reader") | keys(directory) | place.environment
                               | {"HOLDFAST_REPOSITORY": place.location}, lambda: None)
-        self.result = Result(seed)
+        self.result = Result(f"seed {seed}", f"--seed {seed}")
 
     def tell(self) -> Result:
         """Everything."""
