@@ -5,16 +5,24 @@ package struct FrozenObject: Sendable, Equatable {
   /// The bucket, and the key in it, as tools of the provider name them.
   package let bucket: String
   package let key: String
+  /// The version that is read, where earlier ones are; `nil` for the current one.
+  package let version: String?
   /// In bytes.
   package let length: UInt64
   package let storageClass: StorageClass
   /// Whether the provider is thawing it.
   package let isThawing: Bool
 
-  package init(bucket: String, key: String, length: UInt64, storageClass: StorageClass, isThawing: Bool) {
-    (self.bucket, self.key, self.length) = (bucket, key, length)
+  package init(
+    bucket: String, key: String, version: String? = nil, length: UInt64, storageClass: StorageClass, isThawing: Bool
+  ) {
+    (self.bucket, self.key, self.version, self.length) = (bucket, key, version, length)
     (self.storageClass, self.isThawing) = (storageClass, isThawing)
   }
+
+  /// The key as a line for a loop around the provider's own tool. After a tab the version follows, if it is not the
+  /// current one.
+  package var line: String { key + (version.map { "\t\($0)" } ?? "") }
 
   /// The storage classes of S3 whose objects must be thawed.
   package enum StorageClass: String, Sendable, CaseIterable {
@@ -54,8 +62,10 @@ package struct FrozenArchives: OperatorError, Equatable {
 
   package var hint: String? {
     if objects.allSatisfy(\.isThawing) { return "Run the same command again when that is done." }
+    let hasVersions = objects.contains { $0.version != nil }
+    let (printed, version) = hasVersions ? ("their keys and versions", " --version-id VERSION") : ("their keys", "")
     return
-      "`holdfast restore --dry-run` prints their keys. Thaw each with `aws s3api restore-object --bucket \(objects[0].bucket) --key KEY --restore-request '{\"Days\":7,\"GlacierJobParameters\":{\"Tier\":\"Standard\"}}'`, and run the same command again when that is done."
+      "`holdfast restore --dry-run` prints \(printed). Thaw each with `aws s3api restore-object --bucket \(objects[0].bucket) --key KEY\(version) --restore-request '{\"Days\":7,\"GlacierJobParameters\":{\"Tier\":\"Standard\"}}'`, and run the same command again when that is done."
   }
 
   package var exitStatus: ExitStatus { .failed }

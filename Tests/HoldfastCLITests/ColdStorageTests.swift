@@ -85,6 +85,27 @@ import Testing
     #expect(archives.count == 2)
   }
 
+  /// What is printed of an earlier version has its ID behind a tab.
+  @Test func theLoopOfTheManualThawsWhatIsPrinted() throws {
+    let manual = String(decoding: TestFiles.read(Tool.root.appending("docs/operations.md")) ?? [], as: UTF8.self)
+    let begin = try #require(manual.firstRange(of: "holdfast restore --target /srv/restored --dry-run |"))
+    let loop = manual[begin.lowerBound...].split(separator: "```")[0]
+    let result = tool.tool.other(
+      "sh", "-euc",
+      """
+      holdfast() { printf 'shop/a b\nshop/c\tv1.2\n'; }
+      aws() { for word in "$@"; do printf '<%s>' "$word"; done; echo; }
+      \(loop)
+      """)
+    let request = #"<--restore-request><{"Days":7,"GlacierJobParameters":{"Tier":"Standard"}}>"#
+    #expect(
+      result.output == """
+        <s3api><restore-object><--bucket><shop-backup><--key><shop/a b>\(request)
+        <s3api><restore-object><--bucket><shop-backup><--key><shop/c><--version-id><v1.2>\(request)
+
+        """, "\(result.error)")
+  }
+
   /// Manifests are never cold, so these ask for no archive.
   @Test func everythingElseWorks() {
     for command in [["list"], ["status"], ["verify"], ["show", "latest", "--files"]] {

@@ -25,6 +25,29 @@ import Testing
     #expect(error.exitStatus == .failed && error.scope == .machine)
   }
 
+  private static let versions = """
+    <ListVersionsResult><Version><Key>shop/a</Key><VersionId>v2</VersionId><Size>9</Size><IsLatest>true</IsLatest>\
+    </Version><Version><Key>shop/a</Key><VersionId>v1</VersionId><Size>3</Size><StorageClass>GLACIER</StorageClass>\
+    </Version></ListVersionsResult>
+    """
+
+  /// Without its ID, another version would be thawed than the one that is read.
+  @Test func anEarlierVersionIsThawedByItsID() throws {
+    let server = PretendS3()
+    server.fail(
+      .init("GET", "versions", .answer(200, body: Self.versions)),
+      .init("HEAD", "versionId=v1", .answer(200, headers: [("x-amz-storage-class", "GLACIER")])))
+    let object = try #require(try server.store { $0.versions = .first }.frozen(["a"]).first)
+    #expect(object.version == "v1" && object.line == "shop/a\tv1")
+    #expect(
+      FrozenArchives([object], location: "PLACE").hint
+        == #"`holdfast restore --dry-run` prints their keys and versions. Thaw each with `aws s3api restore-object --bucket orders --key KEY --version-id VERSION --restore-request '{"Days":7,"GlacierJobParameters":{"Tier":"Standard"}}'`, and run the same command again when that is done."#
+    )
+    let current = self.object(.glacier, 3)
+    #expect(current.line == "shop/a")
+    #expect(FrozenArchives([current], location: "PLACE").hint?.contains("version") == false)
+  }
+
   /// A listing tells the class; what was thawed counts as readable, and what is in another class is not asked for.
   @Test func aListingShowsWhatIsCold() throws {
     let server = PretendS3()

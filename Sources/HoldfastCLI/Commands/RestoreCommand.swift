@@ -126,7 +126,7 @@ struct RestoreCommand: ParsableCommand {
       report = try restore.run()
     } catch let error as FrozenArchives where dryRun && !output.json {
       // For a loop around the provider's own tool.
-      for object in error.objects { Console.output(object.key) }
+      for object in error.objects { Console.output(object.line) }
       throw error
     }
     let newer = SnapshotSelector.newer(than: chosen, among: known)

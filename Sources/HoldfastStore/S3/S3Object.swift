@@ -21,11 +21,11 @@ struct S3Object: ReadableBytes {
   }
 
   /// Opens an object of unknown length.
-  init(opening client: S3Client, key: String, name: String) throws {
-    (self.client, self.key, self.name, version) = (client, key, name, nil)
+  init(opening client: S3Client, key: String, name: String, version: String? = nil) throws {
+    (self.client, self.key, self.name, self.version) = (client, key, name, version)
     var bytes = [UInt8](repeating: 0, count: Self.firstBytes)
     let answer = try bytes.withUnsafeMutableBytes { buffer in
-      try Self.answer(client, key, nil, 0..<UInt64(Self.firstBytes), buffer)
+      try Self.answer(client, key, version, 0..<UInt64(Self.firstBytes), buffer)
     }
     switch answer.status {
     case 200, 206:
@@ -54,7 +54,7 @@ struct S3Object: ReadableBytes {
       guard let whole = Self.wholeLength(answer, from: offset) else { throw Self.noRange(client) }
       found = whole
     // It ends before the range. Ceph and rclone do not say where.
-    case 416: found = try Self.total(answer) ?? S3Object(opening: client, key: key, name: name).length
+    case 416: found = try Self.total(answer) ?? S3Object(opening: client, key: key, name: name, version: version).length
     default: throw Self.failure(client, answer, name)
     }
     guard found == length else {
@@ -98,16 +98,18 @@ struct S3Object: ReadableBytes {
 }
 
 extension FrozenObject {
-  /// - Parameter answer: to a HEAD request.
+  /// - Parameters:
+  ///   - answer: to a HEAD request.
+  ///   - version: the version that was asked for.
   /// - Returns: `nil` for an object that can be read: it is in another class, or was thawed.
-  init?(_ answer: HTTPAnswer, bucket: String, key: String) {
+  init?(_ answer: HTTPAnswer, bucket: String, key: String, version: String?) {
     guard let storageClass = answer.headers["x-amz-storage-class"].flatMap({ StorageClass(rawValue: $0) }),
       let length = answer.headers["content-length"].flatMap({ UInt64($0) })
     else { return nil }
     let restore = answer.headers["x-amz-restore"] ?? ""
     guard !restore.contains("ongoing-request=\"false\"") else { return nil }
     self.init(
-      bucket: bucket, key: key, length: length, storageClass: storageClass,
+      bucket: bucket, key: key, version: version, length: length, storageClass: storageClass,
       isThawing: restore.contains("ongoing-request=\"true\""))
   }
 }

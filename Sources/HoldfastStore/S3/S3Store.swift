@@ -97,18 +97,17 @@ package struct S3Store: Store {
     let wholes = try keys.map { try key($0) }
     let found = Mutex<[FrozenObject]>([])
     try SideBySide.run(wholes.count, threads: connections) { [self] index in
-      var query: [(String, String)] = []
-      if settings.versions != .current,
-        let version = try S3Versions(client: client).chosen(wholes[index], settings.versions)
-      {
-        query = [("versionId", version.id)]
+      var version: String?
+      if settings.versions != .current {
+        version = try S3Versions(client: client).chosen(wholes[index], settings.versions)?.id
       }
+      let query = version.map { [("versionId", $0)] } ?? []
       let answer = try client.answer(S3Request("HEAD", wholes[index], query: query))
       // What is missing is told by whoever reads it.
       if answer.status == 404 { return }
       guard answer.isSuccess else { throw client.failure(answer, key: keys[index], "s3:GetObject") }
-      guard let object = FrozenObject(answer, bucket: client.bucket, key: wholes[index]) else { return }
-      found.withLock { $0.append(object) }
+      let object = FrozenObject(answer, bucket: client.bucket, key: wholes[index], version: version)
+      if let object { found.withLock { $0.append(object) } }
     }
     return found.withLock { $0 }.sorted { $0.key.precedesInListing($1.key) }
   }

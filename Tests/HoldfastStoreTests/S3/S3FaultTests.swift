@@ -170,6 +170,24 @@ import Testing
     }
   }
 
+  /// Of a version that has not the range, the length of that version is asked for, not of what lies over it.
+  @Test func aVersionWithoutTheRangeIsAskedForItsLength() throws {
+    try write([1, 2, 3, 4, 5], "key", server.store())
+    let versions = """
+      <ListVersionsResult><Version><Key>shop/key</Key><VersionId>v1</VersionId><Size>100</Size></Version>\
+      </ListVersionsResult>
+      """
+    server.fail(
+      .init("GET", "versions", .answer(200, body: versions)), .init("GET", "key", .refuse(416, "InvalidRange")))
+    let object = try server.store { $0.versions = .first }.open("key")
+    var bytes = [UInt8](repeating: 0, count: 10)
+    #expect(throws: StoreError.otherLength(key: "key", location: server.location, found: 5, expected: 100)) {
+      try bytes.withUnsafeMutableBytes { try object.read(into: $0, at: 10) }
+    }
+    let reads = server.requests.filter { $0.method == "GET" && $0.target.contains("/key") }
+    #expect(reads.map(\.target) == Array(repeating: "/orders/shop/key?versionId=v1", count: 2))
+  }
+
   @Test func anObjectThatShrinksWhileItIsOpenedIsRefused() {
     server.fail(.init("GET", "key", .answer(206, headers: [("Content-Range", "bytes 0-99/100")], body: "abc")))
     #expect(throws: unavailable("its answer is not the range that was asked for")) { try server.store().open("key") }
