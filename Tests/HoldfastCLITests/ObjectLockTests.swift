@@ -156,6 +156,23 @@ import Testing
     #expect(requests[0] == requests[1])
   }
 
+  /// A chain that was begun in one mode goes on in the other.
+  @Test(.requires(.seaweedFS), arguments: [["compliance:1", "governance:2"], ["governance:1", "compliance:2"]])
+  func theModeMayBeChanged(_ locks: [String]) throws {
+    let bucket = try LockedBucket()
+    _ = succeed(bucket.location, "init", "--unsealed", environment: ["HOLDFAST_LOCK": locks[0]])
+    for (number, lock) in zip(1..., [locks[0], locks[1], locks[1]]) {
+      TestFiles.write("order \(number)", to: tool.source.appending("\(number)"))
+      let backup = run(bucket.location, ["backup", "source", "--name", "orders"], ["HOLDFAST_LOCK": lock])
+      #expect(backup.exitStatus == 0 && backup.error == "", "\(backup.error)")
+    }
+    let end = ObjectLock(.compliance, days: 2).end(from: Clock.system.now())
+    let kept = try bucket.versions().filter { $0.key.hasPrefix("shop/sources/") && !$0.isMarker }.map(\.key)
+    #expect(kept.count >= 6)
+    for key in kept { #expect(try bucket.lock(of: key)?.end == end, "\(key)") }
+    #expect(try bucket.lock(of: "shop/holdfast.json")?.end == end)
+  }
+
   @Test(.requires(.seaweedFS)) func whatIsLockedIsShown() throws {
     let bucket = try LockedBucket()
     configure(bucket, "{mode: compliance, days: 1}")

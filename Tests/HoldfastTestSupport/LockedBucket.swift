@@ -1,4 +1,4 @@
-internal import HoldfastModel
+package import HoldfastModel
 package import HoldfastStore
 package import HoldfastSystem
 
@@ -29,15 +29,24 @@ package struct LockedBucket: Sendable {
   /// The location of a repository in it.
   package var location: String { server.location(prefix: "shop/", bucket: name) }
 
-  package func store(host: Host = TestShop.host(), _ change: (inout S3Settings) -> Void = { _ in }) -> S3Store {
-    server.store(prefix: "shop/", bucket: name, host: host) { settings in
+  /// It repeats what fails for now, as commands do: SeaweedFS fails now and then while it makes room for a new bucket.
+  package func store(host: Host = TestShop.host(), _ change: (inout S3Settings) -> Void = { _ in }) -> RetryingStore {
+    let store = server.store(prefix: "shop/", bucket: name, host: host) { settings in
       settings.isLocked = { !$0.hasPrefix("leases/") }
       change(&settings)
     }
+    return RetryingStore(store, Retrier(host: host))
   }
 
+  /// Sends a request, again when it fails for now.
   package func send(_ request: S3Request, _ body: String = "") throws -> HTTPAnswer {
-    try server.send(request, to: name, body)
+    try store().request {
+      let answer = try server.send(request, to: name, body)
+      guard ![500, 503].contains(answer.status) else {
+        throw StoreError.unavailable(location: name, reason: "status \(answer.status)")
+      }
+      return answer
+    }
   }
 
   private func expect(_ request: S3Request, _ body: String = "") throws {
@@ -45,10 +54,13 @@ package struct LockedBucket: Sendable {
     guard answer.isSuccess else { throw StoreError.unavailable(location: name, reason: "status \(answer.status)") }
   }
 
-  /// Until when the current version of an object is locked; `nil` when it is not.
-  package func lockEnd(of key: String) throws -> String? {
+  /// How and until when the current version of an object is locked; `nil` when it is not.
+  package func lock(of key: String) throws -> (mode: String, end: Timestamp)? {
     let answer = try send(S3Request("GET", key, query: [("retention", "")]))
-    return XMLElement.parse(answer.body)?["RetainUntilDate"]?.text
+    guard let found = XMLElement.parse(answer.body), let mode = found["Mode"]?.text,
+      let end = found["RetainUntilDate"].flatMap({ TimeText.parse($0.text) })
+    else { return nil }
+    return (mode, end)
   }
 
   /// All versions, those of one key together, the newest first.

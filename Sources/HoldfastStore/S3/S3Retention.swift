@@ -33,8 +33,9 @@ struct S3Retention: Sendable {
     let id: String
   }
 
-  /// Locks objects until a time, those excepted that are locked for longer. Of an object that was written over or
-  /// removed since, its first version is locked too: that is the one which the repository needs.
+  /// Locks objects until a time, those excepted that are locked for longer. Those that are locked keep their mode. Of
+  /// an object that was written over or removed since, its first version is locked too: that is the one which the
+  /// repository needs.
   /// - Parameter keys: with the prefix of the location.
   /// - Returns: the keys of such objects.
   /// - Throws: `StoreError.notFound` when no version of an object is there.
@@ -81,29 +82,40 @@ struct S3Retention: Sendable {
   }
 
   private func extend(_ version: Version, until end: Timestamp) throws {
+    var answer = try put(version, lock.mode, end)
+    if !answer.isSuccess, (400..<500).contains(answer.status), let (mode, known) = try self.retention(of: version) {
+      // A lock is never shortened: another host may lock for longer.
+      if known >= end { return }
+      // What was locked before the setting was changed keeps its mode: to change that takes a right that nobody needs
+      // who only extends terms.
+      if mode != lock.mode { answer = try put(version, mode, end) }
+    }
+    guard answer.isSuccess else {
+      throw Self.failure(client, answer, key: name(version.key), "s3:PutObjectRetention")
+    }
+  }
+
+  private func put(_ version: Version, _ mode: ObjectLock.Mode, _ end: Timestamp) throws -> HTTPAnswer {
     let body = Array(
       """
-      <Retention xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Mode>\(lock.mode.rawValue.uppercased())</Mode>\
+      <Retention xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Mode>\(mode.rawValue.uppercased())</Mode>\
       <RetainUntilDate>\(Self.text(end))</RetainUntilDate></Retention>
       """.utf8)
-    let answer = try body.withUnsafeBytes { bytes in
-      try client.answer(request("PUT", version), body: bytes)
-    }
-    if answer.isSuccess { return }
-    // A lock is never shortened: another host may lock for longer.
-    if (400..<500).contains(answer.status), let known = try self.end(of: version), known >= end { return }
-    throw Self.failure(client, answer, key: name(version.key), "s3:PutObjectRetention")
+    return try body.withUnsafeBytes { try client.answer(request("PUT", version), body: $0) }
   }
 
   private func request(_ method: String, _ version: Version) -> S3Request {
     S3Request(method, version.key, query: [("retention", ""), ("versionId", version.id)])
   }
 
-  /// Until when a version is locked; `nil` when it is not, or nobody says.
-  private func end(of version: Version) throws -> Timestamp? {
+  /// How and until when a version is locked; `nil` when it is not, or nobody says.
+  private func retention(of version: Version) throws -> (ObjectLock.Mode, until: Timestamp)? {
     let answer = try client.answer(request("GET", version))
-    guard answer.isSuccess else { return nil }
-    return XMLElement.parse(answer.body)?["RetainUntilDate"].flatMap { TimeText.parse($0.text) }
+    guard answer.isSuccess, let found = XMLElement.parse(answer.body),
+      let mode = found["Mode"].flatMap({ ObjectLock.Mode(rawValue: $0.text.lowercased()) }),
+      let end = found["RetainUntilDate"].flatMap({ TimeText.parse($0.text) })
+    else { return nil }
+    return (mode, end)
   }
 
   // MARK: Refusals

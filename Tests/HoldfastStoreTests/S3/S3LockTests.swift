@@ -8,9 +8,8 @@ import Testing
 @Suite(.timeLimit(.minutes(30))) struct S3LockTests {
   private let clock = TestClock("2026-11-29T10:00:00Z")
 
-  /// SeaweedFS fails now and then while it makes room for a new bucket.
   private func write(_ text: String, _ key: String, _ store: any Store) throws {
-    let writer = try RetryingStore(store, TimelessRetry().retrier()).create(key)
+    let writer = try store.create(key)
     try Array(text.utf8).withUnsafeBytes { try writer.append($0) }
     try writer.commit()
   }
@@ -74,10 +73,11 @@ import Testing
   }
 
   @Test(.requires(.seaweedFS)) func aBucketWithoutObjectLockIsToldOf() throws {
-    let store = SeaweedFS.shared.store { settings in
+    let bucket = SeaweedFS.shared.store { settings in
       settings.lock = ObjectLock(.compliance, days: 1)
       settings.isLocked = { _ in true }
     }
+    let store = RetryingStore(bucket, Retrier(host: TestShop.host()))
     for call in [
       { try write("1", "manifest", store) }, { try write(String(repeating: "1", count: 13 << 20), "archive", store) },
       { _ = try store.probe(.system) },
@@ -107,13 +107,30 @@ import Testing
     let keys = ["sources/shop/1", "sources/shop/2", "holdfast.json"]
     // Twice: a request whose answer was lost is sent again.
     for _ in 1...2 { #expect(try store.extendLocks(of: keys, until: later) == []) }
-    let ends = try (keys + ["sources/shop/3"]).map {
-      try bucket.lockEnd(of: "shop/" + $0).flatMap { TimeText.parse($0) }
-    }
+    let ends = try (keys + ["sources/shop/3"]).map { try bucket.lock(of: "shop/" + $0)?.end }
     #expect(ends == [longer, later, later, ObjectLock(.compliance, days: 3).end(from: now)])
     #expect(throws: StoreError.notFound(key: "sources/shop/4", location: store.location)) {
       try store.extendLocks(of: ["sources/shop/4"], until: later)
     }
+  }
+
+  /// The setting names another mode than before. To change that of an object takes the right to end its lock.
+  @Test(
+    .requires(.seaweedFS),
+    arguments: [(.compliance, .governance), (.governance, .compliance)] as [(ObjectLock.Mode, ObjectLock.Mode)])
+  func whatIsLockedKeepsItsMode(before: ObjectLock.Mode, now: ObjectLock.Mode) throws {
+    let bucket = try LockedBucket()
+    try write("1", "sources/shop/1", bucket.store { $0.lock = ObjectLock(before, days: 1) })
+    let store = bucket.store { $0.lock = ObjectLock(now, days: 3) }
+    try write("2", "sources/shop/2", store)
+    let later = ObjectLock(now, days: 5).end(from: Clock.system.now())
+    // What is locked for longer is left as it is.
+    for end in [later, ObjectLock(now, days: 4).end(from: Clock.system.now())] {
+      #expect(try store.extendLocks(of: ["sources/shop/1", "sources/shop/2"], until: end) == [])
+    }
+    let locks = try ["1", "2"].map { try #require(try bucket.lock(of: "shop/sources/shop/\($0)")) }
+    #expect(locks.map(\.mode) == [before, now].map { $0.rawValue.uppercased() })
+    #expect(locks.map(\.end) == [later, later])
   }
 
   /// Somebody who may only write can hide an object behind another one. The term of the right one is extended.
