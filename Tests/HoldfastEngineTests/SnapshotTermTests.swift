@@ -44,10 +44,63 @@ import Testing
     try shop.fill([.incremental, .incremental])
     #expect(store.takeExtensions() == [.init(keys: first, end: "2026-12-11")])
     #expect(try ends(shop) == ["2026-12-10", "2026-12-10", "2026-12-10", "2026-12-11", "2026-12-11"])
-    clock.advance(days: 1)
-    let second = try keys(of: [1], in: shop)
-    try shop.fill([.differential])
-    #expect(store.takeExtensions() == [.init(keys: second, end: "2026-12-12")])
+  }
+
+  /// Each builds on the full alone, which none of them has made.
+  @Test func differentialsExtendTheirFullOnceADay() throws {
+    let (shop, store) = try makeShop()
+    try shop.fill([.full])
+    _ = store.takeExtensions()
+    for end in ["2026-12-11", "2026-12-12"] {
+      clock.advance(days: 1)
+      let full = try keys(of: [1], in: shop)
+      try shop.fill([.differential])
+      #expect(store.takeExtensions() == [.init(keys: full, end: end)])
+      // One builds on the differential, and the others on the full again.
+      try shop.fill([.differential, .incremental, .differential])
+      #expect(store.takeExtensions() == [])
+    }
+  }
+
+  /// What the repository itself contributes.
+  @Test func fullsExtendTheRepositoryOnceADay() throws {
+    let (shop, store) = try makeShop()
+    for end in ["2026-12-10", "2026-12-11"] {
+      try shop.fill([.full, .full])
+      #expect(store.takeExtensions() == [.init(keys: [Keys.descriptor], end: end)])
+      clock.advance(days: 1)
+    }
+  }
+
+  /// A recovery from a snapshot needs the log from its beginning on, as long as the snapshot is locked.
+  @Test func theArchivedLogOfAChainIsExtendedWithIt() throws {
+    let (pushes, log) = (WALPushTests(), WALPushTests.log())
+    let store = LockingStore(
+      LocalStore(directory: directory.appending("repository"), host: TestShop.host(clock: clock.clock)),
+      ObjectLock(.compliance, days: 10))
+    let shop = try TestShop(workers: 1, store: store, clock: clock.clock, directory: directory)
+    for segment in log.segments { _ = try pushes.push(segment.name.text, segment.bytes, shop) }
+    // It begins in the second of three segments.
+    let start: UInt64 = 2 << 20
+    try pushes.snapshot(
+      shop, from: LogSequenceNumber(start + 0x20), to: LogSequenceNumber(start + 0x28), ended: WALPushTests.noon)
+    _ = store.takeExtensions()
+    let needed = log.segments.dropFirst().map(\.name.text)
+    let root = shop.repositoryPath.text + "/"
+    let archived = TestFiles.allFiles(in: shop.repositoryPath.appending("wal"))
+    let expected = archived.map { String($0.text.dropFirst(root.count)) }
+      .filter { key in needed.contains { key.contains("/\($0)") } }.sorted()
+    #expect(expected.count == 4, "manifests and what they name")
+    for end in ["2026-12-11", "2026-12-12"] {
+      clock.advance(days: 1)
+      for isFirst in [true, false] {
+        TestFiles.write("\(end) \(isFirst)", to: shop.source.appending("order"))
+        try shop.backup(.incremental) { $0.name = pushes.source }
+        let told = store.takeExtensions()
+        #expect(told.map(\.end) == (isFirst ? [end] : []))
+        #expect(told.flatMap(\.keys).filter { $0.hasPrefix(Keys.wal) } == (isFirst ? expected : []))
+      }
+    }
   }
 
   @Test func theKeyringAndTheNewestNotesAreNeededToo() throws {
@@ -119,6 +172,7 @@ import Testing
         progress.warnings == [
           "\(text) written over or removed by somebody; the first version of each is kept locked: read docs/operations.md, \"Everything was deleted\""
         ])
+      clock.advance(days: 1)
     }
   }
 

@@ -44,7 +44,7 @@ struct SnapshotCommit {
     var kept: Kept = (nil, false)
     let checks: CommitChecks
     let givesTheSame = envelope.kind != .full && envelope.changes.isEmpty && state == parent?.summary
-    if givesTheSame, !term.extendsLocks(of: envelope, on: chain, begun: draft.begun) {
+    if givesTheSame, !term.extendsLocks(of: envelope, after: draft.newest, begun: draft.begun) {
       // The checks are made while the body is on its way.
       checks = CommitChecks(of: archives(of: envelope), of: envelope.source.name, in: repository, under: lease)
       try draft.commitBody()
@@ -74,7 +74,7 @@ struct SnapshotCommit {
   }
 
   private func extendLocks(_ term: SnapshotTerm, _ envelope: Envelope, on chain: Chain?) throws {
-    let replaced = try term.extendLocks(envelope, on: chain, begun: draft.begun)
+    let replaced = try term.extendLocks(envelope, on: chain, after: draft.newest, begun: draft.begun)
     guard let first = replaced.first else { return }
     progress.warn(
       "\(Amount.count(UInt64(replaced.count), "object")) of the repository, \(first) first, \(replaced.count == 1 ? "was" : "were") written over or removed by somebody; the first version of each is kept locked: read docs/operations.md, \"Everything was deleted\""

@@ -11,6 +11,8 @@ struct SnapshotDraft {
   /// Before its first object was begun.
   let begun: Timestamp
   let sequence: UInt64
+  /// The newest snapshot of the source; `nil` if there is none.
+  let newest: Snapshot?
   let archives: ArchiveSeries
   let body: BodyWriter
   /// The head of the body's container.
@@ -49,6 +51,7 @@ struct SnapshotDraft {
     let bodyObject = try makeObject(Keys.body(name, sequence, bodyHead.name.id))
     snapshot = random.identifier()
     self.sequence = sequence
+    self.newest = newest
     archives = try ArchiveSeries(
       containers: repository.containers, source: name, sequence: sequence, firstNumber: firstArchive,
       compression: compression,

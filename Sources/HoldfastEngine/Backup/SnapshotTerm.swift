@@ -16,15 +16,18 @@ struct SnapshotTerm {
     end = repository.store.capabilities.objectLock?.end(from: repository.host.clock.now())
   }
 
-  /// Extends the locks of what the snapshot needs. Where its parent has the same term nothing is asked for: then all of
-  /// this was done when that was committed. So a chain is extended with the first snapshot of a day.
+  /// Extends the locks of what the snapshot needs. Where the newest snapshot has the same term nothing is asked for:
+  /// then all of this was done when that was committed. So a chain is extended with the first snapshot of a day.
   /// - Parameters:
   ///   - chain: the chain that it builds on; `nil` for a full.
+  ///   - newest: the newest snapshot of the source, which is in that chain or builds on it; `nil` if there is none.
   ///   - begun: when its first object was begun.
   /// - Returns: the keys of objects that somebody has written over or removed since they were created.
-  func extendLocks(_ envelope: Envelope, on chain: Chain?, begun: Timestamp) throws -> [String] {
+  func extendLocks(
+    _ envelope: Envelope, on chain: Chain?, after newest: Snapshot?, begun: Timestamp
+  ) throws -> [String] {
     guard let end, let lock = repository.store.capabilities.objectLock else { return [] }
-    var keys = try isLocked(chain?.tip, until: end) ? [] : neededKeys(envelope.source.name, chain)
+    var keys = try isDone(envelope, after: newest, until: end) ? [] : neededKeys(envelope, chain)
     let isTermNew = lock.end(from: begun) < end
     keys += envelope.archives.filter { isTermNew || $0.sequence != envelope.sequence }.map {
       Keys.archive(envelope.source.name, $0.sequence, $0.id)
@@ -34,21 +37,26 @@ struct SnapshotTerm {
   }
 
   /// Whether there is something to extend.
-  func extendsLocks(of envelope: Envelope, on chain: Chain?, begun: Timestamp) -> Bool {
+  func extendsLocks(of envelope: Envelope, after newest: Snapshot?, begun: Timestamp) -> Bool {
     guard let end, let lock = repository.store.capabilities.objectLock else { return false }
-    return !isLocked(chain?.tip, until: end) || lock.end(from: begun) < end || !envelope.archives.isEmpty
+    return !isDone(envelope, after: newest, until: end) || lock.end(from: begun) < end || !envelope.archives.isEmpty
   }
 
-  private func isLocked(_ snapshot: Snapshot?, until end: Timestamp) -> Bool {
-    snapshot?.envelope.lockedUntil.map { $0.moment >= end } ?? false
+  /// Whether the newest snapshot has had everything locked that this one needs and did not make. A merged full may
+  /// stand for an older one, from which the log is needed.
+  private func isDone(_ envelope: Envelope, after newest: Snapshot?, until end: Timestamp) -> Bool {
+    envelope.merged == nil && newest?.envelope.lockedUntil.map { $0.moment >= end } ?? false
   }
 
-  /// What older snapshots and the repository itself contribute to a snapshot, and its notes.
-  private func neededKeys(_ name: SourceName, _ chain: Chain?) throws -> [String] {
+  /// What older snapshots, the repository itself and the archived log contribute to a snapshot, and its notes.
+  private func neededKeys(_ envelope: Envelope, _ chain: Chain?) throws -> [String] {
+    let name = envelope.source.name
     var keys = [Keys.descriptor]
     if let newest = repository.keyring.reference?.revision { keys += (1...newest).map { Keys.keyring($0) } }
     let notes = try repository.notes.read(name).notes.revision
     if notes > 0 { keys.append(Keys.notes(name, notes)) }
+    let envelopes = (chain?.snapshots.map(\.envelope) ?? []) + [envelope]
+    keys += try WALTerm(repository, of: name, neededBy: envelopes).keys()
     guard let chain else { return keys }
     for snapshot in chain.snapshots {
       keys += [

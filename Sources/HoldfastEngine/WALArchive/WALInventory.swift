@@ -35,7 +35,7 @@ final class WALInventory {
   }
 
   /// All segments of a cluster have the same size; the first manifest that can be read tells it.
-  private static func segmentSize(
+  static func segmentSize(
     _ files: [WALFileName], _ archive: WALArchive, _ system: SystemIdentifier
   ) throws -> WALSegmentSize? {
     var damage: (any Error)?
