@@ -15,10 +15,13 @@ TIMEOUT_S = 60
 
 
 def authorization(method: str, host: str, path: str, at: datetime.datetime, key: str, secret: str, *, query: str = "",
-                  digest: str = UNSIGNED) -> dict[str, str]:
-    """The headers that sign a request by Signature Version 4. Path and query are percent-encoded."""
+                  digest: str = UNSIGNED, more: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The headers that sign a request by Signature Version 4. Path and query are percent-encoded.
+
+    More headers are signed too. Their names are in small letters, as those of S3 are that say what it shall do.
+    """
     stamp, day = at.strftime("%Y%m%dT%H%M%SZ"), at.strftime("%Y%m%d")
-    headers = {"host": host, "x-amz-content-sha256": digest, "x-amz-date": stamp}
+    headers = dict(sorted({"host": host, "x-amz-content-sha256": digest, "x-amz-date": stamp, **(more or {})}.items()))
     names = ";".join(headers)
     request = "\n".join([method, path, query, *(f"{name}:{value}" for name, value in headers.items()), "", names,
                          digest])
@@ -40,13 +43,13 @@ class User:
     secret: str
 
     def ask(self, method: str, path: str, query: Mapping[str, str] | None = None,
-            body: bytes = b"") -> tuple[int, bytes]:
+            body: bytes = b"", more: Mapping[str, str] | None = None) -> tuple[int, bytes]:
         """One request: the status and the body of its answer."""
         host, path = f"127.0.0.1:{self.port}", quote(path)
         encoded = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}"
                            for name, value in sorted((query or {}).items()))
         headers = authorization(method, host, path, datetime.datetime.now(datetime.timezone.utc), self.key, self.secret,
-                                query=encoded, digest=hashlib.sha256(body).hexdigest())
+                                query=encoded, digest=hashlib.sha256(body).hexdigest(), more=more)
         headers["content-md5"] = base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT_S)
         try:

@@ -8,7 +8,8 @@ from support import SCRIPTS, TestInDirectory
 
 from tools.command import Failure
 from tools.faults.runs import Ended
-from tools.policies.documents import for_bucket, policies
+from tools.policies.documents import bucket_commands, for_bucket, policies
+from tools.policies.locked import LockedTrial
 from tools.policies.roles import Trial
 from tools.s3 import User
 
@@ -20,7 +21,8 @@ class DocumentTests(TestInDirectory):
 
     def test_every_role_has_a_policy(self) -> None:
         found = policies(SCRIPTS.parent / "docs/operations.md", "shop", "orders")
-        self.assertEqual(set(found), {"backup", "restore", "ci", "prune"})
+        locked = {"locked backup", "locked prune", "locked restore"}
+        self.assertEqual(set(found), {"backup", "restore", "ci", "prune"} | locked)
         for policy in found.values():
             resources = [resource for each in policy["Statement"] for resource in
                          ([each["Resource"]] if isinstance(each["Resource"], str) else each["Resource"])]
@@ -31,6 +33,19 @@ class DocumentTests(TestInDirectory):
         document = self.write("operations.md", "**backup**: does.\n\n```json\n{]\n```\n")
         with self.assertRaisesRegex(Failure, "the policy for backup is no JSON"):
             policies(document, "shop", "orders")
+
+    def test_the_bucket_is_made_as_the_document_says(self) -> None:
+        commands = bucket_commands(SCRIPTS.parent / "docs/operations.md", "other")
+        self.assertEqual([line.split("--")[0] for line in commands.splitlines() if line.startswith("aws")],
+                         ["aws s3api create-bucket ", "aws s3api put-bucket-lifecycle-configuration "])
+        self.assertNotIn("shop-backup", commands)
+        with self.assertRaisesRegex(Failure, "has no commands that make a bucket"):
+            bucket_commands(self.write("operations.md", "nothing"), "other")
+
+    def test_no_policy_ends_a_lock(self) -> None:
+        text = str(policies(SCRIPTS.parent / "docs/operations.md", "shop", "orders"))
+        for action in ("DeleteObjectVersion", "BypassGovernanceRetention", "PutBucket", "PutLifecycle", "*'"):
+            self.assertNotIn(f"s3:{action}", text)
 
     def test_a_policy_of_the_bucket_counts_for_everybody(self) -> None:
         policy: dict[str, Any] = {"Version": "1", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject"}]}
@@ -95,6 +110,56 @@ class TrialTests(TestInDirectory):
     def test_a_role_without_a_policy_is_told(self) -> None:
         with self.assertRaisesRegex(Failure, "docs/operations.md has no policy for ci"):
             self.trial.become("ci")
+
+
+class LockedTrialTests(TestInDirectory):
+    """A term that ends earlier is found, and so is a version that may be deleted."""
+
+    VERSIONS = b"<Version><Key>orders/holdfast.json</Key><VersionId>1</VersionId></Version>"
+
+    def setUp(self) -> None:
+        super().setUp()
+        for name in ("Source", "describe"):
+            patched = mock.patch(f"tools.policies.roles.{name}")
+            self.addCleanup(patched.stop)
+            patched.start()
+        server = mock.Mock(bucket="shop", admin=User(1, "admin", "s"), guest=User(1, "guest", "s"))
+        self.trial = LockedTrial(self.root, "holdfast", server, {})
+
+    def asked(self, *, deletes: bool = False, shortens: bool = False) -> None:
+        """What the server answers, and whether a guest may do what nobody may."""
+        term = ["2026-12-30"]
+
+        def ask(user: User, method: str, _path: str, query: dict[str, str], _body: bytes = b"",
+                _more: object = None) -> tuple[int, bytes]:
+            if method == "GET":
+                return 200, self.VERSIONS if "versions" in query else f"<Mode>GOVERNANCE</Mode>{term[0]}".encode()
+            if method == "PUT" and user.key == "guest" and shortens:
+                term[0] = "2026-12-01"
+                return 200, b""
+            return (204 if deletes else 403), b""
+
+        patched = mock.patch.object(User, "ask", ask)
+        self.addCleanup(patched.stop)
+        patched.start()
+
+    def test_what_stays_is_right(self) -> None:
+        self.asked()
+        self.trial.fail_to_end_terms()
+        self.trial.fail_to_change_the_bucket()
+        self.assertEqual(self.trial.tried, 9)
+
+    def test_a_term_that_is_shortened_is_found(self) -> None:
+        self.asked(shortens=True)
+        with self.assertRaisesRegex(Failure, "terms have changed"):
+            self.trial.fail_to_end_terms()
+
+    def test_a_version_that_is_deleted_is_found(self) -> None:
+        self.asked(deletes=True)
+        with self.assertRaisesRegex(Failure, "DELETE orders/holdfast.json .* is not forbidden"):
+            self.trial.fail_to_end_terms()
+        with self.assertRaisesRegex(Failure, "PUT  .*versioning.* is not forbidden"):
+            self.trial.fail_to_change_the_bucket()
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..command import fail
 
-BLOCK = re.compile(r"^\*\*([a-z]+)\*\*:(?:[^\n]+\n)+\n```json\n(.*?)```", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^\*\*([a-z ]+)\*\*:(?:[^\n]+\n)+\n```json\n(.*?)```", re.MULTILINE | re.DOTALL)
 
 
 def policies(document: Path, bucket: str, prefix: str) -> dict[str, dict[str, Any]]:
@@ -19,6 +19,15 @@ def policies(document: Path, bucket: str, prefix: str) -> dict[str, dict[str, An
         except ValueError as error:
             fail(f"the policy for {role} is no JSON: {error}")
     return found
+
+
+def bucket_commands(document: Path, bucket: str) -> str:
+    """What makes a bucket with object lock, up to the command of holdfast."""
+    found = re.search(r"^The bucket has object lock from its beginning.*?\n```\n(.*?)^holdfast check",
+                      document.read_text(), re.MULTILINE | re.DOTALL)
+    if found is None:
+        fail("docs/operations.md has no commands that make a bucket with object lock")
+    return found[1].replace("shop-backup", bucket)
 
 
 def for_bucket(policy: dict[str, Any]) -> dict[str, Any]:

@@ -8,9 +8,11 @@ from ..command import end_on_signals, say
 from ..faults.seaweed import SeaweedFS
 from ..files import MIB, place
 from ..holdfast import SCRIPTS, binary
-from .documents import policies
+from .documents import bucket_commands, policies
+from .locked import LockedTrial, make_bucket
 from .roles import PREFIX, Trial
 
+LOCKED = "locked-orders"
 DOCUMENT = SCRIPTS.parent / "docs/operations.md"
 
 
@@ -24,7 +26,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="holdfast-policies-", dir=place(None, 1024 * MIB)) as name:
         server = SeaweedFS(Path(name) / "server")
         try:
-            tried = Trial(Path(name), program, server, policies(DOCUMENT, server.bucket, PREFIX)).run()
+            tried = Trial(Path(name) / "plain", program, server, policies(DOCUMENT, server.bucket, PREFIX)).run()
+            locked = make_bucket(bucket_commands(DOCUMENT, LOCKED), LOCKED, server)
+            tried += LockedTrial(Path(name) / "locked", program, locked, policies(DOCUMENT, LOCKED, PREFIX)).run()
         finally:
             server.kill()
     say(f"the policies of docs/operations.md, with SeaweedFS: {tried} things tried")

@@ -3,7 +3,7 @@
 import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from random import Random
 from typing import Any, Protocol
@@ -21,7 +21,10 @@ ENFORCED_WITHIN_S = 10  # servers read policies again and again
 
 class Server(Protocol):
     """A server that enforces policies."""
-    bucket: str
+
+    @property
+    def bucket(self) -> str:
+        """That of the repository."""
 
     @property
     def admin(self) -> User:
@@ -35,12 +38,14 @@ class Server(Protocol):
 class Trial:
     """All roles, one after the other, on one repository."""
 
-    def __init__(self, directory: Path, program: str, server: Server, policies: dict[str, dict[str, Any]]) -> None:
+    def __init__(self, directory: Path, program: str, server: Server, policies: dict[str, dict[str, Any]],
+                 more: Mapping[str, str] | None = None) -> None:
         self.directory, self.server, self.policies = directory, server, policies
         self.location = f"s3:http://127.0.0.1:{server.guest.port}/{server.bucket}/{PREFIX}"
         self.source = Source(directory / "source", Random(1))
         self.source.write_large()
         environment = own_environment("AWS_") | places(directory) | {"HOLDFAST_REPOSITORY": self.location}
+        environment |= more or {}
         self.machines = {user: Machine(program, environment | user.environment, lambda: None)
                          for user in (server.admin, server.guest)}
         self.newest = describe(self.source.root)
@@ -61,16 +66,20 @@ class Trial:
 
     def backup(self) -> None:
         """Adds, reads, and removes nothing that counts."""
+        self.add()
+        self.take_backup("--full")
+        self.fail("may not be removed from", "prune", "--keep-last", "1", "--grace", "0s")
+        self.fail_to_delete()
+        self.succeed("verify", "--data")
+
+    def add(self) -> None:
+        """What a backup host does every day."""
         for kind in (["--full"], [], ["--differential"]):
             self.take_backup(*kind)
             self.source.change()
         for words in (["list"], ["status"], ["verify", "--data"], ["tag", "--add", "kept", "latest"], ["check"]):
             self.succeed(*words)
         self.bring_back()
-        self.take_backup("--full")
-        self.fail("may not be removed from", "prune", "--keep-last", "1", "--grace", "0s")
-        self.fail_to_delete()
-        self.succeed("verify", "--data")
 
     def restore(self) -> None:
         """Only reads."""
@@ -111,15 +120,17 @@ class Trial:
         if role not in self.policies:
             fail(f"docs/operations.md has no policy for {role}")
         # One more right shows that the policy counts.
+        place = f"signs/{role.replace(' ', '-')}"
         sign = {"Effect": "Allow", "Action": "s3:GetObject",
-                "Resource": f"arn:aws:s3:::{self.server.bucket}/signs/{role}"}
+                "Resource": f"arn:aws:s3:::{self.server.bucket}/{place}"}
         policy = {**self.policies[role], "Statement": [*self.policies[role]["Statement"], sign]}
-        self.admin("PUT", f"signs/{role}", body=b"sign")
+        # A server may fail for now while it makes room for a new bucket.
+        self.until(lambda: self.admin("PUT", place, body=b"sign")[0] == 200)
         status, answer = self.server.admin.ask("PUT", f"/{self.server.bucket}", {"policy": ""},
                                                json.dumps(for_bucket(policy)).encode())
         if status not in (200, 204):
             fail(f"the server does not take the policy for {role}: {status} {answer.decode(errors='replace')}")
-        self.until(lambda: self.guest("GET", f"signs/{role}")[0] == 200)
+        self.until(lambda: self.guest("GET", place)[0] == 200)
         say(f"{role}:")
 
     @staticmethod
@@ -172,10 +183,11 @@ class Trial:
         """A request of who may do everything."""
         return self.server.admin.ask(method, f"/{self.server.bucket}/{key}", query, body)
 
-    def guest(self, method: str, key: str, query: dict[str, str] | None = None, body: bytes = b"") -> tuple[int, bytes]:
+    def guest(self, method: str, key: str, query: dict[str, str] | None = None, body: bytes = b"",
+              more: Mapping[str, str] | None = None) -> tuple[int, bytes]:
         """A request with the rights of the role."""
         return self.server.guest.ask(method, f"/{self.server.bucket}/{key}" if key else f"/{self.server.bucket}", query,
-                                     body)
+                                     body, more)
 
     def keys(self) -> list[str]:
         """Every object of the repository, below its prefix."""
@@ -187,10 +199,11 @@ class Trial:
         """Those in which the pages are."""
         return [key for key in self.keys() if "/archive-" in key]
 
-    def demand_refusal(self, method: str, key: str, query: dict[str, str] | None = None, body: bytes = b"") -> None:
+    def demand_refusal(self, method: str, key: str, query: dict[str, str] | None = None, body: bytes = b"",
+                       more: Mapping[str, str] | None = None) -> None:
         """What must be forbidden."""
         self.tried += 1
-        status, answer = self.guest(method, key, query, body)
+        status, answer = self.guest(method, key, query, body, more)
         if status != 403:
             fail(f"{method} {key} {query or ''} is not forbidden: {status} {answer[:300]!r}")
 

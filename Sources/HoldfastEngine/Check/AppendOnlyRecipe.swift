@@ -28,7 +28,9 @@ package struct AppendOnlyRecipe: Sendable {
     switch location {
     case .directory(let path): text = Self.directory(String(decoding: path.bytes, as: UTF8.self))
     case .sftp(let user, let server, let path): text = try Self.account(user, server, path)
-    case .s3(let server, let bucket, let prefix): text = Self.policy(server.host, bucket, prefix, isLocked: isLocked)
+    case .s3(let server, let bucket, let prefix):
+      let end = isLocked ? Self.lockedBucket(shown) : Self.versions(bucket)
+      text = Self.policy(server.host, bucket, prefix, isLocked: isLocked) + end
     }
   }
 
@@ -143,10 +145,25 @@ package struct AppendOnlyRecipe: Sendable {
       END
       aws iam put-user-policy --user-name USER --policy-name holdfast --policy-document file://holdfast-policy.json
 
-      # Who may put may also replace: let the bucket keep what is replaced.
-      aws s3api put-bucket-versioning --bucket \(ShellText.word(bucket)) --versioning-configuration Status=Enabled
 
       """
+  }
+
+  private static func versions(_ bucket: String) -> String {
+    """
+    # Who may put may also replace: let the bucket keep what is replaced.
+    aws s3api put-bucket-versioning --bucket \(ShellText.word(bucket)) --versioning-configuration Status=Enabled
+
+    """
+  }
+
+  private static func lockedBucket(_ location: String) -> String {
+    """
+    # The bucket must have had object lock from its beginning, and needs a rule for old versions: docs/operations.md, "A
+    # bucket that nobody can empty". On this host, this tries whether it keeps what is locked:
+    holdfast check -r \(ShellText.word(location))
+
+    """
   }
 
   /// The part of Amazon's cloud that a host belongs to; servers of others take the first one.
