@@ -57,7 +57,7 @@ import Testing
     let far = try FarShop()
     let place = far.shop.source.appending("cache")
     let repository = try Repository.open(
-      ListedStore(far.memory) { Keys.sourceFolder($0) }, host: far.shop.host, cache: CatalogCache(directory: place))
+      ListedStore(far.memory) { Keys.listedFolders($0) }, host: far.shop.host, cache: CatalogCache(directory: place))
     TestFiles.write("an order", to: far.shop.source.appending("order"))
     var options = Backup.Options(source: far.shop.source)
     options.kind = .full
@@ -273,7 +273,7 @@ import Testing
     let place = far.caches("small")
     for _ in 0..<3 {
       let repository = try Repository.open(
-        ListedStore(far.memory) { Keys.sourceFolder($0) }, host: far.shop.host,
+        ListedStore(far.memory) { Keys.listedFolders($0) }, host: far.shop.host,
         cache: CatalogCache(directory: place, bytesMax: limit))
       #expect(try repository.catalog.allSnapshots(onDamage: { _ in }).count == 12)
       let size = try #require(TestFiles.status(far.catalog("small"))).size

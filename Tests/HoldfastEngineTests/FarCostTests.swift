@@ -37,27 +37,74 @@ import Testing
     far.memory.contents = contents
   }
 
+  /// Writes into the journal that a snapshot was taken.
+  private func note(_ sequence: UInt64, in far: FarShop) throws {
+    var entry = JournalEntry(command: .backup, host: "shop-1", began: 0, ended: 0, took: 1, status: 0)
+    entry.sequence = sequence
+    _ = try far.open().journal.append(entry, to: far.shop.snapshot().sourceName)
+  }
+
   @Test func aThousandSnapshotsThatAreKnownCostAFewRequests() throws {
     let far = try FarShop()
     try far.backUp(1)
     try fill(far, to: 1000)
+    try note(1000, in: far)
     // The first look reads every envelope once.
     var count = 0
     let first = try requests(far) { count = try far.list(on: "elsewhere").count }
     #expect(count == 1000 && first.reads < 1010)
-    // The descriptor, and the names of the keyring, of sources (twice), of the source and of journals (twice). S3 gives
-    // a thousand names with a request, so 3,000 objects cost two more.
+    // The listings of the keyring, of sources and of journals, the descriptor and the newest object of the journal. S3
+    // gives a thousand names with a request, so 3,000 objects cost two more requests, and round trips.
+    let line = DistantStore(memory: far.memory)
     let list = try requests(far) {
-      let repository = try far.open(on: "elsewhere")
+      let repository = try far.open(on: "elsewhere", over: line)
       #expect(try repository.catalog.allSnapshots(onDamage: { _ in }).count == 1000)
       #expect(try repository.catalog.newerThanPresent().isEmpty)
     }
-    #expect(list.listings <= 6 && list.listings + list.reads + 3 <= 16, "\(list)")
+    #expect(list == (3, 2) && line.roundTrips <= 4, "\(list)\n\(line.transcript)")
+    line.forgetRequests()
     let status = try requests(far) {
-      let statuses = try SourceStatus.read(from: far.open(on: "elsewhere"), of: nil, expected: []) { _ in Objectives() }
-      #expect(statuses.map(\.snapshots) == [1000])
+      let statuses = try SourceStatus.read(
+        from: far.open(on: "elsewhere", over: line), of: nil, expected: []
+      ) { _ in Objectives() }
+      #expect(statuses.map(\.snapshots) == [1000] && statuses.map(\.runs) == [1])
     }
-    #expect(status.listings <= 6 && status.listings + status.reads + 3 <= 16, "\(status)")
+    #expect(status == (3, 2) && line.roundTrips <= 4, "\(status)\n\(line.transcript)")
+  }
+
+  /// Others may have a million objects.
+  @Test func whoeverAsksForOneSourceListsNoOther() throws {
+    let far = try FarShop()
+    try far.backUp(2)
+    try note(1, in: far)
+    far.memory.contents["sources/another/0000000001/begun"] = []
+    let name = try far.shop.snapshot().sourceName
+    let line = DistantStore(latency: .zero, memory: far.memory)
+    let catalog = try far.open(over: line).catalog
+    #expect(try catalog.allSnapshots(of: name, onDamage: { _ in }).count == 2)
+    #expect(try catalog.newerThanPresent(of: name) == nil)
+    let statuses = try SourceStatus.read(from: far.open(over: line), of: name, expected: []) { _ in Objectives() }
+    #expect(statuses.map(\.snapshots) == [2] && statuses.map(\.runs) == [1])
+    let verify = Verify(
+      repository: try far.open(over: line), options: Verify.Options(), progress: QuietProgress())
+    #expect(try verify.run(nil, source: name).exitStatus == .done)
+    let asked = Set(line.requests.map(\.what))
+    #expect(asked.contains("list sources/\(name)/"), "\(asked)")
+    #expect(asked.isDisjoint(with: ["list sources/", "list journal/", "list sources/another/"]), "\(asked)")
+  }
+
+  /// The journal may tell of a snapshot that was committed after the sources were listed.
+  @Test func aBackupMeanwhileIsNotTakenForALoss() throws {
+    let far = try FarShop()
+    try far.backUp(1)
+    let catalog = try far.open(on: "elsewhere").catalog
+    #expect(try catalog.allSnapshots(onDamage: { _ in }).count == 1)
+    try far.backUp(1)
+    try note(2, in: far)
+    #expect(try catalog.newerThanPresent().isEmpty)
+    let name = try far.shop.snapshot().sourceName
+    far.memory.contents[Keys.manifest(name, 2)] = nil
+    #expect(try far.open(on: "elsewhere").catalog.newerThanPresent().map(\.object) == [Keys.manifest(name, 2)])
   }
 
   @Test(arguments: [(false, 100), (true, 20)])

@@ -30,7 +30,7 @@ struct FarShop {
 
   func open(on machine: String = "here", over store: (any Store)? = nil) throws -> Repository {
     let layered = ListedStore(
-      CachingStore(store ?? memory) { Keys.isManifest($0) || Keys.isBody($0) }, folder: { Keys.sourceFolder($0) })
+      CachingStore(store ?? memory) { Keys.isManifest($0) || Keys.isBody($0) }, folders: { Keys.listedFolders($0) })
     return try Repository.open(
       layered, host: shop.host, credentials: shop.keys?.credentials() ?? .none, memory: shop.memory,
       cache: CatalogCache(directory: caches(machine)))

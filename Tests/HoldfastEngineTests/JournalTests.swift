@@ -39,6 +39,32 @@ import Testing
     #expect(try names(shop) == ["0000000004", "0000000005"], "the one before the last is kept")
   }
 
+  /// One listing serves several readers. What was removed since, they look for anew.
+  @Test func aListingOfAllJournalsMayBeOld() throws {
+    let shop = try TestShop(store: MemoryStore())
+    let journal = shop.repository.journal
+    let other = try #require(SourceName("customers"))
+    for name in [source, other] { _ = try journal.append(entry(0), to: name) }
+    let listing = try journal.list()
+    #expect(listing.sources == [other, source])
+    #expect(try journal.list(other).sources == [other])
+    for number in 1..<4 { _ = try journal.append(entry(number), to: source) }
+    #expect(try journal.read(source, in: listing).entries == (0..<4).map { entry($0) })
+    #expect(try journal.read(other, in: listing).entries == [entry(0)])
+  }
+
+  /// A link in the place of a journal is named, whatever a listing of all of them says.
+  @Test func aLinkInThePlaceOfAJournalIsNotAnEmptyOne() throws {
+    let shop = try TestShop()
+    let journal = shop.repository.journal
+    let other = try #require(SourceName("customers"))
+    _ = try journal.append(entry(0), to: source)
+    TestFiles.symbolicLink("/nowhere", at: shop.repositoryPath.appending("journal/customers"))
+    let listing = try journal.list()
+    #expect(listing.sources == [source])
+    #expect(throws: DamageError.self) { try journal.read(other, in: listing) }
+  }
+
   @Test func sixHundredRunsLeaveTheNewest() throws {
     let shop = try TestShop(store: MemoryStore())
     let journal = shop.repository.journal

@@ -39,20 +39,22 @@ import Testing
       for: source, takesLease: takesLease)
   }
 
-  /// A repository with a chain of three, and the journal of the runs that took them.
+  /// A repository with one chain, and the journal of the runs that took its snapshots.
   /// - Returns: its keys, if it is sealed.
-  private func prepare(isSealed: Bool) throws -> TestKeys? {
+  private func prepare(isSealed: Bool, chain length: Int = 3) throws -> TestKeys? {
     TestFiles.makeDirectory(source)
     for number in 0..<100 {
       TestFiles.write(
         String(repeating: "order \(number)\n", count: 2000), to: source.appending("orders-\(number)"))
     }
     let keys = isSealed ? try TestKeys() : nil
-    _ = try Repository.create(
-      in: context().store(), host: machine.host, sealing: keys?.sealing, memory: machine.memory())
-    for number in 0..<3 {
-      TestFiles.write("note \(number)", to: source.appending("note"))
-      try backup(keys)
+    try store.withoutLatency {
+      _ = try Repository.create(
+        in: context().store(), host: machine.host, sealing: keys?.sealing, memory: machine.memory())
+      for number in 0..<length {
+        TestFiles.write("note \(number)", to: source.appending("note"))
+        try backup(keys)
+      }
     }
     store.forgetRequests()
     return keys
@@ -109,6 +111,21 @@ import Testing
     let repository = try open(keys, for: Site.orders)
     let snapshot = try SnapshotSelector(.latest, source: Site.orders).choose(in: repository.catalog) { _ in }
     #expect(snapshot.sequence == 3)
-    expect("opened for a restore, with the newest chosen", waitsAtMost: 6)
+    expect("opened for a restore, with the newest chosen", waitsAtMost: 5)
+  }
+
+  /// On a machine that knows nothing of it, and without the name of its source.
+  @Test(arguments: [false, true]) func aFileOutOfAChainOfAHundredWaitsTenTimes(isSealed: Bool) throws {
+    let keys = try prepare(isSealed: isSealed, chain: 100)
+    let repository = try Repository.open(
+      context().store(), host: machine.host, credentials: keys?.credentials() ?? .none,
+      cache: CatalogCache(directory: site.directory.appending("elsewhere")))
+    let snapshot = try SnapshotSelector(.latest).choose(in: repository.catalog) { Issue.record("\($0.message)") }
+    #expect(snapshot.sequence == 100)
+    let written = site.directory.appending("written")
+    let sink = try machine.host.files.open(written, .create)
+    _ = try Cat(repository: repository).write(Path("orders-7"), of: snapshot, to: sink)
+    #expect(TestFiles.read(written) == TestFiles.read(source.appending("orders-7")))
+    expect("a file out of a chain of 100", waitsAtMost: isSealed ? 11 : 10)
   }
 }

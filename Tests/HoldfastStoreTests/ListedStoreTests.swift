@@ -10,7 +10,7 @@ import Testing
   private let memory = MemoryStore()
 
   private var store: ListedStore {
-    ListedStore(memory) { $0.hasPrefix("sources/shop/") ? "sources/shop/" : nil }
+    ListedStore(memory) { $0.hasPrefix("sources/shop/") ? ["sources/shop/"] : [] }
   }
 
   private func put(_ key: String, in store: any Store) throws {
@@ -20,8 +20,8 @@ import Testing
   }
 
   @Test(arguments: StoreConformance.allCases) func keeps(_ promise: StoreConformance) throws {
-    try promise.check(ListedStore(memory) { $0.hasPrefix("sources/shop/") ? "sources/shop/" : nil })
-    try promise.check(ListedStore(MemoryStore()) { $0.isEmpty || !$0.hasPrefix("sources/") ? nil : "sources/" })
+    try promise.check(ListedStore(memory) { $0.hasPrefix("sources/shop/") ? ["sources/shop/"] : [] })
+    try promise.check(ListedStore(MemoryStore()) { $0.hasPrefix("sources/") ? ["sources/"] : [] })
   }
 
   @Test func questionsAboutAFolderCostOneListing() throws {
@@ -39,6 +39,66 @@ import Testing
     #expect(memory.counts.listings == 1)
     #expect(try store.names(below: "sources/shop-2/") == ["1/"])
     #expect(memory.counts.listings == 2)
+  }
+
+  private var nested: ListedStore {
+    ListedStore(memory) { key in ["sources/", "sources/shop/"].filter { key.hasPrefix($0) } }
+  }
+
+  @Test func anOuterFolderAnswersForThoseInIt() throws {
+    for key in ["sources/shop/1/a", "sources/shop-2/1/a"] { try put(key, in: memory) }
+    let store = nested
+    memory.forgetRequests()
+    #expect(try store.names(below: "sources/") == ["shop-2/", "shop/"])
+    #expect(try store.names(below: "sources/shop/") == ["1/"])
+    #expect(try store.names(below: "sources/shop-2/1/") == ["a"])
+    #expect(store.listed("sources/shop/1/a") != nil && store.listed("sources/shop/1/b") == nil)
+    #expect(try store.find(["sources/shop/1/b"]) == [nil])
+    #expect(memory.counts.listings == 1)
+    // A question about the inner one lists only that.
+    store.refresh()
+    try put("sources/shop/2/a", in: memory)
+    #expect(try store.names(below: "sources/shop/") == ["1/", "2/"])
+    #expect(store.listed("sources/shop-2/1/a") == nil)
+  }
+
+  /// The same, where a folder and the one around it were both listed.
+  @Test(arguments: [false, true]) func whatThisRunDoesIsSeenInBothFolders(innerFirst: Bool) throws {
+    try put("sources/shop/1/a", in: memory)
+    let store = nested
+    for prefix in innerFirst ? ["sources/shop/", "sources/"] : ["sources/"] { _ = try store.names(below: prefix) }
+    try put("sources/shop/2/a", in: store)
+    #expect(try store.names(below: "sources/shop/") == ["1/", "2/"])
+    try store.remove("sources/shop/1/a")
+    #expect(try store.names(below: "sources/shop/") == ["2/"])
+    try store.removeBriefly(["sources/shop/2/a"])
+    #expect(try store.names(below: "sources/") == [])
+  }
+
+  /// A link in the place of a folder is no empty folder.
+  @Test func whatTakesThePlaceOfAFolderIsNamed() throws {
+    let directory = TemporaryDirectory()
+    TestFiles.makeDirectory(directory.appending("sources"))
+    TestFiles.symbolicLink("/nowhere", at: directory.appending("sources/shop"))
+    let store = ListedStore(LocalStore(directory: directory.path, host: TestShop.host())) { key in
+      ["sources/", "sources/shop/"].filter { key.hasPrefix($0) }
+    }
+    #expect(try store.names(below: "sources/") == ["shop"])
+    #expect(throws: StoreError.self) { try store.names(below: "sources/shop/") }
+  }
+
+  /// Then each folder in it is listed by itself.
+  @Test func aFolderWithTooManyNamesIsNotRemembered() throws {
+    try put("sources/shop/1/a", in: memory)
+    memory.contents.merge(
+      (0..<1000).map { ("sources/other/\($0)", []) }, uniquingKeysWith: { first, _ in first })
+    let store = nested
+    memory.forgetRequests()
+    for _ in 0..<2 {
+      #expect(try store.names(below: "sources/") == ["other/", "shop/"])
+      #expect(try store.names(below: "sources/shop/") == ["1/"])
+    }
+    #expect(memory.counts.listings == 4)
   }
 
   @Test func whatThisRunDoesIsSeenAtOnce() throws {
@@ -67,7 +127,7 @@ import Testing
   @Test func aListingUnderWayIsShared() throws {
     try put("sources/shop/1/a", in: memory)
     let slow = SlowStore(memory)
-    let store = ListedStore(slow) { $0.hasPrefix("sources/shop/") ? "sources/shop/" : nil }
+    let store = ListedStore(slow) { $0.hasPrefix("sources/shop/") ? ["sources/shop/"] : [] }
     let first = Future(beginsNow: true) { try store.names(below: "sources/shop/") }
     slow.isListing.wait()
     let answer = WorkerThread.start {
@@ -83,7 +143,7 @@ import Testing
   @Test(arguments: [true, false]) func anOldAnswerThatComesLateIsNotRemembered(refreshes: Bool) throws {
     try put("sources/shop/1/a", in: memory)
     let slow = SlowStore(memory)
-    let store = ListedStore(slow) { $0.hasPrefix("sources/shop/") ? "sources/shop/" : nil }
+    let store = ListedStore(slow) { $0.hasPrefix("sources/shop/") ? ["sources/shop/"] : [] }
     let late = Future(beginsNow: true) { try store.names(below: "sources/shop/") }
     slow.isListing.wait()
     if refreshes { store.refresh() }

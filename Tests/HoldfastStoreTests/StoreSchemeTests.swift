@@ -26,7 +26,7 @@ import Testing
 
   @Test func aLayerSpeaksAsTheStoreBelow() {
     let store = SFTPTest.store(Path("/srv/new"), "none")
-    let layered: any Store = ListedStore(CachingStore(store) { _ in false }) { _ in nil }
+    let layered: any Store = ListedStore(CachingStore(store) { _ in false }) { _ in [] }
     #expect(layered.scheme == .sftp)
   }
 }

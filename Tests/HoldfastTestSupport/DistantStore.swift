@@ -18,6 +18,7 @@ package final class DistantStore: Store {
   private let memory: MemoryStore
   private let latency: TimeSpan
   private let noted = Mutex<[Request]>([])
+  private let isAtOnce = Atomic(false)
 
   package init(latency: TimeSpan = .milliseconds(100), memory: MemoryStore = DistantStore.farMemory()) {
     (self.latency, self.memory) = (latency, memory)
@@ -46,6 +47,13 @@ package final class DistantStore: Store {
 
   package func forgetRequests() { noted.withLock { $0 = [] } }
 
+  /// Answers at once meanwhile: for what a test only prepares.
+  package func withoutLatency(_ body: () throws -> Void) rethrows {
+    isAtOnce.store(true, ordering: .relaxed)
+    defer { isAtOnce.store(false, ordering: .relaxed) }
+    try body()
+  }
+
   /// The most requests of which each began when the one before had ended: so often somebody waited for an answer.
   /// Requests side by side count as one.
   package var roundTrips: Int {
@@ -70,7 +78,7 @@ package final class DistantStore: Store {
 
   private func asking<Answer>(_ what: String, _ request: () throws -> Answer) rethrows -> Answer {
     let began = Clock.system.uptime()
-    Pause.time(latency)
+    if !isAtOnce.load(ordering: .relaxed) { Pause.time(latency) }
     defer {
       let made = Request(what: what, began: began, ended: Clock.system.uptime())
       noted.withLock { $0.append(made) }

@@ -55,6 +55,12 @@ package enum Keys {
     return key.hasPrefix(sources) && parts.count == 3 ? "\(sources)\(parts[1])/" : nil
   }
 
+  /// The folders that a run lists once, with all below them, of those that contain a key or prefix, the outer one
+  /// first: that of all sources, and that of one.
+  package static func listedFolders(_ key: String) -> [String] {
+    key.hasPrefix(sources) ? [sources] + [sourceFolder(key)].compactMap(\.self) : []
+  }
+
   private static func digits(_ number: UInt64) -> String {
     let digits = String(number)
     return String(repeating: "0", count: max(0, 10 - digits.count)) + digits

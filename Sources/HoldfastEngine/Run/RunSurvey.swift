@@ -16,7 +16,7 @@ extension RunHistory {
   /// - Parameter onDamage: gets what cannot be read.
   package init(of name: SourceName, in repository: Repository, onDamage: (any OperatorError) -> Void) throws {
     self.init()
-    if try repository.catalog.sourceNames().contains(name) {
+    if try repository.catalog.isKnown(name) {
       items = try repository.catalog.allSnapshots(of: name, onDamage: onDamage).map { RunHistory.Item($0) }
     }
     verifyRound = repository.machine.load(VerifyProgress.self).rounds[name.text]

@@ -17,9 +17,11 @@ extension SourceStatus {
   ) throws -> [SourceStatus] {
     let journal = repository.journal
     // When this cannot be read, reading the journal of each source reports why.
-    let noted = try journal.sourcesIfReadable()
+    let journals = try journal.listIfReadable(name)
+    let noted = journals?.sources ?? []
     // A source that is missing as a whole is damage if this machine has seen it; `allSnapshots` reports that.
-    let known = Set(try repository.catalog.sourceNames()).union(repository.memory?.sources ?? [])
+    let present = try name.map { try repository.catalog.isKnown($0) ? [$0] : [] } ?? repository.catalog.sourceNames()
+    let known = Set(present).union(repository.memory?.sources ?? [])
     let names = name.map { [$0] } ?? known.union(noted).union(expected).sorted()
     return try names.map { name in
       try repository.host.cancellation.check()
@@ -30,7 +32,7 @@ extension SourceStatus {
         facts.suspicious = Set(facts.snapshots.filter { $0.isSuspicious(notes) }.map(\.id))
       }
       do {
-        let reading = try journal.read(name)
+        let reading = try journal.read(name, in: journals)
         facts.journal = reading.entries
         facts.journalDamage = reading.damage.map(\.message)
       } catch let error as any OperatorError where !error.isTransient {

@@ -22,12 +22,15 @@ struct VerifyRest {
   ///   - source: only objects of this source.
   ///   - snapshots: the readable snapshots; their objects are verified elsewhere.
   mutating func run(_ source: SourceName?, _ snapshots: [Snapshot]) throws -> [Verify.OtherFinding] {
-    if source == nil { try lookAround() }
     let journal = repository.journal
-    var names = Set(try repository.catalog.sourceNames())
-    try look(.repairable) { _ in names.formUnion(try journal.sources()) }
+    var names = Set(source.map { [$0] } ?? [])
+    if source == nil {
+      try lookAround()
+      names = Set(try repository.catalog.sourceNames())
+      try look(.repairable) { _ in names.formUnion(try journal.sources()) }
+    }
     let ofSource = Dictionary(grouping: snapshots, by: \.sourceName)
-    for name in names.sorted() where source == nil || name == source {
+    for name in names.sorted() {
       try repository.host.cancellation.check()
       try look(.repairable) { rest in
         for damage in try journal.damage(of: name) { rest.add(.repairable, damage.object, damage.message) }

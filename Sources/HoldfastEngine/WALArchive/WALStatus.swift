@@ -118,7 +118,7 @@ package struct WALStatus {
   }
 
   private func clusterSnapshots(of source: SourceName, _ system: SystemIdentifier) throws -> [Snapshot] {
-    guard try repository.catalog.sourceNames().contains(source) else { return [] }
+    guard try repository.catalog.isKnown(source) else { return [] }
     return try repository.catalog.allSnapshots(of: source) { onDamage($0) }.filter {
       $0.envelope.postgres?.system == system.description
     }

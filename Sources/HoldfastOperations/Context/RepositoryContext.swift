@@ -129,7 +129,7 @@ package struct RepositoryContext: Sendable {
     var options = OpeningOptions()
     (options.group, options.reading) = (group, limit)
     options.isCached = { Keys.isManifest($0) || Keys.isBody($0) }
-    options.listedFolder = { Keys.sourceFolder($0) }
+    options.listedFolders = { Keys.listedFolders($0) }
     options.sshCommand = machine.environment.text("HOLDFAST_SSH_COMMAND") ?? configured?.sshCommand
     options.traffic = machine.traffic
     options.s3 = try machine.s3Settings(configured?.s3)

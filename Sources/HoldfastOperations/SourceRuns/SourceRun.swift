@@ -91,7 +91,7 @@ package struct SourceRun {
 
   /// If no snapshot could be taken, nothing older is removed. Stored data is verified all the same.
   private func isWorthwhile(_ step: RunPlan.Step, after done: [Done], _ opened: ConfiguredSource) -> Bool {
-    if case .verify = step { return (try? opened.repository.catalog.sourceNames().contains(source.name)) ?? true }
+    if case .verify = step { return (try? opened.repository.catalog.isKnown(source.name)) ?? true }
     return !done.contains { $0.line.step.isTake && $0.outcome.error != nil }
   }
 

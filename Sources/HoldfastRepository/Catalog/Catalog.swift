@@ -16,7 +16,8 @@ package struct Catalog: Sendable {
   /// The archive lists of the snapshots that this run has listed.
   package var held = HeldArchives()
 
-  /// The names of all sources, in ascending order.
+  /// The names of all sources, in ascending order. A remote store lists everything below them with that, so whoever
+  /// needs only one source asks for it with `isKnown`.
   package func sourceNames() throws -> [SourceName] {
     try store.children(of: Keys.sources).compactMap { $0.hasSuffix("/") ? SourceName(String($0.dropLast())) : nil }
   }
@@ -121,12 +122,13 @@ package struct Catalog: Sendable {
   /// - Throws: when there is no source of that name.
   package func knownSources(_ name: SourceName?) throws -> [SourceName] {
     // A source that has disappeared is damage if this machine has seen snapshots of it.
-    let known = Set(try sourceNames()).union(memory?.sources ?? [])
-    if let name, !known.contains(name), try !loggedSourceNames().contains(name) {
+    let seen = memory?.sources ?? []
+    guard let name else { return Set(try sourceNames()).union(seen).sorted() }
+    guard try seen.contains(name) || isKnown(name) || loggedSourceNames().contains(name) else {
       throw EngineError(
         "there is no source \(name) in \(store.location)", hint: "Run `holdfast list` to see all sources.")
     }
-    return name.map { [$0] } ?? known.sorted()
+    return [name]
   }
 
   /// All committed snapshots of a source in ascending order, regardless of its notes.

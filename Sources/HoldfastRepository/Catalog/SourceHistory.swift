@@ -73,14 +73,19 @@ extension Catalog {
 
   /// Whether there is anything of a source.
   package func isKnown(_ name: SourceName) throws -> Bool {
-    try !store.list(Keys.source(name), .children, after: nil, max: 1).entries.isEmpty
+    do {
+      return try !store.children(of: Keys.source(name)).isEmpty
+    } catch is DamageError {
+      // Something else lies in its place: whoever reads the source says so.
+      return true
+    }
   }
 
   /// Whether this machine has a key that opens the newest snapshot of a source.
   package func opensNewest(of name: SourceName) throws -> Bool {
     guard keyring.isSealed else { return true }
     guard try keyring.hasIdentity() else { return false }
-    guard try sourceNames().contains(name),
+    guard try isKnown(name),
       let newest = try allSnapshots(of: name, onDamage: { _ in }).max(by: Snapshot.isOlder)
     else { return true }
     return try keyring.opens(newest)
@@ -89,39 +94,49 @@ extension Catalog {
   /// A snapshot that is newer than all that exist, as notes or journal say. So a repository that has lost its newest
   /// snapshots is noticed by a machine without memory too. Nobody signs the journal: this is a warning, and decides
   /// nothing.
-  package func newerThanPresent(of name: SourceName) throws -> DamageError? {
+  /// - Parameter journals: a listing of them, if one was made.
+  package func newerThanPresent(of name: SourceName, in journals: Journal.Listing? = nil) throws -> DamageError? {
     do {
-      return try newerThanListed(of: name)
+      return try newerThanListed(of: name, in: journals)
     } catch let damage as DamageError {
       return damage
     }
   }
 
-  private func newerThanListed(of name: SourceName) throws -> DamageError? {
+  private func newerThanListed(of name: SourceName, in journals: Journal.Listing?) throws -> DamageError? {
     // The notes are read first: meanwhile a run may commit and then write to the journal.
     let notes = try notes.read(name).notes
     let noted = max(notes.highest, notes.notes.last { $0.speaksOfACommit }?.sequence ?? 0)
-    let journal = try journal.entriesIfReadable(of: name)
+    let journal = try journal.entriesIfReadable(of: name, in: journals)
     let written = journal.compactMap(\.sequence).filter { $0 <= Limits.sequenceMax }.max() ?? 0
     let told = max(noted, written)
-    let there = try sequences(of: name).last { sequence in
-      do {
-        return try manifest(of: name, sequence) != nil
-      } catch is DamageError {
-        // Something exists; other checks say what.
-        return true
-      }
-    }
-    guard told > there ?? 0 else { return nil }
+    guard try told > highestPresent(of: name) else { return nil }
+    // A listing that the store remembers may be older than what tells of the snapshot.
+    store.refresh()
+    guard try told > highestPresent(of: name) else { return nil }
     return DamageError(
       Keys.manifest(name, told),
       "it is missing, and \(noted == told ? "the notes tell" : "the journal tells") of it: "
         + "the repository was put back, or has lost its newest snapshots")
   }
 
+  /// The highest number under which there is a manifest; 0 for none.
+  private func highestPresent(of name: SourceName) throws -> UInt64 {
+    try sequences(of: name).last { sequence in
+      do {
+        return try manifest(of: name, sequence) != nil
+      } catch is DamageError {
+        // Something exists; other checks say what.
+        return true
+      }
+    } ?? 0
+  }
+
   /// The same for every source that exists or has a journal.
   package func newerThanPresent() throws -> [DamageError] {
-    let written = try journal.sourcesIfReadable()
-    return try Set(try sourceNames()).union(written).sorted().compactMap { try newerThanPresent(of: $0) }
+    let journals = try journal.listIfReadable()
+    return try Set(try sourceNames()).union(journals?.sources ?? []).sorted().compactMap {
+      try newerThanPresent(of: $0, in: journals)
+    }
   }
 }

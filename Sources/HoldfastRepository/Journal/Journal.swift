@@ -36,9 +36,43 @@ package struct Journal: Sendable {
     try store.children(of: Keys.journals).compactMap { $0.hasSuffix("/") ? SourceName(String($0.dropLast())) : nil }
   }
 
-  package func read(_ source: SourceName) throws -> Reading {
+  /// The numbers of journals as one listing shows them, which costs one request however many there are.
+  package struct Listing: Sendable {
+    fileprivate var numbers: [SourceName: [UInt64]] = [:]
+    /// Sources in the place of whose journals something else lies.
+    fileprivate var displaced: Set<SourceName> = []
+
+    /// The sources of which there is something in a journal, in ascending order.
+    package var sources: [SourceName] { numbers.keys.sorted() }
+
+    /// `nil` when the listing does not tell them.
+    fileprivate func numbers(of source: SourceName) -> [UInt64]? {
+      displaced.contains(source) ? nil : numbers[source, default: []].sorted()
+    }
+  }
+
+  /// Lists the journals of all sources, or that of one.
+  package func list(_ source: SourceName? = nil) throws -> Listing {
+    let prefix = source.map { Keys.journal($0) } ?? Keys.journals
+    var listing = Listing()
+    for name in try store.everything(below: prefix) {
+      let parts = (prefix + name).dropFirst(Keys.journals.count).split(separator: "/", maxSplits: 1)
+      guard let first = parts.first, let source = SourceName(String(first)) else { continue }
+      if parts.count == 1 {
+        listing.displaced.insert(source)
+      } else {
+        listing.numbers[source, default: []] += [Keys.sequence(parts[1])].compactMap(\.self)
+      }
+    }
+    return listing
+  }
+
+  /// - Parameter listing: made a moment ago, with the journal of the source; otherwise one is made.
+  package func read(_ source: SourceName, in listing: Listing? = nil) throws -> Reading {
+    var listed = listing?.numbers(of: source)
     for _ in 0..<Self.attemptsMax {
-      let numbers = try numbers(of: source)
+      let numbers = try listed ?? numbers(of: source)
+      listed = nil
       guard let found = try newest(of: source, numbers) else { continue }
       return Reading(entries: found.object.entries, damage: found.damage)
     }
@@ -90,20 +124,20 @@ package struct Journal: Sendable {
   // MARK: For whoever takes it as information only
 
   /// The entries of a source; empty when the journal is damaged or may not be read, which others report.
-  package func entriesIfReadable(of source: SourceName) throws -> [JournalEntry] {
+  package func entriesIfReadable(of source: SourceName, in listing: Listing? = nil) throws -> [JournalEntry] {
     do {
-      return try read(source).entries
+      return try read(source, in: listing).entries
     } catch  where !error.isTransient {
       return []
     }
   }
 
-  /// The sources that have a journal; empty when that cannot be read.
-  package func sourcesIfReadable() throws -> [SourceName] {
+  /// Lists the journals of all sources, or that of one; `nil` when they cannot be listed.
+  package func listIfReadable(_ source: SourceName? = nil) throws -> Listing? {
     do {
-      return try sources()
+      return try list(source)
     } catch  where !error.isTransient {
-      return []
+      return nil
     }
   }
 

@@ -22,6 +22,19 @@ extension Store {
     }
   }
 
+  /// The names of everything below a prefix of a repository, relative to it.
+  /// - Throws: `DamageError` when the place of the directory is taken by something else.
+  func everything(below prefix: String) throws -> [String] {
+    try asDamage(prefix, "a link or something else that is no directory lies in its place") {
+      var names: [String] = []
+      try forEachEntry(below: prefix, .everything) { entry in
+        names.append(entry.name)
+        return true
+      }
+      return names
+    }
+  }
+
   /// Creates an object of a repository from bytes in memory.
   /// - Throws: `StoreError.alreadyExists` where the key is taken.
   package func put(_ bytes: [UInt8], at key: String) throws {

@@ -7,13 +7,13 @@ package struct ListedStore: StoreLayer {
   /// A folder with more names is not remembered.
   private static let namesMax = 1 << 16
   package let base: any Store
-  private let folder: @Sendable (_ prefix: String) -> String?
+  private let folders: @Sendable (_ prefix: String) -> [String]
   private let memory = ListingMemory()
 
-  /// - Parameter folder: the folder whose names are remembered, for a prefix or key in it; `nil` for others. It ends
-  ///   with `/`.
-  package init(_ base: any Store, folder: @escaping @Sendable (_ prefix: String) -> String?) {
-    (self.base, self.folder) = (base, folder)
+  /// - Parameter folders: the folders that are listed once and contain a prefix or key, the outermost first; none for
+  ///   others. They end with `/`. A question about a prefix lists the innermost of them, unless one is known already.
+  package init(_ base: any Store, folders: @escaping @Sendable (_ prefix: String) -> [String]) {
+    (self.base, self.folders) = (base, folders)
   }
 
   package func refresh() {
@@ -24,36 +24,38 @@ package struct ListedStore: StoreLayer {
   // MARK: Listing
 
   package func list(_ prefix: String, _ depth: ListingDepth, after name: String?, max: Int) throws -> ListingPage {
-    guard let folder = folder(prefix), prefix.hasPrefix(folder), let names = try names(below: folder) else {
-      return try base.list(prefix, depth, after: name, max: max)
-    }
+    let folders = folders(prefix)
+    guard let (folder, names) = try memory.known(folders) ?? list(folders.last, for: prefix),
+      // If something else lies in the place of the folder, the store says what that means.
+      names.kinds[String(prefix.dropFirst(folder.count).dropLast())] == nil
+    else { return try base.list(prefix, depth, after: name, max: max) }
     return names.page(prefix.dropFirst(folder.count), depth, after: name, max: max)
   }
 
   package func find(_ keys: [String]) throws -> [ListingEntry.Kind?] {
     var found: [ListingEntry.Kind?] = []
     for key in keys {
-      guard let folder = folder(key), let names = memory[folder] else { return try base.find(keys) }
+      guard let (folder, names) = memory.known(folders(key)) else { return try base.find(keys) }
       found.append(names.kinds[String(key.dropFirst(folder.count))])
     }
     return found
   }
 
   package func listed(_ key: String) -> ListingEntry.Kind? {
-    guard let folder = folder(key) else { return base.listed(key) }
-    return memory[folder]?.kinds[String(key.dropFirst(folder.count))]
+    let folders = folders(key)
+    guard !folders.isEmpty else { return base.listed(key) }
+    return memory.known(folders).flatMap { folder, names in names.kinds[String(key.dropFirst(folder.count))] }
   }
 
-  /// Everything below a folder; `nil` when that is too much to remember.
-  private func names(below folder: String) throws -> ListedNames? {
-    if let known = memory[folder] { return known }
-    guard !memory.isTooLong(folder) else { return nil }
+  /// Lists everything below a folder; `nil` when that is too much to remember.
+  private func list(_ folder: String?, for prefix: String) throws -> (folder: String, names: ListedNames)? {
+    guard let folder, prefix.hasPrefix(folder), !memory.isTooLong(folder) else { return nil }
     let listing = memory.listing(of: folder) { [base, memory] in
       let page = try base.list(folder, .everything, after: nil, max: Self.namesMax)
       if !page.isLast { memory.noteThatTooLong(folder) }
       return page.isLast ? ListedNames(page.entries) : nil
     }
-    return try memory.end(listing, of: folder)
+    return try memory.end(listing, of: folder).map { (folder, $0) }
   }
 
   package func openAnew(_ key: String) throws -> any ReadableBytes { try base.openAnew(key) }
@@ -86,13 +88,14 @@ package struct ListedStore: StoreLayer {
 
   /// - Parameter length: of the object that was committed; `nil` when it is not known whether it was.
   private func note(_ key: String, _ length: UInt64?) {
-    guard let folder = folder(key) else { return }
-    guard let length else { return memory.forget(folder) }
-    memory.add(String(key.dropFirst(folder.count)), .object(length: length), to: folder)
+    guard let length else { return forget(key) }
+    for folder in folders(key) {
+      memory.add(String(key.dropFirst(folder.count)), .object(length: length), to: folder)
+    }
   }
 
   private func forget(_ key: String) {
-    if let folder = folder(key) { memory.forget(folder) }
+    for folder in folders(key) { memory.forget(folder) }
   }
 }
 
@@ -158,7 +161,15 @@ private final class ListingMemory: Sendable {
 
   private let state = Mutex(State())
 
-  subscript(folder: String) -> ListedNames? { state.withLock { $0.folders[folder] } }
+  /// The first of some folders whose names are remembered, with these; `nil` when none is.
+  func known(_ folders: [String]) -> (folder: String, names: ListedNames)? {
+    state.withLock { state in
+      for folder in folders {
+        if let names = state.folders[folder] { return (folder, names) }
+      }
+      return nil
+    }
+  }
 
   func isTooLong(_ folder: String) -> Bool { state.withLock { $0.tooLong.contains(folder) } }
 

@@ -10,7 +10,7 @@ package struct OpeningOptions: Sendable {
   /// Which objects may be kept in memory: see `CachingStore`.
   package var isCached: @Sendable (_ key: String) -> Bool = { _ in false }
   /// Which folders are listed only once: see `ListedStore`.
-  package var listedFolder: @Sendable (_ prefix: String) -> String? = { _ in nil }
+  package var listedFolders: @Sendable (_ prefix: String) -> [String] = { _ in [] }
   /// The command that connects to SFTP servers, in place of `ssh`; `nil` for that.
   package var sshCommand: String?
   /// Counts the requests to an SFTP server.
@@ -75,6 +75,6 @@ package struct StoreSchemes: Sendable {
     guard !store.capabilities.isNear else { return store }
     store = RetryingStore(store, Retrier(host: host))
     if store.capabilities.readsRanges { store = ReadAheadStore(store) }
-    return ListedStore(CachingStore(store, isCached: options.isCached), folder: options.listedFolder)
+    return ListedStore(CachingStore(store, isCached: options.isCached), folders: options.listedFolders)
   }
 }
