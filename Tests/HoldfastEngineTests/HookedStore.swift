@@ -6,9 +6,11 @@ import Synchronization
 /// stopped at the worst moment, and a hand that does something just before an object is committed.
 final class HookedStore: StoreLayer {
   let base: any Store
+  private let hasLeases: Bool
   private let hook = Mutex<(@Sendable (String) throws -> Void)?>(nil)
 
-  init(_ store: any Store) { base = store }
+  /// - Parameter hasLeases: whether leases are those of the other store.
+  init(_ store: any Store, hasLeases: Bool = false) { (base, self.hasLeases) = (store, hasLeases) }
 
   /// Called once, with the key of the first object that is committed from now on and fits.
   func beforeNext(_ part: String, _ action: @escaping @Sendable () throws -> Void) {
@@ -22,10 +24,12 @@ final class HookedStore: StoreLayer {
   }
 
   func list(_ prefix: String, _ depth: ListingDepth, after name: String?, max: Int) throws -> ListingPage {
-    prefix.hasPrefix(LeaseNumbers.prefix) ? .empty : try base.list(prefix, depth, after: name, max: max)
+    prefix.hasPrefix(LeaseNumbers.prefix) && !hasLeases ? .empty : try base.list(prefix, depth, after: name, max: max)
   }
 
-  func createBriefly(_ key: String, _ bytes: [UInt8]) {}
+  func createBriefly(_ key: String, _ bytes: [UInt8]) throws {
+    if hasLeases { try base.createBriefly(key, bytes) }
+  }
 
   func upload(_ key: String) throws -> any ObjectUpload {
     Upload(try base.upload(key), key: key, store: self)

@@ -1,11 +1,12 @@
 import HoldfastTestSupport
 import Testing
 
-/// Every order of steps of the protocol of leases, within bounds: nobody overlaps, and each of its rules is needed.
+/// Every order of steps of the protocol of leases, within bounds: nobody overlaps, nothing that was acknowledged loses
+/// its objects, and each of its rules is needed.
 @Suite struct LeaseModelTests {
-  @Test(arguments: [[3, 4], [4, 3]]) func noOrderOfStepsLetsTwoHoldIt(rates: [Int]) {
-    let (count, lateCount, fault) = LeaseModel(rates: rates, timeMax: 5, numberMax: 3).explore()
-    print("leases: two processes with clocks at rates \(rates): \(count) states, \(lateCount) with a late renewal")
+  @Test func noOrderOfStepsLetsTwoHoldIt() {
+    let (count, lateCount, fault) = LeaseModel(rates: [3, 4], timeMax: 5, numberMax: 3).explore()
+    print("leases: two processes: \(count) states, \(lateCount) with a late renewal")
     #expect(fault == nil && count > 100_000)
     // A holder that comes late, and was not overtaken, goes on.
     #expect(lateCount > 1000)

@@ -15,6 +15,11 @@ package struct LeaseModel {
     case readsWhatIsThere
     /// A snapshot's number is taken once.
     case commitsOnce
+    /// A commit may be on its way while the lease is lost. So a snapshot counts only when its maker finds after the
+    /// commit that nobody else has held the lease.
+    case looksAfterCommitting
+    /// A removal may be on its way while the lease is lost. So it names the objects that were seen under the lease.
+    case removesOnlyWhatItSaw
   }
 
   /// In ticks of a clock that runs at rate 1.
@@ -43,6 +48,10 @@ package struct LeaseModel {
     /// It is one's own, and it remains to be seen whether it is the highest.
     case confirming(number: Int, until: Int)
     case holding
+    /// The manifest is there, and it remains to be seen whether the lease was held until then.
+    case committed
+    /// The snapshot was acknowledged: nobody may remove its objects any more.
+    case acknowledged
     case lost
   }
 
@@ -56,6 +65,10 @@ package struct LeaseModel {
     var until = 0
     /// The snapshot that it is to commit; `nil` when it was not chosen yet.
     var snapshot: Int?
+    /// The processes whose objects it saw under that number, and has not removed yet, one bit each; `nil` when it has.
+    var toClear: UInt8?
+    /// Whether its own objects are there.
+    var hasObjects = false
     /// A commit is on its way, under this number of the lease.
     var committing: Int?
   }
@@ -69,6 +82,8 @@ package struct LeaseModel {
     /// Under which number of the lease each snapshot was committed, and whether a commit replaced another.
     var commits: [Int] = []
     var hasReplaced = false
+    /// Whether a snapshot was acknowledged whose objects are gone.
+    var hasLostObjects = false
   }
 
   private func clock(_ process: Int, _ state: State) -> Int { state.time * rates[process] }
@@ -82,6 +97,7 @@ package struct LeaseModel {
     let trusted = state.processes.indices.filter { isTrusted($0, state) }
     if trusted.count > 1 { return "processes \(trusted) hold it at the same time" }
     if state.hasReplaced { return "a snapshot was replaced" }
+    if state.hasLostObjects { return "a snapshot was acknowledged, and its objects are gone" }
     if zip(state.commits, state.commits.dropFirst()).contains(where: { $0 > $1 }) {
       return "a holder that was fenced off has committed behind its successor: \(state.commits)"
     }
@@ -146,26 +162,59 @@ package struct LeaseModel {
       if let number = process.number, number < numberMax {
         add { $1.phase = .asking(number: number + 1, since: now) }
       }
-      if process.snapshot == nil { add { $1.snapshot = $0.commits.count } }
-      if process.snapshot != nil, process.committing == nil, isTrusted(index, state) {
-        add { $1.committing = $1.number }
+      found += worksteps(of: index, state)
+    case .committed:
+      // Whoever takes the lease after this sees the manifest. To renew late is left out here: it shows the same.
+      let isHeld = isTrusted(index, state) || highest <= process.number ?? 0
+      add { state, own in
+        (own.phase, own.number) = (isHeld || !rules.contains(.looksAfterCommitting) ? .acknowledged : .lost, nil)
+        if own.phase == .acknowledged, !own.hasObjects { state.hasLostObjects = true }
       }
-    case .lost: break
+    case .acknowledged, .lost: break
     }
     if let number = process.committing, let snapshot = process.snapshot {
       add { state, own in
         own.committing = nil
-        own.phase = .lost
-        own.number = nil
+        own.phase = .committed
         if snapshot == state.commits.count {
           state.commits.append(number)
-        } else if !rules.contains(.commitsOnce) {
+        } else if rules.contains(.commitsOnce) {
+          lose(&own)
+        } else {
           state.commits[snapshot] = number
           state.hasReplaced = true
         }
       }
     }
     return found
+  }
+
+  /// What a holder does under the lease: it sees what others have left under the number that has no manifest, removes
+  /// it, stores its objects, and sends its manifest. A removal and a manifest may arrive late.
+  private func worksteps(of index: Int, _ state: State) -> [State] {
+    var (next, own) = (state, state.processes[index])
+    if let toClear = own.toClear {
+      for other in state.processes.indices where state.processes[other].hasObjects {
+        let isMeant = rules.contains(.removesOnlyWhatItSaw) ? toClear >> other & 1 == 1 : other != index
+        guard isMeant, state.processes[other].snapshot == own.snapshot else { continue }
+        next.processes[other].hasObjects = false
+        if state.processes[other].phase == .acknowledged { next.hasLostObjects = true }
+      }
+      (own.toClear, own.hasObjects) = (nil, true)
+    } else if !isTrusted(index, state) {
+      return []
+    } else if own.snapshot == nil {
+      let number = state.commits.count
+      own.snapshot = number
+      own.toClear = state.processes.indices.reduce(0) { bits, other in
+        let isThere = state.processes[other].hasObjects && state.processes[other].snapshot == number
+        return bits | (isThere ? 1 << other : 0)
+      }
+    } else if own.committing == nil {
+      own.committing = own.number
+    }
+    next.processes[index] = own
+    return [next]
   }
 
   /// - Returns: whether the number was free.

@@ -67,10 +67,35 @@ struct SnapshotCommit {
     }
     try prepared.isNoted ? lease.checkHeld() : lease.confirmHeld()
     try repository.catalog.commit(manifest, of: envelope.source.name, envelope.sequence)
+    if !lease.holder.wasJustHeld { try lookAgain(manifest, result) }
     // The snapshot exists from here on. Without the cache, the next run is only slower.
     repository.memory?.remember(result.tip, path: path)
     if kept.isNeeded { keep(kept.cache, of: envelope, chain) }
     return prepared.damage
+  }
+
+  /// Called when the manifest was on its way for long: another run may have taken the lease meanwhile, removed what had
+  /// no manifest yet, or collected what this snapshot builds on. If nobody has taken it, whoever takes it from now on
+  /// sees the manifest.
+  /// - Parameter chain: the chain with the new snapshot.
+  /// - Throws: when the snapshot does not stay for sure. If parts of it are gone, it is withdrawn.
+  private func lookAgain(_ manifest: [UInt8], _ chain: Chain) throws {
+    let (name, sequence) = (chain.tip.sourceName, chain.tip.sequence)
+    repository.store.refresh()
+    do {
+      try repository.containers.checkPresence(of: chain)
+      try repository.notes.checkIsLeft(chain)
+    } catch let damage as DamageError {
+      try repository.catalog.withdraw(manifest, of: name, sequence)
+      throw EngineError(
+        "the manifest of this snapshot took too long to store, and another run has removed what belongs to it: \(damage.message); nothing was committed",
+        hint: "Run the same command again.", scope: .transient)
+    }
+    do {
+      try lease.checkHeld()
+    } catch is LeaseError {
+      throw LeaseError.committedLate(name: name.text, location: repository.location)
+    }
   }
 
   private func extendLocks(_ term: SnapshotTerm, _ envelope: Envelope, on chain: Chain?) throws {

@@ -10,6 +10,13 @@ extension Catalog {
     try store.put(manifest, at: Keys.manifest(source, sequence))
   }
 
+  /// Takes back a snapshot that this run has committed. The manifest of another run stays.
+  /// - Parameter manifest: the bytes that this run has committed.
+  package func withdraw(_ manifest: [UInt8], of source: SourceName, _ sequence: UInt64) throws {
+    guard try self.manifest(of: source, sequence)?.contents(max: Limits.envelopeBytesMax) == manifest else { return }
+    try store.remove(Keys.manifest(source, sequence))
+  }
+
   /// Whether the listing shows a manifest under a sequence number.
   package func isCommitted(_ source: SourceName, _ sequence: UInt64) throws -> Bool {
     try store.children(of: Keys.snapshot(source, sequence)).contains(Keys.manifestName)

@@ -44,12 +44,14 @@ package final class Lease: Sendable {
   package func confirmHeld() throws { try holder.confirmHeld() }
 
   /// Does work that ends with a commit. When it fails after another run has taken over, that is the error: the other
-  /// run may have removed the objects of this one, and anything can come of that.
+  /// run may have removed the objects of this one, and anything can come of that. An error of the work that says that
+  /// it has committed stays.
   /// - Throws: `LeaseError.taken`, or what the work threw.
   package func whileHeld<Value>(_ work: () throws -> Value) throws -> Value {
     do {
       return try work()
     } catch {
+      if case LeaseError.committedLate = error { throw error }
       do {
         try checkHeld()
       } catch let lost as LeaseError {

@@ -6,6 +6,8 @@ package enum LeaseError: OperatorError, Equatable {
   case taken(name: String, location: String)
   /// - Parameter reason: why the next number could not be created in time.
   case notRenewed(name: String, location: String, reason: String)
+  /// The manifest of a snapshot took so long to store that another run may have held the lease meanwhile.
+  case committedLate(name: String, location: String)
   /// The highest possible number is in use.
   case noNumberLeft(name: String, location: String)
 
@@ -15,13 +17,15 @@ package enum LeaseError: OperatorError, Equatable {
       "another run has taken over \(name) in \(location), because this one was out of reach for too long; nothing was committed"
     case .notRenewed(let name, let location, let reason):
       "the lease on \(name) in \(location) could not be renewed in time, so nothing was committed: \(reason)"
+    case .committedLate(let name, let location):
+      "the manifest of this snapshot took too long to store, and another run has taken over \(name) in \(location), or may have: the snapshot is there, but the other run may still remove it"
     case .noNumberLeft(let name, let location): "no number is left for a lease on \(name) in \(location)"
     }
   }
 
   package var hint: String? {
     switch self {
-    case .taken, .notRenewed: "Run the same command again."
+    case .taken, .notRenewed, .committedLate: "Run the same command again."
     case .noNumberLeft(let name, _): "Look at \(LeaseNumbers.prefix)\(name)/ there, and remove what is no lease."
     }
   }
@@ -30,7 +34,7 @@ package enum LeaseError: OperatorError, Equatable {
 
   package var scope: ErrorScope {
     switch self {
-    case .taken, .notRenewed: .transient
+    case .taken, .notRenewed, .committedLate: .transient
     case .noNumberLeft: .machine
     }
   }

@@ -131,12 +131,18 @@ package final class LeaseHolder: Sendable {
   /// time was lost since: then others may have used it.
   /// - Throws: like `checkHeld`.
   package func confirmHeld() throws {
+    if !wasJustHeld { try checkHeld() }
+  }
+
+  /// Whether the lease is trusted, and was checked so short a time ago, by both clocks, that nobody else can have held
+  /// it since.
+  package var wasJustHeld: Bool {
     let isRecent = term.withLock { term in
       guard let seen = term.seen, !term.isLost else { return false }
       let recent = TimeSpan.zero..<terms.tick
       return recent.contains(clock.uptime() - seen.uptime) && recent.contains(clock.now() - seen.now)
     }
-    if !isRecent || !isTrusted { try checkHeld() }
+    return isRecent && isTrusted
   }
 
   private func isHigherThere() throws -> Bool {
