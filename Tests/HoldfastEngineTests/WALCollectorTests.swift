@@ -6,6 +6,7 @@ import HoldfastRepository
 import HoldfastStore
 import HoldfastSystem
 import HoldfastTestSupport
+import Synchronization
 import Testing
 
 /// A push that has ended well has its file in the archive, whoever collects leftovers at the same time, and nobody
@@ -24,14 +25,21 @@ import Testing
     let directory = TemporaryDirectory()
     let local = LocalStore(directory: directory.appending("repository"), host: TestShop.host())
     let store = HookedStore(local)
-    let shop = try TestShop(store: store)
-    let other = try Repository.open(local, host: shop.host)
+    let clock = TestClock("2026-11-22T14:00:00Z")
+    let shop = try TestShop(store: store, clock: clock.clock)
+    let other = try Repository.open(local, host: shop.host, memory: shop.memory)
     let next = log.segments[1]
     store.beforeNext("\(name).json") {
       let objects = {
         TestFiles.allFiles(in: directory.appending("repository/wal")).filter { $0.text.contains(name + "-") }
       }
-      try #require(objects().count == 1)
+      // It is taken for one only when it has been known for ten minutes: this push sleeps.
+      for minutes in [0.0, 9.9] {
+        clock.advance(.minutes(minutes))
+        _ = try pushes.push(next.name.text, next.bytes, shop, in: other)
+        try #require(objects().count == 1)
+      }
+      clock.advance(.minutes(0.1))
       _ = try pushes.push(next.name.text, next.bytes, shop, in: other)
       try #require(objects().isEmpty)
     }
@@ -40,6 +48,79 @@ import Testing
     #expect(try pushes.fetch(name, shop) == log.segments[0].bytes)
     #expect(try pushes.push(name, log.segments[0].bytes, shop).isRepeated)
     try shop.expectSound()
+  }
+
+  /// A collector that does not see the pushes, and is slow: just before it removes an object, or looks again at what is
+  /// there, the push of that object ends well.
+  private final class SlowCollector: StoreLayer {
+    let base: any Store
+    private let object: String
+    private let endPush: @Sendable () -> Void
+
+    init(_ store: any Store, of object: String, _ endPush: @escaping @Sendable () -> Void) {
+      (base, self.object, self.endPush) = (store, object, endPush)
+    }
+
+    func refresh() {
+      endPush()
+      base.refresh()
+    }
+
+    func remove(_ key: String) throws {
+      if key.contains(object) { endPush() }
+      try base.remove(key)
+    }
+  }
+
+  /// Whether the object is new to the collector, or has been known to it for long.
+  @Test(arguments: [false, true]) func aSegmentThatWasAcknowledgedStays(isOld: Bool) throws {
+    let directory = TemporaryDirectory()
+    let local = LocalStore(directory: directory.appending("repository"), host: TestShop.host())
+    let clock = TestClock("2026-11-22T14:00:00Z")
+    let shop = try TestShop(store: local, clock: clock.clock)
+    _ = try pushes.push(name, log.segments[0].bytes, shop)
+    // The push has stored its object, and not yet the manifest.
+    let manifest = directory.appending("repository/wal/orders/\(log.system)/0000000100000000/\(name).json")
+    let bytes = try #require(TestFiles.read(manifest))
+    TestFiles.remove(manifest)
+    let next = log.segments[1]
+    if isOld {
+      _ = try pushes.push(next.name.text, next.bytes, shop)
+      clock.advance(.minutes(10))
+    }
+    let slow = SlowCollector(local, of: name + "-") { TestFiles.write(bytes, to: manifest) }
+    _ = try pushes.push(
+      next.name.text, next.bytes, shop, in: Repository.open(slow, host: shop.host, memory: shop.memory))
+    TestFiles.write(bytes, to: manifest)
+    #expect(try pushes.fetch(name, shop) == log.segments[0].bytes)
+  }
+
+  /// Notes for how many directories the lock was taken.
+  private final class CountingStore: StoreLayer {
+    let base: any Store
+    let holds = Atomic(0)
+
+    init(_ store: any Store) { base = store }
+
+    func hold(_ name: String, exclusively: Bool, cancellation: Cancellation) throws -> (any StoreLock)? {
+      if exclusively { holds.wrappingAdd(1, ordering: .relaxed) }
+      return try base.hold(name, exclusively: exclusively, cancellation: cancellation)
+    }
+  }
+
+  /// A push waits for the lock only for seconds, so a prune gives it back after each directory.
+  @Test func aPruneHoldsTheLockForOneDirectoryAtATime() throws {
+    let directory = TemporaryDirectory()
+    let store = CountingStore(LocalStore(directory: directory.appending("repository"), host: TestShop.host()))
+    let shop = try TestShop(store: store)
+    _ = try pushes.push(name, log.segments[0].bytes, shop)
+    let system = directory.appending("repository/wal/orders/\(log.system)")
+    for number in 1...3 { TestFiles.makeDirectory(system.appending("000000010000000\(number)")) }
+    TestFiles.write("no cluster", to: shop.source.appending("file"))
+    try shop.backup(.full) { $0.name = pushes.source }
+    store.holds.store(0, ordering: .relaxed)
+    try shop.prune(graceDays: 0, in: Repository.open(store, host: shop.host, memory: shop.memory))
+    #expect(store.holds.load(ordering: .relaxed) == 4)
   }
 
   private func withLock(_ path: Path, _ body: () throws -> Void) throws {
@@ -63,7 +144,7 @@ import Testing
   @Test func aLockThatIsNeverFreedKeepsNobodyFromPushing() throws {
     let shop = try TestShop()
     _ = try pushes.push(name, log.segments[0].bytes, shop)
-    let leftover = place(shop).appending("\(name)-0123456789abcdef0123456789abcdef")
+    let leftover = place(shop).appending(".unfinished-0123456789abcdef0123456789abcdef")
     TestFiles.write("x", to: leftover)
     let lock = shop.repositoryPath.appending("locks/wal/orders/\(log.system).lock")
     try withLock(lock) {

@@ -39,7 +39,8 @@ import Testing
     isSealed: Bool, index: Int
   ) throws {
     let (what, damage) = Self.damages[index]
-    let shop = try TestShop(isSealed: isSealed)
+    let clock = TestClock("2026-11-22T14:00:00Z")
+    let shop = try TestShop(clock: clock.clock, isSealed: isSealed)
     let host = try shop.open(as: .backupHost)
     let segment = log.segments[0]
     _ = try pushes.push(name, segment.bytes, shop, in: host)
@@ -48,8 +49,11 @@ import Testing
     let report = try pushes.push(name, segment.bytes, shop, in: host)
     #expect(!report.isRepeated && report.replaced == 1, "\(what)")
     #expect(try pushes.fetch(name, shop, in: shop.open(as: .owner)) == segment.bytes, "\(what)")
-    // Nothing of what was damaged is left but an object that nothing named any more; the next push collects that.
-    #expect(try pushes.push(name, segment.bytes, shop, in: host).isRepeated)
+    // Nothing of what was damaged is left but an object that nothing named any more; later pushes collect that.
+    for _ in 0..<2 {
+      #expect(try pushes.push(name, segment.bytes, shop, in: host).isRepeated)
+      clock.advance(.minutes(10))
+    }
     #expect(TestFiles.allFiles(in: shop.repositoryPath.appending("wal")).count == 2, "\(what)")
     try shop.expectSound()
   }
@@ -192,22 +196,28 @@ import Testing
     withExtendedLifetime(hold) {}
   }
 
-  @Test func whatKilledPushesLeftIsCollectedByTheNextAndByAPrune() throws {
-    let shop = try TestShop()
+  /// What is unfinished goes at once, an object without a manifest when it has been known for ten minutes.
+  @Test func whatKilledPushesLeftIsCollectedByLaterPushesAndPrunes() throws {
+    let clock = TestClock("2026-11-22T14:00:00Z")
+    let shop = try TestShop(clock: clock.clock)
     let folder = shop.repositoryPath.appending("wal/orders/\(log.system)/0000000100000000")
     _ = try pushes.push(name, log.segments[0].bytes, shop)
     try pushes.snapshot(
       shop, from: LogSequenceNumber(0x100028), to: LogSequenceNumber(0x100030), ended: WALPushTests.noon - 1)
     for isPrune in [false, true] {
       TestFiles.write("x", to: folder.appending(".unfinished-0123456789abcdef0123456789abcdef"))
-      TestFiles.write("x", to: folder.appending("\(name)-0123456789abcdef0123456789abcdef"))
+      let id = isPrune ? "0123456789abcdef0123456789abcdef" : "fedcba9876543210fedcba9876543210"
+      TestFiles.write("x", to: folder.appending("\(name)-\(id)"))
       TestFiles.write("x", to: folder.appending("something else"))
-      if isPrune {
-        _ = try shop.prune(graceDays: 0)
-      } else {
-        _ = try pushes.push(log.segments[1].name.text, log.segments[1].bytes, shop)
+      for (minutes, left) in [(0.0, 6), (9.9, 6), (0.1, 5)] {
+        clock.advance(.minutes(minutes))
+        if isPrune {
+          _ = try shop.prune(graceDays: 0)
+        } else {
+          _ = try pushes.push(log.segments[1].name.text, log.segments[1].bytes, shop)
+        }
+        #expect(TestFiles.allFiles(in: folder).count == left, "\(TestFiles.allFiles(in: folder))")
       }
-      #expect(TestFiles.allFiles(in: folder).count == 5, "\(TestFiles.allFiles(in: folder))")
     }
     #expect(try pushes.fetch(name, shop) == log.segments[0].bytes)
   }

@@ -5,56 +5,75 @@ internal import HoldfastStore
 internal import HoldfastSystem
 
 /// What killed pushes have left: unfinished objects, and objects that no manifest names. A running push has such
-/// objects too, so they are removed only while nobody pushes. A push on a machine that does not see the lock notices
-/// the loss itself (`WALPush`).
+/// objects too, so they are removed only while nobody pushes. A push that this machine cannot see, or that did not get
+/// the lock, notices when its unfinished object is gone (`WALPush`); an object without a manifest goes only when this
+/// machine has known of it for long (`WALOrphans`).
 struct WALLeftovers {
   private let archive: WALArchive
   private var store: any Store { archive.repository.store }
 
   init(_ archive: WALArchive) { self.archive = archive }
 
+  /// The lock is given back after each directory, because a push waits for it only for seconds.
   func collect(of system: SystemIdentifier) throws {
-    try alone(system) {
-      for name in try store.names(below: Keys.wal(archive.source, system)) where name.hasSuffix("/") {
-        try archive.repository.host.cancellation.check()
-        try remove(of: system, in: String(name.dropLast()))
-      }
+    for name in try store.names(below: Keys.wal(archive.source, system)) where name.hasSuffix("/") {
+      try archive.repository.host.cancellation.check()
+      try collect(of: system, in: String(name.dropLast()))
     }
   }
 
+  /// Removes them only while nobody pushes.
   /// - Parameter directory: a directory of the archive, which need not exist.
   func collect(of system: SystemIdentifier, in directory: String) throws {
-    try alone(system) { try remove(of: system, in: directory) }
-  }
-
-  /// Runs `body` only while nobody pushes.
-  private func alone(_ system: SystemIdentifier, _ body: () throws -> Void) throws {
     let hold = try store.hold(
       Keys.walLock(archive.source, system), exclusively: true, cancellation: archive.repository.host.cancellation)
     guard let hold else { return }
     defer { withExtendedLifetime(hold) {} }
-    try body()
+    try remove(of: system, in: directory)
   }
 
   private func remove(of system: SystemIdentifier, in directory: String) throws {
     let prefix = Keys.wal(archive.source, system, directory)
     try store.removeUnfinished(below: prefix)
+    let objects = Dictionary(grouping: try store.names(below: prefix)) { Keys.walObjectFile($0) }
     // Manifests are read last, because the object of a new manifest is needed.
-    let names = try store.names(below: prefix).filter { Keys.walObjectFile($0) != nil }
     let copies = try archive.copies(of: system, in: directory)
-    for (file, objects) in Dictionary(grouping: names, by: { Keys.walObjectFile($0) }) {
-      guard let file, objects.count > copies[file]?.count ?? 0 else { continue }
-      var needed: Set<String> = []
-      var isKnown = true
-      for copy in copies[file] ?? [] {
-        // The objects of a manifest that cannot be read are unknown.
-        guard let archived = try? archive.find(file, of: system, copy: copy) else {
-          isKnown = false
-          break
-        }
-        needed.insert(archived.manifest.objectKey)
-      }
-      for name in objects where isKnown && !needed.contains(prefix + name) { try store.remove(prefix + name) }
+    var orphans: [String: WALFileName] = [:]
+    for (file, names) in objects {
+      // Nearly every file has as many objects as manifests: then none is read.
+      guard let file, names.count > copies[file]?.count ?? 0 else { continue }
+      for key in try orphaned(names.map { prefix + $0 }, of: file, system, copies[file] ?? []) { orphans[key] = file }
     }
+    guard !orphans.isEmpty else { return }
+    for key in overdue(orphans.keys, below: prefix) {
+      guard let file = orphans[key] else { continue }
+      // The listing is old by now: a push may have stored the manifest of the object since.
+      store.refresh()
+      let copies = try archive.copies(of: system, in: directory)[file] ?? []
+      if try orphaned([key], of: file, system, copies) == [key] { try store.remove(key) }
+    }
+  }
+
+  /// - Parameter copies: the copies of the file that there are.
+  /// - Returns: those of some objects of a file that none of its manifests names; empty when a manifest cannot be read,
+  ///   because its object is unknown.
+  private func orphaned(
+    _ keys: [String], of file: WALFileName, _ system: SystemIdentifier, _ copies: [UInt64]
+  ) throws -> [String] {
+    var needed: Set<String> = []
+    for copy in copies {
+      guard let archived = try? archive.find(file, of: system, copy: copy) else { return [] }
+      needed.insert(archived.manifest.objectKey)
+    }
+    return keys.filter { !needed.contains($0) }
+  }
+
+  /// - Returns: those that this machine has known of for long; none where it keeps nothing.
+  private func overdue(_ keys: some Sequence<String>, below prefix: String) -> [String] {
+    var overdue: [String] = []
+    try? archive.repository.machine.change(WALOrphans.self) { orphans in
+      overdue = orphans.update(keys, below: prefix, at: MachineMoment(on: archive.repository.host))
+    }
+    return overdue
   }
 }

@@ -16,7 +16,12 @@ package struct MachineMoment: Hashable, Codable, Sendable {
 
   /// Whether `now` is at most so much later.
   package func isWithin(_ span: TimeSpan, before now: MachineMoment) -> Bool {
-    guard let boot, boot == now.boot else { return false }
-    return (.zero...span).contains(now.uptime - uptime)
+    elapsed(until: now).map { (.zero...span).contains($0) } ?? false
+  }
+
+  /// The time from this moment to another; `nil` when the machine was started between them.
+  package func elapsed(until now: MachineMoment) -> TimeSpan? {
+    guard let boot, boot == now.boot else { return nil }
+    return now.uptime - uptime
   }
 }
