@@ -103,6 +103,12 @@ final class S3Upload: ObjectUpload {
 
   // MARK: Commit
 
+  /// After a lost answer the parts may be joined already: then the server knows the upload no more, and takes no part.
+  func commit(with bytes: UnsafeRawBufferPointer, at offset: UInt64) throws {
+    if !mayBeJoined.load(ordering: .relaxed) { try send(bytes, at: offset) }
+    try commit()
+  }
+
   func commit() throws {
     switch phase.withLock({ $0 }) {
     case .committed: return

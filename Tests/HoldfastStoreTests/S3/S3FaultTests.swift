@@ -64,6 +64,17 @@ import Testing
     #expect(server.requests.filter { $0.method == "POST" && $0.target.contains("uploadId=") }.count >= times)
   }
 
+  /// The same for an object that is exactly one part: it is sent with the commit, and repeated with it.
+  @Test(arguments: [1, 2]) func anObjectOfOneFullPartIsCommittedOnceWhenAnswersAreLost(times: Int) throws {
+    let part = Array(Self.parts[..<(6 << 20)])
+    for lost in [("PUT", "partNumber="), ("POST", "uploadId=")] {
+      let key = "key-\(lost.0)"
+      server.fail(.init(lost.0, lost.1, .loseAnswer, times: times))
+      try write(part, key, retrying())
+      #expect(try read(key) == part)
+    }
+  }
+
   @Test func aCompletionThatFindsAnotherObjectIsRefused() throws {
     let writer = try server.store().create("key")
     try Self.parts.withUnsafeBytes { try writer.append($0) }
