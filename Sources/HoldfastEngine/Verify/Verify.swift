@@ -1,6 +1,7 @@
 package import HoldfastArchive
 package import HoldfastModel
 package import HoldfastRepository
+internal import HoldfastStore
 internal import HoldfastSystem
 
 /// Verifies that snapshots can be restored: structure, chain and presence always; with `readsData` every stored byte,
@@ -115,7 +116,11 @@ package struct Verify {
     progress.begin(
       phase: "verifying", totalBytes: isSampled ? UInt64(saturating: Double(total) * options.share) : total)
     var walk = VerifyWalk(repository: repository, options: options, progress: progress)
-    for snapshot in snapshots { report.snapshots.append(try walk.verify(snapshot)) }
+    for listed in snapshots {
+      let result = try walk.verify(listed)
+      // What a prune has removed meanwhile is no damage. What is asked for by name is reported as it is.
+      if try result.isSound || snapshot != nil || !isRemovedNow(listed) { report.snapshots.append(result) }
+    }
     if snapshot == nil {
       var rest = VerifyRest(repository)
       let known = Set(report.unreadable.map(\.object))
@@ -130,6 +135,11 @@ package struct Verify {
     report.provenFrames = walk.provenFrames
     report.duration = repository.host.clock.uptime() - begun
     return report
+  }
+
+  private func isRemovedNow(_ snapshot: Snapshot) throws -> Bool {
+    repository.store.refresh()
+    return try repository.notes.read(snapshot.sourceName).removal(of: snapshot) != nil
   }
 
   private func notRemoved(_ snapshots: [Snapshot]) throws -> [Snapshot] {
