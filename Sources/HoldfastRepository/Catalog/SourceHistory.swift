@@ -40,8 +40,7 @@ extension Catalog {
           last = last ?? snapshot
           if newest.map({ Snapshot.isOlder($0, snapshot) }) ?? true { newest = snapshot }
         } else if let lease, last == nil {
-          try lease.checkHeld()
-          try removeLeftover(of: name, sequence, progress)
+          try removeLeftover(of: name, sequence, under: lease, progress)
         }
       } catch let damage as DamageError {
         progress.warn(damage.message)
@@ -52,22 +51,33 @@ extension Catalog {
 
   /// Removes what a killed run left under a number, but not if a snapshot was seen there: if it lost only its manifest,
   /// the rest may still be of use.
-  private func removeLeftover(of name: SourceName, _ sequence: UInt64, _ progress: any ProgressObserver) throws {
+  private func removeLeftover(
+    of name: SourceName, _ sequence: UInt64, under lease: Lease, _ progress: any ProgressObserver
+  ) throws {
     let isSeen = memory?.head(of: name).map { sequence <= $0.sequence } ?? false
     guard
       try !isSeen && !notes.read(name).notes.notes.contains(where: { $0.sequence == sequence && $0.speaksOfACommit })
     else {
       return progress.warn("\(Keys.manifest(name, sequence)) is missing: bring it back, or remove what is beside it")
     }
-    // It may have been committed since this run has listed the source.
-    store.refresh()
-    guard try store.find([Keys.manifest(name, sequence)]) == [nil] else { return }
+    let folder = Keys.snapshot(name, sequence)
     do {
-      try store.removeAll(below: Keys.snapshot(name, sequence))
+      if store.capabilities.isNear {
+        try lease.checkHeld()
+        return try store.removeAll(below: folder)
+      }
+      // It may have been committed since this run has listed the source.
+      store.refresh()
+      let names = try store.children(of: folder)
+      guard !names.contains(Keys.manifestName) else { return }
+      try lease.checkHeld()
+      // A request may be repeated for minutes, and arrive when the next holder of the lease has committed under this
+      // number. So each names one object that was there before.
+      for leftover in names { try store.remove(folder + leftover) }
     } catch let refusal as StoreError {
       guard case .removalRefused = refusal else { throw refusal }
       // It does not count, and the next snapshot gets another number.
-      progress.warn("\(Keys.snapshot(name, sequence)) is what a killed run left, and it stays: \(refusal.message)")
+      progress.warn("\(folder) is what a killed run left, and it stays: \(refusal.message)")
     }
   }
 
