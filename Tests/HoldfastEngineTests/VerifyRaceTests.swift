@@ -38,7 +38,7 @@ import Testing
   /// The repository below the layers of a remote store.
   private func open(_ store: any Store, _ shop: TestShop) throws -> Repository {
     let layered = ListedStore(
-      CachingStore(store) { Keys.isManifest($0) || Keys.isBody($0) }, folder: { Keys.sourceFolder($0) })
+      CachingStore(store) { Keys.isManifest($0) || Keys.isBody($0) }, folders: { Keys.listedFolders($0) })
     return try Repository.open(layered, host: shop.host, memory: shop.memory)
   }
 
