@@ -153,7 +153,9 @@ import Testing
       }
       requests.append(try #require(counts.min()))
     }
-    #expect(requests[0] == requests[1])
+    // Some removals of old numbers are left to the next run where time is short. To extend the locks of this repository
+    // takes more than those.
+    #expect(requests[1] <= requests[0] + 3)
   }
 
   /// A chain that was begun in one mode goes on in the other.

@@ -20,7 +20,9 @@ import Testing
     let stopped = tool.other(
       "sh", "-c", "ulimit -f 2000; exec \"$0\" restore --target shop --no-remove --yes --quiet", Tool.binary.text)
     #expect(stopped.exitStatus != 0)
-    #expect(TestFiles.names(in: target) == [".holdfast-restore"], "the note waits")
+    // The old note may be there still: the big file may fail before it was taken away.
+    #expect(TestFiles.names(in: target).contains(".holdfast-restore"))
+    #expect(TestFiles.read(target.appending("a_note")) != note, "the note waits")
     TestFiles.remove(tool.source.appending("a_note"))
     tool.run("backup", "source")
     let result = tool.run("restore", "--target", "shop", "--no-remove", "--quiet")
