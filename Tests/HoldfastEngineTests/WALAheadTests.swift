@@ -1,3 +1,4 @@
+import Glibc
 import HoldfastArchive
 import HoldfastEngine
 import HoldfastModel
@@ -205,6 +206,23 @@ struct ReadyServer {
     }
   }
 
+  /// A collector on another machine that saw no lock has taken the object just before its manifest came. So nothing
+  /// behind it may be archived before somebody has looked; here it cannot be made again.
+  @Test func nothingIsArchivedBehindASegmentWhoseObjectIsGone() throws {
+    for taken in 0..<3 {
+      let base = MemoryStore()
+      let server = try ReadyServer(5, TestShop(store: base))
+      let next = Keys.walManifest(server.source, TestLog().system, server.segments[taken + 1].name, copy: 1)
+      let store = TakingStore(base, from: server.segments[taken].name, behindIt: next)
+      let isDone = (try? server.push(0, in: Repository.open(store, host: server.shop.host))) != nil
+      #expect(isDone == (taken > 0))
+      #expect(try server.archived() == Array(0..<taken))
+      // The server still has the others, and asks for them.
+      for index in taken..<5 { try server.push(index) }
+      try server.expectArchived(0..<5)
+    }
+  }
+
   /// At every change to the disk, of the repository and of what the machine remembers.
   @Test func aPushThatIsKilledLosesNothingAndLeavesNoGap() throws {
     var count = 0
@@ -284,6 +302,43 @@ private final class CommitLog: StoreLayer {
     }
 
     func abort() { base.abort() }
+  }
+}
+
+/// Takes the object of one segment away when its manifest is there, and takes no other one in its place.
+private final class TakingStore: StoreLayer {
+  /// Looks of a millisecond each.
+  private static let looksMax = 100
+  let base: any Store
+  private let name: WALFileName
+  /// The key of the manifest of the segment behind it.
+  private let next: String
+  private let isTaken = Mutex(false)
+
+  init(_ base: any Store, from name: WALFileName, behindIt next: String) {
+    (self.base, self.name, self.next) = (base, name, next)
+  }
+
+  /// The presence of an object is looked for.
+  func find(_ keys: [String]) throws -> [ListingEntry.Kind?] {
+    if let key = keys.first(where: isTheObject), !isTaken.withLock({ $0 }) {
+      isTaken.withLock { $0 = true }
+      try base.remove(key)
+      // What would wrongly be archived behind it gets the time for it.
+      var looks = 0
+      while looks < Self.looksMax, try base.find([next])[0] == nil {
+        usleep(1000)
+        looks += 1
+      }
+    }
+    return try base.find(keys)
+  }
+
+  private func isTheObject(_ key: String) -> Bool { key.contains("/\(name)-") }
+
+  func upload(_ key: String) throws -> any ObjectUpload {
+    if isTheObject(key), isTaken.withLock({ $0 }) { throw SystemError("write", Path(key), code: 5) }
+    return try base.upload(key)
   }
 }
 

@@ -63,14 +63,16 @@ struct WALFilePush {
     guard let (draft, digest) = try makeObject(name, log) else { return nil }
     let key = Keys.walManifest(archive.source, system, name, copy: known.next)
     do {
-      try turn.await()
+      // While the one before looks for its object, there is time for this look.
+      try turn.approach()
       try repository.keyring.checkIsNewest(after: "\(name) was archived")
+      try turn.await()
       // What a killed run has made may not be durable yet: nothing is built on it before.
       try repository.store.settle(below: Keys.wal(archive.source, system, name.directory))
       let manifest = try draft.serialized(signedBy: writer?.signing)
       try Self.checkIsReadable(name) { _ = try ArchivedWAL(parsing: manifest, name: key) }
       try repository.store.put(manifest, at: key)
-      turn.pass()
+      turn.noteStored()
     } catch {
       if isOvertaken(error) {
         try? repository.store.remove(draft.objectKey)
@@ -84,6 +86,8 @@ struct WALFilePush {
       try repository.store.remove(key)
       return nil
     }
+    // Not before: a manifest whose object is gone is taken back, and behind it nothing may be archived.
+    turn.pass()
     known.removeDamaged()
     return WALPush.Report(
       file: name, system: system, digest: digest, isRepeated: false, storedBytes: draft.object.length,

@@ -29,6 +29,8 @@ final class WALPushSession: Sendable {
 
 /// The order in which the files of one push are committed.
 final class WALPushOrder: Sendable {
+  /// Each opens when the manifest of its file is stored, or the turn has passed.
+  private let stored: [Latch]
   private let passed: [Latch]
   /// Opens when the first file is not refused, or has had its turn.
   private let accepted = Latch()
@@ -36,6 +38,7 @@ final class WALPushOrder: Sendable {
   private let end: Atomic<Int>
 
   init(_ count: Int) {
+    stored = (0..<count).map { _ in Latch() }
     passed = (0..<count).map { _ in Latch() }
     end = Atomic(count)
   }
@@ -48,9 +51,13 @@ final class WALPushOrder: Sendable {
   /// Lets no file behind this one have its turn any more.
   func stop(at index: Int) { end.min(index, ordering: .acquiringAndReleasing) }
 
-  fileprivate func await(_ index: Int) throws {
+  fileprivate func approach(_ index: Int) throws { try wait(index, for: stored) }
+
+  fileprivate func await(_ index: Int) throws { try wait(index, for: passed) }
+
+  private func wait(_ index: Int, for latches: [Latch]) throws {
     guard index > 0 else { return }
-    passed[index - 1].wait()
+    latches[index - 1].wait()
     guard reaches(index) else { throw NotItsTurn() }
   }
 
@@ -60,8 +67,11 @@ final class WALPushOrder: Sendable {
     guard reaches(index) else { throw NotItsTurn() }
   }
 
+  fileprivate func noteStored(_ index: Int) { stored[index].open() }
+
   fileprivate func pass(_ index: Int) {
     if index == 0 { accepted.open() }
+    stored[index].open()
     passed[index].open()
   }
 }
@@ -78,6 +88,13 @@ struct WALPushTurn: Sendable {
 
   /// Returns when it is worth sending the file: the first one was not refused.
   func begin() throws { try order?.begin(index) }
+
+  /// Returns when the manifest before it is stored, so that its own comes next.
+  /// - Throws: when that was not archived.
+  func approach() throws { try order?.approach(index) }
+
+  /// Its manifest is stored.
+  func noteStored() { order?.noteStored(index) }
 
   /// Returns when the files before it are committed.
   /// - Throws: when one of them was not.
