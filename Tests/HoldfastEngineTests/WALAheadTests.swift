@@ -189,6 +189,19 @@ struct ReadyServer {
     #expect(try server.archived() == [0, 1], "nothing behind it either")
   }
 
+  /// A segment that looks unfinished, as one that was damaged may, is not pushed again with each one before it.
+  @Test func whatIsNotWholeIsLeftUntilItIsAskedFor() throws {
+    let server = ReadyServer(5, try TestShop())
+    var bytes = server.segments[2].bytes
+    // Behind its header and one record there are zeros.
+    bytes.replaceSubrange(80..., with: [UInt8](repeating: 0, count: bytes.count - 80))
+    TestFiles.write(bytes, to: server.log.appending(server.segments[2].name.text))
+    #expect(try server.push(0).ahead == 1)
+    let files = Set(try WALArchive(server.shop.repository, of: server.source).files(of: TestLog().system))
+    #expect(files == Set(server.segments[..<2].map(\.name)), "not as unfinished either")
+    #expect(try server.push(2, ahead: 0).file.kind == .unfinishedSegment)
+  }
+
   // MARK: The order of the log
 
   @Test func whateverFailsTheArchiveHasNoGap() throws {

@@ -27,6 +27,8 @@ struct WALFilePush {
 
   func run() throws -> WALPush.Report {
     let found = try WALSurvey.result(of: source, host.cancellation)
+    // What is ready is whole. If it does not look so, the server hears why when it asks for it.
+    guard !found.isUnfinished || !turn.isAhead else { throw UnfinishedAhead() }
     let name = found.isUnfinished ? source.name.unfinished ?? source.name : source.name
     for attempt in 0..<Self.triesMax {
       try host.cancellation.check()
@@ -161,3 +163,6 @@ struct WALFilePush {
     return (manifest, digest)
   }
 }
+
+/// A segment that the server has not asked for is not whole.
+private struct UnfinishedAhead: Error {}

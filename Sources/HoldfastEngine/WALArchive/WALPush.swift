@@ -128,8 +128,7 @@ package struct WALPush {
     let source = try WALSourceFile(path, files: host.files)
     guard source.segment?.system == session.system else { throw SystemError.notAFile(path) }
     let report = try WALFilePush(source, in: session, turn).run()
-    // What is archived as unfinished is not what the server will ask for.
-    if report.file == name { try receipts.keep(name, of: session.system, report.digest, source.settledIdentity(host)) }
+    try receipts.keep(name, of: session.system, report.digest, source.settledIdentity(host))
   }
 
   // MARK: Receipts

@@ -86,6 +86,9 @@ struct WALPushTurn: Sendable {
 
   init(_ index: Int, in order: WALPushOrder) { (self.index, self.order) = (index, order) }
 
+  /// Whether the server has not asked for it yet.
+  var isAhead: Bool { index > 0 }
+
   /// Returns when it is worth sending the file: the first one was not refused.
   func begin() throws { try order?.begin(index) }
 
