@@ -96,7 +96,10 @@ extension Store {
   }
 
   /// Finds keys with as few listings as possible: neighbouring keys come with one page, which begins at one of them.
-  package func find(_ keys: [String]) throws -> [ListingEntry.Kind?] {
+  package func find(_ keys: [String]) throws -> [ListingEntry.Kind?] { try findInListing(keys) }
+
+  /// Looks for objects in a listing of the folder that they share.
+  func findInListing(_ keys: [String]) throws -> [ListingEntry.Kind?] {
     let wanted = Set(keys)
     var next = wanted.sorted { $0.precedesInListing($1) }[...]
     guard let first = next.first, let last = next.last else { return [] }

@@ -62,6 +62,7 @@ import Testing
     }
     let found = try store.find(["a", "b", "c"])
     #expect(found.first == .cold(length: 3))
+    #expect(try store.find(["a"]) == [.cold(length: 3)] && store.find(["b"]) != [.cold(length: 3)])
     #expect(found.map { $0?.length } == [3, 3, nil] && found[1] != .cold(length: 3))
     #expect(
       try store.frozen(["a", "b", "c"]) == [

@@ -56,7 +56,7 @@ struct S3Listing {
   }
 
   /// An ETag without its quotes; `nil` when there is none, or it cannot be one.
-  private static func tag(_ text: String?) -> String? {
+  static func tag(_ text: String?) -> String? {
     guard let text = text?.filter({ $0 != "\"" }), (1...tagBytesMax).contains(text.utf8.count) else { return nil }
     return text
   }

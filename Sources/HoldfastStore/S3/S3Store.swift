@@ -66,6 +66,21 @@ package struct S3Store: Store {
     return ListingPage(Self.sorted(entries), max: max)
   }
 
+  /// Every listing is read from its beginning, and one of a large folder takes long. So a single object is asked for
+  /// itself.
+  package func find(_ keys: [String]) throws -> [ListingEntry.Kind?] {
+    guard keys.count == 1, settings.versions == .current else { return try findInListing(keys) }
+    let answer = try client.answer(S3Request("HEAD", try key(keys[0])))
+    if answer.status == 404 { return [nil] }
+    // Whoever may only list learns it from a listing.
+    guard answer.isSuccess, let length = answer.headers["content-length"].flatMap({ UInt64($0) }) else {
+      return try findInListing(keys)
+    }
+    let storageClass = answer.headers["x-amz-storage-class"].flatMap { FrozenObject.StorageClass(rawValue: $0) }
+    let tag = S3Listing.tag(answer.headers["etag"])
+    return [storageClass == nil ? .object(length: length, tag: tag) : .cold(length: length)]
+  }
+
   /// What is small is sent with one request: then most servers tag it with its MD5, if they do not encrypt it.
   package func tag(of bytes: [UInt8]) -> String? { Hex.encode(S3Client.md5(bytes)) }
 

@@ -28,6 +28,22 @@ import Testing
     .unavailable(location: server.location, reason: reason)
   }
 
+  // MARK: Looking
+
+  /// Every listing is read from its beginning. Only whoever may not read an object looks for it there.
+  @Test func oneObjectIsLookedForWithOneRequest() throws {
+    let store = server.store()
+    for key in ["a/b", "a/c"] { try write([1, 2], key, store) }
+    let before = server.requests.count
+    #expect(try store.find(["a/b"])[0]?.length == 2)
+    #expect(try store.find(["a/d"]) == [nil])
+    #expect(server.requests.dropFirst(before).map(\.method) == ["HEAD", "HEAD"])
+    #expect(try store.find(["a/b", "a/c"]).map { $0?.length } == [2, 2])
+    #expect(server.requests.dropFirst(before + 2).allSatisfy { $0.method == "GET" }, "several with a listing")
+    server.fail(.init("HEAD", "/a/b", .answer(403)))
+    #expect(try store.find(["a/b"])[0]?.length == 2)
+  }
+
   // MARK: Creating
 
   @Test func anObjectIsNotReplaced() throws {
