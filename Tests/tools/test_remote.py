@@ -2,6 +2,7 @@
 
 import datetime
 import os
+import struct
 import subprocess
 import sys
 import unittest
@@ -140,12 +141,18 @@ class CountingTests(TestInDirectory):
         segments = sorted(path.name for path in log.iterdir() if path.is_file())
         self.assertEqual(segments, [f"00000001000000000000000{number}" for number in (1, 2, 3)])
         self.assertEqual(len({(log / each).read_bytes() for each in segments}), 3)
+        last = (log / segments[1]).read_bytes()[archiver.PAGE_BYTES:]
+        left = archiver.RECORD_BYTES - (archiver.PAGE_BYTES - 40)
+        self.assertEqual(struct.unpack_from("<HHIQI", last), (0xD110, 1, 1, 5 * archiver.PAGE_BYTES, left),
+                         "all pages are of one record: otherwise the segment would look unfinished")
         self.assertEqual(archiver.name(0x1FF), "0000000100000001000000FF")
         archiver.Server("true", self.root).push(2)
         self.assertEqual(sorted(path.name for path in (log / "archive_status").iterdir()),
                          [f"{segments[0]}.ready", f"{segments[1]}.done", f"{segments[2]}.ready"])
         with self.assertRaises(subprocess.CalledProcessError):
             archiver.Server("false", self.root).push(3)
+        with self.assertRaisesRegex(OSError, "wal push said: wal push pg_wal/"):
+            archiver.Server("echo", self.root).push(3)
         (self.root / archiver.RECOVERY).write_bytes(b"another")
         with self.assertRaisesRegex(OSError, "came back as something else"):
             archiver.Server("true", self.root).fetch(1)
