@@ -62,6 +62,8 @@ package enum ExampleConfiguration {
         # no-group: yes
         # tag: nightly
         # postgres: host=/var/run/postgresql user=holdfast
+        # wal-ahead: 31          # of PostgreSQL's log: so many more segments at most with each `wal push` or `wal fetch`
+        # wal-workers: 4         # and so many at once
         # before: systemctl stop shop
         # after: systemctl start shop
         # on-failure: logger -t holdfast 'no snapshot'

@@ -129,6 +129,8 @@ struct SettingsBuilder {
     var made = SourceSettings(
       name: sourceName, subject: subject ?? .directory(.root), repository: repository ?? "")
     capture(way, &made)
+    made.log.ahead = text(schema.source, way + ["wal-ahead"]).flatMap { Int($0) }
+    made.log.workers = text(schema.source, way + ["wal-workers"]).flatMap { Int($0) }
     keeping(name, way, &made)
     return subject == nil || repository == nil ? nil : made
   }

@@ -110,8 +110,8 @@ import Testing
     let hint = try #require(error?.mistakes.first?.hint)
     let known = hint.dropFirst("There can be ".count).dropLast().split(separator: ", ").map(String.init)
     let others = [
-      "path", "from-command", "file-name", "repository", "schedule", "merge-after", "keep", "grace", "verify",
-      "objectives",
+      "path", "from-command", "file-name", "repository", "wal-ahead", "wal-workers", "schedule", "merge-after", "keep",
+      "grace", "verify", "objectives",
     ]
     #expect(Set(known) == Set(Self.rows.map(\.key) + others))
   }

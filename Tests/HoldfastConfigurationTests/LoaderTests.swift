@@ -42,6 +42,8 @@ import Testing
           paranoid: yes
           no-group: true
           postgres: host=/run
+          wal-ahead: 63
+          wal-workers: 16
           tag: [nightly, shop]
           before: freeze
           after: thaw
@@ -62,6 +64,7 @@ import Testing
     #expect(source.isParanoid)
     #expect(!source.groupsDatabases)
     #expect(source.postgres == "host=/run")
+    #expect(source.log.ahead == 63 && source.log.workers == 16)
     #expect(source.tags.map(\.text).sorted() == ["nightly", "shop"])
     #expect([source.before, source.after, source.onFailure] == ["freeze", "thaw", "tell"])
     #expect(source.schedule[.full] == TimeSpan("4w"))
@@ -196,6 +199,30 @@ import Testing
     site = Site()
     site.write(Sound.text)
     #expect(try compression() == "deflate by default")
+  }
+
+  @Test func whatIsSaidOfTheLogComesFromTheVariableTheSourceOrTheDefaults() throws {
+    var site = Site()
+    site.write(Sound.text)
+    let unsaid = try #require(try site.load()?.source("orders")).log
+    #expect(unsaid.ahead == nil && unsaid.workers == nil, "each command has defaults of its own")
+    site.write(Sound.text + "  db: {path: /srv/db, wal-ahead: 3}\ndefaults: {wal-ahead: 0, wal-workers: 2}\n")
+    func log(_ name: String) throws -> [Int?] {
+      let log = try #require(try site.load()?.source(name)).log
+      return [log.ahead, log.workers]
+    }
+    #expect(try log("orders") == [0, 2] && log("db") == [3, 2])
+    site.environment = ["HOLDFAST_WAL_AHEAD": "7", "HOLDFAST_WAL_WORKERS": "5"]
+    #expect(try log("orders") == [7, 5] && log("db") == [7, 5])
+    site.environment = ["HOLDFAST_WAL_AHEAD": "all", "HOLDFAST_WAL_WORKERS": "17"]
+    #expect(
+      site.complaint() == """
+        the configuration has 2 mistakes
+        HOLDFAST_WAL_AHEAD: "all" is not a number
+        HINT: Write a whole number from 0 to 63.
+        HOLDFAST_WAL_WORKERS: "17" is not a number
+        HINT: Write a whole number from 1 to 16.
+        """)
   }
 
   @Test func aWrongVariableIsToldOnceForAllSources() {

@@ -67,8 +67,21 @@ import Testing
       "5:12: there is no key << in defaults\nHINT: Put what sources share into defaults."),
     Wrong(
       Sound.text + "defaults: {path: /srv}\n",
-      "5:12: there is no key path in defaults\nHINT: It belongs into a repository or a source. Here there can be repository, exclude, compression, limit-rate, paranoid, no-group, postgres, tag, before, after, on-failure, schedule, merge-after, keep, grace, verify, objectives."
+      "5:12: there is no key path in defaults\nHINT: It belongs into a repository or a source. Here there can be repository, exclude, compression, limit-rate, paranoid, no-group, postgres, tag, before, after, on-failure, wal-ahead, wal-workers, schedule, merge-after, keep, grace, verify, objectives."
     ),
+    Wrong(
+      "repositories:\n  shop: {path: /b, wal-ahead: 3}\n",
+      "2:20: there is no key wal-ahead in a repository\n"
+        + "HINT: It belongs into a source or defaults. Here there can be path, url, region, path-style, ca-file, credentials-file, profile, storage-class, lock, versions, single-writer, connections, identity, identity-command, passphrase-file, writer-key, expect-keyring, ssh-command."
+    ),
+    Wrong(
+      Sound.text + "wal-workers: 4\n",
+      "5:1: there is no key wal-workers in the configuration\n"
+        + "HINT: It belongs into a source or defaults. Here there can be repositories, sources, defaults, notifications."
+    ),
+    Wrong(
+      Sound.text + "defaults: {wal-worker: 4}\n",
+      "5:12: there is no key wal-worker in defaults\nHINT: Did you mean wal-workers?"),
     Wrong(Sound.text + "defaults:\n", "5:1: defaults has no value\nHINT: Write one behind it, or leave the key out."),
     Wrong(
       Sound.text + "notifications:\n  chat:\n",
@@ -139,6 +152,18 @@ import Testing
     value(
       "repository", "a/b", column: 24,
       "repository: \"a/b\" is not a name\nHINT: It is 1 to 64 of A-Z a-z 0-9 . _ - and begins with neither . nor -."),
+    value(
+      "wal-ahead", "64", column: 23, "wal-ahead: \"64\" is not a number\nHINT: Write a whole number from 0 to 63."),
+    value(
+      "wal-ahead", "-1", column: 23, "wal-ahead: \"-1\" is not a number\nHINT: Write a whole number from 0 to 63."),
+    value(
+      "wal-workers", "0", column: 25, "wal-workers: \"0\" is not a number\nHINT: Write a whole number from 1 to 16."),
+    value(
+      "wal-workers", "17", column: 25, "wal-workers: \"17\" is not a number\nHINT: Write a whole number from 1 to 16."
+    ),
+    value(
+      "wal-workers", "[4]", column: 25,
+      "wal-workers is a list, not a number\nHINT: Write a whole number from 1 to 16."),
     Wrong(
       "repositories:\n  shop: {path: backup}\n",
       "2:16: path: \"backup\" is not an absolute path\nHINT: It begins with /."),
@@ -241,6 +266,12 @@ import Testing
     Wrong(
       Sound.text + "  db: {from-command: dump, exclude: a}\n",
       "5:37: exclude is for directories, not for from-command\nHINT: Leave it out of db."),
+    Wrong(
+      Sound.text + "  db: {from-command: dump, wal-ahead: 3}\n",
+      "5:39: wal-ahead is for directories, not for from-command\nHINT: Leave it out of db."),
+    Wrong(
+      Sound.text + "  db: {from-command: dump, wal-workers: 3}\n",
+      "5:41: wal-workers is for directories, not for from-command\nHINT: Leave it out of db."),
     Wrong(
       Sound.text + "  db: {path: /srv/db, file-name: a}\n",
       "5:34: file-name is for from-command\nHINT: Leave it out of db."),

@@ -102,6 +102,12 @@ import Testing
     _ = try RepositoryContext(site.request("night"), on: site.machine())
     let context = try RepositoryContext(site.request(nil), on: site.machine(), of: Site.orders)
     #expect(context.configured?.name == "day")
+    #expect(context.configuredSource?.name == Site.orders)
+    let named = try RepositoryContext(site.request("night"), on: site.machine(), of: Site.orders)
+    #expect(named.configured?.name == "night" && named.configuredSource?.name == Site.orders)
+    let path = site.directory.appending("backup").appending("day").description
+    let unread = try RepositoryContext(site.request(path), on: site.machine(), of: Site.orders)
+    #expect(unread.configured == nil && unread.configuredSource == nil, "a path reads no configuration")
     let error = #expect(throws: EngineError.self) { try RepositoryContext(site.request(nil), on: site.machine()) }
     #expect(error?.message == "several repositories are configured: day, night")
   }

@@ -1,8 +1,9 @@
 internal import ArgumentParser
 internal import HoldfastCodec
+internal import HoldfastConfiguration
 internal import HoldfastEngine
 internal import HoldfastModel
-internal import HoldfastOperations
+package import HoldfastOperations
 internal import HoldfastReport
 internal import HoldfastRepository
 internal import HoldfastStore
@@ -30,39 +31,43 @@ struct LogOptions: ParsableArguments {
 }
 
 /// What is done before the server asks for it.
-struct AheadOptions: ParsableArguments {
-  private static let aheadRange = 0...63
-  private static let workersRange = 1...16
-
+package struct AheadOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "The most further segments to move with this one, before the server asks for them: 0 to 63. (environment: HOLDFAST_WAL_AHEAD; default: 31 for push, 8 for fetch)",
+      "The most further segments to move with this one, before the server asks for them: 0 to 63. (environment: HOLDFAST_WAL_AHEAD; configuration: wal-ahead; default: 31 for push, 8 for fetch)",
       valueName: "count"))
   var ahead: Int?
 
   @Option(
     help: ArgumentHelp(
-      "The most segments to move at once: 1 to 16. (environment: HOLDFAST_WAL_WORKERS; default: 4, for a push to a directory 1)",
+      "The most segments to move at once: 1 to 16. (environment: HOLDFAST_WAL_WORKERS; configuration: wal-workers; default: 4, for a push to a directory 1)",
       valueName: "count"))
   var workers: Int?
 
-  func validate() throws {
-    guard ahead.map(Self.aheadRange.contains) ?? true else {
+  package init() {}
+
+  package func validate() throws {
+    guard ahead.map(SourceSettings.Log.aheadRange.contains) ?? true else {
       throw ValidationError("--ahead is a number from 0 to 63.")
     }
-    guard workers.map(Self.workersRange.contains) ?? true else {
+    guard workers.map(SourceSettings.Log.workersRange.contains) ?? true else {
       throw ValidationError("--workers is a number from 1 to 16.")
     }
   }
 
   /// How many segments; `nil` where nobody says it.
-  func ahead(_ environment: ProcessEnvironment) throws -> Int? {
-    try ahead ?? Self.number("HOLDFAST_WAL_AHEAD", "0, 8, 63", in: Self.aheadRange, environment)
+  package func ahead(_ context: RepositoryContext) throws -> Int? {
+    try ahead
+      ?? Self.number("HOLDFAST_WAL_AHEAD", "0, 8 or 63", in: SourceSettings.Log.aheadRange, context.machine.environment)
+      ?? context.configuredSource?.log.ahead
   }
 
   /// How many at once; `nil` where nobody says it.
-  func workers(_ environment: ProcessEnvironment) throws -> Int? {
-    try workers ?? Self.number("HOLDFAST_WAL_WORKERS", "1, 4, 16", in: Self.workersRange, environment)
+  package func workers(_ context: RepositoryContext) throws -> Int? {
+    try workers
+      ?? Self.number(
+        "HOLDFAST_WAL_WORKERS", "1, 4 or 16", in: SourceSettings.Log.workersRange, context.machine.environment)
+      ?? context.configuredSource?.log.workers
   }
 
   private static func number(
@@ -121,8 +126,8 @@ struct WALPushCommand: ParsableCommand {
     options.system = log.system
     options.compression = compression
     options.replacesUnfinished = replaceUnfinished
-    options.ahead = try ahead.ahead(machine.environment) ?? Self.usualAhead
-    options.workers = try ahead.workers(machine.environment)
+    options.ahead = try ahead.ahead(context) ?? Self.usualAhead
+    options.workers = try ahead.workers(context)
     let receipts = WALReceipts(try machine.memory(), at: context.location.description, of: log.name, on: machine.host)
     let report =
       try WALPush.acknowledged(options, by: receipts, on: machine.host)
@@ -179,8 +184,8 @@ struct WALFetchCommand: ParsableCommand {
     options.location = context.location.description
     // What is fetched by hand comes alone, unless the option says otherwise.
     let isRecovery = WALFetch.isRecovery(options.target)
-    options.ahead = isRecovery ? try ahead.ahead(machine.environment) ?? Self.usualAhead : ahead.ahead ?? 0
-    if let workers = try ahead.workers(machine.environment) { options.workers = workers }
+    options.ahead = isRecovery ? try ahead.ahead(context) ?? Self.usualAhead : ahead.ahead ?? 0
+    if let workers = try ahead.workers(context) { options.workers = workers }
     if WALFetch.takeSpooled(options, on: machine.host) { return }
     try WALFetch(repository: context.open(), options: options).run()
   }

@@ -59,6 +59,13 @@ struct Schema: Sendable {
       KeyRule("file-name", .text(.fileName), use: .commands),
       KeyRule("repository", .text(.name), variable: "HOLDFAST_REPOSITORY"),
     ]
+    let log = [
+      KeyRule(
+        "wal-ahead", .text(.count(SourceSettings.Log.aheadRange)), variable: "HOLDFAST_WAL_AHEAD", use: .directories),
+      KeyRule(
+        "wal-workers", .text(.count(SourceSettings.Log.workersRange)), variable: "HOLDFAST_WAL_WORKERS",
+        use: .directories),
+    ]
     let keeping = [
       KeyRule(
         "schedule", .map(SnapshotKind.allCases.map { KeyRule($0.rawValue, .text(.duration)) }, context: "schedule")),
@@ -75,7 +82,7 @@ struct Schema: Sendable {
             KeyRule("prove-within", .text(.duration)),
           ], context: "objectives")),
     ]
-    return subject + capture + keeping
+    return subject + capture + log + keeping
   }
 
   private static func makeKeep() -> [KeyRule] {

@@ -17,6 +17,17 @@ package struct SourceSettings: Hashable, Sendable {
     package internal(set) var proveWithin: TimeSpan?
   }
 
+  /// How much of the log of a PostgreSQL cluster `wal push` and `wal fetch` move before the server asks for it.
+  package struct Log: Hashable, Sendable {
+    package static let aheadRange = 0...63
+    package static let workersRange = 1...16
+
+    /// The most further segments.
+    package internal(set) var ahead: Int?
+    /// The most segments at once.
+    package internal(set) var workers: Int?
+  }
+
   /// What is captured.
   package enum Subject: Hashable, Sendable {
     case directory(Path)
@@ -40,6 +51,7 @@ package struct SourceSettings: Hashable, Sendable {
   package internal(set) var isParanoid = false
   package internal(set) var groupsDatabases = true
   package internal(set) var postgres: String?
+  package internal(set) var log = Log()
   package internal(set) var tags: Set<Tag> = []
   package internal(set) var before: String?
   package internal(set) var after: String?

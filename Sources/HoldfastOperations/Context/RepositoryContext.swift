@@ -26,6 +26,9 @@ package struct RepositoryContext: Sendable {
   package let machine: MachineContext
   /// Its configuration; `nil` when it is not configured, or was named by its path.
   package let configured: RepositorySettings?
+  /// The configuration of the source that is meant; `nil` when none is configured by that name, or the repository was
+  /// named by its path.
+  package let configuredSource: SourceSettings?
   package let keys: RepositoryKeys
   /// The location as it was written; a path is absolute.
   private let spelled: StoreLocation
@@ -34,14 +37,15 @@ package struct RepositoryContext: Sendable {
   private let expectedKeyring: String?
 
   private init(
-    _ machine: MachineContext, _ spelled: StoreLocation, configured: RepositorySettings?, named: String?,
+    _ machine: MachineContext, _ spelled: StoreLocation, _ found: Configured?, named: String?,
     _ request: RepositoryRequest
   ) {
     self.machine = machine
     self.spelled = spelled
-    self.configured = configured
+    configured = found?.repository
+    configuredSource = found?.source
     self.named = named
-    keys = RepositoryKeys(request.keys, configured: configured, machine: machine)
+    keys = RepositoryKeys(request.keys, configured: found?.repository, machine: machine)
     expectedKeyring = request.expectedKeyring
   }
 
@@ -52,8 +56,8 @@ package struct RepositoryContext: Sendable {
     let environment = machine.environment
     let text = request.repository ?? environment.text("HOLDFAST_REPOSITORY")
     let named = request.repository ?? environment.value("HOLDFAST_REPOSITORY")
-    if let configured = try Self.configured(text, machine, of: source) {
-      self.init(machine, try StoreLocation(configured.location), configured: configured, named: named, request)
+    if let found = try Self.configured(text, machine, of: source) {
+      self.init(machine, try StoreLocation(found.repository.location), found, named: named, request)
       return
     }
     guard let text, !text.isEmpty else {
@@ -64,7 +68,7 @@ package struct RepositoryContext: Sendable {
       throw EngineError(
         "no repository is named", hint: "Say --repository DIR, or set HOLDFAST_REPOSITORY.", exitStatus: .usage)
     }
-    self.init(machine, try machine.location(text), configured: nil, named: named, request)
+    self.init(machine, try machine.location(text), nil, named: named, request)
   }
 
   /// The repository of a configured source.
@@ -73,14 +77,21 @@ package struct RepositoryContext: Sendable {
   ) throws {
     let configured = settings.repository(source.repository)
     let named = configured?.location ?? source.repository
-    self.init(machine, try machine.location(named), configured: configured, named: named, request)
+    let found = configured.map { Configured(repository: $0, source: source) }
+    self.init(machine, try machine.location(named), found, named: named, request)
+  }
+
+  /// What the configuration says of a repository, and of the source that is meant.
+  private struct Configured {
+    let repository: RepositorySettings
+    let source: SourceSettings?
   }
 
   /// The configured repository, if `text` is `nil`, a name, or the location of a configured server or bucket; `nil` if
   /// `text` is a path.
   private static func configured(
     _ text: String?, _ machine: MachineContext, of source: SourceName?
-  ) throws -> RepositorySettings? {
+  ) throws -> Configured? {
     guard let text else { return try only(machine, of: source) }
     if let location = try? StoreLocation(text), location.directory == nil {
       // What is configured for a bucket (its credentials, its lock) counts by whatever name it is called. A mistake in
@@ -91,15 +102,17 @@ package struct RepositoryContext: Sendable {
     guard !text.isEmpty, !path.bytes.contains(Path.separator),
       (try? machine.host.files.status(of: machine.environment.absolute(text), followLink: true)) == nil
     else { return nil }
-    return try machine.loader().load()?.repository(text)
+    guard let settings = try machine.loader().load(), let repository = settings.repository(text) else { return nil }
+    return Configured(repository: repository, source: source.flatMap { settings.source($0.text) })
   }
 
-  private static func only(_ machine: MachineContext, of source: SourceName?) throws -> RepositorySettings? {
+  private static func only(_ machine: MachineContext, of source: SourceName?) throws -> Configured? {
     guard let settings = try machine.loader().load() else { return nil }
-    if let source, let known = settings.source(source.text), let its = settings.repository(known.repository) {
-      return its
+    let known = source.flatMap { settings.source($0.text) }
+    if let known, let its = settings.repository(known.repository) { return Configured(repository: its, source: known) }
+    guard settings.repositories.count > 1 else {
+      return settings.repositories.first.map { Configured(repository: $0, source: known) }
     }
-    guard settings.repositories.count > 1 else { return settings.repositories.first }
     throw EngineError(
       "several repositories are configured: \(settings.repositories.map(\.name).joined(separator: ", "))",
       hint: "Say --repository with one of these names.", exitStatus: .usage)
