@@ -34,7 +34,7 @@ struct LogOptions: ParsableArguments {
 package struct AheadOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "The most further segments to move with this one, before the server asks for them: 0 to 63. (environment: HOLDFAST_WAL_AHEAD; configuration: wal-ahead; default: 31 for push, 8 for fetch)",
+      "The most further segments to move with this one, before the server asks for them: 0 to 63. (environment: HOLDFAST_WAL_AHEAD; configuration: wal-ahead; default: 31 for push, 15 for fetch)",
       valueName: "count"))
   var ahead: Int?
 
@@ -167,7 +167,8 @@ struct WALFetchCommand: ParsableCommand {
   @Argument(help: "The path to write to (%p).", completion: .file())
   var path: String
 
-  private static let usualAhead = 8
+  /// As many of the usual size (16 MiB) as are spooled at most.
+  private static let usualAhead = 15
 
   @OptionGroup var ahead: AheadOptions
   @OptionGroup var log: LogOptions
