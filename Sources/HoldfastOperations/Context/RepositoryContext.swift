@@ -96,7 +96,10 @@ package struct RepositoryContext: Sendable {
     if let location = try? StoreLocation(text), location.directory == nil {
       // What is configured for a bucket (its credentials, its lock) counts by whatever name it is called. A mistake in
       // the file keeps nobody from a restore.
-      return try? machine.loader().load()?.repositories.first { (try? StoreLocation($0.location)) == location }
+      guard let settings = try? machine.loader().load(),
+        let repository = settings.repositories.first(where: { (try? StoreLocation($0.location)) == location })
+      else { return nil }
+      return Configured(repository: repository, source: source.flatMap { settings.source($0.text) })
     }
     let path = Path(text)
     guard !text.isEmpty, !path.bytes.contains(Path.separator),

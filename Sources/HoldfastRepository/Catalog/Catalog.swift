@@ -45,11 +45,11 @@ package struct Catalog: Sendable {
     let key = Keys.manifest(source, sequence)
     if let object = try objectIfThere(key) { return object }
     // The first look is at what this run has listed already, and asks for nothing.
-    guard !store.capabilities.isNear, try isListed(key) else { return nil }
+    guard !store.capabilities.isNear, try isCommitted(source, sequence) else { return nil }
     store.refresh()
     if let object = try objectIfThere(key) { return object }
     // What a prune has removed meanwhile is not listed any more.
-    guard try isListed(key) else { return nil }
+    guard try isCommitted(source, sequence) else { return nil }
     throw DamageError(key, "\(store.location) lists it, and answers that it is not there")
   }
 
@@ -60,8 +60,6 @@ package struct Catalog: Sendable {
       return nil
     }
   }
-
-  private func isListed(_ key: String) throws -> Bool { try store.find([key]) != [nil] }
 
   func snapshot(_ manifest: any ReadableBytes, of source: SourceName, _ sequence: UInt64) throws -> Snapshot {
     try snapshot(manifest.contents(max: Limits.envelopeBytesMax), of: source, sequence)
