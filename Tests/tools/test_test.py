@@ -125,9 +125,10 @@ class TestCommandTests(TestInDirectory):
         self.assertIn("somebody wrote into /etc", lines)
 
     def test_whoever_interrupts_it_interrupts_the_tests(self) -> None:
-        self.stub("bin/swift", '#!/bin/sh\ncase "$*" in test*) echo begun; trap "echo ended >>$LOG; exit" INT; '
-                               'while :; do sleep 0.05; done ;; esac\n')
-        self.stub("Scripts/soak", "#!/bin/sh\necho soaking; sleep 0.3\n")
+        self.stub("bin/swift", '#!/bin/sh\ncase "$*" in test*) trap "sleep 0.3; echo ended >>$LOG; exit" INT; '
+                               'echo begun | tee -a "$LOG"; while :; do sleep 0.05; done ;; esac\n')
+        self.stub("Scripts/soak", '#!/bin/sh\nuntil grep -q begun "$LOG"; do sleep 0.01; done\n'
+                                  'echo soaking; sleep 0.3\n')
         running = self.start()
         for line in running.stdout or ():
             if line == "soaking\n":
