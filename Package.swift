@@ -95,11 +95,16 @@ let package = Package(
     .target(name: "CTestEnvironment", path: "Tests/CTestEnvironment"),
     .target(
       name: "HoldfastTestSupport",
-      dependencies: [
-        "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastSource", "HoldfastStore",
-        "HoldfastRepository", "HoldfastEngine", "CLinux", "CSQLite", "CTestEnvironment",
-      ],
+      dependencies: ["HoldfastModel", "HoldfastSystem", "HoldfastStore", "CLinux", "CSQLite", "CTestEnvironment"],
       path: "Tests/HoldfastTestSupport", swiftSettings: settings),
+    // Apart, so that tests of the modules below the Engine do not wait until that is optimized.
+    .target(
+      name: "HoldfastTestShop",
+      dependencies: [
+        "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastStore", "HoldfastRepository",
+        "HoldfastEngine", "HoldfastTestSupport",
+      ],
+      path: "Tests/HoldfastTestShop", swiftSettings: settings),
     tests(of: "Model"),
     tests(of: "System", ["HoldfastModel"]),
     tests(of: "Codec", ["HoldfastModel", "HoldfastSystem", "CZlib"]),
@@ -111,20 +116,21 @@ let package = Package(
       of: "Engine",
       [
         "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastSource", "HoldfastStore",
-        "HoldfastRepository",
+        "HoldfastRepository", "HoldfastTestShop",
       ]),
-    tests(of: "Report", ["HoldfastModel", "HoldfastArchive", "HoldfastRepository", "HoldfastEngine"]),
+    tests(
+      of: "Report", ["HoldfastModel", "HoldfastArchive", "HoldfastRepository", "HoldfastEngine", "HoldfastTestShop"]),
     tests(
       of: "Operations",
       [
         "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastStore", "HoldfastConfiguration",
-        "HoldfastRepository", "HoldfastEngine",
+        "HoldfastRepository", "HoldfastEngine", "HoldfastTestShop",
       ]),
     tests(
       of: "CLI",
       [
         "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastStore",
-        "HoldfastConfiguration", "HoldfastEngine", "HoldfastOperations", argumentParser,
+        "HoldfastConfiguration", "HoldfastEngine", "HoldfastOperations", "HoldfastTestShop", argumentParser,
       ]),
   ],
   swiftLanguageModes: [.v6]

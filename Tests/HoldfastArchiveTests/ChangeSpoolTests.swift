@@ -31,7 +31,7 @@ import Testing
 
   @Test(arguments: [false, true], [100, 4000]) func everythingComesBackInItsOrder(isSealed: Bool, count: Int) throws {
     var random = SeededRandom(seed: UInt64(count))
-    let spool = ChangeSpool(ScratchSpace(host: TestShop.host(), isSealed: isSealed))
+    let spool = ChangeSpool(ScratchSpace(host: TestHost.make(), isSealed: isSealed))
     var expected: [Kept] = []
     for path in random.paths(count) {
       let entry = random.entry(path, random.content())
@@ -58,7 +58,7 @@ import Testing
   /// Whoever does not need the runs of a file need not read them.
   @Test func extentsThatAreNotReadAreSkipped() throws {
     var random = SeededRandom(seed: 5)
-    let spool = ChangeSpool(ScratchSpace(host: TestShop.host(), isSealed: false))
+    let spool = ChangeSpool(ScratchSpace(host: TestHost.make(), isSealed: false))
     let paths = random.paths(300)
     for path in paths {
       let file = random.file()

@@ -20,7 +20,7 @@ import Testing
   func bytesComeBack(isSealed: Bool, count: Int) throws {
     var random = SeededRandom(seed: 9)
     let plain = random.bytes(count)
-    let scratch = ScratchSpace(host: TestShop.host(), isSealed: isSealed).make()
+    let scratch = ScratchSpace(host: TestHost.make(), isSealed: isSealed).make()
     try fill(scratch, plain)
     #expect(scratch.length == UInt64(count))
     var bytes = [UInt8](repeating: 0, count: count)
@@ -35,14 +35,14 @@ import Testing
     for (count, isMuch) in [(Self.memoryBytesMax, false), (Self.memoryBytesMax + 1, true)] {
       let probe = FaultProbe(of: [.create, .write])
       try fill(
-        ScratchSpace(host: TestShop.host(probe: probe), isSealed: isSealed).make(), [UInt8](repeating: 7, count: count))
+        ScratchSpace(host: TestHost.make(probe: probe), isSealed: isSealed).make(), [UInt8](repeating: 7, count: count))
       #expect((probe.count > 0) == isMuch, "\(count) bytes")
     }
   }
 
   @Test func aFullDiskIsTold() {
     let probe = FaultProbe(.fail(28), at: 0, of: [.write])
-    let scratch = ScratchSpace(host: TestShop.host(probe: probe), isSealed: false).make()
+    let scratch = ScratchSpace(host: TestHost.make(probe: probe), isSealed: false).make()
     #expect(throws: SystemError.self) {
       try fill(scratch, [UInt8](repeating: 7, count: Self.memoryBytesMax + 1))
     }

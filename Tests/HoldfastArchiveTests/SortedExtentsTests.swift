@@ -7,8 +7,8 @@ import Testing
 
 /// Runs come out sorted, all of them and as they went in, however little memory there is.
 @Suite struct SortedExtentsTests {
-  private let space = ScratchSpace(host: TestShop.host(), isSealed: false)
-  private let sealedSpace = ScratchSpace(host: TestShop.host(), isSealed: true)
+  private let space = ScratchSpace(host: TestHost.make(), isSealed: false)
+  private let sealedSpace = ScratchSpace(host: TestHost.make(), isSealed: true)
 
   private func extent(_ ordinal: UInt64, _ random: inout SeededRandom) -> StoredExtent {
     StoredExtent(

@@ -1,5 +1,6 @@
 import Glibc
 import HoldfastModel
+import HoldfastTestShop
 import HoldfastTestSupport
 import Testing
 

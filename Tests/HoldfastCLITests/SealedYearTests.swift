@@ -1,5 +1,6 @@
 import Foundation
 import HoldfastModel
+import HoldfastTestShop
 import HoldfastTestSupport
 import Testing
 

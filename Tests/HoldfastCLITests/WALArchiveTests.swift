@@ -1,4 +1,5 @@
 import HoldfastModel
+import HoldfastTestShop
 import HoldfastTestSupport
 import Testing
 

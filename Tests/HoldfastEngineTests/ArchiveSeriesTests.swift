@@ -4,6 +4,7 @@ import HoldfastEngine
 import HoldfastModel
 import HoldfastRepository
 import HoldfastSystem
+import HoldfastTestShop
 import HoldfastTestSupport
 import Testing
 
@@ -11,7 +12,7 @@ import Testing
 @Suite struct ArchiveSeriesTests {
   private let shop: TestShop
 
-  init() throws { shop = try TestShop(workers: 2, clock: TestShop.clock(ahead: 10)) }
+  init() throws { shop = try TestShop(workers: 2, clock: TestHost.clock(ahead: 10)) }
 
   private func write(_ name: String, bytes: Int, seed: UInt64) {
     var random = SeededRandom(seed: seed)

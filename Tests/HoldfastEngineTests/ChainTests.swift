@@ -3,6 +3,7 @@ import HoldfastEngine
 import HoldfastModel
 import HoldfastRepository
 import HoldfastSystem
+import HoldfastTestShop
 import HoldfastTestSupport
 import Testing
 
@@ -66,7 +67,7 @@ import Testing
 
   private func checkDays(seed: UInt64, _ fate: CacheFate, isSealed: Bool) throws {
     let shop = try TestShop(
-      clock: seed.isMultiple(of: 2) ? TestShop.clock(ahead: 10) : .system, isSealed: isSealed)
+      clock: seed.isMultiple(of: 2) ? TestHost.clock(ahead: 10) : .system, isSealed: isSealed)
     let days = try takeDays(shop, seed: seed, cache: fate)
     let report = try shop.verify(data: true)
     #expect(report.exitStatus == .done, "seed \(seed): \(report.snapshots.flatMap(\.findings).map(\.message))")

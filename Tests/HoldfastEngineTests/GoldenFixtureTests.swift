@@ -3,6 +3,7 @@ import HoldfastEngine
 import HoldfastModel
 import HoldfastRepository
 import HoldfastStore
+import HoldfastTestShop
 import HoldfastTestSupport
 import Testing
 
@@ -11,7 +12,7 @@ import Testing
 @Suite struct GoldenFixtureTests {
   private func open() throws -> Repository {
     let tests = Path(#filePath).parent?.parent ?? .root
-    let host = TestShop.host()
+    let host = TestHost.make()
     return try Repository.open(
       LocalStore(directory: tests.appending("Fixtures").appending("format-1"), host: host), host: host)
   }

@@ -1,4 +1,5 @@
 import HoldfastModel
+import HoldfastTestShop
 import HoldfastTestSupport
 
 /// The sources whose snapshots lie in Tests/Fixtures/format-1, made anew: what a restore must give for ever.

@@ -4,6 +4,7 @@ import HoldfastEngine
 import HoldfastModel
 import HoldfastRepository
 import HoldfastSystem
+import HoldfastTestShop
 import HoldfastTestSupport
 
 /// A repository that is written by hand: every digest in it is right, whatever it says.

@@ -4,6 +4,7 @@ import HoldfastEngine
 import HoldfastModel
 import HoldfastRepository
 import HoldfastSystem
+import HoldfastTestShop
 import HoldfastTestSupport
 import Testing
 
@@ -33,7 +34,7 @@ import Testing
   @Test(arguments: Change.allCases, [true, false]) func aKeptLinkLeadsToAFile(
     change: Change, isOpenForStatus: Bool
   ) throws {
-    let shop = try TestShop(clock: TestShop.clock(ahead: 10))
+    let shop = try TestShop(clock: TestHost.clock(ahead: 10))
     for name in ["a", "b"] { TestFiles.makeDirectory(shop.source.appending(name)) }
     let first = shop.source.appending("a/x")
     TestFiles.write("an order", to: first)

@@ -3,6 +3,7 @@ import HoldfastModel
 import HoldfastRepository
 import HoldfastStore
 import HoldfastSystem
+import HoldfastTestShop
 import HoldfastTestSupport
 import Synchronization
 import Testing

@@ -4,6 +4,7 @@ import HoldfastEngine
 import HoldfastModel
 import HoldfastRepository
 import HoldfastSystem
+import HoldfastTestShop
 import HoldfastTestSupport
 import Testing
 
@@ -16,7 +17,7 @@ import Testing
   /// Short: the path of a socket has no room for more.
   private var socket: Path { tool.directory.appending("s") }
 
-  init() throws { shop = try TestShop(clock: TestShop.clock(ahead: 10)) }
+  init() throws { shop = try TestShop(clock: TestHost.clock(ahead: 10)) }
 
   private func install() throws {
     let made = tool.other(

@@ -4,6 +4,7 @@ import HoldfastModel
 import HoldfastRepository
 import HoldfastStore
 import HoldfastSystem
+import HoldfastTestShop
 import HoldfastTestSupport
 import Synchronization
 import Testing
@@ -20,7 +21,7 @@ import Testing
     var taken: [Snapshot] = []
     for day in 0..<4 {
       TestFiles.write("order \(day)", to: shop.source.appending("order \(day)"))
-      let host = TestShop.host(clock: TestShop.clock(ahead: Int64(day - 10) * 86_400))
+      let host = TestHost.make(clock: TestHost.clock(ahead: Int64(day - 10) * 86_400))
       let repository = try Repository.open(shop.repository.store, host: host)
       let report = try shop.backup(in: repository)
       taken.append(try shop.snapshot(report.envelope.snapshot.description))
@@ -125,7 +126,7 @@ import Testing
   /// merge, the next scan tells what may have changed unseen.
   @Test func theNextScanIsMeasuredByTheOriginal() throws {
     let later = try Repository.open(
-      shop.repository.store, host: TestShop.host(clock: TestShop.clock(ahead: 1000)))
+      shop.repository.store, host: TestHost.make(clock: TestHost.clock(ahead: 1000)))
     try shop.merge(in: later)
     let report = try shop.backup()
     #expect(report.envelope.changes.readBytes == 4 * 7)

@@ -5,6 +5,7 @@ import HoldfastModel
 import HoldfastRepository
 import HoldfastStore
 import HoldfastSystem
+import HoldfastTestShop
 import HoldfastTestSupport
 import Testing
 
@@ -142,7 +143,7 @@ import Testing
   }
 
   @Test func aYearOfDaysIsMergedAndRestored() throws {
-    let shop = try TestShop(clock: TestShop.clock(ahead: 10))
+    let shop = try TestShop(clock: TestHost.clock(ahead: 10))
     let seed = UInt64.random(in: 0 ... .max)
     var random = SeededRandom(seed: seed)
     let database = shop.source.appending("orders.db")

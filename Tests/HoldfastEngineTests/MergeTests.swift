@@ -3,6 +3,7 @@ import HoldfastEngine
 import HoldfastModel
 import HoldfastRepository
 import HoldfastSystem
+import HoldfastTestShop
 import HoldfastTestSupport
 import Testing
 
@@ -86,7 +87,7 @@ import Testing
   @Test(arguments: zip(seeds, Place.allCases + Place.allCases))
   func everySnapshotComesBack(seed: UInt64, place: Place) throws {
     let shop = try TestShop(
-      clock: seed.isMultiple(of: 2) ? TestShop.clock(ahead: 10) : .system, isSealed: place != .open)
+      clock: seed.isMultiple(of: 2) ? TestHost.clock(ahead: 10) : .system, isSealed: place != .open)
     let days = try takeDays(shop, seed: seed, place)
     #expect(days.contains { $0.snapshot.envelope.merged != nil }, "seed \(seed)")
     let report = try shop.verify(data: true)

@@ -4,6 +4,7 @@ import HoldfastEngine
 import HoldfastModel
 import HoldfastRepository
 import HoldfastSystem
+import HoldfastTestShop
 import HoldfastTestSupport
 import Testing
 
@@ -53,7 +54,7 @@ import Testing
   private let tool = Tool()
   private var place: Path { shop.source.appending("stock") }
 
-  init() throws { shop = try TestShop(clock: TestShop.clock(ahead: 10)) }
+  init() throws { shop = try TestShop(clock: TestHost.clock(ahead: 10)) }
 
   /// A process that has the database open.
   private func open(_ engine: Engine) throws -> RunningProcess { try start(engine.script) }

@@ -3,6 +3,7 @@ import HoldfastArchive
 import HoldfastEngine
 import HoldfastModel
 import HoldfastRepository
+import HoldfastTestShop
 import HoldfastTestSupport
 import Testing
 
@@ -18,7 +19,7 @@ import Testing
   /// Takes a full of files of which some are cached.
   /// - Returns: what is cached then, where that is something else than before.
   private func cacheChangeOfAFull() throws -> String? {
-    let shop = try TestShop(workers: 1, clock: TestShop.clock(ahead: 10), directory: .inCheckout())
+    let shop = try TestShop(workers: 1, clock: TestHost.clock(ahead: 10), directory: .inCheckout())
     var random = SeededRandom(seed: 13)
     let place = { (name: String) in shop.source.appending(name) }
     for name in ["cached", "cold", "half"] { TestFiles.write(random.bytes(Self.fileBytes), to: place(name)) }

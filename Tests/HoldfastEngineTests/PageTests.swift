@@ -2,6 +2,7 @@ import HoldfastArchive
 import HoldfastEngine
 import HoldfastModel
 import HoldfastRepository
+import HoldfastTestShop
 import HoldfastTestSupport
 import Testing
 
@@ -10,7 +11,7 @@ import Testing
   private let mebibyte = 1 << 20
   private var random = SeededRandom(seed: 7)
 
-  private func settledShop() throws -> TestShop { try TestShop(clock: TestShop.clock(ahead: 10)) }
+  private func settledShop() throws -> TestShop { try TestShop(clock: TestHost.clock(ahead: 10)) }
 
   @Test func oneChangedPageIsAllThatIsStored() throws {
     var random = random
@@ -198,7 +199,7 @@ import Testing
   /// A write in the same tick of the kernel's clock leaves no trace in the metadata, so what was written near the scan
   /// is read again.
   @Test func whatWasWrittenNearTheScanIsReadAgain() throws {
-    let shop = try TestShop(clock: TestShop.clock(ahead: 0))
+    let shop = try TestShop(clock: TestHost.clock(ahead: 0))
     TestFiles.write("orders", to: shop.source.appending("orders"))
     try shop.backup(.full)
     let report = try shop.backup()

@@ -4,6 +4,7 @@ import HoldfastEngine
 import HoldfastModel
 import HoldfastRepository
 import HoldfastSystem
+import HoldfastTestShop
 import HoldfastTestSupport
 import Testing
 
@@ -12,7 +13,7 @@ import Testing
 @Suite(.serialized, .timeLimit(.minutes(30))) struct PostgresCopyTests {
   private let shop: TestShop
 
-  init() throws { shop = try TestShop(clock: TestShop.clock(ahead: 10)) }
+  init() throws { shop = try TestShop(clock: TestHost.clock(ahead: 10)) }
 
   private func started(_ name: String) throws -> TestCluster {
     try shop.restore(to: name)

@@ -2,6 +2,7 @@ import HoldfastArchive
 import HoldfastEngine
 import HoldfastModel
 import HoldfastRepository
+import HoldfastTestShop
 import HoldfastTestSupport
 import Testing
 
@@ -14,7 +15,7 @@ import Testing
 
   /// A real cluster, stopped, that belongs to nobody in particular, and a directory that only root reads.
   init() throws {
-    shop = try TestShop(clock: TestShop.clock(ahead: 10))
+    shop = try TestShop(clock: TestHost.clock(ahead: 10))
     let cluster = try TestCluster()
     TestFiles.copyTree(cluster.data, to: shop.source.appending("user"))
     TestFiles.makeDirectory(secret, mode: 0o700)

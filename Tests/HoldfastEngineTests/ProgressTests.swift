@@ -1,6 +1,7 @@
 import HoldfastEngine
 import HoldfastModel
 import HoldfastRepository
+import HoldfastTestShop
 import HoldfastTestSupport
 import Testing
 
@@ -28,7 +29,7 @@ import Testing
   private var target: Path { shop.directory.appending("target") }
 
   init() throws {
-    shop = try TestShop(clock: TestShop.clock(ahead: 10))
+    shop = try TestShop(clock: TestHost.clock(ahead: 10))
     var random = SeededRandom(seed: 47)
     TestFiles.write(random.bytes(Self.size), to: shop.source.appending("orders.db"))
     TestFiles.write("log", to: shop.source.appending("shop.log"))

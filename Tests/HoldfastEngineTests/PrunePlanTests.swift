@@ -3,6 +3,7 @@ import HoldfastEngine
 import HoldfastModel
 import HoldfastStore
 import HoldfastSystem
+import HoldfastTestShop
 import HoldfastTestSupport
 import Testing
 

@@ -3,6 +3,7 @@ import HoldfastCodec
 import HoldfastEngine
 import HoldfastModel
 import HoldfastRepository
+import HoldfastTestShop
 import HoldfastTestSupport
 
 /// A chain of up to three snapshots that is made at random: sound, or with one thing in it that no sound one has. Every

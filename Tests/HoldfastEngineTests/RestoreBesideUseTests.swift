@@ -3,6 +3,7 @@ import HoldfastEngine
 import HoldfastModel
 import HoldfastRepository
 import HoldfastSystem
+import HoldfastTestShop
 import HoldfastTestSupport
 import Testing
 
@@ -12,7 +13,7 @@ import Testing
   private var target: Path { shop.target }
 
   init() throws {
-    shop = try TestShop(clock: TestShop.clock(ahead: 10))
+    shop = try TestShop(clock: TestHost.clock(ahead: 10))
     TestFiles.write("invoice", to: shop.source.appending("invoice"))
   }
 

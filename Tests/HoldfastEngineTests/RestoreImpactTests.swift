@@ -4,6 +4,7 @@ import HoldfastEngine
 import HoldfastModel
 import HoldfastRepository
 import HoldfastSystem
+import HoldfastTestShop
 import HoldfastTestSupport
 import Testing
 
@@ -14,7 +15,7 @@ import Testing
 
   /// A source of three files in `invoices` and one beside it.
   init() throws {
-    shop = try TestShop(clock: TestShop.clock(ahead: 10))
+    shop = try TestShop(clock: TestHost.clock(ahead: 10))
     TestFiles.makeDirectory(shop.source.appending("invoices"))
     for number in 1...3 { shop.write("invoice \(number)", "invoices/\(number)") }
     shop.write("order", "orders")
@@ -107,7 +108,7 @@ import Testing
   /// What SQLite keeps beside a database that is restored belongs to it, and is no reason to think that the directory
   /// is another one.
   @Test func whatBelongsToARestoredDatabaseSpeaksForNoOtherDirectory() throws {
-    let only = try TestShop(clock: TestShop.clock(ahead: 10))
+    let only = try TestShop(clock: TestHost.clock(ahead: 10))
     _ = try TestDatabase(only.source.appending("orders.db"), "CREATE TABLE t(x); INSERT INTO t VALUES (1)")
     try only.backup()
     try only.restore(to: "target")
@@ -120,7 +121,7 @@ import Testing
 
   /// The files that it changes are not under their names then: they must not be missed.
   @Test func aRestoreThatWasInterruptedIsEndedByTheSameCommand() throws {
-    let only = try TestShop(clock: TestShop.clock(ahead: 10))
+    let only = try TestShop(clock: TestHost.clock(ahead: 10))
     TestFiles.write("order", to: only.source.appending("orders"))
     try only.backup()
     let target = only.directory.appending("target")

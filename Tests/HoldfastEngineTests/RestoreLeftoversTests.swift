@@ -4,6 +4,7 @@ import HoldfastEngine
 import HoldfastModel
 import HoldfastRepository
 import HoldfastSystem
+import HoldfastTestShop
 import HoldfastTestSupport
 import Testing
 
@@ -17,7 +18,7 @@ import Testing
 
   /// Two snapshots, of which the second has no `note` any more, and a target with a note of its own and other orders.
   init() throws {
-    shop = try TestShop(workers: 1, clock: TestShop.clock(ahead: 10))
+    shop = try TestShop(workers: 1, clock: TestHost.clock(ahead: 10))
     let (source, target) = (shop.source, shop.directory.appending("target"))
     TestFiles.makeDirectory(source.appending("sub"))
     for (name, text) in [("note", "a note"), ("orders", "the orders"), ("sub/part", "a part")] {

@@ -3,6 +3,7 @@ import HoldfastEngine
 import HoldfastModel
 import HoldfastRepository
 import HoldfastSystem
+import HoldfastTestShop
 import HoldfastTestSupport
 import Testing
 
@@ -95,7 +96,7 @@ import Testing
   }
 
   @Test func aDatabaseThatAProcessHasOpenIsNotRestoredOver() throws {
-    let shop = try TestShop(clock: TestShop.clock(ahead: 10))
+    let shop = try TestShop(clock: TestHost.clock(ahead: 10))
     _ = try TestDatabase(
       shop.source.appending("orders.db"), "CREATE TABLE orders (id INTEGER); INSERT INTO orders VALUES (1)")
     try shop.backup()

@@ -2,6 +2,7 @@ import HoldfastArchive
 import HoldfastEngine
 import HoldfastModel
 import HoldfastSystem
+import HoldfastTestShop
 import HoldfastTestSupport
 import Testing
 
@@ -12,7 +13,7 @@ import Testing
   private static let page = 4096
 
   init() throws {
-    shop = try TestShop(clock: TestShop.clock(ahead: 10))
+    shop = try TestShop(clock: TestHost.clock(ahead: 10))
     TestFiles.makeDirectory(shop.source.appending("invoices"))
     for name in ["changed", "gone", "same", "invoices/1", "invoices/2"] {
       TestFiles.write(Self.pages(of: name), to: shop.source.appending(name))

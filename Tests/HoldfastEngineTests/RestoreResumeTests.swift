@@ -4,6 +4,7 @@ import HoldfastEngine
 import HoldfastModel
 import HoldfastRepository
 import HoldfastSystem
+import HoldfastTestShop
 import HoldfastTestSupport
 import Testing
 
@@ -15,7 +16,7 @@ import Testing
   private var stage: Path { target.appending(".holdfast-restore") }
 
   init() throws {
-    shop = try TestShop(workers: 1, clock: TestShop.clock(ahead: 10))
+    shop = try TestShop(workers: 1, clock: TestHost.clock(ahead: 10))
     var random = SeededRandom(seed: 61)
     TestFiles.makeDirectory(shop.source.appending("days"))
     for day in 0..<8 { TestFiles.write(random.bytes(300_000), to: shop.source.appending("days/\(day)")) }

@@ -4,6 +4,7 @@ import HoldfastEngine
 import HoldfastModel
 import HoldfastRepository
 import HoldfastSystem
+import HoldfastTestShop
 import HoldfastTestSupport
 import Testing
 
@@ -14,7 +15,7 @@ import Testing
   private var target: Path { shop.target }
 
   init() throws {
-    shop = try TestShop(clock: TestShop.clock(ahead: 10))
+    shop = try TestShop(clock: TestHost.clock(ahead: 10))
     TestFiles.makeDirectory(shop.target)
   }
 

@@ -2,6 +2,7 @@ import HoldfastEngine
 import HoldfastModel
 import HoldfastRepository
 import HoldfastSystem
+import HoldfastTestShop
 import HoldfastTestSupport
 
 /// Restores over one target, the directory `target` beside the source.

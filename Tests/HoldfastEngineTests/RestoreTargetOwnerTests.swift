@@ -4,6 +4,7 @@ import HoldfastEngine
 import HoldfastModel
 import HoldfastRepository
 import HoldfastSystem
+import HoldfastTestShop
 import HoldfastTestSupport
 import Testing
 
@@ -17,7 +18,7 @@ import Testing
   private var victim: Path { shop.directory.appending("victim") }
 
   init() throws {
-    shop = try TestShop(workers: 1, clock: TestShop.clock(ahead: 10))
+    shop = try TestShop(workers: 1, clock: TestHost.clock(ahead: 10))
     TestFiles.makeDirectory(target)
     TestFiles.write("of root", to: victim)
     TestFiles.setMode(victim, 0o640)

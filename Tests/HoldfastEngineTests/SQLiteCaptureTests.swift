@@ -3,6 +3,7 @@ import HoldfastEngine
 import HoldfastModel
 import HoldfastRepository
 import HoldfastSystem
+import HoldfastTestShop
 import HoldfastTestSupport
 import Testing
 
@@ -11,7 +12,7 @@ import Testing
   private let shop: TestShop
   private var place: Path { shop.source.appending("orders.db") }
 
-  init() throws { shop = try TestShop(clock: TestShop.clock(ahead: 10)) }
+  init() throws { shop = try TestShop(clock: TestHost.clock(ahead: 10)) }
 
   private func live(
     _ pragmas: String = "PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0;"

@@ -4,6 +4,7 @@ import HoldfastEngine
 import HoldfastModel
 import HoldfastRepository
 import HoldfastSystem
+import HoldfastTestShop
 import HoldfastTestSupport
 import Testing
 
@@ -14,7 +15,7 @@ import Testing
   private let shop: TestShop
   private let elsewhere = TemporaryDirectory()
 
-  init() throws { shop = try TestShop(clock: TestShop.clock(ahead: 10)) }
+  init() throws { shop = try TestShop(clock: TestHost.clock(ahead: 10)) }
 
   private func place(_ name: String) -> Path { shop.source.appending(name) }
 

@@ -3,6 +3,7 @@ import HoldfastEngine
 import HoldfastModel
 import HoldfastRepository
 import HoldfastSystem
+import HoldfastTestShop
 import HoldfastTestSupport
 import Testing
 
@@ -13,7 +14,7 @@ import Testing
   private var place: Path { shop.source.appending("z/orders.db") }
 
   init() throws {
-    shop = try TestShop(clock: TestShop.clock(ahead: 10))
+    shop = try TestShop(clock: TestHost.clock(ahead: 10))
     TestFiles.makeDirectory(shop.source.appending("z"))
   }
 

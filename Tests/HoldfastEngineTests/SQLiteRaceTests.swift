@@ -3,6 +3,7 @@ import HoldfastEngine
 import HoldfastModel
 import HoldfastRepository
 import HoldfastSystem
+import HoldfastTestShop
 import HoldfastTestSupport
 import Synchronization
 import Testing
@@ -12,7 +13,7 @@ import Testing
   private static let wal = "PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0;"
   private let shop: TestShop
 
-  init() throws { shop = try TestShop(clock: TestShop.clock(ahead: 10)) }
+  init() throws { shop = try TestShop(clock: TestHost.clock(ahead: 10)) }
 
   private func place(_ name: String) -> Path { shop.source.appending(name) }
 

@@ -3,6 +3,7 @@ import HoldfastEngine
 import HoldfastModel
 import HoldfastRepository
 import HoldfastSystem
+import HoldfastTestShop
 import HoldfastTestSupport
 import Synchronization
 import Testing
@@ -13,7 +14,7 @@ import Testing
   private static let seeds = Trials.seeds(byDay: 3, atNight: 9)
 
   @Test(arguments: seeds) func whatComesBackWasCommitted(seed: UInt64) throws {
-    let shop = try TestShop(clock: TestShop.clock(ahead: 10))
+    let shop = try TestShop(clock: TestHost.clock(ahead: 10))
     TestFiles.makeDirectory(shop.source.appending("z"))
     let program = try RandomProgram(shop.source.appending("z/orders.db"), in: shop.directory.path, seed: seed)
     var wholeCount = 0

@@ -4,6 +4,7 @@ import HoldfastEngine
 import HoldfastModel
 import HoldfastRepository
 import HoldfastStore
+import HoldfastTestShop
 import HoldfastTestSupport
 import Testing
 
@@ -50,7 +51,7 @@ enum SealedFixture {
     var credentials = Credentials.none
     credentials.identities = { _ in try key.map { [try $0.identity()] } ?? [] }
     if let name { credentials.writer = { try writer(name) } }
-    let host = TestShop.host()
+    let host = TestHost.make()
     return try Repository.open(
       LocalStore(directory: directory ?? Self.directory, host: host), host: host, credentials: credentials)
   }

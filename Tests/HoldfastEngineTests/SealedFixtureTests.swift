@@ -4,6 +4,7 @@ import HoldfastEngine
 import HoldfastModel
 import HoldfastRepository
 import HoldfastStore
+import HoldfastTestShop
 import HoldfastTestSupport
 import Testing
 

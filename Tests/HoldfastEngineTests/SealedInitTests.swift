@@ -5,6 +5,7 @@ import HoldfastModel
 import HoldfastRepository
 import HoldfastStore
 import HoldfastSystem
+import HoldfastTestShop
 import HoldfastTestSupport
 import Testing
 
@@ -16,13 +17,13 @@ import Testing
     var memory: ClientMemory { ClientMemory(directory: directory.appending("memory")) }
 
     func create(_ keys: TestKeys, probe: FaultProbe? = nil) throws -> Repository {
-      let host = TestShop.host(probe: probe)
+      let host = TestHost.make(probe: probe)
       return try Repository.create(
         in: LocalStore(directory: path, host: host), host: host, sealing: keys.sealing, memory: memory)
     }
 
     func open() throws -> Repository {
-      let host = TestShop.host()
+      let host = TestHost.make()
       return try Repository.open(LocalStore(directory: path, host: host), host: host, memory: memory)
     }
   }
@@ -82,12 +83,12 @@ import Testing
     var sealing = keys.sealing
     sealing.recipients = { _ in [] }
     #expect(throws: DamageError(Keys.keyring(1), "it has too few or too many recipients or writers")) {
-      try Repository.create(in: store, host: TestShop.host(), sealing: sealing)
+      try Repository.create(in: store, host: TestHost.make(), sealing: sealing)
     }
     sealing = keys.sealing
     sealing.writerName = "two\nlines"
     #expect(throws: DamageError(Keys.keyring(1), "a name in it is not sound")) {
-      try Repository.create(in: store, host: TestShop.host(), sealing: sealing)
+      try Repository.create(in: store, host: TestHost.make(), sealing: sealing)
     }
     #expect(store.contents.isEmpty)
   }

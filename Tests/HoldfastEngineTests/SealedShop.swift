@@ -4,6 +4,7 @@ import HoldfastEngine
 import HoldfastModel
 import HoldfastRepository
 import HoldfastSystem
+import HoldfastTestShop
 import HoldfastTestSupport
 
 /// A small sealed shop in memory, where objects can be exchanged; and the hand of a hostile writer, who signs whatever

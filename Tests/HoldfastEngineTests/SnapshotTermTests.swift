@@ -4,6 +4,7 @@ import HoldfastModel
 import HoldfastRepository
 import HoldfastStore
 import HoldfastSystem
+import HoldfastTestShop
 import HoldfastTestSupport
 import Testing
 
@@ -15,7 +16,7 @@ import Testing
   private func makeShop(
     _ lock: ObjectLock? = ObjectLock(.compliance, days: 10), isSealed: Bool = false
   ) throws -> (TestShop, LockingStore) {
-    let host = TestShop.host(clock: clock.clock)
+    let host = TestHost.make(clock: clock.clock)
     let store = LockingStore(LocalStore(directory: directory.appending("store"), host: host), lock)
     return (try TestShop(workers: 1, store: store, clock: clock.clock, isSealed: isSealed), store)
   }
@@ -76,7 +77,7 @@ import Testing
   @Test func theArchivedLogOfAChainIsExtendedWithIt() throws {
     let (pushes, log) = (WALPushTests(), WALPushTests.log())
     let store = LockingStore(
-      LocalStore(directory: directory.appending("repository"), host: TestShop.host(clock: clock.clock)),
+      LocalStore(directory: directory.appending("repository"), host: TestHost.make(clock: clock.clock)),
       ObjectLock(.compliance, days: 10))
     let shop = try TestShop(workers: 1, store: store, clock: clock.clock, directory: directory)
     for segment in log.segments { _ = try pushes.push(segment.name.text, segment.bytes, shop) }

@@ -3,6 +3,7 @@ import HoldfastEngine
 import HoldfastModel
 import HoldfastRepository
 import HoldfastSystem
+import HoldfastTestShop
 import HoldfastTestSupport
 import Testing
 
@@ -12,7 +13,7 @@ import Testing
   private var dump: Path { shop.directory.appending("what is printed") }
   private static let pageBytes = 4096
 
-  init() throws { shop = try TestShop(clock: TestShop.clock(ahead: 10)) }
+  init() throws { shop = try TestShop(clock: TestHost.clock(ahead: 10)) }
 
   @discardableResult
   private func backup(

@@ -6,6 +6,7 @@ import HoldfastRepository
 import HoldfastSource
 import HoldfastStore
 import HoldfastSystem
+import HoldfastTestShop
 import HoldfastTestSupport
 import Synchronization
 import Testing
@@ -126,8 +127,8 @@ struct ReadyServer {
       try server.push(0)
       return server.receipts().take(server.segments[1].name)?.identity
     }
-    #expect(try identity(TestShop.clock(ahead: -1)) == nil)
-    #expect(try identity(TestShop.clock(ahead: 5)) != nil)
+    #expect(try identity(TestHost.clock(ahead: -1)) == nil)
+    #expect(try identity(TestHost.clock(ahead: 5)) != nil)
   }
 
   @Test func anAnswerCountsForMinutesAndForOneRepository() throws {

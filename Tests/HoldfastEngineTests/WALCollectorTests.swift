@@ -5,6 +5,7 @@ import HoldfastModel
 import HoldfastRepository
 import HoldfastStore
 import HoldfastSystem
+import HoldfastTestShop
 import HoldfastTestSupport
 import Synchronization
 import Testing
@@ -23,7 +24,7 @@ import Testing
   /// As where a lock keeps out nobody on another machine.
   @Test func anObjectThatAnotherMachineTookForALeftoverIsMadeOnceMore() throws {
     let directory = TemporaryDirectory()
-    let local = LocalStore(directory: directory.appending("repository"), host: TestShop.host())
+    let local = LocalStore(directory: directory.appending("repository"), host: TestHost.make())
     let store = HookedStore(local)
     let clock = TestClock("2026-11-22T14:00:00Z")
     let shop = try TestShop(store: store, clock: clock.clock)
@@ -75,7 +76,7 @@ import Testing
   /// Whether the object is new to the collector, or has been known to it for long.
   @Test(arguments: [false, true]) func aSegmentThatWasAcknowledgedStays(isOld: Bool) throws {
     let directory = TemporaryDirectory()
-    let local = LocalStore(directory: directory.appending("repository"), host: TestShop.host())
+    let local = LocalStore(directory: directory.appending("repository"), host: TestHost.make())
     let clock = TestClock("2026-11-22T14:00:00Z")
     let shop = try TestShop(store: local, clock: clock.clock)
     _ = try pushes.push(name, log.segments[0].bytes, shop)
@@ -111,7 +112,7 @@ import Testing
   /// A push waits for the lock only for seconds, so a prune gives it back after each directory.
   @Test func aPruneHoldsTheLockForOneDirectoryAtATime() throws {
     let directory = TemporaryDirectory()
-    let store = CountingStore(LocalStore(directory: directory.appending("repository"), host: TestShop.host()))
+    let store = CountingStore(LocalStore(directory: directory.appending("repository"), host: TestHost.make()))
     let shop = try TestShop(store: store)
     _ = try pushes.push(name, log.segments[0].bytes, shop)
     let system = directory.appending("repository/wal/orders/\(log.system)")

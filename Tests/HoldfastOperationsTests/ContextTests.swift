@@ -7,6 +7,7 @@ import HoldfastOperations
 internal import HoldfastRepository
 import HoldfastStore
 import HoldfastSystem
+import HoldfastTestShop
 import HoldfastTestSupport
 import Testing
 

@@ -6,6 +6,7 @@ import HoldfastOperations
 import HoldfastRepository
 import HoldfastStore
 import HoldfastSystem
+import HoldfastTestShop
 import HoldfastTestSupport
 import Testing
 

@@ -4,6 +4,7 @@ import HoldfastEngine
 import HoldfastModel
 import HoldfastReport
 import HoldfastRepository
+import HoldfastTestShop
 import HoldfastTestSupport
 import Testing
 

@@ -10,7 +10,7 @@ import Testing
 
   @Test(arguments: StoreConformance.allCases)
   func aLocalDirectoryKeeps(_ promise: StoreConformance) throws {
-    try promise.check(LocalStore(directory: directory.appending("new"), host: TestShop.host()))
+    try promise.check(LocalStore(directory: directory.appending("new"), host: TestHost.make()))
   }
 
   @Test(arguments: StoreConformance.allCases)

@@ -24,7 +24,7 @@ import Testing
   }
 
   private func store(probe: (any OperationProbe)? = nil) -> LocalStore {
-    LocalStore(directory: storage, host: TestShop.host(probe: probe))
+    LocalStore(directory: storage, host: TestHost.make(probe: probe))
   }
 
   private func put(at key: String, in store: LocalStore) throws {

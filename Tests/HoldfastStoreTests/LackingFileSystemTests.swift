@@ -11,7 +11,7 @@ import Testing
   private var path: Path { directory.appending("store") }
 
   private func store(_ probe: (any OperationProbe)?) -> LocalStore {
-    LocalStore(directory: path, host: TestShop.host(probe: probe))
+    LocalStore(directory: path, host: TestHost.make(probe: probe))
   }
 
   private func put(_ text: String, at key: String, in store: LocalStore) throws {

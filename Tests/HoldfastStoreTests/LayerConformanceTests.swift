@@ -15,7 +15,7 @@ import Testing
 
   private func store(_ base: Base) -> any Store {
     switch base {
-    case .directory: return LocalStore(directory: directory.appending("new"), host: TestShop.host())
+    case .directory: return LocalStore(directory: directory.appending("new"), host: TestHost.make())
     case .memory: return MemoryStore()
     case .faraway:
       var traits = MemoryStore.Traits()
@@ -54,7 +54,7 @@ import Testing
       let directory = TemporaryDirectory()
       let below: any Store =
         base == .directory
-        ? LocalStore(directory: directory.appending("new"), host: TestShop.host()) : store(base)
+        ? LocalStore(directory: directory.appending("new"), host: TestHost.make()) : store(base)
       let faulty = FaultyStore(below, faults, seed: seed)
       do {
         try promise.check(RetryingStore(faulty, time.retrier()))

@@ -242,13 +242,13 @@ import Testing
 
   private func take(_ look: LeaseLook?, errands: Errands? = nil, in store: any Store) throws -> Lease? {
     try Lease.take(
-      "orders", in: store, host: TestShop.host(), terms: LeaseTerms(duration: .minutes(2), look: .milliseconds(2)),
+      "orders", in: store, host: TestHost.make(), terms: LeaseTerms(duration: .minutes(2), look: .milliseconds(2)),
       waits: false, after: look, givenBackBy: errands)
   }
 
   @Test func whatWasFreeIsTakenWithoutLookingAgain() throws {
     let store = withoutLocks()
-    let look = try Lease.look(at: "orders", in: store, host: TestShop.host())
+    let look = try Lease.look(at: "orders", in: store, host: TestHost.make())
     memory.forgetRequests()
     let lease = try take(look, in: store)
     #expect(lease?.number == 1)
@@ -258,7 +258,7 @@ import Testing
   /// The look is as old as the run is slow; what decides is that a number is created once.
   @Test func anOldLookGivesNobodyALeaseThatIsHeld() throws {
     let store = withoutLocks()
-    let look = try Lease.look(at: "orders", in: store, host: TestShop.host())
+    let look = try Lease.look(at: "orders", in: store, host: TestHost.make())
     let holder = Machine(memory)
     #expect(try holder.holder.ask(for: 1))
     let renewing = RepeatingThread.start(every: .milliseconds(5)) { [holder = holder.holder] in

@@ -80,7 +80,7 @@ import Testing
     let directory = TemporaryDirectory()
     TestFiles.makeDirectory(directory.appending("sources"))
     TestFiles.symbolicLink("/nowhere", at: directory.appending("sources/shop"))
-    let store = ListedStore(LocalStore(directory: directory.path, host: TestShop.host())) { key in
+    let store = ListedStore(LocalStore(directory: directory.path, host: TestHost.make())) { key in
       ["sources/", "sources/shop/"].filter { key.hasPrefix($0) }
     }
     #expect(try store.names(below: "sources/") == ["shop"])
@@ -177,7 +177,7 @@ import Testing
     let store = store
     #expect(try store.names(below: "sources/shop/") == [])
     try put("sources/shop/1/a", in: memory)
-    let lease = try Lease.take("shop", in: store, host: TestShop.host(), waits: false)
+    let lease = try Lease.take("shop", in: store, host: TestHost.make(), waits: false)
     #expect(lease != nil)
     #expect(try store.names(below: "sources/shop/") == ["1/"])
   }

@@ -11,7 +11,7 @@ import Testing
   private static let key = "a/object"
 
   private func store(probe: (any OperationProbe)? = nil) -> LocalStore {
-    LocalStore(directory: directory.path, host: TestShop.host(probe: probe))
+    LocalStore(directory: directory.path, host: TestHost.make(probe: probe))
   }
 
   private func put(_ text: String = "bytes", at key: String = key, in store: LocalStore) throws {

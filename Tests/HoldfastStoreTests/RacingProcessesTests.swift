@@ -22,7 +22,7 @@ import Testing
       }
       try await group.waitForAll()
     }
-    let store = LocalStore(directory: directory.path, host: TestShop.host())
+    let store = LocalStore(directory: directory.path, host: TestHost.make())
     let won = try Self.names.map { name in
       Set(
         String(decoding: try #require(TestFiles.read(directory.appending("won-\(name)"))), as: UTF8.self)
@@ -50,7 +50,7 @@ private struct Racer {
   init(_ directory: String, _ name: String) {
     self.directory = Path(directory)
     self.name = name
-    store = LocalStore(directory: self.directory, host: TestShop.host())
+    store = LocalStore(directory: self.directory, host: TestHost.make())
   }
 
   func run(rounds: Int) throws {

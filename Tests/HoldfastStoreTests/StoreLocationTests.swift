@@ -66,7 +66,7 @@ import Testing
   @Test(arguments: ["s3:https://h/b"]) func aSchemeWithoutAStoreIsAnErrorOfUsage(_ text: String) throws {
     let location = try StoreLocation(text)
     let error = #expect(throws: LocationError.self) {
-      try StoreSchemes.builtIn.open(location, TestShop.host())
+      try StoreSchemes.builtIn.open(location, TestHost.make())
     }
     #expect(error == .unsupported(location.scheme))
     #expect(error?.exitStatus == .usage)
@@ -74,7 +74,7 @@ import Testing
 
   @Test func aDirectoryHasNoLayers() throws {
     let directory = TemporaryDirectory()
-    let store = try StoreSchemes.builtIn.open(.directory(directory.path), TestShop.host())
+    let store = try StoreSchemes.builtIn.open(.directory(directory.path), TestHost.make())
     #expect(store is LocalStore)
     #expect(store.directory == directory.path)
   }
@@ -87,7 +87,7 @@ import Testing
     let schemes = StoreSchemes([.s3: { _, _, _ in FaultyStore(memory, seed: 3) }])
     var options = OpeningOptions()
     options.isCached = { $0.hasSuffix(".json") }
-    let store = try schemes.open(StoreLocation("s3:https://h/b"), TestShop.host(), options)
+    let store = try schemes.open(StoreLocation("s3:https://h/b"), TestHost.make(), options)
     for number in 1...8 {
       let writer = try store.create("\(number).json")
       try [UInt8(number)].withUnsafeBytes { try writer.append($0) }

@@ -39,7 +39,7 @@ import Testing
   private func pool(_ proxy: String, exceptions: String = "", isEncrypted: Bool = true) -> HTTPPool {
     HTTPPool(
       HTTPServer(host: "127.0.0.1", port: server.port, isEncrypted: isEncrypted), certificates: server.certificates,
-      proxy: HTTPProxy(proxy, exceptions: exceptions), host: TestShop.host())
+      proxy: HTTPProxy(proxy, exceptions: exceptions), host: TestHost.make())
   }
 
   private func message(_ pool: HTTPPool) -> String {
@@ -69,7 +69,7 @@ import Testing
     let server = ScriptedServer("def answer(peer, request):\n    peer.reply(200)")
     let pool = HTTPPool(
       HTTPServer(host: "127.0.0.1", port: server.port, isEncrypted: false), proxy: HTTPProxy("http://127.0.0.1:1"),
-      host: TestShop.host())
+      host: TestHost.make())
     #expect(try pool.exchange(HTTPMessage("GET", "/", headers: [])).status == 200)
   }
 

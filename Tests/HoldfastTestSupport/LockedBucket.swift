@@ -30,7 +30,7 @@ package struct LockedBucket: Sendable {
   package var location: String { server.location(prefix: "shop/", bucket: name) }
 
   /// It repeats what fails for now, as commands do: SeaweedFS fails now and then while it makes room for a new bucket.
-  package func store(host: Host = TestShop.host(), _ change: (inout S3Settings) -> Void = { _ in }) -> RetryingStore {
+  package func store(host: Host = TestHost.make(), _ change: (inout S3Settings) -> Void = { _ in }) -> RetryingStore {
     let store = server.store(prefix: "shop/", bucket: name, host: host) { settings in
       settings.isLocked = { !$0.hasPrefix("leases/") }
       change(&settings)

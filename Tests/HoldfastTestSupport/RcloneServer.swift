@@ -45,6 +45,6 @@ package final class RcloneServer {
     let prefix = "\(UInt64.random(in: .min ... .max))/"
     return S3Store(
       HTTPServer(host: "127.0.0.1", port: port, isEncrypted: false), bucket: "orders", prefix: prefix,
-      location: "s3:http://127.0.0.1:\(port)/orders/\(prefix)", settings, host: TestShop.host())
+      location: "s3:http://127.0.0.1:\(port)/orders/\(prefix)", settings, host: TestHost.make())
   }
 }

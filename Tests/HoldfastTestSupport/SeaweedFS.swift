@@ -136,14 +136,14 @@ package final class SeaweedFS: @unchecked Sendable {
       request, path: "/\(bucket)" + (request.key.map { "/\($0)" } ?? ""), host: server.authority,
       bodyDigest: empty, credentials: Self.credentials, now: Clock.system.now())
     return try Array(body.utf8).withUnsafeBytes {
-      try HTTPPool(server, host: TestShop.host()).exchange(message, body: $0)
+      try HTTPPool(server, host: TestHost.make()).exchange(message, body: $0)
     }
   }
 
   /// A store below a prefix of its own.
   package func store(
     prefix: String = "\(UInt64.random(in: .min ... .max))/", bucket: String = SeaweedFS.bucket,
-    host: Host = TestShop.host(),
+    host: Host = TestHost.make(),
     _ change: (inout S3Settings) -> Void = { _ in }
   ) -> S3Store {
     var settings = S3Settings { _ in Self.credentials }

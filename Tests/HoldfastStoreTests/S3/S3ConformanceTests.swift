@@ -28,7 +28,7 @@ import Testing
   /// As commands use it: with retries, reading ahead and a cache.
   @Test(.requires(.seaweedFS), arguments: StoreConformance.allCases)
   func seaweedFSBehindAllLayersKeeps(_ promise: StoreConformance) throws {
-    let host = TestShop.host()
+    let host = TestHost.make()
     let store = ReadAheadStore(RetryingStore(SeaweedFS.shared.store(host: host), Retrier(host: host)))
     try promise.check(CachingStore(store) { _ in false })
   }

@@ -96,7 +96,7 @@ import Testing
 
   /// A real server, an hour behind or ahead of this machine.
   @Test(.requires(.seaweedFS), arguments: [-3600, 3600]) func aClockThatIsOffByAnHourIsTold(seconds: Int64) {
-    let store = SeaweedFS.shared.store(host: TestShop.host(clock: TestShop.clock(ahead: seconds)))
+    let store = SeaweedFS.shared.store(host: TestHost.make(clock: TestHost.clock(ahead: seconds)))
     for call in [Call.list, .read, .write, .writeInParts] {
       let error = #expect(throws: S3Error.self) { try make(call, store) }
       if case .clockIsOff(store.location, _) = error { continue }

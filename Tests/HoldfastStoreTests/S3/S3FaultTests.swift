@@ -274,7 +274,7 @@ import Testing
     let settings = S3Settings { _ in S3Credentials(accessKeyID: "id", secretKey: "secret") }
     let store = S3Store(
       HTTPServer(host: "127.0.0.1", port: server.port, isEncrypted: false), bucket: "orders", prefix: "shop/",
-      location: "PLACE", settings, host: TestShop.host())
+      location: "PLACE", settings, host: TestHost.make())
     #expect(
       throws: StoreError.unavailable(location: "PLACE", reason: "it lists the same objects again and again")
     ) { try store.names(below: "a/") }

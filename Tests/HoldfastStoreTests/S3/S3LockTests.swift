@@ -77,7 +77,7 @@ import Testing
       settings.lock = ObjectLock(.compliance, days: 1)
       settings.isLocked = { _ in true }
     }
-    let store = RetryingStore(bucket, Retrier(host: TestShop.host()))
+    let store = RetryingStore(bucket, Retrier(host: TestHost.make()))
     for call in [
       { try write("1", "manifest", store) }, { try write(String(repeating: "1", count: 13 << 20), "archive", store) },
       { _ = try store.probe(.system) },

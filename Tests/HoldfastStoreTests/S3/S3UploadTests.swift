@@ -87,7 +87,7 @@ import Testing
   @Test func anObjectOfManyPartsComesBack() throws {
     var random = SeededRandom(seed: 4)
     let bytes = random.bytes(25 << 20)
-    let writer = try RetryingStore(store, Retrier(host: TestShop.host())).create("sources/shop/archive")
+    let writer = try RetryingStore(store, Retrier(host: TestHost.make())).create("sources/shop/archive")
     var rest = bytes[...]
     while !rest.isEmpty {
       let piece = rest.prefix(Int.random(in: 1...3_000_000, using: &random))

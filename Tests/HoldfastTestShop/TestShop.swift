@@ -5,6 +5,7 @@ package import HoldfastModel
 package import HoldfastRepository
 package import HoldfastStore
 package import HoldfastSystem
+package import HoldfastTestSupport
 
 /// A source, a repository and a cache in a temporary directory, with the calls that tests make of them.
 package struct TestShop {
@@ -35,7 +36,7 @@ package struct TestShop {
   ) throws {
     self.directory = directory
     TestFiles.makeDirectory(directory.appending("source"))
-    host = Self.host(workers: workers, clock: clock, random: random)
+    host = TestHost.make(workers: workers, clock: clock, random: random)
     self.store = store ?? LocalStore(directory: directory.appending("repository"), host: host)
     keys = isSealed ? try TestKeys() : nil
     let memory = ClientMemory(directory: directory.appending("memory"))
@@ -45,29 +46,11 @@ package struct TestShop {
       ?? made
   }
 
-  package static func host(
-    workers: Int = 2, probe: (any OperationProbe)? = nil, clock: Clock = .system, random: Randomness = .system
-  ) -> Host {
-    Host(
-      files: FileSystem(probe: probe), clock: clock, random: random, workers: workers,
-      scratchDirectories: [Path("/tmp")])
-  }
-
-  /// A clock that is ahead by so many seconds: to it, everything that a test has just written is old and settled.
-  package static func clock(ahead seconds: Int64) -> Clock {
-    Clock(
-      now: {
-        var now = Clock.system.now()
-        now.seconds += seconds
-        return now
-      }, uptime: Clock.system.uptime)
-  }
-
   /// The same repository seen through a probe.
   package func repository(
     probe: any OperationProbe, workers: Int = 1, as holder: TestKeys.Holder = .everybody
   ) throws -> Repository {
-    let watched = Self.host(workers: workers, probe: probe)
+    let watched = TestHost.make(workers: workers, probe: probe)
     return try Repository.open(
       LocalStore(directory: repositoryPath, host: watched), host: watched, credentials: credentials(of: holder),
       memory: memory)
