@@ -124,8 +124,10 @@ class TestCommandTests(TestInDirectory):
         self.assertEqual((status, lines[-1]), (1, "closing line of the tests"))
         self.assertIn("somebody wrote into /etc", lines)
 
-    def test_whoever_interrupts_it_interrupts_the_tests(self) -> None:
-        self.stub("bin/swift", '#!/bin/sh\ncase "$*" in test*) trap "sleep 0.3; echo ended >>$LOG; exit" INT; '
+    def test_whoever_ends_it_ends_the_tests(self) -> None:
+        # As in the background of a script, where SIGINT is ignored.
+        self.addCleanup(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, signal.SIG_IGN))
+        self.stub("bin/swift", '#!/bin/sh\ncase "$*" in test*) trap "sleep 0.3; echo ended >>$LOG; exit" TERM; '
                                'echo begun | tee -a "$LOG"; while :; do sleep 0.05; done ;; esac\n')
         self.stub("Scripts/soak", '#!/bin/sh\nuntil grep -q begun "$LOG"; do sleep 0.01; done\n'
                                   'echo soaking; sleep 0.3\n')
