@@ -42,6 +42,7 @@ package struct RunJSON: Encodable {
     case .merge: "merge"
     case .mergeElsewhere: "merge-elsewhere"
     case .prune: "prune"
+    case .pruneElsewhere: "prune-elsewhere"
     case .verify: "prove"
     }
   }
@@ -55,6 +56,7 @@ package enum StepText {
     case .merge: "would merge"
     case .mergeElsewhere: "a merge is due, and runs where an identity is"
     case .prune: "would prune"
+    case .pruneElsewhere: "a prune is due, and runs on a machine that may"
     case .verify(_, let count): "would prove \(Amount.share(Double(count) / Double(VerifyRound.parts))) of its data"
     }
   }

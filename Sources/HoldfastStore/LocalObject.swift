@@ -9,7 +9,20 @@ struct LocalObject: ReadableBytes {
   let length: UInt64
 
   func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws {
-    guard try file.read(into: buffer, at: offset) == buffer.count else { throw SystemError.endOfFile(name) }
+    let count: Int
+    do throws(SystemError) {
+      count = try file.read(into: buffer, at: offset)
+    } catch {
+      throw error.ofObject(name)
+    }
+    guard count == buffer.count else { throw StoreError.endOfObject(name) }
+  }
+}
+
+extension SystemError {
+  /// What it means that an object could not be read: a device that fails is damage.
+  func ofObject(_ key: String) -> any Error {
+    isDeviceFailure ? StoreError.unreadable(key: key, reason: reason, isOfDevice: true) : self
   }
 }
 

@@ -37,7 +37,7 @@ package struct LocalStore: Store {
       status = try file.status()
     } catch {
       if error.isNotFound { throw StoreError.notFound(key: key, location: location) }
-      throw self.root.foreign(path, error)
+      throw error.isOfAnotherKind ? self.root.foreign(path) : error.ofObject(key)
     }
     guard status.kind == .file else { throw self.root.foreign(path) }
     guard status.size == length ?? status.size else {

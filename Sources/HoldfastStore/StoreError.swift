@@ -19,6 +19,12 @@ package enum StoreError: OperatorError, Equatable {
   /// An object has another length than expected.
   /// - Parameter found: its length in bytes.
   case otherLength(key: String, location: String, found: UInt64, expected: UInt64)
+  /// The bytes of an object cannot be read, and trying again does not help: its device fails, or it ends too early.
+  /// - Parameter isOfDevice: whether the kernel has reported the failure.
+  case unreadable(key: String, reason: String, isOfDevice: Bool = false)
+
+  /// Bytes are asked for beyond the end of an object.
+  static func endOfObject(_ key: String) -> StoreError { .unreadable(key: key, reason: "it ends before that") }
 
   /// Removes objects, some of which may be locked.
   /// - Returns: until when one of them is; then it and what comes after it was not removed. `nil` when all were.
@@ -43,12 +49,15 @@ package enum StoreError: OperatorError, Equatable {
     case .unavailable(let location, let reason, _): "\(location) does not answer: \(reason)"
     case .otherLength(let key, let location, let found, let expected):
       "\(key) in \(location) has \(found) bytes instead of \(expected)"
+    case .unreadable(let key, let reason, _): "\(key) cannot be read: \(reason)"
     }
   }
 
   package var hint: String? {
     switch self {
-    case .notFound, .otherLength: "Run `holdfast verify` to see what is missing."
+    case .notFound, .otherLength, .unreadable(_, _, false): "Run `holdfast verify` to see what is missing."
+    case .unreadable(_, _, true):
+      "The device reports errors: look at the kernel's log (dmesg) before you trust it again."
     case .alreadyExists: "Another run wrote it at the same time: run the same command again."
     case .invalidKey: nil
     case .foreign:
@@ -62,14 +71,14 @@ package enum StoreError: OperatorError, Equatable {
 
   package var exitStatus: ExitStatus {
     switch self {
-    case .notFound, .foreign, .otherLength: .dataLoss
+    case .notFound, .foreign, .otherLength, .unreadable: .dataLoss
     case .alreadyExists, .invalidKey, .removalRefused, .unavailable: .failed
     }
   }
 
   package var scope: ErrorScope {
     switch self {
-    case .notFound, .foreign, .otherLength: .repository
+    case .notFound, .foreign, .otherLength, .unreadable: .repository
     case .alreadyExists, .unavailable: .transient
     case .removalRefused: .machine
     case .invalidKey: .usage

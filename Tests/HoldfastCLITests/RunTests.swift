@@ -86,8 +86,18 @@ import Testing
     #expect(
       result.error.contains(
         ", and nothing has proved all of it since\nHINT: Mend it and run `holdfast verify --data --name orders`"))
-    #expect(run("verify", "--data").exitStatus == 0)
-    #expect(run("run").exitStatus == 0)
+    // A milder finding does not hide it, and is told as well.
+    #expect(run("tag", "--add", "milder", "latest").exitStatus == 0)
+    let notes = TestFiles.allFiles(in: tool.repository).map(\.text).filter { $0.contains("/notes/") }.sorted()
+    try #require(notes.count > 1)
+    TestFiles.write("{", to: Path(notes[0]))
+    configure("    schedule: {incremental: 0}\n    verify: {share: 10%}\n")
+    let both = run("run")
+    #expect(both.exitStatus == 21)
+    #expect(both.error.contains(", and nothing has proved all of it since\n"))
+    #expect(both.error.contains("notes/") && both.error.contains(" is damaged: "), "\(both.error)")
+    #expect([0, 20].contains(run("verify", "--data").exitStatus))
+    #expect([0, 20].contains(run("run").exitStatus))
   }
 
   @Test func aDryRunSaysWhatIsDueAndDoesNothing() throws {
@@ -237,6 +247,10 @@ import Testing
     let key = try #require(writer.firstMatch(of: /holdfast-writer-([0-9a-f]{64})/)).1
     let taken = sealed.run("key", "permit", String(key), "--no-prune", "--identity", "identity", configure: configure)
     #expect(taken.exitStatus == 0, "\(taken.error)")
+    let dry = sealed.run("run", "--dry-run", configure: configure)
+    #expect(
+      dry.output.contains("orders: a prune is due, and runs on a machine that may: what no rule keeps goes\n"),
+      "\(dry.output)")
     let result = sealed.run("run", configure: configure)
     #expect(result.exitStatus == 0, "\(result.error)")
     #expect(

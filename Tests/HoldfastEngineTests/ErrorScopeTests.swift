@@ -8,6 +8,22 @@ import HoldfastTestShop
 import HoldfastTestSupport
 import Testing
 
+/// Fails an operation on some paths as a broken disk does.
+private final class BrokenDisk: OperationProbe {
+  private let operation: Operation
+  private let isBroken: @Sendable (_ path: String) -> Bool
+
+  init(_ operation: Operation, _ isBroken: @escaping @Sendable (_ path: String) -> Bool) {
+    (self.operation, self.isBroken) = (operation, isBroken)
+  }
+
+  func willPerform(_ operation: Operation, _ path: Path) throws(SystemError) {
+    if operation == self.operation, isBroken(path.description) { throw SystemError("access", path, code: 5) }
+  }
+
+  func didPerform(_ operation: Operation, _ path: Path, newPath: Path?) {}
+}
+
 /// Whose fault an error is decides what is made of it: only the repository's own is damage.
 @Suite struct ErrorScopeTests {
   private static let busy: Int32 = 11
@@ -33,7 +49,8 @@ import Testing
       (EngineError("a", hint: nil, exitStatus: .locked), .transient), (Interrupted(), .transient),
       (system(Self.busy), .transient), (system(Self.timedOut), .transient), (system(Self.stale), .transient),
       (system(Self.forbidden), .machine), (system(Self.full), .machine), (system(Self.tooManyFiles), .machine),
-      (system(Self.deviceFailure), .repository), (SystemError.endOfFile("a"), .repository),
+      (system(Self.deviceFailure), .machine), (SystemError.endOfFile("a"), .machine),
+      (StoreError.unreadable(key: "a", reason: "Input/output error", isOfDevice: true), .repository),
     ]
     for (error, scope) in of {
       #expect(error.scope == scope, "\(error)")
@@ -96,7 +113,7 @@ import Testing
   }
 
   @Test func ofThisMachineIsNoDamage() throws {
-    for code in [Self.forbidden, Self.tooManyFiles] {
+    for code in [Self.forbidden, Self.tooManyFiles, Self.deviceFailure] {
       let outcomes = try outcomes(failing: system(code))
       #expect(outcomes.isSubset(of: [.ended(.machine), .found(.done)]) && outcomes.contains(.ended(.machine)))
     }
@@ -109,8 +126,67 @@ import Testing
     }
   }
 
+  /// A verify writes states and extents that do not fit into memory to a file of its own. Where that cannot be written,
+  /// or read back, nothing is known of the repository.
+  @Test(arguments: [Operation.write, .read]) func aDeviceThatIsNotTheRepositorysIsNoDamage(
+    _ operation: Operation
+  ) throws {
+    let shop = try TestShop(workers: 1)
+    let long = String(repeating: "-order", count: 40)
+    for number in 0..<20_000 { TestFiles.write("", to: shop.source.appending("\(number)\(long)")) }
+    try shop.backup()
+    let probe = BrokenDisk(operation) { $0 == "/tmp" }
+    do {
+      _ = try shop.verify(in: shop.repository(probe: probe))
+      Issue.record("nothing was written to a file")
+    } catch {
+      #expect((error as? SystemError)?.scope == .machine, "\(error)")
+    }
+    let source = try #require(SourceName("source"))
+    #expect(try shop.open().notes.standingDamage(of: source).isEmpty)
+  }
+
+  /// Where the repository's own device fails, that is damage of the object, whatever kind it is.
+  @Test(arguments: ["archive-", "body-", "manifest.json"]) func anObjectThatCannotBeReadIsDamage(
+    _ part: String
+  ) throws {
+    let shop = try TestShop(workers: 1)
+    TestFiles.write("an order", to: shop.source.appending("orders"))
+    try shop.backup()
+    let report = try shop.verify(in: shop.repository(probe: BrokenDisk(.read) { $0.contains(part) }))
+    #expect(report.exitStatus == .dataLoss)
+    let findings = report.unreadable.map(\.message) + report.snapshots.flatMap { $0.findings.map(\.message) }
+    #expect(findings.contains { $0.hasSuffix("cannot be read: Input/output error") }, "\(findings)")
+  }
+
+  /// What is not noted does not hold back a prune: whoever verifies has to know.
+  @Test func damageThatCannotBeNotedIsAnError() throws {
+    let memory = MemoryStore()
+    let store = UnansweringStore(memory)
+    let shop = try TestShop(workers: 1, store: store)
+    try shop.fill([.full])
+    let sound = try shop.verify()
+    let archive = try #require(memory.contents.keys.first { $0.contains("/archive-") })
+    memory.contents[archive]?.removeLast()
+    let damaged = try shop.verify()
+    let isDamaged = damaged.snapshots.contains { !$0.isSound }
+    #expect(isDamaged)
+    for (report, isTold) in [(sound, false), (damaged, true)] {
+      let repository = try shop.open()
+      store.fail(at: 1, with: system(Self.full))
+      let result = Result { try repository.notes.notePassed(report, share: 1) }
+      store.fail(at: nil)
+      if case .failure(let error) = result {
+        #expect(isTold && (error as? SystemError)?.code == Self.full, "\(error)")
+      } else {
+        #expect(!isTold)
+      }
+    }
+  }
+
   @Test func ofTheRepositoryIsDamage() throws {
-    for error in [DamageError("a", "it is cut"), system(Self.deviceFailure)] as [any OperatorError] {
+    let unreadable = StoreError.unreadable(key: "a", reason: "Input/output error", isOfDevice: true)
+    for error in [DamageError("a", "it is cut"), unreadable] as [any OperatorError] {
       #expect(try outcomes(failing: error).isSuperset(of: [.found(.dataLoss), .noted]), "\(error)")
     }
   }

@@ -46,8 +46,10 @@ import Testing
     return policy
   }
 
-  private func plan(_ history: RunHistory, _ policy: RunPolicy, opens: Bool = true) -> RunPlan {
-    RunPlan(history, policy, now: Self.now, opens: opens)
+  private func plan(
+    _ history: RunHistory, _ policy: RunPolicy, opens: Bool = true, mayPrune: Bool = true
+  ) -> RunPlan {
+    RunPlan(history, policy, now: Self.now, opens: opens, mayPrune: mayPrune)
   }
 
   /// `full: REASON`, or the reason why none is taken.
@@ -207,6 +209,11 @@ import Testing
       plan(old, policy([.incremental: "1h"])).lines.map(\.step) == [.take(.incremental)], "only where it is asked for")
   }
 
+  @Test func withoutTheRightAPruneIsForAnotherMachine() {
+    let plan = plan(past((.full, "2h")), policy([.incremental: "1h"], prunes: true), mayPrune: false)
+    #expect(plan.lines.map(\.step) == [.take(.incremental), .pruneElsewhere])
+  }
+
   // MARK: Proving
 
   private static let day: Int64 = 86_400
@@ -270,7 +277,8 @@ import Testing
     var now = Self.now
     while now.seconds < Self.now.seconds + 95 * Self.day {
       now.seconds += 900 + Int64(random.next() % 120) - 60
-      for case .verify(let first, let count) in RunPlan(history, policy, now: now, opens: true).lines.map(\.step) {
+      let plan = RunPlan(history, policy, now: now, opens: true, mayPrune: true)
+      for case .verify(let first, let count) in plan.lines.map(\.step) {
         for part in first..<(first + count) { proved[part % VerifyRound.parts] = now.seconds }
         history.verifyRound = VerifyRound(next: (first + count) % VerifyRound.parts, time: now.seconds)
       }

@@ -124,6 +124,14 @@ class TestCommandTests(TestInDirectory):
         self.assertEqual((status, lines[-1]), (1, "closing line of the tests"))
         self.assertIn("somebody wrote into /etc", lines)
 
+    def test_no_test_of_a_script_is_skipped_in_silence(self) -> None:
+        self.write("Tests/rescue/test_skipped.py", "import unittest\nclass Skipped(unittest.TestCase):\n"
+                   "    @unittest.skip('there is no library')\n    def test_skipped(self): pass\n")
+        status, lines = self.run_test()
+        self.assertEqual((status, lines[-2]), (1, "tests of scripts were skipped, and none may be"))
+        status, lines = self.run_test(HOLDFAST_TESTS_NO_SKIP="")
+        self.assertEqual((status, lines[-1]), (0, "closing line of the tests"))
+
     def test_whoever_ends_it_ends_the_tests(self) -> None:
         # As in the background of a script, where SIGINT is ignored.
         self.addCleanup(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, signal.SIG_IGN))

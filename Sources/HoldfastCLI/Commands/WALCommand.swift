@@ -107,7 +107,7 @@ struct WALPushCommand: ParsableCommand {
   @Flag(help: "Archive a whole segment even if it begins differently from what was archived while it was unfinished.")
   var replaceUnfinished = false
 
-  /// What one call archives costs a killed one as much to find out again.
+  /// The next call of a killed one reads again, in the archive, what that one has archived: so it is not more.
   private static let usualAhead = 31
 
   @OptionGroup var ahead: AheadOptions
@@ -167,7 +167,7 @@ struct WALFetchCommand: ParsableCommand {
   @Argument(help: "The path to write to (%p).", completion: .file())
   var path: String
 
-  /// As many of the usual size (16 MiB) as are spooled at most.
+  /// The spool holds as many segments of the usual size (16 MiB).
   private static let usualAhead = 15
 
   @OptionGroup var ahead: AheadOptions

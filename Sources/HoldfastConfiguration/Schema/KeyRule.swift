@@ -6,7 +6,7 @@ struct KeyRule: Sendable {
     case list(TextRule)
     /// - Parameter context: the name of the map in messages: `schedule`.
     case map([KeyRule], context: String)
-    /// Keys that the site chooses, each with such a map.
+    /// Names that the site chooses. Each has a map with these keys.
     case named([KeyRule], context: String)
   }
 

@@ -34,7 +34,7 @@ package struct RepositorySettings: Hashable, Sendable {
     /// `compliance` or `governance`, and for how many days objects are locked; both or none.
     package internal(set) var lockMode: String?
     package internal(set) var lockDays: Int?
-    /// `first`, or a time.
+    /// Which versions of objects are read: `first`, or those of a time; `nil` for the current ones.
     package internal(set) var versions: String?
     /// Whether only this machine writes; `nil` when nothing is said.
     package internal(set) var isSingleWriter: Bool?

@@ -91,7 +91,7 @@ package struct WALPrunePlan: Sendable, Hashable {
     do {
       try archive.find(file, of: system, copy: copy).map { try archive.verify($0) }
       return false
-    } catch is DamageError {
+    } catch  where error.isDamage {
       return true
     }
   }

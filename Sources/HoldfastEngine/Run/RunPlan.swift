@@ -9,6 +9,8 @@ package struct RunPlan: Hashable, Sendable {
     /// A merge is due, and this machine has no key for it.
     case mergeElsewhere
     case prune
+    /// A prune is due, and this machine's writer key has no right to it.
+    case pruneElsewhere
     /// A part of the verify round is due.
     case verify(first: Int, count: Int)
   }
@@ -30,12 +32,14 @@ package struct RunPlan: Hashable, Sendable {
   /// Number of verifies in a round, when the site only gives the time for it.
   private static let verifiesPerRound = 30.0
 
-  /// - Parameter opens: whether this machine has a key that opens the newest chain.
-  package init(_ history: RunHistory, _ policy: RunPolicy, now: Timestamp, opens: Bool) {
+  /// - Parameters:
+  ///   - opens: whether this machine has a key that opens the newest chain.
+  ///   - mayPrune: whether this machine's writer key may remove.
+  package init(_ history: RunHistory, _ policy: RunPolicy, now: Timestamp, opens: Bool, mayPrune: Bool) {
     let kind = planCapture(history, policy, now)
     let isMerged = planMerge(history, policy, taking: kind, opens: opens)
     if policy.prunes, kind != nil || isMerged {
-      lines.append(Line(step: .prune, reason: "what no rule keeps goes"))
+      lines.append(Line(step: mayPrune ? .prune : .pruneElsewhere, reason: "what no rule keeps goes"))
     }
     planVerify(history, policy, now, takes: kind != nil)
   }

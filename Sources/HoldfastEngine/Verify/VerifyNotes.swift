@@ -7,17 +7,20 @@ extension NotesStore {
   private static let verificationsMax = 16
 
   /// Notes which fulls a verify found sound, how much of them it read, and which snapshots it found damaged. If notes
-  /// may not be written, the verify is complete without them.
-  /// - Throws: transient errors only.
+  /// may not be written, the verify of a sound repository is complete without them.
+  /// - Throws: transient errors; others when damage was found, because until it is noted a prune counts on what is
+  ///   damaged. What concerns other sources is noted first.
   package func notePassed(_ report: Verify.Report, share: Double) throws {
     let percent = Int(saturating: (share * 100).rounded(.down))
+    var unnoted: (any Error)?
     for (source, results) in Dictionary(grouping: report.snapshots, by: \.snapshot.sourceName) {
       do {
         try notePassed(results, of: source, percent: percent)
-      } catch  where !error.isTransient {
-        continue
+      } catch {
+        if error.isTransient || results.contains(where: { !$0.isSound }) { unnoted = unnoted ?? error }
       }
     }
+    if let unnoted { throw unnoted }
   }
 
   private func notePassed(_ results: [Verify.SnapshotResult], of source: SourceName, percent: Int) throws {

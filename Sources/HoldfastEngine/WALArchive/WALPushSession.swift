@@ -89,7 +89,7 @@ struct WALPushTurn: Sendable {
   /// Whether the server has not asked for it yet.
   var isAhead: Bool { index > 0 }
 
-  /// Returns when it is worth sending the file: the first one was not refused.
+  /// Waits until the first file of the call was accepted. If it was refused, this one need not be sent.
   func begin() throws { try order?.begin(index) }
 
   /// Returns when the manifest before it is stored, so that its own comes next.

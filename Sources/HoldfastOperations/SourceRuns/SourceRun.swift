@@ -47,7 +47,11 @@ package struct SourceRun {
     let progress = WatchedProgress(run.observer.makeProgress(), watch: nil, of: source.name)
     let history = try RunHistory(of: source.name, in: opened.repository) { progress.warn($0.message) }
     let opens = try source.mergeAfter == nil || opened.repository.catalog.opensNewest(of: source.name)
-    return (opened, RunPlan(history, source.policy, now: run.machine.host.clock.now(), opens: opens))
+    // Without a writer key, the prune itself says so.
+    let mayPrune = source.retention == nil || (try? opened.repository.keyring.mayPrune()) ?? true
+    let plan = RunPlan(
+      history, source.policy, now: run.machine.host.clock.now(), opens: opens, mayPrune: mayPrune)
+    return (opened, plan)
   }
 
   /// Only makes the plan.
@@ -103,7 +107,7 @@ package struct SourceRun {
       SourceOutcome(
         source: source.name,
         summary: "a merge is due, and runs where an identity is: `holdfast merge --name \(source.name)`")
-    case .prune where (try? opened.repository.keyring.mayPrune()) == false:
+    case .pruneElsewhere:
       SourceOutcome(
         source: source.name,
         summary: "a prune is due, and runs on a machine that may: `holdfast prune --name \(source.name)`")
@@ -193,8 +197,13 @@ package struct SourceRun {
     options.begin = Double(first) / Double(VerifyRound.parts)
     let report = try Verify(repository: opened.repository, options: options, progress: progress).run(
       nil, source: source.name)
-    try opened.repository.notes.notePassed(report, share: options.share)
     watch.parts = RunRecord.parts(of: report, nil, share: options.share, begin: options.begin)
+    do {
+      try opened.repository.notes.notePassed(report, share: options.share)
+    } catch {
+      // The result counts whether or not it could be noted.
+      progress.warn("what was found is not noted in the repository: \(describe(error).message)")
+    }
     do {
       try opened.repository.machine.remember(provedFrom: first, count: count, of: source.name, at: began)
     } catch {
@@ -203,14 +212,19 @@ package struct SourceRun {
     }
     tell(report, watch)
     let share = Amount.share(options.share)
+    let standing: ExitStatus = try tellsOfStandingDamage(opened, watch, besides: report) ? .dataLoss : .done
     return outcome(
-      try report.exitStatus == .done && tellsOfStandingDamage(opened, watch) ? .dataLoss : report.exitStatus,
+      .worst(of: [report.exitStatus, standing]),
       "proved \(share) of its data, \(Amount.bytes(report.provenBytes)), in \(Amount.duration(report.duration))")
   }
 
   /// Damage that an earlier verify found stands until all data was read again: a part says nothing about it.
-  private func tellsOfStandingDamage(_ opened: ConfiguredSource, _ watch: RunWatch) throws -> Bool {
-    let damaged = try opened.repository.notes.standingDamage(of: source.name)
+  /// - Parameter report: what this verify has found, which was told already.
+  private func tellsOfStandingDamage(
+    _ opened: ConfiguredSource, _ watch: RunWatch, besides report: Verify.Report
+  ) throws -> Bool {
+    let told = Set(report.snapshots.lazy.filter { !$0.isSound }.map(\.snapshot.id))
+    let damaged = try opened.repository.notes.standingDamage(of: source.name).filter { !told.contains($0.snapshot) }
     for note in damaged {
       watch.tell(
         Notice(
@@ -231,6 +245,7 @@ package struct SourceRun {
       report.unreadable.map(\.message)
       + report.snapshots.flatMap { result in result.findings.map { "\(result.snapshot.id.short): \($0.message)" } }
       + report.logs.flatMap { log in log.findings.map { "its log: \($0.message)" } }
+      + report.others.filter { $0.level != .note }.map(\.message)
     for finding in findings { watch.tell(Notice(.damage, finding, of: source.name)) }
     guard !findings.isEmpty else { return }
     watch.tell(

@@ -58,19 +58,25 @@ extension Store {
   private func asDamage<Found>(_ key: String, _ finding: String, _ body: () throws -> Found) throws -> Found {
     do {
       return try body()
-    } catch let error as StoreError {
-      guard case .foreign = error else { throw error }
+    } catch StoreError.foreign {
       throw DamageError(key, finding)
+    } catch StoreError.unreadable(_, let reason, _) {
+      throw DamageError(key, "it cannot be read: \(reason)")
     }
   }
 }
 
 extension ReadableBytes {
-  /// All bytes; throws when there are more than `max`.
+  /// All bytes.
+  /// - Throws: `DamageError` when there are more than `max`, or they cannot be read.
   package func contents(max: Int) throws -> [UInt8] {
     guard length <= UInt64(max) else { throw DamageError(name, "it is too long") }
     var bytes = [UInt8](repeating: 0, count: Int(length))
-    try bytes.withUnsafeMutableBytes { try read(into: $0, at: 0) }
+    do {
+      try bytes.withUnsafeMutableBytes { try read(into: $0, at: 0) }
+    } catch StoreError.unreadable(_, let reason, _) {
+      throw DamageError(name, "it cannot be read: \(reason)")
+    }
     return bytes
   }
 }

@@ -65,7 +65,7 @@ private final class ReadAheadObject: ReadableBytes {
   func read(_ parts: [ReadPart]) throws {
     for part in parts {
       guard part.offset <= length, UInt64(part.buffer.count) <= length - part.offset else {
-        throw SystemError.endOfFile(name)
+        throw StoreError.endOfObject(name)
       }
     }
     let joined = JoinedRange.joining(parts.map { $0.offset..<$0.offset + UInt64($0.buffer.count) })

@@ -4,7 +4,7 @@ package import HoldfastModel
 package struct S3Credentials: Sendable, Equatable {
   package let accessKeyID: String
   package let secretKey: String
-  /// Of temporary keys.
+  /// The token that belongs to temporary keys; `nil` for others.
   package let sessionToken: String?
   /// When temporary keys end; `nil` for keys that do not.
   package let end: Timestamp?

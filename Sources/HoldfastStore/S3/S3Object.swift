@@ -42,7 +42,7 @@ struct S3Object: ReadableBytes {
 
   func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws {
     guard !buffer.isEmpty else { return }
-    guard offset <= length, UInt64(buffer.count) <= length - offset else { throw SystemError.endOfFile(name) }
+    guard offset <= length, UInt64(buffer.count) <= length - offset else { throw StoreError.endOfObject(name) }
     let range = offset..<offset + UInt64(buffer.count)
     if range.upperBound <= UInt64(beginning.count) {
       return buffer.copyBytes(from: beginning[Int(range.lowerBound)..<Int(range.upperBound)])

@@ -28,7 +28,7 @@ final class S3Upload: ObjectUpload {
   private let client: S3Client
   private let key: String
   private let name: String
-  /// What says how the object is kept: its storage class, its lock.
+  /// The headers that say how the object is kept: its storage class, its lock.
   private let headers: [(name: String, value: String)]
   private let isConditional: Bool
   private let hasOwnName: Bool

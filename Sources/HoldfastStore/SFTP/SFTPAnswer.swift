@@ -27,7 +27,7 @@ struct SFTPFields {
   }
 }
 
-/// What a server sent that no server sends which speaks the protocol.
+/// The server has broken the protocol.
 package struct SFTPViolation: Error, Equatable {
   package let finding: String
   init(_ finding: String) { self.finding = finding }

@@ -70,7 +70,7 @@ final class SFTPObject: ReadableBytes {
   }
 
   func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws {
-    guard offset <= length, UInt64(buffer.count) <= length - offset else { throw SystemError.endOfFile(name) }
+    guard offset <= length, UInt64(buffer.count) <= length - offset else { throw StoreError.endOfObject(name) }
     guard !buffer.isEmpty else { return }
     let handle = try handle()
     try root.ask("read", key, over: handle.link) { _ in
@@ -96,7 +96,7 @@ final class SFTPObject: ReadableBytes {
       do {
         count = try reply.wait().data(into: rest)
       } catch let failure as SFTPAnswer.Failure where failure.code == .end {
-        throw SystemError.endOfFile(name)
+        throw StoreError.endOfObject(name)
       }
       rest = UnsafeMutableRawBufferPointer(rebasing: rest[count...])
       guard !rest.isEmpty else { return }

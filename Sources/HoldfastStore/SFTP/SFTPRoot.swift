@@ -81,7 +81,7 @@ final class SFTPRoot: Sendable {
     }
   }
 
-  /// Why something could not be written: a full file system shows as a mere failure.
+  /// Whether the file system of the server is too full for so many bytes. SFTP has no error of its own for that.
   func isFull(for bytes: Int) -> Bool {
     let free = try? ask("examine", "") { link -> UInt64? in
       guard link.features.has(.space) else { return nil }

@@ -51,12 +51,9 @@ package struct SystemError: OperatorError, Equatable {
 
   package var exitStatus: ExitStatus { .failed }
 
-  /// A device that fails or ends early counts as that of the repository. Code that reads something else handles this
-  /// itself.
-  package var scope: ErrorScope {
-    if isDeviceFailure { return .repository }
-    return Self.transientCodes.contains(code) ? .transient : .machine
-  }
+  /// A device that fails is one of this machine, as far as is known here. A store makes damage of the repository of it
+  /// where an object cannot be read.
+  package var scope: ErrorScope { Self.transientCodes.contains(code) ? .transient : .machine }
 
   /// The errors of a mount or server that does not answer, or refuses for now.
   private static let transientCodes: Set<Int32> = [
