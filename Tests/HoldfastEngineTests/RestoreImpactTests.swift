@@ -69,6 +69,21 @@ import Testing
     #expect(TreeDescription(of: target).differences(from: TreeDescription(of: shop.source)) == [])
   }
 
+  /// What was confirmed is what was there when it was looked at.
+  @Test func whatComesAfterItWasConfirmedIsNotRemoved() throws {
+    makeForeignTarget()
+    #expect(
+      refusal {
+        try shop.restore(over: "target", review: { _ in writeTarget("tonight's", "came") })
+      } == """
+        something came into \(target) after it was looked at: 303 entries would be removed, not 302
+        HINT: See what writes there, then run the same command again.
+        """)
+    #expect(TestFiles.read(target.appending("came")) == Array("tonight's".utf8))
+    #expect(try shop.restore(over: "target", review: { _ in }).removedEntries == 303, "and then it is confirmed")
+    #expect(TreeDescription(of: target).differences(from: TreeDescription(of: shop.source)) == [])
+  }
+
   @Test func aDryRunCountsWhatLiesInDirectoriesThatGo() throws {
     makeForeignTarget()
     let report = try restoreOver(isDryRun: true)

@@ -22,6 +22,8 @@ final class RestoreContents {
   private let nowhere = NullSink()
   /// What the target has and the snapshot does not have, each with its identity when it was found.
   private(set) var removed: [(path: Path, key: FileSystem.FileKey?)] = []
+  /// What happens to existing content, as it was found now; `nil` for an empty target.
+  private(set) var figures: Restore.TargetFigures?
   private var writtenFiles: UInt64 = 0
   private var writtenBytes: UInt64 = 0
   /// Stored bytes of the frames that would be read.
@@ -66,6 +68,7 @@ final class RestoreContents {
       }
     }
     removed = walk.removed
+    figures = walk.figures
     try comparison?.drain()
     try fetchPages()
   }

@@ -39,6 +39,7 @@ final class RestoreExecution {
     do {
       // In reverse order: the cluster loses its startup file before its tablespaces change.
       for part in plan.parts.reversed() { try stage(part, &report) }
+      for part in running { try checkNothingCame(part) }
       isPublishing = true
       for part in running.reversed() { try publish(part) }
     } catch {
@@ -103,6 +104,15 @@ final class RestoreExecution {
   }
 
   // MARK: Names
+
+  /// Nobody has agreed to the removal of what came into the target after the plan was made.
+  private func checkNothingCame(_ running: Running) throws {
+    let (planned, found) = (running.part.figures?.removed ?? 0, running.contents.figures?.removed ?? 0)
+    guard found > planned else { return }
+    throw EngineError(
+      "something came into \(running.target.fullPath) after it was looked at: \(Amount.count(found, "entry", "entries")) would be removed, not \(planned)",
+      hint: "See what writes there, then run the same command again.", scope: .machine)
+  }
 
   private func publish(_ running: Running) throws {
     let (part, target, staging) = (running.part, running.target, running.staging)
