@@ -238,7 +238,7 @@ import Testing
     let first = try #require(proof(nil, within: "30d"))
     #expect(first.first == 0 && first.reason == "nothing was proved yet")
     let second = try #require(proof(round(2260, daysAgo: 1), within: "30d"))
-    #expect(second.first == 2260 && second.reason == "the last proof was 24 h 0 min ago")
+    #expect(second.first == 2260 && second.reason == "the last verify was 24 h 0 min ago")
     #expect(second.count == 2260, "a 29th, so that the thirtieth day is not too late")
     #expect(proof(round(2260, daysAgo: 0.9), within: "30d") == nil)
     let late = try #require(proof(round(60_000, daysAgo: 15), within: "30d"))

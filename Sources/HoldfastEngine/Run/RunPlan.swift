@@ -116,7 +116,7 @@ package struct RunPlan: Hashable, Sendable {
       guard passed >= step - Self.early(step) else { return }
       // What was verified at the beginning of a step waits until the end of one in the next round.
       share = max(share, passed / (within - step))
-      reason = known == nil ? "nothing was proved yet" : "the last proof was \(Amount.duration(passed.rounded())) ago"
+      reason = known == nil ? "nothing was proved yet" : "the last verify was \(Amount.duration(passed.rounded())) ago"
     } else if !takes {
       return
     }
