@@ -1,0 +1,94 @@
+internal import HoldfastModel
+internal import HoldfastSystem
+
+/// One read of an object that several targets have. They are asked one after the other: the next at once when one
+/// fails, and the next too when one that is far away has not answered in the time in which nearly all of its last
+/// answers came. The first answer counts.
+struct HedgedRead {
+  private struct Answers {
+    var first: [Buffer]?
+    /// Requests that were not answered yet.
+    var running = 0
+    var failures: [(place: PlacedObject, error: any Error)] = []
+  }
+
+  private let parts: [ReadPart]
+  private let places: [PlacedObject]
+  private let reading: TargetReading
+
+  /// - Parameter places: in the order in which they are asked.
+  init(_ parts: [ReadPart], of places: [PlacedObject], _ reading: TargetReading) {
+    (self.parts, self.places, self.reading) = (parts, places, reading)
+  }
+
+  /// - Throws: the error of home, when no target can be read; `Interrupted` after a signal.
+  func run() throws {
+    let answers = Monitor(Answers())
+    for (index, place) in places.enumerated() {
+      let isLast = index == places.count - 1
+      if answers.withLock({ $0.running == 0 }), place.isNear || places.count == 1 {
+        if readHere(place, answers) { return noteFailures(answers) }
+      } else {
+        ask(place, answers)
+        let limit = isLast ? reading.policy.stallMax : reading.hedge(place.target)
+        let isAnswered = answers.wait(limit) { $0.first != nil ? true : $0.running == 0 ? false : nil }
+        if isAnswered ?? false {
+          takeFirst(answers)
+          return noteFailures(answers)
+        }
+        if isAnswered == nil { reading.noteLate(place.target) }
+      }
+      if let signal = answers.withLock({ $0.failures.last?.error as? Interrupted }) { throw signal }
+    }
+    throw failure(answers)
+  }
+
+  private func failure(_ answers: Monitor<Answers>) -> any Error {
+    let failures = answers.withLock { $0.failures }
+    if let failure = failures.first(where: { $0.place.target == 0 }) ?? failures.first { return failure.error }
+    let limit = reading.policy.stallMax.rounded()
+    return StoreError.unavailable(location: reading.targets[0].store.location, reason: "no answer within \(limit)")
+  }
+
+  /// Reads on this thread, into the buffers of the caller: a thread would gain nothing.
+  private func readHere(_ place: PlacedObject, _ answers: Monitor<Answers>) -> Bool {
+    do {
+      try place.read(parts)
+      return true
+    } catch {
+      answers.withLock { $0.failures.append((place, error)) }
+      return false
+    }
+  }
+
+  /// Reads on another thread, into buffers of its own: when somebody else answers first, nobody waits for it.
+  private func ask(_ place: PlacedObject, _ answers: Monitor<Answers>) {
+    answers.withLock { $0.running += 1 }
+    let work: @Sendable () -> Void = { [parts, reading] in
+      let buffers = parts.map { Buffer(capacity: $0.buffer.count) }
+      let began = reading.clock.uptime()
+      let outcome = Result {
+        try place.read(zip(parts, buffers).map { ReadPart(at: $0.offset, into: $1.bytes) })
+      }
+      if case .success = outcome { reading.noteAnswer(place.target, after: reading.clock.uptime() - began) }
+      answers.withLock { answers in
+        answers.running -= 1
+        switch outcome {
+        case .success: answers.first = answers.first ?? buffers
+        case .failure(let error): answers.failures.append((place, error))
+        }
+      }
+    }
+    if !WorkerThread.detach(work) { work() }
+  }
+
+  private func takeFirst(_ answers: Monitor<Answers>) {
+    let buffers = answers.withLock { $0.first } ?? []
+    for (part, buffer) in zip(parts, buffers) { part.buffer.copyMemory(from: UnsafeRawBufferPointer(buffer.bytes)) }
+  }
+
+  /// The targets that failed, where another one has answered.
+  private func noteFailures(_ answers: Monitor<Answers>) {
+    for (place, error) in answers.withLock({ $0.failures }) { place.noteFailure(error) }
+  }
+}

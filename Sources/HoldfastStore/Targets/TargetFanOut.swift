@@ -1,0 +1,217 @@
+internal import HoldfastModel
+internal import HoldfastSystem
+internal import Synchronization
+
+/// Sends what is written at home to the other targets: to each at its own pace, on a thread of its own, which ends when
+/// there is nothing to do.
+final class TargetFanOut: Sendable {
+  private static let comparedBytes = 1 << 20
+  private let home: any Store
+  private let others: [Target]
+  private let policy: TargetPolicy
+  private let clock: Clock
+  private let outcomes: TargetOutcomes
+  private let isInStep: @Sendable (_ target: String, _ folder: String) -> Bool
+  private let lanes: Monitor<TargetLanes>
+  /// By folder, the lanes that were in step when the first object of it was begun.
+  private let takers = Mutex<[String: [Int]]>([:])
+  /// The folders of the objects that were committed, by key.
+  private let sent = Mutex<[String: String]>([:])
+
+  init(
+    home: any Store, others: [Target], _ policy: TargetPolicy, clock: Clock, _ outcomes: TargetOutcomes,
+    isInStep: @escaping @Sendable (_ target: String, _ folder: String) -> Bool
+  ) {
+    (self.home, self.others, self.policy, self.clock) = (home, others, policy, clock)
+    (self.outcomes, self.isInStep) = (outcomes, isInStep)
+    lanes = Monitor(TargetLanes(count: others.count, policy))
+  }
+
+  /// The most bytes that were held at once.
+  var heldBytesPeak: Int { lanes.withLock { $0.heldBytesPeak } }
+
+  // MARK: One object
+
+  /// - Returns: an object to be sent to each target that is in step.
+  func begin(_ key: String, in folder: String) -> [Sending] {
+    let asked = takers.withLock { takers in
+      if let known = takers[folder] { return known }
+      let inStep = others.indices.filter { lane in
+        if isInStep(others[lane].name, folder) { return true }
+        fallBehind(lane, in: folder, since: key, TargetError.wasBehind(target: others[lane].name))
+        return false
+      }
+      takers[folder] = inStep
+      return inStep
+    }
+    return asked.filter { lane in lanes.withLock { !$0.isBehind(lane, in: folder) } }
+      .map { Sending(key, in: folder, lane: $0) }
+  }
+
+  /// Whether a target is still in step that gets one of these.
+  func takesAny(_ sendings: [Sending]) -> Bool {
+    lanes.withLock { lanes in sendings.contains { !lanes.isBehind($0.lane, in: $0.folder) } }
+  }
+
+  func append(_ block: HeldBlock, to sendings: [Sending]) {
+    let idle = lanes.withLock { lanes in
+      let idle = sendings.filter { lanes.add(.append($0, block), to: $0.lane) }
+      // If all of them have fallen behind, nobody else gives it back.
+      lanes.giveBack(block)
+      return idle
+    }
+    for sending in idle { begin(sending.lane) }
+  }
+
+  func commit(_ sendings: [Sending]) {
+    for sending in sendings {
+      sent.withLock { $0[sending.key] = sending.folder }
+      add(.commit(sending), to: sending.lane)
+    }
+  }
+
+  func abort(_ sendings: [Sending]) {
+    for sending in sendings { add(.abort(sending), to: sending.lane) }
+  }
+
+  func giveBack(_ block: HeldBlock) { lanes.withLock { $0.giveBack(block) } }
+
+  /// Removes at the other targets what this run has sent there, and has removed at home.
+  func remove(where isRemoved: (String) -> Bool) {
+    let gone = sent.withLock { sent in
+      let gone = sent.filter { isRemoved($0.key) }
+      for key in gone.keys { sent[key] = nil }
+      return gone
+    }
+    for (key, folder) in gone {
+      for lane in takers.withLock({ $0[folder] }) ?? [] { add(.remove(key: key, folder: folder), to: lane) }
+    }
+  }
+
+  // MARK: Waiting
+
+  /// Waits until there is a block to fill. A target that was waited for too long falls behind.
+  /// - Returns: `nil` when no target takes it any more; or when no target holds any, so that there is nothing to wait
+  ///   for, and those of `sendings` fall behind.
+  func block(for sendings: [Sending]) -> HeldBlock? {
+    guard let folder = sendings.first?.folder else { return nil }
+    while takesAny(sendings) {
+      if let block = lanes.withLock({ $0.takeBlock() }) { return block }
+      guard let slowest = lanes.withLock({ $0.slowest(in: folder, policy) }) else {
+        for sending in sendings {
+          let target = others[sending.lane].name
+          fallBehind(sending.lane, in: folder, since: sending.key, TargetError.noRoom(target: target))
+        }
+        return nil
+      }
+      let began = clock.uptime()
+      let block = lanes.wait(slowest.patience) { $0.takeBlock() }
+      let span = clock.uptime() - began
+      let waited = slowest.isNeeded ? span : lanes.withLock { $0.noteWait(span, for: slowest.lane) }
+      if let block { return block }
+      drop(slowest.lane, waited: waited)
+    }
+    return nil
+  }
+
+  /// Waits until `minCopies` targets have everything that was committed, then a while for the others. Those that do not
+  /// have it then are behind.
+  func finish() {
+    while true {
+      let before = lanes.withLock { $0.progress }
+      let isDone = lanes.wait(policy.stallMax) { lanes -> Bool? in
+        if lanes.busy.isEmpty || lanes.hasEnough { return true }
+        return lanes.progress == before ? nil : false
+      }
+      if isDone ?? false { break }
+      if isDone == nil { lanes.withLock { $0.busy }.forEach { drop($0, waited: policy.stallMax) } }
+    }
+    guard lanes.wait(policy.linger, until: { $0.busy.isEmpty ? true : nil }) == nil else { return }
+    for lane in lanes.withLock({ $0.busy }) { drop(lane, waited: policy.linger) }
+  }
+
+  private func drop(_ lane: Int, waited: TimeSpan) {
+    for (folder, key) in lanes.withLock({ $0.waiting(lane) }) {
+      fallBehind(lane, in: folder, since: key, TargetError.tooSlow(target: others[lane].name, waited: waited))
+    }
+  }
+
+  private func fallBehind(_ lane: Int, in folder: String, since key: String, _ cause: any Error) {
+    // Home is the first of the targets.
+    outcomes.noteBehind(lane + 1, in: folder, since: key, cause)
+    lanes.withLock { $0.fallBehind(lane, in: folder) }
+  }
+
+  // MARK: A lane
+
+  private func add(_ step: Step, to lane: Int) {
+    if lanes.withLock({ $0.add(step, to: lane) }) { begin(lane) }
+  }
+
+  private func begin(_ lane: Int) {
+    // Without a thread, this one does it.
+    if !WorkerThread.detach({ [self] in work(on: lane) }) { work(on: lane) }
+  }
+
+  private func work(on lane: Int) {
+    while let step = lanes.withLock({ $0.next(lane) }) {
+      do {
+        try perform(step, at: others[lane].store, lane)
+      } catch {
+        fallBehind(lane, in: step.folder, since: step.key, error)
+      }
+      lanes.withLock { $0.end(lane) }
+    }
+  }
+
+  private func perform(_ step: Step, at store: any Store, _ lane: Int) throws {
+    switch step {
+    case .append(let sending, let block):
+      try writer(of: sending, at: store).append(block.buffer.used)
+      outcomes.noteSent(block.buffer.count, to: lane + 1)
+    case .commit(let sending):
+      let writer = try writer(of: sending, at: store)
+      sending.writer = nil
+      do {
+        try writer.commit()
+      } catch StoreError.alreadyExists(let key, let location) {
+        // Somebody may have copied it meanwhile.
+        guard try isSame(key, at: store) else {
+          throw TargetError.forked(key: key, target: others[lane].name, location: location)
+        }
+      }
+    case .abort(let sending):
+      sending.writer?.abort()
+      sending.writer = nil
+    case .remove(let key, _):
+      try store.remove(key)
+    }
+  }
+
+  private func writer(of sending: Sending, at store: any Store) throws -> ObjectWriter {
+    if let writer = sending.writer { return writer }
+    let upload = try store.upload(sending.key)
+    let partsMax = upload.partBytes.map { policy.partBytesMax / max(1, $0) } ?? 1
+    // One more part is being filled.
+    let writer = ObjectWriter(upload, connections: max(1, min(store.connections, partsMax - 1)))
+    sending.writer = writer
+    return writer
+  }
+
+  private func isSame(_ key: String, at store: any Store) throws -> Bool {
+    let (mine, other) = (try home.openAnew(key), try store.openAnew(key))
+    guard mine.length == other.length else { return false }
+    let (left, right) = (Buffer(capacity: Self.comparedBytes), Buffer(capacity: Self.comparedBytes))
+    var offset: UInt64 = 0
+    while offset < mine.length {
+      left.count = Int(min(UInt64(Self.comparedBytes), mine.length - offset))
+      right.count = left.count
+      for (bytes, buffer) in [(mine, left), (other, right)] {
+        try bytes.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[..<buffer.count]), at: offset)
+      }
+      guard left.used.elementsEqual(right.used) else { return false }
+      offset += UInt64(left.count)
+    }
+    return true
+  }
+}

@@ -1,0 +1,123 @@
+internal import HoldfastModel
+internal import HoldfastSystem
+internal import Synchronization
+
+/// An object that is read from any target that has it: from home, from the next at once when a target fails, and from
+/// the next too when one that is far away does not answer soon.
+final class TargetObject: ReadableBytes {
+  let name: String
+  let length: UInt64
+  private let places: [PlacedObject]
+  private let reading: TargetReading
+  /// Whether the length is that of a manifest, and not only the one that was found.
+  private let isRecorded: Bool
+
+  /// - Parameter opened: what opening has given, by the numbers of targets that were asked already.
+  init(
+    _ key: String, length: UInt64, isRecorded: Bool, opened: [Int: Result<any ReadableBytes, any Error>],
+    _ reading: TargetReading
+  ) {
+    (name, self.length, self.isRecorded, self.reading) = (key, length, isRecorded, reading)
+    places = reading.targets.indices.map { PlacedObject(key, length: length, at: $0, opened[$0], reading) }
+  }
+
+  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws {
+    try read([ReadPart(at: offset, into: buffer)])
+  }
+
+  func read(_ parts: [ReadPart]) throws {
+    for part in parts {
+      guard part.offset <= length, UInt64(part.buffer.count) <= length - part.offset else {
+        throw SystemError.endOfFile(name)
+      }
+    }
+    try HedgedRead(parts, of: order, reading).run()
+  }
+
+  func expect(_ ranges: [Range<UInt64>]) { order.first?.expect(ranges) }
+
+  /// If only the length of damaged bytes is known, others may have another one.
+  var copies: [any ReadableBytes] { isRecorded ? order : order.compactMap { try? $0.openedAnew() } }
+
+  /// The targets as they are asked: those in which this object is wrong come last.
+  private var order: [PlacedObject] {
+    let asked = reading.order().map { self.places[$0] }
+    return asked.filter { !$0.isBad } + asked.filter { $0.isBad }
+  }
+}
+
+/// An object as one target has it. It is opened when it is first read.
+final class PlacedObject: ReadableBytes {
+  private enum State {
+    case unopened
+    case opened(any ReadableBytes)
+    case failed(any Error)
+  }
+
+  let name: String
+  let length: UInt64
+  /// The number of the target.
+  let target: Int
+  private let store: any Store
+  private let reading: TargetReading
+  private let state: Mutex<State>
+  private let bad: Atomic<Bool>
+
+  init(
+    _ key: String, length: UInt64, at target: Int, _ opened: Result<any ReadableBytes, any Error>?,
+    _ reading: TargetReading
+  ) {
+    (name, self.length, self.target, self.reading) = (key, length, target, reading)
+    store = reading.targets[target].store
+    switch opened {
+    case nil:
+      state = Mutex(.unopened)
+      bad = Atomic(false)
+    case .success(let object)?:
+      state = Mutex(.opened(object))
+      bad = Atomic(false)
+    case .failure(let error)?:
+      state = Mutex(.failed(error))
+      bad = Atomic(true)
+    }
+  }
+
+  /// Whether the target has failed to give this object.
+  var isBad: Bool { bad.load(ordering: .relaxed) }
+
+  /// Whether reading has no latency.
+  var isNear: Bool { store.capabilities.isNear }
+
+  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws {
+    try object().read(into: buffer, at: offset)
+  }
+
+  func read(_ parts: [ReadPart]) throws { try object().read(parts) }
+
+  func expect(_ ranges: [Range<UInt64>]) { (try? object())?.expect(ranges) }
+
+  /// The same, whatever its length is.
+  func openedAnew() throws -> PlacedObject {
+    let object = try store.open(name, length: nil)
+    return PlacedObject(name, length: object.length, at: target, .success(object), reading)
+  }
+
+  func noteDamage(_ damage: any Error) { noteFailure(damage) }
+
+  func noteFailure(_ failure: any Error) {
+    bad.store(true, ordering: .relaxed)
+    reading.noteFailure(target, name, failure)
+  }
+
+  private func object() throws -> any ReadableBytes {
+    switch state.withLock({ $0 }) {
+    case .opened(let object): return object
+    case .failed(let error): throw error
+    case .unopened:
+      // Two threads may open it at once, which does no harm.
+      let object = try store.open(name, length: length)
+      state.withLock { $0 = .opened(object) }
+      return object
+    }
+  }
+}

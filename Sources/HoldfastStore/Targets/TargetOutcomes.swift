@@ -1,0 +1,68 @@
+package import HoldfastModel
+internal import Synchronization
+
+/// What has happened at one target.
+package struct TargetOutcome: Sendable {
+  /// Why a target is behind in a folder: it does not get the objects that follow.
+  package struct Lag: Sendable {
+    /// The first object that it did not get.
+    package let key: String
+    package let cause: any OperatorError
+  }
+
+  /// Something other than the bytes of an object, which another target has.
+  package struct BadAnswer: Sendable {
+    package let key: String
+    package let cause: any OperatorError
+  }
+
+  package let target: String
+  /// By folder; nothing for a folder in which it is in step.
+  package fileprivate(set) var behind: [String: Lag] = [:]
+  package fileprivate(set) var bytesSent: UInt64 = 0
+  /// The first of them.
+  package fileprivate(set) var badAnswers: [BadAnswer] = []
+  package fileprivate(set) var badAnswerCount: UInt64 = 0
+  /// How often another target was asked because this one had not answered soon.
+  package fileprivate(set) var lateAnswerCount: UInt64 = 0
+
+  fileprivate init(_ target: String) { self.target = target }
+}
+
+/// What has happened at the targets of a repository since they were opened, for whoever reports it. For all threads.
+package final class TargetOutcomes: Sendable {
+  private static let badAnswersKept = 100
+  private let state: Mutex<[TargetOutcome]>
+
+  init(_ targets: [Target]) { state = Mutex(targets.map { TargetOutcome($0.name) }) }
+
+  /// Home first.
+  package var all: [TargetOutcome] { state.withLock { $0 } }
+
+  /// The names of the targets that are in step in a folder, home first.
+  package func inStep(_ folder: String) -> [String] { all.filter { $0.behind[folder] == nil }.map(\.target) }
+
+  // MARK: What is noted, by the number of the target
+
+  /// - Returns: `false` when it was behind already.
+  @discardableResult
+  func noteBehind(_ target: Int, in folder: String, since key: String, _ cause: any Error) -> Bool {
+    state.withLock { outcomes in
+      guard outcomes[target].behind[folder] == nil else { return false }
+      outcomes[target].behind[folder] = TargetOutcome.Lag(key: key, cause: describe(cause))
+      return true
+    }
+  }
+
+  func noteSent(_ count: Int, to target: Int) { state.withLock { $0[target].bytesSent += UInt64(count) } }
+
+  func noteBad(_ target: Int, _ key: String, _ cause: any Error) {
+    state.withLock { outcomes in
+      outcomes[target].badAnswerCount += 1
+      guard outcomes[target].badAnswers.count < Self.badAnswersKept else { return }
+      outcomes[target].badAnswers.append(TargetOutcome.BadAnswer(key: key, cause: describe(cause)))
+    }
+  }
+
+  func noteLate(_ target: Int) { state.withLock { $0[target].lateAnswerCount += 1 } }
+}

@@ -1,0 +1,111 @@
+internal import HoldfastModel
+package import HoldfastSystem
+
+/// The targets of a repository as one store. What is asked of it is asked of *home*: listings, leases, locks, removal.
+/// What is written is sent to the other targets side by side, and what is read comes from any target that has it
+/// (decision 30).
+///
+/// An object exists when it is committed at home. The others get it after that, each at its own pace and in the order
+/// of the commits, so that no target has a manifest before its data. `finish` waits for them. A target that fails or is
+/// too slow is *behind* in a folder of keys from then on, and gets nothing more of it in this run: `outcomes` says
+/// since when and why.
+package final class TargetStore: StoreLayer {
+  private let home: Target
+  /// What has happened at each target.
+  package let outcomes: TargetOutcomes
+  private let folder: @Sendable (_ key: String) -> String?
+  private let fanOut: TargetFanOut
+  private let reading: TargetReading
+
+  /// - Parameters:
+  ///   - others: each must be a target of the same repository.
+  ///   - folder: the folder of keys that depend on each other to which a key belongs, such as those of one source;
+  ///     `nil` for an object that stays at home.
+  ///   - isInStep: whether a target has everything that a folder has at home. It is asked once for each of them, before
+  ///     the first object is sent.
+  package init(
+    home: Target, others: [Target], _ policy: TargetPolicy = TargetPolicy(), clock: Clock = .system,
+    folder: @escaping @Sendable (_ key: String) -> String?,
+    isInStep: @escaping @Sendable (_ target: String, _ folder: String) -> Bool
+  ) {
+    (self.home, self.folder) = (home, folder)
+    outcomes = TargetOutcomes([home] + others)
+    fanOut = TargetFanOut(home: home.store, others: others, policy, clock: clock, outcomes, isInStep: isInStep)
+    reading = TargetReading([home] + others, policy, clock: clock, outcomes)
+  }
+
+  package var base: any Store { home.store }
+
+  /// The most bytes that were held at once for targets that are slower than home.
+  package var heldBytesPeak: Int { fanOut.heldBytesPeak }
+
+  /// Waits for the other targets as long as `TargetPolicy` says. Those that do not have everything then are behind. To
+  /// be called at the end of a run.
+  package func finish() { fanOut.finish() }
+
+  // MARK: Writing
+
+  package func upload(_ key: String) throws -> any ObjectUpload {
+    let upload = try base.upload(key)
+    guard let folder = folder(key) else { return upload }
+    let sendings = fanOut.begin(key, in: folder)
+    guard !sendings.isEmpty else { return upload }
+    return TargetUpload(key, home: ObjectWriter(upload, connections: connections), sendings, fanOut)
+  }
+
+  // MARK: Reading
+
+  /// Home says whether an object is there whose length is not known. One of known length is in a manifest, and is read
+  /// from any target that has it.
+  package func open(_ key: String, length: UInt64?) throws -> any ReadableBytes {
+    guard folder(key) != nil, reading.targets.count > 1 else { return try base.open(key, length: length) }
+    let isRecorded = length != nil
+    do {
+      let object = try base.open(key, length: length)
+      return TargetObject(
+        key, length: object.length, isRecorded: isRecorded, opened: [0: .success(object)], reading)
+    } catch  where Self.mayBeElsewhere(error, isRecorded: isRecorded) {
+      guard let other = openElsewhere(key, length) else { throw error }
+      reading.noteFailure(0, key, error)
+      return TargetObject(
+        key, length: other.object.length, isRecorded: isRecorded,
+        opened: [0: .failure(error), other.target: .success(other.object)], reading)
+    }
+  }
+
+  private func openElsewhere(_ key: String, _ length: UInt64?) -> (target: Int, object: any ReadableBytes)? {
+    for target in reading.order() where target > 0 {
+      if let object = try? reading.targets[target].store.open(key, length: length) { return (target, object) }
+    }
+    return nil
+  }
+
+  private static func mayBeElsewhere(_ error: any Error, isRecorded: Bool) -> Bool {
+    switch error {
+    case is Interrupted, StoreError.invalidKey: false
+    case StoreError.notFound: isRecorded
+    default: true
+    }
+  }
+
+  package func openAnew(_ key: String) throws -> any ReadableBytes { try base.openAnew(key) }
+
+  // MARK: Removal
+
+  /// Removes it at home. If this run has sent it to others, it is removed there too: otherwise the next object under
+  /// its key would be another one there.
+  package func remove(_ key: String) throws {
+    try base.remove(key)
+    fanOut.remove { $0 == key }
+  }
+
+  package func removeAll(below prefix: String) throws {
+    try base.removeAll(below: prefix)
+    fanOut.remove { $0.hasPrefix(prefix) }
+  }
+
+  package func removeBriefly(_ keys: [String]) throws {
+    try base.removeBriefly(keys)
+    fanOut.remove { keys.contains($0) }
+  }
+}

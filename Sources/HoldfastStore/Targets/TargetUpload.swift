@@ -1,0 +1,77 @@
+internal import HoldfastSystem
+
+/// An object that is sent to home, and to each other target that is in step. It exists when it is committed at home;
+/// the others commit it after that.
+///
+/// It takes no parts: home and each target divide its bytes for themselves, as their stores take them.
+final class TargetUpload: ObjectUpload, @unchecked Sendable {
+  // Sendable without a lock: who takes no parts gets its bytes in order, from one thread at a time.
+  private let key: String
+  private let home: ObjectWriter
+  private let fanOut: TargetFanOut
+  /// The objects at the other targets.
+  private let sendings: [Sending]
+  /// Whether bytes are held for them.
+  private var isHolding: Bool
+  private var filling: HeldBlock?
+  private var count: UInt64 = 0
+  private var isEnded = false
+
+  init(_ key: String, home: ObjectWriter, _ sendings: [Sending], _ fanOut: TargetFanOut) {
+    (self.key, self.home, self.sendings, self.fanOut) = (key, home, sendings, fanOut)
+    isHolding = !sendings.isEmpty
+  }
+
+  deinit { abort() }
+
+  var partBytes: Int? { nil }
+
+  /// What is sent again was taken before, and counts once.
+  func send(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws {
+    guard offset <= count else { throw SystemError.endOfFile(key) }
+    let known = Int(clamping: count - offset)
+    guard known < bytes.count else { return }
+    let fresh = UnsafeRawBufferPointer(rebasing: bytes[known...])
+    hold(fresh)
+    try home.append(fresh)
+    count += UInt64(fresh.count)
+  }
+
+  private func hold(_ bytes: UnsafeRawBufferPointer) {
+    var rest = bytes
+    while !rest.isEmpty, isHolding {
+      if filling == nil {
+        filling = fanOut.block(for: sendings)
+        isHolding = filling != nil && fanOut.takesAny(sendings)
+      }
+      guard let block = filling else { return }
+      let taken = min(rest.count, block.buffer.capacity - block.buffer.count)
+      block.buffer.append(UnsafeRawBufferPointer(rebasing: rest[..<taken]))
+      rest = UnsafeRawBufferPointer(rebasing: rest[taken...])
+      if block.buffer.count == block.buffer.capacity { passOn() }
+    }
+  }
+
+  private func passOn() {
+    guard let block = filling else { return }
+    filling = nil
+    fanOut.append(block, to: sendings)
+  }
+
+  func commit() throws {
+    guard !isEnded else { return }
+    passOn()
+    try home.commit()
+    isEnded = true
+    fanOut.commit(sendings)
+  }
+
+  func abort() {
+    guard !isEnded else { return }
+    isEnded = true
+    home.abort()
+    if let block = filling { fanOut.giveBack(block) }
+    filling = nil
+    fanOut.abort(sendings)
+  }
+}

@@ -1,0 +1,38 @@
+package import HoldfastStore
+package import HoldfastSystem
+
+extension TargetStore {
+  /// Targets `home`, `b`, `c` … of which all are in step, and to which every object is sent whose key has a folder: the
+  /// folder is the first part of its key.
+  package convenience init(
+    _ home: any Store, _ others: [any Store], _ policy: TargetPolicy = TargetPolicy(), clock: Clock = .system,
+    behind: Set<String> = []
+  ) {
+    self.init(
+      home: Target(name: "home", store: home),
+      others: others.enumerated().map { Target(name: String("bcdef".dropFirst($0).prefix(1)), store: $1) }, policy,
+      clock: clock, folder: { $0.contains("/") ? String($0.prefix { $0 != "/" }) : nil },
+      isInStep: { target, _ in !behind.contains(target) })
+  }
+}
+
+extension Store {
+  /// Creates an object.
+  package func put(_ bytes: [UInt8], at key: String) throws {
+    let writer = try create(key)
+    try bytes.withUnsafeBytes { try writer.append($0) }
+    try writer.commit()
+  }
+
+  /// Reads an object.
+  package func bytes(_ key: String, length: UInt64? = nil) throws -> [UInt8] { try open(key, length: length).all() }
+}
+
+extension ReadableBytes {
+  /// All of them.
+  package func all() throws -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: Int(length))
+    try bytes.withUnsafeMutableBytes { try read(into: $0, at: 0) }
+    return bytes
+  }
+}
