@@ -87,7 +87,9 @@ package struct Repository: Sendable {
     }
     let descriptor: Descriptor
     do {
-      descriptor = try Descriptor(parsing: object.contents(max: Limits.envelopeBytesMax), name: Keys.descriptor)
+      descriptor = try object.firstSound {
+        try Descriptor(parsing: $0.contents(max: Limits.envelopeBytesMax), name: Keys.descriptor)
+      }
     } catch let error as any OperatorError where error is DamageError || error is FormatError {
       try checkIsNotDeleted(store)
       throw error

@@ -35,7 +35,7 @@ package final class ContainerReader: Sendable {
     access: ContainerAccess
   ) throws {
     self.bytes = bytes
-    let outline = try Outline(bytes, reference: reference)
+    let outline = try bytes.firstSound { try Outline($0, reference: reference) }
     let isSealed = if case .unsealed = access { false } else { true }
     let name = ContainerName(kind: kind, repository: repository, id: reference.id)
     header = ContainerLayout.header(
@@ -58,6 +58,28 @@ package final class ContainerReader: Sendable {
     key =
       if case .opening(let find) = access, let preamble { try find(name, preamble.slots) } else { nil }
     try checkSeal(outline)
+  }
+
+  /// The same container, whose frames are read elsewhere.
+  private init(_ bytes: any ReadableBytes, like other: ContainerReader) {
+    self.bytes = bytes
+    (frames, key, header, preamble) = (other.frames, other.key, other.header, other.preamble)
+  }
+
+  /// Calls `body` with this container and, when it finds damage, with the same container in each other place that has
+  /// it (`ReadableBytes.copies`). `body` must read what it checks.
+  package func firstSound<Found>(_ body: (ContainerReader) throws -> Found) throws -> Found {
+    do {
+      return try body(self)
+    } catch  where error.isDamage {
+      return try sound(after: error, body)
+    }
+  }
+
+  /// The same for code that has read here and found damage already.
+  /// - Throws: `damage`, when no place has anything better.
+  package func sound<Found>(after damage: any Error, _ body: (ContainerReader) throws -> Found) throws -> Found {
+    try bytes.sound(after: damage) { try body(ContainerReader($0, like: self)) }
   }
 
   /// The label, which only a recipient can read; empty for a container that is not sealed or was not opened.
@@ -83,9 +105,11 @@ package final class ContainerReader: Sendable {
     prefixCount: Int? = nil,
     onOpened: ((UnsafeRawBufferPointer, FrameEntry) throws -> Void)? = nil
   ) throws {
-    let read = try readStored(number, into: stored)
-    if verifying { try read.verify() }
-    try open(read, plain: plain, decompressor: decompressor, prefixCount: prefixCount, onOpened: onOpened)
+    try firstSound { reader in
+      let read = try reader.readStored(number, into: stored)
+      if verifying { try read.verify() }
+      try reader.open(read, plain: plain, decompressor: decompressor, prefixCount: prefixCount, onOpened: onOpened)
+    }
   }
 
   /// Decompresses a frame that this reader has read into `plain`, whose `count` it sets. It overwrites the stored
@@ -127,7 +151,7 @@ package final class ContainerReader: Sendable {
   /// Reads the stored bytes of one frame and checks them against the index. Without a key, nothing more can be
   /// verified.
   package func verifyStored(_ number: UInt32, into stored: Buffer) throws {
-    try readStored(number, into: stored).verify()
+    try firstSound { try $0.readStored(number, into: stored).verify() }
   }
 
   /// Reads the stored bytes of one frame without checking them.

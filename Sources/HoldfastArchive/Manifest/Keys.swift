@@ -61,6 +61,15 @@ package enum Keys {
     key.hasPrefix(sources) ? [sources] + [sourceFolder(key)].compactMap(\.self) : []
   }
 
+  /// The folder whose objects need each other in a target, of those that are in all targets: what is of one source, the
+  /// archived log of one source, or the keyring with the descriptor. `nil` for what stays at home.
+  package static func targetFolder(_ key: String) -> String? {
+    if let folder = sourceFolder(key) { return folder }
+    if key == descriptor || key.hasPrefix(keyring) { return keyring }
+    let parts = key.split(separator: "/", maxSplits: 2, omittingEmptySubsequences: false)
+    return key.hasPrefix(wal) && parts.count == 3 ? "\(wal)\(parts[1])/" : nil
+  }
+
   private static func digits(_ number: UInt64) -> String {
     let digits = String(number)
     return String(repeating: "0", count: max(0, 10 - digits.count)) + digits

@@ -154,8 +154,9 @@ struct SnapshotCommit {
     _ envelope: Envelope, state: Envelope.State, parent: StateFile?, scratchBytesMax: UInt64, mismatch: EngineError
   ) throws -> Kept {
     let key = Keys.body(envelope.source.name, envelope.sequence, envelope.body.id)
+    // What other targets have proves nothing: home must have it.
     let container = try ContainerReader(
-      repository.store.object(key), kind: .body, repository: repository.id, reference: envelope.body,
+      repository.store.objectAnew(key), kind: .body, repository: repository.id, reference: envelope.body,
       access: repository.containers.access)
     let older: [any ChangeReader] = parent.map { [$0.makeReader()] } ?? []
     var replay = try Replay(older + [BodyReader(container)])

@@ -65,7 +65,7 @@ package struct Merge {
       return Report(
         chain: chain, envelope: nil, plan: nil, duration: host.clock.uptime() - begun, isDryRun: options.isDryRun)
     }
-    try repository.containers.checkPresence(of: chain)
+    try repository.containers.checkPresence(of: chain, .anywhere)
     try repository.containers.checkReadable(chain.snapshots.flatMap(\.archiveKeys))
     let state = try repository.containers.replay(chain)
     let extents = try StoredExtents(

@@ -61,8 +61,10 @@ final class MoveJob {
     defer { reader = nil }
     do {
       guard let reader else { return }
-      try read(from: reader)
-      for extent in extents { try verify(extent, name: reader.name) }
+      try reader.firstSound { reader in
+        try read(from: reader)
+        for extent in extents { try verify(extent, name: reader.name) }
+      }
       if case .remade = way, storesFrame, let head { frame = try frames.make(live, for: head) }
     } catch {
       failure = error

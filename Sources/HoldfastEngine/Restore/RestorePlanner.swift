@@ -34,7 +34,7 @@ struct RestorePlanner {
     let target = try examine(pathConflicts.resolve(options.target), source)
     try options.recovery?.plan.checkTablespaces(files: host.files)
     let chain = try repository.catalog.chain(to: snapshot, known: known)
-    try repository.containers.checkPresence(of: chain)
+    try repository.containers.checkPresence(of: chain, .anywhere)
     let state = try repository.containers.replay(chain)
     var parts = try parts(of: state, into: target, source)
     let use = TargetUse(files: host.files)

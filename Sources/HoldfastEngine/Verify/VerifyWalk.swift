@@ -51,7 +51,7 @@ struct VerifyWalk {
       let chain =
         try parent?.chain.map { try Chain($0, followedBy: snapshot) } ?? repository.catalog.chain(to: snapshot)
       itsChain = chain
-      try repository.containers.checkPresence(of: snapshot)
+      try repository.containers.checkPresence(of: snapshot, .anywhere)
       if let parent, !parent.isSound {
         result.findings.append(
           Verify.Finding(message: "it builds on \(parent.snapshot.id.short), which is damaged", costsData: true))

@@ -152,7 +152,7 @@ package struct RecoveryPlanner {
       let manifest = try path.inventory.archived(file).manifest
       return RecordedObject(key: manifest.objectKey, length: manifest.object.length)
     }
-    try repository.containers.checkPresence(of: objects)
+    try repository.containers.checkPresence(of: objects, .anywhere)
     let demands = try replayed(path, candidate, upTo: file)
     guard !demands.parameters.contains(where: \.isMinimal) else { throw try unreachable(path, candidate) }
     var minima: [String: Int32] = [:]

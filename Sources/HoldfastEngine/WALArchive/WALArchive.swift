@@ -112,7 +112,13 @@ package struct WALArchive: Sendable {
     } catch StoreError.notFound {
       return nil
     }
-    let archived = try ArchivedWAL(parsing: object.contents(max: Limits.envelopeBytesMax), name: key)
+    return try object.firstSound { try archived(file, of: system, key, in: $0) }
+  }
+
+  private func archived(
+    _ file: WALFileName, of system: SystemIdentifier, _ key: String, in bytes: any ReadableBytes
+  ) throws -> ArchivedWAL {
+    let archived = try ArchivedWAL(parsing: bytes.contents(max: Limits.envelopeBytesMax), name: key)
     let manifest = archived.manifest
     guard manifest.source == source, manifest.system == system, manifest.file == file else {
       throw DamageError(key, "it belongs to \(manifest.source)/\(manifest.system)/\(manifest.file)")

@@ -60,7 +60,7 @@ package struct ContainerStore: Sendable {
     try store.recorded(key) {
       var object = try store.open(key, length: reference.length)
       let isFetched = isReadWhole && !isNear && object.length <= Self.fetchedWholeMax
-      if isFetched { object = MemoryBytes(try object.contents(max: Int(Self.fetchedWholeMax)), name: object.name) }
+      if isFetched { object = try FetchedObject(object, max: Int(Self.fetchedWholeMax)) }
       let reader = try ContainerReader(
         object, kind: kind, repository: repository, reference: reference, access: access)
       if isReadWhole, !isFetched { reader.expect(0..<UInt32(clamping: reader.frames.count)) }
@@ -91,12 +91,14 @@ package struct ContainerStore: Sendable {
 
   /// Checks that all objects of a chain exist with their recorded lengths.
   /// - Throws: `DamageError` for the first that does not.
-  package func checkPresence(of chain: Chain) throws {
-    try checkPresence(of: chain.snapshots.lazy.flatMap(\.objects))
+  package func checkPresence(of chain: Chain, _ place: PresencePlace = .home) throws {
+    try checkPresence(of: chain.snapshots.lazy.flatMap(\.objects), place)
   }
 
   /// Checks that the objects of one snapshot exist with their recorded lengths.
-  package func checkPresence(of snapshot: Snapshot) throws { try checkPresence(of: snapshot.objects) }
+  package func checkPresence(of snapshot: Snapshot, _ place: PresencePlace = .home) throws {
+    try checkPresence(of: snapshot.objects, place)
+  }
 
   /// Checks that an object exists and is as long as recorded, without reading it.
   package func checkPresence(_ key: String, length: UInt64) throws {
@@ -113,12 +115,31 @@ package struct ContainerStore: Sendable {
     if !frozen.isEmpty { throw FrozenArchives(frozen, location: store.location) }
   }
 
-  package func checkPresence(of objects: some Sequence<RecordedObject>) throws {
-    var check = PresenceCheck<Void>(in: store)
+  package func checkPresence(of objects: some Sequence<RecordedObject>, _ place: PresencePlace = .home) throws {
+    var check = PresenceCheck<Void>(in: store, place)
     func report(_ finding: PresenceCheck<Void>.Finding?) throws {
       if let finding { throw DamageError(finding.object.key, finding.description) }
     }
     for object in objects { try report(check.add(object, of: ())) }
     try report(check.finish())
+  }
+}
+
+/// A container that was fetched with one request.
+private struct FetchedObject: ReadableBytes {
+  private let bytes: MemoryBytes
+  private let object: any ReadableBytes
+
+  init(_ object: any ReadableBytes, max: Int) throws {
+    bytes = MemoryBytes(try object.contents(max: max), name: object.name)
+    self.object = object
+  }
+
+  var length: UInt64 { bytes.length }
+  var name: String { bytes.name }
+  var copies: [any ReadableBytes] { object.copies }
+
+  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws {
+    try bytes.read(into: buffer, at: offset)
   }
 }

@@ -271,15 +271,28 @@ private final class FetchJob {
       extents = []
       digests = []
     }
-    guard let reader, let readFrame, failure == nil else { return }
+    guard let reader else { return }
+    if let readFrame, failure == nil { note { try deliver(readFrame, from: reader) } }
+    guard let damage = failure, damage.isDamage else { return }
+    failure = nil
+    note { try reader.sound(after: damage) { try readAndDeliver(from: $0) } }
+  }
+
+  /// Does all of it again, in another place.
+  private func readAndDeliver(from reader: ContainerReader) throws {
+    let read = try reader.readStored(frame.frame, into: stored)
+    if isVerifying || reader.isClosed { try read.verify() }
+    try deliver(read, from: reader)
+  }
+
+  private func deliver(_ read: ReadFrame, from reader: ContainerReader) throws {
+    pageBytes = 0
     if reader.isClosed { return storedBytes = UInt64(stored.count) }
-    note {
-      // Bytes after the last one that is needed are not decompressed.
-      let needed = isVerifying ? nil : extents.map { Int($0.location.offset) + $0.byteCount }.max()
-      try reader.open(readFrame, plain: plain, decompressor: decompressor, prefixCount: needed)
-      storedBytes = UInt64(stored.count)
-      for extent in extents { try deliver(extent, name: reader.name) }
-    }
+    // Bytes after the last one that is needed are not decompressed.
+    let needed = isVerifying ? nil : extents.map { Int($0.location.offset) + $0.byteCount }.max()
+    try reader.open(read, plain: plain, decompressor: decompressor, prefixCount: needed)
+    storedBytes = UInt64(stored.count)
+    for extent in extents { try deliver(extent, name: reader.name) }
   }
 
   private func deliver(_ extent: PagePlan.Extent, name: String) throws {

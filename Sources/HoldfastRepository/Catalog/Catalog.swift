@@ -62,7 +62,7 @@ package struct Catalog: Sendable {
   }
 
   func snapshot(_ manifest: any ReadableBytes, of source: SourceName, _ sequence: UInt64) throws -> Snapshot {
-    try snapshot(manifest.contents(max: Limits.envelopeBytesMax), of: source, sequence)
+    try manifest.firstSound { try snapshot($0.contents(max: Limits.envelopeBytesMax), of: source, sequence) }
   }
 
   /// The snapshot with these manifest bytes.

@@ -52,13 +52,13 @@ struct CatalogCacheStore: StoreLayer {
     if length == nil || length == listed.length,
       let known = file.object(key, length: listed.length, tag: listed.tag)
     {
-      return known
+      return KeptObject(bytes: known, file: file, elsewhere: { [base] in try base.open(key, length: length) })
     }
     let object = try base.open(key, length: length)
     guard object.length == listed.length else { return object }
     let bytes = try object.contents(max: CatalogRecord.objectBytesMax)
     if let record = CatalogRecord(key: key, tag: listed.tag, bytes: bytes) { file.keep([record]) }
-    return MemoryBytes(bytes, name: object.name)
+    return KeptObject(bytes: MemoryBytes(bytes, name: object.name), file: file, elsewhere: { object })
   }
 
   /// Reads what is not kept yet, and keeps it.
@@ -131,6 +131,25 @@ struct CatalogCacheStore: StoreLayer {
       }
     }
   }
+}
+
+/// An object that is kept on this machine. What turns out to be damaged is forgotten.
+private struct KeptObject: ReadableBytes {
+  let bytes: any ReadableBytes
+  let file: CatalogFile
+  /// Opens it in the store.
+  let elsewhere: @Sendable () throws -> any ReadableBytes
+
+  var length: UInt64 { bytes.length }
+  var name: String { bytes.name }
+
+  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws {
+    try bytes.read(into: buffer, at: offset)
+  }
+
+  var copies: [any ReadableBytes] { (try? elsewhere().copies) ?? [] }
+
+  func noteDamage(_ damage: any Error) { file.drop([bytes.name]) }
 }
 
 /// An upload of a small object that is kept once it is committed.

@@ -25,9 +25,11 @@ struct KeyringHistory {
       let key = Keys.keyring(UInt64(index) + 1)
       guard Keys.keyring + name == key else { throw DamageError(key, "it is missing, and \(name) is there") }
       revisions.append(
-        try KeyringRevision(
-          parsing: store.object(key).contents(max: Limits.envelopeBytesMax), after: revisions.last,
-          repository: descriptor.repository, name: key))
+        try store.object(key).firstSound {
+          try KeyringRevision(
+            parsing: $0.contents(max: Limits.envelopeBytesMax), after: revisions.last,
+            repository: descriptor.repository, name: key)
+        })
     }
     guard revisions.first?.digest == first else {
       throw DamageError(Keys.keyring(1), "it is not the one that the descriptor records")

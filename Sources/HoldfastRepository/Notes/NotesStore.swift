@@ -91,9 +91,12 @@ package struct NotesStore: Sendable {
   }
 
   package func revision(_ number: UInt64, of source: SourceName) throws -> NotesRevision {
+    try store.object(Keys.notes(source, number)).firstSound { try revision(number, of: source, in: $0) }
+  }
+
+  private func revision(_ number: UInt64, of source: SourceName, in bytes: any ReadableBytes) throws -> NotesRevision {
     let key = Keys.notes(source, number)
-    let revision = try NotesRevision(
-      parsing: store.object(key).contents(max: Limits.envelopeBytesMax), name: key)
+    let revision = try NotesRevision(parsing: bytes.contents(max: Limits.envelopeBytesMax), name: key)
     let notes = revision.notes
     guard notes.repository == descriptor.repository, notes.source == source, notes.revision == number else {
       throw DamageError(key, "it belongs to another place")

@@ -15,6 +15,14 @@ package struct RecordedObject: Sendable {
   }
 }
 
+/// Where an object must be to be called present.
+package enum PresencePlace: Sendable {
+  /// At home: for whoever builds on it, or removes what others need.
+  case home
+  /// In any target: for whoever only reads it.
+  case anywhere
+}
+
 /// Checks that recorded objects exist with their recorded lengths, many with one listing. An object that the listing
 /// does not show that way is opened, because listings may lag.
 package struct PresenceCheck<Owner> {
@@ -28,9 +36,10 @@ package struct PresenceCheck<Owner> {
 
   private static var batchCount: Int { 4096 }
   private let store: any Store
+  private let place: PresencePlace
   private var waiting: [(object: RecordedObject, owner: Owner)] = []
 
-  package init(in store: any Store) { self.store = store }
+  package init(in store: any Store, _ place: PresencePlace = .home) { (self.store, self.place) = (store, place) }
 
   /// - Returns: what was found wrong among the objects added before, if a batch was checked.
   /// - Throws: `DamageError` when something else is in the place of an object.
@@ -45,14 +54,32 @@ package struct PresenceCheck<Owner> {
     let found = try listed()
     for (index, (object, owner)) in waiting.enumerated() {
       if found?[index]?.length == object.length { continue }
-      do {
-        let length = try store.objectAnew(object.key).length
-        if length != object.length { return Finding(object: object, owner: owner, length: length) }
-      } catch StoreError.notFound {
-        return Finding(object: object, owner: owner, length: nil)
-      }
+      let length = try length(of: object)
+      if try length == object.length || (place == .anywhere && isReadable(object)) { continue }
+      return Finding(object: object, owner: owner, length: length)
     }
     return nil
+  }
+
+  /// The length of an object at home; `nil` when it is missing.
+  private func length(of object: RecordedObject) throws -> UInt64? {
+    do {
+      return try store.objectAnew(object.key).length
+    } catch StoreError.notFound {
+      return nil
+    }
+  }
+
+  /// Whether a target has an object that is missing at home, or is another one there.
+  private func isReadable(_ object: RecordedObject) throws -> Bool {
+    do {
+      let bytes = try store.open(object.key, length: object.length)
+      var first: UInt8 = 0
+      try withUnsafeMutableBytes(of: &first) { if object.length > 0 { try bytes.read(into: $0, at: 0) } }
+      return true
+    } catch  where error.isDamage {
+      return false
+    }
   }
 
   /// `nil` when something else is in the place of a folder. Opening the objects then tells which ones that concerns.

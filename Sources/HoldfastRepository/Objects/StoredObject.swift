@@ -10,7 +10,7 @@ extension Store {
   }
 
   /// The same, in the store itself, whatever this run remembers of it.
-  func objectAnew(_ key: String) throws -> any ReadableBytes {
+  package func objectAnew(_ key: String) throws -> any ReadableBytes {
     try asDamage(key, "a link or something else that is no file lies in its place") { try openAnew(key) }
   }
 
