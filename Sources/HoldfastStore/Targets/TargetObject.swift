@@ -28,7 +28,7 @@ final class TargetObject: ReadableBytes {
   func read(_ parts: [ReadPart]) throws {
     for part in parts {
       guard part.offset <= length, UInt64(part.buffer.count) <= length - part.offset else {
-        throw SystemError.endOfFile(name)
+        throw StoreError.endOfObject(name)
       }
     }
     try HedgedRead(parts, of: order, reading).run()

@@ -28,7 +28,7 @@ final class TargetUpload: ObjectUpload, @unchecked Sendable {
 
   /// What is sent again was taken before, and counts once.
   func send(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws {
-    guard offset <= count else { throw SystemError.endOfFile(key) }
+    guard offset <= count else { throw StoreError.endOfObject(key) }
     let known = Int(clamping: count - offset)
     guard known < bytes.count else { return }
     let fresh = UnsafeRawBufferPointer(rebasing: bytes[known...])
