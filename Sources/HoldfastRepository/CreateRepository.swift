@@ -31,7 +31,7 @@ extension Repository {
     in store: any Store, host: Host, sealing: Sealing? = nil, memory: ClientMemory = .none,
     warn: (String) -> Void = { _ in }
   ) throws -> Repository {
-    try checkEmpty(store)
+    try checkIsEmpty(store)
     let id = host.random.identifier()
     let created = RecordedTime(host.clock.now())
     guard let sealing else {
@@ -64,7 +64,8 @@ extension Repository {
     try store.put(descriptor.serialized(), at: Keys.descriptor)
   }
 
-  private static func checkEmpty(_ store: any Store) throws {
+  /// Makes sure that there is nothing in a store but what an interrupted `create` left.
+  package static func checkIsEmpty(_ store: any Store) throws {
     // A new file system contains `lost+found`, and what a check could not remove does not count.
     let names = try store.names(below: "").filter { $0 != "lost+found/" && $0 != StoreProbe.prefix }
     if names.isEmpty || names == [Keys.keyring] { try checkIsNotDeleted(store) }

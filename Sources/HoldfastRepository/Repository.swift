@@ -27,6 +27,8 @@ package struct Repository: Sendable {
   package private(set) var ahead: RunAhead?
   /// What the end of a run in a remote repository need not wait for, one thing after the other.
   package let errands = Errands()
+  /// Whether runs are noted in it. Notes and journal are written at home only, and other targets get them from there.
+  package var isHome = true
 
   package var id: Identifier { descriptor.repository }
   /// The location, for people.

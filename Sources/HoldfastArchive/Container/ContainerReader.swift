@@ -21,6 +21,8 @@ package final class ContainerReader: Sendable {
   private let bytes: any ReadableBytes
   private let header: [UInt8]
   private let preamble: Preamble?
+  /// Everything but the frames. Its index is that of `frames`, in the same memory.
+  private let outline: Outline
 
   package var name: String { bytes.name }
   /// Whether the container is sealed and was not opened, so that only its stored bytes can be verified.
@@ -35,7 +37,7 @@ package final class ContainerReader: Sendable {
     access: ContainerAccess
   ) throws {
     self.bytes = bytes
-    let outline = try bytes.firstSound { try Outline($0, reference: reference) }
+    outline = try bytes.firstSound { try Outline($0, reference: reference) }
     let isSealed = if case .unsealed = access { false } else { true }
     let name = ContainerName(kind: kind, repository: repository, id: reference.id)
     header = ContainerLayout.header(
@@ -172,6 +174,19 @@ package final class ContainerReader: Sendable {
     bytes.expect(numbers.filter { $0 < frames.count }.map { frames[Int($0)].offset..<frames[Int($0)].end })
   }
 
+  /// Passes on all bytes of the container in order, each part only after it was checked against the digest in the
+  /// envelope. It needs no key, and what it has passed on is the whole object when it returns.
+  package func forEachStoredPart(_ body: (UnsafeRawBufferPointer) throws -> Void) throws {
+    let stored = Buffer(capacity: Self.storedCapacity(frames.storedBytesMax))
+    try (outline.header + outline.preamble).withUnsafeBytes(body)
+    for number in frames.inStoredOrder {
+      let read = try readStored(number, into: stored)
+      try read.verify()
+      try body(read.bytes)
+    }
+    try (outline.index + outline.seal + outline.trailer).withUnsafeBytes(body)
+  }
+
   private func checkSeal(_ outline: Outline) throws {
     guard let key else { return }
     let part = SealedPart.index(outline.indexDigest)
@@ -210,6 +225,7 @@ private struct Outline {
   let preamble: [UInt8]
   let index: [UInt8]
   let seal: [UInt8]
+  let trailer: [UInt8]
   let indexOffset: UInt64
   /// The digest over all of these parts except the seal.
   let indexDigest: Digest
@@ -224,7 +240,7 @@ private struct Outline {
     let ends = try ContainerEnds(of: bytes)
     header = try ends.read(at: 0, count: ContainerLayout.headerCount)
     let trailerOffset = bytes.length - UInt64(ContainerLayout.trailerCount)
-    let trailer = try ends.read(at: trailerOffset, count: ContainerLayout.trailerCount)
+    trailer = try ends.read(at: trailerOffset, count: ContainerLayout.trailerCount)
     indexOffset = trailer.littleEndian(at: 0)
     let frameCount: UInt32 = trailer.littleEndian(at: 8)
     let preambleCount: UInt32 = header.littleEndian(at: 12)

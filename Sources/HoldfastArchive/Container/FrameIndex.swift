@@ -71,4 +71,15 @@ package struct FrameIndex: RandomAccessCollection, Sendable {
     }
     return entry
   }
+
+  /// The numbers of the frames in the order in which they lie in the container.
+  var inStoredOrder: [UInt32] {
+    let numbers = (0..<UInt32(count))
+    let offsets = numbers.map { self[Int($0)].offset }
+    return zip(offsets, offsets.dropFirst()).allSatisfy { $0 < $1 }
+      ? Array(numbers) : numbers.sorted { offsets[Int($0)] < offsets[Int($1)] }
+  }
+
+  /// The stored bytes of the largest frame.
+  var storedBytesMax: Int { lazy.map { Int($0.storedCount) }.max() ?? 0 }
 }

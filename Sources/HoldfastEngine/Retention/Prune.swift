@@ -26,6 +26,8 @@ package struct Prune {
     package var isDryRun = false
     /// Whether to wait when another run holds the lock of a source.
     package var waitsForLock = false
+    /// How long the notes tell of what was collected after it is gone, so that other targets remove it too.
+    package var tellsCollected = TimeSpan.zero
 
     package init(policy: RetentionPolicy) { rules = Rules(policy: policy) }
 
@@ -116,7 +118,8 @@ package struct Prune {
     for name in names {
       guard let rules = options.rules(of: name) else { continue }
       try repository.host.cancellation.check()
-      let planner = PrunePlanner(repository: repository, policy: rules.policy, grace: rules.grace)
+      let planner = PrunePlanner(
+        repository: repository, policy: rules.policy, grace: rules.grace, tellsCollected: options.tellsCollected)
       do {
         let plan = options.isDryRun ? try planner.planWithLogs(name) : try prune(name, planner, &report)
         report.sources.append(SourceReport(name: name, outcome: .success(plan)))
@@ -147,9 +150,10 @@ struct PrunePlanner {
   let repository: Repository
   let policy: RetentionPolicy
   let grace: TimeSpan
+  let tellsCollected: TimeSpan
 
   func survey(_ name: SourceName, _ reading: NotesReading) throws -> PruneSurvey {
-    try PruneSurvey(name, in: repository, policy: policy, reading: reading)
+    try PruneSurvey(name, in: repository, policy: policy, tellsCollected: tellsCollected, reading: reading)
   }
 
   /// - Throws: `Prune.Refusal` when nothing of the source may be removed.

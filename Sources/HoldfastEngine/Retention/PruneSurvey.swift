@@ -17,12 +17,16 @@ struct PruneSurvey: Sendable {
   let reading: NotesReading
   /// Until when the snapshots are locked that are locked now, with those that they are needed by.
   private let locks: [Identifier: Timestamp]
+  /// How long the notes tell of what was collected.
+  private let tellsCollected: TimeSpan
   /// Why nothing of the source may be removed, if so.
   let refusal: Prune.Refusal?
 
-  init(_ name: SourceName, in repository: Repository, policy: RetentionPolicy, reading: NotesReading) throws {
-    self.name = name
-    self.reading = reading
+  init(
+    _ name: SourceName, in repository: Repository, policy: RetentionPolicy, tellsCollected: TimeSpan,
+    reading: NotesReading
+  ) throws {
+    (self.name, self.reading, self.tellsCollected) = (name, reading, tellsCollected)
     var damage = reading.damage
     snapshots = try repository.catalog.committedSnapshots(of: name) { damage.append($0) }
     let numbers = try repository.catalog.sequences(of: name)
@@ -153,7 +157,10 @@ struct PruneSurvey: Sendable {
     let present = Set(snapshots.map(\.id))
     let newest = snapshots.last?.sequence ?? 0
     // Numbers above the newest may have the tags of a snapshot that is being taken.
-    notes.notes.removeAll { $0.sequence <= newest && !present.contains($0.snapshot) }
+    notes.notes.removeAll { note in
+      let isTold = note.removed.map { $0.isCollected && now - $0.time.moment < tellsCollected } ?? false
+      return note.sequence <= newest && !present.contains(note.snapshot) && !isTold
+    }
     if notes != reading.notes { notes.highest = max(notes.highest, newest) }
     return notes
   }

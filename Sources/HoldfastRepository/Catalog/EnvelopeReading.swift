@@ -60,7 +60,7 @@ package final class HeldArchives: Sendable {
 
   /// - Returns: the snapshot, with or without its archives.
   /// - Throws: `DamageError` for an archive list that is too large to be read later.
-  func hold(_ snapshot: Snapshot) throws -> Snapshot {
+  package func hold(_ snapshot: Snapshot) throws -> Snapshot {
     let archives = snapshot.envelope.archives
     let isRoom = bytes.withLock { bytes in
       guard bytes + archives.byteCount <= bytesMax else { return false }

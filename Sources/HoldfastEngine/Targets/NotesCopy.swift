@@ -1,0 +1,98 @@
+internal import HoldfastArchive
+internal import HoldfastModel
+internal import HoldfastRepository
+internal import HoldfastStore
+internal import HoldfastSystem
+
+/// Copies the revisions of the notes on a source that home keeps.
+struct NotesCopy {
+  private let home: Repository
+  private let target: Repository
+  private let source: SourceName
+
+  init(from home: Repository, to target: Repository, of source: SourceName) {
+    (self.home, self.target, self.source) = (home, target, source)
+  }
+
+  /// Compares the revisions of both places.
+  /// - Returns: the revisions that the target needs, in ascending order.
+  /// - Throws: `TargetError` when somebody has written notes at the target.
+  func missing(_ atHome: Set<UInt64>, _ atTarget: Set<UInt64>) throws -> [UInt64] {
+    // One that was begun, and never written, is in no listing.
+    if let newest = atTarget.max(), newest > atHome.max() ?? 0 {
+      throw TargetError.newerNotes(
+        key: Keys.notes(source, newest), target: target.location, home: home.location)
+    }
+    if let newest = atHome.intersection(atTarget).max() { try compare(newest) }
+    return atHome.subtracting(atTarget).sorted()
+  }
+
+  private func compare(_ revision: UInt64) throws {
+    let key = Keys.notes(source, revision)
+    guard let own = try bytes(key, in: home), let other = try bytes(key, in: target), own != other else { return }
+    // Who is damaged is named by others. Two that are sound, and not the same, are a fork.
+    guard isSound(revision, in: home), isSound(revision, in: target) else { return }
+    throw TargetError.forked(key: key, target: target.location, home: home.location)
+  }
+
+  private func isSound(_ revision: UInt64, in repository: Repository) -> Bool {
+    (try? repository.notes.revision(revision, of: source)) != nil
+  }
+
+  private func bytes(_ key: String, in repository: Repository) throws -> [UInt8]? {
+    do {
+      return try repository.store.object(key).contents(max: Limits.envelopeBytesMax)
+    } catch StoreError.notFound {
+      return nil
+    }
+  }
+
+  /// Copies revisions that are sound at home, and removes those that home would not keep beside them.
+  func copy(_ revisions: [UInt64], under lease: Lease) throws {
+    for revision in revisions {
+      guard isSound(revision, in: home), let bytes = try bytes(Keys.notes(source, revision), in: home) else { continue }
+      do {
+        try target.store.put(bytes, at: Keys.notes(source, revision))
+      } catch StoreError.alreadyExists {
+        try compare(revision)
+      }
+    }
+    guard let newest = revisions.last else { return }
+    let old = try target.notes.revisions(of: source).filter { $0 + NotesStore.revisionsKept <= newest }
+    guard !old.isEmpty else { return }
+    try lease.checkHeld()
+    // When nothing may be removed, old revisions stay.
+    for revision in old { try? target.store.removeAll(below: Keys.notesFolder(source, revision)) }
+  }
+}
+
+/// Copies the journal of a source: the two objects that are kept of it. Nobody signs it, so it is compared with
+/// nothing.
+struct JournalCopy {
+  private let home: Repository
+  private let target: Repository
+  private let source: SourceName
+
+  init(from home: Repository, to target: Repository, of source: SourceName) {
+    (self.home, self.target, self.source) = (home, target, source)
+  }
+
+  func run() throws {
+    let atHome = try home.journal.numbers(of: source).suffix(2)
+    let atTarget = try target.journal.numbers(of: source)
+    guard let newest = atHome.last, newest > atTarget.last ?? 0 else { return }
+    for number in atHome where !atTarget.contains(number) {
+      let key = Keys.journal(source, number)
+      do {
+        try target.store.put(home.store.object(key).contents(max: JournalObject.bytesMax), at: key)
+      } catch let error as StoreError {
+        // Somebody has appended and removed it meanwhile, or another run has brought it.
+        switch error {
+        case .notFound, .alreadyExists: continue
+        default: throw error
+        }
+      }
+    }
+    for number in atTarget where number + 1 < newest { try? target.store.remove(Keys.journal(source, number)) }
+  }
+}

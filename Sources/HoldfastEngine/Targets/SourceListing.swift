@@ -1,0 +1,52 @@
+internal import HoldfastArchive
+internal import HoldfastModel
+internal import HoldfastRepository
+internal import HoldfastStore
+internal import HoldfastSystem
+
+/// What one listing shows of a source in a store.
+struct SourceListing {
+  /// How an object is there.
+  enum Presence: Equatable {
+    case there
+    case missing
+    /// - Parameter length: in bytes.
+    case otherwise(length: UInt64)
+  }
+
+  /// The lengths of all objects by their keys, in bytes; a length is `nil` where listings tell none.
+  private(set) var lengths: [String: UInt64?] = [:]
+  /// The numbers of the snapshots whose manifests are there.
+  private(set) var committed: Set<UInt64> = []
+  /// The keys of bodies and archives, by the numbers of the directories in which they lie.
+  private(set) var data: [UInt64: [String]] = [:]
+  /// The revisions of the notes.
+  private(set) var notes: Set<UInt64> = []
+
+  init(of source: SourceName, in store: any Store) throws {
+    let prefix = Keys.source(source)
+    try store.forEachEntry(below: prefix, .everything) { entry in
+      let key = prefix + entry.name
+      let parts = entry.name.split(separator: "/", omittingEmptySubsequences: false)
+      if entry.kind == .foreign { return true }
+      lengths.updateValue(entry.kind.length, forKey: key)
+      if parts.count == 3, parts[0] + "/" == Keys.notesName, let revision = Keys.sequence(parts[1]) {
+        if key == Keys.notes(source, revision) { notes.insert(revision) }
+      } else if parts.count == 2, let sequence = Keys.sequence(parts[0]) {
+        if parts[1] == Keys.manifestName {
+          committed.insert(sequence)
+        } else if Keys.isBody(key) || Keys.isArchive(key) {
+          data[sequence, default: []].append(key)
+        }
+      }
+      return true
+    }
+  }
+
+  /// Whether an object is there as a manifest records it. Where listings tell no lengths, it is opened.
+  func presence(of object: RecordedObject, in store: any Store) throws -> Presence {
+    guard let listed = lengths[object.key] else { return .missing }
+    let length = try listed ?? store.object(object.key).length
+    return length == object.length ? .there : .otherwise(length: length)
+  }
+}

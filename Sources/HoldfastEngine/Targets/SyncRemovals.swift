@@ -1,0 +1,82 @@
+internal import HoldfastArchive
+internal import HoldfastModel
+internal import HoldfastRepository
+internal import HoldfastStore
+
+/// Plans what goes at a target: the snapshots that the notes say are collected, if no other snapshot there builds on
+/// them, and what interrupted runs left. What home does not have although nobody has removed it stays: it may be all
+/// that is left of it.
+struct SyncRemovals {
+  let planner: SyncPlanner
+  let atHome: SourceListing
+  let atTarget: SourceListing
+  /// The notes at home.
+  let notes: SourceNotes
+
+  private var source: SourceName { planner.source }
+
+  func add(to plan: inout SyncPlan) throws {
+    let noted = notes.collectedNumbers
+    let doubtful = atTarget.committed.filter { noted.contains($0) || !atHome.committed.contains($0) }
+    let spare = spareKeys()
+    guard !doubtful.isEmpty || !spare.isEmpty else { return }
+    let going = try collectable(doubtful, &plan)
+    guard !going.isEmpty || !spare.isEmpty, plan.findings.isEmpty else { return }
+    try choose(going, spare, &plan)
+  }
+
+  /// Objects in directories of snapshots that neither place has. Numbers that home has not given yet are left alone.
+  private func spareKeys() -> [String] {
+    let highest = max(notes.highest, atHome.committed.max() ?? 0)
+    return atTarget.data.filter { sequence, _ in
+      sequence <= highest && !atTarget.committed.contains(sequence) && !atHome.committed.contains(sequence)
+    }.flatMap(\.value).filter { !atHome.lengths.keys.contains($0) }.sorted()
+  }
+
+  /// The snapshots that are collected; those that only the target has are named.
+  private func collectable(_ doubtful: Set<UInt64>, _ plan: inout SyncPlan) throws -> [UInt64: Snapshot] {
+    var going: [UInt64: Snapshot] = [:]
+    // What it said when the target was last brought up: home forgets what was collected, after a time.
+    let earlier = try planner.target.notes.read(source).notes
+    for sequence in doubtful.sorted() {
+      guard let snapshot = try snapshotAtTarget(sequence, &plan) else { continue }
+      let isNoted = notes[snapshot].removed?.isCollected == true
+      let wasRemoved =
+        !atHome.committed.contains(sequence) && sequence <= notes.highest && earlier[snapshot].removed != nil
+        && earlier.revision < notes.revision
+      if isNoted || wasRemoved {
+        going[sequence] = snapshot
+      } else if !atHome.committed.contains(sequence) {
+        plan.onlyThere.append(snapshot)
+      }
+    }
+    return going
+  }
+
+  private func snapshotAtTarget(_ sequence: UInt64, _ plan: inout SyncPlan) throws -> Snapshot? {
+    do {
+      return try planner.target.catalog.snapshotIfCommitted(source, sequence)
+    } catch let damage as DamageError {
+      plan.findings.append(SyncFinding(damage, at: planner.target.location))
+      return nil
+    }
+  }
+
+  /// Keeps what the snapshots need that stay.
+  private func choose(_ going: [UInt64: Snapshot], _ spare: [String], _ plan: inout SyncPlan) throws {
+    var going = going
+    var needed: Set<String> = []
+    let coming = plan.snapshots.map(\.snapshot.sequence)
+    for sequence in atTarget.committed.union(coming).sorted(by: >) where going[sequence] == nil {
+      // Home has most of them on this machine.
+      let known =
+        try atHome.committed.contains(sequence) ? planner.home.catalog.snapshotIfCommitted(source, sequence) : nil
+      guard let snapshot = try known ?? snapshotAtTarget(sequence, &plan) else { return }
+      if let parent = snapshot.envelope.parent?.sequence { going[parent] = nil }
+      if !snapshot.hasItsArchivesToItself { needed.formUnion(snapshot.archiveKeys) }
+    }
+    plan.collected = going.sorted { $0.key < $1.key }.map(\.value)
+    plan.needed = needed
+    plan.leftovers = spare.filter { !needed.contains($0) }
+  }
+}

@@ -1,0 +1,68 @@
+package import HoldfastModel
+internal import HoldfastStore
+
+/// Why a store cannot be brought up to home. Nothing is written there then.
+package enum TargetError: OperatorError, Equatable {
+  /// - Parameter absenceQuestion: what to look at, as a question.
+  case absent(target: String, absenceQuestion: String)
+  case otherRepository(target: String, home: String)
+  /// Both have a revision of the keyring with this number, and not the same.
+  case forkedKeyring(revision: UInt64, target: String, home: String)
+  /// The target has a revision of the keyring that home does not have.
+  case newerKeyring(revision: UInt64, target: String, home: String)
+  /// Both have something under this key, a manifest or a revision of notes, and not the same.
+  case forked(key: String, target: String, home: String)
+  /// The target has a revision of the notes on a source that home does not have.
+  case newerNotes(key: String, target: String, home: String)
+  /// Two targets lead to one place.
+  case samePlace(target: String, other: String, location: String)
+  /// Objects of the target are locked.
+  case locked(target: String)
+
+  package var message: String {
+    switch self {
+    case .absent(let target, _): "there is no repository in \(target)"
+    case .otherRepository(let target, let home): "\(target) has another repository than \(home)"
+    case .forkedKeyring(let revision, let target, let home):
+      "revision \(revision) of the keyring in \(target) is another one than in \(home)"
+    case .newerKeyring(let revision, let target, let home):
+      "\(target) has revision \(revision) of the keyring, which is not in \(home)"
+    case .forked(let key, let target, let home): "\(key) in \(target) is another one than in \(home)"
+    case .newerNotes(let key, let target, let home): "\(target) has \(key), which is not in \(home)"
+    case .samePlace(let target, let other, let location):
+      "the targets \(other) and \(target) are the same place: \(location)"
+    case .locked(let target): "\(target) locks its objects, and copying does not extend locks yet"
+    }
+  }
+
+  package var hint: String? {
+    switch self {
+    case .absent(_, let absenceQuestion): "\(absenceQuestion) If it is new, run `holdfast init` to make it a target."
+    case .otherRepository:
+      "Correct the location in the configuration, or name a place where nothing is and run `holdfast init`."
+    case .forkedKeyring:
+      "Two machines changed the keys, or somebody exchanged one of them. Compare `holdfast key list` at both with what you have written down, and empty the one that is wrong."
+    case .newerKeyring:
+      "Keys are changed at home only: home was put back, or is not the first target of the list. Compare `holdfast key list` at both."
+    case .forked, .newerNotes:
+      "Somebody wrote there as if it were home. Both stay as they are: look at each with `holdfast list --from TARGET`, restore what you need, then empty the one that is wrong and run `holdfast init`."
+    case .samePlace: "A copy beside itself is none: correct the location of one of them, or take it out."
+    case .locked: "Take `lock` out of this target, and let the default retention of the bucket lock what is copied."
+    }
+  }
+
+  package var exitStatus: ExitStatus {
+    switch self {
+    case .absent: .noRepository
+    case .otherRepository, .samePlace, .locked: .usage
+    case .forkedKeyring, .newerKeyring, .forked, .newerNotes: .dataLoss
+    }
+  }
+
+  package var scope: ErrorScope {
+    switch self {
+    case .absent, .otherRepository, .samePlace, .locked: .usage
+    case .forkedKeyring, .newerKeyring, .forked, .newerNotes: .repository
+    }
+  }
+}

@@ -1,0 +1,55 @@
+package import HoldfastArchive
+package import HoldfastModel
+package import HoldfastRepository
+package import HoldfastStore
+package import HoldfastSystem
+
+/// How far a target is with one source, as a listing shows it.
+package struct TargetStanding: Sendable {
+  package let source: SourceName
+  /// The newest snapshot that the target has; `nil` when it has none, or its manifest cannot be read.
+  package let newest: Snapshot?
+  /// Number of snapshots of home whose manifests the target does not have; `nil` when home did not answer.
+  package let behind: Int?
+  /// Whether the target has the newest snapshot of home; `nil` when home did not answer.
+  package let hasNewest: Bool?
+
+  /// - Parameters:
+  ///   - home: `nil` when it did not answer.
+  ///   - source: only this one; `nil` for all.
+  /// - Throws: when the store does not answer, or is no target of the repository.
+  package static func read(
+    _ store: any Store, home: Repository?, host: Host, of source: SourceName? = nil
+  ) throws -> [TargetStanding] {
+    let target =
+      try home.map { try TargetIdentity(of: store, home: $0).open(isDryRun: true) }
+      ?? Repository.open(store, host: host, acceptsOlder: true)
+    let names = try source.map { [$0] } ?? target.catalog.sourceNames() + (home?.catalog.sourceNames() ?? [])
+    return try Set(names).sorted().map { try read($0, in: target, home: home) }
+  }
+
+  private static func read(
+    _ source: SourceName, in target: Repository, home: Repository?
+  ) throws -> TargetStanding {
+    let there = try SourceListing(of: source, in: target.store).committed
+    var newest: Snapshot?
+    if let last = there.max() {
+      do {
+        newest = try target.catalog.snapshotIfCommitted(source, last)
+      } catch is DamageError {
+        // Whoever reads from there says so.
+      }
+    }
+    guard let home else { return TargetStanding(source: source, newest: newest, behind: nil, hasNewest: nil) }
+    let notes = try home.notes.read(source).notes
+    let wanted = try SourceListing(of: source, in: home.store).committed.subtracting(notes.collectedNumbers)
+    return TargetStanding(
+      source: source, newest: newest, behind: wanted.subtracting(there).count,
+      hasNewest: wanted.max().map { there.contains($0) } ?? true)
+  }
+}
+
+extension SourceNotes {
+  /// The numbers of the snapshots that are collected.
+  var collectedNumbers: Set<UInt64> { Set(notes.filter { $0.removed?.isCollected == true }.map(\.sequence)) }
+}

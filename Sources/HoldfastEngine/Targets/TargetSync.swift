@@ -1,0 +1,105 @@
+internal import HoldfastArchive
+package import HoldfastModel
+package import HoldfastRepository
+package import HoldfastStore
+internal import HoldfastSystem
+
+/// Is told how syncs go, by several threads.
+package protocol SyncObserver: Sendable {
+  /// A source is about to be copied.
+  func began(_ plan: SyncPlan, at target: String)
+  /// Another object is at a target.
+  func copied(bytes: UInt64, to target: String)
+}
+
+/// Brings one target up to home: what it lacks is copied, each object proved on its way, and what the notes say is
+/// collected goes. Home is only read.
+package struct TargetSync: Sendable {
+  private let home: Repository
+  private let name: String
+  private let store: any Store
+  private let observer: any SyncObserver
+
+  /// - Parameters:
+  ///   - name: the name of the target, for its result.
+  ///   - store: of the target.
+  package init(from home: Repository, to name: String, in store: any Store, observer: any SyncObserver) {
+    (self.home, self.name, self.store, self.observer) = (home, name, store, observer)
+  }
+
+  /// Makes an empty store a target.
+  /// - Returns: `false` when it was one already.
+  /// - Throws: when something else is there.
+  package static func make(_ store: any Store, of home: Repository, warn: (String) -> Void) throws -> Bool {
+    try TargetIdentity(of: store, home: home).make(warn)
+  }
+
+  /// Makes sure that a store is a target already, or may become one.
+  package static func checkMayBeMade(_ store: any Store, of home: Repository) throws {
+    try TargetIdentity(of: store, home: home).checkMayBeMade()
+  }
+
+  /// - Parameters:
+  ///   - source: only this one; `nil` for all.
+  ///   - isDryRun: whether only plans are made.
+  /// - Returns: what was done, also where it failed; a signal is thrown.
+  package func run(_ source: SourceName? = nil, isDryRun: Bool = false) throws -> TargetResult {
+    var result = TargetResult(name, at: store.location)
+    do {
+      guard store.capabilities.objectLock == nil else { throw TargetError.locked(target: store.location) }
+      let target = try TargetIdentity(of: store, home: home).open(isDryRun: isDryRun)
+      defer { target.errands.wait() }
+      for source in try source.map({ [$0] }) ?? sources(target) {
+        let one = try run(source, target, isDryRun: isDryRun)
+        result.sources.append(one)
+        // The others would wait as long for the same.
+        if let failure = one.failure, failure.isTransient, failure.exitStatus != .locked { break }
+      }
+    } catch let signal as Interrupted {
+      throw signal
+    } catch {
+      result.failure = describe(error)
+    }
+    return result
+  }
+
+  private func sources(_ target: Repository) throws -> [SourceName] {
+    try Set(
+      [home, target].flatMap { repository in
+        try repository.catalog.sourceNames() + repository.catalog.loggedSourceNames() + repository.journal.sources()
+      }
+    ).sorted()
+  }
+
+  private func run(_ source: SourceName, _ target: Repository, isDryRun: Bool) throws -> SyncResult {
+    let planner = SyncPlanner(home: home, target: target, source: source)
+    var result = SyncResult(source)
+    do {
+      let plan = try planner.plan()
+      result = SyncResult(plan)
+      guard !isDryRun else { return result }
+      guard !plan.isEmpty else {
+        try JournalCopy(from: home, to: target, of: source).run()
+        return result
+      }
+      guard let lease = try Lease.take(on: source, of: target, waits: false) else {
+        throw EngineError(
+          "another run works on \(source) in \(target.location)", hint: "Wait for it, and run the same command again.",
+          exitStatus: .locked)
+      }
+      defer { withExtendedLifetime(lease) {} }
+      let (observer, name) = (observer, name)
+      var execution = SyncExecution(planner, under: lease) { observer.copied(bytes: $0, to: name) }
+      defer { result = execution.result }
+      // Another run may have brought some of it before this one got the lease.
+      let current = try planner.plan()
+      observer.began(current, at: name)
+      try execution.run(current)
+    } catch let signal as Interrupted {
+      throw signal
+    } catch {
+      result.failure = describe(error)
+    }
+    return result
+  }
+}

@@ -1,0 +1,84 @@
+internal import HoldfastArchive
+internal import HoldfastModel
+internal import HoldfastRepository
+internal import HoldfastStore
+internal import HoldfastSystem
+
+/// Copies the archived WAL of a source: the object of each file, and then its manifest.
+struct WALCopy {
+  private let home: WALArchive
+  private let target: WALArchive
+  private let copying: ContainerCopy
+
+  init(from home: Repository, to target: Repository, of source: SourceName) {
+    self.home = WALArchive(home, of: source)
+    self.target = WALArchive(target, of: source)
+    copying = ContainerCopy(from: home, to: target)
+  }
+
+  /// The keys of the manifests that only home has, in ascending order.
+  func missing() throws -> [String] {
+    try manifests(in: home).subtracting(manifests(in: target)).sorted()
+  }
+
+  private func manifests(in archive: WALArchive) throws -> Set<String> {
+    var keys: Set<String> = []
+    for system in try archive.systems() {
+      for copy in try archive.allCopies(of: system) {
+        keys.insert(Keys.walManifest(archive.source, system, copy.file, copy: copy.copy))
+      }
+    }
+    return keys
+  }
+
+  /// Copies files, several at once: each counts by itself.
+  /// - Parameter onCopied: gets the bytes of each.
+  /// - Returns: what is damaged at home.
+  func copy(_ keys: [String], onCopied: @escaping @Sendable (UInt64) -> Void) throws -> [DamageError] {
+    let damage = DamageList()
+    let (home, target, copying) = (home, target, copying)
+    try SideBySide.run(keys.count, threads: copying.threads) { index in
+      try home.repository.host.cancellation.check()
+      do {
+        guard let archived = try home.archived(keys[index]) else { return }
+        let object = archived.manifest.object
+        let item = ContainerCopy.Item(kind: .wal, key: archived.manifest.objectKey, reference: object)
+        try copying.copy(item)
+        let bytes = try home.repository.store.object(archived.key).contents(max: Limits.envelopeBytesMax)
+        guard try ArchivedWAL(parsing: bytes, name: archived.key) == archived else {
+          throw DamageError(archived.key, "it is another manifest than a moment ago")
+        }
+        try target.repository.store.put(bytes, at: archived.key)
+        onCopied(object.length)
+      } catch let found as DamageError {
+        damage.add(found)
+      } catch StoreError.alreadyExists {
+        // Another run has brought it. Two sound files of one name are copies of each other.
+      } catch StoreError.notFound {
+        // A prune has removed it meanwhile.
+      }
+    }
+    return damage.all
+  }
+
+  /// Removes what no recovery from a snapshot that the target has can use. A target that has all snapshots keeps the
+  /// same files as home.
+  func prune(under lease: Lease) throws {
+    let extra = try manifests(in: target).subtracting(manifests(in: home))
+    guard !extra.isEmpty else { return }
+    let snapshots = try target.repository.catalog.committedSnapshots(of: target.source) { _ in }
+    let plans = try target.systems().map { try WALPrunePlan(target, $0, left: snapshots) }.filter { !$0.isEmpty }
+    try WALPruneExecution(target.repository, of: target.source, under: lease).run(plans)
+  }
+}
+
+extension WALArchive {
+  /// The archived file whose manifest has a key; `nil` when it is not there.
+  fileprivate func archived(_ key: String) throws -> ArchivedWAL? {
+    let parts = key.split(separator: "/")
+    guard parts.count == 5, let system = SystemIdentifier(String(parts[2])),
+      let (file, copy) = Keys.walFile(parts[4], in: String(parts[3]))
+    else { return nil }
+    return try find(file, of: system, copy: copy)
+  }
+}

@@ -1,0 +1,86 @@
+import HoldfastArchive
+import HoldfastEngine
+import HoldfastModel
+import HoldfastRepository
+import HoldfastStore
+import HoldfastSystem
+import HoldfastTestShop
+import HoldfastTestSupport
+import Synchronization
+import Testing
+
+/// A shop with its repository at home and at one other target, both in memory.
+struct TargetShop {
+  let shop: TestShop
+  let home: MemoryStore
+  let target: MemoryStore
+
+  /// - Parameter traits: of the target.
+  init(
+    isSealed: Bool = false, clock: Clock = .system, isMade: Bool = true,
+    _ traits: (inout MemoryStore.Traits) -> Void = { _ in }
+  ) throws {
+    home = MemoryStore()
+    var own = MemoryStore.Traits()
+    traits(&own)
+    target = MemoryStore(own)
+    shop = try TestShop(workers: 1, store: home, clock: clock, isSealed: isSealed)
+    if isMade { #expect(try TargetSync.make(target, of: shop.open()) { _ in }) }
+  }
+
+  /// A run of a machine without any key.
+  @discardableResult
+  func sync(
+    _ store: (any Store)? = nil, from home: (any Store)? = nil, isDryRun: Bool = false,
+    observer: any SyncObserver = CountedCopies()
+  ) throws -> TargetResult {
+    let opened = try home.map { try Repository.open($0, host: shop.host) } ?? shop.open(as: .nobody)
+    return try TargetSync(from: opened, to: "barn", in: store ?? target, observer: observer).run(isDryRun: isDryRun)
+  }
+
+  /// The repository as the target alone has it, for whoever has all keys.
+  func atTarget(_ store: (any Store)? = nil) throws -> Repository {
+    try Repository.open(
+      store ?? target, host: shop.host, credentials: shop.keys?.credentials() ?? .none, acceptsOlder: true)
+  }
+
+  /// What counts of a store: everything but leases.
+  static func lasting(_ store: MemoryStore) -> [String: [UInt8]] {
+    store.contents.filter { !$0.key.hasPrefix(LeaseNumbers.prefix) && !$0.key.hasPrefix(StoreProbe.prefix) }
+  }
+
+  /// Both places have the same, byte by byte.
+  func expectSame(_ place: String = "", _ location: SourceLocation = #_sourceLocation) {
+    let (here, there) = (Self.lasting(home), Self.lasting(target))
+    #expect(
+      here == there,
+      "\(place): only home \(Set(here.keys).subtracting(there.keys)), only target \(Set(there.keys).subtracting(here.keys))",
+      sourceLocation: location)
+  }
+
+  /// Everything that the target lists can be restored from it alone.
+  /// - Returns: the numbers of its snapshots.
+  @discardableResult
+  func expectSoundAtTarget(
+    _ place: String = "", _ location: SourceLocation = #_sourceLocation
+  ) throws -> [UInt64] {
+    let repository = try atTarget()
+    let report = try shop.verify(in: repository)
+    let findings = report.unreadable.map(\.message) + report.snapshots.flatMap(\.findings).map(\.message)
+    #expect(findings == [], "\(place)", sourceLocation: location)
+    return report.snapshots.map(\.snapshot.sequence)
+  }
+
+  /// The key of the first archive of a snapshot.
+  func archive(of sequence: UInt64) throws -> String { try #require(shop.number(sequence).archiveKeys.first) }
+}
+
+/// Counts what was copied.
+final class CountedCopies: SyncObserver {
+  private let counted = Mutex<[UInt64]>([])
+
+  var lengths: [UInt64] { counted.withLock { $0 } }
+
+  func began(_ plan: SyncPlan, at target: String) {}
+  func copied(bytes: UInt64, to target: String) { counted.withLock { $0.append(bytes) } }
+}
