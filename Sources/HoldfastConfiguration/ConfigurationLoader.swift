@@ -71,21 +71,24 @@ package struct ConfigurationLoader {
   }
 
   private func secretMistakes(_ settings: Settings, _ findings: Findings) -> [Mistake] {
-    func position(_ repository: RepositorySettings, _ key: String) -> FilePosition? {
-      findings.entries[[Schema.repositories, repository.name, key]]?.position
+    func position(_ repository: RepositorySettings, _ way: String...) -> FilePosition? {
+      findings.entries[[Schema.repositories, repository.name] + way]?.position
     }
     var named: [SecretFile] = []
     for repository in settings.repositories {
       let files: [(Path, String)] =
         repository.identities.map { ($0, "identity") }
-        + [
-          (repository.passphraseFile, "passphrase-file"), (repository.writerKey, "writer-key"),
-          (repository.s3.credentialsFile, "credentials-file"),
-        ].compactMap {
+        + [(repository.passphraseFile, "passphrase-file"), (repository.writerKey, "writer-key")].compactMap {
           path, key in
           path.map { ($0, key) }
         }
       named += files.map { SecretFile(path: $0.0, position: position(repository, $0.1)) }
+      let key = "credentials-file"
+      for target in repository.targets {
+        guard let path = target.s3.credentialsFile else { continue }
+        let position = position(repository, Schema.targets, target.name, key) ?? position(repository, key)
+        named.append(SecretFile(path: path, position: position))
+      }
     }
     for notification in settings.notifications {
       switch notification.target {

@@ -25,6 +25,12 @@ package enum ExampleConfiguration {
         # lock: {mode: compliance, days: 30}   # in a bucket with object lock: nobody deletes what a snapshot needs
         # single-writer: yes     # where a server replaces objects that are there, and only this machine writes
         # connections: 8         # requests at once
+      # A repository in several places has targets in place of path. Keys of a place stand with it, and in which site,
+      # with which provider and account, on which medium it is. The first one is home; `holdfast sync` brings the others
+      # up, and so does every backup.
+      # archive:
+      #   targets: [{name: here, path: /backup/archive}, {name: cloud, url: 's3:https://s3.example/archive', site: fra}]
+      #   min-copies: 1          # a backup ends with 3 when fewer targets have its snapshot; if not said: all
 
     # What every source has that does not say otherwise.
     defaults:
@@ -68,6 +74,7 @@ package enum ExampleConfiguration {
         # after: systemctl start shop
         # on-failure: logger -t holdfast 'no snapshot'
       # accounts:
+      #   repository: shop
       #   from-command: mariadb-dump --single-transaction accounts
       #   file-name: accounts.sql
       #   schedule: {incremental: 1d}

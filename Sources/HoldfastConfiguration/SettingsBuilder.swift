@@ -4,7 +4,7 @@ internal import HoldfastModel
 struct SettingsBuilder {
   let findings: Findings
   let values: EffectiveValues
-  private let schema: Schema
+  let schema: Schema
   private(set) var mistakes: [Mistake] = []
   /// All values in effect that were asked for.
   private var shown: [Setting] = []
@@ -42,8 +42,9 @@ struct SettingsBuilder {
     rules.flatMap(\.leaves).first { $0.way.elementsEqual(way) }?.rule
   }
 
-  private mutating func texts(_ rules: [KeyRule], _ way: [String]) -> [String]? {
-    rule(rules, way[2...]).flatMap { texts($0, way) }
+  /// - Parameter depth: how many names lead to the map to which the rules belong.
+  mutating func texts(_ rules: [KeyRule], _ way: [String], depth: Int = 2) -> [String]? {
+    rule(rules, way[depth...]).flatMap { texts($0, way) }
   }
 
   /// The values in effect. Values that are not from a file are checked here.
@@ -61,62 +62,17 @@ struct SettingsBuilder {
     return setting.texts
   }
 
-  private mutating func text(_ rules: [KeyRule], _ way: [String]) -> String? { texts(rules, way)?.last }
+  mutating func text(_ rules: [KeyRule], _ way: [String], depth: Int = 2) -> String? {
+    texts(rules, way, depth: depth)?.last
+  }
 
-  private mutating func note(_ way: [String], _ message: String, hint: String) {
+  mutating func note(_ way: [String], _ message: String, hint: String) {
     mistakes.append(Mistake(findings.sections[way] ?? findings.entries[way]?.position, message, hint: hint))
   }
 
   /// Which of several keys are in a map.
   private func present(_ keys: [String], in way: [String]) -> [String] {
     keys.filter { findings.seen.contains(way + [$0]) }
-  }
-
-  // MARK: Repositories
-
-  private mutating func repository(_ name: String) -> RepositorySettings? {
-    let way = [Schema.repositories, name]
-    func key(_ name: String) -> [String] { way + [name] }
-    let location = text(schema.repository, key("path")) ?? text(schema.repository, key("url"))
-    if location == nil, !findings.faulty.contains(way) {
-      note(way, "the repository \(name) has no path", hint: "Say where it is: `path: /backup/\(name)`, or `url: s3:…`.")
-    }
-    if findings.seen.isSuperset(of: [key("path"), key("url")]) {
-      note(way, "path and url of \(name) exclude each other", hint: "Keep one of the two.")
-    }
-    var made = RepositorySettings(name: name, location: location ?? "/")
-    made.s3 = s3(key)
-    if (made.s3.lockMode == nil) != (made.s3.lockDays == nil), !findings.faulty.contains(key("lock")) {
-      note(
-        key("lock"), "lock of \(name) needs a mode and days", hint: "Write `lock: {mode: compliance, days: 30}`.")
-    }
-    made.identities = (texts(schema.repository, key("identity")) ?? []).map { Path($0) }
-    made.identityCommand = text(schema.repository, key("identity-command"))
-    if findings.seen.isSuperset(of: [key("identity"), key("identity-command")]) {
-      note(way, "identity and identity-command of \(name) exclude each other", hint: "Keep one of the two.")
-    }
-    made.passphraseFile = text(schema.repository, key("passphrase-file")).map { Path($0) }
-    made.writerKey = text(schema.repository, key("writer-key")).map { Path($0) }
-    made.expectedKeyring = text(schema.repository, key("expect-keyring"))
-    made.sshCommand = text(schema.repository, key("ssh-command"))
-    return location == nil ? nil : made
-  }
-
-  private mutating func s3(_ key: (String) -> [String]) -> RepositorySettings.S3 {
-    let rules = schema.repository
-    var s3 = RepositorySettings.S3()
-    s3.region = text(rules, key("region"))
-    s3.isPathStyle = text(rules, key("path-style")).flatMap { TextRule.truth(of: $0) }
-    s3.certificates = text(rules, key("ca-file")).map { Path($0) }
-    s3.credentialsFile = text(rules, key("credentials-file")).map { Path($0) }
-    s3.profile = text(rules, key("profile"))
-    s3.archiveStorageClass = text(rules, key("storage-class") + ["archives"])
-    s3.lockMode = text(rules, key("lock") + ["mode"])
-    s3.lockDays = text(rules, key("lock") + ["days"]).flatMap { Int($0) }
-    s3.versions = text(rules, key("versions"))
-    s3.isSingleWriter = text(rules, key("single-writer")).flatMap { TextRule.truth(of: $0) }
-    s3.connections = text(rules, key("connections")).flatMap { Int($0) }
-    return s3
   }
 
   // MARK: Sources

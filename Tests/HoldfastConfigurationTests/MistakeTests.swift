@@ -67,12 +67,12 @@ import Testing
       "5:12: there is no key << in defaults\nHINT: Put what sources share into defaults."),
     Wrong(
       Sound.text + "defaults: {path: /srv}\n",
-      "5:12: there is no key path in defaults\nHINT: It belongs into a repository or a source. Here there can be repository, exclude, compression, limit-rate, paranoid, no-group, postgres, tag, before, after, on-failure, wal-ahead, wal-workers, schedule, merge-after, keep, grace, verify, objectives."
+      "5:12: there is no key path in defaults\nHINT: It belongs into a repository or a target or a source. Here there can be repository, exclude, compression, limit-rate, paranoid, no-group, postgres, tag, before, after, on-failure, wal-ahead, wal-workers, schedule, merge-after, keep, grace, verify, objectives."
     ),
     Wrong(
       "repositories:\n  shop: {path: /b, wal-ahead: 3}\n",
       "2:20: there is no key wal-ahead in a repository\n"
-        + "HINT: It belongs into a source or defaults. Here there can be path, url, region, path-style, ca-file, credentials-file, profile, storage-class, lock, versions, single-writer, connections, identity, identity-command, passphrase-file, writer-key, expect-keyring, ssh-command."
+        + "HINT: It belongs into a source or defaults. Here there can be path, url, region, path-style, ca-file, credentials-file, profile, storage-class, lock, versions, single-writer, connections, ssh-command, targets, min-copies, identity, identity-command, passphrase-file, writer-key, expect-keyring."
     ),
     Wrong(
       Sound.text + "wal-workers: 4\n",

@@ -17,6 +17,8 @@ struct Findings {
   private(set) var faulty: Set<[String]> = []
   /// The names below a top-level key, in the order of the file.
   private(set) var names: [String: [String]] = [:]
+  /// The names of the maps in a list, in the order of the file.
+  private(set) var items: [[String]: [String]] = [:]
   var mistakes: [Mistake] = []
 
   init(_ root: Node, _ schema: Schema) {
@@ -54,6 +56,7 @@ struct Findings {
     switch rule.content {
     case .map(let rules, let context): check(node, against: rules, context: context, way: way, schema)
     case .named(let rules, let context): checkNamed(node, rules, context, way: way, schema)
+    case .items(let rules, let context): checkItems(node, rules, context, way: way, schema)
     case .text(let text): add(entry(node, rule.name, text, isList: false), at: way)
     case .list(let text): add(entry(node, rule.name, text, isList: true), at: way)
     }
@@ -79,6 +82,47 @@ struct Findings {
       }
       check(pair.value, against: rules, context: context, way: inner, schema)
     }
+  }
+
+  private mutating func checkItems(
+    _ node: Node, _ rules: [KeyRule], _ context: String, way: [String], _ schema: Schema
+  ) {
+    let name = way.last ?? context
+    sections[way] = node.position
+    guard case .sequence(let items) = node.content else {
+      faulty.insert(Array(way.dropLast()))
+      return note(
+        node.position, "\(name) is \(node.kindName), not a list",
+        hint: "Write a list of maps: [\(Self.example(rules)), …].")
+    }
+    for item in items {
+      guard let pairs = pairs(of: item, context, Self.example(rules)), let own = itemName(pairs, item, context, way)
+      else {
+        faulty.insert(Array(way.dropLast()))
+        continue
+      }
+      self.items[way, default: []].append(own)
+      check(item, against: rules, context: context, way: way + [own], schema)
+    }
+  }
+
+  /// The name of a map in a list; `nil` when it has none of its own.
+  private mutating func itemName(
+    _ pairs: [Node.Pair], _ item: Node, _ context: String, _ way: [String]
+  ) -> String? {
+    guard let pair = pairs.first(where: { $0.key == "name" }), case .scalar(let text, _) = pair.value.content else {
+      note(item.position, "\(context) has no name", hint: "Write `name:` with a name that no other one has.")
+      return nil
+    }
+    guard SourceName(text) != nil else {
+      note(pair.value.position, "\"\(Path(text))\" is no name for \(context)", hint: TextRule.name.allowed)
+      return nil
+    }
+    guard !(items[way] ?? []).contains(text) else {
+      note(pair.value.position, "\(context) before has the name \(text)", hint: "Give each a name of its own.")
+      return nil
+    }
+    return text
   }
 
   private mutating func pairs(of node: Node, _ name: String, _ example: String) -> [Node.Pair]? {

@@ -8,6 +8,8 @@ struct KeyRule: Sendable {
     case map([KeyRule], context: String)
     /// Names that the site chooses. Each has a map with these keys.
     case named([KeyRule], context: String)
+    /// A list of such maps, each with a `name` of its own, by which its keys are found.
+    case items([KeyRule], context: String)
   }
 
   /// The sources to which a key applies.

@@ -3,19 +3,24 @@ internal import HoldfastModel
 /// All keys of a configuration. A key has the name of the flag with the same meaning.
 struct Schema: Sendable {
   static let repositories = "repositories"
+  static let targets = "targets"
   static let sources = "sources"
   static let defaults = "defaults"
   static let notifications = "notifications"
 
   let root: [KeyRule]
   let repository: [KeyRule]
+  /// The keys of one of several places of a repository.
+  let target: [KeyRule]
   let source: [KeyRule]
   /// The keys that describe how a source is captured. They are contained in `source` too.
   let capture: [CaptureOption]
   let notification: [KeyRule]
 
   init(isCompression: @escaping @Sendable (String) -> Bool) {
-    repository = Self.makeRepository()
+    let targets = Self.makeTarget()
+    target = targets
+    repository = Self.makeRepository(targets)
     capture = CaptureOption.all(TextRule.compression(isCompression))
     source = Self.makeSource(capture.map(\.rule))
     notification = Self.makeNotification()
@@ -27,28 +32,39 @@ struct Schema: Sendable {
     ]
   }
 
-  private static func makeRepository() -> [KeyRule] {
-    [
-      KeyRule("path", .text(.path)),
-      KeyRule("url", .text(.url)),
-      KeyRule("region", .text(.word)),
-      KeyRule("path-style", .text(.yesOrNo)),
-      KeyRule("ca-file", .text(.path), variable: "HOLDFAST_CA_FILE"),
-      KeyRule("credentials-file", .text(.path)),
-      KeyRule("profile", .text(.word)),
-      KeyRule("storage-class", .map([KeyRule("archives", .text(.word))], context: "storage-class")),
-      KeyRule(
-        "lock",
-        .map([KeyRule("mode", .text(.lockMode)), KeyRule("days", .text(.count(1...36_500)))], context: "lock")),
-      KeyRule("versions", .text(.versions)),
-      KeyRule("single-writer", .text(.yesOrNo)),
-      KeyRule("connections", .text(.count(1...64))),
+  /// The keys that say where a place is, and how it is reached: of a repository, or of each of its targets.
+  static let place = [
+    KeyRule("path", .text(.path)),
+    KeyRule("url", .text(.url)),
+    KeyRule("region", .text(.word)),
+    KeyRule("path-style", .text(.yesOrNo)),
+    KeyRule("ca-file", .text(.path), variable: "HOLDFAST_CA_FILE"),
+    KeyRule("credentials-file", .text(.path)),
+    KeyRule("profile", .text(.word)),
+    KeyRule("storage-class", .map([KeyRule("archives", .text(.word))], context: "storage-class")),
+    KeyRule(
+      "lock",
+      .map([KeyRule("mode", .text(.lockMode)), KeyRule("days", .text(.count(1...36_500)))], context: "lock")),
+    KeyRule("versions", .text(.versions)),
+    KeyRule("single-writer", .text(.yesOrNo)),
+    KeyRule("connections", .text(.count(1...64))),
+    KeyRule("ssh-command", .text(.command), variable: "HOLDFAST_SSH_COMMAND"),
+  ]
+
+  private static func makeTarget() -> [KeyRule] {
+    [KeyRule("name", .text(.name))] + place
+      + TargetSettings.Domain.allCases.map { KeyRule($0.rawValue, .text(.word)) }
+  }
+
+  private static func makeRepository(_ targets: [KeyRule]) -> [KeyRule] {
+    place + [
+      KeyRule(Self.targets, .items(targets, context: "a target")),
+      KeyRule("min-copies", .text(.count(1...RepositorySettings.targetsMax))),
       KeyRule("identity", .list(.path), variable: "HOLDFAST_IDENTITY_FILE"),
       KeyRule("identity-command", .text(.command)),
       KeyRule("passphrase-file", .text(.path), variable: "HOLDFAST_PASSPHRASE_FILE"),
       KeyRule("writer-key", .text(.path), variable: "HOLDFAST_WRITER_KEY_FILE"),
       KeyRule("expect-keyring", .text(.digest), variable: "HOLDFAST_EXPECT_KEYRING"),
-      KeyRule("ssh-command", .text(.command), variable: "HOLDFAST_SSH_COMMAND"),
     ]
   }
 
@@ -107,7 +123,7 @@ struct Schema: Sendable {
       (rules.contains { $0.name == key } ? [context] : [])
         + rules.flatMap { rule -> [String] in
           switch rule.content {
-          case .map(let inner, let name), .named(let inner, let name): search(inner, name)
+          case .map(let inner, let name), .named(let inner, let name), .items(let inner, let name): search(inner, name)
           default: []
           }
         }

@@ -2,9 +2,16 @@ package import HoldfastModel
 
 /// The configuration of a repository.
 package struct RepositorySettings: Hashable, Sendable {
+  /// The most places of a repository (decision 30: each other one than home has a residue from 1 to 15).
+  static let targetsMax = 16
+
   package let name: String
-  /// The location as it was written: an absolute path, or one that begins with the name of a scheme.
-  package let location: String
+  /// The place that gives the numbers: the first target, or the only place.
+  package let home: TargetSettings
+  /// The other targets, in the order of the file.
+  package let others: [TargetSettings]
+  /// How many targets must have a snapshot before its backup ends with 0: all, if nothing is said.
+  package internal(set) var minCopies: Int
   /// Files of identities that open it.
   package internal(set) var identities: [Path] = []
   package internal(set) var identityCommand: String?
@@ -12,32 +19,13 @@ package struct RepositorySettings: Hashable, Sendable {
   package internal(set) var writerKey: Path?
   /// The digest that a revision of its keyring must have.
   package internal(set) var expectedKeyring: String?
-  /// The command that connects to its SFTP server, in place of `ssh`.
-  package internal(set) var sshCommand: String?
 
-  package internal(set) var s3 = S3()
+  /// All of its places, home first.
+  package var targets: [TargetSettings] { [home] + others }
+  /// The location of home, as it was written.
+  package var location: String { home.location }
 
-  init(name: String, location: String) { (self.name, self.location) = (name, location) }
-
-  /// The keys for a location that begins with `s3:`.
-  package struct S3: Hashable, Sendable {
-    package internal(set) var region: String?
-    package internal(set) var isPathStyle: Bool?
-    /// A file of certificates that are trusted in place of those of the system.
-    package internal(set) var certificates: Path?
-    /// A file of credentials in the form of AWS.
-    package internal(set) var credentialsFile: Path?
-    /// The name of the credentials in such a file.
-    package internal(set) var profile: String?
-    /// The storage class of archives.
-    package internal(set) var archiveStorageClass: String?
-    /// `compliance` or `governance`, and for how many days objects are locked; both or none.
-    package internal(set) var lockMode: String?
-    package internal(set) var lockDays: Int?
-    /// Which versions of objects are read: `first`, or those of a time; `nil` for the current ones.
-    package internal(set) var versions: String?
-    /// Whether only this machine writes; `nil` when nothing is said.
-    package internal(set) var isSingleWriter: Bool?
-    package internal(set) var connections: Int?
+  init(name: String, home: TargetSettings, others: [TargetSettings]) {
+    (self.name, self.home, self.others, minCopies) = (name, home, others, others.count + 1)
   }
 }

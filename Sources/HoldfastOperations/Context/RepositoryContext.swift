@@ -30,8 +30,10 @@ package struct RepositoryContext: Sendable {
   /// named by its path.
   package let configuredSource: SourceSettings?
   package let keys: RepositoryKeys
+  /// The configured place that is meant: home, unless another one is said; `nil` when it is not configured.
+  package private(set) var target: TargetSettings?
   /// The location as it was written; a path is absolute.
-  private let spelled: StoreLocation
+  private var spelled: StoreLocation
   /// The name as it was typed, possibly with a mistake.
   private let named: String?
   private let expectedKeyring: String?
@@ -43,6 +45,7 @@ package struct RepositoryContext: Sendable {
     self.machine = machine
     self.spelled = spelled
     configured = found?.repository
+    target = found?.target
     configuredSource = found?.source
     self.named = named
     keys = RepositoryKeys(request.keys, configured: found?.repository, machine: machine)
@@ -57,7 +60,7 @@ package struct RepositoryContext: Sendable {
     let text = request.repository ?? environment.text("HOLDFAST_REPOSITORY")
     let named = request.repository ?? environment.value("HOLDFAST_REPOSITORY")
     if let found = try Self.configured(text, machine, of: source) {
-      self.init(machine, try StoreLocation(found.repository.location), found, named: named, request)
+      self.init(machine, try StoreLocation(found.target.location), found, named: named, request)
       return
     }
     guard let text, !text.isEmpty else {
@@ -84,7 +87,12 @@ package struct RepositoryContext: Sendable {
   /// What the configuration says of a repository, and of the source that is meant.
   private struct Configured {
     let repository: RepositorySettings
+    let target: TargetSettings
     let source: SourceSettings?
+
+    init(repository: RepositorySettings, target: TargetSettings? = nil, source: SourceSettings?) {
+      (self.repository, self.target, self.source) = (repository, target ?? repository.home, source)
+    }
   }
 
   /// The configured repository, if `text` is `nil`, a name, or the location of a configured server or bucket; `nil` if
@@ -97,9 +105,11 @@ package struct RepositoryContext: Sendable {
       // What is configured for a bucket (its credentials, its lock) counts by whatever name it is called. A mistake in
       // the file keeps nobody from a restore.
       guard let settings = try? machine.loader().load(),
-        let repository = settings.repositories.first(where: { (try? StoreLocation($0.location)) == location })
+        let (repository, target) = settings.repositories.lazy.flatMap({ all in all.targets.map { (all, $0) } })
+          .first(where: { (try? StoreLocation($1.location)) == location })
       else { return nil }
-      return Configured(repository: repository, source: source.flatMap { settings.source($0.text) })
+      return Configured(
+        repository: repository, target: target, source: source.flatMap { settings.source($0.text) })
     }
     let path = Path(text)
     guard !text.isEmpty, !path.bytes.contains(Path.separator),
@@ -121,6 +131,14 @@ package struct RepositoryContext: Sendable {
       hint: "Say --repository with one of these names.", exitStatus: .usage)
   }
 
+  /// The same at another of its places.
+  package func on(_ target: TargetSettings) throws -> RepositoryContext {
+    var moved = self
+    moved.spelled = try StoreLocation(target.location)
+    moved.target = target
+    return moved
+  }
+
   /// The configured sources that are backed up to it; none when it was named by its path.
   package func configuredSources() throws -> [SourceSettings] {
     guard let configured, let settings = try machine.loader().load() else { return [] }
@@ -134,7 +152,7 @@ package struct RepositoryContext: Sendable {
   }
 
   /// Whether this host locks what it stores.
-  package var locksObjects: Bool { get throws { try machine.s3Settings(configured?.s3).lock != nil } }
+  package var locksObjects: Bool { get throws { try machine.s3Settings(target?.s3).lock != nil } }
 
   /// Makes the store of the repository. No request is made yet.
   /// - Parameters:
@@ -146,9 +164,9 @@ package struct RepositoryContext: Sendable {
     (options.group, options.reading) = (group, limit)
     options.isCached = { Keys.isManifest($0) || Keys.isBody($0) }
     options.listedFolders = { Keys.listedFolders($0) }
-    options.sshCommand = machine.environment.text("HOLDFAST_SSH_COMMAND") ?? configured?.sshCommand
+    options.sshCommand = machine.environment.text("HOLDFAST_SSH_COMMAND") ?? target?.sshCommand
     options.traffic = machine.traffic
-    options.s3 = try machine.s3Settings(configured?.s3)
+    options.s3 = try machine.s3Settings(target?.s3)
     return try machine.schemes.open(spelled, machine.host, options)
   }
 

@@ -5,9 +5,9 @@ internal import HoldfastStore
 internal import HoldfastSystem
 
 extension MachineContext {
-  /// How this machine reaches a bucket: from the configuration of a repository, otherwise from the environment, as AWS
+  /// How this machine reaches a bucket: from the configuration of a place, otherwise from the environment, as AWS
   /// names its variables.
-  func s3Settings(_ configured: RepositorySettings.S3?) throws -> S3Settings {
+  func s3Settings(_ configured: TargetSettings.S3?) throws -> S3Settings {
     let chain = S3CredentialChain(
       try credentialPlaces(configured), files: host.files, cancellation: host.cancellation)
     var settings = S3Settings { try chain.credentials($0) }
@@ -40,7 +40,7 @@ extension MachineContext {
     return (text("https_proxy") ?? text("all_proxy")).map { HTTPProxy($0, exceptions: text("no_proxy") ?? "") }
   }
 
-  private static func lock(_ configured: RepositorySettings.S3) -> ObjectLock? {
+  private static func lock(_ configured: TargetSettings.S3) -> ObjectLock? {
     guard let mode = configured.lockMode.flatMap({ ObjectLock.Mode(rawValue: $0) }), let days = configured.lockDays
     else {
       return nil
@@ -48,7 +48,7 @@ extension MachineContext {
     return ObjectLock(mode, days: days)
   }
 
-  private func credentialPlaces(_ configured: RepositorySettings.S3?) throws -> S3CredentialPlaces {
+  private func credentialPlaces(_ configured: TargetSettings.S3?) throws -> S3CredentialPlaces {
     var places = S3CredentialPlaces()
     places.file = configured?.credentialsFile
     places.profile = configured?.profile ?? environment.text("AWS_PROFILE") ?? places.profile
