@@ -11,8 +11,11 @@ package struct BackupJSON: Encodable {
   let seconds: TimeSpan
   let walGrowthBytes: UInt64
   let badPages: [BadPagesJSON]
+  /// Absent when the repository is in one place.
+  let targets: [TargetCopyJSON]?
 
-  package init(_ report: Backup.Report, tags: Set<Tag>) {
+  package init(_ report: Backup.Report, tags: Set<Tag>, targets: [TargetCopyJSON]? = nil) {
+    self.targets = targets
     var note = SourceNotes.Note(snapshot: report.envelope.snapshot, sequence: report.envelope.sequence)
     note.tags = tags.sorted()
     snapshot = SnapshotJSON(report.envelope, note)
@@ -24,6 +27,18 @@ package struct BackupJSON: Encodable {
     badPages = report.badPages.sorted { $0.key < $1.key }.map {
       BadPagesJSON(path: $0.key.description, pages: $0.value)
     }
+  }
+}
+
+/// Whether a target has the snapshot.
+package struct TargetCopyJSON: Encodable {
+  let target: String
+  let has: Bool
+  /// Why it is behind; absent when it is not.
+  let cause: String?
+
+  package init(_ target: String, has: Bool, cause: String?) {
+    (self.target, self.has, self.cause) = (target, has, cause)
   }
 }
 

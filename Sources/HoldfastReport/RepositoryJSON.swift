@@ -6,9 +6,22 @@ package struct RepositoryJSON: Encodable {
   let location: String
   let sealed: Bool
   let keyring: String?
+  /// The other places; absent when there is only one.
+  let targets: [Target]?
+
+  struct Target: Encodable {
+    let target: String
+    let location: String
+    /// Whether it was made now.
+    let made: Bool
+  }
 
   /// - Parameter keyring: the digest of its keyring; `nil` when it is not sealed.
-  package init(_ id: Identifier, location: String, keyring: Digest?) {
+  package init(
+    _ id: Identifier, location: String, keyring: Digest?,
+    targets: [(name: String, location: String, isNew: Bool)]? = nil
+  ) {
+    self.targets = targets?.map { Target(target: $0.name, location: $0.location, made: $0.isNew) }
     repository = id.description
     self.location = location
     sealed = keyring != nil

@@ -22,9 +22,14 @@ package struct StatusJSON: Encodable {
   private let sources: [Source]
   /// What the store promises less than a repository needs.
   private let weaknesses: [String]
+  /// Absent when the repository is in one place.
+  private let targets: [TargetStandingJSON]?
 
-  package init(_ statuses: [SourceStatus], _ objectives: Objectives, location: String, weaknesses: [String] = []) {
-    (self.location, self.weaknesses) = (location, weaknesses)
+  package init(
+    _ statuses: [SourceStatus], _ objectives: Objectives, location: String, weaknesses: [String] = [],
+    targets: [TargetStandingJSON]? = nil
+  ) {
+    (self.location, self.weaknesses, self.targets) = (location, weaknesses, targets)
     let verdict = StatusVerdict(statuses, objectives)
     met = Known(verdict.isJudged ? !verdict.isMissed : nil)
     sources = statuses.map { Source($0) }

@@ -152,10 +152,12 @@ package struct BackupCommand: ParsableCommand {
     defer { progress.end() }
     let options = opened.backupOptions(kind: kind, isDryRun: dryRun, waitsForLock: wait)
     let report = try opened.backup(options, watch, progress)
+    let copies = try opened.copy(report, progress)
     progress.end()
     watch.tell(report)
-    try show(report, tags: opened.settings.tags, machine)
-    try Outcome.end(report.exitStatus)
+    if let copies { watch.tell(copies) }
+    try show(report, copies, tags: opened.settings.tags, machine)
+    try Outcome.end(max(report.exitStatus, copies?.exitStatus ?? .done))
   }
 
   var kind: SnapshotKind? { full ? .full : differential ? .differential : incremental ? .incremental : nil }
@@ -170,8 +172,10 @@ package struct BackupCommand: ParsableCommand {
     ) { Compression($0) != nil }
   }
 
-  func show(_ report: Backup.Report, tags: Set<Tag>, _ machine: MachineContext) throws {
-    if output.json { return try Console.json(BackupJSON(report, tags: tags), machine) }
+  func show(
+    _ report: Backup.Report, _ copies: SnapshotCopies?, tags: Set<Tag>, _ machine: MachineContext
+  ) throws {
+    if output.json { return try Console.json(BackupJSON(report, tags: tags, targets: copies?.json), machine) }
     guard !output.quiet else { return }
     let envelope = report.envelope
     let changes = envelope.changes
@@ -192,7 +196,15 @@ package struct BackupCommand: ParsableCommand {
     if !report.problems.isEmpty {
       Console.output("  INCOMPLETE: \(Amount.count(UInt64(report.problems.count), "path")) could not be captured whole")
     }
+    if let copies { Console.output("  \(copies.summary)") }
     Console.transfer(machine)
+  }
+}
+
+extension SnapshotCopies {
+  var json: [TargetCopyJSON] {
+    [TargetCopyJSON(home, has: true, cause: nil)]
+      + others.map { TargetCopyJSON($0.target, has: has($0), cause: $0.isInStep ? nil : $0.cause) }
   }
 }
 

@@ -23,8 +23,7 @@ struct CatCommand: ParsableCommand {
 
   func run() throws {
     let machine = location.machine()
-    let repository = try location.context(machine, identity: identity, asks: true, of: source.name).open(
-      olderCopy: copy.olderCopy)
+    let repository = try location.context(machine, identity: identity, asks: true, of: source.name).open(copy)
     let chosen = try SnapshotSelector(snapshot, source: source.name).choose(in: repository.catalog) {
       Console.warn($0.message)
     }

@@ -40,15 +40,17 @@ extension BackupCommand {
     return (run, try run.sources([wanted]), true)
   }
 
-  fileprivate typealias Taken = (report: Backup.Report, tags: Set<Tag>)
+  fileprivate typealias Taken = (report: Backup.Report, copies: SnapshotCopies?, tags: Set<Tag>)
 
   func backUp(_ run: ConfiguredRun, _ sources: [SourceSettings], isOne: Bool) throws {
     var reports: [SourceName: Taken] = [:]
     let outcomes = run.forEach(sources) { source in
       let outcome = run.run(.backup, source, isDryRun: dryRun) { watch in
-        let report = try backUp(source, run, watch, isOne: isOne)
-        reports[source.name] = (report, source.tags)
-        return SourceOutcome(source: source.name, status: report.exitStatus, summary: report.summary)
+        let (report, copies) = try backUp(source, run, watch, isOne: isOne)
+        reports[source.name] = (report, copies, source.tags)
+        return SourceOutcome(
+          source: source.name, status: max(report.exitStatus, copies?.exitStatus ?? .done),
+          summary: report.summary + (copies.map { "; \($0.summary)" } ?? ""))
       }
       if isOne { return outcome }
       let console = output.observer(run.machine)
@@ -58,13 +60,13 @@ extension BackupCommand {
     }
     if isOne {
       if let error = outcomes.first?.error { throw error }
-      if let taken = reports.values.first { try show(taken.report, tags: taken.tags, run.machine) }
+      if let taken = reports.values.first { try show(taken.report, taken.copies, tags: taken.tags, run.machine) }
     } else if output.json {
       try Console.json(
         outcomes.map { outcome in
           BackupOutcomeJSON(
             source: outcome.source, status: outcome.status, error: outcome.error?.message,
-            backup: reports[outcome.source].map { BackupJSON($0.report, tags: $0.tags) })
+            backup: reports[outcome.source].map { BackupJSON($0.report, tags: $0.tags, targets: $0.copies?.json) })
         })
     }
     try Outcome.end(ConfiguredRun.status(of: outcomes))
@@ -72,7 +74,7 @@ extension BackupCommand {
 
   private func backUp(
     _ source: SourceSettings, _ run: ConfiguredRun, _ watch: RunWatch, isOne: Bool
-  ) throws -> Backup.Report {
+  ) throws -> (Backup.Report, SnapshotCopies?) {
     let opened = try ConfiguredSource(
       source, of: run, location.request(run.machine, identity: identity, writer: writer))
     opened.introduce(to: watch)
@@ -81,8 +83,10 @@ extension BackupCommand {
     let progress = watch.makeProgress(of: named)
     defer { progress.end() }
     let report = try opened.backup(options, watch, progress)
+    let copies = try opened.copy(report, progress)
     progress.end()
     watch.tell(report, of: named)
-    return report
+    if let copies { watch.tell(copies, of: named) }
+    return (report, copies)
   }
 }

@@ -29,8 +29,7 @@ struct Diff: ParsableCommand {
 
   func run() throws {
     let machine = location.machine()
-    let repository = try location.context(machine, identity: identity, asks: true, of: source.name).open(
-      olderCopy: copy.olderCopy)
+    let repository = try location.context(machine, identity: identity, asks: true, of: source.name).open(copy)
     let warn: (any OperatorError) -> Void = { Console.warn($0.message) }
     let before = try SnapshotSelector(older, source: source.name).choose(in: repository.catalog, onDamage: warn)
     let after = try SnapshotSelector(newer, source: source.name).choose(in: repository.catalog, onDamage: warn)

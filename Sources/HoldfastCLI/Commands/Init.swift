@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import HoldfastArchive
 internal import HoldfastCodec
+internal import HoldfastConfiguration
 internal import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastOperations
@@ -49,6 +50,10 @@ struct Init: ParsableCommand {
 
   func run() throws {
     if appendOnlyRecipe { return try showRecipe() }
+    let context = try location.context(location.machine(), writer: writer)
+    let targets = RepositoryTargets(context)
+    // A target that was named later is made of what is at home.
+    if !targets.others.isEmpty, let home = try openedHome(context) { return try complete(home, targets) }
     guard unsealed != (passphrase || !recipient.isEmpty) else {
       throw EngineError(
         unsealed
@@ -62,7 +67,7 @@ struct Init: ParsableCommand {
     guard Set(recipients).count == recipients.count else {
       throw EngineError("one recipient is named twice", hint: "Name each once.", exitStatus: .usage)
     }
-    let context = try location.context(location.machine(), writer: writer)
+    try targets.checkMayBeMade(of: nil)
     let store = try context.store(sharedWith: sharedGroup())
     let memory = try context.machine.memory()
     let made = try unsealed ? nil : context.keys.writerOrNew()
@@ -70,7 +75,43 @@ struct Init: ParsableCommand {
     let repository = try Repository.create(
       in: store, host: context.machine.host, sealing: sealing, memory: memory
     ) { Console.warn($0) }
-    try show(repository, key: made.map { ($0.path, $0.isNew) })
+    let others = try targets.make(of: repository) { Console.warn($0) }
+    try show(repository, key: made.map { ($0.path, $0.isNew) }, others)
+  }
+
+  /// Home, where there is a repository already.
+  private func openedHome(_ context: RepositoryContext) throws -> Repository? {
+    do {
+      return try context.open()
+    } catch let error as EngineError where error.exitStatus == .noRepository {
+      return nil
+    }
+  }
+
+  /// Makes the targets that are not there yet.
+  private func complete(_ home: Repository, _ targets: RepositoryTargets) throws {
+    try targets.checkMayBeMade(of: home)
+    let others = try targets.make(of: home) { Console.warn($0) }
+    if output.json { return try Console.json(json(home, others)) }
+    guard !output.quiet else { return }
+    Console.output("repository \(home.id.short) is in \(home.location) already")
+    show(others)
+  }
+
+  private typealias Made = (target: TargetSettings, location: String, isNew: Bool)
+
+  private func json(_ repository: Repository, _ others: [Made]) -> RepositoryJSON {
+    RepositoryJSON(
+      repository.id, location: repository.location, keyring: repository.keyring.sealed?.revision.digest,
+      targets: others.isEmpty ? nil : others.map { ($0.target.name, $0.location, $0.isNew) })
+  }
+
+  private func show(_ others: [Made]) {
+    for other in others {
+      Console.output(
+        "\(other.isNew ? "made the target" : "left the target") \(other.target.name) in \(other.location)"
+          + (other.isNew ? "; `holdfast sync` brings it up" : ", which is there already"))
+    }
   }
 
   private func showRecipe() throws {
@@ -109,16 +150,14 @@ struct Init: ParsableCommand {
     }
   }
 
-  private func show(_ repository: Repository, key: (path: Path, isNew: Bool)?) throws {
+  private func show(_ repository: Repository, key: (path: Path, isNew: Bool)?, _ others: [Made]) throws {
     let digest = repository.keyring.sealed?.revision.digest.description
     if output.json {
-      try Console.json(
-        RepositoryJSON(
-          repository.id, location: repository.location, keyring: repository.keyring.sealed?.revision.digest))
-      return
+      return try Console.json(json(repository, others))
     }
     guard !output.quiet else { return }
     Console.output("made repository \(repository.id.short) in \(repository.location)")
+    show(others)
     guard let sealed = repository.keyring.sealed, let digest else {
       return Console.output(
         "it is not sealed: whoever can read that \(repository.scheme.noun) can read the orders in it")

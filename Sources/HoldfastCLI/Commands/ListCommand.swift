@@ -28,7 +28,7 @@ struct ListCommand: ParsableCommand {
   }
 
   func run() throws {
-    let repository = try location.context(location.machine(), of: source.name).open(olderCopy: copy.olderCopy)
+    let repository = try location.context(location.machine(), of: source.name).open(copy)
     var damage: [DamageError] = []
     let snapshots = Self.newestLast(
       try repository.catalog.allSnapshots(of: source.name, includingRemoved: deleted) { damage.append($0) })

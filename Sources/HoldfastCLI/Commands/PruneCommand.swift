@@ -130,6 +130,7 @@ struct PruneCommand: ParsableCommand {
     options.source = source.name
     options.isDryRun = dryRun
     options.waitsForLock = wait
+    options.tellsCollected = RepositoryTargets(context).tellsCollected
     let report = try Prune(repository: repository, options: options).run()
     watch.parts = report.sources.map { RunRecord.Part($0) }
     if output.json {

@@ -90,6 +90,8 @@ struct StatusCommand: ParsableCommand {
   private struct Found {
     let repository: Repository
     let statuses: [SourceStatus]
+    /// Of a repository in several places.
+    let targets: [TargetRow]
   }
 
   private func read(_ machine: MachineContext) throws -> Found {
@@ -99,7 +101,8 @@ struct StatusCommand: ParsableCommand {
     let statuses = try SourceStatus.read(from: repository, of: source, expected: configured.map(\.name)) { name in
       promised(configured.first { $0.name == name }?.objectives)
     }
-    return Found(repository: repository, statuses: statuses)
+    let targets = nagios ? [] : try TargetRow.read(context, .success(repository), source)
+    return Found(repository: repository, statuses: statuses, targets: targets)
   }
 
   private func writeMetrics(_ found: Found, _ machine: MachineContext) throws {
@@ -114,12 +117,16 @@ struct StatusCommand: ParsableCommand {
     let (statuses, location) = (found.statuses, found.repository.location)
     let weaknesses = found.repository.store.capabilities.weaknesses(of: location)
     if output.json {
-      try Console.json(StatusJSON(statuses, objectives, location: location, weaknesses: weaknesses), machine)
+      try Console.json(
+        StatusJSON(
+          statuses, objectives, location: location, weaknesses: weaknesses,
+          targets: found.targets.isEmpty ? nil : found.targets.map(\.json)), machine)
     } else if output.quiet {
       for line in StatusText.concerns(statuses, objectives, location: location) { Console.error("holdfast: \(line)") }
     } else {
       weaknesses.forEach { Console.warn($0) }
       StatusText.lines(statuses, location: location).forEach(Console.output)
+      found.targets.flatMap(\.lines).forEach(Console.output)
     }
     let status = StatusVerdict(statuses, objectives).exitStatus
     if status == .dataLoss { Console.hint("Run `holdfast verify --data` to see what can still be restored.") }

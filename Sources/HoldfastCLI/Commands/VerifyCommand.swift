@@ -74,7 +74,7 @@ struct VerifyCommand: ParsableCommand {
 
   private func run(_ machine: MachineContext, _ watch: RunWatch) throws {
     let repository = try location.context(machine, identity: identity, writer: writer, of: source.name).open(
-      limit: rate.limit(machine), olderCopy: copy.olderCopy, for: source.name
+      copy, limit: rate.limit(machine), for: source.name
     ).uncached
     watch.opened(repository, source: source.name)
     let progress = watch.makeProgress()
@@ -96,7 +96,9 @@ struct VerifyCommand: ParsableCommand {
     // Notes in a copy would be no revision of the repository's notes.
     var unnoted: (any Error)?
     do {
-      if !copy.olderCopy { try repository.notes.notePassed(report, share: options.readsData ? options.share : 0) }
+      if !copy.olderCopy, repository.isHome {
+        try repository.notes.notePassed(report, share: options.readsData ? options.share : 0)
+      }
     } catch {
       unnoted = error
     }

@@ -71,8 +71,14 @@ struct OutputOptions: ParsableArguments {
   var quiet = false
 }
 
-/// Accepts an older copy of the repository.
+/// Chooses the place that is read, and accepts an older copy of the repository.
 struct CopyOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Read from this target alone. (default: home, or where that does not answer, the next target that does)",
+      valueName: "target"))
+  var from: String?
+
   @Flag(
     help:
       "Accept a copy of the repository that is older than what this machine has seen, such as last night's on another disk."

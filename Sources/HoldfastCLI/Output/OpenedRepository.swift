@@ -10,4 +10,9 @@ extension RepositoryContext {
   ) throws -> Repository {
     try open(limit: limit, olderCopy: olderCopy, for: source, takesLease: takesLease) { Console.warn($0) }
   }
+
+  /// Opens it for reading, at the target that is named, or at one that answers; warnings go to standard error.
+  func open(_ copy: CopyOptions, limit: RateLimit? = nil, for source: SourceName? = nil) throws -> Repository {
+    try openToRead(from: copy.from, limit: limit, olderCopy: copy.olderCopy, for: source) { Console.warn($0) }
+  }
 }

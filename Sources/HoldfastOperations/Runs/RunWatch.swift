@@ -70,7 +70,7 @@ package final class RunWatch {
   /// The repository is open: adds its journal as an observer.
   /// - Parameter source: the source of the run, if it is known and exists in the repository; `nil` for its only source.
   package func opened(_ repository: Repository, source: SourceName?) {
-    add(JournalWriter(repository: repository, notices: notices))
+    if repository.isHome { add(JournalWriter(repository: repository, notices: notices)) }
     errands = repository.errands
     if let source {
       // A mistyped name or directory is no source.
@@ -80,7 +80,7 @@ package final class RunWatch {
       parts = known.count == 1 ? [RunRecord.Part(known[0])] : []
     }
     let sources = source.map { [$0] } ?? parts.map(\.source)
-    if isRecorded { for part in parts { repository.journal.expectAppend(to: part.source) } }
+    if isRecorded, repository.isHome { for part in parts { repository.journal.expectAppend(to: part.source) } }
     if isRecorded { for observer in observers { observer.opened(repository, sources: sources) } }
   }
 

@@ -34,6 +34,9 @@ package struct ConfiguredSource {
 
   var host: Host { context.machine.host }
 
+  /// The other places of the repository.
+  package var targets: RepositoryTargets { RepositoryTargets(context) }
+
   /// Tells the watch of a run its source and repository.
   package func introduce(to watch: RunWatch) {
     watch.opened(repository, source: settings.name)
@@ -52,6 +55,17 @@ package struct ConfiguredSource {
   }
 
   var compression: Compression { Compression(settings.compression) ?? .standard }
+
+  /// Brings the other targets up to home after a backup.
+  /// - Returns: which targets have the snapshot; `nil` when there is only one place, or nothing was committed.
+  package func copy(_ report: Backup.Report, _ progress: any ProgressObserver) throws -> SnapshotCopies? {
+    let targets = targets
+    guard !targets.others.isEmpty, !report.isDryRun else { return nil }
+    let results = try targets.sync(
+      from: repository, to: targets.others, report.envelope.source.name, observer: SyncProgress(progress))
+    return SnapshotCopies(
+      home: targets.homeName, sequence: report.envelope.sequence, minCopies: targets.minCopies, others: results)
+  }
 
   /// Takes a snapshot, between the hooks.
   package func backup(

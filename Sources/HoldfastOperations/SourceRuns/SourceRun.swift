@@ -141,7 +141,9 @@ package struct SourceRun {
     let options = opened.backupOptions(kind: kind == .incremental ? nil : kind)
     let report = try opened.backup(options, watch, progress)
     watch.tell(report, of: source.name)
-    return outcome(report.exitStatus, report.summary)
+    guard let copies = try opened.copy(report, progress) else { return outcome(report.exitStatus, report.summary) }
+    watch.tell(copies, of: source.name)
+    return outcome(max(report.exitStatus, copies.exitStatus), "\(report.summary); \(copies.summary)")
   }
 
   private func merge(
@@ -165,6 +167,7 @@ package struct SourceRun {
     var options = Prune.Options(policy: source.retention ?? RetentionPolicy())
     options.grace = source.grace
     options.source = source.name
+    options.tellsCollected = opened.targets.tellsCollected
     let report = try Prune(repository: opened.repository, options: options).run()
     watch.parts = report.sources.map { RunRecord.Part($0) }
     if let problem = report.memoryProblem {

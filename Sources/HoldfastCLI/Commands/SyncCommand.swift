@@ -1,0 +1,65 @@
+internal import ArgumentParser
+internal import HoldfastConfiguration
+internal import HoldfastEngine
+internal import HoldfastModel
+internal import HoldfastOperations
+internal import HoldfastReport
+internal import HoldfastRepository
+internal import HoldfastSystem
+
+struct SyncCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "sync", abstract: "Bring the other targets of a repository up to home.",
+    discussion: """
+      Copies what a target lacks, without the source: every object is checked on its way against the digest that its \
+      signed manifest demands, and what is damaged is named and not copied. What a prune has collected at home is \
+      removed. The targets are brought up side by side; one that fails does not keep the others. It may be stopped at \
+      any time, and run again. A backup does the same for its own source when it is done.
+
+      \(ExitStatusTable.text)
+      """)
+
+  @Option(help: ArgumentHelp("Only this target. May be repeated. (default: all)", valueName: "target"))
+  var to: [String] = []
+
+  @Flag(name: .long, help: "Only show what would be copied and removed.")
+  var dryRun = false
+
+  @OptionGroup var location: RepositoryOptions
+  @OptionGroup var source: SourceOptions
+  @OptionGroup var output: OutputOptions
+
+  func run() throws {
+    let machine = location.machine()
+    let context = try location.context(machine, of: source.name)
+    let targets = RepositoryTargets(context)
+    guard !targets.others.isEmpty else {
+      throw EngineError(
+        "the repository has no other targets",
+        hint: "Name them below `targets:` of the repository, and the repository by its name there.", exitStatus: .usage)
+    }
+    let chosen = try targets.chosen(to)
+    let home = try context.open()
+    defer { home.errands.wait() }
+    let display = output.observer(machine).makeProgress()
+    defer { display.end() }
+    let results = try targets.sync(
+      from: home, to: chosen, source.name, isDryRun: dryRun, observer: SyncProgress(display))
+    display.end()
+    try show(results, machine)
+    try Outcome.end(dryRun ? .worst(of: results.map(\.exitStatus).filter { $0 != .incomplete }) : status(of: results))
+  }
+
+  private func status(of results: [TargetResult]) -> ExitStatus { .worst(of: results.map(\.exitStatus)) }
+
+  private func show(_ results: [TargetResult], _ machine: MachineContext) throws {
+    if output.json { try Console.json(SyncJSON(results, isDryRun: dryRun), machine) }
+    for result in results {
+      let text = TargetResultText(result, isDryRun: dryRun)
+      if !output.json, !output.quiet { text.lines.forEach(Console.output) }
+      for warning in text.warnings { Console.error("holdfast: \(warning)") }
+      if let hint = text.hint { Console.hint(hint) }
+    }
+    if !output.json, !output.quiet { Console.transfer(machine) }
+  }
+}

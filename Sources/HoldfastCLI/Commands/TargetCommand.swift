@@ -1,0 +1,81 @@
+internal import ArgumentParser
+internal import HoldfastConfiguration
+internal import HoldfastEngine
+internal import HoldfastModel
+internal import HoldfastOperations
+internal import HoldfastReport
+internal import HoldfastRepository
+internal import HoldfastSystem
+
+struct TargetCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "target", abstract: "Show the targets of a repository.", discussion: ExitStatusTable.text,
+    subcommands: [TargetListCommand.self])
+}
+
+/// One target as `target list` and `status` show it.
+struct TargetRow {
+  private let target: TargetSettings
+  private let isHome: Bool
+  private let standings: Result<[TargetStanding], any Error>
+
+  /// - Parameter evenIfAlone: whether the only place of a repository is a row.
+  /// - Returns: home first.
+  static func read(
+    _ context: RepositoryContext, _ home: Result<Repository, any Error>, _ source: SourceName?,
+    evenIfAlone: Bool = false
+  ) throws -> [TargetRow] {
+    let targets = RepositoryTargets(context)
+    guard evenIfAlone || !targets.others.isEmpty else { return [] }
+    return try targets.standings(of: home, source).map {
+      TargetRow(target: $0, isHome: $0 == context.configured?.home, standings: $1)
+    }
+  }
+
+  private var domains: [String: String] {
+    Dictionary(uniqueKeysWithValues: target.domains.map { ($0.key.rawValue, $0.value) })
+  }
+
+  /// Why it could not be looked at.
+  var failure: (any OperatorError)? {
+    if case .failure(let failure) = standings { describe(failure) } else { nil }
+  }
+
+  var json: TargetStandingJSON {
+    TargetStandingJSON(target.name, location: target.location, isHome: isHome, domains: domains, standings)
+  }
+
+  var lines: [String] {
+    TargetStandingText.lines(target.name, location: target.location, isHome: isHome, domains: domains, standings)
+  }
+}
+
+struct TargetListCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "list", abstract: "List the targets, and how far each is behind home.",
+    discussion: """
+      Shows where each target is, what it would fail together with, the newest snapshot of each source there, and how \
+      many snapshots of home it does not have; or why it does not answer.
+
+      \(ExitStatusTable.text)
+      """)
+
+  @OptionGroup var location: RepositoryOptions
+  @OptionGroup var output: OutputOptions
+
+  func run() throws {
+    let machine = location.machine()
+    let context = try location.context(machine)
+    guard context.configured != nil else { throw RepositoryContext.notConfigured }
+    let home = Result<Repository, any Error> { try context.open() }
+    let rows = try TargetRow.read(context, home, nil, evenIfAlone: true)
+    if output.json {
+      try Console.json(rows.map(\.json))
+    } else {
+      rows.flatMap(\.lines).forEach(Console.output)
+    }
+    let failures = rows.compactMap(\.failure)
+    if let hint = failures.compactMap(\.hint).first { Console.hint(hint) }
+    try Outcome.end(failures.isEmpty ? .done : .incomplete)
+  }
+}

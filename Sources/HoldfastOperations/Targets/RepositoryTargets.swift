@@ -1,0 +1,189 @@
+package import HoldfastConfiguration
+package import HoldfastEngine
+package import HoldfastModel
+package import HoldfastRepository
+internal import HoldfastStore
+package import HoldfastSystem
+internal import Synchronization
+
+/// The places of a repository beside the one that its context means, which is home.
+package struct RepositoryTargets: Sendable {
+  private let home: RepositoryContext
+  /// In the order of the configuration; empty when there is only one place, or another one than home was named.
+  package let others: [TargetSettings]
+
+  package init(_ home: RepositoryContext) {
+    self.home = home
+    others = home.target == home.configured?.home ? home.configured?.others ?? [] : []
+  }
+
+  /// How many targets must have a snapshot.
+  package var minCopies: Int { home.configured?.minCopies ?? 1 }
+
+  /// How long the notes at home tell of what was collected: a target that is away for longer keeps it.
+  package var tellsCollected: TimeSpan { others.isEmpty ? .zero : .days(30) }
+
+  /// The name of home.
+  package var homeName: String { home.configured?.home.name ?? "" }
+
+  /// The other targets with these names.
+  /// - Parameter names: empty for all.
+  /// - Throws: with exit status 2 when there is none of a name.
+  package func chosen(_ names: [String]) throws -> [TargetSettings] {
+    try names.isEmpty
+      ? others
+      : names.map { name in
+        guard let target = others.first(where: { $0.name == name }) else {
+          throw RepositoryContext.noTarget(name, among: others.map(\.name))
+        }
+        return target
+      }
+  }
+
+  /// Brings targets up to home, side by side. One that fails does not keep the others.
+  /// - Parameters:
+  ///   - source: only this one; `nil` for all.
+  ///   - isDryRun: whether only plans are made.
+  /// - Returns: the results in the order of the targets; a signal is thrown.
+  package func sync(
+    from repository: Repository, to targets: [TargetSettings], _ source: SourceName? = nil, isDryRun: Bool = false,
+    observer: any SyncObserver
+  ) throws -> [TargetResult] {
+    try sideBySide(targets) { target in
+      do {
+        let store = try store(of: target)
+        return try TargetSync(from: repository, to: target.name, in: store, observer: observer).run(
+          source, isDryRun: isDryRun)
+      } catch let signal as Interrupted {
+        throw signal
+      } catch {
+        return TargetResult(target.name, at: target.location, failure: describe(error))
+      }
+    }
+  }
+
+  /// How far each target is, home first.
+  /// - Parameter repository: home; `nil` when it does not answer.
+  /// - Returns: for each what a listing shows, or why it shows nothing.
+  package func standings(
+    of repository: Result<Repository, any Error>, _ source: SourceName? = nil
+  ) throws -> [(target: TargetSettings, standings: Result<[TargetStanding], any Error>)] {
+    let targets = (home.target.map { [$0] } ?? []) + others
+    let found = try sideBySide(targets) { target in
+      Result<[TargetStanding], any Error> {
+        let opened = try? repository.get()
+        if target == home.target, opened == nil { _ = try repository.get() }
+        let store = try target == home.target ? home.store() : store(of: target)
+        return try TargetStanding.read(store, home: opened, host: home.machine.host, of: source)
+      }
+    }
+    return Array(zip(targets, found)).map { (target: $0, standings: $1) }
+  }
+
+  /// Makes sure that every other place is a target of home already, or empty, before anything is made.
+  /// - Parameter repository: home; `nil` when it is not made yet.
+  package func checkMayBeMade(of repository: Repository?) throws {
+    for target in others {
+      let store = try store(of: target)
+      try repository.map { try TargetSync.checkMayBeMade(store, of: $0) } ?? Repository.checkIsEmpty(store)
+    }
+  }
+
+  /// Makes the other targets.
+  /// - Returns: which of them are new.
+  package func make(
+    of repository: Repository, warn: (String) -> Void
+  ) throws -> [(target: TargetSettings, location: String, isNew: Bool)] {
+    try others.map { target in
+      let store = try store(of: target)
+      return (target, store.location, try TargetSync.make(store, of: repository, warn: warn))
+    }
+  }
+
+  /// - Throws: `TargetError.samePlace` when another target before it leads to the same place.
+  private func store(of target: TargetSettings) throws -> any Store {
+    let context = try home.on(target)
+    let location = context.location
+    for other in (home.target.map { [$0] } ?? []) + others {
+      if other == target { break }
+      if try home.on(other).location == location {
+        throw TargetError.samePlace(target: target.name, other: other.name, location: location.description)
+      }
+    }
+    return try context.store()
+  }
+
+  private func sideBySide<Value: Sendable>(
+    _ targets: [TargetSettings], _ body: @escaping @Sendable (TargetSettings) throws -> Value
+  ) throws -> [Value] {
+    let found = FoundValues<Value>()
+    try SideBySide.run(targets.count, threads: targets.count) { found.put(try body(targets[$0]), at: $0) }
+    return found.inOrder
+  }
+}
+
+/// What several threads found.
+private final class FoundValues<Value: Sendable>: Sendable {
+  private let values = Mutex<[Int: Value]>([:])
+
+  var inOrder: [Value] { values.withLock { $0 }.sorted { $0.key < $1.key }.map(\.value) }
+
+  func put(_ value: Value, at index: Int) { values.withLock { $0[index] = value } }
+}
+
+extension RepositoryContext {
+  /// The place with a name.
+  /// - Throws: with exit status 2 when there is none.
+  package func target(named name: String) throws -> TargetSettings {
+    let targets = configured?.targets ?? []
+    guard let found = targets.first(where: { $0.name == name }) else {
+      throw Self.noTarget(name, among: targets.map(\.name))
+    }
+    return found
+  }
+
+  /// The error of a command about targets, for a repository that was named by its path.
+  package static var notConfigured: EngineError {
+    EngineError(
+      "the repository is not configured, so nothing is known of its targets",
+      hint: "Name them in the configuration, and the repository by its name there.", exitStatus: .usage)
+  }
+
+  static func noTarget(_ name: String, among names: [String]) -> EngineError {
+    EngineError(
+      "there is no target \(Path(name))",
+      hint: names.isEmpty
+        ? "Name the targets of the repository in the configuration, and the repository by its name there."
+        : "There can be \(names.joined(separator: ", ")).",
+      exitStatus: .usage)
+  }
+
+  /// Opens it for reading: at the target that is named, else at home, or at the next target if home does not answer.
+  /// - Parameters:
+  ///   - name: the only target that is read.
+  ///   - warn: gets warnings, also that another target is read.
+  package func openToRead(
+    from name: String?, limit: RateLimit? = nil, olderCopy: Bool = false, for source: SourceName? = nil,
+    warn: (String) -> Void
+  ) throws -> Repository {
+    if let name {
+      let target = try target(named: name)
+      var found = try on(target).open(limit: limit, olderCopy: olderCopy, for: source, warn: warn)
+      found.isHome = target == configured?.home
+      return found
+    }
+    do {
+      return try open(limit: limit, olderCopy: olderCopy, for: source, warn: warn)
+    } catch let failure as any OperatorError where failure.isTransient || failure.exitStatus == .noRepository {
+      for other in RepositoryTargets(self).others where !(failure is Interrupted) {
+        guard var found = try? on(other).open(limit: limit, olderCopy: olderCopy, for: source, warn: warn) else {
+          continue
+        }
+        found.isHome = false
+        warn("\(failure.message); reading from the target \(other.name), \(found.location)")
+        return found
+      }
+      throw failure
+    }
+  }
+}

@@ -1,0 +1,68 @@
+package import HoldfastEngine
+package import HoldfastModel
+internal import Synchronization
+
+/// Which targets have a new snapshot.
+package struct SnapshotCopies: Sendable {
+  /// The name of home, which has it.
+  package let home: String
+  package let sequence: UInt64
+  package let minCopies: Int
+  /// The other targets, each with what brought it up.
+  package let others: [TargetResult]
+
+  package func has(_ target: TargetResult) -> Bool { target.sources.contains { $0.has(sequence) } }
+
+  /// The names of the targets that have it, home first.
+  package var holders: [String] { [home] + others.filter(has).map(\.target) }
+
+  package var isEnough: Bool { holders.count >= minCopies }
+
+  package var exitStatus: ExitStatus {
+    .worst(of: others.compactMap { $0.decision?.exitStatus } + [isEnough ? .done : .incomplete])
+  }
+
+  /// Where it is, in one line.
+  package var summary: String {
+    let behind = others.filter { !has($0) }.map(\.target)
+    return "on \(holders.joined(separator: ", "))"
+      + (behind.isEmpty ? "" : "; \(behind.joined(separator: ", ")) \(behind.count == 1 ? "is" : "are") behind")
+  }
+}
+
+extension RunWatch {
+  /// Says which targets are behind, and why.
+  /// - Parameter source: the source, if there are several.
+  package func tell(_ copies: SnapshotCopies, of source: SourceName? = nil) {
+    for target in copies.others where !target.isInStep {
+      let text = "\(target.target) is behind: \(target.cause ?? "not all of it was copied")"
+      tellAndRecord(Notice(.warning, text, of: source), as: text)
+    }
+    guard !copies.isEnough else { return }
+    let count = copies.holders.count
+    let text =
+      "only \(count) of the \(copies.minCopies) targets that shall have it have the snapshot: \(copies.holders.joined(separator: ", "))"
+    tellAndRecord(Notice(.incomplete, text, of: source), as: "INCOMPLETE: " + text)
+    tell(Notice(.hint, "Run `holdfast sync` when they can be reached; `min-copies` says how many must have it."))
+  }
+}
+
+/// Shows the progress of syncs as one.
+package final class SyncProgress: SyncObserver, @unchecked Sendable {
+  // Sendable because of the lock: the display belongs to one thread at a time.
+  private let shown: any ProgressObserver
+  private let hasBegun = Mutex(false)
+
+  package init(_ shown: any ProgressObserver) { self.shown = shown }
+
+  package func began(_ plan: SyncPlan, at target: String) {
+    hasBegun.withLock { hasBegun in
+      if !hasBegun { shown.begin(phase: "copying to other targets", totalBytes: nil) }
+      hasBegun = true
+    }
+  }
+
+  package func copied(bytes: UInt64, to target: String) {
+    hasBegun.withLock { _ in shown.advance(bytes: bytes, files: 1) }
+  }
+}

@@ -1,0 +1,172 @@
+internal import HoldfastArchive
+package import HoldfastEngine
+internal import HoldfastModel
+internal import HoldfastSystem
+
+/// `holdfast sync --json`: one target.
+package struct TargetResultJSON: Encodable {
+  private struct Source: Encodable {
+    let source: String
+    /// Snapshots that were copied, or in a dry run would be.
+    let copied: [String]
+    let removed: [String]
+    /// Snapshots that only the target has.
+    let onlyThere: [String]
+    let bytes: UInt64
+    let behind: Int
+    let damage: [Damage]
+    let error: String?
+  }
+
+  private struct Damage: Encodable {
+    let location: String
+    let object: String
+    let text: String
+  }
+
+  let target: String
+  let location: String
+  let inStep: Bool
+  let error: String?
+  private let sources: [Source]
+
+  package init(_ result: TargetResult, isDryRun: Bool) {
+    (target, location, inStep, error) = (result.target, result.location, result.isInStep, result.failure?.message)
+    sources = result.sources.map { one in
+      let copied = isDryRun ? one.plan?.snapshots.map(\.snapshot) ?? [] : one.copied
+      let removed = isDryRun ? one.plan?.collected ?? [] : one.removed
+      return Source(
+        source: one.source.text, copied: copied.map(\.id.description), removed: removed.map(\.id.description),
+        onlyThere: one.onlyThere.map(\.id.description), bytes: one.plan?.bytes ?? 0, behind: one.behind,
+        damage: one.findings.map { Damage(location: $0.location, object: $0.object, text: $0.message) },
+        error: one.failure?.message)
+    }
+  }
+}
+
+/// `holdfast sync --json`.
+package struct SyncJSON: Encodable {
+  /// Whether all targets have all that home has.
+  let inStep: Bool
+  let targets: [TargetResultJSON]
+
+  package init(_ results: [TargetResult], isDryRun: Bool) {
+    inStep = results.allSatisfy(\.isInStep)
+    targets = results.map { TargetResultJSON($0, isDryRun: isDryRun) }
+  }
+}
+
+/// `holdfast sync` for people.
+package struct TargetResultText {
+  /// What was done, or would be.
+  package let lines: [String]
+  /// What somebody should look at, with the next thing to do last.
+  package let warnings: [String]
+  package let hint: String?
+
+  package init(_ result: TargetResult, isDryRun: Bool) {
+    var lines: [String] = []
+    var warnings: [String] = []
+    for one in result.sources {
+      let copied = isDryRun ? one.plan?.snapshots.count ?? 0 : one.copied.count
+      let removed = isDryRun ? one.plan?.collected.count ?? 0 : one.removed.count
+      var parts: [String] = []
+      let bytes = Amount.bytes(one.plan?.bytes ?? 0)
+      if copied > 0 { parts.append("\(Amount.count(UInt64(copied), "snapshot")) with \(bytes)") }
+      if let logs = one.plan?.logs.count, logs > 0 { parts.append(Amount.count(UInt64(logs), "file") + " of log") }
+      let verb = isDryRun ? "would copy " : "copied "
+      var text = parts.isEmpty ? "" : verb + parts.joined(separator: ", ")
+      if removed > 0 {
+        text += (text.isEmpty ? "" : "; ") + (isDryRun ? "would remove " : "removed ") + "\(removed)"
+      }
+      if text.isEmpty { text = one.isInStep ? "in step" : "nothing copied" }
+      lines.append("\(result.target): \(one.source): \(text)")
+      for finding in one.findings { warnings.append("DAMAGED: \(finding.message) (in \(finding.location))") }
+      if let failure = one.failure { warnings.append("\(result.target): \(one.source): \(failure.message)") }
+      if let refusal = one.refusal { warnings.append("WARNING: what was collected stays: \(refusal)") }
+      if let first = one.onlyThere.first {
+        warnings.append(
+          "WARNING: \(result.target) has \(Amount.count(UInt64(one.onlyThere.count), "snapshot")) of \(one.source), \(first.id.short) first, that home does not have, and nobody has removed: kept"
+        )
+      }
+      if one.behind > 0, !isDryRun {
+        warnings.append(
+          "\(result.target) is behind: \(Amount.count(UInt64(one.behind), "snapshot")) of \(one.source) could not be copied"
+        )
+      }
+    }
+    if let failure = result.failure { warnings.append("\(result.target) is behind: \(failure.message)") }
+    let failures = [result.failure].compactMap(\.self) + result.sources.compactMap(\.failure)
+    hint =
+      failures.compactMap(\.hint).first
+      ?? (result.sources.contains { !$0.findings.isEmpty }
+        ? "Run `holdfast verify --data`, also with --from, to see which of the places has it whole." : nil)
+    (self.lines, self.warnings) = (lines, warnings)
+  }
+}
+
+/// `holdfast target list --json`: one target.
+package struct TargetStandingJSON: Encodable {
+  private struct Source: Encodable {
+    let source: String
+    let newest: String?
+    let sequence: UInt64?
+    let time: String?
+    let behind: Int?
+    let hasNewest: Bool?
+  }
+
+  private let target: String
+  private let location: String
+  private let home: Bool
+  private let domains: [String: String]
+  private let error: String?
+  private let sources: [Source]
+
+  package init(
+    _ target: String, location: String, isHome: Bool, domains: [String: String],
+    _ standings: Result<[TargetStanding], any Error>
+  ) {
+    (self.target, self.location, home, self.domains) = (target, location, isHome, domains)
+    switch standings {
+    case .success(let found):
+      error = nil
+      sources = found.map {
+        Source(
+          source: $0.source.text, newest: $0.newest?.id.description, sequence: $0.newest?.sequence,
+          time: $0.newest.map { TimeText.utc($0.envelope.started) }, behind: $0.behind, hasNewest: $0.hasNewest)
+      }
+    case .failure(let failure): (error, sources) = (describe(failure).message, [])
+    }
+  }
+}
+
+/// `holdfast target list` for people, and the lines of `holdfast status`.
+package enum TargetStandingText {
+  package static func lines(
+    _ target: String, location: String, isHome: Bool, domains: [String: String],
+    _ standings: Result<[TargetStanding], any Error>
+  ) -> [String] {
+    let place = domains.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
+    let head = "\(target): \(location)" + (isHome ? " (home)" : "") + (place.isEmpty ? "" : " [\(place)]")
+    switch standings {
+    case .failure(let failure): return [head, "  ! \(describe(failure).message)"]
+    case .success(let found):
+      return [head] + (found.isEmpty ? ["  no snapshots"] : found.map { "  \($0.source): \(state($0))" })
+    }
+  }
+
+  /// Whether it has the newest snapshot, in words.
+  package static func state(_ standing: TargetStanding) -> String {
+    let newest = standing.newest.map {
+      "newest \($0.id.short), number \($0.sequence), of \(TimeText.local($0.envelope.started))"
+    }
+    let behind =
+      switch standing.behind {
+      case nil: "home does not answer"
+      case 0: "in step"
+      case let count?: "\(Amount.count(UInt64(count), "snapshot")) behind"
+      }
+    return "\(newest ?? "no snapshot"); \(behind)"
+  }
+}
