@@ -65,7 +65,8 @@ package final class ContainerReader: Sendable {
   /// The same container, whose frames are read elsewhere.
   private init(_ bytes: any ReadableBytes, like other: ContainerReader) {
     self.bytes = bytes
-    (frames, key, header, preamble) = (other.frames, other.key, other.header, other.preamble)
+    (frames, key, header) = (other.frames, other.key, other.header)
+    (preamble, outline) = (other.preamble, other.outline)
   }
 
   /// Calls `body` with this container and, when it finds damage, with the same container in each other place that has

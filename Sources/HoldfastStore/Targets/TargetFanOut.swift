@@ -38,7 +38,7 @@ final class TargetFanOut: Sendable {
       if let known = takers[folder] { return known }
       let inStep = others.indices.filter { lane in
         if isInStep(others[lane].name, folder) { return true }
-        fallBehind(lane, in: folder, since: key, TargetError.wasBehind(target: others[lane].name))
+        fallBehind(lane, in: folder, since: key, BehindReason.wasBehind(target: others[lane].name))
         return false
       }
       takers[folder] = inStep
@@ -100,7 +100,7 @@ final class TargetFanOut: Sendable {
       guard let slowest = lanes.withLock({ $0.slowest(in: folder, policy) }) else {
         for sending in sendings {
           let target = others[sending.lane].name
-          fallBehind(sending.lane, in: folder, since: sending.key, TargetError.noRoom(target: target))
+          fallBehind(sending.lane, in: folder, since: sending.key, BehindReason.noRoom(target: target))
         }
         return nil
       }
@@ -132,7 +132,7 @@ final class TargetFanOut: Sendable {
 
   private func drop(_ lane: Int, waited: TimeSpan) {
     for (folder, key) in lanes.withLock({ $0.waiting(lane) }) {
-      fallBehind(lane, in: folder, since: key, TargetError.tooSlow(target: others[lane].name, waited: waited))
+      fallBehind(lane, in: folder, since: key, BehindReason.tooSlow(target: others[lane].name, waited: waited))
     }
   }
 
@@ -177,7 +177,7 @@ final class TargetFanOut: Sendable {
       } catch StoreError.alreadyExists(let key, let location) {
         // Somebody may have copied it meanwhile.
         guard try isSame(key, at: store) else {
-          throw TargetError.forked(key: key, target: others[lane].name, location: location)
+          throw BehindReason.forked(key: key, target: others[lane].name, location: location)
         }
       }
     case .abort(let sending):

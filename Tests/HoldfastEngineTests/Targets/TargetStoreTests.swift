@@ -9,7 +9,7 @@ import HoldfastTestSupport
 import Testing
 
 /// Backup, restore, verify and merge do not know that a repository has several targets; each of them is a repository.
-@Suite(.timeLimit(.minutes(30))) struct TargetTests {
+@Suite(.timeLimit(.minutes(30))) struct TargetStoreTests {
   /// Targets `home`, `b` and `c`, as a run opens them.
   private static func targets(_ stores: [any Store], isInStep: Bool = true) -> TargetStore {
     let targets = zip(["home", "b", "c"], stores).map { Target(name: $0, store: $1) }

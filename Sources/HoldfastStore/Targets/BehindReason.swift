@@ -1,7 +1,7 @@
 package import HoldfastModel
 
 /// Why a target is behind, where its store gave no error.
-package enum TargetError: OperatorError, Equatable {
+package enum BehindReason: OperatorError, Equatable {
   /// It was behind when the run began.
   case wasBehind(target: String)
   /// - Parameter waited: how long it was waited for.
