@@ -170,8 +170,8 @@ struct TargetLanes {
 
   // MARK: Who is waited for
 
-  /// The lane that holds most blocks, among equals the one that has done least, and how long it may still be waited for;
-  /// `nil` when none holds any.
+  /// The lane that holds most blocks, among equals the one that has done least, and how long it may still be waited
+  /// for; `nil` when none holds any.
   func slowest(in folder: String, _ policy: TargetPolicy) -> (lane: Int, patience: TimeSpan, isNeeded: Bool)? {
     func isFaster(_ left: Int, _ right: Int) -> Bool {
       (lanes[left].blocks, lanes[right].done) < (lanes[right].blocks, lanes[left].done)
