@@ -1,14 +1,13 @@
 /// The offsets of pages that a WAL or a journal has in place of those in the database file.
 package struct PageIndex: Sendable {
   /// Consecutive records, from number `first` on.
-  struct Segment: Sendable {
+  package struct Segment: Sendable {
     let first: UInt32
     /// The offset of the page in the first record.
     let offset: UInt64
-  }
 
-  /// Which record counts when there are several for one page.
-  enum Winner { case first, last }
+    package init(first: UInt32, offset: UInt64) { (self.first, self.offset) = (first, offset) }
+  }
 
   /// The page in the upper half, the number of its record in the lower half; ascending.
   private var entries: [UInt64]
@@ -16,17 +15,16 @@ package struct PageIndex: Sendable {
   /// Bytes from one record to the next.
   private let stride: UInt64
 
+  /// Of several records of one page the last counts, as for SQLite.
   /// - Parameter pages: the page of each record, in order.
-  init(pages: [UInt32], in segments: [Segment], stride: UInt64, winner: Winner) {
+  package init(pages: [UInt32], in segments: [Segment], stride: UInt64) {
     self.segments = segments
     self.stride = stride
     entries = pages.indices.map { UInt64(pages[$0]) << 32 | UInt64($0) }
     entries.sort()
     var kept = 0
     for index in entries.indices {
-      let isSamePage = kept > 0 && entries[kept - 1] >> 32 == entries[index] >> 32
-      if isSamePage, winner == .first { continue }
-      if !isSamePage { kept += 1 }
+      if kept == 0 || entries[kept - 1] >> 32 != entries[index] >> 32 { kept += 1 }
       entries[kept - 1] = entries[index]
     }
     entries.removeLast(entries.count - kept)
@@ -49,13 +47,13 @@ package struct PageIndex: Sendable {
   }
 
   /// The first page from `page` on that is in this index.
-  func next(from page: UInt32) -> UInt32? {
+  package func next(from page: UInt32) -> UInt32? {
     let index = firstIndex(from: UInt64(page))
     return index < entries.count ? UInt32(entries[index] >> 32) : nil
   }
 
   /// The number of these pages that are in this index.
-  func count(in pages: Range<UInt64>) -> UInt64 {
+  package func count(in pages: Range<UInt64>) -> UInt64 {
     UInt64(firstIndex(from: pages.upperBound) - firstIndex(from: pages.lowerBound))
   }
 

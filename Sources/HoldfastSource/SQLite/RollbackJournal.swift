@@ -1,17 +1,19 @@
 internal import HoldfastModel
-internal import HoldfastSystem
+package import HoldfastSystem
 
 /// The pages that a hot journal restores in a database (https://www.sqlite.org/fileformat2.html, section 3). Holdfast
 /// reads them from the journal; the rollback itself is left to the programs that use the database.
-struct RollbackJournal {
+package struct RollbackJournal {
   private static let magic: [UInt8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7]
   private static let headerCount = 28
   private static let recordOverhead = 8
+  /// SQLite reads no header from a journal that is shorter than a sector of a disk.
+  private static let byteCountMin = 512
   private static let lockByte: UInt32 = 1 << 30
 
   /// The size of the database before the transaction.
-  private(set) var pageSize: UInt32 = 0
-  private(set) var pageCount: UInt32 = 0
+  package private(set) var pageSize: UInt32 = 0
+  package private(set) var pageCount: UInt32 = 0
   /// The page of every valid record, in order.
   private var pages: [UInt32] = []
   private var segments: [PageIndex.Segment] = []
@@ -29,25 +31,34 @@ struct RollbackJournal {
         UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
       }
       (recordCount, checksum, pageCount, sectorSize, pageSize) = (word(8), word(12), word(16), word(20), word(24))
-      guard (512...65_536).contains(pageSize), pageSize.nonzeroBitCount == 1, (32...65_536).contains(sectorSize),
-        sectorSize.nonzeroBitCount == 1
-      else { return nil }
+    }
+
+    /// - Parameter pageSize: in bytes, with which its pages are read.
+    func isSound(pageSize: UInt32) -> Bool {
+      (512...65_536).contains(pageSize) && pageSize.nonzeroBitCount == 1 && (32...65_536).contains(sectorSize)
+        && sectorSize.nonzeroBitCount == 1
     }
   }
 
   /// - Parameters:
+  ///   - databasePageSize: in bytes, for a journal that does not say it: SQLite does since version 3.5.8.
   ///   - framesMax: the most records.
-  ///   - isCancelled: checked between two records.
+  ///   - isCancelled: checked between two records, and between two headers.
   /// - Returns: `nil` when the journal restores nothing.
-  init?(_ file: OpenFile, framesMax: Int, isCancelled: () -> Bool) throws(SystemError) {
+  package init?(
+    _ file: OpenFile, databasePageSize: UInt32, framesMax: Int, isCancelled: () -> Bool
+  ) throws(SystemError) {
     let size = try file.status().size
-    guard let first = try Self.header(file, at: 0) else { return nil }
-    (pageSize, pageCount) = (first.pageSize, first.pageCount)
+    guard size >= UInt64(Self.byteCountMin), let first = try Self.header(file, at: 0) else { return nil }
+    pageSize = first.pageSize == 0 ? databasePageSize : first.pageSize
+    guard first.isSound(pageSize: pageSize) else { return nil }
+    pageCount = first.pageCount
+    // Both sizes count for all of the journal, whatever the headers after the first say.
     let sector = UInt64(first.sectorSize)
     var position: UInt64 = 0
     var next: Header? = first
     var headers = 0
-    while let header = next, position + sector <= size, pages.count + headers <= framesMax {
+    while let header = next, position + sector <= size, pages.count + headers <= framesMax, !isCancelled() {
       headers += 1
       defer { recordCount = pages.count + headers }
       let records = position + sector
@@ -72,10 +83,10 @@ struct RollbackJournal {
   private var stride: UInt64 { UInt64(pageSize) + UInt64(Self.recordOverhead) }
 
   /// Number of records, and of headers between them; larger than `framesMax` when there are more than that.
-  private(set) var recordCount = 0
+  package private(set) var recordCount = 0
 
   /// The offsets of the pages as they were before the transaction.
-  var index: PageIndex { PageIndex(pages: pages, in: segments, stride: stride, winner: .first) }
+  package var index: PageIndex { PageIndex(pages: pages, in: segments, stride: stride) }
 
   /// - Returns: whether all records are valid. No record after an invalid one was ever meant to be used.
   private mutating func read(
@@ -89,7 +100,10 @@ struct RollbackJournal {
       guard record.count == record.capacity else { return false }
       let page = UInt32(bigEndian: record.used.loadUnaligned(as: UInt32.self))
       let sum = UInt32(bigEndian: record.used.loadUnaligned(fromByteOffset: 4 + Int(pageSize), as: UInt32.self))
-      guard page > 0, page != lockPage, sum == checksum(record.used[4...], seed) else { return false }
+      // A page beyond the end of the database is not restored, and SQLite does not look at its checksum.
+      guard page > 0, page != lockPage, page > pageCount || sum == checksum(record.used[4...], seed) else {
+        return false
+      }
       pages.append(page)
     }
     return true
@@ -109,7 +123,7 @@ struct RollbackJournal {
 
   /// Whether it is part of a transaction on several databases. Then another file, which it names, decides whether the
   /// transaction was committed, and a rollback removes that file.
-  static func isPartOfLarger(_ file: OpenFile) throws(SystemError) -> Bool {
+  package static func isPartOfLarger(_ file: OpenFile) throws(SystemError) -> Bool {
     let size = try file.status().size
     let tail = Buffer(capacity: 16)
     guard size >= UInt64(tail.capacity) else { return false }

@@ -77,7 +77,9 @@ struct SQLiteLook {
       let status = try file.status()
       return (
         status: status,
-        journal: try RollbackJournal(file, framesMax: SQLiteAllowance.framesMax) { allowance.isCancelled }
+        journal: try RollbackJournal(
+          file, databasePageSize: header.pageSize, framesMax: SQLiteAllowance.framesMax
+        ) { allowance.isCancelled }
       )
     }
     try checkNotStopped()

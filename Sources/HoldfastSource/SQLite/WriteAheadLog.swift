@@ -56,7 +56,7 @@ package struct WriteAheadLog {
     let offset = UInt64(Self.headerCount + Self.frameHeaderCount)
     return PageIndex(
       pages: Array(pages[..<committedCount]), in: [PageIndex.Segment(first: 0, offset: offset)],
-      stride: UInt64(Self.frameHeaderCount) + UInt64(pageSize), winner: .last)
+      stride: UInt64(Self.frameHeaderCount) + UInt64(pageSize))
   }
 
   /// Whether the last commit is the one that the index names.
