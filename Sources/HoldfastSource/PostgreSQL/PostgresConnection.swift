@@ -1,17 +1,17 @@
 internal import CPostgres
 internal import Glibc
 internal import HoldfastModel
-internal import HoldfastSystem
+package import HoldfastSystem
 
 /// A session with a PostgreSQL server, through libpq. For one thread at a time.
-final class PostgresConnection: @unchecked Sendable {
+package final class PostgresConnection: @unchecked Sendable {
   // Sendable because its owner, `PostgresBackup`, keeps it in a mutex.
   private let libpq: holdfast_libpq
   private let session: OpaquePointer
   private let cancellation: Cancellation
 
   /// - Parameter info: a connection string or URI. The PG* variables of the environment complete it.
-  init(_ info: String, cancellation: Cancellation) throws(PostgresFailure) {
+  package init(_ info: String, cancellation: Cancellation) throws(PostgresFailure) {
     guard let libpq = holdfast_libpq_load()?.pointee else {
       throw PostgresFailure(
         "PostgreSQL's client library libpq.so.5 is not installed",
@@ -71,10 +71,15 @@ final class PostgresConnection: @unchecked Sendable {
 
   /// The single value of the first row, as text.
   func value(_ statement: String, _ parameters: [String] = []) throws -> String {
+    String(decoding: try bytes(statement, parameters), as: UTF8.self)
+  }
+
+  /// The single value of the first row, as the server sends it: a file may be in any encoding.
+  func bytes(_ statement: String, _ parameters: [String] = []) throws -> [UInt8] {
     guard let bytes = try query(statement, parameters).first?.first ?? nil else {
       throw failure("it answered nothing to: \(statement)")
     }
-    return String(decoding: bytes, as: UTF8.self)
+    return bytes
   }
 
   private func failure(_ reason: String, hint: String = "") -> PostgresFailure {

@@ -7,9 +7,9 @@ package struct PostmasterFile: Sendable, Equatable {
   package static let name = "postmaster.pid"
   package let process: Int32
   /// When the server was started; `nil` when the file does not say.
-  let started: Timestamp?
+  package let started: Timestamp?
   /// `nil` when the file does not say.
-  let port: Int?
+  package let port: Int?
 
   /// - Parameter cluster: the data directory, relative to `source`.
   /// - Returns: `nil` when there is no such file, or it cannot be parsed.

@@ -1,14 +1,14 @@
 internal import HoldfastModel
-internal import HoldfastSystem
+package import HoldfastSystem
 
 /// Configuration files that a server has outside of its data directory (as on Debian) and does not start without. Their
 /// contents come from the server: the paths are not opened from here, because anyone who may write to the cluster can
 /// name any.
-struct ServerConfiguration {
+package struct ServerConfiguration {
   /// The contents by file name in the data directory.
-  private(set) var files: [String: [UInt8]] = [:]
-  private(set) var notes: [String] = []
-  private(set) var warnings: [String] = []
+  package private(set) var files: [String: [UInt8]] = [:]
+  package private(set) var notes: [String] = []
+  package private(set) var warnings: [String] = []
 
   /// The files, with the settings that name their paths.
   private static let names = [
@@ -17,7 +17,7 @@ struct ServerConfiguration {
   /// Settings that contain paths, which are only valid for the original.
   private static let places = ["data_directory", "config_file", "hba_file", "ident_file", "external_pid_file"]
 
-  init(
+  package init(
     of cluster: PostgresCluster, _ connection: PostgresConnection, in root: OpenFile, files: FileSystem
   ) throws {
     var missing: [String] = []
@@ -36,7 +36,7 @@ struct ServerConfiguration {
         self.files[name] =
           name == "postgresql.conf"
           ? try Self.settings(connection, from: known.last ?? "")
-          : Array(try connection.value("SELECT pg_read_file(current_setting($1))", [setting]).utf8)
+          : try connection.bytes("SELECT pg_read_file(current_setting($1))", [setting])
       }
       notes.append(
         "the cluster has its configuration elsewhere (\(known.joined(separator: ", "))): the snapshot has \(list) as the server tells it, so that what is restored starts by itself; back up the originals as well"

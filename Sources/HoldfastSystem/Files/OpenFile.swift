@@ -201,7 +201,7 @@ extension OpenFile {
       guard count > 0 else { return bytes }
       block.count = count
       bytes.append(contentsOf: block.used)
-      if bytes.count > max { throw SystemError("read", path, code: EFBIG) }
+      if bytes.count > max { throw SystemError("read", fullPath, code: EFBIG) }
     }
   }
 }
