@@ -36,7 +36,7 @@ package struct OtherDatabase {
       (kind, path, lock) = (.mySQL, suspect.path, nil)
     case .lmdb:
       guard head.isLMDB else { return nil }
-      (kind, path, lock) = (.lmdb, suspect.path, Suspect.lock(ofLMDB: suspect.path))
+      (kind, path, lock) = (.lmdb, suspect.path, suspect.lock)
     case .logStructured:
       guard head.namesManifest, let directory = suspect.path.parent else { return nil }
       kind = Self.isRocksDB(directory, in: root, files: files) ? .rocksDB : .levelDB
@@ -102,6 +102,8 @@ extension OtherDatabase {
     let family: Family
     /// The file that may be the database, or a part of it.
     let path: Path
+    /// The lock file of an LMDB environment.
+    var lock: Path?
     /// Whether it is one of many table files.
     var isTable = false
 
@@ -118,9 +120,11 @@ extension OtherDatabase {
         (family, self.path) = (.logStructured, path)
       } else if name.elementsEqual(Self.dataName) {
         (family, self.path) = (.lmdb, path)
+        lock = (path.parent ?? .root).appending("lock.mdb")
       } else if name.count > Self.lockSuffix.count, name.suffix(Self.lockSuffix.count).elementsEqual(Self.lockSuffix) {
         // An LMDB environment that is a single file, opened with MDB_NOSUBDIR.
         (family, self.path) = (.lmdb, Path(bytes: Array(path.bytes.dropLast(Self.lockSuffix.count))))
+        lock = path
       } else if name.suffix(Self.tableSuffix.count).elementsEqual(Self.tableSuffix) {
         (family, self.path, isTable) = (.mySQL, path, true)
       } else if name.starts(with: Self.redoPrefix) || Self.serverFiles.contains(where: { name.elementsEqual($0) }) {
@@ -128,11 +132,6 @@ extension OtherDatabase {
       } else {
         return nil
       }
-    }
-
-    static func lock(ofLMDB path: Path) -> Path {
-      guard path.lastComponent.elementsEqual(dataName) else { return Path(bytes: path.bytes + lockSuffix) }
-      return (path.parent ?? .root).appending("lock.mdb")
     }
   }
 
