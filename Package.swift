@@ -113,6 +113,8 @@ let package = Package(
     tests(of: "Store", ["HoldfastModel", "HoldfastSystem"]),
     tests(of: "Configuration", ["HoldfastModel", "HoldfastSystem"]),
     tests(
+      of: "Repository", ["HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastStore"]),
+    tests(
       of: "Engine",
       [
         "HoldfastModel", "HoldfastSystem", "HoldfastCodec", "HoldfastArchive", "HoldfastSource", "HoldfastStore",

@@ -1,6 +1,6 @@
 internal import HoldfastArchive
-internal import HoldfastModel
-internal import HoldfastSystem
+package import HoldfastModel
+package import HoldfastSystem
 internal import Synchronization
 
 /// The file of the catalog cache of one repository: a header, then records, which are only ever appended. When it is
@@ -9,7 +9,7 @@ internal import Synchronization
 /// Whoever writes holds a lock on the file; whoever reads needs none. A run that is killed leaves a part of a record at
 /// the end, which the next writer cuts off. Nothing is synchronized: digests show what is whole. Whatever goes wrong
 /// with it, the run does without it.
-final class CatalogFile: Sendable {
+package final class CatalogFile: Sendable {
   private static let magic = Array("HFCATLG1".utf8)
   private static let headerCount = UInt64(magic.count + Identifier.byteCount)
   private static let recordsMax = 1 << 18
@@ -40,7 +40,7 @@ final class CatalogFile: Sendable {
   /// - Parameters:
   ///   - directory: the directory of caches on this machine.
   ///   - bytesMax: the length beyond which a new file with at most half of it replaces the file.
-  init(of repository: Identifier, in directory: Path, files: FileSystem, bytesMax: UInt64) {
+  package init(of repository: Identifier, in directory: Path, files: FileSystem, bytesMax: UInt64) {
     (self.directory, self.repository, self.files, self.bytesMax) = (directory, repository, files, bytesMax)
     state.withLock { state in
       do {
@@ -58,7 +58,7 @@ final class CatalogFile: Sendable {
   // MARK: Reading
 
   /// An object, if it is kept with this length and tag.
-  func object(_ key: String, length: UInt64, tag: String?) -> (any ReadableBytes)? {
+  package func object(_ key: String, length: UInt64, tag: String?) -> (any ReadableBytes)? {
     let known = state.withLock { state -> (OpenFile, Entry)? in
       guard let file = state.file, let entry = state.entries[key], !state.ownWrites.contains(key) else { return nil }
       return (file, entry)
@@ -73,7 +73,7 @@ final class CatalogFile: Sendable {
   }
 
   /// Whether an object is kept with this length and tag. Its bytes may turn out to be damaged.
-  func has(_ key: String, length: UInt64, tag: String?) -> Bool {
+  package func has(_ key: String, length: UInt64, tag: String?) -> Bool {
     state.withLock { state in
       guard let entry = state.entries[key], !state.ownWrites.contains(key) else { return false }
       return UInt64(entry.lengths.object) == length && entry.tag == tag
@@ -81,7 +81,7 @@ final class CatalogFile: Sendable {
   }
 
   /// The keys of all objects that are kept.
-  var keys: [String] { state.withLock { Array($0.entries.keys) } }
+  package var keys: [String] { state.withLock { Array($0.entries.keys) } }
 
   private func bytes(of file: OpenFile, at offset: UInt64, count: Int) throws -> [UInt8]? {
     var bytes = [UInt8](repeating: 0, count: count)
@@ -94,6 +94,8 @@ final class CatalogFile: Sendable {
     state = State()
     state.ownWrites = writes
     guard let file = try own.file(name, .read),
+      // No writer leaves one so much longer than allowed, and the names of everything in it would be kept in memory.
+      try file.status().size / 2 <= bytesMax,
       try bytes(of: file, at: 0, count: Int(Self.headerCount)) == header
     else { return }
     state.file = file
@@ -123,7 +125,7 @@ final class CatalogFile: Sendable {
 
   /// Keeps objects.
   /// - Parameter areOwn: whether this run has written them; it still reads them from the store.
-  func keep(_ records: [CatalogRecord], areOwn: Bool = false) {
+  package func keep(_ records: [CatalogRecord], areOwn: Bool = false) {
     guard !records.isEmpty else { return }
     change { state, own, file in
       if areOwn { state.ownWrites.formUnion(records.map(\.key)) }
@@ -143,7 +145,7 @@ final class CatalogFile: Sendable {
   }
 
   /// Forgets objects of which listings no longer show anything.
-  func drop(_ keys: [String]) {
+  package func drop(_ keys: [String]) {
     guard !keys.isEmpty else { return }
     change { state, own, _ in
       for key in keys { state.entries[key] = nil }

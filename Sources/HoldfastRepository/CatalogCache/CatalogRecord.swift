@@ -1,5 +1,5 @@
 internal import HoldfastCodec
-internal import HoldfastModel
+package import HoldfastModel
 
 /// One object in the catalog cache, and how it is written:
 ///
@@ -8,13 +8,13 @@ internal import HoldfastModel
 /// | 32 | SHA-256 of the ID of the repository and of everything that follows |
 /// | 2, 2, 4 | lengths of key, tag and object, little-endian |
 /// | | key, tag (empty for none), the object as it is stored |
-struct CatalogRecord {
+package struct CatalogRecord {
   /// The bytes before the key.
-  static let headCount = Digest.byteCount + 8
+  package static let headCount = Digest.byteCount + 8
   private static let keyBytesMax = 1 << 10
   private static let tagBytesMax = 1 << 8
   /// Larger objects are not kept: they are few, and are read in parts.
-  static let objectBytesMax = 256 << 10
+  package static let objectBytesMax = 256 << 10
 
   let key: String
   /// As listings show it; `nil` for none.
@@ -22,14 +22,14 @@ struct CatalogRecord {
   let bytes: [UInt8]
 
   /// - Returns: `nil` when it is too long to be kept.
-  init?(key: String, tag: String?, bytes: [UInt8]) {
+  package init?(key: String, tag: String?, bytes: [UInt8]) {
     guard (1...Self.keyBytesMax).contains(key.utf8.count), (tag?.utf8.count ?? 1) <= Self.tagBytesMax, tag != "",
       bytes.count <= Self.objectBytesMax
     else { return nil }
     (self.key, self.tag, self.bytes) = (key, tag, bytes)
   }
 
-  func serialized(for repository: Identifier) -> [UInt8] {
+  package func serialized(for repository: Identifier) -> [UInt8] {
     let names = (key: Array(key.utf8), tag: Array((tag ?? "").utf8))
     var rest: [UInt8] = []
     for (count, width) in [(names.key.count, 2), (names.tag.count, 2), (bytes.count, 4)] {
@@ -40,19 +40,19 @@ struct CatalogRecord {
   }
 
   /// Whether the bytes of a whole record are as they were written.
-  static func isWhole(_ record: [UInt8], for repository: Identifier) -> Bool {
+  package static func isWhole(_ record: [UInt8], for repository: Identifier) -> Bool {
     record.count >= headCount
       && Hasher.digest(repository.bytes + record[Digest.byteCount...]).bytes == Array(record[..<Digest.byteCount])
   }
 
   /// The lengths in the beginning of a record.
-  struct Lengths {
-    let key: Int
-    let tag: Int
-    let object: Int
+  package struct Lengths {
+    package let key: Int
+    package let tag: Int
+    package let object: Int
 
     /// - Returns: `nil` when no record begins like that.
-    init?(_ head: [UInt8]) {
+    package init?(_ head: [UInt8]) {
       func number(_ range: Range<Int>) -> Int { range.reversed().reduce(0) { $0 << 8 | Int(head[$1]) } }
       guard head.count == headCount else { return nil }
       let first = Digest.byteCount

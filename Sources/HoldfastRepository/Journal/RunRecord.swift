@@ -80,7 +80,7 @@ package struct RunRecord: Sendable {
   }
 
   private static func milliseconds(_ duration: TimeSpan) -> Int64 {
-    (.zero ... .seconds(1e11)).contains(duration) ? Int64((duration.seconds * 1000).rounded()) : 0
+    (.zero ... .seconds(1e11)).contains(duration) ? Int64(saturating: (duration.seconds * 1000).rounded()) : 0
   }
 }
 

@@ -1,16 +1,16 @@
-internal import HoldfastArchive
+package import HoldfastArchive
 internal import HoldfastModel
-internal import HoldfastStore
+package import HoldfastStore
 internal import HoldfastSystem
 
 /// All revisions of a repository's keyring, each verified to follow the one before.
-struct KeyringHistory {
+package struct KeyringHistory {
   /// In ascending order; empty when the repository is not sealed.
-  let revisions: [KeyringRevision]
+  package let revisions: [KeyringRevision]
 
   /// - Parameter names: the names of the revisions, in ascending order.
   /// - Throws: `DamageError` when a revision is missing, or its signer was not allowed to make it.
-  init(of descriptor: Descriptor, names: [String], in store: any Store) throws {
+  package init(of descriptor: Descriptor, names: [String], in store: any Store) throws {
     guard let first = descriptor.keyring else {
       guard names.isEmpty else { throw DamageError(Keys.descriptor, "it says unsealed, and there is a keyring") }
       revisions = []

@@ -1,12 +1,12 @@
 internal import FoundationEssentials
 internal import HoldfastArchive
 internal import HoldfastCodec
-internal import HoldfastModel
-internal import HoldfastSystem
+package import HoldfastModel
+package import HoldfastSystem
 
 /// A file of what this machine remembers: about a repository, or about a name that led to one. Its kind is `nil` for
 /// what was seen, else that of a `MachineRecord`.
-enum MemoryFile: Hashable {
+package enum MemoryFile: Hashable {
   case repository(Identifier, kind: String? = nil)
   case location(String, kind: String? = nil)
 
@@ -23,7 +23,7 @@ enum MemoryFile: Hashable {
     }
   }
 
-  var name: String {
+  package var name: String {
     switch self {
     case .repository(_, let kind), .location(_, let kind): stem + (kind.map { "-" + $0 } ?? "") + Self.suffix
     }
@@ -31,25 +31,25 @@ enum MemoryFile: Hashable {
 }
 
 /// The directory in which this machine keeps what it remembers, as JSON.
-struct MemoryFolder {
+package struct MemoryFolder {
   private let path: Path
   private let own: OwnDirectory
 
   /// `nil` when there is no such directory.
-  init?(_ path: Path, files: FileSystem) throws {
+  package init?(_ path: Path, files: FileSystem) throws {
     guard let own = try OwnDirectory(path, files: files) else { return nil }
     (self.path, self.own) = (path, own)
   }
 
   /// Makes it if it is missing.
   /// - Parameter path: `nil` when this machine remembers nothing: then this throws.
-  init(making path: Path?, files: FileSystem) throws {
+  package init(making path: Path?, files: FileSystem) throws {
     guard let path else { throw EngineError("there is no directory for it", hint: nil, scope: .machine) }
     (self.path, own) = (path, try OwnDirectory(making: path, files: files))
   }
 
   /// Keeps two runs from taking each other's unfinished files for leftovers.
-  func whileLocked(_ body: (MemoryFolder) throws -> Void) throws {
+  package func whileLocked(_ body: (MemoryFolder) throws -> Void) throws {
     // The lock is on a descriptor of its own, so that it is released at the end.
     guard try own.directory.lock(exclusively: true, wait: true) else { return }
     try body(self)
@@ -59,7 +59,7 @@ struct MemoryFolder {
   ///   - location: the location that the file is about, for messages.
   ///   - isSound: whether the contents fit the file.
   /// - Returns: `nil` when there is no such file.
-  func value<Value: Decodable>(
+  package func value<Value: Decodable>(
     _ type: Value.Type, of file: MemoryFile, about location: String, _ isSound: (Value) -> Bool
   ) throws -> Value? {
     guard let bytes = try own.contents(of: file.name, max: Limits.envelopeBytesMax) else { return nil }
@@ -73,11 +73,11 @@ struct MemoryFolder {
   }
 
   /// `nil` also when the file is damaged or may not be read.
-  func valueIfReadable<Value: Decodable>(_ type: Value.Type, of file: MemoryFile) -> Value? {
+  package func valueIfReadable<Value: Decodable>(_ type: Value.Type, of file: MemoryFile) -> Value? {
     (try? value(type, of: file, about: "") { _ in true }) ?? nil
   }
 
-  func replace(
+  package func replace(
     _ file: MemoryFile, by value: some Encodable, durability: AtomicFile.Durability = .name
   ) throws {
     let encoder = JSONEncoder()
@@ -87,15 +87,15 @@ struct MemoryFolder {
 
   /// - Returns: whether there was such a file.
   @discardableResult
-  func remove(_ file: MemoryFile) throws -> Bool { try own.remove(file.name) }
+  package func remove(_ file: MemoryFile) throws -> Bool { try own.remove(file.name) }
 
   /// Removes the files of all kinds beside this one, or of those kinds that begin with some text.
-  func removeKinds(of file: MemoryFile, beginningWith text: String = "") throws {
+  package func removeKinds(of file: MemoryFile, beginningWith text: String = "") throws {
     for name in try own.names(beginningWith: file.stem + "-" + text) { try own.remove(name) }
   }
 
   /// Removes the files of such kinds that do not hold a value to keep, unfinished ones among them.
-  func removeKinds<Value: Decodable>(
+  package func removeKinds<Value: Decodable>(
     of file: MemoryFile, beginningWith text: String, unless isKept: (Value) -> Bool
   ) throws {
     for name in try own.names(beginningWith: file.stem + "-" + text) {
