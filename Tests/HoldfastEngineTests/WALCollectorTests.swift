@@ -131,14 +131,23 @@ import Testing
     try body()
   }
 
+  /// How often each lock was tried: once, where nothing is waited for.
+  private func tries(_ probe: FaultProbe) -> [String: Int] {
+    Dictionary(grouping: probe.log) { String(decoding: $0.path.lastComponent, as: UTF8.self) }.mapValues(\.count)
+  }
+
+  /// Everybody who may read a directory can lock it, so no directory of the archive is locked.
   @Test func whoeverMayReadTheArchiveDelaysNobody() throws {
     let shop = try TestShop()
     _ = try pushes.push(name, log.segments[0].bytes, shop)
+    let next = log.segments[1]
+    let probe = FaultProbe(of: [.lock])
     try withLock(place(shop)) {
-      let begun = Clock.system.uptime()
-      _ = try pushes.push(log.segments[1].name.text, log.segments[1].bytes, shop)
-      #expect(Clock.system.uptime() - begun < .seconds(2))
+      _ = try pushes.push(next.name.text, next.bytes, shop, in: shop.repository(probe: probe))
     }
+    // Before the push, and exclusively after it.
+    #expect(tries(probe)["\(log.system).lock"] == 2)
+    #expect(tries(probe)["0000000100000000"] == nil)
   }
 
   /// Whoever may write to the repository can hold the lock: that costs a moment, and leftovers stay.
@@ -151,11 +160,13 @@ import Testing
     try withLock(lock) {
       _ = try pushes.push(log.segments[1].name.text, log.segments[1].bytes, shop)
       #expect(TestFiles.exists(leftover))
-      // A signal ends the wait.
-      let begun = Clock.system.uptime()
-      shop.host.cancellation.raise()
-      #expect(throws: Interrupted.self) { try pushes.push(log.segments[2].name.text, log.segments[2].bytes, shop) }
-      #expect(Clock.system.uptime() - begun < .seconds(2))
+      // A signal ends the wait, in which it would be tried sixty times.
+      let probe = FaultProbe(of: [.lock])
+      let repository = try shop.repository(probe: probe)
+      repository.host.cancellation.raise()
+      let last = log.segments[2]
+      #expect(throws: Interrupted.self) { try pushes.push(last.name.text, last.bytes, shop, in: repository) }
+      #expect(try #require(tries(probe)["\(log.system).lock"]) <= 2)
     }
   }
 }
