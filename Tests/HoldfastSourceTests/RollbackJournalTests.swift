@@ -80,8 +80,10 @@ import Testing
     #expect(main != committed && found.pageSize == UInt32(pageSize))
     #expect(Int(found.pageCount) * pageSize == committed.count)
     #expect(found.index.count > 1 && found.recordCount >= found.index.count)
-    #expect(readThrough(main, log, found) == committed)
-    #expect(try rolledBack(main, log) == committed)
+    // Not compared within the expectation: to show how so many bytes differ takes minutes.
+    let isRead = readThrough(main, log, found) == committed
+    let isRolledBack = try rolledBack(main, log) == committed
+    #expect(isRead && isRolledBack)
   }
 
   // MARK: Made by hand
