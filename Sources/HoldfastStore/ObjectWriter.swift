@@ -32,7 +32,8 @@ extension ObjectUpload {
 
 /// Writes an object from beginning to end. If its store takes parts, several threads send them at once, and each part
 /// stays in memory until it has arrived. So callers never have to give bytes a second time.
-package final class ObjectWriter: ByteSink {
+package final class ObjectWriter: ByteSink, @unchecked Sendable {
+  // Sendable without a lock: one thread at a time uses it. Whoever lets another one commit it is done with it.
   private let upload: any ObjectUpload
   private let parts: PartSender?
   private var offset: UInt64 = 0
@@ -147,7 +148,8 @@ private final class PartSender {
   }
 
   private func makePool() -> OrderedPool<Part> {
-    let pool = OrderedPool(workers: connections, capacity: connections) { [partBytes] in
+    // In any order: one part may take several times as long as the others, over a connection that has just been made.
+    let pool = OrderedPool(workers: connections, capacity: connections, keepsOrder: false) { [partBytes] in
       Part(capacity: partBytes)
     } perform: { [upload] (part: Part) in
       do { try upload.send(part.buffer.used, at: part.offset) } catch { part.failure = error }

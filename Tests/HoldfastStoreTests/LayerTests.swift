@@ -1,3 +1,4 @@
+import Dispatch
 import HoldfastModel
 import HoldfastStore
 import HoldfastSystem
@@ -182,6 +183,40 @@ import Testing
     try writer.commit()
     #expect(upload.most == 3)
   }
+
+  /// One connection may be much slower than the others.
+  @Test func aSlowPartHoldsUpNoOther() throws {
+    let upload = OneSlowPart(waitsFor: 8)
+    let writer = ObjectWriter(upload, connections: 3)
+    let bytes = (0..<1000).map { UInt8($0 / 100) }
+    try bytes.withUnsafeBytes { try writer.append($0) }
+    try writer.commit()
+    #expect(upload.sent == bytes)
+  }
+}
+
+/// Takes parts of 100 bytes. The first one is not taken before so many others.
+private final class OneSlowPart: ObjectUpload {
+  private let others: Int
+  private let parts = Mutex<[UInt64: [UInt8]]>([:])
+  private let othersAreHere = DispatchSemaphore(value: 0)
+
+  init(waitsFor others: Int) { self.others = others }
+
+  var partBytes: Int? { 100 }
+  var sent: [UInt8] { parts.withLock { $0.sorted { $0.key < $1.key }.flatMap(\.value) } }
+
+  func send(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws {
+    if offset == 0 { #expect(othersAreHere.wait(timeout: .now() + 20) == .success) }
+    let count = parts.withLock { parts in
+      parts[offset] = Array(bytes)
+      return parts.count
+    }
+    if count == others { othersAreHere.signal() }
+  }
+
+  func commit() {}
+  func abort() {}
 }
 
 /// Holds back whoever comes until so many have come.

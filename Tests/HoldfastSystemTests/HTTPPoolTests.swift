@@ -71,6 +71,45 @@ import Testing
     #expect(Set(server.requests.map(\.connection)) == [1, 2, 3, 4])
   }
 
+  /// A request over a new connection waits for it as long as for two more answers.
+  @Test func preparedConnectionsAreMadeBeforeTheyAreNeeded() throws {
+    // The server counts connections; the first request is answered when there are four.
+    let server = ScriptedServer(
+      """
+      def answer(peer, request):
+          for _ in range(6000):
+              if number >= 4:
+                  break
+              time.sleep(0.01)
+          peer.reply(200, {}, str(number))
+      """)
+    let pool = pool(server)
+    pool.prepare(4)
+    pool.prepare(4)
+    #expect(try pool.exchange(get("/")).body == Array("4".utf8))
+    let threads = (1...4).map { _ in WorkerThread.start { _ = try? pool.exchange(self.get("/")) } }
+    for thread in threads { thread?.join() }
+    #expect(try pool.exchange(get("/")).body == Array("4".utf8), "more connections than were prepared")
+  }
+
+  @Test func connectionsThatCannotBePreparedAreTheErrorOfNobody() throws {
+    let server = ScriptedServer(
+      """
+      def answer(peer, request):
+          peer.reply(200, {}, "done")
+          return False
+      """)
+    let pool = pool(server)
+    pool.prepare(2)
+    // The server closes each connection after its first answer.
+    for _ in 1...4 { #expect(try pool.exchange(get("/")).status == 200) }
+    let nowhere = HTTPPool(
+      HTTPServer(host: "127.0.0.1", port: 1, isEncrypted: false),
+      host: Host(cancellation: cancellation, workers: 1, scratchDirectories: []))
+    nowhere.prepare(2)
+    #expect(throws: ConnectionError.self) { try nowhere.exchange(get("/")) }
+  }
+
   /// Servers close connections that nobody has used for a while. Nobody is told of that.
   @Test func aConnectionThatTheServerHasClosedMeanwhileIsMadeAnew() throws {
     let server = ScriptedServer(

@@ -42,6 +42,25 @@ import Testing
     #expect(consumed == [0, 1])
   }
 
+  @Test func aSlowJobHoldsNoneUpWhereTheOrderDoesNotMatter() throws {
+    let othersAreDone = DispatchSemaphore(value: 0)
+    var consumed: [Int] = []
+    let pool = OrderedPool(workers: 2, capacity: 2, keepsOrder: false, makeJob: Job.init) { job in
+      if job.number == 0 { _ = othersAreDone.wait(timeout: .now() + 20) }
+    }
+    pool.consume = { consumed.append($0.number) }
+    for number in 0..<6 {
+      // With two jobs, the others are filled again and again while the first one is under way.
+      try pool.next().number = number
+      try pool.submit()
+    }
+    #expect(!consumed.contains(0))
+    othersAreDone.signal()
+    try pool.drain()
+    pool.stop()
+    #expect(consumed == [1, 2, 3, 4, 5, 0] || consumed == [1, 2, 3, 4, 0, 5])
+  }
+
   @Test(arguments: [0, 1, 2, 5])
   func jobsThatAreTakenSeveralAtATimeComeBackInOrder(_ workers: Int) throws {
     var consumed: [Int] = []

@@ -12,14 +12,17 @@ final class FetchQueue: Sendable {
     var bytes = 0
     /// The number of blocks at the front that are waited for. They are fetched whatever memory they take.
     var needed = 0
+    /// Buffers of the usual size that are used again. Large blocks of memory that come and go on many threads would
+    /// stay with the allocator, a few for each thread.
+    var spare: [Buffer] = []
 
     /// Takes the next block, if there is room for it.
     mutating func next(bytesMax: Int) -> FetchedBlock? {
-      guard let first = waiting.first, needed > 0 || bytes == 0 || bytes + first.byteCount <= bytesMax else {
+      guard let first = waiting.first, needed > 0 || bytes == 0 || bytes + first.memoryBytes <= bytesMax else {
         return nil
       }
       needed = max(0, needed - 1)
-      bytes += first.byteCount
+      bytes += first.memoryBytes
       return waiting.removeFirst()
     }
   }
@@ -54,7 +57,7 @@ final class FetchQueue: Sendable {
   private func work(_ first: FetchedBlock) {
     var next: FetchedBlock? = first
     while let block = next {
-      block.fetch(Reservation(block.byteCount, of: self))
+      block.fetch(reserve(block))
       next = state.withLock { state in
         let next = state.next(bytesMax: bytesMax)
         if next == nil { state.running -= 1 }
@@ -64,7 +67,7 @@ final class FetchQueue: Sendable {
   }
 
   private func end(_ block: FetchedBlock, _ action: (Reservation) -> Void) {
-    action(Reservation(block.byteCount, of: self))
+    action(reserve(block))
     state.withLock { $0.running -= 1 }
     begin()
   }
@@ -81,7 +84,7 @@ final class FetchQueue: Sendable {
         return false
       }
       state.running += 1
-      state.bytes += block.byteCount
+      state.bytes += block.memoryBytes
       return true
     }
     if isMine { end(block, block.fetch) }
@@ -96,15 +99,26 @@ final class FetchQueue: Sendable {
     }
   }
 
+  private func reserve(_ block: FetchedBlock) -> Reservation {
+    let spare = block.memoryBytes == Self.usualBytes ? state.withLock { $0.spare.popLast() } : nil
+    return Reservation(spare ?? Buffer(capacity: block.memoryBytes), of: self)
+  }
+
+  /// The memory of most large blocks.
+  static let usualBytes = Int(ReadAheadStore.requestBytes)
+
   /// The memory of a block that is fetched or held.
   final class Reservation: Sendable {
-    private let bytes: Int
+    fileprivate let buffer: Buffer
     private let queue: FetchQueue
 
-    fileprivate init(_ bytes: Int, of queue: FetchQueue) { (self.bytes, self.queue) = (bytes, queue) }
+    fileprivate init(_ buffer: Buffer, of queue: FetchQueue) { (self.buffer, self.queue) = (buffer, queue) }
 
     deinit {
-      queue.state.withLock { $0.bytes -= bytes }
+      queue.state.withLock { state in
+        state.bytes -= buffer.capacity
+        if buffer.capacity == FetchQueue.usualBytes { state.spare.append(buffer) }
+      }
       queue.begin()
     }
   }
@@ -113,8 +127,7 @@ final class FetchQueue: Sendable {
 /// A range of an object that is fetched before it is needed.
 final class FetchedBlock: Sendable {
   private struct State {
-    var bytes: Buffer?
-    var reservation: FetchQueue.Reservation?
+    var memory: FetchQueue.Reservation?
     var wantedBytes: Int
   }
 
@@ -130,7 +143,11 @@ final class FetchedBlock: Sendable {
     state = Mutex(State(wantedBytes: wantedBytes))
   }
 
-  var byteCount: Int { range.count }
+  /// The memory that it takes. Large blocks share buffers of one size.
+  var memoryBytes: Int {
+    let isLarge = range.count > FetchQueue.usualBytes / 2 && range.count <= FetchQueue.usualBytes
+    return isLarge ? FetchQueue.usualBytes : range.count
+  }
 
   func contains(_ offset: UInt64, _ count: Int) -> Bool {
     range.lowerBound <= offset && offset < range.upperBound && UInt64(count) <= range.upperBound - offset
@@ -145,24 +162,24 @@ final class FetchedBlock: Sendable {
     }
   }
 
-  func fetch(_ reservation: FetchQueue.Reservation) {
-    let buffer = Buffer(capacity: range.count)
+  func fetch(_ memory: FetchQueue.Reservation) {
+    let room = UnsafeMutableRawBufferPointer(rebasing: memory.buffer.bytes[..<range.count])
     // On an error the reader reads the range once more, and gets the error itself.
-    let isRead = (try? object.read(into: buffer.bytes, at: range.lowerBound)) != nil
-    if isRead { state.withLock { ($0.bytes, $0.reservation) = (buffer, reservation) } }
+    let isRead = (try? object.read(into: room, at: range.lowerBound)) != nil
+    if isRead { state.withLock { $0.memory = memory } }
     isDone.open()
   }
 
   /// Lets the reader read the range itself.
-  func giveUp(_ reservation: FetchQueue.Reservation) { isDone.open() }
+  func giveUp(_ memory: FetchQueue.Reservation) { isDone.open() }
 
   /// Waits until the block is fetched, and copies from it.
   /// - Returns: `false` when it was not fetched.
   func copy(into target: UnsafeMutableRawBufferPointer, at offset: UInt64) -> Bool {
     isDone.wait()
-    guard let bytes = state.withLock({ $0.bytes }) else { return false }
+    guard let memory = state.withLock({ $0.memory }) else { return false }
     let start = Int(offset - range.lowerBound)
-    target.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes.bytes[start..<start + target.count]))
+    target.copyMemory(from: UnsafeRawBufferPointer(rebasing: memory.buffer.bytes[start..<start + target.count]))
     return true
   }
 }

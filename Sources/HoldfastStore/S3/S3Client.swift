@@ -54,6 +54,9 @@ final class S3Client: Sendable {
       ? nil : region == "dualstack" && parts.count >= 5 ? String(parts[first + 2]) : String(region)
   }
 
+  /// Makes the connections for as many requests as may run at once, which will come soon.
+  func prepareTransfer() { pool.prepare(settings.connections) }
+
   /// Sends a request.
   /// - Parameters:
   ///   - body: it is hashed, and its digests are sent along.

@@ -6,6 +6,8 @@ internal import Synchronization
 package struct S3Store: Store {
   /// So many objects are removed with one request.
   private static let removedAtOnce = 1000
+  /// An object that is so long is read in many ranges at once.
+  private static let longBytes: UInt64 = 16 << 20
 
   package let location: String
   let client: S3Client
@@ -133,6 +135,7 @@ package struct S3Store: Store {
     let whole = try self.key(key)
     if settings.versions != .current { return try openVersion(key, whole, length) }
     guard let length else { return try S3Object(opening: client, key: whole, name: key) }
+    if length >= Self.longBytes { client.prepareTransfer() }
     return S3Object(client, key: whole, name: key, length: length)
   }
 

@@ -85,6 +85,7 @@ final class S3Upload: ObjectUpload {
       case .parts(let parts): return parts
       case .committed, .aborted: throw StoreError.notFound(key: name, location: client.location)
       case .single:
+        client.prepareTransfer()
         let answer = try client.answer(
           S3Request("POST", key, query: [("uploads", "")], headers: headers, checksum: .ofParts))
         guard answer.isSuccess else { throw failure(answer) }

@@ -13,8 +13,16 @@ package final class HTTPPool: Sendable {
   private let patience: HTTPPatience
   private let clock: Clock
   private let cancellation: Cancellation
-  /// Connections that no thread uses; at most as many as there were requests at once.
-  private let idle = Mutex<[HTTPConnection]>([])
+  private let state = Mutex(State())
+
+  private struct State {
+    /// Connections that no thread uses; at most as many as there were requests at once, or were prepared.
+    var idle: [HTTPConnection] = []
+    /// Connections that are being made, and that nobody waits for yet.
+    var coming: [Future<HTTPConnection>] = []
+    /// The number of connections in use.
+    var used = 0
+  }
 
   /// - Parameters:
   ///   - certificates: a file of certificates that are trusted in place of those of the system.
@@ -33,6 +41,17 @@ package final class HTTPPool: Sendable {
     cancellation = host.cancellation
   }
 
+  /// Makes connections while there is time for it, so that as many requests at once do not wait for theirs: a new one
+  /// takes as long as three requests. It affects only speed.
+  package func prepare(_ count: Int) {
+    state.withLock { state in
+      let there = state.idle.count + state.coming.count + state.used
+      for _ in there..<max(there, count) {
+        state.coming.append(Future(beginsNow: true) { [self] in try connect() })
+      }
+    }
+  }
+
   /// Sends a request. The connection may have been closed by the server since its last request: then a new one is made,
   /// so every request must be one that may arrive twice.
   /// - Parameters:
@@ -42,8 +61,10 @@ package final class HTTPPool: Sendable {
     _ message: HTTPMessage, body: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0),
     into buffer: UnsafeMutableRawBufferPointer? = nil
   ) throws -> HTTPAnswer {
+    state.withLock { $0.used += 1 }
+    defer { state.withLock { $0.used -= 1 } }
     var isRepeated = false
-    while let connection = takeIdle() {
+    while let connection = takeMade() {
       do {
         return try exchange(over: connection, message, body, buffer, isRepeated)
       } catch let error as ConnectionError {
@@ -51,9 +72,12 @@ package final class HTTPPool: Sendable {
         isRepeated = true
       }
     }
-    let connection = try HTTPConnection(
+    return try exchange(over: connect(), message, body, buffer, isRepeated)
+  }
+
+  private func connect() throws(ConnectionError) -> HTTPConnection {
+    try HTTPConnection(
       server, certificates: certificates, proxy: proxy, patience: patience, clock: clock, cancellation: cancellation)
-    return try exchange(over: connection, message, body, buffer, isRepeated)
   }
 
   private func exchange(
@@ -66,9 +90,17 @@ package final class HTTPPool: Sendable {
       message, body: body, into: buffer, bodyBytesMax: Self.bodyBytesMax)
     answer.isRepeated = isRepeated
     traffic.countAnswer(bytes: answer.filled + answer.body.count)
-    if isReusable { idle.withLock { $0.append(connection) } }
+    if isReusable { state.withLock { $0.idle.append(connection) } }
     return answer
   }
 
-  private func takeIdle() -> HTTPConnection? { idle.withLock { $0.popLast() } }
+  /// A connection that nobody uses, or the next of those that are being made; `nil` when there is none.
+  private func takeMade() -> HTTPConnection? {
+    let found: (idle: HTTPConnection?, coming: Future<HTTPConnection>?) = state.withLock { state in
+      if let idle = state.idle.popLast() { return (idle, nil) }
+      return (nil, state.coming.isEmpty ? nil : state.coming.removeFirst())
+    }
+    // If it could not be made, the caller tries again, and gets the error.
+    return found.idle ?? found.coming.flatMap { try? $0.value() }
+  }
 }

@@ -1,10 +1,11 @@
 internal import Glibc
 
-/// Runs jobs on a fixed number of threads and returns them in the order in which they were submitted.
+/// Runs jobs on a fixed number of threads and returns them in the order in which they were submitted, or as they are
+/// done where the order does not matter.
 ///
 /// The owner, which is one thread, takes a free job with `next()`, fills it and gives it to `submit()`. Workers run
 /// `perform` on one job, or on a few that are waiting, in any order. `consume` then gets the jobs on the owner's
-/// thread, in the order of submission. There are `capacity` jobs, made once. They contain the buffers, so memory is
+/// thread. There are `capacity` jobs, made once. They contain the buffers, so memory is
 /// bounded and no buffer is allocated while work goes on.
 package final class OrderedPool<Job: AnyObject> {
   private final class Slot {
@@ -23,8 +24,8 @@ package final class OrderedPool<Job: AnyObject> {
     let batch: Int
     let perform: ([Job]) -> Void
     var queue: [Slot] = []
-    /// The slot that the owner waits for; it is woken for no other.
-    var awaited: Slot?
+    /// The slots one of which the owner waits for; it is woken for no other.
+    var awaited: [Slot] = []
     var isStopping = false
 
     init(workers: Int, batch: Int, perform: @escaping ([Job]) -> Void) {
@@ -54,32 +55,40 @@ package final class OrderedPool<Job: AnyObject> {
         perform(slots.map(\.job))
         pthread_mutex_lock(mutex)
         for slot in slots { slot.isDone = true }
-        if slots.contains(where: { $0 === awaited }) { pthread_cond_signal(workFinished) }
+        if awaited.contains(where: \.isDone) { pthread_cond_signal(workFinished) }
       }
       pthread_mutex_unlock(mutex)
     }
   }
 
   private let shared: Shared
+  private let keepsOrder: Bool
   private var threads: [WorkerThread] = []
   private var submitted: [Slot] = []
   private var free: [Slot] = []
-  /// Gets every job on the owner's thread, in the order of submission.
+  /// Gets every job on the owner's thread.
   package var consume: (Job) throws -> Void = { _ in }
 
-  /// - Parameter perform: runs on a worker; it stores an error in the job.
+  /// - Parameters:
+  ///   - keepsOrder: whether jobs are consumed in the order of submission. Otherwise one that takes long keeps none of
+  ///     the others from being consumed and filled again.
+  ///   - perform: runs on a worker; it stores an error in the job.
   package convenience init(
-    workers: Int, capacity: Int, makeJob: () throws -> Job, perform: @escaping (Job) -> Void
+    workers: Int, capacity: Int, keepsOrder: Bool = true, makeJob: () throws -> Job, perform: @escaping (Job) -> Void
   ) rethrows {
-    try self.init(workers: workers, capacity: capacity, batch: 1, makeJob: makeJob) { $0.forEach(perform) }
+    try self.init(
+      workers: workers, capacity: capacity, batch: 1, keepsOrder: keepsOrder, makeJob: makeJob
+    ) { $0.forEach(perform) }
   }
 
   /// - Parameters:
   ///   - batch: the most jobs that a worker takes at once.
   ///   - perform: runs on a worker, with jobs in the order of submission; it stores an error in the job.
   package init(
-    workers: Int, capacity: Int, batch: Int, makeJob: () throws -> Job, perform: @escaping ([Job]) -> Void
+    workers: Int, capacity: Int, batch: Int, keepsOrder: Bool = true, makeJob: () throws -> Job,
+    perform: @escaping ([Job]) -> Void
   ) rethrows {
+    self.keepsOrder = keepsOrder
     shared = Shared(workers: workers, batch: batch, perform: perform)
     for _ in 0..<capacity { free.append(Slot(try makeJob())) }
     for _ in 0..<workers {
@@ -89,9 +98,9 @@ package final class OrderedPool<Job: AnyObject> {
 
   deinit { stop() }
 
-  /// A job to fill. When none is free, waits for the oldest one and consumes it.
+  /// A job to fill. When none is free, waits for the one that is consumed next.
   package func next() throws -> Job {
-    while free.isEmpty { try consumeOldest() }
+    while free.isEmpty { try consumeNext() }
     guard let slot = free.last else { preconditionFailure("a pool has at least one job") }
     return slot.job
   }
@@ -110,12 +119,12 @@ package final class OrderedPool<Job: AnyObject> {
       pthread_cond_signal(shared.workArrived)
       pthread_mutex_unlock(shared.mutex)
     }
-    while let oldest = submitted.first, isDone(oldest) { try consumeOldest() }
+    while isNextDone() { try consumeNext() }
   }
 
   /// Consumes everything that was submitted.
   package func drain() throws {
-    while !submitted.isEmpty { try consumeOldest() }
+    while !submitted.isEmpty { try consumeNext() }
   }
 
   /// Ends the threads after their current jobs, and drops the others. Must always be called, even after an error.
@@ -129,19 +138,27 @@ package final class OrderedPool<Job: AnyObject> {
     threads.removeAll()
   }
 
-  private func isDone(_ slot: Slot) -> Bool {
+  /// The jobs one of which is consumed next.
+  private var candidates: ArraySlice<Slot> { keepsOrder ? submitted.prefix(1) : submitted[...] }
+
+  private func isNextDone() -> Bool {
     pthread_mutex_lock(shared.mutex)
     defer { pthread_mutex_unlock(shared.mutex) }
-    return slot.isDone
+    return candidates.contains(where: \.isDone)
   }
 
-  private func consumeOldest() throws {
-    let slot = submitted.removeFirst()
+  private func consumeNext() throws {
     pthread_mutex_lock(shared.mutex)
-    shared.awaited = slot
-    while !slot.isDone { pthread_cond_wait(shared.workFinished, shared.mutex) }
-    shared.awaited = nil
+    shared.awaited = Array(candidates)
+    var done = candidates.firstIndex(where: \.isDone)
+    while done == nil {
+      pthread_cond_wait(shared.workFinished, shared.mutex)
+      done = candidates.firstIndex(where: \.isDone)
+    }
+    shared.awaited = []
     pthread_mutex_unlock(shared.mutex)
+    guard let done else { preconditionFailure("one of them is done") }
+    let slot = submitted.remove(at: done)
     free.append(slot)
     try consume(slot.job)
   }
