@@ -42,25 +42,31 @@ struct SnapshotCommit {
     let manifest = try envelope.serialized(signedBy: writer?.signing)
     let result = try readBack(manifest, of: envelope, on: chain)
     var kept: Kept = (nil, false)
-    let checks: CommitChecks
+    var notes: NotesReading
     let givesTheSame = envelope.kind != .full && envelope.changes.isEmpty && state == parent?.summary
-    if givesTheSame, !term.extendsLocks(of: envelope, after: draft.newest, begun: draft.begun) {
+    let extendsLocks = term.extendsLocks(of: envelope, after: draft.newest, begun: draft.begun)
+    if givesTheSame, !extendsLocks {
       // The checks are made while the body is on its way.
-      checks = CommitChecks(of: archives(of: envelope), of: envelope.source.name, in: repository, under: lease)
+      let checks = checksMeanwhile(of: archives(of: envelope), envelope)
       try draft.commitBody()
+      notes = try checks.value().pass()
     } else {
+      // The last archives are on their way.
       try draft.commitBody()
+      let objects = [body(of: envelope)] + archives(of: envelope)
+      let early = extendsLocks ? nil : checksMeanwhile(of: objects, envelope)
       if !givesTheSame {
         kept = try prove(
           envelope, state: state, parent: parent, scratchBytesMax: result.scratchBytesMax, mismatch: mismatch)
         try host.cancellation.check()
       }
-      // To prove and to lock may take long, so the checks are made after both.
-      try extendLocks(term, envelope, on: chain)
-      let objects = [body(of: envelope)] + archives(of: envelope)
-      checks = CommitChecks(of: objects, of: envelope.source.name, in: repository, under: lease)
+      if extendsLocks { try extendLocks(term, envelope, on: chain) }
+      let checks = try (early ?? checksMeanwhile(of: objects, envelope)).value()
+      notes = try checks.pass()
+      // To prove may have taken long.
+      if !checks.areRecent { notes = try checksMeanwhile(of: objects, envelope).value().pass() }
     }
-    let prepared = try repository.notes.prepareCommit(of: envelope, on: chain, tags: tags, checks.pass())
+    let prepared = try repository.notes.prepareCommit(of: envelope, on: chain, tags: tags, notes)
     for called in prepared.called {
       progress.warn(
         "snapshot \(called.id.short) was removed meanwhile; it is called back, because this one builds on it")
@@ -72,6 +78,15 @@ struct SnapshotCommit {
     repository.memory?.remember(result.tip, path: path)
     if kept.isNeeded { keep(kept.cache, of: envelope, chain) }
     return prepared.damage
+  }
+
+  /// Makes the checks while the caller goes on, as soon as the last archives are there.
+  private func checksMeanwhile(of objects: [RecordedObject], _ envelope: Envelope) -> Future<CommitChecks> {
+    let (archives, source) = (draft.archives.underWay, envelope.source.name)
+    return repository.store.meanwhile { [repository, lease] in
+      for archive in archives { try archive.value() }
+      return CommitChecks(of: objects, of: source, in: repository, under: lease)
+    }
   }
 
   /// Called when the manifest was on its way for long: another run may have taken the lease meanwhile, removed what had
@@ -99,6 +114,7 @@ struct SnapshotCommit {
   }
 
   private func extendLocks(_ term: SnapshotTerm, _ envelope: Envelope, on chain: Chain?) throws {
+    for archive in draft.archives.underWay { try archive.value() }
     let replaced = try term.extendLocks(envelope, on: chain, after: draft.newest, begun: draft.begun)
     guard let first = replaced.first else { return }
     progress.warn(
@@ -154,10 +170,7 @@ struct SnapshotCommit {
     _ envelope: Envelope, state: Envelope.State, parent: StateFile?, scratchBytesMax: UInt64, mismatch: EngineError
   ) throws -> Kept {
     let key = Keys.body(envelope.source.name, envelope.sequence, envelope.body.id)
-    // What other targets have proves nothing: home must have it.
-    let container = try ContainerReader(
-      repository.store.objectAnew(key), kind: .body, repository: repository.id, reference: envelope.body,
-      access: repository.containers.access)
+    let container = try repository.containers.open(.body, key, envelope.body, isReadWhole: true, isAnew: true)
     let older: [any ChangeReader] = parent.map { [$0.makeReader()] } ?? []
     var replay = try Replay(older + [BodyReader(container)])
     let place = isCacheInSource ? nil : cache

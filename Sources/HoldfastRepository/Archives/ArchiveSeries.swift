@@ -2,7 +2,7 @@ package import HoldfastArchive
 package import HoldfastCodec
 package import HoldfastModel
 package import HoldfastStore
-internal import HoldfastSystem
+package import HoldfastSystem
 
 /// Writes the archives of one snapshot: places frames, gathers scattered pages into common frames, and begins the next
 /// archive when one is long enough.
@@ -35,6 +35,8 @@ package final class ArchiveSeries {
   private var open: [OpenArchive] = []
   private var nextNumber: UInt64
   private var finished: [Envelope.Archive] = []
+  /// The last archives, on their way to a remote store. A snapshot may be committed when all of them are there.
+  package private(set) var underWay: [Future<Void>] = []
 
   /// - Parameters:
   ///   - firstNumber: the number of the first archive along the chain.
@@ -55,6 +57,9 @@ package final class ArchiveSeries {
     gathered = Buffer(capacity: gatheredBytes)
     frames = try FrameMaker(compression, capacity: gatheredBytes)
   }
+
+  // What is sent when a run has failed would arrive after its lease was given back.
+  deinit { for archive in underWay { try? archive.value() } }
 
   /// The archive for which the next frame is to be made.
   package func headForNextFrame() throws -> ContainerHead {
@@ -100,9 +105,16 @@ package final class ArchiveSeries {
     return location
   }
 
-  /// Ends all archives, which makes them durable.
+  /// Ends all archives. In a near store they are durable then; in a remote one, when all that are `underWay` are done.
   package func finish() throws -> [Envelope.Archive] {
-    while !open.isEmpty { try end(open.removeFirst()) }
+    while !open.isEmpty {
+      let object = try finishContainer(of: open.removeFirst())
+      if containers.isNear {
+        try object.commit()
+      } else {
+        underWay.append(containers.store.meanwhile { try object.commit() })
+      }
+    }
     return finished.sorted { $0.number < $1.number }
   }
 
@@ -116,14 +128,17 @@ package final class ArchiveSeries {
     return archive
   }
 
-  private func end(_ archive: OpenArchive) throws {
+  private func end(_ archive: OpenArchive) throws { try finishContainer(of: archive).commit() }
+
+  /// - Returns: the object, which has all its bytes and is to be committed.
+  private func finishContainer(of archive: OpenArchive) throws -> ObjectWriter {
     if gatheredFrame?.archive.number == archive.number { try flushGathered() }
     let reference = try archive.container.finish()
-    try archive.object.commit()
     finished.append(
       Envelope.Archive(
         number: archive.number, sequence: sequence, id: reference.id, length: reference.length,
         digest: reference.digest))
+    return archive.object
   }
 
   private func flushGathered() throws {

@@ -39,9 +39,11 @@ package struct ContainerStore: Sendable {
     return .opening { try sealed.key(of: $0, slots: $1) }
   }
 
-  package func openBody(of snapshot: Snapshot) throws -> ContainerReader {
+  /// - Parameter isReadWhole: whether all of it will be read, perhaps several times.
+  package func openBody(of snapshot: Snapshot, isReadWhole: Bool = false) throws -> ContainerReader {
     let body = snapshot.envelope.body
-    return try open(.body, Keys.body(snapshot.sourceName, snapshot.sequence, body.id), body)
+    return try open(
+      .body, Keys.body(snapshot.sourceName, snapshot.sequence, body.id), body, isReadWhole: isReadWhole)
   }
 
   package func openArchive(_ archive: Envelope.Archive, of source: SourceName) throws -> ContainerReader {
@@ -52,18 +54,23 @@ package struct ContainerStore: Sendable {
   private static let fetchedWholeMax: UInt64 = 8 << 20
 
   /// Opens an object whose length is in a manifest.
-  /// - Parameter isReadWhole: whether all of its frames will be read.
+  /// - Parameters:
+  ///   - isReadWhole: whether all of its frames will be read.
+  ///   - isAnew: whether it is opened in the store itself: what this run remembers of it, or what other targets have,
+  ///     proves nothing.
   /// - Throws: `DamageError` when the object is not as recorded.
   package func open(
-    _ kind: ContainerKind, _ key: String, _ reference: ObjectReference, isReadWhole: Bool = false
+    _ kind: ContainerKind, _ key: String, _ reference: ObjectReference, isReadWhole: Bool = false,
+    isAnew: Bool = false
   ) throws -> ContainerReader {
     try store.recorded(key) {
-      var object = try store.open(key, length: reference.length)
+      var object = isAnew ? try store.openAnew(key) : try store.open(key, length: reference.length)
       let isFetched = isReadWhole && !isNear && object.length <= Self.fetchedWholeMax
       if isFetched { object = try FetchedObject(object, max: Int(Self.fetchedWholeMax)) }
       let reader = try ContainerReader(
         object, kind: kind, repository: repository, reference: reference, access: access)
-      if isReadWhole, !isFetched { reader.expect(0..<UInt32(clamping: reader.frames.count)) }
+      // Whoever reads a body announces its frames.
+      if isReadWhole, !isFetched, kind != .body { reader.expect(0..<UInt32(clamping: reader.frames.count)) }
       return reader
     }
   }
