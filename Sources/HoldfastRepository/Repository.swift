@@ -62,17 +62,22 @@ package struct Repository: Sendable {
   ///   - expectedKeyring: the digest that a revision of its keyring must have.
   ///   - source: the source that the run is about, if that is known: then it asks for more things at once.
   ///   - takesLease: whether the run will take the lease on that source.
+  ///   - looksAround: whether the run will ask for the snapshots and the journals of all sources.
   /// - Throws: with exit status 10 when there is no repository.
   package static func open(
     _ store: any Store, host: Host, credentials: Credentials = .none, memory: ClientMemory = .none,
     cache: CatalogCache = .none, expectedKeyring: String? = nil, acceptsOlder: Bool = false,
-    for source: SourceName? = nil, takesLease: Bool = false
+    for source: SourceName? = nil, takesLease: Bool = false, looksAround: Bool = false
   ) throws -> Repository {
     // What does not depend on the descriptor is asked for together with it.
     let keyringNames = store.meanwhile { try store.children(of: Keys.keyring) }
     let ahead =
       store.capabilities.isNear
       ? nil : source.map { RunAhead(on: $0, takesLease: takesLease, in: store, host: host) }
+    let isFarAndWide = looksAround && !store.capabilities.isNear
+    // The store remembers what it has listed.
+    if isFarAndWide { _ = store.meanwhile { try store.children(of: Keys.sources) } }
+    let journals = isFarAndWide ? Journal.lookAround(in: store) : nil
     let object: any ReadableBytes
     do {
       object = try store.object(Keys.descriptor)
@@ -133,6 +138,7 @@ package struct Repository: Sendable {
     }
     var repository = Repository(cached, descriptor, history, credentials, host: host, known: remembered, memory)
     repository.ahead = ahead
+    if let journals { repository.journal.expectListing(journals) }
     return repository
   }
 

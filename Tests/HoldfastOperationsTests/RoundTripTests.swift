@@ -99,10 +99,10 @@ import Testing
     #expect(try store.names(below: "journal/orders/").count == 2)
   }
 
-  @Test(arguments: [false, true]) func aBackupOfAFewChangesWaitsElevenTimes(isSealed: Bool) throws {
+  @Test(arguments: [false, true]) func aBackupOfAFewChangesWaitsNineTimes(isSealed: Bool) throws {
     let keys = try prepare(isSealed: isSealed)
     var count = 0
-    try expect("one file of a hundred changed", waitsAtMost: 11) {
+    try expect("one file of a hundred changed", waitsAtMost: 9) {
       count += 1
       TestFiles.write("\(count) orders more", to: source.appending("orders-7"))
       let report = try backup(keys)
@@ -126,21 +126,52 @@ import Testing
   }
 
   /// On a machine that knows nothing of it, and without the name of its source.
-  @Test(arguments: [false, true]) func aFileOutOfAChainOfAHundredWaitsTenTimes(isSealed: Bool) throws {
+  @Test(arguments: [false, true]) func aFileOutOfAChainOfAHundredWaitsSevenTimes(isSealed: Bool) throws {
     let keys = try prepare(isSealed: isSealed, chain: 100)
     let written = site.directory.appending("written")
     var machines = 0
-    try expect("a file out of a chain of 100", waitsAtMost: isSealed ? 11 : 10) {
+    try expect("a file out of a chain of 100", waitsAtMost: isSealed ? 8 : 7) {
       machines += 1
       let repository = try Repository.open(
         context().store(), host: machine.host, credentials: keys?.credentials() ?? .none,
-        cache: CatalogCache(directory: site.directory.appending("machine-\(machines)")))
+        cache: CatalogCache(directory: site.directory.appending("machine-\(machines)")), looksAround: true)
       let snapshot = try SnapshotSelector(.latest).choose(in: repository.catalog) { Issue.record("\($0.message)") }
       #expect(snapshot.sequence == 100)
       TestFiles.remove(written)
       let sink = try machine.host.files.open(written, .create)
       _ = try Cat(repository: repository).write(Path("orders-7"), of: snapshot, to: sink)
       #expect(TestFiles.read(written) == TestFiles.read(source.appending("orders-7")))
+    }
+  }
+
+  /// A snapshot is opened while the one before it is read, and what belongs to none is looked at meanwhile.
+  @Test(arguments: [false, true]) func aVerifyOfAChainOfFourWaitsSixteenTimes(isSealed: Bool) throws {
+    let keys = try prepare(isSealed: isSealed, chain: 4)
+    try expect("everything verified", waitsAtMost: isSealed ? 17 : 16) {
+      let repository = try Repository.open(
+        context().store(), host: machine.host, credentials: keys?.credentials() ?? .none, memory: machine.memory(),
+        looksAround: true)
+      var options = Verify.Options()
+      options.readsData = true
+      let report = try Verify(repository: repository, options: options, progress: QuietProgress()).run(nil)
+      #expect(report.exitStatus == .done && report.snapshots.count == 4)
+    }
+  }
+
+  @Test(arguments: [false, true]) func aRestoreOfAChainOfThreeWaitsFiveTimes(isSealed: Bool) throws {
+    let keys = try prepare(isSealed: isSealed)
+    var count = 0
+    try expect("everything restored", waitsAtMost: isSealed ? 7 : 5) {
+      count += 1
+      let repository = try Repository.open(
+        context().store(), host: machine.host, credentials: keys?.credentials() ?? .none, memory: machine.memory(),
+        looksAround: true)
+      let snapshot = try SnapshotSelector(.latest).choose(in: repository.catalog) { Issue.record("\($0.message)") }
+      let options = Restore.Options(target: site.directory.appending("target-\(count)"))
+      let report = try Restore(
+        repository: repository, snapshot: snapshot, options: options, progress: QuietProgress()
+      ).run()
+      #expect(report.exitStatus == .done && report.writtenFiles == 101)
     }
   }
 }

@@ -29,7 +29,8 @@ struct Diff: ParsableCommand {
 
   func run() throws {
     let machine = location.machine()
-    let repository = try location.context(machine, identity: identity, asks: true, of: source.name).open(copy)
+    let repository = try location.context(machine, identity: identity, asks: true, of: source.name).open(
+      copy, looksAround: source.name == nil)
     let warn: (any OperatorError) -> Void = { Console.warn($0.message) }
     let before = try SnapshotSelector(older, source: source.name).choose(in: repository.catalog, onDamage: warn)
     let after = try SnapshotSelector(newer, source: source.name).choose(in: repository.catalog, onDamage: warn)

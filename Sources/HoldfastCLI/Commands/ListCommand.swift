@@ -28,7 +28,8 @@ struct ListCommand: ParsableCommand {
   }
 
   func run() throws {
-    let repository = try location.context(location.machine(), of: source.name).open(copy)
+    let repository = try location.context(location.machine(), of: source.name).open(
+      copy, looksAround: source.name == nil)
     var damage: [DamageError] = []
     let snapshots = Self.newestLast(
       try repository.catalog.allSnapshots(of: source.name, includingRemoved: deleted) { damage.append($0) })

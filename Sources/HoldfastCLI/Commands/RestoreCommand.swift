@@ -98,7 +98,8 @@ struct RestoreCommand: ParsableCommand {
   private func run(_ machine: MachineContext, _ watch: RunWatch) throws {
     let host = machine.host
     let context = try location.context(machine, identity: identity, asks: true, of: source.name)
-    let repository = try context.open(copy, limit: rate.limit(machine), for: source.name)
+    let repository = try context.open(
+      copy, limit: rate.limit(machine), for: source.name, looksAround: source.name == nil)
     watch.opened(repository, source: source.name)
     let progress = watch.makeProgress()
     defer { progress.end() }

@@ -88,12 +88,11 @@ package struct Restore {
     var planner = RestorePlanner(repository, snapshot, known: known, options, progress: progress)
     let plan = try planner.plan()
     if !options.isDryRun { try review(plan.impact) }
-    let readers = ArchiveReaders(plan.chain, in: repository.containers)
     var report = Report(plan)
     if options.isDryRun {
-      for part in plan.parts { try examine(part, of: plan, readers, &report) }
+      for part in plan.parts { try examine(part, of: plan, plan.readers, &report) }
     } else {
-      try RestoreExecution(plan, readers: readers, host: host, progress: progress).run(&report)
+      try RestoreExecution(plan, readers: plan.readers, host: host, progress: progress).run(&report)
     }
     if options.paths.isEmpty { plan.totals.advice.lines(in: plan.target).forEach(progress.warn) }
     report.duration = host.clock.uptime() - begun

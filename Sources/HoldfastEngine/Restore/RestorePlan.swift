@@ -26,8 +26,8 @@ struct RestorePlan {
   /// The absolute path, without symbolic links.
   let target: Path
   let options: Restore.Options
-  /// The chain whose archives contain the frames.
-  let chain: Chain
+  /// The archives that contain the frames.
+  let readers: ArchiveReaders
   let state: StateFile
   /// The parts, in the order in which they get their names: the directory of a cluster comes after its tablespaces.
   let parts: [RestorePart]

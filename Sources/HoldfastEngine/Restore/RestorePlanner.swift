@@ -35,6 +35,9 @@ struct RestorePlanner {
     try options.recovery?.plan.checkTablespaces(files: host.files)
     let chain = try repository.catalog.chain(to: snapshot, known: known)
     try repository.containers.checkPresence(of: chain, .anywhere)
+    let readers = ArchiveReaders(chain, in: repository.containers)
+    // Most of what is restored is in the archives of the full.
+    if options.paths.isEmpty, !options.isDelta { readers.openAhead() }
     let state = try repository.containers.replay(chain)
     var parts = try parts(of: state, into: target, source)
     let use = TargetUse(files: host.files)
@@ -49,7 +52,7 @@ struct RestorePlanner {
     parts[parts.count - 1].recovery = recovery
     try noteUnseen(state)
     return RestorePlan(
-      snapshot: snapshot, target: target.path, options: options, chain: chain, state: state, parts: parts,
+      snapshot: snapshot, target: target.path, options: options, readers: readers, state: state, parts: parts,
       totals: totals,
       impact: Restore.Impact(
         snapshot: snapshot, location: repository.location, parts: parts.compactMap(\.figures)))

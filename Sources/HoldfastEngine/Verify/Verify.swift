@@ -116,15 +116,22 @@ package struct Verify {
     progress.begin(
       phase: "verifying", totalBytes: isSampled ? UInt64(saturating: Double(total) * options.share) : total)
     var walk = VerifyWalk(repository: repository, options: options, progress: progress)
-    for listed in snapshots {
-      let result = try walk.verify(listed)
+    // What belongs to no snapshot is looked at meanwhile.
+    let others =
+      snapshot != nil
+      ? nil
+      : repository.store.meanwhile { [repository] in
+        var rest = VerifyRest(repository)
+        return try rest.run(source, all)
+      }
+    for (index, listed) in snapshots.enumerated() {
+      let result = try walk.verify(listed, before: index + 1 < snapshots.count ? snapshots[index + 1] : nil)
       // What a prune has removed meanwhile is no damage. What is asked for by name is reported as it is.
       if try result.isSound || snapshot != nil || !isRemovedNow(listed) { report.snapshots.append(result) }
     }
-    if snapshot == nil {
-      var rest = VerifyRest(repository)
+    if let others {
       let known = Set(report.unreadable.map(\.object))
-      report.others = try rest.run(source, all).filter { !known.contains($0.object) }
+      report.others = try others.value().filter { !known.contains($0.object) }
       do {
         report.logs = try WALVerify(repository: repository, options: options, progress: progress).run(source)
       } catch let damage as DamageError {

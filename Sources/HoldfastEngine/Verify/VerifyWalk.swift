@@ -25,6 +25,10 @@ struct VerifyWalk {
   /// The newest snapshot, and the full of its chain: later snapshots build on no others.
   private var newest: Verified?
   private var full: Verified?
+  /// The next snapshot, which is being opened.
+  private var coming: (digest: Digest, opening: Future<VerifyOpening>)?
+  /// The archives that were opened for the snapshot before.
+  private var readers: ArchiveReaders?
   private(set) var provenBytes: UInt64 = 0
   private(set) var provenFrames: UInt64 = 0
 
@@ -35,7 +39,8 @@ struct VerifyWalk {
     sample = Sample(options, random: repository.host.random)
   }
 
-  mutating func verify(_ listed: Snapshot) throws -> Verify.SnapshotResult {
+  /// - Parameter next: the snapshot that is verified after this one.
+  mutating func verify(_ listed: Snapshot, before next: Snapshot? = nil) throws -> Verify.SnapshotResult {
     let begun = repository.host.clock.uptime()
     var result = Verify.SnapshotResult(snapshot: listed)
     var snapshot = listed
@@ -56,11 +61,13 @@ struct VerifyWalk {
         result.findings.append(
           Verify.Finding(message: "it builds on \(parent.snapshot.id.short), which is damaged", costsData: true))
       }
-      try checkRecipients(of: snapshot, chain)
-      if !repository.containers.isClosed {
+      let opening = try open(snapshot, before: next)
+      try opening.recipients.get()
+      let body = try opening.body?.get()
+      if let body, !repository.containers.isClosed {
         // A restore reads the label too. Only sealed containers have one.
-        if repository.keyring.isSealed { _ = try repository.containers.openBody(of: snapshot).label() }
-        (state, bodies) = try replay(chain, from: parent)
+        if repository.keyring.isSealed { _ = try body.label() }
+        (state, bodies) = try replay(chain, from: parent, body)
       }
       if try state?.has(StagingArea.name) ?? false {
         result.findings.append(
@@ -72,7 +79,7 @@ struct VerifyWalk {
       if !options.readsData || !repository.containers.isClosed {
         progress.advance(bytes: snapshot.envelope.body.length, files: 0)
       }
-      if options.readsData { try verifyData(of: snapshot, chain, into: &result) }
+      if options.readsData, let body { try verifyData(of: snapshot, chain, body, into: &result) }
     } catch let error as any OperatorError where Self.isDamage(error) {
       result.findings.append(Verify.Finding(message: error.message, costsData: true))
     }
@@ -82,6 +89,25 @@ struct VerifyWalk {
     if snapshot.envelope.kind == .full { full = outcome }
     result.duration = repository.host.clock.uptime() - begun
     return result
+  }
+
+  /// Opens a snapshot, and begins to open the next one.
+  private mutating func open(_ snapshot: Snapshot, before next: Snapshot?) throws -> VerifyOpening {
+    let opening =
+      if let coming, coming.digest == snapshot.digest { coming.opening } else { try beginOpening(snapshot) }
+    let opened = try opening.value()
+    // A long list of archives is read only when its turn comes.
+    coming =
+      if let next, next.envelope.archives.isHeld {
+        (try? beginOpening(next)).map { (next.digest, $0) }
+      } else { nil }
+    return opened
+  }
+
+  private func beginOpening(_ snapshot: Snapshot) throws -> Future<VerifyOpening> {
+    let isClosed = try !repository.keyring.opens(snapshot)
+    return VerifyOpening.begin(
+      snapshot, in: repository, isClosed: isClosed, needsBody: options.readsData || !isClosed)
   }
 
   private func verified(_ parent: Envelope.Parent) -> Verified? {
@@ -94,11 +120,12 @@ struct VerifyWalk {
 
   /// Replays from the parent's state if it is known, otherwise from the beginning of the chain.
   /// - Returns: the state, and the totals of all bodies of the chain.
-  private func replay(_ chain: Chain, from parent: Verified?) throws -> (StateFile, BodyTotals) {
+  private func replay(
+    _ chain: Chain, from parent: Verified?, _ body: ContainerReader
+  ) throws -> (StateFile, BodyTotals) {
     guard let state = parent?.state, let before = parent?.bodies else {
-      return try repository.containers.measuredReplay(chain)
+      return try repository.containers.measuredReplay(chain, tipBody: body)
     }
-    let body = try repository.containers.openBody(of: chain.tip)
     let totals = try before.adding(body, of: chain.tip)
     try totals.checkRatio(of: chain)
     let replayed = try repository.containers.replay(
@@ -116,9 +143,10 @@ struct VerifyWalk {
 
   /// Reads every page that the manifest refers to, then every frame without any of them.
   private mutating func verifyData(
-    of snapshot: Snapshot, _ chain: Chain, into result: inout Verify.SnapshotResult
+    of snapshot: Snapshot, _ chain: Chain, _ body: ContainerReader, into result: inout Verify.SnapshotResult
   ) throws {
-    let readers = ArchiveReaders(chain, in: repository.containers)
+    let readers = ArchiveReaders(chain, in: repository.containers, after: self.readers)
+    self.readers = readers
     let damage = FrameLog()
     let fetcher = PageFetcher(readers: readers, host: repository.host, isVerifying: true) {
       [progress] fetched in
@@ -127,9 +155,9 @@ struct VerifyWalk {
       progress.advance(bytes: fetched.storedBytes, files: 0)
     }
     if repository.containers.isClosed {
-      try verifyStoredBody(of: snapshot, damage)
+      try verifyStored(body, damage)
     } else {
-      try forEachExtent(of: snapshot) { _, file, extent, plan in
+      try forEachExtent(of: body) { _, file, extent, plan in
         guard let location = extent.location, sample.isChosen(archive: location.archive, frame: location.frame) else {
           return
         }
@@ -171,28 +199,11 @@ struct VerifyWalk {
       let more = Amount.count(damage.moreFailures, "more frame is", "more frames are")
       result.findings.append(Verify.Finding(message: "\(more) damaged", costsData: true))
     }
-    if !needed.isEmpty, !repository.containers.isClosed { result.damagedFiles = try files(of: snapshot, in: needed) }
-  }
-
-  /// Checks that a snapshot's objects have slots for exactly the recipients of its keyring.
-  private func checkRecipients(of snapshot: Snapshot, _ chain: Chain) throws {
-    guard let sealed = repository.keyring.sealed else { return }
-    let recipients = Set(try sealed.revision(of: snapshot).recipients.map(\.id))
-    let closed = repository.containers.closed
-    let archives = snapshot.envelope.archives.map { archive in
-      { try closed.openArchive(archive, of: snapshot.sourceName) }
-    }
-    for open in [{ try closed.openBody(of: snapshot) }] + archives {
-      let container = try open()
-      guard container.recipients.count == recipients.count, Set(container.recipients) == recipients else {
-        throw DamageError(container.name, "it is not sealed to the recipients of its keyring")
-      }
-    }
+    if !needed.isEmpty, !repository.containers.isClosed { result.damagedFiles = try files(of: body, in: needed) }
   }
 
   /// Verifies the stored frames of a body that cannot be opened here.
-  private func verifyStoredBody(of snapshot: Snapshot, _ damage: FrameLog) throws {
-    let body = try repository.containers.openBody(of: snapshot)
+  private func verifyStored(_ body: ContainerReader, _ damage: FrameLog) throws {
     let stored = Buffer(capacity: ContainerReader.storedCapacity())
     body.expect(0..<UInt32(body.frames.count))
     for (number, frame) in body.frames.enumerated() {
@@ -205,11 +216,11 @@ struct VerifyWalk {
   }
 
   private func forEachExtent(
-    of snapshot: Snapshot, _ body: (Entry, FileContent, PageExtent, inout PagePlan) throws -> Void,
+    of container: ContainerReader, _ body: (Entry, FileContent, PageExtent, inout PagePlan) throws -> Void,
     end: (inout PagePlan) throws -> Void
   ) throws {
     var plan = PagePlan()
-    let reader = BodyReader(try repository.containers.openBody(of: snapshot))
+    let reader = BodyReader(container)
     while let change = try reader.next() {
       guard case .put(let entry, _) = change, let file = entry.file else { continue }
       var extents = reader.extents()
@@ -218,9 +229,9 @@ struct VerifyWalk {
     try end(&plan)
   }
 
-  private func files(of snapshot: Snapshot, in frames: [FrameName: String]) throws -> [Path] {
+  private func files(of body: ContainerReader, in frames: [FrameName: String]) throws -> [Path] {
     var damaged: [Path] = []
-    try forEachExtent(of: snapshot) { entry, _, extent, _ in
+    try forEachExtent(of: body) { entry, _, extent, _ in
       guard let location = extent.location, damaged.last != entry.path, damaged.count < Self.namedFilesMax,
         frames[FrameName(archive: location.archive, frame: location.frame)] != nil
       else { return }

@@ -176,10 +176,11 @@ package struct RepositoryContext: Sendable {
   ///   - olderCopy: whether a copy is accepted that is older than what this machine has seen.
   ///   - source: the source that the run is about, if that is known: then it asks for more things at once.
   ///   - takesLease: whether the run will take the lease on that source.
+  ///   - looksAround: whether the run will ask for the snapshots and the journals of all sources.
   ///   - warn: gets warnings.
   package func open(
     limit: RateLimit? = nil, olderCopy: Bool = false, for source: SourceName? = nil, takesLease: Bool = false,
-    warn: (String) -> Void
+    looksAround: Bool = false, warn: (String) -> Void
   ) throws -> Repository {
     guard expectedKeyring != "" else {
       throw EngineError(
@@ -193,7 +194,7 @@ package struct RepositoryContext: Sendable {
         memory: machine.memory(), cache: machine.catalogCache(),
         expectedKeyring: expectedKeyring ?? machine.environment.text("HOLDFAST_EXPECT_KEYRING")
           ?? configured?.expectedKeyring,
-        acceptsOlder: olderCopy, for: source, takesLease: takesLease)
+        acceptsOlder: olderCopy, for: source, takesLease: takesLease, looksAround: looksAround)
     } catch let error as EngineError where error.exitStatus == .noRepository {
       guard let likely = LikelyRepository(named, on: machine).name else { throw error }
       throw EngineError(

@@ -161,24 +161,26 @@ extension RepositoryContext {
   /// Opens it for reading: at the target that is named, else at home, or at the next target if home does not answer.
   /// - Parameters:
   ///   - name: the only target that is read.
+  ///   - looksAround: whether the run will ask for the snapshots and the journals of all sources.
   ///   - warn: gets warnings, also that another target is read.
   package func openToRead(
     from name: String?, limit: RateLimit? = nil, olderCopy: Bool = false, for source: SourceName? = nil,
-    warn: (String) -> Void
+    looksAround: Bool = false, warn: (String) -> Void
   ) throws -> Repository {
+    func open(_ context: RepositoryContext) throws -> Repository {
+      try context.open(limit: limit, olderCopy: olderCopy, for: source, looksAround: looksAround, warn: warn)
+    }
     if let name {
       let target = try target(named: name)
-      var found = try on(target).open(limit: limit, olderCopy: olderCopy, for: source, warn: warn)
+      var found = try open(on(target))
       found.isHome = target == configured?.home
       return found
     }
     do {
-      return try open(limit: limit, olderCopy: olderCopy, for: source, warn: warn)
+      return try open(self)
     } catch let failure as any OperatorError where failure.isTransient || failure.exitStatus == .noRepository {
       for other in RepositoryTargets(self).others where !(failure is Interrupted) {
-        guard var found = try? on(other).open(limit: limit, olderCopy: olderCopy, for: source, warn: warn) else {
-          continue
-        }
+        guard var found = try? open(on(other)) else { continue }
         found.isHome = false
         warn("\(failure.message); reading from the target \(other.name), \(found.location)")
         return found

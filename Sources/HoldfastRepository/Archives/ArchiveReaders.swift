@@ -17,6 +17,17 @@ package final class ArchiveReaders: Sendable {
     var kept: [(number: UInt64, reader: ContainerReader)] = []
     /// The archives that will be read, ascending.
     var expected: [UInt64] = []
+    /// The next of them, which is being opened while the one before is read.
+    var coming: (number: UInt64, reader: Future<ContainerReader>)?
+
+    var indexBytes: Int { kept.reduce(0) { $0 + $1.reader.frames.byteCount } }
+
+    /// - Returns: `nil` when that archive is not being opened, or could not be.
+    mutating func takeComing(_ number: UInt64) -> ContainerReader? {
+      guard let coming, coming.number == number else { return nil }
+      self.coming = nil
+      return try? coming.reader.value()
+    }
   }
 
   private let containers: ContainerStore
@@ -24,10 +35,16 @@ package final class ArchiveReaders: Sendable {
   private let chain: Chain
   private let state = Mutex(State())
 
-  package init(_ chain: Chain, in containers: ContainerStore) {
+  /// - Parameter earlier: the readers of another chain, of which the archives that both have stay open.
+  package init(_ chain: Chain, in containers: ContainerStore, after earlier: ArchiveReaders? = nil) {
     self.containers = containers
     source = chain.tip.sourceName
     self.chain = chain
+    guard let earlier, earlier.containers.isClosed == containers.isClosed else { return }
+    let kept = earlier.state.withLock { $0.kept }.filter {
+      chain.archive($0.number) == earlier.chain.archive($0.number)
+    }
+    state.withLock { $0.kept = kept }
   }
 
   /// How many requests for frames should be announced beyond the current one; 0 where reading has no latency.
@@ -36,7 +53,36 @@ package final class ArchiveReaders: Sendable {
   /// Announces which archives will be read. Where reading has latency, several of them are opened at once.
   /// - Parameter archives: ascending.
   package func expect(_ archives: [UInt64]) {
-    if requestsAhead > 0 { state.withLock { $0.expected = archives } }
+    guard requestsAhead > 0 else { return }
+    state.withLock { state in
+      state.expected = archives
+      guard let first = archives.first(where: { number in !state.kept.contains { $0.number == number } }) else {
+        return
+      }
+      beginNext(from: first, in: &state)
+    }
+  }
+
+  /// Begins to open the first archive of the chain, where that has latency.
+  package func openAhead() {
+    guard requestsAhead > 0, let first = chain.archives.first else { return }
+    state.withLock { begin(first, in: &$0) }
+  }
+
+  private func begin(_ archive: Envelope.Archive, in state: inout State) {
+    let reader = containers.store.meanwhile { [containers, source] in
+      try containers.openArchive(archive, of: source)
+    }
+    state.coming = (archive.number, reader)
+  }
+
+  /// Begins to open the next archive that is expected, if the indexes leave memory for its own.
+  private func beginNext(from number: UInt64, in state: inout State) {
+    guard requestsAhead > 0, state.indexBytes <= Self.indexBytesMax / 4,
+      let next = state.expected.first(where: { $0 >= number }), state.coming?.number != next,
+      !state.kept.contains(where: { $0.number == next }), let archive = chain.archive(next)
+    else { return }
+    begin(archive, in: &state)
   }
 
   /// - Throws: `DamageError` when the archive is missing, or is not what its envelope says.
@@ -55,13 +101,19 @@ package final class ArchiveReaders: Sendable {
         state.kept.removeFirst(state.kept.count - (Self.keptMax - 1 - others.count))
       }
       // Dropped before another one is read: together they would be too large.
-      while state.kept.reduce(0, { $0 + $1.reader.frames.byteCount }) > Self.indexBytesMax { state.kept.removeFirst() }
-      let opened = try open([archive] + others)
-      for (archive, reader) in zip([archive] + others, opened).dropFirst() {
-        if let reader { state.kept.append((archive.number, reader)) }
+      while state.indexBytes > Self.indexBytesMax { state.kept.removeFirst() }
+      var found = state.takeComing(number)
+      let wanted = (found == nil && !others.isEmpty ? [archive] : []) + others
+      for (wanted, reader) in zip(wanted, try open(wanted)) {
+        if wanted.number == number {
+          found = reader
+        } else if let reader {
+          state.kept.append((wanted.number, reader))
+        }
       }
-      let reader = try opened[0] ?? containers.openArchive(archive, of: source)
+      let reader = try found ?? containers.openArchive(archive, of: source)
       state.kept.append((number, reader))
+      beginNext(from: number + 1, in: &state)
       return reader
     }
   }
@@ -74,14 +126,13 @@ package final class ArchiveReaders: Sendable {
       guard let archive = chain.archive(next) else { break }
       bytes = bytes.saturatingAdding(archive.length)
       guard bytes <= Self.openedBytesMax else { break }
-      if !state.kept.contains(where: { $0.number == next }) { others.append(archive) }
+      if !state.kept.contains(where: { $0.number == next }), state.coming?.number != next { others.append(archive) }
     }
     return others
   }
 
   /// - Returns: `nil` for each archive that cannot be opened: whoever reads it gets the error.
   private func open(_ archives: [Envelope.Archive]) throws -> [ContainerReader?] {
-    if archives.count == 1 { return [try containers.openArchive(archives[0], of: source)] }
     let opened = Mutex([ContainerReader?](repeating: nil, count: archives.count))
     try SideBySide.run(archives.count, threads: archives.count) { [containers, source] index in
       guard let reader = try? containers.openArchive(archives[index], of: source) else { return }

@@ -3,6 +3,7 @@ package import HoldfastCodec
 internal import HoldfastModel
 internal import HoldfastStore
 internal import HoldfastSystem
+internal import Synchronization
 
 /// Makes the states of snapshots from the bodies of their chains.
 extension ContainerStore {
@@ -13,9 +14,12 @@ extension ContainerStore {
   package func replay(_ chain: Chain) throws -> StateFile { try measuredReplay(chain).state }
 
   /// If a chain is so long that not all of its bodies can be open at once, it is replayed in parts.
-  package func measuredReplay(_ chain: Chain) throws -> (state: StateFile, totals: BodyTotals) {
+  /// - Parameter tipBody: the body of the tip, if it is open.
+  package func measuredReplay(
+    _ chain: Chain, tipBody: ContainerReader? = nil
+  ) throws -> (state: StateFile, totals: BodyTotals) {
     let frames = FrameScratch()
-    let (bodies, totals) = try openBodies(of: chain)
+    let (bodies, totals) = try openBodies(of: chain, tipBody)
     var state: StateFile?
     var start = 0
     repeat {
@@ -36,10 +40,12 @@ extension ContainerStore {
   /// Opens all bodies of a chain, several at once, because finding the key of a sealed one takes most of the time of a
   /// small one. Bodies are opened in groups that cannot have more frames, by their lengths, than a chain may have,
   /// because their indexes are in memory.
-  private func openBodies(of chain: Chain) throws -> (bodies: [ContainerReader], totals: BodyTotals) {
+  private func openBodies(
+    of chain: Chain, _ tipBody: ContainerReader?
+  ) throws -> (bodies: [ContainerReader], totals: BodyTotals) {
     var bodies: [ContainerReader] = []
     var totals = BodyTotals()
-    var rest = chain.snapshots[...]
+    var rest = tipBody == nil ? chain.snapshots[...] : chain.snapshots.dropLast()
     while !rest.isEmpty {
       let room = UInt64(Limits.bodyFramesPerChainMax) - totals.frames
       var (count, frames): (Int, UInt64) = (0, 0)
@@ -53,15 +59,30 @@ extension ContainerStore {
           let body = snapshot.envelope.body
           return (Keys.body(snapshot.sourceName, snapshot.sequence, body.id), body.length)
         })
-      let opened = try Array(rest.prefix(count)).mapInParallel(workers: host.workers, batch: 8) { try openBody(of: $0) }
+      let opened = try open(Array(rest.prefix(count)))
       for (snapshot, body) in zip(rest, opened) {
         totals = try totals.adding(body, of: snapshot)
       }
       bodies += opened
       rest = rest.dropFirst(count)
     }
+    if let tipBody {
+      totals = try totals.adding(tipBody, of: chain.tip)
+      bodies.append(tipBody)
+    }
     try totals.checkRatio(of: chain)
     return (bodies, totals)
+  }
+
+  /// Opens bodies: on all processors, or far away with as many requests as run at once.
+  private func open(_ snapshots: [Snapshot]) throws -> [ContainerReader] {
+    if isNear { return try snapshots.mapInParallel(workers: host.workers, batch: 8) { try openBody(of: $0) } }
+    let opened = Mutex([ContainerReader?](repeating: nil, count: snapshots.count))
+    try SideBySide.run(snapshots.count, threads: store.connections) { index in
+      let body = try openBody(of: snapshots[index])
+      opened.withLock { $0[index] = body }
+    }
+    return opened.withLock { $0 }.compactMap(\.self)
   }
 
   /// The most bodies that are opened before the totals are checked.

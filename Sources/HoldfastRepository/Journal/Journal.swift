@@ -41,6 +41,8 @@ package struct Journal: Sendable {
     fileprivate var numbers: [SourceName: [UInt64]] = [:]
     /// Sources in the place of whose journals something else lies.
     fileprivate var displaced: Set<SourceName> = []
+    /// The newest objects that were read with it.
+    fileprivate var newest: [SourceName: Found] = [:]
 
     /// The sources of which there is something in a journal, in ascending order.
     package var sources: [SourceName] { numbers.keys.sorted() }
@@ -67,8 +69,36 @@ package struct Journal: Sendable {
     return listing
   }
 
+  /// The most journals that are read ahead.
+  private static let aheadMax = 16
+
+  /// Lists the journals of all sources while a remote repository is being opened, and reads their newest objects.
+  /// - Returns: `nil` as a result when they cannot be listed.
+  static func lookAround(in store: any Store) -> Future<Listing?> {
+    store.meanwhile {
+      let journal = Journal(in: store)
+      guard let listing = try journal.listIfReadable() else { return nil }
+      let sources = listing.sources.prefix(aheadMax)
+      let newest = Mutex<[SourceName: Found]>([:])
+      try SideBySide.run(sources.count, threads: store.connections) { index in
+        // What cannot be read now is read again by whoever needs it.
+        guard let numbers = listing.numbers(of: sources[index]),
+          let found = try? journal.newest(of: sources[index], numbers)
+        else { return }
+        newest.withLock { $0[sources[index]] = found }
+      }
+      var read = listing
+      read.newest = newest.withLock { $0 }
+      return read
+    }
+  }
+
+  /// The next listing of all journals is that one.
+  func expectListing(_ listing: Future<Listing?>) { ahead.put(listing) }
+
   /// - Parameter listing: made a moment ago, with the journal of the source; otherwise one is made.
   package func read(_ source: SourceName, in listing: Listing? = nil) throws -> Reading {
+    if let found = listing?.newest[source] { return Reading(entries: found.object.entries, damage: found.damage) }
     var listed = listing?.numbers(of: source)
     for _ in 0..<Self.attemptsMax {
       let numbers = try listed ?? numbers(of: source)
@@ -134,6 +164,7 @@ package struct Journal: Sendable {
 
   /// Lists the journals of all sources, or that of one; `nil` when they cannot be listed.
   package func listIfReadable(_ source: SourceName? = nil) throws -> Listing? {
+    if source == nil, let listing = try? ahead.takeListing()?.value() { return listing }
     do {
       return try list(source)
     } catch  where !error.isTransient {
@@ -192,9 +223,21 @@ package struct Journal: Sendable {
   }
 }
 
-/// What was read for appends that will come.
+/// What was read before it is asked for.
 private final class ReadingAhead: Sendable {
+  /// For appends.
   private let looks = Mutex<[SourceName: Future<Journal.Look>]>([:])
+  private let listing = Mutex<Future<Journal.Listing?>?>(nil)
+
+  func put(_ future: Future<Journal.Listing?>) { listing.withLock { $0 = future } }
+
+  /// Once: later it is too old.
+  func takeListing() -> Future<Journal.Listing?>? {
+    listing.withLock { listing in
+      defer { listing = nil }
+      return listing
+    }
+  }
 
   func put(_ look: Future<Journal.Look>, for source: SourceName) { looks.withLock { $0[source] = look } }
 

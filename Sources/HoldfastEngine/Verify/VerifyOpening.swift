@@ -1,0 +1,49 @@
+internal import HoldfastArchive
+internal import HoldfastModel
+internal import HoldfastRepository
+internal import HoldfastStore
+internal import HoldfastSystem
+
+/// The objects of a snapshot, opened to be verified. In a remote repository that is done while the snapshot before is
+/// being read.
+struct VerifyOpening: Sendable {
+  /// Whether the objects are sealed to exactly the recipients of its keyring.
+  let recipients: Result<Void, any Error>
+  /// `nil` when it is not needed.
+  let body: Result<ContainerReader, any Error>?
+
+  /// - Parameters:
+  ///   - snapshot: with its archives.
+  ///   - isClosed: whether no identity opens it here.
+  ///   - needsBody: whether the body will be read.
+  static func begin(
+    _ snapshot: Snapshot, in repository: Repository, isClosed: Bool, needsBody: Bool
+  ) -> Future<VerifyOpening> {
+    let store = repository.store
+    return store.meanwhile {
+      let recipients = store.meanwhile { try checkRecipients(of: snapshot, in: repository) }
+      var containers = repository.containers
+      containers.isClosed = isClosed
+      // Asked for in this order where nothing is done meanwhile.
+      if store.capabilities.isNear { _ = try? recipients.value() }
+      let body = needsBody ? Result { try containers.openBody(of: snapshot, isReadWhole: true) } : nil
+      return VerifyOpening(recipients: Result { try recipients.value() }, body: body)
+    }
+  }
+
+  /// Checks that a snapshot's objects have slots for exactly the recipients of its keyring.
+  private static func checkRecipients(of snapshot: Snapshot, in repository: Repository) throws {
+    guard let sealed = repository.keyring.sealed else { return }
+    let recipients = Set(try sealed.revision(of: snapshot).recipients.map(\.id))
+    let closed = repository.containers.closed
+    func check(_ container: ContainerReader) throws {
+      guard container.recipients.count == recipients.count, Set(container.recipients) == recipients else {
+        throw DamageError(container.name, "it is not sealed to the recipients of its keyring")
+      }
+    }
+    try check(closed.openBody(of: snapshot))
+    for archive in snapshot.envelope.archives {
+      try check(closed.openArchive(archive, of: snapshot.sourceName))
+    }
+  }
+}
