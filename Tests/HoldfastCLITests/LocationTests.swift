@@ -65,6 +65,52 @@ import Testing
     )
   }
 
+  /// A mistyped scheme would make a repository on the disk that is to be backed up.
+  @Test(arguments: ["ssh://backup@nas/srv", "backup@nas:/srv/shop"])
+  func aServerThatIsNamedInAnotherWayIsNotMadeADirectory(_ text: String) {
+    let tool = Tool()
+    tool.run("init", "--unsealed", "-r", text).expectRefusal(
+      2, "\(text) looks like a server, and is no location of one",
+      hint: "Write sftp:USER@HOST[:PORT]/PATH; with ./ in front it is a directory of this machine.")
+    #expect(TestFiles.names(in: tool.directory.path) == ["source"])
+    #expect(tool.run("init", "--unsealed", "-r", "./\(text)").exitStatus == 0)
+    // A directory that is there is known by its name, unless that has the form of a scheme.
+    #expect(tool.run("list", "-r", text).exitStatus == (text.contains("//") ? 2 : 0))
+  }
+
+  /// On the terminal, in `config show`, and where a run that fails is told of.
+  @Test(arguments: [
+    ("sftp://shop:hunter2@nas.example/srv/x", "sftp:…@nas.example/srv/x"),
+    ("s3://AKID:hunter2@s3.example/bucket", "s3:…@s3.example/bucket"),
+  ])
+  func aPasswordInALocationIsShownNowhere(_ text: String, _ shown: String) {
+    let tool = Tool()
+    TestFiles.write("order", to: tool.source.appending("orders"))
+    let message = "the location \(shown) has a password or a key in it"
+    for command in [["list"], ["init", "--unsealed"], ["backup", "source"], ["status"]] {
+      let result = RunningProcess(tool.start(command + ["-r", text])).wait()
+      #expect(
+        result.exitStatus == 2 && result.error.hasPrefix("holdfast: \(message)\nHINT: Write s"), "\(result.error)")
+      #expect(!(result.output + result.error).contains("hunter2"))
+    }
+    let file = tool.directory.appending("holdfast.yaml")
+    let told = tool.directory.appending("told")
+    TestFiles.write(
+      """
+      repositories: {shop: {url: '\(text)'}}
+      sources: {orders: {path: \(tool.source.text)}}
+      notifications: {all: {command: 'cat >> \(told.text); env >> \(told.text)', on: [start, success, failure]}}
+
+      """, to: file)
+    for command in [["run"], ["config", "show"], ["config", "show", "--json"], ["list", "-r", "shop"]] {
+      let result = RunningProcess(tool.start(command + ["--config", file.text])).wait()
+      #expect(!(result.output + result.error).contains("hunter2"), "\(command)")
+      #expect((result.output + result.error).contains(shown), "\(command): \(result.output)\(result.error)")
+    }
+    let texts = String(decoding: TestFiles.read(told) ?? [], as: UTF8.self)
+    #expect(texts.contains(message) && !texts.contains("hunter2"), "\(texts)")
+  }
+
   @Test func aDirectoryWithAColonInItsNameIsADirectory() {
     let tool = Tool()
     TestFiles.write("order", to: tool.source.appending("orders"))

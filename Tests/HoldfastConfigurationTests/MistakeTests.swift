@@ -199,6 +199,12 @@ import Testing
       "repositories:\n  shop: {url: /backup/shop}\n",
       "2:15: url: \"/backup/shop\" is not a location\nHINT: It begins with sftp: or s3:, as --repository takes it."),
     Wrong(
+      "repositories:\n  shop: {path: 'sftp://shop:hunter2@nas/x'}\n",
+      "2:16: path: \"sftp:…@nas/x\" is not an absolute path\nHINT: It begins with /."),
+    Wrong(
+      "repositories:\n  shop: {url: 'https://AKID:hunter2@h/b'}\n",
+      "2:15: url: \"https:…@h/b\" is not a location\nHINT: It begins with sftp: or s3:, as --repository takes it."),
+    Wrong(
       "repositories:\n  shop: {url: 'https://h/b'}\n",
       "2:15: url: \"https://h/b\" is not a location\nHINT: It begins with sftp: or s3:, as --repository takes it."),
     remote(

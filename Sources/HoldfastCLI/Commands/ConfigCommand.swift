@@ -74,14 +74,15 @@ struct ConfigShowCommand: ParsableCommand {
     }
     var table = Table()
     for setting in settings.shown {
-      let value = setting.isSecret ? Self.hidden : setting.texts.map { Path($0).description }.joined(separator: ", ")
+      let shown = setting.shownTexts.map { Path($0).description }.joined(separator: ", ")
+      let value = setting.isSecret ? Self.hidden : shown
       table.add([setting.key.joined(separator: "."), value, setting.origin.description])
     }
     table.lines.forEach(Console.output)
   }
 
   private static func json(_ setting: Setting) -> SettingsJSON.Value {
-    let texts = setting.isSecret ? nil : setting.texts
+    let texts = setting.isSecret ? nil : setting.shownTexts
     var position: FilePosition?
     if case .file(let found) = setting.origin { position = found }
     return SettingsJSON.Value(

@@ -185,8 +185,9 @@ struct Findings {
     return false
   }
 
-  /// A value for a message, cut to one line.
+  /// A value for a message, cut to one line. What may be a secret in an address is not shown.
   static func shown(_ text: String) -> String {
+    let text = AddressText.masked(text)
     let shown = text.isEmpty ? "" : Path(String(text.prefix(80))).description
     return text.count > 80 ? shown + "…" : shown
   }

@@ -26,6 +26,9 @@ package struct Setting: Hashable, Sendable {
   package let origin: Origin
   package let isList: Bool
   package let isSecret: Bool
+
+  /// The values for people, without what may be a secret in an address.
+  package var shownTexts: [String] { texts.map { AddressText.masked($0) } }
 }
 
 /// The whole configuration.

@@ -42,11 +42,17 @@ package struct MachineContext: Sendable {
   }
 
   /// The location that a text means. A relative path becomes absolute.
-  /// - Throws: `LocationError` when the text begins with a scheme and is not a location of it.
+  /// - Throws: `LocationError` when the text begins with a scheme and is not a location of it, or looks like a server
+  ///   and is no directory that is there.
   package func location(_ text: String) throws -> StoreLocation {
-    let location = try StoreLocation(text)
+    let location = try StoreLocation(text) { isDirectory($0) }
     guard location.directory != nil else { return location }
     return .directory(try environment.absolute(text))
+  }
+
+  private func isDirectory(_ text: String) -> Bool {
+    guard let path = try? environment.absolute(text) else { return false }
+    return (try? host.files.status(of: path, followLink: true))?.kind == .directory
   }
 
   /// A limit for reading; `nil` for no limit.

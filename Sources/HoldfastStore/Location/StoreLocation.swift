@@ -5,8 +5,9 @@ package import HoldfastSystem
 /// `s3:https://HOST[:PORT]/BUCKET[/PREFIX]`. Only a server on this machine may be reached without TLS, by
 /// `s3:http://127.0.0.1…`.
 ///
-/// Text that does not begin with the name of a scheme and a colon is a path. A directory with such a name is written
-/// `./s3:orders`, or as an absolute path.
+/// Any other text is a path, unless it looks like a server that is meant in another way (`ssh://…`, `S3:…`,
+/// `USER@HOST:PATH`): a mistyped location must not become a directory on the disk that is to be backed up. A directory
+/// with such a name is written `./s3:orders`, or as an absolute path.
 package enum StoreLocation: Sendable, Equatable {
   /// A host, and its port if it is not the standard port of the protocol.
   package struct Server: Sendable, Equatable, CustomStringConvertible {
@@ -42,23 +43,19 @@ package enum StoreLocation: Sendable, Equatable {
     return path
   }
 
-  /// - Throws: `LocationError` when the text begins with a scheme, and the rest is not a location of it.
-  package init(_ text: String) throws(LocationError) {
+  /// - Parameter isDirectory: whether there is a directory by the name of the text, which then is no server.
+  /// - Throws: `LocationError` when the text begins with a scheme, and the rest is not a location of it; and when it
+  ///   names a server in a way that is not read.
+  package init(_ text: String, isDirectory: (String) -> Bool = { _ in false }) throws(LocationError) {
     guard let scheme = Self.scheme(of: text) else {
+      if let likely = OtherAddress.likelyScheme(of: text, isDirectory: isDirectory) {
+        throw AddressText.holdsSecret(text) ? .holdsSecret(text, likely) : .otherForm(text, likely)
+      }
       self = .directory(Path(text))
       return
     }
     let rest = text.dropFirst(scheme.rawValue.count + 1)
     self = try scheme == .sftp ? Self.sftp(rest, text) : Self.s3(rest, text)
-  }
-
-  /// The location of a path in a configuration file.
-  package init(_ path: Path) throws(LocationError) {
-    guard let text = String(validating: path.bytes, as: UTF8.self), Self.scheme(of: text) != nil else {
-      self = .directory(path)
-      return
-    }
-    try self.init(text)
   }
 
   /// The scheme with which the text begins; `nil` for a path.
@@ -67,13 +64,14 @@ package enum StoreLocation: Sendable, Equatable {
   }
 
   private static func sftp(_ rest: Substring, _ text: String) throws(LocationError) -> StoreLocation {
+    guard !rest.hasPrefix("//") else { throw unsound(text, .sftp, "it has slashes in front of its user") }
     let (authority, path) = split(rest)
     guard let at = authority.lastIndex(of: "@"), at > authority.startIndex else {
-      throw LocationError.malformed(text, .sftp, "it names no user")
+      throw unsound(text, .sftp, "it names no user")
     }
     let user = authority[..<at]
-    guard !user.contains(":") else { throw LocationError.holdsSecret(.sftp) }
-    guard let path, path.utf8.count > 1 else { throw LocationError.malformed(text, .sftp, "it names no directory") }
+    guard !user.contains(":") else { throw LocationError.holdsSecret(text, .sftp) }
+    guard let path, path.utf8.count > 1 else { throw unsound(text, .sftp, "it names no directory") }
     return .sftp(
       user: String(user), server: try server(authority[authority.index(after: at)...], text, .sftp),
       path: withoutTrailingSlashes(path))
@@ -82,20 +80,25 @@ package enum StoreLocation: Sendable, Equatable {
   private static func s3(_ rest: Substring, _ text: String) throws(LocationError) -> StoreLocation {
     let (https, http) = ("https://", "http://")
     guard rest.hasPrefix(https) || rest.hasPrefix(http) else {
-      throw LocationError.malformed(text, .s3, "it does not go on with \(https)")
+      throw unsound(text, .s3, "it does not go on with \(https)")
     }
     let isEncrypted = rest.hasPrefix(https)
     let (authority, path) = split(rest.dropFirst((isEncrypted ? https : http).count))
-    guard !authority.contains("@") else { throw LocationError.holdsSecret(.s3) }
+    guard !authority.contains("@") else { throw LocationError.holdsSecret(text, .s3) }
     let server = try server(authority, text, .s3)
     guard isEncrypted || loopback.contains(server.host) else {
-      throw LocationError.malformed(text, .s3, "only a server on this machine may be reached without TLS")
+      throw unsound(text, .s3, "only a server on this machine may be reached without TLS")
     }
     let parts = (path ?? "").split(separator: "/")
-    guard let bucket = parts.first else { throw LocationError.malformed(text, .s3, "it names no bucket") }
+    guard let bucket = parts.first else { throw unsound(text, .s3, "it names no bucket") }
     return .s3(
       server: HTTPServer(host: server.host, port: server.port, isEncrypted: isEncrypted), bucket: String(bucket),
       prefix: parts.dropFirst().map { $0 + "/" }.joined())
+  }
+
+  /// The error for a text of which a part is missing or wrong.
+  private static func unsound(_ text: String, _ scheme: StoreScheme, _ finding: String) -> LocationError {
+    AddressText.holdsSecret(text) ? .holdsSecret(text, scheme) : .malformed(text, scheme, finding)
   }
 
   /// The hosts that are this machine.
@@ -118,10 +121,10 @@ package enum StoreLocation: Sendable, Equatable {
     let (host, rest) = (text[..<hostEnd], text[hostEnd...])
     guard !host.isEmpty, host != "[]", host.first != "[" || host.last == "]",
       host.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f })
-    else { throw LocationError.malformed(location, scheme, "it names no host") }
+    else { throw unsound(location, scheme, "it names no host") }
     guard !rest.isEmpty else { return Server(host: String(host), port: nil) }
     guard rest.first == ":", let port = UInt16(rest.dropFirst()), port > 0 else {
-      throw LocationError.malformed(location, scheme, "its port is no number from 1 to 65535")
+      throw unsound(location, scheme, "its port is no number from 1 to 65535")
     }
     return Server(host: String(host), port: port)
   }
@@ -144,39 +147,4 @@ extension StoreLocation: CustomStringConvertible {
     case .s3(let server, let bucket, let prefix): "s3:\(server)/\(bucket)/\(prefix)"
     }
   }
-}
-
-/// Why a location cannot be opened.
-package enum LocationError: OperatorError, Equatable {
-  case malformed(_ text: String, StoreScheme, _ finding: String)
-  /// The location contains a secret, which belongs into a file of its own. The message does not show it.
-  case holdsSecret(StoreScheme)
-  /// Objects are to be locked, or other versions of them read, and the store can do neither.
-  case notABucket(_ location: String)
-  /// This build has no store for the scheme.
-  case unsupported(StoreScheme)
-
-  package var message: String {
-    switch self {
-    case .malformed(let text, _, let finding): "the location \(Path(text)) is not sound: \(finding)"
-    case .holdsSecret(let scheme): "a location that begins with \(scheme.rawValue): has a password or a key in it"
-    case .notABucket(let location):
-      "\(location) neither locks objects nor keeps versions of them: only a bucket of S3 does"
-    case .unsupported(let scheme): "this holdfast cannot reach locations that begin with \(scheme.rawValue):"
-    }
-  }
-
-  package var hint: String? {
-    switch self {
-    case .malformed(_, let scheme, _), .holdsSecret(let scheme):
-      "Write \(scheme.form); a directory whose name begins with \(scheme.rawValue): is written ./\(scheme.rawValue):NAME."
-    case .notABucket:
-      "Take `lock` and `versions` out of its configuration, and unset HOLDFAST_LOCK and HOLDFAST_VERSIONS."
-    case .unsupported(let scheme):
-      "Name a directory; one whose name begins with \(scheme.rawValue): is written ./\(scheme.rawValue):NAME."
-    }
-  }
-
-  package var exitStatus: ExitStatus { .usage }
-  package var scope: ErrorScope { .usage }
 }
