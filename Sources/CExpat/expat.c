@@ -67,14 +67,15 @@ const char *holdfast_expat_version(void) {
 struct document {
     XML_Parser parser;
     void *context;
-    holdfast_xml_element begin, end;
+    holdfast_xml_begin begin;
+    holdfast_xml_end end;
     holdfast_xml_text text;
 };
 
 static void begin(void *document, const char *name, const char **attributes) {
     (void)attributes;
     struct document *it = document;
-    it->begin(it->context, name);
+    if (!it->begin(it->context, name)) functions.stop(it->parser, 0);
 }
 
 static void end(void *document, const char *name) {
@@ -94,7 +95,7 @@ static void refuse(void *document, const char *name, const char *system, const c
 }
 
 bool holdfast_xml_parse(
-    const void *bytes, size_t count, void *context, holdfast_xml_element on_begin, holdfast_xml_element on_end,
+    const void *bytes, size_t count, void *context, holdfast_xml_begin on_begin, holdfast_xml_end on_end,
     holdfast_xml_text on_text) {
     if (count > INT_MAX) return false;
     XML_Parser parser = functions.create(NULL);

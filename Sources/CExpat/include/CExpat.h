@@ -4,8 +4,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/// Called with the name of an element.
-typedef void (*holdfast_xml_element)(void *context, const char *name);
+/// Called with the name of an element that begins.
+/// - Returns: false to end the parsing.
+typedef bool (*holdfast_xml_begin)(void *context, const char *name);
+/// Called with the name of an element that ends.
+typedef void (*holdfast_xml_end)(void *context, const char *name);
 /// Called with a part of the text between two tags.
 typedef void (*holdfast_xml_text)(void *context, const char *bytes, int count);
 
@@ -17,7 +20,7 @@ bool holdfast_expat_load(void);
 const char *holdfast_expat_version(void);
 
 /// Parses a document. A document type is refused, because only that can define entities. The library must be loaded.
-/// - Returns: false when it is not well-formed.
+/// - Returns: false when it is not well-formed, or the parsing was ended.
 bool holdfast_xml_parse(
-    const void *bytes, size_t count, void *context, holdfast_xml_element begin, holdfast_xml_element end,
+    const void *bytes, size_t count, void *context, holdfast_xml_begin begin, holdfast_xml_end end,
     holdfast_xml_text text);

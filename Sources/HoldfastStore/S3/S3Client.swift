@@ -15,6 +15,7 @@ final class S3Client: Sendable {
   private let signer: S3Signer
   private let settings: S3Settings
   let clock: Clock
+  var listingLimits: ListingLimits { settings.listingLimits }
   /// The percent-encoded beginning of the path, without a slash at its end.
   private let root: String
   /// Whether the server has not refused the SHA-256 of a body as a header.

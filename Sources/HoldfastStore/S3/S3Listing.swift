@@ -7,47 +7,53 @@ struct S3Listing {
   /// No server returns more at once.
   private static let keysMax = 1000
   private static let tagBytesMax = 128
-  /// A server that always goes on does not hold a run for ever.
-  private static let pagesMax = 100_000
 
   let client: S3Client
 
-  /// Gives every key and common prefix below a prefix to `body`, as the server orders them.
+  /// One key, or a common prefix of several.
+  typealias Entry = (key: String, kind: ListingEntry.Kind)
+
+  /// Gives every key and common prefix below a prefix to `body`, page by page, as the server orders them. `body` may
+  /// remove what it gets: a token names where the next page begins.
   /// - Parameter delimiter: keys with more behind it are one common prefix; empty for none.
-  func forEach(
-    _ prefix: String, delimiter: String = "", _ body: (_ key: String, _ kind: ListingEntry.Kind) throws -> Void
-  ) throws {
+  func forEachPage(_ prefix: String, delimiter: String = "", _ body: ([Entry]) throws -> Void) throws {
     var token: String?
-    var progress = ListingProgress()
-    for _ in 0..<Self.pagesMax {
-      let page = try page(prefix, delimiter, token)
-      for object in page.all("Contents") {
-        guard let key = Self.key(object["Key"], page), let length = object["Size"].flatMap({ UInt64($0.text) }) else {
-          throw notAListing
-        }
-        guard key.hasPrefix(prefix) else { throw notAListing }
-        let isCold = object["StorageClass"].map { FrozenObject.StorageClass(rawValue: $0.text) != nil } ?? false
-        try body(key, isCold ? .cold(length: length) : .object(length: length, tag: Self.tag(object["ETag"]?.text)))
-      }
-      for folder in page.all("CommonPrefixes") {
-        guard let key = Self.key(folder["Prefix"], page), key.hasPrefix(prefix) else { throw notAListing }
-        try body(key, .folder)
-      }
+    var progress = ListingProgress(client)
+    while true {
+      let page = try page(prefix, delimiter, token, &progress)
+      try body(try page.all("Contents").map { try object($0, prefix, page) } + folders(prefix, page))
       guard page["IsTruncated"]?.text == "true" else { return }
       guard let next = page["NextContinuationToken"]?.text else { throw notAListing }
       guard progress.isNew(next, page["Contents"]?["Key"]?.text) else { throw noProgress }
       token = next
     }
-    throw notAListing
   }
 
-  private func page(_ prefix: String, _ delimiter: String, _ token: String?) throws -> XMLElement {
+  private func object(_ element: XMLElement, _ prefix: String, _ page: XMLElement) throws -> Entry {
+    guard let key = Self.key(element["Key"], page), key.hasPrefix(prefix),
+      let length = element["Size"].flatMap({ UInt64($0.text) })
+    else { throw notAListing }
+    let isCold = element["StorageClass"].map { FrozenObject.StorageClass(rawValue: $0.text) != nil } ?? false
+    return (key, isCold ? .cold(length: length) : .object(length: length, tag: Self.tag(element["ETag"]?.text)))
+  }
+
+  private func folders(_ prefix: String, _ page: XMLElement) throws -> [Entry] {
+    try page.all("CommonPrefixes").map { folder in
+      guard let key = Self.key(folder["Prefix"], page), key.hasPrefix(prefix) else { throw notAListing }
+      return (key, .folder)
+    }
+  }
+
+  private func page(
+    _ prefix: String, _ delimiter: String, _ token: String?, _ progress: inout ListingProgress
+  ) throws -> XMLElement {
     var query = [
       ("list-type", "2"), ("prefix", prefix), ("max-keys", String(Self.keysMax)), ("encoding-type", "url"),
     ]
     if !delimiter.isEmpty { query.append(("delimiter", delimiter)) }
     if let token { query.append(("continuation-token", token)) }
     let answer = try client.success(S3Request("GET", nil, query: query), "s3:ListBucket")
+    try progress.take(answer)
     guard let page = XMLElement.parse(answer.body), page.name == "ListBucketResult" else {
       if !XMLElement.isAvailable { throw S3Error.noParser }
       throw notAListing
@@ -61,10 +67,11 @@ struct S3Listing {
     return text
   }
 
-  /// The key that an element names; `nil` without one.
+  /// The key that an element names; `nil` without one, or when it is longer than keys can be.
   static func key(_ element: XMLElement?, _ page: XMLElement) -> String? {
     guard let text = element?.text else { return nil }
-    return page["EncodingType"]?.text == "url" ? PercentEncoding.decode(text) : text
+    let key = page["EncodingType"]?.text == "url" ? PercentEncoding.decode(text) : text
+    return key.flatMap { $0.utf8.count <= ListingLimits.keyBytesMax ? $0 : nil }
   }
 
   private var notAListing: StoreError {
@@ -73,21 +80,5 @@ struct S3Listing {
 
   private var noProgress: StoreError {
     .unavailable(location: client.location, reason: "it lists the same objects again and again")
-  }
-}
-
-/// Whether the pages of a listing lead on. Servers order names differently, but none gives a token or a name twice.
-struct ListingProgress {
-  /// Hash values: a server determines how long the texts are, and how many.
-  private var tokens: Set<Int> = []
-  private var names: Set<Int> = []
-
-  /// - Parameters:
-  ///   - token: that of the next page.
-  ///   - name: the first object of this page; `nil` when it has none.
-  /// - Returns: `false` when one of them was there before.
-  mutating func isNew(_ token: String, _ name: String?) -> Bool {
-    let isNewName = name.map { names.insert($0.hashValue).inserted } ?? true
-    return tokens.insert(token.hashValue).inserted && isNewName
   }
 }

@@ -28,6 +28,7 @@ package struct S3Settings: Sendable {
   package var isLocked: @Sendable (_ key: String) -> Bool = { _ in false }
   /// Which versions of objects are read. With any but the current ones nothing is written.
   package var versions = VersionChoice.current
+  package var listingLimits = ListingLimits()
   /// The number of requests that run at once.
   package var connections = 8
   package var patience = HTTPPatience()

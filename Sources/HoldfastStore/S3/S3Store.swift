@@ -8,6 +8,7 @@ package struct S3Store: Store {
   private static let removedAtOnce = 1000
   /// An object that is so long is read in many ranges at once.
   private static let longBytes: UInt64 = 16 << 20
+  private static let foldersMax = 16
 
   package let location: String
   let client: S3Client
@@ -54,18 +55,16 @@ package struct S3Store: Store {
 
   package func list(_ prefix: String, _ depth: ListingDepth, after name: String?, max: Int) throws -> ListingPage {
     let whole = self.prefix + prefix
-    var entries: [ListingEntry] = []
+    var entries = FirstEntries(max: max, location: location)
     try forEach(whole, depth) { key, kind in
       let rest = String(key.dropFirst(whole.count))
       // Some tools make an object with the name of a folder.
       guard !rest.isEmpty, kind == .folder || !rest.hasSuffix("/"), name?.precedesInListing(rest) ?? true else {
         return
       }
-      entries.append(ListingEntry(name: rest, kind: kind))
-      // Only the first ones are wanted: the others are let go before there are too many.
-      if entries.count >= 4 * max + 4 * Self.removedAtOnce { entries = Array(Self.sorted(entries).prefix(max + 1)) }
+      try entries.add(ListingEntry(name: rest, kind: kind))
     }
-    return ListingPage(Self.sorted(entries), max: max)
+    return entries.page
   }
 
   /// Every listing is read from its beginning, and one of a large folder takes long. So a single object is asked for
@@ -90,13 +89,17 @@ package struct S3Store: Store {
     _ prefix: String, _ depth: ListingDepth, _ body: (_ key: String, _ kind: ListingEntry.Kind) throws -> Void
   ) throws {
     guard settings.versions != .current else {
-      return try S3Listing(client: client).forEach(prefix, delimiter: depth == .children ? "/" : "", body)
+      return try S3Listing(client: client).forEachPage(prefix, delimiter: depth == .children ? "/" : "") { page in
+        for entry in page { try body(entry.key, entry.kind) }
+      }
     }
-    var folders: Set<String> = []
+    // Versions come in the order of their keys, so what is in one folder comes together.
+    var last: String?
     try S3Versions(client: client).forEach(prefix, settings.versions) { entry in
       if depth == .children, let slash = entry.key.dropFirst(prefix.count).firstIndex(of: "/") {
         let folder = String(entry.key[...slash])
-        if folders.insert(folder).inserted { try body(folder, .folder) }
+        if folder != last { try body(folder, .folder) }
+        last = folder
       } else {
         // What this machine keeps of a version is told from other versions by its ID.
         let length = entry.length
@@ -104,10 +107,6 @@ package struct S3Store: Store {
           entry.key, entry.isCold ? .cold(length: length ?? 0) : .object(length: length, tag: entry.id))
       }
     }
-  }
-
-  private static func sorted(_ entries: [ListingEntry]) -> [ListingEntry] {
-    entries.sorted { $0.name.precedesInListing($1.name) }
   }
 
   package func frozen(_ keys: [String]) throws -> [FrozenObject] {
@@ -172,25 +171,29 @@ package struct S3Store: Store {
     try checkWritable()
     let whole = self.prefix + prefix
     try S3Uploads(client: client).abortAll(below: whole)
-    var keys: [String] = []
-    var folders = foldersBelowRoot(of: whole)
-    try S3Listing(client: client).forEach(whole) { key, _ in
-      keys.append(key)
-      folders.formUnion(foldersBelowRoot(of: key))
+    try S3Listing(client: client).forEachPage(whole) { page in
+      let keys = page.map(\.key)
+      let folders = Set(keys.flatMap { foldersBelowRoot(of: $0) }).subtracting(foldersBelowRoot(of: whole))
+      try remove(keys, folders)
     }
-    // SeaweedFS keeps directories from which everything was removed, and lists them, until they are removed as if they
-    // were objects. It keeps those that are not empty, and elsewhere there is no object with such a key.
-    keys += folders.sorted { $0.count > $1.count }
-    for start in stride(from: 0, to: keys.count, by: Self.removedAtOnce) {
-      try S3Removal(client: client, prefix: self.prefix, isLocked: settings.isLocked)
-        .remove(Array(keys[start..<min(start + Self.removedAtOnce, keys.count)]), connections: connections)
+    try remove([], Set(foldersBelowRoot(of: whole)))
+  }
+
+  /// SeaweedFS keeps directories from which everything was removed, and lists them, until they are removed as if they
+  /// were objects. It keeps those that are not empty, and elsewhere there is no object with such a key.
+  private func remove(_ keys: [String], _ folders: Set<String>) throws {
+    let all = keys + folders.sorted { $0.count > $1.count }
+    for start in stride(from: 0, to: all.count, by: Self.removedAtOnce) {
+      try S3Removal(client: client, prefix: prefix, isLocked: settings.isLocked)
+        .remove(Array(all[start..<min(start + Self.removedAtOnce, all.count)]), connections: connections)
     }
   }
 
-  /// The folders on the way to a key, beyond the prefix of the location.
-  private func foldersBelowRoot(of key: String) -> Set<String> {
+  /// The folders on the way to a key, beyond the prefix of the location; none for a key that is deeper than those of a
+  /// repository.
+  private func foldersBelowRoot(of key: String) -> [String] {
     let slashes = key.indices.dropFirst(prefix.count).filter { key[$0] == "/" }
-    return Set(slashes.map { String(key[...$0]) })
+    return slashes.count <= Self.foldersMax ? slashes.map { String(key[...$0]) } : []
   }
 
   /// Parts are found by their prefix alone.

@@ -3,35 +3,12 @@ internal import HoldfastSystem
 
 /// The multipart uploads of a bucket that have not been completed. Their parts cost money until they are aborted.
 struct S3Uploads {
-  private static let pagesMax = 10_000
   let client: S3Client
 
   /// An upload that is not completed.
-  struct Entry {
+  private struct Entry {
     let key: String
     let id: String
-    /// When it began, as the server writes it.
-    let begun: String
-  }
-
-  func forEach(below prefix: String, _ body: (Entry) throws -> Void) throws {
-    var markers: [(String, String)] = []
-    var progress = ListingProgress()
-    for _ in 0..<Self.pagesMax {
-      let request = S3Request("GET", nil, query: [("uploads", ""), ("prefix", prefix)] + markers)
-      let answer = try client.success(request, "s3:ListBucketMultipartUploads")
-      guard let page = XMLElement.parse(answer.body), page.name == "ListMultipartUploadsResult" else { return }
-      for upload in page.all("Upload") {
-        guard let key = upload["Key"]?.text, let id = upload["UploadId"]?.text, key.hasPrefix(prefix) else { continue }
-        try body(Entry(key: key, id: id, begun: upload["Initiated"]?.text ?? ""))
-      }
-      guard page["IsTruncated"]?.text == "true", let key = page["NextKeyMarker"]?.text,
-        let id = page["NextUploadIdMarker"]?.text
-      else { return }
-      // A server that begins again and again does not hold a run for ever.
-      guard progress.isNew("\(key)/\(id)", nil) else { return }
-      markers = [("key-marker", key), ("upload-id-marker", id)]
-    }
   }
 
   func abort(key: String, id: String) throws {
@@ -41,17 +18,43 @@ struct S3Uploads {
     }
   }
 
-  /// Aborts all of them. A server that has no such uploads, or does not list them to this user, keeps them.
+  /// Aborts all of them, page by page. A server that has no such uploads, or does not list them to this user, keeps
+  /// them; one that names those that are aborted again does, too.
   func abortAll(below prefix: String) throws {
-    var entries: [Entry] = []
-    do {
-      try forEach(below: prefix) { entries.append($0) }
-    } catch let error as S3Error {
-      switch error {
-      case .notPermitted, .notImplemented, .refused(_, status: 404, _): return
-      default: throw error
+    var markers: [(String, String)] = []
+    var progress = ListingProgress(client)
+    while let page = try page(below: prefix, markers, &progress) {
+      for entry in page.entries { try abort(key: entry.key, id: entry.id) }
+      guard let (key, id) = page.next, progress.isNew("\(key)/\(id)", nil) else { return }
+      markers = [("key-marker", key), ("upload-id-marker", id)]
+    }
+  }
+
+  /// A part of a listing, and where the next one begins.
+  private typealias Page = (entries: [Entry], next: (key: String, id: String)?)
+
+  /// - Returns: `nil` when the server lists no uploads.
+  private func page(
+    below prefix: String, _ markers: [(String, String)], _ progress: inout ListingProgress
+  ) throws -> Page? {
+    let request = S3Request("GET", nil, query: [("uploads", ""), ("prefix", prefix)] + markers)
+    let answer = try client.answer(request)
+    guard answer.isSuccess else {
+      switch client.failure(answer, key: nil, "s3:ListBucketMultipartUploads") {
+      case S3Error.notPermitted, S3Error.notImplemented, S3Error.refused(_, status: 404, _): return nil
+      case let failure: throw failure
       }
     }
-    for entry in entries { try abort(key: entry.key, id: entry.id) }
+    try progress.take(answer)
+    guard let page = XMLElement.parse(answer.body), page.name == "ListMultipartUploadsResult" else { return nil }
+    let entries = page.all("Upload").compactMap { upload -> Entry? in
+      guard let key = S3Listing.key(upload["Key"], page), let id = upload["UploadId"]?.text, key.hasPrefix(prefix)
+      else { return nil }
+      return Entry(key: key, id: id)
+    }
+    guard page["IsTruncated"]?.text == "true", let key = page["NextKeyMarker"]?.text,
+      let id = page["NextUploadIdMarker"]?.text
+    else { return (entries, nil) }
+    return (entries, (key, id))
   }
 }

@@ -4,8 +4,6 @@ internal import HoldfastSystem
 /// All versions of the objects of a bucket, removed ones included. A bucket with object lock keeps them: a removal only
 /// adds a marker, and a write over an object adds a version.
 struct S3Versions {
-  /// A server that always goes on does not hold a run for ever.
-  private static let pagesMax = 100_000
   static let action = "s3:ListBucketVersions"
 
   let client: S3Client
@@ -28,9 +26,11 @@ struct S3Versions {
   /// Gives every version below a prefix to `body`, those of one key together, the newest first.
   func forEach(_ prefix: String, _ body: (Entry) throws -> Void) throws {
     var markers: [(String, String)] = []
-    for _ in 0..<Self.pagesMax {
+    var progress = ListingProgress(client)
+    while true {
       let query = [("versions", ""), ("prefix", prefix), ("max-keys", "1000"), ("encoding-type", "url")]
       let answer = try client.success(S3Request("GET", nil, query: query + markers), Self.action)
+      try progress.take(answer)
       guard let page = XMLElement.parse(answer.body), page.name == "ListVersionsResult" else {
         if !XMLElement.isAvailable { throw S3Error.noParser }
         // A server without versions may list its objects.
@@ -45,7 +45,6 @@ struct S3Versions {
       guard !next.elementsEqual(markers, by: ==) else { throw notAListing }
       markers = next
     }
-    throw notAListing
   }
 
   private func entry(_ element: XMLElement, _ prefix: String, _ page: XMLElement) throws -> Entry {

@@ -4,6 +4,9 @@ internal import CExpat
 package final class XMLElement {
   /// Deeper documents are refused. Answers of S3 have four levels.
   private static let depthMax = 16
+  /// A document with more elements is refused: each takes far more memory than its few bytes of text. A listing of a
+  /// thousand versions has 12,000.
+  private static let elementsMax = 100_000
 
   package let name: String
   package private(set) var children: [XMLElement] = []
@@ -33,31 +36,36 @@ package final class XMLElement {
     let isSound = document.withUnsafeBytes { bytes in
       holdfast_xml_parse(
         bytes.baseAddress, bytes.count, Unmanaged.passUnretained(reading).toOpaque(),
-        { context, name in Reading.of(context)?.begin(name.map { String(cString: $0) } ?? "") },
+        { context, name in Reading.of(context)?.begin(name.map { String(cString: $0) } ?? "") ?? false },
         { context, _ in Reading.of(context)?.end() },
         { context, text, count in Reading.of(context)?.add(UnsafeRawBufferPointer(start: text, count: Int(count))) })
     }
-    return isSound && !reading.isTooDeep ? reading.outermost : nil
+    return isSound ? reading.outermost : nil
   }
 
   /// The elements that are open at a point of the document.
   private final class Reading {
     var outermost: XMLElement?
-    var isTooDeep = false
+    private var elements = 0
     private var open: [XMLElement] = []
 
     static func of(_ context: UnsafeMutableRawPointer?) -> Reading? {
       context.map { Unmanaged<Reading>.fromOpaque($0).takeUnretainedValue() }
     }
 
-    func begin(_ name: String) {
+    /// - Returns: whether the document may go on.
+    func begin(_ name: String) -> Bool {
+      elements += 1
+      guard open.count < XMLElement.depthMax, elements <= XMLElement.elementsMax else { return false }
       let element = XMLElement(name)
       if open.isEmpty { outermost = element }
-      if open.count < XMLElement.depthMax { open.last?.children.append(element) } else { isTooDeep = true }
+      open.last?.children.append(element)
       open.append(element)
+      return true
     }
 
-    func end() { open.removeLast() }
+    /// The parser may end an element that was refused.
+    func end() { _ = open.popLast() }
 
     func add(_ text: UnsafeRawBufferPointer) { open.last?.bytes.append(contentsOf: text) }
   }

@@ -25,6 +25,18 @@ import Testing
     try promise.check(SeaweedFS.shared.store())
   }
 
+  /// Pages are removed while the rest is still to be listed, and the folders that are emptied with them.
+  @Test(.requires(.seaweedFS)) func aRemovalOfSeveralPagesLeavesNothing() throws {
+    let store = SeaweedFS.shared.store()
+    try SideBySide.run(1_100, threads: 8) { index in
+      let writer = try store.create("a/\(index % 11)/\(index)/x")
+      try writer.commit()
+    }
+    #expect(try store.list("a/", .everything, after: nil, max: 2000).entries.count == 1_100)
+    try store.removeAll(below: "a/")
+    #expect(try store.names(below: "").isEmpty && store.names(below: "a/").isEmpty)
+  }
+
   /// As commands use it: with retries, reading ahead and a cache.
   @Test(.requires(.seaweedFS), arguments: StoreConformance.allCases)
   func seaweedFSBehindAllLayersKeeps(_ promise: StoreConformance) throws {
