@@ -170,6 +170,8 @@ struct ScheduleInstall: ParsableCommand {
       let isPath = try !isName && StoreLocation(named).directory != nil
       schedule.environment["HOLDFAST_REPOSITORY"] = isPath ? try absolute(environment, named) : named
     }
+    try ScheduledCommand.checkProxies(schedule)
+    try warnOfKeys(scheduled, schedule, environment)
     schedule.credentials = try credentials(environment, takesAlong: !scheduled.isConfigured)
     let repositories = try scheduled.repositories(named: schedule.environment["HOLDFAST_REPOSITORY"])
     schedule.writable = try repositories + write.map { try absolute(environment, $0) }
@@ -177,6 +179,18 @@ struct ScheduleInstall: ParsableCommand {
       noHardening || scheduled.needsEverything || schedule.environment["HOLDFAST_NOTIFY_COMMAND"] != nil
       ? .none : repositories.isEmpty ? .system : .strict
     return schedule
+  }
+
+  /// Keys in variables are secrets, so they are not taken along, and the run has others or none.
+  private func warnOfKeys(
+    _ scheduled: ScheduledCommand, _ schedule: Schedule, _ environment: ProcessEnvironment
+  ) throws {
+    guard environment.text("AWS_ACCESS_KEY_ID") != nil, environment.text("AWS_SECRET_ACCESS_KEY") != nil else { return }
+    for bucket in try scheduled.bucketsWithoutCredentials(named: schedule.environment["HOLDFAST_REPOSITORY"]) {
+      Console.warn(
+        "the keys for \(bucket) are in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY of this shell, which the run will not have; name a file with `credentials-file` in the configuration"
+      )
+    }
   }
 
   private static let opening: Set = ["holdfast-identity", "holdfast-passphrase"]

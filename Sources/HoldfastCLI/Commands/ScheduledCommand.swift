@@ -18,6 +18,8 @@ struct ScheduledCommand {
   static let files = [
     "HOLDFAST_CONFIG", "HOLDFAST_CONFIG_DIR", "HOLDFAST_CA_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE",
   ]
+  /// Those that may hold a password.
+  private static let proxies = ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]
   /// Options with commands of the site.
   private static let commands = ["--from-command", "--before", "--after", "--on-failure", "--identity-command"]
 
@@ -70,13 +72,31 @@ struct ScheduledCommand {
   /// The repositories that it writes to; nothing is ever written into a source. Empty when they are not known.
   /// - Parameter repository: the repository that the environment of the run names.
   func repositories(named environment: String?) throws -> [String] {
-    let locations: [StoreLocation]
-    if let named = repository ?? environment {
-      locations = [try site?.repository(named).map { try StoreLocation($0.location) } ?? StoreLocation(named)]
-    } else {
-      locations = try site?.repositories.map { try StoreLocation($0.location) } ?? []
+    try locations(named: environment).compactMap(\.directory).map(Self.text)
+  }
+
+  private func locations(named environment: String?) throws -> [StoreLocation] {
+    guard let named = repository ?? environment else {
+      return try site?.repositories.map { try StoreLocation($0.location) } ?? []
     }
-    return locations.compactMap(\.directory).map(Self.text)
+    return [try site?.repository(named).map { try StoreLocation($0.location) } ?? StoreLocation(named)]
+  }
+
+  /// - Throws: `ScheduleError.proxyWithLogin`: units are readable, and lines of cron are arguments of a shell.
+  static func checkProxies(_ schedule: Schedule) throws {
+    for name in proxies where schedule.environment[name].map({ HTTPProxy($0).hasLogin }) ?? false {
+      throw ScheduleError.proxyWithLogin(variable: name, unit: SystemdUnits.service(schedule.name))
+    }
+  }
+
+  /// The buckets of the run for which the configuration names no credentials.
+  /// - Parameter environment: the repository that the environment of the run names.
+  func bucketsWithoutCredentials(named environment: String?) throws -> [StoreLocation] {
+    try locations(named: environment).filter { location in
+      guard location.scheme == .s3 else { return false }
+      let configured = site?.repositories.first { (try? StoreLocation($0.location)) == location }?.s3
+      return configured?.credentialsFile == nil && configured?.profile == nil
+    }
   }
 
   private static func text(_ path: Path) -> String { String(decoding: path.bytes, as: UTF8.self) }

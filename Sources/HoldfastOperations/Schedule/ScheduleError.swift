@@ -16,6 +16,10 @@ package enum ScheduleError: OperatorError, Equatable {
   case noHome
   case otherUser
   case noUser(String)
+  /// - Parameters:
+  ///   - variable: the one that holds the password.
+  ///   - unit: the service that is to be installed.
+  case proxyWithLogin(variable: String, unit: String)
 
   package var message: String {
     switch self {
@@ -33,6 +37,8 @@ package enum ScheduleError: OperatorError, Equatable {
     case .noHome: "there is no home directory for units of a user"
     case .otherUser: "only root can say as whom something runs"
     case .noUser(let text): "\"\(Path(text))\" is not the name of a user"
+    case .proxyWithLogin(let variable, _):
+      "\(variable) has a name and a password in it, and what a schedule contains can be seen by everyone"
     }
   }
 
@@ -52,13 +58,15 @@ package enum ScheduleError: OperatorError, Equatable {
     case .noHome: "Set HOME, or run as root."
     case .otherUser: "Leave --user out, or run as root."
     case .noUser: "Say it as /etc/passwd does."
+    case .proxyWithLogin(let variable, let unit):
+      "Unset \(variable), install again, and let the run have it from a file of mode 0600: `systemctl edit \(unit)`, with [Service] and EnvironmentFile=FILE."
     }
   }
 
   package var exitStatus: ExitStatus {
     switch self {
     case .noName, .noCadence, .notForCron, .lineEndInCron, .tooLongForCron, .noCommandLine, .relativePath, .otherUser,
-      .noUser:
+      .noUser, .proxyWithLogin:
       .usage
     case .foreignFile, .notInstalled, .noScheduler, .cronIsOfRoot, .noHome: .failed
     }

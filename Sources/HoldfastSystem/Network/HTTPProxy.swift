@@ -7,10 +7,14 @@ package struct HTTPProxy: Sendable, CustomStringConvertible {
 
   package init(_ address: String, exceptions: String = "") { (self.address, self.exceptions) = (address, exceptions) }
 
+  private var scheme: Substring { address.firstRange(of: "://").map { address[..<$0.upperBound] } ?? "" }
+  private var authority: Substring { address.dropFirst(scheme.count).prefix { !"/?#".contains($0) } }
+
+  /// Whether the address contains a name, and with it probably a password.
+  package var hasLogin: Bool { authority.contains("@") }
+
   /// Its scheme, host and port, without a name and a password.
   package var description: String {
-    let scheme = address.firstRange(of: "://").map { address[..<$0.upperBound] } ?? ""
-    let authority = address.dropFirst(scheme.count).prefix { !"/?#".contains($0) }
-    return String(scheme + (authority.split(separator: "@", omittingEmptySubsequences: false).last ?? ""))
+    String(scheme + (authority.split(separator: "@", omittingEmptySubsequences: false).last ?? ""))
   }
 }
