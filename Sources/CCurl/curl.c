@@ -37,7 +37,7 @@ enum {
 };
 enum { http_1_1 = 2 };
 enum { protocol_http = 1, protocol_https = 2 };
-enum { info_response_code = 0x200000 + 2, info_redirection = 0x100000 + 31, info_socket = 0x500000 + 44, info_proxy_status = 0x200000 + 22 };
+enum { info_response_code = 0x200000 + 2, info_redirection = 0x100000 + 31, info_socket = 0x500000 + 44, info_proxy_status = 0x200000 + 22, info_connect_time = 0x300000 + 5 };
 enum { global_all = 3 };
 enum {
     failure_resolve_proxy = 5,
@@ -221,6 +221,8 @@ static int prepare(CURL *curl, const holdfast_http_request *request, struct curl
         {option_write_function, (const void *)take},
     };
     if (!failure) failure = set_pointers(curl, pointers, sizeof pointers / sizeof pointers[0]);
+    // Empty: no proxy, whatever the variables of the environment say.
+    if (!failure && request->is_direct) failure = functions.set(curl, option_proxy, "");
     if (failure) return failure;
     return set_method(curl, request);
 }
@@ -251,6 +253,9 @@ holdfast_http_result holdfast_http_perform(
     // Ended by us, because we did not want more: not a failure.
     if (result.failure == failure_write && sink.is_cut) result.failure = 0;
     functions.info(curl, info_response_code, &result.status);
+    double connect_seconds = 0;
+    functions.info(curl, info_connect_time, &connect_seconds);
+    result.was_connected = connect_seconds > 0;
     if (redirection_capacity > 0) redirection[0] = 0;
     note_redirection(curl, redirection, redirection_capacity);
     result.length = sink.length;

@@ -10,6 +10,11 @@ package final class CommandOutput {
   private var descriptor: Int32
   private let command: String
   private let cancellation: Cancellation
+  /// When it must have come, in time since the machine was started; `nil` for any time.
+  private let deadline: TimeSpan?
+
+  /// The deadline has passed.
+  struct Overdue: Error {}
 
   static func makePipe() throws(SystemError) -> (reader: Int32, writer: Int32) {
     var ends: [Int32] = [-1, -1]
@@ -20,7 +25,8 @@ package final class CommandOutput {
   }
 
   /// - Parameter descriptor: the reading end, which is closed with this object.
-  init(_ descriptor: Int32, of command: String, _ cancellation: Cancellation) {
+  init(_ descriptor: Int32, of command: String, _ cancellation: Cancellation, until deadline: TimeSpan? = nil) {
+    self.deadline = deadline
     self.descriptor = descriptor
     self.command = command
     self.cancellation = cancellation
@@ -33,7 +39,10 @@ package final class CommandOutput {
   package func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
     var filled = 0
     while filled < buffer.count {
-      try cancellation.awaitInput(descriptor)
+      let isThere = try cancellation.awaitInput(descriptor) {
+        deadline.map { Clock.system.uptime() >= $0 } ?? false
+      }
+      guard isThere else { throw Overdue() }
       let count = Glibc.read(descriptor, buffer.baseAddress.map { $0 + filled }, buffer.count - filled)
       if count == 0 { break }
       if count > 0 {

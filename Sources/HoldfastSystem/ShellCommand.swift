@@ -8,11 +8,16 @@ package struct ShellCommand: Hashable, Sendable {
   private static let inputBytesMax = 64 << 10
   private let text: String
   private let environment: [String: String]
+  /// What it is called in messages.
+  private let name: String?
 
-  /// - Parameter environment: variables that are added to those of this process.
-  package init(_ text: String, environment: [String: String] = [:]) {
+  /// - Parameters:
+  ///   - environment: variables that are added to those of this process.
+  ///   - name: what it is called in messages, none of which then shows its text; `nil` for the text itself.
+  package init(_ text: String, environment: [String: String] = [:], name: String? = nil) {
     self.text = text
     self.environment = environment
+    self.name = name
   }
 
   /// Runs it to its end. Its output goes to standard error, because standard output is for results.
@@ -33,15 +38,15 @@ package struct ShellCommand: Hashable, Sendable {
     try wait(for: start(input: pipe.reader), cancellation, timeout: timeout)
   }
 
-  /// Runs it to its end. Its standard error is ours.
+  /// Runs it to its end, or ends it after `timeout`. Its standard error is ours.
   /// - Returns: its standard output.
-  /// - Throws: `ShellCommandError` when it cannot be run, fails, or prints more than 1 MiB.
-  package func output(_ cancellation: Cancellation) throws -> [UInt8] {
-    try stream(cancellation) { output in
+  /// - Throws: `ShellCommandError` when it cannot be run, fails, is ended, or prints more than 1 MiB.
+  package func output(_ cancellation: Cancellation, timeout: TimeSpan? = nil) throws -> [UInt8] {
+    try stream(cancellation, timeout: timeout) { output in
       let buffer = Buffer(capacity: Self.outputBytesMax + 1)
       buffer.count = try output.read(into: buffer.bytes)
       guard buffer.count <= Self.outputBytesMax else {
-        throw ShellCommandError("the command printed more than it should", text)
+        throw failure("the command printed more than it should")
       }
       return Array(buffer.used)
     }
@@ -49,11 +54,15 @@ package struct ShellCommand: Hashable, Sendable {
 
   /// Runs it while `body` reads its standard output; its standard error is ours. When `body` throws, the command is
   /// ended.
+  /// - Parameter timeout: the most time for its output, and then for its end; `nil` for no limit.
   /// - Throws: the error of `body`; otherwise `ShellCommandError` when it cannot be run or fails: then the output is
   ///   worthless.
-  package func stream<Value>(_ cancellation: Cancellation, into body: (CommandOutput) throws -> Value) throws -> Value {
+  package func stream<Value>(
+    _ cancellation: Cancellation, timeout: TimeSpan? = nil, into body: (CommandOutput) throws -> Value
+  ) throws -> Value {
     let pipe = try CommandOutput.makePipe()
-    let output = CommandOutput(pipe.reader, of: text, cancellation)
+    let deadline = timeout.map { Clock.system.uptime() + $0 }
+    let output = CommandOutput(pipe.reader, of: name ?? text, cancellation, until: deadline)
     let running: SupervisedCommand
     do {
       defer { close(pipe.writer) }
@@ -65,9 +74,10 @@ package struct ShellCommand: Hashable, Sendable {
     } catch {
       output.close()
       running.end()
+      if error is CommandOutput.Overdue, let timeout { throw tookLonger(than: timeout) }
       throw error
     }
-    try wait(for: running, cancellation)
+    try wait(for: running, cancellation, timeout: timeout)
     return value
   }
 
@@ -75,7 +85,7 @@ package struct ShellCommand: Hashable, Sendable {
     do {
       return try SupervisedCommand(text, additions: environment, input: input, output: output)
     } catch {
-      throw ShellCommandError("the command could not be run (\(error.message))", text)
+      throw failure("the command could not be run (\(error.message))")
     }
   }
 
@@ -87,7 +97,7 @@ package struct ShellCommand: Hashable, Sendable {
     while running.poll() == nil, !cancellation.isRaised {
       if let timeout, Clock.system.uptime() - begun >= timeout {
         running.end()
-        throw ShellCommandError("the command took longer than \(timeout.wholeSeconds) s, and was ended", text)
+        throw tookLonger(than: timeout)
       }
       Pause.forAnotherThread()
     }
@@ -96,10 +106,20 @@ package struct ShellCommand: Hashable, Sendable {
     try cancellation.check()
     switch running.poll() {
     case .exited(0), nil: return
-    case .exited(let code): throw ShellCommandError("the command failed with exit status \(code)", text)
-    case .signaled(let signal): throw ShellCommandError("the command failed with signal \(signal)", text)
-    case .untold: throw ShellCommandError("the command ended, and the system does not tell how", text)
+    case .exited(let code): throw failure("the command failed with exit status \(code)")
+    case .signaled(let signal): throw failure("the command failed with signal \(signal)")
+    case .untold: throw failure("the command ended, and the system does not tell how")
     }
+  }
+
+  private func tookLonger(than timeout: TimeSpan) -> ShellCommandError {
+    failure("the command took longer than \(timeout.wholeSeconds) s, and was ended")
+  }
+
+  private func failure(_ message: String) -> ShellCommandError {
+    ShellCommandError(
+      name.map { message.replacing("the command", with: $0) } ?? message,
+      hint: name.map { "Run \($0) by itself to see what it says." } ?? "Run it by itself to see what it says: \(text)")
   }
 }
 
@@ -110,10 +130,10 @@ package struct ShellCommandError: OperatorError, Equatable {
   package var exitStatus: ExitStatus { .failed }
   package var scope: ErrorScope { .machine }
 
-  /// - Parameter command: the text of the command. It may contain a secret, so it appears only in the hint, on this
-  ///   machine; messages are written to the journal and sent to others.
-  fileprivate init(_ message: String, _ command: String) {
+  /// - Parameter hint: may have the text of the command, which may contain a secret: it appears only on this machine;
+  ///   messages are written to the journal and sent to others.
+  fileprivate init(_ message: String, hint: String) {
     self.message = message
-    hint = "Run it by itself to see what it says: \(command)"
+    self.hint = hint
   }
 }

@@ -17,6 +17,8 @@ typedef struct {
     long connect_milliseconds;
     /// The most milliseconds for everything, including the answer.
     long milliseconds;
+    /// Whether no proxy is asked, whatever the variables of the environment name.
+    bool is_direct;
 } holdfast_http_request;
 
 typedef struct {
@@ -28,6 +30,8 @@ typedef struct {
     size_t length;
     /// Whether the answer was longer.
     bool is_cut;
+    /// Whether there was a connection to the server, or to a proxy.
+    bool was_connected;
 } holdfast_http_result;
 
 /// Loads libcurl.so.4. It is not linked, so that runs without notifications do not need it, and start faster.

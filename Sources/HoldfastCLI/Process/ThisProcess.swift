@@ -18,7 +18,8 @@ extension ProcessEnvironment {
     let current = getcwd(nil, 0)
     defer { free(current) }
     return ProcessEnvironment(
-      userID: geteuid(), hostName: ThisProcess.hostName(), currentDirectory: current.map { Path(String(cString: $0)) }
+      userID: geteuid(), hostName: ThisProcess.hostName(), currentDirectory: current.map { Path(String(cString: $0)) },
+      accountHome: { ThisProcess.accountHome() }
     ) { name in getenv(name).map { String(cString: $0) } }
   }
 }
@@ -43,6 +44,18 @@ enum ThisProcess {
     guard gethostname(&bytes, bytes.count - 1) == 0 else { return "first" }
     let name = String(decoding: bytes.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     return Keyring.isName(name) ? name : "first"
+  }
+
+  /// The home directory that the system's list of users has for the effective user.
+  fileprivate static func accountHome() -> Path? {
+    var entry = passwd()
+    var found: UnsafeMutablePointer<passwd>?
+    var bytes = [CChar](repeating: 0, count: 16 << 10)
+    guard getpwuid_r(geteuid(), &entry, &bytes, bytes.count, &found) == 0, found != nil, let home = entry.pw_dir else {
+      return nil
+    }
+    let text = String(cString: home)
+    return text.hasPrefix("/") ? Path(text) : nil
   }
 
   /// The machine to work on, with signals turned into a cancellation.

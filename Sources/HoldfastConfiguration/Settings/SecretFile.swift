@@ -31,7 +31,6 @@ package struct Secret: Hashable, Sendable {
 /// A file that only its owner may read.
 struct SecretFile {
   private static let bytesMax = 64 << 10
-  private static let othersMask: UInt32 = 0o077
 
   let path: Path
   let position: FilePosition?
@@ -62,15 +61,8 @@ struct SecretFile {
     guard status.kind == .file else {
       throw Mistake(position, "\(path) is no file", hint: "Name the file that holds the secret.")
     }
-    guard status.mode & Self.othersMask == 0 else {
-      throw Mistake(
-        position, "the file \(path) can be used by others (mode 0\(String(status.mode, radix: 8)))",
-        hint: "Run `chmod 600 \(path)`, and think about who may have read it.")
-    }
-    guard status.userID == 0 || status.userID == UserID.own else {
-      throw Mistake(
-        position, "the file \(path) belongs to another user (\(status.userID))",
-        hint: "Run as that user, or use a copy that belongs to the one you are (\(UserID.own)).")
+    if let objection = SecretFileRule(othersMayNot: .useIt, userID: UserID.own).objection(to: path, status) {
+      throw Mistake(position, objection.message, hint: objection.hint)
     }
     return file
   }

@@ -5,8 +5,6 @@ package import HoldfastSystem
 /// Files with secrets. They are read only if nobody else can read them, and written with mode 0600.
 package struct KeyFiles: Sendable {
   private static let bytesMax = 64 << 10
-  /// Read, write and execute permission of group and others.
-  private static let othersMask: UInt32 = 0o077
 
   /// The contents of such a file.
   package enum Kind: String {
@@ -49,15 +47,10 @@ package struct KeyFiles: Sendable {
     guard status.kind == .file else {
       throw KeyError("\(path) is no file", hint: "Name the file that holds the \(kind.rawValue).")
     }
-    guard status.mode & othersMask(path, status) == 0 else {
-      throw KeyError(
-        "the \(kind.rawValue) file \(path) can be used by others (mode 0\(String(status.mode, radix: 8)))",
-        hint: "Run `chmod 600 \(path)`, and think about who may have read it.")
-    }
-    guard status.userID == environment.userID || status.userID == 0 else {
-      throw KeyError(
-        "the \(kind.rawValue) file \(path) belongs to another user (\(status.userID))",
-        hint: "Run as that user, or use a copy that belongs to the one you are (\(environment.userID)).")
+    let rule = SecretFileRule(
+      othersMayNot: .useIt, except: allowedPermissions(of: path, status), userID: environment.userID)
+    if let objection = rule.objection(to: path, status, noun: "\(kind.rawValue) file") {
+      throw KeyError(objection.message, hint: objection.hint)
     }
     guard status.size <= UInt64(Self.bytesMax) else {
       throw KeyError(
@@ -67,11 +60,16 @@ package struct KeyFiles: Sendable {
     return SecretBytes(taking: &bytes)
   }
 
-  /// The permissions that others must not have. systemd lets the user of a unit read a credential through an ACL, which
+  /// The permissions that others may have. systemd lets the user of a unit read a credential through an ACL, which
   /// shows as read permission of the group root.
-  private func othersMask(_ path: Path, _ status: FileStatus) -> UInt32 {
+  private func allowedPermissions(of path: Path, _ status: FileStatus) -> UInt32 {
     let isCredential = environment.credentialsDirectory.map { path.parent == $0 } ?? false
-    return isCredential && status.userID == 0 && status.groupID == 0 ? Self.othersMask & ~0o040 : Self.othersMask
+    return isCredential && status.userID == 0 && status.groupID == 0 ? 0o040 : 0
+  }
+
+  /// The permissions that others may have of a file; none if it is not there.
+  func allowedPermissions(of path: Path) throws -> UInt32 {
+    try files.statusIfPresent(of: path).map { allowedPermissions(of: path, $0) } ?? 0
   }
 
   /// Makes a new file of mode 0600, durable on return. An existing file is never replaced.

@@ -9,6 +9,10 @@ package struct ProcessEnvironment: Sendable {
 
   private let variable: @Sendable (String) -> String?
   private let currentDirectory: Path?
+  /// The home directory of the user's account, as the system's list of users has it; `nil` when that has none. It is
+  /// asked only where HOME is not set, and only for what other programs keep there: what holdfast keeps is in a home
+  /// that HOME names, or where root has it without one.
+  package let accountHome: @Sendable () -> Path?
   /// The effective user.
   package let userID: UInt32
   /// The name of this machine, for people.
@@ -18,8 +22,10 @@ package struct ProcessEnvironment: Sendable {
   ///   - variable: the value of a variable; `nil` when it is not set.
   ///   - currentDirectory: `nil` when it was removed.
   package init(
-    userID: UInt32, hostName: String, currentDirectory: Path?, variable: @escaping @Sendable (String) -> String?
+    userID: UInt32, hostName: String, currentDirectory: Path?,
+    accountHome: @escaping @Sendable () -> Path? = { nil }, variable: @escaping @Sendable (String) -> String?
   ) {
+    self.accountHome = accountHome
     self.variable = variable
     self.currentDirectory = currentDirectory
     self.userID = userID

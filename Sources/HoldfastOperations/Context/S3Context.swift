@@ -11,6 +11,7 @@ extension MachineContext {
     let chain = S3CredentialChain(
       try credentialPlaces(configured), files: host.files, cancellation: host.cancellation)
     var settings = S3Settings { try chain.credentials($0) }
+    settings.forget = { chain.forget($0) }
     settings.region = configured?.region ?? environment.text("AWS_REGION") ?? environment.text("AWS_DEFAULT_REGION")
     settings.isPathStyle = configured?.isPathStyle
     settings.certificates =
@@ -49,21 +50,27 @@ extension MachineContext {
   }
 
   private func credentialPlaces(_ configured: TargetSettings.S3?) throws -> S3CredentialPlaces {
-    var places = S3CredentialPlaces()
+    var places = S3CredentialPlaces(userID: environment.userID)
     places.file = configured?.credentialsFile
-    places.profile = configured?.profile ?? environment.text("AWS_PROFILE") ?? places.profile
+    places.allowedOfFile = try places.file.map { try keyFiles.allowedPermissions(of: $0) } ?? 0
+    places.profile = configured?.profile ?? environment.text("AWS_PROFILE")
+    places.namesWebIdentity =
+      configured?.profile == nil && environment.text("AWS_WEB_IDENTITY_TOKEN_FILE") != nil
+      && environment.text("AWS_ROLE_ARN") != nil
     if configured?.profile == nil, let id = environment.text("AWS_ACCESS_KEY_ID"),
       let secret = environment.text("AWS_SECRET_ACCESS_KEY")
     {
       places.variables = S3Credentials(
         accessKeyID: id, secretKey: secret, sessionToken: environment.text("AWS_SESSION_TOKEN"))
     }
+    // A unit of systemd for root has no HOME.
+    let home = environment.home ?? environment.accountHome()
     places.usualFile =
       try environment.text("AWS_SHARED_CREDENTIALS_FILE").map { try environment.absolute($0) }
-      ?? environment.home?.appending(".aws/credentials")
+      ?? home?.appending(".aws/credentials")
     places.usualConfiguration =
       try environment.text("AWS_CONFIG_FILE").map { try environment.absolute($0) }
-      ?? environment.home?.appending(".aws/config")
+      ?? home?.appending(".aws/config")
     places.container = container
     if environment.text("AWS_EC2_METADATA_DISABLED")?.lowercased() != "true" {
       places.instance = environment.text("AWS_EC2_METADATA_SERVICE_ENDPOINT") ?? "http://169.254.169.254"

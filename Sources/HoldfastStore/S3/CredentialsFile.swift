@@ -11,6 +11,7 @@ struct CredentialsFile {
       if line.isEmpty || line.hasPrefix("#") || line.hasPrefix(";") { continue }
       if line.hasPrefix("["), line.hasSuffix("]") {
         section = Self.trimmed(line.dropFirst().dropLast())
+        sections[section] = sections[section] ?? [:]
       } else if let equals = line.firstIndex(of: "=") {
         let name = Self.trimmed(line[..<equals]).lowercased()
         sections[section, default: [:]][name] = Self.trimmed(line[line.index(after: equals)...])
@@ -26,19 +27,26 @@ struct CredentialsFile {
     /// They would have to be asked for in a way that is not implemented.
     /// - Parameter key: which key of the file says so.
     case unread(key: String)
+    /// Nothing.
+    case nothing
   }
 
   /// Keys with which programs of AWS ask a service for temporary keys.
-  private static let unread = ["role_arn", "sso_session", "sso_start_url", "web_identity_token_file", "login_session"]
+  private static let unread = ["role_arn", "web_identity_token_file", "login_session"]
+  private static let unreadBeginning = "sso_"
 
-  /// What a profile says; `nil` when it says nothing about keys.
+  /// What a profile says; `nil` when the file does not have it. A profile that names another identity means that one,
+  /// even if it has keys: with these that identity is asked for.
   func finding(_ profile: String) -> Finding? {
     guard let values = sections[profile] ?? sections["profile \(profile)"] else { return nil }
+    if let key = values.keys.sorted().first(where: { Self.unread.contains($0) || $0.hasPrefix(Self.unreadBeginning) }) {
+      return .unread(key: key)
+    }
     if let id = values["aws_access_key_id"], let secret = values["aws_secret_access_key"] {
       return .keys(S3Credentials(accessKeyID: id, secretKey: secret, sessionToken: values["aws_session_token"]))
     }
     if let command = values["credential_process"] { return .command(command) }
-    return Self.unread.first { values[$0] != nil }.map { .unread(key: $0) }
+    return .nothing
   }
 
   private static func trimmed(_ text: Substring) -> String {

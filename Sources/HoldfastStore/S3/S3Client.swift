@@ -91,10 +91,27 @@ final class S3Client: Sendable {
   private func exchange(
     _ request: S3Request, _ body: UnsafeRawBufferPointer, _ digest: [UInt8], _ buffer: UnsafeMutableRawBufferPointer?
   ) throws -> HTTPAnswer {
-    let now = clock.now()
+    let used = try settings.credentials(clock.now())
+    let answer = try exchange(request, body, digest, buffer, used)
+    guard Self.saysThatKeysEnded(answer) else { return answer }
+    // Keys may end before the time that was said: a role was changed, or the clocks differ.
+    settings.forget(used)
+    let others = try settings.credentials(clock.now())
+    return others == used ? answer : try exchange(request, body, digest, buffer, others)
+  }
+
+  private static func saysThatKeysEnded(_ answer: HTTPAnswer) -> Bool {
+    guard (400..<500).contains(answer.status), !answer.body.isEmpty else { return false }
+    return ["ExpiredToken", "TokenRefreshRequired"].contains(XMLElement.parse(answer.body)?["Code"]?.text)
+  }
+
+  private func exchange(
+    _ request: S3Request, _ body: UnsafeRawBufferPointer, _ digest: [UInt8], _ buffer: UnsafeMutableRawBufferPointer?,
+    _ credentials: S3Credentials
+  ) throws -> HTTPAnswer {
     let message = signer.sign(
-      request, path: path(request.key), host: pool.server.authority, bodyDigest: digest,
-      credentials: try settings.credentials(now), now: now)
+      request, path: path(request.key), host: pool.server.authority, bodyDigest: digest, credentials: credentials,
+      now: clock.now())
     do {
       return try pool.exchange(message, body: body, into: buffer)
     } catch let error as ConnectionError where error.scope == .transient {

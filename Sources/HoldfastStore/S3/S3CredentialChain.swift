@@ -7,10 +7,13 @@ internal import Synchronization
 package struct S3CredentialPlaces: Sendable {
   /// A file that the operator has named; nothing else is asked then.
   package var file: Path?
-  /// The section of a file of credentials.
-  package var profile = "default"
+  /// The section of a file of credentials that the operator has named; `nil` for `default`.
+  package var profile: String?
   /// The variables AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN.
   package var variables: S3Credentials?
+  /// Whether variables name a role that is to be had for the token in a file. Nobody is asked for it, and no other
+  /// identity is taken in its place.
+  package var namesWebIdentity = false
   /// The usual file of credentials of this user.
   package var usualFile: Path?
   /// The usual file of configuration of this user, which may have credentials, too.
@@ -19,8 +22,16 @@ package struct S3CredentialPlaces: Sendable {
   package var container: (address: String, token: String?)?
   /// Where a virtual machine asks for its credentials; `nil` to ask nobody.
   package var instance: String?
+  /// The most time for a command that prints keys.
+  package var commandTimeout = TimeSpan.minutes(1)
+  /// The most time for an answer of a server of metadata.
+  package var metadataTimeout = TimeSpan.seconds(10)
+  /// The user of this process.
+  package var userID: UInt32
+  /// The permissions that others may have of `file`, as systemd gives them to a credential.
+  package var allowedOfFile: UInt32 = 0
 
-  package init() {}
+  package init(userID: UInt32) { self.userID = userID }
 }
 
 /// Finds credentials, in the order of AWS: a named file, variables, the usual files, the container, the virtual
@@ -29,9 +40,6 @@ package final class S3CredentialChain: Sendable {
   private static let fileBytesMax = 1 << 20
   /// Temporary credentials are not used in their last minutes.
   private static let margin = TimeSpan.minutes(5)
-  /// A server of metadata is on this machine, or not at all.
-  private static let connectTimeout = TimeSpan.seconds(1)
-
   /// So long nobody is asked again who could not answer.
   private static let pause = TimeSpan.seconds(10)
 
@@ -72,31 +80,65 @@ package final class S3CredentialChain: Sendable {
     }
   }
 
+  /// Forgets credentials that a server no longer accepts, so that others are looked for.
+  package func forget(_ refused: S3Credentials) {
+    found.withLock { found in
+      if found?.credentials == refused { found = nil }
+    }
+  }
+
   private func look() throws -> S3Credentials {
     if let file = places.file {
-      guard let credentials = try read(file) else {
-        throw S3Error.noProfile(file: "\(file)", profile: places.profile)
+      let rule = SecretFileRule(othersMayNot: .useIt, except: places.allowedOfFile, userID: places.userID)
+      guard let credentials = try credentials(try finding(in: file, rule)) else {
+        throw S3Error.noProfile(file: "\(file)", profile: profile)
       }
       return credentials
     }
     if let variables = places.variables { return variables }
-    for file in [places.usualFile, places.usualConfiguration] {
-      if let file, try files.statusIfPresent(of: file) != nil, let credentials = try read(file) { return credentials }
-    }
-    if let container = places.container {
-      return try ask(container.address, header: container.token.map { ("Authorization", $0) })
-    }
-    if let instance = places.instance, let credentials = try askInstance(instance) { return credentials }
+    guard !places.namesWebIdentity else { throw S3Error.webIdentityNotRead }
+    if let credentials = try lookInUsualFiles() { return credentials }
+    let metadata = MetadataService(timeout: places.metadataTimeout)
+    if let container = places.container { return try metadata.ask(container.address, token: container.token) }
+    if let instance = places.instance, let credentials = try metadata.askInstance(instance) { return credentials }
     throw S3Error.noCredentials(places: "neither variables nor a file nor a server of metadata has some")
   }
 
-  private func read(_ file: Path) throws -> S3Credentials? {
-    let bytes = try files.open(file, .read).contents(max: Self.fileBytesMax)
-    switch CredentialsFile(String(decoding: bytes, as: UTF8.self)).finding(places.profile) {
-    case .keys(let credentials): return credentials
-    case .command(let command): return try run(command)
-    case .unread(let key): throw S3Error.profileNotRead(file: "\(file)", profile: places.profile, key: key)
-    case nil: return nil
+  // MARK: Files
+
+  private var profile: String { places.profile ?? "default" }
+
+  /// Both are read before one counts: the second may say that the keys of the first are not what the profile means.
+  private func lookInUsualFiles() throws -> S3Credentials? {
+    let rule = SecretFileRule(othersMayNot: .writeIt, userID: places.userID)
+    let usual = [places.usualFile, places.usualConfiguration].compactMap(\.self)
+    let findings = try usual.compactMap { file in
+      try files.statusIfPresent(of: file) == nil ? nil : try finding(in: file, rule)
+    }
+    if let profile = places.profile, findings.isEmpty {
+      throw S3Error.noSuchProfile(profile, files: usual.map(\.description))
+    }
+    for finding in findings {
+      if let credentials = try credentials(finding) { return credentials }
+    }
+    return nil
+  }
+
+  /// What a file says of the profile; `nil` when it does not have it.
+  private func finding(in path: Path, _ rule: SecretFileRule) throws -> CredentialsFile.Finding? {
+    let file = try files.open(path, .read)
+    if let objection = rule.objection(to: path, try file.status()) { throw S3Error.unsafeFile(objection) }
+    let bytes = try file.contents(max: Self.fileBytesMax)
+    let finding = CredentialsFile(String(decoding: bytes, as: UTF8.self)).finding(profile)
+    if case .unread(let key) = finding { throw S3Error.profileNotRead(file: "\(path)", profile: profile, key: key) }
+    return finding
+  }
+
+  private func credentials(_ finding: CredentialsFile.Finding?) throws -> S3Credentials? {
+    switch finding {
+    case .keys(let credentials): credentials
+    case .command(let command): try run(command)
+    case .unread, .nothing, nil: nil
     }
   }
 
@@ -118,64 +160,13 @@ package final class S3CredentialChain: Sendable {
   }
 
   private func run(_ command: String) throws -> S3Credentials {
-    let bytes = try ShellCommand(command).output(cancellation)
+    let name = "the credential_process of the profile \(Path(profile))"
+    let bytes = try ShellCommand(command, name: name).output(cancellation, timeout: places.commandTimeout)
     guard let output = try? JSONDecoder().decode(Output.self, from: Data(bytes)) else {
-      throw S3Error.noCredentials(places: "the command of the profile \(places.profile) prints no keys")
+      throw S3Error.noCredentials(places: "\(name) prints no keys")
     }
     return S3Credentials(
       accessKeyID: output.accessKeyID, secretKey: output.secretKey, sessionToken: output.token,
       end: output.end.flatMap { TimeText.parse($0) })
-  }
-
-  // MARK: Servers of metadata
-
-  /// What they answer.
-  private struct Answer: Decodable {
-    let accessKeyID: String
-    let secretKey: String
-    let token: String
-    let end: String
-
-    private enum CodingKeys: String, CodingKey {
-      case accessKeyID = "AccessKeyId"
-      case secretKey = "SecretAccessKey"
-      case token = "Token"
-      case end = "Expiration"
-    }
-  }
-
-  private func ask(_ address: String, header: (name: String, value: String)?) throws -> S3Credentials {
-    let body = try text(address, header: header)
-    guard let answer = try? JSONDecoder().decode(Answer.self, from: Data(body)),
-      let end = TimeText.parse(answer.end)
-    else { throw S3Error.noCredentials(places: "the server of metadata answers without keys") }
-    return S3Credentials(
-      accessKeyID: answer.accessKeyID, secretKey: answer.secretKey, sessionToken: answer.token, end: end)
-  }
-
-  /// Asks as the second version of Amazon's metadata service wants it.
-  /// - Returns: `nil` when there is no such server, or the machine has no role.
-  private func askInstance(_ base: String) throws -> S3Credentials? {
-    let tokenHeader = ("X-aws-ec2-metadata-token-ttl-seconds", "21600")
-    guard let token = try? text("\(base)/latest/api/token", "PUT", header: tokenHeader) else { return nil }
-    let header = ("X-aws-ec2-metadata-token", String(decoding: token, as: UTF8.self))
-    let roles = "\(base)/latest/meta-data/iam/security-credentials/"
-    guard let names = try? text(roles, header: header),
-      let role = String(decoding: names, as: UTF8.self).split(whereSeparator: \.isNewline).first
-    else { return nil }
-    return try ask(roles + role, header: header)
-  }
-
-  private func text(
-    _ address: String, _ method: String = "GET", header: (name: String, value: String)?
-  ) throws -> [UInt8] {
-    guard let url = HTTPAddress(address) else {
-      throw S3Error.noCredentials(places: "the address of the server of metadata is none")
-    }
-    var request = HTTPRequest(method, url)
-    if let header { request.headers = [header] }
-    var client = HTTPClient()
-    client.connectTimeout = Self.connectTimeout
-    return try client.send(request).body
   }
 }

@@ -1,4 +1,5 @@
 package import HoldfastModel
+package import HoldfastSystem
 
 /// Why a server of S3 refuses requests in a way that no repetition changes.
 package enum S3Error: OperatorError, Equatable {
@@ -10,6 +11,12 @@ package enum S3Error: OperatorError, Equatable {
   /// A profile says where its keys come from, and holdfast does not ask there.
   /// - Parameter key: the key of the file that says it.
   case profileNotRead(file: String, profile: String, key: String)
+  /// Variables name a role that is to be had for the token in a file, and holdfast does not ask for it.
+  case webIdentityNotRead
+  /// No file has the profile that was named.
+  case noSuchProfile(String, files: [String])
+  /// Others could determine which credentials are used, or read them.
+  case unsafeFile(SecretFileRule.Objection)
   /// The credentials are unknown, wrong or have ended.
   case credentialsRefused(location: String, code: String)
   /// The credentials do not permit a request.
@@ -47,6 +54,11 @@ package enum S3Error: OperatorError, Equatable {
       "there are no credentials for S3: \(file) has no keys of the profile \(profile)"
     case .profileNotRead(let file, let profile, let key):
       "there are no credentials for S3: the profile \(profile) in \(file) has \(key), which holdfast does not read"
+    case .webIdentityNotRead:
+      "there are no credentials for S3: AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN name a role, which holdfast does not ask for"
+    case .noSuchProfile(let profile, let files):
+      "there are no credentials for S3: there is no profile \(Path(profile)) in \(files.joined(separator: " or "))"
+    case .unsafeFile(let objection): objection.message
     case .credentialsRefused(let location, let code): "\(location) refuses the credentials (\(code))"
     case .notPermitted(let location, let action): "\(location) does not permit \(action) with these credentials"
     case .clockIsOff(let location, let serverTime):
@@ -78,6 +90,11 @@ package enum S3Error: OperatorError, Equatable {
       "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a file with `credentials-file` in the configuration."
     case .profileNotRead(_, let profile, _):
       "Let the AWS CLI fetch them: a profile with `credential_process = aws configure export-credentials --profile \(profile) --format process`."
+    case .webIdentityNotRead:
+      "Let the AWS CLI fetch them: name a file with `credentials-file` in the configuration, with `credential_process = aws configure export-credentials --format process` in its section [default]; or unset both."
+    case .noSuchProfile:
+      "Correct AWS_PROFILE, or `profile` in the configuration; no other identity is taken in its place."
+    case .unsafeFile(let objection): objection.hint
     case .credentialsRefused:
       "They come from `credentials-file`, else AWS_ACCESS_KEY_ID, else the profile in ~/.aws, else the container or the machine. Try the same ones with `aws sts get-caller-identity`."
     case .notPermitted:
@@ -104,7 +121,8 @@ package enum S3Error: OperatorError, Equatable {
   /// Whether the operator has to change what is configured, or how the command is called.
   private var isOfUsage: Bool {
     switch self {
-    case .noCredentials, .noProfile, .profileNotRead, .noBucket, .otherRegion, .otherHost, .replacesObjects,
+    case .noCredentials, .noProfile, .profileNotRead, .webIdentityNotRead, .noSuchProfile, .noBucket, .otherRegion,
+      .otherHost, .replacesObjects,
       .noObjectLock, .readsVersions:
       true
     default: false

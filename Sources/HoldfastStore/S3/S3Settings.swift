@@ -35,6 +35,8 @@ package struct S3Settings: Sendable {
   /// Counts the requests.
   package var traffic = Traffic()
   package var credentials: CredentialSource
+  /// Takes credentials that the server calls ended, so that `credentials` looks for others.
+  package var forget: @Sendable (_ refused: S3Credentials) -> Void = { _ in }
 
   package init(credentials: @escaping CredentialSource) { self.credentials = credentials }
 }

@@ -97,6 +97,8 @@ package struct HTTPClient: Sendable {
   package var retries = 2
   /// Bytes of an answer that are read.
   package var responseBytesMax = 64 << 10
+  /// Whether the proxies that the variables of the environment name are used, as libcurl takes them.
+  package var usesProxies = true
 
   package init() {}
 
@@ -168,7 +170,10 @@ package struct HTTPClient: Sendable {
     guard result.failure == 0 else {
       let reason = String(cString: holdfast_curl_reason(result.failure))
       return (
-        .failure(.failed(request.url, reason: reason, isPassing: holdfast_curl_is_passing(result.failure))), nil
+        .failure(
+          .failed(
+            request.url, reason: reason, isPassing: holdfast_curl_is_passing(result.failure),
+            wasConnected: result.was_connected)), nil
       )
     }
     guard (200..<300).contains(result.status) else {
@@ -205,6 +210,7 @@ package struct HTTPClient: Sendable {
           raw.body_length = bytes.count
           raw.connect_milliseconds = min(milliseconds, Int(connectTimeout.seconds * 1000))
           raw.milliseconds = milliseconds
+          raw.is_direct = !usesProxies
           return withUnsafePointer(to: raw, call)
         }
       }
@@ -215,15 +221,17 @@ package struct HTTPClient: Sendable {
 /// A request that failed.
 package enum HTTPError: OperatorError, Equatable {
   case notInstalled
-  /// - Parameter reason: a text that contains no address.
-  case failed(HTTPAddress, reason: String, isPassing: Bool)
+  /// - Parameters:
+  ///   - reason: a text that contains no address.
+  ///   - wasConnected: whether there was a connection.
+  case failed(HTTPAddress, reason: String, isPassing: Bool, wasConnected: Bool = false)
   case refused(HTTPAddress, status: Int)
   case noAnswer(HTTPAddress)
 
   package var message: String {
     switch self {
     case .notInstalled: "there is no libcurl to send anything by HTTP"
-    case .failed(let address, let reason, _): "\(address) cannot be reached: \(reason)"
+    case .failed(let address, let reason, _, _): "\(address) cannot be reached: \(reason)"
     case .refused(let address, let status): "\(address) answered with status \(status)"
     case .noAnswer(let address): "\(address) did not answer in time"
     }
@@ -250,7 +258,7 @@ package enum HTTPError: OperatorError, Equatable {
   var isPassing: Bool {
     switch self {
     case .notInstalled, .noAnswer: false
-    case .failed(_, _, let isPassing): isPassing
+    case .failed(_, _, let isPassing, _): isPassing
     case .refused(_, let status): status >= 500
     }
   }

@@ -21,11 +21,18 @@ package final class Cancellation: Sendable {
   ///
   /// A separate thread handles signals, so they interrupt no system call: every wait for people or programs must use
   /// this function.
-  package func awaitInput(_ descriptor: Int32) throws {
+  /// - Parameter isOverdue: whether it is not waited for any longer; it is asked again and again.
+  /// - Returns: `false` when it was not waited for to the end.
+  @discardableResult
+  package func awaitInput(_ descriptor: Int32, unless isOverdue: () -> Bool = { false }) throws -> Bool {
     let lookMilliseconds: Int32 = 50
     var watched = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-    repeat { try check() } while poll(&watched, 1, lookMilliseconds) == 0
+    repeat {
+      try check()
+      if isOverdue() { return false }
+    } while poll(&watched, 1, lookMilliseconds) == 0
     try check()
+    return true
   }
 
   /// Turns SIGINT, SIGTERM and SIGHUP into this flag, and SIGPIPE into EPIPE. Signals that are already ignored (nohup)

@@ -14,6 +14,7 @@ import Testing
   private func file(_ text: String, _ name: String = "credentials") -> Path {
     let path = directory.appending(name)
     TestFiles.write(text, to: path)
+    TestFiles.setMode(path, 0o600)
     return path
   }
 
@@ -56,7 +57,7 @@ import Testing
     """
 
   @Test func aFileHasProfiles() throws {
-    var places = S3CredentialPlaces()
+    var places = S3CredentialPlaces(userID: FileSystem.userID)
     places.file = file(Self.text)
     #expect(try find(places) == S3Credentials(accessKeyID: "id1", secretKey: "secret=with/signs+=="))
     places.profile = "backup"
@@ -64,7 +65,7 @@ import Testing
   }
 
   @Test func theConfigurationOfAWSMayHaveKeysToo() throws {
-    var places = S3CredentialPlaces()
+    var places = S3CredentialPlaces(userID: FileSystem.userID)
     places.usualFile = file("[default]\nregion = x\n", "empty")
     places.usualConfiguration = file(Self.text)
     #expect(try find(places).accessKeyID == "id1")
@@ -75,7 +76,7 @@ import Testing
   // MARK: Commands
 
   private func command(_ output: String) -> S3CredentialPlaces {
-    var places = S3CredentialPlaces()
+    var places = S3CredentialPlaces(userID: FileSystem.userID)
     places.usualFile = file("[default]\ncredential_process = echo \(output)\n")
     return places
   }
@@ -92,15 +93,21 @@ import Testing
   }
 
   @Test func aCommandThatPrintsNoKeysOrFailsIsToldOf() {
-    expectNone(command("nothing"), "the command of the profile default prints no keys")
+    expectNone(command("nothing"), "the credential_process of the profile default prints no keys")
     let error = #expect(throws: ShellCommandError.self) { try find(command("x; exit 3")) }
-    #expect(error?.message == "the command failed with exit status 3")
+    #expect(
+      error?.description == """
+        the credential_process of the profile default failed with exit status 3
+        HINT: Run the credential_process of the profile default by itself to see what it says.
+        """)
   }
 
   /// Nobody else's keys are taken in place of those that a profile means.
-  @Test(arguments: ["role_arn", "sso_session", "sso_start_url", "web_identity_token_file", "login_session"])
+  @Test(arguments: [
+    "role_arn", "sso_session", "sso_start_url", "sso_role_name", "web_identity_token_file", "login_session",
+  ])
   func whatIsNotReadOfAProfileIsNamed(_ key: String) {
-    var places = S3CredentialPlaces()
+    var places = S3CredentialPlaces(userID: FileSystem.userID)
     places.usualConfiguration = file("[profile shop]\nsource_profile = x\n\(key) = y\n", "config")
     places.instance = "http://127.0.0.1:1"
     places.profile = "shop"
@@ -117,7 +124,7 @@ import Testing
 
   /// What the operator has named is meant: nothing else is taken in its place.
   @Test(arguments: ["missing", "profile"]) func aNamedFileIsTheOnlyPlace(_ kind: String) throws {
-    var places = S3CredentialPlaces()
+    var places = S3CredentialPlaces(userID: FileSystem.userID)
     places.file = file(Self.text)
     places.profile = kind
     places.variables = S3Credentials(accessKeyID: "other", secretKey: "other")
@@ -133,7 +140,7 @@ import Testing
   }
 
   @Test func variablesComeBeforeTheUsualFile() throws {
-    var places = S3CredentialPlaces()
+    var places = S3CredentialPlaces(userID: FileSystem.userID)
     places.usualFile = file(Self.text)
     #expect(try find(places).accessKeyID == "id1")
     places.variables = S3Credentials(accessKeyID: "variable", secretKey: "s", sessionToken: "t")
@@ -141,7 +148,7 @@ import Testing
   }
 
   @Test func theUsualFileMayBeMissingOrHaveNone() throws {
-    var places = S3CredentialPlaces()
+    var places = S3CredentialPlaces(userID: FileSystem.userID)
     for path in [directory.appending("nowhere"), file("", "empty"), file("[other]\naws_access_key_id = 1\n", "other")] {
       places.usualFile = path
       expectNone(places, "neither variables nor a file nor a server of metadata has some")
@@ -151,7 +158,8 @@ import Testing
   }
 
   @Test func nothingIsSaidToBeNothing() {
-    expectNone(S3CredentialPlaces(), "neither variables nor a file nor a server of metadata has some")
+    expectNone(
+      S3CredentialPlaces(userID: FileSystem.userID), "neither variables nor a file nor a server of metadata has some")
   }
 
   // MARK: Servers of metadata
@@ -196,7 +204,7 @@ import Testing
 
   @Test func aContainerIsAsked() throws {
     let (server, address) = makeServer()
-    var places = S3CredentialPlaces()
+    var places = S3CredentialPlaces(userID: FileSystem.userID)
     places.container = ("\(address)/container", "Bearer me")
     let found = try find(places)
     #expect(
@@ -208,7 +216,7 @@ import Testing
 
   @Test func aMachineIsAskedForItsRole() throws {
     let (server, address) = makeServer()
-    var places = S3CredentialPlaces()
+    var places = S3CredentialPlaces(userID: FileSystem.userID)
     places.usualFile = directory.appending("nowhere")
     places.instance = address
     #expect(try find(places).accessKeyID == "id1")
@@ -220,7 +228,7 @@ import Testing
   }
 
   @Test func aMachineWithoutAServerOfMetadataHasNone() {
-    var places = S3CredentialPlaces()
+    var places = S3CredentialPlaces(userID: FileSystem.userID)
     places.instance = "http://127.0.0.1:1"
     expectNone(places, "neither variables nor a file nor a server of metadata has some")
   }
@@ -228,7 +236,7 @@ import Testing
   @Test func aStrangeAnswerIsNoCredentials() {
     let (server, address) = makeServer()
     defer { withExtendedLifetime(server) {} }
-    var places = S3CredentialPlaces()
+    var places = S3CredentialPlaces(userID: FileSystem.userID)
     places.container = ("\(address)/strange", nil)
     expectNone(places, "the server of metadata answers without keys")
     places.container = ("file:///etc/passwd", nil)
@@ -241,7 +249,7 @@ import Testing
   /// Five minutes before they end, and not sooner.
   @Test func temporaryCredentialsAreAskedForAgainBeforeTheyEnd() throws {
     let (server, address) = makeServer()
-    var places = S3CredentialPlaces()
+    var places = S3CredentialPlaces(userID: FileSystem.userID)
     places.container = ("\(address)/container", "Bearer me")
     let chain = S3CredentialChain(places, files: FileSystem())
     func id(_ time: String) throws -> String { try chain.credentials(#require(TimeText.parse(time))).accessKeyID }
@@ -257,7 +265,7 @@ import Testing
   /// asked before each request.
   @Test func credentialsStayInUseUntilTheyEnd() throws {
     let (server, address) = makeServer()
-    var places = S3CredentialPlaces()
+    var places = S3CredentialPlaces(userID: FileSystem.userID)
     places.container = ("\(address)/container", "Bearer me")
     let chain = S3CredentialChain(places, files: FileSystem())
     func id(_ time: String) throws -> String { try chain.credentials(#require(TimeText.parse(time))).accessKeyID }
@@ -276,7 +284,7 @@ import Testing
   }
 
   @Test func lastingCredentialsAreReadOnce() throws {
-    var places = S3CredentialPlaces()
+    var places = S3CredentialPlaces(userID: FileSystem.userID)
     places.file = file(Self.text)
     let chain = S3CredentialChain(places, files: FileSystem())
     #expect(try chain.credentials(now).accessKeyID == "id1")
