@@ -77,9 +77,9 @@ struct ScheduledCommand {
 
   private func locations(named environment: String?) throws -> [StoreLocation] {
     guard let named = repository ?? environment else {
-      return try site?.repositories.map { try StoreLocation($0.location) } ?? []
+      return try site?.repositories.flatMap { try Self.locations(of: $0) } ?? []
     }
-    return [try site?.repository(named).map { try StoreLocation($0.location) } ?? StoreLocation(named)]
+    return try site?.repository(named).map { try Self.locations(of: $0) } ?? [StoreLocation(named)]
   }
 
   /// - Throws: `ScheduleError.proxyWithLogin`: units are readable, and lines of cron are arguments of a shell.
@@ -94,9 +94,15 @@ struct ScheduledCommand {
   func bucketsWithoutCredentials(named environment: String?) throws -> [StoreLocation] {
     try locations(named: environment).filter { location in
       guard location.scheme == .s3 else { return false }
-      let configured = site?.repositories.first { (try? StoreLocation($0.location)) == location }?.s3
+      let targets = site?.repositories.flatMap(\.targets) ?? []
+      let configured = targets.first { (try? StoreLocation($0.location)) == location }?.s3
       return configured?.credentialsFile == nil && configured?.profile == nil
     }
+  }
+
+  /// Those of all targets: a run writes to each.
+  private static func locations(of repository: RepositorySettings) throws -> [StoreLocation] {
+    try repository.targets.map { try StoreLocation($0.location) }
   }
 
   private static func text(_ path: Path) -> String { String(decoding: path.bytes, as: UTF8.self) }
