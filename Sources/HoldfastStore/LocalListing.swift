@@ -74,6 +74,28 @@ extension LocalStore {
     }
   }
 
+  package func unfinished(below prefix: String, _ depth: ListingDepth) throws -> [UnfinishedObject] {
+    guard let folder = try root.folder(resolve(prefix: prefix)) else { return [] }
+    var found: [UnfinishedObject] = []
+    try collectUnfinished(folder, prefix, depth, level: 0, into: &found)
+    return found
+  }
+
+  private func collectUnfinished(
+    _ folder: OpenFile, _ prefix: String, _ depth: ListingDepth, level: Int, into found: inout [UnfinishedObject]
+  ) throws {
+    let listing = try folder.listing()
+    for index in 0..<listing.count {
+      guard let text = String(validating: listing[index], as: UTF8.self) else { continue }
+      if text.hasPrefix(Self.unfinished) { found.append(UnfinishedObject(key: prefix + text)) }
+      let name = Path(text)
+      guard depth == .everything, !text.hasPrefix("."), try kind(of: name, in: folder) == .folder else { continue }
+      guard level < LocalRoot.depthMax else { throw root.foreign(folder.path.appending(name.bytes)) }
+      guard let below = try open(name, in: folder) else { continue }
+      try collectUnfinished(below, "\(prefix)\(text)/", depth, level: level + 1, into: &found)
+    }
+  }
+
   /// `nil` when the folder was removed meanwhile, or replaced by something else.
   private func open(_ name: Path, in folder: OpenFile) throws(SystemError) -> OpenFile? {
     do throws(SystemError) {

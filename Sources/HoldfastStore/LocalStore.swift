@@ -114,15 +114,12 @@ package struct LocalStore: Store {
       ? StoreError.removalRefused(key: String(decoding: path.bytes, as: UTF8.self), location: location) : error
   }
 
-  package func removeUnfinished(below prefix: String) throws {
-    guard let folder = try root.folder(resolve(prefix: prefix)) else { return }
-    let listing = try folder.listing()
-    for index in 0..<listing.count where listing[index].starts(with: Self.unfinished.utf8) {
-      try files.removeFile(Path(bytes: Array(listing[index])), in: folder)
-    }
+  package func removeUnfinished(_ objects: [UnfinishedObject]) throws {
+    for object in objects { _ = try removeFile(object.key) }
   }
 
-  private static let unfinished = ".unfinished-"
+  /// The names of unfinished objects begin so.
+  static let unfinished = ".unfinished-"
   /// How often a lock is tried without waiting for it: a child process that is being started holds a copy of each
   /// descriptor until it executes its program.
   private static let looksMin = 3

@@ -124,9 +124,15 @@ package protocol Store: Sendable {
   ///   more than seconds; and when the store cannot tell.
   func hold(_ name: String, exclusively: Bool, cancellation: Cancellation) throws -> (any StoreLock)?
 
-  /// Removes unfinished objects directly below `prefix`, or at any depth where that costs the same. The caller must
-  /// hold it exclusively, or hold the lease under which it is added to.
-  func removeUnfinished(below prefix: String) throws
+  /// Finds objects that were begun and not committed.
+  /// - Parameter depth: with `children`, those that lie in the folder itself, and so none in a bucket, whose parts lie
+  ///   in no folder; with `everything`, all below the prefix.
+  func unfinished(below prefix: String, _ depth: ListingDepth) throws -> [UnfinishedObject]
+
+  /// Removes unfinished objects. The caller must know that nobody is at work on them: by a lock, by the lease under
+  /// which they were begun, or because they have been there for long. It is not an error if they are gone.
+  /// - Throws: `StoreError.removalRefused` when this user may only add.
+  func removeUnfinished(_ objects: [UnfinishedObject]) throws
 
   /// Creates a small object that need not survive a crash of the machine, because its maker does not either.
   /// - Throws: `StoreError.alreadyExists` when the key is taken.
@@ -174,7 +180,16 @@ extension Store {
   /// For a store that cannot tell who writes: nothing unfinished is removed then.
   package func hold(_ name: String, exclusively: Bool, cancellation: Cancellation) -> (any StoreLock)? { nil }
 
-  package func removeUnfinished(below prefix: String) {}
+  /// For a store of which a killed run leaves nothing unfinished.
+  package func unfinished(below prefix: String, _ depth: ListingDepth) -> [UnfinishedObject] { [] }
+
+  package func removeUnfinished(_ objects: [UnfinishedObject]) {}
+
+  /// Removes what is unfinished in a folder.
+  package func removeUnfinished(in folder: String) throws {
+    let objects = try unfinished(below: folder, .children)
+    if !objects.isEmpty { try removeUnfinished(objects) }
+  }
 
   /// A store without a cheaper way makes them durable.
   package func createBriefly(_ key: String, _ bytes: [UInt8]) throws {

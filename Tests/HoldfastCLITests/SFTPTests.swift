@@ -1,3 +1,4 @@
+import Glibc
 import HoldfastModel
 import HoldfastTestSupport
 import Testing
@@ -66,6 +67,35 @@ import Testing
     TestFiles.removeTree(tool.cache)
     #expect(try requests() >= known + 2 * 12, "every envelope is opened and read once")
     #expect(try requests() == known)
+  }
+
+  /// Nothing of it is committed, so its number is used again, and what it has begun shows in no listing.
+  @Test(.requires(.sftpServer), arguments: [["backup", "source", "--full"], ["prune", "--keep-last", "1"]])
+  func whatAKilledBackupLeavesIsCollected(next: [String]) throws {
+    let (location, command) = ("sftp:backup@server.example\(tool.repository.text)", SFTPServerProgram.plain)
+    expectSuccess(run(location, command, "init", "--unsealed"))
+    // A prune does nothing where there is no snapshot.
+    if next[0] == "prune" {
+      TestFiles.write("an order", to: tool.source.appending("order"))
+      expectSuccess(run(location, command, "backup", "source"))
+    }
+    var random = SeededRandom(seed: 5)
+    TestFiles.write(random.bytes(30 << 20), to: tool.source.appending("large"))
+    var start = tool.start(["backup", "source", "--full"])
+    start.environment["HOLDFAST_REPOSITORY"] = location
+    start.environment["HOLDFAST_SSH_COMMAND"] = command
+    let killed = RunningProcess(start)
+    try #require(killed.stop { !tool.unfinishedObjects.isEmpty }, "the backup was too fast")
+    killed.send(SIGKILL)
+    #expect(killed.wait().exitStatus == -SIGKILL)
+    #expect(!tool.unfinishedObjects.isEmpty, "a killed process cannot clean up")
+    // As if its lease had ended.
+    TestFiles.removeTree(tool.repository.appending("leases"))
+    var arguments = tool.start(next)
+    arguments.environment = start.environment
+    expectSuccess(RunningProcess(arguments).wait())
+    #expect(tool.unfinishedObjects == [])
+    expectSuccess(run(location, command, "verify", "--data"))
   }
 
   @Test(.requires(.sftpServer)) func theConfigurationNamesTheCommand() {

@@ -38,6 +38,22 @@ import Testing
     #expect(left.allSatisfy { far.memory.contents[$0] == nil })
   }
 
+  /// What was begun shows in no listing. Notes are added without the lease, so they may be in the making.
+  @Test func aPruneRemovesWhatIsUnfinishedUnderEveryNumber() throws {
+    let shop = try TestShop()
+    TestFiles.write("an order", to: shop.source.appending("order"))
+    try shop.backup(.full)
+    let source = shop.repositoryPath.appending(Keys.source(try shop.snapshot().sourceName))
+    for folder in ["0000000009", "notes", "notes/0000000009"] { TestFiles.makeDirectory(source.appending(folder)) }
+    let left = ["0000000001/.unfinished-a", "0000000009/.unfinished-b"].map { source.appending($0) }
+    let begun = source.appending("notes/0000000009/.unfinished-c")
+    for path in left + [begun] { TestFiles.write("x", to: path) }
+    try shop.prune(graceDays: 0)
+    #expect(left.filter { TestFiles.exists($0) } == [])
+    #expect(TestFiles.exists(begun))
+    try shop.expectSound()
+  }
+
   @Test func aRemovalThatArrivesLateLeavesWhatWasCommittedMeanwhile() throws {
     put([Keys.snapshot(name, 2) + "archive-a"])
     let committed = [Keys.manifest(name, 2), Keys.snapshot(name, 2) + "archive-c"]

@@ -87,6 +87,23 @@ import Testing
     #expect(try store().names(below: "") == ["a/"])
   }
 
+  @Test func whatIsUnfinishedIsCollected() throws {
+    let outside = TemporaryDirectory()
+    TestFiles.write("x", to: outside.appending(".unfinished-2"))
+    for name in ["a", "a/b"] { TestFiles.makeDirectory(directory.appending(name)) }
+    TestFiles.symbolicLink("\(outside.path)", at: directory.appending("a/link"))
+    for name in ["a/.unfinished-0", "a/b/.unfinished-1", "a/.other", "a/object"] {
+      TestFiles.write("x", to: directory.appending(name))
+    }
+    #expect(try store().unfinished(below: "a/", .children).map(\.key) == ["a/.unfinished-0"])
+    let left = try store().unfinished(below: "", .everything)
+    #expect(left.map(\.key).sorted() == ["a/.unfinished-0", "a/b/.unfinished-1"])
+    for _ in 1...2 { try store().removeUnfinished(left) }
+    #expect(try store().unfinished(below: "", .everything) == [])
+    #expect(TestFiles.names(in: directory.appending("a")).sorted() == [".other", "b", "link", "object"])
+    #expect(TestFiles.exists(outside.appending(".unfinished-2")))
+  }
+
   @Test func removeAllDoesNotFollowLinks() throws {
     let outside = TemporaryDirectory()
     TestFiles.write("x", to: outside.appending("file"))

@@ -91,6 +91,12 @@ package enum Keys {
   /// Whether a machine keeps the object under a key when the repository is remote: the manifests and notes of a source.
   package static func isKept(_ key: String) -> Bool { sourceFolder(key) != nil && (isManifest(key) || isBody(key)) }
 
+  /// Whether a key lies in the folder of a snapshot: that of a sequence number.
+  package static func isOfSnapshot(_ key: String) -> Bool {
+    guard let folder = sourceFolder(key) else { return false }
+    return sequence(key.dropFirst(folder.count).prefix { $0 != "/" }) != nil
+  }
+
   private static let archivePrefix = "archive-"
 
   package static func archive(_ name: SourceName, _ sequence: UInt64, _ id: Identifier) -> String {

@@ -98,7 +98,7 @@ package struct Backup {
     try source.checkHistory(newest, in: repository)
     let base = try BaseChoice(repository: repository, options: options, cache: cache, progress: progress)
       .choose(newest, of: source.name, cacheKey: writer?.cacheKey)
-    let draft = try draft(of: source, newest, base)
+    let draft = try draft(of: source, newest, base, under: lease)
     let started = host.clock.now()
     let record = ChangeRecord(body: draft.body, archives: draft.archives)
     let databases = try SourceCapture(
@@ -131,11 +131,13 @@ package struct Backup {
     return newest
   }
 
-  private func draft(of source: BackupSource, _ newest: Snapshot?, _ base: BackupBase) throws -> SnapshotDraft {
+  private func draft(
+    of source: BackupSource, _ newest: Snapshot?, _ base: BackupBase, under lease: Lease?
+  ) throws -> SnapshotDraft {
     try SnapshotDraft(
       repository: repository, name: source.name, label: Array(source.path.description.utf8), newest: newest,
       firstArchive: base.chain?.nextArchiveNumber ?? 0, compression: options.compression,
-      archiveBytes: options.archiveBytes, isDryRun: options.isDryRun)
+      archiveBytes: options.archiveBytes, under: lease)
   }
 
   /// Ends the archives and the body, and makes the envelope.

@@ -25,10 +25,11 @@ struct SnapshotDraft {
   ///   - firstArchive: the number of the first archive along the chain.
   ///   - gatheredBytes: the most plain bytes that are gathered into a frame.
   ///   - archiveBytes: stored bytes at which the next archive begins.
+  ///   - lease: the lease on the source; `nil` for a dry run, which stores nothing.
   init(
     repository: Repository, name: SourceName, label: [UInt8], newest: Snapshot?, firstArchive: UInt64,
     compression: Compression, gatheredBytes: Int = Limits.gatheredFrameBytes,
-    archiveBytes: UInt64 = Limits.archiveBytes, isDryRun: Bool
+    archiveBytes: UInt64 = Limits.archiveBytes, under lease: Lease?
   ) throws {
     begun = repository.host.clock.now()
     let random = repository.host.random
@@ -44,8 +45,9 @@ struct SnapshotDraft {
         hint: "Look at \(Keys.source(name)) in \(repository.location), and remove what is no snapshot.",
         exitStatus: .dataLoss)
     }
+    if let lease { try Self.removeUnfinished(of: name, sequence, in: repository, under: lease) }
     let makeObject: (String) throws -> ObjectWriter = { key in
-      try isDryRun ? ObjectWriter(DiscardedUpload(), connections: 1) : repository.store.create(key)
+      try lease == nil ? ObjectWriter(DiscardedUpload(), connections: 1) : repository.store.create(key)
     }
     bodyHead = try repository.containers.makeHead(.body, label: label)
     let bodyObject = try makeObject(Keys.body(name, sequence, bodyHead.name.id))
@@ -58,6 +60,17 @@ struct SnapshotDraft {
       gatheredBytes: gatheredBytes, archiveBytes: archiveBytes, makeObject: makeObject)
     body = try BodyWriter(ContainerWriter(bodyHead, sink: bodyObject), compression: compression)
     commitBody = { try bodyObject.commit() }
+  }
+
+  /// Removes what a killed run left under the number: in a folder with nothing else it shows in no listing. Where this
+  /// user may only add, it stays, and does not count.
+  private static func removeUnfinished(
+    of name: SourceName, _ sequence: UInt64, in repository: Repository, under lease: Lease
+  ) throws {
+    try lease.confirmHeld()
+    do {
+      try repository.store.removeUnfinished(in: Keys.snapshot(name, sequence))
+    } catch StoreError.removalRefused {}
   }
 }
 

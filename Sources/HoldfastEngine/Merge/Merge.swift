@@ -117,7 +117,7 @@ package struct Merge {
     let draft = try SnapshotDraft(
       repository: repository, name: original.sourceName, label: repository.containers.openBody(of: original).label(),
       newest: newest, firstArchive: 0, compression: options.compression, gatheredBytes: Limits.archiveFrameBytes,
-      isDryRun: false)
+      under: lease)
     let mismatch = EngineError(
       "the merged manifest does not give back the state of \(original.id.short); nothing was committed",
       hint: "Check this machine's memory, and run the same command again. Please report it.", scope: .machine)

@@ -89,8 +89,17 @@ struct PruneExecution {
       }
       if let lockEnd { plan.hold(snapshot, until: lockEnd) }
     }
-    // Parts of a large object that a killed run was sending show in no listing, and cost money.
+    try removeUnfinished()
+  }
+
+  /// What a killed run was sending shows in no listing, and takes room. Notes are added without the lease, so an
+  /// unfinished object of theirs may belong to a run that is at work.
+  private func removeUnfinished() throws {
+    let unfinished = try repository.store.unfinished(below: Keys.source(source), .everything).filter {
+      Keys.isOfSnapshot($0.key)
+    }
+    guard !unfinished.isEmpty else { return }
     try lease.checkHeld()
-    try repository.store.removeUnfinished(below: Keys.source(source))
+    try repository.store.removeUnfinished(unfinished)
   }
 }

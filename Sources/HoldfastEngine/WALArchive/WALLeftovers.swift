@@ -7,34 +7,42 @@ internal import HoldfastSystem
 /// What killed pushes have left: unfinished objects, and objects that no manifest names. A running push has such
 /// objects too, so they are removed only while nobody pushes. A push that this machine cannot see, or that did not get
 /// the lock, notices when its unfinished object is gone (`WALPush`); an object without a manifest goes only when this
-/// machine has known of it for long (`WALOrphans`).
+/// machine has known of it for long (`WALOrphans`). In a store without locks nobody knows who pushes: there an
+/// unfinished object goes only then, too.
 struct WALLeftovers {
   private let archive: WALArchive
   private var store: any Store { archive.repository.store }
 
   init(_ archive: WALArchive) { self.archive = archive }
 
-  /// The lock is given back after each directory, because a push waits for it only for seconds.
+  /// For a prune. The lock is given back after each directory, because a push waits for it only for seconds.
   func collect(of system: SystemIdentifier) throws {
     for name in try store.names(below: Keys.wal(archive.source, system)) where name.hasSuffix("/") {
       try archive.repository.host.cancellation.check()
-      try collect(of: system, in: String(name.dropLast()))
+      let directory = String(name.dropLast())
+      if store.capabilities.locks {
+        try collect(of: system, in: directory)
+      } else {
+        try remove(of: system, in: directory, isAlone: false)
+      }
     }
   }
 
-  /// Removes them only while nobody pushes.
+  /// For a push. Removes them only while nobody else pushes; in a store without locks nothing.
   /// - Parameter directory: a directory of the archive, which need not exist.
   func collect(of system: SystemIdentifier, in directory: String) throws {
     let hold = try store.hold(
       Keys.walLock(archive.source, system), exclusively: true, cancellation: archive.repository.host.cancellation)
     guard let hold else { return }
     defer { withExtendedLifetime(hold) {} }
-    try remove(of: system, in: directory)
+    try remove(of: system, in: directory, isAlone: true)
   }
 
-  private func remove(of system: SystemIdentifier, in directory: String) throws {
+  /// - Parameter isAlone: whether nobody pushes meanwhile.
+  private func remove(of system: SystemIdentifier, in directory: String, isAlone: Bool) throws {
     let prefix = Keys.wal(archive.source, system, directory)
-    try store.removeUnfinished(below: prefix)
+    if isAlone { try store.removeUnfinished(in: prefix) }
+    let unfinished = isAlone ? [] : try store.unfinished(below: prefix, .everything)
     let objects = Dictionary(grouping: try store.names(below: prefix)) { Keys.walObjectFile($0) }
     // Manifests are read last, because the object of a new manifest is needed.
     let copies = try archive.copies(of: system, in: directory)
@@ -44,8 +52,10 @@ struct WALLeftovers {
       guard let file, names.count > copies[file]?.count ?? 0 else { continue }
       for key in try orphaned(names.map { prefix + $0 }, of: file, system, copies[file] ?? []) { orphans[key] = file }
     }
-    guard !orphans.isEmpty else { return }
-    for key in overdue(orphans.keys, below: prefix) {
+    guard !orphans.isEmpty || !unfinished.isEmpty else { return }
+    let overdue = overdue(orphans.keys + unfinished.map(\.name), below: prefix)
+    try store.removeUnfinished(unfinished.filter { overdue.contains($0.name) })
+    for key in overdue {
       guard let file = orphans[key] else { continue }
       // The listing is old by now: a push may have stored the manifest of the object since.
       store.refresh()
@@ -69,10 +79,10 @@ struct WALLeftovers {
   }
 
   /// - Returns: those that this machine has known of for long; none where it keeps nothing.
-  private func overdue(_ keys: some Sequence<String>, below prefix: String) -> [String] {
-    var overdue: [String] = []
+  private func overdue(_ keys: some Sequence<String>, below prefix: String) -> Set<String> {
+    var overdue: Set<String> = []
     try? archive.repository.machine.change(WALOrphans.self) { orphans in
-      overdue = orphans.update(keys, below: prefix, at: MachineMoment(on: archive.repository.host))
+      overdue = Set(orphans.update(keys, below: prefix, at: MachineMoment(on: archive.repository.host)))
     }
     return overdue
   }

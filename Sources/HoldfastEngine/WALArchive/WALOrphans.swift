@@ -2,8 +2,8 @@ internal import HoldfastArchive
 internal import HoldfastModel
 internal import HoldfastRepository
 
-/// The objects of archived log that this machine found without a manifest, and when it first did. A push that this
-/// machine cannot see makes such objects too, and soon stores their manifests.
+/// The objects of archived log that this machine found without a manifest or unfinished, and when it first did. A push
+/// that this machine cannot see makes such objects too, and soon stores their manifests.
 struct WALOrphans: MachineRecord {
   static let kind = "orphans"
   /// A push that is at work stores the manifest of an object sooner.
@@ -13,11 +13,11 @@ struct WALOrphans: MachineRecord {
   var repository: Identifier?
   private var found: [String: MachineMoment] = [:]
 
-  /// Remembers which objects have no manifest, and forgets others of the same directory.
+  /// Remembers which objects have no manifest or are unfinished, and forgets others of the same directory.
   /// - Parameters:
-  ///   - keys: all of them in the directory.
+  ///   - keys: all of them in the directory, unfinished ones by their names.
   ///   - prefix: the keys of the directory begin so.
-  /// - Returns: those that were without one at least so long ago.
+  /// - Returns: those that were so at least as long ago as `patience`.
   mutating func update(_ keys: some Sequence<String>, below prefix: String, at now: MachineMoment) -> [String] {
     let known = found
     found = found.filter { !$0.key.hasPrefix(prefix) }

@@ -37,8 +37,12 @@ extension RequestLayer {
 
   package func removeBriefly(_ keys: [String]) throws { try request { try base.removeBriefly(keys) } }
 
-  package func removeUnfinished(below prefix: String) throws {
-    try request { try base.removeUnfinished(below: prefix) }
+  package func unfinished(below prefix: String, _ depth: ListingDepth) throws -> [UnfinishedObject] {
+    try request { try base.unfinished(below: prefix, depth) }
+  }
+
+  package func removeUnfinished(_ objects: [UnfinishedObject]) throws {
+    try request { try base.removeUnfinished(objects) }
   }
 }
 

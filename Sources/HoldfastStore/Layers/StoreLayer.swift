@@ -52,7 +52,11 @@ extension StoreLayer {
     try base.hold(name, exclusively: exclusively, cancellation: cancellation)
   }
 
-  package func removeUnfinished(below prefix: String) throws { try base.removeUnfinished(below: prefix) }
+  package func unfinished(below prefix: String, _ depth: ListingDepth) throws -> [UnfinishedObject] {
+    try base.unfinished(below: prefix, depth)
+  }
+
+  package func removeUnfinished(_ objects: [UnfinishedObject]) throws { try base.removeUnfinished(objects) }
 
   package func createBriefly(_ key: String, _ bytes: [UInt8]) throws { try base.createBriefly(key, bytes) }
 

@@ -52,5 +52,5 @@ package struct LeaseNumbers: Sendable {
 
   /// Removes what killed runs have begun, and not finished; if nothing may be removed, it stays. For the holder of the
   /// lock.
-  func removeUnfinished() { try? store.removeUnfinished(below: folder) }
+  func removeUnfinished() { try? store.removeUnfinished(in: folder) }
 }

@@ -196,10 +196,18 @@ package struct S3Store: Store {
     return slashes.count <= Self.foldersMax ? slashes.map { String(key[...$0]) } : []
   }
 
-  /// Parts are found by their prefix alone.
-  package func removeUnfinished(below prefix: String) throws {
+  package func unfinished(below prefix: String, _ depth: ListingDepth) throws -> [UnfinishedObject] {
+    guard depth == .everything else { return [] }
+    return try S3Uploads(client: client).entries(below: self.prefix + prefix).map {
+      UnfinishedObject(key: String($0.key.dropFirst(self.prefix.count)), uploadID: $0.id)
+    }
+  }
+
+  package func removeUnfinished(_ objects: [UnfinishedObject]) throws {
     try checkWritable()
-    try S3Uploads(client: client).abortAll(below: self.prefix + prefix)
+    for object in objects {
+      if let id = object.uploadID { try S3Uploads(client: client).abort(key: key(object.key), id: id) }
+    }
   }
 
   package func removeBriefly(_ keys: [String]) throws {

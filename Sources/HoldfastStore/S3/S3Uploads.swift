@@ -6,7 +6,7 @@ struct S3Uploads {
   let client: S3Client
 
   /// An upload that is not completed.
-  private struct Entry {
+  struct Entry {
     let key: String
     let id: String
   }
@@ -21,10 +21,21 @@ struct S3Uploads {
   /// Aborts all of them, page by page. A server that has no such uploads, or does not list them to this user, keeps
   /// them; one that names those that are aborted again does, too.
   func abortAll(below prefix: String) throws {
+    try forEach(below: prefix) { try abort(key: $0.key, id: $0.id) }
+  }
+
+  /// All of them; none from a server that has no such uploads, or does not list them to this user.
+  func entries(below prefix: String) throws -> [Entry] {
+    var entries: [Entry] = []
+    try forEach(below: prefix) { entries.append($0) }
+    return entries
+  }
+
+  private func forEach(below prefix: String, _ body: (Entry) throws -> Void) throws {
     var markers: [(String, String)] = []
     var progress = ListingProgress(client)
     while let page = try page(below: prefix, markers, &progress) {
-      for entry in page.entries { try abort(key: entry.key, id: entry.id) }
+      try page.entries.forEach(body)
       guard let (key, id) = page.next, progress.isNew("\(key)/\(id)", nil) else { return }
       markers = [("key-marker", key), ("upload-id-marker", id)]
     }

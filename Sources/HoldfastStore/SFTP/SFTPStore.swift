@@ -122,10 +122,19 @@ package final class SFTPStore: Store {
     try root.synchronize(SFTPRoot.folder(of: folder))
   }
 
-  package func removeUnfinished(below prefix: String) throws {
-    let folder = try Self.checked(prefix: prefix)
-    let names = try SFTPListing(root).names(in: folder).map(\.name).filter { $0.hasPrefix(Self.unfinished) }
-    _ = try SFTPRemoval(root).remove(names.map { folder.isEmpty ? $0 : "\(folder)/\($0)" })
+  package func unfinished(below prefix: String, _ depth: ListingDepth) throws -> [UnfinishedObject] {
+    var found: [UnfinishedObject] = []
+    try SFTPFolderWalk.run(Self.checked(prefix: prefix), in: root) { folder, name in
+      if name.name.hasPrefix(Self.unfinished) {
+        found.append(UnfinishedObject(key: SFTPListing.joined(folder, name.name)))
+      }
+      return depth == .everything && !name.isHidden
+    }
+    return found
+  }
+
+  package func removeUnfinished(_ objects: [UnfinishedObject]) throws {
+    _ = try SFTPRemoval(root).remove(objects.map(\.key))
   }
 
   // MARK: Promises

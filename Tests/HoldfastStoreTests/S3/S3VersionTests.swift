@@ -67,7 +67,7 @@ import Testing
     let calls: [() throws -> Void] = [
       { _ = try store.create("b") }, { try store.createBriefly("b", [1]) }, { try store.remove("a") },
       { try store.removeAll(below: "a/") }, { try store.removeBriefly(["a", "b"]) },
-      { try store.removeUnfinished(below: "") },
+      { try store.removeUnfinished([]) },
     ]
     for call in calls {
       let error = #expect(throws: S3Error.self) { try call() }

@@ -193,9 +193,16 @@ import Testing
     try put([1], at: "a/b", in: store)
     TestFiles.write("", to: place.appending("a/.unfinished-0123"))
     TestFiles.write("", to: place.appending("a/.other"))
+    TestFiles.makeDirectory(place.appending("c"))
+    TestFiles.write("", to: place.appending("c/.unfinished-4567"))
     #expect(try store.names(below: "a/") == ["b"])
-    try store.removeUnfinished(below: "a/")
+    try store.removeUnfinished(in: "a/")
     #expect(TestFiles.names(in: place.appending("a")).sorted() == [".other", "b"])
+    try store.removeUnfinished(in: "nothing/")
+    let left = try store.unfinished(below: "", .everything)
+    #expect(left.map(\.key) == ["c/.unfinished-4567"])
+    for _ in 1...2 { try store.removeUnfinished(left) }
+    #expect(TestFiles.names(in: place.appending("c")) == [])
   }
 
   /// Neither a link nor a fifo is read; a fifo would make the server wait for ever.
