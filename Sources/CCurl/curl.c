@@ -30,6 +30,9 @@ enum {
     option_verify_host = 81,
     option_no_signal = 99,
     option_timeout = 155,
+    option_keep_alive = 213,
+    option_keep_alive_idle = 214,
+    option_keep_alive_interval = 215,
     option_connect_timeout = 156,
     option_protocols = 181,
     option_write_function = 20011,
@@ -46,6 +49,7 @@ enum {
     failure_write = 23,
     failure_timeout = 28,
     failure_memory = 27,
+    failure_tls = 35,
     failure_empty = 52,
     failure_send = 55,
     failure_receive = 56,
@@ -120,16 +124,17 @@ const char *holdfast_curl_version(void) { return holdfast_curl_load() ? version 
 
 const char *holdfast_curl_reason(int failure) { return functions.reason(failure); }
 
-bool holdfast_curl_is_passing(int failure) {
+holdfast_passing holdfast_curl_passing(int failure) {
     switch (failure) {
     case failure_resolve_proxy:
     case failure_resolve:
     case failure_connect:
+    case failure_tls: return holdfast_passing_where_known;
     case failure_timeout:
     case failure_empty:
     case failure_send:
-    case failure_receive: return true;
-    default: return false;
+    case failure_receive: return holdfast_passing_always;
+    default: return holdfast_passing_never;
     }
 }
 
@@ -278,6 +283,10 @@ static int connect_to(CURL *curl, const holdfast_connection_request *request, in
         {option_connect_only, 1},
         // A proxy sees no request, only where it goes.
         {option_proxy_tunnel, 1},
+        // A router that has forgotten a connection tells nobody.
+        {option_keep_alive, 1},
+        {option_keep_alive_idle, 30},
+        {option_keep_alive_interval, 15},
     };
     if (!failure) failure = set_numbers(curl, numbers, sizeof numbers / sizeof numbers[0]);
     const struct pointer pointers[] = {

@@ -15,7 +15,8 @@ import Testing
     change(&patience)
     return HTTPPool(
       HTTPServer(host: "127.0.0.1", port: server.port, isEncrypted: isEncrypted), certificates: certificates,
-      patience: patience, traffic: traffic, host: Host(cancellation: cancellation, workers: 1, scratchDirectories: []))
+      patience: patience, traffic: traffic,
+      host: Host(cancellation: cancellation, workers: 1, scratchDirectories: []))
   }
 
   private func get(_ target: String) -> HTTPMessage { HTTPMessage("GET", target, headers: []) }
@@ -348,11 +349,44 @@ import Testing
     #expect(error?.scope == .machine)
   }
 
+  /// A server that was there is being restarted: nobody listens, or TLS ends in the middle of its handshake.
+  @Test(arguments: ["gone", "reset"]) func aServerThatWasThereMayComeBack(now: String) throws {
+    let server = ScriptedServer(
+      """
+      def answer(peer, request):
+          peer.reply(200, {"Connection": "close"}, "done")
+          if request.target == "/gone":
+              listener.shutdown(socket.SHUT_RDWR)
+          if request.target == "/reset":
+              global context
+              context.wrap_socket = lambda connection, server_side: connection.setsockopt(
+                  socket.SOL_SOCKET, socket.SO_LINGER, b"\\1\\0\\0\\0\\0\\0\\0\\0") or connection.close()
+          return False
+      """, certificate: .loopback)
+    let pool = pool(server, isEncrypted: true, certificates: server.certificates)
+    #expect(try pool.exchange(get("/\(now)")).status == 200)
+    // It goes away just after its answer.
+    while (try? pool.exchange(get("/"))) != nil {}
+    for _ in 1...2 {
+      let error = #expect(throws: ConnectionError.self) { try pool.exchange(get("/")) }
+      #expect(error?.scope == .transient, "\(error?.message ?? "")")
+    }
+  }
+
+  @Test func aHandshakeThatIsNoneIsNotTriedAgainAtFirst() throws {
+    let server = ScriptedServer(
+      "ssl.SSLContext.wrap_socket = lambda context, connection, server_side: connection.close()\n" + Self.kind,
+      certificate: .loopback)
+    let pool = pool(server, isEncrypted: true, certificates: server.certificates)
+    let error = #expect(throws: ConnectionError.self) { try pool.exchange(get("/")) }
+    #expect(error?.scope == .machine, "\(error?.message ?? "")")
+  }
+
   @Test func nobodyListensIsSaid() throws {
     let nowhere = HTTPPool(
       HTTPServer(host: "127.0.0.1", port: 1, isEncrypted: false), host: Host(workers: 1, scratchDirectories: []))
     let error = #expect(throws: ConnectionError.self) { try nowhere.exchange(get("/")) }
     #expect(error?.message == "http://127.0.0.1:1 cannot be reached: Couldn't connect to server")
-    #expect(error?.scope == .transient)
+    #expect(error?.scope == .machine, "a mistyped address is tried again")
   }
 }

@@ -97,7 +97,7 @@ import Testing
     #expect(
       message(pool("http://me:hunter2@127.0.0.1:1")) == """
         https://127.0.0.1:\(server.port) cannot be reached: Couldn't connect to server (https_proxy is http://127.0.0.1:1)
-        HINT: Run the same command again when the server can be reached. [transient]
+        HINT: See whether the address is right, and who signed its certificate. [machine]
         """)
   }
 }

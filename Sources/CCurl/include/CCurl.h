@@ -44,8 +44,17 @@ const char *holdfast_curl_version(void);
 /// The meaning of a failure, in a text that contains no address.
 const char *holdfast_curl_reason(int failure);
 
-/// Whether a retry may succeed: the failure is one of the network or the server, not of the request.
-bool holdfast_curl_is_passing(int failure);
+/// Whether a retry may succeed.
+typedef enum {
+    /// The failure is one of the request, or of the certificate.
+    holdfast_passing_never,
+    /// There is no such host, nobody listens there, or TLS does not begin: a mistake, unless the host was there before.
+    holdfast_passing_where_known,
+    /// The failure is one of the network or the server.
+    holdfast_passing_always,
+} holdfast_passing;
+
+holdfast_passing holdfast_curl_passing(int failure);
 
 /// Sends a request over http or https, never over another protocol. Follows no redirection. The library must be loaded.
 /// - Parameters:

@@ -172,7 +172,8 @@ package struct HTTPClient: Sendable {
       return (
         .failure(
           .failed(
-            request.url, reason: reason, isPassing: holdfast_curl_is_passing(result.failure),
+            request.url, reason: reason,
+            isPassing: holdfast_curl_passing(result.failure) != holdfast_passing_never,
             wasConnected: result.was_connected)), nil
       )
     }

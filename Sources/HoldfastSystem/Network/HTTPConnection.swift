@@ -20,10 +20,12 @@ final class HTTPConnection: @unchecked Sendable {
   /// The beginning of an answer that came before the whole request was sent.
   private var early: [UInt8] = []
 
+  /// - Parameter isKnown: whether the server has answered before: then it is there, and what keeps it from being
+  ///   reached may pass.
   /// - Throws: `ConnectionError` when there is no connection.
   init(
-    _ server: HTTPServer, certificates: Path?, proxy: HTTPProxy?, patience: HTTPPatience, clock: Clock,
-    cancellation: Cancellation
+    _ server: HTTPServer, isKnown: Bool, certificates: Path?, proxy: HTTPProxy?, patience: HTTPPatience,
+    clock: Clock, cancellation: Cancellation
   ) throws(ConnectionError) {
     guard holdfast_curl_load() else { throw .notInstalled }
     // Without TLS only a server on this machine is reached, to which no proxy leads.
@@ -41,9 +43,10 @@ final class HTTPConnection: @unchecked Sendable {
     guard let handle = holdfast_connection_open(&request, &failure, &proxyStatus) else {
       if let proxy, proxyStatus != 0 { throw .refusedByProxy(proxy.description, server, status: proxyStatus) }
       let reason = String(cString: holdfast_curl_reason(failure))
+      let passing = holdfast_curl_passing(failure)
       throw .noConnection(
         server, reason: proxy.map { "\(reason) (https_proxy is \($0))" } ?? reason,
-        isPassing: holdfast_curl_is_passing(failure))
+        isPassing: passing == holdfast_passing_always || passing == holdfast_passing_where_known && isKnown)
     }
     self.handle = handle
     self.patience = patience

@@ -5,6 +5,16 @@ internal import Synchronization
 package final class HTTPPool: Sendable {
   /// Bytes of a body that is not the content of an object, such as a listing or an error.
   package static let bodyBytesMax = 8 << 20
+  /// A connection that was idle for longer is not used again. Routers forget connections on which nothing is said, some
+  /// after minutes, and then whoever sends something waits in vain for the answer.
+  package static let idleMax = TimeSpan.minutes(1)
+
+  /// A connection that no thread uses.
+  private struct Idle {
+    let connection: HTTPConnection
+    /// When its last answer came, by the uptime.
+    let since: TimeSpan
+  }
 
   package let server: HTTPServer
   private let traffic: Traffic
@@ -14,12 +24,13 @@ package final class HTTPPool: Sendable {
   private let clock: Clock
   private let cancellation: Cancellation
   private let state = Mutex(State())
+  private let hasAnswered = Atomic(false)
 
   private struct State {
-    /// Connections that no thread uses; at most as many as there were requests at once, or were prepared.
-    var idle: [HTTPConnection] = []
-    /// Connections that are being made, and that nobody waits for yet.
-    var coming: [Future<HTTPConnection>] = []
+    /// At most as many as there were requests at once, or were prepared; the one that was used last is at the end.
+    var idle: [Idle] = []
+    /// Connections that are being made, and that nobody waits for yet, each with when that began.
+    var coming: [(connection: Future<HTTPConnection>, since: TimeSpan)] = []
     /// The number of connections in use.
     var used = 0
   }
@@ -44,10 +55,11 @@ package final class HTTPPool: Sendable {
   /// Makes connections while there is time for it, so that as many requests at once do not wait for theirs: a new one
   /// takes as long as three requests. It affects only speed.
   package func prepare(_ count: Int) {
+    let now = clock.uptime()
     state.withLock { state in
       let there = state.idle.count + state.coming.count + state.used
       for _ in there..<max(there, count) {
-        state.coming.append(Future(beginsNow: true) { [self] in try connect() })
+        state.coming.append((Future(beginsNow: true) { [self] in try connect() }, now))
       }
     }
   }
@@ -77,7 +89,8 @@ package final class HTTPPool: Sendable {
 
   private func connect() throws(ConnectionError) -> HTTPConnection {
     try HTTPConnection(
-      server, certificates: certificates, proxy: proxy, patience: patience, clock: clock, cancellation: cancellation)
+      server, isKnown: hasAnswered.load(ordering: .relaxed), certificates: certificates, proxy: proxy,
+      patience: patience, clock: clock, cancellation: cancellation)
   }
 
   private func exchange(
@@ -86,21 +99,41 @@ package final class HTTPPool: Sendable {
   ) throws -> HTTPAnswer {
     try cancellation.check()
     traffic.countRequest(bytes: body.count)
-    var (answer, isReusable) = try connection.exchange(
-      message, body: body, into: buffer, bodyBytesMax: Self.bodyBytesMax)
-    answer.isRepeated = isRepeated
-    traffic.countAnswer(bytes: answer.filled + answer.body.count)
-    if isReusable { state.withLock { $0.idle.append(connection) } }
-    return answer
+    let begun = clock.uptime()
+    do {
+      var (answer, isReusable) = try connection.exchange(
+        message, body: body, into: buffer, bodyBytesMax: Self.bodyBytesMax)
+      answer.isRepeated = isRepeated
+      hasAnswered.store(true, ordering: .relaxed)
+      traffic.countAnswer(bytes: answer.filled + answer.body.count)
+      if isReusable { state.withLock { $0.idle.append(Idle(connection: connection, since: clock.uptime())) } }
+      return answer
+    } catch ConnectionError.silent(let server) {
+      // What is idle for longer has probably ended with this one.
+      dropIdle(usedBefore: begun)
+      throw ConnectionError.silent(server)
+    }
   }
 
   /// A connection that nobody uses, or the next of those that are being made; `nil` when there is none.
   private func takeMade() -> HTTPConnection? {
+    dropIdle(usedBefore: clock.uptime() - Self.idleMax)
     let found: (idle: HTTPConnection?, coming: Future<HTTPConnection>?) = state.withLock { state in
-      if let idle = state.idle.popLast() { return (idle, nil) }
-      return (nil, state.coming.isEmpty ? nil : state.coming.removeFirst())
+      if let idle = state.idle.popLast() { return (idle.connection, nil) }
+      return (nil, state.coming.isEmpty ? nil : state.coming.removeFirst().connection)
     }
     // If it could not be made, the caller tries again, and gets the error.
     return found.idle ?? found.coming.flatMap { try? $0.value() }
+  }
+
+  private func dropIdle(usedBefore moment: TimeSpan) {
+    let dropped = state.withLock { state in
+      let old = (state.idle.filter { $0.since < moment }, state.coming.filter { $0.since < moment })
+      state.idle.removeAll { $0.since < moment }
+      state.coming.removeAll { $0.since < moment }
+      return old
+    }
+    // They are closed here, without the lock.
+    withExtendedLifetime(dropped) {}
   }
 }
