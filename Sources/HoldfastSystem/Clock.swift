@@ -58,6 +58,14 @@ package enum TimeText {
     return date(fields) + " " + clock(fields) + " " + sign + padded(minutes / 60, 2) + padded(minutes % 60, 2)
   }
 
+  /// `15:05`
+  package static func localClock(_ time: Timestamp) -> String {
+    var seconds = showable(time)
+    var fields = tm()
+    localtime_r(&seconds, &fields)
+    return String(clock(fields).prefix(5))
+  }
+
   private static func date(_ fields: tm) -> String {
     padded(Int(fields.tm_year) + 1900, 4) + "-" + padded(Int(fields.tm_mon) + 1, 2) + "-"
       + padded(Int(fields.tm_mday), 2)

@@ -64,6 +64,28 @@ import Testing
     #expect(failing.count < 30)
   }
 
+  /// Nobody looks at a silent terminal for two minutes.
+  @Test func theOperatorIsToldOnceWhatIsWaitedFor() throws {
+    let told = Mutex<[String]>([])
+    let failing = FailingStore(Self.unavailable, times: 5)
+    let store = RetryingStore(failing, time.retrier { text in told.withLock { $0.append(text) } })
+    #expect(try store.names(below: "") == [])
+    #expect(time.waited < .seconds(5) && told.withLock { $0 } == [], "it was told of a short failure")
+    failing.fail(times: 10)
+    let begun = time.clock.clock.now()
+    #expect(try store.names(below: "") == [])
+    // The time of day of this clock stands still during short waits.
+    let texts = (110...120).map { (seconds: Int64) -> String in
+      let end = Timestamp(seconds: begun.seconds + seconds, nanoseconds: 0)
+      return "far does not answer: timed out; trying again until \(TimeText.localClock(end))"
+    }
+    #expect(told.withLock { $0 }.count == 1 && texts.contains(told.withLock { $0 }[0]))
+    // After an answer, the next failure is another one.
+    failing.fail(times: .max)
+    #expect(throws: Self.unavailable) { try store.names(below: "") }
+    #expect(told.withLock { $0 }.count == 2)
+  }
+
   /// A run that gives up does a few things more: they do not take as long again.
   @Test func afterOneWasGivenUpOthersAreTriedBriefly() throws {
     let failing = FailingStore(Self.unavailable, times: .max)

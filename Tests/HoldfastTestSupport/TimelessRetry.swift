@@ -9,9 +9,11 @@ package struct TimelessRetry {
 
   package init() {}
 
-  package func retrier(_ policy: RetryPolicy = RetryPolicy()) -> Retrier {
+  package func retrier(
+    _ policy: RetryPolicy = RetryPolicy(), tell: @escaping @Sendable (String) -> Void = { _ in }
+  ) -> Retrier {
     let host = Host(clock: clock.clock, cancellation: cancellation, workers: 1, scratchDirectories: [])
-    return Retrier(policy, host: host) { [clock] in clock.advance($0) }
+    return Retrier(policy, host: host, sleep: { [clock] in clock.advance($0) }, tell: tell)
   }
 
   /// The time that was waited in all.

@@ -133,7 +133,7 @@ package struct BackupCommand: ParsableCommand {
   }
 
   package func run() throws {
-    let plain = location.machine()
+    let plain = location.machine(output)
     if let (run, sources, isOne) = try configuredSources(plain) { return try backUp(run, sources, isOne: isOne) }
     let machine = plain.reading(within: try rate.limit(plain))
     let watch = output.watch(.backup, machine, isDryRun: dryRun)

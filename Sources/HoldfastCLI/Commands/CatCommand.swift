@@ -22,7 +22,7 @@ struct CatCommand: ParsableCommand {
   @OptionGroup var source: SourceOptions
 
   func run() throws {
-    let machine = location.machine()
+    let machine = location.machine(nil)
     let repository = try location.context(machine, identity: identity, asks: true, of: source.name).open(
       copy, looksAround: source.name == nil)
     let chosen = try SnapshotSelector(snapshot, source: source.name).choose(in: repository.catalog) {

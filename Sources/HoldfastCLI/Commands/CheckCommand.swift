@@ -19,7 +19,7 @@ struct CheckCommand: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let machine = location.machine()
+    let machine = location.machine(output)
     let context = try location.context(machine)
     let check = try StoreCheck.run(context.store(), host: machine.host)
     if location.expectKeyring != nil { _ = try context.open() }

@@ -28,7 +28,7 @@ struct Diff: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let machine = location.machine()
+    let machine = location.machine(output)
     let repository = try location.context(machine, identity: identity, asks: true, of: source.name).open(
       copy, looksAround: source.name == nil)
     let warn: (any OperatorError) -> Void = { Console.warn($0.message) }

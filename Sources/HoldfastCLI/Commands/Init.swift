@@ -50,7 +50,7 @@ struct Init: ParsableCommand {
 
   func run() throws {
     if appendOnlyRecipe { return try showRecipe() }
-    let context = try location.context(location.machine(), writer: writer)
+    let context = try location.context(location.machine(output), writer: writer)
     let targets = RepositoryTargets(context)
     // A target that was named later is made of what is at home.
     if !targets.others.isEmpty, let home = try openedHome(context) { return try complete(home, targets) }
@@ -115,7 +115,7 @@ struct Init: ParsableCommand {
   }
 
   private func showRecipe() throws {
-    let context = try location.context(location.machine())
+    let context = try location.context(location.machine(output))
     let recipe = try AppendOnlyRecipe(for: context.location, isLocked: context.locksObjects)
     if output.json { return try Console.json(AppendOnlyRecipeJSON(recipe)) }
     recipe.text.split(separator: "\n", omittingEmptySubsequences: false).dropLast().forEach {

@@ -13,8 +13,8 @@ private struct KeyringEditor {
   let context: RepositoryContext
   let repository: Repository
 
-  init(_ location: RepositoryOptions, _ identity: IdentityOptions) throws {
-    context = try location.context(location.machine(), identity: identity, asks: true)
+  init(_ location: RepositoryOptions, _ identity: IdentityOptions, _ output: OutputOptions) throws {
+    context = try location.context(location.machine(output), identity: identity, asks: true)
     repository = try context.open()
     try KeyringChange(repository).checkAuthority()
   }
@@ -67,7 +67,7 @@ struct KeyAdd: ParsableCommand {
   }
 
   func run() throws {
-    let editor = try KeyringEditor(location, identity)
+    let editor = try KeyringEditor(location, identity, output)
     var change = try KeyringChange(editor.repository)
     if let writer {
       let name = label ?? "writer-\(change.keyring.writers.count + 1)"
@@ -103,7 +103,7 @@ struct KeyRemove: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let editor = try KeyringEditor(location, identity)
+    let editor = try KeyringEditor(location, identity, output)
     var change = try KeyringChange(editor.repository)
     if let writer = try change.revokeWriter(key) {
       let counted = KeyList.counted(writer)
@@ -139,7 +139,7 @@ struct KeyPermit: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let editor = try KeyringEditor(location, identity)
+    let editor = try KeyringEditor(location, identity, output)
     var change = try KeyringChange(editor.repository)
     let writer = try change.permit(key, toPrune: prune)
     try editor.publish(
@@ -173,7 +173,7 @@ struct KeyRotate: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let editor = try KeyringEditor(location, identity)
+    let editor = try KeyringEditor(location, identity, output)
     var change = try KeyringChange(editor.repository)
     let member = try change.replaceRecipient(key, by: Recipient(text: recipient), name: label)
     try editor.publish(

@@ -71,7 +71,7 @@ struct KeyList: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let repository = try location.context(location.machine()).open()
+    let repository = try location.context(location.machine(output)).open()
     let change = try KeyringChange(repository)
     let digest = repository.keyring.sealed?.revision.digest.description ?? ""
     if output.json { return try Console.json(KeyringJSON(change.keyring, digest: digest)) }
@@ -110,7 +110,7 @@ struct KeyForget: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let context = try location.context(location.machine())
+    let context = try location.context(location.machine(output))
     let (machine, store) = (context.machine, try context.store())
     let location = store.location
     let directory = try machine.environment.stateDirectory()

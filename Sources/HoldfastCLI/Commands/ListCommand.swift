@@ -28,7 +28,7 @@ struct ListCommand: ParsableCommand {
   }
 
   func run() throws {
-    let repository = try location.context(location.machine(), of: source.name).open(
+    let repository = try location.context(location.machine(output), of: source.name).open(
       copy, looksAround: source.name == nil)
     var damage: [DamageError] = []
     let snapshots = Self.newestLast(

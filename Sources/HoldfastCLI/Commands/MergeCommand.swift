@@ -40,7 +40,7 @@ struct MergeCommand: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let machine = location.machine()
+    let machine = location.machine(output)
     let watch = output.watch(.merge, machine, isDryRun: dryRun)
     try watch.run { try run(machine, watch) }
   }

@@ -115,7 +115,7 @@ struct PruneCommand: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let machine = location.machine()
+    let machine = location.machine(output)
     let watch = output.watch(.prune, machine, isDryRun: dryRun)
     try watch.run { try run(machine, watch) }
   }

@@ -90,7 +90,7 @@ struct RestoreCommand: ParsableCommand {
   }
 
   func run() throws {
-    let machine = location.machine()
+    let machine = location.machine(output)
     let watch = output.watch(.restore, machine, isDryRun: dryRun)
     try watch.run { try run(machine, watch) }
   }

@@ -28,7 +28,7 @@ struct RunSourcesCommand: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let machine = location.machine()
+    let machine = location.machine(output)
     var flags = FlagValues()
     flags.set("repository", location.repository)
     let settings = try machine.neededSettings(flags: flags, for: "sources to run for")

@@ -24,7 +24,7 @@ struct Show: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let machine = location.machine()
+    let machine = location.machine(output)
     let repository = try location.context(machine, identity: identity, asks: true, of: source.name).open(
       copy, looksAround: source.name == nil)
     let chosen = try SnapshotSelector(snapshot, source: source.name).choose(in: repository.catalog) {

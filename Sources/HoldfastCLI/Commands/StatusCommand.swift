@@ -58,7 +58,7 @@ struct StatusCommand: ParsableCommand {
   func run() throws {
     guard nagios else { return try Outcome.end(report()) }
     do {
-      let machine = location.machine()
+      let machine = location.machine(output)
       let found = try read(machine)
       try writeMetrics(found, machine)
       let line = NagiosLine(found.statuses, objectives, location: found.repository.location)
@@ -112,7 +112,7 @@ struct StatusCommand: ParsableCommand {
   }
 
   private func report() throws -> ExitStatus {
-    let machine = location.machine()
+    let machine = location.machine(output)
     let found = try read(machine)
     let (statuses, location) = (found.statuses, found.repository.location)
     let weaknesses = found.repository.store.capabilities.weaknesses(of: location)

@@ -30,7 +30,7 @@ struct SyncCommand: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let machine = location.machine()
+    let machine = location.machine(output)
     let context = try location.context(machine, of: source.name)
     let targets = RepositoryTargets(context)
     guard !targets.others.isEmpty else {

@@ -64,7 +64,7 @@ struct TargetListCommand: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let machine = location.machine()
+    let machine = location.machine(output)
     let context = try location.context(machine)
     guard context.configured != nil else { throw RepositoryContext.notConfigured }
     let home = Result<Repository, any Error> { try context.open() }

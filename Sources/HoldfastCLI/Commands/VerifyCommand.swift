@@ -67,7 +67,7 @@ struct VerifyCommand: ParsableCommand {
         "the snapshot that is expected to be the newest is empty",
         hint: "Say its ID, as `holdfast backup --json` reports it.", exitStatus: .usage)
     }
-    let machine = location.machine()
+    let machine = location.machine(output)
     let watch = output.watch(.verify, machine)
     try watch.run { try run(machine, watch) }
   }

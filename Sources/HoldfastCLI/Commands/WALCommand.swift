@@ -118,7 +118,7 @@ struct WALPushCommand: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let machine = location.machine()
+    let machine = location.machine(output)
     let context = try location.context(machine, identity: identity, writer: writer, of: log.name)
     var options = WALPush.Options(
       path: try machine.environment.absolute(path), source: log.name,
@@ -176,7 +176,7 @@ struct WALFetchCommand: ParsableCommand {
   @OptionGroup var identity: IdentityOptions
 
   func run() throws {
-    let machine = location.machine()
+    let machine = location.machine(nil)
     let context = try location.context(machine, identity: identity, of: log.name)
     var options = WALFetch.Options(
       file: file, target: try machine.environment.absolute(path), source: log.name,

@@ -19,7 +19,7 @@ struct WALStatusCommand: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let repository = try location.context(location.machine(), identity: identity, of: name).open()
+    let repository = try location.context(location.machine(output), identity: identity, of: name).open()
     var damage: [DamageError] = []
     let logs = try WALStatus(repository) { damage.append($0) }.run(name)
     if output.json {

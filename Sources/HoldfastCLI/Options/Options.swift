@@ -26,7 +26,10 @@ struct RepositoryOptions: ParsableArguments {
   var expectKeyring: String?
 
   /// The context of the command.
-  func machine() -> MachineContext { MachineContext.ofThisProcess(config: config) }
+  /// - Parameter output: the options of the command for its output; `nil` when it has none.
+  func machine(_ output: OutputOptions?) -> MachineContext {
+    MachineContext.ofThisProcess(config: config, isQuiet: output?.quiet ?? false)
+  }
 
   /// The chosen repository, with the keys that the command needs.
   /// - Parameters:

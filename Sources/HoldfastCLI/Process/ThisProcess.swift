@@ -6,9 +6,13 @@ internal import HoldfastSystem
 
 extension MachineContext {
   /// The context of this process.
-  /// - Parameter config: the file of `--config`.
-  static func ofThisProcess(config: String? = nil) -> MachineContext {
-    MachineContext(host: ThisProcess.makeHost(), environment: .ofThisProcess, configurationFile: config)
+  /// - Parameters:
+  ///   - config: the file of `--config`.
+  ///   - isQuiet: whether the operator is told nothing while a server is waited for.
+  static func ofThisProcess(config: String? = nil, isQuiet: Bool = false) -> MachineContext {
+    MachineContext(host: ThisProcess.makeHost(), environment: .ofThisProcess, configurationFile: config) { text in
+      if !isQuiet { Console.error("\(Console.isErrorTerminal ? "\r\u{1B}[K" : "")holdfast: \(text)") }
+    }
   }
 }
 

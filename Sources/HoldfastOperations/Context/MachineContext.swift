@@ -14,31 +14,36 @@ package struct MachineContext: Sendable {
   package let schemes: StoreSchemes
   /// Counts the requests to the servers of repositories.
   package let traffic: Traffic
+  /// Gets a sentence for the operator when a server does not answer and is asked again and again. Any thread may call
+  /// it.
+  let tell: @Sendable (String) -> Void
   /// The file of `--config` as it was given; `nil` when none was.
   private let configurationFile: String?
 
   package init(
     host: Host, environment: ProcessEnvironment, schemes: StoreSchemes = .builtIn, traffic: Traffic = Traffic(),
-    configurationFile: String? = nil
+    configurationFile: String? = nil, tell: @escaping @Sendable (String) -> Void = { _ in }
   ) {
     self.host = host
     self.environment = environment
     self.schemes = schemes
     self.traffic = traffic
     self.configurationFile = configurationFile
+    self.tell = tell
   }
 
   /// The same context with a limit for reading a source.
   package func reading(within limit: RateLimit?) -> MachineContext {
     MachineContext(
       host: host.reading(within: limit), environment: environment, schemes: schemes,
-      traffic: traffic, configurationFile: configurationFile)
+      traffic: traffic, configurationFile: configurationFile, tell: tell)
   }
 
   /// The same context with another file of `--config`.
   package func naming(_ configurationFile: String?) -> MachineContext {
     MachineContext(
-      host: host, environment: environment, schemes: schemes, traffic: traffic, configurationFile: configurationFile)
+      host: host, environment: environment, schemes: schemes, traffic: traffic, configurationFile: configurationFile,
+      tell: tell)
   }
 
   /// The location that a text means. A relative path becomes absolute.

@@ -165,7 +165,7 @@ package struct RepositoryContext: Sendable {
     options.isCached = { Keys.isManifest($0) || Keys.isBody($0) }
     options.listedFolders = { Keys.listedFolders($0) }
     options.sshCommand = machine.environment.text("HOLDFAST_SSH_COMMAND") ?? target?.sshCommand
-    options.traffic = machine.traffic
+    (options.traffic, options.tell) = (machine.traffic, machine.tell)
     options.s3 = try machine.s3Settings(target?.s3)
     return try machine.schemes.open(spelled, machine.host, options)
   }

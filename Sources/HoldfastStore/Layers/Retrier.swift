@@ -29,20 +29,27 @@ package struct RetryPolicy: Sendable {
 package struct Retrier: Sendable {
   /// So often a wait looks for a signal.
   private static let lookInterval = TimeSpan.milliseconds(50)
+  /// The operator is told of a request that was tried in vain for so long.
+  private static let silenceMax = TimeSpan.seconds(5)
   private let policy: RetryPolicy
   private let clock: Clock
   private let random: Randomness
   private let cancellation: Cancellation
   private let sleep: @Sendable (TimeSpan) -> Void
   private let outage = Outage()
+  private let tell: @Sendable (String) -> Void
 
-  /// - Parameter sleep: waits for a time; tests replace it.
+  /// - Parameters:
+  ///   - sleep: waits for a time; tests replace it.
+  ///   - tell: gets a sentence for the operator when something is tried for long; once, until something is answered.
+  ///     Any thread may call it.
   package init(
     _ policy: RetryPolicy = RetryPolicy(), host: Host,
-    sleep: @escaping @Sendable (TimeSpan) -> Void = { Pause.time($0) }
+    sleep: @escaping @Sendable (TimeSpan) -> Void = { Pause.time($0) },
+    tell: @escaping @Sendable (String) -> Void = { _ in }
   ) {
     self.policy = policy
-    self.sleep = sleep
+    (self.tell, self.sleep) = (tell, sleep)
     (clock, random, cancellation) = (host.clock, host.random, host.cancellation)
   }
 
@@ -60,10 +67,12 @@ package struct Retrier: Sendable {
       } catch  where Self.mayPass(error) {
         let pause = max(delay * (1 + fraction()) / 2, requested(by: error))
         let deadline = outage.isOn ? policy.deadlineInOutage : policy.deadline
-        guard clock.uptime() - begun + pause < deadline else {
+        let elapsed = clock.uptime() - begun
+        guard elapsed + pause < deadline else {
           outage.note(error, at: clock.uptime())
           throw error
         }
+        if elapsed + pause > Self.silenceMax, outage.isFirstToTell() { tell(text(error, left: deadline - elapsed)) }
         try wait(pause)
         delay = min(delay * 2, policy.delayMax)
       } catch {
@@ -72,6 +81,13 @@ package struct Retrier: Sendable {
         throw error
       }
     }
+  }
+
+  /// - Parameter left: for so long it is tried again.
+  private func text(_ error: any Error, left: TimeSpan) -> String {
+    var end = clock.now()
+    end.seconds += left.wholeSeconds
+    return "\(describe(error).message); trying again until \(TimeText.localClock(end))"
   }
 
   /// Whether the error is temporary. A foreign object in the place of a key stays where it is.
@@ -104,6 +120,7 @@ package struct Retrier: Sendable {
 
 /// What is known when the last request that ended was given up.
 private final class Outage: Sendable {
+  private let isTold = Atomic(false)
   /// When the first request was given up since the last answer, when the last one was, and why.
   private let state = Mutex<(begun: TimeSpan, last: TimeSpan, failure: any Error)?>(nil)
 
@@ -123,5 +140,11 @@ private final class Outage: Sendable {
     state.withLock { $0 = ($0?.begun ?? now, now, failure) }
   }
 
-  func end() { state.withLock { $0 = nil } }
+  /// Whether nobody has told the operator since the last answer.
+  func isFirstToTell() -> Bool { !isTold.exchange(true, ordering: .relaxed) }
+
+  func end() {
+    isTold.store(false, ordering: .relaxed)
+    state.withLock { $0 = nil }
+  }
 }

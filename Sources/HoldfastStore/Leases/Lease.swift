@@ -10,6 +10,9 @@ package import HoldfastSystem
 /// and ends with its process. The numbers then exclude those who reach the store in another way. Nothing stored depends
 /// on a lease: the numbers of manifests, notes and the keyring are created once, too (docs/decisions/0020-leases.md).
 package final class Lease: Sendable {
+  /// After so long it is told that somebody waits.
+  private static let silenceMax = TimeSpan.seconds(5)
+
   /// It says whether the lease is held, to other threads too, and does not keep it.
   package let holder: LeaseHolder
   private let lock: any StoreLock
@@ -80,10 +83,12 @@ package final class Lease: Sendable {
   ///   - errands: where the lease is given back, so that nobody waits for that; `nil` to wait.
   ///   - onCreation: called when a number was created: what is listed from then on shows what earlier holders did. It
   ///     may be called although another run turns out to hold the lease.
+  ///   - onWait: called once when the call has waited for seconds for a holder that may be dead.
   /// - Returns: `nil` when another run holds it.
   package static func take(
     _ name: String, in store: any Store, host: Host, terms: LeaseTerms = LeaseTerms(), random: Randomness = .system,
-    waits: Bool, after look: LeaseLook? = nil, givenBackBy errands: Errands? = nil, onCreation: () -> Void = {}
+    waits: Bool, after look: LeaseLook? = nil, givenBackBy errands: Errands? = nil,
+    onCreation: () -> Void = {}, onWait: () -> Void = {}
   ) throws -> Lease? {
     // An earlier lease of this run may be on its way back.
     errands?.wait()
@@ -98,6 +103,8 @@ package final class Lease: Sendable {
     var watch = early?.watch ?? LeaseWatch(terms: terms, seesWhoIsGone: lock.showsThatOthersAreGone)
     // Whether a holder has gone since is asked anew.
     var known = early?.freeNumber.map { LeaseWatch.Finding.free($0) }
+    let begun = host.clock.uptime()
+    var isTold = false
     while true {
       try host.cancellation.check()
       let finding = try known ?? watch.look(at: numbers, clock: host.clock)
@@ -112,6 +119,10 @@ package final class Lease: Sendable {
       case .held(let isAlive):
         if isAlive, !waits { return nil }
         Pause.time(terms.look)
+        if !isTold, host.clock.uptime() - begun >= Self.silenceMax {
+          isTold = true
+          onWait()
+        }
       }
     }
   }

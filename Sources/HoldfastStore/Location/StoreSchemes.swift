@@ -15,6 +15,9 @@ package struct OpeningOptions: Sendable {
   package var sshCommand: String?
   /// Counts the requests to an SFTP server.
   package var traffic = Traffic()
+  /// Gets a sentence for the operator when a server does not answer and is asked again and again. Any thread may call
+  /// it.
+  package var tell: @Sendable (String) -> Void = { _ in }
   /// How to reach a bucket; `nil` where no bucket can be reached.
   package var s3: S3Settings?
 
@@ -73,7 +76,7 @@ package struct StoreSchemes: Sendable {
       store = RateLimitedStore(store, reading: options.reading, writing: options.writing)
     }
     guard !store.capabilities.isNear else { return store }
-    store = RetryingStore(store, Retrier(host: host))
+    store = RetryingStore(store, Retrier(host: host, tell: options.tell))
     if store.capabilities.readsRanges { store = ReadAheadStore(store) }
     return ListedStore(CachingStore(store, isCached: options.isCached), folders: options.listedFolders)
   }
