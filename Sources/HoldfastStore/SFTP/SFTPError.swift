@@ -9,6 +9,12 @@ package enum SFTPError: OperatorError, Equatable {
     case permissionDenied
     case nameUnknown
     case connectionRefused
+    /// There is no way to its network, or no such machine in it.
+    case unreachable
+    /// The server and this ssh share no algorithm.
+    case noAgreement
+    /// ssh does not accept its own configuration.
+    case badConfiguration
     case noSubsystem
     case commandMissing
     /// Something else than SFTP came first.
@@ -65,6 +71,9 @@ extension SFTPError.Login {
     case .permissionDenied: "it does not let this user in"
     case .nameUnknown: "there is no host of this name"
     case .connectionRefused: "it refuses the connection"
+    case .unreachable: "there is no way to it"
+    case .noAgreement: "it and the ssh of this machine have no algorithm in common"
+    case .badConfiguration: "ssh does not accept its configuration"
     case .noSubsystem: "it does not offer sftp"
     case .commandMissing: "the command that connects cannot be run"
     case .anotherLanguage: "it answers with something else than SFTP"
@@ -82,6 +91,10 @@ extension SFTPError.Login {
       "Run `\(command)` as the user who runs holdfast: it must log in without a question. `ssh-copy-id` installs a key; for an account that can only add, whoever runs the server puts it into the file that its sshd reads."
     case .nameUnknown: "Correct the name, or see whether this machine resolves names."
     case .connectionRefused: "See whether sshd runs there, and on which port: `\(command)` must work."
+    case .unreachable: "See whether the address is right, and this machine's network and routes."
+    case .noAgreement:
+      "Let whoever runs the server update it; or allow what it offers, for this host alone, in ~/.ssh/config, until `\(command)` works."
+    case .badConfiguration: "Mend the file that ssh names, until `\(command)` works as the user who runs holdfast."
     case .noSubsystem:
       "Let its sshd have a line such as `Subsystem sftp internal-sftp`, and see that `\(command)` works."
     case .commandMissing: "Install ssh (Debian: openssh-client), or correct HOLDFAST_SSH_COMMAND or `ssh-command`."
@@ -93,18 +106,30 @@ extension SFTPError.Login {
   /// What ssh's messages mean; `nil` when trying again may help.
   /// - Parameters:
   ///   - text: everything that it wrote.
-  ///   - exitsBeforeStart: whether there never was a connection in this run.
+  ///   - isFirst: whether there never was a connection in this run.
   package static func of(_ text: String, isFirst: Bool) -> Self? {
     if text.contains("REMOTE HOST IDENTIFICATION HAS CHANGED") { return .hostKeyChanged }
     if text.contains("Host key verification failed") { return .hostKeyUnknown }
     if text.contains("Permission denied (") || text.contains("Too many authentication failures") {
       return .permissionDenied
     }
+    // Of key types, key exchanges, ciphers and MACs.
+    if text.contains("no matching "), text.contains("Unable to negotiate") { return .noAgreement }
+    if text.contains("Bad owner or permissions") || text.contains("bad configuration option") {
+      return .badConfiguration
+    }
     if text.contains("Could not resolve hostname"), !text.contains("Temporary failure") { return .nameUnknown }
     if text.contains("subsystem request failed") { return .noSubsystem }
-    if text.contains("not found") && text.contains("sh: ") { return .commandMissing }
-    // A server that was there a moment ago is being restarted.
-    if isFirst, text.contains("Connection refused") { return .connectionRefused }
-    return nil
+    // Of the shell that starts the command; ssh's own words begin with "ssh: connect to host".
+    if text.contains("sh: "), !text.contains("ssh: connect to host"),
+      text.contains("not found") || text.contains("Permission denied")
+    {
+      return .commandMissing
+    }
+    if text.contains("Permission denied") { return .permissionDenied }
+    // A server that was there a moment ago is being restarted, or its network is.
+    guard isFirst else { return nil }
+    if text.contains("Connection refused") { return .connectionRefused }
+    return text.contains("No route to host") || text.contains("Network is unreachable") ? .unreachable : nil
   }
 }

@@ -63,6 +63,13 @@ import Testing
     #expect(!seen.contains(false))
   }
 
+  @Test(.requires(.sshServer)) func aServerThatOffersOnlyWhatThisSSHRefusesIsNamed() throws {
+    let server = try SSHServer()
+    let error = failure(server.command() + " -o HostKeyAlgorithms=rsa-sha2-256", server)
+    #expect(error?.message.contains("have no algorithm in common (") == true, "\(error?.message ?? "")")
+    #expect(error?.hint?.contains("~/.ssh/config") == true)
+  }
+
   @Test func aCommandThatIsNotThereIsNamed() {
     let error = failure("/nonexistent/ssh", nil)
     #expect(error?.message.contains("the command that connects cannot be run") == true)
@@ -78,7 +85,18 @@ import Testing
     ("Received disconnect from 10.0.0.1 port 22:2: Too many authentication failures", .permissionDenied),
     ("ssh: connect to host h port 22: Connection refused", .connectionRefused),
     ("ssh: connect to host h port 22: Connection timed out", nil),
-    ("ssh: connect to host h port 22: No route to host", nil),
+    ("ssh: connect to host h port 22: No route to host", .unreachable),
+    ("ssh: connect to host h port 22: Network is unreachable", .unreachable),
+    (
+      "Unable to negotiate with 10.0.0.1 port 22: no matching host key type found. Their offer: ssh-rsa", .noAgreement
+    ),
+    ("Bad owner or permissions on /root/.ssh/config", .badConfiguration),
+    (
+      "/root/.ssh/config: line 1: Bad configuration option: hosst\nterminating, 1 bad configuration option",
+      .badConfiguration
+    ),
+    ("ssh: connect to host h port 22: Permission denied", .permissionDenied),
+    ("sh: 1: /opt/ssh: Permission denied", .commandMissing),
     ("kex_exchange_identification: read: Connection reset by peer", nil),
     ("sh: 1: ssh: not found", .commandMissing),
   ])
