@@ -23,7 +23,8 @@ package final class PretendS3: Sendable {
       /// An answer with a code of S3.
       package static func refuse(_ status: Int, _ code: String, _ more: String = "") -> Effect {
         .answer(
-          status, body: "<?xml version=\"1.0\"?>\n<Error><Code>\(code)</Code><Message>no</Message>\(more)</Error>")
+          status,
+          body: "<?xml version=\"1.0\"?>\n<Error><Code>\(code)</Code><Message>Access Denied</Message>\(more)</Error>")
       }
     }
 

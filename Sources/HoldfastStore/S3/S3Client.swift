@@ -157,6 +157,8 @@ final class S3Client: Sendable {
     switch code {
     case "NoSuchUpload": return S3Error.refused(location: location, status: answer.status, code: code)
     case "NoSuchBucket": return S3Error.noBucket(location: location)
+    // Of Ceph, with status 403.
+    case "QuotaExceeded": return S3Error.full(location: location, code: code)
     case "RequestTimeTooSkewed":
       return S3Error.clockIsOff(
         location: location, serverTime: Self.printable(answer.headers["date"] ?? "another time"))
@@ -177,7 +179,9 @@ final class S3Client: Sendable {
     switch answer.status {
     case 301, 302, 307, 308:
       return S3Error.otherHost(location: location, region: answer.headers["x-amz-bucket-region"].map(Self.printable))
-    case 401, 403: return S3Error.notPermitted(location: location, action: action)
+    case 401, 403:
+      return S3Error.notPermitted(location: location, action: action, reason: S3Client.reason(document))
+    case 507: return S3Error.full(location: location, code: code.isEmpty ? "status 507" : code)
     case 404:
       guard let key else { return S3Error.noBucket(location: location) }
       // An answer to HEAD has no body. With any other code, or none, it was not the bucket that answered: a proxy, or a
@@ -199,7 +203,20 @@ final class S3Client: Sendable {
   }
 
   /// A short text of a server that can be shown.
-  private static func printable(_ text: String) -> String {
-    String(text.unicodeScalars.filter { (0x20..<0x7f).contains($0.value) }.prefix(60).map(Character.init))
+  private static func printable(_ text: String) -> String { printable(text, max: 60) }
+
+  private static func printable(_ text: String, max: Int) -> String {
+    String(text.unicodeScalars.filter { (0x20..<0x7f).contains($0.value) }.prefix(max).map(Character.init))
+  }
+
+  /// What a refusal says beyond that it is one. Some servers repeat the keys that they were given: words without a
+  /// small letter that are as long as such are left out.
+  private static func reason(_ document: XMLElement?) -> String {
+    let text = printable(document?["Message"]?.text ?? "", max: 240)
+    let words = text.split(separator: " ").map { (word: Substring) -> String in
+      word.count >= 12 && !word.contains { $0.isLowercase } ? "…" : String(word)
+    }
+    let reason = words.joined(separator: " ")
+    return ["access denied", "access denied.", "forbidden", "accessdenied"].contains(reason.lowercased()) ? "" : reason
   }
 }

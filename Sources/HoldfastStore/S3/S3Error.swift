@@ -20,8 +20,13 @@ package enum S3Error: OperatorError, Equatable {
   /// The credentials are unknown, wrong or have ended.
   case credentialsRefused(location: String, code: String)
   /// The credentials do not permit a request.
-  /// - Parameter action: what was tried, as IAM names it: `s3:PutObject`.
-  case notPermitted(location: String, action: String)
+  /// - Parameters:
+  ///   - action: what was tried, as IAM names it: `s3:PutObject`.
+  ///   - reason: what else the server says of it, without keys; empty for nothing.
+  case notPermitted(location: String, action: String, reason: String = "")
+  /// The bucket, or its owner, may have no more bytes.
+  /// - Parameter code: the server's word for it, or its status.
+  case full(location: String, code: String)
   /// The clock of this machine differs too much from that of the server.
   /// - Parameter serverTime: as the server wrote it.
   case clockIsOff(location: String, serverTime: String)
@@ -60,7 +65,9 @@ package enum S3Error: OperatorError, Equatable {
       "there are no credentials for S3: there is no profile \(Path(profile)) in \(files.joined(separator: " or "))"
     case .unsafeFile(let objection): objection.message
     case .credentialsRefused(let location, let code): "\(location) refuses the credentials (\(code))"
-    case .notPermitted(let location, let action): "\(location) does not permit \(action) with these credentials"
+    case .notPermitted(let location, let action, let reason):
+      "\(location) does not permit \(action) with these credentials" + (reason.isEmpty ? "" : ": \(reason)")
+    case .full(let location, let code): "no space is left in \(location) (\(code))"
     case .clockIsOff(let location, let serverTime):
       "the clock of this machine is off: in \(location) it is \(serverTime)"
     case .noBucket(let location): "the bucket of \(location) does not exist"
@@ -99,6 +106,8 @@ package enum S3Error: OperatorError, Equatable {
       "They come from `credentials-file`, else AWS_ACCESS_KEY_ID, else the profile in ~/.aws, else the container or the machine. Try the same ones with `aws sts get-caller-identity`."
     case .notPermitted:
       "Let the policy of this user permit it: `holdfast init --append-only-recipe` prints that of a host that takes backups."
+    case .full:
+      "Raise the quota of the bucket or of its user, or prune from a host that may remove; then run the same command again."
     case .clockIsOff: "Set the clock (`timedatectl`), and run the same command again."
     case .noBucket: "Make the bucket first; holdfast makes none, so that a mistyped name is told."
     case .otherRegion(_, let region):

@@ -94,6 +94,31 @@ import Testing
       hint: "This server lacks it: store the repository on another one.", on: server)
   }
 
+  /// Not every 403 is a mistake of the policy.
+  @Test func refusalsThatSayMore() {
+    let server = PretendS3()
+    let room =
+      "Raise the quota of the bucket or of its user, or prune from a host that may remove; then run the same command again."
+    for call in [Call.write, .writeInParts] {
+      check(call, .refuse(403, "QuotaExceeded"), "no space is left in PLACE (QuotaExceeded)", hint: room, on: server)
+      check(call, .answer(507), "no space is left in PLACE (status 507)", hint: room, on: server)
+    }
+    let said =
+      "User: arn:aws:iam::1234:user/shop is not authorized to perform: kms:GenerateDataKey with key AKIDHARMLESS"
+    check(
+      .write, .answer(403, body: "<Error><Code>AccessDenied</Code><Message>\(said)</Message></Error>"),
+      "PLACE does not permit s3:PutObject with these credentials: \(said.replacing("AKIDHARMLESS", with: "…"))",
+      hint:
+        "Let the policy of this user permit it: `holdfast init --append-only-recipe` prints that of a host that takes backups.",
+      on: server)
+    let long = error(
+      .write, server,
+      .answer(
+        403, body: "<Error><Code>AccessDenied</Code><Message>\(String(repeating: "no ", count: 999))</Message></Error>")
+    )
+    #expect((long?.message.utf8.count ?? .max) < 400)
+  }
+
   /// A real server, an hour behind or ahead of this machine.
   @Test(.requires(.seaweedFS), arguments: [-3600, 3600]) func aClockThatIsOffByAnHourIsTold(seconds: Int64) {
     let store = SeaweedFS.shared.store(host: TestHost.make(clock: TestHost.clock(ahead: seconds)))
