@@ -103,7 +103,9 @@ import Testing
 
       """, to: file)
     for command in [["run"], ["config", "show"], ["config", "show", "--json"], ["list", "-r", "shop"]] {
-      let result = RunningProcess(tool.start(command + ["--config", file.text])).wait()
+      var start = tool.start(command + ["--config", file.text])
+      start.environment["HOLDFAST_REPOSITORY"] = nil
+      let result = RunningProcess(start).wait()
       #expect(!(result.output + result.error).contains("hunter2"), "\(command)")
       #expect((result.output + result.error).contains(shown), "\(command): \(result.output)\(result.error)")
     }
