@@ -25,12 +25,6 @@ struct RepositoryOptions: ParsableArguments {
       valueName: "digest"))
   var expectKeyring: String?
 
-  /// The context of the command.
-  /// - Parameter output: the options of the command for its output; `nil` when it has none.
-  func machine(_ output: OutputOptions?) -> MachineContext {
-    MachineContext.ofThisProcess(config: config, isQuiet: output?.quiet ?? false)
-  }
-
   /// The chosen repository, with the keys that the command needs.
   /// - Parameters:
   ///   - identity: the options of identities, which open sealed objects.

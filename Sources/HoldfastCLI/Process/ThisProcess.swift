@@ -8,11 +8,12 @@ extension MachineContext {
   /// The context of this process.
   /// - Parameters:
   ///   - config: the file of `--config`.
-  ///   - isQuiet: whether the operator is told nothing while a server is waited for.
-  static func ofThisProcess(config: String? = nil, isQuiet: Bool = false) -> MachineContext {
-    MachineContext(host: ThisProcess.makeHost(), environment: .ofThisProcess, configurationFile: config) { text in
-      if !isQuiet { Console.error("\(Console.isErrorTerminal ? "\r\u{1B}[K" : "")holdfast: \(text)") }
-    }
+  ///   - tell: gets a sentence for the operator when a server is waited for.
+  static func ofThisProcess(
+    config: String? = nil, tell: @escaping @Sendable (String) -> Void = { _ in }
+  ) -> MachineContext {
+    MachineContext(
+      host: ThisProcess.makeHost(), environment: .ofThisProcess, configurationFile: config, tell: tell)
   }
 }
 
