@@ -63,9 +63,11 @@ package final class ArchiveReaders: Sendable {
     }
   }
 
-  /// Begins to open the first archive of the chain, where that has latency.
+  /// Begins to open the first archive of the chain, where that has latency. One that may have to be thawed is left
+  /// alone until that was told.
   package func openAhead() {
     guard requestsAhead > 0, let first = chain.archives.first else { return }
+    if case .cold = containers.store.listed(Keys.archive(source, first.sequence, first.id)) { return }
     state.withLock { begin(first, in: &$0) }
   }
 

@@ -83,7 +83,9 @@ import Testing
     let store = TargetStore(home, [other])
     let object = try store.open("a/1", length: 200)
     let buffer = Buffer(capacity: 10)
-    #expect(throws: SystemError.self) { try object.read(into: buffer.bytes, at: 195) }
+    #expect(throws: StoreError.unreadable(key: "a/1", reason: "it ends before that")) {
+      try object.read(into: buffer.bytes, at: 195)
+    }
     #expect(store.outcomes.all.allSatisfy { $0.badAnswers.isEmpty })
   }
 
