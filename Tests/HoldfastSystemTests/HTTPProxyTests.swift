@@ -58,6 +58,14 @@ import Testing
     #expect(server.requests.map(\.target) == ["/secret-path", "/secret-path"])
   }
 
+  @Test func aPasswordOfAnyKindIsNotShown() {
+    for address in ["http://me:pa#ss@proxy:3128", "http://me:pa/ss@proxy:3128/", "http://me:p@ss?w@proxy:3128"] {
+      let proxy = HTTPProxy(address)
+      #expect(proxy.hasLogin && proxy.description == "http://proxy:3128", "\(proxy)")
+    }
+    #expect(!HTTPProxy("http://proxy:3128").hasLogin)
+  }
+
   @Test func serversThatAreExceptedAreReachedWithoutIt() throws {
     let pool = pool("http://127.0.0.1:1", exceptions: "example.org,127.0.0.1")
     #expect(try pool.exchange(HTTPMessage("GET", "/", headers: [])).status == 200)

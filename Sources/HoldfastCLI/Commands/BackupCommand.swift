@@ -152,9 +152,13 @@ package struct BackupCommand: ParsableCommand {
     defer { progress.end() }
     let options = opened.backupOptions(kind: kind, isDryRun: dryRun, waitsForLock: wait)
     let report = try opened.backup(options, watch, progress)
-    let copies = try opened.copy(report, progress)
     progress.end()
+    // Copying may be interrupted; what was taken is told by then.
     watch.tell(report)
+    let copying = watch.makeProgress()
+    defer { copying.end() }
+    let copies = try opened.copy(report, copying)
+    copying.end()
     if let copies { watch.tell(copies) }
     try show(report, copies, tags: opened.settings.tags, machine)
     try Outcome.end(max(report.exitStatus, copies?.exitStatus ?? .done))

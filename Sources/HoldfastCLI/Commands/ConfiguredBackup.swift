@@ -83,9 +83,13 @@ extension BackupCommand {
     let progress = watch.makeProgress(of: named)
     defer { progress.end() }
     let report = try opened.backup(options, watch, progress)
-    let copies = try opened.copy(report, progress)
     progress.end()
+    // Copying may be interrupted; what was taken is told by then.
     watch.tell(report, of: named)
+    let copying = watch.makeProgress(of: named)
+    defer { copying.end() }
+    let copies = try opened.copy(report, copying)
+    copying.end()
     if let copies { watch.tell(copies, of: named) }
     return (report, copies)
   }

@@ -31,6 +31,8 @@ package struct SyncPlan: Sendable {
   package internal(set) var onlyThere: [Snapshot] = []
   /// Objects that are damaged at home or at the target.
   package internal(set) var findings: [SyncFinding] = []
+  /// The numbers of the snapshots whose manifests the target lists.
+  var there: Set<UInt64> = []
   /// Snapshots of home that cannot be copied, by sequence.
   package internal(set) var blocked: Set<UInt64> = []
 

@@ -17,6 +17,7 @@ struct SyncPlanner {
     let atTarget = try SourceListing(of: source, in: target.store)
     let notes = try home.notes.read(source)
     var plan = SyncPlan(source)
+    plan.there = atTarget.committed
     plan.findings = notes.damage.map { SyncFinding($0, at: home.location) }
     try checkAgreement(atHome, atTarget, &plan)
     try planSnapshots(atHome, atTarget, notes.notes, &plan)
@@ -97,8 +98,25 @@ struct SyncPlanner {
       next = parents.subtracting(read.keys).subtracting(plan.blocked)
     }
     for (_, snapshot) in read.sorted(by: { $0.key < $1.key }) {
+      guard try hasParent(snapshot, read, atTarget, &plan) else { continue }
       if let line = try line(snapshot, atTarget, &plan) { plan.snapshots.append(line) }
     }
+  }
+
+  /// Whether a snapshot of home has its parent there, or at the target, as far as it builds on one. If it has none, and
+  /// no prune has removed both meanwhile, home has lost it.
+  private func hasParent(
+    _ snapshot: Snapshot, _ read: [UInt64: Snapshot], _ atTarget: SourceListing, _ plan: inout SyncPlan
+  ) throws -> Bool {
+    guard let parent = snapshot.envelope.parent?.sequence, read[parent] == nil, !atTarget.committed.contains(parent),
+      !plan.blocked.contains(parent)
+    else { return true }
+    home.store.refresh()
+    guard try home.catalog.isCommitted(source, snapshot.sequence) else { return false }
+    let damage = DamageError(Keys.manifest(source, parent), "it is missing, and \(snapshot.id.short) builds on it")
+    plan.findings.append(SyncFinding(damage, at: home.location))
+    plan.blocked.formUnion([parent, snapshot.sequence])
+    return false
   }
 
   /// The snapshots that have to be looked at, because the target lists something of them otherwise than home.

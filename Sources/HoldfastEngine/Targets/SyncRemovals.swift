@@ -41,9 +41,11 @@ struct SyncRemovals {
     for sequence in doubtful.sorted() {
       guard let snapshot = try snapshotAtTarget(sequence, &plan) else { continue }
       let isNoted = notes[snapshot].removed?.isCollected == true
+      // A removal that was not collected may have been undone since, and then the target has the last copy.
       let wasRemoved =
-        !atHome.committed.contains(sequence) && sequence <= notes.highest && earlier[snapshot].removed != nil
-        && earlier.revision < notes.revision
+        !atHome.committed.contains(sequence) && sequence <= notes.highest
+        && earlier[snapshot].removed?.isCollected == true && earlier.revision < notes.revision
+        && !notes.notes.contains { $0.snapshot == snapshot.id }
       if isNoted || wasRemoved {
         going[sequence] = snapshot
       } else if !atHome.committed.contains(sequence) {

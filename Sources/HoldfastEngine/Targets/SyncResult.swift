@@ -47,8 +47,13 @@ package struct SyncResult: Sendable {
   /// Number of snapshots that the target does not have whole.
   package var behind: Int { missing?.count ?? 0 }
 
-  /// Whether the target has a snapshot of home, with everything that it builds on.
-  package func has(_ sequence: UInt64) -> Bool { missing.map { !$0.contains(sequence) } ?? false }
+  /// Whether the target has a snapshot of home whole.
+  /// - Parameter chain: its number, and the numbers of all that it builds on.
+  package func has(_ chain: [UInt64]) -> Bool {
+    guard let plan, let missing else { return false }
+    let listed = plan.there.union(copied.map(\.sequence))
+    return chain.allSatisfy { listed.contains($0) && !missing.contains($0) && !gone.contains($0) }
+  }
 
   /// Whether the target has all that home has.
   package var isInStep: Bool { behind == 0 && findings.isEmpty && failure == nil }

@@ -121,6 +121,7 @@ struct WALFilePush {
   /// Whether another push has taken the name, or a collector has removed what was unfinished.
   private func isOvertaken(_ error: any Error) -> Bool {
     if case StoreError.alreadyExists = error { return true }
+    if case S3Error.refused(_, status: 404, _) = error { return true }
     return (error as? SystemError)?.isNotFound == true
   }
 

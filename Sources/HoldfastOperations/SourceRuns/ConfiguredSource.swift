@@ -61,10 +61,13 @@ package struct ConfiguredSource {
   package func copy(_ report: Backup.Report, _ progress: any ProgressObserver) throws -> SnapshotCopies? {
     let targets = targets
     guard !targets.others.isEmpty, !report.isDryRun else { return nil }
+    let (name, sequence) = (report.envelope.source.name, report.envelope.sequence)
     let results = try targets.sync(
-      from: repository, to: targets.others, report.envelope.source.name, observer: SyncProgress(progress))
+      from: repository, to: targets.others, name, observer: SyncProgress(progress))
+    let tip = try repository.catalog.snapshotIfCommitted(name, sequence)
+    let parents = try tip.map { try repository.catalog.chain(to: $0).snapshots.map(\.sequence) } ?? []
     return SnapshotCopies(
-      home: targets.homeName, sequence: report.envelope.sequence, minCopies: targets.minCopies, others: results)
+      home: targets.homeName, chain: parents + [sequence], minCopies: targets.minCopies, others: results)
   }
 
   /// Takes a snapshot, between the hooks.

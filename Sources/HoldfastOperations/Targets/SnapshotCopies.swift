@@ -6,12 +6,13 @@ internal import Synchronization
 package struct SnapshotCopies: Sendable {
   /// The name of home, which has it.
   package let home: String
-  package let sequence: UInt64
+  /// Its number, and the numbers of all that it builds on.
+  package let chain: [UInt64]
   package let minCopies: Int
   /// The other targets, each with what brought it up.
   package let others: [TargetResult]
 
-  package func has(_ target: TargetResult) -> Bool { target.sources.contains { $0.has(sequence) } }
+  package func has(_ target: TargetResult) -> Bool { target.sources.contains { $0.has(chain) } }
 
   /// The names of the targets that have it, home first.
   package var holders: [String] { [home] + others.filter(has).map(\.target) }

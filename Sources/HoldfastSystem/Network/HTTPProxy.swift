@@ -8,13 +8,15 @@ package struct HTTPProxy: Sendable, CustomStringConvertible {
   package init(_ address: String, exceptions: String = "") { (self.address, self.exceptions) = (address, exceptions) }
 
   private var scheme: Substring { address.firstRange(of: "://").map { address[..<$0.upperBound] } ?? "" }
-  private var authority: Substring { address.dropFirst(scheme.count).prefix { !"/?#".contains($0) } }
+  /// A password may contain anything, so everything before the last `@` counts as one.
+  private var server: Substring {
+    let rest = address.dropFirst(scheme.count).split(separator: "@", omittingEmptySubsequences: false).last ?? ""
+    return rest.prefix { !"/?#".contains($0) }
+  }
 
   /// Whether the address contains a name, and with it probably a password.
-  package var hasLogin: Bool { authority.contains("@") }
+  package var hasLogin: Bool { address.contains("@") }
 
   /// Its scheme, host and port, without a name and a password.
-  package var description: String {
-    String(scheme + (authority.split(separator: "@", omittingEmptySubsequences: false).last ?? ""))
-  }
+  package var description: String { String(scheme + server) }
 }

@@ -43,6 +43,19 @@ import Testing
     shop.expectSame()
   }
 
+  /// The notes that the target got last speak of a removal that was undone since.
+  @Test func whatWasCalledBackStaysThoughHomeHasLostIt() throws {
+    let shop = try makeShop([.full, .full])
+    try shop.shop.prune(last: 1, graceDays: 7) { $0.tellsCollected = .days(30) }
+    #expect(try shop.sync().isInStep)
+    let first = try shop.shop.number(1)
+    try shop.shop.undelete(first)
+    shop.home.contents[Keys.manifest(first.sourceName, 1)] = nil
+    let one = try #require(try shop.sync().sources.first)
+    #expect(one.removed.isEmpty && one.onlyThere.map(\.sequence) == [1])
+    #expect(try shop.expectSoundAtTarget() == [1, 2])
+  }
+
   @Test func whatWasCollectedIsNotCopiedAgain() throws {
     let shop = try makeShop([.full, .full])
     let before = TargetShop.lasting(shop.home)

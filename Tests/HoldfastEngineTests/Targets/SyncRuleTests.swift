@@ -119,6 +119,27 @@ import Testing
     #expect(try shop.expectSoundAtTarget() == [1, 4])
   }
 
+  /// Whatever home has of a snapshot, without the one that it builds on nobody can restore it.
+  @Test func whatBuildsOnWhatHomeHasLostIsNotCopied() throws {
+    let shop = try makeShop()
+    let key = Keys.manifest(try shop.shop.number(2).sourceName, 2)
+    shop.home.contents[key] = nil
+    let one = try #require(try shop.sync().sources.first)
+    #expect(one.findings.first?.object == key && one.behind > 0)
+    #expect(!one.has([1, 2, 3]) && one.has([1]) && one.has([4]) && !one.has([1, 2]))
+    #expect(try shop.expectSoundAtTarget() == [1, 4])
+  }
+
+  /// A target does not have a snapshot of which it has everything, if what it builds on is damaged there.
+  @Test func whatBuildsOnWhatIsDamagedAtTheTargetDoesNotCount() throws {
+    let shop = try makeShop()
+    #expect(try shop.sync().isInStep)
+    let archive = try shop.archive(of: 1)
+    shop.target.contents[archive]?.removeLast()
+    let one = try #require(try shop.sync().sources.first)
+    #expect(!one.has([1]) && !one.has([1, 2]) && one.has([4]))
+  }
+
   /// A manifest that nobody has signed who may write is worth nothing, at home or elsewhere.
   @Test func whatAStrangerHasSignedIsNotCopied() throws {
     let sealed = try SealedShop()
