@@ -9,48 +9,48 @@ package import HoldfastSystem
 package struct Backup {
   package struct Options: Hashable, Sendable {
     package var source: Path
-    /// The command whose output is captured instead of a directory; `source` is then the name of the file in the
+    /// The command whose output is captured instead of a directory; `source` is then the path of the file in the
     /// snapshot.
     package var command: ShellCommand?
-    /// `nil`: named after the directory.
+    /// The name of the source; `nil`: the name of the directory.
     package var name: SourceName?
-    /// `nil`: an incremental when there is a sound parent, otherwise a full.
+    /// The kind of snapshot; `nil`: an incremental if there is a sound parent, otherwise a full.
     package var kind: SnapshotKind?
-    /// Patterns of paths to leave out; a pattern may begin with the path of the source.
+    /// The patterns of paths to leave out; a pattern may begin with the path of the source.
     package var exclusions: [String] = []
     package var compression = Compression.standard
-    /// Whether every file is read and compared, whatever its metadata says.
+    /// True if every file is read and compared, whatever its metadata says.
     package var isParanoid = false
-    /// Whether everything is done except storing.
+    /// True if everything is done except storing.
     package var isDryRun = false
-    /// Whether to wait for another run on the same source.
+    /// True if the run waits for another run on the same source.
     package var waitsForLock = false
-    /// Whether all databases of the source are captured at one instant.
+    /// True if all databases of the source are captured at one instant.
     package var groupsDatabases = true
     /// The connection string for the server of a PostgreSQL cluster in the source; `nil`: a running cluster is refused.
     package var postgres: String?
-    /// Whether it is an error when no such server runs.
+    /// True if a missing server is an error.
     package var expectsPostgres = false
-    /// Tags that the snapshot gets from the beginning.
+    /// The tags that the snapshot gets from the beginning.
     package var tags: Set<Tag> = []
-    /// Stored bytes at which the next archive begins.
+    /// The number of stored bytes at which the next archive begins.
     package var archiveBytes = Limits.archiveBytes
 
     package init(source: Path) { self.source = source }
   }
 
   package struct Report: Sendable {
-    /// The envelope as committed, or as it would have been.
+    /// The envelope as it was committed, or, for a dry run, as it would have been.
     package let envelope: Envelope
-    /// Why this kind was chosen; `nil` when it was asked for.
+    /// The reason for the kind; `nil` if the caller asked for the kind.
     package let reason: String?
     package let problems: [Problem]
     package let duration: TimeSpan
     package let isDryRun: Bool
-    /// Bytes by which the WALs of the databases grew during the capture, because a WAL is not reused as long as a
-    /// capture holds it.
+    /// The bytes by which the WALs of the databases grew during the capture: a WAL is not reused as long as a capture
+    /// holds it.
     package let walGrowthBytes: UInt64
-    /// Pages of databases with wrong checksums of their own.
+    /// The numbers of database pages with wrong checksums, by file.
     package let badPages: [Path: [UInt64]]
 
     /// The changes that the history of the source does not explain.
@@ -120,8 +120,8 @@ package struct Backup {
       badPages: record.badPages)
   }
 
-  /// The newest snapshot of the source, made durable first: a new snapshot must not build on one that a power cut may
-  /// take away.
+  /// Returns the newest snapshot of the source, and makes it durable first: a new snapshot must not build on one that a
+  /// power cut may take away.
   /// - Parameter lease: the lease on the source; `nil` for a dry run.
   private func newest(of name: SourceName, under lease: Lease?) throws -> Snapshot? {
     let newest = try repository.catalog.newestSnapshot(of: name, removingLeftoversUnder: lease, progress: progress)
@@ -140,7 +140,7 @@ package struct Backup {
       archiveBytes: options.archiveBytes, under: lease)
   }
 
-  /// Ends the archives and the body, and makes the envelope.
+  /// Ends the archives and the body, and returns the envelope.
   private func envelope(
     _ source: BackupSource, _ base: BackupBase, _ draft: SnapshotDraft, _ record: ChangeRecord,
     _ databases: LiveDatabases?, started: Timestamp

@@ -7,10 +7,10 @@ internal import HoldfastSystem
 /// The chain and state that a new snapshot builds on.
 struct BackupBase {
   let kind: SnapshotKind
-  /// `nil` for a full, as is `state`.
+  /// The chain; `nil` for a full, as is `state`.
   var chain: Chain?
   var state: StateFile?
-  /// Why this kind of snapshot was chosen; `nil` when the caller asked for it.
+  /// The reason for the kind of snapshot; `nil` if the caller asked for the kind.
   var reason: String?
 
   fileprivate static func full(because reason: String? = nil) -> BackupBase {
@@ -18,7 +18,7 @@ struct BackupBase {
   }
 }
 
-/// Chooses what a snapshot builds on: a sound parent, or nothing (a full).
+/// Chooses the snapshot that a new one builds on: a sound parent, or none (a full).
 struct BaseChoice {
   let repository: Repository
   let options: Backup.Options
@@ -60,13 +60,15 @@ struct BaseChoice {
     }
   }
 
-  /// The cache must not lie in the source: nothing is ever written there.
+  /// True if the state of a merged chain may replace the cached one. The cache must not lie in the source: nothing is
+  /// ever written there.
   private var keepsCache: Bool {
     guard options.command == nil else { return !options.isDryRun }
     return !options.isDryRun && !((try? cache.lies(in: repository.host.files.resolve(options.source))) ?? true)
   }
 
-  /// - Returns: `nil` when the chain is sealed and no identity opens it. Then a full is better than no snapshot.
+  /// - Returns: the state; `nil` if the chain is sealed and no identity opens it. Then a full is better than no
+  ///   snapshot.
   private func replay(_ chain: Chain) throws -> StateFile? {
     do {
       guard try repository.keyring.hasIdentity() else { return nil }

@@ -4,9 +4,9 @@ internal import HoldfastRepository
 internal import HoldfastSource
 internal import HoldfastSystem
 
-/// The subject of a backup: an open directory, or a command whose output is captured.
+/// The object of a backup: an open directory, or a command whose output is captured.
 struct BackupSource {
-  /// `nil` for a command.
+  /// The open directory; `nil` for a command.
   let root: OpenFile?
   /// The absolute path of the directory, without symbolic links; for a command the name of the file that gets its
   /// output.
@@ -55,7 +55,8 @@ struct BackupSource {
     return (root, path)
   }
 
-  /// Refuses to continue the snapshots of another directory under a default name: nobody chose to join their histories.
+  /// Refuses to continue the snapshots of another directory under a default name, because nobody chose to join their
+  /// histories.
   func checkHistory(_ newest: Snapshot?, in repository: Repository) throws {
     let sealedPath = repository.memory?.head(of: name)?.path
     let known = newest.flatMap { $0.envelope.isSealed ? sealedPath : $0.envelope.source.path }
@@ -67,7 +68,7 @@ struct BackupSource {
       hint: "Say `--name \(name)` if it has moved here, or another --name if it is another one.")
   }
 
-  /// The patterns of excluded paths.
+  /// Returns the patterns of excluded paths.
   /// - Throws: `EngineError` when a pattern cannot match anything.
   func exclusions() throws -> [Glob] {
     try options.exclusions.map { pattern in

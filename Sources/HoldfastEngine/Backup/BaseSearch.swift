@@ -7,17 +7,17 @@ internal import HoldfastSystem
 /// Finds the file of the parent's state with which a file of the source is compared.
 final class BaseSearch {
   private let parent: StateFile?
-  /// Made when something was renamed for the first time.
+  /// The index of the parent's files, made when the first file is looked for under another name.
   private var renames: RenameIndex?
 
   init(_ parent: StateFile?) {
     self.parent = parent
   }
 
-  /// The file that had this inode; otherwise the one that had this path. For a rotated log there are both, and its
+  /// Returns the file that had this inode, otherwise the one that had this path. For a rotated log both exist, and its
   /// pages are in the one with its inode.
   /// - Parameters:
-  ///   - isDatabase: whether the captured content may be longer than the file.
+  ///   - isDatabase: true if the captured content may be longer than the file.
   ///   - mapOffset: the offset of the page map of `previous`.
   func base(of item: ScannedItem, isDatabase: Bool, previous: Entry?, mapOffset: UInt64) throws -> BaseFile? {
     guard let parent, item.status.size > 0 || isDatabase else { return nil }
@@ -28,7 +28,8 @@ final class BaseSearch {
     return BaseFile(state: parent, file: file, mapOffset: mapOffset, isSamePath: true)
   }
 
-  /// A file that begins with the same page, if there is one: such as a log that was copied and truncated.
+  /// Returns a file that begins with the same page, such as a log that was copied and truncated; `nil` if there is
+  /// none.
   func base(beginningWith page: Buffer) throws -> BaseFile? {
     guard page.count == Int(PageSize.standard), let index = try index() else { return nil }
     var digest = [UInt8](repeating: 0, count: PageDigest.byteCount)

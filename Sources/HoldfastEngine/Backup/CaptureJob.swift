@@ -4,8 +4,8 @@ internal import HoldfastModel
 internal import HoldfastSource
 internal import HoldfastSystem
 
-/// One step of the walk over the source, in path order. A worker reads what needs reading; the other steps only keep
-/// their position.
+/// One step of the walk over the source, in path order. A worker reads the contents for steps that need it; the other
+/// steps only keep their position.
 enum CaptureStep {
   case unchanged(Entry)
   /// An entry without contents that was added or changed.
@@ -28,7 +28,7 @@ final class SmallFile {
     case captured(Entry, extents: [PageExtent])
     case vanished
     case unreadable(reason: String)
-    /// It has become too large for the job.
+    /// The file has become too large for the job, or a database.
     case outgrown
   }
 
@@ -37,9 +37,9 @@ final class SmallFile {
   let base: BaseFile?
   let baseDigests: BaseDigests
   var outcome = Outcome.vanished
-  /// Whether the name still leads to the file that the scan saw, and so do its other names.
+  /// True if the name still leads to the file that the scan saw.
   var isSameFile = false
-  /// Why its extended attributes could not be read; `nil` when they were.
+  /// The error for which its extended attributes could not be read; `nil` if they were.
   var attributeProblem: SystemError?
 
   init(item: ScannedItem, previous: Entry?, base: BaseFile?, baseDigests: BaseDigests) {
@@ -56,7 +56,7 @@ final class Chunk {
   let offset: UInt64
   let length: Int
   let baseDigests: BaseDigests
-  /// Set by the worker.
+  /// The digests of its pages. The worker sets this and the following properties.
   var digests: [UInt8] = []
   var extents: [PageExtent] = []
   var isCutShort = false
@@ -71,7 +71,7 @@ final class Chunk {
 }
 
 /// A few steps that are performed together, with their memory. The pages to store end up in `buffer`. If they fill most
-/// of a frame, the worker compresses them at once; otherwise they are gathered with those of other jobs.
+/// of a frame, the worker compresses them at once; otherwise they are gathered with the pages of other jobs.
 final class CaptureJob {
   static let stepsMax = 256
   /// The most bytes that are gathered instead of making a frame of their own.
@@ -79,7 +79,7 @@ final class CaptureJob {
   private static let attemptsMax = 3
 
   var steps: [CaptureStep] = []
-  /// Bytes that the steps are expected to read, by the scan.
+  /// The number of bytes that the steps are expected to read, according to the scan.
   var plannedBytes = 0
   private(set) var readBytes: UInt64 = 0
   private(set) var density = Density.Count()
@@ -111,7 +111,7 @@ final class CaptureJob {
     buffer.count = 0
   }
 
-  /// Runs on a worker. The frames of all jobs are digested together.
+  /// Performs jobs on a worker. The frames of all jobs are digested together.
   static func perform(_ jobs: [CaptureJob]) {
     for job in jobs { job.makeFrame() }
     let made = jobs.filter { $0.frameBytes != nil }
@@ -179,8 +179,8 @@ final class CaptureJob {
         limit?.take(length)
         let count = try handle.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer.free[..<length]), at: 0)
         readBytes += UInt64(count)
-        // A file that has become a database since the survey may have writers: the owner decides when the job comes
-        // back.
+        // A file that has become a database since the survey may have writers. It counts as outgrown: when the job
+        // comes back, it is opened again and examined.
         let head = UnsafeRawBufferPointer(rebasing: buffer.free[..<min(count, PageSize.headCount)])
         if !before.isUntouched(since: file.item.status), SQLiteCandidate.isBeginning(head) {
           file.outcome = .outgrown
@@ -210,7 +210,7 @@ final class CaptureJob {
     }
   }
 
-  /// The bytes that a file may have grown since the scan without taking the room of those after it.
+  /// Returns the number of bytes that a file may have without taking the room of the files after it.
   private func room(for file: SmallFile) -> Int {
     steps.count == 1 ? buffer.free.count : min(Int(clamping: file.item.status.size), buffer.free.count)
   }

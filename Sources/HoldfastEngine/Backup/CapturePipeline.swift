@@ -20,7 +20,7 @@ final class CapturePipeline {
   private let pool: OrderedPool<CaptureJob>
   let spareJob: CaptureJob
   let bases: BaseSearch
-  /// The parent's entries of files whose contents a database server tells only at the end.
+  /// The parent's entries of files whose contents a database server gives only when it ends the backup.
   private var lateKnown: [Entry] = []
   var links: HardLinks
 
@@ -115,7 +115,7 @@ final class CapturePipeline {
     try pool.drain()
   }
 
-  /// The next entry of the parent, except those that are captured late.
+  /// Returns the next entry of the parent, except those that are captured late.
   private func nextKnown(_ known: StateReader?) throws -> Entry? {
     while let entry = try known?.nextEntry() {
       guard let postgres = databases.postgres, postgres.cluster.isLate(entry.path, entry.content) else { return entry }
@@ -124,7 +124,7 @@ final class CapturePipeline {
     return nil
   }
 
-  /// Captures what the server of a live cluster told when it ended the backup.
+  /// Captures the files that the server of a live cluster gave when it ended the backup.
   private func captureLate(_ files: [PostgresBackup.LateFile]) throws {
     var known = lateKnown[...]
     for late in files {
@@ -139,8 +139,8 @@ final class CapturePipeline {
     try drain()
   }
 
-  /// Keeps the parent's entries below something that could not be examined: it may still exist.
-  /// - Returns: the first entry of the parent after it.
+  /// Keeps the parent's entries at and below a path that could not be examined: they may still exist.
+  /// - Returns: the first entry of the parent after them.
   private func keepUnexamined(
     _ path: Path, _ item: ScannedItem?, previous: Entry?, _ known: StateReader?
   ) throws -> Entry? {
@@ -175,7 +175,7 @@ final class CapturePipeline {
 
   private func examine(_ item: ScannedItem, previous: Entry?, mapOffset: UInt64) throws {
     if databases.sqlite.isWaiting { databases.sqlite.letGo(before: item.path) }
-    // This comes first: a file that is left out must not become the first name of a hard link.
+    // Companions are found first: a file that is left out must not become the first name of a hard link.
     if databases.isCompanion(item.path, root: root, files: host.files) {
       return try add(.companion(item, previous: previous))
     }
@@ -208,7 +208,7 @@ final class CapturePipeline {
     return true
   }
 
-  /// Begins the capture of a database whose turn comes only now. If that fails, it is recorded, and the database is
+  /// Begins the capture of a database that was not begun before. If that fails, it is recorded, and the database is
   /// captured as a plain file.
   private func beginDatabase(in item: ScannedItem) throws {
     guard let database = databases.sqlite.capture(of: item.status) else { return }
@@ -216,15 +216,15 @@ final class CapturePipeline {
     do throws(SQLiteFailure) {
       try database.begin()
     } catch {
-      // Jobs in progress have files open.
+      // Descriptors may run out because jobs in progress have files open.
       guard error.kind == .noDescriptors else { return refuse(database, error) }
       try drain()
       do throws(SQLiteFailure) { try database.begin() } catch { refuse(database, error) }
     }
   }
 
-  /// Checks whether a file that changed has become a database, or one that somebody writes to.
-  /// - Returns: whether it is newly a database, and is now captured as its programs see it.
+  /// Examines a file that changed: it may have become a database, or one that a program writes to.
+  /// - Returns: true if it is newly a database, and is now captured as its programs see it.
   func lookAgain(at item: ScannedItem) throws -> Bool {
     guard item.status.kind == .file, databases.sqlite.capture(of: item.status) == nil else { return false }
     let isLate = databases.look(at: item, root: root, files: host.files)
@@ -241,7 +241,7 @@ final class CapturePipeline {
     for refusal in databases.sqlite.refuse(database, failure) { record.note(refusal, progress: progress) }
   }
 
-  /// `nil` when it vanished or cannot be read, which is recorded.
+  /// Returns the content of an entry that is no file; `nil` if it vanished or cannot be read, which is recorded.
   private func content(of item: ScannedItem, previous: Entry?) throws -> Content? {
     switch item.status.kind {
     case .directory: return .directory

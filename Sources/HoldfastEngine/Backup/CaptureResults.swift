@@ -45,8 +45,8 @@ extension CapturePipeline {
     progress.advance(bytes: readBytes, files: files)
   }
 
-  /// Leaves out a companion of a database, unless the database was finally captured as a plain file: then the companion
-  /// belongs to it.
+  /// Leaves out a companion of a database, unless the database was captured as a plain file in the end: then the
+  /// companion belongs to it.
   private func finishCompanion(_ item: ScannedItem, previous: Entry?) throws {
     if databases.isCompanion(item.path, root: root, files: host.files) {
       progress.skip(bytes: item.status.size)
@@ -56,9 +56,9 @@ extension CapturePipeline {
     }
   }
 
-  /// Captures a hard link as the file itself when its first name vanished or was replaced since the scan. It becomes
-  /// the first name for the links after it.
-  /// - Returns: whether this was the case; then it is recorded.
+  /// Captures a hard link as the file itself if its first name vanished or was replaced since the scan. It becomes the
+  /// first name for the links after it.
+  /// - Returns: true if the first name was lost; then the entry is recorded.
   private func finishLostLink(_ entry: Entry, previous: Entry?) throws -> Bool {
     switch links.resolution(of: entry) {
     case .sound: return false
@@ -87,7 +87,7 @@ extension CapturePipeline {
     if let file = try openLarge(item, previous: previous, base: nil, isInTurn: true) { try captureInline(file) }
   }
 
-  /// Keeps the content that the parent has under the first name of a file, when another name of it cannot be examined.
+  /// Keeps the content that the parent has under the first name of a file whose other name cannot be examined.
   private func keepContent(of first: Path, as entry: Entry, previous: Entry?) throws {
     let known = parent?.makeReader()
     while let file = try known?.nextEntry() {

@@ -10,21 +10,21 @@ final class ChangeRecord {
   private let body: BodyWriter
   private let archives: ArchiveSeries
   private(set) var summarizer = StateSummarizer()
-  /// The files of the state that are not whole.
+  /// The paths of the files of the state that are not whole.
   private var incompleteFiles: Set<Path> = []
   private(set) var problems: [Problem] = []
-  /// Whether it was reported that the system gives no extended attributes.
+  /// True if it was reported that the system gives no extended attributes.
   private var lacksAttributes = false
-  /// The bad pages of files of class `badPages`.
+  /// The numbers of the bad pages of files of class `badPages`.
   private(set) var badPages: [Path: [UInt64]] = [:]
   var changes = Envelope.Changes()
-  /// The density of the pages that are stored now.
+  /// The density of the pages that this backup stores.
   var density = Density.Count()
   var torn = TornFiles()
-  /// Changes that wait until their position among the others is known: first what was captured in time, then what came
-  /// late.
+  /// The changes that wait until their position among the others is known: first those that were captured during the
+  /// walk, then those of files that the database server gave at the end.
   private var spools: [ChangeSpool] = []
-  /// The sum of the file sizes so far, by the number of bits of each size.
+  /// The sums of the file sizes so far, by the number of bits of each size.
   private var sizes = [UInt64](repeating: 0, count: UInt64.bitWidth + 1)
 
   init(body: BodyWriter, archives: ArchiveSeries) {
@@ -32,23 +32,23 @@ final class ChangeRecord {
     self.archives = archives
   }
 
-  /// The archive for which the frame of the next job is to be made.
+  /// Returns the head of the archive for which the frame of the next job is to be made.
   func headForNextJob() throws -> ContainerHead { try archives.headForNextFrame() }
 
-  /// Says that frames of further jobs are for this head or newer ones.
+  /// Ends the archives before this one: frames of further jobs are for this head or newer ones.
   func endArchives(before head: ContainerHead?) throws {
     if let head { try archives.endArchives(before: head) }
   }
 
   /// Stores the pages of a job.
-  /// - Returns: the location of the first of them; `nil` when there are none.
+  /// - Returns: the location of the first page; `nil` if there are none.
   func place(_ job: CaptureJob) throws -> PageLocation? {
     try place(job.buffer, job.frame, for: job.head)
   }
 
   /// - Parameters:
   ///   - pages: the pages to store.
-  ///   - frame: the frame that was made of them for `head`, when they fill most of one.
+  ///   - frame: the frame that was made of them for `head`, if they fill most of one.
   func place(_ pages: Buffer, _ frame: StoredFrame?, for head: ContainerHead?) throws -> PageLocation? {
     guard pages.count > 0 else { return nil }
     changes.pageBytes += UInt64(pages.count)
@@ -56,18 +56,18 @@ final class ChangeRecord {
     return try archives.gather(pages.used)
   }
 
-  /// Counts the pages that are stored now.
+  /// Counts the pages that this backup stores.
   func count(_ extents: [PageExtent]) {
     for extent in extents where extent.location != nil { changes.pages += extent.count }
   }
 
-  /// Begins a part whose changes are in path order among themselves, but not after those before. All changes then wait
-  /// for `mergeParts`. Must be called before the first change as well.
+  /// Begins a part: its changes are in path order among themselves, but not after the changes of the part before. All
+  /// changes then wait for `mergeParts`. The first part must be begun before the first change.
   func beginPart(_ space: ScratchSpace) {
     spools.append(ChangeSpool(space))
   }
 
-  /// An entry that is unchanged since the parent.
+  /// Records an entry that is unchanged since the parent.
   func keep(_ entry: Entry) throws {
     guard takes(entry) else { return try putWithoutContent(entry, previous: entry) }
     if let spool = spools.last { try spool.keep(entry) } else { count(entry) }
@@ -85,11 +85,11 @@ final class ChangeRecord {
     try write(entry, inherits: inherits, extents: extents)
   }
 
-  /// The most bytes of all files whose sizes have the same number of bits. So all files together stay below the limit
-  /// of a snapshot, and one who makes huge sparse files keeps no other files out.
+  /// The most bytes that all files whose sizes have the same number of bits may have together. This keeps the sum of
+  /// all files below the limit of a snapshot, and huge sparse files of one user keep no other files out.
   static let sizeShare = Limits.sizeMax / 64
 
-  /// Whether the snapshot can take this file in addition to those before. Counts it if so.
+  /// Returns true if the snapshot can take this file in addition to those before, and counts it then.
   private func takes(_ entry: Entry) -> Bool {
     let size = entry.file?.size ?? 0
     let magnitude = UInt64.bitWidth - size.leadingZeroBitCount
@@ -99,7 +99,8 @@ final class ChangeRecord {
     return true
   }
 
-  /// A sparse file is cheap to make, and must not keep everything else from being captured.
+  /// Records a file that is too large as a file without content. A sparse file is cheap to make, and must not keep
+  /// everything else from being captured.
   private func putWithoutContent(_ entry: Entry, previous: Entry?) throws {
     add(Problem(path: entry.path, reason: Self.tooLarge(entry.file?.size ?? 0)))
     try put(entry.withoutContent, previous: previous, inherits: false, extents: nil)
@@ -148,8 +149,8 @@ final class ChangeRecord {
     if let file = entry.file, !file.consistency.isComplete { incompleteFiles.insert(entry.path) }
   }
 
-  /// Writes the parts merged, in path order.
-  /// - Parameter isLeftOut: whether the file at a path does not belong in the snapshot after all.
+  /// Writes the parts, merged in path order.
+  /// - Parameter isLeftOut: returns true if the file at a path does not belong in the snapshot after all.
   func mergeParts(leavingOut isLeftOut: (Path) -> Bool) throws {
     let readers = try spools.map { try $0.finish() }
     var heads = try readers.map { try $0.next() }
@@ -166,7 +167,7 @@ final class ChangeRecord {
     spools = []
   }
 
-  /// Removes the parent's entry, if there is one.
+  /// Leaves out a change, and removes the parent's entry if there is one.
   private func leaveOut(_ item: ChangeSpool.Item) throws {
     problems.removeAll { $0.path == item.path }
     badPages[item.path] = nil
@@ -187,7 +188,7 @@ final class ChangeRecord {
     problems.append(problem)
   }
 
-  /// Reports what is captured without its extended attributes; only once when the system gives none at all.
+  /// Reports an entry that is captured without its extended attributes; if the system gives none at all, only once.
   func addUnreadAttributes(of path: Path, _ error: SystemError) {
     guard error.isNotImplemented else { return add(Problem(path: path, reason: error.message)) }
     guard !lacksAttributes else { return }
@@ -195,10 +196,10 @@ final class ChangeRecord {
     add(Problem(path: path, reason: "\(error.message): no extended attribute of anything is captured"))
   }
 
-  /// The weakest class of the state, and the number of paths that were not captured whole.
+  /// The weakest consistency class of the state, and the number of paths that were not captured whole.
   var completeness: (consistency: ConsistencyClass, incomplete: UInt64) {
-    // A problem at a path that is no incomplete file means that it could not be examined at all. A restore tells it by
-    // the difference.
+    // A problem at a path that is no incomplete file means that it could not be examined at all. A restore finds such
+    // paths by the difference of the two counts.
     let unseen = Set(problems.map(\.path)).subtracting(incompleteFiles).count
     return (unseen > 0 ? .unreadable : summarizer.consistency, UInt64(unseen) + summarizer.incomplete)
   }

@@ -4,23 +4,23 @@ internal import HoldfastSource
 internal import HoldfastSystem
 
 /// Decides how each PostgreSQL cluster of a source is captured. If the source itself is a cluster that cannot be
-/// captured, the run is refused. A cluster below it is left out and reported: nobody who may write somewhere in a
-/// source can keep the rest of it from being captured.
+/// captured, the run is refused. A cluster below it is left out and reported, so that a user who may write somewhere in
+/// a source cannot keep the rest of it from being captured.
 struct ClusterChoice {
   private let found: DatabaseSurvey.Findings
   private let source: Path
   private let connection: String?
   private let isExpected: Bool
-  /// Directories that are not captured, with the reason.
+  /// The directories that are not captured, with the reason.
   private(set) var withheld: [Path: WithheldReason] = [:]
-  /// Files that may be torn, with the reason.
+  /// The files that may be torn, with the reason.
   private(set) var torn: [Path: TornReason] = [:]
   private(set) var backup: PostgresBackup?
 
   /// - Parameters:
   ///   - source: the path of the source, for messages.
-  ///   - connection: the connection string for the server that runs.
-  ///   - isExpected: whether a server must run.
+  ///   - connection: the connection string for a running server.
+  ///   - isExpected: true if a server must run.
   init(_ found: DatabaseSurvey.Findings, source: Path, connection: String?, isExpected: Bool) {
     self.found = found
     self.source = source
@@ -28,7 +28,7 @@ struct ClusterChoice {
     self.isExpected = isExpected
   }
 
-  /// All clusters, with the one that `backup` captures marked as live.
+  /// All clusters. The one that `backup` captures is marked as live.
   var clusters: [PostgresCluster] {
     found.clusters.map { cluster in backup.map { $0.cluster.root == cluster.root ? $0.cluster : cluster } ?? cluster }
   }
@@ -44,7 +44,7 @@ struct ClusterChoice {
           ofOneOf: candidates(running), info: connection, label: "holdfast \(name)",
           slot: "holdfast_\(host.random.identifier())", root: root, files: host.files, cancellation: host.cancellation)
       } catch let refusal as PostgresFailure where !isExpected && !running.contains(where: \.root.isEmpty) {
-        // The environment may be set for other programs, and anybody may run a server of his own.
+        // The environment may have the connection string for other programs, and any user may run a server.
         failure = refusal
       }
       backup?.warnings.forEach(progress.warn)
@@ -66,8 +66,8 @@ struct ClusterChoice {
     for cluster in running where cluster.root != backup?.cluster.root { try withhold(cluster, failure) }
   }
 
-  /// The clusters on which the server of a connection may run. A server that cannot be seen from here, perhaps in a
-  /// container, is found by what it says about itself.
+  /// Returns the clusters on which the server of a connection may run. A server that this process cannot see, perhaps
+  /// in a container, is found by what it says about itself.
   private func candidates(_ running: [PostgresCluster]) -> [PostgresCluster] {
     running + (isExpected ? found.clusters.filter { $0.server == nil && $0.mayHaveUnseenServer } : [])
   }
@@ -94,7 +94,7 @@ struct ClusterChoice {
     withheld[cluster.root] = .serverRuns(process: cluster.server, refusal: failure)
   }
 
-  /// Treats a directory that looks like a cluster and cannot be understood as plain files, unless a server uses it.
+  /// Treats a directory that looks like a cluster but cannot be understood as plain files, unless a server uses it.
   private mutating func sortOutUnsound(_ root: OpenFile, _ files: FileSystem) throws {
     for (path, failure) in found.unsoundClusters {
       guard !path.isEmpty || failure.isPlanted else { throw failure }

@@ -3,11 +3,11 @@ internal import HoldfastRepository
 internal import HoldfastStore
 internal import HoldfastSystem
 
-/// What is looked at just before a snapshot is committed, because the run may have taken long: whether its objects are
-/// still there, whether its keyring is still the newest, whether its lease is still held, and what is noted by now. A
-/// remote store is asked for all of it together.
+/// The checks just before a snapshot is committed, because the run may have taken long: its objects are still there,
+/// its keyring is still the newest, its lease is still held. The notes of its source are read too. A remote store is
+/// asked for all of it together.
 struct CommitChecks: Sendable {
-  /// Older ones are made again: as long as a lease counts as just held.
+  /// The age from which the checks are made again. It is as long as a lease counts as just held.
   private static let ageMax = TimeSpan.seconds(10)
 
   private let repository: Repository
@@ -18,8 +18,8 @@ struct CommitChecks: Sendable {
   private let lease: Future<Void>
   private let notes: Future<NotesReading>
 
-  /// - Parameter objects: what was stored some time ago. Another host that shares the repository but not its locks may
-  ///   have taken it for leftovers.
+  /// - Parameter objects: the objects that were stored some time ago. Another host that shares the repository but not
+  ///   its locks may have taken them for leftovers.
   init(of objects: [RecordedObject], of source: SourceName, in repository: Repository, under lease: Lease) {
     let store = repository.store
     (self.repository, holder) = (repository, lease.holder)
@@ -31,12 +31,12 @@ struct CommitChecks: Sendable {
     notes = store.meanwhile { try repository.notes.read(source) }
   }
 
-  /// Whether so little time has passed since they began that nobody else can have used it.
+  /// True if the lease was just held and the checks are recent: nobody else can have changed what they found.
   var areRecent: Bool { holder.wasJustHeld && repository.host.clock.uptime() - begun < Self.ageMax }
 
-  /// Returns when all are made.
+  /// Waits for all checks.
   /// - Returns: the notes on the source.
-  /// - Throws: what the first of them finds.
+  /// - Throws: the error of the first check that fails.
   func pass() throws -> NotesReading {
     try presence.value()
     try keyring.value()

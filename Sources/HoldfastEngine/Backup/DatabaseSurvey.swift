@@ -17,18 +17,18 @@ struct DatabaseSurvey {
   struct Findings {
     var sqlite: [SQLiteCandidate] = []
     var clusters: [PostgresCluster] = []
-    /// Directories that look like a cluster and cannot be understood.
+    /// The directories that look like a cluster but cannot be understood.
     var unsoundClusters: [Path: PostgresFailure] = [:]
-    /// Set when anything looks like a cluster.
+    /// The running servers; `nil` if nothing looks like a cluster.
     var servers: RunningServers?
-    /// Databases in use that only their own program can read.
+    /// The paths of databases in use that only their own program can read.
     var encrypted: [Path] = []
-    /// The sum of all file sizes: an estimate of what there is to capture.
+    /// The sum of all file sizes: an estimate of the bytes to capture.
     var bytes: UInt64 = 0
   }
 
-  /// Walks names and metadata only, beside the parent's state. A file that is unchanged and has no WAL or journal is
-  /// not opened.
+  /// Walks names and metadata beside the parent's state. A file that is unchanged and has no WAL or journal is not
+  /// opened.
   func run() throws -> Findings {
     var found = Findings()
     let scanner = Scanner(files: host.files, root: root, exclusions: exclusions)
@@ -71,7 +71,7 @@ struct DatabaseSurvey {
     return found
   }
 
-  /// Examines the database to which a WAL belongs, and nothing else.
+  /// Examines the database beside a WAL. It may be encrypted, or have an incomplete page at its end.
   private func examine(log: ScannedItem, keepsOpen: Bool, _ found: inout Findings) {
     let encrypted = SQLiteCandidate.encryptedDatabase(
       ofLog: log.path, status: log.status, in: root, files: host.files)

@@ -16,7 +16,7 @@ struct DigestFeed {
     case data([UInt8])
   }
 
-  /// The next pages, at most `max` and all of one kind; `nil` at the end of the map.
+  /// Returns the next pages, at most `max` and all of one kind; `nil` at the end of the map.
   mutating func next(max: UInt64) throws -> Stretch? {
     while extent.map({ used >= $0.count }) ?? true {
       guard let following = try map.next() else { return nil }
@@ -31,7 +31,7 @@ struct DigestFeed {
     return .data(Array(extent.digests[range]))
   }
 
-  /// The digests of the next `count` pages; fewer at the end of the map.
+  /// Returns the digests of the next `count` pages; fewer at the end of the map.
   mutating func take(_ count: Int) throws -> BaseDigests {
     var base = BaseDigests()
     base.digests.reserveCapacity(count * PageDigest.byteCount)

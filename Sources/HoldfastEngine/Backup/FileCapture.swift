@@ -27,8 +27,8 @@ extension CapturePipeline {
       bytes: Int(item.status.size))
   }
 
-  /// Opens a file that is read in chunks; `nil` when it vanished or cannot be read, which is recorded.
-  /// - Parameter isInTurn: whether everything before it in path order was recorded; otherwise what is recorded here is
+  /// Opens a file that is read in chunks; returns `nil` if it vanished or cannot be read, which is recorded.
+  /// - Parameter isInTurn: true if everything before it in path order was recorded; otherwise what is recorded here is
   ///   queued.
   func openLarge(
     _ item: ScannedItem, previous: Entry?, base: BaseFile?, after earlier: LargeFile? = nil, isInTurn: Bool
@@ -83,14 +83,14 @@ extension CapturePipeline {
       after: earlier, scratch: scratch)
   }
 
-  /// Whether a file has become a database since it was examined: then somebody may be writing to it.
+  /// Returns true if a file has become a database since it was examined: then a program may be writing to it.
   private func isMadeMeanwhile(_ file: OpenedFile, _ item: ScannedItem) -> Bool {
     databases.atRest[item.path] == nil && !record.torn.contains(item.path)
       && !file.status.isUntouched(since: item.status) && SQLiteCandidate.isBeginning(file.page.used)
   }
 
-  /// Opens a database to be read as its programs see it, whatever its size.
-  /// - Returns: `nil` when that is not possible, which is recorded: then it is captured as a plain file.
+  /// Opens a database of any size, to be read as its programs see it.
+  /// - Returns: `nil` if that is not possible, which is recorded: then the database is captured as a plain file.
   private func openDatabase(
     _ item: ScannedItem, _ database: SQLiteCapture, previous: Entry?, base: BaseFile?, after earlier: LargeFile?
   ) throws -> LargeFile? {
@@ -101,7 +101,7 @@ extension CapturePipeline {
       return nil
     }
     let head = Buffer(capacity: PageSize.headCount)
-    // A failure here will come again when it matters.
+    // A failure here is ignored: it comes again when the pages are read.
     head.count = (try? database.read(into: head.bytes, at: 0)) ?? 0
     let pageSize =
       base?.file.pageSize ?? earlier?.pageSize
@@ -124,7 +124,7 @@ extension CapturePipeline {
     }
   }
 
-  /// Gives the steps that capture a large file: chunks of data, holes between them, and the end.
+  /// Calls `body` with the steps that capture a large file: chunks of data, holes between them, and the end.
   func forEachStep(of file: LargeFile, _ body: (CaptureStep, _ bytes: Int) throws -> Void) throws {
     let size = file.before.size
     let page = UInt64(file.pageSize)

@@ -3,10 +3,10 @@ internal import HoldfastModel
 internal import HoldfastSource
 internal import HoldfastSystem
 
-/// Files with several names. A file is captured under the first name that the walk meets, and as hard links under the
-/// others. When a name's turn comes, it may have changed since the scan: then another name takes its place.
+/// The files with several names. A file is captured under the first name that the walk meets, and as hard links under
+/// the others. If that first name does not lead to the file any more when its turn comes, another name takes its place.
 struct HardLinks {
-  /// How to capture a hard link when its turn comes.
+  /// The way to capture a hard link when its turn comes.
   enum Resolution {
     /// As it is: its first name still leads to the file that the scan saw. Also for entries that are no hard links.
     case sound
@@ -28,16 +28,16 @@ struct HardLinks {
 
   private let root: OpenFile
   private let files: FileSystem
-  /// The files whose names were not all seen yet.
+  /// The files of which the walk has not met all names yet.
   private var linked: [Key: LinkedFile] = [:]
-  /// Lost first names, with the name that replaces each, once there is one.
+  /// The lost first names, each with the name that replaces it; `nil` as long as none does.
   private var lost: [Path: Path?] = [:]
 
   init(root: OpenFile, files: FileSystem) {
     (self.root, self.files) = (root, files)
   }
 
-  /// The first name of a file, if this is another name of it; `nil` for the first.
+  /// Returns the first name of a file if the item is another name of it; `nil` if the item is the first name.
   mutating func otherName(of item: ScannedItem) -> Path? {
     guard item.status.kind == .file, item.status.linkCount > 1 else { return nil }
     let key = Key(device: item.status.device, inode: item.status.inode)
@@ -55,14 +55,14 @@ struct HardLinks {
     lost[first] = .some(nil)
   }
 
-  /// Keeps an entry of the parent that cannot be examined. A hard link can be kept only while its first name is still
-  /// there; in doubt it is.
+  /// Keeps an entry of the parent that cannot be examined. A hard link is kept only while its first name is still
+  /// there; if that cannot be examined either, it counts as there.
   mutating func keep(_ entry: Entry) {
     guard case .hardLink(let first) = entry.content, lost[first] == nil else { return }
     do throws(SystemError) {
       let status = try files.statusIfPresent(of: first, in: root)
       guard let status, status.inode == entry.identity.inode else { return lose(first) }
-      // It may have become another name of a file that comes before it.
+      // The first name may have become another name of a file that comes before it.
       let file = linked[Key(device: status.device, inode: status.inode)]
       if let file, file.first != first, first < entry.path { lost[first] = .some(file.first) }
     } catch {

@@ -2,8 +2,8 @@ internal import HoldfastArchive
 package import HoldfastModel
 package import HoldfastSystem
 
-/// Commands of the site around a backup: to freeze and thaw something, to take a file system snapshot, to notify
-/// somebody.
+/// Commands of the site around a backup: for example to freeze and thaw a server, to take a file system snapshot, or to
+/// notify somebody.
 ///
 /// Each command gets the variables `HOLDFAST_HOOK` (before, after, on-failure) and `HOLDFAST_SOURCE` (the directory);
 /// after the backup also `HOLDFAST_EXIT_STATUS` (how it would end) and, if a snapshot was committed,
@@ -71,7 +71,7 @@ package struct HookError: OperatorError, Equatable {
   package var exitStatus: ExitStatus { .failed }
   package var scope: ErrorScope { .machine }
 
-  /// - Parameter snapshot: the snapshot that was committed.
+  /// - Parameter snapshot: the snapshot that was committed; `nil` for a dry run.
   init(_ error: any Error, snapshot: String?) {
     let reason = describe(error).message
     message =

@@ -4,8 +4,8 @@ internal import HoldfastModel
 internal import HoldfastSource
 internal import HoldfastSystem
 
-/// A file that is captured in chunks. Between its first step and its last, results come back in order and are collected
-/// here.
+/// A file that is captured in chunks. Its results come back in order and are collected here, from its first step to its
+/// last.
 final class LargeFile {
   private static let attemptsMax = 3
 
@@ -17,7 +17,7 @@ final class LargeFile {
   let before: FileStatus
   let pageSize: UInt32
   let attempt: Int
-  /// The digests that this attempt is compared with: the base, overlaid by earlier attempts.
+  /// The digests that this attempt is compared with: those of the base, replaced by those of earlier attempts.
   private(set) var feed: DigestFeed?
   private var digest = PageDigestStream()
   private var spools: [PageMapSpool]
@@ -25,10 +25,10 @@ final class LargeFile {
   private(set) var isCutShort = false
   private(set) var failure: SystemError?
 
-  /// Whether another attempt follows if the file changes during this one.
+  /// True if another attempt follows if the file changes during this one.
   var mayBeTriedAgain: Bool { attempt < Self.attemptsMax }
 
-  /// Whether this attempt is worthless: it has failed, or it is already certain that another one follows.
+  /// True if this attempt is of no use: it has failed, or it is already certain that another one follows.
   var isLost: Bool { failure != nil || (isCutShort && mayBeTriedAgain && !source.mayShrink) }
 
   init(
@@ -45,14 +45,14 @@ final class LargeFile {
     attempt = (earlier?.attempt ?? 0) + 1
     spool = PageMapSpool(scratch)
     spools = earlier.map { [$0.spool] + $0.spools } ?? []
-    // An earlier attempt may have seen more pages than there are now: the larger size bounds its map.
+    // An earlier attempt may have found more pages than there are now, so that the map needs the largest size.
     let size = max(before.size, earlier?.before.size ?? 0, base?.file.size ?? 0)
     if base != nil || !spools.isEmpty {
       feed = DigestFeed(try Self.overlay(spools, base, size: size, pageSize, coversAll: false))
     }
   }
 
-  /// The digests that the next `count` pages are compared with.
+  /// Returns the digests that the next `count` pages are compared with.
   func takeBase(_ count: Int) throws -> BaseDigests {
     try feed?.take(count) ?? .none
   }
@@ -60,14 +60,14 @@ final class LargeFile {
   func add(_ chunk: Chunk, at location: PageLocation?) throws {
     if let failure = chunk.failure { self.failure = failure }
     isCutShort = isCutShort || chunk.isCutShort
-    // Missing bytes would read as zeros, with which the next attempt would compare. It compares page by page from the
-    // beginning, so nothing may follow a gap.
+    // Missing bytes would be recorded as zeros, and the next attempt would compare with them. It compares page by page
+    // from the beginning, so that nothing may follow a gap.
     guard !isLost else { return }
     digest.add(chunk.digests)
     for extent in chunk.extents { try spool.append(extent.moved(to: location)) }
   }
 
-  /// The part of a hole that was not zeros before.
+  /// Returns the parts of a hole that were not zeros before.
   func takeHole(firstPage: UInt64, pageCount: UInt64) throws -> [PageExtent] {
     var changed: [PageExtent] = []
     let end = firstPage + pageCount
@@ -94,7 +94,7 @@ final class LargeFile {
     for extent in changed { try spool.append(extent) }
   }
 
-  /// The entry for everything that was read.
+  /// Returns the entry for everything that was read.
   func entry(extended: [ExtendedAttribute], consistency: ConsistencyClass) -> Entry {
     var content = FileContent(
       size: before.size, pageSize: pageSize, consistency: consistency,
@@ -111,7 +111,7 @@ final class LargeFile {
       identity: identity)
   }
 
-  /// The extents for the manifest: all of them, or the changed ones if the file inherits.
+  /// Returns the extents for the manifest: all of them, or the changed ones if the file inherits.
   func extents() throws -> any PageMapReader {
     let inherits = base?.isSamePath ?? false
     return try Self.overlay(
@@ -132,7 +132,7 @@ final class LargeFile {
 }
 
 extension PageExtent {
-  /// The same extent with its offset in the job's buffer replaced by its location in an archive.
+  /// Returns the same extent with its location in an archive, instead of its offset in the job's buffer.
   func moved(to start: PageLocation?) -> PageExtent {
     guard let location, let start else { return self }
     return PageExtent(
@@ -142,7 +142,7 @@ extension PageExtent {
   }
 }
 
-/// Extents in memory.
+/// A page map of extents in memory.
 struct ListedExtents: PageMapReader {
   private var rest: ArraySlice<PageExtent>
   init(_ extents: [PageExtent]) { rest = extents[...] }

@@ -9,13 +9,13 @@ final class LiveDatabases {
   /// The paths of all SQLite databases that were examined, before the capture or during it.
   private var knownPaths: Set<Path>
   private var knownFiles: Set<FileSystem.FileKey>
-  /// Databases that are captured as plain files because nobody had them open.
+  /// The databases that are captured as plain files because no process had them open.
   private(set) var atRest: [Path: SQLiteAtRest]
-  /// PostgreSQL data directories, whether a server runs on them or not.
+  /// The PostgreSQL data directories, whether a server runs on them or not.
   let clusters: [PostgresCluster]
   /// The cluster that is captured while its server runs.
   let postgres: PostgresBackup?
-  /// Directories that are not captured, with the reason.
+  /// The directories that are not captured, with the reason.
   let withheld: [Path: WithheldReason]
   private let allowance: SQLiteAllowance
 
@@ -29,12 +29,12 @@ final class LiveDatabases {
     (knownPaths, knownFiles) = (Set(surveyed.map(\.path)), Set(surveyed.map(\.key)))
   }
 
-  /// The cluster that contains a path.
+  /// Returns the cluster that contains a path; `nil` if there is none.
   func cluster(of path: Path) -> PostgresCluster? {
     clusters.first { $0.root.contains(path) }
   }
 
-  /// The bytes of a file that is not an SQLite database.
+  /// Returns the bytes of a file that is not an SQLite database.
   func source(of handle: OpenFile, at path: Path, before: FileStatus, attempt: Int) -> any CapturedBytes {
     guard let cluster = cluster(of: path) else {
       return atRest[path]?.bytes(of: handle, before: before, attempt: attempt)
@@ -44,19 +44,19 @@ final class LiveDatabases {
     return PostgresFile(cold: handle, at: path, in: cluster, before: before, attempt: attempt)
   }
 
-  /// Whether SQLite keeps this file beside a database that is captured without it.
+  /// Returns true if SQLite keeps this file beside a database that is captured without it.
   func isCompanion(_ path: Path, root: OpenFile, files: FileSystem) -> Bool {
     if sqlite.isCompanion(path) { return true }
     guard let database = SQLiteCandidate.database(ofCompanion: path) else { return false }
     if atRest[database] != nil { return true }
     if knownPaths.contains(database) { return false }
-    // The survey did not open a file that was unchanged and had no companion: somebody has opened it since.
+    // The survey did not open a file that was unchanged and had no companion: a program has opened it since.
     return isDatabase(database, root: root, files: files)
   }
 
-  /// Examines a file that the survey did not open, because it was made, replaced or changed since; or one that was at
-  /// rest and has changed. If it is a database, it is now captured as its programs see it.
-  /// - Returns: whether it is a database that is not of one instant with those that are held.
+  /// Examines a file that the survey did not open because it was made, replaced or changed since, or a database at rest
+  /// that has changed. If it is a database that may be in use, it is now captured as its programs see it.
+  /// - Returns: true if it is a database that is not of one instant with those that are held.
   func look(at item: ScannedItem, root: OpenFile, files: FileSystem) -> Bool {
     guard SQLiteCandidate.isPossible(item.status), sqlite.capture(of: item.status) == nil else { return false }
     if let known = atRest[item.path] {
@@ -79,12 +79,12 @@ final class LiveDatabases {
     return SQLiteCandidate.look(at: path, status: status, in: root, files: files) != nil
   }
 
-  /// Bytes by which the WALs of the databases grew during the capture.
+  /// The number of bytes by which the WALs of the databases grew during the capture.
   var walGrowth: UInt64 {
     sqlite.walGrowth + (postgres?.span.map { $0.stop.value - $0.start.value } ?? 0)
   }
 
-  /// Checks that no server ran on a cluster that was captured without one. Even a server that cannot be seen from here
+  /// Checks that no server ran on a cluster that was captured without one. Even a server that this process cannot see
   /// writes to its WAL, or at a checkpoint to its control file. If neither changed, the capture is what a crash would
   /// have left.
   func checkStopped(root: OpenFile, files: FileSystem, _ record: ChangeRecord) throws {

@@ -28,8 +28,8 @@ extension OtherDatabases {
     }
   }
 
-  /// Whether the database makes the source the data directory of a server. One below the source, or of another user, is
-  /// no reason to refuse the rest.
+  /// Returns true if the database makes the source the data directory of a server. One in a directory below the source,
+  /// or of another user, is no reason to refuse the rest.
   private func isOfSource(_ database: InUse, _ root: OpenFile, _ files: FileSystem) -> Bool {
     guard database.kind == .mySQL, database.path.parent?.isEmpty ?? true,
       let file = try? files.status(of: database.path, in: root), let directory = try? root.status()

@@ -4,7 +4,7 @@ internal import HoldfastSystem
 
 /// The digests of consecutive pages from an earlier capture.
 struct BaseDigests {
-  /// 16 bytes for each page, zeros for a page of zeros. Pages after the first `count` did not exist.
+  /// 16 bytes for each page; zeros for a page of zeros. Pages after the first `count` did not exist.
   var digests: [UInt8] = []
   var count: Int { digests.count / PageDigest.byteCount }
 
@@ -18,8 +18,8 @@ struct PageComparison {
   /// The pages that differ. Locations are offsets in the buffer; archive and frame are not known yet.
   private(set) var extents: [PageExtent] = []
 
-  /// Digests `buffer.bytes[buffer.count..<buffer.count + length]`, compares page by page, and moves the pages to store
-  /// to `buffer.count`, which grows by them.
+  /// Digests `buffer.bytes[buffer.count..<buffer.count + length]` page by page, and moves the pages to store together
+  /// at `buffer.count`, which grows by their size.
   init(buffer: Buffer, length: Int, firstPage: UInt64, pageSize: Int, base: BaseDigests) {
     let pageCount = (length + pageSize - 1) / pageSize
     let start = buffer.count

@@ -1,8 +1,9 @@
 internal import HoldfastArchive
 internal import HoldfastModel
 
-/// Finds a file of the parent's state that now has another name: by inode, then by the digest of its first page. Built
-/// when the first new file appears; takes eight bytes of key and eight of offset for each file.
+/// Finds a file of the parent's state that now has another name, by inode or by the digest of its first page. It is
+/// built when a file is first looked for under another name, and takes eight bytes of key and eight of offset for each
+/// file.
 struct RenameIndex {
   private struct Key {
     let value: UInt64
@@ -58,12 +59,12 @@ struct BaseFile {
   let state: StateFile
   let file: FileContent
   let mapOffset: UInt64
-  /// Whether the manifest may say `inherits`; otherwise its extents are written out.
+  /// True if the manifest may say `inherits`; otherwise its extents are written out.
   let isSamePath: Bool
 
   func extents() -> any PageMapReader { state.extents(at: mapOffset, of: file) }
 
-  /// Whether the locations of all its pages are known, so that another path can refer to them.
+  /// Returns true if the locations of all its pages are known, so that another path can refer to them.
   func hasKnownLocations() throws -> Bool {
     var extents = extents()
     while let extent = try extents.next() {

@@ -5,22 +5,22 @@ internal import HoldfastRepository
 internal import HoldfastStore
 internal import HoldfastSystem
 
-/// The last steps of every run that makes a snapshot: prove by replay that the new manifest gives the expected state,
-/// make the snapshot exist, and keep its state for the next run.
+/// The last steps of every run that makes a snapshot: it proves by replay that the new manifest gives the expected
+/// state, makes the snapshot exist, and keeps its state for the next run.
 struct SnapshotCommit {
   let repository: Repository
-  /// Under which it is made: nobody else adds to the source.
+  /// The lease under which the snapshot is made: nobody else adds to the source.
   let lease: Lease
   let draft: SnapshotDraft
   let writer: WriterKey?
   /// The path of the source, if this run has seen it.
   let path: Path?
-  /// Where the state is kept; `nil` when no run will build on this snapshot.
+  /// The cache for the state; `nil` if no run will build on this snapshot.
   let cache: StateCache?
-  /// Nothing is ever written into the source, not even a cache.
+  /// True if the cache lies in the source, where nothing is ever written, not even a cache.
   let isCacheInSource: Bool
   let progress: any ProgressObserver
-  /// Tags that the snapshot gets from the beginning.
+  /// The tags that the snapshot gets from the beginning.
   var tags: Set<Tag> = []
 
   private var host: Host { repository.host }
@@ -29,8 +29,8 @@ struct SnapshotCommit {
   ///   - state: the state that the manifest must give.
   ///   - parent: the state that it builds on.
   ///   - chain: the chain that it builds on; `nil` for a full.
-  ///   - mismatch: thrown when the manifest gives another state.
-  /// - Returns: why its tags could not be noted; `nil` when they were.
+  ///   - mismatch: the error that is thrown if the manifest gives another state.
+  /// - Returns: the damage because of which its tags could not be noted; `nil` if they were.
   @discardableResult
   func run(
     _ envelope: Envelope, state: Envelope.State, parent: StateFile?, chain: Chain?, mismatch: EngineError
@@ -46,12 +46,12 @@ struct SnapshotCommit {
     let givesTheSame = envelope.kind != .full && envelope.changes.isEmpty && state == parent?.summary
     let extendsLocks = term.extendsLocks(of: envelope, after: draft.newest, begun: draft.begun)
     if givesTheSame, !extendsLocks {
-      // The checks are made while the body is on its way.
+      // The checks are made while the body is being sent.
       let checks = checksMeanwhile(of: archives(of: envelope), envelope)
       try draft.commitBody()
       notes = try checks.value().pass()
     } else {
-      // The last archives are on their way.
+      // The last archives are still being sent.
       try draft.commitBody()
       let objects = [body(of: envelope)] + archives(of: envelope)
       let early = extendsLocks ? nil : checksMeanwhile(of: objects, envelope)
@@ -63,7 +63,7 @@ struct SnapshotCommit {
       if extendsLocks { try extendLocks(term, envelope, on: chain) }
       let checks = try (early ?? checksMeanwhile(of: objects, envelope)).value()
       notes = try checks.pass()
-      // To prove may have taken long.
+      // The proof may have taken long.
       if !checks.areRecent { notes = try checksMeanwhile(of: objects, envelope).value().pass() }
     }
     let prepared = try repository.notes.prepareCommit(of: envelope, on: chain, tags: tags, notes)
@@ -80,7 +80,7 @@ struct SnapshotCommit {
     return prepared.damage
   }
 
-  /// Makes the checks while the caller goes on, as soon as the last archives are there.
+  /// Makes the checks as soon as the last archives are stored, while the caller goes on.
   private func checksMeanwhile(of objects: [RecordedObject], _ envelope: Envelope) -> Future<CommitChecks> {
     let (archives, source) = (draft.archives.underWay, envelope.source.name)
     return repository.store.meanwhile { [repository, lease] in
@@ -89,11 +89,11 @@ struct SnapshotCommit {
     }
   }
 
-  /// Called when the manifest was on its way for long: another run may have taken the lease meanwhile, removed what had
-  /// no manifest yet, or collected what this snapshot builds on. If nobody has taken it, whoever takes it from now on
-  /// sees the manifest.
+  /// Checks the snapshot after its manifest took long to store. Another run may have taken the lease meanwhile, removed
+  /// objects that had no manifest yet, or collected snapshots that this one builds on. If nobody has taken the lease,
+  /// whoever takes it from now on sees the manifest.
   /// - Parameter chain: the chain with the new snapshot.
-  /// - Throws: when the snapshot does not stay for sure. If parts of it are gone, it is withdrawn.
+  /// - Throws: an error if the snapshot may not last. If parts of it are gone, it is withdrawn.
   private func lookAgain(_ manifest: [UInt8], _ chain: Chain) throws {
     let (name, sequence) = (chain.tip.sourceName, chain.tip.sequence)
     repository.store.refresh()
@@ -122,7 +122,7 @@ struct SnapshotCommit {
     )
   }
 
-  /// Reads the manifest as it will be stored: what a reader would refuse is not committed.
+  /// Reads the manifest as it will be stored: a manifest that a reader would refuse is not committed.
   /// - Returns: the chain with the new snapshot.
   private func readBack(_ manifest: [UInt8], of envelope: Envelope, on chain: Chain?) throws -> Chain {
     do {
@@ -162,7 +162,7 @@ struct SnapshotCommit {
     }
   }
 
-  /// The state for the cache, if it can be kept, and whether the next snapshot needs it.
+  /// The state for the cache; `nil` if it cannot be kept. `isNeeded` is true if the next snapshot needs it.
   private typealias Kept = (cache: StateCache.Draft?, isNeeded: Bool)
 
   /// - Parameter scratchBytesMax: the most bytes that a reader allows for the state.
@@ -199,7 +199,7 @@ struct SnapshotCommit {
     }
   }
 
-  /// Replays once more into a readable state, to check that every hard link leads to a file.
+  /// Replays once more into a readable state, and returns true if every hard link leads to a file.
   private func leadToFiles(_ container: ContainerReader, parent: StateFile?, name: String) throws -> Bool {
     let older: [any ChangeReader] = parent.map { [$0.makeReader()] } ?? []
     let scratch = repository.containers.scratch.make()

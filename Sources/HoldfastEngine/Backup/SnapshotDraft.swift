@@ -8,7 +8,7 @@ internal import HoldfastSystem
 /// The objects of a snapshot that is being made.
 struct SnapshotDraft {
   let snapshot: Identifier
-  /// Before its first object was begun.
+  /// The time before its first object was begun.
   let begun: Timestamp
   let sequence: UInt64
   /// The newest snapshot of the source; `nil` if there is none.
@@ -24,7 +24,7 @@ struct SnapshotDraft {
   ///   - newest: the newest snapshot of the source.
   ///   - firstArchive: the number of the first archive along the chain.
   ///   - gatheredBytes: the most plain bytes that are gathered into a frame.
-  ///   - archiveBytes: stored bytes at which the next archive begins.
+  ///   - archiveBytes: the number of stored bytes at which the next archive begins.
   ///   - lease: the lease on the source; `nil` for a dry run, which stores nothing.
   init(
     repository: Repository, name: SourceName, label: [UInt8], newest: Snapshot?, firstArchive: UInt64,
@@ -62,8 +62,8 @@ struct SnapshotDraft {
     commitBody = { try bodyObject.commit() }
   }
 
-  /// Removes what a killed run left under the number: in a folder with nothing else it shows in no listing. Where this
-  /// user may only add, it stays, and does not count.
+  /// Removes the objects that a killed run left under the number: in a folder with nothing else they show in no
+  /// listing. If this user may only add, they stay, and do not count.
   private static func removeUnfinished(
     of name: SourceName, _ sequence: UInt64, in repository: Repository, under lease: Lease
   ) throws {
@@ -74,7 +74,7 @@ struct SnapshotDraft {
   }
 }
 
-/// Takes the place of an object when nothing is to be stored.
+/// Takes the bytes of an object of a dry run, and stores nothing.
 private final class DiscardedUpload: ObjectUpload {
   var partBytes: Int? { nil }
   func send(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) {}

@@ -4,11 +4,11 @@ internal import HoldfastRepository
 internal import HoldfastStore
 internal import HoldfastSystem
 
-/// Until when a new snapshot is locked, in a store that locks objects. Everything that it needs is locked until then
-/// before it is committed; so what a manifest says of a term has been done.
+/// The time until which a new snapshot is locked, in a store that locks objects. Everything that the snapshot needs is
+/// locked until then before it is committed, so that no manifest names a term that is not kept.
 struct SnapshotTerm {
   private let repository: Repository
-  /// `nil` in a store that locks nothing.
+  /// The end of the term; `nil` in a store that locks nothing.
   let end: Timestamp?
 
   init(in repository: Repository) {
@@ -16,13 +16,14 @@ struct SnapshotTerm {
     end = repository.store.capabilities.objectLock?.end(from: repository.host.clock.now())
   }
 
-  /// Extends the locks of what the snapshot needs. Where the newest snapshot has the same term nothing is asked for:
-  /// then all of this was done when that was committed. So a chain is extended with the first snapshot of a day.
+  /// Extends the locks of the objects that the snapshot needs. If the newest snapshot has the same term, the objects of
+  /// the chain were locked when it was committed, and are skipped: so a chain is extended with the first snapshot of a
+  /// day.
   /// - Parameters:
   ///   - chain: the chain that it builds on; `nil` for a full.
   ///   - newest: the newest snapshot of the source, which is in that chain or builds on it; `nil` if there is none.
-  ///   - begun: when its first object was begun.
-  /// - Returns: the keys of objects that somebody has written over or removed since they were created.
+  ///   - begun: the time when its first object was begun.
+  /// - Returns: the keys of objects that were written over or removed since they were created.
   func extendLocks(
     _ envelope: Envelope, on chain: Chain?, after newest: Snapshot?, begun: Timestamp
   ) throws -> [String] {
@@ -36,19 +37,20 @@ struct SnapshotTerm {
     return keys.isEmpty ? [] : try repository.store.extendLocks(of: keys, until: end)
   }
 
-  /// Whether there is something to extend.
+  /// Returns true if there may be a lock to extend.
   func extendsLocks(of envelope: Envelope, after newest: Snapshot?, begun: Timestamp) -> Bool {
     guard let end, let lock = repository.store.capabilities.objectLock else { return false }
     return !isDone(envelope, after: newest, until: end) || lock.end(from: begun) < end || !envelope.archives.isEmpty
   }
 
-  /// Whether the newest snapshot has had everything locked that this one needs and did not make. A merged full may
-  /// stand for an older one, from which the log is needed.
+  /// Returns true if the newest snapshot has locked everything that this one needs and did not make. It returns false
+  /// for a merged full, which may stand for an older snapshot that needs older log.
   private func isDone(_ envelope: Envelope, after newest: Snapshot?, until end: Timestamp) -> Bool {
     envelope.merged == nil && newest?.envelope.lockedUntil.map { $0.moment >= end } ?? false
   }
 
-  /// What older snapshots, the repository itself and the archived log contribute to a snapshot, and its notes.
+  /// Returns the keys that the snapshot needs beside its own objects: of older snapshots, the repository itself, the
+  /// archived log, and the notes.
   private func neededKeys(_ envelope: Envelope, _ chain: Chain?) throws -> [String] {
     let name = envelope.source.name
     var keys = [Keys.descriptor]

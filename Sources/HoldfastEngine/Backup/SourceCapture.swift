@@ -14,7 +14,7 @@ struct SourceCapture {
   let progress: any ProgressObserver
   private var host: Host { repository.host }
 
-  /// - Returns: the databases that were captured while others wrote to them; `nil` for a command.
+  /// - Returns: the databases of the source; `nil` for a command.
   func run() throws -> LiveDatabases? {
     guard let root = source.root else {
       guard let command = options.command else { return nil }
@@ -44,7 +44,7 @@ struct SourceCapture {
     return databases
   }
 
-  /// Opens the databases of the source; all SQLite databases at one instant.
+  /// Opens the databases of the source: if possible, all SQLite databases at one instant.
   private func openDatabases(
     _ root: OpenFile, _ exclusions: [Glob], _ detection: ChangeDetection, _ others: OtherDatabases
   ) throws -> LiveDatabases {
@@ -65,7 +65,7 @@ struct SourceCapture {
     let surveyed = SQLiteCandidate.lookingAgain(
       at: found.sqlite.filter { database in !choice.withheld.keys.contains { $0.contains(database.path) } },
       in: root, files: host.files)
-    // This may wait for some databases, so it comes before the locks of others are taken.
+    // This may wait for some databases, so it comes before other databases are locked.
     let atRest = SQLiteAtRest.among(surveyed, root: root, files: host.files, allowance: allowance)
     let databases = SQLiteDatabases(
       surveyed, root: root, files: host.files, isGroup: options.groupsDatabases, allowance: allowance)

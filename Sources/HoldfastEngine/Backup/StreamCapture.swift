@@ -48,7 +48,7 @@ final class StreamCapture {
       perform: { $0.perform() })
   }
 
-  /// Checks that the snapshots of a directory are not continued with the output of a command by mistake.
+  /// Refuses to continue the snapshots of a directory with the output of a command.
   /// - Parameter known: the origin of the newest snapshot, if this machine knows it.
   static func check(_ name: SourceName, known: SourceOrigin?) throws {
     guard case .directory(let path) = known else { return }
@@ -57,7 +57,8 @@ final class StreamCapture {
       hint: "Say another --name.")
   }
 
-  /// The file that the output is compared with: the one at its path, otherwise the first.
+  /// Returns the file that the output is compared with: the one at its path, otherwise the first; `nil` if there is
+  /// none.
   private static func file(of state: StateFile, at path: Path) throws -> BaseFile? {
     let reader = state.makeReader()
     var first: BaseFile?
@@ -87,7 +88,7 @@ final class StreamCapture {
   }
 
   /// Reads the next part of the output.
-  /// - Returns: whether there may be more.
+  /// - Returns: true if there may be more.
   private func take(from output: CommandOutput) throws -> Bool {
     let job = try pool.next()
     let count = try output.read(into: job.buffer.bytes)
@@ -156,8 +157,8 @@ final class StreamCapture {
   }
 }
 
-/// A part of the output with its memory. The pages to store end up in `buffer`; if they fill most of a frame, the
-/// worker makes it.
+/// A part of the output with its memory. The pages to store end up in `buffer`. If they fill most of a frame, the
+/// worker makes the frame.
 private final class StreamJob {
   let buffer = Buffer(capacity: Limits.archiveFrameBytes)
   var firstPage: UInt64 = 0

@@ -2,7 +2,7 @@ internal import HoldfastModel
 internal import HoldfastSource
 internal import HoldfastSystem
 
-/// Why a file is torn: the pages of its copy may be from different moments.
+/// The reason for which a file is torn: the pages of its copy may be from different moments.
 enum TornReason: Hashable, Sendable {
   /// The file changed each time it was read.
   case changed
@@ -12,7 +12,7 @@ enum TornReason: Hashable, Sendable {
   case encryptedSQLite
   /// The file became an SQLite database during the backup, and could not be captured as one.
   case sqliteMadeMeanwhile
-  /// The file belongs to a database of another kind that a process has open; `nil` when the process is not known.
+  /// The file belongs to a database of another kind that a process has open; `nil` if the process is not known.
   case otherDatabaseInUse(OtherDatabase.Kind, FileHolder?)
   /// The file looks like part of a PostgreSQL cluster that is not sound.
   case unsoundCluster(finding: String)
@@ -48,10 +48,11 @@ struct TornFiles {
 
   func contains(_ path: Path) -> Bool { reasons[path] != nil }
 
-  /// Why a file of class `torn` is torn. A file that was not added changed each time it was read.
+  /// Returns the reason for which a file of class `torn` is torn. A file that was not added changed each time it was
+  /// read.
   func reason(of path: Path) -> TornReason { reasons[path] ?? .changed }
 
-  /// The consistency class of a file after it was read.
+  /// Returns the consistency class of a file after it was read.
   func consistency(of path: Path, after verdict: CaptureVerdict) -> ConsistencyClass {
     guard case .whole(let consistency) = verdict, !contains(path) else { return .torn }
     return consistency
