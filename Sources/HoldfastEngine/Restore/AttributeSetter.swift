@@ -9,7 +9,7 @@ final class AttributeSetter: Sendable {
   /// Only root can change owners.
   let setsOwner: Bool
   private let collected = Mutex<[Problem]>([])
-  /// Whether the system does not report extended attributes at all.
+  /// True if the system reports no extended attributes at all.
   private let isBlind = Atomic(false)
 
   init(setsOwner: Bool) {
@@ -37,7 +37,7 @@ final class AttributeSetter: Sendable {
     collect(entry.path) { () throws(SystemError) in try handle.setModified(attributes.modified) }
   }
 
-  /// - Returns: whether its access control list was set, if it has one.
+  /// - Returns: true if the entry has no access control list, or it was set.
   private func setExtended(_ entry: Entry, of handle: some AttributeHolder) -> Bool {
     let wanted = entry.attributes.extended
     let found = extendedAttributes(entry.path, of: handle)
@@ -52,8 +52,8 @@ final class AttributeSetter: Sendable {
     return isListed
   }
 
-  /// The current attributes; none when they cannot be read, which is reported, but only once when the system reports
-  /// none at all.
+  /// Returns the current attributes. If they cannot be read, it returns none and reports that; if the system does not
+  /// report attributes at all, only once.
   private func extendedAttributes(_ path: Path, of handle: some AttributeHolder) -> [ExtendedAttribute] {
     do throws(SystemError) {
       return try handle.extendedAttributes()
@@ -63,9 +63,9 @@ final class AttributeSetter: Sendable {
     }
   }
 
-  /// The mode for an entry. If its access control list could not be set, the group bits are reduced to the rights of
-  /// the owning group, instead of the most that the list allowed to anybody. A file that could not be given to its
-  /// owner loses set-user-ID.
+  /// Returns the mode for an entry. If its access control list could not be set, the group gets only the rights of the
+  /// owning group, not the most that the list allowed to anybody. A file that could not be given to its owner loses
+  /// set-user-ID, and one that could not be given to its group loses set-group-ID.
   private func mode(of entry: Entry, hasACL: Bool, now: FileStatus) -> UInt32 {
     let attributes = entry.attributes
     var mode = attributes.mode
@@ -73,7 +73,7 @@ final class AttributeSetter: Sendable {
       mode = mode & ~0o070 | mode & (AccessControlList.groupBits(list.value) << 3)
     }
     switch entry.content {
-    // A hard link that had to be made as a copy.
+    // A hard link is here only if it had to be made as a copy.
     case .file, .hardLink: break
     default: return mode
     }
@@ -91,8 +91,8 @@ final class AttributeSetter: Sendable {
     collected.withLock { $0.append(Problem(path: path, reason: reason)) }
   }
 
-  /// Whether the object already has these attributes. If they cannot be read, it has not: setting them reports the
-  /// error.
+  /// Returns true if the object already has these attributes. It returns false if they cannot be read: setting them
+  /// then reports the error.
   func matches(_ entry: Entry, _ status: FileStatus, of handle: some AttributeHolder) -> Bool {
     let attributes = entry.attributes
     return status.mode == attributes.mode && status.modified == attributes.modified
@@ -100,13 +100,13 @@ final class AttributeSetter: Sendable {
       && (try? handle.extendedAttributes()) == attributes.extended
   }
 
-  /// Whether an access control list of the object may let in somebody whom the entry does not.
+  /// Returns true if an access control list of the object may let in a user whom the entry does not.
   func mayLetInOthers(_ entry: Entry, _ handle: some AttributeHolder) -> Bool {
     let list = (try? handle.extendedAttributes())?.first { $0.name.elementsEqual(AccessControlList.name) }
     return list.map { !entry.attributes.extended.contains($0) } ?? false
   }
 
-  /// - Returns: whether it succeeded.
+  /// - Returns: true if it succeeded.
   @discardableResult
   private func collect(_ path: Path, _ body: () throws(SystemError) -> Void) -> Bool {
     do throws(SystemError) {
@@ -120,9 +120,9 @@ final class AttributeSetter: Sendable {
 }
 
 extension Entry {
-  /// Whether the object may become this entry without being replaced: it belongs to this user or to its future owner,
-  /// has no other name, and nobody can open it who may not open the entry. Otherwise somebody may hold it open, and go
-  /// on reading or writing whatever owner and mode it gets.
+  /// Returns true if the object may become this entry without being replaced: it belongs to this user or to its future
+  /// owner, has no other name, and can be opened only by those who may open the entry. Anybody else may hold it open,
+  /// and go on reading or writing it whatever owner and mode it gets.
   func mayKeep(_ status: FileStatus, setsOwner: Bool) -> Bool {
     guard status.linkCount == 1 else { return false }
     if case .symbolicLink = content { return true }
@@ -140,7 +140,7 @@ private enum AccessControlList {
   private static let entryCount = 8
   private static let owningGroup: UInt8 = 4
 
-  /// The rights of the owning group, as three bits; none when the list does not contain them.
+  /// Returns the rights of the owning group, as three bits; 0 if the list does not contain them.
   static func groupBits(_ list: [UInt8]) -> UInt32 {
     for start in stride(from: headerCount, to: list.count - entryCount + 1, by: entryCount)
     where list[start] == owningGroup && list[start + 1] == 0 {

@@ -2,8 +2,8 @@ internal import HoldfastArchive
 internal import HoldfastModel
 internal import HoldfastSource
 
-/// What a restored cluster needs before a server can start on it. If its configuration was outside of the data
-/// directory, a snapshot of the stopped cluster does not contain it.
+/// Tells the operator what a restored cluster lacks before a server can start on it. If its configuration was outside
+/// of the data directory, a snapshot of the stopped cluster does not contain it.
 package struct ClusterAdvice: Sendable {
   private static let control = ClusterControl.path.lastComponent
   private static let needed = ["postgresql.conf", "pg_hba.conf"]
@@ -22,7 +22,7 @@ package struct ClusterAdvice: Sendable {
     }
   }
 
-  /// For each cluster with something missing, what to do.
+  /// Returns one line for each cluster that lacks something: what to do.
   /// - Parameter target: the restore target.
   func lines(in target: Path) -> [String] {
     controls.sorted().compactMap { control in

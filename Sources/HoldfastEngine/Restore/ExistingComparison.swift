@@ -15,13 +15,13 @@ final class ComparedFile {
   let entry: Entry
   let content: FileContent
   let found: Found
-  /// Whether the file itself is a mount point, so that it can be neither moved nor replaced.
+  /// True if the file itself is a mount point, so that it can be neither moved nor replaced.
   let isMounted: Bool
-  /// The file that gets the pages; `nil` when nothing is written (dry run).
+  /// The file that gets the pages; `nil` if nothing is written (dry run).
   var restored: RestoredFile?
-  /// Whether any of its content is or will be changed.
+  /// True if any of its content is or will be changed.
   var isTouched: Bool
-  /// Bytes of pages that must be written.
+  /// The bytes of the pages that must be written.
   var differingBytes: UInt64 = 0
 
   init(_ entry: Entry, content: FileContent, _ found: Found, isMounted: Bool) {
@@ -36,9 +36,9 @@ struct ComparedStretch {
   let file: ComparedFile
   /// The extents to write, in the order of pages.
   let differing: [PageExtent]
-  /// Bytes of stored pages that are right already.
+  /// The bytes of stored pages that are right already.
   let sameBytes: UInt64
-  /// Whether these are the last pages of the file.
+  /// True if these are the last pages of the file.
   let isLast: Bool
 }
 
@@ -60,7 +60,7 @@ final class ExistingComparison {
 
   func stop() { pool.stop() }
 
-  /// Compares a whole file. `consume` gets the results during this call or a later one, at the latest in `drain()`.
+  /// Compares a whole file. `consume` gets the results during this call or a later one, in `drain()` at the latest.
   /// - Parameter extents: the complete map of the file.
   func compare(_ extents: any PageMapReader, of file: ComparedFile) throws {
     var extents = extents
@@ -93,8 +93,8 @@ final class ExistingComparison {
 
   func drain() throws { try pool.drain() }
 
-  /// The first of `pages` that may contain data in the existing file. The snapshot has zeros there, so holes need no
-  /// comparison. `nil` when all of them lie in holes.
+  /// Returns the first of `pages` that may contain data in the existing file; `nil` if all of them lie in holes. All
+  /// `pages` are zero in the snapshot, so that the holes before need no comparison.
   private func nextData(in file: ComparedFile, _ pages: Range<UInt64>) throws -> UInt64? {
     let (pageSize, size) = (UInt64(file.content.pageSize), file.found.status.size)
     let start = pages.lowerBound * pageSize
@@ -119,6 +119,7 @@ private final class ComparisonJob {
     (differing, failure) = ([], nil)
   }
 
+  /// - Returns: the result; `nil` if there is none.
   /// - Throws: the error of the comparison.
   func takeResult() throws -> ComparedStretch? {
     if let failure { throw failure }

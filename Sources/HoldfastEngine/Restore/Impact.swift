@@ -3,37 +3,37 @@ package import HoldfastModel
 internal import HoldfastSystem
 
 extension Restore {
-  /// What is kept of a target with existing content.
+  /// The existing content of a target that a restore keeps.
   package enum Keep: Sendable, Equatable {
-    /// Only what the snapshot has; everything else is removed.
+    /// Nothing but what the snapshot has: everything else is removed.
     case nothing
-    /// What the snapshot does not have is kept too, except companions of restored SQLite databases, which belong to
-    /// another state.
+    /// Also what the snapshot does not have, except companions of restored SQLite databases, which belong to another
+    /// state.
     case others
-    /// Everything; only missing files are restored.
+    /// Everything: only missing files are restored.
     case everything
   }
 
-  /// What a restore would do to the contents of one existing directory, counted in entries.
+  /// The effect of a restore on the contents of one existing directory, counted in entries.
   package struct TargetFigures: Sendable, Equatable {
     package let target: Path
-    /// Entries that the snapshot has under the same name and with the same type.
+    /// The number of entries that the snapshot has under the same name and with the same type.
     package var shared: UInt64 = 0
-    /// Files among them with another size or time.
+    /// The number of files among them with another size or time.
     package var changed: UInt64 = 0
-    /// Entries that would be removed, with the contents of removed directories.
+    /// The number of entries that would be removed, with the contents of removed directories.
     package var removed: UInt64 = 0
-    /// Bytes of the files among them.
+    /// The bytes of the files among them.
     package var removedBytes: UInt64 = 0
-    /// Removed entries that are companions of restored SQLite databases.
+    /// The number of removed entries that are companions of restored SQLite databases.
     package var companions: UInt64 = 0
-    /// Whether an earlier restore into it was interrupted: then it was the right directory, and some of its files may
-    /// be staged.
+    /// True if an earlier restore into it was interrupted: then it is the right directory, and some of its files may be
+    /// staged.
     package var isUnfinished = false
 
     package init(target: Path) { self.target = target }
 
-    /// Whether more would be removed than kept. Companions of a restored database do not suggest a wrong directory.
+    /// True if more would be removed than kept. Companions of a restored database do not suggest a wrong directory.
     package var isMostlyRemoved: Bool { !isUnfinished && removed - min(companions, removed) > shared }
 
     mutating func remove(_ status: FileStatus) {
@@ -44,7 +44,7 @@ extension Restore {
     }
   }
 
-  /// What a restore would do to existing content, before it does anything.
+  /// The effect of a restore on existing content, before it does anything.
   package struct Impact: Sendable {
     package let snapshot: Snapshot
     /// The location of the repository.
@@ -52,11 +52,11 @@ extension Restore {
     /// The target, and each tablespace directory, if they exist and are restored over.
     package let parts: [TargetFigures]
 
-    /// Whether anything existing would be changed or removed, as far as sizes and times tell.
+    /// True if anything existing would be changed or removed, as far as sizes and times tell.
     package var isAny: Bool { parts.contains { $0.changed > 0 || $0.removed > 0 } }
 
-    /// Why the restore is refused without a confirmation: most of the contents of a directory would be removed, so it
-    /// is probably the wrong one. `nil` otherwise.
+    /// The reason for which the restore is refused without a confirmation: most of the contents of a directory would be
+    /// removed, so that it is probably the wrong one. `nil` if it is not refused.
     package var refusal: EngineError? {
       guard let part = parts.first(where: \.isMostlyRemoved) else { return nil }
       let goes = "\(Amount.count(part.removed, "entry", "entries")) (\(Amount.bytes(part.removedBytes)))"

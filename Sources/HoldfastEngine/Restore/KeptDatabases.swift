@@ -2,14 +2,14 @@ internal import HoldfastModel
 internal import HoldfastSource
 internal import HoldfastSystem
 
-/// Refuses to mix the files of different states of a database. If something stays in a target, a cluster is restored
-/// whole or not at all, and an SQLite database never beside the WAL or journal of another state.
+/// Refuses to mix the files of different states of a database. If anything in a target is kept, a cluster is restored
+/// only where there is none, and an SQLite database never beside the WAL or journal of another state.
 enum KeptDatabases {
   private static let clusterFile = Path("global/pg_control")
 
   /// - Parameters:
   ///   - entry: the entry to restore.
-  ///   - isPresent: whether the target has something at its path.
+  ///   - isPresent: true if the target has something at its path.
   static func check(
     _ entry: Entry, isPresent: Bool, _ keeps: Restore.Keep, in target: OpenFile, files: FileSystem
   ) throws {
@@ -33,7 +33,7 @@ enum KeptDatabases {
     }
   }
 
-  /// The data directory to which a control file belongs.
+  /// Returns the data directory to which a control file belongs; `nil` if the path is not that of a control file.
   private static func cluster(of path: Path) -> Path? {
     guard path.bytes.suffix(clusterFile.bytes.count).elementsEqual(clusterFile.bytes) else { return nil }
     let rest = path.bytes.dropLast(clusterFile.bytes.count)

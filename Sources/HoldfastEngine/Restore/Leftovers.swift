@@ -3,7 +3,7 @@ internal import HoldfastModel
 internal import HoldfastSource
 internal import HoldfastSystem
 
-/// Walks the target beside the state and lists what the snapshot does not have, or has with another type.
+/// Walks the target beside the state, and lists what the snapshot does not have, or has with another type.
 struct Leftovers {
   private let root: OpenFile
   private let files: FileSystem
@@ -16,16 +16,16 @@ struct Leftovers {
   /// A file of the state that was passed and whose companions may still follow.
   private struct PassedFile {
     let path: Path
-    /// Whether the target's file of that name is an SQLite database. It is looked at before the restore moves the file;
-    /// `nil` when no companion can follow, or there was no such file.
+    /// True if the target's file of that name is an SQLite database, as examined before the restore moves the file;
+    /// `nil` if it was not examined.
     var isDatabase: Bool?
   }
 
   private var passed: [PassedFile] = []
   private(set) var removed: [Path] = []
-  /// The file that each of them was.
+  /// The identities of the objects in `removed`, in the same order; `nil` for a socket.
   private(set) var keys: [FileSystem.FileKey?] = []
-  /// What would happen to existing content.
+  /// The effect on existing content.
   private(set) var figures: Restore.TargetFigures
 
   init(root: OpenFile, host: Host, selection: Selection, keeps: Restore.Keep, mounts: TargetMounts) {
@@ -38,7 +38,8 @@ struct Leftovers {
     figures = Restore.TargetFigures(target: root.fullPath)
   }
 
-  /// - Returns: the target's object at the entry's path, if it has the same type; if everything is kept, any object.
+  /// - Returns: the status of the target's object at the entry's path, if it has the same type; if everything is kept,
+  ///   of any type.
   mutating func advance(to entry: Entry) throws -> FileStatus? {
     if !hasBegun { try step() }
     while let found = item, found.path < entry.path {
@@ -70,7 +71,7 @@ struct Leftovers {
     }
   }
 
-  /// Whether SQLite would take the entry for a companion of a database that stays unchanged.
+  /// Returns true if SQLite would take the entry for a companion of a database that stays unchanged.
   func belongsToKeptDatabase(_ path: Path) -> Bool {
     guard let database = SQLiteCandidate.database(ofCompanion: path) else { return false }
     return isDatabase(database)
@@ -81,7 +82,7 @@ struct Leftovers {
     while let finding = try scanner.next() {
       switch finding {
       case .item(let found):
-        // What is below a removed directory is removed with it.
+        // An object below a removed directory is removed with it.
         if let last = removed.last, last.contains(found.path) {
           figures.remove(found.status)
           continue
@@ -111,14 +112,14 @@ struct Leftovers {
   private mutating func remove(_ found: ScannedItem) {
     let isCompanion = keeps != .everything && belongsToRestoredDatabase(found.path)
     guard isCompanion || (keeps == .nothing && selection.isSelected(found.path)) else { return }
-    // Contents of a directory with mounts in it are removed one by one.
+    // The contents of a directory with mounts in it are removed one by one.
     guard !mounts.lie(in: found.path) else { return }
     note(found.path, found.status)
     figures.remove(found.status)
     if isCompanion { figures.companions += 1 }
   }
 
-  /// The existing object has another type than the entry.
+  /// Replaces an existing object that has another type than the entry.
   private mutating func replace(_ found: ScannedItem, by entry: Entry) throws {
     guard selection.isSelected(entry.path), keeps == .nothing || entry.content != .directory else {
       throw EngineError(
@@ -140,8 +141,8 @@ struct Leftovers {
     keys.append(status.map { FileSystem.FileKey($0) })
   }
 
-  /// Whether SQLite would take the file for a companion of a restored database: the next reader would write the
-  /// contents of a stale WAL to it.
+  /// Returns true if SQLite would take the file for a companion of a restored database: the next reader would write the
+  /// contents of a stale WAL into that database.
   private func belongsToRestoredDatabase(_ path: Path) -> Bool {
     guard let database = SQLiteCandidate.database(ofCompanion: path),
       let file = passed.last(where: { $0.path == database })

@@ -8,11 +8,11 @@ struct MadeDirectories {
 
   init(files: FileSystem) { self.files = files }
 
-  /// Whether the target itself was made.
+  /// True if the target itself was made.
   var isAny: Bool { !made.isEmpty }
 
-  /// Makes the target, which nobody else may enter until it is complete, and its missing parents with normal modes,
-  /// each beneath the open one above.
+  /// Makes the target and its missing parents, each beneath the open directory above it. The parents get normal modes;
+  /// nobody else may enter the target until it is complete.
   mutating func makeTarget(_ place: RestoreTarget) throws -> OpenFile {
     var directory = place.anchor
     for (index, name) in place.missing.enumerated() {
@@ -28,7 +28,7 @@ struct MadeDirectories {
     return directory
   }
 
-  /// Removes those that are still empty.
+  /// Removes the directories that are still empty.
   func takeBack() {
     for (parent, name) in made.reversed() { try? files.removeDirectory(name, in: parent) }
   }

@@ -7,7 +7,7 @@ struct PathConflicts {
   let files: FileSystem
   let repositoryDirectory: Path?
 
-  /// The absolute path of a directory that need not exist yet.
+  /// Returns the absolute path of a directory that need not exist yet.
   func resolve(_ path: Path) throws -> Path {
     do throws(SystemError) {
       return try files.resolve(path)

@@ -1,16 +1,17 @@
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// Whether a directory belongs to this user and nobody else can enter it, as far as its file system can tell. vfat,
-/// exFAT and CIFS show all files with the owner and mode of the mount, and NFS with root_squash shows root's files as
-/// nobody's: there, owner and mode say nothing.
+/// The privacy of a directory: it belongs to this user, and nobody else can enter it, as far as its file system can
+/// tell. vfat, exFAT and CIFS show all files with the owner and mode of the mount, and NFS with root_squash shows
+/// root's files as nobody's: there, owner and mode say nothing.
 struct Privacy {
   private static let probe = Path(".holdfast-probe")
-  /// Whether it belongs to somebody else, on a file system that stores owners.
+  /// True if the directory belongs to another user, on a file system that stores owners.
   let isOfOther: Bool
-  /// Whether others can enter it, on a file system that stores modes.
+  /// True if others can enter it, on a file system that stores modes.
   let isOpen: Bool
-  /// Whether the file system stores owners and modes, as far as that was examined.
+  /// False if the file system was found not to store owners or modes. It is examined only if the directory appears to
+  /// belong to another user, or to be open to others.
   let isKept: Bool
 
   /// - Parameter status: the status of the directory.
@@ -21,7 +22,7 @@ struct Privacy {
       (isOfOther, isOpen, isKept) = (false, false, true)
       return
     }
-    // A file that we have just made and hold open is ours, however it is shown.
+    // This new file, which is held open, belongs to this user, whatever owner is shown.
     let made = try? Self.statusOfNewFile(in: directory, files)
     let keepsOwner = made.map { $0.userID == FileSystem.userID || $0.userID != status.userID } ?? true
     let keepsMode = made.map { $0.mode & 0o077 == 0 } ?? true

@@ -10,21 +10,21 @@ final class Publisher {
   private let root: OpenFile
   private let staging: StagingArea
   private let isDelta: Bool
-  /// Whether nothing existing is changed.
+  /// True if nothing existing is changed.
   private let keepsAll: Bool
-  /// For a delta, the directories of the target in the order of the state; otherwise the staged directories directly in
-  /// the target.
+  /// The identities of directories. For a delta: all of the target, in the order of the state. Otherwise: the staged
+  /// ones that lie directly in the target.
   private var directories: [FileSystem.FileKey?]
-  /// The indexes of those that did not exist.
+  /// The indexes in `directories` of those that this run made.
   private var made: Set<Int> = []
   private let files: FileSystem
   private let cancellation: Cancellation
 
   /// - Parameters:
   ///   - root: the tree: the target of a delta, otherwise the staging directory.
-  ///   - keepsAll: whether nothing existing is changed.
-  ///   - directories: for a delta, the directories that existed when their contents were compared, in the order of the
-  ///     state.
+  ///   - keepsAll: true if nothing existing is changed.
+  ///   - directories: for a delta, the identities of the directories when their contents were compared, in the order of
+  ///     the state; `nil` for those that did not exist.
   init(
     state: StateFile, selection: Selection, root: OpenFile, staging: StagingArea, isDelta: Bool, keepsAll: Bool,
     directories: [FileSystem.FileKey?], host: Host
@@ -128,8 +128,8 @@ final class Publisher {
     }
   }
 
-  /// Whether the target already has this very object. Then it only gets its attributes, because not everybody could
-  /// make a device again.
+  /// Returns true if the target already has this very object. Then it only gets its attributes, because not every user
+  /// could make a device again.
   private func keep(_ entry: Entry) throws -> Bool {
     let present: FileReference
     do throws(SystemError) {
@@ -159,7 +159,7 @@ final class Publisher {
   }
 
   private func makeLink(_ entry: Entry, to file: Path) throws {
-    // A file that could not be read when the snapshot was taken does not exist here, and was reported.
+    // The file is missing if it could not be read when the snapshot was taken, which was reported.
     guard let original = try status(file) else {
       if selection.isRelocated(file) {
         staging.attributes.note(entry.path, "it is another name of \(file), which is restored to another file system")
@@ -187,8 +187,8 @@ final class Publisher {
     guard try files.status(of: name, in: parent).isSameFile(as: original) else { throw EngineError.exchanged(file) }
   }
 
-  /// Restores an entry that cannot become another name of a file as a file of its own, completed before it gets its
-  /// name.
+  /// Makes a hard link that the file system refuses as a copy of the file. In a delta it gets its name when it is
+  /// complete.
   private func makeCopy(_ entry: Entry, of file: Path, knownAs known: FileStatus) throws {
     let copy = try staging.create(entry.path)
     let original = try files.openBeneath(file, in: root, .read)
@@ -214,7 +214,8 @@ final class Publisher {
     made.insert(index)
   }
 
-  /// Sets attributes when everything below a directory is done, except for directories that are still to be moved.
+  /// Sets attributes when everything below a directory is done, except for staged directories that are still to be
+  /// moved.
   private func finishDirectories() throws {
     var open: [(entry: Entry, index: Int)] = []
     var count = 0
@@ -239,14 +240,14 @@ final class Publisher {
     try close(above: nil)
   }
 
-  /// Of existing objects, only what was asked for changes.
+  /// Sets the attributes of a directory of a delta, if this run made it or it was selected.
   private func finishExisting(_ entry: Entry, _ index: Int) throws {
     let isMade = made.contains(index)
     guard isMade || (selection.isSelected(entry.path) && !keepsAll) else { return }
     try finish(entry, in: root, directories[index])
   }
 
-  /// - Parameter known: the object that was made or examined; `nil` when nobody can exchange it.
+  /// - Parameter known: the object that was made or examined; `nil` if nobody can exchange it.
   private func finish(_ entry: Entry, in root: OpenFile, _ known: FileSystem.FileKey?) throws {
     let directory = try files.openBeneath(entry.path, in: root, .directory)
     if let known, try FileSystem.FileKey(directory.status()) != known { throw EngineError.exchanged(entry.path) }

@@ -3,11 +3,11 @@ internal import HoldfastModel
 internal import HoldfastSource
 internal import HoldfastSystem
 
-/// The requirements of a recovery's log beyond the files of the snapshot.
+/// The requirements of a recovery beyond the files of the snapshot.
 extension RecoveryPlan {
-  /// Checks that no tablespace that the recovery makes would be written over existing files, which may belong to a
-  /// running server, or be newer than the target. The log contains their directories, and no link that was made before
-  /// changes that.
+  /// Checks that the directory of each tablespace that the recovery makes exists and is empty: existing files may
+  /// belong to a running server, or be newer than the target. The log names these directories; a link that was made
+  /// before does not redirect it.
   func checkTablespaces(files: FileSystem) throws {
     for tablespace in tablespaces where !tablespace.directory.isEmpty {
       let place = tablespace.directory
@@ -34,8 +34,8 @@ extension RecoveryPlan {
     }
   }
 
-  /// The position at which recovery must stop to make neither this tablespace nor one before it; `nil` when the
-  /// snapshot itself needs it.
+  /// Returns the position at which recovery must stop so that it makes neither this tablespace nor one before it; `nil`
+  /// if the snapshot itself needs to be recovered beyond that position.
   private func stopsBefore(_ tablespace: WALTablespace) -> LogSequenceNumber? {
     guard let first = tablespaces.first, let stop = snapshot.envelope.postgres?.stop, first.previous >= stop else {
       return nil
@@ -43,8 +43,8 @@ extension RecoveryPlan {
     return first.previous
   }
 
-  /// The settings that must be raised because the server that wrote the log had more: with less, recovery ends or waits
-  /// for ever.
+  /// Returns the settings that must be raised because the server that wrote the log had higher values: with lower ones,
+  /// recovery ends or waits for ever.
   /// - Parameter control: the control file of the snapshot, which contains the settings of that time.
   func raised(over control: [UInt8]) -> [(name: String, value: String)] {
     guard let known = control.withUnsafeBytes({ ControlFile.minima($0) }) else { return [] }
@@ -55,7 +55,7 @@ extension RecoveryPlan {
 }
 
 extension FileSystem {
-  /// The status of a path, with links followed; `nil` when nothing exists.
+  /// Returns the status of a path, with links followed; `nil` if nothing exists.
   fileprivate func statusOfWhatIsMeant(by path: Path) throws(SystemError) -> FileStatus? {
     do throws(SystemError) {
       return try statusIfPresent(of: resolve(path))

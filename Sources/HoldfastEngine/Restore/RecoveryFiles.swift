@@ -50,7 +50,7 @@ struct RecoveryFiles {
     isStandby = found[Self.standbySignal] != nil
   }
 
-  /// Refuses what cannot be done over existing content.
+  /// Refuses a restore over existing content if the snapshot is of a standby.
   func check(isDelta: Bool) throws {
     guard isDelta, isStandby else { return }
     throw EngineError(
@@ -68,7 +68,7 @@ struct RecoveryFiles {
       file = try staging.reopen(path)
       present = try file.contents(max: Self.settingsBytesMax)
     } else {
-      // The target's file is the same as in the snapshot, but somebody may have it open.
+      // The target's file is the same as in the snapshot, but another process may have it open.
       if let target, known != nil, try files.statusIfPresent(of: path, beneath: target) != nil {
         present = try files.openBeneath(path, in: target, .read).contents(max: Self.settingsBytesMax)
       }
@@ -86,7 +86,7 @@ struct RecoveryFiles {
     }
   }
 
-  /// The beginning of the restored control file; empty when there is none.
+  /// Returns the beginning of the restored control file; empty if there is none.
   private func control(in staging: StagingArea, over target: OpenFile?, _ files: FileSystem) throws -> [UInt8] {
     let path = directory.appending(ControlFile.path.bytes)
     if try staging.status(of: path)?.kind == .file {

@@ -12,15 +12,15 @@ package struct Restore {
     package var target: Path
     /// The paths to restore; empty for everything.
     package var paths: [Path] = []
-    /// Whether the target may have content (`--delta`).
+    /// True if the target may have content (`--delta`).
     package var isDelta = false
-    /// What is kept of existing content.
+    /// The existing content that is kept.
     package var keeps = Keep.nothing
-    /// Whether content of file systems that are mounted below the target is removed like anything else that the
+    /// True if the content of file systems that are mounted below the target is removed like anything else that the
     /// snapshot does not have.
     package var crossesMounts = false
     package var isDryRun = false
-    /// Whether owners are restored; only root can.
+    /// True if owners are restored; only root can do that.
     package var setsOwner = false
     /// The directories of the tablespaces of a PostgreSQL cluster, by OID. Other tablespaces stay inside the data
     /// directory.
@@ -38,19 +38,19 @@ package struct Restore {
     /// The number of selected entries of the snapshot, and the bytes of the files among them.
     package var entries: UInt64 = 0
     package var bytes: UInt64 = 0
-    /// Stored bytes that were read from the repository.
+    /// The stored bytes that were read from the repository.
     package var readBytes: UInt64 = 0
-    /// Files that were written, whole or in part, and the bytes written to them.
+    /// The number of files that were written, whole or in part, and the bytes written to them.
     package var writtenFiles: UInt64 = 0
     package var writtenBytes: UInt64 = 0
-    /// What was removed because the snapshot does not have it; for a directory only its own path.
+    /// The paths that were removed because the snapshot does not have them; for a directory only its own path.
     package var removed: [Path] = []
     /// The number of all removed entries, with those inside removed directories, and the bytes of the files among them.
     package var removedEntries: UInt64 = 0
     package var removedBytes: UInt64 = 0
-    /// Why this restore would be refused without a confirmation; only for a dry run.
+    /// The reason for which this restore would be refused without a confirmation; only for a dry run.
     package var refusal: String?
-    /// Mounts below the target that the snapshot does not have. They are left alone.
+    /// The mounts below the target that the snapshot does not have. They are left alone.
     package var leftAlone: [Path] = []
     package var problems: [Problem] = []
     package var duration = TimeSpan.zero
@@ -68,8 +68,8 @@ package struct Restore {
 
   /// - Parameters:
   ///   - known: snapshots that were read already, such as those from which `snapshot` was chosen.
-  ///   - review: gets what would happen to existing content, before anything is changed. It throws to stop the restore,
-  ///     for example when most of the content would be removed and nobody confirmed it.
+  ///   - review: gets the effect on existing content before anything is changed. It throws to stop the restore, for
+  ///     example when most of the content would be removed and nobody confirmed it.
   package init(
     repository: Repository, snapshot: Snapshot, known: [Snapshot] = [], options: Options,
     progress: any ProgressObserver, review: @escaping (Impact) throws -> Void = { try $0.check() }

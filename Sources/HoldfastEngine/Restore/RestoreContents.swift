@@ -10,9 +10,9 @@ internal import HoldfastSystem
 final class RestoreContents {
   private let plan: RestorePlan
   private let part: RestorePart
-  /// The target, when it may have content.
+  /// The target, if it may have content.
   private let existing: OpenFile?
-  /// `nil` for a dry run.
+  /// The writer; `nil` for a dry run.
   private let writer: RestoreWriter?
   private let readers: ArchiveReaders
   private let host: Host
@@ -20,13 +20,13 @@ final class RestoreContents {
   private var comparison: ExistingComparison?
   private var pages = PagePlan()
   private let nowhere = NullSink()
-  /// What the target has and the snapshot does not have, each with its identity when it was found.
+  /// The objects that the target has and the snapshot does not have, each with its identity when it was found.
   private(set) var removed: [(path: Path, key: FileSystem.FileKey?)] = []
-  /// What happens to existing content, as it was found now; `nil` for an empty target.
+  /// The effect on existing content, as it was found by this walk; `nil` for an empty target.
   private(set) var figures: Restore.TargetFigures?
   private var writtenFiles: UInt64 = 0
   private var writtenBytes: UInt64 = 0
-  /// Stored bytes of the frames that would be read.
+  /// The stored bytes of the frames that would be read.
   private var countedBytes: UInt64 = 0
 
   init(
@@ -45,7 +45,7 @@ final class RestoreContents {
     comparison?.stop()
   }
 
-  /// Adds the figures of what was done, or would be done.
+  /// Adds the figures of the work that was done, or would be done.
   func fill(_ report: inout Restore.Report) {
     report.removed += removed.map(\.path)
     report.writtenFiles += writtenFiles
@@ -94,7 +94,7 @@ final class RestoreContents {
     try file?.allAnnounced()
   }
 
-  /// Plans one extent. A full plan is fetched.
+  /// Adds one extent to the plan, and fetches the plan when it is full.
   private func add(_ extent: PageExtent, of content: FileContent, to file: RestoredFile?) throws {
     guard extent.location != nil else { return }
     let bytes = Pages.bytes(first: extent.first, count: extent.count, size: content.size, pageSize: content.pageSize)
@@ -108,8 +108,8 @@ final class RestoreContents {
 
   // MARK: Over existing content
 
-  /// The file whose pages may be kept: one of the target, or one that an interrupted restore staged; `nil` when there
-  /// is none.
+  /// Returns the file whose pages may be kept: one of the target, or one that an interrupted restore staged; `nil` if
+  /// there is none.
   private func open(_ step: RestoreStep) throws -> ComparedFile.Found? {
     if let left = try writer?.staging.takeOver(step.entry) {
       return ComparedFile.Found(file: left, status: try left.status(), origin: .staging)
@@ -130,7 +130,7 @@ final class RestoreContents {
     }
   }
 
-  /// Whether the file is a startup file of the target, which is removed first and restored last.
+  /// Returns true if the file is a startup file of the target, which is removed first and restored last.
   private func isStartupFile(_ file: ComparedFile) throws -> Bool {
     guard case .target = file.found.origin, let existing else { return false }
     return try StartupFile.includes(file.entry.path, files: host.files, beneath: existing)

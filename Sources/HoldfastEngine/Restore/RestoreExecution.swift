@@ -50,7 +50,7 @@ final class RestoreExecution {
     for part in running { report.problems += part.staging.attributes.problems }
   }
 
-  // MARK: Making it whole
+  // MARK: Staging
 
   private func stage(_ part: RestorePart, _ report: inout Restore.Report) throws {
     progress.begin(phase: "restoring", totalBytes: part.storedBytes)
@@ -79,7 +79,7 @@ final class RestoreExecution {
       throw error
     }
     do {
-      // Once more, because from now on nobody else can add to it.
+      // Checked once more: from now on no other restore can add to it.
       _ = try UnfinishedRestore.leftovers(
         in: target, part.mounts.restored, options, part.selection, of: plan.state, files: host.files)
       try staging.write(RestoreRecord(options, of: plan.snapshot.id))
@@ -105,7 +105,8 @@ final class RestoreExecution {
 
   // MARK: Names
 
-  /// Nobody has agreed to the removal of what came into the target after the plan was made.
+  /// Refuses if more would be removed than was planned: nobody has agreed to the removal of what came into the target
+  /// after that.
   private func checkNothingCame(_ running: Running) throws {
     let (planned, found) = (running.part.figures?.removed ?? 0, running.contents.figures?.removed ?? 0)
     guard found > planned else { return }
@@ -142,16 +143,16 @@ final class RestoreExecution {
     running.isDone = true
   }
 
-  // MARK: The end before the end
+  // MARK: Failure
 
-  /// Keeps the staging directory if the same command can continue from it. If the restore was refused before it changed
-  /// anything, nothing is left behind.
+  /// Keeps the staging directory if the same command can continue from it. Otherwise, as when the restore was refused
+  /// before it changed anything, removes what it made.
   private func giveUp(_ running: Running, _ error: any Error) {
     let (target, staging) = (running.target, running.staging)
     staging.closeAgain()
     let isUnused = (try? staging.isUnused()) ?? false
     let isOfMachine = error is Interrupted || error is SystemError
-    // A plain restore with tablespaces: what already has its name would make the same command refuse.
+    // A plain restore with tablespaces: if one already has its names, the same command would refuse it.
     let foreignCount = (try? RestoreTarget.foreignCount(in: target, files: host.files)) ?? 1
     let isPublished =
       options.isDelta

@@ -7,13 +7,13 @@ internal import HoldfastSystem
 struct RestorePart {
   var selection: Selection
   let target: RestoreTarget
-  /// Bytes of nonzero pages that the restored files will have.
+  /// The bytes of nonzero pages that the restored files will have.
   var storedBytes: UInt64 = 0
   var mounts = TargetMounts()
-  /// Files of the target that an interrupted restore moved away, and that are removed because the snapshot does not
+  /// The files of the target that an interrupted restore moved away, and that are removed because the snapshot does not
   /// have them.
   var leftovers: [Path: FileStatus] = [:]
-  /// What would happen to existing content.
+  /// The effect on existing content.
   var figures: Restore.TargetFigures?
   /// The files that are added to the cluster so that it recovers.
   var recovery: RecoveryFiles?
@@ -32,10 +32,10 @@ struct RestorePlan {
   /// The parts, in the order in which they get their names: the directory of a cluster comes after its tablespaces.
   let parts: [RestorePart]
   let totals: RestoreTotals
-  /// What would happen to existing content.
+  /// The effect on existing content.
   let impact: Restore.Impact
 
-  /// Files of the target that an interrupted restore moved away, and that are removed.
+  /// The files of the target that an interrupted restore moved away, and that are removed.
   var waitingRemovals: [Path] { parts.flatMap { $0.leftovers.keys.sorted() } }
 }
 
@@ -44,9 +44,9 @@ struct RestoreTotals {
   /// The number of selected entries of the snapshot, and the bytes of the files among them.
   var entries: UInt64 = 0
   var bytes: UInt64 = 0
-  /// Mounts below the target that the snapshot does not have. They are left alone.
+  /// The mounts below the target that the snapshot does not have. They are left alone.
   var leftAlone: [Path] = []
-  /// Entries that the snapshot does not have whole.
+  /// The entries that the snapshot does not have whole.
   var problems: [Problem] = []
   var advice = ClusterAdvice()
 

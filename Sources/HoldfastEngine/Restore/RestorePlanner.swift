@@ -16,7 +16,7 @@ struct RestorePlanner {
   private let host: Host
   private let pathConflicts: PathConflicts
   private var totals = RestoreTotals()
-  /// The archives with pages of what is restored.
+  /// The archives that contain pages of the restored files.
   private var archives: Set<UInt64> = []
 
   /// - Parameter known: snapshots that were read already.
@@ -36,7 +36,7 @@ struct RestorePlanner {
     let chain = try repository.catalog.chain(to: snapshot, known: known)
     try repository.containers.checkPresence(of: chain, .anywhere)
     let readers = ArchiveReaders(chain, in: repository.containers)
-    // Most of what is restored is in the archives of the full.
+    // Most pages of a restore are in the archives of the full.
     if options.paths.isEmpty, !options.isDelta { readers.openAhead() }
     let state = try repository.containers.replay(chain)
     var parts = try parts(of: state, into: target, source)
@@ -58,8 +58,8 @@ struct RestorePlanner {
         snapshot: snapshot, location: repository.location, parts: parts.compactMap(\.figures)))
   }
 
-  /// The tablespaces that are restored elsewhere come first, then the cluster: so no server can start on an incomplete
-  /// cluster.
+  /// Returns the parts: first the tablespaces that are restored elsewhere, then the cluster, so that no server can
+  /// start on an incomplete cluster.
   private func parts(of state: StateFile, into target: RestoreTarget, _ source: Path?) throws -> [RestorePart] {
     let relocations = try Relocation.ofTablespaces(options.tablespaces, in: state, places: pathConflicts)
     try Relocation.checkApart(target.path, relocations)
@@ -94,7 +94,7 @@ struct RestorePlanner {
     }
   }
 
-  /// Leaves out mounts, and what belongs to the file system of the target, such as `lost+found`.
+  /// Leaves out mounts, and the target's `lost+found`, which belongs to its file system.
   private mutating func leaveOut(_ existing: OpenFile, _ part: inout RestorePart, _ state: StateFile) throws {
     if options.isDelta {
       part.mounts = try TargetMounts(
@@ -117,7 +117,7 @@ struct RestorePlanner {
     part.selection.leaveOut(part.mounts.leftAlone)
   }
 
-  /// Counts what is restored, and what happens to existing content.
+  /// Counts the bytes to restore, and the effect on existing content.
   private mutating func measure(_ part: inout RestorePart, _ state: StateFile) throws {
     let existing = part.target.existing
     var walk = RestoreWalk(
@@ -144,7 +144,7 @@ struct RestorePlanner {
     }
   }
 
-  /// Bytes of nonzero pages. Their archives are noted.
+  /// Returns the number of bytes of nonzero pages, and notes their archives.
   private mutating func storedBytes(_ extents: any PageMapReader, of file: FileContent) throws -> UInt64 {
     var extents = extents
     var bytes: UInt64 = 0
@@ -156,8 +156,8 @@ struct RestorePlanner {
     return bytes
   }
 
-  /// Reports that directories could not be read when the snapshot was taken. The snapshot only counts what they may
-  /// contain, because no entry of its state tells of it.
+  /// Reports that directories could not be read when the snapshot was taken. The snapshot only counts them: its state
+  /// has no entry for what they may contain.
   private mutating func noteUnseen(_ state: StateFile) throws {
     guard snapshot.envelope.incomplete > 0 else { return }
     var unseen = snapshot.envelope.incomplete

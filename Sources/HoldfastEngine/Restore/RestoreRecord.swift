@@ -1,11 +1,11 @@
 package import HoldfastModel
 
-/// What a restore is to do, stored in its staging directory. So the same command can continue after an interruption,
-/// and no other takes the staged files for its own.
+/// The options of a restore, stored in its staging directory, so that the same command can continue after an
+/// interruption, and no other command takes over the staged files.
 package struct RestoreRecord: Equatable, Sendable {
-  /// The whole ID.
+  /// The complete ID of the snapshot.
   package let snapshot: String
-  /// What is kept of existing content; `nil` for a restore into an empty target.
+  /// The existing content that is kept; `nil` for a restore into an empty target.
   package let keeps: Restore.Keep?
   /// The options as an operator would type them.
   private let target: String
@@ -22,10 +22,10 @@ package struct RestoreRecord: Equatable, Sendable {
     otherWords = (options.crossesMounts ? ["--across-mounts"] : []) + (options.recovery?.plan.target.words ?? [])
   }
 
-  /// Whether files of the target may be staged: without their names, and possibly changed.
+  /// True if files of the target may be staged: without their names, and possibly changed.
   package var takesFilesOfTarget: Bool { keeps == .nothing || keeps == .others }
 
-  /// Whether it is the same command when no snapshot is named.
+  /// Returns true if both are the same command, apart from the snapshot and the target.
   package func isSameCommand(as other: RestoreRecord) -> Bool {
     keeps == other.keeps && paths == other.paths && tablespaces == other.tablespaces && otherWords == other.otherWords
   }
@@ -62,7 +62,7 @@ extension RestoreRecord {
     return Array(lines.map { "\($0.key.rawValue) \($0.value)\n" }.joined().utf8)
   }
 
-  /// `nil` when the bytes are not a record.
+  /// Parses a record; `nil` if the bytes are not one.
   init?(bytes: [UInt8]) {
     var values: [Key: [String]] = [:]
     for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") {

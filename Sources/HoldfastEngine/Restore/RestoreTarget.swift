@@ -6,15 +6,15 @@ internal import HoldfastSystem
 /// A directory that a restore writes to, or will make. It is opened once, without following a link, and everything goes
 /// through that descriptor, because the owner of a directory above may exchange names at any moment.
 struct RestoreTarget {
-  /// Absolute, without symbolic links.
+  /// The absolute path, without symbolic links.
   let path: Path
   /// The target itself if it exists, otherwise the innermost existing directory above it.
   let anchor: OpenFile
-  /// The missing names below that.
+  /// The names of the missing directories below `anchor`, from the outermost to the target.
   let missing: [Path]
 
   /// - Parameter path: absolute, without symbolic links (`PathConflicts.resolve`).
-  /// - Throws: `EngineError` when it is not a directory.
+  /// - Throws: `EngineError` if something else than a directory is at the path.
   init(_ path: Path, files: FileSystem) throws {
     self.path = path
     var missing: [Path] = []
@@ -39,10 +39,10 @@ struct RestoreTarget {
       "the target \(path) is not a directory", hint: "Name a --target that is one, or does not exist.")
   }
 
-  /// The target; `nil` when it does not exist.
+  /// The open target; `nil` if it does not exist.
   var existing: OpenFile? { missing.isEmpty ? anchor : nil }
 
-  /// The number of names in a target that belong neither to a restore nor to the file system.
+  /// Returns the number of names in a target that belong neither to a restore nor to the file system.
   static func foreignCount(in target: OpenFile, files: FileSystem) throws -> Int {
     let listing = try target.listing()
     let ownCount = (0..<listing.count).count { listing[$0].elementsEqual(Stage.name.bytes) }
@@ -61,7 +61,7 @@ struct RestoreTarget {
     }
   }
 
-  /// Refuses a file system with too little space for so many bytes.
+  /// Refuses a file system with too little free space for this number of bytes.
   func checkSpace(_ needed: UInt64, files: FileSystem) throws {
     // If the free space is not known, the restore itself finds out.
     guard let available = try anchor.availableBytes() else { return }
@@ -72,7 +72,7 @@ struct RestoreTarget {
     }
   }
 
-  /// Bytes that an interrupted restore has already stored in the target.
+  /// Returns the number of bytes that an interrupted restore has already stored in the target.
   private func stagedBytes(files: FileSystem) throws -> UInt64 {
     guard let existing, let left = try? files.open(Stage.name, in: existing, .directory) else { return 0 }
     let scanner = Scanner(files: files, root: left, exclusions: [])

@@ -2,7 +2,7 @@ internal import HoldfastArchive
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// What a restore does with one entry of the state.
+/// One step of a restore: its action on one entry of the state.
 struct RestoreStep {
   enum Action {
     /// The existing object is kept, whatever it is.
@@ -19,14 +19,14 @@ struct RestoreStep {
 
   /// The entry as it will be restored, with its path in the target.
   let entry: Entry
-  /// The status of the existing object at its path, or of what an interrupted restore staged, if it has the same kind;
-  /// for `keep`, of any kind.
+  /// The status of the object that the target, or an interrupted restore's staging, has at its path, if it is of the
+  /// same kind; for `keep`, of any kind.
   let present: FileStatus?
   let action: Action
 }
 
-/// Decides, entry by entry in path order, what a restore does in one directory, by walking the state and the existing
-/// content side by side. The plan adds up its steps, a dry run compares the pages, and the execution restores them.
+/// Decides in path order what a restore in one directory does with each entry, by walking the state and the existing
+/// content side by side. The plan adds up the steps, a dry run compares the pages, and the execution restores them.
 /// Each makes a walk of its own and gets the same steps, so that no plan must hold all entries.
 struct RestoreWalk {
   private let reader: StateReader
@@ -36,8 +36,8 @@ struct RestoreWalk {
   private var staged: StagedLeftovers?
 
   /// - Parameters:
-  ///   - existing: the target, when it may have content.
-  ///   - staged: what an interrupted restore into an empty target has left there.
+  ///   - existing: the target, if it may have content.
+  ///   - staged: the files that an interrupted restore into an empty target has left there.
   init(
     _ state: StateFile, _ part: RestorePart, over existing: OpenFile?, staged: StagedLeftovers? = nil,
     keeps: Restore.Keep, host: Host
@@ -51,7 +51,7 @@ struct RestoreWalk {
     self.staged = staged
   }
 
-  /// - Returns: `nil` after the last entry. Then `removed` is complete.
+  /// - Returns: the next step; `nil` after the last entry. Then `removed` is complete.
   mutating func next() throws -> RestoreStep? {
     while let entry = try reader.nextEntry() {
       guard let wanted = selection.resolve(entry) else { continue }
@@ -72,15 +72,15 @@ struct RestoreWalk {
     }
   }
 
-  /// The complete map of the file of the last step.
+  /// Returns the complete page map of the file of the last step.
   func extents(of step: RestoreStep) -> any PageMapReader { selection.extents(of: step.entry, from: reader) }
 
-  /// What the target has and the snapshot does not have, each with its identity when it was found; for a directory only
-  /// its own path.
+  /// The objects that the target has and the snapshot does not have, each with its identity when it was found; for a
+  /// directory only its own path.
   var removed: [(path: Path, key: FileSystem.FileKey?)] {
     leftovers.map { Array(zip($0.removed, $0.keys)) } ?? []
   }
 
-  /// What happens to existing content; `nil` for an empty target.
+  /// The effect on existing content; `nil` for an empty target.
   var figures: Restore.TargetFigures? { leftovers?.figures }
 }

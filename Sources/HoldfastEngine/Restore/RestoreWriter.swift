@@ -4,24 +4,24 @@ internal import HoldfastRepository
 internal import HoldfastSystem
 
 /// Makes directories and files in the staging directory, and writes pages from the repository to them, as
-/// `RestoreContents` finds.
+/// `RestoreContents` tells it.
 final class RestoreWriter {
   let staging: StagingArea
   private let part: RestorePart
-  /// The target, when it may have content.
+  /// The target, if it may have content.
   private let existing: OpenFile?
   private let keepsAll: Bool
   private let files: FileSystem
   private var fetcher: PageFetcher?
-  /// Stored bytes that were read from the repository.
+  /// The stored bytes that were read from the repository.
   private(set) var readBytes: UInt64 = 0
   /// The identities of the directories of the target when their contents were examined, in the order of the state;
   /// `nil` for directories that do not exist.
   private(set) var directories: [FileSystem.FileKey?] = []
-  /// Whether something of the target was removed already.
+  /// True if a startup file of the target was removed already.
   private(set) var hasRemoved = false
-  /// Directories on the way to changed entries that are not changed themselves, and whose owner may not write to them.
-  /// They are made writable for a while.
+  /// The directories above the current entry that keep their attributes, and that their owner may not read, write or
+  /// enter. They are made writable for a while if something in them must be restored.
   private var closed: [(path: Path, status: FileStatus)] = []
 
   init(
@@ -30,7 +30,7 @@ final class RestoreWriter {
   ) {
     (self.part, self.staging, self.existing, files) = (part, staging, existing, host.files)
     keepsAll = keeps == .everything
-    // Runs after an error too: what is staged is removed then, so that no worker may add to it.
+    // Runs after an error too: the staged files are removed then, and no worker may add to them.
     fetcher = PageFetcher(readers: readers, host: host, isVerifying: false) { [unowned self] fetched in
       if let failure = fetched.failure { throw failure }
       readBytes += fetched.storedBytes
@@ -44,8 +44,8 @@ final class RestoreWriter {
 
   // MARK: Directories
 
-  /// Begins the next entry: records the identities of directories, and makes directories writable in which something
-  /// must be restored.
+  /// Begins the next entry: records the identity of a directory, and makes its parent writable if that is closed and
+  /// something in it must be restored.
   func enter(_ step: RestoreStep) throws {
     guard existing != nil else { return }
     let path = step.entry.path
@@ -75,11 +75,11 @@ final class RestoreWriter {
 
   // MARK: Files
 
-  /// Drops what an interrupted restore staged for this file: it belongs to another snapshot.
+  /// Removes a file that an interrupted restore staged at this path: it belongs to another snapshot.
   func discard(_ path: Path) throws { try staging.discard(path) }
 
   /// Begins a new file.
-  /// - Parameter isPresent: whether the target has one that cannot be kept.
+  /// - Parameter isPresent: true if the target has an object there that cannot be kept.
   func create(_ entry: Entry, _ content: FileContent, isPresent: Bool) throws -> RestoredFile {
     if let existing, isPresent, try StartupFile.includes(entry.path, files: files, beneath: existing) {
       try TreeRemoval.remove(entry.path, in: existing, files: files)
@@ -88,8 +88,8 @@ final class RestoreWriter {
     return RestoredFile(entry, content: content, origin: .nothing, staging: staging)
   }
 
-  /// Begins a file of which pages may be kept.
-  /// - Parameter isStartupFile: whether it is moved away before anything else changes.
+  /// Begins a file whose existing pages may be kept.
+  /// - Parameter isStartupFile: true if it is moved away before anything else changes.
   func begin(_ file: ComparedFile, isStartupFile: Bool) throws {
     guard !file.isMounted else { return }
     let restored = RestoredFile(file.entry, content: file.content, origin: file.found.origin, staging: staging)
@@ -97,8 +97,8 @@ final class RestoreWriter {
     if isStartupFile { try restored.takeAway() }
   }
 
-  /// Sets the attributes of an existing file with the right content. It is reached by its descriptor, whatever has its
-  /// name now.
+  /// Sets the attributes of an existing file with the right content, through its descriptor: its name may lead to
+  /// another file by now.
   func adjust(_ file: ComparedFile) throws {
     guard !staging.attributes.matches(file.entry, file.found.status, of: file.found.file) else { return }
     staging.attributes.apply(file.entry, to: file.found.file)

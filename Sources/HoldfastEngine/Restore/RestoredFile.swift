@@ -5,22 +5,22 @@ internal import HoldfastSystem
 internal import Synchronization
 
 /// A file that is being restored. It is made, or moved to the staging directory, when its first page arrives, and gets
-/// its attributes after its last.
+/// its attributes after the last page.
 final class RestoredFile: PageSink, Sendable {
-  /// What existed before.
+  /// The object that existed before.
   enum Origin: Sendable {
     case nothing
-    /// A file of the target, to be moved to the staging directory and changed there; with its status when it was
-    /// compared.
+    /// A file of the target with its status when it was compared. It is moved to the staging directory and changed
+    /// there.
     case target(FileStatus)
-    /// A file in the staging directory that an interrupted restore left.
+    /// A file that an interrupted restore left in the staging directory.
     case staging
   }
 
   private struct Progress {
     var handle: OpenFile?
     var isPrepared = false
-    /// Extents to come, and one more as long as the planner may add some.
+    /// The number of extents that are still to be written, and one more until the planner has announced all.
     var pending = 1
     var zeroRanges: [Range<UInt64>] = []
   }
@@ -41,7 +41,7 @@ final class RestoredFile: PageSink, Sendable {
   /// Announces one more extent.
   func expectExtent() { progress.withLock { $0.pending += 1 } }
 
-  /// Announces pages of zeros over existing content.
+  /// Announces a range of bytes that becomes zero over existing content.
   func expectZeros(_ range: Range<UInt64>) throws {
     try progress.withLock { progress in
       guard progress.isPrepared else { return progress.zeroRanges.append(range) }
@@ -50,10 +50,10 @@ final class RestoredFile: PageSink, Sendable {
     }
   }
 
-  /// Removes the file from its name before anything else changes.
+  /// Moves the file away from its name before anything else changes.
   func takeAway() throws { _ = try opened() }
 
-  /// Called when the planner has announced everything.
+  /// Tells that all extents were announced.
   func allAnnounced() throws { try countDown() }
 
   func write(_ pages: UnsafeRawBufferPointer, at offset: UInt64) throws {

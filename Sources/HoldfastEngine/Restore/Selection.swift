@@ -1,28 +1,28 @@
 internal import HoldfastArchive
 internal import HoldfastModel
 
-/// The entries of a state that a restore brings back, and their paths in the target: all; or those at and below some
-/// paths, with the directories above them; or the contents of one directory, as if that were the root.
+/// The entries of a state that a restore brings back, and their paths in the target. They are all entries; or those at
+/// and below some paths, with the directories above them; or the contents of one directory, which becomes the target.
 struct Selection {
   private let paths: [Path]
   private let state: StateFile
-  /// The directory that becomes the target.
+  /// The directory of the state that becomes the target.
   private let base: Path
-  /// Directories that are restored elsewhere.
+  /// The directories that are restored elsewhere.
   private let relocations: [Relocation]
   private var leftOut: [Path] = []
-  /// Files that are selected only by another name: the first selected link to each takes its place.
+  /// The links that take the place of files: a file that is not selected itself, and the first selected link to it.
   private var heirs: [Path: Path] = [:]
-  /// Those links by their paths: the file, and the offset of its page map.
+  /// The files that these links become, by the path of the link, each with the offset of its page map.
   private var inherited: [Path: (file: Entry, mapOffset: UInt64)] = [:]
 
-  /// The contents of one directory of the state.
+  /// Selects the contents of one directory of the state.
   init(below base: Path, of state: StateFile) {
     (paths, self.state, self.base, relocations) = ([], state, base, [])
   }
 
-  /// - Parameter paths: empty for everything.
-  /// - Throws: when a path is not in the state.
+  /// - Parameter paths: the paths to restore; empty for everything.
+  /// - Throws: `EngineError` if a path is not in the state.
   init(paths: [Path], of state: StateFile, relocations: [Relocation] = []) throws {
     (self.paths, self.state, base, self.relocations) = (paths, state, .root, relocations)
     var missing = Set(paths)
@@ -56,15 +56,15 @@ struct Selection {
     paths.isEmpty || paths.contains { $0.contains(path) }
   }
 
-  /// Whether a path of the state is restored elsewhere.
+  /// Returns true if a path of the state is restored elsewhere.
   func isRelocated(_ path: Path) -> Bool { relocations.contains { $0.directory.contains(path) } }
 
-  /// Whether anything in a directory is selected, or the directory is in something selected.
+  /// Returns true if anything in the directory is selected, or the directory lies in something selected.
   func touches(_ directory: Path) -> Bool {
     isSelected(directory) || paths.contains { directory.contains($0) }
   }
 
-  /// Whether the entry is a directory above something selected.
+  /// Returns true if the entry is a directory above something selected.
   func isAncestor(_ entry: Entry) -> Bool {
     entry.content == .directory && paths.contains { entry.path.contains($0) && entry.path != $0 }
   }
@@ -72,7 +72,7 @@ struct Selection {
   /// Leaves out everything at and below these paths of the target.
   mutating func leaveOut(_ places: [Path]) { leftOut += places }
 
-  /// The entry to restore, with its path in the target; `nil` when it is not selected.
+  /// Returns the entry to restore, with its path in the target; `nil` if it is not selected.
   func resolve(_ entry: Entry) -> Entry? {
     guard let wanted = located(entry) else { return nil }
     return leftOut.contains { $0.contains(wanted.path) } ? nil : wanted
@@ -99,13 +99,13 @@ struct Selection {
     return wanted
   }
 
-  /// The extents of an entry that `resolve` returned for the last entry of `reader`.
+  /// Returns the extents of an entry that `resolve` returned for the last entry of `reader`.
   func extents(of wanted: Entry, from reader: StateReader) -> any PageMapReader {
     guard let found = inherited[wanted.path], let file = found.file.file else { return reader.extents() }
     return state.extents(at: found.mapOffset, of: file)
   }
 
-  /// The entry for the target itself.
+  /// Returns the entry for the target itself; `nil` if it is not selected.
   func root() throws -> Entry? {
     let reader = state.makeReader()
     while let entry = try reader.nextEntry() {
@@ -123,7 +123,7 @@ struct Relocation: Equatable {
 }
 
 extension Entry {
-  /// The entry with its path relative to `base`; `nil` when it is not in it.
+  /// Returns the entry with its path relative to `base`; `nil` if it does not lie in `base`.
   fileprivate func relative(to base: Path) -> Entry? {
     guard base.contains(path) else { return nil }
     var copy = self
@@ -134,7 +134,7 @@ extension Entry {
 }
 
 extension Path {
-  /// Relative to `base`, which contains the path.
+  /// Returns the path relative to `base`, which contains it.
   func relative(to base: Path) -> Path {
     base.isEmpty ? self : Path(bytes: Array(bytes.dropFirst(base.bytes.count + 1)))
   }

@@ -3,27 +3,28 @@ internal import HoldfastSource
 internal import HoldfastSystem
 
 /// The directory in which files of one file system are completed before they get their names, because a file cannot be
-/// renamed across file systems. Nobody else can enter it, so it contains only what we put there.
+/// renamed across file systems. Nobody else can enter it, so that it contains only what restores of this user put
+/// there.
 final class Stage: Sendable {
   static let name = Scanner.unfinishedRestore
-  /// A name in the workroom.
+  /// The name that an object has in `workroom` until it is complete.
   private static let unnamed = Path("new")
 
-  /// The directory that contains it: the target, or a mount point below it.
+  /// The directory that contains this one: the target, or a mount point below it.
   let root: OpenFile
   let directory: OpenFile
-  /// Whether an interrupted restore left files in it.
+  /// True if an interrupted restore left files in it.
   let hasLeftovers: Bool
-  /// A directory for everything that is not a staged file. Its name is one that no file of a snapshot can have.
+  /// A directory inside for everything that is not a staged file. It has a name that no file of a snapshot can have.
   let workroom: OpenFile
-  /// Whether its file system stores the owners and modes that files are given.
+  /// True if its file system stores the owners and modes that files are given.
   let keepsAttributes: Bool
-  /// Whether it was made by this run.
+  /// True if this run made it.
   let isMade: Bool
   private let files: FileSystem
 
   /// Makes the directory, or takes over the one that an interrupted restore left.
-  /// - Throws: `EngineError` when somebody else made it or could have put something into it, or another restore uses
+  /// - Throws: `EngineError` if another user made it or could have put something into it, or another restore uses
   ///   it.
   init(in root: OpenFile, at place: Path, files: FileSystem) throws {
     self.root = root
@@ -33,7 +34,7 @@ final class Stage: Sendable {
     do {
       (directory, workroom, keepsAttributes, hasLeftovers) = try Self.enter(root, at: place, files)
     } catch {
-      // It is empty, so if somebody else made it, it is left alone.
+      // Only empty directories are removed: if another user put something there, it is left alone.
       if isMade {
         try? files.removeDirectory(Self.name.appending(Self.name.bytes), in: root)
         try? files.removeDirectory(Self.name, in: root)
@@ -59,7 +60,7 @@ final class Stage: Sendable {
   }
 
   /// Opens an existing staging directory.
-  /// - Throws: `EngineError` when somebody else made it, or could have put something into it.
+  /// - Throws: `EngineError` if another user made it, or could have put something into it.
   static func openOwn(in root: OpenFile, at place: Path, files: FileSystem) throws -> OpenFile {
     func refusal(_ reason: String) -> EngineError {
       EngineError(
@@ -78,12 +79,12 @@ final class Stage: Sendable {
     return directory
   }
 
-  /// Whether it contains no staged files.
+  /// Returns true if it contains no staged files.
   func isUnused() throws -> Bool { try directory.listing().count <= 1 }
 
   // MARK: Files
 
-  /// Makes a file; an object that an interrupted restore left in its place is removed.
+  /// Makes a file, and removes an object that an interrupted restore left at its path.
   func create(_ path: Path) throws -> OpenFile {
     do throws(SystemError) {
       return try files.openBeneath(path, in: directory, .create)
@@ -99,7 +100,7 @@ final class Stage: Sendable {
     try files.openBeneath(path, in: directory, .readWrite)
   }
 
-  /// Moves a file of the target into it.
+  /// Moves a file of the target into this directory.
   /// - Parameter known: its status when it was opened and compared.
   func moveIn(_ path: Path, knownAs known: FileStatus) throws -> OpenFile {
     try makeDirectories(to: path)
@@ -113,7 +114,8 @@ final class Stage: Sendable {
     return handle
   }
 
-  /// Opens a file that is already staged, even one whose mode does not permit it: its mode is set in the end anyway.
+  /// Opens a file that is already staged. If its mode does not permit that, changes the mode, which is set in the end
+  /// anyway.
   func openOwn(_ path: Path) throws -> OpenFile {
     do throws(SystemError) {
       return try reopen(path)
@@ -124,7 +126,8 @@ final class Stage: Sendable {
     }
   }
 
-  /// On an overlay, a file becomes another one when it is renamed for the first time.
+  /// Returns true if both are the same file. On an overlay, a file gets another identity when it is renamed for the
+  /// first time, so that its attributes are compared.
   private func isSame(_ status: FileStatus, _ known: FileStatus, on handle: OpenFile) -> Bool {
     if status.isSameFile(as: known) { return true }
     return handle.isOnOverlay() && status.kind == known.kind && status.size == known.size
@@ -135,7 +138,7 @@ final class Stage: Sendable {
 
   func discard(_ path: Path) throws { try TreeRemoval.remove(path, in: directory, files: files) }
 
-  /// An existing directory is no error; another object in its place is removed.
+  /// Makes a directory, and removes another kind of object at its path. An existing directory is no error.
   func makeDirectory(_ path: Path) throws {
     let (parent, name) = try files.locate(path, beneath: directory)
     do throws(SystemError) {
@@ -171,8 +174,8 @@ final class Stage: Sendable {
     try files.rename(Self.unnamed, in: workroom, to: name, in: to, replacing: replacing)
   }
 
-  /// Gives all staged files their names, and removes the directory. In descending order, so that `x-wal` comes before
-  /// `x`, and PG_VERSION after everything that a server would look for.
+  /// Gives all staged files their names, and removes the directory. The order is descending, so that `x-wal` comes
+  /// before `x`, and PG_VERSION after everything that a server would look for.
   func publishAll() throws {
     let listing = try directory.listing()
     for index in (0..<listing.count).reversed() where !listing[index].elementsEqual(Self.name.bytes) {

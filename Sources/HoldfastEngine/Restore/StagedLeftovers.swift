@@ -4,7 +4,7 @@ internal import HoldfastSource
 internal import HoldfastSystem
 
 /// Walks the files that an interrupted restore into an empty target has staged, beside the state, and removes at once
-/// what this restore does not need.
+/// those that this restore does not need.
 struct StagedLeftovers {
   private let stage: OpenFile
   private let files: FileSystem
@@ -18,7 +18,7 @@ struct StagedLeftovers {
     scanner = Scanner(files: files, root: stage, exclusions: [], leavingOut: [StagingArea.name])
   }
 
-  /// - Returns: the staged object at the entry's path, if it has the same type.
+  /// - Returns: the status of the staged object at the entry's path, if it has the same type.
   mutating func advance(to entry: Entry) throws -> FileStatus? {
     if !hasBegun { try step() }
     try removeItems { $0 < entry.path }
@@ -36,7 +36,7 @@ struct StagedLeftovers {
 
   private mutating func removeItems(where isGone: (Path) -> Bool) throws {
     while let found = item, isGone(found.path) {
-      // Nothing below a removed directory is found any more.
+      // Objects below a removed directory are not found any more.
       if !found.path.isEmpty { try TreeRemoval.remove(found.path, in: stage, files: files) }
       try step()
     }

@@ -15,24 +15,24 @@ final class StagingArea: Sendable {
   let target: OpenFile
   let attributes: AttributeSetter
   private let base: Stage
-  /// Mount points below the target in which something is restored.
+  /// The mount points below the target in which something is restored.
   private let mounts: [Path]
   private let mounted = Mutex<[Path: Stage]>([:])
-  /// Directories of the target that are temporarily writable, with their original status.
+  /// The directories of the target that are temporarily writable, with their original status.
   private let opened = Mutex<[Path: FileStatus]>([:])
   private let mountsAreRemoved = Atomic(false)
   private let files: FileSystem
   private let openFiles = Atomic(0)
   private let isDelta: Bool
   private let completed = Atomic<UInt64>(0)
-  /// For a delta: files that this run has completed and that do not have their names yet.
+  /// For a delta: the files that this run has completed and that do not have their names yet.
   private let unpublished = Mutex<Set<Path>>([])
   private let stagedBytes = Atomic<UInt64>(0)
 
   /// Makes the staging directory, or takes over the one that an interrupted restore left.
   /// - Parameters:
   ///   - mounts: mount points in the target in which something is restored.
-  ///   - isDelta: whether files get their names one by one, in an existing target.
+  ///   - isDelta: true if files get their names one by one, in an existing target.
   init(in target: OpenFile, mounts: [Path] = [], files: FileSystem, setsOwner: Bool, isDelta: Bool) throws {
     self.target = target
     self.isDelta = isDelta
@@ -53,7 +53,7 @@ final class StagingArea: Sendable {
     }
   }
 
-  /// The record in a staging directory; `nil` when there is none.
+  /// Returns the record in a staging directory; `nil` if there is none.
   static func recordBytes(in stage: OpenFile, _ files: FileSystem) throws -> [UInt8]? {
     do throws(SystemError) {
       return try files.openBeneath(name.appending(recordName.bytes), in: stage, .read).contents(max: recordBytesMax)
@@ -82,23 +82,23 @@ final class StagingArea: Sendable {
   /// The staging directory on the target's own file system.
   var directory: OpenFile { base.directory }
 
-  /// Whether the target's file system stores the owners and modes that files are given.
+  /// True if the target's file system stores the owners and modes that files are given.
   var keepsAttributes: Bool { base.keepsAttributes }
 
-  /// Whether an interrupted restore left something.
+  /// True if an interrupted restore left files.
   var hasLeftovers: Bool { base.hasLeftovers || mounted.withLock { $0.values.contains { $0.hasLeftovers } } }
 
-  /// What an interrupted restore left on the target's own file system; `nil` for nothing.
+  /// The files that an interrupted restore left on the target's own file system; `nil` if there are none.
   var leftovers: StagedLeftovers? { base.hasLeftovers ? StagedLeftovers(in: base.directory, files: files) : nil }
 
-  /// Whether it contains no staged files.
+  /// Returns true if no staging directory contains staged files.
   func isUnused() throws -> Bool {
     try base.isUnused() && mounted.withLock { try $0.values.allSatisfy { try $0.isUnused() } }
   }
 
   // MARK: Stages
 
-  /// The stage for a path of the target, and the path in it.
+  /// Returns the stage for a path of the target, and the path in it. Makes the stage if it does not exist yet.
   private func stage(of path: Path) throws -> (Stage, Path) {
     guard let place = mount(of: path) else { return (base, path) }
     let stage = try mounted.withLock { mounted in
@@ -111,13 +111,13 @@ final class StagingArea: Sendable {
     return (stage, path.relative(to: place))
   }
 
-  /// The same; `nil` when nothing is staged on that file system yet.
+  /// Returns the stage for a path of the target, and the path in it; `nil` if that file system has no stage yet.
   private func stageIfPresent(of path: Path) -> (Stage, Path)? {
     guard let place = mount(of: path) else { return (base, path) }
     return mounted.withLock { $0[place] }.map { ($0, path.relative(to: place)) }
   }
 
-  /// The innermost mount point that contains a path.
+  /// Returns the innermost mount point that contains a path; `nil` if it lies on the target's own file system.
   private func mount(of path: Path) -> Path? {
     if mounts.isEmpty { return nil }
     return mounts.filter { $0.contains(path) && $0 != path }.max { $0.bytes.count < $1.bytes.count }
@@ -153,7 +153,8 @@ final class StagingArea: Sendable {
     try stage.discard(path)
   }
 
-  /// The file that an interrupted restore left for this entry, if it can be used; otherwise it is removed.
+  /// Returns the file that an interrupted restore left for this entry, if it can be used; otherwise removes it and
+  /// returns `nil`.
   func takeOver(_ entry: Entry) throws -> OpenFile? {
     guard hasLeftovers, let left = try status(of: entry.path) else { return nil }
     if left.kind == .file, entry.mayKeep(left, setsOwner: attributes.setsOwner) { return try reopen(entry.path) }
@@ -166,10 +167,11 @@ final class StagingArea: Sendable {
     try stage.makeDirectory(path)
   }
 
-  /// Makes a directory of the target writable whose owner may not write in it, so that files can be moved in and out.
+  /// Makes a directory of the target writable if its owner may not read, write or enter it, so that files can be moved
+  /// in and out.
   /// - Parameters:
   ///   - known: its status when it was found.
-  ///   - isForNow: whether it gets its old mode again in the end, rather than that of the snapshot.
+  ///   - isForNow: true if the directory gets its old mode again in the end, rather than that of the snapshot.
   func makeWritable(_ path: Path, knownAs known: FileStatus, isForNow: Bool = false) throws {
     guard known.mode & 0o700 != 0o700, let directory = try? files.openBeneath(path, in: target, .directory),
       try directory.status().isSameFile(as: known)
@@ -178,7 +180,8 @@ final class StagingArea: Sendable {
       try directory.setMode(known.mode | 0o700)
       if isForNow { opened.withLock { $0[path] = known } }
     } catch {
-      // A user who may not do that and does not need it, such as a member of the group, finds out when a file is moved.
+      // No error yet: a member of the group, for example, may write there without owning it. Otherwise moving a file
+      // fails.
     }
   }
 
@@ -197,7 +200,7 @@ final class StagingArea: Sendable {
     }
   }
 
-  /// Whether one more file may stay open between two extents.
+  /// Returns true if one more file may stay open between two extents.
   func mayKeepOpen() -> Bool {
     openFiles.add(1, ordering: .relaxed).newValue <= Self.openFilesMax
   }
@@ -210,13 +213,13 @@ final class StagingArea: Sendable {
     if isDelta { unpublished.withLock { _ = $0.insert(path) } }
   }
 
-  /// Whether a file of a delta is staged here that this run has completed. Nobody has verified other staged files.
+  /// Returns true if this run has completed the staged file of a delta. Other staged files were verified by nobody.
   func isComplete(_ path: Path) -> Bool { unpublished.withLock { $0.contains(path) } }
 
-  /// The number of files that were completed since the last call.
+  /// Returns the number of files that were completed since the last call.
   func takeCompleted() -> UInt64 { completed.exchange(0, ordering: .relaxed) }
 
-  /// Verified bytes that are staged, or existed already.
+  /// The number of verified bytes that are staged, or existed already.
   var provedBytes: UInt64 { stagedBytes.load(ordering: .relaxed) }
 
   func verified(bytes: UInt64) { stagedBytes.add(bytes, ordering: .relaxed) }
@@ -242,7 +245,7 @@ final class StagingArea: Sendable {
     unpublished.withLock { _ = $0.remove(path) }
   }
 
-  /// Returns when everything on all file systems of the target is on stable storage.
+  /// Writes everything on all file systems of the target to stable storage.
   func synchronize() throws {
     try files.synchronizeTree(target)
     for stage in mounted.withLock({ Array($0.values) }) { try files.synchronizeTree(stage.root) }
@@ -254,7 +257,7 @@ final class StagingArea: Sendable {
     for stage in mounted.withLock({ Array($0.values) }) { try stage.remove() }
   }
 
-  /// Removes that of the target last: as long as it exists, the target is unfinished.
+  /// Removes the staging directories, that of the target last: as long as it exists, the target is unfinished.
   func remove() throws {
     try removeMounted()
     try base.remove()

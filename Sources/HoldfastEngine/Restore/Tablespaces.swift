@@ -26,7 +26,7 @@ extension Relocation {
     }
   }
 
-  /// Refuses directories inside one another: files that are restored to the first would be foreign to the second.
+  /// Refuses directories that lie in one another: files that are restored to one would be foreign to the other.
   static func checkApart(_ target: Path, _ relocations: [Relocation]) throws {
     let places =
       [(name: "the target", place: target)]
@@ -42,7 +42,7 @@ extension Relocation {
     }
   }
 
-  /// The directories of the tablespaces of all clusters in the state.
+  /// Returns the directories of the tablespaces of all clusters in the state.
   private static func tablespaces(of state: StateFile) throws -> [Path] {
     var links: Set<Path> = []
     var found: [Path] = []

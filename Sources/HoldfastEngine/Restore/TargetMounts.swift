@@ -4,28 +4,29 @@ internal import HoldfastSource
 internal import HoldfastSystem
 
 /// The mounts below an existing target. A file cannot be renamed across file systems, so each gets its own stage. A
-/// mount that the snapshot does not know belongs to somebody else, and is neither entered nor removed.
+/// mount that the snapshot does not have is, by default, neither entered nor removed, because it belongs to somebody
+/// else.
 struct TargetMounts {
-  /// What the snapshot has at a mount point.
+  /// The object that the snapshot has at a mount point.
   private enum Known { case emptyDirectory, directory, file, other }
 
-  /// Mounted directories in which the snapshot has something: it is restored there.
+  /// The mounted directories in which the snapshot has entries, which are restored there.
   private(set) var restored: [Path] = []
-  /// Mounts that the snapshot does not have, or has as an empty directory: a mount point whose file system was not
+  /// The mounts that the snapshot does not have, or has as an empty directory: a mount point whose file system was not
   /// mounted when the snapshot was taken.
   private(set) var leftAlone: [Path] = []
-  /// Mounted single files that the snapshot has. They can be neither moved nor replaced.
+  /// The mounted single files that the snapshot has. They can be neither moved nor replaced.
   private(set) var files: Set<Path> = []
-  /// Mounts that are left alone because they cannot be examined: a file system of another user's process, or one whose
-  /// server is gone.
+  /// The mounts that are left alone because they cannot be examined: a file system of another user's process, or one
+  /// whose server is gone.
   private(set) var unseen: Set<Path> = []
   private var all: [Path] = []
 
   init() {}
 
-  /// - Parameter crossesAll: whether the contents of unknown mounts are removed like anything else that the snapshot
+  /// - Parameter crossesAll: true if the contents of unknown mounts are removed like anything else that the snapshot
   ///   does not have.
-  /// - Throws: `EngineError` when the snapshot has something else in the place of a mount, or above it.
+  /// - Throws: `EngineError` if the snapshot has another kind of object at a mount, or no directory above it.
   init(
     below target: OpenFile, of selection: Selection, in state: StateFile, crossesAll: Bool, files system: FileSystem
   ) throws {
@@ -55,7 +56,7 @@ struct TargetMounts {
     Set([StagingArea.name] + leftAlone + restored.map { $0.appending(StagingArea.name.bytes) })
   }
 
-  /// Whether something is mounted at or below a path, so that it cannot be removed as a whole.
+  /// Returns true if something is mounted at or below a path, so that it cannot be removed as a whole.
   func lie(in path: Path) -> Bool { all.contains { path.contains($0) } }
 
   private static func look(
@@ -84,7 +85,7 @@ struct TargetMounts {
       hint: "Unmount it, or restore the rest with --path.")
   }
 
-  /// All mounts with their type; `nil` when that cannot be examined.
+  /// Returns all mounts, and for each whether it is a directory; `nil` if it cannot be examined.
   private static func find(
     below target: OpenFile, files: FileSystem
   ) throws -> [(path: Path, isDirectory: Bool?)] {

@@ -3,8 +3,8 @@ internal import HoldfastModel
 internal import HoldfastSource
 internal import HoldfastSystem
 
-/// Who uses the directories that a restore will write to. A server would go on writing to its open files, over what was
-/// restored.
+/// Finds out who uses the directories that a restore will write to. A server would go on writing to its open files,
+/// over what was restored.
 struct TargetUse {
   private static let hint = "Name a directory that no server uses, or stop the server first."
   private let servers: RunningServers
@@ -15,7 +15,7 @@ struct TargetUse {
     servers = RunningServers(files: files)
   }
 
-  /// What could not be seen, for the operator; `nil` when everything could.
+  /// A warning for the operator about processes that could not be examined; `nil` if all could be.
   var warning: String? {
     guard FileSystem.seesProcesses else {
       return
@@ -26,12 +26,12 @@ struct TargetUse {
       "\(Amount.count(UInt64(servers.unseen.count), "process", "processes")) of PostgreSQL (such as \(first)) cannot be looked at by this user: make sure that none uses the target"
   }
 
-  /// Refuses a directory that a server uses, or that is inside one. It need not exist.
+  /// Refuses a directory that a server uses, or that lies in one that a server uses. It need not exist.
   func check(_ place: RestoreTarget) throws {
     var (directory, path) = (place.anchor, place.anchor.path)
     while true {
       try check(directory, at: path)
-      // Goes up by descriptor, because a name may lead elsewhere by now.
+      // Goes up by descriptor, because a name may lead to another directory by now.
       guard let parent = path.parent, path != Path("/"),
         let above = try? files.open(Path(".."), in: directory, .reference)
       else { return }
@@ -39,7 +39,7 @@ struct TargetUse {
     }
   }
 
-  /// Refuses to restore over anything that a server uses, and over a database that somebody has open. If files are
+  /// Refuses to restore over files that a server uses, and over a database that a process has open. If files are
   /// removed, this holds for everything in the target; otherwise for what would be replaced, or added to the data of a
   /// server.
   /// - Parameter skipped: paths that are neither restored over nor removed.
@@ -77,7 +77,7 @@ struct TargetUse {
     }
   }
 
-  /// - Parameter path: the path of the directory, for the operator.
+  /// - Parameter path: the path of the directory, for messages.
   private func check(_ directory: OpenFile, at path: Path) throws {
     let status = try directory.status()
     if let use = servers.use(of: status), !use.isDataDirectory {
@@ -85,7 +85,7 @@ struct TargetUse {
         "a PostgreSQL server, process \(use.process), runs on \(use.dataDirectory), and uses \(path)",
         hint: Self.hint)
     }
-    // Without a cluster beside it, the file belongs to no server, but was left by somebody.
+    // Without a cluster beside it, a postmaster file belongs to no server: somebody left it.
     let isCluster = try files.statusIfPresent(of: Path(PostgresCluster.versionFile), in: directory) != nil
     let file = isCluster ? try PostmasterFile(below: .root, in: directory, files: files) : nil
     guard case .runs(let process) = servers.sighting(on: status, file) else { return }
@@ -120,7 +120,7 @@ private struct RestoredPaths {
   }
 
   /// - Parameter onMissing: gets the paths before this one that the target does not have.
-  /// - Returns: whether the path is among them.
+  /// - Returns: true if the restore brings this path back.
   mutating func advance(to path: Path, onMissing: (Path) throws -> Void) throws -> Bool {
     if !hasBegun { try step() }
     while let missing = next, missing < path {

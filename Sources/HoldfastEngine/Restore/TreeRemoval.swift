@@ -1,7 +1,7 @@
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// Removes trees, each name beneath its open directory: no link is followed, and no mount is entered.
+/// Removes trees. Each name is removed beneath its open directory: no link is followed, and no mount is entered.
 enum TreeRemoval {
   static func removeContents(of directory: OpenFile, files: FileSystem) throws {
     let listing = try directory.listing()
@@ -10,8 +10,8 @@ enum TreeRemoval {
 
   /// - Parameters:
   ///   - path: relative to `directory`.
-  ///   - known: the object when it was decided to remove it; `nil` when nobody else can have replaced it.
-  /// - Throws: `EngineError` when another object is there by now.
+  ///   - known: the object when its removal was decided; `nil` if nobody else can have replaced it.
+  /// - Throws: `EngineError` if another object is there by now.
   static func remove(
     _ path: Path, in directory: OpenFile, knownAs known: FileSystem.FileKey? = nil, files: FileSystem
   ) throws {

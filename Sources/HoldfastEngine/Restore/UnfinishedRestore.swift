@@ -3,22 +3,22 @@ package import HoldfastModel
 internal import HoldfastSource
 package import HoldfastSystem
 
-/// What an interrupted restore left in a target, examined before anything is done: its staging directory may contain
-/// files of the target, which are never removed unseen.
+/// The files that an interrupted restore left in a target, examined before anything is done: its staging directory may
+/// contain files of the target, which are never removed unseen.
 struct UnfinishedRestore {
   private let record: RestoreRecord?
   /// The staging directories, with the mount points of their file systems in the target.
   private let stages: [(place: Path, directory: OpenFile)]
   private let files: FileSystem
 
-  /// `nil` when there is no staging directory of this user: then making one fails. Also when no record was completed:
-  /// then no file of the target was staged.
+  /// Fails with `nil` if this user has no staging directory there: making one fails later, if another user has one.
+  /// Also if no record was completed: then no file of the target was staged.
   /// - Parameter mounts: mount points in the target in which something is restored.
   private init?(in target: OpenFile, mounts: [Path], files: FileSystem) throws {
     guard let base = try Self.stage(in: target, files), let bytes = try StagingArea.recordBytes(in: base, files),
       !bytes.isEmpty
     else { return nil }
-    // Of a record that cannot be parsed, nothing is known.
+    // `nil` if the record cannot be parsed: then nothing is known of that restore.
     record = RestoreRecord(bytes: bytes)
     self.files = files
     var stages = [(place: Path.root, directory: base)]
@@ -37,9 +37,9 @@ struct UnfinishedRestore {
   /// Finds files of the target that an interrupted restore has staged, and that this one would neither bring back nor
   /// replace.
   /// - Parameter mounts: mount points in the target in which something is restored.
-  /// - Returns: the files that are removed because the snapshot does not have them, with their status, to be counted as
-  ///   removed.
-  /// - Throws: `EngineError` when other files would be lost.
+  /// - Returns: the files that are removed because the snapshot does not have them, with their status, so that they are
+  ///   counted as removed.
+  /// - Throws: `EngineError` if other files would be lost.
   static func leftovers(
     in target: OpenFile, _ mounts: [Path], _ options: Restore.Options, _ selection: Selection, of state: StateFile,
     files: FileSystem
@@ -95,9 +95,9 @@ struct UnfinishedRestore {
 }
 
 extension Restore {
-  /// The record of an interrupted restore that has staged files of the target.
+  /// Returns the record of an interrupted restore that has staged files of the target.
   /// - Parameter target: need not exist.
-  /// - Returns: `nil` when there is none, or it is not this user's.
+  /// - Returns: the record; `nil` if there is none, or it is not this user's.
   package static func unfinished(in target: Path, files: FileSystem) -> RestoreRecord? {
     guard let root = try? files.open(target, .directoryFollowingLinks),
       let stage = try? Stage.openOwn(in: root, at: target, files: files),
