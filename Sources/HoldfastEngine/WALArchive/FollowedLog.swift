@@ -6,11 +6,11 @@ internal import HoldfastSystem
 /// The contents of an archived WAL file, as far as its records can be parsed.
 struct FollowedLog {
   let facts: WALFacts.Log
-  /// Where the records become invalid; `nil` when all can be parsed.
+  /// The position at which the records become invalid; `nil` if all can be parsed.
   let stop: LogSequenceNumber?
 
-  /// More restore points or requirements than any file has. The limit keeps one who writes more from exhausting the
-  /// reader's memory.
+  /// The most restore points, and the most requirements, that are read from one file. No file of a server has so many,
+  /// and a forged one must not exhaust the reader's memory.
   private static let notesMax = 1 << 16
 
   init(facts: WALFacts.Log, stop: LogSequenceNumber?) { (self.facts, self.stop) = (facts, stop) }
@@ -30,7 +30,7 @@ struct FollowedLog {
     }
   }
 
-  /// The memory that this takes, approximately.
+  /// The memory that this takes, in bytes, approximately.
   var bytes: Int {
     // An estimate: a name in two tables, and the numbers.
     let itself = 512

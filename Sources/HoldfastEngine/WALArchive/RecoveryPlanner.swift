@@ -50,7 +50,7 @@ package struct RecoveryPlanner {
     for candidate in candidates.reversed() where !systems.contains(candidate.system) {
       systems.append(candidate.system)
     }
-    // Positions of different clusters cannot be compared, and the end of the log is that of the newest cluster.
+    // Positions in different clusters cannot be compared, and the end of the log is that of the newest cluster.
     for system in target.isOfAnyCluster ? systems[...] : systems.prefix(1) {
       do {
         if let plan = try plan(candidates.filter { $0.system == system }, isNamed: named != nil) { return plan }
@@ -62,14 +62,15 @@ package struct RecoveryPlanner {
     throw try noneBefore(newest, isNamed: named != nil)
   }
 
-  /// Whether an older snapshot may reach a target that this one does not: nothing tells when a restore point was made.
+  /// Returns true if an older snapshot may reach a target that this one does not: the time of a restore point is not
+  /// known.
   private func mayLieBefore(_ error: any OperatorError, _ named: Snapshot?) -> Bool {
     guard case .restorePoint = target, named == nil else { return false }
     return error.scope == .usage || error.scope == .repository
   }
 
   /// - Parameter candidates: snapshots of one cluster, the oldest first.
-  /// - Returns: `nil` when none of them ended before the target.
+  /// - Returns: the plan; `nil` if none of the snapshots ended before the target.
   private func plan(_ candidates: [Candidate], isNamed: Bool) throws -> RecoveryPlan? {
     guard let newest = candidates.last, !candidates.allSatisfy(isLater) else { return nil }
     let inventory = try WALInventory(WALArchive(repository, of: newest.snapshot.sourceName), newest.system)
@@ -130,7 +131,7 @@ package struct RecoveryPlanner {
     return found
   }
 
-  /// - Returns: `nil` when no segment is archived.
+  /// - Returns: the history to recover along; `nil` if no segment is archived.
   private func history(_ inventory: WALInventory, for candidate: Candidate?) throws -> TimelineHistory? {
     let histories = try inventory.histories()
     if let timeline {
@@ -146,7 +147,7 @@ package struct RecoveryPlanner {
   }
 
   private func plan(_ candidate: Candidate, _ path: RecoveryPath, upTo file: Int) throws -> RecoveryPlan {
-    // The files were found by name only. A damaged manifest must not be met in the middle of a recovery.
+    // The files were found by name only. Recovery must not fail in the middle because of a damaged manifest.
     let objects = try path.files[...file].map { file in
       try repository.host.cancellation.check()
       let manifest = try path.inventory.archived(file).manifest
@@ -167,7 +168,7 @@ package struct RecoveryPlanner {
       minima: minima)
   }
 
-  /// The requirements of the part of the log that is replayed up to the target.
+  /// Returns the requirements of the part of the log that is replayed up to the target.
   private func replayed(_ path: RecoveryPath, _ candidate: Candidate, upTo file: Int) throws -> WALDemands {
     var demands = try path.demands(from: candidate.cluster.start, upTo: file)
     let isReplayed: (_ lsn: LogSequenceNumber, _ previous: LogSequenceNumber) -> Bool
@@ -187,7 +188,7 @@ package struct RecoveryPlanner {
     return demands
   }
 
-  // MARK: Looking for the target
+  // MARK: Search for the target
 
   private func search(_ path: RecoveryPath, _ candidate: Candidate) throws -> Finding {
     let stop = candidate.cluster.stop
@@ -212,8 +213,8 @@ package struct RecoveryPlanner {
     }
   }
 
-  /// Where recovery first meets an event. The facts that were stored with the files decide; where they do not, the
-  /// files are read.
+  /// Finds the file in which recovery first meets an event. The facts that were stored with the files decide; if they
+  /// do not suffice, the files are read.
   private func first(
     in path: RecoveryPath, stop: LogSequenceNumber, fits: (WALFacts.Log) -> Bool
   ) throws -> Finding {
@@ -225,7 +226,8 @@ package struct RecoveryPlanner {
         return target.isMet(by: event) ? index + 1 : nil
       }
     guard let found else { return .notMet }
-    // Recovery must not stop before the snapshot is consistent. So the position matters only near the snapshot's stop.
+    // Recovery must not stop before the snapshot is consistent: near the snapshot's stop, the position of the event
+    // decides.
     guard let number = path.files[found].number(path.size), number <= path.size.number(of: stop) + 1 else {
       return .met(file: found)
     }
@@ -235,7 +237,7 @@ package struct RecoveryPlanner {
     return event.lsn < stop ? .beforeSnapshot : .met(file: found)
   }
 
-  // MARK: What is missing
+  // MARK: Missing log
 
   private func straying(_ path: RecoveryPath, to abandoned: WALFileName) throws -> EngineError {
     EngineError(

@@ -4,9 +4,9 @@ internal import HoldfastRepository
 internal import HoldfastSource
 internal import HoldfastSystem
 
-/// How far recovery can go on its path. `wal status` shows it, and a refused restore names it.
+/// The end of what recovery can reach on its path. `wal status` shows it, and the refusal of a restore names it.
 struct RecoveryReach {
-  /// What recovery cannot pass, although more is archived after it.
+  /// A position that recovery cannot pass, although more is archived after it.
   enum Barrier {
     /// From here on the log was written with `wal_level = minimal`: no server replays it.
     case minimal(WALParameters)
@@ -25,7 +25,7 @@ struct RecoveryReach {
 
 extension RecoveryPath {
   /// - Parameter start: the position at which recovery begins.
-  /// - Returns: `nil` when nothing that it needs is archived.
+  /// - Returns: `nil` if no file of the path is archived.
   func reach(from start: LogSequenceNumber) throws -> RecoveryReach? {
     guard !files.isEmpty else { return nil }
     let broken = try breakOff()
@@ -40,16 +40,16 @@ extension RecoveryPath {
       barrier: broken.map { .broken(at: $0.lsn, in: files[$0.index]) })
   }
 
-  /// The end of the last complete record.
+  /// Returns the end of the last complete record.
   func end() throws -> LogSequenceNumber? {
     try files.isEmpty ? nil : log(files.count - 1).end
   }
 
-  /// The contents of a file, as far as its records can be parsed.
+  /// Returns the facts about a file, as far as its records can be parsed.
   func log(_ index: Int) throws -> WALFacts.Log { try inventory.log(files[index]).facts }
 
-  /// Calls back for each file in order, until it returns a value or the records become invalid. If the last file ends
-  /// in the middle, so does recovery.
+  /// Calls `body` for each file in order, until it returns a value or the records become invalid. If they become
+  /// invalid in the last file, recovery ends there.
   func first<Value>(_ body: (_ index: Int, _ log: WALFacts.Log) throws -> Value?) throws -> Value? {
     for index in files.indices {
       try inventory.archive.repository.host.cancellation.check()
@@ -60,7 +60,8 @@ extension RecoveryPath {
     return nil
   }
 
-  /// Where the records become invalid, although more is archived after them.
+  /// Returns the position at which the records become invalid, and the index of its file, if more files follow;
+  /// otherwise `nil`.
   func breakOff() throws -> (index: Int, lsn: LogSequenceNumber)? {
     for index in files.indices.dropLast() {
       try inventory.archive.repository.host.cancellation.check()
@@ -69,7 +70,7 @@ extension RecoveryPath {
     return nil
   }
 
-  /// The last position at which recovery can be told to stop, without regard to barriers.
+  /// Returns the last position at which recovery can be told to stop, without regard to barriers.
   func lastRecord() throws -> LogSequenceNumber? { try lastRecord(upTo: files.count - 1) }
 
   private func lastRecord(upTo last: Int) throws -> LogSequenceNumber? {
@@ -80,7 +81,7 @@ extension RecoveryPath {
     return nil
   }
 
-  /// The latest time of a commit or abort.
+  /// Returns the latest time of a commit or abort, in microseconds since 1970-01-01 UTC.
   private func latest(upTo last: Int) throws -> Int64? {
     for index in files.indices.reversed() where index <= last {
       if let latest = try log(index).latest { return latest }

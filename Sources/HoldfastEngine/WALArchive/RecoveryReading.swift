@@ -4,16 +4,16 @@ internal import HoldfastRepository
 internal import HoldfastSource
 internal import HoldfastSystem
 
-/// Reads the log itself where the stored facts do not decide.
+/// Reads the files of the log for what the stored facts do not contain.
 extension RecoveryPath {
-  /// Bytes from the beginning of the next file that contain the end of any record that can be an event.
+  /// The number of bytes at the beginning of the next file that contain the end of any record that can be an event.
   private static let headBytes: UInt64 = 256 << 10
-  /// More requirements than the log of any recovery has.
+  /// The most requirements that are collected. The log of no recovery has so many.
   private static let demandsMax = 1 << 14
 
-  /// Passes on the events in consecutive files of this path, in order.
+  /// Passes the events in consecutive files of this path to `body`, in order.
   /// - Parameter indices: indices of `files`.
-  /// - Throws: `EngineError` when the records become invalid before the last of them.
+  /// - Throws: `EngineError` if the records become invalid before the last of these files.
   func forEachEvent(in indices: Range<Int>, _ body: @escaping (WALEvent) -> Void) throws {
     let name = files[indices.lowerBound]
     var parser = try inventory.parser(of: inventory.archived(name), onDemand: { _ in }, onEvent: body)
@@ -29,14 +29,14 @@ extension RecoveryPath {
     }
   }
 
-  /// The first event in consecutive files that fits.
+  /// Returns the first event in consecutive files that `fits`.
   func firstEvent(in indices: Range<Int>, where fits: @escaping (WALEvent) -> Bool) throws -> WALEvent? {
     var found: WALEvent?
     try forEachEvent(in: indices) { if found == nil, fits($0) { found = $0 } }
     return found
   }
 
-  /// The event whose record begins in a file and ends in the next one; `nil` when there is none.
+  /// Returns the event whose record begins in a file and ends in the next one; `nil` if there is none.
   func openEvent(_ index: Int) throws -> WALEvent? {
     var found: WALEvent?
     try parseOpenRecord(index, onDemand: { _ in }, onEvent: { found = $0 })
@@ -62,13 +62,13 @@ extension RecoveryPath {
     head.withUnsafeBytes { parser.parse($0) }
   }
 
-  // MARK: What the log asks for
+  // MARK: Requirements
 
-  /// What the log requires of the server that replays it.
+  /// Returns the requirements of the log for the server that replays it.
   /// - Parameters:
-  ///   - start: the log before this position is not replayed.
+  ///   - start: the position before which the log is not replayed.
   ///   - last: the index of the last file that is read.
-  /// - Throws: `EngineError` for more requirements than any log has.
+  /// - Throws: `EngineError` if the log has more requirements than `demandsMax`.
   func demands(from start: LogSequenceNumber, upTo last: Int) throws -> WALDemands {
     var found = WALDemands()
     for index in files.indices where index <= last {

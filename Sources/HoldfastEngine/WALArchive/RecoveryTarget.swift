@@ -34,7 +34,7 @@ package enum RecoveryTarget: Hashable, Sendable {
     }
   }
 
-  /// Whether a cluster that was replaced by another one may have this target as well.
+  /// True if a cluster that was replaced by another one may have this target as well.
   var isOfAnyCluster: Bool {
     switch self {
     case .time, .restorePoint: true
@@ -42,7 +42,7 @@ package enum RecoveryTarget: Hashable, Sendable {
     }
   }
 
-  /// Whether recovery stops at an event; never for a position and for the end.
+  /// Returns true if recovery stops at this event; never for a position and for the end.
   func isMet(by event: WALEvent) -> Bool {
     switch (self, event) {
     case (.time(let time), .transactionEnd(_, let ended)): ended.microseconds > time.microseconds
@@ -70,15 +70,15 @@ package struct RecoveryPlan: Sendable {
   package let target: RecoveryTarget
   package let system: SystemIdentifier
   package let timeline: UInt32
-  /// Whether the history of the timeline is archived; the first timeline has none.
+  /// True if the history of the timeline is archived; the first timeline has none.
   package let hasHistory: Bool
-  /// The first and last segment that it reads.
+  /// The first and the last segment that the recovery reads, and the number of segments.
   package let first: WALFileName
   package let last: WALFileName
   package let count: UInt64
-  /// Tablespaces that the log makes, in their original directories.
+  /// The tablespaces that the log makes, in their original directories.
   package let tablespaces: [WALTablespace]
-  /// The least values of settings with which a server can recover, by the names of the settings.
+  /// The lowest values of settings with which a server can recover, by the names of the settings.
   package let minima: [String: Int32]
 }
 
@@ -87,7 +87,7 @@ package struct RecoverySettings: Sendable {
   package let plan: RecoveryPlan
   private let restoreCommand: String
 
-  /// - Parameter restoreCommand: a shell command with PostgreSQL's %f and %p in it.
+  /// - Parameter restoreCommand: a shell command that contains PostgreSQL's %f and %p.
   package init(_ plan: RecoveryPlan, restoreCommand: String) {
     self.plan = plan
     self.restoreCommand = restoreCommand
@@ -99,19 +99,20 @@ package struct RecoverySettings: Sendable {
     if let target = plan.target.setting {
       settings += [target, ("recovery_target_inclusive", "on"), ("recovery_target_action", "promote")]
     }
-    // PostgreSQL accepts no number without a history: then the timeline is that of the snapshot.
+    // PostgreSQL accepts the number of a timeline only if it has a history; otherwise the timeline is that of the
+    // snapshot.
     settings.append(("recovery_target_timeline", plan.hasHistory ? String(plan.timeline) : "current"))
     return settings.map { "\($0) = \(Self.quoted($1))" }
   }
 
-  /// A value in the syntax of postgresql.conf.
+  /// Returns a value in the syntax of postgresql.conf.
   private static func quoted(_ value: String) -> String {
     "'" + value.replacing("\\", with: "\\\\").replacing("'", with: "''").replacing("\n", with: "\\n") + "'"
   }
 
-  /// The file with these settings appended. Settings that an earlier recovery has left are commented out: with two
-  /// targets a server does not start.
-  /// - Parameter raised: settings that the log requires to be larger than in the snapshot.
+  /// Returns the settings file with these settings appended. Settings that an earlier recovery left are commented out,
+  /// because a server with two targets does not start.
+  /// - Parameter raised: the settings that the log requires to be higher than in the snapshot.
   func appended(to file: [UInt8], raising raised: [(name: String, value: String)]) -> [UInt8] {
     var lines = file.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).map { line in
       Self.isOfRecovery(line) ? Array("# before a restore: ".utf8) + line : Array(line)

@@ -17,16 +17,16 @@ package struct WALArchive: Sendable {
     self.source = source
   }
 
-  // MARK: What there is
+  // MARK: Listing
 
-  /// The clusters whose WAL is archived, in ascending order.
+  /// Returns the clusters whose WAL is archived, in ascending order.
   package func systems() throws -> [SystemIdentifier] {
     try repository.store.children(of: Keys.wal(source)).compactMap {
       $0.hasSuffix("/") ? SystemIdentifier(String($0.dropLast())) : nil
     }.sorted()
   }
 
-  /// The names of all archived files of a cluster, in ascending order, whether they are sound or not.
+  /// Returns the names of all archived files of a cluster, sound or not, in ascending order.
   package func files(of system: SystemIdentifier) throws -> [WALFileName] {
     let directories = try repository.store.children(of: Keys.wal(source, system)).compactMap {
       $0.hasSuffix("/") ? String($0.dropLast()) : nil
@@ -38,7 +38,7 @@ package struct WALArchive: Sendable {
     try copies(of: system, in: directory).keys.sorted { $0.text < $1.text }
   }
 
-  /// The numbers of the copies of each file, in ascending order.
+  /// Returns the numbers of the copies of each file, in ascending order.
   func copies(of system: SystemIdentifier, in directory: String) throws -> [WALFileName: [UInt64]] {
     var found: [WALFileName: [UInt64]] = [:]
     for name in try repository.store.children(of: Keys.wal(source, system, directory)) {
@@ -47,8 +47,8 @@ package struct WALArchive: Sendable {
     return found.mapValues { $0.sorted() }
   }
 
-  /// An archived file; `nil` when it is not archived.
-  /// - Throws: `DamageError` when every copy has a damaged manifest, a signer without the right, or no object.
+  /// Returns an archived file; `nil` if it is not archived.
+  /// - Throws: `DamageError` if every copy has a damaged manifest, a signer without the right, or no object.
   package func find(_ file: WALFileName, of system: SystemIdentifier) throws -> ArchivedWAL? {
     try firstSound(of: file, system) { archived in
       try repository.containers.checkPresence(archived.manifest.objectKey, length: archived.manifest.object.length)
@@ -57,8 +57,8 @@ package struct WALArchive: Sendable {
   }
 
   /// Tries the copies of a file in order, until `body` succeeds with one.
-  /// - Returns: the result of `body`; `nil` when the file is not archived.
-  /// - Throws: the error of the first copy when none is sound.
+  /// - Returns: the result of `body`; `nil` if the file is not archived.
+  /// - Throws: the error of the first copy if none is sound.
   func firstSound<Value>(
     of file: WALFileName, _ system: SystemIdentifier, _ body: (ArchivedWAL) throws -> Value
   ) throws -> Value? {
@@ -71,7 +71,7 @@ package struct WALArchive: Sendable {
         return nil
       }
     }
-    // Nearly every file has one copy; then the directory need not be listed.
+    // Nearly every file has one copy. If that is sound, the directory need not be listed.
     if file.kind != .unfinishedSegment, let value = try attempt(1) { return value }
     let listed = try copies(of: system, in: file.directory)[file] ?? []
     for copy in try order(listed, file, system) {
@@ -79,8 +79,8 @@ package struct WALArchive: Sendable {
       if let value = try attempt(copy) { return value }
     }
     if let damage { throw damage }
-    // A server that recovers takes a missing file for the end of the log. What is listed is not missing, unless a prune
-    // has just removed it.
+    // A server that recovers takes a missing file for the end of the log. A file that is listed is not missing, unless
+    // a prune has just removed it.
     if !listed.isEmpty, try copies(of: system, in: file.directory)[file] != nil {
       throw DamageError(
         Keys.walManifest(source, system, file), "\(repository.location) lists it, and answers that it is not there")
@@ -88,10 +88,11 @@ package struct WALArchive: Sendable {
     return nil
   }
 
-  /// Copies of one file are equal, except for unfinished segments: of these, the one that reaches furthest counts.
+  /// Returns copies in the order in which they count. Copies of one file are equal, except for unfinished segments: the
+  /// one that reaches furthest comes first.
   private func order(_ copies: [UInt64], _ file: WALFileName, _ system: SystemIdentifier) throws -> [UInt64] {
     guard file.kind == .unfinishedSegment, copies.count > 1 else { return copies }
-    // Copies that are damaged, or sealed to others, come last.
+    // Copies that are damaged, or that cannot be opened here, come last.
     func end(_ copy: UInt64) throws -> LogSequenceNumber {
       do {
         return try find(file, of: system, copy: copy).flatMap { try facts(of: $0).log?.end } ?? LogSequenceNumber(0)
@@ -102,8 +103,8 @@ package struct WALArchive: Sendable {
     return try copies.map { ($0, try end($0)) }.sorted { $0.1 == $1.1 ? $0.0 < $1.0 : $0.1 > $1.1 }.map(\.0)
   }
 
-  /// One copy of a file; `nil` when there is none with this number.
-  /// - Throws: `DamageError` when its manifest is damaged, or its signer lacks the right.
+  /// Returns one copy of a file; `nil` if there is none with this number.
+  /// - Throws: `DamageError` if its manifest is damaged, or its signer lacks the right.
   func find(_ file: WALFileName, of system: SystemIdentifier, copy: UInt64) throws -> ArchivedWAL? {
     let key = Keys.walManifest(source, system, file, copy: copy)
     let object: any ReadableBytes
@@ -140,7 +141,7 @@ package struct WALArchive: Sendable {
     _ = try sealed.revision(archived.manifest.keyring, of: archived.key)
   }
 
-  /// The digests of all manifests that a writer has signed. They still count when the writer is revoked.
+  /// Returns the digests of all manifests that a writer has signed. They still count when the writer is revoked.
   static func allDigests(in repository: Repository, signedBy key: PublicKey) throws -> [Digest] {
     try repository.catalog.loggedSourceNames().flatMap { source in
       let archive = WALArchive(repository, of: source)
@@ -151,7 +152,7 @@ package struct WALArchive: Sendable {
     }
   }
 
-  /// All copies of all files, in ascending order.
+  /// Returns all copies of all files, in ascending order.
   func allCopies(of system: SystemIdentifier) throws -> [(file: WALFileName, copy: UInt64)] {
     let directories = try repository.store.children(of: Keys.wal(source, system)).compactMap {
       $0.hasSuffix("/") ? String($0.dropLast()) : nil
@@ -163,11 +164,11 @@ package struct WALArchive: Sendable {
     }
   }
 
-  // MARK: What is in it
+  // MARK: Contents
 
   /// - Parameters:
-  ///   - isClosed: whether a sealed file is not opened, so that only its stored bytes can be verified.
-  ///   - isReadWhole: whether all of it will be read.
+  ///   - isClosed: true if a sealed file is not opened, so that only its stored bytes can be verified.
+  ///   - isReadWhole: true if all of it will be read.
   func open(_ archived: ArchivedWAL, isClosed: Bool = false, isReadWhole: Bool = false) throws -> ContainerReader {
     let manifest = archived.manifest
     let containers = isClosed ? repository.containers.closed : repository.containers
@@ -179,13 +180,13 @@ package struct WALArchive: Sendable {
     return container
   }
 
-  /// The facts about a file, as recorded when it was archived.
+  /// Returns the facts about a file, as recorded when it was archived.
   package func facts(of archived: ArchivedWAL) throws -> WALFacts {
     let container = try open(archived)
     return try WALContents(container, cancellation: repository.host.cancellation).facts()
   }
 
-  /// Passes on the bytes of a file in order. Each block is verified, and at the end the whole.
+  /// Passes the bytes of a file to `body`, in order. Each block is verified, and at the end the whole file.
   /// - Returns: the facts about the file.
   @discardableResult
   package func read(_ archived: ArchivedWAL, _ body: (UnsafeRawBufferPointer) throws -> Void) throws -> WALFacts {
@@ -193,7 +194,7 @@ package struct WALArchive: Sendable {
     return try WALContents(container, cancellation: repository.host.cancellation).read(archived.manifest, body)
   }
 
-  /// Verifies all of a copy by reading it; if it is sealed, its stored bytes.
+  /// Verifies all of a copy by reading it; in a sealed repository, only its stored bytes.
   func verify(_ archived: ArchivedWAL) throws {
     guard repository.keyring.isSealed else {
       try read(archived) { _ in }
@@ -203,7 +204,7 @@ package struct WALArchive: Sendable {
     try WALContents(container, cancellation: repository.host.cancellation).verifyStored()
   }
 
-  /// A part of a file; each block of it is verified.
+  /// Reads a part of a file. Each block is verified.
   func read(_ range: Range<UInt64>, of archived: ArchivedWAL) throws -> [UInt8] {
     let container = try open(archived)
     return try WALContents(container, cancellation: repository.host.cancellation).read(range)
@@ -221,7 +222,7 @@ struct WALContents {
   init(_ container: ContainerReader, cancellation: Cancellation) {
     self.container = container
     self.cancellation = cancellation
-    // Not larger than the index requires: its numbers are within the limits.
+    // The buffers are as large as the index requires: its numbers are within the limits.
     let storedMax = container.frames.map(\.storedCount).max() ?? 0
     stored = Buffer(capacity: ContainerReader.storedCapacity(Int(storedMax)))
     plain = Buffer(capacity: Int(container.frames.map(\.plainCount).max() ?? 0))

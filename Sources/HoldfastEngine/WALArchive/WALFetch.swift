@@ -5,8 +5,8 @@ internal import HoldfastStore
 package import HoldfastSystem
 internal import Synchronization
 
-/// Restores one file of an archived WAL, as PostgreSQL's `restore_command` asks for it: whole, or not at all. The
-/// segments that follow can be fetched side by side with it into a `WALSpool`, from which the next calls take them.
+/// Fetches one archived WAL file for PostgreSQL's `restore_command`: whole, or not at all. The segments that follow can
+/// be fetched side by side with it into a `WALSpool`, from which the next calls take them.
 package struct WALFetch {
   package struct Options: Sendable {
     /// The name that PostgreSQL asks for (%f).
@@ -17,9 +17,9 @@ package struct WALFetch {
     /// The directory of the cluster; its control file identifies the cluster.
     package var clusterDirectory: Path
     package var system: SystemIdentifier?
-    /// How many further segments are fetched with it, if they are archived.
+    /// The number of further segments that are fetched with it, if they are archived.
     package var ahead = 0
-    /// How many files are fetched at once.
+    /// The number of files that are fetched at once.
     package var workers = 4
     /// The location of the repository, under which segments are spooled.
     package var location = ""
@@ -43,27 +43,27 @@ package struct WALFetch {
     archive = WALArchive(repository, of: options.source)
   }
 
-  /// - Throws: `NoSuchWAL` when the file was never archived: the only error that tells PostgreSQL that the log ends
-  ///   here.
+  /// Fetches the file.
+  /// - Throws: `NoSuchWAL` if the file was never archived: the only error that tells PostgreSQL that the log ends here.
   package func run() throws {
     let system =
       try options.system ?? ClusterIdentity.system(of: options.clusterDirectory, files: repository.host.files)
       ?? ClusterIdentity.only(in: archive)
     if try write(options.file, system) { return }
     let gap = try gap(system)
-    // It may have been pushed between the two looks, and others after it.
+    // The file may have been pushed after the first attempt, and others after it.
     if try write(options.file, system) { return }
     if let gap { throw gap }
     if let unfinished = options.file.unfinished, try write(unfinished, system) { return }
-    // At the end of the log a recovery asks for nothing that follows.
+    // At the end of the log, a recovery asks for no file that follows: spooled segments are of no use any more.
     if let spool = (try? WALSpool(beside: options.target, on: host)) ?? nil, (try? spool.lock()) == true {
       try? spool.empty()
     }
     throw NoSuchWAL(file: options.file, source: options.source)
   }
 
-  /// A mistyped name, a disk that is not mounted and a gap in the log must not look like the end of it.
-  /// - Returns: an error when the file is missing in the middle of the log; `nil` when the log ends.
+  /// Refuses to take a mistyped name, a disk that is not mounted or a gap in the log for the end of the log.
+  /// - Returns: an error if the file is missing in the middle of the log; `nil` if the log ends.
   private func gap(_ system: SystemIdentifier) throws -> (any Error)? {
     let directories = try repository.store.children(of: Keys.wal(options.source, system))
     guard !directories.isEmpty else {
@@ -79,8 +79,8 @@ package struct WALFetch {
       exitStatus: .dataLoss)
   }
 
-  /// A later segment of the timeline, if an earlier one is archived too: a timeline does not begin with its first
-  /// segment.
+  /// Returns a later segment of the timeline if an earlier one is archived too; otherwise `nil`, because the archive of
+  /// a timeline need not begin with its first segment.
   private func laterSegment(_ system: SystemIdentifier, _ directories: [String]) throws -> WALFileName? {
     let file = options.file
     let timeline = file.text.prefix(8)
@@ -90,7 +90,7 @@ package struct WALFetch {
     }
     let here = try own.contains(file.directory) ? archive.files(of: system, in: file.directory) : []
     let beside = here.filter { $0.kind == .segment }
-    // Its own beginning, archived while it was unfinished, counts as an earlier one.
+    // The beginning of this segment, archived while it was unfinished, counts as an earlier segment.
     let hasEarlier =
       try here.contains { $0 == file.unfinished } || beside.contains { $0.text < file.text }
       || own.contains { try $0 < file.directory && !segments($0).isEmpty }
@@ -104,7 +104,7 @@ package struct WALFetch {
 
   // MARK: Writing
 
-  /// - Returns: `false` when the file is not archived.
+  /// - Returns: `false` if the file is not archived.
   private func write(_ name: WALFileName, _ system: SystemIdentifier) throws -> Bool {
     try archive.firstSound(of: name, system) { archived in
       guard name.kind == .segment, options.ahead > 0, try writeWithFollowing(archived) else {
@@ -119,18 +119,18 @@ package struct WALFetch {
     try file.commit()
   }
 
-  // MARK: Ahead
+  // MARK: Fetching ahead
 
-  /// More is not spooled, whatever was asked for.
+  /// The most bytes that are spooled, however many segments were asked for.
   private static let spooledBytesMax: UInt64 = 256 << 20
-  /// After this time no further segment is begun, so that the server soon gets the one that it asks for.
+  /// The time after which no further segment is begun, so that the server soon gets the one that it asks for.
   private static let patience = TimeSpan.seconds(20)
 
-  /// Whether a server in recovery asks for a file under this path, so that it will ask for what follows.
+  /// Returns true if a server in recovery asks for a file under this path: then it will ask for the files that follow.
   package static func isRecovery(_ target: Path) -> Bool { WALTarget.isRecovery(target) }
 
-  /// Takes a segment that an earlier call has fetched, without a look into the repository.
-  /// - Returns: `false` when it must be fetched.
+  /// Takes a segment that an earlier call has fetched, without opening the repository.
+  /// - Returns: `false` if it must be fetched.
   package static func takeSpooled(_ options: Options, on host: Host) -> Bool {
     guard options.file.kind == .segment, options.ahead > 0,
       let spool = (try? WALSpool(beside: options.target, on: host)) ?? nil,
@@ -138,12 +138,12 @@ package struct WALFetch {
         ?? nil,
       spool.isFresh(from: WALSpool.Origin(location: options.location, source: options.source, system: system))
     else { return false }
-    // Whatever is wrong with it, the repository has the segment.
+    // Errors are ignored: the segment can be fetched from the repository.
     return (try? spool.take(options.file, to: WALTarget(options.target, files: host.files).begin)) ?? false
   }
 
   /// Writes a segment, and fetches the segments that follow it.
-  /// - Returns: `false` when there is nowhere to put them: then nothing was done.
+  /// - Returns: `false` if there is no spool for them: then nothing was done.
   private func writeWithFollowing(_ archived: ArchivedWAL) throws -> Bool {
     let target = WALTarget(options.target, files: host.files)
     guard let spool = (try? WALSpool(beside: options.target, isMade: true, on: host)) ?? nil,
@@ -158,7 +158,7 @@ package struct WALFetch {
     do {
       try write(archived, and: following, spool)
     } catch is SystemError {
-      // What was fetched ahead may have taken the room: the segment that is asked for comes alone.
+      // The segments that were fetched ahead may have filled the disk: the one that is asked for is fetched alone.
       try? spool.empty()
       return false
     }
@@ -172,14 +172,15 @@ package struct WALFetch {
       guard index > 0 else { return try write(archived) }
       guard !isEnough.load(ordering: .relaxed), host.clock.uptime() - began < Self.patience else { return }
       let add = { (archived: ArchivedWAL) in try spool.add(archived, of: archive) }
-      // What fails here is told when the server asks for it.
+      // A failure here is not reported: it comes again when the server asks for the segment.
       if (try? archive.firstSound(of: following[index - 1], archived.manifest.system, add)) == nil {
         isEnough.store(true, ordering: .relaxed)
       }
     }
   }
 
-  /// The segments that follow on the timeline without a gap, and are not spooled yet. What else is spooled is removed.
+  /// Returns the segments that follow on the timeline without a gap and are not spooled yet. Removes all others from
+  /// the spool.
   private func missing(after archived: ArchivedWAL, _ spool: WALSpool) throws -> [WALFileName] {
     guard let size = archived.manifest.segment, let number = archived.file.number(size) else { return [] }
     var names: [String: Set<WALFileName>] = [:]
@@ -197,7 +198,8 @@ package struct WALFetch {
   }
 }
 
-/// The file is not archived, and that is no error: PostgreSQL asks for the next file until there is none.
+/// The error that a file is not archived. It is part of every recovery: PostgreSQL asks for the next file until there
+/// is none.
 package struct NoSuchWAL: OperatorError, Equatable {
   package let file: WALFileName
   package let source: SourceName

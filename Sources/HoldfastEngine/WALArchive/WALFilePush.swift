@@ -8,13 +8,13 @@ internal import HoldfastSystem
 
 /// Archives one file in a `WALPushSession`: on return, the file is durable in the repository.
 struct WALFilePush {
-  /// Number of tries when others were faster, or removed what this push had made.
+  /// The most attempts, if other pushes were faster or removed the object of this one.
   private static let triesMax = 20
   private let session: WALPushSession
   private let source: WALSourceFile
   private let turn: WALPushTurn
 
-  /// - Parameter turn: when its manifest may be stored.
+  /// - Parameter turn: the turn of the file, which says when its manifest may be stored.
   init(_ source: WALSourceFile, in session: WALPushSession, _ turn: WALPushTurn) {
     (self.source, self.session, self.turn) = (source, session, turn)
   }
@@ -27,7 +27,7 @@ struct WALFilePush {
 
   func run() throws -> WALPush.Report {
     let found = try WALSurvey.result(of: source, host.cancellation)
-    // What is ready is whole. If it does not look so, the server hears why when it asks for it.
+    // A segment that is marked ready is whole. If it does not look so, the error waits until the server asks for it.
     guard !found.isUnfinished || !turn.isAhead else { throw UnfinishedAhead() }
     let name = found.isUnfinished ? source.name.unfinished ?? source.name : source.name
     for attempt in 0..<Self.triesMax {
@@ -41,7 +41,7 @@ struct WALFilePush {
       if let same = known.same { return try confirm(same) }
       try turn.begin()
       if let report = try store(name, found.log, beside: known) { return report }
-      // Another push of the same file was faster, or this one was taken for a killed one: look at what is there.
+      // Another push of the same file was faster, or this one was taken for a killed one: examine the copies again.
     }
     throw EngineError(
       "what is made of \(source.name) is removed again and again",
@@ -56,20 +56,20 @@ struct WALFilePush {
       replaced: 0)
   }
 
-  // MARK: A new file
+  // MARK: New file
 
-  /// - Returns: `nil` when another push has taken the number, or what was made is gone.
+  /// - Returns: the report; `nil` if another push has taken the number, or the object is gone.
   private func store(
     _ name: WALFileName, _ log: WALFacts.Log?, beside known: WALKnownCopies
   ) throws -> WALPush.Report? {
     guard let (draft, digest) = try makeObject(name, log) else { return nil }
     let key = Keys.walManifest(archive.source, system, name, copy: known.next)
     do {
-      // While the one before looks for its object, there is time for this look.
+      // This check takes place while the push of the file before checks its object.
       try turn.approach()
       try repository.keyring.checkIsNewest(after: "\(name) was archived")
       try turn.await()
-      // What a killed run has made may not be durable yet: nothing is built on it before.
+      // The manifests of a killed run may not be durable yet, and this one must not be durable before them.
       try repository.store.settle(below: Keys.wal(archive.source, system, name.directory))
       let manifest = try draft.serialized(signedBy: writer?.signing)
       try Self.checkIsReadable(name) { _ = try ArchivedWAL(parsing: manifest, name: key) }
@@ -88,7 +88,7 @@ struct WALFilePush {
       try repository.store.remove(key)
       return nil
     }
-    // Not before: a manifest whose object is gone is taken back, and behind it nothing may be archived.
+    // This comes last: a manifest whose object is gone is removed again, and no file after it may have been archived.
     turn.pass()
     known.removeDamaged()
     return WALPush.Report(
@@ -96,7 +96,7 @@ struct WALFilePush {
       replaced: known.damaged.count)
   }
 
-  /// A file that no reader would accept is not archived: the server keeps it.
+  /// Refuses to archive a file that no reader would accept: the server keeps it.
   private static func checkIsReadable(_ name: WALFileName, _ parse: () throws -> Void) throws {
     do {
       try parse()
@@ -107,8 +107,8 @@ struct WALFilePush {
     }
   }
 
-  /// From now on the manifest keeps the object from being removed. Before, a collector on another machine that saw no
-  /// lock may have removed it.
+  /// Returns true if the object still exists. From now on the manifest keeps it; before, a run on another machine that
+  /// saw no lock may have removed it.
   private func isThere(_ draft: WALManifest) throws -> Bool {
     do {
       try repository.containers.checkPresence(draft.objectKey, length: draft.object.length)
@@ -118,14 +118,14 @@ struct WALFilePush {
     }
   }
 
-  /// Whether another push has taken the name, or a collector has removed what was unfinished.
+  /// Returns true if another push has taken the name, or another run has removed the unfinished object.
   private func isOvertaken(_ error: any Error) -> Bool {
     if case StoreError.alreadyExists = error { return true }
     if case S3Error.refused(_, status: 404, _) = error { return true }
     return (error as? SystemError)?.isNotFound == true
   }
 
-  /// - Returns: `nil` when a collector has removed it while it was unfinished.
+  /// - Returns: `nil` if another run has removed the object while it was unfinished.
   private func makeObject(
     _ name: WALFileName, _ log: WALFacts.Log?
   ) throws -> (WALManifest, Digest)? {
@@ -165,5 +165,5 @@ struct WALFilePush {
   }
 }
 
-/// A segment that the server has not asked for is not whole.
+/// The error that a segment is not whole, before the server has asked for it.
 private struct UnfinishedAhead: Error {}

@@ -4,21 +4,21 @@ internal import HoldfastModel
 internal import HoldfastSource
 internal import HoldfastSystem
 
-/// The archived WAL of one cluster. File names are known at once; contents are read when they are first asked for. For
-/// one thread.
+/// The archived WAL of one cluster. File names are read at once, contents when they are first asked for. For one
+/// thread.
 final class WALInventory {
   let archive: WALArchive
   let system: SystemIdentifier
-  /// In ascending order.
+  /// The names of the archived files, in ascending order.
   let files: [WALFileName]
-  /// The segment size of the cluster; `nil` when no segment is archived.
+  /// The segment size of the cluster; `nil` if no segment is archived.
   let size: WALSegmentSize?
   /// The numbers of the segments by timeline, in ascending order.
   private(set) var numbers: [UInt32: [UInt64]] = [:]
   private let present: Set<WALFileName>
   private var knownLogs: [WALFileName: FollowedLog] = [:]
   private var knownHistories: [TimelineHistory]?
-  /// Approximate memory for facts about files. Beyond it, they are read again when needed.
+  /// The memory for facts about files, approximately. Facts beyond it are read again when they are needed.
   private static let knownBytesMax = 64 << 20
   private var knownBytes = 0
 
@@ -34,7 +34,7 @@ final class WALInventory {
     }
   }
 
-  /// All segments of a cluster have the same size; the first manifest that can be read tells it.
+  /// Returns the segment size, from the first manifest that can be read: all segments of a cluster have the same size.
   static func segmentSize(
     _ files: [WALFileName], _ archive: WALArchive, _ system: SystemIdentifier
   ) throws -> WALSegmentSize? {
@@ -59,11 +59,11 @@ final class WALInventory {
     return archived
   }
 
-  /// The contents of a file: as recorded when it was archived; otherwise it is read now.
+  /// Returns the contents of a file, as recorded when it was archived. If they were not recorded, the file is read now.
   func log(_ file: WALFileName) throws -> FollowedLog {
     if let known = knownLogs[file] { return known }
     let log: FollowedLog
-    // Earlier versions recorded more of an unfinished segment than is complete.
+    // Earlier versions recorded more of an unfinished segment than its complete records.
     if file.kind != .unfinishedSegment, let noted = try noted(file), noted.demands != nil {
       log = FollowedLog(facts: noted, stop: nil)
     } else {
@@ -77,7 +77,7 @@ final class WALInventory {
     return log
   }
 
-  /// The recorded facts about a file; `nil` when it was not understood when it was archived.
+  /// Returns the recorded facts about a file; `nil` if it was not understood when it was archived.
   func noted(_ file: WALFileName) throws -> WALFacts.Log? {
     if let known = knownLogs[file] { return known.facts }
     return try firstSound(of: file) { try archive.facts(of: $0).log }
@@ -93,7 +93,8 @@ final class WALInventory {
 
   // MARK: Timelines
 
-  /// The histories of all archived timelines, in ascending order; the first timeline of a cluster has no history file.
+  /// Returns the histories of all archived timelines, in ascending order. The first timeline of a cluster has no
+  /// history file.
   func histories() throws -> [TimelineHistory] {
     if let knownHistories { return knownHistories }
     var found: [UInt32: TimelineHistory] = [:]
@@ -114,14 +115,15 @@ final class WALInventory {
     return sorted
   }
 
-  /// The newest timeline that can continue a snapshot taken on another one, up to `stop`.
+  /// Returns the history of the newest timeline that contains `timeline` up to `stop`, so that it can continue a
+  /// snapshot.
   func newestHistory(from timeline: UInt32, upTo stop: LogSequenceNumber) throws -> TimelineHistory {
     try histories().last { $0.contains(timeline, upTo: stop) } ?? TimelineHistory(first: timeline)
   }
 
   // MARK: Gaps
 
-  /// Segments that are missing between others of their timeline.
+  /// Consecutive segments that are missing between others of their timeline.
   struct Gap: Hashable {
     let first: WALFileName
     let last: WALFileName
@@ -140,20 +142,21 @@ final class WALInventory {
   }
 }
 
-/// The path of a recovery through an archive: consecutive segments along the history of a timeline, as far as they
-/// exist.
+/// The path of a recovery through an archive: consecutive segments along the history of a timeline, as far as they are
+/// archived.
 struct RecoveryPath {
   let inventory: WALInventory
   let history: TimelineHistory
   let size: WALSegmentSize
-  /// From the first segment on; the last one may be unfinished.
+  /// The segments of the path, from the first on; the last one may be unfinished.
   let files: [WALFileName]
-  /// The next segment, when it is not archived.
+  /// The first segment that is not archived whole.
   let missing: WALFileName?
-  /// A segment after the missing one that is archived on the same path: then this is a gap, and not the end.
+  /// A segment after the missing one that is archived on the same path; `nil` if there is none. With it, the path has a
+  /// gap; without it, an end.
   let later: WALFileName?
-  /// A segment that a server would take for the missing one, although the timeline was left before it: it looks on
-  /// every timeline of its history.
+  /// A segment that a server would take in place of the missing one, although the history left that timeline before: a
+  /// server asks for a segment on every timeline of its history.
   let abandoned: WALFileName?
 
   /// - Parameter start: the position at which recovery begins to read.
@@ -167,7 +170,7 @@ struct RecoveryPath {
     }
     let missing = Self.file(number, history, size)
     self.missing = missing
-    // A fetch gives an unfinished segment when asked for the whole one.
+    // A fetch gives an unfinished segment if asked for the whole one.
     let left = history.steps.reversed().lazy
       .compactMap { WALFileName(timeline: $0.timeline, number: number, size: size) }
       .flatMap { [$0, $0.unfinished].compactMap { $0 } }.first { inventory.contains($0) }
@@ -175,13 +178,14 @@ struct RecoveryPath {
       numbers.lazy.filter { $0 > number }.compactMap { Self.file($0, history, size) }.first { $0.timeline == timeline }
     }
     later = behind.min { $0.text.dropFirst(8) < $1.text.dropFirst(8) }
-    // Recovery ends in an unfinished segment. Before a gap, nobody gets it.
+    // Recovery ends in an unfinished segment. If there is a gap, a fetch reports the gap and does not give that
+    // segment.
     let open = later == nil ? missing?.unfinished.flatMap { inventory.contains($0) ? $0 : nil } : nil
     self.files = files + (open.map { [$0] } ?? [])
     abandoned = open == nil ? left : nil
   }
 
-  /// When several timelines have the segment, recovery takes the newest.
+  /// Returns the name of a segment on the newest timeline of the history that has it.
   private static func file(_ number: UInt64, _ history: TimelineHistory, _ size: WALSegmentSize) -> WALFileName? {
     history.timelines(holding: number, size).first.flatMap {
       WALFileName(timeline: $0, number: number, size: size)

@@ -6,12 +6,12 @@ internal import HoldfastSource
 internal import HoldfastStore
 internal import HoldfastSystem
 
-/// The archived copies of a file that is pushed. If one is equal and sound, there is nothing to do. If they are
-/// damaged, or by another writer, the file is archived again. If they differ, the push is refused.
+/// The archived copies of a file that is pushed. If one has the same contents and is sound, nothing is archived. If
+/// they are damaged, or by another writer, the file is archived again. If they differ, the push is refused.
 struct WALKnownCopies {
   /// The copy that makes the push unnecessary.
   private(set) var same: ArchivedWAL?
-  /// Numbers of the copies that are damaged.
+  /// The numbers of the copies that are damaged.
   private(set) var damaged: [UInt64] = []
   /// The number of the next copy.
   private(set) var next: UInt64 = 1
@@ -24,9 +24,9 @@ struct WALKnownCopies {
 
   /// - Parameters:
   ///   - name: the name under which the file is to be archived.
-  ///   - known: what is archived in its directory.
-  ///   - replacesUnfinished: whether the file may begin differently from what was archived while it was unfinished.
-  /// - Throws: `EngineError` when something else is archived under that name, or nobody here can tell.
+  ///   - known: the copies that are archived in its directory.
+  ///   - replacesUnfinished: true if the file may begin differently from what was archived while it was unfinished.
+  /// - Throws: `EngineError` if other contents are archived under that name, or if this writer cannot compare them.
   init(
     _ name: WALFileName, _ source: WALSourceFile, _ found: WALSurvey.Result, _ system: SystemIdentifier,
     in archive: WALArchive, _ writer: WriterKey?, among known: [WALFileName: [UInt64]], replacesUnfinished: Bool
@@ -43,8 +43,8 @@ struct WALKnownCopies {
     }
     guard !isAccepted else { return }
     if name.kind == .unfinishedSegment, let segment = name.segment, known[segment] != nil {
-      // A log that breaks off may be the beginning of the whole segment, or another one that is damaged: nobody can
-      // tell.
+      // A log that breaks off may be the beginning of the whole segment, or that of another one that is damaged:
+      // nothing tells which.
       if try isArchived(segment) { throw refusal.whole(segment) }
     } else if let unfinished = name.unfinished, known[unfinished] != nil, !replacesUnfinished {
       try checkBeginning(unfinished)
@@ -58,16 +58,16 @@ struct WALKnownCopies {
   // MARK: The same contents
 
   private enum Content {
-    /// Equal, by a code that this writer recognises again.
+    /// The same contents: the code of this writer is equal.
     case same
-    /// Equal, by another writer: without an identity this one will not recognise it again.
+    /// The same contents, archived by another writer: without an identity, this writer cannot recognise them again.
     case sameOfAnother
     case other
-    /// By another writer, and it cannot be opened here.
+    /// Contents of another writer that cannot be opened here.
     case unknown
   }
 
-  /// - Returns: whether the same contents were archived before, even if they are damaged now.
+  /// - Returns: true if the same contents were archived before, even if they are damaged now.
   private mutating func examine(_ copies: [UInt64]) throws -> Bool {
     let digest = try source.digest(cancellation)
     var (isAccepted, isUnknown) = (false, false)
@@ -91,7 +91,7 @@ struct WALKnownCopies {
     return isAccepted
   }
 
-  /// The digest or code by which a file is recognised when it comes again.
+  /// Returns the digest or code by which a file is recognised when it is pushed again.
   static func content(
     _ digest: Digest, _ file: WALFileName, _ system: SystemIdentifier, _ source: SourceName, _ writer: WriterKey?
   ) -> Digest {
@@ -109,7 +109,7 @@ struct WALKnownCopies {
     return try archive.facts(of: known).digest == digest ? .sameOfAnother : .other
   }
 
-  /// Whether archived files can be opened here.
+  /// True if archived files can be opened here.
   private var isReadable: Bool {
     get throws { try archive.repository.keyring.hasIdentity() }
   }
@@ -125,7 +125,7 @@ struct WALKnownCopies {
   }
 
   /// Refuses a whole segment that begins differently from what was archived while it was unfinished. A writer that
-  /// cannot open that cannot compare: then both are kept.
+  /// cannot open the unfinished one cannot compare: then both are kept.
   private func checkBeginning(_ unfinished: WALFileName) throws {
     guard try isReadable else { return }
     do {
@@ -138,8 +138,8 @@ struct WALKnownCopies {
     }
   }
 
-  /// The end of the last complete record of an unfinished segment. The recorded end may be later: earlier versions
-  /// checked only some records.
+  /// Returns the end of the last complete record of an unfinished segment. The recorded end may be later, because
+  /// earlier versions checked only some records.
   private func end(of known: ArchivedWAL) throws -> LogSequenceNumber {
     guard let segment = source.segment, let number = name.number(segment.size) else { return LogSequenceNumber(0) }
     var parser = WALParser(segment, from: segment.size.start(of: number)) { _ in }
@@ -157,7 +157,7 @@ struct WALKnownCopies {
     return try beginning.finish() == source.digest(ofFirst: count, cancellation)
   }
 
-  // MARK: Afterwards
+  // MARK: Removal
 
   /// Removes damaged copies that were replaced. A writer that may only add leaves them to a prune.
   func removeDamaged() {

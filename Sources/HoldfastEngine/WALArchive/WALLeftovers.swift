@@ -4,18 +4,20 @@ internal import HoldfastRepository
 internal import HoldfastStore
 internal import HoldfastSystem
 
-/// What killed pushes have left: unfinished objects, and objects that no manifest names. A running push has such
-/// objects too, so they are removed only while nobody pushes. A push that this machine cannot see, or that did not get
-/// the lock, notices when its unfinished object is gone (`WALPush`); an object without a manifest goes only when this
-/// machine has known of it for long (`WALOrphans`). In a store without locks nobody knows who pushes: there an
-/// unfinished object goes only then, too.
+/// The objects that killed pushes have left: unfinished objects, and objects that no manifest names.
+///
+/// A running push has such objects too, so they are removed only while no push holds the lock. A push without the lock,
+/// or on a machine that this one cannot see, notices that its unfinished object is gone (`WALPush`). An object without
+/// a manifest is removed only if this machine has known it for long (`WALOrphans`); in a store without locks, so is an
+/// unfinished object.
 struct WALLeftovers {
   private let archive: WALArchive
   private var store: any Store { archive.repository.store }
 
   init(_ archive: WALArchive) { self.archive = archive }
 
-  /// For a prune. The lock is given back after each directory, because a push waits for it only for seconds.
+  /// Removes them for a prune. The lock is given back after each directory, because a push waits for it only for
+  /// seconds.
   func collect(of system: SystemIdentifier) throws {
     for name in try store.names(below: Keys.wal(archive.source, system)) where name.hasSuffix("/") {
       try archive.repository.host.cancellation.check()
@@ -28,7 +30,7 @@ struct WALLeftovers {
     }
   }
 
-  /// For a push. Removes them only while nobody else pushes; in a store without locks nothing.
+  /// Removes them for a push, while no other push holds the lock; in a store without locks, removes nothing.
   /// - Parameter directory: a directory of the archive, which need not exist.
   func collect(of system: SystemIdentifier, in directory: String) throws {
     let hold = try store.hold(
@@ -38,7 +40,7 @@ struct WALLeftovers {
     try remove(of: system, in: directory, isAlone: true)
   }
 
-  /// - Parameter isAlone: whether nobody pushes meanwhile.
+  /// - Parameter isAlone: true if no push runs meanwhile.
   private func remove(of system: SystemIdentifier, in directory: String, isAlone: Bool) throws {
     let prefix = Keys.wal(archive.source, system, directory)
     if isAlone { try store.removeUnfinished(in: prefix) }
@@ -48,7 +50,7 @@ struct WALLeftovers {
     let copies = try archive.copies(of: system, in: directory)
     var orphans: [String: WALFileName] = [:]
     for (file, names) in objects {
-      // Nearly every file has as many objects as manifests: then none is read.
+      // Nearly every file has as many objects as manifests: then no manifest is read.
       guard let file, names.count > copies[file]?.count ?? 0 else { continue }
       for key in try orphaned(names.map { prefix + $0 }, of: file, system, copies[file] ?? []) { orphans[key] = file }
     }
@@ -57,16 +59,16 @@ struct WALLeftovers {
     try store.removeUnfinished(unfinished.filter { overdue.contains($0.name) })
     for key in overdue {
       guard let file = orphans[key] else { continue }
-      // The listing is old by now: a push may have stored the manifest of the object since.
+      // A push may have stored the manifest of the object since the listing.
       store.refresh()
       let copies = try archive.copies(of: system, in: directory)[file] ?? []
       if try orphaned([key], of: file, system, copies) == [key] { try store.remove(key) }
     }
   }
 
-  /// - Parameter copies: the copies of the file that there are.
-  /// - Returns: those of some objects of a file that none of its manifests names; empty when a manifest cannot be read,
-  ///   because its object is unknown.
+  /// - Parameter copies: the numbers of the copies of the file.
+  /// - Returns: the keys that no manifest of the file names; none if a manifest cannot be read, because its object is
+  ///   not known.
   private func orphaned(
     _ keys: [String], of file: WALFileName, _ system: SystemIdentifier, _ copies: [UInt64]
   ) throws -> [String] {
@@ -78,7 +80,7 @@ struct WALLeftovers {
     return keys.filter { !needed.contains($0) }
   }
 
-  /// - Returns: those that this machine has known of for long; none where it keeps nothing.
+  /// - Returns: the keys that this machine has known for long; none if it keeps no memory.
   private func overdue(_ keys: some Sequence<String>, below prefix: String) -> Set<String> {
     var overdue: Set<String> = []
     try? archive.repository.machine.change(WALOrphans.self) { orphans in

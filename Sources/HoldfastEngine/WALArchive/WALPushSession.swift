@@ -3,11 +3,11 @@ internal import HoldfastModel
 internal import HoldfastSystem
 internal import Synchronization
 
-/// What the files of one push share: where they go, who writes them, and one look at what is there.
+/// The values that the files of one push share: the archive, the writer, and one listing of each directory.
 final class WALPushSession: Sendable {
   let archive: WALArchive
   let system: SystemIdentifier
-  /// `nil` in a repository that is not sealed.
+  /// The key of the writer; `nil` in a repository that is not sealed.
   let writer: WriterKey?
   let options: WALPush.Options
   private let names = Mutex<[String: [WALFileName: [UInt64]]]>([:])
@@ -16,7 +16,7 @@ final class WALPushSession: Sendable {
     (self.archive, self.system, self.writer, self.options) = (archive, system, writer, options)
   }
 
-  /// The numbers of the copies of each file in a directory of the archive, as they were when this was first asked.
+  /// Returns the numbers of the copies of each file in a directory of the archive, as they were at the first call.
   func firstNames(in directory: String) throws -> [WALFileName: [UInt64]] {
     try names.withLock { names in
       if let known = names[directory] { return known }
@@ -29,12 +29,12 @@ final class WALPushSession: Sendable {
 
 /// The order in which the files of one push are committed.
 final class WALPushOrder: Sendable {
-  /// Each opens when the manifest of its file is stored, or the turn has passed.
+  /// For each file: opens when its manifest is stored, or its turn has passed.
   private let stored: [Latch]
   private let passed: [Latch]
-  /// Opens when the first file is not refused, or has had its turn.
+  /// Opens when the first file was not refused, or has had its turn.
   private let accepted = Latch()
-  /// The first file that is not archived.
+  /// The index of the first file that is not archived.
   private let end: Atomic<Int>
 
   init(_ count: Int) {
@@ -45,10 +45,10 @@ final class WALPushOrder: Sendable {
 
   var count: Int { passed.count }
 
-  /// Whether a file may still have its turn.
+  /// Returns true if a file may still have its turn.
   func reaches(_ index: Int) -> Bool { index <= end.load(ordering: .acquiring) }
 
-  /// Lets no file behind this one have its turn any more.
+  /// Gives no file after this one a turn any more.
   func stop(at index: Int) { end.min(index, ordering: .acquiringAndReleasing) }
 
   fileprivate func approach(_ index: Int) throws { try wait(index, for: stored) }
@@ -76,7 +76,7 @@ final class WALPushOrder: Sendable {
   }
 }
 
-/// The turn of one file in such an order.
+/// The turn of one file in a `WALPushOrder`.
 struct WALPushTurn: Sendable {
   private let index: Int
   private let order: WALPushOrder?
@@ -86,26 +86,27 @@ struct WALPushTurn: Sendable {
 
   init(_ index: Int, in order: WALPushOrder) { (self.index, self.order) = (index, order) }
 
-  /// Whether the server has not asked for it yet.
+  /// True if the server has not asked for the file yet.
   var isAhead: Bool { index > 0 }
 
-  /// Waits until the first file of the call was accepted. If it was refused, this one need not be sent.
+  /// Waits until the first file of the call was accepted.
+  /// - Throws: an error if that was refused: then this file need not be sent.
   func begin() throws { try order?.begin(index) }
 
-  /// Returns when the manifest before it is stored, so that its own comes next.
-  /// - Throws: when that was not archived.
+  /// Waits until the manifest of the file before is stored, so that the manifest of this one comes next.
+  /// - Throws: an error if the file before was not archived.
   func approach() throws { try order?.approach(index) }
 
-  /// Its manifest is stored.
+  /// Records that the manifest of this file is stored.
   func noteStored() { order?.noteStored(index) }
 
-  /// Returns when the files before it are committed.
-  /// - Throws: when one of them was not.
+  /// Waits until the files before this one are committed.
+  /// - Throws: an error if one of them was not.
   func await() throws { try order?.await(index) }
 
   /// Lets the next file have its turn.
   func pass() { order?.pass(index) }
 }
 
-/// A file before this one was not archived.
+/// The error that a file before this one was not archived.
 private struct NotItsTurn: Error {}

@@ -1,14 +1,15 @@
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// The segments that a server will ask to archive next: it marks each in `pg_wal/archive_status` when the segment is
-/// complete.
+/// The segments that a server will ask to archive next. The server makes a `.ready` file for each in
+/// `pg_wal/archive_status` when the segment is complete.
 enum WALReadySegments {
   private static let status = "archive_status"
   private static let suffix = ".ready"
 
-  /// The names of those that follow a segment on its timeline, in ascending order; empty unless the server of this user
-  /// is asking for that segment itself. So a segment that an operator pushes by hand is pushed alone.
+  /// Returns the names of the ready segments that follow a segment on its timeline, in ascending order; empty unless
+  /// the server of this user is asking for that segment itself, so that a segment that an operator pushes by hand is
+  /// pushed alone.
   /// - Parameter max: the most names.
   static func after(_ asked: WALFileName, at path: Path, max: Int, files: FileSystem) -> [WALFileName] {
     guard max > 0, asked.kind == .segment, let folder = path.parent,

@@ -1,7 +1,7 @@
 internal import HoldfastModel
 internal import HoldfastSource
 
-/// Says why a file is not archived beside what is there, and what to do about it.
+/// The errors that refuse a file beside the archived copies: the reason, and what to do about it.
 struct WALRefusal {
   private let archived: SourceName
   private let file: WALSourceFile
@@ -40,7 +40,7 @@ struct WALRefusal {
     "Where its server still needs it, `holdfast wal fetch \(segment) pg_wal/\(segment) --name \(archived)` in the data directory, as the server's user, puts back what is archived."
   }
 
-  /// - Parameter end: the end of what is archived.
+  /// - Parameter end: the end of the archived records.
   func otherBeginning(_ end: LogSequenceNumber) -> EngineError {
     EngineError(
       "\(file.name) does not begin as what was archived of it for \(archived) while it was unfinished: the records of that end at \(end), those of this file at \(found.end), and they differ before",

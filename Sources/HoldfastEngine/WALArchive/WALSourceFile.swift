@@ -9,16 +9,16 @@ internal import HoldfastSystem
 struct WALSourceFile {
   private static let headBytes = 4096
   let name: WALFileName
-  /// In bytes.
+  /// The size in bytes.
   let size: UInt64
-  /// From the header of its first page; `nil` for a file without log.
+  /// The header of its first page; `nil` for a file without log.
   let segment: WALPageHeader.Segment?
   private let path: Path
   private let file: OpenFile
-  /// Before anything was read.
+  /// The identity before anything was read.
   private let identity: WALReceipt.FileIdentity
 
-  /// - Throws: `EngineError` for a name that is not valid, `WALFileError` when the file is not what its name says.
+  /// - Throws: `EngineError` for a name that is not valid, `WALFileError` if the file is not what its name says.
   init(_ path: Path, files: FileSystem) throws {
     let text = String(decoding: path.lastComponent, as: UTF8.self)
     guard let name = WALFileName(text), name.kind != .unfinishedSegment else {
@@ -43,7 +43,7 @@ struct WALSourceFile {
     return try WALFile.checkSegment(name, head: head.used, size: size, path: path)
   }
 
-  /// Passes on its bytes in the pieces that become frames.
+  /// Passes its bytes to `body`, in the pieces that become frames.
   func read(_ cancellation: Cancellation, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
     let block = Buffer(capacity: Limits.archiveFrameBytes)
     var offset: UInt64 = 0
@@ -57,37 +57,37 @@ struct WALSourceFile {
     }
   }
 
-  /// The SHA-256 of the file, or of its beginning.
-  /// - Parameter count: number of bytes of the beginning.
+  /// Returns the SHA-256 of the file, or of its beginning.
+  /// - Parameter count: the number of bytes of the beginning.
   func digest(ofFirst count: UInt64 = .max, _ cancellation: Cancellation) throws -> Digest {
     var beginning = Beginning(count)
     try read(cancellation) { beginning.add($0) }
     return beginning.finish()
   }
 
-  /// Whether the last page of the segment belongs to it.
+  /// Returns true if the last page of the segment belongs to it.
   func hasLastPage(_ segment: WALPageHeader.Segment, _ number: UInt64) throws -> Bool {
     let page = Buffer(capacity: WALPageHeader.longCount)
     page.count = try file.read(into: page.bytes, at: size - UInt64(segment.pageSize))
     return WALFile.isLastPage(page.used, of: number, segment)
   }
 
-  // MARK: Whether it is the same file
+  // MARK: Identity
 
-  /// What shows later whether it was written since it was opened; `nil` when it was, or so shortly before that a later
-  /// write might not show.
+  /// Returns the identity that shows later whether the file was written since it was opened; `nil` if it was, or so
+  /// shortly before that a later write might not show.
   func settledIdentity(_ host: Host) throws -> WALReceipt.FileIdentity? {
     let now = host.clock.now()
     let status = try file.status()
     return WALReceipt.FileIdentity(status) == identity && !ChangeDetection.isRacy(status, at: now) ? identity : nil
   }
 
-  /// Whether it is certainly as it was then.
+  /// Returns true if the file is certainly the same as when `known` was taken.
   func isStill(_ known: WALReceipt.FileIdentity?) -> Bool { known == identity }
 
   // MARK: Its cluster
 
-  /// The cluster that the file belongs to.
+  /// Returns the cluster that the file belongs to.
   func system(_ options: WALPush.Options, in archive: WALArchive, files: FileSystem) throws -> SystemIdentifier {
     if let segment { return segment.system }
     if let system = options.system { return system }
@@ -116,9 +116,9 @@ struct Beginning {
   mutating func finish() -> Digest { hasher.finish() }
 }
 
-/// Determines the cluster when the arguments of a command do not tell it.
+/// Determines the cluster if the arguments of a command do not.
 enum ClusterIdentity {
-  /// From the control file of a data directory; `nil` when there is none.
+  /// Returns the identifier in the control file of a data directory; `nil` if there is none.
   static func system(of directory: Path, files: FileSystem) throws -> SystemIdentifier? {
     let path = directory.appending(ClusterControl.path.bytes)
     let file: OpenFile
@@ -138,7 +138,8 @@ enum ClusterIdentity {
     return system
   }
 
-  /// The only cluster whose WAL is archived.
+  /// Returns the only cluster whose WAL is archived.
+  /// - Throws: `EngineError` if there is none, or there are several.
   static func only(in archive: WALArchive) throws -> SystemIdentifier {
     let systems = try archive.systems()
     if systems.count == 1 { return systems[0] }
@@ -154,6 +155,6 @@ enum ClusterIdentity {
 }
 
 extension Path {
-  /// The last component, for people.
+  /// The last component as text for messages.
   var lastComponentText: String { Path(bytes: Array(lastComponent)).description }
 }

@@ -5,13 +5,13 @@ internal import HoldfastModel
 internal import HoldfastRepository
 internal import HoldfastSystem
 
-/// Segments that were fetched before the server asked for them. They lie beside the file that it asks for, in a private
-/// directory below its `pg_wal`: as well protected as the log itself, and gone with the cluster.
+/// The segments that were fetched before the server asked for them. They are in a private directory beside the file
+/// that the server asks for, below its `pg_wal`: as well protected as the log itself, and removed with the cluster.
 ///
-/// A file is named after the segment and the digest of its manifest. It holds the segment, and at its end the SHA-256
-/// of it, so that a file that is not whole never counts.
+/// A file is named after the segment and the digest of its manifest. It contains the segment, followed by its SHA-256,
+/// so that an incomplete file never counts.
 struct WALSpool {
-  /// Where the segments come from.
+  /// The source of the segments: a cluster in a repository.
   struct Origin: Codable, Equatable {
     /// The location of the repository.
     let location: String
@@ -22,14 +22,14 @@ struct WALSpool {
   private struct Record: Codable {
     let origin: Origin
     let repository: Identifier
-    /// When the location led to this repository.
+    /// The time at which the location led to this repository.
     let moment: MachineMoment
   }
 
   static let name = Path(".holdfast-ahead")
   private static let recordName = Path("origin.json")
   private static let recordBytesMax = 1 << 16
-  /// How long a location is taken to lead to the same repository.
+  /// The duration for which a location is taken to lead to the same repository.
   private static let validity = TimeSpan.minutes(10)
   private let folder: OpenFile
   private let host: Host
@@ -37,8 +37,8 @@ struct WALSpool {
 
   /// - Parameters:
   ///   - target: the file that the server asks for.
-  ///   - isMade: whether the directory is made if it is missing.
-  /// - Returns: `nil` when there is none, or others could have written in it.
+  ///   - isMade: true if the directory is made if it is missing.
+  /// - Returns: `nil` if there is none, or others could have written in it.
   init?(beside target: Path, isMade: Bool = false, on host: Host) throws {
     guard let parent = target.parent else { return nil }
     let directory = try host.files.open(parent, .directoryFollowingLinks)
@@ -52,21 +52,21 @@ struct WALSpool {
     self.host = host
   }
 
-  /// Keeps other fetches from writing here as long as this lives.
-  /// - Returns: whether none does.
+  /// Keeps other fetches from writing here as long as this value exists.
+  /// - Returns: true if no other fetch does.
   func lock() throws -> Bool { try folder.lock(exclusively: true, wait: false) }
 
   // MARK: Taking
 
-  /// Whether what is here is certainly from there, without a look at the repository.
+  /// Returns true if the segments are certainly from `origin`, without opening the repository.
   func isFresh(from origin: Origin) -> Bool {
     guard let record, record.origin == origin else { return false }
     return record.moment.isWithin(Self.validity, before: MachineMoment(on: host))
   }
 
-  /// Moves a segment from here to the file that the server asks for.
+  /// Copies a segment to the file that the server asks for, and removes it here.
   /// - Parameter manifest: the digest of its manifest; `nil` for any.
-  /// - Returns: `false` when it is not here as a whole.
+  /// - Returns: `false` if it is not here as a whole.
   func take(_ file: WALFileName, _ manifest: Digest? = nil, to target: () throws -> AtomicFile) throws -> Bool {
     guard let entry = try entries().first(where: { $0.file == file && $0.manifest == manifest ?? $0.manifest }) else {
       return false
@@ -83,7 +83,7 @@ struct WALSpool {
     return true
   }
 
-  /// - Returns: whether the bytes have the digest that follows them.
+  /// - Returns: true if the bytes have the digest that follows them.
   private func copy(_ spooled: OpenFile, _ size: UInt64, to target: AtomicFile) throws -> Bool {
     let block = Buffer(capacity: Limits.archiveFrameBytes)
     var hasher = Hasher()
@@ -103,7 +103,7 @@ struct WALSpool {
 
   // MARK: Filling
 
-  /// Makes it ready for segments from a repository: what is from elsewhere is removed. The caller holds the lock.
+  /// Prepares the spool for segments from a repository: removes those from elsewhere. The caller holds the lock.
   func begin(from origin: Origin, _ repository: Identifier) throws {
     if let record, record.origin == origin, record.repository == repository {} else { try empty() }
     let record = Record(origin: origin, repository: repository, moment: MachineMoment(on: host))
@@ -118,7 +118,7 @@ struct WALSpool {
     for path in try paths() where !kept.contains(path) { try files.removeFile(path, in: folder) }
   }
 
-  /// The segments that are here.
+  /// Returns the segments that are here.
   func segments() throws -> Set<WALFileName> { Set(try entries().map(\.file)) }
 
   /// Fetches a segment. The caller holds the lock.
@@ -135,7 +135,7 @@ struct WALSpool {
     for path in try paths() { try files.removeFile(path, in: folder) }
   }
 
-  // MARK: What is here
+  // MARK: Contents
 
   private struct Entry {
     let file: WALFileName
@@ -145,7 +145,7 @@ struct WALSpool {
 
     init(file: WALFileName, manifest: Digest) { (self.file, self.manifest) = (file, manifest) }
 
-    /// `nil` for any other name.
+    /// Parses the name of a spooled segment; `nil` for any other name.
     init?(_ path: Path) {
       let parts = String(decoding: path.bytes, as: UTF8.self).split(separator: "-", omittingEmptySubsequences: false)
       guard parts.count == 2, let file = WALFileName(parts[0]), file.kind == .segment,

@@ -4,7 +4,7 @@ package import HoldfastRepository
 internal import HoldfastSource
 internal import HoldfastSystem
 
-/// What is archived of each cluster's WAL, and how far recovery can reach with it.
+/// The archived WAL of each cluster, and the end of what recovery can reach with it.
 package struct WALStatus {
   package struct Gap: Sendable, Hashable {
     package let first: WALFileName
@@ -19,24 +19,24 @@ package struct WALStatus {
     package let count: UInt64
     package let storedBytes: UInt64
     package let gaps: [Gap]
-    /// The end of the last transaction: microseconds since 1970-01-01 UTC; `nil` when none is archived, or nobody here
-    /// can read it.
+    /// The time at which the last transaction ended, in microseconds since 1970-01-01 UTC; `nil` if none is archived,
+    /// or it cannot be read here.
     package let lastTransaction: Int64?
   }
 
-  /// How far recovery can take a snapshot.
+  /// The end of what recovery can reach from a snapshot.
   package struct Reach: Sendable {
     package let snapshot: Snapshot
-    /// `nil` when nothing that it needs is archived, or nobody here can read it.
+    /// The timeline at the end; `nil` if the log that the snapshot needs is not archived, or cannot be read here.
     package let timeline: UInt32?
     /// The end of the last record that can be reached.
     package let end: LogSequenceNumber?
     package let lastTransaction: Int64?
-    /// The missing segment, when the log has a gap.
+    /// The missing segment, if the log has a gap.
     package let missing: WALFileName?
-    /// Where a part of the log begins that was written with `wal_level = minimal`, which no server replays.
+    /// The beginning of a part of the log that was written with `wal_level = minimal`, which no server replays.
     package let minimalFrom: LogSequenceNumber?
-    /// Where the records become invalid, although more is archived.
+    /// The position at which the records become invalid, although more is archived.
     package let brokenAt: LogSequenceNumber?
   }
 
@@ -45,14 +45,15 @@ package struct WALStatus {
     package let system: SystemIdentifier
     package let timelines: [Timeline]
     package let snapshots: [Reach]
-    /// Files that hold no whole segment: timeline histories, backup history files.
+    /// The number of files that are no whole segment, such as timeline histories, backup history files and unfinished
+    /// segments.
     package let otherFiles: UInt64
-    /// Whether it is sealed and no identity opens it here: then times are not known.
+    /// True if it is sealed and no identity opens it here: then times are not known.
     package let isClosed: Bool
   }
 
   private let repository: Repository
-  /// Gets damage that is found; the rest is shown nevertheless.
+  /// Gets damage that is found; everything else is reported nevertheless.
   private let onDamage: (DamageError) -> Void
 
   package init(_ repository: Repository, onDamage: @escaping (DamageError) -> Void) {
@@ -60,6 +61,7 @@ package struct WALStatus {
     self.onDamage = onDamage
   }
 
+  /// Returns the status of each archived log.
   /// - Parameter name: one source; `nil` for all.
   package func run(_ name: SourceName?) throws -> [Log] {
     let sources = try repository.catalog.loggedSourceNames()

@@ -3,14 +3,14 @@ internal import HoldfastModel
 internal import HoldfastSource
 internal import HoldfastSystem
 
-/// Records the facts about a WAL file while it is being archived. What it does not understand only leaves the facts
-/// out; the file is archived nevertheless.
+/// Records the facts about a WAL file while it is being archived. A file that it does not understand is archived
+/// without facts.
 final class WALSurvey {
   private var parser: WALParser?
   private let notes = Notes()
   private let isPartial: Bool
 
-  /// What the parser has found so far.
+  /// The facts that the parser has found so far.
   final class Notes {
     private var transactions: UInt64 = 0
     private var latest: Int64?
@@ -59,16 +59,16 @@ final class WALSurvey {
 
   func add(_ bytes: UnsafeRawBufferPointer) { parser?.parse(bytes) }
 
-  /// What was found in a file.
+  /// The result for one file.
   struct Result {
-    /// `nil` for a file without log, and for one that was not understood to its end.
+    /// The facts; `nil` for a file without log, one that was not understood to its end, or one with too many facts.
     let log: WALFacts.Log?
-    /// Whether the server was still writing to it.
+    /// True if the server was still writing to it.
     let isUnfinished: Bool
     /// The end of its last complete record.
     let end: LogSequenceNumber
-    /// Where its records become invalid although its pages go on: it is damaged. Also `nil` when no record was
-    /// understood.
+    /// The position at which its records become invalid although its pages go on: the file is damaged. `nil` if it is
+    /// not, or if no record was understood.
     let damage: LogSequenceNumber?
   }
 
@@ -82,7 +82,7 @@ final class WALSurvey {
       end: survey.parser?.end ?? LogSequenceNumber(0), damage: damage)
   }
 
-  /// Where its records end, if some of them were understood.
+  /// Returns the position at which its records end; `nil` if none was understood, or all were.
   private func stop(_ source: WALSourceFile) -> LogSequenceNumber? {
     guard let segment = source.segment, let number = source.name.number(segment.size), let stop = parser?.stop,
       stop > segment.size.start(of: number)
@@ -90,14 +90,15 @@ final class WALSurvey {
     return stop
   }
 
-  /// `nil` for a file without log, and for one that was not understood to its end.
+  /// Returns the facts; `nil` for a file without log, one that was not understood to its end, or one with too many
+  /// facts.
   private func facts(isUnfinished: Bool) -> WALFacts.Log? {
     guard let parser, isPartial || isUnfinished || parser.stop == nil, !notes.isOverfull else { return nil }
     return notes.facts(parser)
   }
 
-  /// Whether the segment is unfinished. If its records end in the middle while its pages go on, it is damaged instead,
-  /// or not understood.
+  /// Returns true if the segment is unfinished. A segment whose records end in the middle while its pages go on is
+  /// damaged instead, or not understood.
   private func isUnfinished(_ source: WALSourceFile) throws -> Bool {
     guard source.name.kind == .segment, let segment = source.segment, let number = source.name.number(segment.size),
       let stop = stop(source)
