@@ -3,15 +3,15 @@ internal import HoldfastCodec
 internal import HoldfastModel
 internal import HoldfastRepository
 
-/// How a source has changed from snapshot to snapshot.
+/// Compares the changes of a source from snapshot to snapshot.
 struct SourceComparison {
   let catalog: Catalog
   let notes: NotesStore
 
   init(in repository: Repository) { (catalog, notes) = (repository.catalog, repository.notes) }
 
-  /// Compares a snapshot that is about to be committed with the state before it, and with how its source has changed so
-  /// far.
+  /// Compares a snapshot that is about to be committed with the state before it, and with the earlier changes of its
+  /// source.
   /// - Parameters:
   ///   - before: the state to compare with; `nil` for the first snapshot.
   ///   - onDamage: gets the parts of the history that cannot be read; they are left out.
@@ -30,7 +30,7 @@ struct SourceComparison {
 
   private static let lookBackMax = 4 * AnomalyCheck.historyMax
 
-  /// The changes of the newest snapshots of one kind, without snapshots whose anomalies nobody has accepted.
+  /// Returns the changes of the newest snapshots of one kind, without snapshots whose anomalies nobody has accepted.
   private func history(
     of name: SourceName, like kind: SnapshotKind, onDamage: (DamageError) -> Void
   ) throws -> [ChangeFigures] {
@@ -53,14 +53,14 @@ struct SourceComparison {
 }
 
 extension Snapshot {
-  /// Whether the snapshot has anomalies that nobody has accepted.
+  /// Returns true if the snapshot has anomalies that nobody has accepted.
   package func isSuspicious(_ notes: SourceNotes) -> Bool {
     !(envelope.comparison?.anomalies.isEmpty ?? true) && notes[self].accepted == nil
   }
 }
 
 extension ChangeFigures {
-  /// `nil` when the envelope contains no comparison.
+  /// Takes the figures from an envelope; `nil` if it contains no comparison.
   init?(_ envelope: Envelope) {
     guard let before = envelope.comparison else { return nil }
     let (now, changes) = (envelope.state, envelope.changes)

@@ -5,7 +5,7 @@ package import HoldfastSystem
 
 /// Writes one file of a snapshot to a sink, in order; every page is verified.
 package struct Cat {
-  /// Bytes that are fetched before they are written.
+  /// The number of bytes that are fetched before they are written.
   private static let windowBytes: UInt64 = 8 << 20
   private let repository: Repository
 

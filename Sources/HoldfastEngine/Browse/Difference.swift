@@ -17,7 +17,7 @@ package struct Difference: Sendable {
 
   package let kind: Kind
   package let path: Path
-  /// File sizes before and after in bytes; `nil` for other types.
+  /// The file sizes before and after in bytes; `nil` for other types.
   package let sizeBefore: UInt64?
   package let sizeAfter: UInt64?
 

@@ -32,7 +32,7 @@ struct Sample {
     var mixed = seed &+ number &* 0x9e37_79b9_7f4a_7c15
     mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
     mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-    // After the end, the order begins again.
+    // A part that passes the end of the order goes on at its beginning.
     return (mixed ^ (mixed >> 31)) &- first < count
   }
 }

@@ -4,26 +4,27 @@ package import HoldfastRepository
 internal import HoldfastStore
 internal import HoldfastSystem
 
-/// Verifies that snapshots can be restored: structure, chain and presence always; with `readsData` every stored byte,
-/// read by the code that restores, from the store itself: what this machine keeps of it proves nothing.
+/// Verifies that snapshots can be restored: always their structure, chain and presence; with `readsData` also every
+/// stored byte, read by the code of a restore. It reads from the store itself, because the caches of this machine prove
+/// nothing.
 package struct Verify {
   package struct Options: Sendable {
     package var readsData = false
     /// The share of the frames that is read, 0 to 1.
     package var share = 1.0
-    /// Where that share begins in the fixed order of all stored objects, 0 to 1; `nil` for a random share.
+    /// The beginning of that share in the fixed order of all stored objects, 0 to 1; `nil` for a random share.
     package var begin: Double?
     /// The ID or manifest digest, or the beginning of one, of a snapshot that must be the newest of its source.
     package var expectedHead: String?
     package init() {}
   }
 
-  /// A fault.
+  /// A fault of a snapshot or of an archived WAL.
   package struct Finding: Sendable, Hashable {
     package let message: String
-    /// Whether a snapshot loses data by it.
+    /// True if a snapshot or a WAL file loses data by it.
     package let costsData: Bool
-    /// Whether a segment of an archived WAL is missing.
+    /// True if a segment of an archived WAL is missing.
     package var isGap = false
   }
 
@@ -34,7 +35,7 @@ package struct Verify {
       case note
       /// It is damaged, and no data is lost by it.
       case repairable
-      /// Snapshots are missing.
+      /// Snapshots are missing or may be missing.
       case dataLoss
     }
     package let level: Level
@@ -46,11 +47,11 @@ package struct Verify {
   package struct SnapshotResult: Sendable {
     package let snapshot: Snapshot
     package internal(set) var findings: [Finding] = []
-    /// The first of the files that cannot be restored whole.
+    /// The first files that cannot be restored whole.
     package internal(set) var damagedFiles: [Path] = []
     package internal(set) var duration = TimeSpan.zero
     package internal(set) var provenBytes: UInt64 = 0
-    /// Whether it is sealed and no identity opens it here: then signature, digests and presence were verified, but no
+    /// True if it is sealed and no identity opens it here: then signature, digests and presence were verified, but no
     /// plain byte.
     package internal(set) var isClosed = false
     package var isSound: Bool { !findings.contains { $0.costsData } }
@@ -58,16 +59,16 @@ package struct Verify {
 
   package struct Report: Sendable {
     package internal(set) var snapshots: [SnapshotResult] = []
-    /// Envelopes that could not be read at all.
+    /// The envelopes that could not be read at all.
     package internal(set) var unreadable: [DamageError] = []
-    /// The archived WAL of PostgreSQL clusters; empty when one snapshot was asked for.
+    /// The archived WAL of PostgreSQL clusters; empty if one snapshot was asked for.
     package internal(set) var logs: [LogResult] = []
-    /// Findings about other objects; empty when one snapshot was asked for.
+    /// The findings about other objects; empty if one snapshot was asked for.
     package internal(set) var others: [OtherFinding] = []
     package internal(set) var provenBytes: UInt64 = 0
     package internal(set) var provenFrames: UInt64 = 0
     package internal(set) var duration = TimeSpan.zero
-    /// Whether the repository is sealed and there was no identity: then no snapshot was opened.
+    /// True if the repository is sealed and there was no identity: then no snapshot was opened.
     package internal(set) var isClosed = false
 
     package var exitStatus: ExitStatus {
@@ -91,8 +92,8 @@ package struct Verify {
   }
 
   /// - Parameters:
-  ///   - snapshot: a snapshot, with everything it builds on; `nil` for all.
-  ///   - source: only snapshots of this source.
+  ///   - snapshot: a snapshot, with every snapshot that it builds on; `nil` for all.
+  ///   - source: the only source to verify; `nil` for all.
   package func run(_ snapshot: Snapshot?, source: SourceName? = nil) throws -> Report {
     let begun = repository.host.clock.uptime()
     var report = Report()
@@ -105,7 +106,7 @@ package struct Verify {
     if let expected = options.expectedHead {
       try check(expectedHead: expected, source: source) { report.unreadable.append($0) }
     }
-    // Archives of a sealed repository are opened in any case, for the recipients in them.
+    // Archives of a sealed repository are always opened, to check their recipients.
     if options.readsData || repository.keyring.isSealed {
       try repository.containers.checkReadable(snapshots.flatMap(\.archiveKeysHeld))
     }
@@ -116,7 +117,7 @@ package struct Verify {
     progress.begin(
       phase: "verifying", totalBytes: isSampled ? UInt64(saturating: Double(total) * options.share) : total)
     var walk = VerifyWalk(repository: repository, options: options, progress: progress)
-    // What belongs to no snapshot is looked at meanwhile.
+    // Objects that belong to no snapshot are checked meanwhile.
     let others =
       snapshot != nil
       ? nil
@@ -126,7 +127,7 @@ package struct Verify {
       }
     for (index, listed) in snapshots.enumerated() {
       let result = try walk.verify(listed, before: index + 1 < snapshots.count ? snapshots[index + 1] : nil)
-      // What a prune has removed meanwhile is no damage. What is asked for by name is reported as it is.
+      // A snapshot that a prune has removed meanwhile is no damage. One that was asked for is reported in any case.
       if try result.isSound || snapshot != nil || !isRemovedNow(listed) { report.snapshots.append(result) }
     }
     if let others {
@@ -155,8 +156,8 @@ package struct Verify {
     return snapshots.filter { notes[$0.sourceName]?.removal(of: $0) == nil }
   }
 
-  /// After a change of recipients, it takes several identities to open all chains. An identity that opens none is the
-  /// wrong one.
+  /// Refuses identities that open none of the snapshots: they are the wrong ones. After a change of recipients, it
+  /// takes several identities to open all chains.
   private func checkIdentities(for snapshots: [Snapshot]) throws {
     guard let sealed = repository.keyring.sealed, let newest = snapshots.last else { return }
     guard try snapshots.contains(where: { try sealed.opens($0) }) else {

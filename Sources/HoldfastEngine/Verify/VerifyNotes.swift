@@ -6,10 +6,11 @@ internal import HoldfastSystem
 extension NotesStore {
   private static let verificationsMax = 16
 
-  /// Notes which fulls a verify found sound, how much of them it read, and which snapshots it found damaged. If notes
-  /// may not be written, the verify of a sound repository is complete without them.
-  /// - Throws: transient errors; others when damage was found, because until it is noted a prune counts on what is
-  ///   damaged. What concerns other sources is noted first.
+  /// Writes the results of a verify into the notes: the fulls that it found sound, with the share of them that it read,
+  /// and the snapshots that it found damaged. If the notes of sound snapshots cannot be written, the verify is complete
+  /// without them.
+  /// - Throws: transient errors; other errors if damage was found, because a prune counts on a damaged snapshot until
+  ///   that is noted. The notes of other sources are written first.
   package func notePassed(_ report: Verify.Report, share: Double) throws {
     let percent = Int(saturating: (share * 100).rounded(.down))
     var unnoted: (any Error)?
@@ -25,7 +26,7 @@ extension NotesStore {
 
   private func notePassed(_ results: [Verify.SnapshotResult], of source: SourceName, percent: Int) throws {
     try change(source) { notes, reading in
-      // Continuing from older notes would hide what has become of the newer ones.
+      // If the newest notes are damaged, older ones were read. A new revision of these would hide the damage.
       guard reading.damage.isEmpty else { return false }
       let time = RecordedTime(host.clock.now())
       for result in results where notes[result.snapshot].removed == nil {
@@ -39,12 +40,13 @@ extension NotesStore {
     }
   }
 
-  /// The notes on snapshots that a verify found damaged, and none has found sound since; without removed ones.
+  /// Returns the notes on snapshots that a verify found damaged, and none has found sound since; without removed
+  /// snapshots.
   package func standingDamage(of source: SourceName) throws -> [SourceNotes.Note] {
     try read(source).notes.notes.filter { $0.damaged != nil && $0.removed == nil }
   }
 
-  /// Keeps as many as are useful: the newest, and before them those with all data read.
+  /// Keeps the most useful verifications: first those that read all data, and of equal ones the newest.
   private static func forgetOldVerifications(in notes: inout SourceNotes) {
     let proved = notes.notes.filter { $0.proved != nil }
     let best = proved.sorted {
@@ -62,7 +64,7 @@ extension SourceNotes.Note {
       (proved, damaged) = (nil, time)
       return
     }
-    // Reading another part of it repairs nothing.
+    // A verify that reads only a part does not show that the damage is gone.
     if damaged != nil, percent < 100 { return }
     damaged = nil
     // A verify that reads less does not replace one that read more.

@@ -4,18 +4,18 @@ internal import HoldfastRepository
 internal import HoldfastStore
 internal import HoldfastSystem
 
-/// The objects of a snapshot, opened to be verified. In a remote repository that is done while the snapshot before is
-/// being read.
+/// The opened objects of a snapshot that is to be verified. In a remote repository they are opened while the snapshot
+/// before is being read.
 struct VerifyOpening: Sendable {
-  /// Whether the objects are sealed to exactly the recipients of its keyring.
+  /// A success if the objects are sealed to exactly the recipients of its keyring.
   let recipients: Result<Void, any Error>
-  /// `nil` when it is not needed.
+  /// The body; `nil` if it is not needed.
   let body: Result<ContainerReader, any Error>?
 
   /// - Parameters:
-  ///   - snapshot: with its archives.
-  ///   - isClosed: whether no identity opens it here.
-  ///   - needsBody: whether the body will be read.
+  ///   - snapshot: the snapshot with its archives.
+  ///   - isClosed: true if no identity opens it here.
+  ///   - needsBody: true if the body will be read.
   static func begin(
     _ snapshot: Snapshot, in repository: Repository, isClosed: Bool, needsBody: Bool
   ) -> Future<VerifyOpening> {
@@ -24,7 +24,7 @@ struct VerifyOpening: Sendable {
       let recipients = store.meanwhile { try checkRecipients(of: snapshot, in: repository) }
       var containers = repository.containers
       containers.isClosed = isClosed
-      // Asked for in this order where nothing is done meanwhile.
+      // A near store does nothing meanwhile: there, the recipients are checked first.
       if store.capabilities.isNear { _ = try? recipients.value() }
       let body = needsBody ? Result { try containers.openBody(of: snapshot, isReadWhole: true) } : nil
       return VerifyOpening(recipients: Result { try recipients.value() }, body: body)

@@ -4,7 +4,7 @@ internal import HoldfastRepository
 internal import HoldfastStore
 internal import HoldfastSystem
 
-/// Checks everything in a repository that belongs to no snapshot and no archived WAL: journals, old revisions of notes,
+/// Checks the objects of a repository that belong to no snapshot and no archived WAL: journals, old revisions of notes,
 /// objects that nothing refers to.
 struct VerifyRest {
   /// The most objects of one kind that are named; further ones are only counted.
@@ -19,8 +19,8 @@ struct VerifyRest {
   }
 
   /// - Parameters:
-  ///   - source: only objects of this source.
-  ///   - snapshots: the readable snapshots; their objects are verified elsewhere.
+  ///   - source: the only source to check; `nil` for all.
+  ///   - snapshots: the readable snapshots; their objects are verified by `VerifyWalk`.
   mutating func run(_ source: SourceName?, _ snapshots: [Snapshot]) throws -> [Verify.OtherFinding] {
     let journal = repository.journal
     var names = Set(source.map { [$0] } ?? [])
@@ -42,7 +42,7 @@ struct VerifyRest {
     return found
   }
 
-  /// Checks one thing. An error is a finding, and the rest is checked all the same.
+  /// Runs one check. Damage becomes a finding, and the other checks go on.
   private mutating func look(
     _ level: Verify.OtherFinding.Level, _ body: (inout VerifyRest) throws -> Void
   ) throws {
@@ -85,7 +85,8 @@ struct VerifyRest {
     try look(.repairable) { try $0.lookAtLeases() }
   }
 
-  /// Leases keep runs apart while these work, and contain nothing that is needed later.
+  /// Reports foreign objects beside the leases. Leases keep running commands apart, and contain nothing that is needed
+  /// later: they are not read.
   private mutating func lookAtLeases() throws {
     for name in try store.children(of: LeaseNumbers.prefix) {
       guard name.hasSuffix("/"), SourceName(String(name.dropLast())) != nil else {
@@ -97,7 +98,7 @@ struct VerifyRest {
     }
   }
 
-  /// Checks each revision that is kept. Faults of the newest were reported already.
+  /// Checks each revision that is kept. Faults of the newest are reported elsewhere.
   private mutating func checkNotes(of name: SourceName) throws {
     let numbers = try repository.notes.revisions(of: name)
     var last: UInt64?
@@ -135,7 +136,7 @@ struct VerifyRest {
     for sequence in try repository.catalog.sequences(of: name) {
       let folder = Keys.snapshot(name, sequence)
       let objects = try store.children(of: folder)
-      // A manifest that cannot be read is damage, and its objects are unknown.
+      // A manifest that cannot be read is reported as damage, and its objects are not known.
       let snapshot = readable[sequence]
       guard snapshot != nil || !objects.contains(Keys.manifestName) else { continue }
       let own =
@@ -149,7 +150,7 @@ struct VerifyRest {
 }
 
 extension Journal {
-  /// The journal objects of a source that cannot be read or are missing, of the two that are kept.
+  /// Returns the damage of the two journal objects of a source that are kept: those that cannot be read or are missing.
   func damage(of source: SourceName) throws -> [DamageError] {
     for _ in 0..<Self.attemptsMax {
       let numbers = try numbers(of: source)
@@ -179,7 +180,7 @@ extension Journal {
     } catch let error as FormatError {
       return DamageError(key, error.finding)
     } catch StoreError.notFound {
-      // It was removed meanwhile; the numbers are compared.
+      // It was removed meanwhile: then the numbers differ when they are listed again.
     }
     return nil
   }

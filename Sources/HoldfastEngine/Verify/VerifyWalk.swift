@@ -12,12 +12,12 @@ struct VerifyWalk {
     let chain: Chain?
     let state: StateFile?
     let isSound: Bool
-    /// The totals of all bodies of its chain; `nil` when they could not be opened.
+    /// The totals of all bodies of its chain; `nil` if they could not be opened.
     let bodies: BodyTotals?
   }
 
   private static let namedFilesMax = 20
-  /// Closed while the walk is at a snapshot that no identity opens.
+  /// Closed while the walk verifies a snapshot that no identity opens.
   private var repository: Repository
   private let options: Verify.Options
   private let progress: any ProgressObserver
@@ -96,7 +96,7 @@ struct VerifyWalk {
     let opening =
       if let coming, coming.digest == snapshot.digest { coming.opening } else { try beginOpening(snapshot) }
     let opened = try opening.value()
-    // A long list of archives is read only when its turn comes.
+    // A long list of archives is read only when it is needed.
     coming =
       if let next, next.envelope.archives.isHeld {
         (try? beginOpening(next)).map { (next.digest, $0) }
@@ -114,8 +114,8 @@ struct VerifyWalk {
     [newest, full].compactMap { $0 }.first { $0.snapshot.digest == parent.digest }
   }
 
-  /// Whether an error means damage. A key that does not fit is damage too: the identity opens the snapshot, so a part
-  /// of its chain is sealed to other recipients, and no backup makes such a chain.
+  /// Returns true if an error means damage. A key that does not fit is damage too: the identity opens the snapshot, so
+  /// a part of its chain is sealed to other recipients, and no backup makes such a chain.
   static func isDamage(_ error: any OperatorError) -> Bool { error.isDamage || error is KeyError }
 
   /// Replays from the parent's state if it is known, otherwise from the beginning of the chain.
@@ -141,7 +141,7 @@ struct VerifyWalk {
     let frame: UInt32
   }
 
-  /// Reads every page that the manifest refers to, then every frame without any of them.
+  /// Reads every page that the manifest refers to, then the frames of the snapshot that none of these pages needed.
   private mutating func verifyData(
     of snapshot: Snapshot, _ chain: Chain, _ body: ContainerReader, into result: inout Verify.SnapshotResult
   ) throws {
@@ -191,7 +191,7 @@ struct VerifyWalk {
     for (name, message) in damage.failures.sorted(by: {
       ($0.key.archive, $0.key.frame) < ($1.key.archive, $1.key.frame)
     }) {
-      // Without a key nobody knows whether a page needs the frame, so it counts as needed.
+      // Without a key it is not known whether a page needs the frame, so it counts as needed.
       result.findings.append(
         Verify.Finding(message: message, costsData: repository.containers.isClosed || needed[name] != nil))
     }
@@ -246,7 +246,7 @@ struct VerifyWalk {
     private static let failuresMax = 1000
     var visited = FrameSet()
     var failures: [FrameName: String] = [:]
-    /// Number of damaged frames beyond those that are named.
+    /// The number of damaged frames beyond those that are named.
     var moreFailures: UInt64 = 0
     var bytes: UInt64 = 0
     var frames: UInt64 = 0

@@ -16,12 +16,12 @@ extension Verify {
     package internal(set) var findings: [Finding] = []
     package internal(set) var provenBytes: UInt64 = 0
     package internal(set) var duration = TimeSpan.zero
-    /// Whether it is sealed and no identity opens it here: then only signatures, digests and presence were verified.
+    /// True if it is sealed and no identity opens it here: then only signatures, digests and presence were verified.
     package internal(set) var isClosed = false
   }
 }
 
-/// Verifies that every file of an archived WAL can be fetched, with the code that fetches.
+/// Verifies that every file of an archived WAL can be fetched, with the code of a fetch.
 struct WALVerify {
   let repository: Repository
   let options: Verify.Options
@@ -54,7 +54,8 @@ struct WALVerify {
         do {
           if try verify(file, copy, of: system, archive, into: &result) { isSound = true }
         } catch let error as any OperatorError where VerifyWalk.isDamage(error) {
-          // A prune removes the manifest first. Where it was faster than this run, the rest is missing.
+          // A prune removes the manifest first. If it has removed this copy meanwhile, the missing objects are no
+          // damage.
           if try isListed(file, copy, of: system, archive) { damage.append(error.message) }
         }
       }
@@ -70,7 +71,7 @@ struct WALVerify {
     return result
   }
 
-  /// Whether a copy is there now.
+  /// Returns true if the store has a copy now.
   private func isListed(
     _ file: WALFileName, _ copy: UInt64, of system: SystemIdentifier, _ archive: WALArchive
   ) throws -> Bool {
@@ -78,7 +79,7 @@ struct WALVerify {
     return try archive.copies(of: system, in: file.directory)[file]?.contains(copy) ?? false
   }
 
-  /// - Returns: `false` when the copy was removed since it was listed.
+  /// - Returns: `false` if the copy was removed since it was listed.
   private func verify(
     _ file: WALFileName, _ copy: UInt64, of system: SystemIdentifier, _ archive: WALArchive,
     into result: inout Verify.LogResult
