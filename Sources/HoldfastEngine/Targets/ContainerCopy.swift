@@ -4,8 +4,8 @@ internal import HoldfastRepository
 internal import HoldfastStore
 internal import HoldfastSystem
 
-/// Copies bodies, archives and archived WAL from home to a target. Every byte is checked on its way against the digest
-/// that a signed manifest demands, and an object appears at the target only if all of them are right.
+/// Copies bodies, archives and archived WAL from home to a target. Every byte is checked against the digest that a
+/// signed manifest demands, and an object appears at the target only if all its bytes are right.
 struct ContainerCopy: Sendable {
   /// An object to copy.
   struct Item: Sendable {
@@ -16,20 +16,20 @@ struct ContainerCopy: Sendable {
     var recorded: RecordedObject { RecordedObject(key: key, length: reference.length) }
   }
 
-  /// Objects that are copied at once. Each holds one frame, and the parts of an upload that are on their way.
+  /// The most objects that are copied at once. Each holds one frame, and the parts of an upload that are being sent.
   private static let copiedAtOnceMax = 4
   private let home: Repository
   private let target: Repository
 
   init(from home: Repository, to target: Repository) { (self.home, self.target) = (home, target) }
 
-  /// How many objects are copied at once.
+  /// The number of objects that are copied at once.
   var threads: Int { min(Self.copiedAtOnceMax, max(home.store.connections, target.store.connections)) }
 
-  /// The parts of one upload that are on their way at once.
+  /// The number of parts of one upload that are sent at once.
   private var connections: Int { max(1, target.store.connections / threads) }
 
-  /// - Throws: `DamageError` when the object is not at home as its manifest demands.
+  /// - Throws: `DamageError` if the object at home is not what its manifest demands.
   func copy(_ item: Item) throws {
     let reader = try home.containers.closed.open(item.kind, item.key, item.reference, isReadWhole: true)
     let writer = ObjectWriter(try target.store.upload(item.key), connections: connections)
@@ -55,7 +55,7 @@ struct ContainerCopy: Sendable {
 }
 
 extension Snapshot {
-  /// Its body and its archives, which must be held.
+  /// Its body and its archives. The archives must be held in memory.
   var containers: [ContainerCopy.Item] {
     let body = envelope.body
     return [ContainerCopy.Item(kind: .body, key: Keys.body(sourceName, sequence, body.id), reference: body)]

@@ -14,11 +14,11 @@ struct NotesCopy {
     (self.home, self.target, self.source) = (home, target, source)
   }
 
-  /// Compares the revisions of both places.
+  /// Compares the revisions at home with those at the target.
   /// - Returns: the revisions that the target needs, in ascending order.
-  /// - Throws: `TargetError` when somebody has written notes at the target.
+  /// - Throws: `TargetError` if notes were written at the target itself.
   func missing(_ atHome: Set<UInt64>, _ atTarget: Set<UInt64>) throws -> [UInt64] {
-    // One that was begun, and never written, is in no listing.
+    // A revision that was begun and never written is in no listing.
     if let newest = atTarget.max(), newest > atHome.max() ?? 0 {
       throw TargetError.newerNotes(
         key: Keys.notes(source, newest), target: target.location, home: home.location)
@@ -30,7 +30,7 @@ struct NotesCopy {
   private func compare(_ revision: UInt64) throws {
     let key = Keys.notes(source, revision)
     guard let own = try bytes(key, in: home), let other = try bytes(key, in: target), own != other else { return }
-    // Who is damaged is named by others. Two that are sound, and not the same, are a fork.
+    // Damaged revisions are reported by the readers of notes. Two sound ones that differ are a fork.
     guard isSound(revision, in: home), isSound(revision, in: target) else { return }
     throw TargetError.forked(key: key, target: target.location, home: home.location)
   }
@@ -47,7 +47,7 @@ struct NotesCopy {
     }
   }
 
-  /// Copies revisions that are sound at home, and removes those that home would not keep beside them.
+  /// Copies revisions that are sound at home, and removes older ones that home does not keep either.
   func copy(_ revisions: [UInt64], under lease: Lease) throws {
     for revision in revisions {
       guard isSound(revision, in: home), let bytes = try bytes(Keys.notes(source, revision), in: home) else { continue }
@@ -61,13 +61,13 @@ struct NotesCopy {
     let old = try target.notes.revisions(of: source).filter { $0 + NotesStore.revisionsKept <= newest }
     guard !old.isEmpty else { return }
     try lease.checkHeld()
-    // When nothing may be removed, old revisions stay.
+    // If nothing may be removed, old revisions stay.
     for revision in old { try? target.store.removeAll(below: Keys.notesFolder(source, revision)) }
   }
 }
 
-/// Copies the journal of a source: the two objects that are kept of it. Nobody signs it, so it is compared with
-/// nothing.
+/// Copies the journal of a source: the two objects that are kept of it. It is not signed, so objects that the target
+/// has are not compared.
 struct JournalCopy {
   private let home: Repository
   private let target: Repository
@@ -86,7 +86,7 @@ struct JournalCopy {
       do {
         try target.store.put(home.store.object(key).contents(max: JournalObject.bytesMax), at: key)
       } catch let error as StoreError {
-        // Somebody has appended and removed it meanwhile, or another run has brought it.
+        // A run at home has removed it after adding a newer one, or another run has copied it.
         switch error {
         case .notFound, .alreadyExists: continue
         default: throw error

@@ -4,17 +4,18 @@ internal import HoldfastRepository
 internal import HoldfastStore
 internal import HoldfastSystem
 
-/// What one listing shows of a source in a store.
+/// The objects of a source in a store, from one listing.
 struct SourceListing {
-  /// How an object is there.
+  /// The presence of an object.
   enum Presence: Equatable {
     case there
     case missing
-    /// - Parameter length: in bytes.
+    /// Present with another length than recorded.
+    /// - Parameter length: the length in bytes.
     case otherwise(length: UInt64)
   }
 
-  /// The lengths of all objects by their keys, in bytes; a length is `nil` where listings tell none.
+  /// The lengths of all objects by their keys, in bytes; `nil` for lengths that the listing does not contain.
   private(set) var lengths: [String: UInt64?] = [:]
   /// The numbers of the snapshots whose manifests are there.
   private(set) var committed: Set<UInt64> = []
@@ -43,7 +44,8 @@ struct SourceListing {
     }
   }
 
-  /// Whether an object is there as a manifest records it. Where listings tell no lengths, it is opened.
+  /// Compares an object with the length that a manifest records. If the listing does not contain its length, it is
+  /// opened.
   func presence(of object: RecordedObject, in store: any Store) throws -> Presence {
     guard let listed = lengths[object.key] else { return .missing }
     let length = try listed ?? store.object(object.key).length

@@ -5,7 +5,7 @@ internal import HoldfastStore
 internal import HoldfastSystem
 internal import Synchronization
 
-/// What was found damaged by several threads.
+/// Collects the damage that several threads find.
 final class DamageList: Sendable {
   private let found = Mutex<[DamageError]>([])
 
@@ -14,11 +14,12 @@ final class DamageList: Sendable {
   func add(_ damage: DamageError) { found.withLock { $0.append(damage) } }
 }
 
-/// Carries out the plan of one source, under the target's lease on it: archived WAL, then of every snapshot the data
-/// before the manifest and the parent before its children, then notes, then what goes, then the journal. It may stop
-/// anywhere: what is there is sound, and the next run goes on from what it finds.
+/// Carries out the plan of one source under the target's lease on it, in this order: archived WAL, snapshots, notes,
+/// removals, the journal. Parents come before their children, and the data of a snapshot before its manifest. It may
+/// stop anywhere: the copied objects are sound, and the next run continues from them.
 struct SyncExecution {
-  /// Objects whose snapshots are copied together, before their manifests.
+  /// The number of objects at which snapshots are no longer added to a window. Snapshots of a window are copied
+  /// together, before their manifests.
   private static let windowMax = 64
   private let home: Repository
   private let target: Repository
@@ -37,13 +38,13 @@ struct SyncExecution {
     result = SyncResult(planner.source)
   }
 
-  /// - Parameter plan: made under the lease.
+  /// - Parameter plan: a plan that was made under the lease.
   mutating func run(_ plan: SyncPlan) throws {
     result = SyncResult(plan)
     let logDamage = try WALCopy(from: home, to: target, of: source).copy(plan.logs, onCopied: onCopied)
     result.findings += logDamage.map { SyncFinding($0, at: home.location) }
     try copySnapshots(plan)
-    // While something could not be copied, older snapshots may be all that the target can restore: they are neither
+    // If anything could not be copied, the older snapshots may be all that the target can restore: they are neither
     // hidden there by newer notes nor removed.
     if result.findings.isEmpty {
       try NotesCopy(from: home, to: target, of: source).copy(plan.notes, under: lease)
@@ -72,7 +73,8 @@ struct SyncExecution {
     }
   }
 
-  /// The objects of a snapshot that the target does not have; `nil` when it was removed at home meanwhile.
+  /// Returns the objects of a snapshot that the target does not have; `nil` if it was removed at home meanwhile, or is
+  /// damaged.
   private mutating func missingItems(of line: SyncPlan.Line) throws -> [ContainerCopy.Item]? {
     do {
       let containers = try home.catalog.whole(line.snapshot).containers
@@ -84,8 +86,8 @@ struct SyncExecution {
     }
   }
 
-  /// Copies objects, several at once. One that is damaged at home does not keep the others.
-  /// - Returns: the keys of those that were not copied.
+  /// Copies objects, several at once. An object that is damaged at home does not prevent the others.
+  /// - Returns: the keys of the objects that were not copied.
   private mutating func copy(_ items: [ContainerCopy.Item]) throws -> Set<String> {
     let damage = DamageList()
     let failed = Mutex<Set<String>>([])
@@ -104,10 +106,10 @@ struct SyncExecution {
     return failed.withLock { $0 }
   }
 
-  /// What the last window found damaged, until its snapshots are looked at.
+  /// The damage in the objects of the current window.
   private var damages: [DamageError] = []
 
-  /// - Parameter key: an object of it that could not be copied; `nil` when all of them are at the target.
+  /// - Parameter key: an object of it that could not be copied; `nil` if all of them are at the target.
   private mutating func commit(_ line: SyncPlan.Line, lacking key: String?) throws {
     let snapshot = line.snapshot
     if let key {
@@ -133,7 +135,7 @@ struct SyncExecution {
     result.copied.append(snapshot)
   }
 
-  /// The manifest of a snapshot; `nil` when it was removed at home meanwhile.
+  /// Returns the manifest of a snapshot; `nil` if it was removed at home meanwhile, or is damaged.
   private mutating func bytes(of snapshot: Snapshot) throws -> [UInt8]? {
     do {
       let bytes = try home.store.object(Keys.manifest(source, snapshot.sequence)).contents(
@@ -152,7 +154,7 @@ struct SyncExecution {
     }
   }
 
-  /// Notes damage, unless a prune has removed the snapshot meanwhile: it deletes the manifest first.
+  /// Records damage, unless a prune has removed the snapshot meanwhile: a prune deletes the manifest first.
   private mutating func note(_ damage: DamageError, of snapshot: Snapshot) throws {
     home.store.refresh()
     let isThere = try home.catalog.isCommitted(source, snapshot.sequence)
@@ -165,7 +167,7 @@ struct SyncExecution {
     }
   }
 
-  // MARK: What goes
+  // MARK: Removals
 
   private mutating func remove(_ plan: SyncPlan) throws {
     do {
@@ -173,7 +175,7 @@ struct SyncExecution {
         try lease.checkHeld()
         _ = try StoreError.lockEnd { try target.store.remove(key) }
       }
-      // Children first: at any moment every snapshot has what it builds on.
+      // Children come first, so that at any moment every snapshot has the snapshots that it builds on.
       for snapshot in plan.collected.reversed() {
         try home.host.cancellation.check()
         try lease.checkHeld()
@@ -185,7 +187,7 @@ struct SyncExecution {
       try WALCopy(from: home, to: target, of: source).prune(under: lease)
     } catch let refusal as StoreError {
       guard case .removalRefused = refusal else { throw refusal }
-      // A target to which this host can only add keeps what was collected.
+      // A target to which this host can only add keeps the collected snapshots.
       result.refusal = refusal.message
     }
   }

@@ -4,15 +4,15 @@ internal import HoldfastRepository
 internal import HoldfastStore
 internal import HoldfastSystem
 
-/// Plans what one target needs of one source, from the listings of both places and the notes at home. Manifests are
-/// read only of snapshots that the target does not have whole.
+/// Plans the copies and removals for one source at one target, from the listings of home and target and the notes at
+/// home. Only the manifests of snapshots that the target does not have whole are read.
 struct SyncPlanner {
   let home: Repository
   let target: Repository
   let source: SourceName
 
   func plan() throws -> SyncPlan {
-    // Home comes first: what is committed meanwhile is missing nowhere.
+    // Home is listed first: a snapshot that is committed after that does not count as missing at the target.
     let atHome = try SourceListing(of: source, in: home.store)
     let atTarget = try SourceListing(of: source, in: target.store)
     let notes = try home.notes.read(source)
@@ -23,18 +23,18 @@ struct SyncPlanner {
     try planSnapshots(atHome, atTarget, notes.notes, &plan)
     plan.notes = try NotesCopy(from: home, to: target, of: source).missing(atHome.notes, atTarget.notes)
     plan.logs = try WALCopy(from: home, to: target, of: source).missing()
-    // Nothing is removed while something is damaged: what would go may be all that is left.
+    // Nothing is removed while anything is damaged: the objects to remove may be the last sound ones.
     if plan.findings.isEmpty {
       try SyncRemovals(planner: self, atHome: atHome, atTarget: atTarget, notes: notes.notes).add(to: &plan)
     }
     return plan
   }
 
-  // MARK: What both have
+  // MARK: Agreement
 
-  /// Compares the manifests that both have. The newest one is read, because its digest stands for its chain; the others
-  /// are compared by their lengths, and read where that costs nothing.
-  /// - Throws: `TargetError.forked` when a number was given to two snapshots.
+  /// Compares the manifests that both have. The newest one is read, because its digest stands for its chain. The others
+  /// are compared by their lengths; they are read if these differ, or if both stores are near.
+  /// - Throws: `TargetError.forked` if a number was given to two snapshots.
   private func checkAgreement(_ atHome: SourceListing, _ atTarget: SourceListing, _ plan: inout SyncPlan) throws {
     let shared = atHome.committed.intersection(atTarget.committed)
     let newest = shared.max()
@@ -62,7 +62,7 @@ struct SyncPlanner {
     }
   }
 
-  /// `nil` when a prune has just removed it.
+  /// Returns the contents of an object; `nil` if a prune has just removed it.
   private func bytes(_ key: String, in repository: Repository) throws -> [UInt8]? {
     do {
       return try repository.store.object(key).contents(max: Limits.envelopeBytesMax)
@@ -71,7 +71,7 @@ struct SyncPlanner {
     }
   }
 
-  // MARK: What the target lacks
+  // MARK: Missing snapshots
 
   private func planSnapshots(
     _ atHome: SourceListing, _ atTarget: SourceListing, _ notes: SourceNotes, _ plan: inout SyncPlan
@@ -89,7 +89,7 @@ struct SyncPlanner {
           plan.blocked.insert(sequence)
         case .success(let snapshot):
           read[sequence] = snapshot
-          // What was collected is copied where a snapshot that is kept builds on it.
+          // A collected snapshot is copied if a snapshot that is kept builds on it.
           if let parent = snapshot.envelope.parent?.sequence, !atTarget.committed.contains(parent) {
             parents.insert(parent)
           }
@@ -103,8 +103,8 @@ struct SyncPlanner {
     }
   }
 
-  /// Whether a snapshot of home has its parent there, or at the target, as far as it builds on one. If it has none, and
-  /// no prune has removed both meanwhile, home has lost it.
+  /// Returns true if the snapshot builds on none, or if home or the target has its parent. Otherwise, unless a prune
+  /// has removed the snapshot meanwhile, home has lost the parent: that is recorded as damage.
   private func hasParent(
     _ snapshot: Snapshot, _ read: [UInt64: Snapshot], _ atTarget: SourceListing, _ plan: inout SyncPlan
   ) throws -> Bool {
@@ -119,20 +119,21 @@ struct SyncPlanner {
     return false
   }
 
-  /// The snapshots that have to be looked at, because the target lists something of them otherwise than home.
+  /// Returns the snapshots that must be read, because the target lists one of their objects with another length than
+  /// home, or not at all.
   private func candidates(_ wanted: Set<UInt64>, _ atHome: SourceListing, _ atTarget: SourceListing) -> Set<UInt64> {
     var found = wanted.subtracting(atTarget.committed)
     let newest = atHome.committed.max() ?? 0
     for (sequence, keys) in atHome.data where sequence <= newest {
       guard keys.contains(where: { atTarget.lengths[$0] != atHome.lengths[$0] }) else { continue }
-      // Archives in a directory without a manifest belong to merged snapshots, and nobody knows which.
+      // Archives in a directory without a manifest belong to merged snapshots, and the listing does not show to which.
       if !atHome.committed.contains(sequence) { return wanted }
       if wanted.contains(sequence) { found.insert(sequence) }
     }
     return found
   }
 
-  /// - Returns: in the order of the numbers; `nil` for one that a prune has removed since it was listed.
+  /// - Returns: the snapshots in the order of the numbers; `nil` for one that a prune has removed since it was listed.
   private func snapshots(_ sequences: [UInt64]) throws -> [Result<Snapshot, DamageError>?] {
     home.store.prefetch(sequences.map { (Keys.manifest(source, $0), nil) })
     return try sequences.mapInParallel(workers: home.host.workers, batch: 16) { sequence in
@@ -144,7 +145,7 @@ struct SyncPlanner {
     }
   }
 
-  /// - Returns: `nil` when the target has all of it, or what it has is damaged.
+  /// - Returns: `nil` if the target has all of it, or if the target's objects are damaged.
   private func line(_ snapshot: Snapshot, _ atTarget: SourceListing, _ plan: inout SyncPlan) throws -> SyncPlan.Line? {
     let isCommitted = atTarget.committed.contains(snapshot.sequence)
     let containers = try home.catalog.whole(snapshot).containers

@@ -3,9 +3,9 @@ internal import HoldfastModel
 internal import HoldfastRepository
 internal import HoldfastStore
 
-/// Plans what goes at a target: the snapshots that the notes say are collected, if no other snapshot there builds on
-/// them, and what interrupted runs left. What home does not have although nobody has removed it stays: it may be all
-/// that is left of it.
+/// Plans the removals at a target: the snapshots that the notes say are collected, if no other snapshot there builds on
+/// them, and the objects that interrupted runs left. A snapshot that home does not have although nobody has removed it
+/// stays: it may be the last copy.
 struct SyncRemovals {
   let planner: SyncPlanner
   let atHome: SourceListing
@@ -25,7 +25,8 @@ struct SyncRemovals {
     try choose(going, spare, &plan)
   }
 
-  /// Objects in directories of snapshots that neither place has. Numbers that home has not given yet are left alone.
+  /// Returns the keys of objects in directories of snapshots that neither home nor the target has. Numbers that home
+  /// has not given yet are left alone.
   private func spareKeys() -> [String] {
     let highest = max(notes.highest, atHome.committed.max() ?? 0)
     return atTarget.data.filter { sequence, _ in
@@ -33,15 +34,15 @@ struct SyncRemovals {
     }.flatMap(\.value).filter { !atHome.lengths.keys.contains($0) }.sorted()
   }
 
-  /// The snapshots that are collected; those that only the target has are named.
+  /// Returns the snapshots that are collected, by sequence, and records those that only the target has.
   private func collectable(_ doubtful: Set<UInt64>, _ plan: inout SyncPlan) throws -> [UInt64: Snapshot] {
     var going: [UInt64: Snapshot] = [:]
-    // What it said when the target was last brought up: home forgets what was collected, after a time.
+    // The notes of the target are those of the last sync. They still have collected snapshots that home has forgotten.
     let earlier = try planner.target.notes.read(source).notes
     for sequence in doubtful.sorted() {
       guard let snapshot = try snapshotAtTarget(sequence, &plan) else { continue }
       let isNoted = notes[snapshot].removed?.isCollected == true
-      // A removal that was not collected may have been undone since, and then the target has the last copy.
+      // A removal that was not collected may have been undone since; then the target has the last copy.
       let wasRemoved =
         !atHome.committed.contains(sequence) && sequence <= notes.highest
         && earlier[snapshot].removed?.isCollected == true && earlier.revision < notes.revision
@@ -64,13 +65,13 @@ struct SyncRemovals {
     }
   }
 
-  /// Keeps what the snapshots need that stay.
+  /// Adds the removals to the plan, without the objects that remaining snapshots need.
   private func choose(_ going: [UInt64: Snapshot], _ spare: [String], _ plan: inout SyncPlan) throws {
     var going = going
     var needed: Set<String> = []
     let coming = plan.snapshots.map(\.snapshot.sequence)
     for sequence in atTarget.committed.union(coming).sorted(by: >) where going[sequence] == nil {
-      // Home has most of them on this machine.
+      // Most of the manifests of home are cached on this machine.
       let known =
         try atHome.committed.contains(sequence) ? planner.home.catalog.snapshotIfCommitted(source, sequence) : nil
       guard let snapshot = try known ?? snapshotAtTarget(sequence, &plan) else { return }

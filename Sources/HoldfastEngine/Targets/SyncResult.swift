@@ -1,71 +1,71 @@
 package import HoldfastArchive
 package import HoldfastModel
 
-/// What a sync did with one source at one target.
+/// The result of a sync for one source at one target.
 package struct SyncResult: Sendable {
   package let source: SourceName
   /// The snapshots that the target has now and did not have whole before.
   package internal(set) var copied: [Snapshot] = []
   /// The snapshots that were removed at the target.
   package internal(set) var removed: [Snapshot] = []
-  /// Snapshots that only the target has.
+  /// The snapshots that only the target has.
   package internal(set) var onlyThere: [Snapshot] = []
-  /// What is damaged at home or at the target.
+  /// The objects that are damaged at home or at the target.
   package internal(set) var findings: [SyncFinding] = []
-  /// Snapshots of home that could not be copied, by sequence.
+  /// The sequence numbers of the snapshots of home that could not be copied.
   package internal(set) var blocked: Set<UInt64> = []
-  /// Snapshots that a prune removed at home meanwhile, by sequence.
+  /// The sequence numbers of the snapshots that a prune removed at home meanwhile.
   var gone: Set<UInt64> = []
-  /// What the target refused to remove; `nil` when it refused nothing.
+  /// The message with which the target refused a removal; `nil` if it refused none.
   package internal(set) var refusal: String?
-  /// Why the sync stopped; `nil` when it came to its end.
+  /// The error that stopped the sync; `nil` if it came to its end.
   package internal(set) var failure: (any OperatorError)?
-  /// `nil` when it stopped before it was made.
+  /// The plan; `nil` if the sync stopped before it was made.
   package internal(set) var plan: SyncPlan?
 
   init(_ source: SourceName) { self.source = source }
 
-  /// A result that begins with what the plan knows.
+  /// Begins a result with the findings of the plan.
   init(_ plan: SyncPlan) {
     source = plan.source
     (onlyThere, findings, blocked, self.plan) = (plan.onlyThere, plan.findings, plan.blocked, plan)
   }
 
-  /// The snapshot cannot be copied, nor what builds on it.
+  /// Records that the snapshot cannot be copied, and so no snapshot that builds on it.
   mutating func block(_ snapshot: Snapshot) { blocked.insert(snapshot.sequence) }
 
-  /// The snapshot is not there any more.
+  /// Records that the snapshot was removed at home meanwhile.
   mutating func pass(over snapshot: Snapshot) { gone.insert(snapshot.sequence) }
 
-  /// The numbers of the snapshots that the target does not have whole; `nil` when that is not known.
+  /// The numbers of the snapshots that the target does not have whole; `nil` if that is not known.
   private var missing: Set<UInt64>? {
     plan.map { plan in
       Set(plan.snapshots.map(\.snapshot.sequence)).subtracting(copied.map(\.sequence)).subtracting(gone).union(blocked)
     }
   }
 
-  /// Number of snapshots that the target does not have whole.
+  /// The number of snapshots that the target does not have whole; 0 if that is not known.
   package var behind: Int { missing?.count ?? 0 }
 
-  /// Whether the target has a snapshot of home whole.
-  /// - Parameter chain: its number, and the numbers of all that it builds on.
+  /// Returns true if the target has a snapshot of home whole.
+  /// - Parameter chain: the number of the snapshot, and the numbers of all that it builds on.
   package func has(_ chain: [UInt64]) -> Bool {
     guard let plan, let missing else { return false }
     let listed = plan.there.union(copied.map(\.sequence))
     return chain.allSatisfy { listed.contains($0) && !missing.contains($0) && !gone.contains($0) }
   }
 
-  /// Whether the target has all that home has.
+  /// True if the target has everything of this source that home has.
   package var isInStep: Bool { behind == 0 && findings.isEmpty && failure == nil }
 }
 
-/// What a sync did with one target.
+/// The result of a sync for one target.
 package struct TargetResult: Sendable {
   /// The name of the target in the configuration.
   package let target: String
   package let location: String
   package internal(set) var sources: [SyncResult] = []
-  /// Why nothing could be done there; `nil` when its sources say how it went.
+  /// The error because of which nothing could be done there; `nil` if each source has a result of its own.
   package internal(set) var failure: (any OperatorError)?
 
   package init(_ target: String, at location: String, failure: (any OperatorError)? = nil) {
@@ -74,7 +74,7 @@ package struct TargetResult: Sendable {
 
   package var isInStep: Bool { failure == nil && sources.allSatisfy(\.isInStep) }
 
-  /// Why the target is behind, or not sure to be in step; `nil` when it is in step.
+  /// The cause for which the target is behind, or not known to be in step; `nil` if it is in step.
   package var cause: String? {
     if let failure { return failure.message }
     for source in sources {
@@ -87,12 +87,12 @@ package struct TargetResult: Sendable {
     return nil
   }
 
-  /// What an operator has to decide: two histories under one number, or a place that is not meant.
+  /// The error about which an operator must decide, such as two histories under one number, or a wrong location.
   package var decision: TargetError? {
     ([failure].compactMap(\.self) + sources.compactMap(\.failure)).lazy.compactMap { $0 as? TargetError }
       .first { if case .absent = $0 { false } else { true } }
   }
 
-  /// 0 when it is in step, 3 when it is behind. What an operator has to decide has a status of its own.
+  /// 0 if the target is in step, 3 if it is behind; `decision` has an exit status of its own.
   package var exitStatus: ExitStatus { max(isInStep ? .done : .incomplete, decision?.exitStatus ?? .done) }
 }

@@ -1,20 +1,20 @@
 package import HoldfastModel
 internal import HoldfastStore
 
-/// Why a store cannot be brought up to home. Nothing is written there then.
+/// The reason for which a store cannot be brought in step with home. Nothing is written there then.
 package enum TargetError: OperatorError, Equatable {
-  /// - Parameter absenceQuestion: what to look at, as a question.
+  /// - Parameter absenceQuestion: the question about what to check, with which the hint begins.
   case absent(target: String, absenceQuestion: String)
   case otherRepository(target: String, home: String)
-  /// Both have a revision of the keyring with this number, and not the same.
+  /// Both have a revision of the keyring with this number, and they differ.
   case forkedKeyring(revision: UInt64, target: String, home: String)
   /// The target has a revision of the keyring that home does not have.
   case newerKeyring(revision: UInt64, target: String, home: String)
-  /// Both have something under this key, a manifest or a revision of notes, and not the same.
+  /// Both have an object under this key, a manifest or a revision of notes, and they differ.
   case forked(key: String, target: String, home: String)
   /// The target has a revision of the notes on a source that home does not have.
   case newerNotes(key: String, target: String, home: String)
-  /// Two targets lead to one place.
+  /// Two targets lead to the same location.
   case samePlace(target: String, other: String, location: String)
   /// Objects of the target are locked.
   case locked(target: String)

@@ -4,8 +4,8 @@ internal import HoldfastRepository
 internal import HoldfastStore
 internal import HoldfastSystem
 
-/// Compares a store with home by what everything else rests on: the descriptor and the keyring. Of the keyring, the
-/// target has a beginning of home's revisions, and gets the others.
+/// Checks that a store is a target of home's repository, by its descriptor and its keyring. The target must have no
+/// revisions of the keyring but home's, and gets those that it lacks.
 struct TargetIdentity {
   private let home: Repository
   private let store: any Store
@@ -13,37 +13,38 @@ struct TargetIdentity {
   init(of store: any Store, home: Repository) { (self.store, self.home) = (store, home) }
 
   /// Opens the repository in the store.
-  /// - Parameter isDryRun: whether the keyring stays as it is.
-  /// - Throws: `TargetError` when it is no target of this repository, or its keyring does not continue in home's.
+  /// - Parameter isDryRun: true if the keyring of the target stays as it is.
+  /// - Throws: `TargetError` if it is no target of this repository, or its keyring is not a part of home's.
   func open(isDryRun: Bool) throws -> Repository {
     try checkDescriptor()
     let missing = try missingRevisions()
     if !isDryRun { try bring(missing) }
-    // It is older than home as long as it is behind. What this machine remembers was compared when home was opened.
+    // The target is older than home as long as it is behind. The memory of this machine was checked when home was
+    // opened.
     return try Repository.open(store, host: home.host, acceptsOlder: true)
   }
 
-  /// Makes an empty store a target, or goes on where that was interrupted.
-  /// - Returns: `false` when it was one already.
-  /// - Throws: when something else is there.
+  /// Makes an empty store a target, or continues after an interruption.
+  /// - Returns: `false` if it was one already.
+  /// - Throws: an error if the store has other contents.
   func make(_ warn: (String) -> Void) throws -> Bool {
     do {
       try checkDescriptor()
       _ = try missingRevisions()
       return false
     } catch TargetError.absent {
-      // It will be one.
+      // The store becomes a target.
     }
     try checkHoldsNothingElse()
     try store.probe(home.host.random).weaknesses.forEach(warn)
     try bring(missingRevisions())
-    // The descriptor comes last: with it the repository is there.
+    // The descriptor comes last: it makes the store a repository.
     try put(home.store.object(Keys.descriptor).contents(max: Limits.envelopeBytesMax), at: Keys.descriptor)
     return true
   }
 
-  /// Whether the store is a target of this repository already, or may become one.
-  /// - Throws: when something else is there.
+  /// Checks that the store is a target of this repository already, or may become one.
+  /// - Throws: an error if the store has other contents.
   func checkMayBeMade() throws {
     do {
       try checkDescriptor()
@@ -54,12 +55,13 @@ struct TargetIdentity {
   }
 
   private func checkHoldsNothingElse() throws {
-    // A new file system contains `lost+found`, and what a check could not remove does not count.
+    // A new file system contains `lost+found`, and a probe may leave objects that it could not remove: they do not
+    // count.
     let names = try store.names(below: "").filter { !["lost+found/", StoreProbe.prefix, Keys.keyring].contains($0) }
     guard names.isEmpty else {
       throw EngineError("\(store.location) is not empty", hint: store.scheme.emptyPlaceHint)
     }
-    // The keyring that an interrupted run has brought is the beginning of home's.
+    // The keyring that an interrupted run has copied must be a part of home's.
     _ = try missingRevisions()
   }
 
@@ -79,7 +81,7 @@ struct TargetIdentity {
     }
   }
 
-  /// The revisions of home's keyring that the store does not have.
+  /// Returns the revisions of home's keyring that the store does not have.
   private func missingRevisions() throws -> [UInt64] {
     let here = try revisions(in: store)
     let there = try revisions(in: home.store)
@@ -109,14 +111,14 @@ struct TargetIdentity {
     }
   }
 
-  /// - Returns: whether these bytes are there now.
+  /// - Returns: true if the store has these bytes now.
   @discardableResult
   private func put(_ bytes: [UInt8], at key: String) throws -> Bool {
     do {
       try store.put(bytes, at: key)
       return true
     } catch StoreError.alreadyExists {
-      // Another run makes the same.
+      // Another run may have stored the same bytes.
       return try store.object(key).contents(max: Limits.envelopeBytesMax) == bytes
     }
   }

@@ -4,20 +4,20 @@ package import HoldfastRepository
 package import HoldfastStore
 package import HoldfastSystem
 
-/// How far a target is with one source, as a listing shows it.
+/// The snapshots of one source that a target has and lacks, as a listing shows them.
 package struct TargetStanding: Sendable {
   package let source: SourceName
-  /// The newest snapshot that the target has; `nil` when it has none, or its manifest cannot be read.
+  /// The newest snapshot that the target has; `nil` if it has none, or its manifest cannot be read.
   package let newest: Snapshot?
-  /// Number of snapshots of home whose manifests the target does not have; `nil` when home did not answer.
+  /// The number of snapshots of home whose manifests the target does not have; `nil` if home did not answer.
   package let behind: Int?
-  /// Whether the target has the newest snapshot of home; `nil` when home did not answer.
+  /// True if the target has the newest snapshot of home; `nil` if home did not answer.
   package let hasNewest: Bool?
 
   /// - Parameters:
-  ///   - home: `nil` when it did not answer.
-  ///   - source: only this one; `nil` for all.
-  /// - Throws: when the store does not answer, or is no target of the repository.
+  ///   - home: the repository at home; `nil` if it did not answer.
+  ///   - source: the only source to read; `nil` for all.
+  /// - Throws: an error if the store does not answer, or is no target of the repository.
   package static func read(
     _ store: any Store, home: Repository?, host: Host, of source: SourceName? = nil
   ) throws -> [TargetStanding] {
@@ -37,7 +37,7 @@ package struct TargetStanding: Sendable {
       do {
         newest = try target.catalog.snapshotIfCommitted(source, last)
       } catch is DamageError {
-        // Whoever reads from there says so.
+        // Commands that read snapshots there report the damage.
       }
     }
     guard let home else { return TargetStanding(source: source, newest: newest, behind: nil, hasNewest: nil) }

@@ -4,16 +4,16 @@ package import HoldfastRepository
 package import HoldfastStore
 internal import HoldfastSystem
 
-/// Is told how syncs go, by several threads.
+/// Gets the progress of syncs, on several threads.
 package protocol SyncObserver: Sendable {
-  /// A source is about to be copied.
+  /// Called before a source is copied.
   func began(_ plan: SyncPlan, at target: String)
-  /// Another object is at a target.
+  /// Called after an object was copied.
   func copied(bytes: UInt64, to target: String)
 }
 
-/// Brings one target up to home: what it lacks is copied, each object proved on its way, and what the notes say is
-/// collected goes. Home is only read.
+/// Brings one target in step with home: copies the objects that it lacks, each checked against its digest, and removes
+/// the snapshots that the notes say are collected. Home is only read.
 package struct TargetSync: Sendable {
   private let home: Repository
   private let name: String
@@ -22,27 +22,27 @@ package struct TargetSync: Sendable {
 
   /// - Parameters:
   ///   - name: the name of the target, for its result.
-  ///   - store: of the target.
+  ///   - store: the store of the target.
   package init(from home: Repository, to name: String, in store: any Store, observer: any SyncObserver) {
     (self.home, self.name, self.store, self.observer) = (home, name, store, observer)
   }
 
   /// Makes an empty store a target.
-  /// - Returns: `false` when it was one already.
-  /// - Throws: when something else is there.
+  /// - Returns: `false` if it was one already.
+  /// - Throws: an error if the store has other contents.
   package static func make(_ store: any Store, of home: Repository, warn: (String) -> Void) throws -> Bool {
     try TargetIdentity(of: store, home: home).make(warn)
   }
 
-  /// Makes sure that a store is a target already, or may become one.
+  /// Checks that a store is a target already, or may become one.
   package static func checkMayBeMade(_ store: any Store, of home: Repository) throws {
     try TargetIdentity(of: store, home: home).checkMayBeMade()
   }
 
   /// - Parameters:
-  ///   - source: only this one; `nil` for all.
-  ///   - isDryRun: whether only plans are made.
-  /// - Returns: what was done, also where it failed; a signal is thrown.
+  ///   - source: the only source to copy; `nil` for all.
+  ///   - isDryRun: true if only plans are made.
+  /// - Returns: the result, also after a failure; only a signal is thrown.
   package func run(_ source: SourceName? = nil, isDryRun: Bool = false) throws -> TargetResult {
     var result = TargetResult(name, at: store.location)
     do {
@@ -52,7 +52,7 @@ package struct TargetSync: Sendable {
       for source in try source.map({ [$0] }) ?? sources(target) {
         let one = try run(source, target, isDryRun: isDryRun)
         result.sources.append(one)
-        // The others would wait as long for the same.
+        // The other sources would wait as long for the same store.
         if let failure = one.failure, failure.isTransient, failure.exitStatus != .locked { break }
       }
     } catch let signal as Interrupted {
@@ -91,7 +91,7 @@ package struct TargetSync: Sendable {
       let (observer, name) = (observer, name)
       var execution = SyncExecution(planner, under: lease) { observer.copied(bytes: $0, to: name) }
       defer { result = execution.result }
-      // Another run may have brought some of it before this one got the lease.
+      // Another run may have copied some of it before this one got the lease.
       let current = try planner.plan()
       observer.began(current, at: name)
       try execution.run(current)

@@ -4,7 +4,7 @@ internal import HoldfastRepository
 internal import HoldfastStore
 internal import HoldfastSystem
 
-/// Copies the archived WAL of a source: the object of each file, and then its manifest.
+/// Copies the archived WAL of a source: of each file the object, and then its manifest.
 struct WALCopy {
   private let home: WALArchive
   private let target: WALArchive
@@ -16,7 +16,7 @@ struct WALCopy {
     copying = ContainerCopy(from: home, to: target)
   }
 
-  /// The keys of the manifests that only home has, in ascending order.
+  /// Returns the keys of the manifests that only home has, in ascending order.
   func missing() throws -> [String] {
     try manifests(in: home).subtracting(manifests(in: target)).sorted()
   }
@@ -31,9 +31,9 @@ struct WALCopy {
     return keys
   }
 
-  /// Copies files, several at once: each counts by itself.
-  /// - Parameter onCopied: gets the bytes of each.
-  /// - Returns: what is damaged at home.
+  /// Copies files, several at once. An error in one does not prevent the others.
+  /// - Parameter onCopied: gets the bytes of each file.
+  /// - Returns: the damage at home.
   func copy(_ keys: [String], onCopied: @escaping @Sendable (UInt64) -> Void) throws -> [DamageError] {
     let damage = DamageList()
     let (home, target, copying) = (home, target, copying)
@@ -53,7 +53,7 @@ struct WALCopy {
       } catch let found as DamageError {
         damage.add(found)
       } catch StoreError.alreadyExists {
-        // Another run has brought it. Two sound files of one name are copies of each other.
+        // Another run has copied it. Two sound files of one name are copies of each other.
       } catch StoreError.notFound {
         // A prune has removed it meanwhile.
       }
@@ -61,8 +61,8 @@ struct WALCopy {
     return damage.all
   }
 
-  /// Removes what no recovery from a snapshot that the target has can use. A target that has all snapshots keeps the
-  /// same files as home.
+  /// Removes the files that no recovery from a snapshot of the target can use. A target that has all snapshots keeps
+  /// the same files as home.
   func prune(under lease: Lease) throws {
     let extra = try manifests(in: target).subtracting(manifests(in: home))
     guard !extra.isEmpty else { return }
@@ -73,7 +73,7 @@ struct WALCopy {
 }
 
 extension WALArchive {
-  /// The archived file whose manifest has a key; `nil` when it is not there.
+  /// Returns the archived file whose manifest has this key; `nil` if there is none.
   fileprivate func archived(_ key: String) throws -> ArchivedWAL? {
     let parts = key.split(separator: "/")
     guard parts.count == 5, let system = SystemIdentifier(String(parts[2])),
