@@ -2,20 +2,20 @@ internal import HoldfastModel
 internal import HoldfastRepository
 internal import HoldfastSystem
 
-/// The grace period, and for how long this machine has known of each removal.
+/// The grace period, and the time for which this machine has known of each removal.
 struct GracePeriod: Sendable {
   let length: TimeSpan
-  /// The time since this machine first saw each removal. Removals that it does not know of are not in it.
+  /// The time since this machine first saw each removal. Removals that it does not know are missing.
   var waited: [WaitingRecord.Item: TimeSpan] = [:]
 
   func isOver(_ removal: WaitingRecord.Item) -> Bool { length <= .zero || (waited[removal] ?? .zero) >= length }
 
-  /// The time until the grace period of a removal is over; `nil` when this machine cannot tell.
+  /// The time until the grace period of a removal is over; `nil` if this machine does not know the removal.
   func timeLeft(_ removal: WaitingRecord.Item) -> TimeSpan? { waited[removal].map { max(.zero, length - $0) } }
 }
 
 extension GracePeriod {
-  /// The grace period as it would be with these removals, without remembering them.
+  /// Returns the grace period as it would be with these removals, without remembering them.
   /// - Parameter length: the length of the grace period.
   static func foreseen(
     _ length: TimeSpan, _ removals: Set<WaitingRecord.Item>, of source: SourceName, in repository: Repository
@@ -25,8 +25,8 @@ extension GracePeriod {
     return GracePeriod(length: length, waited: record.all)
   }
 
-  /// Makes this machine remember since when it has known of these removals, and forget other removals of the source.
-  /// - Throws: an error when it cannot remember.
+  /// Makes this machine remember since when it has known these removals, and forget other removals of the source.
+  /// - Throws: an error if it cannot remember them.
   static func remembered(
     _ length: TimeSpan, _ removals: Set<WaitingRecord.Item>, of source: SourceName, in repository: Repository
   ) throws -> GracePeriod {

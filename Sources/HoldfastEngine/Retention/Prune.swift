@@ -4,14 +4,14 @@ package import HoldfastRepository
 internal import HoldfastStore
 internal import HoldfastSystem
 
-/// Removes what a policy does not keep, in two steps. First a note says that a snapshot is removed, which hides it.
-/// When this machine has known that for the grace period, another note says that it is collected; then its objects are
-/// deleted, the manifest first.
+/// Removes the snapshots that a policy does not keep, in two steps. First a note says that a snapshot is removed, which
+/// hides it. When this machine has known that for the grace period, another note says that it is collected; then its
+/// objects are deleted, the manifest first.
 package struct Prune {
-  /// What is kept of a source, and for how long a removal can be undone.
+  /// The policy for a source, and the time for which a removal can be undone.
   package struct Rules: Sendable {
     package var policy: RetentionPolicy
-    /// 0 removes and collects at once.
+    /// The grace period; 0 removes and collects at once.
     package var grace: TimeSpan
 
     package init(policy: RetentionPolicy, grace: TimeSpan = .days(7)) { (self.policy, self.grace) = (policy, grace) }
@@ -20,13 +20,13 @@ package struct Prune {
   package struct Options: Sendable {
     /// The rules of every source.
     package var rules: Rules
-    /// The rules of single sources, which replace `rules`. Where there are any, other sources are left alone.
+    /// The rules of single sources, which replace `rules`. If there are any, other sources are left alone.
     package var sourceRules: [SourceName: Rules] = [:]
     package var source: SourceName?
     package var isDryRun = false
-    /// Whether to wait when another run holds the lock of a source.
+    /// True if the prune waits for another run that has the lease on a source.
     package var waitsForLock = false
-    /// How long the notes tell of what was collected after it is gone, so that other targets remove it too.
+    /// The time after its removal for which the notes keep a collected snapshot, so that other targets remove it too.
     package var tellsCollected = TimeSpan.zero
 
     package init(policy: RetentionPolicy) { rules = Rules(policy: policy) }
@@ -38,22 +38,22 @@ package struct Prune {
 
     var hasRules: Bool { !sourceRules.isEmpty || !rules.policy.isEmpty }
 
-    /// What counts for a source; `nil` when nothing says what to keep of it.
+    /// Returns the rules for a source; `nil` if no rule says what to keep of it.
     func rules(of name: SourceName) -> Rules? {
       let rules = sourceRules.isEmpty ? rules : sourceRules[name]
       return rules.flatMap { $0.policy.isEmpty ? nil : $0 }
     }
   }
 
-  /// What is done with a snapshot.
+  /// The action of a prune on a snapshot.
   package enum Action: Hashable, Sendable {
     case kept([RetentionReason])
     /// The snapshot is removed now.
     case removed
-    /// The snapshot was removed earlier, and can be called back for so long; `nil` when this machine cannot
-    /// tell.
+    /// The snapshot was removed earlier, and can be called back during `timeLeft`; `nil` if this machine does not know
+    /// how long.
     case waiting(timeLeft: TimeSpan?)
-    /// The snapshot was removed earlier, and its objects are locked until then.
+    /// The snapshot was removed earlier, and its objects are locked until `until`.
     case locked(until: Timestamp)
     case collected
   }
@@ -61,13 +61,13 @@ package struct Prune {
   package struct Line: Sendable {
     package let snapshot: Snapshot
     package let action: Action
-    /// The bytes of its objects; for a collected snapshot only of those that no other snapshot needs.
+    /// The bytes of its objects; for a snapshot that is not kept, only of those that no kept snapshot needs.
     package let bytes: UInt64
 
     func acting(_ action: Action) -> Line { Line(snapshot: snapshot, action: action, bytes: bytes) }
   }
 
-  /// Why nothing of a source is removed.
+  /// The reason for which nothing of a source is removed.
   package struct Refusal: Error, Sendable, Hashable {
     package let message: String
     package let hint: String?
@@ -76,7 +76,7 @@ package struct Prune {
 
   package struct SourceReport: Sendable {
     package let name: SourceName
-    /// What was done, or would be done.
+    /// The plan that was carried out, or would be.
     package let outcome: Result<PrunePlan, Refusal>
 
     package var lines: [Line] { plan?.lines ?? [] }
@@ -88,7 +88,7 @@ package struct Prune {
 
   package struct Report: Sendable {
     package internal(set) var sources: [SourceReport] = []
-    /// Why this machine cannot tell when grace periods are over.
+    /// The reason for which this machine does not know when grace periods are over.
     package internal(set) var memoryProblem: String?
     package let isDryRun: Bool
 
@@ -103,7 +103,7 @@ package struct Prune {
     self.options = options
   }
 
-  /// - Throws: `EngineError` when no rule says what to keep: that would be next to nothing.
+  /// - Throws: `EngineError` if no rule says what to keep: then next to nothing would be kept.
   package func run() throws -> Report {
     guard options.source.map({ options.rules(of: $0) != nil }) ?? options.hasRules else {
       throw EngineError(
@@ -145,7 +145,7 @@ package struct Prune {
   }
 }
 
-/// Examines sources, and plans what a prune does with them.
+/// Examines sources, and makes the plan of a prune for each.
 struct PrunePlanner {
   let repository: Repository
   let policy: RetentionPolicy
@@ -156,14 +156,14 @@ struct PrunePlanner {
     try PruneSurvey(name, in: repository, policy: policy, tellsCollected: tellsCollected, reading: reading)
   }
 
-  /// - Throws: `Prune.Refusal` when nothing of the source may be removed.
+  /// - Throws: `Prune.Refusal` if nothing of the source may be removed.
   func plan(_ name: SourceName, _ reading: NotesReading) throws -> PrunePlan {
     try PrunePlan(survey(name, reading), now: repository.host.clock.now()) {
       GracePeriod.foreseen(grace, $0, of: name, in: repository)
     }
   }
 
-  /// What is removed of the archived WAL.
+  /// Returns the removals of archived WAL.
   /// - Parameter snapshots: the remaining snapshots of the source.
   func logs(of name: SourceName, left snapshots: [Snapshot]) throws -> [WALPrunePlan] {
     let archive = WALArchive(repository, of: name)
@@ -173,7 +173,7 @@ struct PrunePlanner {
     }
   }
 
-  /// The complete plan of a source, with its WAL.
+  /// Returns the complete plan of a source, with its WAL.
   func planWithLogs(_ name: SourceName) throws -> PrunePlan {
     var plan = try plan(name, repository.notes.read(name))
     plan.logs = try logs(of: name, left: plan.left)

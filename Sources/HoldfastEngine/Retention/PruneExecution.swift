@@ -6,14 +6,15 @@ internal import HoldfastSystem
 
 /// Carries out the plan of one source, under its lease. Each step is noted before it is done: first that snapshots are
 /// removed, then that some are collected; then the objects of those are deleted. Before each note the plan is compared
-/// with the repository as it is now, because somebody without this lease may have added notes, or built on a snapshot
-/// that is to be removed.
+/// with the repository as it is now, because a run without this lease may have added notes, or built on a snapshot that
+/// is to be removed.
 struct PruneExecution {
   private let repository: Repository
   private let source: SourceName
   private let planner: PrunePlanner
   private let lease: Lease
-  /// Why this machine cannot remember removals. Then nothing is collected whose grace period depends on that.
+  /// The reason for which this machine cannot remember removals. Then nothing is collected whose grace period depends
+  /// on that.
   private(set) var memoryProblem: String?
 
   /// - Parameter lease: the lease on the source.
@@ -22,19 +23,19 @@ struct PruneExecution {
   }
 
   /// - Returns: the plan as it was carried out.
-  /// - Throws: `Prune.Refusal` when nothing may be removed.
+  /// - Throws: `Prune.Refusal` if nothing may be removed.
   mutating func run(_ plan: PrunePlan) throws -> PrunePlan {
     let noted = try noteRemovals(plan)
     let grace = rememberRemovals(noted)
     var plan = try noteCollected(noted.remade(noted.survey, noted.notes, grace), grace)
     try removeObjects(&plan)
-    // Only when the snapshots are gone it is known which WAL is needed.
+    // The WAL that is needed is known only after the snapshots are gone.
     plan.logs = try planner.logs(of: source, left: plan.left)
     try WALPruneExecution(repository, of: source, under: lease).run(plan.logs)
     return plan
   }
 
-  /// - Returns: the plan whose removals are noted; a new plan if somebody added notes meanwhile.
+  /// - Returns: the plan whose removals are noted; a new plan if notes were added meanwhile.
   private func noteRemovals(_ plan: PrunePlan) throws -> PrunePlan {
     var noted = plan
     try repository.notes.change(source) { notes, reading in
@@ -50,7 +51,7 @@ struct PruneExecution {
     do {
       return try GracePeriod.remembered(planner.grace, plan.removals, of: source, in: repository)
     } catch {
-      // Without this memory nothing is collected sooner, so the prune goes on.
+      // Without this memory nothing is collected too early, so the prune goes on.
       if !plan.removals.isEmpty { memoryProblem = describe(error).message }
       return GracePeriod(length: planner.grace)
     }
@@ -72,11 +73,12 @@ struct PruneExecution {
     return noted
   }
 
-  /// What turns out to be locked stays until a later prune.
+  /// Deletes leftovers and the objects of collected snapshots. Objects that are locked stay until a later prune.
   private func removeObjects(_ plan: inout PrunePlan) throws {
     let needed = plan.neededKeys
     for sequence in plan.survey.leftovers {
-      // Another run may have committed a snapshot under this number meanwhile: then the objects belong to that.
+      // Another run may have committed a snapshot under this number meanwhile: then the objects belong to that
+      // snapshot.
       guard try !repository.catalog.isCommitted(source, sequence) else { continue }
       try lease.checkHeld()
       _ = try StoreError.lockEnd { try repository.catalog.removeObjects(of: source, sequence, butThose: needed) }
@@ -92,8 +94,8 @@ struct PruneExecution {
     try removeUnfinished()
   }
 
-  /// What a killed run was sending shows in no listing, and takes room. Notes are added without the lease, so an
-  /// unfinished object of theirs may belong to a run that is at work.
+  /// Removes the unfinished objects of killed runs: they show in no listing, and take space. Those of notes stay: notes
+  /// are added without the lease, so they may belong to a run that is at work.
   private func removeUnfinished() throws {
     let unfinished = try repository.store.unfinished(below: Keys.source(source), .everything).filter {
       Keys.isOfSnapshot($0.key)
@@ -103,7 +105,8 @@ struct PruneExecution {
     do {
       try repository.store.removeUnfinished(unfinished)
     } catch let error as any OperatorError where error.scope == .machine && !(error is Interrupted) {
-      // Whoever may remove objects need not have the right to this as well. It stays, and only takes room.
+      // A user who may remove objects need not have the right to remove unfinished ones. They stay, and only take
+      // space.
     }
   }
 }

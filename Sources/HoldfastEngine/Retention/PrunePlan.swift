@@ -2,12 +2,12 @@ internal import HoldfastArchive
 internal import HoldfastModel
 internal import HoldfastRepository
 
-/// What a prune does with one source. Making it changes nothing. A dry run prints it, and `PruneExecution` carries it
+/// The plan of a prune for one source. Making it changes nothing. A dry run prints it, and `PruneExecution` carries it
 /// out.
 package struct PrunePlan: Sendable {
   /// The action for each snapshot, by ascending sequence.
   package private(set) var lines: [Prune.Line]
-  /// What is removed of the archived WAL, for each cluster, once the collected snapshots are gone.
+  /// The removals of archived WAL, for each cluster, after the collected snapshots are gone.
   package internal(set) var logs: [WALPrunePlan] = []
   /// Warnings for the operator. They prevent nothing.
   package let warnings: [String]
@@ -28,17 +28,17 @@ package struct PrunePlan: Sendable {
   /// The removals whose grace periods this machine counts.
   var removals: Set<WaitingRecord.Item> { survey.removals(notes) }
 
-  /// Notes that the store has refused to delete objects of a snapshot, because they are locked.
+  /// Records that the store refused to delete objects of a snapshot, because they are locked.
   mutating func hold(_ snapshot: Snapshot, until end: Timestamp) {
     lines = lines.map { $0.snapshot.id == snapshot.id ? $0.acting(.locked(until: end)) : $0 }
   }
 
-  /// The archives that the remaining snapshots use and that may lie with snapshots that are collected.
+  /// The keys of archives that the remaining snapshots need and that may lie in the directories of collected snapshots.
   var neededKeys: Set<String> { survey.sharedKeys(butOf: Set(collected.map(\.id))) }
 
   /// Plans a source as the survey found it.
-  /// - Parameter grace: gives the grace period as it will be when these removals are noted.
-  /// - Throws: `Prune.Refusal` when nothing of it may be removed.
+  /// - Parameter grace: returns the grace period as it will be when these removals are noted.
+  /// - Throws: `Prune.Refusal` if nothing of it may be removed.
   init(_ survey: PruneSurvey, now: Timestamp, grace: (Set<WaitingRecord.Item>) -> GracePeriod) throws(Prune.Refusal) {
     let notes = survey.notesOfRemovals(now: now)
     try self.init(
@@ -46,9 +46,9 @@ package struct PrunePlan: Sendable {
       mayCollect: nil)
   }
 
-  /// Plans again with what the repository contains now that the removals are noted. Snapshots that somebody called back
-  /// or built on meanwhile stay. Nothing is collected that this plan did not collect.
-  /// - Throws: `Prune.Refusal` when nothing more may be removed.
+  /// Returns a new plan for the repository as it is after the removals were noted. Snapshots that were called back or
+  /// built on meanwhile stay. Nothing is collected that this plan did not collect.
+  /// - Throws: `Prune.Refusal` if nothing more may be removed.
   func remade(_ survey: PruneSurvey, _ notes: SourceNotes, _ grace: GracePeriod) throws(Prune.Refusal) -> PrunePlan {
     try PrunePlan(
       survey, notes, removingRevision: removingRevision, warnings, grace, mayCollect: Set(collected.map(\.id)))

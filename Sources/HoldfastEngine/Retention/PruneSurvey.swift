@@ -5,21 +5,22 @@ internal import HoldfastRepository
 internal import HoldfastStore
 internal import HoldfastSystem
 
-/// One source as a prune finds it: its snapshots, its notes, and what the policy says about them.
+/// The findings of a prune in one source: its snapshots, its notes, and the decisions of the policy.
 struct PruneSurvey: Sendable {
   let name: SourceName
   private let snapshots: [Snapshot]
-  /// Sequence numbers without a snapshot whose objects a killed run, or an interrupted collection, left behind. Numbers
-  /// above the newest snapshot are not among them: where locks do not keep runs apart, a backup may be using them. The
+  /// The sequence numbers without a snapshot whose objects a killed run, or an interrupted collection, left. Numbers
+  /// above the newest snapshot are not among them, because in a store without locks a backup may be using them. The
   /// next backup removes those.
   let leftovers: [UInt64]
   private let plan: RetentionPlan
   let reading: NotesReading
-  /// Until when the snapshots are locked that are locked now, with those that they are needed by.
+  /// The time until which each locked snapshot is locked: the end of its own term, or of the term of a snapshot that
+  /// builds on it.
   private let locks: [Identifier: Timestamp]
-  /// How long the notes tell of what was collected.
+  /// The time after its removal for which the notes keep a collected snapshot.
   private let tellsCollected: TimeSpan
-  /// Why nothing of the source may be removed, if so.
+  /// The reason for which nothing of the source may be removed; `nil` if there is none.
   let refusal: Prune.Refusal?
 
   init(
@@ -45,8 +46,8 @@ struct PruneSurvey: Sendable {
       ?? Self.broken(among: snapshots, kept: plan, repository).map { Self.refusal(name, broken: $0) }
   }
 
-  /// The first object of the remaining snapshots that is missing or has another length: then the removed snapshots may
-  /// be the only ones that can be restored. If nothing is removed, nothing is checked.
+  /// Returns the first object of the kept snapshots that is missing or has another length: then the removed snapshots
+  /// may be the only ones that can be restored. If nothing is removed, nothing is checked.
   private static func broken(
     among snapshots: [Snapshot], kept plan: RetentionPlan, _ repository: Repository
   ) throws -> (Snapshot, finding: String)? {
@@ -56,7 +57,7 @@ struct PruneSurvey: Sendable {
     for (snapshot, line) in zip(snapshots, plan.lines) where line.isKept {
       for object in try repository.catalog.whole(snapshot).objects where !shared.contains(object.key) {
         if let broken = try check.add(object, of: snapshot) { return named(broken) }
-        // Archives that lie with their own snapshot are used by no other.
+        // Archives in the directory of their own snapshot are not remembered here: only others are shared.
         if !object.key.hasPrefix(Keys.snapshot(snapshot.sourceName, snapshot.sequence)) { shared.insert(object.key) }
       }
     }
@@ -69,7 +70,7 @@ struct PruneSurvey: Sendable {
     return (broken.owner, finding ?? "\(key) is missing")
   }
 
-  /// Snapshots that build on another one have extended its lock.
+  /// Returns the ends of the locks. A snapshot that builds on another one has extended its lock.
   private static func locks(of snapshots: [Snapshot], now: Timestamp) -> [Identifier: Timestamp] {
     var ends: [Identifier: Timestamp] = [:]
     for snapshot in snapshots.reversed() {
@@ -87,7 +88,8 @@ struct PruneSurvey: Sendable {
     return sequences.filter { $0 < snapshots.last?.sequence ?? 0 && !present.contains($0) }
   }
 
-  /// Snapshots whose parent is missing. A prune never leaves one behind, because it removes tips first.
+  /// Returns the parents that are missing. A prune never leaves a snapshot without its parent, because it removes tips
+  /// first.
   private static func orphans(among snapshots: [Snapshot]) -> [DamageError] {
     let digests = Dictionary(snapshots.map { ($0.id, $0.digest) }) { $1 }
     return snapshots.compactMap { snapshot in
@@ -98,13 +100,13 @@ struct PruneSurvey: Sendable {
     }
   }
 
-  /// Snapshots that were committed according to notes, but have no manifest. Other objects under their numbers are not
-  /// leftovers.
+  /// Returns the manifests that are missing although notes say that the snapshot was committed. Other objects under
+  /// their numbers are not leftovers.
   private static func missing(
     of name: SourceName, in sequences: [UInt64], among snapshots: [Snapshot], _ notes: SourceNotes
   ) -> [DamageError] {
     let present = Set(snapshots.map(\.id))
-    // If another snapshot has the number, the note is about nothing that exists.
+    // If another snapshot has the number, the note is about a snapshot that does not exist any more.
     let occupied = Set(sequences).subtracting(snapshots.map(\.sequence))
     return notes.notes.filter { note in
       occupied.contains(note.sequence) && !present.contains(note.snapshot) && note.speaksOfACommit
@@ -127,7 +129,7 @@ struct PruneSurvey: Sendable {
       exitStatus: .dataLoss)
   }
 
-  /// Older snapshots may be all that is left of what was lost.
+  /// Returns the refusal because of anomalies: older snapshots may have the only copy of what was lost.
   private static func refusal(_ name: SourceName, _ suspicious: Snapshot) -> Prune.Refusal {
     let found = suspicious.envelope.comparison?.anomalies.first.map { "\($0)" } ?? ""
     let id = suspicious.id.short
@@ -140,9 +142,9 @@ struct PruneSurvey: Sendable {
 
   // MARK: Notes
 
-  /// The notes after the policy is applied: what the policy does not keep is removed; what it keeps is called back,
-  /// whoever removed it; notes of snapshots that are gone are dropped. Snapshots that are noted as collected stay as
-  /// they are, and nothing of them is removed here: another machine may be deleting them now.
+  /// Returns the notes after the policy was applied. Snapshots that it does not keep are removed; those that it keeps
+  /// are called back, whoever removed them; notes on snapshots that are gone are dropped. Snapshots that are noted as
+  /// collected stay so, because another machine may be deleting their objects now.
   func notesOfRemovals(now: Timestamp) -> SourceNotes {
     var notes = reading.notes
     for line in plan.lines {
@@ -176,13 +178,13 @@ struct PruneSurvey: Sendable {
     }
   }
 
-  /// The snapshots whose grace period is over; the tips of chains last.
+  /// Returns the snapshots whose grace period is over; the tips of chains last.
   func collectable(_ notes: SourceNotes, isGraceOver: (WaitingRecord.Item) -> Bool) -> [Snapshot] {
     let needed = Set(plan.lines.filter(\.isKept).map(\.candidate.id))
     let overdue = snapshots.filter {
       !needed.contains($0.id) && locks[$0.id] == nil && (item(of: $0, notes).map(isGraceOver) ?? false)
     }
-    // A waiting snapshot needs the snapshots that it builds on.
+    // A snapshot that stays needs the snapshots that it builds on.
     var held: Set<Identifier> = []
     let going = Set(overdue.map(\.id))
     for snapshot in snapshots.reversed() where !going.contains(snapshot.id) || held.contains(snapshot.id) {
@@ -239,8 +241,8 @@ struct PruneSurvey: Sendable {
     return warnings
   }
 
-  /// The archives that all snapshots except these use and that may lie with other snapshots. Archives that lie with
-  /// their own snapshot are used by no other.
+  /// Returns the keys of archives that all snapshots except these need and that may lie in the directories of other
+  /// snapshots.
   func sharedKeys(butOf gone: Set<Identifier>) -> Set<String> {
     let sharing = Set(snapshots.filter { !$0.hasItsArchivesToItself }.flatMap { $0.envelope.archives.map(\.sequence) })
     return Set(
@@ -250,7 +252,7 @@ struct PruneSurvey: Sendable {
 }
 
 extension RetentionCandidate {
-  /// - Parameter keyring: `nil` for a repository that is not sealed.
+  /// - Parameter keyring: the keyring; `nil` if the repository is not sealed.
   init(_ snapshot: Snapshot, _ note: SourceNotes.Note, _ keyring: Keyring?) {
     let envelope = snapshot.envelope
     self.init(
@@ -258,7 +260,7 @@ extension RetentionCandidate {
       time: envelope.started)
     tags = Set(note.tags)
     pin = note.pinned?.reason
-    // To replace another snapshot is to remove it.
+    // Replacing another snapshot removes it, so it takes the same right.
     mayReplace = keyring.map { keyring in envelope.signature.map { keyring.mayPrune($0.key) } ?? false } ?? true
     standsFor = snapshot.standsFor
     isIncomplete = envelope.incomplete > 0
@@ -267,7 +269,7 @@ extension RetentionCandidate {
 }
 
 extension Snapshot {
-  /// The bytes of its objects without the needed ones.
+  /// Returns the number of bytes of its objects without the needed ones.
   func bytes(butThose needed: Set<String>) -> UInt64 {
     guard !needed.isEmpty, envelope.archives.isHeld else { return envelope.storedBytes }
     return zip(archiveKeys, envelope.archives).reduce(envelope.body.length) { sum, archive in

@@ -4,23 +4,23 @@ internal import HoldfastRepository
 internal import HoldfastStore
 internal import HoldfastSystem
 
-/// What a prune removes of the archived WAL of one cluster: the files that `WALRetention` names; timeline histories
-/// stay. All WAL of a former cluster, which was made anew under the same name, is removed when no snapshot of it is
-/// left and a snapshot of another cluster is newer than all of it. Damaged copies of other files are removed when
-/// another copy is sound.
+/// The removals of a prune from the archived WAL of one cluster: the files that `WALRetention` names, except timeline
+/// histories. A former cluster is one that has no snapshot left, while a snapshot of another cluster under the same
+/// name is newer than all of its WAL: then all its WAL is removed. Damaged copies of other files are removed if another
+/// copy is sound.
 package struct WALPrunePlan: Sendable, Hashable {
   /// An object of the WAL archive that is removed, with its manifest.
   struct Copy: Hashable {
     let file: WALFileName
     let number: UInt64
-    /// The key of the object that the manifest names; `nil` when the manifest cannot be read.
+    /// The key of the object that the manifest names; `nil` if the manifest cannot be read.
     let objectKey: String?
   }
 
   package let source: SourceName
   package let system: SystemIdentifier
   package private(set) var files = 0
-  /// Number of damaged copies of files that stay, of which another copy is sound.
+  /// The number of damaged copies of files that stay, of which another copy is sound.
   package private(set) var damagedCopies = 0
   /// The bytes of all removed objects.
   package private(set) var bytes: UInt64 = 0
@@ -49,7 +49,8 @@ package struct WALPrunePlan: Sendable, Hashable {
     try addDamagedCopies(of: archive, but: gone)
   }
 
-  /// A cluster without a snapshot yet has WAL that is newer than the snapshots of others.
+  /// Returns true for a former cluster. A new cluster without a snapshot has WAL that is newer than the snapshots of
+  /// others.
   private static func isFormer(_ inventory: WALInventory, _ snapshots: [Snapshot]) throws -> Bool {
     let clusters = snapshots.compactMap { snapshot in
       snapshot.envelope.postgres.map { (system: $0.system, started: snapshot.envelope.started) }
@@ -57,7 +58,7 @@ package struct WALPrunePlan: Sendable, Hashable {
     guard let newest = clusters.map(\.started).max(),
       !clusters.contains(where: { $0.system == inventory.system.description })
     else { return false }
-    // The last file usually decides. A file that cannot be read may have any time.
+    // The last file usually decides. A file that cannot be read may be of any time.
     return try inventory.files.reversed().allSatisfy { file in
       do {
         return try inventory.archived(file).manifest.time.moment < newest
@@ -75,8 +76,8 @@ package struct WALPrunePlan: Sendable, Hashable {
     }
   }
 
-  /// Nearly every file has one copy; for the others all copies are read. Copies of files that may differ stay, because
-  /// none is a copy of another.
+  /// Adds damaged copies of files that stay. Nearly every file has one copy; for the others all copies are read. Copies
+  /// of files that may differ stay, because none is a copy of another.
   private mutating func addDamagedCopies(of archive: WALArchive, but gone: Set<WALFileName>) throws {
     let copies = Dictionary(grouping: try archive.allCopies(of: system), by: \.file)
     for (file, copies) in copies where copies.count > 1 && !file.mayDiffer && !gone.contains(file) {
@@ -102,7 +103,7 @@ package struct WALPrunePlan: Sendable, Hashable {
     copies.append(Copy(file: file, number: number, objectKey: manifest?.objectKey))
   }
 
-  /// `nil` when it cannot be read. Transient errors are thrown.
+  /// Returns the manifest of a copy; `nil` if it cannot be read. Transient errors are thrown.
   private func manifest(of file: WALFileName, copy: UInt64, in archive: WALArchive) throws -> WALManifest? {
     do {
       return try archive.find(file, of: system, copy: copy)?.manifest
@@ -112,7 +113,7 @@ package struct WALPrunePlan: Sendable, Hashable {
   }
 }
 
-/// Removes archived WAL as planned, and what killed pushes left behind. It runs under the lease on the source, which
+/// Removes archived WAL as planned, and the leftovers of killed pushes. It runs under the lease on the source, which
 /// pushes do not hold.
 struct WALPruneExecution {
   private let archive: WALArchive
@@ -129,13 +130,13 @@ struct WALPruneExecution {
     for plan in plans { try run(plan) }
   }
 
-  /// Removes the manifest first, so that at every moment there is either a complete file or nothing that counts.
+  /// Removes a manifest before its object, so that at every moment there is either a complete file or none.
   private func run(_ plan: WALPrunePlan) throws {
     let store = archive.repository.store
     for copy in plan.copies {
       try archive.repository.host.cancellation.check()
       try lease.checkHeld()
-      // What is locked stays until a later prune.
+      // Locked objects stay until a later prune.
       _ = try StoreError.lockEnd {
         try store.remove(Keys.walManifest(plan.source, plan.system, copy.file, copy: copy.number))
         if let objectKey = copy.objectKey { try store.remove(objectKey) }

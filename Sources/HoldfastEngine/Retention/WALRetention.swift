@@ -1,11 +1,11 @@
 internal import HoldfastArchive
 package import HoldfastModel
 
-/// The archived WAL that a prune removes: segments that end before the beginning of every remaining snapshot. No
-/// recovery can use them.
+/// The rule for the archived WAL that a prune removes: segments that end before the beginning of every remaining
+/// snapshot. No recovery can use them.
 ///
-/// Where timelines branch is sealed in a sealed repository. So all segments of a timeline are kept as long as there is
-/// a snapshot on an older one, whose recovery may lead there.
+/// In a sealed repository, the positions at which timelines branch are sealed. So all segments of a timeline are kept
+/// as long as there is a snapshot on an older timeline, whose recovery may lead to it.
 package struct WALRetention {
   /// The position at which recovery from a snapshot begins.
   package struct Start: Hashable {
@@ -26,7 +26,7 @@ package struct WALRetention {
     }
   }
 
-  /// The position before which nothing of a timeline is needed; `nil` when all of it is kept.
+  /// Returns the position before which no segment of a timeline is needed; `nil` if all of it is kept.
   package func floor(of timeline: UInt32) -> LogSequenceNumber? {
     if starts.contains(where: { $0.timeline < timeline }) { return nil }
     let own = starts.filter { $0.timeline == timeline }

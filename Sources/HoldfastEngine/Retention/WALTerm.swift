@@ -14,7 +14,7 @@ struct WALTerm {
     clusters = envelopes.compactMap(\.postgres)
   }
 
-  /// The keys of the manifests and objects that are needed, by their names alone: each file is one of many.
+  /// Returns the keys of the manifests and objects that are needed, chosen by their names alone.
   func keys() throws -> [String] {
     guard !clusters.isEmpty else { return [] }
     return try archive.systems().flatMap { system -> [String] in
@@ -35,7 +35,7 @@ struct WALTerm {
     }.map(\.key)
   }
 
-  /// All files of a cluster, with the keys of their manifests and objects.
+  /// Returns all files of a cluster, with the keys of their manifests and objects.
   private func names(of system: SystemIdentifier) throws -> [(file: WALFileName, key: String)] {
     let store = archive.repository.store
     return try store.children(of: Keys.wal(archive.source, system)).filter { $0.hasSuffix("/") }.flatMap { folder in
