@@ -1,15 +1,15 @@
 package import HoldfastModel
 
-/// What is due for a source now, and why. A pure function of its history, the policy and the time; making it does
-/// nothing.
+/// The steps that are due for a source now, with their reasons. It depends only on the history of the source, the
+/// policy and the time; making it changes nothing.
 package struct RunPlan: Hashable, Sendable {
   package enum Step: Hashable, Sendable {
     case take(SnapshotKind)
     case merge
-    /// A merge is due, and this machine has no key for it.
+    /// A merge is due, but this machine has no key for it.
     case mergeElsewhere
     case prune
-    /// A prune is due, and this machine's writer key has no right to it.
+    /// A prune is due, but this machine's writer key has no right to it.
     case pruneElsewhere
     /// A part of the verify round is due.
     case verify(first: Int, count: Int)
@@ -21,20 +21,20 @@ package struct RunPlan: Hashable, Sendable {
   }
 
   package private(set) var lines: [Line] = []
-  /// Why no snapshot is taken; `nil` when one is.
+  /// The reason for which no snapshot is taken; `nil` if one is.
   package private(set) var idleReason: String?
 
-  /// The clocks of two machines may differ by this much: a time that is less ahead counts as now.
+  /// The most by which the clocks of two machines may differ: a time that is less ahead counts as now.
   private static let skew = TimeSpan.minutes(1)
-  /// A run every 15 minutes is sometimes a little early, and must not wait for the next time. So a step is due when
-  /// less than a tenth of its interval is missing, and less than this.
+  /// The most by which a step may be early. A run every 15 minutes is sometimes a little early, and must not wait for
+  /// the next time: a step is due if less than a tenth of its interval, and less than this, is missing.
   private static let earlyMax = TimeSpan.minutes(2)
-  /// Number of verifies in a round, when the site only gives the time for it.
+  /// The number of verifies in a round, if the policy gives only the time for the round.
   private static let verifiesPerRound = 30.0
 
   /// - Parameters:
-  ///   - opens: whether this machine has a key that opens the newest chain.
-  ///   - mayPrune: whether this machine's writer key may remove.
+  ///   - opens: true if this machine has a key that opens the newest chain.
+  ///   - mayPrune: true if this machine's writer key may remove.
   package init(_ history: RunHistory, _ policy: RunPolicy, now: Timestamp, opens: Bool, mayPrune: Bool) {
     let kind = planCapture(history, policy, now)
     let isMerged = planMerge(history, policy, taking: kind, opens: opens)
@@ -57,7 +57,7 @@ package struct RunPlan: Hashable, Sendable {
   ) -> (kind: SnapshotKind?, reason: String) {
     guard !history.items.isEmpty else { return (.full, "there is no snapshot yet") }
     guard !policy.intervals.isEmpty else { return (.incremental, "no schedule says otherwise") }
-    // A time in the future comes from a wrong clock: it says nothing about how long ago anything was.
+    // A time in the future comes from a wrong clock, and tells no age.
     let past = history.items.compactMap { item -> (kind: SnapshotKind, age: TimeSpan)? in
       let age = now - item.started
       return age < -skew ? nil : (item.kind, max(.zero, age))
@@ -83,7 +83,7 @@ package struct RunPlan: Hashable, Sendable {
 
   // MARK: Merging
 
-  /// - Returns: whether a merge is planned.
+  /// - Returns: true if a merge is planned.
   private mutating func planMerge(
     _ history: RunHistory, _ policy: RunPolicy, taking kind: SnapshotKind?, opens: Bool
   ) -> Bool {
@@ -111,10 +111,11 @@ package struct RunPlan: Hashable, Sendable {
     if let within = policy.verifyWithin, within > .zero {
       let step = within / Self.verifiesPerRound
       let known = history.verifyRound.map { TimeSpan.seconds(Double(now.seconds) - Double($0.time)) }
-      // With a wrong clock, nobody knows how long it was.
+      // With a wrong clock, the time since then is not known.
       let passed = known.map { $0 < -Self.skew ? step : max(.zero, $0) } ?? step
       guard passed >= step - Self.early(step) else { return }
-      // What was verified at the beginning of a step waits until the end of one in the next round.
+      // A part that was verified at the beginning of a step may be verified only at the end of a step in the next
+      // round.
       share = max(share, passed / (within - step))
       reason = known == nil ? "nothing was proved yet" : "the last verify was \(Amount.duration(passed.rounded())) ago"
     } else if !takes {
@@ -127,7 +128,7 @@ package struct RunPlan: Hashable, Sendable {
 }
 
 extension SnapshotKind {
-  /// Orders kinds: a larger one stands for more.
+  /// The rank of a kind: a larger one stands for more.
   fileprivate var size: Int {
     switch self {
     case .full: 2

@@ -1,17 +1,17 @@
 package import HoldfastModel
 
-/// What `holdfast run` does for a source.
+/// The policy of `holdfast run` for a source.
 package struct RunPolicy: Hashable, Sendable {
-  /// The least time between two snapshots of a kind; a snapshot of a bigger kind counts too. Empty: an incremental on
-  /// every run.
+  /// The shortest time between two snapshots of a kind; a snapshot of a bigger kind counts too. If empty, every run
+  /// takes an incremental.
   package var intervals: [SnapshotKind: TimeSpan] = [:]
   /// The number of increments after which a chain is merged.
   package var mergeAfter: Int?
-  /// Whether snapshots that no rule keeps are removed.
+  /// True if snapshots that no rule keeps are removed.
   package var prunes = false
-  /// The least share of what is stored that a verify reads, 0 to 1.
+  /// The smallest share of the stored bytes that a verify reads, 0 to 1.
   package var verifyShare: Double?
-  /// The time within which everything is verified.
+  /// The time within which all stored bytes are verified.
   package var verifyWithin: TimeSpan?
 
   package init() {}
@@ -23,7 +23,7 @@ package struct RunHistory: Hashable, Sendable {
     package var id: Identifier
     package var parent: Identifier?
     package var kind: SnapshotKind
-    /// The start of the backup; for a merged full, that of the snapshot that it stands for.
+    /// The start of the backup; for a merged full, the start of the snapshot that it stands for.
     package var started: Timestamp
     package var sequence: UInt64
     package var standsFor: UInt64
@@ -38,12 +38,12 @@ package struct RunHistory: Hashable, Sendable {
   }
 
   package var items: [Item] = []
-  /// How far this machine has come in the current verify round; `nil` before the first.
+  /// The progress of this machine in the current verify round; `nil` before the first.
   package var verifyRound: VerifyRound?
 
   package init() {}
 
-  /// Number of snapshots after the full up to the newest; `nil` when it is not known.
+  /// The number of snapshots after the full up to the newest; `nil` if it is not known.
   var increments: Int? {
     guard var tip = items.max(by: { ($0.standsFor, $0.sequence) < ($1.standsFor, $1.sequence) }) else { return nil }
     let known = Dictionary(items.map { ($0.id, $0) }) { $1 }
@@ -57,14 +57,14 @@ package struct RunHistory: Hashable, Sendable {
   }
 }
 
-/// How far verifies have come in the fixed order of all stored objects.
+/// The progress of verifies in the fixed order of all stored objects.
 package struct VerifyRound: Hashable, Sendable, Codable {
   /// The number of parts of the order.
   package static let parts = 1 << 16
 
   /// The part with which the next verify begins.
   package var next: Int
-  /// When the last verify began: seconds since 1970-01-01 UTC.
+  /// The time at which the last verify began, in seconds since 1970-01-01 UTC.
   package var time: Int64
 
   package init(next: Int, time: Int64) { (self.next, self.time) = (next, time) }

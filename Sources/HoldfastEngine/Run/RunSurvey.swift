@@ -3,7 +3,8 @@ package import HoldfastModel
 package import HoldfastRepository
 internal import HoldfastSystem
 
-/// The verifies of this machine, by source. What is verified next must not depend on what a repository says.
+/// The verify rounds of this machine, by source. They are not kept in the repository, because a repository must not
+/// decide what is verified next.
 struct VerifyProgress: Hashable, MachineRecord {
   static let kind = "proved"
 
@@ -12,8 +13,8 @@ struct VerifyProgress: Hashable, MachineRecord {
 }
 
 extension RunHistory {
-  /// What a run on a source needs to know of it.
-  /// - Parameter onDamage: gets what cannot be read.
+  /// Reads the history that a run on a source needs.
+  /// - Parameter onDamage: gets the errors for parts that cannot be read.
   package init(of name: SourceName, in repository: Repository, onDamage: (any OperatorError) -> Void) throws {
     self.init()
     if try repository.catalog.isKnown(name) {
@@ -25,7 +26,7 @@ extension RunHistory {
 
 extension MachineRecords {
   /// Remembers that parts of a round were verified.
-  /// - Parameter time: when the verify began.
+  /// - Parameter time: the time at which the verify began.
   package func remember(provedFrom first: Int, count: Int, of name: SourceName, at time: Timestamp) throws {
     try change(VerifyProgress.self) { record in
       record.rounds[name.text] = VerifyRound(next: (first + count) % VerifyRound.parts, time: time.seconds)

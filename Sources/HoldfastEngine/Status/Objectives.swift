@@ -1,6 +1,6 @@
 package import HoldfastModel
 
-/// What an operator has promised for every source; `nil` for no promise.
+/// The objectives that an operator has set for a source; `nil` for none.
 package struct Objectives: Sendable, Hashable {
   /// The greatest age of the newest complete snapshot (RPO).
   package var maxAge: TimeSpan?

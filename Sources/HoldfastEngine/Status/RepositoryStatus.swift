@@ -5,18 +5,18 @@ internal import HoldfastStore
 internal import HoldfastSystem
 
 extension SourceStatus {
-  /// The status of each source, in ascending order of names. Sources are read one after the other, so that memory does
-  /// not grow with their number.
+  /// Returns the status of each source, in ascending order of names. Sources are read one after the other, so that
+  /// memory does not grow with their number.
   /// - Parameters:
   ///   - name: one source; `nil` for all, including those that only the journal knows.
-  ///   - expected: sources that should exist.
-  ///   - objectives: the objectives of a source.
+  ///   - expected: the sources that should exist.
+  ///   - objectives: returns the objectives of a source.
   package static func read(
     from repository: Repository, of name: SourceName?, expected: [SourceName] = [],
     _ objectives: (SourceName) -> Objectives
   ) throws -> [SourceStatus] {
     let journal = repository.journal
-    // When this cannot be read, reading the journal of each source reports why.
+    // If this cannot be read, reading the journal of each source reports the reason.
     let journals = try journal.listIfReadable(name)
     let noted = journals?.sources ?? []
     // A source that is missing as a whole is damage if this machine has seen it; `allSnapshots` reports that.
@@ -36,7 +36,7 @@ extension SourceStatus {
         facts.journal = reading.entries
         facts.journalDamage = reading.damage.map(\.message)
       } catch let error as any OperatorError where !error.isTransient {
-        // The journal is information only: what rests on it is then unknown.
+        // The journal is only information: the values that depend on it are then not known.
         facts.journalDamage = [error.message]
       }
       return StatusComputation(facts, objectives(name), now: repository.host.clock.now()).run()

@@ -1,24 +1,24 @@
 package import HoldfastArchive
 package import HoldfastModel
 
-/// The status of one source. What cannot be known is `nil`, never 0.
+/// The status of one source. A value that is not known is `nil`, never 0.
 package struct SourceStatus: Sendable {
-  /// The newest snapshot, in the order of what snapshots stand for.
+  /// The newest snapshot; a merged full counts as the snapshot that it stands for.
   package struct Newest: Sendable, Hashable {
     package var id: Identifier
     package var sequence: UInt64
     package var kind: SnapshotKind
     package var started: Timestamp
-    /// `nil` when its time is later than this machine's clock.
+    /// The time since its start; `nil` if that is later than this machine's clock.
     package var age: TimeSpan?
     package var consistency: ConsistencyClass
-    /// Number of paths that it does not contain whole.
+    /// The number of paths that it does not contain whole.
     package var incomplete: UInt64
     package var stateBytes: UInt64
     package var stateFiles: UInt64
-    /// Number of snapshots from the full to it; `nil` when one of them cannot be read.
+    /// The number of snapshots from the full to it; `nil` if one of them cannot be read.
     package var chainLength: Int?
-    /// Stored bytes of its chain.
+    /// The stored bytes of its chain; `nil` if one of its snapshots cannot be read.
     package var chainBytes: UInt64?
 
     package var isComplete: Bool { incomplete == 0 }
@@ -34,12 +34,12 @@ package struct SourceStatus: Sendable {
   package struct Run: Sendable, Hashable {
     package var command: RunCommand
     package var ended: Timestamp
-    /// The time since; `nil` when its time is later than this machine's clock.
+    /// The time since its end; `nil` if that is later than this machine's clock.
     package var age: TimeSpan?
     package var status: Int32
     package var text: String?
     package var share: Double?
-    /// For a verify of one snapshot with what it builds on, that snapshot.
+    /// The snapshot whose chain was verified, if the run was a verify of one snapshot.
     package var snapshot: Identifier?
   }
 
@@ -62,7 +62,7 @@ package struct SourceStatus: Sendable {
     package var text: String
   }
 
-  /// A fact that somebody should look at.
+  /// A fact that an operator should look at.
   package struct Concern: Sendable, Hashable {
     package enum Level: Int, Sendable, Comparable {
       case warning = 1
@@ -80,15 +80,15 @@ package struct SourceStatus: Sendable {
   /// The time since the start of the newest complete snapshot whose time is not later than this machine's clock.
   package var completeAge: TimeSpan?
   package var completeStarted: Timestamp?
-  /// Snapshots whose manifests can be read; `restorable` of them have a complete chain.
+  /// The number of snapshots whose manifests can be read, and the number of these that have a complete chain.
   package var snapshots = 0
   package var restorable = 0
-  /// Number of independent copies of the newest snapshot's bytes.
+  /// The number of independent copies of the newest snapshot's bytes.
   package var redundancyDegree = 0
-  /// Number of chains, each with its own full, from which the source can be restored.
+  /// The number of chains, each with its own full, from which the source can be restored.
   package var backupDegree = 0
   package var storedBytes: UInt64 = 0
-  /// Bytes stored per day, without the oldest snapshot.
+  /// The bytes that are stored per day, without the oldest snapshot.
   package var growthPerDay: Double?
   package var damage: [String] = []
   /// The snapshots with anomalies that nobody has accepted, the newest first.
@@ -97,9 +97,9 @@ package struct SourceStatus: Sendable {
 
   package var lastBackup: Run?
   package var lastVerify: Run?
-  /// The last verify that found damage to data, until another one has read as much and found none.
+  /// The last verify that found damage to data; `nil` if a later one has shown that it is gone.
   package var standingDamage: Run?
-  /// Failed backups since the last one that succeeded.
+  /// The number of failed backups since the last one that succeeded.
   package var failedBackups = 0
   /// The share of the stored bytes that was verified within `provedWindow`.
   package var provedShare: Double?
@@ -107,10 +107,10 @@ package struct SourceStatus: Sendable {
   package var speed: Speed?
   /// The expected duration of a restore of the newest snapshot.
   package var restoreDuration: TimeSpan?
-  /// Runs that the journal contains, without those that only found another one at work.
+  /// The number of runs in the journal, without those that only found another run at work.
   package var runs = 0
   package var failedRuns = 0
-  /// How far the journal goes back.
+  /// The time since the first entry of the journal.
   package var remembered: TimeSpan?
   /// The share of that time in which the newest complete snapshot was no older than the objective.
   package var availability: Double?

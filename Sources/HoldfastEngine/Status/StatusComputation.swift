@@ -3,17 +3,17 @@ package import HoldfastModel
 internal import HoldfastRepository
 internal import HoldfastSystem
 
-/// Computes the status of a source from its snapshots, its journal, its objectives and the time. Reads nothing.
+/// Computes the status of a source from its snapshots, its journal, its objectives and the time. It reads nothing.
 package struct StatusComputation {
   /// The known facts about a source.
   package struct Facts: Sendable {
     package var name: SourceName
-    /// Snapshots whose manifests can be read, by ascending sequence.
+    /// The snapshots whose manifests can be read, by ascending sequence.
     package var snapshots: [Snapshot]
     package var damage: [String]
-    /// Snapshots with anomalies that nobody has accepted.
+    /// The IDs of the snapshots with anomalies that nobody has accepted.
     package var suspicious: Set<Identifier> = []
-    /// The oldest first.
+    /// The entries of the journal, the oldest first.
     package var journal: [JournalEntry]
     package var journalDamage: [String]
 
@@ -29,9 +29,9 @@ package struct StatusComputation {
     }
   }
 
-  /// The clocks of two machines may differ by this much: a time that is less ahead counts as now.
+  /// The most by which the clocks of two machines may differ: a time that is less ahead counts as now.
   static let skew = TimeSpan.minutes(1)
-  /// Verifies and growth of this time count, unless an objective says otherwise.
+  /// The time for which verifies and growth count, unless an objective says otherwise.
   package static let standardWindow = TimeSpan.days(30)
 
   let facts: Facts
@@ -70,7 +70,7 @@ package struct StatusComputation {
     return status
   }
 
-  /// The time since; `nil` when the time is later than now.
+  /// Returns the time since then; `nil` if the time is later than now.
   func age(of time: Timestamp) -> TimeSpan? {
     let age = now - time
     return age < -Self.skew ? nil : max(.zero, age)
@@ -101,7 +101,8 @@ package struct StatusComputation {
     status.completeAge = status.completeStarted.flatMap { age(of: $0) }
   }
 
-  /// Bytes per day. The oldest snapshot does not count as growth: it is where the source began, or what pruning left.
+  /// The bytes per day. The oldest snapshot does not count as growth: it is the beginning of the source, or the rest
+  /// after a prune.
   private var growthPerDay: Double? {
     let made = facts.snapshots.map { (time: $0.madeAt, bytes: $0.envelope.storedBytes) }.sorted { $0.time < $1.time }
     guard let oldest = made.first?.time, let known = age(of: oldest) else { return nil }
@@ -133,14 +134,15 @@ package struct StatusComputation {
 
   // MARK: Verified
 
-  /// The share of the snapshots' stored bytes that was verified lately; `nil` when the journal cannot tell.
+  /// Returns the share of the snapshots' stored bytes that was verified within `window`; `nil` if the journal does not
+  /// tell.
   ///
-  /// A verify covers what was stored before it began. A verify of a random share reads each byte with that probability,
-  /// independent of others: the result is the expected share. The shares that `holdfast run` verifies follow each other
-  /// and add up.
+  /// A verify covers the bytes that were stored before it began. A verify of a random share reads each byte with that
+  /// probability, independent of others: the result is the expected share. The shares that `holdfast run` verifies
+  /// follow each other and add up.
   /// - Parameters:
-  ///   - window: how far back to look.
-  ///   - oldest: when the first snapshot was made.
+  ///   - window: the time before now that counts.
+  ///   - oldest: the time at which the first snapshot was made.
   func provedShare(of snapshots: [Snapshot], since window: TimeSpan, oldest: Timestamp?) -> Double? {
     let total = snapshots.reduce(0.0) { $0 + Double($1.envelope.storedBytes) }
     guard total > 0 else { return nil }
@@ -152,7 +154,7 @@ package struct StatusComputation {
         chain: history.members(of: $0.snapshot))
     }
     if verifies.isEmpty {
-      // Before the journal begins there may have been verifies that nobody knows of.
+      // There may have been verifies before the journal begins.
       guard let begin = journal.oldest, let oldest else { return nil }
       let looksFarEnough = age(of: begin).map { $0 >= window } ?? false
       return looksFarEnough || begin <= oldest ? 0 : nil
@@ -172,16 +174,16 @@ package struct StatusComputation {
   private struct Verified {
     let began: Timestamp
     let share: Double
-    /// Where its share begins in the fixed order; `nil` when it was drawn at random.
+    /// The beginning of its share in the fixed order; `nil` if the share was chosen at random.
     let begin: Double?
     let chain: Set<Identifier>?
 
-    /// The share that was covered by all verifies with a fixed begin.
+    /// Returns the share that was covered by all verifies with a fixed beginning.
     static func reached(by verified: [Verified]) -> Double {
       let spans = verified.flatMap { one -> [(from: Double, to: Double)] in
         guard let begin = one.begin else { return [] }
         let end = begin + one.share
-        // After the end, the order begins again.
+        // A share that passes the end of the order goes on at its beginning.
         return end <= 1 ? [(begin, end)] : [(begin, 1), (0, end - 1)]
       }.sorted { $0.from < $1.from }
       var (reached, end) = (0.0, 0.0)
@@ -223,7 +225,8 @@ package struct StatusComputation {
 
   // MARK: Availability
 
-  /// A snapshot counts from its commit until it is older than the objective.
+  /// Returns the share of the journal's time in which a complete snapshot was no older than the objective. A snapshot
+  /// counts from its commit until it is older than that.
   private func availability(_ status: inout SourceStatus) -> Double? {
     guard let maxAge = objectives.maxAge, let begin = journal.oldest, let window = age(of: begin), window > .zero else {
       return nil
@@ -232,7 +235,7 @@ package struct StatusComputation {
       (from: Timestamp(milliseconds: $0.ended), started: Timestamp(milliseconds: $0.began))
     }
     let there = facts.snapshots.filter(\.isComplete).map { (from: $0.finishedAt, started: $0.envelope.started) }
-    // Both as times since the journal begins.
+    // Spans of time since the journal begins.
     let spans = (taken + there).compactMap { span -> (from: TimeSpan, to: TimeSpan)? in
       guard age(of: span.started) != nil else { return nil }
       let from = max(.zero, span.from - begin)

@@ -6,10 +6,10 @@ internal import HoldfastSystem
 /// The chains of a source's readable snapshots.
 struct StatusHistory {
   private var known: [Identifier: Snapshot] = [:]
-  /// Snapshots whose chain is complete.
+  /// The IDs of the snapshots whose chain is complete.
   private(set) var restorable: Set<Identifier> = []
 
-  /// - Parameter snapshots: by ascending sequence.
+  /// - Parameter snapshots: the snapshots by ascending sequence.
   init(_ snapshots: [Snapshot]) {
     for snapshot in snapshots {
       known[snapshot.id] = snapshot
@@ -23,7 +23,7 @@ struct StatusHistory {
     }
   }
 
-  /// The snapshots from one to its full; `nil` when one is missing.
+  /// Returns the snapshots from `tip` to its full; `nil` if one is missing.
   func chain(to tip: Snapshot) -> [Snapshot]? {
     guard restorable.contains(tip.id) else { return nil }
     var chain = [tip]
@@ -31,7 +31,7 @@ struct StatusHistory {
     return chain
   }
 
-  /// A snapshot and all that it builds on; `nil` without an ID, which means all snapshots.
+  /// Returns the IDs of a snapshot and all that it builds on; `nil` without an ID, which means all snapshots.
   func members(of id: Identifier?) -> Set<Identifier>? {
     guard let id else { return nil }
     return Set(known[id].flatMap { chain(to: $0) }?.map(\.id) ?? [id])
@@ -41,10 +41,10 @@ struct StatusHistory {
 extension Snapshot {
   var isComplete: Bool { envelope.incomplete == 0 }
 
-  /// When the snapshot was committed; for a merged one, when the snapshot that it stands for was.
+  /// The time at which the snapshot was committed; for a merged one, that of the snapshot that it stands for.
   var finishedAt: Timestamp { envelope.time.finished.moment }
 
-  /// When its bytes were stored.
+  /// The time at which its bytes were stored.
   var madeAt: Timestamp { envelope.merged?.time.moment ?? finishedAt }
 }
 
@@ -62,7 +62,7 @@ struct StatusJournal {
     oldest = entries.lazy.map { Timestamp(milliseconds: $0.began) }.first { $0 <= now }
   }
 
-  /// Verifies that read data and found no damage to data.
+  /// The verifies that read data and found no damage to data.
   var verifies: [JournalEntry] {
     counted.filter { $0.command == .verify && ($0.share ?? 0) > 0 && !$0.hasFailed }
   }
@@ -80,7 +80,7 @@ struct StatusJournal {
     return isGone ? nil : found
   }
 
-  /// Restores into an empty target.
+  /// The restores into an empty target.
   var restores: [JournalEntry] {
     counted.filter {
       ($0.command == .restore || $0.command == .drill) && !$0.hasFailed && $0.isDelta != true
@@ -90,7 +90,7 @@ struct StatusJournal {
 }
 
 extension JournalEntry {
-  /// Whether the run failed. A run that was incomplete, or found damage that affects no data, did not.
+  /// True if the run failed. A run that was incomplete, or found damage that affects no data, did not fail.
   var hasFailed: Bool {
     let fine: [ExitStatus] = [.done, .incomplete, .repairableDamage]
     return !fine.contains { $0.rawValue == status }

@@ -6,7 +6,7 @@ extension StatusComputation {
   /// The share that is enough. A verify that reads random shares never reaches all.
   private static let provedShareMin = 0.95
 
-  /// The missed objectives. An objective that cannot be shown to be met is missed.
+  /// Returns the missed objectives. An objective that cannot be shown to be met is missed.
   func missed(_ status: SourceStatus) -> [SourceStatus.Missed] {
     var missed: [SourceStatus.Missed] = []
     if let maxAge = objectives.maxAge, let text = ageMiss(status, maxAge) {
@@ -40,7 +40,7 @@ extension StatusComputation {
     return age > maxAge ? "the newest complete snapshot is \(Amount.age(age)) old, and \(allowed)" : nil
   }
 
-  /// Says that too little was verified. Only snapshots that are older than `within` are due.
+  /// Returns a text if too little was verified. Only snapshots that are older than `within` are due.
   private func verifyMiss(_ within: TimeSpan) -> String? {
     let due = facts.snapshots.filter { age(of: $0.madeAt).map { $0 > within } ?? false }
     guard !due.isEmpty else { return nil }
@@ -53,7 +53,7 @@ extension StatusComputation {
 
   // MARK: Concerns
 
-  /// The worst first.
+  /// Returns the concerns, the worst first.
   func concerns(_ status: SourceStatus) -> [SourceStatus.Concern] {
     var found: [SourceStatus.Concern] = status.missed.map { concern(.critical, $0.text) }
     if let first = status.damage.first {

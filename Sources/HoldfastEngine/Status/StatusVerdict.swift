@@ -2,14 +2,14 @@ package import HoldfastModel
 
 /// The status of several sources, judged as one.
 package struct StatusVerdict: Sendable {
-  /// Whether something stored is damaged or missing.
+  /// True if anything stored is damaged or missing.
   package let isDamaged: Bool
-  /// Whether an objective is missed. Without any source, the age of the newest snapshot is.
+  /// True if an objective is missed. Without any source, the age of the newest snapshot is missed.
   package let isMissed: Bool
-  /// Whether there is an objective to meet.
+  /// True if there is an objective to meet.
   package let isJudged: Bool
 
-  /// - Parameter objectives: those that hold for every source.
+  /// - Parameter objectives: the objectives of every source.
   package init(_ statuses: [SourceStatus], _ objectives: Objectives) {
     isDamaged = statuses.contains { !$0.damage.isEmpty || $0.standingDamage != nil || $0.restorable < $0.snapshots }
     isMissed = statuses.contains { !$0.missed.isEmpty } || (statuses.isEmpty && objectives.maxAge != nil)
