@@ -1,9 +1,9 @@
 /// Quoting for the shell.
 package enum ShellText {
-  /// Any text as one word.
+  /// Returns any text as one word.
   package static func quoted(_ text: String) -> String { "'" + text.replacing("'", with: "'\\''") + "'" }
 
-  /// Any text as one word, quoted only if the shell would interpret it.
+  /// Returns any text as one word, quoted only if the shell would interpret it.
   package static func word(_ text: String) -> String {
     let isPlain = text.utf8.allSatisfy { byte in
       UInt8(ascii: "a")...UInt8(ascii: "z") ~= byte || UInt8(ascii: "A")...UInt8(ascii: "Z") ~= byte
@@ -12,6 +12,6 @@ package enum ShellText {
     return isPlain && !text.isEmpty ? text : quoted(text)
   }
 
-  /// Any text as one word of a PostgreSQL command, in which a percent sign has a meaning.
+  /// Returns any text as one word of a PostgreSQL command, in which a percent sign has a meaning.
   package static func quotedForServer(_ text: String) -> String { quoted(text).replacing("%", with: "%%") }
 }

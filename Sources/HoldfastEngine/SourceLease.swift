@@ -5,7 +5,7 @@ internal import HoldfastStore
 internal import HoldfastSystem
 
 extension Lease {
-  /// Keeps other runs from a source as long as the result lives.
+  /// Takes the lease on a source, which keeps other runs from it as long as the result exists.
   static func take(
     on name: SourceName, of repository: Repository, waits: Bool, progress: any ProgressObserver
   ) throws -> Lease {
@@ -23,8 +23,8 @@ extension Lease {
       "another run is backing up \(name)", hint: "Wait for it, or say --wait.", exitStatus: .locked)
   }
 
-  /// - Parameter onWait: called once when the call has waited for seconds for a holder that may be dead.
-  /// - Returns: `nil` when another run holds it.
+  /// - Parameter onWait: called once if the call has waited for seconds for a holder that may be dead.
+  /// - Returns: the lease; `nil` if another run holds it.
   static func take(
     on name: SourceName, of repository: Repository, waits: Bool, onWait: () -> Void = {}
   ) throws -> Lease? {

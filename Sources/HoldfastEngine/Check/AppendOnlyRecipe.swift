@@ -3,20 +3,21 @@ internal import HoldfastModel
 package import HoldfastStore
 internal import HoldfastSystem
 
-/// What the side of the storage needs so that this host can add to a repository and not remove from it: commands for an
-/// operator to paste into a shell there. Making it changes nothing.
+/// The commands that make a repository append-only for this host: it can add to the repository, but not remove from it.
+/// An operator pastes them into a shell at the storage. Making the recipe changes nothing.
 package struct AppendOnlyRecipe: Sendable {
-  /// The requests of SFTP that remove or change what is there.
+  /// The requests of SFTP that remove or change files.
   private static let refusedRequests =
     "remove,rmdir,rename,posix-rename,setstat,fsetstat,lsetstat,symlink,copy-data"
   private static let userBytesMax = 32
 
   package let location: String
-  /// Lines, each with its end. What is not a command is a comment.
+  /// The lines of the recipe, each with its end. A line that is not a command is a comment.
   package let text: String
 
-  /// - Parameter isLocked: whether this host locks what it stores in a bucket.
-  /// - Throws: with exit status 2 for an account that nothing holds back, and for names that cannot be pasted.
+  /// - Parameter isLocked: true if this host locks the objects that it stores in a bucket.
+  /// - Throws: `EngineError` with exit status 2 for an account that cannot be restricted, and for names that cannot be
+  ///   pasted.
   package init(for location: StoreLocation, isLocked: Bool = false) throws {
     let shown = location.text
     guard shown.unicodeScalars.allSatisfy(Path.isPrintable), !shown.unicodeScalars.contains("\u{FFFD}") else {
@@ -58,7 +59,7 @@ package struct AppendOnlyRecipe: Sendable {
       """
   }
 
-  /// A pattern that only this text fits.
+  /// Returns a pattern that fits only this text.
   private static func pattern(_ text: String) -> String {
     text.reduce(into: "") { $0 += "\\*?[".contains($1) ? "\\\($1)" : String($1) }
   }
@@ -66,7 +67,7 @@ package struct AppendOnlyRecipe: Sendable {
   // MARK: An account
 
   private static func account(_ user: String, _ server: StoreLocation.Server, _ path: String) throws -> String {
-    // To root a file is writable, whatever its mode.
+    // For root every file is writable, whatever its mode.
     guard user != "root" else {
       throw EngineError(
         "root cannot be kept from changing what it has stored", hint: "Name another user: sftp:USER@\(server)\(path)",
@@ -111,7 +112,7 @@ package struct AppendOnlyRecipe: Sendable {
       """
   }
 
-  /// Whether it means itself in a shell, to `useradd`, and in a pattern of sshd.
+  /// Returns true if the name has no special meaning in a shell, for `useradd`, and in a pattern of sshd.
   private static func isName(_ user: String) -> Bool {
     guard let first = user.utf8.first, user.utf8.count <= userBytesMax else { return false }
     func isLetter(_ byte: UInt8) -> Bool { UInt8(ascii: "a")...UInt8(ascii: "z") ~= byte || byte == UInt8(ascii: "_") }
@@ -121,7 +122,8 @@ package struct AppendOnlyRecipe: Sendable {
 
   // MARK: A bucket
 
-  /// No condition on the prefix of `s3:ListBucket`: Amazon would then refuse to say that an object does not exist.
+  /// Returns the policy of the user. `s3:ListBucket` has no condition on the prefix: with one, Amazon would refuse to
+  /// say that an object does not exist.
   private static func policy(_ host: String, _ bucket: String, _ prefix: String, isLocked: Bool) -> String {
     let listing = isLocked ? #"["s3:ListBucket", "s3:ListBucketVersions"]"# : #""s3:ListBucket""#
     let locking = isLocked ? #", "s3:PutObjectRetention", "s3:GetObjectRetention""# : ""
@@ -166,12 +168,12 @@ package struct AppendOnlyRecipe: Sendable {
     """
   }
 
-  /// The part of Amazon's cloud that a host belongs to; servers of others take the first one.
+  /// Returns the part of Amazon's cloud that a host belongs to; for the servers of others, `aws`.
   private static func partition(of host: String) -> String {
     host.hasSuffix(".amazonaws.com.cn") ? "aws-cn" : host.contains(".us-gov-") ? "aws-us-gov" : "aws"
   }
 
-  /// The text in a resource of a policy, in which some characters stand for others.
+  /// Returns the text as a resource of a policy, with special characters escaped.
   private static func literal(_ text: String) -> String {
     text.reduce(into: "") { $0 += "*?$".contains($1) ? "${\($1)}" : String($1) }
   }

@@ -4,10 +4,9 @@ internal import HoldfastRepository
 package import HoldfastStore
 package import HoldfastSystem
 
-/// What the store of a repository was found to do, when its promises were tried. Nothing of a repository is read or
-/// changed.
+/// The results of trying the store of a repository: the promises that it keeps. The repository itself is not changed.
 package struct StoreCheck: Sendable {
-  /// A promise, and whether it is kept.
+  /// A promise of a store, and whether it is kept.
   package struct Finding: Sendable {
     /// The name of the promise in JSON: `createsIfAbsent`.
     package let name: String
@@ -18,14 +17,14 @@ package struct StoreCheck: Sendable {
 
   package let location: String
   private let scheme: StoreScheme
-  /// Whether this host could remove an object.
+  /// True if this host could remove an object.
   private let removes: Bool
   package let findings: [Finding]
-  /// The ID of the repository there; `nil` when there is none, or it cannot be read.
+  /// The ID of the repository there; `nil` if there is none, or it cannot be read.
   package let repository: Identifier?
-  /// What is weaker than a repository needs, as text for people.
+  /// Messages about what is weaker than a repository needs.
   package let weaknesses: [String]
-  /// The time of a request that transfers next to nothing.
+  /// The duration of a request that transfers next to nothing.
   package let roundTrip: TimeSpan
 
   private init(
@@ -36,14 +35,14 @@ package struct StoreCheck: Sendable {
     (self.findings, self.weaknesses, self.roundTrip) = (findings, weaknesses, roundTrip)
   }
 
-  /// What a host that was broken into could do to what is stored, as text for people.
+  /// A message about what a host that was broken into could do to the stored objects.
   package var exposure: String {
     guard removes else { return scheme.additionOnlyText }
     return "this host can remove what is stored: `holdfast init --append-only-recipe` prints what keeps it from that"
   }
 
-  /// Tries a store. It writes below `probe/`, and removes that again where it may.
-  /// - Throws: when the store cannot be used for a repository at all; with exit status 10 when its directory is
+  /// Tries a store. It writes below `probe/`, and removes that again if it may.
+  /// - Throws: an error if the store cannot be used for a repository at all; with exit status 10 if its directory is
   ///   missing.
   package static func run(_ store: any Store, host: Host) throws -> StoreCheck {
     if let directory = store.directory, try host.files.statusIfPresent(of: directory) == nil {

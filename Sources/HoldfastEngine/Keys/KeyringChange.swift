@@ -5,7 +5,7 @@ package import HoldfastRepository
 internal import HoldfastStore
 internal import HoldfastSystem
 
-/// A change of the recipients and writers of a repository: made as a value, shown, and then published as the next
+/// A change of the recipients and writers of a repository. It is made as a value, shown, and then published as the next
 /// revision of the keyring.
 package struct KeyringChange: Sendable {
   private let repository: Repository
@@ -13,7 +13,7 @@ package struct KeyringChange: Sendable {
   /// The keyring after the change.
   package private(set) var keyring: Keyring
 
-  /// - Throws: `EngineError` when the repository is not sealed.
+  /// - Throws: `EngineError` if the repository is not sealed.
   package init(_ repository: Repository) throws {
     guard let sealed = repository.keyring.sealed else {
       throw EngineError(
@@ -51,8 +51,8 @@ package struct KeyringChange: Sendable {
     keyring.writers.append(writer)
   }
 
-  /// Gives a writer the right to prune, or takes it away. Without it, its removals no longer count; a writer with the
-  /// right must remove the snapshots again.
+  /// Gives a writer the right to prune, or takes it away. Without the right, its removals no longer count; a writer
+  /// with the right must remove the snapshots again.
   /// - Parameter name: the name of a writer, or its public key, or the beginning of the key.
   @discardableResult
   package mutating func permit(_ name: String, toPrune mayPrune: Bool) throws -> Keyring.Writer {
@@ -62,7 +62,7 @@ package struct KeyringChange: Sendable {
     return keyring.writers[found[0]]
   }
 
-  /// The writers with this name or key that are not revoked, as indices.
+  /// Returns the indexes of the writers with this name or key that are not revoked.
   private func writers(called name: String) -> [Int] {
     keyring.writers.indices.filter {
       keyring.writers[$0].revoked == nil
@@ -85,8 +85,8 @@ package struct KeyringChange: Sendable {
 
   /// Replaces a recipient.
   /// - Parameters:
-  ///   - old: as for `removeRecipient`.
-  ///   - name: the name of the new one; `nil` for that of the old one.
+  ///   - old: the name of the recipient to replace, or its ID, or the beginning of the ID.
+  ///   - name: the name of the new recipient; `nil` for the name of the old one.
   package mutating func replaceRecipient(
     _ old: String, by recipient: Recipient, name: String?
   ) throws -> Keyring.Member {
@@ -102,7 +102,7 @@ package struct KeyringChange: Sendable {
 
   /// Revokes a writer. Its snapshots and archived WAL files that are in the repository now still count; no others do.
   /// - Parameter name: the name of a writer, or its public key, or the beginning of the key.
-  /// - Returns: the revoked writer; `nil` when there is no writer of that name.
+  /// - Returns: the revoked writer; `nil` if there is no writer of that name.
   package mutating func revokeWriter(_ name: String) throws -> Keyring.Writer? {
     let found = writers(called: name)
     guard let index = found.first, !name.isEmpty else { return nil }
@@ -131,7 +131,8 @@ package struct KeyringChange: Sendable {
 
   // MARK: Publishing
 
-  /// Checks that there is an identity with which this change can be published, before anything else is asked for.
+  /// Checks that there is an identity with which this change can be published, before the operator is asked for
+  /// anything else.
   package func checkAuthority() throws { _ = try authority() }
 
   private func authority() throws -> RecoveryIdentity {

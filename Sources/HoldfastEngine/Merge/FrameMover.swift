@@ -4,11 +4,11 @@ internal import HoldfastModel
 internal import HoldfastRepository
 internal import HoldfastSystem
 
-/// Moves what a state needs into new archives: reads each frame once, in the order of page locations, and records the
-/// new location of every extent.
+/// Moves the pages that a state needs into new archives: reads each frame once, in the order of page locations, and
+/// records the new location of every extent.
 ///
-/// Frames keep their order. So pages that seldom change stay together, apart from those that were written lately and
-/// will soon change again, and the next merge finds many frames to carry over.
+/// Frames keep their order. So pages that seldom change stay together, apart from pages that were written lately and
+/// will soon change again, and the next merge can carry over many frames.
 final class FrameMover {
   private let readers: ArchiveReaders
   private let archives: ArchiveSeries
@@ -16,7 +16,7 @@ final class FrameMover {
   private let pool: OrderedPool<MoveJob>
   private let cancellation: Cancellation
   private let progress: any ProgressObserver
-  /// The new location of the first live byte of the frame that came last.
+  /// The new location of the first live byte of the last frame that was stored.
   private var origin: PageLocation?
 
   init(
@@ -65,7 +65,7 @@ final class FrameMover {
     return try archives.headForNextFrame()
   }
 
-  /// Jobs come back in the order of frames.
+  /// Records the results of a job. Jobs come back in the order of frames.
   private func finish(_ job: MoveJob) throws {
     if let failure = job.failure { throw failure }
     if let head = job.head { try archives.endArchives(before: head) }
@@ -85,8 +85,8 @@ final class FrameMover {
   }
 }
 
-/// Where the frames that a merge reads begin. It ends early where the extents cannot be read; whoever reads those gets
-/// the error.
+/// The locations of the frames that a merge reads. It ends early if the extents cannot be read; the mover itself gets
+/// that error.
 private struct FrameLocations: Sequence, IteratorProtocol {
   var uses: FrameUses
 

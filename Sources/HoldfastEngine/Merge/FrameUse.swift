@@ -7,12 +7,12 @@ internal import HoldfastSystem
 struct FrameUse {
   let archive: UInt64
   let frame: UInt32
-  /// The needed ranges of plain bytes, ascending and with gaps between them.
+  /// The needed ranges of plain bytes, in ascending order, with gaps between them.
   private(set) var live: [Range<Int>] = []
-  /// For each range, the number of live bytes before it.
+  /// The number of live bytes before each range.
   private var before: [Int] = []
   private(set) var liveBytes = 0
-  /// Number of needed pages; a page that several files share counts once.
+  /// The number of needed pages; a page that several files share counts once.
   private(set) var pageCount: UInt64 = 0
   private(set) var extentCount = 0
 
@@ -21,7 +21,7 @@ struct FrameUse {
     self.frame = frame
   }
 
-  /// Extents must come in the order of their offsets.
+  /// Adds an extent. Extents must come in the order of their offsets.
   mutating func add(_ extent: StoredExtent) {
     extentCount += 1
     let last = live.last ?? 0..<0
@@ -38,10 +38,10 @@ struct FrameUse {
     liveBytes += added
   }
 
-  /// Whether every byte of the frame is needed.
+  /// Returns true if every byte of the frame is needed.
   func isWhole(_ entry: FrameEntry) -> Bool { live == [0..<Int(entry.plainCount)] }
 
-  /// The offset of a live byte when the dead bytes before it are left out.
+  /// Returns the offset of a live byte when the dead bytes before it are left out.
   func position(of offset: Int) -> Int {
     var low = 0
     var high = live.count
@@ -74,9 +74,9 @@ struct FrameUses {
   }
 }
 
-/// How a frame gets into the new archives.
+/// The way of a frame into the new archives.
 enum FrameWay {
-  /// Unchanged: every byte of it is live.
+  /// It is carried over unchanged: every byte of it is live.
   case carried
   /// Its live bytes become a new frame.
   case remade
@@ -91,20 +91,20 @@ enum FrameWay {
   }
 }
 
-/// What a merge will read, carry over and compress again: known before anything is written.
+/// The amounts that a merge will read, carry over and compress again, known before anything is written.
 package struct MergePlan: Sendable {
-  /// Frames that are read, and their stored bytes.
+  /// The number of frames that are read, and their stored bytes.
   package private(set) var frames: UInt64 = 0
   package private(set) var readBytes: UInt64 = 0
-  /// Frames in which every byte is live, and their stored bytes.
+  /// The number of frames in which every byte is live, and their stored bytes.
   package private(set) var carriedFrames: UInt64 = 0
   package private(set) var carriedBytes: UInt64 = 0
-  /// Live pages, and their bytes before compression.
+  /// The number of live pages, and their bytes before compression.
   package private(set) var pages: UInt64 = 0
   package private(set) var pageBytes: UInt64 = 0
-  /// Plain bytes that are compressed again.
+  /// The plain bytes that are compressed again.
   package private(set) var compressedBytes: UInt64 = 0
-  /// Stored bytes of the new archives, if pages that are compressed again become as small as before.
+  /// The stored bytes of the new archives, if pages that are compressed again become as small as before.
   package private(set) var expectedBytes: UInt64 = 0
 
   init(_ extents: StoredExtents, readers: ArchiveReaders, cancellation: Cancellation) throws {
@@ -133,8 +133,8 @@ package struct MergePlan: Sendable {
 }
 
 extension ArchiveReaders {
-  /// The index entry of the frame.
-  /// - Throws: `DamageError` when there is no such frame, or it is too short.
+  /// Returns the index entry of the frame.
+  /// - Throws: `DamageError` if there is no such frame, or it is too short.
   func entry(of use: FrameUse) throws -> FrameEntry {
     let reader = try reader(use.archive)
     guard use.frame < reader.frames.count else { throw DamageError(reader.name, "it has no frame \(use.frame)") }

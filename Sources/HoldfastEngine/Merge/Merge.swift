@@ -13,11 +13,11 @@ package struct Merge {
     package var snapshot: SnapshotSelector
     /// The compression of frames that cannot be carried over.
     package var compression = Compression.standard
-    /// Whether only to find out what would be done.
+    /// True if the merge is only planned.
     package var isDryRun = false
-    /// Whether to wait for another run on the same source.
+    /// True if the merge waits for another run on the same source.
     package var waitsForLock = false
-    /// Bytes of memory for each of the two lists of extents; beyond that they go to a scratch file.
+    /// The bytes of memory for each of the two lists of extents; beyond that they go to a scratch file.
     package var listBytes = 16 << 20
 
     package init(_ snapshot: SnapshotSelector) { self.snapshot = snapshot }
@@ -26,9 +26,9 @@ package struct Merge {
   package struct Report: Sendable {
     /// The snapshot that was merged, with its chain.
     package let chain: Chain
-    /// The new full; `nil` when there was nothing to merge, and in a dry run.
+    /// The new full; `nil` if there was nothing to merge, and in a dry run.
     package let envelope: Envelope?
-    /// `nil` when there was nothing to merge.
+    /// The plan; `nil` if there was nothing to merge.
     package let plan: MergePlan?
     package let duration: TimeSpan
     package let isDryRun: Bool
@@ -58,7 +58,7 @@ package struct Merge {
     let newest = try repository.catalog.newestSnapshot(of: name, removingLeftoversUnder: lease, progress: progress)
     if !options.isDryRun, let newest { try repository.store.settle(below: Keys.snapshot(name, newest.sequence)) }
 
-    // Chosen again under the lock: the latest snapshot may be another one by now.
+    // Chosen again under the lease: the latest snapshot may be another one by now.
     let chain = try repository.catalog.chain(to: try choose { _ in })
     try checkKeys(to: chain)
     guard try isWorthwhile(chain) else {
@@ -85,13 +85,13 @@ package struct Merge {
       isDryRun: options.isDryRun)
   }
 
-  // MARK: What is merged
+  // MARK: Choice
 
   private func choose(onDamage: (DamageError) -> Void) throws -> Snapshot {
     try options.snapshot.choose(in: repository.catalog, onDamage: onDamage)
   }
 
-  /// Checks that there is a key for every frame: every page is verified, so every frame is opened.
+  /// Checks that there is a key for every frame: a merge opens all of them, because it verifies every page.
   private func checkKeys(to chain: Chain) throws {
     guard let sealed = repository.keyring.sealed, try !sealed.opens(chain.tip) else { return }
     let refusal = try sealed.refusal(
@@ -101,7 +101,7 @@ package struct Merge {
       hint: "A merge opens and proves every page, so it runs where such a key is. " + (refusal.hint ?? ""))
   }
 
-  /// Whether a merge changes anything. A full is merged only to seal it to other recipients.
+  /// Returns true if a merge changes anything. A full is merged only to seal it to other recipients.
   private func isWorthwhile(_ chain: Chain) throws -> Bool {
     guard chain.snapshots.count == 1 else { return true }
     return try !repository.keyring.hasSameRecipients(as: chain.full)
@@ -134,7 +134,8 @@ package struct Merge {
       of: chain, draft, archives: archives, body: try draft.body.finish(), state: state.summary, plan)
     envelope.lease = lease.number
 
-    // No snapshot builds on the merge of an older one, and the cache of the newest is still needed.
+    // If the original is not the newest, no snapshot builds on the merged full, and the cache of the newest is still
+    // needed.
     let isNewest = newest.map { $0.standsFor <= original.standsFor } ?? true
     let commit = SnapshotCommit(
       repository: repository, lease: lease, draft: draft, writer: writer, path: nil, cache: isNewest ? cache : nil,
@@ -158,7 +159,7 @@ package struct Merge {
       consistency: original.envelope.consistency, incomplete: original.envelope.incomplete,
       program: Program.nameAndVersion, postgres: original.envelope.postgres,
       keyring: repository.keyring.reference)
-    // The density of the source when all of it was captured, with which later fulls are compared.
+    // The density of the source when all of it was captured: later fulls are compared with it.
     envelope.comparison = chain.full.envelope.comparison
     envelope.comparison?.anomalies = []
     envelope.merged = Envelope.Merge(standingFor: original, at: RecordedTime(host.clock.now()))
@@ -167,7 +168,7 @@ package struct Merge {
 }
 
 extension Envelope.Merge {
-  /// The merge of a merged full stands for the same snapshot as that.
+  /// Makes the merge of a snapshot. The merge of a merged full stands for the same snapshot as that full.
   fileprivate init(standingFor original: Snapshot, at time: RecordedTime) {
     self =
       original.envelope.merged

@@ -6,7 +6,7 @@ internal import HoldfastSystem
 struct MergedBody {
   let body: BodyWriter
   let cancellation: Cancellation
-  /// Thrown when an extent has no new location.
+  /// The error that is thrown if an extent has no new location.
   let lost: EngineError
 
   func write(_ state: StateFile, at moved: MovedExtents) throws {
@@ -35,7 +35,7 @@ struct MergedBody {
   }
 }
 
-/// Joins extents that are adjacent both in the file and where they are stored.
+/// Joins extents that are adjacent in the file and where they are stored.
 private struct JoinedExtents {
   let pageSize: UInt64
   private(set) var waiting: PageExtent?
@@ -44,13 +44,13 @@ private struct JoinedExtents {
     self.pageSize = pageSize
   }
 
-  /// - Returns: an extent to which nothing more can be joined.
+  /// - Returns: an extent to which no further one can be joined; `nil` if there is none.
   mutating func add(_ extent: PageExtent) -> PageExtent? {
     guard var whole = waiting, follows(extent, whole) else {
       defer { waiting = extent }
       return waiting
     }
-    // Released while the digests grow; otherwise they would be copied each time.
+    // Set to `nil` while the digests grow; otherwise they would be copied each time.
     waiting = nil
     whole.count += extent.count
     whole.digests += extent.digests

@@ -4,20 +4,21 @@ internal import HoldfastModel
 internal import HoldfastRepository
 internal import HoldfastSystem
 
-/// One frame on its way from an old archive to a new one: it is read, opened and decompressed, every page is verified
-/// at its new position, and the result is made ready to be stored. Filled by the owner, performed by a worker.
+/// The work on one frame that moves from an old archive to a new one: it is read, opened and decompressed, every page
+/// is verified at its new position, and the result is made ready to be stored. The owner fills a job, a worker performs
+/// it.
 final class MoveJob {
-  /// The most extents that are verified with one reading of the frame. A frame that very many files share has more.
+  /// The most extents that one job verifies. A frame that very many files share has more, and is read again for them.
   private static let extentsMax = 4096
   private static let digestBytesMax = 1 << 20
   private(set) var use = FrameUse(archive: 0, frame: 0)
   private(set) var way = FrameWay.gathered
   private(set) var extents: [StoredExtent] = []
-  /// Whether this job stores the frame. Further jobs verify more extents of the same frame.
+  /// True if this job stores the frame. Further jobs verify more extents of the same frame.
   private(set) var storesFrame = false
-  /// The new frame; `nil` when its live bytes are gathered.
+  /// The new frame; `nil` if its live bytes are gathered.
   private(set) var frame: StoredFrame?
-  /// The archive for which it is made.
+  /// The head of the archive for which the frame is made.
   private(set) var head: ContainerHead?
   private(set) var storedBytes: UInt64 = 0
   private(set) var failure: (any Error)?
@@ -36,9 +37,9 @@ final class MoveJob {
   /// The live bytes of the frame, without gaps.
   var live: UnsafeRawBufferPointer { plain.used }
 
-  // MARK: The owner's
+  // MARK: For the owner
 
-  /// - Parameter head: the archive for which a frame is to be made; `nil` when none is.
+  /// - Parameter head: the head of the archive for which a frame is to be made; `nil` if none is.
   func prepare(_ use: FrameUse, _ way: FrameWay, reader: ContainerReader, storesFrame: Bool, head: ContainerHead?) {
     (self.use, self.way, self.reader, self.storesFrame, self.head) = (use, way, reader, storesFrame, head)
     extents.removeAll(keepingCapacity: true)
@@ -55,7 +56,7 @@ final class MoveJob {
     digestBytes += extent.digests.count
   }
 
-  // MARK: The worker's
+  // MARK: For the worker
 
   func perform() {
     defer { reader = nil }
@@ -71,7 +72,7 @@ final class MoveJob {
     }
   }
 
-  /// When the frame is carried over, its stored bytes are verified too, and its compressed bytes are kept.
+  /// Reads the frame. If it is carried over, its stored bytes are verified too, and its compressed bytes are kept.
   private func read(from reader: ContainerReader) throws {
     var isCarried = false
     if case .carried = way { isCarried = true }
