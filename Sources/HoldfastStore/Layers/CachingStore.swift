@@ -1,10 +1,10 @@
 package import HoldfastSystem
 internal import Synchronization
 
-/// A store that keeps small objects in memory once they were read. Only objects whose content never changes under their
-/// key are kept.
+/// A store that keeps small objects in memory after they were read. It keeps only objects whose content never changes
+/// under their key.
 package struct CachingStore: StoreLayer {
-  /// Longer objects are not kept.
+  /// The longest object that is kept, in bytes.
   private static let objectBytesMax: UInt64 = 256 << 10
   /// The length of most manifests.
   private static let usualBytes: UInt64 = 4 << 10
@@ -16,7 +16,7 @@ package struct CachingStore: StoreLayer {
 
   /// - Parameters:
   ///   - bytesMax: the most bytes of all kept objects.
-  ///   - isCached: whether the object under a key is small and never changes: true for manifests, false for journals.
+  ///   - isCached: true if the object under a key is small and never changes: true for manifests, false for journals.
   package init(_ base: any Store, bytesMax: Int = 16 << 20, isCached: @escaping @Sendable (_ key: String) -> Bool) {
     self.base = base
     self.isCached = isCached
@@ -37,8 +37,8 @@ package struct CachingStore: StoreLayer {
 
   package func openAnew(_ key: String) throws -> any ReadableBytes { try base.openAnew(key) }
 
-  /// Reads what will be kept, more objects at once than large ones: each is little more than a round trip. What there
-  /// is no room for, or cannot be read, is left to whoever opens it.
+  /// Reads objects that will be kept. It reads more of them at once than of large objects, because each is little more
+  /// than a round trip. An object that has no room, or cannot be read, is left to the code that opens it.
   package func prefetch(_ objects: [(key: String, length: UInt64?)]) {
     var room = UInt64(kept.bytesMax / 2)
     let wanted = objects.filter { object in
@@ -75,7 +75,7 @@ package struct CachingStore: StoreLayer {
 private final class KeptObjects: Sendable {
   private struct State {
     var objects: [String: MemoryBytes] = [:]
-    /// The keys, oldest first; some may be gone already.
+    /// The keys, oldest first. Some objects may be gone already.
     var order: [String] = []
     var bytes = 0
   }

@@ -1,19 +1,20 @@
 internal import HoldfastSystem
 internal import Synchronization
 
-/// Fetches announced blocks in their order, on as many threads as the store takes requests at once. A block takes
-/// memory from the beginning of its fetch until it was read, and no fetch begins beyond a limit of memory.
+/// Fetches announced blocks in their order, with one thread for each request that the store takes at once. A block
+/// takes memory from the beginning of its fetch until it was read. No fetch begins if that would exceed the limit of
+/// memory.
 final class FetchQueue: Sendable {
   private struct State {
     var waiting: [FetchedBlock] = []
-    /// Fetches that run.
+    /// The number of fetches that run.
     var running = 0
     /// The bytes of blocks that are being fetched or are held.
     var bytes = 0
-    /// The number of blocks at the front that are waited for. They are fetched whatever memory they take.
+    /// The number of blocks at the front that a reader waits for. They are fetched whatever memory they take.
     var needed = 0
-    /// Buffers of the usual size that are used again. Large blocks of memory that come and go on many threads would
-    /// stay with the allocator, a few for each thread.
+    /// Buffers of the usual size, to be used again. Otherwise the allocator would keep a few large blocks of memory for
+    /// each of many threads.
     var spare: [Buffer] = []
 
     /// Takes the next block, if there is room for it.
@@ -42,7 +43,7 @@ final class FetchQueue: Sendable {
     begin()
   }
 
-  /// Starts a thread when there is something to fetch and room for it.
+  /// Starts a thread if there is something to fetch and room for it.
   private func begin() {
     let first: FetchedBlock? = state.withLock { state in
       guard state.running < connections, let block = state.next(bytesMax: bytesMax) else { return nil }
@@ -50,7 +51,7 @@ final class FetchQueue: Sendable {
       return block
     }
     guard let first else { return }
-    // Without a thread it is given up, and whoever reads it reads it without us.
+    // If no thread can be started, the block is given up, and its reader reads the range itself.
     if !WorkerThread.detach({ [self] in work(first) }) { end(first, first.giveUp) }
   }
 
@@ -72,7 +73,7 @@ final class FetchQueue: Sendable {
     begin()
   }
 
-  /// Fetches a block on this thread, or lets it be the next one, if its fetch has not begun.
+  /// Makes sure that a block is fetched soon, if its fetch has not begun: on this thread, or as the next one.
   func need(_ block: FetchedBlock) {
     let isMine = state.withLock { state in
       guard let index = state.waiting.firstIndex(where: { $0 === block }) else { return false }
@@ -136,7 +137,7 @@ final class FetchedBlock: Sendable {
   private let isDone = Latch()
   private let state: Mutex<State>
 
-  /// - Parameter wantedBytes: how many bytes will be read from the block.
+  /// - Parameter wantedBytes: the number of bytes that will be read from the block.
   init(_ range: Range<UInt64>, of object: any ReadableBytes, wantedBytes: Int) {
     self.range = range
     self.object = object
@@ -153,8 +154,8 @@ final class FetchedBlock: Sendable {
     range.lowerBound <= offset && offset < range.upperBound && UInt64(count) <= range.upperBound - offset
   }
 
-  /// Subtracts bytes from what will still be read of the block.
-  /// - Returns: whether no more will be read.
+  /// Subtracts bytes from what will still be read from the block.
+  /// - Returns: true if no more will be read.
   func isLastUse(_ count: Int) -> Bool {
     state.withLock { state in
       state.wantedBytes -= count
@@ -174,7 +175,7 @@ final class FetchedBlock: Sendable {
   func giveUp(_ memory: FetchQueue.Reservation) { isDone.open() }
 
   /// Waits until the block is fetched, and copies from it.
-  /// - Returns: `false` when it was not fetched.
+  /// - Returns: false if it was not fetched.
   func copy(into target: UnsafeMutableRawBufferPointer, at offset: UInt64) -> Bool {
     isDone.wait()
     guard let memory = state.withLock({ $0.memory }) else { return false }

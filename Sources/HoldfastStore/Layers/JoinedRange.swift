@@ -1,10 +1,10 @@
-/// Ranges that are read with one request.
+/// Several ranges of an object that are read with one request.
 struct JoinedRange {
-  /// A gap of at most so many bytes between two ranges is read too, because a second request would cost more.
+  /// The longest gap between two ranges that is read too, in bytes. A second request would cost more.
   private static let gapMax: UInt64 = 16 << 10
 
   private(set) var range: Range<UInt64>
-  /// The indices of the ranges.
+  /// The indices of the joined ranges.
   private(set) var members: [Int]
 
   /// Joins neighbouring ranges. Empty ranges are left out.

@@ -2,16 +2,17 @@ package import HoldfastSystem
 internal import Synchronization
 
 /// A remote store that lists a folder once, with everything below it, and answers further questions about its names
-/// without a request. What others add or remove meanwhile is seen after `refresh`; what this run does, at once.
+/// without a request. It shows what this run does at once, and what others add or remove after `refresh`.
 package struct ListedStore: StoreLayer {
-  /// A folder with more names is not remembered.
+  /// The most names of a folder. One with more names is not remembered.
   private static let namesMax = 1 << 16
   package let base: any Store
   private let folders: @Sendable (_ prefix: String) -> [String]
   private let memory = ListingMemory()
 
-  /// - Parameter folders: the folders that are listed once and contain a prefix or key, the outermost first; none for
-  ///   others. They end with `/`. A question about a prefix lists the innermost of them, unless one is known already.
+  /// - Parameter folders: returns the folders that are listed once and contain a prefix or key, the outermost first;
+  ///   none if it is in no such folder. Folders end with `/`. A question about a prefix lists the innermost folder,
+  ///   unless one is known already.
   package init(_ base: any Store, folders: @escaping @Sendable (_ prefix: String) -> [String]) {
     (self.base, self.folders) = (base, folders)
   }
@@ -26,7 +27,7 @@ package struct ListedStore: StoreLayer {
   package func list(_ prefix: String, _ depth: ListingDepth, after name: String?, max: Int) throws -> ListingPage {
     let folders = folders(prefix)
     guard let (folder, names) = try memory.known(folders) ?? list(folders.last, for: prefix),
-      // If something else lies in the place of the folder, the store says what that means.
+      // If something else has the name of the folder, the store below says what that means.
       names.kinds[String(prefix.dropFirst(folder.count).dropLast())] == nil
     else { return try base.list(prefix, depth, after: name, max: max) }
     return names.page(prefix.dropFirst(folder.count), depth, after: name, max: max)
@@ -47,7 +48,7 @@ package struct ListedStore: StoreLayer {
     return memory.known(folders).flatMap { folder, names in names.kinds[String(key.dropFirst(folder.count))] }
   }
 
-  /// Lists everything below a folder; `nil` when that is too much to remember.
+  /// Lists everything below a folder; `nil` if there are too many names to remember.
   private func list(_ folder: String?, for prefix: String) throws -> (folder: String, names: ListedNames)? {
     guard let folder, prefix.hasPrefix(folder), !memory.isTooLong(folder) else { return nil }
     let listing = memory.listing(of: folder) { [base, memory] in
@@ -86,7 +87,7 @@ package struct ListedStore: StoreLayer {
     try base.removeAll(below: prefix)
   }
 
-  /// - Parameter length: of the object that was committed; `nil` when it is not known whether it was.
+  /// - Parameter length: the length of the committed object in bytes; `nil` if the commit may have failed.
   private func note(_ key: String, _ length: UInt64?) {
     guard let length else { return forget(key) }
     for folder in folders(key) {
@@ -102,7 +103,7 @@ package struct ListedStore: StoreLayer {
 /// The names below a folder, relative to it.
 private struct ListedNames: Sendable {
   private(set) var kinds: [String: ListingEntry.Kind]
-  /// In the order of listings.
+  /// The names in the order of listings.
   private var sorted: [String]
 
   init(_ entries: [ListingEntry]) {
@@ -115,7 +116,7 @@ private struct ListedNames: Sendable {
     sorted.insert(name, at: position(of: name))
   }
 
-  /// The number of names that precede this one.
+  /// Returns the number of names that precede this one.
   private func position(of name: some StringProtocol) -> Int {
     let name = String(name)
     var (low, high) = (0, sorted.count)
@@ -146,22 +147,22 @@ private struct ListedNames: Sendable {
   }
 }
 
-/// The remembered folders.
+/// The listings that are remembered, by folder.
 private final class ListingMemory: Sendable {
-  /// A listing that is being made; `nil` when there are too many names.
+  /// A listing that is being made; `nil` if there are too many names.
   typealias Listing = Future<ListedNames?>
 
   private struct State {
     var folders: [String: ListedNames] = [:]
     /// The folders with too many names.
     var tooLong: Set<String> = []
-    /// The listings under way that began after the last change. Whoever asks meanwhile waits for them.
+    /// The listings under way that began after the last change. Other threads that ask meanwhile wait for them.
     var listings: [String: Listing] = [:]
   }
 
   private let state = Mutex(State())
 
-  /// The first of some folders whose names are remembered, with these; `nil` when none is.
+  /// Returns the first of some folders whose names are remembered, with its names; `nil` if there is none.
   func known(_ folders: [String]) -> (folder: String, names: ListedNames)? {
     state.withLock { state in
       for folder in folders {
@@ -175,7 +176,7 @@ private final class ListingMemory: Sendable {
 
   func noteThatTooLong(_ folder: String) { state.withLock { _ = $0.tooLong.insert(folder) } }
 
-  /// The listing of a folder that is under way, or a new one.
+  /// Returns the listing of a folder that is under way, or begins one.
   func listing(of folder: String, _ list: @escaping @Sendable () throws -> ListedNames?) -> Listing {
     state.withLock { state in
       if let listing = state.listings[folder] { return listing }
@@ -185,7 +186,7 @@ private final class ListingMemory: Sendable {
     }
   }
 
-  /// Returns when a listing is made, and remembers it if nothing has changed since it began.
+  /// Waits for a listing, and remembers it if nothing has changed since it began.
   func end(_ listing: Listing, of folder: String) throws -> ListedNames? {
     let result = Result { try listing.value() }
     state.withLock { state in
@@ -218,7 +219,7 @@ private final class ListingMemory: Sendable {
   }
 }
 
-/// An upload that says when its object is there.
+/// An upload that reports when its object is committed, or may be.
 private final class ListedUpload: ObjectUpload {
   private let base: any ObjectUpload
   private let length = Atomic<UInt64>(0)

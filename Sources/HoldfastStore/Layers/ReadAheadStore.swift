@@ -1,10 +1,11 @@
 package import HoldfastSystem
 internal import Synchronization
 
-/// A remote store that is read almost as fast as a local one: announced ranges are fetched ahead, neighbouring ranges
-/// with one request, several requests at once.
+/// A remote store that is read almost as fast as a local one. It fetches announced ranges ahead, neighbouring ranges
+/// with one request, and makes several requests at once.
 package struct ReadAheadStore: StoreLayer {
-  /// The most bytes of neighbouring ranges that are read with one request, so that several requests share an object.
+  /// The most bytes of neighbouring ranges that are read with one request. The limit lets several requests share an
+  /// object.
   package static let requestBytes: UInt64 = 4 << 20
   package let base: any Store
   private let queue: FetchQueue
@@ -20,7 +21,7 @@ package struct ReadAheadStore: StoreLayer {
   }
 }
 
-/// An object of which ranges are fetched ahead.
+/// An object whose announced ranges are fetched ahead.
 private final class ReadAheadObject: ReadableBytes {
   private let base: any ReadableBytes
   private let queue: FetchQueue
@@ -52,7 +53,7 @@ private final class ReadAheadObject: ReadableBytes {
     try base.read(into: buffer, at: offset)
   }
 
-  /// The block with these bytes. It is forgotten when nothing more will be read of it.
+  /// Returns the block with these bytes. Forgets it if nothing more will be read from it.
   private func block(with offset: UInt64, _ count: Int) -> FetchedBlock? {
     blocks.withLock { blocks in
       guard let index = blocks.firstIndex(where: { $0.contains(offset, count) }) else { return nil }

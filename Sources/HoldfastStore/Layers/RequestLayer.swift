@@ -1,7 +1,7 @@
 package import HoldfastSystem
 
-/// A layer that does the same with every request to the store below, whatever is asked for: it tries again, or in tests
-/// counts or fails.
+/// A layer that does the same with every request to the store below. For example, it tries again; in tests it counts
+/// requests, or makes them fail.
 package protocol RequestLayer: StoreLayer {
   /// Makes a request.
   /// - Parameter body: asks the store below. It may be called several times.
@@ -46,7 +46,7 @@ extension RequestLayer {
   }
 }
 
-/// An object of which each read is a request.
+/// An object that makes each read a request.
 package struct RequestedObject: ReadableBytes {
   private let base: any ReadableBytes
   private let layer: any RequestLayer
@@ -63,7 +63,7 @@ package struct RequestedObject: ReadableBytes {
   package func expect(_ ranges: [Range<UInt64>]) { base.expect(ranges) }
 }
 
-/// An upload of which each part is a request. It may be sent again, because the caller still holds the bytes.
+/// An upload that makes each part a request. A part may be sent again, because the caller still holds the bytes.
 private final class RequestedUpload: ObjectUpload {
   private let base: any ObjectUpload
   private let layer: any RequestLayer

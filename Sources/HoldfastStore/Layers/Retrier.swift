@@ -2,34 +2,34 @@ package import HoldfastModel
 package import HoldfastSystem
 internal import Synchronization
 
-/// How often, and for how long, a failed request is repeated.
+/// The delays and deadlines with which a failed request is repeated.
 package struct RetryPolicy: Sendable {
   /// The delay before the second try. It doubles before each further try.
   package var firstDelay = TimeSpan.milliseconds(100)
   /// The longest delay before a try.
   package var delayMax = TimeSpan.seconds(15)
-  /// No try begins later than this after the first.
+  /// The time after the first try at which the last one may begin.
   package var deadline = TimeSpan.minutes(2)
-  /// In place of it, after a request was given up and before another one is answered.
+  /// The deadline in an outage: after a request was given up, until another one is answered.
   package var deadlineInOutage = TimeSpan.seconds(5)
-  /// From so long after that request on, nothing is tried at all: a server that is silent holds each try for half a
-  /// minute, and a run has many requests.
+  /// The length of an outage after which requests fail without a try. A silent server holds each try for half a minute,
+  /// and a run has many requests.
   package var outageGrace = TimeSpan.seconds(30)
-  /// A call that comes so long after the last failure is tried again.
+  /// The time after the last given-up request at which one is tried again.
   package var outageRest = TimeSpan.minutes(1)
 
   package init() {}
 }
 
-/// Repeats what failed temporarily, with growing delays. Each delay is drawn from the upper half of its range, so that
-/// many clients that were refused at one moment do not come back at one moment.
+/// Repeats requests that failed temporarily, with growing delays. Each delay is drawn from the upper half of its range,
+/// so that many clients that were refused at one moment do not come back at one moment.
 ///
-/// A run that gives up does a few things more, such as giving its lease back. So that it does not wait as long for each
-/// of them, they are repeated only briefly until something is answered, and soon they fail without a try.
+/// A run that gives up still does a few things, such as giving its lease back. So that it does not wait long for each
+/// of them, their requests are repeated only briefly until something is answered, and soon fail without a try.
 package struct Retrier: Sendable {
-  /// So often a wait looks for a signal.
+  /// The interval at which a wait looks for a signal.
   private static let lookInterval = TimeSpan.milliseconds(50)
-  /// The operator is told of a request that was tried in vain for so long.
+  /// The time of failed tries after which the operator is told.
   private static let silenceMax = TimeSpan.seconds(5)
   private let policy: RetryPolicy
   private let clock: Clock
@@ -53,8 +53,9 @@ package struct Retrier: Sendable {
     (clock, random, cancellation) = (host.clock, host.random, host.cancellation)
   }
 
+  /// Makes a request, and repeats it if it fails temporarily.
   /// - Parameter body: may be called several times.
-  /// - Throws: the last error, when it is not temporary or the deadline has passed; `Interrupted` after a signal.
+  /// - Throws: the last error, if it is not temporary or the deadline has passed; `Interrupted` after a signal.
   func run<Result>(_ body: () throws -> Result) throws -> Result {
     let begun = clock.uptime()
     if let failure = outage.failure(at: begun, policy) { throw failure }
@@ -83,26 +84,26 @@ package struct Retrier: Sendable {
     }
   }
 
-  /// - Parameter left: for so long it is tried again.
+  /// - Parameter left: the time for which it is tried again.
   private func text(_ error: any Error, left: TimeSpan) -> String {
     var end = clock.now()
     end.seconds += left.wholeSeconds
     return "\(describe(error).message); trying again until \(TimeText.localClock(end))"
   }
 
-  /// Whether the error is temporary. A foreign object in the place of a key stays where it is.
+  /// Returns true if the error is temporary. An existing object under a key stays where it is.
   private static func mayPass(_ error: any Error) -> Bool {
     if case StoreError.alreadyExists = error { return false }
     return (error as? any OperatorError)?.scope == .transient
   }
 
-  /// How long the store wants to be left alone; zero when it does not say, or says no length of time.
+  /// Returns the time to wait that the store asks for; zero if it asks for none, or for a negative one.
   private func requested(by error: any Error) -> TimeSpan {
     guard case StoreError.unavailable(_, _, let retryAfter?) = error, retryAfter >= .zero else { return .zero }
     return retryAfter
   }
 
-  /// A random number from 0 to 1.
+  /// Returns a random number from 0 to 1.
   private func fraction() -> Double {
     Double(random.bytes(2).reduce(0) { $0 << 8 | UInt16($1) }) / Double(UInt16.max)
   }
@@ -118,15 +119,15 @@ package struct Retrier: Sendable {
   }
 }
 
-/// What is known when the last request that ended was given up.
+/// The outage since a request was given up. It ends when any request is answered.
 private final class Outage: Sendable {
   private let isTold = Atomic(false)
-  /// When the first request was given up since the last answer, when the last one was, and why.
+  /// The time at which the first request was given up since the last answer, the time of the last one, and its error.
   private let state = Mutex<(begun: TimeSpan, last: TimeSpan, failure: any Error)?>(nil)
 
   var isOn: Bool { state.withLock { $0 != nil } }
 
-  /// Why nothing is tried now; `nil` when it is.
+  /// Returns the error with which requests fail without a try; `nil` if they are tried.
   func failure(at now: TimeSpan, _ policy: RetryPolicy) -> (any Error)? {
     state.withLock { state in
       guard let known = state, now - known.begun >= policy.outageGrace, now - known.last < policy.outageRest else {
@@ -140,7 +141,7 @@ private final class Outage: Sendable {
     state.withLock { $0 = ($0?.begun ?? now, now, failure) }
   }
 
-  /// Whether nobody has told the operator since the last answer.
+  /// Returns true if the operator was not told since the last answer. The next call returns false.
   func isFirstToTell() -> Bool { !isTold.exchange(true, ordering: .relaxed) }
 
   func end() {

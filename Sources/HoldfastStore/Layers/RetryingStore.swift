@@ -13,7 +13,7 @@ package struct RetryingStore: RequestLayer {
 
   package func request<Answer>(_ body: () throws -> Answer) throws -> Answer { try retrier.run(body) }
 
-  /// Sent as an upload, which recognises its own object when a try meets it again.
+  /// Sends the object as an upload, which recognises its own object if an earlier try has created it.
   package func createBriefly(_ key: String, _ bytes: [UInt8]) throws {
     let writer = try create(key)
     try bytes.withUnsafeBytes { try writer.append($0) }

@@ -2,18 +2,19 @@ internal import HoldfastModel
 package import HoldfastSystem
 
 /// The right to be the only run that adds to something, as long as the object lives. It works on every store that
-/// creates an object only once.
+/// creates an object under a key only once.
 ///
 /// The holder creates numbers, `leases/NAME/NUMBER`, one after the other, each once. Another run that wants the lease
-/// watches by its own clock for as long as the newest number says; if no new number appears, it creates the next one
-/// itself. So no two clocks are compared. If the store has locks, the lease holds one too: it excludes others at once,
-/// and ends with its process. The numbers then exclude those who reach the store in another way. Nothing stored depends
-/// on a lease: the numbers of manifests, notes and the keyring are created once, too (docs/decisions/0020-leases.md).
+/// watches, by its own clock, for the time that the newest number states; if no new number appears, it creates the next
+/// one itself. So no two clocks are compared. If the store has locks, the lease holds one too: it excludes others at
+/// once, and ends with its process. The numbers then exclude those who reach the store in another way. Nothing stored
+/// depends on a lease: the numbers of manifests, notes and the keyring are created once, too
+/// (docs/decisions/0020-leases.md).
 package final class Lease: Sendable {
-  /// After so long it is told that somebody waits.
+  /// The wait for another holder after which `onWait` is called.
   private static let silenceMax = TimeSpan.seconds(5)
 
-  /// It says whether the lease is held, to other threads too, and does not keep it.
+  /// The state of the lease, which other threads may ask. It does not keep the lease.
   package let holder: LeaseHolder
   private let lock: any StoreLock
   private let errands: Errands?
@@ -40,16 +41,16 @@ package final class Lease: Sendable {
   package var number: UInt64 { holder.number }
 
   /// Makes sure that no other run can hold the lease. Called just before something is committed or removed.
-  /// - Throws: `LeaseError`, which is transient, when another run holds the lease, or may hold it.
+  /// - Throws: `LeaseError`, which is transient, if another run holds the lease, or may hold it.
   package func checkHeld() throws { try holder.checkHeld() }
 
-  /// The same, for whoever has just called `checkHeld` and lost no time since: then it costs no request.
+  /// Does the same as `checkHeld`, shortly after it was called. It costs no request if no time was lost since.
   package func confirmHeld() throws { try holder.confirmHeld() }
 
-  /// Does work that ends with a commit. When it fails after another run has taken over, that is the error: the other
-  /// run may have removed the objects of this one, and anything can come of that. An error of the work that says that
-  /// it has committed stays.
-  /// - Throws: `LeaseError.taken`, or what the work threw.
+  /// Does work that ends with a commit. If the work fails after another run has taken over, that is the error: the
+  /// other run may have removed the objects of this one, and any error may follow from that. An error which says that
+  /// the work has committed is thrown as it is.
+  /// - Throws: `LeaseError.taken`, or the error of the work.
   package func whileHeld<Value>(_ work: () throws -> Value) throws -> Value {
     do {
       return try work()
@@ -60,13 +61,13 @@ package final class Lease: Sendable {
       } catch let lost as LeaseError {
         if case .taken = lost { throw lost }
       } catch {
-        // Whether it is held cannot be told: what the work threw says more.
+        // It cannot be told if the lease is held. The error of the work says more.
       }
       throw error
     }
   }
 
-  /// Looks at a lease that this run will want, in a store without locks.
+  /// Looks early at a lease that this run will want, in a store without locks.
   package static func look(
     at name: String, in store: any Store, host: Host, terms: LeaseTerms = LeaseTerms()
   ) throws -> LeaseLook {
@@ -75,16 +76,17 @@ package final class Lease: Sendable {
     return LeaseLook(watch: watch, finding: finding)
   }
 
+  /// Takes the lease.
   /// - Parameters:
   ///   - name: the name of what is added to, for example of a source.
-  ///   - waits: whether to wait for another holder. If the holder may be dead and no lock tells, the call waits in any
-  ///     case, for as long as its number says.
-  ///   - look: what was found out before. It may be old: a number is created only once.
-  ///   - errands: where the lease is given back, so that nobody waits for that; `nil` to wait.
-  ///   - onCreation: called when a number was created: what is listed from then on shows what earlier holders did. It
-  ///     may be called although another run turns out to hold the lease.
-  ///   - onWait: called once when the call has waited for seconds for a holder that may be dead.
-  /// - Returns: `nil` when another run holds it.
+  ///   - waits: true to wait for another holder. If the holder may be dead and no lock tells, the call waits in any
+  ///     case, for the time that the newest number states.
+  ///   - look: an earlier look at the lease. It may be old: a number is created only once.
+  ///   - errands: gives the lease back, so that nobody waits for that; `nil` to wait.
+  ///   - onCreation: called when a number was created. Listings from then on show what earlier holders did. It may be
+  ///     called although another run turns out to hold the lease.
+  ///   - onWait: called once when the call has waited for seconds for another holder.
+  /// - Returns: `nil` if another run holds the lease.
   package static func take(
     _ name: String, in store: any Store, host: Host, terms: LeaseTerms = LeaseTerms(), random: Randomness = .system,
     waits: Bool, after look: LeaseLook? = nil, givenBackBy errands: Errands? = nil,
@@ -101,7 +103,7 @@ package final class Lease: Sendable {
     let holder = LeaseHolder(numbers, record, clock: host.clock, terms: terms)
     let early = lock.showsThatOthersAreGone ? nil : look
     var watch = early?.watch ?? LeaseWatch(terms: terms, seesWhoIsGone: lock.showsThatOthersAreGone)
-    // Whether a holder has gone since is asked anew.
+    // If somebody held the lease at the early look, it is looked at anew.
     var known = early?.freeNumber.map { LeaseWatch.Finding.free($0) }
     let begun = host.clock.uptime()
     var isTold = false

@@ -1,10 +1,10 @@
 package import HoldfastModel
 
-/// A run may not commit any more, because another run may hold its lease.
+/// A run may not commit any more, because another run may hold its lease; or no number is left for a lease.
 package enum LeaseError: OperatorError, Equatable {
   /// Another run has taken the next number.
   case taken(name: String, location: String)
-  /// - Parameter reason: why the next number could not be created in time.
+  /// - Parameter reason: the reason why the next number could not be created in time.
   case notRenewed(name: String, location: String, reason: String)
   /// The manifest of a snapshot took so long to store that another run may have held the lease meanwhile.
   case committedLate(name: String, location: String)

@@ -2,28 +2,29 @@ internal import HoldfastModel
 package import HoldfastSystem
 internal import Synchronization
 
-/// One holder of a lease, from its first number to its last. It creates the next number in time, and says whether it
-/// may still commit. Several threads may use it.
+/// One holder of a lease, from its first number to its last. It creates the next number in time, and says if it may
+/// still commit. Several threads may use it.
 ///
 /// The holder counts from before it creates a number, a waiting run from when it sees the number. So nobody else can
-/// have taken the next number while the holder trusts its own. Even if it is late: a number is created only once, so a
-/// holder that got it was not overtaken.
+/// have taken the next number while the holder trusts its own. A holder that is late but still gets the next number was
+/// not overtaken, because a number is created only once.
 package final class LeaseHolder: Sendable {
   private struct Term {
-    /// 0 before the first.
+    /// The newest number; 0 before the first.
     var number: UInt64 = 0
-    /// When the holder began to create the number, by this machine's uptime.
+    /// The time at which the holder began to create the number, by this machine's uptime.
     var asked = TimeSpan.zero
-    /// A number whose creation got no answer, and when it was first tried.
+    /// A number whose creation got no answer, and the time at which it was first tried.
     var pending: (number: UInt64, since: TimeSpan)?
     var isLost = false
     /// Older numbers that nobody needs any more.
     var old: [UInt64] = []
-    /// When the numbers were last found to show no other holder: before they were asked for, by both clocks.
+    /// The time, by both clocks, at which the last look began that showed no other holder.
     var seen: (uptime: TimeSpan, now: Timestamp)?
   }
 
-  /// This many numbers are kept: a run that was stopped for long must find one that is higher than its own.
+  /// The count of newest numbers that are kept. A run that was stopped for long must find one that is higher than its
+  /// own.
   private static let keptCount: UInt64 = 2
   private static let attemptsMax = 3
 
@@ -53,7 +54,7 @@ package final class LeaseHolder: Sendable {
   /// - Parameters:
   ///   - number: a number after the highest one that exists.
   ///   - onCreation: called when it was created, before it is known to be the highest.
-  /// - Returns: whether this holder created it, and it is the highest.
+  /// - Returns: true if this holder created it, and it is the highest.
   package func ask(for number: UInt64, onCreation: () -> Void = {}) throws -> Bool {
     guard number <= LeaseNumbers.numberMax else { throw LeaseError.noNumberLeft(name: name, location: location) }
     let since = term.withLock { term in
@@ -80,7 +81,7 @@ package final class LeaseHolder: Sendable {
     return true
   }
 
-  /// Removes older numbers. Nobody waits for that before a commit.
+  /// Removes older numbers. It is called apart from `ask`, so that no commit waits for it.
   private func removeOld() {
     numbers.remove(
       term.withLock { term in
@@ -90,10 +91,10 @@ package final class LeaseHolder: Sendable {
   }
 
   /// Creates the next number if it is time to.
-  /// - Returns: `false` when there is nothing to renew any more.
+  /// - Returns: false if there is nothing to renew any more.
   package func renewInTime() -> Bool {
     let isDue = term.withLock { !$0.isLost && clock.uptime() >= $0.asked + terms.renewal }
-    // Without an answer it is tried again.
+    // If there is no answer, the next call tries again.
     if isDue { try? renew() }
     removeOld()
     return term.withLock { !$0.isLost }
@@ -101,7 +102,7 @@ package final class LeaseHolder: Sendable {
 
   private func renew() throws {
     try turn.withLock { _ in
-      // The number may have been created long ago, and not count any more.
+      // The holder may have lost the lease long ago.
       guard !term.withLock(\.isLost) else { return }
       for _ in 0..<Self.attemptsMax {
         let number = term.withLock(\.number)
@@ -111,9 +112,10 @@ package final class LeaseHolder: Sendable {
     }
   }
 
-  // MARK: What rests on it
+  // MARK: Checks before a commit
 
-  /// - Throws: `LeaseError` when another run holds the lease, or may hold it.
+  /// Makes sure that no other run can hold the lease.
+  /// - Throws: `LeaseError` if another run holds the lease, or may hold it.
   package func checkHeld() throws {
     do {
       // If the machine was suspended, so was its clock: only the numbers show whether the holder was overtaken.
@@ -127,15 +129,14 @@ package final class LeaseHolder: Sendable {
     }
   }
 
-  /// Makes sure of it again, shortly after `checkHeld` did. The numbers are asked for only if either clock says that
-  /// time was lost since: then others may have used it.
+  /// Makes sure of it again, shortly after `checkHeld`. It lists the numbers only if either clock says that time was
+  /// lost since: then others may have used it.
   /// - Throws: like `checkHeld`.
   package func confirmHeld() throws {
     if !wasJustHeld { try checkHeld() }
   }
 
-  /// Whether the lease is trusted, and was checked so short a time ago, by both clocks, that nobody else can have held
-  /// it since.
+  /// True if the lease is trusted, and was checked so recently by both clocks that nobody else can have held it since.
   package var wasJustHeld: Bool {
     let isRecent = term.withLock { term in
       guard let seen = term.seen, !term.isLost else { return false }
@@ -155,7 +156,7 @@ package final class LeaseHolder: Sendable {
     }
   }
 
-  /// Lets the next holder begin at once.
+  /// Gives the lease back. The next holder can begin at once.
   package func giveBack() {
     turn.withLock { _ in
       let number = term.withLock { $0.isLost ? 0 : $0.number }

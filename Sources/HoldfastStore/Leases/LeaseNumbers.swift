@@ -20,19 +20,19 @@ package struct LeaseNumbers: Sendable {
     return folder + String(repeating: "0", count: max(0, Self.digitCount - digits.count)) + digits
   }
 
-  /// The number that a name means; `nil` for other names.
+  /// Returns the number that a name means; `nil` for other names.
   package static func number(_ text: some StringProtocol) -> UInt64? {
     guard text.utf8.count == digitCount, text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) })
     else { return nil }
     return UInt64(text).flatMap { $0 >= 1 ? $0 : nil }
   }
 
-  /// The existing numbers, in ascending order.
+  /// Returns the existing numbers, in ascending order.
   package func all() throws -> [UInt64] { try store.names(below: folder).compactMap { Self.number($0) }.sorted() }
 
   package func create(_ number: UInt64, _ bytes: [UInt8]) throws { try store.createBriefly(key(number), bytes) }
 
-  /// The content of a number; `nil` when it does not exist.
+  /// Returns the content of a number; `nil` if it does not exist.
   package func bytes(of number: UInt64) throws -> [UInt8]? {
     do {
       let object = try store.open(key(number))
@@ -50,7 +50,7 @@ package struct LeaseNumbers: Sendable {
     if !keys.isEmpty { try? store.removeBriefly(keys) }
   }
 
-  /// Removes what killed runs have begun, and not finished; if nothing may be removed, it stays. For the holder of the
-  /// lock.
+  /// Removes what killed runs have begun and not finished. If nothing may be removed, it stays. Only the holder of the
+  /// lock may call it.
   func removeUnfinished() { try? store.removeUnfinished(in: folder) }
 }

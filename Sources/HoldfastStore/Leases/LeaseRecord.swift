@@ -10,11 +10,12 @@ package struct LeaseRecord: Hashable, Codable, Sendable {
   private(set) var format = 1
   /// Drawn at random by each holder, for all its numbers.
   let holder: Identifier
-  /// For so long nobody takes the next number without seeing that the holder is gone; 0 when the lease was given back.
+  /// The time for which nobody takes the next number without seeing that the holder is gone; 0 if the lease was given
+  /// back.
   var term: TimeSpan
-  /// Whether the holder holds the store's lock too: then a run that gets the lock knows that the holder is gone.
+  /// True if the holder holds the store's lock too. Then a run that gets the lock knows that the holder is gone.
   let locked: Bool
-  /// For people: the name of the holder's machine, its process, and when it began by its clock.
+  /// Text for people: the name of the holder's machine, its process, and the time at which it began, by its clock.
   let host: String
   let process: Int32
   let time: String
@@ -27,14 +28,14 @@ package struct LeaseRecord: Hashable, Codable, Sendable {
 
   var isGivenBack: Bool { term <= .zero }
 
-  /// One line of JSON.
+  /// Returns the record as one line of JSON.
   package func serialized() throws -> [UInt8] {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     return Array(try encoder.encode(self)) + [UInt8(ascii: "\n")]
   }
 
-  /// `nil` when the bytes are no such record, or one of a newer format.
+  /// Parses a record; `nil` if the bytes are no record, or one of a newer format.
   init?(parsing bytes: [UInt8]) {
     guard let record = try? JSONDecoder().decode(LeaseRecord.self, from: Data(bytes)), record.format == 1,
       (.zero...Self.termMax).contains(record.term)

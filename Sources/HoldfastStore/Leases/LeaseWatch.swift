@@ -1,12 +1,12 @@
 internal import HoldfastModel
 package import HoldfastSystem
 
-/// What was found out about a lease some time before it is taken.
+/// The result of an early look at a lease, some time before it is taken.
 package struct LeaseLook: Sendable {
   let watch: LeaseWatch
   let finding: LeaseWatch.Finding
 
-  /// The number that may be tried; `nil` when somebody may hold the lease.
+  /// The number that may be tried; `nil` if somebody may hold the lease.
   var freeNumber: UInt64? {
     guard case .free(let number) = finding else { return nil }
     return number
@@ -18,12 +18,12 @@ package struct LeaseWatch: Sendable {
   package enum Finding: Hashable, Sendable {
     /// This number may be tried.
     case free(UInt64)
-    /// - Parameter isAlive: whether the holder created a number since it was first seen.
+    /// - Parameter isAlive: true if the holder has created a number since this watch began.
     case held(isAlive: Bool)
   }
 
   private let terms: LeaseTerms
-  /// Whether this run holds the store's lock: then no other run that held it is alive.
+  /// True if this run holds the store's lock. Then no other run that held it is alive.
   private let seesWhoIsGone: Bool
   private var seen: (number: UInt64, since: TimeSpan, term: TimeSpan)?
 
@@ -36,12 +36,12 @@ package struct LeaseWatch: Sendable {
     }
     guard let term = try term(of: highest, numbers) else { return .free(highest + 1) }
     let isAlive = seen != nil
-    // Counts from now on, although the number may be older.
+    // The term counts from now on, although the number may be older.
     seen = (highest, clock.uptime(), term)
     return .held(isAlive: isAlive)
   }
 
-  /// For how long a number keeps others out; `nil` when it does not.
+  /// Returns the time for which a number keeps others out; `nil` if it does not.
   private func term(of number: UInt64, _ numbers: LeaseNumbers) throws -> TimeSpan? {
     let record = try numbers.bytes(of: number).flatMap { LeaseRecord(parsing: $0) }
     // A crash of the machine may leave an empty record. A run with the lock knows that the holder is gone.

@@ -1,15 +1,15 @@
 package import HoldfastModel
 
-/// Why a location cannot be opened. No message shows what may be a secret in the text.
+/// The reason why a location cannot be opened. Messages mask what may be a secret.
 package enum LocationError: OperatorError, Equatable {
   case malformed(_ text: String, StoreScheme, _ finding: String)
   /// The location contains a secret, which belongs into a file of its own.
-  /// - Parameter scheme: the one that is probably meant.
+  /// - Parameter scheme: the scheme that is probably meant.
   case holdsSecret(_ text: String, StoreScheme)
-  /// The text names a server, and not in the form of a location.
-  /// - Parameter scheme: the one that is probably meant.
+  /// The text names a server, but is not a location.
+  /// - Parameter scheme: the scheme that is probably meant.
   case otherForm(_ text: String, StoreScheme)
-  /// Objects are to be locked, or other versions of them read, and the store can do neither.
+  /// The options ask to lock objects, or to read earlier versions of them, and the store can do neither.
   case notABucket(_ location: String)
   /// This build has no store for the scheme.
   case unsupported(StoreScheme)

@@ -1,13 +1,13 @@
 package import HoldfastModel
 package import HoldfastSystem
 
-/// Where a repository is, as an operator writes it: a path, `sftp:USER@HOST[:PORT]/PATH`, or
-/// `s3:https://HOST[:PORT]/BUCKET[/PREFIX]`. Only a server on this machine may be reached without TLS, by
+/// The location of a repository, as an operator writes it: a path, `sftp:USER@HOST[:PORT]/PATH`, or
+/// `s3:https://HOST[:PORT]/BUCKET[/PREFIX]`. Only a server on this machine may be reached without TLS, with
 /// `s3:http://127.0.0.1…`.
 ///
-/// Any other text is a path, unless it looks like a server that is meant in another way (`ssh://…`, `S3:…`,
-/// `USER@HOST:PATH`): a mistyped location must not become a directory on the disk that is to be backed up. A directory
-/// with such a name is written `./s3:orders`, or as an absolute path.
+/// Any other text is a path, unless it looks like a server in another form (`ssh://…`, `S3:…`, `USER@HOST:PATH`): a
+/// mistyped location must not become a directory on the disk that is to be backed up. A directory with such a name is
+/// written `./s3:orders`, or as an absolute path.
 package enum StoreLocation: Sendable, Equatable {
   /// A host, and its port if it is not the standard port of the protocol.
   package struct Server: Sendable, Equatable, CustomStringConvertible {
@@ -24,7 +24,7 @@ package enum StoreLocation: Sendable, Equatable {
 
   /// A directory of this machine, as the operator wrote it; relative paths start at the current directory.
   case directory(Path)
-  /// - Parameter path: absolute.
+  /// - Parameter path: an absolute path.
   case sftp(user: String, server: Server, path: String)
   /// - Parameter prefix: the beginning of all keys; empty, or ends with `/`.
   case s3(server: HTTPServer, bucket: String, prefix: String)
@@ -43,9 +43,10 @@ package enum StoreLocation: Sendable, Equatable {
     return path
   }
 
-  /// - Parameter isDirectory: whether there is a directory by the name of the text, which then is no server.
-  /// - Throws: `LocationError` when the text begins with a scheme, and the rest is not a location of it; and when it
-  ///   names a server in a way that is not read.
+  /// Parses a location.
+  /// - Parameter isDirectory: returns true if a directory has the text as its name. Then the text is a path.
+  /// - Throws: `LocationError` if the text begins with a scheme and the rest is not sound; or if it names a server in a
+  ///   form that is not accepted.
   package init(_ text: String, isDirectory: (String) -> Bool = { _ in false }) throws(LocationError) {
     guard let scheme = Self.scheme(of: text) else {
       if let likely = OtherAddress.likelyScheme(of: text, isDirectory: isDirectory) {
@@ -58,7 +59,7 @@ package enum StoreLocation: Sendable, Equatable {
     self = try scheme == .sftp ? Self.sftp(rest, text) : Self.s3(rest, text)
   }
 
-  /// The scheme with which the text begins; `nil` for a path.
+  /// Returns the scheme with which the text begins; `nil` for a path.
   private static func scheme(of text: String) -> StoreScheme? {
     [.sftp, .s3].first { text.hasPrefix($0.rawValue + ":") }
   }
@@ -96,7 +97,7 @@ package enum StoreLocation: Sendable, Equatable {
       prefix: parts.dropFirst().map { $0 + "/" }.joined())
   }
 
-  /// The error for a text of which a part is missing or wrong.
+  /// Returns the error for a text in which a part is missing or wrong.
   private static func unsound(_ text: String, _ scheme: StoreScheme, _ finding: String) -> LocationError {
     AddressText.holdsSecret(text) ? .holdsSecret(text, scheme) : .malformed(text, scheme, finding)
   }
@@ -104,7 +105,7 @@ package enum StoreLocation: Sendable, Equatable {
   /// The hosts that are this machine.
   private static let loopback: Set<String> = ["127.0.0.1", "localhost", "[::1]"]
 
-  /// The text before the first slash, and the rest from the slash on; `nil` when there is none.
+  /// Returns the text before the first slash, and the rest from the slash on; `nil` if there is no slash.
   private static func split(_ text: Substring) -> (authority: Substring, path: Substring?) {
     guard let slash = text.firstIndex(of: "/") else { return (text, nil) }
     return (text[..<slash], text[slash...])
@@ -139,7 +140,7 @@ extension StoreLocation: CustomStringConvertible {
   /// The location as an operator would type it. Bytes of a path that are not UTF-8 are lost.
   package var text: String { directory.map { String(decoding: $0.bytes, as: UTF8.self) } ?? description }
 
-  /// The location as text. Different spellings of one location give the same text.
+  /// The location as text for people. Different spellings of one location give the same text.
   package var description: String {
     switch self {
     case .directory(let path): path.description

@@ -1,31 +1,30 @@
 package import HoldfastSystem
 
-/// How to open a location.
+/// The options with which a location is opened.
 package struct OpeningOptions: Sendable {
   /// The ID of the group with which a new repository in a directory is shared.
   package var group: UInt32?
   /// The limits for reading and writing; `nil` for none.
   package var reading: RateLimit?
   package var writing: RateLimit?
-  /// Which objects may be kept in memory: see `CachingStore`.
+  /// Returns true if an object may be kept in memory: see `CachingStore`.
   package var isCached: @Sendable (_ key: String) -> Bool = { _ in false }
-  /// Which folders are listed only once: see `ListedStore`.
+  /// Returns the folders that are listed only once: see `ListedStore`.
   package var listedFolders: @Sendable (_ prefix: String) -> [String] = { _ in [] }
-  /// The command that connects to SFTP servers, in place of `ssh`; `nil` for that.
+  /// The command that connects to SFTP servers; `nil` for `ssh`.
   package var sshCommand: String?
   /// Counts the requests to an SFTP server.
   package var traffic = Traffic()
-  /// Gets a sentence for the operator when a server does not answer and is asked again and again. Any thread may call
-  /// it.
+  /// Gets a sentence for the operator when a server does not answer and is asked again. Any thread may call it.
   package var tell: @Sendable (String) -> Void = { _ in }
-  /// How to reach a bucket; `nil` where no bucket can be reached.
+  /// The settings for buckets; `nil` if no bucket can be reached.
   package var s3: S3Settings?
 
   package init() {}
 }
 
-/// The schemes that can be opened, each with the function that does it. The value is passed down to the code that opens
-/// locations.
+/// The schemes that can be opened, each with the function that opens it. The value is passed down to the code that
+/// opens locations.
 package struct StoreSchemes: Sendable {
   /// Makes the store for a location, without layers.
   package typealias Opener = @Sendable (StoreLocation, Host, OpeningOptions) throws -> any Store
@@ -68,8 +67,9 @@ package struct StoreSchemes: Sendable {
     return Self.layered(try opener(location, host, options), host, options)
   }
 
-  /// A local directory gets no layers, except for a limited rate. For a remote store the order of the layers matters:
-  /// each retry counts against the rate limit, reading ahead is retried too, and kept objects cause no request.
+  /// Adds the layers that a store needs. A local directory gets none, except for a limited rate. For a remote store the
+  /// order of the layers matters: each retry counts against the rate limit, reading ahead is retried too, and kept
+  /// objects cause no request.
   private static func layered(_ store: any Store, _ host: Host, _ options: OpeningOptions) -> any Store {
     var store = store
     if options.reading != nil || options.writing != nil {

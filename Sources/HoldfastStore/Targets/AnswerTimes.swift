@@ -1,9 +1,9 @@
 internal import HoldfastModel
 
-/// How soon a target has answered of late, and whether others are asked before it for a while.
+/// The latest answer times of a target, and the time until which it is asked after the others.
 struct AnswerTimes {
   private static let kept = 64
-  /// Fewer say nothing about a percentile.
+  /// The fewest answers from which a percentile is computed.
   private static let knownMin = 8
   private var spans: [TimeSpan] = []
   private var oldest = 0
@@ -15,7 +15,7 @@ struct AnswerTimes {
     oldest = (oldest + 1) % Self.kept
   }
 
-  /// The time after which another target is asked too: the 95th percentile of the last answers.
+  /// Returns the time after which another target is asked too: the 95th percentile of the last answers.
   func hedge(_ policy: TargetPolicy) -> TimeSpan {
     guard spans.count >= Self.knownMin else { return policy.hedgeFirst }
     return max(policy.hedgeMin, spans.sorted()[spans.count * 95 / 100])

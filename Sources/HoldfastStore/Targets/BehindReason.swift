@@ -1,14 +1,14 @@
 package import HoldfastModel
 
-/// Why a target is behind, where its store gave no error.
+/// The reason why a target is behind, if its store gave no error.
 package enum BehindReason: OperatorError, Equatable {
   /// It was behind when the run began.
   case wasBehind(target: String)
-  /// - Parameter waited: how long it was waited for.
+  /// - Parameter waited: the time for which the run waited.
   case tooSlow(target: String, waited: TimeSpan)
-  /// So many objects were written at once that no memory was left to hold any bytes for others.
+  /// So many objects were written at once that no memory was left to hold bytes for this target.
   case noRoom(target: String)
-  /// It has another object under a key than home.
+  /// Its object under a key is not the one at home.
   case forked(key: String, target: String, location: String)
 
   package var message: String {

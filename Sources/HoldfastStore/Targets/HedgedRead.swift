@@ -1,13 +1,13 @@
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// One read of an object that several targets have. They are asked one after the other: the next at once when one
-/// fails, and the next too when one that is far away has not answered in the time in which nearly all of its last
-/// answers came. The first answer counts.
+/// One read of an object that several targets have. They are asked one after the other. If one fails, the next is asked
+/// at once. If a far one has not answered in the time in which nearly all of its last answers came, the next is asked
+/// too. The first answer counts.
 struct HedgedRead {
   private struct Answers {
     var first: [Buffer]?
-    /// Requests that were not answered yet.
+    /// The number of requests that were not answered yet.
     var running = 0
     var failures: [(place: PlacedObject, error: any Error)] = []
   }
@@ -16,12 +16,13 @@ struct HedgedRead {
   private let places: [PlacedObject]
   private let reading: TargetReading
 
-  /// - Parameter places: in the order in which they are asked.
+  /// - Parameter places: the object at each target, in the order in which they are asked.
   init(_ parts: [ReadPart], of places: [PlacedObject], _ reading: TargetReading) {
     (self.parts, self.places, self.reading) = (parts, places, reading)
   }
 
-  /// - Throws: the error of home, when no target can be read; `Interrupted` after a signal.
+  /// Reads the parts into the caller's buffers.
+  /// - Throws: the error of home, if no target can be read; `Interrupted` after a signal.
   func run() throws {
     let answers = Monitor(Answers())
     for (index, place) in places.enumerated() {
@@ -50,7 +51,7 @@ struct HedgedRead {
     return StoreError.unavailable(location: reading.targets[0].store.location, reason: "no answer within \(limit)")
   }
 
-  /// Reads on this thread, into the buffers of the caller: a thread would gain nothing.
+  /// Reads on this thread, into the caller's buffers: another thread would gain nothing.
   private func readHere(_ place: PlacedObject, _ answers: Monitor<Answers>) -> Bool {
     do {
       try place.read(parts)
@@ -61,7 +62,7 @@ struct HedgedRead {
     }
   }
 
-  /// Reads on another thread, into buffers of its own: when somebody else answers first, nobody waits for it.
+  /// Reads on another thread, into buffers of its own: if another target answers first, nobody waits for it.
   private func ask(_ place: PlacedObject, _ answers: Monitor<Answers>) {
     answers.withLock { $0.running += 1 }
     let work: @Sendable () -> Void = { [parts, reading] in
@@ -87,7 +88,7 @@ struct HedgedRead {
     for (part, buffer) in zip(parts, buffers) { part.buffer.copyMemory(from: UnsafeRawBufferPointer(buffer.bytes)) }
   }
 
-  /// The targets that failed, where another one has answered.
+  /// Notes the failures of targets, after another one has answered.
   private func noteFailures(_ answers: Monitor<Answers>) {
     for (place, error) in answers.withLock({ $0.failures }) { place.noteFailure(error) }
   }

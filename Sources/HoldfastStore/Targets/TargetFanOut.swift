@@ -2,8 +2,8 @@ internal import HoldfastModel
 internal import HoldfastSystem
 internal import Synchronization
 
-/// Sends what is written at home to the other targets: to each at its own pace, on a thread of its own, which ends when
-/// there is nothing to do.
+/// Sends what is written at home to the other targets. Each goes at its own pace, on a thread of its own, which ends
+/// when there is nothing to do.
 final class TargetFanOut: Sendable {
   private static let comparedBytes = 1 << 20
   private let home: any Store
@@ -13,9 +13,9 @@ final class TargetFanOut: Sendable {
   private let outcomes: TargetOutcomes
   private let isInStep: @Sendable (_ target: String, _ folder: String) -> Bool
   private let lanes: Monitor<TargetLanes>
-  /// By folder, the lanes that were in step when the first object of it was begun.
+  /// By folder, the lanes that were in step when the first object of the folder was begun.
   private let takers = Mutex<[String: [Int]]>([:])
-  /// The folders of the objects that were committed, by key.
+  /// The folder of each object that was committed, by key.
   private let sent = Mutex<[String: String]>([:])
 
   init(
@@ -32,7 +32,8 @@ final class TargetFanOut: Sendable {
 
   // MARK: One object
 
-  /// - Returns: an object to be sent to each target that is in step.
+  /// Begins an object at the other targets.
+  /// - Returns: one object to send for each target that is in step.
   func begin(_ key: String, in folder: String) -> [Sending] {
     let asked = takers.withLock { takers in
       if let known = takers[folder] { return known }
@@ -48,7 +49,7 @@ final class TargetFanOut: Sendable {
       .map { Sending(key, in: folder, lane: $0) }
   }
 
-  /// Whether a target is still in step that gets one of these.
+  /// Returns true if any target that gets one of these objects is still in step.
   func takesAny(_ sendings: [Sending]) -> Bool {
     lanes.withLock { lanes in sendings.contains { !lanes.isBehind($0.lane, in: $0.folder) } }
   }
@@ -56,7 +57,7 @@ final class TargetFanOut: Sendable {
   func append(_ block: HeldBlock, to sendings: [Sending]) {
     let idle = lanes.withLock { lanes in
       let idle = sendings.filter { lanes.add(.append($0, block), to: $0.lane) }
-      // If all of them have fallen behind, nobody else gives it back.
+      // If all of them have fallen behind, no lane gives the block back.
       lanes.giveBack(block)
       return idle
     }
@@ -76,7 +77,7 @@ final class TargetFanOut: Sendable {
 
   func giveBack(_ block: HeldBlock) { lanes.withLock { $0.giveBack(block) } }
 
-  /// Removes at the other targets what this run has sent there, and has removed at home.
+  /// Removes an object that this run has removed at home from the other targets to which it has sent it.
   func remove(where isRemoved: (String) -> Bool) {
     let gone = sent.withLock { sent in
       let gone = sent.filter { isRemoved($0.key) }
@@ -90,9 +91,9 @@ final class TargetFanOut: Sendable {
 
   // MARK: Waiting
 
-  /// Waits until there is a block to fill. A target that was waited for too long falls behind.
-  /// - Returns: `nil` when no target takes it any more; or when no target holds any, so that there is nothing to wait
-  ///   for, and those of `sendings` fall behind.
+  /// Waits until there is a block to fill. A target for which the run has waited too long falls behind.
+  /// - Returns: `nil` if no target takes these objects any more. If no target holds a block, there is nothing to wait
+  ///   for: then the targets of `sendings` fall behind, and it is `nil` too.
   func block(for sendings: [Sending]) -> HeldBlock? {
     guard let folder = sendings.first?.folder else { return nil }
     while takesAny(sendings) {
@@ -114,8 +115,8 @@ final class TargetFanOut: Sendable {
     return nil
   }
 
-  /// Waits until `minCopies` targets have everything that was committed, then a while for the others. Those that do not
-  /// have it then are behind.
+  /// Waits until `minCopies` targets have everything that was committed, then a while for the others. Targets that do
+  /// not have it then are behind.
   func finish() {
     while true {
       let before = lanes.withLock { $0.progress }
@@ -149,7 +150,7 @@ final class TargetFanOut: Sendable {
   }
 
   private func begin(_ lane: Int) {
-    // Without a thread, this one does it.
+    // If no thread can be started, this one does it.
     if !WorkerThread.detach({ [self] in work(on: lane) }) { work(on: lane) }
   }
 
@@ -175,7 +176,7 @@ final class TargetFanOut: Sendable {
       do {
         try writer.commit()
       } catch StoreError.alreadyExists(let key, let location) {
-        // Somebody may have copied it meanwhile.
+        // Another run may have copied it meanwhile.
         guard try isSame(key, at: store) else {
           throw BehindReason.forked(key: key, target: others[lane].name, location: location)
         }
@@ -192,7 +193,7 @@ final class TargetFanOut: Sendable {
     if let writer = sending.writer { return writer }
     let upload = try store.upload(sending.key)
     let partsMax = upload.partBytes.map { policy.partBytesMax / max(1, $0) } ?? 1
-    // One more part is being filled.
+    // One part less, because one more is being filled.
     let writer = ObjectWriter(upload, connections: max(1, min(store.connections, partsMax - 1)))
     sending.writer = writer
     return writer

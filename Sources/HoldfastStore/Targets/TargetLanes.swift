@@ -1,11 +1,11 @@
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// Bytes that are held until every target that takes them has them. Guarded by the lock of `TargetLanes`.
+/// Bytes that are held until every target that gets them has them. Guarded by the lock of `TargetLanes`.
 final class HeldBlock: @unchecked Sendable {
   static let bytes = 256 << 10
   let buffer = Buffer(capacity: HeldBlock.bytes)
-  /// The number of lanes that have not sent it.
+  /// The number of lanes that have not sent the block.
   fileprivate var takers = 0
 }
 
@@ -20,13 +20,13 @@ final class Sending: @unchecked Sendable {
   init(_ key: String, in folder: String, lane: Int) { (self.key, self.folder, self.lane) = (key, folder, lane) }
 }
 
-/// What is done at a target, one after the other, so that an object never gets there before what was committed before
-/// it.
+/// One step of the work at a target. A lane does its steps one after the other, so that no object gets there before one
+/// that was committed earlier.
 enum Step: Sendable {
   case append(Sending, HeldBlock)
   case commit(Sending)
   case abort(Sending)
-  /// An object that was sent, and was removed at home since.
+  /// Removes an object that was sent, and was then removed at home.
   case remove(key: String, folder: String)
 
   var key: String {
@@ -54,7 +54,7 @@ enum Step: Sendable {
 
   fileprivate var isAbort: Bool { if case .abort = self { true } else { false } }
 
-  /// Whether it is done although the target has fallen behind.
+  /// True if the step is done even though the target has fallen behind.
   fileprivate var isDoneBehind: Bool {
     switch self {
     case .append, .commit: false
@@ -63,19 +63,19 @@ enum Step: Sendable {
   }
 }
 
-/// What waits to be done at each target beside home, and the blocks that wait with it.
+/// The steps that wait to be done at each target beside home, and the blocks that wait with them.
 struct TargetLanes {
   private struct Lane {
     var steps: [Step] = []
     var current: Step?
-    /// Whether a thread works on it.
+    /// True if a thread works on the lane.
     var isRunning = false
     /// The folders in which it is behind.
     var behind: Set<String> = []
     var blocks = 0
     /// The number of steps that were done.
     var done: UInt64 = 0
-    /// How long it was waited for, all in all.
+    /// The total time for which the run has waited for it.
     var waited = TimeSpan.zero
   }
 
@@ -84,7 +84,7 @@ struct TargetLanes {
   private var lanes: [Lane]
   private var free: [HeldBlock] = []
   private var made = 0
-  /// Rises with each step that is done.
+  /// A number that rises with each step that is done.
   var progress: UInt64 { lanes.reduce(0) { $0 + $1.done } }
   /// The most bytes that were held at once.
   var heldBytesPeak: Int { made * HeldBlock.bytes }
@@ -99,7 +99,8 @@ struct TargetLanes {
 
   func isBehind(_ lane: Int, in folder: String) -> Bool { lanes[lane].behind.contains(folder) }
 
-  /// - Returns: whether a thread must begin to work on the lane.
+  /// Adds a step to a lane.
+  /// - Returns: true if a thread must begin to work on the lane.
   mutating func add(_ step: Step, to lane: Int) -> Bool {
     guard step.isDoneBehind || !isBehind(lane, in: step.folder) else {
       if case .commit(let sending) = step { return add(.abort(sending), to: lane) }
@@ -114,7 +115,7 @@ struct TargetLanes {
     return !lanes[lane].isRunning
   }
 
-  /// The next step of a lane; `nil` when there is none, and its thread ends.
+  /// Takes the next step of a lane; `nil` if there is none, and its thread ends.
   mutating func next(_ lane: Int) -> Step? {
     guard !lanes[lane].steps.isEmpty else {
       lanes[lane].isRunning = false
@@ -130,8 +131,8 @@ struct TargetLanes {
     lanes[lane].done += 1
   }
 
-  /// Drops what waits to be done in a folder, except for what is done although a target is behind. A request that is
-  /// under way ends by itself.
+  /// Drops the steps of a folder that wait, except those that are done even though a target is behind. A request that
+  /// is under way ends by itself. Objects that were begun are aborted.
   mutating func fallBehind(_ lane: Int, in folder: String) {
     lanes[lane].behind.insert(folder)
     let (kept, dropped) = lanes[lane].steps.partitioned { $0.folder != folder || $0.isDoneBehind }
@@ -153,7 +154,7 @@ struct TargetLanes {
 
   // MARK: Blocks
 
-  /// A block to fill; `nil` when there is none left.
+  /// Takes a block to fill; `nil` if none is left.
   mutating func takeBlock() -> HeldBlock? {
     if let block = free.popLast() { return block }
     guard made < blocksMax else { return nil }
@@ -161,17 +162,18 @@ struct TargetLanes {
     return HeldBlock()
   }
 
-  /// Takes back a block, if nobody sends it.
+  /// Takes back a block, unless a lane still sends it.
   mutating func giveBack(_ block: HeldBlock) {
     guard block.takers == 0 else { return }
     block.buffer.count = 0
     free.append(block)
   }
 
-  // MARK: Who is waited for
+  // MARK: Waiting for lanes
 
-  /// The lane that holds most blocks, among equals the one that has done least, and how long it may still be waited
-  /// for; `nil` when none holds any.
+  /// Returns the lane that holds the most blocks (among equals, the one that has done least), and how long the run may
+  /// still wait for it. `nil` if no lane holds any.
+  /// - Returns: `isNeeded` is false if enough targets stay in step without this lane.
   func slowest(in folder: String, _ policy: TargetPolicy) -> (lane: Int, patience: TimeSpan, isNeeded: Bool)? {
     func isFaster(_ left: Int, _ right: Int) -> Bool {
       (lanes[left].blocks, lanes[right].done) < (lanes[right].blocks, lanes[left].done)
@@ -191,7 +193,7 @@ struct TargetLanes {
     return lanes[lane].waited
   }
 
-  /// What a lane has to do in each folder in which it is in step: the folder and the first key.
+  /// Returns the folders in which a lane is in step and has something to do, each with the first key.
   func waiting(_ lane: Int) -> [(folder: String, key: String)] {
     var seen: Set<String> = []
     return (([lanes[lane].current].compactMap { $0 }) + lanes[lane].steps).compactMap { step in
@@ -203,7 +205,7 @@ struct TargetLanes {
   /// The lanes that have something to do for a target that is in step.
   var busy: [Int] { lanes.indices.filter { !waiting($0).isEmpty } }
 
-  /// Whether so many targets have everything that the others need not be waited for as long as it takes.
+  /// True if so many targets have everything that the run need not wait for all others.
   var hasEnough: Bool {
     let done = lanes.indices.filter { lanes[$0].behind.isEmpty && waiting($0).isEmpty }.count
     return done + 1 >= minCopies

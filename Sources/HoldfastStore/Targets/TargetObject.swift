@@ -2,17 +2,17 @@ internal import HoldfastModel
 internal import HoldfastSystem
 internal import Synchronization
 
-/// An object that is read from any target that has it: from home, from the next at once when a target fails, and from
-/// the next too when one that is far away does not answer soon.
+/// An object that is read from any target that has it: from home first; from the next one at once if a target fails;
+/// and from the next one too if a far one does not answer soon.
 final class TargetObject: ReadableBytes {
   let name: String
   let length: UInt64
   private let places: [PlacedObject]
   private let reading: TargetReading
-  /// Whether the length is that of a manifest, and not only the one that was found.
+  /// True if the length comes from a manifest. False if it is only the one that was found.
   private let isRecorded: Bool
 
-  /// - Parameter opened: what opening has given, by the numbers of targets that were asked already.
+  /// - Parameter opened: the results of opening, by the numbers of targets that were asked already.
   init(
     _ key: String, length: UInt64, isRecorded: Bool, opened: [Int: Result<any ReadableBytes, any Error>],
     _ reading: TargetReading
@@ -36,10 +36,10 @@ final class TargetObject: ReadableBytes {
 
   func expect(_ ranges: [Range<UInt64>]) { order.first?.expect(ranges) }
 
-  /// If only the length of damaged bytes is known, others may have another one.
+  /// If the length is not recorded, it may be that of damaged bytes. Other targets are then opened without it.
   var copies: [any ReadableBytes] { isRecorded ? order : order.compactMap { try? $0.openedAnew() } }
 
-  /// The targets as they are asked: those in which this object is wrong come last.
+  /// The targets in the order in which they are asked. Those in which this object is wrong come last.
   private var order: [PlacedObject] {
     let asked = reading.order().map { self.places[$0] }
     return asked.filter { !$0.isBad } + asked.filter { $0.isBad }
@@ -82,10 +82,10 @@ final class PlacedObject: ReadableBytes {
     }
   }
 
-  /// Whether the target has failed to give this object.
+  /// True if the target has failed to give this object.
   var isBad: Bool { bad.load(ordering: .relaxed) }
 
-  /// Whether reading has no latency.
+  /// True if reading has no latency.
   var isNear: Bool { store.capabilities.isNear }
 
   func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws {
@@ -96,7 +96,7 @@ final class PlacedObject: ReadableBytes {
 
   func expect(_ ranges: [Range<UInt64>]) { (try? object())?.expect(ranges) }
 
-  /// The same, whatever its length is.
+  /// Returns the same object, opened without an expected length.
   func openedAnew() throws -> PlacedObject {
     let object = try store.open(name, length: nil)
     return PlacedObject(name, length: object.length, at: target, .success(object), reading)

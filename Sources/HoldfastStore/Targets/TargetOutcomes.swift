@@ -1,50 +1,50 @@
 package import HoldfastModel
 internal import Synchronization
 
-/// What has happened at one target.
+/// The record of what has happened at one target.
 package struct TargetOutcome: Sendable {
-  /// Why a target is behind in a folder: it does not get the objects that follow.
+  /// The reason why a target is behind in a folder. It does not get the objects that follow.
   package struct Lag: Sendable {
     /// The first object that it did not get.
     package let key: String
     package let cause: any OperatorError
   }
 
-  /// Something other than the bytes of an object, which another target has.
+  /// An answer that was not the bytes of an object, which another target has.
   package struct BadAnswer: Sendable {
     package let key: String
     package let cause: any OperatorError
   }
 
   package let target: String
-  /// By folder; nothing for a folder in which it is in step.
+  /// The lags by folder. A folder in which the target is in step has none.
   package fileprivate(set) var behind: [String: Lag] = [:]
   package fileprivate(set) var bytesSent: UInt64 = 0
-  /// The first of them.
+  /// The first bad answers, at most 100.
   package fileprivate(set) var badAnswers: [BadAnswer] = []
   package fileprivate(set) var badAnswerCount: UInt64 = 0
-  /// How often another target was asked because this one had not answered soon.
+  /// The number of times that another target was asked because this one had not answered soon.
   package fileprivate(set) var lateAnswerCount: UInt64 = 0
 
   fileprivate init(_ target: String) { self.target = target }
 }
 
-/// What has happened at the targets of a repository since they were opened, for whoever reports it. For all threads.
+/// The record of what has happened at the targets of a repository since they were opened. For all threads.
 package final class TargetOutcomes: Sendable {
   private static let badAnswersKept = 100
   private let state: Mutex<[TargetOutcome]>
 
   init(_ targets: [Target]) { state = Mutex(targets.map { TargetOutcome($0.name) }) }
 
-  /// Home first.
+  /// The outcomes of all targets, home first.
   package var all: [TargetOutcome] { state.withLock { $0 } }
 
-  /// The names of the targets that are in step in a folder, home first.
+  /// Returns the names of the targets that are in step in a folder, home first.
   package func inStep(_ folder: String) -> [String] { all.filter { $0.behind[folder] == nil }.map(\.target) }
 
-  // MARK: What is noted, by the number of the target
+  // MARK: Notes, by the number of the target
 
-  /// - Returns: `false` when it was behind already.
+  /// - Returns: false if it was behind already.
   @discardableResult
   func noteBehind(_ target: Int, in folder: String, since key: String, _ cause: any Error) -> Bool {
     state.withLock { outcomes in

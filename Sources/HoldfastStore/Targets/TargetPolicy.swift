@@ -8,25 +8,26 @@ package struct Target: Sendable {
   package init(name: String, store: any Store) { (self.name, self.store) = (name, store) }
 }
 
-/// How long targets are waited for, and how much memory they take.
+/// The limits of waiting for targets, and of the memory that they take.
 package struct TargetPolicy: Sendable {
-  /// How many targets must have an object before the others are no longer waited for, home included.
+  /// The number of targets, including home, that must have an object. After that the others are waited for only
+  /// briefly.
   package var minCopies = 1
-  /// The most bytes that are held for targets that are slower than home, all together.
+  /// The most bytes that are held for all targets that are slower than home together.
   package var heldBytesMax = 24 << 20
   /// The most bytes of the parts that are being sent to one target, if its store takes parts.
   package var partBytesMax = 18 << 20
-  /// How long a run waits for one target, all its waits together, if `minCopies` others are faster.
+  /// The longest total wait of a run for one target, if `minCopies` others are faster.
   package var waitMax = TimeSpan.seconds(5)
-  /// How long it waits for a target that it needs and that takes nothing, or gives nothing.
+  /// The longest wait for a target that is needed and makes no progress.
   package var stallMax = TimeSpan.minutes(3)
-  /// How long it waits at its end for the others, once `minCopies` have everything.
+  /// The longest wait at the end for the other targets, once `minCopies` have everything.
   package var linger = TimeSpan.seconds(10)
-  /// A second target is asked for a range when the first has not answered for so long at least.
+  /// The shortest wait for the first target before a second one is asked for a range.
   package var hedgeMin = TimeSpan.milliseconds(100)
-  /// The same, as long as too few answers are known to compute a percentile of.
+  /// The wait before a second target is asked, as long as too few answers are known for a percentile.
   package var hedgeFirst = TimeSpan.seconds(1)
-  /// A target that did not answer, or too late, is asked after the others for so long.
+  /// The time for which a target that did not answer, or answered too late, is asked after the others.
   package var restAfterFailure = TimeSpan.seconds(30)
 
   package init() {}

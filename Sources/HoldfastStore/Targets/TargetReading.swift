@@ -2,9 +2,9 @@ internal import HoldfastModel
 internal import HoldfastSystem
 internal import Synchronization
 
-/// The targets as they are read: which of them is asked first, and what is noted of their answers.
+/// The targets for reading: the order in which they are asked, and what is noted of their answers.
 final class TargetReading: Sendable {
-  /// Home first.
+  /// The targets, home first.
   let targets: [Target]
   let policy: TargetPolicy
   let clock: Clock
@@ -16,14 +16,14 @@ final class TargetReading: Sendable {
     times = Mutex(targets.map { _ in AnswerTimes() })
   }
 
-  /// The numbers of all targets: those that answer before those that did not of late.
+  /// Returns the numbers of all targets. Those that failed, or answered late, a short time ago come last.
   func order() -> [Int] {
     let now = clock.uptime()
     let resting = times.withLock { times in times.map { $0.isResting(at: now) } }
     return targets.indices.filter { !resting[$0] } + targets.indices.filter { resting[$0] }
   }
 
-  /// How long a target is waited for before the next one is asked too.
+  /// Returns the time to wait for a target before the next one is asked too.
   func hedge(_ target: Int) -> TimeSpan { times.withLock { $0[target].hedge(policy) } }
 
   func noteAnswer(_ target: Int, after span: TimeSpan) { times.withLock { $0[target].note(span) } }
@@ -36,7 +36,7 @@ final class TargetReading: Sendable {
 
   func noteFailure(_ target: Int, _ key: String, _ failure: any Error) {
     outcomes.noteBad(target, key, failure)
-    // What one object is says nothing of the others.
+    // Damage to one object says nothing about other objects.
     if !failure.isDamage { rest(target) }
   }
 

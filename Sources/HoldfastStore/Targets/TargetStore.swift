@@ -1,17 +1,16 @@
 internal import HoldfastModel
 package import HoldfastSystem
 
-/// The targets of a repository as one store. What is asked of it is asked of *home*: listings, leases, locks, removal.
-/// What is written is sent to the other targets side by side, and what is read comes from any target that has it
-/// (decision 30).
+/// The targets of a repository as one store. Listings, leases, locks and removals go to *home*. What is written is sent
+/// to the other targets side by side, and what is read comes from any target that has it (decision 30).
 ///
 /// An object exists when it is committed at home. The others get it after that, each at its own pace and in the order
 /// of the commits, so that no target has a manifest before its data. `finish` waits for them. A target that fails or is
-/// too slow is *behind* in a folder of keys from then on, and gets nothing more of it in this run: `outcomes` says
-/// since when and why.
+/// too slow is *behind* in a folder of keys from then on, and gets nothing more of that folder in this run. `outcomes`
+/// says since when and why.
 package final class TargetStore: StoreLayer {
   private let home: Target
-  /// What has happened at each target.
+  /// The record of what has happened at each target.
   package let outcomes: TargetOutcomes
   private let folder: @Sendable (_ key: String) -> String?
   private let fanOut: TargetFanOut
@@ -19,10 +18,10 @@ package final class TargetStore: StoreLayer {
 
   /// - Parameters:
   ///   - others: each must be a target of the same repository.
-  ///   - folder: the folder of keys that depend on each other to which a key belongs, such as those of one source;
-  ///     `nil` for an object that stays at home.
-  ///   - isInStep: whether a target has everything that a folder has at home. It is asked once for each of them, before
-  ///     the first object is sent.
+  ///   - folder: returns the folder of keys that depend on each other to which a key belongs, such as those of one
+  ///     source; `nil` for an object that stays at home.
+  ///   - isInStep: returns true if a target has everything of a folder that home has. It is called once for each target
+  ///     and folder, before the first object is sent.
   package init(
     home: Target, others: [Target], _ policy: TargetPolicy = TargetPolicy(), clock: Clock = .system,
     folder: @escaping @Sendable (_ key: String) -> String?,
@@ -39,8 +38,8 @@ package final class TargetStore: StoreLayer {
   /// The most bytes that were held at once for targets that are slower than home.
   package var heldBytesPeak: Int { fanOut.heldBytesPeak }
 
-  /// Waits for the other targets as long as `TargetPolicy` says. Those that do not have everything then are behind. To
-  /// be called at the end of a run.
+  /// Waits for the other targets as long as `TargetPolicy` says. Those that do not have everything then are behind. It
+  /// must be called at the end of a run.
   package func finish() { fanOut.finish() }
 
   // MARK: Writing
@@ -55,8 +54,8 @@ package final class TargetStore: StoreLayer {
 
   // MARK: Reading
 
-  /// Home says whether an object is there whose length is not known. One of known length is in a manifest, and is read
-  /// from any target that has it.
+  /// Opens an object. If its length is not known, home decides if it exists. If it is known, a manifest records the
+  /// object, and any target that has it may be read.
   package func open(_ key: String, length: UInt64?) throws -> any ReadableBytes {
     guard folder(key) != nil, reading.targets.count > 1 else { return try base.open(key, length: length) }
     let isRecorded = length != nil
@@ -92,8 +91,8 @@ package final class TargetStore: StoreLayer {
 
   // MARK: Removal
 
-  /// Removes it at home. If this run has sent it to others, it is removed there too: otherwise the next object under
-  /// its key would be another one there.
+  /// Removes an object at home, and at the others if this run has sent it there. Otherwise the next object under its
+  /// key would find another one there.
   package func remove(_ key: String) throws {
     try base.remove(key)
     fanOut.remove { $0 == key }

@@ -3,15 +3,15 @@ internal import HoldfastSystem
 /// An object that is sent to home, and to each other target that is in step. It exists when it is committed at home;
 /// the others commit it after that.
 ///
-/// It takes no parts: home and each target divide its bytes for themselves, as their stores take them.
+/// It takes no parts: home and each target divide the bytes into the parts that their stores take.
 final class TargetUpload: ObjectUpload, @unchecked Sendable {
-  // Sendable without a lock: who takes no parts gets its bytes in order, from one thread at a time.
+  // Sendable without a lock: an upload without parts gets its bytes in order, from one thread at a time.
   private let key: String
   private let home: ObjectWriter
   private let fanOut: TargetFanOut
   /// The objects at the other targets.
   private let sendings: [Sending]
-  /// Whether bytes are held for them.
+  /// True if bytes are held for the other targets.
   private var isHolding: Bool
   private var filling: HeldBlock?
   private var count: UInt64 = 0
@@ -26,7 +26,7 @@ final class TargetUpload: ObjectUpload, @unchecked Sendable {
 
   var partBytes: Int? { nil }
 
-  /// What is sent again was taken before, and counts once.
+  /// Sends bytes. Bytes that are sent again were taken before, and count once.
   func send(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws {
     guard offset <= count else { throw StoreError.endOfObject(key) }
     let known = Int(clamping: count - offset)
