@@ -1,6 +1,6 @@
 internal import HoldfastModel
 
-/// A file of credentials in the form of AWS: sections in brackets, each with keys and values.
+/// A file of credentials in the format of AWS: sections in brackets, each with keys and values.
 struct CredentialsFile {
   private var sections: [String: [String: String]] = [:]
 
@@ -19,24 +19,24 @@ struct CredentialsFile {
     }
   }
 
-  /// What a profile says about keys.
+  /// The keys of a profile, or where they come from.
   enum Finding {
     case keys(S3Credentials)
-    /// A command prints them.
+    /// The command that prints the keys.
     case command(String)
-    /// They would have to be asked for in a way that is not implemented.
-    /// - Parameter key: which key of the file says so.
+    /// The keys come from a service, in a way that is not implemented.
+    /// - Parameter key: the key of the file that says so.
     case unread(key: String)
-    /// Nothing.
+    /// The profile says nothing about keys.
     case nothing
   }
 
-  /// Keys with which programs of AWS ask a service for temporary keys.
+  /// The keys of the file that make programs of AWS ask a service for temporary keys.
   private static let unread = ["role_arn", "web_identity_token_file", "login_session"]
   private static let unreadBeginning = "sso_"
 
-  /// What a profile says; `nil` when the file does not have it. A profile that names another identity means that one,
-  /// even if it has keys: with these that identity is asked for.
+  /// Returns what a profile says about keys; `nil` if the file has no such profile. A profile that names another
+  /// identity means that one, even if it has keys: these keys only serve to ask for that identity.
   func finding(_ profile: String) -> Finding? {
     guard let values = sections[profile] ?? sections["profile \(profile)"] else { return nil }
     if let key = values.keys.sorted().first(where: { Self.unread.contains($0) || $0.hasPrefix(Self.unreadBeginning) }) {

@@ -1,10 +1,10 @@
 internal import HoldfastModel
 
-/// The first entries of a listing that comes in an order of its own. The others are let go before there are too many.
+/// The first entries of a listing that comes in any order. The others are dropped before there are too many.
 struct FirstEntries {
   /// The most bytes of names. A page of 65,536 entries of a repository has about 4 MiB.
   private static let bytesMax = 32 << 20
-  /// So many more entries than are wanted are kept before they are sorted.
+  /// The number of entries, beyond four times as many as are wanted, that are kept before they are sorted and cut.
   private static let spare = 4000
 
   private let max: Int
@@ -12,23 +12,24 @@ struct FirstEntries {
   private var entries: [ListingEntry] = []
   private var bytes = 0
 
-  /// - Parameter max: how many are wanted.
+  /// - Parameter max: the number of entries that are wanted.
   init(max: Int, location: String) { (self.max, self.location) = (max, location) }
 
-  /// - Throws: `StoreError.unavailable` when those that are wanted take too much memory.
+  /// Adds an entry.
+  /// - Throws: `StoreError.unavailable` if the entries that are wanted take too much memory.
   mutating func add(_ entry: ListingEntry) throws(StoreError) {
     entries.append(entry)
     bytes += entry.name.utf8.count
     guard entries.count >= 4 * max + Self.spare || bytes > Self.bytesMax else { return }
     entries = Array(Self.sorted(entries).prefix(max + 1))
     bytes = entries.reduce(0) { $0 + $1.name.utf8.count }
-    // Half of it, so that what follows is not sorted again at once.
+    // The limit here is half of it, so that the next entries do not cause a sort at once.
     guard bytes <= Self.bytesMax / 2 else {
       throw .unavailable(location: location, reason: "its listing has names that no repository has")
     }
   }
 
-  /// The first ones in the order of listings.
+  /// The first entries in the order of listings.
   var page: ListingPage { ListingPage(Self.sorted(entries), max: max) }
 
   private static func sorted(_ entries: [ListingEntry]) -> [ListingEntry] {

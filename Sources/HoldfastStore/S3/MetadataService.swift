@@ -2,14 +2,14 @@ internal import FoundationEssentials
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// Asks the server of metadata of a container or of a virtual machine for temporary keys.
+/// Asks the metadata server of a container or of a virtual machine for temporary keys.
 struct MetadataService {
-  /// A server of metadata is on this machine, or not at all.
+  /// The longest time for a connection. A metadata server is on this machine, or there is none.
   private static let connectTimeout = TimeSpan.seconds(1)
   /// The most time for an answer.
   let timeout: TimeSpan
 
-  /// What it answers.
+  /// The answer of the server.
   private struct Answer: Decodable {
     let accessKeyID: String
     let secretKey: String
@@ -24,8 +24,8 @@ struct MetadataService {
     }
   }
 
-  /// Asks the server of a container.
-  /// - Parameter token: the value of the header `Authorization`.
+  /// Asks the metadata server of a container.
+  /// - Parameter token: the value of the header `Authorization`; `nil` to send none.
   func ask(_ address: String, token: String?) throws -> S3Credentials {
     try ask(address, header: token.map { ("Authorization", $0) })
   }
@@ -39,9 +39,9 @@ struct MetadataService {
       accessKeyID: answer.accessKeyID, secretKey: answer.secretKey, sessionToken: answer.token, end: end)
   }
 
-  /// Asks the server of a virtual machine, as the second version of Amazon's metadata service wants it.
-  /// - Returns: `nil` when there is no such server, or the machine has no role.
-  /// - Throws: `HTTPError` when there is one that cannot answer for now.
+  /// Asks the metadata server of a virtual machine, in version 2 of Amazon's protocol.
+  /// - Returns: `nil` if there is no such server, or the machine has no role.
+  /// - Throws: `HTTPError` if there is a server that cannot answer for now.
   func askInstance(_ base: String) throws -> S3Credentials? {
     let tokenHeader = ("X-aws-ec2-metadata-token-ttl-seconds", "21600")
     guard let token = try textIfPresent("\(base)/latest/api/token", "PUT", header: tokenHeader) else { return nil }
@@ -53,7 +53,7 @@ struct MetadataService {
     return try ask(roles + role, header: header)
   }
 
-  /// - Returns: `nil` when nobody is there, or there is no such text.
+  /// - Returns: `nil` if no server is there, or it has no such text.
   private func textIfPresent(
     _ address: String, _ method: String = "GET", header: (name: String, value: String)
   ) throws -> [UInt8]? {

@@ -3,7 +3,7 @@ internal import HoldfastModel
 /// Percent-encoding as signatures of requests need it: RFC 3986, section 2.3.
 package enum PercentEncoding {
   /// Encodes everything but letters, digits and `-._~`.
-  /// - Parameter keepingSlashes: whether `/` stays as it is.
+  /// - Parameter keepingSlashes: true to leave `/` as it is.
   package static func encode(_ text: String, keepingSlashes: Bool = false) -> String {
     var bytes: [UInt8] = []
     for byte in text.utf8 {
@@ -16,7 +16,8 @@ package enum PercentEncoding {
     return String(decoding: bytes, as: UTF8.self)
   }
 
-  /// - Returns: `nil` when a `%` is not followed by two digits.
+  /// Decodes text in which spaces are written as `+`.
+  /// - Returns: `nil` if a `%` is not followed by two hexadecimal digits.
   package static func decode(_ text: String) -> String? {
     var bytes: [UInt8] = []
     var rest = Array(text.utf8)[...]

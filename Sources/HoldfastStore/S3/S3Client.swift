@@ -18,11 +18,10 @@ final class S3Client: Sendable {
   var listingLimits: ListingLimits { settings.listingLimits }
   /// The percent-encoded beginning of the path, without a slash at its end.
   private let root: String
-  /// Whether the server has not refused the SHA-256 of a body as a header.
+  /// True if the server has not refused a header with the SHA-256 of a body.
   private let takesChecksums = Atomic(true)
 
-  /// - Parameters:
-  ///   - server: the host as the location has it, without the bucket.
+  /// - Parameter server: the host of the location, without the bucket.
   init(_ server: HTTPServer, bucket: String, location: String, _ settings: S3Settings, host: Host) {
     self.location = location
     self.bucket = bucket
@@ -46,7 +45,7 @@ final class S3Client: Sendable {
       traffic: settings.traffic, host: host)
   }
 
-  /// The region in `s3.eu-central-1.amazonaws.com`.
+  /// Returns the region in a name of Amazon, such as `s3.eu-central-1.amazonaws.com`; `nil` if there is none.
   private static func region(of host: String) -> String? {
     let parts = host.split(separator: ".")
     guard host.hasSuffix(amazon), parts.count >= 4, let first = parts.firstIndex(of: "s3") else { return nil }
@@ -55,15 +54,15 @@ final class S3Client: Sendable {
       ? nil : region == "dualstack" && parts.count >= 5 ? String(parts[first + 2]) : String(region)
   }
 
-  /// Makes the connections for as many requests as may run at once, which will come soon.
+  /// Makes as many connections as requests may run at once, for requests that will come soon.
   func prepareTransfer() { pool.prepare(settings.connections) }
 
   /// Sends a request.
   /// - Parameters:
-  ///   - body: it is hashed, and its digests are sent along.
-  ///   - buffer: takes the body of a success; `nil` to get it with the answer.
+  ///   - body: its digests are sent along.
+  ///   - buffer: gets the body of a successful answer; `nil` to leave it in the answer.
   /// - Returns: the answer, whatever its status.
-  /// - Throws: `StoreError.unavailable` when there is no whole answer.
+  /// - Throws: `StoreError.unavailable` if there is no complete answer.
   func answer(
     _ request: S3Request, body: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0),
     into buffer: UnsafeMutableRawBufferPointer? = nil
@@ -79,7 +78,7 @@ final class S3Client: Sendable {
     let answer = try exchange(checked, body, digest, buffer)
     guard Self.isNotImplemented(answer) else { return answer }
     let unchecked = try exchange(request, body, digest, buffer)
-    // If that is refused too, it was for something else.
+    // If that is refused too, the checksum was not the reason.
     if !Self.isNotImplemented(unchecked) { takesChecksums.store(false, ordering: .relaxed) }
     return unchecked
   }
@@ -94,7 +93,7 @@ final class S3Client: Sendable {
     let used = try settings.credentials(clock.now())
     let answer = try exchange(request, body, digest, buffer, used)
     guard Self.saysThatKeysEnded(answer) else { return answer }
-    // Keys may end before the time that was said: a role was changed, or the clocks differ.
+    // Keys may end before their stated time: a role was changed, or the clocks differ.
     settings.forget(used)
     let others = try settings.credentials(clock.now())
     return others == used ? answer : try exchange(request, body, digest, buffer, others)
@@ -120,8 +119,8 @@ final class S3Client: Sendable {
   }
 
   /// Sends a request.
-  /// - Parameter action: what IAM calls it, for the message of a refusal.
-  /// - Returns: the answer, if it is a success.
+  /// - Parameter action: the name of the action in IAM, for the message of a refusal.
+  /// - Returns: the answer, if its status is a success.
   /// - Throws: an error for every other status.
   @discardableResult func success(
     _ request: S3Request, _ action: String, body: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0),
@@ -132,7 +131,8 @@ final class S3Client: Sendable {
     return answer
   }
 
-  /// S3 demands MD5 for some requests, and many servers check nothing else. It guards against accidents only.
+  /// Returns the MD5 of a body. S3 demands it for some requests, and many servers check nothing else. It guards against
+  /// accidents only.
   static func md5(_ body: some DataProtocol) -> [UInt8] {
     Array(Insecure.MD5.hash(data: body))
   }
@@ -144,7 +144,7 @@ final class S3Client: Sendable {
 
   // MARK: Refusals
 
-  /// The error for an answer that is no success.
+  /// Returns the error for an answer that is no success.
   func failure(_ answer: HTTPAnswer, key: String?, _ action: String) -> any OperatorError {
     let document = XMLElement.parse(answer.body)
     let code = Self.printable(document?["Code"]?.text ?? "")
@@ -157,7 +157,7 @@ final class S3Client: Sendable {
     switch code {
     case "NoSuchUpload": return S3Error.refused(location: location, status: answer.status, code: code)
     case "NoSuchBucket": return S3Error.noBucket(location: location)
-    // Of Ceph, with status 403.
+    // Ceph sends this with status 403.
     case "QuotaExceeded": return S3Error.full(location: location, code: code)
     case "RequestTimeTooSkewed":
       return S3Error.clockIsOff(
@@ -184,8 +184,8 @@ final class S3Client: Sendable {
     case 507: return S3Error.full(location: location, code: code.isEmpty ? "status 507" : code)
     case 404:
       guard let key else { return S3Error.noBucket(location: location) }
-      // An answer to HEAD has no body. With any other code, or none, it was not the bucket that answered: a proxy, or a
-      // gateway without its storage.
+      // An answer to HEAD has no body. With any other code, or with none, the answer is not that of the bucket, but of
+      // a proxy or of a gateway without its storage.
       guard ["NoSuchKey", "NoSuchVersion"].contains(code) || answer.body.isEmpty else {
         return unavailable(answer, code)
       }
@@ -202,15 +202,15 @@ final class S3Client: Sendable {
       retryAfter: answer.headers["retry-after"].flatMap { Double($0) }.map { .seconds($0) })
   }
 
-  /// A short text of a server that can be shown.
+  /// Returns a short text of a server without anything that cannot be printed.
   private static func printable(_ text: String) -> String { printable(text, max: 60) }
 
   private static func printable(_ text: String, max: Int) -> String {
     String(text.unicodeScalars.filter { (0x20..<0x7f).contains($0.value) }.prefix(max).map(Character.init))
   }
 
-  /// What a refusal says beyond that it is one. Some servers repeat the keys that they were given: words without a
-  /// small letter that are as long as such are left out.
+  /// Returns the text of a refusal; empty if it says no more than that. Some servers repeat the keys that they were
+  /// given: long words without a small letter are left out.
   private static func reason(_ document: XMLElement?) -> String {
     let text = printable(document?["Message"]?.text ?? "", max: 240)
     let words = text.split(separator: " ").map { (word: Substring) -> String in

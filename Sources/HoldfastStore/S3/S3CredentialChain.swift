@@ -3,50 +3,50 @@ package import HoldfastModel
 package import HoldfastSystem
 internal import Synchronization
 
-/// The places in which credentials are looked for.
+/// The sources from which credentials are taken.
 package struct S3CredentialPlaces: Sendable {
-  /// A file that the operator has named; nothing else is asked then.
+  /// A file that the operator has named. If there is one, nothing else is asked.
   package var file: Path?
-  /// The section of a file of credentials that the operator has named; `nil` for `default`.
+  /// The section of the credentials files that the operator has named; `nil` for `default`.
   package var profile: String?
-  /// The variables AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN.
+  /// The credentials in the variables AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN.
   package var variables: S3Credentials?
-  /// Whether variables name a role that is to be had for the token in a file. Nobody is asked for it, and no other
-  /// identity is taken in its place.
+  /// True if variables name a role, for which AWS gives keys in return for the token in a file. holdfast does not ask
+  /// for them, and takes no other identity instead.
   package var namesWebIdentity = false
-  /// The usual file of credentials of this user.
+  /// The usual credentials file of this user.
   package var usualFile: Path?
-  /// The usual file of configuration of this user, which may have credentials, too.
+  /// The usual configuration file of this user, which may have credentials, too.
   package var usualConfiguration: Path?
-  /// Where a container asks for its credentials, with the value of the header `Authorization`.
+  /// The address at which a container asks for its credentials, with the value of the header `Authorization`.
   package var container: (address: String, token: String?)?
-  /// Where a virtual machine asks for its credentials; `nil` to ask nobody.
+  /// The address at which a virtual machine asks for its credentials; `nil` not to ask.
   package var instance: String?
   /// The most time for a command that prints keys.
   package var commandTimeout = TimeSpan.minutes(1)
-  /// The most time for an answer of a server of metadata.
+  /// The most time for an answer of a metadata server.
   package var metadataTimeout = TimeSpan.seconds(10)
   /// The user of this process.
   package var userID: UInt32
-  /// The permissions that others may have of `file`, as systemd gives them to a credential.
+  /// The permissions on `file` that others may have, as systemd gives them to a credential.
   package var allowedOfFile: UInt32 = 0
 
   package init(userID: UInt32) { self.userID = userID }
 }
 
-/// Finds credentials, in the order of AWS: a named file, variables, the usual files, the container, the virtual
-/// machine. Temporary ones are asked for again before they end.
+/// Finds credentials in the order of AWS: a named file, variables, the usual files, the container, the virtual machine.
+/// It asks again for temporary ones before they end.
 package final class S3CredentialChain: Sendable {
   private static let fileBytesMax = 1 << 20
-  /// Temporary credentials are not used in their last minutes.
+  /// The time before their end at which temporary credentials are replaced.
   private static let margin = TimeSpan.minutes(5)
-  /// So long nobody is asked again who could not answer.
+  /// The time after a failure before the source is asked again.
   private static let pause = TimeSpan.seconds(10)
 
-  /// What was found last.
+  /// The credentials that were found last.
   private struct Found {
     let credentials: S3Credentials
-    /// When other ones were last asked for in vain.
+    /// The time at which new ones were last asked for in vain.
     var failed: Timestamp?
   }
 
@@ -59,8 +59,8 @@ package final class S3CredentialChain: Sendable {
     (self.places, self.files, self.cancellation) = (places, files, cancellation)
   }
 
-  /// The credentials for a request at a time.
-  /// - Throws: `S3Error.noCredentials` when there are none.
+  /// Returns the credentials for a request at a time.
+  /// - Throws: `S3Error.noCredentials` if there are none.
   package func credentials(_ now: Timestamp) throws -> S3Credentials {
     try found.withLock { found in
       if let found, found.credentials.end.map({ $0 - now > Self.margin }) ?? true { return found.credentials }
@@ -72,7 +72,7 @@ package final class S3CredentialChain: Sendable {
         found = Found(credentials: new)
         return new
       } catch {
-        // The old ones are good as long as they have not ended; the server of metadata may answer before that.
+        // The old credentials are good until they end. The metadata server may answer before that.
         guard let old, isOldGood else { throw error }
         found?.failed = now
         return old
@@ -108,7 +108,8 @@ package final class S3CredentialChain: Sendable {
 
   private var profile: String { places.profile ?? "default" }
 
-  /// Both are read before one counts: the second may say that the keys of the first are not what the profile means.
+  /// Returns the credentials of the usual files. Both are read before one counts: the second may say that the profile
+  /// means another identity than the keys of the first.
   private func lookInUsualFiles() throws -> S3Credentials? {
     let rule = SecretFileRule(othersMayNot: .writeIt, userID: places.userID)
     let usual = [places.usualFile, places.usualConfiguration].compactMap(\.self)
@@ -124,7 +125,7 @@ package final class S3CredentialChain: Sendable {
     return nil
   }
 
-  /// What a file says of the profile; `nil` when it does not have it.
+  /// Returns what a file says about the profile; `nil` if it does not have it.
   private func finding(in path: Path, _ rule: SecretFileRule) throws -> CredentialsFile.Finding? {
     let file = try files.open(path, .read)
     if let objection = rule.objection(to: path, try file.status()) { throw S3Error.unsafeFile(objection) }
@@ -144,7 +145,7 @@ package final class S3CredentialChain: Sendable {
 
   // MARK: Commands
 
-  /// What a command prints: "Sourcing credentials with an external process" in the documentation of AWS.
+  /// The output of a command, as in "Sourcing credentials with an external process" in the documentation of AWS.
   private struct Output: Decodable {
     let accessKeyID: String
     let secretKey: String

@@ -6,7 +6,7 @@ package struct S3Credentials: Sendable, Equatable {
   package let secretKey: String
   /// The token that belongs to temporary keys; `nil` for others.
   package let sessionToken: String?
-  /// When temporary keys end; `nil` for keys that do not.
+  /// The time at which temporary keys end; `nil` for keys that do not.
   package let end: Timestamp?
 
   package init(accessKeyID: String, secretKey: String, sessionToken: String? = nil, end: Timestamp? = nil) {

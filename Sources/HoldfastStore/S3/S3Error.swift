@@ -1,17 +1,17 @@
 package import HoldfastModel
 package import HoldfastSystem
 
-/// Why a server of S3 refuses requests in a way that no repetition changes.
+/// An error of S3 that trying again does not change.
 package enum S3Error: OperatorError, Equatable {
   /// No credentials were found.
-  /// - Parameter places: where they were looked for.
+  /// - Parameter places: text that says where credentials were looked for.
   case noCredentials(places: String)
   /// The file that the operator has named has no keys of a profile.
   case noProfile(file: String, profile: String)
-  /// A profile says where its keys come from, and holdfast does not ask there.
+  /// The profile takes its keys from a service, and holdfast does not ask there.
   /// - Parameter key: the key of the file that says it.
   case profileNotRead(file: String, profile: String, key: String)
-  /// Variables name a role that is to be had for the token in a file, and holdfast does not ask for it.
+  /// Variables name a role and the file of a token for it, and holdfast does not ask for its keys.
   case webIdentityNotRead
   /// No file has the profile that was named.
   case noSuchProfile(String, files: [String])
@@ -21,35 +21,36 @@ package enum S3Error: OperatorError, Equatable {
   case credentialsRefused(location: String, code: String)
   /// The credentials do not permit a request.
   /// - Parameters:
-  ///   - action: what was tried, as IAM names it: `s3:PutObject`.
-  ///   - reason: what else the server says of it, without keys; empty for nothing.
+  ///   - action: the name that IAM gives to what was tried: `s3:PutObject`.
+  ///   - reason: the text of the server about it, without keys; empty for none.
   case notPermitted(location: String, action: String, reason: String = "")
-  /// The bucket, or its owner, may have no more bytes.
+  /// The bucket, or its owner, has reached its quota; or the disk is full.
   /// - Parameter code: the server's word for it, or its status.
   case full(location: String, code: String)
   /// The clock of this machine differs too much from that of the server.
-  /// - Parameter serverTime: as the server wrote it.
+  /// - Parameter serverTime: the time as the server wrote it.
   case clockIsOff(location: String, serverTime: String)
   case noBucket(location: String)
   /// The bucket is in another region than the one for which requests are signed.
-  /// - Parameter region: `nil` when the server does not say it.
+  /// - Parameter region: the region; `nil` if the server does not say it.
   case otherRegion(location: String, region: String?)
   /// The bucket is reached by another host.
-  /// - Parameter region: `nil` when the server does not say it.
+  /// - Parameter region: the region of that host; `nil` if the server does not say it.
   case otherHost(location: String, region: String?)
-  /// An object lies in a storage class from which it must be restored before it can be read.
+  /// An object is in a storage class from which it must be thawed before it can be read.
   case isCold(key: String, location: String, storageClass: String)
-  /// The server does not refuse to replace objects, so two machines could replace what the other has committed.
+  /// The server replaces objects although it was asked not to, so two machines could replace what the other has
+  /// committed.
   case replacesObjects(location: String)
-  /// The bucket has no object lock, and objects were to be locked.
+  /// The bucket has no object lock, but objects are to be locked.
   case noObjectLock(location: String)
-  /// Other versions than the current ones are read, so nothing is written.
+  /// Earlier versions are read, so nothing is written.
   case readsVersions(location: String)
   /// The server lacks something that is needed.
   case notImplemented(location: String, what: String)
   /// Any other refusal.
   case refused(location: String, status: Int, code: String)
-  /// expat is missing.
+  /// The library expat is missing.
   case noParser
 
   package var message: String {
@@ -127,7 +128,7 @@ package enum S3Error: OperatorError, Equatable {
     }
   }
 
-  /// Whether the operator has to change what is configured, or how the command is called.
+  /// True if the operator has to change the configuration, or the call of the command.
   private var isOfUsage: Bool {
     switch self {
     case .noCredentials, .noProfile, .profileNotRead, .webIdentityNotRead, .noSuchProfile, .noBucket, .otherRegion,

@@ -1,21 +1,22 @@
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// Lists a bucket. Servers return pages in orders of their own (SeaweedFS walks a tree) and mean different things by a
-/// name to begin after, so every listing is read from its beginning by its continuation tokens, and sorted here.
+/// Lists a bucket. Servers return pages in orders of their own (SeaweedFS walks a tree), and differ in what they take
+/// for the beginning of a page. So every listing is read from its beginning by its continuation tokens, and sorted
+/// here.
 struct S3Listing {
-  /// No server returns more at once.
+  /// The most keys that a server returns at once.
   private static let keysMax = 1000
   private static let tagBytesMax = 128
 
   let client: S3Client
 
-  /// One key, or a common prefix of several.
+  /// One key, or a common prefix of several keys.
   typealias Entry = (key: String, kind: ListingEntry.Kind)
 
-  /// Gives every key and common prefix below a prefix to `body`, page by page, as the server orders them. `body` may
+  /// Calls `body` with every key and common prefix below a prefix, page by page, as the server orders them. `body` may
   /// remove what it gets: a token names where the next page begins.
-  /// - Parameter delimiter: keys with more behind it are one common prefix; empty for none.
+  /// - Parameter delimiter: joins keys that continue after it into one common prefix; empty for none.
   func forEachPage(_ prefix: String, delimiter: String = "", _ body: ([Entry]) throws -> Void) throws {
     var token: String?
     var progress = ListingProgress(client)
@@ -61,13 +62,13 @@ struct S3Listing {
     return page
   }
 
-  /// An ETag without its quotes; `nil` when there is none, or it cannot be one.
+  /// Returns an ETag without its quotes; `nil` if there is none, or if its length is not possible.
   static func tag(_ text: String?) -> String? {
     guard let text = text?.filter({ $0 != "\"" }), (1...tagBytesMax).contains(text.utf8.count) else { return nil }
     return text
   }
 
-  /// The key that an element names; `nil` without one, or when it is longer than keys can be.
+  /// Returns the key that an element names; `nil` without one, or if it is longer than keys can be.
   static func key(_ element: XMLElement?, _ page: XMLElement) -> String? {
     guard let text = element?.text else { return nil }
     let key = page["EncodingType"]?.text == "url" ? PercentEncoding.decode(text) : text

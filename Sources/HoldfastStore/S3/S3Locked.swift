@@ -1,7 +1,7 @@
 package import HoldfastModel
 internal import HoldfastSystem
 
-/// What a bucket with object lock has more: terms, and versions of what was removed or written over.
+/// The functions of a bucket with object lock: terms, and versions of what was removed or written over.
 extension S3Store {
   package func extendLocks(of keys: [String], until end: Timestamp) throws -> [String] {
     try checkWritable()
@@ -10,7 +10,7 @@ extension S3Store {
       .extend(try keys.map { try key($0) }, until: end, connections: connections)
   }
 
-  /// A server that lists no versions, or not to this user, has none.
+  /// Returns false if the server lists no versions, or not to this user.
   package func hasEarlierVersion(of key: String) throws -> Bool {
     guard settings.versions == .current else { return false }
     do {
@@ -34,21 +34,21 @@ extension S3Store {
     return S3Object(client, key: key, name: name, length: known, version: found.id)
   }
 
-  /// - Throws: `S3Error.readsVersions` when other versions than the current ones are read.
+  /// - Throws: `S3Error.readsVersions` if earlier versions are read.
   func checkWritable() throws {
     guard settings.versions == .current else { throw S3Error.readsVersions(location: location) }
   }
 }
 
-// MARK: Trying it
+// MARK: Testing the lock
 
 extension S3Store {
-  /// So long the object with which the lock is tried stays locked, in seconds.
+  /// The time for which the test object stays locked, in seconds.
   private static let triedSeconds: Int64 = 20 * 60
 
-  /// Locks an object for twenty minutes, because clocks differ, and tries to delete it for good, with all rights that
-  /// these credentials have.
-  /// - Throws: `S3Error.noObjectLock` when the bucket locks nothing.
+  /// Tests the lock. It locks an object for twenty minutes (so long because clocks differ), and tries to delete it for
+  /// good, with all rights that these credentials have.
+  /// - Throws: `S3Error.noObjectLock` if the bucket locks nothing.
   func tryLock(_ probe: inout StoreProbe, _ random: Randomness) throws {
     guard let lock = settings.lock else { return }
     let name = "\(StoreProbe.prefix)\(random.identifier())/locked"

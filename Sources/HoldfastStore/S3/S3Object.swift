@@ -3,7 +3,8 @@ internal import HoldfastSystem
 
 /// An object that is read in ranges.
 struct S3Object: ReadableBytes {
-  /// So much is read with the first request for an object of unknown length. Most manifests are not longer.
+  /// The number of bytes that are read with the first request for an object of unknown length. Most manifests are not
+  /// longer.
   static let firstBytes = 64 << 10
 
   let client: S3Client
@@ -31,7 +32,7 @@ struct S3Object: ReadableBytes {
     case 200, 206:
       guard let whole = Self.wholeLength(answer, from: 0) else { throw Self.noRange(client) }
       length = whole
-    // There is no range in an empty object. Ceph and rclone do not say that it has no bytes.
+    // An empty object has no range. Ceph and rclone do not say that its length is 0.
     case 416 where Self.total(answer) ?? 0 == 0: length = 0
     default: throw Self.failure(client, answer, name)
     }
@@ -53,7 +54,7 @@ struct S3Object: ReadableBytes {
     case 200, 206:
       guard let whole = Self.wholeLength(answer, from: offset) else { throw Self.noRange(client) }
       found = whole
-    // It ends before the range. Ceph and rclone do not say where.
+    // The object ends before the range. Ceph and rclone do not say where.
     case 416: found = try Self.total(answer) ?? S3Object(opening: client, key: key, name: name, version: version).length
     default: throw Self.failure(client, answer, name)
     }
@@ -72,15 +73,15 @@ struct S3Object: ReadableBytes {
     return try client.answer(S3Request("GET", key, query: query, headers: [header]), into: buffer)
   }
 
-  /// The length of the object of which an answer has the bytes from an offset on, or all; `nil` when it has others.
+  /// Returns the length of the whole object, if the answer has its bytes from an offset on; otherwise `nil`.
   private static func wholeLength(_ answer: HTTPAnswer, from offset: UInt64) -> UInt64? {
     // rclone answers with a range and the status of a whole object.
     if answer.headers["content-range"] != nil { return total(answer, from: offset) }
     return answer.status == 200 && offset == 0 ? UInt64(answer.filled) : nil
   }
 
-  /// The length of the whole object: `bytes 0-9/10240`, `bytes */10240`.
-  /// - Parameter offset: where the bytes of the answer must begin; `nil` when it has none.
+  /// Returns the length of the whole object from a header such as `bytes 0-9/10240` or `bytes */10240`.
+  /// - Parameter offset: the offset at which the bytes of the answer must begin; `nil` if it has none.
   private static func total(_ answer: HTTPAnswer, from offset: UInt64? = nil) -> UInt64? {
     guard let range = answer.headers["content-range"], range.hasPrefix(offset.map { "bytes \($0)-" } ?? "bytes ") else {
       return nil
@@ -98,10 +99,11 @@ struct S3Object: ReadableBytes {
 }
 
 extension FrozenObject {
+  /// Reads the state of an object from an answer.
   /// - Parameters:
-  ///   - answer: to a HEAD request.
+  ///   - answer: the answer to a HEAD request.
   ///   - version: the version that was asked for.
-  /// - Returns: `nil` for an object that can be read: it is in another class, or was thawed.
+  /// - Returns: `nil` for an object that can be read: it is in another storage class, or was thawed.
   init?(_ answer: HTTPAnswer, bucket: String, key: String, version: String?) {
     guard let storageClass = answer.headers["x-amz-storage-class"].flatMap({ StorageClass(rawValue: $0) }),
       let length = answer.headers["content-length"].flatMap({ UInt64($0) })

@@ -1,16 +1,17 @@
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// Removes several objects with one request, or, where the server cannot, one after the other.
+/// Removes several objects with one request, or one after the other if the server cannot do that.
 struct S3Removal {
   let client: S3Client
-  /// The prefix of the location, which names in messages lack.
+  /// The prefix of the location. Names in messages do not have it.
   let prefix: String
-  /// Which objects may be locked.
+  /// Returns true if an object may be locked.
   let isLocked: @Sendable (_ name: String) -> Bool
 
+  /// Removes objects.
   /// - Parameter keys: at most 1,000, with the prefix of the location.
-  /// - Throws: `StoreError.removalRefused` when one of them may not be removed.
+  /// - Throws: `StoreError.removalRefused` if one of them may not be removed.
   func remove(_ keys: [String], connections: Int) throws {
     let body = Array(
       ("<Delete><Quiet>true</Quiet>"
@@ -19,12 +20,12 @@ struct S3Removal {
       try client.answer(S3Request("POST", nil, query: [("delete", "")]), body: bytes)
     }
     guard answer.isSuccess else {
-      // Ceph permits it only to users who may remove everything in the bucket.
+      // Ceph permits this request only to users who may remove everything in the bucket.
       switch client.failure(answer, key: nil, "s3:DeleteObject") {
       case S3Error.notImplemented, S3Error.notPermitted: break
       case let failure: throw failure
       }
-      // A host that may remove nothing is told so after one request.
+      // One request first, in case this host may remove nothing.
       try remove(keys[0])
       return try SideBySide.run(keys.count - 1, threads: connections) { [self] in try remove(keys[$0 + 1]) }
     }
@@ -51,8 +52,8 @@ struct S3Removal {
     return S3Retention.refusal(client, key: key, name: name, asks: isLocked(name))
   }
 
-  /// Whether it is the name of a folder, which is no object. rclone removes an empty folder by itself, and then fails
-  /// because it is not there.
+  /// Returns true for the name of a folder, which is no object. rclone removes an empty folder by itself, and then
+  /// fails because it is not there.
   private func isFolder(_ key: String) -> Bool { key.hasSuffix("/") }
 
   private func check(_ error: XMLElement) throws {

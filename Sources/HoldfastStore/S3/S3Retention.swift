@@ -5,11 +5,11 @@ internal import Synchronization
 /// The locks of objects in a bucket with object lock.
 struct S3Retention: Sendable {
   let client: S3Client
-  /// The prefix of the location, which names in messages lack.
+  /// The prefix of the location. Names in messages do not have it.
   let prefix: String
   let lock: ObjectLock
 
-  /// What locks an object that is created with it.
+  /// Returns the headers that lock an object when it is created.
   static func headers(_ lock: ObjectLock, until end: Timestamp) -> [(name: String, value: String)] {
     [
       ("x-amz-object-lock-mode", lock.mode.rawValue.uppercased()),
@@ -17,12 +17,12 @@ struct S3Retention: Sendable {
     ]
   }
 
-  /// Whether such headers are among these.
+  /// Returns true if such headers are among these.
   static func lock(_ headers: [(name: String, value: String)]) -> Bool {
     headers.contains { $0.name.hasPrefix("x-amz-object-lock-") }
   }
 
-  /// `2026-12-30T00:00:00Z`
+  /// Returns a time such as `2026-12-30T00:00:00Z`.
   private static func text(_ time: Timestamp) -> String { TimeText.utc(time).prefix { $0 != "." } + "Z" }
 
   // MARK: Extending
@@ -33,12 +33,12 @@ struct S3Retention: Sendable {
     let id: String
   }
 
-  /// Locks objects until a time, those excepted that are locked for longer. Those that are locked keep their mode. Of
-  /// an object that was written over or removed since, its first version is locked too: that is the one which the
-  /// repository needs.
+  /// Locks objects until a time, except those that are locked for longer. Objects that are locked already keep their
+  /// mode. If an object was written over or removed since it was created, its first version is locked too, because the
+  /// repository needs that one.
   /// - Parameter keys: with the prefix of the location.
-  /// - Returns: the keys of such objects.
-  /// - Throws: `StoreError.notFound` when no version of an object is there.
+  /// - Returns: the names of objects that were written over or removed, without the prefix.
+  /// - Throws: `StoreError.notFound` if no version of an object is there.
   func extend(_ keys: [String], until end: Timestamp, connections: Int) throws -> [String] {
     var replaced: [String] = []
     var versions: [Version] = []
@@ -61,20 +61,20 @@ struct S3Retention: Sendable {
 
   private func name(_ key: String) -> String { String(key.dropFirst(prefix.count)) }
 
-  /// What is listed to find a key: its second folder, or itself.
+  /// Returns the prefix that is listed to find a key: two folders, or the key itself if it is in fewer.
   private func folder(of key: String) -> String {
     let parts = name(key).split(separator: "/", omittingEmptySubsequences: false)
     return prefix + (parts.count > 2 ? parts[..<2].joined(separator: "/") + "/" : name(key))
   }
 
-  /// - Returns: the first version of each key, and the current one; `nil` when the object was removed.
+  /// - Returns: the first version of each key, and the current one, which is `nil` if the object was removed.
   private func versions(
     of keys: Set<String>, below folder: String
   ) throws -> [String: (first: String, current: String?)] {
     var found: [String: (first: String, current: String?)] = [:]
     try S3Versions(client: client).forEach(folder) { entry in
       guard keys.contains(entry.key), entry.length != nil else { return }
-      // The newest comes first.
+      // The newest version comes first.
       let current = found[entry.key]?.current ?? (entry.isCurrent ? entry.id : nil)
       found[entry.key] = (entry.id, current)
     }
@@ -84,10 +84,10 @@ struct S3Retention: Sendable {
   private func extend(_ version: Version, until end: Timestamp) throws {
     var answer = try put(version, lock.mode, end)
     if !answer.isSuccess, (400..<500).contains(answer.status), let (mode, known) = try self.retention(of: version) {
-      // A lock is never shortened: another host may lock for longer.
+      // A lock is never shortened, because another host may lock for longer.
       if known >= end { return }
-      // What was locked before the setting was changed keeps its mode: to change that takes a right that nobody needs
-      // who only extends terms.
+      // An object that was locked before the setting was changed keeps its mode. Changing the mode takes a right that a
+      // host which only extends terms does not need.
       if mode != lock.mode { answer = try put(version, mode, end) }
     }
     guard answer.isSuccess else {
@@ -108,7 +108,7 @@ struct S3Retention: Sendable {
     S3Request(method, version.key, query: [("retention", ""), ("versionId", version.id)])
   }
 
-  /// How and until when a version is locked; `nil` when it is not, or nobody says.
+  /// Returns the mode and the end of the lock of a version; `nil` if it is not locked, or if the server does not say.
   private func retention(of version: Version) throws -> (ObjectLock.Mode, until: Timestamp)? {
     let answer = try client.answer(request("GET", version))
     guard answer.isSuccess, let found = XMLElement.parse(answer.body),
@@ -120,7 +120,7 @@ struct S3Retention: Sendable {
 
   // MARK: Refusals
 
-  /// The error for a refused request that locks something.
+  /// Returns the error for a refused request that locks something.
   static func failure(_ client: S3Client, _ answer: HTTPAnswer, key: String, _ action: String) -> any Error {
     if answer.status == 400, XMLElement.parse(answer.body)?["Code"]?.text == "InvalidRequest" {
       return S3Error.noObjectLock(location: client.location)
@@ -128,10 +128,10 @@ struct S3Retention: Sendable {
     return client.failure(answer, key: key, action)
   }
 
-  /// The error for a removal that was refused. Servers give no reason, so it is asked whether the object is locked.
+  /// Returns the error for a removal that was refused. Servers give no reason, so the lock of the object is asked for.
   /// - Parameters:
-  ///   - key: with the prefix of the location, which `name` lacks.
-  ///   - asks: whether it may be locked at all.
+  ///   - key: with the prefix of the location, which `name` does not have.
+  ///   - asks: true if the object may be locked at all.
   static func refusal(_ client: S3Client, key: String, name: String, asks: Bool) -> StoreError {
     let answer = asks ? try? client.answer(S3Request("HEAD", key)) : nil
     let end = answer?.headers["x-amz-object-lock-retain-until-date"].flatMap { TimeText.parse($0) }

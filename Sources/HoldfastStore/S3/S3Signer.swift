@@ -5,11 +5,12 @@ package import HoldfastSystem
 
 /// A request to a bucket before it is signed.
 package struct S3Request {
-  /// How the server is asked to keep and verify the SHA-256 of what is stored. Servers that cannot ignore it.
+  /// The header that asks the server to keep and verify the SHA-256 of what is stored. Some servers refuse such
+  /// headers.
   package enum Checksum {
-    /// The digest of the body is sent.
+    /// The header has the digest of the body.
     case ofBody
-    /// It is said that parts will have such digests.
+    /// The header announces that each part will come with its digest.
     case ofParts
 
     static let header = "x-amz-checksum-sha256"
@@ -28,7 +29,7 @@ package struct S3Request {
   package var key: String?
   package var query: [(name: String, value: String)] = []
   package var headers: [(name: String, value: String)] = []
-  /// `nil` for a request without one.
+  /// The checksum that is sent; `nil` for none.
   package var checksum: Checksum?
 
   package init(
@@ -39,7 +40,7 @@ package struct S3Request {
   }
 }
 
-/// Signs requests with AWS Signature Version 4, the payload included: Amazon S3 API Reference, "Authenticating Requests
+/// Signs requests with AWS Signature Version 4, including the body: Amazon S3 API Reference, "Authenticating Requests
 /// (AWS Signature Version 4)".
 package struct S3Signer {
   private static let algorithm = "AWS4-HMAC-SHA256"
@@ -47,6 +48,7 @@ package struct S3Signer {
 
   package init(region: String) { self.region = region }
 
+  /// Signs a request.
   /// - Parameters:
   ///   - path: percent-encoded.
   ///   - bodyDigest: SHA-256 of the body.
@@ -87,7 +89,7 @@ package struct S3Signer {
     Array(HMAC<SHA256>.authenticationCode(for: Array(text.utf8), using: SymmetricKey(data: key)))
   }
 
-  /// `20261122T140503Z`
+  /// Returns a time such as `20261122T140503Z`.
   static func time(_ time: Timestamp) -> String {
     TimeText.utc(time).prefix { $0 != "." }.filter { $0 != "-" && $0 != ":" } + "Z"
   }

@@ -4,9 +4,9 @@ internal import Synchronization
 
 /// Objects in a bucket of S3, below a prefix.
 package struct S3Store: Store {
-  /// So many objects are removed with one request.
+  /// The number of objects that are removed with one request.
   private static let removedAtOnce = 1000
-  /// An object that is so long is read in many ranges at once.
+  /// The length from which an object is expected to be read in many ranges at once, in bytes.
   private static let longBytes: UInt64 = 16 << 20
   private static let foldersMax = 16
 
@@ -40,7 +40,8 @@ package struct S3Store: Store {
     return capabilities
   }
 
-  /// - Throws: `S3Error.replacesObjects` when the server replaces objects, unless the operator has said that only one
+  /// Tests the bucket.
+  /// - Throws: `S3Error.replacesObjects` if the server replaces objects, unless the operator has said that only one
   ///   machine writes.
   package func probe(_ random: Randomness) throws -> StoreProbe {
     var probe = try ProbeRun(store: self, random: random).run()
@@ -58,7 +59,7 @@ package struct S3Store: Store {
     var entries = FirstEntries(max: max, location: location)
     try forEach(whole, depth) { key, kind in
       let rest = String(key.dropFirst(whole.count))
-      // Some tools make an object with the name of a folder.
+      // Some tools make an object that has the name of a folder.
       guard !rest.isEmpty, kind == .folder || !rest.hasSuffix("/"), name?.precedesInListing(rest) ?? true else {
         return
       }
@@ -67,13 +68,13 @@ package struct S3Store: Store {
     return entries.page
   }
 
-  /// Every listing is read from its beginning, and one of a large folder takes long. So a single object is asked for
-  /// itself.
+  /// Looks for objects. Every listing is read from its beginning, and that of a large folder takes long. So a single
+  /// object is asked for by itself.
   package func find(_ keys: [String]) throws -> [ListingEntry.Kind?] {
     guard keys.count == 1, settings.versions == .current else { return try findInListing(keys) }
     let answer = try client.answer(S3Request("HEAD", try key(keys[0])))
     if answer.status == 404 { return [nil] }
-    // Whoever may only list learns it from a listing.
+    // A user who may only list finds it in a listing.
     guard answer.isSuccess, let length = answer.headers["content-length"].flatMap({ UInt64($0) }) else {
       return try findInListing(keys)
     }
@@ -82,7 +83,8 @@ package struct S3Store: Store {
     return [storageClass == nil ? .object(length: length, tag: tag) : .cold(length: length)]
   }
 
-  /// What is small is sent with one request: then most servers tag it with its MD5, if they do not encrypt it.
+  /// Returns the MD5 of the bytes. A small object is sent with one request, and then most servers take its MD5 for its
+  /// tag, unless they encrypt it.
   package func tag(of bytes: [UInt8]) -> String? { Hex.encode(S3Client.md5(bytes)) }
 
   private func forEach(
@@ -93,7 +95,7 @@ package struct S3Store: Store {
         for entry in page { try body(entry.key, entry.kind) }
       }
     }
-    // Versions come in the order of their keys, so what is in one folder comes together.
+    // Versions come in the order of their keys, so the versions in one folder are neighbours.
     var last: String?
     try S3Versions(client: client).forEach(prefix, settings.versions) { entry in
       if depth == .children, let slash = entry.key.dropFirst(prefix.count).firstIndex(of: "/") {
@@ -101,7 +103,7 @@ package struct S3Store: Store {
         if folder != last { try body(folder, .folder) }
         last = folder
       } else {
-        // What this machine keeps of a version is told from other versions by its ID.
+        // The ID distinguishes this version from others in what this machine keeps.
         let length = entry.length
         try body(
           entry.key, entry.isCold ? .cold(length: length ?? 0) : .object(length: length, tag: entry.id))
@@ -119,7 +121,7 @@ package struct S3Store: Store {
       }
       let query = version.map { [("versionId", $0)] } ?? []
       let answer = try client.answer(S3Request("HEAD", wholes[index], query: query))
-      // What is missing is told by whoever reads it.
+      // A missing object is reported when it is read.
       if answer.status == 404 { return }
       guard answer.isSuccess else { throw client.failure(answer, key: keys[index], "s3:GetObject") }
       let object = FrozenObject(answer, bucket: client.bucket, key: wholes[index], version: version)
@@ -179,8 +181,9 @@ package struct S3Store: Store {
     try remove([], Set(foldersBelowRoot(of: whole)))
   }
 
-  /// SeaweedFS keeps directories from which everything was removed, and lists them, until they are removed as if they
-  /// were objects. It keeps those that are not empty, and elsewhere there is no object with such a key.
+  /// Removes keys and folders. SeaweedFS keeps and lists directories from which everything was removed, until they are
+  /// removed as if they were objects. It keeps directories that are not empty. Other servers have no object with such a
+  /// key.
   private func remove(_ keys: [String], _ folders: Set<String>) throws {
     let all = keys + folders.sorted { $0.count > $1.count }
     for start in stride(from: 0, to: all.count, by: Self.removedAtOnce) {
@@ -189,8 +192,8 @@ package struct S3Store: Store {
     }
   }
 
-  /// The folders on the way to a key, beyond the prefix of the location; none for a key that is deeper than those of a
-  /// repository.
+  /// Returns the folders on the way to a key, beyond the prefix of the location. Returns none for a key with more
+  /// levels than a repository has.
   private func foldersBelowRoot(of key: String) -> [String] {
     let slashes = key.indices.dropFirst(prefix.count).filter { key[$0] == "/" }
     return slashes.count <= Self.foldersMax ? slashes.map { String(key[...$0]) } : []
@@ -217,7 +220,7 @@ package struct S3Store: Store {
       try keys.map { try key($0) }, connections: connections)
   }
 
-  /// The key below the bucket.
+  /// Returns the key below the bucket.
   func key(_ key: String) throws -> String {
     guard !key.isEmpty, Path(key).isSoundEntryPath, key.utf8.allSatisfy({ (0x20..<0x7f).contains($0) }) else {
       throw StoreError.invalidKey(key)

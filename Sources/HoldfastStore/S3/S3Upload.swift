@@ -2,25 +2,25 @@ internal import HoldfastModel
 internal import HoldfastSystem
 internal import Synchronization
 
-/// An object that is being sent: with one request when it has only one part, otherwise in parts.
+/// An object that is being sent: with one request if it is shorter than a part, otherwise in parts.
 final class S3Upload: ObjectUpload {
-  /// S3 takes parts from 5 MiB on, and 10,000 of them.
+  /// The length of a part, in bytes. S3 takes parts of at least 5 MiB, and 10,000 of them.
   static let partBytes = 6 << 20
 
   private enum Phase {
-    /// Less than a part.
+    /// An object that is shorter than a part.
     case single([UInt8])
     case parts(Parts)
     case committed
     case aborted
   }
 
-  /// The parts that have arrived.
+  /// The parts that the server has taken.
   private struct Parts {
     let id: String
-    /// Whether the server verifies the SHA-256 of each part, and wants them again when the parts are joined.
+    /// True if the server verifies the SHA-256 of each part, and wants the digests again when the parts are joined.
     let areChecked: Bool
-    /// What stands for each part when they are joined, by its number from 1 on.
+    /// The XML of each part for the request that joins them, by its number from 1 on.
     var elements: [Int: String] = [:]
     var length: UInt64 = 0
   }
@@ -28,18 +28,18 @@ final class S3Upload: ObjectUpload {
   private let client: S3Client
   private let key: String
   private let name: String
-  /// The headers that say how the object is kept: its storage class, its lock.
+  /// The headers that say how the object is kept: its storage class and its lock.
   private let headers: [(name: String, value: String)]
   private let isConditional: Bool
   private let hasOwnName: Bool
   private let phase = Mutex<Phase>(.single([]))
-  /// Whether a try to join the parts may have succeeded.
+  /// True if a try to join the parts may have succeeded.
   private let mayBeJoined = Atomic(false)
 
   /// - Parameters:
-  ///   - headers: say how the object is kept: its storage class, its lock.
-  ///   - isConditional: whether the server is asked not to replace an object.
-  ///   - hasOwnName: whether nobody else makes an object with this key.
+  ///   - headers: the headers that say how the object is kept: its storage class and its lock.
+  ///   - isConditional: true to ask the server not to replace an object.
+  ///   - hasOwnName: true if nobody else makes an object with this key.
   init(
     _ client: S3Client, key: String, name: String, headers: [(name: String, value: String)], isConditional: Bool,
     hasOwnName: Bool
@@ -78,7 +78,7 @@ final class S3Upload: ObjectUpload {
     }
   }
 
-  /// The multipart upload, which begins with its first part.
+  /// Returns the multipart upload, and begins it if there is none yet.
   private func begun() throws -> Parts {
     try phase.withLock { phase in
       switch phase {
@@ -104,7 +104,8 @@ final class S3Upload: ObjectUpload {
 
   // MARK: Commit
 
-  /// After a lost answer the parts may be joined already: then the server knows the upload no more, and takes no part.
+  /// Sends the last part and commits. If an earlier answer was lost, the parts may be joined already: then the server
+  /// no longer knows the upload, and takes no part.
   func commit(with bytes: UnsafeRawBufferPointer, at offset: UInt64) throws {
     if !mayBeJoined.load(ordering: .relaxed) { try send(bytes, at: offset) }
     try commit()
@@ -121,13 +122,13 @@ final class S3Upload: ObjectUpload {
   }
 
   private func put(_ bytes: [UInt8]) throws {
-    // Without conditional writes, looking first is the best that can be done.
+    // Without conditional writes, the best that can be done is to look first.
     if !isConditional, try isThere(bytes) { return }
     let answer = try bytes.withUnsafeBytes { body in
       try client.answer(S3Request("PUT", key, headers: conditions + headers, checksum: .ofBody), body: body)
     }
     if answer.isSuccess { return }
-    // An earlier try may have succeeded, and only its answer was lost.
+    // An earlier try may have succeeded although its answer was lost.
     if answer.status == 412, try isThere(bytes) { return }
     throw failure(answer)
   }
@@ -138,8 +139,9 @@ final class S3Upload: ObjectUpload {
       : client.failure(answer, key: name, "s3:PutObject")
   }
 
-  /// - Returns: false when nothing has the key.
-  /// - Throws: `StoreError.alreadyExists` when other bytes have it.
+  /// Looks for these bytes under the key.
+  /// - Returns: false if nothing has the key.
+  /// - Throws: `StoreError.alreadyExists` if other bytes have it.
   private func isThere(_ bytes: [UInt8]) throws -> Bool {
     do {
       let object = try S3Object(opening: client, key: key, name: name)
@@ -155,8 +157,8 @@ final class S3Upload: ObjectUpload {
 
   private var alreadyExists: StoreError { .alreadyExists(key: name, location: client.location) }
 
-  /// Some servers replace an object here, whatever the condition. So it is looked for first, unless its name is its
-  /// own: that is so for archives, and most large objects are archives.
+  /// Joins the parts. Some servers then replace an object despite the condition. So an existing object is looked for
+  /// first, unless nobody else uses the name. That is so for archives, and most large objects are archives.
   private func complete(_ parts: Parts) throws {
     let isTriedAgain = mayBeJoined.load(ordering: .relaxed)
     if isTriedAgain || !hasOwnName, let found = try lengthOfExisting() {
@@ -169,17 +171,17 @@ final class S3Upload: ObjectUpload {
     let answer = try body.withUnsafeBytes { bytes in
       try client.answer(S3Request("POST", key, query: [("uploadId", parts.id)], headers: conditions), body: bytes)
     }
-    // The server may begin a success before it fails.
+    // An answer may begin as a success and end with an error.
     if answer.isSuccess {
       guard let document = XMLElement.parse(answer.body), document.name != "Error" else {
         throw StoreError.unavailable(location: client.location, reason: "it did not join the parts of \(name)")
       }
       return
     }
-    // A request that arrives again finds the upload completed, or the object there.
+    // A request that arrives again finds the upload completed, or the object in existence.
     let isCompleted = answer.isRepeated || isTriedAgain
     if isCompleted, [404, 412].contains(answer.status), try lengthOfExisting() == parts.length { return }
-    // Somebody else has made an object with the same key since.
+    // Another client has made an object with the same key since.
     if answer.status == 412 { throw alreadyExists }
     throw client.failure(answer, key: name, "s3:PutObject")
   }
@@ -198,7 +200,7 @@ final class S3Upload: ObjectUpload {
       guard case .parts(let parts) = phase else { return nil }
       return parts.id
     }
-    // What cannot be aborted now is found by S3Uploads later.
+    // If an upload cannot be aborted now, S3Uploads finds it later.
     if let id { try? S3Uploads(client: client).abort(key: key, id: id) }
   }
 }

@@ -18,13 +18,13 @@ struct S3Uploads {
     }
   }
 
-  /// Aborts all of them, page by page. A server that has no such uploads, or does not list them to this user, keeps
-  /// them; one that names those that are aborted again does, too.
+  /// Aborts all uploads below a prefix, page by page. The uploads stay if the server has none to list, or does not list
+  /// them to this user. Some may stay too if the server repeats a page of uploads that were aborted.
   func abortAll(below prefix: String) throws {
     try forEach(below: prefix) { try abort(key: $0.key, id: $0.id) }
   }
 
-  /// All of them; none from a server that has no such uploads, or does not list them to this user.
+  /// Returns all uploads below a prefix; none if the server has no such uploads, or does not list them to this user.
   func entries(below prefix: String) throws -> [Entry] {
     var entries: [Entry] = []
     try forEach(below: prefix) { entries.append($0) }
@@ -41,10 +41,10 @@ struct S3Uploads {
     }
   }
 
-  /// A part of a listing, and where the next one begins.
+  /// A page of a listing, and the marker at which the next one begins.
   private typealias Page = (entries: [Entry], next: (key: String, id: String)?)
 
-  /// - Returns: `nil` when the server lists no uploads.
+  /// - Returns: `nil` if the server lists no uploads.
   private func page(
     below prefix: String, _ markers: [(String, String)], _ progress: inout ListingProgress
   ) throws -> Page? {

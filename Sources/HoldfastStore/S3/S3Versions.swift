@@ -1,8 +1,8 @@
 package import HoldfastModel
 internal import HoldfastSystem
 
-/// All versions of the objects of a bucket, removed ones included. A bucket with object lock keeps them: a removal only
-/// adds a marker, and a write over an object adds a version.
+/// All versions of the objects of a bucket, including removed ones. A bucket with object lock keeps them: a removal
+/// only adds a marker, and a write over an object adds a version.
 struct S3Versions {
   static let action = "s3:ListBucketVersions"
 
@@ -10,20 +10,20 @@ struct S3Versions {
 
   /// One version of an object, or the marker of its removal.
   struct Entry {
-    /// With the prefix of the location.
+    /// The key with the prefix of the location.
     let key: String
     let id: String
-    /// `nil` for a marker.
+    /// The length in bytes; `nil` for a marker.
     let length: UInt64?
-    /// By the clock of the server; `nil` when it does not say.
+    /// The time at which it was made, by the server's clock; `nil` if the server does not say.
     let time: Timestamp?
-    /// Whether it is what a reader gets who asks for none.
+    /// True if a read without a version gets this one.
     let isCurrent: Bool
-    /// Whether it must be thawed before it can be read.
+    /// True if it must be thawed before it can be read.
     let isCold: Bool
   }
 
-  /// Gives every version below a prefix to `body`, those of one key together, the newest first.
+  /// Calls `body` with every version below a prefix: the versions of one key together, the newest first.
   func forEach(_ prefix: String, _ body: (Entry) throws -> Void) throws {
     var markers: [(String, String)] = []
     var progress = ListingProgress(client)
@@ -33,7 +33,7 @@ struct S3Versions {
       try progress.take(answer)
       guard let page = XMLElement.parse(answer.body), page.name == "ListVersionsResult" else {
         if !XMLElement.isAvailable { throw S3Error.noParser }
-        // A server without versions may list its objects.
+        // A server without versions may list its objects instead.
         throw S3Error.notImplemented(location: client.location, what: Self.action)
       }
       for element in page.children where ["Version", "DeleteMarker"].contains(element.name) {
@@ -69,8 +69,7 @@ struct S3Versions {
 
   // MARK: Choosing
 
-  /// Gives the version of each key below a prefix that a choice means to `body`. Keys of which it means none are left
-  /// out.
+  /// Calls `body` with the chosen version of each key below a prefix. Keys without such a version are left out.
   func forEach(_ prefix: String, _ choice: VersionChoice, _ body: (Entry) throws -> Void) throws {
     var key: String?
     var chosen: Entry?
@@ -87,14 +86,14 @@ struct S3Versions {
     try end()
   }
 
-  /// The version of one key; `nil` when there is none.
+  /// Returns the chosen version of one key; `nil` if there is none.
   func chosen(_ key: String, _ choice: VersionChoice) throws -> Entry? {
     var found: Entry?
     try forEach(key, choice) { if $0.key == key { found = $0 } }
     return found
   }
 
-  /// Whether there is a version of the key that a reader does not get who asks for none.
+  /// Returns true if the key has a version that is not the current one.
   func hasEarlier(of key: String) throws -> Bool {
     var isFound = false
     try forEach(key) { entry in
@@ -104,17 +103,17 @@ struct S3Versions {
   }
 }
 
-/// Which versions of objects are read. Objects of a repository are created once. So where somebody has removed them, or
-/// has written over them, the right ones are still there: each first one, or those of a time before that.
+/// The versions of objects that are read. Objects of a repository are created once. So if somebody has removed or
+/// overwritten them, the right versions are still there: the first version of each, or those of a time before that.
 package enum VersionChoice: Sendable, Equatable {
-  /// What the bucket shows.
+  /// The version that the bucket shows.
   case current
   /// The first version of each object, even if it was removed.
   case first
-  /// What the bucket showed at a time, by its own clock.
+  /// The version that the bucket showed at a time, by its own clock.
   case asOf(Timestamp)
 
-  /// Parses `first`, or a time as RFC 3339 has it: `2026-11-29T03:00:00Z`.
+  /// Parses `first`, or a time of RFC 3339 such as `2026-11-29T03:00:00Z`.
   package init?(_ text: String) {
     if text == "first" {
       self = .first
@@ -124,7 +123,7 @@ package enum VersionChoice: Sendable, Equatable {
     self = .asOf(time)
   }
 
-  /// Whether a version is taken in place of the one that was chosen before it, which is newer.
+  /// Returns true if a version is chosen in place of the one that was chosen before, which is newer.
   fileprivate func prefers(_ entry: S3Versions.Entry, to chosen: S3Versions.Entry?) -> Bool {
     switch self {
     case .current: entry.isCurrent

@@ -1,11 +1,11 @@
 internal import CExpat
 
-/// An element of an XML document: its text and the elements in it. Attributes are not kept.
+/// An element of an XML document: its text and its child elements. Attributes are not kept.
 package final class XMLElement {
-  /// Deeper documents are refused. Answers of S3 have four levels.
+  /// The most levels of a document. Answers of S3 have four.
   private static let depthMax = 16
-  /// A document with more elements is refused: each takes far more memory than its few bytes of text. A listing of a
-  /// thousand versions has 12,000.
+  /// The most elements of a document. Each takes far more memory than its few bytes of text. A listing of a thousand
+  /// versions has 12,000.
   private static let elementsMax = 100_000
 
   package let name: String
@@ -14,22 +14,22 @@ package final class XMLElement {
 
   private init(_ name: String) { self.name = name }
 
-  /// The text between its tags, without that of the elements in it.
+  /// The text between its tags, without the text of its child elements.
   package var text: String { String(decoding: bytes, as: UTF8.self) }
 
-  /// The first element with this name in it.
+  /// The first child element with a name.
   package subscript(name: String) -> XMLElement? { children.first { $0.name == name } }
 
-  /// All elements with this name in it.
+  /// Returns all child elements with a name.
   package func all(_ name: String) -> [XMLElement] { children.filter { $0.name == name } }
 
-  /// Whether documents can be parsed: expat is installed.
+  /// True if documents can be parsed, because expat is installed.
   package static var isAvailable: Bool { holdfast_expat_load() }
 
-  /// The version of the library; `nil` when it is not installed.
+  /// The version of the library; `nil` if it is not installed.
   package static var libraryVersion: String? { holdfast_expat_version().map { String(cString: $0) } }
 
-  /// The outermost element of a document; `nil` when the document is not well-formed.
+  /// Returns the outermost element of a document; `nil` if the document is not well-formed.
   package static func parse(_ document: [UInt8]) -> XMLElement? {
     guard isAvailable else { return nil }
     let reading = Reading()
@@ -43,7 +43,7 @@ package final class XMLElement {
     return isSound ? reading.outermost : nil
   }
 
-  /// The elements that are open at a point of the document.
+  /// The state of the parser: the elements that are open at a point of the document.
   private final class Reading {
     var outermost: XMLElement?
     private var elements = 0
@@ -53,7 +53,7 @@ package final class XMLElement {
       context.map { Unmanaged<Reading>.fromOpaque($0).takeUnretainedValue() }
     }
 
-    /// - Returns: whether the document may go on.
+    /// - Returns: true if the document may go on.
     func begin(_ name: String) -> Bool {
       elements += 1
       guard open.count < XMLElement.depthMax, elements <= XMLElement.elementsMax else { return false }
@@ -64,7 +64,7 @@ package final class XMLElement {
       return true
     }
 
-    /// The parser may end an element that was refused.
+    /// Ends an element. The parser may also end one that was refused.
     func end() { _ = open.popLast() }
 
     func add(_ text: UnsafeRawBufferPointer) { open.last?.bytes.append(contentsOf: text) }
