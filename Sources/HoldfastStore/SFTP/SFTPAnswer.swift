@@ -27,7 +27,7 @@ struct SFTPFields {
   }
 }
 
-/// The server has broken the protocol.
+/// The error that the server has broken the protocol.
 package struct SFTPViolation: Error, Equatable {
   package let finding: String
   init(_ finding: String) { self.finding = finding }
@@ -46,7 +46,7 @@ package struct SFTPAnswer: Sendable {
   }
 
   let kind: Kind
-  /// What follows the number.
+  /// The bytes after the number of the request.
   let bytes: [UInt8]
 
   package init(kind: Kind, bytes: [UInt8]) { (self.kind, self.bytes) = (kind, bytes) }
@@ -65,13 +65,14 @@ package struct SFTPAnswer: Sendable {
     }
 
     package let code: Code
-    /// Its text, which is for people; printable and not long.
+    /// The server's text for people, printable and short.
     package let text: String
   }
 
-  // MARK: What is in it
+  // MARK: Content
 
-  /// - Throws: `Failure` when the server did not do it.
+  /// Checks that the server did what was asked for.
+  /// - Throws: `Failure` if it did not.
   package func done() throws {
     guard kind == .status else { throw SFTPViolation("an answer of another kind than asked for") }
     var fields = SFTPFields(bytes)
@@ -91,7 +92,7 @@ package struct SFTPAnswer: Sendable {
     try expect(.handle)
     var fields = SFTPFields(bytes)
     let handle = try fields.text()
-    // The protocol allows no longer one.
+    // The protocol allows no longer handle.
     guard handle.count <= 256 else { throw SFTPViolation("a handle of \(handle.count) bytes") }
     return Array(handle)
   }
@@ -103,7 +104,7 @@ package struct SFTPAnswer: Sendable {
   }
 
   /// Copies bytes of a file into a buffer.
-  /// - Returns: how many; at least 1, and at most as many as were asked for.
+  /// - Returns: the number of bytes, at least 1, and at most as many as were asked for.
   package func data(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
     try expect(.data)
     var fields = SFTPFields(bytes)
@@ -115,7 +116,7 @@ package struct SFTPAnswer: Sendable {
     return data.count
   }
 
-  /// Names in a directory, with those of the directory itself and its parent.
+  /// Returns names in a directory, including those of the directory itself and its parent.
   package func names() throws -> [(name: [UInt8], attributes: SFTPAttributes)] {
     try expect(.names)
     var fields = SFTPFields(bytes)
@@ -124,21 +125,21 @@ package struct SFTPAnswer: Sendable {
     var names: [(name: [UInt8], attributes: SFTPAttributes)] = []
     for _ in 0..<count {
       let name = try fields.text()
-      // The line that `ls -l` would show.
+      // The line that `ls -l` would show for the file.
       _ = try fields.text()
       names.append((Array(name), try SFTPAttributes(&fields)))
     }
     return names
   }
 
-  /// Numbers of an extension's answer.
+  /// Returns the numbers in the answer of an extension.
   package func numbers(_ count: Int) throws -> [UInt64] {
     try expect(.extended)
     var fields = SFTPFields(bytes)
     return try (0..<count).map { _ in try fields.number(UInt64.self) }
   }
 
-  /// The names of the extensions, with their versions.
+  /// Returns the names of the extensions, with their versions.
   package func extensions() throws -> [String: String] {
     var fields = SFTPFields(bytes)
     var found: [String: String] = [:]
@@ -150,7 +151,7 @@ package struct SFTPAnswer: Sendable {
   }
 }
 
-/// What a server tells about a file.
+/// The attributes of a file that a server reports.
 package struct SFTPAttributes: Equatable {
   package enum Kind: Equatable {
     case file
@@ -166,9 +167,9 @@ package struct SFTPAttributes: Equatable {
     static let extended: UInt32 = 0x8000_0000
   }
 
-  /// In bytes; `nil` when it is not told.
+  /// The size in bytes; `nil` if it is not reported.
   package let size: UInt64?
-  /// `nil` when it is not told.
+  /// The kind of file; `nil` if it is not reported.
   package let kind: Kind?
 
   init(_ fields: inout SFTPFields) throws(SFTPViolation) {
@@ -184,7 +185,7 @@ package struct SFTPAttributes: Equatable {
     }
   }
 
-  /// By the type in a mode, as stat(2) has it.
+  /// Returns the kind for the type in a mode, as in stat(2).
   private static func kind(_ mode: UInt32) -> Kind {
     switch mode & 0o170000 {
     case 0o100000: .file
@@ -198,7 +199,7 @@ package struct SFTPAttributes: Equatable {
 enum SFTPText {
   private static let lengthMax = 300
 
-  /// As one line for people, without what moves a cursor.
+  /// Returns the text as one line for people, without control characters.
   static func printable(_ bytes: some Collection<UInt8>) -> String {
     let text = String(decoding: bytes.prefix(lengthMax), as: UTF8.self)
     var shown = String.UnicodeScalarView()

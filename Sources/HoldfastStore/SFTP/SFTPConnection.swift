@@ -6,9 +6,9 @@ internal import Synchronization
 final class SFTPReply: Sendable {
   private let latch = Latch()
   private let outcome = Mutex<Result<SFTPAnswer, any Error>?>(nil)
-  /// When the request was sent, by the uptime.
+  /// The time at which the request was sent, by the uptime.
   let sent: TimeSpan
-  /// Gives the permit of the request back.
+  /// The permits to which the request gives its own back.
   let permits: Permits?
   private let waits: SFTPWaits
   private let waitsBefore: Int
@@ -23,7 +23,7 @@ final class SFTPReply: Sendable {
     latch.open()
   }
 
-  /// Waits for the answer. It comes, or the connection ends because it does not.
+  /// Waits for the answer. It always ends: if no answer comes, the connection ends.
   func wait() throws -> SFTPAnswer {
     latch.wait()
     waits.note(sent: waitsBefore)
@@ -32,24 +32,25 @@ final class SFTPReply: Sendable {
   }
 }
 
-/// How long a server may take.
+/// The longest waits for a server.
 package struct SFTPPatience: Sendable {
-  /// So long at least one answer must come, or some bytes be taken, while requests are waiting.
+  /// The longest time without an answer or any bytes taken, while requests are waiting.
   package var stall = TimeSpan.minutes(1)
-  /// So long one request may take, whatever else is answered meanwhile.
+  /// The longest time for one request, whatever else is answered meanwhile.
   package var request = TimeSpan.minutes(10)
-  /// In place of the others after a signal: what is begun is cleaned up if the server answers.
+  /// The longest time without progress after a signal: unfinished work is cleaned up if the server answers.
   package var afterSignal = TimeSpan.seconds(5)
 
   package init() {}
 }
 
-/// One running command that speaks SFTP. Many threads send requests; one thread gets the answers, in any order. When
-/// anything is wrong the command is ended, and every request that waits fails.
+/// One running command that speaks SFTP. Many threads send requests; one thread gets the answers, in any order. If
+/// anything is wrong, the command is ended, and every waiting request fails.
 final class SFTPConnection: Sendable {
-  /// The longest packet that is accepted, in bytes; OpenSSH sends none that is longer.
+  /// The longest packet that is accepted, in bytes. OpenSSH sends no longer one.
   static let packetBytesMax = 256 << 10
-  /// The most requests for bytes of files, or with such, that wait for an answer; and the most others, which are small.
+  /// The most requests that read or write bytes of files and wait for an answer; and the most of the others, which are
+  /// small.
   private static let largeMax = 64
   private static let smallMax = 256
 
@@ -57,9 +58,9 @@ final class SFTPConnection: Sendable {
     var waiting: [UInt32: SFTPReply] = [:]
     var nextNumber: UInt32 = 0
     var start: SFTPReply?
-    /// When the last answer came, or bytes were taken, by the uptime.
+    /// The time at which the last answer came, or the last bytes were taken, by the uptime.
     var lastProgress: TimeSpan
-    /// Why the connection has ended.
+    /// The reason why the connection has ended.
     var failure: (any Error)?
   }
 
@@ -72,7 +73,7 @@ final class SFTPConnection: Sendable {
   private let host: Host
   private let traffic: Traffic
   private let waits: SFTPWaits
-  /// Turns the reason of an end into an error for people.
+  /// Turns the cause of an end into an error for people.
   private let explain: @Sendable (SFTPEnd) -> any Error
 
   init(
@@ -87,7 +88,7 @@ final class SFTPConnection: Sendable {
     state = Mutex(State(lastProgress: host.clock.uptime()))
   }
 
-  /// Whether requests can still be made.
+  /// True if requests can still be made.
   var isAlive: Bool { state.withLock { $0.failure == nil } }
 
   /// The process ID of the command.
@@ -95,7 +96,7 @@ final class SFTPConnection: Sendable {
 
   // MARK: Asking
 
-  /// Begins.
+  /// Starts the protocol.
   /// - Returns: the extensions of the server, with their versions.
   func start() throws -> [String: String] {
     let reply = SFTPReply(sent: host.clock.uptime(), nil, waits)
@@ -106,7 +107,7 @@ final class SFTPConnection: Sendable {
   }
 
   /// Sends a request.
-  /// - Parameter payload: follows the fields of the request.
+  /// - Parameter payload: the bytes that follow the fields of the request.
   func send(_ request: SFTPRequest, _ payload: UnsafeRawBufferPointer? = nil) throws -> SFTPReply {
     let permits = request.movesBytes ? large : small
     permits.take()
@@ -134,7 +135,7 @@ final class SFTPConnection: Sendable {
     return reply
   }
 
-  /// Ends the connection at once, for whoever waits too.
+  /// Ends the connection at once. Waiting requests fail.
   func end() {
     process.kill()
     fail(.closed)
@@ -149,7 +150,7 @@ final class SFTPConnection: Sendable {
     while !rest.isEmpty {
       if let failure = state.withLock({ $0.failure }) { throw failure }
       guard let count = try process.write(rest) else {
-        // The reading thread finds out why.
+        // The reading thread finds the reason.
         process.kill()
         return
       }
@@ -186,7 +187,7 @@ final class SFTPConnection: Sendable {
     }
   }
 
-  /// Why there is nothing more to wait for; `nil` while there is.
+  /// Returns the reason why waiting has to end; `nil` if it may go on.
   private func overdue() -> SFTPEnd? {
     let now = host.clock.uptime()
     let patience = patienceNow
@@ -238,9 +239,9 @@ final class SFTPConnection: Sendable {
     reply.complete(.success(SFTPAnswer(kind: kind, bytes: Array(packet[5...]))))
   }
 
-  /// Ends the connection: whoever waits gets the error. Only the first reason counts.
+  /// Ends the connection: every waiting request gets the error. Only the first reason counts.
   private func fail(_ end: SFTPEnd) {
-    // After the end of its output, a command that has ended by itself says why.
+    // After the end of its output, a command that has ended by itself reports the reason.
     process.endInput()
     if end == .closed { process.finishErrors() }
     process.kill()
@@ -258,7 +259,7 @@ final class SFTPConnection: Sendable {
   }
 }
 
-/// Why a connection has ended.
+/// The end of a connection, with its cause.
 struct SFTPEnd: Equatable {
   enum Cause: Equatable {
     case closed
@@ -267,9 +268,9 @@ struct SFTPEnd: Equatable {
   }
 
   let cause: Cause
-  /// What the command wrote to standard error.
+  /// The text that the command wrote to standard error.
   var errorText = ""
-  /// Whether SFTP was spoken before.
+  /// True if SFTP was spoken before.
   var isStarted = false
 
   static let closed = SFTPEnd(cause: .closed)

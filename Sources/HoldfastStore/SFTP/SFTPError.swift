@@ -1,15 +1,15 @@
 package import HoldfastModel
 
-/// Why an SFTP server cannot be used, where trying again would not help.
+/// The reason why an SFTP server cannot be used, if trying again would not help.
 package enum SFTPError: OperatorError, Equatable {
-  /// Why there is no connection.
+  /// The reason why there is no connection.
   package enum Login: Equatable, Sendable {
     case hostKeyUnknown
     case hostKeyChanged
     case permissionDenied
     case nameUnknown
     case connectionRefused
-    /// There is no way to its network, or no such machine in it.
+    /// There is no route to its network, or no such machine in it.
     case unreachable
     /// The server and this ssh share no algorithm.
     case noAgreement
@@ -17,20 +17,21 @@ package enum SFTPError: OperatorError, Equatable {
     case badConfiguration
     case noSubsystem
     case commandMissing
-    /// Something else than SFTP came first.
+    /// The command wrote something other than SFTP at its beginning.
     case anotherLanguage
   }
 
+  /// There is no connection.
   /// - Parameters:
-  ///   - reason: what ssh said.
+  ///   - reason: the message of ssh.
   ///   - command: a command with which a person would log in.
   case login(Login, location: String, reason: String, command: String)
-  /// The server sent what no server sends.
+  /// The server broke the protocol.
   case violation(location: String, finding: String)
   case forbidden(action: String, key: String, location: String)
   case failed(action: String, key: String, location: String, reason: String)
   case full(location: String)
-  /// Bytes whose arrival the server had confirmed are gone.
+  /// Bytes whose arrival the server had confirmed are missing.
   case lost(key: String, location: String)
 
   package var message: String {
@@ -80,6 +81,7 @@ extension SFTPError.Login {
     }
   }
 
+  /// Returns the hint for the operator.
   /// - Parameter command: a command with which a person would log in.
   fileprivate func hint(_ command: String) -> String {
     switch self {
@@ -103,31 +105,31 @@ extension SFTPError.Login {
     }
   }
 
-  /// What ssh's messages mean; `nil` when trying again may help.
+  /// Returns the meaning of ssh's messages; `nil` if trying again may help.
   /// - Parameters:
   ///   - text: everything that it wrote.
-  ///   - isFirst: whether there never was a connection in this run.
+  ///   - isFirst: true if there was no connection in this run before.
   package static func of(_ text: String, isFirst: Bool) -> Self? {
     if text.contains("REMOTE HOST IDENTIFICATION HAS CHANGED") { return .hostKeyChanged }
     if text.contains("Host key verification failed") { return .hostKeyUnknown }
     if text.contains("Permission denied (") || text.contains("Too many authentication failures") {
       return .permissionDenied
     }
-    // Of key types, key exchanges, ciphers and MACs.
+    // About key types, key exchanges, ciphers and MACs.
     if text.contains("no matching "), text.contains("Unable to negotiate") { return .noAgreement }
     if text.contains("Bad owner or permissions") || text.contains("bad configuration option") {
       return .badConfiguration
     }
     if text.contains("Could not resolve hostname"), !text.contains("Temporary failure") { return .nameUnknown }
     if text.contains("subsystem request failed") { return .noSubsystem }
-    // Of the shell that starts the command; ssh's own words begin with "ssh: connect to host".
+    // A message of the shell that starts the command. Messages of ssh itself begin with "ssh: connect to host".
     if text.contains("sh: "), !text.contains("ssh: connect to host"),
       text.contains("not found") || text.contains("Permission denied")
     {
       return .commandMissing
     }
     if text.contains("Permission denied") { return .permissionDenied }
-    // A server that was there a moment ago is being restarted, or its network is.
+    // If the server answered earlier in this run, it or its network is probably being restarted.
     guard isFirst else { return nil }
     if text.contains("Connection refused") { return .connectionRefused }
     return text.contains("No route to host") || text.contains("Network is unreachable") ? .unreachable : nil

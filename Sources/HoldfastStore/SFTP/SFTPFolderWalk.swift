@@ -1,23 +1,26 @@
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// Reads a folder and those in it. Requests and answers are a stream: what an answer shows to be needed is asked for at
-/// once, while others are on the way. So a walk waits twice for each level, however many folders a level has.
+/// Reads a folder and the folders in it. Requests and answers are a stream: when an answer shows that a request is
+/// needed, it is sent at once, while others are on the way. So a walk waits twice for each level, however many folders
+/// a level has.
 struct SFTPFolderWalk {
-  /// The most names of one walk, and bytes of them: as many as memory is for.
+  /// The most names of one walk, and their most bytes. They limit its memory.
   private static let namesMax = 1 << 20
   private static let nameBytesMax = 32 << 20
-  /// So many requests for names are sent first for a folder: the second one mostly tells that there are no more.
+  /// The number of requests for names that are sent first for a folder. Usually the second one answers that there are
+  /// no more names.
   private static let requestsAtFirst = 2
-  /// So many later, for all folders that are open; so there are never more than two for each of many folders.
+  /// The most later requests for all open folders together. If many folders are open, each gets two.
   private static let requestsMax = 32
 
   private final class Folder {
     let key: String
     let level: Int
-    /// `nil` until it is opened.
+    /// The handle of the folder; `nil` until it is opened.
     var handle: SFTPHandle?
-    /// How many requests for names were sent together last, and how many of their answers are still to be taken.
+    /// The number of requests for names that were sent together last, and the number of their answers still to be
+    /// taken.
     var asked = 0
     var waiting = 0
     var isAtEnd = false
@@ -30,7 +33,7 @@ struct SFTPFolderWalk {
   private var folders: [Folder]
   private var begun = 0
   private var openCount = 0
-  /// In the order in which they were sent, and mostly are answered; `taken` of them are done with.
+  /// The replies in the order in which requests were sent. The first `taken` of them are done with.
   private var replies: [(folder: Folder, reply: SFTPReply)] = []
   private var taken = 0
   private var nameCount = 0
@@ -41,8 +44,9 @@ struct SFTPFolderWalk {
     folders = [Folder(folder, level: 0)]
   }
 
-  /// Reads a folder, and those in it that `body` wants to go into. What is no folder, or does not exist, is empty.
-  /// - Parameter body: gets a name and the key of the folder in which it is. Its result counts for folders.
+  /// Reads a folder, and the folders in it that `body` chooses. If the folder does not exist, or is no folder, it is
+  /// empty.
+  /// - Parameter body: gets a name and the key of its folder. For a folder it returns true to read that too.
   static func run(
     _ folder: String, in root: SFTPRoot, _ body: (_ folder: String, SFTPListing.Name) throws -> Bool
   ) throws {
@@ -54,7 +58,7 @@ struct SFTPFolderWalk {
   }
 
   private mutating func run(_ body: (_ folder: String, SFTPListing.Name) throws -> Bool) throws {
-    // What the server allows is known with the first answer.
+    // The limit of the server is known after the first answer.
     var openMax = 1
     while true {
       while openCount < openMax, begun < folders.count { try beginNext() }
@@ -74,7 +78,7 @@ struct SFTPFolderWalk {
   private mutating func nextReply() -> (folder: Folder, reply: SFTPReply)? {
     guard taken < replies.count else { return nil }
     defer { taken += 1 }
-    // What is done with need not be kept.
+    // Drops replies that are done with.
     if taken >= 1024 { (replies, taken) = (Array(replies[taken...]), 0) }
     return replies[taken]
   }
@@ -113,14 +117,14 @@ struct SFTPFolderWalk {
     openCount -= 1
   }
 
-  /// Closes what was opened in vain.
+  /// Closes handles that were opened in vain.
   private mutating func closeUnused() {
     while let (folder, reply) = nextReply() {
       if folder.handle == nil, let handle = try? reply.wait().handle() { _ = SFTPHandle(handle, link) }
     }
   }
 
-  /// Below an object there is nothing; but a server may report that as a failure.
+  /// Throws a failure, unless the name is an object: nothing is below it, but some servers report that as a failure.
   private func refuse(_ failure: SFTPAnswer.Failure, _ folder: String) throws {
     guard failure.code != .permissionDenied, let found = try root.status(of: folder), found.kind != .directory else {
       throw failure
@@ -154,10 +158,10 @@ struct SFTPFolderWalk {
     }
   }
 
-  /// `nil` when it is gone meanwhile.
+  /// Returns the kind of a name; `nil` if it was removed meanwhile.
   private func kind(_ attributes: SFTPAttributes, _ name: String, _ folder: String) throws -> ListingEntry.Kind? {
     if let kind = attributes.listed { return kind }
-    // A server that does not tell it in a listing.
+    // This server does not report it in a listing.
     return try root.status(of: SFTPListing.joined(folder, name)).map { $0.listed ?? .foreign }
   }
 }

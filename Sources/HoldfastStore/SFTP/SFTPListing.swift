@@ -6,7 +6,7 @@ struct SFTPListing {
   struct Name {
     let name: String
     let kind: ListingEntry.Kind
-    /// Whether it is an unfinished object or another name that listings do not show.
+    /// True for an unfinished object, or for another name that listings do not show.
     var isHidden: Bool { name.hasPrefix(".") }
   }
 
@@ -14,14 +14,14 @@ struct SFTPListing {
 
   init(_ root: SFTPRoot) { self.root = root }
 
-  /// The entries directly below a folder; names of folders end with `/`.
+  /// Returns the entries directly below a folder. Names of folders end with `/`.
   func children(of folder: String) throws -> [ListingEntry] {
     try names(in: folder).filter { !$0.isHidden }.map {
       ListingEntry(name: $0.kind == .folder ? $0.name + "/" : $0.name, kind: $0.kind)
     }
   }
 
-  /// The names in a folder, hidden ones too; empty for what is no folder or does not exist.
+  /// Returns the names in a folder, including hidden ones; none if it does not exist, or is no folder.
   func names(in folder: String) throws -> [Name] {
     var names: [Name] = []
     try SFTPFolderWalk.run(folder, in: root) { _, name in
@@ -31,8 +31,8 @@ struct SFTPListing {
     return names
   }
 
-  /// All objects below a folder, at any depth.
-  /// - Parameter name: folders with only names up to this one are left out.
+  /// Returns all objects below a folder, at any depth.
+  /// - Parameter name: folders whose names all come before this one are left out; `nil` for no limit.
   func everything(below folder: String, after name: String?) throws -> [ListingEntry] {
     var found: [ListingEntry] = []
     try SFTPFolderWalk.run(folder, in: root) { parent, entry in
@@ -48,12 +48,12 @@ struct SFTPListing {
     return found
   }
 
-  /// The key of a name in a folder.
+  /// Returns the key of a name in a folder.
   static func joined(_ folder: String, _ name: String) -> String { folder.isEmpty ? name : folder + "/" + name }
 }
 
 extension SFTPAttributes {
-  /// What a listing shows; `nil` when the server does not tell enough.
+  /// The kind for a listing; `nil` if the server does not report enough.
   var listed: ListingEntry.Kind? {
     switch kind {
     case .file: size.map { .object(length: $0) }

@@ -1,10 +1,10 @@
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// Where a server is, and as whom to log in.
+/// The address of a server, and the user to log in as.
 package struct SFTPAddress: Sendable {
   let user: String
-  /// An IPv6 address is in brackets.
+  /// The host. An IPv6 address is in brackets.
   let host: String
   let port: UInt16?
   /// The address with the directory, as an operator writes it.
@@ -12,30 +12,30 @@ package struct SFTPAddress: Sendable {
 
   /// - Parameters:
   ///   - host: an IPv6 address is in brackets.
-  ///   - port: `nil` for that of ssh's configuration.
+  ///   - port: `nil` for the port in ssh's configuration.
   ///   - location: the address with the directory, as an operator writes it.
   package init(user: String, host: String, port: UInt16?, location: String) {
     (self.user, self.host, self.port, self.location) = (user, host, port, location)
   }
 }
 
-/// How a server is reached: the command that connects, and what its messages mean.
+/// The login to a server: the command that connects, and the meaning of its messages.
 struct SFTPLogin: Sendable {
   private let address: SFTPAddress
-  /// The operator's command in place of `ssh`; run by the shell.
+  /// The operator's command in place of `ssh`, which the shell runs.
   private let command: String?
 
-  /// - Parameter command: the operator's command in place of `ssh`; `nil` for that.
+  /// - Parameter command: the operator's command in place of `ssh`; `nil` for `ssh`.
   init(_ address: SFTPAddress, command: String?) { (self.address, self.command) = (address, command) }
 
-  /// What ssh is told. Of an option that is there several times ssh takes the first: those in the operator's command
-  /// count. Keys, agents, known hosts and jump hosts are the operator's affair.
+  /// The options for ssh. If an option is there several times, ssh takes the first, so those in the operator's command
+  /// count. Keys, agents, known hosts and jump hosts are left to the operator.
   private static let options = [
-    // Never ask: there may be nobody to answer.
+    // ssh must never ask: there may be nobody to answer.
     "BatchMode=yes",
-    // Servers and routers drop connections on which nothing is said.
+    // Servers and routers drop connections that are idle.
     "ServerAliveInterval=15", "ServerAliveCountMax=4", "ConnectTimeout=30",
-    // As sftp(1) does: a server gets nothing of this machine.
+    // The same as in sftp(1): a server gets no access to this machine.
     "ForwardX11=no", "ForwardAgent=no", "ClearAllForwardings=yes", "PermitLocalCommand=no",
   ]
 
@@ -46,12 +46,12 @@ struct SFTPLogin: Sendable {
     return try TalkingProcess(command ?? "ssh", words)
   }
 
-  /// The name for ssh, which wants an IPv6 address without brackets.
+  /// The host for ssh, which wants an IPv6 address without brackets.
   private var host: String {
     address.host.hasPrefix("[") ? String(address.host.dropFirst().dropLast()) : address.host
   }
 
-  /// What a person would type.
+  /// The command that a person would type to log in.
   private var typed: String {
     guard let command else {
       return "sftp " + (address.port.map { "-P \($0) " } ?? "") + "\(address.user)@\(address.host)"
@@ -59,9 +59,10 @@ struct SFTPLogin: Sendable {
     return command + (address.port.map { " -p \($0)" } ?? "") + " -l \(address.user) \(host)"
   }
 
-  // MARK: What went wrong
+  // MARK: Errors
 
-  /// - Parameter isFirst: whether there never was a connection in this run.
+  /// Returns the error for the end of a connection.
+  /// - Parameter isFirst: true if there was no connection in this run before.
   func error(_ end: SFTPEnd, isFirst: Bool) -> any Error {
     let reason = Self.lastLine(end.errorText)
     switch end.cause {
@@ -82,7 +83,7 @@ struct SFTPLogin: Sendable {
 
   private func unavailable(_ reason: String) -> StoreError { .unavailable(location: address.location, reason: reason) }
 
-  /// The last line of what ssh wrote, where the reason is.
+  /// Returns the last line that ssh wrote, which has the reason.
   private static func lastLine(_ text: String) -> String {
     let line = text.split(whereSeparator: \.isNewline).last { !$0.allSatisfy(\.isWhitespace) }
     return line.map { SFTPText.printable($0.utf8) } ?? ""

@@ -2,9 +2,9 @@ internal import HoldfastModel
 internal import HoldfastSystem
 internal import Synchronization
 
-/// An object that is read in place. Its file is opened with the first read, and again when the connection was lost.
+/// An object that is read in place. Its file is opened with the first read, and again if the connection was lost.
 final class SFTPObject: ReadableBytes {
-  /// A server that answers with less than was asked for is asked so often again.
+  /// The most requests for one range, if the server answers with fewer bytes than were asked for.
   private static let piecesMax = 64
   private let root: SFTPRoot
   private let key: String
@@ -12,7 +12,7 @@ final class SFTPObject: ReadableBytes {
   private let file = Mutex<SFTPHandle?>(nil)
   let length: UInt64
 
-  /// - Parameter length: the length if it is known; otherwise the file is opened now.
+  /// - Parameter length: the length in bytes, if it is known; with `nil`, the file is opened now.
   init(_ key: String, length: UInt64?, in root: SFTPRoot, _ open: OpenSFTPFiles) throws {
     (self.key, self.root, self.open) = (key, root, open)
     if let length {
@@ -29,7 +29,7 @@ final class SFTPObject: ReadableBytes {
 
   var name: String { key }
 
-  /// Gives the file back. The next read opens it again.
+  /// Closes the file. The next read opens it again.
   func letGo() { file.withLock { $0 = nil } }
 
   private func handle() throws -> SFTPHandle {
@@ -43,14 +43,14 @@ final class SFTPObject: ReadableBytes {
     return opened.handle
   }
 
-  /// Opens a file, and sees in the same round trip that it is one: to open a fifo would wait for its writer for ever.
+  /// Opens a file, and checks in the same round trip that it is one: opening a fifo would wait for a writer for ever.
   private static func opened(_ key: String, in root: SFTPRoot) throws -> (handle: SFTPHandle, length: UInt64) {
     try root.ask("open", key) { link in
       let status = try link.send(.status(root.path(of: key)))
       let opening = try link.send(.open(root.path(of: key), .reading))
       let found: Result<SFTPAttributes, any Error> = Result { try status.wait().attributes() }
       if case .success(let attributes) = found, attributes.kind == .other {
-        // The server may be waiting now, and would answer nothing more.
+        // The server may be waiting for a writer now, and answer nothing more.
         link.connection.end()
         throw StoreError.foreign(key: key, location: root.location)
       }
@@ -107,8 +107,8 @@ final class SFTPObject: ReadableBytes {
   }
 }
 
-/// The files that are open for reading, so that no server has to hold too many: the one that was opened first is closed
-/// first.
+/// The files that are open for reading. Their number is limited, so that no server has to hold too many. The one that
+/// was opened first is closed first.
 final class OpenSFTPFiles: Sendable {
   private static let filesMax = 64
 

@@ -4,7 +4,7 @@ enum SFTPPipeline {
   private static let depth = 32
 
   /// Sends requests by their indexes, and takes the answers in the same order.
-  /// - Throws: the first error of either function. Answers that are then still to come count for nothing.
+  /// - Throws: the first error of either function. Later answers are ignored.
   static func run(
     _ count: Int, send: (Int) throws -> SFTPReply, take: (Int, SFTPReply) throws -> Void
   ) throws {

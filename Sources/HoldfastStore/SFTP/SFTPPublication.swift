@@ -4,22 +4,23 @@ internal import Synchronization
 
 /// Gives a finished object its name, which must not be taken.
 ///
-/// A hard link never replaces, on no server. Where there is none, it is RENAME, which by the protocol must not replace,
-/// and does not with OpenSSH; `probe` tries it. `posix-rename@openssh.com` replaces, and is never used.
+/// On every server, a hard link never replaces a file. If the server has no hard links, it is RENAME, which by the
+/// protocol must not replace, and does not with OpenSSH; `probe` tests it. `posix-rename@openssh.com` replaces, and is
+/// never used.
 final class SFTPPublication: Sendable {
   private enum Way {
     /// Link, then remove the temporary name.
     case link
-    /// This user may not remove names, so a link would leave the temporary one.
+    /// Used when this user may not remove names, because a link would leave the temporary one.
     case rename
-    /// This user may neither remove names nor rename, as with `chattr +a`: the temporary name stays, and does not
-    /// count.
+    /// Used when this user may neither remove names nor rename, as with `chattr +a`. The temporary name stays, and is
+    /// ignored.
     case linkAlone
   }
 
   private enum Outcome {
     case done
-    /// The temporary name is there as well.
+    /// The object has its name, and the temporary one as well.
     case linked
     case taken
     case impossible(any Error)
@@ -31,20 +32,20 @@ final class SFTPPublication: Sendable {
   init(_ root: SFTPRoot) { self.root = root }
 
   /// Returns when the object is durable under its key.
-  /// - Throws: `StoreError.alreadyExists` when other bytes have the key.
+  /// - Throws: `StoreError.alreadyExists` if other bytes have the key.
   func publish(_ file: SFTPUnfinished, as key: String, _ parts: SFTPParts) throws {
     let temporary = file.key
     let way = way.withLock { $0 }
     var outcome = try way == .rename ? rename(temporary, key) : link(temporary, key)
     if case .impossible(let error) = outcome {
       outcome = try way == .rename ? link(temporary, key) : rename(temporary, key)
-      // Renaming is what the server does not allow: a link is left.
+      // The server does not allow a rename, so only a link is left.
       if way == .rename, error is SFTPError { self.way.withLock { $0 = .linkAlone } }
     }
     switch outcome {
     case .done: try settle(key, file.folder)
     case .linked:
-      // Both take round trips, and neither needs the other.
+      // Removing and settling take round trips, and can run at the same time.
       let removal = beginRemoving(temporary)
       defer { endRemoving(temporary, removal) }
       try settle(key, file.folder)
@@ -55,7 +56,8 @@ final class SFTPPublication: Sendable {
     }
   }
 
-  /// The name is taken: by this very object if the answer to an earlier request was lost.
+  /// Accepts that the name is taken, if it is taken by this very object because the answer to an earlier request was
+  /// lost.
   private func accept(_ temporary: String, _ key: String, _ parts: SFTPParts) throws {
     guard try root.status(of: key)?.size == parts.length, try hasParts(key, parts) else {
       throw StoreError.alreadyExists(key: key, location: root.location)
@@ -63,7 +65,8 @@ final class SFTPPublication: Sendable {
     endRemoving(temporary, beginRemoving(temporary))
   }
 
-  /// - Parameter folder: where the key is, if it is open.
+  /// Makes the name durable.
+  /// - Parameter folder: the folder of the key, if it is open.
   private func settle(_ key: String, _ folder: SFTPHandle?) throws {
     do {
       guard let folder, folder.isUsable else { return try root.synchronize(SFTPRoot.folder(of: key)) }
@@ -100,10 +103,10 @@ final class SFTPPublication: Sendable {
       return .done
     } catch let error as SFTPError {
       if case .violation = error { throw error }
-      // A name that is taken is a mere failure, or forbidden where nothing may be replaced.
+      // If the name is taken, servers report a mere failure, or that it is forbidden.
       return try root.status(of: key) == nil ? .impossible(error) : .taken
     } catch StoreError.notFound {
-      // The temporary name is gone, perhaps because an earlier request did it.
+      // The temporary name is gone, perhaps because an earlier request has renamed it.
       guard try root.status(of: key) == nil else { return .taken }
       return .impossible(SFTPError.lost(key: key, location: root.location))
     }
@@ -120,11 +123,11 @@ final class SFTPPublication: Sendable {
     } catch SFTPError.forbidden {
       way.withLock { if $0 == .link { $0 = .rename } }
     } catch {
-      // It stays, and does not count.
+      // The name stays, and is ignored.
     }
   }
 
-  /// Whether a file on the server has exactly these bytes.
+  /// Returns true if a file on the server has exactly these bytes.
   private func hasParts(_ key: String, _ parts: SFTPParts) throws -> Bool {
     do {
       try forEachPart(of: key, parts) { _, _ in }
@@ -135,7 +138,7 @@ final class SFTPPublication: Sendable {
   }
 
   /// Reads the bytes that the server has confirmed.
-  /// - Throws: `SFTPError.lost` when the file is missing, or has others.
+  /// - Throws: `SFTPError.lost` if the file is missing, or has other bytes.
   func forEachPart(
     of key: String, _ parts: SFTPParts, _ body: (UnsafeRawBufferPointer, _ offset: UInt64) throws -> Void
   ) throws {
@@ -146,7 +149,7 @@ final class SFTPPublication: Sendable {
     } catch StoreError.notFound {
       throw lost
     }
-    // Parts on the way when the connection broke may have arrived.
+    // Parts that were on the way when the connection broke may have arrived.
     guard object.length >= parts.length else { throw lost }
     for (offset, part) in parts.byOffset {
       let buffer = Buffer(capacity: part.count)

@@ -1,11 +1,11 @@
-/// Removes what is on a server. What is gone already is no error.
+/// Removes files and folders on a server. It is not an error if they are gone already.
 struct SFTPRemoval {
   let root: SFTPRoot
 
   init(_ root: SFTPRoot) { self.root = root }
 
   /// Removes files.
-  /// - Returns: whether any was there.
+  /// - Returns: true if any of them existed.
   func remove(_ keys: [String]) throws -> Bool {
     var refused: [(key: String, failure: SFTPAnswer.Failure)] = []
     var isAny = false
@@ -25,7 +25,7 @@ struct SFTPRemoval {
     return isAny
   }
 
-  /// A server that allows no removal says so of what does not exist too.
+  /// Throws an error if the file exists. A server that allows no removal also refuses to remove what does not exist.
   private func refuse(_ key: String, _ failure: SFTPAnswer.Failure) throws {
     guard try root.status(of: key) != nil else { return }
     guard failure.code == .permissionDenied else { throw root.error(failure, "remove", key) }
@@ -33,7 +33,7 @@ struct SFTPRemoval {
   }
 
   /// Removes a folder and everything in it, or a file of this name.
-  /// - Returns: whether anything was there.
+  /// - Returns: true if the folder or file existed.
   func removeTree(_ folder: String) throws -> Bool {
     var files: [String] = []
     var folders = [folder]
@@ -44,12 +44,12 @@ struct SFTPRemoval {
     }
     _ = try remove(files)
     var isAny = false
-    // Those in a folder come behind it.
+    // A folder comes before the folders in it, so the order is reversed.
     for inner in folders.reversed() { isAny = try removeFolder(inner) }
     return isAny
   }
 
-  /// - Returns: whether it, or a file of this name, was there.
+  /// - Returns: true if the folder, or a file of this name, existed.
   private func removeFolder(_ folder: String) throws -> Bool {
     do {
       try root.ask("remove", folder) { try $0.send(.removeDirectory(root.path(of: folder))).wait().done() }

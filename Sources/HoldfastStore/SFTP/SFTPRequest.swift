@@ -16,16 +16,16 @@ struct SFTPRequest {
     case extended = 200
   }
 
-  /// How a file is opened.
+  /// The ways in which a file is opened.
   enum Opening: UInt32 {
     case reading = 0x01
     case writing = 0x02
-    /// For writing, and the name must not exist: with `creat` and `excl`.
+    /// For writing, and the name must not exist (the flags `creat` and `excl`).
     case creating = 0x2a
   }
 
   static let version: UInt32 = 3
-  /// Length, kind and number.
+  /// The bytes of length, kind and number.
   private static let headerBytes = 9
   private var bytes: [UInt8]
 
@@ -43,10 +43,10 @@ struct SFTPRequest {
     return request
   }
 
-  /// Whether it or its answer has bytes of a file.
+  /// True if the request or its answer has bytes of a file.
   var movesBytes: Bool { bytes[4] == Kind.read.rawValue || bytes[4] == Kind.write.rawValue }
 
-  /// The bytes to send.
+  /// Returns the bytes to send.
   /// - Parameter payload: the number of bytes that follow.
   func framed(as number: UInt32, payload: Int) -> [UInt8] {
     var framed = bytes
@@ -56,12 +56,12 @@ struct SFTPRequest {
     return framed
   }
 
-  /// As attributes.
+  /// Adds permissions, as attributes.
   private func adding(permissions mode: UInt32) -> SFTPRequest { adding(UInt32(4)).adding(mode) }
 
-  // MARK: The requests
+  // MARK: Requests
 
-  /// Read-only, because objects never change: where the server lets nobody change modes or remove, this account can
+  /// Read-only, because objects never change. If the server lets nobody change modes or remove files, this account can
   /// only add.
   private static let objectMode: UInt32 = 0o400
   private static let folderMode: UInt32 = 0o700
@@ -118,7 +118,7 @@ struct SFTPRequest {
   static var start: [UInt8] { SFTPRequest(.start).framed(as: version, payload: 0) }
 }
 
-/// What a server may be able to do beyond version 3, by the name in its first packet.
+/// The extensions of version 3 that a store uses, by their names in the server's first packet.
 enum SFTPExtension: String {
   case hardLink = "hardlink@openssh.com"
   case synchronize = "fsync@openssh.com"

@@ -4,16 +4,16 @@ internal import Synchronization
 
 /// The directory of a store on a server. All requests go through it, so that every error is one for people.
 ///
-/// What is a link there is the server's affair: a key never is one, and no link is followed to list or to remove.
+/// Keys never are symbolic links, and no link is followed to list or to remove. Other links are left to the server.
 final class SFTPRoot: Sendable {
-  /// No repository is deeper. A server could show directories in directories without end.
+  /// The most levels of folders; no repository has so many. A hostile server could show folders in folders without end.
   static let depthMax = 32
 
-  /// So many folders are remembered.
+  /// The number of folders that are remembered as durable.
   private static let foldersMax = 4096
 
   let session: SFTPSession
-  /// Absolute.
+  /// The absolute path of the directory.
   let path: String
   let location: String
   private let durable = Mutex<Set<String>>([])
@@ -22,18 +22,19 @@ final class SFTPRoot: Sendable {
     (self.session, self.path, self.location) = (session, path, location)
   }
 
-  /// - Parameter key: of an object or folder; empty for the root.
+  /// Returns the path of a key.
+  /// - Parameter key: the key of an object or folder; empty for the root.
   func path(of key: String) -> String {
     if key.isEmpty { return path }
     return path.hasSuffix("/") ? path + key : path + "/" + key
   }
 
-  /// The folder of a key; empty for the root.
+  /// Returns the folder of a key; empty for the root.
   static func folder(of key: String) -> String {
     key.lastIndex(of: "/").map { String(key[..<$0]) } ?? ""
   }
 
-  /// The path of the directory in which a folder is.
+  /// Returns the path of the directory that contains a folder.
   func parentPath(of folder: String) -> String { Self.parent(of: path(of: folder)) }
 
   private static func parent(of path: String) -> String {
@@ -41,12 +42,12 @@ final class SFTPRoot: Sendable {
     return String(path[..<slash])
   }
 
-  // MARK: Asking
+  // MARK: Requests
 
-  /// Makes requests, and turns what the server refuses into an error about `key`.
+  /// Makes requests, and turns a refusal of the server into an error about `key`.
   /// - Parameters:
-  ///   - action: what the requests do, as a verb.
-  ///   - known: the connection, for what is bound to one.
+  ///   - action: the action of the requests, as a verb.
+  ///   - known: the connection, for a request that belongs to one; `nil` for any.
   func ask<Result>(
     _ action: String, _ key: String, over known: SFTPLink? = nil, _ body: (SFTPLink) throws -> Result
   ) throws -> Result {
@@ -70,7 +71,7 @@ final class SFTPRoot: Sendable {
     }
   }
 
-  /// What has the name of a key, without following a link; `nil` when nothing has.
+  /// Returns the attributes of what has the name of a key, without following a link; `nil` if nothing has it.
   func status(of key: String) throws -> SFTPAttributes? {
     try ask("examine", key) { link in
       do {
@@ -81,23 +82,23 @@ final class SFTPRoot: Sendable {
     }
   }
 
-  /// Whether the file system of the server is too full for so many bytes. SFTP has no error of its own for that.
+  /// Returns true if the server's file system has less room than this number of bytes. SFTP has no error for that.
   func isFull(for bytes: Int) -> Bool {
     let free = try? ask("examine", "") { link -> UInt64? in
       guard link.features.has(.space) else { return nil }
       let numbers = try link.send(.space(path)).wait().numbers(5)
-      // Blocks that this user may have, and the bytes of one.
+      // The number of free blocks for this user, and the bytes of one block.
       return numbers[1].multipliedReportingOverflow(by: numbers[4]).partialValue
     }
     return (free ?? nil).map { $0 < UInt64(max(bytes, Self.littleSpace)) } ?? false
   }
 
-  /// With less than so many bytes a file system counts as full.
+  /// The free bytes below which a file system counts as full.
   private static let littleSpace = 64 << 10
 
   // MARK: Folders
 
-  /// Makes a folder, and those on the way to it, durably.
+  /// Makes a folder, and the folders on the way to it, durably.
   func makeFolder(_ key: String) throws { try makeFolder(at: path(of: key), key) }
 
   private func makeFolder(at path: String, _ key: String) throws {
@@ -118,7 +119,8 @@ final class SFTPRoot: Sendable {
     try synchronize([(parent, key)])
   }
 
-  /// Another one may have made the folder; then its maker makes it durable, but who knows whether it still runs.
+  /// Accepts that a folder could not be made, because another client made it. It is made durable here too, since that
+  /// client may have stopped.
   private func accept(_ error: SFTPError, _ path: String, _ key: String) throws {
     let found = try ask("examine", key) { link in
       do {
@@ -134,7 +136,7 @@ final class SFTPRoot: Sendable {
     }
   }
 
-  /// Whether this run has made the folder's own name durable in its parent.
+  /// Returns true if this run has made the folder's own name durable in its parent.
   func isDurable(_ folder: String) -> Bool { durable.withLock { $0.contains(folder) } }
 
   func noteDurable(_ folder: String) {
@@ -147,10 +149,10 @@ final class SFTPRoot: Sendable {
   /// Makes the folder's own name durable in its parent.
   func synchronizeParent(of folder: String) throws { try synchronize([(parentPath(of: folder), folder)]) }
 
-  /// Makes the names in a folder durable. It is not an error if it does not exist.
+  /// Makes the names in a folder durable. It is not an error if the folder does not exist.
   func synchronize(_ key: String) throws { try synchronize([key]) }
 
-  /// Makes the names in several folders durable, in as many round trips as for one.
+  /// Makes the names in several folders durable, in as many round trips as for one folder.
   func synchronize(_ keys: [String]) throws { try synchronize(keys.map { (path(of: $0), $0) }) }
 
   private func synchronize(_ folders: [(path: String, key: String)]) throws {

@@ -2,12 +2,12 @@ internal import HoldfastModel
 internal import HoldfastSystem
 internal import Synchronization
 
-/// A connection that is made when it is needed, and made anew when it was lost.
+/// A connection that is made when it is needed, and made again after it was lost.
 final class SFTPSession: Sendable {
   private struct State {
     var link: SFTPLink?
     var wasConnected = false
-    /// Why there was no first connection, if trying again does not help.
+    /// The reason why the first connection failed, if trying again does not help.
     var refusal: (any Error)?
   }
 
@@ -24,18 +24,18 @@ final class SFTPSession: Sendable {
 
   deinit { state.withLock { $0.link }?.connection.close() }
 
-  /// What is known of the server; `nil` before the first connection.
+  /// The features of the server; `nil` before the first connection.
   var features: SFTPFeatures? { state.withLock { $0.link?.features } }
 
   var processID: Int32? {
     state.withLock { $0.link }.flatMap { $0.connection.isAlive ? $0.connection.processID : nil }
   }
 
-  /// The connection. Others wait while it is being made.
+  /// Returns the connection. Others wait while it is being made.
   func link() throws -> SFTPLink {
     try state.withLock { state in
       if let link = state.link, link.connection.isAlive { return link }
-      // Threads that begin at the same time do not try what was refused one after the other.
+      // Threads that begin at the same time do not repeat a login that was refused.
       if let refusal = state.refusal { throw refusal }
       do {
         let link = try connect(isFirst: !state.wasConnected)
@@ -54,7 +54,7 @@ final class SFTPSession: Sendable {
     }
     do {
       let features = SFTPFeatures(try connection.start())
-      // Nobody waits for it before bytes are moved, and it has come by then.
+      // The answer is needed only when bytes are moved, and it has come by then.
       let limits = try features.has(.limits) ? connection.send(.limits) : nil
       return SFTPLink(connection: connection, features: features, limits: limits)
     } catch let violation as SFTPViolation {
@@ -64,11 +64,11 @@ final class SFTPSession: Sendable {
   }
 }
 
-/// A connection, and what its server can do.
+/// A connection, and the features of its server.
 struct SFTPLink: Sendable {
   let connection: SFTPConnection
   let features: SFTPFeatures
-  /// The answer that tells the limits; `nil` from a server that tells none.
+  /// The answer with the limits of the server; `nil` if the server reports none.
   let limits: SFTPReply?
 
   func send(_ request: SFTPRequest, _ payload: UnsafeRawBufferPointer? = nil) throws -> SFTPReply {
@@ -77,9 +77,9 @@ struct SFTPLink: Sendable {
 
   // MARK: Limits
 
-  /// What every server takes, in bytes.
+  /// The bytes that every server takes.
   private static let bytesMin = 32 << 10
-  /// What OpenSSH takes, in bytes; the rest of a packet is for names.
+  /// The bytes that OpenSSH takes. The rest of a packet is for names.
   private static let bytesMax = 255 << 10
   private static let foldersWithoutLimits = 32
   private static let foldersAtOnce = 16...256
@@ -88,7 +88,7 @@ struct SFTPLink: Sendable {
   var readBytes: Int { get throws { try limit(1).map(Self.bytes) ?? Self.bytesMin } }
   var writeBytes: Int { get throws { try limit(2).map(Self.bytes) ?? Self.bytesMin } }
 
-  /// How many folders may be open at once, so that files can be as well.
+  /// The most folders that may be open at once. It leaves handles for files.
   var foldersMax: Int {
     get throws {
       guard let handles = try limit(3) else { return Self.foldersWithoutLimits }
@@ -97,7 +97,9 @@ struct SFTPLink: Sendable {
     }
   }
 
-  /// - Parameter index: of a number in the answer: bytes of a packet, a read, a write, and handles.
+  /// Returns a limit of the server; `nil` if it reports none.
+  /// - Parameter index: the position in the answer: 0 for the bytes of a packet, 1 of a read, 2 of a write, 3 for
+  ///   handles.
   private func limit(_ index: Int) throws -> UInt64? {
     guard let limits else { return nil }
     do {
@@ -107,13 +109,13 @@ struct SFTPLink: Sendable {
     }
   }
 
-  /// - Parameter told: by the server; 0 for no limit.
+  /// - Parameter told: the server's limit; 0 for no limit.
   private static func bytes(_ told: UInt64) -> Int {
     told == 0 ? bytesMax : Int(min(UInt64(bytesMax), max(1024, told)))
   }
 }
 
-/// What a server can do beyond version 3.
+/// The features of a server beyond version 3.
 struct SFTPFeatures: Sendable, Equatable {
   private let names: Set<String>
 
@@ -130,10 +132,10 @@ final class SFTPHandle: Sendable {
   init(_ bytes: [UInt8], _ link: SFTPLink) { (self.bytes, self.link) = (bytes, link) }
 
   deinit {
-    // Nobody waits for the answer.
+    // The answer is not needed.
     if isUsable { _ = try? link.send(.close(bytes)) }
   }
 
-  /// A handle ends with its connection.
+  /// True while the connection lives, because a handle ends with it.
   var isUsable: Bool { link.connection.isAlive }
 }

@@ -14,9 +14,9 @@ package final class SFTPStore: Store {
   private let random: Randomness
   package let location: String
 
-  /// Makes no connection yet.
+  /// Makes a store. It connects with the first request.
   /// - Parameters:
-  ///   - path: the directory on the server, absolute.
+  ///   - path: the absolute path of the directory on the server.
   ///   - command: the operator's command in place of `ssh`, for the shell; `nil` for `ssh`.
   ///   - traffic: counts the requests.
   package init(
@@ -30,10 +30,10 @@ package final class SFTPStore: Store {
     random = host.random
   }
 
-  /// How often the server was waited for, counted as if all answers came late: for tests.
+  /// The number of times that the server was waited for, counted as if all answers came late; for tests.
   package var waits: Int { root.session.waits.count }
 
-  /// The process ID of the command that is connected, and of its process group; `nil` when none is.
+  /// The process ID of the connected command, and of its process group; `nil` if none is connected.
   package var processID: Int32? { root.session.processID }
 
   package var scheme: StoreScheme { .sftp }
@@ -41,12 +41,12 @@ package final class SFTPStore: Store {
   package var capabilities: StoreCapabilities {
     var capabilities = StoreCapabilities()
     (capabilities.locks, capabilities.isNear) = (false, false)
-    // Before the first connection what OpenSSH can do.
+    // Before the first connection, the features of OpenSSH are assumed.
     capabilities.isDurable = root.session.features?.has(.synchronize) ?? true
     return capabilities
   }
 
-  /// Enough requests to keep a long line full; each is many packets.
+  /// Enough requests to keep a long line full. Each is many packets.
   package var connections: Int { 4 }
 
   // MARK: Listing
@@ -140,7 +140,7 @@ package final class SFTPStore: Store {
   // MARK: Promises
 
   package func probe(_ random: Randomness) throws -> StoreProbe {
-    // What the server can do is known when it is connected.
+    // The features of the server are known once it is connected.
     _ = try root.session.link()
     defer { SFTPRemoval(root).removeIfEmpty(String(StoreProbe.prefix.dropLast())) }
     return try ProbeRun(store: self, random: random).run()
@@ -151,7 +151,7 @@ package final class SFTPStore: Store {
     guard !path.isEmpty, path.isSoundEntryPath else { throw StoreError.invalidKey(key) }
   }
 
-  /// The folder of a prefix; empty for everything.
+  /// Returns the folder of a prefix; empty for everything.
   private static func checked(prefix: String) throws -> String {
     guard !prefix.isEmpty else { return "" }
     let folder = String(prefix.dropLast())

@@ -1,18 +1,18 @@
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// The file of an object that is being written, in the directory of its later name, and what else has to be durable
-/// before the object exists.
+/// The file of an object that is being written, in the directory of its final name, and the folders that must be
+/// durable before the object exists.
 struct SFTPUnfinished: Sendable {
   let key: String
   let handle: SFTPHandle
-  /// The folder, to make the object's name in it durable; `nil` when it has to be opened again for that.
+  /// The open folder, to make the object's name in it durable; `nil` if it has to be opened again for that.
   let folder: SFTPHandle?
   /// The parent of the folder, until the folder's own name in it is known to be durable.
   let parent: SFTPHandle?
-  /// Whether it was opened again: then nobody knows whether the server still has what it confirmed.
+  /// True if the file was opened again. Then the server may have lost bytes that it confirmed.
   let isReopened: Bool
-  /// Whether all bytes are durable.
+  /// True if all bytes are durable.
   var isSynchronized = false
 
   /// Makes the file, and the folders on the way to it.
@@ -32,20 +32,21 @@ struct SFTPUnfinished: Sendable {
     return again
   }
 
-  /// One round trip: the folder is made before it is known to be missing, and opened beside the file.
+  /// Opens the file and its folders in one round trip: the folder is made before it is known to be missing, and opened
+  /// at the same time as the file.
   private init(_ key: String, _ opening: SFTPRequest.Opening, in root: SFTPRoot) throws {
     let folder = SFTPRoot.folder(of: key)
     let isUnknown = !root.isDurable(folder)
     do {
       self = try root.ask("write", key) { link in
         let synchronizes = link.features.has(.synchronize)
-        // Mostly it exists, and this fails; when it cannot be made, the file cannot either.
+        // Usually the folder exists, and this fails. If it cannot be made, the file cannot either.
         let making =
           try isUnknown && opening == .creating ? link.send(.makeDirectory(root.path(of: folder))) : nil
         let file = try link.send(.open(root.path(of: key), opening))
         let below = try synchronizes ? link.send(.open(root.path(of: folder), .reading)) : nil
         let above = try synchronizes && isUnknown ? link.send(.open(root.parentPath(of: folder), .reading)) : nil
-        // Every answer is taken, so that every handle is closed again.
+        // Every answer is awaited, so that every handle is closed again.
         let isNew = (try? making?.wait().done()) != nil
         let handle = Result { SFTPHandle(try file.wait().handle(), link) }
         let (its, parent) = (Self.directory(below, link), Self.directory(above, link))
@@ -66,7 +67,7 @@ struct SFTPUnfinished: Sendable {
     self.isReopened = isReopened
   }
 
-  /// `nil` when the server does not open it.
+  /// Returns the handle; `nil` if the server does not open the directory.
   private static func directory(_ reply: SFTPReply?, _ link: SFTPLink) -> SFTPHandle? {
     guard let bytes = try? reply?.wait().handle() else { return nil }
     return SFTPHandle(bytes, link)

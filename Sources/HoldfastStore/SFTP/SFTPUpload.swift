@@ -2,10 +2,10 @@ internal import HoldfastModel
 internal import HoldfastSystem
 internal import Synchronization
 
-/// An object that is being written, in the directory of its later name. It goes on after the connection was lost: its
-/// parts stay in an unfinished file on the server.
+/// An object that is being written, in the directory of its final name. It goes on after a lost connection: its parts
+/// stay in an unfinished file on the server.
 final class SFTPUpload: ObjectUpload {
-  /// A part of 4 MiB keeps enough on the way for a long line, and is sent again quickly.
+  /// The length of a part. 4 MiB keep enough on the way for a long line, and are sent again quickly.
   private static let bytesOfPart = 4 << 20
 
   private enum State {
@@ -23,7 +23,7 @@ final class SFTPUpload: ObjectUpload {
   private let makeName: @Sendable () -> String
 
   /// Makes the unfinished file, and the folders on the way to it.
-  /// - Parameter makeName: makes keys of unfinished files.
+  /// - Parameter makeName: returns keys for unfinished files.
   init(
     _ key: String, in root: SFTPRoot, _ publication: SFTPPublication, _ makeName: @escaping @Sendable () -> String
   ) throws {
@@ -41,7 +41,7 @@ final class SFTPUpload: ObjectUpload {
     guard let used = try usable() else { return }
     try write(bytes, at: offset, used)
     try state.withLock { state in
-      // A copy that was made meanwhile may lack these bytes: then they are sent again.
+      // A copy that was made meanwhile may lack these bytes. The error makes the caller send them again.
       guard case .open(let file) = state, file.handle === used.handle else {
         throw StoreError.unavailable(location: root.location, reason: "the connection is lost")
       }
@@ -49,7 +49,7 @@ final class SFTPUpload: ObjectUpload {
     }
   }
 
-  /// The open file; opened again when its connection was lost. `nil` when nothing can be sent any more.
+  /// Returns the open file, and opens it again if its connection was lost; `nil` if nothing can be sent any more.
   private func usable() throws -> SFTPUnfinished? {
     try state.withLock { state in
       guard case .open(let file) = state else { return nil }
@@ -71,12 +71,12 @@ final class SFTPUpload: ObjectUpload {
     } catch StoreError.notFound {
       throw SFTPError.lost(key: key, location: root.location)
     } catch SFTPError.forbidden {
-      // To a user other than root the file is read-only.
+      // The file is read-only for users other than root.
       return try copied(file)
     }
   }
 
-  /// A new unfinished file with the bytes that the server has confirmed.
+  /// Makes a new unfinished file with the bytes that the server has confirmed.
   private func copied(_ file: SFTPUnfinished) throws -> SFTPUnfinished {
     let copy = try SFTPUnfinished.create(makeName(), in: root)
     do {
@@ -91,8 +91,9 @@ final class SFTPUpload: ObjectUpload {
     return copy
   }
 
-  /// Writes bytes, and with `isLast` makes the file durable in the same round trip: a server must carry requests on one
-  /// file out as if it had waited between them (draft-ietf-secsh-filexfer-02, 6.1), and every answer is awaited.
+  /// Writes bytes, and with `isLast` makes the file durable in the same round trip. A server must carry out requests on
+  /// one file as if the client had waited between them (draft-ietf-secsh-filexfer-02, 6.1), and every answer is
+  /// awaited.
   private func write(
     _ bytes: UnsafeRawBufferPointer, at offset: UInt64, _ file: SFTPUnfinished, isLast: Bool = false
   ) throws {
@@ -122,8 +123,9 @@ final class SFTPUpload: ObjectUpload {
 
   func commit(with bytes: UnsafeRawBufferPointer, at offset: UInt64) throws { try commit(bytes, at: offset) }
 
-  /// Four round trips from the opening on: the file is opened, written and made durable, linked, and its name made
-  /// durable. The link is asked for only when the bytes are known to be durable: nobody may see an object before.
+  /// Commits in four round trips, counted from the opening: the file is opened, written and made durable, linked, and
+  /// its name made durable. The link is requested only after the bytes are known to be durable, because nobody may see
+  /// the object before.
   private func commit(_ last: UnsafeRawBufferPointer, at offset: UInt64) throws {
     try state.withLock { state in
       switch state {
@@ -132,7 +134,7 @@ final class SFTPUpload: ObjectUpload {
       case .open(var file):
         do {
           if !file.isSynchronized {
-            // What is opened anew is known from here on, whatever comes next.
+            // The state remembers the file that was opened again, whatever fails after this.
             file = try usable(file)
             state = .open(file)
             file = try synchronized(file, last, at: offset)
@@ -154,7 +156,7 @@ final class SFTPUpload: ObjectUpload {
   private func synchronized(
     _ file: SFTPUnfinished, _ last: UnsafeRawBufferPointer, at offset: UInt64
   ) throws -> SFTPUnfinished {
-    // A server that was restarted may have lost what it confirmed, and a later fsync does not tell.
+    // A server that was restarted may have lost bytes that it confirmed, and a later fsync does not report that.
     if file.isReopened {
       try publication.forEachPart(of: file.key, parts.withLock { $0 }) { _, _ in }
     }
@@ -166,7 +168,7 @@ final class SFTPUpload: ObjectUpload {
     return file
   }
 
-  /// Whether the same may be tried again.
+  /// Returns true if the same may be tried again.
   private static func mayPass(_ error: any Error) -> Bool {
     if case StoreError.unavailable = error { return true }
     return false
@@ -181,17 +183,17 @@ final class SFTPUpload: ObjectUpload {
     if let file { remove(file.key) }
   }
 
-  /// If this fails, the file stays; its name does not count.
+  /// Removes an unfinished file. If this fails, the file stays, and is ignored.
   private func remove(_ temporary: String) {
     try? root.ask("remove", temporary) { try $0.send(.remove(root.path(of: temporary))).wait().done() }
   }
 }
 
-/// What was sent of an object, by which it is recognised.
+/// The parts of an object that were sent, by which it is recognised.
 struct SFTPParts: Sendable {
   struct Part: Sendable, Equatable {
     let count: Int
-    /// Differs in every process, so that nobody can make other bytes with the same one.
+    /// A hash that differs in every process, so that nobody can make other bytes with the same one.
     let sum: Int
 
     init(_ bytes: UnsafeRawBufferPointer) {

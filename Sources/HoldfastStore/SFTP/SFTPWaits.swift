@@ -1,12 +1,13 @@
 internal import Synchronization
 
-/// Counts how often a server was waited for: the requests that are on the way at once are waited for once. It is exact
-/// where one thread asks, and does not depend on how fast anybody answers.
+/// Counts how often a server was waited for. Requests that are on the way at the same time count once. The count is
+/// exact if one thread makes the requests, and does not depend on how fast the server answers.
 final class SFTPWaits: Sendable {
   private let waits = Atomic<Int>(0)
 
   var count: Int { waits.load(ordering: .relaxed) }
 
-  /// - Parameter sent: the count when the request was sent whose answer is awaited.
+  /// Notes that an answer was awaited.
+  /// - Parameter sent: the count at the time when its request was sent.
   func note(sent: Int) { waits.max(sent + 1, ordering: .relaxed) }
 }
