@@ -5,12 +5,12 @@ package struct FrozenObject: Sendable, Equatable {
   /// The bucket, and the key in it, as tools of the provider name them.
   package let bucket: String
   package let key: String
-  /// The version that is read, where earlier ones are; `nil` for the current one.
+  /// The version that is read, if it is an earlier one; `nil` for the current one.
   package let version: String?
-  /// In bytes.
+  /// The length in bytes.
   package let length: UInt64
   package let storageClass: StorageClass
-  /// Whether the provider is thawing it.
+  /// True if the provider is thawing it.
   package let isThawing: Bool
 
   package init(
@@ -20,8 +20,7 @@ package struct FrozenObject: Sendable, Equatable {
     (self.storageClass, self.isThawing) = (storageClass, isThawing)
   }
 
-  /// The key as a line for a loop around the provider's own tool. After a tab the version follows, if it is not the
-  /// current one.
+  /// The key as one line for a loop around the provider's tool. For an earlier version, a tab and the version follow.
   package var line: String { key + (version.map { "\t\($0)" } ?? "") }
 
   /// The storage classes of S3 whose objects must be thawed.
@@ -29,7 +28,7 @@ package struct FrozenObject: Sendable, Equatable {
     case glacier = "GLACIER"
     case deepArchive = "DEEP_ARCHIVE"
 
-    /// How long thawing takes: Amazon S3 User Guide, "Understanding archive retrieval options".
+    /// The duration of a thaw, from the Amazon S3 User Guide, "Understanding archive retrieval options".
     var thawingTime: String {
       switch self {
       case .glacier: "3 to 5 hours with the tier Standard, 5 to 12 hours with Bulk, some minutes with Expedited"
@@ -39,7 +38,7 @@ package struct FrozenObject: Sendable, Equatable {
   }
 }
 
-/// Archives must be thawed before a command can begin.
+/// The error that archives must be thawed before a command can begin.
 package struct FrozenArchives: OperatorError, Equatable {
   package let objects: [FrozenObject]
   private let location: String

@@ -1,7 +1,8 @@
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// Lists a directory. A folder is read whole for each page, because a file system returns names in no order.
+/// Listings of a local directory. A folder is read whole for each page, because a file system returns names in no
+/// order.
 extension LocalStore {
   package func list(
     _ prefix: String, _ depth: ListingDepth, after name: String?, max: Int
@@ -33,7 +34,7 @@ extension LocalStore {
     }
   }
 
-  /// The entries in ascending order of their names; names of folders end with `/`.
+  /// Returns the entries in ascending order of their names. Names of folders end with `/`.
   private func entries(of folder: OpenFile, after name: String?) throws -> [ListingEntry] {
     let listing = try folder.listing()
     var entries: [ListingEntry] = []
@@ -45,7 +46,7 @@ extension LocalStore {
       else { continue }
       let entry = ListingEntry(name: kind == .folder ? text + "/" : text, kind: kind)
       if let name, !name.precedesInListing(entry.name) { continue }
-      // A name that is the beginning of another one sorts behind it when it gets a slash: `a-b` comes before `a/`.
+      // With its slash, a folder may sort behind a name that continues its own: `a-b` comes before `a/`.
       if let last = entries.last, !last.name.precedesInListing(entry.name) { isInOrder = false }
       entries.append(entry)
     }
@@ -65,7 +66,7 @@ extension LocalStore {
         if name.map({ $0.precedesInListing(full) }) ?? true { found.append(ListingEntry(name: full, kind: entry.kind)) }
         continue
       }
-      // Everything below this folder comes before the page.
+      // Everything below this folder comes before the requested page.
       if let name, !name.hasPrefix(full), !name.precedesInListing(full) { continue }
       let inner = Path(entry.name.dropLast().description)
       guard level < LocalRoot.depthMax else { throw root.foreign(folder.path.appending(inner.bytes)) }
@@ -96,7 +97,7 @@ extension LocalStore {
     }
   }
 
-  /// `nil` when the folder was removed meanwhile, or replaced by something else.
+  /// Opens a folder; `nil` if it was removed meanwhile, or replaced by something else.
   private func open(_ name: Path, in folder: OpenFile) throws(SystemError) -> OpenFile? {
     do throws(SystemError) {
       return try files.openBeneath(name, in: folder, .directory)
@@ -106,7 +107,7 @@ extension LocalStore {
     }
   }
 
-  /// `nil` when nothing has the name.
+  /// Returns the kind of what has a name; `nil` if nothing has it.
   private func kind(of name: Path, in folder: OpenFile) throws -> ListingEntry.Kind? {
     guard let status = try files.statusIfPresent(of: name, in: folder) else { return nil }
     switch status.kind {

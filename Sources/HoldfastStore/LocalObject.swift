@@ -20,13 +20,13 @@ struct LocalObject: ReadableBytes {
 }
 
 extension SystemError {
-  /// What it means that an object could not be read: a device that fails is damage.
+  /// Returns the error to report when an object cannot be read. A device that fails is damage.
   func ofObject(_ key: String) -> any Error {
     isDeviceFailure ? StoreError.unreadable(key: key, reason: reason, isOfDevice: true) : self
   }
 }
 
-/// An object that is being written, in the directory of its later name.
+/// An object that is being written under a temporary name, in the directory of its final name.
 final class LocalUpload: ObjectUpload {
   private static let keptBytesMax: UInt64 = 4 << 20
 
@@ -43,7 +43,7 @@ final class LocalUpload: ObjectUpload {
   private let key: String
   private let location: String
   private let files: FileSystem
-  /// Whether the object must survive a crash of the machine.
+  /// True if the object must survive a crash of the machine.
   private let isDurable: Bool
 
   init(
@@ -119,7 +119,7 @@ final class LocalUpload: ObjectUpload {
     } catch {
       if error.isExisting, isPublished(file, name) { return }
       guard error.isForbidden else { throw error }
-      // If names can only be added, the temporary name stays, and does not count.
+      // If names can only be added, the temporary name stays. It is ignored.
       do throws(SystemError) {
         try files.makeHardLink(name, in: folder, to: temporary, in: folder)
       } catch let second {
@@ -129,8 +129,8 @@ final class LocalUpload: ObjectUpload {
     }
   }
 
-  /// Whether the name belongs to this file. After a lost answer a server repeats a rename or link, and then reports
-  /// that the name exists.
+  /// Returns true if the name belongs to this file. If an answer is lost, a server repeats the rename or link, and then
+  /// reports that the name exists.
   private func isPublished(_ file: OpenFile, _ name: Path) -> Bool {
     guard let mine = try? file.status(), let found = try? files.status(of: name, in: folder) else { return false }
     return found.isSameFile(as: mine)
@@ -142,7 +142,7 @@ final class LocalUpload: ObjectUpload {
       state = .ended(StoreError.notFound(key: key, location: location))
       return true
     }
-    // If this fails, the next run removes the file: its name does not count.
+    // If this fails, the next run removes the file: a temporary name is ignored.
     if isOpen { try? files.removeFile(temporary, in: folder) }
   }
 }

@@ -3,7 +3,7 @@ internal import HoldfastSystem
 internal import Synchronization
 
 /// The directory of a local store. It is opened once, and everything in it is reached beneath that descriptor without
-/// following a symbolic link. So an attacker who can write there can make holdfast read, create or remove nothing
+/// following a symbolic link. So an attacker who can write there cannot make holdfast read, create or remove anything
 /// outside.
 ///
 /// Links on the way to the directory are followed, because they are the operator's. If the directory is renamed or
@@ -15,8 +15,8 @@ final class LocalRoot: Sendable {
     let sharing: Sharing?
   }
 
-  /// No repository is deeper. Without this limit an attacker could nest directories so deeply that the run that removes
-  /// them crashes.
+  /// The most levels of directories; no repository has so many. Without this limit an attacker could nest directories
+  /// so deeply that the run that removes them crashes.
   static let depthMax = 32
 
   let path: Path
@@ -33,7 +33,7 @@ final class LocalRoot: Sendable {
 
   // MARK: The directory itself
 
-  /// The directory; `nil` when it does not exist.
+  /// Opens the directory, once; `nil` if it does not exist.
   func existing() throws -> Opened? {
     try opened.withLock { opened in
       if opened == nil { opened = try open() }
@@ -41,7 +41,7 @@ final class LocalRoot: Sendable {
     }
   }
 
-  /// The directory. It is made if it does not exist.
+  /// Opens the directory, once, and makes it if it does not exist.
   func made() throws -> Opened {
     try opened.withLock { opened in
       if opened == nil {
@@ -80,7 +80,7 @@ final class LocalRoot: Sendable {
 
   // MARK: Beneath it
 
-  /// Opens a directory beneath the root; `nil` when it does not exist.
+  /// Opens a directory beneath the root; `nil` if it does not exist.
   func folder(_ path: Path) throws -> OpenFile? {
     guard let root = try existing() else { return nil }
     return try folder(path, in: root)
@@ -92,7 +92,7 @@ final class LocalRoot: Sendable {
       return try files.openBeneath(path, in: root.directory, .directory)
     } catch {
       guard error.isNotFound else { throw foreign(path, error) }
-      // Nothing can lie below an object; but a link is foreign.
+      // Nothing can lie below an object. A link on the way is foreign.
       let isLink =
         try error.isNotADirectory
         && files.statusIfPresent(of: path, beneath: root.directory)?.kind == .symbolicLink
@@ -142,7 +142,7 @@ final class LocalRoot: Sendable {
     try files.removeDirectory(name, in: folder)
   }
 
-  /// Translates an error at a path beneath the root: it may mean that something foreign is there.
+  /// Translates an error at a path beneath the root, which may mean that something foreign is there.
   func foreign(_ path: Path, _ error: SystemError) -> any Error {
     error.isOfAnotherKind ? foreign(path) : error
   }

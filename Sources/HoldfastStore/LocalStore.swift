@@ -85,7 +85,7 @@ package struct LocalStore: Store {
     for key in keys { _ = try removeFile(key) }
   }
 
-  /// - Returns: the directory of the file; `nil` when it did not exist.
+  /// - Returns: the directory of the file; `nil` if the file did not exist.
   private func removeFile(_ key: String) throws -> OpenFile? {
     let path = try resolve(key)
     guard let folder = try root.folder(path.parent ?? .root) else { return nil }
@@ -118,12 +118,13 @@ package struct LocalStore: Store {
     for object in objects { _ = try removeFile(object.key) }
   }
 
-  /// The names of unfinished objects begin so.
+  /// The beginning of the names of unfinished objects.
   static let unfinished = ".unfinished-"
-  /// How often a lock is tried without waiting for it: a child process that is being started holds a copy of each
-  /// descriptor until it executes its program.
+  /// The number of tries for a lock that is not waited for. One is not enough: a child process that is being started
+  /// holds a copy of each descriptor until it executes its program.
   private static let looksMin = 3
-  /// How often a shared lock is tried, every 50 ms. The holder of an exclusive lock only lists a directory meanwhile.
+  /// The number of tries for a shared lock, 50 ms apart. The holder of an exclusive lock only lists a directory
+  /// meanwhile.
   private static let sharedLooksMax = 60
 
   package func lock(_ name: String, wait: Bool, cancellation: Cancellation) throws -> (any StoreLock)? {
@@ -134,8 +135,8 @@ package struct LocalStore: Store {
     try lock(name, exclusively: exclusively, looks: exclusively ? 1 : Self.sharedLooksMax, cancellation)
   }
 
-  /// Locks a regular file, never a directory: over NFS, Linux passes only locks of files on to the server, and only if
-  /// they are open for writing. Polls, because a signal must end the wait.
+  /// Locks a regular file, never a directory: over NFS, Linux sends only locks of files to the server, and only if they
+  /// are open for writing. It polls, because a signal must end the wait.
   private func lock(
     _ name: String, exclusively: Bool, looks: Int, _ cancellation: Cancellation
   ) throws -> (any StoreLock)? {
@@ -150,7 +151,8 @@ package struct LocalStore: Store {
     return LocalLock(file: file)
   }
 
-  /// Missing locks are an error. For everything else the store relies on the file system.
+  /// Tests locks, removal, and creating a name only if it is absent. Missing locks are an error. For everything else
+  /// the store relies on the file system.
   package func probe(_ random: Randomness) throws -> StoreProbe {
     let folder = try root.made().directory
     let trial = Path("\(Self.unfinished)\(random.identifier())")
@@ -210,7 +212,7 @@ package struct LocalStore: Store {
     return path
   }
 
-  /// - Parameter prefix: empty for everything.
+  /// - Parameter prefix: ends with `/`, or is empty for the whole store.
   func resolve(prefix: String) throws -> Path {
     prefix.isEmpty ? .root : try resolve(String(prefix.dropLast()))
   }

@@ -1,15 +1,16 @@
 package import HoldfastModel
 
-/// For how long a store locks new objects: until then nobody who may only write there can remove or replace them.
+/// The lock that a store puts on new objects. Until it ends, nobody who can only write there can remove or replace
+/// them.
 package struct ObjectLock: Sendable, Equatable {
   package enum Mode: String, Sendable, CaseIterable {
-    /// Nobody can end it early, not even whoever owns the account.
+    /// Nobody can end the lock early, not even the owner of the account.
     case compliance
-    /// Whoever has a right of its own for that can end it early.
+    /// A user with a special permission can end the lock early.
     case governance
   }
 
-  /// A hundred years: no term is longer.
+  /// The longest term, a hundred years.
   package static let daysMax = 36_500
   private static let daySeconds: Int64 = 86_400
 
@@ -28,12 +29,12 @@ package struct ObjectLock: Sendable, Equatable {
     self.init(mode, days: days)
   }
 
-  /// The end of the term of an object that is created or extended at a time: the end of a day of UTC. So all of one day
-  /// have the same, and what later snapshots need is extended once a day, not with each of them.
+  /// Returns the end of the term of an object that is created or extended at a time. It is the end of a day of UTC, so
+  /// all terms of one day end together, and what later snapshots need is extended only once a day.
   package func end(from now: Timestamp) -> Timestamp {
     let wanted = now.seconds.addingReportingOverflow(Int64(days) * Self.daySeconds)
     let day = (wanted.overflow ? now.seconds : wanted.partialValue) / Self.daySeconds
-    // No clock is there by itself, but one may be set there.
+    // No real clock shows such a time, but one may be set to it.
     return Timestamp(seconds: min(day + 1, Int64.max / Self.daySeconds) * Self.daySeconds, nanoseconds: 0)
   }
 }

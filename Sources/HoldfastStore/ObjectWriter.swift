@@ -2,8 +2,8 @@ internal import HoldfastSystem
 
 /// An object that is being sent to a store. Without `commit` it never exists.
 package protocol ObjectUpload: AnyObject, Sendable {
-  /// The number of bytes of a part; the last part may be shorter. Parts may be sent in any order, several at once.
-  /// `nil`: bytes are sent in order as they come, and none are held in memory.
+  /// The length of a part in bytes; the last part may be shorter. Parts may be sent in any order, several at once.
+  /// `nil` if the store takes no parts: then bytes are sent in order as they come, and none are held in memory.
   var partBytes: Int? { get }
 
   /// Sends bytes that belong at an offset of the object. Bytes sent again for an offset replace the earlier ones, so
@@ -12,10 +12,10 @@ package protocol ObjectUpload: AnyObject, Sendable {
 
   /// Returns when the object is durable and visible under its key. After an error of scope *transient* it may be called
   /// again: if the earlier call succeeded and only its answer was lost, the call returns normally.
-  /// - Throws: `StoreError.alreadyExists` when other bytes have the key: an object is never replaced.
+  /// - Throws: `StoreError.alreadyExists` if other bytes have the key: an object is never replaced.
   func commit() throws
 
-  /// Sends the last bytes and commits, in fewer round trips than `send` and `commit` where the store can. After an
+  /// Sends the last bytes and commits, in fewer round trips than `send` and `commit` if the store can do that. After an
   /// error of scope *transient* it may be called again with the same bytes.
   func commit(with bytes: UnsafeRawBufferPointer, at offset: UInt64) throws
 
@@ -33,7 +33,8 @@ extension ObjectUpload {
 /// Writes an object from beginning to end. If its store takes parts, several threads send them at once, and each part
 /// stays in memory until it has arrived. So callers never have to give bytes a second time.
 package final class ObjectWriter: ByteSink, @unchecked Sendable {
-  // Sendable without a lock: one thread at a time uses it. Whoever lets another one commit it is done with it.
+  // Sendable without a lock: one thread at a time uses it. A thread that lets another one commit does not use it any
+  // more.
   private let upload: any ObjectUpload
   private let parts: PartSender?
   private var offset: UInt64 = 0
@@ -41,7 +42,7 @@ package final class ObjectWriter: ByteSink, @unchecked Sendable {
   /// The most appended bytes that are held in memory because they may have to be sent again.
   package var heldBytesMax: Int { parts?.heldBytesMax ?? 0 }
 
-  /// - Parameter connections: how many parts are sent at once.
+  /// - Parameter connections: the number of parts that are sent at once.
   package init(_ upload: any ObjectUpload, connections: Int) {
     self.upload = upload
     parts = upload.partBytes.map { PartSender(upload, partBytes: $0, connections: connections) }
@@ -54,7 +55,7 @@ package final class ObjectWriter: ByteSink, @unchecked Sendable {
   }
 
   /// Returns when the object is durable and visible under its key.
-  /// - Throws: `StoreError.alreadyExists` when other bytes have the key: an object is never replaced.
+  /// - Throws: `StoreError.alreadyExists` if other bytes have the key: an object is never replaced.
   package func commit() throws {
     guard let parts else { return try upload.commit() }
     try parts.commit()
@@ -82,11 +83,11 @@ private final class PartSender {
   private let connections: Int
   /// The part that is being filled.
   private var filling: Buffer
-  /// The offset of that part.
+  /// The offset at which that part begins.
   private var offset: UInt64 = 0
-  /// Made when a second part begins.
+  /// The threads that send parts. They are made when a second part begins.
   private var pool: OrderedPool<Part>?
-  /// Why a part did not arrive. The object is not committed then.
+  /// The reason why a part did not arrive. The object is not committed then.
   private var failure: (any Error)?
 
   /// One part is filled while the others are being sent.
@@ -148,7 +149,7 @@ private final class PartSender {
   }
 
   private func makePool() -> OrderedPool<Part> {
-    // In any order: one part may take several times as long as the others, over a connection that has just been made.
+    // In any order: over a new connection one part may take several times as long as the others.
     let pool = OrderedPool(workers: connections, capacity: connections, keepsOrder: false) { [partBytes] in
       Part(capacity: partBytes)
     } perform: { [upload] (part: Part) in

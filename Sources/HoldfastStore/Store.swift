@@ -9,27 +9,27 @@ package import HoldfastSystem
 /// depends on the order or the time of others.
 ///
 /// Every call may throw an error of scope *transient*: then its effect may have happened or not. Every call may be
-/// repeated, and its own earlier effect is not an error: an upload that meets its own object is committed, and what is
-/// removed stays removed.
+/// repeated, and its own earlier effect is not an error. For example, an upload that finds its own object under the key
+/// is committed, and a removal succeeds if the object is gone.
 package protocol Store: Sendable {
   /// The location as text for people.
   var location: String { get }
 
-  /// How it is reached. Messages to operators use its words.
+  /// The way in which the store is reached. Messages to operators use its words.
   var scheme: StoreScheme { get }
 
-  /// All names by which the store is reached, `location` among them. What this machine remembers under any of these
+  /// All names by which the store is reached, including `location`. What this machine remembers under any of these
   /// names is about this store.
   var places: [String] { get }
 
-  /// The directory of the store, without symbolic links; `nil` when it is not on this machine.
+  /// The directory of the store, without symbolic links; `nil` if it is not on this machine.
   var directory: Path? { get }
 
-  /// What the store promises. `probe` tests it.
+  /// The promises of the store. `probe` tests them.
   var capabilities: StoreCapabilities { get }
 
-  /// How many requests should run at once for speed, at least 1; 1 for a store whose requests have no latency. It does
-  /// not depend on processor cores.
+  /// The number of requests that should run at once for speed, at least 1. It is 1 for a store whose requests have no
+  /// latency, and does not depend on processor cores.
   var connections: Int { get }
 
   // MARK: Listing
@@ -41,35 +41,36 @@ package protocol Store: Sendable {
   ///   - depth: only names directly below, or every object at any depth.
   ///   - name: the page begins after this name, which need not exist; `nil` for the first page.
   ///   - max: the most entries, at least 1. A store may return fewer, but at least one if there is one.
-  /// - Throws: `StoreError.foreign` when something that is not a folder has the name of one.
+  /// - Throws: `StoreError.foreign` if something that is not a folder has the name of one.
   func list(_ prefix: String, _ depth: ListingDepth, after name: String?, max: Int) throws -> ListingPage
 
   /// Looks for objects without opening them.
-  /// - Returns: what is under each key, in the order of the keys; `nil` when a listing shows nothing. A listing may
-  ///   lag, so a caller that acts on `nil` must open the object first.
+  /// - Returns: the kind of what is under each key, in the order of the keys; `nil` if a listing shows nothing. A
+  ///   listing may lag, so a caller that acts on `nil` must open the object first.
   func find(_ keys: [String]) throws -> [ListingEntry.Kind?]
 
-  /// Looks closer at objects that are `cold` in listings.
-  /// - Returns: those of them that cannot be read now.
+  /// Checks objects that are `cold` in listings.
+  /// - Returns: the objects among them that cannot be read now.
   func frozen(_ keys: [String]) throws -> [FrozenObject]
 
-  /// What a listing that this run has made shows under a key, without a request. `nil` when none was made, it is not
-  /// remembered, or it shows nothing.
+  /// Returns what an earlier listing of this run shows under a key, without a request. `nil` if there was no such
+  /// listing, if it is not remembered, or if it shows nothing.
   func listed(_ key: String) -> ListingEntry.Kind?
 
-  /// The tag with which listings will show an object of these bytes that this run has written; `nil` when they show
-  /// none, or it cannot be told.
+  /// Returns the tag that listings will show for an object of these bytes that this run has written; `nil` if they show
+  /// none, or if it cannot be told.
   func tag(of bytes: [UInt8]) -> String?
 
-  /// Lets the next listings show what is there now. A layer may remember listings until then.
+  /// Makes the next listings show what is there now. Until then a layer may answer from listings that it remembers.
   func refresh()
 
   // MARK: Reading
 
+  /// Opens an object for reading.
   /// - Parameter length: the length of the object in bytes, if it is known. Then opening may need no request, and
   ///   errors come with the first read.
-  /// - Throws: here or at a read: `StoreError.notFound`; `StoreError.foreign` when something other than an object is
-  ///   there; `StoreError.otherLength` when the object has another length.
+  /// - Throws: here or at a read: `StoreError.notFound`; `StoreError.foreign` if something other than an object is
+  ///   there; `StoreError.otherLength` if the object has another length.
   func open(_ key: String, length: UInt64?) throws -> any ReadableBytes
 
   /// Opens an object in the store itself, whatever this run remembers of it.
@@ -77,7 +78,7 @@ package protocol Store: Sendable {
 
   /// Announces small objects that will be opened soon, so that they can be read at the same time. It affects only
   /// speed.
-  /// - Parameter objects: with their lengths where they are known.
+  /// - Parameter objects: the keys, with lengths in bytes where they are known.
   func prefetch(_ objects: [(key: String, length: UInt64?)])
 
   // MARK: Writing
@@ -93,58 +94,59 @@ package protocol Store: Sendable {
 
   /// Removes one object. When it returns, the object does not come back, even after a power cut. It is not an error if
   /// nothing is there.
-  /// - Throws: `StoreError.removalRefused` when this user may only add.
+  /// - Throws: `StoreError.removalRefused` if this user may only add.
   func remove(_ key: String) throws
 
   /// Removes everything below `prefix`, unfinished objects included. It is not an error if nothing is there.
-  /// - Throws: `StoreError.removalRefused` when this user may only add.
+  /// - Throws: `StoreError.removalRefused` if this user may only add.
   func removeAll(below prefix: String) throws
 
   /// Tests the promises of the store before a repository is made in it, and removes what it wrote.
-  /// - Throws: an error when a promise cannot be kept at all.
+  /// - Throws: an error if a promise cannot be kept at all.
   func probe(_ random: Randomness) throws -> StoreProbe
 
   // MARK: Terms
 
-  /// Locks objects that are there until a time, those excepted that are locked for longer. For a store that locks new
-  /// objects: `capabilities.objectLock`.
-  /// - Returns: the keys of those that somebody has written over or removed since they were created. Their first
+  /// Locks existing objects until a time, except those that are locked for longer. Only for a store that locks new
+  /// objects (`capabilities.objectLock`).
+  /// - Returns: the keys of objects that somebody has written over or removed since they were created. Their first
   ///   versions are locked too.
   func extendLocks(of keys: [String], until end: Timestamp) throws -> [String]
 
-  /// Whether the store still has a version of an object that was removed, or written over.
+  /// Returns true if the store still has a version of an object that was removed, or written over.
   func hasEarlierVersion(of key: String) throws -> Bool
 
   // MARK: Locks
 
-  /// Tells other runs that something is being added, as long as the result lives. With `exclusively`, makes sure that
+  /// Tells other runs, as long as the result lives, that something is being added; with `exclusively`, makes sure that
   /// nobody adds. Only the removal of unfinished objects depends on it.
-  /// - Parameter name: the name of what is added to, as locks are named.
-  /// - Returns: `nil` when it is asked for exclusively and somebody adds; when somebody else holds it exclusively for
-  ///   more than seconds; and when the store cannot tell.
+  /// - Parameter name: the name of what is added to, as for `lock`.
+  /// - Returns: `nil` if `exclusively` is true and somebody adds; if somebody else holds it exclusively for more than a
+  ///   few seconds; or if the store cannot tell.
   func hold(_ name: String, exclusively: Bool, cancellation: Cancellation) throws -> (any StoreLock)?
 
   /// Finds objects that were begun and not committed.
-  /// - Parameter depth: with `children`, those that lie in the folder itself, and so none in a bucket, whose parts lie
-  ///   in no folder; with `everything`, all below the prefix.
+  /// - Parameter depth: with `children`, only objects in the folder itself: none in a bucket, because parts there lie
+  ///   in no folder. With `everything`, all below the prefix.
   func unfinished(below prefix: String, _ depth: ListingDepth) throws -> [UnfinishedObject]
 
-  /// Removes unfinished objects. The caller must know that nobody is at work on them: by a lock, by the lease under
-  /// which they were begun, or because they have been there for long. It is not an error if they are gone.
-  /// - Throws: `StoreError.removalRefused` when this user may only add.
+  /// Removes unfinished objects. The caller must know that nobody is writing them: by a lock, by the lease under which
+  /// they were begun, or because they have been there for a long time. It is not an error if they are gone.
+  /// - Throws: `StoreError.removalRefused` if this user may only add.
   func removeUnfinished(_ objects: [UnfinishedObject]) throws
 
-  /// Creates a small object that need not survive a crash of the machine, because its maker does not either.
-  /// - Throws: `StoreError.alreadyExists` when the key is taken.
+  /// Creates a small object that need not survive a crash of the machine, because the process that makes it does not
+  /// either.
+  /// - Throws: `StoreError.alreadyExists` if the key is taken.
   func createBriefly(_ key: String, _ bytes: [UInt8]) throws
 
   /// Removes objects. A crash of the machine may bring them back, which does not matter for these.
-  /// - Throws: `StoreError.removalRefused` when this user may only add.
+  /// - Throws: `StoreError.removalRefused` if this user may only add.
   func removeBriefly(_ keys: [String]) throws
 
   /// Locks a name against other runs as long as the result lives. A lease holds such a lock in addition to its numbers,
   /// if the store has locks.
-  /// - Parameter wait: whether to wait for another holder; otherwise `nil` is returned.
+  /// - Parameter wait: true to wait for another holder; false to return `nil` then.
   func lock(_ name: String, wait: Bool, cancellation: Cancellation) throws -> (any StoreLock)?
 }
 
@@ -180,18 +182,18 @@ extension Store {
   /// For a store that cannot tell who writes: nothing unfinished is removed then.
   package func hold(_ name: String, exclusively: Bool, cancellation: Cancellation) -> (any StoreLock)? { nil }
 
-  /// For a store of which a killed run leaves nothing unfinished.
+  /// For a store in which a killed run leaves nothing unfinished.
   package func unfinished(below prefix: String, _ depth: ListingDepth) -> [UnfinishedObject] { [] }
 
   package func removeUnfinished(_ objects: [UnfinishedObject]) {}
 
-  /// Removes what is unfinished in a folder.
+  /// Removes the unfinished objects in a folder.
   package func removeUnfinished(in folder: String) throws {
     let objects = try unfinished(below: folder, .children)
     if !objects.isEmpty { try removeUnfinished(objects) }
   }
 
-  /// A store without a cheaper way makes them durable.
+  /// For a store without a cheaper way: the object is made durable.
   package func createBriefly(_ key: String, _ bytes: [UInt8]) throws {
     let writer = try create(key)
     try bytes.withUnsafeBytes { try writer.append($0) }
@@ -202,7 +204,7 @@ extension Store {
     for key in keys { try remove(key) }
   }
 
-  /// A store without locks: only the lease excludes others.
+  /// For a store without locks: only the lease excludes others.
   package func lock(_ name: String, wait: Bool, cancellation: Cancellation) throws -> (any StoreLock)? { NoLock() }
 
   /// For a store that locks nothing.
@@ -214,8 +216,8 @@ extension Store {
   /// Opens an object of unknown length.
   package func open(_ key: String) throws -> any ReadableBytes { try open(key, length: nil) }
 
-  /// Asks for something on another thread while this one goes on. In a near store, which answers at once, it is asked
-  /// for when it is needed.
+  /// Does some work on another thread while this one goes on. With a near store, which answers at once, the work is
+  /// done when its result is needed.
   package func meanwhile<Value: Sendable>(_ work: @escaping @Sendable () throws -> Value) -> Future<Value> {
     Future(beginsNow: !capabilities.isNear, work)
   }
@@ -226,14 +228,14 @@ extension Store {
   }
 }
 
-/// Excludes nobody.
+/// A lock that excludes nobody.
 private final class NoLock: StoreLock {
   var showsThatOthersAreGone: Bool { false }
 }
 
 /// A lock that is held as long as the object lives.
 package protocol StoreLock: AnyObject, Sendable {
-  /// Whether getting the lock shows that all earlier holders are gone, because a lock ends with its process.
+  /// True if getting the lock shows that all earlier holders are gone, because a lock ends with its process.
   var showsThatOthersAreGone: Bool { get }
 }
 

@@ -1,29 +1,31 @@
-/// What a store can do. The store declares it, and `Store.probe` tests it, because services that are called
+/// The capabilities of a store. The store declares them, and `Store.probe` tests them, because services that are called
 /// "compatible" may not keep a promise.
 package struct StoreCapabilities: Sendable, Equatable {
-  /// If two runs commit the same key at the same moment, on whatever machines, exactly one succeeds.
+  /// True if exactly one of two runs succeeds that commit the same key at the same moment, on whatever machines.
   package var createsIfAbsent = true
-  /// A part of an object can be read without the rest.
+  /// True if a part of an object can be read without the rest.
   package var readsRanges = true
-  /// This user can remove objects. A store to which names can only be added cannot; that is not a weakness.
+  /// True if this user can remove objects. In a store to which names can only be added it is false; that is no
+  /// weakness.
   package var removes = true
-  /// Listings contain the lengths of objects.
+  /// True if listings contain the lengths of objects.
   package var listsLengths = true
-  /// A listing shows at once what was committed or removed before.
+  /// True if a listing shows at once what was committed or removed before.
   package var listsAtOnce = true
-  /// `lock` and `hold` keep other runs out, and end when their holder is killed.
+  /// True if `lock` and `hold` keep other runs out, and end when their holder is killed.
   package var locks = true
-  /// When a commit returns, the object survives a loss of power.
+  /// True if an object survives a loss of power from the time at which its commit returns.
   package var isDurable = true
-  /// For how long new objects are locked; `nil` when none are.
+  /// The lock on new objects; `nil` if they are not locked.
   package var objectLock: ObjectLock?
-  /// Requests have no latency and no temporary failures. So reading ahead, parallel requests and retries gain nothing.
+  /// True if requests have no latency and no temporary failures. Then reading ahead, parallel requests and retries gain
+  /// nothing.
   package var isNear = true
 
   package init() {}
 
-  /// The promises that are weaker than a repository needs, as text for people.
-  /// - Parameter location: of the store, as text for people.
+  /// Returns the promises that are weaker than a repository needs, as text for people.
+  /// - Parameter location: the location of the store, as text for people.
   package func weaknesses(of location: String) -> [String] {
     var weaknesses: [String] = []
     if !createsIfAbsent {
@@ -42,7 +44,7 @@ package struct StoreCapabilities: Sendable, Equatable {
 
 /// The result of testing a store.
 package struct StoreProbe: Sendable, Equatable {
-  /// A store is tried below this prefix. What may not be removed stays there.
+  /// The prefix below which a store is tested. What may not be removed stays there.
   package static let prefix = "probe/"
   package var capabilities: StoreCapabilities
   /// The promises that are weaker than a repository needs, as text for people.

@@ -1,33 +1,34 @@
 package import HoldfastModel
 internal import HoldfastSystem
 
-/// Why a store refuses a call.
+/// The reason why a store refuses a call.
 package enum StoreError: OperatorError, Equatable {
   case notFound(key: String, location: String)
   case alreadyExists(key: String, location: String)
   case invalidKey(String)
-  /// A symbolic link, a fifo or a device is in the place of an object, or of a directory on the way to it.
+  /// A symbolic link, a fifo or a device has the name of an object, or of a directory on the way to it.
   case foreign(key: String, location: String)
-  /// This user, or nobody, may remove the object.
-  /// - Parameter lockedUntil: until when nobody may; `nil` when it is not locked.
+  /// This user may not remove the object, or nobody may.
+  /// - Parameter lockedUntil: the time until which nobody may remove it; `nil` if it is not locked.
   case removalRefused(key: String, location: String, StoreScheme = .directory, lockedUntil: Timestamp? = nil)
   /// The store did not answer, timed out, or refused for now. Its content is not known, so this is not damage.
   /// - Parameters:
   ///   - reason: a text without secrets.
-  ///   - retryAfter: how long it wants to be left alone; `nil` when it does not say.
+  ///   - retryAfter: the time to wait before the next try; `nil` if the store does not say.
   case unavailable(location: String, reason: String, retryAfter: TimeSpan? = nil)
   /// An object has another length than expected.
   /// - Parameter found: its length in bytes.
   case otherLength(key: String, location: String, found: UInt64, expected: UInt64)
   /// The bytes of an object cannot be read, and trying again does not help: its device fails, or it ends too early.
-  /// - Parameter isOfDevice: whether the kernel has reported the failure.
+  /// - Parameter isOfDevice: true if the kernel has reported the failure.
   case unreadable(key: String, reason: String, isOfDevice: Bool = false)
 
-  /// Bytes are asked for beyond the end of an object.
+  /// Returns the error for bytes beyond the end of an object.
   static func endOfObject(_ key: String) -> StoreError { .unreadable(key: key, reason: "it ends before that") }
 
   /// Removes objects, some of which may be locked.
-  /// - Returns: until when one of them is; then it and what comes after it was not removed. `nil` when all were.
+  /// - Returns: the end of the lock that stopped the removal: the locked object and those after it were not removed.
+  ///   `nil` if all were removed.
   package static func lockEnd(_ removal: () throws -> Void) throws -> Timestamp? {
     do {
       try removal()

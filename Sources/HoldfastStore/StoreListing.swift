@@ -8,21 +8,20 @@ package enum ListingDepth: Sendable {
 
 /// One name in a listing.
 package struct ListingEntry: Sendable, Equatable {
-  /// The kind of what is under a name.
+  /// The kind of what has a name in a listing.
   package enum Kind: Sendable, Equatable {
     /// - Parameters:
-    ///   - length: in bytes; `nil` when listings do not contain lengths (`StoreCapabilities.listsLengths`).
-    ///   - tag: what the store says of the content (S3: the ETag): with another content the object has another tag;
-    ///     `nil` where it says nothing.
+    ///   - length: in bytes; `nil` if listings do not contain lengths (`StoreCapabilities.listsLengths`).
+    ///   - tag: a text that changes when the content changes (S3: the ETag); `nil` if the store has none.
     case object(length: UInt64?, tag: String? = nil)
-    /// An object that cannot be read before its provider has thawed it, if that has not happened: `Store.frozen` tells.
+    /// An object that its provider may have to thaw before it can be read. `Store.frozen` tells if it has to.
     case cold(length: UInt64)
-    /// Something with more below it.
+    /// A name with other names below it.
     case folder
-    /// Something that no store makes: a symbolic link, a fifo, a device.
+    /// Something that no store makes, such as a symbolic link, a fifo or a device.
     case foreign
 
-    /// The length of an object, in bytes; `nil` when it is not known, and for everything else.
+    /// The length of an object in bytes; `nil` if it is not known, and for everything else.
     package var length: UInt64? {
       switch self {
       case .object(let length, _): length
@@ -32,7 +31,7 @@ package struct ListingEntry: Sendable, Equatable {
     }
   }
 
-  /// Relative to the listed prefix; ends with `/` for a folder.
+  /// The name relative to the listed prefix; ends with `/` for a folder.
   package let name: String
   package let kind: Kind
 
@@ -45,7 +44,7 @@ package struct ListingEntry: Sendable, Equatable {
 /// A part of a listing.
 package struct ListingPage: Sendable, Equatable {
   package let entries: [ListingEntry]
-  /// Whether this is the last page.
+  /// True if this is the last page.
   package let isLast: Bool
 
   package static let empty = ListingPage(entries: [], isLast: true)
@@ -55,7 +54,7 @@ package struct ListingPage: Sendable, Equatable {
     self.isLast = isLast
   }
 
-  /// Takes the first `max` of sorted entries.
+  /// Makes a page of the first `max` of sorted entries.
   package init(_ entries: [ListingEntry], max: Int) {
     isLast = entries.count <= max
     self.entries = isLast ? entries : Array(entries.prefix(max))
@@ -63,7 +62,7 @@ package struct ListingPage: Sendable, Equatable {
 }
 
 extension String {
-  /// Whether the name comes before another one in listings, which are sorted by bytes.
+  /// Returns true if the name comes before another one in listings, which are sorted by bytes.
   package func precedesInListing(_ other: String) -> Bool { utf8.lexicographicallyPrecedes(other.utf8) }
 }
 
@@ -71,7 +70,7 @@ extension Store {
   /// The number of entries that are requested at once.
   private static var pageMax: Int { 1 << 16 }
 
-  /// Gives every entry below a prefix to `body`, page by page, until it returns `false`.
+  /// Calls `body` with every entry below a prefix, page by page, until it returns `false`.
   package func forEachEntry(
     below prefix: String, _ depth: ListingDepth, after name: String? = nil, _ body: (ListingEntry) throws -> Bool
   ) throws {
@@ -84,8 +83,9 @@ extension Store {
     }
   }
 
-  /// The names directly below `prefix`, in ascending order; a name with more below it ends with `/`. `prefix` ends with
-  /// `/`, or is empty. Empty when nothing is there.
+  /// Returns the names directly below `prefix`, in ascending order; empty if nothing is there. A name with more below
+  /// it ends with `/`.
+  /// - Parameter prefix: ends with `/`, or is empty.
   package func names(below prefix: String) throws -> [String] {
     var names: [String] = []
     try forEachEntry(below: prefix, .children) { entry in
@@ -95,7 +95,7 @@ extension Store {
     return names
   }
 
-  /// Finds keys with as few listings as possible: neighbouring keys come with one page, which begins at one of them.
+  /// Finds keys with as few listings as possible: one page finds neighbouring keys, and begins at the first of them.
   package func find(_ keys: [String]) throws -> [ListingEntry.Kind?] { try findInListing(keys) }
 
   /// Looks for objects in a listing of the folder that they share.
@@ -118,19 +118,19 @@ extension Store {
     return keys.map { found[$0] }
   }
 
-  /// The page size for finding keys: S3 returns so many names at once.
+  /// The page size for finding keys: the number of names that S3 returns at once.
   private static var foundAtOnce: Int { 1000 }
 }
 
 /// Keys are ASCII.
 extension String {
-  /// The longest folder that contains both keys, ending with `/`; empty when there is none.
+  /// Returns the longest folder that contains both keys, ending with `/`; empty if there is none.
   fileprivate func commonFolder(with other: String) -> String {
     let shared = prefix(zip(utf8, other.utf8).prefix { $0 == $1 }.count)
     return String(shared[..<(shared.lastIndex(of: "/").map(shared.index(after:)) ?? shared.startIndex)])
   }
 
-  /// A name that sorts before this key and after all smaller keys, to begin a page with this key.
+  /// A name that sorts before this key and after all smaller keys. A page after it begins with this key.
   fileprivate var justBefore: String {
     guard let last = utf8.last, last > 0 else { return "" }
     return dropLast() + String(decoding: [last - 1, 0x7f], as: UTF8.self)

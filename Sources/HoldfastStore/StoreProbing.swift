@@ -3,8 +3,8 @@ package import HoldfastSystem
 internal import Synchronization
 
 extension Store {
-  /// Tests the store: two clients create one key at once, another one creates it again; then a range, a listing and a
-  /// removal.
+  /// Tests the store: two clients create one key at once, and another one creates it again. Then a range, a listing and
+  /// a removal are tested.
   package func probe(_ random: Randomness) throws -> StoreProbe {
     try ProbeRun(store: self, random: random).run()
   }
@@ -12,7 +12,7 @@ extension Store {
 
 /// One test of the promises of a store, under keys that nobody else uses.
 struct ProbeRun {
-  /// A server may refuse both of two clients that create one key, for now.
+  /// The most tries to create an object. For a while, a server may refuse both of two clients that create one key.
   private static let triesMax = 4
 
   let store: any Store
@@ -20,7 +20,7 @@ struct ProbeRun {
 
   func run() throws -> StoreProbe {
     let folder = "\(StoreProbe.prefix)\(random.identifier())/"
-    // If the store does not allow removal, it stays.
+    // If the store does not allow removal, the object stays.
     defer { try? store.removeAll(below: folder) }
     var found = store.capabilities
     let key = folder + "object"
@@ -29,7 +29,7 @@ struct ProbeRun {
     let created = try create(key, both)
     let late = Array(random.reversed())
     found.createsIfAbsent = try created.count == 1 && !creates(key, late) && found.createsIfAbsent
-    // Where objects are replaced, any of them may be there.
+    // If the store replaces objects, any of the three may be there.
     found.readsRanges = try reads(key, both + [late]) && found.readsRanges
     let page = try store.list(folder, .children, after: nil, max: 10)
     found.listsAtOnce = page.entries.map(\.name) == ["object"] && found.listsAtOnce
@@ -41,7 +41,7 @@ struct ProbeRun {
   }
 
   /// Creates one key twice at the same moment.
-  /// - Returns: the bytes of those calls that succeeded.
+  /// - Returns: the bytes of the calls that succeeded.
   private func create(_ key: String, _ both: [[UInt8]]) throws -> [[UInt8]] {
     let outcomes = Mutex<[Result<[UInt8]?, any Error>]>([])
     let threads = both.map { bytes in
@@ -71,7 +71,7 @@ struct ProbeRun {
     }
   }
 
-  /// Whether a part of the object is that of one of `objects`, which have one length.
+  /// Returns true if a part of the object equals that part of one of `objects`, which all have one length.
   private func reads(_ key: String, _ objects: [[UInt8]]) throws -> Bool {
     var part = [UInt8](repeating: 0, count: 64)
     let object = try store.open(key, length: UInt64(objects[0].count))

@@ -1,4 +1,4 @@
-/// How a store is reached, and the words in which messages to operators speak of it.
+/// The way in which a store is reached, and the words for it in messages to operators.
 package enum StoreScheme: String, CaseIterable, Sendable {
   case directory
   case sftp
@@ -13,7 +13,7 @@ package enum StoreScheme: String, CaseIterable, Sendable {
     }
   }
 
-  /// What holds the objects, as in "whoever can read that directory".
+  /// The word for what holds the objects, as in "whoever can read that directory".
   package var noun: String {
     switch self {
     case .directory: "directory"
@@ -22,7 +22,7 @@ package enum StoreScheme: String, CaseIterable, Sendable {
     }
   }
 
-  /// What to look at when there is no repository, as a question.
+  /// A question about the likely cause when no repository is found.
   package var absenceQuestion: String {
     switch self {
     case .directory: "Is its disk mounted?"
@@ -31,7 +31,7 @@ package enum StoreScheme: String, CaseIterable, Sendable {
     }
   }
 
-  /// What to name for a new repository.
+  /// The advice on what to name for a new repository.
   package var emptyPlaceHint: String {
     switch self {
     case .directory: "Name a directory that is empty or does not exist."
@@ -40,7 +40,7 @@ package enum StoreScheme: String, CaseIterable, Sendable {
     }
   }
 
-  /// What it means that nothing may be removed.
+  /// The consequence when nothing may be removed.
   package var additionOnlyText: String {
     switch self {
     case .directory, .sftp: "this host can only add: what is stored stays"
@@ -48,7 +48,7 @@ package enum StoreScheme: String, CaseIterable, Sendable {
     }
   }
 
-  /// What to do when nothing may be removed.
+  /// The advice when nothing may be removed.
   package var removalHint: String {
     switch self {
     case .directory:

@@ -1,13 +1,12 @@
-/// An object that somebody has begun and not committed. It may belong to a run that was killed, or to one that is at
-/// work.
+/// An object that somebody has begun and not committed. Its run may have been killed, or may still be writing it.
 package struct UnfinishedObject: Sendable, Hashable {
-  /// The key of the file that holds its bytes; in a bucket, the key that it was to get.
+  /// The key of the file that holds its bytes; in a bucket, the final key of the object.
   package let key: String
-  /// In a bucket, the ID by which its parts are known; `nil` elsewhere.
+  /// In a bucket, the ID of its multipart upload; `nil` elsewhere.
   package let uploadID: String?
 
   package init(key: String, uploadID: String? = nil) { (self.key, self.uploadID) = (key, uploadID) }
 
-  /// Tells it from every other one.
+  /// A text that identifies it among all unfinished objects.
   package var name: String { uploadID.map { "\(key) \($0)" } ?? key }
 }
