@@ -1,11 +1,11 @@
 internal import Glibc
 package import HoldfastModel
 
-/// Supplies the time. No order of snapshots depends on it.
+/// The source of the time. No order of snapshots depends on it.
 package struct Clock: Sendable {
   /// The time of day.
   package let now: @Sendable () -> Timestamp
-  /// How long the machine runs, by a clock that never goes back: for durations and deadlines.
+  /// The time since the machine was started, by a clock that never goes back: for durations and deadlines.
   package let uptime: @Sendable () -> TimeSpan
 
   package init(now: @escaping @Sendable () -> Timestamp, uptime: @escaping @Sendable () -> TimeSpan) {
@@ -28,14 +28,14 @@ package struct Clock: Sendable {
 
 /// Times as text: RFC 3339 in UTC for machines, local time for people.
 package enum TimeText {
-  /// Seconds on either side of 1970 that a calendar with 32-bit years can show. A time beyond is shown as the last of
-  /// them.
+  /// The most seconds before or after 1970 that a calendar with 32-bit years can show. A time beyond is shown as the
+  /// last one within.
   private static let secondsMax: Int64 = 67_000_000_000_000_000
 
-  /// The seconds of a time, limited to those that have a date.
+  /// Returns the seconds of a time, limited to those that have a date.
   static func showable(_ time: Timestamp) -> time_t { time_t(max(-secondsMax, min(secondsMax, time.seconds))) }
 
-  /// `2026-11-22T14:05:03.123Z`
+  /// Returns a time such as `2026-11-22T14:05:03.123Z`.
   package static func utc(_ time: Timestamp) -> String {
     var seconds = showable(time)
     var fields = tm()
@@ -43,12 +43,12 @@ package enum TimeText {
     return date(fields) + "T" + clock(fields) + "." + padded(Int(time.nanoseconds / 1_000_000), 3) + "Z"
   }
 
-  /// `2026-11-22T14:05:03.123456Z`: as exact as PostgreSQL's times, and in a spelling that it reads.
+  /// Returns a time such as `2026-11-22T14:05:03.123456Z`: as exact as PostgreSQL's times, and in a form that it reads.
   package static func exact(_ time: Timestamp) -> String {
     String(utc(time).dropLast(4)) + padded(Int(time.nanoseconds / 1000), 6) + "Z"
   }
 
-  /// `2026-11-22 15:05:03 +0100`
+  /// Returns a time such as `2026-11-22 15:05:03 +0100`.
   package static func local(_ time: Timestamp) -> String {
     var seconds = showable(time)
     var fields = tm()
@@ -58,7 +58,7 @@ package enum TimeText {
     return date(fields) + " " + clock(fields) + " " + sign + padded(minutes / 60, 2) + padded(minutes % 60, 2)
   }
 
-  /// `15:05`
+  /// Returns a time such as `15:05`.
   package static func localClock(_ time: Timestamp) -> String {
     var seconds = showable(time)
     var fields = tm()
@@ -80,8 +80,8 @@ package enum TimeText {
     return String(repeating: "0", count: max(0, width - digits.count)) + digits
   }
 
-  /// Reads `YYYY-MM-DD[T ]HH:MM[:SS[.fff]]` with a zone behind it, or in local time, as its first instant; a date alone
-  /// as its last. For what an operator writes, use `WrittenTime`.
+  /// Parses `YYYY-MM-DD[T ]HH:MM[:SS[.fff]]`, followed by a zone or in local time, as its first instant; a date alone
+  /// as its last. For text that an operator writes, use `WrittenTime`.
   package static func parse(_ text: String) -> Timestamp? {
     guard let written = WrittenTime(numeric: text), written.isKnownZone, written.unit != .hour else { return nil }
     return written.unit == .day ? written.last : written.first

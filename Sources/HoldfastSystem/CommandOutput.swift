@@ -2,7 +2,7 @@ internal import CLinux
 internal import Glibc
 internal import HoldfastModel
 
-/// The output of a running command, read in order. Nothing of it is kept.
+/// The output of a running command, read in order. It is not kept.
 package final class CommandOutput {
   // F_SETPIPE_SZ of fcntl(2), and the largest pipe that an unprivileged process may ask for.
   private static let setPipeSize: Int32 = 1031
@@ -10,10 +10,10 @@ package final class CommandOutput {
   private var descriptor: Int32
   private let command: String
   private let cancellation: Cancellation
-  /// When it must have come, in time since the machine was started; `nil` for any time.
+  /// The time since the machine was started by which the output must have come; `nil` for no limit.
   private let deadline: TimeSpan?
 
-  /// The deadline has passed.
+  /// The error that the deadline has passed.
   struct Overdue: Error {}
 
   static func makePipe() throws(SystemError) -> (reader: Int32, writer: Int32) {
@@ -34,8 +34,8 @@ package final class CommandOutput {
 
   deinit { close() }
 
-  /// Fills `buffer`; gives fewer bytes only at the end of the output.
-  /// - Throws: `Interrupted` when a signal arrives.
+  /// Fills `buffer`. Returns fewer bytes only at the end of the output.
+  /// - Throws: `Interrupted` if a signal arrives; `Overdue` after the deadline.
   package func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
     var filled = 0
     while filled < buffer.count {
@@ -54,14 +54,14 @@ package final class CommandOutput {
     return filled
   }
 
-  /// The user and group that the command runs as, unless it changes them itself.
+  /// Returns the user and group that the command runs as, unless it changes them itself.
   package func owner() throws(SystemError) -> (userID: UInt32, groupID: UInt32) {
     var raw = stat()
     guard fstat(descriptor, &raw) == 0 else { throw .last("examine the output of", Path(command)) }
     return (raw.st_uid, raw.st_gid)
   }
 
-  /// Stops reading. A command that goes on printing is ended by that.
+  /// Stops reading. A command that goes on printing ends then.
   func close() {
     if descriptor >= 0 { _ = Glibc.close(descriptor) }
     descriptor = -1

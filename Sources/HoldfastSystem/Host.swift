@@ -8,9 +8,9 @@ package struct Host: Sendable {
   package let random: Randomness
   /// Raised by a signal; long work checks it between two steps.
   package let cancellation: Cancellation
-  /// Number of threads for blocking and computing work.
+  /// The number of threads for blocking and computing work.
   package let workers: Int
-  /// Directories for scratch files, best first.
+  /// The directories for scratch files, best first.
   package let scratchDirectories: [Path]
   /// Limits the rate at which a source is read; `nil` for no limit.
   package private(set) var readLimit: RateLimit?
@@ -27,7 +27,7 @@ package struct Host: Sendable {
     self.scratchDirectories = scratchDirectories
   }
 
-  /// The same machine with a limit for reading a source.
+  /// Returns the same machine with a limit for reading a source.
   package func reading(within limit: RateLimit?) -> Host {
     var host = self
     host.readLimit = limit
@@ -40,7 +40,7 @@ package struct Host: Sendable {
 }
 
 extension Host {
-  /// The name of this machine, for people; empty when it cannot be printed.
+  /// The name of this machine, for people; empty if it cannot be printed.
   package static var name: String {
     var bytes = [CChar](repeating: 0, count: 65)
     guard gethostname(&bytes, bytes.count - 1) == 0 else { return "" }

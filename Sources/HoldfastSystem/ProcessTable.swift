@@ -4,7 +4,7 @@ package import HoldfastModel
 
 /// The processes of this machine.
 package enum ProcessTable {
-  /// Whether a process with this number exists. In doubt, and for another user's process, it does.
+  /// Returns true if a process with this number exists. If that cannot be told, it returns true.
   package static func isRunning(_ process: Int32) -> Bool {
     kill(process, 0) == 0 || errno != ESRCH
   }
@@ -15,30 +15,30 @@ package struct ProcessEntry: Sendable {
   package let number: Int32
   /// The name of its program, at most 15 bytes; any user may read it.
   package let name: String
-  /// Whether it has ended, with all files closed, and waits for its parent to fetch the exit status.
+  /// True if it has ended, with all files closed, and its parent has not fetched the exit status yet.
   package let hasEnded: Bool
   /// The user that it runs as.
   package let userID: UInt32
-  /// Its working directory; `nil` when only root and its own user may see it.
+  /// Its working directory; `nil` if only root and its own user may see it.
   package let workingDirectory: FileStatus?
 
-  /// A path to its working directory, which works from another mount namespace too.
+  /// A path to its working directory. It works from another mount namespace too.
   package var workingDirectoryPath: Path { Path("/proc/\(number)/cwd") }
   /// A path to its root directory.
   package var rootPath: Path { Path("/proc/\(number)/root") }
 }
 
 extension FileSystem {
-  /// Whether processes can be seen; not when /proc is not mounted.
+  /// True if processes can be seen; false if /proc is not mounted.
   package static var seesProcesses: Bool { holdfast_has_proc() == 1 }
 
-  /// The process with this number; `nil` when it cannot be seen.
+  /// Returns the process with this number; `nil` if it cannot be seen.
   package func process(_ number: Int32) -> ProcessEntry? {
     guard number > 0 else { return nil }
     return process(Path("/proc/\(number)"), number) { _ in true }
   }
 
-  /// The processes with a wanted name that can be seen from here, in ascending order of their numbers.
+  /// Returns the visible processes with a wanted name, in ascending order of their numbers.
   package func processes(named isWanted: (String) -> Bool) -> [ProcessEntry] {
     guard let table = try? open(Path("/proc"), .directory), let listing = try? table.listing() else { return [] }
     let numbers = (0..<listing.count).compactMap { Int32(String(decoding: listing[$0], as: UTF8.self)) }

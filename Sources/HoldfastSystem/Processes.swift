@@ -4,7 +4,7 @@ internal import HoldfastModel
 
 /// A process that has a file open, in words that help an operator find it: `process 812 (mariadbd)`.
 package struct FileHolder: Sendable, Hashable, CustomStringConvertible {
-  /// `nil` when it cannot be seen from here: it is in another container or on another machine.
+  /// The process ID; `nil` if the process cannot be seen from here: it is in another container or on another machine.
   package let processID: Int32?
   /// Its program name, printable.
   private let name: String
@@ -23,7 +23,7 @@ package struct FileHolder: Sendable, Hashable, CustomStringConvertible {
 }
 
 extension OpenFile {
-  /// Another process with a POSIX lock on any part of this file. Asking takes no lock.
+  /// Returns another process with a POSIX lock on any part of this file; `nil` if there is none. This takes no lock.
   package func lockHolder(_ files: FileSystem) throws(SystemError) -> FileHolder? {
     var holder: pid_t = 0
     let isHeld = try perform(.lock, "look for locks of") { Int(holdfast_lock_holder($0, &holder)) }
@@ -32,7 +32,7 @@ extension OpenFile {
 }
 
 extension FileSystem {
-  /// Identifies a file independent of its name.
+  /// Identifies a file independently of its name.
   package struct FileKey: Hashable, Sendable {
     private let device: UInt64
     private let inode: UInt64
@@ -43,13 +43,13 @@ extension FileSystem {
     }
   }
 
-  /// For each of these files that other processes have open for writing, one such process. Only root sees all
-  /// processes; others are left out.
+  /// Returns one process that has the file open for writing, for each of these files that other processes have open so.
+  /// Only root sees all processes; those that cannot be seen are left out.
   package func holders(of wanted: Set<FileKey>) -> [FileKey: FileHolder] {
     wanted.isEmpty ? [:] : holders { wanted.contains($0) }
   }
 
-  /// All files that other processes have open for writing, as far as they can be seen.
+  /// Returns all files that other processes have open for writing, as far as they can be seen.
   package func filesOpenForWriting() -> [FileKey: FileHolder] { holders { _ in true } }
 
   private func holders(of isWanted: (FileKey) -> Bool) -> [FileKey: FileHolder] {
@@ -74,7 +74,7 @@ extension FileSystem {
     return found
   }
 
-  /// The mode of the link in /proc/PID/fd shows how the descriptor was opened (proc(5)).
+  /// Returns true if a descriptor was opened for writing. The mode of the link in /proc/PID/fd shows it (proc(5)).
   private func isForWriting(_ descriptor: Path, in directory: OpenFile) -> Bool {
     ((try? status(of: descriptor, in: directory))?.mode ?? 0) & 0o200 != 0
   }

@@ -5,9 +5,9 @@ internal import Synchronization
 /// Limits a rate of bytes that all threads share.
 ///
 /// A thread asks before it moves bytes. It is assigned the next free interval of time, in the order of asking, and
-/// waits until that interval begins. Time that nobody used is kept for one second at most.
+/// waits until that interval begins. Unused time is kept for one second at most.
 package final class RateLimit: Sendable {
-  /// A signal is noticed within this time.
+  /// The time within which a signal is noticed.
   private static let lookInterval = TimeSpan.milliseconds(50)
   private static let burst = TimeSpan.seconds(1)
   private let bytesPerSecond: Double
@@ -19,7 +19,7 @@ package final class RateLimit: Sendable {
 
   /// - Parameters:
   ///   - cancellation: ends every wait.
-  ///   - sleep: how to wait; replaced in tests only.
+  ///   - sleep: waits for a time; replaced in tests only.
   package init(
     _ rate: ByteRate, clock: Clock, cancellation: Cancellation,
     sleep: @escaping @Sendable (TimeSpan) -> Void = { Pause.time($0) }
@@ -31,7 +31,7 @@ package final class RateLimit: Sendable {
     givenUntil = Mutex(clock.uptime())
   }
 
-  /// Returns when `count` bytes may be moved, or when a signal has arrived.
+  /// Waits until `count` bytes may be moved, or a signal has arrived.
   package func take(_ count: Int) {
     let needed = TimeSpan.seconds(Double(count) / bytesPerSecond)
     let begin = givenUntil.withLock { until in

@@ -1,19 +1,19 @@
 internal import Glibc
 package import HoldfastModel
 
-/// A command that an operator has configured, run by the shell in the environment of this process. When this process
-/// ends for any reason, or a signal arrives, the command and all of its children are ended.
+/// A command that an operator has configured, run by the shell in the environment of this process. If this process ends
+/// for any reason, or a signal arrives, the command and all of its children are ended.
 package struct ShellCommand: Hashable, Sendable {
   private static let outputBytesMax = 1 << 20
   private static let inputBytesMax = 64 << 10
   private let text: String
   private let environment: [String: String]
-  /// What it is called in messages.
+  /// The name of the command in messages; `nil` for its text.
   private let name: String?
 
   /// - Parameters:
   ///   - environment: variables that are added to those of this process.
-  ///   - name: what it is called in messages, none of which then shows its text; `nil` for the text itself.
+  ///   - name: the name of the command in messages, which then do not show its text; `nil` for the text itself.
   package init(_ text: String, environment: [String: String] = [:], name: String? = nil) {
     self.text = text
     self.environment = environment
@@ -21,14 +21,14 @@ package struct ShellCommand: Hashable, Sendable {
   }
 
   /// Runs it to its end. Its output goes to standard error, because standard output is for results.
-  /// - Throws: `ShellCommandError` when it cannot be run, or fails.
+  /// - Throws: `ShellCommandError` if it cannot be run, or fails.
   package func run(_ cancellation: Cancellation) throws {
     try wait(for: start(), cancellation)
   }
 
   /// Runs it to its end, or ends it after `timeout`. Its output goes to standard error.
   /// - Parameter input: its standard input, at most 64 KiB, which it need not read.
-  /// - Throws: `ShellCommandError` when it cannot be run, fails, or is ended.
+  /// - Throws: `ShellCommandError` if it cannot be run, fails, or is ended.
   package func run(_ cancellation: Cancellation, input: [UInt8], timeout: TimeSpan) throws {
     let pipe = try CommandOutput.makePipe()
     // This much fits into the pipe, so writing it never waits for a reader.
@@ -38,9 +38,9 @@ package struct ShellCommand: Hashable, Sendable {
     try wait(for: start(input: pipe.reader), cancellation, timeout: timeout)
   }
 
-  /// Runs it to its end, or ends it after `timeout`. Its standard error is ours.
+  /// Runs it to its end, or ends it after `timeout`. Its standard error is that of this process.
   /// - Returns: its standard output.
-  /// - Throws: `ShellCommandError` when it cannot be run, fails, is ended, or prints more than 1 MiB.
+  /// - Throws: `ShellCommandError` if it cannot be run, fails, is ended, or prints more than 1 MiB.
   package func output(_ cancellation: Cancellation, timeout: TimeSpan? = nil) throws -> [UInt8] {
     try stream(cancellation, timeout: timeout) { output in
       let buffer = Buffer(capacity: Self.outputBytesMax + 1)
@@ -52,10 +52,10 @@ package struct ShellCommand: Hashable, Sendable {
     }
   }
 
-  /// Runs it while `body` reads its standard output; its standard error is ours. When `body` throws, the command is
-  /// ended.
-  /// - Parameter timeout: the most time for its output, and then for its end; `nil` for no limit.
-  /// - Throws: the error of `body`; otherwise `ShellCommandError` when it cannot be run or fails: then the output is
+  /// Runs it while `body` reads its standard output. Its standard error is that of this process. If `body` throws, the
+  /// command is ended.
+  /// - Parameter timeout: the most time for its output, and again for its end after that; `nil` for no limit.
+  /// - Throws: the error of `body`; otherwise `ShellCommandError` if it cannot be run or fails: then the output is
   ///   worthless.
   package func stream<Value>(
     _ cancellation: Cancellation, timeout: TimeSpan? = nil, into body: (CommandOutput) throws -> Value
@@ -123,15 +123,15 @@ package struct ShellCommand: Hashable, Sendable {
   }
 }
 
-/// A command of the operator that failed.
+/// The error that a command of the operator failed.
 package struct ShellCommandError: OperatorError, Equatable {
   package let message: String
   package let hint: String?
   package var exitStatus: ExitStatus { .failed }
   package var scope: ErrorScope { .machine }
 
-  /// - Parameter hint: may have the text of the command, which may contain a secret: it appears only on this machine;
-  ///   messages are written to the journal and sent to others.
+  /// - Parameter hint: may contain the text of the command, which may contain a secret. It is shown only on this
+  ///   machine, while messages are written to the journal and sent to others.
   fileprivate init(_ message: String, hint: String) {
     self.message = message
     self.hint = hint

@@ -2,26 +2,26 @@ internal import CLinux
 internal import Glibc
 internal import HoldfastModel
 
-/// A shell command that ends when this process ends, for whatever reason: a process between the two watches both
-/// (`Supervise.c`). For one thread.
+/// A shell command that ends when this process ends, for whatever reason: a process between this one and the command
+/// watches both (`Supervise.c`). Only one thread may use it.
 final class SupervisedCommand {
   enum Status: Equatable {
     case exited(Int32)
     case signaled(Int32)
-    /// It has ended, and its exit status was fetched by somebody else.
+    /// It has ended, but other code has fetched its exit status.
     case untold
   }
 
   private let process: pid_t
-  /// The command may run as long as this is open.
+  /// The descriptor that keeps the command alive: it is ended when this closes.
   private let lifeline: Int32
   private var status: Status?
 
   /// - Parameters:
   ///   - additions: variables that are added to those of this process.
   ///   - input: its standard input; `nil` for none. Not closed here.
-  ///   - output: its standard output; `nil` for our standard error. Not closed here.
-  /// - Throws: `SystemError` when there is no shell, or no process can be made.
+  ///   - output: its standard output; `nil` for the standard error of this process. Not closed here.
+  /// - Throws: `SystemError` if there is no shell, or no process can be made.
   init(_ text: String, additions: [String: String], input: Int32?, output: Int32?) throws(SystemError) {
     guard let shell = Self.shell() else { throw SystemError("find", Path("sh"), code: ENOENT) }
     let added = additions.map { strdup("\($0)=\($1)") }
@@ -40,13 +40,13 @@ final class SupervisedCommand {
     if status == nil { _ = waitpid(process, nil, 0) }
   }
 
-  /// The path of the shell, found through `PATH`.
+  /// Returns the path of the shell, found through `PATH`.
   private static func shell() -> String? {
     let path = getenv("PATH").map { String(cString: $0) } ?? "/usr/bin:/bin"
     return path.split(separator: ":").map { $0 + "/sh" }.first { access($0, X_OK) == 0 }
   }
 
-  /// The environment of this process, byte by byte.
+  /// Returns the environment of this process, byte by byte.
   private static func inherited(without beginnings: [String]) -> [UnsafeMutablePointer<CChar>?] {
     var entries: [UnsafeMutablePointer<CChar>?] = []
     var next = holdfast_environment()
@@ -57,7 +57,7 @@ final class SupervisedCommand {
     return entries
   }
 
-  /// How it ended; `nil` while it runs.
+  /// Returns how it ended; `nil` while it runs.
   func poll() -> Status? {
     if let status { return status }
     var raw: Int32 = 0
@@ -69,7 +69,7 @@ final class SupervisedCommand {
     return status
   }
 
-  /// Ends it and its children; they get some seconds to end by themselves.
+  /// Ends it and its children. They get some seconds to end by themselves.
   func end() {
     guard poll() == nil else { return }
     kill(process, SIGTERM)

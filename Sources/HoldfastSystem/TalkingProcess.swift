@@ -3,16 +3,16 @@ internal import Glibc
 internal import HoldfastModel
 internal import Synchronization
 
-/// A child process with which this one talks: a socket is its standard input and output, as with ssh in sftp(1). The
-/// last part of what it writes to standard error is kept. When this process ends, for whatever reason, the
-/// child's input ends.
+/// A child process with which this process exchanges bytes. A socket is its standard input and output, as with ssh in
+/// sftp(1). The last part of its standard error is kept. When this process ends, for whatever reason, the child's input
+/// ends.
 ///
-/// It has a process group of its own, so that Ctrl-C at a terminal reaches this process alone, which then still can
-/// clean up with its help. One thread reads, and one at a time writes.
+/// The child has a process group of its own. So Ctrl-C at a terminal reaches this process alone, which can then still
+/// clean up with the child's help. One thread reads, and one at a time writes.
 package final class TalkingProcess: Sendable {
   private static let errorBytesMax = 4096
   private static let lookMilliseconds: Int32 = 200
-  /// A child whose input has ended gets so long to end by itself.
+  /// The time that a child gets to end by itself after its input has ended.
   private static let endMilliseconds = 2000
   private let process: pid_t
   private let socket: Int32
@@ -59,7 +59,7 @@ package final class TalkingProcess: Sendable {
     }
   }
 
-  /// `nil` with errno when there is no shell, or no process can be made.
+  /// Returns `nil` and sets errno if there is no shell, or no process can be made.
   private static func spawn(_ words: [String], input: Int32, errors: Int32) -> pid_t? {
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
@@ -89,17 +89,17 @@ package final class TalkingProcess: Sendable {
   /// The process ID, which is that of its process group too.
   package var processID: Int32 { process }
 
-  /// What it wrote to standard error last, at most 4 KiB.
+  /// The last bytes that it wrote to standard error, at most 4 KiB.
   package var errorOutput: [UInt8] { errorText.withLock { $0.bytes } }
 
-  /// Ends it and what it started.
+  /// Ends it and the processes that it started.
   package func kill() { _ = Glibc.kill(-process, SIGKILL) }
 
-  /// Tells it that nothing more is sent.
+  /// Closes its standard input.
   package func endInput() { _ = shutdown(socket, Int32(SHUT_WR)) }
 
-  /// Reads what has come.
-  /// - Returns: the number of bytes; 0 when nothing more will come; `nil` when nothing has come for 200 ms.
+  /// Reads the bytes that have come.
+  /// - Returns: the number of bytes; 0 if no more will come; `nil` if none have come for 200 ms.
   package func read(into buffer: UnsafeMutableRawBufferPointer) throws(SystemError) -> Int? {
     let hasErrors = errorText.withLock { $0.isOpen }
     var watched = [pollfd(fd: socket, events: Int16(POLLIN), revents: 0)]
@@ -116,7 +116,7 @@ package final class TalkingProcess: Sendable {
     }
   }
 
-  /// Reads standard error to its end, for at most a second: a process that was started may keep it open.
+  /// Reads standard error to its end, for about a second at most: a process that the command started may keep it open.
   package func finishErrors() {
     for _ in 0..<Int(1000 / Self.lookMilliseconds) {
       guard errorText.withLock({ $0.isOpen }) else { return }
@@ -133,8 +133,8 @@ package final class TalkingProcess: Sendable {
     errorText.withLock { $0.bytes = ($0.bytes + block[..<count]).suffix(Self.errorBytesMax) }
   }
 
-  /// Writes as much as there is room for.
-  /// - Returns: the number of bytes; 0 when there has been no room for 200 ms; `nil` when it takes no more.
+  /// Writes as many bytes as there is room for.
+  /// - Returns: the number of bytes; 0 if there has been no room for 200 ms; `nil` if the child takes no more.
   package func write(_ bytes: UnsafeRawBufferPointer) throws(SystemError) -> Int? {
     let count = send(socket, bytes.baseAddress, bytes.count, Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL))
     if count >= 0 { return count }

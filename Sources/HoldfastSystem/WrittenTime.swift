@@ -7,17 +7,17 @@ package struct WrittenTime {
   /// The smallest unit that was written.
   enum Unit: Equatable {
     case day, hour, minute, second
-    /// - Parameter digits: number of digits, 1 to 9.
+    /// - Parameter digits: the number of digits, 1 to 9.
     case fraction(digits: Int)
   }
 
   /// The time zone of the clock that was read.
   enum Zone: Equatable {
-    /// That of this machine.
+    /// The time zone of this machine.
     case local
-    /// A clock of this machine by its abbreviation, such as `CET` or `CEST`.
+    /// A clock of this machine, by its abbreviation, such as `CET` or `CEST`.
     case named(String)
-    /// Seconds east of UTC.
+    /// An offset from UTC, in seconds to the east.
     case offset(Int)
   }
 
@@ -37,7 +37,7 @@ package struct WrittenTime {
   /// The first instant of the written time.
   package var first: Timestamp { Timestamp(seconds: seconds(isLast: false), nanoseconds: nanoseconds) }
 
-  /// The last instant of the written time. When the clock showed that time twice, the later one.
+  /// The last instant of the written time. If the clock showed that time twice, the later one.
   package var last: Timestamp {
     guard case .fraction(let digits) = unit else {
       return Timestamp(seconds: seconds(isLast: true), nanoseconds: 999_999_999)
@@ -46,7 +46,7 @@ package struct WrittenTime {
     return Timestamp(seconds: seconds(isLast: true), nanoseconds: nanoseconds + step - 1)
   }
 
-  /// Both instants at which this machine's clock showed the time, the earlier first, when clocks were put back in
+  /// Both instants at which this machine's clock showed the time, the earlier first, if clocks were put back in
   /// between; otherwise `nil`.
   package var twice: (earlier: Timestamp, later: Timestamp)? {
     let isLast = unit == .day
@@ -58,7 +58,7 @@ package struct WrittenTime {
     )
   }
 
-  /// Seconds since 1970 of the first or last second of the written time.
+  /// Returns the first or last second of the written time, in seconds since 1970.
   private func seconds(isLast: Bool) -> Int64 {
     if case .offset(let offset) = zone {
       var fields = fields(isLast: isLast)
@@ -72,8 +72,8 @@ package struct WrittenTime {
     return Int64(mktime(&fields))
   }
 
-  /// The instants at which this machine's clock shows the time: one, two when it is put back, none when it is put
-  /// forward.
+  /// Returns the instants at which this machine's clock shows the time: usually one; two if it is put back; none if it
+  /// is put forward.
   private func instants(isLast: Bool) -> [Int64] {
     [Int32(0), 1].compactMap { isSummer in
       var fields = fields(isLast: isLast)
@@ -88,7 +88,7 @@ package struct WrittenTime {
     }
   }
 
-  /// Whether the zone is one of this machine's clock at this time of the year.
+  /// True if the zone is one of this machine's clock at this time of the year.
   var isKnownZone: Bool {
     if case .named = zone { return !instants(isLast: false).isEmpty }
     return true
@@ -107,16 +107,16 @@ package struct WrittenTime {
 }
 
 extension WrittenTime {
-  /// Reads a time as people paste it: as `list` shows it, with `--json` or without; as `date`, `date -R` and `date -Is`
-  /// print it; and as it is typed: `YYYY-MM-DD[{T| }HH[:MM[:SS[.fff]]]]` followed by a zone (`Z`, `±HH[:]MM`, `UTC`, or
-  /// this machine's own, such as `CET`), or in local time.
-  /// - Returns: `nil` for anything else, and for the abbreviation of a foreign zone, which may stand for several.
+  /// Parses a time as people paste it: as `list` shows it, with `--json` or without, or as `date` prints it, also with
+  /// `-R` or `-Is`; or as people type it: `YYYY-MM-DD[{T| }HH[:MM[:SS[.fff]]]]` followed by a zone (`Z`, `±HH[:]MM`,
+  /// `UTC`, or the zone of this machine, such as `CET`), or in local time.
+  /// - Returns: `nil` for anything else, and for the abbreviation of a foreign zone, which may be ambiguous.
   package init?(_ text: String) {
     guard let written = WrittenTime(numeric: text) ?? WrittenTime(words: text), written.isKnownZone else { return nil }
     self = written
   }
 
-  /// `YYYY-MM-DD[{T| }HH[:MM[:SS[.fff]]][ZONE]]`
+  /// Parses `YYYY-MM-DD[{T| }HH[:MM[:SS[.fff]]][ZONE]]`.
   init?(numeric text: String) {
     var reader = FieldReader(text: Array(text.utf8))
     guard let year = reader.number(4), reader.skip("-"), let month = reader.number(2), reader.skip("-"),
@@ -133,8 +133,8 @@ extension WrittenTime {
     guard isSound else { return nil }
   }
 
-  /// `Sat Nov 28 14:56:04 UTC 2026`, `Sat, 28 Nov 2026 14:56:04 +0000`: words that include an English month name, in
-  /// any order.
+  /// Parses `Sat Nov 28 14:56:04 UTC 2026`, or `Sat, 28 Nov 2026 14:56:04 +0000`: words that include an English month
+  /// name, in any order.
   private init?(words text: String) {
     let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
     let days = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
@@ -172,7 +172,7 @@ extension WrittenTime {
     self.day = day
   }
 
-  /// `HH[:MM[:SS[.fff]]]`
+  /// Reads `HH[:MM[:SS[.fff]]]`.
   private mutating func readClock(_ reader: inout FieldReader) -> Bool {
     guard let hour = reader.number(2) else { return false }
     (self.hour, unit) = (hour, .hour)
@@ -225,7 +225,7 @@ struct FieldReader {
     return value
   }
 
-  /// One to nine digits after the decimal point.
+  /// Reads one to nine digits after the decimal point.
   mutating func fraction() -> (nanoseconds: UInt32, digits: Int)? {
     var value: UInt32 = 0
     var digits = 0
@@ -238,7 +238,7 @@ struct FieldReader {
     return (value, digits)
   }
 
-  /// `Z`, `UTC`, `GMT`, `±HH[[:]MM]` or an abbreviation of letters, with or without a space before it.
+  /// Reads `Z`, `UTC`, `GMT`, `±HH[[:]MM]` or an abbreviation of letters, with or without a space before it.
   mutating func zoneOfAnyKind() -> WrittenTime.Zone? {
     _ = skip(" ")
     let name = String(decoding: text[position...].prefix { (0x41...0x5a).contains($0) }, as: UTF8.self)

@@ -2,7 +2,7 @@
 package final class Buffer: @unchecked Sendable {
   // Sendable without a lock: a buffer belongs to one job, and a job to one thread at a time.
   package let bytes: UnsafeMutableRawBufferPointer
-  /// Number of bytes in use.
+  /// The number of bytes in use.
   package var count = 0
 
   package init(capacity: Int) {

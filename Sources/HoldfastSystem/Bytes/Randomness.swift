@@ -1,9 +1,9 @@
 internal import CLinux
 package import HoldfastModel
 
-/// Supplies random bytes, for IDs and keys.
+/// The source of random bytes, for IDs and keys.
 package struct Randomness: Sendable {
-  /// `count` bytes that nobody can predict.
+  /// Returns `count` bytes that nobody can predict.
   package let bytes: @Sendable (_ count: Int) -> [UInt8]
 
   package init(bytes: @escaping @Sendable (_ count: Int) -> [UInt8]) {
@@ -17,7 +17,7 @@ package struct Randomness: Sendable {
     return identifier
   }
 
-  /// The kernel's generator, getrandom(2).
+  /// The kernel's generator (getrandom(2)).
   package static let system = Randomness { count in
     var generator = SystemRandomNumberGenerator()
     return (0..<count).map { _ in UInt8.random(in: 0...255, using: &generator) }

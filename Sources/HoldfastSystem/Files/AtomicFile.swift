@@ -2,11 +2,11 @@ internal import Glibc
 package import HoldfastModel
 
 /// A file that appears under its name whole or not at all. It is written under another name in the same directory, and
-/// then renamed. So a reader of the name finds either the old content or the new one.
+/// then renamed. So whoever opens the name finds either the old content or the new one.
 ///
-/// With a directory, everything happens beneath its descriptor, so that replacing a directory on the way changes
-/// nothing. A symbolic link under the temporary name is not followed. A file that was not committed is removed with its
-/// last reference.
+/// If a directory is given, everything happens beneath its descriptor, so an attacker gains nothing by replacing a
+/// directory on the way. A symbolic link under the temporary name is not followed. A file that was not committed is
+/// removed with its last reference.
 ///
 ///     let file = try AtomicFile("head.json", in: directory, files: files)
 ///     try file.append(bytes)
@@ -14,24 +14,24 @@ package import HoldfastModel
 package final class AtomicFile: ByteSink {
   /// The name under which the file is written.
   package enum Temporary: Sendable {
-    /// This name. A file that has it was left by a killed run and is removed: the caller holds a lock that keeps other
-    /// runs away.
+    /// This name. A file that has it was left by a killed run, and is removed. The caller must hold a lock that keeps
+    /// other runs out.
     case alone(Path)
-    /// This name, with a lock on the file. A leftover of a killed run is overwritten; if another run is writing the
-    /// file, it is refused (`SystemError.isHeld`).
+    /// This name, with a lock on the file. A leftover of a killed run is overwritten. If another run is writing the
+    /// file, an error is thrown (`SystemError.isHeld`).
     case locked(Path)
     /// A name that no other run uses. Several runs may write at once; the last to commit counts.
     case unique(Randomness)
-    /// Its own name: the file must not exist yet, and never has a second name. For secrets, which a killed run must not
-    /// leave under a name that nobody looks for. Until the commit, readers can find a part of it.
+    /// The final name. The file must not exist yet, and never has a second name. For secrets, which a killed run must
+    /// not leave under a name that nobody looks for. Until the commit, readers may find a part of the file.
     case own
   }
 
-  /// What is on stable storage after the commit.
+  /// The parts of a file that are on stable storage after the commit.
   package enum Durability: Sendable {
-    /// Nothing: for files that can be made again.
+    /// Nothing, for files that can be made again.
     case none
-    /// The contents: after a power cut there is the old file or this one.
+    /// The contents. After a power cut there is the old file or this one.
     case contents
     /// The contents and the name.
     case name
@@ -39,9 +39,9 @@ package final class AtomicFile: ByteSink {
 
   /// The mode of the file.
   package enum Mode: Sendable {
-    /// Reduced by the umask of this process.
+    /// This mode, reduced by the umask of this process.
     case atMost(UInt32)
-    /// Regardless of the umask of this process.
+    /// This mode, whatever the umask of this process.
     case exactly(UInt32)
 
     fileprivate var bits: UInt32 {
@@ -51,9 +51,9 @@ package final class AtomicFile: ByteSink {
     }
   }
 
-  /// For what the caller sets besides the contents: owner, page cache.
+  /// The open file, through which the caller sets other things than contents: owner, page cache.
   package let file: OpenFile
-  /// Bytes written so far.
+  /// The number of bytes written so far.
   package private(set) var length: UInt64 = 0
   private let name: Path
   private let temporary: Path
@@ -63,11 +63,11 @@ package final class AtomicFile: ByteSink {
   private var isCommitted = false
 
   /// - Parameters:
-  ///   - name: a name in `directory`, or an absolute path when that is `nil`.
+  ///   - name: a name in `directory`, or an absolute path if that is `nil`.
   ///   - directory: the directory of the file.
   ///   - temporary: the name under which it is written; `nil` for the name with `.unfinished`, which the caller's lock
   ///     protects.
-  /// - Throws: EEXIST when the temporary name is taken.
+  /// - Throws: EEXIST if the temporary name is taken.
   package init(
     _ name: Path, in directory: OpenFile?, as temporary: Temporary? = nil, mode: Mode = .atMost(0o600),
     durability: Durability = .name, files: FileSystem
@@ -96,11 +96,11 @@ package final class AtomicFile: ByteSink {
   }
 
   deinit {
-    // If this fails, the next run removes the file, or its name does not count.
+    // If this fails, the next run removes the file, or ignores its name.
     if !isCommitted { try? files.removeFile(temporary, in: directory) }
   }
 
-  /// Opens the leftover of a killed run and empties it; makes a new file when there is none.
+  /// Opens the leftover of a killed run and empties it; makes a new file if there is none.
   private static func takeOver(
     _ name: Path, in directory: OpenFile?, _ mode: Mode, _ files: FileSystem
   ) throws(SystemError) -> OpenFile {
@@ -126,7 +126,7 @@ package final class AtomicFile: ByteSink {
   package func append(_ bytes: [UInt8]) throws { try bytes.withUnsafeBytes { try append($0) } }
 
   /// Gives the file its name, and replaces a file that has it.
-  /// - Throws: an error also when the name may not survive a power cut. A failed fsync is not tried again.
+  /// - Throws: an error also if the name may not survive a power cut. A failed fsync is not tried again.
   package func commit() throws(SystemError) {
     if durability != .none { try file.synchronize() }
     if temporary != name { try files.rename(temporary, in: directory, to: name, in: directory, replacing: true) }
@@ -150,11 +150,11 @@ package final class AtomicFile: ByteSink {
 }
 
 extension Path {
-  /// The path with text added to its last component.
+  /// Returns the path with text added to its last component.
   fileprivate func adding(_ text: String) -> Path { Path(bytes: bytes + Array(text.utf8)) }
 }
 
 extension SystemError {
-  /// Another process holds the lock.
+  /// True if another process holds the lock.
   package var isHeld: Bool { code == EWOULDBLOCK }
 }

@@ -2,14 +2,14 @@ internal import CLinux
 internal import Glibc
 internal import HoldfastModel
 
-/// Locks on ranges of bytes, by which programs that share a database keep out of each other's way.
+/// Locks on ranges of bytes. Programs that share a database use them to keep out of each other's way.
 ///
-/// Locks of other programs (F_SETLK, fcntl(2)) are lost when their process closes any descriptor of the file. Ours
-/// belong to the open file and last as long (F_OFD_SETLK). Each kind keeps the other out. Ours are shared locks only,
-/// for which it is enough that the file may be read.
+/// The locks of other programs (F_SETLK, fcntl(2)) are lost when their process closes any descriptor of the file. Our
+/// locks belong to the open file and last as long as it (F_OFD_SETLK). Each kind keeps the other out. Our locks are
+/// shared ones only, for which read access to the file is enough.
 extension OpenFile {
   /// Takes a shared lock, without waiting.
-  /// - Returns: `false` when another process has an exclusive lock.
+  /// - Returns: false if another process has an exclusive lock.
   package func lockShared(_ bytes: Range<UInt64>) throws(SystemError) -> Bool {
     do throws(SystemError) {
       _ = try perform(.lock, "lock") { Int(holdfast_lock_bytes($0, Int16(F_RDLCK), start(bytes), length(bytes))) }
@@ -24,8 +24,8 @@ extension OpenFile {
     _ = try perform(.lock, "unlock") { Int(holdfast_lock_bytes($0, Int16(F_UNLCK), start(bytes), length(bytes))) }
   }
 
-  /// Whether another process has a lock on any of the bytes. This takes no lock.
-  /// - Parameter exclusively: whether only exclusive locks count.
+  /// Returns true if another process has a lock on any of the bytes. This takes no lock.
+  /// - Parameter exclusively: true to count only exclusive locks.
   package func isLocked(_ bytes: Range<UInt64>, exclusively: Bool) throws(SystemError) -> Bool {
     // A shared lock conflicts with exclusive ones only, an exclusive lock with all.
     let type = Int16(exclusively ? F_RDLCK : F_WRLCK)

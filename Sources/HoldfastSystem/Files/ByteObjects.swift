@@ -2,26 +2,26 @@ internal import HoldfastModel
 
 /// Bytes that can be read at any offset and never change: an object of a store, or a file of our own.
 package protocol ReadableBytes: Sendable {
-  /// Number of bytes.
+  /// The number of bytes.
   var length: UInt64 { get }
   /// The name of the bytes in messages.
   var name: String { get }
-  /// Fills all of `buffer` from `offset` on; throws when the bytes end before.
+  /// Fills all of `buffer` from `offset` on. Throws an error if the bytes end before.
   func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws
-  /// Fills several buffers. For a remote object, neighbouring ranges are read with one request, and others at the same
-  /// time.
+  /// Fills several buffers. For a remote object, neighbouring ranges are read with one request, and other ranges at the
+  /// same time.
   func read(_ parts: [ReadPart]) throws
-  /// Announces what will be read soon, in this order, so that it can be fetched ahead. It affects only speed.
+  /// Announces ranges that will be read soon, in this order, so that they can be fetched ahead. It affects only speed.
   func expect(_ ranges: [Range<UInt64>])
-  /// The same bytes as each of several places has them, every one to be read there alone, for whoever has found that
-  /// those that were read here are damaged. Empty for bytes that are in one place.
+  /// The same bytes at each target of several, each to be read at that target only. They serve a caller that has found
+  /// the bytes it read to be damaged. Empty for bytes that are in one place only.
   var copies: [any ReadableBytes] { get }
-  /// Tells that the bytes are damaged here, and are sound in another place.
+  /// Notes that the bytes are damaged here, while another copy is sound.
   func noteDamage(_ damage: any Error)
 }
 
 extension ReadableBytes {
-  /// Objects without latency are read one range after the other.
+  /// Reads one range after the other, which is right for an object without latency.
   package func read(_ parts: [ReadPart]) throws {
     for part in parts { try read(into: part.buffer, at: part.offset) }
   }
@@ -32,8 +32,8 @@ extension ReadableBytes {
 
   package func noteDamage(_ damage: any Error) {}
 
-  /// Calls `body` with these bytes and, when it finds damage, with those of each place that has them.
-  /// - Throws: what `body` has thrown first.
+  /// Calls `body` with these bytes and, if it finds damage, with each copy of them.
+  /// - Throws: the first error of `body`.
   package func firstSound<Found>(_ body: (any ReadableBytes) throws -> Found) throws -> Found {
     do {
       return try body(self)
@@ -42,9 +42,8 @@ extension ReadableBytes {
     }
   }
 
-  /// Calls `body` with the bytes of each place that has them, until it finds no damage.
-  /// - Parameter damage: what was found wrong with the bytes that were read here; it is thrown when no place has better
-  ///   ones.
+  /// Calls `body` with each copy of these bytes, until it finds no damage.
+  /// - Parameter damage: the damage to the bytes that were read here. It is thrown if no copy is better.
   package func sound<Found>(after damage: any Error, _ body: (any ReadableBytes) throws -> Found) throws -> Found {
     var damaged: [(bytes: any ReadableBytes, damage: any Error)] = [(self, damage)]
     for copy in copies {
@@ -57,7 +56,7 @@ extension ReadableBytes {
       } catch  where error.isDamage {
         damaged.append((copy, error))
       } catch {
-        // This place does not answer, and the next may.
+        // This target does not answer, but the next may.
       }
     }
     throw damage
@@ -66,7 +65,7 @@ extension ReadableBytes {
 
 /// A buffer to fill, with the offset of its bytes in the object. It is used for one read.
 package struct ReadPart: @unchecked Sendable {
-  // Sendable without a lock: one thread fills the buffer, and its owner waits until that has happened.
+  // Sendable without a lock: one thread fills the buffer, and its owner waits for that.
   package let offset: UInt64
   package let buffer: UnsafeMutableRawBufferPointer
 
@@ -76,7 +75,7 @@ package struct ReadPart: @unchecked Sendable {
   }
 }
 
-/// Takes bytes that are written once, in order.
+/// A destination of bytes that are written once, in order.
 package protocol ByteSink: AnyObject {
   func append(_ bytes: UnsafeRawBufferPointer) throws
 }

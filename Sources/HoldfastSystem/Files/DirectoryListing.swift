@@ -30,12 +30,12 @@ package struct DirectoryListing: Sendable {
     }
   }
 
-  /// Whether the directory has an entry of exactly this name.
+  /// Returns true if the directory has an entry of exactly this name.
   package func contains(_ name: StaticString) -> Bool {
     contains(name.withUTF8Buffer { Array($0) })
   }
 
-  /// The same listing with one more name.
+  /// Returns the same listing with one more name.
   package func inserting(_ name: [UInt8]) -> DirectoryListing {
     var copy = self
     name.withUnsafeBytes { copy.append($0) }
@@ -43,7 +43,7 @@ package struct DirectoryListing: Sendable {
     return copy
   }
 
-  /// The same listing with the wanted names only.
+  /// Returns the same listing with the wanted names only.
   package func filtered(_ isWanted: (ArraySlice<UInt8>) -> Bool) -> DirectoryListing {
     var copy = self
     copy.ranges = (0..<count).filter { isWanted(self[$0]) }.map { ranges[$0] }
@@ -62,7 +62,7 @@ package struct DirectoryListing: Sendable {
 }
 
 extension OpenFile {
-  /// All names in this directory except `.` and `..`.
+  /// Returns all names in this directory except `.` and `..`.
   package func listing() throws(SystemError) -> DirectoryListing {
     try probe?.willPerform(.list, path)
     let copy = holdfast_openat(descriptor, ".", O_RDONLY | holdfast_o_directory | O_CLOEXEC, 0)
@@ -81,7 +81,7 @@ extension OpenFile {
       }
       let room = Int(entry.pointee.d_reclen)
       withUnsafeBytes(of: &entry.pointee.d_name) { field in
-        // Some file systems have names longer than the field, which is the end of the entry.
+        // On some file systems a name may be longer than the field, which is the end of the entry.
         let count = field.baseAddress.map { strnlen($0.assumingMemoryBound(to: CChar.self), room) } ?? 0
         let name = UnsafeRawBufferPointer(start: field.baseAddress, count: count)
         if !name.elementsEqual([UInt8(ascii: ".")]), !name.elementsEqual([UInt8(ascii: "."), UInt8(ascii: ".")]) {

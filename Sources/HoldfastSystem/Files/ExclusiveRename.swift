@@ -2,16 +2,16 @@ internal import CLinux
 internal import Glibc
 package import HoldfastModel
 
-/// Renames without replacing anything, in the best way that kernel and file system support:
+/// Renames without replacing anything, in the best way that the kernel and the file system support:
 ///
 /// 1. `renameat2` with RENAME_NOREPLACE. NFS, 9p, older ZFS and many FUSE file systems lack it.
-/// 2. A hard link with the new name, then removal of the old name. When killed in between, the file has both names;
-/// where names can only be added, so that neither can be removed, it keeps both.
+/// 2. A hard link with the new name, then removal of the old name. If the process is killed in between, the file has
+/// both names. If names can only be added, neither can be removed, and the file keeps both.
 /// 3. `renameat` if the new name is free: for directories, and for file systems without hard links. This is as atomic
 /// and as durable as the others. A lock on the directory keeps others from taking the name in between, but only those
 /// that use the same way and see the same lock: no program on another machine.
 struct ExclusiveRename {
-  /// Number of tries for the lock of the directory, 50 ms apart: its holders need it for two system calls only.
+  /// The most tries for the lock of the directory, 50 ms apart. Its holders need it for two system calls only.
   private static let triesMax = 60
   private let files: FileSystem
   private let path: Path
@@ -20,7 +20,7 @@ struct ExclusiveRename {
   private let newDirectory: OpenFile?
   private let isShared: Bool
 
-  /// - Parameter isShared: whether others rename into the new directory at the same time, in the same way.
+  /// - Parameter isShared: true if others rename into the new directory at the same time, in the same way.
   init(
     _ files: FileSystem, _ path: Path, in directory: OpenFile?, to newPath: Path, in newDirectory: OpenFile?,
     isShared: Bool
@@ -33,7 +33,8 @@ struct ExclusiveRename {
     self.isShared = isShared
   }
 
-  /// - Throws: EEXIST when the new name is taken.
+  /// Renames without replacing.
+  /// - Throws: EEXIST if the new name is taken.
   func run() throws(SystemError) {
     do throws(SystemError) {
       try files.rename(path, in: directory, to: newPath, in: newDirectory, by: holdfast_rename_exclusive)
@@ -45,26 +46,26 @@ struct ExclusiveRename {
     }
   }
 
-  /// - Returns: `false` when the file cannot have a hard link.
+  /// - Returns: false if the file cannot have a hard link.
   private func renameByLink() throws(SystemError) -> Bool {
     do throws(SystemError) {
       try files.makeHardLink(newPath, in: newDirectory, to: path, in: directory)
     } catch {
       if error.isLinkRefused { return false }
-      // A server whose answer was lost is asked again, and then finds the link that it made.
+      // If its answer was lost, a server is asked again, and then finds the link that it made.
       guard error.isExisting, try isLinked() else { throw renaming(error) }
     }
     do throws(SystemError) {
       try files.removeFile(path, in: directory)
     } catch {
-      // The file has either the old name or the new one, never both.
+      // The old name could not be removed. If the new one can be, the file keeps only the old one.
       guard isNewNameThereToStay(), error.isForbidden else { throw error }
     }
     return true
   }
 
   /// Removes the new name again.
-  /// - Returns: whether that is forbidden.
+  /// - Returns: true if that is forbidden.
   private func isNewNameThereToStay() -> Bool {
     do throws(SystemError) {
       try files.removeFile(newPath, in: newDirectory)
@@ -82,7 +83,7 @@ struct ExclusiveRename {
   private func lockDirectory() throws(SystemError) -> OpenFile {
     var parent = newPath.parent ?? .root
     if parent.isEmpty, newPath.isAbsolute { parent = Path("/") }
-    // Opened anew, because two threads with one descriptor would share one lock.
+    // The directory is opened again, because two threads with one descriptor would share one lock.
     let folder = try files.open(parent, in: newDirectory, .directoryFollowingLinks)
     var tries = 1
     while try !folder.lock(exclusively: true, wait: false) {
@@ -101,15 +102,15 @@ struct ExclusiveRename {
     try files.rename(path, in: directory, to: newPath, in: newDirectory, by: renameat)
   }
 
-  /// The error as one of the rename, not of the system call that was used in its fullPath.
+  /// Returns the error as one of the rename, not of the system call that was used instead.
   private func renaming(_ error: SystemError) -> SystemError {
     SystemError("rename", directory?.fullPath(of: path) ?? path, code: error.code)
   }
 }
 
 extension FileSystem {
-  /// Whether this file system takes names without replacing, whatever others do at the same time: by the first way or
-  /// the second.
+  /// Returns true if this file system can give a name without replacing another, whatever others do at the same time:
+  /// in the first or the second way of `ExclusiveRename`.
   /// - Parameter trial: a file that was made for this test. It keeps its name.
   package func takesNamesExclusively(_ trial: Path, in directory: OpenFile) throws(SystemError) -> Bool {
     let other = Path(bytes: trial.bytes + Array("-renamed".utf8))

@@ -4,7 +4,7 @@ package import HoldfastModel
 
 /// Extended attributes (xattr(7)), which include ACLs (`system.posix_acl_*`).
 extension OpenFile {
-  /// All attributes, sorted by name; empty on a file system without attributes.
+  /// Returns all attributes, sorted by name; empty on a file system without attributes.
   package func extendedAttributes() throws(SystemError) -> [ExtendedAttribute] {
     try ExtendedAttributes.read(fullPath) { list, size in
       flistxattr(descriptor, list, size)
@@ -29,7 +29,7 @@ extension OpenFile {
 }
 
 extension FileSystem {
-  /// The attributes of an object that cannot be opened, such as a symbolic link. `path` must be absolute.
+  /// Returns the attributes of an object that cannot be opened, such as a symbolic link. `path` must be absolute.
   package func extendedAttributes(of path: Path) throws(SystemError) -> [ExtendedAttribute] {
     try probe?.willPerform(.attributes, path)
     return try path.withCString { (text) throws(SystemError) in
@@ -41,10 +41,11 @@ extension FileSystem {
     }
   }
 
-  /// The attributes of a name in a directory that cannot be opened for reading; those of a symbolic link itself.
+  /// Returns the attributes of a name in a directory, for an object that cannot be opened for reading; for a symbolic
+  /// link, its own.
   package func extendedAttributes(of name: Path, in directory: OpenFile) throws(SystemError) -> [ExtendedAttribute] {
     do throws(SystemError) {
-      // Works for a directory of any path length.
+      // This works for a directory of any path length.
       return try extendedAttributes(of: Path("/proc/self/fd/\(directory.descriptor)").appending(name.bytes))
     } catch {
       guard error.isNotFound, !Self.seesProcesses else {
@@ -56,14 +57,15 @@ extension FileSystem {
 }
 
 enum ExtendedAttributes {
-  /// Lists the names, then reads each attribute; one that vanishes in between is left out.
+  /// Lists the names, then reads each attribute. An attribute that disappears in between is left out.
   static func read(
     _ path: Path,
     list: (UnsafeMutablePointer<CChar>?, Int) -> Int,
     get: (UnsafePointer<CChar>, UnsafeMutableRawPointer?, Int) -> Int
   ) throws(SystemError) -> [ExtendedAttribute] {
     let length = list(nil, 0)
-    // A file system without attributes gives ENOTSUP. ENOSYS comes from a filter, and says nothing about the file.
+    // A file system without attributes returns ENOTSUP. ENOSYS comes from a filter of system calls, and says nothing
+    // about the file.
     if length == 0 || (length < 0 && errno == ENOTSUP) { return [] }
     guard length > 0 else { throw .last("read the extended attributes of", path) }
     var names = [CChar](repeating: 0, count: length + 256)

@@ -4,7 +4,7 @@ extension OpenFile {
   private static let copyBytes = 1 << 20
 
   /// Copies the contents of another file into this empty one. Holes stay holes, as far as the file system reports them.
-  /// - Throws: `Interrupted` when a signal arrives; an error when the other file ends before its size.
+  /// - Throws: `Interrupted` if a signal arrives; an error if the other file ends before its size.
   package func takeContents(of other: OpenFile, _ cancellation: Cancellation) throws {
     let size = try other.status().size
     try truncate(to: size)

@@ -19,7 +19,7 @@ extension OpenFile: AttributeHolder {}
 /// An object that cannot be opened for reading, such as a symbolic link, a fifo or a device, opened as a reference only
 /// (open(2), O_PATH). `setMode` does not work on a symbolic link.
 ///
-/// Extended attributes are reached through /proc. When that is not mounted, none are found, and setting one gives
+/// Extended attributes are reached through /proc. If that is not mounted, none are found, and setting one throws
 /// ENOENT.
 package struct FileReference: AttributeHolder, Sendable {
   private let file: OpenFile
@@ -52,7 +52,7 @@ package struct FileReference: AttributeHolder, Sendable {
         holdfast_reference_get_attribute(descriptor, name, value, size)
       }
     } catch {
-      // The open object exists: only its path in /proc does not.
+      // The open object exists; only its path in /proc does not.
       if error.isNotFound { return [] }
       throw error
     }
@@ -74,7 +74,7 @@ package struct FileReference: AttributeHolder, Sendable {
     }
   }
 
-  /// The target of a symbolic link.
+  /// Returns the target of a symbolic link.
   package func symbolicLinkTarget(_ files: FileSystem) throws(SystemError) -> [UInt8] {
     try files.readSymbolicLink(nil, in: file)
   }

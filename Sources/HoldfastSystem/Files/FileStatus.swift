@@ -17,15 +17,15 @@ package struct FileStatus: Sendable, Equatable {
   package let linkCount: UInt64
   package let device: UInt64
   package let inode: UInt64
-  /// Bytes that the file occupies.
+  /// The number of bytes that the file occupies.
   package let allocated: UInt64
   package let modified: Timestamp
   package let changed: Timestamp
   package let deviceMajor: UInt32
   package let deviceMinor: UInt32
 
-  /// The same status with the size that a database has inside this file.
-  /// - Parameter allocated: bytes that are stored for it; `nil` for all of them.
+  /// Returns the same status with the size that a database has inside this file.
+  /// - Parameter allocated: the bytes that are stored for it; `nil` for all of them.
   package func with(size: UInt64, allocated: UInt64? = nil) -> FileStatus {
     FileStatus(self, size: size, allocated: allocated ?? size)
   }
@@ -38,7 +38,7 @@ package struct FileStatus: Sendable, Equatable {
   }
 
   init(_ raw: stat) {
-    // These are the values of inode(7). Both C modules define the macros, and Swift cannot choose between them.
+    // The values are those of inode(7). Both C modules define the macros, and Swift cannot choose between them.
     kind =
       switch raw.st_mode & 0o170000 {
       case 0o040000: .directory
@@ -64,8 +64,8 @@ package struct FileStatus: Sendable, Equatable {
     deviceMinor = holdfast_minor(raw.st_rdev)
   }
 
-  /// Whether every later write will change the times. The kernel stamps with its last timer tick: this must already be
-  /// a later one than that of the last change.
+  /// True if every later write will change the times. The kernel stamps files with its last timer tick, so that tick
+  /// must already be later than the last change.
   package var isSettled: Bool {
     var tick = timespec()
     clock_gettime(CLOCK_REALTIME_COARSE, &tick)
@@ -76,24 +76,24 @@ package struct FileStatus: Sendable, Equatable {
 
   /// FAT stores times in steps of two seconds, other file systems in whole seconds.
   private static let coarseGrain = TimeSpan.seconds(2)
-  /// Nobody can set the change time, so a whole second means that the file system stores whole seconds.
+  /// True if the file system stores whole seconds. Nobody can set the change time, so a whole second shows it.
   private var hasCoarseTimes: Bool { changed.nanoseconds == 0 }
 
-  /// After this time, a new time stamp differs from an old one, whatever the clock shows: the longest tick of the
+  /// The time after which a new time stamp differs from an old one, whatever the clock shows: the longest tick of the
   /// kernel with a margin, or the step of the file system.
   package var timeGrain: TimeSpan { hasCoarseTimes ? Self.coarseGrain : .milliseconds(20) }
 
-  /// Whether both have the same content, as far as size and modification time tell.
+  /// Returns true if both have the same content, as far as size and modification time tell.
   package func hasSameContent(as other: FileStatus) -> Bool {
     isSameFile(as: other) && size == other.size && modified == other.modified
   }
 
-  /// Whether both are names of the same file.
+  /// Returns true if both are names of the same file.
   package func isSameFile(as other: FileStatus) -> Bool {
     kind == other.kind && device == other.device && inode == other.inode
   }
 
-  /// Whether both describe the same file, unchanged in between.
+  /// Returns true if both describe the same file, unchanged in between.
   package func isUntouched(since earlier: FileStatus) -> Bool {
     kind == earlier.kind && device == earlier.device && inode == earlier.inode && size == earlier.size
       && modified == earlier.modified && changed == earlier.changed

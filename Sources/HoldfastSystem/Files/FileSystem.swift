@@ -11,8 +11,9 @@ package struct FileSystem: Sendable {
     self.probe = probe
   }
 
+  /// Makes a system call, and repeats it after EINTR.
   /// - Parameters:
-  ///   - directory: the directory that `path` is relative to; an error names both.
+  ///   - directory: the directory that `path` is relative to. An error names both.
   ///   - newPath: the full destination of a rename or link.
   func perform(
     _ operation: Operation, _ action: String, _ path: Path, in directory: OpenFile? = nil,
@@ -34,23 +35,23 @@ package struct FileSystem: Sendable {
   // MARK: Opening
 
   package enum Mode: Sendable {
-    /// An existing file, for reading. A symbolic link as the last component is refused (ELOOP), and a fifo does not
-    /// block.
+    /// An existing file, for reading. A symbolic link as the last component is refused (ELOOP), and opening a fifo does
+    /// not wait.
     case read
     /// An existing file, for reading and writing; otherwise as `read`.
     case readWrite
-    /// A new file, for reading and writing; EEXIST when the name exists.
+    /// A new file, for reading and writing; EEXIST if the name exists.
     case create
     /// An existing file, or a new one.
     case openOrCreate
     /// An existing directory. A symbolic link as the last component is refused.
     case directory
-    /// An existing directory; symbolic links are followed.
+    /// An existing directory. Symbolic links are followed.
     case directoryFollowingLinks
-    /// A file without a name in the directory `path`, which is gone when it is closed. Not every file system can make
-    /// one: see `openUnnamed`.
+    /// A file without a name in the directory `path`. It is gone when it is closed. Not every file system can make one:
+    /// see `openUnnamed`.
     case unnamed
-    /// Any object, as a reference only: neither read nor written.
+    /// Any object, as a reference only. It can be neither read nor written.
     case reference
 
     var flags: Int32 {
@@ -78,7 +79,7 @@ package struct FileSystem: Sendable {
     return OpenFile(descriptor: descriptor, path: path, in: directory, probe: probe)
   }
 
-  /// Opens for reading beneath `directory`, without following symbolic links. If permitted, it changes neither the
+  /// Opens for reading beneath `directory`, without following symbolic links. If permitted, this changes neither the
   /// access time nor the page cache.
   package func openForCapture(
     _ path: Path, in directory: OpenFile, _ cacheUse: PageCacheUse = .sparing
@@ -115,13 +116,13 @@ package struct FileSystem: Sendable {
   }
 
   /// Opens the directory that contains `path`, beneath `directory` and without following a symbolic link; returns it
-  /// with the last name. For system calls that cannot be confined themselves.
+  /// with the last name of `path`. For system calls that cannot be confined themselves.
   package func locate(_ path: Path, beneath directory: OpenFile) throws(SystemError) -> (OpenFile, Path) {
     guard let parent = path.parent, !parent.isEmpty else { return (directory, path) }
     return (try openBeneath(parent, in: directory, .directory), Path(bytes: Array(path.lastComponent)))
   }
 
-  /// Makes a file without a name in `directory`, for reading and writing, which is gone when it is closed. On a file
+  /// Makes a file without a name in `directory`, for reading and writing. It is gone when it is closed. On a file
   /// system without O_TMPFILE (NFS, many FUSE), it has a name for a moment.
   package func openUnnamed(in directory: Path, _ random: Randomness) throws(SystemError) -> OpenFile {
     do throws(SystemError) {
@@ -156,7 +157,7 @@ package struct FileSystem: Sendable {
     return FileStatus(raw)
   }
 
-  /// The status; `nil` when nothing has this name.
+  /// Returns the status; `nil` if nothing has this name.
   package func statusIfPresent(of path: Path, in directory: OpenFile? = nil) throws(SystemError) -> FileStatus? {
     do {
       return try status(of: path, in: directory)
@@ -166,7 +167,7 @@ package struct FileSystem: Sendable {
     }
   }
 
-  /// The status, without following a symbolic link on the way; `nil` when nothing has this name.
+  /// Returns the status, without following a symbolic link on the way; `nil` if nothing has this name.
   package func statusIfPresent(of path: Path, beneath directory: OpenFile) throws(SystemError) -> FileStatus? {
     do throws(SystemError) {
       let (parent, name) = try locate(path, beneath: directory)
@@ -200,8 +201,8 @@ package struct FileSystem: Sendable {
   }
 
   /// - Parameters:
-  ///   - replacing: whether an existing object may be replaced; otherwise EEXIST (`ExclusiveRename`).
-  ///   - isShared: whether other runs rename into the new directory at the same time.
+  ///   - replacing: true if an existing object may be replaced; otherwise EEXIST (`ExclusiveRename`).
+  ///   - isShared: true if other runs rename into the new directory at the same time.
   package func rename(
     _ path: Path, in directory: OpenFile? = nil, to newPath: Path, in newDirectory: OpenFile? = nil, replacing: Bool,
     isShared: Bool = false
@@ -236,7 +237,7 @@ package struct FileSystem: Sendable {
     }
   }
 
-  /// The absolute path without symbolic links, `.` or `..`.
+  /// Returns the absolute path without symbolic links, `.` or `..`.
   package func resolve(_ path: Path) throws(SystemError) -> Path {
     try probe?.willPerform(.status, path)
     return try path.withCString { (text) throws(SystemError) -> Path in

@@ -1,12 +1,12 @@
 internal import CLinux
 package import HoldfastModel
 
-/// A pattern of `--exclude` (fnmatch(3)). With a `/` in it, it is matched against the whole path; without, against
-/// every name. `**` stands for any number of directories, or none.
+/// A pattern of `--exclude` (fnmatch(3)). A pattern with a `/` in it is matched against the whole path, another one
+/// against every name. `**` stands for any number of directories, or none.
 package struct Glob: Sendable, Hashable {
   package let pattern: Path
   private let isAnchored: Bool
-  /// The components between the slashes, when one of them is `**`.
+  /// The components between the slashes, if one of them is `**`.
   private let components: [Path]
 
   /// - Parameters:
@@ -22,7 +22,7 @@ package struct Glob: Sendable, Hashable {
     components = parts.contains { $0.elementsEqual("**".utf8) } ? parts.map { Path(bytes: Array($0)) } : []
   }
 
-  /// Whether any path can match: none can above the source, and none without a name.
+  /// True if any path can match. None matches a pattern that leads above the source, or has no name.
   package var canMatch: Bool {
     !pattern.isEmpty && !pattern.bytes.split(separator: Path.separator).contains { $0.elementsEqual("..".utf8) }
   }
@@ -35,8 +35,8 @@ package struct Glob: Sendable, Hashable {
     return Self.matches(components[...], names[...])
   }
 
-  /// Needs at most one comparison for each pair of component and name, whatever the pattern: only the choice for the
-  /// latest `**` matters.
+  /// Returns true if the names match. For each `**` only the latest choice matters, so the work stays small whatever
+  /// the pattern.
   private static func matches(_ parts: ArraySlice<Path>, _ names: ArraySlice<Path>) -> Bool {
     var (part, name) = (parts.startIndex, names.startIndex)
     var retry: (part: Int, name: Int)?

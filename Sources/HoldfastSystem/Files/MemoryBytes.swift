@@ -1,6 +1,6 @@
 /// Bytes in memory with the interfaces of a file: one owner appends them first, then they are only read.
 package final class MemoryBytes: ByteSink, ReadableBytes, @unchecked Sendable {
-  // Sendable without a lock for this reason.
+  // That is why it is Sendable without a lock.
   private var bytes: [UInt8] = []
   package let name: String
 

@@ -2,26 +2,27 @@ internal import CLinux
 internal import Glibc
 package import HoldfastModel
 
-/// Mount points. Device numbers do not identify them: a file system may be mounted twice, or a part of it on another.
+/// Mount points. Device numbers do not identify them: a file system may be mounted twice, or a part of it on another
+/// part.
 extension FileSystem {
   private static let table = Path("/proc/self/mountinfo")
   private static let tableBytesMax = 16 << 20
 
-  /// Whether something is mounted at this name of a file or directory. When the kernel does not tell, whether it is on
-  /// another device.
+  /// Returns true if something is mounted at this name of a file or directory. If the kernel does not tell, it returns
+  /// true if the name is on another device.
   package func isMountRoot(_ name: Path, in directory: OpenFile) throws(SystemError) -> Bool {
     if let answer = try knowsMountRoot(name, in: directory) { return answer }
     return try status(of: name, in: directory).device != directory.status().device
   }
 
-  /// Whether something is mounted at this name; `nil` when the kernel does not tell. Device numbers do not help: a bind
-  /// mount has the same.
+  /// Returns true if something is mounted at this name; `nil` if the kernel does not tell. Device numbers do not help:
+  /// a bind mount has the same.
   package func knowsMountRoot(_ name: Path, in directory: OpenFile) throws(SystemError) -> Bool? {
     if let answer = Self.isMountRoot(directory.descriptor, name) { return answer }
     return try areOfDifferentMounts(openBeneath(name, in: directory, .reference), directory)
   }
 
-  /// Compares the mount IDs (proc(5), mnt_id of fdinfo, since Linux 3.15); `nil` when /proc does not tell.
+  /// Compares the mount IDs (proc(5), mnt_id of fdinfo, since Linux 3.15); `nil` if /proc does not tell.
   fileprivate func areOfDifferentMounts(_ file: OpenFile, _ other: OpenFile) -> Bool? {
     guard let mount = mountNumber(of: file), let otherMount = mountNumber(of: other) else { return nil }
     return mount != otherMount
@@ -34,10 +35,10 @@ extension FileSystem {
     return line?.dropFirst(key.count)
   }
 
-  /// The absolute paths below an absolute path at which this process sees a mount (proc(5), mountinfo). Mounts that are
-  /// hidden by another one are left out.
+  /// Returns the absolute paths below an absolute path at which this process sees a mount (proc(5), mountinfo). Mounts
+  /// that are hidden by another one are left out.
   /// - Parameter path: without symbolic links.
-  /// - Returns: `nil` when /proc does not tell.
+  /// - Returns: `nil` if /proc does not tell.
   package func mountPoints(below path: Path) -> [Path]? {
     guard let file = try? open(Self.table, .read), let bytes = try? file.contents(max: Self.tableBytesMax) else {
       return nil
@@ -53,7 +54,7 @@ extension FileSystem {
     return answer < 0 ? nil : answer == 1
   }
 
-  /// The fifth field of a line. Space, tab, newline and backslash are written as three octal digits.
+  /// Parses the fifth field of a line. Space, tab, newline and backslash are written as three octal digits.
   private static func mountPoint(_ line: ArraySlice<UInt8>) -> Path? {
     let fields = line.split(separator: UInt8(ascii: " "), maxSplits: 5)
     guard fields.count > 4 else { return nil }
@@ -75,18 +76,19 @@ extension FileSystem {
 }
 
 extension OpenFile {
-  /// Whether something is mounted at this directory. When the kernel does not tell, whether its parent is on another
-  /// device.
+  /// Returns true if something is mounted at this directory. If the kernel does not tell, it returns true if its parent
+  /// is on another device.
   package func isMountRoot() throws(SystemError) -> Bool {
     if let answer = FileSystem.isMountRoot(descriptor, nil) { return answer }
     let files = FileSystem(probe: probe)
     let directory = try files.open(Path(".."), in: self, .reference)
     let (above, own) = (try directory.status(), try status())
-    // There is nothing above the root directory.
+    // The root directory has no parent.
     if above.isSameFile(as: own) { return true }
     return files.areOfDifferentMounts(self, directory) ?? (above.device != own.device)
   }
 
-  /// Whether it is on an overlay, where a file may become another one when it is first changed (overlayfs).
+  /// Returns true if the file is on an overlay, where a file may become another one when it is first changed
+  /// (overlayfs).
   package func isOnOverlay() -> Bool { holdfast_is_on_overlay(descriptor) == 1 }
 }

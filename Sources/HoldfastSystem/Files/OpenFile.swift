@@ -2,9 +2,9 @@ internal import CLinux
 internal import Glibc
 package import HoldfastModel
 
-/// An open file or directory, closed when the last reference goes.
+/// An open file or directory. It is closed with the last reference.
 ///
-/// Reads and writes give their offset, so several threads may share one.
+/// Reads and writes take an offset, so several threads may share one file.
 package final class OpenFile: Sendable {
   package let descriptor: Int32
   /// The path with which it was opened.
@@ -25,7 +25,7 @@ package final class OpenFile: Sendable {
     self.probe = probe
   }
 
-  /// Its path, with that of the directory in which it was opened, for messages.
+  /// The path in messages: the path, appended to that of the directory in which the file was opened.
   package var fullPath: Path { path.isEmpty ? directory : directory.appending(path.bytes) }
 
   func fullPath(of entry: Path) -> Path { entry.isEmpty ? fullPath : fullPath.appending(entry.bytes) }
@@ -51,7 +51,7 @@ package final class OpenFile: Sendable {
 
   // MARK: Contents
 
-  /// Fills `buffer` from `offset` on; reads fewer bytes only at the end of the file.
+  /// Fills `buffer` from `offset` on. Reads fewer bytes only at the end of the file.
   package func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(SystemError) -> Int {
     var filled = 0
     while filled < buffer.count {
@@ -87,7 +87,7 @@ package final class OpenFile: Sendable {
     _ = try perform(.truncate, "resize") { Int(ftruncate($0, off_t(clamping: size))) }
   }
 
-  /// Makes the range read as zeros; without using storage where the file system can do that.
+  /// Makes a range read as zeros, without using storage if the file system can do that.
   package func makeZero(at offset: UInt64, count: UInt64) throws(SystemError) {
     do throws(SystemError) {
       _ = try perform(.write, "write") {
@@ -107,7 +107,8 @@ package final class OpenFile: Sendable {
     }
   }
 
-  /// The first range with data at or after `offset`, as far as the file system knows; `nil` when only holes follow.
+  /// Returns the first range with data at or after `offset`, as far as the file system knows; `nil` if only holes
+  /// follow.
   package func nextData(from offset: UInt64, size: UInt64) throws(SystemError) -> Range<UInt64>? {
     guard offset < size else { return nil }
     let start = lseek(descriptor, off_t(clamping: offset), holdfast_seek_data)
@@ -143,7 +144,7 @@ package final class OpenFile: Sendable {
   }
 
   /// Takes the lock on the whole file (flock(2)), which the kernel releases with the last descriptor.
-  /// - Returns: `false` when another process has it and `wait` is false.
+  /// - Returns: false if another process has it and `wait` is false.
   package func lock(exclusively: Bool, wait: Bool) throws(SystemError) -> Bool {
     let mode = (exclusively ? LOCK_EX : LOCK_SH) | (wait ? 0 : LOCK_NB)
     do throws(SystemError) {
@@ -176,7 +177,7 @@ package final class OpenFile: Sendable {
     _ = try perform(.attributes, "set the times of") { Int(futimens($0, &times)) }
   }
 
-  /// Bytes that an unprivileged user can still store on this file's file system; `nil` when it does not tell.
+  /// Returns the bytes that an unprivileged user can still store on this file's file system; `nil` if it does not tell.
   package func availableBytes() throws(SystemError) -> UInt64? {
     var raw = statvfs()
     do throws(SystemError) {
@@ -191,8 +192,8 @@ package final class OpenFile: Sendable {
 }
 
 extension OpenFile {
-  /// All bytes of the file.
-  /// - Throws: also when there are more than `max`.
+  /// Returns all bytes of the file.
+  /// - Throws: also if there are more than `max` bytes.
   package func contents(max: Int) throws(SystemError) -> [UInt8] {
     var bytes: [UInt8] = []
     let block = Buffer(capacity: 64 << 10)

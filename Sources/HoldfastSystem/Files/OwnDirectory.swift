@@ -1,7 +1,7 @@
 internal import Glibc
 package import HoldfastModel
 
-/// A private directory of this user on this machine, in which runs keep something. It is opened once; its contents are
+/// A private directory of this user on this machine, in which runs keep data. It is opened once, and its contents are
 /// reached through its descriptor, without following links. A directory that others could change is not used.
 package struct OwnDirectory: Sendable {
   private static let writableByOthers: UInt32 = 0o002
@@ -9,8 +9,8 @@ package struct OwnDirectory: Sendable {
   package let directory: OpenFile
   private let files: FileSystem
 
-  /// - Returns: `nil` when there is no such directory.
-  /// - Throws: `OwnDirectoryError` when others may write in it, or another user owns it.
+  /// - Returns: `nil` if there is no such directory.
+  /// - Throws: `OwnDirectoryError` if others may write in it, or another user owns it.
   package init?(_ path: Path, files: FileSystem) throws {
     do throws(SystemError) {
       directory = try files.open(path, .directoryFollowingLinks)
@@ -35,7 +35,7 @@ package struct OwnDirectory: Sendable {
     self = made
   }
 
-  /// The contents of a file in it, at most `max` bytes; `nil` when there is none.
+  /// Returns the contents of a file in it; `nil` if there is none. Throws an error if there are more than `max` bytes.
   package func contents(of name: String, max: Int) throws -> [UInt8]? {
     do throws(SystemError) {
       return try files.openBeneath(Path(name), in: directory, .read).contents(max: max)
@@ -46,8 +46,8 @@ package struct OwnDirectory: Sendable {
   }
 
   /// Opens a file in it that nobody else can have written.
-  /// - Returns: `nil` when there is none, or what has the name is no file, belongs to another user, or others may write
-  ///   it.
+  /// - Returns: `nil` if there is none, or if what has the name is no file, belongs to another user, or can be written
+  ///   by others.
   package func file(_ name: String, _ mode: FileSystem.Mode) throws(SystemError) -> OpenFile? {
     guard try files.statusIfPresent(of: Path(name), in: directory)?.kind == .file else { return nil }
     let file = try files.openBeneath(Path(name), in: directory, mode)
@@ -63,7 +63,7 @@ package struct OwnDirectory: Sendable {
     try file.commit()
   }
 
-  /// The names of all files in it that begin with some text.
+  /// Returns the names of all files in it that begin with a text.
   package func names(beginningWith text: String) throws -> [String] {
     let listing = try directory.listing()
     return (0..<listing.count).compactMap { index in
@@ -72,7 +72,7 @@ package struct OwnDirectory: Sendable {
     }
   }
 
-  /// - Returns: whether there was such a file.
+  /// - Returns: true if there was such a file.
   @discardableResult
   package func remove(_ name: String) throws -> Bool {
     guard try files.statusIfPresent(of: Path(name), in: directory) != nil else { return false }
@@ -81,7 +81,7 @@ package struct OwnDirectory: Sendable {
   }
 }
 
-/// A directory in which a run must keep nothing.
+/// The error that a directory must not be used, because another user owns it or others may write in it.
 package struct OwnDirectoryError: OperatorError, Equatable {
   enum Reason: Equatable {
     case otherOwner(UInt32)

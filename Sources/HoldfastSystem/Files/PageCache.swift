@@ -1,10 +1,10 @@
 internal import CLinux
 
-/// How reading affects the page cache, which the servers of the machine need.
+/// The effect of reading on the page cache, which the servers of the machine need.
 package enum PageCacheUse: Sendable {
-  /// Like any program.
+  /// Like any program: pages that reading adds stay.
   case ordinary
-  /// Pages that were cached stay, pages that reading adds are dropped.
+  /// Cached pages stay; pages that reading adds are dropped.
   case sparing
   /// The same effect, with the means of Linux before 6.14.
   case sparingByAdvice
@@ -19,7 +19,7 @@ package enum PageCacheUse: Sendable {
 }
 
 extension OpenFile {
-  /// Drops the pages of this file from the page cache that are on stable storage. If the kernel cannot, nothing is
-  /// lost.
+  /// Drops the pages of this file that are on stable storage from the page cache. If the kernel cannot do it, nothing
+  /// is lost.
   package func dropFromPageCache() { _ = holdfast_drop_cached(descriptor) }
 }

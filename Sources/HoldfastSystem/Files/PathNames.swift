@@ -4,11 +4,11 @@ extension FileSystem {
   /// The most symbolic links that the kernel follows.
   private static let linksMax = 40
 
-  /// All paths that lead to an absolute path's object: the path as it is spelled; for each symbolic link on the way,
-  /// the path with that link resolved; and last, the path without links. Missing components are appended to the part
-  /// that exists.
+  /// Returns all paths that lead to an absolute path's object: the path as it is spelled; for each symbolic link on the
+  /// way, the path with that link resolved; and last, the path without links. Missing components are appended to the
+  /// part that exists.
   ///
-  /// When a directory is replaced by a link to it, names are added and none disappears: so what is remembered under one
+  /// If a directory is replaced by a link to it, names are added and none disappears. So what is remembered under one
   /// of them is found again.
   package func names(of path: Path) -> [Path] {
     var rest = Self.components(path.bytes)[...]

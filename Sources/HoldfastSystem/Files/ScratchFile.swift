@@ -8,8 +8,8 @@ package final class ScratchFile: ByteSink, ReadableBytes, @unchecked Sendable {
   package let name = "scratch file"
 
   /// - Parameters:
-  ///   - directories: tried in this order; the first that is writable is used.
-  ///   - random: makes a name, for as long as one is needed.
+  ///   - directories: tried in this order. The first one that is writable is used.
+  ///   - random: makes a name, if one is needed for a moment.
   package init(files: FileSystem, directories: [Path], random: Randomness = .system) throws {
     var failure: SystemError?
     for directory in directories {

@@ -1,16 +1,16 @@
 package import HoldfastModel
 
-/// Who may use a file with a secret, so that it is taken.
+/// The rule for files with a secret: the permissions and owners with which they are used.
 package struct SecretFileRule: Sendable {
-  /// What others must not be able to do with the file.
+  /// The access that others must not have to the file.
   package enum Others: UInt32, Sendable {
-    /// Nothing at all: the file holds nothing but the secret.
+    /// Any access, because the file has nothing but the secret.
     case useIt = 0o077
-    /// Write it: then others determine which secret is used, or which command is run for it.
+    /// Writing. Otherwise they could determine which secret is used, or which command is run for it.
     case writeIt = 0o022
   }
 
-  /// What is wrong with a file, and what to do.
+  /// The fault of a file, with advice.
   package struct Objection: Equatable, Sendable {
     package let message: String
     package let hint: String
@@ -21,7 +21,7 @@ package struct SecretFileRule: Sendable {
   private let userID: UInt32
 
   /// - Parameters:
-  ///   - allowed: permission bits that others may have all the same.
+  ///   - allowed: permission bits that others may have nevertheless.
   ///   - userID: the user of this process.
   package init(othersMayNot others: Others, except allowed: UInt32 = 0, userID: UInt32) {
     self.others = others
@@ -29,10 +29,11 @@ package struct SecretFileRule: Sendable {
     self.userID = userID
   }
 
+  /// Checks a file.
   /// - Parameters:
-  ///   - status: that of the opened file.
-  ///   - noun: what the file is called: `file`, `identity file`.
-  /// - Returns: `nil` for a file that may be used.
+  ///   - status: the status of the opened file.
+  ///   - noun: the word for the file in messages, such as `identity file`.
+  /// - Returns: `nil` if the file may be used.
   package func objection(to path: Path, _ status: FileStatus, noun: String = "file") -> Objection? {
     let mode = "mode 0\(String(status.mode, radix: 8))"
     if status.mode & othersMask != 0 {

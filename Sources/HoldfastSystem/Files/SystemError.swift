@@ -6,7 +6,7 @@ package struct SystemError: OperatorError, Equatable {
   /// A verb such as `open`, `write`, `synchronize`.
   package let action: String
   package let path: Path
-  /// errno
+  /// The value of errno.
   package let code: Int32
 
   package init(_ action: String, _ path: Path, code: Int32) {
@@ -15,18 +15,18 @@ package struct SystemError: OperatorError, Equatable {
     self.code = code
   }
 
-  /// The error of the system call that has just failed on this thread.
+  /// Returns the error of the system call that has just failed on this thread.
   static func last(_ action: String, _ path: Path) -> SystemError {
     SystemError(action, path, code: errno)
   }
 
-  /// The file has fewer bytes than expected.
+  /// Returns the error that the file has fewer bytes than expected.
   package static func endOfFile(_ name: String) -> SystemError { SystemError("read the end of", Path(name), code: EIO) }
 
-  /// It is not a regular file.
+  /// Returns the error that it is not a regular file.
   package static func notAFile(_ path: Path) -> SystemError { SystemError("read", path, code: EINVAL) }
 
-  /// A file whose contents contradict each other.
+  /// Returns the error for a file whose contents contradict each other.
   package static func unsound(_ path: Path) -> SystemError { SystemError("understand", path, code: EBADMSG) }
 
   package var reason: String { String(cString: strerror(code)) }
@@ -51,8 +51,8 @@ package struct SystemError: OperatorError, Equatable {
 
   package var exitStatus: ExitStatus { .failed }
 
-  /// A device that fails is one of this machine, as far as is known here. A store makes damage of the repository of it
-  /// where an object cannot be read.
+  /// A device that fails counts as a fault of this machine here. A store makes it damage of the repository if an object
+  /// cannot be read.
   package var scope: ErrorScope { Self.transientCodes.contains(code) ? .transient : .machine }
 
   /// The errors of a mount or server that does not answer, or refuses for now.
@@ -66,16 +66,17 @@ package struct SystemError: OperatorError, Equatable {
   package var isNameTooLong: Bool { code == ENAMETOOLONG }
   package var isForbidden: Bool { code == EACCES || code == EPERM }
   package var isExisting: Bool { code == EEXIST }
-  /// The file cannot have another name: it has the maximum number, or the names are on two file systems.
+  /// True if the file cannot have another name: it has the most names that are possible, or the names are on two file
+  /// systems.
   package var isLinkRefused: Bool { isRefused || code == EMLINK || code == EXDEV }
   package var isUnsupported: Bool { code == ENOTSUP || code == ENOSYS || code == EINVAL || code == EISDIR }
-  /// The kernel, or a filter such as seccomp, does not have this call.
+  /// True if the kernel does not have this call, or a filter such as seccomp forbids it.
   package var isNotImplemented: Bool { code == ENOSYS }
-  /// This user must not do that, or this file system cannot.
+  /// True if this user must not do that, or this file system cannot.
   package var isRefused: Bool { code == EPERM || code == EACCES || isUnsupported }
-  /// The device itself failed, not a limit of this machine.
+  /// True if the device itself failed, as opposed to a limit of this machine.
   package var isDeviceFailure: Bool { code == EIO }
-  /// A symbolic link where none is followed, or an object that cannot be opened as a file.
+  /// True for a symbolic link where links are not followed, and for an object that cannot be opened as a file.
   package var isOfAnotherKind: Bool { code == ELOOP || code == ENXIO }
   package var isBusy: Bool { code == EBUSY }
   package var isOutOfDescriptors: Bool { code == EMFILE || code == ENFILE }

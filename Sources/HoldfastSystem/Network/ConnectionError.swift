@@ -1,20 +1,20 @@
 package import HoldfastModel
 
-/// Why an exchange with a server failed.
+/// The reason why an exchange with a server failed.
 package enum ConnectionError: OperatorError, Equatable {
   /// libcurl is missing.
   case notInstalled
   /// - Parameters:
   ///   - reason: a text without secrets.
-  ///   - isPassing: whether another try may succeed.
+  ///   - isPassing: true if another try may succeed.
   case noConnection(HTTPServer, reason: String, isPassing: Bool)
   /// A proxy does not connect to the server.
-  /// - Parameter proxy: without a password.
+  /// - Parameter proxy: its address, without a password.
   case refusedByProxy(_ proxy: String, HTTPServer, status: Int)
-  /// The server sent what is no answer, or the connection ended in the middle.
-  /// - Parameter finding: what happened, as a sentence.
+  /// The server sent something that is no answer, or the connection ended in the middle of one.
+  /// - Parameter finding: the event, as a sentence.
   case broken(_ finding: String)
-  /// The server has said nothing for too long.
+  /// The server has sent nothing for too long.
   case silent(HTTPServer)
 
   package var message: String {

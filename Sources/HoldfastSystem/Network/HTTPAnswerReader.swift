@@ -3,14 +3,14 @@ package struct HTTPAnswerReader {
   /// The most bytes of status lines, headers and trailers of an answer and of everything that precedes it.
   package static let headBytesMax = 64 << 10
 
-  /// Where the body ends.
+  /// The end of the body.
   private enum Framing: Equatable {
     case length(Int)
     case chunked
     case untilClose
   }
 
-  /// What the next bytes are.
+  /// The kind of the next bytes.
   private enum Stage: Equatable {
     case head
     case body(left: Int)
@@ -36,32 +36,33 @@ package struct HTTPAnswerReader {
   private var isKept = true
 
   /// - Parameters:
-  ///   - isHead: the answer to a HEAD request has no body.
+  ///   - isHead: true for the answer to a HEAD request, which has no body.
   ///   - bodyBytesMax: the most bytes of a body that does not go into the buffer of the caller.
   package init(isHead: Bool, bodyBytesMax: Int) { (self.isHead, self.bodyBytesMax) = (isHead, bodyBytesMax) }
 
   package var isDone: Bool { stage == .done }
-  /// Whether another request may be sent over the same connection.
+  /// True if another request may be sent over the same connection.
   package var isReusable: Bool { isDone && isKept }
 
-  /// How many bytes of the body can be received at once into the buffer of the caller, at `filled`; 0 when the next
-  /// bytes must go through `take`.
+  /// Returns the number of bytes of the body that can be received at once into the buffer of the caller, at `filled`; 0
+  /// if the next bytes must go through `take`.
   package func directBytes(buffer: Int) -> Int {
     guard case .body(let left) = stage, goesToBuffer, filled < buffer else { return 0 }
     return min(left, buffer - filled)
   }
 
-  /// The body of a success goes into the buffer of the caller; that of an error is read as text.
+  /// True if the body goes into the buffer of the caller, which is so for a success. The body of an error is read as
+  /// text.
   private var goesToBuffer: Bool { (200..<300).contains(status) }
 
-  /// Tells that so many bytes were received into the buffer of the caller.
+  /// Notes the number of bytes that were received into the buffer of the caller.
   package mutating func received(direct count: Int) {
     guard case .body(let left) = stage else { return }
     filled += count
     stage = left == count ? .done : .body(left: left - count)
   }
 
-  /// Tells that the server has closed the connection.
+  /// Notes that the server has closed the connection.
   package mutating func end() throws(ConnectionError) {
     guard stage == .bodyUntilClose else {
       throw .broken("the server closed the connection in the middle of its answer")
@@ -71,7 +72,7 @@ package struct HTTPAnswerReader {
   }
 
   /// Takes bytes that have arrived.
-  /// - Parameter buffer: where the body of a success goes; `nil` to keep it as `body`.
+  /// - Parameter buffer: gets the body of a success; `nil` to keep it as `body`.
   package mutating func take(
     _ bytes: UnsafeRawBufferPointer, into buffer: UnsafeMutableRawBufferPointer?
   ) throws(ConnectionError) {
@@ -113,7 +114,7 @@ package struct HTTPAnswerReader {
   private mutating func takeLine(_ rest: inout UnsafeRawBufferPointer) throws(ConnectionError) {
     let end = rest.firstIndex(of: UInt8(ascii: "\n"))
     let count = end.map { $0 + 1 } ?? rest.count
-    // Lengths of parts count one by one: there are as many as the server likes.
+    // Lines with lengths of parts are limited one by one, because a server may send any number of them.
     if stage == .head || stage == .trailer { headBytes += count }
     guard max(headBytes, line.count + count) <= Self.headBytesMax else {
       throw .broken("the head of the answer is too long")
@@ -136,7 +137,7 @@ package struct HTTPAnswerReader {
       guard line.allSatisfy({ "\r\n".utf8.contains($0) }) else { throw .broken("a part of the answer is too long") }
       stage = .chunkSize
     default:
-      // A trailer ends with an empty line, and nobody reads it.
+      // A trailer ends with an empty line. Its contents are ignored.
       if line.allSatisfy({ "\r\n".utf8.contains($0) }) { stage = .done }
     }
     line = []
@@ -159,7 +160,7 @@ package struct HTTPAnswerReader {
     }
     guard lengths.count <= 1 else { throw .broken("the answer has two lengths") }
     isKept = words[0] == "HTTP/1.1" && headers["connection"]?.lowercased() != "close"
-    // 100 Continue and its kind precede the answer.
+    // Answers such as 100 Continue precede the final one.
     stage = status < 200 ? .head : try bodyStage()
   }
 

@@ -23,7 +23,7 @@ package struct HTTPResponse: Sendable {
   package let status: Int
   /// The first part of the body, as much as the client keeps.
   package let body: [UInt8]
-  /// Whether the body was longer.
+  /// True if the body was longer.
   package let isCut: Bool
 }
 
@@ -43,7 +43,7 @@ package struct HTTPAddress: Sendable, Hashable, CustomStringConvertible {
     self.text = text
   }
 
-  /// Scheme, host and port in one spelling, to compare servers.
+  /// The scheme, host and port in one spelling, to compare servers.
   private var server: (scheme: String, authority: String)? {
     guard let separator = text.firstRange(of: "://") else { return nil }
     let scheme = text[..<separator.lowerBound].lowercased()
@@ -54,17 +54,17 @@ package struct HTTPAddress: Sendable, Hashable, CustomStringConvertible {
     return (scheme, host)
   }
 
-  /// The address to which an answer redirects; `nil` unless that is the same server, or the same by https. Nobody has
-  /// configured any other address, which might be one that only this machine can reach.
+  /// Returns the address to which an answer redirects. `nil` unless that is the same server, by the same scheme or by
+  /// https: another address was not configured by anybody, and may be one that only this machine can reach.
   func redirection(to other: String) -> HTTPAddress? {
-    // An address that programs parse differently is not followed.
+    // An address is not followed if programs parse it differently.
     guard let address = HTTPAddress(other), !other.contains("\\"), !other.contains("@"), let mine = server,
       let its = address.server, its.authority == mine.authority
     else { return nil }
     return its.scheme == mine.scheme || its.scheme == "https" ? address : nil
   }
 
-  /// The same address with a path component appended, before a query.
+  /// Returns the same address with a path component appended, before a query.
   package func appending(_ path: String) -> HTTPAddress {
     let end = text.firstIndex { "?#".contains($0) } ?? text.endIndex
     var front = String(text[..<end])
@@ -72,7 +72,7 @@ package struct HTTPAddress: Sendable, Hashable, CustomStringConvertible {
     return HTTPAddress(front + path + text[end...]) ?? self
   }
 
-  /// `https://example.org/…`
+  /// The address as it may be shown: `https://example.org/…`.
   package var description: String {
     guard let separator = text.firstRange(of: "://") else { return "…" }
     let authority = text[separator.upperBound...].prefix { !"/?#".contains($0) }
@@ -85,7 +85,8 @@ package struct HTTPAddress: Sendable, Hashable, CustomStringConvertible {
 /// Sends requests within a time limit. The library for it is loaded with the first request.
 package struct HTTPClient: Sendable {
   private static let retryPause = TimeSpan.milliseconds(500)
-  /// The C library looks up the server's name and cannot be interrupted; after this time the lookup is abandoned.
+  /// The time after the deadline at which a lookup of the server's name is abandoned. The C library cannot be
+  /// interrupted in it.
   private static let lookupGrace = TimeSpan.seconds(1)
   private static let redirectionsMax = 3
 
@@ -93,24 +94,25 @@ package struct HTTPClient: Sendable {
   package var connectTimeout = TimeSpan.seconds(5)
   /// The most time for everything: connections, answers and retries.
   package var timeout = TimeSpan.seconds(10)
-  /// Number of retries after a failure of the server or of the connection.
+  /// The number of retries after a failure of the server or of the connection.
   package var retries = 2
-  /// Bytes of an answer that are read.
+  /// The most bytes of an answer that are kept.
   package var responseBytesMax = 64 << 10
-  /// Whether the proxies that the variables of the environment name are used, as libcurl takes them.
+  /// True to use the proxies that the variables of the environment name, as libcurl reads them.
   package var usesProxies = true
 
   package init() {}
 
-  /// The version of the library; `nil` when it is not installed.
+  /// The version of the library; `nil` if it is not installed.
   package static var libraryVersion: String? { holdfast_curl_version().map { String(cString: $0) } }
 
-  /// - Throws: `HTTPError` when there is no answer, or the answer reports a failure.
+  /// Sends a request.
+  /// - Throws: `HTTPError` if there is no answer, or the answer reports a failure.
   package func send(_ request: HTTPRequest) throws(HTTPError) -> HTTPResponse {
     guard holdfast_curl_load() else { throw .notInstalled }
     let answer = Answer()
     let deadline = Clock.system.uptime() + timeout
-    // The caller continues when the time is up, whatever the library does.
+    // The caller goes on after the deadline, whatever the library does.
     WorkerThread.detach { answer.end(tries(request, until: deadline)) }
     while Clock.system.uptime() < deadline + Self.lookupGrace {
       if let result = answer.result.withLock({ $0 }) { return try result.get() }
@@ -139,7 +141,7 @@ package struct HTTPClient: Sendable {
     }
   }
 
-  /// One try, which follows redirections within the same server.
+  /// Makes one try, and follows redirections within the same server.
   private func once(_ request: HTTPRequest, within timeout: TimeSpan) -> Result<HTTPResponse, HTTPError> {
     let deadline = Clock.system.uptime() + timeout
     var next = request
@@ -187,7 +189,7 @@ package struct HTTPClient: Sendable {
     )
   }
 
-  /// The request as C sees it, valid while `call` runs.
+  /// Makes the request of C, which is valid while `call` runs.
   private func withRequest<Value>(
     _ request: HTTPRequest, within timeout: TimeSpan, _ call: (UnsafePointer<holdfast_http_request>) -> Value
   ) -> Value {
@@ -224,7 +226,7 @@ package enum HTTPError: OperatorError, Equatable {
   case notInstalled
   /// - Parameters:
   ///   - reason: a text that contains no address.
-  ///   - wasConnected: whether there was a connection.
+  ///   - wasConnected: true if there was a connection.
   case failed(HTTPAddress, reason: String, isPassing: Bool, wasConnected: Bool = false)
   case refused(HTTPAddress, status: Int)
   case noAnswer(HTTPAddress)
@@ -255,7 +257,7 @@ package enum HTTPError: OperatorError, Equatable {
     }
   }
 
-  /// Whether a retry may succeed.
+  /// True if a retry may succeed.
   var isPassing: Bool {
     switch self {
     case .notInstalled, .noAnswer: false

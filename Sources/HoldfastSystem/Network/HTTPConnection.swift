@@ -2,11 +2,11 @@ internal import CCurl
 internal import Glibc
 internal import HoldfastModel
 
-/// A connection to a server. libcurl makes it (name, proxy, TLS); requests and answers are sent over it here, because
+/// A connection to a server. libcurl makes it (name, proxy, TLS). Requests and answers are sent over it here, because
 /// libcurl's own way of sending takes ten times the processor time under TLS (docs/decisions/0025).
 final class HTTPConnection: @unchecked Sendable {
-  // Sendable without a lock: one thread has it for the time of an exchange.
-  /// A signal is noticed within this time.
+  // Sendable without a lock: one thread at a time has it, for a whole exchange.
+  /// The time within which a signal is noticed.
   private static let lookMilliseconds: Int32 = 100
   private static let receiveBytes = 64 << 10
 
@@ -15,20 +15,21 @@ final class HTTPConnection: @unchecked Sendable {
   private let host: HTTPServer
   private let cancellation: Cancellation
   private let clock: Clock
-  /// Whether the server has said anything in the exchange that runs.
+  /// True if the server has sent anything in the current exchange.
   private(set) var hasAnswered = false
   /// The beginning of an answer that came before the whole request was sent.
   private var early: [UInt8] = []
 
-  /// - Parameter isKnown: whether the server has answered before: then it is there, and what keeps it from being
+  /// Connects.
+  /// - Parameter isKnown: true if the server has answered before. Then it exists, and the reason why it cannot be
   ///   reached may pass.
-  /// - Throws: `ConnectionError` when there is no connection.
+  /// - Throws: `ConnectionError` if there is no connection.
   init(
     _ server: HTTPServer, isKnown: Bool, certificates: Path?, proxy: HTTPProxy?, patience: HTTPPatience,
     clock: Clock, cancellation: Cancellation
   ) throws(ConnectionError) {
     guard holdfast_curl_load() else { throw .notInstalled }
-    // Without TLS only a server on this machine is reached, to which no proxy leads.
+    // Only a server on this machine is reached without TLS, and no proxy leads to it.
     let proxy = server.isEncrypted ? proxy : nil
     var (failure, proxyStatus): (Int32, Int) = (0, 0)
     let texts = [server.description, certificates.map { String(decoding: $0.bytes, as: UTF8.self) }, proxy?.address]
@@ -59,9 +60,9 @@ final class HTTPConnection: @unchecked Sendable {
 
   /// Sends a request and reads its answer.
   /// - Parameters:
-  ///   - buffer: takes the body of a success; `nil` to get it with the answer.
+  ///   - buffer: gets the body of a success; `nil` to get it with the answer.
   ///   - bodyBytesMax: the most bytes of a body that does not go into the buffer.
-  /// - Returns: the answer, and whether the connection can be used again.
+  /// - Returns: the answer, and true if the connection can be used again.
   func exchange(
     _ message: HTTPMessage, body: UnsafeRawBufferPointer, into buffer: UnsafeMutableRawBufferPointer?,
     bodyBytesMax: Int
@@ -75,11 +76,11 @@ final class HTTPConnection: @unchecked Sendable {
     try receive(&reader, into: buffer, until: deadline)
     let answer = HTTPAnswer(
       status: reader.status, headers: reader.headers, filled: reader.filled, body: reader.body)
-    // After an answer to a request that was not sent whole, the server expects the rest of it.
+    // If it has answered before the whole request was sent, the server still expects the rest of it.
     return (answer, reader.isReusable && !isRefused)
   }
 
-  /// - Returns: whether the server takes no more, as when it has answered already.
+  /// - Returns: true if the server takes no more, for example because it has answered already.
   private func send(_ bytes: UnsafeRawBufferPointer, until deadline: TimeSpan) throws -> Bool {
     var rest = bytes
     while !rest.isEmpty {
@@ -94,9 +95,9 @@ final class HTTPConnection: @unchecked Sendable {
     return false
   }
 
-  /// Whether what has arrived belongs to an answer, or is the end of the connection: a server that refuses a request
-  /// may answer before it has read all of it, and read no more. Under TLS, messages of its own arrive as well, such as
-  /// the tickets behind a handshake.
+  /// Returns true if the bytes that have arrived belong to an answer, or the connection has ended. A server that
+  /// refuses a request may answer before it has read all of it, and read no more. Under TLS, messages of the protocol
+  /// arrive as well, such as the tickets after a handshake.
   private func answersEarly() -> Bool {
     let scratch = Buffer(capacity: Self.receiveBytes)
     var count = 0
@@ -117,7 +118,7 @@ final class HTTPConnection: @unchecked Sendable {
       try early.withUnsafeBytes { try reader.take($0, into: buffer) }
     }
     while !reader.isDone {
-      // A server that always has something to say is not waited for.
+      // A server that keeps sending must not hold this loop for ever.
       try cancellation.check()
       guard clock.uptime() < deadline else { throw ConnectionError.silent(host) }
       let direct = buffer.map { reader.directBytes(buffer: $0.count) } ?? 0
@@ -145,7 +146,7 @@ final class HTTPConnection: @unchecked Sendable {
   }
 
   /// Waits for the socket.
-  /// - Returns: what it is ready for.
+  /// - Returns: the events for which it is ready.
   private func wait(for events: Int32, until deadline: TimeSpan) throws -> Int16 {
     var watched = pollfd(fd: holdfast_connection_socket(handle), events: Int16(events), revents: 0)
     let silence = min(deadline, clock.uptime() + patience.silence)

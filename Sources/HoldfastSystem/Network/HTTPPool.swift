@@ -3,16 +3,16 @@ internal import Synchronization
 
 /// Connections to one server that are kept between requests. Several threads may send requests at once.
 package final class HTTPPool: Sendable {
-  /// Bytes of a body that is not the content of an object, such as a listing or an error.
+  /// The most bytes of a body that is not the content of an object, such as a listing or an error.
   package static let bodyBytesMax = 8 << 20
-  /// A connection that was idle for longer is not used again. Routers forget connections on which nothing is said, some
-  /// after minutes, and then whoever sends something waits in vain for the answer.
+  /// The time after which an idle connection is not used again. Routers forget idle connections, some after minutes,
+  /// and then an answer to what is sent never comes.
   package static let idleMax = TimeSpan.minutes(1)
 
   /// A connection that no thread uses.
   private struct Idle {
     let connection: HTTPConnection
-    /// When its last answer came, by the uptime.
+    /// The time at which its last answer came, by the uptime.
     let since: TimeSpan
   }
 
@@ -27,17 +27,18 @@ package final class HTTPPool: Sendable {
   private let hasAnswered = Atomic(false)
 
   private struct State {
-    /// At most as many as there were requests at once, or were prepared; the one that was used last is at the end.
+    /// The idle connections, the one that was used last at the end. There are at most as many as there were requests at
+    /// once, or as were prepared.
     var idle: [Idle] = []
-    /// Connections that are being made, and that nobody waits for yet, each with when that began.
+    /// Connections that are being made and that nobody waits for yet, each with the time at which that began.
     var coming: [(connection: Future<HTTPConnection>, since: TimeSpan)] = []
     /// The number of connections in use.
     var used = 0
   }
 
   /// - Parameters:
-  ///   - certificates: a file of certificates that are trusted in place of those of the system.
-  ///   - proxy: how a server is reached by TLS; `nil` for directly.
+  ///   - certificates: a file of certificates that are trusted in place of the system's.
+  ///   - proxy: the proxy for a server that is reached by TLS; `nil` for a direct connection.
   ///   - traffic: counts the requests.
   package init(
     _ server: HTTPServer, certificates: Path? = nil, proxy: HTTPProxy? = nil,
@@ -52,8 +53,8 @@ package final class HTTPPool: Sendable {
     cancellation = host.cancellation
   }
 
-  /// Makes connections while there is time for it, so that as many requests at once do not wait for theirs: a new one
-  /// takes as long as three requests. It affects only speed.
+  /// Makes connections ahead, so that as many requests at once do not wait for theirs: a new one takes as long as three
+  /// requests. It affects only speed.
   package func prepare(_ count: Int) {
     let now = clock.uptime()
     state.withLock { state in
@@ -64,11 +65,11 @@ package final class HTTPPool: Sendable {
     }
   }
 
-  /// Sends a request. The connection may have been closed by the server since its last request: then a new one is made,
-  /// so every request must be one that may arrive twice.
+  /// Sends a request. The server may have closed the connection since its last request: then a new one is made, so
+  /// every request must be one that may arrive twice.
   /// - Parameters:
-  ///   - buffer: takes the body of a success; `nil` to get it with the answer.
-  /// - Throws: `ConnectionError` when there is no whole answer; `Interrupted` after a signal.
+  ///   - buffer: gets the body of a success; `nil` to get it with the answer.
+  /// - Throws: `ConnectionError` if there is no complete answer; `Interrupted` after a signal.
   package func exchange(
     _ message: HTTPMessage, body: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0),
     into buffer: UnsafeMutableRawBufferPointer? = nil
@@ -109,13 +110,13 @@ package final class HTTPPool: Sendable {
       if isReusable { state.withLock { $0.idle.append(Idle(connection: connection, since: clock.uptime())) } }
       return answer
     } catch ConnectionError.silent(let server) {
-      // What is idle for longer has probably ended with this one.
+      // Connections that have been idle for longer have probably ended with this one.
       dropIdle(usedBefore: begun)
       throw ConnectionError.silent(server)
     }
   }
 
-  /// A connection that nobody uses, or the next of those that are being made; `nil` when there is none.
+  /// Takes an idle connection, or the next of those that are being made; `nil` if there is none.
   private func takeMade() -> HTTPConnection? {
     dropIdle(usedBefore: clock.uptime() - Self.idleMax)
     let found: (idle: HTTPConnection?, coming: Future<HTTPConnection>?) = state.withLock { state in

@@ -1,11 +1,11 @@
 internal import Synchronization
 
-/// Counts what goes over a network. Requests and bytes cost money at many providers.
+/// Counts requests and bytes on a network. They cost money at many providers.
 package final class Traffic: Sendable {
-  /// What has been counted.
+  /// The counts so far.
   package struct Counts: Sendable, Equatable {
     package let requests: UInt64
-    /// Bytes of bodies, without headers.
+    /// The bytes of bodies, without headers.
     package let bytesSent: UInt64
     package let bytesReceived: UInt64
   }

@@ -21,8 +21,8 @@ package final class Cancellation: Sendable {
   ///
   /// A separate thread handles signals, so they interrupt no system call: every wait for people or programs must use
   /// this function.
-  /// - Parameter isOverdue: whether it is not waited for any longer; it is asked again and again.
-  /// - Returns: `false` when it was not waited for to the end.
+  /// - Parameter isOverdue: returns true to stop waiting. It is called again and again.
+  /// - Returns: false if it stopped waiting because `isOverdue` returned true.
   @discardableResult
   package func awaitInput(_ descriptor: Int32, unless isOverdue: () -> Bool = { false }) throws -> Bool {
     let lookMilliseconds: Int32 = 50
@@ -35,10 +35,10 @@ package final class Cancellation: Sendable {
     return true
   }
 
-  /// Turns SIGINT, SIGTERM and SIGHUP into this flag, and SIGPIPE into EPIPE. Signals that are already ignored (nohup)
-  /// stay ignored. The second signal ends the process at once, which harms nothing that is committed.
+  /// Makes SIGINT, SIGTERM and SIGHUP raise this flag, and SIGPIPE an EPIPE error. Signals that are already ignored
+  /// (nohup) stay ignored. The second signal ends the process at once, which harms nothing that is committed.
   ///
-  /// Must be called once, before any other thread exists, because threads inherit the signal mask.
+  /// It must be called once, before any other thread exists, because threads inherit the signal mask.
   package func raiseOnSignals() {
     signal(SIGPIPE, SIG_IGN)
     var signals = sigset_t()

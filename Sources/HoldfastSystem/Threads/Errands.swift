@@ -1,7 +1,7 @@
 internal import Synchronization
 
-/// Work for the end of a run, each on a thread of its own. It may go on while the run does other things, and is over
-/// when `wait` returns.
+/// Work for the end of a run, each piece on a thread of its own. It may go on while the run does other things. It is
+/// over when `wait` returns.
 package final class Errands: Sendable {
   private let underWay = Mutex<[Future<Void>]>([])
 

@@ -1,7 +1,7 @@
 internal import Synchronization
 
-/// A result that is needed later. Another thread works it out meanwhile; or, if that gains nothing, the thread that
-/// needs it does so when it needs it.
+/// A result that is needed later. Another thread computes it meanwhile; or, if that gains nothing, the thread that
+/// needs it computes it then.
 package final class Future<Value: Sendable>: Sendable {
   private enum State {
     case waiting(@Sendable () throws -> Value)
@@ -12,14 +12,14 @@ package final class Future<Value: Sendable>: Sendable {
   private let state: Mutex<State>
   private let isDone = Latch()
 
-  /// - Parameter beginsNow: whether another thread begins at once. If the system has none left, nobody does until the
-  ///   result is needed.
+  /// - Parameter beginsNow: true to begin on another thread at once. If the system has no thread left, the work begins
+  ///   when the result is needed.
   package init(beginsNow: Bool, _ work: @escaping @Sendable () throws -> Value) {
     state = Mutex(.waiting(work))
     if beginsNow { WorkerThread.detach { [self] in workOut() } }
   }
 
-  /// Returns the result, or throws what the work threw, as often as it is called.
+  /// Returns the result, or throws the error of the work. It may be called several times.
   package func value() throws -> Value {
     workOut()
     isDone.wait()

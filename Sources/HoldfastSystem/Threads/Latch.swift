@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// An event that happens once. Threads wait until it has happened; later ones do not wait.
+/// An event that happens once. Threads wait until it has happened. After that, `wait` returns at once.
 package final class Latch: @unchecked Sendable {
   // `isOpen` is guarded by `mutex`.
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)

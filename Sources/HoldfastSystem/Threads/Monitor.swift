@@ -1,7 +1,7 @@
 internal import Glibc
 package import HoldfastModel
 
-/// State that several threads share, and whose changes they wait for.
+/// State that several threads share, with a way to wait for its changes.
 package final class Monitor<State>: @unchecked Sendable {
   // `state` is guarded by `mutex`.
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
@@ -25,7 +25,7 @@ package final class Monitor<State>: @unchecked Sendable {
     mutex.deallocate()
   }
 
-  /// Reads or changes the state. Whoever waits looks at it again.
+  /// Reads or changes the state. Waiting threads look at it again.
   package func withLock<Result>(_ body: (inout State) throws -> Result) rethrows -> Result {
     pthread_mutex_lock(mutex)
     defer {
@@ -37,9 +37,9 @@ package final class Monitor<State>: @unchecked Sendable {
 
   /// Looks at the state now and after each change, until there is a result.
   /// - Parameters:
-  ///   - limit: how long; `nil` for as long as it takes.
-  ///   - look: may change the state, which wakes nobody else.
-  /// - Returns: `nil` when the time was over.
+  ///   - limit: the longest wait, at most a day; `nil` for no limit.
+  ///   - look: may change the state, but wakes no other thread by that.
+  /// - Returns: `nil` if there was no result in time.
   package func wait<Result>(_ limit: TimeSpan? = nil, until look: (inout State) throws -> Result?) rethrows -> Result? {
     let end = limit.map(Self.end)
     pthread_mutex_lock(mutex)
@@ -51,7 +51,7 @@ package final class Monitor<State>: @unchecked Sendable {
   }
 
   /// Waits for a change.
-  /// - Returns: whether the time was over before.
+  /// - Returns: true if the time was over first.
   private func isOver(_ end: timespec?) -> Bool {
     guard var end else {
       pthread_cond_wait(changed, mutex)

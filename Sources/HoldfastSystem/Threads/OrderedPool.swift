@@ -1,12 +1,12 @@
 internal import Glibc
 
-/// Runs jobs on a fixed number of threads and returns them in the order in which they were submitted, or as they are
-/// done where the order does not matter.
+/// Runs jobs on a fixed number of threads and returns them in the order in which they were submitted; or as they are
+/// done, if the order does not matter.
 ///
-/// The owner, which is one thread, takes a free job with `next()`, fills it and gives it to `submit()`. Workers run
-/// `perform` on one job, or on a few that are waiting, in any order. `consume` then gets the jobs on the owner's
-/// thread. There are `capacity` jobs, made once. They contain the buffers, so memory is
-/// bounded and no buffer is allocated while work goes on.
+/// The owner, which is one thread, takes a free job with `next()`, fills it and passes it on with `submit()`. Workers
+/// run `perform` on one job, or on a few that are waiting, in any order. `consume` then gets the jobs on the owner's
+/// thread. There are `capacity` jobs, made once. They contain the buffers, so memory is bounded, and no buffer is
+/// allocated while work goes on.
 package final class OrderedPool<Job: AnyObject> {
   private final class Slot {
     let job: Job
@@ -24,7 +24,7 @@ package final class OrderedPool<Job: AnyObject> {
     let batch: Int
     let perform: ([Job]) -> Void
     var queue: [Slot] = []
-    /// The slots one of which the owner waits for; it is woken for no other.
+    /// The slots for which the owner waits. It is woken when any of them is done, and for no other.
     var awaited: [Slot] = []
     var isStopping = false
 
@@ -70,9 +70,9 @@ package final class OrderedPool<Job: AnyObject> {
   package var consume: (Job) throws -> Void = { _ in }
 
   /// - Parameters:
-  ///   - keepsOrder: whether jobs are consumed in the order of submission. Otherwise one that takes long keeps none of
-  ///     the others from being consumed and filled again.
-  ///   - perform: runs on a worker; it stores an error in the job.
+  ///   - keepsOrder: true to consume jobs in the order of submission. Otherwise a job that takes long does not keep the
+  ///     others from being consumed and filled again.
+  ///   - perform: runs on a worker. It stores an error in the job.
   package convenience init(
     workers: Int, capacity: Int, keepsOrder: Bool = true, makeJob: () throws -> Job, perform: @escaping (Job) -> Void
   ) rethrows {
@@ -83,7 +83,7 @@ package final class OrderedPool<Job: AnyObject> {
 
   /// - Parameters:
   ///   - batch: the most jobs that a worker takes at once.
-  ///   - perform: runs on a worker, with jobs in the order of submission; it stores an error in the job.
+  ///   - perform: runs on a worker, with jobs in the order of submission. It stores an error in the job.
   package init(
     workers: Int, capacity: Int, batch: Int, keepsOrder: Bool = true, makeJob: () throws -> Job,
     perform: @escaping ([Job]) -> Void
@@ -98,14 +98,14 @@ package final class OrderedPool<Job: AnyObject> {
 
   deinit { stop() }
 
-  /// A job to fill. When none is free, waits for the one that is consumed next.
+  /// Returns a job to fill. If none is free, waits for the one that is consumed next.
   package func next() throws -> Job {
     while free.isEmpty { try consumeNext() }
     guard let slot = free.last else { preconditionFailure("a pool has at least one job") }
     return slot.job
   }
 
-  /// Gives the job that `next()` returned to the workers.
+  /// Passes the job that `next()` returned to the workers.
   package func submit() throws {
     guard let slot = free.popLast() else { preconditionFailure("submit follows next") }
     slot.isDone = false
@@ -138,7 +138,7 @@ package final class OrderedPool<Job: AnyObject> {
     threads.removeAll()
   }
 
-  /// The jobs one of which is consumed next.
+  /// The jobs from which the next one to consume is taken.
   private var candidates: ArraySlice<Slot> { keepsOrder ? submitted.prefix(1) : submitted[...] }
 
   private func isNextDone() -> Bool {

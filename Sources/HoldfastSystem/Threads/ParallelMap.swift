@@ -1,8 +1,8 @@
 extension Array where Element: Sendable {
-  /// The results of `transform` in the order of the elements, computed on several threads if there are many.
+  /// Returns the results of `transform` in the order of the elements, computed on several threads if there are many.
   /// - Parameters:
-  ///   - workers: number of threads, at least 1.
-  ///   - batch: number of elements that a thread takes at once. Up to twice as many are computed on this thread.
+  ///   - workers: the number of threads, at least 1.
+  ///   - batch: the number of elements that a thread takes at once. Up to twice as many are computed on this thread.
   /// - Throws: the error of the earliest element whose `transform` threw, as a loop would. Later elements may have been
   ///   computed.
   package func mapInParallel<Result: Sendable>(

@@ -3,15 +3,15 @@ package import HoldfastModel
 
 /// Short waits between two tries.
 package enum Pause {
-  /// 50 ms, for something that another process holds.
+  /// Waits 50 ms, for something that another process holds.
   package static func briefly() { usleep(50_000) }
 
-  /// The wait before something is tried again; at most 60 s.
+  /// Waits before something is tried again, at most 60 s.
   package static func time(_ span: TimeSpan) { usleep(UInt32(max(0, min(span.seconds, 60)) * 1_000_000)) }
 
-  /// 1 ms, for a lock that others hold for milliseconds.
+  /// Waits 1 ms, for a lock that others hold for milliseconds.
   package static func forALock() { usleep(1000) }
 
-  /// 5 ms, for another thread.
+  /// Waits 5 ms, for another thread.
   package static func forAnotherThread() { usleep(5000) }
 }

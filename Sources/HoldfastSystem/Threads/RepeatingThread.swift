@@ -11,8 +11,8 @@ package final class RepeatingThread: @unchecked Sendable {
 
   /// - Parameters:
   ///   - interval: the time before the first call, and between the end of one call and the next.
-  ///   - body: returns `false` to end the thread.
-  /// - Returns: `nil` when the system has no thread left.
+  ///   - body: returns false to end the thread.
+  /// - Returns: `nil` if the system has no thread left.
   package static func start(every interval: TimeSpan, _ body: @escaping @Sendable () -> Bool) -> RepeatingThread? {
     let result = RepeatingThread()
     result.thread = WorkerThread.start { [result] in
@@ -39,7 +39,7 @@ package final class RepeatingThread: @unchecked Sendable {
     mutex.deallocate()
   }
 
-  /// - Returns: `false` as soon as the thread is to stop.
+  /// - Returns: false as soon as the thread is to stop.
   private func pause(_ interval: TimeSpan) -> Bool {
     var end = timespec()
     clock_gettime(CLOCK_MONOTONIC, &end)
@@ -56,7 +56,7 @@ package final class RepeatingThread: @unchecked Sendable {
     return !isStopping
   }
 
-  /// Returns when the last call has ended. Call it once, and from another thread.
+  /// Stops the thread, and returns when the last call has ended. Call it once, and from another thread.
   package func stop() {
     pthread_mutex_lock(mutex)
     isStopping = true

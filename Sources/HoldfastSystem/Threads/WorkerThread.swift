@@ -10,7 +10,7 @@ package struct WorkerThread: @unchecked Sendable {
     init(_ body: @escaping @Sendable () -> Void) { self.body = body }
   }
 
-  /// `nil` when the system cannot make another thread.
+  /// Starts a thread; `nil` if the system cannot make another one.
   package static func start(_ body: @escaping @Sendable () -> Void) -> WorkerThread? {
     var handle = pthread_t()
     let work = Unmanaged.passRetained(Work(body))
@@ -28,8 +28,8 @@ package struct WorkerThread: @unchecked Sendable {
     return WorkerThread(handle: handle)
   }
 
-  /// Starts a thread for which nobody waits.
-  /// - Returns: `false` when the system cannot make another thread.
+  /// Starts a thread that is not waited for.
+  /// - Returns: false if the system cannot make another thread.
   @discardableResult
   package static func detach(_ body: @escaping @Sendable () -> Void) -> Bool {
     guard let thread = start(body) else { return false }
