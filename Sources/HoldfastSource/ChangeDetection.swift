@@ -1,11 +1,11 @@
 package import HoldfastModel
 package import HoldfastSystem
 
-/// Decides from metadata alone whether an entry is still as the parent recorded it.
+/// Decides from metadata alone if an entry is still as the parent recorded it.
 package struct ChangeDetection: Sendable {
-  /// The racy window: a timestamp so close to the start of the parent's scan may hide a later write. Kernels stamp with
-  /// the last timer tick, at most 10 ms old. A stamp without nanoseconds comes from a file system that stores whole
-  /// seconds, or steps of two.
+  /// The racy window. If a timestamp is so close to the start of the parent's scan, a later write may not have changed
+  /// it. Kernels stamp with the last timer tick, at most 10 ms old. A stamp without nanoseconds comes from a file
+  /// system that stores whole seconds, or steps of two.
   private static let window = TimeSpan.milliseconds(50)
   private static let coarseWindow = TimeSpan.seconds(2)
 
@@ -13,16 +13,17 @@ package struct ChangeDetection: Sendable {
   private let isParanoid: Bool
 
   /// - Parameters:
-  ///   - parentStarted: when the parent's scan began; `nil` without a parent.
-  ///   - isParanoid: whether every file is read, whatever its metadata says.
+  ///   - parentStarted: the time at which the parent's scan began; `nil` without a parent.
+  ///   - isParanoid: true to read every file, whatever its metadata says.
   package init(parentStarted: Timestamp?, isParanoid: Bool) {
     self.parentStarted = parentStarted
     self.isParanoid = isParanoid
   }
 
-  /// Whether `entry`, as the parent recorded it, still describes what the scan found. A file must have the same size,
-  /// mtime, ctime and inode (times to the nanosecond), must have been captured whole, and must not have been written
-  /// within the racy window of the parent's scan.
+  /// Returns true if `entry`, as the parent recorded it, still describes what the scan found. Owner, mode, mtime, ctime
+  /// and inode must be the same (times to the nanosecond), and neither time may be in the racy window of the parent's
+  /// scan. A file must also have the same size, and must have been captured whole and not in a read transaction of
+  /// SQLite.
   package func isUnchanged(_ status: FileStatus, since entry: Entry) -> Bool {
     guard !isParanoid, status.kind == entry.content.kind, status.inode == entry.identity.inode,
       status.modified == entry.attributes.modified, status.changed == entry.identity.changed,
@@ -38,8 +39,9 @@ package struct ChangeDetection: Sendable {
     return !isRacy(status)
   }
 
-  /// The same for a database that is captured in a read transaction. A commit in WAL mode need not touch the main file:
-  /// the generation of the WAL and its last commit must be those of the parent, and the main file must be unchanged.
+  /// Returns the same for a database that is captured in a read transaction. In WAL mode a commit need not touch the
+  /// main file. So the main file must be unchanged, and the generation of the WAL and its last commit must be those of
+  /// the parent.
   package func isUnchanged(_ status: FileStatus, captured capture: SQLiteCapture, since entry: Entry) -> Bool {
     guard let file = entry.file, file.consistency == .sqliteReadTransaction else {
       return isUnchanged(status, since: entry) && capture.mark.isEmpty && capture.isByMetadata
@@ -54,7 +56,7 @@ package struct ChangeDetection: Sendable {
     parentStarted.map { Self.isRacy(status, at: $0) } ?? true
   }
 
-  /// Whether a file that had this status at some time may have been written since, without a sign of it in the status.
+  /// Returns true if a file that had this status at a time may have been written since without a change of the status.
   package static func isRacy(_ status: FileStatus, at time: Timestamp) -> Bool {
     [status.modified, status.changed].contains { stamp in
       time - stamp < (stamp.nanoseconds == 0 ? coarseWindow : window)

@@ -6,7 +6,8 @@ package import HoldfastSystem
 package enum LostAndFound {
   package static let name = Path("lost+found")
 
-  /// Whether the directory with these names is the root of a file system and has a `lost+found`.
+  /// Returns true if the directory with these names is the root of a file system, and `lost+found` in it is a directory
+  /// of root with mode 0700.
   package static func lies(
     in directory: OpenFile, _ listing: DirectoryListing, files: FileSystem
   ) throws(SystemError) -> Bool {

@@ -6,7 +6,8 @@ package import HoldfastSystem
 package final class Scanner {
   package enum Finding: Sendable {
     case item(ScannedItem)
-    /// The item, or the contents of a directory, could not be examined. `item` is what is known of a directory.
+    /// The item, or the contents of a directory, could not be examined.
+    /// - Parameter item: the directory, if its metadata is known; otherwise `nil`.
     case problem(Problem, item: ScannedItem?)
     /// A socket, which has no content to restore.
     case socket(Path)
@@ -19,17 +20,17 @@ package final class Scanner {
     let isInPostgreSQL: Bool
     let origin: ScannedItem.Origin
     let rules: ClusterRules?
-    /// The directory with links to tablespaces, when the names of this level are those links.
+    /// The directory of the links to tablespaces, if the names of this level are those links.
     var links: OpenFile?
     var next = 0
 
-    /// The directory that contains a name of the listing.
+    /// Returns the directory that contains a name of the listing.
     func parent(of name: Path) -> OpenFile {
       if let links, rules?.isTablespace(name.bytes[...]) ?? false { links } else { directory }
     }
 
     func item(_ path: Path, _ status: FileStatus) -> ScannedItem {
-      // Files wait in jobs, and would keep as many directories open.
+      // A file waits in a job, and would keep its directory open until then.
       let container = status.kind == .file ? nil : parent(of: Path(bytes: Array(path.lastComponent)))
       return ScannedItem(path, status, nil, isInPostgreSQL, origin, in: container)
     }
@@ -52,8 +53,8 @@ package final class Scanner {
   /// - Parameters:
   ///   - root: the open source directory.
   ///   - leavingOut: directories that are neither reported nor entered.
-  ///   - clusters: PostgreSQL data directories in the source, of which only the parts that belong in a snapshot are
-  ///     found.
+  ///   - clusters: PostgreSQL data directories in the source. Only their parts that belong in a snapshot are found.
+  ///   - withheld: directories that are not entered, each with the reason. They are reported as problems.
   ///   - withheld: directories that are not entered, with the reason: each is a problem.
   package init(
     files: FileSystem, root: OpenFile, exclusions: [Glob], leavingOut leftOut: Set<Path> = [],
@@ -68,8 +69,8 @@ package final class Scanner {
     self.withheld = withheld
   }
 
-  /// The next finding in path order; `nil` at the end.
-  /// - Throws: only when the source itself cannot be read.
+  /// Returns the next finding in path order; `nil` at the end.
+  /// - Throws: only if the source itself cannot be read.
   package func next() throws -> Finding? {
     if !hasBegun {
       hasBegun = true
@@ -102,7 +103,7 @@ package final class Scanner {
     return isExcluded
   }
 
-  /// `nil` when it vanished since the directory was listed.
+  /// Examines a name; `nil` if it is left out, or has disappeared since the directory was listed.
   private func examine(_ path: Path, name: Path, in level: Level) -> Finding? {
     guard path.isSoundEntryPath else {
       return .problem(
@@ -122,7 +123,7 @@ package final class Scanner {
         return .problem(Problem(path: path, reason: reason), item: nil)
       }
       if let rules = level.rules, !level.origin.path.isEmpty, let objection = rules.objection(toEntry: status) {
-        // The `lost+found` of a file system that is mounted there belongs to root.
+        // This is the `lost+found` of a file system that is mounted there. It belongs to root.
         if status.kind == .directory, name == Self.lostAndFound { return nil }
         return .problem(Problem(path: path, reason: objection), item: nil)
       }
@@ -143,7 +144,7 @@ package final class Scanner {
     }
   }
 
-  /// - Parameter isLink: whether it is a link that leads to the directory.
+  /// - Parameter isLink: true if the name is a link that leads to the directory.
   private func enter(_ path: Path, name: Path, status: FileStatus, in level: Level, isLink: Bool) -> Finding? {
     do throws(SystemError) {
       let directory = try files.open(name, in: level.parent(of: name), isLink ? .directoryFollowingLinks : .directory)
@@ -167,7 +168,7 @@ package final class Scanner {
     }
   }
 
-  /// Enters the directory in which a snapshot has the tablespaces of a cluster. Those outside of the cluster are
+  /// Enters the directory in which a snapshot has the tablespaces of a cluster. Tablespaces outside of the cluster are
   /// reached through their links. A source that was restored may have this directory itself.
   private func enterTablespaces(
     _ path: Path, _ rules: ClusterRules, in level: Level

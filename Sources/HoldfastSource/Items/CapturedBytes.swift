@@ -1,20 +1,20 @@
 package import HoldfastModel
 package import HoldfastSystem
 
-/// The bytes of one file while it is captured: those of the file itself, or of a database as it was at one instant.
-/// Several threads read it.
+/// The bytes of one file while it is captured: its own, or those of a database as it was at one instant. Several
+/// threads read it.
 package protocol CapturedBytes: AnyObject, Sendable {
   /// Reads the bytes that exist, up to the end.
   /// - Returns: the number of bytes; fewer than asked for only at the end.
   func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(SystemError) -> Int
 
-  /// The next range with data at or after `offset`; `nil` when only holes follow.
+  /// Returns the next range with data at or after `offset`; `nil` if only holes follow.
   func nextData(from offset: UInt64, size: UInt64) throws(SystemError) -> Range<UInt64>?
 
-  /// Whether the file may shrink during the capture. Missing bytes then count as zeros.
+  /// True if the file may shrink during the capture. Missing bytes then count as zeros.
   var mayShrink: Bool { get }
 
-  /// Tells whether everything that was read since the attempt began is of one moment.
+  /// Returns the verdict: it says if everything that was read since the attempt began is of one moment.
   func verdict() throws(SystemError) -> CaptureVerdict
 
   func extendedAttributes() throws(SystemError) -> [ExtendedAttribute]
@@ -26,21 +26,21 @@ extension CapturedBytes {
 
 /// The result of an attempt to capture a file.
 package enum CaptureVerdict: Sendable, Equatable {
-  /// All bytes are of one moment; the class says how that is known.
+  /// All bytes are of one moment. The class says how that is known.
   case whole(ConsistencyClass)
   /// The file changed while it was read.
   case changed
 }
 
-/// A plain file. It is whole when its metadata did not change during the attempt.
+/// A plain file. It is whole if its metadata did not change during the attempt.
 package final class PlainBytes: CapturedBytes {
   private let handle: OpenFile
   private let before: FileStatus
   private let attempt: Int
 
   /// - Parameters:
-  ///   - before: the file's status when the attempt began.
-  ///   - attempt: 1 for the first.
+  ///   - before: the status of the file when the attempt began.
+  ///   - attempt: the number of the attempt, from 1 on.
   package init(_ handle: OpenFile, before: FileStatus, attempt: Int) {
     self.handle = handle
     self.before = before

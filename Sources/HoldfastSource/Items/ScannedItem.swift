@@ -5,20 +5,20 @@ package import HoldfastSystem
 package struct ScannedItem: Sendable {
   package let path: Path
   package let status: FileStatus
-  /// The open directory, when the item is one.
+  /// The open directory, if the item is one.
   package let directory: OpenFile?
-  /// Whether it is in a PostgreSQL data directory, whose files have pages of 8 KiB.
+  /// True if it is in a PostgreSQL data directory, whose files have pages of 8 KiB.
   package let isInPostgreSQL: Bool
-  /// The target that a symbolic link has in the snapshot, when it differs from that in the source.
+  /// The target that a symbolic link has in the snapshot, if it is not the one in the source.
   package private(set) var linkTarget: [UInt8]?
-  /// The open directory from which it is reached without following a link.
+  /// The open directory from which the item is reached without following a link.
   let origin: Origin
   /// The directory that contains its name, for an item that is not opened for reading.
   private let container: OpenFile?
 
   struct Origin: Sendable {
     let directory: OpenFile
-    /// Relative to the source.
+    /// The path of the directory, relative to the source.
     let path: Path
 
     func relative(_ path: Path) -> Path {
@@ -26,7 +26,7 @@ package struct ScannedItem: Sendable {
     }
   }
 
-  /// - Parameter root: the source, from which it is reached.
+  /// - Parameter root: the source, from which the item is reached.
   package init(path: Path, status: FileStatus, directory: OpenFile?, isInPostgreSQL: Bool, root: OpenFile) {
     self.init(path, status, directory, isInPostgreSQL, Origin(directory: root, path: .root))
   }
@@ -54,14 +54,14 @@ package struct ScannedItem: Sendable {
     try files.openForCapture(origin.relative(path), in: origin.directory)
   }
 
-  /// The attributes of an item that is not opened for reading.
+  /// Returns the extended attributes of an item that is not opened for reading.
   package func extendedAttributes(_ files: FileSystem) throws(SystemError) -> [ExtendedAttribute] {
     if let directory { return try directory.extendedAttributes() }
     let (parent, name) = try located(files)
     return try files.extendedAttributes(of: name, in: parent)
   }
 
-  /// The target of a symbolic link.
+  /// Returns the target of a symbolic link.
   package func readSymbolicLink(_ files: FileSystem) throws(SystemError) -> [UInt8] {
     let (parent, name) = try located(files)
     return try files.readSymbolicLink(name, in: parent)

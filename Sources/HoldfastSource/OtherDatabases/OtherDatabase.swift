@@ -19,19 +19,19 @@ package struct OtherDatabase {
 
   let kind: Kind
   let path: Path
-  /// The files that a program locks or opens for writing when it opens the database, with their status when they were
+  /// The files that a program locks or opens for writing when it opens the database, each with its status when it was
   /// found.
   private var watched: [(path: Path, status: FileStatus)] = []
 
   var keys: [FileSystem.FileKey] { watched.map { FileSystem.FileKey($0.status) } }
 
-  /// `nil` when the file does not belong to such a database, or cannot be examined.
+  /// Examines a file; `nil` if it does not belong to such a database, or cannot be examined.
   init?(_ suspect: Suspect, in root: OpenFile, files: FileSystem) {
     guard let head = Head(of: suspect.path, in: root, files: files) else { return nil }
     let lock: Path?
     switch suspect.family {
     case .mySQL:
-      // A database that is captured through SQLite may have any name.
+      // A database that is captured as one of SQLite may have any name.
       guard !head.isSQLite else { return nil }
       (kind, path, lock) = (.mySQL, suspect.path, nil)
     case .lmdb:
@@ -48,7 +48,7 @@ package struct OtherDatabase {
     }
   }
 
-  /// RocksDB writes its options beside the database, LevelDB has none.
+  /// Returns true if the options of RocksDB are beside the database. LevelDB has none.
   private static func isRocksDB(_ directory: Path, in root: OpenFile, files: FileSystem) -> Bool {
     names(in: directory, of: root, files: files).contains { $0.starts(with: Array("OPTIONS-".utf8)) }
   }
@@ -59,11 +59,11 @@ package struct OtherDatabase {
     return (0..<listing.count).map { listing[$0] }
   }
 
-  // MARK: Whether it is open
+  // MARK: Use by other processes
 
   func lockHolder(in root: OpenFile, files: FileSystem) -> FileHolder? {
     for (path, _) in watched {
-      // A name that has become another file is found by `hasChanged`.
+      // If the name now belongs to another file, `hasChanged` finds it.
       if let file = try? files.openForCapture(path, in: root), let holder = try? file.lockHolder(files) {
         return holder
       }
@@ -78,8 +78,8 @@ package struct OtherDatabase {
     }
   }
 
-  /// The files that show the database's state. Tables of RocksDB and LevelDB are not among them: once written they
-  /// never change.
+  /// Returns the files that show the database's state. Tables of RocksDB and LevelDB are not among them, because they
+  /// never change once they are written.
   func writtenFiles(in root: OpenFile, files: FileSystem) -> [Path] {
     guard kind == .rocksDB || kind == .levelDB else { return [path] }
     let written = Self.names(in: path, of: root, files: files).filter { name in
@@ -104,7 +104,7 @@ extension OtherDatabase {
     let path: Path
     /// The lock file of an LMDB environment.
     var lock: Path?
-    /// Whether it is one of many table files.
+    /// True for a table file. There may be many of them.
     var isTable = false
 
     private static let serverFiles = ["ibdata1", "aria_log_control", "ib_logfile0"].map { Array($0.utf8) }
@@ -152,7 +152,7 @@ extension OtherDatabase {
 
     var isSQLite: Bool { bytes.starts(with: Array("SQLite format 3".utf8)) }
 
-    /// Whether a meta page with LMDB's magic number, in either byte order, follows the page's header.
+    /// True if a meta page with LMDB's magic number, in either byte order, follows the page's header.
     var isLMDB: Bool {
       let magic: [UInt8] = [0xde, 0xc0, 0xef, 0xbe]
       return bytes.dropFirst(16).starts(with: magic) || bytes.dropFirst(16).starts(with: magic.reversed())

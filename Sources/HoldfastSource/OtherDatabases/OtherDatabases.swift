@@ -1,21 +1,21 @@
 package import HoldfastModel
 package import HoldfastSystem
 
-/// Databases that are captured as plain files. The capture is sound while nobody has them open; otherwise their files
-/// may be of different moments.
+/// Databases that are captured as plain files. The capture is sound while no process has them open. Otherwise their
+/// files may be of different moments.
 package final class OtherDatabases {
   /// A database that is open, or was opened while it was captured.
   package struct InUse: Sendable, Equatable {
     package let kind: OtherDatabase.Kind
     /// Its directory, or its main file.
     package let path: Path
-    /// A process that has it open; `nil` when nobody has any more.
+    /// A process that has it open; `nil` if none has it open any more.
     package let holder: FileHolder?
     /// The files that it writes repeatedly.
     package let files: [Path]
   }
 
-  /// The most table files that are kept: there may be many, and a running server has other files open too.
+  /// The most table files that are kept. There may be many, and a running server has other files open too.
   private static let tableFilesMax = 4096
   private let root: OpenFile
   private let files: FileSystem
@@ -38,8 +38,9 @@ package final class OtherDatabases {
     suspects.append(suspect)
   }
 
-  /// Opens the noticed files, decides which are databases, and finds out who has them open. Must be called before any
-  /// database is opened through a library: closing a descriptor in this process would release the library's locks.
+  /// Opens the noticed files, decides which are databases, and returns those that processes have open. It must be
+  /// called before any database is opened through a library: closing a descriptor in this process would release the
+  /// library's locks.
   package func inUse() -> [InUse] {
     var found: [InUse] = []
     var unlocked: [OtherDatabase] = []
@@ -63,10 +64,11 @@ package final class OtherDatabases {
     return found
   }
 
-  /// A database that was taken for unused although nobody could tell, because processes cannot be seen here.
+  /// A database that was taken for unused although that cannot be told, because processes cannot be seen here;
+  /// otherwise `nil`.
   package var untold: Path? { FileSystem.seesProcesses ? nil : atRest.first?.path }
 
-  /// The databases that were unused at first and were opened since.
+  /// Returns the databases that were unused at first and were opened since.
   package func openedMeanwhile() -> [InUse] {
     atRest.compactMap { database in
       let holder = database.lockHolder(in: root, files: files)

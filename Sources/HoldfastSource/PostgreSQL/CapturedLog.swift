@@ -5,9 +5,11 @@ package import HoldfastSystem
 struct CapturedLog {
   /// The effects of the log's records outside of the log.
   struct Effects {
-    /// Database directories that were copied. The contents of the copies are only in the directories, not in the log.
+    /// The database directories that were copied. The contents of the copies are only in the directories, not in the
+    /// log.
     fileprivate(set) var copies: [WALParser.DatabaseCopy] = []
-    /// Tablespaces that were made in directories of the machine. A server that replays the log makes them there again.
+    /// The tablespaces that were made in directories of the machine. A server that replays the log makes them there
+    /// again.
     fileprivate(set) var tablespaces: [WALTablespace] = []
   }
 
@@ -22,8 +24,8 @@ struct CapturedLog {
   private var isOpenEnded: Bool { stop.value == .max }
 
   /// Reads the records of the log from the start to the stop of the backup.
-  /// - Parameter segments: in order, beginning with the segment of the start.
-  /// - Throws: `PostgresFailure` when the log is not complete, or not of this cluster.
+  /// - Parameter segments: the segments in order, beginning with the segment of the start.
+  /// - Throws: `PostgresFailure` if the log is not complete, or not of this cluster.
   func follow(_ segments: [(path: Path, file: OpenFile)]) throws -> Effects {
     let (effects, end) = try parse(segments)
     guard let end, end >= stop else {
@@ -36,8 +38,8 @@ struct CapturedLog {
     return effects
   }
 
-  /// - Returns: the effects of the records, and where they end: at the stop, or where the log becomes invalid before
-  ///   it.
+  /// - Returns: the effects of the records, and the end of the last one: at the stop, or where the log becomes invalid
+  ///   before.
   fileprivate func parse(
     _ segments: some Sequence<(path: Path, file: OpenFile)>
   ) throws -> (effects: Effects, end: LogSequenceNumber?) {
@@ -45,7 +47,7 @@ struct CapturedLog {
     var effects = Effects()
     var parser: WALParser?
     for (path, file) in segments where parser?.stop == nil {
-      // After the end of a log that is read as far as it goes, there are segments that the server will reuse.
+      // A log without a stop is read as far as it goes. After its end, there are segments that the server will reuse.
       let mayEnd = isOpenEnded && parser != nil
       guard let header = try mayEnd ? try? header(of: file, path, block) : header(of: file, path, block) else { break }
       var offset: UInt64 = 0
@@ -87,8 +89,9 @@ struct CapturedLog {
 }
 
 extension PostgresCluster {
-  /// The tablespaces that a server makes when it starts on this cluster, which was not shut down: those made since its
-  /// last checkpoint. It makes each in its original directory, wherever the cluster was restored to.
+  /// Returns the tablespaces that a server makes when it starts on this cluster, if it was not shut down: those that
+  /// were made since its last checkpoint. The server makes each in its original directory, wherever the cluster was
+  /// restored to.
   /// - Parameter source: the root of the source.
   /// - Returns: the tablespaces, as far as the log can be read.
   package func tablespacesOfRecovery(

@@ -6,11 +6,11 @@ package import HoldfastSystem
 package struct ClusterRules {
   package enum Verdict: Equatable {
     case capture
-    /// It does not belong in a snapshot.
+    /// The file does not belong in a snapshot.
     case skip
-    /// Its content is known only after the server has ended the backup.
+    /// The content of the file is known only after the server has ended the backup.
     case late
-    /// A link to a part of the cluster elsewhere: its contents are captured as if they were here.
+    /// A link to a part of the cluster that is elsewhere. Its contents are captured as if they were here.
     case follow
     /// A link that gets another target in the snapshot.
     case link(target: [UInt8])
@@ -25,14 +25,14 @@ package struct ClusterRules {
   ]
   fileprivate static let late: Set<String> = ["backup_label", "tablespace_map", ClusterRules.keptTablespaceMap]
   /// The server's tablespace_map, under the name that PostgreSQL gives to one that it no longer needs. In a snapshot
-  /// the tablespaces are where their links were, so nothing has to be mapped; the file only records where they came
-  /// from.
+  /// the tablespaces are where their links were, so the file is not needed. It only records where they came from.
   static let keptTablespaceMap = "tablespace_map.old"
 
   let cluster: PostgresCluster
 
   package init(cluster: PostgresCluster) { self.cluster = cluster }
 
+  /// Returns the verdict on a name in the source.
   /// - Parameters:
   ///   - path: relative to the source.
   ///   - listing: the listing of its directory.
@@ -56,26 +56,26 @@ package struct ClusterRules {
     if parts[0] == PostgresCluster.tablespaceDirectory, isOuter { return .follow }
     guard parts[0] == PostgresCluster.tablespaceLinks else { return .capture }
     if isOuter { return .link(target: Array("../\(PostgresCluster.tablespaceDirectory)/\(parts[1])".utf8)) }
-    // A link into the data directory is rewritten to lead into the restored one, however it is written.
+    // A link into the data directory gets a target in the restored directory, however it was written.
     guard let inner = cluster.innerTablespaces.first(where: { $0.name == parts[1] }) else { return .capture }
     return .link(target: Array("../".utf8) + inner.location.bytes)
   }
 
-  /// Whether this is the directory in which the snapshot has the tablespaces from elsewhere.
+  /// Returns true for the directory in which the snapshot has the tablespaces from elsewhere.
   func isTablespaces(_ path: Path) -> Bool {
     !cluster.tablespaces.isEmpty && path == cluster.root.appending(PostgresCluster.tablespaceDirectory)
   }
 
   func isTablespace(_ name: ArraySlice<UInt8>) -> Bool { cluster.hasTablespace(name) }
 
-  /// Says why the target of a link is not a part of the cluster; `nil` when it is.
+  /// Returns the reason why the target of a link is not a part of the cluster; `nil` if it is one.
   func objection(toEntry status: FileStatus) -> String? {
     status.userID == cluster.directory.userID
       ? nil : "it lies behind a link of a cluster, and does not belong to the user of that"
   }
 }
 
-/// A file of a relation, by its name: `16384`, `16384_fsm`, `16384.1`, `t3_16384` (PostgreSQL documentation, 73.1
+/// A file of a relation, from its name: `16384`, `16384_fsm`, `16384.1`, `t3_16384` (PostgreSQL documentation, 73.1
 /// "Database File Layout").
 package struct RelationFile: Equatable {
   package let node: String
@@ -83,9 +83,10 @@ package struct RelationFile: Equatable {
   package let segment: UInt32
   package let isTemporary: Bool
 
-  /// Decimal digits of an object identifier, which has 32 bits.
+  /// The most decimal digits of an object identifier, which has 32 bits.
   private static let digitsMax = 10
 
+  /// Parses a path; `nil` if it is not that of such a file.
   /// - Parameter parts: the components of its path in the cluster.
   package init?(_ parts: [String]) {
     guard let name = parts.last, Self.isRelationDirectory(parts.dropLast()) else { return nil }
@@ -114,8 +115,8 @@ package struct RelationFile: Equatable {
     (node, self.fork, self.segment) = (String(rest), fork, segment)
   }
 
-  /// Whether a starting server drops the file or makes it anew. This holds for temporary relations, and for unlogged
-  /// ones except their initial fork.
+  /// Returns true if a starting server drops the file or makes it anew. That is so for temporary relations, and for
+  /// unlogged ones except their initial fork.
   /// - Parameter listing: the listing of its directory.
   package func isRebuilt(beside listing: DirectoryListing) -> Bool {
     if isTemporary { return true }
@@ -131,14 +132,14 @@ package struct RelationFile: Equatable {
     switch parts.count {
     case 1: return parts[0] == "global"
     case 2: return parts[0] == "base" && isNumber(parts[1][...])
-    // In a tablespace, wherever that is.
+    // In a tablespace, at any path.
     default: return parts.count > 2 && parts[parts.count - 2].hasPrefix("PG_") && isNumber(parts[parts.count - 1][...])
     }
   }
 }
 
 extension PostgresCluster {
-  /// Whether the server tells the content of the file only after it has ended the backup.
+  /// Returns true if the server tells the content of the file only after it has ended the backup.
   package func isLate(_ path: Path, _ content: Content) -> Bool {
     guard isLive, let parts = parts(of: path) else { return false }
     return isLate(parts, isDirectory: content == .directory)

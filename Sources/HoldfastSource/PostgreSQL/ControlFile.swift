@@ -4,31 +4,31 @@ internal import HoldfastSystem
 /// The contents of `global/pg_control` (PostgreSQL's source, catalog/pg_control.h; the same layout from 12 to 17).
 package struct ControlFile: Sendable, Equatable {
   package static let path = Path("global/pg_control")
-  /// Bytes that PostgreSQL reads and writes at once; only the first few hundred are used.
+  /// The number of bytes that PostgreSQL reads and writes at once. Only the first few hundred are used.
   package static let byteCount = 8192
   private static let attemptsMax = 100
-  /// Possible offsets of the checksum. It follows everything that it covers.
+  /// The possible offsets of the checksum. It follows all bytes that it covers.
   private static let checksumOffsets = stride(from: 200, through: 508, by: 4)
-  /// Bytes from the field that tells whether pages have checksums to the end of the file's content: this field, and 32
+  /// The number of bytes from the field that says if pages have checksums to the end of the content: this field, and 32
   /// bytes for authentication.
   private static let tailBytes = 36
-  /// The offset of the settings that `WALParameters` names, which are consecutive.
+  /// The offset of the settings that `WALParameters` names. They are consecutive.
   private static let minimaOffset = 180
-  /// The offset of the number 1234567.0 behind the settings. It shows that the layout is as expected.
+  /// The offset of the number 1234567.0 after the settings. It shows that the layout is as expected.
   private static let layoutMark = 208
   private static let layoutMarkBits = 1_234_567.0.bitPattern
 
   package let system: UInt64
   let isShutDown: Bool
-  /// Where recovery from the last checkpoint would begin.
+  /// The position at which recovery from the last checkpoint would begin.
   let redo: LogSequenceNumber
   /// The timeline of that checkpoint.
   let timeline: UInt32
   package let hasPageChecksums: Bool
-  /// The checksum of the whole file. Two equal files have had no change in between, such as a checkpoint.
+  /// The checksum of the whole file. If two control files are equal, nothing such as a checkpoint happened in between.
   private let checksum: UInt32
 
-  /// - Returns: `nil` when the bytes are not a valid control file.
+  /// - Returns: `nil` if the bytes are not a valid control file.
   init?(_ bytes: UnsafeRawBufferPointer) {
     guard let end = Self.checksumOffset(bytes) else { return nil }
     checksum = bytes.loadUnaligned(fromByteOffset: end, as: UInt32.self)
@@ -41,8 +41,8 @@ package struct ControlFile: Sendable, Equatable {
     hasPageChecksums = kind != 0
   }
 
-  /// The least values of settings with which a server can replay the cluster's log, by the names of the settings; `nil`
-  /// when the layout is not that of PostgreSQL 12 to 17.
+  /// Returns the least values of settings with which a server can replay the cluster's log, by the names of the
+  /// settings; `nil` if the layout is not that of PostgreSQL 12 to 17.
   package static func minima(_ bytes: UnsafeRawBufferPointer) -> [String: Int32]? {
     guard bytes.count >= layoutMark + 8, bytes.littleEndian(at: layoutMark) as UInt64 == layoutMarkBits else {
       return nil
@@ -53,8 +53,8 @@ package struct ControlFile: Sendable, Equatable {
       })
   }
 
-  /// Reads until the content is of one moment, because a running server writes to it.
-  /// - Returns: `nil` when it never is valid.
+  /// Reads until the content is of one moment, because a running server writes to the file.
+  /// - Returns: `nil` if it never is valid.
   static func read(_ file: OpenFile, into buffer: UnsafeMutableRawBufferPointer) throws(SystemError) -> ControlFile? {
     for _ in 0..<attemptsMax {
       let count = try file.read(into: buffer, at: 0)
@@ -63,8 +63,8 @@ package struct ControlFile: Sendable, Equatable {
     return nil
   }
 
-  /// The offset of the CRC-32C. It covers everything before it, so it is found where the two agree, whatever the length
-  /// of this version's file.
+  /// Returns the offset of the CRC-32C. It covers everything before it, so it is found where a stored and a computed
+  /// value agree. The length of the content differs between versions.
   private static func checksumOffset(_ bytes: UnsafeRawBufferPointer) -> Int? {
     var crc = CRC32C()
     var covered = 0
@@ -77,7 +77,7 @@ package struct ControlFile: Sendable, Equatable {
   }
 }
 
-/// The Castagnoli CRC, as PostgreSQL uses it. Computed one byte at a time, which is enough for small files.
+/// The Castagnoli CRC, as PostgreSQL uses it. It is computed one byte at a time, which is fast enough for small files.
 struct CRC32C {
   private static let table: [UInt32] = (0..<256).map { index in
     (0..<8).reduce(UInt32(index)) { value, _ in value & 1 == 1 ? value >> 1 ^ 0x82F6_3B78 : value >> 1 }

@@ -27,7 +27,7 @@ package final class PostgresBackup: Sendable {
   private let start: LogSequenceNumber
   private let timeline: UInt32
   private let segmentBytes: UInt64
-  /// The databases when the backup began.
+  /// The databases at the beginning of the backup.
   private let databases: Set<DatabaseLocator>
   private let configuration: ServerConfiguration
   private let ended = Mutex<LogSpan?>(nil)
@@ -46,7 +46,7 @@ package final class PostgresBackup: Sendable {
   ///   - label: the server's name for the backup.
   ///   - slot: the name of a replication slot that lasts as long as the session.
   ///   - root: the source.
-  /// - Returns: `nil` when there is no candidate.
+  /// - Returns: `nil` if there is no candidate.
   package init?(
     ofOneOf candidates: [PostgresCluster], info: String, label: String, slot: String, root: OpenFile,
     files: FileSystem, cancellation: Cancellation
@@ -80,8 +80,7 @@ package final class PostgresBackup: Sendable {
     session = Mutex(connection)
   }
 
-  /// Checks that the backup's checkpoint is in the directory. A copy of the data directory has an older one, whenever
-  /// it was made.
+  /// Checks that the backup's checkpoint is in the directory. A copy of the data directory always has an older one.
   private static func checkIsWritten(
     _ cluster: PostgresCluster, since start: LogSequenceNumber, in root: OpenFile, files: FileSystem
   ) throws {
@@ -91,12 +90,12 @@ package final class PostgresBackup: Sendable {
     guard let control, control.redo >= start else { throw PostgresServer.isCopy(cluster) }
   }
 
-  /// A file of the cluster.
+  /// Returns a file of the cluster.
   package func file(_ handle: OpenFile, at path: Path, before: FileStatus, attempt: Int) -> PostgresFile {
     PostgresFile(handle, at: path, in: cluster, before: before, attempt: attempt) { [self] lsn in isLogged(lsn) }
   }
 
-  /// Whether the WAL from the start of the backup contains a record that ends at this position.
+  /// Returns true if the WAL from the start of the backup contains a record that ends at this position.
   private func isLogged(_ lsn: LogSequenceNumber) -> Bool {
     guard lsn > start else { return false }
     return session.withLock { session in
@@ -107,7 +106,8 @@ package final class PostgresBackup: Sendable {
 
   /// Ends the backup. If this fails, the capture is worthless.
   /// - Parameter root: the root of the source.
-  /// - Returns: in path order, the files that the server has told, and the WAL that makes the capture consistent.
+  /// - Returns: the files whose contents the server has told, and the WAL that makes the capture consistent, in path
+  ///   order.
   package func stop(root: OpenFile, files: FileSystem) throws -> [LateFile] {
     let (row, databasesNow) = try session.withLock { session in
       (
@@ -135,7 +135,7 @@ package final class PostgresBackup: Sendable {
     return late.sorted { $0.item.path < $1.item.path }
   }
 
-  /// The directory of the WAL, which may be reached through a link.
+  /// Returns the directory of the WAL, which may be reached through a link.
   private func logDirectory(root: OpenFile, files: FileSystem) throws -> OpenFile {
     let place = cluster.root.appending("pg_wal")
     let directory = try files.open(place, in: root, .directoryFollowingLinks)
@@ -146,9 +146,9 @@ package final class PostgresBackup: Sendable {
     return directory
   }
 
-  /// Reads the records of the WAL from start to stop. It must be complete, and of this cluster and timeline; no
-  /// database may have been copied from a directory that was possibly not captured; and no tablespace may have been
-  /// made, even if it is gone by now.
+  /// Reads the records of the WAL from start to stop. The WAL must be complete, and of this cluster and timeline. No
+  /// database may have been copied from a directory that was possibly not captured. No tablespace may have been made,
+  /// even if it is gone by now.
   private func checkLog(
     _ segments: [LateFile], to stop: LogSequenceNumber, stable: Set<DatabaseLocator>, files: FileSystem
   ) throws {
@@ -163,7 +163,7 @@ package final class PostgresBackup: Sendable {
     }
   }
 
-  /// Checks that no segment was recycled while it was captured. Must be called after everything was captured.
+  /// Checks that no segment was recycled while it was captured. It must be called after everything was captured.
   package func checkLogIsKept(files: FileSystem) throws {
     for segment in late.withLock({ $0.segments }) {
       let now = try? segment.open(files).status()
@@ -171,7 +171,7 @@ package final class PostgresBackup: Sendable {
     }
   }
 
-  /// Checks that no tablespace was made or dropped just before the backup began: the capture would not match.
+  /// Checks that no tablespace was made or dropped just before the backup began. Otherwise the capture would not match.
   /// - Parameters:
   ///   - map: lines with a name and a location.
   ///   - home: the data directory.
@@ -189,8 +189,8 @@ package final class PostgresBackup: Sendable {
     }
   }
 
-  /// Checks that no tablespace was made during the backup. Nothing of it was captured, but its link may be, and the WAL
-  /// makes it again: the restored server would write to the live one's directory.
+  /// Checks that no tablespace was made during the backup. Its contents were not captured, but its link may have been,
+  /// and the WAL makes it again: the restored server would write to the live one's directory.
   private func checkNoTablespaceWasMade(root: OpenFile, files: FileSystem) throws {
     let links = try files.open(cluster.root.appending(PostgresCluster.tablespaceLinks), in: root, .directory)
     let listing = try links.listing()
@@ -204,7 +204,7 @@ package final class PostgresBackup: Sendable {
   private static let tablespaceWasMade = PostgresFailure(
     "a tablespace was made during the backup", hint: "Run the same command again.")
 
-  /// A file that the server does not write itself, with the owner and mode of the others.
+  /// Returns a file that the server does not write itself, with the owner and mode of the others.
   private func given(_ name: String, _ bytes: [UInt8], root: OpenFile, files: FileSystem) throws -> LateFile {
     let model = try files.status(of: cluster.root.appending(PostgresCluster.versionFile), in: root)
     let item = ScannedItem(
@@ -241,8 +241,8 @@ package final class PostgresBackup: Sendable {
     )
   }
 
-  /// The history file of the cluster's timeline. A server that starts on the snapshot does not need it, so it may be
-  /// missing.
+  /// Returns the history file of the cluster's timeline. A server that starts on the snapshot does not need it, so it
+  /// may be missing.
   private func history(in directory: OpenFile, files: FileSystem) throws -> [LateFile] {
     guard timeline > 1 else { return [] }
     let name = Self.digits(UInt64(timeline)) + ".history"
@@ -259,7 +259,7 @@ package final class PostgresBackup: Sendable {
     }
   }
 
-  /// The segments from that of the start to that of the last byte before `end`.
+  /// Returns the names of the segments from that of the start to that of the last byte before `end`.
   private func segmentNames(to end: LogSequenceNumber) -> [String] {
     let perFile = (UInt64(1) << 32) / segmentBytes
     let numbers = start.value / segmentBytes...max(start.value, end.value &- 1) / segmentBytes

@@ -3,27 +3,28 @@ package import HoldfastSystem
 
 /// A PostgreSQL data directory in a source.
 package struct PostgresCluster: Sendable {
-  /// The path relative to the source; empty when the cluster is the source itself.
+  /// The path relative to the source; empty if the cluster is the source itself.
   package let root: Path
   /// The major version, such as 15.
   package let version: Int
   package let control: ControlFile
   /// The contents of `postmaster.pid`, written by this server or an earlier one.
   let postmaster: PostmasterFile?
-  /// The status of the data directory. A server uses only a directory of its own user, and can read what that user can.
+  /// The status of the data directory. A server runs only on a directory of its own user, and can read what that user
+  /// can.
   let directory: FileStatus
   /// The files of its WAL. A running server writes to them all the time.
   package let log: [LogFile]
-  /// Tablespaces outside of the data directory.
+  /// The tablespaces outside of the data directory.
   package let tablespaces: [Tablespace]
-  /// Tablespaces within the data directory, with their paths in it.
+  /// The tablespaces within the data directory, with their paths in it.
   let innerTablespaces: [Tablespace]
-  /// Whether it is captured between start and stop of a backup that its server knows of.
+  /// True if it is captured between start and stop of a backup that its server knows of.
   package private(set) var isLive = false
-  /// Names in its directory of files whose contents the server tells, because they are elsewhere.
+  /// The names in its directory of files whose contents the server tells, because they are elsewhere.
   private(set) var given: Set<String> = []
   private var servers: RunningServers?
-  /// Whether a server runs on it, as far as that could be found out.
+  /// The server that runs on it, as far as that could be found out.
   package private(set) var sighting = RunningServers.Sighting.none
 
   /// A file of its WAL.
@@ -34,7 +35,7 @@ package struct PostgresCluster: Sendable {
   }
 
   package struct Tablespace: Sendable, Equatable {
-    /// Its OID, which is the name of its link in `pg_tblspc`.
+    /// The OID, which is the name of its link in `pg_tblspc`.
     package let name: String
     package let location: Path
   }
@@ -88,7 +89,7 @@ package struct PostgresCluster: Sendable {
       hint: "Repair it, or leave it out with --exclude.")
   }
 
-  /// The contents of `pg_wal`, wherever that is; empty when it cannot be listed.
+  /// Returns the contents of `pg_wal`, wherever that is; empty if it cannot be listed.
   private static func log(of cluster: Path, in source: OpenFile, files: FileSystem) -> [LogFile] {
     guard let directory = try? files.open(cluster.appending("pg_wal"), in: source, .directoryFollowingLinks),
       let listing = try? directory.listing()
@@ -102,7 +103,8 @@ package struct PostgresCluster: Sendable {
     }
   }
 
-  /// The tablespaces outside of the data directory, and those inside. A link that leads nowhere counts as outside.
+  /// Returns the tablespaces outside of the data directory, and those inside. A link that leads nowhere counts as
+  /// outside.
   private static func tablespaces(
     of cluster: Path, in source: OpenFile, files: FileSystem
   ) throws(SystemError) -> (outer: [Tablespace], inner: [Tablespace]) {
@@ -126,15 +128,15 @@ package struct PostgresCluster: Sendable {
     return (outer, inner)
   }
 
-  /// The same cluster, captured while its server runs.
-  /// - Parameter given: names in its directory of files whose contents the server tells.
+  /// Returns the same cluster, captured while its server runs.
+  /// - Parameter given: the names in its directory of files whose contents the server tells.
   package func live(giving given: Set<String> = []) -> PostgresCluster {
     var copy = self
     (copy.isLive, copy.given) = (true, given)
     return copy
   }
 
-  /// The same cluster, with what is known about servers.
+  /// Returns the same cluster, with what is known about servers.
   package func seen(by servers: RunningServers) -> PostgresCluster {
     var copy = self
     copy.servers = servers
@@ -142,20 +144,20 @@ package struct PostgresCluster: Sendable {
     return copy
   }
 
-  /// The process of the server that runs on it, or may.
+  /// The process of the server that runs on it, or may; `nil` if none was seen.
   package var server: Int32? {
     if case .runs(let process) = sighting { process } else { nil }
   }
 
-  /// Whether a server that cannot be seen from here may run on it.
+  /// True if a server that cannot be seen from here may run on it.
   package var mayHaveUnseenServer: Bool { postmaster != nil && sighting == .none }
 
-  /// Whether it was not shut down, and no server runs on it.
+  /// True if it was not shut down, and no server runs on it.
   package var isCrashed: Bool { !control.isShutDown && server == nil }
 
-  /// Says why the target of a link is not a part of the cluster; `nil` when it is. Anyone who may write to the cluster
-  /// can make a link lead anywhere, so it counts only when the cluster's own user could follow it too. And a copy of a
-  /// cluster still has the links of the original.
+  /// Returns the reason why the target of a link is not a part of the cluster; `nil` if it is one. Anyone who may write
+  /// to the cluster can make a link lead anywhere, so it counts only if the cluster's own user could follow it too. And
+  /// a copy of a cluster still has the links of the original.
   func objection(to target: FileStatus, _ link: FileStatus) -> String? {
     guard link.userID == directory.userID, target.userID == directory.userID else {
       return "it leads to a directory that does not belong to the user of its cluster: it is not followed"
@@ -170,33 +172,33 @@ package struct PostgresCluster: Sendable {
 
   private static func shown(_ root: Path) -> String { root.isEmpty ? "the source" : root.description }
 
-  /// The path within the cluster, as PostgreSQL knows it; `nil` for a path elsewhere.
+  /// Returns the path within the cluster, as PostgreSQL knows it; `nil` for a path elsewhere.
   func relative(_ path: Path) -> Path? {
     guard root.contains(path) else { return nil }
     return Path(bytes: Array(path.bytes.dropFirst(root.isEmpty ? 0 : root.bytes.count + 1)))
   }
 
-  /// The components of the path within the cluster; `nil` for a path elsewhere.
+  /// Returns the components of the path within the cluster; `nil` for a path elsewhere.
   func parts(of path: Path) -> [String]? { relative(path).map(Self.parts) }
 
   static func parts(of path: Path) -> [String] {
     path.bytes.split(separator: Path.separator).map { String(decoding: $0, as: UTF8.self) }
   }
 
-  /// Whether a tablespace outside of the data directory has this name.
+  /// Returns true if a tablespace outside of the data directory has this name.
   func hasTablespace(_ name: some Sequence<UInt8>) -> Bool {
     tablespaces.contains { name.elementsEqual($0.name.utf8) }
   }
 }
 
-/// A reason why a cluster cannot be captured.
+/// The reason why a cluster cannot be captured.
 package struct PostgresFailure: OperatorError, Equatable {
   package let message: String
   package let hint: String?
   package var exitStatus: ExitStatus { .failed }
   package var scope: ErrorScope { .machine }
 
-  /// Whether what looks like a cluster cannot belong to the owner of its directory.
+  /// True if what looks like a cluster cannot belong to the owner of its directory.
   package private(set) var isPlanted = false
 
   package init(_ message: String, hint: String?) {

@@ -3,7 +3,7 @@ internal import Glibc
 internal import HoldfastModel
 package import HoldfastSystem
 
-/// A session with a PostgreSQL server, through libpq. For one thread at a time.
+/// A session with a PostgreSQL server, through libpq. Only one thread at a time may use it.
 package final class PostgresConnection: @unchecked Sendable {
   // Sendable because its owner, `PostgresBackup`, keeps it in a mutex.
   private let libpq: holdfast_libpq
@@ -17,8 +17,8 @@ package final class PostgresConnection: @unchecked Sendable {
         "PostgreSQL's client library libpq.so.5 is not installed",
         hint: "Install it (Debian: apt-get install libpq5), then run the same command again.")
     }
-    // Later settings win, so the operator's override ours. A server that cannot be reached any more is given up after a
-    // minute or two.
+    // Later settings win, so the operator's settings override ours. A server that cannot be reached any more is given
+    // up after a minute or two.
     let settings = [
       ("connect_timeout", "10"), ("fallback_application_name", "holdfast"), ("keepalives_idle", "30"),
       ("keepalives_interval", "10"), ("keepalives_count", "6"), ("tcp_user_timeout", "90000"), ("dbname", info),
@@ -29,7 +29,7 @@ package final class PostgresConnection: @unchecked Sendable {
     guard let opened else { throw PostgresFailure("there is no memory for a connection to PostgreSQL", hint: nil) }
     guard libpq.status(opened) == holdfast_connection_ok else {
       defer { libpq.finish(opened) }
-      // A message of libpq may quote a part of the string, and so a password: it is shown to the operator, but not
+      // A message of libpq may quote a part of the string, and so a password. It is shown to the operator, but not
       // written to journals and notifications.
       throw PostgresFailure(
         "cannot connect to PostgreSQL",
@@ -69,12 +69,12 @@ package final class PostgresConnection: @unchecked Sendable {
     return rows
   }
 
-  /// The single value of the first row, as text.
+  /// Returns the single value of the first row, as text.
   func value(_ statement: String, _ parameters: [String] = []) throws -> String {
     String(decoding: try bytes(statement, parameters), as: UTF8.self)
   }
 
-  /// The single value of the first row, as the server sends it: a file may be in any encoding.
+  /// Returns the single value of the first row, as the server sends it, because a file may be in any encoding.
   func bytes(_ statement: String, _ parameters: [String] = []) throws -> [UInt8] {
     guard let bytes = try query(statement, parameters).first?.first ?? nil else {
       throw failure("it answered nothing to: \(statement)")
@@ -86,7 +86,7 @@ package final class PostgresConnection: @unchecked Sendable {
     PostgresFailure("PostgreSQL says: \(reason)", hint: hint.isEmpty ? nil : "PostgreSQL says: \(hint)")
   }
 
-  /// Waits for the answer. When the run is cancelled meanwhile, the statement is cancelled too.
+  /// Waits for the answer. If the run is cancelled meanwhile, the statement is cancelled too.
   private func awaitAnswer() throws {
     while libpq.is_busy(session) != 0 {
       do {
@@ -118,7 +118,7 @@ package final class PostgresConnection: @unchecked Sendable {
     }
   }
 
-  /// A message of libpq on one line.
+  /// Returns a message of libpq on one line.
   private static func line(_ text: UnsafeMutablePointer<CChar>?) -> String {
     guard let text else { return "" }
     return String(cString: text).split(whereSeparator: \.isNewline).joined(separator: " ")

@@ -3,11 +3,11 @@ package import HoldfastModel
 package import HoldfastSystem
 internal import Synchronization
 
-/// A file of a cluster. While its server runs and knows of the backup, the file may change, shrink or disappear: the
-/// WAL of the capture makes it whole. Page checksums are verified while it is read.
+/// A file of a cluster. While its server runs and knows of the backup, the file may change, shrink or disappear, and
+/// the WAL of the capture makes it whole. Page checksums are verified while it is read.
 package final class PostgresFile: CapturedBytes {
   static let pageBytes = Int(holdfast_postgres_page_bytes)
-  /// The number of blocks in each file of a relation; further ones are in the next file.
+  /// The number of blocks in each file of a relation. Further blocks are in the next file.
   private static let blocksPerSegment: UInt64 = 131_072
   private static let rereadsMax = 20
   private static let patientPagesMax = 16
@@ -16,16 +16,16 @@ package final class PostgresFile: CapturedBytes {
   private let plain: PlainBytes
   private let isLive: Bool
   private let isControl: Bool
-  /// The number of the first block of the file within the relation; `nil` when its pages have no checksums.
+  /// The number of the first block of the file within the relation; `nil` if its pages have no checksums.
   private let firstBlock: UInt64?
-  /// Whether the WAL of the capture contains the record that ends at an LSN.
+  /// Returns true if the WAL of the capture contains the record that ends at an LSN.
   private let isLogged: @Sendable (LogSequenceNumber) -> Bool
   private let found = Mutex<Set<UInt64>>([])
 
   /// - Parameters:
   ///   - path: relative to the source.
-  ///   - isLogged: whether the WAL of the capture contains the record that ends at an LSN. Such a record repairs a page
-  ///     that was torn.
+  ///   - isLogged: returns true if the WAL of the capture contains the record that ends at an LSN. Such a record
+  ///     repairs a page that was torn.
   package init(
     _ handle: OpenFile, at path: Path, in cluster: PostgresCluster, before: FileStatus, attempt: Int,
     isLogged: @escaping @Sendable (LogSequenceNumber) -> Bool
@@ -40,14 +40,14 @@ package final class PostgresFile: CapturedBytes {
     self.isLogged = isLogged
   }
 
-  /// A file of a cluster whose server does not run.
+  /// Makes a file of a cluster whose server does not run.
   package convenience init(
     cold handle: OpenFile, at path: Path, in cluster: PostgresCluster, before: FileStatus, attempt: Int
   ) {
     self.init(handle, at: path, in: cluster, before: before, attempt: attempt) { _ in false }
   }
 
-  /// Pages with a wrong checksum, in ascending order.
+  /// The pages with a wrong checksum, in ascending order.
   package var badPages: [UInt64] { found.withLock { $0.sorted() } }
 
   package var mayShrink: Bool { isLive }
@@ -70,12 +70,13 @@ package final class PostgresFile: CapturedBytes {
     return count
   }
 
-  /// Reads a page again that looks wrong: the server may have been writing it.
+  /// Reads a page with a wrong checksum again, because the server may have been writing it.
   private func examine(
     _ page: UnsafeMutableRawBufferPointer, _ number: UInt64, block: UInt64
   ) throws(SystemError) {
     for attempt in 0..<Self.rereadsMax {
-      // The server may have been interrupted in the middle of a write, but not when many pages are bad.
+      // This waits for a server that was interrupted in the middle of a write. If many pages are bad, that is not the
+      // cause.
       if attempt > Self.rereadsMax / 2, badPages.count < Self.patientPagesMax { Pause.forAnotherThread() }
       let count = try handle.read(into: page, at: number * UInt64(Self.pageBytes))
       if count < page.count {
@@ -89,7 +90,7 @@ package final class PostgresFile: CapturedBytes {
     _ = found.withLock { $0.insert(number) }
   }
 
-  /// Whether the checksum is right, or the page is all zero, which means that it is new.
+  /// Returns true if the checksum is right, or if the page is all zero, which means that it is new.
   private func isSound(_ page: UnsafeMutableRawBufferPointer, block: UInt64) -> Bool {
     let upper = page.loadUnaligned(fromByteOffset: 14, as: UInt16.self).littleEndian
     if upper == 0 { return page.allSatisfy { $0 == 0 } }
@@ -97,7 +98,7 @@ package final class PostgresFile: CapturedBytes {
     return stored == holdfast_postgres_checksum(page.baseAddress, UInt32(truncatingIfNeeded: block))
   }
 
-  /// The end of the record that last changed the page: two halves of 32 bits, the high one first.
+  /// Returns the end of the record that last changed the page: two halves of 32 bits, the high one first.
   private func lsn(of page: UnsafeMutableRawBufferPointer) -> LogSequenceNumber {
     let high = page.loadUnaligned(fromByteOffset: 0, as: UInt32.self).littleEndian
     let low = page.loadUnaligned(fromByteOffset: 4, as: UInt32.self).littleEndian

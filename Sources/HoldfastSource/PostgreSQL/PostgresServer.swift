@@ -7,7 +7,7 @@ struct DatabaseLocator: Hashable, Sendable {
   let tablespace: UInt32
 }
 
-/// What a server tells about itself.
+/// The server's data about itself.
 struct PostgresServer {
   private static let startTolerance = TimeSpan.minutes(1)
   private let version: Int
@@ -15,7 +15,7 @@ struct PostgresServer {
   private let port: Int
   private let started: Timestamp
   private let isStandby: Bool
-  /// The data directory as the server tells it; `nil` when this role may not see it.
+  /// The data directory that the server reports; `nil` if this role may not see it.
   private let dataDirectory: Path?
   let segmentBytes: UInt64
 
@@ -55,7 +55,7 @@ struct PostgresServer {
       + (version >= 15 ? "pg_backup_stop(false)" : "pg_stop_backup(false, false)")
   }
 
-  /// All databases of the cluster.
+  /// Returns all databases of the cluster.
   static func databases(_ connection: PostgresConnection) throws -> Set<DatabaseLocator> {
     Set(
       try connection.query("SELECT oid, dattablespace FROM pg_database").compactMap { row in
@@ -64,7 +64,7 @@ struct PostgresServer {
       })
   }
 
-  /// Hints about how the server archives its WAL.
+  /// Returns hints about how the server archives its WAL.
   static func archivingNotes(_ connection: PostgresConnection) throws -> [String] {
     let isLate = try connection.value(
       "SELECT current_setting('archive_mode') <> 'off' AND current_setting('archive_timeout') = '0'")
@@ -74,7 +74,7 @@ struct PostgresServer {
     ]
   }
 
-  /// Finds the cluster that the server runs on.
+  /// Returns the cluster that the server runs on.
   func cluster(among candidates: [PostgresCluster], files: FileSystem) throws(PostgresFailure) -> PostgresCluster {
     guard PostgresCluster.versions.contains(version) else {
       throw PostgresFailure(
@@ -95,8 +95,8 @@ struct PostgresServer {
     return cluster
   }
 
-  /// Whether the server runs on this cluster. A copied cluster has the same system identifier, but its server has
-  /// another port or start time.
+  /// Returns true if the server runs on this cluster. A copied cluster has the same system identifier, but its server
+  /// has another port or start time.
   private func runs(on cluster: PostgresCluster) -> Bool {
     guard system == cluster.control.system, let file = cluster.postmaster, file.port == port,
       let fileStarted = file.started
@@ -104,8 +104,8 @@ struct PostgresServer {
     return (-Self.startTolerance...Self.startTolerance).contains(fileStarted - started)
   }
 
-  /// Whether the directory that the server names can be seen from here and is another one. For a server in a container,
-  /// the path may mean something else here.
+  /// Returns true if the directory that the server names can be seen from here and is another one. For a server in a
+  /// container, the path may mean something else here.
   private func isElsewhere(than cluster: PostgresCluster, _ files: FileSystem) -> Bool {
     guard let dataDirectory, let home = try? files.open(dataDirectory, .directoryFollowingLinks),
       let file = try? PostmasterFile(below: .root, in: home, files: files), file == cluster.postmaster,

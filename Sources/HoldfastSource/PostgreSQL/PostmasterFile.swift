@@ -1,18 +1,18 @@
 package import HoldfastModel
 package import HoldfastSystem
 
-/// The contents of `postmaster.pid`: the server's process, where it listens, and when it started (PostgreSQL's source,
+/// The contents of `postmaster.pid`: the server's process, its port, and the time of its start (PostgreSQL's source,
 /// utils/pidfile.h). A killed server leaves the file behind, and a copy of a cluster contains it.
 package struct PostmasterFile: Sendable, Equatable {
   package static let name = "postmaster.pid"
   package let process: Int32
-  /// When the server was started; `nil` when the file does not say.
+  /// The time at which the server was started; `nil` if the file does not say.
   package let started: Timestamp?
-  /// `nil` when the file does not say.
+  /// The port of the server; `nil` if the file does not say.
   package let port: Int?
 
   /// - Parameter cluster: the data directory, relative to `source`.
-  /// - Returns: `nil` when there is no such file, or it cannot be parsed.
+  /// - Returns: `nil` if there is no such file, or it cannot be parsed.
   package init?(below cluster: Path, in source: OpenFile, files: FileSystem) throws(SystemError) {
     let path = cluster.appending(Self.name)
     guard try files.statusIfPresent(of: path, in: source)?.kind == .file else { return nil }

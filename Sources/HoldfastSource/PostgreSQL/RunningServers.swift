@@ -3,33 +3,33 @@ package import HoldfastSystem
 
 /// The PostgreSQL servers on this machine, including those in containers, and the directories that they use.
 /// Directories are identified by device and inode, whatever path leads there. A server's data directory is its working
-/// directory, which only root and its own user can see.
+/// directory, which only root and the server's user can see.
 package struct RunningServers: Sendable {
   /// A directory that a server uses.
   package struct Use: Sendable, Equatable {
     package let process: Int32
-    /// The data directory as the server itself names it.
+    /// The data directory as the server names it.
     package let dataDirectory: Path
-    /// Whether it is the data directory itself, not a part of it or of a tablespace.
+    /// True if it is the data directory itself. False for a part of it, and for a tablespace or a part of one.
     package let isDataDirectory: Bool
   }
 
-  /// What is known about a server on a data directory.
+  /// The knowledge about a server on a data directory.
   package enum Sighting: Sendable, Equatable {
-    /// A server runs on it, or in doubt may.
+    /// A server runs on it, or may run on it.
     case runs(process: Int32)
-    /// The process in its `postmaster.pid` is a server on another directory: this one is a copy.
+    /// The process in its `postmaster.pid` is a server on another directory, so this one is a copy.
     case elsewhere(process: Int32)
     case none
   }
 
   private let files: FileSystem
   private var uses: [FileSystem.FileKey: Use] = [:]
-  /// Servers of other users, whose directories cannot be seen.
+  /// The servers of other users, whose directories cannot be seen.
   package private(set) var unseen: [Int32] = []
 
-  /// Levels of directories to examine. Database directories are at most this deep in a data directory or tablespace,
-  /// and a server writes nothing deeper.
+  /// The levels of directories to examine. Database directories are at most this deep in a data directory or
+  /// tablespace, and a server writes nothing deeper.
   private static let depth = 2
 
   /// Examines all processes.
@@ -40,7 +40,7 @@ package struct RunningServers: Sendable {
         unseen.append(process.number)
         continue
       }
-      // A server refuses a directory of another user. Processes that are not dumpable appear as root's.
+      // A server refuses a directory of another user. A process that is not dumpable appears as one of root.
       guard uses[FileSystem.FileKey(directory)] == nil, [directory.userID, 0].contains(process.userID) else { continue }
       addDirectories(of: process)
     }
@@ -73,7 +73,7 @@ package struct RunningServers: Sendable {
     }
   }
 
-  /// The target of a server's link, in that server's mount namespace, which may differ from ours.
+  /// Returns the target of a server's link in that server's mount namespace, which may not be ours.
   private func follow(_ link: Path, in home: OpenFile, of process: ProcessEntry) -> Path? {
     guard let text = try? files.readSymbolicLink(link, in: home) else { return nil }
     let there = Path(bytes: process.rootPath.bytes + text)
@@ -91,20 +91,21 @@ package struct RunningServers: Sendable {
     }
   }
 
-  // MARK: Asking
+  // MARK: Questions
 
-  /// The use of a directory that a server uses, or of one inside a data directory or tablespace; `nil` for files deeper
-  /// inside.
+  /// Returns the use of a directory that a server uses, or of one inside a data directory or tablespace; `nil` for
+  /// other directories, and for those deeper inside.
   package func use(of directory: FileStatus) -> Use? { uses[FileSystem.FileKey(directory)] }
 
-  /// Whether a server runs on a data directory. The number in its `postmaster.pid` alone proves nothing: a killed
-  /// server leaves it and another process may get it, a copy contains it, and inside a container it is the number
-  /// there.
+  /// Returns what is known about a server on a data directory. The number in its `postmaster.pid` alone proves nothing:
+  /// a killed server leaves it, and another process may get it; a copy contains it; and inside a container it is the
+  /// number there.
+  /// - Parameter file: the `postmaster.pid` in the directory; `nil` if there is none.
   /// - Parameter file: the `postmaster.pid` in the directory.
   package func sighting(on directory: FileStatus, _ file: PostmasterFile?) -> Sighting {
     if let use = use(of: directory), use.isDataDirectory { return .runs(process: use.process) }
     guard let file, file.process > 0, ProcessTable.isRunning(file.process) else { return .none }
-    // A process that we may not examine may be the server.
+    // A process that cannot be examined may be the server.
     guard let process = files.process(file.process) else { return .runs(process: file.process) }
     guard Self.isServer(process.name), !process.hasEnded else { return .none }
     guard let current = process.workingDirectory else { return .runs(process: process.number) }

@@ -1,9 +1,9 @@
 internal import HoldfastModel
 package import HoldfastSystem
 
-/// Configuration files that a server has outside of its data directory (as on Debian) and does not start without. Their
-/// contents come from the server: the paths are not opened from here, because anyone who may write to the cluster can
-/// name any.
+/// Configuration files that a server keeps outside of its data directory (as on Debian), and without which it does not
+/// start. Their contents come from the server. The paths are not opened from here, because anyone who may write to the
+/// cluster can name any path.
 package struct ServerConfiguration {
   /// The contents by file name in the data directory.
   package private(set) var files: [String: [UInt8]] = [:]
@@ -14,7 +14,7 @@ package struct ServerConfiguration {
   private static let names = [
     "postgresql.conf": "config_file", "pg_hba.conf": "hba_file", "pg_ident.conf": "ident_file",
   ]
-  /// Settings that contain paths, which are only valid for the original.
+  /// Settings with paths, which are valid only for the original.
   private static let places = ["data_directory", "config_file", "hba_file", "ident_file", "external_pid_file"]
 
   package init(
@@ -22,7 +22,7 @@ package struct ServerConfiguration {
   ) throws {
     var missing: [String] = []
     for name in Self.names.keys.sorted() {
-      // A link would lead nowhere after a restore.
+      // A link does not count, because it would lead nowhere after a restore.
       let isThere = try files.statusIfPresent(of: cluster.root.appending(name), in: root)?.kind == .file
       if !isThere { missing.append(name) } else { warnings += Self.warning(of: name, connection) }
     }
@@ -49,10 +49,10 @@ package struct ServerConfiguration {
     }
   }
 
-  /// A warning when the data directory contains a file of this name, but the server reads another one.
+  /// Returns a warning if the data directory contains a file of this name, but the server reads another one.
   private static func warning(of name: String, _ connection: PostgresConnection) -> [String] {
     guard let setting = names[name],
-      // A role without the right to see the paths gets no warning.
+      // If the role may not see the paths, there is no warning.
       let place = try? connection.value("SELECT current_setting($1)", [setting]),
       let home = try? connection.value("SELECT current_setting('data_directory')"),
       Path(place) != Path(home).appending(name)
@@ -62,7 +62,7 @@ package struct ServerConfiguration {
     ]
   }
 
-  /// The settings in effect, as one file: the original may include others.
+  /// Returns the settings in effect as one file, because the original may include others.
   private static func settings(_ connection: PostgresConnection, from place: String) throws -> [UInt8] {
     let excluded = places.map { "'\($0)'" }.joined(separator: ", ")
     let rows = try connection.query(
@@ -79,7 +79,7 @@ package struct ServerConfiguration {
       }
   }
 
-  /// A byte within single quotes, as PostgreSQL's configuration needs it.
+  /// Returns a byte within single quotes, as PostgreSQL's configuration needs it.
   private static func quoted(_ byte: UInt8) -> [UInt8] {
     switch byte {
     case UInt8(ascii: "'"): Array("''".utf8)

@@ -3,7 +3,7 @@ package import HoldfastSystem
 
 /// Recognises files of unlogged relations by the initial forks that were seen beside them. An initial fork may appear
 /// long after the other files: that of an index appears when the index is built. Files that were captured before would
-/// be in the way of recovery, which makes them anew and gives up when one exists (PostgreSQL's source,
+/// be in the way of recovery, which makes them anew and gives up if one exists (PostgreSQL's source,
 /// `ResetUnloggedRelations`).
 package struct UnloggedRelations {
   private let cluster: PostgresCluster
@@ -11,7 +11,7 @@ package struct UnloggedRelations {
   private let files: FileSystem
   /// The main forks of these relations, as paths in the source.
   private var relations: Set<Path> = []
-  /// Directories that could not be read.
+  /// The directories that could not be read.
   package private(set) var problems: [Problem] = []
 
   /// - Parameter root: the root of the source.
@@ -21,7 +21,7 @@ package struct UnloggedRelations {
     self.files = files
   }
 
-  /// Records which initial forks exist now. One that existed at any time during a backup counts, because the WAL
+  /// Records the initial forks that exist now. A fork that existed at any time during a backup counts, because the WAL
   /// contains it.
   package mutating func look() {
     look(in: ["global"])
@@ -35,7 +35,7 @@ package struct UnloggedRelations {
     }
   }
 
-  /// Whether a file of the source belongs to such a relation, and is not its initial fork.
+  /// Returns true if a file of the source belongs to such a relation, and is not its initial fork.
   package func contains(_ path: Path) -> Bool {
     guard !relations.isEmpty, let parts = cluster.parts(of: path), let file = RelationFile(parts), file.fork != "init"
     else { return false }
@@ -46,7 +46,7 @@ package struct UnloggedRelations {
     for name in names(in: directory) {
       guard let file = RelationFile(directory + [name]), file.fork == "init" else { continue }
       var parts = directory + [file.node]
-      // A snapshot has such a tablespace in another directory.
+      // In a snapshot, such a tablespace is in another directory.
       if parts[0] == PostgresCluster.tablespaceLinks { parts[0] = PostgresCluster.tablespaceDirectory }
       relations.insert(self.path(parts))
     }
@@ -54,7 +54,7 @@ package struct UnloggedRelations {
 
   private func path(_ parts: [String]) -> Path { parts.reduce(cluster.root) { $0.appending($1) } }
 
-  /// The names in a directory; none when it no longer exists.
+  /// Returns the names in a directory; none if it no longer exists.
   private mutating func names(in directory: [String]) -> [String] {
     let path = self.path(directory)
     do throws(SystemError) {

@@ -13,16 +13,16 @@ package struct WALFileError: OperatorError, Equatable {
   }
 }
 
-/// Checks that a file that PostgreSQL hands over for archiving is what its name says.
+/// Checks that a file that PostgreSQL hands over for archiving has the content that its name promises.
 package enum WALFile {
-  /// The largest file without log in bytes, such as a timeline history.
+  /// The most bytes of a file that is not a segment, such as a timeline history.
   package static let textBytesMax = 1 << 20
   private static let noteBeginning = Array("START WAL LOCATION: ".utf8)
 
   /// Checks the beginning of a segment against its name.
   /// - Parameters:
-  ///   - head: the first bytes of the file, at least 40 if it has them.
-  ///   - size: the size of the file.
+  ///   - head: the first bytes of the file, at least 40 if it has so many.
+  ///   - size: the size of the file in bytes.
   package static func checkSegment(
     _ name: WALFileName, head: UnsafeRawBufferPointer, size: UInt64, path: Path
   ) throws(WALFileError) -> WALPageHeader.Segment {
@@ -46,8 +46,8 @@ package enum WALFile {
     return segment
   }
 
-  /// Whether the last page of a segment belongs to it. A segment that the server is still writing ends with zeros, or
-  /// with pages of an older segment.
+  /// Returns true if the last page of a segment belongs to it. A segment that the server is still writing ends with
+  /// zeros, or with pages of an older segment.
   /// - Parameter page: the beginning of the page.
   package static func isLastPage(
     _ page: UnsafeRawBufferPointer, of number: UInt64, _ segment: WALPageHeader.Segment
@@ -72,7 +72,7 @@ package enum WALFile {
   }
 }
 
-/// The history of a timeline: the timelines before it, and where each was left.
+/// The history of a timeline: the timelines before it, each with its end.
 package struct TimelineHistory: Hashable, Sendable {
   package struct Step: Hashable, Sendable {
     package let timeline: UInt32
@@ -81,17 +81,17 @@ package struct TimelineHistory: Hashable, Sendable {
   }
 
   package let timeline: UInt32
-  /// The oldest first; empty for the first timeline of a cluster.
+  /// The steps, the oldest first; empty for the first timeline of a cluster.
   package let steps: [Step]
 
-  /// The history of the first timeline, which has no history file.
+  /// Makes the history of the first timeline, which has no history file.
   package init(first timeline: UInt32) {
     self.timeline = timeline
     steps = []
   }
 
-  /// Parses lines with a timeline, a position and a reason, in ascending order; `nil` when this is not a history of
-  /// that timeline.
+  /// Parses lines with a timeline, a position and a reason, in ascending order; `nil` if this is not a history of that
+  /// timeline.
   package init?(_ bytes: [UInt8], of timeline: UInt32) {
     var steps: [Step] = []
     for line in bytes.split(separator: UInt8(ascii: "\n")) {
@@ -108,8 +108,8 @@ package struct TimelineHistory: Hashable, Sendable {
     self.steps = steps
   }
 
-  /// The timelines that may have a segment with a position of this history, the newest first: at a switch, the newer
-  /// timeline contains what the older one had.
+  /// Returns the timelines of this history that may have the segment with this number, the newest first. At a switch,
+  /// the newer timeline contains what the older one had.
   package func timelines(holding number: UInt64, _ size: WALSegmentSize) -> [UInt32] {
     var begin: UInt64 = 0
     var found: [UInt32] = []
@@ -121,7 +121,7 @@ package struct TimelineHistory: Hashable, Sendable {
     return found.reversed()
   }
 
-  /// Whether a snapshot that was taken on a timeline, up to `stop`, is part of this history.
+  /// Returns true if a snapshot that was taken on a timeline, up to `stop`, is part of this history.
   package func contains(_ other: UInt32, upTo stop: LogSequenceNumber) -> Bool {
     other == timeline || steps.contains { $0.timeline == other && stop <= $0.end }
   }
@@ -132,7 +132,7 @@ package enum ClusterControl {
   package static let path = ControlFile.path
   package static let byteCount = 16
 
-  /// The system identifier of the cluster; `nil` when this is not a control file of PostgreSQL 12 or later.
+  /// Returns the system identifier of the cluster; `nil` if this is not a control file of PostgreSQL 12 or later.
   package static func system(_ bytes: UnsafeRawBufferPointer) -> SystemIdentifier? {
     guard bytes.count >= byteCount else { return nil }
     let version: UInt32 = bytes.littleEndian(at: 8)

@@ -10,7 +10,7 @@ package struct WALPageHeader: Hashable, Sendable {
   package struct Segment: Hashable, Sendable {
     package let system: SystemIdentifier
     package let size: WALSegmentSize
-    /// In bytes.
+    /// The size of a page in bytes.
     package let pageSize: Int
   }
 
@@ -29,11 +29,11 @@ package struct WALPageHeader: Hashable, Sendable {
   let flags: Flags
   let timeline: UInt32
   let address: LogSequenceNumber
-  /// Bytes of the record that the page before did not complete.
+  /// The bytes that remain of the record that the page before did not complete.
   let remaining: UInt32
   package let segment: Segment?
 
-  /// `nil` when this is not a valid header.
+  /// Parses a header; `nil` if it is not valid.
   init?(_ bytes: UnsafeRawBufferPointer) {
     guard bytes.count >= Self.longCount else { return nil }
     magic = bytes.littleEndian(at: 0)
@@ -63,15 +63,15 @@ enum WALVersion {
   private static let understood: ClosedRange<UInt16> = 0xd101...0xd116
   private static let possible: ClosedRange<UInt16> = 0xd101...0xd1ff
 
-  /// Whether the page is from PostgreSQL 12 or later. Segments of future versions are stored as well.
+  /// Returns true if the page is from PostgreSQL 12 or later. Segments of future versions are stored as well.
   static func isMagic(_ magic: UInt16) -> Bool { possible.contains(magic) }
 
-  /// Whether the records have the layout of PostgreSQL 12 to 17.
+  /// Returns true if the records have the layout of PostgreSQL 12 to 17.
   static func isUnderstood(_ magic: UInt16) -> Bool { understood.contains(magic) }
 }
 
 extension UnsafeRawBufferPointer {
-  /// The caller must have checked that the bytes are there.
+  /// Reads a number. The caller must have checked that there are enough bytes.
   func littleEndian<Value: FixedWidthInteger>(at offset: Int) -> Value {
     Value(littleEndian: loadUnaligned(fromByteOffset: offset, as: Value.self))
   }

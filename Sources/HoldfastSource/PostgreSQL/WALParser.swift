@@ -1,19 +1,19 @@
 package import HoldfastModel
 
-/// Parses the records of a WAL page by page, across segments. The bytes may be anything: the parser stops, and reports
-/// it, where they are not as PostgreSQL writes them, and nothing after that counts.
+/// Parses the records of a WAL page by page, across segments. The bytes may be anything. Where they are not as
+/// PostgreSQL writes them, the parser stops and reports it, and nothing after that counts.
 package struct WALParser {
   /// A record whose bytes are being collected.
   private struct Pending {
     let start: LogSequenceNumber
     let total: Int
     var received = 0
-    /// The beginning of the record; nothing else is looked at.
+    /// The beginning of the record, as far as it is needed.
     var kept: [UInt8] = []
     var head: WALRecordHead?
     var checksum = CRC32C()
 
-    /// Keeps the needed part of the bytes that follow those already received.
+    /// Keeps the needed part of `bytes`, which follow those already received.
     mutating func keep(_ bytes: UnsafeRawBufferPointer) {
       let needed = head?.neededCount ?? WALRecordBody.neededCount
       guard kept.count < needed, kept.count >= received else { return }
@@ -29,13 +29,13 @@ package struct WALParser {
   private var next: LogSequenceNumber
   private var isFirstPage = true
   private var pending: Pending?
-  /// After a switch of segments, nothing counts before this position.
+  /// The bytes still to come of a record that began before the parsed log.
   private var foreignCount = 0
-  /// Behind a switch of segments nothing counts before this.
+  /// After a switch of segments, nothing counts before this position.
   private var resumesAt = LogSequenceNumber(0)
 
   /// A database directory that was copied as files: by `ALTER DATABASE … SET TABLESPACE`, and by `CREATE DATABASE`
-  /// unless it writes all pages to the log.
+  /// unless that writes all pages to the log.
   package struct DatabaseCopy: Hashable, Sendable {
     let origin: DatabaseLocator
     let copy: DatabaseLocator
@@ -43,25 +43,25 @@ package struct WALParser {
 
   /// The most copies that are kept.
   private static let databaseCopiesMax = 1 << 16
-  /// In the order of the log.
+  /// The copies in the order of the log.
   private(set) var databaseCopies: [DatabaseCopy] = []
 
-  /// Where the last complete record begins that also began in the parsed log.
+  /// The start of the last complete record that began in the parsed log; `nil` if there is none.
   package private(set) var lastRecord: LogSequenceNumber?
-  /// The end of the last record that is complete by its checksum. A crash may leave heads of records that were never
-  /// written.
+  /// The end of the last record that is complete by its checksum. After a crash there may be heads of records that were
+  /// never completed.
   package private(set) var end: LogSequenceNumber
-  /// Where the log became invalid; `nil` if it did not.
+  /// The position at which the log became invalid; `nil` if it did not.
   package private(set) var stop: LogSequenceNumber?
 
-  /// Where a record begins that is not complete yet.
+  /// The start of a record that is not complete yet; `nil` if there is none.
   package var openRecord: LogSequenceNumber? { stop == nil ? pending?.start : nil }
 
-  /// Whether that record may require something of the server that replays it.
+  /// True if that record may require something of the server that replays it.
   package var mayDemand: Bool { openRecord != nil && pending?.head?.meaning.isDemand ?? true }
 
   /// - Parameters:
-  ///   - segment: from the header of the first page.
+  ///   - segment: the fields in the header of the first page.
   ///   - start: the position of the first page in the log.
   ///   - onDemand: called for every record that requires something of the server that replays it.
   package init(
@@ -77,7 +77,7 @@ package struct WALParser {
   }
 
   /// Parses the next pages of the log.
-  /// - Parameter bytes: whole pages; an incomplete page at the end is ignored.
+  /// - Parameter bytes: whole pages. An incomplete page at the end is ignored.
   package mutating func parse(_ bytes: UnsafeRawBufferPointer) {
     var offset = 0
     while offset + pageSize <= bytes.count, stop == nil {
@@ -108,7 +108,7 @@ package struct WALParser {
   private mutating func halt(_ lsn: LogSequenceNumber) { stop = lsn }
 
   /// Takes the part of a page that belongs to a record from the pages before.
-  /// - Returns: the offset of the next record; `nil` when the page is invalid.
+  /// - Returns: the offset of the next record; `nil` if the page is invalid.
   private mutating func resume(_ header: WALPageHeader, _ page: UnsafeRawBufferPointer) -> Int? {
     defer { isFirstPage = false }
     if header.flags.contains(.overwrites) {
@@ -137,26 +137,26 @@ package struct WALParser {
     return Self.aligned(header.count + here)
   }
 
-  /// Whether a segment begins with the end of a segment switch from the one before, and is otherwise empty: the last
-  /// one or two thirds of a record head, and zeros.
+  /// Returns true if a segment begins with the end of a segment switch from the one before, and is otherwise empty: the
+  /// last one or two thirds of a record head, and zeros.
   /// - Parameters:
   ///   - bytes: the page without its header.
-  ///   - count: how many of them belong to the record from before.
+  ///   - count: the number of these bytes that belong to the record from before.
   private static func isSwitchTail(_ bytes: UnsafeRawBufferPointer, count: Int) -> Bool {
     (count == 8 || count == 16) && WALRecordHead.isSwitch(infoOn: bytes[(count - 8)...])
       && bytes[count...].allSatisfy { $0 == 0 }
   }
 
-  /// Skips what follows a switch up to the next segment: it is not log.
+  /// Skips the bytes between a switch and the next segment, which are not log.
   private mutating func endSegment(at end: LogSequenceNumber) {
     self.end = LogSequenceNumber((end.value &+ 7) & ~7)
-    // As the server counts: from the end of the record, which may be in the next segment.
+    // The next segment is counted as the server does it: from the end of the record, which may be in the next segment.
     resumesAt = segment.size.start(of: segment.size.number(of: LogSequenceNumber(self.end.value &- 1)) &+ 1)
   }
 
   private static func aligned(_ position: Int) -> Int { (position + 7) & ~7 }
 
-  /// - Returns: the offset of the next record; `nil` when the log ends here.
+  /// - Returns: the offset of the next record; `nil` if the log ends here.
   private mutating func beginRecord(
     _ page: UnsafeRawBufferPointer, at position: Int, _ lsn: LogSequenceNumber
   ) -> Int? {
@@ -176,7 +176,7 @@ package struct WALParser {
   }
 
   /// Adds bytes to the pending record, and completes it with its last byte.
-  /// - Returns: `false` when it is invalid.
+  /// - Returns: false if it is invalid.
   private mutating func receive(_ bytes: UnsafeRawBufferPointer, upTo end: LogSequenceNumber) -> Bool {
     guard var record = pending else { return false }
     pending = nil
@@ -185,7 +185,7 @@ package struct WALParser {
       let head = record.kept.withUnsafeBytes { WALRecordHead($0) }
       guard lastRecord.map({ $0 == head.previous }) ?? (head.previous < record.start) else { return false }
       record.head = head
-      // The head tells how many of the bytes after it are needed.
+      // The head says how many of the bytes after it are needed.
       record.keep(bytes)
     }
     let before = record.received

@@ -7,7 +7,7 @@ package enum WALEvent: Hashable, Sendable {
   /// A restore point, made by `pg_create_restore_point`.
   case restorePoint(at: LogSequenceNumber, time: Timestamp, name: [UInt8])
 
-  /// Where its record begins.
+  /// The start of its record.
   package var lsn: LogSequenceNumber {
     switch self {
     case .transactionEnd(let lsn, _), .restorePoint(let lsn, _, _): lsn
@@ -26,7 +26,7 @@ package enum WALDemand: Hashable, Sendable {
   case tablespace(WALTablespace)
   case parameters(WALParameters)
 
-  /// Where its record begins.
+  /// The start of its record.
   package var lsn: LogSequenceNumber {
     switch self {
     case .tablespace(let tablespace): tablespace.lsn
@@ -38,7 +38,7 @@ package enum WALDemand: Hashable, Sendable {
 /// The head of a record (`access/xlogrecord.h`).
 struct WALRecordHead {
   static let count = 24
-  /// PostgreSQL refuses to write longer records.
+  /// The longest record that PostgreSQL writes, in bytes.
   static let totalMax: UInt32 = 1020 << 20
   static let checksumOffset = 20
 
@@ -48,7 +48,7 @@ struct WALRecordHead {
   let manager: UInt8
   let checksum: UInt32
 
-  /// - Parameter bytes: at least 24.
+  /// - Parameter bytes: at least 24 bytes.
   init(_ bytes: UnsafeRawBufferPointer) {
     total = bytes.littleEndian(at: 0)
     previous = LogSequenceNumber(bytes.littleEndian(at: 8))
@@ -60,7 +60,7 @@ struct WALRecordHead {
   enum Meaning {
     case transactionEnd, restorePoint, segmentSwitch, databaseCopy, parameterChange, tablespace, other
 
-    /// Whether the record requires something of the server that replays it.
+    /// True if the record requires something of the server that replays it.
     var isDemand: Bool { self == .parameterChange || self == .tablespace }
   }
 
@@ -77,30 +77,32 @@ struct WALRecordHead {
     }
   }
 
-  /// Whether the last third of a record head is that of a segment switch, when no more of the head is there.
-  /// - Parameter bytes: at least 8.
+  /// Returns true if the last third of a record head is that of a segment switch. For use if no more of the head is
+  /// there.
+  /// - Parameter bytes: at least 8 bytes.
   static func isSwitch(infoOn bytes: Slice<UnsafeRawBufferPointer>) -> Bool {
     let kind = bytes.prefix(4)
     return kind.first.map { $0 & 0xf0 == 0x40 } ?? false && kind.dropFirst().allSatisfy { $0 == 0 }
   }
 
-  /// Bytes from the beginning of the record that are needed.
+  /// The bytes from the beginning of the record that are needed.
   var neededCount: Int { meaning == .tablespace ? WALRecordBody.neededForPathCount : WALRecordBody.neededCount }
 }
 
-/// Decodes the beginning of a record. The records that matter here have no page images, so their own data come first.
+/// Decodes the beginning of a record. The records that matter here have no page images, so their own data comes first.
 enum WALRecordBody {
-  /// Enough bytes of a record: heads of 24, 3, 5 and 5 bytes, then a time and a name.
+  /// The most bytes of a record that are needed: heads of 24, 3, 5 and 5 bytes, then a time and a name.
   static let neededCount = 128
-  /// Enough bytes for a record with a path of PostgreSQL's greatest length.
+  /// The most bytes of a record that are needed if it has a path, which may have PostgreSQL's greatest length.
   static let neededForPathCount = 128 + 1024
   private static let nameCount = 64
   private static let microsecondsPerSecond: Int64 = 1_000_000
-  /// Seconds from 1970 to 2000, where PostgreSQL's time begins.
+  /// The seconds from 1970 to 2000, when PostgreSQL's time begins.
   private static let epochSeconds: Int64 = 946_684_800
 
+  /// Decodes an event.
   /// - Parameter bytes: the record from its head on, as far as it was kept.
-  /// - Returns: `nil` when the record has another layout.
+  /// - Returns: `nil` if the record has another layout.
   static func event(_ bytes: UnsafeRawBufferPointer, _ head: WALRecordHead, at lsn: LogSequenceNumber) -> WALEvent? {
     guard let data = ownData(bytes), data.count >= 8 else { return nil }
     let time = timestamp(data.littleEndian(at: 0))
@@ -113,8 +115,9 @@ enum WALRecordBody {
     }
   }
 
+  /// Decodes a demand.
   /// - Parameter bytes: the record from its head on, as far as it was kept.
-  /// - Returns: `nil` when the record has another layout.
+  /// - Returns: `nil` if the record has another layout.
   static func demand(
     _ bytes: UnsafeRawBufferPointer, _ head: WALRecordHead, at lsn: LogSequenceNumber
   ) -> WALDemand? {
@@ -140,8 +143,8 @@ enum WALRecordBody {
     }
   }
 
-  /// - Returns: `nil` when the record has another layout (`commands/dbcommands_xlog.h`: the new locator, then the old
-  ///   one).
+  /// Decodes a copy of a database (`commands/dbcommands_xlog.h`: the new locator, then the old one).
+  /// - Returns: `nil` if the record has another layout.
   static func databaseCopy(_ bytes: UnsafeRawBufferPointer) -> WALParser.DatabaseCopy? {
     guard let data = ownData(bytes), data.count >= 16 else { return nil }
     return WALParser.DatabaseCopy(
@@ -149,7 +152,7 @@ enum WALRecordBody {
       copy: DatabaseLocator(database: data.littleEndian(at: 0), tablespace: data.littleEndian(at: 4)))
   }
 
-  /// The record's own data, cut where `bytes` end.
+  /// Returns the record's own data, cut at the end of `bytes`.
   private static func ownData(_ bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
     var position = WALRecordHead.count
     while position < bytes.count {
@@ -172,7 +175,7 @@ enum WALRecordBody {
     return nil
   }
 
-  /// - Parameter microseconds: since 2000-01-01 UTC.
+  /// - Parameter microseconds: the microseconds since 2000-01-01 UTC.
   private static func timestamp(_ microseconds: Int64) -> Timestamp {
     var (seconds, rest) = microseconds.quotientAndRemainder(dividingBy: microsecondsPerSecond)
     if rest < 0 { (seconds, rest) = (seconds - 1, rest + microsecondsPerSecond) }

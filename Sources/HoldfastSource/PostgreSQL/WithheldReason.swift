@@ -1,9 +1,9 @@
-/// Why the data directory of a PostgreSQL server is left out of a snapshot.
+/// The reason why the data directory of a PostgreSQL server is left out of a snapshot.
 package enum WithheldReason: Equatable, Sendable {
-  /// A server runs on it that this backup does not capture.
+  /// A server that this backup does not capture runs on it.
   /// - Parameters:
-  ///   - process: `nil` when it is not known.
-  ///   - refusal: why the server that the connection reaches is not captured.
+  ///   - process: the process ID; `nil` if it is not known.
+  ///   - refusal: the reason why the server that the connection reaches is not captured.
   case serverRuns(process: Int32?, refusal: PostgresFailure?)
   /// A server runs on it, and its files are not those of a sound cluster.
   case serverRunsOnUnsoundFiles(process: Int32)
