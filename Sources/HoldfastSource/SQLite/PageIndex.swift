@@ -1,4 +1,4 @@
-/// The offsets of pages that a WAL or a journal has in place of those in the database file.
+/// The offsets of the pages in a WAL or a journal that replace pages of the database file.
 package struct PageIndex: Sendable {
   /// Consecutive records, from number `first` on.
   package struct Segment: Sendable {
@@ -9,13 +9,13 @@ package struct PageIndex: Sendable {
     package init(first: UInt32, offset: UInt64) { (self.first, self.offset) = (first, offset) }
   }
 
-  /// The page in the upper half, the number of its record in the lower half; ascending.
+  /// One entry a page, ascending: the page in the upper half, the number of its record in the lower half.
   private var entries: [UInt64]
   private let segments: [Segment]
-  /// Bytes from one record to the next.
+  /// The bytes from one record to the next.
   private let stride: UInt64
 
-  /// Of several records of one page the last counts, as for SQLite.
+  /// Makes an index. Of several records of one page the last counts, as in SQLite.
   /// - Parameter pages: the page of each record, in order.
   package init(pages: [UInt32], in segments: [Segment], stride: UInt64) {
     self.segments = segments
@@ -32,7 +32,7 @@ package struct PageIndex: Sendable {
 
   package var count: Int { entries.count }
 
-  /// The offset of the page; `nil` when the main file has it.
+  /// Returns the offset of the page; `nil` if the main file has it.
   package func offset(of page: UInt32) -> UInt64? {
     let index = firstIndex(from: UInt64(page))
     guard index < entries.count, entries[index] >> 32 == UInt64(page) else { return nil }
@@ -46,13 +46,13 @@ package struct PageIndex: Sendable {
     return segments[low - 1].offset + UInt64(record - segments[low - 1].first) * stride
   }
 
-  /// The first page from `page` on that is in this index.
+  /// Returns the first page from `page` on that is in this index.
   package func next(from page: UInt32) -> UInt32? {
     let index = firstIndex(from: UInt64(page))
     return index < entries.count ? UInt32(entries[index] >> 32) : nil
   }
 
-  /// The number of these pages that are in this index.
+  /// Returns the number of these pages that are in this index.
   package func count(in pages: Range<UInt64>) -> UInt64 {
     UInt64(firstIndex(from: pages.upperBound) - firstIndex(from: pages.lowerBound))
   }

@@ -1,17 +1,17 @@
 internal import HoldfastModel
 package import HoldfastSystem
 
-/// The pages that a hot journal restores in a database (https://www.sqlite.org/fileformat2.html, section 3). Holdfast
-/// reads them from the journal; the rollback itself is left to the programs that use the database.
+/// The pages that a hot journal restores in a database (https://www.sqlite.org/fileformat2.html, section 3). holdfast
+/// reads them from the journal. It leaves the rollback itself to the programs that use the database.
 package struct RollbackJournal {
   private static let magic: [UInt8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7]
   private static let headerCount = 28
   private static let recordOverhead = 8
-  /// SQLite reads no header from a journal that is shorter than a sector of a disk.
+  /// The least bytes of a journal. SQLite reads no header from one that is shorter than a sector of a disk.
   private static let byteCountMin = 512
   private static let lockByte: UInt32 = 1 << 30
 
-  /// The size of the database before the transaction.
+  /// The size of the database before the transaction: the size of a page in bytes, and the number of pages.
   package private(set) var pageSize: UInt32 = 0
   package private(set) var pageCount: UInt32 = 0
   /// The page of every valid record, in order.
@@ -33,7 +33,7 @@ package struct RollbackJournal {
       (recordCount, checksum, pageCount, sectorSize, pageSize) = (word(8), word(12), word(16), word(20), word(24))
     }
 
-    /// - Parameter pageSize: in bytes, with which its pages are read.
+    /// - Parameter pageSize: the page size in bytes with which its pages are read.
     func isSound(pageSize: UInt32) -> Bool {
       (512...65_536).contains(pageSize) && pageSize.nonzeroBitCount == 1 && (32...65_536).contains(sectorSize)
         && sectorSize.nonzeroBitCount == 1
@@ -41,10 +41,11 @@ package struct RollbackJournal {
   }
 
   /// - Parameters:
-  ///   - databasePageSize: in bytes, for a journal that does not say it: SQLite does since version 3.5.8.
+  ///   - databasePageSize: the page size in bytes for a journal that does not state it. SQLite states it since version
+  ///     3.5.8.
   ///   - framesMax: the most records.
   ///   - isCancelled: checked between two records, and between two headers.
-  /// - Returns: `nil` when the journal restores nothing.
+  /// - Returns: `nil` if the journal restores nothing.
   package init?(
     _ file: OpenFile, databasePageSize: UInt32, framesMax: Int, isCancelled: () -> Bool
   ) throws(SystemError) {
@@ -53,7 +54,7 @@ package struct RollbackJournal {
     pageSize = first.pageSize == 0 ? databasePageSize : first.pageSize
     guard first.isSound(pageSize: pageSize) else { return nil }
     pageCount = first.pageCount
-    // Both sizes count for all of the journal, whatever the headers after the first say.
+    // Both sizes apply to the whole journal, whatever later headers say.
     let sector = UInt64(first.sectorSize)
     var position: UInt64 = 0
     var next: Header? = first
@@ -82,13 +83,13 @@ package struct RollbackJournal {
 
   private var stride: UInt64 { UInt64(pageSize) + UInt64(Self.recordOverhead) }
 
-  /// Number of records, and of headers between them; larger than `framesMax` when there are more than that.
+  /// The number of records, and of headers between them. It is larger than `framesMax` if there are more than that.
   package private(set) var recordCount = 0
 
   /// The offsets of the pages as they were before the transaction.
   package var index: PageIndex { PageIndex(pages: pages, in: segments, stride: stride) }
 
-  /// - Returns: whether all records are valid. No record after an invalid one was ever meant to be used.
+  /// - Returns: true if all records are valid. A record after an invalid one was never meant to be used.
   private mutating func read(
     _ file: OpenFile, _ count: UInt64, at start: UInt64, _ seed: UInt32, _ framesMax: Int, _ isCancelled: () -> Bool
   ) throws(SystemError) -> Bool {
@@ -100,7 +101,7 @@ package struct RollbackJournal {
       guard record.count == record.capacity else { return false }
       let page = UInt32(bigEndian: record.used.loadUnaligned(as: UInt32.self))
       let sum = UInt32(bigEndian: record.used.loadUnaligned(fromByteOffset: 4 + Int(pageSize), as: UInt32.self))
-      // A page beyond the end of the database is not restored, and SQLite does not look at its checksum.
+      // A page beyond the end of the database is not restored, and SQLite does not check its checksum.
       guard page > 0, page != lockPage, page > pageCount || sum == checksum(record.used[4...], seed) else {
         return false
       }
@@ -109,7 +110,7 @@ package struct RollbackJournal {
     return true
   }
 
-  /// The checksum over the seed and every two hundredth byte, counted from the end of the page.
+  /// Returns the checksum over the seed and every two hundredth byte, counted from the end of the page.
   private func checksum(_ bytes: Slice<UnsafeRawBufferPointer>, _ seed: UInt32) -> UInt32 {
     let step = 200
     var sum = seed
@@ -121,8 +122,8 @@ package struct RollbackJournal {
     return sum
   }
 
-  /// Whether it is part of a transaction on several databases. Then another file, which it names, decides whether the
-  /// transaction was committed, and a rollback removes that file.
+  /// Returns true if the journal is part of a transaction on several databases. Then another file, which it names,
+  /// decides if the transaction was committed, and a rollback removes that file.
   package static func isPartOfLarger(_ file: OpenFile) throws(SystemError) -> Bool {
     let size = try file.status().size
     let tail = Buffer(capacity: 16)

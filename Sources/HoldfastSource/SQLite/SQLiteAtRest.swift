@@ -1,19 +1,20 @@
 package import HoldfastModel
 package import HoldfastSystem
 
-/// A database in WAL mode that nobody had open when it was examined, captured as a plain file. The file alone is whole
-/// as long as nobody opens it, and afterwards until the first checkpoint.
+/// A database in WAL mode that no program had open when it was examined, captured as a plain file. The file alone is
+/// whole as long as no program opens it, and after that until the first checkpoint.
 package struct SQLiteAtRest: Sendable {
   package let path: Path
   /// The file's metadata, taken before its companions were looked for, at a moment when every later write must change
-  /// it; `nil` when it did not stay unchanged for so long.
+  /// it; `nil` if the file did not stay unchanged for so long.
   private let seen: FileStatus?
   private let owner: UInt32
   private let root: OpenFile
   private let files: FileSystem
   private let allowance: SQLiteAllowance
 
-  /// The databases of a source that are captured this way: in WAL mode, without companions beside any of their names.
+  /// Returns the databases of a source that are captured this way: in WAL mode, without companions beside any of their
+  /// names.
   package static func among(
     _ candidates: [SQLiteCandidate], root: OpenFile, files: FileSystem, allowance: SQLiteAllowance
   ) -> [SQLiteAtRest] {
@@ -39,15 +40,16 @@ package struct SQLiteAtRest: Sendable {
     return status
   }
 
-  /// Whether the file is unchanged since it was examined.
+  /// Returns true if the file is unchanged since it was examined.
   package func isStill(_ status: FileStatus) -> Bool { seen.map { status.isUntouched(since: $0) } ?? false }
 
-  /// The database file as bytes to capture.
+  /// Returns the database file as bytes to capture.
   package func bytes(of handle: OpenFile, before: FileStatus, attempt: Int) -> any CapturedBytes {
     Bytes(PlainBytes(handle, before: before, attempt: attempt), of: handle, database: self, before: before)
   }
 
-  /// Whether the file contains everything that was ever committed, and every later write must change its metadata.
+  /// Returns true if the file contains everything that was ever committed, and every later write must change its
+  /// metadata.
   private func isWhole(_ handle: OpenFile, before: FileStatus) -> Bool {
     if isStill(before) { return true }
     guard let status = allowance.settledStatus(of: handle, owner), status.isUntouched(since: before) else {
@@ -60,7 +62,7 @@ package struct SQLiteAtRest: Sendable {
 
   private final class Bytes: CapturedBytes {
     private let plain: PlainBytes
-    /// Whether it was whole when the attempt began.
+    /// True if the file was whole when the attempt began.
     private let wasWhole: Bool
 
     init(_ plain: PlainBytes, of handle: OpenFile, database: SQLiteAtRest, before: FileStatus) {

@@ -5,23 +5,23 @@ internal import Synchronization
 
 /// Captures a database as its programs see it, while they go on.
 ///
-/// In WAL mode, the database is held at one commit from beginning to end: nobody waits, but the WAL is not checkpointed
-/// meanwhile. In rollback mode a reader keeps writers from committing, so the database is read in slices, each under
-/// its own lock, after comparing that nothing has changed. When somebody committed in between, it is read again, and at
-/// last under one lock to the end.
+/// In WAL mode, the database is held at one commit from beginning to end: no program waits, but the WAL is not
+/// checkpointed meanwhile. In rollback mode a reader keeps writers from committing, so the database is read in slices,
+/// each under its own lock, after a check that nothing has changed. If there was a commit in between, it is read again,
+/// and at last under one lock to the end.
 package final class SQLiteCapture: CapturedBytes {
   private static let freeAttempts = 2
 
   private struct State {
     var hold: SQLiteHold
     var attempt = 1
-    /// Whether the view is outdated: bytes that are read from here on are worthless.
+    /// True if the view is outdated. Bytes that are read from here on are worthless.
     var isStale = false
     var failure: SystemError?
     var known = Known()
   }
 
-  /// What remains known after the database was closed.
+  /// The data that stays known after the database was closed.
   private struct Known {
     var size: UInt64 = 0
     var allocated: UInt64 = 0
@@ -43,23 +43,23 @@ package final class SQLiteCapture: CapturedBytes {
     state = Mutex(State(hold: SQLiteHold(candidate, root: root, files: files, allowance: allowance)))
   }
 
-  // MARK: What is known
+  // MARK: Findings
 
-  /// The size of the captured database in bytes: with its WAL it may differ from that of its file. Another attempt may
-  /// find another size.
+  /// The size of the captured database in bytes. With a WAL it may not be that of its file. Another attempt may find
+  /// another size.
   package var size: UInt64 { state.withLock { $0.known.size } }
-  /// The bytes that are stored for it: fewer when its file has holes.
+  /// The bytes that are stored for it: fewer if its file has holes.
   package var allocated: UInt64 { state.withLock { $0.known.allocated } }
-  /// Together with the metadata of the main file, distinguishes the captured state from every other one; at most 64
-  /// bytes.
+  /// A value that, together with the metadata of the main file, distinguishes the captured state from every other one;
+  /// at most 64 bytes.
   package var mark: [UInt8] { state.withLock { $0.known.mark } }
-  /// Whether the metadata of the main file alone identifies its state.
+  /// True if the metadata of the main file alone identifies its state.
   package var isByMetadata: Bool { state.withLock { $0.known.isByMetadata } }
-  /// Whether nobody can commit until the capture ends.
+  /// True if no program can commit until the capture ends.
   package var keepsWritersWaiting: Bool { state.withLock { $0.hold.keepsWritersWaiting } }
-  /// Whether it belongs to a group of databases that are captured at one instant.
+  /// True if it belongs to a group of databases that are captured at one instant.
   package var isOfOneInstant: Bool { state.withLock { $0.hold.staysLocked && $0.attempt == 1 } }
-  /// Bytes by which the WAL grew while it was held.
+  /// The bytes by which the WAL grew while it was held.
   package var walGrowth: UInt64 { state.withLock { $0.hold.logGrowthNow } }
 
   // MARK: Beginning and ending
@@ -95,7 +95,7 @@ package final class SQLiteCapture: CapturedBytes {
     state.withLock { if $0.hold.keepsWritersWaiting { $0.hold.unlock() } }
   }
 
-  /// Keeps everybody from committing.
+  /// Keeps all programs from committing.
   func lockOutWriters() throws(SQLiteFailure) {
     try state.withLock { (state) throws(SQLiteFailure) in
       try state.hold.lockOutWriters()
@@ -103,7 +103,8 @@ package final class SQLiteCapture: CapturedBytes {
     }
   }
 
-  /// - Parameter staysLocked: whether nobody can commit in rollback mode until the capture ends.
+  /// Lets writers begin again.
+  /// - Parameter staysLocked: true to let nobody commit in rollback mode until the capture ends.
   func letWriters(staysLocked: Bool) {
     state.withLock { state in
       state.hold.letWriters()
@@ -138,7 +139,7 @@ package final class SQLiteCapture: CapturedBytes {
     }
     if let held { return try held.view.read(held.files, into: buffer, at: offset) }
     let result: Result<Int, SystemError> = state.withLock { state in
-      // A capture that has failed or changed once is worthless, and not waited for again.
+      // A capture that has failed or changed once is worthless, and is not waited for again.
       if let failure = state.failure { return .failure(failure) }
       guard !state.isStale else { return .success(0) }
       let result = slice(&state, into: buffer, at: offset)
@@ -167,7 +168,7 @@ package final class SQLiteCapture: CapturedBytes {
   }
 
   /// Runs `body` under its own lock.
-  /// - Returns: `nil` when the database has changed.
+  /// - Returns: `nil` if the database has changed.
   private func whileNobodyCommits<Value>(
     _ files: SQLiteFiles, _ view: SQLiteView, _ body: () throws -> Value
   ) throws -> Value? {

@@ -1,45 +1,45 @@
 package import HoldfastModel
 package import HoldfastSystem
 
-/// The SQLite databases of a source that are captured as their programs see them, all at one instant. A class, because
-/// it is asked about every file of a source, and a value would be copied each time.
+/// The SQLite databases of a source that are captured as their programs see them, all at one instant. It is a class,
+/// because it is asked about every file of a source, and a value would be copied each time.
 package final class SQLiteDatabases {
   /// A database that must be captured as a plain file, and the reason.
   package struct Refusal: Sendable {
     package let path: Path
     package let reason: String
-    /// Whether somebody may be writing to it: then a plain copy may be torn.
+    /// True if a program may be writing to it. Then a plain copy may be torn.
     package let isLive: Bool
   }
 
   /// The longest time that writers of one database wait until the others are held as well.
   private static let groupWait = TimeSpan.seconds(1)
-  /// The divisor of the descriptor limit: a database in WAL mode has three files open, and the rest of the program
+  /// The divisor of the limit of open files. A database in WAL mode has three files open, and the rest of the program
   /// needs some too.
   private static let shareOfDescriptors = 6
   private var captures: [FileSystem.FileKey: SQLiteCapture] = [:]
   private var companions: [Path: FileSystem.FileKey] = [:]
   private var names: [FileSystem.FileKey: [Path]] = [:]
-  /// Databases whose last name the scan has not passed yet, by that name, in descending order.
+  /// The databases whose last name the scan has not passed yet, by that name, in descending order.
   private var waiting: [(path: Path, key: FileSystem.FileKey)] = []
-  /// Databases that the scan has met.
+  /// The databases that the scan has met.
   private var met: Set<FileSystem.FileKey> = []
   package private(set) var refusals: [Refusal] = []
-  /// A database whose transaction did not end in time, so that not all databases are of one instant.
+  /// A database whose transaction did not end in time, so that not all databases are of one instant; otherwise `nil`.
   package private(set) var busyDatabase: Path?
-  /// Whether there are more than can be held open at once, so that not all databases are of one instant.
+  /// True if there are more databases than can be held open at once, so that not all are of one instant.
   package private(set) var areTooMany = false
 
   /// The most databases that can be open at once.
   package static var openMax: Int { OpenFileLimit.current / shareOfDescriptors }
 
-  /// Whether the databases that are held are of one instant.
+  /// True if the databases that are held are of one instant.
   package private(set) var areOfOneInstant = false
 
-  /// The capture of a file, by the status of any of its names.
+  /// Returns the capture of a file, by the status of any of its names.
   package func capture(of status: FileStatus) -> SQLiteCapture? { captures[FileSystem.FileKey(status)] }
 
-  /// Whether SQLite keeps this file beside a captured database. The capture of the database covers it.
+  /// Returns true if SQLite keeps this file beside a captured database. The capture of the database covers it.
   package func isCompanion(_ path: Path) -> Bool { companions[path].map { captures[$0] != nil } ?? false }
 
   /// The number of databases that keep writers waiting until they are captured.
@@ -50,8 +50,8 @@ package final class SQLiteDatabases {
   /// Begins the capture of the live databases among `candidates`.
   /// - Parameters:
   ///   - root: the root of the source.
-  ///   - isGroup: whether all must be of one instant. Then writers wait until all databases are held: some
-  ///     milliseconds, or at most a second when one of them is in the middle of a transaction.
+  ///   - isGroup: true if all must be of one instant. Then writers wait until all databases are held: some
+  ///     milliseconds, or at most a second if one of them is in the middle of a transaction.
   package init(
     _ candidates: [SQLiteCandidate], root: OpenFile, files: FileSystem, isGroup: Bool, allowance: SQLiteAllowance
   ) {
@@ -63,7 +63,7 @@ package final class SQLiteDatabases {
       for companion in candidate.companions { companions[companion] = candidate.key }
     }
     areTooMany = all.count > Self.openMax
-    // The others begin when their turn comes.
+    // The other databases begin when their turn comes.
     let first = Array(all.prefix(Self.openMax))
     if isGroup, first.count > 1, !areTooMany { beginTogether(first) } else { begin(prepare(first)) }
     areOfOneInstant = isGroup && !all.isEmpty && !areTooMany && busyDatabase == nil
@@ -72,7 +72,7 @@ package final class SQLiteDatabases {
       .filter { captures[$0.key] != nil }.sorted { $0.path > $1.path }
   }
 
-  /// Begins the capture of a database that was found when the others were held already.
+  /// Begins the capture of a database that was found after the others were held.
   package func add(
     _ candidate: SQLiteCandidate, root: OpenFile, files: FileSystem, allowance: SQLiteAllowance
   ) {
@@ -84,12 +84,12 @@ package final class SQLiteDatabases {
   /// Records that the scan has met a database.
   package func meet(_ database: SQLiteCapture) { met.insert(database.key) }
 
-  /// Whether there are databases that the scan has not met yet.
+  /// True if there are databases that the scan has not met yet.
   package var isWaiting: Bool { !waiting.isEmpty }
 
-  /// Releases the databases that the scan has not found at their paths: nobody should wait for a database that is no
-  /// part of the snapshot.
-  /// - Parameter path: how far the scan has come.
+  /// Releases the databases that the scan has not found at their paths: no program should wait for a database that is
+  /// not part of the snapshot.
+  /// - Parameter path: the path that the scan has reached.
   package func letGo(before path: Path) {
     while let last = waiting.last, last.path < path {
       if !met.contains(last.key) { captures[last.key]?.end() }
@@ -97,7 +97,7 @@ package final class SQLiteDatabases {
     }
   }
 
-  /// One name for each file: a name with companions, if there is one.
+  /// Returns one candidate for each file: one with companions, if there is one.
   private static func oneOfEach(_ candidates: [SQLiteCandidate]) -> [SQLiteCandidate] {
     var chosen: [FileSystem.FileKey: Path] = [:]
     for candidate in candidates where chosen[candidate.key] == nil || candidate.hasCompanion {
@@ -118,9 +118,9 @@ package final class SQLiteDatabases {
     return found
   }
 
-  /// Does the same for all databases, and waits for them side by side: an owner who locks many of them delays no longer
-  /// than with one.
-  /// - Returns: those that were not refused.
+  /// Calls `body` with all databases, and waits for them side by side: an owner who locks many of them causes no longer
+  /// delay than with one.
+  /// - Returns: the databases that were not refused.
   private func forAll(
     _ wanted: [SQLiteCapture], within wait: TimeSpan, _ body: (SQLiteCapture) throws(SQLiteFailure) -> Void
   ) -> [SQLiteCapture] {
@@ -143,8 +143,8 @@ package final class SQLiteDatabases {
     return wanted.filter { captures[$0.key] != nil }
   }
 
-  /// Waits for all databases; those in WAL mode are held from here on. What takes long is done before anybody has to
-  /// wait.
+  /// Waits for all databases. Those in WAL mode are held from here on. So the slow steps are done before any program
+  /// has to wait.
   private func prepare(_ wanted: [SQLiteCapture]) -> [SQLiteCapture] {
     forAll(wanted, within: SQLiteAllowance.databaseWait) { capture throws(SQLiteFailure) in
       try capture.lock()
@@ -160,8 +160,8 @@ package final class SQLiteDatabases {
     }
   }
 
-  /// Begins all captures while nobody can commit to any of the databases. If a writer does not pause, begins one after
-  /// the other.
+  /// Begins all captures while no program can commit to any of the databases. If a writer does not pause, begins one
+  /// after the other.
   private func beginTogether(_ wanted: [SQLiteCapture]) {
     let ready = prepare(wanted)
     let isHeld = lockOutWriters(of: ready)
@@ -172,10 +172,10 @@ package final class SQLiteDatabases {
     begin(ready.filter { captures[$0.key] != nil })
   }
 
-  /// - Returns: whether nobody can commit to any of them now.
+  /// - Returns: true if no program can commit to any of them now.
   private func lockOutWriters(of wanted: [SQLiteCapture]) -> Bool {
     let end = Clock.system.uptime() + Self.groupWait
-    // In path order, so that two backups do not wait for each other.
+    // The databases are locked in path order, so that two backups do not wait for each other.
     for capture in wanted.sorted(by: { $0.path < $1.path }) {
       while captures[capture.key] != nil {
         do throws(SQLiteFailure) {

@@ -3,9 +3,9 @@ package import HoldfastSystem
 /// The reason why a database cannot be captured as one committed state.
 package struct SQLiteFailure: Error, Equatable {
   package enum Kind: Sendable {
-    /// Another process has locked it; a later try may succeed.
+    /// Another process has locked it. A later try may succeed.
     case busy
-    /// It is not a valid database, so nobody writes to it.
+    /// It is not a valid database, so no program writes to it.
     case unsound
     /// It would need an action that holdfast does not take on other people's files, or more memory than one database
     /// may use.
@@ -17,7 +17,7 @@ package struct SQLiteFailure: Error, Equatable {
   package let kind: Kind
   package let reason: String
 
-  /// A failure to read or lock it in the middle of a capture.
+  /// Makes the failure to read or lock it in the middle of a capture.
   package init(_ error: SystemError) {
     self.init(kind: error.isBusy ? .busy : .refused, reason: error.isBusy ? Self.busy.reason : error.reason)
   }
@@ -30,6 +30,7 @@ package struct SQLiteFailure: Error, Equatable {
 
   static func refused(_ reason: String) -> SQLiteFailure { SQLiteFailure(kind: .refused, reason: reason) }
 
+  /// Makes the failure for an error of the system.
   /// - Parameter name: the name of the file that the system refuses.
   static func system(_ error: SystemError, at name: String) -> SQLiteFailure {
     SQLiteFailure(

@@ -2,7 +2,7 @@ internal import HoldfastModel
 internal import HoldfastSystem
 
 /// The bytes that SQLite locks (https://www.sqlite.org/lockingv3.html; https://www.sqlite.org/walformat.html, section
-/// 2.3). A shared lock on a byte that a program wants to lock exclusively keeps it out.
+/// 2.3). A shared lock on a byte keeps out a program that wants to lock it exclusively.
 enum SQLiteLock {
   // In the database file.
   static let pending: Range<UInt64> = 0x4000_0000..<0x4000_0001
@@ -11,15 +11,15 @@ enum SQLiteLock {
   // In the `-shm` file.
   static let write: Range<UInt64> = 120..<121
   static let checkpoint: Range<UInt64> = 121..<122
-  /// The first read mark: holding it keeps the WAL from being restarted.
+  /// The first read mark. Holding it keeps the WAL from being restarted.
   static let reader: Range<UInt64> = 124..<125
-  /// Held by every program that has the database open. A program that finds it free treats the files as left by a
+  /// Every program that has the database open holds it. A program that finds it free takes the files for leftovers of a
   /// crash.
   static let open: Range<UInt64> = 128..<129
 }
 
-/// The files of one database. They are opened beneath the source, without following a link, and only read and locked:
-/// nothing is made, written or removed beside other people's databases.
+/// The files of one database. They are opened beneath the source, without following a link, and only read and locked.
+/// Nothing is made, written or removed beside other people's databases.
 struct SQLiteFiles: Sendable {
   let path: Path
   let main: OpenFile
@@ -27,7 +27,7 @@ struct SQLiteFiles: Sendable {
   private let root: OpenFile
   private let files: FileSystem
 
-  /// A WAL, and its index when programs have it open and it is held.
+  /// A WAL, and its index if programs have it open and it is held.
   struct Log: Sendable {
     let file: OpenFile
     let index: OpenFile?
@@ -52,7 +52,7 @@ struct SQLiteFiles: Sendable {
 
   private func companion(_ suffix: String) -> Path { Path(bytes: path.bytes + Array(suffix.utf8)) }
 
-  /// Runs `body`, and adds to an error which file the system refuses.
+  /// Runs `body`, and adds the name of the file to an error of the system.
   func reading<Value>(
     _ suffix: String = "", _ body: () throws(SystemError) -> Value
   ) throws(SQLiteFailure) -> Value {
@@ -63,7 +63,7 @@ struct SQLiteFiles: Sendable {
     }
   }
 
-  /// Opens a companion of the database; `nil` when there is none.
+  /// Opens a companion of the database; `nil` if there is none.
   func open(_ suffix: String) throws(SQLiteFailure) -> OpenFile? {
     let name = companion(suffix)
     return try opened(name, suffix)
@@ -79,15 +79,15 @@ struct SQLiteFiles: Sendable {
     }
     let status = try reading(suffix) { () throws(SystemError) in try file.status() }
     guard status.kind == .file else { throw .refused("\(Self.name(name)) is not a file") }
-    // Otherwise the owner of the database could have a file read that he may not read, by a link to another owner's
-    // WAL.
+    // Without this check, the owner of the database could link to another user's WAL, and so have a file read that he
+    // may not read.
     guard status.userID == owner || status.linkCount == 1 else {
       throw .refused("\(Self.name(name)) has other names, and belongs to another user")
     }
     return file
   }
 
-  /// Whether the name still leads to the open file.
+  /// Returns true if the name still leads to the open file.
   func isNamed(_ file: OpenFile, _ suffix: String = "") throws(SQLiteFailure) -> Bool {
     let name = companion(suffix)
     return try reading(suffix) { () throws(SystemError) in
@@ -98,10 +98,10 @@ struct SQLiteFiles: Sendable {
 
   // MARK: Locks
 
-  /// Takes the lock under which nobody commits in rollback mode, and nobody enters or leaves WAL mode.
+  /// Takes the lock under which no program commits in rollback mode, or enters or leaves WAL mode.
   func lock() throws(SQLiteFailure) {
     let isLocked = try reading { () throws(SystemError) in
-      // A program that waits for all readers to finish keeps new ones out.
+      // A program that waits for all readers to finish keeps new readers out.
       guard try main.lockShared(SQLiteLock.pending) else { return false }
       defer { try? main.unlock(SQLiteLock.pending) }
       return try main.lockShared(SQLiteLock.shared)
@@ -116,13 +116,13 @@ struct SQLiteFiles: Sendable {
     guard try reading("", { () throws(SystemError) in try main.lockShared(SQLiteLock.reserved) }) else { throw .busy }
   }
 
-  /// Opens the WAL, if there is one. Requires the lock, so that nobody removes it. Until it is closed, programs that
-  /// have it open can still append to it, but nobody moves its contents to the database, and nobody restarts it.
+  /// Opens the WAL, if there is one. Requires the lock, so that no program removes the WAL. Until it is closed,
+  /// programs that have it open can still append to it, but none moves its contents to the database, or restarts it.
   func openLog() throws(SQLiteFailure) -> Log? {
     guard let log = try open("-wal") else { return nil }
     let isThere = try reading("-wal") { () throws(SystemError) in try log.status().size > 0 }
     let index = try openIndex()
-    // A WAL that programs have open is held even when it is empty: the next commit goes there.
+    // A WAL that programs have open is held even if it is empty, because the next commit goes there.
     guard isThere || index != nil else { return nil }
     guard try isNamed(log, "-wal") else { throw .busy }
     return Log(file: log, index: index)
@@ -136,11 +136,12 @@ struct SQLiteFiles: Sendable {
       guard try reading("-shm", { () throws(SystemError) in try index.lockShared(lock) }) else { throw .busy }
     }
     guard try isNamed(index, "-shm") else { throw .busy }
-    // A program that makes the index needs the locks that we hold. So the WAL is read as if nobody had it open.
+    // A program that makes the index needs the locks that are held here. So the WAL is read as if no program had it
+    // open.
     return try lookAtIndex(index).map { _ in index }
   }
 
-  /// The current contents of the index; `nil` when it has none.
+  /// Returns the current contents of the index; `nil` if it has none.
   func lookAtIndex(_ index: OpenFile) throws(SQLiteFailure) -> WriteAheadLogIndex? {
     let looksMax = 20
     for _ in 1...looksMax {
@@ -151,7 +152,7 @@ struct SQLiteFiles: Sendable {
   }
 
   /// Opens the journal of an interrupted transaction, which the next program that opens the database rolls back.
-  /// Requires the lock: a running transaction has a journal too, but has then written nothing to the database.
+  /// Requires the lock: a running transaction has a journal too, but has written nothing to the database then.
   func openHotJournal() throws(SQLiteFailure) -> OpenFile? {
     guard let journal = try open("-journal") else { return nil }
     let isHot = try reading("-journal") { () throws(SystemError) in

@@ -8,10 +8,10 @@ package struct SQLiteHeader: Equatable {
 
   /// The whole header.
   package let bytes: [UInt8]
-  /// In bytes: a power of two, 512 to 65536.
+  /// The size of a page in bytes: a power of two, 512 to 65536.
   package let pageSize: UInt32
 
-  /// `nil` when this is not an SQLite header.
+  /// Parses a header; `nil` if this is not an SQLite header.
   package init?(_ bytes: some Collection<UInt8>) {
     let bytes = Array(bytes.prefix(Self.byteCount))
     guard bytes.count == Self.byteCount, bytes.starts(with: Self.magic) else { return nil }
@@ -21,24 +21,24 @@ package struct SQLiteHeader: Equatable {
     self.bytes = bytes
   }
 
-  /// - Returns: `nil` when the file is not an SQLite database.
+  /// - Returns: `nil` if the file is not an SQLite database.
   init?(of file: OpenFile) throws(SystemError) {
     let head = Buffer(capacity: Self.byteCount)
     head.count = try file.read(into: head.bytes, at: 0)
     self.init(head.used)
   }
 
-  /// Whether the database is in WAL mode.
+  /// True if the database is in WAL mode.
   package var isWAL: Bool { bytes[19] == 2 }
 
-  /// The number of pages; `nil` when the last program that wrote to the database does not maintain it: then the size of
+  /// The number of pages; `nil` if the last program that wrote to the database does not maintain it. Then the size of
   /// the file counts.
   package var pageCount: UInt32? {
     let count = word(28)
     return count > 0 && word(24) == word(92) ? count : nil
   }
 
-  /// Says why SQLite does not open it; `nil` when nothing in the header prevents it.
+  /// The reason why SQLite does not open the database; `nil` if nothing in the header prevents it.
   package var unsupported: String? {
     let fractions: [UInt8] = [64, 32, 32]
     let schemaFormatMax: UInt8 = 4
@@ -47,7 +47,7 @@ package struct SQLiteHeader: Equatable {
     guard bytes[19] <= 2, bytes[21..<24].elementsEqual(fractions), pageSize - UInt32(bytes[20]) >= usableMin else {
       return "file is not a database"
     }
-    // The format has four bytes, and SQLite reads the last one.
+    // The field has four bytes, but SQLite reads the last one only.
     return bytes[47] > schemaFormatMax ? "unsupported file format" : nil
   }
 
@@ -59,11 +59,11 @@ package struct SQLiteCandidate: Sendable {
   package let path: Path
   package let status: FileStatus
   let header: SQLiteHeader
-  /// Whether SQLite keeps a file beside it.
+  /// True if SQLite keeps a file beside it.
   let hasCompanion: Bool
-  /// Whether every later write must change its status.
+  /// True if every later write must change its status.
   let isSettled: Bool
-  /// The open file, when it is to be captured through it.
+  /// The open file, if it is to be captured through it.
   var file: OpenFile?
 
   /// The suffixes of the companions: the files that SQLite keeps beside a database.
@@ -71,9 +71,9 @@ package struct SQLiteCandidate: Sendable {
 
   package var companions: [Path] { Self.suffixes.map { Path(bytes: path.bytes + $0) } }
 
-  /// The database to which a companion of this name would belong; `nil` when this is not the name of a companion.
+  /// Returns the database to which a companion of this name would belong; `nil` if this is not the name of a companion.
   package static func database(ofCompanion path: Path) -> Path? {
-    // A quick test, because this is asked for every file of a source and nearly none has such a name.
+    // A quick test first, because this is called for every file of a source, and nearly none has such a name.
     guard let last = path.bytes.last, last == UInt8(ascii: "l") || last == UInt8(ascii: "m") else { return nil }
     for suffix in suffixes
     where path.bytes.count > suffix.count && path.bytes.suffix(suffix.count).elementsEqual(suffix) {
@@ -82,17 +82,17 @@ package struct SQLiteCandidate: Sendable {
     return nil
   }
 
-  /// Whether the file can be a database, by its size.
+  /// Returns true if the file can be a database, by its size.
   package static func isPossible(_ status: FileStatus) -> Bool {
     status.kind == .file && status.size >= 512 && status.size.isMultiple(of: 512)
   }
 
-  /// Whether a file that begins with these bytes is a database.
+  /// Returns true if a file that begins with these bytes is a database.
   package static func isBeginning(_ bytes: UnsafeRawBufferPointer) -> Bool { SQLiteHeader(bytes) != nil }
 
   /// Examines one file.
-  /// - Parameter keepsOpen: whether it stays open, for its capture.
-  /// - Returns: `nil` when it is not a database, or cannot be examined.
+  /// - Parameter keepsOpen: true to keep it open, for its capture.
+  /// - Returns: `nil` if it is not a database, or cannot be examined.
   package static func look(
     at path: Path, status: FileStatus, in root: OpenFile, files: FileSystem, keepsOpen: Bool = false
   ) -> SQLiteCandidate? {
@@ -104,10 +104,10 @@ package struct SQLiteCandidate: Sendable {
     _ path: Path, in root: OpenFile, files: FileSystem, keepsOpen: Bool
   ) -> SQLiteCandidate? {
     guard let file = try? files.openForCapture(path, in: root), let header = try? SQLiteHeader(of: file),
-      // If the name was given to another file since, that one counts.
+      // If another file has the name by now, that one counts.
       let now = try? file.status()
     else { return nil }
-    // Must be asked before the companions are looked for.
+    // This must be known before the companions are looked for.
     let isSettled = now.isSettled
     let hasCompanion = hasCompanion(path, in: root, files: files)
     return SQLiteCandidate(
@@ -115,8 +115,8 @@ package struct SQLiteCandidate: Sendable {
       isSettled: isSettled, file: keepsOpen ? file : nil)
   }
 
-  /// Whether a file has a companion: then somebody has the database open, or crashed. A companion that cannot be
-  /// examined counts.
+  /// Returns true if a file has a companion: then a program has the database open, or has crashed. A companion that
+  /// cannot be examined counts.
   package static func hasCompanion(_ path: Path, in root: OpenFile, files: FileSystem) -> Bool {
     suffixes.contains { suffix in
       do throws(SystemError) {
@@ -127,7 +127,7 @@ package struct SQLiteCandidate: Sendable {
     }
   }
 
-  /// Examines candidates again: those that had no companion and have one now.
+  /// Examines candidates again, if they had no companion and have one now.
   package static func lookingAgain(
     at candidates: [SQLiteCandidate], in root: OpenFile, files: FileSystem
   ) -> [SQLiteCandidate] {
@@ -141,7 +141,8 @@ package struct SQLiteCandidate: Sendable {
 }
 
 extension SQLiteCandidate {
-  /// The database beside a WAL when its size is no multiple of its page size: a checkpoint met a full disk.
+  /// Returns the database beside a WAL if its size is no multiple of its page size, because the disk was full during a
+  /// checkpoint.
   package static func unwholeDatabase(
     ofLog path: Path, in root: OpenFile, files: FileSystem, keepsOpen: Bool
   ) -> SQLiteCandidate? {
@@ -155,11 +156,11 @@ extension SQLiteCandidate {
 
   package var key: FileSystem.FileKey { FileSystem.FileKey(status) }
 
-  /// Whether it must be captured as its programs see it. In WAL mode, when there is a WAL; in rollback mode always,
-  /// because nothing shows whether somebody writes.
+  /// True if it must be captured as its programs see it. In WAL mode, that is so if it has a companion; in rollback
+  /// mode always, because nothing shows if a program writes.
   package var isLive: Bool { !header.isWAL || hasCompanion }
 
-  /// The file beside a WAL when it is not a database that SQLite could read: most likely an encrypted one in use.
+  /// Returns the file beside a WAL if it is not a database that SQLite could read: most likely an encrypted one in use.
   /// Extensions that encrypt leave the header of a WAL readable.
   package static func encryptedDatabase(
     ofLog path: Path, status: FileStatus, in root: OpenFile, files: FileSystem

@@ -1,7 +1,7 @@
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// The locks that a capture holds on a database, and what was learned under them. For one thread at a time.
+/// The locks that a capture holds on a database, and what was read under them. Only one thread at a time may use it.
 struct SQLiteHold: Sendable {
   private let root: OpenFile
   private let fileSystem: FileSystem
@@ -12,7 +12,7 @@ struct SQLiteHold: Sendable {
   private var commit: WriteAheadLogIndex?
   private(set) var view: SQLiteView?
   private(set) var isLocked = false
-  /// Whether the lock is kept until the end in rollback mode too.
+  /// True if the lock is kept until the end in rollback mode too.
   var staysLocked = false
   private var logSizeAtBegin: UInt64 = 0
   private(set) var logGrowth: UInt64 = 0
@@ -21,16 +21,16 @@ struct SQLiteHold: Sendable {
     (self.candidate, self.root, fileSystem, self.allowance) = (candidate, root, files, allowance)
   }
 
-  /// Whether nobody can commit as long as the lock is kept.
+  /// True if no program can commit as long as the lock is kept.
   var keepsWritersWaiting: Bool { isLocked && log == nil }
 
-  /// Bytes by which the WAL has grown since it is held.
+  /// The bytes by which the WAL has grown since it is held.
   var logGrowthNow: UInt64 {
     guard let size = try? log?.file.status().size, size > logSizeAtBegin else { return logGrowth }
     return logGrowth + size - logSizeAtBegin
   }
 
-  /// Takes the lock and, in WAL mode, holds the WAL: both, or nothing.
+  /// Takes the lock and, in WAL mode, holds the WAL. It gets both or neither.
   mutating func lock() throws(SQLiteFailure) {
     guard !isLocked else { return }
     if files == nil { files = try SQLiteFiles(candidate, root: root, files: fileSystem) }
@@ -49,7 +49,7 @@ struct SQLiteHold: Sendable {
     logSizeAtBegin = (try? log?.file.status().size) ?? 0
   }
 
-  /// Takes the lock and keeps everybody from committing, until `letWriters` or the end.
+  /// Takes the lock and keeps all programs from committing, until `letWriters` or the end.
   mutating func lockOutWriters() throws(SQLiteFailure) {
     try lock()
     guard let files else { return }
@@ -63,7 +63,7 @@ struct SQLiteHold: Sendable {
         try files.lockOutWriters()
       }
     } catch {
-      // The writer may be waiting for our lock to go.
+      // The writer may be waiting for this lock to be released.
       if log == nil { unlock() }
       throw error
     }
@@ -78,11 +78,11 @@ struct SQLiteHold: Sendable {
   mutating func seeCommit() throws(SQLiteFailure) {
     guard let files, let log, let index = log.index, commit == nil else { return }
     commit = try files.lookAtIndex(index)
-    // A program ended while it changed the index. The next program makes it anew, and needs the locks for that.
+    // A program ended while it changed the index. The next program makes the index anew, and needs the locks for that.
     if commit == nil { self.log = SQLiteFiles.Log(file: log.file, index: nil) }
   }
 
-  /// Reads the structure of the database. In rollback mode the lock is then released, unless it is to stay.
+  /// Reads the structure of the database. In rollback mode the lock is then released, unless it is to be kept.
   mutating func look() throws(SQLiteFailure) {
     do throws(SQLiteFailure) {
       try seeCommit()
@@ -92,12 +92,12 @@ struct SQLiteHold: Sendable {
       unlock()
       throw error
     }
-    // The file is not a WAL of this database.
+    // Otherwise the file is not a WAL of this database.
     if view?.isWAL == false { log = nil }
     if log == nil, !staysLocked { unlock() }
   }
 
-  /// Releases all locks; the database stays open.
+  /// Releases all locks. The database stays open.
   mutating func unlock() {
     logGrowth = logGrowthNow
     letWriters()

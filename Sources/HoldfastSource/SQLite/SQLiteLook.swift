@@ -7,8 +7,9 @@ struct SQLiteLook {
   let allowance: SQLiteAllowance
 
   /// - Parameters:
-  ///   - log: its WAL, held; `nil` when there is none.
-  ///   - commit: the commit of the WAL that its programs see; `nil` when nobody has it open: then the last one counts.
+  ///   - log: its WAL, held; `nil` if there is none.
+  ///   - commit: the commit of the WAL that its programs see; `nil` if no program has it open. Then the last one
+  ///     counts.
   func view(log: SQLiteFiles.Log?, commit: WriteAheadLogIndex?) throws(SQLiteFailure) -> SQLiteView {
     guard let header = try files.reading("", { () throws(SystemError) in try SQLiteHeader(of: files.main) }) else {
       throw SQLiteFailure(kind: .unsound, reason: "file is not a database")
@@ -24,14 +25,14 @@ struct SQLiteLook {
     return try checked(SQLiteView(files, status: status, header: header, isWAL: header.isWAL || commit != nil))
   }
 
-  /// - Parameter isHeld: whether the lock keeps everybody from writing. Otherwise every later write must change the
+  /// - Parameter isHeld: true if the lock keeps all programs from writing. Otherwise every later write must change the
   ///   status.
   private func status(isHeld: Bool) throws(SQLiteFailure) -> FileStatus {
     if !isHeld, let settled = allowance.settledStatus(of: files.main, files.owner) { return settled }
     return try files.reading { () throws(SystemError) in try files.main.status() }
   }
 
-  /// - Returns: `nil` when nothing was ever committed to the WAL.
+  /// - Returns: `nil` if nothing was ever committed to the WAL.
   private func viewThrough(
     _ file: OpenFile, _ commit: WriteAheadLogIndex?, _ status: FileStatus, _ header: SQLiteHeader
   ) throws(SQLiteFailure) -> SQLiteView? {
@@ -44,7 +45,7 @@ struct SQLiteLook {
     guard log.pageSize == header.pageSize else {
       throw .refused("the pages of its WAL are of another size than its own")
     }
-    // One more than allowed, so that an excess is noticed.
+    // One more than allowed, so that too many are noticed.
     let framesMax = min(commit.map { Int($0.frameCount) } ?? .max, SQLiteAllowance.framesMax + 1)
     try files.reading("-wal") { () throws(SystemError) in
       try log.walk(file, max: framesMax) { allowance.isCancelled }
@@ -61,9 +62,9 @@ struct SQLiteLook {
     return view
   }
 
-  /// Reads through a hot journal. A transaction may have been about to enter or leave WAL mode: as long as its journal
+  /// Reads through a hot journal. A transaction may have been about to enter or leave WAL mode. As long as its journal
   /// counts, the database is in rollback mode.
-  /// - Returns: `nil` when the journal restores nothing.
+  /// - Returns: `nil` if the journal restores nothing.
   private func viewThrough(
     _ file: OpenFile, _ status: FileStatus, _ header: SQLiteHeader
   ) throws(SQLiteFailure) -> SQLiteView? {
@@ -96,7 +97,7 @@ struct SQLiteLook {
     if allowance.isCancelled { throw .refused("the backup was stopped") }
   }
 
-  /// Compares the view with the header that a program would find.
+  /// Compares the view with the header that a program would find in it.
   private func checked(_ view: SQLiteView) throws(SQLiteFailure) -> SQLiteView {
     guard view.size > 0 else { return view }
     let head = Buffer(capacity: SQLiteHeader.byteCount)

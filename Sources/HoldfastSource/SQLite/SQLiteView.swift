@@ -3,7 +3,7 @@ internal import HoldfastModel
 internal import HoldfastSystem
 
 /// A database as its programs see it at one moment: every page is in the main file, or in a WAL or hot journal. Its
-/// parts were read under one lock, and are compared again under the lock under which bytes are read.
+/// parts were read under one lock. They are compared again under the lock under which bytes are read.
 struct SQLiteView: Sendable {
   /// The pages of a WAL or journal, which replace those of the main file.
   struct Overlay: Sendable {
@@ -22,18 +22,18 @@ struct SQLiteView: Sendable {
   let header: SQLiteHeader
   let overlay: Overlay?
   let pageSize: UInt64
-  /// In bytes.
+  /// The size of the database in bytes.
   let size: UInt64
-  /// Whether it is in WAL mode, even if its WAL is empty.
+  /// True if it is in WAL mode, even if its WAL is empty.
   let isWAL: Bool
-  /// The header of the WAL, and what identifies its last commit; empty when the WAL has no commit.
+  /// The header of the WAL, and a value that identifies its last commit; empty if the WAL has no commit.
   var logHeader: [UInt8] = []
   var mark: [UInt8] = []
 
   /// - Parameters:
-  ///   - pageCount: pages of the database; `nil` for the number in its header.
-  ///   - pageSize: the page size of the overlay in bytes; `nil` for that in its header.
-  /// - Throws: when the parts do not make a valid database.
+  ///   - pageCount: the pages of the database; `nil` for the number in its header.
+  ///   - pageSize: the page size of the overlay in bytes; `nil` for the one in its header.
+  /// - Throws: an error if the parts do not make a valid database.
   init(
     _ files: SQLiteFiles, status: FileStatus, header: SQLiteHeader, overlay: Overlay? = nil, pageCount: UInt32? = nil,
     pageSize: UInt32? = nil, isWAL: Bool
@@ -62,10 +62,10 @@ struct SQLiteView: Sendable {
     status.size.isMultiple(of: pageSize) ? status.size / pageSize : nil
   }
 
-  /// Bytes that are stored for it.
+  /// The bytes that are stored for it.
   var allocated: UInt64 { status.allocated + UInt64(overlay?.pages.count ?? 0) * pageSize }
 
-  /// Whether the database is unchanged since. Requires a lock.
+  /// Returns true if the database has not changed since it was read. Requires a lock.
   func isStill(_ files: SQLiteFiles) throws(SQLiteFailure) -> Bool {
     let now = try files.reading { () throws(SystemError) in
       (status: try files.main.status(), header: try SQLiteHeader(of: files.main))
@@ -91,7 +91,7 @@ struct SQLiteView: Sendable {
     }
   }
 
-  /// Fills the buffer with the database's bytes from `offset` on, as far as there are any.
+  /// Fills the buffer with the database's bytes from `offset` on, as far as there are any. Returns their number.
   func read(
     _ files: SQLiteFiles, into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64
   ) throws(SystemError) -> Int {
@@ -118,10 +118,10 @@ struct SQLiteView: Sendable {
     return count
   }
 
-  /// Pages are numbered from one, and there are fewer than 2³².
+  /// Returns the number of a page. Pages are numbered from one, and there are fewer than 2³².
   private func pageNumber(_ position: UInt64) -> UInt32 { UInt32(clamping: position / pageSize + 1) }
 
-  /// The end of the pages from `number` on that the main file has.
+  /// Returns the end of the pages from `number` on that the main file has.
   private func endOfMain(from number: UInt32) -> UInt64 {
     overlay?.pages.next(from: number).map { min(size, (UInt64($0) - 1) * pageSize) } ?? size
   }
@@ -131,7 +131,7 @@ struct SQLiteView: Sendable {
   ) throws(SystemError) {
     let count = try main.read(into: part, at: offset)
     guard count < part.count else { return }
-    // Any other missing page would read as zeros.
+    // Only the lock page may be missing. Any other page would read as zeros.
     let missing = offset + UInt64(count)..<offset + UInt64(part.count)
     let lockPage = Self.lockByte / pageSize * pageSize
     guard missing.lowerBound >= lockPage, missing.upperBound <= lockPage + pageSize else {
@@ -140,7 +140,7 @@ struct SQLiteView: Sendable {
     UnsafeMutableRawBufferPointer(rebasing: part[count...]).initializeMemory(as: UInt8.self, repeating: 0)
   }
 
-  /// The next range with data; `nil` when only holes of the main file follow.
+  /// Returns the next range with data; `nil` if only holes of the main file follow.
   func nextData(_ files: SQLiteFiles, from offset: UInt64) throws(SystemError) -> Range<UInt64>? {
     let inMain = try files.main.nextData(from: offset, size: min(size, status.size))
     guard let pages = overlay?.pages, let first = pages.next(from: pageNumber(offset)) else { return inMain }

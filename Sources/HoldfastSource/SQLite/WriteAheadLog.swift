@@ -9,23 +9,23 @@ package struct WriteAheadLog {
   private static let magic: UInt32 = 0x377f_0682
   private static let version: UInt32 = 3_007_000
 
-  /// Whether a file that begins with these bytes is a WAL, in either byte order of its checksums.
+  /// Returns true if a file that begins with these bytes is a WAL, in either byte order of its checksums.
   package static func isBeginning(_ bytes: UnsafeRawBufferPointer) -> Bool {
     bytes.count >= headerCount && UInt32(bigEndian: bytes.loadUnaligned(as: UInt32.self)) & ~1 == magic
   }
 
-  /// The first 32 bytes: every generation of a WAL has its own.
+  /// The first 32 bytes. Every generation of a WAL has its own.
   package let header: [UInt8]
   package let pageSize: UInt32
   private var sum: Checksum
-  /// The page of every valid frame, in order; `committedCount` of them are committed.
+  /// The page of every valid frame, in order. The first `committedCount` of them are committed.
   private var pages: [UInt32] = []
   private var committedCount = 0
   private var committedSum: Checksum
-  /// Pages of the database after the last commit; 0 when there is none.
+  /// The pages of the database after the last commit; 0 if there is none.
   package private(set) var pageCount: UInt32 = 0
 
-  /// - Returns: `nil` when there is no valid header: the WAL is empty, or just being made.
+  /// - Returns: `nil` if there is no valid header, because the WAL is empty or just being made.
   package init?(_ file: OpenFile) throws(SystemError) {
     let head = Buffer(capacity: Self.headerCount)
     head.count = try file.read(into: head.bytes, at: 0)
@@ -40,13 +40,13 @@ package struct WriteAheadLog {
     else { return nil }
   }
 
-  /// Whether it has the only version of the format. SQLite does not open a database with a WAL of another version.
+  /// True if it has the only version of the format. SQLite does not open a database with a WAL of another version.
   package var isSupported: Bool { header.withUnsafeBytes { Self.word($0, 4) } == Self.version }
 
-  /// Number of frames up to the last commit.
+  /// The number of frames up to the last commit.
   package var frameCount: Int { committedCount }
 
-  /// Distinguishes this generation and commit from every other one.
+  /// A value that distinguishes this generation and commit from every other one.
   var mark: [UInt8] {
     Array(header[16..<24]) + withUnsafeBytes(of: UInt32(committedCount).bigEndian) { Array($0) }
   }
@@ -59,14 +59,14 @@ package struct WriteAheadLog {
       stride: UInt64(Self.frameHeaderCount) + UInt64(pageSize))
   }
 
-  /// Whether the last commit is the one that the index names.
+  /// Returns true if the last commit is the one that the index names.
   package func ends(at commit: WriteAheadLogIndex) -> Bool {
     committedCount == Int(commit.frameCount) && pageCount == commit.pageCount && committedSum.first == commit.sum.first
       && committedSum.second == commit.sum.second && header[16..<24].elementsEqual(commit.salts)
   }
 
-  /// Reads the frames up to the last valid one, or at most so many. Frames after the commit that counts may be
-  /// rewritten meanwhile.
+  /// Reads the frames up to the last valid one, or at most `frames`. Frames after the last commit may be rewritten
+  /// meanwhile.
   /// - Parameter isCancelled: checked between two blocks.
   package mutating func walk(
     _ file: OpenFile, max frames: Int, isCancelled: () -> Bool
@@ -85,7 +85,7 @@ package struct WriteAheadLog {
     }
   }
 
-  /// - Returns: whether the frame is complete and belongs to this generation of the WAL.
+  /// - Returns: true if the frame is complete and belongs to this generation of the WAL.
   private mutating func add(_ frame: UnsafeRawBufferPointer) -> Bool {
     let page = Self.word(frame, 0)
     guard page > 0, frame[8..<16].elementsEqual(header[16..<24]) else { return false }
@@ -112,7 +112,7 @@ package struct WriteAheadLog {
 
     init(isBigEndian: Bool) { self.isBigEndian = isBigEndian }
 
-    /// - Parameter bytes: a multiple of eight.
+    /// - Parameter bytes: a multiple of eight bytes.
     mutating func add(_ bytes: UnsafeRawBufferPointer) {
       var offset = 0
       while offset + 8 <= bytes.count {
@@ -131,7 +131,7 @@ package struct WriteAheadLog {
 package struct WriteAheadLogIndex: Equatable {
   private static let copyCount = 48
 
-  /// Frames up to the last commit, and pages of the database after it.
+  /// The frames up to the last commit, and the pages of the database after it.
   package let frameCount: UInt32
   package let pageCount: UInt32
   /// The running checksum at the last commit.
@@ -140,7 +140,7 @@ package struct WriteAheadLogIndex: Equatable {
 
   struct Pair: Equatable { let first, second: UInt32 }
 
-  /// - Returns: `nil` when it is just being changed, or does not exist yet.
+  /// - Returns: `nil` if it is just being changed, or does not exist yet.
   package init?(_ file: OpenFile) throws(SystemError) {
     let head = Buffer(capacity: 2 * Self.copyCount)
     head.count = try file.read(into: head.bytes, at: 0)
