@@ -74,7 +74,7 @@ static bool is_loaded;
 static char version[32];
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-/// `libcurl/7.88.1 OpenSSL/3.0.17 …`
+/// Keeps the version from a text such as `libcurl/7.88.1 OpenSSL/3.0.17 …`.
 static void note_version(void) {
     const char *text = functions.version();
     const char *slash = strchr(text, '/');
@@ -144,7 +144,7 @@ struct sink {
     bool is_cut;
 };
 
-/// Taking less than offered ends the transfer.
+/// Keeps a part of the answer. Taking less than was offered ends the transfer.
 static size_t take(char *bytes, size_t size, size_t count, void *context) {
     struct sink *sink = context;
     size_t offered = size * count, room = sink->capacity - sink->length;
@@ -183,7 +183,7 @@ static int set_pointers(CURL *curl, const struct pointer *pointers, size_t count
     return failure;
 }
 
-/// Certificates are always verified, and no signal is used.
+/// Sets the options of all requests: certificates are always verified, and no signal is used.
 static int set_common(CURL *curl, const char *url, long connect_milliseconds, long milliseconds) {
     const struct number numbers[] = {
         {option_no_signal, 1},
@@ -226,13 +226,13 @@ static int prepare(CURL *curl, const holdfast_http_request *request, struct curl
         {option_write_function, (const void *)take},
     };
     if (!failure) failure = set_pointers(curl, pointers, sizeof pointers / sizeof pointers[0]);
-    // Empty: no proxy, whatever the variables of the environment say.
+    // An empty text means no proxy, whatever the variables of the environment name.
     if (!failure && request->is_direct) failure = functions.set(curl, option_proxy, "");
     if (failure) return failure;
     return set_method(curl, request);
 }
 
-/// The redirection of an answer; empty if it would be cut.
+/// Copies the redirection of an answer; leaves the buffer as it is if the redirection would be cut.
 static void note_redirection(CURL *curl, char *redirection, size_t capacity) {
     const char *found = NULL;
     if (functions.info(curl, info_redirection, &found) != 0 || !found) return;
@@ -255,7 +255,7 @@ holdfast_http_result holdfast_http_perform(
     }
     result.failure = prepare(curl, request, headers, &sink);
     if (!result.failure) result.failure = functions.perform(curl);
-    // Ended by us, because we did not want more: not a failure.
+    // The sink ended the transfer because it was full. That is no failure.
     if (result.failure == failure_write && sink.is_cut) result.failure = 0;
     functions.info(curl, info_response_code, &result.status);
     double connect_seconds = 0;
@@ -281,21 +281,21 @@ static int connect_to(CURL *curl, const holdfast_connection_request *request, in
     const struct number numbers[] = {
         {option_http_version, http_1_1},
         {option_connect_only, 1},
-        // A proxy sees no request, only where it goes.
+        // Through a tunnel, a proxy sees the server of a request, but not the request.
         {option_proxy_tunnel, 1},
-        // A router that has forgotten a connection tells nobody.
+        // A router that has forgotten a connection sends no notice of it.
         {option_keep_alive, 1},
         {option_keep_alive_idle, 30},
         {option_keep_alive_interval, 15},
     };
     if (!failure) failure = set_numbers(curl, numbers, sizeof numbers / sizeof numbers[0]);
     const struct pointer pointers[] = {
-        // Empty: no proxy, whatever the variables of the environment say.
+        // An empty text means no proxy, whatever the variables of the environment name.
         {option_proxy, request->proxy ? request->proxy : ""},
         {option_no_proxy, request->no_proxy ? request->no_proxy : ""},
         {option_ca_file, request->ca_file},
     };
-    // Without a file of certificates, those of the system stay in force.
+    // Without a file of certificates, the system's are trusted.
     size_t count = sizeof pointers / sizeof pointers[0] - (request->ca_file ? 0 : 1);
     if (!failure) failure = set_pointers(curl, pointers, count);
     if (!failure) failure = functions.perform(curl);

@@ -57,7 +57,7 @@ bool holdfast_expat_load(void) {
     return is_loaded;
 }
 
-/// `expat_2.5.0`
+/// Returns `2.5.0` for expat's own text `expat_2.5.0`.
 const char *holdfast_expat_version(void) {
     if (!holdfast_expat_load()) return NULL;
     const char *text = functions.version(), *line = strchr(text, '_');

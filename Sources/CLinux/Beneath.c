@@ -25,7 +25,7 @@ static void leave(int step, int directory) {
     errno = code;
 }
 
-/// Makes the error for a symbolic link that of openat2 (ELOOP); openat with O_DIRECTORY gives ENOTDIR.
+/// Sets errno for a symbolic link to that of openat2 (ELOOP). openat with O_DIRECTORY sets ENOTDIR.
 static void tell_link(int directory, const char *name) {
     struct stat status;
     int code = errno;
@@ -33,8 +33,7 @@ static void tell_link(int directory, const char *name) {
     errno = is_link ? ELOOP : code;
 }
 
-/// Splits the first name off a path.
-/// Returns the rest of the path; NULL with errno when the name does not lead down.
+/// Splits the first name off a path. Returns the rest of the path; NULL with errno if the name does not lead down.
 static const char *take_name(const char *path, char *name, size_t size) {
     size_t length = strcspn(path, "/");
     if (length >= size) {
@@ -57,7 +56,7 @@ int holdfast_openat_by_steps(int directory, const char *path, int flags, mode_t 
         bool is_directory = rest[-1] == '/';
         int wanted = (is_last ? flags : O_PATH | O_CLOEXEC) | (is_directory ? O_DIRECTORY : 0);
         int next = openat(step, name, wanted | O_NOFOLLOW, permissions);
-        // With O_NOFOLLOW the error is that of openat.
+        // With O_NOFOLLOW alone, the error is that of openat.
         if (next < 0 && (is_directory || !(flags & O_NOFOLLOW))) tell_link(step, name);
         leave(step, directory);
         if (next < 0 || is_last) return next;
@@ -72,14 +71,14 @@ static bool may_be_refusal(int code) {
     return code == ENOSYS || code == EPERM || code == EACCES || code == EINVAL || code == EOPNOTSUPP;
 }
 
-/// The kernel looks for the name first, and does not find it: any other error comes from a filter, or from a kernel
-/// without the call.
+/// Returns true if openat2 is refused. For an empty name the kernel itself answers that it does not exist, so any other
+/// error comes from a filter, or from a kernel without the call.
 static bool is_refused(void) { return open_at_once(AT_FDCWD, "", O_PATH, 0) < 0 && may_be_refusal(errno); }
 
 int holdfast_openat_beneath(int directory, const char *path, int flags, mode_t permissions) {
     enum { UNKNOWN, AT_ONCE, BY_STEPS };
-    // Remembered for the process, because a filter is never removed. Several threads may find out at once; they find
-    // the same.
+    // The way is remembered for the process, because a filter is never removed. Several threads may find it out at the
+    // same time, with the same result.
     static atomic_int way = UNKNOWN;
     int known = atomic_load_explicit(&way, memory_order_relaxed);
     if (known == BY_STEPS) return holdfast_openat_by_steps(directory, path, flags, permissions);

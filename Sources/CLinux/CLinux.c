@@ -26,7 +26,7 @@ int holdfast_openat(int directory, const char *path, int flags, mode_t permissio
 int holdfast_rename_exclusive(int old_directory, const char *old_path, int new_directory, const char *new_path) {
     int result = renameat2(old_directory, old_path, new_directory, new_path, RENAME_NOREPLACE);
     if (result == 0 || errno != EPERM) return result;
-    // Called without a name: the kernel answers ENOENT, a filter still EPERM.
+    // The same call without a name shows it: the kernel answers ENOENT, a filter still EPERM.
     bool is_filtered = renameat2(AT_FDCWD, "", AT_FDCWD, "", RENAME_NOREPLACE) < 0 && errno == EPERM;
     errno = is_filtered ? ENOSYS : EPERM;
     return -1;
@@ -61,7 +61,7 @@ int holdfast_syncfs(int descriptor) { return syncfs(descriptor); }
 int holdfast_forbid_dumps(void) {
     struct rlimit none = {0, 0};
     int result = setrlimit(RLIMIT_CORE, &none);
-    // The limit has no effect when the kernel pipes dumps to a program.
+    // The limit has no effect if the kernel pipes dumps to a program.
     return prctl(PR_SET_DUMPABLE, 0) == 0 ? result : -1;
 }
 

@@ -16,7 +16,7 @@ ssize_t holdfast_read_uncached(int descriptor, void *buffer, size_t count, off_t
     return preadv2(descriptor, &part, 1, offset, HOLDFAST_RWF_DONTCACHE);
 }
 
-/// Finds the pages of a range that are in the page cache. Returns false when that is not known.
+/// Finds the pages of a range that are in the page cache. Returns false if that is not known.
 static bool look(int descriptor, off_t start, size_t pages, size_t page, unsigned char *present) {
     // This reads nothing: no page of the mapping is touched.
     void *map = mmap(NULL, pages * page, PROT_NONE, MAP_SHARED, descriptor, start);
@@ -37,7 +37,7 @@ ssize_t holdfast_read_and_drop(int descriptor, void *buffer, size_t count, off_t
     size_t missing = 0;
     for (size_t index = 0; index < pages; index++) missing += !(present[index] & 1);
     if (missing == 0) return pread(descriptor, buffer, count, offset);
-    // Otherwise the kernel reads ahead, and later those pages would look like somebody else's.
+    // Otherwise the kernel would read ahead, and later those pages would look as if another program had cached them.
     posix_fadvise(descriptor, 0, 0, POSIX_FADV_RANDOM);
     ssize_t result = pread(descriptor, buffer, count, offset);
     int code = errno;
@@ -53,7 +53,7 @@ ssize_t holdfast_read_and_drop(int descriptor, void *buffer, size_t count, off_t
     return result;
 }
 
-/// On these file systems the page cache is the only copy of a file.
+/// Returns true on a file system whose files exist only in the page cache.
 static bool lies_in_memory(int descriptor) {
     struct statfs status;
     return fstatfs(descriptor, &status) == 0 && (status.f_type == TMPFS_MAGIC || status.f_type == RAMFS_MAGIC);

@@ -45,7 +45,7 @@ int holdfast_reference_set_mode(int descriptor, mode_t mode) {
 
 int holdfast_reference_set_times(int descriptor, const struct timespec *times) {
     int result = utimensat(descriptor, "", times, AT_EMPTY_PATH);
-    // Before Linux 5.8 it does not accept an empty name.
+    // Before Linux 5.8, utimensat does not accept an empty name.
     if (result == 0 || errno != EINVAL) return result;
     char place[PLACE_MAX];
     return utimensat(AT_FDCWD, place_of(descriptor, place), times, 0);

@@ -34,9 +34,9 @@ static void close_from(int first) {
   for (int descriptor = first; descriptor < end; descriptor++) close(descriptor);
 }
 
-/// Sends a signal to all children of this process; the children of a child that ends become its children. Returns
-/// whether there are any to wait for. A child that became another user and cannot be signalled is waited for only while
-/// `is_patient`.
+/// Sends a signal to all children of this process. If a child ends, its children become children of this process.
+/// Returns true if there are any to wait for. A child that runs as another user by now and cannot be signalled is
+/// waited for only while `is_patient`.
 static int signal_children(int number, pid_t known, int is_patient) {
   char text[4096];
   int file = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
@@ -56,7 +56,7 @@ static int signal_children(int number, pid_t known, int is_patient) {
   return found;
 }
 
-/// Ends this process as the command ended.
+/// Ends this process in the way in which the command ended.
 static _Noreturn void leave(int status) {
   if (WIFSIGNALED(status)) {
     struct rlimit none = {0, 0};
@@ -70,8 +70,8 @@ static _Noreturn void leave(int status) {
   _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 }
 
-/// Waits for the command. Ends it with everything that it started when this process is told to, or when nobody holds
-/// the other end of the lifeline any more.
+/// Waits for the command. Ends it, with everything that it started, when this process gets SIGTERM, or when no process
+/// holds the other end of the lifeline any more.
 static _Noreturn void watch(pid_t command) {
   sigset_t waiting;
   sigfillset(&waiting);

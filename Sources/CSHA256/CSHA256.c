@@ -12,7 +12,7 @@
 
 enum { lanes = 2, block_bytes = 64 };
 
-/// The state of one message in the order that the instructions need: words A B E F, and C D G H.
+/// The state of one message, in the order that the instructions need: the words A B E F, and C D G H.
 typedef struct {
     __m128i abef, cdgh;
 } lane_state;
@@ -39,7 +39,7 @@ bool holdfast_sha256_pair_is_supported(void) {
     return has_sse && __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && (ebx & bit_SHA);
 }
 
-/// Words are big-endian in messages and digests.
+/// Swaps the bytes of words, which are big-endian in messages and digests.
 SHA_EXTENSIONS static inline __m128i swap_bytes(__m128i words) {
     return _mm_shuffle_epi8(words, _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203));
 }
@@ -66,8 +66,8 @@ SHA_EXTENSIONS static inline __m128i schedule(const __m128i words[4], int step) 
     return _mm_sha256msg2_epu32(sum, words[(step + 3) & 3]);
 }
 
-/// Hashes the same number of blocks of one to `lanes` messages. Inlined, so that `count` is a constant and the loops
-/// over the lanes disappear.
+/// Hashes the same number of blocks of one to `lanes` messages. It is inlined, so that `count` is a constant and the
+/// loops over the lanes disappear.
 SHA_EXTENSIONS ALWAYS_INLINED static void compress(
     lane_state *states, const uint8_t *const *messages, int count, size_t block_count) {
     for (size_t offset = 0; offset < block_count * block_bytes; offset += block_bytes) {
@@ -100,7 +100,8 @@ SHA_EXTENSIONS static void compress_one(lane_state *state, const uint8_t *messag
     compress(state, &message, 1, block_count);
 }
 
-/// The end of a message: its last bytes, a one bit, zeros, and its length in bits; one or two blocks.
+/// Makes the end of a message: its last bytes, a one bit, zeros, and its length in bits. Returns the number of blocks,
+/// one or two.
 static size_t pad(const uint8_t *rest, size_t rest_length, size_t length, uint8_t padded[2 * block_bytes]) {
     size_t block_count = rest_length < block_bytes - sizeof(uint64_t) ? 1 : 2;
     memset(padded, 0, 2 * block_bytes);
@@ -112,9 +113,9 @@ static size_t pad(const uint8_t *rest, size_t rest_length, size_t length, uint8_
     return block_count;
 }
 
-/// Other code on this thread that used AVX registers (ISA-L, the C library) may have left their upper halves in use.
-/// Then every SSE instruction, and those for SHA are such, also waits for the old value of the register that it writes,
-/// which takes twice the time on an AMD EPYC.
+/// Clears the upper halves of AVX registers, which other code on this thread (ISA-L, the C library) may have left in
+/// use. Otherwise every SSE instruction, including those for SHA, also waits for the old value of the register that it
+/// writes, which takes twice the time on an AMD EPYC.
 static inline void clear_upper_halves(void) {
     if (!__builtin_cpu_supports("avx")) return;
     __asm__ volatile("vzeroupper" ::

@@ -1,7 +1,7 @@
 #include "CScrypt.h"
 
-// As BoringSSL declares it in openssl/evp.h, under the prefix that swift-crypto gives to all of its symbols. Were it to go
-// under another name, the program could not be linked.
+// The declaration of BoringSSL in openssl/evp.h, under the prefix that swift-crypto gives to all of its symbols. If it
+// had another name, the program could not be linked.
 int CCryptoBoringSSL_EVP_PBE_scrypt(
     const char *password, size_t password_len, const uint8_t *salt, size_t salt_len, uint64_t N, uint64_t r, uint64_t p,
     size_t max_mem, uint8_t *out_key, size_t key_len);

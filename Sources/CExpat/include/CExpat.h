@@ -13,14 +13,14 @@ typedef void (*holdfast_xml_end)(void *context, const char *name);
 typedef void (*holdfast_xml_text)(void *context, const char *bytes, int count);
 
 /// Loads libexpat.so.1. It is not linked, so that runs that read no XML do not need it.
-/// - Returns: false when it is not installed.
+/// - Returns: false if it is not installed.
 bool holdfast_expat_load(void);
 
-/// The version of the loaded library, such as `2.5.0`; null when it is not installed.
+/// Returns the version of the loaded library, such as `2.5.0`; null if it is not installed.
 const char *holdfast_expat_version(void);
 
 /// Parses a document. A document type is refused, because only that can define entities. The library must be loaded.
-/// - Returns: false when it is not well-formed, or the parsing was ended.
+/// - Returns: false if it is not well-formed, or the parsing was ended.
 bool holdfast_xml_parse(
     const void *bytes, size_t count, void *context, holdfast_xml_begin begin, holdfast_xml_end end,
     holdfast_xml_text text);

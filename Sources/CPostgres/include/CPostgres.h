@@ -9,7 +9,7 @@ typedef struct pg_conn PGconn;
 typedef struct pg_result PGresult;
 typedef struct pg_cancel PGcancel;
 
-/// The functions of libpq that are used (PostgreSQL documentation, chapter 34).
+/// The functions of libpq that holdfast uses (PostgreSQL documentation, chapter 34).
 typedef struct {
     PGconn *(*connect)(const char *const *keywords, const char *const *values, int expand_dbname);
     int (*status)(const PGconn *);
@@ -36,7 +36,7 @@ typedef struct {
 } holdfast_libpq;
 
 /// Loads libpq.so.5. It is not linked, so that backups without PostgreSQL do not need it, and start faster.
-/// - Returns: null when it is not installed.
+/// - Returns: null if it is not installed.
 const holdfast_libpq *holdfast_libpq_load(void);
 
 enum {
@@ -49,6 +49,6 @@ enum {
 
 enum { holdfast_postgres_page_bytes = 8192 };
 
-/// The checksum that PostgreSQL keeps in the header of the page that is `block` pages into its relation (its source, storage/checksum_impl.h:
-/// 32 interleaved FNV-1a sums, folded and mixed with the block number, never 0).
+/// Returns the checksum that PostgreSQL keeps in the header of page number `block` of a relation, counted from 0 (its
+/// source, storage/checksum_impl.h: 32 interleaved FNV-1a sums, folded and mixed with the block number, never 0).
 uint16_t holdfast_postgres_checksum(const void *page, uint32_t block);
