@@ -3,7 +3,7 @@ package import HoldfastModel
 /// The compression of new frames: `none`, `deflate` (ISA-L), `deflate:1` to `deflate:9` (libz), `zstd:1` to `zstd:19`.
 package enum Compression: Hashable, Sendable, CustomStringConvertible {
   case none
-  /// `nil` is ISA-L's level 1, the default: the fastest whose output libz can decode.
+  /// `nil` is ISA-L's level 1, the default: the fastest compression whose output libz can decode.
   case deflate(level: Int?)
   case zstd(level: Int)
 
@@ -33,7 +33,7 @@ package enum Compression: Hashable, Sendable, CustomStringConvertible {
   }
 }
 
-/// How the bytes of one frame are stored, as its index entry records it (format.md, section 4).
+/// The codec of one frame, as its index entry records it (format.md, section 4).
 package enum FrameCodec: UInt8, Sendable, CaseIterable {
   case stored = 0
   case zlib = 1

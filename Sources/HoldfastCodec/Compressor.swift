@@ -27,7 +27,7 @@ package final class Compressor {
     if case .zstd(let context, _) = backend { ZSTD_freeCCtx(context) }
   }
 
-  /// Compresses `plain` into `output`, which must have room for `plain`. Bytes that do not become fewer are stored
+  /// Compresses `plain` into `output`, which must have room for `plain`. Bytes that do not get fewer are stored
   /// uncompressed.
   package func compress(
     _ plain: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer

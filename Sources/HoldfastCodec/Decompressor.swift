@@ -16,8 +16,8 @@ package final class Decompressor {
   }
 
   /// Fills exactly `plain`.
-  /// - Parameter prefixCount: how many bytes from the beginning are needed; all by default. A codec that can stops
-  ///   after them.
+  /// - Parameter prefixCount: the number of bytes that are needed from the beginning; all by default. A codec that can
+  ///   stop after them does.
   /// - Throws: `CodecError` when the part of `stored` that was decoded is not from a stream of `plain.count` bytes.
   package func decompress(
     _ stored: UnsafeRawBufferPointer, codec: FrameCodec, into plain: UnsafeMutableRawBufferPointer,

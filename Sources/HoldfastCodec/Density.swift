@@ -1,8 +1,8 @@
-/// Tells whether bytes look encrypted, or very well compressed.
+/// Measures how many samples of some bytes look encrypted or very well compressed.
 package enum Density {
   /// The length of a sample in bytes.
   private static let sampleBytes = 4096
-  /// There is one sample in this many bytes: counting every byte would cost more than it tells.
+  /// One sample is taken of each so many bytes: counting every byte would take more time than it is worth.
   private static let sampleEvery = 128 << 10
   /// A shorter sample tells nothing.
   private static let sampleBytesMin = 2048
@@ -35,7 +35,7 @@ package enum Density {
     return count
   }
 
-  /// Decides by how often two random bytes of the sample are equal. This needs no logarithms, and no correction for
+  /// True if two random bytes of the sample are equal seldom enough. This needs no logarithms, and no correction for
   /// small samples.
   private static func isDense(_ bytes: UnsafeRawBufferPointer) -> Bool {
     withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 256) { counts in

@@ -40,8 +40,8 @@ package struct Hasher {
     bytes.withUnsafeBytes { digest($0) }
   }
 
-  /// The digests of messages. On a processor that supports it, two messages are digested together at little more than
-  /// the cost of one.
+  /// Returns the digests of messages. On a processor that supports it, two messages are digested together at little
+  /// more than the time of one.
   package static func digests(_ messages: [UnsafeRawBufferPointer]) -> [Digest] {
     guard HashPair.isSupported else { return messages.map { digest($0) } }
     var digests: [Digest] = []
@@ -130,7 +130,7 @@ package enum PageHasher {
     }
   }
 
-  /// Whether all bytes are zero.
+  /// True if all bytes are zero.
   package static func isZero(_ bytes: UnsafeRawBufferPointer) -> Bool {
     var offset = 0
     while offset + 8 <= bytes.count {
@@ -154,7 +154,7 @@ package struct PageDigestStream {
   package init() {}
 
   /// - Parameter digests: 16 bytes for each page; zeros for a page of zeros.
-  /// - Returns: whether any of the digests is that of a page of zeros.
+  /// - Returns: true if any of the digests is that of a page of zeros.
   @discardableResult
   package mutating func add(_ digests: [UInt8]) -> Bool {
     digests.withUnsafeBytes { digests in

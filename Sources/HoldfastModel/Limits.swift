@@ -4,12 +4,12 @@ package enum Limits {
   package static let frameStoredBytesMax = (4 << 20) + (64 << 10)
   package static let framesPerContainerMax = 1 << 20
   package static let envelopeBytesMax = 8 << 20
-  /// The longest displayed path of a source: every byte may take four.
+  /// The longest displayed path of a source: each byte may be shown as four characters (`\xNN`).
   package static let sourcePathBytesMax = 4 * pathBytesMax
   /// The longest time or program name in a manifest.
   package static let manifestTextBytesMax = 256
   package static let featuresMax = 32
-  /// Archives of all snapshots of a chain: half a petabyte.
+  /// The archives of all snapshots of a chain: half a petabyte.
   package static let archivesPerChainMax = 1 << 19
   package static let captureMarkBytesMax = 64
   /// Bad pages that are listed for one file; further ones are not.
@@ -19,7 +19,7 @@ package enum Limits {
   package static let revisionsMax: UInt64 = 100_000
   package static let tagsMax = 32
   package static let pinReasonBytesMax = 256
-  /// The preamble of a container: all key slots, and the longest label, a path in which every byte takes four.
+  /// The preamble of a container: all key slots, and the longest label (a path in which each byte is shown as four).
   package static let preambleBytesMax = 32 << 10
   package static let pathBytesMax = 4095
   package static let nameBytesMax = 255
@@ -35,8 +35,8 @@ package enum Limits {
 
   /// Plain bytes of pages that the writer gathers into one frame of an archive.
   package static let archiveFrameBytes = 256 << 10
-  /// Plain bytes of scattered pages that are gathered into one frame. It is small because a restore must decompress the
-  /// whole frame as long as one of its pages is needed.
+  /// Plain bytes of scattered pages that are gathered into one frame. It is small because a restore decompresses the
+  /// whole frame even when it needs only one of its pages.
   package static let gatheredFrameBytes = 16 << 10
   /// Plain bytes of records in a frame of a body. It is small because a replay holds one frame of every snapshot of the
   /// chain.
@@ -44,7 +44,7 @@ package enum Limits {
   /// A larger frame of a body is refused.
   package static let bodyFrameBytesMax = 1 << 20
   /// The largest ratio of plain to stored bytes of the bodies of a chain, beyond `bodyBytesFree`. The writer keeps
-  /// every body below it, so that every chain is.
+  /// every body below it, and so every chain.
   package static let bodyRatioMax: UInt64 = 128
   package static let bodyBytesFree: UInt64 = 256 << 20
   /// The same ratio for a state in scratch space. A state shortens paths as a body does, and is hardly longer than the

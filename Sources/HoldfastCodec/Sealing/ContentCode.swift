@@ -4,7 +4,8 @@ internal import struct Crypto.HMAC
 internal import struct Crypto.SHA256
 
 extension WriterKey {
-  /// Replaces the digest of a file when only this machine may compare it (format.md, section 11).
+  /// Returns the code that replaces the digest of a file, so that only this machine can compare it (format.md, section
+  /// 11).
   /// - Parameter context: identifies the file: the same bytes in another file have another code.
   package func contentCode(of digest: Digest, context: [UInt8]) -> Digest {
     let code = HMAC<SHA256>.authenticationCode(for: context + digest.bytes, using: contentKey)

@@ -35,7 +35,7 @@ package enum KeyText {
     return text + "-" + checksum(text)
   }
 
-  /// - Parameter name: where the text came from, for messages. The text itself may be secret and is never shown.
+  /// - Parameter name: the origin of the text, for messages. The text itself may be secret and is never shown.
   /// - Throws: `KeyError` when it is not a complete key of this kind.
   static func decode(_ text: some StringProtocol, as kind: Kind, name: String) throws(KeyError) -> [UInt8] {
     guard let found = Kind.allCases.filter({ text.hasPrefix($0.rawValue) }).max(by: { $0.rawValue < $1.rawValue })
@@ -52,12 +52,12 @@ package enum KeyText {
     return bytes
   }
 
-  /// The one secret in a key file: on a line of its own, beside comments.
+  /// Returns the one secret of a key file, which stands on a line of its own beside comments.
   static func decodeFile(_ text: SecretBytes, as kind: Kind, name: String) throws(KeyError) -> [UInt8] {
     try decode(secretLine(of: text, kind, name), as: kind, name: name)
   }
 
-  /// The secret of a writer, and whether its seed itself signs.
+  /// Returns the secret of a writer. `isRaw` is true if the seed itself signs.
   static func decodeWriterFile(_ text: SecretBytes, name: String) throws(KeyError) -> (seed: [UInt8], isRaw: Bool) {
     let line = try secretLine(of: text, .rawWriterSecret, name)
     let kind = line.hasPrefix(Kind.writerSecret.rawValue) ? Kind.writerSecret : .rawWriterSecret

@@ -28,7 +28,7 @@ package struct PassphraseSeal: Hashable, Sendable, Codable {
     sealed = Hex.encode(try identity.sealed(by: key, associated: Self.associated(repository)))
   }
 
-  /// Whether the parameters are within their bounds. No key is derived with others, whoever wrote them.
+  /// True if the parameters are within their bounds. With any others no key is derived, whoever wrote them.
   package var isSound: Bool {
     Self.logNRange.contains(logN) && r == 8 && p == 1 && Hex.decode(salt)?.count == Self.saltByteCount
       && Hex.decode(sealed)?.count == 32 + SealingKey.tagByteCount

@@ -27,13 +27,13 @@ package struct RecoveryIdentity: Sendable {
     recipient = Recipient(opening: PublicKey(opening.publicKey.rawRepresentation), authority: authority.publicKey)
   }
 
-  /// - Parameter name: where the text came from, for messages.
+  /// - Parameter name: the origin of the text, for messages.
   package init(file text: SecretBytes, name: String) throws {
     var bytes = try KeyText.decodeFile(text, as: .identity, name: name)
     try self.init(seed: SecretBytes(taking: &bytes))
   }
 
-  /// The text of its key file: the secret, and comments that say what it is.
+  /// Returns the text of its key file: the secret, and comments that say what it is.
   package func fileText(created: String) -> SecretBytes {
     let secret = seed.withUnsafeBytes { KeyText.encode(.identity, $0) }
     var text = Array(
@@ -68,9 +68,9 @@ package struct RecoveryIdentity: Sendable {
 }
 
 extension Curve25519.KeyAgreement.PrivateKey {
-  /// Whether an agreement with this public key gives a secret. With a point of low order every agreement gives zero:
-  /// everybody could open what is sealed to it, and seal in its name. RFC 9180 (7.1.4) requires this check on both
-  /// sides, and the library does not make it.
+  /// True if an agreement with this public key gives a secret. With a point of low order every agreement gives zero:
+  /// anybody could open what is sealed to it, and seal in its name. RFC 9180 (7.1.4) requires this check on both sides,
+  /// and the library does not make it.
   fileprivate func agrees(with key: Curve25519.KeyAgreement.PublicKey) -> Bool {
     guard let secret = try? sharedSecretFromKeyAgreement(with: key) else { return false }
     return !secret.withUnsafeBytes { $0.allSatisfy { $0 == 0 } }

@@ -8,8 +8,8 @@ internal import struct Crypto.SHA256
 internal import struct Crypto.SymmetricKey
 internal import struct Crypto.SymmetricKeySize
 
-/// An AES-256-GCM key that is used for one thing only, such as one archive (format.md, section 9). So nonces are small
-/// numbers, each used once.
+/// An AES-256-GCM key with one use only, such as one archive (format.md, section 9). So nonces are small numbers, each
+/// used once.
 package struct SealingKey: Sendable {
   package static let byteCount = 32
   package static let tagByteCount = 16
@@ -101,7 +101,7 @@ package struct SealingKey: Sendable {
     return count == nil ? nil : output
   }
 
-  /// Replaces a state root that nobody without the key may compare (format.md, section 9).
+  /// Returns the code that replaces a state root, so that nobody without the key can compare it (format.md, section 9).
   package func sealedRoot(_ root: Digest) -> Digest {
     let derived = HKDF<SHA256>.deriveKey(
       inputKeyMaterial: key, info: Array("holdfast-1 state root".utf8), outputByteCount: 32)

@@ -1,9 +1,10 @@
 internal import Crypto
 internal import Glibc
 
-/// Secret bytes that are overwritten when the last reference to them goes. docs/security.md says how far that helps.
+/// Secret bytes that are overwritten when the last reference to them is released. docs/security.md says how far that
+/// helps.
 package final class SecretBytes: @unchecked Sendable {
-  // Written once, in `init`, and then only read. This is why it may be shared.
+  // Written once, in `init`, and then only read. So threads may share it.
   private let bytes: UnsafeMutableRawBufferPointer
 
   /// Takes the bytes over, and overwrites `source`.

@@ -89,7 +89,7 @@ package struct Signature: Hashable, Sendable, Codable {
     try container.encode(Hex.encode(value), forKey: .value)
   }
 
-  /// Whether the key made this signature over `message`.
+  /// True if the key made this signature over `message`.
   package func isValid(for message: [UInt8]) -> Bool {
     guard let key = try? Curve25519.Signing.PublicKey(rawRepresentation: key.bytes) else { return false }
     return key.isValidSignature(value, for: message)
@@ -100,7 +100,7 @@ package struct Signature: Hashable, Sendable, Codable {
 /// itself; it opens no snapshot.
 package struct WriterKey: Sendable {
   private let seed: SecretBytes
-  /// Whether the seed itself signs, as in keys from before signing keys were derived.
+  /// True if the seed itself signs, as in keys from before signing keys were derived.
   private let isRaw: Bool
   package let signing: SigningKey
   /// Seals the local cache of states.
@@ -121,7 +121,7 @@ package struct WriterKey: Sendable {
     cacheKey = SealingKey(seed.derive("writer cache"))
   }
 
-  /// - Parameter name: where the text came from, for messages.
+  /// - Parameter name: the origin of the text, for messages.
   package init(file text: SecretBytes, name: String) throws {
     var (bytes, isRaw) = try KeyText.decodeWriterFile(text, name: name)
     try self.init(seed: SecretBytes(taking: &bytes), isRaw: isRaw)
@@ -130,7 +130,7 @@ package struct WriterKey: Sendable {
   /// The key of `contentCode`.
   var contentKey: SymmetricKey { seed.derive("writer content") }
 
-  /// The text of its key file: the secret, and comments that say what it is.
+  /// Returns the text of its key file: the secret, and comments that say what it is.
   package func fileText(created: String) -> SecretBytes {
     let secret = seed.withUnsafeBytes { KeyText.encode(isRaw ? .rawWriterSecret : .writerSecret, $0) }
     var text = Array(

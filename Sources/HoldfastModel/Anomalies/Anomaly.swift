@@ -7,7 +7,7 @@ package struct Anomaly: Hashable, Sendable, Codable, CustomStringConvertible {
   }
 
   package let kind: Kind
-  /// The share of the source that the anomaly concerns, in thousandths.
+  /// The share of the source that is affected, in thousandths.
   package let share: Int
   /// The largest share in the history, in thousandths; `nil` when the history is too short to tell.
   package let usual: Int?
@@ -16,7 +16,7 @@ package struct Anomaly: Hashable, Sendable, Codable, CustomStringConvertible {
     (self.kind, self.share, self.usual) = (kind, share, usual)
   }
 
-  /// Whether the shares are between 0 and 1000. The repository that they come from may be hostile.
+  /// True if the shares are between 0 and 1000. The repository that they come from may be hostile.
   package var isSound: Bool { [share, usual ?? 0].allSatisfy { (0...1000).contains($0) } }
 
   package var description: String {

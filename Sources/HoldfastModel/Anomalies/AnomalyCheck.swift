@@ -7,29 +7,28 @@ package struct AnomalyCheck: Sendable {
     let measure: @Sendable (ChangeFigures) -> Double
     /// A smaller value is never an anomaly.
     let least: Double
-    /// A value from here on is an anomaly even without a history to compare with.
+    /// A value from here on is an anomaly even without a history to compare it with.
     let leastAlone: Double
     /// The spread that is assumed when the history varies less.
     let spreadLeast: Double
   }
 
-  /// `historyMax` snapshots of the same kind are compared at most; with fewer than `historyMin` of them nothing counts
-  /// as usual.
+  /// The most snapshots of the same kind that are compared. With fewer than `historyMin` nothing counts as usual.
   package static let historyMax = 60
   private static let historyMin = 5
-  /// A value must lie this many spreads above the median, and be `mostFactor` times the maximum of the history.
+  /// An anomaly lies this many spreads above the median, and is `mostFactor` times the maximum of the history.
   private static let spreadsMax = 6.0
   private static let mostFactor = 1.5
-  /// A larger share of a source is always reported, whatever was accepted before.
+  /// A share of the source from here on is always reported, whatever was accepted before.
   private static let boundMax = 0.9
   /// Minimum number of removed entries: in a small source a few files are a large share.
   private static let removedMin: UInt64 = 10
   private static let lostBytesMin: UInt64 = 1 << 20
   /// Minimum number of lost bytes when nearly everything is gone. It is small because a dump of some kilobytes can be
-  /// all that a source has.
+  /// all that a source contains.
   private static let lostBytesMinOfMost: UInt64 = 1 << 10
   private static let denseSamplesMin: UInt64 = 4
-  /// The largest usual growth of density from one full to the next: there are too few fulls for statistics.
+  /// The largest usual growth of density from one full to the next. There are too few fulls for statistics.
   private static let fullDenseGrowthMax = 0.3
   /// The captured bytes must have moved by this share of the way from usual to incompressible.
   private static let storedShareGrowthMin = 0.1
@@ -46,7 +45,7 @@ package struct AnomalyCheck: Sendable {
   /// - Parameter history: figures of snapshots of the same source, in any order.
   package init(history: [ChangeFigures]) { self.history = history }
 
-  /// Whether a value is large enough in itself that the history must be read.
+  /// True if a value is large enough in itself that the history must be read.
   package static func isWorthwhile(_ figures: ChangeFigures) -> Bool {
     [deletion, truncation, encryption].contains { $0.measure(figures) >= $0.least }
       || (figures.kind == .full && figures.density >= fullDenseGrowthMax)

@@ -1,18 +1,19 @@
-/// What a snapshot changed, in the figures by which anomalies are found. Shares are from 0 to 1.
+/// The figures of a snapshot's changes in which anomalies are found. Shares are from 0 to 1.
 package struct ChangeFigures: Hashable, Sendable {
   package var kind: SnapshotKind
-  /// Entries of the state that the snapshot is compared with: its parent's; for a full, that of the newest snapshot
-  /// before it.
+  /// Entries of the state that the snapshot is compared with: its parent's; for a full, that of the newest earlier
+  /// snapshot.
   package var entriesBefore: UInt64
   package var bytesBefore: UInt64
   package var entries: UInt64
   package var bytes: UInt64
-  /// Number of entries that are gone since. A full names no removed entries: then it is how many fewer there are.
+  /// The number of entries that are gone. A full lists no removed entries: for it this is how many fewer entries there
+  /// are.
   package var removed: UInt64
-  /// Bytes of the captured pages; `storedBytes` is what they take in the repository.
+  /// Bytes of the captured pages; `storedBytes` is their size in the repository.
   package var capturedBytes: UInt64
   package var storedBytes: UInt64
-  /// Number of samples of the captured bytes; `denseSamples` is how many of them look encrypted or compressed.
+  /// Number of samples of the captured bytes; `denseSamples` of them look encrypted or compressed.
   package var samples: UInt64
   package var denseSamples: UInt64
 

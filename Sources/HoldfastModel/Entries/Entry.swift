@@ -81,7 +81,7 @@ package struct FileContent: Hashable, Sendable {
 }
 
 extension FileContent {
-  /// Says what is wrong with a file of class `badPages`, for people.
+  /// Says which pages of a file of class `badPages` are wrong, for people.
   package var badPagesReason: String {
     let shownMax = 5
     let shown = badPages.prefix(shownMax).map(String.init).joined(separator: ", ")
@@ -91,7 +91,7 @@ extension FileContent {
       : "pages \(shown)\(rest) fail the checksums that their database gave them"
   }
 
-  /// Says why a restored file is not complete, for people.
+  /// The reason why a restored file is incomplete, for people.
   package var incompleteReason: String {
     "\(consistency == .badPages ? badPagesReason + ", already" : consistency.name) when the snapshot was taken"
   }
@@ -116,7 +116,7 @@ package struct Identity: Hashable, Sendable {
   package var changed: Timestamp
   package var device: UInt64
   package var inode: UInt64
-  /// For a database that was captured in a read transaction: identifies the commit in the WAL that it saw. Otherwise
+  /// For a database that was captured in a read transaction: the commit in the WAL that the transaction saw. Otherwise
   /// empty.
   package var mark: [UInt8]
 
@@ -127,15 +127,14 @@ package struct Identity: Hashable, Sendable {
     self.mark = mark
   }
 
-  /// The identity of a file that was not captured whole. It never matches, so that the next backup looks at the file
-  /// again.
+  /// The identity of a file that was not captured whole. It never matches, so the next backup looks at the file again.
   package var ofIncomplete: Identity {
     Identity(changed: Timestamp(seconds: 0, nanoseconds: 0), device: device, inode: inode, mark: mark)
   }
 }
 
-/// How far a file's content is known to be one state of that file, from the best to the weakest. The numbers are
-/// stored.
+/// The degree to which a file's content is known to be one state of that file, from the best to the weakest. The
+/// numbers are stored.
 package enum ConsistencyClass: UInt8, Hashable, Sendable, Comparable, CaseIterable {
   /// Nothing about the file changed while it was read.
   case stable = 1
@@ -145,11 +144,11 @@ package enum ConsistencyClass: UInt8, Hashable, Sendable, Comparable, CaseIterab
   case sqliteQuiesced = 6
   /// A file of a live PostgreSQL cluster. The WAL in the same snapshot makes it whole when the server starts.
   case postgresBackup = 7
-  /// It changed while it was read, and did not change while it was read again.
+  /// It changed while it was first read, and did not change while it was read again.
   case retried = 2
   /// Some of its pages were damaged before the capture: their own checksums are wrong.
   case badPages = 8
-  /// It changed during every attempt: its pages may be of different moments.
+  /// It changed during every attempt: its pages may be from different moments.
   case torn = 3
   /// It could not be read, so there is no content.
   case unreadable = 4
@@ -172,10 +171,10 @@ package enum ConsistencyClass: UInt8, Hashable, Sendable, Comparable, CaseIterab
     self = match
   }
 
-  /// Whether a snapshot that holds such a file is complete.
+  /// True if a file of this class leaves its snapshot complete.
   package var isComplete: Bool { self < .badPages }
 
-  /// Whether it was captured through its database, so that the file's own metadata does not describe its state.
+  /// True if the file was captured through its database, so that the file's own metadata does not describe its state.
   package var isThroughDatabase: Bool { self == .sqliteReadTransaction || self == .sqliteQuiesced }
 
   private var rank: Int {

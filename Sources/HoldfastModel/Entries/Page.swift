@@ -1,12 +1,12 @@
-/// Where a page, or the first page of an extent, is stored: in frame `frame` of archive `archive`, `offset` bytes into
-/// the frame's plain bytes.
+/// The location at which a page, or the first page of an extent, is stored: frame `frame` of archive `archive`, at
+/// `offset` bytes into the frame's plain bytes.
 package struct PageLocation: Hashable, Sendable {
   /// The number of the archive along the chain (format.md, section 5).
   package private(set) var archive: UInt64
   package var frame: UInt32
   package var offset: UInt32
 
-  /// Stands for an unknown archive. No archive has such a high number. An optional would make each location half as
+  /// Stands for an unknown archive; no archive has such a high number. An optional would make each location half as
   /// large again.
   private static let unknownArchive = Limits.sizeMax + 1
 
@@ -16,10 +16,10 @@ package struct PageLocation: Hashable, Sendable {
     self.offset = offset
   }
 
-  /// Whether this machine knows where the page is stored. It may not know that for pages that are encrypted for others.
+  /// True if this machine knows where the page is stored. It may not know that of pages that are encrypted for others.
   package var isKnown: Bool { archive != Self.unknownArchive }
 
-  /// The location of a page that is stored at a place this machine does not know.
+  /// The same location with an unknown archive.
   package var forgotten: PageLocation { PageLocation(archive: Self.unknownArchive, frame: frame, offset: offset) }
 }
 

@@ -43,7 +43,7 @@ package struct Path: Hashable, Sendable {
     return bytes[(slash + 1)...]
   }
 
-  /// Whether `other` is this path or lies below it.
+  /// True if `other` is this path or lies below it.
   package func contains(_ other: Path) -> Bool {
     if bytes.isEmpty || other.bytes == bytes { return true }
     return other.bytes.count > bytes.count && other.bytes.starts(with: bytes)
@@ -89,12 +89,12 @@ extension Path: Comparable {
 // MARK: - Hostile paths
 
 extension Path {
-  /// Whether this can be the path of an entry: relative, without empty, `.`, `..` or overlong components, and without
+  /// True if this can be the path of an entry: relative, without empty, `.`, `..` or overlong components, and without
   /// NUL.
   package var isSoundEntryPath: Bool {
     if bytes.isEmpty { return true }
     guard bytes.count <= Limits.pathBytesMax else { return false }
-    // One pass and no allocation, because this is asked of every entry several times in a run.
+    // One pass and no allocation, because this is computed for every entry several times in a run.
     var count = 0
     var isDots = true
     for byte in bytes {
@@ -133,7 +133,7 @@ extension Path: CustomStringConvertible {
     return shown
   }
 
-  /// Whether a scalar can be shown unchanged: it moves no cursor and hides nothing.
+  /// True if a scalar can be shown unchanged: it moves no cursor and hides nothing.
   package static func isPrintable(_ scalar: Unicode.Scalar) -> Bool {
     switch scalar.properties.generalCategory {
     case .control, .format, .surrogate, .privateUse, .unassigned, .lineSeparator, .paragraphSeparator: false

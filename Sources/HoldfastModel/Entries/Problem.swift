@@ -1,4 +1,4 @@
-/// Something that could not be captured, or not be restored exactly. It is named, and the run counts as incomplete.
+/// Something that could not be captured, or not restored exactly. It is named, and the run counts as incomplete.
 package struct Problem: Sendable, Hashable {
   package let path: Path
   package let reason: String

@@ -5,7 +5,7 @@ package struct EngineError: OperatorError, Equatable {
   package let exitStatus: ExitStatus
   package let scope: ErrorScope
 
-  /// - Parameter scope: `nil` for the scope that belongs to the exit status, or else `usage`.
+  /// - Parameter scope: `nil` for the scope that belongs to the exit status; `usage` if none does.
   package init(_ message: String, hint: String?, exitStatus: ExitStatus = .failed, scope: ErrorScope? = nil) {
     self.message = message
     self.hint = hint

@@ -1,5 +1,5 @@
-/// Whose fault an error is. Only `repository` is damage: only it gives exit status 20 or 21, is noted, blocks a prune,
-/// or makes a backup take a full.
+/// Says whose fault an error is. Only `repository` is damage: only it gives exit status 20 or 21, is noted, blocks a
+/// prune, or makes a backup take a full.
 package enum ErrorScope: String, CaseIterable, Sendable {
   /// The request cannot be fulfilled: an option, a name, a key, a format that this version does not read.
   case usage
@@ -13,9 +13,9 @@ package enum ErrorScope: String, CaseIterable, Sendable {
 }
 
 extension Error {
-  /// Whether the error shows that something in the repository is damaged or missing.
+  /// True if the error shows that something in the repository is damaged or missing.
   package var isDamage: Bool { (self as? any OperatorError)?.scope == .repository }
 
-  /// Whether the error says nothing about what is stored, and a retry may succeed.
+  /// True if the error says nothing about the stored data, and a retry may succeed.
   package var isTransient: Bool { (self as? any OperatorError)?.scope == .transient }
 }

@@ -1,4 +1,4 @@
-/// How a run of holdfast ends. The numbers are a promise to cron, CI and monitoring: they never change their meaning.
+/// The exit status of a run. The numbers are a promise to cron, CI and monitoring: they never change their meaning.
 package enum ExitStatus: Int32, CaseIterable, Sendable {
   case done = 0
   case failed = 1
@@ -33,8 +33,8 @@ package enum ExitStatus: Int32, CaseIterable, Sendable {
   }
 }
 
-/// From the mildest to the worst. If several things end, the process ends with the worst of their statuses. This order
-/// is not that of the numbers.
+/// Orders statuses from the mildest to the worst, which is not the order of their numbers. If several parts of a run
+/// end, the process ends with the worst of their statuses.
 extension ExitStatus: Comparable {
   private var severity: Int {
     switch self {

@@ -1,6 +1,6 @@
-/// What a part of a write-ahead log requires of the server that replays it, beyond the files of its cluster.
+/// The requirements of a part of a write-ahead log on the server that replays it, beyond the files of its cluster.
 package struct WALDemands: Hashable, Sendable, Codable {
-  /// The most tablespaces, and the most changes of parameters, that are listed. When there are more, nothing is listed,
+  /// The maximum of listed tablespaces, and of listed changes of parameters. When there are more, nothing is listed,
   /// and the log itself is read instead.
   package static let countMax = 1024
 
@@ -8,7 +8,7 @@ package struct WALDemands: Hashable, Sendable, Codable {
   package var tablespaces: [WALTablespace] = []
   /// In the order of the log.
   package var parameters: [WALParameters] = []
-  /// Whether the record that continues in the next segment may be one of these.
+  /// True if the record that continues in the next segment may be one of these.
   package var isOpen = false
 
   package init() {}
@@ -23,9 +23,9 @@ package struct WALDemands: Hashable, Sendable, Codable {
 /// A `CREATE TABLESPACE` record. A server that replays it makes the tablespace in the same directory again, whatever is
 /// in there.
 package struct WALTablespace: Hashable, Sendable, Codable {
-  /// Where its record begins.
+  /// The position at which its record begins.
   package var lsn: LogSequenceNumber
-  /// Where the record before it begins: the last one at which a recovery that must not replay this one can end.
+  /// The position at which the record before it begins. A recovery that must not replay this record has to end there.
   package var previous: LogSequenceNumber
   /// The OID of the tablespace, as the names in `pg_tblspc` have it.
   package var oid: UInt32
@@ -48,9 +48,9 @@ package struct WALTablespace: Hashable, Sendable, Codable {
 
 /// Settings of the server that wrote the log, as it recorded them when they changed.
 package struct WALParameters: Hashable, Sendable, Codable {
-  /// Where the record begins.
+  /// The position at which the record begins.
   package var lsn: LogSequenceNumber
-  /// Where the record before it begins: the last one at which a recovery that must not replay this one can end.
+  /// The position at which the record before it begins. A recovery that must not replay this record has to end there.
   package var previous: LogSequenceNumber
   /// `wal_level`; 0 is `minimal`.
   package var level: Int32
@@ -74,6 +74,7 @@ package struct WALParameters: Hashable, Sendable, Codable {
     case previous, level, minima
   }
 
-  /// Whether the log after this record is incomplete: changes were made that are not in it, and no server replays it.
+  /// True if the log after this record is incomplete: it lacks some of the changes that were made, and no server
+  /// replays it.
   package var isMinimal: Bool { level == 0 }
 }

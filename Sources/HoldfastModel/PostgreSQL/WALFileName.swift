@@ -68,12 +68,11 @@ package struct WALFileName: Hashable, Sendable, CustomStringConvertible {
   /// The name under which the segment is archived while it is unfinished; `nil` for anything but a whole segment.
   package var unfinished: WALFileName? { kind == .segment ? WALFileName(text + ".unfinished") : nil }
 
-  /// The name of the whole segment of which this is the beginning; the same name for a whole one, `nil` for a file
-  /// without log.
+  /// The name of the whole segment that this file is, or is the beginning of; `nil` for a file without log.
   package var segment: WALFileName? { isLog ? WALFileName(text.prefix(Self.segmentDigits)) : nil }
 
-  /// Whether files of this name with different contents may be archived side by side. Recovery reads none of them by
-  /// name; of all other files only one can be right.
+  /// True if files of this name with different contents may be archived side by side, because recovery does not read
+  /// them by name. Of any other name only one file can be right.
   package var mayDiffer: Bool { kind != .segment && kind != .timelineHistory }
 
   /// The name of the history file of a timeline.
@@ -84,7 +83,7 @@ package struct WALFileName: Hashable, Sendable, CustomStringConvertible {
     return String(repeating: "0", count: timelineDigits - text.count) + text
   }
 
-  /// Whether the file holds a part of the log itself.
+  /// True if the file contains a part of the log itself.
   package var isLog: Bool { kind == .segment || kind == .partialSegment || kind == .unfinishedSegment }
 
   /// The number of the segment from the beginning of the log; `nil` for a name that no cluster with such segments has.
@@ -132,7 +131,7 @@ package struct WALSegmentSize: Hashable, Sendable {
   /// The number of the segment that contains a position of the log.
   package func number(of lsn: LogSequenceNumber) -> UInt64 { lsn.value / bytes }
 
-  /// Where a segment begins.
+  /// Returns the position at which a segment begins.
   package func start(of number: UInt64) -> LogSequenceNumber { LogSequenceNumber(number &* bytes) }
 }
 

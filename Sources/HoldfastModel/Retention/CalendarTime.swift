@@ -4,7 +4,7 @@ package struct CalendarTime: Hashable, Sendable {
   package var month: Int
   package var day: Int
   package var hour: Int
-  /// Seconds east of UTC. It tells the two equal hours apart in the night when clocks are put back.
+  /// Seconds east of UTC. It distinguishes the two equal hours of the night in which clocks are put back.
   package var offset: Int
   /// The ISO 8601 week year: weeks begin on Monday, and week 1 of a year contains its first Thursday.
   package var weekYear: Int

@@ -1,10 +1,10 @@
-/// What a policy says about each snapshot of one source. This is a value: nothing is removed by making it.
+/// The decision of a policy about each snapshot of one source. It is only a value: making it removes nothing.
 package struct RetentionPlan: Hashable, Sendable {
   package struct Line: Hashable, Sendable {
     package let candidate: RetentionCandidate
     /// The reasons to keep the snapshot; empty when it is to be removed.
     package internal(set) var reasons: [RetentionReason] = []
-    /// Whether the snapshot's time contradicts its number. Such a snapshot displaces no other one.
+    /// True if the snapshot's time contradicts its number. Such a snapshot displaces no other one.
     package internal(set) var isOutOfOrder = false
     package var isKept: Bool { !reasons.isEmpty }
   }
@@ -12,7 +12,7 @@ package struct RetentionPlan: Hashable, Sendable {
   /// One line for each snapshot, in ascending order of sequence.
   package private(set) var lines: [Line]
 
-  /// Earlier removal notes are not considered: a snapshot that a rule keeps stays, whoever has removed it.
+  /// Earlier removal notes are not considered: a snapshot that a rule keeps is kept even if somebody has removed it.
   /// - Parameters:
   ///   - candidates: all snapshots of the source, in any order.
   ///   - now: snapshots with a later time are kept, and displace no other.
@@ -33,12 +33,12 @@ package struct RetentionPlan: Hashable, Sendable {
     lines.sort { $0.candidate.sequence < $1.candidate.sequence }
   }
 
-  /// The snapshots that the rules consider, as indices of `lines`, in the order of the snapshots that they stand for.
+  /// The snapshots that the rules consider, as indices of `lines`, in the order of `standsFor`.
   private struct Judged {
     /// Snapshots whose time fits their number. Only these displace others.
     var inOrder: [Int] = []
-    /// Snapshots whose time contradicts their number. Each is judged together with those in order, but without the
-    /// others here, so that a wrong time never pushes another snapshot out.
+    /// Snapshots whose time contradicts their number. Each is judged together with those in order but without the
+    /// others of this list, so that a wrong time never displaces another snapshot.
     var outOfOrder: [Int] = []
   }
 
@@ -63,7 +63,7 @@ package struct RetentionPlan: Hashable, Sendable {
     return candidate.standsFor != candidate.sequence && !candidate.mayReplace
   }
 
-  /// Whether a merged full stands for the snapshot: no rule counts the same state twice.
+  /// True if a merged full stands for the snapshot: no rule counts the same state twice.
   private func isReplaced(_ index: Int) -> Bool {
     lines[(index + 1)...].prefix { $0.candidate.standsFor == lines[index].candidate.standsFor }
       .contains(where: \.candidate.mayReplace)
@@ -77,12 +77,12 @@ package struct RetentionPlan: Hashable, Sendable {
   private mutating func keepWhatIsNeverRemoved(now: Timestamp) {
     let newest = lines.indices.last
     keep(newest, .newest)
-    // The highest number must stay: it is what a machine remembers of a repository.
+    // The snapshot with the highest number must stay, because machines remember that number of a repository.
     let last = lines.indices.max { lines[$0].candidate.sequence < lines[$1].candidate.sequence }
     if last != newest { keep(last, .lastMade) }
     let complete = lines.indices.last { !lines[$0].candidate.isIncomplete }
     if complete != newest { keep(complete, .newestComplete) }
-    // A full whose bytes were all read comes before one that was only looked at.
+    // A full of which all bytes were read is preferred to one of which no data or only a part was read.
     let proved = lines.indices.filter { lines[$0].candidate.kind == .full && lines[$0].candidate.provedShare != nil }
     keep(proved.last { lines[$0].candidate.provedShare == 100 } ?? proved.last, .provedFull)
     for index in lines.indices where lines[index].candidate.time > now { keep(index, .ahead) }
@@ -103,7 +103,7 @@ package struct RetentionPlan: Hashable, Sendable {
       keep(index, .last(policy.last))
     }
     let all = judged.inOrder + judged.outOfOrder
-    // The age is counted from the newest snapshot, so that a source that is no longer backed up loses nothing.
+    // The age is counted from the newest snapshot, so that a source that is no longer backed up loses no snapshots.
     guard policy.within > .zero, let newest = all.map({ lines[$0].candidate.time }).max() else { return }
     for index in all where newest - lines[index].candidate.time <= policy.within {
       keep(index, .within)
@@ -134,7 +134,8 @@ package struct RetentionPlan: Hashable, Sendable {
     }
   }
 
-  /// Which of two snapshots of one period to keep: a complete one before an incomplete one, then the higher number.
+  /// True if `one` is kept rather than `other` of the same period: a complete snapshot before an incomplete one, then
+  /// the higher index.
   private func isBetter(_ one: Int, than other: Int) -> Bool {
     let (isOneIncomplete, isOtherIncomplete) = (
       lines[one].candidate.isIncomplete, lines[other].candidate.isIncomplete

@@ -7,7 +7,7 @@ package struct RetentionPolicy: Hashable, Sendable {
 
   /// Keeps this many of the newest snapshots.
   package var last = 0
-  /// For each kind of period, keeps the newest snapshot of this many of the newest periods that have one.
+  /// For each kind of period: keeps the newest snapshot of each of this many newest periods that have one.
   package var periods: [Period: Int] = [:]
   /// Keeps snapshots that are at most this much older than the newest.
   package var within = TimeSpan.zero
@@ -16,7 +16,7 @@ package struct RetentionPolicy: Hashable, Sendable {
 
   package init() {}
 
-  /// Whether the policy keeps nothing.
+  /// True if the policy keeps nothing.
   package var isEmpty: Bool { last <= 0 && periods.values.allSatisfy { $0 <= 0 } && within <= .zero && tags.isEmpty }
 }
 
@@ -25,9 +25,9 @@ package struct RetentionCandidate: Hashable, Sendable {
   package var id: Identifier
   package var sequence: UInt64
   package var kind: SnapshotKind
-  /// The number under which it counts: its own sequence, or that of the snapshot that it stands for after a merge.
+  /// The sequence number under which it counts: its own, or after a merge that of the snapshot that it stands for.
   package var standsFor: UInt64
-  /// Whether it may displace the snapshot that it stands for: its writer has the right to prune.
+  /// True if it may displace the snapshot that it stands for, because its writer has the right to prune.
   package var mayReplace = true
   package var parent: Identifier?
   /// The start of the backup, by the clock of the machine that took it.
@@ -35,7 +35,7 @@ package struct RetentionCandidate: Hashable, Sendable {
   package var tags: Set<Tag> = []
   /// The reason of its pin, which may be empty; `nil` when it is not pinned.
   package var pin: String?
-  /// Whether a part of it could not be captured whole.
+  /// True if a part of it could not be captured whole.
   package var isIncomplete = false
   /// The share of a full's bytes that the last verify read, in percent; 0 when it read no data, `nil` without a verify.
   package var provedShare: Int?
@@ -46,7 +46,7 @@ package struct RetentionCandidate: Hashable, Sendable {
   }
 }
 
-/// Why a snapshot is kept.
+/// The reason why a snapshot is kept.
 package enum RetentionReason: Hashable, Sendable, CustomStringConvertible {
   case newest
   /// It has the highest number, although it stands for an older snapshot.
@@ -62,9 +62,9 @@ package enum RetentionReason: Hashable, Sendable, CustomStringConvertible {
   case neededBy(Identifier)
   /// It was called back while the plan was carried out.
   case calledBack
-  /// A note said that it is removed, and no note says so any more.
+  /// A note said that it is removed, and no note says so any longer.
   case cameBack
-  /// A note says that it is collected, but a rule keeps it: nothing of it is removed.
+  /// A note says that it is collected, but a rule keeps it, so none of its objects is removed.
   case heldBack
 
   package var description: String {

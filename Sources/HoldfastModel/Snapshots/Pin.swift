@@ -1,5 +1,5 @@
-/// The beginning of an ID or digest, long enough that nobody can make another object that has it. An operator who knows
-/// it from elsewhere recognises the object by it.
+/// The beginning of an ID or digest, too long for anybody to make another object with the same one. It identifies an
+/// object to an operator who knows it from elsewhere.
 package struct Pin: Hashable, Sendable {
   /// The least number of hexadecimal digits: 128 bits.
   package static let digitsMin = 32
@@ -14,6 +14,6 @@ package struct Pin: Hashable, Sendable {
     digits = text.lowercased()
   }
 
-  /// Whether a whole ID or digest, in hexadecimal, begins with the pin.
+  /// True if a whole ID or digest, in hexadecimal, begins with the pin.
   package func fits(_ whole: some CustomStringConvertible) -> Bool { whole.description.hasPrefix(digits) }
 }

@@ -1,4 +1,4 @@
-/// The snapshot that a snapshot's changes are relative to.
+/// The kind of a snapshot: the snapshot that its changes are relative to.
 package enum SnapshotKind: String, Codable, CaseIterable, Sendable {
   /// Relative to nothing: the start of a chain.
   case full

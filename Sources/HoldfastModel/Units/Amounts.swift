@@ -31,7 +31,7 @@ package enum Amount {
     return "\(large)\(units.0)" + (small == 0 ? "" : " \(small)\(units.1)")
   }
 
-  /// A share from 0 to 1: `0 %`, `99.7 %`, `100 %`. Rounding never shows a part as all, nor as nothing.
+  /// A share from 0 to 1: `0 %`, `99.7 %`, `100 %`. A part is never rounded to `0 %` or `100 %`.
   package static func share(_ share: Double) -> String {
     guard share.isFinite, (0...1).contains(share) else { return "?" }
     if share == 0 || share == 1 { return "\(Int(share * 100)) %" }

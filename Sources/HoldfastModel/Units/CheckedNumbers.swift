@@ -1,4 +1,4 @@
-/// Arithmetic on untrusted numbers: a result that does not fit becomes the nearest one that does, and nothing traps.
+/// Arithmetic on untrusted numbers: a result out of range becomes the nearest number in range, and nothing traps.
 extension FixedWidthInteger {
   package func saturatingAdding(_ other: Self) -> Self {
     let (sum, isOver) = addingReportingOverflow(other)

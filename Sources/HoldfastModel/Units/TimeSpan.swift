@@ -9,7 +9,7 @@ package struct TimeSpan: Hashable, Sendable, Comparable, AdditiveArithmetic, Cus
     "s": 1, "min": 60, "h": 3600, "d": day, "w": 7 * day, "mo": 30 * day, "y": 365 * day,
   ]
 
-  /// Says what may be written, as a sentence.
+  /// A sentence that says what an operator may write.
   package static let allowed =
     "Write a number and s, min, h, d, w, mo (30 days) or y: 15min, 6h, 7d, 6mo. An m alone could mean minutes (min) or months (mo)."
 
@@ -59,7 +59,7 @@ package struct TimeSpan: Hashable, Sendable, Comparable, AdditiveArithmetic, Cus
   package static prefix func - (span: TimeSpan) -> TimeSpan { .seconds(-span.seconds) }
   package static func * (span: TimeSpan, factor: Double) -> TimeSpan { .seconds(span.seconds * factor) }
   package static func / (span: TimeSpan, divisor: Double) -> TimeSpan { .seconds(span.seconds / divisor) }
-  /// How often `right` fits into `left`.
+  /// The number of times that `right` fits into `left`.
   package static func / (left: TimeSpan, right: TimeSpan) -> Double { left.seconds / right.seconds }
 }
 

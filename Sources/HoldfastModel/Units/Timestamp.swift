@@ -1,4 +1,4 @@
-/// An instant of the calendar with nanoseconds, as the kernel keeps it.
+/// A point in time with nanoseconds, as the kernel keeps it.
 package struct Timestamp: Hashable, Sendable, Comparable {
   package var seconds: Int64
   /// 0 to 999,999,999.
