@@ -1,6 +1,6 @@
 package import HoldfastModel
 
-/// Stored bytes that are wrong: names the object, and what is wrong with it.
+/// Stored bytes that are wrong. It names the object and says what is wrong with it.
 package struct DamageError: OperatorError, Equatable {
   /// The key of the object, or the name of a part of it.
   package let object: String
@@ -32,6 +32,6 @@ package struct FormatError: OperatorError, Equatable {
   package var message: String { "\(object) cannot be read by this version of holdfast: \(finding)" }
   package var hint: String? { "Install a newer holdfast." }
   package var exitStatus: ExitStatus { .failed }
-  /// The bytes may be just what a newer version wrote.
+  /// `usage`, not damage: a newer version may have written the bytes.
   package var scope: ErrorScope { .usage }
 }

@@ -2,7 +2,7 @@
 package enum Density {
   /// The length of a sample in bytes.
   private static let sampleBytes = 4096
-  /// One sample is taken of each so many bytes: counting every byte would take more time than it is worth.
+  /// One sample is taken in this many bytes, because counting every byte would take too long.
   private static let sampleEvery = 128 << 10
   /// A shorter sample tells nothing.
   private static let sampleBytesMin = 2048

@@ -1,14 +1,14 @@
 internal import HoldfastSystem
 
 /// The beginning and the end of a container, which contain everything except frames. Both are read at once, in the size
-/// that most containers need, because each further read from a remote store costs as much time.
+/// that most containers need: each further read from a remote store takes another round trip.
 struct ContainerEnds {
   /// Enough for a header and a preamble of six recipients.
   private static let headBytes: UInt64 = 8 << 10
   private static let tailBytes: UInt64 = 4 << 10
   /// An index has 56 bytes for each frame, and most frames have more than 64 KiB.
   private static let bytesPerIndexByte: UInt64 = 1024
-  /// The limit for containers that claim to be enormous.
+  /// The limit, because the length of the container may be a lie.
   private static let tailBytesMax: UInt64 = 1 << 20
 
   private let bytes: any ReadableBytes
@@ -32,7 +32,7 @@ struct ContainerEnds {
     (self.head, self.tail, tailOffset) = (head, tail, offset)
   }
 
-  /// Reads bytes of the container. Bytes that were read already need no request.
+  /// Returns bytes of the container. Bytes that are in memory already need no request.
   /// - Parameter offset: `count` bytes from here must lie in the container.
   func read(at offset: UInt64, count: Int) throws -> [UInt8] {
     let end = offset + UInt64(count)

@@ -64,22 +64,22 @@ package final class ContainerHead: Sendable {
     return label + [UInt8](repeating: 0, count: count - label.count)
   }
 
-  /// A number that no other frame of this container gets.
+  /// Returns a number that no other frame of this container gets.
   func takeNumber() throws -> UInt32 {
     guard key != nil else { return 0 }
     let number = nextNumber.wrappingAdd(1, ordering: .relaxed).oldValue
-    // A container has far fewer frames. A number that was used twice would break the encryption.
+    // A container has far fewer frames. Using a number twice would break the encryption.
     guard number <= SealedPart.frameNumberMax else { throw FormatError(name.id.short, "it has too many frames") }
     return number
   }
 
-  /// The tag over everything but the frames; empty when the container is not sealed.
+  /// Returns the tag over everything but the frames; it is empty when the container is not sealed.
   func seal(over digest: Digest) throws -> [UInt8] {
     try key?.seal([], number: SealedPart.indexNumber, associated: SealedPart.index(digest).associated(header)) ?? []
   }
 }
 
-/// What is sealed under the key of a container, and the nonce of each part (format.md, section 9).
+/// The parts that are sealed under the key of a container, and the nonce of each (format.md, section 9).
 enum SealedPart {
   case frame(plainCount: UInt32, codec: FrameCodec)
   case label

@@ -1,7 +1,7 @@
 package import HoldfastCodec
 package import HoldfastModel
 
-/// What a container holds (format.md, section 4).
+/// The contents of a container (format.md, section 4).
 package enum ContainerKind: UInt8, Sendable {
   case archive = 1
   case body = 2
@@ -9,7 +9,7 @@ package enum ContainerKind: UInt8, Sendable {
   case wal = 3
 }
 
-/// An object as an envelope refers to it: its length, and the digest that covers all of its bytes.
+/// A reference to an object, as an envelope contains it: its length, and the digest that covers all of its bytes.
 package struct ObjectReference: Hashable, Sendable, Codable {
   package var id: Identifier
   /// In bytes.
@@ -128,7 +128,7 @@ extension [UInt8] {
 }
 
 extension Collection where Element == UInt8, Index == Int {
-  /// The caller must have checked that the bytes are there.
+  /// Returns the number at `index`. The caller must have checked that all of its bytes are there.
   func littleEndian<Value: FixedWidthInteger & UnsignedInteger>(at index: Int) -> Value {
     var value: Value = 0
     for position in (0..<MemoryLayout<Value>.size).reversed() { value = value << 8 | Value(self[index + position]) }

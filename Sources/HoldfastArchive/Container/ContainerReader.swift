@@ -2,7 +2,7 @@ package import HoldfastCodec
 package import HoldfastModel
 package import HoldfastSystem
 
-/// How a container is to be read: whether it must be sealed, and where its key comes from.
+/// The access to a container: says whether it must be sealed, and where its key comes from.
 package enum ContainerAccess: Sendable {
   /// It must not be sealed.
   case unsealed
@@ -12,7 +12,7 @@ package enum ContainerAccess: Sendable {
   case closed
 }
 
-/// Reads the frames of an archive or body. Nothing in it is used before it was checked against the digest in the
+/// Reads the frames of an archive or body. Nothing in it is used before it is checked against the digest in the
 /// envelope.
 package final class ContainerReader: Sendable {
   package let frames: FrameIndex
@@ -21,11 +21,11 @@ package final class ContainerReader: Sendable {
   private let bytes: any ReadableBytes
   private let header: [UInt8]
   private let preamble: Preamble?
-  /// Everything but the frames. Its index is that of `frames`, in the same memory.
+  /// Everything but the frames. Its index and that of `frames` share their memory.
   private let outline: Outline
 
   package var name: String { bytes.name }
-  /// Whether the container is sealed and was not opened, so that only its stored bytes can be verified.
+  /// True if the container is sealed and was not opened, so that only its stored bytes can be verified.
   package var isClosed: Bool { preamble != nil && key == nil }
   /// The recipients that the container is sealed to.
   package var recipients: [Identifier] { preamble?.slots.map(\.recipient) ?? [] }
@@ -62,15 +62,15 @@ package final class ContainerReader: Sendable {
     try checkSeal(outline)
   }
 
-  /// The same container, whose frames are read elsewhere.
+  /// Makes the same container, with its frames read from `bytes`.
   private init(_ bytes: any ReadableBytes, like other: ContainerReader) {
     self.bytes = bytes
     (frames, key, header) = (other.frames, other.key, other.header)
     (preamble, outline) = (other.preamble, other.outline)
   }
 
-  /// Calls `body` with this container and, when it finds damage, with the same container in each other place that has
-  /// it (`ReadableBytes.copies`). `body` must read what it checks.
+  /// Calls `body` with this container and, if that finds damage, with the same container in each other target that has
+  /// it (`ReadableBytes.copies`). `body` must read the bytes that it checks.
   package func firstSound<Found>(_ body: (ContainerReader) throws -> Found) throws -> Found {
     do {
       return try body(self)
@@ -79,13 +79,13 @@ package final class ContainerReader: Sendable {
     }
   }
 
-  /// The same for code that has read here and found damage already.
-  /// - Throws: `damage`, when no place has anything better.
+  /// Does the same for code that has already read here and found damage.
+  /// - Throws: `damage` if no other target has sound bytes.
   package func sound<Found>(after damage: any Error, _ body: (ContainerReader) throws -> Found) throws -> Found {
     try bytes.sound(after: damage) { try body(ContainerReader($0, like: self)) }
   }
 
-  /// The label, which only a recipient can read; empty for a container that is not sealed or was not opened.
+  /// Returns the label, which only a recipient can read; empty for a container that is not sealed or was not opened.
   package func label() throws -> [UInt8] {
     guard let key, let preamble else { return [] }
     guard
@@ -98,10 +98,10 @@ package final class ContainerReader: Sendable {
   /// Reads one frame and decompresses it into `plain`, whose `count` it sets.
   /// - Parameters:
   ///   - stored: room for the stored bytes: `storedCapacity` bytes.
-  ///   - verifying: whether the stored bytes are checked against the index. A restore need not: pages have digests of
-  ///     their own.
-  ///   - prefixCount: how many plain bytes from the beginning are needed; all by default. The rest of `plain` is
-  ///     undefined.
+  /// - verifying: true if the stored bytes are checked against the index. A restore need not: pages have digests of
+  ///   their own.
+  ///    - prefixCount: the number of plain bytes that are needed from the beginning; all by default. The rest of
+  ///      `plain` is undefined.
   ///   - onOpened: gets the compressed bytes after they were decompressed; they are valid during the call.
   package func readFrame(
     _ number: UInt32, stored: Buffer, plain: Buffer, decompressor: Decompressor, verifying: Bool,
@@ -116,7 +116,7 @@ package final class ContainerReader: Sendable {
   }
 
   /// Decompresses a frame that this reader has read into `plain`, whose `count` it sets. It overwrites the stored
-  /// bytes. For the parameters see `readFrame`.
+  /// bytes. The parameters are those of `readFrame`.
   package func open(
     _ read: ReadFrame, plain: Buffer, decompressor: Decompressor, prefixCount: Int? = nil,
     onOpened: ((UnsafeRawBufferPointer, FrameEntry) throws -> Void)? = nil
@@ -151,8 +151,7 @@ package final class ContainerReader: Sendable {
     storedCount + SealingKey.nonceByteCount
   }
 
-  /// Reads the stored bytes of one frame and checks them against the index. Without a key, nothing more can be
-  /// verified.
+  /// Reads the stored bytes of one frame and checks them against the index. Nothing more can be verified without a key.
   package func verifyStored(_ number: UInt32, into stored: Buffer) throws {
     try firstSound { try $0.readStored(number, into: stored).verify() }
   }
@@ -175,8 +174,8 @@ package final class ContainerReader: Sendable {
     bytes.expect(numbers.filter { $0 < frames.count }.map { frames[Int($0)].offset..<frames[Int($0)].end })
   }
 
-  /// Passes on all bytes of the container in order, each part only after it was checked against the digest in the
-  /// envelope. It needs no key, and what it has passed on is the whole object when it returns.
+  /// Passes on all bytes of the container in order, each part after it was checked against the digest in the envelope.
+  /// It needs no key. When it returns, it has passed on the whole object.
   package func forEachStoredPart(_ body: (UnsafeRawBufferPointer) throws -> Void) throws {
     let stored = Buffer(capacity: Self.storedCapacity(frames.storedBytesMax))
     try (outline.header + outline.preamble).withUnsafeBytes(body)
@@ -211,7 +210,7 @@ package struct ReadFrame {
   }
 
   /// Checks several frames against their indexes, which is faster together than one after the other.
-  /// - Returns: for each frame, what is wrong with it.
+  /// - Returns: for each frame the fault that was found, or `nil`.
   package static func verify(_ frames: [ReadFrame]) -> [DamageError?] {
     zip(frames, Hasher.digests(frames.map(\.bytes))).map { frame, digest in
       digest == frame.entry.digest

@@ -19,14 +19,14 @@ package final class ContainerWriter {
 
   package var frameCount: Int { frames.count }
 
-  /// Reserves the number of a frame that is written later: extents name the frame that their pages are gathered in
-  /// before it is full.
+  /// Reserves the number of a frame that is written later. Extents need it before the frame is full, because they name
+  /// the frame in which their pages are gathered.
   package func reserveFrame() -> UInt32 {
     frames.append(nil)
     return UInt32(frames.count - 1)
   }
 
-  /// Writes the bytes of a reserved frame. They must have been made for this container.
+  /// Writes the bytes of a reserved frame. They must have been made for the head of this container.
   package func write(frame number: UInt32, _ stored: StoredFrame) throws {
     let made = stored.frame
     frames[Int(number)] = FrameEntry(

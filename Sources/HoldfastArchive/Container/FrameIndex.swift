@@ -1,10 +1,10 @@
 internal import HoldfastCodec
 internal import HoldfastModel
 
-/// The index of a container, kept as its bytes. A million frames take 56 MiB; an entry is decoded when it is asked for.
+/// The index of a container, kept as its bytes. A million frames take 56 MiB; an entry is decoded when it is read.
 package struct FrameIndex: RandomAccessCollection, Sendable {
   private let bytes: [UInt8]
-  /// Plain bytes of all frames; `plainMax` is those of the largest.
+  /// Plain bytes of all frames; `plainBytesMax` is the size of the largest.
   package let plainBytes: UInt64
   package let plainBytesMax: Int
 

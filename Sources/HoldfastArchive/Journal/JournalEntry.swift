@@ -1,7 +1,7 @@
 internal import FoundationEssentials
 package import HoldfastModel
 
-/// One run as the journal of a source keeps it (format.md, section 13). It is information only: nobody signs it.
+/// One run, as the journal of a source keeps it (format.md, section 13). It is information only: nobody signs it.
 package struct JournalEntry: Hashable, Sendable, Codable {
   package static let textsMax = 10
   package static let textBytesMax = 200
@@ -21,7 +21,7 @@ package struct JournalEntry: Hashable, Sendable, Codable {
   package var took: Int64
   /// The exit status; for a run on several sources, the status that this source alone would have given.
   package var status: Int32
-  /// The snapshot that was made, merged or restored; for a verify of one snapshot with what it builds on, that
+  /// The snapshot that was made, merged or restored. For a verify of one snapshot together with its chain: that
   /// snapshot.
   package var snapshot: Identifier?
   package var sequence: UInt64?
@@ -36,10 +36,10 @@ package struct JournalEntry: Hashable, Sendable, Codable {
   package var restoredBytes: UInt64?
   /// For a verify: the share of the stored bytes that was to be read, 0 to 1.
   package var share: Double?
-  /// Where that share begins in the fixed order of all stored objects, 0 to 1; absent when the share was drawn at
-  /// random.
+  /// The position in the fixed order of all stored objects at which that share begins, 0 to 1; absent when the share
+  /// was drawn at random.
   package var begin: Double?
-  /// Whether the restore was made over existing files.
+  /// True if the restore was made over existing files.
   package var isDelta: Bool?
   /// Number of paths that were not captured or restored whole.
   package var incomplete: UInt64
@@ -59,7 +59,7 @@ package struct JournalEntry: Hashable, Sendable, Codable {
     warnings = 0
   }
 
-  /// Keeps the first texts, shortened as far as needed.
+  /// Keeps the first of the texts, shortened as far as needed.
   package mutating func keep(texts all: [String]) {
     texts = all.isEmpty ? nil : all.prefix(Self.textsMax).map { Self.shortened($0, to: Self.textBytesMax) }
   }

@@ -1,7 +1,7 @@
 internal import HoldfastModel
 
-/// The archives of one snapshot, in 72 bytes each: a source may have a million of them, and all of its snapshots are
-/// read together.
+/// The archives of one snapshot, in 72 bytes each. They are few because a source may have a million archives, and all
+/// of its snapshots are read together.
 package struct ArchiveList: Sendable {
   private static let entryCount = 3 * 8 + Identifier.byteCount + Digest.byteCount
   /// Number, sequence and length of each archive, little-endian, followed by its ID and its digest.
@@ -13,7 +13,7 @@ package struct ArchiveList: Sendable {
 
   package init() {}
 
-  /// Whether the archives are in memory. Otherwise only their number and their bytes are known.
+  /// True if the archives are in memory. Otherwise only their number and their bytes are known.
   package var isHeld: Bool { released == nil }
   /// The memory that the list takes, in bytes.
   package var byteCount: Int { bytes.count }

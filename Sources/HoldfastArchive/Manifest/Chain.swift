@@ -1,10 +1,10 @@
 internal import HoldfastModel
 
-/// A snapshot with everything it builds on: full → … → tip. Each parent is verified by its digest.
+/// A snapshot with everything that it builds on: full → … → tip. Each parent is verified by its digest.
 package struct Chain: Sendable {
   /// The full first.
   package let snapshots: [Snapshot]
-  /// The archives by number: where the pages of the tip's state are stored.
+  /// The archives by number, in which the pages of the tip's state are stored.
   package let archives: ArchiveList
   /// The IDs of these archives.
   private let archiveIDs: Set<ArchiveID>
@@ -23,7 +23,7 @@ package struct Chain: Sendable {
     snapshots.last { $0.envelope.kind == .full || !$0.envelope.changes.isEmpty } ?? full
   }
 
-  /// Whether no snapshot may build on the tip, because readers would refuse so long a chain.
+  /// True if no snapshot may build on the tip, because readers would refuse so long a chain.
   package var isAsLongAsMayBe: Bool {
     snapshots.count >= Limits.chainLengthMax || archives.count > Limits.archivesPerChainMax / 2
   }
@@ -33,9 +33,9 @@ package struct Chain: Sendable {
 
   /// Follows the parents of `tip`.
   /// - Parameters:
-  ///   - tip: with its archives.
-  ///   - committed: the committed snapshot of the same source under a sequence number, with its archives; `nil` when
-  ///     there is none.
+  /// - tip: a snapshot with its archives.
+  /// - committed: returns the committed snapshot of the same source with a sequence number, and with its archives;
+  ///   `nil` when there is none.
   /// - Throws: `DamageError` when one is missing, or is not what its child recorded.
   package init(to tip: Snapshot, committed: (UInt64) throws -> Snapshot?) throws {
     var newest = tip
@@ -101,7 +101,7 @@ package struct Chain: Sendable {
   }
 }
 
-/// An ID in only sixteen bytes.
+/// An ID in only sixteen bytes, without an array.
 private struct ArchiveID: Hashable {
   private let high: UInt64
   private let low: UInt64
@@ -113,6 +113,6 @@ private struct ArchiveID: Hashable {
 }
 
 extension Envelope.Changes {
-  /// Whether nothing differs from the parent.
+  /// True if nothing differs from the parent.
   package var isEmpty: Bool { added == 0 && changed == 0 && removed == 0 }
 }

@@ -2,7 +2,7 @@ package import HoldfastModel
 
 /// `holdfast.json` (format.md, section 2): identifies a repository, its format and whether it is sealed.
 package struct Descriptor: Hashable, Sendable, Codable {
-  /// Whether the contents of the repository are encrypted and signed.
+  /// Says if the contents of the repository are encrypted and signed.
   package enum Sealing: Hashable, Sendable, Codable, RawRepresentable {
     case none, sealed
     /// A word that this version does not know.

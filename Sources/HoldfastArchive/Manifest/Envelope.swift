@@ -26,7 +26,7 @@ package struct Envelope: Hashable, Sendable, Codable {
   }
 
   package struct Time: Hashable, Sendable, Codable {
-    /// When the backup began, before it looked at the first entry.
+    /// The time at which the backup began, before it looked at the first entry.
     package var started: RecordedTime
     package var finished: RecordedTime
 
@@ -91,7 +91,7 @@ package struct Envelope: Hashable, Sendable, Codable {
     /// The major version of the server.
     package var version: Int
     package var timeline: UInt32
-    /// Where the WAL that the snapshot needs begins, and where it ends.
+    /// The positions at which the WAL that the snapshot needs begins and ends.
     package var start: LogSequenceNumber
     package var stop: LogSequenceNumber
 
@@ -104,12 +104,12 @@ package struct Envelope: Hashable, Sendable, Codable {
   }
 
   /// The state with which the snapshot was compared, and the result. It is the parent's state; for a full, that of the
-  /// newest snapshot before it.
+  /// newest earlier snapshot.
   package struct Comparison: Hashable, Sendable, Codable {
     /// Entries of that state.
     package var entries: UInt64
     package var bytes: UInt64
-    /// Number of samples of the captured pages; `denseSamples` is how many of them look encrypted or compressed.
+    /// Number of samples of the captured pages; `denseSamples` of them look encrypted or compressed.
     package var samples: UInt64
     package var denseSamples: UInt64
     /// The changes that the history of the source does not explain.
@@ -131,7 +131,7 @@ package struct Envelope: Hashable, Sendable, Codable {
     }
   }
 
-  /// The snapshot that a merged full stands for, and when the merge was made.
+  /// The snapshot that a merged full stands for, and the time of the merge.
   package struct Merge: Hashable, Sendable, Codable {
     package var snapshot: Identifier
     package var sequence: UInt64
@@ -171,11 +171,11 @@ package struct Envelope: Hashable, Sendable, Codable {
   package var keyring: KeyringReference?
   /// Set for a merged full. Its times are those of the snapshot that it stands for.
   package var merged: Merge?
-  /// The number of the lease under which the snapshot was committed. It grows with each holder (format.md, section 14).
-  /// `nil` in snapshots of earlier versions.
+  /// The number of the lease under which the snapshot was committed. Each new holder has a higher one (format.md,
+  /// section 14). `nil` in snapshots of earlier versions.
   package var lease: UInt64?
-  /// Until when everything that it needs was locked when it was committed (format.md, section 5); snapshots that build
-  /// on it may have extended that. `nil` in a store that locks nothing.
+  /// The time until which everything that the snapshot needs was locked when it was committed (format.md, section 5);
+  /// snapshots that build on it may have extended that. `nil` in a store that locks nothing.
   package var lockedUntil: RecordedTime?
   package var signature: Signature?
 
@@ -359,11 +359,11 @@ package struct Snapshot: Hashable, Sendable {
   package var sequence: UInt64 { envelope.sequence }
   package var sourceName: SourceName { envelope.source.name }
 
-  /// The number under which it counts: its own sequence, or that of the snapshot that it stands for after a merge.
+  /// The sequence number under which it counts: its own, or after a merge that of the snapshot that it stands for.
   package var standsFor: UInt64 { envelope.merged?.sequence ?? sequence }
 
-  /// Sorts the snapshots of one source by what they stand for: a merged full comes directly after the snapshot that it
-  /// stands for.
+  /// Sorts the snapshots of one source by `standsFor`: a merged full comes directly after the snapshot that it stands
+  /// for.
   package static func isOlder(_ left: Snapshot, _ right: Snapshot) -> Bool {
     (left.standsFor, left.sequence) < (right.standsFor, right.sequence)
   }

@@ -9,7 +9,7 @@ package struct Keyring: Hashable, Sendable, Codable {
     package var name: String
     package var opening: PublicKey
     package var authority: PublicKey
-    /// Set when the identity itself lies in the keyring, sealed under a passphrase.
+    /// The identity itself, if the keyring contains it sealed under a passphrase.
     package var passphrase: PassphraseSeal?
 
     package init(_ recipient: Recipient, name: String, passphrase: PassphraseSeal? = nil) {
@@ -66,7 +66,7 @@ package struct Keyring: Hashable, Sendable, Codable {
 
     package var name: String
     package var key: PublicKey
-    /// Whether removals that the writer notes count. Without this right it can add snapshots, but remove none.
+    /// True if removals that the writer notes count. Without this right it can add snapshots, but remove none.
     package var mayPrune: Bool
     package var revoked: Revocation?
 
@@ -78,7 +78,7 @@ package struct Keyring: Hashable, Sendable, Codable {
 
     private enum CodingKeys: String, CodingKey { case name, key, mayPrune, revoked }
 
-    /// In keyrings from before this right existed, every writer has it.
+    /// Gives the right to every writer of a keyring from before it existed.
     package init(from decoder: any Decoder) throws {
       let container = try decoder.container(keyedBy: CodingKeys.self)
       name = try container.decode(String.self, forKey: .name)
@@ -100,7 +100,7 @@ package struct Keyring: Hashable, Sendable, Codable {
   package var features = [Feature.sealed]
   package var repository: Identifier
   package var revision: UInt64
-  /// The digest of the revision before; `nil` in the first.
+  /// The digest of the previous revision; `nil` in the first.
   package var previous: Digest?
   package var time: RecordedTime
   package var recipients: [Member]
@@ -133,16 +133,17 @@ package struct Keyring: Hashable, Sendable, Codable {
     try ManifestJSON.encode(signed(by: key))
   }
 
-  /// Whether the signer has the right to prune: its removals count, and a full that it merged replaces the snapshot
+  /// True if the signer has the right to prune: its removals count, and a full that it merged replaces the snapshot
   /// that it stands for.
   package func mayPrune(_ signer: PublicKey) -> Bool { writers.contains { $0.key == signer && $0.mayPrune } }
 
-  /// Whether a removal that this writer has signed counts, whoever wrote the revision that contains it.
+  /// True if a removal that this writer has signed counts, even if another writer made the revision that contains it.
   func mayHaveRemoved(_ signer: PublicKey) -> Bool {
     mayPrune(signer) && writers.contains { $0.key == signer && $0.revoked == nil }
   }
 
-  /// Says why a snapshot or a revision of notes with this signer and digest does not count; `nil` when it counts.
+  /// Returns the reason why a snapshot or a revision of notes with this signer and digest does not count; `nil` when it
+  /// counts.
   package func refusal(of signer: PublicKey, digest: Digest) -> String? {
     guard let writer = writers.first(where: { $0.key == signer }) else {
       return "it is signed by a writer that the keyring does not have (\(signer.short))"
@@ -163,7 +164,7 @@ package struct KeyringRevision: Hashable, Sendable {
   package let keyring: Keyring
   package let digest: Digest
 
-  /// - Parameter previous: the revision before; `nil` for the first.
+  /// - Parameter previous: the previous revision; `nil` for the first.
   /// - Throws: `DamageError` when the revision is not valid, or its signer was not allowed to make it.
   package init(parsing bytes: [UInt8], after previous: KeyringRevision?, repository: Identifier, name: String) throws {
     let (line, digest) = try ManifestJSON.verify(bytes, name: name)
@@ -201,12 +202,13 @@ extension Keyring {
     }
   }
 
-  /// Whether a name is printable and short: names are shown on terminals.
+  /// True if a name is printable and short: names are shown on terminals.
   package static func isName(_ name: String) -> Bool {
     (1...64).contains(name.utf8.count) && name.unicodeScalars.allSatisfy(Path.isPrintable)
   }
 
-  /// The first revision must be signed by its first writer, every later one by an authority of the revision before.
+  /// Checks that the first revision is signed by its first writer, and every later one by an authority of the revision
+  /// before.
   fileprivate func checkAuthority(after previous: Keyring?, _ name: String) throws {
     guard let signer = signature?.key else { throw DamageError(name, "it is not signed") }
     guard let previous else {
@@ -216,8 +218,8 @@ extension Keyring {
     guard previous.recipients.contains(where: { $0.authority == signer }) else {
       throw DamageError(name, "it is signed by a key that had no authority (\(signer.short))")
     }
-    // A revocation is final: the writer can neither be dropped, with the record of the revocation, nor be allowed
-    // again.
+    // A revocation is final: a later revision can neither drop the writer, and with it the record of the revocation,
+    // nor allow it again.
     for writer in previous.writers {
       guard let now = writers.first(where: { $0.key == writer.key }),
         writer.revoked == nil || now.revoked == writer.revoked

@@ -39,30 +39,31 @@ package enum Keys {
 
   package static func journal(_ name: SourceName, _ number: UInt64) -> String { journal(name) + digits(number) }
 
-  /// Whether the object under a key is small and never changes: a manifest, a revision of notes or of the keyring, or
+  /// True if the object under a key is small and never changes: a manifest, a revision of notes or of the keyring, or
   /// the descriptor.
   package static func isManifest(_ key: String) -> Bool { key.hasSuffix(".json") }
 
-  /// Whether the object under a key stays until a prune removes it: it belongs to a snapshot, to the keyring or to
-  /// archived log. Leases, the journal and what a probe writes go soon.
+  /// True if the object under a key stays until a prune removes it: it belongs to a snapshot, to the keyring or to
+  /// archived log. Leases, the journal and the objects of a probe are removed soon.
   package static func isLasting(_ key: String) -> Bool {
     key == descriptor || [sources, keyring, wal].contains { key.hasPrefix($0) }
   }
 
-  /// The folder of the source to which a key or prefix belongs, if it is one of its snapshots or notes.
+  /// Returns the folder of the source to which a key or prefix belongs, if it is that of a snapshot or of notes.
   package static func sourceFolder(_ key: String) -> String? {
     let parts = key.split(separator: "/", maxSplits: 2, omittingEmptySubsequences: false)
     return key.hasPrefix(sources) && parts.count == 3 ? "\(sources)\(parts[1])/" : nil
   }
 
-  /// The folders that a run lists once, with all below them, of those that contain a key or prefix, the outer one
-  /// first: that of all sources, and that of one.
+  /// Returns those folders that contain a key or prefix and that a run lists once with everything below them, the outer
+  /// one first: the folder of all sources, and the folder of one source.
   package static func listedFolders(_ key: String) -> [String] {
     key.hasPrefix(sources) ? [sources] + [sourceFolder(key)].compactMap(\.self) : []
   }
 
-  /// The folder whose objects need each other in a target, of those that are in all targets: what is of one source, the
-  /// archived log of one source, or the keyring with the descriptor. `nil` for what stays at home.
+  /// Returns the folder of a key that is stored in all targets. The objects of one folder need each other in a target:
+  /// those of one source, the archived log of one source, or the keyring with the descriptor. `nil` for a key that is
+  /// stored at home only.
   package static func targetFolder(_ key: String) -> String? {
     if let folder = sourceFolder(key) { return folder }
     if key == descriptor || key.hasPrefix(keyring) { return keyring }
@@ -85,13 +86,15 @@ package enum Keys {
 
   private static let bodyPrefix = "body-"
 
-  /// Whether the object under a key is the body of a manifest. It never changes, and is small for a small change.
+  /// True if the object under a key is the body of a manifest. It never changes, and is small if the snapshot changes
+  /// little.
   package static func isBody(_ key: String) -> Bool { key.split(separator: "/").last?.hasPrefix(bodyPrefix) ?? false }
 
-  /// Whether a machine keeps the object under a key when the repository is remote: the manifests and notes of a source.
+  /// True if a machine keeps the object under a key of a remote repository: the manifests, bodies and notes of a
+  /// source.
   package static func isKept(_ key: String) -> Bool { sourceFolder(key) != nil && (isManifest(key) || isBody(key)) }
 
-  /// Whether a key lies in the folder of a snapshot: that of a sequence number.
+  /// True if a key lies in the folder of a snapshot: that of a sequence number.
   package static func isOfSnapshot(_ key: String) -> Bool {
     guard let folder = sourceFolder(key) else { return false }
     return sequence(key.dropFirst(folder.count).prefix { $0 != "/" }) != nil
@@ -103,7 +106,7 @@ package enum Keys {
     snapshot(name, sequence) + archivePrefix + id.description
   }
 
-  /// Whether the object under a key is an archive: large, and read only to restore, verify or merge.
+  /// True if the object under a key is an archive: it is large, and is read only to restore, verify or merge.
   package static func isArchive(_ key: String) -> Bool {
     key.split(separator: "/").last?.hasPrefix(archivePrefix) ?? false
   }
@@ -119,11 +122,11 @@ package enum Keys {
     "\(wal(name, system))\(directory)/"
   }
 
-  /// The name of the lock that pushes to the log of a cluster hold. It contains slashes, so it is never the name of a
-  /// source's lock.
+  /// Returns the name of the lock under which a file is pushed to the log of a cluster. It contains slashes, so it is
+  /// never the name of a source's lock.
   package static func walLock(_ name: SourceName, _ system: SystemIdentifier) -> String { "wal/\(name)/\(system)" }
 
-  /// - Parameter copy: 1 or more for a file that was damaged and is archived again beside what is there.
+  /// - Parameter copy: 1 for the first manifest of a file; 2 or more when it is archived again beside damaged ones.
   package static func walManifest(
     _ name: SourceName, _ system: SystemIdentifier, _ file: WALFileName, copy: UInt64 = 1
   ) -> String {
@@ -150,8 +153,8 @@ package enum Keys {
     return (file, copy)
   }
 
-  /// Parses the name of an object in a directory of the WAL archive: the file whose bytes it holds; `nil` for any other
-  /// name.
+  /// Parses the name of an object in a directory of the WAL archive. Returns the file whose bytes it contains; `nil`
+  /// for any other name.
   package static func walObjectFile(_ name: some StringProtocol) -> WALFileName? {
     guard let hyphen = name.lastIndex(of: "-"), Identifier(String(name[name.index(after: hyphen)...])) != nil else {
       return nil

@@ -2,13 +2,13 @@ internal import FoundationEssentials
 internal import HoldfastCodec
 internal import HoldfastModel
 
-/// A decoded manifest contains a value that is not possible.
+/// Thrown when a decoded manifest contains an impossible value.
 struct UnsoundValue: Error {
   let finding: String
 }
 
-/// The form of descriptor, manifest and keyring: a line of JSON with sorted keys and no white space, and a line with
-/// its SHA-256.
+/// The form of all manifests, such as descriptor, envelope and keyring: a line of JSON with sorted keys and no white
+/// space, and a line with its SHA-256.
 enum ManifestJSON {
   private static let newline = UInt8(ascii: "\n")
 
@@ -17,7 +17,7 @@ enum ManifestJSON {
     return line + Array("\"\(Hasher.digest(line))\"\n".utf8)
   }
 
-  /// The first line, as bytes.
+  /// Returns the first line, as bytes.
   static func line(of value: some Encodable) throws -> [UInt8] {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
@@ -49,7 +49,8 @@ enum ManifestJSON {
     }
   }
 
-  /// Checked first: a newer format may have other fields, and the error must name its version, not the missing fields.
+  /// Checks the version first: a newer format may have other fields, and the error must name its version, not the
+  /// missing fields.
   private static func damage(_ finding: String, _ line: [UInt8], name: String) throws -> DamageError {
     if let version = try? JSONDecoder().decode(Version.self, from: Data(line)) {
       try refuseNewer(version, name: name)
@@ -86,14 +87,14 @@ enum ManifestJSON {
   }
 }
 
-/// Features that a reader must understand beyond the version of the format.
+/// Features that a reader must understand in addition to the version of the format.
 package enum Feature {
   /// Objects are sealed and manifests are signed (format.md, section 9).
   package static let sealed = "sealed"
   static let known: Set = [sealed]
 }
 
-/// A manifest that says to which version of the format it belongs.
+/// A manifest that states the version of its format.
 protocol VersionedManifest: Decodable {
   var format: Int { get }
   var features: [String] { get }
@@ -126,8 +127,7 @@ extension SignedManifest {
     return copy
   }
 
-  /// Checks that the key named in the signature signed this line. Whether that key is allowed to is decided by the
-  /// keyring.
+  /// Checks that the key named in the signature signed this line. The keyring decides if that key is allowed to.
   func checkSignature(line: [UInt8], name: String) throws {
     guard let signature else { throw DamageError(name, "it is not signed") }
     let field = Array("\"signature\":".utf8)

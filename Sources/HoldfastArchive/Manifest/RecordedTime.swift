@@ -1,14 +1,13 @@
 package import HoldfastModel
 internal import HoldfastSystem
 
-/// A moment as a manifest has it: RFC 3339 in UTC. The text is kept as it was read, because a digest or a signature
-/// covers it.
+/// A time in a manifest: RFC 3339 in UTC. The text is kept as it was read, because a digest or a signature covers it.
 package struct RecordedTime: Hashable, Sendable, Codable, CustomStringConvertible {
   private let text: String
-  /// `nil` for a text that is no time.
+  /// `nil` for a text that is not a time.
   private let parsed: Timestamp?
 
-  /// - Parameter time: is recorded to the millisecond, and cut to that.
+  /// - Parameter time: cut to the millisecond.
   package init(_ time: Timestamp) { self.init(text: TimeText.utc(time)) }
 
   package init(text: String) {
@@ -16,11 +15,11 @@ package struct RecordedTime: Hashable, Sendable, Codable, CustomStringConvertibl
     parsed = TimeText.parse(text)
   }
 
-  /// Whether it is a time, which every manifest that is read has been checked for.
+  /// True if the text is a time. Every manifest that is read was checked for this.
   var isSound: Bool { parsed != nil }
   var isTooLong: Bool { text.utf8.count > Limits.manifestTextBytesMax }
 
-  /// The beginning of 1970 when it is not sound.
+  /// The time; the beginning of 1970 when the text is not sound.
   package var moment: Timestamp { parsed ?? Timestamp(seconds: 0, nanoseconds: 0) }
 
   /// The text as it is recorded.

@@ -1,8 +1,8 @@
 package import HoldfastCodec
 internal import HoldfastModel
 
-/// What a writer signs when it removes a snapshot (format.md, section 12). Every revision of notes repeats all notes,
-/// and its writer may lack the right to prune: so each removal carries the signature of the writer that made it.
+/// The data that a writer signs when it removes a snapshot (format.md, section 12). Every revision of notes repeats all
+/// notes, and its writer may lack the right to prune. So each removal has the signature of the writer that made it.
 private struct RemovalClaim: Encodable {
   let repository: Identifier
   let source: SourceName

@@ -1,10 +1,10 @@
 package import HoldfastCodec
 package import HoldfastModel
 
-/// One revision of the notes on a source (format.md, section 12): what was said of its snapshots after they were taken.
-/// Each revision contains all notes.
+/// One revision of the notes on a source (format.md, section 12), which were made on its snapshots after they were
+/// taken. Each revision contains all notes.
 package struct SourceNotes: Hashable, Sendable, Codable {
-  /// The reason that an operator gave, and when.
+  /// The reason that an operator gave, and the time.
   package struct DatedReason: Hashable, Sendable, Codable {
     package var reason: String
     package var time: RecordedTime
@@ -15,7 +15,7 @@ package struct SourceNotes: Hashable, Sendable, Codable {
     }
   }
 
-  /// The result of the best verify of a full.
+  /// The best verification of a full.
   package struct Verification: Hashable, Sendable, Codable {
     /// The share of its stored bytes that was read, in percent; 0 when no data was read.
     package var share: Int
@@ -29,7 +29,7 @@ package struct SourceNotes: Hashable, Sendable, Codable {
 
   /// Says that the snapshot is removed.
   package struct Removal: Hashable, Sendable, Codable {
-    /// Whether it is collected: its objects are being deleted, or are gone.
+    /// True if it is collected: its objects are being deleted, or are gone.
     package var isCollected: Bool
     /// The revision of the notes in which it was removed.
     package var revision: UInt64
@@ -59,10 +59,10 @@ package struct SourceNotes: Hashable, Sendable, Codable {
     package var sequence: UInt64
     package var tags: [Tag] = []
     package var pinned: DatedReason?
-    /// Says that its anomalies are expected.
+    /// Set when an operator has accepted its anomalies.
     package var accepted: DatedReason?
     package var proved: Verification?
-    /// When a verify found it damaged; `nil` again after a verify read all of it and found it sound.
+    /// The time at which a verify found it damaged; `nil` again after a verify read all of it and found it sound.
     package var damaged: RecordedTime?
     package var removed: Removal?
 
@@ -71,13 +71,13 @@ package struct SourceNotes: Hashable, Sendable, Codable {
       self.sequence = sequence
     }
 
-    /// Whether the note says nothing.
+    /// True if the note contains nothing.
     package var isEmpty: Bool {
       tags.isEmpty && pinned == nil && accepted == nil && proved == nil && damaged == nil && removed == nil
     }
 
-    /// Whether the note proves that the snapshot was committed and is not collected. Tags alone prove nothing: a killed
-    /// run may have left them.
+    /// True if the note proves that the snapshot was committed and is not collected. Tags alone do not prove that: a
+    /// killed run may have left them.
     package var speaksOfACommit: Bool {
       removed?.isCollected != true
         && (pinned != nil || accepted != nil || proved != nil || damaged != nil || removed != nil)
@@ -110,7 +110,7 @@ package struct SourceNotes: Hashable, Sendable, Codable {
   package var program: String
   package var signature: Signature?
 
-  /// The notes on a source of which nothing was said yet.
+  /// Makes the notes on a source that has none yet.
   package init(repository: Identifier, source: SourceName, isSealed: Bool) {
     self.features = isSealed ? [Feature.sealed] : []
     self.repository = repository
@@ -126,7 +126,7 @@ package struct SourceNotes: Hashable, Sendable, Codable {
 // MARK: - One by one
 
 extension SourceNotes {
-  /// The note on a snapshot; an empty note when nothing was said.
+  /// The note on a snapshot; an empty note when there is none.
   package subscript(snapshot: Snapshot) -> Note { self[snapshot.id, snapshot.sequence] }
 
   package subscript(id: Identifier, sequence: UInt64) -> Note {
@@ -143,7 +143,7 @@ extension SourceNotes {
       if newValue.isEmpty {
         if isThere, notes[index].snapshot == id { notes.remove(at: index) }
       } else if isThere {
-        // A note on another snapshot: its run was killed before it could use its number.
+        // A note on another snapshot, whose run was killed before it could use its number.
         notes[index] = newValue
       } else {
         notes.insert(newValue, at: index)
@@ -151,7 +151,7 @@ extension SourceNotes {
     }
   }
 
-  /// The index of the note on this number, or where it would be inserted.
+  /// Returns the index of the note on this number, or the index at which it would be inserted.
   private func index(of sequence: UInt64) -> Int {
     var range = 0..<notes.count
     while !range.isEmpty {
@@ -218,7 +218,7 @@ extension SourceNotes.Note {
 }
 
 extension SourceNotes {
-  /// Whether a reason is printable and short: reasons are shown on terminals.
+  /// True if a reason is printable and short: reasons are shown on terminals.
   package static func isReason(_ text: String) -> Bool {
     text.utf8.count <= Limits.pinReasonBytesMax && text.unicodeScalars.allSatisfy(Path.isPrintable)
   }
@@ -237,8 +237,8 @@ package struct NotesRevision: Hashable, Sendable {
   package let notes: SourceNotes
   package let digest: Digest
 
-  /// - Throws: `FormatError` for a newer format, `DamageError` for contents that are not valid. Whether the signer is
-  ///   allowed to write notes is decided by the keyring.
+  /// - Throws: `FormatError` for a newer format, `DamageError` for contents that are not valid. The keyring decides if
+  ///   the signer is allowed to write notes.
   package init(parsing bytes: [UInt8], name: String) throws {
     let (line, digest) = try ManifestJSON.verify(bytes, name: name)
     notes = try ManifestJSON.decode(SourceNotes.self, from: line, name: name)

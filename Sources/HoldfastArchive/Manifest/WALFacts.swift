@@ -1,18 +1,19 @@
 internal import FoundationEssentials
 package import HoldfastModel
 
-/// What recovery needs to know of an archived WAL file. It is stored in the last frame of the file's container, so that
-/// it is sealed like the file (format.md, section 11).
+/// The facts that a recovery needs about an archived WAL file. They are stored in the last frame of the file's
+/// container, so that they are sealed like the file (format.md, section 11).
 package struct WALFacts: Hashable, Sendable, Codable {
   package static let restorePointsMax = 1024
 
-  /// Describes a file that holds log. Times are microseconds since 1970-01-01 UTC, as exact as PostgreSQL's.
+  /// Describes a file that contains log. Times are microseconds since 1970-01-01 UTC, as exact as PostgreSQL's.
   package struct Log: Hashable, Sendable, Codable {
     /// The end of the last complete record.
     package var end: LogSequenceNumber
-    /// Where the last record begins that lies completely in this file; `nil` when there is none.
+    /// The position at which the last record begins that lies completely in this file; `nil` when there is none.
     package var lastRecord: LogSequenceNumber?
-    /// Where a record begins that continues in the next segment. Its type is known only with both parts.
+    /// The position at which a record begins that continues in the next segment. Its type is known only with both
+    /// parts.
     package var openRecord: LogSequenceNumber?
     /// Number of commits and aborts.
     package var transactions: UInt64
@@ -51,7 +52,7 @@ package struct WALFacts: Hashable, Sendable, Codable {
   package struct RestorePoint: Hashable, Sendable, Codable {
     /// The name as paths are shown: bytes that are not printable UTF-8 are escaped.
     package var name: String
-    /// Where its record begins.
+    /// The position at which its record begins.
     package var lsn: LogSequenceNumber
     package var time: Int64
 
@@ -114,7 +115,7 @@ extension Timestamp {
     self.init(seconds: seconds, nanoseconds: UInt32(rest) * 1000)
   }
 
-  /// Microseconds since 1970-01-01 UTC, cut; a time that does not fit becomes the nearest that does.
+  /// Microseconds since 1970-01-01 UTC, rounded down; a time out of range becomes the nearest one in range.
   package var microseconds: Int64 {
     let (product, isOver) = seconds.multipliedReportingOverflow(by: Self.microsecondsPerSecond)
     let (sum, isBeyond) = product.addingReportingOverflow(Int64(nanoseconds / 1000))

@@ -2,9 +2,9 @@ package import HoldfastCodec
 package import HoldfastModel
 internal import HoldfastSystem
 
-/// Says that a WAL file is archived, and where its bytes are (format.md, section 11).
+/// States that a WAL file is archived, and where its bytes are (format.md, section 11).
 package struct WALManifest: Hashable, Sendable, Codable {
-  /// The largest file that holds no log, such as a timeline history.
+  /// The largest size of a file without log, such as a timeline history.
   package static let textBytesMax: UInt64 = 1 << 20
 
   package var format = Envelope.formatVersion
@@ -18,10 +18,10 @@ package struct WALManifest: Hashable, Sendable, Codable {
   /// The segment size of the cluster in bytes; `nil` for a file without log.
   package var segmentSize: UInt64?
   package var object: ObjectReference
-  /// Recognises the same file when it is pushed again: its SHA-256; in a sealed repository a code that only the writer
+  /// Identifies the same file when it is pushed again: its SHA-256; in a sealed repository a code that only the writer
   /// can compute.
   package var content: Digest
-  /// When it was archived.
+  /// The time at which it was archived.
   package var time: RecordedTime
   package var program: String
   package var keyring: Envelope.KeyringReference?

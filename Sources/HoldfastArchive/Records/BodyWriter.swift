@@ -5,8 +5,8 @@ package import HoldfastModel
 package final class BodyWriter {
   private let container: ContainerWriter
   private let frames: FrameMaker
-  /// Stores frames without compression that would compress so well that a reader took them for an attack. This is
-  /// decided for each body, because a chain may have any number of them.
+  /// Makes frames without compression, for frames that would compress so well that a reader would take them for an
+  /// attack. This is decided for each body, because a chain may have any number of them.
   private let storedFrames: FrameMaker
   private var plainBytes: UInt64 = 0
   private var storedBytes: UInt64 = 0
@@ -32,7 +32,7 @@ package final class BodyWriter {
     try flushFull()
   }
 
-  /// Adds the removal of an entry that the parent has.
+  /// Adds the removal of an entry that exists in the parent.
   package func remove(_ path: Path) throws {
     encoder.byte(2)
     reference(path)
@@ -41,7 +41,7 @@ package final class BodyWriter {
 
   /// Adds the next extent of the file that was put last.
   package func append(_ extent: PageExtent) throws {
-    // Nobody could ever find the pages again.
+    // Such pages could never be found again.
     guard extent.location?.isKnown ?? true else {
       throw DamageError("the local cache", "it does not know where the pages of \(path) lie")
     }

@@ -4,9 +4,9 @@ internal import HoldfastSystem
 
 /// Supplies bytes in consecutive blocks.
 protocol ByteSupply: AnyObject {
-  /// What is read, for messages.
+  /// The name of what is read, for messages.
   var name: String { get }
-  /// The next block, valid until the next call; `nil` at the end.
+  /// Returns the next block, valid until the next call; `nil` at the end.
   func next() throws -> UnsafeRawBufferPointer?
 }
 
@@ -22,7 +22,7 @@ final class ByteCursor {
     self.supply = supply
   }
 
-  /// - Parameter bytes: a file of our own, which is read from its beginning.
+  /// - Parameter bytes: a file of this machine, which is read from its beginning.
   convenience init(_ bytes: any ReadableBytes) {
     self.init(RangeSupply(bytes, from: 0, to: bytes.length))
   }
@@ -34,7 +34,7 @@ final class ByteCursor {
 
   func damage(_ finding: String) -> DamageError { DamageError(name, finding) }
 
-  /// Whether no bytes follow.
+  /// True if no bytes follow.
   func isAtEnd() throws -> Bool {
     while position == block.count {
       guard let next = try supply.next() else { return true }
@@ -107,7 +107,7 @@ final class ByteCursor {
     }
   }
 
-  /// A path that was written as a difference to the one before it.
+  /// Reads a path that was written as a difference from the path before it.
   func path(after previous: Path) throws -> Path {
     let shared = try varint(as: Int.self, max: previous.bytes.count)
     let count = try varint(as: Int.self, max: Limits.pathBytesMax)
@@ -130,8 +130,8 @@ final class ByteCursor {
   }
 }
 
-/// Buffers for reading frames, shared by many readers on one thread: a replay has as many bodies open as the chain has
-/// snapshots.
+/// Buffers for reading frames, shared by many readers on one thread: a replay reads as many bodies at once as the chain
+/// has snapshots.
 package final class FrameScratch {
   fileprivate let decompressor = Decompressor()
   fileprivate let stored = Buffer(capacity: ContainerReader.storedCapacity())
@@ -141,26 +141,27 @@ package final class FrameScratch {
 
 /// The plain bytes of a body, frame by frame, each checked against its digest.
 final class FrameSupply: ByteSupply {
-  /// So many stored bytes are announced at once, at first and at most: a short body does not take the place of others.
+  /// The stored bytes that are announced at once, at first and at most. The first announcement is small so that a short
+  /// body does not hold back the announcements of others.
   private static let stretchBytes: (first: UInt64, most: UInt64) = (1 << 20, 4 << 20)
   private let container: ContainerReader
   private let scratch: FrameScratch
   private var plain: Buffer?
   private var number: UInt32 = 0
-  /// The first frame of the last stretch that was announced, and the one behind it.
+  /// The last stretch of frames that was announced: its first frame, and the frame after its end.
   private var stretch: Range<UInt32> = 0..<0
-  /// How long the next stretch is.
+  /// The size of the next stretch, in stored bytes.
   private var stretchBytes = FrameSupply.stretchBytes.first
 
-  /// A remote store begins to fetch the frames now. So of several bodies that are read side by side, all are fetched at
-  /// once.
+  /// Lets a remote store begin to fetch the frames now, so that several bodies that are read side by side are fetched
+  /// at once.
   init(_ container: ContainerReader, scratch: FrameScratch) {
     self.container = container
     self.scratch = scratch
     announce()
   }
 
-  /// Announces one stretch beyond that in which the next frame lies.
+  /// Announces one stretch beyond the one that contains the next frame.
   private func announce() {
     while number >= stretch.lowerBound, stretch.upperBound < container.frames.count {
       var (end, bytes) = (stretch.upperBound, UInt64(0))
@@ -193,7 +194,7 @@ final class FrameSupply: ByteSupply {
   }
 }
 
-/// The bytes of a file of our own, block by block.
+/// The bytes of a file of this machine, block by block.
 final class RangeSupply: ByteSupply {
   private let bytes: any ReadableBytes
   private let block: Buffer

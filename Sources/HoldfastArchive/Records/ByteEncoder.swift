@@ -26,7 +26,7 @@ struct ByteEncoder {
     raw(value)
   }
 
-  /// A path as the length that it shares with the one before it, and the rest.
+  /// Appends a path as the length that it shares with the path before it, and the rest.
   mutating func path(_ next: Path, after previous: Path) {
     var shared = 0
     let limit = min(previous.bytes.count, next.bytes.count)

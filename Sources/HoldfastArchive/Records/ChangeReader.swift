@@ -21,11 +21,11 @@ package protocol PageMapReader {
 
 /// Changes in path order: those of a body, or a complete state as changes to an empty one.
 package protocol ChangeReader: AnyObject {
-  /// What is read, for messages.
+  /// The name of what is read, for messages.
   var name: String { get }
-  /// The next change; `nil` after the last.
+  /// Returns the next change; `nil` after the last.
   func next() throws -> Change?
-  /// The extents of the file that `next()` gave last. They must be read before the next call of `next()`, or not at
-  /// all.
+  /// Returns the extents of the file that `next()` gave last. They must be read before the next call of `next()`, or
+  /// not at all.
   func extents() throws -> any PageMapReader
 }

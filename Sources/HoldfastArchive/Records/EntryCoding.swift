@@ -12,7 +12,7 @@ enum EntryType: UInt8 {
 }
 
 extension ByteEncoder {
-  /// The parts of an entry that the state root covers, beside its path.
+  /// Appends the parts of an entry that the state root covers, beside its path.
   mutating func state(of entry: Entry) {
     byte(entry.content.type.rawValue)
     attributes(entry.attributes)
@@ -66,7 +66,7 @@ extension ByteEncoder {
 }
 
 extension Entry {
-  /// Whether the identity contains a capture mark (`Identity.mark`).
+  /// True if the identity contains a capture mark (`Identity.mark`).
   fileprivate var hasMark: Bool { file?.consistency == .sqliteReadTransaction }
 }
 

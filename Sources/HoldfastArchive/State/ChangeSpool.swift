@@ -1,8 +1,8 @@
 package import HoldfastModel
 internal import HoldfastSystem
 
-/// Holds captured changes in path order until it is known what else lies between them: a database server tells the
-/// contents of some of its files only at the end of a backup.
+/// Keeps captured changes in path order until all changes between them are known: a database server gives the contents
+/// of some of its files only at the end of a backup.
 package final class ChangeSpool {
   package enum Item {
     /// An entry that is unchanged since the parent.
@@ -41,8 +41,8 @@ package final class ChangeSpool {
   }
 
   /// - Parameters:
-  ///   - isNew: whether the parent has nothing at this path. An entry that inherits is not new.
-  ///   - inherits: whether `extents` contains only what differs from the parent.
+  /// - isNew: true if the parent has nothing at this path. An entry that inherits is not new.
+  ///    - inherits: true if `extents` contains only the pages that differ from the parent.
   package func put(_ entry: Entry, isNew: Bool, inherits: Bool, extents: (any PageMapReader)?) throws {
     try add(inherits ? RecordKind.putInheriting : isNew ? RecordKind.putNew : RecordKind.put, entry)
     guard entry.file != nil else { return }
@@ -63,7 +63,7 @@ package final class ChangeSpool {
     try flushFull()
   }
 
-  /// Ends adding, and reads everything from the first item on.
+  /// Ends adding, and returns a reader of everything from the first item on.
   package func finish() throws -> Reader {
     try flush()
     try bytes.finish()
@@ -95,7 +95,7 @@ package final class ChangeSpool {
       self.cursor = cursor
     }
 
-    /// The next item; `nil` after the last.
+    /// Returns the next item; `nil` after the last.
     package func next() throws -> Item? {
       while try extents?.next() != nil {}
       extents = nil

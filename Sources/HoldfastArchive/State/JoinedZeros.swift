@@ -1,6 +1,6 @@
 internal import HoldfastModel
 
-/// A map in which adjacent extents of zero pages are joined, so that a state or body has no more of them than needed.
+/// A map in which adjacent extents of zero pages are joined, so that a state or body has as few of them as possible.
 struct JoinedZeros: PageMapReader {
   private var map: any PageMapReader
   /// The extent that was read ahead.

@@ -5,19 +5,19 @@ package import HoldfastModel
 package struct PageMapOverlay: PageMapReader {
   private var layers: [any PageMapReader]
   private var current: [PageExtent?]
-  /// The first page of each layer's current extent, `UInt64.max` at the end of a layer. Kept apart because it is
-  /// searched for every extent.
+  /// The first page of each layer's current extent; `UInt64.max` at the end of a layer. It is an array of its own
+  /// because it is searched for every extent.
   private var starts: [UInt64]
   private let pageCount: UInt64
   private let pageSize: UInt32
   private let coversAll: Bool
   private let name: String
   private var position: UInt64 = 0
-  /// How far the pages of each layer may be inherited; `nil` when the caller takes care of that.
+  /// The limits up to which pages of each layer may be inherited; `nil` when the caller checks that.
   private let reaches: [Reach]?
 
-  /// Up to which page the pages of a layer are still those of the newest. A page that had another length in between, or
-  /// was missing, is not inherited.
+  /// The first pages of a layer that the newest layer may inherit. It may not inherit a page that had another length in
+  /// between, or was missing.
   private struct Reach {
     /// The number of pages that have the same length in all layers down to this one.
     var same: UInt64
@@ -31,8 +31,8 @@ package struct PageMapOverlay: PageMapReader {
   ///   - layers: the newest first.
   ///   - sizes: the size of the file in each layer, in bytes. If given, a page is taken from a layer only when it has
   ///     had the same length ever since (format.md, section 6).
-  ///   - coversAll: whether every page must be in some layer; otherwise pages that are in none are left out.
-  ///   - name: what is read, for messages.
+  /// - coversAll: true if every page must be in some layer; otherwise pages that are in none are left out.
+  ///    - name: the name of what is read, for messages.
   package init(
     layers: [any PageMapReader], sizes: [UInt64]? = nil, file: FileContent, coversAll: Bool, name: String
   ) throws {
@@ -79,7 +79,7 @@ package struct PageMapOverlay: PageMapReader {
     }
   }
 
-  /// The newest layer whose current extent contains `position`.
+  /// Returns the index of the newest layer whose current extent contains `position`.
   private mutating func newestLayer() throws -> Int? {
     for index in starts.indices where starts[index] <= position {
       while let extent = current[index], extent.end <= position {
@@ -95,7 +95,7 @@ package struct PageMapOverlay: PageMapReader {
 /// Computes the file digest from extents (format.md, section 6).
 package final class FileDigester {
   private var hasher = PageDigestStream()
-  /// Whether a stored page has the digest that only pages of zeros may have.
+  /// True if a stored page has the digest that only pages of zeros may have.
   package private(set) var hasStoredZeros = false
 
   package init() {}
@@ -105,6 +105,6 @@ package final class FileDigester {
     if hasher.add(extent.digests) { hasStoredZeros = true }
   }
 
-  /// The digest of a file of this size. No more extents may be added.
+  /// Returns the digest of a file of this size. No more extents may be added.
   package func finish(size: UInt64, pageSize: UInt32) -> Digest { hasher.finish(size: size, pageSize: pageSize) }
 }

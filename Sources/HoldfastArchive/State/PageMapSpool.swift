@@ -1,7 +1,7 @@
 package import HoldfastModel
 internal import HoldfastSystem
 
-/// Holds extents until the whole file was captured: in memory, and beyond some MiB in a scratch file.
+/// Keeps extents until the whole file is captured: in memory, and beyond some MiB in a scratch file.
 package final class PageMapSpool {
   private static let blockBytes = 64 << 10
   private let bytes: any ScratchBytes
@@ -18,7 +18,7 @@ package final class PageMapSpool {
     if block.bytes.count >= Self.blockBytes { try flush() }
   }
 
-  /// The extents from the first on. No more may be appended.
+  /// Returns the extents from the first on. No more may be appended.
   package func extents(of file: FileContent) throws -> any PageMapReader {
     try flush()
     try bytes.finish()

@@ -123,10 +123,10 @@ protocol RecordStretch {
   mutating func next() throws -> SortableRecord?
 }
 
-/// Merges sorted parts: always gives the first of their next records.
+/// Merges sorted parts: it always gives the smallest of their next records.
 struct RecordReader {
   private var stretches: [any RecordStretch]
-  /// A heap with the first of the next records at its root.
+  /// A heap with the smallest of the next records at its root.
   private var heap: [(record: SortableRecord, stretch: Int)] = []
 
   fileprivate init(_ stretches: [any RecordStretch]) throws {

@@ -1,9 +1,9 @@
 internal import HoldfastModel
 package import HoldfastSystem
 
-/// Applies the bodies of a chain to a state: for every path, the newest snapshot that mentions it; for every page, the
-/// newest extent (format.md, section 7). All layers are read side by side in path order, so memory does not grow with
-/// the source.
+/// Applies the bodies of a chain to a state: each path is taken from the newest snapshot that mentions it, each page
+/// from the newest extent (format.md, section 7). All layers are read side by side in path order, so memory does not
+/// grow with the source.
 package struct Replay {
   /// One layer and its current change.
   private final class Layer {
@@ -19,11 +19,11 @@ package struct Replay {
     }
   }
 
-  /// Sorted so that the next one is last: by path, and the newest first for the same path.
+  /// Sorted so that the next layer is the last: by path descending, and the newest last for the same path.
   private var layers: [Layer] = []
   private var ancestors: [Path] = []
 
-  /// - Parameter readers: the oldest first: a state, or the body of a full; then the bodies of the snapshots after it.
+  /// - Parameter readers: the oldest first: a state or the body of a full, then the bodies of the snapshots after it.
   package init(_ readers: [any ChangeReader]) throws {
     for (index, reader) in readers.enumerated() {
       if let change = try reader.next() {
@@ -94,8 +94,8 @@ package struct Replay {
     }
   }
 
-  /// Checks that each change to a path is possible after those before it. So a chain gives the same state whether it is
-  /// replayed at once or snapshot by snapshot.
+  /// Checks that each change to a path is possible after the earlier ones. So a chain gives the same state whether it
+  /// is replayed at once or snapshot by snapshot.
   private func checkOrder(of group: [Layer]) throws {
     var isThere = false
     var pageSize: UInt32?

@@ -1,8 +1,8 @@
 internal import HoldfastCodec
 package import HoldfastSystem
 
-/// Holds what is too large for memory during a run. The scratch files of a sealed repository are sealed too, under keys
-/// that are never stored, so that nothing of it lies on a disk in the clear.
+/// Keeps data that is too large for memory during a run. The scratch files of a sealed repository are sealed too, under
+/// keys that are never stored, so that none of the data lies on a disk in the clear.
 package struct ScratchSpace: Sendable {
   private let host: Host
   private let isSealed: Bool
@@ -12,10 +12,10 @@ package struct ScratchSpace: Sendable {
     self.isSealed = isSealed
   }
 
-  /// Bytes that stay in memory as long as they are few.
+  /// Returns scratch bytes that stay in memory as long as they are few.
   package func make() -> any ScratchBytes { SpooledBytes(self) }
 
-  /// Bytes in a file, for callers that know that they are many.
+  /// Returns scratch bytes in a file, for callers that will write many.
   func makeFile() throws -> any ScratchBytes {
     let file = try host.makeScratchFile()
     return isSealed ? SealedScratch(file) : file
@@ -32,7 +32,7 @@ extension ScratchFile: ScratchBytes {
 }
 
 private final class SealedScratch: ScratchBytes, @unchecked Sendable {
-  // Sendable without a lock: one owner writes it first, and it is only read after that.
+  // Sendable without a lock, because one owner writes it first, and after that it is only read.
   private static let context = Array("scratch".utf8)
   private let file: ScratchFile
   private let key = SealingKey()

@@ -3,8 +3,9 @@ internal import HoldfastModel
 package import HoldfastSystem
 internal import Synchronization
 
-/// Seals a private file of this machine block by block, so that it can be read at any offset. A block's number, whether
-/// it is the last, and the context of the file are authenticated with it: no block can be moved, removed or replaced.
+/// Seals a private file of this machine block by block, so that it can be read at any offset. The number of a block,
+/// the fact that it is or is not the last, and the context of the file are authenticated with it: no block can be
+/// moved, removed or replaced.
 private struct BlockSeal {
   static let plainCount = 64 << 10
   static let storedCount = plainCount + SealingKey.tagByteCount
@@ -22,8 +23,8 @@ package final class SealedWriter: ByteSink {
   private var number: UInt32 = 0
 
   /// - Parameters:
-  ///   - key: used for this file only.
-  ///   - context: identifies the file and what it belongs to.
+  ///    - key: used for this file only.
+  ///    - context: identifies the file and its owner.
   package init(to sink: any ByteSink, key: SealingKey, context: [UInt8]) {
     self.sink = sink
     seal = BlockSeal(key: key, context: context)
@@ -33,7 +34,7 @@ package final class SealedWriter: ByteSink {
   package func append(_ bytes: UnsafeRawBufferPointer) throws {
     var rest = bytes[...]
     while !rest.isEmpty {
-      // A full block is held back: it may be the last.
+      // A full block is held back, because it may be the last.
       if block.count == BlockSeal.plainCount { try flush(isLast: false) }
       let taken = min(rest.count, BlockSeal.plainCount - block.count)
       block.append(contentsOf: rest.prefix(taken))
@@ -63,7 +64,7 @@ package final class SealedReader: ReadableBytes {
   /// The blocks that were opened last.
   private let kept = Mutex<[(number: UInt64, plain: [UInt8])]>([])
 
-  /// - Throws: `DamageError` when the last block does not say that it is the last: the file was cut.
+  /// - Throws: `DamageError` when the last block was not sealed as the last one: the file was cut.
   package init(_ bytes: any ReadableBytes, key: SealingKey, context: [UInt8]) throws {
     self.bytes = bytes
     seal = BlockSeal(key: key, context: context)
@@ -74,7 +75,7 @@ package final class SealedReader: ReadableBytes {
       bytes.length - (blockCount - 1) * stored >= UInt64(SealingKey.tagByteCount)
     else { throw DamageError(bytes.name, "it is no whole number of sealed blocks") }
     length = bytes.length - tags
-    // Nobody who reads only the blocks before it would notice.
+    // A reader of only the blocks before it would not notice.
     _ = try block(blockCount - 1)
   }
 

@@ -3,7 +3,7 @@ internal import HoldfastSystem
 /// Scratch bytes in memory, and beyond some MiB in a scratch file: most states are small, and are read several times in
 /// a run.
 final class SpooledBytes: ScratchBytes, @unchecked Sendable {
-  // Sendable without a lock: one owner writes it first, and it is only read after that.
+  // Sendable without a lock, because one owner writes it first, and after that it is only read.
   private static let memoryBytesMax: UInt64 = 4 << 20
   private let space: ScratchSpace
   private var memory = MemoryBytes(name: "scratch file")

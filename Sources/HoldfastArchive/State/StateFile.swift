@@ -2,12 +2,12 @@ internal import HoldfastCodec
 package import HoldfastModel
 package import HoldfastSystem
 
-/// The complete state of a snapshot in a file of our own: the result of a replay, and what the local cache keeps.
+/// The complete state of a snapshot in a file of this machine: a replay makes it, and the state cache keeps it.
 ///
 /// Entries are in path order, each encoded as in a body. A file's entry is followed by its page map in blocks of at
-/// most about 1 MiB, each with its length before it, and an empty block at the end: so a map can be skipped or copied
-/// without being decoded. The layout is private to one version of holdfast; a version that finds another one replays
-/// the chain.
+/// most about 1 MiB. Each block has its length before it, and an empty block ends the map, so that a map can be skipped
+/// or copied without being decoded. The layout is private to one version of holdfast; another version replays the
+/// chain.
 package struct StateFile: Sendable {
   package let bytes: any ReadableBytes
   package let summary: Envelope.State
@@ -25,16 +25,16 @@ package struct StateFile: Sendable {
 
   package func makeReader() -> StateReader { StateReader(self) }
 
-  /// The most hard links that are checked in one pass: each takes a few dozen bytes.
+  /// The maximum of hard links that are checked in one pass. Each takes a few dozen bytes.
   private static let linksMax = 1 << 20
 
   /// Checks that every hard link leads to a file of this state.
-  /// - Parameter name: where the state came from, for messages.
+  /// - Parameter name: the origin of the state, for messages.
   package func checkLinks(name: String) throws {
     let links = makeReader()
     var isAtEnd = false
     while !isAtEnd {
-      // Paths may be long; their digests are not.
+      // Digests are collected, because paths may be long.
       var wanted: Set<Digest> = []
       while wanted.count < Self.linksMax {
         guard let entry = try links.nextEntry() else {
@@ -62,7 +62,7 @@ package struct StateFile: Sendable {
     return DamageError(name, "a hard link leads to \(first ?? .root), which is no file")
   }
 
-  /// Whether there is an entry at a path or below it. Reads all entries before it.
+  /// True if there is an entry at a path or below it. All entries before it are read.
   package func has(_ path: Path) throws -> Bool {
     let entries = makeReader()
     while let entry = try entries.nextEntry() {
@@ -72,13 +72,13 @@ package struct StateFile: Sendable {
     return false
   }
 
-  /// The file whose entry begins at `offset`, and the offset of its map; `nil` when that entry is not a file. The path
-  /// is not known here: it is encoded relative to the entry before.
+  /// Returns the file whose entry begins at `offset`, and the offset of its map; `nil` when that entry is not a file.
+  /// The path is not known here: it is encoded relative to the entry before.
   package func file(at offset: UInt64) throws -> (content: FileContent, mapOffset: UInt64)? {
     try StateReader.file(of: self, at: offset)
   }
 
-  /// The extents of a file whose map begins at `offset`.
+  /// Returns the extents of a file whose map begins at `offset`.
   package func extents(at offset: UInt64, of file: FileContent) -> any PageMapReader {
     StateReader.extents(of: self, at: offset, file: file)
   }
@@ -110,7 +110,7 @@ package struct StateSummarizer {
     if !file.consistency.isComplete { incomplete += 1 }
   }
 
-  /// Whether more was counted already than the state has.
+  /// True if more was counted already than the state has.
   func exceeds(_ state: Envelope.State) -> Bool {
     entries > state.entries || files > state.files || bytes > state.bytes
   }
@@ -138,12 +138,13 @@ package final class StateWriter {
   private var encoder = ByteEncoder()
   private var summarizer = StateSummarizer()
   private var path = Path.root
-  /// Whether any entry so far is a hard link: then `StateFile.checkLinks` is needed.
+  /// True if any entry so far is a hard link: then `StateFile.checkLinks` is needed.
   package private(set) var hasHardLinks = false
 
   /// - Parameters:
-  ///   - expected: the counts of the complete state, from a manifest; more is refused at once.
-  ///   - bytesMax: the most bytes of the state itself; `StateExcess` is thrown beyond it.
+  /// - expected: the counts of the complete state, from a manifest. `StateExcess` is thrown as soon as they are
+  ///   exceeded.
+  ///    - bytesMax: the maximum of bytes of the state itself. `StateExcess` is thrown beyond it.
   package init(_ sink: any ByteSink, expected: Envelope.State? = nil, bytesMax: UInt64 = .max) {
     self.sink = sink
     self.expected = expected

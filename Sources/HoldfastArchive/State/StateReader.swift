@@ -1,7 +1,8 @@
 package import HoldfastModel
 internal import HoldfastSystem
 
-/// Reads a state entry by entry, and the page map of an entry on demand. As a `ChangeReader`, it puts every entry anew.
+/// Reads a state entry by entry, and the page map of an entry on demand. As a `ChangeReader` it gives each entry as a
+/// `put`.
 package final class StateReader: ChangeReader {
   private static let mapBlockBytesMax = 16 << 20
   private let state: StateFile
@@ -10,7 +11,7 @@ package final class StateReader: ChangeReader {
   private var file: FileContent?
   private var openExtents: Extents?
   private var path = Path.root
-  /// Where the last entry and its map begin: for `StateFile.file(at:)` and `StateFile.extents(at:of:)`.
+  /// The offsets at which the last entry and its map begin, for `StateFile.file(at:)` and `StateFile.extents(at:of:)`.
   package private(set) var entryOffset: UInt64 = 0
   package private(set) var mapOffset: UInt64 = 0
 
@@ -21,7 +22,7 @@ package final class StateReader: ChangeReader {
 
   package var name: String { state.bytes.name }
 
-  /// The next entry; `nil` after the last.
+  /// Returns the next entry; `nil` after the last.
   package func nextEntry() throws -> Entry? {
     while try openExtents?.next() != nil {}
     openExtents = nil
@@ -40,7 +41,7 @@ package final class StateReader: ChangeReader {
     try nextEntry().map { .put($0, inherits: false) }
   }
 
-  /// The extents of the last entry, which must be a file.
+  /// Returns the extents of the last entry, which must be a file.
   package func extents() -> any PageMapReader {
     isMapPending = false
     let extents = Extents(cursor: cursor, file: file)
@@ -67,12 +68,12 @@ package final class StateReader: ChangeReader {
     }
   }
 
-  /// The extents of a map at another offset of the same state.
+  /// Returns the extents of a map at another offset of the same state.
   static func extents(of state: StateFile, at offset: UInt64, file: FileContent) -> any PageMapReader {
     Extents(cursor: ByteCursor(RangeSupply(state.bytes, from: offset, to: state.bytes.length)), file: file)
   }
 
-  /// A file whose entry is at another offset of the same state.
+  /// Returns a file whose entry is at another offset of the same state.
   static func file(of state: StateFile, at offset: UInt64) throws -> (content: FileContent, mapOffset: UInt64)? {
     let cursor = ByteCursor(RangeSupply(state.bytes, from: offset, to: state.bytes.length))
     _ = try cursor.varint(as: Int.self, max: Limits.pathBytesMax)

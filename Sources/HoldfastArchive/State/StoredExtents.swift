@@ -21,7 +21,7 @@ package struct StoredExtent: Sendable {
   /// The range of its pages in the plain bytes of the frame.
   package var range: Range<Int> { Int(location.offset)..<Int(location.offset) + byteCount }
 
-  /// Distinguishes this extent from others by its pages.
+  /// A number from its page digests that distinguishes this extent from others.
   package var check: UInt64 { Self.check(digests) }
 
   package static func check(_ digests: [UInt8]) -> UInt64 {
@@ -52,7 +52,7 @@ package final class StoredExtents {
     try sorter.finish()
   }
 
-  /// Reads from the first extent on. Several readers may be used side by side.
+  /// Returns a reader from the first extent on. Several may be used side by side.
   package func makeReader() throws -> Reader { Reader(records: try sorter.makeReader()) }
 
   private static func record(
@@ -101,7 +101,8 @@ package final class MovedExtents {
     encoder.varint(extent.check)
     encoder.varint(location.frame)
     encoder.varint(location.offset)
-    // The archive is the second sort number, beside the ordinal: there is only one record for each ordinal.
+    // The archive is the second sort key, beside the ordinal. It decides nothing, because each ordinal has only one
+    // record.
     try sorter.append(SortableRecord(high: extent.ordinal, low: location.archive, payload: encoder.bytes))
   }
 
