@@ -1,14 +1,14 @@
 package import HoldfastModel
 internal import HoldfastSystem
 
-/// The paths of the configuration.
+/// The paths at which the configuration is looked for.
 package struct ConfigurationLocation: Sendable {
   /// The only file to read, instead of all others.
   package var named: Path?
   /// The file of a user who is not root; it replaces the machine's.
   package var user: Path?
   package var system = Path("/etc/holdfast")
-  /// Whether files of the machine that this user may not read are ignored.
+  /// True if a configuration of the machine that this user may not read is ignored.
   package var skipsForbidden = false
 
   private static let mainFile = "holdfast.yaml"
@@ -16,20 +16,20 @@ package struct ConfigurationLocation: Sendable {
 
   package init() {}
 
-  /// Where a new configuration would be written.
+  /// The path to which a new configuration would be written.
   package var usual: Path { named ?? (user ?? system).appending(Self.mainFile) }
 
-  /// The files to read, the main file first; none when there is no configuration.
+  /// Returns the files to read, the main file first; none when there is no configuration.
   func files(_ files: FileSystem) throws -> (paths: [Path], mistakes: [Mistake]) {
     if let named { return ([named], []) }
     if let file = user?.appending(Self.mainFile), try files.isThere(file) { return ([file], []) }
-    // Files that only root may read are not meant for this user, who has not asked for them. The others do not count
-    // either: one file may exclude what an unreadable one contains.
+    // Files that only root may read are not meant for this user, who has not asked for them. The others are ignored
+    // too, because one of them may exclude what an unreadable one contains.
     return try forbidden(files) == nil ? systemFiles(files) : ([], [])
   }
 
-  /// The first file of the machine's configuration that this user may not read, so that nothing of it counts; `nil`
-  /// when all can be read.
+  /// Returns the first file or directory of the machine's configuration that this user may not read, which makes all of
+  /// that configuration ignored; `nil` when all can be read.
   func forbidden(_ files: FileSystem) throws -> Path? {
     guard skipsForbidden, named == nil, try user.map({ try !files.isThere($0.appending(Self.mainFile)) }) ?? true else {
       return nil
@@ -63,7 +63,7 @@ package struct ConfigurationLocation: Sendable {
 }
 
 extension FileSystem {
-  /// Whether there is something that this user may not read or list.
+  /// True if a file or directory exists that this user may not read or list.
   fileprivate func isForbidden(_ path: Path) throws -> Bool {
     do throws(SystemError) {
       guard try status(of: path, followLink: true).kind != .directory else {
@@ -77,7 +77,7 @@ extension FileSystem {
     }
   }
 
-  /// Whether this user may list a directory and reach its contents.
+  /// True if this user may list a directory and reach its contents.
   private func isAccessible(_ directory: Path) -> Bool {
     guard let opened = try? open(directory, .directoryFollowingLinks) else { return false }
     do throws(SystemError) {
@@ -98,7 +98,7 @@ extension FileSystem {
     }
   }
 
-  /// Sorted; none when there is no such directory.
+  /// Returns the sorted names; none when there is no such directory.
   fileprivate func names(in directory: Path) throws -> [[UInt8]] {
     do throws(SystemError) {
       let listing = try open(directory, .directoryFollowingLinks).listing()

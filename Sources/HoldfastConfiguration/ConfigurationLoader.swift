@@ -1,8 +1,8 @@
 package import HoldfastModel
 package import HoldfastSystem
 
-/// Reads the configuration: finds its files, checks them against the schema, and puts the environment and the command
-/// line before them.
+/// Reads the configuration: finds its files, checks them against the schema, and lets the environment and the command
+/// line override them.
 package struct ConfigurationLoader {
   package let location: ConfigurationLocation
   private let files: FileSystem
@@ -10,8 +10,8 @@ package struct ConfigurationLoader {
   private let schema: Schema
 
   /// - Parameters:
-  ///   - environment: the value of a variable; `nil` when it is not set. Paths in it are absolute.
-  ///   - isCompression: whether a text names a compression.
+  /// - environment: returns the value of a variable; `nil` when it is not set. Paths in it are absolute.
+  ///    - isCompression: returns true if a text names a compression.
   package init(
     _ location: ConfigurationLocation, files: FileSystem, environment: @escaping (String) -> String?,
     isCompression: @escaping @Sendable (String) -> Bool
@@ -22,7 +22,7 @@ package struct ConfigurationLoader {
     schema = Schema(isCompression: isCompression)
   }
 
-  /// - Parameter checksSecrets: whether to check the files of secrets as well.
+  /// - Parameter checksSecrets: true if the files of secrets are checked as well.
   /// - Returns: `nil` when there is no configuration.
   /// - Throws: `ConfigurationError` with all mistakes.
   package func load(flags: FlagValues = FlagValues(), checksSecrets: Bool = false) throws -> Settings? {
@@ -45,7 +45,7 @@ package struct ConfigurationLoader {
     guard let root = merger.root else { throw ConfigurationError(mistakes) }
     let findings = Findings(root, schema)
     mistakes += findings.mistakes
-    // The contents of an unreadable file are missing, so contradictions may be no mistakes.
+    // The contents of an unreadable file are missing, so that what looks like a contradiction may be none.
     guard isWhole else { throw ConfigurationError(mistakes) }
     var builder = SettingsBuilder(findings, schema, flags: flags, environment: environment)
     let settings = builder.build(files: found.paths)
@@ -55,8 +55,8 @@ package struct ConfigurationLoader {
     return settings
   }
 
-  /// The first file of the machine's configuration that this user may not read, so that nothing of it counts; for
-  /// messages.
+  /// The first file or directory of the machine's configuration that this user may not read, which makes all of that
+  /// configuration ignored; for messages.
   package var forbidden: Path? { (try? location.forbidden(files)) ?? nil }
 
   private func read(_ path: Path) throws(Mistake) -> (Node, [Mistake]) {

@@ -1,6 +1,6 @@
 package import HoldfastModel
 
-/// An environment variable has a value that is not possible.
+/// An environment variable has a value that is not allowed.
 package struct VariableError: OperatorError, Equatable {
   package let message: String
   package let hint: String?
@@ -17,14 +17,14 @@ package struct VariableError: OperatorError, Equatable {
 }
 
 extension SourceSettings {
-  /// The settings of a source that no file describes, for example for `holdfast backup /srv/orders`: from the command
-  /// line, the environment, and defaults.
+  /// Makes the settings of a source that no file describes, for example for `holdfast backup /srv/orders`, from the
+  /// command line, the environment and defaults.
   /// - Parameters:
-  ///   - name: the name that was given, or else that of the directory; then `isNameChosen` is false.
+  /// - name: the chosen name; if none was chosen (`isNameChosen` is false), that of the directory.
   ///   - repository: the path of its repository.
   ///   - environment: returns the value of a variable; `nil` when it is not set.
-  ///   - isCompression: whether a text is a valid value for the compression.
-  /// - Throws: `VariableError` when a variable has a value that is not possible.
+  /// - isCompression: returns true if a text names a compression.
+  /// - Throws: `VariableError` when a variable has a value that is not allowed.
   package init(
     _ subject: Subject, name: SourceName, isNameChosen: Bool, repository: String, flags: FlagValues,
     environment: @escaping (String) -> String?, isCompression: @escaping @Sendable (String) -> Bool

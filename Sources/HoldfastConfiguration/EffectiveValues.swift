@@ -12,22 +12,22 @@ package struct FlagValues: Sendable {
   package mutating func set(_ key: String, _ text: String?) { if let text { values[key] = [text] } }
 }
 
-/// The values in effect. There are four layers, and the first that has a key decides: the command line, the
-/// environment, the files, the default.
+/// The values in effect. The first of four layers that has a key decides: the command line, the environment, the files,
+/// the default.
 struct EffectiveValues {
-  /// The texts that one layer has for a key, and where they come from.
+  /// The texts of one layer for a key, and their origin.
   private typealias Found = (texts: [String], origin: Setting.Origin)
 
   let flags: FlagValues
-  /// The value of an environment variable; `nil` when it is not set.
+  /// Returns the value of an environment variable; `nil` when it is not set.
   let environment: (String) -> String?
-  /// The value that the files have for a key, with its position.
+  /// Returns the value for a key in the files, with its position.
   let entry: ([String], KeyRule) -> Findings.Entry?
 
-  /// The value of one key.
+  /// Returns the value of one key.
   /// - Parameters:
-  ///   - way: the key path: `sources`, `orders`, `compression`.
-  ///   - rule: what the value may be.
+  ///    - way: the key path, such as `sources`, `orders`, `compression`.
+  ///    - rule: the rule for its value.
   /// - Returns: `nil` when no layer has the key.
   func setting(_ way: [String], _ rule: KeyRule) -> Setting? {
     guard let found = flag(way, rule) ?? variable(rule) ?? file(way, rule) ?? initial(rule) else { return nil }

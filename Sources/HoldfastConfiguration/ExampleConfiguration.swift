@@ -1,4 +1,4 @@
-/// A configuration that explains every key, for a site to begin with.
+/// A configuration that explains every key, for a site to start from.
 package enum ExampleConfiguration {
   package static let text = """
     # What this machine backs up, where to, when, and what it keeps. Keys are named like the flags that say the same.

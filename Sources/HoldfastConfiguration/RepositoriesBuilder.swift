@@ -6,7 +6,7 @@ extension SettingsBuilder {
     let way = [Schema.repositories, name]
     func key(_ name: String) -> [String] { way + [name] }
     let found = places(of: name, way)
-    // What else is wrong is told as well.
+    // The other mistakes are found even if there is no location.
     let nowhere = TargetSettings(name: TargetSettings.onlyName, location: "/")
     var made = found ?? RepositorySettings(name: name, home: nowhere, others: [])
     made.identities = (texts(schema.repository, key("identity")) ?? []).map { Path($0) }
@@ -29,7 +29,7 @@ extension SettingsBuilder {
     return found == nil ? nil : made
   }
 
-  /// The repository with its places, and nothing else of it; `nil` when it has none that can be used.
+  /// Returns the repository with its targets only; `nil` when none of them can be used.
   private mutating func places(of name: String, _ way: [String]) -> RepositorySettings? {
     let list = way + [Schema.targets]
     guard findings.seen.contains(list) else {
@@ -70,13 +70,13 @@ extension SettingsBuilder {
     }
   }
 
-  /// What a place is called in messages.
+  /// The name of a target in messages.
   private struct Subject {
     let whole: String
     let short: String
   }
 
-  /// - Parameter depth: how many names lead to its keys.
+  /// - Parameter depth: the number of names in the path that leads to its keys.
   /// - Returns: `nil` when it has no location.
   private mutating func target(
     _ name: String, _ way: [String], _ rules: [KeyRule], _ subject: Subject, depth: Int

@@ -6,7 +6,7 @@ struct SettingsBuilder {
   let values: EffectiveValues
   let schema: Schema
   private(set) var mistakes: [Mistake] = []
-  /// All values in effect that were asked for.
+  /// All values in effect that were used.
   private var shown: [Setting] = []
 
   init(
@@ -19,7 +19,8 @@ struct SettingsBuilder {
     }
   }
 
-  /// The default for a key of a source. Keys for directories are no defaults for a command.
+  /// Returns the default for a key of a source. A source that is a command has no default for a key that applies to
+  /// directories.
   private static func common(_ way: [String], _ rule: KeyRule, _ findings: Findings) -> Findings.Entry? {
     guard way[0] == Schema.sources, rule.use != .one else { return nil }
     if rule.use == .directories, findings.seen.contains([way[0], way[1], "from-command"]) { return nil }
@@ -42,12 +43,12 @@ struct SettingsBuilder {
     rules.flatMap(\.leaves).first { $0.way.elementsEqual(way) }?.rule
   }
 
-  /// - Parameter depth: how many names lead to the map to which the rules belong.
+  /// - Parameter depth: the number of names in the path to the map to which the rules belong.
   mutating func texts(_ rules: [KeyRule], _ way: [String], depth: Int = 2) -> [String]? {
     rule(rules, way[depth...]).flatMap { texts($0, way) }
   }
 
-  /// The values in effect. Values that are not from a file are checked here.
+  /// Returns the values in effect. Values from the environment are checked here.
   private mutating func texts(_ rule: KeyRule, _ way: [String]) -> [String]? {
     guard let setting = values.setting(way, rule) else { return nil }
     shown.append(setting)
@@ -55,7 +56,7 @@ struct SettingsBuilder {
       let wrong = setting.texts.first(where: { !text.accepts($0) })
     {
       let mistake = Mistake(nil, "\(name): \"\(Findings.shown(wrong))\" is not \(text.noun)", hint: text.allowed)
-      // It affects every source, and is reported once.
+      // It concerns every source, and is reported once.
       if !mistakes.contains(mistake) { mistakes.append(mistake) }
       return nil
     }
@@ -70,7 +71,7 @@ struct SettingsBuilder {
     mistakes.append(Mistake(findings.sections[way] ?? findings.entries[way]?.position, message, hint: hint))
   }
 
-  /// Which of several keys are in a map.
+  /// Returns those of several keys that are in a map.
   private func present(_ keys: [String], in way: [String]) -> [String] {
     keys.filter { findings.seen.contains(way + [$0]) }
   }
@@ -170,7 +171,7 @@ struct SettingsBuilder {
     policy.within = span(key("within")) ?? .zero
     policy.tags = Set((texts(schema.source, key("tag")) ?? []).compactMap { Tag($0) })
     guard policy.isEmpty else { return policy }
-    // A policy that would keep next to nothing is a mistake; it does not mean that nothing is pruned.
+    // A policy that would keep almost nothing is a mistake. It does not mean that nothing is pruned.
     let ways = [way + ["keep"], [Schema.defaults, "keep"]]
     if let position = ways.compactMap({ findings.sections[$0] }).first,
       ways.allSatisfy({ !findings.faulty.contains($0) })

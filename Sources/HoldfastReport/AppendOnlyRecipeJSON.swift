@@ -1,6 +1,6 @@
 package import HoldfastEngine
 
-/// What the side of the storage needs, as `--json` shows it.
+/// The commands for the storage of an append-only repository, as `--json` shows them.
 package struct AppendOnlyRecipeJSON: Encodable {
   private let location: String
   /// Commands for a shell.

@@ -11,7 +11,7 @@ package struct BackupJSON: Encodable {
   let seconds: TimeSpan
   let walGrowthBytes: UInt64
   let badPages: [BadPagesJSON]
-  /// Absent when the repository is in one place.
+  /// Absent when the repository has only one target.
   let targets: [TargetCopyJSON]?
 
   package init(_ report: Backup.Report, tags: Set<Tag>, targets: [TargetCopyJSON]? = nil) {
@@ -30,11 +30,11 @@ package struct BackupJSON: Encodable {
   }
 }
 
-/// Whether a target has the snapshot.
+/// Says if a target has the snapshot.
 package struct TargetCopyJSON: Encodable {
   let target: String
   let has: Bool
-  /// Why it is behind; absent when it is not.
+  /// The reason why it is behind; absent when it is not.
   let cause: String?
 
   package init(_ target: String, has: Bool, cause: String?) {

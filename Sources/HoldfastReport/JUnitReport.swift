@@ -16,7 +16,8 @@ package enum JUnitReport {
     ]
     let closed = report.snapshots.count { $0.isClosed } + report.logs.count { $0.isClosed }
     if closed > 0 {
-      // Nothing sealed was read of these snapshots: the report must not suggest that they were verified completely.
+      // Nothing sealed was read of these snapshots. Without this, the report would suggest that they were verified
+      // completely.
       lines += ["  <properties>", #"    <property name="closed" value="\#(closed)"/>"#, "  </properties>"]
     }
     for result in report.snapshots {

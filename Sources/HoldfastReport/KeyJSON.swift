@@ -8,7 +8,7 @@ package struct NewKeyJSON: Encodable {
   package init(file: Path, publicKey: String) { (self.file, self.publicKey) = (file.description, publicKey) }
 }
 
-/// Whether anything was remembered of a repository, as `key forget --json` shows it.
+/// Says if anything was remembered of a repository, as `key forget --json` shows it.
 package struct ForgottenJSON: Encodable {
   let location: String
   let forgotten: Bool

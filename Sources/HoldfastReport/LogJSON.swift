@@ -29,15 +29,15 @@ package struct LogJSON: Encodable {
     let lastTransaction: String?
     /// The missing segment, when the WAL has a gap.
     let missing: String?
-    /// Where a part of the WAL begins that no server replays.
+    /// The position at which a part of the WAL begins that no server replays.
     let minimalFrom: LogSequenceNumber?
-    /// Where its records become invalid, although more is archived.
+    /// The position at which its records become invalid, although more is archived.
     let brokenAt: LogSequenceNumber?
   }
 
   let source: String
   let system: String
-  /// Whether it is sealed and no identity was given: then times and reach are not known.
+  /// True if it is sealed and no identity was given: then times and reach are not known.
   let closed: Bool
   let timelines: [Timeline]
   let otherFiles: UInt64

@@ -39,7 +39,7 @@ package struct NagiosLine {
     return count + (oldest.map { ", the newest snapshot of \($0.name) is \(Amount.age($0.age)) old" } ?? "")
   }
 
-  /// A bar would begin the performance data, and a second line the long output.
+  /// Removes bars and newlines: a bar would begin the performance data, and a second line the long output.
   private static func oneLine(_ text: String) -> String {
     String(text.map { $0 == "|" ? "/" : $0.isNewline ? " " : $0 })
   }

@@ -8,7 +8,7 @@ package struct TagsJSON: Encodable {
   package init(_ snapshot: Identifier, tags: [String]) { (id, self.tags) = (snapshot.description, tags) }
 }
 
-/// Whether a snapshot is pinned, as `pin --json` and `unpin --json` show it.
+/// Says if a snapshot is pinned, as `pin --json` and `unpin --json` show it.
 package struct PinJSON: Encodable {
   let id: String
   let pinned: Bool
@@ -16,7 +16,7 @@ package struct PinJSON: Encodable {
   package init(_ snapshot: Identifier, pinned: Bool) { (id, self.pinned) = (snapshot.description, pinned) }
 }
 
-/// Whether the anomalies of a snapshot are accepted, as `accept --json` shows it.
+/// Says that the anomalies of a snapshot are accepted, as `accept --json` shows it.
 package struct AcceptedJSON: Encodable {
   let id: String
   let accepted = true

@@ -21,8 +21,8 @@ package struct ProgressLine {
     (self.totalBytes, self.files, self.elapsed) = (totalBytes, files, elapsed)
   }
 
-  /// `reading  234.1 MiB of 505 MiB  12 files  380 MiB/s  2 s left`: the rate counts only work; the time left also
-  /// counts what is skipped.
+  /// The line: `reading  234.1 MiB of 505 MiB  12 files  380 MiB/s  2 s left`. The rate counts only work; the time left
+  /// also counts skipped bytes.
   package var text: String {
     let done = bytes.saturatingAdding(skippedBytes)
     guard done > 0 || files > 0 || totalBytes != nil else { return phase }

@@ -93,7 +93,7 @@ package struct PrometheusText {
     add(name, help, statuses.map { (["source": $0.name.text], value($0)) })
   }
 
-  /// Adds a gauge with its samples; nothing without samples.
+  /// Adds a gauge with its samples; adds nothing without samples.
   mutating func add(_ name: String, _ help: String, _ samples: [(labels: [String: String], value: Double?)]) {
     let lines = samples.compactMap { sample in
       sample.value.map { value in
@@ -110,7 +110,7 @@ package struct PrometheusText {
     label.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing("\n", with: "\\n")
   }
 
-  /// Whole numbers are written without a decimal point.
+  /// Returns a number as text; whole numbers have no decimal point.
   static func number(_ value: Double) -> String {
     value.rounded() == value && abs(value) < 9e15 ? String(Int64(value)) : String(value)
   }

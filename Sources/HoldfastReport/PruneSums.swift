@@ -10,7 +10,7 @@ struct PruneSums {
   var collected = (count: 0, bytes: UInt64(0))
   var logBytes: UInt64 = 0
 
-  /// The bytes of what is removed and not collected yet.
+  /// The bytes of snapshots that are removed and not collected yet.
   var laterBytes: UInt64 { removed.bytes &+ waiting.bytes &+ locked.bytes }
 
   init(_ report: Prune.Report) {

@@ -34,7 +34,7 @@ package struct PruneText {
         for line in what { table.add(["  " + verb, "", "log", "", "", line]) }
       }
     }
-    // A refused source has nothing to sum up: "kept 0" would look like a loss.
+    // A refused source has nothing to add up: "kept 0" would look like a loss.
     guard report.sources.isEmpty || report.sources.contains(where: { $0.refusal == nil }) else { return }
     lines = table.lines.map { $0.trimmingTrailingBlanks() } + [Self.summary(report)]
   }

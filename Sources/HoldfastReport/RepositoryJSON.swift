@@ -6,13 +6,13 @@ package struct RepositoryJSON: Encodable {
   let location: String
   let sealed: Bool
   let keyring: String?
-  /// The other places; absent when there is only one.
+  /// The other targets; absent when there is only one.
   let targets: [Target]?
 
   struct Target: Encodable {
     let target: String
     let location: String
-    /// Whether it was made now.
+    /// True if the repository was made there by this command.
     let made: Bool
   }
 

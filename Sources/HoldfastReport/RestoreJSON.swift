@@ -22,10 +22,10 @@ package struct RestoreJSON: Encodable {
   let writtenBytes: UInt64
   let removed: [String]
   let leftAlone: [String]
-  /// With the contents of removed directories.
+  /// The removed entries, with the contents of removed directories.
   let removedEntries: UInt64
   let removedBytes: UInt64
-  /// In a dry run: why it would be refused without --yes.
+  /// In a dry run: the reason why it would be refused without --yes.
   let refusal: String?
   let problems: [ProblemJSON]
   let seconds: TimeSpan
@@ -61,7 +61,7 @@ package struct RecoveryJSON: Encodable {
   let lastSegment: String
   let segments: UInt64
   let settings: [String]
-  /// The least values of settings that the server needs.
+  /// The minimum values of settings that the server needs.
   let minima: [String: Int32]
   /// The tablespaces that the recovery makes, with their directories.
   let tablespaces: [String: String]

@@ -1,7 +1,7 @@
 package import HoldfastEngine
 package import HoldfastModel
 
-/// The result of a run on one source, or what it would do.
+/// The result of a run on one source, or its plan in a dry run.
 package struct RunJSON: Encodable {
   struct Step: Encodable {
     /// `full`, `differential`, `incremental`, `merge`, `merge-elsewhere`, `prune` or `prove`.
@@ -15,14 +15,14 @@ package struct RunJSON: Encodable {
   let source: String
   let status: Int32
   let error: String?
-  /// Why no snapshot was due; absent when one was.
+  /// The reason why no snapshot was due; absent when one was.
   let idle: String?
   let steps: [Step]
 
   /// - Parameters:
   ///   - error: the first of its failures.
-  ///   - plan: what was due; `nil` when nothing could be planned.
-  ///   - outcome: the outcome of a line of the plan, if it was done.
+  /// - plan: the steps that were due; `nil` when nothing could be planned.
+  ///    - outcome: returns the outcome of a line of the plan, if it was done.
   package init(
     _ source: SourceName, status: ExitStatus, error: String?, plan: RunPlan?,
     outcome: (RunPlan.Line) -> (status: ExitStatus, summary: String)?

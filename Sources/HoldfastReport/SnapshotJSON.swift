@@ -9,7 +9,7 @@ package struct SnapshotJSON: Encodable {
   let parent: String?
   let source: String
   let path: String
-  /// The time when it was begun.
+  /// The time at which it was begun.
   let time: String
   let finished: String
   let consistency: String
@@ -26,12 +26,12 @@ package struct SnapshotJSON: Encodable {
   let postgres: Envelope.Postgres?
   /// Set for a merged full: the snapshot that it stands for.
   let merged: MergedJSON?
-  /// The changes that the history of its source does not explain, and whether they are accepted.
+  /// The changes that the history of its source does not explain; `accepted` is true if an operator has accepted them.
   let anomalies: [Anomaly]
   let accepted: Bool
   let tags: [String]
   let pinned: Bool
-  /// When it was removed; the removal can be undone.
+  /// The time at which it was removed. The removal can be undone.
   let removed: String?
 
   /// - Parameter note: the note on it.
@@ -68,7 +68,7 @@ package struct SnapshotJSON: Encodable {
     case stateFiles, stateEntries, stateRoot, changes, postgres, merged, anomalies, accepted, tags, pinned, removed
   }
 
-  /// Written by hand, because every field is always present: the parent of a full is `null`, not absent.
+  /// Written by hand because every field is always present: the parent of a full is `null`, not absent.
   package func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: CodingKeys.self)
     try container.encode(id, forKey: .id)
@@ -97,7 +97,7 @@ package struct SnapshotJSON: Encodable {
   }
 }
 
-/// The snapshot that a merged full stands for, and when the merge was made.
+/// The snapshot that a merged full stands for, and the time of the merge.
 package struct MergedJSON: Encodable {
   let snapshot: String
   let sequence: UInt64

@@ -3,7 +3,7 @@ internal import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// One snapshot for people: its parent, what it stored, what it contains.
+/// One snapshot for people: its parent, what it stored, and its contents.
 package enum SnapshotText {
   /// - Parameters:
   ///   - noted: the note on it.

@@ -3,8 +3,8 @@ internal import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// Chains drawn as trees: a full at the margin, a differential below its full, an incremental below its parent.
-/// Consecutive incrementals stay at one depth, so that a long chain does not move off to the right.
+/// Draws chains as trees: a full at the margin, a differential below its full, an incremental below its parent.
+/// Consecutive incrementals have the same depth, so that a long chain does not move off to the right.
 package struct SnapshotTree {
   package let lines: [String]
 
@@ -48,7 +48,7 @@ package struct SnapshotTree {
     return remarks
   }
 
-  /// Snapshots whose times contradict their numbers.
+  /// Returns the snapshots whose times contradict their numbers.
   private static func contradictions(_ snapshots: [Snapshot]) -> Set<Identifier> {
     var found: Set<Identifier> = []
     for (_, ofOne) in Dictionary(grouping: snapshots, by: \.sourceName) {
@@ -75,7 +75,7 @@ package struct SnapshotTree {
     }
   }
 
-  /// `├─` when more follows at the same depth, `└─` for the last.
+  /// Returns `├─` when more follows at the same depth, `└─` for the last.
   private static func branch(at index: Int, _ depths: [Int]) -> String {
     let depth = depths[index]
     guard depth > 0 else { return "" }

@@ -3,7 +3,7 @@ package import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// An unknown value is `null`, never absent: a script that asks for a field finds it.
+/// A value that is `null` when it is unknown, never absent: a script that reads a field finds it.
 private struct Known<Value: Encodable>: Encodable {
   let value: Value?
   init(_ value: Value?) { self.value = value }
@@ -17,12 +17,12 @@ private struct Known<Value: Encodable>: Encodable {
 /// `holdfast status --json`.
 package struct StatusJSON: Encodable {
   let location: String
-  /// Whether all given objectives are met; `null` when none was given.
+  /// True if all given objectives are met; `null` when none was given.
   private let met: Known<Bool>
   private let sources: [Source]
-  /// What the store promises less than a repository needs.
+  /// The properties that the store lacks and a repository needs.
   private let weaknesses: [String]
-  /// Absent when the repository is in one place.
+  /// Absent when the repository has only one target.
   private let targets: [TargetStandingJSON]?
 
   package init(

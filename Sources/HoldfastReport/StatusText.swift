@@ -3,7 +3,7 @@ package import HoldfastEngine
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// `holdfast status` for people: the state of each source in its first line, then what is wrong, then everything else.
+/// `holdfast status` for people: the state of each source in its first line, then its concerns, then everything else.
 package enum StatusText {
   private static let unknown = "unknown"
 
@@ -15,7 +15,7 @@ package enum StatusText {
     }
   }
 
-  /// Only what is wrong.
+  /// Returns only the concerns.
   package static func concerns(_ statuses: [SourceStatus], _ objectives: Objectives, location: String) -> [String] {
     if statuses.isEmpty, objectives.maxAge != nil { return ["CRITICAL: no snapshots in \(location)"] }
     return statuses.flatMap { status in

@@ -1,7 +1,7 @@
 package import HoldfastEngine
 internal import HoldfastModel
 
-/// What a store was found to do, as `--json` shows it.
+/// The findings of a probe of a store, as `--json` shows them.
 package struct StoreCheckJSON: Encodable {
   private struct Name: CodingKey {
     let stringValue: String
@@ -27,7 +27,7 @@ package struct StoreCheckJSON: Encodable {
   }
 }
 
-/// What a store was found to do, as text.
+/// The findings of a probe of a store, as text.
 package enum StoreCheckText {
   package static func lines(_ check: StoreCheck) -> [String] {
     var table = Table()

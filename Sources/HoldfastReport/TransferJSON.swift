@@ -1,7 +1,7 @@
 internal import HoldfastModel
 package import HoldfastSystem
 
-/// What a command sent to the server of its repository, as text.
+/// The traffic of a command with the server of its repository, as text.
 package enum TransferText {
   /// `23 requests, sent 38.3 MiB, received 4.0 KiB`; `nil` when there was no server.
   package static func line(_ counts: Traffic.Counts) -> String? {
@@ -11,7 +11,7 @@ package enum TransferText {
   }
 }
 
-/// A result of a command as `--json` shows it, with the requests to a server in the same object: they cost money.
+/// A result of a command as `--json` shows it, with the traffic with a server in the same object: requests cost money.
 package struct WithTransfer<Result: Encodable>: Encodable {
   private enum Key: String, CodingKey {
     case requests, bytesSent, bytesReceived
@@ -20,7 +20,7 @@ package struct WithTransfer<Result: Encodable>: Encodable {
   private let result: Result
   private let counts: Traffic.Counts
 
-  /// - Parameter result: it is encoded as an object.
+  /// - Parameter result: must be encoded as an object.
   package init(_ result: Result, _ counts: Traffic.Counts) { (self.result, self.counts) = (result, counts) }
 
   package func encode(to encoder: any Encoder) throws {

@@ -20,7 +20,7 @@ package struct VerifyJSON: Encodable {
     let sequence: UInt64
     let source: String
     let sound: Bool
-    /// Whether its plain bytes could not be read: it is sealed, and no identity opens it.
+    /// True if its plain bytes could not be read: it is sealed, and no identity opens it.
     let closed: Bool
     let findings: [String]
     let damagedFiles: [String]
@@ -36,7 +36,7 @@ package struct VerifyJSON: Encodable {
   }
 
   let sound: Bool
-  /// Whether no plain bytes could be read: the repository is sealed, and no identity was given.
+  /// True if no plain bytes could be read: the repository is sealed, and no identity was given.
   let closed: Bool
   let snapshots: [Result]
   let logs: [Log]

@@ -35,13 +35,13 @@ package struct ConfigurationError: OperatorError, Equatable {
       .joined(separator: "\n")
   }
 
-  /// Each mistake has its own hint.
+  /// `nil`, because each mistake has its own hint.
   package var hint: String? { nil }
   package var exitStatus: ExitStatus { .usage }
   package var scope: ErrorScope { .usage }
 }
 
-/// A configuration is needed, and there is none.
+/// A configuration is needed, but there is none.
 package struct MissingConfiguration: OperatorError, Equatable {
   package let message: String
   package let hint: String?
@@ -49,8 +49,8 @@ package struct MissingConfiguration: OperatorError, Equatable {
   package var scope: ErrorScope { .usage }
 
   /// - Parameters:
-  ///   - what: what it is needed for: `sources to back up`.
-  ///   - path: where it would be read.
+  /// - what: the names that are needed: `sources to back up`.
+  ///    - path: the path at which it would be read.
   package init(for what: String, in path: Path) {
     message = "there is no configuration that names \(what)"
     hint = """
@@ -63,7 +63,7 @@ package struct MissingConfiguration: OperatorError, Equatable {
   }
 }
 
-/// Something is not given in any file that this user may read, but may be in the machine's configuration.
+/// A value is missing in all files that this user may read, but may be in the machine's configuration.
 package struct ForbiddenConfiguration: OperatorError, Equatable {
   package let message: String
   package let hint: String?
@@ -71,9 +71,9 @@ package struct ForbiddenConfiguration: OperatorError, Equatable {
   package var scope: ErrorScope { .usage }
 
   /// - Parameters:
-  ///   - what: what is missing: `no repository is named`.
+  /// - what: says in a message that the value is missing: `no repository is named`.
   ///   - path: the file that may not be read.
-  ///   - instead: what to say instead.
+  /// - instead: the option or command that names it, as a sentence.
   package init(_ what: String, _ path: Path, instead: String) {
     message =
       "\(what), and this user may not read \(path), without which the configuration of the machine does not count"

@@ -4,7 +4,7 @@ internal import HoldfastModel
 /// (`BackupCommand.flags`) takes the same texts as the key in a file.
 struct CaptureOption: Sendable {
   let rule: KeyRule
-  /// Puts the value into the settings. Texts from files were checked against the rule before, texts from flags were
+  /// Puts the value into the settings. Texts from files were checked against the rule before; texts from flags were
   /// not.
   let set: @Sendable (inout SourceSettings, [String]) -> Void
 

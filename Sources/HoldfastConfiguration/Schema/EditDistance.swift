@@ -18,7 +18,7 @@ package enum EditDistance {
     return previous[right.count]
   }
 
-  /// The nearest of several words; `nil` when none is near.
+  /// Returns the nearest of several words; `nil` when none is near.
   package static func nearest(to word: String, in words: some Sequence<String>) -> String? {
     // A text that is longer than any key is no mistyped key.
     guard word.utf8.count <= 64 else { return nil }

@@ -9,11 +9,11 @@ struct Findings {
   }
 
   private(set) var entries: [[String]: Entry] = [:]
-  /// The positions of maps; for a map whose name the site chose, that of the name.
+  /// The positions of maps. The position of a map whose name the site chose is that of the name.
   private(set) var sections: [[String]: FilePosition] = [:]
-  /// The keys that exist, whatever their values.
+  /// The keys that exist, with or without a sound value.
   private(set) var seen: Set<[String]> = []
-  /// The maps with a mistake directly in them: a key that seems to be missing there may be the mistake.
+  /// The maps that directly contain a mistake. A key that seems to be missing there may be the one with the mistake.
   private(set) var faulty: Set<[String]> = []
   /// The names below a top-level key, in the order of the file.
   private(set) var names: [String: [String]] = [:]
@@ -106,7 +106,7 @@ struct Findings {
     }
   }
 
-  /// The name of a map in a list; `nil` when it has none of its own.
+  /// Returns the name of a map in a list; `nil` when it has none of its own.
   private mutating func itemName(
     _ pairs: [Node.Pair], _ item: Node, _ context: String, _ way: [String]
   ) -> String? {
@@ -185,7 +185,7 @@ struct Findings {
     return false
   }
 
-  /// A value for a message, cut to one line. What may be a secret in an address is not shown.
+  /// Returns a value for a message, cut to one line, without what may be a secret in an address.
   static func shown(_ text: String) -> String {
     let text = AddressText.masked(text)
     let shown = text.isEmpty ? "" : Path(String(text.prefix(80))).description

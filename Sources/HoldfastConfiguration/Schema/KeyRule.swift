@@ -1,4 +1,4 @@
-/// A key of the configuration, and what its value may be.
+/// A key of the configuration, with the rule for its value.
 struct KeyRule: Sendable {
   indirect enum Content: Sendable {
     case text(TextRule)

@@ -10,10 +10,10 @@ struct Schema: Sendable {
 
   let root: [KeyRule]
   let repository: [KeyRule]
-  /// The keys of one of several places of a repository.
+  /// The keys of one of several targets of a repository.
   let target: [KeyRule]
   let source: [KeyRule]
-  /// The keys that describe how a source is captured. They are contained in `source` too.
+  /// The keys for the capture of a source. They are contained in `source` too.
   let capture: [CaptureOption]
   let notification: [KeyRule]
 
@@ -32,7 +32,7 @@ struct Schema: Sendable {
     ]
   }
 
-  /// The keys that say where a place is, and how it is reached: of a repository, or of each of its targets.
+  /// The keys for a location and the access to it, for a repository or for each of its targets.
   static let place = [
     KeyRule("path", .text(.path)),
     KeyRule("url", .text(.url)),
@@ -106,7 +106,7 @@ struct Schema: Sendable {
       + [KeyRule("within", .text(.duration)), KeyRule("tag", .list(.tag))]
   }
 
-  /// The targets of notifications: a notification has exactly one of these keys.
+  /// The receivers of notifications: a notification has exactly one of these keys.
   static let notificationTargets = [
     KeyRule("ping-url", .text(.address), isSecret: true), KeyRule("ping-url-file", .text(.path)),
     KeyRule("webhook-url", .text(.address), isSecret: true), KeyRule("webhook-url-file", .text(.path)),
@@ -117,7 +117,7 @@ struct Schema: Sendable {
     notificationTargets + [KeyRule("on", .list(.event)), KeyRule("sources", .list(.name))]
   }
 
-  /// Where else a key is allowed, for somebody who wrote it in the wrong map.
+  /// Returns the maps in which a key is allowed, for an operator who wrote it into the wrong one.
   func contexts(of key: String) -> [String] {
     func search(_ rules: [KeyRule], _ context: String) -> [String] {
       (rules.contains { $0.name == key } ? [context] : [])

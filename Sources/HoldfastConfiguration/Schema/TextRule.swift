@@ -8,7 +8,7 @@ struct TextRule: Sendable {
   /// A sentence that says what is allowed.
   let allowed: String
   let accepts: @Sendable (String) -> Bool
-  /// Whether a value may be a secret even if it is wrong.
+  /// True if even a wrong value may be a secret.
   let hidesValue: Bool
   /// Possible values, for messages: `500K, 20M or 1GiB`.
   let examples: String?

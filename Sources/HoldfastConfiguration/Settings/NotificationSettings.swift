@@ -5,7 +5,7 @@ package struct NotificationSettings: Hashable, Sendable {
   package enum Event: String, CaseIterable, Sendable {
     case start, success, failure, incomplete
 
-    /// The default events of a target: all for a ping, whose receiver watches whether runs happen at all.
+    /// Returns the default events of a receiver: all for a ping, because its receiver watches that runs happen at all.
     package static func usual(isPing: Bool) -> Set<Event> { isPing ? Set(allCases) : [.failure, .incomplete] }
   }
 

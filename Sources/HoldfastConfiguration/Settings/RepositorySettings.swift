@@ -2,15 +2,15 @@ package import HoldfastModel
 
 /// The configuration of a repository.
 package struct RepositorySettings: Hashable, Sendable {
-  /// The most places of a repository (decision 30: each other one than home has a residue from 1 to 15).
+  /// The maximum of targets of a repository (decision 30: each other one than home has a residue from 1 to 15).
   static let targetsMax = 16
 
   package let name: String
-  /// The place that gives the numbers: the first target, or the only place.
+  /// The target that gives the numbers: the first target, or the only one.
   package let home: TargetSettings
   /// The other targets, in the order of the file.
   package let others: [TargetSettings]
-  /// How many targets must have a snapshot before its backup ends with 0: all, if nothing is said.
+  /// The number of targets that must have a snapshot before its backup ends with 0; all by default.
   package internal(set) var minCopies: Int
   /// Files of identities that open it.
   package internal(set) var identities: [Path] = []
@@ -20,7 +20,7 @@ package struct RepositorySettings: Hashable, Sendable {
   /// The digest that a revision of its keyring must have.
   package internal(set) var expectedKeyring: String?
 
-  /// All of its places, home first.
+  /// All of its targets, home first.
   package var targets: [TargetSettings] { [home] + others }
   /// The location of home, as it was written.
   package var location: String { home.location }

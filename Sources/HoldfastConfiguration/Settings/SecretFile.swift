@@ -12,7 +12,7 @@ package struct Secret: Hashable, Sendable {
   /// The position in the configuration; `nil` when it is not from a file.
   package let position: FilePosition?
 
-  /// The secret itself: one line, without white space at its ends.
+  /// Returns the secret itself: one line, without white space at its ends.
   package func read(_ files: FileSystem) throws(Mistake) -> String {
     switch origin {
     case .text(let text): return text
@@ -35,7 +35,7 @@ struct SecretFile {
   let path: Path
   let position: FilePosition?
 
-  /// - Throws: what is wrong with the file, at the position where it is named.
+  /// - Throws: the fault of the file, with the position at which the file is named.
   func check(_ files: FileSystem) throws(Mistake) { _ = try open(files) }
 
   func read(_ files: FileSystem) throws(Mistake) -> [UInt8] {

@@ -1,6 +1,6 @@
 package import HoldfastModel
 
-/// A value in effect, and where it comes from.
+/// A value in effect, and its origin.
 package struct Setting: Hashable, Sendable {
   package enum Origin: Hashable, Sendable, CustomStringConvertible {
     /// The name of the flag, with its dashes.
@@ -41,7 +41,7 @@ package struct Settings: Hashable, Sendable {
   /// All values in effect.
   package let shown: [Setting]
 
-  /// Whether the configuration contains commands of the site, which may need anything.
+  /// True if the configuration contains commands of the site. Their needs are unknown.
   package var runsCommands: Bool {
     repositories.contains { $0.identityCommand != nil } || sources.contains(where: \.runsCommands)
       || notifications.contains { if case .command = $0.target { true } else { false } }

@@ -1,12 +1,12 @@
 package import HoldfastModel
 
-/// The configuration of a source: how and when it is captured, and what happens to its snapshots.
+/// The configuration of a source: for its captures, their schedule, and the snapshots that they make.
 package struct SourceSettings: Hashable, Sendable {
-  /// How much of what is stored is verified.
+  /// The amount of stored data that is verified.
   package struct Verify: Hashable, Sendable {
-    /// At least this share in every run, 0 to 1.
+    /// The minimum share that is verified in every run, 0 to 1.
     package internal(set) var share: Double?
-    /// Enough that everything is verified within this time.
+    /// The time within which everything is verified.
     package internal(set) var within: TimeSpan?
   }
 
@@ -17,18 +17,18 @@ package struct SourceSettings: Hashable, Sendable {
     package internal(set) var proveWithin: TimeSpan?
   }
 
-  /// How much of the log of a PostgreSQL cluster `wal push` and `wal fetch` move before the server asks for it.
+  /// The part of the log of a PostgreSQL cluster that `wal push` and `wal fetch` move before the server asks for it.
   package struct Log: Hashable, Sendable {
     package static let aheadRange = 0...63
     package static let workersRange = 1...16
 
-    /// The most further segments.
+    /// The maximum of further segments.
     package internal(set) var ahead: Int?
-    /// The most segments at once.
+    /// The maximum of segments at once.
     package internal(set) var workers: Int?
   }
 
-  /// What is captured.
+  /// The data that is captured.
   package enum Subject: Hashable, Sendable {
     case directory(Path)
     /// The output of a command, as a file of this name.
@@ -39,7 +39,7 @@ package struct SourceSettings: Hashable, Sendable {
   package static let usualFileName = "stdin"
 
   package let name: SourceName
-  /// Whether the name was chosen, or is that of the directory.
+  /// True if the name was chosen, or is that of the directory.
   package internal(set) var isNameChosen = true
   package let subject: Subject
   /// The name of a configured repository, or the path of another one.
@@ -56,14 +56,14 @@ package struct SourceSettings: Hashable, Sendable {
   package internal(set) var before: String?
   package internal(set) var after: String?
   package internal(set) var onFailure: String?
-  /// For each kind of snapshot, the least time after a snapshot of this kind or a bigger one. A kind without a time is
-  /// not taken.
+  /// For each kind of snapshot, the minimum time since the last snapshot of this or a bigger kind. A kind without a
+  /// time is not taken.
   package internal(set) var schedule: [SnapshotKind: TimeSpan] = [:]
   /// The number of increments after which a chain is merged.
   package internal(set) var mergeAfter: Int?
-  /// `nil`: nothing is pruned.
+  /// `nil` if nothing is pruned.
   package internal(set) var retention: RetentionPolicy?
-  /// How long a removal can be undone.
+  /// The duration for which a removal can be undone.
   package internal(set) var grace = TimeSpan.days(7)
   package internal(set) var verify = Verify()
   package internal(set) var objectives = Objectives()

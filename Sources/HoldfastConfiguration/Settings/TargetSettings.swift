@@ -1,9 +1,8 @@
 package import HoldfastModel
 
-/// The configuration of one place of a repository: where it is, how it is reached, and what it would fail together
-/// with.
+/// The configuration of one target of a repository: its location, the access to it, and its failure domains.
 package struct TargetSettings: Hashable, Sendable {
-  /// The name of the only place of a repository that has no `targets`.
+  /// The name of the only target of a repository that has no `targets`.
   static let onlyName = "home"
 
   package let name: String
@@ -16,7 +15,7 @@ package struct TargetSettings: Hashable, Sendable {
 
   init(name: String, location: String) { (self.name, self.location) = (name, location) }
 
-  /// What several targets may have in common, so that one failure takes all of them. The words are the site's own.
+  /// A failure domain: several targets that have it in common fail together. The words in it are the site's own.
   package enum Domain: String, CaseIterable, Sendable {
     case site, provider, account, medium
   }
@@ -33,12 +32,12 @@ package struct TargetSettings: Hashable, Sendable {
     package internal(set) var profile: String?
     /// The storage class of archives.
     package internal(set) var archiveStorageClass: String?
-    /// `compliance` or `governance`, and for how many days objects are locked; both or none.
+    /// `compliance` or `governance`, and the number of days for which objects are locked; both or none.
     package internal(set) var lockMode: String?
     package internal(set) var lockDays: Int?
-    /// Which versions of objects are read: `first`, or those of a time; `nil` for the current ones.
+    /// The versions of objects that are read: `first`, or those of a time; `nil` for the current ones.
     package internal(set) var versions: String?
-    /// Whether only this machine writes; `nil` when nothing is said.
+    /// True if only this machine writes; `nil` when the configuration does not say.
     package internal(set) var isSingleWriter: Bool?
     package internal(set) var connections: Int?
   }

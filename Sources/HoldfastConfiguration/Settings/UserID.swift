@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// The user that runs this.
+/// The user that runs this process.
 enum UserID {
   static var own: UInt32 { geteuid() }
 }

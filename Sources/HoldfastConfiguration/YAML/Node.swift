@@ -7,7 +7,7 @@ struct Node {
   }
 
   enum Content {
-    /// - Parameter isPlain: whether it is written without quotes.
+    /// - Parameter isPlain: true if it is written without quotes.
     case scalar(String, isPlain: Bool)
     case sequence([Node])
     case mapping([Pair])
@@ -16,7 +16,7 @@ struct Node {
   let position: FilePosition
   var content: Content
 
-  /// Whether a key has no value.
+  /// True if a key has no value.
   var isEmpty: Bool {
     switch content {
     case .scalar(let text, let isPlain): isPlain && ["", "~", "null", "Null", "NULL"].contains(text)
