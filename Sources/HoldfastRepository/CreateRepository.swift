@@ -5,9 +5,9 @@ package import HoldfastStore
 package import HoldfastSystem
 
 extension Repository {
-  /// How a new repository is sealed.
+  /// The keys with which a new repository is sealed.
   package struct Sealing: Sendable {
-    /// The recipients, at least one. The closure gets the ID of the repository, to which a passphrase is bound.
+    /// Returns the recipients, at least one. The closure gets the ID of the repository, to which a passphrase is bound.
     package var recipients: @Sendable (Identifier) throws -> [Keyring.Member]
     /// The writer key of the machine that takes the first backup.
     package var writer: WriterKey
@@ -25,8 +25,8 @@ extension Repository {
   /// Makes a new repository in an empty store.
   /// - Parameters:
   ///   - sealing: `nil` for a repository that anybody with access can read.
-  ///   - memory: what this machine remembers.
-  ///   - warn: gets the promises that are weaker in this store.
+  ///   - memory: the memory of this machine.
+  ///   - warn: gets the properties that a repository needs and this store lacks.
   package static func create(
     in store: any Store, host: Host, sealing: Sealing? = nil, memory: ClientMemory = .none,
     warn: (String) -> Void = { _ in }
@@ -45,9 +45,9 @@ extension Repository {
       writers: [Keyring.Writer(name: sealing.writerName, key: sealing.writer.signing.publicKey, mayPrune: true)])
     let bytes = try keyring.serialized(signedBy: sealing.writer.signing)
     let revision = try KeyringRevision(parsing: bytes, after: nil, repository: id, name: Keys.keyring(1))
-    // Only after all keys are known, so that a missing passphrase leaves nothing behind.
+    // The store is probed only when all keys are known, so that a missing passphrase leaves nothing behind.
     try store.probe(host.random).weaknesses.forEach(warn)
-    // The descriptor comes last: with it the repository exists.
+    // The descriptor comes last, because with it the repository exists.
     try store.put(bytes, at: Keys.keyring(1))
     let descriptor = Descriptor(repository: id, created: created, keyring: revision.digest)
     try publish(descriptor, in: store, memory: memory, host)
@@ -56,7 +56,8 @@ extension Repository {
     return try open(store, host: host, credentials: credentials, memory: memory)
   }
 
-  /// From here on the repository exists. What this machine remembers of another one here is forgotten.
+  /// Writes the descriptor, with which the repository exists. The memory of another repository at this location is
+  /// forgotten.
   private static func publish(
     _ descriptor: Descriptor, in store: any Store, memory: ClientMemory, _ host: Host
   ) throws {
@@ -64,12 +65,13 @@ extension Repository {
     try store.put(descriptor.serialized(), at: Keys.descriptor)
   }
 
-  /// Makes sure that there is nothing in a store but what an interrupted `create` left.
+  /// Checks that a store contains nothing, or only what an interrupted `create` left.
   package static func checkIsEmpty(_ store: any Store) throws {
-    // A new file system contains `lost+found`, and what a check could not remove does not count.
+    // A new file system contains `lost+found`, and a probe may have been unable to remove its objects.
     let names = try store.names(below: "").filter { $0 != "lost+found/" && $0 != StoreProbe.prefix }
     if names.isEmpty || names == [Keys.keyring] { try checkIsNotDeleted(store) }
-    // A keyring without a descriptor was left by a killed run. Where it is locked it would stay the first version.
+    // A keyring without a descriptor was left by a killed run. Where objects are locked, it would stay the first
+    // version.
     if names == [Keys.keyring], store.capabilities.objectLock == nil { return try store.removeAll(below: Keys.keyring) }
     guard !names.isEmpty else { return }
     let isRepository = (try? store.object(Keys.descriptor)) != nil

@@ -1,6 +1,6 @@
 package import HoldfastModel
 
-/// Somebody removed a repository, or wrote over it, in a store that still has the versions from before.
+/// Thrown when a repository was removed or overwritten, in a store that still has the versions from before.
 package struct DeletedRepository: OperatorError, Equatable {
   package let location: String
 

@@ -4,12 +4,12 @@ package import HoldfastModel
 package import HoldfastStore
 package import HoldfastSystem
 
-/// A repository in one store, opened: what it consists of, and what this machine remembers of it.
+/// An opened repository in one store: its parts, and what this machine remembers of it.
 package struct Repository: Sendable {
   package private(set) var store: any Store
   package let descriptor: Descriptor
   package let host: Host
-  /// Its keyring, and what this run's keys allow.
+  /// Its keyring, and the rights that this run's keys give.
   package let keyring: KeyringStore
   /// The notes on its snapshots.
   package private(set) var notes: NotesStore
@@ -19,27 +19,27 @@ package struct Repository: Sendable {
   package var catalog: Catalog
   /// Its bodies and archives.
   package var containers: ContainerStore
-  /// What this machine remembers of a sealed repository.
+  /// The memory of this machine of a sealed repository.
   package let memory: RepositoryMemory?
-  /// What this machine has done with it.
+  /// The records that this machine keeps of its work on the repository.
   package let machine: MachineRecords
-  /// What was asked for the run while it was opened; `nil` for a near one.
+  /// The requests for this run that were made while the repository was opened; `nil` for a near one.
   package private(set) var ahead: RunAhead?
-  /// What the end of a run in a remote repository need not wait for, one thing after the other.
+  /// Work in a remote repository for which the end of a run need not wait, done one after the other.
   package let errands = Errands()
-  /// Whether runs are noted in it. Notes and journal are written at home only, and other targets get them from there.
+  /// True if runs are noted in it. Notes and journal are written at home only; other targets get copies.
   package var isHome = true
 
   package var id: Identifier { descriptor.repository }
   /// The location, for people.
   package var location: String { store.location }
 
-  /// How it is reached.
+  /// The scheme by which it is reached.
   package var scheme: StoreScheme { store.scheme }
 
   /// - Parameters:
   ///   - keys: the keys for a sealed repository.
-  ///   - known: what this machine remembers of a sealed one.
+  ///   - known: the memory of a sealed repository.
   init(
     _ store: any Store, _ descriptor: Descriptor, _ history: [KeyringRevision], _ keys: Credentials, host: Host,
     known: RepositoryMemory?, _ machine: ClientMemory
@@ -56,20 +56,20 @@ package struct Repository: Sendable {
 
   /// - Parameters:
   ///   - credentials: the keys for a sealed repository.
-  ///   - memory: what this machine remembers.
-  ///   - cache: what this machine keeps of remote repositories.
-  ///   - acceptsOlder: whether it may be a copy that is older than what this machine has seen; for reading only.
+  ///   - memory: the memory of this machine.
+  ///   - cache: the catalog cache of this machine.
+  ///   - acceptsOlder: true if it may be a copy that is older than what this machine has seen; for reading only.
   ///   - expectedKeyring: the digest that a revision of its keyring must have.
-  ///   - source: the source that the run is about, if that is known: then it asks for more things at once.
-  ///   - takesLease: whether the run will take the lease on that source.
-  ///   - looksAround: whether the run will ask for the snapshots and the journals of all sources.
+  ///   - source: the source of the run, if that is known: then more is requested at once.
+  ///   - takesLease: true if the run will take the lease on that source.
+  ///   - looksAround: true if the run will read the snapshots and the journals of all sources.
   /// - Throws: with exit status 10 when there is no repository.
   package static func open(
     _ store: any Store, host: Host, credentials: Credentials = .none, memory: ClientMemory = .none,
     cache: CatalogCache = .none, expectedKeyring: String? = nil, acceptsOlder: Bool = false,
     for source: SourceName? = nil, takesLease: Bool = false, looksAround: Bool = false
   ) throws -> Repository {
-    // What does not depend on the descriptor is asked for together with it.
+    // Everything that does not depend on the descriptor is requested together with it.
     let keyringNames = store.meanwhile { try store.children(of: Keys.keyring) }
     let ahead =
       store.capabilities.isNear
@@ -105,7 +105,8 @@ package struct Repository: Sendable {
     let cached = cache.over(store, of: descriptor.repository, files: host.files)
     ahead?.readNewest(from: cached)
     var names = try keyringNames.value()
-    // They were asked for before the descriptor and the memory were read: a newer one is not missing.
+    // The names were listed before the descriptor and the memory were read. A newer revision may not be among them, so
+    // they are listed again.
     if UInt64(names.count) < max(known.record?.keyring.revision ?? 0, descriptor.keyring == nil ? 0 : 1) {
       names = try store.children(of: Keys.keyring)
     }
@@ -142,7 +143,7 @@ package struct Repository: Sendable {
     return repository
   }
 
-  /// The same, which reads everything from the store itself, whatever this machine keeps of it.
+  /// The same repository, which reads everything from the store itself and nothing from the catalog cache.
   package var uncached: Repository {
     guard let cached = store as? CatalogCacheStore else { return self }
     var direct = self
@@ -154,13 +155,14 @@ package struct Repository: Sendable {
     return direct
   }
 
-  /// A bucket may keep versions of what was deleted. Then nobody must be led to make a new repository there.
+  /// Throws if the repository was deleted from a bucket that keeps earlier versions: nobody must be led to make a new
+  /// repository there.
   static func checkIsNotDeleted(_ store: any Store) throws {
     guard try store.hasEarlierVersion(of: Keys.descriptor) else { return }
     throw DeletedRepository(location: store.location)
   }
 
-  /// The ID of the repository in a store, even if it is damaged otherwise; `nil` when it cannot be told.
+  /// Returns the ID of the repository in a store, even if the rest of it is damaged; `nil` when the ID cannot be read.
   package static func id(in store: any Store) -> Identifier? {
     let bytes = try? store.object(Keys.descriptor).contents(max: Limits.envelopeBytesMax)
     return bytes.flatMap { try? Descriptor(parsing: $0, name: Keys.descriptor).repository }

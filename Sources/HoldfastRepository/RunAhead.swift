@@ -4,28 +4,28 @@ package import HoldfastStore
 internal import HoldfastSystem
 internal import Synchronization
 
-/// What a run on one source will ask a remote repository for, asked while the repository is being opened. It affects
-/// only speed: what is found is a listing that the store remembers until `refresh`, manifests that never change, and a
-/// look at the lease, which is taken by creating a number once.
+/// Requests that a run on one source will need from a remote repository, made while the repository is opened. They
+/// affect only speed: they get a listing, which the store remembers until `refresh`, manifests, which never change, and
+/// a look at the lease, which is taken by creating a number once.
 package final class RunAhead: Sendable {
-  /// The newest snapshots whose manifests are read. Most runs need fewer.
+  /// The number of newest snapshots whose manifests are read. Most runs need fewer.
   private static let manifestsMax = 8
   private let source: SourceName
   private let names: Future<[String]>
   private let look: Mutex<Future<LeaseLook>?>
 
-  /// - Parameter takesLease: whether the run will take the lease on the source.
+  /// - Parameter takesLease: true if the run will take the lease on the source.
   init(on source: SourceName, takesLease: Bool, in store: any Store, host: Host) {
     self.source = source
     names = store.meanwhile { try store.names(below: Keys.source(source)) }
     look = Mutex(takesLease ? store.meanwhile { try Lease.look(at: source.text, in: store, host: host) } : nil)
   }
 
-  /// Returns when the source is listed, or could not be.
+  /// Returns when the source is listed, or could not be listed.
   func wait() { _ = try? names.value() }
 
   /// Reads the newest manifests and notes.
-  /// - Parameter store: keeps what it has read.
+  /// - Parameter store: a store that keeps what it has read.
   func readNewest(from store: any Store) {
     _ = store.meanwhile { [self] in
       let names = try names.value()
@@ -35,13 +35,13 @@ package final class RunAhead: Sendable {
       var wanted = sequences.suffix(Self.manifestsMax).map { Keys.manifest(source, $0) }
       if let revision { wanted.append(Keys.notes(source, revision)) }
       let objects = wanted.map { (key: $0, length: nil as UInt64?) }
-      // Only into memory: the cache of this machine may lie in the source of the run.
+      // They are read only into memory, because the cache of this machine may lie in the source of the run.
       if let cached = store as? CatalogCacheStore { cached.readIntoMemory(objects) } else { store.prefetch(objects) }
     }
   }
 
-  /// The look at the lease on a source, once: later it is too old to be of use.
-  /// - Returns: `nil` when nobody has looked, or there was no answer.
+  /// Returns the look at the lease on a source. It is given only once, because later it is too old.
+  /// - Returns: `nil` when there was no look, or no answer.
   package func takeLook(at name: SourceName) -> LeaseLook? {
     guard name == source else { return nil }
     let look = look.withLock { look in

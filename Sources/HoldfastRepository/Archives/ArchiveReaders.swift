@@ -4,25 +4,27 @@ internal import HoldfastStore
 internal import HoldfastSystem
 internal import Synchronization
 
-/// The open archives of a chain. The last few are kept, as many as there is memory for their indexes. For all threads.
+/// The open archives of a chain. As many of the last ones are kept as there is memory for their indexes. For all
+/// threads.
 package final class ArchiveReaders: Sendable {
   private static let keptMax = 32
   private static let indexBytesMax = 48 << 20
-  /// The most requests that are announced beyond the one whose bytes are being read.
+  /// The maximum number of requests that are announced beyond the one whose bytes are being read.
   private static let requestsAheadMax = 8
-  /// The most bytes of archives that are opened at once, beyond the first: no index is longer than its archive.
+  /// The maximum number of bytes of archives that are opened at once, beyond the first: no index is longer than its
+  /// archive.
   private static let openedBytesMax: UInt64 = 16 << 20
 
   private struct State {
     var kept: [(number: UInt64, reader: ContainerReader)] = []
     /// The archives that will be read, ascending.
     var expected: [UInt64] = []
-    /// The next of them, which is being opened while the one before is read.
+    /// The next of them, which is being opened while the one before it is read.
     var coming: (number: UInt64, reader: Future<ContainerReader>)?
 
     var indexBytes: Int { kept.reduce(0) { $0 + $1.reader.frames.byteCount } }
 
-    /// - Returns: `nil` when that archive is not being opened, or could not be.
+    /// - Returns: `nil` when that archive is not being opened, or could not be opened.
     mutating func takeComing(_ number: UInt64) -> ContainerReader? {
       guard let coming, coming.number == number else { return nil }
       self.coming = nil
@@ -35,7 +37,7 @@ package final class ArchiveReaders: Sendable {
   private let chain: Chain
   private let state = Mutex(State())
 
-  /// - Parameter earlier: the readers of another chain, of which the archives that both have stay open.
+  /// - Parameter earlier: the readers of another chain. Archives that both chains have stay open.
   package init(_ chain: Chain, in containers: ContainerStore, after earlier: ArchiveReaders? = nil) {
     self.containers = containers
     source = chain.tip.sourceName
@@ -47,10 +49,10 @@ package final class ArchiveReaders: Sendable {
     state.withLock { $0.kept = kept }
   }
 
-  /// How many requests for frames should be announced beyond the current one; 0 where reading has no latency.
+  /// The number of requests for frames that should be announced beyond the current one; 0 if reading has no latency.
   var requestsAhead: Int { containers.isNear ? 0 : min(containers.store.connections, Self.requestsAheadMax) }
 
-  /// Announces which archives will be read. Where reading has latency, several of them are opened at once.
+  /// Announces the archives that will be read. If reading has latency, several of them are opened at once.
   /// - Parameter archives: ascending.
   package func expect(_ archives: [UInt64]) {
     guard requestsAhead > 0 else { return }
@@ -63,8 +65,8 @@ package final class ArchiveReaders: Sendable {
     }
   }
 
-  /// Begins to open the first archive of the chain, where that has latency. One that may have to be thawed is left
-  /// alone until that was told.
+  /// Begins to open the first archive of the chain if reading has latency. An archive that may have to be thawed is not
+  /// opened before the operator was told.
   package func openAhead() {
     guard requestsAhead > 0, let first = chain.archives.first else { return }
     if case .cold = containers.store.listed(Keys.archive(source, first.sequence, first.id)) { return }
@@ -78,7 +80,7 @@ package final class ArchiveReaders: Sendable {
     state.coming = (archive.number, reader)
   }
 
-  /// Begins to open the next archive that is expected, if the indexes leave memory for its own.
+  /// Begins to open the next expected archive, if the indexes in memory leave room for its index.
   private func beginNext(from number: UInt64, in state: inout State) {
     guard requestsAhead > 0, state.indexBytes <= Self.indexBytesMax / 4,
       let next = state.expected.first(where: { $0 >= number }), state.coming?.number != next,
@@ -102,7 +104,7 @@ package final class ArchiveReaders: Sendable {
       if state.kept.count > Self.keptMax - 1 - others.count {
         state.kept.removeFirst(state.kept.count - (Self.keptMax - 1 - others.count))
       }
-      // Dropped before another one is read: together they would be too large.
+      // They are dropped before another one is read, because together they would be too large.
       while state.indexBytes > Self.indexBytesMax { state.kept.removeFirst() }
       var found = state.takeComing(number)
       let wanted = (found == nil && !others.isEmpty ? [archive] : []) + others
@@ -120,7 +122,7 @@ package final class ArchiveReaders: Sendable {
     }
   }
 
-  /// The archives that are opened together with another one: the next that are expected, as long as they are short.
+  /// Returns the archives that are opened together with another one: the next expected ones, as long as they are short.
   private func others(with number: UInt64, in state: State) -> [Envelope.Archive] {
     var bytes: UInt64 = 0
     var others: [Envelope.Archive] = []
@@ -133,7 +135,7 @@ package final class ArchiveReaders: Sendable {
     return others
   }
 
-  /// - Returns: `nil` for each archive that cannot be opened: whoever reads it gets the error.
+  /// - Returns: `nil` for each archive that cannot be opened: the code that reads it gets the error.
   private func open(_ archives: [Envelope.Archive]) throws -> [ContainerReader?] {
     let opened = Mutex([ContainerReader?](repeating: nil, count: archives.count))
     try SideBySide.run(archives.count, threads: archives.count) { [containers, source] index in

@@ -4,11 +4,11 @@ package import HoldfastModel
 package import HoldfastStore
 package import HoldfastSystem
 
-/// Writes the archives of one snapshot: places frames, gathers scattered pages into common frames, and begins the next
-/// archive when one is long enough.
+/// Writes the archives of one snapshot: it places frames, gathers scattered pages into common frames, and begins the
+/// next archive when one is long enough.
 ///
 /// A worker makes and seals a frame for one archive before its place in that archive is known. So when an archive is
-/// long enough, the next frames are made for another one while frames for the first are still to come. An archive ends
+/// long enough, the next frames are made for another one, while frames for the first may still come. An archive ends
 /// when the caller says that no more frames will come for it.
 package final class ArchiveSeries {
   private struct OpenArchive {
@@ -29,18 +29,20 @@ package final class ArchiveSeries {
   private let frames: FrameMaker
   private let gathered: Buffer
   private var gatheredFrame: (archive: OpenArchive, frame: UInt32)?
-  /// The heads of all archives for which frames may still come, the oldest first; the last is that of the next frame.
+  /// The heads of all archives for which frames may still come, the oldest first. The last head is that of the next
+  /// frame.
   private var heads: [ContainerHead] = []
   /// In the order of their numbers.
   private var open: [OpenArchive] = []
   private var nextNumber: UInt64
   private var finished: [Envelope.Archive] = []
-  /// The last archives, on their way to a remote store. A snapshot may be committed when all of them are there.
+  /// The last archives, which are being sent to a remote store. A snapshot may be committed when all of them are
+  /// stored.
   package private(set) var underWay: [Future<Void>] = []
 
   /// - Parameters:
   ///   - firstNumber: the number of the first archive along the chain.
-  ///   - gatheredBytes: the most plain bytes that are gathered into a frame.
+  ///   - gatheredBytes: the maximum number of plain bytes that are gathered into a frame.
   ///   - archiveBytes: stored bytes at which the next archive begins.
   ///   - makeObject: begins an object under a key.
   package init(
@@ -58,10 +60,10 @@ package final class ArchiveSeries {
     frames = try FrameMaker(compression, capacity: gatheredBytes)
   }
 
-  // What is sent when a run has failed would arrive after its lease was given back.
+  // Bytes that are sent after a run has failed would arrive after its lease was given back.
   deinit { for archive in underWay { try? archive.value() } }
 
-  /// The archive for which the next frame is to be made.
+  /// Returns the head of the archive for which the next frame is to be made.
   package func headForNextFrame() throws -> ContainerHead {
     if let newest = heads.last, !(open.first { $0.container.head === newest }?.isLongEnough(archiveBytes) ?? false) {
       return newest
@@ -105,7 +107,7 @@ package final class ArchiveSeries {
     return location
   }
 
-  /// Ends all archives. In a near store they are durable then; in a remote one, when all that are `underWay` are done.
+  /// Ends all archives. In a near store they are then durable; in a remote one, when everything in `underWay` is done.
   package func finish() throws -> [Envelope.Archive] {
     while !open.isEmpty {
       let object = try finishContainer(of: open.removeFirst())
@@ -130,7 +132,7 @@ package final class ArchiveSeries {
 
   private func end(_ archive: OpenArchive) throws { try finishContainer(of: archive).commit() }
 
-  /// - Returns: the object, which has all its bytes and is to be committed.
+  /// - Returns: the object, which has all its bytes and is not committed yet.
   private func finishContainer(of archive: OpenArchive) throws -> ObjectWriter {
     if gatheredFrame?.archive.number == archive.number { try flushGathered() }
     let reference = try archive.container.finish()

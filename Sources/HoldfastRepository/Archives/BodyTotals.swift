@@ -8,7 +8,7 @@ package struct BodyTotals: Sendable {
   private(set) var frames: UInt64 = 0
 
   /// Adds the body of the next snapshot of the chain.
-  /// - Throws: `DamageError` when the bodies then have more frames than those of a chain may have.
+  /// - Throws: `DamageError` when the bodies then have more frames than a chain may have.
   package func adding(_ body: ContainerReader, of snapshot: Snapshot) throws -> BodyTotals {
     var totals = self
     totals.plainBytes = plainBytes.saturatingAdding(body.frames.plainBytes)
@@ -21,7 +21,8 @@ package struct BodyTotals: Sendable {
     return totals
   }
 
-  /// Checks the ratio of plain to stored bytes of a whole chain: a small object must not cost a reader days and disks.
+  /// Checks the ratio of plain to stored bytes of a whole chain: small objects must not take up days and disks of a
+  /// reader.
   package func checkRatio(of chain: Chain) throws {
     let stored = chain.bodyLength
     let most = stored.saturatingMultiplied(by: Limits.bodyRatioMax).saturatingAdding(Limits.bodyBytesFree)

@@ -4,7 +4,7 @@ package import HoldfastModel
 internal import HoldfastStore
 internal import HoldfastSystem
 
-/// The bodies and archives of snapshots, and parts of archived log: begun, opened, and looked for.
+/// Begins, opens and looks for the bodies and archives of snapshots, and the files of archived log.
 package struct ContainerStore: Sendable {
   var store: any Store
   let repository: Identifier
@@ -12,7 +12,7 @@ package struct ContainerStore: Sendable {
   let host: Host
   /// For data that is too large for memory.
   package let scratch: ScratchSpace
-  /// Whether sealed objects are not opened, because there is no identity and only stored bytes are verified.
+  /// True if sealed objects are not opened, because there is no identity and only stored bytes are verified.
   package var isClosed = false
 
   init(in store: any Store, of repository: Identifier, _ sealed: SealedAccess?, host: Host) {
@@ -20,26 +20,26 @@ package struct ContainerStore: Sendable {
     scratch = ScratchSpace(host: host, isSealed: sealed != nil)
   }
 
-  /// The same, of which sealed objects are not opened.
+  /// The same store, in which sealed objects are not opened.
   package var closed: ContainerStore {
     var closed = self
     closed.isClosed = true
     return closed
   }
 
-  /// Whether reading has no latency.
+  /// True if reading has no latency.
   var isNear: Bool { store.capabilities.isNear }
 
   // MARK: Opening
 
-  /// How containers are read.
+  /// The access with which containers are read.
   package var access: ContainerAccess {
     guard let sealed else { return .unsealed }
     if isClosed { return .closed }
     return .opening { try sealed.key(of: $0, slots: $1) }
   }
 
-  /// - Parameter isReadWhole: whether all of it will be read, perhaps several times.
+  /// - Parameter isReadWhole: true if all of it will be read, perhaps several times.
   package func openBody(of snapshot: Snapshot, isReadWhole: Bool = false) throws -> ContainerReader {
     let body = snapshot.envelope.body
     return try open(
@@ -50,14 +50,14 @@ package struct ContainerStore: Sendable {
     try open(.archive, Keys.archive(source, archive.sequence, archive.id), archive.reference)
   }
 
-  /// A container that will be read as a whole is fetched with one request, if it is not longer than this.
+  /// A container that will be read as a whole is fetched with one request if it is not longer than this.
   private static let fetchedWholeMax: UInt64 = 8 << 20
 
   /// Opens an object whose length is in a manifest.
   /// - Parameters:
-  ///   - isReadWhole: whether all of its frames will be read.
-  ///   - isAnew: whether it is opened in the store itself: what this run remembers of it, or what other targets have,
-  ///     proves nothing.
+  ///   - isReadWhole: true if all of its frames will be read.
+  ///   - isAnew: true if it is opened in the store itself, because neither what this run remembers nor what other
+  ///     targets have proves anything about it.
   /// - Throws: `DamageError` when the object is not as recorded.
   package func open(
     _ kind: ContainerKind, _ key: String, _ reference: ObjectReference, isReadWhole: Bool = false,
@@ -69,13 +69,13 @@ package struct ContainerStore: Sendable {
       if isFetched { object = try FetchedObject(object, max: Int(Self.fetchedWholeMax)) }
       let reader = try ContainerReader(
         object, kind: kind, repository: repository, reference: reference, access: access)
-      // Whoever reads a body announces its frames.
+      // The reader of a body announces its frames itself.
       if isReadWhole, !isFetched, kind != .body { reader.expect(0..<UInt32(clamping: reader.frames.count)) }
       return reader
     }
   }
 
-  /// The origin of a snapshot; `nil` when it is sealed and there is no identity.
+  /// Returns the origin of a snapshot; `nil` when it is sealed and there is no identity.
   package func sourceOrigin(of snapshot: Snapshot) throws -> SourceOrigin? {
     guard let sealed else { return SourceOrigin(recorded: snapshot.envelope.source.path) }
     guard try !sealed.identities().isEmpty else { return nil }
@@ -112,7 +112,7 @@ package struct ContainerStore: Sendable {
     try checkPresence(of: CollectionOfOne(RecordedObject(key: key, length: length)))
   }
 
-  /// Checks that archives can be read, before a command begins whose first bytes would tell it late.
+  /// Checks that archives can be read, before a command begins that would find it out only late.
   /// - Throws: `FrozenArchives` when the provider must thaw some of them.
   package func checkReadable(_ keys: @autoclosure () throws -> [String]) throws {
     guard !isNear else { return }

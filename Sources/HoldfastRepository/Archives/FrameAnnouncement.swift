@@ -2,18 +2,18 @@ internal import HoldfastArchive
 package import HoldfastModel
 internal import HoldfastStore
 
-/// Tells a remote store which frames will be read next, as many as it takes requests at once. The store fetches them
-/// while earlier frames are decompressed.
+/// Announces to a remote store the frames that will be read next, for as many requests as it takes at once. The store
+/// fetches them while earlier frames are decompressed.
 package struct FrameAnnouncement {
   private let readers: ArchiveReaders
   private var frames: AnyIterator<PageLocation>
   /// The frame that comes next in `frames`.
   private var next: PageLocation?
-  /// For each announced piece, of which the store makes one request where its frames are neighbours, the number of its
-  /// frames that have not been reached. The first piece is the one that is being read.
+  /// For each announced piece, the number of its frames that have not been reached. The store makes one request of a
+  /// piece if its frames are neighbours. The first piece is the one that is being read.
   private var pieces: [Int] = []
 
-  /// - Parameter frames: where the frames begin that will be read, in the order in which they will be read.
+  /// - Parameter frames: the locations of the frames that will be read, in the order of reading.
   /// - Returns: `nil` when reading has no latency.
   package init?(of frames: some Sequence<PageLocation>, _ readers: ArchiveReaders) {
     guard readers.requestsAhead > 0 else { return nil }

@@ -9,8 +9,8 @@ package protocol PageSink: AnyObject {
   func write(_ pages: UnsafeRawBufferPointer, at offset: UInt64) throws
 }
 
-/// Extents that are fetched together, so that each frame is read once. Bounded: what does not fit goes into the next
-/// plan.
+/// Extents that are fetched together, so that each frame is read once. The plan is bounded: further extents go into the
+/// next plan.
 package struct PagePlan {
   package struct Extent {
     package let target: any PageSink
@@ -33,7 +33,7 @@ package struct PagePlan {
   package var isEmpty: Bool { extents.isEmpty }
   package var isFull: Bool { extents.count >= Self.extentsMax || digests.count >= Self.pagesMax * PageDigest.byteCount }
 
-  /// - Parameter extent: stored pages; pages of zeros need no fetching.
+  /// - Parameter extent: stored pages; pages of zeros need not be fetched.
   package mutating func add(_ extent: PageExtent, of file: FileContent, to target: any PageSink) {
     guard let location = extent.location else { return }
     let bytes = Pages.bytes(first: extent.first, count: extent.count, size: file.size, pageSize: file.pageSize)
@@ -64,7 +64,7 @@ package struct PagePlan {
     }
   }
 
-  /// The page location of an extent. It is sorted instead of the extent, because moving extents means counting
+  /// The page location of an extent. Locations are sorted instead of extents, because moving an extent counts
   /// references, which takes several times as long.
   private struct Position: Comparable {
     let archive: UInt64
@@ -83,7 +83,7 @@ package struct PagePlan {
   }
 }
 
-/// For each frame of a sorted plan, the indices of its extents.
+/// Gives, for each frame of a sorted plan, the indices of its extents.
 private struct FramesOfPlan: Sequence, IteratorProtocol {
   let plan: PagePlan
   private var start = 0
@@ -102,11 +102,11 @@ private struct FramesOfPlan: Sequence, IteratorProtocol {
   }
 }
 
-/// Fetches planned pages: reads each frame once, decompresses it, verifies every page, and gives it to its sink. This
-/// is the only way in which pages leave a repository: restore, cat and verify differ only in their sinks.
+/// Fetches planned pages: it reads each frame once, decompresses it, verifies every page, and gives it to its sink.
+/// Pages leave a repository in this way only: restore, cat and verify differ only in their sinks.
 package final class PageFetcher {
-  /// The most memory for frames in progress and the indexes that they were found in. Most frames are small, and many
-  /// are read side by side.
+  /// The maximum memory for frames in progress and the indexes in which they were found. Most frames are small, and
+  /// many are read side by side.
   private static let bytesUnderWayMax = 96 << 20
   private var bytesUnderWay = 0
   private let readers: ArchiveReaders
@@ -118,14 +118,14 @@ package final class PageFetcher {
     package let storedBytes: UInt64
     /// Bytes of the pages that were given to their sinks.
     package let pageBytes: UInt64
-    /// What was wrong with it; `nil` otherwise.
+    /// The fault that was found; `nil` for a sound frame.
     package let failure: (any Error)?
   }
 
-  /// Throws to stop.
+  /// Gets each result. It throws to stop the fetching.
   private let onFrame: (Fetched) throws -> Void
 
-  /// - Parameter isVerifying: whether the stored bytes are checked against the index, in addition to the pages against
+  /// - Parameter isVerifying: true if the stored bytes are checked against the index, in addition to the pages against
   ///   their digests.
   package init(
     readers: ArchiveReaders, host: Host, isVerifying: Bool,
@@ -198,7 +198,7 @@ package final class PageFetcher {
   }
 }
 
-/// One frame on its way to the sinks.
+/// A frame that is being fetched.
 private final class FetchJob {
   private(set) var frame = PageLocation(archive: 0, frame: 0, offset: 0)
   private(set) var weight = 0
@@ -219,7 +219,7 @@ private final class FetchJob {
     self.isVerifying = isVerifying
   }
 
-  /// The memory that a job for a frame takes.
+  /// Returns the memory that a job for a frame takes.
   static func weight(of frame: UInt32, in reader: ContainerReader) -> Int {
     guard frame < reader.frames.count else { return 0 }
     let entry = reader.frames[Int(frame)]
@@ -241,7 +241,7 @@ private final class FetchJob {
     failure = nil
   }
 
-  /// Runs on a worker. Everything that was read is verified together.
+  /// Runs on a worker. All frames that were read are verified together.
   static func perform(_ jobs: [FetchJob]) {
     for job in jobs { job.read() }
     let unverified = jobs.filter { $0.unverified != nil }
@@ -256,7 +256,7 @@ private final class FetchJob {
     do { try body() } catch { failure = error }
   }
 
-  /// The stored bytes that are to be checked against the index. Without a key, nothing else can be verified.
+  /// The stored bytes that must be checked against the index. Without a key, nothing else can be verified.
   private var unverified: ReadFrame? { isVerifying || reader?.isClosed == true ? readFrame : nil }
 
   private func read() {
@@ -278,7 +278,7 @@ private final class FetchJob {
     note { try reader.sound(after: damage) { try readAndDeliver(from: $0) } }
   }
 
-  /// Does all of it again, in another place.
+  /// Does everything again with a reader of another target.
   private func readAndDeliver(from reader: ContainerReader) throws {
     let read = try reader.readStored(frame.frame, into: stored)
     if isVerifying || reader.isClosed { try read.verify() }
@@ -318,7 +318,7 @@ package struct PageCheck {
 
   package init() {}
 
-  /// Whether every page has its digest; the last page may be short.
+  /// True if every page has its digest; the last page may be short.
   /// - Parameter digests: 16 bytes for each page.
   package mutating func holds(_ pages: UnsafeRawBufferPointer, pageSize: Int, digests: ArraySlice<UInt8>) -> Bool {
     let count = (pages.count + pageSize - 1) / pageSize * PageDigest.byteCount
@@ -330,7 +330,7 @@ package struct PageCheck {
   }
 }
 
-/// Drops the pages: verify restores to it.
+/// Drops the pages. Verify restores to it.
 package final class NullSink: PageSink {
   package init() {}
 

@@ -7,13 +7,13 @@ internal import Synchronization
 
 /// Makes the states of snapshots from the bodies of their chains.
 extension ContainerStore {
-  /// The most memory for frames of bodies that are read side by side.
+  /// The maximum memory for frames of bodies that are read side by side.
   private static let framesHeldMax = 64 << 20
 
-  /// The state of a chain's tip, replayed from the bodies and proved against the state root.
+  /// Returns the state of a chain's tip, replayed from the bodies and proved against the state root.
   package func replay(_ chain: Chain) throws -> StateFile { try measuredReplay(chain).state }
 
-  /// If a chain is so long that not all of its bodies can be open at once, it is replayed in parts.
+  /// Replays a chain. If it is so long that not all of its bodies can be open at once, it is replayed in parts.
   /// - Parameter tipBody: the body of the tip, if it is open.
   package func measuredReplay(
     _ chain: Chain, tipBody: ContainerReader? = nil
@@ -37,9 +37,9 @@ extension ContainerStore {
     return (state ?? .empty(), totals)
   }
 
-  /// Opens all bodies of a chain, several at once, because finding the key of a sealed one takes most of the time of a
-  /// small one. Bodies are opened in groups that cannot have more frames, by their lengths, than a chain may have,
-  /// because their indexes are in memory.
+  /// Opens all bodies of a chain, several at once, because finding the key takes most of the time for a small sealed
+  /// one. Their indexes are in memory, so they are opened in groups that, by their lengths, cannot have more frames
+  /// than a chain may have.
   private func openBodies(
     of chain: Chain, _ tipBody: ContainerReader?
   ) throws -> (bodies: [ContainerReader], totals: BodyTotals) {
@@ -74,7 +74,7 @@ extension ContainerStore {
     return (bodies, totals)
   }
 
-  /// Opens bodies: on all processors, or far away with as many requests as run at once.
+  /// Opens bodies: in a near store on all processors, in a remote one with as many requests as run at once.
   private func open(_ snapshots: [Snapshot]) throws -> [ContainerReader] {
     if isNear { return try snapshots.mapInParallel(workers: host.workers, batch: 8) { try openBody(of: $0) } }
     let opened = Mutex([ContainerReader?](repeating: nil, count: snapshots.count))
@@ -85,14 +85,14 @@ extension ContainerStore {
     return opened.withLock { $0 }.compactMap(\.self)
   }
 
-  /// The most bodies that are opened before the totals are checked.
+  /// The maximum number of bodies that are opened before the totals are checked.
   private static let openedAtOnce = 1024
 
-  /// Whether a chain can take one more body of any size.
+  /// True if a chain can take one more body of any size.
   package func hasRoomForABody(_ chain: Chain) throws -> Bool {
     let most = UInt64(Limits.bodyFramesPerChainMax - Limits.framesPerContainerMax)
-    // The lengths limit the number of frames. Only if that could be too many are bodies opened, the largest first: that
-    // of the full, in most chains the only one.
+    // The lengths limit the number of frames. Only if there could be too many are bodies opened, the largest first.
+    // That is the body of the full, and in most chains the only one to open.
     var frames = chain.snapshots.reduce(UInt64(0)) { $0.saturatingAdding($1.envelope.body.framesMax) }
     let closed = closed
     for snapshot in chain.snapshots.sorted(by: { $0.envelope.body.length > $1.envelope.body.length }) {
@@ -107,7 +107,7 @@ extension ContainerStore {
   /// Replays layers, the oldest first, and proves that the result is the state that `tip` records.
   /// - Parameters:
   ///   - body: the body of `tip`.
-  ///   - scratchBytesMax: the most bytes of the state in scratch space.
+  ///   - scratchBytesMax: the maximum number of bytes of the state in scratch space.
   package func replay(
     _ layers: [any ChangeReader], to tip: Snapshot, body: ContainerReader, scratchBytesMax: UInt64 = .max
   ) throws -> StateFile {
@@ -134,19 +134,19 @@ extension ContainerStore {
 }
 
 extension ObjectReference {
-  /// The most frames that a container of this length can have, each with an index entry and at least one byte.
+  /// The maximum number of frames of a container of this length: each has an index entry and at least one byte.
   fileprivate var framesMax: UInt64 { min(UInt64(Limits.framesPerContainerMax), length / 57) }
 }
 
 extension Chain {
-  /// The most bytes of the tip's state in scratch space, in proportion to what is stored.
+  /// The maximum number of bytes of the tip's state in scratch space, in proportion to the stored bytes.
   package var scratchBytesMax: UInt64 {
     bodyLength.saturatingMultiplied(by: Limits.stateRatioMax).saturatingAdding(Limits.stateBytesFree)
   }
 }
 
 extension Envelope.State {
-  /// The state as an envelope records it; `key` is that of a sealed body.
+  /// Returns the state as an envelope records it; `key` is that of a sealed body.
   package func recorded(under key: SealingKey?) -> Envelope.State {
     guard let key else { return self }
     var state = self

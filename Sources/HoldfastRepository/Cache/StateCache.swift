@@ -4,11 +4,11 @@ package import HoldfastModel
 internal import HoldfastSystem
 
 /// Keeps the states that the next snapshots of a source build on (the newest, and the full of its chain) on the machine
-/// that takes backups, so that it need not replay the chain. Without a cached state, a run replays; if it cannot open
-/// the chain, it takes a full.
+/// that takes backups, so that it need not replay the chain. Without a cached state, a run replays the chain; if it
+/// cannot open the chain, it takes a full.
 ///
-/// Layout: magic, ID of the snapshot, state, state root, SHA-256 of everything before. For a sealed repository all this
-/// is sealed to this machine: another magic and a salt, then the sealed blocks.
+/// Layout: magic, ID of the snapshot, state, state root, SHA-256 of everything before it. For a sealed repository all
+/// of this is sealed to this machine: another magic and a salt, then the sealed blocks.
 package struct StateCache: Sendable {
   private static let magic = Array("HFSTATE3".utf8)
   private static let sealedMagic = Array("HFSEALED".utf8)
@@ -24,8 +24,8 @@ package struct StateCache: Sendable {
 
   package func lies(in source: Path) -> Bool { directory.map { source.contains($0) } ?? false }
 
-  /// The directory of the states of a source, reached beneath a private directory of this user.
-  /// - Parameter isMade: whether to make it if it is missing; otherwise the result may be `nil`.
+  /// Returns the directory of the states of a source, reached beneath a private directory of this user.
+  /// - Parameter isMade: true if it is made when it is missing; otherwise the result may be `nil`.
   private func folder(_ repository: Repository, _ source: SourceName, isMade: Bool) throws -> OpenFile? {
     let files = repository.host.files
     guard let directory else { return nil }
@@ -43,14 +43,14 @@ package struct StateCache: Sendable {
     Path(bytes: Array(snapshot.description.utf8) + suffix)
   }
 
-  /// - Parameter key: this machine's key for a sealed repository.
+  /// Returns the context to which a cached state is sealed.
   private static func context(_ repository: Repository, _ snapshot: Identifier) -> [UInt8] {
     Array("state cache".utf8) + repository.id.bytes + snapshot.bytes
   }
 
   // MARK: Reading
 
-  /// The cached state of a chain's tip; `nil` when there is none, or it is not valid.
+  /// Returns the cached state of a chain's tip; `nil` when there is none, or it is not valid.
   /// - Parameter key: this machine's key; `nil` when the repository is not sealed.
   package func load(_ chain: Chain, in repository: Repository, key: SealingKey?) -> StateFile? {
     load(
@@ -64,7 +64,7 @@ package struct StateCache: Sendable {
     _ snapshot: Identifier, of source: SourceName, recorded: Envelope.State, in repository: Repository,
     key: SealingKey?
   ) -> StateFile? {
-    // Whatever is wrong with a cache, the run does without it.
+    // Whatever is wrong with a cache, the run continues without it.
     guard let folder = try? folder(repository, source, isMade: false),
       let file = try? repository.host.files.openBeneath(Self.fileName(snapshot), in: folder, .read),
       let size = try? file.status().size,
@@ -110,11 +110,11 @@ package struct StateCache: Sendable {
     return (Section(bytes: bytes, start: Self.headerCount, length: length), root)
   }
 
-  /// The state of a chain that another machine has merged: the cached state of the snapshot that the full stands for,
-  /// which is the same except for page locations. Only a machine that can open the full knows the new locations, so
-  /// they are marked as unknown: files with unchanged names inherit their pages, others are stored again.
-  /// - Parameter keeps: whether the result replaces the cached state of that snapshot.
-  /// - Returns: `nil` when there is none.
+  /// Returns the state of a chain that another machine has merged: the cached state of the snapshot that the full
+  /// stands for, which is the same except for page locations. Only a machine that can open the full knows the new
+  /// locations, so they become unknown here: files with unchanged names inherit their pages, others are stored again.
+  /// - Parameter keeps: true if the result replaces the cached state of that snapshot.
+  /// - Returns: `nil` when there is no such state.
   package func loadMerged(_ chain: Chain, in repository: Repository, key: SealingKey?, keeps: Bool) throws -> StateFile?
   {
     guard let merged = chain.lastChanging.envelope.merged, chain.lastChanging.id == chain.full.id,
@@ -139,8 +139,8 @@ package struct StateCache: Sendable {
     return state
   }
 
-  /// The ID under which the state of a merged snapshot is cached: that of the newest snapshot of its chain with
-  /// changes. If it was pruned, this cannot be told; most likely it was the snapshot itself.
+  /// Returns the ID under which the state of a merged snapshot is cached: that of the newest snapshot of its chain with
+  /// changes. If the merged snapshot was pruned, this is unknown; most likely it was the ID of that snapshot.
   private static func keptAs(
     _ merged: Envelope.Merge, of source: SourceName, in repository: Repository
   ) throws -> Identifier? {
@@ -163,8 +163,8 @@ package struct StateCache: Sendable {
     do {
       guard let folder = try folder(repository, source, isMade: true) else { return nil }
       let files = repository.host.files
-      // Leftovers of killed runs are replaced, because the lock on the source keeps other runs away. No fsync: the
-      // digest shows whether the file is whole.
+      // Leftovers of killed runs are replaced, because the lock on the source excludes other runs. There is no fsync:
+      // the digest shows if the file is whole.
       let file = try AtomicFile(
         Self.fileName(snapshot), in: folder, as: .alone(Path("unfinished")), durability: .none, files: files)
       let header = Self.magic + snapshot.bytes
@@ -200,7 +200,7 @@ package struct StateCache: Sendable {
     private let sealing: SealedWriter?
     private let snapshot: Identifier
     private var hasher = Hasher()
-    /// Set when the disk of the cache fails or is full: then there will be no cached state.
+    /// Set when the disk of the cache fails or is full. Then there will be no cached state.
     private var failure: (any Error)?
 
     fileprivate init(
@@ -231,7 +231,7 @@ package struct StateCache: Sendable {
       append(hasher.snapshot().bytes)
     }
 
-    /// Gives the state its name, and removes states on which nothing builds any more.
+    /// Gives the state its name, and removes states on which no snapshot can build any longer.
     /// - Parameter full: the full of its chain.
     package func keep(beside full: Identifier) throws {
       if let failure { throw failure }

@@ -4,7 +4,7 @@ package import HoldfastModel
 internal import HoldfastStore
 internal import HoldfastSystem
 
-/// The sources and snapshots of a repository. Nothing else lists or reads manifests.
+/// The sources and snapshots of a repository. No other code lists or reads manifests.
 package struct Catalog: Sendable {
   var store: any Store
   let descriptor: Descriptor
@@ -16,13 +16,13 @@ package struct Catalog: Sendable {
   /// The archive lists of the snapshots that this run has listed.
   package var held = HeldArchives()
 
-  /// The names of all sources, in ascending order. A remote store lists everything below them with that, so whoever
-  /// needs only one source asks for it with `isKnown`.
+  /// The names of all sources, in ascending order. A remote store lists everything below them for this, so code that
+  /// needs only one source uses `isKnown`.
   package func sourceNames() throws -> [SourceName] {
     try store.children(of: Keys.sources).compactMap { $0.hasSuffix("/") ? SourceName(String($0.dropLast())) : nil }
   }
 
-  /// The names of all sources of which there is archived log, in ascending order.
+  /// The names of all sources with archived log, in ascending order.
   package func loggedSourceNames() throws -> [SourceName] {
     try store.children(of: Keys.wal).compactMap { $0.hasSuffix("/") ? SourceName(String($0.dropLast())) : nil }
   }
@@ -33,22 +33,22 @@ package struct Catalog: Sendable {
       .sorted()
   }
 
-  /// `nil` when no snapshot with this sequence was committed.
+  /// Returns the committed snapshot with this sequence; `nil` when none was committed.
   package func snapshotIfCommitted(_ source: SourceName, _ sequence: UInt64) throws -> Snapshot? {
     try manifest(of: source, sequence).map { try snapshot($0, of: source, sequence) }
   }
 
-  /// The object of a manifest; `nil` when there is none.
-  /// - Throws: `DamageError` when the store lists it and says that it is not there. Nobody may take such a snapshot for
+  /// Returns the object of a manifest; `nil` when there is none.
+  /// - Throws: `DamageError` when the store lists it and says that it is missing. Such a snapshot must not be taken for
   ///   one that was never committed: its objects would be removed.
   func manifest(of source: SourceName, _ sequence: UInt64) throws -> (any ReadableBytes)? {
     let key = Keys.manifest(source, sequence)
     if let object = try objectIfThere(key) { return object }
-    // The first look is at what this run has listed already, and asks for nothing.
+    // This uses what this run has listed already, and makes no request.
     guard !store.capabilities.isNear, try isCommitted(source, sequence) else { return nil }
     store.refresh()
     if let object = try objectIfThere(key) { return object }
-    // What a prune has removed meanwhile is not listed any more.
+    // A manifest that a prune has removed meanwhile is no longer listed.
     guard try isCommitted(source, sequence) else { return nil }
     throw DamageError(key, "\(store.location) lists it, and answers that it is not there")
   }
@@ -65,7 +65,7 @@ package struct Catalog: Sendable {
     try manifest.firstSound { try snapshot($0.contents(max: Limits.envelopeBytesMax), of: source, sequence) }
   }
 
-  /// The snapshot with these manifest bytes.
+  /// Returns the snapshot with these manifest bytes.
   /// - Throws: `DamageError` or `FormatError` when it is not valid, or does not belong here.
   package func snapshot(_ bytes: [UInt8], of source: SourceName, _ sequence: UInt64) throws -> Snapshot {
     let key = Keys.manifest(source, sequence)
@@ -80,7 +80,7 @@ package struct Catalog: Sendable {
     return snapshot
   }
 
-  /// In a sealed repository, a snapshot counts only with a signature of a writer that counts.
+  /// Checks that a snapshot of a sealed repository has the signature of a writer whose snapshots count.
   private func checkSigner(of snapshot: Snapshot, key: String) throws {
     guard snapshot.envelope.isSealed == descriptor.isSealed else {
       throw DamageError(
@@ -91,7 +91,7 @@ package struct Catalog: Sendable {
     _ = try sealed.revision(of: snapshot)
   }
 
-  /// All snapshots of a source in ascending order; the error for a damaged envelope.
+  /// Returns all snapshots of a source in ascending order, and the error for each damaged envelope.
   package func snapshots(of source: SourceName) throws -> [Result<Snapshot, DamageError>] {
     let numbers: [UInt64]
     do {
@@ -102,8 +102,8 @@ package struct Catalog: Sendable {
     return try EnvelopeReading(self, of: source).snapshots(numbers)
   }
 
-  /// All snapshots of all sources, or of one. `onDamage` gets damaged envelopes.
-  /// - Parameter includingRemoved: whether removed snapshots are included, as long as they are not gone.
+  /// Returns all snapshots of all sources, or of one. `onDamage` gets damaged envelopes.
+  /// - Parameter includingRemoved: true if removed snapshots are included, as long as they exist.
   /// - Throws: when there is no source of that name: a mistyped name is not an empty history.
   package func allSnapshots(
     of name: SourceName? = nil, includingRemoved: Bool = false, onDamage: (DamageError) -> Void
@@ -116,7 +116,7 @@ package struct Catalog: Sendable {
     }
   }
 
-  /// All sources, or one.
+  /// Returns all sources, or one.
   /// - Throws: when there is no source of that name.
   package func knownSources(_ name: SourceName?) throws -> [SourceName] {
     // A source that has disappeared is damage if this machine has seen snapshots of it.
@@ -129,7 +129,7 @@ package struct Catalog: Sendable {
     return [name]
   }
 
-  /// All committed snapshots of a source in ascending order, regardless of its notes.
+  /// Returns all committed snapshots of a source in ascending order, regardless of its notes.
   package func committedSnapshots(of name: SourceName, onDamage: (DamageError) -> Void) throws -> [Snapshot] {
     var damaged: Set<String> = []
     let sound = try snapshots(of: name).compactMap { result in

@@ -4,8 +4,8 @@ internal import HoldfastStore
 internal import HoldfastSystem
 internal import Synchronization
 
-/// Reads the envelopes of a source, many of them on all cores, because verifying signatures takes most of the time.
-/// Memory is limited by `HeldArchives`.
+/// Reads the envelopes of a source. Many of them are read on all cores, because verifying signatures takes most of the
+/// time. Memory is limited by `HeldArchives`.
 final class EnvelopeReading: Sendable {
   /// Parsing a long envelope takes up to a hundred times its length.
   private static let longBytes: UInt64 = 256 << 10
@@ -21,7 +21,7 @@ final class EnvelopeReading: Sendable {
   }
 
   /// - Parameter sequences: in ascending order.
-  /// - Returns: the committed snapshots; the error for a damaged one.
+  /// - Returns: the committed snapshots, and the error for each damaged one.
   func snapshots(_ sequences: [UInt64]) throws -> [Result<Snapshot, DamageError>] {
     var snapshots: [Result<Snapshot, DamageError>] = []
     for start in stride(from: 0, to: sequences.count, by: Self.prefetchedAtOnce) {
@@ -50,8 +50,8 @@ final class EnvelopeReading: Sendable {
   }
 }
 
-/// Limits the memory for archive lists of all snapshots that a run has listed. Beyond some MiB only their number is
-/// kept, and the list is read again when needed.
+/// Limits the memory for the archive lists of all snapshots that a run has listed. Beyond some MiB only the number of
+/// archives is kept, and the list is read again when needed.
 package final class HeldArchives: Sendable {
   private let bytesMax: Int
   private let bytes = Mutex(0)
@@ -59,7 +59,7 @@ package final class HeldArchives: Sendable {
   package init(bytesMax: Int = 64 << 20) { self.bytesMax = bytesMax }
 
   /// - Returns: the snapshot, with or without its archives.
-  /// - Throws: `DamageError` for an archive list that is too large to be read later.
+  /// - Throws: `DamageError` for a list of shared archives for which there is no memory.
   package func hold(_ snapshot: Snapshot) throws -> Snapshot {
     let archives = snapshot.envelope.archives
     let isRoom = bytes.withLock { bytes in
@@ -68,7 +68,7 @@ package final class HeldArchives: Sendable {
       return true
     }
     guard !isRoom else { return snapshot }
-    // The archives of a merged full must be known before any of them is removed.
+    // Nobody may remove an archive that a merged full uses, so its list must stay in memory.
     guard snapshot.hasItsArchivesToItself else {
       throw DamageError(
         Keys.manifest(snapshot.sourceName, snapshot.sequence),
@@ -79,7 +79,7 @@ package final class HeldArchives: Sendable {
 }
 
 extension Snapshot {
-  /// Whether all of its archives are in its own directory. This holds for all snapshots whose archives were dropped.
+  /// True if all of its archives are in its own directory. This holds for all snapshots whose archives were dropped.
   package var hasItsArchivesToItself: Bool {
     !envelope.archives.isHeld || envelope.archives.allSatisfy { $0.sequence == sequence }
   }

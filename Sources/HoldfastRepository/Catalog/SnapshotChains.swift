@@ -3,7 +3,7 @@ internal import HoldfastModel
 internal import HoldfastStore
 
 extension Catalog {
-  /// A snapshot with everything that it builds on.
+  /// Returns a snapshot with everything that it builds on.
   /// - Parameter known: snapshots of any source that were read already.
   /// - Throws: `DamageError` when one is missing, or is not what its child recorded.
   package func chain(to snapshot: Snapshot, known: [Snapshot] = []) throws -> Chain {
@@ -31,7 +31,7 @@ extension Catalog {
       sequences.map { (Keys.manifest(source, $0), nil) }.filter { store.listed($0.0) != nil })
   }
 
-  /// The snapshot with its archives, which are read again if they were dropped.
+  /// Returns the snapshot with its archives, which are read again if they were dropped.
   package func whole(_ snapshot: Snapshot) throws -> Snapshot {
     guard !snapshot.envelope.archives.isHeld else { return snapshot }
     let key = Keys.manifest(snapshot.sourceName, snapshot.sequence)

@@ -2,7 +2,7 @@ internal import HoldfastArchive
 package import HoldfastModel
 internal import HoldfastStore
 
-/// How a snapshot begins and ends to exist.
+/// Commits, withdraws and removes snapshots.
 extension Catalog {
   /// Commits a snapshot, all of whose objects are durable.
   /// - Parameter manifest: its bytes.
@@ -17,12 +17,12 @@ extension Catalog {
     try store.remove(Keys.manifest(source, sequence))
   }
 
-  /// Whether the listing shows a manifest under a sequence number.
+  /// True if the listing shows a manifest under a sequence number.
   package func isCommitted(_ source: SourceName, _ sequence: UInt64) throws -> Bool {
     try store.children(of: Keys.snapshot(source, sequence)).contains(Keys.manifestName)
   }
 
-  /// Deletes the objects under a sequence number, the manifest first: so at any moment there is either a complete
+  /// Deletes the objects under a sequence number, the manifest first. So at any moment there is either a complete
   /// snapshot or leftovers that do not count.
   /// - Parameter needed: the keys of archives that other snapshots use.
   package func removeObjects(of source: SourceName, _ sequence: UInt64, butThose needed: Set<String>) throws {

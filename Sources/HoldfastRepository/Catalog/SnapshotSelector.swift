@@ -3,7 +3,7 @@ package import HoldfastModel
 internal import HoldfastStore
 internal import HoldfastSystem
 
-/// How an operator chooses a snapshot: by a name, for one source, or at or before a time.
+/// The choice of a snapshot by an operator: by a name, for one source, or at or before a time.
 package struct SnapshotSelector: Sendable {
   /// `latest`, an ID, or a unique beginning of one.
   package enum Name: Hashable, Sendable, CustomStringConvertible {
@@ -22,7 +22,7 @@ package struct SnapshotSelector: Sendable {
 
   package var name: Name
   package var source: SourceName?
-  /// Chooses the newest snapshot that was begun at or before this: the last instant of what an operator wrote.
+  /// Chooses the newest snapshot that was begun at or before this, the last instant that the operator's text can mean.
   package var at: Timestamp?
 
   package init(_ name: Name, source: SourceName? = nil, at: Timestamp? = nil) {
@@ -47,7 +47,7 @@ package struct SnapshotSelector: Sendable {
       onDamage($0)
     }
     if name == .latest, at == nil {
-      // This is reported, and never prevents a restore: anybody who can write to the storage can put it in the journal.
+      // This is reported, and never prevents a restore: anybody who can write to the store can put it into the journal.
       let told = try source.map { try [catalog.newerThanPresent(of: $0)].compactMap { $0 } }
       for newer in try told ?? catalog.newerThanPresent()
       where !damaged.contains(where: { $0.object == newer.object }) { onDamage(newer) }

@@ -3,10 +3,10 @@ package import HoldfastModel
 package import HoldfastStore
 internal import HoldfastSystem
 
-/// What a run that adds a snapshot to a source needs to know of the earlier ones.
+/// Finds what a run that adds a snapshot to a source must know of the earlier ones.
 extension Catalog {
-  /// The newest committed snapshot with a readable envelope, in the order of the snapshots for which merged ones stand.
-  /// A damaged envelope gives a warning, and is skipped.
+  /// Returns the newest committed snapshot with a readable envelope, in the order of `standsFor`. A damaged envelope
+  /// gives a warning, and is skipped.
   /// - Parameter lease: the lease under which leftovers of killed runs are removed; `nil` to leave them.
   package func newestSnapshot(
     of name: SourceName, removingLeftoversUnder lease: Lease?, progress: any ProgressObserver
@@ -25,15 +25,15 @@ extension Catalog {
     return found.newest
   }
 
-  /// - Returns: the newest by what snapshots stand for, and the one with the highest number. They differ if the last
-  ///   action was a merge of an older snapshot.
+  /// - Returns: the newest snapshot in the order of `standsFor`, and the one with the highest number. They differ if
+  ///   the last action was a merge of an older snapshot.
   private func newestReadable(
     of name: SourceName, removingLeftoversUnder lease: Lease?, progress: any ProgressObserver
   ) throws -> (newest: Snapshot?, last: Snapshot?) {
     var newest: Snapshot?
     var last: Snapshot?
     for sequence in try sequences(of: name).reversed() {
-      // No snapshot stands for a later one.
+      // No snapshot stands for one with a higher number.
       if let newest, sequence <= newest.standsFor { break }
       do {
         if let snapshot = try snapshotIfCommitted(name, sequence) {
@@ -49,8 +49,8 @@ extension Catalog {
     return (newest, last)
   }
 
-  /// Removes what a killed run left under a number, but not if a snapshot was seen there: if it lost only its manifest,
-  /// the rest may still be of use.
+  /// Removes what a killed run left under a number. It removes nothing if a snapshot was seen there: if that lost only
+  /// its manifest, the rest may still be useful.
   private func removeLeftover(
     of name: SourceName, _ sequence: UInt64, under lease: Lease, _ progress: any ProgressObserver
   ) throws {
@@ -66,32 +66,32 @@ extension Catalog {
         try lease.checkHeld()
         return try store.removeAll(below: folder)
       }
-      // It may have been committed since this run has listed the source.
+      // It may have been committed after this run has listed the source.
       store.refresh()
       let names = try store.children(of: folder)
       guard !names.contains(Keys.manifestName) else { return }
       try lease.checkHeld()
-      // A request may be repeated for minutes, and arrive when the next holder of the lease has committed under this
-      // number. So each names one object that was there before.
+      // A request may be repeated for minutes, and arrive after the next holder of the lease has committed under this
+      // number. So each request names one object that existed before.
       for leftover in names { try store.remove(folder + leftover) }
     } catch let refusal as StoreError {
       guard case .removalRefused = refusal else { throw refusal }
-      // It does not count, and the next snapshot gets another number.
+      // The leftover does not count, and the next snapshot gets another number.
       progress.warn("\(folder) is what a killed run left, and it stays: \(refusal.message)")
     }
   }
 
-  /// Whether there is anything of a source.
+  /// True if anything of a source exists.
   package func isKnown(_ name: SourceName) throws -> Bool {
     do {
       return try !store.children(of: Keys.source(name)).isEmpty
     } catch is DamageError {
-      // Something else lies in its place: whoever reads the source says so.
+      // Something else lies at its key; the code that reads the source reports that.
       return true
     }
   }
 
-  /// Whether this machine has a key that opens the newest snapshot of a source.
+  /// True if this machine has a key that opens the newest snapshot of a source.
   package func opensNewest(of name: SourceName) throws -> Bool {
     guard keyring.isSealed else { return true }
     guard try keyring.hasIdentity() else { return false }
@@ -101,10 +101,10 @@ extension Catalog {
     return try keyring.opens(newest)
   }
 
-  /// A snapshot that is newer than all that exist, as notes or journal say. So a repository that has lost its newest
-  /// snapshots is noticed by a machine without memory too. Nobody signs the journal: this is a warning, and decides
-  /// nothing.
-  /// - Parameter journals: a listing of them, if one was made.
+  /// Returns the damage if notes or journal name a snapshot that is newer than all that exist. So a machine without
+  /// memory also notices a repository that has lost its newest snapshots. Nobody signs the journal: this is a warning,
+  /// and decides nothing.
+  /// - Parameter journals: a listing of the journals, if one was made.
   package func newerThanPresent(of name: SourceName, in journals: Journal.Listing? = nil) throws -> DamageError? {
     do {
       return try newerThanListed(of: name, in: journals)
@@ -114,14 +114,14 @@ extension Catalog {
   }
 
   private func newerThanListed(of name: SourceName, in journals: Journal.Listing?) throws -> DamageError? {
-    // The notes are read first: meanwhile a run may commit and then write to the journal.
+    // The notes are read first, because meanwhile a run may commit and then write to the journal.
     let notes = try notes.read(name).notes
     let noted = max(notes.highest, notes.notes.last { $0.speaksOfACommit }?.sequence ?? 0)
     let journal = try journal.entriesIfReadable(of: name, in: journals)
     let written = journal.compactMap(\.sequence).filter { $0 <= Limits.sequenceMax }.max() ?? 0
     let told = max(noted, written)
     guard try told > highestPresent(of: name) else { return nil }
-    // A listing that the store remembers may be older than what tells of the snapshot.
+    // A listing that the store remembers may be older than the note or entry that names the snapshot.
     store.refresh()
     guard try told > highestPresent(of: name) else { return nil }
     return DamageError(
@@ -130,19 +130,19 @@ extension Catalog {
         + "the repository was put back, or has lost its newest snapshots")
   }
 
-  /// The highest number under which there is a manifest; 0 for none.
+  /// Returns the highest number with a manifest; 0 for none.
   private func highestPresent(of name: SourceName) throws -> UInt64 {
     try sequences(of: name).last { sequence in
       do {
         return try manifest(of: name, sequence) != nil
       } catch is DamageError {
-        // Something exists; other checks say what.
+        // Something exists; other checks report its fault.
         return true
       }
     } ?? 0
   }
 
-  /// The same for every source that exists or has a journal.
+  /// Returns the same for every source that exists or has a journal.
   package func newerThanPresent() throws -> [DamageError] {
     let journals = try journal.listIfReadable()
     return try Set(try sourceNames()).union(journals?.sources ?? []).sorted().compactMap {

@@ -4,40 +4,40 @@ internal import HoldfastStore
 internal import HoldfastSystem
 internal import Synchronization
 
-/// The catalog cache: what this machine keeps of the envelopes, notes and bodies of remote repositories, one file for
-/// each repository (`CatalogFile`), by its ID. They never change under their keys, so they need not be read again.
+/// The catalog cache: the envelopes, notes and bodies of remote repositories that this machine keeps, in one file for
+/// each repository (`CatalogFile`), by its ID. Objects never change under their keys, so they need not be read again.
 package struct CatalogCache: Sendable {
   private let directory: Path?
   private let bytesMax: UInt64
 
   /// - Parameters:
   ///   - directory: the directory of caches on this machine; `nil` for no cache.
-  ///   - bytesMax: the most bytes of the file of one repository.
+  ///   - bytesMax: the maximum number of bytes of the file of one repository.
   package init(directory: Path?, bytesMax: UInt64 = 64 << 20) {
     (self.directory, self.bytesMax) = (directory, bytesMax)
   }
 
   package static let none = CatalogCache(directory: nil)
 
-  /// The store with the cache over it. A store without latency gets none.
+  /// Returns the store with the cache over it. A store without latency gets none.
   func over(_ store: any Store, of repository: Identifier, files: FileSystem) -> any Store {
     guard let directory, !store.capabilities.isNear else { return store }
     return CatalogCacheStore(store, CatalogFile(of: repository, in: directory, files: files, bytesMax: bytesMax))
   }
 }
 
-/// A remote store of which small immutable objects are kept on this machine. An object counts as kept only if a listing
-/// that this run has made shows it with the length and the tag with which it was kept: what is gone or was replaced is
-/// never taken from here. Whoever opens an object checks it as if it came from the store.
+/// A remote store whose small immutable objects are kept on this machine. A kept object is used only if a listing of
+/// this run shows it with the length and the tag with which it was kept. So an object that was removed or replaced is
+/// never taken from here. The code that opens an object checks it as if it came from the store.
 struct CatalogCacheStore: StoreLayer {
-  /// So many bytes are read ahead before they are kept: less than the memory of the layer below.
+  /// The number of bytes that are read ahead before they are kept: less than the memory of the layer below.
   private static let batchBytes: UInt64 = 4 << 20
   let base: any Store
   private let file: CatalogFile
 
   init(_ base: any Store, _ file: CatalogFile) { (self.base, self.file) = (base, file) }
 
-  /// What the listing shows under a key; `nil` for what is not kept, or not listed.
+  /// Returns the length and tag that the listing shows for a key; `nil` for an object that is not kept, or not listed.
   private func listed(toKeep key: String) -> (length: UInt64, tag: String?)? {
     guard Keys.isKept(key), case .object(let length?, let tag) = base.listed(key),
       length <= UInt64(CatalogRecord.objectBytesMax)
@@ -61,7 +61,7 @@ struct CatalogCacheStore: StoreLayer {
     return KeptObject(bytes: MemoryBytes(bytes, name: object.name), file: file, elsewhere: { object })
   }
 
-  /// Reads what is not kept yet, and keeps it.
+  /// Reads the objects that are not kept yet, and keeps them.
   func prefetch(_ objects: [(key: String, length: UInt64?)]) {
     var missing: [(key: String, length: UInt64, tag: String?)] = []
     var others: [(key: String, length: UInt64?)] = []
@@ -86,7 +86,7 @@ struct CatalogCacheStore: StoreLayer {
     }
   }
 
-  /// Lets the store below read what is not kept. Nothing is written on this machine.
+  /// Lets the store below read the objects that are not kept. Nothing is written on this machine.
   func readIntoMemory(_ objects: [(key: String, length: UInt64?)]) {
     base.prefetch(
       objects.filter { object in
@@ -95,7 +95,7 @@ struct CatalogCacheStore: StoreLayer {
       })
   }
 
-  /// - Returns: whether all of it could be read. If not, whoever opens it gets the error.
+  /// - Returns: true if all of it could be read. If not, the code that opens it gets the error.
   private func keep(_ batch: [(key: String, length: UInt64, tag: String?)]) -> Bool {
     base.prefetch(batch.map { ($0.key, $0.length) })
     var records: [CatalogRecord] = []
@@ -109,12 +109,12 @@ struct CatalogCacheStore: StoreLayer {
     return true
   }
 
-  /// Drops the objects of sources of which a listing no longer shows them.
+  /// Drops kept objects that a listing of their source no longer shows.
   private func dropWhatIsGone(from folders: Set<String>) {
     let kept = Dictionary(grouping: file.keys) { Keys.sourceFolder($0) ?? "" }
     for folder in folders {
       let keys = kept[folder] ?? []
-      // Where nothing at all is listed, no listing may have been made; or it was forgotten meanwhile.
+      // If nothing at all is listed, maybe no listing was made, or it was forgotten meanwhile.
       guard let there = keys.first(where: { base.listed($0) != nil }) else { continue }
       let gone = keys.filter { base.listed($0) == nil }
       if base.listed(there) != nil { file.drop(gone) }
@@ -125,7 +125,7 @@ struct CatalogCacheStore: StoreLayer {
     let upload = try base.upload(key)
     guard Keys.isKept(key) else { return upload }
     return CatalogUpload(upload) { bytes in
-      // This run reads it from the store, if it reads it: only then it knows that it is there.
+      // If this run reads the object, it reads it from the store: only then it knows that the object is stored.
       if let record = CatalogRecord(key: key, tag: base.tag(of: bytes), bytes: bytes) {
         file.keep([record], areOwn: true)
       }
@@ -133,7 +133,7 @@ struct CatalogCacheStore: StoreLayer {
   }
 }
 
-/// An object that is kept on this machine. What turns out to be damaged is forgotten.
+/// An object that is kept on this machine. If it turns out to be damaged, it is forgotten.
 private struct KeptObject: ReadableBytes {
   let bytes: any ReadableBytes
   let file: CatalogFile
@@ -152,11 +152,11 @@ private struct KeptObject: ReadableBytes {
   func noteDamage(_ damage: any Error) { file.drop([bytes.name]) }
 }
 
-/// An upload of a small object that is kept once it is committed.
+/// An upload of a small object, which is kept once it is committed.
 private final class CatalogUpload: ObjectUpload {
   private let base: any ObjectUpload
   private let keep: @Sendable ([UInt8]) -> Void
-  /// By their offsets; `nil` when they are too many to be kept.
+  /// The parts by their offsets; `nil` when they are too many to be kept.
   private let parts = Mutex<[UInt64: [UInt8]]?>([:])
 
   init(_ base: any ObjectUpload, _ keep: @escaping @Sendable ([UInt8]) -> Void) {

@@ -3,18 +3,18 @@ package import HoldfastModel
 package import HoldfastSystem
 internal import Synchronization
 
-/// The file of the catalog cache of one repository: a header, then records, which are only ever appended. When it is
-/// too long, or keeps what is gone, a new file replaces it.
+/// The file of the catalog cache of one repository: a header, then records, which are only ever appended. When the file
+/// is too long, or keeps objects that no longer exist, a new file replaces it.
 ///
-/// Whoever writes holds a lock on the file; whoever reads needs none. A run that is killed leaves a part of a record at
-/// the end, which the next writer cuts off. Nothing is synchronized: digests show what is whole. Whatever goes wrong
-/// with it, the run does without it.
+/// A writer holds a lock on the file; a reader needs none. A killed run leaves a part of a record at the end, which the
+/// next writer cuts off. Nothing is synchronized to disk: digests show which records are whole. Whatever goes wrong
+/// with the file, the run continues without it.
 package final class CatalogFile: Sendable {
   private static let magic = Array("HFCATLG1".utf8)
   private static let headerCount = UInt64(magic.count + Identifier.byteCount)
   private static let recordsMax = 1 << 18
 
-  /// Where an object is in the file.
+  /// The location of an object in the file.
   private struct Entry {
     let offset: UInt64
     let lengths: CatalogRecord.Lengths
@@ -27,7 +27,7 @@ package final class CatalogFile: Sendable {
     var end: UInt64 = 0
     var entries: [String: Entry] = [:]
     var records = 0
-    /// The objects that this run has written: it reads them from the store.
+    /// The objects that this run has written. It reads them from the store.
     var ownWrites: Set<String> = []
   }
 
@@ -39,7 +39,7 @@ package final class CatalogFile: Sendable {
 
   /// - Parameters:
   ///   - directory: the directory of caches on this machine.
-  ///   - bytesMax: the length beyond which a new file with at most half of it replaces the file.
+  ///   - bytesMax: the maximum number of bytes of the file. A longer one is replaced by one of at most half of it.
   package init(of repository: Identifier, in directory: Path, files: FileSystem, bytesMax: UInt64) {
     (self.directory, self.repository, self.files, self.bytesMax) = (directory, repository, files, bytesMax)
     state.withLock { state in
@@ -57,7 +57,7 @@ package final class CatalogFile: Sendable {
 
   // MARK: Reading
 
-  /// An object, if it is kept with this length and tag.
+  /// Returns an object, if it is kept with this length and tag.
   package func object(_ key: String, length: UInt64, tag: String?) -> (any ReadableBytes)? {
     let known = state.withLock { state -> (OpenFile, Entry)? in
       guard let file = state.file, let entry = state.entries[key], !state.ownWrites.contains(key) else { return nil }
@@ -72,7 +72,7 @@ package final class CatalogFile: Sendable {
     return MemoryBytes(Array(record[entry.lengths.objectOffset...]), name: key)
   }
 
-  /// Whether an object is kept with this length and tag. Its bytes may turn out to be damaged.
+  /// True if an object is kept with this length and tag. Its bytes may turn out to be damaged.
   package func has(_ key: String, length: UInt64, tag: String?) -> Bool {
     state.withLock { state in
       guard let entry = state.entries[key], !state.ownWrites.contains(key) else { return false }
@@ -88,13 +88,13 @@ package final class CatalogFile: Sendable {
     return try bytes.withUnsafeMutableBytes { try file.read(into: $0, at: offset) } == count ? bytes : nil
   }
 
-  /// Opens the file and reads where its objects are. What is not sound ends it.
+  /// Opens the file and reads where its objects are, up to the first record that is not sound.
   private func open(in own: OwnDirectory, _ state: inout State) throws {
     let writes = state.ownWrites
     state = State()
     state.ownWrites = writes
     guard let file = try own.file(name, .read),
-      // No writer leaves one so much longer than allowed, and the names of everything in it would be kept in memory.
+      // No writer leaves so much longer a file, and the names of everything in it would be kept in memory.
       try file.status().size / 2 <= bytesMax,
       try bytes(of: file, at: 0, count: Int(Self.headerCount)) == header
     else { return }
@@ -124,12 +124,13 @@ package final class CatalogFile: Sendable {
   // MARK: Writing
 
   /// Keeps objects.
-  /// - Parameter areOwn: whether this run has written them; it still reads them from the store.
+  /// - Parameter areOwn: true if this run has written them; it still reads them from the store.
   package func keep(_ records: [CatalogRecord], areOwn: Bool = false) {
     guard !records.isEmpty else { return }
     change { state, own, file in
       if areOwn { state.ownWrites.formUnion(records.map(\.key)) }
-      // Another run may have kept the same meanwhile. What this run has written was kept as listings will show it.
+      // Another run may have kept the same meanwhile. An object that this run has written was kept as listings will
+      // show it.
       let new = records.filter { record in
         areOwn || !state.ownWrites.contains(record.key)
       }.filter { record in
@@ -144,7 +145,7 @@ package final class CatalogFile: Sendable {
     }
   }
 
-  /// Forgets objects of which listings no longer show anything.
+  /// Forgets objects that listings no longer show.
   package func drop(_ keys: [String]) {
     guard !keys.isEmpty else { return }
     change { state, own, _ in
@@ -153,8 +154,8 @@ package final class CatalogFile: Sendable {
     }
   }
 
-  /// Changes the file while no other run does. If another one does, or the directory is not one to write in, nothing
-  /// is changed.
+  /// Changes the file while no other run does. If another run does, or the directory cannot be used, nothing is
+  /// changed.
   private func change(_ body: (inout State, OwnDirectory, OpenFile) throws -> Void) {
     state.withLock { state in
       do {
@@ -168,7 +169,7 @@ package final class CatalogFile: Sendable {
           try open(in: own, &state)
         }
         if state.file == nil {
-          // A new file, or one that is no cache of this repository.
+          // The file is new, or is not a cache of this repository.
           try file.truncate(to: 0)
           try header.withUnsafeBytes { try file.write($0, at: 0) }
           try open(in: own, &state)
@@ -181,11 +182,11 @@ package final class CatalogFile: Sendable {
     }
   }
 
-  /// The file, made if it is missing, with the lock of writers.
+  /// Returns the file, made if it is missing, with the lock of writers.
   /// - Returns: `nil` when another run holds the lock.
   private func lockedFile(in own: OwnDirectory) throws -> OpenFile? {
     let isUsable = (try? own.file(name, .readWrite)) != nil
-    // Something that is not a file of this user's own is in the way.
+    // The file in the way is not one of this user's own.
     if !isUsable { try own.remove(name) }
     let file = try files.openBeneath(Path(name), in: own.directory, .openOrCreate)
     guard try file.lock(exclusively: true, wait: false),
@@ -195,8 +196,8 @@ package final class CatalogFile: Sendable {
     return file
   }
 
-  /// Replaces the file by one with the objects that are known: manifests first, then what was kept last, up to half of
-  /// the most that there may be. The caller holds the lock.
+  /// Replaces the file by one with the known objects: manifests first, then the objects that were kept last, up to half
+  /// of the maximum. The caller holds the lock.
   private func replace(in own: OwnDirectory, _ state: inout State) throws {
     guard let file = state.file else { return }
     let draft = try AtomicFile(Path(name), in: own.directory, durability: .none, files: files)
@@ -211,7 +212,7 @@ package final class CatalogFile: Sendable {
     try open(in: own, &state)
   }
 
-  /// What a new file gets, in the order in which it was kept.
+  /// Returns the entries that a new file gets, in the order in which they were kept.
   private func mostUseful(_ entries: [String: Entry]) -> [Entry] {
     var room = bytesMax / 2
     let ranked = entries.map { (isEnvelope: Keys.isManifest($0.key), entry: $0.value) }.sorted { left, right in

@@ -1,7 +1,7 @@
 internal import HoldfastCodec
 package import HoldfastModel
 
-/// One object in the catalog cache, and how it is written:
+/// One object in the catalog cache. It is written like this:
 ///
 /// | bytes | what |
 /// |---|---|
@@ -9,7 +9,7 @@ package import HoldfastModel
 /// | 2, 2, 4 | lengths of key, tag and object, little-endian |
 /// | | key, tag (empty for none), the object as it is stored |
 package struct CatalogRecord {
-  /// The bytes before the key.
+  /// The number of bytes before the key.
   package static let headCount = Digest.byteCount + 8
   private static let keyBytesMax = 1 << 10
   private static let tagBytesMax = 1 << 8
@@ -17,7 +17,7 @@ package struct CatalogRecord {
   package static let objectBytesMax = 256 << 10
 
   let key: String
-  /// As listings show it; `nil` for none.
+  /// The tag in listings; `nil` for none.
   let tag: String?
   let bytes: [UInt8]
 
@@ -39,7 +39,7 @@ package struct CatalogRecord {
     return Hasher.digest(repository.bytes + rest).bytes + rest
   }
 
-  /// Whether the bytes of a whole record are as they were written.
+  /// True if the bytes of a record are whole and unchanged.
   package static func isWhole(_ record: [UInt8], for repository: Identifier) -> Bool {
     record.count >= headCount
       && Hasher.digest(repository.bytes + record[Digest.byteCount...]).bytes == Array(record[..<Digest.byteCount])
@@ -51,7 +51,7 @@ package struct CatalogRecord {
     package let tag: Int
     package let object: Int
 
-    /// - Returns: `nil` when no record begins like that.
+    /// - Returns: `nil` when no record begins with these bytes.
     package init?(_ head: [UInt8]) {
       func number(_ range: Range<Int>) -> Int { range.reversed().reduce(0) { $0 << 8 | Int(head[$1]) } }
       guard head.count == headCount else { return nil }

@@ -8,7 +8,7 @@ internal import Synchronization
 /// entries. To append, a run reads the newest object and creates the next one; of two runs at once, one starts again
 /// from the other's object. No lock is needed.
 ///
-/// Nobody signs the journal. Nothing that removes data, and no proof, may rest on it (security.md).
+/// Nobody signs the journal. Neither a removal of data nor a proof may depend on it (security.md).
 package struct Journal: Sendable {
   package static let attemptsMax = 100
   /// The largest number with ten digits.
@@ -36,18 +36,18 @@ package struct Journal: Sendable {
     try store.children(of: Keys.journals).compactMap { $0.hasSuffix("/") ? SourceName(String($0.dropLast())) : nil }
   }
 
-  /// The numbers of journals as one listing shows them, which costs one request however many there are.
+  /// The numbers of journals in one listing, which costs one request however many there are.
   package struct Listing: Sendable {
     fileprivate var numbers: [SourceName: [UInt64]] = [:]
-    /// Sources in the place of whose journals something else lies.
+    /// Sources with something else at the key of their journal.
     fileprivate var displaced: Set<SourceName> = []
     /// The newest objects that were read with it.
     fileprivate var newest: [SourceName: Found] = [:]
 
-    /// The sources of which there is something in a journal, in ascending order.
+    /// The sources with anything in a journal, in ascending order.
     package var sources: [SourceName] { numbers.keys.sorted() }
 
-    /// `nil` when the listing does not tell them.
+    /// Returns the numbers of a source; `nil` when the listing does not show them.
     fileprivate func numbers(of source: SourceName) -> [UInt64]? {
       displaced.contains(source) ? nil : numbers[source, default: []].sorted()
     }
@@ -69,11 +69,11 @@ package struct Journal: Sendable {
     return listing
   }
 
-  /// The most journals that are read ahead.
+  /// The maximum number of journals that are read ahead.
   private static let aheadMax = 16
 
   /// Lists the journals of all sources while a remote repository is being opened, and reads their newest objects.
-  /// - Returns: `nil` as a result when they cannot be listed.
+  /// - Returns: a future, with `nil` when they cannot be listed.
   static func lookAround(in store: any Store) -> Future<Listing?> {
     store.meanwhile {
       let journal = Journal(in: store)
@@ -81,7 +81,7 @@ package struct Journal: Sendable {
       let sources = listing.sources.prefix(aheadMax)
       let newest = Mutex<[SourceName: Found]>([:])
       try SideBySide.run(sources.count, threads: store.connections) { index in
-        // What cannot be read now is read again by whoever needs it.
+        // If a journal cannot be read now, the code that needs it reads it again.
         guard let numbers = listing.numbers(of: sources[index]),
           let found = try? journal.newest(of: sources[index], numbers)
         else { return }
@@ -93,10 +93,10 @@ package struct Journal: Sendable {
     }
   }
 
-  /// The next listing of all journals is that one.
+  /// Sets the result of the next listing of all journals.
   func expectListing(_ listing: Future<Listing?>) { ahead.put(listing) }
 
-  /// - Parameter listing: made a moment ago, with the journal of the source; otherwise one is made.
+  /// - Parameter listing: made a moment ago, with the journal of the source; `nil` to make one.
   package func read(_ source: SourceName, in listing: Listing? = nil) throws -> Reading {
     if let found = listing?.newest[source] { return Reading(entries: found.object.entries, damage: found.damage) }
     var listed = listing?.numbers(of: source)
@@ -109,7 +109,8 @@ package struct Journal: Sendable {
     throw Self.tooFast(source)
   }
 
-  /// Reads what an append to a remote journal needs, while the run goes on. If others append meanwhile, it reads again.
+  /// Reads the objects that an append to a remote journal needs, while the run goes on. If others append meanwhile, the
+  /// append reads again.
   package func expectAppend(to source: SourceName) {
     guard !store.capabilities.isNear else { return }
     ahead.put(store.meanwhile { try look(at: source) }, for: source)
@@ -128,7 +129,7 @@ package struct Journal: Sendable {
       try object.append(entry)
       let next = (numbers.last ?? 0) + 1
       guard next <= Self.numberMax else {
-        // Nobody reaches such a number by counting.
+        // No journal reaches such a number by counting.
         try store.removeAll(below: Keys.journal(source))
         continue
       }
@@ -137,12 +138,12 @@ package struct Journal: Sendable {
       } catch StoreError.alreadyExists {
         continue
       }
-      // When nothing can be removed, the old objects stay; the run is recorded all the same.
+      // If nothing can be removed, the old objects stay; the run is recorded all the same.
       let removal = store.meanwhile {
         for number in numbers where number + 1 < next { try? store.remove(Keys.journal(source, number)) }
       }
-      // A run that was stopped for long may have created a number that others had used and removed. Then their objects
-      // count, without this entry.
+      // A run that was stopped for long may have created a number that others had used and removed. Then the objects of
+      // the others count, and they lack this entry.
       let now = try self.numbers(of: source)
       try removal.value()
       if let last = now.last, last > next, try newest(of: source, now)?.object.contains(entry) != true { continue }
@@ -153,7 +154,7 @@ package struct Journal: Sendable {
 
   // MARK: For whoever takes it as information only
 
-  /// The entries of a source; empty when the journal is damaged or may not be read, which others report.
+  /// Returns the entries of a source; empty when the journal is damaged or may not be read, which other code reports.
   package func entriesIfReadable(of source: SourceName, in listing: Listing? = nil) throws -> [JournalEntry] {
     do {
       return try read(source, in: listing).entries
@@ -178,7 +179,7 @@ package struct Journal: Sendable {
       scope: .transient)
   }
 
-  /// In ascending order.
+  /// Returns the numbers of the journal of a source, in ascending order.
   package func numbers(of source: SourceName) throws -> [UInt64] {
     try store.children(of: Keys.journal(source)).compactMap { Keys.sequence($0) }.sorted()
   }
@@ -188,7 +189,7 @@ package struct Journal: Sendable {
     var damage: [any OperatorError] = []
   }
 
-  /// The numbers of a journal, in ascending order, and its newest object; that is `nil` when the numbers changed
+  /// The numbers of a journal, in ascending order, and its newest object, which is `nil` when the numbers changed
   /// meanwhile.
   fileprivate struct Look: Sendable {
     let numbers: [UInt64]
@@ -202,11 +203,11 @@ package struct Journal: Sendable {
     return Look(numbers: numbers, found: try newest(of: source, numbers))
   }
 
-  /// The newest object that can be read; an empty journal when there is none.
+  /// Returns the newest object that can be read; an empty journal when there is none.
   /// - Returns: `nil` when the numbers changed meanwhile.
   private func newest(of source: SourceName, _ numbers: [UInt64]) throws -> Found? {
     var found = Found()
-    // One object is kept before the last. Older ones are not tried.
+    // Only one object before the last is kept, so older ones are not tried.
     for number in numbers.suffix(2).reversed() {
       let key = Keys.journal(source, number)
       do {
@@ -223,7 +224,7 @@ package struct Journal: Sendable {
   }
 }
 
-/// What was read before it is asked for.
+/// Journals that were read ahead.
 private final class ReadingAhead: Sendable {
   /// For appends.
   private let looks = Mutex<[SourceName: Future<Journal.Look>]>([:])
@@ -231,7 +232,7 @@ private final class ReadingAhead: Sendable {
 
   func put(_ future: Future<Journal.Listing?>) { listing.withLock { $0 = future } }
 
-  /// Once: later it is too old.
+  /// Returns the listing. It is given only once, because later it is too old.
   func takeListing() -> Future<Journal.Listing?>? {
     listing.withLock { listing in
       defer { listing = nil }

@@ -3,7 +3,7 @@ package import HoldfastModel
 
 /// One run of a command from beginning to end, as the journal keeps it and as notifications report it.
 package struct RunRecord: Sendable {
-  /// What the run did to one source.
+  /// The results of the run for one source.
   package struct Part: Sendable {
     package var source: SourceName
     /// The exit status that this source alone would have given; `nil` when it is that of the run.
@@ -19,9 +19,9 @@ package struct RunRecord: Sendable {
     package var restoredBytes: UInt64?
     /// For a verify: the share of the stored bytes that was to be read, 0 to 1.
     package var share: Double?
-    /// Where that share begins in the fixed order of all stored objects; `nil` when it was drawn at random.
+    /// The position of that share in the fixed order of all stored objects; `nil` when it was drawn at random.
     package var begin: Double?
-    /// Whether a restore was made over existing files.
+    /// True if a restore was made over existing files.
     package var isDelta = false
     /// Number of paths that were not captured or restored whole.
     package var incomplete: UInt64 = 0
@@ -38,7 +38,7 @@ package struct RunRecord: Sendable {
   package var ended: Timestamp
   package var duration: TimeSpan
   package var status: ExitStatus
-  /// Why the run failed; `nil` when it did not.
+  /// The reason why the run failed; `nil` when it did not.
   package var failure: String?
   package var warningCount: UInt64
   /// The first warnings.
@@ -57,8 +57,8 @@ package struct RunRecord: Sendable {
     self.parts = parts
   }
 
-  /// The entry for the journal of one source.
-  /// - Parameter isSealed: whether texts are left out because they may name files; then only their number is kept.
+  /// Returns the entry for the journal of one source.
+  /// - Parameter isSealed: true if texts are left out, because they may name files; then only their number is kept.
   package func entry(of part: Part, isSealed: Bool) -> JournalEntry {
     var entry = JournalEntry(
       command: command, host: host, began: began.milliseconds, ended: ended.milliseconds,
@@ -85,7 +85,7 @@ package struct RunRecord: Sendable {
 }
 
 extension Timestamp {
-  /// Milliseconds since 1970-01-01 UTC, cut.
+  /// Milliseconds since 1970-01-01 UTC, truncated.
   package var milliseconds: Int64 { microseconds / 1000 }
 
   package init(milliseconds: Int64) {

@@ -3,8 +3,8 @@ package import HoldfastCodec
 internal import HoldfastModel
 internal import HoldfastStore
 
-/// The keyring of a repository: its newest revision, the next one, and what this run's keys allow. In a repository that
-/// is not sealed everybody may do everything.
+/// The keyring of a repository: its newest revision, the next one, and the rights that this run's keys give. In a
+/// repository that is not sealed, everybody has every right.
 package struct KeyringStore: Sendable {
   private let store: any Store
   private let descriptor: Descriptor
@@ -25,13 +25,13 @@ package struct KeyringStore: Sendable {
   /// The newest revision, as manifests refer to it; `nil` in a repository that is not sealed.
   package var reference: Envelope.KeyringReference? { sealed?.revision.reference }
 
-  /// Whether this run can open something: it has an identity, or needs none.
+  /// True if this run can open sealed objects: it has an identity, or needs none.
   package func hasIdentity() throws -> Bool { try sealed.map { try !$0.identities().isEmpty } ?? true }
 
-  /// Whether this run can open the objects of a snapshot.
+  /// True if this run can open the objects of a snapshot.
   package func opens(_ snapshot: Snapshot) throws -> Bool { try sealed?.opens(snapshot) ?? true }
 
-  /// Whether a snapshot was sealed to the recipients of the next one: a chain is opened as a whole, or not at all.
+  /// True if a snapshot was sealed to the recipients of the next one: a chain is opened as a whole, or not at all.
   package func hasSameRecipients(as snapshot: Snapshot) throws -> Bool {
     try sealed?.hasSameRecipients(as: snapshot) ?? true
   }
@@ -40,7 +40,7 @@ package struct KeyringStore: Sendable {
   /// - Throws: `KeyError` when its snapshots would not count, or there is none.
   package func writer() throws -> WriterKey? { try sealed?.writer() }
 
-  /// Whether removals by this machine count.
+  /// True if removals by this machine count.
   /// - Throws: `KeyError` when its writer key does not count, or there is none.
   package func mayPrune() throws -> Bool {
     guard let sealed else { return true }
@@ -48,14 +48,14 @@ package struct KeyringStore: Sendable {
   }
 
   /// Checks that the keyring is still the newest, so that recipients and writers are current.
-  /// - Parameter work: what was done meanwhile, for the message.
+  /// - Parameter work: the work that was done meanwhile, for the message.
   /// - Throws: `EngineError` when the keyring has changed since the repository was opened.
   package func checkIsNewest(after work: String = "the snapshot was taken") throws {
     try sealed?.checkIsNewest(in: store, after: work)
   }
 
   /// Makes the next revision durable.
-  /// - Parameter authority: that of a recipient, which signs it.
+  /// - Parameter authority: the key of a recipient, which signs the revision.
   package func publish(_ next: Keyring, signedBy authority: SigningKey) throws -> KeyringRevision {
     let key = Keys.keyring(next.revision)
     let bytes = try next.serialized(signedBy: authority)

@@ -7,10 +7,10 @@ internal import Synchronization
 
 /// The keys of this run, fetched when they are first needed, so that listing a repository asks for no passphrase.
 package struct Credentials: Sendable {
-  /// The identities; empty when none was given. Throws when one was given that is not usable. Gets the keyring, with
-  /// removed recipients after the current ones.
+  /// Returns the identities; empty when none was given. Throws when one that was given cannot be used. It gets the
+  /// keyring, with removed recipients after the current ones.
   package var identities: @Sendable (Keyring) throws -> [RecoveryIdentity]
-  /// The writer key of this machine. Throws when there is none.
+  /// Returns the writer key of this machine. Throws when there is none.
   package var writer: @Sendable () throws -> WriterKey
 
   package init(
@@ -29,14 +29,14 @@ package struct Credentials: Sendable {
     })
 }
 
-/// The keyring of a sealed repository, and what this run's keys allow.
+/// The keyring of a sealed repository, and the rights that this run's keys give.
 package final class SealedAccess: Sendable {
   private let history: [KeyringRevision]
   package let revision: KeyringRevision
   private let credentials: Credentials
   private let fetched = Mutex<[RecoveryIdentity]?>(nil)
-  /// The keys of the bodies that this run has written. It reads them before it commits, even if it could not open them
-  /// later.
+  /// The keys of the bodies that this run has written. It reads these bodies before it commits, even if it could not
+  /// open them later.
   private let own = Mutex<[Identifier: SealingKey]>([:])
 
   /// - Parameters:
@@ -53,7 +53,7 @@ package final class SealedAccess: Sendable {
   package func identities() throws -> [RecoveryIdentity] {
     try fetched.withLock { fetched in
       if let fetched { return fetched }
-      // A removed recipient can still open what was sealed to it, by its passphrase too.
+      // A removed recipient can still open objects that were sealed to it, with its passphrase too.
       var everybody = keyring
       everybody.recipients += former
       let identities = try credentials.identities(everybody)
@@ -62,19 +62,19 @@ package final class SealedAccess: Sendable {
     }
   }
 
-  /// The removed recipients, the last first.
+  /// The removed recipients, the last one removed first.
   private var former: [Keyring.Member] {
     var known = Set(keyring.recipients.map(\.id))
     return history.reversed().flatMap(\.keyring.recipients).filter { known.insert($0.id).inserted }
   }
 
-  /// Whether an identity opens the objects of a snapshot.
+  /// True if an identity opens the objects of a snapshot.
   package func opens(_ snapshot: Snapshot) throws -> Bool {
     let recipients = Set(try revision(of: snapshot).recipients.map(\.id))
     return try identities().contains { recipients.contains($0.recipient.id) }
   }
 
-  /// The writer key of this machine, if its snapshots count.
+  /// Returns the writer key of this machine, if its snapshots count.
   package func writer() throws -> WriterKey {
     let writer = try credentials.writer()
     let key = writer.signing.publicKey
@@ -102,12 +102,12 @@ package final class SealedAccess: Sendable {
     )
   }
 
-  /// The keyring under which a snapshot was taken.
+  /// Returns the keyring under which a snapshot was taken.
   package func revision(of snapshot: Snapshot) throws -> Keyring {
     try revision(snapshot.envelope.keyring, of: Keys.manifest(snapshot.sourceName, snapshot.sequence))
   }
 
-  /// The keyring under which the manifest at `key` was made.
+  /// Returns the keyring under which the manifest at `key` was made.
   package func revision(_ reference: Envelope.KeyringReference?, of key: String) throws -> Keyring {
     guard let then = (history + [revision]).first(where: { $0.reference == reference }) else {
       throw DamageError(key, "it was taken under a revision of the keyring that is not there")
@@ -115,7 +115,7 @@ package final class SealedAccess: Sendable {
     return then.keyring
   }
 
-  /// Whether a snapshot was sealed to the recipients of the next one: a chain is opened as a whole, or not at all.
+  /// True if a snapshot was sealed to the recipients of the next one: a chain is opened as a whole, or not at all.
   func hasSameRecipients(as snapshot: Snapshot) throws -> Bool {
     Set(try revision(of: snapshot).recipients.map(\.id)) == Set(keyring.recipients.map(\.id))
   }
@@ -136,8 +136,8 @@ package final class SealedAccess: Sendable {
       what: name.kind == .wal ? "this part of the log" : "this snapshot")
   }
 
-  /// The error for an object that is sealed to other recipients.
-  /// - Parameter isNamed: whether an identity was given.
+  /// Returns the error for an object that is sealed to other recipients.
+  /// - Parameter isNamed: true if an identity was given.
   package func refusal(wanted: [Identifier], isNamed: Bool, what: String = "this snapshot") -> KeyError {
     let members = wanted.map { id in (keyring.recipients + former).first { $0.id == id } }
     let names = zip(wanted, members).map { id, member in
@@ -150,7 +150,7 @@ package final class SealedAccess: Sendable {
       hint: Self.hint(byPassphrase: members.contains { $0?.passphrase != nil }))
   }
 
-  /// How to give the identity of a recipient.
+  /// Returns the hint that says how to give the identity of a recipient.
   package static func hint(byPassphrase: Bool) -> String {
     "Name the identity of one of them with --identity FILE or HOLDFAST_IDENTITY_FILE"
       + (byPassphrase
@@ -158,7 +158,7 @@ package final class SealedAccess: Sendable {
   }
 
   /// Checks that the keyring is still the newest, so that recipients and writers are current.
-  /// - Parameter work: what was done meanwhile, for the message.
+  /// - Parameter work: the work that was done meanwhile, for the message.
   /// - Throws: `EngineError` when the keyring has changed since the repository was opened.
   func checkIsNewest(in store: any Store, after work: String) throws {
     let next = Keys.keyring(revision.keyring.revision + 1)

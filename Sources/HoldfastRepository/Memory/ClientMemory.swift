@@ -2,13 +2,13 @@ internal import HoldfastArchive
 package import HoldfastModel
 package import HoldfastSystem
 
-/// What this machine remembers of the repositories that it has used, so that an exchanged repository, an undone
-/// revocation, or lost newest snapshots are noticed. It is kept by the repository's ID; for each name of a sealed
-/// repository, the ID that it led to.
+/// The memory of this machine of the repositories that it has used. By it an exchanged repository, an undone
+/// revocation, or lost newest snapshots are noticed. It is kept by the repository's ID. For each name of a sealed
+/// repository, the ID is kept to which the name led.
 ///
 /// `repository-ID.json`, `repository-ID-removed.json` and `repository-ID-proved.json` belong to one repository,
-/// `DIGEST.json` and `DIGEST-wal-….json` (`WALReceipts`) to one name. Earlier versions kept everything by name: this
-/// still counts, and moves when something is written.
+/// `DIGEST.json` and `DIGEST-wal-….json` (`WALReceipts`) to one name. Earlier versions kept everything by name: this is
+/// still used, and moves when something is written.
 package struct ClientMemory: Sendable {
   let directory: Path?
 
@@ -37,7 +37,7 @@ package struct ClientMemory: Sendable {
     /// The newest revision of the notes that was seen, by source.
     var notes: [String: Envelope.KeyringReference]?
 
-    /// The newest values of both: what a long run saw at its beginning replaces nothing newer.
+    /// Returns the newest values of both: what a long run saw at its beginning replaces nothing newer.
     func merged(with other: Record) -> Record {
       guard other.repository == repository else { return self }
       var merged = self
@@ -59,7 +59,7 @@ package struct ClientMemory: Sendable {
   private struct Place: Hashable, Codable {
     var location: String
     var repository: Identifier
-    /// What earlier versions remembered of the repository here.
+    /// The memory that earlier versions kept of the repository at this name.
     var keyring: Envelope.KeyringReference?
     var heads: [String: Record.Head]?
     var notes: [String: Envelope.KeyringReference]?
@@ -70,13 +70,13 @@ package struct ClientMemory: Sendable {
     }
   }
 
-  /// What is known of a repository, found by its ID and its names.
+  /// The memory of a repository, found by its ID and its names.
   struct Known {
     /// `nil` when this machine sees the repository for the first time, or it was never sealed.
     var record: Record?
     /// A name that led to another repository.
     var stranger: String?
-    /// Whether every name is known to lead to this repository, and everything is where this version keeps it.
+    /// True if every name is known to lead to this repository, and everything is where this version keeps it.
     var isComplete = true
 
     static let nothing = Known(isComplete: false)
@@ -115,7 +115,7 @@ package struct ClientMemory: Sendable {
     return known
   }
 
-  /// Merges the record with what other runs have recorded meanwhile, and writes it and the names.
+  /// Merges the record with the records that other runs have written meanwhile, and writes it and the names.
   func store(_ record: Record, at places: [String], files: FileSystem) throws {
     try MemoryFolder(making: directory, files: files).whileLocked { folder in
       let known = try load(record.repository, at: places, in: folder)
@@ -130,7 +130,7 @@ package struct ClientMemory: Sendable {
     }
   }
 
-  /// Forgets which repository some names led to, before a new one is made there.
+  /// Forgets the repositories to which some names led, before a new one is made there.
   func release(_ places: [String], files: FileSystem) throws {
     guard let directory, let folder = try? MemoryFolder(directory, files: files) else { return }
     try folder.whileLocked { folder in
@@ -147,8 +147,8 @@ package struct ClientMemory: Sendable {
   }
 
   /// Forgets some names and the repositories that they led to.
-  /// - Parameter repository: the one that is there now, if that can be told.
-  /// - Returns: whether there was anything to forget.
+  /// - Parameter repository: the repository that is there now, if its ID can be read.
+  /// - Returns: true if there was anything to forget.
   package func forget(_ places: [String], _ repository: Identifier?, files: FileSystem) throws -> Bool {
     guard let directory, let folder = try MemoryFolder(directory, files: files) else { return false }
     var isForgotten = false

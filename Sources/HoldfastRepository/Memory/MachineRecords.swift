@@ -1,8 +1,8 @@
 package import HoldfastModel
 internal import HoldfastSystem
 
-/// A record that a machine keeps of a repository, beside what it has seen: how long snapshots have been removed, and
-/// what was verified here.
+/// A record that a machine keeps of a repository, beside what it has seen: for example for how long snapshots have been
+/// removed, and what was verified here.
 package protocol MachineRecord: Codable, Equatable {
   /// A part of the file name.
   static var kind: String { get }
@@ -28,7 +28,7 @@ package struct MachineRecords: Sendable {
   }
 
   /// Changes one of these records.
-  /// - Throws: also when there is no directory to keep it in.
+  /// - Throws: also when there is no directory for the record.
   package func change<Kept: MachineRecord>(_ type: Kept.Type, _ change: (inout Kept) -> Void) throws {
     try MemoryFolder(making: directory, files: files).whileLocked { folder in
       var record = load(type, in: folder)
@@ -42,7 +42,7 @@ package struct MachineRecords: Sendable {
     }
   }
 
-  /// An empty record when there is none that can be read: counting then begins again.
+  /// Returns the record; an empty one when none can be read: counting then begins again.
   package func load<Kept: MachineRecord>(_ type: Kept.Type) -> Kept {
     let folder = directory.flatMap { try? MemoryFolder($0, files: files) }
     return folder.map { load(type, in: $0) } ?? Kept()

@@ -4,18 +4,18 @@ internal import HoldfastCodec
 package import HoldfastModel
 package import HoldfastSystem
 
-/// A file of what this machine remembers: about a repository, or about a name that led to one. Its kind is `nil` for
-/// what was seen, else that of a `MachineRecord`.
+/// A file of this machine's memory: about a repository, or about a name that led to one. Its kind is `nil` for what was
+/// seen, otherwise that of a `MachineRecord`.
 package enum MemoryFile: Hashable {
   case repository(Identifier, kind: String? = nil)
   case location(String, kind: String? = nil)
 
   static let suffix = ".json"
 
-  /// The kinds of receipts for archived log begin so.
+  /// The beginning of the kinds of receipts for archived log.
   static let receiptKind = "wal-"
 
-  /// The beginning of the names of all files about the same.
+  /// The beginning of the names of all files about the same repository or name.
   var stem: String {
     switch self {
     case .repository(let id, _): "repository-\(id)"
@@ -30,7 +30,7 @@ package enum MemoryFile: Hashable {
   }
 }
 
-/// The directory in which this machine keeps what it remembers, as JSON.
+/// The directory in which this machine keeps its memory, as JSON.
 package struct MemoryFolder {
   private let path: Path
   private let own: OwnDirectory
@@ -41,23 +41,23 @@ package struct MemoryFolder {
     (self.path, self.own) = (path, own)
   }
 
-  /// Makes it if it is missing.
+  /// Makes the directory if it is missing.
   /// - Parameter path: `nil` when this machine remembers nothing: then this throws.
   package init(making path: Path?, files: FileSystem) throws {
     guard let path else { throw EngineError("there is no directory for it", hint: nil, scope: .machine) }
     (self.path, own) = (path, try OwnDirectory(making: path, files: files))
   }
 
-  /// Keeps two runs from taking each other's unfinished files for leftovers.
+  /// Runs `body` with a lock, so that two runs do not take each other's unfinished files for leftovers.
   package func whileLocked(_ body: (MemoryFolder) throws -> Void) throws {
-    // The lock is on a descriptor of its own, so that it is released at the end.
+    // The lock is on the descriptor of this folder, so that it is released when the folder is closed.
     guard try own.directory.lock(exclusively: true, wait: true) else { return }
     try body(self)
   }
 
   /// - Parameters:
   ///   - location: the location that the file is about, for messages.
-  ///   - isSound: whether the contents fit the file.
+  ///   - isSound: returns true if the contents fit the file.
   /// - Returns: `nil` when there is no such file.
   package func value<Value: Decodable>(
     _ type: Value.Type, of file: MemoryFile, about location: String, _ isSound: (Value) -> Bool
@@ -72,7 +72,7 @@ package struct MemoryFolder {
     return value
   }
 
-  /// `nil` also when the file is damaged or may not be read.
+  /// Returns the value; `nil` also when the file is damaged or may not be read.
   package func valueIfReadable<Value: Decodable>(_ type: Value.Type, of file: MemoryFile) -> Value? {
     (try? value(type, of: file, about: "") { _ in true }) ?? nil
   }
@@ -85,16 +85,17 @@ package struct MemoryFolder {
     try own.replace(file.name, by: Array(try encoder.encode(value)), durability: durability)
   }
 
-  /// - Returns: whether there was such a file.
+  /// - Returns: true if there was such a file.
   @discardableResult
   package func remove(_ file: MemoryFile) throws -> Bool { try own.remove(file.name) }
 
-  /// Removes the files of all kinds beside this one, or of those kinds that begin with some text.
+  /// Removes the files of all kinds beside this one, or of the kinds that begin with `text`.
   package func removeKinds(of file: MemoryFile, beginningWith text: String = "") throws {
     for name in try own.names(beginningWith: file.stem + "-" + text) { try own.remove(name) }
   }
 
-  /// Removes the files of such kinds that do not hold a value to keep, unfinished ones among them.
+  /// Removes the files of kinds that begin with `text`, unfinished ones among them, unless they contain a value to
+  /// keep.
   package func removeKinds<Value: Decodable>(
     of file: MemoryFile, beginningWith text: String, unless isKept: (Value) -> Bool
   ) throws {

@@ -4,7 +4,7 @@ internal import HoldfastStore
 internal import HoldfastSystem
 internal import Synchronization
 
-/// What is remembered of the repository that a run works on, updated while the run sees more.
+/// The memory of the repository that a run works on. It is updated while the run sees more.
 package final class RepositoryMemory: Sendable {
   private let memory: ClientMemory
   private let places: [String]
@@ -12,14 +12,13 @@ package final class RepositoryMemory: Sendable {
   private let record: Mutex<ClientMemory.Record>
   private let failure = Mutex<String?>(nil)
 
-  /// Why this machine would not notice an exchanged or older repository; `nil` when it would.
+  /// The reason why this machine would not notice an exchanged or older repository; `nil` when it would.
   package var problem: String? { failure.withLock { $0 } }
 
   /// Compares the repository with what is remembered of it and of its names.
-  /// - Parameter known: what was remembered before the keyring was read, because another run may have seen a later one
+  /// - Parameter known: the memory from before the keyring was read, because another run may have seen a later keyring
   ///   since.
-  /// - Parameter acceptsOlder: whether it may be an older copy: then it is not compared, and nothing of it is
-  ///   remembered.
+  /// - Parameter acceptsOlder: true if it may be an older copy: then nothing is compared, and nothing is remembered.
   /// - Returns: `nil` for a repository that is not and was never sealed, and for an older copy.
   /// - Throws: `EngineError` when it is not the repository that was seen before.
   static func check(
@@ -55,8 +54,8 @@ package final class RepositoryMemory: Sendable {
     return result
   }
 
-  /// Whether the remembered keyring is a later revision of the same history: not one that somebody else made under the
-  /// same ID.
+  /// True if the remembered keyring is a later revision of the same history, and not one that somebody else made under
+  /// the same ID.
   private static func isOlder(_ history: [KeyringRevision], than record: ClientMemory.Record) -> Bool {
     if history.contains(where: { $0.reference == record.keyring }) { return true }
     guard let newest = history.last, newest.keyring.revision < record.keyring.revision else { return false }
@@ -78,17 +77,18 @@ package final class RepositoryMemory: Sendable {
     self.record = Mutex(record)
   }
 
-  /// All sources of which snapshots were seen.
+  /// All sources whose snapshots this machine has seen.
   package var sources: [SourceName] { record.withLock { $0.heads.keys.compactMap { SourceName($0) } } }
 
   package func head(of source: SourceName) -> ClientMemory.Record.Head? {
     record.withLock { $0.heads[source.text] }
   }
 
-  /// Compares the snapshots of a source with what was seen, remembers the newest, and returns what is missing.
+  /// Compares the snapshots of a source with those that were seen, and remembers the newest.
   /// - Parameters:
   ///   - snapshots: all that count, in ascending order.
   ///   - damaged: the keys of manifests that exist and cannot be read.
+  /// - Returns: the damage, if something is missing or was exchanged; otherwise `nil`.
   func check(_ snapshots: [Snapshot], of source: SourceName, damaged: Set<String>) -> DamageError? {
     if let head = head(of: source) {
       let key = Keys.manifest(source, head.sequence)
@@ -106,8 +106,9 @@ package final class RepositoryMemory: Sendable {
     return nil
   }
 
-  /// Compares the notes on a source with what was seen, remembers the newest, and returns what is missing.
+  /// Compares the notes on a source with those that were seen, and remembers the newest.
   /// - Parameter highest: the highest revision that exists, readable or not.
+  /// - Returns: the damage, if something is missing or was exchanged; otherwise `nil`.
   func check(_ revision: NotesRevision?, highest: UInt64, of source: SourceName) -> DamageError? {
     if let seen = record.withLock({ $0.notes?[source.text] }) {
       let key = Keys.notes(source, seen.revision)
@@ -122,7 +123,7 @@ package final class RepositoryMemory: Sendable {
     return nil
   }
 
-  /// The highest revision of the notes that was seen.
+  /// Returns the highest revision of the notes that was seen.
   func highestNotes(of source: SourceName) -> UInt64 { record.withLock { $0.notes?[source.text]?.revision ?? 0 } }
 
   func remember(_ revision: NotesRevision) {
@@ -136,7 +137,7 @@ package final class RepositoryMemory: Sendable {
     if let changed { save(changed) }
   }
 
-  /// Remembers a revision that this run has made, so that nobody can take it back.
+  /// Remembers a revision that this run has made, so that nobody can undo it unnoticed.
   func remember(_ revision: KeyringRevision) {
     let changed = record.withLock { record in
       record.keyring = revision.reference
@@ -157,7 +158,7 @@ package final class RepositoryMemory: Sendable {
     if let changed { save(changed) }
   }
 
-  /// A full disk must not prevent a restore: what was remembered before still counts.
+  /// Saves the record. A full disk must not prevent a restore: the earlier memory stays valid.
   private func save(_ record: ClientMemory.Record) {
     do {
       try memory.store(record, at: places, files: files)

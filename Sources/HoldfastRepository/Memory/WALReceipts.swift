@@ -3,9 +3,9 @@ internal import HoldfastCodec
 package import HoldfastModel
 package import HoldfastSystem
 
-/// Says that a WAL segment was archived before its server asked for it, and which bytes it had.
+/// States that a WAL segment was archived before its server asked for it, and the digest of its bytes.
 package struct WALReceipt: Codable, Equatable, Sendable {
-  /// What tells a file from others, and shows whether it was written since. Times are exact to the nanosecond.
+  /// Distinguishes a file from others, and shows if it was written since. Times are exact to the nanosecond.
   package struct FileIdentity: Codable, Equatable, Sendable {
     private let device: UInt64
     private let inode: UInt64
@@ -26,15 +26,15 @@ package struct WALReceipt: Codable, Equatable, Sendable {
   package let system: SystemIdentifier
   /// SHA-256 of the file.
   package let digest: Digest
-  /// `nil` when the file had been written so shortly before that a later write might not show in it.
+  /// `nil` when the file had been written so recently that a later write might not show in its times.
   package let identity: FileIdentity?
   fileprivate let moment: MachineMoment
 }
 
-/// The receipts that this machine keeps for one source in one repository. Each is a file of its own, counts for
-/// minutes, and is used once: it only spares the server's next call the way to the repository.
+/// The receipts that this machine keeps for one source in one repository. Each is a file of its own, is valid for
+/// minutes, and is used once. It only saves the server's next call a request to the repository.
 package struct WALReceipts: Sendable {
-  /// Longer than the server takes to ask for what one push has archived.
+  /// Longer than a server takes to ask for everything that one push has archived.
   private static let validity = TimeSpan.minutes(10)
   private let directory: Path?
   private let location: String
@@ -42,8 +42,8 @@ package struct WALReceipts: Sendable {
   private let host: Host
 
   /// - Parameters:
-  ///   - memory: where the machine remembers.
-  ///   - location: the location of the repository. It need not be reached for a receipt.
+  ///   - memory: the memory of this machine.
+  ///   - location: the location of the repository. A receipt is taken without reaching it.
   package init(_ memory: ClientMemory, at location: String, of source: SourceName, on host: Host) {
     (directory, self.location, self.source, self.host) = (memory.directory, location, source, host)
   }
@@ -61,7 +61,7 @@ package struct WALReceipts: Sendable {
     }
   }
 
-  /// Checks that receipts can be kept, and removes those that nobody has asked for in time.
+  /// Checks that receipts can be kept, and removes those that the server has not asked for in time.
   /// - Throws: when this machine remembers nothing.
   package func tidy() throws {
     let now = MachineMoment(on: host)
@@ -73,12 +73,12 @@ package struct WALReceipts: Sendable {
     }
   }
 
-  /// Takes the receipt of a file: it is used up.
-  /// - Returns: `nil` when there is none that counts.
+  /// Takes the receipt of a file, which is removed by this.
+  /// - Returns: `nil` when there is no valid one.
   package func take(_ file: WALFileName) -> WALReceipt? {
     guard let directory, let folder = try? MemoryFolder(directory, files: host.files),
       let receipt = folder.valueIfReadable(WALReceipt.self, of: memoryFile(file)),
-      // What cannot be removed would count twice.
+      // A receipt that cannot be removed would be used twice.
       (try? folder.remove(memoryFile(file))) == true,
       receipt.location == location, receipt.source == source, receipt.file == file,
       receipt.moment.isWithin(Self.validity, before: MachineMoment(on: host))
@@ -92,5 +92,6 @@ package struct WALReceipts: Sendable {
   }
 }
 
-/// This machine does not tell when it was started, so no receipt would count. Then no segment is archived ahead.
+/// Thrown when this machine does not tell when it was started. No receipt would be valid, so no segment is archived
+/// ahead.
 private struct UnknownStart: Error {}

@@ -2,12 +2,12 @@ internal import HoldfastArchive
 package import HoldfastModel
 package import HoldfastSystem
 
-/// How long this machine has known of removed snapshots. A grace period is measured by one machine, from when it first
-/// saw the removal, whatever time the removal contains.
+/// The durations for which this machine has known of removed snapshots. One machine measures a grace period from the
+/// moment at which it first saw the removal, whatever time the removal contains.
 ///
 /// While the machine runs, its uptime counts, which nobody can set. The time across a restart is known only from its
-/// clock, which may have been wrong before or may be wrong now: it counts at most half the grace period, so that a
-/// wrong clock alone never ends one.
+/// clock, which may have been wrong before or may be wrong now. So at most half the grace period is counted of it, and
+/// a wrong clock alone never ends one.
 package struct WaitingRecord: Hashable, MachineRecord {
   package static let kind = "removed"
 
@@ -33,7 +33,7 @@ package struct WaitingRecord: Hashable, MachineRecord {
   }
 
   package var repository: Identifier?
-  /// When this was last updated: the boot ID, the uptime, and the clock.
+  /// The time of the last update: the boot ID, the uptime, and the clock.
   private var boot: String?
   private var uptime = TimeSpan.zero
   private var clock: Int64?
@@ -66,10 +66,10 @@ package struct WaitingRecord: Hashable, MachineRecord {
     return min(max(.zero, .seconds(Double(now.seconds) - Double(clock))), grace / 2)
   }
 
-  /// How long this removal has been known; `nil` when it is not known.
+  /// Returns the duration for which this removal has been known; `nil` when it is not known.
   func waited(_ item: Item) -> TimeSpan? { waiting.first { $0.item == item }?.waited }
 
-  /// All of them, for many look-ups.
+  /// The durations of all removals, for many look-ups.
   package var all: [Item: TimeSpan] { Dictionary(waiting.map { ($0.item, $0.waited) }) { $1 } }
 }
 

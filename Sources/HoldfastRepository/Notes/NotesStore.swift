@@ -8,7 +8,7 @@ package import HoldfastSystem
 package struct NotesReading: Sendable, Equatable {
   /// The highest revision that counts; an empty one with number 0 when there is none.
   package let notes: SourceNotes
-  /// Higher revisions that should count and do not.
+  /// Higher revisions that should count and are damaged.
   package let damage: [DamageError]
   /// Notes of removals that do not count, because no writer with the right to prune has signed them.
   package let ignoredRemovals: [SourceNotes.Note]
@@ -29,8 +29,8 @@ package struct NotesStore: Sendable {
   let memory: RepositoryMemory?
   package let host: Host
 
-  /// Number of revisions that are kept when a new one is made: somebody may be reading the one before, and the newest
-  /// may turn out to be damaged.
+  /// Number of revisions that are kept when a new one is made: another run may be reading the one before, and the
+  /// newest may turn out to be damaged.
   package static let revisionsKept: UInt64 = 8
   private static let attemptsMax = 100
 
@@ -66,7 +66,7 @@ package struct NotesStore: Sendable {
       do {
         found = try revision(number, of: source)
       } catch StoreError.notFound {
-        // A run was killed before it wrote the revision; or it was old, and was removed meanwhile.
+        // A run was killed before it wrote the revision, or the revision was old and was removed meanwhile.
         isIncomplete = true
         continue
       } catch let error as DamageError {
@@ -130,13 +130,13 @@ package struct NotesStore: Sendable {
 
   /// Makes the next revision of the notes.
   /// - Parameter change: gets the notes and changes them. It is called again if another run was faster. If it returns
-  ///   `false`, nothing is written; its errors are passed on.
+  ///   `false`, nothing is written. Its errors are passed on.
   /// - Returns: the notes after the change.
   @discardableResult
   package func change(
     _ source: SourceName, _ change: (inout SourceNotes, NotesReading) throws -> Bool
   ) throws -> SourceNotes {
-    // Nothing is built on a revision that a power failure may take away.
+    // No revision is made after one that a power failure may take away.
     try store.settle(below: Keys.notes(source))
     for _ in 0..<Self.attemptsMax {
       let reading = try read(source)
@@ -163,12 +163,12 @@ package struct NotesStore: Sendable {
     guard let sealed = keyring.sealed else { return try notes.serialized() }
     let writer = try sealed.writer().signing
     var notes = notes
-    // A writer without the right to prune passes on only signed removals of others.
+    // A writer without the right to prune passes on only the signed removals of others.
     if sealed.keyring.mayPrune(writer.publicKey) { try notes.signRemovals(by: writer) }
     return try notes.serialized(signedBy: writer)
   }
 
-  /// - Returns: `nil` when the number was taken meanwhile.
+  /// - Returns: `nil` when another run took the number meanwhile.
   private func write(_ notes: SourceNotes) throws -> SourceNotes? {
     let (source, number) = (notes.source, notes.revision)
     let key = Keys.notes(source, number)
@@ -187,7 +187,7 @@ package struct NotesStore: Sendable {
     }
     memory?.remember(revision)
     for old in try revisions(of: source) where old + Self.revisionsKept <= number {
-      // When nothing may be removed, old revisions stay.
+      // If nothing may be removed, old revisions stay.
       try? store.removeAll(below: Keys.notesFolder(source, old))
     }
     return revision.notes

@@ -3,7 +3,7 @@ package import HoldfastModel
 internal import HoldfastStore
 internal import HoldfastSystem
 
-/// What an operator says of a snapshot after it was taken; kept in the notes on its source.
+/// The notes that an operator makes on a snapshot.
 extension NotesStore {
   /// - Returns: its tags after the change, in order.
   package func tag(_ snapshot: Snapshot, add: Set<Tag>, remove: Set<Tag>) throws -> [Tag] {
@@ -21,7 +21,7 @@ extension NotesStore {
     }
   }
 
-  /// Keeps a snapshot, and everything it builds on, regardless of the policy.
+  /// Keeps a snapshot, and everything that it builds on, regardless of the policy.
   package func pin(_ snapshot: Snapshot, reason: String) throws {
     let dated = try dated(reason)
     try change(snapshot) { $0.pinned = dated }
@@ -48,7 +48,7 @@ extension NotesStore {
     return SourceNotes.DatedReason(reason: reason, time: RecordedTime(host.clock.now()))
   }
 
-  /// - Returns: whether it was pinned.
+  /// - Returns: true if it was pinned.
   package func unpin(_ snapshot: Snapshot) throws -> Bool {
     var wasPinned = false
     try change(snapshot) { note in
@@ -76,7 +76,7 @@ extension NotesStore {
     }
   }
 
-  /// Undoes the removal of the tip of a chain, and of everything it builds on.
+  /// Undoes the removal of the tip of a chain, and of everything that it builds on.
   /// - Returns: the snapshots that were called back, the oldest first; empty when none was removed.
   package func undelete(_ chain: Chain) throws -> [Snapshot] {
     var called: [Snapshot] = []
@@ -103,7 +103,7 @@ extension NotesStore {
 
   // MARK: What a backup notes
 
-  /// Refuses to build on a chain of which a part is collected.
+  /// Throws if a part of a chain is collected, so that no snapshot builds on it.
   package func checkIsLeft(_ chain: Chain) throws {
     let notes = try read(chain.tip.sourceName).notes
     if let lost = chain.snapshots.first(where: { notes[$0].removed?.isCollected == true }) {
@@ -111,13 +111,13 @@ extension NotesStore {
     }
   }
 
-  /// Called just before a snapshot is committed: makes sure that its chain stays, and notes its tags.
+  /// Prepares the notes just before a snapshot is committed: calls back the snapshots of its chain, and notes its tags.
   /// - Parameters:
   ///   - chain: the chain that it builds on; `nil` for a full.
   ///   - reading: the notes as they are now.
-  /// - Returns: the snapshots of the chain that were removed meanwhile and were called back; why the tags could not be
-  ///   noted, if the newest notes cannot be read: continuing from older ones would hide that; and whether anything was
-  ///   noted.
+  /// - Returns: `called`: the snapshots of the chain that were removed meanwhile and were called back. `damage`: the
+  ///   reason why the tags were not noted, if the newest notes cannot be read; notes that continue older ones would
+  ///   hide that. `isNoted`: true if anything was noted.
   package func prepareCommit(
     of envelope: Envelope, on chain: Chain?, tags: Set<Tag>, _ reading: NotesReading
   ) throws -> (called: [Snapshot], damage: DamageError?, isNoted: Bool) {

@@ -15,16 +15,16 @@ package struct RecordedObject: Sendable {
   }
 }
 
-/// Where an object must be to be called present.
+/// The targets in which an object must be to count as present.
 package enum PresencePlace: Sendable {
-  /// At home: for whoever builds on it, or removes what others need.
+  /// At home: for code that builds on the object, or removes what others need.
   case home
-  /// In any target: for whoever only reads it.
+  /// In any target: for code that only reads it.
   case anywhere
 }
 
 /// Checks that recorded objects exist with their recorded lengths, many with one listing. An object that the listing
-/// does not show that way is opened, because listings may lag.
+/// does not show so is opened, because listings may lag.
 package struct PresenceCheck<Owner> {
   /// The first object that is not as recorded, with its owner.
   package struct Finding {
@@ -41,8 +41,8 @@ package struct PresenceCheck<Owner> {
 
   package init(in store: any Store, _ place: PresencePlace = .home) { (self.store, self.place) = (store, place) }
 
-  /// - Returns: what was found wrong among the objects added before, if a batch was checked.
-  /// - Throws: `DamageError` when something else is in the place of an object.
+  /// - Returns: the first fault among the objects added before, if a batch was checked.
+  /// - Throws: `DamageError` when something else is at the key of an object.
   package mutating func add(_ object: RecordedObject, of owner: Owner) throws -> Finding? {
     waiting.append((object, owner))
     return waiting.count < Self.batchCount ? nil : try finish()
@@ -61,7 +61,7 @@ package struct PresenceCheck<Owner> {
     return nil
   }
 
-  /// The length of an object at home; `nil` when it is missing.
+  /// Returns the length of an object at home; `nil` when it is missing.
   private func length(of object: RecordedObject) throws -> UInt64? {
     do {
       return try store.objectAnew(object.key).length
@@ -70,7 +70,7 @@ package struct PresenceCheck<Owner> {
     }
   }
 
-  /// Whether a target has an object that is missing at home, or is another one there.
+  /// True if a target has an object that is missing or different at home.
   private func isReadable(_ object: RecordedObject) throws -> Bool {
     do {
       let bytes = try store.open(object.key, length: object.length)
@@ -82,7 +82,8 @@ package struct PresenceCheck<Owner> {
     }
   }
 
-  /// `nil` when something else is in the place of a folder. Opening the objects then tells which ones that concerns.
+  /// Returns the listed objects; `nil` when something else lies at the key of a folder. Opening the objects then shows
+  /// which of them are affected.
   private func listed() throws -> [ListingEntry.Kind?]? {
     do {
       return try store.find(waiting.map(\.object.key))
@@ -100,7 +101,7 @@ extension PresenceCheck.Finding {
 }
 
 extension Chain {
-  /// The keys of archives, by their numbers along the chain.
+  /// Returns the keys of archives, by their numbers along the chain.
   package func archiveKeys(of numbers: Set<UInt64>) -> [String] {
     numbers.sorted().compactMap { archive($0) }.map { Keys.archive(tip.sourceName, $0.sequence, $0.id) }
   }
@@ -110,7 +111,7 @@ extension Snapshot {
   /// The keys of its archives. A merged snapshot may share them with older ones.
   package var archiveKeys: [String] { envelope.archives.map { Keys.archive(sourceName, $0.sequence, $0.id) } }
 
-  /// The same; empty when the list is not held in memory. Then no other snapshot uses them.
+  /// The same keys; empty when the list is not in memory. Then no other snapshot uses them.
   package var archiveKeysHeld: [String] { envelope.archives.isHeld ? archiveKeys : [] }
 
   /// Its objects except the manifest.

@@ -3,27 +3,27 @@ package import HoldfastStore
 package import HoldfastSystem
 
 extension Store {
-  /// An object of a repository.
-  /// - Throws: `StoreError.notFound`; `DamageError` when its place is taken by something else.
+  /// Opens an object of a repository.
+  /// - Throws: `StoreError.notFound`; `DamageError` when something else lies at its key.
   package func object(_ key: String) throws -> any ReadableBytes {
     try asDamage(key, "a link or something else that is no file lies in its place") { try open(key) }
   }
 
-  /// The same, in the store itself, whatever this run remembers of it.
+  /// Opens it in the store itself, whatever this run remembers of it.
   package func objectAnew(_ key: String) throws -> any ReadableBytes {
     try asDamage(key, "a link or something else that is no file lies in its place") { try openAnew(key) }
   }
 
-  /// The names directly below a prefix of a repository.
-  /// - Throws: `DamageError` when the place of a directory is taken by something else.
+  /// Returns the names directly below a prefix of a repository.
+  /// - Throws: `DamageError` when something else lies in place of the directory.
   package func children(of prefix: String) throws -> [String] {
     try asDamage(prefix, "a link or something else that is no directory lies in its place") {
       try names(below: prefix)
     }
   }
 
-  /// The names of everything below a prefix of a repository, relative to it.
-  /// - Throws: `DamageError` when the place of the directory is taken by something else.
+  /// Returns the names of everything below a prefix of a repository, relative to it.
+  /// - Throws: `DamageError` when something else lies in place of the directory.
   func everything(below prefix: String) throws -> [String] {
     try asDamage(prefix, "a link or something else that is no directory lies in its place") {
       var names: [String] = []
@@ -36,7 +36,7 @@ extension Store {
   }
 
   /// Creates an object of a repository from bytes in memory.
-  /// - Throws: `StoreError.alreadyExists` where the key is taken.
+  /// - Throws: `StoreError.alreadyExists` when the key is taken.
   package func put(_ bytes: [UInt8], at key: String) throws {
     let writer = try create(key)
     try bytes.withUnsafeBytes { try writer.append($0) }
@@ -44,7 +44,7 @@ extension Store {
   }
 
   /// Opens and reads an object that a manifest records.
-  /// - Throws: `DamageError` when the object is missing, has another length, or something else is in its place.
+  /// - Throws: `DamageError` when the object is missing, has another length, or something else lies at its key.
   func recorded<Found>(_ key: String, _ body: () throws -> Found) throws -> Found {
     do {
       return try asDamage(key, "a link or something else that is no file lies in its place", body)
@@ -67,7 +67,7 @@ extension Store {
 }
 
 extension ReadableBytes {
-  /// All bytes.
+  /// Returns all bytes.
   /// - Throws: `DamageError` when there are more than `max`, or they cannot be read.
   package func contents(max: Int) throws -> [UInt8] {
     guard length <= UInt64(max) else { throw DamageError(name, "it is too long") }
