@@ -14,7 +14,7 @@ package struct KeyFiles: Sendable {
     /// The address for notifications: anyone who knows it can send false ones.
     case address
 
-    /// What to do when there is no such file.
+    /// Says what to do when there is no such file.
     fileprivate func hintToFind(_ path: Path) -> String {
       switch self {
       case .identity:
@@ -60,14 +60,14 @@ package struct KeyFiles: Sendable {
     return SecretBytes(taking: &bytes)
   }
 
-  /// The permissions that others may have. systemd lets the user of a unit read a credential through an ACL, which
-  /// shows as read permission of the group root.
+  /// Returns the permissions that others may have. systemd lets the user of a unit read a credential through an ACL,
+  /// which shows as read permission of the group root.
   private func allowedPermissions(of path: Path, _ status: FileStatus) -> UInt32 {
     let isCredential = environment.credentialsDirectory.map { path.parent == $0 } ?? false
     return isCredential && status.userID == 0 && status.groupID == 0 ? 0o040 : 0
   }
 
-  /// The permissions that others may have of a file; none if it is not there.
+  /// Returns the permissions that others may have on a file; none if the file does not exist.
   func allowedPermissions(of path: Path) throws -> UInt32 {
     try files.statusIfPresent(of: path).map { allowedPermissions(of: path, $0) } ?? 0
   }
@@ -76,8 +76,8 @@ package struct KeyFiles: Sendable {
   package func write(_ secret: SecretBytes, to path: Path) throws {
     let file: AtomicFile
     do throws(SystemError) {
-      // Under its own name: so the key never has a second name, and neither an incomplete nor an unknown key is left
-      // behind.
+      // It is written under its own name, so that the key never has a second name, and no incomplete or unknown key is
+      // left behind.
       file = try AtomicFile(path, in: nil, as: .own, files: files)
     } catch {
       guard error.isExisting else { throw error }
@@ -89,7 +89,7 @@ package struct KeyFiles: Sendable {
     try file.commit()
   }
 
-  /// The path of a systemd credential of this unit; `nil` when there is none.
+  /// Returns the path of a systemd credential of this unit; `nil` when there is none.
   package func credential(_ name: String) throws -> Path? {
     guard let path = environment.credentialsDirectory?.appending(name) else { return nil }
     return try files.statusIfPresent(of: path) == nil ? nil : path
@@ -99,11 +99,11 @@ package struct KeyFiles: Sendable {
 
   private static let lineEnds: Set<UInt8> = [UInt8(ascii: "\n"), UInt8(ascii: "\r")]
 
-  /// A passphrase, as it would be typed.
+  /// Returns a passphrase as an operator would type it.
   /// - Throws: `KeyError` also when the file contains more than one line, or nothing.
   package func readPassphrase(_ path: Path) throws -> SecretBytes {
     let text = try read(.passphrase, path)
-    // Newlines at the end, which editors add, are removed: the rest must be what is typed at a terminal.
+    // Newlines at the end, which editors add, are removed: the rest must be what an operator types at a terminal.
     var bytes = text.withUnsafeBytes { Array($0) }
     while let last = bytes.last, Self.lineEnds.contains(last) { bytes.removeLast() }
     guard !bytes.contains(where: { Self.lineEnds.contains($0) }) else {

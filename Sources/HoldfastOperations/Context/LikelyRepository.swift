@@ -3,18 +3,18 @@ internal import HoldfastConfiguration
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// A guess at what was meant when there is no repository: a configured name, or a repository beside the given path with
-/// a similar name.
+/// A guess at the repository that an operator meant when there is none: a configured name, or a repository beside the
+/// given path with a similar name.
 struct LikelyRepository {
   /// Larger directories are not searched.
   private static let siblingsMax = 10_000
   private let named: String?
   private let machine: MachineContext
 
-  /// - Parameter named: what somebody typed.
+  /// - Parameter named: the text that the operator typed.
   init(_ named: String?, on machine: MachineContext) { (self.named, self.machine) = (named, machine) }
 
-  /// The guess, as it would be typed; `nil` when there is none.
+  /// The guess, as an operator would type it; `nil` when there is none.
   var name: String? {
     guard let named, !named.isEmpty else { return nil }
     let configured = (try? machine.loader().load())?.repositories.map(\.name) ?? []

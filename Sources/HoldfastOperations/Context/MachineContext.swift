@@ -5,8 +5,8 @@ package import HoldfastRepository
 package import HoldfastStore
 package import HoldfastSystem
 
-/// The context of every command: the machine, the environment of the process, and the configuration to read. Made once
-/// for a command and handed down, so that nothing else asks the process or keeps hidden state.
+/// The context of every command: the machine, the environment of the process, and the configuration to read. It is made
+/// once for a command and handed down, so that no other code asks the process or keeps hidden state.
 package struct MachineContext: Sendable {
   package let host: Host
   package let environment: ProcessEnvironment
@@ -14,10 +14,9 @@ package struct MachineContext: Sendable {
   package let schemes: StoreSchemes
   /// Counts the requests to the servers of repositories.
   package let traffic: Traffic
-  /// Gets a sentence for the operator when a server does not answer and is asked again and again. Any thread may call
-  /// it.
+  /// Gets a sentence for the operator when a server does not answer and is asked again. Any thread may call it.
   let tell: @Sendable (String) -> Void
-  /// The file of `--config` as it was given; `nil` when none was.
+  /// The file of `--config` as it was given; `nil` without `--config`.
   private let configurationFile: String?
 
   package init(
@@ -32,23 +31,23 @@ package struct MachineContext: Sendable {
     self.tell = tell
   }
 
-  /// The same context with a limit for reading a source.
+  /// Returns the same context with a limit for reading a source.
   package func reading(within limit: RateLimit?) -> MachineContext {
     MachineContext(
       host: host.reading(within: limit), environment: environment, schemes: schemes,
       traffic: traffic, configurationFile: configurationFile, tell: tell)
   }
 
-  /// The same context with another file of `--config`.
+  /// Returns the same context with another file of `--config`.
   package func naming(_ configurationFile: String?) -> MachineContext {
     MachineContext(
       host: host, environment: environment, schemes: schemes, traffic: traffic, configurationFile: configurationFile,
       tell: tell)
   }
 
-  /// The location that a text means. A relative path becomes absolute.
+  /// Returns the location that a text means. A relative path becomes absolute.
   /// - Throws: `LocationError` when the text begins with a scheme and is not a location of it, or looks like a server
-  ///   and is no directory that is there.
+  ///   and is not an existing directory.
   package func location(_ text: String) throws -> StoreLocation {
     let location = try StoreLocation(text) { isDirectory($0) }
     guard location.directory != nil else { return location }
@@ -60,7 +59,7 @@ package struct MachineContext: Sendable {
     return (try? host.files.status(of: path, followLink: true))?.kind == .directory
   }
 
-  /// A limit for reading; `nil` for no limit.
+  /// Returns a limit for reading; `nil` for no limit.
   package func limit(_ rate: ByteRate?) -> RateLimit? {
     rate.map { RateLimit($0, clock: host.clock, cancellation: host.cancellation) }
   }
@@ -79,15 +78,15 @@ package struct MachineContext: Sendable {
     return ConfigurationLoader(location, files: host.files, environment: variable) { Compression($0) != nil }
   }
 
-  /// A variable. A path in it becomes absolute.
+  /// Returns the value of a variable. A path in it becomes absolute.
   private func variable(_ name: String) -> String? {
     guard let value = environment.text(name), name.hasSuffix("_FILE"), let path = try? environment.absolute(value)
     else { return environment.value(name) }
     return String(decoding: path.bytes, as: UTF8.self)
   }
 
-  /// The configuration, for a command that needs one.
-  /// - Parameter what: what is needed of it, for the message.
+  /// Returns the configuration, for a command that needs one.
+  /// - Parameter what: the names that are needed, for the message.
   /// - Throws: with exit status 2 when nothing is configured.
   package func neededSettings(flags: FlagValues = FlagValues(), for what: String = "sources") throws -> Settings {
     let loader = try loader()
@@ -101,13 +100,13 @@ package struct MachineContext: Sendable {
     return settings
   }
 
-  /// What this machine remembers of repositories.
+  /// Returns the memory of this machine of its repositories.
   package func memory() throws -> ClientMemory { ClientMemory(directory: try environment.stateDirectory()) }
 
-  /// The cached states on this machine.
+  /// Returns the cached states on this machine.
   package func cache() throws -> StateCache { StateCache(directory: try environment.cacheDirectory()) }
 
-  /// The catalogs of remote repositories on this machine.
+  /// Returns the catalogs of remote repositories on this machine.
   package func catalogCache() throws -> CatalogCache { CatalogCache(directory: try environment.cacheDirectory()) }
 
   /// Reads and writes files with secrets.

@@ -2,16 +2,16 @@ internal import HoldfastConfiguration
 package import HoldfastModel
 
 /// The environment of a process as a value: variables, user, current directory, name of the machine. Code that has one
-/// asks the process for nothing.
+/// does not ask the process.
 package struct ProcessEnvironment: Sendable {
   /// The variable that `schedule` sets for runs that cron starts.
   package static let scheduleVariable = "HOLDFAST_SCHEDULE"
 
   private let variable: @Sendable (String) -> String?
   private let currentDirectory: Path?
-  /// The home directory of the user's account, as the system's list of users has it; `nil` when that has none. It is
-  /// asked only where HOME is not set, and only for what other programs keep there: what holdfast keeps is in a home
-  /// that HOME names, or where root has it without one.
+  /// Returns the home directory of the user's account from the system's list of users; `nil` when that has none. It is
+  /// called only when HOME is not set, and only for files of other programs, such as AWS credentials. holdfast keeps
+  /// its own files in the directory that HOME names, or without HOME in root's directories below `/var`.
   package let accountHome: @Sendable () -> Path?
   /// The effective user.
   package let userID: UInt32
@@ -19,7 +19,7 @@ package struct ProcessEnvironment: Sendable {
   package let hostName: String
 
   /// - Parameters:
-  ///   - variable: the value of a variable; `nil` when it is not set.
+  ///   - variable: returns the value of a variable; `nil` when it is not set.
   ///   - currentDirectory: `nil` when it was removed.
   package init(
     userID: UInt32, hostName: String, currentDirectory: Path?,
@@ -34,15 +34,15 @@ package struct ProcessEnvironment: Sendable {
 
   package var isRoot: Bool { userID == 0 }
 
-  /// The value of a variable, which may be empty; `nil` when it is not set.
+  /// Returns the value of a variable, which may be empty; `nil` when it is not set.
   package func value(_ name: String) -> String? { variable(name) }
 
-  /// The value of a variable; `nil` when it is not set, or empty.
+  /// Returns the value of a variable; `nil` when it is not set, or empty.
   package func text(_ name: String) -> String? { variable(name).flatMap { $0.isEmpty ? nil : $0 } }
 
-  /// The parsed value of a variable; `nil` when it is not set, or empty.
+  /// Returns the parsed value of a variable; `nil` when it is not set, or empty.
   /// - Parameter examples: possible values, for the message.
-  /// - Throws: `VariableError` when it has another value.
+  /// - Throws: `VariableError` when its value cannot be parsed.
   package func parsed<Value>(
     _ name: String, _ examples: String, _ parse: (String) -> Value?
   ) throws -> Value? {
@@ -51,7 +51,7 @@ package struct ProcessEnvironment: Sendable {
     return parsed
   }
 
-  /// An absolute path. A relative one begins at the current directory.
+  /// Returns an absolute path. A relative one begins at the current directory.
   /// - Throws: also for an empty text, which must not mean the current directory.
   package func absolute(_ text: String) throws -> Path {
     guard !text.isEmpty else {
@@ -66,27 +66,27 @@ package struct ProcessEnvironment: Sendable {
     return currentDirectory.appending(path.bytes)
   }
 
-  /// The directory of cached states: `HOLDFAST_CACHE_DIR`, `XDG_CACHE_HOME/holdfast`, `~/.cache/holdfast`, for root
-  /// without a home `/var/cache/holdfast`.
+  /// Returns the directory of cached states: `HOLDFAST_CACHE_DIR`, `XDG_CACHE_HOME/holdfast`, `~/.cache/holdfast`, for
+  /// root without a home `/var/cache/holdfast`.
   package func cacheDirectory() throws -> Path? {
     try directory("HOLDFAST_CACHE_DIR", "XDG_CACHE_HOME", below: ".cache", ofRoot: "/var/cache/holdfast")
   }
 
-  /// The directory of this machine's memory of repositories: `HOLDFAST_STATE_DIR`, `XDG_STATE_HOME/holdfast`,
+  /// Returns the directory of this machine's memory of repositories: `HOLDFAST_STATE_DIR`, `XDG_STATE_HOME/holdfast`,
   /// `~/.local/state/holdfast`, for root without a home `/var/lib/holdfast`.
   package func stateDirectory() throws -> Path? {
     try directory("HOLDFAST_STATE_DIR", "XDG_STATE_HOME", below: ".local/state", ofRoot: "/var/lib/holdfast")
   }
 
-  /// The directory of the configuration and of the writer key: `HOLDFAST_CONFIG_DIR`, otherwise for root
+  /// Returns the directory of the configuration and of the writer key: `HOLDFAST_CONFIG_DIR`, otherwise for root
   /// `/etc/holdfast`, for other users `XDG_CONFIG_HOME/holdfast` or `~/.config/holdfast`.
   package func configurationDirectory() throws -> Path? {
     if let named = try namedConfigurationDirectory() { return named }
     return isRoot ? Path("/etc/holdfast") : userDirectory("XDG_CONFIG_HOME", below: ".config")?.appending("holdfast")
   }
 
-  /// The directory `HOLDFAST_CONFIG_DIR`, which replaces all other directories of configuration files; `nil` when the
-  /// variable is not set.
+  /// Returns the directory `HOLDFAST_CONFIG_DIR`, which replaces all other directories of configuration files; `nil`
+  /// when the variable is not set.
   package func namedConfigurationDirectory() throws -> Path? {
     try text("HOLDFAST_CONFIG_DIR").map { try absolute($0) }
   }
@@ -105,7 +105,7 @@ package struct ProcessEnvironment: Sendable {
     return names.contains { text($0) != nil } ? "" : nil
   }
 
-  /// Whether cron has started this run.
+  /// True if cron has started this run.
   package var isScheduled: Bool { text(Self.scheduleVariable) != nil }
 
   /// The home directory; `nil` without one.
@@ -116,7 +116,7 @@ package struct ProcessEnvironment: Sendable {
     return userDirectory(base, below: home)?.appending("holdfast") ?? (isRoot ? Path(root) : nil)
   }
 
-  /// The directory that an XDG variable names, otherwise one below the home; `nil` without either.
+  /// Returns the directory that an XDG variable names, otherwise one below the home; `nil` without either.
   private func userDirectory(_ base: String, below home: String) -> Path? {
     if let directory = value(base), directory.hasPrefix("/") { return Path(directory) }
     return self.home?.appending(home)

@@ -5,7 +5,7 @@ package import HoldfastRepository
 package import HoldfastStore
 package import HoldfastSystem
 
-/// A repository and its keys exactly as a command line names them: nothing is looked up yet.
+/// A repository and its keys exactly as a command line names them. Nothing has been looked up.
 package struct RepositoryRequest: Sendable {
   /// A directory, or a configured name; `nil` when none is given.
   package var repository: String?
@@ -20,17 +20,17 @@ package struct RepositoryRequest: Sendable {
   }
 }
 
-/// The repository that a command works on: its location, its keys, and what this machine keeps of it. Made once from
-/// options, environment and configuration, and handed down. Two of them in one process are independent.
+/// The repository that a command works on: its location, its keys, and what this machine keeps of it. It is made once
+/// from options, environment and configuration, and handed down. Two of them in one process are independent.
 package struct RepositoryContext: Sendable {
   package let machine: MachineContext
   /// Its configuration; `nil` when it is not configured, or was named by its path.
   package let configured: RepositorySettings?
-  /// The configuration of the source that is meant; `nil` when none is configured by that name, or the repository was
-  /// named by its path.
+  /// The configuration of the chosen source; `nil` when none is configured by that name, or the repository was named by
+  /// its path.
   package let configuredSource: SourceSettings?
   package let keys: RepositoryKeys
-  /// The configured place that is meant: home, unless another one is said; `nil` when it is not configured.
+  /// The configured target that is used: home, unless the command names another one; `nil` when it is not configured.
   package private(set) var target: TargetSettings?
   /// The location as it was written; a path is absolute.
   private var spelled: StoreLocation
@@ -52,8 +52,8 @@ package struct RepositoryContext: Sendable {
     expectedKeyring = request.expectedKeyring
   }
 
-  /// The repository that the command line names, otherwise the environment, otherwise the configuration.
-  /// - Parameter source: the source that is meant, if several repositories are configured.
+  /// Finds the repository that the command line names, otherwise the environment, otherwise the configuration.
+  /// - Parameter source: the chosen source, if several repositories are configured.
   /// - Throws: with exit status 2 when none is named.
   package init(_ request: RepositoryRequest, on machine: MachineContext, of source: SourceName? = nil) throws {
     let environment = machine.environment
@@ -74,7 +74,7 @@ package struct RepositoryContext: Sendable {
     self.init(machine, try machine.location(text), nil, named: named, request)
   }
 
-  /// The repository of a configured source.
+  /// Makes the context for the repository of a configured source.
   package init(
     of source: SourceSettings, in settings: Settings, _ request: RepositoryRequest, on machine: MachineContext
   ) throws {
@@ -84,7 +84,7 @@ package struct RepositoryContext: Sendable {
     self.init(machine, try machine.location(named), found, named: named, request)
   }
 
-  /// What the configuration says of a repository, and of the source that is meant.
+  /// The configuration of a repository, and of the chosen source.
   private struct Configured {
     let repository: RepositorySettings
     let target: TargetSettings
@@ -95,15 +95,15 @@ package struct RepositoryContext: Sendable {
     }
   }
 
-  /// The configured repository, if `text` is `nil`, a name, or the location of a configured server or bucket; `nil` if
-  /// `text` is a path.
+  /// Returns the configured repository if `text` is `nil`, a name, or the location of a configured server or bucket;
+  /// `nil` if `text` is a path.
   private static func configured(
     _ text: String?, _ machine: MachineContext, of source: SourceName?
   ) throws -> Configured? {
     guard let text else { return try only(machine, of: source) }
     if let location = try? StoreLocation(text), location.directory == nil {
-      // What is configured for a bucket (its credentials, its lock) counts by whatever name it is called. A mistake in
-      // the file keeps nobody from a restore.
+      // The configuration of a bucket (its credentials, its lock) applies by whatever name the bucket is called. A
+      // mistake in the file does not prevent a restore.
       guard let settings = try? machine.loader().load(),
         let (repository, target) = settings.repositories.lazy.flatMap({ all in all.targets.map { (all, $0) } })
           .first(where: { (try? StoreLocation($1.location)) == location })
@@ -131,7 +131,7 @@ package struct RepositoryContext: Sendable {
       hint: "Say --repository with one of these names.", exitStatus: .usage)
   }
 
-  /// The same at another of its places.
+  /// Returns the same context at another target of the repository.
   package func on(_ target: TargetSettings) throws -> RepositoryContext {
     var moved = self
     moved.spelled = try StoreLocation(target.location)
@@ -139,7 +139,7 @@ package struct RepositoryContext: Sendable {
     return moved
   }
 
-  /// The configured sources that are backed up to it; none when it was named by its path.
+  /// Returns the configured sources that are backed up to it; none when it was named by its path.
   package func configuredSources() throws -> [SourceSettings] {
     guard let configured, let settings = try machine.loader().load() else { return [] }
     return settings.sources.filter { $0.repository == configured.name }
@@ -151,7 +151,7 @@ package struct RepositoryContext: Sendable {
     return .directory(machine.host.files.names(of: directory).last ?? directory)
   }
 
-  /// Whether this host locks what it stores.
+  /// True if this machine locks the objects that it stores.
   package var locksObjects: Bool { get throws { try machine.s3Settings(target?.s3).lock != nil } }
 
   /// Makes the store of the repository. No request is made yet.
@@ -173,10 +173,10 @@ package struct RepositoryContext: Sendable {
   /// Opens it.
   /// - Parameters:
   ///   - limit: the limit for reading objects.
-  ///   - olderCopy: whether a copy is accepted that is older than what this machine has seen.
-  ///   - source: the source that the run is about, if that is known: then it asks for more things at once.
-  ///   - takesLease: whether the run will take the lease on that source.
-  ///   - looksAround: whether the run will ask for the snapshots and the journals of all sources.
+  ///   - olderCopy: true if a copy is accepted that is older than what this machine has seen.
+  ///   - source: the source of the run, if that is known: then more is requested at once.
+  ///   - takesLease: true if the run will take the lease on that source.
+  ///   - looksAround: true if the run will read the snapshots and the journals of all sources.
   ///   - warn: gets warnings.
   package func open(
     limit: RateLimit? = nil, olderCopy: Bool = false, for source: SourceName? = nil, takesLease: Bool = false,

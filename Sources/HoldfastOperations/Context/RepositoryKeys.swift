@@ -5,7 +5,7 @@ package import HoldfastModel
 package import HoldfastRepository
 internal import HoldfastSystem
 
-/// The keys to a repository exactly as a command line names them, and what they are for.
+/// The keys to a repository exactly as a command line names them, and their use.
 package struct KeyRequest: Sendable {
   /// Files of identities.
   package var identities: [String] = []
@@ -13,9 +13,9 @@ package struct KeyRequest: Sendable {
   package var identityCommand: String?
   /// The file of this machine's writer key.
   package var writerKey: String?
-  /// Whether the command opens sealed objects.
+  /// True if the command opens sealed objects.
   package var opens = false
-  /// Whether the command signs what it writes.
+  /// True if the command signs what it writes.
   package var signs = false
   /// Asks a person for a passphrase, and returns `nil` when there is no terminal; `nil` when nobody may be asked.
   package var askPassphrase: (@Sendable () throws -> SecretBytes?)?
@@ -23,7 +23,7 @@ package struct KeyRequest: Sendable {
   package init() {}
 }
 
-/// The sources of the keys to one repository. The first that names a key counts: command line, environment, systemd
+/// The sources of the keys to one repository. The first that names a key is used: command line, environment, systemd
 /// credential, configuration of this repository. Nothing is read before a key is needed.
 package struct RepositoryKeys: Sendable {
   private let request: KeyRequest
@@ -72,7 +72,7 @@ package struct RepositoryKeys: Sendable {
     return .files(files.isEmpty ? configured?.identities ?? [] : files)
   }
 
-  /// The identities of files or of a command; empty when none is named.
+  /// Returns the identities of files or of a command; empty when none is named.
   private func namedIdentities() throws -> [RecoveryIdentity] {
     switch try identitySource(withCredentials: true) {
     case .command(let command, let name):
@@ -83,7 +83,7 @@ package struct RepositoryKeys: Sendable {
     }
   }
 
-  /// Options that name the same identities to another run, which gets no credential of this unit.
+  /// Returns options that name the same identities to another run, which gets no credential of this unit.
   /// - Parameter quote: quotes a word for the program that starts that run.
   package func identityOptions(_ quote: (String) -> String) throws -> [String] {
     switch try identitySource(withCredentials: false) {
@@ -92,7 +92,7 @@ package struct RepositoryKeys: Sendable {
     }
   }
 
-  /// The identities that a passphrase opens; empty when there is no passphrase.
+  /// Returns the identities that a passphrase opens; empty when there is no passphrase.
   private func identitiesByPassphrase(_ keyring: Keyring) throws -> [RecoveryIdentity] {
     let members = keyring.recipients.filter { $0.passphrase != nil }
     guard !members.isEmpty, let passphrase = try passphraseFromFile() ?? request.askPassphrase?() else { return [] }
@@ -105,8 +105,8 @@ package struct RepositoryKeys: Sendable {
     throw KeyError("the passphrase is wrong", hint: "It is that of none of \(names): try again, or name an --identity.")
   }
 
-  /// The passphrase in the file of `HOLDFAST_PASSPHRASE_FILE`, of the systemd credential `holdfast-passphrase`, or of
-  /// the configuration; `nil` when none is named.
+  /// Returns the passphrase in the file of `HOLDFAST_PASSPHRASE_FILE`, of the systemd credential `holdfast-passphrase`,
+  /// or of the configuration; `nil` when none is named.
   package func passphraseFromFile() throws -> SecretBytes? {
     let named = try machine.environment.text("HOLDFAST_PASSPHRASE_FILE").map { try machine.environment.absolute($0) }
     guard
@@ -117,21 +117,21 @@ package struct RepositoryKeys: Sendable {
 
   // MARK: The writer key
 
-  /// The key with which this machine signs its snapshots.
+  /// Returns the key with which this machine signs its snapshots.
   package func writer() throws -> WriterKey {
     let path = try writerPath()
     return try WriterKey(file: machine.keyFiles.read(.writerKey, path), name: path.description)
   }
 
-  /// The writer key of this machine, made if there is none yet.
-  /// - Returns: the key, its path, and whether it is new.
+  /// Returns the writer key of this machine, and makes one if there is none yet.
+  /// - Returns: the key and its path; `isNew` is true if it was made now.
   package func writerOrNew() throws -> (key: WriterKey, path: Path, isNew: Bool) {
     let path = try writerPath()
     let files = machine.host.files
     if try files.statusIfPresent(of: path) != nil { return (try writer(), path, false) }
     let key = try WriterKey()
     if let parent = path.parent {
-      // The configuration directory of root is readable by all; the key in it is not.
+      // The configuration directory of root is readable by everybody; the key in it is not.
       let isOfMachine = try machine.environment.isRoot && parent == machine.environment.configurationDirectory()
       try files.makeDirectories(parent, permissions: isOfMachine ? 0o755 : 0o700)
     }

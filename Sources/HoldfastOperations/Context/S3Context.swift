@@ -5,8 +5,8 @@ internal import HoldfastStore
 internal import HoldfastSystem
 
 extension MachineContext {
-  /// How this machine reaches a bucket: from the configuration of a place, otherwise from the environment, as AWS
-  /// names its variables.
+  /// Returns the settings with which this machine reaches a bucket: from the configuration of a target, otherwise from
+  /// the environment, in the variables that AWS defines.
   func s3Settings(_ configured: TargetSettings.S3?) throws -> S3Settings {
     let chain = S3CredentialChain(
       try credentialPlaces(configured), files: host.files, cancellation: host.cancellation)
@@ -35,7 +35,7 @@ extension MachineContext {
     return settings
   }
 
-  /// The proxy that the variables name, as other programs take them.
+  /// The proxy that the variables name, under the names that other programs use.
   private var proxy: HTTPProxy? {
     func text(_ name: String) -> String? { environment.text(name) ?? environment.text(name.uppercased()) }
     return (text("https_proxy") ?? text("all_proxy")).map { HTTPProxy($0, exceptions: text("no_proxy") ?? "") }
@@ -63,7 +63,7 @@ extension MachineContext {
       places.variables = S3Credentials(
         accessKeyID: id, secretKey: secret, sessionToken: environment.text("AWS_SESSION_TOKEN"))
     }
-    // A unit of systemd for root has no HOME.
+    // A systemd unit of root has no HOME.
     let home = environment.home ?? environment.accountHome()
     places.usualFile =
       try environment.text("AWS_SHARED_CREDENTIALS_FILE").map { try environment.absolute($0) }
@@ -78,7 +78,7 @@ extension MachineContext {
     return places
   }
 
-  /// Where a container of Amazon's asks for its credentials.
+  /// The address from which a container of Amazon's gets its credentials, and the token for it.
   private var container: (address: String, token: String?)? {
     let relative = environment.text("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI").map { "http://169.254.170.2" + $0 }
     guard let address = relative ?? environment.text("AWS_CONTAINER_CREDENTIALS_FULL_URI") else { return nil }

@@ -5,7 +5,7 @@ internal import HoldfastReport
 internal import HoldfastRepository
 internal import HoldfastSystem
 
-/// What a notification says about a run.
+/// The contents of a notification about a run.
 struct Notification: Sendable {
   typealias Event = NotificationSettings.Event
 
@@ -16,7 +16,7 @@ struct Notification: Sendable {
   let command: String
   let host: String
   let repository: String?
-  /// The sources of the run; empty when it did not get so far.
+  /// The sources of the run; empty when it ended before they were known.
   let sources: [SourceName]
   let began: Timestamp
   /// The record of a run that is over.
@@ -24,7 +24,7 @@ struct Notification: Sendable {
   /// The last messages of the run, with the reason of its failure at the end.
   let lines: [String]
 
-  /// - Parameter sources: the sources of the run, as far as they are known.
+  /// - Parameter sources: the sources of the run that are known.
   init(_ beginning: RunBeginning, sources: [SourceName]) {
     event = .start
     self.sources = sources
@@ -36,8 +36,8 @@ struct Notification: Sendable {
     lines = []
   }
 
-  /// - Parameter repository: the location of the repository, if the run got so far.
-  /// - Returns: `nil` for a run that found another one at work: that one is reported.
+  /// - Parameter repository: the location of the repository, if the run got that far.
+  /// - Returns: `nil` for a run that found another one at work: that other one is reported.
   init?(_ record: RunRecord, repository: String?) {
     switch record.status {
     case .done: event = .success
@@ -60,7 +60,7 @@ struct Notification: Sendable {
     return String(decoding: line.utf8.prefix(lineBytesMax), as: UTF8.self) + "…"
   }
 
-  /// The bytes that the run read, verified or restored, whichever was its purpose.
+  /// The number of bytes that the run read, verified or restored.
   var bytes: UInt64 {
     record?.parts.reduce(0) { $0 &+ ($1.readBytes ?? $1.provedBytes ?? $1.restoredBytes ?? 0) } ?? 0
   }
@@ -97,7 +97,7 @@ struct Notification: Sendable {
   }
 }
 
-/// A notification as a webhook and a command get it.
+/// A notification as a webhook and a command receive it.
 private struct NotificationJSON: Encodable {
   struct Source: Encodable {
     let name: String

@@ -3,7 +3,7 @@ internal import HoldfastModel
 internal import HoldfastSystem
 internal import Synchronization
 
-/// What one command has reported so far, over all its runs.
+/// The notifications of one command so far, over all its runs.
 package final class NotificationHistory: Sendable {
   private struct Told {
     var begun: Set<HTTPAddress> = []
@@ -15,11 +15,11 @@ package final class NotificationHistory: Sendable {
 
   package init() {}
 
-  /// Whether a reason has not been reported yet.
+  /// True if a reason has not been reported yet. It counts as reported from now on.
   func isNews(_ reason: String) -> Bool { told.withLock { $0.reasons.insert(reason).inserted } }
 
-  /// Whether a receiver should get this, after what it has got so far. A ping receiver gets the first beginning, and no
-  /// success after a failure.
+  /// True if a receiver should get this notification after those that it has got. A ping receiver gets the first
+  /// beginning, and no success after a failure.
   func shallHear(_ target: NotificationTarget, _ notification: Notification) -> Bool {
     guard case .ping(let address) = target.way else { return true }
     return told.withLock { told in

@@ -12,7 +12,7 @@ struct NotificationTarget: Sendable {
     case command(String)
   }
 
-  /// The most time that a command may take.
+  /// The longest time that a command may take.
   private static let commandTimeout = TimeSpan.seconds(30)
   private static let pingBytesMax = 10_000
 
@@ -32,12 +32,12 @@ struct NotificationTarget: Sendable {
   func wants(_ notification: Notification) -> Bool {
     guard events.contains(notification.event) else { return false }
     guard let sources else { return true }
-    // A run that failed before it knew its sources may be about one of these.
+    // A run that failed before it knew its sources may concern one of these.
     if notification.sources.isEmpty { return notification.event != .start }
     return !sources.isDisjoint(with: notification.sources)
   }
 
-  /// - Throws: within a bounded time, when the receiver could not be reached.
+  /// - Throws: when the receiver could not be reached, within a bounded time.
   func send(_ notification: Notification, client: HTTPClient) throws {
     switch way {
     case .ping(let address): try client.ping(address, notification, bytesMax: Self.pingBytesMax)

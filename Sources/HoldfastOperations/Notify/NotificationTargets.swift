@@ -3,7 +3,7 @@ internal import HoldfastConfiguration
 internal import HoldfastModel
 internal import HoldfastSystem
 
-/// The receivers of notifications: from the environment; if it names none, from the configuration.
+/// The receivers of notifications: those of the environment; if it names none, those of the configuration.
 struct NotificationTargets {
   /// A receiver that cannot be used.
   struct Problem {
@@ -21,7 +21,7 @@ struct NotificationTargets {
     let events = events()
     let pings = way("HOLDFAST_PING_URL", credential: "holdfast-ping-url") { .ping($0) }
     let webhooks = way("HOLDFAST_WEBHOOK_URL", credential: "holdfast-webhook-url") { .webhook($0) }
-    // An empty value means that no command is to be run.
+    // An empty value means that no command runs.
     let commands = machine.environment.value("HOLDFAST_NOTIFY_COMMAND").map {
       $0.isEmpty ? [] : [NotificationTarget.Way.command($0)]
     }
@@ -54,8 +54,8 @@ struct NotificationTargets {
   }
 
   /// - Parameters:
-  ///   - variable: contains the address; with `_FILE` appended, it names a file that contains it. An empty value means
-  ///     no receiver.
+  ///   - variable: contains the address. With `_FILE` appended, it names a file that contains the address. An empty
+  ///     value means that there is no receiver.
   ///   - credential: the name of such a file as a systemd credential.
   /// - Returns: `nil` when the environment does not say.
   private mutating func way(
@@ -78,7 +78,7 @@ struct NotificationTargets {
     }
   }
 
-  /// Newlines at the end, which editors add, do not belong to it.
+  /// Parses an address. Newlines at the end, which editors add, do not belong to it.
   private func address(_ text: String, of name: String) throws -> HTTPAddress {
     var scalars = text.unicodeScalars
     while let last = scalars.last, " \r\n".unicodeScalars.contains(last) { scalars.removeLast() }

@@ -4,13 +4,13 @@ internal import HoldfastRepository
 internal import HoldfastSystem
 internal import Synchronization
 
-/// Sends notifications about runs. It never makes a run fail, and delays it only until it gives up; each failure to
-/// notify is one warning.
+/// Sends notifications about runs. It never makes a run fail, and delays it only until it gives up. Each notification
+/// that fails is one warning.
 ///
 /// A command may make several runs on several sources. With one history they count as one run for a ping receiver: it
 /// gets the first beginning, and no success after a failure.
 final class Notifier: RunObserver {
-  /// The most time for all notifications.
+  /// The longest time for all notifications.
   private static let timeout = TimeSpan.seconds(40)
   private let found: NotificationTargets
   private let client: HTTPClient
@@ -32,25 +32,25 @@ final class Notifier: RunObserver {
     self.notices = notices
   }
 
-  /// The run goes on meanwhile.
+  /// Notifies receivers while the run goes on.
   func began(_ beginning: RunBeginning) {
     self.beginning = beginning
     begun += deliver(Notification(beginning, sources: []))
   }
 
-  /// Now the sources are known, so receivers for some sources only can be notified.
+  /// Notifies receivers of certain sources only, because the sources are known now.
   func opened(_ repository: Repository, sources: [SourceName]) {
     self.repository = repository.location
     if let beginning { begun += deliver(Notification(beginning, sources: sources)) }
   }
 
   func ended(_ record: RunRecord) {
-    // Nobody should hear of the end before the beginning.
+    // The end must not arrive before the beginning.
     var failed = begun.compactMap { $0.wait(Self.timeout) }
     if let notification = Notification(record, repository: repository) {
       failed += deliver(notification).compactMap { $0.wait(Self.timeout) }
     }
-    // If the configuration cannot be parsed, the run may report that itself, and better.
+    // If the configuration cannot be parsed, the run itself may report that, and better.
     let problems = found.problems.filter { !$0.isOfConfiguration || record.failure == nil }.map(\.message)
     warn("nobody is told of this run", problems)
     warn("nobody was told of this run", failed)
@@ -86,7 +86,7 @@ private final class Delivery: Sendable {
     }
   }
 
-  /// - Returns: why it did not arrive; `nil` when it did.
+  /// - Returns: the reason why it did not arrive; `nil` when it did.
   func wait(_ timeout: TimeSpan) -> String? {
     let deadline = Clock.system.uptime() + timeout
     while true {
@@ -102,8 +102,8 @@ private final class Delivery: Sendable {
 }
 
 extension RunWatch {
-  /// The watch of a run, with its notifications.
-  /// - Parameter history: what the same command has reported about other runs.
+  /// Makes the watch of a run, with its notifications.
+  /// - Parameter history: the notifications of the same command about its other runs.
   package convenience init(
     _ command: RunCommand, _ machine: MachineContext, notices: any NoticeObserver, isDryRun: Bool = false,
     notifying history: NotificationHistory

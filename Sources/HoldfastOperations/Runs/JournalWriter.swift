@@ -17,7 +17,7 @@ struct JournalWriter: RunObserver {
         }
       }
     } catch {
-      // A run that failed has reported that; a journal that cannot be written adds nothing.
+      // A run that failed has reported its failure. That its journal cannot be written is not worth another warning.
       guard record.failure == nil else { return }
       let reason = describe(error).message
       notices.tell(Notice(.warning, "this run is not in the journal of the repository: \(reason)"))

@@ -3,7 +3,7 @@ package import HoldfastModel
 /// A message of a run to the operator.
 package struct Notice: Sendable, Equatable {
   package enum Kind: Sendable {
-    /// The run goes on, but something is not right.
+    /// The run continues, but something is wrong.
     case warning
     /// A path was not captured or restored whole.
     case incomplete
@@ -13,13 +13,13 @@ package struct Notice: Sendable, Equatable {
     case damage
     /// The reason why something was not done.
     case refusal
-    /// What to do next, as a sentence.
+    /// The next thing to do, as a sentence.
     case hint
   }
 
   package let kind: Kind
   package let text: String
-  /// The source that the message is about; `nil` when the run is on one source only.
+  /// The source of the message; `nil` when the run is on one source only.
   package let source: SourceName?
 
   package init(_ kind: Kind, _ text: String, of source: SourceName? = nil) {
@@ -33,7 +33,7 @@ package protocol RunProgress: ProgressObserver {
   func end()
 }
 
-/// Gets the messages of a run, for example a console.
+/// Gets the messages of a run. A console is an example.
 package protocol NoticeObserver: AnyObject {
   func tell(_ notice: Notice)
   /// Makes a display for the progress of work that begins now.

@@ -4,9 +4,9 @@ package import HoldfastModel
 package import HoldfastRepository
 internal import HoldfastSystem
 
-/// What the reports of commands say about their sources.
+/// Makes parts of a run's record from the reports of commands.
 extension RunRecord.Part {
-  /// A run on this snapshot.
+  /// Makes the part of a run on this snapshot.
   package init(of snapshot: Snapshot) {
     self.init(snapshot.sourceName)
     self.snapshot = snapshot.id
@@ -52,9 +52,9 @@ extension RunRecord.Part {
 
 extension RunRecord {
   /// - Parameters:
-  ///   - chosen: the only snapshot that was asked for; `nil` for all.
+  ///   - chosen: the only snapshot that was verified; `nil` for all.
   ///   - share: the share of the stored bytes that was read.
-  ///   - begin: where that share begins; `nil` when it was drawn at random.
+  ///   - begin: the position at which that share begins; `nil` when it was drawn at random.
   package static func parts(
     of report: Verify.Report, _ chosen: Snapshot?, share: Double, begin: Double? = nil
   ) -> [Part] {
@@ -100,7 +100,7 @@ extension RunRecord {
     return parts.values.sorted { $0.source < $1.source }
   }
 
-  /// The sources that an object concerns: its own, or all if it belongs to none.
+  /// Returns the sources that an object concerns: its own, or all if it belongs to none.
   private static func sources(of object: String, among all: [SourceName]) -> [SourceName] {
     guard let place = [Keys.sources, Keys.journals].first(where: { object.hasPrefix($0) }) else { return all }
     let name = object.dropFirst(place.count).prefix { $0 != "/" }
@@ -109,7 +109,7 @@ extension RunRecord {
 }
 
 extension RunWatch {
-  /// Reports what was not captured or restored whole.
+  /// Reports paths that were not captured or restored whole.
   /// - Parameter source: the source, if there are several.
   package func name(_ problems: [Problem], of source: SourceName? = nil) {
     for problem in problems {
@@ -118,7 +118,7 @@ extension RunWatch {
     }
   }
 
-  /// Reports what is not right about a snapshot.
+  /// Reports the problems and anomalies of a snapshot.
   /// - Parameter source: the source, if there are several.
   package func tell(_ report: Backup.Report, of source: SourceName? = nil) {
     name(report.problems, of: source)
@@ -134,7 +134,7 @@ extension RunWatch {
 }
 
 extension RunWatch {
-  /// Reports why nothing was removed of a source.
+  /// Reports why no snapshot of a source was removed.
   /// - Parameter source: the source, if there are several.
   package func tell(_ refusal: Prune.Refusal, of source: SourceName? = nil) {
     tell(Notice(.refusal, refusal.message, of: source))

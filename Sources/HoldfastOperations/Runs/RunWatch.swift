@@ -3,8 +3,7 @@ package import HoldfastModel
 package import HoldfastRepository
 internal import HoldfastSystem
 
-/// Is told about runs. It must not fail: it reports its problems to a `NoticeObserver`, and the run ends as it would
-/// have.
+/// Observes runs. It must not fail: it reports its problems to a `NoticeObserver`, and the run ends as it would have.
 package protocol RunObserver {
   /// A run begins; its repository is not open yet.
   func began(_ beginning: RunBeginning)
@@ -20,16 +19,16 @@ extension RunObserver {
   package func opened(_ repository: Repository, sources: [SourceName]) {}
 }
 
-/// What is known of a run when it begins.
+/// The facts about a run that are known when it begins.
 package struct RunBeginning {
   package let command: RunCommand
   package let host: String
   package let began: Timestamp
 }
 
-/// Every run that takes, merges, verifies, removes or restores snapshots goes through a watch. It knows when the run
-/// began, collects warnings and results, and at the end gives all of it to observers. When the repository is open, its
-/// journal is one of them.
+/// The watch of a run. Every run that takes, merges, verifies, removes or restores snapshots has one. It knows when the
+/// run began, collects warnings and results, and at the end gives everything to its observers. When the repository is
+/// open, its journal is one of them.
 ///
 /// A dry run has a watch too, but no observers.
 package final class RunWatch {
@@ -38,19 +37,19 @@ package final class RunWatch {
   private let machine: MachineContext
   /// Gets the messages of the run.
   private let notices: any NoticeObserver
-  /// Whether the run has observers; a dry run has none.
+  /// True if the run has observers; a dry run has none.
   package let isRecorded: Bool
   private let began: Timestamp
   private let begun: TimeSpan
   private var observers: [any RunObserver] = []
   private var warningCount: UInt64 = 0
   private var warnings: [String] = []
-  /// What goes on in the repository until the run is over.
+  /// The errands of the repository, which may go on until the run is over.
   private var errands: Errands?
-  /// The exit status if the work returns normally: a command that goes on with other sources throws no outcome.
+  /// The exit status if the work returns normally: a command that continues with other sources throws no `Outcome`.
   package var status = ExitStatus.done
-  /// The results for each source. A command sets them as soon as it knows its sources, so that a later failure counts
-  /// as theirs.
+  /// The results for each source. A command sets them as soon as it knows its sources, so that a later failure is
+  /// recorded for these.
   package var parts: [RunRecord.Part] = []
 
   package init(
@@ -67,7 +66,7 @@ package final class RunWatch {
   /// Adds an observer.
   package func add(_ observer: any RunObserver) { observers.append(observer) }
 
-  /// The repository is open: adds its journal as an observer.
+  /// Adds the journal of a repository as an observer, now that the repository is open.
   /// - Parameter source: the source of the run, if it is known and exists in the repository; `nil` for its only source.
   package func opened(_ repository: Repository, source: SourceName?) {
     if repository.isHome { add(JournalWriter(repository: repository, notices: notices)) }
@@ -84,7 +83,7 @@ package final class RunWatch {
     if isRecorded { for observer in observers { observer.opened(repository, sources: sources) } }
   }
 
-  /// Records a warning, or something that is not whole, in the operator's words.
+  /// Records a warning, or a path that is not whole, in the operator's words.
   package func warn(_ text: String) {
     warningCount += 1
     if warnings.count < Self.warningsMax { warnings.append(text) }
@@ -96,7 +95,7 @@ package final class RunWatch {
     notices.tell(notice)
   }
 
-  /// Gives a message to the operator that does not belong in the record of the run, or is already in it.
+  /// Gives a message to the operator that does not belong into the record of the run, or is already in it.
   package func tell(_ notice: Notice) { notices.tell(notice) }
 
   /// Makes a display for the progress of work that begins now. Its warnings are kept for the record of the run.

@@ -1,6 +1,6 @@
 package import HoldfastModel
 
-/// How often something runs, in the notations of systemd and cron.
+/// The frequency of a run, in the notations of systemd and cron.
 package struct Cadence: Sendable, Equatable {
   private enum Kind: Equatable {
     case minutes(Int)
@@ -92,8 +92,8 @@ package struct Cadence: Sendable, Equatable {
     }
   }
 
-  /// The first five fields of a crontab line; `nil` when cron cannot express it.
-  /// - Parameter minute: the minute to use when none is asked for, so that not all machines begin at the same one.
+  /// Returns the first five fields of a crontab line; `nil` when cron cannot express it.
+  /// - Parameter minute: the minute to use when the text names none, so that not all machines begin at the same one.
   package func cron(minute: Int) -> String? {
     switch kind {
     case .minutes(1): "* * * * *"
@@ -109,8 +109,7 @@ package struct Cadence: Sendable, Equatable {
     }
   }
 
-  /// The largest random delay, so that many machines do not begin together; 0 when a time of day was asked
-  /// for.
+  /// The largest random delay, so that many machines do not begin together; 0 when the text names a time of day.
   package var delay: TimeSpan {
     switch kind {
     case .minutes(let count): .minutes(Double(count)) / 10

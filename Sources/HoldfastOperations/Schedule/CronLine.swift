@@ -7,7 +7,7 @@ package enum CronLine {
 
   /// - Parameters:
   ///   - head: the lines that mark a file as holdfast's.
-  ///   - minute: the minute to use when none is asked for.
+  ///   - minute: the minute to use when the schedule names none.
   ///   - lock: an existing file that keeps two runs apart, and that only their user can open; `nil` if the runs make
   ///     one themselves in their state directory.
   package static func text(
@@ -24,11 +24,11 @@ package enum CronLine {
     words += ["\(ProcessEnvironment.scheduleVariable)=\(schedule.name.unit)"]
     words += variables.map { "\($0)=" + ScheduleText.cronArgument($1) }
     words += ["nice", "-n", "10", "ionice", "-c", "2", "-n", "7"]
-    // The second of two runs ends at once, with 0.
+    // If another run has the lock, this one ends at once, with 0.
     words += lock.map { flock + [ScheduleText.cronArgument($0)] } ?? ["\"$@\""]
     if let timeout = schedule.timeout { words += ["timeout", String(timeout.wholeSeconds)] }
     words += ([schedule.program] + schedule.arguments).map(ScheduleText.cronArgument)
-    // So does one that finds another run, which somebody has started.
+    // A run that finds another one at work, which an operator has started, ends with 0 too.
     words += ["||", "[", "$?", "-eq", "11", "]"]
     if let onFailure = schedule.onFailure {
       words += ["||", "HOLDFAST_SCHEDULE=\(schedule.name)", "sh", "-c", ScheduleText.cronArgument(onFailure)]
@@ -43,9 +43,9 @@ package enum CronLine {
     return lines.joined(separator: "\n") + "\n"
   }
 
-  /// Shell words that lock a file of the user's own, which nobody else can open. If it cannot be made, for example
-  /// without a home, there are none: then a run that finds another one at work ends by itself, because of the lock in
-  /// the repository.
+  /// Returns shell words that lock a file of the user's own, which nobody else can open. If the file cannot be made,
+  /// for example without a home, no words are left; then a run that finds another one at work ends because of the lock
+  /// in the repository.
   private static func ownLock(_ name: ScheduleName, _ flock: [String]) -> [String] {
     let file = "\"$d/\(name).lock\""
     return ["d=\"$HOME/.local/state/holdfast\";", "set --"] + flock + ["\(file);"]

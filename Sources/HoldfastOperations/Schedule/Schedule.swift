@@ -1,14 +1,14 @@
 package import HoldfastModel
 
-/// What runs periodically, how often, and as which user. All files of a schedule are made from this value.
+/// A command that runs periodically, its frequency and its user. All files of a schedule are made from this value.
 package struct Schedule: Sendable, Codable, Equatable {
-  /// How much of the machine a run can write to.
+  /// The parts of the machine that a run can write to.
   package enum Confinement: String, Sendable, Codable {
     /// It can write only to `writable`.
     case strict
     /// It cannot write to the files of the operating system.
     case system
-    /// It can write wherever its user can: for commands of the site, which may need anything, and for restores.
+    /// It can write wherever its user can: for commands of the site, whose needs are unknown, and for restores.
     case none
   }
 
@@ -29,7 +29,7 @@ package struct Schedule: Sendable, Codable, Equatable {
   package var timeout: TimeSpan?
   /// The command that runs after a failed run.
   package var onFailure: String?
-  /// Whether it belongs to a user's systemd and not to the machine's.
+  /// True if it belongs to a user's systemd and not to the machine's.
   package var isOfUser = false
 
   package init(_ name: ScheduleName, _ cadence: Cadence, program: String, arguments: [String]) {
@@ -40,7 +40,7 @@ package struct Schedule: Sendable, Codable, Equatable {
     self.arguments = arguments
   }
 
-  /// Whether systemd and cron accept it as a user name.
+  /// True if systemd and cron accept `text` as a user name.
   package static func isUser(_ text: String) -> Bool {
     (1...32).contains(text.utf8.count) && !"-.".utf8.contains(text.utf8.first ?? 0)
       && text.unicodeScalars.allSatisfy {

@@ -17,7 +17,7 @@ package enum ScheduleError: OperatorError, Equatable {
   case otherUser
   case noUser(String)
   /// - Parameters:
-  ///   - variable: the one that holds the password.
+  ///   - variable: the variable that contains the password.
   ///   - unit: the service that is to be installed.
   case proxyWithLogin(variable: String, unit: String)
 

@@ -1,9 +1,9 @@
 internal import FoundationEssentials
 internal import HoldfastModel
 
-/// Quotes words for the files of a schedule, so that the command gets exactly them.
+/// Quotes words for the files of a schedule, so that the command gets exactly these words.
 package enum ScheduleText {
-  /// Whether a byte never needs quotes.
+  /// True if a byte never needs quotes.
   private static func isPlain(_ byte: UInt8) -> Bool {
     switch byte {
     case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
@@ -13,10 +13,10 @@ package enum ScheduleText {
     }
   }
 
-  /// A word of a command line in a unit (systemd.service(5), COMMAND LINES).
+  /// Returns a word of a command line in a unit (systemd.service(5), COMMAND LINES).
   package static func unitArgument(_ word: String) -> String { unitWord(word) { $0 == "$" ? "$$" : nil } }
 
-  /// A word of another setting in a unit, and the program of a command line, where `$` has no meaning.
+  /// Returns a word of another setting in a unit, or the program of a command line; `$` has no meaning there.
   package static func unitValue(_ word: String) -> String { unitWord(word) { _ in nil } }
 
   private static func unitWord(_ word: String, _ special: (Unicode.Scalar) -> String?) -> String {
@@ -34,7 +34,7 @@ package enum ScheduleText {
     return quoted + "\""
   }
 
-  /// A word of a command line in a crontab.
+  /// Returns a word of a command line in a crontab.
   ///
   /// cron turns `%` into a newline, removes the backslash from `\%`, and its versions differ in what they do with `\\`.
   /// So a word with a backslash is written with escapes.
@@ -54,11 +54,11 @@ package enum ScheduleText {
     return quoted + "'"
   }
 
-  /// A word of a command line, for people.
+  /// Returns a word of a command line, for people.
   package static func shown(_ word: String) -> String {
     !word.isEmpty && word.utf8.allSatisfy(isPlain) ? word : "\"\(word.isEmpty ? "" : Path(word).description)\""
   }
 
-  /// Whether a crontab line can contain the word.
+  /// True if a crontab line can contain the word.
   package static func fitsCron(_ word: String) -> Bool { !word.utf8.contains(UInt8(ascii: "\n")) }
 }

@@ -38,14 +38,14 @@ package struct SchedulerDirectory {
   package let kind: Kind
   /// The directory of units or crontabs.
   package let directory: Path
-  /// Whether its scheduler runs on this machine, and must be notified.
+  /// True if its scheduler runs on this machine, and must be notified of changes.
   package let isLive: Bool
   private let machine: MachineContext
   private var files: FileSystem { machine.host.files }
 
   // MARK: Which
 
-  /// All directories for this user.
+  /// Returns all scheduler directories for this user.
   /// - Parameter root: the root directory of an image; `nil` for this machine.
   package static func all(_ machine: MachineContext, root: Path?) throws -> [SchedulerDirectory] {
     let isLive = try root == nil && machine.host.files.statusIfPresent(of: running) != nil
@@ -61,7 +61,7 @@ package struct SchedulerDirectory {
     ]
   }
 
-  /// The directory to install to: systemd's if it runs, unless cron is asked for; systemd's in an image.
+  /// Returns the directory to install to: systemd's if systemd runs, unless cron is asked for; systemd's in an image.
   package static func chosen(_ machine: MachineContext, root: Path?, cron: Bool) throws -> SchedulerDirectory {
     let schedulers = try all(machine, root: root)
     if cron || (root == nil && !schedulers.contains(where: \.isLive)) {
@@ -82,8 +82,8 @@ package struct SchedulerDirectory {
     let settings = try "# " + Self.json(schedule)
     guard kind != .cron else {
       let crontab = Path("/etc/cron.d").appending(schedule.name.unit)
-      // Anyone who can open a file can lock it. Only root can open cron's; runs of another user have a lock file of
-      // their own.
+      // Anyone who can open a file can lock it. Only root can open the file of cron; runs of another user have a lock
+      // file of their own.
       let text = try CronLine.text(
         schedule, head: [Self.mark, settings], minute: minute,
         lock: schedule.user == nil ? crontab.description : nil)
@@ -98,7 +98,7 @@ package struct SchedulerDirectory {
     return units + [link]
   }
 
-  /// The files of a schedule of this name. Only their paths and the targets of links count.
+  /// Returns the files of a schedule of this name. Only their paths and the targets of links are meaningful.
   private func items(below name: ScheduleName) throws -> [Item] {
     guard kind != .cron, let any = Cadence("daily") else {
       return [Item(path: directory.appending(name.unit), content: .text(""))]
@@ -110,7 +110,7 @@ package struct SchedulerDirectory {
     try JSONText.line(schedule)
   }
 
-  /// The same minute for every run on this machine, another one on other machines (FNV-1a of its name).
+  /// The minute of every run on this machine. Other machines have other minutes (FNV-1a of the name of the machine).
   private var minute: Int {
     let hash = machine.environment.hostName.utf8.reduce(UInt32(2_166_136_261)) { ($0 ^ UInt32($1)) &* 16_777_619 }
     return Int(hash % 60)
@@ -118,7 +118,7 @@ package struct SchedulerDirectory {
 
   // MARK: What is there
 
-  /// The files of the schedule that exist.
+  /// Returns the files of the schedule that exist.
   /// - Throws: when one of them is not holdfast's.
   package func present(_ name: ScheduleName) throws -> [Path] {
     try items(below: name).compactMap { item in
@@ -144,7 +144,7 @@ package struct SchedulerDirectory {
     return found.sorted { $0.schedule.name.unit < $1.schedule.name.unit }
   }
 
-  /// Whether a name is that of the file that contains the schedule.
+  /// True if this is the name of the file that contains the schedule.
   private func isMain(_ name: some Sequence<UInt8>) -> Bool {
     let text = String(decoding: Array(name), as: UTF8.self)
     guard text.hasPrefix("holdfast"), !text.hasPrefix("holdfast-failure@") else { return false }
@@ -177,7 +177,7 @@ package struct SchedulerDirectory {
 
   // MARK: Acting
 
-  /// Each file appears whole.
+  /// Writes a file or link, which appears whole.
   package func write(_ item: Item) throws {
     guard let parent = item.path.parent else { return }
     try files.makeDirectories(parent, permissions: 0o755)
@@ -207,7 +207,7 @@ package struct SchedulerDirectory {
 
   // MARK: systemd
 
-  /// - Throws: when systemd can be asked, and does not understand the calendar event.
+  /// - Throws: when systemd does not understand the calendar event, if it can be asked.
   package func checkCadence(_ cadence: Cadence, _ cancellation: Cancellation) throws {
     guard kind != .cron else { return }
     // The text contains no quote: see `Cadence`.
@@ -225,12 +225,12 @@ package struct SchedulerDirectory {
     ["\(systemctl) daemon-reload", "\(systemctl) restart \(SystemdUnits.timer(name))"]
   }
 
-  /// Must run before the files are removed.
+  /// Returns the command that stops the timer. It must run before the files are removed.
   package func commandToStop(_ name: ScheduleName) -> String { "\(systemctl) stop \(SystemdUnits.timer(name))" }
 
   package var commandToForget: String { "\(systemctl) daemon-reload" }
 
-  /// The next times as systemd writes them; empty when it cannot be asked.
+  /// Returns the next times of the schedule as systemd writes them; empty when systemd cannot be asked.
   package func nextTimes(_ schedule: Schedule, _ cancellation: Cancellation) -> [String] {
     guard kind != .cron else { return [] }
     let command =

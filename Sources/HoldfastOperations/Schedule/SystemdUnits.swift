@@ -9,18 +9,18 @@ package enum SystemdUnits {
   }
 
   /// Capabilities that a backup needs beyond its user's rights: to read everything, to write to the repository whoever
-  /// owns it, to keep group and set-group-ID of its directories, to see who else has a database open, and
+  /// owns it, to keep group and set-group-ID of its directories, to see which processes have a database open, and
   /// (CAP_SYS_ADMIN) to see `trusted.*` attributes, which the kernel hides from everybody else.
   private static let capabilities =
     "CAP_CHOWN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER CAP_FSETID CAP_SYS_ADMIN CAP_SYS_PTRACE"
 
-  /// System calls that nobody needs, although the capabilities would allow them. A run makes none of them. Calls
-  /// unknown to systemd are allowed: a list of allowed calls would refuse those of the next kernel.
+  /// System calls that a run does not make, although the capabilities would allow them. Calls unknown to systemd are
+  /// allowed: a list of allowed calls would refuse those of the next kernel.
   private static let refusedCalls = "@clock @cpu-emulation @debug @module @mount @obsolete @raw-io @reboot @swap"
 
   /// - Parameters:
   ///   - mark: the first line of every file of holdfast.
-  ///   - settings: the second line of the service, from which the schedule can be read again.
+  ///   - settings: the second line of the service, from which the schedule is read again.
   package static func files(_ schedule: Schedule, mark: String, settings: String) -> [File] {
     let unit = schedule.name.unit
     return [
@@ -67,7 +67,7 @@ package enum SystemdUnits {
   }
 
   private static func confinementLines(_ schedule: Schedule) -> [String] {
-    // A user's systemd cannot restrict much.
+    // The systemd of a user can restrict only little.
     guard !schedule.isOfUser else { return schedule.confinement == .none ? [] : ["NoNewPrivileges=yes"] }
     // A user without a login has no home for these directories.
     let directory = schedule.user.map { "holdfast-" + $0 } ?? "holdfast"
@@ -97,7 +97,7 @@ package enum SystemdUnits {
     ]
     guard schedule.confinement == .strict else { return lines + ["ProtectSystem=full"] }
     lines += ["ProtectSystem=strict", "ReadWritePaths=/tmp /var/tmp"]
-    // A missing directory must not keep the run from reporting that itself.
+    // A missing directory must not prevent the run from reporting that itself.
     return lines + schedule.writable.map { "ReadWritePaths=" + ScheduleText.unitValue("-" + $0) }
   }
 

@@ -5,14 +5,14 @@ package import HoldfastModel
 internal import HoldfastSystem
 
 extension Backup.Options {
-  /// The options of a backup from the settings of its source, whether those come from a file or the command line. No
+  /// Makes the options of a backup from the settings of its source, which come from a file or from the command line. No
   /// other code makes them.
   /// - Parameters:
-  ///   - serverInEnvironment: how libpq's variables reach a PostgreSQL server (an empty connection string), for a
-  ///     source without a connection string; `nil` when they are not set.
-  ///   - kind: the kind that was asked for; `nil` for an incremental if there is a sound parent, otherwise a full.
-  ///   - isDryRun: whether nothing is stored.
-  ///   - waitsForLock: whether to wait for another run on the same source.
+  ///   - serverInEnvironment: an empty connection string if libpq's variables name a PostgreSQL server, for a source
+  ///     without a connection string; otherwise `nil`.
+  ///   - kind: the requested kind; `nil` for an incremental if there is a sound parent, otherwise a full.
+  ///   - isDryRun: true if nothing is stored.
+  ///   - waitsForLock: true if the backup waits for another run on the same source.
   package init(
     _ settings: SourceSettings, serverInEnvironment: String?, kind: SnapshotKind? = nil,
     isDryRun: Bool = false, waitsForLock: Bool = false

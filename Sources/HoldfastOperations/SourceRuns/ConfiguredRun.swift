@@ -3,13 +3,13 @@ package import HoldfastConfiguration
 package import HoldfastModel
 internal import HoldfastSystem
 
-/// How the run on one source ended.
+/// The end of the run on one source.
 package struct SourceOutcome {
   package let source: SourceName
   package var status = ExitStatus.done
-  /// What was done, in one line.
+  /// The work that was done, in one line.
   package var summary: String
-  /// Why it failed; `nil` when it did not.
+  /// The reason why it failed; `nil` when it did not.
   package var error: (any OperatorError)?
 
   package init(
@@ -24,7 +24,7 @@ package struct ConfiguredRun {
   package let settings: Settings
   package let machine: MachineContext
   let observer: any SourceRunObserver
-  /// For a ping receiver, all runs count as one.
+  /// Counts all runs as one for a ping receiver.
   private let history = NotificationHistory()
 
   package init(settings: Settings, machine: MachineContext, observer: any SourceRunObserver) {
@@ -50,8 +50,8 @@ package struct ConfiguredRun {
     }
   }
 
-  /// Handles all sources, unless a signal stops it.
-  /// - Returns: the outcome of each.
+  /// Runs `run` on all sources, until a signal stops it.
+  /// - Returns: the outcome of each source that was run.
   package func forEach(_ sources: [SourceSettings], _ run: (SourceSettings) -> SourceOutcome) -> [SourceOutcome] {
     var outcomes: [SourceOutcome] = []
     for source in sources {
@@ -62,7 +62,7 @@ package struct ConfiguredRun {
     return outcomes
   }
 
-  /// Runs a command on a configured source. Every such run goes through here, so that observers are added to its watch.
+  /// Runs a command on a configured source. Every such run is made here, so that observers are added to its watch.
   package func run(
     _ command: RunCommand, _ source: SourceSettings, isDryRun: Bool,
     _ work: (RunWatch) throws -> SourceOutcome
@@ -81,13 +81,13 @@ package struct ConfiguredRun {
     }
   }
 
-  /// The status of all: the worst of any.
+  /// Returns the worst status of all.
   package static func status(of outcomes: [SourceOutcome]) -> ExitStatus { .worst(of: outcomes.map(\.status)) }
 
   // MARK: What is due
 
   /// Does what is due. All sources are captured before any is merged, pruned or verified, so that no backup waits for
-  /// that. The observer is told of every step.
+  /// these. The observer is told of every step.
   /// - Parameter request: the keys of the command line.
   /// - Returns: the reports of all sources that were handled before a signal ended the run.
   package func performDue(_ sources: [SourceSettings], _ request: RepositoryRequest) -> [SourceRun.Report] {

@@ -14,7 +14,8 @@ package struct ConfiguredSource {
   let cache: StateCache
   private let context: RepositoryContext
 
-  /// - Parameter context: gives the repository, on a machine whose rate of reading the settings limit.
+  /// - Parameter context: the context of the repository, with the limit for reading the source that the settings
+  ///   contain.
   package init(_ settings: SourceSettings, in repository: Repository, at context: RepositoryContext) throws {
     self.settings = settings
     self.repository = repository
@@ -34,18 +35,17 @@ package struct ConfiguredSource {
 
   var host: Host { context.machine.host }
 
-  /// The other places of the repository.
+  /// The other targets of the repository.
   package var targets: RepositoryTargets { RepositoryTargets(context) }
 
   /// Tells the watch of a run its source and repository.
   package func introduce(to watch: RunWatch) {
     watch.opened(repository, source: settings.name)
-    // A configured name counts before there is a snapshot: the first backup may fail for weeks.
+    // A configured name is used even if there is no snapshot yet: the first backup may fail for weeks.
     watch.parts = [RunRecord.Part(settings.name)]
   }
 
-  /// - Parameter kind: the kind that was asked for; `nil` for an incremental if there is a sound parent, otherwise a
-  ///   full.
+  /// - Parameter kind: the requested kind; `nil` for an incremental if there is a sound parent, otherwise a full.
   package func backupOptions(
     kind: SnapshotKind?, isDryRun: Bool = false, waitsForLock: Bool = false
   ) -> Backup.Options {
@@ -57,7 +57,7 @@ package struct ConfiguredSource {
   var compression: Compression { Compression(settings.compression) ?? .standard }
 
   /// Brings the other targets up to home after a backup.
-  /// - Returns: which targets have the snapshot; `nil` when there is only one place, or nothing was committed.
+  /// - Returns: the targets that have the snapshot; `nil` when there is only one target, or nothing was committed.
   package func copy(_ report: Backup.Report, _ progress: any ProgressObserver) throws -> SnapshotCopies? {
     let targets = targets
     guard !targets.others.isEmpty, !report.isDryRun else { return nil }
@@ -88,7 +88,7 @@ package struct ConfiguredSource {
 }
 
 extension Backup.Report {
-  /// What was done, in one line.
+  /// The result of the backup, in one line.
   package var summary: String {
     let kind = "\(envelope.kind.rawValue) \(envelope.snapshot.short), number \(envelope.sequence)"
     let bytes = Amount.bytes(envelope.storedBytes)

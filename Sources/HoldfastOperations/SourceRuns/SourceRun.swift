@@ -5,8 +5,8 @@ package import HoldfastModel
 internal import HoldfastRepository
 internal import HoldfastSystem
 
-/// What `holdfast run` does for one source: determines what is due and takes the snapshot; later, after all sources
-/// have theirs, merges, prunes and verifies.
+/// The work of `holdfast run` on one source. It determines what is due and takes the snapshot. Later, when the
+/// snapshots of all sources are taken, it merges, prunes and verifies.
 package struct SourceRun {
   /// A step of the plan, and its result.
   package struct Done {
@@ -18,11 +18,11 @@ package struct SourceRun {
     package let source: SourceName
     package var plan: RunPlan?
     package var done: [Done] = []
-    /// Why nothing could be planned.
+    /// The reason why nothing could be planned.
     package var failure: SourceOutcome?
 
     package var outcomes: [SourceOutcome] { (failure.map { [$0] } ?? []) + done.map(\.outcome) }
-    /// Another run at work is no error: it does what is due.
+    /// The status of all steps. Another run at work is no error: that run does what is due.
     package var status: ExitStatus { ConfiguredRun.status(of: outcomes.filter { $0.status != .locked }) }
   }
 
@@ -47,7 +47,7 @@ package struct SourceRun {
     let progress = WatchedProgress(run.observer.makeProgress(), watch: nil, of: source.name)
     let history = try RunHistory(of: source.name, in: opened.repository) { progress.warn($0.message) }
     let opens = try source.mergeAfter == nil || opened.repository.catalog.opensNewest(of: source.name)
-    // Without a writer key, the prune itself says so.
+    // Without a writer key, the prune itself reports that.
     let mayPrune = source.retention == nil || (try? opened.repository.keyring.mayPrune()) ?? true
     let plan = RunPlan(
       history, source.policy, now: run.machine.host.clock.now(), opens: opens, mayPrune: mayPrune)
@@ -93,7 +93,8 @@ package struct SourceRun {
     }
   }
 
-  /// If no snapshot could be taken, nothing older is removed. Stored data is verified all the same.
+  /// True if a step is still useful: if no snapshot could be taken, no older one is removed, but stored data is
+  /// verified.
   private func isWorthwhile(_ step: RunPlan.Step, after done: [Done], _ opened: ConfiguredSource) -> Bool {
     if case .verify = step { return (try? opened.repository.catalog.isKnown(source.name)) ?? true }
     return !done.contains { $0.line.step.isTake && $0.outcome.error != nil }
@@ -137,7 +138,7 @@ package struct SourceRun {
   private func take(
     _ kind: SnapshotKind, _ opened: ConfiguredSource, _ watch: RunWatch, _ progress: any ProgressObserver
   ) throws -> SourceOutcome {
-    // An incremental is the default; only then is a reason given when it becomes a full.
+    // An incremental is the default. Only for the default is a reason given when it becomes a full.
     let options = opened.backupOptions(kind: kind == .incremental ? nil : kind)
     let report = try opened.backup(options, watch, progress)
     watch.tell(report, of: source.name)
@@ -204,7 +205,7 @@ package struct SourceRun {
     do {
       try opened.repository.notes.notePassed(report, share: options.share)
     } catch {
-      // The result counts whether or not it could be noted.
+      // The result counts even if it could not be noted.
       progress.warn("what was found is not noted in the repository: \(describe(error).message)")
     }
     do {
@@ -221,8 +222,10 @@ package struct SourceRun {
       "proved \(share) of its data, \(Amount.bytes(report.provenBytes)), in \(Amount.duration(report.duration))")
   }
 
-  /// Damage that an earlier verify found stands until all data was read again: a part says nothing about it.
-  /// - Parameter report: what this verify has found, which was told already.
+  /// Reports damage that an earlier verify found. It stands until a verify has read all data again, because a part of
+  /// it proves nothing about the rest.
+  /// - Parameter report: the findings of this verify, which were reported already.
+  /// - Returns: true if there is such damage.
   private func tellsOfStandingDamage(
     _ opened: ConfiguredSource, _ watch: RunWatch, besides report: Verify.Report
   ) throws -> Bool {

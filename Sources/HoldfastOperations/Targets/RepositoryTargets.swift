@@ -6,10 +6,11 @@ internal import HoldfastStore
 package import HoldfastSystem
 internal import Synchronization
 
-/// The places of a repository beside the one that its context means, which is home.
+/// The targets of a repository other than the one of its context, which is home.
 package struct RepositoryTargets: Sendable {
   private let home: RepositoryContext
-  /// In the order of the configuration; empty when there is only one place, or another one than home was named.
+  /// In the order of the configuration; empty when there is only one target, or the command names another one than
+  /// home.
   package let others: [TargetSettings]
 
   package init(_ home: RepositoryContext) {
@@ -17,18 +18,19 @@ package struct RepositoryTargets: Sendable {
     others = home.target == home.configured?.home ? home.configured?.others ?? [] : []
   }
 
-  /// How many targets must have a snapshot.
+  /// The number of targets that must have a snapshot.
   package var minCopies: Int { home.configured?.minCopies ?? 1 }
 
-  /// How long the notes at home tell of what was collected: a target that is away for longer keeps it.
+  /// The duration for which the notes at home keep saying that a snapshot was collected. A target that is away for
+  /// longer keeps the snapshot.
   package var tellsCollected: TimeSpan { others.isEmpty ? .zero : .days(30) }
 
   /// The name of home.
   package var homeName: String { home.configured?.home.name ?? "" }
 
-  /// The other targets with these names.
+  /// Returns the other targets with these names.
   /// - Parameter names: empty for all.
-  /// - Throws: with exit status 2 when there is none of a name.
+  /// - Throws: with exit status 2 when no target has a name.
   package func chosen(_ names: [String]) throws -> [TargetSettings] {
     try names.isEmpty
       ? others
@@ -40,10 +42,10 @@ package struct RepositoryTargets: Sendable {
       }
   }
 
-  /// Brings targets up to home, side by side. One that fails does not keep the others.
+  /// Brings targets up to home, side by side. If one fails, the others continue.
   /// - Parameters:
-  ///   - source: only this one; `nil` for all.
-  ///   - isDryRun: whether only plans are made.
+  ///   - source: the only source; `nil` for all.
+  ///   - isDryRun: true if only plans are made.
   /// - Returns: the results in the order of the targets; a signal is thrown.
   package func sync(
     from repository: Repository, to targets: [TargetSettings], _ source: SourceName? = nil, isDryRun: Bool = false,
@@ -62,9 +64,9 @@ package struct RepositoryTargets: Sendable {
     }
   }
 
-  /// How far each target is, home first.
-  /// - Parameter repository: home; `nil` when it does not answer.
-  /// - Returns: for each what a listing shows, or why it shows nothing.
+  /// Returns how far behind each target is, home first.
+  /// - Parameter repository: home; a failure when it does not answer.
+  /// - Returns: for each target the result of a listing, or the reason why there is none.
   package func standings(
     of repository: Result<Repository, any Error>, _ source: SourceName? = nil
   ) throws -> [(target: TargetSettings, standings: Result<[TargetStanding], any Error>)] {
@@ -80,7 +82,7 @@ package struct RepositoryTargets: Sendable {
     return Array(zip(targets, found)).map { (target: $0, standings: $1) }
   }
 
-  /// Makes sure that every other place is a target of home already, or empty, before anything is made.
+  /// Checks, before anything is made, that every other target is empty or already a target of home.
   /// - Parameter repository: home; `nil` when it is not made yet.
   package func checkMayBeMade(of repository: Repository?) throws {
     for target in others {
@@ -90,7 +92,7 @@ package struct RepositoryTargets: Sendable {
   }
 
   /// Makes the other targets.
-  /// - Returns: which of them are new.
+  /// - Returns: all other targets; `isNew` is true for those that were made now.
   package func make(
     of repository: Repository, warn: (String) -> Void
   ) throws -> [(target: TargetSettings, location: String, isNew: Bool)] {
@@ -100,7 +102,7 @@ package struct RepositoryTargets: Sendable {
     }
   }
 
-  /// - Throws: `TargetError.samePlace` when another target before it leads to the same place.
+  /// - Throws: `TargetError.samePlace` when an earlier target has the same location.
   private func store(of target: TargetSettings) throws -> any Store {
     let context = try home.on(target)
     let location = context.location
@@ -122,7 +124,7 @@ package struct RepositoryTargets: Sendable {
   }
 }
 
-/// What several threads found.
+/// The values that several threads found.
 private final class FoundValues<Value: Sendable>: Sendable {
   private let values = Mutex<[Int: Value]>([:])
 
@@ -132,7 +134,7 @@ private final class FoundValues<Value: Sendable>: Sendable {
 }
 
 extension RepositoryContext {
-  /// The place with a name.
+  /// Returns the target with a name.
   /// - Throws: with exit status 2 when there is none.
   package func target(named name: String) throws -> TargetSettings {
     let targets = configured?.targets ?? []
@@ -158,11 +160,11 @@ extension RepositoryContext {
       exitStatus: .usage)
   }
 
-  /// Opens it for reading: at the target that is named, else at home, or at the next target if home does not answer.
+  /// Opens it for reading: at the named target, else at home, or at the next target if home does not answer.
   /// - Parameters:
   ///   - name: the only target that is read.
-  ///   - looksAround: whether the run will ask for the snapshots and the journals of all sources.
-  ///   - warn: gets warnings, also that another target is read.
+  ///   - looksAround: true if the run will read the snapshots and the journals of all sources.
+  ///   - warn: gets warnings, and is told if another target is read.
   package func openToRead(
     from name: String?, limit: RateLimit? = nil, olderCopy: Bool = false, for source: SourceName? = nil,
     looksAround: Bool = false, warn: (String) -> Void

@@ -2,14 +2,14 @@ package import HoldfastEngine
 package import HoldfastModel
 internal import Synchronization
 
-/// Which targets have a new snapshot.
+/// The targets that have a new snapshot.
 package struct SnapshotCopies: Sendable {
   /// The name of home, which has it.
   package let home: String
-  /// Its number, and the numbers of all that it builds on.
+  /// Its number, and the numbers of all snapshots that it builds on.
   package let chain: [UInt64]
   package let minCopies: Int
-  /// The other targets, each with what brought it up.
+  /// The other targets, each with the result of its sync.
   package let others: [TargetResult]
 
   package func has(_ target: TargetResult) -> Bool { target.sources.contains { $0.has(chain) } }
@@ -23,7 +23,7 @@ package struct SnapshotCopies: Sendable {
     .worst(of: others.compactMap { $0.decision?.exitStatus } + [isEnough ? .done : .incomplete])
   }
 
-  /// Where it is, in one line.
+  /// Says in one line which targets have it.
   package var summary: String {
     let behind = others.filter { !has($0) }.map(\.target)
     return "on \(holders.joined(separator: ", "))"
@@ -32,7 +32,7 @@ package struct SnapshotCopies: Sendable {
 }
 
 extension RunWatch {
-  /// Says which targets are behind, and why.
+  /// Reports the targets that are behind, and the causes.
   /// - Parameter source: the source, if there are several.
   package func tell(_ copies: SnapshotCopies, of source: SourceName? = nil) {
     for target in copies.others where !target.isInStep {
@@ -48,9 +48,9 @@ extension RunWatch {
   }
 }
 
-/// Shows the progress of syncs as one.
+/// Shows the progress of several syncs as one.
 package final class SyncProgress: SyncObserver, @unchecked Sendable {
-  // Sendable because of the lock: the display belongs to one thread at a time.
+  // Sendable because of the lock: one thread at a time uses the display.
   private let shown: any ProgressObserver
   private let hasBegun = Mutex(false)
 
